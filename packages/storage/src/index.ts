@@ -1,1 +1,1 @@
-export {};
+export * from './replicated-table.ts';

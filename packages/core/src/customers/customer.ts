@@ -1,0 +1,23 @@
+import { type Static, Type } from 'typebox';
+import { defineEntityKind, type EntityKind } from '../entity-kind/entity-kind.ts';
+import { edm } from '../entity-kind/edm.ts';
+
+/** Longest e-mail address that mail servers carry (RFC 5321, with the angle brackets off). */
+const EMAIL_LENGTH_MAX = 254;
+const NAME_LENGTH_MAX = 200;
+const PHONE_LENGTH_MAX = 50;
+
+const CustomerSchema = Type.Object({
+  email: edm.string({ maxLength: EMAIL_LENGTH_MAX, pattern: '^[^@\\s]+@[^@\\s]+$' }),
+  firstName: edm.string({ maxLength: NAME_LENGTH_MAX }),
+  lastName: edm.string({ maxLength: NAME_LENGTH_MAX }),
+  phoneNumber: edm.string({ maxLength: PHONE_LENGTH_MAX }),
+});
+
+export type Customer = Static<typeof CustomerSchema>;
+
+/** The only entity kind that the packages know of; its id is a GUID in lower case. */
+export const customerKind: EntityKind<typeof CustomerSchema> = defineEntityKind({
+  name: 'Customers',
+  schema: CustomerSchema,
+});

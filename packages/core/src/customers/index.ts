@@ -1,0 +1,1 @@
+export { type Customer, customerKind } from './customer.ts';

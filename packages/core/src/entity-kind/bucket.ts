@@ -1,0 +1,23 @@
+/**
+ * The partition an entity lives in: two hex digits, from a stable hash (FNV-1a, 32 bits) of its id.
+ * Never change this: rows would not be found where they lie.
+ */
+export function bucketOf(entityId: string, bucketCount: number): string {
+  let hash = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(entityId)) {
+    hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  }
+  // The low bits of FNV-1a mix worst, so the high half is folded in.
+  return bucketName((hash ^ (hash >>> 16)) % bucketCount);
+}
+
+export const BUCKET_COUNT_DEFAULT = 16;
+export const BUCKET_COUNT_MAX = 256;
+
+export function bucketNames(bucketCount: number): string[] {
+  return Array.from({ length: bucketCount }, (_, index) => bucketName(index));
+}
+
+function bucketName(index: number): string {
+  return index.toString(16).padStart(2, '0');
+}

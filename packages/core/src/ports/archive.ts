@@ -1,0 +1,25 @@
+import type { ChangeSet } from '../replication/change-set.ts';
+
+export interface ArchiveEntry {
+  readonly set: ChangeSet;
+  readonly encoded: Uint8Array;
+}
+
+export type ArchiveKey = Pick<ChangeSet, 'entityKind' | 'bucket' | 'stamp'>;
+
+export interface ArchiveSpan {
+  readonly entityKind: string;
+  readonly bucket: string;
+  /** Milliseconds since the epoch, inclusive and exclusive. */
+  readonly fromMs?: number;
+  readonly beforeMs?: number;
+}
+
+/** Every change set committed or applied in this region, ordered by stamp within a bucket. */
+export interface Archive {
+  /** Idempotent: the same change set has the same key. */
+  append(entries: readonly ArchiveEntry[]): Promise<void>;
+  has(key: ArchiveKey): Promise<boolean>;
+  /** In stamp order. */
+  read(span: ArchiveSpan): AsyncIterable<ChangeSet>;
+}

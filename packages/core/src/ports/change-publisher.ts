@@ -1,0 +1,23 @@
+export type MessageSubject = 'change-set' | 'watermark';
+
+export interface OutboundMessage {
+  readonly messageId: string;
+  readonly subject: MessageSubject;
+  readonly body: Uint8Array;
+}
+
+/**
+ * Sends to the queue of one peer. There is one publisher per peer, so that a peer which is down
+ * holds up no other.
+ */
+export interface ChangePublisher {
+  /** The peer's region. */
+  readonly peer: string;
+  /**
+   * Resolves when the peer's queue has accepted every message, in the order given. Throws
+   * `BUS_UNAVAILABLE` or `BUS_THROTTLED` when any may not have been accepted (some may have been:
+   * sending again is harmless), `MESSAGE_TOO_LARGE` naming the message otherwise.
+   */
+  publish(messages: readonly OutboundMessage[]): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,41 @@
+import type { ChangeSet } from '../replication/change-set.ts';
+
+/** A change set committed here, not yet archived and accepted by every peer's queue. */
+export interface OutboxEntry {
+  readonly set: ChangeSet;
+  readonly encoded: Uint8Array;
+  /** The peers whose queue has not accepted it. */
+  readonly owed: readonly string[];
+  /** The writer's wall clock before the commit began, so never later than the acknowledgement. */
+  readonly committedAfterMs: number;
+  /** The one peer that it was parked for; undefined while it is owed to all of `owed`. */
+  readonly parkedFor: string | undefined;
+}
+
+export interface OutboxScan {
+  readonly bucket: string;
+  /** Read what is parked for this peer; without it, what is not parked. */
+  readonly parkedFor?: string;
+  readonly limit: number;
+  readonly continuation?: string;
+}
+
+export interface OutboxPage {
+  /** Oldest stamp first. */
+  readonly entries: readonly OutboxEntry[];
+  readonly continuation?: string;
+}
+
+/** The outbox rows of one entity kind. The table is the queue: nothing here is kept in memory. */
+export interface Outbox {
+  readonly entityKind: string;
+  readonly buckets: readonly string[];
+  scan(scan: OutboxScan): Promise<OutboxPage>;
+  /** Deletes the rows. Idempotent: a row that is gone is no error. */
+  remove(entries: readonly OutboxEntry[]): Promise<void>;
+  /**
+   * Moves an entry out of the way of the others, once for each peer that is still owed, so that a
+   * slow peer holds up no other. Idempotent; an entry that is gone stays gone.
+   */
+  park(entry: OutboxEntry, owed: readonly string[]): Promise<void>;
+}

@@ -1,0 +1,28 @@
+import type { StoredState } from '../replication/decide-apply.ts';
+
+export interface StoredRow extends StoredState {
+  readonly entityId: string;
+  readonly etag: string;
+}
+
+export interface RowWrite {
+  readonly entityId: string;
+  readonly row: StoredState;
+  /** Undefined when there was no row. */
+  readonly etag: string | undefined;
+}
+
+/** The rows of one entity kind in this region, as the apply loop and replay see them. */
+export interface Replica {
+  readonly entityKind: string;
+  bucketOf(entityId: string): string;
+  read(bucket: string, entityIds: readonly string[]): Promise<ReadonlyMap<string, StoredRow>>;
+  /**
+   * Writes 1 to 100 rows of one bucket, all or none; `changed` names the row that had been written by
+   * someone else since it was read.
+   */
+  write(
+    bucket: string,
+    writes: readonly RowWrite[],
+  ): Promise<{ kind: 'written' } | { kind: 'changed'; entityId: string }>;
+}

@@ -1,0 +1,74 @@
+import type { FieldValue } from '../values/field-value.ts';
+
+export type Properties = ReadonlyMap<string, FieldValue>;
+
+export interface TableRow {
+  readonly partitionKey: string;
+  readonly rowKey: string;
+  readonly etag: string;
+  readonly properties: Properties;
+}
+
+export type RowOperation =
+  | { readonly kind: 'insert'; readonly rowKey: string; readonly properties: Properties }
+  | {
+      readonly kind: 'replace';
+      readonly rowKey: string;
+      readonly properties: Properties;
+      readonly etag: string;
+    }
+  | { readonly kind: 'upsert'; readonly rowKey: string; readonly properties: Properties }
+  /** Without an etag whatever version is there is deleted. */
+  | { readonly kind: 'delete'; readonly rowKey: string; readonly etag?: string };
+
+export interface Transaction {
+  readonly table: string;
+  readonly partitionKey: string;
+  /** 1 to 100, each row once. */
+  readonly operations: readonly RowOperation[];
+}
+
+export type CommitOutcome =
+  /** `etags` in the order of the operations; undefined for deletes. */
+  | { readonly kind: 'committed'; readonly etags: readonly (string | undefined)[] }
+  /** Nothing was written. `index` is the operation that did not hold. */
+  | {
+      readonly kind: 'refused';
+      readonly index: number;
+      readonly reason: 'row-exists' | 'row-changed' | 'row-missing';
+    };
+
+export interface RowRange {
+  readonly table: string;
+  /** One partition, or all from `from` (inclusive) to `before` (exclusive). */
+  readonly partitions: string | { readonly from: string; readonly before: string };
+  /** Bounds on the row key, inclusive and exclusive. */
+  readonly rowsFrom?: string;
+  readonly rowsBefore?: string;
+  /** 1 to 1,000. */
+  readonly limit: number;
+  readonly continuation?: string;
+}
+
+export interface RowPage {
+  readonly rows: readonly TableRow[];
+  /** Present when there may be more. A page may be short, or empty, and still have one. */
+  readonly continuation?: string;
+}
+
+/**
+ * A store of tables with the semantics of Azure Table Storage.
+ *
+ * Every method throws `TABLE_THROTTLED` or `TABLE_UNAVAILABLE` when nothing was done and a retry may
+ * work, and a terminal error when none can. `commit` throws `TABLE_OUTCOME_UNKNOWN` when it may have
+ * been done all the same. No method retries by itself: the caller must know how often it asked.
+ */
+export interface TableStore {
+  /** Idempotent. */
+  createTable(table: string): Promise<void>;
+  get(table: string, partitionKey: string, rowKey: string): Promise<TableRow | undefined>;
+  /** All or nothing. A refusal is an outcome, not an error. */
+  commit(transaction: Transaction): Promise<CommitOutcome>;
+  /** In the order of (partition key, row key). */
+  query(range: RowRange): Promise<RowPage>;
+}

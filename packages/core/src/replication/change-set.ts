@@ -1,0 +1,56 @@
+import type { EntityState } from '../state/entity-state.ts';
+import { hasSeen } from '../state/version-vector.ts';
+import { type Stamp, stampRegion, stampTimeMs } from '../time/stamp.ts';
+
+export type Operation = 'create' | 'replace' | 'patch' | 'delete';
+
+/** One transaction's full resulting state of one entity. */
+export interface Change {
+  readonly entityId: string;
+  readonly operation: Operation;
+  readonly state: EntityState;
+}
+
+/** The changes of one commit in one bucket: written, archived, sent and applied as a whole. */
+export interface ChangeSet {
+  readonly entityKind: string;
+  readonly bucket: string;
+  readonly stamp: Stamp;
+  /** 1 to `CHANGES_PER_SET_MAX`, each entity once. */
+  readonly changes: readonly Change[];
+}
+
+/** An entity group transaction holds 100 rows, and the outbox row is one of them. */
+export const CHANGES_PER_SET_MAX = 99;
+
+export function originOf(set: ChangeSet): string {
+  return stampRegion(set.stamp);
+}
+
+/** The place of a change in the archive: `<archive partition>/<stamp>/<entity id>`. */
+export function referenceIdOf(set: ChangeSet, entityId: string): string {
+  return `${archivePartitionOf(set)}/${set.stamp}/${entityId}`;
+}
+
+/**
+ * Archive rows lie by kind, bucket and day of the stamp, so that no partition is hot for long and
+ * a span of time is read without a scan.
+ */
+export function archivePartitionOf(
+  set: Pick<ChangeSet, 'entityKind' | 'bucket' | 'stamp'>,
+): string {
+  return `${set.entityKind}-${set.bucket}-${stampDay(set.stamp)}`;
+}
+
+/** True when every change is contained in its own state, which is what makes redelivery harmless. */
+export function isWellFormed(set: ChangeSet): boolean {
+  const ids = new Set(set.changes.map((change) => change.entityId));
+  return (
+    ids.size === set.changes.length &&
+    set.changes.every((change) => hasSeen(change.state.vector, set.stamp))
+  );
+}
+
+function stampDay(stamp: Stamp): string {
+  return new Date(stampTimeMs(stamp)).toISOString().slice(0, 10).replaceAll('-', '');
+}

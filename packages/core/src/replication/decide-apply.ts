@@ -1,0 +1,61 @@
+import type { EntityState } from '../state/entity-state.ts';
+import { mergeStates } from '../state/merge.ts';
+import { covers, newestStamp, type VersionVector } from '../state/version-vector.ts';
+import { type Stamp, stampTimeMs } from '../time/stamp.ts';
+import { type Conflict, findConflict } from './conflict.ts';
+
+export interface StoredState {
+  readonly state: EntityState;
+  /** Of the newest transaction in the state; absent when that was written in this region. */
+  readonly referenceId: string | undefined;
+}
+
+export interface IncomingChange extends StoredState {
+  readonly entityId: string;
+  readonly entityKind: string;
+}
+
+export type ApplyDecision =
+  | { readonly kind: 'write'; readonly row: StoredState }
+  | { readonly kind: 'skip' }
+  | { readonly kind: 'merge'; readonly row: StoredState; readonly conflict: Conflict }
+  | { readonly kind: 'refuse'; readonly reason: 'older-than-tombstones' };
+
+export interface ApplyContext {
+  readonly stored: StoredState | undefined;
+  readonly nowMs: number;
+  /** Tombstones older than this may have been collected. */
+  readonly tombstoneAgeMs: number;
+}
+
+/** Decides what a region does with one received change. Total: every pair of states has an answer. */
+export function decideApply(incoming: IncomingChange, context: ApplyContext): ApplyDecision {
+  const { stored } = context;
+  if (stored === undefined) {
+    // The row may be missing because its tombstone was collected: an old message must not revive it.
+    return isOlderThanTombstones(incoming.state.vector, context)
+      ? { kind: 'refuse', reason: 'older-than-tombstones' }
+      : { kind: 'write', row: incoming };
+  }
+  if (covers(stored.state.vector, incoming.state.vector)) return { kind: 'skip' };
+  if (covers(incoming.state.vector, stored.state.vector)) return { kind: 'write', row: incoming };
+  return {
+    kind: 'merge',
+    row: mergeRows(stored, incoming),
+    conflict: findConflict(stored.state, incoming),
+  };
+}
+
+/** The merge of two rows; `referenceId` follows the newest transaction, so order cannot matter. */
+export function mergeRows(a: StoredState, b: StoredState): StoredState {
+  const newest = (row: StoredState): Stamp | '' => newestStamp(row.state.vector) ?? '';
+  return {
+    state: mergeStates(a.state, b.state),
+    referenceId: newest(a) >= newest(b) ? a.referenceId : b.referenceId,
+  };
+}
+
+function isOlderThanTombstones(vector: VersionVector, context: ApplyContext): boolean {
+  const newest = newestStamp(vector);
+  return newest === undefined || stampTimeMs(newest) < context.nowMs - context.tombstoneAgeMs;
+}

@@ -1,0 +1,113 @@
+import { type Static, Type } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { TerminalError } from '../errors.ts';
+import { type EntityState, isFieldName, type StampedField } from '../state/entity-state.ts';
+import { isStamp, type Stamp, stampRegion } from '../time/stamp.ts';
+import { decodeFieldValue } from '../values/encode-field-value.ts';
+import { type ChangeSet, CHANGES_PER_SET_MAX, isWellFormed } from './change-set.ts';
+import { WIRE_VERSION } from './encode-change-set.ts';
+
+const StampText = Type.String({ maxLength: 80 });
+
+const StateSchema = Type.Object({
+  fields: Type.Record(Type.String(), Type.Tuple([StampText, Type.Unknown()])),
+  alive: Type.Optional(StampText),
+  deleted: Type.Optional(StampText),
+  vector: Type.Array(StampText, { minItems: 1, maxItems: 64 }),
+});
+
+const ChangeSetSchema = Type.Object({
+  entityKind: Type.String({ pattern: '^[A-Za-z][A-Za-z0-9]{0,40}$' }),
+  bucket: Type.String({ pattern: '^[0-9a-f]{2}$' }),
+  stamp: StampText,
+  changes: Type.Array(
+    Type.Object({
+      entityId: Type.String({ minLength: 1, maxLength: 512 }),
+      operation: Type.Union([
+        Type.Literal('create'),
+        Type.Literal('replace'),
+        Type.Literal('patch'),
+        Type.Literal('delete'),
+      ]),
+      state: StateSchema,
+    }),
+    { minItems: 1, maxItems: CHANGES_PER_SET_MAX },
+  ),
+});
+
+const checkVersion = Compile(Type.Object({ wire: Type.Integer({ minimum: 1 }) }));
+const checkChangeSet = Compile(ChangeSetSchema);
+
+/**
+ * Throws `CHANGE_TOO_NEW` for a wire version that this build does not know (upgrade it, then
+ * resubmit) and `CHANGE_UNDECODABLE`, naming the first fault, for everything else.
+ */
+export function decodeChangeSet(bytes: Uint8Array): ChangeSet {
+  const json = parseJson(bytes);
+  if (!checkVersion.Check(json)) throw undecodable('it carries no wire version');
+  if (json.wire > WIRE_VERSION) {
+    throw new TerminalError(
+      'CHANGE_TOO_NEW',
+      `The change set has wire version ${json.wire}; this build reads up to ${WIRE_VERSION}. ` +
+        'Upgrade this region, then resubmit the message.',
+      { details: { wire: json.wire } },
+    );
+  }
+  if (!checkChangeSet.Check(json)) {
+    const [first] = checkChangeSet.Errors(json);
+    throw undecodable(`${first?.instancePath ?? '/'} ${first?.message ?? 'is malformed'}`);
+  }
+  const set: ChangeSet = {
+    entityKind: json.entityKind,
+    bucket: json.bucket,
+    stamp: decodeStamp(json.stamp),
+    changes: json.changes.map(({ entityId, operation, state }) => ({
+      entityId,
+      operation,
+      state: decodeState(state),
+    })),
+  };
+  if (!isWellFormed(set)) throw undecodable('its changes do not belong to its stamp');
+  return set;
+}
+
+function decodeState(encoded: Static<typeof StateSchema>): EntityState {
+  const fields = Object.entries(encoded.fields).map(([name, [stamp, value]]) =>
+    decodeField(name, stamp, value),
+  );
+  const stamps = encoded.vector.map(decodeStamp);
+  const vector = new Map(stamps.map((stamp) => [stampRegion(stamp), stamp]));
+  if (vector.size !== stamps.length) throw undecodable('a version vector names a region twice');
+  return {
+    fields: new Map(fields),
+    alive: encoded.alive === undefined ? undefined : decodeStamp(encoded.alive),
+    deleted: encoded.deleted === undefined ? undefined : decodeStamp(encoded.deleted),
+    vector,
+  };
+}
+
+function decodeField(name: string, stamp: string, encoded: unknown): [string, StampedField] {
+  if (!isFieldName(name)) throw undecodable(`"${name}" is no field name`);
+  const value = decodeFieldValue(encoded);
+  if (value === undefined) throw undecodable(`field "${name}" holds no value of its type`);
+  return [name, { value, stamp: decodeStamp(stamp) }];
+}
+
+function decodeStamp(text: string): Stamp {
+  if (!isStamp(text)) throw undecodable(`"${text}" is no stamp`);
+  return text;
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw undecodable('it is not UTF-8 JSON', cause);
+  }
+}
+
+function undecodable(what: string, cause?: unknown): TerminalError {
+  return new TerminalError('CHANGE_UNDECODABLE', `The message is no change set: ${what}.`, {
+    cause,
+  });
+}

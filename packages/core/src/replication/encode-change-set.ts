@@ -1,0 +1,51 @@
+import type { EntityState, StampedField } from '../state/entity-state.ts';
+import { encodeFieldValue, type EncodedFieldValue } from '../values/encode-field-value.ts';
+import type { Change, ChangeSet } from './change-set.ts';
+
+/**
+ * The version of the encoding below, in every message, outbox row and archive row. A reader accepts
+ * its own version and older ones; a newer one is dead-lettered as such, not as garbage.
+ */
+export const WIRE_VERSION = 1;
+
+export interface EncodedState {
+  readonly fields: Record<string, readonly [string, EncodedFieldValue]>;
+  readonly alive?: string;
+  readonly deleted?: string;
+  readonly vector: readonly string[];
+}
+
+/** UTF-8 JSON. The same bytes are written to the outbox, archived and sent. */
+export function encodeChangeSet(set: ChangeSet): Uint8Array {
+  const encoded = {
+    wire: WIRE_VERSION,
+    entityKind: set.entityKind,
+    bucket: set.bucket,
+    stamp: set.stamp,
+    changes: set.changes.map(encodeChange),
+  };
+  return new TextEncoder().encode(JSON.stringify(encoded));
+}
+
+function encodeChange(change: Change): object {
+  return {
+    entityId: change.entityId,
+    operation: change.operation,
+    state: encodeState(change.state),
+  };
+}
+
+function encodeState(state: EntityState): EncodedState {
+  return {
+    fields: Object.fromEntries(
+      [...state.fields].map(([name, field]) => [name, encodeField(field)]),
+    ),
+    ...(state.alive === undefined ? {} : { alive: state.alive }),
+    ...(state.deleted === undefined ? {} : { deleted: state.deleted }),
+    vector: [...state.vector.values()],
+  };
+}
+
+function encodeField(field: StampedField): readonly [string, EncodedFieldValue] {
+  return [field.stamp, encodeFieldValue(field.value)];
+}

@@ -1,0 +1,34 @@
+import { AppError } from '../errors.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Randomness } from '../ports/randomness.ts';
+import { retryDelayMs, type RetryPolicy } from './retry-policy.ts';
+
+export interface RetryOptions {
+  readonly policy: RetryPolicy;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly signal?: AbortSignal | undefined;
+  readonly onRetry?: (error: AppError, attempt: number, delayMs: number) => void;
+}
+
+/**
+ * Calls `work` until it succeeds, fails terminally, or has failed `policy.attemptsMax` times. Waits
+ * at least as long as the failing service asked for.
+ */
+export async function retry<T>(work: () => Promise<T>, options: RetryOptions): Promise<T> {
+  const { policy, clock, randomness, signal } = options;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      const isLast = attempt >= policy.attemptsMax || signal?.aborted === true;
+      if (!(error instanceof AppError) || !error.retryable || isLast) throw error;
+      const delayMs = Math.max(
+        error.retryAfterMs ?? 0,
+        retryDelayMs(policy, attempt, randomness.fraction()),
+      );
+      options.onRetry?.(error, attempt, delayMs);
+      await clock.sleep(delayMs, signal);
+    }
+  }
+}

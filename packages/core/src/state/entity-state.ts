@@ -1,0 +1,42 @@
+import type { NullableFieldValue } from '../values/field-value.ts';
+import { maxStamp, type Stamp } from '../time/stamp.ts';
+import type { VersionVector } from './version-vector.ts';
+
+export interface StampedField {
+  readonly value: NullableFieldValue;
+  readonly stamp: Stamp;
+}
+
+/** Everything that a region knows of one entity. A tombstone is a state that is not alive. */
+export interface EntityState {
+  readonly fields: ReadonlyMap<string, StampedField>;
+  /** The last write that made it alive. */
+  readonly alive: Stamp | undefined;
+  /** The last deletion. */
+  readonly deleted: Stamp | undefined;
+  readonly vector: VersionVector;
+}
+
+/** Names of fields are names of columns too, and a leading underscore is kept for the system's. */
+const FIELD_NAME = /^[A-Za-z][A-Za-z0-9_]{0,127}$/;
+
+export function isFieldName(name: string): boolean {
+  return FIELD_NAME.test(name);
+}
+
+export function isAlive(state: EntityState): boolean {
+  if (state.alive === undefined) return false;
+  return state.deleted === undefined || state.alive > state.deleted;
+}
+
+/** The greatest stamp anywhere in the state: what a new write of this entity must exceed. */
+export function latestStamp(state: EntityState): Stamp | undefined {
+  return maxStamp(stampsOf(state));
+}
+
+function* stampsOf(state: EntityState): Generator<Stamp> {
+  yield* state.vector.values();
+  if (state.alive !== undefined) yield state.alive;
+  if (state.deleted !== undefined) yield state.deleted;
+  for (const field of state.fields.values()) yield field.stamp;
+}

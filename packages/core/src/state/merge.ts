@@ -1,0 +1,40 @@
+import { encodeFieldValue } from '../values/encode-field-value.ts';
+import type { Stamp } from '../time/stamp.ts';
+import type { EntityState, StampedField } from './entity-state.ts';
+import { mergeVectors } from './version-vector.ts';
+
+/**
+ * The join of two states: per field the value with the greater stamp, the greater deletion and
+ * alive stamps, the pointwise maximum of the vectors. Commutative, associative and idempotent, so
+ * neither order nor repetition of deliveries can matter (I3).
+ */
+export function mergeStates(a: EntityState, b: EntityState): EntityState {
+  const fields = new Map(a.fields);
+  for (const [name, field] of b.fields) {
+    const own = fields.get(name);
+    fields.set(name, own === undefined ? field : laterField(own, field));
+  }
+  return {
+    fields,
+    alive: laterStamp(a.alive, b.alive),
+    deleted: laterStamp(a.deleted, b.deleted),
+    vector: mergeVectors(a.vector, b.vector),
+  };
+}
+
+/** Of two fields, the one that every region keeps. */
+export function laterField(a: StampedField, b: StampedField): StampedField {
+  if (a.stamp !== b.stamp) return a.stamp > b.stamp ? a : b;
+  // A stamp is unique, so the values are the same too unless a message was forged; even then every
+  // region must choose alike.
+  return sortKey(a) >= sortKey(b) ? a : b;
+}
+
+function laterStamp(a: Stamp | undefined, b: Stamp | undefined): Stamp | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return a > b ? a : b;
+}
+
+function sortKey(field: StampedField): string {
+  return JSON.stringify(encodeFieldValue(field.value));
+}

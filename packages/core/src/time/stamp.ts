@@ -1,0 +1,63 @@
+/**
+ * A stamp is a hybrid logical clock reading with the region and the process that made it, written
+ * so that comparing the texts compares the readings:
+ *
+ *     0199a1b2c3d4-0003-east-k3v9x2q7
+ *     milliseconds counter region writer
+ *
+ * Unique: no two processes share a writer id, and one process never makes the same reading twice.
+ */
+export type Stamp = string & { readonly __brand: 'Stamp' };
+
+export interface StampParts {
+  readonly timeMs: number;
+  readonly counter: number;
+  readonly region: string;
+  readonly writer: string;
+}
+
+export const STAMP_TIME_MS_MAX = 2 ** 48 - 1;
+export const STAMP_COUNTER_MAX = 2 ** 16 - 1;
+
+const REGION = /^[a-z][a-z0-9]{0,30}$/;
+const WRITER = /^[a-z0-9]{1,16}$/;
+const STAMP = /^([0-9a-f]{12})-([0-9a-f]{4})-([a-z][a-z0-9]{0,30})-([a-z0-9]{1,16})$/;
+
+/** Lower-case letters and digits, a letter first, at most 31: it is part of keys and of stamps. */
+export function isRegionName(text: string): boolean {
+  return REGION.test(text);
+}
+
+export function isWriterId(text: string): boolean {
+  return WRITER.test(text);
+}
+
+export function formatStamp(parts: StampParts): Stamp {
+  const time = parts.timeMs.toString(16).padStart(12, '0');
+  const counter = parts.counter.toString(16).padStart(4, '0');
+  return `${time}-${counter}-${parts.region}-${parts.writer}` as Stamp;
+}
+
+export function isStamp(value: unknown): value is Stamp {
+  return typeof value === 'string' && STAMP.test(value);
+}
+
+export function parseStamp(stamp: Stamp): StampParts {
+  const [time = '', counter = '', region = '', writer = ''] = stamp.split('-');
+  return { timeMs: parseInt(time, 16), counter: parseInt(counter, 16), region, writer };
+}
+
+/** Milliseconds since the epoch on the hybrid clock, which may run ahead of any wall clock. */
+export function stampTimeMs(stamp: Stamp): number {
+  return parseInt(stamp.slice(0, 12), 16);
+}
+
+export function stampRegion(stamp: Stamp): string {
+  return stamp.slice(18, stamp.indexOf('-', 18));
+}
+
+export function maxStamp(stamps: Iterable<Stamp>): Stamp | undefined {
+  let max: Stamp | undefined;
+  for (const stamp of stamps) if (max === undefined || stamp > max) max = stamp;
+  return max;
+}

@@ -1,0 +1,103 @@
+import { assertNever } from '../errors.ts';
+import type { FieldValue, NullableFieldValue } from './field-value.ts';
+
+/** JSON form of a value: `["Int64","12"]`, or null. Exact for every Edm type. */
+export type EncodedFieldValue = readonly [FieldValue['type'], string | number | boolean] | null;
+
+const INT32_MIN = -(2 ** 31);
+const INT32_MAX = 2 ** 31 - 1;
+const INT64_MIN = -(2n ** 63n);
+const INT64_MAX = 2n ** 63n - 1n;
+const DATE_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,7})?Z$/;
+const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+export function encodeFieldValue(value: NullableFieldValue): EncodedFieldValue {
+  if (value === null) return null;
+  switch (value.type) {
+    case 'Int64':
+      return ['Int64', value.value.toString()];
+    case 'Binary':
+      return ['Binary', Buffer.from(value.value).toString('base64')];
+    case 'Double':
+      return ['Double', isJsonNumber(value.value) ? value.value : doubleToText(value.value)];
+    case 'String':
+    case 'Boolean':
+    case 'Int32':
+    case 'DateTime':
+    case 'Guid':
+      return [value.type, value.value];
+    default:
+      return assertNever(value);
+  }
+}
+
+/** Returns undefined for anything that `encodeFieldValue` cannot have written. */
+export function decodeFieldValue(encoded: unknown): NullableFieldValue | undefined {
+  if (encoded === null) return null;
+  if (!Array.isArray(encoded) || encoded.length !== 2) return undefined;
+  const [type, value] = encoded as [unknown, unknown];
+  const decode = typeof type === 'string' ? DECODERS.get(type) : undefined;
+  return decode?.(value);
+}
+
+const DECODERS: ReadonlyMap<string, (value: unknown) => FieldValue | undefined> = new Map([
+  ['String', (value) => (typeof value === 'string' ? { type: 'String', value } : undefined)],
+  ['Boolean', (value) => (typeof value === 'boolean' ? { type: 'Boolean', value } : undefined)],
+  ['Int32', (value) => (isInt32(value) ? { type: 'Int32', value } : undefined)],
+  ['Int64', decodeInt64],
+  ['Double', decodeDouble],
+  ['DateTime', (value) => (isDateTimeText(value) ? { type: 'DateTime', value } : undefined)],
+  ['Guid', (value) => (isGuidText(value) ? { type: 'Guid', value } : undefined)],
+  ['Binary', decodeBinary],
+] satisfies [string, (value: unknown) => FieldValue | undefined][]);
+
+export function isInt32(value: unknown): value is number {
+  return Number.isInteger(value) && Number(value) >= INT32_MIN && Number(value) <= INT32_MAX;
+}
+
+export function isInt64(value: unknown): value is bigint {
+  return typeof value === 'bigint' && value >= INT64_MIN && value <= INT64_MAX;
+}
+
+/** UTC, up to seven digits of a second: what an Edm.DateTime holds. */
+export function isDateTimeText(value: unknown): value is string {
+  return typeof value === 'string' && DATE_TIME.test(value) && !Number.isNaN(Date.parse(value));
+}
+
+export function isGuidText(value: unknown): value is string {
+  return typeof value === 'string' && GUID.test(value);
+}
+
+function decodeInt64(value: unknown): FieldValue | undefined {
+  if (typeof value !== 'string' || !/^-?\d{1,19}$/.test(value)) return undefined;
+  const parsed = BigInt(value);
+  return isInt64(parsed) ? { type: 'Int64', value: parsed } : undefined;
+}
+
+function decodeDouble(value: unknown): FieldValue | undefined {
+  if (typeof value === 'number') return { type: 'Double', value };
+  const special = typeof value === 'string' ? SPECIAL_DOUBLES.get(value) : undefined;
+  return special === undefined ? undefined : { type: 'Double', value: special };
+}
+
+function decodeBinary(value: unknown): FieldValue | undefined {
+  if (typeof value !== 'string' || !BASE64.test(value)) return undefined;
+  return { type: 'Binary', value: new Uint8Array(Buffer.from(value, 'base64')) };
+}
+
+// JSON has no way to write these four.
+const SPECIAL_DOUBLES: ReadonlyMap<string, number> = new Map([
+  ['NaN', Number.NaN],
+  ['Infinity', Number.POSITIVE_INFINITY],
+  ['-Infinity', Number.NEGATIVE_INFINITY],
+  ['-0', -0],
+]);
+
+function isJsonNumber(value: number): boolean {
+  return Number.isFinite(value) && !Object.is(value, -0);
+}
+
+function doubleToText(value: number): string {
+  return Object.is(value, -0) ? '-0' : String(value);
+}

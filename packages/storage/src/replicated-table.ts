@@ -1,0 +1,63 @@
+import type { EntityKind, EntityOf, VersionVector } from '@tandem/core';
+
+/** One live entity as this region has it. */
+export interface EntityRecord<K extends EntityKind> {
+  readonly entityId: string;
+  readonly entity: EntityOf<K>;
+  /** Which transactions of which regions this record contains; `encodeVector` makes it an ETag. */
+  readonly version: VersionVector;
+  /** The region of the newest transaction. */
+  readonly origin: string;
+  /** Its archive key; undefined when the newest transaction was written in this region. */
+  readonly referenceId: string | undefined;
+}
+
+/** What must hold of the row for a write to happen; without one, nothing need. */
+export type WriteCondition =
+  /** There is no live entity. */
+  | { readonly kind: 'absent' }
+  /** There is a live entity, whatever its version. */
+  | { readonly kind: 'present' }
+  /** The live entity has exactly one of these versions, each as `encodeVector` gives it. */
+  | { readonly kind: 'version'; readonly versions: readonly string[] };
+
+export type WriteOutcome<K extends EntityKind> =
+  | { readonly kind: 'created'; readonly record: EntityRecord<K> }
+  | { readonly kind: 'replaced'; readonly record: EntityRecord<K> }
+  | { readonly kind: 'deleted' }
+  | { readonly kind: 'not-found' }
+  | { readonly kind: 'condition-failed'; readonly current: EntityRecord<K> | undefined };
+
+export interface EntityPage<K extends EntityKind> {
+  readonly records: readonly EntityRecord<K>[];
+  /** Opaque; undefined on the last page. */
+  readonly cursor: string | undefined;
+}
+
+/**
+ * The table of one entity kind in one region. A write is acknowledged when the region's own table
+ * holds it together with its outbox row, in one transaction; peers get it afterwards.
+ *
+ * Throws `TABLE_LIMIT_EXCEEDED`, `ENTITY_INVALID` and `CURSOR_INVALID` for input that can never be
+ * accepted, `WRITE_CONTENDED` when others kept changing the row, and the store's transient errors.
+ */
+export interface ReplicatedTable<K extends EntityKind> {
+  get(entityId: string): Promise<EntityRecord<K> | undefined>;
+  /** Creates, or replaces whole: a field that is not named becomes null. */
+  put(
+    entityId: string,
+    entity: Partial<EntityOf<K>>,
+    condition?: WriteCondition,
+  ): Promise<WriteOutcome<K>>;
+  /** Changes the fields that are named; `not-found` when there is no live entity. */
+  patch(
+    entityId: string,
+    changes: Partial<EntityOf<K>>,
+    condition?: WriteCondition,
+  ): Promise<WriteOutcome<K>>;
+  remove(entityId: string, condition?: WriteCondition): Promise<WriteOutcome<K>>;
+  /** Live entities in a stable order. `limit` is 1 to `PAGE_LIMIT_MAX`. */
+  list(limit: number, cursor?: string): Promise<EntityPage<K>>;
+}
+
+export const PAGE_LIMIT_MAX = 1_000;
