@@ -1,1 +1,3 @@
-export {};
+export * from './virtual-clock.ts';
+export * from './drive-virtual-time.ts';
+export * from './seeded-randomness.ts';

@@ -1,1 +1,2 @@
-export {};
+export * from './clock-contract.ts';
+export * from './randomness-contract.ts';
