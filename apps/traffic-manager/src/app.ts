@@ -1,0 +1,76 @@
+import { STATUS_CODES } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyServerOptions,
+  fastify,
+  LogController,
+} from 'fastify';
+import { sendProblem } from './http/problem.ts';
+import { proxyPlugin } from './http/proxy-plugin.ts';
+import { STATUS_PREFIX, statusPlugin } from './http/status-plugin.ts';
+import { createProfile, type Transition } from './monitoring/profile.ts';
+import { createProfileMonitor, type ProfileMonitor } from './monitoring/profile-monitor.ts';
+import { createImmediateResolver } from './monitoring/resolve-endpoint.ts';
+import { probeEndpoint } from './probing/probe-endpoint.ts';
+import type { TrafficManagerConfig } from './settings/read-config.ts';
+
+const REQUEST_TIMEOUT_MS = 300_000;
+const KEEP_ALIVE_TIMEOUT_MS = 72_000;
+/** Of the stand-in's own routes; a forwarded body is streamed and has no limit. */
+const OWN_BODY_BYTES_MAX = 1024;
+
+export interface AppOptions {
+  readonly config: Omit<TrafficManagerConfig, 'listen'>;
+  readonly logger: NonNullable<FastifyServerOptions['logger']>;
+}
+
+/** Builds the whole process but the listening socket; probes run while it listens. */
+export async function buildApp({ config, logger }: AppOptions): Promise<FastifyInstance> {
+  const app = fastify({
+    logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: OWN_BODY_BYTES_MAX,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+  });
+  const monitor = createMonitor(config, (transition) => {
+    app.log.info({ event: 'endpoint-state-changed', ...transition }, 'Endpoint state changed.');
+  });
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
+    const status = error.statusCode ?? 500;
+    if (status >= 500) request.log.error({ err: error }, 'Request failed.');
+    return sendProblem(reply, {
+      title: STATUS_CODES[status] ?? 'Error',
+      status,
+      code: error.code ?? 'REQUEST_REFUSED',
+      detail: error.message,
+    });
+  });
+  app.addHook('onListen', async () => monitor.start());
+  app.addHook('preClose', async () => monitor.stop());
+  await app.register(statusPlugin, {
+    prefix: STATUS_PREFIX,
+    monitor,
+    probing: config.probing,
+  });
+  await app.register(proxyPlugin, { resolver: createImmediateResolver(() => monitor.choice()) });
+  return app;
+}
+
+function createMonitor(
+  { endpoints, probing }: AppOptions['config'],
+  onTransition: (transition: Transition) => void,
+): ProfileMonitor {
+  return createProfileMonitor({
+    profile: createProfile(endpoints, probing.toleratedFailures),
+    intervalMs: probing.intervalMs,
+    probe: ({ url }, signal) =>
+      probeEndpoint({ url: `${url}${probing.path}`, timeoutMs: probing.timeoutMs, signal }),
+    now: Date.now,
+    // An aborted sleep is one that has ended.
+    sleep: (durationMs, signal) => delay(durationMs, undefined, { signal }).catch(() => undefined),
+    onTransition,
+  });
+}

@@ -1,0 +1,85 @@
+// The pages and switches of the stand-in itself, under a path that no region uses.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import type { ProfileMonitor } from '../monitoring/profile-monitor.ts';
+import type { TrafficManagerConfig } from '../settings/read-config.ts';
+import { problemSchema, sendProblem } from './problem.ts';
+import { STATUS_PAGE, STATUS_PAGE_POLICY } from './status-page.ts';
+import {
+  describeEndpoint,
+  describeProfile,
+  endpointStatusSchema,
+  statusSchema,
+} from './status-schema.ts';
+
+export const STATUS_PREFIX = '/_traffic-manager';
+
+export interface StatusPluginOptions {
+  readonly monitor: ProfileMonitor;
+  readonly probing: TrafficManagerConfig['probing'];
+}
+
+const switchSchema = {
+  params: Type.Object({ name: Type.String({ minLength: 1, maxLength: 63 }) }),
+  response: { 200: endpointStatusSchema, 400: problemSchema, 404: problemSchema },
+};
+
+/** Serves the status as JSON and as a page, and lets a person disable and enable endpoints. */
+export async function statusPlugin(
+  app: FastifyInstance,
+  { monitor, probing }: StatusPluginOptions,
+): Promise<void> {
+  // The switches take no body; one that a client sends all the same is not an error.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(
+    '*',
+    async (_request: FastifyRequest, payload: NodeJS.ReadableStream) => {
+      payload.resume();
+    },
+  );
+  app.addHook('onSend', async (_request, reply) => {
+    reply.header('cache-control', 'no-store');
+  });
+
+  app.get('/', async (_request, reply) =>
+    reply
+      .type('text/html; charset=utf-8')
+      .header('content-security-policy', STATUS_PAGE_POLICY)
+      .send(STATUS_PAGE),
+  );
+  app.get('/status', { schema: { response: { 200: statusSchema } } }, async () =>
+    describeProfile(monitor.profile(), probing),
+  );
+  for (const action of ['disable', 'enable'] as const) {
+    app.post<{ Params: { name: string } }>(
+      `/endpoints/:name/${action}`,
+      { schema: switchSchema },
+      async (request, reply) => {
+        const { name } = request.params;
+        monitor.setEnabled(name, action === 'enable');
+        return sendEndpoint(reply, monitor, name);
+      },
+    );
+  }
+  // Whatever else begins with the prefix is a mistyped address, not a region's business.
+  app.all('/*', async (request, reply) =>
+    sendProblem(reply, {
+      title: 'Not Found',
+      status: 404,
+      code: 'ROUTE_NOT_FOUND',
+      detail: `${request.method} ${request.url} is not an address of the traffic manager. The page ${STATUS_PREFIX}/ shows its status.`,
+    }),
+  );
+}
+
+function sendEndpoint(reply: FastifyReply, monitor: ProfileMonitor, name: string): FastifyReply {
+  const { endpoints } = monitor.profile();
+  const endpoint = endpoints.find((candidate) => candidate.name === name);
+  if (endpoint !== undefined) return reply.send(describeEndpoint(endpoint));
+  return sendProblem(reply, {
+    title: 'Not Found',
+    status: 404,
+    code: 'ENDPOINT_NOT_FOUND',
+    detail: `There is no endpoint ${name}. There are: ${endpoints.map((each) => each.name).join(', ')}.`,
+  });
+}
