@@ -1,0 +1,96 @@
+/**
+ * Whether a region may take traffic. Traffic Manager fails back on the first healthy probe, so this
+ * answer is what keeps a region that is behind from serving old data (I14).
+ */
+export interface ReadinessSettings {
+  /** A passed watermark older than this means behind, in milliseconds. */
+  readonly lagMsMax: number;
+  /** A region that has waited this long for its peers to be heard is ready all the same. */
+  readonly waitMsMax: number;
+  /** A replicator that was last heard longer ago than this is dead. */
+  readonly heartbeatMsMax: number;
+}
+
+export interface PeerProgress {
+  readonly peer: string;
+  /** Time of the newest watermark passed; undefined when none ever was. */
+  readonly passedMs: number | undefined;
+  /** The peer's queue accepted something from us lately. */
+  readonly isReachable: boolean;
+}
+
+export interface ReplicationProgress {
+  /** When the replicator last said that it is alive. */
+  readonly heartbeatMs: number;
+  /** Since when it has been catching up without a break; undefined once it had caught up. */
+  readonly catchingUpSinceMs: number | undefined;
+  /** Messages were waiting in this region's queue when it last looked. */
+  readonly hasBacklog: boolean;
+  readonly peers: readonly PeerProgress[];
+}
+
+export interface ReadinessInput {
+  readonly nowMs: number;
+  readonly isStoreAnswering: boolean;
+  /** Undefined when no replicator ever ran; not asked for when there are no peers. */
+  readonly progress: ReplicationProgress | undefined;
+  readonly hasPeers: boolean;
+}
+
+export type UnreadyReason =
+  | { readonly kind: 'store-not-answering' }
+  | { readonly kind: 'replicator-not-heard'; readonly ageMs: number | undefined }
+  | { readonly kind: 'behind'; readonly peer: string; readonly lagMs: number | undefined };
+
+export type Readiness =
+  | { readonly kind: 'ready'; readonly notes: readonly string[] }
+  | { readonly kind: 'not-ready'; readonly reasons: readonly UnreadyReason[] };
+
+export function decideReadiness(input: ReadinessInput, settings: ReadinessSettings): Readiness {
+  const reasons: UnreadyReason[] = [];
+  const notes: string[] = [];
+  if (!input.isStoreAnswering) reasons.push({ kind: 'store-not-answering' });
+  const { progress, nowMs } = input;
+  if (input.hasPeers) {
+    const ageMs = progress === undefined ? undefined : nowMs - progress.heartbeatMs;
+    if (progress === undefined || ageMs === undefined || ageMs > settings.heartbeatMsMax) {
+      reasons.push({ kind: 'replicator-not-heard', ageMs });
+    } else {
+      for (const peer of progress.peers) {
+        const verdict = judgePeer(peer, { progress, nowMs, settings });
+        if (verdict === 'behind') {
+          reasons.push({ kind: 'behind', peer: peer.peer, lagMs: lagMs(peer, nowMs) });
+        } else if (verdict !== 'caught-up') {
+          notes.push(`${peer.peer}: ${verdict}`);
+        }
+      }
+    }
+  }
+  return reasons.length === 0 ? { kind: 'ready', notes } : { kind: 'not-ready', reasons };
+}
+
+export type PeerVerdict = 'caught-up' | 'behind' | 'not heard, let through' | 'waited long enough';
+
+/**
+ * A peer that is down must not hold this region back, and an empty queue proves nothing: the peer's
+ * outbox may still be full of what was written while we were away.
+ */
+export function judgePeer(
+  peer: PeerProgress,
+  context: { progress: ReplicationProgress; nowMs: number; settings: ReadinessSettings },
+): PeerVerdict {
+  const { progress, nowMs, settings } = context;
+  const lag = lagMs(peer, nowMs);
+  if (lag !== undefined && lag <= settings.lagMsMax) return 'caught-up';
+  const waitedMs =
+    progress.catchingUpSinceMs === undefined ? undefined : nowMs - progress.catchingUpSinceMs;
+  if (waitedMs !== undefined && waitedMs >= settings.waitMsMax) return 'waited long enough';
+  if (progress.hasBacklog) return 'behind';
+  // Caught up once and the queue is empty since: the peer fell silent, we did not fall behind.
+  if (waitedMs === undefined) return 'not heard, let through';
+  return peer.isReachable ? 'behind' : 'not heard, let through';
+}
+
+function lagMs(peer: PeerProgress, nowMs: number): number | undefined {
+  return peer.passedMs === undefined ? undefined : nowMs - peer.passedMs;
+}

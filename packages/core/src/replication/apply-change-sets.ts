@@ -1,0 +1,148 @@
+import { chunk } from '../concurrency/chunk.ts';
+import { forEachBounded } from '../concurrency/for-each-bounded.ts';
+import { AppError, TerminalError } from '../errors.ts';
+import type { Archive, ArchiveEntry } from '../ports/archive.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { ConflictJournal } from '../ports/conflict-journal.ts';
+import type { Replica } from '../ports/replica.ts';
+import type { HybridClock } from '../time/hybrid-clock.ts';
+import { type ApplyBatchOptions, applyToBucket } from './apply-to-bucket.ts';
+import type { ChangeSet } from './change-set.ts';
+import type { Conflict } from './conflict.ts';
+import { encodeChangeSet } from './encode-change-set.ts';
+
+export interface ApplierOptions {
+  /** By entity kind. */
+  readonly replicas: ReadonlyMap<string, Replica>;
+  readonly archive: Archive;
+  readonly conflicts: ConflictJournal;
+  readonly clock: Clock;
+  readonly hybridClock: HybridClock;
+  /** Tombstones older than this may have been collected. */
+  readonly tombstoneAgeMs: number;
+  readonly onConflict?: (conflict: Conflict) => void;
+}
+
+export interface ReceivedSet extends ArchiveEntry {
+  /** The caller's own name for it, given back with the result. */
+  readonly key: string;
+}
+
+/** By key: undefined when the set was applied, else why it can never be. */
+export type ApplyResults = ReadonlyMap<string, TerminalError | undefined>;
+
+export interface Applier {
+  /**
+   * Merges received change sets into the rows of this region, then archives them. Idempotent, in any
+   * order. Throws transient errors only: then nothing is settled and all of it is to be repeated.
+   */
+  apply(sets: readonly ReceivedSet[]): Promise<ApplyResults>;
+}
+
+const BUCKETS_AT_ONCE_MAX = 8;
+const ROWS_PER_WRITE_MAX = 100;
+/** Below the 4 MiB of an entity group transaction: a row is larger than its encoded change. */
+const BYTES_PER_WRITE_MAX = 1024 * 1024;
+
+export function createApplier(options: ApplierOptions): Applier {
+  const { replicas, archive, hybridClock } = options;
+
+  return {
+    async apply(sets) {
+      const results = new Map<string, TerminalError | undefined>();
+      const known: (ReceivedSet & { replica: Replica })[] = [];
+      for (const received of sets) {
+        const replica = replicas.get(received.set.entityKind);
+        if (replica === undefined) results.set(received.key, unknownKind(received.set));
+        else known.push({ ...received, replica });
+        hybridClock.observe(received.set.stamp);
+      }
+      const batches = [
+        ...Map.groupBy(known, ({ set }) => `${set.entityKind}/${set.bucket}`).values(),
+      ];
+      await forEachBounded(batches, BUCKETS_AT_ONCE_MAX, async (batch) => {
+        for (const part of chunk(batch.sort(byStamp), BATCH_BOUNDS)) {
+          await applyPart(part, options, results);
+        }
+      });
+      await archive.append(known.flatMap((one) => toArchive(one, results.get(one.key))));
+      return results;
+    },
+  };
+}
+
+const BATCH_BOUNDS = {
+  countMax: 1_000,
+  weightMax: ROWS_PER_WRITE_MAX,
+  weigh: ({ set, encoded }: ReceivedSet): number =>
+    Math.max(set.changes.length, (encoded.length / BYTES_PER_WRITE_MAX) * ROWS_PER_WRITE_MAX),
+};
+
+/** Sets of one bucket whose rows fit one transaction; on a terminal failure each on its own. */
+async function applyPart(
+  part: readonly (ReceivedSet & { replica: Replica })[],
+  options: ApplyBatchOptions,
+  results: Map<string, TerminalError | undefined>,
+): Promise<void> {
+  const [first] = part;
+  if (first === undefined) return;
+  try {
+    const refused = await applyToBucket(
+      part.map(({ set }) => set),
+      first.replica,
+      options,
+    );
+    for (const { key, set } of part) results.set(key, refusalOf(set, refused));
+  } catch (error) {
+    if (!(error instanceof AppError) || error.retryable) throw error;
+    if (part.length === 1) {
+      results.set(first.key, error instanceof TerminalError ? error : unexpected(error));
+      return;
+    }
+    for (const one of part) await applyPart([one], options, results);
+  }
+}
+
+/** Keyed by `<stamp>/<entity id>`. */
+export type RefusedChanges = ReadonlySet<string>;
+
+function refusalOf(set: ChangeSet, refused: RefusedChanges): TerminalError | undefined {
+  const ids = set.changes
+    .map(({ entityId }) => entityId)
+    .filter((entityId) => refused.has(`${set.stamp}/${entityId}`));
+  if (ids.length === 0) return undefined;
+  return new TerminalError(
+    'CHANGE_TOO_OLD',
+    `Older than every tombstone that is kept, for rows that are not here: ${ids.join(', ')}. ` +
+      'Were it applied, it could revive what was deleted.',
+    { details: { entityIds: ids } },
+  );
+}
+
+/** What was refused is left out of the archive: replaying it must not do what applying did not. */
+function toArchive(received: ReceivedSet, error: TerminalError | undefined): ArchiveEntry[] {
+  if (error === undefined) return [received];
+  if (error.code !== 'CHANGE_TOO_OLD') return [];
+  const refused = new Set(error.details['entityIds'] as readonly string[]);
+  const changes = received.set.changes.filter(({ entityId }) => !refused.has(entityId));
+  if (changes.length === 0) return [];
+  const set = { ...received.set, changes };
+  return [{ set, encoded: encodeChangeSet(set) }];
+}
+
+function unknownKind(set: ChangeSet): TerminalError {
+  return new TerminalError(
+    'ENTITY_KIND_UNKNOWN',
+    `This region replicates no entity kind "${set.entityKind}". Register it in the replicator, ` +
+      'then resubmit the message.',
+    { details: { entityIds: set.changes.map(({ entityId }) => entityId) } },
+  );
+}
+
+function unexpected(error: AppError): TerminalError {
+  return new TerminalError('ROW_MALFORMED', error.message, { cause: error });
+}
+
+function byStamp(a: ReceivedSet, b: ReceivedSet): number {
+  return a.set.stamp < b.set.stamp ? -1 : 1;
+}

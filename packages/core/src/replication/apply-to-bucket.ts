@@ -1,0 +1,110 @@
+import { assertNever, TransientError } from '../errors.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { ConflictJournal } from '../ports/conflict-journal.ts';
+import type { Replica, RowWrite, StoredRow } from '../ports/replica.ts';
+import { type Change, type ChangeSet, referenceIdOf } from './change-set.ts';
+import type { Conflict } from './conflict.ts';
+import { decideApply, type StoredState } from './decide-apply.ts';
+
+export interface ApplyBatchOptions {
+  readonly conflicts: ConflictJournal;
+  readonly clock: Clock;
+  readonly tombstoneAgeMs: number;
+  readonly onConflict?: (conflict: Conflict) => void;
+}
+
+const ATTEMPTS_MAX = 10;
+
+/**
+ * Merges the sets of one bucket, which together touch at most 100 rows, into its rows in one
+ * transaction. Returns the changes refused, as `<stamp>/<entity id>`.
+ */
+export async function applyToBucket(
+  sets: readonly ChangeSet[],
+  replica: Replica,
+  options: ApplyBatchOptions,
+): Promise<ReadonlySet<string>> {
+  const changes = sets.flatMap((set) => set.changes.map((change) => ({ set, change })));
+  const byEntity = Map.groupBy(changes, ({ change }) => change.entityId);
+  const byBucket = Map.groupBy(byEntity.keys(), (entityId) => replica.bucketOf(entityId));
+  const refused = new Set<string>();
+  // One bucket at the sender is one bucket here, unless the regions were given different counts.
+  for (const [bucket, entityIds] of byBucket) {
+    for (let attempt = 1; ; attempt += 1) {
+      const rows = await replica.read(bucket, entityIds);
+      const folds = entityIds.map((entityId) =>
+        foldChanges(byEntity.get(entityId) ?? [], rows.get(entityId), {
+          ...options,
+          entityKind: replica.entityKind,
+        }),
+      );
+      // Before the rows: once they are merged, a repetition would no longer see the conflict (I7).
+      const conflicts = folds.flatMap((fold) => fold.conflicts);
+      if (conflicts.length > 0) await options.conflicts.record(conflicts);
+      const writes = folds.flatMap((fold) => fold.write ?? []);
+      const outcome =
+        writes.length === 0 ? { kind: 'written' as const } : await replica.write(bucket, writes);
+      if (outcome.kind === 'written') {
+        for (const fold of folds) for (const key of fold.refused) refused.add(key);
+        for (const conflict of conflicts) options.onConflict?.(conflict);
+        break;
+      }
+      if (attempt >= ATTEMPTS_MAX) {
+        throw new TransientError(
+          'WRITE_CONTENDED',
+          `Row ${outcome.entityId} of ${replica.entityKind} changed ${ATTEMPTS_MAX} times under us.`,
+        );
+      }
+    }
+  }
+  return refused;
+}
+
+interface Fold {
+  readonly write: RowWrite | undefined;
+  readonly conflicts: readonly Conflict[];
+  readonly refused: readonly string[];
+}
+
+/** Several changes of one entity become one write of its row. */
+function foldChanges(
+  changes: readonly { set: ChangeSet; change: Change }[],
+  stored: StoredRow | undefined,
+  options: ApplyBatchOptions & { entityKind: string },
+): Fold {
+  const conflicts: Conflict[] = [];
+  const refused: string[] = [];
+  let row: StoredState | undefined = stored;
+  let entityId = '';
+  for (const { set, change } of changes) {
+    ({ entityId } = change);
+    const decision = decideApply(
+      {
+        entityKind: options.entityKind,
+        entityId,
+        state: change.state,
+        referenceId: referenceIdOf(set, entityId),
+      },
+      { stored: row, nowMs: options.clock.nowMs(), tombstoneAgeMs: options.tombstoneAgeMs },
+    );
+    switch (decision.kind) {
+      case 'skip':
+        break;
+      case 'write':
+        row = decision.row;
+        break;
+      case 'merge':
+        row = decision.row;
+        conflicts.push(decision.conflict);
+        break;
+      case 'refuse':
+        refused.push(`${set.stamp}/${entityId}`);
+        break;
+      default:
+        assertNever(decision);
+    }
+  }
+  const isChanged = row !== undefined && row !== stored;
+  const write = isChanged && row !== undefined ? { entityId, row, etag: stored?.etag } : undefined;
+  return { write, conflicts, refused };
+}
