@@ -1,3 +1,5 @@
 export * from './virtual-clock.ts';
 export * from './drive-virtual-time.ts';
 export * from './seeded-randomness.ts';
+export * from './memory-bus.ts';
+export type { DeadLetter } from './memory-queue.ts';

@@ -16,8 +16,10 @@ export interface ChangePublisher {
   /**
    * Resolves when the peer's queue has accepted every message, in the order given. Throws
    * `BUS_UNAVAILABLE` or `BUS_THROTTLED` when any may not have been accepted (some may have been:
-   * sending again is harmless), `MESSAGE_TOO_LARGE` naming the message otherwise.
+   * sending again is harmless). `BUS_ENTITY_MISSING`, `BUS_FORBIDDEN` or `MESSAGE_TOO_LARGE`, which
+   * names the message, say that sending it again will not help. Usable after any of them.
    */
   publish(messages: readonly OutboundMessage[]): Promise<void>;
+  /** Idempotent. What is called afterwards throws `BUS_UNAVAILABLE`. */
   close(): Promise<void>;
 }

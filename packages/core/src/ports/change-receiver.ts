@@ -7,6 +7,7 @@ export interface InboundMessage {
   readonly body: Uint8Array;
   /** Ascending in the order in which the queue accepted the messages. */
   readonly sequenceNumber: bigint;
+  /** Deliveries so far, this one included: 1 the first time. */
   readonly deliveryCount: number;
 }
 
@@ -14,17 +15,23 @@ export interface InboundMessage {
  * Receives from this region's own queue under peek-lock. A message that is not settled before its
  * lock ends is delivered again, so every delivery may be a duplicate.
  *
- * Every method throws `BUS_UNAVAILABLE` while the queue cannot be reached.
+ * Every method throws `BUS_UNAVAILABLE` or `BUS_THROTTLED` while the queue cannot be reached,
+ * `BUS_ENTITY_MISSING` or `BUS_FORBIDDEN` until an operator helps; it can be called again after any.
  */
 export interface ChangeReceiver {
-  /** At most `countMax`; none when nothing arrived within `waitMsMax` or the signal aborted. */
+  /**
+   * At most `countMax`, in the order of acceptance; none when nothing arrived within `waitMsMax` or
+   * the signal aborted. An abort loses nothing: what had arrived is received by a later call, here
+   * or elsewhere. One call at a time.
+   */
   receive(countMax: number, waitMsMax: number, signal?: AbortSignal): Promise<InboundMessage[]>;
-  /** `lock-lost` means that it will be, or has been, delivered again. */
+  /** `lock-lost` means that it was settled before, or will be or has been delivered again. */
   settle(message: InboundMessage, settlement: Settlement): Promise<'settled' | 'lock-lost'>;
   renewLock(message: InboundMessage): Promise<'renewed' | 'lock-lost'>;
   /** Of the messages still in the queue, locked ones included; undefined when there are none. */
   lowestSequenceNumber(): Promise<bigint | undefined>;
   /** Counts up to `countMax` and stops. */
   countDeadLetters(countMax: number): Promise<number>;
+  /** Idempotent; ends a waiting `receive`. What is called afterwards throws `BUS_UNAVAILABLE`. */
   close(): Promise<void>;
 }

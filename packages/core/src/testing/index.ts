@@ -1,2 +1,3 @@
 export * from './clock-contract.ts';
 export * from './randomness-contract.ts';
+export * from './change-bus-contract.ts';
