@@ -23,6 +23,8 @@ export * from './replication/relay.ts';
 export * from './replication/relay-queue.ts';
 export * from './replication/sweep.ts';
 export * from './replication/apply-change-sets.ts';
+export * from './replication/apply-to-bucket.ts';
+export * from './replication/tombstone-horizon.ts';
 export * from './replication/inbound.ts';
 export * from './replication/watermark-tracker.ts';
 export * from './readiness/decide-readiness.ts';

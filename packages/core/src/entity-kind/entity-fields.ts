@@ -1,6 +1,7 @@
 import { assertNever, TerminalError } from '../errors.ts';
 import type { EntityState } from '../state/entity-state.ts';
 import type { FieldValues } from '../state/write-entity.ts';
+import { canonicalValue } from '../values/canonical-value.ts';
 import { isDateTimeText, isGuidText, isInt32, isInt64 } from '../values/encode-field-value.ts';
 import type { EdmType, FieldValue, NullableFieldValue } from '../values/field-value.ts';
 import type { EntityKind, EntityOf } from './entity-kind.ts';
@@ -20,7 +21,8 @@ export function toFieldValues<K extends EntityKind>(
     if (value === undefined) continue;
     const typed = value === null ? null : toFieldValue(type, value);
     if (typed === undefined) throw invalid(kind, `field "${name}" takes an Edm.${type}`);
-    values.set(name, typed);
+    // As the table will give it back: the row, the archive and the peers must hold one and the same.
+    values.set(name, typed === null ? null : canonicalValue(typed));
   }
   return values;
 }

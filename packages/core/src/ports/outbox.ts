@@ -23,6 +23,8 @@ export interface OutboxScan {
 export interface OutboxPage {
   /** Oldest stamp first. */
   readonly entries: readonly OutboxEntry[];
+  /** Keys of rows that this build cannot read. They stay, and no watermark may claim them. */
+  readonly unreadable: readonly string[];
   readonly continuation?: string;
 }
 

@@ -12,6 +12,7 @@ import type { Conflict } from './conflict.ts';
 import { encodeChangeSet } from './encode-change-set.ts';
 
 export interface ApplierOptions {
+  readonly region: string;
   /** By entity kind. */
   readonly replicas: ReadonlyMap<string, Replica>;
   readonly archive: Archive;

@@ -2,11 +2,13 @@ import { assertNever, TransientError } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ConflictJournal } from '../ports/conflict-journal.ts';
 import type { Replica, RowWrite, StoredRow } from '../ports/replica.ts';
-import { type Change, type ChangeSet, referenceIdOf } from './change-set.ts';
+import { type Change, type ChangeSet, originOf, referenceIdOf } from './change-set.ts';
 import type { Conflict } from './conflict.ts';
 import { decideApply, type StoredState } from './decide-apply.ts';
 
 export interface ApplyBatchOptions {
+  /** This region: what it wrote itself has no reference into the archive. */
+  readonly region: string;
   readonly conflicts: ConflictJournal;
   readonly clock: Clock;
   readonly tombstoneAgeMs: number;
@@ -83,7 +85,7 @@ function foldChanges(
         entityKind: options.entityKind,
         entityId,
         state: change.state,
-        referenceId: referenceIdOf(set, entityId),
+        referenceId: originOf(set) === options.region ? undefined : referenceIdOf(set, entityId),
       },
       { stored: row, nowMs: options.clock.nowMs(), tombstoneAgeMs: options.tombstoneAgeMs },
     );

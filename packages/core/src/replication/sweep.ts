@@ -12,6 +12,7 @@ export interface SweepOptions {
   readonly clock: Clock;
   /** Younger entries are left to the process that committed them. */
   readonly graceMs: number;
+  readonly onUnreadable?: (bucket: string, rowKeys: readonly string[]) => void;
 }
 
 export interface SweepReport {
@@ -75,12 +76,20 @@ async function sweepLane(lane: LaneSweep): Promise<void> {
   let continuation: string | undefined;
   for (let page = 0; page < PAGES_MAX; page += 1) {
     const scan = { bucket: lane.bucket, limit: isAnyOpen ? PAGE_ROWS : 1 };
-    const { entries, continuation: next } = await lane.outbox.scan({
+    const {
+      entries,
+      unreadable,
+      continuation: next,
+    } = await lane.outbox.scan({
       ...scan,
       ...(lane.parkedFor === undefined ? {} : { parkedFor: lane.parkedFor }),
       ...(continuation === undefined ? {} : { continuation }),
     });
     await sweepEntries(lane, entries);
+    if (unreadable.length > 0) {
+      for (const peer of peers) lane.tally.unread.add(peer);
+      lane.onUnreadable?.(lane.bucket, unreadable);
+    }
     if (next === undefined) return;
     // While every peer is down the oldest row says all there is to say; reading on is waste.
     if (!isAnyOpen && entries.length > 0) break;

@@ -8,6 +8,8 @@ export interface RetryOptions {
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly signal?: AbortSignal | undefined;
+  /** Of the errors that a retry may mend, those to retry here; all by default. */
+  readonly retryIf?: (error: AppError) => boolean;
   readonly onRetry?: (error: AppError, attempt: number, delayMs: number) => void;
 }
 
@@ -23,6 +25,7 @@ export async function retry<T>(work: () => Promise<T>, options: RetryOptions): P
     } catch (error) {
       const isLast = attempt >= policy.attemptsMax || signal?.aborted === true;
       if (!(error instanceof AppError) || !error.retryable || isLast) throw error;
+      if (options.retryIf?.(error) === false) throw error;
       const delayMs = Math.max(
         error.retryAfterMs ?? 0,
         retryDelayMs(policy, attempt, randomness.fraction()),

@@ -1,0 +1,97 @@
+import {
+  type Archive,
+  type ArchiveEntry,
+  archivePartitionOf,
+  chunk,
+  decodeChangeSet,
+  type FieldValue,
+  forEachBounded,
+  originOf,
+  type Properties,
+  type TableStore,
+} from '@tandem/core';
+import { fromPayloadColumns, toPayloadColumns } from '../rows/payload-columns.ts';
+
+export const ARCHIVE_TABLE = 'Archive';
+
+const ROWS_PER_TRANSACTION_MAX = 100;
+/** Binary columns travel as Base64, a third longer, and 4 MiB is the bound of a transaction. */
+const BYTES_PER_TRANSACTION_MAX = 2 * 1024 * 1024;
+const PARTITIONS_AT_ONCE_MAX = 8;
+const PAGE_ROWS = 200;
+
+/** The table `Archive`: one row a change set, in partitions by kind, bucket and day. */
+export function createTableArchive({ store }: { readonly store: TableStore }): Archive {
+  const table = ARCHIVE_TABLE;
+  return {
+    async append(entries) {
+      const byPartition = Map.groupBy(distinct(entries), ({ set }) => archivePartitionOf(set));
+      const work = [...byPartition].flatMap(([partitionKey, own]) =>
+        chunk(own, TRANSACTION_BOUNDS).map((part) => ({ partitionKey, part })),
+      );
+      await forEachBounded(work, PARTITIONS_AT_ONCE_MAX, async ({ partitionKey, part }) => {
+        const operations = part.map((entry) => ({
+          kind: 'upsert' as const,
+          rowKey: entry.set.stamp,
+          properties: toArchiveProperties(entry),
+        }));
+        await store.commit({ table, partitionKey, operations });
+      });
+    },
+
+    async has(key) {
+      return (await store.get(table, archivePartitionOf(key), key.stamp)) !== undefined;
+    },
+
+    async *read({ entityKind, bucket, fromMs, beforeMs }) {
+      const prefix = `${entityKind}-${bucket}`;
+      let continuation: string | undefined;
+      do {
+        // Stamps begin with their time, so bounds on the row keys hold in every day's partition.
+        const page = await store.query({
+          table,
+          partitions: { from: `${prefix}-`, before: `${prefix}.` },
+          limit: PAGE_ROWS,
+          ...(fromMs === undefined ? {} : { rowsFrom: stampPrefix(fromMs) }),
+          ...(beforeMs === undefined ? {} : { rowsBefore: stampPrefix(beforeMs) }),
+          ...(continuation === undefined ? {} : { continuation }),
+        });
+        for (const row of page.rows) yield decodeChangeSet(fromPayloadColumns(row.properties));
+        ({ continuation } = page);
+      } while (continuation !== undefined);
+    },
+  };
+}
+
+const TRANSACTION_BOUNDS = {
+  countMax: ROWS_PER_TRANSACTION_MAX,
+  weightMax: BYTES_PER_TRANSACTION_MAX,
+  weigh: ({ encoded }: ArchiveEntry): number => encoded.length,
+};
+
+/** A redelivered change set may stand twice in one batch, and a transaction takes a row once. */
+function distinct(entries: readonly ArchiveEntry[]): ArchiveEntry[] {
+  const byKey = new Map(
+    entries.map((entry) => [`${archivePartitionOf(entry.set)}/${entry.set.stamp}`, entry]),
+  );
+  return [...byKey.values()];
+}
+
+/** The columns beside the payload are for people who browse the table. */
+function toArchiveProperties({ set, encoded }: ArchiveEntry): Properties {
+  const [first] = set.changes;
+  const columns: [string, FieldValue][] = [
+    ['origin', { type: 'String', value: originOf(set) }],
+    ['changeCount', { type: 'Int32', value: set.changes.length }],
+    ...toPayloadColumns(encoded),
+  ];
+  if (set.changes.length === 1 && first !== undefined) {
+    columns.push(['entityId', { type: 'String', value: first.entityId }]);
+    columns.push(['operation', { type: 'String', value: first.operation }]);
+  }
+  return new Map(columns);
+}
+
+function stampPrefix(timeMs: number): string {
+  return Math.max(0, Math.trunc(timeMs)).toString(16).padStart(12, '0');
+}

@@ -1,0 +1,94 @@
+import {
+  bucketNames,
+  chunk,
+  type EntityKind,
+  forEachBounded,
+  type Outbox,
+  type OutboxEntry,
+  type RowOperation,
+  type TableRow,
+  type TableStore,
+  TerminalError,
+} from '@tandem/core';
+import { fromOutboxRow, lanePrefix, outboxRowKey, toOutboxProperties } from './outbox-row.ts';
+
+export interface TableOutboxOptions {
+  readonly store: TableStore;
+  readonly kind: EntityKind;
+  readonly bucketCount: number;
+}
+
+const ROWS_PER_TRANSACTION_MAX = 100;
+const BUCKETS_AT_ONCE_MAX = 8;
+
+/** The outbox rows in the partitions of one entity kind's table. */
+export function createTableOutbox({ store, kind, bucketCount }: TableOutboxOptions): Outbox {
+  const table = kind.name;
+
+  const keyOf = (entry: OutboxEntry): string => outboxRowKey(entry.set.stamp, entry.parkedFor);
+
+  /** Deletes in one transaction, or one by one when a row of them is gone already. */
+  const removeChunk = async (bucket: string, entries: readonly OutboxEntry[]): Promise<void> => {
+    const operations = entries.map(
+      (entry): RowOperation => ({ kind: 'delete', rowKey: keyOf(entry) }),
+    );
+    const outcome = await store.commit({ table, partitionKey: bucket, operations });
+    if (outcome.kind === 'committed' || entries.length === 1) return;
+    for (const entry of entries) await removeChunk(bucket, [entry]);
+  };
+
+  return {
+    entityKind: kind.name,
+    buckets: bucketNames(bucketCount),
+
+    async scan({ bucket, limit, parkedFor, continuation }) {
+      const prefix = lanePrefix(parkedFor);
+      const page = await store.query({
+        table,
+        partitions: bucket,
+        rowsFrom: prefix,
+        rowsBefore: `${prefix}~`,
+        limit,
+        ...(continuation === undefined ? {} : { continuation }),
+      });
+      const read = page.rows.map((row) => readRow(row, parkedFor));
+      return {
+        entries: read.filter((one) => typeof one !== 'string'),
+        unreadable: read.filter((one) => typeof one === 'string'),
+        ...(page.continuation === undefined ? {} : { continuation: page.continuation }),
+      };
+    },
+
+    async remove(entries) {
+      const work = [...Map.groupBy(entries, ({ set }) => set.bucket)].flatMap(([bucket, own]) =>
+        chunk(own, { countMax: ROWS_PER_TRANSACTION_MAX }).map((part) => ({ bucket, part })),
+      );
+      await forEachBounded(work, BUCKETS_AT_ONCE_MAX, ({ bucket, part }) =>
+        removeChunk(bucket, part),
+      );
+    },
+
+    async park(entry, owed) {
+      const parked = owed.map((peer): RowOperation => {
+        const copy: OutboxEntry = { ...entry, owed: [peer], parkedFor: peer };
+        return { kind: 'upsert', rowKey: keyOf(copy), properties: toOutboxProperties(copy) };
+      });
+      // Refused when the row is gone: then someone else has parked or delivered it.
+      await store.commit({
+        table,
+        partitionKey: entry.set.bucket,
+        operations: [{ kind: 'delete', rowKey: keyOf(entry) }, ...parked],
+      });
+    },
+  };
+}
+
+/** The row's key where the row cannot be read: one bad row must not hold up the others. */
+function readRow(row: TableRow, parkedFor: string | undefined): OutboxEntry | string {
+  try {
+    return fromOutboxRow(row, parkedFor);
+  } catch (error) {
+    if (error instanceof TerminalError) return row.rowKey;
+    throw error;
+  }
+}

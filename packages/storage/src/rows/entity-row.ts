@@ -1,0 +1,100 @@
+import {
+  decodeVector,
+  encodeVector,
+  type EntityState,
+  type FieldValue,
+  isStamp,
+  newestStamp,
+  type Properties,
+  type Stamp,
+  type StampedField,
+  stampRegion,
+  type StoredState,
+  TerminalError,
+} from '@tandem/core';
+
+/**
+ * A row of an entity: its fields as ordinary typed columns, as a person browsing the table expects,
+ * and the system's columns, which begin with an underscore (`referenceId` alone has its own name).
+ *
+ *     _vector   version vector, as `encodeVector` writes it
+ *     _stamps   JSON: for each stamp the fields that carry it, those without a column included
+ *     _alive    stamp of the last write that made it alive
+ *     _deleted  stamp of the last deletion
+ *     _origin   region of the newest transaction
+ */
+export function toEntityProperties({ state, referenceId }: StoredState): Properties {
+  const properties = new Map<string, FieldValue>();
+  const fieldsByStamp = new Map<Stamp, string[]>();
+  for (const [name, { value, stamp }] of state.fields) {
+    if (value !== null) properties.set(name, value);
+    const fields = fieldsByStamp.get(stamp);
+    if (fields === undefined) fieldsByStamp.set(stamp, [name]);
+    else fields.push(name);
+  }
+  const setText = (name: string, value: string | undefined): void => {
+    if (value !== undefined) properties.set(name, { type: 'String', value });
+  };
+  const newest = newestStamp(state.vector);
+  setText('_vector', encodeVector(state.vector));
+  setText('_stamps', JSON.stringify(Object.fromEntries(fieldsByStamp)));
+  setText('_alive', state.alive);
+  setText('_deleted', state.deleted);
+  setText('_origin', newest && stampRegion(newest));
+  setText('referenceId', referenceId);
+  return properties;
+}
+
+/** Throws `ROW_MALFORMED`, naming the column, for a row that this code did not write. */
+export function fromEntityProperties(properties: Properties): StoredState {
+  const vector = decodeVector(textOf(properties, '_vector') ?? '');
+  if (vector === undefined) throw malformed('_vector');
+  const state: EntityState = {
+    fields: readFields(properties),
+    alive: stampOf(properties, '_alive'),
+    deleted: stampOf(properties, '_deleted'),
+    vector,
+  };
+  return { state, referenceId: textOf(properties, 'referenceId') };
+}
+
+/** A column that no stamp names was added by hand; it is not part of the entity. */
+function readFields(properties: Properties): Map<string, StampedField> {
+  const fields = new Map<string, StampedField>();
+  for (const [stamp, names] of Object.entries(readStamps(properties))) {
+    if (!isStamp(stamp) || !Array.isArray(names)) throw malformed('_stamps');
+    for (const name of names as string[]) {
+      fields.set(name, { value: properties.get(name) ?? null, stamp });
+    }
+  }
+  return fields;
+}
+
+function readStamps(properties: Properties): object {
+  try {
+    const stamps: unknown = JSON.parse(textOf(properties, '_stamps') ?? '');
+    if (typeof stamps === 'object' && stamps !== null) return stamps;
+  } catch (cause) {
+    throw malformed('_stamps', cause);
+  }
+  throw malformed('_stamps');
+}
+
+function stampOf(properties: Properties, name: string): Stamp | undefined {
+  const text = textOf(properties, name);
+  if (text === undefined || isStamp(text)) return text;
+  throw malformed(name);
+}
+
+export function textOf(properties: Properties, name: string): string | undefined {
+  const column = properties.get(name);
+  return column?.type === 'String' ? column.value : undefined;
+}
+
+function malformed(column: string, cause?: unknown): TerminalError {
+  return new TerminalError(
+    'ROW_MALFORMED',
+    `The row was not written by this product: column ${column} is missing or malformed.`,
+    { cause },
+  );
+}

@@ -1,0 +1,27 @@
+/**
+ * Entity ids as row keys. Letters, digits, `.`, `_` and `-` stand for themselves; every other byte of
+ * the UTF-8 text is written `=HH`. So a key never holds what Table Storage forbids (`/ \ # ?` and
+ * control characters) and never begins with `~`, which the system's own rows in the partition do.
+ */
+export function encodeRowKey(entityId: string): string {
+  let key = '';
+  for (const byte of new TextEncoder().encode(entityId)) {
+    const char = String.fromCharCode(byte);
+    key += PLAIN.test(char) ? char : `=${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  }
+  return key;
+}
+
+export function decodeRowKey(rowKey: string): string {
+  return decodeURIComponent(rowKey.replaceAll('%', '%25').replaceAll('=', '%'));
+}
+
+/** Sorts before every key that extends `rowKey`, and after `rowKey` itself. */
+export function keyAfter(rowKey: string): string {
+  return `${rowKey}!`;
+}
+
+/** Rows of the system in an entity partition: above every entity's key. */
+export const SYSTEM_ROWS_FROM = '~';
+
+const PLAIN = /^[A-Za-z0-9._-]$/;

@@ -1,0 +1,58 @@
+import {
+  bucketNames,
+  type EntityKind,
+  isAlive,
+  latestStamp,
+  stampTimeMs,
+  type TableRow,
+  type TableStore,
+} from '@tandem/core';
+import { fromEntityProperties } from '../rows/entity-row.ts';
+import { SYSTEM_ROWS_FROM } from '../rows/row-key.ts';
+
+export interface CollectOptions {
+  readonly store: TableStore;
+  readonly kind: EntityKind;
+  readonly bucketCount: number;
+  /** From `tombstoneHorizonMs`: what was stamped before it is collected. */
+  readonly horizonMs: number;
+  readonly signal?: AbortSignal;
+}
+
+const PAGE_ROWS = 500;
+
+/** Deletes tombstones older than the horizon, each only if nobody wrote to it meanwhile. */
+export async function collectTombstones(options: CollectOptions): Promise<number> {
+  const { store, kind } = options;
+  let collected = 0;
+  for (const bucket of bucketNames(options.bucketCount)) {
+    let continuation: string | undefined;
+    do {
+      if (options.signal?.aborted === true) return collected;
+      const page = await store.query({
+        table: kind.name,
+        partitions: bucket,
+        rowsBefore: SYSTEM_ROWS_FROM,
+        limit: PAGE_ROWS,
+        ...(continuation === undefined ? {} : { continuation }),
+      });
+      for (const row of page.rows) {
+        if (!isCollectable(row, options.horizonMs)) continue;
+        const outcome = await store.commit({
+          table: kind.name,
+          partitionKey: bucket,
+          operations: [{ kind: 'delete', rowKey: row.rowKey, etag: row.etag }],
+        });
+        if (outcome.kind === 'committed') collected += 1;
+      }
+      ({ continuation } = page);
+    } while (continuation !== undefined);
+  }
+  return collected;
+}
+
+function isCollectable(row: TableRow, horizonMs: number): boolean {
+  const { state } = fromEntityProperties(row.properties);
+  const newest = latestStamp(state);
+  return !isAlive(state) && newest !== undefined && stampTimeMs(newest) < horizonMs;
+}

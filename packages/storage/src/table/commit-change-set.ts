@@ -1,0 +1,97 @@
+import {
+  AppError,
+  type Archive,
+  type Clock,
+  type CommitOutcome,
+  type OutboxEntry,
+  type Randomness,
+  retry,
+  retryDelayMs,
+  type RetryPolicy,
+  type RowOperation,
+  type TableStore,
+  type Transaction,
+} from '@tandem/core';
+import { outboxRowKey, toOutboxProperties } from '../outbox/outbox-row.ts';
+
+export interface CommitOptions {
+  readonly store: TableStore;
+  readonly archive: Archive;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly table: string;
+}
+
+export type ChangeSetOutcome =
+  | { readonly kind: 'committed' }
+  /** The data row at `index` was not as expected; nothing was written. */
+  | { readonly kind: 'refused'; readonly index: number };
+
+const NOT_DONE_POLICY: RetryPolicy = { attemptsMax: 4, delayMsMin: 50, delayMsMax: 1_000 };
+const UNKNOWN_POLICY: RetryPolicy = { attemptsMax: 8, delayMsMin: 50, delayMsMax: 2_000 };
+
+/**
+ * Writes the data rows and the outbox row that holds their change set in one transaction.
+ *
+ * After an ambiguous answer the data row cannot tell whether it was done (someone may have written
+ * over it since), but the change set's own outbox or archive row can: one of the two is always
+ * there once it is committed. While neither is, the same transaction is repeated under the same keys
+ * and ETags, so that a first try that commits late makes the repetition fail, and never writes twice.
+ *
+ * Throws `TABLE_OUTCOME_UNKNOWN` only when the store gave no definite answer to any attempt.
+ */
+export async function commitChangeSet(
+  entry: OutboxEntry,
+  rows: readonly RowOperation[],
+  options: CommitOptions,
+): Promise<ChangeSetOutcome> {
+  const { store, clock, randomness } = options;
+  const transaction: Transaction = {
+    table: options.table,
+    partitionKey: entry.set.bucket,
+    operations: [
+      ...rows,
+      {
+        kind: 'insert',
+        rowKey: outboxRowKey(entry.set.stamp),
+        properties: toOutboxProperties(entry),
+      },
+    ],
+  };
+  const commit = (): Promise<CommitOutcome> =>
+    retry(() => store.commit(transaction), {
+      policy: NOT_DONE_POLICY,
+      clock,
+      randomness,
+      retryIf: (error) => error.code !== 'TABLE_OUTCOME_UNKNOWN',
+    });
+
+  let unknown: AppError | undefined;
+  for (let attempt = 1; attempt <= UNKNOWN_POLICY.attemptsMax; attempt += 1) {
+    try {
+      if (unknown !== undefined && (await isCommitted(entry, options)))
+        return { kind: 'committed' };
+      const outcome = await commit();
+      if (outcome.kind === 'committed') return outcome;
+      // A refusal of a repetition may be the doing of the first try.
+      const isOurs = unknown !== undefined && (await isCommitted(entry, options));
+      return isOurs ? { kind: 'committed' } : { kind: 'refused', index: outcome.index };
+    } catch (error) {
+      const isFirstTry = unknown === undefined;
+      if (!(error instanceof AppError) || !error.retryable) throw error;
+      if (isFirstTry && error.code !== 'TABLE_OUTCOME_UNKNOWN') throw error;
+      unknown ??= error;
+      await clock.sleep(retryDelayMs(UNKNOWN_POLICY, attempt, randomness.fraction()));
+    }
+  }
+  throw unknown ?? new Error('unreachable: the loop ends without an error only by returning');
+}
+
+/** The outbox first: what has left it is in the archive already. */
+async function isCommitted(
+  { set }: OutboxEntry,
+  { store, archive, table }: CommitOptions,
+): Promise<boolean> {
+  const row = await store.get(table, set.bucket, outboxRowKey(set.stamp));
+  return row !== undefined || (await archive.has(set));
+}

@@ -1,0 +1,72 @@
+import {
+  type Archive,
+  type Clock,
+  type EntityKind,
+  type HybridClock,
+  type OutboxEntry,
+  type Randomness,
+  type TableStore,
+  TerminalError,
+  toFieldValues,
+  type Write,
+} from '@tandem/core';
+import { createTableReplica } from '../replica/table-replica.ts';
+import {
+  PAGE_LIMIT_MAX,
+  type ReplicatedTable,
+  type WriteCondition,
+  type WriteOutcome,
+} from '../replicated-table.ts';
+import { toLiveRecord, toRecord } from './entity-record.ts';
+import { listEntities } from './list-entities.ts';
+import { readRow, retryRead } from './read-row.ts';
+import { writeRow } from './write-row.ts';
+
+export interface ReplicatedTableOptions<K extends EntityKind> {
+  readonly kind: K;
+  readonly store: TableStore;
+  readonly archive: Archive;
+  readonly hybridClock: HybridClock;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly bucketCount: number;
+  /** The regions that every change is owed to. */
+  readonly peers: readonly string[];
+  /** Called once a write is committed; must neither wait nor throw. */
+  readonly onCommitted: (entry: OutboxEntry) => void;
+}
+
+/** The replicated table of one kind. The caller makes the table itself exist. */
+export function createReplicatedTable<K extends EntityKind>(
+  options: ReplicatedTableOptions<K>,
+): ReplicatedTable<K> {
+  const { kind, store, bucketCount } = options;
+  const context = { ...options, replica: createTableReplica({ store, kind, bucketCount }) };
+
+  const writeWith =
+    (entityId: string, condition: WriteCondition | undefined) =>
+    (write: Write): Promise<WriteOutcome<K>> =>
+      writeRow({ entityId, condition, write }, context);
+
+  return {
+    async get(entityId) {
+      return toLiveRecord(kind, entityId, await readRow(entityId, context));
+    },
+    put: async (entityId, entity, condition) =>
+      writeWith(entityId, condition)({ kind: 'put', values: toFieldValues(kind, entity) }),
+    patch: async (entityId, changes, condition) =>
+      writeWith(entityId, condition)({ kind: 'patch', values: toFieldValues(kind, changes) }),
+    remove: async (entityId, condition) => writeWith(entityId, condition)({ kind: 'delete' }),
+    async list(limit, cursor) {
+      if (!Number.isInteger(limit) || limit < 1 || limit > PAGE_LIMIT_MAX) {
+        throw new TerminalError('ENTITY_INVALID', `A page has 1 to ${PAGE_LIMIT_MAX} entities.`);
+      }
+      const page = await retryRead(
+        () => listEntities({ store, kind, bucketCount, limit, cursor }),
+        options,
+      );
+      const records = page.rows.map(({ entityId, row }) => toRecord(kind, entityId, row));
+      return { records, cursor: page.cursor };
+    },
+  };
+}

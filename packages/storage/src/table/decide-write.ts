@@ -1,0 +1,47 @@
+import {
+  assertNever,
+  encodeVector,
+  isAlive,
+  type Operation,
+  type StoredRow,
+  type Write,
+} from '@tandem/core';
+import type { WriteCondition } from '../replicated-table.ts';
+
+export type WriteDecision =
+  | { readonly kind: 'write'; readonly operation: Operation }
+  | { readonly kind: 'not-found' }
+  | { readonly kind: 'condition-failed' };
+
+/** Whether a write goes ahead on what is stored. A tombstone counts as nothing stored. */
+export function decideWrite(
+  write: Write,
+  stored: StoredRow | undefined,
+  condition: WriteCondition | undefined,
+): WriteDecision {
+  const live = stored !== undefined && isAlive(stored.state) ? stored : undefined;
+  if (condition !== undefined && !holds(condition, live)) return { kind: 'condition-failed' };
+  switch (write.kind) {
+    case 'put':
+      return { kind: 'write', operation: live === undefined ? 'create' : 'replace' };
+    case 'patch':
+      return live === undefined ? { kind: 'not-found' } : { kind: 'write', operation: 'patch' };
+    case 'delete':
+      return live === undefined ? { kind: 'not-found' } : { kind: 'write', operation: 'delete' };
+    default:
+      return assertNever(write);
+  }
+}
+
+function holds(condition: WriteCondition, live: StoredRow | undefined): boolean {
+  switch (condition.kind) {
+    case 'absent':
+      return live === undefined;
+    case 'present':
+      return live !== undefined;
+    case 'version':
+      return live !== undefined && condition.versions.includes(encodeVector(live.state.vector));
+    default:
+      return assertNever(condition);
+  }
+}
