@@ -3,3 +3,4 @@ export * from './drive-virtual-time.ts';
 export * from './seeded-randomness.ts';
 export * from './memory-bus.ts';
 export type { DeadLetter } from './memory-queue.ts';
+export * from './memory-table-store.ts';

@@ -24,14 +24,14 @@ export type RowOperation =
 export interface Transaction {
   readonly table: string;
   readonly partitionKey: string;
-  /** 1 to 100, each row once. */
+  /** 1 to 100, each row once, at most `TRANSACTION_BYTES_MAX` as `operationBytes` counts them. */
   readonly operations: readonly RowOperation[];
 }
 
 export type CommitOutcome =
   /** `etags` in the order of the operations; undefined for deletes. */
   | { readonly kind: 'committed'; readonly etags: readonly (string | undefined)[] }
-  /** Nothing was written. `index` is the operation that did not hold. */
+  /** Nothing was written. `index` is the first operation that did not hold. */
   | {
       readonly kind: 'refused';
       readonly index: number;
@@ -52,15 +52,19 @@ export interface RowRange {
 
 export interface RowPage {
   readonly rows: readonly TableRow[];
-  /** Present when there may be more. A page may be short, or empty, and still have one. */
+  /** Opaque. Present when there may be more: a page may be short, or empty, and still have one. */
   readonly continuation?: string;
 }
 
 /**
- * A store of tables with the semantics of Azure Table Storage.
+ * A store of tables with the semantics of Azure Table Storage. Every write gives a row an ETag that it
+ * never had before. Values come back in the spelling of `canonicalValue`, exact in type and value.
+ * Keys are compared by their UTF-16 units.
  *
  * Every method throws `TABLE_THROTTLED` or `TABLE_UNAVAILABLE` when nothing was done and a retry may
- * work, and a terminal error when none can. `commit` throws `TABLE_OUTCOME_UNKNOWN` when it may have
+ * work, and a terminal error when none can: `TABLE_LIMIT_EXCEEDED` or `TABLE_REQUEST_INVALID`, mostly
+ * before anything is sent, also for a table that is missing; `TABLE_FORBIDDEN`; `CURSOR_INVALID` for a
+ * continuation that this store did not make. `commit` throws `TABLE_OUTCOME_UNKNOWN` when it may have
  * been done all the same. No method retries by itself: the caller must know how often it asked.
  */
 export interface TableStore {

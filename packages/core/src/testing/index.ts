@@ -1,3 +1,5 @@
 export * from './clock-contract.ts';
 export * from './randomness-contract.ts';
 export * from './change-bus-contract.ts';
+export * from './table-store/table-store-contract.ts';
+export type { TableStoreHarness } from './table-store/table-store-harness.ts';

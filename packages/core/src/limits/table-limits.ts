@@ -1,0 +1,163 @@
+/**
+ * The limits of Azure Table Storage, checked before anything is sent, so that the error names the
+ * limit, the actual figure and the remedy: the service says little more than "400".
+ * https://learn.microsoft.com/azure/storage/tables/scalability-targets
+ */
+import { TerminalError } from '../errors.ts';
+import type { Properties, RowOperation, RowRange, Transaction } from '../ports/table-store.ts';
+import { isDateTimeText, isGuidText, isInt32, isInt64 } from '../values/encode-field-value.ts';
+import type { FieldValue } from '../values/field-value.ts';
+import { operationBytes, rowBytes, valueBytes } from './row-size.ts';
+
+const KIB = 1_024;
+const MIB = 1_024 * KIB;
+
+/** 1 KiB of UTF-16. */
+export const KEY_LENGTH_MAX = 512;
+export const PROPERTIES_MAX = 252;
+export const PROPERTY_NAME_LENGTH_MAX = 255;
+/** A String counts as UTF-16, so it holds half as many characters. */
+export const PROPERTY_BYTES_MAX = 64 * KIB;
+export const ROW_BYTES_MAX = MIB;
+export const OPERATIONS_MAX = 100;
+export const TRANSACTION_BYTES_MAX = 4 * MIB;
+export const QUERY_LIMIT_MAX = 1_000;
+/** An Edm.DateTime begins here; ISO text compares as the instants do. */
+const DATE_TIME_MIN = '1601-01-01T00:00:00';
+
+/** The value's own length, without the four bytes in which the table counts it. */
+const LENGTH_BYTES = 4;
+
+const TABLE_NAME = /^[A-Za-z][A-Za-z0-9]{2,62}$/;
+const PROPERTY_NAME = /^[\p{L}_][\p{L}\p{N}_]*$/u;
+const RESERVED_NAMES = new Set(['PartitionKey', 'RowKey', 'Timestamp']);
+// oxlint-disable-next-line no-control-regex -- control characters are what it looks for.
+const KEY_FORBIDDEN = /[/\\#?\u0000-\u001f\u007f-\u009f]/;
+
+/** Throws `TABLE_REQUEST_INVALID`. */
+export function checkTableName(table: string): void {
+  if (TABLE_NAME.test(table)) return;
+  throw invalid(
+    `"${table}" is no name for a table: use 3 to 63 letters and digits, a letter first.`,
+  );
+}
+
+/** Throws `TABLE_LIMIT_EXCEEDED` for a key that is too long, `TABLE_REQUEST_INVALID` for the rest. */
+export function checkKey(name: 'partition key' | 'row key', key: string): void {
+  if (key.length > KEY_LENGTH_MAX) {
+    const figures = `The ${name} has ${key.length} UTF-16 units, the limit is ${KEY_LENGTH_MAX}`;
+    throw exceeded(`${figures}. Use a shorter id.`, { key: key.slice(0, 64) });
+  }
+  if (key.length === 0) throw invalid(`The ${name} is empty. Give it at least one character.`);
+  const found = KEY_FORBIDDEN.exec(key)?.[0];
+  if (found === undefined && key.isWellFormed()) return;
+  const what = found === undefined ? 'half a surrogate pair' : JSON.stringify(found);
+  throw invalid(
+    `The ${name} ${JSON.stringify(key)} holds ${what}. ` +
+      'Table Storage takes no / \\ # ? and no control characters in keys: encode them.',
+  );
+}
+
+/** Throws `TABLE_LIMIT_EXCEEDED` or `TABLE_REQUEST_INVALID` for what the service would refuse. */
+export function checkTransaction(transaction: Transaction): void {
+  const { table, partitionKey, operations } = transaction;
+  checkTableName(table);
+  checkKey('partition key', partitionKey);
+  if (operations.length === 0) throw invalid('A transaction needs at least one operation.');
+  if (operations.length > OPERATIONS_MAX) {
+    const figures = `A transaction of ${operations.length} operations exceeds the limit`;
+    throw exceeded(`${figures} of ${OPERATIONS_MAX}. Split it.`, { table });
+  }
+  const rowKeys = new Set<string>();
+  let bytes = 0;
+  for (const operation of operations) {
+    checkOperation(partitionKey, operation);
+    rowKeys.add(operation.rowKey);
+    bytes += operationBytes(partitionKey, operation);
+  }
+  if (rowKeys.size < operations.length) {
+    throw invalid('A transaction names a row twice. Join the operations on one row into one.');
+  }
+  if (bytes > TRANSACTION_BYTES_MAX) {
+    const figures = `A transaction of up to ${bytes} bytes exceeds the limit`;
+    throw exceeded(`${figures} of ${TRANSACTION_BYTES_MAX}. Split it.`, { table });
+  }
+}
+
+/** Throws `TABLE_REQUEST_INVALID`. */
+export function checkRange({ table, limit }: RowRange): void {
+  checkTableName(table);
+  if (Number.isInteger(limit) && limit >= 1 && limit <= QUERY_LIMIT_MAX) return;
+  throw invalid(`A page of ${limit} rows was asked for: ask for 1 to ${QUERY_LIMIT_MAX}.`);
+}
+
+function checkOperation(partitionKey: string, operation: RowOperation): void {
+  checkKey('row key', operation.rowKey);
+  if (operation.kind !== 'delete') checkRow(partitionKey, operation.rowKey, operation.properties);
+}
+
+function checkRow(partitionKey: string, rowKey: string, properties: Properties): void {
+  const row = `Row "${partitionKey}", "${rowKey}"`;
+  if (properties.size > PROPERTIES_MAX) {
+    const figures = `${row} has ${properties.size} properties, the limit is ${PROPERTIES_MAX}`;
+    throw exceeded(`${figures}. Join some into one.`, { partitionKey, rowKey });
+  }
+  for (const [name, field] of properties) {
+    checkPropertyName(row, name);
+    checkValue(`${row}: property "${name}"`, field);
+  }
+  const bytes = rowBytes(partitionKey, rowKey, properties);
+  if (bytes <= ROW_BYTES_MAX) return;
+  const figures = `${row} has ${bytes} bytes, the limit is ${ROW_BYTES_MAX}`;
+  throw exceeded(`${figures}. Keep large values elsewhere.`, { partitionKey, rowKey, bytes });
+}
+
+function checkPropertyName(row: string, name: string): void {
+  if (name.length > PROPERTY_NAME_LENGTH_MAX) {
+    const figures = `${row} has a property name of ${name.length} characters`;
+    throw exceeded(`${figures}, the limit is ${PROPERTY_NAME_LENGTH_MAX}. Shorten it.`, {});
+  }
+  if (PROPERTY_NAME.test(name) && !RESERVED_NAMES.has(name)) return;
+  throw invalid(
+    `${row}: "${name}" is no name for a property. Use letters, digits and _, no digit first, ` +
+      `and none of ${[...RESERVED_NAMES].join(', ')}.`,
+  );
+}
+
+function checkValue(what: string, field: FieldValue): void {
+  if (!isInRange(field)) {
+    throw invalid(`${what} holds a value that Edm.${field.type} cannot hold. Check its range.`);
+  }
+  const bytes = valueBytes(field) - LENGTH_BYTES;
+  if (bytes <= PROPERTY_BYTES_MAX) return;
+  const unit = field.type === 'String' ? ' (UTF-16, two for a character)' : '';
+  const figures = `${what} has ${bytes} bytes${unit}, the limit is ${PROPERTY_BYTES_MAX}`;
+  throw exceeded(`${figures}. Split it over several properties.`, { bytes });
+}
+
+function isInRange(field: FieldValue): boolean {
+  switch (field.type) {
+    case 'Int32':
+      return isInt32(field.value);
+    case 'Int64':
+      return isInt64(field.value);
+    case 'DateTime':
+      return isDateTimeText(field.value) && field.value >= DATE_TIME_MIN;
+    case 'Guid':
+      return isGuidText(field.value);
+    case 'String':
+    case 'Boolean':
+    case 'Double':
+    case 'Binary':
+    default:
+      return true;
+  }
+}
+
+function invalid(message: string): TerminalError {
+  return new TerminalError('TABLE_REQUEST_INVALID', message);
+}
+
+function exceeded(message: string, details: Record<string, unknown>): TerminalError {
+  return new TerminalError('TABLE_LIMIT_EXCEEDED', message, { details });
+}

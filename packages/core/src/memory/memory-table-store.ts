@@ -1,0 +1,168 @@
+import { assertNever, TerminalError } from '../errors.ts';
+import { checkKey, checkRange, checkTableName, checkTransaction } from '../limits/table-limits.ts';
+import type {
+  CommitOutcome,
+  Properties,
+  RowOperation,
+  RowPage,
+  RowRange,
+  TableRow,
+  TableStore,
+  Transaction,
+} from '../ports/table-store.ts';
+import { canonicalValue } from '../values/canonical-value.ts';
+import { createSortedMap, type SortedMap } from './sorted-map.ts';
+
+type Partition = SortedMap<TableRow>;
+type Table = SortedMap<Partition>;
+
+/**
+ * A table store in memory, with the semantics of the port and the limits of Table Storage. It uses
+ * neither clock nor randomness: the same calls give the same rows with the same ETags.
+ */
+export function createMemoryTableStore(): TableStore {
+  // Table names are the same in any case.
+  const tables = new Map<string, Table>();
+  let version = 0;
+
+  const tableOf = (name: string): Table => {
+    const table = tables.get(name.toLowerCase());
+    if (table !== undefined) return table;
+    const message = `There is no table "${name}". Create it with createTable first.`;
+    throw new TerminalError('TABLE_REQUEST_INVALID', message, { details: { table: name } });
+  };
+
+  const write = (partition: Partition, partitionKey: string, operation: RowOperation) => {
+    if (operation.kind === 'delete') {
+      partition.delete(operation.rowKey);
+      return undefined;
+    }
+    version += 1;
+    const { rowKey } = operation;
+    const etag = `W/"${version}"`;
+    const properties = copyProperties(operation.properties);
+    partition.set(rowKey, { partitionKey, rowKey, etag, properties });
+    return etag;
+  };
+
+  return {
+    async createTable(name) {
+      checkTableName(name);
+      const key = name.toLowerCase();
+      if (!tables.has(key)) tables.set(key, createSortedMap());
+    },
+    async get(name, partitionKey, rowKey) {
+      checkTableName(name);
+      checkKey('partition key', partitionKey);
+      checkKey('row key', rowKey);
+      return tableOf(name).get(partitionKey)?.get(rowKey);
+    },
+    async commit(transaction) {
+      checkTransaction(transaction);
+      const { partitionKey, operations } = transaction;
+      const table = tableOf(transaction.table);
+      const partition = table.get(partitionKey) ?? createSortedMap<TableRow>();
+      const refusal = findRefusal(partition, transaction);
+      if (refusal !== undefined) return refusal;
+      const etags = operations.map((operation) => write(partition, partitionKey, operation));
+      if (partition.size > 0) table.set(partitionKey, partition);
+      else table.delete(partitionKey);
+      return { kind: 'committed', etags };
+    },
+    async query(range) {
+      checkRange(range);
+      return queryTable(tableOf(range.table), range);
+    },
+  };
+}
+
+/** Each row is named once, so what one operation does cannot decide whether another one holds. */
+function findRefusal(partition: Partition, transaction: Transaction): CommitOutcome | undefined {
+  for (const [index, operation] of transaction.operations.entries()) {
+    const reason = refusalOf(operation, partition.get(operation.rowKey));
+    if (reason !== undefined) return { kind: 'refused', index, reason };
+  }
+  return undefined;
+}
+
+function refusalOf(operation: RowOperation, stored: TableRow | undefined) {
+  switch (operation.kind) {
+    case 'insert':
+      return stored === undefined ? undefined : 'row-exists';
+    case 'upsert':
+      return undefined;
+    case 'replace':
+    case 'delete':
+      if (stored === undefined) return 'row-missing';
+      if (operation.etag === undefined || operation.etag === stored.etag) return undefined;
+      return 'row-changed';
+    default:
+      return assertNever(operation);
+  }
+}
+
+function copyProperties(properties: Properties): Properties {
+  return new Map(
+    [...properties].map(([name, value]) => {
+      const copied = value.type === 'Binary' ? { ...value, value: value.value.slice() } : value;
+      return [name, canonicalValue(copied)];
+    }),
+  );
+}
+
+function queryTable(table: Table, range: RowRange): RowPage {
+  const start = decodeContinuation(range.continuation);
+  const rows: TableRow[] = [];
+  for (const row of rowsInRange(table, range, start)) {
+    if (rows.length === range.limit) return { rows, continuation: encodeContinuation(row) };
+    rows.push(row);
+  }
+  return { rows };
+}
+
+interface Position {
+  readonly partitionKey: string;
+  readonly rowKey: string;
+}
+
+function* rowsInRange(table: Table, range: RowRange, start: Position | undefined) {
+  const { partitions, rowsFrom = '', rowsBefore } = range;
+  const from = typeof partitions === 'string' ? partitions : partitions.from;
+  for (const [partitionKey, partition] of table.entriesFrom(max(from, start?.partitionKey ?? ''))) {
+    const isInside =
+      typeof partitions === 'string' ? partitionKey === from : partitionKey < partitions.before;
+    if (!isInside) return;
+    const resumed = partitionKey === start?.partitionKey ? start.rowKey : '';
+    for (const [rowKey, row] of partition.entriesFrom(max(rowsFrom, resumed))) {
+      if (rowsBefore !== undefined && rowKey >= rowsBefore) break;
+      yield row;
+    }
+  }
+}
+
+function max(a: string, b: string): string {
+  return a < b ? b : a;
+}
+
+/** As Table Storage does, a continuation names the row that comes next. */
+function encodeContinuation({ partitionKey, rowKey }: Position): string {
+  return JSON.stringify([partitionKey, rowKey]);
+}
+
+function decodeContinuation(continuation: string | undefined): Position | undefined {
+  if (continuation === undefined) return undefined;
+  try {
+    const [partitionKey, rowKey] = JSON.parse(continuation) as string[];
+    if (typeof partitionKey === 'string' && typeof rowKey === 'string') {
+      return { partitionKey, rowKey };
+    }
+  } catch (error) {
+    throw continuationInvalid(error);
+  }
+  throw continuationInvalid();
+}
+
+function continuationInvalid(cause?: unknown): TerminalError {
+  const message = 'The continuation was not made by this store. Start from the first page.';
+  return new TerminalError('CURSOR_INVALID', message, { cause });
+}
