@@ -97,9 +97,9 @@ function createReceiver(queue: WaitingQueue, clock: Clock): ChangeReceiver {
       checkOpen();
       return queue.messages.renewLock(message);
     },
-    async lowestSequenceNumber() {
+    async oldestMessage() {
       checkOpen();
-      return queue.messages.lowestSequenceNumber();
+      return queue.messages.oldestMessage();
     },
     async countDeadLetters(countMax) {
       checkOpen();

@@ -1,6 +1,6 @@
 import { assertNever, TerminalError } from '../errors.ts';
 import type { OutboundMessage } from '../ports/change-publisher.ts';
-import type { InboundMessage } from '../ports/change-receiver.ts';
+import type { InboundMessage, OldestMessage } from '../ports/change-receiver.ts';
 import type { Settlement } from '../replication/settle.ts';
 
 export interface MemoryQueueOptions {
@@ -21,6 +21,7 @@ interface Entry {
   readonly subject: string;
   readonly body: Uint8Array;
   readonly sequenceNumber: bigint;
+  readonly enqueuedAtMs: number;
   deliveryCount: number;
   lock: { readonly delivery: InboundMessage; endsMs: number } | undefined;
 }
@@ -54,6 +55,7 @@ export class MemoryQueue {
         subject,
         body: body.slice(),
         sequenceNumber: this.#lastSequenceNumber,
+        enqueuedAtMs: this.#options.nowMs(),
         deliveryCount: 0,
         lock: undefined,
       });
@@ -100,9 +102,10 @@ export class MemoryQueue {
     return 'renewed';
   }
 
-  lowestSequenceNumber(): bigint | undefined {
+  oldestMessage(): OldestMessage | undefined {
     this.#endLocks();
-    return this.#entries.keys().next().value;
+    const oldest = this.#entries.values().next().value;
+    return oldest && { sequenceNumber: oldest.sequenceNumber, enqueuedAtMs: oldest.enqueuedAtMs };
   }
 
   deadLetters(): readonly DeadLetter[] {

@@ -1,5 +1,12 @@
 import type { Settlement } from '../replication/settle.ts';
 
+/** The message with the lowest sequence number. */
+export interface OldestMessage {
+  readonly sequenceNumber: bigint;
+  /** When the queue accepted it, by the clock of the queue. */
+  readonly enqueuedAtMs: number;
+}
+
 export interface InboundMessage {
   readonly messageId: string;
   /** As the sender gave it; anything at all may arrive. */
@@ -29,7 +36,7 @@ export interface ChangeReceiver {
   settle(message: InboundMessage, settlement: Settlement): Promise<'settled' | 'lock-lost'>;
   renewLock(message: InboundMessage): Promise<'renewed' | 'lock-lost'>;
   /** Of the messages still in the queue, locked ones included; undefined when there are none. */
-  lowestSequenceNumber(): Promise<bigint | undefined>;
+  oldestMessage(): Promise<OldestMessage | undefined>;
   /** Counts up to `countMax` and stops. */
   countDeadLetters(countMax: number): Promise<number>;
   /** Idempotent; ends a waiting `receive`. What is called afterwards throws `BUS_UNAVAILABLE`. */

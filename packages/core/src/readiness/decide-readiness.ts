@@ -24,7 +24,7 @@ export interface ReplicationProgress {
   readonly heartbeatMs: number;
   /** Since when it has been catching up without a break; undefined once it had caught up. */
   readonly catchingUpSinceMs: number | undefined;
-  /** Messages were waiting in this region's queue when it last looked. */
+  /** A message has waited in this region's queue for longer than `lagMsMax`. */
   readonly hasBacklog: boolean;
   readonly peers: readonly PeerProgress[];
 }

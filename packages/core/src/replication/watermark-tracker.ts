@@ -3,9 +3,14 @@ import { passedWatermark, type PendingWatermark } from './watermark.ts';
 /** Which watermarks of the peers this process has received, and which are passed. */
 export interface WatermarkTracker {
   note(watermark: PendingWatermark): void;
-  /** Called with the lowest sequence number left in the queue, read after the notes. */
-  settle(lowestLeft: bigint | undefined): void;
-  /** Milliseconds since the epoch, of the newest watermark of each peer that was passed. */
+  /** Those that are not known to be passed: to be read before the queue is looked at. */
+  pending(): readonly PendingWatermark[];
+  /**
+   * Of `pending`, as read before, those with no message before them are passed. `lowestLeft` is the
+   * lowest sequence number in the queue, undefined when it is empty.
+   */
+  settle(pending: readonly PendingWatermark[], lowestLeft: bigint | undefined): void;
+  /** Milliseconds since the epoch, of the newest watermark of the peer that was passed. */
   passedMs(peer: string): number | undefined;
 }
 
@@ -13,26 +18,27 @@ export interface WatermarkTracker {
 const PENDING_PER_PEER_MAX = 100;
 
 export function createWatermarkTracker(): WatermarkTracker {
-  const pending = new Map<string, PendingWatermark[]>();
-  const passed = new Map<string, number>();
+  const pendingOf = new Map<string, PendingWatermark[]>();
+  const passedOf = new Map<string, number>();
 
   return {
     note(watermark) {
-      const own = [...(pending.get(watermark.from) ?? []), watermark];
-      pending.set(watermark.from, own.length > PENDING_PER_PEER_MAX ? thin(own) : own);
+      const own = [...(pendingOf.get(watermark.from) ?? []), watermark];
+      pendingOf.set(watermark.from, own.length > PENDING_PER_PEER_MAX ? thin(own) : own);
     },
-    settle(lowestLeft) {
-      for (const [peer, own] of pending) {
+    pending: () => [...pendingOf.values()].flat(),
+    settle(pending, lowestLeft) {
+      for (const [peer, own] of Map.groupBy(pending, ({ from }) => from)) {
         const newest = passedWatermark(own, lowestLeft);
         if (newest === undefined) continue;
-        passed.set(peer, Math.max(newest.timeMs, passed.get(peer) ?? 0));
-        pending.set(
-          peer,
-          own.filter((one) => one.sequenceNumber > newest.sequenceNumber),
+        passedOf.set(peer, Math.max(newest.timeMs, passedOf.get(peer) ?? 0));
+        const later = (pendingOf.get(peer) ?? []).filter(
+          (one) => one.sequenceNumber > newest.sequenceNumber,
         );
+        pendingOf.set(peer, later);
       }
     },
-    passedMs: (peer) => passed.get(peer),
+    passedMs: (peer) => passedOf.get(peer),
   };
 }
 

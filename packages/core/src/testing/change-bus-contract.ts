@@ -212,7 +212,7 @@ export function describeChangeBusContract(
         await harness.receiver.close();
         const unavailable = { code: 'BUS_UNAVAILABLE' };
         await expect(harness.receiver.receive(1, 0)).rejects.toMatchObject(unavailable);
-        await expect(harness.receiver.lowestSequenceNumber()).rejects.toMatchObject(unavailable);
+        await expect(harness.receiver.oldestMessage()).rejects.toMatchObject(unavailable);
         await expect(harness.receiver.countDeadLetters(1)).rejects.toMatchObject(unavailable);
       });
 
@@ -235,7 +235,7 @@ export function describeChangeBusContract(
         await expect(harness.receiver.settle(message, { kind: 'complete' })).resolves.toBe(
           'settled',
         );
-        await expect(harness.receiver.lowestSequenceNumber()).resolves.toBeUndefined();
+        await expect(harness.receiver.oldestMessage()).resolves.toBeUndefined();
       });
 
       test('an abandoned message is delivered again, with one more delivery counted', async () => {
@@ -304,7 +304,7 @@ export function describeChangeBusContract(
 
     describe('looking into the queue', () => {
       test('an empty queue has no lowest sequence number', async () => {
-        await expect(harness.receiver.lowestSequenceNumber()).resolves.toBeUndefined();
+        await expect(harness.receiver.oldestMessage()).resolves.toBeUndefined();
       });
 
       test('the lowest sequence number counts messages that are locked', async () => {
@@ -312,10 +312,16 @@ export function describeChangeBusContract(
         const [first, second] = await receive(2);
         if (first === undefined || second === undefined) throw new Error('two messages were sent');
         const { receiver } = harness;
-        await expect(receiver.lowestSequenceNumber()).resolves.toBe(first.sequenceNumber);
-        await expect(receiver.lowestSequenceNumber()).resolves.toBe(first.sequenceNumber);
+        await expect(receiver.oldestMessage()).resolves.toMatchObject({
+          sequenceNumber: first.sequenceNumber,
+        });
+        await expect(receiver.oldestMessage()).resolves.toMatchObject({
+          sequenceNumber: first.sequenceNumber,
+        });
         await receiver.settle(first, { kind: 'complete' });
-        await expect(receiver.lowestSequenceNumber()).resolves.toBe(second.sequenceNumber);
+        await expect(receiver.oldestMessage()).resolves.toMatchObject({
+          sequenceNumber: second.sequenceNumber,
+        });
       });
 
       test('the lowest sequence number passes over dead letters', async () => {
@@ -327,7 +333,9 @@ export function describeChangeBusContract(
           reason: 'CHANGE_TOO_OLD',
           description: 'Older than what is kept.',
         });
-        await expect(harness.receiver.lowestSequenceNumber()).resolves.toBe(second.sequenceNumber);
+        await expect(harness.receiver.oldestMessage()).resolves.toMatchObject({
+          sequenceNumber: second.sequenceNumber,
+        });
       });
 
       test('dead letters are counted, up to a bound', async () => {

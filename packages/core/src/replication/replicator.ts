@@ -1,0 +1,86 @@
+import type { ChangeReceiver } from '../ports/change-receiver.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Lease } from '../ports/lease.ts';
+import type { ReplicationStatus } from '../ports/replication-status.ts';
+import type { ReadinessSettings } from '../readiness/decide-readiness.ts';
+import { createHeartbeatWriter } from './heartbeat.ts';
+import { type InboundOptions, receiveAndApply } from './inbound.ts';
+import type { PeerLink } from './peer-link.ts';
+import { sweep, type SweepOptions, type SweepReport } from './sweep.ts';
+import { encodeWatermark } from './watermark.ts';
+import { createWatermarkTracker } from './watermark-tracker.ts';
+
+export interface ReplicatorOptions {
+  readonly region: string;
+  readonly clock: Clock;
+  readonly receiver: ChangeReceiver;
+  readonly links: readonly PeerLink[];
+  readonly status: ReplicationStatus;
+  readonly lease: Lease;
+  /** How long one pass of the sweep holds the lease, in milliseconds. */
+  readonly leaseMs: number;
+  readonly readiness: ReadinessSettings;
+  readonly sweep: Omit<SweepOptions, 'links' | 'clock'>;
+  readonly inbound: Omit<InboundOptions, 'receiver' | 'clock' | 'onWatermark'>;
+}
+
+/** The duties of a replicator, one turn each. Whoever runs them repeats them for ever. */
+export interface Replicator {
+  /** Relays what was left behind and sends every peer a watermark; nothing without the lease. */
+  sweepOnce(): Promise<SweepReport | undefined>;
+  /** Receives, applies and settles one batch. Resolves with its length. */
+  receiveOnce(signal: AbortSignal): Promise<number>;
+  /** Writes the progress that the region's readiness is decided from. */
+  beatOnce(): Promise<void>;
+}
+
+export function createReplicator(options: ReplicatorOptions): Replicator {
+  const { clock, receiver, links, status } = options;
+  const tracker = createWatermarkTracker();
+  const settings = options.readiness;
+  const heartbeat = createHeartbeatWriter({ clock, receiver, links, status, tracker, settings });
+
+  const inbound: InboundOptions = {
+    ...options.inbound,
+    clock,
+    receiver,
+    onWatermark: (watermark) => tracker.note(watermark),
+    onOutage: (error, attempt, retryInMs) => {
+      heartbeat.interrupt();
+      options.inbound.onOutage?.(error, attempt, retryInMs);
+    },
+  };
+
+  return {
+    async sweepOnce() {
+      if (!(await options.lease.acquire(options.leaseMs))) return undefined;
+      const report = await sweep({ ...options.sweep, links, clock });
+      await Promise.all(
+        links.map(async (link) => {
+          const timeMs = report.watermarks.get(link.peer);
+          if (timeMs !== undefined) await sendWatermark(link, { from: options.region, timeMs });
+        }),
+      );
+      return report;
+    },
+
+    async receiveOnce(signal) {
+      try {
+        return await receiveAndApply(inbound, signal);
+      } catch (error) {
+        if (!signal.aborted) heartbeat.interrupt();
+        throw error;
+      }
+    },
+
+    beatOnce: () => heartbeat.beatOnce(),
+  };
+}
+
+async function sendWatermark(
+  link: PeerLink,
+  watermark: { readonly from: string; readonly timeMs: number },
+): Promise<void> {
+  const messageId = `watermark/${watermark.from}/${watermark.timeMs}`;
+  await link.publish([{ messageId, subject: 'watermark', body: encodeWatermark(watermark) }]);
+}
