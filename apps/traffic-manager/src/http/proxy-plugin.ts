@@ -97,8 +97,6 @@ function sendNoneEnabled(reply: FastifyReply): void {
 }
 
 function sendUnreachable(reply: FastifyReply, error: Error): void {
-  // The client hung up: there is nobody to answer, and it says nothing about the endpoint.
-  if (reply.request.raw.destroyed && reply.raw.destroyed) return;
   const { name, url } = endpointOf(reply.request);
   const isTimeout = 'statusCode' in error && error.statusCode === 504;
   const reason = reasonOf(error.cause ?? error);
