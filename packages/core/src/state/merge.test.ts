@@ -1,0 +1,58 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { arbitraryEntityState } from '../testing/arbitrary-entity-state.ts';
+import { mergeStates } from './merge.ts';
+import { covers } from './version-vector.ts';
+
+const state = arbitraryEntityState;
+
+describe('I3: merge is a join', () => {
+  test('commutative', () => {
+    fc.assert(
+      fc.property(state, state, (a, b) => {
+        expect(mergeStates(a, b)).toEqual(mergeStates(b, a));
+      }),
+    );
+  });
+
+  test('associative', () => {
+    fc.assert(
+      fc.property(state, state, state, (a, b, c) => {
+        expect(mergeStates(mergeStates(a, b), c)).toEqual(mergeStates(a, mergeStates(b, c)));
+      }),
+    );
+  });
+
+  test('idempotent', () => {
+    fc.assert(
+      fc.property(state, (a) => {
+        expect(mergeStates(a, a)).toEqual(a);
+      }),
+    );
+  });
+
+  test('the result contains both sides', () => {
+    fc.assert(
+      fc.property(state, state, (a, b) => {
+        const merged = mergeStates(a, b);
+        expect(covers(merged.vector, a.vector) && covers(merged.vector, b.vector)).toBe(true);
+      }),
+    );
+  });
+
+  test('any order and number of deliveries gives the same state', () => {
+    const deliveries = fc
+      .array(state, { minLength: 1, maxLength: 5 })
+      .chain((states) =>
+        fc.tuple(
+          fc.constant(states),
+          fc.shuffledSubarray([...states, ...states, ...states], { minLength: states.length * 3 }),
+        ),
+      );
+    fc.assert(
+      fc.property(deliveries, ([once, many]) => {
+        expect(many.reduce(mergeStates)).toEqual(once.reduce(mergeStates));
+      }),
+    );
+  });
+});

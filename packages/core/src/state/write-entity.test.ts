@@ -1,0 +1,98 @@
+import { describe, expect, test } from 'vitest';
+import { formatStamp, type Stamp } from '../time/stamp.ts';
+import type { NullableFieldValue } from '../values/field-value.ts';
+import { type EntityState, isAlive } from './entity-state.ts';
+import { mergeStates } from './merge.ts';
+import { type FieldValues, type MergePolicy, type Write, writeEntity } from './write-entity.ts';
+
+function at(timeMs: number, region = 'east'): Stamp {
+  return formatStamp({ timeMs, counter: 0, region, writer: 'w' });
+}
+
+function values(entries: Record<string, string | null>): FieldValues {
+  return new Map(
+    Object.entries(entries).map(([name, value]): [string, NullableFieldValue] => [
+      name,
+      value === null ? null : { type: 'String', value },
+    ]),
+  );
+}
+
+function write(
+  stored: EntityState | undefined,
+  one: Write,
+  stamp: Stamp,
+  policy: MergePolicy = 'field',
+): EntityState {
+  return writeEntity(one, { stored, stamp, policy });
+}
+
+function shown(state: EntityState): Record<string, unknown> {
+  return Object.fromEntries([...state.fields].map(([name, field]) => [name, field.value?.value]));
+}
+
+const created = write(
+  undefined,
+  { kind: 'put', values: values({ email: 'a', phone: '1' }) },
+  at(1),
+);
+
+describe('a write', () => {
+  test('stamps only the fields whose value it changes', () => {
+    const put = { kind: 'put', values: values({ email: 'b', phone: '1' }) } as const;
+    const { fields } = write(created, put, at(2));
+    expect(fields.get('email')?.stamp).toBe(at(2));
+    expect(fields.get('phone')?.stamp).toBe(at(1));
+  });
+
+  test('a put sets to null what it does not name', () => {
+    const replaced = write(created, { kind: 'put', values: values({ email: 'a' }) }, at(2));
+    expect(replaced.fields.get('phone')).toEqual({ value: null, stamp: at(2) });
+  });
+
+  test('a patch leaves alone what it does not name', () => {
+    const patched = write(created, { kind: 'patch', values: values({ phone: null }) }, at(2));
+    expect(shown(patched)).toEqual({ email: 'a', phone: undefined });
+  });
+
+  test('concurrent edits of different fields both survive', () => {
+    const east = write(created, { kind: 'patch', values: values({ email: 'e' }) }, at(2));
+    const west = write(created, { kind: 'patch', values: values({ phone: 'w' }) }, at(3, 'west'));
+    expect(shown(mergeStates(east, west))).toEqual({ email: 'e', phone: 'w' });
+  });
+
+  test('with the row policy the later of two concurrent edits wins whole', () => {
+    const east = write(created, { kind: 'patch', values: values({ email: 'e' }) }, at(2), 'row');
+    const west = write(
+      created,
+      { kind: 'patch', values: values({ phone: 'w' }) },
+      at(3, 'west'),
+      'row',
+    );
+    expect(shown(mergeStates(east, west))).toEqual({ email: 'a', phone: 'w' });
+  });
+
+  test('I4: a deletion keeps the fields and outlives every write that came before it', () => {
+    const deleted = write(created, { kind: 'delete' }, at(5));
+    const older = write(created, { kind: 'patch', values: values({ phone: 'w' }) }, at(3, 'west'));
+    expect(isAlive(mergeStates(deleted, older))).toBe(false);
+    expect(deleted.fields).toEqual(created.fields);
+  });
+
+  test('I4: a later write revives what was deleted, and no old edit shows through', () => {
+    const deleted = write(created, { kind: 'delete' }, at(5));
+    const revived = write(deleted, { kind: 'put', values: values({ email: 'a' }) }, at(6));
+    const oldEdit = write(
+      created,
+      { kind: 'patch', values: values({ email: 'x' }) },
+      at(4, 'west'),
+    );
+    const merged = mergeStates(revived, oldEdit);
+    expect(isAlive(merged)).toBe(true);
+    expect(shown(merged)).toEqual({ email: 'a', phone: undefined });
+  });
+
+  test('refuses a stamp that does not exceed the row', () => {
+    expect(() => write(created, { kind: 'delete' }, at(1))).toThrow('Broken invariant');
+  });
+});
