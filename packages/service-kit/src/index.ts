@@ -1,1 +1,8 @@
-export {};
+export * from './system-clock.ts';
+export * from './system-randomness.ts';
+export * from './writer-id.ts';
+export * from './logger.ts';
+export * from './environment.ts';
+export * from './shutdown.ts';
+export * from './install-signals.ts';
+export * from './supervise.ts';

@@ -1,0 +1,129 @@
+import { assert } from '@tandem/core';
+import type { Static, TObject, TSchema } from 'typebox';
+import { Value } from 'typebox/value';
+import { describeRule, type SettingSchema } from './setting-rule.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface EnvironmentProblem {
+  readonly variable: string;
+  readonly kind: 'missing' | 'invalid';
+  /** What the variable has to be. Its value is never repeated: it may be a secret. */
+  readonly rule: string;
+  readonly example: string | undefined;
+}
+
+export type EnvironmentReading<T> =
+  | { readonly ok: true; readonly value: Readonly<T> }
+  | { readonly ok: false; readonly problems: readonly EnvironmentProblem[] };
+
+/**
+ * Reads the variables that the schema names, one property each: texts, integers, numbers, booleans
+ * (`true`, `false`, `1`, `0`) and choices. An empty text counts as unset. A variable that is unset
+ * takes the schema's default. Finds all problems at once, so that a start fails once and not once
+ * for each.
+ */
+export function readEnvironment<Schema extends TObject>(
+  schema: Schema,
+  environment: Environment,
+): EnvironmentReading<Static<Schema>> {
+  const value: Record<string, unknown> = {};
+  const problems: EnvironmentProblem[] = [];
+  for (const [variable, property] of settingsOf(schema)) {
+    const reading = readVariable(property, environment[variable]);
+    if (reading.kind === 'value') value[variable] = reading.value;
+    if (reading.kind === 'invalid' || (reading.kind === 'unset' && isRequired(schema, variable))) {
+      problems.push({
+        variable,
+        kind: reading.kind === 'unset' ? 'missing' : 'invalid',
+        rule: describeRule(property),
+        example: exampleOf(property),
+      });
+    }
+  }
+  if (problems.length > 0) return { ok: false, problems };
+  return { ok: true, value: Object.freeze(value) as Readonly<Static<Schema>> };
+}
+
+/** One sentence for each problem: what a start that fails prints. */
+export function describeProblem({ variable, kind, rule, example }: EnvironmentProblem): string {
+  const complaint = kind === 'missing' ? 'is not set' : 'cannot be used';
+  const hint = example === undefined ? '' : `, for example ${variable}=${example}`;
+  return `${variable} ${complaint}: it must be ${rule}${hint}.`;
+}
+
+/** A table in Markdown of every variable, sorted as in the schema. */
+export function describeEnvironment(schema: TObject): string {
+  const rows = settingsOf(schema).map(([variable, property]) => [
+    `\`${variable}\``,
+    cell(property.description ?? ''),
+    cell(describeRule(property)),
+    defaultCell(property, isRequired(schema, variable)),
+    codeCell(exampleOf(property)),
+  ]);
+  return [
+    ['Variable', 'Meaning', 'Value', 'Default', 'Example'],
+    ['---', '---', '---', '---', '---'],
+    ...rows,
+  ]
+    .map((row) => `| ${row.join(' | ')} |\n`)
+    .join('');
+}
+
+type VariableReading =
+  | { readonly kind: 'value'; readonly value: unknown }
+  | { readonly kind: 'unset' }
+  | { readonly kind: 'invalid' };
+
+function readVariable(property: SettingSchema, text: string | undefined): VariableReading {
+  if (text === undefined || text.trim() === '') {
+    if (property.default === undefined) return { kind: 'unset' };
+    assert(Value.Check(property as TSchema, property.default), 'a default must obey its own rule');
+    return { kind: 'value', value: property.default };
+  }
+  const value = coerce(property, text.trim());
+  return Value.Check(property as TSchema, value) ? { kind: 'value', value } : { kind: 'invalid' };
+}
+
+const INTEGER = /^[+-]?\d+$/;
+const NUMBER = /^[+-]?(?:\d+(?:\.\d+)?|\.\d+)$/;
+const BOOLEANS: Readonly<Record<string, boolean>> = { true: true, 1: true, false: false, 0: false };
+
+/** What cannot be coerced stays a text, which the schema then refuses. */
+function coerce(property: SettingSchema, text: string): unknown {
+  switch (property.type ?? 'string') {
+    case 'integer':
+      return INTEGER.test(text) ? Number(text) : text;
+    case 'number':
+      return NUMBER.test(text) ? Number(text) : text;
+    case 'boolean':
+      return BOOLEANS[text.toLowerCase()] ?? text;
+    default:
+      return text;
+  }
+}
+
+function settingsOf(schema: TObject): readonly (readonly [string, SettingSchema])[] {
+  return Object.entries(schema.properties as Record<string, SettingSchema>);
+}
+
+function isRequired(schema: TObject, variable: string): boolean {
+  return (schema.required as readonly string[] | undefined)?.includes(variable) ?? false;
+}
+
+function exampleOf({ examples }: SettingSchema): string | undefined {
+  return examples === undefined ? undefined : String([examples].flat()[0]);
+}
+
+function defaultCell(property: SettingSchema, required: boolean): string {
+  if (property.default !== undefined) return codeCell(String(property.default));
+  return required ? '**required**' : 'unset';
+}
+
+function codeCell(text: string | undefined): string {
+  return text === undefined || text === '' ? '' : `\`${text.replaceAll('|', '\\|')}\``;
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+}

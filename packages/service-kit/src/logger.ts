@@ -1,0 +1,52 @@
+import { type DestinationStream, type Logger as PinoLogger, pino, stdTimeFunctions } from 'pino';
+import { redactLine } from './redact.ts';
+import { serializeError } from './serialize-error.ts';
+
+export type { PinoLogger };
+
+/**
+ * Variables of a log line. `event` is stable: operators search for it and tests wait for it, while
+ * the message may be reworded. An error belongs into `error`. Ids, never payloads.
+ */
+export interface LogFields {
+  readonly event: string;
+  readonly error?: unknown;
+  readonly [field: string]: unknown;
+}
+
+/** What code that logs needs; a pino logger is one. The message is a constant sentence. */
+export interface Logger {
+  debug(fields: LogFields, message: string): void;
+  info(fields: LogFields, message: string): void;
+  warn(fields: LogFields, message: string): void;
+  error(fields: LogFields, message: string): void;
+}
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export interface LoggerOptions {
+  readonly service: string;
+  readonly region: string;
+  readonly level: LogLevel;
+  /** Standard output by default, written synchronously so that no last line is lost. */
+  readonly destination?: DestinationStream;
+}
+
+/** One JSON object per line: ISO time, level by name, `service` and `region` in each. */
+export function createLogger({ service, region, level, destination }: LoggerOptions): PinoLogger {
+  return pino(
+    {
+      level,
+      base: { service, region },
+      messageKey: 'message',
+      errorKey: 'error',
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { error: serializeError, err: serializeError },
+      hooks: { streamWrite: redactLine },
+    },
+    destination ?? pino.destination({ dest: 1, sync: true }),
+  );
+}

@@ -1,0 +1,28 @@
+import type { Clock } from '@tandem/core';
+
+/** Timers of Node count in 32 bits; a longer one fires at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
+export function createSystemClock(): Clock {
+  return {
+    nowMs: () => Date.now(),
+    async sleep(durationMs, signal) {
+      for (let leftMs = durationMs; leftMs > 0; leftMs -= TIMER_MS_MAX) {
+        if (signal?.aborted === true) return;
+        await waitForTimer(Math.min(leftMs, TIMER_MS_MAX), signal);
+      }
+    },
+  };
+}
+
+function waitForTimer(durationMs: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, durationMs);
+    signal?.addEventListener('abort', end, { once: true });
+  });
+}

@@ -1,0 +1,24 @@
+import { createLogger } from '../logger.ts';
+import { createShutdown } from '../shutdown.ts';
+import { createSystemClock } from '../system-clock.ts';
+import { installSignals } from '../install-signals.ts';
+
+// A process for install-signals.int.test.ts: it would run for ever, says when it is ready, and
+// shuts down in one step that takes a moment.
+const clock = createSystemClock();
+const logger = createLogger({ service: 'fixture', region: 'east', level: 'info' });
+const stopped = new AbortController();
+
+const shutdown = createShutdown({
+  logger,
+  clock,
+  deadlineMs: 5_000,
+  steps: [
+    { name: 'stop the loop', run: () => stopped.abort() },
+    { name: 'take a moment', run: () => clock.sleep(20) },
+  ],
+});
+installSignals({ shutdown, logger, source: process });
+logger.info({ event: 'ready' }, 'The fixture is ready.');
+await clock.sleep(60_000, stopped.signal);
+await clock.sleep(60_000);

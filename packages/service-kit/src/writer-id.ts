@@ -1,0 +1,15 @@
+import type { Randomness } from '@tandem/core';
+
+const LENGTH = 10;
+const RADIX = 36;
+
+/**
+ * Ten lower-case letters and digits that name this process in every stamp it makes: 51 bits, so
+ * among a million processes of one region two share a name with a chance of one in seven thousand,
+ * and then also need the same millisecond and counter to make the same stamp.
+ */
+export function createWriterId(randomness: Randomness): string {
+  // What follows the version and the variant of the UUID: 60 random bits.
+  const bits = BigInt(`0x${randomness.uuid().replaceAll('-', '').slice(17)}`);
+  return bits.toString(RADIX).padStart(LENGTH, '0').slice(-LENGTH);
+}
