@@ -1,0 +1,135 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Clock } from '../clock.ts';
+import type { Namespace } from '../namespace.ts';
+import { verifySignature, type SharedAccessKey } from '../shared-access-signature.ts';
+import {
+  failure,
+  type AdminAction,
+  type AdminRequest,
+  type AdminResponse,
+} from './admin-request.ts';
+import { deleteQueue } from './delete-queue.ts';
+import { getNamespace } from './get-namespace.ts';
+import { getQueue } from './get-queue.ts';
+import { listQueues } from './list-queues.ts';
+import { putQueue } from './put-queue.ts';
+
+export interface AdminServerOptions {
+  readonly host: string;
+  /** 0 takes a free port. */
+  readonly port: number;
+  readonly namespace: Namespace;
+  readonly clock: Clock;
+  readonly sharedAccessKey: SharedAccessKey | undefined;
+  readonly onFailure: (error: unknown) => void;
+}
+
+export interface AdminServer {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+const BODY_BYTES_MAX = 256 * 1024;
+const REQUEST_TIMEOUT_MS = 30_000;
+const HEALTHY: AdminResponse = {
+  status: 200,
+  contentType: 'application/json',
+  body: '{"status":"ok"}',
+};
+
+function findAction(method: string, path: string): AdminAction | undefined {
+  const resource = path.toLowerCase();
+  if (method === 'GET' && resource === '$namespaceinfo') return getNamespace;
+  if (method === 'GET' && resource === '$resources/queues') return listQueues;
+  if (path === '' || path.startsWith('$')) return undefined;
+  return { GET: getQueue, PUT: putQueue, DELETE: deleteQueue }[method];
+}
+
+/** The body as text, or undefined when it is longer than the limit. */
+async function readBody(message: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of message as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > BODY_BYTES_MAX) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function decodePath(pathname: string): string | undefined {
+  try {
+    return decodeURIComponent(pathname).replace(/^\/+|\/+$/g, '');
+  } catch (error) {
+    if (error instanceof URIError) return undefined;
+    throw error;
+  }
+}
+
+async function respond(
+  message: IncomingMessage,
+  { namespace, clock, sharedAccessKey }: AdminServerOptions,
+): Promise<AdminResponse> {
+  const baseUrl = `http://${message.headers.host ?? 'localhost'}`;
+  const url = new URL(message.url ?? '/', baseUrl);
+  if (url.pathname === '/health') return HEALTHY;
+  const nowMs = clock.nowMs();
+  if (sharedAccessKey !== undefined) {
+    const token = message.headers.authorization ?? '';
+    const verdict = verifySignature(token, { sharedAccessKey, nowMs });
+    if (verdict.kind === 'invalid') return failure(401, verdict.reason);
+  }
+  const path = decodePath(url.pathname);
+  if (path === undefined) return failure(400, 'The address is malformed. SubCode=40000.');
+  const action = findAction(message.method ?? '', path);
+  if (action === undefined) {
+    return failure(404, `The emulator has no resource at '${message.method} ${url.pathname}'.`);
+  }
+  const body = await readBody(message);
+  if (body === undefined) return failure(413, `The body exceeds ${BODY_BYTES_MAX} bytes.`);
+  const mustExist = message.headers['if-match'] === '*';
+  const request: AdminRequest = {
+    namespace,
+    nowMs,
+    baseUrl,
+    path,
+    query: url.searchParams,
+    body,
+    mustExist,
+  };
+  return action(request);
+}
+
+function write(response: ServerResponse, { status, contentType, body }: AdminResponse): void {
+  response.writeHead(status, {
+    'content-type': contentType,
+    'content-length': Buffer.byteLength(body),
+  });
+  response.end(body);
+}
+
+/** Listens for administration requests. Rejects with the socket's error when the port is taken. */
+export async function startAdminServer(options: AdminServerOptions): Promise<AdminServer> {
+  const server = createServer((message, response) => {
+    respond(message, options).then(
+      (answer) => write(response, answer),
+      (error: unknown) => {
+        options.onFailure(error);
+        write(response, failure(500, 'The emulator failed; its log tells why.'));
+      },
+    );
+  });
+  server.requestTimeout = REQUEST_TIMEOUT_MS;
+  server.listen(options.port, options.host);
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    async close() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}

@@ -1,0 +1,131 @@
+import type { QueueEntity } from '../namespace.ts';
+import type { QueueProperties } from '../queue/queue-properties.ts';
+import { element, type AtomEntry } from './atom.ts';
+import { formatDuration, parseDuration } from './iso-duration.ts';
+
+/** The wire form of a queue's settings, and what of it the emulator can honour. */
+
+const COUNTS = 'http://schemas.microsoft.com/netservices/2011/06/servicebus';
+const NEVER = formatDuration(Number.POSITIVE_INFINITY);
+
+type Fields = Readonly<Record<string, string>>;
+
+export type ReadResult =
+  | { readonly kind: 'read'; readonly properties: Partial<QueueProperties> }
+  | { readonly kind: 'refused'; readonly problem: string };
+
+/** Settings that must have this value because the emulator has no other behaviour. */
+const FIXED: Readonly<Record<string, (value: string) => boolean>> = {
+  RequiresSession: (value) => value === 'false',
+  RequiresDuplicateDetection: (value) => value === 'false',
+  ForwardTo: (value) => value === '',
+  ForwardDeadLetteredMessagesTo: (value) => value === '',
+  AutoDeleteOnIdle: (value) => parseDuration(value) === Number.POSITIVE_INFINITY,
+  Status: (value) => value === 'Active',
+  EnableExpress: (value) => value === 'false',
+  MaxMessageSizeInKilobytes: (value) => value === '256',
+};
+
+const refused = (problem: string): ReadResult => ({ kind: 'refused', problem });
+
+const READERS: Readonly<
+  Record<string, (value: string) => readonly [keyof QueueProperties, unknown]>
+> = {
+  LockDuration: (value) => ['lockDurationMs', parseDuration(value)],
+  DefaultMessageTimeToLive: (value) => ['defaultTimeToLiveMs', parseDuration(value)],
+  MaxDeliveryCount: (value) => ['maxDeliveryCount', toNumber(value)],
+  MaxSizeInMegabytes: (value) => ['maxSizeMegabytes', toNumber(value)],
+  DeadLetteringOnMessageExpiration: (value) => ['deadLetterOnExpiration', toBoolean(value)],
+  EnablePartitioning: (value) => ['enablePartitioning', toBoolean(value)],
+  EnableBatchedOperations: (value) => ['enableBatchedOperations', toBoolean(value)],
+  UserMetadata: (value) => ['userMetadata', value],
+};
+
+function toNumber(value: string): number | undefined {
+  return /^\d+$/.test(value) ? Number(value) : undefined;
+}
+
+function toBoolean(value: string): boolean | undefined {
+  return value === 'true' ? true : value === 'false' ? false : undefined;
+}
+
+/** Reads the settings that are given; the others keep their value or default. */
+export function readQueueDescription(fields: Fields): ReadResult {
+  const properties: Partial<Record<keyof QueueProperties, unknown>> = {};
+  for (const [name, value] of Object.entries(fields)) {
+    const isSupported = FIXED[name];
+    if (isSupported !== undefined && !isSupported(value)) {
+      return refused(`The emulator does not support ${name} '${value}'. SubCode=40000.`);
+    }
+    const read = READERS[name]?.(value);
+    if (read === undefined) continue;
+    if (read[1] === undefined) return refused(`${name} cannot be '${value}'. SubCode=40000.`);
+    properties[read[0]] = read[1];
+  }
+  return { kind: 'read', properties: properties as Partial<QueueProperties> };
+}
+
+function writeCounts({ main, deadLetters }: QueueEntity): string {
+  const { active, scheduled } = main.counters();
+  const dead = deadLetters.counters();
+  const counts = {
+    ActiveMessageCount: active,
+    DeadLetterMessageCount: dead.active + dead.deferred,
+    ScheduledMessageCount: scheduled,
+    TransferMessageCount: 0,
+    TransferDeadLetterMessageCount: 0,
+  };
+  const inner = Object.entries(counts).map(([name, value]) => element(`d2p1:${name}`, value));
+  return `<CountDetails xmlns:d2p1="${COUNTS}">${inner.join('')}</CountDetails>`;
+}
+
+function writeSettings({ stored: { properties } }: QueueEntity): string {
+  return [
+    element('LockDuration', formatDuration(properties.lockDurationMs)),
+    element('MaxSizeInMegabytes', properties.maxSizeMegabytes),
+    element('RequiresDuplicateDetection', false),
+    element('RequiresSession', false),
+    element('DefaultMessageTimeToLive', formatDuration(properties.defaultTimeToLiveMs)),
+    element('DeadLetteringOnMessageExpiration', properties.deadLetterOnExpiration),
+    element('DuplicateDetectionHistoryTimeWindow', 'PT10M'),
+    element('MaxDeliveryCount', properties.maxDeliveryCount),
+    element('EnableBatchedOperations', properties.enableBatchedOperations),
+  ].join('');
+}
+
+function writeState(entity: QueueEntity): string {
+  const { stored, main, deadLetters } = entity;
+  const { properties, createdAtMs, updatedAtMs } = stored;
+  const counters = [main.counters(), deadLetters.counters()];
+  const total = counters.reduce((sum, c) => sum + c.active + c.deferred + c.scheduled, 0);
+  const time = (ms: number) => new Date(ms).toISOString();
+  return [
+    element(
+      'SizeInBytes',
+      counters.reduce((sum, c) => sum + c.sizeBytes, 0),
+    ),
+    element('MessageCount', total),
+    element('Status', 'Active'),
+    properties.userMetadata === '' ? '' : element('UserMetadata', properties.userMetadata),
+    element('CreatedAt', time(createdAtMs)),
+    element('UpdatedAt', time(updatedAtMs)),
+    element('AccessedAt', time(updatedAtMs)),
+    writeCounts(entity),
+    element('AutoDeleteOnIdle', NEVER),
+    element('EnablePartitioning', properties.enablePartitioning),
+    element('EntityAvailabilityStatus', 'Available'),
+    element('EnableExpress', false),
+    element('MaxMessageSizeInKilobytes', 256),
+  ].join('');
+}
+
+/** The queue as an Atom entry, settings and runtime state together as in the service. */
+export function toEntry(entity: QueueEntity, baseUrl: string): AtomEntry {
+  const { name, updatedAtMs } = entity.stored;
+  return {
+    id: `${baseUrl}/${name}`,
+    title: name,
+    updatedAtMs,
+    content: { name: 'QueueDescription', inner: writeSettings(entity) + writeState(entity) },
+  };
+}

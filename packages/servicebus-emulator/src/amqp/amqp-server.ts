@@ -1,0 +1,74 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+import rhea, { type Connection, type ConnectionOptions } from 'rhea';
+import { forgetConnection } from './rhea-internals.ts';
+import { serveConnection, type ServeOptions } from './serve-connection.ts';
+
+export interface AmqpServerOptions extends ServeOptions {
+  readonly host: string;
+  /** 0 takes a free port. */
+  readonly port: number;
+}
+
+export interface AmqpServer {
+  readonly port: number;
+  /** Cuts every connection without a word, as a broken network does. */
+  dropConnections(): void;
+  close(): Promise<void>;
+}
+
+/** A client that sends nothing for twice this long is taken for dead. */
+const IDLE_TIMEOUT_MS = 120_000;
+/** How many deliveries of one session may be unsettled. */
+const UNSETTLED_MAX = { incoming: 2_048, outgoing: 65_536 };
+const CLOSE_GRACE_MS = 500;
+
+const CONNECTION_OPTIONS = {
+  idle_time_out: IDLE_TIMEOUT_MS,
+  session_buffer_size: UNSETTLED_MAX,
+  tcp_no_delay: true,
+  receiver_options: { autoaccept: false, autosettle: false, credit_window: 0 },
+  sender_options: { autosettle: false, treat_modified_as_released: false },
+} as const;
+
+/** Listens for AMQP connections. Rejects with the error of the socket when the port is taken. */
+export async function startAmqpServer(options: AmqpServerOptions): Promise<AmqpServer> {
+  const container = rhea.create_container({ id: 'servicebus-emulator' });
+  container.on('error', options.onFailure);
+  const open = new Map<Socket, Connection>();
+
+  const server = createServer((socket) => {
+    const settings = CONNECTION_OPTIONS as unknown as ConnectionOptions;
+    const connection = container.create_connection(settings);
+    open.set(socket, connection);
+    const stop = serveConnection(connection, options);
+    socket.once('close', () => {
+      open.delete(socket);
+      stop();
+      forgetConnection(connection);
+    });
+    (connection as unknown as { accept(socket: Socket): void }).accept(socket);
+  });
+  server.listen(options.port, options.host);
+  await once(server, 'listening');
+
+  const dropConnections = (): void => {
+    for (const socket of open.keys()) socket.destroy();
+  };
+  return {
+    port: (server.address() as AddressInfo).port,
+    dropConnections,
+    async close() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      for (const connection of open.values()) {
+        connection.close({
+          condition: 'amqp:connection:forced',
+          description: 'The emulator is shutting down.',
+        });
+      }
+      const timer = setTimeout(dropConnections, CLOSE_GRACE_MS);
+      await closed;
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,42 @@
+import type { Queue } from '../../queue/queue.ts';
+import { internalError } from '../conditions.ts';
+import type { AmqpRequest, AmqpResponse } from '../request-node.ts';
+import { InvalidRequest, refused, type ManagementAction } from './management-response.ts';
+import { peekMessage } from './peek-message.ts';
+import { receiveBySequenceNumber } from './receive-by-sequence-number.ts';
+import { renewLock } from './renew-lock.ts';
+import { updateDisposition } from './update-disposition.ts';
+
+const ACTIONS: ReadonlyMap<string, ManagementAction> = new Map([
+  ['com.microsoft:peek-message', peekMessage],
+  ['com.microsoft:receive-by-sequence-number', receiveBySequenceNumber],
+  ['com.microsoft:renew-lock', renewLock],
+  ['com.microsoft:update-disposition', updateDisposition],
+]);
+
+/** Carries out one request to a queue's $management node. Never rejects. */
+export async function handleManagementRequest(
+  queue: Queue,
+  { operation, body }: AmqpRequest,
+  onFailure: (error: unknown) => void,
+): Promise<AmqpResponse> {
+  const action = ACTIONS.get(operation);
+  if (action === undefined) {
+    return refused(501, {
+      condition: 'amqp:not-implemented',
+      description: `The emulator does not know the operation '${operation}'.`,
+    });
+  }
+  try {
+    return await action(queue, (body ?? {}) as Readonly<Record<string, unknown>>);
+  } catch (error) {
+    if (error instanceof InvalidRequest) {
+      return refused(400, {
+        condition: 'com.microsoft:argument-error',
+        description: error.message,
+      });
+    }
+    onFailure(error);
+    return refused(500, internalError());
+  }
+}

@@ -1,0 +1,32 @@
+import type { Queue } from '../../queue/queue.ts';
+import type { AmqpCondition } from '../rhea-internals.ts';
+import type { AmqpResponse } from '../request-node.ts';
+
+/** One operation of a queue's $management node. Throws InvalidRequest for a malformed body. */
+export type ManagementAction = (
+  queue: Queue,
+  body: Readonly<Record<string, unknown>>,
+) => Promise<AmqpResponse>;
+
+/** The request's body is not what the operation needs. */
+export class InvalidRequest extends Error {
+  override readonly name = 'InvalidRequest';
+}
+
+export function succeeded(body?: Readonly<Record<string, unknown>>): AmqpResponse {
+  return { properties: { statusCode: 200, statusDescription: 'OK' }, body };
+}
+
+export function nothingFound(): AmqpResponse {
+  return { properties: { statusCode: 204, statusDescription: 'No messages' } };
+}
+
+export function refused(statusCode: number, refusal: AmqpCondition): AmqpResponse {
+  return {
+    properties: {
+      statusCode,
+      statusDescription: refusal.description,
+      errorCondition: refusal.condition,
+    },
+  };
+}

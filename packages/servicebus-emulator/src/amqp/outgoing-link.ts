@@ -1,0 +1,136 @@
+import { assertNever } from '../assert-never.ts';
+import type { Delivery, EventContext, Sender } from 'rhea';
+import { writeMessage } from '../message/write-message.ts';
+import type { Consumer } from '../queue/consumers.ts';
+import type { Queue } from '../queue/queue.ts';
+import type { SettleOutcome } from '../queue/settle.ts';
+import { internalError, lockLost, notAllowed } from './conditions.ts';
+import {
+  answerAttach,
+  answerDrain,
+  creditOf,
+  deliveryCountOf,
+  isDraining,
+  roomOf,
+  settleDelivery,
+  type AmqpCondition,
+} from './rhea-internals.ts';
+import { settlementOf, type OutcomeName } from './settlement-of.ts';
+
+const SETTLED_BY_SENDER = 1;
+const OUTCOMES: readonly OutcomeName[] = ['accepted', 'rejected', 'released', 'modified'];
+/** How soon to look again whether all messages before a drain's answer are written. */
+const DRAIN_RETRY_MS = 5;
+
+export interface OutgoingLinkOptions {
+  readonly queue: Queue;
+  readonly onFailure: (error: unknown) => void;
+}
+
+function refusalOf(outcome: SettleOutcome): AmqpCondition | undefined {
+  switch (outcome) {
+    case 'settled':
+      return undefined;
+    case 'lock-lost':
+      return lockLost();
+    case 'not-allowed':
+      return notAllowed('A message of a dead-letter queue cannot be dead-lettered again.');
+    default:
+      return assertNever(outcome);
+  }
+}
+
+/** Settles with the queue what the client decided, then answers the client. */
+function settleOutcomes(sender: Sender, { queue, onFailure }: OutgoingLinkOptions): void {
+  const handle = async (name: OutcomeName, delivery: Delivery): Promise<void> => {
+    let refusal: AmqpCondition | undefined;
+    try {
+      const settlement = settlementOf(name, delivery.remote_state ?? {});
+      refusal = refusalOf(await queue.settle(delivery.tag as Buffer, settlement));
+    } catch (error) {
+      onFailure(error);
+      refusal = internalError();
+    }
+    if (!sender.is_closed()) settleDelivery(delivery, refusal);
+  };
+  for (const name of OUTCOMES) {
+    sender.on(name, ({ delivery }: EventContext) => {
+      if (delivery !== undefined) void handle(name, delivery);
+    });
+  }
+}
+
+/** Counts what was handed to rhea and is not on the wire yet. */
+function createSendCount(sender: Sender) {
+  let sent = 0;
+  let drained = 0;
+  return {
+    send(bytes: Buffer, tag: Buffer): void {
+      sent += 1;
+      sender.send(bytes, tag, 0);
+    },
+    waiting: () => sent - (deliveryCountOf(sender) - drained),
+    drain(): void {
+      drained += answerDrain(sender);
+    },
+  };
+}
+
+/** Delivers a queue's messages to a client as far as its credit goes. Returns how to stop. */
+export function openOutgoingLink(sender: Sender, options: OutgoingLinkOptions): () => void {
+  const mode = sender.snd_settle_mode === SETTLED_BY_SENDER ? 'receive-and-delete' : 'peek-lock';
+  const count = createSendCount(sender);
+  let reserved = 0;
+  let draining = false;
+  let retry: NodeJS.Timeout | undefined;
+
+  const consumer: Consumer = {
+    mode,
+    capacity() {
+      if (!sender.is_open()) return 0;
+      const unused = creditOf(sender) - count.waiting();
+      return Math.min(unused, roomOf(sender)) - reserved;
+    },
+    deliverLocked: ({ token, message, expiresAtMs }) =>
+      count.send(writeMessage(message, expiresAtMs), token),
+    reserve() {
+      reserved += 1;
+    },
+    deliverRemoved(message) {
+      reserved -= 1;
+      if (sender.is_open()) count.send(writeMessage(message), Buffer.alloc(0));
+      answerDrainWhenDone();
+    },
+    exhausted: answerDrainWhenDone,
+  };
+
+  function answerDrainWhenDone(): void {
+    if (!draining || !sender.is_open() || reserved > 0) return;
+    if (count.waiting() > 0) {
+      clearTimeout(retry);
+      retry = setTimeout(answerDrainWhenDone, DRAIN_RETRY_MS);
+      return;
+    }
+    draining = false;
+    count.drain();
+  }
+
+  sender.set_source(sender.source);
+  sender.set_target(sender.target);
+  answerAttach(sender, {
+    snd_settle_mode: sender.snd_settle_mode,
+    rcv_settle_mode: sender.rcv_settle_mode,
+  });
+  settleOutcomes(sender, options);
+  const attachment = options.queue.attach(consumer);
+  sender.on('sender_flow', () => {
+    draining = isDraining(sender);
+    attachment.pull();
+    // Without capacity the queue says nothing, yet a drain wants its answer.
+    if (consumer.capacity() <= 0) answerDrainWhenDone();
+  });
+  return () => {
+    clearTimeout(retry);
+    attachment.detach();
+  };
+}

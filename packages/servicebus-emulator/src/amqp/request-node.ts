@@ -1,0 +1,80 @@
+import type { EventContext, Message, Receiver, Sender } from 'rhea';
+import { settleDelivery } from './rhea-internals.ts';
+
+/** Request and response over a pair of links, as $cbs and $management work. */
+export interface AmqpRequest {
+  readonly operation: string;
+  readonly properties: Readonly<Record<string, unknown>>;
+  readonly body: unknown;
+}
+
+export interface AmqpResponse {
+  readonly properties: Readonly<Record<string, unknown>>;
+  readonly body?: unknown;
+}
+
+/** Where the responses of one connection go, by the address that the client gave its link. */
+export interface ReplyLinks {
+  add(sender: Sender): void;
+  remove(sender: Sender): void;
+  find(address: string): Sender | undefined;
+}
+
+export function createReplyLinks(): ReplyLinks {
+  const links = new Map<string, Sender>();
+  const namesOf = (sender: Sender) =>
+    [sender.target?.address, sender.name].filter((name) => typeof name === 'string');
+  return {
+    add(sender) {
+      sender.set_source(sender.source);
+      sender.set_target(sender.target ?? {});
+      for (const name of namesOf(sender)) links.set(name, sender);
+      // The peer settles responses on its own; rhea keeps them until both sides have settled.
+      sender.on('settled', ({ delivery }: EventContext) => delivery?.update(true));
+    },
+    remove(sender) {
+      for (const name of namesOf(sender)) if (links.get(name) === sender) links.delete(name);
+    },
+    find: (address) => links.get(address),
+  };
+}
+
+const REQUEST_CREDIT = 1_000;
+
+export interface RequestNodeOptions {
+  readonly replies: ReplyLinks;
+  readonly handle: (request: AmqpRequest) => Promise<AmqpResponse>;
+  readonly onFailure: (error: unknown) => void;
+}
+
+function toRequest(message: Message): AmqpRequest {
+  const properties = (message['application_properties'] ?? {}) as Record<string, unknown>;
+  const operation = properties['operation'];
+  return {
+    operation: typeof operation === 'string' ? operation : '',
+    properties,
+    body: message['body'],
+  };
+}
+
+/** Answers the requests that arrive on the link, each through the reply link that it names. */
+export function openRequestNode(receiver: Receiver, options: RequestNodeOptions): void {
+  const answer = async (message: Message): Promise<void> => {
+    const response = await options.handle(toRequest(message));
+    const link = options.replies.find(message['reply_to'] ?? '');
+    if (link === undefined || !link.is_open()) return;
+    link.send({
+      correlation_id: message['message_id'],
+      application_properties: response.properties,
+      body: response.body ?? null,
+    } as unknown as Message);
+  };
+  receiver.set_target(receiver.target);
+  receiver.set_source(receiver.source ?? { address: '' });
+  receiver.on('message', ({ message, delivery }: EventContext) => {
+    if (delivery !== undefined) settleDelivery(delivery);
+    receiver.add_credit(1);
+    if (message !== undefined) void answer(message).catch(options.onFailure);
+  });
+  receiver.add_credit(REQUEST_CREDIT);
+}

@@ -1,0 +1,139 @@
+import rhea, {
+  type Connection,
+  type Delivery,
+  type Receiver,
+  type Sender,
+  type Session,
+} from 'rhea';
+
+/**
+ * The only file that reaches into rhea behind its typings. Each function says what rhea 3.0.5
+ * lacks that makes it necessary.
+ */
+
+interface LinkInternals {
+  readonly local: { readonly attach: Record<string, unknown> };
+}
+
+interface SenderInternals {
+  credit: number;
+  readonly _draining: boolean;
+  delivery_count: number;
+  _get_drain: () => boolean;
+}
+
+interface TransferFrame {
+  readonly performative: { message_format: number | null | undefined };
+}
+
+interface SessionInternals {
+  readonly outgoing: { available(): number };
+  readonly incoming: { on_transfer(frame: TransferFrame, receiver: Receiver): void };
+  _process(): void;
+  _write_flow(link: Sender): void;
+}
+
+interface OutcomeFactory {
+  described(): unknown;
+}
+
+interface MessageInternals {
+  accepted(): OutcomeFactory;
+  rejected(fields: { error: AmqpCondition }): OutcomeFactory;
+}
+
+export interface AmqpCondition {
+  readonly condition: string;
+  readonly description: string;
+}
+
+const sessionOf = (link: Sender | Receiver) => link.session as unknown as SessionInternals;
+const outcomes = rhea.message as unknown as MessageInternals;
+
+/** A message format that no client uses: makes rhea hand over the bytes instead of decoding. */
+const RAW_FORMAT = 0x7fff_ff01;
+export const BATCH_FORMAT = 0x8001_3700;
+
+const rawReceivers = new WeakSet<Receiver>();
+const patchedSessions = new WeakSet<Session>();
+
+/**
+ * Makes a receiver's messages arrive as bytes. rhea decodes every plain message, which costs time
+ * and loses the AMQP types of its properties.
+ */
+export function receiveRaw(receiver: Receiver): void {
+  rawReceivers.add(receiver);
+  if (patchedSessions.has(receiver.session)) return;
+  patchedSessions.add(receiver.session);
+  const { incoming } = sessionOf(receiver);
+  const original = incoming.on_transfer.bind(incoming);
+  incoming.on_transfer = (frame, link) => {
+    const { performative } = frame;
+    if (rawReceivers.has(link) && (performative.message_format ?? 0) === 0) {
+      performative.message_format = RAW_FORMAT;
+    }
+    original(frame, link);
+  };
+}
+
+/** Sets fields of the attach that answers the peer's; call it in the open event. */
+export function answerAttach(link: Sender | Receiver, fields: Record<string, unknown>): void {
+  const { attach } = (link as unknown as LinkInternals).local;
+  for (const [name, value] of Object.entries(fields)) if (value !== undefined) attach[name] = value;
+}
+
+/**
+ * Settles a delivery with an outcome. rhea joins the dispositions of neighbouring deliveries and
+ * overlooks that the second may differ from the first, so a rejection must go out on its own.
+ * rhea also keeps a delivery until both sides have settled, which no SDK says after the broker.
+ */
+export function settleDelivery(delivery: Delivery, refusal?: AmqpCondition): void {
+  const outcome =
+    refusal === undefined ? outcomes.accepted() : outcomes.rejected({ error: refusal });
+  const session = sessionOf(delivery.link);
+  if (refusal !== undefined) session._process();
+  delivery.update(true, outcome.described());
+  if (refusal !== undefined) session._process();
+  (delivery as { remote_settled: boolean }).remote_settled = true;
+}
+
+/** The credit that the peer has given and rhea has not used. */
+export function creditOf(sender: Sender): number {
+  return (sender as unknown as SenderInternals).credit;
+}
+
+/** True when the peer's last flow asked to use its credit now or give it up. */
+export function isDraining(sender: Sender): boolean {
+  return (sender as unknown as SenderInternals)._draining;
+}
+
+/** Counts the messages that rhea has written to the peer, and the credit that draining took. */
+export function deliveryCountOf(sender: Sender): number {
+  return (sender as unknown as SenderInternals).delivery_count;
+}
+
+/** How many more messages rhea has room for until the peer settles some. */
+export function roomOf(sender: Sender): number {
+  return sessionOf(sender).outgoing.available();
+}
+
+/**
+ * Uses up all credit and says so. rhea only answers a drain while there is credit left, but a
+ * client whose last credit was used by a message on its way waits for the answer, too.
+ */
+export function answerDrain(sender: Sender): number {
+  const internals = sender as unknown as SenderInternals;
+  const drained = Math.max(internals.credit, 0);
+  internals.delivery_count += drained;
+  internals.credit = 0;
+  const original = internals._get_drain;
+  internals._get_drain = () => true;
+  sessionOf(sender)._write_flow(sender);
+  internals._get_drain = original;
+  return drained;
+}
+
+/** Frees what a connection holds whose socket was destroyed: rhea listens to end and error only. */
+export function forgetConnection(connection: Connection): void {
+  (connection as unknown as { _disconnected(): void })._disconnected();
+}

@@ -1,0 +1,142 @@
+import type { Connection, EventContext, Receiver, Sender } from 'rhea';
+import type { Clock } from '../clock.ts';
+import type { Faults } from '../faults.ts';
+import type { Namespace, QueueEntity } from '../namespace.ts';
+import type { Queue } from '../queue/queue.ts';
+import type { SharedAccessKey } from '../shared-access-signature.ts';
+import { findQueue, isDeadLetterPath, parseAddress, type Address } from './address.ts';
+import { createClaims, type Claims } from './claims-node.ts';
+import { entityNotFound, notAllowed, unauthorized } from './conditions.ts';
+import { openIncomingLink } from './incoming-link.ts';
+import { handleManagementRequest } from './management/management-node.ts';
+import { openOutgoingLink } from './outgoing-link.ts';
+import { createReplyLinks, openRequestNode, type ReplyLinks } from './request-node.ts';
+import type { AmqpCondition } from './rhea-internals.ts';
+
+export interface ServeOptions {
+  readonly namespace: Namespace;
+  readonly faults: Faults;
+  readonly clock: Clock;
+  readonly sharedAccessKey: SharedAccessKey | undefined;
+  readonly onFailure: (error: unknown) => void;
+}
+
+interface ConnectionState extends ServeOptions {
+  readonly claims: Claims;
+  readonly replies: ReplyLinks;
+  /** How to stop each link that delivers. */
+  readonly stops: Map<Sender, () => void>;
+}
+
+const SESSION_FILTER = 'com.microsoft:session-filter';
+
+/** The queue of the address, or why a link to it is refused. */
+function resolve(
+  { namespace, claims }: ConnectionState,
+  { path }: Exclude<Address, { node: 'claims' }>,
+): Queue | AmqpCondition {
+  if (!claims.covers(path)) {
+    return unauthorized(`Unauthorized access to '${path}': no valid token was put on $cbs for it.`);
+  }
+  return findQueue(namespace, path) ?? entityNotFound(path);
+}
+
+const isQueue = (found: Queue | AmqpCondition): found is Queue => 'peek' in found;
+
+/** The client wants to send: messages to a queue, or requests to a node. */
+function acceptReceiver(state: ConnectionState, receiver: Receiver): void {
+  const { replies, faults, onFailure } = state;
+  const address = parseAddress(receiver.target?.address ?? '');
+  if (address.node === 'claims') {
+    const handle = async (request: Parameters<Claims['putToken']>[0]) =>
+      state.claims.putToken(request);
+    openRequestNode(receiver, { replies, handle, onFailure });
+    return;
+  }
+  const queue = resolve(state, address);
+  if (!isQueue(queue)) receiver.close(queue);
+  else if (address.node === 'management') {
+    openRequestNode(receiver, {
+      replies,
+      handle: (request) => handleManagementRequest(queue, request, onFailure),
+      onFailure,
+    });
+  } else if (isDeadLetterPath(address.path)) {
+    receiver.close(notAllowed('Messages cannot be sent to a dead-letter queue.'));
+  } else openIncomingLink(receiver, { queue, faults, onFailure });
+}
+
+/** The client wants to receive: a queue's messages, or the responses of a node. */
+function acceptSender(state: ConnectionState, sender: Sender): void {
+  const address = parseAddress(sender.source?.address ?? '');
+  if (address.node !== 'queue') {
+    state.replies.add(sender);
+    return;
+  }
+  const queue = resolve(state, address);
+  const filter = (sender.source.filter ?? {}) as Record<string, unknown>;
+  if (!isQueue(queue)) sender.close(queue);
+  else if (SESSION_FILTER in filter) {
+    sender.close(
+      notAllowed('A session receiver cannot be created on an entity that requires no sessions.'),
+    );
+  } else state.stops.set(sender, openOutgoingLink(sender, { queue, onFailure: state.onFailure }));
+}
+
+function forgetSender({ stops, replies }: ConnectionState, sender: Sender): void {
+  stops.get(sender)?.();
+  stops.delete(sender);
+  replies.remove(sender);
+}
+
+/** Closes the links to a queue that was deleted. */
+function closeLinksTo(connection: Connection, { stored }: QueueEntity): void {
+  const name = stored.name.toLowerCase();
+  const isTo = (address: string | undefined): boolean => {
+    const path = (address ?? '').replace(/^\/+/, '').toLowerCase();
+    return path === name || path.startsWith(`${name}/$`);
+  };
+  const each = connection as unknown as {
+    each_link(action: (link: Sender | Receiver) => void): void;
+  };
+  each.each_link((link) => {
+    const address = link.is_receiver() ? link.target?.address : link.source?.address;
+    if (isTo(address)) link.close(entityNotFound(stored.name));
+  });
+}
+
+/** Serves the links of one connection. Returns how to let go of them when it has ended. */
+export function serveConnection(connection: Connection, options: ServeOptions): () => void {
+  const state: ConnectionState = {
+    ...options,
+    claims: createClaims(options.clock, options.sharedAccessKey),
+    replies: createReplyLinks(),
+    stops: new Map(),
+  };
+  connection.on('receiver_open', ({ receiver }: EventContext) => {
+    if (receiver !== undefined) acceptReceiver(state, receiver);
+  });
+  connection.on('sender_open', ({ sender }: EventContext) => {
+    if (sender !== undefined) acceptSender(state, sender);
+  });
+  connection.on('sender_close', ({ sender }: EventContext) => {
+    if (sender !== undefined) forgetSender(state, sender);
+  });
+  connection.on('session_close', ({ session }: EventContext) => {
+    for (const sender of state.stops.keys()) {
+      if (sender.session === session) forgetSender(state, sender);
+    }
+  });
+  // rhea prints or throws what nobody listens to; a client that breaks off is no failure here.
+  for (const name of ['sender_error', 'receiver_error', 'session_error', 'connection_error']) {
+    connection.on(name, () => undefined);
+  }
+  for (const name of ['connection_close', 'disconnected', 'protocol_error', 'error']) {
+    connection.on(name, () => undefined);
+  }
+  const removals = options.namespace.onRemoved((entity) => closeLinksTo(connection, entity));
+  return () => {
+    removals.stop();
+    for (const sender of state.stops.keys()) forgetSender(state, sender);
+  };
+}

@@ -1,0 +1,69 @@
+import { decodeValue, encodeValues, mapItems } from './amqp-types.ts';
+import { DecodeError, SECTION, dataOf, findSections, type Section } from './sections.ts';
+
+/** A message as a client sends it, before the queue gives it a number. */
+export interface IncomingMessage {
+  readonly timeToLiveMs: number | undefined;
+  readonly annotations: Buffer | undefined;
+  readonly payload: Buffer;
+}
+
+const HEADER_TTL_FIELD = 2;
+/** Only the broker writes these. */
+const BROKER_ANNOTATIONS: ReadonlySet<unknown> = new Set([
+  'x-opt-sequence-number',
+  'x-opt-enqueued-time',
+  'x-opt-enqueue-sequence-number',
+  'x-opt-locked-until',
+  'x-opt-message-state',
+  'x-opt-deadletter-source',
+]);
+
+function readTimeToLive(bytes: Buffer, header: Section): number | undefined {
+  const fields = decodeValue(bytes.subarray(header.valueStart, header.end)).value as
+    | { value: unknown }[]
+    | undefined;
+  const ttl = fields?.[HEADER_TTL_FIELD]?.value;
+  return typeof ttl === 'number' && ttl > 0 ? ttl : undefined;
+}
+
+function readAnnotations(bytes: Buffer, section: Section): Buffer | undefined {
+  const items = mapItems(decodeValue(bytes.subarray(section.valueStart, section.end)));
+  const kept = items.filter((_, index) => {
+    const key = items[index - (index % 2)];
+    return !BROKER_ANNOTATIONS.has(key?.value);
+  });
+  if (kept.length === 0) return undefined;
+  const count = Buffer.alloc(4);
+  count.writeUInt32BE(kept.length);
+  return Buffer.concat([count, encodeValues(kept)]);
+}
+
+/**
+ * Takes an encoded message apart. What the broker need not know stays encoded, byte for byte.
+ * Throws DecodeError when the bytes are no message.
+ */
+export function readMessage(bytes: Buffer): IncomingMessage {
+  let timeToLiveMs: number | undefined;
+  let annotations: Buffer | undefined;
+  let bareStart = bytes.length;
+  for (const section of findSections(bytes)) {
+    if (section.code === SECTION.header) timeToLiveMs = readTimeToLive(bytes, section);
+    else if (section.code === SECTION.messageAnnotations) {
+      annotations = readAnnotations(bytes, section);
+    } else if (section.code >= SECTION.properties) {
+      bareStart = Math.min(bareStart, section.start);
+    }
+  }
+  // A copy, so that the message does not keep the whole read buffer of its connection alive.
+  return { timeToLiveMs, annotations, payload: Buffer.from(bytes.subarray(bareStart)) };
+}
+
+/** Takes apart a batch: a message whose data sections are encoded messages. */
+export function readBatch(bytes: Buffer): IncomingMessage[] {
+  const messages = findSections(bytes)
+    .filter((section) => section.code === SECTION.data)
+    .map((section) => readMessage(dataOf(bytes, section)));
+  if (messages.length === 0) throw new DecodeError('The batch holds no message');
+  return messages;
+}

@@ -1,0 +1,111 @@
+import type { MessageState, StoredMessage } from '../store/message-store.ts';
+
+/**
+ * Puts a stored message together for a receiver: a header and message annotations in front of the
+ * bare message, which goes out as it came in.
+ */
+
+const UINT_MAX = 4_294_967_295;
+const HIGH_WORD = 2 ** 32;
+const STATE_NUMBERS: Readonly<Record<MessageState, number>> = {
+  active: 0,
+  deferred: 1,
+  scheduled: 2,
+};
+
+const LONG = 0x81;
+const TIMESTAMP = 0x83;
+const INT = 0x71;
+/** A header section whose list has a four-byte size. */
+const HEADER_DESCRIPTOR = Buffer.from([0x00, 0x53, 0x70, 0xd0]);
+const HEADER_FIELDS = 5;
+const MAP_DESCRIPTOR = Buffer.from([0x00, 0x53, 0x72, 0xd1]);
+
+function symbol(name: string): Buffer {
+  return Buffer.concat([Buffer.from([0xa3, name.length]), Buffer.from(name, 'ascii')]);
+}
+
+const NAMES = {
+  sequenceNumber: symbol('x-opt-sequence-number'),
+  enqueuedSequenceNumber: symbol('x-opt-enqueue-sequence-number'),
+  enqueuedTime: symbol('x-opt-enqueued-time'),
+  lockedUntil: symbol('x-opt-locked-until'),
+  state: symbol('x-opt-message-state'),
+  deadLetterSource: symbol('x-opt-deadletter-source'),
+};
+
+/** An 8-byte value behind its type code. All values here are positive. */
+function wide(typeCode: number, value: number): Buffer {
+  const bytes = Buffer.allocUnsafe(9);
+  bytes.writeUInt8(typeCode, 0);
+  bytes.writeUInt32BE(Math.floor(value / HIGH_WORD), 1);
+  bytes.writeUInt32BE(value % HIGH_WORD, 5);
+  return bytes;
+}
+
+function encodeHeader(message: StoredMessage): Buffer {
+  const ttl = message.timeToLiveMs;
+  const bytes = Buffer.allocUnsafe(ttl === undefined ? 22 : 26);
+  HEADER_DESCRIPTOR.copy(bytes);
+  bytes.writeUInt32BE(bytes.length - 8, 4);
+  bytes.writeUInt32BE(HEADER_FIELDS, 8);
+  // Durable true, priority 4, time to live, first acquirer false, delivery count.
+  let offset = bytes.writeUInt8(0x41, 12);
+  offset = bytes.writeUInt8(0x50, offset);
+  offset = bytes.writeUInt8(4, offset);
+  if (ttl === undefined) offset = bytes.writeUInt8(0x40, offset);
+  else {
+    offset = bytes.writeUInt8(0x70, offset);
+    offset = bytes.writeUInt32BE(Math.min(Math.max(Math.round(ttl), 1), UINT_MAX), offset);
+  }
+  offset = bytes.writeUInt8(0x42, offset);
+  offset = bytes.writeUInt8(0x70, offset);
+  bytes.writeUInt32BE(message.deliveryCount, offset);
+  return bytes;
+}
+
+function encodeString(value: string): Buffer {
+  const text = Buffer.from(value, 'utf8');
+  const head = Buffer.alloc(5);
+  head.writeUInt8(0xb1, 0);
+  head.writeUInt32BE(text.length, 1);
+  return Buffer.concat([head, text]);
+}
+
+function encodeState(state: MessageState): Buffer {
+  const bytes = Buffer.alloc(5);
+  bytes.writeUInt8(INT, 0);
+  bytes.writeInt32BE(STATE_NUMBERS[state], 1);
+  return bytes;
+}
+
+function annotationItems(message: StoredMessage, lockedUntilMs: number | undefined): Buffer[] {
+  const items = [
+    NAMES.enqueuedTime,
+    wide(TIMESTAMP, message.enqueuedAtMs),
+    NAMES.sequenceNumber,
+    wide(LONG, message.sequenceNumber),
+    NAMES.enqueuedSequenceNumber,
+    wide(LONG, message.enqueuedSequenceNumber),
+    NAMES.state,
+    encodeState(message.state),
+  ];
+  if (lockedUntilMs !== undefined) items.push(NAMES.lockedUntil, wide(TIMESTAMP, lockedUntilMs));
+  if (message.deadLetterSource !== undefined) {
+    items.push(NAMES.deadLetterSource, encodeString(message.deadLetterSource));
+  }
+  return items;
+}
+
+/** The whole message, encoded; lockedUntilMs only for one that is delivered under a lock. */
+export function writeMessage(message: StoredMessage, lockedUntilMs?: number): Buffer {
+  const items = annotationItems(message, lockedUntilMs);
+  const own = message.annotations;
+  const count = items.length + (own === undefined ? 0 : own.readUInt32BE(0));
+  if (own !== undefined) items.push(own.subarray(4));
+  const itemBytes = items.reduce((sum, item) => sum + item.length, 0);
+  const mapHead = Buffer.allocUnsafe(8);
+  mapHead.writeUInt32BE(itemBytes + 4, 0);
+  mapHead.writeUInt32BE(count, 4);
+  return Buffer.concat([encodeHeader(message), MAP_DESCRIPTOR, mapHead, ...items, message.payload]);
+}

@@ -1,0 +1,174 @@
+import { randomBytes } from 'node:crypto';
+import type { Clock } from './clock.ts';
+import { openQueue, type Queue } from './queue/queue.ts';
+import {
+  DEFAULT_QUEUE_PROPERTIES,
+  findPropertyProblem,
+  type QueueProperties,
+} from './queue/queue-properties.ts';
+import type { EmulatorStore, StoredQueue } from './store/message-store.ts';
+
+/** A queue with its dead letters and its place in the catalogue. */
+export interface QueueEntity {
+  readonly main: Queue;
+  readonly deadLetters: Queue;
+  readonly stored: StoredQueue;
+}
+
+export type CreateOutcome =
+  | { readonly kind: 'created'; readonly entity: QueueEntity }
+  | { readonly kind: 'exists' }
+  | { readonly kind: 'invalid'; readonly problem: string };
+
+export type UpdateOutcome =
+  | { readonly kind: 'updated'; readonly entity: QueueEntity }
+  | { readonly kind: 'not-found' }
+  | { readonly kind: 'invalid'; readonly problem: string };
+
+export type RemovalListener = (entity: QueueEntity) => void;
+
+/** The queues of the emulator. Names are compared without regard to case, as in the service. */
+export interface Namespace {
+  find(name: string): QueueEntity | undefined;
+  /** In order of name. */
+  list(): QueueEntity[];
+  create(name: string, properties: Partial<QueueProperties>): Promise<CreateOutcome>;
+  update(name: string, properties: Partial<QueueProperties>): Promise<UpdateOutcome>;
+  /** False when there is no such queue. */
+  remove(name: string): Promise<boolean>;
+  /** Called with each queue that was removed, so that its links can be closed. */
+  onRemoved(listener: RemovalListener): { stop(): void };
+  close(): void;
+}
+
+export interface NamespaceOptions {
+  readonly store: EmulatorStore;
+  readonly clock: Clock;
+  readonly onFailure: (error: unknown) => void;
+}
+
+interface State extends NamespaceOptions {
+  readonly entities: Map<string, QueueEntity>;
+  /** Creations under way, so that two for one name do not both succeed. */
+  readonly creating: Set<string>;
+  readonly listeners: Set<RemovalListener>;
+}
+
+const QUEUE_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,258}[A-Za-z0-9])?$/;
+const LOCK_TOKEN_BYTES = 16;
+
+const keyOf = (name: string): string => name.toLowerCase();
+
+function findNameProblem(name: string): string | undefined {
+  if (QUEUE_NAME.test(name)) return undefined;
+  return (
+    `The queue name '${name}' is invalid: use 1 to 260 letters, digits, periods, hyphens, ` +
+    'underscores and slashes, with a letter or digit at both ends'
+  );
+}
+
+async function open(state: State, stored: StoredQueue): Promise<QueueEntity> {
+  const queues = await openQueue({
+    id: stored.id,
+    name: stored.name,
+    properties: stored.properties,
+    store: state.store.messages,
+    clock: state.clock,
+    createLockToken: () => randomBytes(LOCK_TOKEN_BYTES),
+    onFailure: state.onFailure,
+  });
+  const entity = { ...queues, stored };
+  state.entities.set(keyOf(stored.name), entity);
+  return entity;
+}
+
+async function addQueue(
+  state: State,
+  name: string,
+  properties: QueueProperties,
+): Promise<QueueEntity> {
+  const { catalog } = state.store;
+  const nowMs = state.clock.nowMs();
+  const id = await catalog.allocateId();
+  const stored = { id, name, properties, createdAtMs: nowMs, updatedAtMs: nowMs };
+  await catalog.save(stored);
+  return open(state, stored);
+}
+
+async function create(
+  state: State,
+  name: string,
+  changes: Partial<QueueProperties>,
+): Promise<CreateOutcome> {
+  const properties = { ...DEFAULT_QUEUE_PROPERTIES, ...changes };
+  const problem = findNameProblem(name) ?? findPropertyProblem(properties);
+  if (problem !== undefined) return { kind: 'invalid', problem };
+  const key = keyOf(name);
+  if (state.entities.has(key) || state.creating.has(key)) return { kind: 'exists' };
+  state.creating.add(key);
+  try {
+    return { kind: 'created', entity: await addQueue(state, name, properties) };
+  } finally {
+    state.creating.delete(key);
+  }
+}
+
+async function update(
+  { entities, store, clock }: State,
+  name: string,
+  changes: Partial<QueueProperties>,
+): Promise<UpdateOutcome> {
+  const entity = entities.get(keyOf(name));
+  if (entity === undefined) return { kind: 'not-found' };
+  const properties = { ...entity.stored.properties, ...changes };
+  const problem = findPropertyProblem(properties);
+  if (problem !== undefined) return { kind: 'invalid', problem };
+  const stored = { ...entity.stored, properties, updatedAtMs: clock.nowMs() };
+  const updated = { ...entity, stored };
+  entities.set(keyOf(name), updated);
+  entity.main.setProperties(properties);
+  entity.deadLetters.setProperties(properties);
+  await store.catalog.save(stored);
+  return { kind: 'updated', entity: updated };
+}
+
+function close({ main, deadLetters }: QueueEntity): void {
+  main.close();
+  deadLetters.close();
+}
+
+async function remove({ entities, listeners, store }: State, name: string): Promise<boolean> {
+  const entity = entities.get(keyOf(name));
+  if (entity === undefined) return false;
+  entities.delete(keyOf(name));
+  for (const listener of listeners) listener(entity);
+  close(entity);
+  await store.catalog.drop(entity.stored.id);
+  return true;
+}
+
+/** Opens every queue of the store. */
+export async function openNamespace(options: NamespaceOptions): Promise<Namespace> {
+  const state: State = {
+    ...options,
+    entities: new Map(),
+    creating: new Set(),
+    listeners: new Set(),
+  };
+  const { entities, listeners } = state;
+  for (const stored of await options.store.catalog.load()) await open(state, stored);
+  return {
+    find: (name) => entities.get(keyOf(name)),
+    list: () => [...entities].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entity]) => entity),
+    create: (name, properties) => create(state, name, properties),
+    update: (name, properties) => update(state, name, properties),
+    remove: (name) => remove(state, name),
+    onRemoved(listener) {
+      listeners.add(listener);
+      return { stop: () => listeners.delete(listener) };
+    },
+    close() {
+      for (const entity of entities.values()) close(entity);
+    },
+  };
+}

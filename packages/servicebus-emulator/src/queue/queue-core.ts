@@ -1,0 +1,38 @@
+import type { Clock } from '../clock.ts';
+import type { MessageStore, QueueCounters } from '../store/message-store.ts';
+import type { Alarm } from './alarm.ts';
+import type { Consumers } from './consumers.ts';
+import type { LockTable } from './lock-table.ts';
+import type { QueueProperties } from './queue-properties.ts';
+import type { ReadyMessages } from './ready-messages.ts';
+
+/** The state of one queue or dead-letter sub-queue, shared by the operations on it. */
+export interface QueueCore {
+  readonly id: number;
+  /** The name of the entity, also for its dead-letter sub-queue. */
+  readonly name: string;
+  readonly store: MessageStore;
+  readonly clock: Clock;
+  readonly createLockToken: () => Buffer;
+  readonly ready: ReadyMessages;
+  readonly locks: LockTable;
+  readonly consumers: Consumers;
+  /** Sequence numbers whose settlement is being committed: neither locked nor free. */
+  readonly settling: Set<number>;
+  /** Undefined for a dead-letter sub-queue. */
+  readonly deadLetters: QueueCore | undefined;
+  readonly lockAlarm: Alarm;
+  readonly dueAlarm: Alarm;
+  /** Delivers what is ready; call it when messages or capacity may have come. */
+  readonly pump: () => void;
+  /** Takes the errors of work that nobody waits for. */
+  readonly onFailure: (error: unknown) => void;
+  properties: QueueProperties;
+  counters: QueueCounters;
+  paused: boolean;
+}
+
+/** True when the message has outlived its time to live. */
+export function isExpired(core: QueueCore, message: { readonly dueAtMs: number | undefined }) {
+  return message.dueAtMs !== undefined && message.dueAtMs <= core.clock.nowMs();
+}

@@ -1,0 +1,147 @@
+import type { Clock } from '../clock.ts';
+import type { IncomingMessage } from '../message/read-message.ts';
+import type { MessageStore, QueueCounters, StoredMessage } from '../store/message-store.ts';
+import { createAlarm } from './alarm.ts';
+import { createConsumers, type Consumer } from './consumers.ts';
+import { createLockTable, type MessageLock } from './lock-table.ts';
+import { peek } from './peek.ts';
+import { pump } from './pump.ts';
+import type { QueueCore } from './queue-core.ts';
+import type { QueueProperties } from './queue-properties.ts';
+import { createReadyMessages } from './ready-messages.ts';
+import { receiveDeferred, type DeferredOutcome } from './receive-deferred.ts';
+import { send, type SendOutcome } from './send.ts';
+import { expireLocks, settle, type SettleOutcome, type Settlement } from './settle.ts';
+import { sweepExpired } from './sweep-expired.ts';
+
+/** One queue, or one dead-letter sub-queue. Every promise resolves after its change is committed. */
+export interface Queue {
+  readonly name: string;
+  send(messages: readonly IncomingMessage[]): Promise<SendOutcome>;
+  /** Delivers to the consumer from now on; call the returned pull when its capacity grows. */
+  attach(consumer: Consumer): { pull(): void; detach(): void };
+  settle(token: Buffer, settlement: Settlement): Promise<SettleOutcome>;
+  /** The new expiry, or undefined when the lock is lost. */
+  renewLock(token: Buffer): number | undefined;
+  /** Messages of every state, locked or not, from the sequence number on. */
+  peek(fromSequenceNumber: number, messagesMax: number): Promise<StoredMessage[]>;
+  /** All of the deferred messages, or none when one of them cannot be had. */
+  receiveDeferred(numbers: readonly number[], mode: Consumer['mode']): Promise<DeferredOutcome>;
+  properties(): QueueProperties;
+  setProperties(properties: QueueProperties): void;
+  counters(): QueueCounters;
+  /** A paused queue delivers nothing. */
+  setPaused(paused: boolean): void;
+  /** Stops all timers; the queue must not be used afterwards. */
+  close(): void;
+}
+
+export interface QueueOptions {
+  readonly id: number;
+  readonly name: string;
+  readonly properties: QueueProperties;
+  readonly store: MessageStore;
+  readonly clock: Clock;
+  readonly createLockToken: () => Buffer;
+  /** Background work failed: the store is broken. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+async function createCore(
+  options: QueueOptions & { readonly deadLetters: QueueCore | undefined },
+): Promise<QueueCore> {
+  const { id, store, clock, onFailure } = options;
+  const counters = await store.loadCounters(id);
+  const sweep = runOneAtATime(() => sweepExpired(core));
+  const core: QueueCore = {
+    id,
+    name: options.name,
+    store,
+    clock,
+    createLockToken: options.createLockToken,
+    ready: createReadyMessages({
+      queueId: id,
+      store,
+      lastSequenceNumber: counters.nextSequenceNumber - 1,
+    }),
+    locks: createLockTable(),
+    consumers: createConsumers(),
+    settling: new Set(),
+    deadLetters: options.deadLetters,
+    lockAlarm: createAlarm(clock, () => void expireLocks(core).catch(onFailure)),
+    dueAlarm: createAlarm(clock, () => void sweep().catch(onFailure)),
+    pump: () => pump(core),
+    onFailure,
+    properties: options.properties,
+    counters,
+    paused: false,
+  };
+  // Finds what has expired while no process was running, and what expires next.
+  await sweep();
+  return core;
+}
+
+/** A call during a run makes it run once more. */
+function runOneAtATime(task: () => Promise<void>): () => Promise<void> {
+  let running = false;
+  let again = false;
+  return async () => {
+    again = true;
+    if (running) return;
+    running = true;
+    try {
+      while (again) {
+        again = false;
+        await task();
+      }
+    } finally {
+      running = false;
+    }
+  };
+}
+
+function createQueue(core: QueueCore): Queue {
+  return {
+    name: core.name,
+    send: (messages) => send(core, messages),
+    attach(consumer) {
+      core.consumers.add(consumer);
+      return { pull: core.pump, detach: () => core.consumers.remove(consumer) };
+    },
+    settle: (token, settlement) => settle(core, token, settlement),
+    renewLock: (token) => renewLock(core, token)?.expiresAtMs,
+    peek: (fromSequenceNumber, messagesMax) => peek(core, { fromSequenceNumber, messagesMax }),
+    receiveDeferred: (numbers, mode) => receiveDeferred(core, numbers, mode),
+    properties: () => core.properties,
+    setProperties(properties) {
+      core.properties = properties;
+    },
+    counters: () => core.counters,
+    setPaused(paused) {
+      core.paused = paused;
+      core.pump();
+    },
+    close() {
+      core.lockAlarm.cancel();
+      core.dueAlarm.cancel();
+    },
+  };
+}
+
+function renewLock(core: QueueCore, token: Buffer): MessageLock | undefined {
+  const nowMs = core.clock.nowMs();
+  return core.locks.renew({ token, nowMs, expiresAtMs: nowMs + core.properties.lockDurationMs });
+}
+
+/** Opens a queue with its dead-letter sub-queue, which keeps its messages under the next id. */
+export async function openQueue(
+  options: QueueOptions,
+): Promise<{ readonly main: Queue; readonly deadLetters: Queue }> {
+  const deadLetters = await createCore({
+    ...options,
+    id: options.id + 1,
+    deadLetters: undefined,
+  });
+  const main = await createCore({ ...options, deadLetters });
+  return { main: createQueue(main), deadLetters: createQueue(deadLetters) };
+}

@@ -1,0 +1,103 @@
+import type { MessageStore, StoredMessage } from '../store/message-store.ts';
+import { createMinHeap } from './min-heap.ts';
+
+/** How much of a queue's head is held in memory, ready to be delivered without a read. */
+const WINDOW_MESSAGES_MAX = 1_000;
+const WINDOW_BYTES_MAX = 16 * 1024 * 1024;
+
+/**
+ * The messages that can be delivered now, in order: those that came back from a receiver, then a
+ * window on the stored ones, which a cursor reads once each. So memory does not grow with the queue.
+ */
+export interface ReadyMessages {
+  /** The next message, or undefined when none is in memory (then see hasMore). */
+  take(): StoredMessage | undefined;
+  /** True when the store holds messages that were not read yet. */
+  hasMore(): boolean;
+  /** Reads more messages; call it when take had nothing and hasMore. Runs once at a time. */
+  refill(): Promise<void>;
+  /** Tells of newly committed active messages; their numbers grow from call to call. */
+  append(messages: readonly StoredMessage[]): void;
+  /** Gives back a message that was taken. */
+  putBack(message: StoredMessage): void;
+}
+
+interface Window {
+  messages: StoredMessage[];
+  head: number;
+  bytes: number;
+}
+
+function shift(window: Window): StoredMessage | undefined {
+  const message = window.messages[window.head];
+  if (message === undefined) return undefined;
+  window.head += 1;
+  window.bytes -= message.payload.length;
+  if (window.head === window.messages.length) {
+    window.messages = [];
+    window.head = 0;
+  } else if (window.head >= WINDOW_MESSAGES_MAX) {
+    window.messages = window.messages.slice(window.head);
+    window.head = 0;
+  }
+  return message;
+}
+
+function push(window: Window, message: StoredMessage): void {
+  window.messages.push(message);
+  window.bytes += message.payload.length;
+}
+
+function isFull(window: Window): boolean {
+  const size = window.messages.length - window.head;
+  return size >= WINDOW_MESSAGES_MAX || window.bytes >= WINDOW_BYTES_MAX;
+}
+
+export interface ReadyMessagesOptions {
+  readonly queueId: number;
+  readonly store: MessageStore;
+  /** The greatest sequence number that is stored already; 0 for an empty queue. */
+  readonly lastSequenceNumber: number;
+}
+
+export function createReadyMessages(options: ReadyMessagesOptions): ReadyMessages {
+  const returned = createMinHeap<StoredMessage>((message) => message.sequenceNumber);
+  const window: Window = { messages: [], head: 0, bytes: 0 };
+  let cursor = 1;
+  let lastCommitted = options.lastSequenceNumber;
+  let reading: Promise<void> | undefined;
+
+  async function read(): Promise<void> {
+    const target = lastCommitted;
+    const messages = await options.store.scan({
+      queueId: options.queueId,
+      fromSequenceNumber: cursor,
+      messagesMax: WINDOW_MESSAGES_MAX,
+      bytesMax: WINDOW_BYTES_MAX,
+    });
+    for (const message of messages) if (message.state === 'active') push(window, message);
+    cursor = Math.max(cursor, (messages.at(-1)?.sequenceNumber ?? target) + 1);
+  }
+
+  return {
+    take: () => returned.pop() ?? shift(window),
+    hasMore: () => cursor <= lastCommitted,
+    refill() {
+      reading ??= read().finally(() => {
+        reading = undefined;
+      });
+      return reading;
+    },
+    append(messages) {
+      for (const message of messages) {
+        const caughtUp = reading === undefined && cursor > lastCommitted;
+        lastCommitted = message.sequenceNumber;
+        if (caughtUp && !isFull(window)) {
+          push(window, message);
+          cursor = message.sequenceNumber + 1;
+        }
+      }
+    },
+    putBack: (message) => returned.push(message),
+  };
+}

@@ -1,0 +1,56 @@
+import type { DueMessage } from '../store/message-store.ts';
+import { TIME_TO_LIVE_EXPIRED, moveToDeadLetters } from './dead-letter.ts';
+import { createChange } from './queue-change.ts';
+import type { QueueCore } from './queue-core.ts';
+
+const SWEEP_PAGE_MAX = 500;
+
+/** A message that a receiver holds, or whose settlement is under way, is not expired now. */
+function isFree(core: QueueCore, { sequenceNumber }: DueMessage): boolean {
+  return core.locks.find(sequenceNumber) === undefined && !core.settling.has(sequenceNumber);
+}
+
+async function expire(core: QueueCore, due: readonly DueMessage[]): Promise<void> {
+  const change = createChange();
+  for (const { sequenceNumber } of due.filter((entry) => isFree(core, entry))) {
+    const message = await core.store.read(core.id, sequenceNumber);
+    // It cannot have been locked meanwhile: expired messages are never delivered.
+    if (message === undefined) continue;
+    if (core.deadLetters !== undefined && core.properties.deadLetterOnExpiration) {
+      moveToDeadLetters(change, core, { message, cause: TIME_TO_LIVE_EXPIRED });
+    } else change.remove(core, message);
+  }
+  await change.commit();
+}
+
+/** Rings the alarm for the first message that expires later than the given time. */
+async function waitForNext(core: QueueCore, nowMs: number): Promise<void> {
+  const [next] = await core.store.scanDue({
+    queueId: core.id,
+    untilMs: Number.MAX_SAFE_INTEGER - 1,
+    messagesMax: 1,
+    after: { dueAtMs: nowMs, sequenceNumber: Number.MAX_SAFE_INTEGER },
+  });
+  if (next !== undefined) core.dueAlarm.ringAt(next.dueAtMs);
+}
+
+/**
+ * Drops or dead-letters every message whose time to live is over, then waits for the next one.
+ * Must not run twice at a time for one queue.
+ */
+export async function sweepExpired(core: QueueCore): Promise<void> {
+  const nowMs = core.clock.nowMs();
+  let after: DueMessage | undefined;
+  for (;;) {
+    const due = await core.store.scanDue({
+      queueId: core.id,
+      untilMs: nowMs,
+      messagesMax: SWEEP_PAGE_MAX,
+      ...(after === undefined ? {} : { after }),
+    });
+    if (due.length > 0) await expire(core, due);
+    after = due.at(-1);
+    if (due.length < SWEEP_PAGE_MAX) break;
+  }
+  await waitForNext(core, nowMs);
+}

@@ -1,0 +1,57 @@
+import type { MessageState, StoredMessage } from './message-store.ts';
+
+/**
+ * The stored form of a message: a fixed head, then dead-letter source and annotations with their
+ * lengths, then the payload up to the end. The first byte is the layout's version.
+ */
+const LAYOUT_VERSION = 1;
+const HEAD_BYTES = 48;
+const STATES: readonly MessageState[] = ['active', 'deferred', 'scheduled'];
+
+const orNaN = (value: number | undefined): number => value ?? Number.NaN;
+const orUndefined = (value: number): number | undefined =>
+  Number.isNaN(value) ? undefined : value;
+
+export function encodeMessage(message: StoredMessage): Buffer {
+  const source = Buffer.from(message.deadLetterSource ?? '', 'utf8');
+  const annotations = message.annotations ?? Buffer.alloc(0);
+  const head = Buffer.alloc(HEAD_BYTES);
+  head.writeUInt8(LAYOUT_VERSION, 0);
+  head.writeUInt8(STATES.indexOf(message.state), 1);
+  head.writeUInt16BE(source.length, 2);
+  head.writeUInt32BE(annotations.length, 4);
+  head.writeUInt32BE(message.deliveryCount, 8);
+  head.writeDoubleBE(message.enqueuedAtMs, 16);
+  head.writeDoubleBE(orNaN(message.dueAtMs), 24);
+  head.writeDoubleBE(orNaN(message.timeToLiveMs), 32);
+  head.writeDoubleBE(message.enqueuedSequenceNumber, 40);
+  return Buffer.concat([head, source, annotations, message.payload]);
+}
+
+/** Throws when the bytes are not of this layout, naming the version found. */
+export function decodeMessage(sequenceNumber: number, bytes: Buffer): StoredMessage {
+  const version = bytes.readUInt8(0);
+  const state = STATES[bytes.readUInt8(1)];
+  if (version !== LAYOUT_VERSION || state === undefined) {
+    throw new Error(
+      `Stored message ${sequenceNumber} has layout ${version}, this emulator reads ` +
+        `${LAYOUT_VERSION}: start it with an empty --location`,
+    );
+  }
+  const sourceEnd = HEAD_BYTES + bytes.readUInt16BE(2);
+  const annotationsEnd = sourceEnd + bytes.readUInt32BE(4);
+  return {
+    sequenceNumber,
+    state,
+    deliveryCount: bytes.readUInt32BE(8),
+    enqueuedAtMs: bytes.readDoubleBE(16),
+    dueAtMs: orUndefined(bytes.readDoubleBE(24)),
+    timeToLiveMs: orUndefined(bytes.readDoubleBE(32)),
+    enqueuedSequenceNumber: bytes.readDoubleBE(40),
+    deadLetterSource:
+      sourceEnd === HEAD_BYTES ? undefined : bytes.toString('utf8', HEAD_BYTES, sourceEnd),
+    annotations:
+      annotationsEnd === sourceEnd ? undefined : bytes.subarray(sourceEnd, annotationsEnd),
+    payload: bytes.subarray(annotationsEnd),
+  };
+}

@@ -1,0 +1,123 @@
+import { mkdir } from 'node:fs/promises';
+import { open, type Database, type RootDatabase } from 'lmdb';
+import { decodeMessage, encodeMessage } from './encode-message.ts';
+import { createGroupCommit } from './group-commit.ts';
+import { createLmdbCatalog } from './lmdb-catalog.ts';
+import {
+  EMPTY_COUNTERS,
+  type EmulatorStore,
+  type MessageStore,
+  type QueueCounters,
+  type ScanDueOptions,
+  type ScanOptions,
+  type StoredMessage,
+  type StoreWrite,
+} from './message-store.ts';
+import { dueKey, dueOf, messageKey, sequenceNumberOf } from './store-keys.ts';
+
+export interface LmdbTables {
+  readonly root: RootDatabase;
+  readonly messages: Database<Buffer, Buffer>;
+  readonly due: Database<Buffer, Buffer>;
+  readonly counters: Database<QueueCounters, number>;
+}
+
+/** Just above the greatest sequence number there can be. */
+const SEQUENCE_NUMBER_END = Number.MAX_SAFE_INTEGER;
+const NOTHING = Buffer.alloc(0);
+
+function openTables(location: string): LmdbTables {
+  // Commits are on disk for every other process when they resolve; flushing the disk's own cache
+  // follows right behind. So they survive kill -9, and a power cut may take the last moments.
+  const root = open(location, { encoding: 'json', separateFlushed: true });
+  const binary = { encoding: 'binary', keyEncoding: 'binary' } as const;
+  return {
+    root,
+    messages: root.openDB('messages', binary),
+    due: root.openDB('due', binary),
+    counters: root.openDB('counters', { encoding: 'json' }),
+  };
+}
+
+function writeMessage(tables: LmdbTables, write: Exclude<StoreWrite, { kind: 'counters' }>) {
+  const { queueId, message } = write;
+  const key = messageKey(queueId, message.sequenceNumber);
+  const { dueAtMs, sequenceNumber } = message;
+  const due = dueAtMs === undefined ? undefined : dueKey(queueId, { dueAtMs, sequenceNumber });
+  if (write.kind === 'put') {
+    if (due !== undefined) void tables.due.put(due, NOTHING);
+    return tables.messages.put(key, encodeMessage(message));
+  }
+  if (due !== undefined) void tables.due.remove(due);
+  return tables.messages.remove(key);
+}
+
+/** All writes made in one turn of the event loop are one transaction; the last one tells. */
+async function commitGroup(tables: LmdbTables, writes: readonly StoreWrite[]): Promise<void> {
+  const counters = new Map<number, QueueCounters>();
+  const written: Promise<boolean>[] = [];
+  for (const write of writes) {
+    if (write.kind === 'counters') counters.set(write.queueId, write.counters);
+    else written.push(writeMessage(tables, write));
+  }
+  for (const [queueId, value] of counters) written.push(tables.counters.put(queueId, value));
+  await written.at(-1);
+}
+
+function scan(tables: LmdbTables, options: ScanOptions): StoredMessage[] {
+  const { queueId, fromSequenceNumber, messagesMax, bytesMax } = options;
+  const found: StoredMessage[] = [];
+  let bytes = 0;
+  const range = tables.messages.getRange({
+    start: messageKey(queueId, fromSequenceNumber),
+    end: messageKey(queueId, SEQUENCE_NUMBER_END),
+    limit: messagesMax,
+  });
+  for (const { key, value } of range) {
+    const message = decodeMessage(sequenceNumberOf(key), value);
+    found.push(message);
+    bytes += message.payload.length;
+    if (bytes >= bytesMax) break;
+  }
+  return found;
+}
+
+function scanDue(tables: LmdbTables, options: ScanDueOptions) {
+  const { queueId, untilMs, messagesMax, after } = options;
+  const end = { dueAtMs: Math.min(untilMs + 1, SEQUENCE_NUMBER_END), sequenceNumber: 0 };
+  const keys = tables.due.getKeys({
+    start: dueKey(queueId, after ?? { dueAtMs: 0, sequenceNumber: 0 }),
+    exclusiveStart: after !== undefined,
+    end: dueKey(queueId, end),
+    limit: messagesMax,
+  });
+  return [...keys].map(dueOf);
+}
+
+/**
+ * Keeps everything in the folder, which is made when absent. One process at a time may use it.
+ */
+export async function openLmdbStore(location: string): Promise<EmulatorStore> {
+  await mkdir(location, { recursive: true });
+  const tables = openTables(location);
+  const commits = createGroupCommit<StoreWrite>((writes) => commitGroup(tables, writes));
+  const messages: MessageStore = {
+    commit: (writes) => (writes.length === 0 ? Promise.resolve() : commits.add(writes)),
+    async read(queueId, sequenceNumber) {
+      const value = tables.messages.get(messageKey(queueId, sequenceNumber));
+      return value === undefined ? undefined : decodeMessage(sequenceNumber, value);
+    },
+    scan: async (options) => scan(tables, options),
+    scanDue: async (options) => scanDue(tables, options),
+    loadCounters: async (queueId) => tables.counters.get(queueId) ?? EMPTY_COUNTERS,
+  };
+  return {
+    messages,
+    catalog: await createLmdbCatalog(tables),
+    async close() {
+      await commits.idle();
+      await tables.root.flushed;
+      await tables.root.close();
+    },
+  };
+}
