@@ -1,1 +1,3 @@
-export {};
+export * from './region-tables.ts';
+export * from './peer-links.ts';
+export * from './quiet-logger.ts';

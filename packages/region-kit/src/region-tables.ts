@@ -1,0 +1,61 @@
+import type {
+  Archive,
+  ConflictJournal,
+  EntityKind,
+  Outbox,
+  Replica,
+  ReplicationStatus,
+  TableStore,
+} from '@tandem/core';
+import {
+  ARCHIVE_TABLE,
+  CONFLICTS_TABLE,
+  createTableArchive,
+  createTableConflictJournal,
+  createTableOutbox,
+  createTableReplica,
+  createTableReplicationStatus,
+  REPLICATION_TABLE,
+} from '@tandem/storage';
+
+/** What one region keeps in its storage account, for every entity kind that it replicates. */
+export interface RegionTables {
+  readonly archive: Archive;
+  readonly conflicts: ConflictJournal;
+  readonly status: ReplicationStatus;
+  /** By entity kind. */
+  readonly outboxes: ReadonlyMap<string, Outbox>;
+  /** By entity kind. */
+  readonly replicas: ReadonlyMap<string, Replica>;
+}
+
+export interface RegionTablesOptions {
+  readonly store: TableStore;
+  readonly kinds: readonly EntityKind[];
+  readonly bucketCount: number;
+}
+
+/** Only names the tables: `createTables` makes them exist. */
+export function createRegionTables(options: RegionTablesOptions): RegionTables {
+  const { store, kinds, bucketCount } = options;
+  return {
+    archive: createTableArchive({ store }),
+    conflicts: createTableConflictJournal({ store, kinds, bucketCount }),
+    status: createTableReplicationStatus({ store }),
+    outboxes: new Map(
+      kinds.map((kind) => [kind.name, createTableOutbox({ store, kind, bucketCount })]),
+    ),
+    replicas: new Map(
+      kinds.map((kind) => [kind.name, createTableReplica({ store, kind, bucketCount })]),
+    ),
+  };
+}
+
+/** Idempotent. Throws what the store throws. */
+export async function createTables({
+  store,
+  kinds,
+}: Pick<RegionTablesOptions, 'store' | 'kinds'>): Promise<void> {
+  const names = [...kinds.map(({ name }) => name), ARCHIVE_TABLE, CONFLICTS_TABLE];
+  for (const table of [...names, REPLICATION_TABLE]) await store.createTable(table);
+}
