@@ -1,0 +1,80 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
+import type { CustomerService } from './customers/customer-service.ts';
+import type { ReadinessProbe } from './health/readiness-probe.ts';
+import { createClientErrorHandler } from './http/client-error.ts';
+import {
+  BODY_BYTES_MAX,
+  CONNECTION_TIMEOUT_MS,
+  KEEP_ALIVE_TIMEOUT_MS,
+  PARAM_LENGTH_MAX,
+  REQUEST_TIMEOUT_MS,
+} from './http/limits.ts';
+import { traceIdOf } from './http/request-id.ts';
+import { sendProblem } from './http/send-problem.ts';
+import { compileValidator } from './http/validator.ts';
+import { commonHeadersPlugin, setCommonHeaders } from './plugins/common-headers.ts';
+import { jsonBodyPlugin } from './plugins/json-body.ts';
+import { openapiPlugin } from './plugins/openapi.ts';
+import { problemsPlugin } from './plugins/problems.ts';
+import { requestLogPlugin } from './plugins/request-log.ts';
+import { customerRoutes } from './routes/customers.ts';
+import { healthRoutes } from './routes/health.ts';
+import { CustomerAnswer, CustomerPage } from './schemas/customer.ts';
+import { LiveAnswer, ReadyAnswer } from './schemas/health.ts';
+import { ProblemAnswer } from './schemas/problem.ts';
+
+export interface AppOptions {
+  readonly region: string;
+  readonly customers: CustomerService;
+  readonly readiness: ReadinessProbe;
+  readonly logger: FastifyBaseLogger;
+  /** Unique; used where a request brings no trace id of its own. */
+  readonly newRequestId: () => string;
+}
+
+/** Builds the server, which does not listen yet. The registrations are its table of contents. */
+export async function createApp(options: AppOptions): Promise<FastifyInstance> {
+  const { region, customers, readiness } = options;
+  const app = createServer(options);
+
+  await app.register(commonHeadersPlugin, { region });
+  await app.register(requestLogPlugin);
+  await app.register(problemsPlugin);
+  await app.register(jsonBodyPlugin);
+
+  for (const schema of [CustomerAnswer, CustomerPage, ProblemAnswer, LiveAnswer, ReadyAnswer]) {
+    app.addSchema(schema);
+  }
+  await app.register(openapiPlugin);
+  await app.register(customerRoutes, { customers });
+  await app.register(healthRoutes, { region, readiness });
+  return app;
+}
+
+function createServer({ region, logger, newRequestId }: AppOptions): FastifyInstance {
+  const app = fastify({
+    loggerInstance: logger,
+    // The request log is a plugin of this app: the framework's own writes the URL, query and all.
+    logController: new LogController({
+      disableRequestLogging: true,
+      requestIdLogLabel: 'requestId',
+    }),
+    genReqId: (request) => traceIdOf(request.headers['traceparent']) ?? newRequestId(),
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: CONNECTION_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    bodyLimit: BODY_BYTES_MAX,
+    routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
+    // While it stops it still answers what arrives on open connections, and closes them after.
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    frameworkErrors: (error, request, reply) => {
+      setCommonHeaders(reply, { region, requestId: request.id });
+      sendProblem(error, { request, reply });
+    },
+    clientErrorHandler: createClientErrorHandler({ region, newRequestId }),
+  });
+  app.setValidatorCompiler(compileValidator);
+  return app.withTypeProvider<TypeBoxTypeProvider>();
+}

@@ -1,0 +1,31 @@
+import { assertNever } from '@tandem/core';
+import type { ReadyAnswer } from '../schemas/health.ts';
+import type { ProcessReadiness } from './readiness-probe.ts';
+
+export function toReadyAnswer(region: string, readiness: ProcessReadiness): ReadyAnswer {
+  if (readiness.kind === 'ready') {
+    return { status: 'ready', region, reasons: [], notes: [...readiness.notes] };
+  }
+  return { status: 'not-ready', region, reasons: readiness.reasons.map(toReason), notes: [] };
+}
+
+/** What is not known is left out. */
+function toReason(
+  reason: Extract<ProcessReadiness, { kind: 'not-ready' }>['reasons'][number],
+): ReadyAnswer['reasons'][number] {
+  switch (reason.kind) {
+    case 'replicator-not-heard':
+      return reason.ageMs === undefined
+        ? { kind: reason.kind }
+        : { kind: reason.kind, ageMs: Math.round(reason.ageMs) };
+    case 'behind': {
+      const { kind, peer, lagMs } = reason;
+      return lagMs === undefined ? { kind, peer } : { kind, peer, lagMs: Math.round(lagMs) };
+    }
+    case 'store-not-answering':
+    case 'stopping':
+      return { kind: reason.kind };
+    default:
+      return assertNever(reason);
+  }
+}

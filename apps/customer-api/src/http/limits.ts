@@ -1,0 +1,17 @@
+/** The limits of the server, each passed on explicitly. */
+export const BODY_BYTES_MAX = 64 * 1_024;
+
+/** An id has 36 characters, the longest problem code 22. */
+export const PARAM_LENGTH_MAX = 64;
+
+/** A whole request must have arrived within this time. */
+export const REQUEST_TIMEOUT_MS = 30_000;
+
+/** A socket on which nothing moves at all, not even an answer, is closed. */
+export const CONNECTION_TIMEOUT_MS = 120_000;
+
+/** Longer than the 60 s of common load balancers, so that they are the ones who close. */
+export const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+
+export const PAGE_LIMIT_DEFAULT = 100;
+export const CURSOR_LENGTH_MAX = 2_048;

@@ -1,0 +1,65 @@
+import type { VersionVector } from '@tandem/core';
+import { encodeVector } from '@tandem/core';
+import type { WriteCondition } from '@tandem/storage';
+import { type EntityTags, parseEntityTags } from './entity-tag.ts';
+import { ProblemError } from './problem.ts';
+
+export interface PreconditionHeaders {
+  readonly 'if-match'?: string | undefined;
+  readonly 'if-none-match'?: string | undefined;
+}
+
+/** What a write asks for; undefined for nothing. Throws `precondition-malformed`. */
+export function writeCondition(headers: PreconditionHeaders): WriteCondition | undefined {
+  const match = read(headers, 'if-match');
+  const noneMatch = read(headers, 'if-none-match');
+  if (match !== undefined && noneMatch !== undefined) {
+    throw malformed('if-match', 'A write takes If-Match or If-None-Match, not both.');
+  }
+  if (noneMatch !== undefined) {
+    if (noneMatch.kind === 'any') return { kind: 'absent' };
+    throw malformed('if-none-match', 'On a write, If-None-Match takes nothing but *.');
+  }
+  if (match === undefined) return undefined;
+  if (match.kind === 'any') return { kind: 'present' };
+  // A weak tag never matches here: If-Match compares strongly.
+  const strong = match.tags.filter((tag) => !tag.isWeak);
+  return { kind: 'version', versions: strong.map((tag) => tag.value) };
+}
+
+export type ReadVerdict = 'send' | 'not-modified' | 'precondition-failed';
+
+/** What a read of an existing customer answers with. Throws `precondition-malformed`. */
+export function judgeRead(headers: PreconditionHeaders, version: VersionVector): ReadVerdict {
+  const current = encodeVector(version);
+  const match = read(headers, 'if-match');
+  const noneMatch = read(headers, 'if-none-match');
+  const isMatched =
+    match === undefined ||
+    match.kind === 'any' ||
+    match.tags.some((tag) => !tag.isWeak && tag.value === current);
+  if (!isMatched) return 'precondition-failed';
+  const isKnown =
+    noneMatch !== undefined &&
+    (noneMatch.kind === 'any' || noneMatch.tags.some((tag) => tag.value === current));
+  return isKnown ? 'not-modified' : 'send';
+}
+
+function read(
+  headers: PreconditionHeaders,
+  name: keyof PreconditionHeaders,
+): EntityTags | undefined {
+  const header = headers[name];
+  if (header === undefined) return undefined;
+  const tags = parseEntityTags(header);
+  if (tags === undefined) throw malformed(name, `${name} takes * or a list of entity tags.`);
+  return tags;
+}
+
+function malformed(name: keyof PreconditionHeaders, detail: string): ProblemError {
+  const message = 'must be a precondition of RFC 9110, section 13.1';
+  return new ProblemError('precondition-malformed', {
+    detail,
+    errors: [{ in: 'header', field: `/${name}`, rule: 'entity-tags', message }],
+  });
+}

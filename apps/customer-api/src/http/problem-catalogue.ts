@@ -1,0 +1,39 @@
+interface ProblemKind {
+  readonly status: number;
+  readonly title: string;
+}
+
+/**
+ * Every problem that the API answers with (RFC 9457), by the last part of its type URI. The code is
+ * the contract: clients branch on it, so it never changes; titles may be reworded.
+ */
+export const PROBLEMS = {
+  'malformed-request': { status: 400, title: 'The request is not well-formed HTTP.' },
+  'malformed-json': { status: 400, title: 'The body is not JSON in UTF-8.' },
+  'validation-failed': { status: 400, title: 'A part of the request breaks a rule.' },
+  'precondition-malformed': { status: 400, title: 'A precondition header cannot be understood.' },
+  'cursor-invalid': { status: 400, title: 'The cursor does not come from this list.' },
+  'customer-not-found': { status: 404, title: 'There is no such customer.' },
+  'route-not-found': { status: 404, title: 'There is nothing at this path.' },
+  'method-not-allowed': { status: 405, title: 'The path does not take this method.' },
+  'request-timeout': { status: 408, title: 'The request did not arrive in time.' },
+  'precondition-failed': { status: 412, title: 'The customer is not in the state asked for.' },
+  'body-too-large': { status: 413, title: 'The body is too large.' },
+  'uri-too-long': { status: 414, title: 'A part of the path is too long.' },
+  'unsupported-media-type': { status: 415, title: 'The body is of a type not taken here.' },
+  'limit-exceeded': { status: 422, title: 'The customer does not fit into a table row.' },
+  'entity-invalid': { status: 422, title: 'A field cannot hold its value.' },
+  'headers-too-large': { status: 431, title: 'The headers are too large.' },
+  'internal-error': { status: 500, title: 'Something is broken in this service.' },
+  'service-unavailable': { status: 503, title: 'The region cannot do this at the moment.' },
+} as const satisfies Record<string, ProblemKind>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+export const PROBLEM_CODES = Object.keys(PROBLEMS) as readonly ProblemCode[];
+
+export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
+
+export function problemType(code: ProblemCode): string {
+  return `/problems/${code}`;
+}

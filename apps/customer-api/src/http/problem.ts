@@ -1,0 +1,144 @@
+import { AppError, type AppErrorCode } from '@tandem/core';
+import type { FastifyError } from 'fastify';
+import { BODY_BYTES_MAX } from './limits.ts';
+import { type ProblemCode, PROBLEMS, problemType } from './problem-catalogue.ts';
+import { describeViolations, type Violation } from './violation.ts';
+
+/** The one file that knows which HTTP problem an error becomes. Never tells more than it must. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  /** The id of the request, which is also in the log. */
+  readonly instance: string;
+  readonly errors?: readonly Violation[];
+}
+
+interface ProblemErrorOptions {
+  readonly detail: string;
+  readonly errors?: readonly Violation[];
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A problem that the HTTP layer itself has found. */
+export class ProblemError extends Error {
+  readonly code: ProblemCode;
+  readonly errors: readonly Violation[] | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(code: ProblemCode, options: ProblemErrorOptions) {
+    super(options.detail);
+    this.name = 'ProblemError';
+    this.code = code;
+    this.errors = options.errors;
+    this.headers = options.headers ?? {};
+  }
+}
+
+const RETRY_AFTER_MS_DEFAULT = 1_000;
+
+const BY_APP_ERROR: Readonly<Record<AppErrorCode, ProblemCode>> = {
+  TABLE_THROTTLED: 'service-unavailable',
+  TABLE_UNAVAILABLE: 'service-unavailable',
+  TABLE_OUTCOME_UNKNOWN: 'service-unavailable',
+  WRITE_CONTENDED: 'service-unavailable',
+  BUS_UNAVAILABLE: 'service-unavailable',
+  BUS_THROTTLED: 'service-unavailable',
+  STATE_NOT_REACHED: 'service-unavailable',
+  SHUTTING_DOWN: 'service-unavailable',
+  TABLE_LIMIT_EXCEEDED: 'limit-exceeded',
+  ENTITY_INVALID: 'entity-invalid',
+  CURSOR_INVALID: 'cursor-invalid',
+  TABLE_FORBIDDEN: 'internal-error',
+  TABLE_REQUEST_INVALID: 'internal-error',
+  ROW_MALFORMED: 'internal-error',
+  MESSAGE_TOO_LARGE: 'internal-error',
+  BUS_FORBIDDEN: 'internal-error',
+  BUS_ENTITY_MISSING: 'internal-error',
+  CHANGE_UNDECODABLE: 'internal-error',
+  CHANGE_TOO_NEW: 'internal-error',
+  CHANGE_TOO_OLD: 'internal-error',
+  ENTITY_KIND_UNKNOWN: 'internal-error',
+  CONFIGURATION_INVALID: 'internal-error',
+};
+
+/** What may be said about a transient error: its message can name accounts and hosts. */
+const TRANSIENT_DETAIL: Readonly<Record<string, string>> = {
+  TABLE_THROTTLED: 'The table of this region is throttled: send the request again later.',
+  TABLE_OUTCOME_UNKNOWN:
+    'The table did not say whether the write was done: read the customer, or send it again.',
+  WRITE_CONTENDED: 'Others kept changing this customer: send the request again.',
+  SHUTTING_DOWN: 'This process is stopping: send the request again.',
+};
+
+const BY_FRAMEWORK_CODE: Readonly<Record<string, { code: ProblemCode; detail: string }>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: {
+    code: 'body-too-large',
+    detail: `A body has at most ${BODY_BYTES_MAX} bytes.`,
+  },
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: {
+    code: 'unsupported-media-type',
+    detail: 'Send application/json; PATCH takes application/merge-patch+json as well.',
+  },
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
+    code: 'malformed-request',
+    detail: 'The body does not have the length that Content-Length states.',
+  },
+  FST_ERR_BAD_URL: { code: 'malformed-request', detail: 'The path is not well percent-encoded.' },
+  FST_ERR_MAX_PARAM_LENGTH: { code: 'uri-too-long', detail: 'No id is as long as that.' },
+};
+
+/** Total: anything that can be thrown becomes a problem, what is not known an `internal-error`. */
+export function toProblemError(error: unknown): ProblemError {
+  if (error instanceof ProblemError) return error;
+  if (error instanceof AppError) return fromAppError(error);
+  return fromFrameworkError(error) ?? internalError();
+}
+
+export function toProblem(error: ProblemError, requestId: string): Problem {
+  const { status, title } = PROBLEMS[error.code];
+  return {
+    type: problemType(error.code),
+    title,
+    status,
+    detail: error.message,
+    instance: requestId,
+    ...(error.errors === undefined ? {} : { errors: error.errors }),
+  };
+}
+
+function fromAppError(error: AppError): ProblemError {
+  const code = BY_APP_ERROR[error.code];
+  if (code === 'internal-error') return internalError();
+  // Terminal errors of input name the field and the limit, and quote no values.
+  if (code !== 'service-unavailable') return new ProblemError(code, { detail: error.message });
+  const seconds = Math.ceil((error.retryAfterMs ?? RETRY_AFTER_MS_DEFAULT) / 1_000);
+  return new ProblemError(code, {
+    detail: TRANSIENT_DETAIL[error.code] ?? 'The table of this region does not answer.',
+    headers: { 'retry-after': String(seconds) },
+  });
+}
+
+function fromFrameworkError(error: unknown): ProblemError | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code, validation, validationContext, statusCode } = error as Partial<FastifyError>;
+  if (validation !== undefined) {
+    return new ProblemError('validation-failed', {
+      detail: 'Each entry of "errors" names a field and the rule that it breaks.',
+      errors: describeViolations(validation, validationContext ?? 'body'),
+    });
+  }
+  const known = code === undefined ? undefined : BY_FRAMEWORK_CODE[code];
+  if (known !== undefined) return new ProblemError(known.code, { detail: known.detail });
+  const isClients = statusCode !== undefined && statusCode >= 400 && statusCode < 500;
+  return isClients
+    ? new ProblemError('malformed-request', { detail: 'The request could not be read.' })
+    : undefined;
+}
+
+function internalError(): ProblemError {
+  return new ProblemError('internal-error', {
+    detail: 'The request was not at fault. The operator finds it in the log by "instance".',
+  });
+}

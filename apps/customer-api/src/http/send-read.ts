@@ -1,0 +1,27 @@
+import { assertNever } from '@tandem/core';
+import type { FastifyReply } from 'fastify';
+import type { CustomerRecord } from '../customers/customer-service.ts';
+import { formatEntityTag } from './entity-tag.ts';
+import { judgeRead, type PreconditionHeaders } from './preconditions.ts';
+import { customerNotFound, preconditionFailed, sendCustomer } from './send-outcome.ts';
+
+interface ReadResult {
+  readonly record: CustomerRecord | undefined;
+  readonly headers: PreconditionHeaders;
+}
+
+/** Answers a GET or HEAD of one customer. */
+export function sendRead(reply: FastifyReply, { record, headers }: ReadResult): FastifyReply {
+  if (record === undefined) throw customerNotFound();
+  const verdict = judgeRead(headers, record.version);
+  switch (verdict) {
+    case 'send':
+      return sendCustomer(reply, record);
+    case 'not-modified':
+      return reply.code(304).header('etag', formatEntityTag(record.version)).send();
+    case 'precondition-failed':
+      throw preconditionFailed(record);
+    default:
+      return assertNever(verdict);
+  }
+}

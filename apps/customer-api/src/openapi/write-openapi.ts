@@ -1,0 +1,9 @@
+// Rewrites openapi.json from the routes: `pnpm --filter @tandem/customer-api openapi`.
+import { writeFile } from 'node:fs/promises';
+import { createTestApp } from '../testing/create-test-app.ts';
+import { formatOpenapi, OPENAPI_FILE } from './openapi-file.ts';
+
+const { app } = await createTestApp();
+const document = (await app.inject({ url: '/openapi.json' })).json();
+await writeFile(OPENAPI_FILE, formatOpenapi(document));
+await app.close();

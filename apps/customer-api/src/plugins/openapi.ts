@@ -1,0 +1,39 @@
+import { assert } from '@tandem/core';
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import fp from 'fastify-plugin';
+
+/** The description of every route registered after it, at /openapi.json and, to read, at /docs. */
+export const openapiPlugin = fp(
+  async (app) => {
+    await app.register(swagger, {
+      openapi: {
+        openapi: '3.1.0',
+        info: {
+          title: 'Tandem customer API',
+          version: '1',
+          description:
+            'Customers of one region. Each region serves reads and writes alone; what it has ' +
+            'acknowledged reaches every other region.',
+          license: { name: 'MIT', identifier: 'MIT' },
+        },
+        // Relative: every region serves the same document.
+        servers: [{ url: '/' }],
+        tags: [
+          { name: 'customers', description: 'Read and write customers.' },
+          { name: 'health', description: 'For probes.' },
+        ],
+      },
+      refResolver: { buildLocalReference: componentName },
+    });
+    await app.register(swaggerUi, { routePrefix: '/docs' });
+    app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+  },
+  { name: 'openapi' },
+);
+
+/** Schemas that the app registered keep the name they have there. */
+function componentName({ $id }: { readonly $id?: unknown }): string {
+  assert(typeof $id === 'string', 'a shared schema has an $id');
+  return $id;
+}

@@ -1,0 +1,42 @@
+import fp from 'fastify-plugin';
+import { createAllowedMethods } from '../http/allowed-methods.ts';
+import { ProblemError } from '../http/problem.ts';
+import { PROBLEMS } from '../http/problem-catalogue.ts';
+import { sendProblem } from '../http/send-problem.ts';
+
+/** Every error, from wherever, leaves as problem+json; so do unknown paths and methods. */
+export const problemsPlugin = fp(
+  async (app) => {
+    const allowed = createAllowedMethods();
+    app.addHook('onRoute', (route) => allowed.add(route.url, route.method));
+
+    // Here and not in the handler of unknown paths, which runs after the body has been parsed.
+    app.addHook('onRequest', async (request) => {
+      if (request.is404) throw unknownRoute(allowed.of(pathOf(request.url)));
+    });
+    app.setNotFoundHandler(() => {
+      throw unknownRoute([]);
+    });
+
+    app.setErrorHandler((error, request, reply) => {
+      const problem = sendProblem(error, { request, reply });
+      if (PROBLEMS[problem.code].status !== 500) return;
+      request.log.error({ event: 'request-failed', error }, 'A request failed unexpectedly.');
+    });
+  },
+  { name: 'problems' },
+);
+
+function pathOf(url: string): string {
+  return url.split('?', 1)[0] ?? '';
+}
+
+function unknownRoute(methods: readonly string[]): ProblemError {
+  if (methods.length === 0) {
+    return new ProblemError('route-not-found', { detail: 'See /docs for the paths there are.' });
+  }
+  return new ProblemError('method-not-allowed', {
+    detail: `This path takes ${methods.join(', ')}.`,
+    headers: { allow: methods.join(', ') },
+  });
+}

@@ -1,0 +1,22 @@
+import fp from 'fastify-plugin';
+
+/**
+ * One line for each request: never its body, query, headers or path, which may hold personal data
+ * and ids, but the route that it took.
+ */
+export const requestLogPlugin = fp(
+  async (app) => {
+    app.addHook('onResponse', async (request, reply) => {
+      const line = {
+        event: 'request-finished',
+        method: request.method,
+        route: request.routeOptions.url ?? 'unknown',
+        status: reply.statusCode,
+        durationMs: Math.round(reply.elapsedTime * 10) / 10,
+      };
+      const isHealth = line.route.startsWith('/health');
+      request.log[isHealth ? 'debug' : 'info'](line, 'A request was answered.');
+    });
+  },
+  { name: 'request-log' },
+);

@@ -1,0 +1,333 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTestApp, type TestApp } from '../testing/create-test-app.ts';
+
+const ADA = { email: 'ada@example.com', firstName: 'Ada', lastName: 'Lovelace' };
+const ID = '4F1C9D0E-6A53-4B3E-9F0A-2F6B0C1D7E88';
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+let test: TestApp;
+
+beforeAll(async () => {
+  test = await createTestApp();
+});
+
+afterAll(async () => {
+  await test.app.close();
+});
+
+const etagOf = (response: { headers: Record<string, unknown> }): string =>
+  String(response.headers['etag']);
+
+describe('POST /customers', () => {
+  it('creates a customer under a new id and says where it is', async () => {
+    const response = await test.app.inject({ method: 'POST', url: '/customers', payload: ADA });
+    expect(response.statusCode).toBe(201);
+    const customer = response.json();
+    expect(customer).toEqual({
+      customerId: expect.stringMatching(UUID),
+      ...ADA,
+      phoneNumber: null,
+    });
+    expect(response.headers['location']).toBe(`/customers/${customer.customerId}`);
+    expect(etagOf(response)).toMatch(/^"[0-9a-f]{12}-[0-9a-f]{4}-east-test"$/);
+    const read = await test.app.inject({ url: String(response.headers['location']) });
+    expect(read.json()).toEqual(customer);
+    expect(etagOf(read)).toBe(etagOf(response));
+  });
+});
+
+describe('PUT /customers/:customerId', () => {
+  it('creates with 201, replaces with 200, and keeps the id in lower case', async () => {
+    const created = await test.app.inject({ method: 'PUT', url: `/customers/${ID}`, payload: ADA });
+    expect(created.statusCode).toBe(201);
+    expect(created.json().customerId).toBe(ID.toLowerCase());
+    expect(created.headers['location']).toBe(`/customers/${ID.toLowerCase()}`);
+    const replaced = await test.app.inject({
+      method: 'PUT',
+      url: `/customers/${ID.toLowerCase()}`,
+      payload: { email: 'ada@example.org' },
+    });
+    expect(replaced.statusCode).toBe(200);
+    expect(replaced.headers['location']).toBeUndefined();
+    expect(replaced.json()).toEqual({
+      customerId: ID.toLowerCase(),
+      email: 'ada@example.org',
+      firstName: null,
+      lastName: null,
+      phoneNumber: null,
+    });
+    expect(etagOf(replaced)).not.toBe(etagOf(created));
+  });
+
+  it('refuses to create over a customer that is there when If-None-Match is *', async () => {
+    const url = '/customers/00000000-0000-4000-8000-000000000001';
+    const headers = { 'if-none-match': '*' };
+    const first = await test.app.inject({ method: 'PUT', url, payload: ADA, headers });
+    expect(first.statusCode).toBe(201);
+    const second = await test.app.inject({ method: 'PUT', url, payload: ADA, headers });
+    expect(second.statusCode).toBe(412);
+    expect(second.json().type).toBe('/problems/precondition-failed');
+    expect(etagOf(second)).toBe(etagOf(first));
+  });
+
+  it('writes only over the version that If-Match names', async () => {
+    const url = '/customers/00000000-0000-4000-8000-000000000002';
+    const put = (ifMatch: string) =>
+      test.app.inject({ method: 'PUT', url, payload: ADA, headers: { 'if-match': ifMatch } });
+    expect((await put('*')).statusCode).toBe(412);
+    const created = await test.app.inject({ method: 'PUT', url, payload: ADA });
+    const replaced = await put(`"other", ${etagOf(created)}`);
+    expect(replaced.statusCode).toBe(200);
+    const stale = await put(etagOf(created));
+    expect(stale.statusCode).toBe(412);
+    expect(etagOf(stale)).toBe(etagOf(replaced));
+    expect((await put(`W/${etagOf(replaced)}`)).statusCode).toBe(412);
+    expect((await put('*')).statusCode).toBe(200);
+  });
+
+  it('says without an ETag that there is nothing for If-Match to match', async () => {
+    const response = await test.app.inject({
+      method: 'PUT',
+      url: '/customers/00000000-0000-4000-8000-000000000003',
+      payload: ADA,
+      headers: { 'if-match': '"a"' },
+    });
+    expect(response.statusCode).toBe(412);
+    expect(response.headers['etag']).toBeUndefined();
+  });
+
+  it.each([
+    ['if-match', 'not-quoted'],
+    ['if-match', '"open'],
+    ['if-match', '"a" "b"'],
+    ['if-match', ''],
+    ['if-match', 'w/"a"'],
+    ['if-none-match', '"a"'],
+    ['if-none-match', '*, "a"'],
+  ])('refuses %s: %s as malformed, and writes nothing', async (name, value) => {
+    const url = '/customers/00000000-0000-4000-8000-000000000004';
+    const headers = { [name]: value };
+    const response = await test.app.inject({ method: 'PUT', url, payload: ADA, headers });
+    expect(response.statusCode).toBe(400);
+    expect(response.json()).toMatchObject({
+      type: '/problems/precondition-malformed',
+      errors: [{ in: 'header', field: `/${name}` }],
+    });
+    expect((await test.app.inject({ url })).statusCode).toBe(404);
+  });
+
+  it('refuses If-Match together with If-None-Match', async () => {
+    const response = await test.app.inject({
+      method: 'PUT',
+      url: `/customers/${ID}`,
+      payload: ADA,
+      headers: { 'if-match': '*', 'if-none-match': '*' },
+    });
+    expect(response.statusCode).toBe(400);
+  });
+
+  it('refuses a merge patch, which it would otherwise take for a whole customer', async () => {
+    const response = await test.app.inject({
+      method: 'PUT',
+      url: `/customers/${ID}`,
+      payload: JSON.stringify(ADA),
+      headers: { 'content-type': 'application/merge-patch+json' },
+    });
+    expect(response.statusCode).toBe(415);
+  });
+});
+
+describe('PATCH /customers/:customerId', () => {
+  const url = '/customers/00000000-0000-4000-8000-000000000010';
+
+  it.each(['application/merge-patch+json', 'application/json', 'application/json; charset=utf-8'])(
+    'changes what is named, removes what is null and leaves the rest, as %s',
+    async (type) => {
+      await test.app.inject({ method: 'PUT', url, payload: { ...ADA, phoneNumber: '1' } });
+      const response = await test.app.inject({
+        method: 'PATCH',
+        url,
+        payload: JSON.stringify({ phoneNumber: '2', lastName: null }),
+        headers: { 'content-type': type },
+      });
+      expect(response.statusCode).toBe(200);
+      expect(response.json()).toMatchObject({
+        email: ADA.email,
+        firstName: 'Ada',
+        lastName: null,
+        phoneNumber: '2',
+      });
+      expect(etagOf(await test.app.inject({ url }))).toBe(etagOf(response));
+    },
+  );
+
+  it('does not remove the e-mail address', async () => {
+    const response = await test.app.inject({ method: 'PATCH', url, payload: { email: null } });
+    expect(response.statusCode).toBe(400);
+    expect(response.json().errors).toEqual([
+      { in: 'body', field: '/email', rule: 'type', message: 'must be string' },
+    ]);
+  });
+
+  it('answers 404 for a customer that is not there, and creates none', async () => {
+    const missing = '/customers/00000000-0000-4000-8000-000000000011';
+    const response = await test.app.inject({
+      method: 'PATCH',
+      url: missing,
+      payload: { firstName: 'A' },
+    });
+    expect(response.statusCode).toBe(404);
+    expect(response.json().type).toBe('/problems/customer-not-found');
+    expect((await test.app.inject({ url: missing })).statusCode).toBe(404);
+  });
+
+  it('answers 412 with the current ETag to a stale If-Match', async () => {
+    const current = await test.app.inject({ url });
+    const response = await test.app.inject({
+      method: 'PATCH',
+      url,
+      payload: { firstName: 'B' },
+      headers: { 'if-match': '"stale"' },
+    });
+    expect(response.statusCode).toBe(412);
+    expect(etagOf(response)).toBe(etagOf(current));
+  });
+});
+
+describe('GET and HEAD /customers/:customerId', () => {
+  const url = '/customers/00000000-0000-4000-8000-000000000020';
+  let etag = '';
+
+  beforeAll(async () => {
+    etag = etagOf(await test.app.inject({ method: 'PUT', url, payload: ADA }));
+  });
+
+  it.each(['GET', 'HEAD'] as const)('%s answers with the version', async (method) => {
+    const response = await test.app.inject({ method, url });
+    expect(response.statusCode).toBe(200);
+    expect(etagOf(response)).toBe(etag);
+    expect(response.body === '').toBe(method === 'HEAD');
+  });
+
+  it.each([
+    ['GET', (tag: string) => tag],
+    ['HEAD', (tag: string) => tag],
+    ['GET', (tag: string) => `W/${tag}`],
+    ['GET', (tag: string) => `"x" , ${tag}`],
+    ['GET', () => '*'],
+  ] as const)('%s answers 304 without a body when it is known', async (method, header) => {
+    const headers = { 'if-none-match': header(etag) };
+    const response = await test.app.inject({ method, url, headers });
+    expect(response.statusCode).toBe(304);
+    expect(etagOf(response)).toBe(etag);
+    expect(response.body).toBe('');
+  });
+
+  it('answers 200 when another version is known, and 412 when another is asked for', async () => {
+    const other = await test.app.inject({ url, headers: { 'if-none-match': '"other"' } });
+    expect(other.statusCode).toBe(200);
+    const failed = await test.app.inject({ url, headers: { 'if-match': '"other"' } });
+    expect(failed.statusCode).toBe(412);
+    const malformed = await test.app.inject({ url, headers: { 'if-none-match': 'other' } });
+    expect(malformed.statusCode).toBe(400);
+  });
+
+  it.each(['GET', 'HEAD'] as const)('%s answers 404 for what is not there', async (method) => {
+    const missing = '/customers/00000000-0000-4000-8000-000000000021';
+    expect((await test.app.inject({ method, url: missing })).statusCode).toBe(404);
+  });
+});
+
+describe('DELETE /customers/:customerId', () => {
+  const url = '/customers/00000000-0000-4000-8000-000000000030';
+
+  it('answers 204, and 404 once it is gone; a later PUT creates it again', async () => {
+    await test.app.inject({ method: 'PUT', url, payload: ADA });
+    const deleted = await test.app.inject({ method: 'DELETE', url });
+    expect(deleted.statusCode).toBe(204);
+    expect(deleted.body).toBe('');
+    expect((await test.app.inject({ url })).statusCode).toBe(404);
+    expect((await test.app.inject({ method: 'DELETE', url })).statusCode).toBe(404);
+    expect((await test.app.inject({ method: 'PUT', url, payload: ADA })).statusCode).toBe(201);
+  });
+
+  it('deletes only the version that If-Match names', async () => {
+    await test.app.inject({ method: 'PUT', url, payload: ADA });
+    const del = (ifMatch: string) =>
+      test.app.inject({ method: 'DELETE', url, headers: { 'if-match': ifMatch } });
+    expect((await del('"stale"')).statusCode).toBe(412);
+    expect((await del(etagOf(await test.app.inject({ url })))).statusCode).toBe(204);
+    expect((await del('*')).statusCode).toBe(412);
+  });
+
+  it('takes a request that announces JSON and sends none', async () => {
+    await test.app.inject({ method: 'PUT', url, payload: ADA });
+    const headers = { 'content-type': 'application/json' };
+    const response = await test.app.inject({ method: 'DELETE', url, headers });
+    expect(response.statusCode).toBe(204);
+  });
+});
+
+interface Page {
+  readonly items: readonly { readonly customerId: string }[];
+  readonly nextCursor?: string;
+  /** The cursor in the target of the Link header. */
+  readonly linkedCursor: string | undefined;
+}
+
+async function readPages(app: TestApp['app'], limit: number): Promise<Page[]> {
+  const pages: Page[] = [];
+  let url: string | undefined = `/customers?limit=${limit}`;
+  while (url !== undefined) {
+    const response: { statusCode: number; headers: { link?: unknown }; json(): Page } =
+      await app.inject({ url });
+    expect(response.statusCode).toBe(200);
+    const { link } = response.headers;
+    url = typeof link === 'string' ? /^<([^>]+)>; rel="next"$/.exec(link)?.[1] : undefined;
+    const linked = new URL(url ?? '/', 'http://localhost').searchParams.get('cursor');
+    pages.push({ ...response.json(), linkedCursor: linked ?? undefined });
+  }
+  return pages;
+}
+
+describe('GET /customers', () => {
+  it('gives every customer once, page by page, along nextCursor and the Link header', async () => {
+    const { app } = await createTestApp();
+    const ids: string[] = [];
+    for (let index = 0; index < 7; index += 1) {
+      const created = await app.inject({ method: 'POST', url: '/customers', payload: ADA });
+      ids.push(created.json().customerId);
+    }
+    const pages = await readPages(app, 3);
+    expect(pages.map((page) => page.items.length <= 3)).not.toContain(false);
+    expect(pages.map((page) => page.linkedCursor)).toEqual(pages.map((page) => page.nextCursor));
+    const seen = pages.flatMap((page) => page.items.map((item) => item.customerId));
+    expect(seen.sort()).toEqual(ids.sort());
+    await app.close();
+  });
+
+  it.each(['0', '1001', '-1', '1.5', 'abc', '', '1e2', 'true', ' 5', '0x10', '1&limit=2'])(
+    'refuses limit=%s, naming it',
+    async (limit) => {
+      const response = await test.app.inject({ url: `/customers?limit=${limit}` });
+      expect(response.statusCode).toBe(400);
+      expect(response.json().errors[0]).toMatchObject({ in: 'query', field: '/limit' });
+    },
+  );
+
+  it.each(['bogus', '%00', 'eyJ4IjoxfQ', '%F0%9F%92%A9'])(
+    'refuses the cursor %s, which no list gave out',
+    async (cursor) => {
+      const response = await test.app.inject({ url: `/customers?cursor=${cursor}` });
+      expect(response.statusCode).toBe(400);
+    },
+  );
+
+  it('refuses a query parameter that it does not know', async () => {
+    const response = await test.app.inject({ url: '/customers?limt=5' });
+    expect(response.statusCode).toBe(400);
+    expect(response.json().errors).toEqual([
+      expect.objectContaining({ in: 'query', field: '/limt', rule: 'additionalProperties' }),
+    ]);
+  });
+});

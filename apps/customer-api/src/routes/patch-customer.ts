@@ -1,0 +1,19 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { CustomerService } from '../customers/customer-service.ts';
+import { writeCondition } from '../http/preconditions.ts';
+import { sendOutcome } from '../http/send-outcome.ts';
+import { parseJsonBody } from '../plugins/json-body.ts';
+import { patchCustomerSchema } from '../schemas/customer-routes.ts';
+
+export const patchCustomerRoute: FastifyPluginAsyncTypebox<{
+  readonly customers: CustomerService;
+}> = async (app, { customers }) => {
+  // Known in this scope only, so that PUT refuses a merge patch instead of replacing with it.
+  app.addContentTypeParser('application/merge-patch+json', { parseAs: 'buffer' }, parseJsonBody);
+
+  app.patch('/customers/:customerId', { schema: patchCustomerSchema }, async (request, reply) => {
+    const { customerId } = request.params;
+    const condition = writeCondition(request.headers);
+    return sendOutcome(reply, await customers.patch(customerId, request.body, condition));
+  });
+};

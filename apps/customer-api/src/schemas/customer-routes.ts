@@ -1,0 +1,135 @@
+import { problemResponses } from './problem.ts';
+import { CustomerBody, CustomerPatch } from './customer.ts';
+import {
+  COMMON_HEADERS,
+  CustomerParams,
+  emptyResponse,
+  ETAG_HEADER,
+  jsonResponse,
+  LINK_HEADER,
+  LOCATION_HEADER,
+  PageQuery,
+  ReadHeaders,
+  WriteHeaders,
+} from './parts.ts';
+
+const tags = ['customers'];
+const JSON_TYPES = ['application/json'];
+const PATCH_TYPES = ['application/merge-patch+json', 'application/json'];
+
+const BODY_PROBLEMS = [
+  'malformed-json',
+  'body-too-large',
+  'unsupported-media-type',
+  'limit-exceeded',
+  'entity-invalid',
+] as const;
+const PRECONDITION_PROBLEMS = ['precondition-malformed', 'precondition-failed'] as const;
+
+const created = jsonResponse('Customer', {
+  description: 'Created, and acknowledged by the table of this region.',
+  headers: { ...ETAG_HEADER, ...LOCATION_HEADER },
+});
+const replaced = jsonResponse('Customer', {
+  description: 'Written, and acknowledged by the table of this region.',
+  headers: ETAG_HEADER,
+});
+const notModified = emptyResponse({
+  description: 'The version is the one that If-None-Match names.',
+  headers: ETAG_HEADER,
+});
+
+export const postCustomerSchema = {
+  operationId: 'createCustomer',
+  summary: 'Create a customer under a new id',
+  tags,
+  consumes: JSON_TYPES,
+  body: CustomerBody,
+  response: { 201: created, ...problemResponses(BODY_PROBLEMS, COMMON_HEADERS) },
+};
+
+export const putCustomerSchema = {
+  operationId: 'putCustomer',
+  summary: 'Create a customer, or replace it whole',
+  tags,
+  consumes: JSON_TYPES,
+  params: CustomerParams,
+  headers: WriteHeaders,
+  body: CustomerBody,
+  response: {
+    200: replaced,
+    201: created,
+    ...problemResponses([...BODY_PROBLEMS, ...PRECONDITION_PROBLEMS], COMMON_HEADERS),
+  },
+};
+
+export const patchCustomerSchema = {
+  operationId: 'patchCustomer',
+  summary: 'Change some fields of a customer',
+  tags,
+  consumes: PATCH_TYPES,
+  params: CustomerParams,
+  headers: WriteHeaders,
+  body: CustomerPatch,
+  response: {
+    200: replaced,
+    ...problemResponses(
+      ['customer-not-found', ...BODY_PROBLEMS, ...PRECONDITION_PROBLEMS],
+      COMMON_HEADERS,
+    ),
+  },
+};
+
+const readCustomerSchema = {
+  tags,
+  params: CustomerParams,
+  headers: ReadHeaders,
+  response: {
+    304: notModified,
+    ...problemResponses(['customer-not-found', ...PRECONDITION_PROBLEMS], COMMON_HEADERS),
+  },
+};
+
+export const getCustomerSchema = {
+  ...readCustomerSchema,
+  operationId: 'getCustomer',
+  summary: 'Read a customer',
+  response: {
+    ...readCustomerSchema.response,
+    200: jsonResponse('Customer', { description: 'The customer.', headers: ETAG_HEADER }),
+  },
+};
+
+export const headCustomerSchema = {
+  ...readCustomerSchema,
+  // The generator of the OpenAPI document appends `-head`.
+  operationId: 'getCustomer',
+  summary: 'Read the version of a customer',
+  response: {
+    ...readCustomerSchema.response,
+    200: emptyResponse({ description: 'There is such a customer.', headers: ETAG_HEADER }),
+  },
+};
+
+export const deleteCustomerSchema = {
+  operationId: 'deleteCustomer',
+  summary: 'Delete a customer',
+  tags,
+  params: CustomerParams,
+  headers: WriteHeaders,
+  response: {
+    204: emptyResponse({ description: 'Deleted.' }),
+    ...problemResponses(['customer-not-found', ...PRECONDITION_PROBLEMS], COMMON_HEADERS),
+  },
+};
+
+export const listCustomersSchema = {
+  operationId: 'listCustomers',
+  summary: 'List customers, page by page, in a stable order',
+  tags,
+  querystring: PageQuery,
+  response: {
+    200: jsonResponse('CustomerPage', { description: 'One page.', headers: LINK_HEADER }),
+    ...problemResponses(['cursor-invalid'], COMMON_HEADERS),
+  },
+};

@@ -1,0 +1,103 @@
+import { customerKind } from '@tandem/core/customers';
+import { type Static, type TSchema, type TString, type TUnsafe, Type } from 'typebox';
+
+const { email, firstName, lastName, phoneNumber } = customerKind.schema.properties;
+
+/** The limits are the entity kind's; how a field may be left out is the API's own. */
+function limitsOf(field: TSchema): { maxLength?: number; pattern?: string } {
+  const { maxLength, pattern } = field as { maxLength?: number; pattern?: string };
+  return {
+    ...(maxLength === undefined ? {} : { maxLength }),
+    ...(pattern === undefined ? {} : { pattern }),
+  };
+}
+
+function text(field: TSchema, description: string): TString {
+  return Type.String({ ...limitsOf(field), description });
+}
+
+function nullableText(field: TSchema, description: string): TUnsafe<string | null> {
+  return Type.Unsafe<string | null>({ type: ['string', 'null'], ...limitsOf(field), description });
+}
+
+const optionalFields = {
+  firstName: Type.Optional(nullableText(firstName, 'Given name; null removes it.')),
+  lastName: Type.Optional(nullableText(lastName, 'Family name; null removes it.')),
+  phoneNumber: Type.Optional(nullableText(phoneNumber, 'In any notation; null removes it.')),
+};
+
+const emailField = text(email, 'Where the customer is written to.');
+
+export const CustomerBody = Type.Object(
+  { email: emailField, ...optionalFields },
+  {
+    additionalProperties: false,
+    description: 'A whole customer: a field that is left out has no value.',
+    examples: [
+      {
+        email: 'ada@example.com',
+        firstName: 'Ada',
+        lastName: 'Lovelace',
+        phoneNumber: '+44 20 7946 0018',
+      },
+    ],
+  },
+);
+
+export const CustomerPatch = Type.Object(
+  { email: Type.Optional(emailField), ...optionalFields },
+  {
+    additionalProperties: false,
+    description: 'A merge patch (RFC 7396): a field that is left out stays as it is.',
+    examples: [{ phoneNumber: '+44 20 7946 0999', lastName: null }],
+  },
+);
+
+/** A field of an answer. The rules for input are left out: what is stored is answered as it is. */
+function storedText(description: string): TUnsafe<string | null> {
+  return Type.Unsafe<string | null>({ type: ['string', 'null'], description });
+}
+
+export const CustomerAnswer = Type.Object(
+  {
+    customerId: Type.String({ format: 'uuid', description: 'In lower case.' }),
+    email: storedText('Where the customer is written to.'),
+    firstName: storedText('Null when not set.'),
+    lastName: storedText('Null when not set.'),
+    phoneNumber: storedText('Null when not set.'),
+    referenceId: Type.Optional(
+      Type.String({
+        description:
+          'The archive record of the transaction that another region wrote. Absent when the ' +
+          'newest transaction was written in this region.',
+      }),
+    ),
+  },
+  {
+    $id: 'Customer',
+    examples: [
+      {
+        customerId: '4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88',
+        email: 'ada@example.com',
+        firstName: 'Ada',
+        lastName: 'Lovelace',
+        phoneNumber: null,
+      },
+    ],
+  },
+);
+
+export const CustomerPage = Type.Object(
+  {
+    items: Type.Array(Type.Unsafe<Static<typeof CustomerAnswer>>({ $ref: 'Customer#' })),
+    nextCursor: Type.Optional(
+      Type.String({ description: 'Ask for the next page with it. Absent on the last page.' }),
+    ),
+  },
+  { $id: 'CustomerPage' },
+);
+
+export type CustomerBody = Static<typeof CustomerBody>;
+export type CustomerPatch = Static<typeof CustomerPatch>;
+export type CustomerAnswer = Static<typeof CustomerAnswer>;
+export type CustomerPage = Static<typeof CustomerPage>;

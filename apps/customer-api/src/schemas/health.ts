@@ -1,0 +1,76 @@
+import { type Static, Type } from 'typebox';
+import { COMMON_HEADERS, jsonResponse } from './parts.ts';
+
+const NO_STORE = { 'cache-control': { type: 'string', enum: ['no-store'] } } as const;
+const tags = ['health'];
+
+export const LiveAnswer = Type.Object(
+  { status: Type.Literal('live'), region: Type.String() },
+  { $id: 'Live' },
+);
+
+const ReasonAnswer = Type.Object({
+  kind: Type.String({
+    enum: ['stopping', 'store-not-answering', 'replicator-not-heard', 'behind'],
+  }),
+  peer: Type.Optional(Type.String({ description: 'The region that this one is behind.' })),
+  lagMs: Type.Optional(Type.Integer({ description: 'Absent when the peer was never heard.' })),
+  ageMs: Type.Optional(Type.Integer({ description: 'Since the replicator was last heard.' })),
+});
+
+/** One answer for both states, so that a reader needs no more than `status`. */
+export const ReadyAnswer = Type.Object(
+  {
+    status: Type.String({ enum: ['ready', 'not-ready'] }),
+    region: Type.String(),
+    reasons: Type.Array(ReasonAnswer, { description: 'Why it is not ready; else empty.' }),
+    notes: Type.Array(Type.String(), { description: 'Which peers were let through, and why.' }),
+  },
+  {
+    $id: 'Ready',
+    examples: [
+      {
+        status: 'not-ready',
+        region: 'west',
+        reasons: [{ kind: 'behind', peer: 'east', lagMs: 48_210 }],
+        notes: [],
+      },
+    ],
+  },
+);
+
+export type ReadyAnswer = Static<typeof ReadyAnswer>;
+
+export const liveSchema = {
+  operationId: 'getLiveness',
+  summary: 'Whether the process runs',
+  tags,
+  response: {
+    200: jsonResponse('Live', { description: 'It runs.', headers: NO_STORE }),
+  },
+};
+
+const readyResponse = {
+  200: jsonResponse('Ready', {
+    description: 'The region may take traffic.',
+    headers: NO_STORE,
+  }),
+  503: jsonResponse('Ready', {
+    description: 'The region must not take traffic: `reasons` says why.',
+    headers: { ...COMMON_HEADERS, ...NO_STORE },
+  }),
+};
+
+export const readySchema = {
+  operationId: 'getReadiness',
+  summary: 'Whether the region may take traffic',
+  tags,
+  response: readyResponse,
+};
+
+export const healthSchema = {
+  operationId: 'getHealth',
+  summary: 'The same as /health/ready, for probes with a fixed path',
+  tags,
+  response: readyResponse,
+};

@@ -1,0 +1,90 @@
+import { type TSchemaOptions, Type } from 'typebox';
+import { CURSOR_LENGTH_MAX, PAGE_LIMIT_DEFAULT } from '../http/limits.ts';
+import { PAGE_LIMIT_MAX } from '@tandem/storage';
+
+export const CustomerParams = Type.Object({
+  customerId: Type.String({
+    pattern: '^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$',
+    description: 'A GUID, in any case.',
+    examples: ['4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88'],
+  }),
+});
+
+export const PageQuery = Type.Object(
+  {
+    limit: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: PAGE_LIMIT_MAX,
+        default: PAGE_LIMIT_DEFAULT,
+        description: 'Customers on a page.',
+      }),
+    ),
+    cursor: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: CURSOR_LENGTH_MAX,
+        description: 'The nextCursor of the page before.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+export const ReadHeaders = Type.Object({
+  'if-match': Type.Optional(
+    Type.String({ description: 'Answer 412 unless the version is one of these.' }),
+  ),
+  'if-none-match': Type.Optional(
+    Type.String({ description: 'Answer 304 when the version is one of these.' }),
+  ),
+});
+
+export const WriteHeaders = Type.Object({
+  'if-match': Type.Optional(
+    Type.String({ description: 'Write only when the version is one of these; * for any.' }),
+  ),
+  'if-none-match': Type.Optional(
+    Type.String({ description: 'Takes only *: write only when there is no such customer.' }),
+  ),
+});
+
+/** On every answer. */
+export const COMMON_HEADERS = {
+  'x-tandem-region': { type: 'string', description: 'The region that answered.' },
+  'x-request-id': { type: 'string', description: 'The trace id of `traceparent`, else a new one.' },
+} as const;
+
+export const ETAG_HEADER = {
+  etag: { type: 'string', description: 'The version of the customer: the same in every region.' },
+} as const;
+
+export const LOCATION_HEADER = {
+  location: { type: 'string', description: 'The path of the customer.' },
+} as const;
+
+export const LINK_HEADER = {
+  link: { type: 'string', description: 'The next page, as rel="next". Absent on the last page.' },
+} as const;
+
+export interface ResponseOptions {
+  readonly description: string;
+  readonly headers?: Readonly<Record<string, object>>;
+}
+
+/** An answer in JSON, of a schema that the app knows by its id. */
+export function jsonResponse(schemaId: string, options: ResponseOptions): TSchemaOptions {
+  return {
+    description: options.description,
+    headers: { ...COMMON_HEADERS, ...options.headers },
+    content: { 'application/json': { schema: { $ref: `${schemaId}#` } } },
+  };
+}
+
+export function emptyResponse(options: ResponseOptions): TSchemaOptions {
+  return {
+    type: 'null',
+    description: options.description,
+    headers: { ...COMMON_HEADERS, ...options.headers },
+  };
+}

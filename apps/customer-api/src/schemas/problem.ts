@@ -1,0 +1,76 @@
+import { Type } from 'typebox';
+import {
+  PROBLEM_CODES,
+  PROBLEM_MEDIA_TYPE,
+  type ProblemCode,
+  PROBLEMS,
+  problemType,
+} from '../http/problem-catalogue.ts';
+
+const ViolationAnswer = Type.Object({
+  in: Type.String({ enum: ['body', 'path', 'query', 'header'] }),
+  field: Type.String({ description: 'JSON pointer into that part; empty for the whole of it.' }),
+  rule: Type.String({ description: 'The rule that the field breaks, as a JSON Schema keyword.' }),
+  message: Type.String(),
+});
+
+export const ProblemAnswer = Type.Object(
+  {
+    type: Type.String({ format: 'uri-reference', enum: PROBLEM_CODES.map(problemType) }),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.String(),
+    instance: Type.String({ description: 'The id of the request, which is also in the log.' }),
+    errors: Type.Optional(Type.Array(ViolationAnswer)),
+  },
+  {
+    $id: 'Problem',
+    description: 'RFC 9457.',
+    examples: [
+      {
+        type: '/problems/validation-failed',
+        title: PROBLEMS['validation-failed'].title,
+        status: 400,
+        detail: 'Each entry of "errors" names a field and the rule that it breaks.',
+        instance: '0af7651916cd43dd8448eb211c80319c',
+        errors: [{ in: 'body', field: '/email', rule: 'required', message: 'must be given' }],
+      },
+    ],
+  },
+);
+
+export interface ProblemResponse {
+  readonly description: string;
+  readonly headers: Readonly<Record<string, object>>;
+  readonly content: Readonly<Record<string, { readonly schema: object }>>;
+}
+
+/** What any route can answer with, whatever it does. */
+const EVERYWHERE = [
+  'malformed-request',
+  'validation-failed',
+  'internal-error',
+  'service-unavailable',
+] as const satisfies readonly ProblemCode[];
+
+/** The responses of a route for the problems it can end in, by status. */
+export function problemResponses(
+  codes: readonly ProblemCode[],
+  headers: Readonly<Record<string, object>>,
+): Record<number, ProblemResponse> {
+  const byStatus = Map.groupBy([...EVERYWHERE, ...codes], (code) => PROBLEMS[code].status);
+  const responses = [...byStatus].map(([status, own]) => [
+    status,
+    {
+      description: own.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join(' '),
+      headers: { ...headers, ...HEADERS_BY_STATUS[status] },
+      content: { [PROBLEM_MEDIA_TYPE]: { schema: { $ref: 'Problem#' } } },
+    },
+  ]);
+  return Object.fromEntries(responses);
+}
+
+const HEADERS_BY_STATUS: Readonly<Record<number, Readonly<Record<string, object>>>> = {
+  412: { etag: { type: 'string', description: 'The current version, when there is one.' } },
+  503: { 'retry-after': { type: 'integer', description: 'Seconds.' } },
+};
