@@ -1,4 +1,14 @@
-import type { Readiness, UnreadyReason } from '@tandem/core';
+import {
+  type Clock,
+  decideReadiness,
+  type Readiness,
+  type ReadinessSettings,
+  type ReplicationProgress,
+  type ReplicationStatus,
+  type UnreadyReason,
+} from '@tandem/core';
+import type { Logger } from '@tandem/service-kit';
+import type { Stopping } from './stopping.ts';
 
 /** Readiness of this process: that of its region, and red as soon as it begins to stop. */
 export type ProcessReadiness =
@@ -10,3 +20,70 @@ export type ProcessReadiness =
 
 /** Never throws, and answers within the time that a probe waits. */
 export type ReadinessProbe = () => Promise<ProcessReadiness>;
+
+export interface ReadinessProbeOptions {
+  /** Reads a row of the customers' own table; throws when it cannot. */
+  readonly probeTable: () => Promise<unknown>;
+  readonly status: Pick<ReplicationStatus, 'read'>;
+  readonly hasPeers: boolean;
+  /** Asked for each time: the settings may be refreshed. */
+  readonly settings: () => ReadinessSettings;
+  readonly stopping: Pick<Stopping, 'hasBegun'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Traffic Manager waits 5 to 9 s for an answer. */
+const ANSWER_MS_MAX = 3_000;
+
+interface Observation {
+  readonly isStoreAnswering: boolean;
+  readonly progress: ReplicationProgress | undefined;
+}
+
+/** Probes that arrive together, and there may be many, share one look at the table. */
+export function createReadinessProbe(options: ReadinessProbeOptions): ReadinessProbe {
+  const { stopping, clock, settings, hasPeers } = options;
+  let looking: Promise<Observation> | undefined;
+
+  const look = (): Promise<Observation> => {
+    looking ??= observe(options).finally(() => {
+      looking = undefined;
+    });
+    return looking;
+  };
+
+  return async () => {
+    if (stopping.hasBegun) return { kind: 'not-ready', reasons: [{ kind: 'stopping' }] };
+    const { isStoreAnswering, progress } = await look();
+    return decideReadiness(
+      {
+        nowMs: clock.nowMs(),
+        isStoreAnswering,
+        progress,
+        // What the replicator says is in the table: nothing is known of it while that is silent.
+        hasPeers: hasPeers && isStoreAnswering,
+      },
+      settings(),
+    );
+  };
+}
+
+async function observe(options: ReadinessProbeOptions): Promise<Observation> {
+  const { clock, logger } = options;
+  const answered = new AbortController();
+  const silence = clock.sleep(ANSWER_MS_MAX, answered.signal).then(() => 'silent' as const);
+  try {
+    const answer = Promise.all([options.probeTable(), options.status.read()]);
+    const outcome = await Promise.race([answer, silence]);
+    if (outcome !== 'silent') return { isStoreAnswering: true, progress: outcome[1] };
+    // Its late failure is of no interest any more, and must not become an unhandled rejection.
+    answer.catch(() => undefined);
+    logger.warn({ event: 'store-silent', waitedMs: ANSWER_MS_MAX }, 'The table does not answer.');
+  } catch (error) {
+    logger.warn({ event: 'store-not-answering', error }, 'The table cannot be read.');
+  } finally {
+    answered.abort();
+  }
+  return { isStoreAnswering: false, progress: undefined };
+}

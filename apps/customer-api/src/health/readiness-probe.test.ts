@@ -1,0 +1,99 @@
+import { TransientError } from '@tandem/core';
+import { createVirtualClock, driveVirtualTime } from '@tandem/core/memory';
+import { describe, expect, it } from 'vitest';
+import { createReadinessProbe, type ReadinessProbeOptions } from './readiness-probe.ts';
+import { createStopping } from './stopping.ts';
+
+const NOW_MS = 1_000_000;
+const SETTINGS = { lagMsMax: 15_000, waitMsMax: 600_000, heartbeatMsMax: 15_000 };
+const PEER = { peer: 'west', passedMs: NOW_MS - 1_000, isReachable: true };
+const CAUGHT_UP = {
+  heartbeatMs: NOW_MS - 500,
+  catchingUpSinceMs: undefined,
+  hasBacklog: false,
+  peers: [PEER],
+};
+
+function createProbe(overrides: Partial<ReadinessProbeOptions> = {}) {
+  const clock = createVirtualClock(NOW_MS);
+  const events: string[] = [];
+  const log = ({ event }: { readonly event: string }): void => void events.push(event);
+  const probe = createReadinessProbe({
+    probeTable: async () => undefined,
+    status: { read: async () => CAUGHT_UP },
+    hasPeers: true,
+    settings: () => SETTINGS,
+    stopping: { hasBegun: false },
+    clock,
+    logger: { debug: log, info: log, warn: log, error: log },
+    ...overrides,
+  });
+  return { probe, clock, events };
+}
+
+describe('readiness of the process', () => {
+  it('is ready when the table answers and the region has caught up', async () => {
+    const { probe } = createProbe();
+    expect(await probe()).toEqual({ kind: 'ready', notes: [] });
+  });
+
+  it('I14: is not ready while the region is behind a peer', async () => {
+    const peers = [{ ...PEER, passedMs: NOW_MS - 60_000 }];
+    const progress = { ...CAUGHT_UP, peers, catchingUpSinceMs: NOW_MS - 60_000 };
+    const { probe } = createProbe({ status: { read: async () => progress } });
+    expect(await probe()).toEqual({
+      kind: 'not-ready',
+      reasons: [{ kind: 'behind', peer: 'west', lagMs: 60_000 }],
+    });
+  });
+
+  it('I14: is not ready when no replicator was ever heard', async () => {
+    const { probe } = createProbe({ status: { read: async () => undefined } });
+    expect(await probe()).toMatchObject({ kind: 'not-ready' });
+  });
+
+  it('asks for no replicator where there are no peers', async () => {
+    const { probe } = createProbe({ status: { read: async () => undefined }, hasPeers: false });
+    expect(await probe()).toMatchObject({ kind: 'ready' });
+  });
+
+  it('is not ready, for this one reason, while the table fails', async () => {
+    const { probe, events } = createProbe({
+      probeTable: async () => {
+        throw new TransientError('TABLE_UNAVAILABLE', 'down');
+      },
+    });
+    expect(await probe()).toEqual({
+      kind: 'not-ready',
+      reasons: [{ kind: 'store-not-answering' }],
+    });
+    expect(events).toEqual(['store-not-answering']);
+  });
+
+  it('answers within 3 s when the table says nothing at all', async () => {
+    const { probe, clock, events } = createProbe({
+      probeTable: () => new Promise(() => undefined),
+    });
+    const readiness = await driveVirtualTime(clock, probe());
+    expect(clock.nowMs() - NOW_MS).toBe(3_000);
+    expect(readiness).toEqual({ kind: 'not-ready', reasons: [{ kind: 'store-not-answering' }] });
+    expect(events).toEqual(['store-silent']);
+  });
+
+  it('is not ready from the moment in which the process begins to stop', async () => {
+    const stopping = createStopping();
+    const { probe } = createProbe({ stopping });
+    expect(await probe()).toMatchObject({ kind: 'ready' });
+    stopping.begin();
+    expect(await probe()).toEqual({ kind: 'not-ready', reasons: [{ kind: 'stopping' }] });
+  });
+
+  it('looks at the table once for probes that arrive together, and again for later ones', async () => {
+    let looks = 0;
+    const { probe } = createProbe({ probeTable: async () => void (looks += 1) });
+    await Promise.all([probe(), probe(), probe()]);
+    expect(looks).toBe(1);
+    await probe();
+    expect(looks).toBe(2);
+  });
+});
