@@ -8,3 +8,4 @@ export * from './replica/table-replica.ts';
 export * from './conflicts/table-conflict-journal.ts';
 export * from './status/table-replication-status.ts';
 export * from './status/table-lease.ts';
+export * from './azure/azure-table-store.ts';

@@ -10,6 +10,7 @@ const LENGTH_BYTES = 4;
 const OPERATION_OVERHEAD_BYTES = 1_024;
 /** A UTF-16 unit takes at most 9 bytes in a URL, and at most 6 in JSON. */
 const KEY_UNIT_BYTES = 15;
+const JSON_UNIT_BYTES_MAX = 6;
 /** Quotes, separators, `@odata.type` and the name of the type. */
 const PROPERTY_OVERHEAD_BYTES = 40;
 /** The longest number, DateTime or Guid in JSON, with its quotes. */
@@ -64,7 +65,13 @@ export function operationBytes(partitionKey: string, operation: RowOperation): n
 }
 
 function sentBytes(field: FieldValue): number {
-  if (field.type === 'String') return Buffer.byteLength(JSON.stringify(field.value));
+  if (field.type === 'String') return sentTextBytes(field.value);
   if (field.type === 'Binary') return Math.ceil(field.value.length / 3) * 4 + 2;
   return SCALAR_BYTES;
+}
+
+function sentTextBytes(text: string): number {
+  // These two may be sent escaped, which JSON.stringify does not do.
+  if (/[\u2028\u2029]/.test(text)) return text.length * JSON_UNIT_BYTES_MAX + 2;
+  return Buffer.byteLength(JSON.stringify(text));
 }

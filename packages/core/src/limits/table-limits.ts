@@ -30,6 +30,8 @@ const LENGTH_BYTES = 4;
 
 const TABLE_NAME = /^[A-Za-z][A-Za-z0-9]{2,62}$/;
 const PROPERTY_NAME = /^[\p{L}_][\p{L}\p{N}_]*$/u;
+/** It travels as a header. */
+const ETAG = /^[\x20-\x7e]{1,256}$/;
 const RESERVED_NAMES = new Set(['PartitionKey', 'RowKey', 'Timestamp']);
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for.
 const KEY_FORBIDDEN = /[/\\#?\u0000-\u001f\u007f-\u009f]/;
@@ -93,6 +95,9 @@ export function checkRange({ table, limit }: RowRange): void {
 
 function checkOperation(partitionKey: string, operation: RowOperation): void {
   checkKey('row key', operation.rowKey);
+  if ('etag' in operation && operation.etag !== undefined && !ETAG.test(operation.etag)) {
+    throw invalid(`Row key "${operation.rowKey}": the ETag is none that a store has given.`);
+  }
   if (operation.kind !== 'delete') checkRow(partitionKey, operation.rowKey, operation.properties);
 }
 

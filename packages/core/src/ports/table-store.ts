@@ -57,15 +57,16 @@ export interface RowPage {
 }
 
 /**
- * A store of tables with the semantics of Azure Table Storage. Every write gives a row an ETag that it
- * never had before. Values come back in the spelling of `canonicalValue`, exact in type and value.
- * Keys are compared by their UTF-16 units.
+ * A store of tables with the semantics of Azure Table Storage. Every write gives a row an ETag that
+ * it never had before. Values come back in the spelling of `canonicalValue`, exact in type and
+ * value. Keys are compared by their UTF-16 units.
  *
- * Every method throws `TABLE_THROTTLED` or `TABLE_UNAVAILABLE` when nothing was done and a retry may
- * work, and a terminal error when none can: `TABLE_LIMIT_EXCEEDED` or `TABLE_REQUEST_INVALID`, mostly
- * before anything is sent, also for a table that is missing; `TABLE_FORBIDDEN`; `CURSOR_INVALID` for a
- * continuation that this store did not make. `commit` throws `TABLE_OUTCOME_UNKNOWN` when it may have
- * been done all the same. No method retries by itself: the caller must know how often it asked.
+ * Every method throws `TABLE_THROTTLED` or `TABLE_UNAVAILABLE` when nothing was done and a retry
+ * may work, and a terminal error when none can: `TABLE_LIMIT_EXCEEDED` or `TABLE_REQUEST_INVALID`,
+ * mostly before anything is sent, also for a table that is missing; `TABLE_FORBIDDEN`;
+ * `ROW_MALFORMED`; `CURSOR_INVALID` for a continuation that this store did not make. `commit` throws
+ * `TABLE_OUTCOME_UNKNOWN` when it may have been done all the same. No method retries by itself: the
+ * caller must know how often it asked.
  */
 export interface TableStore {
   /** Idempotent. */

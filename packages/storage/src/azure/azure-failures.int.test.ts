@@ -1,0 +1,157 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { RowOperation, TableStore } from '@tandem/core';
+import { afterEach, describe, expect, test } from 'vitest';
+import { createAzureTableStore } from './azure-table-store.ts';
+
+const KEY = Buffer.from('not a real key').toString('base64');
+const TABLE = 'Customers';
+
+let server: Server | undefined;
+let requests = 0;
+let connections = 0;
+let port = 0;
+
+afterEach(async () => {
+  server?.closeAllConnections();
+  if (server?.listening === true) await once(server.close(), 'close');
+});
+
+/** A store whose service does as told. */
+async function storeOver(listener: RequestListener, timeoutMs = 10_000): Promise<TableStore> {
+  requests = 0;
+  connections = 0;
+  server = createServer((request, response) => {
+    requests += 1;
+    listener(request, response);
+  }).listen(0, '127.0.0.1');
+  server.on('connection', () => {
+    connections += 1;
+  });
+  await once(server, 'listening');
+  ({ port } = server.address() as AddressInfo);
+  return createAzureTableStore({ connectionString: connectionString(port), timeoutMs });
+}
+
+function connectionString(port: number): string {
+  const endpoint = `http://127.0.0.1:${port}/account`;
+  return `DefaultEndpointsProtocol=http;AccountName=account;AccountKey=${KEY};TableEndpoint=${endpoint}`;
+}
+
+const insert = (rowKey: string): RowOperation => ({
+  kind: 'insert',
+  rowKey,
+  properties: new Map(),
+});
+
+const calls: readonly [string, 'read' | 'commit', (store: TableStore) => Promise<unknown>][] = [
+  ['a get', 'read', (store) => store.get(TABLE, 'p', 'a')],
+  ['a query', 'read', (store) => store.query({ table: TABLE, partitions: 'p', limit: 1 })],
+  ['the creation of a table', 'read', (store) => store.createTable(TABLE)],
+  ['a commit of one', 'commit', (store) => commit(store, insert('a'))],
+  ['a commit of two', 'commit', (store) => commit(store, insert('a'), insert('b'))],
+];
+
+function commit(store: TableStore, ...operations: RowOperation[]): Promise<unknown> {
+  return store.commit({ table: TABLE, partitionKey: 'p', operations });
+}
+
+describe.each(calls)('%s', (_, kind, call) => {
+  const noAnswer = kind === 'commit' ? 'TABLE_OUTCOME_UNKNOWN' : 'TABLE_UNAVAILABLE';
+
+  test('that nobody answers ends when its time is over', async () => {
+    const store = await storeOver(() => undefined, 50);
+    await expect(call(store)).rejects.toMatchObject({
+      code: noAnswer,
+      message: expect.stringContaining('50 ms'),
+    });
+    expect(requests).toBe(1);
+  });
+
+  test('whose answer stops half-way ends when its time is over', async () => {
+    const store = await storeOver((_, response) => {
+      response.writeHead(200, { 'Content-Type': 'application/json' }).write('{');
+    }, 50);
+    await expect(call(store)).rejects.toMatchObject({ code: noAnswer });
+  });
+
+  test('whose connection breaks is not asked again', async () => {
+    const store = await storeOver((request) => request.socket.destroy());
+    await expect(call(store)).rejects.toMatchObject({ code: noAnswer });
+    expect(requests).toBe(1);
+  });
+
+  test('that meets an internal error is not asked again', async () => {
+    const store = await storeOver((_, response) => response.writeHead(500).end());
+    await expect(call(store)).rejects.toMatchObject({ code: noAnswer });
+    expect(requests).toBe(1);
+  });
+
+  test('to a busy service says how long to wait, and is not asked again', async () => {
+    const store = await storeOver((_, response) => {
+      response.writeHead(503, { 'Retry-After': '3', 'x-ms-error-code': 'ServerBusy' }).end();
+    });
+    const throttled = { code: 'TABLE_THROTTLED', retryAfterMs: 3_000 };
+    await expect(call(store)).rejects.toMatchObject(throttled);
+    expect(requests).toBe(1);
+  });
+
+  test('without permission is terminal', async () => {
+    const store = await storeOver((_, response) => response.writeHead(403).end());
+    await expect(call(store)).rejects.toMatchObject({ code: 'TABLE_FORBIDDEN' });
+  });
+
+  test('to a service that does not run was certainly not done', async () => {
+    const store = await storeOver(() => undefined);
+    if (server !== undefined) await once(server.close(), 'close');
+    await expect(call(store)).rejects.toMatchObject({ code: 'TABLE_UNAVAILABLE' });
+  });
+});
+
+test('calls in turn share one connection', async () => {
+  const store = await storeOver((_, response) => response.writeHead(404).end());
+  for (let count = 0; count < 20; count += 1) await store.get(TABLE, 'p', 'a');
+  expect([requests, connections]).toEqual([20, 1]);
+});
+
+test('a row whose value is not of its type is malformed', async () => {
+  const row = { PartitionKey: 'p', RowKey: 'a', v: 'x', 'v@odata.type': 'Edm.Int64' };
+  const store = await storeOver((_, response) => {
+    response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(row));
+  });
+  await expect(store.get(TABLE, 'p', 'a')).rejects.toMatchObject({ code: 'ROW_MALFORMED' });
+});
+
+describe('an account', () => {
+  test.each([
+    ['that is not on this machine needs https', 'http://storage.example/account'],
+    ['needs a URL', 'storage'],
+  ])('%s', (_, endpoint) => {
+    const connectionString = `DefaultEndpointsProtocol=http;AccountName=a;AccountKey=${KEY};TableEndpoint=${endpoint}`;
+    const invalid = { code: 'CONFIGURATION_INVALID', message: expect.not.stringContaining(KEY) };
+    expect(() => createAzureTableStore({ connectionString })).toThrow(
+      expect.objectContaining(invalid),
+    );
+  });
+
+  test('may be named by its URL alone', () => {
+    const accountUrl = 'https://tandemeast.table.core.windows.net';
+    expect(createAzureTableStore({ accountUrl })).toHaveProperty('commit');
+  });
+
+  test('with a shared access signature signs by adding it to the URL', async () => {
+    const urls: (string | undefined)[] = [];
+    await storeOver((request, response) => {
+      urls.push(request.url);
+      response.writeHead(404).end();
+    });
+    const connectionString = `TableEndpoint=http://127.0.0.1:${port}/account;SharedAccessSignature=sv=1&sig=a%2Bb`;
+    const store = createAzureTableStore({ connectionString });
+    await store.get(TABLE, 'p', 'a');
+    const query = store.query({ table: TABLE, partitions: 'p', limit: 1 });
+    await expect(query).rejects.toMatchObject({ code: 'TABLE_REQUEST_INVALID' });
+    expect(urls[0]).toBe(`/account/Customers(PartitionKey='p',RowKey='a')?sv=1&sig=a%2Bb`);
+    expect(urls[1]).toMatch(/\?\$top=1&\$filter=.*&sv=1&sig=a%2Bb$/);
+  });
+});

@@ -1,0 +1,167 @@
+/**
+ * The table store over Azure Table Storage. Credentials, signing and transport are those of
+ * `@azure/data-tables`; the requests are our own, for the reasons in `row-json.ts` and `batch.ts`.
+ */
+import { randomUUID } from 'node:crypto';
+import {
+  checkKey,
+  checkRange,
+  checkTableName,
+  checkTransaction,
+  type CommitOutcome,
+  type RowPage,
+  type RowRange,
+  type TableRow,
+  type TableStore,
+  type Transaction,
+} from '@tandem/core';
+import { type BatchPart, decodeBatch, encodeBatch } from './batch.ts';
+import { decodeContinuation, encodeContinuation } from './query-position.ts';
+import { decodeRow, decodeRows } from './row-json.ts';
+import { readRefusal, type ServiceRefusal } from './service-answer.ts';
+import {
+  createTableAccount,
+  type TableAccount,
+  type TableAccountOptions,
+} from './table-account.ts';
+import {
+  createTableRequest,
+  getRequest,
+  operationRequest,
+  queryRequest,
+  type TableRequest,
+} from './table-request.ts';
+import {
+  outcomeOf,
+  type TableCall,
+  translateNoAnswer,
+  translateRefusal,
+  translateThrown,
+} from './translate-table-error.ts';
+
+export type AzureTableStoreOptions = TableAccountOptions & {
+  /** For one request, waiting for a connection included; 10,000 by default. */
+  readonly timeoutMs?: number;
+};
+
+const TIMEOUT_MS_DEFAULT = 10_000;
+
+interface Answer {
+  readonly text: string;
+  readonly header: (name: string) => string | undefined;
+  readonly refusal: ServiceRefusal | undefined;
+}
+
+type Send = (request: TableRequest, call: TableCall) => Promise<Answer>;
+
+/** Throws `CONFIGURATION_INVALID` for an account that is not well described. */
+export function createAzureTableStore(options: AzureTableStoreOptions): TableStore {
+  const account = createTableAccount(options);
+  const send = createSend(account, options.timeoutMs ?? TIMEOUT_MS_DEFAULT);
+  return {
+    async createTable(table) {
+      checkTableName(table);
+      const call: TableCall = { kind: 'create-table', table };
+      const { refusal } = await send(createTableRequest(table), call);
+      if (refusal === undefined || refusal.code === 'TableAlreadyExists') return;
+      throw translateRefusal(refusal, call);
+    },
+    get: (table, partitionKey, rowKey) => getRow(send, table, { partitionKey, rowKey }),
+    async commit(transaction) {
+      checkTransaction(transaction);
+      return transaction.operations.length === 1
+        ? commitOne(send, transaction)
+        : commitBatch(send, transaction, account.url);
+    },
+    query: (range) => queryRows(send, range),
+  };
+}
+
+function createSend(account: TableAccount, timeoutMs: number): Send {
+  return async (request, call) => {
+    try {
+      const { status, headers, bodyAsText } = await account.send(request, timeoutMs);
+      const header = (name: string) => headers.get(name);
+      const text = bodyAsText ?? '';
+      const refusal = status >= 400 ? readRefusal(status, text, header) : undefined;
+      return { text, header, refusal };
+    } catch (error) {
+      throw translateThrown(error, call);
+    }
+  };
+}
+
+async function getRow(
+  send: Send,
+  table: string,
+  { partitionKey, rowKey }: { partitionKey: string; rowKey: string },
+): Promise<TableRow | undefined> {
+  checkTableName(table);
+  checkKey('partition key', partitionKey);
+  checkKey('row key', rowKey);
+  const call: TableCall = { kind: 'read', table };
+  const { refusal, text } = await send(getRequest(table, partitionKey, rowKey), call);
+  if (refusal === undefined) return decodeRow(text);
+  if (outcomeOf(refusal, 1) !== undefined) return undefined;
+  throw translateRefusal(refusal, call);
+}
+
+/** Equivalent to a batch of one, and half the work for the service. */
+async function commitOne(send: Send, transaction: Transaction): Promise<CommitOutcome> {
+  const { table, partitionKey, operations } = transaction;
+  const [request] = operations.map((operation) => operationRequest(table, partitionKey, operation));
+  const call: TableCall = { kind: 'commit', table };
+  const { refusal, header } = await send(request as TableRequest, call);
+  if (refusal === undefined) return { kind: 'committed', etags: [header('etag')] };
+  const outcome = outcomeOf(refusal, 1);
+  if (outcome === undefined) throw translateRefusal(refusal, call);
+  return outcome;
+}
+
+async function commitBatch(
+  send: Send,
+  transaction: Transaction,
+  accountUrl: string,
+): Promise<CommitOutcome> {
+  const { table, partitionKey, operations } = transaction;
+  const requests = operations.map((operation) => operationRequest(table, partitionKey, operation));
+  const { contentType, body } = encodeBatch(randomUUID(), accountUrl, requests);
+  const headers = { 'Content-Type': contentType, Accept: 'application/json' };
+  const call: TableCall = { kind: 'commit', table };
+  const answer = await send({ method: 'POST', path: '$batch', headers, body }, call);
+  if (answer.refusal !== undefined) throw translateRefusal(answer.refusal, call);
+  return outcomeOfParts(decodeBatch(answer.text), operations.length, call);
+}
+
+function outcomeOfParts(
+  parts: readonly BatchPart[],
+  operationCount: number,
+  call: TableCall,
+): CommitOutcome {
+  const failed = parts.find((part) => part.status < 200 || part.status >= 300);
+  if (failed !== undefined) {
+    const refusal = readRefusal(failed.status, failed.text);
+    const outcome = outcomeOf(refusal, operationCount);
+    if (outcome === undefined) throw translateRefusal(refusal, call);
+    return outcome;
+  }
+  if (parts.length !== operationCount) {
+    throw translateNoAnswer(call, `${parts.length} answers came to ${operationCount} operations`);
+  }
+  return { kind: 'committed', etags: parts.map((part) => part.etag) };
+}
+
+async function queryRows(send: Send, range: RowRange): Promise<RowPage> {
+  checkRange(range);
+  const call: TableCall = { kind: 'read', table: range.table };
+  const { refusal, text, header } = await send(
+    queryRequest(range, decodeContinuation(range.continuation)),
+    call,
+  );
+  if (refusal !== undefined) throw translateRefusal(refusal, call);
+  const rows = decodeRows(text);
+  const nextPartitionKey = header('x-ms-continuation-nextpartitionkey');
+  if (nextPartitionKey === undefined) return { rows };
+  const nextRowKey = header('x-ms-continuation-nextrowkey');
+  return { rows, continuation: encodeContinuation({ nextPartitionKey, nextRowKey }) };
+}

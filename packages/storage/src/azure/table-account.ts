@@ -1,0 +1,111 @@
+import {
+  createDefaultHttpClient,
+  createHttpHeaders,
+  createPipelineRequest,
+  type HttpClient,
+  type Pipeline,
+  type PipelineResponse,
+} from '@azure/core-rest-pipeline';
+import { TableServiceClient } from '@azure/data-tables';
+import { DefaultAzureCredential } from '@azure/identity';
+import { TerminalError } from '@tandem/core';
+import type { TableRequest } from './table-request.ts';
+import { CallTimedOut } from './translate-table-error.ts';
+
+export type TableAccountOptions =
+  /** With the account's key or a shared access signature. */
+  | { readonly connectionString: string }
+  /** `https://<account>.table.core.windows.net`, with the identity of the environment. */
+  | { readonly accountUrl: string };
+
+export interface TableAccount {
+  /** Ends in a slash. */
+  readonly url: string;
+  /** Sends once and answers whatever comes; throws `CallTimedOut` and what the SDK throws. */
+  send(request: TableRequest, timeoutMs: number): Promise<PipelineResponse>;
+}
+
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
+const COMMON_HEADERS = {
+  'x-ms-version': '2019-02-02',
+  DataServiceVersion: '3.0',
+  MaxDataServiceVersion: '3.0;NetFx',
+};
+
+/**
+ * The SDK's credentials, signing and pipeline. Its client keeps connections alive and opens as many
+ * as there are requests at once, which the caller bounds. It never retries: the caller must know how often it
+ * asked. Throws `CONFIGURATION_INVALID`.
+ */
+export function createTableAccount(options: TableAccountOptions): TableAccount {
+  const client = createClient(options);
+  const url = new URL(client.url);
+  const isInsecure = url.protocol === 'http:';
+  if (isInsecure && !LOOPBACK.test(url.hostname)) {
+    throw invalid(`The storage account at ${url.host} is not on this machine: use https.`);
+  }
+  const base = `${url.origin}${url.pathname.replace(/\/*$/, '/')}`;
+  const signature = url.search.slice(1);
+  const { pipeline, httpClient } = createTransport(client);
+  return {
+    url: base,
+    async send(request, timeoutMs) {
+      const controller = new AbortController();
+      const timer = setTimeout(() => controller.abort(), timeoutMs);
+      const { method, body } = request;
+      try {
+        return await pipeline.sendRequest(
+          httpClient,
+          createPipelineRequest({
+            url: withQuery(`${base}${request.path}`, signature),
+            method,
+            ...(body === undefined ? {} : { body }),
+            headers: createHttpHeaders({ ...COMMON_HEADERS, ...request.headers }),
+            abortSignal: controller.signal,
+            allowInsecureConnection: isInsecure,
+          }),
+        );
+      } catch (error) {
+        if (!controller.signal.aborted) throw error;
+        throw new CallTimedOut(`no answer within ${timeoutMs} ms`, { cause: error });
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+  };
+}
+
+function createClient(options: TableAccountOptions): TableServiceClient {
+  const clientOptions = { retryOptions: { maxRetries: 0 }, allowInsecureConnection: true };
+  try {
+    return 'connectionString' in options
+      ? TableServiceClient.fromConnectionString(options.connectionString, clientOptions)
+      : new TableServiceClient(options.accountUrl, new DefaultAzureCredential(), clientOptions);
+  } catch (error) {
+    // The SDK's message may quote what it was given, so it is left out.
+    if (error instanceof Error) throw invalid('The storage account is not well described.');
+    throw error;
+  }
+}
+
+function createTransport(client: TableServiceClient): {
+  pipeline: Pipeline;
+  httpClient: HttpClient;
+} {
+  const pipeline = client.pipeline.clone();
+  // It parses every answer as JSON, and so do we, more exactly.
+  pipeline.removePolicy({ name: 'deserializationPolicy' });
+  return { pipeline, httpClient: createDefaultHttpClient() };
+}
+
+function withQuery(url: string, query: string): string {
+  if (query === '') return url;
+  return `${url}${url.includes('?') ? '&' : '?'}${query}`;
+}
+
+function invalid(what: string): TerminalError {
+  const remedy =
+    'Give a connection string of a storage account (DefaultEndpointsProtocol=https;AccountName=…;' +
+    'AccountKey=…) or the URL of its tables (https://<account>.table.core.windows.net).';
+  return new TerminalError('CONFIGURATION_INVALID', `${what} ${remedy}`);
+}

@@ -1,0 +1,6 @@
+export * from './start-azurite.ts';
+export * from './device-kind.ts';
+export * from './faulty-store.ts';
+export * from './memory-region.ts';
+export * from './faulty-bus.ts';
+export * from './two-regions.ts';

@@ -1,0 +1,179 @@
+import {
+  type Archive,
+  bucketNames,
+  type Clock,
+  type Conflict,
+  type ConflictJournal,
+  createApplier,
+  createHybridClock,
+  createPeerLink,
+  createRelay,
+  createRelayQueue,
+  createReplicator,
+  type EntityKind,
+  type HybridClock,
+  type Outbox,
+  type OutboxEntry,
+  type Randomness,
+  type ReadinessSettings,
+  type Relay,
+  type RelayQueue,
+  type ReplicationStatus,
+  type Replicator,
+  type TableStore,
+} from '@tandem/core';
+import { createMemoryTableStore, type MemoryBus } from '@tandem/core/memory';
+import { ARCHIVE_TABLE, createTableArchive } from '../archive/table-archive.ts';
+import {
+  CONFLICTS_TABLE,
+  createTableConflictJournal,
+} from '../conflicts/table-conflict-journal.ts';
+import { createTableOutbox } from '../outbox/table-outbox.ts';
+import { createTableReplica } from '../replica/table-replica.ts';
+import type { ReplicatedTable } from '../replicated-table.ts';
+import { createTableLease } from '../status/table-lease.ts';
+import {
+  createTableReplicationStatus,
+  REPLICATION_TABLE,
+} from '../status/table-replication-status.ts';
+import { createReplicatedTable } from '../table/create-replicated-table.ts';
+import { createFaultyStore, type FaultyStore } from './faulty-store.ts';
+
+export interface MemoryRegionOptions<K extends EntityKind> {
+  readonly region: string;
+  readonly peers: readonly string[];
+  readonly kind: K;
+  readonly bus: MemoryBus;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  /** By default a memory store of its own. */
+  readonly store?: TableStore;
+  /** Writes reach the peers only by the sweep, as after a crash of the process that wrote. */
+  readonly relaysAtOnce?: boolean;
+  readonly tombstoneAgeMs?: number;
+  /** This region's wall clock runs ahead by so much. */
+  readonly skewMs?: number;
+}
+
+/** A region of shipping code over stores, a bus and a clock that a test holds in its hands. */
+export interface MemoryRegion<K extends EntityKind> {
+  readonly region: string;
+  readonly store: FaultyStore;
+  readonly table: ReplicatedTable<K>;
+  readonly archive: Archive;
+  readonly outbox: Outbox;
+  readonly journal: ConflictJournal;
+  readonly status: ReplicationStatus;
+  readonly hybridClock: HybridClock;
+  readonly relay: Relay;
+  readonly relayQueue: RelayQueue;
+  readonly replicator: Replicator;
+  readonly committed: readonly OutboxEntry[];
+  readonly conflicts: readonly Conflict[];
+}
+
+export const MEMORY_BUCKET_COUNT = 4;
+export const MEMORY_GRACE_MS = 2_000;
+export const MEMORY_READINESS: ReadinessSettings = {
+  lagMsMax: 15_000,
+  waitMsMax: 600_000,
+  heartbeatMsMax: 15_000,
+};
+
+const DRIFT_MS_MAX = 60_000;
+const TOMBSTONE_AGE_MS = 90 * 24 * 3_600_000;
+
+export async function createMemoryRegion<K extends EntityKind>(
+  options: MemoryRegionOptions<K>,
+): Promise<MemoryRegion<K>> {
+  const { region, peers, kind, bus, randomness, skewMs = 0 } = options;
+  const clock: Clock = { ...options.clock, nowMs: () => options.clock.nowMs() + skewMs };
+  const store = createFaultyStore(options.store ?? createMemoryTableStore());
+  for (const table of [kind.name, ARCHIVE_TABLE, CONFLICTS_TABLE, REPLICATION_TABLE]) {
+    await store.createTable(table);
+  }
+  const writer = randomness.uuid().slice(0, 8);
+  const hybridClock = createHybridClock({
+    region,
+    writer,
+    nowMs: () => clock.nowMs(),
+    driftMsMax: DRIFT_MS_MAX,
+  });
+  const stored = { store, kind, bucketCount: MEMORY_BUCKET_COUNT };
+  const archive = createTableArchive(stored);
+  const outbox = createTableOutbox(stored);
+  const journal = createTableConflictJournal({ ...stored, kinds: [kind] });
+  const status = createTableReplicationStatus(stored);
+  const links = peers.map((peer) =>
+    createPeerLink({ publisher: bus.publisherFor(peer, peer), clock, randomness }),
+  );
+  const outboxes = new Map([[kind.name, outbox]]);
+  const relay = createRelay({ archive, outboxes, links });
+  const relayQueue = createRelayQueue({ relay });
+  const committed: OutboxEntry[] = [];
+  const conflicts: Conflict[] = [];
+  const applier = createApplier({
+    region,
+    replicas: new Map([[kind.name, createTableReplica(stored)]]),
+    archive,
+    conflicts: journal,
+    clock,
+    hybridClock,
+    tombstoneAgeMs: options.tombstoneAgeMs ?? TOMBSTONE_AGE_MS,
+    onConflict: (conflict) => conflicts.push(conflict),
+  });
+  const replicator = createReplicator({
+    region,
+    clock,
+    receiver: bus.receiverFor(region),
+    links,
+    status,
+    lease: createTableLease({ store, clock, name: 'sweep', holder: writer }),
+    leaseMs: 10_000,
+    readiness: MEMORY_READINESS,
+    sweep: { outboxes: [outbox], relay, graceMs: MEMORY_GRACE_MS },
+    inbound: { applier, randomness, lockRenewMs: 10_000 },
+  });
+  const table = createReplicatedTable({
+    ...stored,
+    archive,
+    hybridClock,
+    clock,
+    randomness,
+    peers,
+    onCommitted: (entry) => {
+      committed.push(entry);
+      if (options.relaysAtOnce !== false) relayQueue.offer(entry);
+    },
+  });
+  const parts = { region, store, table, archive, outbox, journal, status, hybridClock };
+  return { ...parts, relay, relayQueue, replicator, committed, conflicts };
+}
+
+/** Every row of the entity table, in order, tombstones included, outbox rows not. */
+export async function readRows(
+  region: Pick<MemoryRegion<EntityKind>, 'store'>,
+  table: string,
+): Promise<readonly { readonly key: string; readonly properties: unknown }[]> {
+  const rows: { key: string; properties: unknown }[] = [];
+  for (const bucket of bucketNames(MEMORY_BUCKET_COUNT)) {
+    let continuation: string | undefined;
+    do {
+      const page = await region.store.query({
+        table,
+        partitions: bucket,
+        rowsBefore: '~',
+        limit: 1_000,
+        ...(continuation === undefined ? {} : { continuation }),
+      });
+      for (const row of page.rows) {
+        rows.push({
+          key: `${row.partitionKey}/${row.rowKey}`,
+          properties: Object.fromEntries(row.properties),
+        });
+      }
+      ({ continuation } = page);
+    } while (continuation !== undefined);
+  }
+  return rows;
+}
