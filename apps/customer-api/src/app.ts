@@ -15,14 +15,17 @@ import { sendProblem } from './http/send-problem.ts';
 import { compileValidator } from './http/validator.ts';
 import { commonHeadersPlugin, setCommonHeaders } from './plugins/common-headers.ts';
 import { jsonBodyPlugin } from './plugins/json-body.ts';
+import { lastAnswersPlugin } from './plugins/last-answers.ts';
 import { openapiPlugin } from './plugins/openapi.ts';
 import { problemsPlugin } from './plugins/problems.ts';
 import { requestLogPlugin } from './plugins/request-log.ts';
 import { customerRoutes } from './routes/customers.ts';
 import { healthRoutes } from './routes/health.ts';
+import { problemTypeRoutes } from './routes/problem-types.ts';
 import { CustomerAnswer, CustomerPage } from './schemas/customer.ts';
 import { LiveAnswer, ReadyAnswer } from './schemas/health.ts';
 import { ProblemAnswer } from './schemas/problem.ts';
+import { ProblemTypeAnswer } from './schemas/problem-type.ts';
 
 export interface AppOptions {
   readonly region: string;
@@ -33,6 +36,16 @@ export interface AppOptions {
   readonly newRequestId: () => string;
 }
 
+/** The answers that routes refer to by their ids. */
+const SHARED_SCHEMAS = [
+  CustomerAnswer,
+  CustomerPage,
+  ProblemAnswer,
+  ProblemTypeAnswer,
+  LiveAnswer,
+  ReadyAnswer,
+];
+
 /** Builds the server, which does not listen yet. The registrations are its table of contents. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const { region, customers, readiness } = options;
@@ -40,15 +53,15 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
 
   await app.register(commonHeadersPlugin, { region });
   await app.register(requestLogPlugin);
+  await app.register(lastAnswersPlugin);
   await app.register(problemsPlugin);
   await app.register(jsonBodyPlugin);
 
-  for (const schema of [CustomerAnswer, CustomerPage, ProblemAnswer, LiveAnswer, ReadyAnswer]) {
-    app.addSchema(schema);
-  }
+  for (const schema of SHARED_SCHEMAS) app.addSchema(schema);
   await app.register(openapiPlugin);
   await app.register(customerRoutes, { customers });
   await app.register(healthRoutes, { region, readiness });
+  await app.register(problemTypeRoutes);
   return app;
 }
 

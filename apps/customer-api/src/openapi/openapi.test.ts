@@ -53,6 +53,7 @@ describe('the OpenAPI document', () => {
       'get /health',
       'get /health/live',
       'get /health/ready',
+      'get /problems/{code}',
       'head /customers/{customerId}',
       'patch /customers/{customerId}',
       'post /customers',

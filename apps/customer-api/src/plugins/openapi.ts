@@ -22,6 +22,7 @@ export const openapiPlugin = fp(
         tags: [
           { name: 'customers', description: 'Read and write customers.' },
           { name: 'health', description: 'For probes.' },
+          { name: 'problems', description: 'What the types of problems mean.' },
         ],
       },
       refResolver: { buildLocalReference: componentName },

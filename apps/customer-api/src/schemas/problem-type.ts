@@ -1,0 +1,21 @@
+import { Type } from 'typebox';
+import { COMMON_HEADERS, jsonResponse } from './parts.ts';
+import { problemResponses } from './problem.ts';
+
+export const ProblemTypeAnswer = Type.Object(
+  { type: Type.String(), title: Type.String(), status: Type.Integer() },
+  { $id: 'ProblemType', description: 'What a problem type means.' },
+);
+
+export const problemTypeSchema = {
+  operationId: 'getProblemType',
+  summary: 'What the type of a problem means',
+  tags: ['problems'],
+  params: Type.Object({
+    code: Type.String({ description: 'The last part of the type of a problem.' }),
+  }),
+  response: {
+    200: jsonResponse('ProblemType', { description: 'Its title and status.' }),
+    ...problemResponses(['route-not-found'], COMMON_HEADERS),
+  },
+};
