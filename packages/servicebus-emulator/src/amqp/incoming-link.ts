@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import type { Delivery, EventContext, Receiver } from 'rhea';
 import type { Faults } from '../faults.ts';
-import { readBatch, readMessage } from '../message/read-message.ts';
+import { ensureMessageId } from '../message/ensure-message-id.ts';
+import { readBatch, readMessage, type IncomingMessage } from '../message/read-message.ts';
 import { DecodeError } from '../message/sections.ts';
 import type { Queue } from '../queue/queue.ts';
 import { internalError, messageTooLarge, quotaExceeded, undecodable } from './conditions.ts';
@@ -18,10 +20,16 @@ export const MESSAGE_BYTES_MAX = 256 * 1024;
 const CREDIT_WINDOW = 1_000;
 const CREDIT_STEP = 100;
 
+const createMessageId = (): string => randomUUID().replaceAll('-', '');
+
 export interface IncomingLinkOptions {
   readonly queue: Queue;
   readonly faults: Faults;
   readonly onFailure: (error: unknown) => void;
+}
+
+function withId(message: IncomingMessage): IncomingMessage {
+  return { ...message, payload: ensureMessageId(message.payload, createMessageId) };
 }
 
 async function store(
@@ -36,7 +44,7 @@ async function store(
   if (bytes.length > MESSAGE_BYTES_MAX) return messageTooLarge(bytes.length, MESSAGE_BYTES_MAX);
   try {
     const messages = format === BATCH_FORMAT ? readBatch(bytes) : [readMessage(bytes)];
-    const outcome = await queue.send(messages);
+    const outcome = await queue.send(messages.map(withId));
     return outcome.kind === 'accepted'
       ? undefined
       : quotaExceeded(queue.name, outcome.sizeBytesMax);

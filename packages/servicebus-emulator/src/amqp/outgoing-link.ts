@@ -6,6 +6,7 @@ import type { Queue } from '../queue/queue.ts';
 import type { SettleOutcome } from '../queue/settle.ts';
 import { internalError, lockLost, notAllowed } from './conditions.ts';
 import {
+  acknowledge,
   answerAttach,
   answerDrain,
   creditOf,
@@ -126,6 +127,7 @@ export function openOutgoingLink(sender: Sender, options: OutgoingLinkOptions): 
   sender.on('sender_flow', () => {
     draining = isDraining(sender);
     attachment.pull();
+    if (count.waiting() === 0) acknowledge(sender.connection);
     // Without capacity the queue says nothing, yet a drain wants its answer.
     if (consumer.capacity() <= 0) answerDrainWhenDone();
   });
