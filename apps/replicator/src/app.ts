@@ -1,0 +1,39 @@
+import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
+import { healthRoutes, type ProcessView } from './http/health-routes.ts';
+import {
+  BODY_BYTES_MAX,
+  CONNECTION_TIMEOUT_MS,
+  KEEP_ALIVE_TIMEOUT_MS,
+  REQUEST_TIMEOUT_MS,
+} from './http/limits.ts';
+
+export interface AppOptions {
+  readonly region: string;
+  readonly view: ProcessView;
+  readonly logger: FastifyBaseLogger;
+}
+
+/** Builds the health server, which does not listen yet. */
+export async function createApp({ region, view, logger }: AppOptions): Promise<FastifyInstance> {
+  const app = fastify({
+    loggerInstance: logger,
+    // Probes come every few seconds and tell nothing.
+    logController: new LogController({ disableRequestLogging: true }),
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: CONNECTION_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    bodyLimit: BODY_BYTES_MAX,
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+  });
+  app.setNotFoundHandler((_request, reply) =>
+    reply.code(404).type('application/problem+json').send({
+      type: 'about:blank',
+      title: 'Not Found',
+      status: 404,
+      detail: 'There are /health/live, /health/ready and /status.',
+    }),
+  );
+  await app.register(healthRoutes, { region, view });
+  return app;
+}

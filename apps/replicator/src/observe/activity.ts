@@ -1,0 +1,54 @@
+import type { AppError, Clock, Conflict, InboundMessage, Settlement } from '@tandem/core';
+import type { Logger } from '@tandem/service-kit';
+import { type ActivityLog, createActivityLog } from './activity-log.ts';
+
+/** Since this process started. */
+export interface ActivityCounts {
+  readonly conflicts: number;
+  readonly relayed: number;
+  readonly deadLettered: number;
+  readonly received: number;
+}
+
+/** Counts what the duties do, and logs what an operator must know of it. */
+export interface Activity extends ActivityLog {
+  counts(): ActivityCounts;
+  /** When a duty that waits out an outage last tried again, in milliseconds since the epoch. */
+  lastOutageMs(): number | undefined;
+  noteRelayed(changeSets: number): void;
+  noteReceived(messages: number): void;
+}
+
+export function createActivity(options: {
+  readonly logger: Logger;
+  readonly clock: Clock;
+}): Activity {
+  const { clock } = options;
+  const log = createActivityLog(options);
+  const counts = { conflicts: 0, relayed: 0, deadLettered: 0, received: 0 };
+  let lastOutageMs: number | undefined;
+
+  return {
+    ...log,
+    counts: () => ({ ...counts }),
+    lastOutageMs: () => lastOutageMs,
+    noteRelayed(changeSets) {
+      counts.relayed += changeSets;
+    },
+    noteReceived(messages) {
+      counts.received += messages;
+    },
+    onConflict(conflict: Conflict) {
+      counts.conflicts += 1;
+      log.onConflict(conflict);
+    },
+    onDeadLettered(message: InboundMessage, settlement: Settlement) {
+      counts.deadLettered += 1;
+      log.onDeadLettered(message, settlement);
+    },
+    onOutage(error: AppError, attempt: number, retryInMs: number) {
+      lastOutageMs = clock.nowMs();
+      log.onOutage(error, attempt, retryInMs);
+    },
+  };
+}

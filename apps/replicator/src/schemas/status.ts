@@ -1,0 +1,48 @@
+import { type Static, type TSchema, Type } from 'typebox';
+
+const nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
+
+const TimeMs = Type.Integer({ description: 'Milliseconds since the epoch.' });
+const DurationMs = Type.Integer({ description: 'Milliseconds.' });
+const Count = Type.Integer();
+
+/** What is not known is null. */
+export const StatusAnswer = Type.Object({
+  region: Type.String(),
+  phase: Type.Enum(['opening', 'running', 'stopping']),
+  peers: Type.Array(
+    Type.Object({
+      peer: Type.String(),
+      reachable: Type.Boolean({ description: 'Its queue accepted the last that was sent.' }),
+      passedMs: nullable(TimeMs),
+      lagMs: nullable(DurationMs),
+    }),
+  ),
+  backlog: nullable(Type.Boolean()),
+  catchingUpSinceMs: nullable(TimeMs),
+  heartbeatMs: nullable(TimeMs),
+  queue: Type.Object({
+    reachable: nullable(Type.Boolean()),
+    oldestMessageAgeMs: nullable(DurationMs),
+    deadLetterCount: nullable(Count),
+  }),
+  loops: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      running: Type.Boolean(),
+      lastSuccessMs: nullable(TimeMs),
+      lastFailureMs: nullable(TimeMs),
+      lastErrorCode: nullable(Type.String()),
+      failureCount: Count,
+      consecutiveFailureCount: Count,
+    }),
+  ),
+  sinceStart: Type.Object({
+    conflicts: Count,
+    relayed: Count,
+    deadLettered: Count,
+    received: Count,
+  }),
+});
+
+export type StatusAnswer = Static<typeof StatusAnswer>;
