@@ -8,7 +8,7 @@ export function bucketOf(entityId: string, bucketCount: number): string {
     hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
   }
   // The low bits of FNV-1a mix worst, so the high half is folded in.
-  return bucketName((hash ^ (hash >>> 16)) % bucketCount);
+  return bucketName(((hash ^ (hash >>> 16)) >>> 0) % bucketCount);
 }
 
 export const BUCKET_COUNT_DEFAULT = 16;

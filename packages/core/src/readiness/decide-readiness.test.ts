@@ -1,0 +1,104 @@
+import { describe, expect, test } from 'vitest';
+import {
+  decideReadiness,
+  type ReadinessInput,
+  type ReadinessSettings,
+  type ReplicationProgress,
+} from './decide-readiness.ts';
+
+const NOW_MS = 1_000_000;
+const SETTINGS: ReadinessSettings = {
+  lagMsMax: 15_000,
+  waitMsMax: 600_000,
+  heartbeatMsMax: 10_000,
+};
+
+const CAUGHT_UP: ReplicationProgress = {
+  heartbeatMs: NOW_MS - 1_000,
+  catchingUpSinceMs: undefined,
+  hasBacklog: false,
+  peers: [{ peer: 'west', passedMs: NOW_MS - 2_000, isReachable: true }],
+};
+
+function peer(passedAgoMs: number | undefined, isReachable: boolean): ReplicationProgress['peers'] {
+  const passedMs = passedAgoMs === undefined ? undefined : NOW_MS - passedAgoMs;
+  return [{ peer: 'west', passedMs, isReachable }];
+}
+
+function decide(
+  progress: Partial<ReplicationProgress>,
+  input: Partial<ReadinessInput> = {},
+): string {
+  const verdict = decideReadiness(
+    {
+      nowMs: NOW_MS,
+      isStoreAnswering: true,
+      hasPeers: true,
+      progress: { ...CAUGHT_UP, ...progress },
+      ...input,
+    },
+    SETTINGS,
+  );
+  return verdict.kind === 'ready' ? 'ready' : verdict.reasons.map(({ kind }) => kind).join(',');
+}
+
+describe('I14: a region that is behind never reports ready', () => {
+  const justStarted = { catchingUpSinceMs: NOW_MS - 5_000 };
+
+  test.each<[string, Partial<ReplicationProgress>, string]>([
+    ['caught up', {}, 'ready'],
+    [
+      'just started, nothing heard from a reachable peer yet',
+      { ...justStarted, peers: peer(undefined, true) },
+      'behind',
+    ],
+    [
+      'just started, last heard before the outage, queue empty',
+      { ...justStarted, peers: peer(3_600_000, true) },
+      'behind',
+    ],
+    [
+      'just started, a peer that is down',
+      { ...justStarted, peers: peer(3_600_000, false) },
+      'ready',
+    ],
+    [
+      'just started, a peer that is down but left a backlog',
+      { ...justStarted, peers: peer(3_600_000, false), hasBacklog: true },
+      'behind',
+    ],
+    ['just started, fresh watermark passed', { ...justStarted, peers: peer(1_000, true) }, 'ready'],
+    [
+      'waited as long as it may',
+      { catchingUpSinceMs: NOW_MS - 600_000, peers: peer(undefined, true), hasBacklog: true },
+      'ready',
+    ],
+    ['caught up once, then the peer fell silent', { peers: peer(60_000, false) }, 'ready'],
+    [
+      'caught up once, then fell behind its queue',
+      { peers: peer(60_000, true), hasBacklog: true },
+      'behind',
+    ],
+    ['the replicator died', { heartbeatMs: NOW_MS - 10_001 }, 'replicator-not-heard'],
+    [
+      'one of two peers not caught up with',
+      {
+        ...justStarted,
+        peers: [...peer(1_000, true), { peer: 'north', passedMs: undefined, isReachable: true }],
+      },
+      'behind',
+    ],
+  ])('%s', (_, progress, expected) => expect(decide(progress)).toBe(expected));
+
+  test('a store that does not answer is not ready', () => {
+    expect(decide({}, { isStoreAnswering: false })).toBe('store-not-answering');
+  });
+
+  test('a region whose replicator never ran is not ready', () => {
+    expect(decide({}, { progress: undefined })).toBe('replicator-not-heard');
+  });
+
+  test('a region without peers needs no replicator', () => {
+    expect(decide({}, { progress: undefined, hasPeers: false })).toBe('ready');
+  });
+});
