@@ -1,1 +1,10 @@
-export {};
+export type { BusConnection } from './connection.ts';
+export {
+  createServiceBusPublisher,
+  type ServiceBusPublisherOptions,
+} from './service-bus-publisher.ts';
+export {
+  createServiceBusReceiver,
+  type ServiceBusReceiverOptions,
+} from './service-bus-receiver.ts';
+export { ensureQueue, type EnsureQueueOptions, type QueueDifference } from './ensure-queue.ts';

@@ -28,6 +28,7 @@ describeChangeBusContract('memory', async () => {
     messageBytesRefused: MEMORY_MESSAGE_BYTES_MAX + 1,
     lockDurationMs: LOCK_DURATION_MS,
     drive: (work) => driveVirtualTime(clock, work),
+    nowMs: () => clock.nowMs(),
     deadLetters: async () =>
       bus
         .deadLettersOf('inbound')

@@ -14,6 +14,8 @@ export interface ChangeBusHarness {
   readonly lockDurationMs: number;
   /** Lets time go by until `work` is done: advances a virtual clock, merely waits for a real one. */
   readonly drive: <T>(work: Promise<T>) => Promise<T>;
+  /** The clock of the queue. */
+  readonly nowMs: () => number;
   readonly deadLetters: () => Promise<readonly DeadLetterSeen[]>;
   readonly close: () => Promise<void>;
 }
@@ -305,6 +307,15 @@ export function describeChangeBusContract(
     describe('looking into the queue', () => {
       test('an empty queue has no lowest sequence number', async () => {
         await expect(harness.receiver.oldestMessage()).resolves.toBeUndefined();
+      });
+
+      test('the oldest message tells when the queue accepted it', async () => {
+        const beforeMs = harness.nowMs();
+        await harness.publisher.publish(numbered(0, 1));
+        const afterMs = harness.nowMs();
+        const oldest = await harness.receiver.oldestMessage();
+        expect(oldest?.enqueuedAtMs).toBeGreaterThanOrEqual(beforeMs);
+        expect(oldest?.enqueuedAtMs).toBeLessThanOrEqual(afterMs);
       });
 
       test('the lowest sequence number counts messages that are locked', async () => {

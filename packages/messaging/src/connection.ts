@@ -1,0 +1,68 @@
+import { DefaultAzureCredential } from '@azure/identity';
+import {
+  ServiceBusAdministrationClient,
+  ServiceBusClient,
+  type ServiceBusClientOptions,
+} from '@azure/service-bus';
+import { TerminalError } from '@tandem/core';
+
+/**
+ * A connection string, or the fully qualified name of a namespace (`tandem-east.servicebus.windows.net`),
+ * for which the process's own identity is used.
+ */
+export type BusConnection = string;
+
+/** Is in the connection strings of emulators, which have no certificate. */
+const EMULATOR = /;\s*UseDevelopmentEmulator=true/i;
+const ENDPOINT = /(?:^|;)\s*Endpoint=sb:\/\/([^/;]+)/i;
+const NAMESPACE = /^[a-z0-9][a-z0-9.-]*(?::\d+)?$/i;
+
+/** The namespace's host; never a secret. Throws `CONFIGURATION_INVALID`. */
+export function namespaceOf(connection: BusConnection): string {
+  const host = ENDPOINT.exec(connection)?.[1] ?? NAMESPACE.exec(connection)?.[0];
+  if (host !== undefined) return host;
+  throw new TerminalError(
+    'CONFIGURATION_INVALID',
+    'A Service Bus connection must be a connection string that begins with Endpoint=sb://, or the ' +
+      'fully qualified name of a namespace, such as tandem-east.servicebus.windows.net.',
+  );
+}
+
+/** Gives a function that makes one client after another, all with the same credential. */
+export function clientFactory(
+  connection: BusConnection,
+  options: ServiceBusClientOptions,
+): () => ServiceBusClient {
+  const namespace = namespaceOf(connection);
+  if (isConnectionString(connection)) return () => new ServiceBusClient(connection, options);
+  const credential = new DefaultAzureCredential();
+  return () => new ServiceBusClient(namespace, credential, options);
+}
+
+export function createAdministrationClient(
+  connection: BusConnection,
+): ServiceBusAdministrationClient {
+  const namespace = namespaceOf(connection);
+  if (!isConnectionString(connection)) {
+    return new ServiceBusAdministrationClient(namespace, new DefaultAzureCredential());
+  }
+  const client = new ServiceBusAdministrationClient(connection);
+  if (EMULATOR.test(connection)) speakPlainHttp(client);
+  return client;
+}
+
+function isConnectionString(connection: BusConnection): boolean {
+  return ENDPOINT.test(connection);
+}
+
+/** @azure/service-bus 7.9.5 administers by https even where the connection string says emulator. */
+function speakPlainHttp(client: ServiceBusAdministrationClient): void {
+  client.pipeline.addPolicy({
+    name: 'speakPlainHttp',
+    sendRequest(request, next) {
+      request.url = request.url.replace(/^https:/, 'http:');
+      request.allowInsecureConnection = true;
+      return next(request);
+    },
+  });
+}

@@ -1,0 +1,201 @@
+import type {
+  ReceiveMessagesOptions,
+  ServiceBusReceivedMessage,
+  ServiceBusReceiver,
+} from '@azure/service-bus';
+import {
+  assertNever,
+  type ChangeReceiver,
+  type InboundMessage,
+  type OldestMessage,
+  type Settlement,
+} from '@tandem/core';
+import Long from 'long';
+import { BusLink, CALL_TIMEOUT_MS } from './bus-link.ts';
+import type { BusConnection } from './connection.ts';
+import { ReceiveSlices } from './receive-slices.ts';
+import { toInboundMessage, toOldestMessage } from './to-inbound-message.ts';
+import { isLockLost } from './translate-bus-error.ts';
+
+export interface ServiceBusReceiverOptions {
+  /** To this region's own namespace. */
+  readonly connection: BusConnection;
+  readonly queue: string;
+  /** For each call over the network, in milliseconds, on top of what a receive waits. */
+  readonly timeoutMs?: number;
+  /** After so many receives in a row without a message, looks whether the queue is truly empty. */
+  readonly emptyReceivesMax?: number;
+  /** Told when the queue had messages and the receiver was silent, so that it was replaced. */
+  readonly onSilentReceiver?: () => void;
+}
+
+const EMPTY_RECEIVES_MAX = 10;
+/** After the first message, how long to gather more; the library's own second is added to the lag. */
+const GATHER_MS = 10;
+const PEEK_PAGE = 50;
+
+interface Receivers {
+  readonly messages: ServiceBusReceiver;
+  readonly deadLetters: ServiceBusReceiver;
+}
+
+/** Renews no locks by itself: the apply loop knows which messages it still works on. */
+export function createServiceBusReceiver(options: ServiceBusReceiverOptions): ChangeReceiver {
+  return new QueueReceiver(options);
+}
+
+class QueueReceiver implements ChangeReceiver {
+  readonly #options: ServiceBusReceiverOptions;
+  readonly #link: BusLink<Receivers>;
+  readonly #slices: ReceiveSlices<InboundMessage>;
+  /** What the library needs to settle a message; gone as soon as the message is settled. */
+  readonly #locked = new WeakMap<InboundMessage, ServiceBusReceivedMessage>();
+  #emptyReceives = 0;
+
+  constructor(options: ServiceBusReceiverOptions) {
+    const { connection, queue, timeoutMs = CALL_TIMEOUT_MS } = options;
+    this.#options = options;
+    const common = { maxAutoLockRenewalDurationInMs: 0, skipParsingBodyAsJson: true };
+    this.#link = new BusLink({
+      connection,
+      queue,
+      timeoutMs,
+      open: (client) => ({
+        messages: client.createReceiver(queue, { ...common, receiveMode: 'peekLock' }),
+        deadLetters: client.createReceiver(queue, { ...common, subQueueType: 'deadLetter' }),
+      }),
+    });
+    this.#slices = new ReceiveSlices({
+      receiveSlice: (countMax, waitMs) => this.#receiveSlice(countMax, waitMs),
+    });
+  }
+
+  async receive(
+    countMax: number,
+    waitMsMax: number,
+    signal?: AbortSignal,
+  ): Promise<InboundMessage[]> {
+    this.#link.checkOpen();
+    return this.#slices.receive(countMax, waitMsMax, signal);
+  }
+
+  async settle(message: InboundMessage, settlement: Settlement): Promise<'settled' | 'lock-lost'> {
+    const received = this.#locked.get(message);
+    if (received === undefined) return 'lock-lost';
+    const outcome = await this.#link.use({ name: 'settle a message' }, ({ messages }) =>
+      orLockLost(settleBy(messages, received, settlement), 'settled' as const),
+    );
+    this.#locked.delete(message);
+    return outcome;
+  }
+
+  async renewLock(message: InboundMessage): Promise<'renewed' | 'lock-lost'> {
+    const received = this.#locked.get(message);
+    if (received === undefined) return 'lock-lost';
+    return this.#link.use({ name: 'renew a lock' }, ({ messages }) =>
+      orLockLost(messages.renewMessageLock(received), 'renewed' as const),
+    );
+  }
+
+  async oldestMessage(): Promise<OldestMessage | undefined> {
+    // From a given number, because a peek without one begins where the last one ended.
+    const [oldest] = await this.#link.use({ name: 'peek' }, ({ messages }, abortSignal) =>
+      messages.peekMessages(1, { fromSequenceNumber: Long.ZERO, abortSignal }),
+    );
+    return oldest === undefined ? undefined : toOldestMessage(oldest);
+  }
+
+  async countDeadLetters(countMax: number): Promise<number> {
+    let count = 0;
+    let fromSequenceNumber = Long.ZERO;
+    while (count < countMax) {
+      const page = await this.#link.use(
+        { name: 'count dead letters' },
+        ({ deadLetters }, abortSignal) =>
+          deadLetters.peekMessages(Math.min(PEEK_PAGE, countMax - count), {
+            fromSequenceNumber,
+            abortSignal,
+          }),
+      );
+      const last = page.at(-1)?.sequenceNumber;
+      if (last === undefined) break;
+      count += page.length;
+      fromSequenceNumber = last.add(1);
+    }
+    return count;
+  }
+
+  async close(): Promise<void> {
+    // Given back while the connection still lives: else they stay locked until their locks end.
+    const unclaimed = await this.#slices.stop();
+    await Promise.allSettled(unclaimed.map((one) => this.settle(one, { kind: 'abandon' })));
+    await this.#link.close();
+  }
+
+  async #receiveSlice(countMax: number, waitMs: number): Promise<readonly InboundMessage[]> {
+    // The library's types do not name maxTimeAfterFirstMessageInMs, but 7.9.5 heeds it: it waits a
+    // whole second for more messages otherwise.
+    const how: ReceiveMessagesOptions & { readonly maxTimeAfterFirstMessageInMs: number } = {
+      maxWaitTimeInMs: waitMs,
+      maxTimeAfterFirstMessageInMs: GATHER_MS,
+    };
+    const received = await this.#link.use(
+      { name: 'receive', extraMs: waitMs },
+      ({ messages }, abortSignal) => messages.receiveMessages(countMax, { ...how, abortSignal }),
+    );
+    await this.#watch(received.length);
+    return received.map((one) => {
+      const message = toInboundMessage(one);
+      this.#locked.set(message, one);
+      return message;
+    });
+  }
+
+  /**
+   * Receivers of the library have gone silent after a disconnect and never said so
+   * (azure-sdk-for-js 24540, 30148): no error, no message, while the queue fills.
+   */
+  async #watch(receivedCount: number): Promise<void> {
+    this.#emptyReceives = receivedCount === 0 ? this.#emptyReceives + 1 : 0;
+    const { emptyReceivesMax = EMPTY_RECEIVES_MAX, onSilentReceiver } = this.#options;
+    if (this.#emptyReceives < emptyReceivesMax) return;
+    this.#emptyReceives = 0;
+    // Messages that others have locked look the same; a new client then does no harm.
+    if ((await this.oldestMessage()) === undefined) return;
+    this.#link.renew();
+    onSilentReceiver?.();
+  }
+}
+
+async function settleBy(
+  receiver: ServiceBusReceiver,
+  received: ServiceBusReceivedMessage,
+  settlement: Settlement,
+): Promise<void> {
+  switch (settlement.kind) {
+    case 'complete':
+      return receiver.completeMessage(received);
+    case 'abandon':
+      return receiver.abandonMessage(received);
+    case 'dead-letter':
+      return receiver.deadLetterMessage(received, {
+        deadLetterReason: settlement.reason,
+        deadLetterErrorDescription: settlement.description,
+      });
+    default:
+      return assertNever(settlement);
+  }
+}
+
+async function orLockLost<Outcome>(
+  work: Promise<unknown>,
+  outcome: Outcome,
+): Promise<Outcome | 'lock-lost'> {
+  try {
+    await work;
+    return outcome;
+  } catch (error) {
+    if (isLockLost(error)) return 'lock-lost';
+    throw error;
+  }
+}
