@@ -1,0 +1,100 @@
+/**
+ * The settings of a region, from its table `Configuration` (a row per setting, RowKey = name, column
+ * `value`), overridden by the environment for development. Typed by their definitions.
+ */
+import { AppError, assert, type Clock, type TableStore } from '@tandem/core';
+import { CONFIGURATION_TABLE, readConfigurationRows } from './configuration-table.ts';
+import { environmentNameOf } from './environment-name.ts';
+import {
+  configurationInvalid,
+  type ResolvedSettings,
+  resolveSettings,
+  type SettingDefinitions,
+} from './resolve-settings.ts';
+import type { SettingDefinition } from './setting.ts';
+
+export type SettingValue<D> = D extends SettingDefinition<infer T> ? T : never;
+
+export interface ConfigurationOptions<D extends SettingDefinitions> {
+  readonly store: TableStore;
+  readonly definitions: D;
+  readonly clock: Pick<Clock, 'nowMs'>;
+  /** How old the settings may get before a `get` has them read again. */
+  readonly refreshMs: number;
+  /** The environment; its names are those of `environmentNameOf`. */
+  readonly overrides?: Readonly<Record<string, string | undefined>>;
+  /**
+   * A refresh in the background could not read the table, or found settings that are missing or
+   * malformed and keep the values that they had.
+   */
+  readonly onRefreshFailed?: (error: AppError) => void;
+}
+
+export interface Configuration<D extends SettingDefinitions> {
+  /**
+   * Once, before anything else. Creates the table if need be. Throws `CONFIGURATION_INVALID` with
+   * every setting that is missing or malformed, and the store's errors.
+   */
+  load(): Promise<void>;
+  /** At once, from memory; starts a refresh in the background when what is there is too old. */
+  get<N extends keyof D & string>(setting: N): SettingValue<D[N]>;
+  /** Reads the table now. Throws the store's errors; other trouble goes to `onRefreshFailed`. */
+  refresh(): Promise<void>;
+}
+
+export function createConfiguration<D extends SettingDefinitions>(
+  options: ConfigurationOptions<D>,
+): Configuration<D> {
+  const { store, definitions, clock, refreshMs, onRefreshFailed } = options;
+  const values = new Map<string, unknown>();
+  let readAtMs: number | undefined;
+  let reading: Promise<void> | undefined;
+
+  const refresh = async (): Promise<void> => {
+    // Whatever comes of it, the next attempt in the background waits as long.
+    readAtMs = clock.nowMs();
+    const resolved = await readSettings(options);
+    for (const [setting, value] of resolved.values) values.set(setting, value);
+    if (resolved.problems.length === 0) return;
+    onRefreshFailed?.(configurationInvalid(definitions, resolved.problems));
+  };
+
+  const refreshInBackground = async (): Promise<void> => {
+    try {
+      await refresh();
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      onRefreshFailed?.(error);
+    } finally {
+      reading = undefined;
+    }
+  };
+
+  return {
+    async load() {
+      await store.createTable(CONFIGURATION_TABLE);
+      const resolved = await readSettings(options);
+      if (resolved.problems.length > 0) throw configurationInvalid(definitions, resolved.problems);
+      readAtMs = clock.nowMs();
+      for (const [setting, value] of resolved.values) values.set(setting, value);
+    },
+    get(setting) {
+      assert(readAtMs !== undefined, 'a setting is read before the configuration was loaded');
+      assert(values.has(setting), `"${setting}" is no setting`);
+      if (clock.nowMs() - readAtMs >= refreshMs) reading ??= refreshInBackground();
+      return values.get(setting) as SettingValue<D[typeof setting]>;
+    },
+    refresh,
+  };
+}
+
+async function readSettings(
+  options: ConfigurationOptions<SettingDefinitions>,
+): Promise<ResolvedSettings> {
+  const { store, definitions, overrides = {} } = options;
+  const rows = await readConfigurationRows(store);
+  return resolveSettings(definitions, (setting) => {
+    const override = overrides[environmentNameOf(setting)] ?? '';
+    return override === '' ? rows.get(setting) : override;
+  });
+}

@@ -1,0 +1,129 @@
+import { BUCKET_COUNT_DEFAULT, BUCKET_COUNT_MAX } from '@tandem/core';
+import { Type } from 'typebox';
+import type { Configuration } from './create-configuration.ts';
+import { createSecret } from './secret.ts';
+import { choice, durationMs, integer, json, secret, text } from './setting.ts';
+
+const SECOND_MS = 1_000;
+const MINUTE_MS = 60 * SECOND_MS;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+const REGION = /^[a-z][a-z0-9]{0,30}$/;
+const QUEUE = /^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,258}[A-Za-z0-9])?$/;
+const SERVICE_BUS = /^(?:Endpoint=sb:\/\/\S+|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)$/;
+const SERVICE_BUS_RULE =
+  'a connection string (Endpoint=sb://…) or the host name of a namespace, for the identity of the ' +
+  'environment';
+const SERVICE_BUS_EXAMPLE = 'tandem-east.servicebus.windows.net';
+const QUEUE_RULE = 'the name of a queue';
+const REGION_RULE = 'a region: lower-case letters and digits, a letter first, at most 31';
+const PEERS_MAX = 32;
+
+const PeersSchema = Type.Array(
+  Type.Object(
+    {
+      region: Type.String({ pattern: REGION.source }),
+      connection: Type.String({ pattern: SERVICE_BUS.source }),
+      queue: Type.Optional(Type.String({ pattern: QUEUE.source })),
+    },
+    { additionalProperties: false },
+  ),
+  { minItems: 1, maxItems: PEERS_MAX },
+);
+
+/** The settings of Tandem, in the table `Configuration` of each region. */
+export const tandemSettings = {
+  'Customer.DataAccess': choice({
+    description: 'Whether writes go to other regions, stay in this one, or are kept in memory.',
+    choices: ['multi-region', 'single-region', 'memory'],
+    default: 'multi-region',
+  }),
+  'Customer.Queue': text({
+    description: 'The queue of customer changes, in the namespace of every region.',
+    pattern: QUEUE,
+    rule: QUEUE_RULE,
+    default: 'customer',
+  }),
+  'Customer.BucketCount': integer({
+    description: 'Partitions of the table Customers. Recorded at the first start, then fixed.',
+    min: 1,
+    max: BUCKET_COUNT_MAX,
+    default: BUCKET_COUNT_DEFAULT,
+  }),
+  ServiceBusConnection: secret({
+    description: "This region's namespace: the replicator listens there.",
+    pattern: SERVICE_BUS,
+    rule: SERVICE_BUS_RULE,
+    example: SERVICE_BUS_EXAMPLE,
+    required: { when: 'Customer.DataAccess', is: 'multi-region' },
+  }),
+  RedundancyServiceBusConnection: secret({
+    description: "The other region's namespace, when there are two: changes are sent there.",
+    pattern: SERVICE_BUS,
+    rule: SERVICE_BUS_RULE,
+    example: 'tandem-west.servicebus.windows.net',
+  }),
+  'Peer.Region': text({
+    description: 'The other region, when there are two.',
+    pattern: REGION,
+    rule: REGION_RULE,
+    example: 'west',
+  }),
+  Peers: json({
+    description: 'The other regions, when there are more than two; replaces the two-region form.',
+    schema: PeersSchema,
+    rule: 'a JSON array of {region, connection, queue?}',
+    example: '[{"region":"west","connection":"tandem-west.servicebus.windows.net"}]',
+    isSecret: true,
+    read: (peers) => peers.map((peer) => ({ ...peer, connection: createSecret(peer.connection) })),
+  }),
+  'Tombstone.AgeMs': durationMs({
+    description: 'How long a deleted row is kept; longer than any message can be under way.',
+    min: DAY_MS,
+    max: 3_650 * DAY_MS,
+    default: 90 * DAY_MS,
+  }),
+  'Sweep.IntervalMs': durationMs({
+    description: 'How often the outbox is searched for what a stopped process left.',
+    min: 10,
+    max: 60 * MINUTE_MS,
+    default: SECOND_MS,
+  }),
+  'Sweep.GraceMs': durationMs({
+    description: 'How old an outbox row must be before the sweep takes it from its writer.',
+    min: 0,
+    max: 60 * MINUTE_MS,
+    default: 2 * SECOND_MS,
+  }),
+  'Watermark.IntervalMs': durationMs({
+    description: 'How often peers are told how far this region has got.',
+    min: 10,
+    max: 60 * MINUTE_MS,
+    default: SECOND_MS,
+  }),
+  'Readiness.LagMsMax': durationMs({
+    description: 'The oldest passed watermark with which a region counts as caught up.',
+    min: 100,
+    max: 24 * 60 * MINUTE_MS,
+    default: 15 * SECOND_MS,
+  }),
+  'Readiness.WaitMsMax': durationMs({
+    description: 'After which time a region takes traffic although it is not caught up.',
+    min: 0,
+    max: 7 * DAY_MS,
+    default: 10 * MINUTE_MS,
+  }),
+  'Readiness.HeartbeatMsMax': durationMs({
+    description: 'How old the last sign of life of the replicator may be.',
+    min: 100,
+    max: 60 * MINUTE_MS,
+    default: 15 * SECOND_MS,
+  }),
+  'Clock.DriftMsMax': durationMs({
+    description: 'A received stamp further ahead of the wall clock is never adopted.',
+    min: 0,
+    max: DAY_MS,
+    default: MINUTE_MS,
+  }),
+} as const;
+
+export type TandemConfiguration = Configuration<typeof tandemSettings>;

@@ -1,0 +1,82 @@
+import { TerminalError } from '@tandem/core';
+import type { TandemConfiguration } from './definitions.ts';
+import type { Secret } from './secret.ts';
+
+export interface Peer {
+  readonly region: string;
+  /** A connection string, or the host name of a namespace. */
+  readonly connection: Secret;
+  readonly queue: string;
+}
+
+/**
+ * The regions that this one sends its changes to; none unless `Customer.DataAccess` is
+ * `multi-region`. Throws `CONFIGURATION_INVALID` with everything that is wrong with them.
+ */
+export function readPeers(
+  configuration: Pick<TandemConfiguration, 'get'>,
+  ownRegion: string,
+): readonly Peer[] {
+  if (configuration.get('Customer.DataAccess') !== 'multi-region') return [];
+  const queue = configuration.get('Customer.Queue');
+  const listed = configuration.get('Peers')?.map((peer) => ({ queue, ...peer }));
+  const peers = listed ?? [readOnlyPeer(configuration, queue)];
+  const problems = [
+    ...peers
+      .filter((peer) => peer.region === ownRegion)
+      .map(() => `"${ownRegion}" is this region: a region is no peer of itself`),
+    ...repeated(peers.map((peer) => peer.region)).map((region) => `"${region}" is named twice`),
+    ...sharedQueues(configuration, peers),
+  ];
+  if (problems.length > 0) throw invalid(problems);
+  return peers;
+}
+
+function readOnlyPeer(configuration: Pick<TandemConfiguration, 'get'>, queue: string): Peer {
+  const region = configuration.get('Peer.Region');
+  const connection = configuration.get('RedundancyServiceBusConnection');
+  if (region !== undefined && connection !== undefined) return { region, connection, queue };
+  const missing = [
+    ...(region === undefined ? ['Peer.Region'] : []),
+    ...(connection === undefined ? ['RedundancyServiceBusConnection'] : []),
+  ].join(' and ');
+  const alternative = 'or Peers for several regions, or Customer.DataAccess to single-region';
+  throw invalid([`no peer is named: set ${missing}, ${alternative}`]);
+}
+
+/** A region that sent to the queue it listens to, or two peers to one queue, would lose changes. */
+function sharedQueues(
+  configuration: Pick<TandemConfiguration, 'get'>,
+  peers: readonly Peer[],
+): string[] {
+  const own = configuration.get('ServiceBusConnection');
+  const ownQueue =
+    own && addressOf({ connection: own, queue: configuration.get('Customer.Queue') });
+  const shared = repeated(peers.map(addressOf));
+  return peers.flatMap((peer) => {
+    const address = addressOf(peer);
+    if (address === ownQueue) {
+      return [`"${peer.region}" has the queue that this region listens to: ${address}`];
+    }
+    if (shared.includes(address)) {
+      return [`"${peer.region}" shares its queue with another peer: ${address}`];
+    }
+    return [];
+  });
+}
+
+/** Host and queue, without key or credentials. */
+function addressOf({ connection, queue }: Pick<Peer, 'connection' | 'queue'>): string {
+  const text = connection.reveal();
+  const host = /Endpoint=sb:\/\/([^/;]+)/i.exec(text)?.[1] ?? text;
+  return `${host}/${queue}`.toLowerCase();
+}
+
+function repeated(texts: readonly string[]): string[] {
+  return [...new Set(texts.filter((text, index) => texts.indexOf(text) < index))];
+}
+
+function invalid(problems: readonly string[]): TerminalError {
+  const message = `The peers in the table Configuration are wrong: ${problems.join('; ')}.`;
+  return new TerminalError('CONFIGURATION_INVALID', message, { details: { problems } });
+}

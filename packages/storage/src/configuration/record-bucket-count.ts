@@ -1,0 +1,29 @@
+import { type EntityKind, TerminalError, type TableStore } from '@tandem/core';
+import {
+  CONFIGURATION_TABLE,
+  insertConfigurationRow,
+  readConfigurationRow,
+} from './configuration-table.ts';
+
+/**
+ * Records how many buckets a kind has when its table is first used, and from then on refuses any
+ * other count: rows would not be found where they lie. Throws `CONFIGURATION_INVALID`.
+ */
+export async function recordBucketCount(
+  store: TableStore,
+  kind: Pick<EntityKind, 'name'>,
+  count: number,
+): Promise<void> {
+  const name = `Recorded.BucketCount.${kind.name}`;
+  await store.createTable(CONFIGURATION_TABLE);
+  if (await insertConfigurationRow(store, name, String(count))) return;
+  const recorded = await readConfigurationRow(store, name);
+  if (recorded === String(count)) return;
+  const found = recorded === undefined ? 'no readable count' : recorded;
+  const message =
+    `${count} buckets are asked for, but the table Configuration records ${found} (${name}) for ` +
+    `${kind.name}. Set the bucket count to what is recorded: existing rows lie in those buckets.`;
+  throw new TerminalError('CONFIGURATION_INVALID', message, {
+    details: { entityKind: kind.name, asked: count, recorded },
+  });
+}

@@ -1,0 +1,80 @@
+import { TerminalError } from '@tandem/core';
+import { environmentNameOf } from './environment-name.ts';
+import type { SettingDefinition } from './setting.ts';
+
+export type SettingDefinitions = Readonly<Record<string, SettingDefinition>>;
+
+export interface SettingProblem {
+  readonly setting: string;
+  readonly problem: string;
+}
+
+export interface ResolvedSettings {
+  /** Settings with a problem are not in it. */
+  readonly values: ReadonlyMap<string, unknown>;
+  readonly problems: readonly SettingProblem[];
+}
+
+/** The values of all settings, and everything that is wrong with them. An empty text is none. */
+export function resolveSettings(
+  definitions: SettingDefinitions,
+  textOf: (setting: string) => string | undefined,
+): ResolvedSettings {
+  const values = new Map<string, unknown>();
+  const problems: SettingProblem[] = [];
+  const absent: [string, SettingDefinition][] = [];
+  for (const [setting, definition] of Object.entries(definitions)) {
+    const text = textOf(setting) ?? '';
+    if (text === '') {
+      absent.push([setting, definition]);
+      continue;
+    }
+    const parsed = definition.parse(text);
+    if (parsed.kind === 'value') values.set(setting, parsed.value);
+    else problems.push({ setting, problem: quoted(text, definition) + parsed.problem });
+  }
+  for (const [setting, { presence }] of absent) {
+    if (presence.kind === 'default') values.set(setting, presence.value);
+    else values.set(setting, undefined);
+  }
+  // Only now is it known what the settings are on which others depend.
+  for (const [setting, { presence }] of absent) {
+    const problem = problemOfAbsence(presence, values);
+    if (problem === undefined) continue;
+    values.delete(setting);
+    problems.push({ setting, problem });
+  }
+  const order = Object.keys(definitions);
+  problems.sort((a, b) => order.indexOf(a.setting) - order.indexOf(b.setting));
+  return { values, problems };
+}
+
+function problemOfAbsence(
+  presence: SettingDefinition['presence'],
+  values: ReadonlyMap<string, unknown>,
+): string | undefined {
+  if (presence.kind === 'required') return 'is missing';
+  if (presence.kind !== 'required-when') return undefined;
+  const { setting, is } = presence;
+  return values.get(setting) === is ? `is missing (needed while ${setting} is ${is})` : undefined;
+}
+
+function quoted(text: string, { isSecret }: SettingDefinition): string {
+  return isSecret ? '' : `${JSON.stringify(text)} `;
+}
+
+/** One error that lists every problem with its rule and an example. */
+export function configurationInvalid(
+  definitions: SettingDefinitions,
+  problems: readonly SettingProblem[],
+): TerminalError {
+  const lines = problems.map(({ setting, problem }) => {
+    const definition = definitions[setting];
+    const rule = definition === undefined ? '' : ` It must be ${definition.rule}.`;
+    const example = definition === undefined ? '' : ` Example: ${definition.example}`;
+    return `- ${setting} (or ${environmentNameOf(setting)}): ${problem}.${rule}${example}`;
+  });
+  const count = `${problems.length} ${problems.length === 1 ? 'setting is' : 'settings are'} wrong`;
+  const message = `${count} in the table Configuration:\n${lines.join('\n')}`;
+  return new TerminalError('CONFIGURATION_INVALID', message, { details: { problems } });
+}
