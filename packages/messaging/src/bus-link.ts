@@ -25,9 +25,11 @@ interface Session<Opened> {
   readonly opened: Opened;
 }
 
-/** The library retries once, soon; longer waits are the caller's, who knows more. */
-const RETRIES_MAX = 1;
-const RETRY_DELAY_MS = 100;
+/**
+ * Retries are the caller's, who knows more. Besides, after more than one try the library throws an
+ * AggregateError without a code, which says neither throttled nor forbidden.
+ */
+const RETRIES_MAX = 0;
 /** To close a client whose namespace is dead can take a minute; nobody waits longer than this. */
 const CLOSE_WAIT_MS = 2_000;
 
@@ -53,7 +55,6 @@ export class BusLink<Opened> {
     this.#createClient = clientFactory(options.connection, {
       retryOptions: {
         maxRetries: RETRIES_MAX,
-        retryDelayInMs: RETRY_DELAY_MS,
         timeoutInMs: options.timeoutMs,
       },
     });

@@ -33,6 +33,8 @@ const EMPTY_RECEIVES_MAX = 10;
 /** After the first message, how long to gather more; the library's own second is added to the lag. */
 const GATHER_MS = 10;
 const PEEK_PAGE = 50;
+/** The library's buffer of a link holds 2,048 messages. */
+const RECEIVE_COUNT_MAX = 2_000;
 
 interface Receivers {
   readonly messages: ServiceBusReceiver;
@@ -141,7 +143,8 @@ class QueueReceiver implements ChangeReceiver {
     };
     const received = await this.#link.use(
       { name: 'receive', extraMs: waitMs },
-      ({ messages }, abortSignal) => messages.receiveMessages(countMax, { ...how, abortSignal }),
+      ({ messages }, abortSignal) =>
+        messages.receiveMessages(Math.min(countMax, RECEIVE_COUNT_MAX), { ...how, abortSignal }),
     );
     await this.#watch(received.length);
     return received.map((one) => {

@@ -1,4 +1,4 @@
-export class CallTimedOut extends Error {
+class CallTimedOut extends Error {
   constructor(timeoutMs: number) {
     super(`no answer within ${timeoutMs} ms`);
     this.name = 'CallTimedOut';

@@ -116,6 +116,19 @@ export function describeChangeBusContract(
         expect(Buffer.from(message.body).equals(Buffer.from(body))).toBe(true);
       });
 
+      test('thousands of messages arrive in order', async () => {
+        const sent = numbered(0, 2_500);
+        await harness.publisher.publish(sent);
+        const received: string[] = [];
+        for (let round = 0; received.length < sent.length && round < ROUNDS_MAX; round += 1) {
+          const some = await receive(1_000);
+          if (some.length === 0) break;
+          received.push(...some.map((one) => one.messageId));
+          await Promise.all(some.map((one) => harness.receiver.settle(one, { kind: 'complete' })));
+        }
+        expect(received).toEqual(sent.map((one) => one.messageId));
+      });
+
       test('more than fits one transfer is sent all the same', async () => {
         const count = 12;
         const body = new Uint8Array(harness.messageBytesAccepted / 4);
@@ -223,7 +236,7 @@ export function describeChangeBusContract(
         await harness.receiver.close();
         await pending;
         await harness.publisher.publish(numbered(0, 1));
-        expect((await receiveOne(harness.competitor)).messageId).toBe('message-000');
+        expect((await receiveOne(harness.competitor)).messageId).toBe('message-00000');
       });
     });
 
@@ -368,7 +381,7 @@ export function describeChangeBusContract(
 
 function numbered(from: number, count: number): OutboundMessage[] {
   return Array.from({ length: count }, (_, index) => ({
-    messageId: `message-${String(from + index).padStart(3, '0')}`,
+    messageId: `message-${String(from + index).padStart(5, '0')}`,
     subject: 'change-set',
     body: bytesOf(`body ${from + index}`),
   }));

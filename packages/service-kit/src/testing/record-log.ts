@@ -1,6 +1,6 @@
 import type { LogFields, Logger } from '../logger.ts';
 
-export interface RecordedLine extends LogFields {
+interface RecordedLine extends LogFields {
   readonly level: string;
   readonly message: string;
 }

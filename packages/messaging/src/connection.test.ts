@@ -1,0 +1,30 @@
+import { describe, expect, test } from 'vitest';
+import { namespaceOf } from './connection.ts';
+import { createServiceBusPublisher } from './service-bus-publisher.ts';
+
+const KEY = 'SharedAccessKeyName=Root;SharedAccessKey=hunter2+/=';
+
+describe('a Service Bus connection', () => {
+  test.each([
+    [
+      `Endpoint=sb://tandem-east.servicebus.windows.net/;${KEY}`,
+      'tandem-east.servicebus.windows.net',
+    ],
+    [`Endpoint=sb://127.0.0.1:5673;${KEY};UseDevelopmentEmulator=true`, '127.0.0.1:5673'],
+    [`${KEY};endpoint=sb://x.example/;`, 'x.example'],
+    ['tandem-east.servicebus.windows.net', 'tandem-east.servicebus.windows.net'],
+    ['localhost:5672', 'localhost:5672'],
+  ])('names its namespace', (connection, namespace) => {
+    expect(namespaceOf(connection)).toBe(namespace);
+  });
+
+  test.each(['', 'https://x.example', `Endpoint=http://x;${KEY}`, KEY])(
+    'that is neither a connection string nor a namespace is refused, without a word of it',
+    (connection) => {
+      const create = () =>
+        createServiceBusPublisher({ peer: 'west', connection, queue: 'inbound' });
+      expect(create).toThrow(expect.objectContaining({ code: 'CONFIGURATION_INVALID' }));
+      expect(create).not.toThrow('hunter2');
+    },
+  );
+});
