@@ -6,7 +6,7 @@ import { type ConfigurationOptions, createConfiguration } from './create-configu
 import { environmentNameOf } from './environment-name.ts';
 import type { Secret } from './secret.ts';
 import { seedConfiguration } from './seed-configuration.ts';
-import { boolean, choice, durationMs, integer, json, secret, text } from './setting.ts';
+import { boolean, choice, durationMs, integer, json, secret, text } from './setting-kinds.ts';
 
 const settings = {
   Mode: choice({ description: 'Mode.', choices: ['full', 'partial'], default: 'full' }),

@@ -2,7 +2,7 @@ import { BUCKET_COUNT_DEFAULT, BUCKET_COUNT_MAX } from '@tandem/core';
 import { Type } from 'typebox';
 import type { Configuration } from './create-configuration.ts';
 import { createSecret } from './secret.ts';
-import { choice, durationMs, integer, json, secret, text } from './setting.ts';
+import { choice, durationMs, integer, json, secret, text } from './setting-kinds.ts';
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;

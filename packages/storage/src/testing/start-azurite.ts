@@ -17,6 +17,8 @@ import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import type { Readable } from 'node:stream';
 
+const require = createRequire(import.meta.url);
+
 const HOST = '127.0.0.1';
 const ACCOUNT = 'devstoreaccount1';
 /** The key that Azurite and every storage emulator before it publish; it protects nothing. */
@@ -24,6 +26,7 @@ const ACCOUNT_KEY =
   'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
 const STARTED = 'successfully started';
 const START_MS_MAX = 30_000;
+const START_ATTEMPTS_MAX = 3;
 const STOP_MS_MAX = 15_000;
 const OUTPUT_LENGTH_MAX = 4_000;
 
@@ -42,8 +45,21 @@ export interface Azurite {
 }
 
 export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurite> {
-  const port = options.port ?? (await findFreePort());
-  const child = spawn(process.execPath, azuriteArguments(port, options.location), {
+  const { location, port } = options;
+  if (port !== undefined) return startOn(port, location);
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await startOn(await findFreePort(), location);
+    } catch (error) {
+      // Between finding the port and taking it someone else may have.
+      const isTaken = error instanceof Error && error.message.includes('EADDRINUSE');
+      if (!isTaken || attempt >= START_ATTEMPTS_MAX) throw error;
+    }
+  }
+}
+
+async function startOn(port: number, location: string | undefined): Promise<Azurite> {
+  const child = spawn(process.execPath, azuriteArguments(port, location), {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const killChild = () => void child.kill('SIGKILL');
@@ -68,7 +84,7 @@ export function azuriteConnectionString(port: number): string {
 }
 
 function azuriteArguments(port: number, location: string | undefined): string[] {
-  const main = createRequire(import.meta.url).resolve('azurite/dist/src/table/main.js');
+  const main = require.resolve('azurite/dist/src/table/main.js');
   const network = ['--tableHost', HOST, '--tablePort', String(port)];
   const persistence = location === undefined ? ['--inMemoryPersistence'] : ['--location', location];
   const quiet = ['--silent', '--skipApiVersionCheck', '--disableTelemetry'];

@@ -90,7 +90,7 @@ export function text(value: string): FieldValue {
 }
 
 /** A row that holds one String named `v`. */
-export function holding(value: string): Properties {
+function holding(value: string): Properties {
   return new Map([['v', text(value)]]);
 }
 
