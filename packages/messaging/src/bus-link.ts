@@ -1,6 +1,6 @@
 import type { ServiceBusClient } from '@azure/service-bus';
 import { TransientError } from '@tandem/core';
-import { type BusConnection, clientFactory, namespaceOf } from './connection.ts';
+import { type BusConnection, clientFactory, closeClient, namespaceOf } from './connection.ts';
 import { type BusCall, translateBusError } from './translate-bus-error.ts';
 import { withDeadline } from './with-deadline.ts';
 
@@ -105,7 +105,7 @@ export class BusLink<Opened> {
   #discard(session: Session<Opened>): void {
     if (this.#session !== session) return;
     this.#session = undefined;
-    const closing = withDeadline(CLOSE_WAIT_MS, () => session.client.close())
+    const closing = closeClient(session.client, CLOSE_WAIT_MS)
       // What a thrown-away client says about its end is of no use to anyone.
       .catch(() => undefined)
       .finally(() => this.#closing.delete(closing));

@@ -5,6 +5,7 @@ import {
   type ServiceBusClientOptions,
 } from '@azure/service-bus';
 import { TerminalError } from '@tandem/core';
+import { withDeadline } from './with-deadline.ts';
 
 /**
  * A connection string, or the fully qualified name of a namespace (`tandem-east.servicebus.windows.net`),
@@ -37,6 +38,29 @@ export function clientFactory(
   if (isConnectionString(connection)) return () => new ServiceBusClient(connection, options);
   const credential = new DefaultAzureCredential();
   return () => new ServiceBusClient(namespace, credential, options);
+}
+
+/** What is needed of the inside of ServiceBusClient 7.9.5. */
+interface ClientInternals {
+  readonly _connectionContext?: {
+    readonly connection?: {
+      readonly _connection?: { readonly socket?: { readonly destroy?: () => void } };
+    };
+  };
+}
+
+/**
+ * Closes the client, and its socket with it: the library leaves the socket open for good when the
+ * namespace took the connection and never answered. One for each try would pile up in an outage.
+ * Rejects as the library does, or after `timeoutMs`.
+ */
+export async function closeClient(client: ServiceBusClient, timeoutMs: number): Promise<void> {
+  try {
+    await withDeadline(timeoutMs, () => client.close());
+  } finally {
+    const { _connectionContext: context } = client as unknown as ClientInternals;
+    context?.connection?._connection?.socket?.destroy?.();
+  }
 }
 
 export function createAdministrationClient(

@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ChangePublisher, ChangeReceiver, InboundMessage } from '@tandem/core';
 import { createEmulator, type Emulator } from '@tandem/servicebus-emulator';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createServiceBusPublisher } from './service-bus-publisher.ts';
 import { createServiceBusReceiver } from './service-bus-receiver.ts';
 
@@ -195,9 +195,15 @@ describe('Service Bus out of reach and back', () => {
 describe('a namespace that takes connections and never answers', () => {
   let server: Server;
   let connection: string;
+  let sockets: Set<Socket>;
 
   beforeEach(async () => {
-    server = createServer();
+    sockets = new Set();
+    server = createServer((socket) => {
+      sockets.add(socket);
+      socket.resume().on('error', () => undefined);
+      socket.on('close', () => sockets.delete(socket));
+    });
     const listening = Promise.withResolvers<void>();
     server.listen(0, '127.0.0.1', listening.resolve);
     await listening.promise;
@@ -210,6 +216,7 @@ describe('a namespace that takes connections and never answers', () => {
 
   afterEach(() => {
     server.close();
+    for (const socket of sockets) socket.destroy();
   });
 
   test('fails every call in time, and lets go', async () => {
@@ -224,5 +231,20 @@ describe('a namespace that takes connections and never answers', () => {
     await expect(receiver.oldestMessage()).rejects.toMatchObject(unavailable);
     await Promise.all([publisher.close(), receiver.close()]);
     expect(performance.now() - startedMs).toBeLessThan(5_000);
+  });
+
+  test('is left with no socket, however often it was tried', async () => {
+    const publisher = createServiceBusPublisher({
+      connection,
+      queue: QUEUE,
+      timeoutMs: 100,
+      peer: 'west',
+    });
+    const message = { messageId: 'one', subject: 'watermark', body: new Uint8Array() } as const;
+    for (let round = 0; round < 5; round += 1) {
+      await expect(publisher.publish([message])).rejects.toThrow('no answer within');
+    }
+    await publisher.close();
+    await vi.waitFor(() => expect(sockets.size).toBe(0), { timeout: PATIENCE_MS });
   });
 });
