@@ -1,31 +1,33 @@
-import {
-  type Clock,
-  type Lease,
-  type Outbox,
-  type Relay,
-  type Replicator,
-  sweep,
-} from '@tandem/core';
+import { type Clock, type Lease, type Relay, type Replicator, sweep } from '@tandem/core';
+import type { RegionSettings, RegionTables } from '@tandem/region-kit';
+import type { Activity } from '../observe/activity.ts';
 
 export interface ArchiveSweeperOptions {
-  readonly lease: Lease;
+  readonly sweepLease: Lease;
   readonly leaseMs: number;
-  readonly outboxes: readonly Outbox[];
+  readonly tables: RegionTables;
   readonly relay: Relay;
   readonly clock: Clock;
-  readonly graceMs: number;
-  readonly onUnreadable: (bucket: string, rowKeys: readonly string[]) => void;
+  readonly settings: Pick<RegionSettings, 'sweepGraceMs'>;
+  readonly activity: Pick<Activity, 'onUnreadable'>;
 }
 
 /** The sweep of a region without peers: what was left in the outbox goes to the archive. */
 export function createArchiveSweeper(
   options: ArchiveSweeperOptions,
 ): Pick<Replicator, 'sweepOnce'> {
-  const { lease, leaseMs, ...rest } = options;
+  const { sweepLease, tables, relay, clock, settings, activity } = options;
   return {
     async sweepOnce() {
-      if (!(await lease.acquire(leaseMs))) return undefined;
-      return sweep({ ...rest, links: [] });
+      if (!(await sweepLease.acquire(options.leaseMs))) return undefined;
+      return sweep({
+        outboxes: [...tables.outboxes.values()],
+        links: [],
+        relay,
+        clock,
+        graceMs: settings.sweepGraceMs,
+        onUnreadable: activity.onUnreadable,
+      });
     },
   };
 }

@@ -4,8 +4,8 @@ import type { Duty } from './duty.ts';
 export interface ConfigurationDutyOptions {
   readonly logger: Logger;
   readonly refresh: () => Promise<void>;
-  /** The settings that this process read when it started, by name, each as a text. */
-  readonly readAtStart: () => ReadonlyMap<string, string>;
+  /** The settings that this process read when it started, by name; compared, never shown. */
+  readonly readAtStart: () => ReadonlyMap<string, string | undefined>;
 }
 
 const INTERVAL_MS = 30_000;

@@ -16,7 +16,8 @@ export interface TombstoneDutyOptions {
   readonly peers: readonly string[];
   /** Another than the sweep's: keeps several replicators from reading the same tables for nothing. */
   readonly lease: Lease;
-  readonly ageMs: () => number;
+  /** What the apply loop refuses by: not to be changed while the process runs. */
+  readonly ageMs: number;
   /** Deletes the tombstones stamped before the horizon; resolves with how many. */
   readonly collect: (horizonMs: number, signal: AbortSignal) => Promise<number>;
 }
@@ -44,7 +45,7 @@ export function createTombstoneDuty(options: TombstoneDutyOptions): Duty {
       );
       const horizonMs = tombstoneHorizonMs({
         nowMs: clock.nowMs(),
-        ageMs: options.ageMs(),
+        ageMs: options.ageMs,
         passedMs,
       });
       if (horizonMs === undefined) {

@@ -3,11 +3,11 @@ import type { Logger } from '@tandem/service-kit';
 
 /** What an operator must know of the work that goes on: ids and names, never values. */
 export interface ActivityLog {
-  onConflict(conflict: Conflict): void;
-  onDeadLettered(message: InboundMessage, settlement: Settlement): void;
-  onOutage(error: AppError, attempt: number, retryInMs: number): void;
-  onUnreadable(bucket: string, rowKeys: readonly string[]): void;
-  onDrift(report: DriftReport): void;
+  readonly onConflict: (conflict: Conflict) => void;
+  readonly onDeadLettered: (message: InboundMessage, settlement: Settlement) => void;
+  readonly onOutage: (error: AppError, attempt: number, retryInMs: number) => void;
+  readonly onUnreadable: (bucket: string, rowKeys: readonly string[]) => void;
+  readonly onDrift: (report: DriftReport) => void;
 }
 
 /** Message ids come from outside, and a log line has a bound too. */

@@ -1,0 +1,191 @@
+// What a replicator is made of, for each data access. The only file that knows the container.
+import {
+  type Applier,
+  type ChangePublisher,
+  createRelay,
+  type Lease,
+  type PeerLink,
+  type Relay,
+  type Replicator,
+} from '@tandem/core';
+import {
+  createPeerLinks,
+  createRegionTables,
+  type DataAccess,
+  type RegionSettings,
+  type RegionTables,
+} from '@tandem/region-kit';
+import { createWriterId } from '@tandem/service-kit';
+import { createTableLease } from '@tandem/storage';
+import { asFunction, asValue, createContainer, InjectionMode, type Resolver } from 'awilix';
+import type { Composition, CompositionOptions } from './composition/composition-options.ts';
+import {
+  createRegionConfigurationDuty,
+  createRegionTombstoneDuty,
+  ownQueueOf,
+} from './composition/create-region-duties.ts';
+import {
+  createRegionApplier,
+  createRegionReplicator,
+  SWEEP_LEASE_MS,
+} from './composition/create-replication.ts';
+import { releaseLeases } from './composition/release-leases.ts';
+import { createArchiveSweeper } from './duties/archive-sweeper.ts';
+import { createDeadLetterDuty } from './duties/dead-letter-duty.ts';
+import type { Duty } from './duties/duty.ts';
+import { createHeartbeatDuty } from './duties/heartbeat-duty.ts';
+import { createReceiveDuty } from './duties/receive-duty.ts';
+import { createSweepDuty } from './duties/sweep-duty.ts';
+import { type Activity, createActivity } from './observe/activity.ts';
+import { observeReceiver, type ObservedReceiver } from './observe/observed-receiver.ts';
+import { observeStatus, type ObservedStatus } from './observe/observed-status.ts';
+
+interface CommonCradle extends CompositionOptions {
+  readonly settings: RegionSettings;
+  readonly writer: string;
+  readonly activity: Activity;
+  readonly tables: RegionTables;
+  readonly status: ObservedStatus;
+  readonly sweepLease: Lease;
+  readonly tombstoneLease: Lease;
+  readonly publishers: readonly ChangePublisher[];
+  readonly links: readonly PeerLink[];
+  readonly relay: Relay;
+  readonly leaseMs: number;
+  readonly sweeper: Pick<Replicator, 'sweepOnce'>;
+  readonly sweepDuty: Duty;
+  readonly tombstoneDuty: Duty;
+  readonly configurationDuty: Duty;
+}
+
+interface MultiRegionCradle extends CommonCradle {
+  readonly receiver: ObservedReceiver;
+  readonly applier: Applier;
+  readonly replicator: Replicator;
+  readonly receiveDuty: Duty;
+  readonly heartbeatDuty: Duty;
+  readonly deadLetterDuty: Duty;
+}
+
+/** Undefined where a replicator has nothing to do. Throws `CONFIGURATION_INVALID`. */
+export function compose(options: CompositionOptions): Composition | undefined {
+  return COMPOSITIONS[options.opened.settings.dataAccess]?.(options);
+}
+
+const COMPOSITIONS: Record<DataAccess, ((options: CompositionOptions) => Composition) | undefined> =
+  {
+    'multi-region': composeMultiRegion,
+    'single-region': composeSingleRegion,
+    memory: undefined,
+  };
+
+function composeMultiRegion(options: CompositionOptions): Composition {
+  const cradle = resolveAll<MultiRegionCradle>({
+    ...commonParts(options),
+    receiver: singleton(({ bus, opened }: MultiRegionCradle) =>
+      observeReceiver(bus.createReceiver(ownQueueOf(opened))),
+    ),
+    applier: singleton(createRegionApplier),
+    replicator: singleton(createRegionReplicator),
+    sweeper: singleton(({ replicator }: MultiRegionCradle) => replicator),
+    receiveDuty: singleton(({ replicator, activity, bus, opened }: MultiRegionCradle) =>
+      createReceiveDuty({
+        replicator,
+        activity,
+        ensureQueue: () => bus.ensureQueue(ownQueueOf(opened)),
+      }),
+    ),
+    heartbeatDuty: singleton(createHeartbeatDuty),
+    deadLetterDuty: singleton(createDeadLetterDuty),
+  });
+  const { receiver, receiveDuty, heartbeatDuty, deadLetterDuty } = cradle;
+  return toComposition(cradle, { receiver, duties: [receiveDuty, heartbeatDuty, deadLetterDuty] });
+}
+
+function composeSingleRegion(options: CompositionOptions): Composition {
+  const cradle = resolveAll<CommonCradle>({
+    ...commonParts(options),
+    sweeper: singleton(createArchiveSweeper),
+  });
+  return toComposition(cradle, { receiver: undefined, duties: [] });
+}
+
+function commonParts(options: CompositionOptions): Parts<Omit<CommonCradle, 'sweeper'>> {
+  const lease = (name: string) =>
+    singleton(({ store, clock, writer }: CommonCradle) =>
+      createTableLease({ store, clock, name, holder: writer }),
+    );
+  return {
+    region: asValue(options.region),
+    clock: asValue(options.clock),
+    randomness: asValue(options.randomness),
+    logger: asValue(options.logger),
+    store: asValue(options.store),
+    bus: asValue(options.bus),
+    kinds: asValue(options.kinds),
+    opened: asValue(options.opened),
+    settings: asValue(options.opened.settings),
+    leaseMs: asValue(SWEEP_LEASE_MS),
+    writer: singleton(({ randomness }: CommonCradle) => createWriterId(randomness)),
+    activity: singleton(createActivity),
+    tables: singleton(({ store, kinds, settings }: CommonCradle) =>
+      createRegionTables({ store, kinds, bucketCount: settings.bucketCount }),
+    ),
+    status: singleton(({ tables }: CommonCradle) => observeStatus(tables.status)),
+    sweepLease: lease('sweep'),
+    tombstoneLease: lease('tombstones'),
+    publishers: singleton(({ bus, settings }: CommonCradle) =>
+      settings.peers.map(({ region, connection, queue }) =>
+        bus.createPublisher({ region, connection: connection.reveal(), queue }),
+      ),
+    ),
+    links: singleton(createPeerLinks),
+    relay: singleton(({ tables, links }: CommonCradle) =>
+      createRelay({ archive: tables.archive, outboxes: tables.outboxes, links }),
+    ),
+    sweepDuty: singleton(({ sweeper, activity, opened }: CommonCradle) =>
+      createSweepDuty({
+        sweeper,
+        activity,
+        intervalMs: () => opened.configuration.get('Sweep.IntervalMs'),
+      }),
+    ),
+    tombstoneDuty: singleton(createRegionTombstoneDuty),
+    configurationDuty: singleton(createRegionConfigurationDuty),
+  };
+}
+
+/** A part that is missing does not compile. */
+type Parts<Cradle> = { readonly [Name in keyof Cradle]: Resolver<Cradle[Name]> };
+
+function singleton<Part>(create: (cradle: MultiRegionCradle) => Part): Resolver<Part> {
+  return asFunction(create).singleton();
+}
+
+/** Resolves everything at once, so that a part that cannot be made fails at the start. */
+function resolveAll<Cradle extends object>(parts: Parts<Cradle>): Cradle {
+  const container = createContainer({ injectionMode: InjectionMode.PROXY, strict: true });
+  container.register(parts);
+  const resolved = Object.keys(parts).map((name) => [name, container.resolve<unknown>(name)]);
+  return Object.fromEntries(resolved) as Cradle;
+}
+
+function toComposition(
+  cradle: CommonCradle,
+  own: { receiver: ObservedReceiver | undefined; duties: readonly Duty[] },
+): Composition {
+  const { activity, links, status, publishers, logger, sweepLease, tombstoneLease } = cradle;
+  const { sweepDuty, tombstoneDuty, configurationDuty } = cradle;
+  return {
+    activity,
+    links,
+    status,
+    receiver: own.receiver,
+    duties: [sweepDuty, ...own.duties, tombstoneDuty, configurationDuty],
+    releaseLeases: () => releaseLeases([sweepLease, tombstoneLease], logger),
+    async closeBus() {
+      await own.receiver?.close();
+      await Promise.all(publishers.map((publisher) => publisher.close()));
+    },
+  };
+}

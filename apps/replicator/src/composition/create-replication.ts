@@ -1,0 +1,91 @@
+import {
+  type Applier,
+  type Clock,
+  createApplier,
+  createHybridClock,
+  createReplicator,
+  type Lease,
+  type PeerLink,
+  type Randomness,
+  type Relay,
+  type Replicator,
+} from '@tandem/core';
+import type { RegionSettings, RegionTables } from '@tandem/region-kit';
+import type { Activity } from '../observe/activity.ts';
+import type { ObservedReceiver } from '../observe/observed-receiver.ts';
+import type { ObservedStatus } from '../observe/observed-status.ts';
+
+/** Short, since until it ends no other process sweeps for one that was killed. */
+export const SWEEP_LEASE_MS = 10_000;
+/** Often enough for all but the shortest locks that a queue may have been given by someone else. */
+const LOCK_RENEW_MS = 10_000;
+
+export interface RegionApplierOptions {
+  readonly region: string;
+  readonly writer: string;
+  readonly clock: Clock;
+  readonly tables: RegionTables;
+  readonly settings: RegionSettings;
+  readonly activity: Activity;
+}
+
+export function createRegionApplier(options: RegionApplierOptions): Applier {
+  const { region, writer, clock, tables, settings, activity } = options;
+  const { replicas, archive, conflicts } = tables;
+  const { driftMsMax, tombstoneAgeMs } = settings;
+  const { onConflict, onDrift } = activity;
+  const nowMs = (): number => clock.nowMs();
+  const hybridClock = createHybridClock({ region, writer, nowMs, driftMsMax, onDrift });
+  return createApplier({
+    region,
+    replicas,
+    archive,
+    conflicts,
+    clock,
+    hybridClock,
+    tombstoneAgeMs,
+    onConflict,
+  });
+}
+
+export interface RegionReplicatorOptions {
+  readonly region: string;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly tables: RegionTables;
+  readonly settings: RegionSettings;
+  readonly activity: Activity;
+  readonly links: readonly PeerLink[];
+  readonly receiver: ObservedReceiver;
+  readonly status: ObservedStatus;
+  readonly sweepLease: Lease;
+  readonly relay: Relay;
+  readonly applier: Applier;
+}
+
+export function createRegionReplicator(options: RegionReplicatorOptions): Replicator {
+  const { region, clock, receiver, links, status, settings, activity } = options;
+  return createReplicator({
+    region,
+    clock,
+    receiver,
+    links,
+    status,
+    lease: options.sweepLease,
+    leaseMs: SWEEP_LEASE_MS,
+    readiness: settings.readiness,
+    sweep: {
+      outboxes: [...options.tables.outboxes.values()],
+      relay: options.relay,
+      graceMs: settings.sweepGraceMs,
+      onUnreadable: activity.onUnreadable,
+    },
+    inbound: {
+      applier: options.applier,
+      randomness: options.randomness,
+      lockRenewMs: LOCK_RENEW_MS,
+      onDeadLettered: activity.onDeadLettered,
+      onOutage: activity.onOutage,
+    },
+  });
+}

@@ -1,0 +1,100 @@
+import { describeProblem, LOG_LEVELS, type LogLevel, readEnvironment } from '@tandem/service-kit';
+import { Type } from 'typebox';
+
+/** The environment says where the region is; the table `Configuration` there says the rest. */
+export const ReplicatorEnvironment = Type.Object({
+  REGION_ID: Type.String({
+    description: 'The region that this process belongs to.',
+    pattern: '^[a-z][a-z0-9]{0,30}$',
+    examples: ['east'],
+  }),
+  STORAGE_CONNECTION: Type.Optional(
+    Type.String({
+      description:
+        "The region's storage account: a connection string, or its URL for the identity of the " +
+        'environment. Needed unless CUSTOMER_DATA_ACCESS is memory.',
+      minLength: 1,
+      examples: ['https://tandemeast.table.core.windows.net'],
+    }),
+  ),
+  SERVICE_BUS_ADMINISTRATION_CONNECTION: Type.Optional(
+    Type.String({
+      description:
+        "Where this region's queue is created, if elsewhere than where it is used: an emulator has " +
+        'a port of its own for it.',
+      minLength: 1,
+      examples: ['Endpoint=sb://127.0.0.1:5300;SharedAccessKeyName=…;UseDevelopmentEmulator=true'],
+    }),
+  ),
+  HOST: Type.String({
+    description: 'The address that the health server listens on.',
+    default: '127.0.0.1',
+    minLength: 1,
+    examples: ['0.0.0.0'],
+  }),
+  PORT: Type.Integer({
+    description: 'The port of the health server; 0 takes a free one.',
+    minimum: 0,
+    maximum: 65_535,
+    examples: [8081],
+  }),
+  LOG_LEVEL: Type.Enum([...LOG_LEVELS], {
+    description: 'The least level that is logged.',
+    default: 'info',
+    examples: ['debug'],
+  }),
+  SHUTDOWN_DEADLINE_MS: Type.Integer({
+    description: 'How long the batch in hand may take when the process is told to stop.',
+    minimum: 0,
+    maximum: 600_000,
+    default: 20_000,
+    examples: [20_000],
+  }),
+});
+
+export interface ReplicatorConfig {
+  readonly region: string;
+  /** Undefined only where the data is kept in memory. */
+  readonly storageConnection: string | undefined;
+  readonly administrationConnection: string | undefined;
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly logLevel: LogLevel;
+  readonly shutdownDeadlineMs: number;
+  /** Overrides the table `Configuration`, setting by setting. */
+  readonly overrides: Environment;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export type ConfigReading =
+  | { readonly kind: 'read'; readonly config: ReplicatorConfig }
+  /** One sentence for each problem. */
+  | { readonly kind: 'invalid'; readonly problems: readonly string[] };
+
+/** Pure: finds every problem at once, and leaves it to the caller to exit. */
+export function readConfig(environment: Environment): ConfigReading {
+  const reading = readEnvironment(ReplicatorEnvironment, environment);
+  const problems = reading.ok ? [] : reading.problems.map(describeProblem);
+  const isStoreMissing =
+    (environment['STORAGE_CONNECTION'] ?? '').trim() === '' &&
+    environment['CUSTOMER_DATA_ACCESS']?.trim() !== 'memory';
+  if (isStoreMissing) problems.push(STORE_MISSING);
+  if (!reading.ok || problems.length > 0) return { kind: 'invalid', problems };
+  const { value } = reading;
+  return {
+    kind: 'read',
+    config: Object.freeze({
+      region: value.REGION_ID,
+      storageConnection: value.STORAGE_CONNECTION,
+      administrationConnection: value.SERVICE_BUS_ADMINISTRATION_CONNECTION,
+      listen: Object.freeze({ host: value.HOST, port: value.PORT }),
+      logLevel: value.LOG_LEVEL,
+      shutdownDeadlineMs: value.SHUTDOWN_DEADLINE_MS,
+      overrides: environment,
+    }),
+  };
+}
+
+const STORE_MISSING =
+  'STORAGE_CONNECTION is not set: it must be a connection string of a storage account or its URL, ' +
+  'for example STORAGE_CONNECTION=https://tandemeast.table.core.windows.net.';

@@ -1,0 +1,113 @@
+// The process: environment, signals and the socket. What it does is in replicator-process.ts.
+import { AppError, assertNever, type TableStore } from '@tandem/core';
+import { customerKind } from '@tandem/core/customers';
+import { openStore } from '@tandem/region-kit';
+import {
+  createLogger,
+  createShutdown,
+  createSystemClock,
+  createSystemRandomness,
+  installSignals,
+  type Logger,
+} from '@tandem/service-kit';
+import { createApp } from './app.ts';
+import { createServiceBus } from './bus/service-bus.ts';
+import { readConfig, type ReplicatorConfig } from './config.ts';
+import { listen } from './http/listen.ts';
+import { createReplicatorProcess, type StartOutcome } from './replicator-process.ts';
+
+/** Every entity kind that this replicator carries. */
+const KINDS = [customerKind];
+const LAST_STEP_MS = 3_000;
+const NOTHING_TO_DO = 'Customer.DataAccess is memory: there is nothing to replicate.';
+
+async function main(): Promise<void> {
+  const reading = readConfig(process.env);
+  if (reading.kind === 'invalid') {
+    fail(`Settings that cannot be used:\n  ${reading.problems.join('\n  ')}`);
+    return;
+  }
+  const { config } = reading;
+  const store = config.storageConnection === undefined ? undefined : open(config.storageConnection);
+  if (typeof store === 'string') fail(store);
+  else await run(config, store);
+}
+
+async function run(config: ReplicatorConfig, store: TableStore | undefined): Promise<void> {
+  const { region, administrationConnection, overrides } = config;
+  const clock = createSystemClock();
+  const logger = createLogger({ service: 'replicator', region, level: config.logLevel });
+  if (store === undefined) {
+    logger.info({ event: 'nothing-to-do' }, NOTHING_TO_DO);
+    return;
+  }
+  const replicator = createReplicatorProcess({
+    region,
+    kinds: KINDS,
+    store,
+    bus: createServiceBus({ logger, administrationConnection }),
+    clock,
+    randomness: createSystemRandomness(),
+    logger,
+    overrides,
+  });
+  const app = await createApp({ region, view: replicator, logger });
+  const listening = await listen(app, config.listen);
+  if (listening.kind === 'refused') {
+    fail(listening.reason);
+    return;
+  }
+  const shutdown = createShutdown({
+    logger,
+    clock,
+    deadlineMs: LAST_STEP_MS,
+    steps: [
+      ...replicator.stopSteps(config.shutdownDeadlineMs),
+      { name: 'close the health server', run: () => app.close() },
+      { name: 'flush the log', run: () => logger.flush() },
+    ],
+  });
+  installSignals({ shutdown, logger, source: process });
+  logger.info({ event: 'ready', port: listening.port }, 'The health server is listening.');
+  const outcome = await replicator.start();
+  const exitCode = explain(outcome, logger);
+  if (exitCode !== undefined) process.exit(Math.max(exitCode, await shutdown.run(outcome.kind)));
+}
+
+/** Says why there is no work. Returns the exit code, or undefined when there is work. */
+function explain(outcome: StartOutcome, logger: Logger): number | undefined {
+  switch (outcome.kind) {
+    case 'nothing-to-do':
+      logger.info({ event: 'nothing-to-do' }, NOTHING_TO_DO);
+      return 0;
+    case 'invalid':
+      logger.error(
+        { event: 'configuration-invalid', error: outcome.error },
+        'The settings of the region are wrong.',
+      );
+      process.stderr.write(`${outcome.error.message}\n`);
+      return 1;
+    case 'running':
+    case 'stopped':
+      return undefined;
+    default:
+      return assertNever(outcome);
+  }
+}
+
+/** The store, or why there is none. */
+function open(connection: string): TableStore | string {
+  try {
+    return openStore(connection);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return `STORAGE_CONNECTION cannot be used: ${error.message}`;
+  }
+}
+
+function fail(message: string): void {
+  process.stderr.write(`${message}\n`);
+  process.exitCode = 1;
+}
+
+await main();

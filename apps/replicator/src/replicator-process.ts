@@ -1,0 +1,168 @@
+import {
+  type Clock,
+  type EntityKind,
+  type Randomness,
+  type TableStore,
+  TerminalError,
+} from '@tandem/core';
+import { createQuietLogger, openRegion, retryOpening } from '@tandem/region-kit';
+import type { Logger, ShutdownStep } from '@tandem/service-kit';
+import type { Bus } from './bus/bus.ts';
+import { compose } from './composition.ts';
+import type { Composition } from './composition/composition-options.ts';
+import { type RunningDuties, runDuties } from './duties/run-duties.ts';
+import {
+  decideLiveness,
+  decideProcessReadiness,
+  type HealthInput,
+  type ProcessPhase,
+} from './health/decide-health.ts';
+import { describeStatus, type StatusInput } from './health/describe-status.ts';
+import type { ActivityCounts } from './observe/activity.ts';
+import type { ProcessView } from './http/health-routes.ts';
+
+export interface ReplicatorOptions {
+  readonly region: string;
+  readonly kinds: readonly EntityKind[];
+  readonly store: TableStore;
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly logger: Logger;
+  /** Overrides the table `Configuration`, setting by setting. */
+  readonly overrides: Readonly<Record<string, string | undefined>>;
+}
+
+export type StartOutcome =
+  | { readonly kind: 'running' }
+  /** The region's data is kept in memory: there is nothing to replicate. */
+  | { readonly kind: 'nothing-to-do' }
+  /** A person must mend the settings; the error lists all that is wrong. */
+  | { readonly kind: 'invalid'; readonly error: TerminalError }
+  | { readonly kind: 'stopped' };
+
+export interface ReplicatorProcess extends ProcessView {
+  /**
+   * Opens the region, however long the store is down, and begins the duties. To be called once;
+   * rejects only when an invariant is broken.
+   */
+  start(): Promise<StartOutcome>;
+  /** In this order: nothing new is begun, the batch in hand ends, the lease and the bus are let go. */
+  stopSteps(drainDeadlineMs: number): readonly ShutdownStep[];
+}
+
+const LOG_WINDOW_MS = 60_000;
+const LINES_PER_EVENT_MAX = 100;
+/** The configuration duty reads the settings again; this is for a process whose duty hangs. */
+const SETTINGS_REFRESH_MS = 300_000;
+/** For each of the last steps: whoever stops a process kills it half a minute later. */
+const LAST_STEP_MS = 3_000;
+
+/** What there is so far; all of it undefined before the region is open. */
+interface ProcessState {
+  readonly stopping: AbortController;
+  started?: Promise<StartOutcome>;
+  composition?: Composition | undefined;
+  running?: RunningDuties;
+}
+
+export function createReplicatorProcess(options: ReplicatorOptions): ReplicatorProcess {
+  const { region, clock } = options;
+  const logger = createQuietLogger({
+    logger: options.logger,
+    clock,
+    windowMs: LOG_WINDOW_MS,
+    linesPerEventMax: LINES_PER_EVENT_MAX,
+  });
+  const state: ProcessState = { stopping: new AbortController() };
+  const health = (): HealthInput => ({
+    nowMs: clock.nowMs(),
+    phase: phaseOf(state),
+    duties: state.running?.health() ?? [],
+    lastOutageMs: state.composition?.activity.lastOutageMs(),
+  });
+  return {
+    start: () => (state.started = begin(state, { ...options, logger })),
+    liveness: () => decideLiveness(health()),
+    readiness: () => decideProcessReadiness(health()),
+    status: () => {
+      const { nowMs, phase, duties } = health();
+      return describeStatus({ nowMs, region, phase, duties, ...viewOf(state.composition) });
+    },
+    stopSteps: (drainDeadlineMs) => stopStepsOf(state, drainDeadlineMs),
+  };
+}
+
+async function begin(state: ProcessState, options: ReplicatorOptions): Promise<StartOutcome> {
+  const { clock, randomness, logger } = options;
+  const context = { clock, randomness, logger, signal: state.stopping.signal };
+  try {
+    const opened = await retryOpening(() => open(options), context);
+    if (opened === undefined) return { kind: 'stopped' };
+    const composition = compose({ ...options, opened });
+    if (composition === undefined) return { kind: 'nothing-to-do' };
+    state.composition = composition;
+    state.running = runDuties({ duties: composition.duties, ...context });
+    const { dataAccess, peers } = opened.settings;
+    const names = peers.map((peer) => peer.region);
+    logger.info({ event: 'replicating', dataAccess, peers: names }, 'The duties are running.');
+    return { kind: 'running' };
+  } catch (error) {
+    if (error instanceof TerminalError) return { kind: 'invalid', error };
+    throw error;
+  }
+}
+
+function stopStepsOf(state: ProcessState, drainDeadlineMs: number): readonly ShutdownStep[] {
+  return [
+    { name: 'begin nothing new', run: () => state.stopping.abort() },
+    {
+      name: 'finish the batch in hand',
+      deadlineMs: drainDeadlineMs,
+      run: async () => {
+        await state.started;
+        await state.running?.stopped;
+      },
+    },
+    {
+      name: 'release the leases',
+      deadlineMs: LAST_STEP_MS,
+      run: () => state.composition?.releaseLeases(),
+    },
+    { name: 'close the bus', deadlineMs: LAST_STEP_MS, run: () => state.composition?.closeBus() },
+  ];
+}
+
+function open({ region, store, kinds, clock, overrides, logger }: ReplicatorOptions) {
+  return openRegion({
+    region,
+    store,
+    kinds,
+    clock,
+    environment: overrides,
+    refreshMs: SETTINGS_REFRESH_MS,
+    onRefreshFailed: (error) =>
+      logger.warn(
+        { event: 'configuration-not-refreshed', error },
+        'The settings could not be read again; those known before stay in force.',
+      ),
+  });
+}
+
+function phaseOf({ stopping, running }: ProcessState): ProcessPhase {
+  if (stopping.signal.aborted) return 'stopping';
+  return running === undefined ? 'opening' : 'running';
+}
+
+const NO_COUNTS: ActivityCounts = { conflicts: 0, relayed: 0, deadLettered: 0, received: 0 };
+
+function viewOf(
+  composition: Composition | undefined,
+): Pick<StatusInput, 'links' | 'lastBeat' | 'queue' | 'counts'> {
+  return {
+    links: composition?.links ?? [],
+    lastBeat: composition?.status.lastBeat(),
+    queue: composition?.receiver?.lastSeen(),
+    counts: composition?.activity.counts() ?? NO_COUNTS,
+  };
+}

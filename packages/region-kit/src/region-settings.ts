@@ -1,0 +1,45 @@
+import type { ReadinessSettings } from '@tandem/core';
+import {
+  type Peer,
+  readPeers,
+  type SettingValue,
+  type TandemConfiguration,
+  type tandemSettings,
+} from '@tandem/storage';
+
+export type DataAccess = SettingValue<(typeof tandemSettings)['Customer.DataAccess']>;
+
+/** What the processes of a region read of its Configuration once, when they start. */
+export interface RegionSettings {
+  readonly dataAccess: DataAccess;
+  /** Of every entity kind. */
+  readonly bucketCount: number;
+  /** The queue of this region, and of each peer that names no other. */
+  readonly queue: string;
+  readonly peers: readonly Peer[];
+  readonly readiness: ReadinessSettings;
+  readonly driftMsMax: number;
+  readonly tombstoneAgeMs: number;
+  readonly sweepGraceMs: number;
+}
+
+/** Throws `CONFIGURATION_INVALID` when the peers are wrong. */
+export function readRegionSettings(
+  configuration: Pick<TandemConfiguration, 'get'>,
+  region: string,
+): RegionSettings {
+  return {
+    dataAccess: configuration.get('Customer.DataAccess'),
+    bucketCount: configuration.get('Customer.BucketCount'),
+    queue: configuration.get('Customer.Queue'),
+    peers: readPeers(configuration, region),
+    readiness: {
+      lagMsMax: configuration.get('Readiness.LagMsMax'),
+      waitMsMax: configuration.get('Readiness.WaitMsMax'),
+      heartbeatMsMax: configuration.get('Readiness.HeartbeatMsMax'),
+    },
+    driftMsMax: configuration.get('Clock.DriftMsMax'),
+    tombstoneAgeMs: configuration.get('Tombstone.AgeMs'),
+    sweepGraceMs: configuration.get('Sweep.GraceMs'),
+  };
+}
