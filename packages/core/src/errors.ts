@@ -22,6 +22,7 @@ export type TransientErrorCode =
 export type TerminalErrorCode =
   | 'TABLE_LIMIT_EXCEEDED'
   | 'TABLE_FORBIDDEN'
+  | 'TABLE_MISSING'
   | 'TABLE_REQUEST_INVALID'
   | 'ROW_MALFORMED'
   | 'MESSAGE_TOO_LARGE'

@@ -1,5 +1,6 @@
 import {
   encodeChangeSet,
+  TerminalError,
   stampTimeMs,
   toEntity,
   TransientError,
@@ -168,6 +169,22 @@ describe('abandon on any error: ten quick tries, then dead-lettered during a sto
     const receiving = west.replicator.receiveOnce(new AbortController().signal);
     await clock.advance(10 * 60_000);
     expect(bus.deadLettersOf('west')).toEqual([]);
+    west.store.setOutage(undefined);
+    await regions.drive(receiving);
+    expect(await labelIn(regions, 'west', 'a')).toBe('one');
+    expect(bus.deadLettersOf('west')).toEqual([]);
+  });
+
+  test.each([
+    new TerminalError('TABLE_FORBIDDEN', 'The key is being rotated.'),
+    new TerminalError('TABLE_MISSING', 'The table was dropped.'),
+  ])('I1: what an operator must mend is an outage too: $code', async (failure) => {
+    const regions = await createTwoRegions(deviceKind);
+    const { east, west, bus, clock } = regions;
+    await east.table.put('a', { label: 'one' });
+    west.store.setOutage(failure);
+    const receiving = west.replicator.receiveOnce(new AbortController().signal);
+    await clock.advance(60_000);
     west.store.setOutage(undefined);
     await regions.drive(receiving);
     expect(await labelIn(regions, 'west', 'a')).toBe('one');

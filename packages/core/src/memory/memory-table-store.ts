@@ -29,7 +29,7 @@ export function createMemoryTableStore(): TableStore {
     const table = tables.get(name.toLowerCase());
     if (table !== undefined) return table;
     const message = `There is no table "${name}". Create it with createTable first.`;
-    throw new TerminalError('TABLE_REQUEST_INVALID', message, { details: { table: name } });
+    throw new TerminalError('TABLE_MISSING', message, { details: { table: name } });
   };
 
   const write = (partition: Partition, partitionKey: string, operation: RowOperation) => {

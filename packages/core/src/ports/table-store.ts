@@ -63,7 +63,7 @@ export interface RowPage {
  *
  * Every method throws `TABLE_THROTTLED` or `TABLE_UNAVAILABLE` when nothing was done and a retry
  * may work, and a terminal error when none can: `TABLE_LIMIT_EXCEEDED` or `TABLE_REQUEST_INVALID`,
- * mostly before anything is sent, also for a table that is missing; `TABLE_FORBIDDEN`;
+ * mostly before anything is sent; `TABLE_MISSING`; `TABLE_FORBIDDEN`;
  * `ROW_MALFORMED`; `CURSOR_INVALID` for a continuation that this store did not make. `commit` throws
  * `TABLE_OUTCOME_UNKNOWN` when it may have been done all the same. No method retries by itself: the
  * caller must know how often it asked.

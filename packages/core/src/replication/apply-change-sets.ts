@@ -1,6 +1,6 @@
 import { chunk } from '../concurrency/chunk.ts';
 import { forEachBounded } from '../concurrency/for-each-bounded.ts';
-import { AppError, TerminalError } from '../errors.ts';
+import { AppError, TerminalError, TransientError } from '../errors.ts';
 import type { Archive, ArchiveEntry } from '../ports/archive.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ConflictJournal } from '../ports/conflict-journal.ts';
@@ -10,6 +10,7 @@ import { type ApplyBatchOptions, applyToBucket } from './apply-to-bucket.ts';
 import type { ChangeSet } from './change-set.ts';
 import type { Conflict } from './conflict.ts';
 import { encodeChangeSet } from './encode-change-set.ts';
+import { isMessageFault } from './settle.ts';
 
 export interface ApplierOptions {
   readonly region: string;
@@ -96,6 +97,7 @@ async function applyPart(
     for (const { key, set } of part) results.set(key, refusalOf(set, refused));
   } catch (error) {
     if (!(error instanceof AppError) || error.retryable) throw error;
+    if (!isMessageFault(error)) throw blocked(error);
     if (part.length === 1) {
       results.set(first.key, error instanceof TerminalError ? error : unexpected(error));
       return;
@@ -138,6 +140,11 @@ function unknownKind(set: ChangeSet): TerminalError {
       'then resubmit the message.',
     { details: { entityIds: set.changes.map(({ entityId }) => entityId) } },
   );
+}
+
+/** A refused key or a table that is gone is an outage: no message is to blame, so none may go. */
+function blocked(cause: AppError): TransientError {
+  return new TransientError('TABLE_UNAVAILABLE', cause.message, { cause });
 }
 
 function unexpected(error: AppError): TerminalError {

@@ -20,6 +20,7 @@ describe('an answer that refuses', () => {
   test.each([
     [429, 'TooManyRequests', 'TABLE_THROTTLED', 'TABLE_THROTTLED'],
     [503, 'ServerBusy', 'TABLE_THROTTLED', 'TABLE_THROTTLED'],
+    [503, '', 'TABLE_UNAVAILABLE', 'TABLE_OUTCOME_UNKNOWN'],
     [500, 'InternalError', 'TABLE_UNAVAILABLE', 'TABLE_OUTCOME_UNKNOWN'],
     [500, 'OperationTimedOut', 'TABLE_UNAVAILABLE', 'TABLE_OUTCOME_UNKNOWN'],
     [502, '', 'TABLE_UNAVAILABLE', 'TABLE_OUTCOME_UNKNOWN'],
@@ -27,7 +28,7 @@ describe('an answer that refuses', () => {
     [408, '', 'TABLE_UNAVAILABLE', 'TABLE_OUTCOME_UNKNOWN'],
     [401, 'InvalidAuthenticationInfo', 'TABLE_FORBIDDEN', 'TABLE_FORBIDDEN'],
     [403, 'AuthorizationFailure', 'TABLE_FORBIDDEN', 'TABLE_FORBIDDEN'],
-    [404, 'TableNotFound', 'TABLE_REQUEST_INVALID', 'TABLE_REQUEST_INVALID'],
+    [404, 'TableNotFound', 'TABLE_MISSING', 'TABLE_MISSING'],
     [409, 'TableBeingDeleted', 'TABLE_UNAVAILABLE', 'TABLE_UNAVAILABLE'],
     [400, 'EntityTooLarge', 'TABLE_LIMIT_EXCEEDED', 'TABLE_LIMIT_EXCEEDED'],
     [400, 'PropertyValueTooLarge', 'TABLE_LIMIT_EXCEEDED', 'TABLE_LIMIT_EXCEEDED'],
@@ -77,7 +78,7 @@ describe('an answer that refuses', () => {
     ['retry-after', 'soon', undefined],
   ])('%s: %s asks to wait %s ms', (name, value, retryAfterMs) => {
     const header = (asked: string) => (asked === name ? value : undefined);
-    const refusal = readRefusal(503, '', header);
+    const refusal = readRefusal(429, '', header);
     expect(translateRefusal(refusal, READ).retryAfterMs).toBe(retryAfterMs);
   });
 });

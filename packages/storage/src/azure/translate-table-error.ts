@@ -55,7 +55,8 @@ export function translateRefusal(refusal: ServiceRefusal, call: TableCall): AppE
   const { status, code } = refusal;
   const answer = `${status}${code === '' ? '' : ` ${code}`}`;
   const options = { details: { table: call.table, status, serviceCode: code } };
-  if (status === 429 || status === 503) {
+  // A 503 that does not say so may come from something in between, after the service has done it.
+  if (status === 429 || code === 'ServerBusy') {
     const message = `The table service throttles table "${call.table}" (${answer}). Ask less often.`;
     const { retryAfterMs } = refusal;
     const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
@@ -71,7 +72,7 @@ export function translateRefusal(refusal: ServiceRefusal, call: TableCall): AppE
   }
   if (code === 'TableNotFound') {
     const message = `There is no table "${call.table}". Create it with createTable first.`;
-    return new TerminalError('TABLE_REQUEST_INVALID', message, options);
+    return new TerminalError('TABLE_MISSING', message, options);
   }
   // The other conflicts pass by themselves: a table or an account that is being deleted or made.
   if (status === 409) return unavailable(call, `the service answered ${answer}`, options);

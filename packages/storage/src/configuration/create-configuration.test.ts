@@ -231,9 +231,9 @@ describe('a refresh', () => {
     nowMs += REFRESH_MS;
     expect(configuration.get('Region')).toBe('east');
     await vi.waitFor(() => expect(reports).toHaveLength(1));
-    expect(reports[0]).toMatchObject({ code: 'TABLE_REQUEST_INVALID' });
+    expect(reports[0]).toMatchObject({ code: 'TABLE_MISSING' });
     expect(configuration.get('Region')).toBe('east');
-    await expect(configuration.refresh()).rejects.toMatchObject({ code: 'TABLE_REQUEST_INVALID' });
+    await expect(configuration.refresh()).rejects.toMatchObject({ code: 'TABLE_MISSING' });
   });
 });
 

@@ -138,7 +138,7 @@ export function describeLimits(it: TableStoreUnderTest): void {
       const { store } = it;
       const [operation, table, partitionKey] = [insert('a'), 'Missing', 'p'];
       const other = insert('b');
-      const missing = { code: 'TABLE_REQUEST_INVALID', message: expect.stringContaining(table) };
+      const missing = { code: 'TABLE_MISSING', message: expect.stringContaining(table) };
       await expect(store.get(table, 'p', 'a')).rejects.toMatchObject(missing);
       await expect(store.query({ table, partitions: 'p', limit: 1 })).rejects.toMatchObject(
         missing,
