@@ -1,0 +1,89 @@
+import type { DemoCustomer } from './demo-customer.ts';
+
+const FIRST_NAMES = [
+  'Ada',
+  'Amara',
+  'Björn',
+  'Chen',
+  'Dolores',
+  'Emil',
+  'Fatima',
+  'Grace',
+  'Hiroshi',
+  'Inès',
+  'Jakub',
+  'Kofi',
+  'Leila',
+  'Mateo',
+  'Niamh',
+  'Olga',
+  'Priya',
+  'Rosa',
+  'Søren',
+  'Zoë',
+];
+const LAST_NAMES = [
+  'Almeida',
+  'Brown',
+  'Csák',
+  'Dubois',
+  'Eriksen',
+  'Fernández',
+  'García',
+  'Haddad',
+  'Ivanova',
+  'Jones',
+  'Kowalski',
+  'Lovelace',
+  'Müller',
+  'Nguyen',
+  'O’Brien',
+  'Park',
+  'Rossi',
+  'Sato',
+  'Turing',
+  'Åberg',
+];
+/** One in so many has no phone, so that a field without a value is always among them. */
+const WITHOUT_PHONE = 7;
+const SEED = 0x7a4d_e301;
+
+/** The same people every time, each with an id. */
+export function makeCustomers(count: number): readonly DemoCustomer[] {
+  const next = createSequence(SEED);
+  const pick = (names: readonly string[]): string => names[next() % names.length] ?? '';
+  return Array.from({ length: count }, (_, index) => {
+    const firstName = pick(FIRST_NAMES);
+    const lastName = pick(LAST_NAMES);
+    return {
+      customerId: makeGuid(next),
+      fields: {
+        email: `customer${index}@example.com`,
+        firstName,
+        lastName,
+        phoneNumber: index % WITHOUT_PHONE === 0 ? null : makePhone(next()),
+      },
+    };
+  });
+}
+
+/** Mulberry32: 32 bits a call, the same for the same seed. */
+function createSequence(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return (mixed ^ (mixed >>> 14)) >>> 0;
+  };
+}
+
+function makeGuid(next: () => number): string {
+  const hex = Array.from({ length: 4 }, () => next().toString(16).padStart(8, '0')).join('');
+  const parts = [hex.slice(0, 8), hex.slice(8, 12), `4${hex.slice(13, 16)}`];
+  return [...parts, `a${hex.slice(17, 20)}`, hex.slice(20)].join('-');
+}
+
+function makePhone(random: number): string {
+  return `+1 555 ${String(random % 10_000_000).padStart(7, '0')}`;
+}

@@ -1,0 +1,101 @@
+import Table from 'cli-table3';
+import { type Comparison, isUnchanged } from '../compare/compare-customers.ts';
+import { percentile } from '../lag/percentile.ts';
+
+const EXAMPLES_MAX = 5;
+
+export interface FailOverReport {
+  /** The region that was lost. */
+  readonly lost: string;
+  /** The longest time, from the loss on, in which no write was acknowledged. */
+  readonly outageMs: number;
+  readonly failedRequests: number;
+  readonly retriedWrites: number;
+}
+
+export interface DemoReport {
+  /** Where the customers were read and compared. */
+  readonly comparedIn: readonly string[];
+  readonly writtenCount: number;
+  readonly writeMs: number;
+  readonly notAcknowledged: { readonly count: number; readonly reasons: readonly string[] };
+  readonly comparison: Comparison;
+  /** From the first write until the last customer was there, comparing included. */
+  readonly totalMs: number;
+  readonly lagsMs: readonly number[];
+  readonly failOver?: FailOverReport;
+}
+
+/** Everything was acknowledged and is everywhere as it was written. */
+export function hasSucceeded(report: DemoReport): boolean {
+  return report.notAcknowledged.count === 0 && isUnchanged(report.comparison);
+}
+
+export function toJsonLine(report: DemoReport): string {
+  const { comparison, failOver } = report;
+  return JSON.stringify({
+    written: report.writtenCount,
+    replicated: comparison.equalCount,
+    missing: comparison.missing.size,
+    different: comparison.different.size,
+    lagMsP50: rounded(percentile(report.lagsMs, 50)),
+    lagMsP99: rounded(percentile(report.lagsMs, 99)),
+    extra: comparison.extra.size,
+    notAcknowledged: report.notAcknowledged.count,
+    ...(failOver === undefined
+      ? {}
+      : {
+          failOver: {
+            outageMs: rounded(failOver.outageMs),
+            failedRequests: failOver.failedRequests,
+            retriedWrites: failOver.retriedWrites,
+          },
+        }),
+  });
+}
+
+export function toTable(report: DemoReport): string {
+  const { comparison, failOver, lagsMs } = report;
+  const perSecond = Math.round((report.writtenCount * 1000) / Math.max(1, report.writeMs));
+  const table = new Table({ style: { head: [], border: [] } });
+  table.push(
+    ['Written (acknowledged)', `${report.writtenCount} (${perSecond}/s)`],
+    ['Not acknowledged', report.notAcknowledged.count],
+    [`As written in ${report.comparedIn.join(' and ')}`, comparison.equalCount],
+    ['Missing', comparison.missing.size],
+    ['Different', comparison.different.size],
+    ['Extra', comparison.extra.size],
+    ['Lag, median', `${showMs(percentile(lagsMs, 50))} of ${lagsMs.length} samples`],
+    ['Lag, 99th percentile', showMs(percentile(lagsMs, 99))],
+    ['Writing, arriving, comparing', showMs(report.totalMs)],
+  );
+  if (failOver !== undefined) {
+    table.push(
+      [`Without an answer when ${failOver.lost} was lost`, showMs(failOver.outageMs)],
+      ['Requests that failed', failOver.failedRequests],
+      ['Writes that were retried', failOver.retriedWrites],
+    );
+  }
+  return table.toString();
+}
+
+/** What went wrong, a few examples of each: ids and names of fields, never values. */
+export function describeFaults({ comparison, notAcknowledged }: DemoReport): readonly string[] {
+  const { missing, different, extra } = comparison;
+  const examples = (ids: Iterable<string>): string => [...ids].slice(0, EXAMPLES_MAX).join(', ');
+  const unlike = [...different].map(([id, fields]) => `${id} (${fields.join(', ')})`);
+  return [
+    ...notAcknowledged.reasons.map((reason) => `Not acknowledged: ${reason}`),
+    ...(missing.size > 0 ? [`Missing: ${examples(missing)}`] : []),
+    ...(different.size > 0 ? [`Different: ${examples(unlike)}`] : []),
+    ...(extra.size > 0 ? [`Nobody wrote: ${examples(extra)}`] : []),
+  ];
+}
+
+function rounded(ms: number | null): number | null {
+  return ms === null ? null : Math.round(ms);
+}
+
+function showMs(ms: number | null): string {
+  return ms === null ? 'not measured' : `${Math.round(ms).toLocaleString('en')} ms`;
+}

@@ -1,0 +1,130 @@
+import type { Cluster, Region } from '@tandem/local-cluster';
+import { createCustomerClient, type CustomerClient } from '../api/customer-client.ts';
+import { untilEqual } from '../compare/until-equal.ts';
+import { createLagSampler, type LagSampler } from '../lag/lag-sampler.ts';
+import type { DemoReport } from '../report/demo-report.ts';
+import { createOutageMeter, type OutageMeter } from '../write/outage-meter.ts';
+import { writeCustomers, type WriteResult } from '../write/write-customers.ts';
+import { pairOf, type RunOptions, SAMPLES_WAIT_MS_MAX } from './run-options.ts';
+
+const LOST_AT = 0.5;
+const BACK_AT = 0.75;
+const READY_MS_MAX = 5 * 60_000;
+
+/** Writes through the traffic manager, loses the first region half way, and compares both. */
+export async function runFailOver(cluster: Cluster, options: RunOptions): Promise<DemoReport> {
+  const { customers, progress } = options;
+  const pair = pairOf(cluster);
+  const [lost] = pair;
+  const clients = new Map(
+    pair.map(({ name, addresses }) => [name, createCustomerClient(addresses.api)]),
+  );
+  const sampler = createLagSampler({
+    total: customers.length,
+    hasArrived: (customerId, writtenIn) => hasElsewhere(clients, customerId, writtenIn),
+  });
+  const outage = createOutageMeter(() => performance.now());
+  const startedMs = performance.now();
+
+  const loss = createLoss(lost, options, () => {
+    sampler.close();
+    outage.begin();
+  });
+  const result = await writeThroughLoss(cluster, options, { loss, outage, sampler });
+  await loss.untilBack();
+  progress.say(`Waiting until ${lost.name} says that it has caught up.`);
+  await lost.untilReady(READY_MS_MAX);
+
+  progress.begin('Comparing both regions', result.written.acknowledged.size);
+  const comparison = await untilEqual({
+    written: result.written,
+    clients: [...clients.values()],
+    onProgress: (count) => progress.update(count),
+  });
+  progress.end();
+  return {
+    comparedIn: pair.map(({ name }) => name),
+    writtenCount: result.written.acknowledged.size,
+    writeMs: result.durationMs,
+    notAcknowledged: result.notAcknowledged,
+    comparison,
+    totalMs: performance.now() - startedMs,
+    lagsMs: await sampler.finish(SAMPLES_WAIT_MS_MAX),
+    failOver: {
+      lost: lost.name,
+      outageMs: outage.longestMs(),
+      failedRequests: result.failedRequests,
+      retriedWrites: result.retriedWrites,
+    },
+  };
+}
+
+interface Course {
+  readonly loss: Loss;
+  readonly outage: OutageMeter;
+  readonly sampler: LagSampler;
+}
+
+async function writeThroughLoss(
+  cluster: Cluster,
+  { customers, concurrency, progress }: RunOptions,
+  { loss, outage, sampler }: Course,
+): Promise<WriteResult> {
+  progress.begin('Writing', customers.length);
+  const result = await writeCustomers({
+    client: createCustomerClient(cluster.trafficManagerUrl),
+    customers,
+    concurrency,
+    idsBy: 'client',
+    onAcknowledged: ({ customerId, region, count }) => {
+      sampler.acknowledged(customerId, region);
+      outage.acknowledged();
+      progress.update(count);
+      if (count >= customers.length * LOST_AT) loss.begin();
+      if (count >= customers.length * BACK_AT) loss.end();
+    },
+  });
+  progress.end();
+  return result;
+}
+
+interface Loss {
+  begin(): void;
+  end(): void;
+  /** Resolves when the region runs again; begins and ends the loss when that has not been done. */
+  untilBack(): Promise<void>;
+}
+
+function createLoss(region: Region, { progress }: RunOptions, onBegin: () => void): Loss {
+  let killed: Promise<void> | undefined;
+  let back: Promise<void> | undefined;
+  const begin = (): Promise<void> => {
+    if (killed !== undefined) return killed;
+    onBegin();
+    killed = region.kill();
+    progress.say(`The processes of ${region.name} were killed.`);
+    return killed;
+  };
+  const end = (): Promise<void> => {
+    back ??= begin()
+      .then(() => {
+        progress.say(`${region.name} is started again.`);
+        return region.start();
+      })
+      .then(() => progress.say(`${region.name} runs again.`));
+    // It is waited for when the writing is done; until then it must not count as unhandled.
+    back.catch(() => undefined);
+    return back;
+  };
+  return { begin: () => void begin(), end: () => void end(), untilBack: end };
+}
+
+async function hasElsewhere(
+  clients: ReadonlyMap<string, CustomerClient>,
+  customerId: string,
+  writtenIn: string,
+): Promise<boolean> {
+  const others = [...clients].filter(([region]) => region !== writtenIn);
+  const found = await Promise.all(others.map(([, client]) => client.has(customerId)));
+  return found.every(Boolean);
+}

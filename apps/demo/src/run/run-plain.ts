@@ -1,0 +1,49 @@
+import type { Cluster } from '@tandem/local-cluster';
+import { createCustomerClient } from '../api/customer-client.ts';
+import { untilEqual } from '../compare/until-equal.ts';
+import { createLagSampler } from '../lag/lag-sampler.ts';
+import type { DemoReport } from '../report/demo-report.ts';
+import { writeCustomers } from '../write/write-customers.ts';
+import { pairOf, type RunOptions, SAMPLES_WAIT_MS_MAX } from './run-options.ts';
+
+/** Writes in the first region and compares in the second. */
+export async function runPlain(cluster: Cluster, options: RunOptions): Promise<DemoReport> {
+  const { customers, concurrency, progress } = options;
+  const [home, other] = pairOf(cluster);
+  const otherClient = createCustomerClient(other.addresses.api);
+  const sampler = createLagSampler({
+    total: customers.length,
+    hasArrived: (customerId) => otherClient.has(customerId),
+  });
+  const startedMs = performance.now();
+
+  progress.begin(`Writing in ${home.name}`, customers.length);
+  const result = await writeCustomers({
+    client: createCustomerClient(home.addresses.api),
+    customers,
+    concurrency,
+    idsBy: 'api',
+    onAcknowledged: ({ customerId, region, count }) => {
+      sampler.acknowledged(customerId, region);
+      progress.update(count);
+    },
+  });
+  progress.end();
+
+  progress.begin(`Arriving in ${other.name}`, result.written.acknowledged.size);
+  const comparison = await untilEqual({
+    written: result.written,
+    clients: [otherClient],
+    onProgress: (count) => progress.update(count),
+  });
+  progress.end();
+  return {
+    comparedIn: [other.name],
+    writtenCount: result.written.acknowledged.size,
+    writeMs: result.durationMs,
+    notAcknowledged: result.notAcknowledged,
+    comparison,
+    totalMs: performance.now() - startedMs,
+    lagsMs: await sampler.finish(SAMPLES_WAIT_MS_MAX),
+  };
+}

@@ -1,0 +1,84 @@
+import { randomUUID } from 'node:crypto';
+import type { CustomerClient } from '../api/customer-client.ts';
+import type { WrittenCustomers } from '../compare/compare-customers.ts';
+import type { CustomerFields, DemoCustomer } from '../customers/demo-customer.ts';
+import { type RetriedAnswer, writeUntilAnswered } from './write-until-answered.ts';
+
+const REASONS_KEPT_MAX = 5;
+
+export interface Acknowledgement {
+  readonly customerId: string;
+  /** The region that acknowledged. */
+  readonly region: string;
+  /** How many there are with this one. */
+  readonly count: number;
+}
+
+export interface WriteOptions {
+  readonly client: CustomerClient;
+  readonly customers: readonly DemoCustomer[];
+  readonly concurrency: number;
+  /**
+   * Who gives an id to a customer that has none: the API (a POST, which is not repeated), or this
+   * side (a PUT, which can be repeated without making two customers).
+   */
+  readonly idsBy: 'api' | 'client';
+  readonly onAcknowledged: (acknowledgement: Acknowledgement) => void;
+}
+
+export interface WriteResult {
+  readonly written: WrittenCustomers;
+  readonly notAcknowledged: { readonly count: number; readonly reasons: readonly string[] };
+  readonly failedRequests: number;
+  readonly retriedWrites: number;
+  readonly durationMs: number;
+}
+
+/** Writes all customers, `concurrency` at a time. */
+export async function writeCustomers(options: WriteOptions): Promise<WriteResult> {
+  const { customers, concurrency, onAcknowledged } = options;
+  const acknowledged = new Map<string, CustomerFields>();
+  const unanswered = new Set<string>();
+  const reasons = new Set<string>();
+  const counts = { notAcknowledged: 0, failedRequests: 0, retriedWrites: 0 };
+  const startedMs = performance.now();
+
+  const writeOne = async (customer: DemoCustomer): Promise<void> => {
+    const { id, answer, failedRequests } = await sendCustomer(customer, options);
+    counts.failedRequests += failedRequests;
+    if (failedRequests > 0 && answer.kind === 'acknowledged') counts.retriedWrites += 1;
+    if (answer.kind === 'acknowledged') {
+      acknowledged.set(answer.customerId, customer.fields);
+      const { customerId, region } = answer;
+      onAcknowledged({ customerId, region, count: acknowledged.size });
+      return;
+    }
+    counts.notAcknowledged += 1;
+    if (reasons.size < REASONS_KEPT_MAX) reasons.add(answer.reason);
+    if (answer.kind === 'unanswered' && id !== null) unanswered.add(id);
+  };
+
+  const remaining = customers.values();
+  const work = async (): Promise<void> => {
+    // All workers take from one iterator, so each customer is taken once.
+    for (const customer of remaining) await writeOne(customer);
+  };
+  await Promise.all(Array.from({ length: concurrency }, work));
+  return {
+    written: { acknowledged, unanswered },
+    notAcknowledged: { count: counts.notAcknowledged, reasons: [...reasons] },
+    failedRequests: counts.failedRequests,
+    retriedWrites: counts.retriedWrites,
+    durationMs: performance.now() - startedMs,
+  };
+}
+
+async function sendCustomer(
+  { customerId, fields }: DemoCustomer,
+  { client, idsBy }: WriteOptions,
+): Promise<RetriedAnswer & { readonly id: string | null }> {
+  const id = customerId ?? (idsBy === 'client' ? randomUUID() : null);
+  if (id !== null) return { id, ...(await writeUntilAnswered(() => client.put(id, fields))) };
+  const answer = await client.post(fields);
+  return { id, answer, failedRequests: answer.kind === 'unanswered' ? 1 : 0 };
+}

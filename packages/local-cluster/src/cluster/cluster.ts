@@ -1,0 +1,42 @@
+import type { LocalProcess } from '../process/local-process.ts';
+import type { Probing } from '../programs/traffic-manager-program.ts';
+import type { ClusterListener } from './cluster-event.ts';
+import type { Region } from './region.ts';
+import type { RestartPolicy } from './restart-policy.ts';
+
+export const REGIONS_DEFAULT: readonly string[] = ['east', 'west'];
+
+export interface ClusterOptions {
+  /** 1 to 9 names; the first is preferred by the traffic manager. East and west by default. */
+  readonly regions?: readonly string[];
+  /** First of the 100 ports that the cluster may use; by default a free block is found. */
+  readonly portBase?: number;
+  /** Kept from run to run. By default a temporary folder, removed at the end. */
+  readonly dataFolder?: string;
+  /** Leaves a temporary folder where it is. */
+  readonly keepData?: boolean;
+  readonly probing?: Probing;
+  /** By default a process that ends unexpectedly is reported and left down. */
+  readonly restart?: RestartPolicy;
+  /** Rows of the Configuration table of every region, beyond those that connect the regions. */
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly onEvent?: ClusterListener;
+  /** Aborted, it stops the start; what was started already is gone when the start rejects. */
+  readonly signal?: AbortSignal;
+}
+
+/** Whole regions as processes of this machine, with a traffic manager in front. */
+export interface Cluster {
+  readonly dataFolder: string;
+  readonly logFolder: string;
+  readonly portBase: number;
+  /** In priority order. */
+  readonly regions: readonly Region[];
+  readonly trafficManager: LocalProcess;
+  /** `http://127.0.0.1:7700` */
+  readonly trafficManagerUrl: string;
+  /** Throws when there is no such region. */
+  region(name: string): Region;
+  /** Resolves when no process and no port of it is left. Idempotent. */
+  stop(): Promise<void>;
+}

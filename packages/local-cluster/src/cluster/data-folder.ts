@@ -1,0 +1,120 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { LocalClusterError } from '../local-cluster-error.ts';
+
+/** Marks a folder as one of ours, and says who uses it. */
+const RECORD = 'tandem.json';
+
+interface DataRecord {
+  readonly version: 1;
+  /** Of the process whose cluster uses the folder now; null when none does. */
+  readonly pid: number | null;
+}
+
+export interface DataFolder {
+  readonly path: string;
+  readonly logs: string;
+  ofRegion(region: string): string;
+  /** Lets another cluster use it; a temporary one that is not kept is removed. */
+  release(): Promise<void>;
+}
+
+/** In the system's folder for such things. */
+export async function createTemporaryFolder(isKept: boolean): Promise<DataFolder> {
+  const path = await mkdtemp(join(tmpdir(), 'tandem-'));
+  await claim(path);
+  const release = async (): Promise<void> => {
+    if (isKept) await writeRecord(path, null);
+    else await rm(path, { recursive: true, force: true, maxRetries: 3 });
+  };
+  return describeFolder(path, release);
+}
+
+/**
+ * Creates the folder when it is missing. Throws DATA_IN_USE when the cluster of another process
+ * uses it, DATA_FOREIGN when it has contents that are not a cluster's.
+ */
+export async function openDataFolder(folder: string): Promise<DataFolder> {
+  const path = resolve(folder);
+  await checkFolder(path);
+  await claim(path);
+  return describeFolder(path, () => writeRecord(path, null));
+}
+
+/** Removes the folder and all in it; throws as `openDataFolder`. Nothing when there is none. */
+export async function removeDataFolder(folder: string): Promise<void> {
+  const path = resolve(folder);
+  await checkFolder(path);
+  await rm(path, { recursive: true, force: true, maxRetries: 3 });
+}
+
+async function checkFolder(path: string): Promise<void> {
+  const record = await readRecord(path);
+  if (record === undefined) {
+    if ((await listFolder(path)).length === 0) return;
+    throw new LocalClusterError(
+      'DATA_FOREIGN',
+      `The folder ${path} has contents that are not of a cluster: choose an empty or a new one.`,
+    );
+  }
+  if (record.pid !== null && record.pid !== process.pid && isAlive(record.pid)) {
+    throw new LocalClusterError(
+      'DATA_IN_USE',
+      `The data in ${path} is used by process ${record.pid}: stop that one, or choose another folder with --data. ` +
+        `If process ${record.pid} is something else, remove ${join(path, RECORD)}'s "pid".`,
+    );
+  }
+}
+
+async function claim(path: string): Promise<void> {
+  await mkdir(join(path, 'logs'), { recursive: true });
+  await writeRecord(path, process.pid);
+}
+
+function describeFolder(path: string, release: () => Promise<void>): DataFolder {
+  return {
+    path,
+    logs: join(path, 'logs'),
+    ofRegion: (region) => join(path, region),
+    release,
+  };
+}
+
+async function writeRecord(path: string, pid: number | null): Promise<void> {
+  const record: DataRecord = { version: 1, pid };
+  await writeFile(join(path, RECORD), `${JSON.stringify(record)}\n`);
+}
+
+async function readRecord(path: string): Promise<DataRecord | undefined> {
+  const file = join(path, RECORD);
+  const text = await readFile(file, 'utf8').catch(missing);
+  if (text === undefined) return undefined;
+  try {
+    const { pid } = JSON.parse(text) as { pid?: unknown };
+    return { version: 1, pid: typeof pid === 'number' ? pid : null };
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    // Cut short when its writer died: the folder is ours, and nobody is known to use it.
+    return { version: 1, pid: null };
+  }
+}
+
+async function listFolder(path: string): Promise<readonly string[]> {
+  return (await readdir(path).catch(missing)) ?? [];
+}
+
+function missing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
+  return undefined;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // EPERM: it lives, under another user.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

@@ -1,0 +1,112 @@
+import { join } from 'node:path';
+import { untilHealthy } from '../http/until-healthy.ts';
+import type { LocalProcess } from '../process/local-process.ts';
+import type { Program } from '../process/program.ts';
+import {
+  brokerAdminConnection,
+  brokerConnection,
+  tablesConnection,
+  urlOf,
+} from '../programs/connections.ts';
+import {
+  apiProgram,
+  azuriteProgram,
+  brokerProgram,
+  type RegionPlan,
+  replicatorProgram,
+} from '../programs/region-programs.ts';
+
+const READY_MS_MAX = 60_000;
+
+export interface RegionAddresses {
+  /** The customer API: `http://127.0.0.1:7710`. */
+  readonly api: string;
+  /** Of the replicator's health and status. */
+  readonly replicator: string;
+  /** Connection string of the storage account. */
+  readonly tables: string;
+  /** Connection string of the Service Bus namespace. */
+  readonly broker: string;
+  /** The same for its administration, which an emulator has on a port of its own. */
+  readonly brokerAdmin: string;
+}
+
+/** One region as processes of this machine. */
+export interface Region {
+  readonly name: string;
+  readonly addresses: RegionAddresses;
+  readonly api: LocalProcess;
+  readonly replicator: LocalProcess;
+  readonly store: LocalProcess;
+  readonly broker: LocalProcess;
+  /** Starts whatever of it does not run, and resolves when all of it listens. */
+  start(): Promise<void>;
+  /** In order: what serves first, what it stands on last. */
+  stop(): Promise<void>;
+  /**
+   * The loss of the region. The API, the replicator and the broker get a SIGKILL before this
+   * returns. The store is stopped so that it saves: killed, Azurite would lose what it has
+   * acknowledged, and Azure Storage does not lose that with a region.
+   */
+  kill(): Promise<void>;
+  /** Resolves when it says that it may take traffic: it is up and has caught up. */
+  untilReady(waitMsMax?: number, signal?: AbortSignal): Promise<void>;
+}
+
+export interface RegionOptions {
+  readonly plan: RegionPlan;
+  readonly createProcess: (program: Program, logFile: string) => LocalProcess;
+  /** Folder of the logs. */
+  readonly logFolder: string;
+}
+
+export function createRegion({ plan, createProcess, logFolder }: RegionOptions): Region {
+  const { name, ports } = plan;
+  const create = (kind: string, program: Program): LocalProcess =>
+    createProcess(program, join(logFolder, `${name}-${kind}.log`));
+  const api = create('api', apiProgram(plan));
+  const replicator = create('replicator', replicatorProgram(plan));
+  const store = create('tables', azuriteProgram(plan));
+  const broker = create('broker', brokerProgram(plan));
+  const addresses: RegionAddresses = {
+    api: urlOf(ports.api),
+    replicator: urlOf(ports.replicator),
+    tables: tablesConnection(ports),
+    broker: brokerConnection(ports),
+    brokerAdmin: brokerAdminConnection(ports),
+  };
+  return {
+    name,
+    addresses,
+    api,
+    replicator,
+    store,
+    broker,
+    async start() {
+      await startAll([store, broker]);
+      await startAll([api, replicator]);
+    },
+    async stop() {
+      await Promise.all([api.stop(), replicator.stop()]);
+      await Promise.all([store.stop(), broker.stop()]);
+    },
+    async kill() {
+      const killed = [api, replicator, broker].map((process) => process.kill());
+      await Promise.all([...killed, store.stop()]);
+    },
+    untilReady: (waitMsMax = READY_MS_MAX, signal) =>
+      untilHealthy({
+        name: api.name,
+        url: `${addresses.api}/health/ready`,
+        waitMsMax,
+        signal,
+      }),
+  };
+}
+
+/** Waits for all of them also when one fails, so that nothing starts behind the back of a stop. */
+export async function startAll(processes: readonly LocalProcess[]): Promise<void> {
+  const outcomes = await Promise.allSettled(processes.map((process) => process.start()));
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}

@@ -1,0 +1,120 @@
+import { join } from 'node:path';
+import { LocalClusterError } from '../local-cluster-error.ts';
+import { reserveFreePorts, type ReservedPorts, reservePortsAt } from '../ports/reserve-ports.ts';
+import type { LocalProcess } from '../process/local-process.ts';
+import type { Program } from '../process/program.ts';
+import { urlOf } from '../programs/connections.ts';
+import { PROBING_DEFAULT, trafficManagerProgram } from '../programs/traffic-manager-program.ts';
+import { prepareRegions } from '../seed/prepare-regions.ts';
+import { checkRegions } from './check-regions.ts';
+import { type Cluster, type ClusterOptions, REGIONS_DEFAULT } from './cluster.ts';
+import { createTemporaryFolder, type DataFolder, openDataFolder } from './data-folder.ts';
+import { createRegion, type Region, startAll } from './region.ts';
+import { createSupervisedProcess } from './supervised-process.ts';
+
+/** How long the regions may take to find each other. */
+const CAUGHT_UP_MS_MAX = 120_000;
+/** The queue of every region. */
+const QUEUE = 'customer';
+
+/**
+ * Starts the regions: their stores and brokers, their Configuration tables, their APIs and
+ * replicators, and, when all regions are ready, the traffic manager in front of them. Rejects with
+ * a LocalClusterError, and leaves nothing behind then.
+ */
+export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
+  const { regions: names = REGIONS_DEFAULT, signal } = options;
+  checkRegions(names);
+  const ports = await (options.portBase === undefined
+    ? reserveFreePorts(names)
+    : reservePortsAt(options.portBase, names));
+  const data = await openFolder(options, ports);
+  const cluster = assemble(options, { ports, data });
+  const stop = (): void => void cluster.stop();
+  signal?.addEventListener('abort', stop, { once: true });
+  try {
+    signal?.throwIfAborted();
+    await bringUp(cluster, options);
+    return cluster;
+  } catch (error) {
+    await cluster.stop();
+    if (signal?.aborted !== true) throw error;
+    throw new LocalClusterError('STOPPED', 'The start was stopped.', error);
+  } finally {
+    signal?.removeEventListener('abort', stop);
+  }
+}
+
+async function openFolder(options: ClusterOptions, ports: ReservedPorts): Promise<DataFolder> {
+  try {
+    return options.dataFolder === undefined
+      ? await createTemporaryFolder(options.keepData ?? false)
+      : await openDataFolder(options.dataFolder);
+  } catch (error) {
+    await ports.release();
+    throw error;
+  }
+}
+
+interface Parts {
+  readonly ports: ReservedPorts;
+  readonly data: DataFolder;
+}
+
+function assemble(options: ClusterOptions, { ports, data }: Parts): Cluster {
+  const stopping = new AbortController();
+  const createProcess = (program: Program, logFile: string): LocalProcess =>
+    createSupervisedProcess({
+      program,
+      logFile,
+      onEvent: options.onEvent ?? (() => undefined),
+      restart: options.restart,
+      stopping: stopping.signal,
+    });
+  const regions = Object.entries(ports.plan.regions).map(([name, regionPorts]) =>
+    createRegion({
+      plan: { name, ports: regionPorts, folder: data.ofRegion(name) },
+      createProcess,
+      logFolder: data.logs,
+    }),
+  );
+  const trafficManager = createProcess(
+    trafficManagerProgram(ports.plan, options.probing ?? PROBING_DEFAULT),
+    join(data.logs, 'traffic-manager.log'),
+  );
+  const stopAll = async (): Promise<void> => {
+    stopping.abort();
+    await trafficManager.stop();
+    await Promise.all(regions.map((region) => region.stop()));
+    await data.release();
+    await ports.release();
+  };
+  let stopped: Promise<void> | undefined;
+  return {
+    dataFolder: data.path,
+    logFolder: data.logs,
+    portBase: ports.base,
+    regions,
+    trafficManager,
+    trafficManagerUrl: urlOf(ports.plan.trafficManager),
+    region: (name) => findRegion(regions, name),
+    stop: () => (stopped ??= stopAll()),
+  };
+}
+
+async function bringUp(cluster: Cluster, options: ClusterOptions): Promise<void> {
+  const { regions, trafficManager } = cluster;
+  const { signal } = options;
+  await startAll(regions.flatMap(({ store, broker }) => [store, broker]));
+  await prepareRegions(regions, { queue: QUEUE, settings: options.settings ?? {} });
+  await startAll(regions.flatMap(({ api, replicator }) => [api, replicator]));
+  await Promise.all(regions.map((region) => region.untilReady(CAUGHT_UP_MS_MAX, signal)));
+  await trafficManager.start();
+}
+
+function findRegion(regions: readonly Region[], name: string): Region {
+  const found = regions.find((region) => region.name === name);
+  if (found !== undefined) return found;
+  const known = regions.map((region) => region.name).join(', ');
+  throw new LocalClusterError('OPTIONS_INVALID', `There is no region ${name}, only ${known}.`);
+}

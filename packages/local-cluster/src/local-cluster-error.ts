@@ -1,0 +1,19 @@
+export type LocalClusterErrorCode =
+  | 'PORTS_TAKEN'
+  | 'DATA_IN_USE'
+  | 'DATA_FOREIGN'
+  | 'PROCESS_FAILED'
+  | 'NOT_READY'
+  | 'OPTIONS_INVALID'
+  | 'STOPPED';
+
+/** Why a cluster or a part of it could not be had; the message is for the person who asked. */
+export class LocalClusterError extends Error {
+  readonly code: LocalClusterErrorCode;
+
+  constructor(code: LocalClusterErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'LocalClusterError';
+    this.code = code;
+  }
+}

@@ -1,0 +1,110 @@
+import { dirname, extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { LOOPBACK } from '../ports/port-probe.ts';
+import type { RegionPorts } from '../ports/port-plan.ts';
+import { isReadyEvent, type Program } from '../process/program.ts';
+import { brokerAdminConnection, tablesConnection } from './connections.ts';
+
+/** What a service may still do once it is told to stop. */
+const SHUTDOWN_DEADLINE_MS = '5000';
+
+export interface RegionPlan {
+  readonly name: string;
+  readonly ports: RegionPorts;
+  /** Holds what the region's stores keep. */
+  readonly folder: string;
+}
+
+/**
+ * Azurite's table service. It saves every five seconds and when it is stopped with SIGINT, not when
+ * it is killed (see start-azurite.ts in @tandem/storage): ending it in any other way loses writes
+ * that it has acknowledged, which Azure Storage does not do.
+ */
+export function azuriteProgram({ name, ports, folder }: RegionPlan): Program {
+  return {
+    name: `tables of ${name}`,
+    main: pathOf('azurite/dist/src/table/main.js'),
+    args: flags({
+      tableHost: LOOPBACK,
+      tablePort: ports.tables,
+      location: join(folder, 'tables'),
+      silent: true,
+      skipApiVersionCheck: true,
+      disableTelemetry: true,
+    }),
+    env: {},
+    isReadyLine: (line) => line.includes('successfully started'),
+    stopSignal: 'SIGINT',
+    watchesParent: false,
+  };
+}
+
+export function brokerProgram({ name, ports, folder }: RegionPlan): Program {
+  return {
+    name: `broker of ${name}`,
+    main: brokerMain(),
+    args: flags({
+      location: join(folder, 'broker'),
+      host: LOOPBACK,
+      'amqp-port': ports.broker,
+      'admin-port': ports.brokerAdmin,
+    }),
+    env: {},
+    isReadyLine: isReadyEvent,
+    stopSignal: 'SIGTERM',
+    watchesParent: false,
+  };
+}
+
+export function apiProgram(plan: RegionPlan): Program {
+  return serviceProgram(plan, {
+    name: `API of ${plan.name}`,
+    main: pathOf('@tandem/customer-api/main'),
+    env: { PORT: String(plan.ports.api) },
+  });
+}
+
+export function replicatorProgram(plan: RegionPlan): Program {
+  return serviceProgram(plan, {
+    name: `replicator of ${plan.name}`,
+    main: pathOf('@tandem/replicator/main'),
+    env: {
+      PORT: String(plan.ports.replicator),
+      SERVICE_BUS_ADMINISTRATION_CONNECTION: brokerAdminConnection(plan.ports),
+    },
+  });
+}
+
+function serviceProgram(plan: RegionPlan, own: Pick<Program, 'name' | 'main' | 'env'>): Program {
+  return {
+    name: own.name,
+    main: own.main,
+    args: [],
+    env: {
+      REGION_ID: plan.name,
+      STORAGE_CONNECTION: tablesConnection(plan.ports),
+      HOST: LOOPBACK,
+      SHUTDOWN_DEADLINE_MS,
+      ...own.env,
+    },
+    isReadyLine: isReadyEvent,
+    stopSignal: 'SIGTERM',
+    watchesParent: true,
+  };
+}
+
+function flags(values: Readonly<Record<string, string | number | true>>): string[] {
+  return Object.entries(values).flatMap(([name, value]) =>
+    value === true ? [`--${name}`] : [`--${name}`, String(value)],
+  );
+}
+
+/** The package's program lies beside its library. */
+function brokerMain(): string {
+  const library = pathOf('@tandem/servicebus-emulator');
+  return join(dirname(library), `main${extname(library)}`);
+}
+
+export function pathOf(specifier: string): string {
+  return fileURLToPath(import.meta.resolve(specifier));
+}

@@ -1,0 +1,49 @@
+import type { Properties, TableStore } from '@tandem/core';
+import { ensureQueue } from '@tandem/messaging';
+import { createAzureTableStore, seedConfiguration, tandemSettings } from '@tandem/storage';
+import type { Region } from '../cluster/region.ts';
+import { connectingSettings } from './region-settings.ts';
+
+/** The table, and its one partition; a row is a setting, its column `value` the text. */
+const CONFIGURATION = 'Configuration';
+
+export interface PrepareRegionsOptions {
+  readonly queue: string;
+  /** Further rows, as texts; those that are there already stay as they are. */
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+/**
+ * Writes the Configuration table of every region, whose stores must run, and creates the queues,
+ * so that no region's first change finds the other's queue missing.
+ */
+export async function prepareRegions(
+  regions: readonly Region[],
+  { queue, settings }: PrepareRegionsOptions,
+): Promise<void> {
+  await Promise.all(
+    regions.map(async (region) => {
+      const store = createAzureTableStore({ connectionString: region.addresses.tables });
+      await seedConfiguration({ store, definitions: tandemSettings, values: settings });
+      // The addresses of another run do not hold when the ports were chosen anew.
+      await replaceSettings(store, connectingSettings(region, regions, queue));
+      const { broker, brokerAdmin } = region.addresses;
+      await ensureQueue({ connection: broker, administrationConnection: brokerAdmin, queue });
+    }),
+  );
+}
+
+async function replaceSettings(
+  store: TableStore,
+  settings: Readonly<Record<string, string>>,
+): Promise<void> {
+  const operations = Object.entries(settings).map(([rowKey, value]) => {
+    const properties: Properties = new Map([['value', { type: 'String', value }]]);
+    return { kind: 'upsert', rowKey, properties } as const;
+  });
+  await store.commit({
+    table: CONFIGURATION,
+    partitionKey: CONFIGURATION,
+    operations,
+  });
+}
