@@ -1,7 +1,14 @@
-import { describeProblem, LOG_LEVELS, type LogLevel, readEnvironment } from '@tandem/service-kit';
+import {
+  describeProblem,
+  type Environment,
+  LOG_LEVELS,
+  type LogLevel,
+  readEnvironment,
+} from '@tandem/service-kit';
+import { environmentNameOf } from '@tandem/storage';
 import { Type } from 'typebox';
 
-/** The environment says where the region is; the table `Configuration` there says the rest. */
+/** What the process must know before it can read the table `Configuration`. */
 export const ReplicatorEnvironment = Type.Object({
   REGION_ID: Type.String({
     description: 'The region that this process belongs to.',
@@ -59,42 +66,46 @@ export interface ReplicatorConfig {
   readonly administrationConnection: string | undefined;
   readonly listen: { readonly host: string; readonly port: number };
   readonly logLevel: LogLevel;
-  readonly shutdownDeadlineMs: number;
-  /** Overrides the table `Configuration`, setting by setting. */
-  readonly overrides: Environment;
+  readonly drainDeadlineMs: number;
+  /** May override settings of the table `Configuration`, for development. */
+  readonly environment: Environment;
 }
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 export type ConfigReading =
-  | { readonly kind: 'read'; readonly config: ReplicatorConfig }
-  /** One sentence for each problem. */
-  | { readonly kind: 'invalid'; readonly problems: readonly string[] };
+  | { readonly ok: true; readonly config: ReplicatorConfig }
+  /** A sentence each, with variable, rule and example. */
+  | { readonly ok: false; readonly problems: readonly string[] };
 
-/** Pure: finds every problem at once, and leaves it to the caller to exit. */
+/** Pure; finds all problems at once. */
 export function readConfig(environment: Environment): ConfigReading {
   const reading = readEnvironment(ReplicatorEnvironment, environment);
-  const problems = reading.ok ? [] : reading.problems.map(describeProblem);
-  const isStoreMissing =
-    (environment['STORAGE_CONNECTION'] ?? '').trim() === '' &&
-    environment['CUSTOMER_DATA_ACCESS']?.trim() !== 'memory';
-  if (isStoreMissing) problems.push(STORE_MISSING);
-  if (!reading.ok || problems.length > 0) return { kind: 'invalid', problems };
+  const problems = [
+    ...(reading.ok ? [] : reading.problems.map(describeProblem)),
+    ...(isSet(environment['STORAGE_CONNECTION']) || isInMemory(environment) ? [] : [STORE_MISSING]),
+  ];
+  if (!reading.ok || problems.length > 0) return { ok: false, problems };
   const { value } = reading;
-  return {
-    kind: 'read',
-    config: Object.freeze({
-      region: value.REGION_ID,
-      storageConnection: value.STORAGE_CONNECTION,
-      administrationConnection: value.SERVICE_BUS_ADMINISTRATION_CONNECTION,
-      listen: Object.freeze({ host: value.HOST, port: value.PORT }),
-      logLevel: value.LOG_LEVEL,
-      shutdownDeadlineMs: value.SHUTDOWN_DEADLINE_MS,
-      overrides: environment,
-    }),
+  const config = {
+    region: value.REGION_ID,
+    storageConnection: value.STORAGE_CONNECTION,
+    administrationConnection: value.SERVICE_BUS_ADMINISTRATION_CONNECTION,
+    listen: Object.freeze({ host: value.HOST, port: value.PORT }),
+    logLevel: value.LOG_LEVEL,
+    drainDeadlineMs: value.SHUTDOWN_DEADLINE_MS,
+    environment,
   };
+  return { ok: true, config: Object.freeze(config) };
 }
 
+const DATA_ACCESS_VARIABLE = environmentNameOf('Customer.DataAccess');
 const STORE_MISSING =
-  'STORAGE_CONNECTION is not set: it must be a connection string of a storage account or its URL, ' +
-  'for example STORAGE_CONNECTION=https://tandemeast.table.core.windows.net.';
+  'STORAGE_CONNECTION is not set: it must be a connection string or the URL of the tables of an ' +
+  'account, for example STORAGE_CONNECTION=https://tandemeast.table.core.windows.net.';
+
+function isInMemory(environment: Environment): boolean {
+  return environment[DATA_ACCESS_VARIABLE] === 'memory';
+}
+
+function isSet(text: string | undefined): boolean {
+  return text !== undefined && text.trim() !== '';
+}

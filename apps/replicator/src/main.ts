@@ -23,7 +23,7 @@ const NOTHING_TO_DO = 'Customer.DataAccess is memory: there is nothing to replic
 
 async function main(): Promise<void> {
   const reading = readConfig(process.env);
-  if (reading.kind === 'invalid') {
+  if (!reading.ok) {
     fail(`Settings that cannot be used:\n  ${reading.problems.join('\n  ')}`);
     return;
   }
@@ -34,7 +34,7 @@ async function main(): Promise<void> {
 }
 
 async function run(config: ReplicatorConfig, store: TableStore | undefined): Promise<void> {
-  const { region, administrationConnection, overrides } = config;
+  const { region, administrationConnection, environment } = config;
   const clock = createSystemClock();
   const logger = createLogger({ service: 'replicator', region, level: config.logLevel });
   if (store === undefined) {
@@ -49,7 +49,7 @@ async function run(config: ReplicatorConfig, store: TableStore | undefined): Pro
     clock,
     randomness: createSystemRandomness(),
     logger,
-    overrides,
+    environment,
   });
   const app = await createApp({ region, view: replicator, logger });
   const listening = await listen(app, config.listen);
@@ -62,7 +62,7 @@ async function run(config: ReplicatorConfig, store: TableStore | undefined): Pro
     clock,
     deadlineMs: LAST_STEP_MS,
     steps: [
-      ...replicator.stopSteps(config.shutdownDeadlineMs),
+      ...replicator.stopSteps(config.drainDeadlineMs),
       { name: 'close the health server', run: () => app.close() },
       { name: 'flush the log', run: () => logger.flush() },
     ],

@@ -29,8 +29,8 @@ export interface ReplicatorOptions {
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly logger: Logger;
-  /** Overrides the table `Configuration`, setting by setting. */
-  readonly overrides: Readonly<Record<string, string | undefined>>;
+  /** May override settings of the table `Configuration`, for development. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
 export type StartOutcome =
@@ -133,13 +133,13 @@ function stopStepsOf(state: ProcessState, drainDeadlineMs: number): readonly Shu
   ];
 }
 
-function open({ region, store, kinds, clock, overrides, logger }: ReplicatorOptions) {
+function open({ region, store, kinds, clock, environment, logger }: ReplicatorOptions) {
   return openRegion({
     region,
     store,
     kinds,
     clock,
-    environment: overrides,
+    environment,
     refreshMs: SETTINGS_REFRESH_MS,
     onRefreshFailed: (error) =>
       logger.warn(

@@ -56,5 +56,5 @@ export function runDuties(options: RunDutiesOptions): RunningDuties {
 }
 
 function jittered(intervalMs: number, randomness: Randomness): number {
-  return intervalMs * (1 - JITTER + 2 * JITTER * randomness.fraction());
+  return Math.round(intervalMs * (1 - JITTER + 2 * JITTER * randomness.fraction()));
 }

@@ -33,7 +33,7 @@ export function createTombstoneDuty(options: TombstoneDutyOptions): Duty {
     name: 'tombstones',
     intervalMs: () => INTERVAL_MS,
     // It reads every row, so a process that restarts often does not begin with it each time.
-    firstDelayMs: INTERVAL_MS * options.randomness.fraction(),
+    firstDelayMs: Math.round(INTERVAL_MS * options.randomness.fraction()),
     isNeededForReady: false,
     // It takes as long as the tables are large.
     stallMs: undefined,

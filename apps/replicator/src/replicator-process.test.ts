@@ -1,0 +1,272 @@
+import { createMemoryBus, createMemoryTableStore, createVirtualClock } from '@tandem/core/memory';
+import { describe, expect, test } from 'vitest';
+import {
+  createMemoryReplicator,
+  customer,
+  type MemoryReplicatorOptions,
+  queueOf,
+  STORE_DOWN,
+} from './testing/memory-replicator.ts';
+
+const START_MS = Date.UTC(2026, 0, 1);
+const ID = '4f1de9a3-2a68-4c55-8d0a-0a1b2c3d4e5f';
+const LOCK_MS = 60_000;
+
+function setUp() {
+  const clock = createVirtualClock(START_MS);
+  const bus = createMemoryBus({ clock, lockDurationMs: LOCK_MS, deliveryCountMax: 3 });
+  return { clock, bus };
+}
+
+async function setUpOne(rest: Partial<MemoryReplicatorOptions> = {}) {
+  const { clock, bus } = setUp();
+  const east = await createMemoryReplicator({ region: 'east', clock, bus, ...rest });
+  return { clock, bus, east };
+}
+
+async function setUpTwo() {
+  const { clock, bus } = setUp();
+  const east = await createMemoryReplicator({ region: 'east', peer: 'west', clock, bus });
+  const west = await createMemoryReplicator({ region: 'west', peer: 'east', clock, bus });
+  await Promise.all([east.process.start(), west.process.start()]);
+  return { clock, bus, east, west };
+}
+
+describe('replicator of a region with peers', () => {
+  test('brings what was written in one region to the other', async () => {
+    const { clock, east, west } = await setUpTwo();
+    await east.customers.put(ID, customer('ada@example.org'));
+    await clock.advance(10_000);
+    expect(await west.customers.get(ID)).toMatchObject({
+      entity: { email: 'ada@example.org' },
+      origin: 'east',
+    });
+    expect(await east.outbox()).toEqual([]);
+    expect(east.process.status().sinceStart.relayed).toBe(1);
+  });
+
+  test('is ready once it has swept and received', async () => {
+    const { clock, east } = await setUpOne();
+    expect(east.process.readiness()).toEqual({ kind: 'not-ready', reasons: [{ kind: 'opening' }] });
+    await east.process.start();
+    await clock.advance(3_000);
+    expect(east.process.readiness()).toEqual({ kind: 'ready' });
+    expect(east.process.liveness()).toEqual({ kind: 'live' });
+  });
+
+  test('says how far each peer has got, and how it knows', async () => {
+    const { clock, east } = await setUpTwo();
+    await clock.advance(10_000);
+    const status = east.process.status();
+    expect(status).toMatchObject({
+      region: 'east',
+      phase: 'running',
+      peers: [{ peer: 'west', reachable: true }],
+      backlog: false,
+      queue: { reachable: true, oldestMessageAgeMs: null, deadLetterCount: 0 },
+    });
+    expect(status.peers[0]?.lagMs).toBeLessThan(5_000);
+    expect(status.loops.map(({ name }) => name)).toEqual([
+      'sweep',
+      'receive',
+      'heartbeat',
+      'dead-letters',
+      'tombstones',
+      'configuration',
+    ]);
+  });
+
+  test('counts and logs a conflict by its ids and field names only', async () => {
+    const { clock, east, west } = await setUpTwo();
+    await east.customers.put(ID, customer('ada@east.example'));
+    await west.customers.put(ID, customer('ada@west.example'));
+    await clock.advance(10_000);
+    expect(east.process.status().sinceStart.conflicts).toBe(1);
+    expect(west.process.status().sinceStart.conflicts).toBe(1);
+    const [line] = west.log.of('conflict-recorded');
+    expect(line).toMatchObject({ entityKind: 'Customers', entityId: ID, fields: ['email'] });
+    expect(JSON.stringify(west.log.lines)).not.toContain('example');
+    const winner = await east.customers.get(ID);
+    expect((await west.customers.get(ID))?.entity).toEqual(winner?.entity);
+  });
+
+  test('I10: dead-letters what it cannot read, and applies what comes after', async () => {
+    const { clock, bus, east, west } = await setUpTwo();
+    const poison = {
+      messageId: 'poison',
+      subject: 'change-set' as const,
+      body: new Uint8Array([1, 2, 3]),
+    };
+    await bus.publisherFor('west', queueOf('west')).publish([poison]);
+    await east.customers.put(ID, customer('ada@example.org'));
+    await clock.advance(20_000);
+    expect(await west.customers.get(ID)).toBeDefined();
+    expect(west.log.of('message-dead-lettered')).toMatchObject([
+      { messageId: 'poison', reason: 'CHANGE_UNDECODABLE', deliveryCount: 1 },
+    ]);
+    expect(west.process.status()).toMatchObject({
+      queue: { deadLetterCount: 1 },
+      sinceStart: { deadLettered: 1 },
+    });
+  });
+
+  test('keeps a batch through an outage of the store and burns no delivery of it', async () => {
+    const { clock, bus, east, west } = await setUpTwo();
+    await clock.advance(5_000);
+    west.store.setOutage(STORE_DOWN);
+    await east.customers.put(ID, customer('ada@example.org'));
+    await clock.advance(10 * LOCK_MS);
+    expect(west.process.liveness()).toEqual({ kind: 'live' });
+    expect(west.process.status().peers[0]?.lagMs).toBeGreaterThan(9 * LOCK_MS);
+    west.store.setOutage(undefined);
+    await clock.advance(20_000);
+    expect(await west.customers.get(ID)).toBeDefined();
+    expect(bus.deadLettersOf(queueOf('west'))).toEqual([]);
+    expect(west.log.of('apply-interrupted').length).toBeLessThan(15);
+  });
+
+  test('stops in order: lets the batch end, then the lease and the bus go', async () => {
+    const { clock, east, west } = await setUpTwo();
+    await clock.advance(5_000);
+    const stopped = east.stop();
+    await clock.advance(5_000);
+    expect(await stopped).toBe(0);
+    expect(east.process.readiness()).toMatchObject({ reasons: [{ kind: 'stopping' }] });
+    expect(east.process.status().loops.some(({ running }) => running)).toBe(false);
+    const steps = east.log.of('shutdown-step-done').map(({ step }) => step);
+    expect(steps).toEqual([
+      'begin nothing new',
+      'finish the batch in hand',
+      'release the leases',
+      'close the bus',
+    ]);
+    await west.customers.put(ID, customer('ada@example.org'));
+    await clock.advance(5_000);
+    expect(await east.customers.get(ID)).toBeUndefined();
+  });
+
+  test('lets another process sweep at once when it stops', async () => {
+    const { clock, bus } = setUp();
+    const store = createMemoryTableStore();
+    const first = await createMemoryReplicator({ region: 'east', clock, bus, store });
+    const second = await createMemoryReplicator({ region: 'east', clock, bus, store });
+    await first.process.start();
+    await clock.advance(2_000);
+    const stopped = first.stop();
+    await clock.advance(2_000);
+    await stopped;
+    await second.customers.put(ID, customer('ada@example.org'));
+    await second.process.start();
+    await clock.advance(5_000);
+    expect(await second.outbox()).toEqual([]);
+  });
+
+  test('names the settings that wait for a restart, and no value', async () => {
+    const { clock, east } = await setUpOne();
+    await east.process.start();
+    await clock.advance(1_000);
+    await east.store.commit({
+      table: 'Configuration',
+      partitionKey: 'Configuration',
+      operations: [
+        {
+          kind: 'upsert',
+          rowKey: 'ServiceBusConnection',
+          properties: new Map([['value', { type: 'String', value: 'moved.servicebus.example' }]]),
+        },
+      ],
+    });
+    await clock.advance(60_000);
+    expect(east.log.of('configuration-changed')).toMatchObject([
+      { settings: ['ServiceBusConnection'] },
+    ]);
+    expect(JSON.stringify(east.log.lines)).not.toContain('moved.servicebus');
+  });
+});
+
+describe('replicator at the start', () => {
+  test('waits for a store that is down, in few words, and is not ready meanwhile', async () => {
+    const { clock, east } = await setUpOne();
+    east.store.setOutage(STORE_DOWN);
+    const started = east.process.start();
+    await clock.advance(120_000);
+    expect(east.process.readiness()).toMatchObject({ reasons: [{ kind: 'opening' }] });
+    expect(east.process.liveness()).toEqual({ kind: 'live' });
+    expect(east.log.of('region-not-opened').length).toBeLessThan(5);
+    east.store.setOutage(undefined);
+    await clock.advance(10_000);
+    expect(await started).toEqual({ kind: 'running' });
+    expect(east.process.readiness()).toEqual({ kind: 'ready' });
+  });
+
+  test('can be stopped while it waits for the store', async () => {
+    const { clock, east } = await setUpOne();
+    east.store.setOutage(STORE_DOWN);
+    const started = east.process.start();
+    await clock.advance(1_000);
+    const stopped = east.stop();
+    await clock.advance(1_000);
+    expect(await stopped).toBe(0);
+    expect(await started).toEqual({ kind: 'stopped' });
+  });
+
+  test('gives up for settings that a person must mend, and names them all', async () => {
+    const { east } = await setUpOne({
+      settings: { 'Peer.Region': undefined, RedundancyServiceBusConnection: undefined },
+    });
+    const outcome = await east.process.start();
+    expect(outcome).toMatchObject({ kind: 'invalid', error: { code: 'CONFIGURATION_INVALID' } });
+    expect(outcome.kind === 'invalid' && outcome.error.message).toMatch(
+      /Peer\.Region.*RedundancyServiceBusConnection/,
+    );
+  });
+
+  test('refuses another number of buckets than the tables have', async () => {
+    const { clock, bus } = setUp();
+    const store = createMemoryTableStore();
+    const first = await createMemoryReplicator({ region: 'east', clock, bus, store });
+    await first.process.start();
+    await store.commit({
+      table: 'Configuration',
+      partitionKey: 'Configuration',
+      operations: [
+        {
+          kind: 'upsert',
+          rowKey: 'Customer.BucketCount',
+          properties: new Map([['value', { type: 'String', value: '8' }]]),
+        },
+      ],
+    });
+    const second = await createMemoryReplicator({ region: 'east', clock, bus, store });
+    expect(await second.process.start()).toMatchObject({ kind: 'invalid' });
+  });
+
+  test('has nothing to do where data is kept in memory', async () => {
+    const { east } = await setUpOne({ settings: { 'Customer.DataAccess': 'memory' } });
+    expect(await east.process.start()).toEqual({ kind: 'nothing-to-do' });
+  });
+});
+
+describe('replicator of a region without peers', () => {
+  test('archives what was left in the outbox, and asks for no bus', async () => {
+    const { clock, east } = await setUpOne({
+      settings: { 'Customer.DataAccess': 'single-region', ServiceBusConnection: undefined },
+    });
+    await east.customers.put(ID, customer('ada@example.org'));
+    expect(await east.outbox()).toHaveLength(1);
+    expect(await east.process.start()).toEqual({ kind: 'running' });
+    await clock.advance(5_000);
+    expect(await east.outbox()).toEqual([]);
+    expect(east.process.readiness()).toEqual({ kind: 'ready' });
+    expect(east.process.status()).toMatchObject({
+      peers: [],
+      queue: { reachable: null },
+      sinceStart: { relayed: 1 },
+    });
+    expect(east.process.status().loops.map(({ name }) => name)).toEqual([
+      'sweep',
+      'tombstones',
+      'configuration',
+    ]);
+  });
+});

@@ -1,0 +1,138 @@
+import { createHybridClock, type OutboxEntry, type TableStore, TransientError } from '@tandem/core';
+import { type Customer, customerKind } from '@tandem/core/customers';
+import {
+  createMemoryTableStore,
+  createSeededRandomness,
+  type MemoryBus,
+  type VirtualClock,
+} from '@tandem/core/memory';
+import { createRegionTables, createTables } from '@tandem/region-kit';
+import { createShutdown } from '@tandem/service-kit';
+import {
+  createReplicatedTable,
+  type ReplicatedTable,
+  seedConfiguration,
+  tandemSettings,
+} from '@tandem/storage';
+import { createFaultyStore, type FaultyStore } from '@tandem/storage/testing';
+import type { Bus, BusQueue } from '../bus/bus.ts';
+import { createReplicatorProcess, type ReplicatorProcess } from '../replicator-process.ts';
+import { type RecordedLog, recordLog } from './record-log.ts';
+
+export const BUCKET_COUNT = 2;
+
+export interface MemoryReplicator {
+  readonly store: FaultyStore;
+  readonly process: ReplicatorProcess;
+  readonly log: RecordedLog;
+  /** Writes as the customer API does, but leaves every change to the sweep. */
+  readonly customers: ReplicatedTable<typeof customerKind>;
+  /** What is in the outbox. */
+  outbox(): Promise<readonly OutboxEntry[]>;
+  /** As on SIGTERM; resolves to the exit code. */
+  stop(): Promise<number>;
+}
+
+export interface MemoryReplicatorOptions {
+  readonly region: string;
+  readonly peer?: string;
+  readonly bus: MemoryBus;
+  readonly clock: VirtualClock;
+  /** Instead of those of a region with one peer; undefined for none. */
+  readonly settings?: Partial<Record<keyof typeof tandemSettings, string | undefined>>;
+  /** By default a memory store of its own. */
+  readonly store?: TableStore;
+}
+
+export const STORE_DOWN = new TransientError('TABLE_UNAVAILABLE', 'The store does not answer.');
+
+/** A replicator over a store, a bus and a clock that a test holds in its hands; not yet started. */
+export async function createMemoryReplicator(
+  options: MemoryReplicatorOptions,
+): Promise<MemoryReplicator> {
+  const { region, peer = 'west', clock } = options;
+  const store = createFaultyStore(options.store ?? createMemoryTableStore());
+  const kinds = [customerKind];
+  const values = {
+    ServiceBusConnection: connectionOf(region),
+    RedundancyServiceBusConnection: connectionOf(peer),
+    'Peer.Region': peer,
+    'Customer.BucketCount': String(BUCKET_COUNT),
+    ...options.settings,
+  };
+  const given = Object.entries(values).filter(([, value]) => value !== undefined);
+  await seedConfiguration({
+    store,
+    definitions: tandemSettings,
+    values: Object.fromEntries(given),
+  });
+  await createTables({ store, kinds });
+  const log = recordLog(region);
+  const randomness = createSeededRandomness(region.length);
+  const process = createReplicatorProcess({
+    region,
+    kinds,
+    store,
+    bus: toBus(options.bus),
+    clock,
+    randomness,
+    logger: log.logger,
+    environment: {},
+  });
+  const tables = createRegionTables({ store, kinds, bucketCount: BUCKET_COUNT });
+  const nowMs = () => clock.nowMs();
+  return {
+    store,
+    process,
+    log,
+    customers: createReplicatedTable({
+      kind: customerKind,
+      store,
+      archive: tables.archive,
+      hybridClock: createHybridClock({ region, writer: 'api', nowMs, driftMsMax: 60_000 }),
+      clock,
+      randomness,
+      bucketCount: BUCKET_COUNT,
+      peers: options.settings?.['Customer.DataAccess'] === 'single-region' ? [] : [peer],
+      onCommitted: () => undefined,
+    }),
+    async outbox() {
+      const entries: OutboxEntry[] = [];
+      for (const outbox of tables.outboxes.values()) {
+        for (const bucket of outbox.buckets) {
+          entries.push(...(await outbox.scan({ bucket, limit: 100 })).entries);
+        }
+      }
+      return entries;
+    },
+    stop: () =>
+      createShutdown({
+        logger: log.logger,
+        clock,
+        deadlineMs: 1_000,
+        steps: process.stopSteps(20_000),
+      }).run('SIGTERM'),
+  };
+}
+
+/** Queues of different namespaces are different queues. */
+export function queueOf(region: string, queue = 'customer'): string {
+  return `${connectionOf(region)}/${queue}`;
+}
+
+function connectionOf(region: string): string {
+  return `${region}.servicebus.example`;
+}
+
+function toBus(bus: MemoryBus): Bus {
+  const nameOf = ({ connection, queue }: BusQueue): string => `${connection}/${queue}`;
+  return {
+    createPublisher: (peer) => bus.publisherFor(peer.region, nameOf(peer)),
+    createReceiver: (own) => bus.receiverFor(nameOf(own)),
+    ensureQueue: async () => undefined,
+  };
+}
+
+export function customer(email: string): Customer {
+  return { email, firstName: null, lastName: null, phoneNumber: null };
+}
