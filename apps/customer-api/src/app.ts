@@ -1,7 +1,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import type { CustomerService } from './customers/customer-service.ts';
-import type { ReadinessProbe } from './health/readiness-probe.ts';
+import type { ProcessReadiness } from './health/process-readiness.ts';
 import { createClientErrorHandler } from './http/client-error.ts';
 import {
   BODY_BYTES_MAX,
@@ -30,7 +30,8 @@ import { ProblemTypeAnswer } from './schemas/problem-type.ts';
 export interface AppOptions {
   readonly region: string;
   readonly customers: CustomerService;
-  readonly readiness: ReadinessProbe;
+  /** Never throws, and answers within the time that a probe waits. */
+  readonly readiness: () => Promise<ProcessReadiness>;
   readonly logger: FastifyBaseLogger;
   /** Unique; used where a request brings no trace id of its own. */
   readonly newRequestId: () => string;

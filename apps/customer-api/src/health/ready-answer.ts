@@ -1,6 +1,6 @@
 import { assertNever } from '@tandem/core';
 import type { ReadyAnswer } from '../schemas/health.ts';
-import type { ProcessReadiness } from './readiness-probe.ts';
+import type { ProcessReadiness } from './process-readiness.ts';
 
 export function toReadyAnswer(region: string, readiness: ProcessReadiness): ReadyAnswer {
   if (readiness.kind === 'ready') {
@@ -23,6 +23,7 @@ function toReason(
       return lagMs === undefined ? { kind, peer } : { kind, peer, lagMs: Math.round(lagMs) };
     }
     case 'store-not-answering':
+    case 'starting':
     case 'stopping':
       return { kind: reason.kind };
     default:

@@ -51,6 +51,7 @@ const BY_APP_ERROR: Readonly<Record<AppErrorCode, ProblemCode>> = {
   ENTITY_INVALID: 'entity-invalid',
   CURSOR_INVALID: 'cursor-invalid',
   TABLE_FORBIDDEN: 'internal-error',
+  TABLE_MISSING: 'internal-error',
   TABLE_REQUEST_INVALID: 'internal-error',
   ROW_MALFORMED: 'internal-error',
   MESSAGE_TOO_LARGE: 'internal-error',

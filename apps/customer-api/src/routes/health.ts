@@ -1,12 +1,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply } from 'fastify';
 import { toReadyAnswer } from '../health/ready-answer.ts';
-import type { ReadinessProbe } from '../health/readiness-probe.ts';
+import type { ProcessReadiness } from '../health/process-readiness.ts';
 import { healthSchema, liveSchema, readySchema } from '../schemas/health.ts';
 
 export interface HealthRoutesOptions {
   readonly region: string;
-  readonly readiness: ReadinessProbe;
+  /** Never throws, and answers within the time that a probe waits. */
+  readonly readiness: () => Promise<ProcessReadiness>;
 }
 
 export const healthRoutes: FastifyPluginAsyncTypebox<HealthRoutesOptions> = async (

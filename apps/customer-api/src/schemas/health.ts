@@ -11,7 +11,7 @@ export const LiveAnswer = Type.Object(
 
 const ReasonAnswer = Type.Object({
   kind: Type.String({
-    enum: ['stopping', 'store-not-answering', 'replicator-not-heard', 'behind'],
+    enum: ['starting', 'stopping', 'store-not-answering', 'replicator-not-heard', 'behind'],
   }),
   peer: Type.Optional(Type.String({ description: 'The region that this one is behind.' })),
   lagMs: Type.Optional(Type.Integer({ description: 'Absent when the peer was never heard.' })),

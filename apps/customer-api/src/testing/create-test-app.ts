@@ -15,7 +15,7 @@ import { createLogger } from '@tandem/service-kit';
 import type { FastifyInstance } from 'fastify';
 import { createApp } from '../app.ts';
 import { createCustomerService, type CustomerKind } from '../customers/customer-service.ts';
-import type { ProcessReadiness } from '../health/readiness-probe.ts';
+import type { ProcessReadiness } from '../health/process-readiness.ts';
 
 export interface TestApp {
   readonly app: FastifyInstance;

@@ -1,8 +1,7 @@
 import { TransientError } from '@tandem/core';
 import { createVirtualClock, driveVirtualTime } from '@tandem/core/memory';
 import { describe, expect, it } from 'vitest';
-import { createReadinessProbe, type ReadinessProbeOptions } from './readiness-probe.ts';
-import { createStopping } from './stopping.ts';
+import { createRegionReadiness, type RegionReadinessOptions } from './region-readiness.ts';
 
 const NOW_MS = 1_000_000;
 const SETTINGS = { lagMsMax: 15_000, waitMsMax: 600_000, heartbeatMsMax: 15_000 };
@@ -14,16 +13,15 @@ const CAUGHT_UP = {
   peers: [PEER],
 };
 
-function createProbe(overrides: Partial<ReadinessProbeOptions> = {}) {
+function createProbe(overrides: Partial<RegionReadinessOptions> = {}) {
   const clock = createVirtualClock(NOW_MS);
   const events: string[] = [];
   const log = ({ event }: { readonly event: string }): void => void events.push(event);
-  const probe = createReadinessProbe({
+  const probe = createRegionReadiness({
     probeTable: async () => undefined,
     status: { read: async () => CAUGHT_UP },
     hasPeers: true,
     settings: () => SETTINGS,
-    stopping: { hasBegun: false },
     clock,
     logger: { debug: log, info: log, warn: log, error: log },
     ...overrides,
@@ -31,7 +29,7 @@ function createProbe(overrides: Partial<ReadinessProbeOptions> = {}) {
   return { probe, clock, events };
 }
 
-describe('readiness of the process', () => {
+describe('readiness of the region', () => {
   it('is ready when the table answers and the region has caught up', async () => {
     const { probe } = createProbe();
     expect(await probe()).toEqual({ kind: 'ready', notes: [] });
@@ -78,14 +76,6 @@ describe('readiness of the process', () => {
     expect(clock.nowMs() - NOW_MS).toBe(3_000);
     expect(readiness).toEqual({ kind: 'not-ready', reasons: [{ kind: 'store-not-answering' }] });
     expect(events).toEqual(['store-silent']);
-  });
-
-  it('is not ready from the moment in which the process begins to stop', async () => {
-    const stopping = createStopping();
-    const { probe } = createProbe({ stopping });
-    expect(await probe()).toMatchObject({ kind: 'ready' });
-    stopping.begin();
-    expect(await probe()).toEqual({ kind: 'not-ready', reasons: [{ kind: 'stopping' }] });
   });
 
   it('looks at the table once for probes that arrive together, and again for later ones', async () => {

@@ -5,30 +5,19 @@ import {
   type ReadinessSettings,
   type ReplicationProgress,
   type ReplicationStatus,
-  type UnreadyReason,
 } from '@tandem/core';
 import type { Logger } from '@tandem/service-kit';
-import type { Stopping } from './stopping.ts';
-
-/** Readiness of this process: that of its region, and red as soon as it begins to stop. */
-export type ProcessReadiness =
-  | Extract<Readiness, { kind: 'ready' }>
-  | {
-      readonly kind: 'not-ready';
-      readonly reasons: readonly (UnreadyReason | { readonly kind: 'stopping' })[];
-    };
 
 /** Never throws, and answers within the time that a probe waits. */
-export type ReadinessProbe = () => Promise<ProcessReadiness>;
+export type RegionReadiness = () => Promise<Readiness>;
 
-export interface ReadinessProbeOptions {
-  /** Reads a row of the customers' own table; throws when it cannot. */
+export interface RegionReadinessOptions {
+  /** Reads from the customers' own table; throws when it cannot. */
   readonly probeTable: () => Promise<unknown>;
   readonly status: Pick<ReplicationStatus, 'read'>;
   readonly hasPeers: boolean;
   /** Asked for each time: the settings may be refreshed. */
   readonly settings: () => ReadinessSettings;
-  readonly stopping: Pick<Stopping, 'hasBegun'>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -42,8 +31,8 @@ interface Observation {
 }
 
 /** Probes that arrive together, and there may be many, share one look at the table. */
-export function createReadinessProbe(options: ReadinessProbeOptions): ReadinessProbe {
-  const { stopping, clock, settings, hasPeers } = options;
+export function createRegionReadiness(options: RegionReadinessOptions): RegionReadiness {
+  const { clock, settings, hasPeers } = options;
   let looking: Promise<Observation> | undefined;
 
   const look = (): Promise<Observation> => {
@@ -54,7 +43,6 @@ export function createReadinessProbe(options: ReadinessProbeOptions): ReadinessP
   };
 
   return async () => {
-    if (stopping.hasBegun) return { kind: 'not-ready', reasons: [{ kind: 'stopping' }] };
     const { isStoreAnswering, progress } = await look();
     return decideReadiness(
       {
@@ -69,7 +57,7 @@ export function createReadinessProbe(options: ReadinessProbeOptions): ReadinessP
   };
 }
 
-async function observe(options: ReadinessProbeOptions): Promise<Observation> {
+async function observe(options: RegionReadinessOptions): Promise<Observation> {
   const { clock, logger } = options;
   const answered = new AbortController();
   const silence = clock.sleep(ANSWER_MS_MAX, answered.signal).then(() => 'silent' as const);

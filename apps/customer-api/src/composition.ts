@@ -1,0 +1,165 @@
+// What serves the customers of a region. The only file that knows the container.
+import {
+  type ChangePublisher,
+  type Clock,
+  createHybridClock,
+  createRelay,
+  createRelayQueue,
+  type HybridClock,
+  type PeerLink,
+  type Randomness,
+  type Relay,
+  type RelayQueue,
+  type TableStore,
+} from '@tandem/core';
+import { customerKind } from '@tandem/core/customers';
+import {
+  createPeerLinks,
+  createRegionTables,
+  type OpenedRegion,
+  type RegionSettings,
+  type RegionTables,
+} from '@tandem/region-kit';
+import { createWriterId, type Logger } from '@tandem/service-kit';
+import {
+  createReplicatedTable,
+  type ReplicatedTable,
+  type TandemConfiguration,
+} from '@tandem/storage';
+import { asFunction, asValue, createContainer, InjectionMode } from 'awilix';
+import {
+  createCustomerService,
+  type CustomerKind,
+  type CustomerService,
+} from './customers/customer-service.ts';
+import { DATA_ACCESS } from './data-access.ts';
+import { createRegionReadiness, type RegionReadiness } from './health/region-readiness.ts';
+import { KINDS } from './kinds.ts';
+import { readReadinessSettings } from './health/readiness-settings.ts';
+
+export interface CompositionOptions {
+  readonly region: string;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly logger: Logger;
+  /** Of the region's storage account. */
+  readonly store: TableStore;
+  readonly opened: OpenedRegion;
+}
+
+/** A point read is the cheapest question there is; no row has this key. */
+const PROBED_BUCKET = '00';
+const PROBED_ROW = '~probe';
+
+interface Cradle {
+  readonly region: string;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly logger: Logger;
+  readonly settings: RegionSettings;
+  readonly configuration: TandemConfiguration;
+  readonly store: TableStore;
+  readonly publishers: readonly ChangePublisher[];
+  readonly tables: RegionTables;
+  readonly hybridClock: HybridClock;
+  readonly links: readonly PeerLink[];
+  readonly relay: Relay;
+  readonly relayQueue: RelayQueue;
+  readonly customerTable: ReplicatedTable<CustomerKind>;
+  readonly customers: CustomerService;
+  readonly readiness: RegionReadiness;
+}
+
+export type Composition = Pick<Cradle, 'customers' | 'readiness' | 'relayQueue' | 'publishers'>;
+
+/** Makes everything at once, so that a missing piece fails at the start. */
+export async function compose(options: CompositionOptions): Promise<Composition> {
+  const { settings, configuration } = options.opened;
+  const { peers } = settings;
+  const access = await DATA_ACCESS[settings.dataAccess]({
+    store: options.store,
+    kinds: KINDS,
+    peers,
+  });
+  const container = createContainer<Cradle>({ injectionMode: InjectionMode.PROXY, strict: true });
+  container.register({
+    region: asValue(options.region),
+    clock: asValue(options.clock),
+    randomness: asValue(options.randomness),
+    logger: asValue(options.logger),
+    settings: asValue(settings),
+    configuration: asValue(configuration),
+    store: asValue(access.store),
+    publishers: asValue(access.publishers),
+    tables: asFunction(createTablesOf).singleton(),
+    hybridClock: asFunction(createClockOf).singleton(),
+    links: asFunction(createPeerLinks).singleton(),
+    relay: asFunction(createRelayOf).singleton(),
+    relayQueue: asFunction(createRelayQueueOf).singleton(),
+    customerTable: asFunction(createCustomerTable).singleton(),
+    customers: asFunction(createCustomersOf).singleton(),
+    readiness: asFunction(createReadinessOf).singleton(),
+  });
+  for (const name of Object.keys(container.registrations)) container.resolve(name);
+  const { customers, readiness, relayQueue, publishers } = container.cradle;
+  return { customers, readiness, relayQueue, publishers };
+}
+
+function createTablesOf({ store, settings }: Cradle): RegionTables {
+  return createRegionTables({ store, kinds: KINDS, bucketCount: settings.bucketCount });
+}
+
+function createClockOf({ region, randomness, clock, settings, logger }: Cradle): HybridClock {
+  return createHybridClock({
+    region,
+    writer: createWriterId(randomness),
+    nowMs: () => clock.nowMs(),
+    driftMsMax: settings.driftMsMax,
+    onDrift: (report) =>
+      logger.warn({ event: 'clock-drift', ...report }, 'A stamp is far ahead of the clock.'),
+  });
+}
+
+function createRelayOf({ tables, links }: Cradle): Relay {
+  return createRelay({ archive: tables.archive, outboxes: tables.outboxes, links });
+}
+
+function createRelayQueueOf({ relay, logger }: Cradle): RelayQueue {
+  return createRelayQueue({
+    relay,
+    onFailure: (error) =>
+      logger.warn({ event: 'relay-failed', error }, 'Changes were not relayed: the sweep will.'),
+  });
+}
+
+function createCustomerTable(cradle: Cradle): ReplicatedTable<CustomerKind> {
+  const { store, tables, hybridClock, clock, randomness, settings, publishers, relayQueue } =
+    cradle;
+  return createReplicatedTable({
+    kind: customerKind,
+    store,
+    archive: tables.archive,
+    hybridClock,
+    clock,
+    randomness,
+    bucketCount: settings.bucketCount,
+    peers: publishers.map(({ peer }) => peer),
+    onCommitted: (entry) => relayQueue.offer(entry),
+  });
+}
+
+function createCustomersOf({ customerTable, randomness }: Cradle): CustomerService {
+  return createCustomerService({ customers: customerTable, randomness });
+}
+
+function createReadinessOf(cradle: Cradle): RegionReadiness {
+  const { store, tables, publishers, configuration, clock, logger } = cradle;
+  return createRegionReadiness({
+    probeTable: () => store.get(customerKind.name, PROBED_BUCKET, PROBED_ROW),
+    status: tables.status,
+    hasPeers: publishers.length > 0,
+    settings: () => readReadinessSettings(configuration),
+    clock,
+    logger,
+  });
+}

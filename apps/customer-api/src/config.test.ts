@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { readConfig } from './config.ts';
+
+const GOOD = { REGION_ID: 'east', STORAGE_CONNECTION: 'UseDevelopmentStorage=true', PORT: '8080' };
+
+describe('readConfig', () => {
+  it('reads what is set and fills in the rest', () => {
+    expect(readConfig(GOOD)).toEqual({
+      ok: true,
+      config: {
+        region: 'east',
+        storageConnection: 'UseDevelopmentStorage=true',
+        listen: { host: '127.0.0.1', port: 8080 },
+        logLevel: 'info',
+        shutdownStepMs: 10_000,
+        environment: GOOD,
+      },
+    });
+  });
+
+  it('takes port 0, and no storage when all is kept in memory', () => {
+    const reading = readConfig({
+      REGION_ID: 'east',
+      PORT: '0',
+      STORAGE_CONNECTION: '',
+      CUSTOMER_DATA_ACCESS: 'memory',
+    });
+    expect(reading).toMatchObject({
+      ok: true,
+      config: { storageConnection: undefined, listen: { port: 0 } },
+    });
+  });
+
+  it('lists every problem at once, by variable', () => {
+    const reading = readConfig({ PORT: 'x', LOG_LEVEL: 'loud', SHUTDOWN_DEADLINE_MS: '5' });
+    if (reading.ok) throw new Error('the environment was bad');
+    expect(reading.problems.map((problem) => problem.split(' ')[0])).toEqual([
+      'REGION_ID',
+      'PORT',
+      'LOG_LEVEL',
+      'SHUTDOWN_DEADLINE_MS',
+      'STORAGE_CONNECTION',
+    ]);
+  });
+
+  it.each([
+    ['REGION_ID', 'East-1'],
+    ['PORT', '65536'],
+    ['STORAGE_CONNECTION', ' '],
+  ])('refuses %s=%j without repeating a value', (variable, value) => {
+    const reading = readConfig({ ...GOOD, [variable]: value });
+    if (reading.ok) throw new Error('the environment was bad');
+    expect(reading.problems).toHaveLength(1);
+    expect(reading.problems[0]).toMatch(new RegExp(`^${variable} `));
+  });
+});

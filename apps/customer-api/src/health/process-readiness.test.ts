@@ -1,0 +1,14 @@
+import { expect, it } from 'vitest';
+import { createProcessReadiness } from './process-readiness.ts';
+import type { RegionReadiness } from './region-readiness.ts';
+
+it('is red until the region is opened, then says what the region says, and red once it stops', async () => {
+  const stopping = new AbortController();
+  let region: RegionReadiness | undefined;
+  const readiness = createProcessReadiness({ region: () => region, stopping: stopping.signal });
+  expect(await readiness()).toEqual({ kind: 'not-ready', reasons: [{ kind: 'starting' }] });
+  region = async () => ({ kind: 'ready', notes: ['west: not heard, let through'] });
+  expect(await readiness()).toEqual({ kind: 'ready', notes: ['west: not heard, let through'] });
+  stopping.abort();
+  expect(await readiness()).toEqual({ kind: 'not-ready', reasons: [{ kind: 'stopping' }] });
+});

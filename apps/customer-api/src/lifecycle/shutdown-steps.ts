@@ -1,0 +1,44 @@
+import type { Clock } from '@tandem/core';
+import type { Logger, PinoLogger, ShutdownStep } from '@tandem/service-kit';
+import type { FastifyInstance } from 'fastify';
+import type { Composition } from '../composition.ts';
+import { closeServer } from './close-server.ts';
+
+export interface ShutdownStepsOptions {
+  readonly app: FastifyInstance;
+  readonly stopping: AbortController;
+  /** Undefined when the region was never opened. */
+  readonly composition: () => Composition | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger & Pick<PinoLogger, 'flush'>;
+  /** How long each step may take, in milliseconds. */
+  readonly stepMs: number;
+}
+
+/** A step that waits gives up before its deadline, in order to say what it leaves undone. */
+const PATIENCE = 0.8;
+
+/** In order. The tables need no closing: nothing is held there. */
+export function shutdownSteps(options: ShutdownStepsOptions): readonly ShutdownStep[] {
+  const { app, stopping, composition, clock, logger } = options;
+  const graceMs = Math.floor(options.stepMs * PATIENCE);
+  return [
+    { name: 'turn readiness red', run: () => stopping.abort() },
+    {
+      name: 'stop accepting and finish what runs',
+      run: () => closeServer(app, { clock, logger, graceMs }),
+    },
+    {
+      name: 'drain the relay',
+      run: () => composition()?.relayQueue.drain(clock.sleep(graceMs)),
+    },
+    {
+      name: 'close the senders',
+      run: async () => {
+        const publishers = composition()?.publishers ?? [];
+        await Promise.all(publishers.map((publisher) => publisher.close()));
+      },
+    },
+    { name: 'flush the log', run: () => logger.flush() },
+  ];
+}

@@ -1,0 +1,109 @@
+import type { Clock, Randomness, TableStore } from '@tandem/core';
+import { createMemoryTableStore } from '@tandem/core/memory';
+import { openStore } from '@tandem/region-kit';
+import { createShutdown, type PinoLogger, type Shutdown } from '@tandem/service-kit';
+import type { FastifyInstance } from 'fastify';
+import type { AddressInfo } from 'node:net';
+import { createApp } from '../app.ts';
+import type { Composition } from '../composition.ts';
+import type { Config } from '../config.ts';
+import { createOpeningCustomers } from '../customers/opening-customers.ts';
+import { createProcessReadiness } from '../health/process-readiness.ts';
+import { openService } from './open-service.ts';
+import { shutdownSteps } from './shutdown-steps.ts';
+
+export interface StartServiceOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly logger: PinoLogger;
+  /** Called before anything is opened: from then on the service can be stopped. */
+  readonly onStoppable?: (shutdown: Shutdown) => void;
+}
+
+export interface Service {
+  readonly port: number;
+  readonly shutdown: Shutdown;
+  /**
+   * Resolves once the region is opened, or the service stops before. Rejects with
+   * `CONFIGURATION_INVALID`.
+   */
+  readonly opened: Promise<void>;
+}
+
+/** Wrong settings fail the start when the account answers within this time. */
+const OPEN_BEFORE_LISTENING_MS = 5_000;
+
+/**
+ * Opens the region and listens. While the storage account is down it listens all the same, and says
+ * that it is not ready. Throws `CONFIGURATION_INVALID`, and what listening throws.
+ */
+export async function startService(options: StartServiceOptions): Promise<Service> {
+  const { config, clock, logger } = options;
+  const store = storeOf(config);
+  const stopping = new AbortController();
+  let composition: Composition | undefined;
+  const app = await createServiceApp(options, {
+    composition: () => composition,
+    stopping: stopping.signal,
+  });
+  const stepMs = config.shutdownStepMs;
+  const stop = { app, stopping, composition: () => composition, clock, logger, stepMs };
+  const steps = shutdownSteps(stop);
+  const shutdown = createShutdown({ logger, clock, deadlineMs: stepMs, steps });
+  options.onStoppable?.(shutdown);
+
+  const open = async (): Promise<void> => {
+    composition = await openService({ ...options, store, stopping: stopping.signal });
+  };
+  try {
+    const opened = open();
+    await settledWithin(opened, clock);
+    return { port: await listen(app, options), shutdown, opened };
+  } catch (error) {
+    await shutdown.run('the start has failed');
+    throw error;
+  }
+}
+
+function storeOf({ storageConnection }: Config): TableStore {
+  return storageConnection === undefined ? createMemoryTableStore() : openStore(storageConnection);
+}
+
+interface ServiceState {
+  readonly composition: () => Composition | undefined;
+  readonly stopping: AbortSignal;
+}
+
+function createServiceApp(
+  { config, logger, randomness }: StartServiceOptions,
+  { composition, stopping }: ServiceState,
+): Promise<FastifyInstance> {
+  return createApp({
+    region: config.region,
+    customers: createOpeningCustomers(() => composition()?.customers),
+    readiness: createProcessReadiness({ region: () => composition()?.readiness, stopping }),
+    logger,
+    newRequestId: () => randomness.uuid().replaceAll('-', ''),
+  });
+}
+
+async function settledWithin(opened: Promise<void>, clock: Clock): Promise<void> {
+  const settled = new AbortController();
+  try {
+    await Promise.race([opened, clock.sleep(OPEN_BEFORE_LISTENING_MS, settled.signal)]);
+  } finally {
+    settled.abort();
+  }
+}
+
+async function listen(
+  app: FastifyInstance,
+  { config, logger }: StartServiceOptions,
+): Promise<number> {
+  const { host, port } = config.listen;
+  await app.listen({ host, port, listenTextResolver: () => 'The server listens.' });
+  const { port: bound } = app.server.address() as AddressInfo;
+  logger.info({ event: 'ready', host, port: bound }, 'The customer API listens.');
+  return bound;
+}

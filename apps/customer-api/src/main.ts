@@ -1,0 +1,41 @@
+// The process of the customer API: environment, signals, sockets, exit code.
+import {
+  createLogger,
+  createSystemClock,
+  createSystemRandomness,
+  installSignals,
+} from '@tandem/service-kit';
+import process from 'node:process';
+import { type Config, readConfig } from './config.ts';
+import { explainFailure } from './lifecycle/explain-failure.ts';
+import { startService } from './lifecycle/start-service.ts';
+
+const EXIT_CODE_FAILED = 1;
+
+function fail(sentences: readonly string[]): never {
+  process.stderr.write(`${sentences.join('\n')}\n`);
+  process.exit(EXIT_CODE_FAILED);
+}
+
+async function run(config: Config): Promise<void> {
+  const { region, logLevel: level } = config;
+  const logger = createLogger({ service: 'customer-api', region, level });
+  const { opened } = await startService({
+    config,
+    clock: createSystemClock(),
+    randomness: createSystemRandomness(),
+    logger,
+    onStoppable: (shutdown) => installSignals({ shutdown, logger, source: process }),
+  });
+  await opened;
+}
+
+const reading = readConfig(process.env);
+if (!reading.ok) fail(reading.problems);
+try {
+  await run(reading.config);
+} catch (error) {
+  const sentence = explainFailure(error, reading.config);
+  if (sentence === undefined) throw error;
+  fail([sentence]);
+}
