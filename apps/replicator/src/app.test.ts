@@ -1,0 +1,72 @@
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { createApp } from './app.ts';
+import type { ProcessView } from './http/health-routes.ts';
+import { describeStatus } from './health/describe-status.ts';
+import { recordLog } from './testing/record-log.ts';
+
+const STATUS = describeStatus({
+  nowMs: 1,
+  region: 'east',
+  phase: 'opening',
+  links: [],
+  lastBeat: undefined,
+  queue: undefined,
+  duties: [],
+  counts: { conflicts: 0, relayed: 0, deadLettered: 0, received: 0 },
+});
+
+async function setUp(view: Partial<ProcessView> = {}) {
+  const app = await createApp({
+    region: 'east',
+    logger: recordLog().logger,
+    view: {
+      liveness: () => ({ kind: 'live' }),
+      readiness: () => ({ kind: 'ready' }),
+      status: () => STATUS,
+      ...view,
+    },
+  });
+  onTestFinished(() => app.close());
+  return app;
+}
+
+describe('health server', () => {
+  test('is live while every loop turns', async () => {
+    const response = await (await setUp()).inject('/health/live');
+    expect(response.statusCode).toBe(200);
+    expect(response.json()).toEqual({ status: 'live', region: 'east', loops: [] });
+  });
+
+  test('is not live when a loop hangs, and names it', async () => {
+    const app = await setUp({ liveness: () => ({ kind: 'stalled', loops: ['sweep'] }) });
+    const response = await app.inject('/health/live');
+    expect(response.statusCode).toBe(503);
+    expect(response.json()).toMatchObject({ status: 'stalled', loops: ['sweep'] });
+  });
+
+  test('is ready when the loops are through', async () => {
+    const response = await (await setUp()).inject('/health/ready');
+    expect(response.statusCode).toBe(200);
+    expect(response.headers['cache-control']).toBe('no-store');
+  });
+
+  test('says why it is not ready', async () => {
+    const reasons = [{ kind: 'loop-not-through' as const, loop: 'receive' as const }];
+    const app = await setUp({ readiness: () => ({ kind: 'not-ready', reasons }) });
+    const response = await app.inject('/health/ready');
+    expect(response.statusCode).toBe(503);
+    expect(response.json()).toEqual({ status: 'not-ready', region: 'east', reasons });
+  });
+
+  test('gives the status whole, with null for what is not known', async () => {
+    const response = await (await setUp()).inject('/status');
+    expect(response.json()).toEqual(STATUS);
+  });
+
+  test('has a problem document for any other path, and repeats nothing of it', async () => {
+    const response = await (await setUp()).inject('/secret-path');
+    expect(response.statusCode).toBe(404);
+    expect(response.headers['content-type']).toContain('application/problem+json');
+    expect(response.body).not.toContain('secret-path');
+  });
+});
