@@ -17,6 +17,11 @@ function answer(statusCode: number, statusDescription: string): AmqpResponse {
   };
 }
 
+function unauthorized(reason: string): AmqpResponse {
+  const { properties } = answer(401, reason);
+  return { properties: { ...properties, 'error-condition': 'amqp:unauthorized-access' } };
+}
+
 function pathOf(resource: string): string {
   return resource
     .replace(URL_PREFIX, '')
@@ -40,12 +45,12 @@ export function createClaims(clock: Clock, sharedAccessKey: SharedAccessKey | un
       if (operation !== 'put-token') return answer(400, `Unknown operation '${operation}'`);
       if (sharedAccessKey === undefined) return answer(202, 'Accepted');
       const verdict = verifySignature(String(body), { sharedAccessKey, nowMs: clock.nowMs() });
-      if (verdict.kind === 'invalid') return answer(401, verdict.reason);
+      if (verdict.kind === 'invalid') return unauthorized(verdict.reason);
       const { name } = properties;
       const audience = typeof name === 'string' ? pathOf(name) : '';
       const resource = pathOf(verdict.resource);
       if (resource !== '' && audience !== resource && !audience.startsWith(`${resource}/`)) {
-        return answer(401, 'InvalidAudience: The token does not cover the audience.');
+        return unauthorized('InvalidAudience: The token does not cover the audience.');
       }
       granted.add(audience);
       return answer(202, 'Accepted');

@@ -84,7 +84,9 @@ export function openIncomingLink(receiver: Receiver, options: IncomingLinkOption
     rcv_settle_mode: receiver.rcv_settle_mode,
   });
   receiver.on('message', ({ message, delivery }: EventContext) => {
-    if (delivery !== undefined) void handle(message as unknown as Buffer, delivery);
+    // What is on its way to a link that was closed, because its queue was deleted, is not taken.
+    if (delivery !== undefined && receiver.is_open())
+      void handle(message as unknown as Buffer, delivery);
   });
   receiver.add_credit(CREDIT_WINDOW);
 }

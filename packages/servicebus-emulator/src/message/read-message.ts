@@ -1,3 +1,4 @@
+import type { Typed } from 'rhea';
 import { decodeValue, encodeValues, mapItems } from './amqp-types.ts';
 import { DecodeError, SECTION, dataOf, findSections, type Section } from './sections.ts';
 
@@ -19,16 +20,23 @@ const BROKER_ANNOTATIONS: ReadonlySet<unknown> = new Set([
   'x-opt-deadletter-source',
 ]);
 
+function decodeSection(bytes: Buffer, section: Section): Typed {
+  try {
+    return decodeValue(bytes.subarray(section.valueStart, section.end));
+  } catch (error) {
+    const description = `The message section at byte ${section.start} cannot be decoded`;
+    throw new DecodeError(description, { cause: error });
+  }
+}
+
 function readTimeToLive(bytes: Buffer, header: Section): number | undefined {
-  const fields = decodeValue(bytes.subarray(header.valueStart, header.end)).value as
-    | { value: unknown }[]
-    | undefined;
+  const fields = decodeSection(bytes, header).value as { value: unknown }[] | undefined;
   const ttl = fields?.[HEADER_TTL_FIELD]?.value;
   return typeof ttl === 'number' && ttl > 0 ? ttl : undefined;
 }
 
 function readAnnotations(bytes: Buffer, section: Section): Buffer | undefined {
-  const items = mapItems(decodeValue(bytes.subarray(section.valueStart, section.end)));
+  const items = mapItems(decodeSection(bytes, section));
   const kept = items.filter((_, index) => {
     const key = items[index - (index % 2)];
     return !BROKER_ANNOTATIONS.has(key?.value);

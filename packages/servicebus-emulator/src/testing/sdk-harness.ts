@@ -1,0 +1,68 @@
+import {
+  ServiceBusAdministrationClient,
+  ServiceBusClient,
+  type ServiceBusReceivedMessage,
+  type ServiceBusReceiver,
+} from '@azure/service-bus';
+import { createEmulator, type Emulator, type EmulatorOptions } from '../create-emulator.ts';
+import { usePlainHttp } from '../use-plain-http.ts';
+
+/** An emulator with the SDK's clients on it. */
+export interface SdkHarness {
+  readonly emulator: Emulator;
+  readonly client: ServiceBusClient;
+  readonly admin: ServiceBusAdministrationClient;
+  /** What the emulator reported as its own failures: empty in every test. */
+  readonly failures: unknown[];
+  close(): Promise<void>;
+}
+
+/** The SDK waits this long for the answer to a send whose connection has died meanwhile. */
+export const SDK_TIMEOUT_MS = 2_000;
+const RETRIES = { maxRetries: 0, timeoutInMs: SDK_TIMEOUT_MS };
+
+export async function startSdkHarness(options: EmulatorOptions = {}): Promise<SdkHarness> {
+  const failures: unknown[] = [];
+  const emulator = await createEmulator({ onFailure: (e) => failures.push(e), ...options });
+  const client = new ServiceBusClient(emulator.connectionString, { retryOptions: RETRIES });
+  const admin = usePlainHttp(new ServiceBusAdministrationClient(emulator.adminConnectionString));
+  return {
+    emulator,
+    client,
+    admin,
+    failures,
+    async close() {
+      await client.close();
+      await emulator.close();
+    },
+  };
+}
+
+const RECEIVE_MS_MAX = 5_000;
+
+/** Receives exactly the count, however many calls it takes. Throws after a deadline. */
+export async function receiveExactly(
+  receiver: ServiceBusReceiver,
+  count: number,
+): Promise<ServiceBusReceivedMessage[]> {
+  const messages: ServiceBusReceivedMessage[] = [];
+  const deadline = Date.now() + RECEIVE_MS_MAX;
+  while (messages.length < count) {
+    if (Date.now() > deadline) throw new Error(`Received ${messages.length} of ${count} messages`);
+    const missing = count - messages.length;
+    messages.push(...(await receiver.receiveMessages(missing, { maxWaitTimeInMs: 1_000 })));
+  }
+  return messages;
+}
+
+/** Receives one message. Throws after a deadline. */
+export async function receiveOne(receiver: ServiceBusReceiver): Promise<ServiceBusReceivedMessage> {
+  const [message] = await receiveExactly(receiver, 1);
+  if (message === undefined) throw new Error('Received no message');
+  return message;
+}
+
+/** What arrives within a moment; for tests that expect nothing. */
+export function receiveBriefly(receiver: ServiceBusReceiver): Promise<ServiceBusReceivedMessage[]> {
+  return receiver.receiveMessages(100, { maxWaitTimeInMs: 200 });
+}

@@ -1,0 +1,118 @@
+import { ServiceBusClient } from '@azure/service-bus';
+import rhea, { type EventContext } from 'rhea';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  SDK_TIMEOUT_MS,
+  receiveBriefly,
+  receiveOne,
+  startSdkHarness,
+  type SdkHarness,
+} from '../testing/sdk-harness.ts';
+
+let sdk: SdkHarness;
+beforeEach(async () => {
+  sdk = await startSdkHarness({ queues: ['q', { name: 'brief', lockDurationMs: 1_000 }] });
+});
+afterEach(async () => {
+  await sdk.close();
+  expect(sdk.failures).toEqual([]);
+});
+
+describe('faults that are asked for', () => {
+  it('refuses the next sends with the condition, then accepts again', async () => {
+    const sender = sdk.client.createSender('q');
+    sdk.emulator.control.failNext('q', 2, 'com.microsoft:server-busy');
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      await expect(sender.sendMessages({ body: 1 })).rejects.toMatchObject({ code: 'ServiceBusy' });
+    }
+    await sender.sendMessages({ body: 2 });
+    const seen = await sdk.client.createReceiver('q').peekMessages(10);
+    expect(seen.map((m) => m.body as unknown)).toEqual([2]);
+  });
+
+  it('holds sends and deliveries of a paused queue until it is resumed', async () => {
+    const sender = sdk.client.createSender('q');
+    const receiver = sdk.client.createReceiver('q');
+    await sender.sendMessages({ body: 1 });
+    sdk.emulator.control.pauseQueue('q');
+    let answered = false;
+    const sending = sender.sendMessages({ body: 2 }).then(() => (answered = true));
+    expect(await receiveBriefly(receiver)).toEqual([]);
+    expect(answered).toBe(false);
+    sdk.emulator.control.resumeQueue('q');
+    await sending;
+    expect((await receiveOne(receiver)).body).toBe(1);
+    expect((await receiveOne(receiver)).body).toBe(2);
+  });
+
+  it('name the queue that is not there', () => {
+    expect(() => sdk.emulator.control.pauseQueue('x')).toThrow("The emulator has no queue 'x'");
+  });
+});
+
+describe('a connection that dies', () => {
+  it('keeps its locks until they expire, then the messages are delivered again', async () => {
+    const client = new ServiceBusClient(sdk.emulator.connectionString);
+    await client.createSender('brief').sendMessages({ body: 1 });
+    const manual = { maxAutoLockRenewalDurationInMs: 0 };
+    await receiveOne(client.createReceiver('brief', manual));
+    sdk.emulator.control.dropConnections();
+    const receiver = sdk.client.createReceiver('brief');
+    expect(await receiveBriefly(receiver)).toEqual([]);
+    const again = await receiveOne(receiver);
+    expect(again).toMatchObject({ body: 1, deliveryCount: 1 });
+    await receiver.completeMessage(again);
+    await client.close();
+  });
+
+  it('is made anew by the SDK, for senders and for subscriptions', async () => {
+    const client = new ServiceBusClient(sdk.emulator.connectionString, {
+      retryOptions: { maxRetries: 10, retryDelayInMs: 50, timeoutInMs: SDK_TIMEOUT_MS },
+    });
+    const sender = client.createSender('q');
+    const seen: unknown[] = [];
+    client.createReceiver('q').subscribe({
+      processMessage: async (message) => void seen.push(message.body),
+      processError: async () => undefined,
+    });
+    // The SDK never finishes close() when it has not noticed yet that its connection is gone.
+    for (let round = 0; round < 3; round += 1) {
+      if (round > 0) sdk.emulator.control.dropConnections();
+      await sender.sendMessages({ body: round });
+      await expect.poll(() => seen, { timeout: 10_000 }).toContain(round);
+    }
+    await client.close();
+  });
+
+  it('is given nothing more, though it had credit', async () => {
+    const { connection, seen } = openRawReceiver();
+    const sender = sdk.client.createSender('q');
+    await sender.sendMessages({ body: 1 });
+    await expect.poll(() => seen.length).toBe(1);
+    const closed = new Promise((resolve) => connection.once('disconnected', resolve));
+    sdk.emulator.control.dropConnections();
+    await closed;
+    const client = new ServiceBusClient(sdk.emulator.connectionString);
+    await client.createSender('q').sendMessages({ body: 2 });
+    const received = await receiveOne(client.createReceiver('q'));
+    expect(received).toMatchObject({ body: 2, deliveryCount: 0 });
+    await client.close();
+    expect(seen.length).toBe(1);
+  });
+
+  /** A receiver of ten messages that settles none and never comes back. */
+  function openRawReceiver() {
+    const { amqpPort: port } = sdk.emulator;
+    const options = { port, host: '127.0.0.1', username: 'any', reconnect: false } as const;
+    const connection = rhea.create_container().connect(options);
+    const seen: unknown[] = [];
+    const receiver = connection.open_receiver({
+      source: 'q',
+      credit_window: 10,
+      autoaccept: false,
+      rcv_settle_mode: 1,
+    });
+    receiver.on('message', ({ message }: EventContext) => seen.push(message));
+    return { connection, seen };
+  }
+});
