@@ -1,8 +1,8 @@
 import { createMemoryBus, createMemoryTableStore, createVirtualClock } from '@tandem/core/memory';
 import { describe, expect, test } from 'vitest';
+import { customer } from './testing/customer.ts';
 import {
   createMemoryReplicator,
-  customer,
   type MemoryReplicatorOptions,
   queueOf,
   STORE_DOWN,

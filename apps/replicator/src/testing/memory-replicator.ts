@@ -1,5 +1,5 @@
 import { createHybridClock, type OutboxEntry, type TableStore, TransientError } from '@tandem/core';
-import { type Customer, customerKind } from '@tandem/core/customers';
+import { customerKind } from '@tandem/core/customers';
 import {
   createMemoryTableStore,
   createSeededRandomness,
@@ -131,8 +131,4 @@ function toBus(bus: MemoryBus): Bus {
     createReceiver: (own) => bus.receiverFor(nameOf(own)),
     ensureQueue: async () => undefined,
   };
-}
-
-export function customer(email: string): Customer {
-  return { email, firstName: null, lastName: null, phoneNumber: null };
 }
