@@ -12,7 +12,7 @@ import {
 } from './http/limits.ts';
 import { traceIdOf } from './http/request-id.ts';
 import { sendProblem } from './http/send-problem.ts';
-import { compileValidator } from './http/validator.ts';
+import { compileValidator } from './validation/validator.ts';
 import { commonHeadersPlugin, setCommonHeaders } from './plugins/common-headers.ts';
 import { jsonBodyPlugin } from './plugins/json-body.ts';
 import { lastAnswersPlugin } from './plugins/last-answers.ts';

@@ -2,7 +2,7 @@ import { AppError, type AppErrorCode } from '@tandem/core';
 import type { FastifyError } from 'fastify';
 import { BODY_BYTES_MAX } from './limits.ts';
 import { type ProblemCode, PROBLEMS, problemType } from './problem-catalogue.ts';
-import { describeViolations, type Violation } from './violation.ts';
+import { describeViolations, type Violation } from '../validation/violation.ts';
 
 /** The one file that knows which HTTP problem an error becomes. Never tells more than it must. */
 export interface Problem {

@@ -1,9 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { CustomerService } from '../customers/customer-service.ts';
 import { PAGE_LIMIT_DEFAULT } from '../http/limits.ts';
-import { writeCondition } from '../http/preconditions.ts';
-import { sendPage } from '../http/send-page.ts';
-import { sendOutcome } from '../http/send-outcome.ts';
+import { writeCondition } from '../preconditions/preconditions.ts';
+import { sendPage } from './send-page.ts';
+import { sendOutcome } from './send-outcome.ts';
 import {
   deleteCustomerSchema,
   listCustomersSchema,

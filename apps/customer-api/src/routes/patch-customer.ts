@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { CustomerService } from '../customers/customer-service.ts';
-import { writeCondition } from '../http/preconditions.ts';
-import { sendOutcome } from '../http/send-outcome.ts';
+import { writeCondition } from '../preconditions/preconditions.ts';
+import { sendOutcome } from './send-outcome.ts';
 import { parseJsonBody } from '../plugins/json-body.ts';
 import { patchCustomerSchema } from '../schemas/customer-routes.ts';
 

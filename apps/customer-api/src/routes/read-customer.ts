@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { CustomerService } from '../customers/customer-service.ts';
-import { sendRead } from '../http/send-read.ts';
+import { sendRead } from './send-read.ts';
 import { getCustomerSchema, headCustomerSchema } from '../schemas/customer-routes.ts';
 
 /** OpenAPI leaves HEAD out unless told so. */

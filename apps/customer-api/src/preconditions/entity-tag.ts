@@ -1,6 +1,6 @@
 import { encodeVector, type VersionVector } from '@tandem/core';
 
-export interface EntityTag {
+interface EntityTag {
   readonly value: string;
   readonly isWeak: boolean;
 }

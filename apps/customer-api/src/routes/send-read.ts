@@ -1,8 +1,8 @@
 import { assertNever } from '@tandem/core';
 import type { FastifyReply } from 'fastify';
 import type { CustomerRecord } from '../customers/customer-service.ts';
-import { formatEntityTag } from './entity-tag.ts';
-import { judgeRead, type PreconditionHeaders } from './preconditions.ts';
+import { formatEntityTag } from '../preconditions/entity-tag.ts';
+import { judgeRead, type PreconditionHeaders } from '../preconditions/preconditions.ts';
 import { customerNotFound, preconditionFailed, sendCustomer } from './send-outcome.ts';
 
 interface ReadResult {

@@ -2,7 +2,7 @@ import type { VersionVector } from '@tandem/core';
 import { encodeVector } from '@tandem/core';
 import type { WriteCondition } from '@tandem/storage';
 import { type EntityTags, parseEntityTags } from './entity-tag.ts';
-import { ProblemError } from './problem.ts';
+import { ProblemError } from '../http/problem.ts';
 
 export interface PreconditionHeaders {
   readonly 'if-match'?: string | undefined;

@@ -2,8 +2,8 @@ import { assertNever } from '@tandem/core';
 import type { FastifyReply } from 'fastify';
 import type { CustomerOutcome, CustomerRecord } from '../customers/customer-service.ts';
 import type { CustomerAnswer } from '../schemas/customer.ts';
-import { formatEntityTag } from './entity-tag.ts';
-import { ProblemError } from './problem.ts';
+import { formatEntityTag } from '../preconditions/entity-tag.ts';
+import { ProblemError } from '../http/problem.ts';
 
 export function toAnswer(record: CustomerRecord): CustomerAnswer {
   const { entityId, entity, referenceId } = record;
@@ -14,7 +14,7 @@ export function toAnswer(record: CustomerRecord): CustomerAnswer {
   };
 }
 
-export function customerPath(customerId: string): string {
+function customerPath(customerId: string): string {
   return `/customers/${customerId}`;
 }
 
