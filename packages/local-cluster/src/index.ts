@@ -5,7 +5,7 @@ export type { Region, RegionAddresses } from './cluster/region.ts';
 export { RESTART_POLICY, type RestartPolicy } from './cluster/restart-policy.ts';
 export { startCluster } from './cluster/start-cluster.ts';
 export { LocalClusterError, type LocalClusterErrorCode } from './local-cluster-error.ts';
-export { parsePortBase, PORT_BASE_DEFAULT } from './ports/port-plan.ts';
+export { parsePortBase, PORT_BASE_DEFAULT, portsText } from './ports/port-plan.ts';
 export type { LocalProcess } from './process/local-process.ts';
 export {
   PROBING_DEFAULT,

@@ -53,6 +53,17 @@ export function listPorts(plan: PortPlan): readonly PortUse[] {
   return [{ port: plan.trafficManager, usedBy: 'the traffic manager' }, ...ofRegions];
 }
 
+/** The plan in words, for a help text. */
+export function portsText(): string {
+  return [
+    '  B        the traffic manager, in front of all regions',
+    '  B+10     API of the first region        B+20     API of the second',
+    '  B+11     its replicator (status)        B+21     and so on',
+    '  B+12     its tables',
+    '  B+13     its broker, B+14 the administration of the broker',
+  ].join('\n');
+}
+
 /** Reads a base as a person gives it; the rule that it breaks is the problem. */
 export function parsePortBase(
   text: string,

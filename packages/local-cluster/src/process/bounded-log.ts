@@ -1,4 +1,4 @@
-import { closeSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, renameSync, writeSync } from 'node:fs';
 
 const LOG_BYTES_MAX = 8 * 1024 * 1024;
 const TAIL_LENGTH_MAX = 16 * 1024;
@@ -13,19 +13,17 @@ export interface BoundedLog {
 }
 
 /**
- * Begins the file anew. A file that is full becomes `<file>.1`, over the one before: two files of
- * `bytesMax` are all that a process can fill.
+ * Begins the file anew. What was in it becomes `<file>.1`, over the one before, now and whenever it
+ * is full: two files of `bytesMax` are all that a process can fill.
  */
 export function openBoundedLog(file: string, bytesMax: number = LOG_BYTES_MAX): BoundedLog {
-  let descriptor: number | undefined = openSync(file, 'w');
+  let descriptor: number | undefined = beginAnew(file);
   let bytes = 0;
   let tail = '';
 
   const rotate = (): void => {
-    if (descriptor === undefined) return;
-    closeSync(descriptor);
-    renameSync(file, `${file}.1`);
-    descriptor = openSync(file, 'w');
+    if (descriptor !== undefined) closeSync(descriptor);
+    descriptor = beginAnew(file);
     bytes = 0;
   };
 
@@ -44,4 +42,9 @@ export function openBoundedLog(file: string, bytesMax: number = LOG_BYTES_MAX): 
       descriptor = undefined;
     },
   };
+}
+
+function beginAnew(file: string): number {
+  if (existsSync(file)) renameSync(file, `${file}.1`);
+  return openSync(file, 'w');
 }

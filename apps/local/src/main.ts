@@ -1,0 +1,68 @@
+// The process: arguments, signals and exit codes. `npm start` and `pnpm dev` run it.
+import {
+  listenForStop,
+  LocalClusterError,
+  PROBING_DEFAULT,
+  PROBING_FAST,
+  removeDataFolder,
+  RESTART_POLICY,
+  startCluster,
+} from '@tandem/local-cluster';
+import { type LocalOptions, readOptions } from './options/read-options.ts';
+import { describeCluster } from './report/describe-cluster.ts';
+import { describeEvent } from './report/describe-event.ts';
+
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+
+async function main(): Promise<number> {
+  // A terminal that is gone is no reason to die in the middle of a stop.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  const reading = readOptions(process.argv.slice(2), process.env);
+  if (reading.kind === 'help') {
+    console.log(reading.text);
+    return 0;
+  }
+  if (reading.kind === 'invalid') {
+    console.error(reading.message);
+    return EXIT_USAGE;
+  }
+  try {
+    await run(reading.options);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof LocalClusterError)) throw error;
+    if (error.code === 'STOPPED') return 0;
+    console.error(error.message);
+    return EXIT_FAILED;
+  }
+}
+
+async function run(options: LocalOptions): Promise<void> {
+  const stop = listenForStop();
+  if (options.fresh) {
+    console.log(`Deleting the data of earlier runs in ${options.data}.`);
+    await removeDataFolder(options.data);
+  }
+  console.log('Starting two regions, east and west.');
+  const cluster = await startCluster({
+    portBase: options.portBase,
+    dataFolder: options.data,
+    probing: options.fastProbes ? PROBING_FAST : PROBING_DEFAULT,
+    restart: RESTART_POLICY,
+    signal: stop.signal,
+    onEvent: (event) => {
+      const text = describeEvent(event);
+      if (text !== undefined) console.log(text);
+    },
+  });
+  if (!stop.signal.aborted) {
+    console.log(describeCluster(cluster));
+    await new Promise((resolve) => stop.signal.addEventListener('abort', resolve, { once: true }));
+  }
+  console.log('Stopping.');
+  await cluster.stop();
+  console.log('Stopped.');
+}
+
+process.exitCode = await main();

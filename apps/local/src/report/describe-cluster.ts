@@ -1,0 +1,67 @@
+import type { Cluster, Region } from '@tandem/local-cluster';
+import Table from 'cli-table3';
+
+/** Of the customer that the examples write. */
+const EXAMPLE_ID = '4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88';
+const EXAMPLE_BODY = '{"email":"ada@example.com","firstName":"Ada","lastName":"Lovelace"}';
+
+/** Every address of the cluster, one row each. */
+export function toAddressTable(cluster: Cluster): string {
+  const table = new Table({ style: { head: [], border: [] } });
+  for (const region of cluster.regions) table.push(...rowsOf(region));
+  table.push(
+    [{ rowSpan: 2, content: 'in front' }, 'traffic manager', cluster.trafficManagerUrl],
+    ['its status', `${cluster.trafficManagerUrl}/_traffic-manager/`],
+  );
+  return table.toString();
+}
+
+function rowsOf({ name, addresses }: Region): Table.HorizontalTableRow[] {
+  const rows: [string, string][] = [
+    ['API', `${addresses.api}/customers`],
+    ['its documentation', `${addresses.api}/docs`],
+    ['health', `${addresses.api}/health/ready`],
+    ['replicator status', `${addresses.replicator}/status`],
+    ['tables (Azurite)', endpointOf(addresses.tables, 'TableEndpoint')],
+    ['broker (Service Bus emulator)', endpointOf(addresses.broker, 'Endpoint')],
+  ];
+  return rows.map((row, index) =>
+    index === 0 ? [{ rowSpan: rows.length, content: name }, ...row] : row,
+  );
+}
+
+/** Three commands that a person can paste into a shell, in this order. */
+export function toExamples({ regions, trafficManagerUrl }: Cluster): readonly string[] {
+  const [home, other = home] = regions;
+  if (home === undefined || other === undefined) return [];
+  const path = `/customers/${EXAMPLE_ID}`;
+  return [
+    `curl -X PUT ${home.addresses.api}${path} -H 'content-type: application/json' -d '${EXAMPLE_BODY}'`,
+    `curl ${other.addresses.api}${path}`,
+    `curl -i ${trafficManagerUrl}${path}`,
+  ];
+}
+
+export function describeCluster(cluster: Cluster): string {
+  const names = cluster.regions.map(({ name }) => name);
+  const [write = '', read = '', front = ''] = toExamples(cluster);
+  return [
+    toAddressTable(cluster),
+    '',
+    `Create a customer in ${names[0]}:`,
+    `  ${write}`,
+    `Read it in ${names.at(-1)}:`,
+    `  ${read}`,
+    'Read it through the traffic manager:',
+    `  ${front}`,
+    '',
+    'Open on loopback (127.0.0.1) only: no other machine can reach it.',
+    `Data in ${cluster.dataFolder}, logs in ${cluster.logFolder}.`,
+    'Ready. Ctrl-C stops it; the data stays for the next start.',
+  ].join('\n');
+}
+
+function endpointOf(connection: string, key: string): string {
+  const value = connection.split(';').find((part) => part.startsWith(`${key}=`));
+  return value?.slice(key.length + 1) ?? connection;
+}
