@@ -1,25 +1,8 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createServiceBusPublisher, createServiceBusReceiver } from '@tandem/messaging';
-import { customer } from './testing/customer.ts';
 import { type RealRegion, startReplicator, startTwoRealRegions } from './testing/real-region.ts';
 import { until } from './testing/until.ts';
-
-const id = (number: number): string =>
-  `4f1de9a3-2a68-4c55-8d0a-${String(number).padStart(12, '0')}`;
-
-async function write(region: RealRegion, from: number, count: number): Promise<void> {
-  const numbers = Array.from({ length: count }, (_, index) => from + index);
-  for (const number of numbers)
-    await region.customers.put(id(number), customer(`c${number}@x.org`));
-}
-
-/** Resolves once the region has as many live customers. */
-async function untilCount(region: RealRegion, count: number): Promise<void> {
-  await until(`${count} customers in ${region.region}`, async () => {
-    const { records } = await region.customers.list(1_000);
-    return records.length === count;
-  });
-}
+import { customerId, untilCount, writeCustomers } from './testing/write-customers.ts';
 
 async function countDeadLetters(region: RealRegion): Promise<number> {
   const receiver = createServiceBusReceiver({
@@ -37,10 +20,10 @@ describe('two regions', () => {
   test('what is written in one arrives in the other, with its place in the archive', async () => {
     const { east, west } = await startTwoRealRegions();
     const [inEast, inWest] = [startReplicator(east), startReplicator(west)];
-    await write(east, 1, 1);
-    const record = await until('the customer in west', () => west.customers.get(id(1)));
+    await writeCustomers(east, { from: 1, count: 1 });
+    const record = await until('the customer in west', () => west.customers.get(customerId(1)));
     expect(record).toMatchObject({ entity: { email: 'c1@x.org' }, origin: 'east' });
-    expect(record.referenceId).toMatch(new RegExp(`^Customers-.*/${id(1)}$`));
+    expect(record.referenceId).toMatch(new RegExp(`^Customers-.*/${customerId(1)}$`));
     await until('both are ready', () =>
       [inEast, inWest].every(({ process }) => process.readiness().kind === 'ready'),
     );
@@ -64,8 +47,8 @@ describe('two regions', () => {
     const body = new TextEncoder().encode('{"wire":1,"no":"change set"}');
     await publisher.publish([{ messageId: 'poison-1', subject: 'change-set', body }]);
     startReplicator(east);
-    await write(east, 1, 1);
-    await until('the customer in west', () => west.customers.get(id(1)));
+    await writeCustomers(east, { from: 1, count: 1 });
+    await until('the customer in west', () => west.customers.get(customerId(1)));
     expect(await countDeadLetters(west)).toBe(1);
     expect(inWest.log.of('message-dead-lettered')).toMatchObject([
       { messageId: 'poison-1', reason: 'CHANGE_UNDECODABLE' },
@@ -79,10 +62,10 @@ describe('two regions', () => {
     ]);
     startReplicator(east);
     const inWest = startReplicator(west);
-    await write(east, 1, 20);
+    await writeCustomers(east, { from: 1, count: 20 });
     await untilCount(west, 20);
     await west.stopStorage();
-    await write(east, 21, 30);
+    await writeCustomers(east, { from: 21, count: 30 });
     await until('the batch is held', () => inWest.log.of('apply-interrupted').length > 0);
     expect(inWest.process.liveness()).toEqual({ kind: 'live' });
     await west.startStorage();
@@ -94,14 +77,14 @@ describe('two regions', () => {
     const { east, west } = await startTwoRealRegions();
     const inEast = startReplicator(east);
     const inWest = startReplicator(west);
-    await write(east, 1, 5);
+    await writeCustomers(east, { from: 1, count: 5 });
     await untilCount(west, 5);
     await west.stopBroker();
-    await write(east, 6, 20);
+    await writeCustomers(east, { from: 6, count: 20 });
     await until('east notices', () => inEast.log.of('peer-down').length > 0);
     await until('west notices', () => inWest.process.status().queue.reachable === false);
     expect(inEast.process.status().peers).toMatchObject([{ peer: 'west', reachable: false }]);
-    await write(west, 100, 5);
+    await writeCustomers(west, { from: 100, count: 5 });
     await untilCount(east, 30);
     await west.startBroker();
     await untilCount(west, 30);

@@ -1,0 +1,142 @@
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { seedConfiguration, tandemSettings } from '@tandem/storage';
+import { startAzurite } from '@tandem/storage/testing';
+import { openStore } from '@tandem/region-kit';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { startReplicator, startTwoRealRegions } from './testing/real-region.ts';
+import { environmentOf, fetchJson, startProcess } from './testing/start-process.ts';
+import { until } from './testing/until.ts';
+import { countCustomers, untilCount, writeCustomers } from './testing/write-customers.ts';
+
+/** A few batches of the receive loop. */
+const MANY = 600;
+
+async function startStorage() {
+  const azurite = await startAzurite();
+  onTestFinished(() => azurite.stop());
+  return azurite;
+}
+
+describe('starting the process', () => {
+  test('lists every problem of the environment at once and exits with 1', async () => {
+    const process = startProcess({ PORT: 'x' });
+    expect(await process.exitCode).toBe(1);
+    expect(await process.stderr).toMatch(/REGION_ID(.|\n)*PORT(.|\n)*STORAGE_CONNECTION/);
+  });
+
+  test('lists every problem of the table Configuration at once and exits with 1', async () => {
+    const azurite = await startStorage();
+    const process = startProcess({
+      REGION_ID: 'east',
+      PORT: '0',
+      STORAGE_CONNECTION: azurite.connectionString,
+      SWEEP_INTERVAL_MS: 'soon',
+    });
+    expect(await process.exitCode).toBe(1);
+    expect(await process.stderr).toMatch(
+      /ServiceBusConnection(.|\n)*Sweep\.IntervalMs|Sweep\.IntervalMs(.|\n)*ServiceBusConnection/,
+    );
+  });
+
+  test('says in one sentence that its port is taken, and exits with 1', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    onTestFinished(() => void taken.close());
+    const address = taken.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const process = startProcess({
+      REGION_ID: 'east',
+      PORT: String(port),
+      STORAGE_CONNECTION: 'UseDevelopmentStorage=true',
+    });
+    expect(await process.exitCode).toBe(1);
+    expect(await process.stderr).toBe(
+      `Port ${port} on 127.0.0.1 is already in use: set PORT to a free one.\n`,
+    );
+  });
+
+  test('has nothing to do in memory, says so and exits with 0', async () => {
+    const azurite = await startStorage();
+    await seedConfiguration({
+      store: openStore(azurite.connectionString),
+      definitions: tandemSettings,
+      values: { 'Customer.DataAccess': 'memory' },
+    });
+    const process = startProcess({
+      REGION_ID: 'east',
+      PORT: '0',
+      STORAGE_CONNECTION: azurite.connectionString,
+    });
+    expect(await process.exitCode).toBe(0);
+    expect(process.lines.map(({ event }) => event)).toContain('nothing-to-do');
+  });
+});
+
+describe('the process', () => {
+  test('comes up while storage and broker are down, not ready, and gets ready when they are back', async () => {
+    const { east } = await startTwoRealRegions();
+    await east.stopStorage();
+    await east.stopBroker();
+    const process = startProcess(environmentOf(east));
+    await process.untilEvent('region-not-opened');
+    expect(await fetchJson(process, '/health/live')).toMatchObject({ status: 200 });
+    expect(await fetchJson(process, '/health/ready')).toMatchObject({
+      status: 503,
+      body: { reasons: [{ kind: 'opening' }] },
+    });
+    await east.startStorage();
+    await process.untilEvent('replicating');
+    await until('only the queue is missing', async () => {
+      const { body } = await fetchJson(process, '/health/ready');
+      return JSON.stringify(body).includes(
+        '"reasons":[{"kind":"loop-not-through","loop":"receive"}]',
+      );
+    });
+    await east.startBroker();
+    await until('the process is ready', async () => {
+      return (await fetchJson(process, '/health/ready')).status === 200;
+    });
+    const { body } = await fetchJson(process, '/status');
+    expect(JSON.stringify(body)).not.toMatch(/SharedAccessKey|AccountKey/);
+    process.child.kill('SIGTERM');
+    expect(await process.exitCode).toBe(0);
+  });
+
+  test('SIGTERM during a batch loses nothing: the batch ends, the rest is given back', async () => {
+    const { east, west } = await startTwoRealRegions();
+    const inEast = startReplicator(east);
+    const inWest = startProcess(environmentOf(west));
+    await inWest.untilEvent('queue-created');
+    await west.stopStorage();
+    await writeCustomers(east, { from: 1, count: MANY });
+    await until('all are sent', () => inEast.process.status().sinceStart.relayed >= MANY);
+    await west.startStorage();
+    await until('west applies', async () => (await countCustomers(west)) > 0);
+    inWest.child.kill('SIGTERM');
+    expect(await inWest.exitCode).toBe(0);
+    expect(await countCustomers(west)).toBeLessThan(MANY);
+
+    const again = startProcess(environmentOf(west));
+    await untilCount(west, MANY);
+    const { body } = await fetchJson(again, '/status');
+    expect(body).toMatchObject({ sinceStart: { deadLettered: 0 } });
+  });
+
+  test('SIGKILL during a batch loses nothing: what was locked comes again', async () => {
+    const { east, west } = await startTwoRealRegions([{ name: 'customer', lockDurationMs: 4_000 }]);
+    const inEast = startReplicator(east);
+    await writeCustomers(east, { from: 1, count: MANY });
+    await until('all are sent', () => inEast.process.status().sinceStart.relayed >= MANY);
+    const inWest = startProcess(environmentOf(west));
+    await until('west applies', async () => (await countCustomers(west)) > 0);
+    inWest.child.kill('SIGKILL');
+    await inWest.exitCode;
+    expect(await countCustomers(west)).toBeLessThan(MANY);
+
+    const again = startProcess(environmentOf(west));
+    await untilCount(west, MANY);
+    const { body } = await fetchJson(again, '/status');
+    expect(body).toMatchObject({ sinceStart: { deadLettered: 0 } });
+  });
+});
