@@ -15,17 +15,17 @@ export interface QueueEntity {
   readonly stored: StoredQueue;
 }
 
-export type CreateOutcome =
+type CreateOutcome =
   | { readonly kind: 'created'; readonly entity: QueueEntity }
   | { readonly kind: 'exists' }
   | { readonly kind: 'invalid'; readonly problem: string };
 
-export type UpdateOutcome =
+type UpdateOutcome =
   | { readonly kind: 'updated'; readonly entity: QueueEntity }
   | { readonly kind: 'not-found' }
   | { readonly kind: 'invalid'; readonly problem: string };
 
-export type RemovalListener = (entity: QueueEntity) => void;
+type RemovalListener = (entity: QueueEntity) => void;
 
 /** The queues of the emulator. Names are compared without regard to case, as in the service. */
 export interface Namespace {

@@ -2,7 +2,7 @@ import rhea, { type Typed } from 'rhea';
 
 /** rhea has these at run time, its typings leave them out. */
 interface CodecTypes {
-  readonly Reader: new (buffer: Buffer) => { read(): Typed; remaining(): number };
+  readonly Reader: new (buffer: Buffer) => { read(): Typed };
   readonly Writer: new () => { write(value: Typed): void; toBuffer(): Buffer };
 }
 
@@ -14,14 +14,6 @@ const codec = types as unknown as CodecTypes;
 /** Decodes one AMQP value from the start of the bytes. Throws when they are not one. */
 export function decodeValue(bytes: Buffer): Typed {
   return new codec.Reader(bytes).read();
-}
-
-/** Decodes the values that fill the bytes. */
-export function decodeValues(bytes: Buffer): Typed[] {
-  const reader = new codec.Reader(bytes);
-  const values: Typed[] = [];
-  while (reader.remaining() > 0) values.push(reader.read());
-  return values;
 }
 
 export function encodeValues(values: readonly Typed[]): Buffer {

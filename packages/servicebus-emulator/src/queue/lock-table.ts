@@ -7,72 +7,91 @@ export interface MessageLock {
   readonly expiresAtMs: number;
 }
 
-/**
- * The messages that receivers hold. Locks are kept in the order in which they were taken or
- * renewed, which is the order of expiry as long as the lock duration stays the same.
- */
+export interface LockTerms {
+  readonly nowMs: number;
+  readonly durationMs: number;
+}
+
+/** The messages that receivers hold. */
 export interface LockTable {
-  add(lock: MessageLock): void;
+  add(
+    lock: { readonly token: Buffer; readonly message: StoredMessage },
+    terms: LockTerms,
+  ): MessageLock;
   /** Removes and returns the lock; undefined when there is none or it has expired. */
   release(token: Buffer, nowMs: number): MessageLock | undefined;
-  /** Moves the expiry; undefined as for release. */
-  renew(options: RenewOptions): MessageLock | undefined;
+  /** Starts the lock anew; undefined as for release. */
+  renew(token: Buffer, terms: LockTerms): MessageLock | undefined;
   find(sequenceNumber: number): MessageLock | undefined;
   /** Removes and returns all locks that have expired. */
   takeExpired(nowMs: number): MessageLock[];
   nextExpiryMs(): number | undefined;
 }
 
-export interface RenewOptions {
-  readonly token: Buffer;
-  readonly nowMs: number;
-  readonly expiresAtMs: number;
-}
+/** Locks of one duration: the order in which they were taken is the order in which they expire. */
+type Lane = Map<string, MessageLock>;
 
 const keyOf = (token: Buffer): string => token.toString('latin1');
 
 export function createLockTable(): LockTable {
-  const byToken = new Map<string, MessageLock>();
+  /** There is more than one lane only after a queue's lock duration was changed. */
+  const lanes = new Map<number, Lane>();
+  const laneOf = new Map<string, number>();
   const bySequenceNumber = new Map<number, MessageLock>();
 
-  function add(lock: MessageLock): void {
-    byToken.set(keyOf(lock.token), lock);
-    bySequenceNumber.set(lock.message.sequenceNumber, lock);
+  function find(key: string): MessageLock | undefined {
+    const durationMs = laneOf.get(key);
+    return durationMs === undefined ? undefined : lanes.get(durationMs)?.get(key);
   }
-  function remove(lock: MessageLock): void {
-    byToken.delete(keyOf(lock.token));
-    bySequenceNumber.delete(lock.message.sequenceNumber);
+  const add: LockTable['add'] = ({ token, message }, { nowMs, durationMs }) => {
+    const lock = { token, message, expiresAtMs: nowMs + durationMs };
+    const lane: Lane = lanes.get(durationMs) ?? new Map();
+    lanes.set(durationMs, lane.set(keyOf(token), lock));
+    laneOf.set(keyOf(token), durationMs);
+    bySequenceNumber.set(message.sequenceNumber, lock);
+    return lock;
+  };
+  function remove({ token, message }: MessageLock): void {
+    const key = keyOf(token);
+    const durationMs = laneOf.get(key) ?? 0;
+    const lane = lanes.get(durationMs);
+    lane?.delete(key);
+    if (lane?.size === 0) lanes.delete(durationMs);
+    laneOf.delete(key);
+    bySequenceNumber.delete(message.sequenceNumber);
   }
-  function findLive(token: Buffer, nowMs: number): MessageLock | undefined {
-    const lock = byToken.get(keyOf(token));
-    return lock === undefined || lock.expiresAtMs <= nowMs ? undefined : lock;
+  const release: LockTable['release'] = (token, nowMs) => {
+    const lock = find(keyOf(token));
+    if (lock === undefined || lock.expiresAtMs <= nowMs) return undefined;
+    remove(lock);
+    return lock;
+  };
+  function firstsOfLanes(): MessageLock[] {
+    return [...lanes.values()].flatMap((lane) => lane.values().next().value ?? []);
   }
 
   return {
     add,
-    release(token, nowMs) {
-      const lock = findLive(token, nowMs);
-      if (lock !== undefined) remove(lock);
-      return lock;
-    },
-    renew({ token, nowMs, expiresAtMs }) {
-      const lock = findLive(token, nowMs);
-      if (lock === undefined) return undefined;
-      const renewed = { ...lock, expiresAtMs };
-      remove(lock);
-      add(renewed);
-      return renewed;
+    release,
+    renew(token, terms) {
+      const lock = release(token, terms.nowMs);
+      return lock === undefined ? undefined : add(lock, terms);
     },
     find: (sequenceNumber) => bySequenceNumber.get(sequenceNumber),
     takeExpired(nowMs) {
       const expired: MessageLock[] = [];
-      for (const lock of byToken.values()) {
-        if (lock.expiresAtMs > nowMs) break;
-        expired.push(lock);
+      for (const lane of lanes.values()) {
+        for (const lock of lane.values()) {
+          if (lock.expiresAtMs > nowMs) break;
+          expired.push(lock);
+        }
       }
       for (const lock of expired) remove(lock);
       return expired;
     },
-    nextExpiryMs: () => byToken.values().next().value?.expiresAtMs,
+    nextExpiryMs() {
+      const firsts = firstsOfLanes().map((lock) => lock.expiresAtMs);
+      return firsts.length === 0 ? undefined : Math.min(...firsts);
+    },
   };
 }

@@ -1,7 +1,7 @@
 import type { StoredMessage } from '../store/message-store.ts';
 import type { Consumer } from './consumers.ts';
 import { createChange } from './queue-change.ts';
-import { isExpired, type QueueCore } from './queue-core.ts';
+import { isExpired, lockMessage, type QueueCore } from './queue-core.ts';
 
 interface Removal {
   readonly message: StoredMessage;
@@ -15,14 +15,6 @@ function takeLive(core: QueueCore): StoredMessage | undefined {
     if (message === undefined || !isExpired(core, message)) return message;
     core.dueAlarm.ringAt(core.clock.nowMs());
   }
-}
-
-function deliverLocked(core: QueueCore, { message, consumer }: Removal): void {
-  const expiresAtMs = core.clock.nowMs() + core.properties.lockDurationMs;
-  const lock = { token: core.createLockToken(), message, expiresAtMs };
-  core.locks.add(lock);
-  core.lockAlarm.ringAt(expiresAtMs);
-  consumer.deliverLocked(lock);
 }
 
 /** Receive-and-delete: the removal is committed before the message leaves. */
@@ -59,7 +51,7 @@ export function pump(core: QueueCore): void {
       else tellExhausted(core);
       break;
     }
-    if (consumer.mode === 'peek-lock') deliverLocked(core, { message, consumer });
+    if (consumer.mode === 'peek-lock') consumer.deliverLocked(lockMessage(core, message));
     else {
       consumer.reserve();
       removals.push({ message, consumer });

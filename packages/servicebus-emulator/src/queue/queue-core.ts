@@ -1,8 +1,8 @@
 import type { Clock } from '../clock.ts';
-import type { MessageStore, QueueCounters } from '../store/message-store.ts';
+import type { MessageStore, QueueCounters, StoredMessage } from '../store/message-store.ts';
 import type { Alarm } from './alarm.ts';
 import type { Consumers } from './consumers.ts';
-import type { LockTable } from './lock-table.ts';
+import type { LockTable, LockTerms, MessageLock } from './lock-table.ts';
 import type { QueueProperties } from './queue-properties.ts';
 import type { ReadyMessages } from './ready-messages.ts';
 
@@ -30,6 +30,17 @@ export interface QueueCore {
   properties: QueueProperties;
   counters: QueueCounters;
   paused: boolean;
+}
+
+/** Locks the message, and sees to it that the lock expires. */
+export function lockMessage(core: QueueCore, message: StoredMessage): MessageLock {
+  const lock = core.locks.add({ token: core.createLockToken(), message }, lockTerms(core));
+  core.lockAlarm.ringAt(lock.expiresAtMs);
+  return lock;
+}
+
+export function lockTerms(core: QueueCore): LockTerms {
+  return { nowMs: core.clock.nowMs(), durationMs: core.properties.lockDurationMs };
 }
 
 /** True when the message has outlived its time to live. */

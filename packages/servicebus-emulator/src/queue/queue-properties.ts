@@ -11,8 +11,8 @@ export interface QueueProperties {
 }
 
 /** The limits that the service puts on the settings which the emulator honours. */
-export const LOCK_DURATION_MS_MAX = 300_000;
-export const MAX_DELIVERY_COUNT_MAX = 2_000;
+const LOCK_DURATION_MS_MAX = 300_000;
+const MAX_DELIVERY_COUNT_MAX = 2_000;
 const LOCK_DURATION_MS_MIN = 1;
 const BYTES_PER_MEGABYTE = 1024 * 1024;
 

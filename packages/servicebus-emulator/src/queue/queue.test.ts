@@ -124,6 +124,16 @@ describe('locks', () => {
     expect(await receive(main, 1)).toHaveLength(1);
   });
 
+  it('expire each in its own time when the lock duration is changed', async () => {
+    const { main, clock } = await openTestQueue({ lockDurationMs: LOCK_MS });
+    await main.send([incoming('a'), incoming('b')]);
+    await receive(main, 1);
+    main.setProperties({ ...main.properties(), lockDurationMs: 1_000 });
+    await receive(main, 1);
+    await clock.advance(1_000);
+    expect((await receive(main, 2)).map((l) => bodyOf(l.message))).toEqual(['b']);
+  });
+
   it('settles a message once', async () => {
     const { main } = await openTestQueue();
     await main.send([incoming('a')]);

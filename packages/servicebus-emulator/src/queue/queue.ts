@@ -3,10 +3,10 @@ import type { IncomingMessage } from '../message/read-message.ts';
 import type { MessageStore, QueueCounters, StoredMessage } from '../store/message-store.ts';
 import { createAlarm } from './alarm.ts';
 import { createConsumers, type Consumer } from './consumers.ts';
-import { createLockTable, type MessageLock } from './lock-table.ts';
+import { createLockTable } from './lock-table.ts';
 import { peek } from './peek.ts';
 import { pump } from './pump.ts';
-import type { QueueCore } from './queue-core.ts';
+import { lockTerms, type QueueCore } from './queue-core.ts';
 import type { QueueProperties } from './queue-properties.ts';
 import { createReadyMessages } from './ready-messages.ts';
 import { receiveDeferred, type DeferredOutcome } from './receive-deferred.ts';
@@ -100,6 +100,12 @@ function runOneAtATime(task: () => Promise<void>): () => Promise<void> {
   };
 }
 
+function renewLock(core: QueueCore, token: Buffer): number | undefined {
+  const lock = core.locks.renew(token, lockTerms(core));
+  if (lock !== undefined) core.lockAlarm.ringAt(lock.expiresAtMs);
+  return lock?.expiresAtMs;
+}
+
 function createQueue(core: QueueCore): Queue {
   return {
     name: core.name,
@@ -109,7 +115,7 @@ function createQueue(core: QueueCore): Queue {
       return { pull: core.pump, detach: () => core.consumers.remove(consumer) };
     },
     settle: (token, settlement) => settle(core, token, settlement),
-    renewLock: (token) => renewLock(core, token)?.expiresAtMs,
+    renewLock: (token) => renewLock(core, token),
     peek: (fromSequenceNumber, messagesMax) => peek(core, { fromSequenceNumber, messagesMax }),
     receiveDeferred: (numbers, mode) => receiveDeferred(core, numbers, mode),
     properties: () => core.properties,
@@ -126,11 +132,6 @@ function createQueue(core: QueueCore): Queue {
       core.dueAlarm.cancel();
     },
   };
-}
-
-function renewLock(core: QueueCore, token: Buffer): MessageLock | undefined {
-  const nowMs = core.clock.nowMs();
-  return core.locks.renew({ token, nowMs, expiresAtMs: nowMs + core.properties.lockDurationMs });
 }
 
 /** Opens a queue with its dead-letter sub-queue, which keeps its messages under the next id. */

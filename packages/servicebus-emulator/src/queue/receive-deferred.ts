@@ -2,7 +2,7 @@ import type { StoredMessage } from '../store/message-store.ts';
 import type { Consumer } from './consumers.ts';
 import type { MessageLock } from './lock-table.ts';
 import { createChange } from './queue-change.ts';
-import { isExpired, type QueueCore } from './queue-core.ts';
+import { isExpired, lockMessage, type QueueCore } from './queue-core.ts';
 
 export type DeferredOutcome =
   | { readonly kind: 'locked'; readonly locks: readonly MessageLock[] }
@@ -44,13 +44,5 @@ export async function receiveDeferred(
     await removeAll(core, messages);
     return { kind: 'removed', messages };
   }
-  const expiresAtMs = core.clock.nowMs() + core.properties.lockDurationMs;
-  const locks = messages.map((message) => ({
-    token: core.createLockToken(),
-    message,
-    expiresAtMs,
-  }));
-  for (const lock of locks) core.locks.add(lock);
-  core.lockAlarm.ringAt(expiresAtMs);
-  return { kind: 'locked', locks };
+  return { kind: 'locked', locks: messages.map((message) => lockMessage(core, message)) };
 }

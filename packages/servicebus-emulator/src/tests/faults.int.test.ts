@@ -1,4 +1,5 @@
 import { ServiceBusClient } from '@azure/service-bus';
+import type { Socket } from 'node:net';
 import rhea, { type EventContext } from 'rhea';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -100,10 +101,27 @@ describe('a connection that dies', () => {
     expect(seen.length).toBe(1);
   });
 
+  it('stays open while it is idle, because the emulator sends heartbeats', async () => {
+    const { connection } = openRawReceiver({ idle_time_out: 200 });
+    await new Promise((resolve) => connection.once('receiver_open', resolve));
+    const { socket } = connection as unknown as { socket: Socket };
+    const bytesRead = socket.bytesRead;
+    const HEARTBEAT_BYTES = 8;
+    await expect.poll(() => socket.bytesRead - bytesRead).toBeGreaterThan(5 * HEARTBEAT_BYTES);
+    expect(connection.is_open()).toBe(true);
+    connection.close();
+  });
+
   /** A receiver of ten messages that settles none and never comes back. */
-  function openRawReceiver() {
+  function openRawReceiver(more: { idle_time_out?: number } = {}) {
     const { amqpPort: port } = sdk.emulator;
-    const options = { port, host: '127.0.0.1', username: 'any', reconnect: false } as const;
+    const options = {
+      port,
+      host: '127.0.0.1',
+      username: 'any',
+      reconnect: false,
+      ...more,
+    } as const;
     const connection = rhea.create_container().connect(options);
     const seen: unknown[] = [];
     const receiver = connection.open_receiver({
