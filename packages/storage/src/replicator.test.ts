@@ -23,7 +23,13 @@ type Regions = TwoRegions<typeof deviceKind>;
 
 async function readiness({ clock }: Regions, region: Region): Promise<Readiness> {
   const progress = await region.status.read();
-  const input = { nowMs: clock.nowMs(), isStoreAnswering: true, hasPeers: true, progress };
+  const input = {
+    nowMs: clock.nowMs(),
+    startedMs: 0,
+    isStoreAnswering: true,
+    hasPeers: true,
+    progress,
+  };
   return decideReadiness(input, MEMORY_READINESS);
 }
 

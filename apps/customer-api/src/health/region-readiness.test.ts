@@ -7,7 +7,7 @@ const NOW_MS = 1_000_000;
 const SETTINGS = { lagMsMax: 15_000, waitMsMax: 600_000, heartbeatMsMax: 15_000 };
 const PEER = { peer: 'west', passedMs: NOW_MS - 1_000, isReachable: true };
 const CAUGHT_UP = {
-  heartbeatMs: NOW_MS - 500,
+  heartbeatMs: NOW_MS,
   catchingUpSinceMs: undefined,
   hasBacklog: false,
   peers: [PEER],
@@ -43,6 +43,12 @@ describe('readiness of the region', () => {
       kind: 'not-ready',
       reasons: [{ kind: 'behind', peer: 'west', lagMs: 60_000 }],
     });
+  });
+
+  it('I14: is not ready on the word of a replicator that spoke before this process began', async () => {
+    const progress = { ...CAUGHT_UP, heartbeatMs: NOW_MS - 1 };
+    const { probe } = createProbe({ status: { read: async () => progress } });
+    expect(await probe()).toMatchObject({ reasons: [{ kind: 'replicator-not-heard' }] });
   });
 
   it('I14: is not ready when no replicator was ever heard', async () => {

@@ -33,6 +33,7 @@ interface Observation {
 /** Probes that arrive together, and there may be many, share one look at the table. */
 export function createRegionReadiness(options: RegionReadinessOptions): RegionReadiness {
   const { clock, settings, hasPeers } = options;
+  const startedMs = clock.nowMs();
   let looking: Promise<Observation> | undefined;
 
   const look = (): Promise<Observation> => {
@@ -47,6 +48,7 @@ export function createRegionReadiness(options: RegionReadinessOptions): RegionRe
     return decideReadiness(
       {
         nowMs: clock.nowMs(),
+        startedMs,
         isStoreAnswering,
         progress,
         // What the replicator says is in the table: nothing is known of it while that is silent.

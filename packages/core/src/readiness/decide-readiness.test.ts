@@ -32,6 +32,7 @@ function decide(
   const verdict = decideReadiness(
     {
       nowMs: NOW_MS,
+      startedMs: NOW_MS - 60_000,
       isStoreAnswering: true,
       hasPeers: true,
       progress: { ...CAUGHT_UP, ...progress },
@@ -67,6 +68,11 @@ describe('I14: a region that is behind never reports ready', () => {
       { ...justStarted, peers: peer(3_600_000, false), hasBacklog: true },
       'behind',
     ],
+    [
+      'just started again, a watermark from just before the outage',
+      { ...justStarted, peers: peer(5_001, true) },
+      'behind',
+    ],
     ['just started, fresh watermark passed', { ...justStarted, peers: peer(1_000, true) }, 'ready'],
     [
       'waited as long as it may',
@@ -96,6 +102,12 @@ describe('I14: a region that is behind never reports ready', () => {
 
   test('a region whose replicator never ran is not ready', () => {
     expect(decide({}, { progress: undefined })).toBe('replicator-not-heard');
+  });
+
+  test('a heartbeat from before the asking process began says nothing of now', () => {
+    expect(decide({ heartbeatMs: NOW_MS - 500 }, { startedMs: NOW_MS - 400 })).toBe(
+      'replicator-not-heard',
+    );
   });
 
   test('a region without peers needs no replicator', () => {

@@ -31,6 +31,8 @@ export interface ReplicationProgress {
 
 export interface ReadinessInput {
   readonly nowMs: number;
+  /** When the process that asks began: a heartbeat from before that may be from before an outage. */
+  readonly startedMs: number;
   readonly isStoreAnswering: boolean;
   /** Undefined when no replicator ever ran; not asked for when there are no peers. */
   readonly progress: ReplicationProgress | undefined;
@@ -53,7 +55,7 @@ export function decideReadiness(input: ReadinessInput, settings: ReadinessSettin
   const { progress, nowMs } = input;
   if (input.hasPeers) {
     const ageMs = progress === undefined ? undefined : nowMs - progress.heartbeatMs;
-    if (progress === undefined || ageMs === undefined || ageMs > settings.heartbeatMsMax) {
+    if (progress === undefined || ageMs === undefined || !isAlive(input, settings)) {
       reasons.push({ kind: 'replicator-not-heard', ageMs });
     } else {
       for (const peer of progress.peers) {
@@ -81,7 +83,9 @@ export function judgePeer(
 ): PeerVerdict {
   const { progress, nowMs, settings } = context;
   const lag = lagMs(peer, nowMs);
-  if (lag !== undefined && lag <= settings.lagMsMax) return 'caught-up';
+  if (lag !== undefined && lag <= settings.lagMsMax && hasCaughtUp(peer, progress)) {
+    return 'caught-up';
+  }
   const waitedMs =
     progress.catchingUpSinceMs === undefined ? undefined : nowMs - progress.catchingUpSinceMs;
   if (waitedMs !== undefined && waitedMs >= settings.waitMsMax) return 'waited long enough';
@@ -89,6 +93,19 @@ export function judgePeer(
   // Caught up once and the queue is empty since: the peer fell silent, we did not fall behind.
   if (waitedMs === undefined) return 'not heard, let through';
   return peer.isReachable ? 'behind' : 'not heard, let through';
+}
+
+function isAlive(
+  { progress, nowMs, startedMs }: ReadinessInput,
+  settings: ReadinessSettings,
+): boolean {
+  if (progress === undefined || progress.heartbeatMs < startedMs) return false;
+  return nowMs - progress.heartbeatMs <= settings.heartbeatMsMax;
+}
+
+/** A watermark from before the outage says nothing of what was written during it. */
+function hasCaughtUp(peer: PeerProgress, { catchingUpSinceMs }: ReplicationProgress): boolean {
+  return catchingUpSinceMs === undefined || (peer.passedMs ?? 0) >= catchingUpSinceMs;
 }
 
 function lagMs(peer: PeerProgress, nowMs: number): number | undefined {

@@ -7,6 +7,7 @@ import {
   type Stamp,
   STAMP_COUNTER_MAX,
   STAMP_TIME_MS_MAX,
+  stampTimeMs,
 } from './stamp.ts';
 
 export interface HybridClockOptions {
@@ -33,6 +34,8 @@ export interface HybridClock {
   tick(floor?: Stamp): Stamp;
   /** Learns of a received stamp. One too far ahead is reported and never adopted. */
   observe(stamp: Stamp): void;
+  /** A tick above such a stamp is as far ahead itself: nothing else should be stamped with it. */
+  isTooFarAhead(stamp: Stamp): boolean;
 }
 
 interface Reading {
@@ -85,6 +88,7 @@ export function createHybridClock(options: HybridClockOptions): HybridClock {
       }
       last = later(last, reading);
     },
+    isTooFarAhead: (stamp) => isTooFarAhead(stampTimeMs(stamp)),
   };
 }
 
