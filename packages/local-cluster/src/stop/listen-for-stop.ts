@@ -1,6 +1,8 @@
 /** One Ctrl-C may arrive several times: from the terminal, and from each parent that passes it on. */
 const SAME_SIGNAL_MS = 1_000;
 
+const EXIT_INTERRUPTED = 130;
+
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export interface StopSignal {
@@ -11,14 +13,15 @@ export interface StopSignal {
 }
 
 /**
- * Turns the signals that ask a program to stop into an abort. A further one exits at once with
- * 128 and its number; the processes of a cluster then end by themselves.
+ * Turns the signals that ask a program to stop into an abort. A Ctrl-C after that exits at once
+ * with 130; the processes of a cluster then end by themselves.
  */
 export function listenForStop(): StopSignal {
   const controller = new AbortController();
   let firstMs = Number.POSITIVE_INFINITY;
-  const stop = (name: NodeJS.Signals, number: number): void => {
-    if (performance.now() - firstMs > SAME_SIGNAL_MS) process.exit(128 + number);
+  const stop = (name: NodeJS.Signals): void => {
+    const isAgain = performance.now() - firstMs > SAME_SIGNAL_MS;
+    if (name === 'SIGINT' && isAgain) process.exit(EXIT_INTERRUPTED);
     if (controller.signal.aborted) return;
     firstMs = performance.now();
     controller.abort(name);
