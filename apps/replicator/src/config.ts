@@ -9,7 +9,7 @@ import { environmentNameOf } from '@tandem/storage';
 import { Type } from 'typebox';
 
 /** What the process must know before it can read the table `Configuration`. */
-export const ReplicatorEnvironment = Type.Object({
+const EnvironmentSchema = Type.Object({
   REGION_ID: Type.String({
     description: 'The region that this process belongs to.',
     pattern: '^[a-z][a-z0-9]{0,30}$',
@@ -78,7 +78,7 @@ export type ConfigReading =
 
 /** Pure; finds all problems at once. */
 export function readConfig(environment: Environment): ConfigReading {
-  const reading = readEnvironment(ReplicatorEnvironment, environment);
+  const reading = readEnvironment(EnvironmentSchema, environment);
   const problems = [
     ...(reading.ok ? [] : reading.problems.map(describeProblem)),
     ...(isSet(environment['STORAGE_CONNECTION']) || isInMemory(environment) ? [] : [STORE_MISSING]),

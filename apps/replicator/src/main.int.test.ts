@@ -99,8 +99,20 @@ describe('the process', () => {
     });
     const { body } = await fetchJson(process, '/status');
     expect(JSON.stringify(body)).not.toMatch(/SharedAccessKey|AccountKey/);
+  });
+
+  test('stops cleanly while its storage and its broker are down', async () => {
+    const { east } = await startTwoRealRegions();
+    const process = startProcess(environmentOf(east));
+    await until('the process is ready', async () => {
+      return (await fetchJson(process, '/health/ready')).status === 200;
+    });
+    await east.stopBroker();
+    await east.stopStorage();
+    await process.untilEvent('loop-failed');
     process.child.kill('SIGTERM');
     expect(await process.exitCode).toBe(0);
+    expect(process.lines.at(-1)).toMatchObject({ event: 'shutdown-finished' });
   });
 
   test('SIGTERM during a batch loses nothing: the batch ends, the rest is given back', async () => {

@@ -6,7 +6,7 @@ export interface BusQueue {
   readonly queue: string;
 }
 
-export interface PeerQueue extends BusQueue {
+interface PeerQueue extends BusQueue {
   readonly region: string;
 }
 

@@ -3,7 +3,7 @@ import type { Duty } from './duty.ts';
 
 const INTERVAL_MS = 10_000;
 /** They are counted by looking at each one. */
-export const DEAD_LETTERS_COUNTED_MAX = 1_000;
+const DEAD_LETTERS_COUNTED_MAX = 1_000;
 const STALL_MS = 300_000;
 
 /** Counts the dead letters of this region's queue, for `/status`. */

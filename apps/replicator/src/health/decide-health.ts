@@ -27,7 +27,7 @@ export function decideLiveness(input: HealthInput): Liveness {
   return loops.length === 0 ? { kind: 'live' } : { kind: 'stalled', loops };
 }
 
-export type NotReadyReason =
+type NotReadyReason =
   | { readonly kind: 'opening' }
   | { readonly kind: 'stopping' }
   | { readonly kind: 'loop-not-through'; readonly loop: DutyName };

@@ -19,7 +19,7 @@ import type { Bus, BusQueue } from '../bus/bus.ts';
 import { createReplicatorProcess, type ReplicatorProcess } from '../replicator-process.ts';
 import { type RecordedLog, recordLog } from './record-log.ts';
 
-export const BUCKET_COUNT = 2;
+const BUCKET_COUNT = 2;
 
 export interface MemoryReplicator {
   readonly store: FaultyStore;

@@ -23,7 +23,7 @@ import { createServiceBus } from '../bus/service-bus.ts';
 import { createReplicatorProcess, type ReplicatorProcess } from '../replicator-process.ts';
 import { type RecordedLog, recordLog } from './record-log.ts';
 
-export const REAL_BUCKET_COUNT = 4;
+const BUCKET_COUNT = 4;
 
 /** The storage account and the namespace of one region, each of which can be stopped and started. */
 export interface RealRegion {
@@ -41,7 +41,7 @@ export interface RealRegion {
   startBroker(): Promise<void>;
 }
 
-export interface RealRegionOptions {
+interface RealRegionOptions {
   readonly region: string;
   readonly peer: string;
   /** Otherwise the replicator creates its queue. */
@@ -52,7 +52,7 @@ const clock = createSystemClock();
 const randomness = createSystemRandomness();
 
 /** On disk, in a folder that goes with the test. */
-export async function startRealRegion(options: RealRegionOptions): Promise<RealRegion> {
+async function startRealRegion(options: RealRegionOptions): Promise<RealRegion> {
   const { region, peer, queues = [] } = options;
   const folder = await mkdtemp(join(tmpdir(), `tandem-${region}-`));
   const at = { storage: join(folder, 'storage'), broker: join(folder, 'broker') };
@@ -67,7 +67,7 @@ export async function startRealRegion(options: RealRegionOptions): Promise<RealR
   const store = openStore(storageConnection);
   const kinds = [customerKind];
   await createTables({ store, kinds });
-  const tables = createRegionTables({ store, kinds, bucketCount: REAL_BUCKET_COUNT });
+  const tables = createRegionTables({ store, kinds, bucketCount: BUCKET_COUNT });
   const writer = createWriterId(randomness);
   const nowMs = () => clock.nowMs();
   return {
@@ -84,7 +84,7 @@ export async function startRealRegion(options: RealRegionOptions): Promise<RealR
       hybridClock: createHybridClock({ region, writer, nowMs, driftMsMax: 60_000 }),
       clock,
       randomness,
-      bucketCount: REAL_BUCKET_COUNT,
+      bucketCount: BUCKET_COUNT,
       peers: [peer],
       onCommitted: () => undefined,
     }),
@@ -100,7 +100,7 @@ export async function startRealRegion(options: RealRegionOptions): Promise<RealR
 }
 
 /** Writes the settings of two regions that have each other as peers, with a quick sweep. */
-export async function introduce(one: RealRegion, other: RealRegion): Promise<void> {
+async function introduce(one: RealRegion, other: RealRegion): Promise<void> {
   for (const [own, peer] of [
     [one, other],
     [other, one],
@@ -112,7 +112,7 @@ export async function introduce(one: RealRegion, other: RealRegion): Promise<voi
         ServiceBusConnection: own.busConnection,
         RedundancyServiceBusConnection: peer.busConnection,
         'Peer.Region': peer.region,
-        'Customer.BucketCount': String(REAL_BUCKET_COUNT),
+        'Customer.BucketCount': String(BUCKET_COUNT),
         'Sweep.IntervalMs': '100',
         'Sweep.GraceMs': '0',
       },
