@@ -24,7 +24,7 @@ export const StatusAnswer = Type.Object({
   queue: Type.Object({
     reachable: nullable(Type.Boolean()),
     oldestMessageAgeMs: nullable(DurationMs),
-    deadLetterCount: nullable(Count),
+    deadLetterCount: nullable(Type.Integer({ description: 'Counting stops at 1,000.' })),
   }),
   loops: Type.Array(
     Type.Object({

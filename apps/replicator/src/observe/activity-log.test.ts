@@ -1,0 +1,65 @@
+import { type Conflict, formatStamp, type Stamp, TransientError } from '@tandem/core';
+import { expect, test } from 'vitest';
+import { recordLog } from '../testing/record-log.ts';
+import { createActivityLog } from './activity-log.ts';
+
+const stamp = (region: string): Stamp =>
+  formatStamp({ timeMs: 1_000, counter: 0, region, writer: 'w1' });
+
+const CONFLICT: Conflict = {
+  entityKind: 'Customers',
+  entityId: 'c1',
+  stamps: [stamp('east'), stamp('west')],
+  vectors: [new Map([['east', stamp('east')]]), new Map([['west', stamp('west')]])],
+  fields: [
+    {
+      name: 'email',
+      winner: { stamp: stamp('west'), value: { type: 'String', value: 'winner@example.org' } },
+      loser: { stamp: stamp('east'), value: { type: 'String', value: 'loser@example.org' } },
+    },
+  ],
+  life: undefined,
+};
+
+const MESSAGE = {
+  messageId: 'x'.repeat(1_000),
+  subject: 'change-set',
+  body: new TextEncoder().encode('payload'),
+  sequenceNumber: 7n,
+  deliveryCount: 2,
+};
+
+test('every line has its event, ids and names, and never a value or a payload', () => {
+  const { logger, lines } = recordLog();
+  const log = createActivityLog({ logger });
+  log.onConflict(CONFLICT);
+  log.onDeadLettered(MESSAGE, {
+    kind: 'dead-letter',
+    reason: 'CHANGE_UNDECODABLE',
+    description: 'secret description',
+  });
+  log.onOutage(new TransientError('TABLE_UNAVAILABLE', 'The table does not answer.'), 3, 500);
+  log.onUnreadable('0a', ['~o~bad']);
+  log.onDrift({ stamp: stamp('west'), aheadMs: 90_000, driftMsMax: 60_000 });
+  expect(lines).toMatchObject([
+    { event: 'conflict-recorded', entityId: 'c1', fields: ['email'] },
+    { event: 'message-dead-lettered', reason: 'CHANGE_UNDECODABLE', sequenceNumber: '7' },
+    { event: 'apply-interrupted', attempt: 3, error: { code: 'TABLE_UNAVAILABLE' } },
+    { event: 'outbox-unreadable', bucket: '0a', rowCount: 1, rowKeys: ['~o~bad'] },
+    { event: 'clock-drift', stamp: stamp('west'), aheadMs: 90_000 },
+  ]);
+  expect(JSON.stringify(lines)).not.toMatch(/@example|payload|secret description/);
+});
+
+test('a message id and a list of rows from outside have a bound', () => {
+  const { logger, lines } = recordLog();
+  const log = createActivityLog({ logger });
+  log.onDeadLettered(MESSAGE, { kind: 'abandon' });
+  log.onUnreadable(
+    '00',
+    Array.from({ length: 500 }, (_, index) => `row-${index}`),
+  );
+  expect(String(lines[0]?.['messageId'])).toHaveLength(200);
+  expect(lines[1]).toMatchObject({ rowCount: 500 });
+  expect(lines[1]?.['rowKeys']).toHaveLength(20);
+});

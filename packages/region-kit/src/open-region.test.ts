@@ -1,0 +1,69 @@
+import { createMemoryTableStore, createVirtualClock } from '@tandem/core/memory';
+import { customerKind } from '@tandem/core/customers';
+import { seedConfiguration, tandemSettings } from '@tandem/storage';
+import { describe, expect, test } from 'vitest';
+import { openRegion } from './open-region.ts';
+
+const SETTINGS = {
+  ServiceBusConnection: 'east.servicebus.example',
+  RedundancyServiceBusConnection: 'west.servicebus.example',
+  'Peer.Region': 'west',
+};
+
+async function setUp(values: Readonly<Record<string, string>> = SETTINGS) {
+  const store = createMemoryTableStore();
+  await seedConfiguration({ store, definitions: tandemSettings, values });
+  const open = (environment: Readonly<Record<string, string>> = {}) =>
+    openRegion({
+      region: 'east',
+      store,
+      kinds: [customerKind],
+      clock: createVirtualClock(0),
+      environment,
+      refreshMs: 60_000,
+      onRefreshFailed: () => undefined,
+    });
+  return { store, open };
+}
+
+describe('opening a region', () => {
+  test('reads what its processes need, and makes its tables exist', async () => {
+    const { store, open } = await setUp();
+    const { settings } = await open();
+    expect(settings).toMatchObject({
+      dataAccess: 'multi-region',
+      bucketCount: 16,
+      queue: 'customer',
+      peers: [{ region: 'west', queue: 'customer' }],
+      readiness: { lagMsMax: 15_000, waitMsMax: 600_000, heartbeatMsMax: 15_000 },
+    });
+    for (const table of ['Customers', 'Archive', 'Conflicts', 'Replication']) {
+      expect(await store.query({ table, partitions: 'p', limit: 1 })).toEqual({ rows: [] });
+    }
+  });
+
+  test('can be repeated, but never with another number of buckets', async () => {
+    const { open } = await setUp();
+    await open();
+    await open();
+    await expect(open({ CUSTOMER_BUCKET_COUNT: '8' })).rejects.toMatchObject({
+      code: 'CONFIGURATION_INVALID',
+      details: { asked: 8, recorded: '16' },
+    });
+  });
+
+  test('makes no tables where data is kept in memory', async () => {
+    const { store, open } = await setUp({ 'Customer.DataAccess': 'memory' });
+    expect((await open()).settings).toMatchObject({ dataAccess: 'memory', peers: [] });
+    await expect(
+      store.query({ table: 'Customers', partitions: 'p', limit: 1 }),
+    ).rejects.toMatchObject({
+      code: 'TABLE_MISSING',
+    });
+  });
+
+  test('refuses a region that is its own peer', async () => {
+    const { open } = await setUp({ ...SETTINGS, 'Peer.Region': 'east' });
+    await expect(open()).rejects.toMatchObject({ code: 'CONFIGURATION_INVALID' });
+  });
+});
