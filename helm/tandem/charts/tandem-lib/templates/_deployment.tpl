@@ -1,0 +1,81 @@
+{{/*
+The Deployment of a service: dict with root, isScaled (another object sets the number of replicas),
+shutdownSteps (how many of them may each take shutdownDeadlineMs) and shutdownMarginSeconds (for
+those with a deadline of their own).
+*/}}
+{{- define "tandem.deployment" -}}
+{{- $root := .root -}}
+{{- $values := $root.Values -}}
+{{- include "tandem.validateReplicas" $root -}}
+{{- $shutdownMs := mul .shutdownSteps (int64 $values.shutdownDeadlineMs) -}}
+{{- $shutdownSeconds := div (add $shutdownMs 999) 1000 -}}
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {{ $root.Chart.Name }}
+  namespace: {{ $root.Release.Namespace }}
+  labels:
+    {{- include "tandem.labels" $root | nindent 4 }}
+spec:
+  {{- if not .isScaled }}
+  replicas: {{ $values.replicas.min }}
+  {{- end }}
+  revisionHistoryLimit: 5
+  # Longer than Readiness.WaitMsMax, 10 minutes: a region that catches up is no failed rollout.
+  progressDeadlineSeconds: 900
+  strategy:
+    type: RollingUpdate
+    rollingUpdate: {maxUnavailable: 0, maxSurge: 1}
+  selector:
+    matchLabels:
+      {{- include "tandem.selectorLabels" $root | nindent 6 }}
+  template:
+    metadata:
+      labels:
+        {{- include "tandem.labels" $root | nindent 8 }}
+        azure.workload.identity/use: "true"
+    spec:
+      serviceAccountName: {{ $root.Chart.Name }}
+      automountServiceAccountToken: false
+      enableServiceLinks: false
+      terminationGracePeriodSeconds: {{ add (int64 $values.preStopSeconds) $shutdownSeconds .shutdownMarginSeconds }}
+      securityContext:
+        {{- include "tandem.podSecurityContext" $root | nindent 8 }}
+      topologySpreadConstraints:
+        {{- include "tandem.topologySpread" $root | nindent 8 }}
+      {{- with $values.nodeSelector }}
+      nodeSelector:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with $values.tolerations }}
+      tolerations:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      containers:
+        - name: {{ $root.Chart.Name }}
+          image: {{ include "tandem.image" (dict "root" $root "service" $root.Chart.Name) }}
+          imagePullPolicy: {{ $values.global.image.pullPolicy }}
+          ports:
+            - {name: http, containerPort: {{ $values.port }}, protocol: TCP}
+          env:
+            {{- include "tandem.environment" (dict "root" $root "port" $values.port) | nindent 12 }}
+          {{- include "tandem.probes" $root | nindent 10 }}
+          {{- if $values.preStopSeconds }}
+          # Endpoints are taken out of the load balancers while the process still answers.
+          lifecycle:
+            preStop:
+              sleep: {seconds: {{ $values.preStopSeconds }}}
+          {{- end }}
+          resources:
+            {{- toYaml $values.resources | nindent 12 }}
+          securityContext:
+            {{- include "tandem.containerSecurityContext" $root | nindent 12 }}
+          {{- with include "tandem.secretsVolumeMounts" $root }}
+          volumeMounts:
+            {{- . | nindent 12 }}
+          {{- end }}
+      {{- with include "tandem.secretsVolumes" $root }}
+      volumes:
+        {{- . | nindent 8 }}
+      {{- end }}
+{{- end }}
