@@ -1,0 +1,81 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { createTemporaryFolder, openDataFolder, removeDataFolder } from './data-folder.ts';
+
+async function scratchFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'tandem-test-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+async function claimFor(folder: string, pid: number | undefined): Promise<void> {
+  await writeFile(join(folder, 'tandem.json'), JSON.stringify({ version: 1, pid }));
+}
+
+describe('the data folder', () => {
+  it('can be opened again once it is released', async () => {
+    const folder = join(await scratchFolder(), 'new');
+    const first = await openDataFolder(folder);
+    await writeFile(join(first.path, 'kept'), '');
+    await first.release();
+    const second = await openDataFolder(folder);
+    expect(existsSync(join(second.path, 'kept'))).toBe(true);
+  });
+
+  it('is refused while the cluster of another process uses it', async () => {
+    const folder = await scratchFolder();
+    const other = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+    onTestFinished(() => void other.kill('SIGKILL'));
+    await once(other, 'spawn');
+    await claimFor(folder, other.pid);
+    const refusal = { code: 'DATA_IN_USE', message: expect.stringContaining(`${other.pid}`) };
+    await expect(openDataFolder(folder)).rejects.toMatchObject(refusal);
+    await expect(removeDataFolder(folder)).rejects.toMatchObject(refusal);
+  });
+
+  it('is taken over from a process that is gone', async () => {
+    const folder = await scratchFolder();
+    const gone = spawn(process.execPath, ['-e', '']);
+    await once(gone, 'exit');
+    await claimFor(folder, gone.pid);
+    await expect(openDataFolder(folder)).resolves.toMatchObject({ path: folder });
+  });
+
+  it('is taken over when its record was cut short', async () => {
+    const folder = await scratchFolder();
+    await writeFile(join(folder, 'tandem.json'), '{"ver');
+    await expect(openDataFolder(folder)).resolves.toMatchObject({ path: folder });
+  });
+
+  it('is neither used nor removed when its contents are something else', async () => {
+    const folder = await scratchFolder();
+    await writeFile(join(folder, 'thesis.txt'), 'years of work');
+    await expect(openDataFolder(folder)).rejects.toMatchObject({ code: 'DATA_FOREIGN' });
+    await expect(removeDataFolder(folder)).rejects.toMatchObject({ code: 'DATA_FOREIGN' });
+    expect(existsSync(join(folder, 'thesis.txt'))).toBe(true);
+  });
+
+  it('is gone after its removal, and removing it again does nothing', async () => {
+    const folder = join(await scratchFolder(), 'data');
+    await (await openDataFolder(folder)).release();
+    await removeDataFolder(folder);
+    await removeDataFolder(folder);
+    expect(existsSync(folder)).toBe(false);
+  });
+
+  it.each([
+    [false, 'removed'],
+    [true, 'left'],
+  ])('when temporary and kept is %s, is %s at the end', async (isKept) => {
+    const folder = await createTemporaryFolder(isKept);
+    onTestFinished(() => rm(folder.path, { recursive: true, force: true }));
+    expect(existsSync(folder.logs)).toBe(true);
+    await folder.release();
+    expect(existsSync(folder.path)).toBe(isKept);
+  });
+});

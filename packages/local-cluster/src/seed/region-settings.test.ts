@@ -1,0 +1,42 @@
+import { tandemSettings } from '@tandem/storage';
+import { describe, expect, it } from 'vitest';
+import { connectingSettings } from './region-settings.ts';
+
+const region = (name: string) => ({ name, addresses: { broker: `Endpoint=sb://${name}` } });
+const [east, west, north] = [region('east'), region('west'), region('north')];
+
+describe('the settings that connect regions', () => {
+  it('are the two-region form for two', () => {
+    expect(connectingSettings(west, [east, west], 'customer')).toEqual({
+      'Customer.DataAccess': 'multi-region',
+      'Customer.Queue': 'customer',
+      ServiceBusConnection: 'Endpoint=sb://west',
+      'Peer.Region': 'east',
+      RedundancyServiceBusConnection: 'Endpoint=sb://east',
+    });
+  });
+
+  it('list the peers when there are more', () => {
+    const { Peers } = connectingSettings(west, [east, west, north], 'customer');
+    expect(JSON.parse(Peers ?? '')).toEqual([
+      { region: 'east', connection: 'Endpoint=sb://east', queue: 'customer' },
+      { region: 'north', connection: 'Endpoint=sb://north', queue: 'customer' },
+    ]);
+  });
+
+  it.each([[[east]], [[east, west]], [[east, west, north]]])(
+    'are settings of Tandem: %j',
+    (all) => {
+      for (const [name, text] of Object.entries(connectingSettings(east, all, 'customer'))) {
+        const definition = Object.entries(tandemSettings).find(([known]) => known === name)?.[1];
+        expect(definition?.parse(text)).toMatchObject({ kind: 'value' });
+      }
+    },
+  );
+
+  it('leave a region without peers alone', () => {
+    expect(connectingSettings(east, [east], 'customer')).toEqual({
+      'Customer.DataAccess': 'single-region',
+    });
+  });
+});
