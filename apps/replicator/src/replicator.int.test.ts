@@ -73,6 +73,26 @@ describe('two regions', () => {
     expect(await countDeadLetters(west)).toBe(0);
   });
 
+  test('a connection cut while a batch is held: the batch is settled all the same', async () => {
+    const { east, west } = await startTwoRealRegions([
+      { name: 'customer', maxDeliveryCount: 1, lockDurationMs: 300_000 },
+    ]);
+    startReplicator(east);
+    const inWest = startReplicator(west);
+    await until('west is ready', () => inWest.process.readiness().kind === 'ready');
+    await west.stopStorage();
+    await writeCustomers(east, { from: 1, count: 20 });
+    await until('the batch is held', () => inWest.log.of('apply-interrupted').length > 0);
+    west.dropConnections();
+    await west.startStorage();
+    await untilCount(west, 20);
+    await until('west has passed what east has sent', () => {
+      const lagMs = inWest.process.status().peers[0]?.lagMs ?? null;
+      return lagMs !== null && lagMs < 5_000;
+    });
+    expect(await countDeadLetters(west)).toBe(0);
+  });
+
   test('I6: the broker of one down: the other writes on, and delivers when it is back', async () => {
     const { east, west } = await startTwoRealRegions();
     const inEast = startReplicator(east);

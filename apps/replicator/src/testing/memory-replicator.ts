@@ -17,6 +17,7 @@ import {
 import { createFaultyStore, type FaultyStore } from '@tandem/storage/testing';
 import type { Bus, BusQueue } from '../bus/bus.ts';
 import { createReplicatorProcess, type ReplicatorProcess } from '../replicator-process.ts';
+import { readOutbox } from './read-outbox.ts';
 import { type RecordedLog, recordLog } from './record-log.ts';
 
 const BUCKET_COUNT = 2;
@@ -96,15 +97,7 @@ export async function createMemoryReplicator(
       peers: options.settings?.['Customer.DataAccess'] === 'single-region' ? [] : [peer],
       onCommitted: () => undefined,
     }),
-    async outbox() {
-      const entries: OutboxEntry[] = [];
-      for (const outbox of tables.outboxes.values()) {
-        for (const bucket of outbox.buckets) {
-          entries.push(...(await outbox.scan({ bucket, limit: 100 })).entries);
-        }
-      }
-      return entries;
-    },
+    outbox: () => readOutbox(tables),
     stop: () =>
       createShutdown({
         logger: log.logger,

@@ -39,6 +39,8 @@ export interface RealRegion {
   startStorage(): Promise<void>;
   stopBroker(): Promise<void>;
   startBroker(): Promise<void>;
+  /** Cuts every connection to the broker without a word; locks stay. */
+  dropConnections(): void;
 }
 
 interface RealRegionOptions {
@@ -96,6 +98,7 @@ async function startRealRegion(options: RealRegionOptions): Promise<RealRegion> 
     async startBroker() {
       emulator = await createEmulator({ location: at.broker, amqpPort, adminPort });
     },
+    dropConnections: () => emulator.control.dropConnections(),
   };
 }
 

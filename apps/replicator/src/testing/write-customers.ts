@@ -1,9 +1,11 @@
 import { forEachBounded } from '@tandem/core';
 import { customer } from './customer.ts';
 import type { RealRegion } from './real-region.ts';
+import { readOutbox } from './read-outbox.ts';
 import { until } from './until.ts';
 
-const WRITES_AT_ONCE = 8;
+/** Few, so that hardly any two of one bucket travel together in one change set. */
+const WRITES_AT_ONCE = 4;
 const PAGE_MAX = 1_000;
 
 export function customerId(number: number): string {
@@ -29,5 +31,12 @@ export async function countCustomers(region: RealRegion): Promise<number> {
 export async function untilCount(region: RealRegion, count: number): Promise<void> {
   await until(`${count} customers in ${region.region}`, async () => {
     return (await countCustomers(region)) === count;
+  });
+}
+
+/** Resolves once every change of the region was accepted by its peer's queue. */
+export async function untilRelayed(region: RealRegion): Promise<void> {
+  await until(`${region.region} owes nothing`, async () => {
+    return (await readOutbox(region.tables)).length === 0;
   });
 }
