@@ -53,6 +53,10 @@ export function notAllowed(description: string): AmqpCondition {
   return { condition: 'amqp:not-allowed', description };
 }
 
+export function notImplemented(description: string): AmqpCondition {
+  return { condition: 'amqp:not-implemented', description };
+}
+
 export function messageNotFound(sequenceNumber: number): AmqpCondition {
   return {
     condition: 'com.microsoft:message-not-found',

@@ -1,11 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import type { Delivery, EventContext, Receiver } from 'rhea';
 import type { Faults } from '../faults.ts';
+import type { Clock } from '../clock.ts';
 import { ensureMessageId } from '../message/ensure-message-id.ts';
 import { readBatch, readMessage, type IncomingMessage } from '../message/read-message.ts';
 import { DecodeError } from '../message/sections.ts';
 import type { Queue } from '../queue/queue.ts';
-import { internalError, messageTooLarge, quotaExceeded, undecodable } from './conditions.ts';
+import {
+  internalError,
+  messageTooLarge,
+  notImplemented,
+  quotaExceeded,
+  undecodable,
+} from './conditions.ts';
 import {
   BATCH_FORMAT,
   answerAttach,
@@ -25,6 +32,7 @@ const createMessageId = (): string => randomUUID().replaceAll('-', '');
 export interface IncomingLinkOptions {
   readonly queue: Queue;
   readonly faults: Faults;
+  readonly clock: Clock;
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -35,7 +43,7 @@ function withId(message: IncomingMessage): IncomingMessage {
 async function store(
   bytes: Buffer,
   format: number,
-  { queue, faults }: IncomingLinkOptions,
+  { queue, faults, clock }: IncomingLinkOptions,
 ): Promise<AmqpCondition | undefined> {
   const held = faults.heldSends(queue.name);
   if (held !== undefined) await held;
@@ -44,6 +52,10 @@ async function store(
   if (bytes.length > MESSAGE_BYTES_MAX) return messageTooLarge(bytes.length, MESSAGE_BYTES_MAX);
   try {
     const messages = format === BATCH_FORMAT ? readBatch(bytes) : [readMessage(bytes)];
+    const nowMs = clock.nowMs();
+    if (messages.some(({ scheduledAtMs = nowMs }) => scheduledAtMs > nowMs)) {
+      return notImplemented('The emulator cannot schedule messages.');
+    }
     const outcome = await queue.send(messages.map(withId));
     return outcome.kind === 'accepted'
       ? undefined

@@ -3,7 +3,7 @@ import type { Delivery, EventContext, Sender } from 'rhea';
 import { writeMessage } from '../message/write-message.ts';
 import type { Consumer } from '../queue/consumers.ts';
 import type { Queue } from '../queue/queue.ts';
-import type { SettleOutcome } from '../queue/settle.ts';
+import type { SettleOutcome } from '../queue/actions/settle.ts';
 import { internalError, lockLost, notAllowed } from './conditions.ts';
 import {
   acknowledge,

@@ -63,7 +63,7 @@ function acceptReceiver(state: ConnectionState, receiver: Receiver): void {
     });
   } else if (isDeadLetterPath(address.path)) {
     receiver.close(notAllowed('Messages cannot be sent to a dead-letter queue.'));
-  } else openIncomingLink(receiver, { queue, faults, onFailure });
+  } else openIncomingLink(receiver, { queue, faults, clock: state.clock, onFailure });
 }
 
 /** The client wants to receive: a queue's messages, or the responses of a node. */

@@ -1,5 +1,5 @@
 import { assertNever } from '../assert-never.ts';
-import type { Settlement } from '../queue/settle.ts';
+import type { Settlement } from '../queue/actions/settle.ts';
 import type { PropertyChanges } from '../message/set-application-properties.ts';
 
 /** The outcome that a client gave a delivery, as rhea decodes it. */

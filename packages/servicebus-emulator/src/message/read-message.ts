@@ -5,11 +5,14 @@ import { DecodeError, SECTION, dataOf, findSections, type Section } from './sect
 /** A message as a client sends it, before the queue gives it a number. */
 export interface IncomingMessage {
   readonly timeToLiveMs: number | undefined;
+  /** When the sender wants it to be enqueued, if not now. */
+  readonly scheduledAtMs: number | undefined;
   readonly annotations: Buffer | undefined;
   readonly payload: Buffer;
 }
 
 const HEADER_TTL_FIELD = 2;
+const SCHEDULED_ANNOTATION = 'x-opt-scheduled-enqueue-time';
 /** Only the broker writes these. */
 const BROKER_ANNOTATIONS: ReadonlySet<unknown> = new Set([
   'x-opt-sequence-number',
@@ -35,8 +38,16 @@ function readTimeToLive(bytes: Buffer, header: Section): number | undefined {
   return typeof ttl === 'number' && ttl > 0 ? ttl : undefined;
 }
 
-function readAnnotations(bytes: Buffer, section: Section): Buffer | undefined {
-  const items = mapItems(decodeSection(bytes, section));
+function readScheduledTime(items: readonly Typed[]): number | undefined {
+  const key = items.findIndex(
+    ({ value }, index) => index % 2 === 0 && value === SCHEDULED_ANNOTATION,
+  );
+  const time: unknown = key === -1 ? undefined : items[key + 1]?.value;
+  return time instanceof Date ? time.getTime() : undefined;
+}
+
+/** The annotations that go on to receivers. */
+function encodeAnnotations(items: readonly Typed[]): Buffer | undefined {
   const kept = items.filter((_, index) => {
     const key = items[index - (index % 2)];
     return !BROKER_ANNOTATIONS.has(key?.value);
@@ -53,18 +64,23 @@ function readAnnotations(bytes: Buffer, section: Section): Buffer | undefined {
  */
 export function readMessage(bytes: Buffer): IncomingMessage {
   let timeToLiveMs: number | undefined;
-  let annotations: Buffer | undefined;
+  let annotations: readonly Typed[] = [];
   let bareStart = bytes.length;
   for (const section of findSections(bytes)) {
     if (section.code === SECTION.header) timeToLiveMs = readTimeToLive(bytes, section);
     else if (section.code === SECTION.messageAnnotations) {
-      annotations = readAnnotations(bytes, section);
+      annotations = mapItems(decodeSection(bytes, section));
     } else if (section.code >= SECTION.properties) {
       bareStart = Math.min(bareStart, section.start);
     }
   }
-  // A copy, so that the message does not keep the whole read buffer of its connection alive.
-  return { timeToLiveMs, annotations, payload: Buffer.from(bytes.subarray(bareStart)) };
+  return {
+    timeToLiveMs,
+    scheduledAtMs: readScheduledTime(annotations),
+    annotations: encodeAnnotations(annotations),
+    // A copy, so that the message does not keep the whole read buffer of its connection alive.
+    payload: Buffer.from(bytes.subarray(bareStart)),
+  };
 }
 
 /** Takes apart a batch: a message whose data sections are encoded messages. */

@@ -4,15 +4,15 @@ import type { MessageStore, QueueCounters, StoredMessage } from '../store/messag
 import { createAlarm } from './alarm.ts';
 import { createConsumers, type Consumer } from './consumers.ts';
 import { createLockTable } from './lock-table.ts';
-import { peek } from './peek.ts';
-import { pump } from './pump.ts';
+import { peek } from './actions/peek.ts';
+import { pump } from './actions/pump.ts';
 import { lockTerms, type QueueCore } from './queue-core.ts';
 import type { QueueProperties } from './queue-properties.ts';
 import { createReadyMessages } from './ready-messages.ts';
-import { receiveDeferred, type DeferredOutcome } from './receive-deferred.ts';
-import { send, type SendOutcome } from './send.ts';
-import { expireLocks, settle, type SettleOutcome, type Settlement } from './settle.ts';
-import { sweepExpired } from './sweep-expired.ts';
+import { receiveDeferred, type DeferredOutcome } from './actions/receive-deferred.ts';
+import { send, type SendOutcome } from './actions/send.ts';
+import { expireLocks, settle, type SettleOutcome, type Settlement } from './actions/settle.ts';
+import { sweepExpired } from './actions/sweep-expired.ts';
 
 /** One queue, or one dead-letter sub-queue. Every promise resolves after its change is committed. */
 export interface Queue {

@@ -27,9 +27,9 @@ const SEQUENCE_NUMBER_END = Number.MAX_SAFE_INTEGER;
 const NOTHING = Buffer.alloc(0);
 
 function openTables(location: string): LmdbTables {
-  // Commits are on disk for every other process when they resolve; flushing the disk's own cache
-  // follows right behind. So they survive kill -9, and a power cut may take the last moments.
-  const root = open(location, { encoding: 'json', separateFlushed: true });
+  // A commit is with the operating system when it resolves, so it survives kill -9. Waiting for
+  // the disk as well would survive a power cut; it costs a send 0.3 to 10 ms instead of 0.05 ms.
+  const root = open(location, { encoding: 'json', noSync: true });
   const binary = { encoding: 'binary', keyEncoding: 'binary' } as const;
   return {
     root,
@@ -116,7 +116,6 @@ export async function openLmdbStore(location: string): Promise<EmulatorStore> {
     catalog: await createLmdbCatalog(tables),
     async close() {
       await commits.idle();
-      await tables.root.flushed;
       await tables.root.close();
     },
   };

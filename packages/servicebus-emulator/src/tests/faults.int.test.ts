@@ -51,6 +51,26 @@ describe('faults that are asked for', () => {
   });
 });
 
+describe('an emulator that is closed', () => {
+  it('does not wait for the clients that are connected', async () => {
+    const other = await startSdkHarness({ queues: ['q'] });
+    const errors: unknown[] = [];
+    const receiver = other.client.createReceiver('q');
+    const subscription = receiver.subscribe({
+      processMessage: async () => undefined,
+      processError: async ({ error }) => void errors.push(error),
+    });
+    await other.client.createSender('q').sendMessages({ body: 1 });
+    const startMs = Date.now();
+    await other.emulator.close();
+    expect(Date.now() - startMs).toBeLessThan(2_000);
+    await expect.poll(() => errors.length).toBeGreaterThan(0);
+    await subscription.close();
+    await other.client.close();
+    expect(other.failures).toEqual([]);
+  });
+});
+
 describe('a connection that dies', () => {
   it('keeps its locks until they expire, then the messages are delivered again', async () => {
     const client = new ServiceBusClient(sdk.emulator.connectionString);

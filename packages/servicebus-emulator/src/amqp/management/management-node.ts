@@ -1,5 +1,5 @@
 import type { Queue } from '../../queue/queue.ts';
-import { internalError } from '../conditions.ts';
+import { internalError, notImplemented } from '../conditions.ts';
 import type { AmqpRequest, AmqpResponse } from '../request-node.ts';
 import { InvalidRequest, refused, type ManagementAction } from './management-response.ts';
 import { peekMessage } from './peek-message.ts';
@@ -22,10 +22,8 @@ export async function handleManagementRequest(
 ): Promise<AmqpResponse> {
   const action = ACTIONS.get(operation);
   if (action === undefined) {
-    return refused(501, {
-      condition: 'amqp:not-implemented',
-      description: `The emulator does not know the operation '${operation}'.`,
-    });
+    const description = `The emulator does not know the operation '${operation}'.`;
+    return refused(501, notImplemented(description));
   }
   try {
     return await action(queue, (body ?? {}) as Readonly<Record<string, unknown>>);

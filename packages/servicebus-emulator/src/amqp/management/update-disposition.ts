@@ -1,4 +1,4 @@
-import type { Settlement } from '../../queue/settle.ts';
+import type { Settlement } from '../../queue/actions/settle.ts';
 import { lockLost, notAllowed } from '../conditions.ts';
 import {
   InvalidRequest,

@@ -1,5 +1,5 @@
-import type { StoredMessage } from '../store/message-store.ts';
-import { isExpired, type QueueCore } from './queue-core.ts';
+import type { StoredMessage } from '../../store/message-store.ts';
+import { isExpired, type QueueCore } from '../queue-core.ts';
 
 /** The service answers with at most this much, too, whatever count is asked for. */
 const PEEK_MESSAGES_MAX = 250;

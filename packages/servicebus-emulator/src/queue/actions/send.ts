@@ -1,7 +1,7 @@
-import type { IncomingMessage } from '../message/read-message.ts';
-import { createChange, type MessageDraft } from './queue-change.ts';
-import type { QueueCore } from './queue-core.ts';
-import { sizeBytesMax } from './queue-properties.ts';
+import type { IncomingMessage } from '../../message/read-message.ts';
+import { createChange, type MessageDraft } from '../queue-change.ts';
+import type { QueueCore } from '../queue-core.ts';
+import { sizeBytesMax } from '../queue-properties.ts';
 
 export type SendOutcome =
   | { readonly kind: 'accepted'; readonly sequenceNumbers: readonly number[] }

@@ -1,10 +1,10 @@
-import type { StoredMessage } from '../store/message-store.ts';
+import type { StoredMessage } from '../../store/message-store.ts';
 import {
   setApplicationProperties,
   type PropertyChanges,
-} from '../message/set-application-properties.ts';
-import type { QueueChange } from './queue-change.ts';
-import type { QueueCore } from './queue-core.ts';
+} from '../../message/set-application-properties.ts';
+import type { QueueChange } from '../queue-change.ts';
+import type { QueueCore } from '../queue-core.ts';
 
 export interface DeadLetterCause {
   readonly reason: string | undefined;

@@ -1,8 +1,8 @@
-import type { StoredMessage } from '../store/message-store.ts';
-import type { Consumer } from './consumers.ts';
-import type { MessageLock } from './lock-table.ts';
-import { createChange } from './queue-change.ts';
-import { isExpired, lockMessage, type QueueCore } from './queue-core.ts';
+import type { StoredMessage } from '../../store/message-store.ts';
+import type { Consumer } from '../consumers.ts';
+import type { MessageLock } from '../lock-table.ts';
+import { createChange } from '../queue-change.ts';
+import { isExpired, lockMessage, type QueueCore } from '../queue-core.ts';
 
 export type DeferredOutcome =
   | { readonly kind: 'locked'; readonly locks: readonly MessageLock[] }

@@ -1,7 +1,7 @@
-import type { DueMessage } from '../store/message-store.ts';
+import type { DueMessage } from '../../store/message-store.ts';
 import { TIME_TO_LIVE_EXPIRED, moveToDeadLetters } from './dead-letter.ts';
-import { createChange } from './queue-change.ts';
-import type { QueueCore } from './queue-core.ts';
+import { createChange } from '../queue-change.ts';
+import type { QueueCore } from '../queue-core.ts';
 
 const SWEEP_PAGE_MAX = 500;
 

@@ -1,12 +1,12 @@
-import { assertNever } from '../assert-never.ts';
-import type { StoredMessage } from '../store/message-store.ts';
+import { assertNever } from '../../assert-never.ts';
+import type { StoredMessage } from '../../store/message-store.ts';
 import {
   setApplicationProperties,
   type PropertyChanges,
-} from '../message/set-application-properties.ts';
+} from '../../message/set-application-properties.ts';
 import { DELIVERY_COUNT_EXCEEDED, moveToDeadLetters, type DeadLetterCause } from './dead-letter.ts';
-import { createChange, type QueueChange } from './queue-change.ts';
-import { isExpired, type QueueCore } from './queue-core.ts';
+import { createChange, type QueueChange } from '../queue-change.ts';
+import { isExpired, type QueueCore } from '../queue-core.ts';
 
 export type SettleOutcome =
   | 'settled'

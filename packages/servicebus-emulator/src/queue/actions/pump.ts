@@ -1,7 +1,7 @@
-import type { StoredMessage } from '../store/message-store.ts';
-import type { Consumer } from './consumers.ts';
-import { createChange } from './queue-change.ts';
-import { isExpired, lockMessage, type QueueCore } from './queue-core.ts';
+import type { StoredMessage } from '../../store/message-store.ts';
+import type { Consumer } from '../consumers.ts';
+import { createChange } from '../queue-change.ts';
+import { isExpired, lockMessage, type QueueCore } from '../queue-core.ts';
 
 interface Removal {
   readonly message: StoredMessage;
