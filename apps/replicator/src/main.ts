@@ -18,6 +18,7 @@ import { createReplicatorProcess, type StartOutcome } from './replicator-process
 
 /** Every entity kind that this replicator carries. */
 const KINDS = [customerKind];
+/** Each step after the batch in hand: whoever stops a process kills it half a minute later. */
 const LAST_STEP_MS = 3_000;
 const NOTHING_TO_DO = 'Customer.DataAccess is memory: there is nothing to replicate.';
 

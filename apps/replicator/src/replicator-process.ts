@@ -55,8 +55,6 @@ const LOG_WINDOW_MS = 60_000;
 const LINES_PER_EVENT_MAX = 100;
 /** The configuration duty reads the settings again; this is for a process whose duty hangs. */
 const SETTINGS_REFRESH_MS = 300_000;
-/** For each of the last steps: whoever stops a process kills it half a minute later. */
-const LAST_STEP_MS = 3_000;
 
 /** What there is so far; all of it undefined before the region is open. */
 interface ProcessState {
@@ -124,12 +122,8 @@ function stopStepsOf(state: ProcessState, drainDeadlineMs: number): readonly Shu
         await state.running?.stopped;
       },
     },
-    {
-      name: 'release the leases',
-      deadlineMs: LAST_STEP_MS,
-      run: () => state.composition?.releaseLeases(),
-    },
-    { name: 'close the bus', deadlineMs: LAST_STEP_MS, run: () => state.composition?.closeBus() },
+    { name: 'release the leases', run: () => state.composition?.releaseLeases() },
+    { name: 'close the bus', run: () => state.composition?.closeBus() },
   ];
 }
 
