@@ -18,6 +18,11 @@ export interface Replica {
   bucketOf(entityId: string): string;
   read(bucket: string, entityIds: readonly string[]): Promise<ReadonlyMap<string, StoredRow>>;
   /**
+   * The row as this process last saw it, without asking the store. It may have changed since, so
+   * nothing may follow from it but a write, which its ETag guards.
+   */
+  recall(entityId: string): StoredRow | undefined;
+  /**
    * Writes 1 to 100 rows of one bucket, all or none; `changed` names the row that had been written by
    * someone else since it was read.
    */

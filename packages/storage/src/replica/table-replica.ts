@@ -10,6 +10,7 @@ import {
 } from '@tandem/core';
 import { fromEntityProperties, toEntityProperties } from '../rows/entity-row.ts';
 import { encodeRowKey } from '../rows/row-key.ts';
+import { createRowMemory, type RowMemory } from './row-memory.ts';
 
 export interface TableReplicaOptions {
   readonly store: TableStore;
@@ -17,13 +18,15 @@ export interface TableReplicaOptions {
   readonly bucketCount: number;
   /** Another table than the kind's own, for a replay beside the live rows. */
   readonly table?: string;
+  /** Shared with whoever else writes these rows in this process; its own by default. */
+  readonly memory?: RowMemory;
 }
 
 const READS_AT_ONCE_MAX = 16;
 
 /** The rows of one entity kind, as the apply loop and replay see them. */
 export function createTableReplica(options: TableReplicaOptions): Replica {
-  const { store, kind, bucketCount, table = kind.name } = options;
+  const { store, kind, bucketCount, table = kind.name, memory = createRowMemory() } = options;
   return {
     entityKind: kind.name,
     bucketOf: (entityId) => bucketOf(entityId, bucketCount),
@@ -32,11 +35,16 @@ export function createTableReplica(options: TableReplicaOptions): Replica {
       const rows = new Map<string, StoredRow>();
       await forEachBounded(entityIds, READS_AT_ONCE_MAX, async (entityId) => {
         const row = await store.get(table, bucket, encodeRowKey(entityId));
+        memory.forget(entityId);
         if (row === undefined) return;
-        rows.set(entityId, { entityId, etag: row.etag, ...fromEntityProperties(row.properties) });
+        const stored = { entityId, etag: row.etag, ...fromEntityProperties(row.properties) };
+        memory.remember(stored);
+        rows.set(entityId, stored);
       });
       return rows;
     },
+
+    recall: (entityId) => memory.recall(entityId),
 
     async write(bucket, writes) {
       const outcome = await store.commit({
@@ -44,8 +52,17 @@ export function createTableReplica(options: TableReplicaOptions): Replica {
         partitionKey: bucket,
         operations: writes.map(toRowOperation),
       });
-      if (outcome.kind === 'committed') return { kind: 'written' };
-      return { kind: 'changed', entityId: writes[outcome.index]?.entityId ?? '' };
+      if (outcome.kind === 'refused') {
+        const entityId = writes[outcome.index]?.entityId ?? '';
+        memory.forget(entityId);
+        return { kind: 'changed', entityId };
+      }
+      for (const [index, { entityId, row }] of writes.entries()) {
+        const etag = outcome.etags[index];
+        if (etag === undefined) memory.forget(entityId);
+        else memory.remember({ ...row, entityId, etag });
+      }
+      return { kind: 'written' };
     },
   };
 }

@@ -10,6 +10,8 @@ import {
   toFieldValues,
   type Write,
 } from '@tandem/core';
+import { createGroupCommit } from '../group-commit/create-group-commit.ts';
+import { createRowMemory } from '../replica/row-memory.ts';
 import { createTableReplica } from '../replica/table-replica.ts';
 import {
   PAGE_LIMIT_MAX,
@@ -20,7 +22,6 @@ import {
 import { toLiveRecord, toRecord } from './entity-record.ts';
 import { listEntities } from './list-entities.ts';
 import { readRow, retryRead } from './read-row.ts';
-import { writeRow } from './write-row.ts';
 
 export interface ReplicatedTableOptions<K extends EntityKind> {
   readonly kind: K;
@@ -41,12 +42,15 @@ export function createReplicatedTable<K extends EntityKind>(
   options: ReplicatedTableOptions<K>,
 ): ReplicatedTable<K> {
   const { kind, store, bucketCount } = options;
-  const context = { ...options, replica: createTableReplica({ store, kind, bucketCount }) };
+  const memory = createRowMemory();
+  const replica = createTableReplica({ store, kind, bucketCount, memory });
+  const context = { ...options, memory, replica };
+  const groupCommit = createGroupCommit(context);
 
   const writeWith =
     (entityId: string, condition: WriteCondition | undefined) =>
     (write: Write): Promise<WriteOutcome<K>> =>
-      writeRow({ entityId, condition, write }, context);
+      groupCommit.write({ entityId, condition, write });
 
   return {
     async get(entityId) {

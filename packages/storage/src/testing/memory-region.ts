@@ -68,6 +68,8 @@ export interface MemoryRegion<K extends EntityKind> {
   readonly relay: Relay;
   readonly relayQueue: RelayQueue;
   readonly replicator: Replicator;
+  /** The same table as another process of the region has it open. */
+  openTable(): ReplicatedTable<K>;
   readonly committed: readonly OutboxEntry[];
   readonly conflicts: readonly Conflict[];
 }
@@ -92,13 +94,11 @@ export async function createMemoryRegion<K extends EntityKind>(
   for (const table of [kind.name, ARCHIVE_TABLE, CONFLICTS_TABLE, REPLICATION_TABLE]) {
     await store.createTable(table);
   }
-  const writer = randomness.uuid().slice(0, 8);
-  const hybridClock = createHybridClock({
-    region,
-    writer,
-    nowMs: () => clock.nowMs(),
-    driftMsMax: DRIFT_MS_MAX,
-  });
+  const newWriter = (): string => randomness.uuid().slice(0, 8);
+  const newClock = (writer: string): HybridClock =>
+    createHybridClock({ region, writer, nowMs: () => clock.nowMs(), driftMsMax: DRIFT_MS_MAX });
+  const writer = newWriter();
+  const hybridClock = newClock(writer);
   const stored = { store, kind, bucketCount: MEMORY_BUCKET_COUNT };
   const archive = createTableArchive(stored);
   const outbox = createTableOutbox(stored);
@@ -134,19 +134,22 @@ export async function createMemoryRegion<K extends EntityKind>(
     sweep: { outboxes: [outbox], relay, graceMs: MEMORY_GRACE_MS },
     inbound: { applier, randomness, lockRenewMs: 10_000 },
   });
-  const table = createReplicatedTable({
-    ...stored,
-    archive,
-    hybridClock,
-    clock,
-    randomness,
-    peers,
-    onCommitted: (entry) => {
-      committed.push(entry);
-      if (options.relaysAtOnce !== false) relayQueue.offer(entry);
-    },
-  });
-  const parts = { region, store, table, archive, outbox, journal, status, hybridClock };
+  const openTableWith = (tableClock: HybridClock): ReplicatedTable<K> =>
+    createReplicatedTable({
+      ...stored,
+      archive,
+      hybridClock: tableClock,
+      clock,
+      randomness,
+      peers,
+      onCommitted: (entry) => {
+        committed.push(entry);
+        if (options.relaysAtOnce !== false) relayQueue.offer(entry);
+      },
+    });
+  const table = openTableWith(hybridClock);
+  const openTable = (): ReplicatedTable<K> => openTableWith(newClock(newWriter()));
+  const parts = { region, store, table, openTable, archive, outbox, journal, status, hybridClock };
   return { ...parts, relay, relayQueue, replicator, committed, conflicts };
 }
 

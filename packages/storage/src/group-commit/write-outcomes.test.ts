@@ -45,7 +45,9 @@ describe('I1: an ambiguous answer to a commit', () => {
     await drive(east.table.put('a', { label: 'zero' }));
     east.store.failCommits([LOST_AFTER]);
     const writing = east.table.patch('a', { label: 'one' });
-    await drive(Promise.all([writing, east.table.patch('a', { restarts: 7 })]));
+    // The writer waits before it looks; meanwhile another process changes the row.
+    await regions.clock.advance(0);
+    await drive(Promise.all([writing, east.openTable().patch('a', { restarts: 7 })]));
     expect((await east.table.get('a'))?.entity).toMatchObject({ label: 'one', restarts: 7 });
     await regions.settle();
     expect(await archivedCount()).toBe(3);
@@ -102,7 +104,7 @@ describe('writers of the same row', () => {
     east.store.beforeCommit(async () => {
       if (!isFirst) return;
       isFirst = false;
-      await east.table.patch('a', { restarts: 1 });
+      await east.openTable().patch('a', { restarts: 1 });
     });
     await drive(east.table.patch('a', { label: 'one' }));
     expect((await east.table.get('a'))?.entity).toMatchObject({ label: 'one', restarts: 1 });
@@ -130,7 +132,7 @@ describe('writers of the same row', () => {
     east.store.beforeCommit(async () => {
       if (depth > 0) return;
       depth += 1;
-      await east.table.patch('a', { label: 'other' });
+      await east.openTable().patch('a', { label: 'other' });
       depth -= 1;
     });
     await expect(drive(east.table.patch('a', { label: 'one' }))).rejects.toMatchObject({

@@ -14,20 +14,21 @@ import {
 } from '@tandem/core';
 import { outboxRowKey, toOutboxProperties } from '../outbox/outbox-row.ts';
 
-export interface CommitOptions {
-  readonly store: TableStore;
-  readonly archive: Archive;
+export interface CommitContext extends Pick<TableStore, 'get' | 'commit'> {
+  readonly archive: Pick<Archive, 'has'>;
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly table: string;
 }
 
 export type ChangeSetOutcome =
-  | { readonly kind: 'committed' }
+  /** `etags` of the data rows, as far as they are known: none after an ambiguous answer. */
+  | { readonly kind: 'committed'; readonly etags: readonly (string | undefined)[] }
   /** The data row at `index` was not as expected; nothing was written. */
   | { readonly kind: 'refused'; readonly index: number };
 
 const NOT_DONE_POLICY: RetryPolicy = { attemptsMax: 4, delayMsMin: 50, delayMsMax: 1_000 };
+const COMMITTED_UNSEEN: ChangeSetOutcome = { kind: 'committed', etags: [] };
 const UNKNOWN_POLICY: RetryPolicy = { attemptsMax: 8, delayMsMin: 50, delayMsMax: 2_000 };
 
 /**
@@ -43,11 +44,11 @@ const UNKNOWN_POLICY: RetryPolicy = { attemptsMax: 8, delayMsMin: 50, delayMsMax
 export async function commitChangeSet(
   entry: OutboxEntry,
   rows: readonly RowOperation[],
-  options: CommitOptions,
+  context: CommitContext,
 ): Promise<ChangeSetOutcome> {
-  const { store, clock, randomness } = options;
+  const { clock, randomness } = context;
   const transaction: Transaction = {
-    table: options.table,
+    table: context.table,
     partitionKey: entry.set.bucket,
     operations: [
       ...rows,
@@ -59,7 +60,7 @@ export async function commitChangeSet(
     ],
   };
   const commit = (): Promise<CommitOutcome> =>
-    retry(() => store.commit(transaction), {
+    retry(() => context.commit(transaction), {
       policy: NOT_DONE_POLICY,
       clock,
       randomness,
@@ -69,13 +70,12 @@ export async function commitChangeSet(
   let unknown: AppError | undefined;
   for (let attempt = 1; attempt <= UNKNOWN_POLICY.attemptsMax; attempt += 1) {
     try {
-      if (unknown !== undefined && (await isCommitted(entry, options)))
-        return { kind: 'committed' };
+      if (unknown !== undefined && (await isCommitted(entry, context))) return COMMITTED_UNSEEN;
       const outcome = await commit();
       if (outcome.kind === 'committed') return outcome;
       // A refusal of a repetition may be the doing of the first try.
-      const isOurs = unknown !== undefined && (await isCommitted(entry, options));
-      return isOurs ? { kind: 'committed' } : { kind: 'refused', index: outcome.index };
+      const isOurs = unknown !== undefined && (await isCommitted(entry, context));
+      return isOurs ? COMMITTED_UNSEEN : { kind: 'refused', index: outcome.index };
     } catch (error) {
       const isFirstTry = unknown === undefined;
       if (!(error instanceof AppError) || !error.retryable) throw error;
@@ -90,8 +90,8 @@ export async function commitChangeSet(
 /** The outbox first: what has left it is in the archive already. */
 async function isCommitted(
   { set }: OutboxEntry,
-  { store, archive, table }: CommitOptions,
+  { get, archive, table }: CommitContext,
 ): Promise<boolean> {
-  const row = await store.get(table, set.bucket, outboxRowKey(set.stamp));
+  const row = await get(table, set.bucket, outboxRowKey(set.stamp));
   return row !== undefined || (await archive.has(set));
 }

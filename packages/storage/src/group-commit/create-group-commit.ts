@@ -1,0 +1,45 @@
+import type { EntityKind } from '@tandem/core';
+import type { WriteOutcome } from '../replicated-table.ts';
+import { BucketLane, type LaneContext } from './bucket-lane.ts';
+import { createGate } from './gate.ts';
+import type { WriteRequest } from './pending-write.ts';
+
+export interface GroupCommit<K extends EntityKind> {
+  /** Resolves once the write is committed, or decided not to happen. */
+  write(request: WriteRequest): Promise<WriteOutcome<K>>;
+}
+
+export type GroupCommitOptions<K extends EntityKind> = Omit<
+  LaneContext<K>,
+  'commitGate' | 'readGate' | 'nextNumber'
+>;
+
+/** Over all buckets. The fewer, the more writes gather in each. */
+const COMMITS_AT_ONCE_MAX = 4;
+const READS_AT_ONCE_MAX = 32;
+/** A transaction takes milliseconds; one that takes this long hangs. */
+const STAY_MS_MAX = 250;
+
+/** Writes of one table, grouped by bucket into transactions. */
+export function createGroupCommit<K extends EntityKind>(
+  options: GroupCommitOptions<K>,
+): GroupCommit<K> {
+  const { replica, clock } = options;
+  const nowMs = (): number => clock.nowMs();
+  let number = 0;
+  const context: LaneContext<K> = {
+    ...options,
+    commitGate: createGate({ insideMax: COMMITS_AT_ONCE_MAX, stayMsMax: STAY_MS_MAX, nowMs }),
+    readGate: createGate({ insideMax: READS_AT_ONCE_MAX, stayMsMax: STAY_MS_MAX, nowMs }),
+    nextNumber: () => (number += 1),
+  };
+  const lanes = new Map<string, BucketLane<K>>();
+  return {
+    write(request) {
+      const bucket = replica.bucketOf(request.entityId);
+      const lane = lanes.get(bucket) ?? new BucketLane(bucket, context);
+      lanes.set(bucket, lane);
+      return lane.add(request);
+    },
+  };
+}

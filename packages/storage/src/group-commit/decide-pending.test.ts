@@ -1,0 +1,48 @@
+import { formatStamp } from '@tandem/core';
+import { describe, expect, test } from 'vitest';
+import type { WriteCondition } from '../replicated-table.ts';
+import { deviceKind } from '../testing/device-kind.ts';
+import { decidePending } from './decide-pending.ts';
+import { type KnownRow, NEVER_TOLD } from './pending-write.ts';
+
+const ARRIVED_AT = 10;
+const stamp = formatStamp({ timeMs: 1, counter: 0, region: 'east', writer: 'w1' });
+const live = {
+  entityId: 'a',
+  etag: '"1"',
+  referenceId: undefined,
+  state: {
+    fields: new Map(),
+    alive: stamp,
+    deleted: undefined,
+    vector: new Map([['east', stamp]]),
+  },
+};
+
+function decide(known: KnownRow, condition?: WriteCondition) {
+  const write = { kind: 'patch', values: new Map() } as const;
+  const request = { entityId: 'a', write, condition };
+  return decidePending({ request, arrivedAt: ARRIVED_AT }, known, deviceKind).kind;
+}
+
+describe('a waiting write', () => {
+  test.each([
+    ['remembered from earlier', NEVER_TOLD],
+    ['told before the write was asked for', ARRIVED_AT - 1],
+    ['told since', ARRIVED_AT + 1],
+  ])('goes ahead on a row %s, for its ETag guards it', (_, toldAt) => {
+    expect(decide({ row: live, toldAt })).toBe('write');
+  });
+
+  test.each([
+    ['no row', undefined, undefined],
+    ['a version that is not the one asked for', live, { kind: 'version', versions: ['other'] }],
+  ] as const)(
+    'is refused for %s only on what was told since it was asked for',
+    (_, row, condition) => {
+      expect(decide({ row, toldAt: ARRIVED_AT + 1 }, condition)).toBe('answer');
+      expect(decide({ row, toldAt: ARRIVED_AT - 1 }, condition)).toBe('reread');
+      expect(decide({ row, toldAt: NEVER_TOLD }, condition)).toBe('reread');
+    },
+  );
+});
