@@ -1,0 +1,24 @@
+import type { FinalChecker } from './checker.ts';
+
+/**
+ * I10: what cannot be applied is dead-lettered with its reason, and nothing else is. A change that
+ * was delivered again after its tombstone was collected may be refused too.
+ */
+export const deadLetters: FinalChecker = {
+  name: 'dead-letters',
+  check: ({ world, regions, poison }) =>
+    regions.flatMap(({ name, deadLetters: found }) => {
+      const expected = new Map(poison.expected.get(name));
+      const wrong: string[] = [];
+      for (const { messageId, reason } of found) {
+        const isTooOld = reason === 'CHANGE_TOO_OLD' && world.plan.quietMs > 0;
+        const isExpected = expected.get(messageId) === reason;
+        expected.delete(messageId);
+        if (!isExpected && !isTooOld) wrong.push(`${messageId} is dead in ${name}: ${reason}`);
+      }
+      const missing = [...expected].map(
+        ([messageId, reason]) => `${messageId} should be dead in ${name}: ${reason}`,
+      );
+      return [...wrong, ...missing];
+    }),
+};

@@ -1,0 +1,36 @@
+import { archiveIncomplete } from './archive-incomplete.ts';
+import type { FinalChecker } from './checker.ts';
+import { conflictUnrecorded } from './conflict-unrecorded.ts';
+import { deadLetters } from './dead-letters.ts';
+import { diverged } from './diverged.ts';
+import { lost } from './lost.ts';
+import { outOfOrder } from './out-of-order.ts';
+import { refusedButWritten } from './refused-but-written.ts';
+import { replayDiffers } from './replay-differs.ts';
+import { resurrected } from './resurrected.ts';
+import { runawayClock } from './runaway-clock.ts';
+import { unavailable } from './unavailable.ts';
+import { undrained } from './undrained.ts';
+import { untrue } from './untrue.ts';
+import { writtenTwice } from './written-twice.ts';
+import { wrongReference } from './wrong-reference.ts';
+import { wrongType } from './wrong-type.ts';
+
+export const FINAL_CHECKERS: readonly FinalChecker[] = [
+  lost,
+  resurrected,
+  diverged,
+  untrue,
+  refusedButWritten,
+  writtenTwice,
+  wrongType,
+  archiveIncomplete,
+  outOfOrder,
+  replayDiffers,
+  wrongReference,
+  conflictUnrecorded,
+  undrained,
+  deadLetters,
+  unavailable,
+  runawayClock,
+];

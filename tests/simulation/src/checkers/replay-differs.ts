@@ -1,0 +1,28 @@
+import { isRawAlive, joinStates, type RawState, timeMsOf } from '../observe/raw-state.ts';
+import { type FinalChecker, isCollectedAnywhere } from './checker.ts';
+import { describeVisible } from './describe-state.ts';
+
+/** I5: replaying the archive from empty gives what was true at the time asked for. */
+export const replayDiffers: FinalChecker = {
+  name: 'replay-differs',
+  check: (final) =>
+    final.regions.flatMap(({ name, replays }) =>
+      replays.flatMap(({ beforeMs, rows }) =>
+        [...final.ledger.truth.keys()].flatMap((entityId) => {
+          if (isCollectedAnywhere(final, entityId)) return [];
+          let should: RawState | undefined;
+          for (const { stamp, state } of final.ledger.commitsOf(entityId)) {
+            if (timeMsOf(stamp) < beforeMs) should = joinStates(should, state);
+          }
+          const row = rows.get(entityId)?.state;
+          const [is, truth] = [describe(row), describe(should)];
+          if (is === truth) return [];
+          return [`${entityId}, replayed in ${name} to ${beforeMs}, is ${is}, should be ${truth}`];
+        }),
+      ),
+    ),
+};
+
+function describe(state: RawState | undefined): string {
+  return state !== undefined && isRawAlive(state) ? describeVisible(state) : 'deleted';
+}

@@ -1,0 +1,67 @@
+import type { History } from '../clients/history.ts';
+import type { Ledger } from '../observe/ledger.ts';
+import { includesStamp } from '../observe/raw-state.ts';
+import type { Probe } from '../observe/readiness-probe.ts';
+import type { World } from '../world/world.ts';
+import type { Report } from './watch.ts';
+
+/** The default of `Readiness.HeartbeatMsMax`, and some time for an answer to come. */
+const SILENT_MS_MAX = 15_000 + 3_000;
+/** In a world that is whole so long, a region knows whether it is behind by as much. */
+const WHOLE_MS = 45_000;
+
+/** I14: a region whose replicator is dead, or that is behind, does not report ready. */
+export function createReadinessWatch(
+  sources: { readonly world: World; readonly ledger: Ledger; readonly history: History },
+  report: Report,
+): (probe: Probe) => void {
+  const { world, ledger, history } = sources;
+  let lastTroubleMs = world.scheduler.nowMs();
+
+  const isDead = (region: string, atMs: number): boolean =>
+    world
+      .regionNamed(region)
+      .slots.filter(({ role }) => role === 'replicator')
+      .every(({ downSinceMs }) => downSinceMs !== undefined && downSinceMs < atMs - SILENT_MS_MAX);
+
+  const isBehind = (region: string, beforeMs: number): string | undefined => {
+    const { rows, collected } = ledger.regionNamed(region);
+    for (const peer of world.plan.regions) {
+      const late = history
+        .acknowledgedIn(peer)
+        .find(
+          ({ atMs, stamp, entityId }) =>
+            atMs < beforeMs &&
+            !includesStamp(rows.get(entityId)?.vector, stamp) &&
+            !collected.has(entityId),
+        );
+      if (peer !== region && late !== undefined) return late.stamp;
+    }
+    return undefined;
+  };
+
+  return ({ region, readiness, askedMs }) => {
+    if (isTroubled(world)) lastTroubleMs = askedMs;
+    if (readiness.kind !== 'ready') return;
+    const hasTrueClocks = world.slots.every(({ clock }) => clock.offMsMax === 0);
+    if (hasTrueClocks && isDead(region, askedMs)) {
+      report('ready-too-soon', `${region} is ready at ${askedMs} without any replicator`);
+    }
+    if (!hasTrueClocks || lastTroubleMs > askedMs - WHOLE_MS) return;
+    const missing = isBehind(region, askedMs - WHOLE_MS);
+    if (missing === undefined) return;
+    report('ready-too-soon', `${region} is ready at ${askedMs} without ${missing}`);
+  };
+}
+
+/** Looked at whenever a region is asked, which is often enough to see all but the shortest. */
+function isTroubled({ links, regions, slots, scheduler }: World): boolean {
+  return (
+    links.all.some(({ cuts, answersLost, clogMs }) => cuts + answersLost + clogMs > 0) ||
+    regions.some(({ account, namespace }) => account.outages + namespace.outages > 0) ||
+    slots.some(
+      ({ isDown, pausedUntilMs, silentUntilMs }) =>
+        isDown || Math.max(pausedUntilMs, silentUntilMs) > scheduler.nowMs(),
+    )
+  );
+}

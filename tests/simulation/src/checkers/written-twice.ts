@@ -1,0 +1,27 @@
+import { rawGadgetOf } from '../clients/values.ts';
+import type { FinalChecker } from './checker.ts';
+
+/** I3: one request is at most one transaction. */
+export const writtenTwice: FinalChecker = {
+  name: 'written-twice',
+  check({ history, ledger }) {
+    const stampsOf = new Map<string, Set<string>>();
+    for (const { state } of ledger.commits) {
+      for (const [name, { value, stamp }] of state.fields) {
+        const key = `${name} ${JSON.stringify(value)}`;
+        const stamps = stampsOf.get(key) ?? new Set();
+        stampsOf.set(key, stamps.add(stamp));
+      }
+    }
+    return history.operations.flatMap(({ id, kind, fields, region }) => {
+      const values = rawGadgetOf(id);
+      const stamps = new Set(
+        fields.flatMap((name) => [
+          ...(stampsOf.get(`${name} ${JSON.stringify(values[name])}`) ?? []),
+        ]),
+      );
+      if (stamps.size < 2) return [];
+      return [`${kind} ${id} in ${region} was written as ${[...stamps].join(' and ')}`];
+    });
+  },
+};

@@ -1,0 +1,132 @@
+import type { VersionVector } from '@tandem/core';
+import type { Ledger } from '../observe/ledger.ts';
+import type { ApiProcess } from '../processes/api-process.ts';
+import type { World } from '../world/world.ts';
+import { chooseIntent, type Intent } from './choose-operation.ts';
+import type { History, OperationRecord, Outcome } from './history.ts';
+import { performOperation } from './perform-operation.ts';
+
+export interface ClientOptions {
+  readonly world: World;
+  readonly ledger: Ledger;
+  readonly history: History;
+  readonly index: number;
+  /** Where Traffic Manager sends now. */
+  readonly preferredRegion: () => string;
+  /** Deletions that an acknowledgement was matched with. */
+  readonly claimed: Set<string>;
+  /** True times between which it works. */
+  readonly windows: readonly (readonly [fromMs: number, beforeMs: number])[];
+  readonly onRead: (record: OperationRecord, api: ApiProcess) => void;
+}
+
+const PATIENCE_MS = 30_000;
+const RETRY_ELSEWHERE_PROBABILITY = 0.4;
+const IDS_PER_CLIENT = 1_000;
+
+/** One client: one request at a time, some of them again in another region. */
+export async function runClient(options: ClientOptions): Promise<void> {
+  const { world, index, windows } = options;
+  const { draw, plan, scheduler } = world;
+  const seen = new Map<string, VersionVector>();
+  let made = 0;
+  let turn = 0;
+  for (const [fromMs, beforeMs] of windows) {
+    await scheduler.sleep(fromMs - scheduler.nowMs());
+    for (let count = 0; count < plan.operationsPerClient; count += 1) {
+      turn += 1;
+      const key = `client${index}.${turn}`;
+      await scheduler.sleep(draw.integer(`${key}.think`, [1, plan.thinkMsMax]));
+      if (scheduler.nowMs() >= beforeMs) break;
+      const intent = chooseIntent(draw, plan, key);
+      const ask = (region: string): Promise<Outcome> => {
+        made += 1;
+        return request({ ...options, id: index * IDS_PER_CLIENT + made, region, intent, seen });
+      };
+      const region = regionFor(options, key);
+      const outcome = await ask(region);
+      const isDone = outcome.kind === 'acknowledged' || outcome.kind === 'read';
+      if (isDone || !draw.chance(`${key}.retry`, RETRY_ELSEWHERE_PROBABILITY)) continue;
+      await ask(draw.pick(`${key}.elsewhere`, plan.regions));
+    }
+  }
+}
+
+function regionFor({ world, index, preferredRegion }: ClientOptions, key: string): string {
+  const { draw, plan } = world;
+  switch (plan.routing) {
+    case 'priority':
+      return preferredRegion();
+    case 'home':
+      return plan.regions[index % plan.regions.length] as string;
+    default:
+      return draw.pick(`${key}.region`, plan.regions);
+  }
+}
+
+interface Request extends ClientOptions {
+  readonly id: number;
+  readonly region: string;
+  readonly intent: Intent;
+  readonly seen: Map<string, VersionVector>;
+}
+
+async function request(options: Request): Promise<Outcome> {
+  const { world, ledger, history, id, region, intent, seen } = options;
+  const { draw, scheduler, trace } = world;
+  const apis = [...world.regionNamed(region).apis.values()];
+  if (apis.length === 0) return { kind: 'refused', code: 'CONNECTION_REFUSED' };
+  const api = draw.pick(`request${id}.api`, apis);
+  const { incarnation } = api;
+  const record: OperationRecord = {
+    id,
+    client: options.index,
+    region,
+    writer: incarnation.writer,
+    entityId: intent.entityId,
+    kind: intent.kind,
+    fields: intent.fields,
+    isConditional: intent.condition !== 'none',
+    startMs: scheduler.nowMs(),
+    endMs: Number.POSITIVE_INFINITY,
+    outcome: { kind: 'pending' },
+    hadStoreFault: false,
+  };
+  history.begin(record);
+  const performing = performOperation({
+    api,
+    intent,
+    record,
+    seenVersion: seen.get(intent.entityId),
+    commits: () => ledger.commitsOf(intent.entityId),
+    claimed: options.claimed,
+  });
+  performing.catch((error: unknown) => world.reportBug(incarnation, error));
+  const gaveUp = brokenConnection(world, api);
+  const { outcome, version } = await Promise.race([performing, gaveUp]);
+  history.end(record, outcome, scheduler.nowMs());
+  record.hadStoreFault = incarnation.slot.lastTableFaultMs >= record.startMs;
+  if (version !== undefined) seen.set(intent.entityId, version);
+  trace.note(`op ${id} ${region} ${intent.kind} ${intent.entityId} ${describe(outcome)}`);
+  if (outcome.kind === 'read') options.onRead(record, api);
+  return outcome;
+}
+
+/** The client is told nothing more when the process dies, or when it has waited long enough. */
+function brokenConnection(
+  { scheduler }: World,
+  { incarnation }: ApiProcess,
+): Promise<{ outcome: Outcome; version: undefined }> {
+  return new Promise((resolve) => {
+    const breakOff = (why: string) => (): void =>
+      resolve({ outcome: { kind: 'unknown', why }, version: undefined });
+    if (incarnation.signal.aborted) breakOff('dead')();
+    incarnation.signal.addEventListener('abort', breakOff('reset'), { once: true });
+    scheduler.schedule(PATIENCE_MS, breakOff('timed out'));
+  });
+}
+
+function describe(outcome: Outcome): string {
+  if (outcome.kind === 'refused') return `refused ${outcome.code}`;
+  return outcome.kind === 'acknowledged' ? `acknowledged ${outcome.stamp ?? ''}` : outcome.kind;
+}

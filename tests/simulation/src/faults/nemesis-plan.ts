@@ -1,0 +1,34 @@
+import type { World } from '../world/world.ts';
+import { type NemesisEvent, type NemesisKind, NEMESIS_RULES } from './nemesis-kinds.ts';
+
+const KIND_PROBABILITY = 0.4;
+const TARGET_MAX = 1_000_000;
+
+/** Where tombstones are collected soon, a clock so wrong would break what their age stands for. */
+const NEVER_WITH_TOMBSTONES = new Set<NemesisKind>(['clock-far-ahead']);
+
+/** What happens within a window of true time. */
+export function drawNemesis(
+  { draw, plan }: Pick<World, 'draw' | 'plan'>,
+  [fromMs, beforeMs]: readonly [number, number],
+  window: number,
+): readonly NemesisEvent[] {
+  const events: NemesisEvent[] = [];
+  for (const { kind, countMax, durationMs } of NEMESIS_RULES) {
+    if (!draw.chance(`nemesis.${kind}`, KIND_PROBABILITY)) continue;
+    if (plan.quietMs > 0 && NEVER_WITH_TOMBSTONES.has(kind)) continue;
+    const count = draw.integer(`nemesis.${kind}.count.${window}`, [1, countMax]);
+    for (let index = 0; index < count; index += 1) {
+      const id = `nemesis.${kind}.${window}.${index}`;
+      events.push({
+        id,
+        kind,
+        atMs: draw.integer(`${id}.at`, [fromMs + 500, beforeMs]),
+        durationMs: draw.integer(`${id}.duration`, durationMs),
+        target: draw.integer(`${id}.target`, [0, TARGET_MAX]),
+        amount: draw.fraction(`${id}.amount`),
+      });
+    }
+  }
+  return events;
+}

@@ -1,0 +1,17 @@
+/** Messages that no replicator can apply, and the reason that each must be dead-lettered with. */
+export interface PoisonLog {
+  /** By queue, then by message id. */
+  readonly expected: Map<string, Map<string, string>>;
+  note(queue: string, messageId: string, reason: string): void;
+}
+
+export function createPoisonLog(): PoisonLog {
+  const expected = new Map<string, Map<string, string>>();
+  return {
+    expected,
+    note(queue, messageId, reason) {
+      const own = expected.get(queue) ?? new Map<string, string>();
+      expected.set(queue, own.set(messageId, reason));
+    },
+  };
+}

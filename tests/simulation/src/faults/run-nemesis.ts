@@ -1,0 +1,75 @@
+import type { Supervisor } from '../processes/supervisor.ts';
+import type { World } from '../world/world.ts';
+import { applyClockFault } from './apply-clock-fault.ts';
+import { applyNetworkFault } from './apply-network-fault.ts';
+import { injectMessages } from './inject-messages.ts';
+import type { NemesisEvent } from './nemesis-kinds.ts';
+import type { PoisonLog } from './poison.ts';
+
+/** Undoes what an event has done; undefined when it did nothing that lasts. */
+export type Undo = (() => void) | undefined;
+
+export interface Nemesis {
+  /** Ends every fault that is under way. */
+  heal(): void;
+}
+
+export interface NemesisOptions {
+  readonly world: World;
+  readonly supervisor: Supervisor;
+  readonly events: readonly NemesisEvent[];
+  readonly poison: PoisonLog;
+}
+
+/** Lets the events happen when they are due, and ends each after its time. */
+export function runNemesis(options: NemesisOptions): Nemesis {
+  const { world, events } = options;
+  const active = new Set<() => void>();
+  for (const event of events) {
+    world.scheduler.schedule(event.atMs - world.scheduler.nowMs(), () => {
+      if (!world.faults.admits(event.id, event.kind)) return;
+      world.trace.note(`${event.id} for ${event.durationMs} ms`);
+      const undo = begin(event, options);
+      if (undo === undefined) return;
+      const end = (): void => {
+        if (!active.delete(end)) return;
+        undo();
+        world.trace.note(`${event.id} ended`);
+      };
+      active.add(end);
+      world.scheduler.schedule(event.durationMs, end);
+    });
+  }
+  return {
+    heal() {
+      for (const end of active) end();
+    },
+  };
+}
+
+function begin(event: NemesisEvent, { world, supervisor, poison }: NemesisOptions): Undo {
+  const slot = world.slots[event.target % world.slots.length];
+  if (slot === undefined) return undefined;
+  switch (event.kind) {
+    case 'crash':
+    case 'stay-down':
+      supervisor.crash(slot, event.durationMs);
+      return undefined;
+    case 'pause':
+      slot.pausedUntilMs = world.scheduler.nowMs() + event.durationMs;
+      return () => {
+        slot.pausedUntilMs = 0;
+      };
+    case 'clock-skew':
+    case 'clock-back':
+    case 'clock-freeze':
+    case 'clock-far-ahead':
+      return applyClockFault(event, slot);
+    case 'poison':
+    case 'resend-old':
+      injectMessages(event, world, poison);
+      return undefined;
+    default:
+      return applyNetworkFault(event, world);
+  }
+}

@@ -1,0 +1,91 @@
+import type { RowOperation, Transaction } from '@tandem/core';
+import { OUTBOX_PREFIX, PARKED_PREFIX } from '../world/describe-transaction.ts';
+import { gadgetKind } from '../world/gadget-kind.ts';
+import type { World } from '../world/world.ts';
+import { joinStates, type RawState } from './raw-state.ts';
+import { readRawChangeSet, readRawRow } from './read-raw.ts';
+
+/** One change of one entity, committed by a region for its clients. */
+export interface Commit {
+  readonly stamp: string;
+  readonly region: string;
+  readonly entityId: string;
+  readonly operation: string;
+  readonly state: RawState;
+  /** True time. */
+  readonly atMs: number;
+}
+
+export interface RegionView {
+  /** By entity: the row, tombstones included. */
+  readonly rows: Map<string, RawState>;
+  /** Entities whose tombstone was collected here at some time. */
+  readonly collected: Set<string>;
+  readonly outboxKeys: Set<string>;
+}
+
+/** What is truly in the accounts, whatever anybody was told. */
+export interface Ledger {
+  readonly commits: readonly Commit[];
+  /** By entity: all commits joined. */
+  readonly truth: ReadonlyMap<string, RawState>;
+  commitsOf(entityId: string): readonly Commit[];
+  regionNamed(name: string): RegionView;
+  onTransaction(listener: (region: string, transaction: Transaction) => void): void;
+}
+
+export function createLedger(world: World): Ledger {
+  const commits: Commit[] = [];
+  const byEntity = new Map<string, Commit[]>();
+  const truth = new Map<string, RawState>();
+  const views = new Map<string, RegionView>();
+  const listeners: ((region: string, transaction: Transaction) => void)[] = [];
+
+  const noteCommit = (region: string, operation: RowOperation): void => {
+    if (operation.kind === 'delete') return;
+    const set = readRawChangeSet(operation.properties);
+    for (const { entityId, operation: kind, state } of set.changes) {
+      const atMs = world.scheduler.nowMs();
+      const commit = { stamp: set.stamp, region, entityId, operation: kind, state, atMs };
+      commits.push(commit);
+      byEntity.set(entityId, [...(byEntity.get(entityId) ?? []), commit]);
+      truth.set(entityId, joinStates(truth.get(entityId), state));
+    }
+  };
+
+  const noteOutbox = (region: string, view: RegionView, operation: RowOperation): void => {
+    const { rowKey, kind } = operation;
+    if (kind === 'delete') view.outboxKeys.delete(rowKey);
+    else view.outboxKeys.add(rowKey);
+    if (kind === 'insert' && rowKey.startsWith(OUTBOX_PREFIX)) noteCommit(region, operation);
+  };
+
+  for (const region of world.regions) {
+    const view: RegionView = { rows: new Map(), collected: new Set(), outboxKeys: new Set() };
+    views.set(region.name, view);
+    region.account.onCommitted((transaction) => {
+      const { table, operations } = transaction;
+      for (const operation of table === gadgetKind.name ? operations : []) {
+        const { rowKey } = operation;
+        if (rowKey.startsWith(OUTBOX_PREFIX) || rowKey.startsWith(PARKED_PREFIX)) {
+          noteOutbox(region.name, view, operation);
+        } else if (operation.kind === 'delete') {
+          view.rows.delete(rowKey);
+          view.collected.add(rowKey);
+        } else {
+          const row = readRawRow(operation.properties);
+          if (row !== undefined) view.rows.set(rowKey, row);
+        }
+      }
+      for (const listener of listeners) listener(region.name, transaction);
+    });
+  }
+
+  return {
+    commits,
+    truth,
+    commitsOf: (entityId) => byEntity.get(entityId) ?? [],
+    regionNamed: (name) => views.get(name) as RegionView,
+    onTransaction: (listener) => void listeners.push(listener),
+  };
+}

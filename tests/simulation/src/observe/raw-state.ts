@@ -1,0 +1,64 @@
+/**
+ * What is in a row, read without any of the product's code: so that a fault in its encoding cannot
+ * hide from the checkers. Stamps compare as texts.
+ */
+export type RawValue = readonly [type: string, value: string | number | boolean] | null;
+
+export interface RawField {
+  readonly stamp: string;
+  readonly value: RawValue;
+}
+
+export interface RawState {
+  readonly fields: ReadonlyMap<string, RawField>;
+  readonly alive: string | undefined;
+  readonly deleted: string | undefined;
+  /** By region. */
+  readonly vector: ReadonlyMap<string, string>;
+}
+
+export function regionOf(stamp: string): string {
+  return stamp.split('-')[2] ?? '';
+}
+
+export function writerOf(stamp: string): string {
+  return stamp.split('-')[3] ?? '';
+}
+
+export function timeMsOf(stamp: string): number {
+  return parseInt(stamp.slice(0, 12), 16);
+}
+
+export function isRawAlive({ alive, deleted }: RawState): boolean {
+  return alive !== undefined && (deleted === undefined || alive > deleted);
+}
+
+export function vectorOf(stamps: readonly string[]): Map<string, string> {
+  return new Map(stamps.map((stamp) => [regionOf(stamp), stamp]));
+}
+
+/** True when `vector` contains the transaction. */
+export function includesStamp(
+  vector: ReadonlyMap<string, string> | undefined,
+  stamp: string,
+): boolean {
+  const own = vector?.get(regionOf(stamp));
+  return own !== undefined && own >= stamp;
+}
+
+const later = (a: string | undefined, b: string | undefined): string | undefined =>
+  a === undefined || (b !== undefined && b > a) ? b : a;
+
+/** The model of the truth: of everything, what has the later stamp. */
+export function joinStates(a: RawState | undefined, b: RawState): RawState {
+  if (a === undefined) return b;
+  const fields = new Map(a.fields);
+  for (const [name, field] of b.fields) {
+    if (field.stamp > (fields.get(name)?.stamp ?? '')) fields.set(name, field);
+  }
+  const vector = new Map(a.vector);
+  for (const [region, stamp] of b.vector) {
+    if (stamp > (vector.get(region) ?? '')) vector.set(region, stamp);
+  }
+  return { fields, alive: later(a.alive, b.alive), deleted: later(a.deleted, b.deleted), vector };
+}

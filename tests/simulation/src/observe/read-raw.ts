@@ -1,0 +1,83 @@
+import type { FieldValue, Properties } from '@tandem/core';
+import { type RawField, type RawState, type RawValue, vectorOf } from './raw-state.ts';
+
+interface RawChange {
+  readonly entityId: string;
+  readonly operation: string;
+  readonly state: RawState;
+}
+
+export interface RawChangeSet {
+  readonly stamp: string;
+  readonly changes: readonly RawChange[];
+}
+
+interface JsonState {
+  readonly fields: Record<string, readonly [string, RawValue]>;
+  readonly alive?: string;
+  readonly deleted?: string;
+  readonly vector: readonly string[];
+}
+
+/** The change set in the payload columns of an outbox or archive row. */
+export function readRawChangeSet(properties: Properties): RawChangeSet {
+  const parts: Uint8Array[] = [];
+  for (let index = 0; ; index += 1) {
+    const column = properties.get(`payload${index}`);
+    if (column?.type !== 'Binary') break;
+    parts.push(column.value);
+  }
+  return parseRawChangeSet(Buffer.concat(parts).toString('utf8'));
+}
+
+function parseRawChangeSet(text: string): RawChangeSet {
+  const json = JSON.parse(text) as {
+    stamp: string;
+    changes: { entityId: string; operation: string; state: JsonState }[];
+  };
+  const { stamp } = json;
+  return {
+    stamp,
+    changes: json.changes.map(({ entityId, operation, state }) => ({
+      entityId,
+      operation,
+      state: {
+        fields: new Map(
+          Object.entries(state.fields).map(([name, [stamp, value]]) => [name, { stamp, value }]),
+        ),
+        alive: state.alive,
+        deleted: state.deleted,
+        vector: vectorOf(state.vector),
+      },
+    })),
+  };
+}
+
+/** The row of an entity; undefined for one that nobody could read. */
+export function readRawRow(properties: Properties): RawState | undefined {
+  const vector = textOf(properties, '_vector');
+  const stamps = textOf(properties, '_stamps');
+  if (vector === undefined || stamps === undefined) return undefined;
+  const fields = new Map<string, RawField>();
+  for (const [stamp, names] of Object.entries(JSON.parse(stamps) as Record<string, string[]>)) {
+    for (const name of names) fields.set(name, { stamp, value: toRaw(properties.get(name)) });
+  }
+  return {
+    fields,
+    alive: textOf(properties, '_alive'),
+    deleted: textOf(properties, '_deleted'),
+    vector: vectorOf(vector.split('.')),
+  };
+}
+
+export function textOf(properties: Properties, name: string): string | undefined {
+  const column = properties.get(name);
+  return column?.type === 'String' ? column.value : undefined;
+}
+
+function toRaw(value: FieldValue | undefined): RawValue {
+  if (value === undefined) return null;
+  if (value.type === 'Binary') return ['Binary', Buffer.from(value.value).toString('base64')];
+  if (value.type === 'Int64') return ['Int64', value.value.toString()];
+  return [value.type, value.value];
+}

@@ -1,0 +1,75 @@
+import {
+  createHybridClock,
+  createRelayQueue,
+  decideReadiness,
+  type Readiness,
+  type RelayQueue,
+} from '@tandem/core';
+import {
+  createReplicatedTable,
+  createTableArchive,
+  createTableReplicationStatus,
+  type ReplicatedTable,
+} from '@tandem/storage';
+import { gadgetKind } from '../world/gadget-kind.ts';
+import { createRelayParts } from './create-relay-parts.ts';
+import type { Incarnation } from './incarnation.ts';
+import type { ProcessContext } from './process-context.ts';
+import { readSettings } from './read-settings.ts';
+
+/** A customer API as its clients see it, with its relay behind. */
+export interface ApiProcess {
+  readonly incarnation: Incarnation;
+  readonly table: ReplicatedTable<typeof gadgetKind>;
+  readonly relayQueue: RelayQueue;
+  readiness(): Promise<Readiness>;
+}
+
+export async function startApi(context: ProcessContext): Promise<ApiProcess> {
+  const { incarnation, region, peers, randomness, world } = context;
+  const configuration = await readSettings(context);
+  const bucketCount = configuration.get('Customer.BucketCount');
+  const { relay } = createRelayParts(context, { part: 'relay', bucketCount });
+  const relayQueue = createRelayQueue({ relay, lengthMax: world.plan.relayLengthMax });
+  const clock = context.clock('write');
+  const store = context.store('write');
+  const startedMs = clock.nowMs();
+  const status = createTableReplicationStatus({ store: context.store('probe') });
+  const table = createReplicatedTable({
+    kind: gadgetKind,
+    store,
+    archive: createTableArchive({ store }),
+    hybridClock: createHybridClock({
+      region,
+      writer: incarnation.writer,
+      nowMs: () => clock.nowMs(),
+      driftMsMax: configuration.get('Clock.DriftMsMax'),
+    }),
+    clock,
+    randomness,
+    bucketCount,
+    peers,
+    onCommitted: (entry) => relayQueue.offer(entry),
+  });
+  return {
+    incarnation,
+    table,
+    relayQueue,
+    async readiness() {
+      const progress = await status.read();
+      const settings = {
+        lagMsMax: configuration.get('Readiness.LagMsMax'),
+        waitMsMax: configuration.get('Readiness.WaitMsMax'),
+        heartbeatMsMax: configuration.get('Readiness.HeartbeatMsMax'),
+      };
+      const input = {
+        nowMs: clock.nowMs(),
+        startedMs,
+        isStoreAnswering: true,
+        progress,
+        hasPeers: true,
+      };
+      return decideReadiness(input, settings);
+    },
+  };
+}

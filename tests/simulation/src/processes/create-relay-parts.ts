@@ -1,0 +1,31 @@
+import { createPeerLink, createRelay, type Outbox, type PeerLink, type Relay } from '@tandem/core';
+import { createTableArchive, createTableOutbox } from '@tandem/storage';
+import { gadgetKind } from '../world/gadget-kind.ts';
+import type { ProcessContext } from './process-context.ts';
+
+export interface RelayParts {
+  readonly relay: Relay;
+  readonly outbox: Outbox;
+  readonly links: readonly PeerLink[];
+}
+
+/** What relays outbox rows, in the API at once and in the replicator by the sweep. */
+export function createRelayParts(
+  context: ProcessContext,
+  options: { readonly part: string; readonly bucketCount: number },
+): RelayParts {
+  const { part, bucketCount } = options;
+  const store = context.store(part);
+  const { randomness } = context;
+  const outbox = createTableOutbox({ store, kind: gadgetKind, bucketCount });
+  const links = context.peers.map((peer) =>
+    createPeerLink({
+      publisher: context.publisher(part, peer),
+      clock: context.clock(part),
+      randomness,
+    }),
+  );
+  const archive = createTableArchive({ store });
+  const relay = createRelay({ archive, outboxes: new Map([[gadgetKind.name, outbox]]), links });
+  return { relay, outbox, links };
+}

@@ -1,0 +1,189 @@
+import type { AppError } from '@tandem/core';
+import type { FaultInjector } from '../faults/fault-injector.ts';
+import type { CallClass, CallFault } from '../faults/fault-kinds.ts';
+import type { Draw } from '../world/draw.ts';
+import type { Scheduler } from '../world/scheduler.ts';
+import type { Sites } from '../world/sites.ts';
+import type { Trace } from '../world/trace.ts';
+import type { Slot } from './slot.ts';
+
+/** One call of a port, on its way from a process to a service and back. */
+export interface PortCall<T> {
+  /** Which part of the process does what: `write.commit.entity+outbox`. */
+  readonly site: string;
+  readonly call: CallClass;
+  /** What the service does, at the moment when the request arrives there. */
+  perform(fault: CallFault | undefined, key: string): Promise<T>;
+  /** What the caller is told of a fault. */
+  errorOf(fault: CallFault): AppError;
+  /** A fault of the surroundings at this moment, such as an account that is down. */
+  surroundings?(): CallFault | undefined;
+  /** Added to the way there and back, in milliseconds. */
+  extraMs?(): number;
+}
+
+/** One life of a process. After a crash nothing reaches it any more, and nothing leaves it. */
+export interface Incarnation {
+  readonly slot: Slot;
+  readonly writer: string;
+  readonly isAlive: boolean;
+  /** Aborted by the crash. */
+  readonly signal: AbortSignal;
+  /** Port calls that have not been answered. */
+  readonly pendingCount: number;
+  call<T>(call: PortCall<T>): Promise<T>;
+  sleep(site: string, durationMs: number, signal?: AbortSignal): Promise<void>;
+  crash(): void;
+}
+
+export interface IncarnationOptions {
+  readonly slot: Slot;
+  readonly draw: Draw;
+  readonly scheduler: Scheduler;
+  readonly faults: FaultInjector;
+  readonly sites: Sites;
+  readonly trace: Trace;
+  readonly onCrash: (incarnation: Incarnation) => void;
+}
+
+const WAY_MS = [1, 6] as const;
+const SLOW_MS = [200, 9_000] as const;
+const TIMEOUT_MS = [300, 6_000] as const;
+const LATE_MS = [10, 12_000] as const;
+/** Of the requests that were on their way when the process died, the share that still arrives. */
+const ARRIVES_AFTER_DEATH = 0.5;
+
+export function createIncarnation(options: IncarnationOptions): Incarnation {
+  const { slot, draw, scheduler, faults, sites, trace } = options;
+  const death = new AbortController();
+  const writer = `${slot.role.charAt(0)}${slot.name.at(-1)}n${slot.starts}`;
+  let isAlive = true;
+  let pendingCount = 0;
+
+  const crash = (): void => {
+    if (!isAlive) return;
+    isAlive = false;
+    trace.note(`${slot.name} crashed`);
+    death.abort();
+    options.onCrash(incarnation);
+  };
+
+  /** True when the process dies here. */
+  const dies = (site: string, phase: 'before' | 'after', fault: CallFault | undefined): boolean => {
+    const point = `${slot.role}.${site}!${phase}`;
+    sites.see(point);
+    if (fault !== `crash-${phase}`) return false;
+    sites.crash(point);
+    crash();
+    return true;
+  };
+
+  const keyOf = (site: string): string => {
+    const count = (slot.calls.get(site) ?? 0) + 1;
+    slot.calls.set(site, count);
+    return `${slot.name}.${site}.${count}`;
+  };
+
+  /** Runs `work` in the process: not before a pause is over, and not after its death. */
+  const inProcess = (delayMs: number, work: () => void): (() => void) =>
+    scheduler.schedule(delayMs, () => {
+      if (!isAlive) return;
+      const pausedMs = slot.pausedUntilMs - scheduler.nowMs();
+      if (pausedMs > 0) inProcess(pausedMs, work);
+      else work();
+    });
+
+  const call = <T>(port: PortCall<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      if (!isAlive) return;
+      const key = keyOf(port.site);
+      const fault = faults.faultOf(key, port.call, `${slot.role}.${port.site}`);
+      if (dies(port.site, 'before', fault)) return;
+      pendingCount += 1;
+      const wayMs = (name: string): number =>
+        draw.integer(`${key}.${name}`, WAY_MS) + (port.extraMs?.() ?? 0);
+
+      const answer = (delayMs: number, settle: () => void, note: string): void => {
+        inProcess(delayMs, () => {
+          pendingCount -= 1;
+          trace.note(`${key} ${note}`);
+          if (!dies(port.site, 'after', fault)) settle();
+        });
+      };
+      const fail = (what: CallFault): void => {
+        const isPrompt = what === 'throttled';
+        const delayMs = isPrompt ? wayMs('back') : draw.integer(`${key}.timeout`, TIMEOUT_MS);
+        answer(delayMs, () => reject(port.errorOf(what)), what);
+      };
+      const perform = (what: CallFault | undefined, then: typeof answer | undefined): void => {
+        port.perform(what, key).then(
+          (value) => then?.(wayMs('back'), () => resolve(value), what ?? 'ok'),
+          (error: Error) => then?.(wayMs('back'), () => reject(error), `threw ${error.message}`),
+        );
+      };
+
+      const slowMs = fault === 'slow' ? draw.integer(`${key}.slow`, SLOW_MS) : 0;
+      scheduler.schedule(wayMs('there') + slowMs, () => {
+        if (!isAlive && !draw.chance(`${key}.arrives`, ARRIVES_AFTER_DEATH)) return;
+        const what = port.surroundings?.() ?? fault;
+        if (what !== undefined && isTableCall(port.call)) slot.lastTableFaultMs = scheduler.nowMs();
+        switch (what) {
+          case 'throttled':
+          case 'unavailable':
+          case 'unknown-before':
+            fail(what);
+            return;
+          case 'answer-lost':
+            perform(what, undefined);
+            fail(what);
+            return;
+          case 'late':
+            scheduler.schedule(draw.integer(`${key}.late`, LATE_MS), () =>
+              perform(what, undefined),
+            );
+            fail(what);
+            return;
+          default:
+            perform(what, answer);
+        }
+      });
+    });
+
+  const sleep = (site: string, durationMs: number, signal?: AbortSignal): Promise<void> =>
+    new Promise((resolve) => {
+      if (!isAlive) return;
+      if (signal?.aborted === true || durationMs <= 0) return resolve();
+      const fault = faults.faultOf(keyOf(site), 'sleep', `${slot.role}.${site}`);
+      if (dies(site, 'before', fault)) return;
+      const wake = (): void => {
+        signal?.removeEventListener('abort', cancel);
+        if (!dies(site, 'after', fault)) resolve();
+      };
+      const stop = inProcess(durationMs, wake);
+      const cancel = (): void => {
+        stop();
+        resolve();
+      };
+      signal?.addEventListener('abort', cancel, { once: true });
+    });
+
+  const incarnation: Incarnation = {
+    slot,
+    writer,
+    get isAlive() {
+      return isAlive;
+    },
+    signal: death.signal,
+    get pendingCount() {
+      return pendingCount;
+    },
+    call,
+    sleep,
+    crash,
+  };
+  return incarnation;
+}
+
+function isTableCall(call: CallClass): boolean {
+  return call === 'read' || call === 'commit';
+}

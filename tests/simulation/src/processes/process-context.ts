@@ -1,0 +1,55 @@
+import {
+  type ChangePublisher,
+  type ChangeReceiver,
+  type Clock,
+  type Randomness,
+  type TableStore,
+} from '@tandem/core';
+import { createSeededRandomness } from '@tandem/core/memory';
+import { hashText } from '../world/draw.ts';
+import type { World } from '../world/world.ts';
+import { createClockPort } from './clock-port.ts';
+import type { Incarnation } from './incarnation.ts';
+import { createPublisherPort } from './publisher-port.ts';
+import { createReceiverPort } from './receiver-port.ts';
+import { createTablePort } from './table-port.ts';
+
+/** The ports of one incarnation. Each part of the process has its own, so that calls tell whose they are. */
+export interface ProcessContext {
+  readonly world: World;
+  readonly incarnation: Incarnation;
+  readonly region: string;
+  readonly peers: readonly string[];
+  readonly randomness: Randomness;
+  store(part: string): TableStore;
+  clock(part: string): Clock;
+  publisher(part: string, peer: string): ChangePublisher;
+  receiver(): ChangeReceiver;
+}
+
+export function createProcessContext(world: World, incarnation: Incarnation): ProcessContext {
+  const { draw, scheduler, plan } = world;
+  const { region } = incarnation.slot;
+  const { account, namespace } = world.regionNamed(region);
+  const seed = hashText(`${incarnation.slot.name}.${incarnation.writer}`, world.seed);
+  return {
+    world,
+    incarnation,
+    region,
+    peers: plan.regions.filter((one) => one !== region),
+    randomness: createSeededRandomness(seed),
+    store: (part) => createTablePort({ incarnation, account, draw, part }),
+    clock: (part) => createClockPort(incarnation, part),
+    publisher: (part, peer) =>
+      createPublisherPort({
+        incarnation,
+        namespace: world.regionNamed(peer).namespace,
+        link: world.links.between(region, peer),
+        draw,
+        scheduler,
+        part,
+        sent: world.sentTo(peer),
+      }),
+    receiver: () => createReceiverPort({ incarnation, namespace, draw, scheduler }),
+  };
+}

@@ -1,0 +1,60 @@
+import { TransientError, type AppError, type ChangePublisher, type OutboundMessage } from '@tandem/core';
+import type { CallFault } from '../faults/fault-kinds.ts';
+import type { Draw } from '../world/draw.ts';
+import { type Link, linkFault } from '../world/links.ts';
+import type { Namespace } from '../world/namespace.ts';
+import type { Scheduler } from '../world/scheduler.ts';
+import type { Incarnation } from './incarnation.ts';
+
+export interface PublisherPortOptions {
+  readonly incarnation: Incarnation;
+  readonly namespace: Namespace;
+  readonly link: Link;
+  readonly draw: Draw;
+  readonly scheduler: Scheduler;
+  readonly part: string;
+  /** Kept of what the queue accepted, to be sent again by someone. */
+  readonly sent: OutboundMessage[];
+}
+
+const SENT_KEPT_MAX = 200;
+const AGAIN_MS = [1, 40_000] as const;
+
+/** The queue of a peer, as one part of one process reaches it. */
+export function createPublisherPort(options: PublisherPortOptions): ChangePublisher {
+  const { incarnation, namespace, link, draw, scheduler, part, sent } = options;
+  const queue = namespace.bus.publisherFor(link.to, namespace.queue);
+  return {
+    peer: link.to,
+    close: () => Promise.resolve(),
+    publish(messages) {
+      const [first] = messages;
+      return incarnation.call({
+        site: `${part}.publish.${first?.subject ?? 'nothing'}`,
+        call: 'publish',
+        async perform(fault, key) {
+          if (fault === 'partly-accepted') {
+            const count = draw.integer(`${key}.accepted`, [0, messages.length - 1]);
+            if (count > 0) await queue.publish(messages.slice(0, count));
+            throw busError('unavailable');
+          }
+          await queue.publish(messages);
+          if (first?.subject === 'change-set' && sent.length < SENT_KEPT_MAX) sent.push(first);
+          if (fault !== 'duplicated') return;
+          scheduler.schedule(draw.integer(`${key}.again`, AGAIN_MS), () => {
+            void queue.publish(messages);
+          });
+        },
+        errorOf: busError,
+        surroundings: () => (namespace.outages > 0 ? 'unavailable' : linkFault(link)),
+        extraMs: () => link.clogMs,
+      });
+    },
+  };
+}
+
+export function busError(fault: CallFault): AppError {
+  return fault === 'throttled'
+    ? new TransientError('BUS_THROTTLED', 'The queue is throttled.', { retryAfterMs: 500 })
+    : new TransientError('BUS_UNAVAILABLE', 'The queue cannot be reached.');
+}

@@ -1,0 +1,76 @@
+import type { ChangeReceiver, InboundMessage } from '@tandem/core';
+import type { CallFault } from '../faults/fault-kinds.ts';
+import type { Draw } from '../world/draw.ts';
+import type { Namespace } from '../world/namespace.ts';
+import type { Scheduler } from '../world/scheduler.ts';
+import { busError } from './publisher-port.ts';
+import type { Incarnation } from './incarnation.ts';
+
+export interface ReceiverPortOptions {
+  readonly incarnation: Incarnation;
+  readonly namespace: Namespace;
+  readonly draw: Draw;
+  readonly scheduler: Scheduler;
+}
+
+/** The region's own queue, as one replicator receives from it. */
+export function createReceiverPort(options: ReceiverPortOptions): ChangeReceiver {
+  const { incarnation, namespace, draw, scheduler } = options;
+  const queue = namespace.bus.receiverFor(namespace.queue);
+  // Received by the client library, not yet by the process; their locks run.
+  let held: InboundMessage[] = [];
+
+  const call = <T>(
+    site: string,
+    kind: 'receive' | 'settle' | 'renew' | 'peek',
+    perform: (fault: CallFault | undefined, key: string) => Promise<T>,
+  ): Promise<T> =>
+    incarnation.call({
+      site,
+      call: kind,
+      perform,
+      errorOf: busError,
+      surroundings: () => (namespace.outages > 0 ? 'unavailable' : undefined),
+    });
+
+  const receive = async (
+    bounds: { countMax: number; waitMsMax: number; signal: AbortSignal },
+    fault: CallFault | undefined,
+    key: string,
+  ): Promise<InboundMessage[]> => {
+    if (incarnation.slot.silentUntilMs > scheduler.nowMs()) {
+      await scheduler.sleep(bounds.waitMsMax);
+      return [];
+    }
+    const early = held.splice(0, bounds.countMax);
+    if (early.length > 0) return early;
+    const taken = await queue.receive(bounds.countMax, bounds.waitMsMax, bounds.signal);
+    const order = (message: InboundMessage): number =>
+      draw.fraction(`${key}.${message.sequenceNumber}`);
+    if (fault === 'reordered') taken.sort((a, b) => order(a) - order(b));
+    if (fault === 'held-back' && taken.length > 1) {
+      held = taken.splice(draw.integer(`${key}.held`, [0, taken.length - 1]));
+    }
+    return taken;
+  };
+
+  return {
+    // The process passes its own signal, which is the one that its death aborts.
+    receive: (countMax, waitMsMax, signal = incarnation.signal) =>
+      call('receive.receive', 'receive', (fault, key) =>
+        receive({ countMax, waitMsMax, signal }, fault, key),
+      ),
+    settle: (message, settlement) =>
+      call(`receive.settle.${settlement.kind}`, 'settle', async (fault) =>
+        fault === 'lock-lost' ? 'lock-lost' : queue.settle(message, settlement),
+      ),
+    renewLock: (message) =>
+      call('receive.renew', 'renew', async (fault) =>
+        fault === 'lock-lost' ? 'lock-lost' : queue.renewLock(message),
+      ),
+    oldestMessage: () => call('heartbeat.oldest', 'peek', () => queue.oldestMessage()),
+    countDeadLetters: (countMax) =>
+      call('heartbeat.dead-letters', 'peek', () => queue.countDeadLetters(countMax)),
+    close: () => Promise.resolve(),
+  };
+}

@@ -1,0 +1,121 @@
+import {
+  AppError,
+  createApplier,
+  createHybridClock,
+  createReplicator,
+  tombstoneHorizonMs,
+} from '@tandem/core';
+import {
+  collectTombstones,
+  createTableArchive,
+  createTableConflictJournal,
+  createTableLease,
+  createTableReplica,
+  createTableReplicationStatus,
+  type TandemConfiguration,
+} from '@tandem/storage';
+import { gadgetKind } from '../world/gadget-kind.ts';
+import { createRelayParts } from './create-relay-parts.ts';
+import type { ProcessContext } from './process-context.ts';
+import { readSettings } from './read-settings.ts';
+
+const LEASE_MS = 10_000;
+const LOCK_RENEW_MS = 10_000;
+const FAILED_WAIT_MS = 700;
+
+/** A replicator: sweeps, receives, beats and collects in loops, until it dies. */
+export async function startReplicator(context: ProcessContext): Promise<void> {
+  const configuration = await readSettings(context);
+  const { plan } = context.world;
+  const replicator = composeReplicator(context, configuration);
+  const { signal } = context.incarnation;
+  startLoop(context, { name: 'receive', waitMs: 0 }, () => replicator.receiveOnce(signal));
+  startLoop(context, { name: 'sweep', waitMs: plan.sweepIntervalMs }, () => replicator.sweepOnce());
+  startLoop(context, { name: 'heartbeat', waitMs: plan.heartbeatIntervalMs }, () =>
+    replicator.beatOnce(),
+  );
+  const collect = createCollector(context, configuration.get('Customer.BucketCount'));
+  startLoop(context, { name: 'tombstones', waitMs: plan.collectIntervalMs }, collect);
+}
+
+function composeReplicator(context: ProcessContext, configuration: TandemConfiguration) {
+  const { incarnation, region, randomness, world } = context;
+  const bucketCount = configuration.get('Customer.BucketCount');
+  const clock = context.clock('apply');
+  const store = context.store('apply');
+  const sweepStore = context.store('sweep');
+  const { relay, outbox, links } = createRelayParts(context, { part: 'sweep', bucketCount });
+  const kinds = [gadgetKind];
+  const applier = createApplier({
+    region,
+    replicas: new Map([
+      [gadgetKind.name, createTableReplica({ store, kind: gadgetKind, bucketCount })],
+    ]),
+    archive: createTableArchive({ store }),
+    conflicts: createTableConflictJournal({ store, kinds, bucketCount }),
+    clock,
+    hybridClock: createHybridClock({
+      region,
+      writer: incarnation.writer,
+      nowMs: () => clock.nowMs(),
+      driftMsMax: configuration.get('Clock.DriftMsMax'),
+    }),
+    tombstoneAgeMs: world.plan.tombstoneAgeMs,
+  });
+  const lease = { store: sweepStore, clock, name: 'sweep', holder: incarnation.writer };
+  return createReplicator({
+    region,
+    clock,
+    receiver: context.receiver(),
+    links,
+    status: createTableReplicationStatus({ store: context.store('heartbeat') }),
+    lease: createTableLease(lease),
+    leaseMs: LEASE_MS,
+    readiness: {
+      lagMsMax: configuration.get('Readiness.LagMsMax'),
+      waitMsMax: configuration.get('Readiness.WaitMsMax'),
+      heartbeatMsMax: configuration.get('Readiness.HeartbeatMsMax'),
+    },
+    sweep: { outboxes: [outbox], relay, graceMs: configuration.get('Sweep.GraceMs') },
+    inbound: { applier, randomness, lockRenewMs: LOCK_RENEW_MS },
+  });
+}
+
+function createCollector(context: ProcessContext, bucketCount: number): () => Promise<unknown> {
+  const store = context.store('tombstones');
+  const clock = context.clock('tombstones');
+  const status = createTableReplicationStatus({ store });
+  return async () => {
+    const progress = await status.read();
+    const horizonMs = tombstoneHorizonMs({
+      nowMs: clock.nowMs(),
+      ageMs: context.world.plan.tombstoneAgeMs,
+      passedMs: context.peers.map(
+        (name) => progress?.peers.find(({ peer }) => peer === name)?.passedMs,
+      ),
+    });
+    if (horizonMs === undefined) return 0;
+    return collectTombstones({ store, kind: gadgetKind, bucketCount, horizonMs });
+  };
+}
+
+function startLoop(
+  context: ProcessContext,
+  loop: { readonly name: string; readonly waitMs: number },
+  turn: () => Promise<unknown>,
+): void {
+  const clock = context.clock(loop.name);
+  const run = async (): Promise<void> => {
+    while (context.incarnation.isAlive) {
+      let waitMs = loop.waitMs;
+      try {
+        await turn();
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error;
+        waitMs = Math.max(FAILED_WAIT_MS, waitMs);
+      }
+      await clock.sleep(waitMs);
+    }
+  };
+  run().catch((error: unknown) => context.world.reportBug(context.incarnation, error));
+}

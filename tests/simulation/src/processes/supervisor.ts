@@ -1,0 +1,70 @@
+import { createIncarnation, type Incarnation } from './incarnation.ts';
+import type { World } from '../world/world.ts';
+import { startApi } from './api-process.ts';
+import { createProcessContext } from './process-context.ts';
+import { startReplicator } from './replicator-process.ts';
+import type { Slot } from './slot.ts';
+
+const RESTART_MS = [100, 4_000] as const;
+
+/** Starts processes, and starts them again when they have crashed. */
+export interface Supervisor {
+  startAll(): void;
+  /** Kills the process in the slot, if one lives, and keeps the slot empty for so long. */
+  crash(slot: Slot, downMs: number): void;
+}
+
+export function createSupervisor(world: World): Supervisor {
+  const { draw, scheduler } = world;
+
+  const start = (slot: Slot): void => {
+    if (world.living.has(slot)) return;
+    slot.starts += 1;
+    slot.isDown = false;
+    slot.downSinceMs = undefined;
+    const { faults, sites, trace } = world;
+    const incarnation = createIncarnation({
+      slot,
+      draw,
+      scheduler,
+      faults,
+      sites,
+      trace,
+      onCrash: (died) => bury(slot, died),
+    });
+    world.living.set(slot, incarnation);
+    trace.note(`${slot.name} started as ${incarnation.writer}`);
+    run(slot, incarnation).catch((error: unknown) => world.reportBug(incarnation, error));
+  };
+
+  const run = async (slot: Slot, incarnation: Incarnation): Promise<void> => {
+    const context = createProcessContext(world, incarnation);
+    if (slot.role === 'replicator') return startReplicator(context);
+    const api = await startApi(context);
+    if (incarnation.isAlive) world.regionNamed(slot.region).apis.set(slot, api);
+  };
+
+  const bury = (slot: Slot, died: Incarnation): void => {
+    if (world.living.get(slot) !== died) return;
+    world.living.delete(slot);
+    world.regionNamed(slot.region).apis.delete(slot);
+    slot.isDown = true;
+    slot.downSinceMs = scheduler.nowMs();
+    slot.pausedUntilMs = 0;
+    const drawnMs = draw.integer(`${slot.name}.restart.${slot.starts}`, RESTART_MS);
+    scheduler.schedule(Math.max(drawnMs, slot.downMsMin), () => start(slot));
+    slot.downMsMin = 0;
+  };
+
+  return {
+    startAll() {
+      for (const slot of world.slots) start(slot);
+    },
+    crash(slot, downMs) {
+      const incarnation = world.living.get(slot);
+      if (incarnation === undefined) return;
+      slot.downMsMin = downMs;
+      incarnation.crash();
+    },
+  };
+}

@@ -1,0 +1,67 @@
+import { TransientError, type AppError, type TableStore } from '@tandem/core';
+import type { CallFault } from '../faults/fault-kinds.ts';
+import type { Account } from '../world/account.ts';
+import type { Draw } from '../world/draw.ts';
+import { describeRange, describeRow, describeTransaction } from '../world/describe-transaction.ts';
+import type { Incarnation } from './incarnation.ts';
+
+export interface TablePortOptions {
+  readonly incarnation: Incarnation;
+  readonly account: Account;
+  readonly draw: Draw;
+  /** The part of the process that asks: `write`, `relay`, `apply`. */
+  readonly part: string;
+}
+
+/** The store of a region, as one part of one process reaches it. */
+export function createTablePort(options: TablePortOptions): TableStore {
+  const { incarnation, account, draw, part } = options;
+  const { store } = account;
+  const read = <T>(
+    what: string,
+    perform: (fault: CallFault | undefined, key: string) => Promise<T>,
+  ): Promise<T> =>
+    incarnation.call({
+      site: `${part}.${what}`,
+      call: 'read',
+      perform,
+      errorOf: (fault) => tableError(fault),
+      surroundings: () => (account.outages > 0 ? 'unavailable' : undefined),
+    });
+
+  return {
+    createTable: (table) => read('create-table', () => store.createTable(table)),
+    get: (table, partitionKey, rowKey) =>
+      read(`get.${describeRow(table, rowKey)}`, () => store.get(table, partitionKey, rowKey)),
+    query: (range) =>
+      read(`query.${describeRange(range)}`, (fault, key) => {
+        if (fault !== 'short-page') return store.query(range);
+        const limit = draw.integer(`${key}.limit`, [1, Math.min(3, range.limit)]);
+        return store.query({ ...range, limit });
+      }),
+    commit: (transaction) =>
+      incarnation.call({
+        site: `${part}.commit.${describeTransaction(transaction)}`,
+        call: 'commit',
+        async perform(fault) {
+          if (fault === 'touched') await account.touch(transaction);
+          return store.commit(transaction);
+        },
+        errorOf: tableError,
+        surroundings: () => (account.outages > 0 ? 'unknown-before' : undefined),
+      }),
+  };
+}
+
+function tableError(fault: CallFault): AppError {
+  switch (fault) {
+    case 'throttled':
+      return new TransientError('TABLE_THROTTLED', 'The table is throttled.', {
+        retryAfterMs: 1_000,
+      });
+    case 'unavailable':
+      return new TransientError('TABLE_UNAVAILABLE', 'The table cannot be reached.');
+    default:
+      return new TransientError('TABLE_OUTCOME_UNKNOWN', 'The table gave no answer.');
+  }
+}

@@ -1,0 +1,29 @@
+import type { Ledger } from '../observe/ledger.ts';
+import { includesStamp, isRawAlive } from '../observe/raw-state.ts';
+import type { World } from '../world/world.ts';
+
+const FRESH_MS = 5_000;
+
+/** Nothing is in an outbox, nothing waits in a queue, and every region has seen every commit. */
+export async function hasConverged(world: World, ledger: Ledger): Promise<boolean> {
+  for (const region of world.regions) {
+    const { rows, outboxKeys, collected } = ledger.regionNamed(region.name);
+    if (outboxKeys.size > 0) return false;
+    for (const [entityId, truth] of ledger.truth) {
+      const row = rows.get(entityId);
+      if (row === undefined && collected.has(entityId) && !isRawAlive(truth)) continue;
+      const stamps = collected.has(entityId) ? [newestOf(truth.vector)] : truth.vector.values();
+      for (const stamp of stamps) if (!includesStamp(row?.vector, stamp)) return false;
+    }
+    const { bus, queue } = region.namespace;
+    const oldest = await bus.receiverFor(queue).oldestMessage();
+    // Watermarks never end, so a queue is as good as empty when all that is in it is young.
+    const isOld = oldest && world.scheduler.nowMs() - oldest.enqueuedAtMs > FRESH_MS;
+    if (isOld === true) return false;
+  }
+  return true;
+}
+
+function newestOf(vector: ReadonlyMap<string, string>): string {
+  return [...vector.values()].sort().at(-1) ?? '';
+}

@@ -1,0 +1,98 @@
+import type { TableRow, TableStore } from '@tandem/core';
+import {
+  ARCHIVE_TABLE,
+  CONFLICTS_TABLE,
+  createTableArchive,
+  createTableReplica,
+  replayArchive,
+} from '@tandem/storage';
+import { bucketNames } from '@tandem/core';
+import type { FinalRegion, RecordedConflict, StoredEntity } from '../checkers/checker.ts';
+import { readRawChangeSet, readRawRow, textOf } from '../observe/read-raw.ts';
+import { gadgetKind } from '../world/gadget-kind.ts';
+import type { Region, World } from '../world/world.ts';
+
+const PAGE_ROWS = 1_000;
+const PAGES_MAX = 1_000;
+const SYSTEM_ROWS = '~';
+
+/** Reads a region's account with nothing in the way. */
+export async function readFinalRegion(
+  world: World,
+  region: Region,
+  replayTimesMs: readonly number[],
+): Promise<FinalRegion> {
+  const { store } = region.account;
+  const rows = await readTable(store, gadgetKind.name);
+  const archive = await readTable(store, ARCHIVE_TABLE);
+  const conflicts = await readTable(store, CONFLICTS_TABLE);
+  const replays: FinalRegion['replays'][number][] = [];
+  for (const [index, beforeMs] of replayTimesMs.entries()) {
+    const rows = await replay(world, region, { table: `Replayed${index}`, beforeMs });
+    replays.push({ beforeMs, rows });
+  }
+  const { bus, queue } = region.namespace;
+  const oldest = await bus.receiverFor(queue).oldestMessage();
+  return {
+    name: region.name,
+    rows: toEntities(rows),
+    archive: new Map(
+      archive.map((row) => [`${row.partitionKey}/${row.rowKey}`, readRawChangeSet(row.properties)]),
+    ),
+    conflicts: conflicts.map(readConflict),
+    outboxKeys: rows.map(({ rowKey }) => rowKey).filter((key) => key >= SYSTEM_ROWS),
+    deadLetters: bus.deadLettersOf(queue),
+    oldestMessageMs: oldest === undefined ? 0 : world.scheduler.nowMs() - oldest.enqueuedAtMs,
+    replays,
+  };
+}
+
+async function replay(
+  { plan }: World,
+  { name, account }: Region,
+  { table, beforeMs }: { readonly table: string; readonly beforeMs: number },
+): Promise<ReadonlyMap<string, StoredEntity>> {
+  const { store } = account;
+  const { bucketCount } = plan;
+  await store.createTable(table);
+  await replayArchive({
+    archive: createTableArchive({ store }),
+    buckets: bucketNames(bucketCount),
+    into: createTableReplica({ store, kind: gadgetKind, bucketCount, table }),
+    region: name,
+    beforeMs,
+  });
+  return toEntities(await readTable(store, table));
+}
+
+function toEntities(rows: readonly TableRow[]): ReadonlyMap<string, StoredEntity> {
+  const entities = new Map<string, StoredEntity>();
+  for (const { rowKey, properties } of rows) {
+    const state = rowKey < SYSTEM_ROWS ? readRawRow(properties) : undefined;
+    if (state === undefined) continue;
+    entities.set(rowKey, { state, referenceId: textOf(properties, 'referenceId') });
+  }
+  return entities;
+}
+
+function readConflict({ properties }: TableRow): RecordedConflict {
+  const payload = properties.get('payload0');
+  const bytes = payload?.type === 'Binary' ? payload.value : new Uint8Array();
+  return JSON.parse(new TextDecoder().decode(bytes)) as RecordedConflict;
+}
+
+async function readTable(store: TableStore, table: string): Promise<TableRow[]> {
+  const rows: TableRow[] = [];
+  const range = { table, partitions: { from: '', before: '\uffff' }, limit: PAGE_ROWS };
+  let continuation: string | undefined;
+  for (let page = 0; page < PAGES_MAX; page += 1) {
+    const result = await store.query({
+      ...range,
+      ...(continuation === undefined ? {} : { continuation }),
+    });
+    rows.push(...result.rows);
+    ({ continuation } = result);
+    if (continuation === undefined) break;
+  }
+  return rows;
+}

@@ -1,0 +1,64 @@
+import type { Draw } from '../world/draw.ts';
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+const REGIONS = ['east', 'west', 'south'];
+
+/** Everything about a run that is chosen before it begins. */
+export interface RunPlan {
+  readonly regions: readonly string[];
+  readonly startMs: number;
+  readonly bucketCount: number;
+  readonly apisPerRegion: number;
+  readonly replicatorsPerRegion: number;
+  readonly clients: number;
+  readonly operationsPerClient: number;
+  readonly entityCount: number;
+  /** Between two operations of a client, at most. */
+  readonly thinkMsMax: number;
+  /** Faults happen during this time from the start. */
+  readonly faultsMs: number;
+  /** A quiet time in the middle, in which tombstones grow old; 0 without. */
+  readonly quietMs: number;
+  readonly tombstoneAgeMs: number;
+  readonly collectIntervalMs: number;
+  readonly lockDurationMs: number;
+  readonly sweepIntervalMs: number;
+  readonly sweepGraceMs: number;
+  readonly heartbeatIntervalMs: number;
+  readonly driftMsMax: number;
+  readonly relayLengthMax: number;
+  /** Clients go where Traffic Manager would send them, or anywhere. */
+  readonly routing: 'priority' | 'anywhere' | 'home';
+}
+
+export function drawRunPlan(draw: Draw): RunPlan {
+  const hasTombstones = draw.chance('plan.tombstones', 0.25);
+  const int = (key: string, min: number, max: number): number =>
+    draw.integer(`plan.${key}`, [min, max]);
+  // A collected tombstone is only safe when it is older than every lag, so it outlives the faults.
+  const ages = hasTombstones ? int('age', 210_000, 260_000) : 90 * DAY_MS;
+  return {
+    regions: REGIONS.slice(0, draw.chance('plan.three', 0.35) ? 3 : 2),
+    // Some runs cross midnight, where archive partitions change.
+    startMs: Date.UTC(2026, 0, 1) + int('start', 1, 4) * 6 * 60 * MINUTE_MS - int('to', 0, 90_000),
+    bucketCount: int('buckets', 1, 3),
+    apisPerRegion: draw.chance('plan.apis', 0.4) ? 2 : 1,
+    replicatorsPerRegion: draw.chance('plan.replicators', 0.35) ? 2 : 1,
+    clients: int('clients', 2, 5),
+    operationsPerClient: int('operations', 20, 45),
+    entityCount: int('entities', 1, 6),
+    thinkMsMax: draw.pick('plan.think', [300, 1_500, 4_000]),
+    faultsMs: int('faults', 30_000, 70_000),
+    quietMs: hasTombstones ? ages + 40_000 : 0,
+    tombstoneAgeMs: ages,
+    collectIntervalMs: hasTombstones ? 15_000 : 10 * MINUTE_MS,
+    lockDurationMs: draw.pick('plan.lock', [15_000, 30_000, 60_000]),
+    sweepIntervalMs: int('sweep', 700, 4_000),
+    sweepGraceMs: draw.pick('plan.grace', [0, 500, 2_000, 5_000]),
+    heartbeatIntervalMs: int('heartbeat', 800, 3_000),
+    driftMsMax: 60_000,
+    relayLengthMax: draw.pick('plan.relay', [3, 1_000]),
+    routing: draw.pick('plan.routing', ['priority', 'anywhere', 'home']),
+  };
+}

@@ -1,0 +1,125 @@
+import type { FinalState, Violation } from '../checkers/checker.ts';
+import { FINAL_CHECKERS } from '../checkers/final-checkers.ts';
+import { createMemoryWatch } from '../checkers/watch-memory.ts';
+import { createReadinessWatch } from '../checkers/watch-readiness.ts';
+import { createSessionWatch } from '../checkers/watch-sessions.ts';
+import { watchWatermarks } from '../checkers/watch-watermarks.ts';
+import { createHistory, type History } from '../clients/history.ts';
+import { runClient } from '../clients/run-client.ts';
+import { drawNemesis } from '../faults/nemesis-plan.ts';
+import { createPoisonLog } from '../faults/poison.ts';
+import { runNemesis } from '../faults/run-nemesis.ts';
+import { createLedger, type Ledger } from '../observe/ledger.ts';
+import { startReadinessProbe } from '../observe/readiness-probe.ts';
+import { createSupervisor } from '../processes/supervisor.ts';
+import { createWorld, type WorldOptions } from '../world/create-world.ts';
+import type { World } from '../world/world.ts';
+import { hasConverged } from './has-converged.ts';
+import { readFinalRegion } from './read-final-state.ts';
+import type { SeedResult } from './seed-result.ts';
+import { windowsOf } from './windows.ts';
+
+const STEP_MS = 1_000;
+/** Locks, backoffs and leases are over long before. */
+const SETTLE_STEPS_MAX = 240;
+/** After that, so that nothing which was under way comes late. */
+const QUIET_STEPS = 3;
+
+export type RunOptions = WorldOptions;
+
+/** One run from a seed: a time with faults, then none, then everything must be right. */
+export async function runSeed(options: RunOptions): Promise<SeedResult> {
+  const world = await createWorld(options);
+  const ledger = createLedger(world);
+  const history = createHistory();
+  const poison = createPoisonLog();
+  const violations: Violation[] = [];
+  const report = (checker: string, message: string): void => {
+    if (!violations.some((one) => one.checker === checker)) violations.push({ checker, message });
+  };
+  const supervisor = createSupervisor(world);
+  const windows = windowsOf(world.plan);
+  const events = windows.flatMap((window, index) => drawNemesis(world, window, index));
+  watchWatermarks({ world, ledger, history }, report);
+  const watchReadiness = createReadinessWatch({ world, ledger, history }, report);
+  const watchMemory = createMemoryWatch(world, report);
+  const watchSession = createSessionWatch(history, report);
+  supervisor.startAll();
+  const nemesis = runNemesis({ world, supervisor, events, poison });
+  const probe = startReadinessProbe(world, (result) => {
+    watchReadiness(result);
+    watchMemory(result);
+  });
+  const { preferredRegion } = probe;
+  const claimed = new Set<string>();
+  for (let index = 0; index < world.plan.clients; index += 1) {
+    const client = { world, ledger, history, index, preferredRegion, claimed, windows };
+    runClient({ ...client, onRead: watchSession }).catch((error: unknown) =>
+      world.reportBug(undefined, error),
+    );
+  }
+  await runWindows(world, windows, () => nemesis.heal());
+  supervisor.startAll();
+  const isSettled = await settle(world, ledger);
+  const final = await readFinalState({ world, ledger, history, poison, isSettled });
+  for (const { name, check } of FINAL_CHECKERS) for (const text of check(final)) report(name, text);
+  for (const bug of world.bugs) report('bug', bug);
+  return toResult(world, history, violations);
+}
+
+/** Faults come in windows; between them, and after the last, all is well. */
+async function runWindows(
+  world: World,
+  windows: readonly (readonly [number, number])[],
+  heal: () => void,
+): Promise<void> {
+  const { scheduler, faults } = world;
+  for (const [fromMs, beforeMs] of windows) {
+    await scheduler.runUntil(() => false, fromMs);
+    faults.resume();
+    await scheduler.runUntil(() => false, beforeMs);
+    heal();
+    faults.pause();
+  }
+}
+
+async function settle(world: World, ledger: Ledger): Promise<boolean> {
+  const { scheduler } = world;
+  let quiet = 0;
+  for (let step = 0; step < SETTLE_STEPS_MAX && quiet < QUIET_STEPS; step += 1) {
+    await scheduler.runUntil(() => false, scheduler.nowMs() + STEP_MS);
+    quiet = (await hasConverged(world, ledger)) ? quiet + 1 : 0;
+  }
+  return quiet >= QUIET_STEPS;
+}
+
+async function readFinalState(
+  parts: Omit<FinalState, 'regions' | 'hasConverged'> & { readonly isSettled: boolean },
+): Promise<FinalState> {
+  const { world, ledger, isSettled } = parts;
+  const middle = ledger.commits[Math.floor(ledger.commits.length / 2)];
+  const replayTimesMs = [middle?.atMs ?? 0, Number.MAX_SAFE_INTEGER / 64];
+  const regions: FinalState['regions'][number][] = [];
+  for (const region of world.regions) {
+    regions.push(await readFinalRegion(world, region, replayTimesMs));
+  }
+  return { ...parts, regions, hasConverged: isSettled };
+}
+
+function toResult(world: World, history: History, violations: readonly Violation[]): SeedResult {
+  const { seed, scheduler, plan, trace, faults, sites } = world;
+  const acknowledged = history.operations.filter(({ outcome }) => outcome.kind === 'acknowledged');
+  return {
+    seed,
+    operations: history.operations.length,
+    acknowledged: acknowledged.length,
+    events: scheduler.eventCount,
+    simulatedMs: scheduler.nowMs() - plan.startMs,
+    digest: trace.digest(),
+    violations,
+    faults: Object.fromEntries(faults.counts),
+    happened: faults.happened,
+    sitesSeen: [...sites.seen],
+    sitesCrashed: [...sites.crashed],
+  };
+}

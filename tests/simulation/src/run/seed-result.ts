@@ -1,0 +1,19 @@
+import type { Violation } from '../checkers/checker.ts';
+
+/** What one run gave, as plain data: it travels from a worker thread. */
+export interface SeedResult {
+  readonly seed: number;
+  readonly operations: number;
+  readonly acknowledged: number;
+  readonly events: number;
+  readonly simulatedMs: number;
+  /** Of the whole trace. */
+  readonly digest: string;
+  readonly violations: readonly Violation[];
+  /** By kind. */
+  readonly faults: Readonly<Record<string, number>>;
+  /** The ids of all faults, in order: what a replay is told to repeat. */
+  readonly happened: readonly string[];
+  readonly sitesSeen: readonly string[];
+  readonly sitesCrashed: readonly string[];
+}

@@ -1,0 +1,45 @@
+import type { CommitOutcome, TableRow, TableStore, Transaction } from '@tandem/core';
+import { createMemoryTableStore } from '@tandem/core/memory';
+
+/** Told of every transaction at the moment at which it is durable. */
+export type CommitListener = (transaction: Transaction) => void;
+
+/**
+ * The storage account of one region: what survives every crash. Whoever watches it sees what was
+ * truly committed, whatever the process that asked for it was told.
+ */
+export interface Account {
+  readonly store: TableStore;
+  /** Faults may overlap, so each is counted. */
+  outages: number;
+  onCommitted(listener: CommitListener): void;
+  /** Gives the rows that the transaction expects unchanged new ETags, as another writer would. */
+  touch(transaction: Transaction): Promise<void>;
+}
+
+export function createAccount(): Account {
+  const inner = createMemoryTableStore();
+  const listeners: CommitListener[] = [];
+  return {
+    outages: 0,
+    onCommitted: (listener) => void listeners.push(listener),
+    store: {
+      ...inner,
+      async commit(transaction): Promise<CommitOutcome> {
+        const outcome = await inner.commit(transaction);
+        if (outcome.kind === 'committed') for (const listener of listeners) listener(transaction);
+        return outcome;
+      },
+    },
+    async touch({ table, partitionKey, operations }) {
+      for (const operation of operations) {
+        if (operation.kind !== 'replace') continue;
+        const row: TableRow | undefined = await inner.get(table, partitionKey, operation.rowKey);
+        if (row === undefined) continue;
+        const { rowKey, properties } = row;
+        const upsert = { kind: 'upsert', rowKey, properties } as const;
+        await inner.commit({ table, partitionKey, operations: [upsert] });
+      }
+    },
+  };
+}

@@ -1,0 +1,110 @@
+import type { OutboundMessage } from '@tandem/core';
+import { createFaultInjector } from '../faults/fault-injector.ts';
+import { createSlot, type Role } from '../processes/slot.ts';
+import { drawRunPlan, type RunPlan } from '../run/run-plan.ts';
+import { ARCHIVE_TABLE, CONFLICTS_TABLE, REPLICATION_TABLE } from '@tandem/storage';
+import { seedConfiguration, tandemSettings } from '@tandem/storage';
+import { createAccount } from './account.ts';
+import { createDraw } from './draw.ts';
+import { gadgetKind } from './gadget-kind.ts';
+import { createLinks } from './links.ts';
+import { createNamespace } from './namespace.ts';
+import { createScheduler, type Scheduler } from './scheduler.ts';
+import { createSites } from './sites.ts';
+import { createTrace } from './trace.ts';
+import type { Region, World } from './world.ts';
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly only?: ReadonlySet<string>;
+}
+
+export async function createWorld({ seed, only }: WorldOptions): Promise<World> {
+  const draw = createDraw(seed);
+  const plan = drawRunPlan(draw);
+  const scheduler = createScheduler(plan.startMs);
+  const trace = createTrace(() => scheduler.nowMs());
+  const regions: Region[] = [];
+  for (const name of plan.regions) regions.push(await createRegion(name, plan, scheduler));
+  const bugs: string[] = [];
+  const sent = new Map(plan.regions.map((name): [string, OutboundMessage[]] => [name, []]));
+  return {
+    seed,
+    plan,
+    draw,
+    scheduler,
+    faults: createFaultInjector({ draw, ...(only === undefined ? {} : { only }) }),
+    sites: createSites(),
+    trace,
+    links: createLinks(plan.regions),
+    regions,
+    slots: regions.flatMap(({ slots }) => slots),
+    living: new Map(),
+    regionNamed(name) {
+      const found = regions.find((region) => region.name === name);
+      if (found === undefined) throw new Error(`no region ${name}`);
+      return found;
+    },
+    sentTo: (name) => sent.get(name) ?? [],
+    reportBug(incarnation, error) {
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      bugs.push(`${incarnation?.slot.name ?? 'world'}: ${text}`);
+      trace.note(`bug ${text.split('\n')[0] ?? ''}`);
+    },
+    bugs,
+  };
+}
+
+async function createRegion(name: string, plan: RunPlan, scheduler: Scheduler): Promise<Region> {
+  const account = createAccount();
+  const nowMs = (): number => scheduler.nowMs();
+  const clock = {
+    nowMs,
+    sleep: (durationMs: number, signal?: AbortSignal) =>
+      sleepUnlessAborted(scheduler, durationMs, signal),
+  };
+  const { lockDurationMs } = plan;
+  for (const table of [gadgetKind.name, ARCHIVE_TABLE, CONFLICTS_TABLE, REPLICATION_TABLE]) {
+    await account.store.createTable(table);
+  }
+  await seedConfiguration({
+    store: account.store,
+    definitions: tandemSettings,
+    values: {
+      'Customer.DataAccess': 'multi-region',
+      'Customer.BucketCount': String(plan.bucketCount),
+      ServiceBusConnection: `${name}.servicebus.example`,
+      'Sweep.GraceMs': String(plan.sweepGraceMs),
+      'Clock.DriftMsMax': String(plan.driftMsMax),
+    },
+  });
+  const slotsOf = (role: Role, count: number) =>
+    Array.from({ length: count }, (_, index) => createSlot({ region: name, role, index }, nowMs));
+  return {
+    name,
+    account,
+    namespace: createNamespace(name, { clock, lockDurationMs }),
+    slots: [
+      ...slotsOf('api', plan.apisPerRegion),
+      ...slotsOf('replicator', plan.replicatorsPerRegion),
+    ],
+    apis: new Map(),
+  };
+}
+
+function sleepUnlessAborted(
+  scheduler: Scheduler,
+  durationMs: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted === true || durationMs <= 0) return resolve();
+    const wake = (): void => {
+      cancel();
+      signal?.removeEventListener('abort', wake);
+      resolve();
+    };
+    const cancel = scheduler.schedule(durationMs, wake);
+    signal?.addEventListener('abort', wake, { once: true });
+  });
+}

@@ -1,0 +1,44 @@
+import { type RowOperation, type RowRange, type Transaction } from '@tandem/core';
+import { ARCHIVE_TABLE, CONFLICTS_TABLE, REPLICATION_TABLE } from '@tandem/storage';
+import { gadgetKind } from './gadget-kind.ts';
+
+export const OUTBOX_PREFIX = '~o~';
+export const PARKED_PREFIX = '~p~';
+
+const isOutboxKey = (rowKey: string): boolean =>
+  rowKey.startsWith(OUTBOX_PREFIX) || rowKey.startsWith(PARKED_PREFIX);
+
+/** What a transaction is for, from what is in it. */
+export function describeTransaction({ table, operations }: Transaction): string {
+  if (table !== gadgetKind.name) return describeTable(table);
+  const has = (which: (operation: RowOperation) => boolean): boolean => operations.some(which);
+  const writesOutbox = has(({ kind, rowKey }) => kind !== 'delete' && isOutboxKey(rowKey));
+  const deletesOutbox = has(({ kind, rowKey }) => kind === 'delete' && isOutboxKey(rowKey));
+  if (deletesOutbox) return writesOutbox ? 'outbox-park' : 'outbox-remove';
+  if (writesOutbox) return 'entity+outbox';
+  return has(({ kind }) => kind === 'delete') ? 'tombstone' : 'entity';
+}
+
+export function describeRow(table: string, rowKey: string): string {
+  if (table !== gadgetKind.name) return describeTable(table, rowKey);
+  return isOutboxKey(rowKey) ? 'outbox' : 'entity';
+}
+
+export function describeRange({ table, rowsFrom = '' }: RowRange): string {
+  if (table !== gadgetKind.name) return describeTable(table);
+  if (rowsFrom.startsWith(PARKED_PREFIX)) return 'parked';
+  return rowsFrom.startsWith(OUTBOX_PREFIX) ? 'outbox' : 'entities';
+}
+
+function describeTable(table: string, rowKey = ''): string {
+  switch (table) {
+    case ARCHIVE_TABLE:
+      return 'archive';
+    case CONFLICTS_TABLE:
+      return 'conflict';
+    case REPLICATION_TABLE:
+      return rowKey === 'sweep' || rowKey === 'tombstones' ? 'lease' : 'status';
+    default:
+      return 'configuration';
+  }
+}

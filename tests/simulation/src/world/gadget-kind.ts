@@ -1,0 +1,17 @@
+import { defineEntityKind, edm, type EntityKind } from '@tandem/core';
+import { Type } from 'typebox';
+
+const GadgetSchema = Type.Object({
+  label: edm.string(),
+  bytesSent: edm.int64(),
+  seenAt: edm.dateTime(),
+  ownerId: edm.guid(),
+  firmware: edm.binary(),
+  ratio: edm.double(),
+});
+
+/** The entities of the simulated clients. */
+export const gadgetKind: EntityKind<typeof GadgetSchema> = defineEntityKind({
+  name: 'Gadgets',
+  schema: GadgetSchema,
+});

@@ -1,0 +1,47 @@
+/** The wall clock of one machine. It may be wrong, jump, and stand still. */
+export interface WallClock {
+  nowMs(): number;
+  readonly offsetMs: number;
+  /** The furthest that it was ever ahead of true time, in milliseconds. */
+  readonly aheadMsMax: number;
+  /** How far it was ever off, either way. */
+  readonly offMsMax: number;
+  setOffset(offsetMs: number): void;
+  freeze(): void;
+  unfreeze(): void;
+}
+
+export function createWallClock(trueNowMs: () => number): WallClock {
+  let offsetMs = 0;
+  let frozenAtMs: number | undefined;
+  let aheadMsMax = 0;
+  let offMsMax = 0;
+  const note = (): void => {
+    const offMs = (frozenAtMs ?? trueNowMs() + offsetMs) - trueNowMs();
+    aheadMsMax = Math.max(aheadMsMax, offMs);
+    offMsMax = Math.max(offMsMax, Math.abs(offMs));
+  };
+  return {
+    nowMs: () => frozenAtMs ?? trueNowMs() + offsetMs,
+    get offsetMs() {
+      return offsetMs;
+    },
+    get aheadMsMax() {
+      return aheadMsMax;
+    },
+    get offMsMax() {
+      return offMsMax;
+    },
+    setOffset(next) {
+      offsetMs = next;
+      note();
+    },
+    freeze() {
+      frozenAtMs ??= trueNowMs() + offsetMs;
+    },
+    unfreeze() {
+      note();
+      frozenAtMs = undefined;
+    },
+  };
+}

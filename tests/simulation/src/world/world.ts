@@ -1,0 +1,44 @@
+import type { OutboundMessage } from '@tandem/core';
+import type { FaultInjector } from '../faults/fault-injector.ts';
+import type { Incarnation } from '../processes/incarnation.ts';
+import type { ApiProcess } from '../processes/api-process.ts';
+import type { Slot } from '../processes/slot.ts';
+import type { RunPlan } from '../run/run-plan.ts';
+import type { Account } from './account.ts';
+import type { Draw } from './draw.ts';
+import type { Links } from './links.ts';
+import type { Namespace } from './namespace.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { Sites } from './sites.ts';
+import type { Trace } from './trace.ts';
+
+/** One region: what is durable, and the places where its processes run. */
+export interface Region {
+  readonly name: string;
+  readonly account: Account;
+  readonly namespace: Namespace;
+  readonly slots: readonly Slot[];
+  /** Those that have started, by slot. */
+  readonly apis: Map<Slot, ApiProcess>;
+}
+
+export interface World {
+  readonly seed: number;
+  readonly plan: RunPlan;
+  readonly draw: Draw;
+  readonly scheduler: Scheduler;
+  readonly faults: FaultInjector;
+  readonly sites: Sites;
+  readonly trace: Trace;
+  readonly links: Links;
+  readonly regions: readonly Region[];
+  readonly slots: readonly Slot[];
+  /** The process in each slot, while one lives. */
+  readonly living: Map<Slot, Incarnation>;
+  regionNamed(name: string): Region;
+  /** Change sets that the queue of a region accepted from its peers, the first few of them. */
+  sentTo(region: string): OutboundMessage[];
+  /** Something that no operating error explains. */
+  reportBug(incarnation: Incarnation | undefined, error: unknown): void;
+  readonly bugs: readonly string[];
+}
