@@ -59,6 +59,8 @@ export function createCustomerClient(baseUrl: string): CustomerClient {
       const query = cursor === undefined ? '' : `&cursor=${encodeURIComponent(cursor)}`;
       const response = await fetch(`${baseUrl}/customers?limit=${PAGE_LIMIT}${query}`, {
         signal: AbortSignal.timeout(TIMEOUT_MS),
+      }).catch((error: unknown) => {
+        throw new Error(`${baseUrl} gave no answer: ${describeFailure(error)}`, { cause: error });
       });
       const text = await response.text();
       if (response.status !== 200) throw new Error(describeAnswer(response.status, text));

@@ -79,7 +79,7 @@ function parseCustomer(item: unknown): DemoCustomer | string {
     if (seen.has(key)) return `has ${key} twice, in two spellings`;
     seen.add(key);
     if (value === null) continue;
-    if (typeof value !== 'string') return `has a ${name} that is neither a string nor null`;
+    if (typeof value !== 'string') return `has, as ${name}, neither a string nor null`;
     values[key] = value;
   }
   return toCustomer(values);
@@ -96,7 +96,7 @@ function toCustomer(
   const fields: CustomerFields = { email, firstName, lastName, phoneNumber };
   for (const field of CUSTOMER_FIELDS) {
     const broken = findBrokenRule(field, fields[field]);
-    if (broken !== undefined) return `has a ${field} that ${broken}`;
+    if (broken !== undefined) return `has, as ${field}, what ${broken}`;
   }
   return { customerId: customerId?.toLowerCase() ?? null, fields };
 }

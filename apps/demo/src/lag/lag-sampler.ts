@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 /** At most so many customers are polled at once: the measurement must not be the load. */
 const IN_FLIGHT_MAX = 32;
-const POLL_INTERVAL_MS = 15;
+const POLL_INTERVAL_MS = 25;
 const EVERY_MAX = 50;
 /** A short run still has about so many samples. */
 const SAMPLES_MIN = 20;

@@ -47,8 +47,10 @@ export function createLines(
   let total = 0;
   let value = 0;
   let writtenMs = 0;
+  let writtenValue: number | undefined;
   const writeValue = (): void => {
     writtenMs = nowMs();
+    writtenValue = value;
     write(`${label} ${value}/${total}`);
   };
   return {
@@ -58,11 +60,14 @@ export function createLines(
       total = newTotal;
       value = 0;
       writtenMs = nowMs();
+      writtenValue = undefined;
     },
     update(newValue) {
       value = newValue;
       if (nowMs() - writtenMs >= LINE_EVERY_MS) writeValue();
     },
-    end: writeValue,
+    end() {
+      if (value !== writtenValue) writeValue();
+    },
   };
 }

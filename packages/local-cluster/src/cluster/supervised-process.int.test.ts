@@ -53,7 +53,7 @@ describe('a supervised process', () => {
   it('is not started any more once the cluster stops', async () => {
     const { supervised, stopping } = await supervise('run', QUICK);
     stopping.abort();
-    await expect(supervised.start()).rejects.toThrow();
+    await expect(supervised.start()).rejects.toThrow('aborted');
     expect(supervised.pid).toBeUndefined();
   });
 });

@@ -1,5 +1,5 @@
 // What tests start as a process: it does what its argument says.
-const [behaviour] = process.argv.slice(2);
+const [behaviour = 'run'] = process.argv.slice(2);
 
 const keepAlive = setInterval(() => undefined, 1_000);
 const sayReady = (): void => void process.stdout.write('{"event":"ready"}\n');

@@ -1,0 +1,103 @@
+// `npm start` as a person runs it: through npm, with its own process group, and with curl.
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { reserveFreePorts } from '@tandem/local-cluster';
+import { describe, expect, it, onTestFinished } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const START_MS_MAX = 120_000;
+const TEST_MS_MAX = 240_000;
+const PATIENCE = { timeout: 30_000, interval: 200 };
+
+interface Started {
+  readonly npm: ChildProcess;
+  readonly portBase: number;
+  readonly output: () => string;
+}
+
+async function npmStart(): Promise<Started> {
+  const { base: portBase, release } = await reserveFreePorts(['east', 'west']);
+  onTestFinished(release);
+  const data = await mkdtemp(join(tmpdir(), 'tandem-test-'));
+  const npm = spawn(
+    'npm',
+    ['start', '--', '--port-base', String(portBase), '--data', join(data, 'data')],
+    { cwd: ROOT, detached: true, stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  onTestFinished(async () => {
+    if (npm.exitCode === null && npm.signalCode === null) npm.kill('SIGKILL');
+    await expect.poll(() => openPorts(portBase), PATIENCE).toEqual([]);
+    await rm(data, { recursive: true, force: true });
+  });
+  let output = '';
+  for (const stream of [npm.stdout, npm.stderr]) {
+    stream?.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  }
+  const isOver = (): boolean => npm.exitCode !== null || /^Ready\./m.test(output);
+  await expect.poll(isOver, { timeout: START_MS_MAX, interval: 100 }).toBe(true);
+  if (npm.exitCode !== null) throw new Error(`npm start ended with ${npm.exitCode}: ${output}`);
+  return { npm, portBase, output: () => output };
+}
+
+/** Those of the block that someone listens on. */
+async function openPorts(portBase: number): Promise<number[]> {
+  const ports = [0, 10, 11, 12, 13, 14, 20, 21, 22, 23, 24].map((offset) => portBase + offset);
+  const open = await Promise.all(ports.map(isOpen));
+  return ports.filter((_, index) => open[index]);
+}
+
+function isOpen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+async function runInShell(command: string): Promise<string> {
+  const { stdout } = await promisify(execFile)('sh', ['-c', `${command} -sS`]);
+  return stdout;
+}
+
+describe('npm start', () => {
+  it(
+    'prints commands that work, and leaves nothing when npm alone gets a SIGTERM',
+    async () => {
+      const { npm, portBase, output } = await npmStart();
+      expect(await openPorts(portBase)).toHaveLength(11);
+      const [write = '', read = '', front = ''] = output().match(/curl .*/g) ?? [];
+      expect(await runInShell(write)).toContain('"firstName":"Ada"');
+      await expect.poll(() => runInShell(read), PATIENCE).toContain('"referenceId"');
+      expect(await runInShell(front)).toMatch(/x-tandem-endpoint: east[^]*"firstName":"Ada"/);
+
+      const ended = once(npm, 'exit');
+      npm.kill('SIGTERM');
+      await ended;
+      expect(await openPorts(portBase)).toEqual([]);
+      expect(output()).toContain('Stopped.');
+    },
+    TEST_MS_MAX,
+  );
+
+  it(
+    'stops in order when its group gets a SIGINT, as from Ctrl-C',
+    async () => {
+      const { npm, portBase, output } = await npmStart();
+      const ended = once(npm, 'exit');
+      if (npm.pid !== undefined) process.kill(-npm.pid, 'SIGINT');
+      await ended;
+      await expect.poll(() => openPorts(portBase), PATIENCE).toEqual([]);
+      expect(output()).toContain('Stopped.');
+    },
+    TEST_MS_MAX,
+  );
+});
