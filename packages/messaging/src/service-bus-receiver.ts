@@ -14,6 +14,7 @@ import Long from 'long';
 import { BusLink, CALL_TIMEOUT_MS } from './bus-link.ts';
 import type { BusConnection } from './connection.ts';
 import { ReceiveSlices } from './receive-slices.ts';
+import { SettlementTurns } from './settlement-turns.ts';
 import { toInboundMessage, toOldestMessage } from './to-inbound-message.ts';
 import { isLockLost } from './translate-bus-error.ts';
 
@@ -52,6 +53,7 @@ class QueueReceiver implements ChangeReceiver {
   readonly #slices: ReceiveSlices<InboundMessage>;
   /** What the library needs to settle a message; gone as soon as the message is settled. */
   readonly #locked = new WeakMap<InboundMessage, ServiceBusReceivedMessage>();
+  readonly #turns = new SettlementTurns();
   #emptyReceives = 0;
 
   constructor(options: ServiceBusReceiverOptions) {
@@ -84,8 +86,10 @@ class QueueReceiver implements ChangeReceiver {
   async settle(message: InboundMessage, settlement: Settlement): Promise<'settled' | 'lock-lost'> {
     const received = this.#locked.get(message);
     if (received === undefined) return 'lock-lost';
-    const outcome = await this.#link.use({ name: 'settle a message' }, ({ messages }) =>
-      orLockLost(settleBy(messages, received, settlement), 'settled' as const),
+    const outcome = await this.#turns.run(JSON.stringify(settlement), () =>
+      this.#link.use({ name: 'settle a message' }, ({ messages }) =>
+        orLockLost(settleBy(messages, received, settlement), 'settled' as const),
+      ),
     );
     this.#locked.delete(message);
     return outcome;

@@ -10,6 +10,7 @@ export * from './status/table-replication-status.ts';
 export * from './status/table-lease.ts';
 export * from './azure/azure-table-store.ts';
 export * from './configuration/create-configuration.ts';
+export * from './configuration/describe-settings.ts';
 export * from './configuration/definitions.ts';
 export * from './configuration/environment-name.ts';
 export * from './configuration/read-peers.ts';

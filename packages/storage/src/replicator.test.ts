@@ -200,6 +200,42 @@ describe('the sweep', () => {
   });
 });
 
+describe('the sweep of a region without peers', () => {
+  test('archives all that was left behind in one pass', async () => {
+    const clock = createVirtualClock(Date.UTC(2026, 0, 1));
+    const randomness = createSeededRandomness(1);
+    const bus = createMemoryBus({ clock, lockDurationMs: 30_000, deliveryCountMax: 10 });
+    const common = { region: 'east', peers: [], kind: deviceKind, bus, clock, randomness };
+    const east = await createMemoryRegion({ ...common, relaysAtOnce: false });
+    for (let n = 0; n < 300; n += 1) await east.table.put(`d${n}`, { label: 'x' });
+    await clock.advance(MEMORY_GRACE_MS);
+    const report = await driveVirtualTime(clock, east.replicator.sweepOnce());
+    expect(report?.relayed).toBe(300);
+  });
+});
+
+describe('I10: a message that the queue can never accept', () => {
+  test('stays in the outbox, claimed by no watermark, and keeps no other', async () => {
+    const regions = await createTwoRegions(deviceKind, {
+      messageBytesMax: 32 * 1_024,
+      east: { relaysAtOnce: false },
+    });
+    const { east, west, clock } = regions;
+    // Larger than the bus of these tests takes, though the table took it.
+    await east.table.put('big', { firmware: new Uint8Array(64 * 1_024) });
+    for (const id of ['a', 'b', 'c']) await east.table.put(id, { label: id });
+    await clock.advance(MEMORY_GRACE_MS);
+    await turn(regions, east);
+    await turn(regions, west);
+    expect((await west.table.list(10)).records.map(({ entityId }) => entityId)).toEqual(
+      expect.arrayContaining(['a', 'b', 'c']),
+    );
+    expect(await west.table.get('big')).toBeUndefined();
+    const written = east.committed.find(({ set }) => set.changes[0]?.entityId === 'big');
+    expect(await passedMs(west)).toBeLessThanOrEqual(written?.committedAfterMs ?? 0);
+  });
+});
+
 describe('I4: tombstones', () => {
   const AGE_MS = 3_600_000;
 

@@ -1,4 +1,5 @@
 import { forEachBounded } from '../concurrency/for-each-bounded.ts';
+import { TerminalError } from '../errors.ts';
 import type { Archive } from '../ports/archive.ts';
 import type { OutboundMessage } from '../ports/change-publisher.ts';
 import type { Outbox, OutboxEntry } from '../ports/outbox.ts';
@@ -9,6 +10,8 @@ export interface RelayOptions {
   /** By entity kind. */
   readonly outboxes: ReadonlyMap<string, Outbox>;
   readonly links: readonly PeerLink[];
+  /** An entry that the peer's queue can never accept; it stays in the outbox. */
+  readonly onRefused?: (peer: string, entry: OutboxEntry, error: TerminalError) => void;
 }
 
 export interface RelayReport {
@@ -28,25 +31,25 @@ export interface Relay {
 
 const PARKINGS_AT_ONCE_MAX = 8;
 
-export function createRelay({ archive, outboxes, links }: RelayOptions): Relay {
+type Accepted = ReadonlyMap<string, ReadonlySet<OutboxEntry>>;
+
+export function createRelay({ archive, outboxes, links, onRefused }: RelayOptions): Relay {
   const outboxOf = (entry: OutboxEntry): Outbox => {
     const outbox = outboxes.get(entry.set.entityKind);
     if (outbox === undefined) throw new Error(`no outbox for kind ${entry.set.entityKind}`);
     return outbox;
   };
 
-  /** The peers, of those that the entries are owed to, that accepted all of theirs. */
-  const send = async (entries: readonly OutboxEntry[]): Promise<ReadonlySet<string>> => {
-    const accepted = new Set<string>();
-    const sending = links.map(async (link) => {
+  /** For each peer the entries owed to it that its queue accepted. */
+  const send = async (entries: readonly OutboxEntry[]): Promise<Accepted> => {
+    const sending = links.map(async (link): Promise<[string, ReadonlySet<OutboxEntry>]> => {
       const owed = entries.filter((entry) => entry.owed.includes(link.peer));
-      if (owed.length === 0) return;
-      const outcome = await link.publish(owed.map(toMessage));
-      if (outcome === 'accepted') accepted.add(link.peer);
+      return [link.peer, await sendTo(link, owed, onRefused)];
     });
-    const failed = (await Promise.allSettled(sending)).find((one) => one.status === 'rejected');
+    const outcomes = await Promise.allSettled(sending);
+    const failed = outcomes.find((one) => one.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
-    return accepted;
+    return new Map(outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])));
   };
 
   return {
@@ -55,7 +58,7 @@ export function createRelay({ archive, outboxes, links }: RelayOptions): Relay {
       await archive.append(entries);
       const accepted = await send(entries);
       const stillOwed = (entry: OutboxEntry): string[] =>
-        entry.owed.filter((peer) => !accepted.has(peer));
+        entry.owed.filter((peer) => accepted.get(peer)?.has(entry) !== true);
       const done = entries.filter((entry) => stillOwed(entry).length === 0);
       for (const [outbox, own] of Map.groupBy(done, outboxOf)) await outbox.remove(own);
       const owed = entries.filter((entry) => stillOwed(entry).length > 0);
@@ -66,6 +69,31 @@ export function createRelay({ archive, outboxes, links }: RelayOptions): Relay {
       return { relayed: done.length, owed };
     },
   };
+}
+
+/** One message that is refused for good must not keep the others: then each is sent on its own. */
+async function sendTo(
+  link: PeerLink,
+  owed: readonly OutboxEntry[],
+  onRefused: RelayOptions['onRefused'],
+): Promise<ReadonlySet<OutboxEntry>> {
+  if (owed.length === 0) return new Set();
+  try {
+    const outcome = await link.publish(owed.map(toMessage));
+    return new Set(outcome === 'accepted' ? owed : []);
+  } catch (error) {
+    if (!(error instanceof TerminalError)) throw error;
+    const [only] = owed;
+    if (owed.length === 1 && only !== undefined) {
+      onRefused?.(link.peer, only, error);
+      return new Set();
+    }
+    const accepted = new Set<OutboxEntry>();
+    for (const entry of owed) {
+      for (const one of await sendTo(link, [entry], onRefused)) accepted.add(one);
+    }
+    return accepted;
+  }
 }
 
 function toMessage({ set, encoded }: OutboxEntry): OutboundMessage {

@@ -72,7 +72,9 @@ interface LaneSweep extends SweepOptions {
 async function sweepLane(lane: LaneSweep): Promise<void> {
   const peers =
     lane.parkedFor === undefined ? lane.links.map(({ peer }) => peer) : [lane.parkedFor];
-  const isAnyOpen = lane.links.some((link) => peers.includes(link.peer) && link.isOpen());
+  // A region without peers still has its archive to fill.
+  const isAnyOpen =
+    peers.length === 0 || lane.links.some((link) => peers.includes(link.peer) && link.isOpen());
   let continuation: string | undefined;
   for (let page = 0; page < PAGES_MAX; page += 1) {
     const scan = { bucket: lane.bucket, limit: isAnyOpen ? PAGE_ROWS : 1 };

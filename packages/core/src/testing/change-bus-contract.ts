@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ChangePublisher, OutboundMessage } from '../ports/change-publisher.ts';
 import type { ChangeReceiver, InboundMessage } from '../ports/change-receiver.ts';
+import type { Settlement } from '../replication/settle.ts';
 
 /** A fresh queue with one publisher and two competing receivers. */
 export interface ChangeBusHarness {
@@ -58,14 +59,19 @@ export function describeChangeBusContract(
       return message;
     };
 
-    const drain = async (count: number): Promise<InboundMessage[]> => {
+    const gather = async (count: number): Promise<InboundMessage[]> => {
       const all: InboundMessage[] = [];
       for (let round = 0; all.length < count && round < ROUNDS_MAX; round += 1) {
-        const some = await receive();
+        const some = await receive(count - all.length);
         if (some.length === 0) break;
-        for (const one of some) await harness.receiver.settle(one, { kind: 'complete' });
         all.push(...some);
       }
+      return all;
+    };
+
+    const drain = async (count: number): Promise<InboundMessage[]> => {
+      const all = await gather(count);
+      for (const one of all) await harness.receiver.settle(one, { kind: 'complete' });
       return all;
     };
 
@@ -292,6 +298,29 @@ export function describeChangeBusContract(
         await harness.receiver.settle(message, { kind: 'complete' });
         await expect(harness.receiver.settle(message, settlement)).resolves.toBe('lock-lost');
         await expect(harness.receiver.renewLock(message)).resolves.toBe('lock-lost');
+      });
+
+      test('messages settled at once in different ways each meet their own fate', async () => {
+        await harness.publisher.publish(numbered(1, 9));
+        const messages = await gather(10);
+        const fates = messages.map((_, index): Settlement => {
+          if (index % 3 === 0) return { kind: 'complete' };
+          if (index % 3 === 1) return { kind: 'abandon' };
+          return { kind: 'dead-letter', reason: `REASON_${index}`, description: 'Its own.' };
+        });
+        await Promise.all(
+          messages.map((one, index) =>
+            harness.receiver.settle(one, fates[index] ?? { kind: 'complete' }),
+          ),
+        );
+        const deadLetters = await harness.deadLetters();
+        expect(deadLetters.map(({ messageId, reason }) => [messageId, reason])).toEqual(
+          [2, 5, 8].map((index) => [messages[index]?.messageId, `REASON_${index}`]),
+        );
+        const again = await gather(3);
+        expect(again.map(({ messageId }) => messageId)).toEqual(
+          [1, 4, 7].map((index) => messages[index]?.messageId),
+        );
       });
 
       test('when its lock ends, a message is delivered again and cannot be settled', async () => {

@@ -83,7 +83,8 @@ export const tandemSettings = {
     default: 90 * DAY_MS,
   }),
   'Sweep.IntervalMs': durationMs({
-    description: 'How often the outbox is searched for what a stopped process left.',
+    description:
+      'How often the outbox is searched for what a stopped process left, and peers get a watermark.',
     min: 10,
     max: 60 * MINUTE_MS,
     default: SECOND_MS,
@@ -93,12 +94,6 @@ export const tandemSettings = {
     min: 0,
     max: 60 * MINUTE_MS,
     default: 2 * SECOND_MS,
-  }),
-  'Watermark.IntervalMs': durationMs({
-    description: 'How often peers are told how far this region has got.',
-    min: 10,
-    max: 60 * MINUTE_MS,
-    default: SECOND_MS,
   }),
   'Readiness.LagMsMax': durationMs({
     description: 'The oldest passed watermark with which a region counts as caught up.',

@@ -34,12 +34,24 @@ type RegionSettings<K extends EntityKind> = Partial<
 
 export async function createTwoRegions<K extends EntityKind>(
   kind: K,
-  settings: { seed?: number; east?: RegionSettings<K>; west?: RegionSettings<K> } = {},
+  settings: {
+    seed?: number;
+    messageBytesMax?: number;
+    east?: RegionSettings<K>;
+    west?: RegionSettings<K>;
+  } = {},
 ): Promise<TwoRegions<K>> {
   const clock = createVirtualClock(START_MS);
   const randomness = createSeededRandomness(settings.seed ?? 1);
   const bus = createFaultyBus(
-    createMemoryBus({ clock, lockDurationMs: 30_000, deliveryCountMax: 10 }),
+    createMemoryBus({
+      clock,
+      lockDurationMs: 30_000,
+      deliveryCountMax: 10,
+      ...(settings.messageBytesMax === undefined
+        ? {}
+        : { messageBytesMax: settings.messageBytesMax }),
+    }),
   );
   const common = { kind, bus, clock, randomness };
   const east = await createMemoryRegion({

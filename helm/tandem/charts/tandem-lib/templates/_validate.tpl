@@ -114,9 +114,9 @@ found at once, each a sentence that says what to do.
 {{- $settings := .Values.global.settings -}}
 {{- $problems := list -}}
 {{- $lag := get $settings "Readiness.LagMsMax" | default 15000 | int64 -}}
-{{- $interval := get $settings "Watermark.IntervalMs" | default 1000 | int64 -}}
+{{- $interval := get $settings "Sweep.IntervalMs" | default 1000 | int64 -}}
 {{- if lt $lag (mul 2 $interval) -}}
-{{- $problems = append $problems (printf "global.settings: Readiness.LagMsMax (%d) is less than two times Watermark.IntervalMs (%d), so the region would hardly ever be ready: raise the one or lower the other." $lag $interval) -}}
+{{- $problems = append $problems (printf "global.settings: Readiness.LagMsMax (%d) is less than two times Sweep.IntervalMs (%d), so the region would hardly ever be ready: raise the one or lower the other." $lag $interval) -}}
 {{- end -}}
 {{ toJson $problems }}
 {{- end }}
