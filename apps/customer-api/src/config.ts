@@ -9,7 +9,7 @@ import { environmentNameOf } from '@tandem/storage';
 import { Type } from 'typebox';
 
 /** What the process must know before it can read the table `Configuration`. */
-const EnvironmentSchema = Type.Object({
+export const EnvironmentSchema = Type.Object({
   REGION_ID: Type.String({
     description: 'The name of this region: part of keys and stamps, so it never changes.',
     pattern: '^[a-z][a-z0-9]{0,30}$',

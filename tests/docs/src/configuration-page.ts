@@ -1,0 +1,27 @@
+import { EnvironmentSchema as CustomerApiEnvironment } from '@tandem/customer-api/config';
+import { EnvironmentSchema as ReplicatorEnvironment } from '@tandem/replicator/config';
+import { describeEnvironment } from '@tandem/service-kit';
+import { describeSettings, tandemSettings } from '@tandem/storage';
+
+/** `docs/configuration.md`, from the schemas that the processes read their settings with. */
+export function renderConfigurationPage(): string {
+  return `# Configuration
+
+Generated from the schemas in the code by \`pnpm --filter @tandem/docs configuration\`; a test compares.
+
+A process that misses a setting, or finds one malformed, lists all of them at once and exits with 1.
+An empty variable counts as not set.
+
+## Environment of the customer API
+${describeEnvironment(CustomerApiEnvironment)}
+
+## Environment of the replicator
+${describeEnvironment(ReplicatorEnvironment)}
+
+## The table \`Configuration\` of a region
+Partition key \`Configuration\`, row key the name, column \`value\`. For development each can be overridden
+by the variable in the second column. Secrets never appear in a log or an error.
+
+${describeSettings(tandemSettings)}
+`;
+}

@@ -1,0 +1,80 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { type Cluster, PORT_BASE_DEFAULT, startCluster } from '@tandem/local-cluster';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+const README = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
+
+interface Shown {
+  readonly command: string;
+  readonly output: string;
+}
+
+/** Every `$ command` of the console blocks, with the output that the README shows for it. */
+function readSession(): Shown[] {
+  const blocks = [...README.matchAll(/```console\n([\s\S]*?)```/g)].map(([, block]) => block ?? '');
+  return blocks.flatMap((block) =>
+    block
+      .split(/^\$ /m)
+      .slice(1)
+      .map((step) => {
+        const [command = '', ...output] = step.trimEnd().split('\n');
+        return { command, output: output.join('\n') };
+      }),
+  );
+}
+
+/** What is shown, with `…` standing for anything. */
+function toPattern(output: string): RegExp {
+  const parts = output.split('…').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').trim());
+  return new RegExp(`^\\s*${parts.join('[\\s\\S]*?')}\\s*$`);
+}
+
+const DEADLINE_MS = 20_000;
+const run = promisify(execFile);
+
+async function outputOf(command: string): Promise<string> {
+  const { stdout } = await run('bash', ['-c', command], { timeout: DEADLINE_MS });
+  return stdout.replaceAll('\r', '');
+}
+
+describe('the README', () => {
+  let cluster: Cluster;
+
+  beforeAll(async () => {
+    cluster = await startCluster();
+  });
+
+  afterAll(() => cluster?.stop());
+
+  const session = readSession();
+
+  test('shows a session', () => expect(session.length).toBeGreaterThanOrEqual(5));
+
+  test.each(session)('$command', async ({ command, output }) => {
+    const here = command.replaceAll(/127\.0\.0\.1:(\d+)/g, (_, port: string) => {
+      return `127.0.0.1:${cluster.portBase + Number(port) - PORT_BASE_DEFAULT}`;
+    });
+    const pattern = toPattern(output);
+    const endMs = Date.now() + DEADLINE_MS;
+    // A person types more slowly than a change travels; a test does not.
+    let seen = await outputOf(here);
+    while (!pattern.test(seen) && Date.now() < endMs) seen = await outputOf(here);
+    expect(seen).toMatch(pattern);
+  });
+
+  test('names only scripts and files that exist', () => {
+    const { scripts } = JSON.parse(
+      readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
+    ) as { scripts: Record<string, string> };
+    for (const [, script] of README.matchAll(/(?:npm run|pnpm) ([a-z:]+)/g)) {
+      expect(Object.keys(scripts)).toContain(script);
+    }
+    for (const [, path] of README.matchAll(/\]\((?!http)([^)#]+)/g)) {
+      expect(() => readFileSync(new URL(`../../../${path}`, import.meta.url))).not.toThrow(
+        /ENOENT/,
+      );
+    }
+  });
+});
