@@ -54,6 +54,23 @@ describe('a link to a peer', () => {
     expect(link.isReachable()).toBe(true);
   });
 
+  test('is not kept closed by a clock that ran ahead when it failed', async () => {
+    let aheadMs = 3_600_000;
+    const skewed = { ...clock, nowMs: () => clock.nowMs() + aheadMs };
+    const publish = (): Promise<void> => {
+      attempts += 1;
+      return failure === undefined ? Promise.resolve() : Promise.reject(failure);
+    };
+    const publisher = { peer: 'west', close: () => Promise.resolve(), publish };
+    link = createPeerLink({ clock: skewed, randomness: createSeededRandomness(1), publisher });
+    failure = new TransientError('BUS_UNAVAILABLE', 'down');
+    expect(await link.publish([MESSAGE])).toBe('peer-down');
+    failure = undefined;
+    aheadMs = 0;
+    await clock.advance(15_000);
+    expect(await link.publish([MESSAGE])).toBe('accepted');
+  });
+
   test('whose queue is missing counts as down: an operator mends it while we try', async () => {
     failure = new TerminalError('BUS_ENTITY_MISSING', 'no such queue');
     expect(await link.publish([MESSAGE])).toBe('peer-down');

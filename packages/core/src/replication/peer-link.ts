@@ -36,7 +36,11 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
   let failures = 0;
   let closedUntilMs = 0;
 
-  const isOpen = (): boolean => clock.nowMs() >= closedUntilMs;
+  const isOpen = (): boolean => {
+    const waitMs = closedUntilMs - clock.nowMs();
+    // No backoff is that long: the clock was ahead when it began, and has been set right since.
+    return waitMs <= 0 || waitMs > PEER_BACKOFF.delayMsMax;
+  };
 
   const noteFailure = (error: AppError): void => {
     failures += 1;
