@@ -3,6 +3,8 @@ import { textOf } from '../rows/entity-row.ts';
 import { REPLICATION_TABLE } from './table-replication-status.ts';
 
 const PARTITION = 'lease';
+/** What ends later than any clock but a broken one can have said is free: its holder may be dead. */
+const SKEW_MS_MAX = 60_000;
 
 export interface TableLeaseOptions {
   readonly store: TableStore;
@@ -20,7 +22,8 @@ export function createTableLease({ store, clock, name, holder }: TableLeaseOptio
     async acquire(durationMs) {
       const row = await store.get(table, PARTITION, name);
       const until = row?.properties.get('untilMs');
-      const isFree = until?.type !== 'Int64' || Number(until.value) <= clock.nowMs();
+      const leftMs = until?.type === 'Int64' ? Number(until.value) - clock.nowMs() : 0;
+      const isFree = leftMs <= 0 || leftMs > durationMs + SKEW_MS_MAX;
       if (row !== undefined && !isFree && textOf(row.properties, 'holder') !== holder) return false;
       const properties = new Map<string, FieldValue>([
         ['holder', { type: 'String', value: holder }],
