@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 // Tests are told apart by suffix: x.test.ts is pure, x.int.test.ts uses Azurite and the broker
-// emulator on loopback, tests/e2e runs whole regions.
+// emulator on loopback, tests/e2e runs whole regions, tests/deploy and infra what is shipped to Azure.
 export default defineConfig({
   test: {
     projects: [
@@ -25,10 +25,19 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['tests/**/*.test.ts'],
-          exclude: ['**/node_modules/**', '**/dist/**'],
+          exclude: ['tests/deploy/**', '**/node_modules/**', '**/dist/**'],
           testTimeout: 300_000,
           hookTimeout: 120_000,
           fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'deploy',
+          include: ['{infra,tests/deploy}/src/**/*.test.ts'],
+          exclude: ['**/node_modules/**', '**/dist/**'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
     ],

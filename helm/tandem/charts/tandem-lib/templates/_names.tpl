@@ -20,7 +20,7 @@ tandem/region: {{ .Values.global.region }}
 {{- define "tandem.image" -}}
 {{- $image := .root.Values.global.image -}}
 {{- $digest := get ($image.digests | default dict) .service -}}
-{{- $name := printf "%s/%s" $image.registry .service -}}
+{{- $name := printf "%s/tandem-%s" $image.registry .service -}}
 {{- if $digest -}}
 {{ printf "%s@%s" $name $digest }}
 {{- else -}}

@@ -1,0 +1,64 @@
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CACHE_FOLDER, HELM_FOLDER } from '../tools/folders.ts';
+import { runTool, type ToolRun } from '../tools/run-tool.ts';
+import { unpackTool } from '../tools/unpack-tools.ts';
+import { type Release, valuesFiles } from './releases.ts';
+
+export const CHART = `${HELM_FOLDER}/tandem`;
+export const NAMESPACE = 'tandem';
+
+export interface RenderOptions {
+  /** YAML that is put on top of the files. */
+  readonly extraValues?: string;
+  /** As `1.34`; helm's own otherwise. */
+  readonly kubeMinor?: string;
+}
+
+export function lintChart(release: Release): Promise<ToolRun> {
+  return helm(['lint', '--strict', CHART, ...valuesArgs(release)]);
+}
+
+/** What `helm install` would send, hooks and tests included. */
+export function renderChart(release: Release, options: RenderOptions = {}): Promise<ToolRun> {
+  const { extraValues, kubeMinor } = options;
+  const extra = extraValues === undefined ? [] : ['-f', writeValues(extraValues)];
+  const minor = kubeMinor === undefined ? [] : ['--kube-version', `${kubeMinor}.0`];
+  return helm([
+    'template',
+    'tandem',
+    CHART,
+    '-n',
+    NAMESPACE,
+    ...valuesArgs(release),
+    ...extra,
+    ...minor,
+  ]);
+}
+
+/** What `helm install` would print; its notes are not part of a template. */
+export function renderNotes(release: Release): Promise<ToolRun> {
+  const args = ['install', 'tandem', CHART, '-n', NAMESPACE, '--dry-run=client'];
+  return helm([...args, ...valuesArgs(release)]);
+}
+
+/** Values of the chart's own, without any file. */
+export function renderBare(args: readonly string[] = []): Promise<ToolRun> {
+  return helm(['template', 'tandem', CHART, ...args]);
+}
+
+export function helm(args: readonly string[]): Promise<ToolRun> {
+  return runTool(unpackTool('helm'), args);
+}
+
+function valuesArgs(release: Release): string[] {
+  return valuesFiles(release).flatMap((file) => ['-f', file]);
+}
+
+function writeValues(text: string): string {
+  mkdirSync(CACHE_FOLDER, { recursive: true });
+  const path = join(CACHE_FOLDER, `values-${randomUUID()}.yaml`);
+  writeFileSync(path, text);
+  return path;
+}

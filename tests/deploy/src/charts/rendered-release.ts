@@ -1,0 +1,77 @@
+import { type Manifest, parseManifests } from '../manifests/manifest.ts';
+import { type RenderOptions, renderChart } from './helm.ts';
+import type { Release } from './releases.ts';
+
+/** Only what the tests read of a container. */
+export interface Container {
+  readonly name: string;
+  readonly image: string;
+  readonly env?: readonly EnvironmentEntry[];
+  readonly securityContext?: Readonly<Record<string, unknown>>;
+  readonly resources?: {
+    readonly requests?: Readonly<Record<string, string>>;
+    readonly limits?: Readonly<Record<string, string>>;
+  };
+  readonly ports?: readonly { readonly name: string; readonly containerPort: number }[];
+}
+
+export interface EnvironmentEntry {
+  readonly name: string;
+  readonly value?: string;
+  readonly valueFrom?: { readonly secretKeyRef?: { readonly name: string; readonly key: string } };
+}
+
+export interface PodSpec {
+  readonly serviceAccountName?: string;
+  readonly automountServiceAccountToken?: boolean;
+  readonly terminationGracePeriodSeconds?: number;
+  readonly securityContext?: Readonly<Record<string, unknown>>;
+  readonly containers: readonly Container[];
+}
+
+/** A pod, or what makes pods. */
+export interface Workload {
+  readonly kind: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly pod: PodSpec;
+}
+
+/** Throws with helm's words when the release cannot be rendered. */
+export async function renderRelease(
+  release: Release,
+  options?: RenderOptions,
+): Promise<readonly Manifest[]> {
+  const { exitCode, stdout, stderr } = await renderChart(release, options);
+  if (exitCode !== 0) throw new Error(stderr);
+  return parseManifests(stdout);
+}
+
+export function workloadsOf(manifests: readonly Manifest[]): readonly Workload[] {
+  return manifests.flatMap((manifest) => {
+    const { kind, metadata } = manifest;
+    const spec = manifest['spec'] as PodSpec & { template?: PodTemplate };
+    if (kind === 'Pod') {
+      return [{ kind, name: metadata.name, labels: labelsOf(metadata), pod: spec }];
+    }
+    const { template } = spec ?? {};
+    if (template === undefined) return [];
+    const labels = labelsOf(template.metadata);
+    return [{ kind, name: metadata.name, labels, pod: template.spec }];
+  });
+}
+
+export function find(manifests: readonly Manifest[], kind: string, name: string): Manifest {
+  const found = manifests.find((one) => one.kind === kind && one.metadata.name === name);
+  if (found === undefined) throw new Error(`There is no ${kind} ${name}.`);
+  return found;
+}
+
+interface PodTemplate {
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly spec: PodSpec;
+}
+
+function labelsOf(metadata: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
+  return (metadata['labels'] ?? {}) as Readonly<Record<string, string>>;
+}

@@ -1,0 +1,171 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type Manifest, parseManifests } from '../manifests/manifest.ts';
+import { buildOverlay } from '../manifests/kustomize.ts';
+import { RELEASES } from './releases.ts';
+import { find, renderRelease, type Workload, workloadsOf } from './rendered-release.ts';
+
+const MILLI = 1_000;
+const MEBI = 2 ** 20;
+const UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  m: 1 / MILLI,
+  Ki: 1_024,
+  Mi: MEBI,
+  Gi: 1_024 * MEBI,
+};
+
+/** Of a quantity, such as `250m` or `8Gi`. */
+function amountOf(quantity: string | undefined): number {
+  const [, digits = '', unit = ''] = /^([\d.]+)([A-Za-z]*)$/.exec(quantity ?? '') ?? [];
+  const factor = UNITS[unit];
+  if (digits === '' || factor === undefined) throw new Error(`No quantity: ${quantity}`);
+  return Number(digits) * factor;
+}
+
+describe.each(RELEASES)('a release: $region, $profile', (release) => {
+  let manifests: readonly Manifest[] = [];
+  let workloads: readonly Workload[] = [];
+  beforeAll(async () => {
+    manifests = await renderRelease(release);
+    workloads = workloadsOf(manifests);
+  });
+
+  it('runs every pod at the restricted level, and without a writable root', () => {
+    expect(workloads.map(({ kind, name }) => `${kind} ${name}`).sort()).toEqual([
+      'Deployment customer-api',
+      'Deployment replicator',
+      'Job tandem-configuration-check',
+      'Pod tandem-test',
+    ]);
+    for (const { pod } of workloads) {
+      expect(pod.securityContext).toMatchObject({
+        runAsNonRoot: true,
+        seccompProfile: { type: 'RuntimeDefault' },
+      });
+      expect(pod.automountServiceAccountToken).toBe(false);
+      for (const { securityContext } of pod.containers) {
+        expect(securityContext).toMatchObject({
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ['ALL'] },
+        });
+      }
+    }
+  });
+
+  it('asks for processor and memory everywhere, and limits memory', () => {
+    for (const { resources } of workloads.flatMap(({ pod }) => pod.containers)) {
+      expect(resources?.requests).toHaveProperty('cpu');
+      expect(amountOf(resources?.limits?.['memory'])).toBeGreaterThanOrEqual(
+        amountOf(resources?.requests?.['memory']),
+      );
+    }
+  });
+
+  it('opens the network for each pod, and only to what it needs', () => {
+    const policies = manifests.filter(({ kind }) => kind === 'NetworkPolicy');
+    for (const { name, labels } of workloads) {
+      const own = policies.filter(({ spec }) => {
+        const { podSelector } = spec as { podSelector: { matchLabels: Record<string, string> } };
+        const jobName = { 'batch.kubernetes.io/job-name': name };
+        const known: Record<string, string> = { ...labels, ...jobName };
+        return Object.entries(podSelector.matchLabels).every(
+          ([key, value]) => known[key] === value,
+        );
+      });
+      expect({ name, policies: own.length }).toEqual({ name, policies: 1 });
+      expect(own[0]?.['spec']).toMatchObject({ policyTypes: ['Ingress', 'Egress'] });
+      expect(JSON.stringify(own[0]?.['spec'])).toContain('169.254.169.254/32');
+    }
+  });
+
+  it('selects its own pods with services, budgets and scalers', () => {
+    for (const name of ['customer-api', 'replicator']) {
+      const labels = workloads.find((one) => one.name === name)?.labels;
+      expect(labels).toMatchObject(
+        (find(manifests, 'Service', name)['spec'] as SelectorSpec).selector,
+      );
+      const budget = find(manifests, 'PodDisruptionBudget', name)['spec'] as BudgetSpec;
+      expect(labels).toMatchObject(budget.selector.matchLabels);
+      expect(budget.maxUnavailable).toBe(1);
+    }
+    expect(find(manifests, 'HorizontalPodAutoscaler', 'customer-api')['spec']).toMatchObject({
+      scaleTargetRef: { kind: 'Deployment', name: 'customer-api' },
+    });
+  });
+
+  it('gives a pod longer to stop than the process takes', () => {
+    for (const { name, pod } of workloads.filter(({ kind }) => kind === 'Deployment')) {
+      const text = pod.containers[0]?.env?.find(
+        (one) => one.name === 'SHUTDOWN_DEADLINE_MS',
+      )?.value;
+      const steps = name === 'customer-api' ? 3 : 1;
+      const leastSeconds = (Number(text) * steps) / MILLI;
+      expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(leastSeconds);
+    }
+  });
+
+  it('keeps every secret out of the manifests', () => {
+    const text = JSON.stringify(manifests);
+    expect(manifests.filter(({ kind }) => kind === 'Secret')).toEqual([]);
+    expect(text).not.toMatch(/SharedAccessKey|AccountKey/);
+    const isIdentity = !release.profile.startsWith('connection-strings');
+    expect(text.includes('secretKeyRef')).toBe(!isIdentity);
+    expect(text.includes('azure.workload.identity/client-id')).toBe(isIdentity);
+  });
+
+  it('fits into the quota of its namespace with every replica and a rollout', async () => {
+    const { stdout } = await buildOverlay(release.region);
+    const quota = find(parseManifests(stdout), 'ResourceQuota', 'tandem')['spec'] as QuotaSpec;
+    const most = workloads.map((workload) => ({ workload, pods: podsMax(workload, manifests) }));
+    const sum = (of: (resources: Required<Resources>) => string | undefined) =>
+      most
+        .map(({ workload, pods }) => pods * amountOf(of(resourcesOf(workload))))
+        .reduce((total, one) => total + one, 0);
+    expect(most.reduce((total, { pods }) => total + pods, 0)).toBeLessThanOrEqual(
+      Number(quota.hard['pods']),
+    );
+    expect(sum(({ requests }) => requests['cpu'])).toBeLessThanOrEqual(
+      amountOf(quota.hard['requests.cpu']),
+    );
+    expect(sum(({ requests }) => requests['memory'])).toBeLessThanOrEqual(
+      amountOf(quota.hard['requests.memory']),
+    );
+    expect(sum(({ limits }) => limits['memory'])).toBeLessThanOrEqual(
+      amountOf(quota.hard['limits.memory']),
+    );
+  });
+});
+
+interface SelectorSpec {
+  readonly selector: Readonly<Record<string, string>>;
+}
+interface BudgetSpec {
+  readonly maxUnavailable: number;
+  readonly selector: { readonly matchLabels: Readonly<Record<string, string>> };
+}
+interface QuotaSpec {
+  readonly hard: Readonly<Record<string, string>>;
+}
+interface Resources {
+  readonly requests?: Readonly<Record<string, string>>;
+  readonly limits?: Readonly<Record<string, string>>;
+}
+
+function resourcesOf({ pod }: Workload): Required<Resources> {
+  const { requests = {}, limits = {} } = pod.containers[0]?.resources ?? {};
+  return { requests, limits };
+}
+
+/** Replicas at their most and the one more of a rollout; one for a hook. */
+function podsMax({ kind, name }: Workload, manifests: readonly Manifest[]): number {
+  if (kind !== 'Deployment') return 1;
+  const scalers = manifests.filter(
+    ({ metadata, kind }) => metadata.name === name && /scal/i.test(kind),
+  );
+  const [spec] = scalers.map((one) => one['spec'] as Readonly<Record<string, number>>);
+  const deployment = find(manifests, kind, name)['spec'] as { readonly replicas?: number };
+  const replicas = spec?.['maxReplicas'] ?? spec?.['maxReplicaCount'] ?? deployment.replicas;
+  if (replicas === undefined) throw new Error(`Nothing says how many replicas ${name} has.`);
+  return replicas + 1;
+}

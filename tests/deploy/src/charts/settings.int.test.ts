@@ -1,0 +1,164 @@
+// The charts' settings against those of the services: the services themselves read them.
+import { readConfig as readApiConfig } from '@tandem/customer-api/config';
+import { createMemoryTableStore } from '@tandem/core/memory';
+import { openRegion } from '@tandem/region-kit';
+import { readConfig as readReplicatorConfig } from '@tandem/replicator/config';
+import { tandemSettings } from '@tandem/storage';
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { CHART } from './helm.ts';
+import { RELEASES } from './releases.ts';
+import { type EnvironmentEntry, renderRelease, workloadsOf } from './rendered-release.ts';
+
+/** What a vault would hold, for the profiles whose settings are references. */
+const SECRETS: Readonly<Record<string, string>> = {
+  'storage-connection': 'UseDevelopmentStorage=true',
+  'service-bus-connection':
+    'Endpoint=sb://own.example.com/;SharedAccessKeyName=a;SharedAccessKey=b',
+  peers: '[{"region":"north","connection":"north.servicebus.windows.net"}]',
+};
+/** What the table Configuration lacks then. */
+const MISSING: Readonly<Record<string, string>> = {
+  SERVICE_BUS_CONNECTION: 'ServiceBusConnection',
+  PEERS: 'Peer.Region and RedundancyServiceBusConnection',
+};
+
+type Environment = Readonly<Record<string, string | undefined>>;
+type ReadConfig = (environment: Environment) => readonly string[];
+type Reading = { readonly ok: true } | { readonly ok: false; readonly problems: readonly string[] };
+
+function problemsOf(reading: Reading): readonly string[] {
+  return reading.ok ? [] : reading.problems;
+}
+
+const SERVICES: Readonly<Record<string, ReadConfig>> = {
+  'customer-api': (environment) => problemsOf(readApiConfig(environment)),
+  replicator: (environment) => problemsOf(readReplicatorConfig(environment)),
+};
+
+async function environmentOf(
+  release: (typeof RELEASES)[number],
+  [workload, extraValues]: readonly [string, string?],
+): Promise<Record<string, string>> {
+  const options = extraValues === undefined ? {} : { extraValues };
+  const workloads = workloadsOf(await renderRelease(release, options));
+  const entries = workloads.find(({ name }) => name === workload)?.pod.containers[0]?.env ?? [];
+  return Object.fromEntries(entries.map((entry) => [entry.name, textOf(entry)]));
+}
+
+function textOf({ value, valueFrom }: EnvironmentEntry): string {
+  return value ?? SECRETS[valueFrom?.secretKeyRef?.key ?? ''] ?? '';
+}
+
+/** Starts as the service does, as far as its tables; returns the problems and what it asked for. */
+async function startWith(environment: Record<string, string>, readConfig: ReadConfig) {
+  const asked = new Set<string>();
+  const watched = new Proxy<Environment>(environment, {
+    get: (target, name) => {
+      asked.add(String(name));
+      return target[String(name)];
+    },
+  });
+  const problems = [...readConfig(watched)];
+  const opened = await openRegion({
+    region: environment['REGION_ID'] ?? '',
+    store: createMemoryTableStore(),
+    kinds: [],
+    clock: { nowMs: () => 0 },
+    environment: watched,
+    refreshMs: 1_000,
+    onRefreshFailed: (error) => problems.push(error.message),
+  });
+  return { problems, asked, settings: opened.settings };
+}
+
+const CASES = RELEASES.flatMap((release) =>
+  Object.keys(SERVICES).map((service) => ({ ...release, service })),
+);
+
+/** Made from the list of regions, so that regions cannot contradict each other. */
+const DERIVED = [
+  'Customer.DataAccess',
+  'Customer.Queue',
+  'ServiceBusConnection',
+  'RedundancyServiceBusConnection',
+  'Peer.Region',
+  'Peers',
+];
+
+describe('the settings of a release', () => {
+  it('may be every setting of the table Configuration that does not follow from the regions', () => {
+    const schema = JSON.parse(readFileSync(`${CHART}/values.schema.json`, 'utf8')) as {
+      $defs: { settings: { properties: Record<string, unknown> } };
+    };
+    const allowed = Object.keys(schema.$defs.settings.properties);
+    expect([...allowed, ...DERIVED].sort()).toEqual(Object.keys(tandemSettings).sort());
+  });
+
+  it.each(CASES)('start $service: $region, $profile', async ({ service, ...release }) => {
+    const environment = await environmentOf(release, [service]);
+    const { problems, asked, settings } = await startWith(environment, SERVICES[service]!);
+    expect(problems).toEqual([]);
+    const unread = Object.keys(environment).filter((name) => !asked.has(name));
+    expect(unread).toEqual([]);
+    expect(settings.dataAccess).toBe('multi-region');
+    expect(settings.queue).toBe('customer');
+  });
+
+  it('name every other region as a peer, with its own namespace', async () => {
+    for (const [region, peer] of [
+      ['east', 'west'],
+      ['west', 'east'],
+    ] as const) {
+      const environment = await environmentOf({ region, profile: 'production' }, ['replicator']);
+      const { settings } = await startWith(environment, SERVICES['replicator']!);
+      expect(environment['SERVICE_BUS_CONNECTION']).toBe(`tandem-${region}.servicebus.windows.net`);
+      expect(settings.peers.map((one) => [one.region, one.connection.reveal(), one.queue])).toEqual(
+        [[peer, `tandem-${peer}.servicebus.windows.net`, 'customer']],
+      );
+    }
+  });
+
+  it('reach the service under the names of the table Configuration', async () => {
+    const extraValues = `global:
+  settings:
+    Readiness.LagMsMax: 30000
+    Readiness.WaitMsMax: 604800000
+    Tombstone.AgeMs: 7776000000
+`;
+    const release = { region: 'east', profile: 'production' };
+    const environment = await environmentOf(release, ['customer-api', extraValues]);
+    const { settings } = await startWith(environment, SERVICES['customer-api']!);
+    expect(settings.readiness).toMatchObject({ lagMsMax: 30_000, waitMsMax: 604_800_000 });
+    expect(settings.tombstoneAgeMs).toBe(7_776_000_000);
+  });
+
+  it.each(['customer-api', 'replicator'])(
+    'are refused by %s when one that it requires is missing',
+    async (service) => {
+      const release = { region: 'east', profile: 'production' };
+      const environment = await environmentOf(release, [service]);
+      for (const name of ['REGION_ID', 'STORAGE_CONNECTION', 'PORT']) {
+        const { [name]: _removed, ...rest } = environment;
+        expect(SERVICES[service]!(rest)).toEqual([expect.stringContaining(name)]);
+      }
+      for (const name of Object.keys(MISSING)) {
+        const { [name]: _removed, ...rest } = environment;
+        await expect(startWith(rest, SERVICES[service]!)).rejects.toThrow(MISSING[name]);
+      }
+    },
+  );
+
+  it('of the configuration check are those of the replicator', async () => {
+    for (const release of RELEASES) {
+      const own = await environmentOf(release, ['replicator']);
+      const checked = await environmentOf(release, ['tandem-configuration-check']);
+      expect({
+        ...checked,
+        PORT: own['PORT'],
+        SHUTDOWN_DEADLINE_MS: own['SHUTDOWN_DEADLINE_MS'],
+      }).toEqual(own);
+      expect(SERVICES['replicator']!(checked)).toEqual([]);
+    }
+  });
+});

@@ -1,0 +1,81 @@
+// The table of mistakes: each is put into something that is right, and must be refused with words
+// that name it. A check that lets one pass is worth nothing.
+import { beforeAll, describe, expect, it } from 'vitest';
+import { CHART, helm, renderChart } from '../charts/helm.ts';
+import { checkManifests } from '../manifests/check-manifests.ts';
+import { buildOverlay } from '../manifests/kustomize.ts';
+import { type Manifest, parseManifests } from '../manifests/manifest.ts';
+import { CHART_MISTAKES, type ManifestMistake, OVERLAY_MISTAKES } from './manifest-mistakes.ts';
+import { VALUE_MISTAKES } from './value-mistakes.ts';
+
+const RELEASE = { region: 'east', profile: 'production' };
+const MISTAKES_MIN = 30;
+
+describe('a mistake in the values is refused, with a sentence', () => {
+  it.each(VALUE_MISTAKES)('$name', async ({ values, says, withoutRegions }) => {
+    const run =
+      withoutRegions === true
+        ? await helm(['template', 'tandem', CHART])
+        : await renderChart(RELEASE, { extraValues: values });
+    expect(run).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(says) });
+  });
+
+  it('reports all contradictions at once', async () => {
+    const extraValues = 'global: {region: nowhere, credentials: {source: csi}}';
+    const { stderr } = await renderChart(RELEASE, { extraValues });
+    expect(stderr).toContain('global.region is nowhere');
+    expect(stderr).toContain('global.credentials.source is csi');
+  });
+});
+
+/** The objects in their own text, by `Kind name`. */
+function splitObjects(text: string): ReadonlyMap<string, string> {
+  const objects = text.split(/^---$/m).flatMap((part): [string, string][] => {
+    const [manifest] = parseManifests(part);
+    return manifest === undefined ? [] : [[`${manifest.kind} ${manifest.metadata.name}`, part]];
+  });
+  return new Map(objects);
+}
+
+function spoil(objects: ReadonlyMap<string, string>, mistake: ManifestMistake): Manifest {
+  const text = objects.get(mistake.object) ?? '';
+  const spoiled = text.replace(...mistake.replace);
+  if (spoiled === text) throw new Error(`Nothing to replace in ${mistake.object}.`);
+  const [manifest] = parseManifests(spoiled);
+  if (manifest === undefined) throw new Error(`${mistake.object} is empty.`);
+  return manifest;
+}
+
+describe.each([
+  {
+    where: 'what helm makes',
+    mistakes: CHART_MISTAKES,
+    make: () => renderChart(RELEASE),
+  },
+  {
+    where: 'what kustomize makes',
+    mistakes: OVERLAY_MISTAKES,
+    make: () => buildOverlay('west-external-secrets'),
+  },
+])('a mistake in $where is caught', ({ mistakes, make }) => {
+  let problems: readonly (readonly string[])[] = [];
+  beforeAll(async () => {
+    const objects = splitObjects((await make()).stdout);
+    const sets = mistakes.map((mistake) => [spoil(objects, mistake)]);
+    problems = await Promise.all(sets.map((manifests) => checkManifests(manifests)));
+  });
+
+  it.each(mistakes.map((mistake, index) => ({ ...mistake, index })))(
+    '$name',
+    ({ index, says, object }) => {
+      const found = problems[index]?.join('\n') ?? '';
+      expect(found).toMatch(says);
+      expect(found.startsWith(object)).toBe(true);
+    },
+  );
+});
+
+it(`the tables have at least ${MISTAKES_MIN} mistakes that schemas must catch`, () => {
+  expect(CHART_MISTAKES.length + OVERLAY_MISTAKES.length).toBeGreaterThanOrEqual(MISTAKES_MIN);
+  expect(VALUE_MISTAKES.length).toBeGreaterThanOrEqual(MISTAKES_MIN);
+});

@@ -1,0 +1,196 @@
+/** Values that an operator might write, and what is said about them. */
+export interface ValueMistake {
+  readonly name: string;
+  /** YAML on top of the files of a release that is right. */
+  readonly values: string;
+  readonly says: RegExp;
+  /** For what a value on top cannot undo: the release with other files. */
+  readonly withoutRegions?: boolean;
+}
+
+const EAST = `{name: east, host: e.example.com, storageAccountUrl: "https://tandemeast.table.core.windows.net", serviceBusNamespace: e.servicebus.windows.net, clientIds: {customerApi: 00000000-0000-4000-8000-000000000001, replicator: 00000000-0000-4000-8000-000000000002}}`;
+const WEST = `{name: west, host: w.example.com, storageAccountUrl: "https://tandemwest.table.core.windows.net", serviceBusNamespace: w.servicebus.windows.net}`;
+
+const regions = (...entries: readonly string[]) => `global: {regions: [${entries.join(', ')}]}`;
+
+export const VALUE_MISTAKES: readonly ValueMistake[] = [
+  {
+    name: 'no file of regions',
+    values: '{}',
+    withoutRegions: true,
+    says: /global\.regions is empty: pass the file of all regions too/,
+  },
+  {
+    name: 'no region',
+    values: 'global: {region: ""}',
+    says: /global\.region is not set: name the region of this release, one of east, west/,
+  },
+  {
+    name: 'a region that is not listed',
+    values: 'global: {region: eats}',
+    says: /global\.region is eats, which global\.regions does not list: name one of east, west/,
+  },
+  {
+    name: 'two regions with the same name',
+    values: regions(EAST, EAST, WEST),
+    says: /global\.regions lists east twice: give each region a name of its own/,
+  },
+  {
+    name: 'no peer',
+    values: regions(EAST),
+    says: /lists only east, so there is no peer: add another region, or set/,
+  },
+  {
+    name: 'peers where there are to be none',
+    values: 'global: {dataAccess: single-region}',
+    says: /dataAccess is single-region, but global\.regions lists 2: remove the others/,
+  },
+  {
+    name: 'two regions with one queue',
+    values: regions(EAST, WEST.replace('w.servicebus', 'e.servicebus')),
+    says: /east and west have the same queue, e\.servicebus\.windows\.net\/customer, so a region would receive its own changes/,
+  },
+  {
+    name: 'two regions with one storage account',
+    values: regions(EAST, WEST.replace('tandemwest', 'tandemeast')),
+    says: /east and west have the same storage account/,
+  },
+  {
+    name: 'a region without a name',
+    values: regions(EAST, WEST.replace('name: west, ', '')),
+    says: /has an entry without name: name every region/,
+  },
+  {
+    name: 'a region without storage',
+    values: regions(EAST, WEST.replace(/storageAccountUrl: \S+, /, '')),
+    says: /west has no storageAccountUrl: set it, for example https:/,
+  },
+  {
+    name: 'a region without a namespace',
+    values: regions(EAST, WEST.replace(/, serviceBusNamespace: [^,}]+/, '')),
+    says: /west has no serviceBusNamespace: set it/,
+  },
+  {
+    name: 'a region without a host',
+    values: regions(EAST.replace('host: e.example.com, ', ''), WEST),
+    says: /east has no host: set it, for example east\.customers\.example\.com/,
+  },
+  {
+    name: 'an identity that is missing',
+    values: regions(EAST.replace(/customerApi: [^,]+, /, ''), WEST),
+    says: /east has no clientIds\.customerApi: set the client id/,
+  },
+  {
+    name: 'a name that no stamp could hold',
+    values: regions(EAST, WEST.replace('name: west', 'name: West-1')),
+    says: /regions\/1\/name.*does not match pattern/s,
+  },
+  {
+    name: 'a storage account without https',
+    values: regions(EAST, WEST.replace('"https:', '"http:')),
+    says: /storageAccountUrl.*does not match pattern/s,
+  },
+  {
+    name: 'a connection string where a host belongs',
+    values: regions(
+      EAST,
+      WEST.replace('w.servicebus.windows.net', '"Endpoint=sb://w/;SharedAccessKey=x"'),
+    ),
+    says: /serviceBusNamespace.*does not match pattern/s,
+  },
+  {
+    name: 'a misspelt setting of the release',
+    values: 'global: {regoin: east}',
+    says: /additional properties 'regoin' not allowed/,
+  },
+  {
+    name: 'a misspelt section',
+    values: 'customerapi: {replicas: {min: 2}}',
+    says: /additional properties 'customerapi' not allowed/,
+  },
+  {
+    name: 'a misspelt setting of a service',
+    values: 'customer-api: {replica: {min: 2}}',
+    says: /additional properties 'replica' not allowed/,
+  },
+  {
+    name: 'a misspelt setting of the table Configuration',
+    values: 'global: {settings: {Readiness.LagMax: 5000}}',
+    says: /additional properties 'Readiness\.LagMax' not allowed/,
+  },
+  {
+    name: 'a duration as a text',
+    values: 'global: {settings: {Readiness.LagMsMax: 15s}}',
+    says: /LagMsMax.*got string, want integer/s,
+  },
+  {
+    name: 'tombstones that are collected too early',
+    values: 'global: {settings: {Tombstone.AgeMs: 3600000}}',
+    says: /Tombstone\.AgeMs.*minimum/s,
+  },
+  {
+    name: 'a lag bound that no watermark can meet',
+    values: 'global: {settings: {Readiness.LagMsMax: 5000, Sweep.IntervalMs: 5000}}',
+    says: /Readiness\.LagMsMax \(5000\) is less than two times Sweep\.IntervalMs \(5000\)/,
+  },
+  {
+    name: 'a source of secrets that is not described',
+    values: 'global: {credentials: {source: csi}}',
+    says: /source is csi, but global\.credentials\.csi is empty: fill it in, or set the source/,
+  },
+  {
+    name: 'a description of secrets that is not used',
+    values: 'global: {credentials: {externalSecret: {secretName: tandem-connections}}}',
+    says: /externalSecret is filled in, but global\.credentials\.source is identity/,
+  },
+  {
+    name: 'a source of secrets that does not exist',
+    values: 'global: {credentials: {source: vault}}',
+    says: /value must be one of 'identity', 'csi', 'externalSecret'/,
+  },
+  {
+    name: 'more replicas at least than at most',
+    values: 'customer-api: {replicas: {min: 9, max: 3}}',
+    says: /customer-api\.replicas\.min \(9\) is greater than max \(3\): swap them/,
+  },
+  {
+    name: 'no replica',
+    values: 'replicator: {replicas: {min: 0}}',
+    says: /minimum: got 0, want 1/,
+  },
+  {
+    name: 'a port that needs root',
+    values: 'customer-api: {port: 80}',
+    says: /port.*minimum: got 80, want 1,?024/s,
+  },
+  {
+    name: 'a log level that does not exist',
+    values: 'replicator: {logLevel: verbose}',
+    says: /logLevel.*value must be one of/s,
+  },
+  {
+    name: 'a gateway without a name',
+    values: 'customer-api: {exposure: {gateway: {name: ""}}}',
+    says: /exposure\.gateway\.name is not set: name the Gateway/,
+  },
+  {
+    name: 'an ingress without a class',
+    values: 'customer-api: {exposure: {kind: ingress}}',
+    says: /exposure\.ingress\.className is not set/,
+  },
+  {
+    name: 'an ingress without a certificate',
+    values: 'customer-api: {exposure: {kind: ingress, ingress: {className: nginx}}}',
+    says: /exposure\.ingress\.tlsSecretName is not set/,
+  },
+  {
+    name: 'memory in no unit',
+    values: 'replicator: {resources: {limits: {memory: 384MB}}}',
+    says: /memory.*does not match pattern/s,
+  },
+  {
+    name: 'a digest that is none',
+    values: 'global: {image: {digests: {replicator: "sha256:abc"}}}',
+    says: /digests\/replicator.*does not match pattern/s,
+  },
+];
