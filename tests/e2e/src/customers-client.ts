@@ -56,10 +56,12 @@ export async function listCustomers(api: string, limit = 200): Promise<Map<strin
 }
 
 /** Without the one field that differs between regions by design. */
-export function fieldsOf(customers: ReadonlyMap<string, Customer>): Record<string, CustomerBody> {
-  return Object.fromEntries(
-    [...customers].map(([id, { referenceId: _, ...fields }]) => [id, fields]),
-  );
+export function fieldsOf(customers: ReadonlyMap<string, Customer>): Record<string, unknown> {
+  const entries = [...customers].map(([id, customer]) => [
+    id,
+    { ...customer, referenceId: undefined },
+  ]);
+  return Object.fromEntries(entries);
 }
 
 /** Waits until `check` returns something, polling; fails with what it was waiting for. */
