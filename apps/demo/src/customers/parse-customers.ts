@@ -7,7 +7,7 @@ import {
 } from './demo-customer.ts';
 
 /** More than that does not fit into memory beside the two regions. */
-export const CUSTOMERS_MAX = 1_000_000;
+const CUSTOMERS_MAX = 1_000_000;
 
 export type ParsedCustomers =
   | { readonly kind: 'customers'; readonly customers: readonly DemoCustomer[] }

@@ -4,7 +4,7 @@ import { percentile } from '../lag/percentile.ts';
 
 const EXAMPLES_MAX = 5;
 
-export interface FailOverReport {
+interface FailOverReport {
   /** The region that was lost. */
   readonly lost: string;
   /** The longest time, from the loss on, in which no write was acknowledged. */

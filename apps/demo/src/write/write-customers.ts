@@ -6,7 +6,7 @@ import { type RetriedAnswer, writeUntilAnswered } from './write-until-answered.t
 
 const REASONS_KEPT_MAX = 5;
 
-export interface Acknowledgement {
+interface Acknowledgement {
   readonly customerId: string;
   /** The region that acknowledged. */
   readonly region: string;

@@ -1,7 +1,7 @@
 import { parsePortBase, PORT_BASE_DEFAULT, portsText } from '@tandem/local-cluster';
 import { Command, CommanderError } from 'commander';
 
-export const DATA_DEFAULT = '.tandem';
+const DATA_DEFAULT = '.tandem';
 
 export interface LocalOptions {
   readonly portBase: number;

@@ -6,7 +6,7 @@ const EXAMPLE_ID = '4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88';
 const EXAMPLE_BODY = '{"email":"ada@example.com","firstName":"Ada","lastName":"Lovelace"}';
 
 /** Every address of the cluster, one row each. */
-export function toAddressTable(cluster: Cluster): string {
+function toAddressTable(cluster: Cluster): string {
   const table = new Table({ style: { head: [], border: [] } });
   for (const region of cluster.regions) table.push(...rowsOf(region));
   table.push(
@@ -31,7 +31,7 @@ function rowsOf({ name, addresses }: Region): Table.HorizontalTableRow[] {
 }
 
 /** Three commands that a person can paste into a shell, in this order. */
-export function toExamples({ regions, trafficManagerUrl }: Cluster): readonly string[] {
+function toExamples({ regions, trafficManagerUrl }: Cluster): readonly string[] {
   const [home, other = home] = regions;
   if (home === undefined || other === undefined) return [];
   const path = `/customers/${EXAMPLE_ID}`;

@@ -1,5 +1,3 @@
-import { extname } from 'node:path';
-
 /** What to run and how it says that it runs. */
 export interface Program {
   /** For people, and for the name of its log: `east API`. */
@@ -29,8 +27,8 @@ export function environmentOf(program: Program): Record<string, string> {
 }
 
 export function argumentsOf(program: Program): string[] {
-  const preload = new URL(`./exit-with-parent${extname(import.meta.url)}`, import.meta.url);
-  const imports = program.watchesParent ? [] : ['--import', preload.href];
+  const preload = import.meta.resolve('./exit-with-parent.ts');
+  const imports = program.watchesParent ? [] : ['--import', preload];
   return [...imports, program.main, ...program.args];
 }
 

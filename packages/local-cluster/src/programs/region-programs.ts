@@ -23,7 +23,7 @@ export interface RegionPlan {
 export function azuriteProgram({ name, ports, folder }: RegionPlan): Program {
   return {
     name: `tables of ${name}`,
-    main: pathOf('azurite/dist/src/table/main.js'),
+    main: fileURLToPath(import.meta.resolve('azurite/dist/src/table/main.js')),
     args: flags({
       tableHost: LOOPBACK,
       tablePort: ports.tables,
@@ -59,7 +59,7 @@ export function brokerProgram({ name, ports, folder }: RegionPlan): Program {
 export function apiProgram(plan: RegionPlan): Program {
   return serviceProgram(plan, {
     name: `API of ${plan.name}`,
-    main: pathOf('@tandem/customer-api/main'),
+    main: fileURLToPath(import.meta.resolve('@tandem/customer-api/main')),
     env: { PORT: String(plan.ports.api) },
   });
 }
@@ -67,7 +67,7 @@ export function apiProgram(plan: RegionPlan): Program {
 export function replicatorProgram(plan: RegionPlan): Program {
   return serviceProgram(plan, {
     name: `replicator of ${plan.name}`,
-    main: pathOf('@tandem/replicator/main'),
+    main: fileURLToPath(import.meta.resolve('@tandem/replicator/main')),
     env: {
       PORT: String(plan.ports.replicator),
       SERVICE_BUS_ADMINISTRATION_CONNECTION: brokerAdminConnection(plan.ports),
@@ -101,10 +101,6 @@ function flags(values: Readonly<Record<string, string | number | true>>): string
 
 /** The package's program lies beside its library. */
 function brokerMain(): string {
-  const library = pathOf('@tandem/servicebus-emulator');
+  const library = fileURLToPath(import.meta.resolve('@tandem/servicebus-emulator'));
   return join(dirname(library), `main${extname(library)}`);
-}
-
-export function pathOf(specifier: string): string {
-  return fileURLToPath(import.meta.resolve(specifier));
 }

@@ -1,8 +1,8 @@
+import { fileURLToPath } from 'node:url';
 import { LOOPBACK } from '../ports/port-probe.ts';
 import type { PortPlan } from '../ports/port-plan.ts';
 import { isReadyEvent, type Program } from '../process/program.ts';
 import { urlOf } from './connections.ts';
-import { pathOf } from './region-programs.ts';
 
 /** How the traffic manager finds out that a region is down. */
 export interface Probing {
@@ -29,7 +29,7 @@ export function trafficManagerProgram(plan: PortPlan, probing: Probing): Program
   );
   return {
     name: 'traffic manager',
-    main: pathOf('@tandem/traffic-manager/main'),
+    main: fileURLToPath(import.meta.resolve('@tandem/traffic-manager/main')),
     args: [],
     env: {
       ENDPOINTS: endpoints.join(','),
