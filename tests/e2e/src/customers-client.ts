@@ -44,13 +44,13 @@ export async function send(
 /** Every customer of a region, page by page, by id. */
 export async function listCustomers(api: string, limit = 200): Promise<Map<string, Customer>> {
   const found = new Map<string, Customer>();
-  let cursor: unknown;
+  let cursor: string | undefined;
   do {
-    const query = cursor === undefined ? '' : `&cursor=${encodeURIComponent(String(cursor))}`;
+    const query = cursor === undefined ? '' : `&cursor=${encodeURIComponent(cursor)}`;
     const { status, body } = await send(`${api}/customers?limit=${limit}${query}`, 'GET');
     if (status !== 200) throw new Error(`a page was answered with ${status}`);
     for (const customer of body['items'] as Customer[]) found.set(customer.customerId, customer);
-    cursor = body['nextCursor'];
+    cursor = body['nextCursor'] as string | undefined;
   } while (cursor !== undefined);
   return found;
 }
