@@ -33,13 +33,12 @@ export async function applyToBucket(
   // One bucket at the sender is one bucket here, unless the regions were given different counts.
   for (const [bucket, entityIds] of byBucket) {
     for (let attempt = 1; ; attempt += 1) {
-      const rows = await replica.read(bucket, entityIds);
-      const folds = entityIds.map((entityId) =>
-        foldChanges(byEntity.get(entityId) ?? [], rows.get(entityId), {
+      const fold = (entityId: string, stored: StoredRow | undefined): Fold =>
+        foldChanges(byEntity.get(entityId) ?? [], stored, {
           ...options,
           entityKind: replica.entityKind,
-        }),
-      );
+        });
+      const folds = await foldAll({ bucket, entityIds, byEntity, fold }, replica, attempt === 1);
       // Before the rows: once they are merged, a repetition would no longer see the conflict (I7).
       const conflicts = folds.flatMap((fold) => fold.conflicts);
       if (conflicts.length > 0) await options.conflicts.record(conflicts);
@@ -62,15 +61,60 @@ export async function applyToBucket(
   return refused;
 }
 
+type ChangesOfEntity = readonly { readonly set: ChangeSet; readonly change: Change }[];
+
+interface Bucketful {
+  readonly bucket: string;
+  readonly entityIds: readonly string[];
+  readonly byEntity: ReadonlyMap<string, ChangesOfEntity>;
+  readonly fold: (entityId: string, stored: StoredRow | undefined) => Fold;
+}
+
+/**
+ * Folds the changes of each entity into its row, which is read unless it is remembered, or as good
+ * as certainly not there. On such a guess only a plain write is built: its ETag guards it, and
+ * anything else (a conflict, a duplicate) is decided on what the store says.
+ */
+async function foldAll(
+  { bucket, entityIds, byEntity, fold }: Bucketful,
+  replica: Replica,
+  mayGuess: boolean,
+): Promise<Fold[]> {
+  const unread: string[] = [];
+  const folds: Fold[] = [];
+  for (const entityId of entityIds) {
+    const remembered = mayGuess ? replica.recall(entityId) : undefined;
+    const isGuess = mayGuess && (remembered !== undefined || isFirst(byEntity.get(entityId)));
+    const guessed = isGuess ? fold(entityId, remembered) : undefined;
+    if (guessed?.isPlain === true) folds.push(guessed);
+    else unread.push(entityId);
+  }
+  if (unread.length === 0) return folds;
+  const rows = await replica.read(bucket, unread);
+  return [...folds, ...unread.map((entityId) => fold(entityId, rows.get(entityId)))];
+}
+
+/** The first change that there ever was of the entity, so most likely there is no row. */
+function isFirst(changes: ChangesOfEntity | undefined): boolean {
+  const change = changes?.[0]?.change;
+  return (
+    change?.operation === 'create' &&
+    change.state.deleted === undefined &&
+    change.state.vector.size === 1
+  );
+}
+
 interface Fold {
   readonly write: RowWrite | undefined;
+  /** Every change simply replaces what was there. */
+  readonly isPlain: boolean;
   readonly conflicts: readonly Conflict[];
   readonly refused: readonly string[];
 }
 
 /** Several changes of one entity become one write of its row. */
 function foldChanges(
-  changes: readonly { set: ChangeSet; change: Change }[],
+  changes: ChangesOfEntity,
   stored: StoredRow | undefined,
   options: ApplyBatchOptions & { entityKind: string },
 ): Fold {
@@ -78,6 +122,7 @@ function foldChanges(
   const refused: string[] = [];
   let row: StoredState | undefined = stored;
   let entityId = '';
+  let isPlain = true;
   for (const { set, change } of changes) {
     ({ entityId } = change);
     const decision = decideApply(
@@ -89,6 +134,7 @@ function foldChanges(
       },
       { stored: row, nowMs: options.clock.nowMs(), tombstoneAgeMs: options.tombstoneAgeMs },
     );
+    isPlain &&= decision.kind === 'write';
     switch (decision.kind) {
       case 'skip':
         break;
@@ -108,5 +154,5 @@ function foldChanges(
   }
   const isChanged = row !== undefined && row !== stored;
   const write = isChanged && row !== undefined ? { entityId, row, etag: stored?.etag } : undefined;
-  return { write, conflicts, refused };
+  return { write, isPlain, conflicts, refused };
 }
