@@ -27,6 +27,15 @@ export function toFieldValues<K extends EntityKind>(
   return values;
 }
 
+/** As `toFieldValues`, for an entity that is meant whole: what it does not name is null. */
+export function toAllFieldValues<K extends EntityKind>(
+  kind: K,
+  entity: Partial<EntityOf<K>>,
+): FieldValues {
+  const absent = [...kind.edmTypes.keys()].map((name): [string, null] => [name, null]);
+  return new Map([...absent, ...toFieldValues(kind, entity)]);
+}
+
 /** The entity as ordinary values: every field of the kind, null where there is no column. */
 export function toEntity<K extends EntityKind>(kind: K, state: EntityState): EntityOf<K> {
   const entries = [...kind.edmTypes].map(([name, type]) => {

@@ -60,8 +60,10 @@ function patchFields(values: FieldValues, context: WriteContext): Map<string, St
   if (stampAll) for (const [name, { value }] of fields) fields.set(name, { value, stamp });
   for (const [name, value] of values) {
     const own = fields.get(name);
-    const isUnchanged = own !== undefined && isSameValue(own.value, value);
-    if (!isUnchanged) fields.set(name, { value, stamp });
+    const isUnchanged = own === undefined ? value === null : isSameValue(own.value, value);
+    // A new life says of every field what it is: where its tombstone was collected nobody here knows
+    // what the old one had, and elsewhere it may not be forgotten yet.
+    if (!isUnchanged || (own === undefined && stampAll)) fields.set(name, { value, stamp });
   }
   return fields;
 }

@@ -7,6 +7,7 @@ import {
   type Randomness,
   type TableStore,
   TerminalError,
+  toAllFieldValues,
   toFieldValues,
   type Write,
 } from '@tandem/core';
@@ -57,7 +58,7 @@ export function createReplicatedTable<K extends EntityKind>(
       return toLiveRecord(kind, entityId, await readRow(entityId, context));
     },
     put: async (entityId, entity, condition) =>
-      writeWith(entityId, condition)({ kind: 'put', values: toFieldValues(kind, entity) }),
+      writeWith(entityId, condition)({ kind: 'put', values: toAllFieldValues(kind, entity) }),
     patch: async (entityId, changes, condition) =>
       writeWith(entityId, condition)({ kind: 'patch', values: toFieldValues(kind, changes) }),
     remove: async (entityId, condition) => writeWith(entityId, condition)({ kind: 'delete' }),
