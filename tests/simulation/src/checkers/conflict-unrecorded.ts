@@ -43,20 +43,22 @@ function losersOf(final: FinalState): Loser[] {
   return losers;
 }
 
-/** A later write of the field had not seen this one, and whoever saw this one kept its value. */
+/**
+ * Later writes of the field had not seen this one, and whoever saw this one kept its value. Where
+ * one of them wrote the same value nothing need have been lost, so that says nothing.
+ */
 function hasLost(commit: Commit, name: string, commits: readonly Commit[]): boolean {
   const { stamp } = commit;
   const own = JSON.stringify(commit.state.fields.get(name)?.value);
-  const wasReplaced = commits.some(
-    ({ state }) =>
-      includesStamp(state.vector, stamp) && state.fields.get(name)?.stamp !== stamp,
+  const others = commits.map(({ state }) => ({
+    field: state.fields.get(name),
+    hasSeen: includesStamp(state.vector, stamp),
+  }));
+  if (others.some(({ field, hasSeen }) => hasSeen && field?.stamp !== stamp)) return false;
+  const rivals = others.flatMap(({ field, hasSeen }) =>
+    field !== undefined && !hasSeen && field.stamp > stamp ? [JSON.stringify(field.value)] : [],
   );
-  if (wasReplaced) return false;
-  return commits.some((other) => {
-    const field = other.state.fields.get(name);
-    if (field === undefined || field.stamp !== other.stamp || other.stamp <= stamp) return false;
-    return !includesStamp(other.state.vector, stamp) && JSON.stringify(field.value) !== own;
-  });
+  return rivals.length > 0 && !rivals.includes(own);
 }
 
 function keyOf({ entityId, name, stamp, value }: Loser): string {

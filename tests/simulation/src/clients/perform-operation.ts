@@ -94,8 +94,8 @@ function claimDeletion({ record, commits, claimed }: OperationContext): string |
       entityId === record.entityId &&
       writerOf(stamp) === record.writer &&
       atMs >= record.startMs &&
-      !claimed.has(stamp),
+      !claimed.has(`${stamp} ${entityId}`),
   );
-  if (own !== undefined) claimed.add(own.stamp);
+  if (own !== undefined) claimed.add(`${own.stamp} ${own.entityId}`);
   return own?.stamp;
 }

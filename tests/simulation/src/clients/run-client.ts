@@ -21,6 +21,8 @@ export interface ClientOptions {
 }
 
 const PATIENCE_MS = 30_000;
+/** A write may share in a call that had failed before it came, and not been answered. */
+const TIMEOUT_MS_MAX = 10_000;
 const RETRY_ELSEWHERE_PROBABILITY = 0.4;
 const IDS_PER_CLIENT = 1_000;
 
@@ -105,7 +107,7 @@ async function request(options: Request): Promise<Outcome> {
   const gaveUp = brokenConnection(world, api);
   const { outcome, version } = await Promise.race([performing, gaveUp]);
   history.end(record, outcome, scheduler.nowMs());
-  record.hadStoreFault = incarnation.slot.lastTableFaultMs >= record.startMs;
+  record.hadStoreFault = incarnation.slot.lastTableFaultMs >= record.startMs - TIMEOUT_MS_MAX;
   if (version !== undefined) seen.set(intent.entityId, version);
   trace.note(`op ${id} ${region} ${intent.kind} ${intent.entityId} ${describe(outcome)}`);
   if (outcome.kind === 'read') options.onRead(record, api);

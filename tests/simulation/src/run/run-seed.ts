@@ -25,7 +25,10 @@ const SETTLE_STEPS_MAX = 240;
 /** After that, so that nothing which was under way comes late. */
 const QUIET_STEPS = 3;
 
-export type RunOptions = WorldOptions;
+export interface RunOptions extends WorldOptions {
+  /** Gives the trace back, line by line. */
+  readonly keepTrace?: boolean;
+}
 
 /** One run from a seed: a time with faults, then none, then everything must be right. */
 export async function runSeed(options: RunOptions): Promise<SeedResult> {
@@ -43,7 +46,7 @@ export async function runSeed(options: RunOptions): Promise<SeedResult> {
   watchWatermarks({ world, ledger, history }, report);
   const watchReadiness = createReadinessWatch({ world, ledger, history }, report);
   const watchMemory = createMemoryWatch(world, report);
-  const watchSession = createSessionWatch(history, report);
+  const watchSession = createSessionWatch({ history, ledger }, report);
   supervisor.startAll();
   const nemesis = runNemesis({ world, supervisor, events, poison });
   const probe = startReadinessProbe(world, (result) => {
@@ -64,7 +67,8 @@ export async function runSeed(options: RunOptions): Promise<SeedResult> {
   const final = await readFinalState({ world, ledger, history, poison, isSettled });
   for (const { name, check } of FINAL_CHECKERS) for (const text of check(final)) report(name, text);
   for (const bug of world.bugs) report('bug', bug);
-  return toResult(world, history, violations);
+  const result = toResult(world, history, violations);
+  return options.keepTrace === true ? { ...result, trace: world.trace.lines() } : result;
 }
 
 /** Faults come in windows; between them, and after the last, all is well. */

@@ -14,6 +14,7 @@ export interface SeedResult {
   readonly faults: Readonly<Record<string, number>>;
   /** The ids of all faults, in order: what a replay is told to repeat. */
   readonly happened: readonly string[];
+  readonly trace?: readonly string[];
   readonly sitesSeen: readonly string[];
   readonly sitesCrashed: readonly string[];
 }
