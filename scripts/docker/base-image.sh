@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Prints the name of the image that ours are built from: the official one when it is here or can be
+# pulled, else a stand-in made on this Debian machine from debootstrap and the workspace's own Node.
+# The stand-in has what the official image has and we use: Debian, node, npm and npx.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+readonly OFFICIAL=node:24-bookworm-slim
+readonly SUITE=bookworm
+readonly DEBIAN=tandem-debian:$SUITE
+readonly PULL_SECONDS_MAX=180
+readonly DEBOOTSTRAP_SECONDS_MAX=600
+
+say() { echo "base image: $*" >&2; }
+
+fail() {
+  say "$*"
+  exit 1
+}
+
+has_image() { docker image inspect "$1" >/dev/null 2>&1; }
+
+install_debootstrap() {
+  command -v debootstrap >/dev/null && return
+  [[ $EUID -eq 0 && -f /etc/debian_version ]] ||
+    fail "$OFFICIAL cannot be pulled; a stand-in needs root on Debian. Pull it, or set BASE_IMAGE."
+  say 'installing debootstrap from Debian'
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -qq
+  apt-get install -y -qq --no-install-recommends debootstrap >/dev/null
+}
+
+import_debian() {
+  install_debootstrap
+  say "making $DEBIAN with debootstrap"
+  timeout "$DEBOOTSTRAP_SECONDS_MAX" debootstrap --variant=minbase "$SUITE" "$work/root" \
+    >"$work/debootstrap.log" 2>&1 || { tail -n 20 "$work/debootstrap.log" >&2; exit 1; }
+  tar -C "$work/root" -c --numeric-owner --exclude=./var/cache/apt --exclude=./var/lib/apt/lists \
+    --exclude=./usr/share/doc --exclude=./usr/share/man --exclude=./usr/share/locale \
+    --exclude=./dev . | docker import - "$DEBIAN" >/dev/null
+}
+
+# A machine whose traffic passes an inspecting proxy trusts one more authority than Node brings; so
+# must what is built on it.
+write_dockerfile() {
+  cat <<-DOCKERFILE
+	FROM $DEBIAN
+	COPY rootfs/ /
+	RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm \
+	 && ln -s ../lib/node_modules/npm/bin/npx-cli.js /usr/local/bin/npx
+	DOCKERFILE
+  [[ -f "${NODE_EXTRA_CA_CERTS:-}" ]] || return 0
+  install -D -m 644 "$NODE_EXTRA_CA_CERTS" "$work/context/rootfs/etc/ssl/certs/machine.crt"
+  echo 'ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/machine.crt SSL_CERT_FILE=/etc/ssl/certs/machine.crt'
+}
+
+make_stand_in() {
+  has_image "$DEBIAN" || import_debian
+  say "making $1"
+  install -D -m 755 "$node" "$work/context/rootfs/usr/local/bin/node"
+  mkdir -p "$work/context/rootfs/usr/local/lib/node_modules"
+  cp -R "$(npm root -g 2>/dev/null)/npm" "$work/context/rootfs/usr/local/lib/node_modules/npm"
+  write_dockerfile >"$work/context/Dockerfile"
+  docker build -q -t "$1" "$work/context" >/dev/null
+}
+
+if [[ -n "${BASE_IMAGE:-}" ]]; then
+  echo "$BASE_IMAGE"
+elif has_image "$OFFICIAL" || timeout "$PULL_SECONDS_MAX" docker pull -q "$OFFICIAL" >&2; then
+  echo "$OFFICIAL"
+else
+  node=$(readlink -f node_modules/.bin/node) || fail 'the workspace is not installed: pnpm install.'
+  stand_in=tandem-node:$("$node" -p 'process.versions.node')-$SUITE
+  if ! has_image "$stand_in"; then
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    make_stand_in "$stand_in"
+  fi
+  echo "$stand_in"
+fi

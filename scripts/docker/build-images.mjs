@@ -1,0 +1,70 @@
+// Builds the images of Tandem: `node scripts/docker/build-images.mjs [--tag dev] [--ref v1.2.0]`.
+// Each is tandem-<target>:<tag>. With --ref, from the files of that commit and not from those here.
+// Prints the size of each; the last line names them all.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+
+const TARGETS = ['customer-api', 'replicator', 'traffic-manager', 'servicebus-emulator', 'azurite'];
+const BUILD_MS_MAX = 15 * 60_000;
+const ROOT = resolve(import.meta.dirname, '../..');
+
+const { values } = parseArgs({
+  options: { tag: { type: 'string', default: 'dev' }, ref: { type: 'string' } },
+});
+
+function read(command, args, options = {}) {
+  return execFileSync(command, args, { cwd: ROOT, encoding: 'utf8', ...options }).trim();
+}
+
+/** The files of a commit, in a folder of their own. */
+function extract(ref) {
+  const folder = mkdtempSync(join(tmpdir(), 'tandem-sources-'));
+  const archive = execFileSync('git', ['archive', ref], { cwd: ROOT, maxBuffer: 2 ** 30 });
+  execFileSync('tar', ['-x', '-C', folder], { input: archive });
+  return folder;
+}
+
+/** What tells one commit's images from another's. It is in labels only: no layer depends on it. */
+function describeSources(context, ref) {
+  const { version } = JSON.parse(readFileSync(join(context, 'package.json'), 'utf8'));
+  const isChanged = ref === 'HEAD' && read('git', ['status', '--porcelain']) !== '';
+  return {
+    VERSION: version,
+    REVISION: `${read('git', ['rev-parse', ref])}${isChanged ? '-changed' : ''}`,
+    CREATED: read('git', ['show', '-s', '--format=%cI', ref]),
+  };
+}
+
+function buildAll(context, ref) {
+  const base = read(join(ROOT, 'scripts/docker/base-image.sh'), [], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const facts = { BASE_IMAGE: base, ...describeSources(context, ref) };
+  const buildArgs = Object.entries(facts).flatMap(([key, value]) => [
+    '--build-arg',
+    `${key}=${value}`,
+  ]);
+  for (const target of TARGETS) {
+    const startedMs = Date.now();
+    const image = `tandem-${target}:${values.tag}`;
+    execFileSync('docker', ['build', '-q', '--target', target, ...buildArgs, '-t', image, '.'], {
+      cwd: context,
+      stdio: ['ignore', 'ignore', 'pipe'],
+      timeout: BUILD_MS_MAX,
+    });
+    const bytes = Number(read('docker', ['image', 'inspect', '-f', '{{.Size}}', image]));
+    const seconds = ((Date.now() - startedMs) / 1_000).toFixed(1);
+    process.stdout.write(`${image}: ${Math.round(bytes / 1e6)} MB, ${seconds} s\n`);
+  }
+}
+
+const context = values.ref === undefined ? ROOT : extract(values.ref);
+try {
+  buildAll(context, values.ref ?? 'HEAD');
+  process.stdout.write(`${TARGETS.map((name) => `tandem-${name}:${values.tag}`).join(' ')}\n`);
+} finally {
+  if (values.ref !== undefined) rmSync(context, { recursive: true, force: true });
+}
