@@ -1,0 +1,52 @@
+import { GenericContainer, Wait } from 'testcontainers';
+import type { ContainerPlan } from './container-plan.ts';
+import { runLabels } from './runtime.ts';
+
+const START_MS_MAX = 90_000;
+
+type HttpWait = ReturnType<typeof Wait.forHttp>;
+
+/** As a cluster runs it: nothing can be written but volumes, no capability, no way to get one. */
+class HardenedContainer extends GenericContainer {
+  /** Called between creation and start, so that it is on all of its networks from the first. */
+  private readonly onCreated: (containerId: string) => Promise<void>;
+
+  constructor(image: string, onCreated: (containerId: string) => Promise<void>) {
+    super(image);
+    this.onCreated = onCreated;
+    this.hostConfig = {
+      ...this.hostConfig,
+      ReadonlyRootfs: true,
+      CapDrop: ['ALL'],
+      SecurityOpt: ['no-new-privileges:true'],
+    };
+  }
+
+  protected override async containerCreated(containerId: string): Promise<void> {
+    await this.onCreated(containerId);
+  }
+}
+
+/** Resolves to the id of a container that runs and answers. */
+export async function startContainer(
+  plan: ContainerPlan,
+  onCreated: (containerId: string) => Promise<void>,
+): Promise<string> {
+  const ports = Object.entries(plan.ports).map(([container, host]) => ({
+    container: Number(container),
+    host,
+  }));
+  const container = new HardenedContainer(plan.image, onCreated)
+    .withEnvironment({ ...plan.env })
+    .withLabels(runLabels())
+    .withExposedPorts(...ports)
+    .withAutoRemove(false)
+    .withWaitStrategy(waitFor(plan));
+  if (plan.command !== undefined) container.withCommand([...plan.command]);
+  return (await container.start()).getId();
+}
+
+function waitFor({ health }: ContainerPlan): HttpWait {
+  const wait = Wait.forHttp(health.path, health.port).withStartupTimeout(START_MS_MAX);
+  return health.mustSucceed ? wait.forStatusCode(200) : wait.forStatusCodeMatching(() => true);
+}
