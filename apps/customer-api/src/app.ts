@@ -22,7 +22,8 @@ import { requestLogPlugin } from './plugins/request-log.ts';
 import { customerRoutes } from './routes/customers.ts';
 import { healthRoutes } from './routes/health.ts';
 import { problemTypeRoutes } from './routes/problem-types.ts';
-import { CustomerAnswer, CustomerPage } from './schemas/customer.ts';
+import { CustomerAnswer, CustomerPage, ListedCustomer } from './schemas/customer.ts';
+import { CustomerHistory } from './schemas/customer-history.ts';
 import { LiveAnswer, ReadyAnswer } from './schemas/health.ts';
 import { ProblemAnswer } from './schemas/problem.ts';
 import { ProblemTypeAnswer } from './schemas/problem-type.ts';
@@ -40,7 +41,9 @@ export interface AppOptions {
 /** The answers that routes refer to by their ids. */
 const SHARED_SCHEMAS = [
   CustomerAnswer,
+  ListedCustomer,
   CustomerPage,
+  CustomerHistory,
   ProblemAnswer,
   ProblemTypeAnswer,
   LiveAnswer,

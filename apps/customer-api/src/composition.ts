@@ -1,5 +1,6 @@
 // What serves the customers of a region. The only file that knows the container.
 import {
+  assert,
   type ChangePublisher,
   type Clock,
   createHybridClock,
@@ -22,11 +23,14 @@ import {
 } from '@tandem/region-kit';
 import { createWriterId, type Logger } from '@tandem/service-kit';
 import {
+  createEntityHistory,
   createReplicatedTable,
   type ReplicatedTable,
   type TandemConfiguration,
 } from '@tandem/storage';
 import { asFunction, asValue, createContainer, InjectionMode } from 'awilix';
+import { type Acknowledgements, createAcknowledgements } from './consistency/acknowledgements.ts';
+import { createVersionGate, type VersionGate } from './consistency/version-gate.ts';
 import {
   createCustomerService,
   type CustomerKind,
@@ -63,6 +67,8 @@ interface Cradle {
   readonly tables: RegionTables;
   readonly hybridClock: HybridClock;
   readonly links: readonly PeerLink[];
+  readonly acknowledgements: Acknowledgements;
+  readonly gate: VersionGate;
   readonly relay: Relay;
   readonly relayQueue: RelayQueue;
   readonly customerTable: ReplicatedTable<CustomerKind>;
@@ -94,6 +100,8 @@ export async function compose(options: CompositionOptions): Promise<Composition>
     tables: asFunction(createTablesOf).singleton(),
     hybridClock: asFunction(createClockOf).singleton(),
     links: asFunction(createPeerLinks).singleton(),
+    acknowledgements: asFunction(createAcknowledgements).singleton(),
+    gate: asFunction(createGateOf).singleton(),
     relay: asFunction(createRelayOf).singleton(),
     relayQueue: asFunction(createRelayQueueOf).singleton(),
     customerTable: asFunction(createCustomerTable).singleton(),
@@ -120,8 +128,21 @@ function createClockOf({ region, randomness, clock, settings, logger }: Cradle):
   });
 }
 
-function createRelayOf({ tables, links }: Cradle): Relay {
-  return createRelay({ archive: tables.archive, outboxes: tables.outboxes, links });
+function createRelayOf({ tables, links, acknowledgements }: Cradle): Relay {
+  const { archive, outboxes } = tables;
+  return acknowledgements.watch(createRelay({ archive, outboxes, links }));
+}
+
+function createGateOf({ tables, clock }: Cradle): VersionGate {
+  const replica = tables.replicas.get(customerKind.name);
+  assert(replica !== undefined, 'the region has the table of customers');
+  return createVersionGate({
+    clock,
+    readVersion: async (customerId) => {
+      const rows = await replica.read(replica.bucketOf(customerId), [customerId]);
+      return rows.get(customerId)?.state.vector;
+    },
+  });
 }
 
 function createRelayQueueOf({ relay, logger }: Cradle): RelayQueue {
@@ -133,8 +154,8 @@ function createRelayQueueOf({ relay, logger }: Cradle): RelayQueue {
 }
 
 function createCustomerTable(cradle: Cradle): ReplicatedTable<CustomerKind> {
-  const { store, tables, hybridClock, clock, randomness, settings, publishers, relayQueue } =
-    cradle;
+  const { store, tables, hybridClock, clock, randomness, settings, publishers } = cradle;
+  const { relayQueue, acknowledgements } = cradle;
   return createReplicatedTable({
     kind: customerKind,
     store,
@@ -144,12 +165,27 @@ function createCustomerTable(cradle: Cradle): ReplicatedTable<CustomerKind> {
     randomness,
     bucketCount: settings.bucketCount,
     peers: publishers.map(({ peer }) => peer),
-    onCommitted: (entry) => relayQueue.offer(entry),
+    onCommitted: (entry) => {
+      acknowledgements.committed(entry);
+      relayQueue.offer(entry);
+    },
   });
 }
 
-function createCustomersOf({ customerTable, randomness }: Cradle): CustomerService {
-  return createCustomerService({ customers: customerTable, randomness });
+function createCustomersOf(cradle: Cradle): CustomerService {
+  const { region, customerTable, randomness, gate, acknowledgements, tables, settings } = cradle;
+  return createCustomerService({
+    region,
+    customers: customerTable,
+    randomness,
+    gate,
+    acknowledgements,
+    entityHistory: createEntityHistory({
+      archive: tables.archive,
+      kind: customerKind,
+      bucketCount: settings.bucketCount,
+    }),
+  });
 }
 
 function createReadinessOf(cradle: Cradle): RegionReadiness {

@@ -4,6 +4,7 @@ export * from './table/collect-tombstones.ts';
 export * from './outbox/table-outbox.ts';
 export * from './archive/table-archive.ts';
 export * from './archive/replay-archive.ts';
+export * from './history/entity-history.ts';
 export * from './replica/table-replica.ts';
 export * from './conflicts/table-conflict-journal.ts';
 export * from './status/table-replication-status.ts';

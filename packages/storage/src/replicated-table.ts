@@ -24,7 +24,8 @@ export type WriteCondition =
 export type WriteOutcome<K extends EntityKind> =
   | { readonly kind: 'created'; readonly record: EntityRecord<K> }
   | { readonly kind: 'replaced'; readonly record: EntityRecord<K> }
-  | { readonly kind: 'deleted' }
+  /** `version` is the tombstone's. */
+  | { readonly kind: 'deleted'; readonly version: VersionVector }
   | { readonly kind: 'not-found' }
   | { readonly kind: 'condition-failed'; readonly current: EntityRecord<K> | undefined };
 

@@ -1,12 +1,16 @@
-import { assert, type Randomness } from '@tandem/core';
+import { assert, type Randomness, type VersionVector } from '@tandem/core';
 import type { customerKind } from '@tandem/core/customers';
 import type {
+  EntityHistory,
   EntityPage,
   EntityRecord,
+  HistoryPage,
   ReplicatedTable,
   WriteCondition,
   WriteOutcome,
 } from '@tandem/storage';
+import type { AcknowledgementLevel, Acknowledgements } from '../consistency/acknowledgements.ts';
+import type { VersionGate } from '../consistency/version-gate.ts';
 import type { CustomerBody, CustomerPatch } from '../schemas/customer.ts';
 
 export type CustomerKind = typeof customerKind;
@@ -30,15 +34,25 @@ export interface CustomerService {
   ): Promise<CustomerOutcome>;
   remove(customerId: string, condition?: WriteCondition): Promise<CustomerOutcome>;
   list(limit: number, cursor?: string): Promise<EntityPage<CustomerKind>>;
+  /** What this region has archived of one customer, deleted or not, oldest first. */
+  history(customerId: string, limit: number, cursor?: string): Promise<HistoryPage<CustomerKind>>;
+  /** True once this region shows at least `least`; false when it does not within `waitMs`. */
+  reaches(customerId: string, least: VersionVector, waitMs: number): Promise<boolean>;
+  /** The level that a write of this process, with this version, reaches within `waitMs`. */
+  acknowledgementOf(version: VersionVector, waitMs: number): Promise<AcknowledgementLevel>;
 }
 
 interface CustomerServiceOptions {
+  readonly region: string;
   readonly customers: ReplicatedTable<CustomerKind>;
   readonly randomness: Randomness;
+  readonly gate: VersionGate;
+  readonly acknowledgements: Pick<Acknowledgements, 'levelOf'>;
+  readonly entityHistory: EntityHistory<CustomerKind>;
 }
 
 export function createCustomerService(options: CustomerServiceOptions): CustomerService {
-  const { customers, randomness } = options;
+  const { region, customers, randomness, gate, acknowledgements, entityHistory } = options;
   return {
     async create(customer) {
       const outcome = await customers.put(randomness.uuid(), customer, { kind: 'absent' });
@@ -52,5 +66,12 @@ export function createCustomerService(options: CustomerServiceOptions): Customer
       customers.patch(customerId.toLowerCase(), changes, condition),
     remove: (customerId, condition) => customers.remove(customerId.toLowerCase(), condition),
     list: (limit, cursor) => customers.list(limit, cursor),
+    history: (customerId, limit, cursor) =>
+      entityHistory.read(customerId.toLowerCase(), limit, cursor),
+    reaches: (customerId, least, waitMs) => gate.reaches(customerId.toLowerCase(), least, waitMs),
+    async acknowledgementOf(version, waitMs) {
+      const own = version.get(region);
+      return own === undefined ? 'local' : acknowledgements.levelOf(own, waitMs);
+    },
   };
 }

@@ -20,5 +20,8 @@ export function createOpeningCustomers(opened: () => CustomerService | undefined
       customers().patch(customerId, changes, condition),
     remove: async (customerId, condition) => customers().remove(customerId, condition),
     list: async (limit, cursor) => customers().list(limit, cursor),
+    history: async (customerId, limit, cursor) => customers().history(customerId, limit, cursor),
+    reaches: async (customerId, least, waitMs) => customers().reaches(customerId, least, waitMs),
+    acknowledgementOf: async (version, waitMs) => customers().acknowledgementOf(version, waitMs),
   };
 }

@@ -15,3 +15,6 @@ export const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 
 export const PAGE_LIMIT_DEFAULT = 100;
 export const CURSOR_LENGTH_MAX = 2_048;
+
+export const HISTORY_LIMIT_DEFAULT = 50;
+export const HISTORY_LIMIT_MAX = 200;

@@ -12,6 +12,7 @@ export const PROBLEMS = {
   'malformed-json': { status: 400, title: 'The body is not JSON in UTF-8.' },
   'validation-failed': { status: 400, title: 'A part of the request breaks a rule.' },
   'precondition-malformed': { status: 400, title: 'A precondition header cannot be understood.' },
+  'version-malformed': { status: 400, title: 'The least version cannot be understood.' },
   'cursor-invalid': { status: 400, title: 'The cursor does not come from this list.' },
   'customer-not-found': { status: 404, title: 'There is no such customer.' },
   'route-not-found': { status: 404, title: 'There is nothing at this path.' },
@@ -25,6 +26,7 @@ export const PROBLEMS = {
   'entity-invalid': { status: 422, title: 'A field cannot hold its value.' },
   'headers-too-large': { status: 431, title: 'The headers are too large.' },
   'internal-error': { status: 500, title: 'Something is broken in this service.' },
+  'version-not-reached': { status: 503, title: 'The region has not reached that version yet.' },
   'service-unavailable': { status: 503, title: 'The region cannot do this at the moment.' },
 } as const satisfies Record<string, ProblemKind>;
 

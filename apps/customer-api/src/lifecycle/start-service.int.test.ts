@@ -50,12 +50,18 @@ async function start(environment: Readonly<Record<string, string>>) {
   return { ...service, origin: `http://127.0.0.1:${service.port}` };
 }
 
-const put = (url: string, body: object): Promise<Response> =>
+const put = (
+  url: string,
+  body: object,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Response> =>
   fetch(url, {
     method: 'PUT',
     body: JSON.stringify(body),
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...headers },
   });
+
+const QUEUED = { prefer: 'ack=queued, wait=10' };
 
 const statusOf = async (url: string): Promise<number> => (await fetch(url)).status;
 
@@ -153,7 +159,9 @@ describe('a region with a peer', () => {
       STORAGE_CONNECTION: account.connectionString,
     });
     const id = crypto.randomUUID();
-    expect((await put(`${service.origin}/customers/${id}`, ADA)).status).toBe(201);
+    const written = await put(`${service.origin}/customers/${id}`, ADA, QUEUED);
+    expect(written.status).toBe(201);
+    expect(written.headers.get('x-tandem-acknowledged')).toBe('queued');
     const receiver = createServiceBusReceiver({
       connection: emulator.connectionString,
       queue: 'customer',
@@ -182,6 +190,9 @@ describe('a region with a peer', () => {
       const response = await put(`${service.origin}/customers/${crypto.randomUUID()}`, ADA);
       expect(response.status).toBe(201);
     }
+    const asked = await put(`${service.origin}/customers/${crypto.randomUUID()}`, ADA, QUEUED);
+    expect(asked.status).toBe(201);
+    expect(asked.headers.get('x-tandem-acknowledged')).toBe('local');
     await service.shutdown.run('over');
     expect(await outboxLength(account)).toBeGreaterThan(0);
     await account.stop();

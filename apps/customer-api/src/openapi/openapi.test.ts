@@ -50,6 +50,7 @@ describe('the OpenAPI document', () => {
       'delete /customers/{customerId}',
       'get /customers',
       'get /customers/{customerId}',
+      'get /customers/{customerId}/history',
       'get /health',
       'get /health/live',
       'get /health/ready',

@@ -3,7 +3,9 @@ import type { CustomerService } from '../customers/customer-service.ts';
 import { PAGE_LIMIT_DEFAULT } from '../http/limits.ts';
 import { writeCondition } from '../preconditions/preconditions.ts';
 import { sendPage } from './send-page.ts';
-import { sendOutcome } from './send-outcome.ts';
+import { sendWrite } from '../consistency/send-write.ts';
+import { requireVersion } from '../consistency/require-version.ts';
+import { historyRoute } from './customer-history.ts';
 import {
   deleteCustomerSchema,
   listCustomersSchema,
@@ -16,19 +18,24 @@ import { readCustomerRoutes } from './read-customer.ts';
 export const customerRoutes: FastifyPluginAsyncTypebox<{
   readonly customers: CustomerService;
 }> = async (app, { customers }) => {
+  app.addHook('preHandler', async (request) => requireVersion(request, customers));
+
   app.post('/customers', { schema: postCustomerSchema }, async (request, reply) => {
-    return sendOutcome(reply, await customers.create(request.body));
+    const outcome = await customers.create(request.body);
+    return sendWrite({ request, reply, customers }, outcome);
   });
 
   app.put('/customers/:customerId', { schema: putCustomerSchema }, async (request, reply) => {
     const { customerId } = request.params;
     const condition = writeCondition(request.headers);
-    return sendOutcome(reply, await customers.put(customerId, request.body, condition));
+    const outcome = await customers.put(customerId, request.body, condition);
+    return sendWrite({ request, reply, customers }, outcome);
   });
 
   app.delete('/customers/:customerId', { schema: deleteCustomerSchema }, async (request, reply) => {
     const condition = writeCondition(request.headers);
-    return sendOutcome(reply, await customers.remove(request.params.customerId, condition));
+    const outcome = await customers.remove(request.params.customerId, condition);
+    return sendWrite({ request, reply, customers }, outcome);
   });
 
   app.get('/customers', { schema: listCustomersSchema }, async (request, reply) => {
@@ -38,4 +45,5 @@ export const customerRoutes: FastifyPluginAsyncTypebox<{
 
   await app.register(readCustomerRoutes, { customers });
   await app.register(patchCustomerRoute, { customers });
+  await app.register(historyRoute, { customers });
 };

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { CustomerService } from '../customers/customer-service.ts';
 import { writeCondition } from '../preconditions/preconditions.ts';
-import { sendOutcome } from './send-outcome.ts';
+import { sendWrite } from '../consistency/send-write.ts';
 import { parseJsonBody } from '../plugins/json-body.ts';
 import { patchCustomerSchema } from '../schemas/customer-routes.ts';
 
@@ -14,6 +14,7 @@ export const patchCustomerRoute: FastifyPluginAsyncTypebox<{
   app.patch('/customers/:customerId', { schema: patchCustomerSchema }, async (request, reply) => {
     const { customerId } = request.params;
     const condition = writeCondition(request.headers);
-    return sendOutcome(reply, await customers.patch(customerId, request.body, condition));
+    const outcome = await customers.patch(customerId, request.body, condition);
+    return sendWrite({ request, reply, customers }, outcome);
   });
 };

@@ -1,4 +1,4 @@
-import { assertNever } from '@tandem/core';
+import { assertNever, encodeVector, type VersionVector } from '@tandem/core';
 import type { FastifyReply } from 'fastify';
 import type { CustomerOutcome, CustomerRecord } from '../customers/customer-service.ts';
 import type { CustomerAnswer } from '../schemas/customer.ts';
@@ -27,7 +27,7 @@ export function sendOutcome(reply: FastifyReply, outcome: CustomerOutcome): Fast
     case 'replaced':
       return sendCustomer(reply, outcome.record);
     case 'deleted':
-      return reply.code(204).send();
+      return setVersion(reply.code(204), outcome.version).send();
     case 'not-found':
       throw customerNotFound();
     case 'condition-failed':
@@ -38,7 +38,17 @@ export function sendOutcome(reply: FastifyReply, outcome: CustomerOutcome): Fast
 }
 
 export function sendCustomer(reply: FastifyReply, record: CustomerRecord): FastifyReply {
-  return reply.header('etag', formatEntityTag(record.version)).send(toAnswer(record));
+  reply.header('etag', formatEntityTag(record.version));
+  return setVersion(reply, record.version).send(toAnswer(record));
+}
+
+/** What a client sends as the least version that it accepts, here or in another region. */
+export function setVersion(reply: FastifyReply, version: VersionVector): FastifyReply {
+  return reply.header('x-tandem-version', encodeVector(version));
+}
+
+function versionHeaders(version: VersionVector): Record<string, string> {
+  return { etag: formatEntityTag(version), 'x-tandem-version': encodeVector(version) };
 }
 
 export function customerNotFound(): ProblemError {
@@ -53,6 +63,6 @@ export function preconditionFailed(current: CustomerRecord | undefined): Problem
       current === undefined
         ? 'There is no such customer.'
         : 'The ETag of this answer is the current version: read it, and decide anew.',
-    headers: current === undefined ? {} : { etag: formatEntityTag(current.version) },
+    headers: current === undefined ? {} : versionHeaders(current.version),
   });
 }

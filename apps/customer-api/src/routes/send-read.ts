@@ -3,7 +3,7 @@ import type { FastifyReply } from 'fastify';
 import type { CustomerRecord } from '../customers/customer-service.ts';
 import { formatEntityTag } from '../preconditions/entity-tag.ts';
 import { judgeRead, type PreconditionHeaders } from '../preconditions/preconditions.ts';
-import { customerNotFound, preconditionFailed, sendCustomer } from './send-outcome.ts';
+import { customerNotFound, preconditionFailed, sendCustomer, setVersion } from './send-outcome.ts';
 
 interface ReadResult {
   readonly record: CustomerRecord | undefined;
@@ -18,7 +18,8 @@ export function sendRead(reply: FastifyReply, { record, headers }: ReadResult): 
     case 'send':
       return sendCustomer(reply, record);
     case 'not-modified':
-      return reply.code(304).header('etag', formatEntityTag(record.version)).send();
+      reply.code(304).header('etag', formatEntityTag(record.version));
+      return setVersion(reply, record.version).send();
     case 'precondition-failed':
       throw preconditionFailed(record);
     default:

@@ -1,7 +1,9 @@
 import { problemResponses } from './problem.ts';
 import { CustomerBody, CustomerPatch } from './customer.ts';
+import { HistoryQuery } from './customer-history.ts';
 import {
   COMMON_HEADERS,
+  CreateHeaders,
   CustomerParams,
   emptyResponse,
   ETAG_HEADER,
@@ -10,6 +12,9 @@ import {
   LOCATION_HEADER,
   PageQuery,
   ReadHeaders,
+  VERSION_HEADER,
+  VersionHeaders,
+  WRITE_HEADERS,
   WriteHeaders,
 } from './parts.ts';
 
@@ -24,19 +29,26 @@ const BODY_PROBLEMS = [
   'limit-exceeded',
   'entity-invalid',
 ] as const;
-const PRECONDITION_PROBLEMS = ['precondition-malformed', 'precondition-failed'] as const;
+const VERSION_PROBLEMS = ['version-malformed', 'version-not-reached'] as const;
+const PRECONDITION_PROBLEMS = [
+  'precondition-malformed',
+  'precondition-failed',
+  ...VERSION_PROBLEMS,
+] as const;
+
+const SHOWN_HEADERS = { ...ETAG_HEADER, ...VERSION_HEADER };
 
 const created = jsonResponse('Customer', {
   description: 'Created, and acknowledged by the table of this region.',
-  headers: { ...ETAG_HEADER, ...LOCATION_HEADER },
+  headers: { ...ETAG_HEADER, ...WRITE_HEADERS, ...LOCATION_HEADER },
 });
 const replaced = jsonResponse('Customer', {
   description: 'Written, and acknowledged by the table of this region.',
-  headers: ETAG_HEADER,
+  headers: { ...ETAG_HEADER, ...WRITE_HEADERS },
 });
 const notModified = emptyResponse({
   description: 'The version is the one that If-None-Match names.',
-  headers: ETAG_HEADER,
+  headers: { ...ETAG_HEADER, ...VERSION_HEADER },
 });
 
 export const postCustomerSchema = {
@@ -44,6 +56,7 @@ export const postCustomerSchema = {
   summary: 'Create a customer under a new id',
   tags,
   consumes: JSON_TYPES,
+  headers: CreateHeaders,
   body: CustomerBody,
   response: { 201: created, ...problemResponses(BODY_PROBLEMS, COMMON_HEADERS) },
 };
@@ -96,7 +109,7 @@ export const getCustomerSchema = {
   summary: 'Read a customer',
   response: {
     ...readCustomerSchema.response,
-    200: jsonResponse('Customer', { description: 'The customer.', headers: ETAG_HEADER }),
+    200: jsonResponse('Customer', { description: 'The customer.', headers: SHOWN_HEADERS }),
   },
 };
 
@@ -107,7 +120,7 @@ export const headCustomerSchema = {
   summary: 'Read the version of a customer',
   response: {
     ...readCustomerSchema.response,
-    200: emptyResponse({ description: 'There is such a customer.', headers: ETAG_HEADER }),
+    200: emptyResponse({ description: 'There is such a customer.', headers: SHOWN_HEADERS }),
   },
 };
 
@@ -118,7 +131,7 @@ export const deleteCustomerSchema = {
   params: CustomerParams,
   headers: WriteHeaders,
   response: {
-    204: emptyResponse({ description: 'Deleted.' }),
+    204: emptyResponse({ description: 'Deleted.', headers: WRITE_HEADERS }),
     ...problemResponses(['customer-not-found', ...PRECONDITION_PROBLEMS], COMMON_HEADERS),
   },
 };
@@ -131,5 +144,21 @@ export const listCustomersSchema = {
   response: {
     200: jsonResponse('CustomerPage', { description: 'One page.', headers: LINK_HEADER }),
     ...problemResponses(['cursor-invalid'], COMMON_HEADERS),
+  },
+};
+
+export const getHistorySchema = {
+  operationId: 'getCustomerHistory',
+  summary: 'List the transactions of a customer that this region has archived, oldest first',
+  description:
+    'What was written moments ago, or elsewhere, may still be on its way to the archive. The ' +
+    'archive is read by time: a page may be short, even empty, and still lead to a next one.',
+  tags,
+  params: CustomerParams,
+  querystring: HistoryQuery,
+  headers: VersionHeaders,
+  response: {
+    200: jsonResponse('CustomerHistory', { description: 'One page.', headers: LINK_HEADER }),
+    ...problemResponses(['cursor-invalid', ...VERSION_PROBLEMS], COMMON_HEADERS),
   },
 };

@@ -87,9 +87,17 @@ export const CustomerAnswer = Type.Object(
   },
 );
 
+export const ListedCustomer = Type.Object(
+  {
+    ...CustomerAnswer.properties,
+    version: Type.String({ description: 'In quotation marks, its ETag.' }),
+  },
+  { $id: 'ListedCustomer' },
+);
+
 export const CustomerPage = Type.Object(
   {
-    items: Type.Array(Type.Unsafe<Static<typeof CustomerAnswer>>({ $ref: 'Customer#' })),
+    items: Type.Array(Type.Unsafe<Static<typeof ListedCustomer>>({ $ref: 'ListedCustomer#' })),
     nextCursor: Type.Optional(
       Type.String({ description: 'Ask for the next page with it. Absent on the last page.' }),
     ),

@@ -31,7 +31,40 @@ export const PageQuery = Type.Object(
   { additionalProperties: false },
 );
 
+const PREFERENCE_LENGTH_MAX = 512;
+/** A region takes part with at most 66 characters. */
+const VERSION_LENGTH_MAX = 2_048;
+
+const LEAST_VERSION = {
+  'x-tandem-min-version': Type.Optional(
+    Type.String({
+      maxLength: VERSION_LENGTH_MAX,
+      description:
+        'The least version to show, or to write on: an x-tandem-version that any region gave for ' +
+        'this customer. Waits for it, 2 s or as `Prefer: wait` says, then answers 503.',
+    }),
+  ),
+};
+
+const PREFER = {
+  prefer: Type.Optional(
+    Type.String({
+      maxLength: PREFERENCE_LENGTH_MAX,
+      description:
+        '`wait=5`: seconds to wait at most, 10 or fewer. On a write `ack=queued` as well: answer ' +
+        'once the queue of every peer has it, too, or when the wait is over.',
+      examples: ['ack=queued, wait=5'],
+    }),
+  ),
+};
+
+export const CreateHeaders = Type.Object(PREFER);
+
+export const VersionHeaders = Type.Object({ ...LEAST_VERSION, ...PREFER });
+
 export const ReadHeaders = Type.Object({
+  ...LEAST_VERSION,
+  ...PREFER,
   'if-match': Type.Optional(
     Type.String({ description: 'Answer 412 unless the version is one of these.' }),
   ),
@@ -41,6 +74,8 @@ export const ReadHeaders = Type.Object({
 });
 
 export const WriteHeaders = Type.Object({
+  ...LEAST_VERSION,
+  ...PREFER,
   'if-match': Type.Optional(
     Type.String({ description: 'Write only when the version is one of these; * for any.' }),
   ),
@@ -57,6 +92,23 @@ export const COMMON_HEADERS = {
 
 export const ETAG_HEADER = {
   etag: { type: 'string', description: 'The version of the customer: the same in every region.' },
+} as const;
+
+export const VERSION_HEADER = {
+  'x-tandem-version': {
+    type: 'string',
+    description: 'What x-tandem-min-version takes: the version shown, or made by the write.',
+  },
+} as const;
+
+export const WRITE_HEADERS = {
+  ...VERSION_HEADER,
+  'x-tandem-acknowledged': {
+    type: 'string',
+    enum: ['local', 'queued'],
+    description: 'The level that the write has reached.',
+  },
+  'preference-applied': { type: 'string', description: '`ack=queued` when that was reached.' },
 } as const;
 
 export const LOCATION_HEADER = {

@@ -1,4 +1,4 @@
-import { createHybridClock } from '@tandem/core';
+import { createHybridClock, createRelay, createRelayQueue, type TableStore } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import {
   createMemoryTableStore,
@@ -9,13 +9,15 @@ import {
   ARCHIVE_TABLE,
   createReplicatedTable,
   createTableArchive,
+  createTableOutbox,
   type ReplicatedTable,
 } from '@tandem/storage';
-import { createLogger } from '@tandem/service-kit';
+import { createLogger, createSystemClock } from '@tandem/service-kit';
 import type { FastifyInstance } from 'fastify';
 import { createApp } from '../app.ts';
-import { createCustomerService, type CustomerKind } from '../customers/customer-service.ts';
+import type { CustomerKind } from '../customers/customer-service.ts';
 import type { ProcessReadiness } from '../health/process-readiness.ts';
+import { customersOver } from './customers-over.ts';
 
 export interface TestApp {
   readonly app: FastifyInstance;
@@ -30,12 +32,14 @@ interface TestAppOptions {
   readonly readiness?: () => Promise<ProcessReadiness>;
 }
 
+const BUCKET_COUNT = 4;
 const START_MS = Date.UTC(2026, 10, 1);
 
 /** The whole app over tables in memory, for `app.inject`. */
 export async function createTestApp(options: TestAppOptions = {}): Promise<TestApp> {
   const randomness = createSeededRandomness(1);
-  const table = { ...(await createMemoryTable()), ...options.table };
+  const store = await createMemoryStore();
+  const table = { ...createMemoryTable(store), ...options.table };
   const lines: Record<string, unknown>[] = [];
   const logger = createLogger({
     service: 'customer-api',
@@ -46,7 +50,14 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
   let requests = 0;
   const app = await createApp({
     region: 'east',
-    customers: createCustomerService({ customers: table, randomness }),
+    customers: customersOver({
+      region: 'east',
+      table,
+      store,
+      bucketCount: BUCKET_COUNT,
+      randomness,
+      clock: createSystemClock(),
+    }),
     readiness: options.readiness ?? (async () => ({ kind: 'ready', notes: [] })),
     logger,
     newRequestId: () => `request-${(requests += 1)}`,
@@ -54,15 +65,23 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
   return { app, table, lines };
 }
 
-async function createMemoryTable(): Promise<ReplicatedTable<CustomerKind>> {
+async function createMemoryStore(): Promise<TableStore> {
   const store = createMemoryTableStore();
-  const clock = createVirtualClock(START_MS);
   await store.createTable(customerKind.name);
   await store.createTable(ARCHIVE_TABLE);
+  return store;
+}
+
+function createMemoryTable(store: TableStore): ReplicatedTable<CustomerKind> {
+  const clock = createVirtualClock(START_MS);
+  const archive = createTableArchive({ store });
+  const outbox = createTableOutbox({ store, kind: customerKind, bucketCount: BUCKET_COUNT });
+  const outboxes = new Map([[customerKind.name, outbox]]);
+  const relayQueue = createRelayQueue({ relay: createRelay({ archive, outboxes, links: [] }) });
   return createReplicatedTable({
     kind: customerKind,
     store,
-    archive: createTableArchive({ store }),
+    archive,
     hybridClock: createHybridClock({
       region: 'east',
       writer: 'test',
@@ -71,8 +90,8 @@ async function createMemoryTable(): Promise<ReplicatedTable<CustomerKind>> {
     }),
     clock,
     randomness: createSeededRandomness(2),
-    bucketCount: 4,
+    bucketCount: BUCKET_COUNT,
     peers: [],
-    onCommitted: () => undefined,
+    onCommitted: (entry) => relayQueue.offer(entry),
   });
 }

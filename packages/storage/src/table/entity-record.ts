@@ -37,6 +37,6 @@ export function toOutcome<K extends EntityKind>(
   operation: Operation,
   record: EntityRecord<K>,
 ): WriteOutcome<K> {
-  if (operation === 'delete') return { kind: 'deleted' };
+  if (operation === 'delete') return { kind: 'deleted', version: record.version };
   return { kind: operation === 'create' ? 'created' : 'replaced', record };
 }

@@ -1,0 +1,73 @@
+import type { Clock, OutboxEntry, Relay, Stamp } from '@tandem/core';
+
+/**
+ * `local`: the table of this region holds the write. `queued`: besides, the queue of every peer has
+ * accepted it, so the loss of this region cannot lose it.
+ */
+export type AcknowledgementLevel = 'local' | 'queued';
+
+/** Who waits for the queues of the peers. Fed by the write path and by the relay of this process. */
+export interface Acknowledgements {
+  /** Never waits and never throws. */
+  committed(entry: OutboxEntry): void;
+  /** The same relay, whose reports are noted. */
+  watch(relay: Relay): Relay;
+  /** The level that the change set of `stamp` has reached, as soon as it is decided or time is up. */
+  levelOf(stamp: Stamp, waitMs: number): Promise<AcknowledgementLevel>;
+}
+
+interface Following {
+  readonly decided: Promise<AcknowledgementLevel>;
+  readonly decide: (level: AcknowledgementLevel) => void;
+}
+
+/** Beyond it the oldest are forgotten, which makes their level `local`: never too much is claimed. */
+const FOLLOWED_MAX = 20_000;
+
+export function createAcknowledgements({ clock }: { readonly clock: Clock }): Acknowledgements {
+  const followed = new Map<Stamp, Following>();
+
+  const decide = (entry: OutboxEntry, level: AcknowledgementLevel): void => {
+    followed.get(entry.set.stamp)?.decide(level);
+  };
+
+  return {
+    committed({ set, owed }) {
+      // Without a peer there is no queue, and nothing more than `local` to reach.
+      if (owed.length === 0) return;
+      const { promise, resolve } = Promise.withResolvers<AcknowledgementLevel>();
+      followed.set(set.stamp, { decided: promise, decide: resolve });
+      for (const [oldest, { decide: settle }] of followed) {
+        if (followed.size <= FOLLOWED_MAX) break;
+        settle('local');
+        followed.delete(oldest);
+      }
+    },
+
+    watch: (relay) => ({
+      async relay(entries) {
+        try {
+          const report = await relay.relay(entries);
+          const owed = new Set(report.owed);
+          for (const entry of entries) decide(entry, owed.has(entry) ? 'local' : 'queued');
+          return report;
+        } catch (error) {
+          for (const entry of entries) decide(entry, 'local');
+          throw error;
+        }
+      },
+    }),
+
+    async levelOf(stamp, waitMs) {
+      const following = followed.get(stamp);
+      if (following === undefined) return 'local';
+      const settled = new AbortController();
+      const timeUp = clock.sleep(waitMs, settled.signal).then((): AcknowledgementLevel => 'local');
+      try {
+        return await Promise.race([following.decided, timeUp]);
+      } finally {
+        settled.abort();
+      }
+    },
+  };
+}

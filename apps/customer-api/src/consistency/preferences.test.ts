@@ -1,0 +1,19 @@
+import { describe, expect, it } from 'vitest';
+import { readPreferences } from './preferences.ts';
+
+describe('Prefer', () => {
+  it.each([
+    [undefined, 'local', 2_000],
+    ['', 'local', 2_000],
+    ['ack=queued', 'queued', 2_000],
+    ['ACK = "queued" ; x=1 , wait=3', 'queued', 3_000],
+    ['return=minimal, wait=0', 'local', 0],
+    ['wait=999999', 'local', 10_000],
+    ['wait=1, wait=9', 'local', 1_000],
+    ['wait=-1, ack=both', 'local', 2_000],
+    [',;=,,ack', 'local', 2_000],
+    ['x'.repeat(10_000), 'local', 2_000],
+  ])('%s asks for %s within %i ms', (header, acknowledgement, waitMs) => {
+    expect(readPreferences(header)).toEqual({ acknowledgement, waitMs });
+  });
+});

@@ -1,0 +1,34 @@
+import type { AcknowledgementLevel } from './acknowledgements.ts';
+
+/** What a client prefers (RFC 7240). What it does not say, or not well, has its default. */
+export interface Preferences {
+  /** The level a write is to reach before it is answered. */
+  readonly acknowledgement: AcknowledgementLevel;
+  /** How long the answer may take for it, or for the least version asked for; in milliseconds. */
+  readonly waitMs: number;
+}
+
+const WAIT_MS_DEFAULT = 2_000;
+const WAIT_MS_MAX = 10_000;
+
+const PREFERENCES_LENGTH_MAX = 512;
+const WHOLE_SECONDS = /^\d{1,6}$/;
+
+/** Total: preferences that are unknown or malformed are ignored, as the RFC has it. */
+export function readPreferences(header: string | undefined): Preferences {
+  const stated = new Map<string, string>();
+  for (const part of (header ?? '').slice(0, PREFERENCES_LENGTH_MAX).split(',')) {
+    const [preference = ''] = part.split(';', 1);
+    const [name = '', value = ''] = preference.split('=', 2).map((text) => text.trim());
+    const key = name.toLowerCase();
+    // Of a preference that is stated twice, the first counts.
+    if (key !== '' && !stated.has(key)) stated.set(key, value.replaceAll('"', ''));
+  }
+  const wait = stated.get('wait') ?? '';
+  return {
+    acknowledgement: stated.get('ack') === 'queued' ? 'queued' : 'local',
+    waitMs: WHOLE_SECONDS.test(wait)
+      ? Math.min(Number(wait) * 1_000, WAIT_MS_MAX)
+      : WAIT_MS_DEFAULT,
+  };
+}

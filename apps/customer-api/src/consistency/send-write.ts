@@ -1,0 +1,40 @@
+import type { VersionVector } from '@tandem/core';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { CustomerOutcome, CustomerService } from '../customers/customer-service.ts';
+import { sendOutcome } from '../routes/send-outcome.ts';
+import { readPreferences } from './preferences.ts';
+
+interface WriteExchange {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly customers: Pick<CustomerService, 'acknowledgementOf'>;
+}
+
+/**
+ * Answers a write, and says which acknowledgement level it has reached. A write that is committed is
+ * never answered with an error because it has not reached more. Throws the problem that the outcome
+ * is to a client.
+ */
+export async function sendWrite(
+  { request, reply, customers }: WriteExchange,
+  outcome: CustomerOutcome,
+): Promise<FastifyReply> {
+  const version = versionOf(outcome);
+  if (version === undefined) return sendOutcome(reply, outcome);
+  const { acknowledgement, waitMs } = readPreferences(request.headers.prefer?.toString());
+  if (acknowledgement === 'local') {
+    reply.header('x-tandem-acknowledged', 'local');
+    return sendOutcome(reply, outcome);
+  }
+  const level = await customers.acknowledgementOf(version, waitMs);
+  reply.header('x-tandem-acknowledged', level);
+  if (level === 'queued') reply.header('preference-applied', 'ack=queued');
+  return sendOutcome(reply, outcome);
+}
+
+function versionOf(outcome: CustomerOutcome): VersionVector | undefined {
+  if (outcome.kind === 'deleted') return outcome.version;
+  return outcome.kind === 'created' || outcome.kind === 'replaced'
+    ? outcome.record.version
+    : undefined;
+}

@@ -1,0 +1,49 @@
+import type { Clock, Randomness, TableStore } from '@tandem/core';
+import { customerKind } from '@tandem/core/customers';
+import {
+  createEntityHistory,
+  createTableArchive,
+  createTableReplica,
+  type ReplicatedTable,
+} from '@tandem/storage';
+import { type Acknowledgements, createAcknowledgements } from '../consistency/acknowledgements.ts';
+import { createVersionGate } from '../consistency/version-gate.ts';
+import {
+  createCustomerService,
+  type CustomerKind,
+  type CustomerService,
+} from '../customers/customer-service.ts';
+
+interface CustomersOverOptions {
+  readonly region: string;
+  readonly table: ReplicatedTable<CustomerKind>;
+  readonly store: TableStore;
+  readonly bucketCount: number;
+  readonly randomness: Randomness;
+  readonly clock: Clock;
+  readonly acknowledgements?: Acknowledgements;
+}
+
+/** The service of one region over what a test made. */
+export function customersOver(options: CustomersOverOptions): CustomerService {
+  const { region, table, store, bucketCount, randomness, clock } = options;
+  const replica = createTableReplica({ store, kind: customerKind, bucketCount });
+  return createCustomerService({
+    region,
+    customers: table,
+    randomness,
+    gate: createVersionGate({
+      clock,
+      readVersion: async (customerId) => {
+        const rows = await replica.read(replica.bucketOf(customerId), [customerId]);
+        return rows.get(customerId)?.state.vector;
+      },
+    }),
+    acknowledgements: options.acknowledgements ?? createAcknowledgements({ clock }),
+    entityHistory: createEntityHistory({
+      archive: createTableArchive({ store }),
+      kind: customerKind,
+      bucketCount,
+    }),
+  });
+}
