@@ -134,6 +134,18 @@ describe('a cluster', () => {
     SLOW_MS,
   );
 
+  it('names a setting that it cannot use, and leaves nothing behind', async () => {
+    const { base: portBase, release } = await reserveFreePorts(REGIONS_DEFAULT);
+    onTestFinished(release);
+    await expect(
+      startCluster({ portBase, settings: { 'Sweep.IntervalMs': 'often' } }),
+    ).rejects.toMatchObject({
+      code: 'NOT_READY',
+      message: expect.stringContaining('Sweep.IntervalMs'),
+    });
+    expect(await findTakenPorts(portsOf(portBase))).toEqual([]);
+  });
+
   it(
     'ends with its parent when that is killed, even a process that is paused',
     async () => {

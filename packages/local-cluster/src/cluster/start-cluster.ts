@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { AppError } from '@tandem/core';
 import { LocalClusterError } from '../local-cluster-error.ts';
 import { reserveFreePorts, type ReservedPorts, reservePortsAt } from '../ports/reserve-ports.ts';
 import type { LocalProcess } from '../process/local-process.ts';
@@ -106,10 +107,26 @@ async function bringUp(cluster: Cluster, options: ClusterOptions): Promise<void>
   const { regions, trafficManager } = cluster;
   const { signal } = options;
   await startAll(regions.flatMap(({ store, broker }) => [store, broker]));
-  await prepareRegions(regions, { queue: QUEUE, settings: options.settings ?? {} });
+  await prepare(regions, options);
   await startAll(regions.flatMap(({ api, replicator }) => [api, replicator]));
   await Promise.all(regions.map((region) => region.untilReady(CAUGHT_UP_MS_MAX, signal)));
   await trafficManager.start();
+}
+
+async function prepare(
+  regions: readonly Region[],
+  { settings = {} }: ClusterOptions,
+): Promise<void> {
+  try {
+    await prepareRegions(regions, { queue: QUEUE, settings });
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    throw new LocalClusterError(
+      'NOT_READY',
+      `The regions could not be prepared: ${error.message}`,
+      error,
+    );
+  }
 }
 
 function findRegion(regions: readonly Region[], name: string): Region {
