@@ -1,0 +1,64 @@
+import {
+  ServiceBusClient,
+  type ServiceBusMessage,
+  type ServiceBusReceivedMessage,
+} from '@azure/service-bus';
+import type { Region } from '@tandem/local-cluster';
+import { QUEUE } from './harness/e2e-cluster.ts';
+
+const BATCH_MAX = 100;
+const WAIT_MS_MAX = 2_000;
+
+/** The queue of a region, as someone else than its services would use it. */
+export interface RegionQueue {
+  send(messages: readonly ServiceBusMessage[]): Promise<void>;
+  /** Takes every message out of it. */
+  takeAll(): Promise<readonly ServiceBusReceivedMessage[]>;
+  /** Takes every dead letter. */
+  takeDeadLetters(): Promise<readonly ServiceBusReceivedMessage[]>;
+  close(): Promise<void>;
+}
+
+export function openQueue({ addresses }: Region): RegionQueue {
+  const client = new ServiceBusClient(addresses.broker);
+  const takeFrom = async (
+    options: { subQueueType: 'deadLetter' } | Record<string, never>,
+  ): Promise<ServiceBusReceivedMessage[]> => {
+    const receiver = client.createReceiver(QUEUE, { receiveMode: 'receiveAndDelete', ...options });
+    const taken: ServiceBusReceivedMessage[] = [];
+    try {
+      for (;;) {
+        const batch = await receiver.receiveMessages(BATCH_MAX, { maxWaitTimeInMs: WAIT_MS_MAX });
+        if (batch.length === 0) return taken;
+        taken.push(...batch);
+      }
+    } finally {
+      await receiver.close();
+    }
+  };
+  return {
+    async send(messages) {
+      const sender = client.createSender(QUEUE);
+      for (const message of messages) await sender.sendMessages(message);
+      await sender.close();
+    },
+    takeAll: () => takeFrom({}),
+    takeDeadLetters: () => takeFrom({ subQueueType: 'deadLetter' }),
+    close: () => client.close(),
+  };
+}
+
+/** The message as it was sent, to be sent again. */
+export function copyOf(received: ServiceBusReceivedMessage): ServiceBusMessage {
+  const { body, contentType, subject, messageId, correlationId, applicationProperties } = received;
+  return Object.fromEntries(
+    Object.entries({
+      body,
+      contentType,
+      subject,
+      messageId,
+      correlationId,
+      applicationProperties,
+    }).filter(([, value]) => value !== undefined),
+  ) as unknown as ServiceBusMessage;
+}

@@ -1,0 +1,43 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expectNothingLost, untilEqual } from './compare-regions.ts';
+import { send } from './customers-client.ts';
+import type { E2eCluster } from './harness/e2e-cluster.ts';
+import { startCluster } from './harness/start-cluster.ts';
+import { startLoad } from './load/constant-load.ts';
+import { RATE_PER_SECOND, SETTLE_MS } from './load/load-settings.ts';
+import { say } from './say.ts';
+
+let cluster: E2eCluster;
+
+beforeAll(async () => {
+  cluster = await startCluster({ startsAtPreviousVersion: true });
+});
+
+afterAll(() => cluster?.stop());
+
+async function switchEndpoint(region: string, action: 'disable' | 'enable'): Promise<void> {
+  const url = `${cluster.trafficManagerUrl}/_traffic-manager/endpoints/${region}/${action}`;
+  expect((await send(url, 'POST')).status).toBe(200);
+}
+
+// The order of docs/runbooks: take the region out of the profile, upgrade it, put it back when it
+// is ready; then the next one. The old and the new version replicate to each other meanwhile.
+test('a rolling upgrade under load: no request fails, nothing acknowledged is lost', async () => {
+  const load = startLoad(cluster.trafficManagerUrl, RATE_PER_SECOND);
+  await delay(SETTLE_MS);
+  for (const region of cluster.regions) {
+    await switchEndpoint(region.name, 'disable');
+    await cluster.upgrade(region);
+    await switchEndpoint(region.name, 'enable');
+    await delay(SETTLE_MS);
+  }
+  const report = await load.stop();
+
+  const found = await untilEqual(cluster);
+  expectNothingLost(found, load.acknowledged, load.unknown);
+  say(
+    `a rolling upgrade (${cluster.backend}): ${report.sent} sent at ${report.ratePerSecond}/s, ` +
+      `${report.failed} failed, longest outage for clients ${report.outageMsMax} ms`,
+  );
+});
