@@ -1,4 +1,3 @@
-import { RestError } from '@azure/core-rest-pipeline';
 import { describe, expect, test } from 'vitest';
 import { readRefusal } from './service-answer.ts';
 import {
@@ -84,7 +83,7 @@ describe('an answer that refuses', () => {
 });
 
 describe('no answer', () => {
-  const failure = (code: string, message = code) => new RestError(message, { code });
+  const failure = (code: string, message = code) => Object.assign(new Error(message), { code });
 
   test.each([
     ['a time-out', new CallTimedOut('no answer within 5 ms'), 'TABLE_OUTCOME_UNKNOWN'],
