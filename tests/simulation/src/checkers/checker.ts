@@ -8,6 +8,7 @@ import type { World } from '../world/world.ts';
 export interface StoredEntity {
   readonly state: RawState;
   readonly referenceId: string | undefined;
+  readonly partition: string;
 }
 
 export interface RecordedConflict {

@@ -1,4 +1,9 @@
-import { type FinalChecker, type FinalRegion, type FinalState, isCollectedAnywhere } from './checker.ts';
+import {
+  type FinalChecker,
+  type FinalRegion,
+  type FinalState,
+  isCollectedAnywhere,
+} from './checker.ts';
 import { describeState, describeVisible } from './describe-state.ts';
 
 /** I2: when faults have stopped, all regions become equal, field for field and stamp for stamp. */

@@ -1,4 +1,5 @@
 import { archiveIncomplete } from './archive-incomplete.ts';
+import { badPage } from './bad-page.ts';
 import type { FinalChecker } from './checker.ts';
 import { conflictUnrecorded } from './conflict-unrecorded.ts';
 import { deadLetters } from './dead-letters.ts';
@@ -13,6 +14,7 @@ import { unavailable } from './unavailable.ts';
 import { undrained } from './undrained.ts';
 import { untrue } from './untrue.ts';
 import { writtenTwice } from './written-twice.ts';
+import { wrongPartition } from './wrong-partition.ts';
 import { wrongReference } from './wrong-reference.ts';
 import { wrongType } from './wrong-type.ts';
 
@@ -28,9 +30,11 @@ export const FINAL_CHECKERS: readonly FinalChecker[] = [
   outOfOrder,
   replayDiffers,
   wrongReference,
+  wrongPartition,
   conflictUnrecorded,
   undrained,
   deadLetters,
+  badPage,
   unavailable,
   runawayClock,
 ];

@@ -12,7 +12,9 @@ export const lost: FinalChecker = {
       if (outcome.kind !== 'acknowledged') continue;
       const { stamp } = outcome;
       if (stamp === undefined || !committed.has(stamp)) {
-        found.push(`${kind} ${id} of ${entityId} was acknowledged in ${region} and never committed`);
+        found.push(
+          `${kind} ${id} of ${entityId} was acknowledged in ${region} and never committed`,
+        );
         continue;
       }
       const truth = ledger.truth.get(entityId);

@@ -9,7 +9,10 @@ const CALLS_MAX = 300;
 export function createMemoryWatch(world: World, report: Report): (probe: Probe) => void {
   return ({ api }) => {
     if (api.relayQueue.length > world.plan.relayLengthMax) {
-      report('unbounded', `${api.relayQueue.length} entries wait in memory in ${api.incarnation.writer}`);
+      report(
+        'unbounded',
+        `${api.relayQueue.length} entries wait in memory in ${api.incarnation.writer}`,
+      );
     }
     for (const { pendingCount, writer } of world.living.values()) {
       if (pendingCount > CALLS_MAX) report('unbounded', `${writer} has ${pendingCount} calls open`);

@@ -46,7 +46,8 @@ export function watchWatermarks(
   ledger.onTransaction((region, { table, operations }) => {
     if (table !== REPLICATION_TABLE) return;
     for (const operation of operations) {
-      const text = operation.kind === 'delete' ? undefined : textOf(operation.properties, 'progress');
+      const text =
+        operation.kind === 'delete' ? undefined : textOf(operation.properties, 'progress');
       if (text === undefined) continue;
       for (const { peer, passedMs } of (JSON.parse(text) as Progress).peers) {
         if (passedMs !== undefined) check(region, peer, passedMs);

@@ -9,7 +9,9 @@ export const wrongReference: FinalChecker = {
       [...rows].flatMap(([entityId, { state, referenceId }]) => {
         const newest = [...state.vector.values()].sort().at(-1) ?? '';
         if (regionOf(newest) === name) {
-          return referenceId === undefined ? [] : [`${entityId} in ${name} refers to ${referenceId}`];
+          return referenceId === undefined
+            ? []
+            : [`${entityId} in ${name} refers to ${referenceId}`];
         }
         const [partition, stamp, id] = referenceId?.split('/') ?? [];
         const isRight =

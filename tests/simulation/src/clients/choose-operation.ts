@@ -22,6 +22,7 @@ const KINDS: readonly OperationKind[] = [
   'remove',
   'get',
   'get',
+  'list',
 ];
 const OVERSIZE_PROBABILITY = 0.01;
 

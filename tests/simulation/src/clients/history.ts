@@ -1,6 +1,6 @@
 import type { GadgetField } from './values.ts';
 
-export type OperationKind = 'put' | 'patch' | 'remove' | 'get' | 'oversize';
+export type OperationKind = 'put' | 'patch' | 'remove' | 'get' | 'list' | 'oversize';
 
 export type Outcome =
   | { readonly kind: 'pending' }
@@ -9,6 +9,7 @@ export type Outcome =
   /** It did not happen, and the client was told so. */
   | { readonly kind: 'refused'; readonly code: string }
   | { readonly kind: 'acknowledged'; readonly stamp: string | undefined }
+  | { readonly kind: 'listed'; readonly pages: readonly (readonly string[])[] }
   | { readonly kind: 'read'; readonly version: ReadonlyMap<string, string> | undefined };
 
 /** What a client asked for and was told: the log that it would keep itself. */

@@ -26,6 +26,9 @@ export interface OperationResult {
 
 /** A text that no property of a row holds. */
 const OVERSIZE_LENGTH = 40_000;
+/** Less than there are entities. */
+export const LIST_LIMIT = 2;
+const PAGES_MAX = 50;
 
 /** One request, as the process answers it. Resolves also when it throws an operating error. */
 export async function performOperation(context: OperationContext): Promise<OperationResult> {
@@ -34,6 +37,9 @@ export async function performOperation(context: OperationContext): Promise<Opera
     if (intent.kind === 'get') {
       const version = (await api.table.get(intent.entityId))?.version;
       return { outcome: { kind: 'read', version }, version };
+    }
+    if (intent.kind === 'list') {
+      return { outcome: { kind: 'listed', pages: await listAll(api) }, version: undefined };
     }
     return toResult(await write(context), context);
   } catch (error) {
@@ -44,6 +50,18 @@ export async function performOperation(context: OperationContext): Promise<Opera
       : { kind: 'refused', code: error.code };
     return { outcome, version: undefined };
   }
+}
+
+async function listAll({ table }: ApiProcess): Promise<string[][]> {
+  const pages: string[][] = [];
+  let cursor: string | undefined;
+  for (let page = 0; page < PAGES_MAX; page += 1) {
+    const listed = await table.list(LIST_LIMIT, cursor);
+    pages.push(listed.records.map(({ entityId }) => entityId));
+    ({ cursor } = listed);
+    if (cursor === undefined) break;
+  }
+  return pages;
 }
 
 function write(context: OperationContext): Promise<WriteOutcome<typeof gadgetKind>> {
@@ -80,7 +98,10 @@ function toResult(
       return { outcome: { kind: 'acknowledged', stamp: version.get(record.region) }, version };
     }
     case 'deleted':
-      return { outcome: { kind: 'acknowledged', stamp: claimDeletion(context) }, version: undefined };
+      return {
+        outcome: { kind: 'acknowledged', stamp: claimDeletion(context) },
+        version: undefined,
+      };
     default:
       return { outcome: { kind: 'refused', code: outcome.kind }, version: undefined };
   }

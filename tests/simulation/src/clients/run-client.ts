@@ -47,7 +47,7 @@ export async function runClient(options: ClientOptions): Promise<void> {
       };
       const region = regionFor(options, key);
       const outcome = await ask(region);
-      const isDone = outcome.kind === 'acknowledged' || outcome.kind === 'read';
+      const isDone = ['acknowledged', 'read', 'listed'].includes(outcome.kind);
       if (isDone || !draw.chance(`${key}.retry`, RETRY_ELSEWHERE_PROBABILITY)) continue;
       await ask(draw.pick(`${key}.elsewhere`, plan.regions));
     }

@@ -34,10 +34,7 @@ export function rawGadgetOf(operationId: number): Readonly<Record<GadgetField, R
   return {
     label: ['String', `op ${operationId}`],
     bytesSent: ['Int64', (BEYOND_DOUBLE + BigInt(operationId)).toString()],
-    seenAt: [
-      'DateTime',
-      `2026-01-01T00:00:00.${String(operationId * 10 + 1).padStart(7, '0')}Z`,
-    ],
+    seenAt: ['DateTime', `2026-01-01T00:00:00.${String(operationId * 10 + 1).padStart(7, '0')}Z`],
     ownerId: ['Guid', `0a0a0a0a-0000-4000-8000-${operationId.toString(16).padStart(12, '0')}`],
     firmware: ['Binary', Buffer.from(bytesOf(operationId)).toString('base64')],
     ratio: ['Double', operationId + 0.5],

@@ -31,19 +31,26 @@ export interface Ledger {
   readonly truth: ReadonlyMap<string, RawState>;
   commitsOf(entityId: string): readonly Commit[];
   regionNamed(name: string): RegionView;
-  onTransaction(listener: (region: string, transaction: Transaction) => void): void;
+  onTransaction(listener: TransactionListener): void;
+  /** Of a change set, as its outbox row says: when its writer began to commit it. */
+  committedAfterMs(stamp: string): number | undefined;
 }
+
+export type TransactionListener = (region: string, transaction: Transaction, site: string) => void;
 
 export function createLedger(world: World): Ledger {
   const commits: Commit[] = [];
   const byEntity = new Map<string, Commit[]>();
   const truth = new Map<string, RawState>();
   const views = new Map<string, RegionView>();
-  const listeners: ((region: string, transaction: Transaction) => void)[] = [];
+  const listeners: TransactionListener[] = [];
+  const committedAfter = new Map<string, number>();
 
   const noteCommit = (region: string, operation: RowOperation): void => {
     if (operation.kind === 'delete') return;
     const set = readRawChangeSet(operation.properties);
+    const after = operation.properties.get('committedAfterMs');
+    if (after?.type === 'Int64') committedAfter.set(set.stamp, Number(after.value));
     for (const { entityId, operation: kind, state } of set.changes) {
       const atMs = world.scheduler.nowMs();
       const commit = { stamp: set.stamp, region, entityId, operation: kind, state, atMs };
@@ -63,7 +70,7 @@ export function createLedger(world: World): Ledger {
   for (const region of world.regions) {
     const view: RegionView = { rows: new Map(), collected: new Set(), outboxKeys: new Set() };
     views.set(region.name, view);
-    region.account.onCommitted((transaction) => {
+    region.account.onCommitted((transaction, site) => {
       const { table, operations } = transaction;
       for (const operation of table === gadgetKind.name ? operations : []) {
         const { rowKey } = operation;
@@ -77,7 +84,7 @@ export function createLedger(world: World): Ledger {
           if (row !== undefined) view.rows.set(rowKey, row);
         }
       }
-      for (const listener of listeners) listener(region.name, transaction);
+      for (const listener of listeners) listener(region.name, transaction, site);
     });
   }
 
@@ -86,6 +93,7 @@ export function createLedger(world: World): Ledger {
     truth,
     commitsOf: (entityId) => byEntity.get(entityId) ?? [],
     regionNamed: (name) => views.get(name) as RegionView,
+    committedAfterMs: (stamp) => committedAfter.get(stamp),
     onTransaction: (listener) => void listeners.push(listener),
   };
 }

@@ -20,10 +20,7 @@ export interface ReadinessProbe {
   preferredRegion(): string;
 }
 
-export function startReadinessProbe(
-  world: World,
-  onProbe: (probe: Probe) => void,
-): ReadinessProbe {
+export function startReadinessProbe(world: World, onProbe: (probe: Probe) => void): ReadinessProbe {
   const ready = new Map<string, boolean>();
   const { scheduler, plan } = world;
 

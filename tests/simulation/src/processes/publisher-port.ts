@@ -1,4 +1,9 @@
-import { TransientError, type AppError, type ChangePublisher, type OutboundMessage } from '@tandem/core';
+import {
+  TransientError,
+  type AppError,
+  type ChangePublisher,
+  type OutboundMessage,
+} from '@tandem/core';
 import type { CallFault } from '../faults/fault-kinds.ts';
 import type { Draw } from '../world/draw.ts';
 import { type Link, linkFault } from '../world/links.ts';

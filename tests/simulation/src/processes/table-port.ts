@@ -39,17 +39,19 @@ export function createTablePort(options: TablePortOptions): TableStore {
         const limit = draw.integer(`${key}.limit`, [1, Math.min(3, range.limit)]);
         return store.query({ ...range, limit });
       }),
-    commit: (transaction) =>
-      incarnation.call({
-        site: `${part}.commit.${describeTransaction(transaction)}`,
+    commit(transaction) {
+      const site = `${part}.commit.${describeTransaction(transaction)}`;
+      return incarnation.call({
+        site,
         call: 'commit',
         async perform(fault) {
           if (fault === 'touched') await account.touch(transaction);
-          return store.commit(transaction);
+          return account.commit(transaction, site);
         },
         errorOf: tableError,
         surroundings: () => (account.outages > 0 ? 'unknown-before' : undefined),
-      }),
+      });
+    },
   };
 }
 

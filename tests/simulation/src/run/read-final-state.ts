@@ -67,10 +67,11 @@ async function replay(
 
 function toEntities(rows: readonly TableRow[]): ReadonlyMap<string, StoredEntity> {
   const entities = new Map<string, StoredEntity>();
-  for (const { rowKey, properties } of rows) {
+  for (const { partitionKey, rowKey, properties } of rows) {
     const state = rowKey < SYSTEM_ROWS ? readRawRow(properties) : undefined;
     if (state === undefined) continue;
-    entities.set(rowKey, { state, referenceId: textOf(properties, 'referenceId') });
+    const referenceId = textOf(properties, 'referenceId');
+    entities.set(rowKey, { state, referenceId, partition: partitionKey });
   }
   return entities;
 }

@@ -3,6 +3,7 @@ import { FINAL_CHECKERS } from '../checkers/final-checkers.ts';
 import { createMemoryWatch } from '../checkers/watch-memory.ts';
 import { createReadinessWatch } from '../checkers/watch-readiness.ts';
 import { createSessionWatch } from '../checkers/watch-sessions.ts';
+import { watchSweep } from '../checkers/watch-sweep.ts';
 import { watchWatermarks } from '../checkers/watch-watermarks.ts';
 import { createHistory, type History } from '../clients/history.ts';
 import { runClient } from '../clients/run-client.ts';
@@ -44,6 +45,7 @@ export async function runSeed(options: RunOptions): Promise<SeedResult> {
   const windows = windowsOf(world.plan);
   const events = windows.flatMap((window, index) => drawNemesis(world, window, index));
   watchWatermarks({ world, ledger, history }, report);
+  watchSweep({ world, ledger }, report);
   const watchReadiness = createReadinessWatch({ world, ledger, history }, report);
   const watchMemory = createMemoryWatch(world, report);
   const watchSession = createSessionWatch({ history, ledger }, report);

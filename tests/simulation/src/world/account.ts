@@ -2,14 +2,17 @@ import type { CommitOutcome, TableRow, TableStore, Transaction } from '@tandem/c
 import { createMemoryTableStore } from '@tandem/core/memory';
 
 /** Told of every transaction at the moment at which it is durable. */
-export type CommitListener = (transaction: Transaction) => void;
+export type CommitListener = (transaction: Transaction, site: string) => void;
 
 /**
  * The storage account of one region: what survives every crash. Whoever watches it sees what was
  * truly committed, whatever the process that asked for it was told.
  */
 export interface Account {
+  /** With no name for who asks. */
   readonly store: TableStore;
+  /** `site` is the place in a process that asks. */
+  commit(transaction: Transaction, site: string): Promise<CommitOutcome>;
   /** Faults may overlap, so each is counted. */
   outages: number;
   onCommitted(listener: CommitListener): void;
@@ -20,17 +23,18 @@ export interface Account {
 export function createAccount(): Account {
   const inner = createMemoryTableStore();
   const listeners: CommitListener[] = [];
+  const commit = async (transaction: Transaction, site: string): Promise<CommitOutcome> => {
+    const outcome = await inner.commit(transaction);
+    if (outcome.kind === 'committed') {
+      for (const listener of listeners) listener(transaction, site);
+    }
+    return outcome;
+  };
   return {
     outages: 0,
     onCommitted: (listener) => void listeners.push(listener),
-    store: {
-      ...inner,
-      async commit(transaction): Promise<CommitOutcome> {
-        const outcome = await inner.commit(transaction);
-        if (outcome.kind === 'committed') for (const listener of listeners) listener(transaction);
-        return outcome;
-      },
-    },
+    commit,
+    store: { ...inner, commit: (transaction) => commit(transaction, '') },
     async touch({ table, partitionKey, operations }) {
       for (const operation of operations) {
         if (operation.kind !== 'replace') continue;

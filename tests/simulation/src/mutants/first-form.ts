@@ -1,0 +1,156 @@
+import { CORE, type Mutant, STORAGE } from './mutant.ts';
+
+const LANE = `${STORAGE}group-commit/bucket-lane.ts`;
+const COMMIT = `${STORAGE}group-commit/commit-change-set.ts`;
+const INBOUND = `${CORE}replication/inbound.ts`;
+
+/** The faults of the pattern's first form, each as it was. */
+export const firstFormMutants: readonly Mutant[] = [
+  {
+    id: 'outbox-apart',
+    title: 'the outbox row is written after the data row, in a transaction of its own',
+    edits: [
+      {
+        file: COMMIT,
+        find: '      ...rows,\n      {\n',
+        replace:
+          '      ...rows,\n    ],\n  };\n  const outboxRow: Transaction = {\n    ...transaction,\n    operations: [\n      {\n',
+      },
+      {
+        file: COMMIT,
+        find: "if (outcome.kind === 'committed') return outcome;",
+        replace:
+          "if (outcome.kind === 'committed') { await context.commit(outboxRow); return outcome; }",
+      },
+    ],
+  },
+  {
+    id: 'sent-inline',
+    title: 'a write is answered when the peer has its message, and fails when the peer is down',
+    edits: [
+      {
+        file: LANE,
+        find: 'this.#context.onCommitted(entry);',
+        replace:
+          'try { await (this.#context.onCommitted(entry) as unknown as Promise<void>); } ' +
+          'catch (error) { return this.#onFailed(group.members, error); }',
+      },
+      {
+        file: `${CORE}replication/relay-queue.ts`,
+        find: '      if (isDraining || waiting.length >= lengthMax) return;\n',
+        replace:
+          '      if (!isDraining) return options.relay.relay([entry]).then(({ owed }) => {\n' +
+          "        if (owed.length > 0) throw new TransientError('BUS_UNAVAILABLE', 'down');\n" +
+          '      }) as unknown as void;\n',
+      },
+      {
+        file: `${CORE}replication/relay-queue.ts`,
+        find: "import type { Relay } from './relay.ts';",
+        replace:
+          "import type { Relay } from './relay.ts';\nimport { TransientError } from '../errors.ts';",
+      },
+    ],
+  },
+  {
+    id: 'archive-unordered',
+    title: 'archive rows have keys that say nothing of their order',
+    edits: [
+      {
+        file: `${STORAGE}archive/table-archive.ts`,
+        find: '          rowKey: entry.set.stamp,\n',
+        replace:
+          '          rowKey: `${entry.set.stamp.length}${Math.random().toString(36).slice(2)}`,\n',
+      },
+    ],
+  },
+  {
+    id: 'messages-expire',
+    title: 'messages expire after a while into the dead letters',
+    edits: [
+      {
+        file: `${CORE}memory/memory-queue.ts`,
+        find: '  #endLocks(): void {\n    const now = this.#options.nowMs();\n',
+        replace:
+          '  #endLocks(): void {\n    const now = this.#options.nowMs();\n' +
+          '    for (const entry of [...this.#entries.values()]) {\n' +
+          '      if (entry.lock !== undefined || now - entry.enqueuedAtMs < 20_000) continue;\n' +
+          "      this.#deadLetter(entry, 'TTLExpiredException', 'The message has expired.');\n    }\n",
+      },
+    ],
+  },
+  {
+    id: 'blind-upsert',
+    title: 'whatever arrives overwrites the row, without a look at its version',
+    edits: [
+      {
+        file: `${CORE}replication/decide-apply.ts`,
+        find: "if (covers(stored.state.vector, incoming.state.vector)) return { kind: 'skip' };",
+        replace: "if (stored !== undefined) return { kind: 'write', row: incoming };",
+      },
+    ],
+  },
+  {
+    id: 'abandon-on-error',
+    title: 'a batch that meets a transient error is given back at once, until it is dead-lettered',
+    edits: [
+      {
+        file: INBOUND,
+        find: 'const settlements = await process(messages, options, signal);',
+        replace:
+          'const settlements = await process(messages, options, signal).catch((): Settlement[] => []);',
+      },
+      {
+        file: INBOUND,
+        find: '  attemptsMax: Number.POSITIVE_INFINITY,\n',
+        replace: '  attemptsMax: 1,\n',
+      },
+    ],
+  },
+  {
+    id: 'types-lost',
+    title: 'an Int64 is kept as text',
+    edits: [
+      {
+        file: `${STORAGE}rows/entity-row.ts`,
+        find: 'if (value !== null) properties.set(name, value);',
+        replace:
+          "if (value?.type === 'Int64') " +
+          "properties.set(name, { type: 'String', value: String(value.value) });\n" +
+          '    else if (value !== null) properties.set(name, value);',
+      },
+    ],
+  },
+  {
+    id: 'always-healthy',
+    title: 'health always says that all is well',
+    edits: [
+      {
+        file: `${CORE}readiness/decide-readiness.ts`,
+        find: 'return reasons.length === 0 ?',
+        replace: 'return reasons.length >= 0 ?',
+      },
+    ],
+  },
+  {
+    id: 'one-partition',
+    title: 'all entities lie in one partition',
+    edits: [
+      {
+        file: `${CORE}entity-kind/bucket.ts`,
+        find: 'return bucketName(((hash ^ (hash >>> 16)) >>> 0) % bucketCount);',
+        replace: 'return bucketName(((hash ^ (hash >>> 16)) >>> 0) % Math.min(1, bucketCount));',
+      },
+    ],
+  },
+  {
+    id: 'list-everything',
+    title: 'a page of a list has everything in it',
+    edits: [
+      {
+        file: `${STORAGE}table/list-entities.ts`,
+        find: 'limit: limit - rows.length,',
+        replace: 'limit: 1_000 + limit - limit,',
+      },
+    ],
+  },
+];

@@ -1,0 +1,20 @@
+import { applyMutants } from './apply.ts';
+import { firstFormMutants } from './first-form.ts';
+import type { Mutant } from './mutant.ts';
+import { relayMutants } from './relay-and-sweep.ts';
+import { watermarkMutants } from './watermarks.ts';
+import { writePathMutants } from './write-path.ts';
+
+export const MUTANTS: readonly Mutant[] = [
+  ...firstFormMutants,
+  ...writePathMutants,
+  ...relayMutants,
+  ...applyMutants,
+  ...watermarkMutants,
+];
+
+export function findMutant(id: string): Mutant {
+  const found = MUTANTS.find((mutant) => mutant.id === id);
+  if (found === undefined) throw new Error(`There is no mutant "${id}".`);
+  return found;
+}

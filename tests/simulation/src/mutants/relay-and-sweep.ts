@@ -1,0 +1,134 @@
+import { CORE, type Mutant, STORAGE } from './mutant.ts';
+
+const RELAY = `${CORE}replication/relay.ts`;
+const SWEEP = `${CORE}replication/sweep.ts`;
+
+/** Faults of what carries change sets from the outbox to the archive and to the peers. */
+export const relayMutants: readonly Mutant[] = [
+  {
+    id: 'outbox-deleted-before-send',
+    title: 'the outbox row is deleted before the message is sent',
+    edits: [
+      {
+        file: RELAY,
+        find: 'const accepted = await send(entries);',
+        replace:
+          'for (const [outbox, own] of Map.groupBy(entries, outboxOf)) await outbox.remove(own);\n' +
+          '      const accepted = await send(entries);',
+      },
+    ],
+  },
+  {
+    id: 'archive-after-delete',
+    title: 'the archive is written after the outbox row is deleted',
+    edits: [
+      { file: RELAY, find: '      await archive.append(entries);\n', replace: '' },
+      {
+        file: RELAY,
+        find: '      return { relayed: done.length, owed };',
+        replace:
+          '      await archive.append(entries);\n      return { relayed: done.length, owed };',
+      },
+    ],
+  },
+  {
+    id: 'down-as-accepted',
+    title: 'a peer that is down counts as having accepted',
+    edits: [
+      {
+        file: RELAY,
+        find: "return new Set(outcome === 'accepted' ? owed : []);",
+        replace: 'return new Set(outcome === undefined ? [] : owed);',
+      },
+    ],
+  },
+  {
+    id: 'park-forgets-peer',
+    title: 'parking a change set forgets the peer that it is still owed to',
+    edits: [
+      {
+        file: `${STORAGE}outbox/table-outbox.ts`,
+        find: 'const parked = owed.map(',
+        replace: 'const parked = owed.slice(1).map(',
+      },
+    ],
+  },
+  {
+    id: 'parked-never-swept',
+    title: 'nobody looks at what was parked',
+    edits: [
+      {
+        file: SWEEP,
+        find: 'if (options.links.length < 2) return;',
+        replace: 'if (options.links.length < 99) return;',
+      },
+    ],
+  },
+  {
+    id: 'sweep-without-grace',
+    title: 'the sweep takes rows from the process that is relaying them',
+    edits: [
+      {
+        file: SWEEP,
+        find: 'Math.abs(scanStartedMs - entry.committedAfterMs) >= graceMs;',
+        replace: 'Math.abs(scanStartedMs - entry.committedAfterMs) >= graceMs * 0;',
+      },
+    ],
+  },
+  {
+    id: 'sweep-waits-for-the-future',
+    title: 'what a clock that ran ahead has committed is not swept before its time comes',
+    edits: [
+      {
+        file: SWEEP,
+        find: 'Math.abs(scanStartedMs - entry.committedAfterMs) >= graceMs;',
+        replace: 'scanStartedMs - entry.committedAfterMs >= graceMs;',
+      },
+    ],
+  },
+  {
+    id: 'link-closed-by-wrong-clock',
+    title: 'a backoff that began by a clock which ran ahead ends when that time comes',
+    edits: [
+      {
+        file: `${CORE}replication/peer-link.ts`,
+        find: 'return waitMs <= 0 || waitMs > PEER_BACKOFF.delayMsMax;',
+        replace: 'return waitMs <= 0;',
+      },
+    ],
+  },
+  {
+    id: 'lease-held-by-wrong-clock',
+    title: 'a lease taken by a clock that ran ahead is held until that time comes',
+    edits: [
+      {
+        file: `${STORAGE}status/table-lease.ts`,
+        find: 'const isFree = leftMs <= 0 || leftMs > durationMs + SKEW_MS_MAX;',
+        replace: 'const isFree = leftMs <= 0;',
+      },
+    ],
+    seedsMax: 400,
+  },
+  {
+    id: 'relay-queue-unbounded',
+    title: 'what waits for the relay in memory has no bound',
+    edits: [
+      {
+        file: `${CORE}replication/relay-queue.ts`,
+        find: 'if (isDraining || waiting.length >= lengthMax) return;',
+        replace: 'if (isDraining || lengthMax < 0) return;',
+      },
+    ],
+  },
+  {
+    id: 'replay-ignores-time',
+    title: 'a replay to a time goes on to the end',
+    edits: [
+      {
+        file: `${STORAGE}archive/table-archive.ts`,
+        find: '...(beforeMs === undefined ? {} : { rowsBefore: stampPrefix(beforeMs) }),',
+        replace: '...(beforeMs === undefined ? {} : {}),',
+      },
+    ],
+  },
+];
