@@ -43,7 +43,7 @@ export function createLines(
   write: (line: string) => void,
   nowMs: () => number = () => performance.now(),
 ): Progress {
-  let label = '';
+  let label: string | undefined;
   let total = 0;
   let value = 0;
   let writtenMs = 0;
@@ -67,7 +67,8 @@ export function createLines(
       if (nowMs() - writtenMs >= LINE_EVERY_MS) writeValue();
     },
     end() {
-      if (value !== writtenValue) writeValue();
+      if (label !== undefined && value !== writtenValue) writeValue();
+      label = undefined;
     },
   };
 }
