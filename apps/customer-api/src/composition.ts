@@ -30,7 +30,11 @@ import {
 } from '@tandem/storage';
 import { asFunction, asValue, createContainer, InjectionMode } from 'awilix';
 import { type Acknowledgements, createAcknowledgements } from './consistency/acknowledgements.ts';
-import { createVersionGate, type VersionGate } from './consistency/version-gate.ts';
+import {
+  createVersionGate,
+  type ReadVersion,
+  type VersionGate,
+} from './consistency/version-gate.ts';
 import {
   createCustomerService,
   type CustomerKind,
@@ -68,6 +72,7 @@ interface Cradle {
   readonly hybridClock: HybridClock;
   readonly links: readonly PeerLink[];
   readonly acknowledgements: Acknowledgements;
+  readonly readVersion: ReadVersion;
   readonly gate: VersionGate;
   readonly relay: Relay;
   readonly relayQueue: RelayQueue;
@@ -101,7 +106,8 @@ export async function compose(options: CompositionOptions): Promise<Composition>
     hybridClock: asFunction(createClockOf).singleton(),
     links: asFunction(createPeerLinks).singleton(),
     acknowledgements: asFunction(createAcknowledgements).singleton(),
-    gate: asFunction(createGateOf).singleton(),
+    readVersion: asFunction(createReadVersion).singleton(),
+    gate: asFunction(createVersionGate).singleton(),
     relay: asFunction(createRelayOf).singleton(),
     relayQueue: asFunction(createRelayQueueOf).singleton(),
     customerTable: asFunction(createCustomerTable).singleton(),
@@ -133,16 +139,13 @@ function createRelayOf({ tables, links, acknowledgements }: Cradle): Relay {
   return acknowledgements.watch(createRelay({ archive, outboxes, links }));
 }
 
-function createGateOf({ tables, clock }: Cradle): VersionGate {
+function createReadVersion({ tables }: Cradle): ReadVersion {
   const replica = tables.replicas.get(customerKind.name);
   assert(replica !== undefined, 'the region has the table of customers');
-  return createVersionGate({
-    clock,
-    readVersion: async (customerId) => {
-      const rows = await replica.read(replica.bucketOf(customerId), [customerId]);
-      return rows.get(customerId)?.state.vector;
-    },
-  });
+  return async (customerId) => {
+    const rows = await replica.read(replica.bucketOf(customerId), [customerId]);
+    return rows.get(customerId)?.state.vector;
+  };
 }
 
 function createRelayQueueOf({ relay, logger }: Cradle): RelayQueue {
@@ -173,11 +176,13 @@ function createCustomerTable(cradle: Cradle): ReplicatedTable<CustomerKind> {
 }
 
 function createCustomersOf(cradle: Cradle): CustomerService {
-  const { region, customerTable, randomness, gate, acknowledgements, tables, settings } = cradle;
+  const { region, customerTable, randomness, readVersion, gate, acknowledgements } = cradle;
+  const { tables, settings } = cradle;
   return createCustomerService({
     region,
     customers: customerTable,
     randomness,
+    readVersion,
     gate,
     acknowledgements,
     entityHistory: createEntityHistory({

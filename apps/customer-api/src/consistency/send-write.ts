@@ -1,6 +1,10 @@
 import type { VersionVector } from '@tandem/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { CustomerOutcome, CustomerService } from '../customers/customer-service.ts';
+import type {
+  CreateOutcome,
+  CustomerOutcome,
+  CustomerService,
+} from '../customers/customer-service.ts';
 import { sendOutcome } from '../routes/send-outcome.ts';
 import { readPreferences } from './preferences.ts';
 
@@ -17,7 +21,7 @@ interface WriteExchange {
  */
 export async function sendWrite(
   { request, reply, customers }: WriteExchange,
-  outcome: CustomerOutcome,
+  outcome: CustomerOutcome | CreateOutcome,
 ): Promise<FastifyReply> {
   const version = versionOf(outcome);
   if (version === undefined) return sendOutcome(reply, outcome);
@@ -32,9 +36,7 @@ export async function sendWrite(
   return sendOutcome(reply, outcome);
 }
 
-function versionOf(outcome: CustomerOutcome): VersionVector | undefined {
+function versionOf(outcome: CustomerOutcome | CreateOutcome): VersionVector | undefined {
   if (outcome.kind === 'deleted') return outcome.version;
-  return outcome.kind === 'created' || outcome.kind === 'replaced'
-    ? outcome.record.version
-    : undefined;
+  return 'record' in outcome ? outcome.record.version : undefined;
 }

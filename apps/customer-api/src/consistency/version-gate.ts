@@ -9,9 +9,11 @@ export interface VersionGate {
   reaches(customerId: string, least: VersionVector, waitMs: number): Promise<boolean>;
 }
 
+/** Of the row, tombstone or not; undefined when there is none. */
+export type ReadVersion = (customerId: string) => Promise<VersionVector | undefined>;
+
 export interface VersionGateOptions {
-  /** Of the row, tombstone or not; undefined when there is none. */
-  readonly readVersion: (customerId: string) => Promise<VersionVector | undefined>;
+  readonly readVersion: ReadVersion;
   readonly clock: Clock;
   readonly waitersMax?: number;
 }

@@ -12,7 +12,7 @@ export function createOpeningCustomers(opened: () => CustomerService | undefined
     throw new TransientError('TABLE_UNAVAILABLE', 'The tables of this region are not open yet.');
   };
   return {
-    create: async (customer) => customers().create(customer),
+    create: async (customer, key) => customers().create(customer, key),
     get: async (customerId) => customers().get(customerId),
     put: async (customerId, customer, condition) =>
       customers().put(customerId, customer, condition),

@@ -4,6 +4,7 @@ import type { HistoryEntry } from '@tandem/storage';
 import type { CustomerKind, CustomerService } from '../customers/customer-service.ts';
 import { HISTORY_LIMIT_DEFAULT } from '../http/limits.ts';
 import type { CustomerHistory } from '../schemas/customer-history.ts';
+import { toFields } from './send-outcome.ts';
 import { getHistorySchema } from '../schemas/customer-routes.ts';
 
 export const historyRoute: FastifyPluginAsyncTypebox<{
@@ -24,13 +25,13 @@ export const historyRoute: FastifyPluginAsyncTypebox<{
 };
 
 function toItem(entry: HistoryEntry<CustomerKind>): CustomerHistory['items'][number] {
-  const { version, atMs, region, operation, changedFields, entity } = entry;
+  const { version, atMs, region, operation, entity } = entry;
   return {
     version: encodeVector(version),
     at: new Date(atMs).toISOString(),
     region,
     operation,
-    changedFields: [...changedFields],
-    ...(entity === undefined ? {} : { customer: entity }),
+    changedFields: entry.changedFields.filter((field) => field !== 'creationDigest'),
+    ...(entity === undefined ? {} : { customer: toFields(entity) }),
   };
 }

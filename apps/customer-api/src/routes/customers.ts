@@ -3,6 +3,7 @@ import type { CustomerService } from '../customers/customer-service.ts';
 import { PAGE_LIMIT_DEFAULT } from '../http/limits.ts';
 import { writeCondition } from '../preconditions/preconditions.ts';
 import { sendPage } from './send-page.ts';
+import { readIdempotencyKey } from '../idempotency/read-idempotency-key.ts';
 import { sendWrite } from '../consistency/send-write.ts';
 import { requireVersion } from '../consistency/require-version.ts';
 import { historyRoute } from './customer-history.ts';
@@ -21,7 +22,8 @@ export const customerRoutes: FastifyPluginAsyncTypebox<{
   app.addHook('preHandler', async (request) => requireVersion(request, customers));
 
   app.post('/customers', { schema: postCustomerSchema }, async (request, reply) => {
-    const outcome = await customers.create(request.body);
+    const key = readIdempotencyKey(request.headers['idempotency-key']);
+    const outcome = await customers.create(request.body, key);
     return sendWrite({ request, reply, customers }, outcome);
   });
 

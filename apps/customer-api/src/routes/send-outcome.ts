@@ -1,6 +1,10 @@
 import { assertNever, encodeVector, type VersionVector } from '@tandem/core';
 import type { FastifyReply } from 'fastify';
-import type { CustomerOutcome, CustomerRecord } from '../customers/customer-service.ts';
+import type {
+  CreateOutcome,
+  CustomerOutcome,
+  CustomerRecord,
+} from '../customers/customer-service.ts';
 import type { CustomerAnswer } from '../schemas/customer.ts';
 import { formatEntityTag } from '../preconditions/entity-tag.ts';
 import { ProblemError } from '../http/problem.ts';
@@ -9,9 +13,17 @@ export function toAnswer(record: CustomerRecord): CustomerAnswer {
   const { entityId, entity, referenceId } = record;
   return {
     customerId: entityId,
-    ...entity,
+    ...toFields(entity),
     ...(referenceId === undefined ? {} : { referenceId }),
   };
+}
+
+/** What clients see of a customer. */
+export function toFields({
+  creationDigest: _digest,
+  ...fields
+}: CustomerRecord['entity']): Omit<CustomerRecord['entity'], 'creationDigest'> {
+  return fields;
 }
 
 function customerPath(customerId: string): string {
@@ -19,22 +31,39 @@ function customerPath(customerId: string): string {
 }
 
 /** Throws the problem that the outcome of a write is to a client. */
-export function sendOutcome(reply: FastifyReply, outcome: CustomerOutcome): FastifyReply {
+export function sendOutcome(
+  reply: FastifyReply,
+  outcome: CustomerOutcome | CreateOutcome,
+): FastifyReply {
   switch (outcome.kind) {
     case 'created':
-      reply.code(201).header('location', customerPath(outcome.record.entityId));
-      return sendCustomer(reply, outcome.record);
+      return sendCreated(reply, outcome.record);
+    case 'replayed':
+      return sendCreated(reply.header('idempotency-replayed', 'true'), outcome.record);
     case 'replaced':
       return sendCustomer(reply, outcome.record);
     case 'deleted':
       return setVersion(reply.code(204), outcome.version).send();
     case 'not-found':
       throw customerNotFound();
+    case 'key-reused':
+      throw new ProblemError('key-reused', {
+        detail: 'The Idempotency-Key was used with another body: take a new key.',
+      });
+    case 'key-spent':
+      throw new ProblemError('key-spent', {
+        detail: 'The Idempotency-Key was used, and its customer deleted since: take a new key.',
+      });
     case 'condition-failed':
       throw preconditionFailed(outcome.current);
     default:
       return assertNever(outcome);
   }
+}
+
+function sendCreated(reply: FastifyReply, record: CustomerRecord): FastifyReply {
+  reply.code(201).header('location', customerPath(record.entityId));
+  return sendCustomer(reply, record);
 }
 
 export function sendCustomer(reply: FastifyReply, record: CustomerRecord): FastifyReply {

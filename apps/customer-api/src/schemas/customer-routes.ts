@@ -12,6 +12,7 @@ import {
   LOCATION_HEADER,
   PageQuery,
   ReadHeaders,
+  REPLAYED_HEADER,
   VERSION_HEADER,
   VersionHeaders,
   WRITE_HEADERS,
@@ -58,7 +59,13 @@ export const postCustomerSchema = {
   consumes: JSON_TYPES,
   headers: CreateHeaders,
   body: CustomerBody,
-  response: { 201: created, ...problemResponses(BODY_PROBLEMS, COMMON_HEADERS) },
+  response: {
+    201: jsonResponse('Customer', {
+      description: 'Created, now or by the same request before.',
+      headers: { ...ETAG_HEADER, ...WRITE_HEADERS, ...LOCATION_HEADER, ...REPLAYED_HEADER },
+    }),
+    ...problemResponses([...BODY_PROBLEMS, 'key-spent', 'key-reused'], COMMON_HEADERS),
+  },
 };
 
 export const putCustomerSchema = {

@@ -58,7 +58,22 @@ const PREFER = {
   ),
 };
 
-export const CreateHeaders = Type.Object(PREFER);
+const KEY_LENGTH_MAX = 255;
+
+export const CreateHeaders = Type.Object({
+  'idempotency-key': Type.Optional(
+    Type.String({
+      pattern: '^[\\x21-\\x7e]+$',
+      maxLength: KEY_LENGTH_MAX,
+      description:
+        'Of this one creation and no other, for example a UUID; quotation marks around it count ' +
+        'for nothing. The request may then be repeated in any region, and makes one customer: a ' +
+        'repetition is answered with the customer as it is now.',
+      examples: ['"8e03978e-40d5-43dd-bc93-6894a57f9324"'],
+    }),
+  ),
+  ...PREFER,
+});
 
 export const VersionHeaders = Type.Object({ ...LEAST_VERSION, ...PREFER });
 
@@ -109,6 +124,14 @@ export const WRITE_HEADERS = {
     description: 'The level that the write has reached.',
   },
   'preference-applied': { type: 'string', description: '`ack=queued` when that was reached.' },
+} as const;
+
+export const REPLAYED_HEADER = {
+  'idempotency-replayed': {
+    type: 'string',
+    enum: ['true'],
+    description: 'The Idempotency-Key had created the customer before.',
+  },
 } as const;
 
 export const LOCATION_HEADER = {

@@ -7,7 +7,7 @@ import {
   type ReplicatedTable,
 } from '@tandem/storage';
 import { type Acknowledgements, createAcknowledgements } from '../consistency/acknowledgements.ts';
-import { createVersionGate } from '../consistency/version-gate.ts';
+import { createVersionGate, type ReadVersion } from '../consistency/version-gate.ts';
 import {
   createCustomerService,
   type CustomerKind,
@@ -28,17 +28,16 @@ interface CustomersOverOptions {
 export function customersOver(options: CustomersOverOptions): CustomerService {
   const { region, table, store, bucketCount, randomness, clock } = options;
   const replica = createTableReplica({ store, kind: customerKind, bucketCount });
+  const readVersion: ReadVersion = async (customerId) => {
+    const rows = await replica.read(replica.bucketOf(customerId), [customerId]);
+    return rows.get(customerId)?.state.vector;
+  };
   return createCustomerService({
     region,
     customers: table,
     randomness,
-    gate: createVersionGate({
-      clock,
-      readVersion: async (customerId) => {
-        const rows = await replica.read(replica.bucketOf(customerId), [customerId]);
-        return rows.get(customerId)?.state.vector;
-      },
-    }),
+    readVersion,
+    gate: createVersionGate({ clock, readVersion }),
     acknowledgements: options.acknowledgements ?? createAcknowledgements({ clock }),
     entityHistory: createEntityHistory({
       archive: createTableArchive({ store }),

@@ -6,12 +6,19 @@ import { edm } from '../entity-kind/edm.ts';
 const EMAIL_LENGTH_MAX = 254;
 const NAME_LENGTH_MAX = 200;
 const PHONE_LENGTH_MAX = 50;
+/** SHA-256 in base64url. */
+const DIGEST_LENGTH = 43;
 
 const CustomerSchema = Type.Object({
   email: edm.string({ maxLength: EMAIL_LENGTH_MAX, pattern: '^[^@\\s]+@[^@\\s]+$' }),
   firstName: edm.string({ maxLength: NAME_LENGTH_MAX }),
   lastName: edm.string({ maxLength: NAME_LENGTH_MAX }),
   phoneNumber: edm.string({ maxLength: PHONE_LENGTH_MAX }),
+  /**
+   * Of the request that created the customer, when that could be repeated; no client sees it. It
+   * travels with the customer, so that every region knows a repetition from another request.
+   */
+  creationDigest: edm.string({ maxLength: DIGEST_LENGTH }),
 });
 
 export type Customer = Static<typeof CustomerSchema>;
