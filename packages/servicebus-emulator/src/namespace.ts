@@ -3,6 +3,7 @@ import type { Clock } from './clock.ts';
 import { openQueue, type Queue } from './queue/queue.ts';
 import {
   DEFAULT_QUEUE_PROPERTIES,
+  findFixedChange,
   findPropertyProblem,
   type QueueProperties,
 } from './queue/queue-properties.ts';
@@ -121,7 +122,8 @@ async function update(
   const entity = entities.get(keyOf(name));
   if (entity === undefined) return { kind: 'not-found' };
   const properties = { ...entity.stored.properties, ...changes };
-  const problem = findPropertyProblem(properties);
+  const problem =
+    findPropertyProblem(properties) ?? findFixedChange(entity.stored.properties, properties);
   if (problem !== undefined) return { kind: 'invalid', problem };
   const stored = { ...entity.stored, properties, updatedAtMs: clock.nowMs() };
   const updated = { ...entity, stored };

@@ -16,8 +16,6 @@ export type ReadResult =
 
 /** Settings that must have this value because the emulator has no other behaviour. */
 const FIXED: Readonly<Record<string, (value: string) => boolean>> = {
-  RequiresSession: (value) => value === 'false',
-  RequiresDuplicateDetection: (value) => value === 'false',
   ForwardTo: (value) => value === '',
   ForwardDeadLetteredMessagesTo: (value) => value === '',
   AutoDeleteOnIdle: (value) => parseDuration(value) === Number.POSITIVE_INFINITY,
@@ -39,6 +37,12 @@ const READERS: Readonly<
   EnablePartitioning: (value) => ['enablePartitioning', toBoolean(value)],
   EnableBatchedOperations: (value) => ['enableBatchedOperations', toBoolean(value)],
   UserMetadata: (value) => ['userMetadata', value],
+  RequiresSession: (value) => ['requiresSession', toBoolean(value)],
+  RequiresDuplicateDetection: (value) => ['requiresDuplicateDetection', toBoolean(value)],
+  DuplicateDetectionHistoryTimeWindow: (value) => [
+    'duplicateDetectionWindowMs',
+    parseDuration(value),
+  ],
 };
 
 function toNumber(value: string): number | undefined {
@@ -83,11 +87,14 @@ function writeSettings({ stored: { properties } }: QueueEntity): string {
   return [
     element('LockDuration', formatDuration(properties.lockDurationMs)),
     element('MaxSizeInMegabytes', properties.maxSizeMegabytes),
-    element('RequiresDuplicateDetection', false),
-    element('RequiresSession', false),
+    element('RequiresDuplicateDetection', properties.requiresDuplicateDetection),
+    element('RequiresSession', properties.requiresSession),
     element('DefaultMessageTimeToLive', formatDuration(properties.defaultTimeToLiveMs)),
     element('DeadLetteringOnMessageExpiration', properties.deadLetterOnExpiration),
-    element('DuplicateDetectionHistoryTimeWindow', 'PT10M'),
+    element(
+      'DuplicateDetectionHistoryTimeWindow',
+      formatDuration(properties.duplicateDetectionWindowMs),
+    ),
     element('MaxDeliveryCount', properties.maxDeliveryCount),
     element('EnableBatchedOperations', properties.enableBatchedOperations),
   ].join('');

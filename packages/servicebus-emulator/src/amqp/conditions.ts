@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { assertNever } from '../assert-never.ts';
+import type { SendOutcome } from '../queue/actions/send.ts';
 import type { AmqpCondition } from './rhea-internals.ts';
 
 /** The refusals of the service, in its words: SDKs read meaning from some of the texts. */
@@ -21,6 +23,68 @@ export function lockLost(): AmqpCondition {
       'The lock supplied is invalid. Either the lock expired, or the message has already been ' +
       'removed from the queue, or was received by a different receiver instance.',
   };
+}
+
+export function sessionLockLost(): AmqpCondition {
+  return {
+    condition: 'com.microsoft:session-lock-lost',
+    description:
+      'The session lock has expired or was given up. Accept the session again to go on with it. ' +
+      tracking(),
+  };
+}
+
+export function sessionCannotBeLocked(sessionId: string): AmqpCondition {
+  return {
+    condition: 'com.microsoft:session-cannot-be-locked',
+    description:
+      `The requested session '${sessionId}' cannot be accepted. It may be locked by another ` +
+      `receiver. ${tracking()}`,
+  };
+}
+
+export function sessionTimeout(timeoutMs: number): AmqpCondition {
+  return {
+    condition: 'com.microsoft:timeout',
+    description:
+      `The operation did not complete within the allotted timeout of ${timeoutMs} ms: no ` +
+      `session with messages was free. ${tracking()}`,
+  };
+}
+
+export function sessionRequired(): AmqpCondition {
+  return notAllowed(
+    'It is not possible for an entity that requires sessions to create a non-sessionful message ' +
+      `receiver. ${tracking()}`,
+  );
+}
+
+export function sessionNotSupported(): AmqpCondition {
+  return notAllowed(
+    'A sessionful message receiver cannot be created on an entity that does not require sessions. ' +
+      `Ensure RequiresSession is set to true when creating a Queue. ${tracking()}`,
+  );
+}
+
+/** Why a queue refused a send. */
+export function sendRefusal(
+  queueName: string,
+  outcome: Exclude<SendOutcome, { kind: 'accepted' }>,
+): AmqpCondition {
+  switch (outcome.kind) {
+    case 'quota-exceeded':
+      return quotaExceeded(queueName, outcome.sizeBytesMax);
+    case 'session-missing':
+      return notAllowed(
+        'The SessionId was not set on a message, and it cannot be sent to the entity. Entities ' +
+          'that have session support enabled can only receive messages that have the SessionId ' +
+          `set to a valid value. ${tracking()}`,
+      );
+    case 'session-id-too-long':
+      return notAllowed(`The SessionId of a message exceeds 128 characters. ${tracking()}`);
+    default:
+      return assertNever(outcome);
+  }
 }
 
 export function messageTooLarge(sizeBytes: number, sizeBytesMax: number): AmqpCondition {

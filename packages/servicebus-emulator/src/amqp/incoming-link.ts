@@ -1,18 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import type { Delivery, EventContext, Receiver } from 'rhea';
 import type { Faults } from '../faults.ts';
-import type { Clock } from '../clock.ts';
-import { ensureMessageId } from '../message/ensure-message-id.ts';
-import { readBatch, readMessage, type IncomingMessage } from '../message/read-message.ts';
+import { readBatch, readMessage } from '../message/read-message.ts';
+import { withMessageId } from './with-message-id.ts';
 import { DecodeError } from '../message/sections.ts';
 import type { Queue } from '../queue/queue.ts';
-import {
-  internalError,
-  messageTooLarge,
-  notImplemented,
-  quotaExceeded,
-  undecodable,
-} from './conditions.ts';
+import { internalError, messageTooLarge, sendRefusal, undecodable } from './conditions.ts';
 import {
   BATCH_FORMAT,
   answerAttach,
@@ -22,28 +14,21 @@ import {
 } from './rhea-internals.ts';
 
 /** The limit of the service's Standard tier, for a message and for a batch. */
-const MESSAGE_BYTES_MAX = 256 * 1024;
+export const MESSAGE_BYTES_MAX = 256 * 1024;
 /** So many transfers may wait for their commit on one link. */
 const CREDIT_WINDOW = 1_000;
 const CREDIT_STEP = 100;
 
-const createMessageId = (): string => randomUUID().replaceAll('-', '');
-
 export interface IncomingLinkOptions {
   readonly queue: Queue;
   readonly faults: Faults;
-  readonly clock: Clock;
   readonly onFailure: (error: unknown) => void;
-}
-
-function withId(message: IncomingMessage): IncomingMessage {
-  return { ...message, payload: ensureMessageId(message.payload, createMessageId) };
 }
 
 async function store(
   bytes: Buffer,
   format: number,
-  { queue, faults, clock }: IncomingLinkOptions,
+  { queue, faults }: IncomingLinkOptions,
 ): Promise<AmqpCondition | undefined> {
   const held = faults.heldSends(queue.name);
   if (held !== undefined) await held;
@@ -52,14 +37,8 @@ async function store(
   if (bytes.length > MESSAGE_BYTES_MAX) return messageTooLarge(bytes.length, MESSAGE_BYTES_MAX);
   try {
     const messages = format === BATCH_FORMAT ? readBatch(bytes) : [readMessage(bytes)];
-    const nowMs = clock.nowMs();
-    if (messages.some(({ scheduledAtMs = nowMs }) => scheduledAtMs > nowMs)) {
-      return notImplemented('The emulator cannot schedule messages.');
-    }
-    const outcome = await queue.send(messages.map(withId));
-    return outcome.kind === 'accepted'
-      ? undefined
-      : quotaExceeded(queue.name, outcome.sizeBytesMax);
+    const outcome = await queue.send(messages.map(withMessageId));
+    return outcome.kind === 'accepted' ? undefined : sendRefusal(queue.name, outcome);
   } catch (error) {
     if (error instanceof DecodeError) return undecodable(error.message);
     throw error;

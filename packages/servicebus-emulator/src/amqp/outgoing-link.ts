@@ -4,7 +4,7 @@ import { writeMessage } from '../message/write-message.ts';
 import type { Consumer } from '../queue/consumers.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { SettleOutcome } from '../queue/actions/settle.ts';
-import { internalError, lockLost, notAllowed } from './conditions.ts';
+import { internalError, lockLost, notAllowed, sessionLockLost } from './conditions.ts';
 import {
   acknowledge,
   answerAttach,
@@ -25,6 +25,12 @@ const DRAIN_RETRY_MS = 5;
 
 export interface OutgoingLinkOptions {
   readonly queue: Queue;
+  /** Where the messages come from: the queue itself, or a session of it. */
+  readonly source?: Pick<Queue, 'attach'>;
+  /** Fields of the attach that answers the client's. */
+  readonly attachFields?: Readonly<Record<string, unknown>>;
+  /** What the client is told that its link is attached to; its own wish by default. */
+  readonly answeredSource?: unknown;
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -34,6 +40,8 @@ function refusalOf(outcome: SettleOutcome): AmqpCondition | undefined {
       return undefined;
     case 'lock-lost':
       return lockLost();
+    case 'session-lock-lost':
+      return sessionLockLost();
     case 'not-allowed':
       return notAllowed('A message of a dead-letter queue cannot be dead-lettered again.');
     default:
@@ -116,14 +124,15 @@ export function openOutgoingLink(sender: Sender, options: OutgoingLinkOptions): 
     count.drain();
   }
 
-  sender.set_source(sender.source);
+  sender.set_source((options.answeredSource ?? sender.source) as Sender['source']);
   sender.set_target(sender.target);
   answerAttach(sender, {
     snd_settle_mode: sender.snd_settle_mode,
     rcv_settle_mode: sender.rcv_settle_mode,
+    ...options.attachFields,
   });
   settleOutcomes(sender, options);
-  const attachment = options.queue.attach(consumer);
+  const attachment = (options.source ?? options.queue).attach(consumer);
   sender.on('sender_flow', () => {
     draining = isDraining(sender);
     attachment.pull();

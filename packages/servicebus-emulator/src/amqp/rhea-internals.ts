@@ -15,6 +15,10 @@ interface LinkInternals {
   readonly local: { readonly attach: Record<string, unknown> };
 }
 
+interface StatefulLink {
+  readonly state: { local_open: boolean; open_requests: number };
+}
+
 interface SenderInternals {
   credit: number;
   readonly _draining: boolean;
@@ -74,6 +78,16 @@ export function receiveRaw(receiver: Receiver): void {
     }
     original(frame, link);
   };
+}
+
+/**
+ * Keeps back the attach with which rhea answers the peer's at once, for an answer that has to be
+ * waited for. Call it in the open event, and link.open() when the answer is there.
+ */
+export function holdAttach(link: Sender): void {
+  const { state } = link as unknown as StatefulLink;
+  state.local_open = false;
+  state.open_requests = 0;
 }
 
 /** Sets fields of the attach that answers the peer's; call it in the open event. */

@@ -6,10 +6,17 @@ import type { Queue } from '../queue/queue.ts';
 import type { SharedAccessKey } from '../shared-access-signature.ts';
 import { findQueue, isDeadLetterPath, parseAddress, type Address } from './address.ts';
 import { createClaims, type Claims } from './claims-node.ts';
-import { entityNotFound, notAllowed, unauthorized } from './conditions.ts';
+import {
+  entityNotFound,
+  notAllowed,
+  notImplemented,
+  sessionRequired,
+  unauthorized,
+} from './conditions.ts';
 import { openIncomingLink } from './incoming-link.ts';
 import { handleManagementRequest } from './management/management-node.ts';
 import { openOutgoingLink } from './outgoing-link.ts';
+import { openSessionLink, SESSION_FILTER } from './session-link.ts';
 import { createReplyLinks, openRequestNode, type ReplyLinks } from './request-node.ts';
 import type { AmqpCondition } from './rhea-internals.ts';
 
@@ -21,14 +28,15 @@ export interface ServeOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
+const TRANSFER_DESTINATION = 'com.microsoft:transfer-destination-address';
+const SUBSCRIPTION_PATH = /\/subscriptions\//i;
+
 interface ConnectionState extends ServeOptions {
   readonly claims: Claims;
   readonly replies: ReplyLinks;
   /** How to stop each link that delivers. */
   readonly stops: Map<Sender, () => void>;
 }
-
-const SESSION_FILTER = 'com.microsoft:session-filter';
 
 /** The queue of the address, or why a link to it is refused. */
 function resolve(
@@ -38,6 +46,9 @@ function resolve(
   if (!claims.covers(path)) {
     return unauthorized(`Unauthorized access to '${path}': no valid token was put on $cbs for it.`);
   }
+  if (SUBSCRIPTION_PATH.test(path)) {
+    return notImplemented('The emulator has no topics and subscriptions: use a queue.');
+  }
   return findQueue(namespace, path) ?? entityNotFound(path);
 }
 
@@ -46,6 +57,14 @@ const isQueue = (found: Queue | AmqpCondition): found is Queue => 'peek' in foun
 /** The client wants to send: messages to a queue, or requests to a node. */
 function acceptReceiver(state: ConnectionState, receiver: Receiver): void {
   const { replies, faults, onFailure } = state;
+  if (receiver.target === null) {
+    receiver.close(notImplemented('The emulator has no transactions: send without one.'));
+    return;
+  }
+  if (TRANSFER_DESTINATION in (receiver.properties ?? {})) {
+    receiver.close(notImplemented('The emulator cannot send through another entity.'));
+    return;
+  }
   const address = parseAddress(receiver.target?.address ?? '');
   if (address.node === 'claims') {
     const handle = async (request: Parameters<Claims['putToken']>[0]) =>
@@ -63,7 +82,7 @@ function acceptReceiver(state: ConnectionState, receiver: Receiver): void {
     });
   } else if (isDeadLetterPath(address.path)) {
     receiver.close(notAllowed('Messages cannot be sent to a dead-letter queue.'));
-  } else openIncomingLink(receiver, { queue, faults, clock: state.clock, onFailure });
+  } else openIncomingLink(receiver, { queue, faults, onFailure });
 }
 
 /** The client wants to receive: a queue's messages, or the responses of a node. */
@@ -77,10 +96,9 @@ function acceptSender(state: ConnectionState, sender: Sender): void {
   const filter = (sender.source.filter ?? {}) as Record<string, unknown>;
   if (!isQueue(queue)) sender.close(queue);
   else if (SESSION_FILTER in filter) {
-    sender.close(
-      notAllowed('A session receiver cannot be created on an entity that requires no sessions.'),
-    );
-  } else state.stops.set(sender, openOutgoingLink(sender, { queue, onFailure: state.onFailure }));
+    state.stops.set(sender, openSessionLink(sender, { queue, onFailure: state.onFailure }));
+  } else if (queue.sessions !== undefined) sender.close(sessionRequired());
+  else state.stops.set(sender, openOutgoingLink(sender, { queue, onFailure: state.onFailure }));
 }
 
 function forgetSender({ stops, replies }: ConnectionState, sender: Sender): void {

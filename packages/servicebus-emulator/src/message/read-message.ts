@@ -1,5 +1,6 @@
 import type { Typed } from 'rhea';
 import { decodeValue, encodeValues, mapItems } from './amqp-types.ts';
+import { readProperty } from './read-property.ts';
 import { DecodeError, SECTION, dataOf, findSections, type Section } from './sections.ts';
 
 /** A message as a client sends it, before the queue gives it a number. */
@@ -7,6 +8,7 @@ export interface IncomingMessage {
   readonly timeToLiveMs: number | undefined;
   /** When the sender wants it to be enqueued, if not now. */
   readonly scheduledAtMs: number | undefined;
+  readonly sessionId: string | undefined;
   readonly annotations: Buffer | undefined;
   readonly payload: Buffer;
 }
@@ -58,6 +60,15 @@ function encodeAnnotations(items: readonly Typed[]): Buffer | undefined {
   return Buffer.concat([count, encodeValues(kept)]);
 }
 
+function readSessionId(payload: Buffer): string | undefined {
+  try {
+    return readProperty(payload, 'groupId');
+  } catch (error) {
+    if (error instanceof DecodeError) throw error;
+    throw new DecodeError('The properties of the message cannot be decoded', { cause: error });
+  }
+}
+
 /**
  * Takes an encoded message apart. What the broker need not know stays encoded, byte for byte.
  * Throws DecodeError when the bytes are no message.
@@ -74,12 +85,14 @@ export function readMessage(bytes: Buffer): IncomingMessage {
       bareStart = Math.min(bareStart, section.start);
     }
   }
+  // A copy, so that the message does not keep the whole read buffer of its connection alive.
+  const payload = Buffer.from(bytes.subarray(bareStart));
   return {
     timeToLiveMs,
     scheduledAtMs: readScheduledTime(annotations),
+    sessionId: readSessionId(payload),
     annotations: encodeAnnotations(annotations),
-    // A copy, so that the message does not keep the whole read buffer of its connection alive.
-    payload: Buffer.from(bytes.subarray(bareStart)),
+    payload,
   };
 }
 

@@ -37,7 +37,7 @@ const FIXED_WIDTH_BYTES: Readonly<Record<number, number>> = {
 };
 
 /** The offset behind the value whose constructor is at the offset. */
-function endOfValue(bytes: Buffer, offset: number): number {
+export function endOfValue(bytes: Buffer, offset: number): number {
   const width = bytes.readUInt8(offset) >> 4;
   const fixed = FIXED_WIDTH_BYTES[width];
   if (fixed !== undefined) return offset + 1 + fixed;

@@ -25,6 +25,8 @@ export interface LockTable {
   find(sequenceNumber: number): MessageLock | undefined;
   /** Removes and returns all locks that have expired. */
   takeExpired(nowMs: number): MessageLock[];
+  /** Removes and returns the locks on the messages of a session. */
+  takeSession(sessionId: string): MessageLock[];
   nextExpiryMs(): number | undefined;
 }
 
@@ -32,6 +34,21 @@ export interface LockTable {
 type Lane = Map<string, MessageLock>;
 
 const keyOf = (token: Buffer): string => token.toString('latin1');
+
+function firstsOf(lanes: ReadonlyMap<number, Lane>): MessageLock[] {
+  return [...lanes.values()].flatMap((lane) => lane.values().next().value ?? []);
+}
+
+function expiredIn(lanes: ReadonlyMap<number, Lane>, nowMs: number): MessageLock[] {
+  const expired: MessageLock[] = [];
+  for (const lane of lanes.values()) {
+    for (const lock of lane.values()) {
+      if (lock.expiresAtMs > nowMs) break;
+      expired.push(lock);
+    }
+  }
+  return expired;
+}
 
 export function createLockTable(): LockTable {
   /** There is more than one lane only after a queue's lock duration was changed. */
@@ -66,9 +83,6 @@ export function createLockTable(): LockTable {
     remove(lock);
     return lock;
   };
-  function firstsOfLanes(): MessageLock[] {
-    return [...lanes.values()].flatMap((lane) => lane.values().next().value ?? []);
-  }
 
   return {
     add,
@@ -79,18 +93,19 @@ export function createLockTable(): LockTable {
     },
     find: (sequenceNumber) => bySequenceNumber.get(sequenceNumber),
     takeExpired(nowMs) {
-      const expired: MessageLock[] = [];
-      for (const lane of lanes.values()) {
-        for (const lock of lane.values()) {
-          if (lock.expiresAtMs > nowMs) break;
-          expired.push(lock);
-        }
-      }
+      const expired = expiredIn(lanes, nowMs);
       for (const lock of expired) remove(lock);
       return expired;
     },
+    takeSession(sessionId) {
+      const taken = [...bySequenceNumber.values()].filter(
+        ({ message }) => message.sessionId === sessionId,
+      );
+      for (const lock of taken) remove(lock);
+      return taken;
+    },
     nextExpiryMs() {
-      const firsts = firstsOfLanes().map((lock) => lock.expiresAtMs);
+      const firsts = firstsOf(lanes).map((lock) => lock.expiresAtMs);
       return firsts.length === 0 ? undefined : Math.min(...firsts);
     },
   };

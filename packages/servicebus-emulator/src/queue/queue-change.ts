@@ -1,4 +1,4 @@
-import type { QueueCounters, StoredMessage, StoreWrite } from '../store/message-store.ts';
+import type { NoteKey, QueueCounters, StoredMessage, StoreWrite } from '../store/message-store.ts';
 import type { QueueCore } from './queue-core.ts';
 
 /** A message that has no number in its (new) queue yet. */
@@ -11,6 +11,8 @@ export interface QueueChange {
   append(core: QueueCore, draft: MessageDraft): StoredMessage;
   remove(core: QueueCore, message: StoredMessage): void;
   replace(core: QueueCore, change: { from: StoredMessage; to: StoredMessage }): void;
+  /** Remembers the value under the key, or forgets it. */
+  note(core: QueueCore, key: NoteKey, value: Buffer | undefined): void;
   /** Resolves when the change is committed and its new messages can be delivered. */
   commit(): Promise<void>;
 }
@@ -51,6 +53,10 @@ export function createChange(): QueueChange {
       core.counters = count(count(core.counters, from, -1), to, 1);
       touch(core);
       writes.push({ kind: 'put', queueId: core.id, message: to });
+    },
+    note(core, key, value) {
+      touch(core);
+      writes.push({ kind: 'note', queueId: core.id, key, value });
     },
     async commit() {
       for (const core of touched.keys()) {

@@ -5,6 +5,8 @@ import type { Consumers } from './consumers.ts';
 import type { LockTable, LockTerms, MessageLock } from './lock-table.ts';
 import type { QueueProperties } from './queue-properties.ts';
 import type { ReadyMessages } from './ready-messages.ts';
+import type { SeenMessages } from './seen-messages.ts';
+import type { Sessions } from './sessions/sessions.ts';
 
 /** The state of one queue or dead-letter sub-queue, shared by the operations on it. */
 export interface QueueCore {
@@ -17,12 +19,17 @@ export interface QueueCore {
   readonly ready: ReadyMessages;
   readonly locks: LockTable;
   readonly consumers: Consumers;
+  /** Undefined for a queue without sessions, and for every dead-letter sub-queue. */
+  readonly sessions: Sessions | undefined;
+  /** Undefined unless the queue detects duplicates. */
+  readonly seen: SeenMessages | undefined;
   /** Sequence numbers whose settlement is being committed: neither locked nor free. */
   readonly settling: Set<number>;
   /** Undefined for a dead-letter sub-queue. */
   readonly deadLetters: QueueCore | undefined;
   readonly lockAlarm: Alarm;
   readonly dueAlarm: Alarm;
+  readonly sessionAlarm: Alarm;
   /** Delivers what is ready; call it when messages or capacity may have come. */
   readonly pump: () => void;
   /** Takes the errors of work that nobody waits for. */
@@ -35,12 +42,15 @@ export interface QueueCore {
 /** Locks the message, and sees to it that the lock expires. */
 export function lockMessage(core: QueueCore, message: StoredMessage): MessageLock {
   const lock = core.locks.add({ token: core.createLockToken(), message }, lockTerms(core));
-  core.lockAlarm.ringAt(lock.expiresAtMs);
+  // What belongs to a session is held as long as the session is.
+  if (core.sessions === undefined) core.lockAlarm.ringAt(lock.expiresAtMs);
   return lock;
 }
 
 export function lockTerms(core: QueueCore): LockTerms {
-  return { nowMs: core.clock.nowMs(), durationMs: core.properties.lockDurationMs };
+  const { lockDurationMs } = core.properties;
+  const durationMs = core.sessions === undefined ? lockDurationMs : Number.POSITIVE_INFINITY;
+  return { nowMs: core.clock.nowMs(), durationMs };
 }
 
 /** True when the message has outlived its time to live. */

@@ -8,12 +8,18 @@ export interface QueueProperties {
   readonly enablePartitioning: boolean;
   readonly enableBatchedOperations: boolean;
   readonly userMetadata: string;
+  /** Fixed when the queue is created, as is requiresDuplicateDetection. */
+  readonly requiresSession: boolean;
+  readonly requiresDuplicateDetection: boolean;
+  readonly duplicateDetectionWindowMs: number;
 }
 
 /** The limits that the service puts on the settings which the emulator honours. */
 const LOCK_DURATION_MS_MAX = 300_000;
 const MAX_DELIVERY_COUNT_MAX = 2_000;
 const LOCK_DURATION_MS_MIN = 1;
+const DUPLICATE_WINDOW_MS_MAX = 7 * 86_400_000;
+const DUPLICATE_WINDOW_MS_MIN = 1;
 const BYTES_PER_MEGABYTE = 1024 * 1024;
 
 export const DEFAULT_QUEUE_PROPERTIES: QueueProperties = {
@@ -25,6 +31,9 @@ export const DEFAULT_QUEUE_PROPERTIES: QueueProperties = {
   enablePartitioning: false,
   enableBatchedOperations: true,
   userMetadata: '',
+  requiresSession: false,
+  requiresDuplicateDetection: false,
+  duplicateDetectionWindowMs: 600_000,
 };
 
 /** The size quota of a queue in bytes. */
@@ -47,5 +56,17 @@ export function findPropertyProblem(properties: QueueProperties): string | undef
   if (!(maxSizeMegabytes > 0)) {
     return `MaxSizeInMegabytes must be more than zero, got ${maxSizeMegabytes}`;
   }
+  const windowMs = properties.duplicateDetectionWindowMs;
+  if (!(windowMs >= DUPLICATE_WINDOW_MS_MIN && windowMs <= DUPLICATE_WINDOW_MS_MAX)) {
+    return `DuplicateDetectionHistoryTimeWindow must be more than zero and at most P7D, got ${windowMs} ms`;
+  }
   return undefined;
+}
+
+/** Names the setting that cannot change once the queue exists, or undefined when none does. */
+export function findFixedChange(from: QueueProperties, to: QueueProperties): string | undefined {
+  const fixed = ['requiresSession', 'requiresDuplicateDetection', 'enablePartitioning'] as const;
+  const changed = fixed.find((name) => from[name] !== to[name]);
+  if (changed === undefined) return undefined;
+  return `The value for the '${changed}' property of an existing Queue cannot be changed`;
 }

@@ -187,7 +187,7 @@ describe('dead letters', () => {
     await receive(main, 1);
     await clock.advance(LOCK_MS);
     expect(await receive(main, 1)).toHaveLength(0);
-    const [dead] = await deadLetters.peek(1, 10);
+    const [dead] = await deadLetters.peek({ fromSequenceNumber: 1, messagesMax: 10 });
     expect(dead?.deliveryCount).toBe(2);
     expect(applicationPropertiesOf(dead!)).toMatchObject({
       DeadLetterReason: 'MaxDeliveryCountExceeded',
@@ -216,9 +216,11 @@ describe('time to live', () => {
       const { main, deadLetters, clock } = await openTestQueue({ deadLetterOnExpiration });
       await main.send([incoming('short', 1_000), incoming('long')]);
       await clock.advance(1_000);
-      expect((await main.peek(1, 10)).map(bodyOf)).toEqual(['long']);
+      expect((await main.peek({ fromSequenceNumber: 1, messagesMax: 10 })).map(bodyOf)).toEqual([
+        'long',
+      ]);
       expect(main.counters().active).toBe(1);
-      const dead = await deadLetters.peek(1, 10);
+      const dead = await deadLetters.peek({ fromSequenceNumber: 1, messagesMax: 10 });
       expect(dead.map(bodyOf)).toEqual(deadLetterOnExpiration ? ['short'] : []);
       expect(dead.map(applicationPropertiesOf)).toEqual(
         dead.map(() => ({
@@ -232,7 +234,7 @@ describe('time to live', () => {
   it('is the lesser of what the message and the queue say', async () => {
     const { main } = await openTestQueue({ defaultTimeToLiveMs: 5_000 });
     await main.send([incoming('a'), incoming('b', 1_000), incoming('c', 9_000)]);
-    const messages = await main.peek(1, 10);
+    const messages = await main.peek({ fromSequenceNumber: 1, messagesMax: 10 });
     expect(messages.map((message) => message.timeToLiveMs)).toEqual([5_000, 1_000, 5_000]);
   });
 
@@ -256,9 +258,11 @@ describe('deferred messages', () => {
     const [lock] = await receive(main, 1);
     await main.settle(lock!.token, { kind: 'defer' });
     expect(await receive(main, 1)).toHaveLength(0);
-    const outcome = await main.receiveDeferred([1], 'peek-lock');
+    const outcome = await main.receiveDeferred({ numbers: [1], mode: 'peek-lock' });
     expect(outcome).toMatchObject({ kind: 'locked', locks: [{ message: { state: 'deferred' } }] });
-    expect(await main.receiveDeferred([1], 'peek-lock')).toMatchObject({ kind: 'not-found' });
+    expect(await main.receiveDeferred({ numbers: [1], mode: 'peek-lock' })).toMatchObject({
+      kind: 'not-found',
+    });
   });
 
   it('stay deferred when they are abandoned', async () => {
@@ -266,11 +270,11 @@ describe('deferred messages', () => {
     await main.send([incoming('a')]);
     const [lock] = await receive(main, 1);
     await main.settle(lock!.token, { kind: 'defer' });
-    const outcome = await main.receiveDeferred([1], 'peek-lock');
+    const outcome = await main.receiveDeferred({ numbers: [1], mode: 'peek-lock' });
     if (outcome.kind !== 'locked') throw new Error(`Got ${outcome.kind}`);
     await main.settle(outcome.locks[0]!.token, { kind: 'abandon' });
     expect(await receive(main, 1)).toHaveLength(0);
-    expect(await main.receiveDeferred([1], 'receive-and-delete')).toMatchObject({
+    expect(await main.receiveDeferred({ numbers: [1], mode: 'receive-and-delete' })).toMatchObject({
       kind: 'removed',
     });
     expect(main.counters()).toMatchObject({ deferred: 0, sizeBytes: 0 });
@@ -283,14 +287,16 @@ describe('peeking', () => {
     await main.send(['a', 'b', 'c', 'd'].map((body) => incoming(body)));
     const [first] = await receive(main, 2);
     await main.settle(first!.token, { kind: 'defer' });
-    const seen = await main.peek(1, 3);
+    const seen = await main.peek({ fromSequenceNumber: 1, messagesMax: 3 });
     expect(seen.map((m) => [m.sequenceNumber, m.state])).toEqual([
       [1, 'deferred'],
       [2, 'active'],
       [3, 'active'],
     ]);
-    expect((await main.peek(4, 10)).map(bodyOf)).toEqual(['d']);
-    expect(await main.peek(5, 10)).toEqual([]);
+    expect((await main.peek({ fromSequenceNumber: 4, messagesMax: 10 })).map(bodyOf)).toEqual([
+      'd',
+    ]);
+    expect(await main.peek({ fromSequenceNumber: 5, messagesMax: 10 })).toEqual([]);
   });
 });
 

@@ -4,14 +4,24 @@ import type { MessageStore, QueueCounters, StoredMessage } from '../store/messag
 import { createAlarm } from './alarm.ts';
 import { createConsumers, type Consumer } from './consumers.ts';
 import { createLockTable } from './lock-table.ts';
-import { peek } from './actions/peek.ts';
+import { peek, type PeekOptions } from './actions/peek.ts';
 import { pump } from './actions/pump.ts';
 import { lockTerms, type QueueCore } from './queue-core.ts';
 import type { QueueProperties } from './queue-properties.ts';
 import { createReadyMessages } from './ready-messages.ts';
-import { receiveDeferred, type DeferredOutcome } from './actions/receive-deferred.ts';
+import { cancelScheduled, type CancelOutcome } from './actions/cancel-scheduled.ts';
+import { deleteBatch, type DeleteBatchRequest } from './actions/delete-batch.ts';
+import {
+  receiveDeferred,
+  type DeferredOutcome,
+  type DeferredRequest,
+} from './actions/receive-deferred.ts';
 import { send, type SendOutcome } from './actions/send.ts';
 import { expireLocks, settle, type SettleOutcome, type Settlement } from './actions/settle.ts';
+import { openSeenMessages } from './seen-messages.ts';
+import { createQueueSessions, type QueueSessions } from './sessions/queue-sessions.ts';
+import { expireSessions } from './sessions/hold-session.ts';
+import { openSessions } from './sessions/sessions.ts';
 import { sweepExpired } from './actions/sweep-expired.ts';
 
 /** One queue, or one dead-letter sub-queue. Every promise resolves after its change is committed. */
@@ -24,9 +34,14 @@ export interface Queue {
   /** The new expiry, or undefined when the lock is lost. */
   renewLock(token: Buffer): number | undefined;
   /** Messages of every state, locked or not, from the sequence number on. */
-  peek(fromSequenceNumber: number, messagesMax: number): Promise<StoredMessage[]>;
+  peek(options: PeekOptions): Promise<StoredMessage[]>;
   /** All of the deferred messages, or none when one of them cannot be had. */
-  receiveDeferred(numbers: readonly number[], mode: Consumer['mode']): Promise<DeferredOutcome>;
+  receiveDeferred(request: DeferredRequest): Promise<DeferredOutcome>;
+  cancelScheduled(numbers: readonly number[]): Promise<CancelOutcome>;
+  /** Resolves to how many messages were deleted. */
+  deleteBatch(request: DeleteBatchRequest): Promise<number>;
+  /** Undefined for a queue without sessions. */
+  readonly sessions: QueueSessions | undefined;
   properties(): QueueProperties;
   setProperties(properties: QueueProperties): void;
   counters(): QueueCounters;
@@ -52,6 +67,10 @@ async function createCore(
 ): Promise<QueueCore> {
   const { id, store, clock, onFailure } = options;
   const counters = await store.loadCounters(id);
+  const isMain = options.deadLetters !== undefined;
+  const { requiresSession, requiresDuplicateDetection } = options.properties;
+  const sessions = isMain && requiresSession ? await openSessions(id, store) : undefined;
+  const detects = isMain && requiresDuplicateDetection;
   const sweep = runOneAtATime(() => sweepExpired(core));
   const core: QueueCore = {
     id,
@@ -59,17 +78,22 @@ async function createCore(
     store,
     clock,
     createLockToken: options.createLockToken,
-    ready: createReadyMessages({
-      queueId: id,
-      store,
-      lastSequenceNumber: counters.nextSequenceNumber - 1,
-    }),
+    ready:
+      sessions?.ready ??
+      createReadyMessages({
+        queueId: id,
+        store,
+        lastSequenceNumber: counters.nextSequenceNumber - 1,
+      }),
+    sessions,
+    seen: detects ? await openSeenMessages(id, { store, clock }) : undefined,
     locks: createLockTable(),
     consumers: createConsumers(),
     settling: new Set(),
     deadLetters: options.deadLetters,
     lockAlarm: createAlarm(clock, () => void expireLocks(core).catch(onFailure)),
     dueAlarm: createAlarm(clock, () => void sweep().catch(onFailure)),
+    sessionAlarm: createAlarm(clock, () => void expireSessions(core).catch(onFailure)),
     pump: () => pump(core),
     onFailure,
     properties: options.properties,
@@ -101,6 +125,8 @@ function runOneAtATime(task: () => Promise<void>): () => Promise<void> {
 }
 
 function renewLock(core: QueueCore, token: Buffer): number | undefined {
+  // The locks of a session's messages are not renewed: that of the session is.
+  if (core.sessions !== undefined) return undefined;
   const lock = core.locks.renew(token, lockTerms(core));
   if (lock !== undefined) core.lockAlarm.ringAt(lock.expiresAtMs);
   return lock?.expiresAtMs;
@@ -116,8 +142,11 @@ function createQueue(core: QueueCore): Queue {
     },
     settle: (token, settlement) => settle(core, token, settlement),
     renewLock: (token) => renewLock(core, token),
-    peek: (fromSequenceNumber, messagesMax) => peek(core, { fromSequenceNumber, messagesMax }),
-    receiveDeferred: (numbers, mode) => receiveDeferred(core, numbers, mode),
+    peek: (request) => peek(core, request),
+    receiveDeferred: (request) => receiveDeferred(core, request),
+    cancelScheduled: (numbers) => cancelScheduled(core, numbers),
+    deleteBatch: (request) => deleteBatch(core, request),
+    sessions: createQueueSessions(core),
     properties: () => core.properties,
     setProperties(properties) {
       core.properties = properties;
@@ -130,6 +159,7 @@ function createQueue(core: QueueCore): Queue {
     close() {
       core.lockAlarm.cancel();
       core.dueAlarm.cancel();
+      core.sessionAlarm.cancel();
     },
   };
 }

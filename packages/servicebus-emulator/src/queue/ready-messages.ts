@@ -16,7 +16,7 @@ export interface ReadyMessages {
   hasMore(): boolean;
   /** Reads more messages; call it when take had nothing and hasMore. Runs once at a time. */
   refill(): Promise<void>;
-  /** Tells of newly committed active messages; their numbers grow from call to call. */
+  /** Tells of newly committed messages; their numbers grow from call to call. */
   append(messages: readonly StoredMessage[]): void;
   /** Gives back a message that was taken. */
   putBack(message: StoredMessage): void;
@@ -93,7 +93,7 @@ export function createReadyMessages(options: ReadyMessagesOptions): ReadyMessage
         const caughtUp = reading === undefined && cursor > lastCommitted;
         lastCommitted = message.sequenceNumber;
         if (caughtUp && !isFull(window)) {
-          push(window, message);
+          if (message.state === 'active') push(window, message);
           cursor = message.sequenceNumber + 1;
         }
       }

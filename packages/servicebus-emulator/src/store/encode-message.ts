@@ -1,10 +1,12 @@
 import type { MessageState, StoredMessage } from './message-store.ts';
 
 /**
- * The stored form of a message: a fixed head, then dead-letter source and annotations with their
- * lengths, then the payload up to the end. The first byte is the layout's version.
+ * The stored form of a message: a fixed head, then dead-letter source, session id and annotations
+ * with their lengths, then the payload up to the end. The first byte is the layout's version:
+ * version 1 has no session id, and zeros where version 2 keeps its length.
  */
-const LAYOUT_VERSION = 1;
+const LAYOUT_VERSION = 2;
+const VERSION_WITHOUT_SESSIONS = 1;
 const HEAD_BYTES = 48;
 const STATES: readonly MessageState[] = ['active', 'deferred', 'scheduled'];
 
@@ -14,6 +16,7 @@ const orUndefined = (value: number): number | undefined =>
 
 export function encodeMessage(message: StoredMessage): Buffer {
   const source = Buffer.from(message.deadLetterSource ?? '', 'utf8');
+  const session = Buffer.from(message.sessionId ?? '', 'utf8');
   const annotations = message.annotations ?? Buffer.alloc(0);
   const head = Buffer.alloc(HEAD_BYTES);
   head.writeUInt8(LAYOUT_VERSION, 0);
@@ -21,25 +24,30 @@ export function encodeMessage(message: StoredMessage): Buffer {
   head.writeUInt16BE(source.length, 2);
   head.writeUInt32BE(annotations.length, 4);
   head.writeUInt32BE(message.deliveryCount, 8);
+  // Zero for none, else one more than its length: the empty session id is an id, too.
+  head.writeUInt16BE(message.sessionId === undefined ? 0 : session.length + 1, 12);
   head.writeDoubleBE(message.enqueuedAtMs, 16);
   head.writeDoubleBE(orNaN(message.dueAtMs), 24);
   head.writeDoubleBE(orNaN(message.timeToLiveMs), 32);
   head.writeDoubleBE(message.enqueuedSequenceNumber, 40);
-  return Buffer.concat([head, source, annotations, message.payload]);
+  return Buffer.concat([head, source, session, annotations, message.payload]);
 }
 
 /** Throws when the bytes are not of this layout, naming the version found. */
 export function decodeMessage(sequenceNumber: number, bytes: Buffer): StoredMessage {
   const version = bytes.readUInt8(0);
   const state = STATES[bytes.readUInt8(1)];
-  if (version !== LAYOUT_VERSION || state === undefined) {
+  const isKnown = version === LAYOUT_VERSION || version === VERSION_WITHOUT_SESSIONS;
+  if (!isKnown || state === undefined) {
     throw new Error(
       `Stored message ${sequenceNumber} has layout ${version}, this emulator reads ` +
         `${LAYOUT_VERSION}: start it with an empty --location`,
     );
   }
   const sourceEnd = HEAD_BYTES + bytes.readUInt16BE(2);
-  const annotationsEnd = sourceEnd + bytes.readUInt32BE(4);
+  const sessionField = bytes.readUInt16BE(12);
+  const sessionEnd = sourceEnd + Math.max(sessionField - 1, 0);
+  const annotationsEnd = sessionEnd + bytes.readUInt32BE(4);
   return {
     sequenceNumber,
     state,
@@ -50,8 +58,9 @@ export function decodeMessage(sequenceNumber: number, bytes: Buffer): StoredMess
     enqueuedSequenceNumber: bytes.readDoubleBE(40),
     deadLetterSource:
       sourceEnd === HEAD_BYTES ? undefined : bytes.toString('utf8', HEAD_BYTES, sourceEnd),
+    sessionId: sessionField === 0 ? undefined : bytes.toString('utf8', sourceEnd, sessionEnd),
     annotations:
-      annotationsEnd === sourceEnd ? undefined : bytes.subarray(sourceEnd, annotationsEnd),
+      annotationsEnd === sessionEnd ? undefined : bytes.subarray(sessionEnd, annotationsEnd),
     payload: bytes.subarray(annotationsEnd),
   };
 }

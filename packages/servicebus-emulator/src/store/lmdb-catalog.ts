@@ -1,7 +1,7 @@
 import type { Database } from 'lmdb';
 import type { LmdbTables } from './lmdb-store.ts';
 import type { QueueCatalog, StoredQueue } from './message-store.ts';
-import type { QueueProperties } from '../queue/queue-properties.ts';
+import { DEFAULT_QUEUE_PROPERTIES, type QueueProperties } from '../queue/queue-properties.ts';
 import { messageKey, queueIdOf } from './store-keys.ts';
 
 const NEXT_ID_KEY = 'nextQueueId';
@@ -23,7 +23,9 @@ function toRecord(queue: StoredQueue): QueueRecord {
 
 function fromRecord(record: QueueRecord): StoredQueue {
   const defaultTimeToLiveMs = record.properties.defaultTimeToLiveMs ?? Number.POSITIVE_INFINITY;
-  return { ...record, properties: { ...record.properties, defaultTimeToLiveMs } };
+  // An older emulator wrote fewer settings.
+  const properties = { ...DEFAULT_QUEUE_PROPERTIES, ...record.properties, defaultTimeToLiveMs };
+  return { ...record, properties };
 }
 
 async function removeRange(table: Database<Buffer, Buffer>, queueId: number): Promise<void> {
@@ -43,6 +45,7 @@ async function removeRange(table: Database<Buffer, Buffer>, queueId: number): Pr
 async function removeContent(tables: LmdbTables, queueId: number): Promise<void> {
   await removeRange(tables.messages, queueId);
   await removeRange(tables.due, queueId);
+  await removeRange(tables.notes, queueId);
   await tables.counters.remove(queueId);
 }
 

@@ -13,12 +13,21 @@ import {
   type StoredMessage,
   type StoreWrite,
 } from './message-store.ts';
-import { dueKey, dueOf, messageKey, sequenceNumberOf } from './store-keys.ts';
+import {
+  dueKey,
+  dueOf,
+  messageKey,
+  noteKey,
+  noteKeyEnd,
+  noteNameOf,
+  sequenceNumberOf,
+} from './store-keys.ts';
 
 export interface LmdbTables {
   readonly root: RootDatabase;
   readonly messages: Database<Buffer, Buffer>;
   readonly due: Database<Buffer, Buffer>;
+  readonly notes: Database<Buffer, Buffer>;
   readonly counters: Database<QueueCounters, number>;
 }
 
@@ -35,11 +44,12 @@ function openTables(location: string): LmdbTables {
     root,
     messages: root.openDB('messages', binary),
     due: root.openDB('due', binary),
+    notes: root.openDB('notes', binary),
     counters: root.openDB('counters', { encoding: 'json' }),
   };
 }
 
-function writeMessage(tables: LmdbTables, write: Exclude<StoreWrite, { kind: 'counters' }>) {
+function writeMessage(tables: LmdbTables, write: Extract<StoreWrite, { kind: 'put' | 'remove' }>) {
   const { queueId, message } = write;
   const key = messageKey(queueId, message.sequenceNumber);
   const { dueAtMs, sequenceNumber } = message;
@@ -52,12 +62,18 @@ function writeMessage(tables: LmdbTables, write: Exclude<StoreWrite, { kind: 'co
   return tables.messages.remove(key);
 }
 
+function writeNote(tables: LmdbTables, write: Extract<StoreWrite, { kind: 'note' }>) {
+  const key = noteKey(write.queueId, write.key);
+  return write.value === undefined ? tables.notes.remove(key) : tables.notes.put(key, write.value);
+}
+
 /** All writes made in one turn of the event loop are one transaction; the last one tells. */
 async function commitGroup(tables: LmdbTables, writes: readonly StoreWrite[]): Promise<void> {
   const counters = new Map<number, QueueCounters>();
   const written: Promise<boolean>[] = [];
   for (const write of writes) {
     if (write.kind === 'counters') counters.set(write.queueId, write.counters);
+    else if (write.kind === 'note') written.push(writeNote(tables, write));
     else written.push(writeMessage(tables, write));
   }
   for (const [queueId, value] of counters) written.push(tables.counters.put(queueId, value));
@@ -110,6 +126,12 @@ export async function openLmdbStore(location: string): Promise<EmulatorStore> {
     scan: async (options) => scan(tables, options),
     scanDue: async (options) => scanDue(tables, options),
     loadCounters: async (queueId) => tables.counters.get(queueId) ?? EMPTY_COUNTERS,
+    readNote: async (queueId, key) => tables.notes.get(noteKey(queueId, key)),
+    async loadNotes(queueId, kind) {
+      const start = noteKey(queueId, { kind, name: '' });
+      const range = tables.notes.getRange({ start, end: noteKeyEnd(queueId, kind) });
+      return [...range].map(({ key, value }) => ({ name: noteNameOf(key), value }));
+    },
   };
   return {
     messages,

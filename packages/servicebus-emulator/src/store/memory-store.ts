@@ -3,6 +3,7 @@ import {
   EMPTY_COUNTERS,
   type EmulatorStore,
   type MessageStore,
+  type NoteKey,
   type QueueCatalog,
   type QueueCounters,
   type StoreWrite,
@@ -13,18 +14,26 @@ import { createSequencedMessages, type SequencedMessages } from './sequenced-mes
 interface QueueContent {
   readonly messages: SequencedMessages;
   readonly due: DueIndex;
+  readonly notes: Record<NoteKey['kind'], Map<string, Buffer>>;
   counters: QueueCounters;
 }
 
 const newContent = (): QueueContent => ({
   messages: createSequencedMessages(),
   due: createDueIndex(),
+  notes: { 'session-state': new Map(), 'seen-message': new Map() },
   counters: EMPTY_COUNTERS,
 });
 
 function applyWrite(content: QueueContent, write: StoreWrite): void {
   if (write.kind === 'counters') {
     content.counters = write.counters;
+    return;
+  }
+  if (write.kind === 'note') {
+    const { key, value } = write;
+    if (value === undefined) content.notes[key.kind].delete(key.name);
+    else content.notes[key.kind].set(key.name, value);
     return;
   }
   const { dueAtMs, sequenceNumber } = write.message;
@@ -76,6 +85,12 @@ export function createMemoryStore(): EmulatorStore {
     scan: (options) => Promise.resolve(contentOf(options.queueId).messages.scan(options)),
     scanDue: (options) => Promise.resolve(contentOf(options.queueId).due.scan(options)),
     loadCounters: (queueId) => Promise.resolve(contentOf(queueId).counters),
+    readNote: (queueId, { kind, name }) =>
+      Promise.resolve(contentOf(queueId).notes[kind].get(name)),
+    loadNotes(queueId, kind) {
+      const notes = [...contentOf(queueId).notes[kind]];
+      return Promise.resolve(notes.map(([name, value]) => ({ name, value })));
+    },
   };
   return { messages, catalog: createMemoryCatalog(contents), close: () => Promise.resolve() };
 }

@@ -16,6 +16,8 @@ export interface StoredMessage {
   readonly enqueuedSequenceNumber: number;
   /** The queue that dead-lettered it. */
   readonly deadLetterSource: string | undefined;
+  /** The session (AMQP group) that the sender put it in. */
+  readonly sessionId: string | undefined;
   /** The sender's message annotations: a 4-byte count of map items, then the encoded items. */
   readonly annotations: Buffer | undefined;
   /** The bare message: properties, application properties, body and footer, encoded. */
@@ -39,10 +41,24 @@ export const EMPTY_COUNTERS: QueueCounters = {
   sizeBytes: 0,
 };
 
+/** What a note is about: a session by its id, or a message id that counts as seen. */
+export interface NoteKey {
+  readonly kind: 'session-state' | 'seen-message';
+  /** At most 128 characters. */
+  readonly name: string;
+}
+
 export type StoreWrite =
   /** Inserts, or replaces the message of that number, whose dueAtMs must not differ. */
   | { readonly kind: 'put'; readonly queueId: number; readonly message: StoredMessage }
   | { readonly kind: 'remove'; readonly queueId: number; readonly message: StoredMessage }
+  /** Remembers the value under the key; undefined forgets it. */
+  | {
+      readonly kind: 'note';
+      readonly queueId: number;
+      readonly key: NoteKey;
+      readonly value: Buffer | undefined;
+    }
   | { readonly kind: 'counters'; readonly queueId: number; readonly counters: QueueCounters };
 
 export interface ScanOptions {
@@ -80,6 +96,12 @@ export interface MessageStore {
   scanDue(options: ScanDueOptions): Promise<DueMessage[]>;
   /** EMPTY_COUNTERS for a queue that was never written to. */
   loadCounters(queueId: number): Promise<QueueCounters>;
+  readNote(queueId: number, key: NoteKey): Promise<Buffer | undefined>;
+  /** All notes of the kind, in no particular order. */
+  loadNotes(
+    queueId: number,
+    kind: NoteKey['kind'],
+  ): Promise<{ readonly name: string; readonly value: Buffer }[]>;
 }
 
 export interface StoredQueue {

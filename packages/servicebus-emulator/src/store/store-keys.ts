@@ -1,4 +1,4 @@
-import type { DueMessage } from './message-store.ts';
+import type { DueMessage, NoteKey } from './message-store.ts';
 
 /** Keys that sort as bytes the way their parts sort as numbers. */
 const HIGH_WORD = 2 ** 32;
@@ -38,4 +38,29 @@ export function dueKey(queueId: number, due: DueMessage): Buffer {
 
 export function dueOf(key: Buffer): DueMessage {
   return { dueAtMs: readUint64(key, 4), sequenceNumber: readUint64(key, 12) };
+}
+
+/** Behind the queue's id, a byte for the kind, so that the notes of one kind lie together. */
+const NOTE_KINDS: Readonly<Record<NoteKey['kind'], number>> = {
+  'session-state': 1,
+  'seen-message': 2,
+};
+const NOTE_HEAD_BYTES = 5;
+
+export function noteKey(queueId: number, { kind, name }: NoteKey): Buffer {
+  const head = Buffer.allocUnsafe(NOTE_HEAD_BYTES);
+  head.writeUInt32BE(queueId, 0);
+  head.writeUInt8(NOTE_KINDS[kind], 4);
+  return Buffer.concat([head, Buffer.from(name, 'utf8')]);
+}
+
+/** Just behind the last note of the kind. */
+export function noteKeyEnd(queueId: number, kind: NoteKey['kind']): Buffer {
+  const end = noteKey(queueId, { kind, name: '' });
+  end.writeUInt8(NOTE_KINDS[kind] + 1, 4);
+  return end;
+}
+
+export function noteNameOf(key: Buffer): string {
+  return key.toString('utf8', NOTE_HEAD_BYTES);
 }

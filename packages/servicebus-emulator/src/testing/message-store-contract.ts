@@ -23,6 +23,7 @@ export function storedMessage(
     deliveryCount: 0,
     enqueuedSequenceNumber: sequenceNumber,
     deadLetterSource: undefined,
+    sessionId: undefined,
     annotations: undefined,
     payload: Buffer.from(`payload ${sequenceNumber}`),
     ...fields,

@@ -66,3 +66,11 @@ export async function receiveOne(receiver: ServiceBusReceiver): Promise<ServiceB
 export function receiveBriefly(receiver: ServiceBusReceiver): Promise<ServiceBusReceivedMessage[]> {
   return receiver.receiveMessages(100, { maxWaitTimeInMs: 200 });
 }
+
+/** The number that the broker gave the message. Throws when it has none. */
+export function sequenceNumberOf(
+  message: ServiceBusReceivedMessage,
+): NonNullable<ServiceBusReceivedMessage['sequenceNumber']> {
+  if (message.sequenceNumber === undefined) throw new Error('The message has no number');
+  return message.sequenceNumber;
+}

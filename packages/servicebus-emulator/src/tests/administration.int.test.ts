@@ -76,8 +76,7 @@ describe('administration with the SDK', () => {
 
   it('refuses what it cannot do, naming it', async () => {
     const cases = [
-      [{ requiresSession: true }, 'RequiresSession'],
-      [{ requiresDuplicateDetection: true }, 'RequiresDuplicateDetection'],
+      [{ duplicateDetectionHistoryTimeWindow: 'P8D' }, 'DuplicateDetectionHistoryTimeWindow'],
       [{ forwardTo: 'seeded' }, 'ForwardTo'],
       [{ autoDeleteOnIdle: 'PT5M' }, 'AutoDeleteOnIdle'],
       [{ lockDuration: 'PT6M' }, 'LockDuration'],

@@ -170,17 +170,6 @@ describe.each(['memory', 'folder'])('sending and receiving with the SDK, kept in
     return new ServiceBusClient(sdk.emulator.connectionString);
   }
 
-  it('refuses what it cannot do: scheduled messages and sessions', async () => {
-    const { name, sender, receiver } = await newQueue();
-    const later = new Date(Date.now() + 60_000);
-    const refusal = { message: expect.stringContaining('emulator') as string };
-    const scheduled = { body: 1, scheduledEnqueueTimeUtc: later };
-    await expect(sender.sendMessages(scheduled)).rejects.toMatchObject(refusal);
-    await expect(sender.scheduleMessages({ body: 1 }, later)).rejects.toMatchObject(refusal);
-    await expect(sdk.client.acceptSession(name, 'session')).rejects.toThrow('session');
-    expect(await receiver.peekMessages(1)).toEqual([]);
-  });
-
   it('refuses senders and receivers of an absent queue by name', async () => {
     const absent = {
       code: 'MessagingEntityNotFound',

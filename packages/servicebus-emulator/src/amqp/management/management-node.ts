@@ -2,8 +2,17 @@ import type { Queue } from '../../queue/queue.ts';
 import { internalError, notImplemented } from '../conditions.ts';
 import type { AmqpRequest, AmqpResponse } from '../request-node.ts';
 import { InvalidRequest, refused, type ManagementAction } from './management-response.ts';
+import { cancelScheduledMessage } from './cancel-scheduled-message.ts';
+import { batchDeleteMessages } from './batch-delete-messages.ts';
 import { peekMessage } from './peek-message.ts';
 import { receiveBySequenceNumber } from './receive-by-sequence-number.ts';
+import { scheduleMessage } from './schedule-message.ts';
+import {
+  getMessageSessions,
+  getSessionState,
+  renewSessionLock,
+  setSessionState,
+} from './session-operations.ts';
 import { renewLock } from './renew-lock.ts';
 import { updateDisposition } from './update-disposition.ts';
 
@@ -12,6 +21,13 @@ const ACTIONS: ReadonlyMap<string, ManagementAction> = new Map([
   ['com.microsoft:receive-by-sequence-number', receiveBySequenceNumber],
   ['com.microsoft:renew-lock', renewLock],
   ['com.microsoft:update-disposition', updateDisposition],
+  ['com.microsoft:schedule-message', scheduleMessage],
+  ['com.microsoft:cancel-scheduled-message', cancelScheduledMessage],
+  ['com.microsoft:batch-delete-messages', batchDeleteMessages],
+  ['com.microsoft:renew-session-lock', renewSessionLock],
+  ['com.microsoft:get-session-state', getSessionState],
+  ['com.microsoft:set-session-state', setSessionState],
+  ['com.microsoft:get-message-sessions', getMessageSessions],
 ]);
 
 /** Carries out one request to a queue's $management node. Never rejects. */

@@ -2,9 +2,9 @@ import { assertNever } from '../../assert-never.ts';
 import { types } from '../../message/amqp-types.ts';
 import { writeMessage } from '../../message/write-message.ts';
 import type { MessageLock } from '../../queue/lock-table.ts';
-import { messageNotFound } from '../conditions.ts';
+import { messageNotFound, sessionLockLost } from '../conditions.ts';
 import { refused, succeeded, type ManagementAction } from './management-response.ts';
-import { readNumber, readNumbers, reorderLockToken } from './read-body.ts';
+import { readNumber, readNumbers, readText, reorderLockToken } from './read-body.ts';
 
 const RECEIVE_AND_DELETE = 0;
 
@@ -19,10 +19,14 @@ function lockedEntry({ message, token, expiresAtMs }: MessageLock) {
 export const receiveBySequenceNumber: ManagementAction = async (queue, body) => {
   const removes = readNumber(body, 'receiver-settle-mode') === RECEIVE_AND_DELETE;
   const mode = removes ? 'receive-and-delete' : 'peek-lock';
-  const outcome = await queue.receiveDeferred(readNumbers(body, 'sequence-numbers'), mode);
+  const numbers = readNumbers(body, 'sequence-numbers');
+  const sessionId = readText(body, 'session-id');
+  const outcome = await queue.receiveDeferred({ numbers, mode, sessionId });
   switch (outcome.kind) {
     case 'not-found':
       return refused(404, messageNotFound(outcome.sequenceNumber));
+    case 'session-lock-lost':
+      return refused(410, sessionLockLost());
     case 'locked':
       return succeeded({ messages: outcome.locks.map(lockedEntry) });
     case 'removed':

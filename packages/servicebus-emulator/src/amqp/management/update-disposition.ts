@@ -1,5 +1,5 @@
 import type { Settlement } from '../../queue/actions/settle.ts';
-import { lockLost, notAllowed } from '../conditions.ts';
+import { lockLost, notAllowed, sessionLockLost } from '../conditions.ts';
 import {
   InvalidRequest,
   refused,
@@ -36,6 +36,7 @@ export const updateDisposition: ManagementAction = async (queue, body) => {
   const tokens = readLockTokens(body);
   const outcomes = await Promise.all(tokens.map((token) => queue.settle(token, settlement)));
   if (outcomes.includes('lock-lost')) return refused(410, lockLost());
+  if (outcomes.includes('session-lock-lost')) return refused(410, sessionLockLost());
   if (outcomes.includes('not-allowed')) {
     return refused(400, notAllowed('A dead letter cannot be dead-lettered again.'));
   }

@@ -8,12 +8,16 @@ const PEEK_BYTES_MAX = 1024 * 1024;
 export interface PeekOptions {
   readonly fromSequenceNumber: number;
   readonly messagesMax: number;
+  /** Only the messages of this session. */
+  readonly sessionId?: string | undefined;
 }
 
 /** Messages of every state in order of sequence number, without those that have expired. */
 export async function peek(core: QueueCore, options: PeekOptions): Promise<StoredMessage[]> {
   const messagesMax = Math.min(options.messagesMax, PEEK_MESSAGES_MAX);
+  const { sessionId } = options;
   let { fromSequenceNumber } = options;
+  const found: StoredMessage[] = [];
   for (;;) {
     const page = await core.store.scan({
       queueId: core.id,
@@ -22,8 +26,9 @@ export async function peek(core: QueueCore, options: PeekOptions): Promise<Store
       bytesMax: PEEK_BYTES_MAX,
     });
     const live = page.filter((m) => m.state === 'scheduled' || !isExpired(core, m));
+    found.push(...live.filter((m) => sessionId === undefined || m.sessionId === sessionId));
     const last = page.at(-1);
-    if (live.length > 0 || last === undefined) return live;
+    if (found.length > 0 || last === undefined) return found.slice(0, messagesMax);
     fromSequenceNumber = last.sequenceNumber + 1;
   }
 }

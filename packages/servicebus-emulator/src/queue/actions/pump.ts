@@ -3,15 +3,18 @@ import type { Consumer } from '../consumers.ts';
 import { createChange } from '../queue-change.ts';
 import { isExpired, lockMessage, type QueueCore } from '../queue-core.ts';
 
+/** Messages in order and who shares them: the queue's own, or one session's. */
+type Lane = Pick<QueueCore, 'ready' | 'consumers'>;
+
 interface Removal {
   readonly message: StoredMessage;
   readonly consumer: Consumer;
 }
 
 /** The next message that has not expired; expired ones are left to the sweep. */
-function takeLive(core: QueueCore): StoredMessage | undefined {
+function takeLive(core: QueueCore, lane: Lane): StoredMessage | undefined {
   for (;;) {
-    const message = core.ready.take();
+    const message = lane.ready.take();
     if (message === undefined || !isExpired(core, message)) return message;
     core.dueAlarm.ringAt(core.clock.nowMs());
   }
@@ -31,24 +34,23 @@ async function deliverRemoved(core: QueueCore, removals: readonly Removal[]): Pr
   }
 }
 
-function tellExhausted(core: QueueCore): void {
-  for (const consumer of core.consumers.withCapacity()) consumer.exhausted();
+function tellExhausted(lane: Lane): void {
+  for (const consumer of lane.consumers.withCapacity()) consumer.exhausted();
 }
 
-/** Delivers what is ready to the consumers that have capacity, each in turn. */
-export function pump(core: QueueCore): void {
+function pumpLane(core: QueueCore, lane: Lane): void {
   if (core.paused) {
-    tellExhausted(core);
+    tellExhausted(lane);
     return;
   }
   const removals: Removal[] = [];
   for (;;) {
-    const consumer = core.consumers.next();
+    const consumer = lane.consumers.next();
     if (consumer === undefined) break;
-    const message = takeLive(core);
+    const message = takeLive(core, lane);
     if (message === undefined) {
-      if (core.ready.hasMore()) void core.ready.refill().then(core.pump).catch(core.onFailure);
-      else tellExhausted(core);
+      if (lane.ready.hasMore()) void lane.ready.refill().then(core.pump).catch(core.onFailure);
+      else tellExhausted(lane);
       break;
     }
     if (consumer.mode === 'peek-lock') consumer.deliverLocked(lockMessage(core, message));
@@ -58,4 +60,10 @@ export function pump(core: QueueCore): void {
     }
   }
   if (removals.length > 0) void deliverRemoved(core, removals).catch(core.onFailure);
+}
+
+/** Delivers what is ready to the consumers that have capacity, each in turn. */
+export function pump(core: QueueCore): void {
+  if (core.sessions === undefined) pumpLane(core, core);
+  else for (const session of core.sessions.held()) pumpLane(core, session);
 }

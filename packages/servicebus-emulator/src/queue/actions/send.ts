@@ -1,29 +1,67 @@
 import type { IncomingMessage } from '../../message/read-message.ts';
-import { createChange, type MessageDraft } from '../queue-change.ts';
+import { createChange, type MessageDraft, type QueueChange } from '../queue-change.ts';
 import type { QueueCore } from '../queue-core.ts';
+import { encodeTime } from '../seen-messages.ts';
+import { readProperty } from '../../message/read-property.ts';
 import { sizeBytesMax } from '../queue-properties.ts';
+
+/** The service's limit for the ids of messages and sessions, in characters. */
+const ID_LENGTH_MAX = 128;
+const DUPLICATE = 0;
 
 export type SendOutcome =
   | { readonly kind: 'accepted'; readonly sequenceNumbers: readonly number[] }
+  /** The queue requires sessions and a message has none, or the id of one is too long. */
+  | { readonly kind: 'session-missing' }
+  | { readonly kind: 'session-id-too-long' }
   | { readonly kind: 'quota-exceeded'; readonly sizeBytes: number; readonly sizeBytesMax: number };
 
 function toDraft(core: QueueCore, message: IncomingMessage, nowMs: number): MessageDraft {
   const own = message.timeToLiveMs ?? Number.POSITIVE_INFINITY;
   const timeToLiveMs = Math.min(own, core.properties.defaultTimeToLiveMs);
   const expires = Number.isFinite(timeToLiveMs);
+  const { scheduledAtMs } = message;
+  const isScheduled = scheduledAtMs !== undefined && scheduledAtMs > nowMs;
+  const startMs = isScheduled ? scheduledAtMs : nowMs + timeToLiveMs;
   return {
-    state: 'active',
+    state: isScheduled ? 'scheduled' : 'active',
     enqueuedAtMs: nowMs,
-    dueAtMs: expires ? Math.floor(nowMs + timeToLiveMs) : undefined,
+    dueAtMs: isScheduled || expires ? Math.floor(startMs) : undefined,
     timeToLiveMs: expires ? timeToLiveMs : undefined,
     deliveryCount: 0,
     deadLetterSource: undefined,
+    sessionId: message.sessionId,
     annotations: message.annotations,
     payload: message.payload,
   };
 }
 
-/** Adds the messages, all or none, in order. Resolves after they are committed. */
+function findSessionProblem(core: QueueCore, messages: readonly IncomingMessage[]) {
+  const ids = messages.map((message) => message.sessionId);
+  if (ids.some((id) => (id?.length ?? 0) > ID_LENGTH_MAX)) return 'session-id-too-long';
+  const isMissing = core.sessions !== undefined && ids.includes(undefined);
+  return isMissing ? 'session-missing' : undefined;
+}
+
+/** True when a message of that id was sent within the queue's window; else remembers the id. */
+function isDuplicate(core: QueueCore, change: QueueChange, { payload }: IncomingMessage): boolean {
+  if (core.seen === undefined) return false;
+  const messageId = readProperty(payload, 'messageId');
+  if (messageId === undefined) return false;
+  if (core.seen.has(messageId)) return true;
+  const untilMs = core.clock.nowMs() + core.properties.duplicateDetectionWindowMs;
+  core.seen.add(messageId, untilMs);
+  change.note(core, { kind: 'seen-message', name: messageId }, encodeTime(untilMs));
+  for (const name of core.seen.takeOutdated()) {
+    change.note(core, { kind: 'seen-message', name }, undefined);
+  }
+  return false;
+}
+
+/**
+ * Adds the messages, all or none, in order, without those that are duplicates, whose number is 0.
+ * Resolves after they are committed.
+ */
 export async function send(
   core: QueueCore,
   messages: readonly IncomingMessage[],
@@ -31,10 +69,17 @@ export async function send(
   const limit = sizeBytesMax(core.properties);
   const { sizeBytes } = core.counters;
   if (sizeBytes >= limit) return { kind: 'quota-exceeded', sizeBytes, sizeBytesMax: limit };
+  const problem = findSessionProblem(core, messages);
+  if (problem !== undefined) return { kind: problem };
   const nowMs = core.clock.nowMs();
   const change = createChange();
-  const added = messages.map((message) => change.append(core, toDraft(core, message, nowMs)));
-  for (const { dueAtMs } of added) if (dueAtMs !== undefined) core.dueAlarm.ringAt(dueAtMs);
+  const sequenceNumbers: number[] = [];
+  for (const message of messages) {
+    const isKnown = isDuplicate(core, change, message);
+    const added = isKnown ? undefined : change.append(core, toDraft(core, message, nowMs));
+    if (added?.dueAtMs !== undefined) core.dueAlarm.ringAt(added.dueAtMs);
+    sequenceNumbers.push(added?.sequenceNumber ?? DUPLICATE);
+  }
   await change.commit();
-  return { kind: 'accepted', sequenceNumbers: added.map((message) => message.sequenceNumber) };
+  return { kind: 'accepted', sequenceNumbers };
 }

@@ -12,6 +12,8 @@ export type SettleOutcome =
   | 'settled'
   /** The lock has expired, or the message was settled before. */
   | 'lock-lost'
+  /** The same, where the lock was that of a session. */
+  | 'session-lock-lost'
   /** A dead letter was to be dead-lettered. */
   | 'not-allowed';
 
@@ -96,7 +98,7 @@ export async function settle(
 ): Promise<SettleOutcome> {
   if (settlement.kind === 'dead-letter' && core.deadLetters === undefined) return 'not-allowed';
   const lock = core.locks.release(token, core.clock.nowMs());
-  if (lock === undefined) return 'lock-lost';
+  if (lock === undefined) return core.sessions === undefined ? 'lock-lost' : 'session-lock-lost';
   const change = createChange();
   const { message } = lock;
   const offered = stage(change, core, { message, settlement });
@@ -110,6 +112,14 @@ export async function expireLocks(core: QueueCore): Promise<void> {
   const messages = core.locks.takeExpired(core.clock.nowMs()).map((lock) => lock.message);
   const next = core.locks.nextExpiryMs();
   if (next !== undefined) core.lockAlarm.ringAt(next);
+  await returnMessages(core, messages);
+}
+
+/** Offers messages again whose locks have ended, and counts the delivery. */
+export async function returnMessages(
+  core: QueueCore,
+  messages: readonly StoredMessage[],
+): Promise<void> {
   if (messages.length === 0) return;
   const change = createChange();
   const offered = messages

@@ -1,6 +1,6 @@
-import type { DueMessage } from '../../store/message-store.ts';
+import type { DueMessage, StoredMessage } from '../../store/message-store.ts';
 import { TIME_TO_LIVE_EXPIRED, moveToDeadLetters } from './dead-letter.ts';
-import { createChange } from '../queue-change.ts';
+import { createChange, type QueueChange } from '../queue-change.ts';
 import type { QueueCore } from '../queue-core.ts';
 
 const SWEEP_PAGE_MAX = 500;
@@ -10,17 +10,32 @@ function isFree(core: QueueCore, { sequenceNumber }: DueMessage): boolean {
   return core.locks.find(sequenceNumber) === undefined && !core.settling.has(sequenceNumber);
 }
 
+/** A scheduled message whose time has come joins the end of the queue under a new number. */
+function activate(change: QueueChange, core: QueueCore, message: StoredMessage): void {
+  change.remove(core, message);
+  const { sequenceNumber: _, enqueuedSequenceNumber: __, ...rest } = message;
+  const nowMs = core.clock.nowMs();
+  const { timeToLiveMs } = message;
+  const dueAtMs = timeToLiveMs === undefined ? undefined : Math.floor(nowMs + timeToLiveMs);
+  change.append(core, { ...rest, state: 'active', enqueuedAtMs: nowMs, dueAtMs });
+}
+
 async function expire(core: QueueCore, due: readonly DueMessage[]): Promise<void> {
   const change = createChange();
+  const taken: number[] = [];
   for (const { sequenceNumber } of due.filter((entry) => isFree(core, entry))) {
     const message = await core.store.read(core.id, sequenceNumber);
     // It cannot have been locked meanwhile: expired messages are never delivered.
-    if (message === undefined) continue;
-    if (core.deadLetters !== undefined && core.properties.deadLetterOnExpiration) {
+    if (message === undefined || core.settling.has(sequenceNumber)) continue;
+    core.settling.add(sequenceNumber);
+    taken.push(sequenceNumber);
+    if (message.state === 'scheduled') activate(change, core, message);
+    else if (core.deadLetters !== undefined && core.properties.deadLetterOnExpiration) {
       moveToDeadLetters(change, core, { message, cause: TIME_TO_LIVE_EXPIRED });
     } else change.remove(core, message);
   }
   await change.commit();
+  for (const sequenceNumber of taken) core.settling.delete(sequenceNumber);
 }
 
 /** Rings the alarm for the first message that expires later than the given time. */
@@ -35,7 +50,8 @@ async function waitForNext(core: QueueCore, nowMs: number): Promise<void> {
 }
 
 /**
- * Drops or dead-letters every message whose time to live is over, then waits for the next one.
+ * Drops or dead-letters every message whose time to live is over and enqueues every scheduled one
+ * whose time has come, then waits for the next one.
  * Must not run twice at a time for one queue.
  */
 export async function sweepExpired(core: QueueCore): Promise<void> {
