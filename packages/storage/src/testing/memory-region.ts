@@ -11,6 +11,7 @@ import {
   createRelayQueue,
   createReplicator,
   type EntityKind,
+  finishLate,
   type HybridClock,
   type Outbox,
   type OutboxEntry,
@@ -109,7 +110,8 @@ export async function createMemoryRegion<K extends EntityKind>(
   );
   const outboxes = new Map([[kind.name, outbox]]);
   const relay = createRelay({ archive, outboxes, links });
-  const relayQueue = createRelayQueue({ relay });
+  const late = finishLate({ archive, outboxes, clock });
+  const relayQueue = createRelayQueue({ relay: createRelay({ ...late, links }) });
   const committed: OutboxEntry[] = [];
   const conflicts: Conflict[] = [];
   const applier = createApplier({
