@@ -37,11 +37,20 @@ export interface Workload {
   readonly pod: PodSpec;
 }
 
-/** Throws with helm's words when the release cannot be rendered. */
-export async function renderRelease(
+const rendered = new Map<string, Promise<readonly Manifest[]>>();
+
+/** The same release is rendered once. Throws with helm's words when it cannot be. */
+export function renderRelease(
   release: Release,
-  options?: RenderOptions,
+  options: RenderOptions = {},
 ): Promise<readonly Manifest[]> {
+  const key = JSON.stringify([release, options]);
+  const found = rendered.get(key) ?? render(release, options);
+  rendered.set(key, found);
+  return found;
+}
+
+async function render(release: Release, options: RenderOptions): Promise<readonly Manifest[]> {
   const { exitCode, stdout, stderr } = await renderChart(release, options);
   if (exitCode !== 0) throw new Error(stderr);
   return parseManifests(stdout);

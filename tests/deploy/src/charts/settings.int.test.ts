@@ -1,14 +1,11 @@
 // The charts' settings against those of the services: the services themselves read them.
-import { readConfig as readApiConfig } from '@tandem/customer-api/config';
-import { createMemoryTableStore } from '@tandem/core/memory';
-import { openRegion } from '@tandem/region-kit';
-import { readConfig as readReplicatorConfig } from '@tandem/replicator/config';
 import { tandemSettings } from '@tandem/storage';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { CHART } from './helm.ts';
 import { RELEASES } from './releases.ts';
 import { type EnvironmentEntry, renderRelease, workloadsOf } from './rendered-release.ts';
+import { SERVICES, startWith } from './start-service.ts';
 
 /** What a vault would hold, for the profiles whose settings are references. */
 const SECRETS: Readonly<Record<string, string>> = {
@@ -23,19 +20,6 @@ const MISSING: Readonly<Record<string, string>> = {
   PEERS: 'Peer.Region and RedundancyServiceBusConnection',
 };
 
-type Environment = Readonly<Record<string, string | undefined>>;
-type ReadConfig = (environment: Environment) => readonly string[];
-type Reading = { readonly ok: true } | { readonly ok: false; readonly problems: readonly string[] };
-
-function problemsOf(reading: Reading): readonly string[] {
-  return reading.ok ? [] : reading.problems;
-}
-
-const SERVICES: Readonly<Record<string, ReadConfig>> = {
-  'customer-api': (environment) => problemsOf(readApiConfig(environment)),
-  replicator: (environment) => problemsOf(readReplicatorConfig(environment)),
-};
-
 async function environmentOf(
   release: (typeof RELEASES)[number],
   [workload, extraValues]: readonly [string, string?],
@@ -48,28 +32,6 @@ async function environmentOf(
 
 function textOf({ value, valueFrom }: EnvironmentEntry): string {
   return value ?? SECRETS[valueFrom?.secretKeyRef?.key ?? ''] ?? '';
-}
-
-/** Starts as the service does, as far as its tables; returns the problems and what it asked for. */
-async function startWith(environment: Record<string, string>, readConfig: ReadConfig) {
-  const asked = new Set<string>();
-  const watched = new Proxy<Environment>(environment, {
-    get: (target, name) => {
-      asked.add(String(name));
-      return target[String(name)];
-    },
-  });
-  const problems = [...readConfig(watched)];
-  const opened = await openRegion({
-    region: environment['REGION_ID'] ?? '',
-    store: createMemoryTableStore(),
-    kinds: [],
-    clock: { nowMs: () => 0 },
-    environment: watched,
-    refreshMs: 1_000,
-    onRefreshFailed: (error) => problems.push(error.message),
-  });
-  return { problems, asked, settings: opened.settings };
 }
 
 const CASES = RELEASES.flatMap((release) =>

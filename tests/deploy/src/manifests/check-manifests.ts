@@ -1,5 +1,5 @@
 import { checkCustomFields } from './check-custom-fields.ts';
-import { checkFields, KUBERNETES_MINORS, type KubernetesMinor } from './check-fields.ts';
+import { checkFields, KUBERNETES_MINORS } from './check-fields.ts';
 import { describeManifest, type Manifest } from './manifest.ts';
 import { checkModel, isCustom } from './models.ts';
 import { checkSecretProviderClass, SECRET_PROVIDER_CLASS } from './secret-provider-class.ts';
@@ -8,27 +8,28 @@ import { checkSecretProviderClass, SECRET_PROVIDER_CLASS } from './secret-provid
  * Every problem of the manifests, as a sentence that names the object: kinds and fields that a
  * minor or an operator does not know, wrong types, values outside of their enum, missing fields.
  */
-export async function checkManifests(
+export async function checkManifests(manifests: readonly Manifest[]): Promise<readonly string[]> {
+  return (await checkEach(manifests)).flat();
+}
+
+/** The same for each manifest, in order. */
+export async function checkEach(
   manifests: readonly Manifest[],
-  minors: readonly KubernetesMinor[] = KUBERNETES_MINORS,
-): Promise<readonly string[]> {
+): Promise<readonly (readonly string[])[]> {
   const custom = manifests.filter(isCustom);
   const customFields = await checkCustomFields(custom);
   const found = manifests.map(async (manifest) => {
-    const problems = await checkManifest(manifest, minors);
+    const problems = await checkManifest(manifest);
     problems.push(...(customFields[custom.indexOf(manifest)] ?? []));
     return [...new Set(problems)].map((problem) => `${describeManifest(manifest)}: ${problem}`);
   });
-  return (await Promise.all(found)).flat();
+  return Promise.all(found);
 }
 
-async function checkManifest(
-  manifest: Manifest,
-  minors: readonly KubernetesMinor[],
-): Promise<string[]> {
+async function checkManifest(manifest: Manifest): Promise<string[]> {
   if (manifest.apiVersion === SECRET_PROVIDER_CLASS) return checkSecretProviderClass(manifest);
   const problems = await checkModel(manifest);
   if (isCustom(manifest)) return problems;
-  for (const minor of minors) problems.push(...(await checkFields(manifest, minor)));
+  for (const minor of KUBERNETES_MINORS) problems.push(...(await checkFields(manifest, minor)));
   return problems;
 }

@@ -2,7 +2,7 @@
 // that name it. A check that lets one pass is worth nothing.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { CHART, helm, renderChart } from '../charts/helm.ts';
-import { checkManifests } from '../manifests/check-manifests.ts';
+import { checkEach } from '../manifests/check-manifests.ts';
 import { buildOverlay } from '../manifests/kustomize.ts';
 import { type Manifest, parseManifests } from '../manifests/manifest.ts';
 import { CHART_MISTAKES, type ManifestMistake, OVERLAY_MISTAKES } from './manifest-mistakes.ts';
@@ -61,8 +61,7 @@ describe.each([
   let problems: readonly (readonly string[])[] = [];
   beforeAll(async () => {
     const objects = splitObjects((await make()).stdout);
-    const sets = mistakes.map((mistake) => [spoil(objects, mistake)]);
-    problems = await Promise.all(sets.map((manifests) => checkManifests(manifests)));
+    problems = await checkEach(mistakes.map((mistake) => spoil(objects, mistake)));
   });
 
   it.each(mistakes.map((mistake, index) => ({ ...mistake, index })))(

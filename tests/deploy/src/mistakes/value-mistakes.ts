@@ -8,7 +8,7 @@ export interface ValueMistake {
   readonly withoutRegions?: boolean;
 }
 
-const EAST = `{name: east, host: e.example.com, storageAccountUrl: "https://tandemeast.table.core.windows.net", serviceBusNamespace: e.servicebus.windows.net, clientIds: {customerApi: 00000000-0000-4000-8000-000000000001, replicator: 00000000-0000-4000-8000-000000000002}}`;
+const EAST = `{name: east, host: e.example.com, storageAccountUrl: "https://tandemeast.table.core.windows.net", serviceBusNamespace: e.servicebus.windows.net, clientIds: {customerApi: 00000000-0000-4000-8000-000000000001, replicator: 00000000-0000-4000-8000-000000000002, scaler: 00000000-0000-4000-8000-000000000003}}`;
 const WEST = `{name: west, host: w.example.com, storageAccountUrl: "https://tandemwest.table.core.windows.net", serviceBusNamespace: w.servicebus.windows.net}`;
 
 const regions = (...entries: readonly string[]) => `global: {regions: [${entries.join(', ')}]}`;
@@ -79,6 +79,11 @@ export const VALUE_MISTAKES: readonly ValueMistake[] = [
     name: 'an identity that is missing',
     values: regions(EAST.replace(/customerApi: [^,]+, /, ''), WEST),
     says: /east has no clientIds\.customerApi: set the client id/,
+  },
+  {
+    name: 'nobody who may count messages',
+    values: regions(EAST.replace(/, scaler: [^}]+/, ''), WEST),
+    says: /east has no clientIds\.scaler: set the client id of the identity that counts/,
   },
   {
     name: 'a name that no stamp could hold',

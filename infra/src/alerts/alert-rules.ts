@@ -1,0 +1,62 @@
+import type { DeploymentSettings } from '../settings/deployment-settings.ts';
+
+/** An alert on what the replicators log. */
+export interface LogAlert {
+  readonly name: string;
+  /** What is wrong, and where to read on. */
+  readonly description: string;
+  /** The `event` of the log lines that it reads. */
+  readonly event: string;
+  /** What is taken of each line, in the query language of the logs. */
+  readonly measure: string;
+  readonly threshold: number;
+  readonly severity: number;
+}
+
+/** Every replicator writes one line a minute with this event. */
+export const STATUS_EVENT = 'replication-status';
+
+const MINUTE_MS = 60_000;
+
+export const LOG_ALERTS: readonly LogAlert[] = [
+  {
+    name: 'lag',
+    description:
+      'Changes of a peer take more than a minute to arrive, see docs/runbooks/lag-alarm.md.',
+    event: STATUS_EVENT,
+    measure: 'tolong(entry.lagMsMax)',
+    threshold: MINUTE_MS,
+    severity: 2,
+  },
+  {
+    name: 'outbox-age',
+    description:
+      'Acknowledged changes wait in the outbox for more than five minutes: they would be lost with the region, see docs/runbooks/lag-alarm.md.',
+    event: STATUS_EVENT,
+    measure: 'tolong(entry.outboxAgeMs)',
+    threshold: 5 * MINUTE_MS,
+    severity: 1,
+  },
+];
+
+const SOURCES: Readonly<Record<DeploymentSettings['platform'], string>> = {
+  kubernetes:
+    "ContainerLogV2\n| where PodNamespace == 'tandem' and ContainerName == 'replicator'\n| extend entry = parse_json(tostring(LogMessage))",
+  'container-apps':
+    "ContainerAppConsoleLogs\n| where ContainerName == 'replicator'\n| extend entry = parse_json(Log)",
+};
+
+/** One row for each line of the event, with the column `measured`. */
+export function queryOf(platform: DeploymentSettings['platform'], alert: LogAlert): string {
+  return [
+    SOURCES[platform],
+    `| where tostring(entry.event) == '${alert.event}'`,
+    `| project TimeGenerated, measured = ${alert.measure}`,
+    '| where isnotnull(measured)',
+  ].join('\n');
+}
+
+/** A region whose replicators say nothing at all has no lag either. */
+export function silenceQuery(platform: DeploymentSettings['platform']): string {
+  return `${SOURCES[platform]}\n| where tostring(entry.event) == '${STATUS_EVENT}'\n| count\n| project lines = Count`;
+}

@@ -1,0 +1,234 @@
+// What the program asks Azure for, by Pulumi's mocks: the properties that must hold whatever else
+// changes, for both platforms, both tiers, and more than two regions.
+import { beforeAll, describe, expect, it } from 'vitest';
+import { DATA_ROLES, NETWORK_CONTRIBUTOR } from './access/roles.ts';
+import { buildExample } from './testing/build-example.ts';
+import { type AskedResource, EXAMPLE, TENANT_ID } from './testing/mock-deployment.ts';
+
+const THREE_REGIONS = [
+  ...EXAMPLE.regions,
+  { name: 'north', location: 'swedencentral', host: 'north.customers.example.com' },
+];
+const VARIANTS = [
+  { variant: 'clusters', changes: {} },
+  { variant: 'container apps', changes: { platform: 'container-apps' } },
+  { variant: 'clusters, Premium', changes: { serviceBusTier: 'Premium' } },
+  { variant: 'clusters in three regions', changes: { regions: THREE_REGIONS } },
+];
+const ROLE_NAMES = new Map<string, string>(
+  Object.entries(DATA_ROLES).map(([name, id]) => [id, name]),
+);
+
+describe.each(VARIANTS)('a deployment: $variant', ({ changes }) => {
+  const { platform, serviceBusTier, regions } = {
+    serviceBusTier: 'Standard',
+    ...EXAMPLE,
+    ...changes,
+  } as { platform: string; serviceBusTier: string; regions: typeof THREE_REGIONS };
+  let asked: readonly AskedResource[] = [];
+  beforeAll(async () => {
+    ({ asked } = await buildExample(changes));
+  });
+
+  const all = (type: string) => asked.filter((one) => one.type === `azure-native:${type}`);
+  const inputsOf = (type: string) => all(type).map(({ inputs }) => inputs);
+
+  it('has everything in each region', () => {
+    for (const type of [
+      'storage:StorageAccount',
+      'servicebus:Namespace',
+      'servicebus:Queue',
+      'keyvault:Vault',
+      'operationalinsights:Workspace',
+      'network:VirtualNetwork',
+    ]) {
+      expect(all(type)).toHaveLength(regions.length);
+    }
+    const isCluster = platform === 'kubernetes';
+    expect(all('containerservice:ManagedCluster')).toHaveLength(isCluster ? regions.length : 0);
+    expect(all('app:ContainerApp')).toHaveLength(isCluster ? 0 : 2 * regions.length);
+  });
+
+  it('keeps data in accounts that are zone-redundant, private and without keys', () => {
+    for (const inputs of inputsOf('storage:StorageAccount')) {
+      expect(inputs).toMatchObject({
+        kind: 'StorageV2',
+        sku: { name: 'Standard_ZRS' },
+        allowSharedKeyAccess: false,
+        allowBlobPublicAccess: false,
+        allowCrossTenantReplication: false,
+        isLocalUserEnabled: false,
+        publicNetworkAccess: 'Disabled',
+        networkRuleSet: { defaultAction: 'Deny', bypass: 'None' },
+        minimumTlsVersion: 'TLS1_2',
+        enableHttpsTrafficOnly: true,
+      });
+    }
+  });
+
+  it('opens namespaces to identities only, and not to the public where the tier allows it', () => {
+    for (const inputs of inputsOf('servicebus:Namespace')) {
+      expect(inputs).toMatchObject({
+        disableLocalAuth: true,
+        minimumTlsVersion: '1.2',
+        sku: { name: serviceBusTier, tier: serviceBusTier },
+        publicNetworkAccess: serviceBusTier === 'Premium' ? 'Disabled' : 'Enabled',
+      });
+    }
+    for (const inputs of inputsOf('servicebus:Queue')) {
+      expect(inputs).toMatchObject({
+        queueName: 'customer',
+        lockDuration: 'PT5M',
+        maxDeliveryCount: 2_000,
+        deadLetteringOnMessageExpiration: true,
+        defaultMessageTimeToLive: 'P10675199DT2H48M5.4775807S',
+        requiresSession: false,
+        enablePartitioning: false,
+      });
+    }
+  });
+
+  it('keeps secrets in vaults that are private, by role, and cannot be purged', () => {
+    for (const { properties } of inputsOf('keyvault:Vault')) {
+      expect(properties).toMatchObject({
+        tenantId: TENANT_ID,
+        enableRbacAuthorization: true,
+        enablePurgeProtection: true,
+        publicNetworkAccess: 'Disabled',
+        networkAcls: { defaultAction: 'Deny', bypass: 'None' },
+      });
+    }
+  });
+
+  it('reaches what is private from the region alone, and namespaces from every region', () => {
+    const perRegion = serviceBusTier === 'Premium' ? 2 + regions.length : 2;
+    expect(all('network:PrivateEndpoint')).toHaveLength(perRegion * regions.length);
+    expect(all('network:PrivateDnsZoneGroup')).toHaveLength(perRegion * regions.length);
+    const prefixes = inputsOf('network:VirtualNetwork').map(({ addressSpace }) =>
+      JSON.stringify(addressSpace),
+    );
+    expect(new Set(prefixes).size).toBe(regions.length);
+  });
+
+  it('gives the services roles of the data plane, each on one resource, and no others', () => {
+    const given = inputsOf('authorization:RoleAssignment')
+      .filter(({ roleDefinitionId }) => !String(roleDefinitionId).endsWith(NETWORK_CONTRIBUTOR))
+      .map(({ principalId, roleDefinitionId, scope, principalType }) => {
+        expect(principalType).toBe('ServicePrincipal');
+        const role = ROLE_NAMES.get(String(roleDefinitionId).split('/').at(-1) ?? '');
+        const resource = String(scope).split('/').at(-1);
+        return `${String(principalId).replace('principal of ', '')}: ${role} on ${resource}`;
+      });
+    const expected = regions.flatMap(({ name }) => {
+      const own = `tandem-${name}`;
+      const senders = [`${own}-customerApi`, `${own}-replicator`];
+      const peers = regions.filter((peer) => peer.name !== name);
+      const pullers = platform === 'kubernetes' ? [`nodes of ${own}-cluster`] : senders;
+      return [
+        ...senders.map((who) => `${who}: storageTableDataContributor on ${own}-account`),
+        `${own}-replicator: serviceBusDataReceiver on ${own}-queue`,
+        `${own}-scaler: serviceBusDataOwner on ${own}-queue`,
+        `${own}-secrets: keyVaultSecretsUser on ${own}-vault`,
+        ...pullers.map((who) => `${who}: acrPull on tandem-registry`),
+        ...peers.flatMap((peer) =>
+          senders.map((who) => `${who}: serviceBusDataSender on tandem-${peer.name}-queue`),
+        ),
+      ];
+    });
+    expect(given.sort()).toEqual(expected.sort());
+  });
+
+  it('lets a cluster itself do no more than join its subnet', () => {
+    const joining = inputsOf('authorization:RoleAssignment').filter(({ roleDefinitionId }) =>
+      String(roleDefinitionId).endsWith(NETWORK_CONTRIBUTOR),
+    );
+    expect(joining).toHaveLength(platform === 'kubernetes' ? regions.length : 0);
+    for (const { principalId, scope } of joining) {
+      expect(principalId).toMatch(/-cluster$/);
+      expect(scope).toMatch(/network:Subnet\/tandem-\w+-workloads$/);
+    }
+  });
+
+  it('administers clusters by name, isolates pods, and trusts only the accounts of the charts', () => {
+    for (const inputs of inputsOf('containerservice:ManagedCluster')) {
+      expect(inputs).toMatchObject({
+        disableLocalAccounts: true,
+        aadProfile: { enableAzureRBAC: true, adminGroupObjectIDs: [EXAMPLE.operatorGroupId] },
+        oidcIssuerProfile: { enabled: true },
+        securityProfile: { workloadIdentity: { enabled: true } },
+        workloadAutoScalerProfile: { keda: { enabled: true } },
+        networkProfile: { networkPolicy: 'cilium', networkDataplane: 'cilium' },
+        agentPoolProfiles: [{ availabilityZones: ['1', '2', '3'], minCount: 3 }],
+      });
+    }
+    const subjects = inputsOf('managedidentity:FederatedIdentityCredential').map(
+      ({ subject, audiences }) => {
+        expect(audiences).toEqual(['api://AzureADTokenExchange']);
+        return String(subject).replace('system:serviceaccount:', '');
+      },
+    );
+    const accounts = ['kube-system:keda-operator', 'tandem:customer-api', 'tandem:replicator'];
+    const expected = [...accounts, 'tandem:tandem-configuration-check'];
+    expect([...new Set(subjects)].sort()).toEqual(platform === 'kubernetes' ? expected : []);
+  });
+
+  it('serves https only, and keeps the scaler out of the containers', () => {
+    for (const { inputs } of all('app:ContainerApp').filter(({ name }) => name.endsWith('api'))) {
+      expect(inputs).toMatchObject({ configuration: { ingress: { allowInsecure: false } } });
+    }
+    for (const { inputs } of all('app:ContainerApp').filter(({ name }) => name.endsWith('tor'))) {
+      expect(inputs).toMatchObject({
+        configuration: { identitySettings: [{ lifecycle: 'None' }] },
+        template: { scale: { rules: [{ custom: { type: 'azure-servicebus' } }] } },
+      });
+      expect(inputs['configuration']).not.toHaveProperty('ingress');
+    }
+  });
+
+  it('pulls images from a registry that asks who pulls', () => {
+    expect(inputsOf('containerregistry:Registry')).toEqual([
+      expect.objectContaining({ adminUserEnabled: false, anonymousPullEnabled: false }),
+    ]);
+    expect(all('containerregistry:Replication')).toHaveLength(regions.length - 1);
+  });
+
+  it('sends clients to the first region that is ready, as fast as Traffic Manager can', () => {
+    expect(inputsOf('trafficmanager:Profile')).toEqual([
+      expect.objectContaining({
+        trafficRoutingMethod: 'Priority',
+        dnsConfig: { relativeName: 'tandem-customers', ttl: 10 },
+        monitorConfig: expect.objectContaining({
+          protocol: 'HTTPS',
+          port: 443,
+          path: '/health/ready',
+          intervalInSeconds: 10,
+          timeoutInSeconds: 9,
+          toleratedNumberOfFailures: 3,
+        }),
+        endpoints: regions.map(({ name, host }, index) =>
+          expect.objectContaining({
+            name,
+            target: host,
+            priority: index + 1,
+            endpointStatus: 'Enabled',
+            alwaysServe: 'Disabled',
+          }),
+        ),
+      }),
+    ]);
+  });
+
+  it('alerts on lag, outbox age, silence and dead letters in each region, and on a lost one', () => {
+    const names = [...all('monitor:ScheduledQueryRule'), ...all('monitor:MetricAlert')].map(
+      ({ name, inputs }) => {
+        expect(inputs).toMatchObject({ enabled: true });
+        expect(JSON.stringify(inputs['actions'])).toContain('tandem-operators');
+        return name;
+      },
+    );
+    const expected = regions.flatMap(({ name }) =>
+      ['dead-letters', 'lag', 'outbox-age', 'silence'].map((alert) => `tandem-${name}-${alert}`),
+    );
+    expect(names.sort()).toEqual(['tandem-endpoint-degraded', ...expected].sort());
+  });
+});

@@ -1,0 +1,66 @@
+// The types of azure-native accept any text where they list members, so a misspelt text compiles and
+// fails in Azure. The sources may therefore only name members of the enums.
+import { globSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const SOURCES = new URL('.', import.meta.url).pathname;
+const LIBRARY = dirname(
+  createRequire(import.meta.url).resolve('@pulumi/azure-native/package.json'),
+);
+const ENUM_INPUT = /^\s+(\w+)\??: pulumi\.Input<(?:pulumi\.Input<)?string \| enums\./gm;
+const LITERAL = /\b(\w+): '([^']*)'/g;
+const SKU_LITERAL = /sku: \{[^}]*'/;
+
+/** Inputs of that name which are texts, or literals that the compiler checks, where they are used. */
+const TEXTS = [
+  'category: ContainerAppConsoleLogs',
+  'criterionType: StaticThresholdCriterion',
+  'destination: azure-monitor',
+  'type: Microsoft.Network/trafficManagerProfiles/externalEndpoints',
+  'type: azure-servicebus',
+];
+
+/** The modules that the sources import, such as `storage`. */
+function importedModules(text: string): string[] {
+  return [...text.matchAll(/@pulumi\/azure-native\/(\w+)\//g)].map(([, name]) => name ?? '');
+}
+
+/** The names of inputs that have an enum in one of the modules. */
+function enumInputs(modules: readonly string[]): ReadonlySet<string> {
+  const inputs = readFileSync(join(LIBRARY, 'types/input.d.ts'), 'utf8');
+  const texts = modules.flatMap((name) => {
+    const begin = inputs.indexOf(`export declare namespace ${name} {`);
+    const own = inputs.slice(begin, inputs.indexOf('\n}\n', begin));
+    const resources = globSync(`${LIBRARY}/${name}/*.d.ts`);
+    return [own, ...resources.map((file) => readFileSync(file, 'utf8'))];
+  });
+  const names = texts.flatMap((text) =>
+    [...text.matchAll(ENUM_INPUT)].map(([, name]) => name ?? ''),
+  );
+  return new Set(names);
+}
+
+const files = globSync(`${SOURCES}**/*.ts`).filter((file) => !/\.test\.ts$|\/testing\//.test(file));
+
+describe('the sources', () => {
+  it.each(files.map((file) => file.replace(SOURCES, '')))('name members of enums: %s', (file) => {
+    const text = readFileSync(SOURCES + file, 'utf8');
+    const names = enumInputs(importedModules(text));
+    const literals = [...text.matchAll(LITERAL)]
+      // Most resources have a name of their own; the names that are members are those of a SKU.
+      .filter(([, name = '']) => names.has(name) && name !== 'name')
+      .map(([, name, value]) => `${name}: ${value}`)
+      .filter((literal) => !TEXTS.includes(literal));
+    expect(literals).toEqual([]);
+    expect(text).not.toMatch(SKU_LITERAL);
+  });
+
+  it('would be caught: the check knows the enums', () => {
+    const names = enumInputs(['storage', 'servicebus', 'trafficmanager', 'containerservice']);
+    for (const name of ['minimumTlsVersion', 'trafficRoutingMethod', 'networkPolicy', 'kind']) {
+      expect(names).toContain(name);
+    }
+  });
+});

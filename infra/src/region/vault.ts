@@ -1,0 +1,39 @@
+import {
+  NetworkRuleAction,
+  NetworkRuleBypassOptions,
+  PublicNetworkAccess,
+  SkuFamily,
+  SkuName,
+  Vault,
+} from '@pulumi/azure-native/keyvault/index.js';
+import { placeOf, prefixOf, type RegionContext } from './region-context.ts';
+
+export interface RegionVault {
+  readonly vault: Vault;
+  readonly vaultName: string;
+}
+
+const SOFT_DELETE_DAYS = 90;
+
+/** For the connection strings of a cluster that cannot use identities; empty otherwise. */
+export function createVault(context: RegionContext): RegionVault {
+  const vaultName = prefixOf(context);
+  const vault = new Vault(`${vaultName}-vault`, {
+    ...placeOf(context),
+    vaultName,
+    properties: {
+      tenantId: context.tenantId,
+      sku: { family: SkuFamily.A, name: SkuName.Standard },
+      enableRbacAuthorization: true,
+      enableSoftDelete: true,
+      enablePurgeProtection: true,
+      softDeleteRetentionInDays: SOFT_DELETE_DAYS,
+      publicNetworkAccess: PublicNetworkAccess.Disabled,
+      networkAcls: {
+        defaultAction: NetworkRuleAction.Deny,
+        bypass: NetworkRuleBypassOptions.None,
+      },
+    },
+  });
+  return { vault, vaultName };
+}

@@ -1,0 +1,74 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { EXAMPLE } from '../testing/mock-deployment.ts';
+import { failOverSecondsMax } from './find-probe-problems.ts';
+import { readSettings } from './read-settings.ts';
+
+const [east, west] = EXAMPLE.regions;
+
+function problemsOf(changes: object): readonly string[] {
+  const reading = readSettings({ ...EXAMPLE, ...changes });
+  return reading.ok ? [] : reading.problems;
+}
+
+describe('the settings of a stack', () => {
+  it('are those of the example, which can be copied', () => {
+    const text = readFileSync(new URL('../../Pulumi.example.yaml', import.meta.url), 'utf8');
+    const { config } = parse(text) as { config: Record<string, unknown> };
+    expect(config['tandem:deployment']).toEqual(EXAMPLE);
+    expect(readSettings(config['tandem:deployment'])).toMatchObject({
+      ok: true,
+      settings: {
+        queue: 'customer',
+        serviceBusTier: 'Standard',
+        probe: { intervalSeconds: 10, timeoutSeconds: 9, toleratedFailures: 3, dnsTtlSeconds: 10 },
+      },
+    });
+  });
+
+  it('may name any number of regions', () => {
+    const north = { name: 'north', location: 'swedencentral', host: 'north.customers.example.com' };
+    expect(problemsOf({ regions: [east, west, north] })).toEqual([]);
+  });
+
+  it.each([
+    [
+      'a region twice',
+      { regions: [east, { ...west, name: 'east' }] },
+      'lists east twice: give each',
+    ],
+    [
+      'one location',
+      { regions: [east, { ...west, location: 'westeurope' }] },
+      'lost together: put',
+    ],
+    ['one host', { regions: [east, { ...west, host: east.host }] }, 'need names of their own'],
+    ['no peer', { regions: [east] }, 'there is no peer: add another region'],
+    ['a fast probe', { probe: { intervalSeconds: 5 } }, 'every 10 or every 30 seconds: set one'],
+    ['a late time-out', { probe: { timeoutSeconds: 10 } }, 'allows 5 to 9: set one of these'],
+    ['an early time-out', { probe: { timeoutSeconds: 4 } }, 'allows 5 to 9: set one of these'],
+    ['many failures', { probe: { toleratedFailures: 10 } }, 'allows 0 to 9: set one of these'],
+    ['a negative time', { probe: { dnsTtlSeconds: -1 } }, 'that is not negative'],
+    ['a misspelt setting', { plattform: 'kubernetes' }, 'additional properties'],
+    ['another platform', { platform: 'nomad' }, 'deployment.platform'],
+    [
+      'a project that no account can be named after',
+      { project: 'My-Project' },
+      'deployment.project',
+    ],
+    ['no administrators', { operatorGroupId: 'everyone' }, 'deployment.operatorGroupId'],
+  ])('are refused for %s', (_name, changes, sentence) => {
+    expect(problemsOf(changes).join('\n')).toContain(sentence);
+  });
+
+  it('are refused with all problems at once', () => {
+    const problems = problemsOf({ regions: [east, east], probe: { intervalSeconds: 1 } });
+    expect(problems.length).toBeGreaterThanOrEqual(4);
+  });
+
+  it('fail over within a minute unless they say otherwise', () => {
+    const reading = readSettings(EXAMPLE);
+    expect(reading.ok && failOverSecondsMax(reading.settings.probe)).toBe(59);
+  });
+});

@@ -1,0 +1,56 @@
+import { createHash } from 'node:crypto';
+import { runtime } from '@pulumi/pulumi';
+
+/** A resource as the program asked for it. */
+export interface AskedResource {
+  /** `azure-native:storage:StorageAccount`. */
+  readonly type: string;
+  readonly name: string;
+  readonly inputs: Readonly<Record<string, unknown>>;
+}
+
+export const TENANT_ID = '00000000-0000-4000-8000-0000000000aa';
+
+/** The stack's file of Pulumi.example.yaml, as an object. */
+export const EXAMPLE = {
+  project: 'tandem',
+  platform: 'kubernetes',
+  publicHost: 'customers.example.com',
+  dnsLabel: 'tandem-customers',
+  regions: [
+    { name: 'east', location: 'westeurope', host: 'east.customers.example.com' },
+    { name: 'west', location: 'northeurope', host: 'west.customers.example.com' },
+  ],
+  operatorGroupId: '00000000-0000-4000-8000-000000000010',
+  alertEmail: 'operators@example.com',
+  imageTag: '0.1.0',
+} as const;
+
+/** Records what is asked for, and answers with what Azure would add. Nothing leaves the process. */
+export async function recordResources(): Promise<AskedResource[]> {
+  const asked: AskedResource[] = [];
+  await runtime.setMocks(
+    {
+      newResource({ type, name, inputs }) {
+        asked.push({ type, name, inputs: inputs as Record<string, unknown> });
+        return { id: `/${type}/${name}`, state: { name, ...inputs, ...addedByAzure(name) } };
+      },
+      call: ({ inputs }) => inputs as Record<string, unknown>,
+    },
+    'tandem',
+    'test',
+    false,
+  );
+  return asked;
+}
+
+/** Every identity has its own, and every run the same. */
+function addedByAzure(name: string): Record<string, unknown> {
+  const digits = createHash('sha256').update(name).digest('hex').slice(0, 12);
+  return {
+    principalId: `principal of ${name}`,
+    clientId: `00000000-0000-4000-8000-${digits}`,
+    oidcIssuerProfile: { issuerURL: `https://issuer.example.com/${name}` },
+    identityProfile: { kubeletidentity: { objectId: `nodes of ${name}` } },
+  };
+}

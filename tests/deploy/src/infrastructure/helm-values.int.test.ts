@@ -1,0 +1,90 @@
+// What the infrastructure prints is what the charts, the overlays and the services take.
+import { buildExample, valueOf } from '@tandem/infra/testing';
+import { describe, expect, it } from 'vitest';
+import { renderChart } from '../charts/helm.ts';
+import { find, renderRelease, workloadsOf } from '../charts/rendered-release.ts';
+import { SERVICES, startWith } from '../charts/start-service.ts';
+import { checkManifests } from '../manifests/check-manifests.ts';
+
+interface RegionValues {
+  readonly name: string;
+  readonly clientIds: Readonly<Record<string, string>>;
+}
+
+describe('the outputs of a stack', () => {
+  it('are values with which every region is released', async () => {
+    const { deployment } = await buildExample();
+    const values = await valueOf(deployment.helmValues);
+    const { regions } = (values as { global: { regions: readonly RegionValues[] } }).global;
+    for (const { name, clientIds } of regions) {
+      const release = { region: name, profile: 'production' };
+      const manifests = await renderRelease(release, { extraValues: JSON.stringify(values) });
+      expect(await checkManifests(manifests)).toEqual([]);
+      expect(find(manifests, 'ServiceAccount', 'replicator').metadata['annotations']).toMatchObject(
+        {
+          'azure.workload.identity/client-id': clientIds['replicator'],
+        },
+      );
+      const images = workloadsOf(manifests).flatMap(({ pod }) =>
+        pod.containers.map(({ image }) => image),
+      );
+      expect([...new Set(images)].sort()).toEqual([
+        'tandemimages.azurecr.io/tandem-customer-api:0.1.0',
+        'tandemimages.azurecr.io/tandem-replicator:0.1.0',
+      ]);
+    }
+  });
+
+  it('name the accounts that the charts make and the identities trust', async () => {
+    const { asked } = await buildExample();
+    const manifests = await renderRelease({ region: 'east', profile: 'production' });
+    const made = manifests.filter(({ kind }) => kind === 'ServiceAccount');
+    const subjects = asked.map(({ inputs }) => inputs['subject']);
+    for (const { metadata } of made) {
+      expect(subjects).toContain(`system:serviceaccount:tandem:${metadata.name}`);
+    }
+  });
+
+  it('are refused by the chart when a region is left out', async () => {
+    const { deployment } = await buildExample();
+    const values = (await valueOf(deployment.helmValues)) as {
+      global: { regions: RegionValues[] };
+    };
+    const [first] = values.global.regions;
+    const extraValues = JSON.stringify({ global: { ...values.global, regions: [first] } });
+    const run = await renderChart({ region: 'east', profile: 'production' }, { extraValues });
+    expect(run.exitCode).toBe(1);
+    expect(run.stderr).toContain('there is no peer');
+  });
+});
+
+interface ContainerAppInputs {
+  readonly template: {
+    readonly containers: readonly {
+      readonly name: string;
+      readonly env: readonly { readonly name: string; readonly value: string }[];
+    }[];
+  };
+}
+
+describe('container apps', () => {
+  it('start with the settings that the infrastructure gives them', async () => {
+    const { asked } = await buildExample({ platform: 'container-apps' });
+    const apps = asked.filter(({ type }) => type === 'azure-native:app:ContainerApp');
+    expect(apps).toHaveLength(4);
+    for (const { inputs } of apps) {
+      const { template } = inputs as unknown as ContainerAppInputs;
+      const [container] = template.containers;
+      // The identity is read by Azure's library, not by the service.
+      const variables = container?.env.filter(({ name }) => name !== 'AZURE_CLIENT_ID') ?? [];
+      const environment = Object.fromEntries(variables.map(({ name, value }) => [name, value]));
+      const { problems, asked, settings } = await startWith(
+        environment,
+        SERVICES[container?.name ?? '']!,
+      );
+      expect(problems).toEqual([]);
+      expect(Object.keys(environment).filter((name) => !asked.has(name))).toEqual([]);
+      expect(settings.peers).toHaveLength(1);
+    }
+  });
+});
