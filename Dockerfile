@@ -30,7 +30,9 @@ WORKDIR /app
 COPY apps apps
 COPY packages packages
 COPY scripts/docker scripts/docker
-RUN node scripts/docker/lay-out.mjs sources
+RUN node scripts/docker/lay-out.mjs sources \
+ && cp -R scripts/docker/azurite-tls /sources/azurite/app/tls \
+ && find /sources/azurite -exec touch -d @0 {} +
 
 FROM ${RUNTIME_IMAGE} AS runtime
 # The last is where distroless images keep Node.
@@ -97,6 +99,8 @@ ENTRYPOINT ["node", "packages/servicebus-emulator/src/main.ts", "--location", "/
   "--host", "0.0.0.0"]
 
 # Azurite's table service, at the version of the lockfile, for machines that cannot pull its image.
+# It speaks https, since a storage account on another machine is never used without; its certificate
+# and key are in this repository and protect nothing.
 FROM runtime AS azurite
 LABEL org.opencontainers.image.title="tandem-azurite" \
       org.opencontainers.image.description="The table service of Azurite, for tests."
@@ -112,4 +116,4 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "probe.mjs", "--port", "10002"]
 ENTRYPOINT ["node", "packages/local-cluster/node_modules/azurite/dist/src/table/main.js", \
   "--location", "/data", "--tableHost", "0.0.0.0", "--silent", "--skipApiVersionCheck", \
-  "--disableTelemetry"]
+  "--disableTelemetry", "--cert", "/app/tls/azurite.crt", "--key", "/app/tls/azurite.key"]

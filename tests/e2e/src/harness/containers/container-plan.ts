@@ -1,5 +1,6 @@
 import type { Probing } from '@tandem/local-cluster';
 import { REGION_NAMES } from '../e2e-cluster.ts';
+import { AZURITE_CERTIFICATE } from './azurite-certificate.ts';
 
 /** One container of a region: what it is made from and how it is reached. */
 export interface ContainerPlan {
@@ -9,7 +10,8 @@ export interface ContainerPlan {
   /** Its name on the networks. */
   readonly alias: string;
   readonly env: Readonly<Record<string, string>>;
-  readonly command?: readonly string[];
+  /** Files of this machine, and where they are in the container. */
+  readonly files?: Readonly<Record<string, string>>;
   /** Ports in the container and those of this machine's loopback that they are published on. */
   readonly ports: Readonly<Record<number, number>>;
   /** Where it tells that it runs: a port of the container's. */
@@ -18,15 +20,19 @@ export interface ContainerPlan {
     readonly path: string;
     /** Any answer will do unless it must be a success. */
     readonly mustSucceed: boolean;
+    readonly isTls?: boolean;
   };
 }
 
 export function healthUrlOf({ ports, health }: ContainerPlan): string {
-  return `http://127.0.0.1:${ports[health.port]}${health.path}`;
+  return `${health.isTls ? 'https' : 'http'}://127.0.0.1:${ports[health.port]}${health.path}`;
 }
 
 /** In the containers; on this machine each has one of its own. */
 export const PORTS = { http: 8_080, tables: 10_002, amqp: 5_672, admin: 5_300 } as const;
+
+/** What the services trust the Azurites by; this process has it as NODE_EXTRA_CA_CERTS. */
+const CERTIFICATE = '/run/azurite.crt';
 
 const BROKER_KEY = 'SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=SAS_KEY_VALUE';
 const ACCOUNT = 'devstoreaccount1';
@@ -38,8 +44,8 @@ const SHUTDOWN_DEADLINE_MS = '5000';
 
 export function tablesConnection(host: string, port: number): string {
   return (
-    `DefaultEndpointsProtocol=http;AccountName=${ACCOUNT};AccountKey=${ACCOUNT_KEY};` +
-    `TableEndpoint=http://${host}:${port}/${ACCOUNT}`
+    `DefaultEndpointsProtocol=https;AccountName=${ACCOUNT};AccountKey=${ACCOUNT_KEY};` +
+    `TableEndpoint=https://${host}:${port}/${ACCOUNT}`
   );
 }
 
@@ -70,6 +76,7 @@ export function servicePlan({ region, kind, port, isPrevious }: ServicePlanOptio
       REGION_ID: region,
       STORAGE_CONNECTION: tablesConnection(`${region}-tables`, PORTS.tables),
       SHUTDOWN_DEADLINE_MS,
+      NODE_EXTRA_CA_CERTS: CERTIFICATE,
       ...(isApi
         ? {}
         : {
@@ -79,6 +86,7 @@ export function servicePlan({ region, kind, port, isPrevious }: ServicePlanOptio
             ),
           }),
     },
+    files: { [AZURITE_CERTIFICATE]: CERTIFICATE },
     ports: { [PORTS.http]: port },
     health: { port: PORTS.http, path: '/health/live', mustSucceed: true },
   };
@@ -91,7 +99,7 @@ export function tablesPlan(region: string, port: number): ContainerPlan {
     alias: `${region}-tables`,
     env: {},
     ports: { [PORTS.tables]: port },
-    health: { port: PORTS.tables, path: '/', mustSucceed: false },
+    health: { port: PORTS.tables, path: '/', mustSucceed: false, isTls: true },
   };
 }
 

@@ -42,11 +42,13 @@ export async function startContainer(
     .withExposedPorts(...ports)
     .withAutoRemove(false)
     .withWaitStrategy(waitFor(plan));
-  if (plan.command !== undefined) container.withCommand([...plan.command]);
+  const files = Object.entries(plan.files ?? {});
+  container.withBindMounts(files.map(([source, target]) => ({ source, target, mode: 'ro' })));
   return (await container.start()).getId();
 }
 
 function waitFor({ health }: ContainerPlan): HttpWait {
   const wait = Wait.forHttp(health.path, health.port).withStartupTimeout(START_MS_MAX);
+  if (health.isTls === true) wait.usingTls().allowInsecure();
   return health.mustSucceed ? wait.forStatusCode(200) : wait.forStatusCodeMatching(() => true);
 }

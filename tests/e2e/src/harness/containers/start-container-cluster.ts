@@ -5,6 +5,7 @@ import { PROBING_FAST } from '@tandem/local-cluster';
 import { ensureQueue } from '@tandem/messaging';
 import { seed, settingsOf } from '../configuration.ts';
 import { type E2eCluster, type E2eOptions, QUEUE, REGION_NAMES } from '../e2e-cluster.ts';
+import { checkTrust } from './azurite-certificate.ts';
 import { PORTS, trafficManagerPlan } from './container-plan.ts';
 import { type ContainerProcess, createContainerProcess } from './container-process.ts';
 import { type ContainerRegion, createContainerRegion } from './container-region.ts';
@@ -17,6 +18,7 @@ const READY_MS_MAX = 120_000;
 
 /** Two regions of containers, each on a network of its own. */
 export async function startContainerCluster(options: E2eOptions): Promise<E2eCluster> {
+  checkTrust();
   const runtime = await openRuntime();
   const logFolder = await openLogFolder();
   const networks = await createNetworks(runtime);
