@@ -22,7 +22,7 @@ export interface LateFinish {
   drain(deadline: Promise<unknown>): Promise<void>;
 }
 
-const PAUSE_MS_DEFAULT = 250;
+const PAUSE_MS_DEFAULT = 500;
 const LENGTH_MAX_DEFAULT = 10_000;
 
 /**
@@ -60,37 +60,30 @@ export function finishLate(options: FinishLateOptions): LateFinish {
     working = undefined;
   };
 
-  return {
-    archive: {
-      async append(entries) {
-        for (const entry of entries) {
-          unarchived.add(entry);
-          if (appends.length < lengthMax) appends.push(entry);
-        }
-        working ??= work();
-      },
-      has: (key) => archive.has(key),
-      read: (span) => archive.read(span),
+  const lateOutbox = (outbox: Outbox): Outbox => ({
+    entityKind: outbox.entityKind,
+    buckets: outbox.buckets,
+    scan: (scan) => outbox.scan(scan),
+    async remove(entries) {
+      removes.push(...entries.slice(0, Math.max(0, lengthMax - removes.length)));
+      working ??= work();
     },
-    outboxes: new Map(
-      [...outboxes].map(([kind, outbox]): [string, Outbox] => [
-        kind,
-        {
-          entityKind: outbox.entityKind,
-          buckets: outbox.buckets,
-          scan: (scan) => outbox.scan(scan),
-          async remove(entries) {
-            removes.push(...entries.slice(0, Math.max(0, lengthMax - removes.length)));
-            working ??= work();
-          },
-          async park(entry, owed) {
-            // Parking takes the row away by which its writer finds out that it was committed.
-            await archive.append([entry]);
-            await outbox.park(entry, owed);
-          },
-        },
-      ]),
-    ),
+    async park(entry, owed) {
+      // Parking takes the row away by which its writer finds out that it was committed.
+      await archive.append([entry]);
+      await outbox.park(entry, owed);
+    },
+  });
+
+  const append = async (entries: readonly ArchiveEntry[]): Promise<void> => {
+    for (const entry of entries) unarchived.add(entry);
+    appends.push(...entries.slice(0, Math.max(0, lengthMax - appends.length)));
+    working ??= work();
+  };
+
+  return {
+    archive: { append, has: (key) => archive.has(key), read: (span) => archive.read(span) },
+    outboxes: new Map([...outboxes].map(([kind, outbox]) => [kind, lateOutbox(outbox)])),
     async drain(deadline) {
       draining.abort();
       await Promise.race([working ?? Promise.resolve(), deadline]);
