@@ -35,10 +35,12 @@ import { createDeadLetterDuty } from './duties/dead-letter-duty.ts';
 import type { Duty } from './duties/duty.ts';
 import { createHeartbeatDuty } from './duties/heartbeat-duty.ts';
 import { createReceiveDuty } from './duties/receive-duty.ts';
+import { createStatusLogDuty } from './duties/status-log-duty.ts';
 import { createSweepDuty } from './duties/sweep-duty.ts';
 import { type Activity, createActivity } from './observe/activity.ts';
 import { observeReceiver, type ObservedReceiver } from './observe/observed-receiver.ts';
 import { observeStatus, type ObservedStatus } from './observe/observed-status.ts';
+import { observeSweeper, type ObservedSweeper } from './observe/observed-sweeper.ts';
 
 interface CommonCradle extends CompositionOptions {
   readonly settings: RegionSettings;
@@ -65,6 +67,8 @@ interface MultiRegionCradle extends CommonCradle {
   readonly receiveDuty: Duty;
   readonly heartbeatDuty: Duty;
   readonly deadLetterDuty: Duty;
+  readonly sweeper: ObservedSweeper;
+  readonly statusLogDuty: Duty;
 }
 
 /** Undefined where a replicator has nothing to do. Throws `CONFIGURATION_INVALID`. */
@@ -87,7 +91,7 @@ function composeMultiRegion(options: CompositionOptions): Composition {
     ),
     applier: singleton(createRegionApplier),
     replicator: singleton(createRegionReplicator),
-    sweeper: singleton(({ replicator }: MultiRegionCradle) => replicator),
+    sweeper: singleton(({ replicator }: MultiRegionCradle) => observeSweeper(replicator)),
     receiveDuty: singleton(({ replicator, activity, bus, opened }: MultiRegionCradle) =>
       createReceiveDuty({
         replicator,
@@ -97,9 +101,13 @@ function composeMultiRegion(options: CompositionOptions): Composition {
     ),
     heartbeatDuty: singleton(createHeartbeatDuty),
     deadLetterDuty: singleton(createDeadLetterDuty),
+    statusLogDuty: singleton(createStatusLogDuty),
   });
-  const { receiver, receiveDuty, heartbeatDuty, deadLetterDuty } = cradle;
-  return toComposition(cradle, { receiver, duties: [receiveDuty, heartbeatDuty, deadLetterDuty] });
+  const { receiver, receiveDuty, heartbeatDuty, deadLetterDuty, statusLogDuty } = cradle;
+  return toComposition(cradle, {
+    receiver,
+    duties: [receiveDuty, heartbeatDuty, deadLetterDuty, statusLogDuty],
+  });
 }
 
 function composeSingleRegion(options: CompositionOptions): Composition {

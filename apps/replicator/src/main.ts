@@ -12,6 +12,7 @@ import {
 } from '@tandem/service-kit';
 import { createApp } from './app.ts';
 import { createServiceBus } from './bus/service-bus.ts';
+import { checkSettings } from './check-settings.ts';
 import { readConfig, type ReplicatorConfig } from './config.ts';
 import { listen } from './http/listen.ts';
 import { createReplicatorProcess, type StartOutcome } from './replicator-process.ts';
@@ -20,6 +21,8 @@ import { createReplicatorProcess, type StartOutcome } from './replicator-process
 const KINDS = [customerKind];
 /** Each step after the batch in hand: whoever stops a process kills it half a minute later. */
 const LAST_STEP_MS = 3_000;
+/** Only reads the settings, and exits with 0 when a start could use them. */
+const CHECK_ONLY = '--check';
 const NOTHING_TO_DO = 'Customer.DataAccess is memory: there is nothing to replicate.';
 
 async function main(): Promise<void> {
@@ -31,7 +34,15 @@ async function main(): Promise<void> {
   const { config } = reading;
   const store = config.storageConnection === undefined ? undefined : open(config.storageConnection);
   if (typeof store === 'string') fail(store);
+  else if (process.argv.includes(CHECK_ONLY)) await check(config, store);
   else await run(config, store);
+}
+
+async function check(config: ReplicatorConfig, store: TableStore | undefined): Promise<void> {
+  const options = { config, kinds: KINDS, clock: createSystemClock() };
+  const problem = store === undefined ? undefined : await checkSettings({ ...options, store });
+  if (problem === undefined) process.stdout.write('The settings can be used.\n');
+  else fail(problem);
 }
 
 async function run(config: ReplicatorConfig, store: TableStore | undefined): Promise<void> {

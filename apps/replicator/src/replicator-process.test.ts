@@ -71,6 +71,7 @@ describe('replicator of a region with peers', () => {
       'receive',
       'heartbeat',
       'dead-letters',
+      'status-log',
       'tombstones',
       'configuration',
     ]);

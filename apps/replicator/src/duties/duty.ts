@@ -4,6 +4,7 @@ export type DutyName =
   | 'receive'
   | 'heartbeat'
   | 'dead-letters'
+  | 'status-log'
   | 'tombstones'
   | 'configuration';
 

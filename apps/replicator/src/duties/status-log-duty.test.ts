@@ -1,0 +1,91 @@
+import type { Heartbeat, SweepReport } from '@tandem/core';
+import { createVirtualClock } from '@tandem/core/memory';
+import { describe, expect, test } from 'vitest';
+import { observeSweeper } from '../observe/observed-sweeper.ts';
+import { recordLog } from '../testing/record-log.ts';
+import { createStatusLogDuty } from './status-log-duty.ts';
+
+const NOW_MS = Date.UTC(2026, 0, 1);
+const UNSEEN = { isReachable: undefined, oldestEnqueuedMs: undefined, deadLetters: undefined };
+
+function beatOf(passedMs: number | undefined): Heartbeat {
+  return {
+    nowMs: NOW_MS,
+    catchingUpSinceMs: undefined,
+    hasBacklog: false,
+    peers: [{ peer: 'west', isReachable: true, passedMs }],
+  };
+}
+
+function setUp(reports: readonly (SweepReport | undefined)[] = []) {
+  const clock = createVirtualClock(NOW_MS);
+  const log = recordLog();
+  const left = [...reports];
+  const sweeper = observeSweeper({ sweepOnce: async () => left.shift() });
+  let beat: Heartbeat | undefined;
+  const duty = createStatusLogDuty({
+    clock,
+    logger: log.logger,
+    links: ['west', 'north'].map((peer) => ({ peer, isReachable: () => true })),
+    status: { lastBeat: () => beat },
+    sweeper,
+    receiver: { lastSeen: () => ({ ...UNSEEN, deadLetters: 3 }) },
+  });
+  return {
+    clock,
+    sweeper,
+    heartbeat: (next: Heartbeat) => {
+      beat = next;
+    },
+    async line() {
+      await duty.turn(new AbortController().signal);
+      return log.lines.at(-1);
+    },
+  };
+}
+
+const swept = (watermarks: Record<string, number>): SweepReport => ({
+  relayed: 0,
+  watermarks: new Map(Object.entries(watermarks)),
+});
+
+describe('the line that alerts are made from', () => {
+  test('a peer that was never heard of lags since the process began', async () => {
+    const { clock, heartbeat, line } = setUp();
+    await clock.advance(5_000);
+    heartbeat(beatOf(clock.nowMs() - 1_000));
+    expect(await line()).toMatchObject({
+      event: 'replication-status',
+      lagMsMax: 5_000,
+      deadLetterCount: 3,
+      peers: [
+        { peer: 'west', lagMs: 1_000 },
+        { peer: 'north', lagMs: 5_000 },
+      ],
+    });
+  });
+
+  test('says how long something is owed to a peer', async () => {
+    const { sweeper, line } = setUp([swept({ west: NOW_MS, north: NOW_MS - 9_000 })]);
+    await sweeper.sweepOnce();
+    expect(await line()).toMatchObject({ outboxAgeMs: 9_000 });
+  });
+
+  test('an outbox that was not read to its end goes on ageing', async () => {
+    const { clock, sweeper, line } = setUp([
+      swept({ west: NOW_MS, north: NOW_MS - 1_000 }),
+      swept({ west: NOW_MS + 4_000 }),
+    ]);
+    await sweeper.sweepOnce();
+    await clock.advance(4_000);
+    await sweeper.sweepOnce();
+    expect(await line()).toMatchObject({ outboxAgeMs: 5_000 });
+  });
+
+  test('says nothing of the outbox where another process sweeps', async () => {
+    const { sweeper, line } = setUp([swept({ west: NOW_MS }), undefined]);
+    await sweeper.sweepOnce();
+    await sweeper.sweepOnce();
+    expect(await line()).toMatchObject({ outboxAgeMs: null });
+  });
+});
