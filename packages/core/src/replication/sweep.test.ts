@@ -13,19 +13,26 @@ function entry(committedAfterMs: number): OutboxEntry {
   return { set, encoded: new Uint8Array(), owed: ['west'], committedAfterMs, parkedFor: undefined };
 }
 
-async function sweptOf(entries: readonly OutboxEntry[]): Promise<readonly OutboxEntry[]> {
+async function sweptOf(
+  entries: readonly OutboxEntry[],
+  scanMs = 0,
+): Promise<readonly OutboxEntry[]> {
+  const clock = createVirtualClock(NOW_MS);
   const swept: OutboxEntry[] = [];
   const outbox: Outbox = {
     entityKind: 'Devices',
     buckets: ['00'],
-    scan: () => Promise.resolve({ entries, unreadable: [] }),
+    scan: async () => {
+      await clock.advance(scanMs);
+      return { entries, unreadable: [] };
+    },
     remove: () => Promise.resolve(),
     park: () => Promise.resolve(),
   };
   await sweep({
     outboxes: [outbox],
     links: [],
-    clock: createVirtualClock(NOW_MS),
+    clock,
     graceMs: GRACE_MS,
     relay: {
       relay: (due) => {
@@ -41,6 +48,10 @@ describe('what a sweep relays', () => {
   test('is what its writer has had the time to relay itself', async () => {
     const [old, young] = [entry(NOW_MS - GRACE_MS), entry(NOW_MS - GRACE_MS + 1)];
     expect(await sweptOf([old, young])).toEqual([old]);
+  });
+
+  test('is not what was committed while the scan took its time', async () => {
+    expect(await sweptOf([entry(NOW_MS + 2 * GRACE_MS)], 3 * GRACE_MS)).toEqual([]);
   });
 
   test('I13: is also what a clock that ran far ahead has committed', async () => {

@@ -103,8 +103,9 @@ async function sweepLane(lane: LaneSweep): Promise<void> {
 async function sweepEntries(lane: LaneSweep, entries: readonly OutboxEntry[]): Promise<void> {
   const { tally, graceMs, scanStartedMs } = lane;
   // What was committed in the future was committed by a wrong clock, so nobody knows how old it is.
-  const isDue = (entry: OutboxEntry): boolean =>
-    Math.abs(scanStartedMs - entry.committedAfterMs) >= graceMs;
+  const futureMs = lane.clock.nowMs() + graceMs;
+  const isDue = ({ committedAfterMs }: OutboxEntry): boolean =>
+    scanStartedMs - committedAfterMs >= graceMs || committedAfterMs > futureMs;
   const due = entries.filter(isDue);
   const report = await lane.relay.relay(due);
   tally.relayed += report.relayed;
