@@ -24,13 +24,14 @@ export async function replaySeedCommand(request: ReplayRequest, output: Output):
       keepTrace: traceFile !== undefined,
       ...(only === undefined ? {} : { only: new Set(only) }),
     });
-    const { happened, trace, sitesSeen, sitesCrashed, ...shown } = result;
-    if (traceFile !== undefined) await writeFile(traceFile, `${(trace ?? []).join('\n')}\n`);
+    const lines = result.trace ?? [];
+    if (traceFile !== undefined) await writeFile(traceFile, `${lines.join('\n')}\n`);
     if (result.violations.length > 0) {
       for (const line of describeViolations(result.violations)) say(line);
       if (only === undefined) await sayShortest(worker, request, result);
     }
-    sayResult({ ...shown, happened: happened.length }, output);
+    const { operations, acknowledged, simulatedMs, digest, faults, violations } = result;
+    sayResult({ seed, operations, acknowledged, simulatedMs, digest, faults, violations }, output);
     return result.violations.length === 0 ? 0 : 1;
   } finally {
     await worker.close();

@@ -45,7 +45,7 @@ export const NEMESIS_RULES: readonly NemesisRule[] = [
   { kind: 'lose-answers', countMax: 2, durationMs: [1_000, 20_000] },
   { kind: 'isolate', countMax: 2, durationMs: [1_000, 60_000] },
   { kind: 'clog', countMax: 4, durationMs: [1_000, 20_000] },
-  { kind: 'store-down', countMax: 2, durationMs: [500, 30_000] },
+  { kind: 'store-down', countMax: 2, durationMs: [500, 45_000] },
   { kind: 'bus-down', countMax: 2, durationMs: [500, 40_000] },
   { kind: 'silent-receiver', countMax: 2, durationMs: [1_000, 40_000] },
   { kind: 'clock-skew', countMax: 3, durationMs: [5_000, 60_000] },

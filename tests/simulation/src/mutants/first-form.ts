@@ -59,7 +59,7 @@ export const firstFormMutants: readonly Mutant[] = [
         file: `${STORAGE}archive/table-archive.ts`,
         find: '          rowKey: entry.set.stamp,\n',
         replace:
-          '          rowKey: `${entry.set.stamp.length}${Math.random().toString(36).slice(2)}`,\n',
+          "          rowKey: entry.set.stamp.split('').reverse().join(''),\n",
       },
     ],
   },

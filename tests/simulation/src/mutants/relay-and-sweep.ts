@@ -70,8 +70,8 @@ export const relayMutants: readonly Mutant[] = [
     edits: [
       {
         file: SWEEP,
-        find: 'Math.abs(scanStartedMs - entry.committedAfterMs) >= graceMs;',
-        replace: 'Math.abs(scanStartedMs - entry.committedAfterMs) >= graceMs * 0;',
+        find: 'scanStartedMs - committedAfterMs >= graceMs ||',
+        replace: 'scanStartedMs - committedAfterMs >= graceMs * 0 ||',
       },
     ],
   },
@@ -81,8 +81,8 @@ export const relayMutants: readonly Mutant[] = [
     edits: [
       {
         file: SWEEP,
-        find: 'Math.abs(scanStartedMs - entry.committedAfterMs) >= graceMs;',
-        replace: 'scanStartedMs - entry.committedAfterMs >= graceMs;',
+        find: '|| committedAfterMs > futureMs;',
+        replace: '|| committedAfterMs > futureMs * 2;',
       },
     ],
   },

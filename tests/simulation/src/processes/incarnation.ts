@@ -48,7 +48,9 @@ export interface IncarnationOptions {
 
 const WAY_MS = [1, 6] as const;
 const SLOW_MS = [200, 9_000] as const;
-const TIMEOUT_MS = [300, 6_000] as const;
+/** A refused connection is told at once, a lost answer after a while; most are told soon. */
+const TIMEOUT_MS_MAX = 6_000;
+const TIMEOUT_POWER = 4;
 const LATE_MS = [10, 12_000] as const;
 /** Of the requests that were on their way when the process died, the share that still arrives. */
 const ARRIVES_AFTER_DEATH = 0.5;
@@ -112,7 +114,8 @@ export function createIncarnation(options: IncarnationOptions): Incarnation {
       };
       const fail = (what: CallFault): void => {
         const isPrompt = what === 'throttled';
-        const delayMs = isPrompt ? wayMs('back') : draw.integer(`${key}.timeout`, TIMEOUT_MS);
+        const share = draw.fraction(`${key}.timeout`) ** TIMEOUT_POWER;
+        const delayMs = wayMs('back') + (isPrompt ? 0 : share * TIMEOUT_MS_MAX);
         answer(delayMs, () => reject(port.errorOf(what)), what);
       };
       const perform = (what: CallFault | undefined, then: typeof answer | undefined): void => {

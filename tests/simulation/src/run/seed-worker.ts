@@ -37,6 +37,7 @@ export function startSeedWorker(mutant?: string): SeedWorker {
         }, RUN_MS_MAX);
         worker.once('message', end);
         worker.once('error', onError);
+        // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, no window.
         worker.postMessage(options);
       }),
     close: async () => {

@@ -18,5 +18,8 @@ if (mutant !== undefined) installMutant(findMutant(mutant));
 const { runSeed } = await import('./run-seed.ts');
 
 parentPort?.on('message', (options: RunOptions) => {
-  void runSeed(options).then((result) => parentPort?.postMessage(result));
+  void runSeed(options).then((result) => {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, no window.
+    parentPort?.postMessage(result);
+  });
 });

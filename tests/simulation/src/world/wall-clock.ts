@@ -27,9 +27,11 @@ export function createWallClock(trueNowMs: () => number): WallClock {
       return offsetMs;
     },
     get aheadMsMax() {
+      note();
       return aheadMsMax;
     },
     get offMsMax() {
+      note();
       return offMsMax;
     },
     setOffset(next) {
