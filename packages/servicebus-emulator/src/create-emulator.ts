@@ -4,7 +4,7 @@ import { systemClock, type Clock } from './clock.ts';
 import { createFaults } from './faults.ts';
 import { openNamespace, type Namespace } from './namespace.ts';
 import type { QueueProperties } from './queue/queue-properties.ts';
-import type { SharedAccessKey } from './shared-access-signature.ts';
+import type { SharedAccessKey, SharedAccessRule } from './shared-access-signature.ts';
 import { openLmdbStore } from './store/lmdb-store.ts';
 import { createMemoryStore } from './store/memory-store.ts';
 
@@ -24,6 +24,8 @@ export interface EmulatorOptions {
   readonly clock?: Clock;
   /** When given, tokens are verified against it; without it any token will do. */
   readonly sharedAccessKey?: SharedAccessKey;
+  /** More keys, each with the rights that it gives. */
+  readonly sharedAccessRules?: readonly SharedAccessRule[];
   /** Takes errors that are nobody's answer, such as a broken store. Default: process warning. */
   readonly onFailure?: (error: unknown) => void;
 }
@@ -93,6 +95,15 @@ function createControl(
   };
 }
 
+/** Undefined, for anybody may do anything, unless a key or rule was given. */
+function accessRulesOf(options: EmulatorOptions): readonly SharedAccessRule[] | undefined {
+  const { sharedAccessKey, sharedAccessRules = [] } = options;
+  if (sharedAccessKey === undefined && sharedAccessRules.length === 0) return undefined;
+  return sharedAccessKey === undefined
+    ? sharedAccessRules
+    : [sharedAccessKey, ...sharedAccessRules];
+}
+
 const warn = (error: unknown): void => {
   process.emitWarning(error instanceof Error ? error : String(error), 'ServiceBusEmulator');
 };
@@ -111,12 +122,12 @@ export async function createEmulator(options: EmulatorOptions = {}): Promise<Emu
     closers.push(() => namespace.close());
     await createSeeds(namespace, options.queues ?? []);
     const faults = createFaults();
-    const shared = { namespace, clock, onFailure, host, sharedAccessKey: options.sharedAccessKey };
+    const shared = { namespace, clock, onFailure, host, accessRules: accessRulesOf(options) };
     const amqp = await startAmqpServer({ ...shared, faults, port: options.amqpPort ?? 0 });
     closers.push(() => amqp.close());
     const admin = await startAdminServer({ ...shared, port: options.adminPort ?? 0 });
     closers.push(() => admin.close());
-    const key = options.sharedAccessKey ?? DEFAULT_KEY;
+    const key = options.sharedAccessKey ?? options.sharedAccessRules?.[0] ?? DEFAULT_KEY;
     return {
       amqpPort: amqp.port,
       adminPort: admin.port,

@@ -7,5 +7,5 @@ export {
   type QueueSeed,
 } from './create-emulator.ts';
 export type { QueueProperties } from './queue/queue-properties.ts';
-export type { SharedAccessKey } from './shared-access-signature.ts';
+export type { AccessRight, SharedAccessKey, SharedAccessRule } from './shared-access-signature.ts';
 export { usePlainHttp, type PipelineClient } from './use-plain-http.ts';

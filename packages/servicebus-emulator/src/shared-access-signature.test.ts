@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { verifySignature } from './shared-access-signature.ts';
 
-const sharedAccessKey = { name: 'root', key: 'c2VjcmV0' };
+const rules = [{ name: 'root', key: 'c2VjcmV0' }];
 const nowMs = 1_700_000_000_000;
 const resource = encodeURIComponent('sb://127.0.0.1:5672/q');
 
@@ -13,9 +13,11 @@ function token({ se = 1_700_000_001, key = 'c2VjcmV0', skn = 'root', sr = resour
 
 describe('a shared access signature', () => {
   it('is valid when signed with the key, and tells the resource', () => {
-    expect(verifySignature(token(), { sharedAccessKey, nowMs })).toEqual({
+    expect(verifySignature(token(), { rules, nowMs })).toEqual({
       kind: 'valid',
       resource: 'sb://127.0.0.1:5672/q',
+      rule: rules[0],
+      expiresAtMs: 1_700_000_001_000,
     });
   });
 
@@ -26,9 +28,10 @@ describe('a shared access signature', () => {
     ['of another key name', token({ skn: 'other' }), 'InvalidSignature'],
     ['changed', token().replace('5672', '5673'), 'InvalidSignature'],
     ['another kind of token', 'Bearer eyJ', 'MalformedToken'],
+    ['badly escaped', token({ skn: '%zz' }), 'MalformedToken'],
     ['incomplete', 'SharedAccessSignature sr=a', 'MalformedToken'],
   ])('is invalid when it is %s', (_, text, reason) => {
-    const verdict = verifySignature(text, { sharedAccessKey, nowMs });
+    const verdict = verifySignature(text, { rules, nowMs });
     expect(verdict).toMatchObject({ kind: 'invalid' });
     expect(verdict.kind === 'invalid' && verdict.reason).toContain(reason);
   });

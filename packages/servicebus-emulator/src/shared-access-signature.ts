@@ -1,15 +1,29 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 
 export interface SharedAccessKey {
   readonly name: string;
   readonly key: string;
 }
 
+export type AccessRight = 'Send' | 'Listen' | 'Manage';
+
+/** A key and what it allows on the whole namespace. */
+export interface SharedAccessRule extends SharedAccessKey {
+  /** All of them by default. Manage includes the others. */
+  readonly rights?: readonly AccessRight[];
+}
+
 export type SignatureVerdict =
-  | { readonly kind: 'valid'; readonly resource: string }
+  | {
+      readonly kind: 'valid';
+      readonly resource: string;
+      readonly rule: SharedAccessRule;
+      readonly expiresAtMs: number;
+    }
   | { readonly kind: 'invalid'; readonly reason: string };
 
 const PREFIX = 'SharedAccessSignature ';
+const MS_PER_SECOND = 1_000;
 
 const invalid = (reason: string): SignatureVerdict => ({ kind: 'invalid', reason });
 
@@ -17,14 +31,21 @@ function sign(key: string, text: string): Buffer {
   return createHmac('sha256', key).update(text, 'utf8').digest();
 }
 
-/** Checks the signature, key name and expiry of a shared access signature. */
-export function verifySignature(
-  token: string,
-  { sharedAccessKey, nowMs }: { sharedAccessKey: SharedAccessKey; nowMs: number },
-): SignatureVerdict {
-  if (!token.startsWith(PREFIX)) {
-    return invalid('MalformedToken: The token is not a shared access signature.');
-  }
+export function hasRight({ rights }: SharedAccessRule, right: AccessRight): boolean {
+  return rights === undefined || rights.includes('Manage') || rights.includes(right);
+}
+
+/** The rule whose name and key a client has given, as SASL PLAIN does. */
+export function findRule(
+  rules: readonly SharedAccessRule[],
+  { name, key }: SharedAccessKey,
+): SharedAccessRule | undefined {
+  const digest = (text: string) => createHash('sha256').update(text, 'utf8').digest();
+  return rules.find((rule) => rule.name === name && timingSafeEqual(digest(rule.key), digest(key)));
+}
+
+/** The decoded fields of a token, or undefined when they are not well-formed. */
+function readFields(token: string): Record<'sr' | 'sig' | 'se' | 'skn', string> | undefined {
   const fields = new Map(
     token
       .slice(PREFIX.length)
@@ -32,17 +53,37 @@ export function verifySignature(
       .map((field) => [field.slice(0, field.indexOf('=')), field.slice(field.indexOf('=') + 1)]),
   );
   const [sr, sig, se, skn] = ['sr', 'sig', 'se', 'skn'].map((name) => fields.get(name) ?? '');
-  if (!sr || !sig || !se || !skn) {
+  if (!sr || !sig || !se || !skn) return undefined;
+  try {
+    // The resource is signed in its encoded form.
+    decodeURIComponent(sr);
+    return { sr, se, sig: decodeURIComponent(sig), skn: decodeURIComponent(skn) };
+  } catch (error) {
+    if (error instanceof URIError) return undefined;
+    throw error;
+  }
+}
+
+/** Checks the signature, key name and expiry of a shared access signature. */
+export function verifySignature(
+  token: string,
+  { rules, nowMs }: { rules: readonly SharedAccessRule[]; nowMs: number },
+): SignatureVerdict {
+  if (!token.startsWith(PREFIX)) {
+    return invalid('MalformedToken: The token is not a shared access signature.');
+  }
+  const fields = readFields(token);
+  if (fields === undefined) {
     return invalid('MalformedToken: The token lacks one of the fields sr, sig, se, skn.');
   }
-  if (decodeURIComponent(skn) !== sharedAccessKey.name) {
-    return invalid('InvalidSignature: The token has an unknown key name.');
-  }
-  const expected = sign(sharedAccessKey.key, `${sr}\n${se}`);
-  const given = Buffer.from(decodeURIComponent(sig), 'base64');
+  const rule = rules.find(({ name }) => name === fields.skn);
+  if (rule === undefined) return invalid('InvalidSignature: The token has an unknown key name.');
+  const expected = sign(rule.key, `${fields.sr}\n${fields.se}`);
+  const given = Buffer.from(fields.sig, 'base64');
   if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
     return invalid('InvalidSignature: The token has an invalid signature.');
   }
-  if (!(Number(se) * 1_000 > nowMs)) return invalid('ExpiredToken: The token is expired.');
-  return { kind: 'valid', resource: decodeURIComponent(sr) };
+  const expiresAtMs = Number(fields.se) * MS_PER_SECOND;
+  if (!(expiresAtMs > nowMs)) return invalid('ExpiredToken: The token is expired.');
+  return { kind: 'valid', resource: decodeURIComponent(fields.sr), rule, expiresAtMs };
 }

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '../clock.ts';
 import type { Namespace } from '../namespace.ts';
-import { verifySignature, type SharedAccessKey } from '../shared-access-signature.ts';
+import { hasRight, verifySignature, type SharedAccessRule } from '../shared-access-signature.ts';
 import {
   failure,
   type AdminAction,
@@ -22,7 +22,7 @@ export interface AdminServerOptions {
   readonly port: number;
   readonly namespace: Namespace;
   readonly clock: Clock;
-  readonly sharedAccessKey: SharedAccessKey | undefined;
+  readonly accessRules: readonly SharedAccessRule[] | undefined;
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -70,16 +70,19 @@ function decodePath(pathname: string): string | undefined {
 
 async function respond(
   message: IncomingMessage,
-  { namespace, clock, sharedAccessKey }: AdminServerOptions,
+  { namespace, clock, accessRules }: AdminServerOptions,
 ): Promise<AdminResponse> {
   const baseUrl = `http://${message.headers.host ?? 'localhost'}`;
   const url = new URL(message.url ?? '/', baseUrl);
   if (url.pathname === '/health') return HEALTHY;
   const nowMs = clock.nowMs();
-  if (sharedAccessKey !== undefined) {
+  if (accessRules !== undefined) {
     const token = message.headers.authorization ?? '';
-    const verdict = verifySignature(token, { sharedAccessKey, nowMs });
+    const verdict = verifySignature(token, { rules: accessRules, nowMs });
     if (verdict.kind === 'invalid') return failure(401, verdict.reason);
+    if (!hasRight(verdict.rule, 'Manage')) {
+      return failure(401, 'Manage claim(s) are required to perform this operation.');
+    }
   }
   const path = decodePath(url.pathname);
   if (path === undefined) return failure(400, 'The address is malformed. SubCode=40000.');

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import rhea, { type Connection, type ConnectionOptions } from 'rhea';
-import { forgetConnection } from './rhea-internals.ts';
+import { boundFrames, forgetConnection } from './rhea-internals.ts';
+import { enableSasl } from './sasl-login.ts';
 import { serveConnection, type ServeOptions } from './serve-connection.ts';
 
 export interface AmqpServerOptions extends ServeOptions {
@@ -22,9 +23,12 @@ const IDLE_TIMEOUT_MS = 120_000;
 /** How many deliveries of one session may be unsettled. */
 const UNSETTLED_MAX = { incoming: 2_048, outgoing: 65_536 };
 const CLOSE_GRACE_MS = 500;
+/** As the service announces. */
+const FRAME_BYTES_ANNOUNCED = 64 * 1024;
 
 const CONNECTION_OPTIONS = {
   idle_time_out: IDLE_TIMEOUT_MS,
+  max_frame_size: FRAME_BYTES_ANNOUNCED,
   session_buffer_size: UNSETTLED_MAX,
   tcp_no_delay: true,
   receiver_options: { autoaccept: false, autosettle: false, credit_window: 0 },
@@ -34,6 +38,7 @@ const CONNECTION_OPTIONS = {
 /** Listens for AMQP connections. Rejects with the error of the socket when the port is taken. */
 export async function startAmqpServer(options: AmqpServerOptions): Promise<AmqpServer> {
   const container = rhea.create_container({ id: 'servicebus-emulator' });
+  enableSasl(container, options.accessRules);
   container.on('error', options.onFailure);
   const open = new Map<Socket, Connection>();
 
@@ -48,6 +53,7 @@ export async function startAmqpServer(options: AmqpServerOptions): Promise<AmqpS
       forgetConnection(connection);
     });
     (connection as unknown as { accept(socket: Socket): void }).accept(socket);
+    boundFrames(connection);
   });
   server.listen(options.port, options.host);
   await once(server, 'listening');

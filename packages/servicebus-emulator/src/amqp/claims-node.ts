@@ -1,15 +1,27 @@
 import type { Clock } from '../clock.ts';
-import { verifySignature, type SharedAccessKey } from '../shared-access-signature.ts';
+import {
+  hasRight,
+  verifySignature,
+  type AccessRight,
+  type SharedAccessRule,
+} from '../shared-access-signature.ts';
 import type { AmqpRequest, AmqpResponse } from './request-node.ts';
 
 /** The claims that one connection has put on $cbs. */
 export interface Claims {
-  /** True when a link to the path may be attached now. */
-  covers(path: string): boolean;
+  /** True when a link to the path may be attached now by somebody who needs one of the rights. */
+  covers(path: string, rights: readonly AccessRight[]): boolean;
+  /** True when some valid token covers the path, whatever it allows. */
+  isKnown(path: string): boolean;
+  /** Allows what the rule allows everywhere, after the client has logged in with its key. */
+  logIn(rule: SharedAccessRule): void;
   putToken(request: AmqpRequest): AmqpResponse;
 }
 
 const URL_PREFIX = /^[a-z]+:\/\/[^/]*/i;
+
+/** Whoever may use a queue may use its management node. */
+const MANAGEMENT_SUFFIX = /\/\$management$/i;
 
 function answer(statusCode: number, statusDescription: string): AmqpResponse {
   return {
@@ -26,25 +38,48 @@ function pathOf(resource: string): string {
   return resource
     .replace(URL_PREFIX, '')
     .replace(/^\/+|\/+$/g, '')
+    .replace(MANAGEMENT_SUFFIX, '')
     .toLowerCase();
 }
 
-/** Without a key every token is accepted, and every link, whether a token was put or not. */
-export function createClaims(clock: Clock, sharedAccessKey: SharedAccessKey | undefined): Claims {
-  /** The paths of the verified tokens; the empty path stands for the whole namespace. */
-  const granted = new Set<string>();
+interface Grant {
+  /** The empty path stands for the whole namespace. */
+  readonly path: string;
+  readonly rule: SharedAccessRule;
+  readonly expiresAtMs: number;
+}
+
+/** Tokens for this many paths count on one connection; the oldest are forgotten first. */
+const GRANTS_MAX = 1_000;
+
+/** Without rules every token is accepted, and every link, whether a token was put or not. */
+export function createClaims(clock: Clock, rules: readonly SharedAccessRule[] | undefined): Claims {
+  const grants = new Map<string, Grant>();
+  const grantsFor = (path: string): Grant[] => {
+    const wanted = path.toLowerCase();
+    return [...grants.values()].filter(
+      (grant) =>
+        grant.expiresAtMs > clock.nowMs() &&
+        (grant.path === '' || wanted === grant.path || wanted.startsWith(`${grant.path}/`)),
+    );
+  };
+  function add(key: string, grant: Grant): void {
+    grants.delete(key);
+    grants.set(key, grant);
+    const [oldest] = grants.keys();
+    if (grants.size > GRANTS_MAX && oldest !== undefined) grants.delete(oldest);
+  }
   return {
-    covers(path) {
-      if (sharedAccessKey === undefined) return true;
-      const wanted = path.toLowerCase();
-      return [...granted].some(
-        (prefix) => prefix === '' || wanted === prefix || wanted.startsWith(`${prefix}/`),
-      );
+    covers(path, rights) {
+      if (rules === undefined) return true;
+      return grantsFor(path).some(({ rule }) => rights.some((right) => hasRight(rule, right)));
     },
+    isKnown: (path) => rules === undefined || grantsFor(path).length > 0,
+    logIn: (rule) => add('login', { path: '', rule, expiresAtMs: Number.POSITIVE_INFINITY }),
     putToken({ operation, properties, body }) {
       if (operation !== 'put-token') return answer(400, `Unknown operation '${operation}'`);
-      if (sharedAccessKey === undefined) return answer(202, 'Accepted');
-      const verdict = verifySignature(String(body), { sharedAccessKey, nowMs: clock.nowMs() });
+      if (rules === undefined) return answer(202, 'Accepted');
+      const verdict = verifySignature(String(body), { rules, nowMs: clock.nowMs() });
       if (verdict.kind === 'invalid') return unauthorized(verdict.reason);
       const { name } = properties;
       const audience = typeof name === 'string' ? pathOf(name) : '';
@@ -52,7 +87,8 @@ export function createClaims(clock: Clock, sharedAccessKey: SharedAccessKey | un
       if (resource !== '' && audience !== resource && !audience.startsWith(`${resource}/`)) {
         return unauthorized('InvalidAudience: The token does not cover the audience.');
       }
-      granted.add(audience);
+      const { rule, expiresAtMs } = verdict;
+      add(`path ${audience}`, { path: audience, rule, expiresAtMs });
       return answer(202, 'Accepted');
     },
   };

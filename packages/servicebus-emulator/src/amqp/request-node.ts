@@ -1,5 +1,5 @@
 import type { EventContext, Message, Receiver, Sender } from 'rhea';
-import { settleDelivery } from './rhea-internals.ts';
+import { boundDeliveries, settleDelivery } from './rhea-internals.ts';
 
 /** Request and response over a pair of links, as $cbs and $management work. */
 export interface AmqpRequest {
@@ -69,6 +69,7 @@ export function openRequestNode(receiver: Receiver, options: RequestNodeOptions)
       body: response.body ?? null,
     } as unknown as Message);
   };
+  boundDeliveries(receiver);
   receiver.set_target(receiver.target);
   receiver.set_source(receiver.source ?? { address: '' });
   receiver.on('message', ({ message, delivery }: EventContext) => {

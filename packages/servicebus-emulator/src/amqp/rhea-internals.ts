@@ -27,7 +27,15 @@ interface SenderInternals {
 }
 
 interface TransferFrame {
-  readonly performative: { message_format: number | null | undefined };
+  readonly performative: {
+    message_format: number | null | undefined;
+    readonly more?: boolean | null;
+  };
+  payload?: Buffer;
+}
+
+interface ConnectionInternals {
+  readonly transport: { peek_size(buffer: Buffer): number | undefined };
 }
 
 interface SessionInternals {
@@ -61,23 +69,64 @@ export const BATCH_FORMAT = 0x8001_3700;
 const rawReceivers = new WeakSet<Receiver>();
 const patchedSessions = new WeakSet<Session>();
 
+/** What a client may send as one message, however many frames it takes; the rest is dropped. */
+const DELIVERY_BYTES_MAX = 4 * 1024 * 1024;
+/** What a client may send as one frame. More than is announced, for clients that miscount. */
+const FRAME_BYTES_MAX = 1024 * 1024;
+
+const pendingBytes = new WeakMap<Receiver, number>();
+
+/** A message beyond the limit arrives cut off: still too large to be accepted by anybody. */
+function limitPayload(frame: TransferFrame, link: Receiver): void {
+  const bytes = (pendingBytes.get(link) ?? 0) + (frame.payload?.length ?? 0);
+  pendingBytes.set(link, frame.performative.more === true ? bytes : 0);
+  if (bytes > DELIVERY_BYTES_MAX) frame.payload = Buffer.alloc(0);
+}
+
+/** Bounds the memory that messages in many frames take: rhea collects them without a limit. */
+export function boundDeliveries({ session }: Receiver): void {
+  if (patchedSessions.has(session)) return;
+  patchedSessions.add(session);
+  const { incoming } = session as unknown as SessionInternals;
+  const original = incoming.on_transfer.bind(incoming);
+  incoming.on_transfer = (frame, link) => {
+    const { performative } = frame;
+    limitPayload(frame, link);
+    if (rawReceivers.has(link) && (performative.message_format ?? 0) === 0) {
+      performative.message_format = RAW_FORMAT;
+    }
+    original(frame, link);
+  };
+}
+
 /**
  * Makes a receiver's messages arrive as bytes. rhea decodes every plain message, which costs time
  * and loses the AMQP types of its properties.
  */
 export function receiveRaw(receiver: Receiver): void {
   rawReceivers.add(receiver);
-  if (patchedSessions.has(receiver.session)) return;
-  patchedSessions.add(receiver.session);
-  const { incoming } = sessionOf(receiver);
-  const original = incoming.on_transfer.bind(incoming);
-  incoming.on_transfer = (frame, link) => {
-    const { performative } = frame;
-    if (rawReceivers.has(link) && (performative.message_format ?? 0) === 0) {
-      performative.message_format = RAW_FORMAT;
+  boundDeliveries(receiver);
+}
+
+/**
+ * Cuts the connection when a frame announces more bytes than the limit: rhea would wait for all of
+ * them, in memory. Call it when the connection has its socket.
+ */
+export function boundFrames(connection: Connection): void {
+  const { transport } = connection as unknown as ConnectionInternals;
+  const original = transport.peek_size.bind(transport);
+  transport.peek_size = (buffer) => {
+    const bytes = original(buffer);
+    if (bytes !== undefined && bytes > FRAME_BYTES_MAX) {
+      throw new ProtocolError(`A frame of ${bytes} bytes exceeds ${FRAME_BYTES_MAX}`);
     }
-    original(frame, link);
+    return bytes;
   };
+}
+
+/** rhea tells errors of the peer from its own by this name. */
+class ProtocolError extends Error {
+  override readonly name = 'ProtocolError';
 }
 
 /**

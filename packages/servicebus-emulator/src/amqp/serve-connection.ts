@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Faults } from '../faults.ts';
 import type { Namespace, QueueEntity } from '../namespace.ts';
 import type { Queue } from '../queue/queue.ts';
-import type { SharedAccessKey } from '../shared-access-signature.ts';
+import { findRule, type AccessRight, type SharedAccessRule } from '../shared-access-signature.ts';
 import { findQueue, isDeadLetterPath, parseAddress, type Address } from './address.ts';
 import { createClaims, type Claims } from './claims-node.ts';
 import {
@@ -18,13 +18,15 @@ import { handleManagementRequest } from './management/management-node.ts';
 import { openOutgoingLink } from './outgoing-link.ts';
 import { openSessionLink, SESSION_FILTER } from './session-link.ts';
 import { createReplyLinks, openRequestNode, type ReplyLinks } from './request-node.ts';
+import { loginOf } from './sasl-login.ts';
 import type { AmqpCondition } from './rhea-internals.ts';
 
 export interface ServeOptions {
   readonly namespace: Namespace;
   readonly faults: Faults;
   readonly clock: Clock;
-  readonly sharedAccessKey: SharedAccessKey | undefined;
+  /** Undefined when anybody may do anything. */
+  readonly accessRules: readonly SharedAccessRule[] | undefined;
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -42,9 +44,15 @@ interface ConnectionState extends ServeOptions {
 function resolve(
   { namespace, claims }: ConnectionState,
   { path }: Exclude<Address, { node: 'claims' }>,
+  rights: readonly AccessRight[],
 ): Queue | AmqpCondition {
-  if (!claims.covers(path)) {
-    return unauthorized(`Unauthorized access to '${path}': no valid token was put on $cbs for it.`);
+  if (!claims.covers(path, rights)) {
+    return unauthorized(
+      claims.isKnown(path)
+        ? `Unauthorized access. '${rights.join("' or '")}' claim(s) are required to perform this ` +
+            `operation. Resource: '${path}'.`
+        : `Unauthorized access to '${path}': no valid token was put on $cbs for it.`,
+    );
   }
   if (SUBSCRIPTION_PATH.test(path)) {
     return notImplemented('The emulator has no topics and subscriptions: use a queue.');
@@ -72,7 +80,7 @@ function acceptReceiver(state: ConnectionState, receiver: Receiver): void {
     openRequestNode(receiver, { replies, handle, onFailure });
     return;
   }
-  const queue = resolve(state, address);
+  const queue = resolve(state, address, address.node === 'queue' ? ['Send'] : ['Listen', 'Send']);
   if (!isQueue(queue)) receiver.close(queue);
   else if (address.node === 'management') {
     openRequestNode(receiver, {
@@ -92,7 +100,7 @@ function acceptSender(state: ConnectionState, sender: Sender): void {
     state.replies.add(sender);
     return;
   }
-  const queue = resolve(state, address);
+  const queue = resolve(state, address, ['Listen']);
   const filter = (sender.source.filter ?? {}) as Record<string, unknown>;
   if (!isQueue(queue)) sender.close(queue);
   else if (SESSION_FILTER in filter) {
@@ -127,10 +135,15 @@ function closeLinksTo(connection: Connection, { stored }: QueueEntity): void {
 export function serveConnection(connection: Connection, options: ServeOptions): () => void {
   const state: ConnectionState = {
     ...options,
-    claims: createClaims(options.clock, options.sharedAccessKey),
+    claims: createClaims(options.clock, options.accessRules),
     replies: createReplyLinks(),
     stops: new Map(),
   };
+  connection.on('connection_open', () => {
+    const login = loginOf(connection);
+    const rule = findRule(options.accessRules ?? [], login ?? { name: '', key: '' });
+    if (rule !== undefined) state.claims.logIn(rule);
+  });
   connection.on('receiver_open', ({ receiver }: EventContext) => {
     if (receiver !== undefined) acceptReceiver(state, receiver);
   });
