@@ -47,7 +47,8 @@ export function createReadinessWatch(
     if (hasTrueClocks && isDead(region, askedMs)) {
       report('ready-too-soon', `${region} is ready at ${askedMs} without any replicator`);
     }
-    if (!hasTrueClocks || lastTroubleMs > askedMs - WHOLE_MS) return;
+    const hasAside = world.plan.upgradeMs !== undefined;
+    if (!hasTrueClocks || hasAside || lastTroubleMs > askedMs - WHOLE_MS) return;
     const missing = isBehind(region, askedMs - WHOLE_MS);
     if (missing === undefined) return;
     report('ready-too-soon', `${region} is ready at ${askedMs} without ${missing}`);

@@ -3,6 +3,7 @@ import type { History } from '../clients/history.ts';
 import type { Ledger } from '../observe/ledger.ts';
 import { includesStamp } from '../observe/raw-state.ts';
 import { textOf } from '../observe/read-raw.ts';
+import { isAside } from '../processes/next-build.ts';
 import type { World } from '../world/world.ts';
 import type { Report } from './watch.ts';
 
@@ -22,6 +23,14 @@ export function watchWatermarks(
   const { world, ledger, history } = sources;
   const checkedOf = new Map<string, number>();
 
+  /** What lies dead has been passed, and is reported as dead. */
+  const isDead = (region: string, stamp: string): boolean => {
+    const { bus, queue } = world.regionNamed(region).namespace;
+    return bus
+      .deadLettersOf(queue)
+      .some((letter) => isAside(letter) && letter.messageId.endsWith(stamp));
+  };
+
   const check = (region: string, peer: string, passedMs: number): void => {
     const aheadMs = Math.max(
       ...world.slots.filter((slot) => slot.region === peer).map(({ clock }) => clock.aheadMsMax),
@@ -34,7 +43,7 @@ export function watchWatermarks(
       if (atMs >= passedMs - aheadMs) break;
       const view = ledger.regionNamed(region);
       if (includesStamp(view.rows.get(entityId)?.vector, stamp)) continue;
-      if (view.collected.has(entityId)) continue;
+      if (view.collected.has(entityId) || isDead(region, stamp)) continue;
       report(
         'watermark-flatters',
         `${region} has passed ${passedMs} of ${peer}, without ${stamp} acknowledged at ${atMs}`,

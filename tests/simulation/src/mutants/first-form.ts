@@ -58,8 +58,7 @@ export const firstFormMutants: readonly Mutant[] = [
       {
         file: `${STORAGE}archive/table-archive.ts`,
         find: '          rowKey: entry.set.stamp,\n',
-        replace:
-          "          rowKey: entry.set.stamp.split('').reverse().join(''),\n",
+        replace: "          rowKey: entry.set.stamp.split('').reverse().join(''),\n",
       },
     ],
   },

@@ -10,6 +10,7 @@ import { hashText } from '../world/draw.ts';
 import type { World } from '../world/world.ts';
 import { createClockPort } from './clock-port.ts';
 import type { Incarnation } from './incarnation.ts';
+import { isUpgraded } from './next-build.ts';
 import { createPublisherPort } from './publisher-port.ts';
 import { createReceiverPort } from './receiver-port.ts';
 import { createTablePort } from './table-port.ts';
@@ -49,7 +50,15 @@ export function createProcessContext(world: World, incarnation: Incarnation): Pr
         scheduler,
         part,
         sent: world.sentTo(peer),
+        isUpgraded: () => isUpgraded(world, region),
       }),
-    receiver: () => createReceiverPort({ incarnation, namespace, draw, scheduler }),
+    receiver: () =>
+      createReceiverPort({
+        incarnation,
+        namespace,
+        draw,
+        scheduler,
+        isUpgraded: () => isUpgraded(world, region),
+      }),
   };
 }

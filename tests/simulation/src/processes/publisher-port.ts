@@ -10,6 +10,7 @@ import { type Link, linkFault } from '../world/links.ts';
 import type { Namespace } from '../world/namespace.ts';
 import type { Scheduler } from '../world/scheduler.ts';
 import type { Incarnation } from './incarnation.ts';
+import { toNextWire } from './next-build.ts';
 
 export interface PublisherPortOptions {
   readonly incarnation: Incarnation;
@@ -20,6 +21,8 @@ export interface PublisherPortOptions {
   readonly part: string;
   /** Kept of what the queue accepted, to be sent again by someone. */
   readonly sent: OutboundMessage[];
+  /** True once the region runs the next build. */
+  readonly isUpgraded: () => boolean;
 }
 
 const SENT_KEPT_MAX = 200;
@@ -32,8 +35,9 @@ export function createPublisherPort(options: PublisherPortOptions): ChangePublis
   return {
     peer: link.to,
     close: () => Promise.resolve(),
-    publish(messages) {
-      const [first] = messages;
+    publish(own) {
+      const [first] = own;
+      const messages = options.isUpgraded() ? own.map(toNextWire) : own;
       return incarnation.call({
         site: `${part}.publish.${first?.subject ?? 'nothing'}`,
         call: 'publish',

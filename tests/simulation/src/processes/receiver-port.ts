@@ -5,12 +5,15 @@ import type { Namespace } from '../world/namespace.ts';
 import type { Scheduler } from '../world/scheduler.ts';
 import { busError } from './publisher-port.ts';
 import type { Incarnation } from './incarnation.ts';
+import { fromNextWire } from './next-build.ts';
 
 export interface ReceiverPortOptions {
   readonly incarnation: Incarnation;
   readonly namespace: Namespace;
   readonly draw: Draw;
   readonly scheduler: Scheduler;
+  /** True once the region runs the next build. */
+  readonly isUpgraded: () => boolean;
 }
 
 /** The region's own queue, as one replicator receives from it. */
@@ -19,6 +22,15 @@ export function createReceiverPort(options: ReceiverPortOptions): ChangeReceiver
   const queue = namespace.bus.receiverFor(namespace.queue);
   // Received by the client library, not yet by the process; their locks run.
   let held: InboundMessage[] = [];
+  // The queue knows a delivery by the very object that it gave out.
+  const givenOut = new WeakMap<InboundMessage, InboundMessage>();
+  const read = (message: InboundMessage): InboundMessage => {
+    if (!options.isUpgraded()) return message;
+    const own = fromNextWire(message);
+    givenOut.set(own, message);
+    return own;
+  };
+  const original = (message: InboundMessage): InboundMessage => givenOut.get(message) ?? message;
 
   const call = <T>(
     site: string,
@@ -57,16 +69,16 @@ export function createReceiverPort(options: ReceiverPortOptions): ChangeReceiver
   return {
     // The process passes its own signal, which is the one that its death aborts.
     receive: (countMax, waitMsMax, signal = incarnation.signal) =>
-      call('receive.receive', 'receive', (fault, key) =>
-        receive({ countMax, waitMsMax, signal }, fault, key),
+      call('receive.receive', 'receive', async (fault, key) =>
+        (await receive({ countMax, waitMsMax, signal }, fault, key)).map(read),
       ),
     settle: (message, settlement) =>
       call(`receive.settle.${settlement.kind}`, 'settle', async (fault) =>
-        fault === 'lock-lost' ? 'lock-lost' : queue.settle(message, settlement),
+        fault === 'lock-lost' ? 'lock-lost' : queue.settle(original(message), settlement),
       ),
     renewLock: (message) =>
       call('receive.renew', 'renew', async (fault) =>
-        fault === 'lock-lost' ? 'lock-lost' : queue.renewLock(message),
+        fault === 'lock-lost' ? 'lock-lost' : queue.renewLock(original(message)),
       ),
     oldestMessage: () => call('heartbeat.oldest', 'peek', () => queue.oldestMessage()),
     countDeadLetters: (countMax) =>

@@ -28,6 +28,8 @@ export interface RunPlan {
   readonly heartbeatIntervalMs: number;
   readonly driftMsMax: number;
   readonly relayLengthMax: number;
+  /** After this time the regions are upgraded, one after the other. */
+  readonly upgradeMs: number | undefined;
   /** Clients go where Traffic Manager would send them, or anywhere. */
   readonly routing: 'priority' | 'anywhere' | 'home';
 }
@@ -59,6 +61,7 @@ export function drawRunPlan(draw: Draw): RunPlan {
     heartbeatIntervalMs: int('heartbeat', 800, 3_000),
     driftMsMax: 60_000,
     relayLengthMax: draw.pick('plan.relay', [3, 1_000]),
+    upgradeMs: draw.chance('plan.upgrade', 0.2) ? int('upgradeAt', 1_000, 10_000) : undefined,
     routing: draw.pick('plan.routing', ['priority', 'anywhere', 'home']),
   };
 }

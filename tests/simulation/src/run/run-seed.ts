@@ -12,6 +12,7 @@ import { createPoisonLog } from '../faults/poison.ts';
 import { runNemesis } from '../faults/run-nemesis.ts';
 import { createLedger, type Ledger } from '../observe/ledger.ts';
 import { startReadinessProbe } from '../observe/readiness-probe.ts';
+import { resubmitDeadLetters } from '../processes/next-build.ts';
 import { createSupervisor } from '../processes/supervisor.ts';
 import { createWorld, type WorldOptions } from '../world/create-world.ts';
 import type { World } from '../world/world.ts';
@@ -65,6 +66,7 @@ export async function runSeed(options: RunOptions): Promise<SeedResult> {
   }
   await runWindows(world, windows, () => nemesis.heal());
   supervisor.startAll();
+  resubmitDeadLetters(world);
   const isSettled = await settle(world, ledger);
   const final = await readFinalState({ world, ledger, history, poison, isSettled });
   for (const { name, check } of FINAL_CHECKERS) for (const text of check(final)) report(name, text);

@@ -1,0 +1,49 @@
+import type { InboundMessage, OutboundMessage } from '@tandem/core';
+import type { World } from '../world/world.ts';
+
+/**
+ * A rolling upgrade: from some time on the processes of a region are of a next build, which writes a
+ * newer wire version and reads both. It is played at the edge of the queue, where the difference
+ * shows: a region that is not upgraded yet must set such messages aside, not misread them.
+ */
+const OWN = '"wire":1,';
+const NEXT = '"wire":2,"more":[],';
+const BETWEEN_REGIONS_MS = 9_000;
+
+export function isUpgraded({ plan, scheduler }: World, region: string): boolean {
+  if (plan.upgradeMs === undefined) return false;
+  const place = plan.regions.indexOf(region);
+  return scheduler.nowMs() >= plan.startMs + plan.upgradeMs + place * BETWEEN_REGIONS_MS;
+}
+
+export function toNextWire(message: OutboundMessage): OutboundMessage {
+  if (message.subject !== 'change-set') return message;
+  return { ...message, body: replaced(message.body, OWN, NEXT) };
+}
+
+export function fromNextWire(message: InboundMessage): InboundMessage {
+  return { ...message, body: replaced(message.body, NEXT, OWN) };
+}
+
+/** An operator puts back what was too new for a region that has been upgraded since. */
+export function resubmitDeadLetters({ regions, plan }: World): void {
+  if (plan.upgradeMs === undefined) return;
+  for (const { name, namespace } of regions) {
+    const { bus, queue } = namespace;
+    for (const letter of bus.deadLettersOf(queue)) {
+      if (!isAside(letter)) continue;
+      const { messageId, body } = fromNextWire(letter);
+      void bus.publisherFor(name, queue).publish([{ messageId, subject: 'change-set', body }]);
+    }
+  }
+}
+
+/** True for what was set aside because of the upgrade, and for no poison. */
+export function isAside(letter: { readonly messageId: string; readonly reason: string }): boolean {
+  return letter.reason === 'CHANGE_TOO_NEW' && letter.messageId.includes('/');
+}
+
+function replaced(body: Uint8Array, from: string, to: string): Uint8Array {
+  const text = Buffer.from(body).toString('utf8');
+  return text.includes(from) ? new TextEncoder().encode(text.replace(from, to)) : body;
+}

@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { runSeeds } from './run/run-seeds.ts';
+import type { SeedResult } from './run/seed-result.ts';
+import { startSeedWorker } from './run/seed-worker.ts';
+
+interface PastFailure {
+  readonly seed: number;
+  /** What was wrong. */
+  readonly bug: string;
+  /** Puts it back. */
+  readonly mutant: string;
+  readonly checker: string;
+}
+
+/** `pnpm sim --seeds 2000` is the long form. */
+const SMOKE_SEEDS = 40;
+const WORKERS = 1;
+
+const pastFailures = JSON.parse(
+  readFileSync(new URL('seeds.json', import.meta.url), 'utf8'),
+) as readonly PastFailure[];
+
+async function resultsOf(seeds: readonly number[]): Promise<readonly SeedResult[]> {
+  const results: SeedResult[] = [];
+  await runSeeds({ seeds, workers: WORKERS, onResult: (result) => void results.push(result) });
+  return results;
+}
+
+async function resultWith(mutant: string, seed: number): Promise<SeedResult> {
+  const worker = startSeedWorker(mutant);
+  try {
+    return await worker.run({ seed });
+  } finally {
+    await worker.close();
+  }
+}
+
+describe('regions in virtual time, under every fault we know', () => {
+  test('lose nothing, revive nothing and become equal', async () => {
+    const seeds = [...Array(SMOKE_SEEDS).keys()].map((index) => index + 1);
+    const results = await resultsOf([...seeds, ...pastFailures.map(({ seed }) => seed)]);
+    const failed = results.filter(({ violations }) => violations.length > 0);
+    expect(failed.map(({ seed, violations }) => ({ seed, violations }))).toEqual([]);
+    expect(results.reduce((sum, { acknowledged }) => sum + acknowledged, 0)).toBeGreaterThan(500);
+  });
+
+  test('do the same, byte for byte, whenever they are given the same seed', async () => {
+    const [first, again] = [await resultsOf([3, 4]), await resultsOf([3, 4])];
+    expect(first.map(({ digest }) => digest)).toEqual(again.map(({ digest }) => digest));
+    expect(new Set(first.map(({ digest }) => digest)).size).toBe(2);
+  });
+
+  test.each(pastFailures)('seed $seed still finds $mutant', async ({ seed, mutant, checker }) => {
+    const { violations } = await resultWith(mutant, seed);
+    expect(violations.map((one) => one.checker)).toContain(checker);
+  });
+});
