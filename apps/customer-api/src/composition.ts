@@ -107,7 +107,7 @@ export async function compose(options: CompositionOptions): Promise<Composition>
     links: asFunction(createPeerLinks).singleton(),
     acknowledgements: asFunction(createAcknowledgements).singleton(),
     readVersion: asFunction(createReadVersion).singleton(),
-    gate: asFunction(createVersionGate).singleton(),
+    gate: asFunction(createGateOf).singleton(),
     relay: asFunction(createRelayOf).singleton(),
     relayQueue: asFunction(createRelayQueueOf).singleton(),
     customerTable: asFunction(createCustomerTable).singleton(),
@@ -137,6 +137,10 @@ function createClockOf({ region, randomness, clock, settings, logger }: Cradle):
 function createRelayOf({ tables, links, acknowledgements }: Cradle): Relay {
   const { archive, outboxes } = tables;
   return acknowledgements.watch(createRelay({ archive, outboxes, links }));
+}
+
+function createGateOf({ readVersion, clock }: Cradle): VersionGate {
+  return createVersionGate({ readVersion, clock });
 }
 
 function createReadVersion({ tables }: Cradle): ReadVersion {
