@@ -1,14 +1,12 @@
 import { createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import type { LocalProcess } from '@tandem/local-cluster';
-import { until } from '../../customers-client.ts';
-import { type ContainerPlan, healthUrlOf } from './container-plan.ts';
+import type { ContainerPlan } from './container-plan.ts';
 import { startContainer } from './hardened-container.ts';
 import { type Container, type Runtime, settled } from './runtime.ts';
+import { untilAnswers } from './until-answers.ts';
 
-const START_MS_MAX = 60_000;
 const STOP_SECONDS_MAX = 20;
-const ASK_MS_MAX = 2_000;
 
 /** A container with the handles of a process. */
 export interface ContainerProcess extends LocalProcess {
@@ -49,7 +47,7 @@ export function createContainerProcess(options: ContainerProcessOptions): Contai
   const remove = async (): Promise<void> => {
     const existing = container();
     if (existing === undefined) return;
-    await writeLog(existing, logFile);
+    await settled(writeLog(existing, logFile));
     await settled(existing.remove({ force: true, v: true }));
     id = undefined;
   };
@@ -100,18 +98,9 @@ function ignoreNotPaused(error: { statusCode?: number }): void {
   if (error.statusCode !== NOT_PAUSED) throw error;
 }
 
-async function untilAnswers(plan: ContainerPlan): Promise<void> {
-  const ask = async (): Promise<true | undefined> => {
-    const response = await fetch(healthUrlOf(plan), { signal: AbortSignal.timeout(ASK_MS_MAX) });
-    await response.body?.cancel();
-    return response.ok || !plan.health.mustSucceed ? true : undefined;
-  };
-  await until(`${plan.name} to answer`, ask, START_MS_MAX);
-}
-
 async function writeLog(container: Container, file: string): Promise<void> {
-  const sink = createWriteStream(file, { flags: 'a' });
   const log = await container.logs({ stdout: true, stderr: true, follow: false });
+  const sink = createWriteStream(file, { flags: 'a' });
   sink.end(log);
   await finished(sink);
 }

@@ -1,10 +1,7 @@
-import { GenericContainer, Wait } from 'testcontainers';
+import { GenericContainer, type WaitStrategy } from 'testcontainers';
 import type { ContainerPlan } from './container-plan.ts';
 import { runLabels } from './runtime.ts';
-
-const START_MS_MAX = 90_000;
-
-type HttpWait = ReturnType<typeof Wait.forHttp>;
+import { START_MS_MAX, untilAnswers } from './until-answers.ts';
 
 /** As a cluster runs it: nothing can be written but volumes, no capability, no way to get one. */
 class HardenedContainer extends GenericContainer {
@@ -47,8 +44,12 @@ export async function startContainer(
   return (await container.start()).getId();
 }
 
-function waitFor({ health }: ContainerPlan): HttpWait {
-  const wait = Wait.forHttp(health.path, health.port).withStartupTimeout(START_MS_MAX);
-  if (health.isTls === true) wait.usingTls().allowInsecure();
-  return health.mustSucceed ? wait.forStatusCode(200) : wait.forStatusCodeMatching(() => true);
+function waitFor(plan: ContainerPlan): WaitStrategy {
+  const strategy: WaitStrategy = {
+    waitUntilReady: () => untilAnswers(plan),
+    withStartupTimeout: () => strategy,
+    isStartupTimeoutSet: () => true,
+    getStartupTimeout: () => START_MS_MAX,
+  };
+  return strategy;
 }
