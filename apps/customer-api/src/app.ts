@@ -1,5 +1,6 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
+import type { TokenVerifier } from './auth/token-verifier.ts';
 import type { CustomerService } from './customers/customer-service.ts';
 import type { ProcessReadiness } from './health/process-readiness.ts';
 import { createClientErrorHandler } from './http/client-error.ts';
@@ -13,6 +14,7 @@ import {
 import { traceIdOf } from './http/request-id.ts';
 import { sendProblem } from './http/send-problem.ts';
 import { compileValidator } from './validation/validator.ts';
+import { authPlugin } from './plugins/auth.ts';
 import { commonHeadersPlugin, setCommonHeaders } from './plugins/common-headers.ts';
 import { jsonBodyPlugin } from './plugins/json-body.ts';
 import { lastAnswersPlugin } from './plugins/last-answers.ts';
@@ -33,6 +35,8 @@ export interface AppOptions {
   readonly customers: CustomerService;
   /** Never throws, and answers within the time that a probe waits. */
   readonly readiness: () => Promise<ProcessReadiness>;
+  /** Undefined when everything is open to everyone who can reach it. */
+  readonly verifyToken?: TokenVerifier | undefined;
   readonly logger: FastifyBaseLogger;
   /** Unique; used where a request brings no trace id of its own. */
   readonly newRequestId: () => string;
@@ -52,7 +56,7 @@ const SHARED_SCHEMAS = [
 
 /** Builds the server, which does not listen yet. The registrations are its table of contents. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
-  const { region, customers, readiness } = options;
+  const { region, customers, readiness, verifyToken } = options;
   const app = createServer(options);
 
   await app.register(commonHeadersPlugin, { region });
@@ -61,8 +65,10 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(problemsPlugin);
   await app.register(jsonBodyPlugin);
 
-  for (const schema of SHARED_SCHEMAS) app.addSchema(schema);
   await app.register(openapiPlugin);
+  await app.register(authPlugin, { verifyToken });
+
+  for (const schema of SHARED_SCHEMAS) app.addSchema(schema);
   await app.register(customerRoutes, { customers });
   await app.register(healthRoutes, { region, readiness });
   await app.register(problemTypeRoutes);

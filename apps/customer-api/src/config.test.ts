@@ -11,6 +11,7 @@ describe('readConfig', () => {
         region: 'east',
         storageConnection: 'UseDevelopmentStorage=true',
         listen: { host: '127.0.0.1', port: 8080 },
+        auth: undefined,
         logLevel: 'info',
         shutdownStepMs: 10_000,
         environment: GOOD,
@@ -52,5 +53,32 @@ describe('readConfig', () => {
     if (reading.ok) throw new Error('the environment was bad');
     expect(reading.problems).toHaveLength(1);
     expect(reading.problems[0]).toMatch(new RegExp(`^${variable} `));
+  });
+
+  it.each(['127.0.0.1', 'localhost', '::1', '127.1.2.3'])('takes no issuer on %s', (host) => {
+    expect(readConfig({ ...GOOD, HOST: host }).ok).toBe(true);
+  });
+
+  it.each([
+    [{ HOST: '0.0.0.0' }, /^AUTH_ISSUER is not set and HOST is no loopback address/],
+    [{ HOST: '127.0.0.1.example.com' }, /^AUTH_ISSUER is not set/],
+    [{ AUTH_ISSUER: 'https://issuer.example' }, /must be set together/],
+    [{ AUTH_AUDIENCE: 'api://tandem' }, /must be set together/],
+    [{ AUTH_ISSUER: 'http://issuer.example', AUTH_AUDIENCE: 'a' }, /https/],
+    [{ AUTH_ISSUER: 'https://[', AUTH_AUDIENCE: 'a' }, /https/],
+  ])('refuses %j', (environment, problem) => {
+    const reading = readConfig({ ...GOOD, ...environment });
+    expect(reading.ok ? [] : reading.problems).toEqual([expect.stringMatching(problem)]);
+  });
+
+  it('listens anywhere with an issuer, or in a network that is declared closed', () => {
+    const auth = { AUTH_ISSUER: 'https://issuer.example', AUTH_AUDIENCE: 'api://tandem' };
+    const reading = readConfig({ ...GOOD, HOST: '0.0.0.0', ...auth });
+    expect(reading).toMatchObject({
+      ok: true,
+      config: { auth: { issuer: 'https://issuer.example', audience: 'api://tandem' } },
+    });
+    const closed = { ...GOOD, HOST: '0.0.0.0', AUTH_OPEN_NETWORK: 'true' };
+    expect(readConfig(closed)).toMatchObject({ ok: true, config: { auth: undefined } });
   });
 });

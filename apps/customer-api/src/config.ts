@@ -6,7 +6,9 @@ import {
   readEnvironment,
 } from '@tandem/service-kit';
 import { environmentNameOf } from '@tandem/storage';
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
+import type { AuthSettings } from './auth/token-verifier.ts';
+import { isLoopback } from './http/loopback.ts';
 
 /** What the process must know before it can read the table `Configuration`. */
 export const EnvironmentSchema = Type.Object({
@@ -34,6 +36,34 @@ export const EnvironmentSchema = Type.Object({
     maximum: 65_535,
     examples: [8_080],
   }),
+  AUTH_ISSUER: Type.Optional(
+    Type.String({
+      description:
+        'Whose access tokens are taken, as they have it in `iss`. Without it no token is asked ' +
+        'for, and HOST must be a loopback address.',
+      pattern: '^https?://[^\\s?#]+$',
+      examples: ['https://login.microsoftonline.com/<tenant>/v2.0'],
+    }),
+  ),
+  AUTH_AUDIENCE: Type.Optional(
+    Type.String({
+      description: 'What access tokens for this API have in `aud`.',
+      examples: ['api://tandem'],
+    }),
+  ),
+  AUTH_JWKS_URL: Type.Optional(
+    Type.String({
+      description: 'The keys of the issuer; looked up at the issuer when not set.',
+      pattern: '^https?://\\S+$',
+      examples: ['https://login.microsoftonline.com/<tenant>/discovery/v2.0/keys'],
+    }),
+  ),
+  AUTH_OPEN_NETWORK: Type.Boolean({
+    description:
+      'Asks for no token although HOST is no loopback address: for a network of containers that ' +
+      'is itself closed, never for production.',
+    default: false,
+  }),
   LOG_LEVEL: Type.Enum([...LOG_LEVELS], {
     description: 'The least that is logged.',
     default: 'info',
@@ -52,6 +82,8 @@ export interface Config {
   /** Undefined when nothing is kept outside this process. */
   readonly storageConnection: string | undefined;
   readonly listen: { readonly host: string; readonly port: number };
+  /** Undefined when no token is asked for. */
+  readonly auth: AuthSettings | undefined;
   readonly logLevel: LogLevel;
   readonly shutdownStepMs: number;
   /** May override settings of the table `Configuration`, for development. */
@@ -70,6 +102,7 @@ export function readConfig(environment: Environment): ConfigReading {
   const problems = [
     ...(reading.ok ? [] : reading.problems.map(describeProblem)),
     ...(isSet(storageConnection) || isInMemory(environment) ? [] : [STORAGE_MISSING]),
+    ...(reading.ok ? findAuthProblems(reading.value) : []),
   ];
   if (!reading.ok || problems.length > 0) return { ok: false, problems };
   const { value } = reading;
@@ -77,6 +110,7 @@ export function readConfig(environment: Environment): ConfigReading {
     region: value.REGION_ID,
     storageConnection: value.STORAGE_CONNECTION,
     listen: Object.freeze({ host: value.HOST, port: value.PORT }),
+    auth: authOf(value),
     logLevel: value.LOG_LEVEL,
     shutdownStepMs: value.SHUTDOWN_DEADLINE_MS,
     environment,
@@ -89,6 +123,36 @@ const STORAGE_MISSING =
   'STORAGE_CONNECTION is not set: it must be a connection string or the URL of the tables of an ' +
   'account, for example STORAGE_CONNECTION=https://tandemeast.table.core.windows.net ' +
   `(or set ${DATA_ACCESS_VARIABLE}=memory to keep nothing).`;
+
+type EnvironmentValue = Static<typeof EnvironmentSchema>;
+
+function findAuthProblems(value: EnvironmentValue): string[] {
+  const { AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience, AUTH_JWKS_URL: jwksUrl } = value;
+  if ((issuer === undefined) !== (audience === undefined)) return [AUTH_HALF];
+  const isOpen = issuer === undefined && !value.AUTH_OPEN_NETWORK;
+  if (isOpen && !isLoopback(value.HOST)) return [AUTH_MISSING];
+  const plain = [issuer, jwksUrl].some((url) => url !== undefined && !isSafe(url));
+  return plain ? [AUTH_PLAIN] : [];
+}
+
+function isSafe(url: string): boolean {
+  if (!URL.canParse(url)) return false;
+  const { protocol, hostname } = new URL(url);
+  return protocol === 'https:' || isLoopback(hostname);
+}
+
+function authOf(value: EnvironmentValue): AuthSettings | undefined {
+  const { AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience, AUTH_JWKS_URL: jwksUrl } = value;
+  if (issuer === undefined || audience === undefined) return undefined;
+  return Object.freeze({ issuer, audience, jwksUrl });
+}
+
+const AUTH_MISSING =
+  'AUTH_ISSUER is not set and HOST is no loopback address: anyone who reaches it could read and ' +
+  'write every customer. Set AUTH_ISSUER and AUTH_AUDIENCE, or HOST=127.0.0.1.';
+const AUTH_HALF = 'AUTH_ISSUER and AUTH_AUDIENCE must be set together, or neither.';
+const AUTH_PLAIN =
+  'AUTH_ISSUER and AUTH_JWKS_URL must be URLs that begin with https://, except on loopback.';
 
 function isInMemory(environment: Environment): boolean {
   return environment[DATA_ACCESS_VARIABLE] === 'memory';

@@ -32,6 +32,14 @@ export const DeploymentSettings = Type.Object(
     project: Project,
     platform: Type.Union([Type.Literal('kubernetes'), Type.Literal('container-apps')]),
     publicHost: Type.String({ pattern: HOST }),
+    /** Whose access tokens every region takes, and what they have in `aud`. */
+    auth: Type.Object(
+      {
+        issuer: Type.String({ pattern: '^https://[^\\s?#]+$' }),
+        audience: Type.String({ minLength: 1 }),
+      },
+      closed,
+    ),
     dnsLabel: Type.String({ pattern: '^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$' }),
     /** In the order of their priority. */
     regions: Type.Array(Region, { minItems: 1, maxItems: 33 }),
@@ -45,6 +53,14 @@ export const DeploymentSettings = Type.Object(
     }),
     /** The group whose members administer the clusters. */
     operatorGroupId: Type.String({ pattern: UUID }),
+    /** Whose access tokens the customer API takes, and what they have in `aud`. */
+    tokens: Type.Object(
+      {
+        issuer: Type.String({ pattern: '^https://[^\\s?#]+$' }),
+        audience: Type.String({ minLength: 1 }),
+      },
+      closed,
+    ),
     alertEmail: Type.String({ pattern: '^[^@\\s]+@[^@\\s]+$' }),
     imageTag: Type.String({ pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$' }),
     probe: ProbeSettings,

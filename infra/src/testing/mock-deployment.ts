@@ -17,11 +17,19 @@ export const EXAMPLE = {
   platform: 'kubernetes',
   publicHost: 'customers.example.com',
   dnsLabel: 'tandem-customers',
+  auth: {
+    issuer: 'https://login.microsoftonline.com/00000000-0000-4000-8000-000000000001/v2.0',
+    audience: 'api://tandem',
+  },
   regions: [
     { name: 'east', location: 'westeurope', host: 'east.customers.example.com' },
     { name: 'west', location: 'northeurope', host: 'west.customers.example.com' },
   ],
   operatorGroupId: '00000000-0000-4000-8000-000000000010',
+  tokens: {
+    issuer: 'https://login.microsoftonline.com/00000000-0000-4000-8000-000000000011/v2.0',
+    audience: 'api://tandem',
+  },
   alertEmail: 'operators@example.com',
   imageTag: '0.1.0',
 } as const;

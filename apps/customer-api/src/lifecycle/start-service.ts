@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { createApp } from '../app.ts';
 import type { Composition } from '../composition.ts';
 import type { Config } from '../config.ts';
+import { createTokenVerifier } from '../auth/token-verifier.ts';
 import { createOpeningCustomers } from '../customers/opening-customers.ts';
 import { createProcessReadiness } from '../health/process-readiness.ts';
 import { openService } from './open-service.ts';
@@ -83,6 +84,7 @@ function createServiceApp(
     region: config.region,
     customers: createOpeningCustomers(() => composition()?.customers),
     readiness: createProcessReadiness({ region: () => composition()?.readiness, stopping }),
+    verifyToken: config.auth === undefined ? undefined : createTokenVerifier(config.auth),
     logger,
     newRequestId: () => randomness.uuid().replaceAll('-', ''),
   });
@@ -104,6 +106,10 @@ async function listen(
   const { host, port } = config.listen;
   await app.listen({ host, port, listenTextResolver: () => 'The server listens.' });
   const { port: bound } = app.server.address() as AddressInfo;
+  if (config.auth === undefined) {
+    const line = { event: 'no-authentication', host };
+    logger.warn(line, 'No token is asked for: whoever reaches this address reads and writes.');
+  }
   logger.info({ event: 'ready', host, port: bound }, 'The customer API listens.');
   return bound;
 }

@@ -1,4 +1,5 @@
 import { assert } from '@tandem/core';
+import { BEARER } from '../auth/scopes.ts';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import fp from 'fastify-plugin';
@@ -24,6 +25,18 @@ export const openapiPlugin = fp(
           { name: 'health', description: 'For probes.' },
           { name: 'problems', description: 'What the types of problems mean.' },
         ],
+        components: {
+          securitySchemes: {
+            [BEARER]: {
+              type: 'http',
+              scheme: 'bearer',
+              bearerFormat: 'JWT',
+              description:
+                'An OAuth 2 access token of the issuer that the operator has set, with the scope ' +
+                'that the operation names. A region that listens on loopback only may ask for none.',
+            },
+          },
+        },
       },
       refResolver: { buildLocalReference: componentName },
     });

@@ -22,7 +22,7 @@ export const customerRoutes: FastifyPluginAsyncTypebox<{
   app.addHook('preHandler', async (request) => requireVersion(request, customers));
 
   app.post('/customers', { schema: postCustomerSchema }, async (request, reply) => {
-    const key = readIdempotencyKey(request.headers['idempotency-key']);
+    const key = readIdempotencyKey(request.headers['idempotency-key'], request.caller);
     const outcome = await customers.create(request.body, key);
     return sendWrite({ request, reply, customers }, outcome);
   });

@@ -1,4 +1,5 @@
-import { problemResponses } from './problem.ts';
+import { requireScope } from '../auth/scopes.ts';
+import { guardedResponses } from './problem.ts';
 import { CustomerBody, CustomerPatch } from './customer.ts';
 import { HistoryQuery } from './customer-history.ts';
 import {
@@ -54,6 +55,7 @@ const notModified = emptyResponse({
 
 export const postCustomerSchema = {
   operationId: 'createCustomer',
+  security: requireScope('customers.write'),
   summary: 'Create a customer under a new id',
   tags,
   consumes: JSON_TYPES,
@@ -64,12 +66,13 @@ export const postCustomerSchema = {
       description: 'Created, now or by the same request before.',
       headers: { ...ETAG_HEADER, ...WRITE_HEADERS, ...LOCATION_HEADER, ...REPLAYED_HEADER },
     }),
-    ...problemResponses([...BODY_PROBLEMS, 'key-spent', 'key-reused'], COMMON_HEADERS),
+    ...guardedResponses([...BODY_PROBLEMS, 'key-spent', 'key-reused'], COMMON_HEADERS),
   },
 };
 
 export const putCustomerSchema = {
   operationId: 'putCustomer',
+  security: requireScope('customers.write'),
   summary: 'Create a customer, or replace it whole',
   tags,
   consumes: JSON_TYPES,
@@ -79,12 +82,13 @@ export const putCustomerSchema = {
   response: {
     200: replaced,
     201: created,
-    ...problemResponses([...BODY_PROBLEMS, ...PRECONDITION_PROBLEMS], COMMON_HEADERS),
+    ...guardedResponses([...BODY_PROBLEMS, ...PRECONDITION_PROBLEMS], COMMON_HEADERS),
   },
 };
 
 export const patchCustomerSchema = {
   operationId: 'patchCustomer',
+  security: requireScope('customers.write'),
   summary: 'Change some fields of a customer',
   tags,
   consumes: PATCH_TYPES,
@@ -93,7 +97,7 @@ export const patchCustomerSchema = {
   body: CustomerPatch,
   response: {
     200: replaced,
-    ...problemResponses(
+    ...guardedResponses(
       ['customer-not-found', ...BODY_PROBLEMS, ...PRECONDITION_PROBLEMS],
       COMMON_HEADERS,
     ),
@@ -106,13 +110,14 @@ const readCustomerSchema = {
   headers: ReadHeaders,
   response: {
     304: notModified,
-    ...problemResponses(['customer-not-found', ...PRECONDITION_PROBLEMS], COMMON_HEADERS),
+    ...guardedResponses(['customer-not-found', ...PRECONDITION_PROBLEMS], COMMON_HEADERS),
   },
 };
 
 export const getCustomerSchema = {
   ...readCustomerSchema,
   operationId: 'getCustomer',
+  security: requireScope('customers.read'),
   summary: 'Read a customer',
   response: {
     ...readCustomerSchema.response,
@@ -124,6 +129,7 @@ export const headCustomerSchema = {
   ...readCustomerSchema,
   // The generator of the OpenAPI document appends `-head`.
   operationId: 'getCustomer',
+  security: requireScope('customers.read'),
   summary: 'Read the version of a customer',
   response: {
     ...readCustomerSchema.response,
@@ -133,29 +139,32 @@ export const headCustomerSchema = {
 
 export const deleteCustomerSchema = {
   operationId: 'deleteCustomer',
+  security: requireScope('customers.write'),
   summary: 'Delete a customer',
   tags,
   params: CustomerParams,
   headers: WriteHeaders,
   response: {
     204: emptyResponse({ description: 'Deleted.', headers: WRITE_HEADERS }),
-    ...problemResponses(['customer-not-found', ...PRECONDITION_PROBLEMS], COMMON_HEADERS),
+    ...guardedResponses(['customer-not-found', ...PRECONDITION_PROBLEMS], COMMON_HEADERS),
   },
 };
 
 export const listCustomersSchema = {
   operationId: 'listCustomers',
+  security: requireScope('customers.read'),
   summary: 'List customers, page by page, in a stable order',
   tags,
   querystring: PageQuery,
   response: {
     200: jsonResponse('CustomerPage', { description: 'One page.', headers: LINK_HEADER }),
-    ...problemResponses(['cursor-invalid'], COMMON_HEADERS),
+    ...guardedResponses(['cursor-invalid'], COMMON_HEADERS),
   },
 };
 
 export const getHistorySchema = {
   operationId: 'getCustomerHistory',
+  security: requireScope('customers.operate'),
   summary: 'List the transactions of a customer that this region has archived, oldest first',
   description:
     'What was written moments ago, or elsewhere, may still be on its way to the archive. The ' +
@@ -166,6 +175,6 @@ export const getHistorySchema = {
   headers: VersionHeaders,
   response: {
     200: jsonResponse('CustomerHistory', { description: 'One page.', headers: LINK_HEADER }),
-    ...problemResponses(['cursor-invalid', ...VERSION_PROBLEMS], COMMON_HEADERS),
+    ...guardedResponses(['cursor-invalid', ...VERSION_PROBLEMS], COMMON_HEADERS),
   },
 };

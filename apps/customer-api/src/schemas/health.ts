@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { ANYONE } from '../auth/scopes.ts';
 import { COMMON_HEADERS, jsonResponse } from './parts.ts';
 
 const NO_STORE = { 'cache-control': { type: 'string', enum: ['no-store'] } } as const;
@@ -43,6 +44,7 @@ export type ReadyAnswer = Static<typeof ReadyAnswer>;
 
 export const liveSchema = {
   operationId: 'getLiveness',
+  security: ANYONE,
   summary: 'Whether the process runs',
   tags,
   response: {
@@ -63,6 +65,7 @@ const readyResponse = {
 
 export const readySchema = {
   operationId: 'getReadiness',
+  security: ANYONE,
   summary: 'Whether the region may take traffic',
   tags,
   response: readyResponse,
@@ -70,6 +73,7 @@ export const readySchema = {
 
 export const healthSchema = {
   operationId: 'getHealth',
+  security: ANYONE,
   summary: 'The same as /health/ready, for probes with a fixed path',
   tags,
   response: readyResponse,

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { ANYONE } from '../auth/scopes.ts';
 import { COMMON_HEADERS, jsonResponse } from './parts.ts';
 import { problemResponses } from './problem.ts';
 
@@ -9,6 +10,7 @@ export const ProblemTypeAnswer = Type.Object(
 
 export const problemTypeSchema = {
   operationId: 'getProblemType',
+  security: ANYONE,
   summary: 'What the type of a problem means',
   tags: ['problems'],
   params: Type.Object({

@@ -53,6 +53,20 @@ const EVERYWHERE = [
   'service-unavailable',
 ] as const satisfies readonly ProblemCode[];
 
+const TOKEN_PROBLEMS = [
+  'token-missing',
+  'token-invalid',
+  'scope-missing',
+] as const satisfies readonly ProblemCode[];
+
+/** Of a route that asks for a token: `problemResponses`, and those of the token. */
+export function guardedResponses(
+  codes: readonly ProblemCode[],
+  headers: Readonly<Record<string, object>>,
+): Record<number, ProblemResponse> {
+  return problemResponses([...TOKEN_PROBLEMS, ...codes], headers);
+}
+
 /** The responses of a route for the problems it can end in, by status. */
 export function problemResponses(
   codes: readonly ProblemCode[],
@@ -71,6 +85,8 @@ export function problemResponses(
 }
 
 const HEADERS_BY_STATUS: Readonly<Record<number, Readonly<Record<string, object>>>> = {
+  401: { 'www-authenticate': { type: 'string', description: 'RFC 6750.' } },
+  403: { 'www-authenticate': { type: 'string', description: 'RFC 6750: names the scope.' } },
   412: { etag: { type: 'string', description: 'The current version, when there is one.' } },
   503: { 'retry-after': { type: 'integer', description: 'Seconds.' } },
 };

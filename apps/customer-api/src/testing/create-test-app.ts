@@ -15,6 +15,7 @@ import {
 import { createLogger, createSystemClock } from '@tandem/service-kit';
 import type { FastifyInstance } from 'fastify';
 import { createApp } from '../app.ts';
+import type { TokenVerifier } from '../auth/token-verifier.ts';
 import type { CustomerKind } from '../customers/customer-service.ts';
 import type { ProcessReadiness } from '../health/process-readiness.ts';
 import { customersOver } from './customers-over.ts';
@@ -30,6 +31,7 @@ interface TestAppOptions {
   /** Replaces methods of the table, to make it fail. */
   readonly table?: Partial<ReplicatedTable<CustomerKind>>;
   readonly readiness?: () => Promise<ProcessReadiness>;
+  readonly verifyToken?: TokenVerifier;
 }
 
 const BUCKET_COUNT = 4;
@@ -59,6 +61,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
       clock: createSystemClock(),
     }),
     readiness: options.readiness ?? (async () => ({ kind: 'ready', notes: [] })),
+    verifyToken: options.verifyToken,
     logger,
     newRequestId: () => `request-${(requests += 1)}`,
   });

@@ -1,0 +1,74 @@
+import { assert } from '@tandem/core';
+import fp from 'fastify-plugin';
+import { scopeOf } from '../auth/scopes.ts';
+import type { Caller, TokenVerifier } from '../auth/token-verifier.ts';
+import { ProblemError } from '../http/problem.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Undefined where anyone may ask, and where no tokens are asked for at all. */
+    caller: Caller | undefined;
+  }
+}
+
+export interface AuthPluginOptions {
+  /** Undefined when everything is open to everyone who can reach it. */
+  readonly verifyToken: TokenVerifier | undefined;
+}
+
+const BEARER_TOKEN = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i;
+
+/**
+ * Asks for a bearer token (RFC 6750) wherever the schema of a route names a scope, before anything
+ * else of the request is read. A route has to say who may ask it, or it does not start.
+ */
+export const authPlugin = fp(
+  async (app, { verifyToken }: AuthPluginOptions) => {
+    app.decorateRequest('caller', undefined);
+
+    app.addHook('onRoute', ({ schema, url, method }) => {
+      const isStated = schema?.security !== undefined || schema?.hide === true;
+      assert(
+        isStated,
+        `the route ${String(method)} ${url} states no scope, nor that it needs none`,
+      );
+    });
+
+    if (verifyToken === undefined) return;
+    app.addHook('onRequest', async (request) => {
+      const scope = scopeOf(request.routeOptions.schema?.security ?? []);
+      if (scope === undefined) return;
+      const header = request.headers.authorization;
+      if (header === undefined) throw tokenMissing();
+      const token = BEARER_TOKEN.exec(header)?.[1];
+      const verdict = token === undefined ? undefined : await verifyToken(token);
+      if (verdict?.kind !== 'caller') throw tokenInvalid();
+      if (!verdict.caller.scopes.has(scope)) throw scopeMissing(scope);
+      request.caller = verdict.caller;
+    });
+  },
+  { name: 'auth', dependencies: ['problems'] },
+);
+
+function tokenMissing(): ProblemError {
+  return new ProblemError('token-missing', {
+    detail: 'Send Authorization: Bearer with an access token for this API.',
+    headers: { 'www-authenticate': 'Bearer realm="tandem"' },
+  });
+}
+
+/** Says no more, whatever was wrong with it. */
+function tokenInvalid(): ProblemError {
+  return new ProblemError('token-invalid', {
+    detail: 'It is malformed, expired, not for this API, or of another issuer.',
+    headers: { 'www-authenticate': 'Bearer realm="tandem", error="invalid_token"' },
+  });
+}
+
+function scopeMissing(scope: string): ProblemError {
+  const error = `Bearer realm="tandem", error="insufficient_scope", scope="${scope}"`;
+  return new ProblemError('scope-missing', {
+    detail: `This takes a token with the scope ${scope}.`,
+    headers: { 'www-authenticate': error },
+  });
+}

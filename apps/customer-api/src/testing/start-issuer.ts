@@ -1,0 +1,62 @@
+import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface TestIssuer {
+  readonly issuer: string;
+  /** How often its keys were asked for. */
+  readonly keyRequests: () => number;
+  /** A token that is accepted, but for what the claims say. */
+  sign(claims?: JWTPayload): Promise<string>;
+  /** From now on it signs with another key, under another id. */
+  rotate(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export const AUDIENCE = 'api://tandem';
+const ALGORITHM = 'RS256';
+const TOKEN_AGE_S = 300;
+
+/** An OpenID Connect issuer on loopback, as far as an API sees one. */
+export async function startIssuer(): Promise<TestIssuer> {
+  let generation = 0;
+  let keyRequests = 0;
+  let pair = await generateKeyPair(ALGORITHM);
+  const keyId = (): string => `key-${generation}`;
+
+  const server = createServer((request, response) => {
+    const answer = async (): Promise<unknown> => {
+      if (request.url !== '/keys') return { issuer, jwks_uri: `${issuer}/keys` };
+      keyRequests += 1;
+      const key = await exportJWK(pair.publicKey);
+      return { keys: [{ ...key, kid: keyId(), alg: ALGORITHM, use: 'sig' }] };
+    };
+    response.setHeader('content-type', 'application/json');
+    void answer().then((body) => response.end(JSON.stringify(body)));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+  return {
+    issuer,
+    keyRequests: () => keyRequests,
+    sign: (claims = {}) => {
+      const now = Math.floor(Date.now() / 1_000);
+      const usual = { iss: issuer, aud: AUDIENCE, sub: 'ada', iat: now, exp: now + TOKEN_AGE_S };
+      return new SignJWT({ ...usual, ...claims })
+        .setProtectedHeader({ alg: ALGORITHM, kid: keyId() })
+        .sign(pair.privateKey);
+    },
+    async rotate() {
+      generation += 1;
+      pair = await generateKeyPair(ALGORITHM);
+    },
+    async stop() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
