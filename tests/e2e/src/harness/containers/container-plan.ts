@@ -7,6 +7,8 @@ export interface ContainerPlan {
   /** For people: `API of east`. */
   readonly name: string;
   readonly image: string;
+  /** Microsoft's own image in place of it. */
+  readonly official?: 'azurite' | 'service-bus' | undefined;
   /** Its name on the networks. */
   readonly alias: string;
   readonly env: Readonly<Record<string, string>>;
@@ -59,6 +61,12 @@ export function imageOf(target: string, isPrevious = false): string {
   return `tandem-${target}:${tag}`;
 }
 
+function isOfficial(variable: 'E2E_AZURITE' | 'E2E_SERVICE_BUS'): boolean {
+  const value = process.env[variable] || 'ours';
+  if (value === 'ours' || value === 'official') return value === 'official';
+  throw new Error(`${variable} must be ours or official, not "${value}".`);
+}
+
 export interface ServicePlanOptions {
   readonly region: string;
   readonly kind: 'api' | 'replicator';
@@ -77,6 +85,8 @@ export function servicePlan({ region, kind, port, isPrevious }: ServicePlanOptio
       STORAGE_CONNECTION: tablesConnection(`${region}-tables`, PORTS.tables),
       SHUTDOWN_DEADLINE_MS,
       NODE_EXTRA_CA_CERTS: CERTIFICATE,
+      // The region's network is closed, and what is published is on loopback only.
+      AUTH_OPEN_NETWORK: 'true',
       ...(isApi
         ? {}
         : {
@@ -96,6 +106,7 @@ export function tablesPlan(region: string, port: number): ContainerPlan {
   return {
     name: `tables of ${region}`,
     image: imageOf('azurite'),
+    official: isOfficial('E2E_AZURITE') ? 'azurite' : undefined,
     alias: `${region}-tables`,
     env: {},
     ports: { [PORTS.tables]: port },
@@ -107,6 +118,7 @@ export function brokerPlan(region: string, amqpPort: number, adminPort: number):
   return {
     name: `broker of ${region}`,
     image: imageOf('servicebus-emulator'),
+    official: isOfficial('E2E_SERVICE_BUS') ? 'service-bus' : undefined,
     alias: `${region}-broker`,
     env: {},
     ports: { [PORTS.amqp]: amqpPort, [PORTS.admin]: adminPort },

@@ -1,6 +1,7 @@
 import { createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import type { LocalProcess } from '@tandem/local-cluster';
+import type { StartedTestContainer } from 'testcontainers';
 import type { ContainerPlan } from './container-plan.ts';
 import { startContainer } from './hardened-container.ts';
 import { type Container, type Runtime, settled } from './runtime.ts';
@@ -29,11 +30,12 @@ export function createContainerProcess(options: ContainerProcessOptions): Contai
   const { runtime, logFile } = options;
   let { plan } = options;
   let id: string | undefined;
+  let started: StartedTestContainer | undefined;
   const container = (): Container | undefined =>
     id === undefined ? undefined : runtime.container.getById(id);
 
   const create = async (): Promise<void> => {
-    await startContainer(plan, async (created) => {
+    started = await startContainer(plan, async (created) => {
       id = created;
       await options.connect(plan, created);
     });
@@ -48,8 +50,11 @@ export function createContainerProcess(options: ContainerProcessOptions): Contai
     const existing = container();
     if (existing === undefined) return;
     await settled(writeLog(existing, logFile));
+    // One that has something beside it takes that along.
+    if (plan.official !== undefined) await started?.stop({ remove: false });
     await settled(existing.remove({ force: true, v: true }));
     id = undefined;
+    started = undefined;
   };
   const stop = async (): Promise<'stopped' | 'killed'> => {
     const existing = container();

@@ -1,14 +1,19 @@
-import { GenericContainer, type WaitStrategy } from 'testcontainers';
+import { GenericContainer, type StartedTestContainer, type WaitStrategy } from 'testcontainers';
 import type { ContainerPlan } from './container-plan.ts';
+import {
+  type OnCreated,
+  startOfficialAzurite,
+  startOfficialServiceBus,
+} from './official-containers.ts';
 import { runLabels } from './runtime.ts';
 import { START_MS_MAX, untilAnswers } from './until-answers.ts';
 
 /** As a cluster runs it: nothing can be written but volumes, no capability, no way to get one. */
 class HardenedContainer extends GenericContainer {
   /** Called between creation and start, so that it is on all of its networks from the first. */
-  private readonly onCreated: (containerId: string) => Promise<void>;
+  private readonly onCreated: OnCreated;
 
-  constructor(image: string, onCreated: (containerId: string) => Promise<void>) {
+  constructor(image: string, onCreated: OnCreated) {
     super(image);
     this.onCreated = onCreated;
     this.hostConfig = {
@@ -24,11 +29,13 @@ class HardenedContainer extends GenericContainer {
   }
 }
 
-/** Resolves to the id of a container that runs and answers. */
+/** Resolves to a container that runs and answers. */
 export async function startContainer(
   plan: ContainerPlan,
-  onCreated: (containerId: string) => Promise<void>,
-): Promise<string> {
+  onCreated: OnCreated,
+): Promise<StartedTestContainer> {
+  if (plan.official === 'azurite') return startOfficialAzurite(plan, onCreated);
+  if (plan.official === 'service-bus') return startOfficialServiceBus(plan, onCreated);
   const ports = Object.entries(plan.ports).map(([container, host]) => ({
     container: Number(container),
     host,
@@ -41,7 +48,7 @@ export async function startContainer(
     .withWaitStrategy(waitFor(plan));
   const files = Object.entries(plan.files ?? {});
   container.withBindMounts(files.map(([source, target]) => ({ source, target, mode: 'ro' })));
-  return (await container.start()).getId();
+  return container.start();
 }
 
 function waitFor(plan: ContainerPlan): WaitStrategy {
