@@ -15,7 +15,7 @@ export function serviceEnvironment(
   regions: readonly Region[],
   plan: ServicePlan,
 ): Readonly<Record<string, string>> {
-  const { queue, tokens } = own.context.settings;
+  const { queue, auth } = own.context.settings;
   const peers = regions
     .filter((region) => region !== own)
     .map(({ context, data }) => ({
@@ -30,10 +30,6 @@ export function serviceEnvironment(
     CUSTOMER_QUEUE: queue,
     SERVICE_BUS_CONNECTION: own.data.namespaceHost,
     PEERS: JSON.stringify(peers),
-    // Only with an issuer does the customer API listen where others can reach it.
-    ...(plan.service === 'customer-api'
-      ? { AUTH_ISSUER: tokens.issuer, AUTH_AUDIENCE: tokens.audience }
-      : {}),
     HOST: '0.0.0.0',
     PORT: String(plan.port),
     LOG_LEVEL: 'info',

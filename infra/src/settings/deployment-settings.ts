@@ -53,14 +53,6 @@ export const DeploymentSettings = Type.Object(
     }),
     /** The group whose members administer the clusters. */
     operatorGroupId: Type.String({ pattern: UUID }),
-    /** Whose access tokens the customer API takes, and what they have in `aud`. */
-    tokens: Type.Object(
-      {
-        issuer: Type.String({ pattern: '^https://[^\\s?#]+$' }),
-        audience: Type.String({ minLength: 1 }),
-      },
-      closed,
-    ),
     alertEmail: Type.String({ pattern: '^[^@\\s]+@[^@\\s]+$' }),
     imageTag: Type.String({ pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$' }),
     probe: ProbeSettings,

@@ -26,10 +26,6 @@ export const EXAMPLE = {
     { name: 'west', location: 'northeurope', host: 'west.customers.example.com' },
   ],
   operatorGroupId: '00000000-0000-4000-8000-000000000010',
-  tokens: {
-    issuer: 'https://login.microsoftonline.com/00000000-0000-4000-8000-000000000011/v2.0',
-    audience: 'api://tandem',
-  },
   alertEmail: 'operators@example.com',
   imageTag: '0.1.0',
 } as const;

@@ -49,12 +49,6 @@ Configuration; what is not set here is read from it.
 - name: {{ include "tandem.variable" $setting }}
   value: {{ $value | int64 | quote }}
 {{- end }}
-{{- with $root.Values.auth }}
-- name: AUTH_ISSUER
-  value: {{ .issuer | quote }}
-- name: AUTH_AUDIENCE
-  value: {{ .audience | quote }}
-{{- end }}
 - name: HOST
   value: 0.0.0.0
 - name: PORT
