@@ -73,8 +73,10 @@ function helmValuesOf(
       scaler: identities.scaler.clientId,
     },
   }));
-  const { publicHost, queue, imageTag: tag } = settings;
-  return output({ global: { publicHost, queue, image: { registry, tag }, regions: entries } });
+  const { publicHost, auth, queue, imageTag: tag } = settings;
+  return output({
+    global: { publicHost, auth, queue, image: { registry, tag }, regions: entries },
+  });
 }
 
 function kustomizeValuesOf(regions: readonly Region[], tenantId: Output<string>) {

@@ -5,8 +5,7 @@ import { placeOf, prefixOf, type RegionContext } from './region-context.ts';
  * One for each that acts: the two services, what reads connection strings from the vault, and what
  * scales the replicators, which must be allowed more on the queue than the replicator itself.
  */
-export const IDENTITY_NAMES = ['customerApi', 'replicator', 'secrets', 'scaler'] as const;
-export type IdentityName = (typeof IDENTITY_NAMES)[number];
+export type IdentityName = 'customerApi' | 'replicator' | 'secrets' | 'scaler';
 export type RegionIdentities = Readonly<Record<IdentityName, UserAssignedIdentity>>;
 
 export function createIdentities(context: RegionContext): RegionIdentities {

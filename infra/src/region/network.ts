@@ -23,7 +23,7 @@ const ZONES = {
   vault: 'privatelink.vaultcore.azure.net',
 } as const;
 
-export type PrivateService = keyof typeof ZONES;
+type PrivateService = keyof typeof ZONES;
 
 /** Regions do not overlap, so that their networks can be joined one day. */
 export function createNetwork(context: RegionContext): RegionNetwork {

@@ -50,6 +50,7 @@ describe('the settings of a stack', () => {
     ['an early time-out', { probe: { timeoutSeconds: 4 } }, 'allows 5 to 9: set one of these'],
     ['many failures', { probe: { toleratedFailures: 10 } }, 'allows 0 to 9: set one of these'],
     ['a negative time', { probe: { dnsTtlSeconds: -1 } }, 'that is not negative'],
+    ['a plain issuer', { auth: { issuer: 'http://x', audience: 'a' } }, 'deployment.auth.issuer'],
     ['a misspelt setting', { plattform: 'kubernetes' }, 'additional properties'],
     ['another platform', { platform: 'nomad' }, 'deployment.platform'],
     [

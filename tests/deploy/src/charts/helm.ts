@@ -7,7 +7,7 @@ import { unpackTool } from '../tools/unpack-tools.ts';
 import { type Release, valuesFiles } from './releases.ts';
 
 export const CHART = `${HELM_FOLDER}/tandem`;
-export const NAMESPACE = 'tandem';
+const NAMESPACE = 'tandem';
 
 export interface RenderOptions {
   /** YAML that is put on top of the files. */
@@ -41,11 +41,6 @@ export function renderChart(release: Release, options: RenderOptions = {}): Prom
 export function renderNotes(release: Release): Promise<ToolRun> {
   const args = ['install', 'tandem', CHART, '-n', NAMESPACE, '--dry-run=client'];
   return helm([...args, ...valuesArgs(release)]);
-}
-
-/** Values of the chart's own, without any file. */
-export function renderBare(args: readonly string[] = []): Promise<ToolRun> {
-  return helm(['template', 'tandem', CHART, ...args]);
 }
 
 export function helm(args: readonly string[]): Promise<ToolRun> {

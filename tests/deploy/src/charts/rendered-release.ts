@@ -3,7 +3,7 @@ import { type RenderOptions, renderChart } from './helm.ts';
 import type { Release } from './releases.ts';
 
 /** Only what the tests read of a container. */
-export interface Container {
+interface Container {
   readonly name: string;
   readonly image: string;
   readonly env?: readonly EnvironmentEntry[];
@@ -21,7 +21,7 @@ export interface EnvironmentEntry {
   readonly valueFrom?: { readonly secretKeyRef?: { readonly name: string; readonly key: string } };
 }
 
-export interface PodSpec {
+interface PodSpec {
   readonly serviceAccountName?: string;
   readonly automountServiceAccountToken?: boolean;
   readonly terminationGracePeriodSeconds?: number;

@@ -156,7 +156,7 @@ export const CHART_MISTAKES: readonly ManifestMistake[] = [
   {
     name: 'a job that is always started again',
     object: 'Job tandem-configuration-check',
-    replace: ['backoffLimit: 1', 'backOffLimit: 1'],
+    replace: ['backoffLimit: 4', 'backOffLimit: 4'],
     says: /spec\.backOffLimit is not known/,
   },
 ];

@@ -86,6 +86,16 @@ export const VALUE_MISTAKES: readonly ValueMistake[] = [
     says: /east has no clientIds\.scaler: set the client id of the identity that counts/,
   },
   {
+    name: 'nobody who issues tokens',
+    values: 'global: {auth: {issuer: ""}}',
+    says: /global\.auth\.issuer is not set, so anyone could read and write every customer: set it/,
+  },
+  {
+    name: 'an issuer without https',
+    values: 'global: {auth: {issuer: "http://issuer.example.com"}}',
+    says: /auth\/issuer.*does not match pattern/s,
+  },
+  {
     name: 'a name that no stamp could hold',
     values: regions(EAST, WEST.replace('name: west', 'name: West-1')),
     says: /regions\/1\/name.*does not match pattern/s,

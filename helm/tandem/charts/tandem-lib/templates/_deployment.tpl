@@ -1,7 +1,7 @@
 {{/*
 The Deployment of a service: dict with root, isScaled (another object sets the number of replicas),
-shutdownSteps (how many of them may each take shutdownDeadlineMs) and shutdownMarginSeconds (for
-those with a deadline of their own).
+shutdownSteps (how many of them may each take shutdownDeadlineMs), shutdownMarginSeconds (for those
+with a deadline of their own) and environment (what only this service reads, as text).
 */}}
 {{- define "tandem.deployment" -}}
 {{- $root := .root -}}
@@ -59,6 +59,9 @@ spec:
             - {name: http, containerPort: {{ $values.port }}, protocol: TCP}
           env:
             {{- include "tandem.environment" (dict "root" $root "port" $values.port) | nindent 12 }}
+            {{- with .environment }}
+            {{- . | nindent 12 }}
+            {{- end }}
           {{- include "tandem.probes" $root | nindent 10 }}
           {{- if $values.preStopSeconds }}
           # Endpoints are taken out of the load balancers while the process still answers.

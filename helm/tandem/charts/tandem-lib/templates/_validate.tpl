@@ -7,6 +7,7 @@ found at once, each a sentence that says what to do.
   (include "tandem.problems.regions" . | fromJsonArray)
   (include "tandem.problems.peers" . | fromJsonArray)
   (include "tandem.problems.credentials" . | fromJsonArray)
+  (include "tandem.problems.auth" . | fromJsonArray)
   (include "tandem.problems.settings" . | fromJsonArray) -}}
 {{- if $problems -}}
 {{- fail (printf "\nThe values cannot be used:\n- %s\n" (join "\n- " $problems)) -}}
@@ -105,6 +106,16 @@ found at once, each a sentence that says what to do.
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+{{ toJson $problems }}
+{{- end }}
+
+{{- define "tandem.problems.auth" -}}
+{{- $problems := list -}}
+{{- range $field, $example := dict "issuer" "https://login.microsoftonline.com/<tenant>/v2.0" "audience" "api://tandem" -}}
+{{- if not (get $.Values.global.auth $field) -}}
+{{- $problems = append $problems (printf "global.auth.%s is not set, so anyone could read and write every customer: set it, for example %s." $field $example) -}}
 {{- end -}}
 {{- end -}}
 {{ toJson $problems }}

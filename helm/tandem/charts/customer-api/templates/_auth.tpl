@@ -1,0 +1,12 @@
+{{/* Whose access tokens are taken. */}}
+{{- define "customer-api.auth" -}}
+{{- $auth := .Values.global.auth -}}
+- name: AUTH_ISSUER
+  value: {{ $auth.issuer | quote }}
+- name: AUTH_AUDIENCE
+  value: {{ $auth.audience | quote }}
+{{- with $auth.jwksUrl }}
+- name: AUTH_JWKS_URL
+  value: {{ . | quote }}
+{{- end }}
+{{- end }}

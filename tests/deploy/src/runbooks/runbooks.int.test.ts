@@ -1,0 +1,120 @@
+// Every command in a runbook is one that exists; those that need neither a cluster nor Azure are run.
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { LOG_ALERTS, STATUS_EVENT } from '@tandem/infra';
+import { buildExample } from '@tandem/infra/testing';
+import { describe, expect, it } from 'vitest';
+import { REGIONS } from '../charts/releases.ts';
+import { ROOT } from '../tools/folders.ts';
+import { runTool } from '../tools/run-tool.ts';
+import { unpackTool } from '../tools/unpack-tools.ts';
+import { COMMANDS, readRunbook, RUNBOOKS } from './commands.ts';
+
+/** What a runbook may use of tools that are not here to ask. */
+const KNOWN: readonly RegExp[] = [
+  /^pulumi -C infra (?:stack init|preview|up|stack output \w+ --json)(?: |$)/,
+  /^az acr login --name /,
+  /^az aks get-credentials --resource-group .+ --name /,
+  /^az network traffic-manager endpoint (?:list|update) --resource-group .+ --profile-name /,
+  /^docker (?:tag|push) /,
+  /^curl -(?:i|s) /,
+];
+const ASKABLE = /^(helm|kubectl)\b/;
+const FLAG = /(?<=\s)--?[a-z][a-z-]*/g;
+
+/** The words before the first flag or argument: `upgrade`, `rollout status`. */
+async function helpOf(tool: 'helm' | 'kubectl', text: string): Promise<string> {
+  const words = text
+    .split(/\s+/)
+    .slice(1)
+    .join(' ')
+    .replace(/^-n \S+ /, '')
+    .split(' ');
+  const [verb = '', noun = ''] = words;
+  const path = verb === 'rollout' ? [verb, noun] : [verb];
+  const { exitCode, stdout } = await runTool(unpackTool(tool), [...path, '--help']);
+  expect({ text, exitCode }).toEqual({ text, exitCode: 0 });
+  const options = tool === 'kubectl' ? await runTool(unpackTool(tool), ['options']) : undefined;
+  return `${stdout}\n${options?.stdout ?? ''}`;
+}
+
+function isKnown(text: string): boolean {
+  const [program = '', first = '', second = ''] = text.split(' ');
+  if (program === 'node') return existsSync(ROOT + first);
+  if (program !== 'pnpm') return KNOWN.some((known) => known.test(text));
+  const manifest = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8')) as {
+    scripts: Readonly<Record<string, string>>;
+  };
+  return (first === 'run' ? second : first) in manifest.scripts;
+}
+
+describe('a command of a runbook', () => {
+  const askable = COMMANDS.filter(({ text }) => ASKABLE.test(text));
+  const others = COMMANDS.filter(({ text }) => !ASKABLE.test(text));
+
+  it.each(askable)('is known to its tool: $runbook: $text', async ({ text }) => {
+    const [, tool] = ASKABLE.exec(text) ?? [];
+    const own = text.split(' | ')[0] ?? '';
+    const help = await helpOf(tool as 'helm' | 'kubectl', own);
+    for (const [flag] of own.matchAll(FLAG)) {
+      expect(help).toMatch(new RegExp(`(?:^|[\\s,])${flag}\\b`, 'm'));
+    }
+  });
+
+  it.each(others)('is one that exists: $runbook: $text', ({ text }) => {
+    expect(isKnown(text)).toBe(true);
+  });
+
+  const runnable = COMMANDS.filter(({ runsHere }) => runsHere);
+
+  it.each(runnable.flatMap((command) => REGIONS.map((region) => ({ ...command, region }))))(
+    'runs: $runbook, $region: $text',
+    async ({ text, region }) => {
+      const path = [unpackTool('helm'), unpackTool('kubectl')].map(dirname).join(':');
+      const script = `cd "${ROOT}" && export PATH="${path}:$PATH" REGION=${region} && ${text}`;
+      expect(await runTool('/bin/bash', ['-c', script])).toMatchObject({ exitCode: 0 });
+    },
+  );
+
+  it('is run here for the build of a cluster, the lint and the template of a release', () => {
+    const programs = runnable.map(({ text }) => text.split(' ').slice(0, 2).join(' '));
+    expect(new Set(programs)).toEqual(new Set(['kubectl kustomize', 'helm lint', 'helm template']));
+  });
+});
+
+describe('the runbooks', () => {
+  it.each(RUNBOOKS)('name only files that exist: %s', (runbook) => {
+    const text = readRunbook(runbook);
+    for (const [, target = ''] of text.matchAll(/\]\(([^)#]+\.md)/g)) {
+      expect(RUNBOOKS).toContain(target);
+    }
+    const paths = [...text.matchAll(/(?:^|[\s`"])((?:helm|k8s|infra|scripts)\/[\w./-]+)/gm)]
+      .map(([, path = '']) => path)
+      // A stack's own file, and what depends on the region.
+      .filter((path) => !/Pulumi\.production\.yaml$|values\.$|overlays\/$/.test(path));
+    for (const path of paths)
+      expect({ path, exists: existsSync(ROOT + path) }).toEqual({ path, exists: true });
+  });
+
+  it('are there for every alert', async () => {
+    const { asked } = await buildExample();
+    const named = asked.flatMap(({ inputs }) =>
+      [...JSON.stringify(inputs).matchAll(/docs\/runbooks\/([\w-]+\.md)/g)].map(([, name]) => name),
+    );
+    expect(new Set(named).size).toBeGreaterThanOrEqual(3);
+    for (const name of named) expect(RUNBOOKS).toContain(name);
+  });
+});
+
+describe('the alerts on logs', () => {
+  it('read what the replicator writes', () => {
+    const path = `${ROOT}apps/replicator/src/duties/status-log-duty.ts`;
+    const source = readFileSync(path, 'utf8');
+    expect(source).toContain(`event: '${STATUS_EVENT}'`);
+    for (const { event, measure } of LOG_ALERTS) {
+      expect(event).toBe(STATUS_EVENT);
+      const [, field] = /entry\.(\w+)/.exec(measure) ?? [];
+      expect(source).toContain(`${field}:`);
+    }
+  });
+});
