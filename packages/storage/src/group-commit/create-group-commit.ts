@@ -1,5 +1,6 @@
 import type { EntityKind } from '@tandem/core';
 import type { WriteOutcome } from '../replicated-table.ts';
+import { createAdaptiveLimit } from './adaptive-limit.ts';
 import { BucketLane, type LaneContext } from './bucket-lane.ts';
 import { createGate } from './gate.ts';
 import type { WriteRequest } from './pending-write.ts';
@@ -14,8 +15,6 @@ export type GroupCommitOptions<K extends EntityKind> = Omit<
   'commitGate' | 'readGate' | 'nextNumber'
 >;
 
-/** Over all buckets. The fewer, the more writes gather in each. */
-const COMMITS_AT_ONCE_MAX = 4;
 const READS_AT_ONCE_MAX = 32;
 /** A transaction takes milliseconds; one that takes this long hangs. */
 const STAY_MS_MAX = 250;
@@ -26,11 +25,17 @@ export function createGroupCommit<K extends EntityKind>(
 ): GroupCommit<K> {
   const { replica, clock } = options;
   const nowMs = (): number => clock.nowMs();
+  const limit = createAdaptiveLimit();
   let number = 0;
   const context: LaneContext<K> = {
     ...options,
-    commitGate: createGate({ insideMax: COMMITS_AT_ONCE_MAX, stayMsMax: STAY_MS_MAX, nowMs }),
-    readGate: createGate({ insideMax: READS_AT_ONCE_MAX, stayMsMax: STAY_MS_MAX, nowMs }),
+    commitGate: createGate({
+      insideMax: limit.current,
+      stayMsMax: STAY_MS_MAX,
+      nowMs,
+      onLeft: (stayMs, effort) => limit.note(stayMs, effort),
+    }),
+    readGate: createGate({ insideMax: () => READS_AT_ONCE_MAX, stayMsMax: STAY_MS_MAX, nowMs }),
     nextNumber: () => (number += 1),
   };
   const lanes = new Map<string, BucketLane<K>>();

@@ -5,7 +5,7 @@ function createGateAt() {
   const wall = { ms: 0 };
   const entered: number[] = [];
   const leaves: (() => void)[] = [];
-  const gate = createGate({ insideMax: 2, stayMsMax: 250, nowMs: () => wall.ms });
+  const gate = createGate({ insideMax: () => 2, stayMsMax: 250, nowMs: () => wall.ms });
   const enterAs = async (name: number): Promise<void> => {
     leaves[name] = await gate.enter();
     entered.push(name);

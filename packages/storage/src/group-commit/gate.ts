@@ -1,15 +1,21 @@
 export interface Gate {
   /** Resolves when there is room, first come first; what it gives ends the stay, and is idempotent. */
-  enter(): Promise<() => void>;
+  enter(): Promise<Leave>;
   /** Looks again whether someone has stayed too long. */
   poke(): void;
 }
 
+/** `effort` is how long the stay was to be expected to take, against that of the smallest. */
+export type Leave = (effort?: number) => void;
+
 export interface GateOptions {
-  readonly insideMax: number;
+  /** How many may be inside, now. */
+  readonly insideMax: () => number;
   /** Whoever is inside for longer no longer counts: one that hangs must not hold up the others. */
   readonly stayMsMax: number;
   readonly nowMs: () => number;
+  /** Told of a stay that ended, with its effort. */
+  readonly onLeft?: (stayMs: number, effort: number) => void;
 }
 
 interface Stay {
@@ -17,24 +23,27 @@ interface Stay {
 }
 
 /** Lets a bounded number in at a time. */
-export function createGate({ insideMax, stayMsMax, nowMs }: GateOptions): Gate {
+export function createGate({ insideMax, stayMsMax, nowMs, onLeft }: GateOptions): Gate {
   const inside = new Set<Stay>();
-  const waiting: ((leave: () => void) => void)[] = [];
+  const waiting: ((leave: Leave) => void)[] = [];
 
   const hasRoom = (): boolean => {
-    if (inside.size < insideMax) return true;
+    const roomMax = insideMax();
+    if (inside.size < roomMax) return true;
     const now = nowMs();
     let counted = 0;
     for (const { sinceMs } of inside) if (now - sinceMs < stayMsMax) counted += 1;
-    return counted < insideMax;
+    return counted < roomMax;
   };
 
   const admit = (): void => {
     while (waiting.length > 0 && hasRoom()) {
       const stay: Stay = { sinceMs: nowMs() };
       inside.add(stay);
-      waiting.shift()?.(() => {
-        if (inside.delete(stay)) admit();
+      waiting.shift()?.((effort) => {
+        if (!inside.delete(stay)) return;
+        if (effort !== undefined) onLeft?.(nowMs() - stay.sinceMs, effort);
+        admit();
       });
     }
   };
