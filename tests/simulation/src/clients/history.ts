@@ -31,7 +31,7 @@ export interface OperationRecord {
   hadStoreFault: boolean;
 }
 
-export interface Acknowledgement {
+interface Acknowledgement {
   readonly stamp: string;
   readonly entityId: string;
   /** True time. */

@@ -110,8 +110,9 @@ function toResult(
 /** An acknowledged deletion carries no version; the account tells which transaction it was. */
 function claimDeletion({ record, commits, claimed }: OperationContext): string | undefined {
   const own = commits().findLast(
-    ({ stamp, operation, entityId, atMs }) =>
+    ({ stamp, region, operation, entityId, atMs }) =>
       operation === 'delete' &&
+      region === record.region &&
       entityId === record.entityId &&
       writerOf(stamp) === record.writer &&
       atMs >= record.startMs &&

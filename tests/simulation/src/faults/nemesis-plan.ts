@@ -7,6 +7,9 @@ const TARGET_MAX = 1_000_000;
 /** Where tombstones are collected soon, a clock so wrong would break what their age stands for. */
 const NEVER_WITH_TOMBSTONES = new Set<NemesisKind>(['clock-far-ahead']);
 
+/** What is sent again does most harm before clients have written anew what had been collected. */
+const EARLY_MS = 6_000;
+
 /** What happens within a window of true time. */
 export function drawNemesis(
   { draw, plan }: Pick<World, 'draw' | 'plan'>,
@@ -17,13 +20,14 @@ export function drawNemesis(
   for (const { kind, countMax, durationMs } of NEMESIS_RULES) {
     if (!draw.chance(`nemesis.${kind}`, KIND_PROBABILITY)) continue;
     if (plan.quietMs > 0 && NEVER_WITH_TOMBSTONES.has(kind)) continue;
+    const isEarly = kind === 'resend-old' && window > 0;
     const count = draw.integer(`nemesis.${kind}.count.${window}`, [1, countMax]);
     for (let index = 0; index < count; index += 1) {
       const id = `nemesis.${kind}.${window}.${index}`;
       events.push({
         id,
         kind,
-        atMs: draw.integer(`${id}.at`, [fromMs + 500, beforeMs]),
+        atMs: draw.integer(`${id}.at`, [fromMs + 500, isEarly ? fromMs + EARLY_MS : beforeMs]),
         durationMs: draw.integer(`${id}.duration`, durationMs),
         target: draw.integer(`${id}.target`, [0, TARGET_MAX]),
         amount: draw.fraction(`${id}.amount`),

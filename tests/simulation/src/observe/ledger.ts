@@ -16,11 +16,11 @@ export interface Commit {
   readonly atMs: number;
 }
 
-export interface RegionView {
+interface RegionView {
   /** By entity: the row, tombstones included. */
   readonly rows: Map<string, RawState>;
-  /** Entities whose tombstone was collected here at some time. */
-  readonly collected: Set<string>;
+  /** By entity: the deletion whose tombstone was collected here last. */
+  readonly collected: Map<string, string>;
   readonly outboxKeys: Set<string>;
 }
 
@@ -36,7 +36,7 @@ export interface Ledger {
   committedAfterMs(stamp: string): number | undefined;
 }
 
-export type TransactionListener = (region: string, transaction: Transaction, site: string) => void;
+type TransactionListener = (region: string, transaction: Transaction, site: string) => void;
 
 export function createLedger(world: World): Ledger {
   const commits: Commit[] = [];
@@ -68,7 +68,7 @@ export function createLedger(world: World): Ledger {
   };
 
   for (const region of world.regions) {
-    const view: RegionView = { rows: new Map(), collected: new Set(), outboxKeys: new Set() };
+    const view: RegionView = { rows: new Map(), collected: new Map(), outboxKeys: new Set() };
     views.set(region.name, view);
     region.account.onCommitted((transaction, site) => {
       const { table, operations } = transaction;
@@ -77,8 +77,8 @@ export function createLedger(world: World): Ledger {
         if (rowKey.startsWith(OUTBOX_PREFIX) || rowKey.startsWith(PARKED_PREFIX)) {
           noteOutbox(region.name, view, operation);
         } else if (operation.kind === 'delete') {
+          view.collected.set(rowKey, view.rows.get(rowKey)?.deleted ?? '');
           view.rows.delete(rowKey);
-          view.collected.add(rowKey);
         } else {
           const row = readRawRow(operation.properties);
           if (row !== undefined) view.rows.set(rowKey, row);

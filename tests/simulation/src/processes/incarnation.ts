@@ -8,7 +8,7 @@ import type { Trace } from '../world/trace.ts';
 import type { Slot } from './slot.ts';
 
 /** One call of a port, on its way from a process to a service and back. */
-export interface PortCall<T> {
+interface PortCall<T> {
   /** Which part of the process does what: `write.commit.entity+outbox`. */
   readonly site: string;
   readonly call: CallClass;

@@ -2,6 +2,7 @@ import type { FinalState, Violation } from '../checkers/checker.ts';
 import { FINAL_CHECKERS } from '../checkers/final-checkers.ts';
 import { createMemoryWatch } from '../checkers/watch-memory.ts';
 import { createReadinessWatch } from '../checkers/watch-readiness.ts';
+import { watchRevivals } from '../checkers/watch-revivals.ts';
 import { createSessionWatch } from '../checkers/watch-sessions.ts';
 import { watchSweep } from '../checkers/watch-sweep.ts';
 import { watchWatermarks } from '../checkers/watch-watermarks.ts';
@@ -46,6 +47,7 @@ export async function runSeed(options: RunOptions): Promise<SeedResult> {
   const windows = windowsOf(world.plan);
   const events = windows.flatMap((window, index) => drawNemesis(world, window, index));
   watchWatermarks({ world, ledger, history }, report);
+  watchRevivals(ledger, report);
   watchSweep({ world, ledger }, report);
   const watchReadiness = createReadinessWatch({ world, ledger, history }, report);
   const watchMemory = createMemoryWatch(world, report);

@@ -1,7 +1,7 @@
 import type { SeedResult } from './seed-result.ts';
 
 /** What many runs add up to. */
-export interface Summary {
+interface Summary {
   readonly seeds: number;
   readonly operations: number;
   readonly acknowledged: number;

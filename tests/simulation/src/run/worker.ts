@@ -17,9 +17,10 @@ if (mutant !== undefined) installMutant(findMutant(mutant));
 // Only now: what it imports is what the mutant is in.
 const { runSeed } = await import('./run-seed.ts');
 
-parentPort?.on('message', (options: RunOptions) => {
-  void runSeed(options).then((result) => {
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, no window.
-    parentPort?.postMessage(result);
-  });
-});
+const answer = async (options: RunOptions): Promise<void> => {
+  const result = await runSeed(options);
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, no window.
+  parentPort?.postMessage(result);
+};
+
+parentPort?.on('message', (options: RunOptions) => void answer(options));

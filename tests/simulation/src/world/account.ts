@@ -2,7 +2,7 @@ import type { CommitOutcome, TableRow, TableStore, Transaction } from '@tandem/c
 import { createMemoryTableStore } from '@tandem/core/memory';
 
 /** Told of every transaction at the moment at which it is durable. */
-export type CommitListener = (transaction: Transaction, site: string) => void;
+type CommitListener = (transaction: Transaction, site: string) => void;
 
 /**
  * The storage account of one region: what survives every crash. Whoever watches it sees what was

@@ -10,7 +10,7 @@ export interface Namespace {
 }
 
 /** In production it is 2,000: nothing that Tandem does itself may ever reach even this. */
-export const DELIVERY_COUNT_MAX = 20;
+const DELIVERY_COUNT_MAX = 20;
 
 export function createNamespace(
   region: string,
