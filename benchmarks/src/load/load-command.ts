@@ -1,0 +1,42 @@
+/** What the benchmark asks of the process that makes the load, and what it answers. */
+export interface LoadCommand {
+  readonly kind:
+    | 'bare'
+    | 'bare-batches'
+    | 'replicated'
+    /** New customers, not waiting for the other region. */
+    | 'backlog'
+    /** Waits until the other region has everything. */
+    | 'until-replicated'
+    /** At `writesPerSecond`, with samples of the lag. */
+    | 'paced'
+    | 'first-form'
+    | 'replay';
+  readonly writers: number;
+  readonly durationMs: number;
+  /** How many customers the writes go to, in turn; of a backlog, how many writes. */
+  readonly customers: number;
+  readonly writesPerSecond?: number;
+}
+
+export interface LoadReport {
+  readonly writes: number;
+  /** Until the last write was acknowledged. */
+  readonly elapsedMs: number;
+  /** Until all of it was applied and archived in the other region too; the same for a bare load. */
+  readonly replicatedMs: number;
+  readonly latencyMsP50: number;
+  readonly latencyMsP99: number;
+  /** Change sets, that is transactions of data rows. */
+  readonly changeSets: number;
+  /** From acknowledged here to readable there, ascending. */
+  readonly lagsMs?: readonly number[];
+}
+
+export interface LoadSettings {
+  readonly tables: string;
+  readonly peerTables: string;
+  readonly peerBroker: string;
+  readonly queue: string;
+  readonly bucketCount: number;
+}

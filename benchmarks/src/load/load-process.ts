@@ -1,0 +1,115 @@
+/** The process that writes: bare upserts and replicated writes alike, so that both share its costs. */
+import { bucketNames } from '@tandem/core';
+import { customerKind } from '@tandem/core/customers';
+import { createAzureTableStore, createTableReplica, replayArchive } from '@tandem/storage';
+import { createBareLoad, ROWS_PER_BATCH } from './bare-load.ts';
+import { customerFor, customerId, customerOf } from './customers.ts';
+import { createFirstForm } from './first-form-load.ts';
+import type { LoadCommand, LoadReport, LoadSettings } from './load-command.ts';
+import { runPaced } from './paced-load.ts';
+import { createReplicatedLoad } from './replicated-load.ts';
+import { type LoadResult, percentile, runCount, runWriters } from './run-writers.ts';
+
+const settings = JSON.parse(process.argv[2] ?? '{}') as LoadSettings;
+const { bucketCount } = settings;
+const store = createAzureTableStore({ connectionString: settings.tables });
+const replicated = createReplicatedLoad({
+  ...settings,
+  region: 'east',
+  peer: 'west',
+  store,
+  peerStore: createAzureTableStore({ connectionString: settings.peerTables }),
+});
+const bare = await createBareLoad(settings.tables, bucketCount);
+let revision = 0;
+let replays = 0;
+
+type Loaded = LoadResult & { readonly lagsMs?: readonly number[] };
+
+const LOADS: Record<LoadCommand['kind'], (command: LoadCommand) => Promise<Loaded>> = {
+  bare: ({ writers, durationMs, customers }) =>
+    runWriters(writers, durationMs, (write) =>
+      bare.upsert(customerOf(write, customers), (revision += 1)),
+    ),
+  'bare-batches': async ({ writers, durationMs }) => {
+    const result = await runWriters(writers, durationMs, (write) => bare.upsertHundred(write));
+    return { ...result, writes: result.writes * ROWS_PER_BATCH };
+  },
+  replicated: ({ writers, durationMs, customers }) =>
+    runWriters(writers, durationMs, (write) => {
+      const customer = customerOf(write, customers);
+      return replicated.table.put(customerId(customer), customerFor(customer, (revision += 1)));
+    }),
+  backlog: ({ writers, customers }) =>
+    runCount(writers, customers, (write) =>
+      replicated.table.put(customerId(write), customerFor(write, (revision += 1)), {
+        kind: 'absent',
+      }),
+    ),
+  'until-replicated': () => runCount(1, 0, () => Promise.resolve()),
+  paced: (command) => runPaced(command, replicated, bucketCount),
+  'first-form': async ({ writers, durationMs, customers }) => {
+    const queue = 'first-form';
+    const form = await createFirstForm({ ...settings, queue });
+    const startedMs = performance.now();
+    const result = await runWriters(writers, durationMs, (write) =>
+      form.write(customerOf(write, customers), (revision += 1)),
+    );
+    await form.untilReplicated();
+    const elapsedMs = performance.now() - startedMs;
+    await form.close();
+    return { ...result, elapsedMs };
+  },
+  replay: async () => {
+    const table = `Replayed${(replays += 1)}`;
+    await store.createTable(table);
+    const into = createTableReplica({ store, kind: customerKind, bucketCount, table });
+    const startedMs = performance.now();
+    let writes = 0;
+    const archive = {
+      ...replicated.archive,
+      async *read(span: Parameters<typeof replicated.archive.read>[0]) {
+        for await (const set of replicated.archive.read(span)) {
+          writes += set.changes.length;
+          yield set;
+        }
+      },
+    };
+    await replayArchive({ archive, buckets: bucketNames(bucketCount), into, region: 'east' });
+    return { writes, elapsedMs: performance.now() - startedMs, latenciesMs: [] };
+  },
+};
+
+const WAITS: ReadonlySet<LoadCommand['kind']> = new Set([
+  'replicated',
+  'until-replicated',
+  'paced',
+]);
+
+async function run(command: LoadCommand): Promise<LoadReport> {
+  const startedMs = performance.now();
+  const setsBefore = replicated.committedSets();
+  const { writes, elapsedMs, latenciesMs, lagsMs } = await LOADS[command.kind](command);
+  const changeSets = replicated.committedSets() - setsBefore;
+  if (WAITS.has(command.kind)) await replicated.untilReplicated();
+  return {
+    writes,
+    elapsedMs,
+    replicatedMs: WAITS.has(command.kind) ? performance.now() - startedMs : elapsedMs,
+    latencyMsP50: percentile(latenciesMs, 0.5),
+    latencyMsP99: percentile(latenciesMs, 0.99),
+    changeSets,
+    ...(lagsMs === undefined ? {} : { lagsMs }),
+  };
+}
+
+process.on('message', (command: LoadCommand) => {
+  run(command).then(
+    (report) => process.send?.({ report }),
+    (error: unknown) =>
+      process.send?.({ error: error instanceof Error ? error.stack : String(error) }),
+  );
+});
+process.on('disconnect', () => process.exit());
+process.on('SIGTERM', () => process.exit());
+process.stdout.write('{"event":"ready"}\n');

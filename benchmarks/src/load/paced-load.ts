@@ -1,0 +1,66 @@
+import { bucketOf, encodeVector } from '@tandem/core';
+import { customerKind } from '@tandem/core/customers';
+import { customerFor, customerId, customerOf } from './customers.ts';
+import type { LoadCommand } from './load-command.ts';
+import type { ReplicatedLoad } from './replicated-load.ts';
+import type { LoadResult } from './run-writers.ts';
+
+/** One write of so many is looked for in the other region: looking costs too. */
+const SAMPLED_EVERY_MS = 100;
+const LOOK_EVERY_MS = 2;
+const LOOKS_MAX = 5_000;
+const TICK_MS = 5;
+
+const pause = (durationMs: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, durationMs);
+  });
+
+/** Writes at a given rate, whether or not the earlier writes have been answered. */
+export async function runPaced(
+  { writesPerSecond = 100, durationMs, customers }: LoadCommand,
+  { table, peerStore }: ReplicatedLoad,
+  bucketCount: number,
+): Promise<LoadResult & { readonly lagsMs: readonly number[] }> {
+  const startedMs = performance.now();
+  const latenciesMs: number[] = [];
+  const lagsMs: number[] = [];
+  const pending = new Set<Promise<void>>();
+  let begun = 0;
+  let sampledMs = startedMs;
+
+  const untilThere = async (id: string, version: string): Promise<void> => {
+    const acknowledgedMs = performance.now();
+    for (let look = 0; look < LOOKS_MAX; look += 1) {
+      const row = await peerStore.get(customerKind.name, bucketOf(id, bucketCount), id);
+      const vector = row?.properties.get('_vector');
+      if (vector?.type === 'String' && vector.value >= version) break;
+      await pause(LOOK_EVERY_MS);
+    }
+    lagsMs.push(performance.now() - acknowledgedMs);
+  };
+
+  const writeOne = async (nth: number): Promise<void> => {
+    const customer = customerOf(nth, customers);
+    const id = customerId(customer);
+    const beganMs = performance.now();
+    const outcome = await table.put(id, customerFor(customer, nth));
+    latenciesMs.push(performance.now() - beganMs);
+    if (beganMs - sampledMs < SAMPLED_EVERY_MS || !('record' in outcome)) return;
+    sampledMs = beganMs;
+    if (outcome.record !== undefined) await untilThere(id, encodeVector(outcome.record.version));
+  };
+
+  while (performance.now() - startedMs < durationMs) {
+    const due = ((performance.now() - startedMs) * writesPerSecond) / 1_000;
+    for (; begun < due; begun += 1) {
+      const writing: Promise<void> = writeOne(begun + 1).finally(() => pending.delete(writing));
+      pending.add(writing);
+    }
+    await pause(TICK_MS);
+  }
+  await Promise.all(pending);
+  const elapsedMs = performance.now() - startedMs;
+  latenciesMs.sort((a, b) => a - b);
+  return { writes: begun, elapsedMs, latenciesMs, lagsMs: lagsMs.toSorted((a, b) => a - b) };
+}

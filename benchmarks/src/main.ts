@@ -1,0 +1,87 @@
+/**
+ * `pnpm bench`: what replication costs, as ratios against baselines of the same run. The last line of
+ * `--json` holds the figures of the goals; `--record` appends the whole run to history.ndjson.
+ */
+import { appendFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { BUCKET_COUNT_DEFAULT } from '@tandem/core';
+import { startLoad } from './load/load-driver.ts';
+import { measureBacklog } from './measures/backlog.ts';
+import { countBilled } from './measures/billed.ts';
+import { measureLag } from './measures/lag.ts';
+import { compareLoads } from './measures/replicated-vs-bare.ts';
+import { startRegions } from './rig/start-regions.ts';
+import { describeRun } from './run/describe-run.ts';
+import { goalsOf } from './run/goals.ts';
+import { round } from './stats/spread.ts';
+
+const { values: flags } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    record: { type: 'boolean', default: false },
+    profile: { type: 'string' },
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '5' },
+    customers: { type: 'string', default: '2000' },
+    backlog: { type: 'string', default: '100000' },
+  },
+});
+const HISTORY = new URL('../history.ndjson', import.meta.url);
+const BUCKETS = BUCKET_COUNT_DEFAULT;
+const rounds = Number(flags.rounds);
+const durationMs = Number(flags.seconds) * 1_000;
+const customers = Number(flags.customers);
+const nodeFlags =
+  flags.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${flags.profile}`];
+
+const say = (what: string, result: unknown): void => {
+  if (!flags.json) process.stdout.write(`${what} ${JSON.stringify(result, undefined, 2)}\n`);
+};
+
+async function bench(): Promise<Record<string, unknown>> {
+  const rig = await startRegions({ nodeFlags, hasReplicators: false });
+  const load = await startLoad(rig, { bucketCount: BUCKETS, nodeFlags });
+  try {
+    const backlog = await measureBacklog(rig, load, { rows: Number(flags.backlog), durationMs });
+    say('backlog', backlog);
+    await rig.startReplicator('east');
+    // Every program has compiled what it needs, and every row was written, before anything is timed.
+    await load.run({ kind: 'replicated', writers: 64, durationMs, customers });
+    await load.run({ kind: 'bare', writers: 64, durationMs, customers });
+    const compare = { rig, load, rounds, durationMs, customers };
+    const at64 = await compareLoads({ ...compare, writers: 64 });
+    say('at 64 writers', at64);
+    const at256 = await compareLoads({ ...compare, writers: 256 });
+    say('at 256 writers', at256);
+    const writesPerSecond = at256.replicatedWritesPerSecond.median / 2;
+    const lag = await measureLag(load, { writesPerSecond, durationMs: 2 * durationMs, customers });
+    say('lag', lag);
+    const common = { writers: 64, durationMs, customers };
+    const firstForm = await load.run({ kind: 'first-form', ...common });
+    const beside = await load.run({ kind: 'replicated', ...common });
+    const firstFormRate = (firstForm.writes * 1_000) / firstForm.elapsedMs;
+    const vsFirstForm = round((beside.writes * 1_000) / beside.replicatedMs / firstFormRate);
+    say('against the first form', vsFirstForm);
+    const one = { writers: 1, durationMs, customers };
+    const bareAlone = await load.run({ kind: 'bare', ...one });
+    const alone = await load.run({ kind: 'replicated', ...one });
+    const idleLatency = round(alone.latencyMsP50 / bareAlone.latencyMsP50);
+    say('latency of one write at a time', idleLatency);
+    const counted = { rig, customers: 500, bucketCount: BUCKETS };
+    const billed64 = await countBilled({ ...counted, writers: 64, writes: 5_000 });
+    const billedIdle = await countBilled({ ...counted, writers: 1, writes: 100 });
+    say('billed', { billed64, billedIdle });
+    return { backlog, at64, at256, lag, vsFirstForm, idleLatency, billed64, billedIdle };
+  } finally {
+    await load.program.stop();
+    await rig.stop();
+  }
+}
+
+const run = describeRun();
+const measured = await bench();
+const goals = goalsOf(measured as unknown as Parameters<typeof goalsOf>[0]);
+if (flags.record) {
+  appendFileSync(HISTORY, `${JSON.stringify({ ...run, goals, ...measured })}\n`);
+}
+process.stdout.write(`${JSON.stringify(goals)}\n`);

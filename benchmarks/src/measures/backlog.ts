@@ -1,0 +1,44 @@
+import type { LoadDriver } from '../load/load-driver.ts';
+import type { Rig } from '../rig/start-regions.ts';
+import { round } from '../stats/spread.ts';
+
+export interface Backlog {
+  readonly rows: number;
+  readonly bareBatchRowsPerSecond: number;
+  /** Rows a second applied from the backlog, by rows a second of bare batches. */
+  readonly catchUpVsBatch: number;
+  readonly replayVsBatch: number;
+}
+
+/** Bare batches one after the other, as someone writes who has many rows. */
+const BATCH_WRITERS = 1;
+
+/** To be run before the other region has a replicator. */
+export async function measureBacklog(
+  rig: Rig,
+  load: LoadDriver,
+  options: { readonly rows: number; readonly durationMs: number },
+): Promise<Backlog> {
+  const { rows, durationMs } = options;
+  const batches = (): Promise<number> =>
+    load
+      .run({ kind: 'bare-batches', writers: BATCH_WRITERS, durationMs, customers: 0 })
+      .then((report) => (report.writes * 1_000) / report.elapsedMs);
+  const common = { writers: 256, durationMs, customers: rows };
+  await load.run({ kind: 'backlog', ...common });
+  const before = await batches();
+  await rig.startReplicator('west');
+  const startedMs = performance.now();
+  await load.run({ kind: 'until-replicated', ...common });
+  const caughtUp = (rows * 1_000) / (performance.now() - startedMs);
+  const between = await batches();
+  const replayed = await load.run({ kind: 'replay', ...common });
+  const after = await batches();
+  const replayRate = (replayed.writes * 1_000) / replayed.elapsedMs;
+  return {
+    rows,
+    bareBatchRowsPerSecond: round(between),
+    catchUpVsBatch: round(caughtUp / ((before + between) / 2)),
+    replayVsBatch: round(replayRate / ((between + after) / 2)),
+  };
+}

@@ -1,0 +1,190 @@
+/** What is billed for a write, counted: the shipping code of two regions over a real store. */
+import {
+  type ChangePublisher,
+  type Clock,
+  createApplier,
+  createHybridClock,
+  createPeerLink,
+  createRelay,
+  createRelayQueue,
+  finishLate,
+  type HybridClock,
+  type InboundOptions,
+  type Randomness,
+  receiveAndApply,
+  type TableStore,
+} from '@tandem/core';
+import { customerKind } from '@tandem/core/customers';
+import { createMemoryBus } from '@tandem/core/memory';
+import { createRegionTables, createTables, type RegionTables } from '@tandem/region-kit';
+import { createSystemClock, createSystemRandomness, createWriterId } from '@tandem/service-kit';
+import {
+  createAzureTableStore,
+  createReplicatedTable,
+  type ReplicatedTable,
+} from '@tandem/storage';
+import { customerFor, customerId, customerOf } from '../load/customers.ts';
+import { runCount } from '../load/run-writers.ts';
+import type { Rig } from '../rig/start-regions.ts';
+import { round } from '../stats/spread.ts';
+
+export interface Billed {
+  readonly writers: number;
+  readonly writes: number;
+  readonly storageTransactions: number;
+  readonly serviceBusOperations: number;
+  readonly messageBytes: number;
+  readonly perWrite: number;
+}
+
+/** Service Bus bills by this much of a message: once sent, once received, once completed. */
+const BILLED_BYTES = 64 * 1024;
+const OPERATIONS_PER_MESSAGE = 3;
+const LOCK_MS = 60_000;
+const QUIET_MS = 700;
+
+export interface BilledOptions {
+  readonly rig: Rig;
+  readonly writers: number;
+  readonly writes: number;
+  readonly customers: number;
+  readonly bucketCount: number;
+}
+
+export async function countBilled(options: BilledOptions): Promise<Billed> {
+  const { writers, writes, customers } = options;
+  const count: Count = { storage: 0, bus: 0, bytes: 0 };
+  const counted = await openCounted(options, count);
+  const write = (nth: number): Promise<unknown> => {
+    const customer = customerOf(nth, customers);
+    return counted.table.put(customerId(customer), customerFor(customer, nth + Date.now()));
+  };
+  // What happens only once, such as reading rows that are not yet remembered, is not counted.
+  await runCount(writers, customers, write);
+  await createSystemClock().sleep(QUIET_MS);
+  Object.assign(count, { storage: 0, bus: 0, bytes: 0 });
+  await runCount(writers, writes, write);
+  await counted.finish();
+  return {
+    writers,
+    writes,
+    storageTransactions: count.storage,
+    serviceBusOperations: count.bus,
+    messageBytes: count.bytes,
+    perWrite: round((count.storage + count.bus) / writes),
+  };
+}
+
+interface Count {
+  storage: number;
+  bus: number;
+  bytes: number;
+}
+
+interface CountedRegions {
+  readonly table: ReplicatedTable<typeof customerKind>;
+  /** Resolves when the last write was applied and nothing is left to do. */
+  finish(): Promise<void>;
+}
+
+async function openCounted(
+  { rig, bucketCount }: BilledOptions,
+  count: Count,
+): Promise<CountedRegions> {
+  const clock = createSystemClock();
+  const randomness = createSystemRandomness();
+  const bus = createMemoryBus({ clock, lockDurationMs: LOCK_MS, deliveryCountMax: 10 });
+  const common = { clock, randomness, bucketCount, count };
+  const east = await openStore(rig.regions.east.tables, common);
+  const west = await openStore(rig.regions.west.tables, common);
+  const late = finishLate({ ...east.tables, clock });
+  const publisher = countingPublisher(bus.publisherFor('west', 'west'), count);
+  const links = [createPeerLink({ publisher, clock, randomness })];
+  const relayQueue = createRelayQueue({ relay: createRelay({ ...late, links }) });
+  const table = createReplicatedTable({
+    kind: customerKind,
+    store: east.store,
+    archive: east.tables.archive,
+    hybridClock: createClock('east', common),
+    clock,
+    randomness,
+    bucketCount,
+    peers: ['west'],
+    onCommitted: (entry) => relayQueue.offer(entry),
+  });
+  const stopping = new AbortController();
+  const receiving = receiveUntil(stopping.signal, {
+    receiver: bus.receiverFor('west'),
+    applier: createApplier({
+      region: 'west',
+      ...west.tables,
+      clock,
+      hybridClock: createClock('west', common),
+      tombstoneAgeMs: Number.POSITIVE_INFINITY,
+    }),
+    clock,
+    randomness,
+    lockRenewMs: LOCK_MS,
+    onWatermark: () => undefined,
+  });
+  return {
+    table,
+    async finish() {
+      await relayQueue.drain(clock.sleep(LOCK_MS));
+      await clock.sleep(QUIET_MS);
+      await late.drain(clock.sleep(LOCK_MS));
+      stopping.abort();
+      await receiving;
+    },
+  };
+}
+
+interface Common {
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly bucketCount: number;
+  readonly count: Count;
+}
+
+async function openStore(
+  connectionString: string,
+  { bucketCount, count }: Common,
+): Promise<{ readonly store: TableStore; readonly tables: RegionTables }> {
+  const store = counting(createAzureTableStore({ connectionString }), () => (count.storage += 1));
+  const kinds = [customerKind];
+  await createTables({ store, kinds });
+  return { store, tables: createRegionTables({ store, kinds, bucketCount }) };
+}
+
+function createClock(region: string, { clock, randomness }: Common): HybridClock {
+  const writer = createWriterId(randomness);
+  return createHybridClock({ region, writer, nowMs: () => clock.nowMs(), driftMsMax: LOCK_MS });
+}
+
+async function receiveUntil(signal: AbortSignal, inbound: InboundOptions): Promise<void> {
+  while (!signal.aborted) await receiveAndApply(inbound, signal);
+}
+
+function countingPublisher(inner: ChangePublisher, count: Count): ChangePublisher {
+  return {
+    peer: inner.peer,
+    close: () => inner.close(),
+    async publish(messages) {
+      for (const { body } of messages) {
+        count.bus += OPERATIONS_PER_MESSAGE * Math.ceil(body.length / BILLED_BYTES);
+        count.bytes += body.length;
+      }
+      await inner.publish(messages);
+    },
+  };
+}
+
+/** A batch of rows is one transaction on the bill, like any other request. */
+function counting(store: TableStore, note: () => void): TableStore {
+  return {
+    createTable: (table) => store.createTable(table),
+    get: (...key) => (note(), store.get(...key)),
+    commit: (transaction) => (note(), store.commit(transaction)),
+    query: (range) => (note(), store.query(range)),
+  };
+}
