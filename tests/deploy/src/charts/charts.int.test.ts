@@ -36,6 +36,16 @@ describe('the chart of a region', () => {
     expect((await Promise.all(problems)).flat()).toEqual([]);
   });
 
+  it('makes monitors that the Prometheus operator knows, and lets it in, when asked to', async () => {
+    const extraValues = 'global: {serviceMonitor: {enabled: true}}';
+    const run = await renderChart({ region: 'east', profile: 'production' }, { extraValues });
+    expect(run).toMatchObject({ exitCode: 0 });
+    const manifests = parseManifests(run.stdout);
+    expect(manifests.filter(({ kind }) => kind === 'ServiceMonitor')).toHaveLength(2);
+    expect(run.stdout).toContain('kubernetes.io/metadata.name: monitoring');
+    expect(await checkManifests(manifests)).toEqual([]);
+  });
+
   it('refuses a Kubernetes that is too old to stop a pod gracefully', async () => {
     const release = { region: 'east', profile: 'trial' };
     const run = await renderChart(release, { kubeMinor: '1.28' });
