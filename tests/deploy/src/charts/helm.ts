@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CACHE_FOLDER, HELM_FOLDER } from '../tools/folders.ts';
 import { runTool, type ToolRun } from '../tools/run-tool.ts';
@@ -21,20 +21,19 @@ export function lintChart(release: Release): Promise<ToolRun> {
 }
 
 /** What `helm install` would send, hooks and tests included. */
-export function renderChart(release: Release, options: RenderOptions = {}): Promise<ToolRun> {
-  const { extraValues, kubeMinor } = options;
-  const extra = extraValues === undefined ? [] : ['-f', writeValues(extraValues)];
+export async function renderChart(
+  release: Release,
+  { extraValues, kubeMinor }: RenderOptions = {},
+): Promise<ToolRun> {
   const minor = kubeMinor === undefined ? [] : ['--kube-version', `${kubeMinor}.0`];
-  return helm([
-    'template',
-    'tandem',
-    CHART,
-    '-n',
-    NAMESPACE,
-    ...valuesArgs(release),
-    ...extra,
-    ...minor,
-  ]);
+  const args = ['template', 'tandem', CHART, '-n', NAMESPACE, ...valuesArgs(release), ...minor];
+  if (extraValues === undefined) return helm(args);
+  const file = writeValues(extraValues);
+  try {
+    return await helm([...args, '-f', file]);
+  } finally {
+    rmSync(file);
+  }
 }
 
 /** What `helm install` would print; its notes are not part of a template. */
