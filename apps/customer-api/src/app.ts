@@ -18,9 +18,12 @@ import { authPlugin } from './plugins/auth.ts';
 import { commonHeadersPlugin, setCommonHeaders } from './plugins/common-headers.ts';
 import { jsonBodyPlugin } from './plugins/json-body.ts';
 import { lastAnswersPlugin } from './plugins/last-answers.ts';
+import { loadSheddingPlugin } from './plugins/load-shedding.ts';
 import { openapiPlugin } from './plugins/openapi.ts';
 import { problemsPlugin } from './plugins/problems.ts';
+import { rateLimitPlugin } from './plugins/rate-limit.ts';
 import { requestLogPlugin } from './plugins/request-log.ts';
+import { securityHeadersPlugin } from './plugins/security-headers.ts';
 import { customerRoutes } from './routes/customers.ts';
 import { healthRoutes } from './routes/health.ts';
 import { problemTypeRoutes } from './routes/problem-types.ts';
@@ -37,6 +40,10 @@ export interface AppOptions {
   readonly readiness: () => Promise<ProcessReadiness>;
   /** Undefined when everything is open to everyone who can reach it. */
   readonly verifyToken?: TokenVerifier | undefined;
+  /** Of one caller; it counts only where tokens are asked for. */
+  readonly requestsPerMinuteMax: number;
+  /** Beyond it requests are refused; 0 refuses none. */
+  readonly eventLoopDelayMsMax: number;
   readonly logger: FastifyBaseLogger;
   /** Unique; used where a request brings no trace id of its own. */
   readonly newRequestId: () => string;
@@ -57,9 +64,11 @@ const SHARED_SCHEMAS = [
 /** Builds the server, which does not listen yet. The registrations are its table of contents. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const { region, customers, readiness, verifyToken } = options;
+  const { eventLoopDelayMsMax, requestsPerMinuteMax } = options;
   const app = createServer(options);
 
   await app.register(commonHeadersPlugin, { region });
+  await app.register(securityHeadersPlugin);
   await app.register(requestLogPlugin);
   await app.register(lastAnswersPlugin);
   await app.register(problemsPlugin);
@@ -69,7 +78,11 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(authPlugin, { verifyToken });
 
   for (const schema of SHARED_SCHEMAS) app.addSchema(schema);
-  await app.register(customerRoutes, { customers });
+  await app.register(async (guarded) => {
+    await guarded.register(loadSheddingPlugin, { eventLoopDelayMsMax });
+    await guarded.register(rateLimitPlugin, { perMinuteMax: requestsPerMinuteMax });
+    await guarded.register(customerRoutes, { customers });
+  });
   await app.register(healthRoutes, { region, readiness });
   await app.register(problemTypeRoutes);
   return app;

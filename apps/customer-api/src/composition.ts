@@ -6,7 +6,9 @@ import {
   createHybridClock,
   createRelay,
   createRelayQueue,
+  finishLate,
   type HybridClock,
+  type LateFinish,
   type PeerLink,
   type Randomness,
   type Relay,
@@ -74,6 +76,7 @@ interface Cradle {
   readonly acknowledgements: Acknowledgements;
   readonly readVersion: ReadVersion;
   readonly gate: VersionGate;
+  readonly lateFinish: LateFinish;
   readonly relay: Relay;
   readonly relayQueue: RelayQueue;
   readonly customerTable: ReplicatedTable<CustomerKind>;
@@ -108,6 +111,7 @@ export async function compose(options: CompositionOptions): Promise<Composition>
     acknowledgements: asFunction(createAcknowledgements).singleton(),
     readVersion: asFunction(createReadVersion).singleton(),
     gate: asFunction(createGateOf).singleton(),
+    lateFinish: asFunction(createLateFinish).singleton(),
     relay: asFunction(createRelayOf).singleton(),
     relayQueue: asFunction(createRelayQueueOf).singleton(),
     customerTable: asFunction(createCustomerTable).singleton(),
@@ -134,8 +138,17 @@ function createClockOf({ region, randomness, clock, settings, logger }: Cradle):
   });
 }
 
-function createRelayOf({ tables, links, acknowledgements }: Cradle): Relay {
-  const { archive, outboxes } = tables;
+function createLateFinish({ tables, clock, logger }: Cradle): LateFinish {
+  return finishLate({
+    ...tables,
+    clock,
+    onFailure: (error) =>
+      logger.warn({ event: 'archive-failed', error }, 'Changes were not archived: the sweep will.'),
+  });
+}
+
+function createRelayOf({ lateFinish, links, acknowledgements }: Cradle): Relay {
+  const { archive, outboxes } = lateFinish;
   return acknowledgements.watch(createRelay({ archive, outboxes, links }));
 }
 
@@ -152,12 +165,22 @@ function createReadVersion({ tables }: Cradle): ReadVersion {
   };
 }
 
-function createRelayQueueOf({ relay, logger }: Cradle): RelayQueue {
-  return createRelayQueue({
+function createRelayQueueOf({ relay, lateFinish, logger }: Cradle): RelayQueue {
+  const queue = createRelayQueue({
     relay,
     onFailure: (error) =>
       logger.warn({ event: 'relay-failed', error }, 'Changes were not relayed: the sweep will.'),
   });
+  return {
+    get length() {
+      return queue.length;
+    },
+    offer: (entry) => queue.offer(entry),
+    async drain(deadline) {
+      await queue.drain(deadline);
+      await lateFinish.drain(deadline);
+    },
+  };
 }
 
 function createCustomerTable(cradle: Cradle): ReplicatedTable<CustomerKind> {

@@ -12,6 +12,7 @@ describe('readConfig', () => {
         storageConnection: 'UseDevelopmentStorage=true',
         listen: { host: '127.0.0.1', port: 8080 },
         auth: undefined,
+        requestsPerMinuteMax: 60_000,
         logLevel: 'info',
         shutdownStepMs: 10_000,
         environment: GOOD,

@@ -64,6 +64,15 @@ export const EnvironmentSchema = Type.Object({
       'is itself closed, never for production.',
     default: false,
   }),
+  REQUESTS_PER_MINUTE_MAX: Type.Integer({
+    description:
+      'How many requests a caller may send to one process in a minute; more are answered with 429. ' +
+      'Only callers with tokens are counted.',
+    minimum: 1,
+    maximum: 10_000_000,
+    default: 60_000,
+    examples: [60_000],
+  }),
   LOG_LEVEL: Type.Enum([...LOG_LEVELS], {
     description: 'The least that is logged.',
     default: 'info',
@@ -84,6 +93,7 @@ export interface Config {
   readonly listen: { readonly host: string; readonly port: number };
   /** Undefined when no token is asked for. */
   readonly auth: AuthSettings | undefined;
+  readonly requestsPerMinuteMax: number;
   readonly logLevel: LogLevel;
   readonly shutdownStepMs: number;
   /** May override settings of the table `Configuration`, for development. */
@@ -111,6 +121,7 @@ export function readConfig(environment: Environment): ConfigReading {
     storageConnection: value.STORAGE_CONNECTION,
     listen: Object.freeze({ host: value.HOST, port: value.PORT }),
     auth: authOf(value),
+    requestsPerMinuteMax: value.REQUESTS_PER_MINUTE_MAX,
     logLevel: value.LOG_LEVEL,
     shutdownStepMs: value.SHUTDOWN_DEADLINE_MS,
     environment,

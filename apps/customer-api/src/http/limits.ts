@@ -18,3 +18,6 @@ export const CURSOR_LENGTH_MAX = 2_048;
 
 export const HISTORY_LIMIT_DEFAULT = 50;
 export const HISTORY_LIMIT_MAX = 200;
+
+/** The mean over a second, in milliseconds, beyond which requests are refused. */
+export const EVENT_LOOP_DELAY_MS_MAX = 1_000;

@@ -29,9 +29,11 @@ export const PROBLEMS = {
   'key-reused': { status: 422, title: 'The key belongs to another request.' },
   'limit-exceeded': { status: 422, title: 'The customer does not fit into a table row.' },
   'entity-invalid': { status: 422, title: 'A field cannot hold its value.' },
+  'rate-limited': { status: 429, title: 'Too many requests of one caller.' },
   'headers-too-large': { status: 431, title: 'The headers are too large.' },
   'internal-error': { status: 500, title: 'Something is broken in this service.' },
   'version-not-reached': { status: 503, title: 'The region has not reached that version yet.' },
+  overloaded: { status: 503, title: 'The process has too much to do.' },
   'service-unavailable': { status: 503, title: 'The region cannot do this at the moment.' },
 } as const satisfies Record<string, ProblemKind>;
 

@@ -8,6 +8,7 @@ import { createApp } from '../app.ts';
 import type { Composition } from '../composition.ts';
 import type { Config } from '../config.ts';
 import { createTokenVerifier } from '../auth/token-verifier.ts';
+import { EVENT_LOOP_DELAY_MS_MAX } from '../http/limits.ts';
 import { createOpeningCustomers } from '../customers/opening-customers.ts';
 import { createProcessReadiness } from '../health/process-readiness.ts';
 import { openService } from './open-service.ts';
@@ -85,6 +86,8 @@ function createServiceApp(
     customers: createOpeningCustomers(() => composition()?.customers),
     readiness: createProcessReadiness({ region: () => composition()?.readiness, stopping }),
     verifyToken: config.auth === undefined ? undefined : createTokenVerifier(config.auth),
+    eventLoopDelayMsMax: EVENT_LOOP_DELAY_MS_MAX,
+    requestsPerMinuteMax: config.requestsPerMinuteMax,
     logger,
     newRequestId: () => randomness.uuid().replaceAll('-', ''),
   });

@@ -53,18 +53,20 @@ const EVERYWHERE = [
   'service-unavailable',
 ] as const satisfies readonly ProblemCode[];
 
-const TOKEN_PROBLEMS = [
+const GUARD_PROBLEMS = [
   'token-missing',
   'token-invalid',
   'scope-missing',
+  'rate-limited',
+  'overloaded',
 ] as const satisfies readonly ProblemCode[];
 
-/** Of a route that asks for a token: `problemResponses`, and those of the token. */
+/** Of a route for customers: `problemResponses`, and those of what stands before it. */
 export function guardedResponses(
   codes: readonly ProblemCode[],
   headers: Readonly<Record<string, object>>,
 ): Record<number, ProblemResponse> {
-  return problemResponses([...TOKEN_PROBLEMS, ...codes], headers);
+  return problemResponses([...GUARD_PROBLEMS, ...codes], headers);
 }
 
 /** The responses of a route for the problems it can end in, by status. */
@@ -88,5 +90,6 @@ const HEADERS_BY_STATUS: Readonly<Record<number, Readonly<Record<string, object>
   401: { 'www-authenticate': { type: 'string', description: 'RFC 6750.' } },
   403: { 'www-authenticate': { type: 'string', description: 'RFC 6750: names the scope.' } },
   412: { etag: { type: 'string', description: 'The current version, when there is one.' } },
+  429: { 'retry-after': { type: 'integer', description: 'Seconds.' } },
   503: { 'retry-after': { type: 'integer', description: 'Seconds.' } },
 };

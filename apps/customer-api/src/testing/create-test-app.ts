@@ -32,6 +32,9 @@ interface TestAppOptions {
   readonly table?: Partial<ReplicatedTable<CustomerKind>>;
   readonly readiness?: () => Promise<ProcessReadiness>;
   readonly verifyToken?: TokenVerifier;
+  readonly requestsPerMinuteMax?: number;
+  /** By default nothing is shed: a test that computes without a pause is no overload. */
+  readonly eventLoopDelayMsMax?: number;
 }
 
 const BUCKET_COUNT = 4;
@@ -62,6 +65,8 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     }),
     readiness: options.readiness ?? (async () => ({ kind: 'ready', notes: [] })),
     verifyToken: options.verifyToken,
+    eventLoopDelayMsMax: options.eventLoopDelayMsMax ?? 0,
+    requestsPerMinuteMax: options.requestsPerMinuteMax ?? 100_000,
     logger,
     newRequestId: () => `request-${(requests += 1)}`,
   });
