@@ -68,7 +68,8 @@ export function openIncomingLink(receiver: Receiver, options: IncomingLinkOption
   };
   receiveRaw(receiver);
   receiver.set_target(receiver.target);
-  receiver.set_source(receiver.source);
+  // Some clients leave the terminus on their side out.
+  receiver.set_source(receiver.source ?? { address: '' });
   answerAttach(receiver, {
     max_message_size: MESSAGE_BYTES_MAX,
     snd_settle_mode: receiver.snd_settle_mode,

@@ -9,6 +9,7 @@ import {
   acknowledge,
   answerAttach,
   answerDrain,
+  flushAttach,
   creditOf,
   deliveryCountOf,
   isDraining,
@@ -125,12 +126,14 @@ export function openOutgoingLink(sender: Sender, options: OutgoingLinkOptions): 
   }
 
   sender.set_source((options.answeredSource ?? sender.source) as Sender['source']);
-  sender.set_target(sender.target);
+  // Some clients leave the terminus on their side out.
+  sender.set_target(sender.target ?? { address: '' });
   answerAttach(sender, {
     snd_settle_mode: sender.snd_settle_mode,
     rcv_settle_mode: sender.rcv_settle_mode,
     ...options.attachFields,
   });
+  flushAttach(sender);
   settleOutcomes(sender, options);
   const attachment = (options.source ?? options.queue).attach(consumer);
   sender.on('sender_flow', () => {
@@ -140,6 +143,8 @@ export function openOutgoingLink(sender: Sender, options: OutgoingLinkOptions): 
     // Without capacity the queue says nothing, yet a drain wants its answer.
     if (consumer.capacity() <= 0) answerDrainWhenDone();
   });
+  // The credit may have come while the answer to the attach was kept back.
+  if (creditOf(sender) > 0) attachment.pull();
   return () => {
     clearTimeout(retry);
     attachment.detach();

@@ -38,6 +38,12 @@ interface ConnectionInternals {
   readonly transport: { peek_size(buffer: Buffer): number | undefined };
 }
 
+interface LinkedSession {
+  readonly links: Record<string, Sender | Receiver | undefined>;
+  on_attach(frame: { readonly performative: { name: string; role: boolean } }): void;
+  remove_link(link: Sender | Receiver): void;
+}
+
 interface SessionInternals {
   readonly outgoing: { available(): number };
   readonly incoming: { on_transfer(frame: TransferFrame, receiver: Receiver): void };
@@ -68,6 +74,33 @@ export const BATCH_FORMAT = 0x8001_3700;
 
 const rawReceivers = new WeakSet<Receiver>();
 const patchedSessions = new WeakSet<Session>();
+
+/**
+ * Keeps a session's links apart that have one name and opposite directions, as AMQP allows and
+ * qpid-proton does: rhea knows links by name alone. Call it when the session opens.
+ */
+export function separateDirections(session: Session): void {
+  const internals = session as unknown as LinkedSession;
+  const { links } = internals;
+  const onAttach = internals.on_attach.bind(session);
+  const removeLink = internals.remove_link.bind(session);
+  internals.on_attach = (frame) => {
+    const { name, role } = frame.performative;
+    const existing = links[name];
+    // The role is the peer's: true for a receiver, to which a sender of ours belongs.
+    if (existing !== undefined && existing.is_receiver() === role) {
+      links[`${name}\0opposite`] = existing;
+      delete links[name];
+    }
+    onAttach(frame);
+  };
+  internals.remove_link = (link) => {
+    const [current, opposite] = [links[link.name], links[`${link.name}\0opposite`]];
+    removeLink(link);
+    if (current !== undefined && current !== link) links[link.name] = current;
+    if (opposite === link) delete links[`${link.name}\0opposite`];
+  };
+}
 
 /** What a client may send as one message, however many frames it takes; the rest is dropped. */
 const DELIVERY_BYTES_MAX = 4 * 1024 * 1024;
@@ -137,6 +170,15 @@ export function holdAttach(link: Sender): void {
   const { state } = link as unknown as StatefulLink;
   state.local_open = false;
   state.open_requests = 0;
+}
+
+/**
+ * Writes the attach that answers the peer's now. rhea writes messages first, which a client that
+ * sends its credit together with its attach would get on a link that it does not know yet.
+ */
+export function flushAttach(link: Sender): void {
+  link.open();
+  sessionOf(link)._process();
 }
 
 /** Sets fields of the attach that answers the peer's; call it in the open event. */

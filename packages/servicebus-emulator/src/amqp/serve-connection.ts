@@ -19,7 +19,7 @@ import { openOutgoingLink } from './outgoing-link.ts';
 import { openSessionLink, SESSION_FILTER } from './session-link.ts';
 import { createReplyLinks, openRequestNode, type ReplyLinks } from './request-node.ts';
 import { loginOf } from './sasl-login.ts';
-import type { AmqpCondition } from './rhea-internals.ts';
+import { separateDirections, type AmqpCondition } from './rhea-internals.ts';
 
 export interface ServeOptions {
   readonly namespace: Namespace;
@@ -101,7 +101,10 @@ function acceptSender(state: ConnectionState, sender: Sender): void {
     return;
   }
   const queue = resolve(state, address, ['Listen']);
-  const filter = (sender.source.filter ?? {}) as Record<string, unknown>;
+  const filter = ((sender.source as Sender['source'] | null)?.filter ?? {}) as Record<
+    string,
+    unknown
+  >;
   if (!isQueue(queue)) sender.close(queue);
   else if (SESSION_FILTER in filter) {
     state.stops.set(sender, openSessionLink(sender, { queue, onFailure: state.onFailure }));
@@ -143,6 +146,9 @@ export function serveConnection(connection: Connection, options: ServeOptions): 
     const login = loginOf(connection);
     const rule = findRule(options.accessRules ?? [], login ?? { name: '', key: '' });
     if (rule !== undefined) state.claims.logIn(rule);
+  });
+  connection.on('session_open', ({ session }: EventContext) => {
+    if (session !== undefined) separateDirections(session);
   });
   connection.on('receiver_open', ({ receiver }: EventContext) => {
     if (receiver !== undefined) acceptReceiver(state, receiver);

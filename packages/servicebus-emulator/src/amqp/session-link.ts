@@ -103,10 +103,7 @@ export function openSessionLink(sender: Sender, options: SessionLinkOptions): ()
     });
     if (outcome.kind !== 'accepted') refuse(refusalOf(outcome, sender));
     else if (stopped) outcome.session.release();
-    else {
-      stop = serve(sender, outcome, options);
-      sender.open();
-    }
+    else stop = serve(sender, outcome, options);
   };
   holdAttach(sender);
   accept().catch((error: unknown) => {

@@ -14,7 +14,7 @@ const ROUNDS = 10;
 let folder: string;
 let children: ChildProcess[];
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'emulator-'));
+  folder = await mkdtemp(join(tmpdir(), 'emulator.'));
   children = [];
 });
 afterEach(async () => {
