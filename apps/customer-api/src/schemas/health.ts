@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { ANYONE } from '../auth/scopes.ts';
 import { COMMON_HEADERS, jsonResponse } from './parts.ts';
+import { problemResponses } from './problem.ts';
 
 const NO_STORE = { 'cache-control': { type: 'string', enum: ['no-store'] } } as const;
 const tags = ['health'];
@@ -48,11 +49,13 @@ export const liveSchema = {
   summary: 'Whether the process runs',
   tags,
   response: {
+    ...problemResponses([], COMMON_HEADERS),
     200: jsonResponse('Live', { description: 'It runs.', headers: NO_STORE }),
   },
 };
 
 const readyResponse = {
+  ...problemResponses([], COMMON_HEADERS),
   200: jsonResponse('Ready', {
     description: 'The region may take traffic.',
     headers: NO_STORE,
