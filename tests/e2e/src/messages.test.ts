@@ -31,9 +31,10 @@ test('I10: a poison message is dead-lettered with its reason and blocks nothing'
     const { status } = await send(`${west}/customers/${id}`, 'GET');
     return status === 200 ? true : undefined;
   });
-  const letters = await until('both dead letters', async () => {
-    const taken = await queue.takeDeadLetters();
-    return taken.length > 0 ? taken : undefined;
+  const letters: { deadLetterReason?: string }[] = [];
+  await until('both dead letters', async () => {
+    letters.push(...(await queue.takeDeadLetters()));
+    return letters.length === 2 ? true : undefined;
   });
   expect(letters.every(({ deadLetterReason }) => (deadLetterReason ?? '') !== '')).toBe(true);
   await untilEqual(cluster);
