@@ -1,4 +1,5 @@
 import type { RowOperation, Transaction } from '@tandem/core';
+import { ARCHIVE_TABLE } from '@tandem/storage';
 import { OUTBOX_PREFIX, PARKED_PREFIX } from '../world/describe-transaction.ts';
 import { gadgetKind } from '../world/gadget-kind.ts';
 import type { World } from '../world/world.ts';
@@ -22,6 +23,8 @@ interface RegionView {
   /** By entity: the deletion whose tombstone was collected here last. */
   readonly collected: Map<string, string>;
   readonly outboxKeys: Set<string>;
+  /** Stamps of the change sets in the archive. */
+  readonly archived: Set<string>;
 }
 
 /** What is truly in the accounts, whatever anybody was told. */
@@ -68,10 +71,16 @@ export function createLedger(world: World): Ledger {
   };
 
   for (const region of world.regions) {
-    const view: RegionView = { rows: new Map(), collected: new Map(), outboxKeys: new Set() };
+    const view: RegionView = {
+      rows: new Map(),
+      collected: new Map(),
+      outboxKeys: new Set(),
+      archived: new Set(),
+    };
     views.set(region.name, view);
     region.account.onCommitted((transaction, site) => {
       const { table, operations } = transaction;
+      if (table === ARCHIVE_TABLE) for (const { rowKey } of operations) view.archived.add(rowKey);
       for (const operation of table === gadgetKind.name ? operations : []) {
         const { rowKey } = operation;
         if (rowKey.startsWith(OUTBOX_PREFIX) || rowKey.startsWith(PARKED_PREFIX)) {

@@ -1,4 +1,4 @@
-import type { Ledger } from '../observe/ledger.ts';
+import type { Commit, Ledger } from '../observe/ledger.ts';
 import { includesStamp, isRawAlive } from '../observe/raw-state.ts';
 import type { World } from '../world/world.ts';
 
@@ -7,8 +7,12 @@ const FRESH_MS = 5_000;
 /** Nothing is in an outbox, nothing waits in a queue, and every region has seen every commit. */
 export async function hasConverged(world: World, ledger: Ledger): Promise<boolean> {
   for (const region of world.regions) {
-    const { rows, outboxKeys, collected } = ledger.regionNamed(region.name);
+    const { rows, outboxKeys, collected, archived } = ledger.regionNamed(region.name);
     if (outboxKeys.size > 0) return false;
+    // A later change tells of an earlier one, whose message may still be on its way to the archive.
+    const isKnown = ({ stamp, entityId }: Commit): boolean =>
+      archived.has(stamp) || collected.has(entityId);
+    if (!ledger.commits.every(isKnown)) return false;
     for (const [entityId, truth] of ledger.truth) {
       const row = rows.get(entityId);
       if (row === undefined && collected.has(entityId) && !isRawAlive(truth)) continue;
