@@ -1,5 +1,7 @@
 #!/usr/bin/env node
-import { createEmulator, type Emulator } from './create-emulator.ts';
+import { readFile } from 'node:fs/promises';
+import { readConfigFile } from './config-file.ts';
+import { createEmulator, type Emulator, type QueueSeed } from './create-emulator.ts';
 import { readFlags, USAGE, type Flags } from './read-flags.ts';
 
 function exitWith(problem: string): never {
@@ -18,11 +20,24 @@ function explain(error: unknown, flags: Flags): string {
   return `The emulator could not start: ${message}`;
 }
 
+async function readConfig(path: string): Promise<readonly QueueSeed[]> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    return exitWith(`The file of --config cannot be read: ${(error as Error).message}`);
+  }
+  const result = readConfigFile(text);
+  return result.kind === 'read' ? result.queues : exitWith(`${path}: ${result.problem}`);
+}
+
 async function start(flags: Flags): Promise<Emulator> {
-  const { location, ...rest } = flags;
+  const { location, config, queues, ...rest } = flags;
+  const declared = config === undefined ? [] : await readConfig(config);
   try {
     return await createEmulator({
       ...rest,
+      queues: [...queues, ...declared],
       ...(location === undefined ? {} : { location }),
       onFailure: (error) => process.stderr.write(`${String(error)}\n`),
     });

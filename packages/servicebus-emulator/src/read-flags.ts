@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 
 export interface Flags {
   readonly location: string | undefined;
+  readonly config: string | undefined;
   readonly host: string;
   readonly amqpPort: number;
   readonly adminPort: number;
@@ -23,6 +24,7 @@ export const USAGE = `Usage: servicebus-emulator [options]
   --amqp-port <port>    port for messages, 0 for a free one (default: ${DEFAULTS.amqpPort})
   --admin-port <port>   port for administration, 0 for a free one (default: ${DEFAULTS.adminPort})
   --queues <a,b>        queues to create when they are absent
+  --config <file>       Config.json of the official emulator, with more such queues
   --help                show this text
 `;
 
@@ -32,6 +34,7 @@ const OPTIONS = {
   'amqp-port': { type: 'string', default: DEFAULTS.amqpPort },
   'admin-port': { type: 'string', default: DEFAULTS.adminPort },
   queues: { type: 'string', default: '' },
+  config: { type: 'string' },
   help: { type: 'boolean', default: false },
 } as const;
 
@@ -52,8 +55,8 @@ export function readFlags(args: readonly string[]): FlagsResult {
       return { kind: 'invalid', problem };
     }
     const queues = values.queues.split(',').filter((name) => name !== '');
-    const { location, host } = values;
-    return { kind: 'start', flags: { location, host, amqpPort, adminPort, queues } };
+    const { location, host, config } = values;
+    return { kind: 'start', flags: { location, config, host, amqpPort, adminPort, queues } };
   } catch (error) {
     // parseArgs throws a TypeError that names the flag.
     if (error instanceof TypeError) return { kind: 'invalid', problem: error.message };

@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import { readConfigFile } from './config-file.ts';
+
+const file = (namespace: object) =>
+  JSON.stringify({ UserConfig: { Namespaces: [{ Name: 'sbemulatorns', ...namespace }] } });
+
+describe('a Config.json', () => {
+  it('declares queues with their settings', () => {
+    const Properties = {
+      LockDuration: 'PT30S',
+      MaxDeliveryCount: 3,
+      RequiresSession: true,
+      DeadLetteringOnMessageExpiration: false,
+      ForwardTo: '',
+    };
+    const text = file({ Queues: [{ Name: 'queue.1', Properties }, { Name: 'plain' }], Topics: [] });
+    expect(readConfigFile(text)).toEqual({
+      kind: 'read',
+      queues: [
+        {
+          name: 'queue.1',
+          lockDurationMs: 30_000,
+          maxDeliveryCount: 3,
+          requiresSession: true,
+          deadLetterOnExpiration: false,
+        },
+        { name: 'plain' },
+      ],
+    });
+  });
+
+  it.each([
+    ['text that is no JSON', '{', 'no JSON'],
+    ['another document', '{}', 'UserConfig'],
+    ['two namespaces', '{"UserConfig":{"Namespaces":[{},{}]}}', 'got 2'],
+    ['topics', file({ Topics: [{ Name: 't' }] }), 'no topics'],
+    ['a queue without a name', file({ Queues: [{}] }), 'no Name'],
+    [
+      'a setting that cannot be',
+      file({ Queues: [{ Name: 'q', Properties: { LockDuration: 'soon' } }] }),
+      "Queue 'q': LockDuration",
+    ],
+    [
+      'forwarding',
+      file({ Queues: [{ Name: 'q', Properties: { ForwardTo: 'other' } }] }),
+      'ForwardTo',
+    ],
+  ])('is refused with a reason: %s', (_, text, reason) => {
+    expect(readConfigFile(text)).toMatchObject({
+      kind: 'invalid',
+      problem: expect.stringContaining(reason) as string,
+    });
+  });
+});

@@ -1,0 +1,56 @@
+import { readQueueDescription } from './admin/queue-description.ts';
+import type { QueueSeed } from './create-emulator.ts';
+
+export type ConfigResult =
+  | { readonly kind: 'read'; readonly queues: readonly QueueSeed[] }
+  | { readonly kind: 'invalid'; readonly problem: string };
+
+type Json = Readonly<Record<string, unknown>>;
+
+const invalid = (problem: string): ConfigResult => ({ kind: 'invalid', problem });
+
+function isMap(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function listOf(map: Json, name: string): readonly unknown[] {
+  const value = map[name];
+  return Array.isArray(value) ? value : [];
+}
+
+function readQueue(entry: unknown): QueueSeed | string {
+  if (!isMap(entry) || typeof entry['Name'] !== 'string') return 'A queue has no Name';
+  const properties = isMap(entry['Properties']) ? entry['Properties'] : {};
+  const fields = Object.entries(properties).map(([name, value]) => [name, String(value)]);
+  const read = readQueueDescription(Object.fromEntries(fields) as Record<string, string>);
+  if (read.kind === 'refused') return `Queue '${entry['Name']}': ${read.problem}`;
+  return { name: entry['Name'], ...read.properties };
+}
+
+/** Reads the queues of a Config.json as the official emulator takes it: UserConfig.Namespaces. */
+export function readConfigFile(text: string): ConfigResult {
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return invalid(`The file is no JSON: ${error.message}`);
+    throw error;
+  }
+  const user = isMap(document) ? document['UserConfig'] : undefined;
+  if (!isMap(user)) return invalid('The file has no UserConfig');
+  const namespaces = listOf(user, 'Namespaces').filter(isMap);
+  if (namespaces.length !== 1) {
+    return invalid(`UserConfig.Namespaces must hold one namespace, got ${namespaces.length}`);
+  }
+  const [namespace = {}] = namespaces;
+  if (listOf(namespace, 'Topics').length > 0) {
+    return invalid('The emulator has no topics: remove Topics from the file');
+  }
+  const queues: QueueSeed[] = [];
+  for (const entry of listOf(namespace, 'Queues')) {
+    const queue = readQueue(entry);
+    if (typeof queue === 'string') return invalid(queue);
+    queues.push(queue);
+  }
+  return { kind: 'read', queues };
+}
