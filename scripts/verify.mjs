@@ -20,5 +20,7 @@ for (const [name, command, args] of steps) {
   if (status !== 0) break;
 }
 const failed = results.filter((line) => line.startsWith('FAILED')).length;
-process.stdout.write(`\n${results.join('\n')}\n\n${results.length - failed} passed, ${failed} failed\n`);
+process.stdout.write(
+  `\n${results.join('\n')}\n\n${results.length - failed} passed, ${failed} failed\n`,
+);
 process.exit(failed === 0 ? 0 : 1);
