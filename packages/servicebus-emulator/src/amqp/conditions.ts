@@ -96,7 +96,7 @@ export function messageTooLarge(sizeBytes: number, sizeBytesMax: number): AmqpCo
   };
 }
 
-export function quotaExceeded(name: string, sizeBytesMax: number): AmqpCondition {
+function quotaExceeded(name: string, sizeBytesMax: number): AmqpCondition {
   return {
     condition: 'amqp:resource-limit-exceeded',
     description:

@@ -25,7 +25,7 @@ export interface ConformanceTarget {
   close(): Promise<void>;
 }
 
-export interface TargetQueue {
+interface TargetQueue {
   readonly name: string;
   readonly sender: ServiceBusSender;
 }

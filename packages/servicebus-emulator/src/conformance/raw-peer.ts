@@ -25,7 +25,7 @@ export type LinkOutcome<Link> =
   | { readonly kind: 'open'; readonly link: Link }
   | { readonly kind: 'refused'; readonly condition: string; readonly description: string };
 
-export interface RawRequest {
+interface RawRequest {
   readonly properties: Readonly<Record<string, unknown>>;
   readonly body: unknown;
 }

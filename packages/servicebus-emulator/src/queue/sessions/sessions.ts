@@ -18,8 +18,8 @@ export interface Session {
   holder: SessionHolder | undefined;
 }
 
-/** Somebody who waits for the next session that is free. Returns false when no longer interested. */
-export type SessionWaiter = (session: Session) => void;
+/** Somebody who waits for the next session that is free. */
+type SessionWaiter = (session: Session) => void;
 
 /** The sessions of one queue that have messages or a holder. */
 export interface Sessions {
@@ -58,7 +58,7 @@ function createRouting(get: (id: string) => Session, sessions: () => Sessions): 
   };
 }
 
-export function createSessions(queueId: number, store: MessageStore): Sessions {
+function createSessions(queueId: number, store: MessageStore): Sessions {
   const all = new Map<string, Session>();
   const free = new Set<Session>();
   const holders = new Set<Session>();
