@@ -78,6 +78,8 @@ async function bench(): Promise<Record<string, unknown>> {
   }
 }
 
+// Whoever is told to stop stops what it has started: the programs end with this process.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 const run = describeRun();
 const measured = await bench();
 const goals = goalsOf(measured as unknown as Parameters<typeof goalsOf>[0]);
