@@ -89,7 +89,7 @@ LABEL org.opencontainers.image.title="tandem-servicebus-emulator" \
 ENV PORT=5300
 COPY --from=modules /modules/servicebus-emulator /
 COPY --from=sources /sources/servicebus-emulator/app /app
-COPY --from=sources --chown=65532:65532 /sources/servicebus-emulator/data /data
+COPY --from=sources --chown=65532:65532 /sources/servicebus-emulator/volume /
 WORKDIR /app
 VOLUME /data
 EXPOSE 5672 5300
@@ -106,7 +106,7 @@ LABEL org.opencontainers.image.title="tandem-azurite" \
       org.opencontainers.image.description="The table service of Azurite, for tests."
 COPY --from=modules /modules/azurite /
 COPY --from=sources /sources/azurite/app /app
-COPY --from=sources --chown=65532:65532 /sources/azurite/data /data
+COPY --from=sources --chown=65532:65532 /sources/azurite/volume /
 WORKDIR /app
 VOLUME /data
 EXPOSE 10002

@@ -30,7 +30,7 @@ function extract(ref) {
 /** What tells one commit's images from another's. It is in labels only: no layer depends on it. */
 function describeSources(context, ref) {
   const { version } = JSON.parse(readFileSync(join(context, 'package.json'), 'utf8'));
-  const isChanged = ref === 'HEAD' && read('git', ['status', '--porcelain']) !== '';
+  const isChanged = values.ref === undefined && read('git', ['status', '--porcelain']) !== '';
   return {
     VERSION: version,
     REVISION: `${read('git', ['rev-parse', ref])}${isChanged ? '-changed' : ''}`,

@@ -3,8 +3,17 @@
 //   lay-out.mjs sources   copies our own files that each needs into /sources/<image>
 // Without tests, types and source maps, and with nothing that differs from one build to the next.
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, globSync, lutimesSync, mkdirSync, readFileSync } from 'node:fs';
-import { renameSync, rmSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  globSync,
+  lutimesSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /** `own` false: only the packages of others that it depends on, none of ours. */
@@ -51,8 +60,9 @@ function removeAll(root, patterns) {
   }
 }
 
+/** Not by globSync, which leaves out what begins with a dot: .pnpm, that is nearly everything. */
 function setTimes(root) {
-  for (const path of globSync('**', { cwd: root })) {
+  for (const path of readdirSync(root, { recursive: true })) {
     lutimesSync(join(root, path), FILE_TIME_S, FILE_TIME_S);
   }
 }
@@ -74,7 +84,7 @@ function layOutModules({ name, workspace, own }, closure) {
 
 function layOutSources({ name }, closure) {
   const root = `/sources/${name}`;
-  mkdirSync(join(root, 'data'), { recursive: true });
+  mkdirSync(join(root, 'volume/data'), { recursive: true });
   for (const folder of closure) {
     for (const part of ['package.json', 'src']) {
       cpSync(join(folder, part), join(root, 'app', folder, part), { recursive: true });
