@@ -1,6 +1,6 @@
 /**
- * The table store over Azure Table Storage, by its REST interface. `@azure/data-tables` is not used: see
- * `row-json.ts` and `batch.ts` for what it gets wrong, and `http-transport.ts` for what it costs.
+ * The table store over Azure Table Storage. Credentials, signing and transport are those of
+ * `@azure/data-tables`; the requests are our own, for the reasons in `row-json.ts` and `batch.ts`.
  */
 import { randomUUID } from 'node:crypto';
 import {
@@ -80,7 +80,9 @@ export function createAzureTableStore(options: AzureTableStoreOptions): TableSto
 function createSend(account: TableAccount, timeoutMs: number): Send {
   return async (request, call) => {
     try {
-      const { status, text, header } = await account.send(request, timeoutMs);
+      const { status, headers, bodyAsText } = await account.send(request, timeoutMs);
+      const header = (name: string) => headers.get(name);
+      const text = bodyAsText ?? '';
       const refusal = status >= 400 ? readRefusal(status, text, header) : undefined;
       return { text, header, refusal };
     } catch (error) {

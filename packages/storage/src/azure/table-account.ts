@@ -1,13 +1,16 @@
-import { TerminalError } from '@tandem/core';
 import {
-  type AccountCredential,
-  createIdentityCredential,
-  createKeyCredential,
-  createSignatureCredential,
-} from './account-credential.ts';
-import { readConnectionString } from './connection-string.ts';
-import { createHttpTransport, type HttpAnswer } from './http-transport.ts';
+  createDefaultHttpClient,
+  createHttpHeaders,
+  createPipelineRequest,
+  type HttpClient,
+  type Pipeline,
+  type PipelineResponse,
+} from '@azure/core-rest-pipeline';
+import { TableServiceClient } from '@azure/data-tables';
+import { DefaultAzureCredential } from '@azure/identity';
+import { TerminalError } from '@tandem/core';
 import type { TableRequest } from './table-request.ts';
+import { CallTimedOut } from './translate-table-error.ts';
 
 export type TableAccountOptions =
   /** With the account's key or a shared access signature. */
@@ -18,8 +21,8 @@ export type TableAccountOptions =
 export interface TableAccount {
   /** Ends in a slash. */
   readonly url: string;
-  /** Sends once and answers whatever comes; throws `CallTimedOut` and what the network throws. */
-  send(request: TableRequest, timeoutMs: number): Promise<HttpAnswer>;
+  /** Sends once and answers whatever comes; throws `CallTimedOut` and what the SDK throws. */
+  send(request: TableRequest, timeoutMs: number): Promise<PipelineResponse>;
 }
 
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
@@ -29,52 +32,76 @@ const COMMON_HEADERS = {
   MaxDataServiceVersion: '3.0;NetFx',
 };
 
-/** Throws `CONFIGURATION_INVALID`. */
+/**
+ * The SDK's credentials, signing and pipeline. Its client keeps connections alive and opens as many
+ * as there are requests at once, which the caller bounds. It never retries: the caller must know how often it
+ * asked. Throws `CONFIGURATION_INVALID`.
+ */
 export function createTableAccount(options: TableAccountOptions): TableAccount {
-  const { url, credential } = describe(options);
-  if (url.protocol === 'http:' && !LOOPBACK.test(url.hostname)) {
+  const client = createClient(options);
+  const url = new URL(client.url);
+  const isInsecure = url.protocol === 'http:';
+  if (isInsecure && !LOOPBACK.test(url.hostname)) {
     throw invalid(`The storage account at ${url.host} is not on this machine: use https.`);
   }
-  const root = url.pathname.replace(/\/*$/, '/');
-  const transport = createHttpTransport(url.origin);
+  const base = `${url.origin}${url.pathname.replace(/\/*$/, '/')}`;
+  const signature = url.search.slice(1);
+  const { pipeline, httpClient } = createTransport(client);
   return {
-    url: `${url.origin}${root}`,
+    url: base,
     async send(request, timeoutMs) {
+      const controller = new AbortController();
+      const timer = setTimeout(() => controller.abort(), timeoutMs);
       const { method, body } = request;
-      const path = `${root}${request.path}`;
-      const at = path.indexOf('?');
-      const signed = await credential.headersFor(at < 0 ? path : path.slice(0, at));
-      const headers = { ...COMMON_HEADERS, ...request.headers, ...signed };
-      return transport(
-        { method, path: withQuery(path, credential.query), headers, body },
-        timeoutMs,
-      );
+      try {
+        return await pipeline.sendRequest(
+          httpClient,
+          createPipelineRequest({
+            url: withQuery(`${base}${request.path}`, signature),
+            method,
+            ...(body === undefined ? {} : { body }),
+            headers: createHttpHeaders({ ...COMMON_HEADERS, ...request.headers }),
+            abortSignal: controller.signal,
+            allowInsecureConnection: isInsecure,
+          }),
+        );
+      } catch (error) {
+        if (!controller.signal.aborted) throw error;
+        throw new CallTimedOut(`no answer within ${timeoutMs} ms`, { cause: error });
+      } finally {
+        clearTimeout(timer);
+      }
     },
   };
 }
 
-function describe(options: TableAccountOptions): { url: URL; credential: AccountCredential } {
-  if ('accountUrl' in options) {
-    if (!URL.canParse(options.accountUrl)) throw invalid(NOT_DESCRIBED);
-    return { url: new URL(options.accountUrl), credential: createIdentityCredential() };
+function createClient(options: TableAccountOptions): TableServiceClient {
+  const clientOptions = { retryOptions: { maxRetries: 0 }, allowInsecureConnection: true };
+  try {
+    return 'connectionString' in options
+      ? TableServiceClient.fromConnectionString(options.connectionString, clientOptions)
+      : new TableServiceClient(options.accountUrl, new DefaultAzureCredential(), clientOptions);
+  } catch (error) {
+    // The SDK's message may quote what it was given, so it is left out.
+    if (error instanceof Error) throw invalid('The storage account is not well described.');
+    throw error;
   }
-  const connection = readConnectionString(options.connectionString);
-  if (connection === undefined) throw invalid(NOT_DESCRIBED);
-  const { account, key, signature } = connection;
-  const credential =
-    account !== undefined && key !== undefined
-      ? createKeyCredential(account, key)
-      : createSignatureCredential(signature ?? '');
-  return { url: new URL(connection.url), credential };
 }
 
-function withQuery(path: string, query: string): string {
-  if (query === '') return path;
-  return `${path}${path.includes('?') ? '&' : '?'}${query}`;
+function createTransport(client: TableServiceClient): {
+  pipeline: Pipeline;
+  httpClient: HttpClient;
+} {
+  const pipeline = client.pipeline.clone();
+  // It parses every answer as JSON, and so do we, more exactly.
+  pipeline.removePolicy({ name: 'deserializationPolicy' });
+  return { pipeline, httpClient: createDefaultHttpClient() };
 }
 
-/** What was given may hold a secret, so it is not quoted. */
-const NOT_DESCRIBED = 'The storage account is not well described.';
+function withQuery(url: string, query: string): string {
+  if (query === '') return url;
+  return `${url}${url.includes('?') ? '&' : '?'}${query}`;
+}
 
 function invalid(what: string): TerminalError {
   const remedy =

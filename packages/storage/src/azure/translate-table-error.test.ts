@@ -1,3 +1,4 @@
+import { RestError } from '@azure/core-rest-pipeline';
 import { describe, expect, test } from 'vitest';
 import { readRefusal } from './service-answer.ts';
 import {
@@ -83,7 +84,7 @@ describe('an answer that refuses', () => {
 });
 
 describe('no answer', () => {
-  const failure = (code: string, message = code) => Object.assign(new Error(message), { code });
+  const failure = (code: string, message = code) => new RestError(message, { code });
 
   test.each([
     ['a time-out', new CallTimedOut('no answer within 5 ms'), 'TABLE_OUTCOME_UNKNOWN'],

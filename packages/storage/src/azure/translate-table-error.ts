@@ -1,4 +1,5 @@
-/** The one place that knows what Azure and the network throw, and turns it into errors of our own. */
+/** The one place that knows what Azure and its SDK throw, and turns it into errors of our own. */
+import { RestError } from '@azure/core-rest-pipeline';
 import {
   type AppError,
   type AppErrorOptions,
@@ -18,12 +19,7 @@ export interface TableCall {
 export class CallTimedOut extends Error {}
 
 /** Before there is a connection nothing can have been sent. */
-const NOT_CONNECTED = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'UND_ERR_CONNECT_TIMEOUT',
-]);
+const NOT_CONNECTED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN']);
 const CONNECTING = /^(?:connect|getaddrinfo) /;
 
 const LIMIT_CODES = new Set([
@@ -93,13 +89,14 @@ export function translateRefusal(refusal: ServiceRefusal, call: TableCall): AppE
 export function translateThrown(error: unknown, call: TableCall): AppError {
   const options = { cause: error, details: { table: call.table } };
   if (error instanceof CallTimedOut) return translateNoAnswer(call, error.message, options);
-  if (isAuthenticationError(error)) return translateAuthentication(error, call);
-  if (!(error instanceof Error) || !('code' in error)) {
-    return translateNoAnswer(call, 'the request failed', options);
+  if (error instanceof RestError) {
+    const what = `${error.code ?? ''} ${error.message}`.trim();
+    const isUnsent = NOT_CONNECTED.has(error.code ?? '') || CONNECTING.test(error.message);
+    return isUnsent ? unavailable(call, what, options) : translateNoAnswer(call, what, options);
   }
-  const what = `${String(error.code)} ${error.message}`.trim();
-  const isUnsent = NOT_CONNECTED.has(String(error.code)) || CONNECTING.test(error.message);
-  return isUnsent ? unavailable(call, what, options) : translateNoAnswer(call, what, options);
+  return isAuthenticationError(error)
+    ? translateAuthentication(error, call)
+    : translateNoAnswer(call, 'the request failed', options);
 }
 
 interface AuthenticationFailure extends Error {
