@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { bucketNames, BUCKET_COUNT_DEFAULT, type TableStore } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
-import { type Cluster, startCluster } from '@tandem/local-cluster';
 import {
   createAzureTableStore,
   createTableArchive,
@@ -10,8 +9,10 @@ import {
 } from '@tandem/storage';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fieldsOf, listCustomers, send, until } from './customers-client.ts';
+import type { E2eCluster } from './harness/e2e-cluster.ts';
+import { startCluster } from './harness/start-cluster.ts';
 
-let cluster: Cluster;
+let cluster: E2eCluster;
 
 beforeAll(async () => {
   cluster = await startCluster();

@@ -1,5 +1,5 @@
 /** The few requests that these tests make, as a caller without our code would make them. */
-export interface CustomerBody {
+interface CustomerBody {
   readonly email: string;
   readonly firstName?: string | null;
   readonly lastName?: string | null;

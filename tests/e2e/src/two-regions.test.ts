@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { type Cluster, startCluster } from '@tandem/local-cluster';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fieldsOf, listCustomers, send, until } from './customers-client.ts';
+import type { E2eCluster } from './harness/e2e-cluster.ts';
+import { startCluster } from './harness/start-cluster.ts';
 
-let cluster: Cluster;
+let cluster: E2eCluster;
 let east: string;
 let west: string;
 

@@ -3,7 +3,7 @@ import type { Backend, E2eCluster, E2eOptions } from './e2e-cluster.ts';
 import { startProcessCluster } from './processes/start-process-cluster.ts';
 
 /** E2E_BACKEND; processes need nothing that is not installed with the workspace. */
-export function chooseBackend(): Backend {
+function chooseBackend(): Backend {
   const backend = process.env['E2E_BACKEND'] || 'processes';
   if (backend === 'processes' || backend === 'containers') return backend;
   throw new Error(`E2E_BACKEND must be processes or containers, not "${backend}".`);

@@ -56,7 +56,7 @@ export function brokerConnection(host: string, port: number): string {
 }
 
 /** `tandem-replicator:dev`; the tag is E2E_TAG, or E2E_PREVIOUS_TAG for the version before. */
-export function imageOf(target: string, isPrevious = false): string {
+function imageOf(target: string, isPrevious = false): string {
   const tag = process.env[isPrevious ? 'E2E_PREVIOUS_TAG' : 'E2E_TAG'] || 'dev';
   return `tandem-${target}:${tag}`;
 }
