@@ -53,7 +53,7 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
 }
 
 /** Linux tells it of any process; a pid that is gone has used nothing. */
-export function readCpuMs(pid: number | undefined): number {
+function readCpuMs(pid: number | undefined): number {
   const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const ticks = Number(fields[11]) + Number(fields[12]);

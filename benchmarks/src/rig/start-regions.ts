@@ -10,11 +10,11 @@ import { azuriteConnectionString } from '@tandem/storage/testing';
 import { freePort } from './free-port.ts';
 import { type RunningProgram, startProgram } from './start-program.ts';
 
-export const REGIONS = ['east', 'west'] as const;
-export type RegionName = (typeof REGIONS)[number];
+const REGIONS = ['east', 'west'] as const;
+type RegionName = (typeof REGIONS)[number];
 export const QUEUE = 'customer';
 
-export interface RigRegion {
+interface RigRegion {
   readonly name: RegionName;
   readonly tables: string;
   readonly broker: string;
