@@ -28,7 +28,7 @@ async function resultsOf(seeds: readonly number[]): Promise<readonly SeedResult[
 }
 
 async function resultWith(mutant: string, seed: number): Promise<SeedResult> {
-  const worker = startSeedWorker(mutant);
+  const worker = await startSeedWorker(mutant);
   try {
     return await worker.run({ seed });
   } finally {

@@ -17,7 +17,7 @@ const SHRINK_TRIES_MAX = 300;
 /** Repeats one run. When it fails, looks for the shortest list of faults with which it still does. */
 export async function replaySeedCommand(request: ReplayRequest, output: Output): Promise<number> {
   const { seed, mutant, only, traceFile } = request;
-  const worker = startSeedWorker(mutant);
+  const worker = await startSeedWorker(mutant);
   try {
     const result = await worker.run({
       seed,

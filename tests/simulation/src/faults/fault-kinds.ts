@@ -49,6 +49,8 @@ export const CALL_FAULT_RULES: readonly CallFaultRule[] = [
   { fault: 'answer-lost', calls: ['commit', 'publish', 'settle'], rate: 0.03 },
   { fault: 'late', calls: ['commit', 'publish'], rate: 0.02 },
   { fault: 'slow', calls: [...TABLE, ...BUS], rate: 0.01 },
+  // What is judged by an answer that is already old is judged wrongly first.
+  { fault: 'slow', calls: ['peek'], rate: 0.1 },
   { fault: 'touched', calls: ['commit'], rate: 0.03 },
   { fault: 'short-page', calls: ['read'], rate: 0.05 },
   { fault: 'duplicated', calls: ['publish'], rate: 0.05 },

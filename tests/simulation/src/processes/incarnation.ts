@@ -118,15 +118,17 @@ export function createIncarnation(options: IncarnationOptions): Incarnation {
         const delayMs = wayMs('back') + (isPrompt ? 0 : share * TIMEOUT_MS_MAX);
         answer(delayMs, () => reject(port.errorOf(what)), what);
       };
+      const slowMs = fault === 'slow' ? draw.integer(`${key}.slow`, SLOW_MS) : 0;
+      const slowThereMs = draw.chance(`${key}.slow-there`, 0.5) ? slowMs : 0;
+      const backMs = wayMs('back') + slowMs - slowThereMs;
       const perform = (what: CallFault | undefined, then: typeof answer | undefined): void => {
         port.perform(what, key).then(
-          (value) => then?.(wayMs('back'), () => resolve(value), what ?? 'ok'),
-          (error: Error) => then?.(wayMs('back'), () => reject(error), `threw ${error.message}`),
+          (value) => then?.(backMs, () => resolve(value), what ?? 'ok'),
+          (error: Error) => then?.(backMs, () => reject(error), `threw ${error.message}`),
         );
       };
 
-      const slowMs = fault === 'slow' ? draw.integer(`${key}.slow`, SLOW_MS) : 0;
-      scheduler.schedule(wayMs('there') + slowMs, () => {
+      scheduler.schedule(wayMs('there') + slowThereMs, () => {
         if (!isAlive && !draw.chance(`${key}.arrives`, ARRIVES_AFTER_DEATH)) return;
         const what = port.surroundings?.() ?? fault;
         if (what !== undefined && isTableCall(port.call)) slot.lastTableFaultMs = scheduler.nowMs();

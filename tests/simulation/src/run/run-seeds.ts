@@ -15,7 +15,7 @@ export async function runSeeds(options: RunSeedsOptions): Promise<void> {
   const { seeds, workers, mutant, onResult, isDone = () => false } = options;
   const waiting = [...seeds].reverse();
   const runLane = async (): Promise<void> => {
-    const worker = startSeedWorker(mutant);
+    const worker = await startSeedWorker(mutant);
     try {
       for (;;) {
         const seed = isDone() ? undefined : waiting.pop();

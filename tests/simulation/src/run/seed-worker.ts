@@ -12,9 +12,15 @@ export interface SeedWorker {
 /** A run that takes longer hangs, in real time. */
 const RUN_MS_MAX = 120_000;
 
-export function startSeedWorker(mutant?: string): SeedWorker {
+/** Throws when the code, or the mutant in it, cannot be loaded: that says nothing about the code. */
+export async function startSeedWorker(mutant?: string): Promise<SeedWorker> {
   const data: WorkerData = { mutant };
   const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: data });
+  await new Promise((resolve, reject) => {
+    worker.once('message', resolve);
+    worker.once('error', reject);
+  });
+  worker.removeAllListeners('error');
   // Nobody may be asking when it fails; whoever asks next is told.
   let failure: Error | undefined;
   worker.on('error', (error: Error) => {

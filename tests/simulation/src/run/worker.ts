@@ -24,3 +24,5 @@ const answer = async (options: RunOptions): Promise<void> => {
 };
 
 parentPort?.on('message', (options: RunOptions) => void answer(options));
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, no window.
+parentPort?.postMessage('loaded');
