@@ -12,6 +12,7 @@ export * from './state/merge.ts';
 export * from './state/write-entity.ts';
 export * from './entity-kind/entity-kind.ts';
 export * from './entity-kind/edm.ts';
+export * from './entity-kind/entity-fault.ts';
 export * from './entity-kind/entity-fields.ts';
 export * from './entity-kind/bucket.ts';
 export * from './replication/change-set.ts';

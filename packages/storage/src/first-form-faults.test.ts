@@ -209,6 +209,32 @@ describe('abandon on any error: ten quick tries, then dead-lettered during a sto
   });
 });
 
+describe('I10: a well-formed change that no entity can be in', () => {
+  test('is dead-lettered by name, and what stands beside it in its set is applied', async () => {
+    const regions = await createTwoRegions(deviceKind);
+    const { east, bus } = regions;
+    await east.table.put('a', { label: 'one' });
+    const [{ set }] = east.committed as [OutboxEntry];
+    const [change] = set.changes as [ChangeSet['changes'][0]];
+    const label = { value: { type: 'Int32', value: 7 }, stamp: set.stamp } as const;
+    const state = { ...change.state, fields: new Map([['label', label]]) };
+    const changes = [
+      { ...change, entityId: 'b', state },
+      { ...change, entityId: 'c' },
+    ];
+    const forged = { ...set, changes };
+    const encoded = encodeChangeSet(forged);
+    await bus.publisherFor('west', 'west').publish([messageOf({ set: forged, encoded })]);
+    await regions.settle();
+    expect(await labelIn(regions, 'west', 'c')).toBe('one');
+    expect(await regions.west.table.get('b')).toBeUndefined();
+    const [letter, ...others] = bus.deadLettersOf('west');
+    expect(others).toEqual([]);
+    expect(letter).toMatchObject({ reason: 'ENTITY_INVALID' });
+    expect(letter?.description).toContain('"b": its field "label" holds an Edm.Int32');
+  });
+});
+
 describe('the API is not told types; Int64, dates, Guid and binary come back as strings', () => {
   test('I12: every Edm type arrives in the other region as it was written', async () => {
     const regions = await createTwoRegions(deviceKind);

@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { defineEntityKind, type EntityKind } from '../entity-kind/entity-kind.ts';
 import { edm } from '../entity-kind/edm.ts';
+import { isGuidText } from '../values/encode-field-value.ts';
 
 /** Longest e-mail address that mail servers carry (RFC 5321, with the angle brackets off). */
 const EMAIL_LENGTH_MAX = 254;
@@ -27,4 +28,5 @@ export type Customer = Static<typeof CustomerSchema>;
 export const customerKind: EntityKind<typeof CustomerSchema> = defineEntityKind({
   name: 'Customers',
   schema: CustomerSchema,
+  isEntityId: (text) => isGuidText(text) && text === text.toLowerCase(),
 });

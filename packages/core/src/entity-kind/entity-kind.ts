@@ -14,6 +14,7 @@ export interface EntityKind<S extends TObject = TObject> {
   readonly schema: S;
   readonly policy: MergePolicy;
   readonly edmTypes: ReadonlyMap<string, EdmType>;
+  readonly isEntityId: (text: string) => boolean;
 }
 
 /** An entity of a kind: its fields as ordinary values; an absent or null field has no column. */
@@ -26,6 +27,8 @@ export interface EntityKindOptions<S extends TObject> {
   readonly schema: S;
   /** `field` by default. */
   readonly policy?: MergePolicy;
+  /** Whether a text can be an id; any text can by default. */
+  readonly isEntityId?: (text: string) => boolean;
 }
 
 /** Table Storage holds 252 properties a row; this many are kept for the system's own columns. */
@@ -34,7 +37,7 @@ export const FIELDS_MAX = 240;
 const KIND_NAME = /^[A-Za-z][A-Za-z0-9]{2,29}$/;
 
 export function defineEntityKind<S extends TObject>(options: EntityKindOptions<S>): EntityKind<S> {
-  const { name, schema, policy = 'field' } = options;
+  const { name, schema, policy = 'field', isEntityId = () => true } = options;
   assert(KIND_NAME.test(name), `"${name}" is no name for an entity kind`);
   const edmTypes = new Map<string, EdmType>();
   for (const [field, fieldSchema] of Object.entries(schema.properties)) {
@@ -43,7 +46,7 @@ export function defineEntityKind<S extends TObject>(options: EntityKindOptions<S
     edmTypes.set(field, edmTypeOf(fieldSchema, field));
   }
   assert(edmTypes.size <= FIELDS_MAX, `${name} has more than ${FIELDS_MAX} fields`);
-  return { name, schema, policy, edmTypes };
+  return { name, schema, policy, edmTypes, isEntityId };
 }
 
 function edmTypeOf(schema: TSchema, field: string): EdmType {

@@ -1,3 +1,4 @@
+import type { EntityState } from '../state/entity-state.ts';
 import type { StoredState } from '../replication/decide-apply.ts';
 
 export interface StoredRow extends StoredState {
@@ -15,6 +16,8 @@ export interface RowWrite {
 /** The rows of one entity kind in this region, as the apply loop and replay see them. */
 export interface Replica {
   readonly entityKind: string;
+  /** Why a received state can be none of this kind, or undefined. */
+  faultOf(entityId: string, state: EntityState): string | undefined;
   bucketOf(entityId: string): string;
   read(bucket: string, entityIds: readonly string[]): Promise<ReadonlyMap<string, StoredRow>>;
   /**

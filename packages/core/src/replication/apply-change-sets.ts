@@ -52,12 +52,18 @@ export function createApplier(options: ApplierOptions): Applier {
   return {
     async apply(sets) {
       const results = new Map<string, TerminalError | undefined>();
+      const faults = new Map<string, TerminalError>();
       const known: (ReceivedSet & { replica: Replica })[] = [];
       for (const received of sets) {
         const replica = replicas.get(received.set.entityKind);
-        if (replica === undefined) results.set(received.key, unknownKind(received.set));
-        else known.push({ ...received, replica });
         hybridClock.observe(received.set.stamp);
+        if (replica === undefined) {
+          results.set(received.key, unknownKind(received.set));
+          continue;
+        }
+        const { sound, fault } = siftChanges(received, replica);
+        if (sound !== undefined) known.push({ ...sound, replica });
+        if (fault !== undefined) faults.set(received.key, fault);
       }
       const batches = [
         ...Map.groupBy(known, ({ set }) => `${set.entityKind}/${set.bucket}`).values(),
@@ -68,9 +74,42 @@ export function createApplier(options: ApplierOptions): Applier {
         }
       });
       await archive.append(known.flatMap((one) => toArchive(one, results.get(one.key))));
+      for (const [key, fault] of faults) results.set(key, results.get(key) ?? fault);
       return results;
     },
   };
+}
+
+/** Takes out the changes that no entity of the kind can be in; the rest is applied all the same. */
+function siftChanges(
+  received: ReceivedSet,
+  replica: Replica,
+): { readonly sound: ReceivedSet | undefined; readonly fault: TerminalError | undefined } {
+  const { set } = received;
+  const faults = new Map<string, string>();
+  for (const { entityId, state } of set.changes) {
+    const fault = replica.faultOf(entityId, state);
+    if (fault !== undefined) faults.set(entityId, fault);
+  }
+  if (faults.size === 0) return { sound: received, fault: undefined };
+  const named = [...faults].map(([entityId, fault]) => `${JSON.stringify(entityId)}: ${fault}`);
+  const fault = new TerminalError(
+    'ENTITY_INVALID',
+    `No entity of ${set.entityKind}: ${named.join('; ')}.`,
+    { details: { entityIds: [...faults.keys()] } },
+  );
+  return { sound: withoutChanges(received, new Set(faults.keys())), fault };
+}
+
+/** Undefined when nothing is left. */
+function withoutChanges(
+  received: ReceivedSet,
+  entityIds: ReadonlySet<string>,
+): ReceivedSet | undefined {
+  const changes = received.set.changes.filter(({ entityId }) => !entityIds.has(entityId));
+  if (changes.length === 0) return undefined;
+  const set = { ...received.set, changes };
+  return { ...received, set, encoded: encodeChangeSet(set) };
 }
 
 const BATCH_BOUNDS = {
@@ -127,10 +166,7 @@ function toArchive(received: ReceivedSet, error: TerminalError | undefined): Arc
   if (error === undefined) return [received];
   if (error.code !== 'CHANGE_TOO_OLD') return [];
   const refused = new Set(error.details['entityIds'] as readonly string[]);
-  const changes = received.set.changes.filter(({ entityId }) => !refused.has(entityId));
-  if (changes.length === 0) return [];
-  const set = { ...received.set, changes };
-  return [{ set, encoded: encodeChangeSet(set) }];
+  return [withoutChanges(received, refused)].filter((left) => left !== undefined);
 }
 
 function unknownKind(set: ChangeSet): TerminalError {

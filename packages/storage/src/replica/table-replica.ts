@@ -1,6 +1,7 @@
 import {
   bucketOf,
   type EntityKind,
+  findEntityFault,
   forEachBounded,
   type Replica,
   type RowOperation,
@@ -29,6 +30,7 @@ export function createTableReplica(options: TableReplicaOptions): Replica {
   const { store, kind, bucketCount, table = kind.name, memory = createRowMemory() } = options;
   return {
     entityKind: kind.name,
+    faultOf: (entityId, state) => findEntityFault(kind, entityId, state),
     bucketOf: (entityId) => bucketOf(entityId, bucketCount),
 
     async read(bucket, entityIds) {

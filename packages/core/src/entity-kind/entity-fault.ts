@@ -1,0 +1,21 @@
+import type { EntityState } from '../state/entity-state.ts';
+import type { EntityKind } from './entity-kind.ts';
+
+/**
+ * Why a received state can be none of this kind, or undefined. A field that this build does not know
+ * is no fault: a peer that was upgraded first may have it, and it is kept.
+ */
+export function findEntityFault(
+  kind: EntityKind,
+  entityId: string,
+  state: EntityState,
+): string | undefined {
+  if (!kind.isEntityId(entityId)) return 'its id is none of this kind';
+  for (const [name, { value }] of state.fields) {
+    const type = kind.edmTypes.get(name);
+    if (type !== undefined && value !== null && value.type !== type) {
+      return `its field "${name}" holds an Edm.${value.type} and takes an Edm.${type}`;
+    }
+  }
+  return undefined;
+}
