@@ -37,6 +37,18 @@ const UNUSED_BELOW_MODULES = [
   'node_modules/.pnpm/**/dist/{browser,react-native}',
 ];
 const UNUSED_BELOW_SOURCES = ['**/*.test.ts', '**/testing', '**/scratch', '**/tsconfig*.json'];
+/**
+ * How old the releases in the lockfile are is checked by every install of the workspace, before
+ * images are built from it. Here it would be asked again of the registry, for every entry and for
+ * each image; what is fetched is checked against the lockfile's hashes in any case.
+ */
+const INSTALL = [
+  'install',
+  '--frozen-lockfile',
+  '--prod',
+  '--ignore-scripts',
+  '--config.trustLockfile=true',
+];
 /** The time of every file: the same for every build. */
 const FILE_TIME_S = 0;
 
@@ -69,8 +81,7 @@ function setTimes(root) {
 
 function layOutModules({ name, workspace, own }, closure) {
   const filter = `${readManifest(workspace).name}${own ? '...' : ''}`;
-  const install = ['install', '--frozen-lockfile', '--prod', '--ignore-scripts'];
-  execFileSync('pnpm', [...install, '--filter-prod', filter], { stdio: 'inherit' });
+  execFileSync('pnpm', [...INSTALL, '--filter-prod', filter], { stdio: 'inherit' });
   const root = `/modules/${name}`;
   for (const folder of ['.', ...closure]) {
     const modules = join(folder, 'node_modules');
