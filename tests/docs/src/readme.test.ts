@@ -68,7 +68,7 @@ describe('the README', () => {
     const { scripts } = JSON.parse(
       readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
     ) as { scripts: Record<string, string> };
-    for (const [, script] of README.matchAll(/(?:npm run|pnpm) ([a-z:]+)/g)) {
+    for (const [, script] of README.matchAll(/(?:npm run|pnpm) ([a-z0-9:]+)/g)) {
       expect(Object.keys(scripts)).toContain(script);
     }
     for (const [, path] of README.matchAll(/\]\((?!http)([^)#]+)/g)) {
