@@ -18,31 +18,43 @@ import {
  * and the system's columns, which begin with an underscore (`referenceId` alone has its own name).
  *
  *     _vector   version vector, as `encodeVector` writes it
- *     _stamps   JSON: for each stamp the fields that carry it, those without a column included
+ *     _stamps   JSON: for each stamp the fields that carry it, those without a column included, sorted
  *     _alive    stamp of the last write that made it alive
  *     _deleted  stamp of the last deletion
  *     _origin   region of the newest transaction
  */
 export function toEntityProperties({ state, referenceId }: StoredState): Properties {
   const properties = new Map<string, FieldValue>();
-  const fieldsByStamp = new Map<Stamp, string[]>();
-  for (const [name, { value, stamp }] of state.fields) {
+  for (const [name, { value }] of state.fields) {
     if (value !== null) properties.set(name, value);
-    const fields = fieldsByStamp.get(stamp);
-    if (fields === undefined) fieldsByStamp.set(stamp, [name]);
-    else fields.push(name);
   }
   const setText = (name: string, value: string | undefined): void => {
     if (value !== undefined) properties.set(name, { type: 'String', value });
   };
   const newest = newestStamp(state.vector);
   setText('_vector', encodeVector(state.vector));
-  setText('_stamps', JSON.stringify(Object.fromEntries(fieldsByStamp)));
+  setText('_stamps', encodeStamps(state));
   setText('_alive', state.alive);
   setText('_deleted', state.deleted);
   setText('_origin', newest && stampRegion(newest));
   setText('referenceId', referenceId);
   return properties;
+}
+
+/**
+ * Sorted, for the same state is the same bytes in every region: there the fields came in other orders,
+ * by other writes and merges.
+ */
+function encodeStamps({ fields }: EntityState): string {
+  const namesByStamp = new Map<Stamp, string[]>();
+  for (const name of [...fields.keys()].toSorted()) {
+    const { stamp } = fields.get(name)!;
+    const names = namesByStamp.get(stamp);
+    if (names === undefined) namesByStamp.set(stamp, [name]);
+    else names.push(name);
+  }
+  const sorted = [...namesByStamp].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify(Object.fromEntries(sorted));
 }
 
 /** Throws `ROW_MALFORMED`, naming the column, for a row that this code did not write. */

@@ -1,0 +1,39 @@
+import { type EntityState, formatStamp, type StampedField } from '@tandem/core';
+import { expect, test } from 'vitest';
+import { fromEntityProperties, toEntityProperties } from './entity-row.ts';
+
+const stampAt = (timeMs: number) =>
+  formatStamp({ timeMs, counter: 0, region: 'east', writer: '0000000a' });
+const EARLIER = stampAt(1);
+const LATER = stampAt(2);
+
+const fields: [string, StampedField][] = [
+  ['label', { value: { type: 'String', value: 'x' }, stamp: EARLIER }],
+  ['restarts', { value: { type: 'Int32', value: 3 }, stamp: LATER }],
+  ['firmware', { value: null, stamp: LATER }],
+];
+
+function stateWith(inOrder: typeof fields): EntityState {
+  return {
+    fields: new Map(inOrder),
+    alive: LATER,
+    deleted: undefined,
+    vector: new Map([['east', LATER]]),
+  };
+}
+
+test('one state is one row, whatever order its fields came in', () => {
+  const row = toEntityProperties({ state: stateWith(fields), referenceId: undefined });
+  const turned = stateWith(fields.toReversed());
+  expect(toEntityProperties({ state: turned, referenceId: undefined })).toEqual(row);
+  expect(row.get('_stamps')).toEqual({
+    type: 'String',
+    value: `{"${EARLIER}":["label"],"${LATER}":["firmware","restarts"]}`,
+  });
+});
+
+test('a row gives back its state, a field without a column included', () => {
+  const state = stateWith(fields);
+  const stored = fromEntityProperties(toEntityProperties({ state, referenceId: 'there' }));
+  expect(stored).toEqual({ state, referenceId: 'there' });
+});
