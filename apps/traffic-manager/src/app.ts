@@ -12,7 +12,7 @@ import { proxyPlugin } from './http/proxy-plugin.ts';
 import { STATUS_PREFIX, statusPlugin } from './http/status-plugin.ts';
 import { createProfile, type Transition } from './monitoring/profile.ts';
 import { createProfileMonitor, type ProfileMonitor } from './monitoring/profile-monitor.ts';
-import { createImmediateResolver } from './monitoring/resolve-endpoint.ts';
+import { createResolver } from './monitoring/resolve-endpoint.ts';
 import { probeEndpoint } from './probing/probe-endpoint.ts';
 import type { TrafficManagerConfig } from './settings/read-config.ts';
 
@@ -55,7 +55,12 @@ export async function buildApp({ config, logger }: AppOptions): Promise<FastifyI
     monitor,
     probing: config.probing,
   });
-  await app.register(proxyPlugin, { resolver: createImmediateResolver(() => monitor.choice()) });
+  const resolver = createResolver({
+    currentChoice: () => monitor.choice(),
+    ttlMs: config.probing.ttlMs,
+    now: () => performance.now(),
+  });
+  await app.register(proxyPlugin, { resolver });
   return app;
 }
 

@@ -88,6 +88,41 @@ describe('in front of two regions, two tolerated failures', () => {
   });
 });
 
+describe('a client that remembers where it was sent', () => {
+  it('goes on using an endpoint that was disabled until its TTL is over', async () => {
+    const [east, west] = [await startEndpoint('east'), await startEndpoint('west')];
+    const app = await startApp([east, west], { ttlMs: 1_500 });
+    await app.untilState('east', 'online');
+    const firstAskedMs = performance.now();
+    expect(await answeredBy(app.url)).toBe('east');
+    await app.switchEndpoint('east', 'disable');
+    expect(await app.status()).toMatchObject({ current: 'west' });
+    await vi.waitFor(async () => expect(await answeredBy(app.url)).toBe('west'), {
+      timeout: 20_000,
+      interval: 20,
+    });
+    expect(performance.now() - firstAskedMs).toBeGreaterThanOrEqual(1_500);
+    expect(await app.status()).toMatchObject({ probing: { ttlMs: 1_500 } });
+  });
+
+  it('has left a dead region no sooner than its probes can tell', async () => {
+    const [east, west] = [await startEndpoint('east'), await startEndpoint('west')];
+    const probing = { intervalMs: 200, toleratedFailures: 2, ttlMs: 200 };
+    const app = await startApp([east, west], probing);
+    await app.untilState('east', 'online');
+    expect(await answeredBy(app.url)).toBe('east');
+    await east.kill();
+    const deadMs = performance.now();
+    await vi.waitFor(async () => expect(await answeredBy(app.url)).toBe('west'), {
+      timeout: 20_000,
+      interval: 10,
+    });
+    expect(performance.now() - deadMs).toBeGreaterThan(400);
+    const { failOver } = await app.status();
+    expect(failOver).toEqual({ formulaMs: 600, worstMs: 5_800 });
+  });
+});
+
 describe('the switches of an endpoint', () => {
   it('take it out of traffic and probing at once, and put it back', async () => {
     const [east, west] = [await startEndpoint('east'), await startEndpoint('west')];

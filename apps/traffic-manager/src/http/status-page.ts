@@ -26,6 +26,7 @@ export const STATUS_PAGE = `<!doctype html>
 <body>
 <h1>Traffic manager, priority mode</h1>
 <p id="summary" role="status">Asking for the status.</p>
+<p id="bounds"></p>
 <div class="scroll"><table>
   <thead><tr><th>Priority</th><th>Endpoint</th><th>State</th><th>Failures in a row</th>
   <th>Last probe</th><th></th></tr></thead>
@@ -75,6 +76,9 @@ export const STATUS_PAGE = `<!doctype html>
     const status = await (await fetch(base + '/status')).json();
     const focused = document.activeElement?.dataset.key;
     setText(byId('summary'), summaries[status.decision](status));
+    const s = (ms) => ms / 1000 + ' s';
+    setText(byId('bounds'), 'Clients keep an answer for ' + s(status.probing.ttlMs) + '. A dead endpoint loses the last of them after '
+      + s(status.failOver.formulaMs) + ' by the formula, ' + s(status.failOver.worstMs) + ' at worst.');
     byId('endpoints').replaceChildren(...status.endpoints.map((e) => row([
       cell(e.priority), cell(e.name + ' (' + e.url + ')'), cell(e.state, e.state),
       cell(e.consecutiveFailures), cell(probe(e.lastProbe)), cell(toggle(e)),

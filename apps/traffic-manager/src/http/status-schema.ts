@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { chooseEndpoint } from '../monitoring/choose-endpoint.ts';
 import { countFailures } from '../monitoring/endpoint-state.ts';
+import { failOverBounds } from '../monitoring/fail-over-bounds.ts';
 import { nameChosen, type Profile, type ProfileEndpoint } from '../monitoring/profile.ts';
 
 const stateSchema = Type.String({ enum: ['checking', 'online', 'degraded', 'disabled'] });
@@ -32,6 +33,11 @@ export const statusSchema = Type.Object({
     timeoutMs: Type.Integer(),
     toleratedFailures: Type.Integer(),
     path: Type.String(),
+    ttlMs: Type.Integer(),
+  }),
+  failOver: Type.Object({
+    formulaMs: Type.Integer({ description: 'TTL + tolerated failures x interval' }),
+    worstMs: Type.Integer({ description: 'the formula, one interval and one time-out' }),
   }),
   endpoints: Type.Array(endpointStatusSchema),
   transitions: Type.Array(
@@ -57,6 +63,7 @@ export function describeProfile(
     current: nameChosen(choice),
     decision: choice.kind,
     probing,
+    failOver: failOverBounds(probing),
     endpoints: profile.endpoints.map(describeEndpoint),
     transitions: profile.transitions.map(({ at, ...rest }) => ({ at: iso(at), ...rest })),
   };

@@ -3,6 +3,8 @@
 // recovery", and reliability-traffic-manager.md for the formula TTL + retries x interval.
 import { describe, expect, it } from 'vitest';
 import { nextProbeDelayMs } from '../probing/schedule-probe.ts';
+import { EMPTY_CACHE, lookUp } from './answer-cache.ts';
+import { failOverBounds } from './fail-over-bounds.ts';
 import { createProfile, evolveProfile, type Transition } from './profile.ts';
 
 const SECOND_MS = 1000;
@@ -44,6 +46,29 @@ function replay(scenario: Scenario): readonly Transition[] {
   return profile.transitions;
 }
 
+/** When a client that asks all the time, and whose answer is as old as it says, last uses east. */
+function lastUseOfEastMs(
+  transitions: readonly Transition[],
+  ttlMs: number,
+  askedMs: number,
+): number {
+  let cache = EMPTY_CACHE;
+  let lastMs = 0;
+  for (let nowMs = askedMs; nowMs <= askedMs + ttlMs + SECOND_MS; nowMs += 1) {
+    const current = transitions.findLast(({ at }) => at <= nowMs)?.current ?? 'east';
+    const endpoint = { name: current, url: `http://${current}` };
+    const answer = lookUp(cache, {
+      client: 'a',
+      nowMs,
+      ttlMs,
+      choice: { kind: 'online', endpoint },
+    });
+    ({ cache } = answer);
+    if (answer.choice.kind === 'online' && answer.choice.endpoint.name === 'east') lastMs = nowMs;
+  }
+  return lastMs;
+}
+
 const whenTrafficWentTo = (endpoint: string, transitions: readonly Transition[]) =>
   transitions.filter(({ current }) => current === endpoint).map(({ at }) => at);
 
@@ -61,8 +86,18 @@ describe('fail-over', () => {
       // Just after a probe that still saw it healthy.
       outage: { fromMs: 1, toMs: Number.POSITIVE_INFINITY },
     });
-    const [failedOverAt] = whenTrafficWentTo('west', transitions);
-    expect(failedOverAt).toBe((row.worst - row.ttl) * SECOND_MS);
+    const [degradedMs = 0] = whenTrafficWentTo('west', transitions);
+    expect(degradedMs).toBe((row.worst - row.ttl) * SECOND_MS);
+    // A client that looked up just before the last probe failed is the last to leave.
+    const lastMs = lastUseOfEastMs(transitions, row.ttl * SECOND_MS, degradedMs - 1);
+    expect(lastMs + 2).toBe(row.worst * SECOND_MS);
+    const bounds = failOverBounds({
+      intervalMs: row.interval * SECOND_MS,
+      toleratedFailures: row.tolerated,
+      timeoutMs: row.timeout * SECOND_MS,
+      ttlMs: row.ttl * SECOND_MS,
+    });
+    expect(bounds.worstMs).toBe(row.worst * SECOND_MS);
   });
 
   // TTL + retries x interval: the outage begins with a probe and the connection is refused at once.
@@ -79,6 +114,13 @@ describe('fail-over', () => {
     });
     const [failedOverAt = 0] = whenTrafficWentTo('west', transitions);
     expect(failedOverAt - outageFromMs).toBe((row.formula - row.ttl) * SECOND_MS);
+    const bounds = failOverBounds({
+      intervalMs: row.interval * SECOND_MS,
+      toleratedFailures: row.tolerated,
+      timeoutMs: 5 * SECOND_MS,
+      ttlMs: row.ttl * SECOND_MS,
+    });
+    expect(bounds.formulaMs).toBe(row.formula * SECOND_MS);
   });
 
   it('does not happen in an outage that ends before the last tolerated probe', () => {

@@ -24,6 +24,7 @@ describe('the settings', () => {
           timeoutMs: 9000,
           toleratedFailures: 3,
           path: '/health/ready',
+          ttlMs: 10_000,
         },
       },
     });
@@ -84,6 +85,7 @@ describe('the settings', () => {
     [{ PROBE_INTERVAL_MS: '200', PROBE_TIMEOUT_MS: '100', ALLOW_FAST_PROBES: 'true' }],
     [{ TOLERATED_FAILURES: '0' }],
     [{ TOLERATED_FAILURES: '9' }],
+    [{ DNS_TTL_MS: '0' }],
   ])('accept %j', (settings) => {
     expect(problemsOf({ ENDPOINTS, ...settings })).toEqual([]);
   });
@@ -98,6 +100,7 @@ describe('the settings', () => {
     [{ PROBE_INTERVAL_MS: '30000', PROBE_TIMEOUT_MS: '4999' }, 'not from 5000 to 10000'],
     [{ TOLERATED_FAILURES: '-1' }, 'TOLERATED_FAILURES: "-1"'],
     [{ PROBE_PATH: '/a b' }, 'PROBE_PATH: "/a b"'],
+    [{ DNS_TTL_MS: '86400001' }, 'DNS_TTL_MS: "86400001"'],
   ])('refuse %j', (settings, reason) => {
     expect(problemsOf({ ENDPOINTS, ...settings })).toEqual([expect.stringContaining(reason)]);
   });

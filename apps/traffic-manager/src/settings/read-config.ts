@@ -19,6 +19,8 @@ export interface TrafficManagerConfig {
     readonly timeoutMs: number;
     readonly toleratedFailures: number;
     readonly path: string;
+    /** How long a client keeps the answer of a look-up. */
+    readonly ttlMs: number;
   };
 }
 
@@ -96,6 +98,7 @@ function toConfig(settings: Settings, endpoints: readonly EndpointAddress[]): Tr
       timeoutMs: settings.PROBE_TIMEOUT_MS,
       toleratedFailures: settings.TOLERATED_FAILURES,
       path: settings.PROBE_PATH,
+      ttlMs: settings.DNS_TTL_MS,
     }),
   });
 }

@@ -5,6 +5,9 @@ import { type Static, Type } from 'typebox';
 export const ENDPOINTS_MAX = 200;
 const TOLERATED_FAILURES_MAX = 9;
 
+/** A day; Traffic Manager itself allows 68 years. */
+const DNS_TTL_MS_MAX = 86_400_000;
+
 // Below Traffic Manager's own interval, for a developer's machine and for tests.
 const FAST_INTERVAL_MS_MIN = 20;
 const FAST_TIMEOUT_MS_MIN = 10;
@@ -55,6 +58,13 @@ export const settingsSchema = Type.Object({
     default: '/health/ready',
     description: 'a path that begins with / and has no space and no #',
     examples: ['/health/ready'],
+  }),
+  DNS_TTL_MS: Type.Integer({
+    minimum: 0,
+    maximum: DNS_TTL_MS_MAX,
+    default: 10_000,
+    description: `0 to ${DNS_TTL_MS_MAX}; so long a client keeps the endpoint that it was last sent to`,
+    examples: ['10000'],
   }),
   ALLOW_FAST_PROBES: Type.Boolean({
     default: false,

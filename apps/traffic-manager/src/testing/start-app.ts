@@ -21,6 +21,7 @@ export interface TestApp {
 interface TestStatus {
   readonly current: string | null;
   readonly decision: string;
+  readonly failOver: { readonly formulaMs: number; readonly worstMs: number };
   readonly endpoints: readonly {
     readonly name: string;
     readonly enabled: boolean;
@@ -53,6 +54,7 @@ export async function startApp(
         timeoutMs: 5000,
         toleratedFailures: 2,
         path: HEALTH_PATH,
+        ttlMs: 0,
         ...probing,
       },
     },

@@ -9,6 +9,8 @@ export interface Probing {
   readonly intervalMs: number;
   readonly timeoutMs: number;
   readonly toleratedFailures: number;
+  /** How long a client keeps using the region that it was sent to. */
+  readonly ttlMs: number;
 }
 
 /** What Azure Traffic Manager does with its fast interval. */
@@ -16,10 +18,16 @@ export const PROBING_DEFAULT: Probing = {
   intervalMs: 10_000,
   timeoutMs: 9_000,
   toleratedFailures: 3,
+  ttlMs: 10_000,
 };
 
 /** For a demonstration: a lost region is noticed in about three seconds instead of forty. */
-export const PROBING_FAST: Probing = { intervalMs: 1_000, timeoutMs: 900, toleratedFailures: 2 };
+export const PROBING_FAST: Probing = {
+  intervalMs: 1_000,
+  timeoutMs: 900,
+  toleratedFailures: 2,
+  ttlMs: 1_000,
+};
 
 const INTERVAL_MS_REAL = 10_000;
 
@@ -38,6 +46,7 @@ export function trafficManagerProgram(plan: PortPlan, probing: Probing): Program
       PROBE_INTERVAL_MS: String(probing.intervalMs),
       PROBE_TIMEOUT_MS: String(probing.timeoutMs),
       TOLERATED_FAILURES: String(probing.toleratedFailures),
+      DNS_TTL_MS: String(probing.ttlMs),
       ALLOW_FAST_PROBES: String(probing.intervalMs < INTERVAL_MS_REAL),
     },
     isReadyLine: isReadyEvent,

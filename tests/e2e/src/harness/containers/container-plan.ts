@@ -141,6 +141,7 @@ export function trafficManagerPlan({ port, probing }: TrafficManagerPlanOptions)
       PROBE_INTERVAL_MS: String(probing.intervalMs),
       PROBE_TIMEOUT_MS: String(probing.timeoutMs),
       TOLERATED_FAILURES: String(probing.toleratedFailures),
+      DNS_TTL_MS: String(probing.ttlMs),
       ALLOW_FAST_PROBES: 'true',
     },
     ports: { [PORTS.http]: port },
