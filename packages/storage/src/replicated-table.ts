@@ -29,6 +29,14 @@ export type WriteOutcome<K extends EntityKind> =
   | { readonly kind: 'not-found' }
   | { readonly kind: 'condition-failed'; readonly current: EntityRecord<K> | undefined };
 
+/** Which entities a list is to have: those for which all of it holds. */
+export interface ListFilter<K extends EntityKind = EntityKind> {
+  /** By the newest stamp, in milliseconds since the epoch: what was changed then or later. */
+  readonly changedSinceMs?: number;
+  /** Text fields that have exactly this value. */
+  readonly equals?: { readonly [N in keyof EntityOf<K> & string]?: string };
+}
+
 export interface EntityPage<K extends EntityKind> {
   readonly records: readonly EntityRecord<K>[];
   /** Opaque; undefined on the last page. */
@@ -57,8 +65,11 @@ export interface ReplicatedTable<K extends EntityKind> {
     condition?: WriteCondition,
   ): Promise<WriteOutcome<K>>;
   remove(entityId: string, condition?: WriteCondition): Promise<WriteOutcome<K>>;
-  /** Live entities in a stable order. `limit` is 1 to `PAGE_LIMIT_MAX`. */
-  list(limit: number, cursor?: string): Promise<EntityPage<K>>;
+  /**
+   * Live entities in a stable order. `limit` is 1 to `PAGE_LIMIT_MAX`. There is no index: with a
+   * filter the table is read all the same, so pages may be short, even empty, and have a cursor.
+   */
+  list(limit: number, cursor?: string, filter?: ListFilter<K>): Promise<EntityPage<K>>;
 }
 
 export const PAGE_LIMIT_MAX = 1_000;

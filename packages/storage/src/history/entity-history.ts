@@ -14,6 +14,7 @@ import {
   toEntity,
   type VersionVector,
 } from '@tandem/core';
+import { sealCursor, unsealCursor } from '../table/sealed-cursor.ts';
 
 /** One transaction of one entity, as the archive of this region holds it. */
 export interface HistoryEntry<K extends EntityKind> {
@@ -61,7 +62,8 @@ export function createEntityHistory<K extends EntityKind>(
   return {
     async read(entityId, limit, cursor) {
       const bucket = bucketOf(entityId, bucketCount);
-      const after = cursor === undefined ? undefined : decodeCursor(cursor, bucket);
+      const scope = scopeOf(kind, entityId);
+      const after = cursor === undefined ? undefined : decodeCursor(cursor, scope);
       const span = { entityKind: kind.name, bucket };
       const fromMs = after === undefined ? {} : { fromMs: stampTimeMs(after) };
       const entries: HistoryEntry<K>[] = [];
@@ -72,7 +74,7 @@ export function createEntityHistory<K extends EntityKind>(
         scanned += 1;
         entries.push(...entriesOf(set, entityId, kind));
         if (entries.length >= limit || scanned >= CHANGE_SETS_PER_PAGE_MAX) {
-          return { entries, cursor: encodeCursor(bucket, set.stamp) };
+          return { entries, cursor: sealCursor(set.stamp, scope) };
         }
       }
       return { entries, cursor: undefined };
@@ -102,16 +104,14 @@ function entriesOf<K extends EntityKind>(
     }));
 }
 
-function encodeCursor(bucket: string, stamp: Stamp): string {
-  return Buffer.from(`h1:${bucket}:${stamp}`).toString('base64url');
+/** Bound to one entity: the history of another, of the same bucket even, refuses it. */
+function scopeOf({ name }: EntityKind, entityId: string): string {
+  return `h2:${name}:${entityId}`;
 }
 
-function decodeCursor(cursor: string, bucket: string): Stamp {
-  const text = Buffer.from(cursor, 'base64url').toString('utf8');
-  const [, ownBucket, stamp] = /^h1:([0-9a-f]{2}):(.+)$/.exec(text) ?? [];
-  if (ownBucket === bucket && isStamp(stamp) && encodeCursor(bucket, stamp) === cursor) {
-    return stamp;
-  }
+function decodeCursor(cursor: string, scope: string): Stamp {
+  const stamp = unsealCursor(cursor, scope);
+  if (isStamp(stamp)) return stamp;
   throw new TerminalError(
     'CURSOR_INVALID',
     'The cursor is not one that this history gave out. Begin again without one.',

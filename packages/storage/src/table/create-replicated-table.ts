@@ -62,12 +62,12 @@ export function createReplicatedTable<K extends EntityKind>(
     patch: async (entityId, changes, condition) =>
       writeWith(entityId, condition)({ kind: 'patch', values: toFieldValues(kind, changes) }),
     remove: async (entityId, condition) => writeWith(entityId, condition)({ kind: 'delete' }),
-    async list(limit, cursor) {
+    async list(limit, cursor, filter = {}) {
       if (!Number.isInteger(limit) || limit < 1 || limit > PAGE_LIMIT_MAX) {
         throw new TerminalError('ENTITY_INVALID', `A page has 1 to ${PAGE_LIMIT_MAX} entities.`);
       }
       const page = await retryRead(
-        () => listEntities({ store, kind, bucketCount, limit, cursor }),
+        () => listEntities({ store, kind, bucketCount, limit, cursor, filter }),
         options,
       );
       const records = page.rows.map(({ entityId, row }) => toRecord(kind, entityId, row));

@@ -6,9 +6,11 @@ import {
   type StoredState,
   type TableStore,
 } from '@tandem/core';
+import type { ListFilter } from '../replicated-table.ts';
 import { fromEntityProperties } from '../rows/entity-row.ts';
 import { decodeRowKey, keyAfter, SYSTEM_ROWS_FROM } from '../rows/row-key.ts';
-import { decodeCursor, encodeCursor, type PagePosition } from './page-cursor.ts';
+import { nameFilter, passesFilter } from './list-filter.ts';
+import { type CursorScope, decodeCursor, encodeCursor, type PagePosition } from './page-cursor.ts';
 
 export interface ListOptions {
   readonly store: TableStore;
@@ -16,50 +18,89 @@ export interface ListOptions {
   readonly bucketCount: number;
   readonly limit: number;
   readonly cursor: string | undefined;
+  readonly filter: ListFilter;
 }
 
 export interface ListedPage {
-  readonly rows: readonly { readonly entityId: string; readonly row: StoredState }[];
+  readonly rows: readonly ListedRow[];
   readonly cursor: string | undefined;
+}
+
+interface ListedRow {
+  readonly rowKey: string;
+  readonly entityId: string;
+  readonly row: StoredState;
 }
 
 /** Bounds one call where many tombstones lie together: the page is then short and has a cursor. */
 const QUERIES_MAX = 50;
+/** With a filter most rows are read in vain: as many at a time as the store gives, and less often. */
+const FILTERED_QUERIES_MAX = 10;
+const FILTERED_ROWS_PER_QUERY = 1_000;
 
 /**
  * Live entities, bucket by bucket in the order of their keys. The cursor names the last key, so a
  * page neither repeats nor misses an entity that exists throughout, whatever is written meanwhile.
+ * With a filter a page reads at most 10,000 rows, and is then short, or empty, and has a cursor.
  */
 export async function listEntities(options: ListOptions): Promise<ListedPage> {
-  const { store, kind, limit } = options;
+  const { limit, filter } = options;
   const buckets = bucketNames(options.bucketCount);
-  const rows: { entityId: string; row: StoredState }[] = [];
-  let at: PagePosition | undefined = startOf(options, buckets);
-  for (let query = 0; query < QUERIES_MAX && at !== undefined; query += 1) {
-    const page = await store.query({
-      table: kind.name,
-      partitions: at.bucket,
-      ...(at.rowKey === '' ? {} : { rowsFrom: keyAfter(at.rowKey) }),
-      rowsBefore: SYSTEM_ROWS_FROM,
-      limit: limit - rows.length,
-    });
-    for (const { rowKey, properties } of page.rows) {
-      const row = fromEntityProperties(properties);
-      if (isAlive(row.state)) rows.push({ entityId: decodeRowKey(rowKey), row });
-    }
-    const lastKey: string | undefined = page.rows.at(-1)?.rowKey;
-    at =
-      page.continuation === undefined
-        ? nextBucket(buckets, at.bucket)
-        : { bucket: at.bucket, rowKey: lastKey ?? at.rowKey };
+  const scope = { kind: options.kind.name, buckets, filter: nameFilter(filter) };
+  const isFiltered = scope.filter !== '';
+  const queriesMax = isFiltered ? FILTERED_QUERIES_MAX : QUERIES_MAX;
+  const rows: ListedRow[] = [];
+  let at: PagePosition | undefined = startOf(options, scope);
+  for (let query = 0; query < queriesMax && at !== undefined; query += 1) {
+    const room = limit - rows.length;
+    const rowsMax = isFiltered ? FILTERED_ROWS_PER_QUERY : room;
+    const { found, next } = await readOn({ ...options, at, buckets, rowsMax });
+    rows.push(...found.slice(0, room));
+    const last = found.length > room ? rows.at(-1) : undefined;
+    at = last === undefined ? next : { bucket: at.bucket, rowKey: last.rowKey };
     if (rows.length >= limit) break;
   }
-  return { rows, cursor: at === undefined ? undefined : encodeCursor(kind.name, at) };
+  return { rows, cursor: at === undefined ? undefined : encodeCursor(scope, at) };
 }
 
-function startOf({ cursor, kind }: ListOptions, buckets: readonly string[]): PagePosition {
-  if (cursor !== undefined) return decodeCursor(cursor, { kind: kind.name, buckets });
-  const [first] = buckets;
+interface Reading extends ListOptions {
+  readonly at: PagePosition;
+  readonly buckets: readonly string[];
+  readonly rowsMax: number;
+}
+
+interface ReadRows {
+  readonly found: readonly ListedRow[];
+  /** Undefined at the end of the table. */
+  readonly next: PagePosition | undefined;
+}
+
+async function readOn({ store, kind, at, buckets, rowsMax, filter }: Reading): Promise<ReadRows> {
+  const page = await store.query({
+    table: kind.name,
+    partitions: at.bucket,
+    ...(at.rowKey === '' ? {} : { rowsFrom: keyAfter(at.rowKey) }),
+    rowsBefore: SYSTEM_ROWS_FROM,
+    limit: rowsMax,
+  });
+  const found = page.rows.flatMap(({ rowKey, properties }) => {
+    const row = fromEntityProperties(properties);
+    const isFound = isAlive(row.state) && passesFilter(filter, row.state);
+    return isFound ? [{ rowKey, entityId: decodeRowKey(rowKey), row }] : [];
+  });
+  const lastKey = page.rows.at(-1)?.rowKey;
+  return {
+    found,
+    next:
+      page.continuation === undefined
+        ? nextBucket(buckets, at.bucket)
+        : { bucket: at.bucket, rowKey: lastKey ?? at.rowKey },
+  };
+}
+
+function startOf({ cursor }: ListOptions, scope: CursorScope): PagePosition {
+  if (cursor !== undefined) return decodeCursor(cursor, scope);
+  const [first] = scope.buckets;
   assert(first !== undefined, 'a table has at least one bucket');
   return { bucket: first, rowKey: '' };
 }

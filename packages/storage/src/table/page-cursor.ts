@@ -1,4 +1,5 @@
 import { TerminalError } from '@tandem/core';
+import { sealCursor, unsealCursor } from './sealed-cursor.ts';
 
 /** Where a page ended: the last row key read, in a bucket. */
 export interface PagePosition {
@@ -6,30 +7,34 @@ export interface PagePosition {
   readonly rowKey: string;
 }
 
-const VERSION = 'p1';
-const POSITION = /^p1:([A-Za-z0-9]+):([0-9a-f]{2}):([A-Za-z0-9._=-]*)$/;
-
-export function encodeCursor(kind: string, { bucket, rowKey }: PagePosition): string {
-  return Buffer.from(`${VERSION}:${kind}:${bucket}:${rowKey}`).toString('base64url');
+/** What a cursor belongs to. It is refused with any other. */
+export interface CursorScope {
+  readonly kind: string;
+  readonly buckets: readonly string[];
+  /** Names the filter of the list; empty without one. */
+  readonly filter: string;
 }
 
-/** Throws `CURSOR_INVALID` for a text that `encodeCursor` did not make for this kind and table. */
-export function decodeCursor(
-  cursor: string,
-  table: { readonly kind: string; readonly buckets: readonly string[] },
-): PagePosition {
-  const text = Buffer.from(cursor, 'base64url').toString('utf8');
-  const [, kind, bucket, rowKey] = POSITION.exec(text) ?? [];
-  if (kind !== table.kind || bucket === undefined || rowKey === undefined) throw invalid();
-  if (!table.buckets.includes(bucket) || encodeCursor(kind, { bucket, rowKey }) !== cursor) {
-    throw invalid();
+const VERSION = 'p2';
+const POSITION = /^([0-9a-f]{2}):([A-Za-z0-9._=-]*)$/;
+
+export function encodeCursor(scope: CursorScope, { bucket, rowKey }: PagePosition): string {
+  return sealCursor(`${bucket}:${rowKey}`, sealOf(scope));
+}
+
+/** Throws `CURSOR_INVALID` for a text that `encodeCursor` did not make for this table and filter. */
+export function decodeCursor(cursor: string, scope: CursorScope): PagePosition {
+  const text = unsealCursor(cursor, sealOf(scope));
+  const [, bucket, rowKey] = POSITION.exec(text ?? '') ?? [];
+  if (bucket !== undefined && rowKey !== undefined && scope.buckets.includes(bucket)) {
+    return { bucket, rowKey };
   }
-  return { bucket, rowKey };
+  throw new TerminalError(
+    'CURSOR_INVALID',
+    'The cursor is not one that this list gave out, for this filter. Begin again without one.',
+  );
 }
 
-function invalid(): TerminalError {
-  return new TerminalError(
-    'CURSOR_INVALID',
-    'The cursor is not one that this table gave out. Begin again without one.',
-  );
+function sealOf({ kind, filter }: CursorScope): string {
+  return `${VERSION}:${kind}:${filter}`;
 }
