@@ -38,6 +38,8 @@ export interface AppOptions {
   readonly customers: CustomerService;
   /** Never throws, and answers within the time that a probe waits. */
   readonly readiness: () => Promise<ProcessReadiness>;
+  /** Of this process alone. */
+  readonly serving: () => ProcessReadiness;
   /** Undefined when everything is open to everyone who can reach it. */
   readonly verifyToken?: TokenVerifier | undefined;
   /** Of one caller; it counts only where tokens are asked for. */
@@ -63,7 +65,7 @@ const SHARED_SCHEMAS = [
 
 /** Builds the server, which does not listen yet. The registrations are its table of contents. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
-  const { region, customers, readiness, verifyToken } = options;
+  const { region, customers, readiness, serving, verifyToken } = options;
   const { eventLoopDelayMsMax, requestsPerMinuteMax } = options;
   const app = createServer(options);
 
@@ -83,7 +85,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     await guarded.register(rateLimitPlugin, { perMinuteMax: requestsPerMinuteMax });
     await guarded.register(customerRoutes, { customers });
   });
-  await app.register(healthRoutes, { region, readiness });
+  await app.register(healthRoutes, { region, readiness, serving });
   await app.register(problemTypeRoutes);
   return app;
 }

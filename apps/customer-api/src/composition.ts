@@ -225,6 +225,7 @@ function createReadinessOf(cradle: Cradle): RegionReadiness {
   return createRegionReadiness({
     probeTable: () => store.get(customerKind.name, PROBED_BUCKET, PROBED_ROW),
     status: tables.status,
+    drill: tables.drill,
     hasPeers: publishers.length > 0,
     settings: () => readReadinessSettings(configuration),
     clock,

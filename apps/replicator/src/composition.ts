@@ -30,6 +30,7 @@ import {
   SWEEP_LEASE_MS,
 } from './composition/create-replication.ts';
 import { releaseLeases } from './composition/release-leases.ts';
+import { createDrillRest, type DrillRest, restDuringDrill } from './drill/drill-rest.ts';
 import { createArchiveSweeper } from './duties/archive-sweeper.ts';
 import { createDeadLetterDuty } from './duties/dead-letter-duty.ts';
 import type { Duty } from './duties/duty.ts';
@@ -64,6 +65,7 @@ interface MultiRegionCradle extends CommonCradle {
   readonly receiver: ObservedReceiver;
   readonly applier: Applier;
   readonly replicator: Replicator;
+  readonly drillRest: DrillRest;
   readonly receiveDuty: Duty;
   readonly heartbeatDuty: Duty;
   readonly deadLetterDuty: Duty;
@@ -99,14 +101,19 @@ function composeMultiRegion(options: CompositionOptions): Composition {
         ensureQueue: () => bus.ensureQueue(ownQueueOf(opened)),
       }),
     ),
+    drillRest: singleton(({ tables, clock, logger }: MultiRegionCradle) =>
+      createDrillRest({ drill: tables.drill, clock, logger }),
+    ),
     heartbeatDuty: singleton(createHeartbeatDuty),
     deadLetterDuty: singleton(createDeadLetterDuty),
     statusLogDuty: singleton(createStatusLogDuty),
   });
-  const { receiver, receiveDuty, heartbeatDuty, deadLetterDuty, statusLogDuty } = cradle;
+  const { receiver, heartbeatDuty, deadLetterDuty, statusLogDuty, drillRest: rest } = cradle;
+  const resting = (duty: Duty): Duty => restDuringDrill(duty, { rest, clock: cradle.clock });
   return toComposition(cradle, {
     receiver,
-    duties: [receiveDuty, heartbeatDuty, deadLetterDuty, statusLogDuty],
+    sweepDuty: resting(cradle.sweepDuty),
+    duties: [resting(cradle.receiveDuty), heartbeatDuty, deadLetterDuty, statusLogDuty],
   });
 }
 
@@ -115,7 +122,8 @@ function composeSingleRegion(options: CompositionOptions): Composition {
     ...commonParts(options),
     sweeper: singleton(createArchiveSweeper),
   });
-  return toComposition(cradle, { receiver: undefined, duties: [] });
+  const { sweepDuty } = cradle;
+  return toComposition(cradle, { receiver: undefined, sweepDuty, duties: [] });
 }
 
 function commonParts(options: CompositionOptions): Parts<Omit<CommonCradle, 'sweeper'>> {
@@ -180,16 +188,16 @@ function resolveAll<Cradle extends object>(parts: Parts<Cradle>): Cradle {
 
 function toComposition(
   cradle: CommonCradle,
-  own: { receiver: ObservedReceiver | undefined; duties: readonly Duty[] },
+  own: { receiver: ObservedReceiver | undefined; sweepDuty: Duty; duties: readonly Duty[] },
 ): Composition {
   const { activity, links, status, publishers, logger, sweepLease, tombstoneLease } = cradle;
-  const { sweepDuty, tombstoneDuty, configurationDuty } = cradle;
+  const { tombstoneDuty, configurationDuty } = cradle;
   return {
     activity,
     links,
     status,
     receiver: own.receiver,
-    duties: [sweepDuty, ...own.duties, tombstoneDuty, configurationDuty],
+    duties: [own.sweepDuty, ...own.duties, tombstoneDuty, configurationDuty],
     releaseLeases: () => releaseLeases([sweepLease, tombstoneLease], logger),
     async closeBus() {
       await own.receiver?.close();

@@ -169,7 +169,8 @@ function container({ own, regions, images }: AppOptions, plan: ServicePlan) {
         failureThreshold: 3,
       }),
       probe(ProbeType.Readiness, plan, {
-        path: '/health/ready',
+        // Not /health/ready, which says whether the region may take traffic: see the chart.
+        path: '/health/serving',
         periodSeconds: 5,
         failureThreshold: 2,
       }),

@@ -1,6 +1,7 @@
 import type {
   Archive,
   ConflictJournal,
+  DrillSwitch,
   EntityKind,
   Outbox,
   Replica,
@@ -12,6 +13,7 @@ import {
   CONFLICTS_TABLE,
   createTableArchive,
   createTableConflictJournal,
+  createTableDrillSwitch,
   createTableOutbox,
   createTableReplica,
   createTableReplicationStatus,
@@ -23,6 +25,7 @@ export interface RegionTables {
   readonly archive: Archive;
   readonly conflicts: ConflictJournal;
   readonly status: ReplicationStatus;
+  readonly drill: DrillSwitch;
   /** By entity kind. */
   readonly outboxes: ReadonlyMap<string, Outbox>;
   /** By entity kind. */
@@ -42,6 +45,7 @@ export function createRegionTables(options: RegionTablesOptions): RegionTables {
     archive: createTableArchive({ store }),
     conflicts: createTableConflictJournal({ store, kinds, bucketCount }),
     status: createTableReplicationStatus({ store }),
+    drill: createTableDrillSwitch({ store }),
     outboxes: new Map(
       kinds.map((kind) => [kind.name, createTableOutbox({ store, kind, bucketCount })]),
     ),

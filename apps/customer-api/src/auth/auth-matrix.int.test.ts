@@ -131,7 +131,13 @@ async function statusOf(route: Route, header: string | undefined): Promise<numbe
 describe('every route and every kind of token', () => {
   it('guards all routes but those of probes and problem types', () => {
     const open = routes.filter(({ scope }) => scope === undefined).map(({ path }) => path);
-    expect(open.sort()).toEqual(['/health', '/health/live', '/health/ready', '/problems/{code}']);
+    expect(open.sort()).toEqual([
+      '/health',
+      '/health/live',
+      '/health/ready',
+      '/health/serving',
+      '/problems/{code}',
+    ]);
   });
 
   it('are answered as the document says', async () => {

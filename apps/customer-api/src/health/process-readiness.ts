@@ -13,6 +13,23 @@ export type ProcessReadiness =
       )[];
     };
 
+/**
+ * Whether this process serves, however its region is. What the load balancer of the region asks:
+ * were it to ask the region, a replicator that is dead everywhere would take every process of every
+ * region out, and nobody would serve although everybody could.
+ */
+export function createServing({
+  region,
+  stopping,
+}: ProcessReadinessOptions): () => ProcessReadiness {
+  return () => {
+    if (stopping.aborted) return { kind: 'not-ready', reasons: [{ kind: 'stopping' }] };
+    return region() === undefined
+      ? { kind: 'not-ready', reasons: [{ kind: 'starting' }] }
+      : { kind: 'ready', notes: [] };
+  };
+}
+
 export interface ProcessReadinessOptions {
   /** Undefined until the tables and settings of the region have been read. */
   readonly region: () => RegionReadiness | undefined;

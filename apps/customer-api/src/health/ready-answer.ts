@@ -22,6 +22,8 @@ function toReason(
       const { kind, peer, lagMs } = reason;
       return lagMs === undefined ? { kind, peer } : { kind, peer, lagMs: Math.round(lagMs) };
     }
+    case 'out-for-drill':
+      return { kind: reason.kind, untilMs: reason.untilMs };
     case 'store-not-answering':
     case 'starting':
     case 'stopping':

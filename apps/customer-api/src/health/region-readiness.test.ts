@@ -20,6 +20,7 @@ function createProbe(overrides: Partial<RegionReadinessOptions> = {}) {
   const probe = createRegionReadiness({
     probeTable: async () => undefined,
     status: { read: async () => CAUGHT_UP },
+    drill: { read: async () => undefined },
     hasPeers: true,
     settings: () => SETTINGS,
     clock,
@@ -54,6 +55,15 @@ describe('readiness of the region', () => {
   it('I14: is not ready when no replicator was ever heard', async () => {
     const { probe } = createProbe({ status: { read: async () => undefined } });
     expect(await probe()).toMatchObject({ kind: 'not-ready' });
+  });
+
+  it('is not ready while it is out for a drill, whatever else it is', async () => {
+    const untilMs = NOW_MS + 60_000;
+    const { probe } = createProbe({ drill: { read: async () => ({ id: 'a', untilMs }) } });
+    expect(await probe()).toEqual({
+      kind: 'not-ready',
+      reasons: [{ kind: 'out-for-drill', untilMs }],
+    });
   });
 
   it('asks for no replicator where there are no peers', async () => {

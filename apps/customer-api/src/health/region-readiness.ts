@@ -1,6 +1,8 @@
 import {
   type Clock,
   decideReadiness,
+  type DrillOrder,
+  type DrillSwitch,
   type Readiness,
   type ReadinessSettings,
   type ReplicationProgress,
@@ -15,6 +17,7 @@ export interface RegionReadinessOptions {
   /** Reads from the customers' own table; throws when it cannot. */
   readonly probeTable: () => Promise<unknown>;
   readonly status: Pick<ReplicationStatus, 'read'>;
+  readonly drill: Pick<DrillSwitch, 'read'>;
   readonly hasPeers: boolean;
   /** Asked for each time: the settings may be refreshed. */
   readonly settings: () => ReadinessSettings;
@@ -28,6 +31,7 @@ const ANSWER_MS_MAX = 3_000;
 interface Observation {
   readonly isStoreAnswering: boolean;
   readonly progress: ReplicationProgress | undefined;
+  readonly drill: DrillOrder | undefined;
 }
 
 /** Probes that arrive together, and there may be many, share one look at the table. */
@@ -44,13 +48,14 @@ export function createRegionReadiness(options: RegionReadinessOptions): RegionRe
   };
 
   return async () => {
-    const { isStoreAnswering, progress } = await look();
+    const { isStoreAnswering, progress, drill } = await look();
     return decideReadiness(
       {
         nowMs: clock.nowMs(),
         startedMs,
         isStoreAnswering,
         progress,
+        drill,
         // What the replicator says is in the table: nothing is known of it while that is silent.
         hasPeers: hasPeers && isStoreAnswering,
       },
@@ -64,9 +69,12 @@ async function observe(options: RegionReadinessOptions): Promise<Observation> {
   const answered = new AbortController();
   const silence = clock.sleep(ANSWER_MS_MAX, answered.signal).then(() => 'silent' as const);
   try {
-    const answer = Promise.all([options.probeTable(), options.status.read()]);
+    const { probeTable, status, drill } = options;
+    const answer = Promise.all([probeTable(), status.read(), drill.read()]);
     const outcome = await Promise.race([answer, silence]);
-    if (outcome !== 'silent') return { isStoreAnswering: true, progress: outcome[1] };
+    if (outcome !== 'silent') {
+      return { isStoreAnswering: true, progress: outcome[1], drill: outcome[2] };
+    }
     // Its late failure is of no interest any more, and must not become an unhandled rejection.
     answer.catch(() => undefined);
     logger.warn({ event: 'store-silent', waitedMs: ANSWER_MS_MAX }, 'The table does not answer.');
@@ -75,5 +83,5 @@ async function observe(options: RegionReadinessOptions): Promise<Observation> {
   } finally {
     answered.abort();
   }
-  return { isStoreAnswering: false, progress: undefined };
+  return { isStoreAnswering: false, progress: undefined, drill: undefined };
 }

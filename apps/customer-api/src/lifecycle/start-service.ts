@@ -10,7 +10,7 @@ import type { Config } from '../config.ts';
 import { createTokenVerifier } from '../auth/token-verifier.ts';
 import { EVENT_LOOP_DELAY_MS_MAX } from '../http/limits.ts';
 import { createOpeningCustomers } from '../customers/opening-customers.ts';
-import { createProcessReadiness } from '../health/process-readiness.ts';
+import { createProcessReadiness, createServing } from '../health/process-readiness.ts';
 import { openService } from './open-service.ts';
 import { shutdownSteps } from './shutdown-steps.ts';
 
@@ -81,10 +81,12 @@ function createServiceApp(
   { config, logger, randomness }: StartServiceOptions,
   { composition, stopping }: ServiceState,
 ): Promise<FastifyInstance> {
+  const state = { region: () => composition()?.readiness, stopping };
   return createApp({
     region: config.region,
     customers: createOpeningCustomers(() => composition()?.customers),
-    readiness: createProcessReadiness({ region: () => composition()?.readiness, stopping }),
+    readiness: createProcessReadiness(state),
+    serving: createServing(state),
     verifyToken: config.auth === undefined ? undefined : createTokenVerifier(config.auth),
     eventLoopDelayMsMax: EVENT_LOOP_DELAY_MS_MAX,
     requestsPerMinuteMax: config.requestsPerMinuteMax,

@@ -54,6 +54,7 @@ describe('the OpenAPI document', () => {
       'get /health',
       'get /health/live',
       'get /health/ready',
+      'get /health/serving',
       'get /problems/{code}',
       'head /customers/{customerId}',
       'patch /customers/{customerId}',

@@ -53,6 +53,12 @@ describe('health', () => {
     });
   });
 
+  it('/health/serving is 200 however unready the region is', async () => {
+    const response = await ask('/health/serving', BEHIND);
+    expect(response.statusCode).toBe(200);
+    expect(response.json()).toEqual({ status: 'ready', region: 'east', reasons: [], notes: [] });
+  });
+
   it('/health/live is 200 however unready the region is', async () => {
     const response = await ask('/health/live', BEHIND);
     expect(response.statusCode).toBe(200);

@@ -13,11 +13,21 @@ export const LiveAnswer = Type.Object(
 
 const ReasonAnswer = Type.Object({
   kind: Type.String({
-    enum: ['starting', 'stopping', 'store-not-answering', 'replicator-not-heard', 'behind'],
+    enum: [
+      'starting',
+      'stopping',
+      'store-not-answering',
+      'replicator-not-heard',
+      'out-for-drill',
+      'behind',
+    ],
   }),
   peer: Type.Optional(Type.String({ description: 'The region that this one is behind.' })),
   lagMs: Type.Optional(Type.Integer({ description: 'Absent when the peer was never heard.' })),
   ageMs: Type.Optional(Type.Integer({ description: 'Since the replicator was last heard.' })),
+  untilMs: Type.Optional(
+    Type.Integer({ description: 'When the drill ends by itself, in ms since the epoch.' }),
+  ),
 });
 
 /** One answer for both states, so that a reader needs no more than `status`. */
@@ -72,6 +82,17 @@ export const readySchema = {
   summary: 'Whether the region may take traffic',
   tags,
   response: readyResponse,
+};
+
+export const servingSchema = {
+  operationId: 'getServing',
+  security: ANYONE,
+  summary: 'Whether this process serves, for the load balancer of its own region',
+  tags,
+  response: {
+    ...readyResponse,
+    200: jsonResponse('Ready', { description: 'It serves.', headers: NO_STORE }),
+  },
 };
 
 export const healthSchema = {

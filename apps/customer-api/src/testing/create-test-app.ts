@@ -64,6 +64,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
       clock: createSystemClock(),
     }),
     readiness: options.readiness ?? (async () => ({ kind: 'ready', notes: [] })),
+    serving: () => ({ kind: 'ready', notes: [] }),
     verifyToken: options.verifyToken,
     eventLoopDelayMsMax: options.eventLoopDelayMsMax ?? 0,
     requestsPerMinuteMax: options.requestsPerMinuteMax ?? 100_000,

@@ -30,6 +30,7 @@ export async function createTwoRegionApps(): Promise<TwoRegionApps> {
       region,
       customers: customersOver({ region, table, store, bucketCount, randomness, clock }),
       readiness: async () => ({ kind: 'ready', notes: [] }),
+      serving: () => ({ kind: 'ready', notes: [] }),
       eventLoopDelayMsMax: 0,
       requestsPerMinuteMax: 100_000,
       logger: createLogger({

@@ -1,14 +1,20 @@
 import type { Replicator } from '@tandem/core';
+import type { DrillRest } from '../drill/drill-rest.ts';
 import type { Duty } from './duty.ts';
 
 const INTERVAL_MS = 1_000;
 const STALL_MS = 120_000;
 
-/** Writes the progress that the region's readiness is decided from. */
+/**
+ * Writes the progress that the region's readiness is decided from. A region that is out for a drill
+ * is silent, and catches up when it is back as after an outage.
+ */
 export function createHeartbeatDuty({
   replicator,
+  drillRest,
 }: {
-  readonly replicator: Pick<Replicator, 'beatOnce'>;
+  readonly replicator: Pick<Replicator, 'beatOnce' | 'interrupt'>;
+  readonly drillRest: DrillRest;
 }): Duty {
   return {
     name: 'heartbeat',
@@ -16,6 +22,10 @@ export function createHeartbeatDuty({
     firstDelayMs: 0,
     isNeededForReady: false,
     stallMs: STALL_MS,
-    turn: () => replicator.beatOnce(),
+    async turn() {
+      await drillRest.look();
+      if (drillRest.isOut()) replicator.interrupt();
+      else await replicator.beatOnce();
+    },
   };
 }

@@ -1,4 +1,4 @@
-import type { FastifyPluginAsync } from 'fastify';
+import type { FastifyPluginAsync, FastifyReply } from 'fastify';
 import type { Liveness, ProcessReadiness } from '../health/decide-health.ts';
 import { LiveAnswer, ReadyAnswer } from '../schemas/health.ts';
 import { StatusAnswer } from '../schemas/status.ts';
@@ -34,14 +34,18 @@ export const healthRoutes: FastifyPluginAsync<HealthRoutesOptions> = async (
   });
 
   const readySchema = { response: { 200: ReadyAnswer, 503: ReadyAnswer } };
-  app.get('/health/ready', { schema: readySchema }, async (_request, reply) => {
+  const sendReadiness = (reply: FastifyReply): FastifyReply => {
     const readiness = view.readiness();
     const answer: ReadyAnswer =
       readiness.kind === 'ready'
         ? { status: 'ready', region, reasons: [] }
         : { status: 'not-ready', region, reasons: [...readiness.reasons] };
     return reply.code(readiness.kind === 'ready' ? 200 : 503).send(answer);
-  });
+  };
+  // What is ready here is the process, so both names mean the same; the customer API tells them apart.
+  for (const path of ['/health/ready', '/health/serving']) {
+    app.get(path, { schema: readySchema }, async (_request, reply) => sendReadiness(reply));
+  }
 
   app.get('/status', { schema: { response: { 200: StatusAnswer } } }, async () => view.status());
 };

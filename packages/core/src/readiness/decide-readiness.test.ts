@@ -110,6 +110,11 @@ describe('I14: a region that is behind never reports ready', () => {
     );
   });
 
+  test('a region that is out for a drill is not ready, and is again when the drill is over', () => {
+    expect(decide({}, { drill: { id: 'a', untilMs: NOW_MS + 1 } })).toBe('out-for-drill');
+    expect(decide({}, { drill: { id: 'a', untilMs: NOW_MS } })).toBe('ready');
+  });
+
   test('a region without peers needs no replicator', () => {
     expect(decide({}, { progress: undefined, hasPeers: false })).toBe('ready');
   });

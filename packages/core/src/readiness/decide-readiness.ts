@@ -1,3 +1,5 @@
+import { type DrillOrder, isOutForDrill } from '../drill/drill-order.ts';
+
 /**
  * Whether a region may take traffic. Traffic Manager fails back on the first healthy probe, so this
  * answer is what keeps a region that is behind from serving old data (I14).
@@ -15,6 +17,8 @@ export interface PeerProgress {
   readonly peer: string;
   /** Time of the newest watermark passed; undefined when none ever was. */
   readonly passedMs: number | undefined;
+  /** The peer's word that it has applied all that this region acknowledged before; if it gave one. */
+  readonly appliedMs?: number;
   /** The peer's queue accepted something from us lately. */
   readonly isReachable: boolean;
 }
@@ -37,11 +41,15 @@ export interface ReadinessInput {
   /** Undefined when no replicator ever ran; not asked for when there are no peers. */
   readonly progress: ReplicationProgress | undefined;
   readonly hasPeers: boolean;
+  /** The drill that was ordered last, if any. */
+  readonly drill?: DrillOrder | undefined;
 }
 
 export type UnreadyReason =
   | { readonly kind: 'store-not-answering' }
   | { readonly kind: 'replicator-not-heard'; readonly ageMs: number | undefined }
+  /** An operator practises a fail-over. */
+  | { readonly kind: 'out-for-drill'; readonly untilMs: number }
   | { readonly kind: 'behind'; readonly peer: string; readonly lagMs: number | undefined };
 
 export type Readiness =
@@ -52,7 +60,10 @@ export function decideReadiness(input: ReadinessInput, settings: ReadinessSettin
   const reasons: UnreadyReason[] = [];
   const notes: string[] = [];
   if (!input.isStoreAnswering) reasons.push({ kind: 'store-not-answering' });
-  const { progress, nowMs } = input;
+  const { progress, nowMs, drill } = input;
+  if (isOutForDrill(drill, nowMs)) {
+    reasons.push({ kind: 'out-for-drill', untilMs: drill.untilMs });
+  }
   if (input.hasPeers) {
     const ageMs = progress === undefined ? undefined : nowMs - progress.heartbeatMs;
     if (progress === undefined || ageMs === undefined || !isAlive(input, settings)) {

@@ -32,6 +32,8 @@ export interface Replicator {
   receiveOnce(signal: AbortSignal): Promise<number>;
   /** Writes the progress that the region's readiness is decided from. */
   beatOnce(): Promise<void>;
+  /** The region may have missed something: from the next beat on it catches up anew. */
+  interrupt(): void;
 }
 
 export function createReplicator(options: ReplicatorOptions): Replicator {
@@ -74,6 +76,7 @@ export function createReplicator(options: ReplicatorOptions): Replicator {
     },
 
     beatOnce: () => heartbeat.beatOnce(),
+    interrupt: () => heartbeat.interrupt(),
   };
 }
 

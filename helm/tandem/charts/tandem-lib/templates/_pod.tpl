@@ -49,8 +49,9 @@ capabilities:
 {{- end }}
 
 {{/*
-Start-up and liveness ask the process, readiness asks the region: during an outage a process is not
-ready, and not restarted either.
+All three ask the process. Whether the region may take traffic is for Traffic Manager, which asks
+/health/ready: were it asked here, replicators that are dead everywhere would take every process of
+every region out, and nobody would serve although all could.
 */}}
 {{- define "tandem.probes" -}}
 startupProbe:
@@ -64,7 +65,7 @@ livenessProbe:
   timeoutSeconds: 3
   failureThreshold: 3
 readinessProbe:
-  httpGet: {path: /health/ready, port: http}
+  httpGet: {path: /health/serving, port: http}
   periodSeconds: 5
   timeoutSeconds: 3
   failureThreshold: 2

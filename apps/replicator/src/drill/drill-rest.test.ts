@@ -1,0 +1,70 @@
+import { type DrillOrder, TransientError } from '@tandem/core';
+import { createVirtualClock, driveVirtualTime } from '@tandem/core/memory';
+import { expect, test } from 'vitest';
+import type { Duty } from '../duties/duty.ts';
+import { recordLog } from '../testing/record-log.ts';
+import { createDrillRest, restDuringDrill } from './drill-rest.ts';
+
+const NOW_MS = Date.UTC(2026, 10, 22);
+
+function setUp() {
+  const clock = createVirtualClock(NOW_MS);
+  const { logger, lines } = recordLog();
+  let order: DrillOrder | undefined;
+  let isTableDown = false;
+  const rest = createDrillRest({
+    clock,
+    logger,
+    drill: {
+      read: async () => {
+        if (isTableDown) throw new TransientError('TABLE_UNAVAILABLE', 'down');
+        return order;
+      },
+    },
+  });
+  let turns = 0;
+  const duty: Duty = {
+    name: 'receive',
+    intervalMs: () => 0,
+    firstDelayMs: 0,
+    isNeededForReady: true,
+    stallMs: undefined,
+    turn: async () => void (turns += 1),
+  };
+  const resting = restDuringDrill(duty, { rest, clock });
+  return {
+    clock,
+    rest,
+    lines,
+    turn: () => driveVirtualTime(clock, resting.turn(new AbortController().signal)),
+    turns: () => turns,
+    order: (next: DrillOrder | undefined) => void (order = next),
+    takeTableDown: () => void (isTableDown = true),
+  };
+}
+
+test('a duty rests while its region is out, and goes on when the drill is ended', async () => {
+  const { rest, turn, turns, order, lines } = setUp();
+  await turn();
+  expect(turns()).toBe(1);
+  order({ id: 'a', untilMs: NOW_MS + 60_000 });
+  await rest.look();
+  await turn();
+  expect(turns()).toBe(1);
+  order(undefined);
+  await rest.look();
+  await turn();
+  expect(turns()).toBe(2);
+  expect(lines.map(({ event }) => event)).toEqual(['drill-begun', 'drill-ended']);
+});
+
+test('a drill ends in time although the table cannot be read any more', async () => {
+  const { rest, clock, order, takeTableDown } = setUp();
+  order({ id: 'a', untilMs: NOW_MS + 60_000 });
+  await rest.look();
+  takeTableDown();
+  await expect(rest.look()).rejects.toThrow('down');
+  expect(rest.isOut()).toBe(true);
+  await clock.advance(60_000);
+  expect(rest.isOut()).toBe(false);
+});
