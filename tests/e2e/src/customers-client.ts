@@ -1,15 +1,7 @@
-/** The few requests that these tests make, as a caller without our code would make them. */
-interface CustomerBody {
-  readonly email: string;
-  readonly firstName?: string | null;
-  readonly lastName?: string | null;
-  readonly phoneNumber?: string | null;
-}
+// The few requests that these tests make: raw where the test is about the answer.
+import { type components, createApiClient, eachCustomer } from '@tandem/customer-client';
 
-export interface Customer extends CustomerBody {
-  readonly customerId: string;
-  readonly referenceId?: string;
-}
+export type Customer = components['schemas']['Customer'];
 
 export interface Answer {
   readonly status: number;
@@ -44,14 +36,9 @@ export async function send(
 /** Every customer of a region, page by page, by id. */
 export async function listCustomers(api: string, limit = 200): Promise<Map<string, Customer>> {
   const found = new Map<string, Customer>();
-  let cursor: string | undefined;
-  do {
-    const query = cursor === undefined ? '' : `&cursor=${encodeURIComponent(cursor)}`;
-    const { status, body } = await send(`${api}/customers?limit=${limit}${query}`, 'GET');
-    if (status !== 200) throw new Error(`a page was answered with ${status}`);
-    for (const customer of body['items'] as Customer[]) found.set(customer.customerId, customer);
-    cursor = body['nextCursor'] as string | undefined;
-  } while (cursor !== undefined);
+  const client = createApiClient({ baseUrl: api, timeoutMs: REQUEST_MS_MAX });
+  for await (const customer of eachCustomer(client, limit))
+    found.set(customer.customerId, customer);
   return found;
 }
 

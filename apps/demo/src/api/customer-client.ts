@@ -1,4 +1,5 @@
-import { CUSTOMER_FIELDS, type CustomerFields } from '../customers/demo-customer.ts';
+import { type components, createApiClient } from '@tandem/customer-client';
+import type { CustomerFields } from '../customers/demo-customer.ts';
 
 const TIMEOUT_MS = 20_000;
 const PAGE_LIMIT = 1_000;
@@ -27,28 +28,17 @@ export interface CustomerClient {
 }
 
 export function createCustomerClient(baseUrl: string): CustomerClient {
-  const write = async (method: string, path: string, fields: CustomerFields) => {
-    try {
-      const response = await fetch(`${baseUrl}${path}`, {
-        method,
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(fields),
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-      });
-      return await readWriteAnswer(response);
-    } catch (error) {
-      return { kind: 'unanswered', reason: describeFailure(error) } as const;
-    }
-  };
+  const api = createApiClient({ baseUrl, timeoutMs: TIMEOUT_MS });
   return {
-    put: (customerId, fields) => write('PUT', `/customers/${customerId}`, fields),
-    post: (fields) => write('POST', '/customers', fields),
+    put: (customerId, fields) => {
+      const params = { path: { customerId } };
+      return readWriteAnswer(api.PUT('/customers/{customerId}', { params, body: toBody(fields) }));
+    },
+    post: (fields) => readWriteAnswer(api.POST('/customers', { body: toBody(fields) })),
     async has(customerId) {
       try {
-        const response = await fetch(`${baseUrl}/customers/${customerId}`, {
-          signal: AbortSignal.timeout(TIMEOUT_MS),
-        });
-        await response.arrayBuffer();
+        const params = { path: { customerId } };
+        const { response } = await api.GET('/customers/{customerId}', { params });
         return response.status === 200;
       } catch (error) {
         if (isNoAnswer(error)) return false;
@@ -56,42 +46,55 @@ export function createCustomerClient(baseUrl: string): CustomerClient {
       }
     },
     async list(cursor) {
-      const query = cursor === undefined ? '' : `&cursor=${encodeURIComponent(cursor)}`;
-      const response = await fetch(`${baseUrl}/customers?limit=${PAGE_LIMIT}${query}`, {
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-      }).catch((error: unknown) => {
-        throw new Error(`${baseUrl} gave no answer: ${describeFailure(error)}`, { cause: error });
+      const query = { limit: PAGE_LIMIT, ...(cursor === undefined ? {} : { cursor }) };
+      const asked = api.GET('/customers', { params: { query } });
+      const { data, error, response } = await asked.catch((failure: unknown) => {
+        const reason = describeFailure(failure);
+        throw new Error(`${baseUrl} gave no answer: ${reason}`, { cause: failure });
       });
-      const text = await response.text();
-      if (response.status !== 200) throw new Error(describeAnswer(response.status, text));
-      return readPage(JSON.parse(text));
+      if (data === undefined) throw new Error(describeAnswer(response.status, error));
+      return { items: data.items.map(toItem), nextCursor: data.nextCursor };
     },
   };
 }
 
-async function readWriteAnswer(response: Response): Promise<WriteAnswer> {
-  const { status } = response;
-  const text = await response.text();
-  if (status === 200 || status === 201) {
-    const { customerId } = JSON.parse(text) as { customerId?: unknown };
+/** A customer without an e-mail is sent as it is: the API says what is wrong with it. */
+function toBody(fields: CustomerFields): CustomerFields & { readonly email: string } {
+  return fields as CustomerFields & { readonly email: string };
+}
+
+interface Answer {
+  readonly data?: { readonly customerId: string } | undefined;
+  readonly error?: unknown;
+  readonly response: Response;
+}
+
+async function readWriteAnswer(asked: Promise<Answer>): Promise<WriteAnswer> {
+  try {
+    const { data, error, response } = await asked;
+    const { status } = response;
     const region = response.headers.get('x-tandem-region');
-    if (typeof customerId === 'string' && region !== null) {
-      return { kind: 'acknowledged', customerId, region };
+    if (data !== undefined && region !== null) {
+      return { kind: 'acknowledged', customerId: data.customerId, region };
     }
+    const reason = describeAnswer(status, error);
+    const isFinal = status >= 400 && status < 500 && status !== 408 && status !== 429;
+    return isFinal ? { kind: 'refused', reason } : { kind: 'unanswered', reason };
+  } catch (error) {
+    return { kind: 'unanswered', reason: describeFailure(error) };
   }
-  const reason = describeAnswer(status, text);
-  const isFinal = status >= 400 && status < 500 && status !== 408 && status !== 429;
-  return isFinal ? { kind: 'refused', reason } : { kind: 'unanswered', reason };
 }
 
-function describeAnswer(status: number, text: string): string {
-  return `${status} ${text.slice(0, DETAIL_LENGTH_MAX)}`;
+function describeAnswer(status: number, error: unknown): string {
+  return `${status} ${JSON.stringify(error ?? '').slice(0, DETAIL_LENGTH_MAX)}`;
 }
 
-/** Refused, reset, cut, timed out: what `fetch` throws when there is no whole answer. */
+/** Refused, reset, cut, timed out: what the client throws when there is no whole answer. */
 function isNoAnswer(error: unknown): error is Error {
   return (
-    error instanceof TypeError || (error instanceof DOMException && error.name !== 'SyntaxError')
+    error instanceof TypeError ||
+    error instanceof SyntaxError ||
+    (error instanceof DOMException && error.name !== 'SyntaxError')
   );
 }
 
@@ -100,18 +103,7 @@ function describeFailure(error: unknown): string {
   return error.cause instanceof Error ? error.cause.message : error.message;
 }
 
-function readPage(json: unknown): CustomerPage {
-  const { items, nextCursor } = json as {
-    items: readonly Readonly<Record<string, unknown>>[];
-    nextCursor?: string;
-  };
-  return {
-    items: items.map((item) => ({
-      customerId: String(item['customerId']),
-      fields: Object.fromEntries(
-        CUSTOMER_FIELDS.map((field) => [field, (item[field] ?? null) as string | null]),
-      ) as CustomerFields,
-    })),
-    nextCursor,
-  };
+function toItem(customer: components['schemas']['ListedCustomer']): CustomerPage['items'][number] {
+  const { customerId, email, firstName, lastName, phoneNumber } = customer;
+  return { customerId, fields: { email, firstName, lastName, phoneNumber } };
 }
