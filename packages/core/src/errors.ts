@@ -17,6 +17,7 @@ export type TransientErrorCode =
   | 'BUS_UNAVAILABLE'
   | 'BUS_THROTTLED'
   | 'STATE_NOT_REACHED'
+  | 'RECOVERY_BUSY'
   | 'SHUTTING_DOWN';
 
 export type TerminalErrorCode =
@@ -34,6 +35,9 @@ export type TerminalErrorCode =
   | 'ENTITY_KIND_UNKNOWN'
   | 'ENTITY_INVALID'
   | 'CURSOR_INVALID'
+  | 'ARCHIVE_DAMAGED'
+  | 'TABLE_FOREIGN'
+  | 'RECOVERY_REFUSED'
   | 'CONFIGURATION_INVALID';
 
 export type AppErrorCode = TransientErrorCode | TerminalErrorCode;

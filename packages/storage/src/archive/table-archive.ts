@@ -78,7 +78,7 @@ function distinct(entries: readonly ArchiveEntry[]): ArchiveEntry[] {
 }
 
 /** The columns beside the payload are for people who browse the table. */
-function toArchiveProperties({ set, encoded }: ArchiveEntry): Properties {
+export function toArchiveProperties({ set, encoded }: ArchiveEntry): Properties {
   const [first] = set.changes;
   const columns: [string, FieldValue][] = [
     ['origin', { type: 'String', value: originOf(set) }],
@@ -92,6 +92,6 @@ function toArchiveProperties({ set, encoded }: ArchiveEntry): Properties {
   return new Map(columns);
 }
 
-function stampPrefix(timeMs: number): string {
+export function stampPrefix(timeMs: number): string {
   return Math.max(0, Math.trunc(timeMs)).toString(16).padStart(12, '0');
 }

@@ -4,3 +4,4 @@ export * from './faulty-store.ts';
 export * from './memory-region.ts';
 export * from './faulty-bus.ts';
 export * from './two-regions.ts';
+export * from './recovery-regions.ts';

@@ -1,0 +1,57 @@
+import type { ChangeSet } from '../replication/change-set.ts';
+import type { ArchiveSpan } from './archive.ts';
+import type { ConflictJournal } from './conflict-journal.ts';
+import type { Outbox } from './outbox.ts';
+import type { Replica, StoredRow } from './replica.ts';
+
+export type ScannedRow =
+  | { readonly kind: 'row'; readonly rowKey: string; readonly row: StoredRow }
+  /** Not written by this product, or no longer readable. */
+  | { readonly kind: 'damaged'; readonly rowKey: string; readonly problem: string };
+
+export interface RowScanner {
+  /** Every row of the bucket, tombstones included, in the order of the row keys. */
+  scan(bucket: string): AsyncIterable<ScannedRow>;
+}
+
+export interface ArchiveRow {
+  readonly partitionKey: string;
+  readonly rowKey: string;
+  readonly set: ChangeSet;
+  readonly encoded: Uint8Array;
+}
+
+export type ScannedArchiveRow =
+  | ({ readonly kind: 'set' } & ArchiveRow)
+  | {
+      readonly kind: 'damaged';
+      readonly partitionKey: string;
+      readonly rowKey: string;
+      readonly problem: string;
+    };
+
+/** The archive of a region row by row, for copying, replaying and erasing. */
+export interface ArchiveKeeper {
+  /** In the order of (partition key, row key). A damaged row is an outcome, not an error. */
+  scan(span: ArchiveSpan): AsyncIterable<ScannedArchiveRow>;
+  /** Writes the rows as they are, over what is there. Idempotent. */
+  put(rows: readonly ArchiveRow[]): Promise<void>;
+  /**
+   * Records states of entities that no change set here may hold: each under the stamp of its newest
+   * transaction, joined with what is recorded there. The change sets that are there stay as they are.
+   * Each set has one change. Idempotent.
+   */
+  restore(sets: readonly ChangeSet[]): Promise<void>;
+}
+
+/** One entity kind in one region, as verify, repair, rebuild and replay see it. */
+export interface RecoveryRegion {
+  readonly region: string;
+  readonly entityKind: string;
+  readonly buckets: readonly string[];
+  readonly rows: RowScanner;
+  readonly replica: Replica;
+  readonly archive: ArchiveKeeper;
+  readonly conflicts: ConflictJournal;
+  readonly outbox: Outbox;
+}

@@ -1,0 +1,78 @@
+import type { ArchiveKeeper, ArchiveRow, ScannedArchiveRow } from '../ports/recovery-region.ts';
+import { encodeChangeSet } from '../replication/encode-change-set.ts';
+import type { DamagedArchiveRow } from './fold-archive.ts';
+import { joinChangeSets } from './restored-set.ts';
+
+export interface CopyArchiveOptions {
+  readonly entityKind: string;
+  readonly bucket: string;
+  readonly from: Pick<ArchiveKeeper, 'scan'>;
+  readonly into: Pick<ArchiveKeeper, 'scan' | 'put'>;
+  readonly onDamaged: (row: DamagedArchiveRow) => void;
+  readonly onRows?: (copied: number) => void;
+}
+
+const BATCH_MAX = 500;
+const BATCH_BYTES_MAX = 4 * 1024 * 1024;
+
+/**
+ * Gives the archive `into` every change set of a bucket that the archive `from` has. Where both have
+ * one under the same key and they differ, each change of either is kept. Idempotent. Resolves with the
+ * rows written.
+ */
+export async function copyArchive(options: CopyArchiveOptions): Promise<number> {
+  const { entityKind, bucket, into, onDamaged } = options;
+  const span = { entityKind, bucket };
+  const own = into.scan(span)[Symbol.asyncIterator]();
+  const readOwn = async (): Promise<ScannedArchiveRow | undefined> => {
+    const next = await own.next();
+    return next.done === true ? undefined : next.value;
+  };
+  let waiting: ArchiveRow[] = [];
+  let bytes = 0;
+  let written = 0;
+  const flush = async (): Promise<void> => {
+    if (waiting.length === 0) return;
+    await into.put(waiting);
+    written += waiting.length;
+    options.onRows?.(waiting.length);
+    waiting = [];
+    bytes = 0;
+  };
+  let head = await readOwn();
+  for await (const row of options.from.scan(span)) {
+    if (row.kind === 'damaged') {
+      onDamaged(row);
+      continue;
+    }
+    while (head !== undefined && keyOf(head) < keyOf(row)) head = await readOwn();
+    const there = head !== undefined && keyOf(head) === keyOf(row) ? head : undefined;
+    const wanted = missing(row, there);
+    if (wanted === undefined) continue;
+    waiting.push(wanted);
+    bytes += wanted.encoded.length;
+    if (waiting.length >= BATCH_MAX || bytes >= BATCH_BYTES_MAX) await flush();
+  }
+  await flush();
+  return written;
+}
+
+/** Undefined when all of it is there. */
+function missing(row: ArchiveRow, there: ScannedArchiveRow | undefined): ArchiveRow | undefined {
+  // One that cannot be read is replaced by one that can.
+  if (there === undefined || there.kind === 'damaged') return row;
+  if (isSameBytes(row.encoded, there.encoded)) return undefined;
+  const set = joinChangeSets(there.set, row.set);
+  if (set === undefined) return undefined;
+  const encoded = encodeChangeSet(set);
+  return isSameBytes(encoded, there.encoded) ? undefined : { ...row, set, encoded };
+}
+
+/** Partition and row keys hold no character below the space. */
+function keyOf({ partitionKey, rowKey }: { partitionKey: string; rowKey: string }): string {
+  return `${partitionKey}\n${rowKey}`;
+}
+
+function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}

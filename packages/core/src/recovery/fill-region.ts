@@ -1,0 +1,198 @@
+import type { Clock } from '../ports/clock.ts';
+import type { RecoveryRegion } from '../ports/recovery-region.ts';
+import { assertNever } from '../errors.ts';
+import { compareBucket, type Digest } from './compare-bucket.ts';
+import { copyArchive } from './copy-archive.ts';
+import type { DamagedArchiveRow } from './fold-archive.ts';
+import { joinEntities } from './join-entities.ts';
+import { applyRepair } from './repair-regions.ts';
+import { replayInto } from './replay-into.ts';
+import { type VerifyReport, verifyRegions } from './verify-regions.ts';
+
+export type FillPhase = 'archive' | 'rows' | 'replay' | 'conflicts' | 'give-back' | 'prove';
+
+export interface FillProgress {
+  readonly phase: FillPhase;
+  /** Rows or change sets of this phase so far. */
+  readonly done: number;
+}
+
+export interface FillOptions {
+  readonly target: RecoveryRegion;
+  /** The regions that serve meanwhile; at least one. */
+  readonly sources: readonly RecoveryRegion[];
+  readonly clock: Clock;
+  readonly createDigest: () => Digest;
+  readonly tombstoneAgeMs: number;
+  readonly recheckCountMax: number;
+  readonly recheckDelayMs: number;
+  readonly onProgress?: (progress: FillProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface FillReport {
+  readonly archiveRowsCopied: number;
+  readonly rowsWritten: number;
+  readonly conflictsCopied: number;
+  readonly damagedArchiveRows: readonly (DamagedArchiveRow & { readonly region: string })[];
+  /** Of the last round; equal unless the rounds were used up. */
+  readonly proof: VerifyReport;
+}
+
+/** Each round heals what was lost on the way during the one before; one is enough as a rule. */
+const PROOF_ROUNDS_MAX = 5;
+const CONFLICTS_MAX = 100_000;
+const PHASES: readonly Exclude<FillPhase, 'prove'>[] = [
+  'archive',
+  'rows',
+  'replay',
+  'conflicts',
+  'give-back',
+];
+
+/**
+ * Fills an empty or damaged region from the others while they serve, and gives them what only it still
+ * holds. All of it is joins, so its own replicator may apply new changes meanwhile, and it may be
+ * interrupted and repeated. The caller keeps the region from being ready until `proof.isEqual`.
+ */
+export async function fillRegion(options: FillOptions): Promise<FillReport> {
+  const { target, sources, clock, createDigest, tombstoneAgeMs } = options;
+  const tally: Tally = { archiveRows: 0, rows: 0, conflicts: 0, damaged: new Map() };
+  for (const phase of PHASES) await runPhase(phase, options, tally);
+  const regions = [target, ...sources];
+  let proof: VerifyReport | undefined;
+  for (let round = 1; round <= PROOF_ROUNDS_MAX; round += 1) {
+    options.signal?.throwIfAborted();
+    let read = 0;
+    proof = await verifyRegions({
+      regions,
+      buckets: target.buckets,
+      clock,
+      createDigest,
+      tombstoneAgeMs,
+      recheckCountMax: options.recheckCountMax,
+      recheckDelayMs: options.recheckDelayMs,
+      onRows: (count) => options.onProgress?.({ phase: 'prove', done: (read += count) }),
+    });
+    if (proof.differences.length === 0) break;
+    const written = await applyRepair({ regions, repairs: proof.differences });
+    tally.rows += written.get(target.region) ?? 0;
+  }
+  return {
+    archiveRowsCopied: tally.archiveRows,
+    rowsWritten: tally.rows,
+    conflictsCopied: tally.conflicts,
+    damagedArchiveRows: [...tally.damaged.values()],
+    proof: proof as VerifyReport,
+  };
+}
+
+interface Tally {
+  archiveRows: number;
+  rows: number;
+  conflicts: number;
+  /** By region and key: a row is met in several phases. */
+  readonly damaged: Map<string, DamagedArchiveRow & { readonly region: string }>;
+}
+
+async function runPhase(
+  phase: Exclude<FillPhase, 'prove'>,
+  options: FillOptions,
+  tally: Tally,
+): Promise<void> {
+  const { target, sources, onProgress, signal } = options;
+  let done = 0;
+  const advance = (count: number): void => onProgress?.({ phase, done: (done += count) });
+  switch (phase) {
+    case 'archive':
+      return eachBucket(options, async (bucket) => {
+        for (const source of sources) {
+          tally.archiveRows += await copyBetween(source, target, { bucket, tally, advance });
+        }
+      });
+    case 'rows':
+      return eachBucket(options, (bucket) => copyRows(bucket, options, { tally, advance }));
+    case 'replay':
+      await replayInto({
+        archive: target.archive,
+        region: target.region,
+        into: target.replica,
+        buckets: target.buckets,
+        span: {},
+        onDamaged: (row) => noteDamaged(tally, target, row),
+        onProgress: ({ changeSets }) => onProgress?.({ phase, done: changeSets }),
+        ...(signal === undefined ? {} : { signal }),
+      });
+      return;
+    case 'conflicts':
+      for (const source of sources) {
+        const conflicts = await source.conflicts.list(source.entityKind, CONFLICTS_MAX);
+        await target.conflicts.record(conflicts);
+        tally.conflicts += conflicts.length;
+        advance(conflicts.length);
+      }
+      return;
+    case 'give-back':
+      return eachBucket(options, async (bucket) => {
+        for (const source of sources) {
+          await copyBetween(target, source, { bucket, tally, advance });
+        }
+      });
+    default:
+      return assertNever(phase);
+  }
+}
+
+async function eachBucket(
+  { target, signal }: FillOptions,
+  work: (bucket: string) => Promise<void>,
+): Promise<void> {
+  for (const bucket of target.buckets) {
+    signal?.throwIfAborted();
+    await work(bucket);
+  }
+}
+
+interface Step {
+  readonly tally: Tally;
+  readonly advance: (count: number) => void;
+}
+
+function copyBetween(
+  from: RecoveryRegion,
+  into: RecoveryRegion,
+  { bucket, tally, advance }: Step & { readonly bucket: string },
+): Promise<number> {
+  return copyArchive({
+    entityKind: from.entityKind,
+    bucket,
+    from: from.archive,
+    into: into.archive,
+    onDamaged: (row) => noteDamaged(tally, from, row),
+    onRows: advance,
+  });
+}
+
+/** Straight from the rows: each is written once, however often it was changed. */
+async function copyRows(
+  bucket: string,
+  { target, sources, createDigest, clock, tombstoneAgeMs }: FillOptions,
+  { tally, advance }: Step,
+): Promise<void> {
+  const regions = [target, ...sources];
+  await compareBucket(regions, bucket, {
+    createDigest,
+    horizonMs: clock.nowMs() - tombstoneAgeMs,
+    async onDifferent(entityIds) {
+      const into = [target.region];
+      const written = await joinEntities({ regions, bucket, entityIds, into });
+      tally.rows += written.get(target.region) ?? 0;
+      advance(entityIds.length);
+    },
+  });
+}
+
+function noteDamaged(tally: Tally, { region }: RecoveryRegion, row: DamagedArchiveRow): void {
+  const key = `${region}/${row.partitionKey}/${row.rowKey}`;
+  tally.damaged.set(key, { ...row, region });
+}

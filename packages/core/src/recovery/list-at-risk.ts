@@ -1,0 +1,145 @@
+import { chunk } from '../concurrency/chunk.ts';
+import type { Outbox, OutboxEntry } from '../ports/outbox.ts';
+import type { Replica } from '../ports/replica.ts';
+import type { Operation } from '../replication/change-set.ts';
+import { hasSeen } from '../state/version-vector.ts';
+import type { Stamp } from '../time/stamp.ts';
+
+/** Where a peer has a change: in its rows, in its queue, among its dead letters, or nowhere. */
+export type PeerPlace = 'applied' | 'queued' | 'dead-lettered' | 'nowhere' | 'not-known';
+
+/** What of a peer is needed to say where a change is. */
+export interface PeerSight {
+  readonly region: string;
+  readonly replica: Pick<Replica, 'read' | 'bucketOf'>;
+  /** Names of the messages in its queue and among its dead letters; undefined when out of reach. */
+  readonly messages:
+    | {
+        readonly queued: ReadonlySet<string>;
+        readonly deadLettered: ReadonlySet<string>;
+      }
+    | undefined;
+}
+
+export interface WriteAtRisk {
+  readonly entityKind: string;
+  readonly bucket: string;
+  readonly entityId: string;
+  readonly stamp: Stamp;
+  readonly operation: Operation;
+  /** By the wall clock of its writer, in milliseconds; never later than its acknowledgement. */
+  readonly committedMs: number;
+  /** `lost`: no other region has it. `delayed`: another has it, and not all show it yet. */
+  readonly fate: 'lost' | 'delayed';
+  /** By peer. */
+  readonly places: Readonly<Record<string, PeerPlace>>;
+}
+
+export interface ListAtRiskOptions {
+  readonly outbox: Outbox;
+  readonly peers: readonly string[];
+  /**
+   * Asked for after the outbox was read: what leaves the outbox meanwhile is found in the peer's queue
+   * or rows, and not reported as lost. Undefined for a peer that cannot be reached.
+   */
+  readonly lookAt: (peer: string) => Promise<PeerSight | undefined>;
+}
+
+const PAGE_ROWS = 1_000;
+const READ_BATCH_MAX = 100;
+
+/**
+ * The writes acknowledged in a region that would be lost, or late, if it vanished now. Never
+ * flattering (I11): of a peer that cannot be reached nothing is assumed.
+ */
+export async function listAtRisk(options: ListAtRiskOptions): Promise<readonly WriteAtRisk[]> {
+  const { outbox, peers } = options;
+  const entries = await readOutbox(outbox, peers);
+  if (entries.length === 0) return [];
+  const sights = await Promise.all(
+    peers.map(async (peer) => [peer, await options.lookAt(peer)] as const),
+  );
+  const places = await Promise.all(
+    sights.map(async ([peer, sight]) => [peer, await placesAt(sight, entries)] as const),
+  );
+  return entries
+    .flatMap((entry) => entry.set.changes.map((change) => ({ entry, change })))
+    .flatMap(({ entry, change }): WriteAtRisk[] => {
+      const at = places.map(([peer, found]): [string, PeerPlace] => [
+        peer,
+        found.get(placeKey(entry, change.entityId)) ?? 'not-known',
+      ]);
+      const fate = fateOf(at.map(([, place]) => place));
+      if (fate === undefined) return [];
+      const { entityKind, bucket, stamp } = entry.set;
+      const { entityId, operation } = change;
+      const committedMs = entry.committedAfterMs;
+      const named = Object.fromEntries(at);
+      return [{ entityKind, bucket, entityId, stamp, operation, committedMs, fate, places: named }];
+    })
+    .toSorted((a, b) => (a.stamp < b.stamp ? -1 : 1));
+}
+
+/** Undefined when every peer shows it already. */
+function fateOf(places: readonly PeerPlace[]): WriteAtRisk['fate'] | undefined {
+  if (places.every((place) => place === 'applied')) return undefined;
+  const isSafe = places.some((place) => place !== 'nowhere' && place !== 'not-known');
+  return isSafe ? 'delayed' : 'lost';
+}
+
+/** By stamp: a parked entry lies there once for each peer that it is owed to. */
+async function readOutbox(outbox: Outbox, peers: readonly string[]): Promise<OutboxEntry[]> {
+  const found = new Map<string, OutboxEntry>();
+  for (const bucket of outbox.buckets) {
+    for (const parkedFor of [undefined, ...peers]) {
+      let continuation: string | undefined;
+      do {
+        const page = await outbox.scan({
+          bucket,
+          limit: PAGE_ROWS,
+          ...(parkedFor === undefined ? {} : { parkedFor }),
+          ...(continuation === undefined ? {} : { continuation }),
+        });
+        for (const entry of page.entries) found.set(entry.set.stamp, entry);
+        ({ continuation } = page);
+      } while (continuation !== undefined);
+    }
+  }
+  return [...found.values()];
+}
+
+async function placesAt(
+  sight: PeerSight | undefined,
+  entries: readonly OutboxEntry[],
+): Promise<ReadonlyMap<string, PeerPlace>> {
+  const places = new Map<string, PeerPlace>();
+  if (sight === undefined) return places;
+  const { replica, messages } = sight;
+  const byEntity = Map.groupBy(
+    entries.flatMap((entry) => entry.set.changes.map(({ entityId }) => ({ entry, entityId }))),
+    ({ entityId }) => entityId,
+  );
+  const byBucket = Map.groupBy(byEntity.keys(), (entityId) => replica.bucketOf(entityId));
+  for (const [bucket, ids] of byBucket) {
+    for (const part of chunk(ids, { countMax: READ_BATCH_MAX })) {
+      const rows = await replica.read(bucket, part);
+      for (const { entry, entityId } of part.flatMap((id) => byEntity.get(id) ?? [])) {
+        const vector = rows.get(entityId)?.state.vector;
+        const isApplied = vector !== undefined && hasSeen(vector, entry.set.stamp);
+        places.set(placeKey(entry, entityId), isApplied ? 'applied' : onTheWay(entry, messages));
+      }
+    }
+  }
+  return places;
+}
+
+function onTheWay({ set }: OutboxEntry, messages: PeerSight['messages']): PeerPlace {
+  if (messages === undefined) return 'not-known';
+  const messageId = `${set.entityKind}/${set.stamp}`;
+  if (messages.queued.has(messageId)) return 'queued';
+  return messages.deadLettered.has(messageId) ? 'dead-lettered' : 'nowhere';
+}
+
+function placeKey({ set }: OutboxEntry, entityId: string): string {
+  return `${set.stamp}/${entityId}`;
+}

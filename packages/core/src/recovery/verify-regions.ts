@@ -1,0 +1,148 @@
+import { chunk } from '../concurrency/chunk.ts';
+import { forEachBounded } from '../concurrency/for-each-bounded.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { RecoveryRegion } from '../ports/recovery-region.ts';
+import type { EntityState } from '../state/entity-state.ts';
+import {
+  type BucketComparison,
+  compareBucket,
+  type DamagedRow,
+  type Digest,
+} from './compare-bucket.ts';
+import { describeDifference, type Difference, type StatesByRegion } from './difference.ts';
+import { isCollectable, isSameState } from './state-text.ts';
+
+export interface VerifyOptions {
+  readonly regions: readonly RecoveryRegion[];
+  readonly buckets: readonly string[];
+  readonly clock: Clock;
+  readonly createDigest: () => Digest;
+  /** Tombstones older than this may have been collected by some region. */
+  readonly tombstoneAgeMs: number;
+  /** How often what differs is read again, for a write under way looks like a difference. */
+  readonly recheckCountMax: number;
+  readonly recheckDelayMs: number;
+  readonly onRows?: (count: number) => void;
+}
+
+export interface VerifyReport {
+  /** Every write acknowledged before this time was compared, in milliseconds. */
+  readonly asOfMs: number;
+  readonly isEqual: boolean;
+  readonly buckets: readonly BucketComparison[];
+  /** Were not the same at first, and were when they were read again: writes under way. */
+  readonly settledCount: number;
+  /** Were not the same to the end; described are at most `DIFFERENCES_MAX` of them. */
+  readonly differentCount: number;
+  readonly differences: readonly Difference[];
+  readonly damaged: readonly DamagedRow[];
+}
+
+export const DIFFERENCES_MAX = 10_000;
+const BUCKETS_AT_ONCE_MAX = 4;
+const READ_BATCH_MAX = 100;
+
+/**
+ * Whether the regions hold the same rows, field for field and stamp for stamp. Each row is proven at
+ * its own time: it was read the same in every region after `asOfMs`, so each region contains all that
+ * any of them had acknowledged before. Reads only.
+ */
+export async function verifyRegions(options: VerifyOptions): Promise<VerifyReport> {
+  const { regions, clock, createDigest, onRows } = options;
+  const asOfMs = clock.nowMs();
+  const horizonMs = asOfMs - options.tombstoneAgeMs;
+  const suspects: Suspect[] = [];
+  const buckets: BucketComparison[] = [];
+  let suspectCount = 0;
+  await forEachBounded(options.buckets, BUCKETS_AT_ONCE_MAX, async (bucket) => {
+    const comparison = await compareBucket(regions, bucket, {
+      createDigest,
+      horizonMs,
+      ...(onRows === undefined ? {} : { onRows }),
+      async onDifferent(entityIds) {
+        suspectCount += entityIds.length;
+        const room = DIFFERENCES_MAX - suspects.length;
+        suspects.push(...entityIds.slice(0, room).map((entityId) => ({ bucket, entityId })));
+      },
+    });
+    buckets.push(comparison);
+  });
+  const left = await recheck(suspects, options, horizonMs);
+  const differentCount = left.length + suspectCount - suspects.length;
+  const damaged = buckets.flatMap((one) => one.damaged);
+  return {
+    asOfMs,
+    isEqual: differentCount === 0 && damaged.length === 0,
+    buckets: buckets.toSorted((a, b) => (a.bucket < b.bucket ? -1 : 1)),
+    settledCount: suspects.length - left.length,
+    differentCount,
+    differences: left.map(({ bucket, entityId, states }) =>
+      describeDifference(bucket, entityId, states),
+    ),
+    damaged,
+  };
+}
+
+interface Suspect {
+  readonly bucket: string;
+  readonly entityId: string;
+}
+
+interface Convict extends Suspect {
+  readonly states: StatesByRegion;
+}
+
+/** Reads again what differed, until it is the same or was read often enough. */
+async function recheck(
+  suspects: readonly Suspect[],
+  { regions, clock, recheckCountMax, recheckDelayMs }: VerifyOptions,
+  horizonMs: number,
+): Promise<Convict[]> {
+  let left: readonly Suspect[] = suspects;
+  let convicts: Convict[] = [];
+  for (let round = 0; left.length > 0 && round <= recheckCountMax; round += 1) {
+    // At once at first: most of it is still under way only for as long as the scan took.
+    if (round > 0) await clock.sleep(recheckDelayMs);
+    convicts = [];
+    for (const [bucket, own] of Map.groupBy(left, (one) => one.bucket)) {
+      for (const part of chunk(own, { countMax: READ_BATCH_MAX })) {
+        const ids = part.map(({ entityId }) => entityId);
+        const read = await readStates(regions, bucket, ids);
+        for (const [entityId, states] of read) {
+          if (!areSame(states, horizonMs)) convicts.push({ bucket, entityId, states });
+        }
+      }
+    }
+    left = convicts;
+  }
+  return convicts;
+}
+
+/** The states of the entities in every region. */
+async function readStates(
+  regions: readonly RecoveryRegion[],
+  bucket: string,
+  entityIds: readonly string[],
+): Promise<ReadonlyMap<string, StatesByRegion>> {
+  const read = await Promise.all(
+    regions.map(async ({ region, replica }) => ({
+      region,
+      rows: await replica.read(bucket, entityIds),
+    })),
+  );
+  return new Map(
+    entityIds.map((entityId) => [
+      entityId,
+      new Map(read.map(({ region, rows }) => [region, rows.get(entityId)?.state])),
+    ]),
+  );
+}
+
+function areSame(states: StatesByRegion, horizonMs: number): boolean {
+  const [first, ...others] = [...states.values()].map((state) => visible(state, horizonMs));
+  return others.every((state) => isSameState(state, first));
+}
+
+function visible(state: EntityState | undefined, horizonMs: number): EntityState | undefined {
+  return state !== undefined && isCollectable(state, horizonMs) ? undefined : state;
+}

@@ -1,0 +1,28 @@
+import { bucketNames, type EntityKind, type RecoveryRegion, type TableStore } from '@tandem/core';
+import { createTableConflictJournal } from '../conflicts/table-conflict-journal.ts';
+import { createTableOutbox } from '../outbox/table-outbox.ts';
+import { createTableReplica } from '../replica/table-replica.ts';
+import { createTableArchiveKeeper } from './archive-keeper.ts';
+import { createTableRowScanner } from './row-scanner.ts';
+
+export interface RecoveryRegionOptions {
+  readonly region: string;
+  readonly store: TableStore;
+  readonly kind: EntityKind;
+  readonly bucketCount: number;
+}
+
+/** One entity kind of a region as the recovery use cases see it. Only names the tables. */
+export function createRecoveryRegion(options: RecoveryRegionOptions): RecoveryRegion {
+  const { region, store, kind, bucketCount } = options;
+  return {
+    region,
+    entityKind: kind.name,
+    buckets: bucketNames(bucketCount),
+    rows: createTableRowScanner({ store, kind }),
+    replica: createTableReplica({ store, kind, bucketCount }),
+    archive: createTableArchiveKeeper({ store }),
+    conflicts: createTableConflictJournal({ store, kinds: [kind], bucketCount }),
+    outbox: createTableOutbox({ store, kind, bucketCount }),
+  };
+}
