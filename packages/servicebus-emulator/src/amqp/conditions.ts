@@ -9,10 +9,11 @@ function tracking(): string {
   return `TrackingId:${randomUUID()}, SystemTracker:emulator, Timestamp:${new Date().toISOString()}`;
 }
 
-export function entityNotFound(path: string): AmqpCondition {
+/** The host is the one that the client has asked for. */
+export function entityNotFound(host: string, path: string): AmqpCondition {
   return {
     condition: 'amqp:not-found',
-    description: `The messaging entity 'sb://emulator/${path}' could not be found. ${tracking()}`,
+    description: `The messaging entity 'sb://${host}/${path}' could not be found. ${tracking()}`,
   };
 }
 

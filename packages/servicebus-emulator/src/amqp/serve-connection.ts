@@ -34,15 +34,22 @@ const TRANSFER_DESTINATION = 'com.microsoft:transfer-destination-address';
 const SUBSCRIPTION_PATH = /\/subscriptions\//i;
 
 interface ConnectionState extends ServeOptions {
+  readonly connection: Connection;
   readonly claims: Claims;
   readonly replies: ReplyLinks;
   /** How to stop each link that delivers. */
   readonly stops: Map<Sender, () => void>;
 }
 
+/** The host that the client named in its open performative. */
+function hostOf(connection: Connection): string {
+  const { hostname } = connection as unknown as { readonly hostname?: string | null };
+  return hostname ?? 'emulator';
+}
+
 /** The queue of the address, or why a link to it is refused. */
 function resolve(
-  { namespace, claims }: ConnectionState,
+  { connection, namespace, claims }: ConnectionState,
   { path }: Exclude<Address, { node: 'claims' }>,
   rights: readonly AccessRight[],
 ): Queue | AmqpCondition {
@@ -57,7 +64,7 @@ function resolve(
   if (SUBSCRIPTION_PATH.test(path)) {
     return notImplemented('The emulator has no topics and subscriptions: use a queue.');
   }
-  return findQueue(namespace, path) ?? entityNotFound(path);
+  return findQueue(namespace, path) ?? entityNotFound(hostOf(connection), path);
 }
 
 const isQueue = (found: Queue | AmqpCondition): found is Queue => 'peek' in found;
@@ -130,7 +137,7 @@ function closeLinksTo(connection: Connection, { stored }: QueueEntity): void {
   };
   each.each_link((link) => {
     const address = link.is_receiver() ? link.target?.address : link.source?.address;
-    if (isTo(address)) link.close(entityNotFound(stored.name));
+    if (isTo(address)) link.close(entityNotFound(hostOf(connection), stored.name));
   });
 }
 
@@ -138,6 +145,7 @@ function closeLinksTo(connection: Connection, { stored }: QueueEntity): void {
 export function serveConnection(connection: Connection, options: ServeOptions): () => void {
   const state: ConnectionState = {
     ...options,
+    connection,
     claims: createClaims(options.clock, options.accessRules),
     replies: createReplyLinks(),
     stops: new Map(),

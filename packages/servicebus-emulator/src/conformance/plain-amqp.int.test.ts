@@ -417,10 +417,28 @@ describe('the management node with plain AMQP', () => {
     const body = {
       skip: types.wrap_int(0),
       top: types.wrap_int(10),
-      'last-updated-time': types.wrap_timestamp(Date.now() - 60_000),
+      'last-updated-time': types.wrap_timestamp(Date.parse('9999-12-31T23:59:59.999Z')),
     };
     expect(await ask(name, 'get-message-sessions', body)).toMatchObject({
       body: { 'sessions-ids': ['a', 'b'] },
+    });
+  });
+
+  it('lists the sessions whose state was set after a time', async () => {
+    const { name, sender } = await target.newQueue({ requiresSession: true });
+    await sender.sendMessages({ body: 1, sessionId: 'untouched' });
+    const session = await target.client.acceptSession(name, 'set');
+    await session.setSessionState('state');
+    await session.close();
+    const list = (timeMs: number) =>
+      ask(name, 'get-message-sessions', {
+        skip: types.wrap_int(0),
+        top: types.wrap_int(10),
+        'last-updated-time': types.wrap_timestamp(timeMs),
+      });
+    expect(await list(Date.now() - 60_000)).toMatchObject({ body: { 'sessions-ids': ['set'] } });
+    expect(await list(Date.now() + 3_600_000)).toMatchObject({
+      statusCode: 204,
     });
   });
 });

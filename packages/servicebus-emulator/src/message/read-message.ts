@@ -6,6 +6,8 @@ import { DecodeError, SECTION, dataOf, findSections, type Section } from './sect
 /** A message as a client sends it, before the queue gives it a number. */
 export interface IncomingMessage {
   readonly timeToLiveMs: number | undefined;
+  readonly durable: boolean | undefined;
+  readonly priority: number | undefined;
   /** When the sender wants it to be enqueued, if not now. */
   readonly scheduledAtMs: number | undefined;
   readonly sessionId: string | undefined;
@@ -13,7 +15,6 @@ export interface IncomingMessage {
   readonly payload: Buffer;
 }
 
-const HEADER_TTL_FIELD = 2;
 const SCHEDULED_ANNOTATION = 'x-opt-scheduled-enqueue-time';
 /** Only the broker writes these. */
 const BROKER_ANNOTATIONS: ReadonlySet<unknown> = new Set([
@@ -34,10 +35,23 @@ function decodeSection(bytes: Buffer, section: Section): Typed {
   }
 }
 
-function readTimeToLive(bytes: Buffer, header: Section): number | undefined {
-  const fields = decodeSection(bytes, header).value as { value: unknown }[] | undefined;
-  const ttl = fields?.[HEADER_TTL_FIELD]?.value;
-  return typeof ttl === 'number' && ttl > 0 ? ttl : undefined;
+type Header = Pick<IncomingMessage, 'timeToLiveMs' | 'durable' | 'priority'>;
+
+const NO_HEADER: Header = { timeToLiveMs: undefined, durable: undefined, priority: undefined };
+
+function readHeader(bytes: Buffer, header: Section): Header {
+  const list = decodeSection(bytes, header).value;
+  const fields = Array.isArray(list) ? (list as { value: unknown }[]) : [];
+  const [durable, priority, ttl] = fields.map((field) => field.value);
+  return {
+    timeToLiveMs: typeof ttl === 'number' && ttl > 0 ? ttl : undefined,
+    durable: typeof durable === 'boolean' ? durable : undefined,
+    priority: isByte(priority) ? priority : undefined,
+  };
+}
+
+function isByte(value: unknown): value is number {
+  return Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 255;
 }
 
 function readScheduledTime(items: readonly Typed[]): number | undefined {
@@ -74,11 +88,11 @@ function readSessionId(payload: Buffer): string | undefined {
  * Throws DecodeError when the bytes are no message.
  */
 export function readMessage(bytes: Buffer): IncomingMessage {
-  let timeToLiveMs: number | undefined;
+  let header = NO_HEADER;
   let annotations: readonly Typed[] = [];
   let bareStart = bytes.length;
   for (const section of findSections(bytes)) {
-    if (section.code === SECTION.header) timeToLiveMs = readTimeToLive(bytes, section);
+    if (section.code === SECTION.header) header = readHeader(bytes, section);
     else if (section.code === SECTION.messageAnnotations) {
       annotations = mapItems(decodeSection(bytes, section));
     } else if (section.code >= SECTION.properties) {
@@ -88,7 +102,7 @@ export function readMessage(bytes: Buffer): IncomingMessage {
   // A copy, so that the message does not keep the whole read buffer of its connection alive.
   const payload = Buffer.from(bytes.subarray(bareStart));
   return {
-    timeToLiveMs,
+    ...header,
     scheduledAtMs: readScheduledTime(annotations),
     sessionId: readSessionId(payload),
     annotations: encodeAnnotations(annotations),

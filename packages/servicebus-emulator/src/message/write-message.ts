@@ -1,4 +1,5 @@
 import type { MessageState, StoredMessage } from '../store/message-store.ts';
+import { findSections, SECTION } from './sections.ts';
 
 /**
  * Puts a stored message together for a receiver: a header and message annotations in front of the
@@ -19,6 +20,10 @@ const INT = 0x71;
 /** A header section whose list has a four-byte size. */
 const HEADER_DESCRIPTOR = Buffer.from([0x00, 0x53, 0x70, 0xd0]);
 const HEADER_FIELDS = 5;
+const PRIORITY_DEFAULT = 4;
+const DELIVERY_MAP_DESCRIPTOR = Buffer.from([0x00, 0x53, 0x71, 0xd1]);
+const BODY_SECTIONS: ReadonlySet<number> = new Set([SECTION.data, SECTION.sequence, SECTION.value]);
+const NOTHING = Buffer.alloc(0);
 const MAP_DESCRIPTOR = Buffer.from([0x00, 0x53, 0x72, 0xd1]);
 
 function symbol(name: string): Buffer {
@@ -32,6 +37,7 @@ const NAMES = {
   lockedUntil: symbol('x-opt-locked-until'),
   state: symbol('x-opt-message-state'),
   deadLetterSource: symbol('x-opt-deadletter-source'),
+  omittedBodySize: symbol('omitted-message-body-size'),
 };
 
 /** An 8-byte value behind its type code. All values here are positive. */
@@ -49,10 +55,10 @@ function encodeHeader(message: StoredMessage): Buffer {
   HEADER_DESCRIPTOR.copy(bytes);
   bytes.writeUInt32BE(bytes.length - 8, 4);
   bytes.writeUInt32BE(HEADER_FIELDS, 8);
-  // Durable true, priority 4, time to live, first acquirer false, delivery count.
-  let offset = bytes.writeUInt8(0x41, 12);
+  // Durable, priority, time to live, first acquirer false, delivery count.
+  let offset = bytes.writeUInt8(message.durable === false ? 0x42 : 0x41, 12);
   offset = bytes.writeUInt8(0x50, offset);
-  offset = bytes.writeUInt8(4, offset);
+  offset = bytes.writeUInt8(message.priority ?? PRIORITY_DEFAULT, offset);
   if (ttl === undefined) offset = bytes.writeUInt8(0x40, offset);
   else {
     offset = bytes.writeUInt8(0x70, offset);
@@ -97,8 +103,14 @@ function annotationItems(message: StoredMessage, lockedUntilMs: number | undefin
   return items;
 }
 
-/** The whole message, encoded; lockedUntilMs only for one that is delivered under a lock. */
-export function writeMessage(message: StoredMessage, lockedUntilMs?: number): Buffer {
+interface Parts {
+  readonly deliveryAnnotations?: Buffer;
+  readonly payload: Buffer;
+  readonly lockedUntilMs?: number | undefined;
+}
+
+function join(message: StoredMessage, parts: Parts): Buffer {
+  const { deliveryAnnotations = NOTHING, payload, lockedUntilMs } = parts;
   const items = annotationItems(message, lockedUntilMs);
   const own = message.annotations;
   const count = items.length + (own === undefined ? 0 : own.readUInt32BE(0));
@@ -107,5 +119,33 @@ export function writeMessage(message: StoredMessage, lockedUntilMs?: number): Bu
   const mapHead = Buffer.allocUnsafe(8);
   mapHead.writeUInt32BE(itemBytes + 4, 0);
   mapHead.writeUInt32BE(count, 4);
-  return Buffer.concat([encodeHeader(message), MAP_DESCRIPTOR, mapHead, ...items, message.payload]);
+  return Buffer.concat([
+    encodeHeader(message),
+    deliveryAnnotations,
+    MAP_DESCRIPTOR,
+    mapHead,
+    ...items,
+    payload,
+  ]);
+}
+
+/** The whole message, encoded; lockedUntilMs only for one that is delivered under a lock. */
+export function writeMessage(message: StoredMessage, lockedUntilMs?: number): Buffer {
+  return join(message, { payload: message.payload, lockedUntilMs });
+}
+
+/** The message without its body, whose size a delivery annotation tells. */
+export function writeMessageWithoutBody(message: StoredMessage): Buffer {
+  const { payload } = message;
+  const body = findSections(payload).filter(({ code }) => BODY_SECTIONS.has(code));
+  const start = body[0]?.start ?? payload.length;
+  const end = body.at(-1)?.end ?? start;
+  const items = Buffer.concat([NAMES.omittedBodySize, wide(LONG, end - start)]);
+  const head = Buffer.alloc(8);
+  head.writeUInt32BE(items.length + 4, 0);
+  head.writeUInt32BE(2, 4);
+  return join(message, {
+    deliveryAnnotations: Buffer.concat([DELIVERY_MAP_DESCRIPTOR, head, items]),
+    payload: Buffer.concat([payload.subarray(0, start), payload.subarray(end)]),
+  });
 }

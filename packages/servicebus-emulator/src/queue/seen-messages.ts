@@ -14,11 +14,15 @@ export interface SeenMessages {
   takeOutdated(): string[];
 }
 
-/** The form in which the end of an id's time is stored. */
+/** The form in which a time is stored. */
 export function encodeTime(timeMs: number): Buffer {
   const bytes = Buffer.alloc(8);
   bytes.writeDoubleBE(timeMs);
   return bytes;
+}
+
+export function decodeTime(bytes: Buffer): number {
+  return bytes.readDoubleBE();
 }
 
 /** Reads the ids that an earlier process has stored. */
@@ -28,7 +32,7 @@ export async function openSeenMessages(
 ): Promise<SeenMessages> {
   const untilById = new Map<string, number>();
   const stored = await store.loadNotes(queueId, 'seen-message');
-  const loaded = stored.map(({ name, value }) => [name, value.readDoubleBE()] as const);
+  const loaded = stored.map(({ name, value }) => [name, decodeTime(value)] as const);
   for (const [id, untilMs] of loaded.sort((a, b) => a[1] - b[1])) untilById.set(id, untilMs);
   return {
     has(messageId) {

@@ -8,6 +8,8 @@ import type { MessageState, StoredMessage } from './message-store.ts';
 const LAYOUT_VERSION = 2;
 const VERSION_WITHOUT_SESSIONS = 1;
 const HEAD_BYTES = 48;
+const PRIORITY_FLAG = 4;
+const DURABLE_FLAGS: readonly (boolean | undefined)[] = [undefined, false, true];
 const STATES: readonly MessageState[] = ['active', 'deferred', 'scheduled'];
 
 const orNaN = (value: number | undefined): number => value ?? Number.NaN;
@@ -26,6 +28,9 @@ export function encodeMessage(message: StoredMessage): Buffer {
   head.writeUInt32BE(message.deliveryCount, 8);
   // Zero for none, else one more than its length: the empty session id is an id, too.
   head.writeUInt16BE(message.sessionId === undefined ? 0 : session.length + 1, 12);
+  const hasPriority = message.priority === undefined ? 0 : PRIORITY_FLAG;
+  head.writeUInt8(DURABLE_FLAGS.indexOf(message.durable) + hasPriority, 14);
+  head.writeUInt8(message.priority ?? 0, 15);
   head.writeDoubleBE(message.enqueuedAtMs, 16);
   head.writeDoubleBE(orNaN(message.dueAtMs), 24);
   head.writeDoubleBE(orNaN(message.timeToLiveMs), 32);
@@ -47,11 +52,14 @@ export function decodeMessage(sequenceNumber: number, bytes: Buffer): StoredMess
   const sourceEnd = HEAD_BYTES + bytes.readUInt16BE(2);
   const sessionField = bytes.readUInt16BE(12);
   const sessionEnd = sourceEnd + Math.max(sessionField - 1, 0);
+  const flags = bytes.readUInt8(14);
   const annotationsEnd = sessionEnd + bytes.readUInt32BE(4);
   return {
     sequenceNumber,
     state,
     deliveryCount: bytes.readUInt32BE(8),
+    durable: DURABLE_FLAGS[flags % PRIORITY_FLAG],
+    priority: flags < PRIORITY_FLAG ? undefined : bytes.readUInt8(15),
     enqueuedAtMs: bytes.readDoubleBE(16),
     dueAtMs: orUndefined(bytes.readDoubleBE(24)),
     timeToLiveMs: orUndefined(bytes.readDoubleBE(32)),

@@ -21,7 +21,7 @@ interface QueueContent {
 const newContent = (): QueueContent => ({
   messages: createSequencedMessages(),
   due: createDueIndex(),
-  notes: { 'session-state': new Map(), 'seen-message': new Map() },
+  notes: { 'session-state': new Map(), 'session-updated': new Map(), 'seen-message': new Map() },
   counters: EMPTY_COUNTERS,
 });
 

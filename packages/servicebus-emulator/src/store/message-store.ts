@@ -12,6 +12,9 @@ export interface StoredMessage {
   /** The time to live that receivers are shown. */
   readonly timeToLiveMs: number | undefined;
   readonly deliveryCount: number;
+  /** What the sender said in the header; undefined where it said nothing. */
+  readonly durable: boolean | undefined;
+  readonly priority: number | undefined;
   /** The number it was first given, kept through dead-lettering. */
   readonly enqueuedSequenceNumber: number;
   /** The queue that dead-lettered it. */
@@ -41,9 +44,12 @@ export const EMPTY_COUNTERS: QueueCounters = {
   sizeBytes: 0,
 };
 
-/** What a note is about: a session by its id, or a message id that counts as seen. */
+/**
+ * What a note is about: the state of a session by its id, when that was last set, or a message id
+ * that counts as seen.
+ */
 export interface NoteKey {
-  readonly kind: 'session-state' | 'seen-message';
+  readonly kind: 'session-state' | 'session-updated' | 'seen-message';
   /** At most 128 characters. */
   readonly name: string;
 }

@@ -44,6 +44,7 @@ export function dueOf(key: Buffer): DueMessage {
 const NOTE_KINDS: Readonly<Record<NoteKey['kind'], number>> = {
   'session-state': 1,
   'seen-message': 2,
+  'session-updated': 3,
 };
 const NOTE_HEAD_BYTES = 5;
 

@@ -174,7 +174,7 @@ describe.each(['memory', 'folder'])('sending and receiving with the SDK, kept in
     const absent = {
       code: 'MessagingEntityNotFound',
       message: expect.stringContaining(
-        "entity 'sb://emulator/absent' could not be found",
+        "entity 'sb://127.0.0.1/absent' could not be found",
       ) as string,
     };
     const sender = sdk.client.createSender('absent');

@@ -1,4 +1,4 @@
-import { writeMessage } from '../../message/write-message.ts';
+import { writeMessage, writeMessageWithoutBody } from '../../message/write-message.ts';
 import { nothingFound, succeeded, type ManagementAction } from './management-response.ts';
 import { readNumber, readText } from './read-body.ts';
 
@@ -8,7 +8,8 @@ export const peekMessage: ManagementAction = async (queue, body) => {
   const messagesMax = readNumber(body, 'message-count');
   const sessionId = readText(body, 'session-id');
   const fromSequenceNumber = Math.max(from, 0);
+  const writeOne = body['omit-message-body'] === true ? writeMessageWithoutBody : writeMessage;
   const messages = await queue.peek({ fromSequenceNumber, messagesMax, sessionId });
   if (messages.length === 0) return nothingFound();
-  return succeeded({ messages: messages.map((message) => ({ message: writeMessage(message) })) });
+  return succeeded({ messages: messages.map((message) => ({ message: writeOne(message) })) });
 };

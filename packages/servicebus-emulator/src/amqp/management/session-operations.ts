@@ -51,10 +51,19 @@ export const setSessionState: ManagementAction = async (queue, body) => {
   return isSet ? succeeded() : refused(410, sessionLockLost());
 };
 
-/** The ids of the sessions that have messages or are held, a page at a time. */
+/** The last moment that the service's times can name: asks for the sessions that have messages. */
+const END_OF_TIME_MS = Date.parse('9999-12-31T23:59:59Z');
+
+/**
+ * The ids of the sessions whose state was set after a time, or, for the end of time, of those that
+ * have messages or are held; a page at a time.
+ */
 export const getMessageSessions: ManagementAction = async (queue, body) => {
   const skip = Math.max(readNumber(body, 'skip'), 0);
-  const ids = sessionsOf(queue).ids();
+  const after = body['last-updated-time'];
+  const afterMs = after instanceof Date ? after.getTime() : END_OF_TIME_MS;
+  const sessions = sessionsOf(queue);
+  const ids = afterMs >= END_OF_TIME_MS ? sessions.ids() : await sessions.idsUpdatedAfter(afterMs);
   const page = ids.slice(skip, skip + Math.max(readNumber(body, 'top'), 0));
   if (page.length === 0) return nothingFound();
   return succeeded({ skip: types.wrap_int(skip + page.length), 'sessions-ids': page });

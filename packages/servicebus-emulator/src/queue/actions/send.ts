@@ -29,6 +29,8 @@ function toDraft(core: QueueCore, message: IncomingMessage, nowMs: number): Mess
     dueAtMs: isScheduled || expires ? Math.floor(startMs) : undefined,
     timeToLiveMs: expires ? timeToLiveMs : undefined,
     deliveryCount: 0,
+    durable: message.durable,
+    priority: message.priority,
     deadLetterSource: undefined,
     sessionId: message.sessionId,
     annotations: message.annotations,

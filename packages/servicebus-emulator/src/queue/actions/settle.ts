@@ -29,13 +29,19 @@ function modified(message: StoredMessage, properties: PropertyChanges | undefine
   return { ...message, payload: setApplicationProperties(message.payload, properties) };
 }
 
+/** The message after one more delivery. Dead letters keep the count that they came with. */
+function afterDelivery(core: QueueCore, message: StoredMessage): StoredMessage {
+  if (core.deadLetters === undefined) return message;
+  return { ...message, deliveryCount: message.deliveryCount + 1 };
+}
+
 /** Offers the message again, or dead-letters it when it was delivered too often. */
 function stageReturn(
   change: QueueChange,
   core: QueueCore,
   { from, to }: { from: StoredMessage; to: StoredMessage },
 ): StoredMessage | undefined {
-  const counted = { ...to, deliveryCount: to.deliveryCount + 1 };
+  const counted = afterDelivery(core, to);
   if (core.deadLetters !== undefined && counted.deliveryCount >= core.properties.maxDeliveryCount) {
     change.replace(core, { from, to: counted });
     const cause = DELIVERY_COUNT_EXCEEDED(counted.deliveryCount);
@@ -61,7 +67,8 @@ function stage(
       return stageReturn(change, core, { from: message, to });
     }
     case 'defer': {
-      const to = { ...modified(message, settlement.properties), state: 'deferred' as const };
+      const changed = modified(message, settlement.properties);
+      const to = { ...afterDelivery(core, changed), state: 'deferred' as const };
       change.replace(core, { from: message, to });
       return undefined;
     }

@@ -1,7 +1,7 @@
 import type { QueueCore } from '../queue-core.ts';
 import { acceptSession, type AcceptOutcome, type AcceptRequest } from './accept-session.ts';
 import { renewSession } from './hold-session.ts';
-import { getSessionState, setSessionState } from './session-state.ts';
+import { getSessionState, idsUpdatedAfter, setSessionState } from './session-state.ts';
 
 /** The sessions of one queue. */
 export interface QueueSessions {
@@ -14,6 +14,8 @@ export interface QueueSessions {
   setState(sessionId: string, state: Buffer | undefined): Promise<boolean>;
   /** The ids of sessions that have messages or are held. */
   ids(): string[];
+  /** The ids of sessions whose state was set after the time. */
+  idsUpdatedAfter(timeMs: number): Promise<string[]>;
 }
 
 /** Undefined when the queue has no sessions. */
@@ -26,5 +28,6 @@ export function createQueueSessions(core: QueueCore): QueueSessions | undefined 
     getState: (sessionId) => getSessionState(core, sessionId),
     setState: (sessionId, state) => setSessionState(core, sessionId, state),
     ids: () => sessions.ids(),
+    idsUpdatedAfter: (timeMs) => idsUpdatedAfter(core, timeMs),
   };
 }
