@@ -11,10 +11,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List customers, page by page, in a stable order */
+        /**
+         * List customers, page by page, in a stable order
+         * @description Whoever exists from the first page to the last is on one of them, whatever is written in between.
+         */
         get: operations["listCustomers"];
         put?: never;
-        /** Create a customer under a new id */
+        /**
+         * Create a customer under a new id
+         * @description The region makes the id. With an `Idempotency-Key` the request may be repeated, in this region or in another, and makes one customer.
+         */
         post: operations["createCustomer"];
         delete?: never;
         options?: never;
@@ -29,17 +35,32 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Read a customer */
+        /**
+         * Read a customer
+         * @description As this region has it, or, with `x-tandem-min-version`, at least as new as that.
+         */
         get: operations["getCustomer"];
-        /** Create a customer, or replace it whole */
+        /**
+         * Create a customer, or replace it whole
+         * @description A field that the body leaves out loses its value. With `If-None-Match: *` it only creates, with `If-Match` it only replaces the version that is named.
+         */
         put: operations["putCustomer"];
         post?: never;
-        /** Delete a customer */
+        /**
+         * Delete a customer
+         * @description A delete reaches the other regions as any write does; a later write makes the customer anew.
+         */
         delete: operations["deleteCustomer"];
         options?: never;
-        /** Read the version of a customer */
+        /**
+         * Read the version of a customer
+         * @description The headers of a read, without its body.
+         */
         head: operations["getCustomer-head"];
-        /** Change some fields of a customer */
+        /**
+         * Change some fields of a customer
+         * @description A merge patch (RFC 7396): a field that the body leaves out stays as it is, null removes its value.
+         */
         patch: operations["patchCustomer"];
         trace?: never;
     };
@@ -70,7 +91,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether the process runs */
+        /**
+         * Whether the process runs
+         * @description It says nothing about the region: restart the process when it does not answer.
+         */
         get: operations["getLiveness"];
         put?: never;
         post?: never;
@@ -87,7 +111,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether the region may take traffic */
+        /**
+         * Whether the region may take traffic
+         * @description A region is ready when its table answers and it has caught up with every region that can be reached.
+         */
         get: operations["getReadiness"];
         put?: never;
         post?: never;
@@ -104,7 +131,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether this process serves, for the load balancer of its own region */
+        /**
+         * Whether this process serves, for the load balancer of its own region
+         * @description Unlike /health/ready it does not ask whether the region has caught up.
+         */
         get: operations["getServing"];
         put?: never;
         post?: never;
@@ -121,7 +151,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The same as /health/ready, for probes with a fixed path */
+        /**
+         * The same as /health/ready, for probes with a fixed path
+         * @description Some balancers and container platforms ask nothing else.
+         */
         get: operations["getHealth"];
         put?: never;
         post?: never;
@@ -138,7 +171,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What the type of a problem means */
+        /**
+         * What the type of a problem means
+         * @description The `type` of every problem is a path that leads here.
+         */
         get: operations["getProblemType"];
         put?: never;
         post?: never;

@@ -17,6 +17,7 @@ export const openapiPlugin = fp(
             'Customers of one region. Each region serves reads and writes alone; what it has ' +
             'acknowledged reaches every other region.',
           license: { name: 'MIT', identifier: 'MIT' },
+          contact: { name: 'The operators of this region' },
         },
         // Relative: every region serves the same document.
         servers: [{ url: '/' }],

@@ -57,6 +57,9 @@ export const postCustomerSchema = {
   operationId: 'createCustomer',
   security: requireScope('customers.write'),
   summary: 'Create a customer under a new id',
+  description:
+    'The region makes the id. With an `Idempotency-Key` the request may be repeated, in this ' +
+    'region or in another, and makes one customer.',
   tags,
   consumes: JSON_TYPES,
   headers: CreateHeaders,
@@ -74,6 +77,9 @@ export const putCustomerSchema = {
   operationId: 'putCustomer',
   security: requireScope('customers.write'),
   summary: 'Create a customer, or replace it whole',
+  description:
+    'A field that the body leaves out loses its value. With `If-None-Match: *` it only ' +
+    'creates, with `If-Match` it only replaces the version that is named.',
   tags,
   consumes: JSON_TYPES,
   params: CustomerParams,
@@ -90,6 +96,9 @@ export const patchCustomerSchema = {
   operationId: 'patchCustomer',
   security: requireScope('customers.write'),
   summary: 'Change some fields of a customer',
+  description:
+    'A merge patch (RFC 7396): a field that the body leaves out stays as it is, null removes ' +
+    'its value.',
   tags,
   consumes: PATCH_TYPES,
   params: CustomerParams,
@@ -119,6 +128,7 @@ export const getCustomerSchema = {
   operationId: 'getCustomer',
   security: requireScope('customers.read'),
   summary: 'Read a customer',
+  description: 'As this region has it, or, with `x-tandem-min-version`, at least as new as that.',
   response: {
     ...readCustomerSchema.response,
     200: jsonResponse('Customer', { description: 'The customer.', headers: SHOWN_HEADERS }),
@@ -131,6 +141,7 @@ export const headCustomerSchema = {
   operationId: 'getCustomer',
   security: requireScope('customers.read'),
   summary: 'Read the version of a customer',
+  description: 'The headers of a read, without its body.',
   response: {
     ...readCustomerSchema.response,
     200: emptyResponse({ description: 'There is such a customer.', headers: SHOWN_HEADERS }),
@@ -141,6 +152,9 @@ export const deleteCustomerSchema = {
   operationId: 'deleteCustomer',
   security: requireScope('customers.write'),
   summary: 'Delete a customer',
+  description:
+    'A delete reaches the other regions as any write does; a later write makes the customer ' +
+    'anew.',
   tags,
   params: CustomerParams,
   headers: WriteHeaders,
@@ -154,6 +168,9 @@ export const listCustomersSchema = {
   operationId: 'listCustomers',
   security: requireScope('customers.read'),
   summary: 'List customers, page by page, in a stable order',
+  description:
+    'Whoever exists from the first page to the last is on one of them, whatever is written in ' +
+    'between.',
   tags,
   querystring: PageQuery,
   response: {

@@ -57,6 +57,7 @@ export const liveSchema = {
   operationId: 'getLiveness',
   security: ANYONE,
   summary: 'Whether the process runs',
+  description: 'It says nothing about the region: restart the process when it does not answer.',
   tags,
   response: {
     ...problemResponses([], COMMON_HEADERS),
@@ -80,6 +81,9 @@ export const readySchema = {
   operationId: 'getReadiness',
   security: ANYONE,
   summary: 'Whether the region may take traffic',
+  description:
+    'A region is ready when its table answers and it has caught up with every region that can ' +
+    'be reached.',
   tags,
   response: readyResponse,
 };
@@ -88,6 +92,7 @@ export const servingSchema = {
   operationId: 'getServing',
   security: ANYONE,
   summary: 'Whether this process serves, for the load balancer of its own region',
+  description: 'Unlike /health/ready it does not ask whether the region has caught up.',
   tags,
   response: {
     ...readyResponse,
@@ -99,6 +104,7 @@ export const healthSchema = {
   operationId: 'getHealth',
   security: ANYONE,
   summary: 'The same as /health/ready, for probes with a fixed path',
+  description: 'Some balancers and container platforms ask nothing else.',
   tags,
   response: readyResponse,
 };

@@ -12,6 +12,7 @@ export const problemTypeSchema = {
   operationId: 'getProblemType',
   security: ANYONE,
   summary: 'What the type of a problem means',
+  description: 'The `type` of every problem is a path that leads here.',
   tags: ['problems'],
   params: Type.Object({
     code: Type.String({ description: 'The last part of the type of a problem.' }),
