@@ -226,6 +226,7 @@ function createReadinessOf(cradle: Cradle): RegionReadiness {
     probeTable: () => store.get(customerKind.name, PROBED_BUCKET, PROBED_ROW),
     status: tables.status,
     drill: tables.drill,
+    hold: tables.hold,
     hasPeers: publishers.length > 0,
     settings: () => readReadinessSettings(configuration),
     clock,

@@ -52,6 +52,7 @@ export type * from './ports/conflict-journal.ts';
 export type * from './ports/replication-status.ts';
 export type * from './ports/lease.ts';
 export type * from './ports/drill-switch.ts';
+export type * from './ports/region-hold.ts';
 export type * from './ports/recovery-region.ts';
 export * from './recovery/state-text.ts';
 export * from './recovery/compare-bucket.ts';

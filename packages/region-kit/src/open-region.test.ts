@@ -1,6 +1,11 @@
 import { createMemoryTableStore, createVirtualClock } from '@tandem/core/memory';
 import { customerKind } from '@tandem/core/customers';
-import { seedConfiguration, tandemSettings } from '@tandem/storage';
+import {
+  createTableRegionHold,
+  recordBucketCount,
+  seedConfiguration,
+  tandemSettings,
+} from '@tandem/storage';
 import { describe, expect, test } from 'vitest';
 import { openRegion } from './open-region.ts';
 
@@ -40,6 +45,17 @@ describe('opening a region', () => {
     for (const table of ['Customers', 'Archive', 'Conflicts', 'Replication']) {
       expect(await store.query({ table, partitions: 'p', limit: 1 })).toEqual({ rows: [] });
     }
+  });
+
+  test('I14: holds a region whose table is gone, until it is proven whole', async () => {
+    const { store, open } = await setUp();
+    await open();
+    expect(await createTableRegionHold({ store }).read()).toBeUndefined();
+    const lost = await setUp();
+    await recordBucketCount(lost.store, customerKind, 16);
+    await lost.open();
+    const { reason = '' } = (await createTableRegionHold(lost).read()) ?? {};
+    expect(reason).toContain('Customers');
   });
 
   test('can be repeated, but never with another number of buckets', async () => {

@@ -5,6 +5,7 @@ import {
   type TandemConfiguration,
   tandemSettings,
 } from '@tandem/storage';
+import { holdLostTables } from './hold-lost-tables.ts';
 import { readRegionSettings, type RegionSettings } from './region-settings.ts';
 import { createTables } from './region-tables.ts';
 
@@ -43,6 +44,7 @@ export async function openRegion(options: OpenRegionOptions): Promise<OpenedRegi
   await configuration.load();
   const settings = readRegionSettings(configuration, region);
   if (settings.dataAccess !== 'memory') {
+    await holdLostTables({ store, kinds, clock });
     await createTables({ store, kinds });
     for (const kind of kinds) await recordBucketCount(store, kind, settings.bucketCount);
   }

@@ -4,6 +4,7 @@ import type {
   DrillSwitch,
   EntityKind,
   Outbox,
+  RegionHold,
   Replica,
   ReplicationStatus,
   TableStore,
@@ -15,6 +16,7 @@ import {
   createTableConflictJournal,
   createTableDrillSwitch,
   createTableOutbox,
+  createTableRegionHold,
   createTableReplica,
   createTableReplicationStatus,
   REPLICATION_TABLE,
@@ -26,6 +28,7 @@ export interface RegionTables {
   readonly conflicts: ConflictJournal;
   readonly status: ReplicationStatus;
   readonly drill: DrillSwitch;
+  readonly hold: RegionHold;
   /** By entity kind. */
   readonly outboxes: ReadonlyMap<string, Outbox>;
   /** By entity kind. */
@@ -46,6 +49,7 @@ export function createRegionTables(options: RegionTablesOptions): RegionTables {
     conflicts: createTableConflictJournal({ store, kinds, bucketCount }),
     status: createTableReplicationStatus({ store }),
     drill: createTableDrillSwitch({ store }),
+    hold: createTableRegionHold({ store }),
     outboxes: new Map(
       kinds.map((kind) => [kind.name, createTableOutbox({ store, kind, bucketCount })]),
     ),

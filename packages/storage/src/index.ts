@@ -11,6 +11,7 @@ export * from './replica/table-replica.ts';
 export * from './conflicts/table-conflict-journal.ts';
 export * from './status/table-replication-status.ts';
 export * from './status/table-lease.ts';
+export * from './status/table-region-hold.ts';
 export * from './status/table-drill-switch.ts';
 export * from './azure/azure-table-store.ts';
 export * from './configuration/create-configuration.ts';

@@ -22,6 +22,8 @@ function toReason(
       const { kind, peer, lagMs } = reason;
       return lagMs === undefined ? { kind, peer } : { kind, peer, lagMs: Math.round(lagMs) };
     }
+    case 'held':
+      return { kind: reason.kind, why: reason.why };
     case 'out-for-drill':
       return { kind: reason.kind, untilMs: reason.untilMs };
     case 'store-not-answering':

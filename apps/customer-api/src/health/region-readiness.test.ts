@@ -21,6 +21,7 @@ function createProbe(overrides: Partial<RegionReadinessOptions> = {}) {
     probeTable: async () => undefined,
     status: { read: async () => CAUGHT_UP },
     drill: { read: async () => undefined },
+    hold: { read: async () => undefined },
     hasPeers: true,
     settings: () => SETTINGS,
     clock,
@@ -55,6 +56,15 @@ describe('readiness of the region', () => {
   it('I14: is not ready when no replicator was ever heard', async () => {
     const { probe } = createProbe({ status: { read: async () => undefined } });
     expect(await probe()).toMatchObject({ kind: 'not-ready' });
+  });
+
+  it('I14: is not ready while it is held, whatever else it is', async () => {
+    const held = { reason: 'is rebuilt', sinceMs: 0 };
+    const { probe } = createProbe({ hold: { read: async () => held } });
+    expect(await probe()).toEqual({
+      kind: 'not-ready',
+      reasons: [{ kind: 'held', why: 'is rebuilt' }],
+    });
   });
 
   it('is not ready while it is out for a drill, whatever else it is', async () => {

@@ -3,8 +3,10 @@ import {
   decideReadiness,
   type DrillOrder,
   type DrillSwitch,
+  type Hold,
   type Readiness,
   type ReadinessSettings,
+  type RegionHold,
   type ReplicationProgress,
   type ReplicationStatus,
 } from '@tandem/core';
@@ -18,6 +20,7 @@ export interface RegionReadinessOptions {
   readonly probeTable: () => Promise<unknown>;
   readonly status: Pick<ReplicationStatus, 'read'>;
   readonly drill: Pick<DrillSwitch, 'read'>;
+  readonly hold: Pick<RegionHold, 'read'>;
   readonly hasPeers: boolean;
   /** Asked for each time: the settings may be refreshed. */
   readonly settings: () => ReadinessSettings;
@@ -32,6 +35,7 @@ interface Observation {
   readonly isStoreAnswering: boolean;
   readonly progress: ReplicationProgress | undefined;
   readonly drill: DrillOrder | undefined;
+  readonly hold: Hold | undefined;
 }
 
 /** Probes that arrive together, and there may be many, share one look at the table. */
@@ -48,7 +52,7 @@ export function createRegionReadiness(options: RegionReadinessOptions): RegionRe
   };
 
   return async () => {
-    const { isStoreAnswering, progress, drill } = await look();
+    const { isStoreAnswering, progress, drill, hold } = await look();
     return decideReadiness(
       {
         nowMs: clock.nowMs(),
@@ -56,6 +60,7 @@ export function createRegionReadiness(options: RegionReadinessOptions): RegionRe
         isStoreAnswering,
         progress,
         drill,
+        hold,
         // What the replicator says is in the table: nothing is known of it while that is silent.
         hasPeers: hasPeers && isStoreAnswering,
       },
@@ -69,11 +74,12 @@ async function observe(options: RegionReadinessOptions): Promise<Observation> {
   const answered = new AbortController();
   const silence = clock.sleep(ANSWER_MS_MAX, answered.signal).then(() => 'silent' as const);
   try {
-    const { probeTable, status, drill } = options;
-    const answer = Promise.all([probeTable(), status.read(), drill.read()]);
+    const { probeTable, status, drill, hold } = options;
+    const answer = Promise.all([probeTable(), status.read(), drill.read(), hold.read()]);
     const outcome = await Promise.race([answer, silence]);
     if (outcome !== 'silent') {
-      return { isStoreAnswering: true, progress: outcome[1], drill: outcome[2] };
+      const [, progress, order, held] = outcome;
+      return { isStoreAnswering: true, progress, drill: order, hold: held };
     }
     // Its late failure is of no interest any more, and must not become an unhandled rejection.
     answer.catch(() => undefined);
@@ -83,5 +89,5 @@ async function observe(options: RegionReadinessOptions): Promise<Observation> {
   } finally {
     answered.abort();
   }
-  return { isStoreAnswering: false, progress: undefined, drill: undefined };
+  return { isStoreAnswering: false, progress: undefined, drill: undefined, hold: undefined };
 }

@@ -18,6 +18,7 @@ const ReasonAnswer = Type.Object({
       'stopping',
       'store-not-answering',
       'replicator-not-heard',
+      'held',
       'out-for-drill',
       'behind',
     ],
@@ -25,6 +26,7 @@ const ReasonAnswer = Type.Object({
   peer: Type.Optional(Type.String({ description: 'The region that this one is behind.' })),
   lagMs: Type.Optional(Type.Integer({ description: 'Absent when the peer was never heard.' })),
   ageMs: Type.Optional(Type.Integer({ description: 'Since the replicator was last heard.' })),
+  why: Type.Optional(Type.String({ description: 'Why the region is held.' })),
   untilMs: Type.Optional(
     Type.Integer({ description: 'When the drill ends by itself, in ms since the epoch.' }),
   ),

@@ -1,3 +1,4 @@
+import type { Hold } from '../ports/region-hold.ts';
 import { type DrillOrder, isOutForDrill } from '../drill/drill-order.ts';
 
 /**
@@ -43,11 +44,15 @@ export interface ReadinessInput {
   readonly hasPeers: boolean;
   /** The drill that was ordered last, if any. */
   readonly drill?: DrillOrder | undefined;
+  /** The hold on the region, if any. */
+  readonly hold?: Hold | undefined;
 }
 
 export type UnreadyReason =
   | { readonly kind: 'store-not-answering' }
   | { readonly kind: 'replicator-not-heard'; readonly ageMs: number | undefined }
+  /** The region is not whole, or not proven to be. */
+  | { readonly kind: 'held'; readonly why: string }
   /** An operator practises a fail-over. */
   | { readonly kind: 'out-for-drill'; readonly untilMs: number }
   | { readonly kind: 'behind'; readonly peer: string; readonly lagMs: number | undefined };
@@ -60,7 +65,8 @@ export function decideReadiness(input: ReadinessInput, settings: ReadinessSettin
   const reasons: UnreadyReason[] = [];
   const notes: string[] = [];
   if (!input.isStoreAnswering) reasons.push({ kind: 'store-not-answering' });
-  const { progress, nowMs, drill } = input;
+  const { progress, nowMs, drill, hold } = input;
+  if (hold !== undefined) reasons.push({ kind: 'held', why: hold.reason });
   if (isOutForDrill(drill, nowMs)) {
     reasons.push({ kind: 'out-for-drill', untilMs: drill.untilMs });
   }

@@ -14,7 +14,7 @@ export async function recordBucketCount(
   kind: Pick<EntityKind, 'name'>,
   count: number,
 ): Promise<void> {
-  const name = `Recorded.BucketCount.${kind.name}`;
+  const name = recordName(kind);
   await store.createTable(CONFIGURATION_TABLE);
   if (await insertConfigurationRow(store, name, String(count))) return;
   const recorded = await readConfigurationRow(store, name);
@@ -26,4 +26,16 @@ export async function recordBucketCount(
   throw new TerminalError('CONFIGURATION_INVALID', message, {
     details: { entityKind: kind.name, asked: count, recorded },
   });
+}
+
+/** Whether the kind's table was ever used in this region. */
+export async function isBucketCountRecorded(
+  store: TableStore,
+  kind: Pick<EntityKind, 'name'>,
+): Promise<boolean> {
+  return (await readConfigurationRow(store, recordName(kind))) !== undefined;
+}
+
+function recordName({ name }: Pick<EntityKind, 'name'>): string {
+  return `Recorded.BucketCount.${name}`;
 }

@@ -1,0 +1,15 @@
+/** Why a region takes no traffic until an operator has proven it whole. */
+export interface Hold {
+  readonly reason: string;
+  /** Milliseconds since the epoch. */
+  readonly sinceMs: number;
+}
+
+/** The hold on a region, in its own table: a held region is never ready, whatever else it is (I14). */
+export interface RegionHold {
+  read(): Promise<Hold | undefined>;
+  /** Replaces what there is. */
+  set(hold: Hold): Promise<void>;
+  /** Idempotent. */
+  release(): Promise<void>;
+}
