@@ -33,6 +33,7 @@ export * from './replication/tombstone-horizon.ts';
 export * from './replication/inbound.ts';
 export * from './replication/watermark-tracker.ts';
 export * from './replication/replicator.ts';
+export * from './replication/applied-claim.ts';
 export * from './readiness/decide-readiness.ts';
 export * from './readiness/catch-up.ts';
 export * from './drill/drill-order.ts';

@@ -1,6 +1,7 @@
 import {
   type Applier,
   type Clock,
+  createAppliedClaim,
   createApplier,
   createHybridClock,
   createReplicator,
@@ -74,6 +75,7 @@ export function createRegionReplicator(options: RegionReplicatorOptions): Replic
     lease: options.sweepLease,
     leaseMs: SWEEP_LEASE_MS,
     readiness: settings.readiness,
+    appliedClaim: createAppliedClaim({ status, receiver }),
     sweep: {
       outboxes: [...options.tables.outboxes.values()],
       relay: options.relay,

@@ -50,7 +50,9 @@ export function createHeartbeatWriter(options: HeartbeatOptions): HeartbeatWrite
       const stored = known?.peers.find(({ peer }) => peer === link.peer)?.passedMs;
       const passed = Math.max(tracker.passedMs(link.peer) ?? 0, stored ?? 0);
       const passedMs = passed === 0 ? undefined : passed;
-      return { peer: link.peer, isReachable: link.isReachable(), passedMs };
+      const appliedMs = tracker.appliedMs(link.peer);
+      const applied = appliedMs === undefined ? {} : { appliedMs };
+      return { peer: link.peer, isReachable: link.isReachable(), passedMs, ...applied };
     });
   };
 

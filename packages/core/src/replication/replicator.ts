@@ -3,11 +3,12 @@ import type { Clock } from '../ports/clock.ts';
 import type { Lease } from '../ports/lease.ts';
 import type { ReplicationStatus } from '../ports/replication-status.ts';
 import type { ReadinessSettings } from '../readiness/decide-readiness.ts';
+import type { AppliedClaim } from './applied-claim.ts';
 import { createHeartbeatWriter } from './heartbeat.ts';
 import { type InboundOptions, receiveAndApply } from './inbound.ts';
 import type { PeerLink } from './peer-link.ts';
 import { sweep, type SweepOptions, type SweepReport } from './sweep.ts';
-import { encodeWatermark } from './watermark.ts';
+import { encodeWatermark, type Watermark } from './watermark.ts';
 import { createWatermarkTracker } from './watermark-tracker.ts';
 
 export interface ReplicatorOptions {
@@ -20,6 +21,8 @@ export interface ReplicatorOptions {
   /** How long one pass of the sweep holds the lease, in milliseconds. */
   readonly leaseMs: number;
   readonly readiness: ReadinessSettings;
+  /** What each watermark says besides; without it nothing is claimed, and no receipt is ever full. */
+  readonly appliedClaim?: AppliedClaim;
   readonly sweep: Omit<SweepOptions, 'links' | 'clock'>;
   readonly inbound: Omit<InboundOptions, 'receiver' | 'clock' | 'onWatermark'>;
 }
@@ -57,10 +60,14 @@ export function createReplicator(options: ReplicatorOptions): Replicator {
     async sweepOnce() {
       if (!(await options.lease.acquire(options.leaseMs))) return undefined;
       const report = await sweep({ ...options.sweep, links, clock });
+      const claims = options.appliedClaim === undefined ? NO_CLAIMS : await options.appliedClaim();
       await Promise.all(
         links.map(async (link) => {
           const timeMs = report.watermarks.get(link.peer);
-          if (timeMs !== undefined) await sendWatermark(link, { from: options.region, timeMs });
+          if (timeMs === undefined) return;
+          const appliedMs = claims.get(link.peer);
+          const claim = appliedMs === undefined ? {} : { appliedMs };
+          await sendWatermark(link, { from: options.region, timeMs, ...claim });
         }),
       );
       return report;
@@ -80,10 +87,9 @@ export function createReplicator(options: ReplicatorOptions): Replicator {
   };
 }
 
-async function sendWatermark(
-  link: PeerLink,
-  watermark: { readonly from: string; readonly timeMs: number },
-): Promise<void> {
+const NO_CLAIMS: ReadonlyMap<string, number> = new Map();
+
+async function sendWatermark(link: PeerLink, watermark: Watermark): Promise<void> {
   const messageId = `watermark/${watermark.from}/${watermark.timeMs}`;
   await link.publish([{ messageId, subject: 'watermark', body: encodeWatermark(watermark) }]);
 }

@@ -12,6 +12,8 @@ export interface WatermarkTracker {
   settle(pending: readonly PendingWatermark[], lowestLeft: bigint | undefined): void;
   /** Milliseconds since the epoch, of the newest watermark of the peer that was passed. */
   passedMs(peer: string): number | undefined;
+  /** What the peer says to have applied of this region's, by the newest word of it. */
+  appliedMs(peer: string): number | undefined;
 }
 
 /** A backlog brings many watermarks at once; the older of them say nothing that is missed. */
@@ -20,9 +22,12 @@ const PENDING_PER_PEER_MAX = 100;
 export function createWatermarkTracker(): WatermarkTracker {
   const pendingOf = new Map<string, PendingWatermark[]>();
   const passedOf = new Map<string, number>();
+  const appliedOf = new Map<string, number>();
 
   return {
     note(watermark) {
+      const { from, appliedMs = 0 } = watermark;
+      if (appliedMs > (appliedOf.get(from) ?? 0)) appliedOf.set(from, appliedMs);
       const own = [...(pendingOf.get(watermark.from) ?? []), watermark];
       pendingOf.set(watermark.from, own.length > PENDING_PER_PEER_MAX ? thin(own) : own);
     },
@@ -39,6 +44,7 @@ export function createWatermarkTracker(): WatermarkTracker {
       }
     },
     passedMs: (peer) => passedOf.get(peer),
+    appliedMs: (peer) => appliedOf.get(peer),
   };
 }
 

@@ -8,18 +8,20 @@ const WatermarkSchema = Type.Object({
   wire: Type.Integer({ minimum: 1, maximum: WIRE_VERSION }),
   from: Type.String(),
   timeMs: Type.Integer({ minimum: 0 }),
+  appliedMs: Type.Optional(Type.Integer({ minimum: 0 })),
 });
 
 /**
  * A region's word to a peer: everything that I acknowledged before `timeMs` is already in your
- * queue, ahead of this message.
+ * queue, ahead of this message. With `appliedMs` also: everything that you acknowledged before that
+ * time, I have applied. A build that does not know it reads over it.
  */
 export type Watermark = Omit<Static<typeof WatermarkSchema>, 'wire'>;
 
 const checkWatermark = Compile(WatermarkSchema);
 
-export function encodeWatermark({ from, timeMs }: Watermark): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify({ wire: WIRE_VERSION, from, timeMs }));
+export function encodeWatermark(watermark: Watermark): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify({ wire: WIRE_VERSION, ...watermark }));
 }
 
 /** Throws `CHANGE_UNDECODABLE`. */
@@ -28,7 +30,8 @@ export function decodeWatermark(bytes: Uint8Array): Watermark {
   if (!checkWatermark.Check(json) || !isRegionName(json.from)) {
     throw new TerminalError('CHANGE_UNDECODABLE', 'The message is no watermark.');
   }
-  return { from: json.from, timeMs: json.timeMs };
+  const { wire: _wire, from, timeMs, appliedMs } = json;
+  return appliedMs === undefined ? { from, timeMs } : { from, timeMs, appliedMs };
 }
 
 function parseJson(bytes: Uint8Array): unknown {

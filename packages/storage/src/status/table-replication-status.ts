@@ -27,6 +27,7 @@ const checkProgress = Compile(
       Type.Object({
         peer: Type.String(),
         passedMs: Type.Optional(Type.Number()),
+        appliedMs: Type.Optional(Type.Number()),
         isReachable: Type.Boolean(),
       }),
     ),
@@ -72,12 +73,10 @@ export function createTableReplicationStatus(options: {
 /** Of several replicators each sees some of the watermarks, so the newest of each peer is kept. */
 function combine(stored: ReplicationProgress | undefined, beat: Heartbeat): ReplicationProgress {
   const peers = beat.peers.map((own): PeerProgress => {
-    const known = stored?.peers.find(({ peer }) => peer === own.peer)?.passedMs;
-    const passedMs =
-      known === undefined || own.passedMs === undefined
-        ? (own.passedMs ?? known)
-        : Math.max(known, own.passedMs);
-    return { ...own, passedMs };
+    const known = stored?.peers.find(({ peer }) => peer === own.peer);
+    const passedMs = newest(known?.passedMs, own.passedMs);
+    const appliedMs = newest(known?.appliedMs, own.appliedMs);
+    return { ...own, passedMs, ...(appliedMs === undefined ? {} : { appliedMs }) };
   });
   return {
     heartbeatMs: Math.max(beat.nowMs, stored?.heartbeatMs ?? 0),
@@ -85,6 +84,10 @@ function combine(stored: ReplicationProgress | undefined, beat: Heartbeat): Repl
     hasBacklog: beat.hasBacklog,
     peers,
   };
+}
+
+function newest(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.max(a, b);
 }
 
 function encode(progress: ReplicationProgress): ReadonlyMap<string, FieldValue> {

@@ -4,6 +4,7 @@ import {
   type Clock,
   type Conflict,
   type ConflictJournal,
+  createAppliedClaim,
   createApplier,
   createHybridClock,
   createPeerLink,
@@ -124,10 +125,12 @@ export async function createMemoryRegion<K extends EntityKind>(
     tombstoneAgeMs: options.tombstoneAgeMs ?? TOMBSTONE_AGE_MS,
     onConflict: (conflict) => conflicts.push(conflict),
   });
+  const receiver = bus.receiverFor(region);
   const replicator = createReplicator({
     region,
     clock,
-    receiver: bus.receiverFor(region),
+    receiver,
+    appliedClaim: createAppliedClaim({ status, receiver }),
     links,
     status,
     lease: createTableLease({ store, clock, name: 'sweep', holder: writer }),
