@@ -339,13 +339,15 @@ export interface components {
             /** @description Why it is not ready; else empty. */
             reasons: {
                 /** @enum {string} */
-                kind: "starting" | "stopping" | "store-not-answering" | "replicator-not-heard" | "out-for-drill" | "behind";
+                kind: "starting" | "stopping" | "store-not-answering" | "replicator-not-heard" | "held" | "out-for-drill" | "behind";
                 /** @description The region that this one is behind. */
                 peer?: string;
                 /** @description Absent when the peer was never heard. */
                 lagMs?: number;
                 /** @description Since the replicator was last heard. */
                 ageMs?: number;
+                /** @description Why the region is held. */
+                why?: string;
                 /** @description When the drill ends by itself, in ms since the epoch. */
                 untilMs?: number;
             }[];
