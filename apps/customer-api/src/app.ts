@@ -24,6 +24,7 @@ import { problemsPlugin } from './plugins/problems.ts';
 import { rateLimitPlugin } from './plugins/rate-limit.ts';
 import { requestLogPlugin } from './plugins/request-log.ts';
 import { securityHeadersPlugin } from './plugins/security-headers.ts';
+import { telemetryPlugin, type TelemetryPluginOptions } from './plugins/telemetry.ts';
 import { customerRoutes } from './routes/customers.ts';
 import { healthRoutes } from './routes/health.ts';
 import { problemTypeRoutes } from './routes/problem-types.ts';
@@ -46,6 +47,8 @@ export interface AppOptions {
   readonly requestsPerMinuteMax: number;
   /** Beyond it requests are refused; 0 refuses none. */
   readonly eventLoopDelayMsMax: number;
+  /** Traces and measures requests; undefined where telemetry is off. */
+  readonly observe?: TelemetryPluginOptions['observe'] | undefined;
   readonly logger: FastifyBaseLogger;
   /** Unique; used where a request brings no trace id of its own. */
   readonly newRequestId: () => string;
@@ -69,6 +72,9 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const { eventLoopDelayMsMax, requestsPerMinuteMax } = options;
   const app = createServer(options);
 
+  if (options.observe !== undefined) {
+    await app.register(telemetryPlugin, { observe: options.observe });
+  }
   await app.register(commonHeadersPlugin, { region });
   await app.register(securityHeadersPlugin);
   await app.register(requestLogPlugin);

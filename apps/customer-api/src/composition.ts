@@ -30,6 +30,7 @@ import {
   type ReplicatedTable,
   type TandemConfiguration,
 } from '@tandem/storage';
+import { type Telemetry, traceArchive, tracePublisher } from '@tandem/telemetry';
 import { asFunction, asValue, createContainer, InjectionMode } from 'awilix';
 import { type Acknowledgements, createAcknowledgements } from './consistency/acknowledgements.ts';
 import {
@@ -55,7 +56,17 @@ export interface CompositionOptions {
   /** Of the region's storage account. */
   readonly store: TableStore;
   readonly opened: OpenedRegion;
+  readonly tracing?: Tracing;
 }
+
+/** Both undefined where nothing is traced. */
+export interface Tracing {
+  readonly tracer: Telemetry['tracer'];
+  /** The trace that a write made now belongs to. */
+  readonly traceOf: (() => string | undefined) | undefined;
+}
+
+const NO_TRACING: Tracing = { tracer: undefined, traceOf: undefined };
 
 /** A point read is the cheapest question there is; no row has this key. */
 const PROBED_BUCKET = '00';
@@ -70,6 +81,7 @@ interface Cradle {
   readonly configuration: TandemConfiguration;
   readonly store: TableStore;
   readonly publishers: readonly ChangePublisher[];
+  readonly tracing: Tracing;
   readonly tables: RegionTables;
   readonly hybridClock: HybridClock;
   readonly links: readonly PeerLink[];
@@ -89,6 +101,7 @@ export type Composition = Pick<Cradle, 'customers' | 'readiness' | 'relayQueue' 
 /** Makes everything at once, so that a missing piece fails at the start. */
 export async function compose(options: CompositionOptions): Promise<Composition> {
   const { settings, configuration } = options.opened;
+  const { tracing = NO_TRACING } = options;
   const { peers } = settings;
   const access = await DATA_ACCESS[settings.dataAccess]({
     store: options.store,
@@ -104,7 +117,10 @@ export async function compose(options: CompositionOptions): Promise<Composition>
     settings: asValue(settings),
     configuration: asValue(configuration),
     store: asValue(access.store),
-    publishers: asValue(access.publishers),
+    publishers: asValue(
+      access.publishers.map((publisher) => tracePublisher(publisher, tracing.tracer)),
+    ),
+    tracing: asValue(tracing),
     tables: asFunction(createTablesOf).singleton(),
     hybridClock: asFunction(createClockOf).singleton(),
     links: asFunction(createPeerLinks).singleton(),
@@ -138,9 +154,10 @@ function createClockOf({ region, randomness, clock, settings, logger }: Cradle):
   });
 }
 
-function createLateFinish({ tables, clock, logger }: Cradle): LateFinish {
+function createLateFinish({ tables, tracing, clock, logger }: Cradle): LateFinish {
   return finishLate({
-    ...tables,
+    archive: traceArchive(tables.archive, tracing.tracer),
+    outboxes: tables.outboxes,
     clock,
     onFailure: (error) =>
       logger.warn({ event: 'archive-failed', error }, 'Changes were not archived: the sweep will.'),
@@ -184,7 +201,7 @@ function createRelayQueueOf({ relay, lateFinish, logger }: Cradle): RelayQueue {
 }
 
 function createCustomerTable(cradle: Cradle): ReplicatedTable<CustomerKind> {
-  const { store, tables, hybridClock, clock, randomness, settings, publishers } = cradle;
+  const { store, tables, hybridClock, clock, randomness, settings, publishers, tracing } = cradle;
   const { relayQueue, acknowledgements } = cradle;
   return createReplicatedTable({
     kind: customerKind,
@@ -195,6 +212,7 @@ function createCustomerTable(cradle: Cradle): ReplicatedTable<CustomerKind> {
     randomness,
     bucketCount: settings.bucketCount,
     peers: publishers.map(({ peer }) => peer),
+    traceOf: tracing.traceOf,
     onCommitted: (entry) => {
       acknowledgements.committed(entry);
       relayQueue.offer(entry);

@@ -5,6 +5,7 @@ import {
   createSystemRandomness,
   installSignals,
 } from '@tandem/service-kit';
+import { startTelemetry } from '@tandem/telemetry';
 import process from 'node:process';
 import { type Config, readConfig } from './config.ts';
 import { explainFailure } from './lifecycle/explain-failure.ts';
@@ -18,13 +19,16 @@ function fail(sentences: readonly string[]): never {
 }
 
 async function run(config: Config): Promise<void> {
-  const { region, logLevel: level } = config;
+  const { region, environment, logLevel: level } = config;
+  const start = await startTelemetry({ service: 'customer-api', region, environment });
+  if (start.kind === 'invalid') fail(start.problems);
   const logger = createLogger({ service: 'customer-api', region, level });
   const { opened } = await startService({
     config,
     clock: createSystemClock(),
     randomness: createSystemRandomness(),
     logger,
+    telemetry: start.telemetry,
     onStoppable: (shutdown) => installSignals({ shutdown, logger, source: process }),
   });
   await opened;

@@ -10,6 +10,7 @@ const STATUS = describeStatus({
   phase: 'opening',
   links: [],
   lastBeat: undefined,
+  owedToSinceMs: () => undefined,
   queue: undefined,
   duties: [],
   counts: { conflicts: 0, relayed: 0, deadLettered: 0, received: 0 },

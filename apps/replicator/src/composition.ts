@@ -17,6 +17,7 @@ import {
 } from '@tandem/region-kit';
 import { createWriterId } from '@tandem/service-kit';
 import { createTableLease } from '@tandem/storage';
+import { traceApplier, traceArchive, tracePublisher } from '@tandem/telemetry';
 import { asFunction, asValue, createContainer, InjectionMode, type Resolver } from 'awilix';
 import type { Composition, CompositionOptions } from './composition/composition-options.ts';
 import {
@@ -91,7 +92,9 @@ function composeMultiRegion(options: CompositionOptions): Composition {
     receiver: singleton(({ bus, opened }: MultiRegionCradle) =>
       observeReceiver(bus.createReceiver(ownQueueOf(opened))),
     ),
-    applier: singleton(createRegionApplier),
+    applier: singleton((cradle: MultiRegionCradle) =>
+      traceApplier(createRegionApplier(cradle), options.tracer),
+    ),
     replicator: singleton(createRegionReplicator),
     sweeper: singleton(({ replicator }: MultiRegionCradle) => observeSweeper(replicator)),
     receiveDuty: singleton(({ replicator, activity, bus, opened }: MultiRegionCradle) =>
@@ -112,6 +115,7 @@ function composeMultiRegion(options: CompositionOptions): Composition {
   const resting = (duty: Duty): Duty => restDuringDrill(duty, { rest, clock: cradle.clock });
   return toComposition(cradle, {
     receiver,
+    sweeper: cradle.sweeper,
     sweepDuty: resting(cradle.sweepDuty),
     duties: [resting(cradle.receiveDuty), heartbeatDuty, deadLetterDuty, statusLogDuty],
   });
@@ -123,10 +127,10 @@ function composeSingleRegion(options: CompositionOptions): Composition {
     sweeper: singleton(createArchiveSweeper),
   });
   const { sweepDuty } = cradle;
-  return toComposition(cradle, { receiver: undefined, sweepDuty, duties: [] });
+  return toComposition(cradle, { receiver: undefined, sweeper: undefined, sweepDuty, duties: [] });
 }
 
-function commonParts(options: CompositionOptions): Parts<Omit<CommonCradle, 'sweeper'>> {
+function commonParts(options: CompositionOptions): Parts<Omit<CommonCradle, 'sweeper' | 'tracer'>> {
   const lease = (name: string) =>
     singleton(({ store, clock, writer }: CommonCradle) =>
       createTableLease({ store, clock, name, holder: writer }),
@@ -152,12 +156,19 @@ function commonParts(options: CompositionOptions): Parts<Omit<CommonCradle, 'swe
     tombstoneLease: lease('tombstones'),
     publishers: singleton(({ bus, settings }: CommonCradle) =>
       settings.peers.map(({ region, connection, queue }) =>
-        bus.createPublisher({ region, connection: connection.reveal(), queue }),
+        tracePublisher(
+          bus.createPublisher({ region, connection: connection.reveal(), queue }),
+          options.tracer,
+        ),
       ),
     ),
     links: singleton(createPeerLinks),
     relay: singleton(({ tables, links }: CommonCradle) =>
-      createRelay({ archive: tables.archive, outboxes: tables.outboxes, links }),
+      createRelay({
+        archive: traceArchive(tables.archive, options.tracer),
+        outboxes: tables.outboxes,
+        links,
+      }),
     ),
     sweepDuty: singleton(({ sweeper, activity, opened }: CommonCradle) =>
       createSweepDuty({
@@ -188,7 +199,7 @@ function resolveAll<Cradle extends object>(parts: Parts<Cradle>): Cradle {
 
 function toComposition(
   cradle: CommonCradle,
-  own: { receiver: ObservedReceiver | undefined; sweepDuty: Duty; duties: readonly Duty[] },
+  own: Pick<Composition, 'receiver' | 'sweeper' | 'duties'> & { readonly sweepDuty: Duty },
 ): Composition {
   const { activity, links, status, publishers, logger, sweepLease, tombstoneLease } = cradle;
   const { tombstoneDuty, configurationDuty } = cradle;
@@ -197,6 +208,7 @@ function toComposition(
     links,
     status,
     receiver: own.receiver,
+    sweeper: own.sweeper,
     duties: [own.sweepDuty, ...own.duties, tombstoneDuty, configurationDuty],
     releaseLeases: () => releaseLeases([sweepLease, tombstoneLease], logger),
     async closeBus() {

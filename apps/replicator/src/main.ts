@@ -11,10 +11,12 @@ import {
   type Logger,
 } from '@tandem/service-kit';
 import { createApp } from './app.ts';
+import { startTelemetry } from '@tandem/telemetry';
 import { createServiceBus } from './bus/service-bus.ts';
 import { checkSettings } from './check-settings.ts';
 import { readConfig, type ReplicatorConfig } from './config.ts';
 import { listen } from './http/listen.ts';
+import { measureReplicator } from './observe/replicator-metrics.ts';
 import { createReplicatorProcess, type StartOutcome } from './replicator-process.ts';
 
 /** Every entity kind that this replicator carries. */
@@ -53,6 +55,12 @@ async function run(config: ReplicatorConfig, store: TableStore | undefined): Pro
     logger.info({ event: 'nothing-to-do' }, NOTHING_TO_DO);
     return;
   }
+  const start = await startTelemetry({ service: 'replicator', region, environment });
+  if (start.kind === 'invalid') {
+    fail(`Settings that cannot be used:\n  ${start.problems.join('\n  ')}`);
+    return;
+  }
+  const { telemetry } = start;
   const replicator = createReplicatorProcess({
     region,
     kinds: KINDS,
@@ -62,10 +70,13 @@ async function run(config: ReplicatorConfig, store: TableStore | undefined): Pro
     randomness: createSystemRandomness(),
     logger,
     environment,
+    tracer: telemetry.tracer,
   });
+  if (telemetry.meter !== undefined) measureReplicator(telemetry.meter, replicator, clock);
   const app = await createApp({ region, view: replicator, logger });
   const listening = await listen(app, config.listen);
   if (listening.kind === 'refused') {
+    await telemetry.stop();
     fail(listening.reason);
     return;
   }
@@ -76,11 +87,16 @@ async function run(config: ReplicatorConfig, store: TableStore | undefined): Pro
     steps: [
       ...replicator.stopSteps(config.drainDeadlineMs),
       { name: 'close the health server', run: () => app.close() },
+      { name: 'send the last telemetry', run: () => telemetry.stop() },
       { name: 'flush the log', run: () => logger.flush() },
     ],
   });
   installSignals({ shutdown, logger, source: process });
-  logger.info({ event: 'ready', port: listening.port }, 'The health server is listening.');
+  const { metricsPort } = telemetry;
+  logger.info(
+    { event: 'ready', port: listening.port, metricsPort },
+    'The health server is listening.',
+  );
   const outcome = await replicator.start();
   const exitCode = explain(outcome, logger);
   if (exitCode !== undefined) process.exit(Math.max(exitCode, await shutdown.run(outcome.kind)));

@@ -7,6 +7,7 @@ import {
 } from '@tandem/core';
 import { createQuietLogger, openRegion, retryOpening } from '@tandem/region-kit';
 import type { Logger, ShutdownStep } from '@tandem/service-kit';
+import type { Telemetry } from '@tandem/telemetry';
 import type { Bus } from './bus/bus.ts';
 import { compose } from './composition.ts';
 import type { Composition } from './composition/composition-options.ts';
@@ -31,6 +32,7 @@ export interface ReplicatorOptions {
   readonly logger: Logger;
   /** May override settings of the table `Configuration`, for development. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly tracer?: Telemetry['tracer'];
 }
 
 export type StartOutcome =
@@ -152,10 +154,11 @@ const NO_COUNTS: ActivityCounts = { conflicts: 0, relayed: 0, deadLettered: 0, r
 
 function viewOf(
   composition: Composition | undefined,
-): Pick<StatusInput, 'links' | 'lastBeat' | 'queue' | 'counts'> {
+): Pick<StatusInput, 'links' | 'lastBeat' | 'owedToSinceMs' | 'queue' | 'counts'> {
   return {
     links: composition?.links ?? [],
     lastBeat: composition?.status.lastBeat(),
+    owedToSinceMs: (peer) => composition?.sweeper?.owedToSinceMs(peer),
     queue: composition?.receiver?.lastSeen(),
     counts: composition?.activity.counts() ?? NO_COUNTS,
   };

@@ -2,6 +2,7 @@ import { EnvironmentSchema as CustomerApiEnvironment } from '@tandem/customer-ap
 import { EnvironmentSchema as ReplicatorEnvironment } from '@tandem/replicator/config';
 import { describeEnvironment } from '@tandem/service-kit';
 import { describeSettings, tandemSettings } from '@tandem/storage';
+import { TelemetryEnvironmentSchema } from '@tandem/telemetry';
 
 /** `docs/configuration.md`, from the schemas that the processes read their settings with. */
 export function renderConfigurationPage(): string {
@@ -17,6 +18,15 @@ ${describeEnvironment(CustomerApiEnvironment)}
 
 ## Environment of the replicator
 ${describeEnvironment(ReplicatorEnvironment)}
+
+## Telemetry of the customer API and the replicator
+The standard variables of OpenTelemetry; unless they ask for it, nothing is measured, traced or served.
+\`/metrics\` has a port of its own, on loopback by default: it names regions and routes, so it is opened to
+the scraper alone and never through an ingress. Those variables of the OTLP exporters that are not listed
+(\`OTEL_EXPORTER_OTLP_ENDPOINT\`, \`OTEL_EXPORTER_OTLP_HEADERS\` and others) work as OpenTelemetry says, and
+so does \`OTEL_RESOURCE_ATTRIBUTES\`. Alert rules and a dashboard lie in \`observability/\`.
+
+${describeEnvironment(TelemetryEnvironmentSchema)}
 
 ## The table \`Configuration\` of a region
 Partition key \`Configuration\`, row key the name, column \`value\`. For development each can be overridden

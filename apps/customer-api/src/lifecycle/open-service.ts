@@ -1,7 +1,7 @@
 import type { Clock, Randomness, TableStore } from '@tandem/core';
 import { createQuietLogger, openRegion, retryOpening } from '@tandem/region-kit';
 import type { Logger } from '@tandem/service-kit';
-import { type Composition, compose } from '../composition.ts';
+import { type Composition, compose, type Tracing } from '../composition.ts';
 import type { Config } from '../config.ts';
 import { KINDS } from '../kinds.ts';
 
@@ -12,6 +12,7 @@ export interface OpenServiceOptions {
   readonly randomness: Randomness;
   readonly logger: Logger;
   readonly stopping: AbortSignal;
+  readonly tracing: Tracing;
 }
 
 const SETTINGS_AGE_MS_MAX = 30_000;
@@ -23,7 +24,7 @@ const LINES_PER_EVENT_MAX = 10;
  * undefined when the process stops first. Throws `CONFIGURATION_INVALID`.
  */
 export async function openService(options: OpenServiceOptions): Promise<Composition | undefined> {
-  const { config, store, clock, randomness, stopping } = options;
+  const { config, store, clock, randomness, stopping, tracing } = options;
   const { region, environment } = config;
   const logger = createQuietLogger({
     logger: options.logger,
@@ -42,7 +43,7 @@ export async function openService(options: OpenServiceOptions): Promise<Composit
       onRefreshFailed: (error) =>
         logger.warn({ event: 'settings-not-refreshed', error }, 'Settings stay as they were.'),
     });
-    return compose({ region, clock, randomness, logger, store, opened });
+    return compose({ region, clock, randomness, logger, store, opened, tracing });
   };
   return retryOpening(open, { clock, randomness, logger, signal: stopping });
 }

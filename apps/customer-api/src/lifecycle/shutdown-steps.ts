@@ -1,5 +1,6 @@
 import type { Clock } from '@tandem/core';
 import type { Logger, PinoLogger, ShutdownStep } from '@tandem/service-kit';
+import type { Telemetry } from '@tandem/telemetry';
 import type { FastifyInstance } from 'fastify';
 import type { Composition } from '../composition.ts';
 import { closeServer } from './close-server.ts';
@@ -13,6 +14,7 @@ export interface ShutdownStepsOptions {
   readonly logger: Logger & Pick<PinoLogger, 'flush'>;
   /** How long each step may take, in milliseconds. */
   readonly stepMs: number;
+  readonly telemetry: Pick<Telemetry, 'stop'>;
 }
 
 /** A step that waits gives up before its deadline, in order to say what it leaves undone. */
@@ -39,6 +41,7 @@ export function shutdownSteps(options: ShutdownStepsOptions): readonly ShutdownS
         await Promise.all(publishers.map((publisher) => publisher.close()));
       },
     },
+    { name: 'send the last telemetry', run: () => options.telemetry.stop() },
     { name: 'flush the log', run: () => logger.flush() },
   ];
 }

@@ -4,13 +4,20 @@ import { openStore } from '@tandem/region-kit';
 import { createShutdown, type PinoLogger, type Shutdown } from '@tandem/service-kit';
 import type { FastifyInstance } from 'fastify';
 import type { AddressInfo } from 'node:net';
-import { createApp } from '../app.ts';
+import {
+  createHttpTelemetry,
+  createTraceScope,
+  TELEMETRY_OFF,
+  type Telemetry,
+} from '@tandem/telemetry';
+import { type AppOptions, createApp } from '../app.ts';
 import type { Composition } from '../composition.ts';
 import type { Config } from '../config.ts';
 import { createTokenVerifier } from '../auth/token-verifier.ts';
 import { EVENT_LOOP_DELAY_MS_MAX } from '../http/limits.ts';
 import { createOpeningCustomers } from '../customers/opening-customers.ts';
 import { createProcessReadiness, createServing } from '../health/process-readiness.ts';
+import { measureApi } from '../health/api-metrics.ts';
 import { openService } from './open-service.ts';
 import { shutdownSteps } from './shutdown-steps.ts';
 
@@ -21,6 +28,7 @@ export interface StartServiceOptions {
   readonly logger: PinoLogger;
   /** Called before anything is opened: from then on the service can be stopped. */
   readonly onStoppable?: (shutdown: Shutdown) => void;
+  readonly telemetry?: Telemetry;
 }
 
 export interface Service {
@@ -41,22 +49,27 @@ const OPEN_BEFORE_LISTENING_MS = 5_000;
  * that it is not ready. Throws `CONFIGURATION_INVALID`, and what listening throws.
  */
 export async function startService(options: StartServiceOptions): Promise<Service> {
-  const { config, clock, logger } = options;
+  const { config, clock, logger, telemetry = TELEMETRY_OFF } = options;
   const store = storeOf(config);
   const stopping = new AbortController();
   let composition: Composition | undefined;
+  const scope = createTraceScope();
+  const { tracer } = telemetry;
+  const tracing = { tracer, traceOf: tracer && (() => scope.traceparent()) };
+  const state = { composition: () => composition, stopping: stopping.signal };
   const app = await createServiceApp(options, {
-    composition: () => composition,
-    stopping: stopping.signal,
+    ...state,
+    observe: createHttpTelemetry(telemetry, scope),
   });
+  if (telemetry.meter !== undefined) measureApi(telemetry.meter, state);
   const stepMs = config.shutdownStepMs;
-  const stop = { app, stopping, composition: () => composition, clock, logger, stepMs };
+  const stop = { app, stopping, composition: () => composition, clock, logger, stepMs, telemetry };
   const steps = shutdownSteps(stop);
   const shutdown = createShutdown({ logger, clock, deadlineMs: stepMs, steps });
   options.onStoppable?.(shutdown);
 
   const open = async (): Promise<void> => {
-    composition = await openService({ ...options, store, stopping: stopping.signal });
+    composition = await openService({ ...options, store, stopping: stopping.signal, tracing });
   };
   try {
     const opened = open();
@@ -75,11 +88,12 @@ function storeOf({ storageConnection }: Config): TableStore {
 interface ServiceState {
   readonly composition: () => Composition | undefined;
   readonly stopping: AbortSignal;
+  readonly observe: AppOptions['observe'];
 }
 
 function createServiceApp(
   { config, logger, randomness }: StartServiceOptions,
-  { composition, stopping }: ServiceState,
+  { composition, stopping, observe }: ServiceState,
 ): Promise<FastifyInstance> {
   const state = { region: () => composition()?.readiness, stopping };
   return createApp({
@@ -91,6 +105,7 @@ function createServiceApp(
     eventLoopDelayMsMax: EVENT_LOOP_DELAY_MS_MAX,
     requestsPerMinuteMax: config.requestsPerMinuteMax,
     logger,
+    observe,
     newRequestId: () => randomness.uuid().replaceAll('-', ''),
   });
 }
@@ -106,7 +121,7 @@ async function settledWithin(opened: Promise<void>, clock: Clock): Promise<void>
 
 async function listen(
   app: FastifyInstance,
-  { config, logger }: StartServiceOptions,
+  { config, logger, telemetry }: StartServiceOptions,
 ): Promise<number> {
   const { host, port } = config.listen;
   await app.listen({ host, port, listenTextResolver: () => 'The server listens.' });
@@ -115,6 +130,7 @@ async function listen(
     const line = { event: 'no-authentication', host };
     logger.warn(line, 'No token is asked for: whoever reaches this address reads and writes.');
   }
-  logger.info({ event: 'ready', host, port: bound }, 'The customer API listens.');
+  const metricsPort = telemetry?.metricsPort;
+  logger.info({ event: 'ready', host, port: bound, metricsPort }, 'The customer API listens.');
   return bound;
 }

@@ -1,11 +1,13 @@
 import type { Clock, EntityKind, PeerLink, Randomness, TableStore } from '@tandem/core';
 import type { OpenedRegion } from '@tandem/region-kit';
 import type { Logger } from '@tandem/service-kit';
+import type { Telemetry } from '@tandem/telemetry';
 import type { Bus } from '../bus/bus.ts';
 import type { Duty } from '../duties/duty.ts';
 import type { Activity } from '../observe/activity.ts';
 import type { ObservedReceiver } from '../observe/observed-receiver.ts';
 import type { ObservedStatus } from '../observe/observed-status.ts';
+import type { ObservedSweeper } from '../observe/observed-sweeper.ts';
 
 /** What a replicator is made from. */
 export interface CompositionOptions {
@@ -17,6 +19,7 @@ export interface CompositionOptions {
   readonly bus: Bus;
   readonly kinds: readonly EntityKind[];
   readonly opened: OpenedRegion;
+  readonly tracer?: Telemetry['tracer'];
 }
 
 export interface Composition {
@@ -26,6 +29,8 @@ export interface Composition {
   /** Undefined in a region without peers. */
   readonly receiver: ObservedReceiver | undefined;
   readonly status: ObservedStatus;
+  /** Undefined in a region without peers. */
+  readonly sweeper: ObservedSweeper | undefined;
   /** Lets another process go on at once. Only a saving, so what fails is only logged. */
   releaseLeases(): Promise<void>;
   /** The receiver first, then the senders. */

@@ -15,6 +15,7 @@ const INPUT: StatusInput = {
     hasBacklog: false,
     peers: [{ peer: 'west', passedMs: NOW_MS - 7_000, isReachable: true }],
   },
+  owedToSinceMs: () => NOW_MS - 1_000,
   queue: { isReachable: true, oldestEnqueuedMs: NOW_MS - 3_000, deadLetters: 2 },
   duties: [],
   counts: { conflicts: 1, relayed: 2, deadLettered: 3, received: 4 },
@@ -23,7 +24,13 @@ const INPUT: StatusInput = {
 test('lag and age are measured at the answer, not when they were last looked at', () => {
   const status = describeStatus(INPUT);
   expect(status.peers).toEqual([
-    { peer: 'west', reachable: false, passedMs: NOW_MS - 7_000, lagMs: 7_000 },
+    {
+      peer: 'west',
+      reachable: false,
+      passedMs: NOW_MS - 7_000,
+      lagMs: 7_000,
+      outboxAgeMs: 1_000,
+    },
   ]);
   expect(status.queue).toEqual({ reachable: true, oldestMessageAgeMs: 3_000, deadLetterCount: 2 });
 });

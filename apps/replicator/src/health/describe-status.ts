@@ -12,6 +12,8 @@ export interface StatusInput {
   readonly phase: ProcessPhase;
   readonly links: readonly Pick<PeerLink, 'peer' | 'isReachable'>[];
   readonly lastBeat: Heartbeat | undefined;
+  /** From when on something may be owed to the peer; not known where another process sweeps. */
+  readonly owedToSinceMs: (peer: string) => number | undefined;
   readonly queue: QueueView | undefined;
   readonly duties: readonly DutyHealth[];
   readonly counts: ActivityCounts;
@@ -26,7 +28,9 @@ export function describeStatus(input: StatusInput): StatusAnswer {
     peers: input.links.map((link) => {
       const passedMs = lastBeat?.peers.find(({ peer }) => peer === link.peer)?.passedMs ?? null;
       const lagMs = passedMs === null ? null : Math.max(0, nowMs - passedMs);
-      return { peer: link.peer, reachable: link.isReachable(), passedMs, lagMs };
+      const owedSinceMs = input.owedToSinceMs(link.peer);
+      const outboxAgeMs = owedSinceMs === undefined ? null : Math.max(0, nowMs - owedSinceMs);
+      return { peer: link.peer, reachable: link.isReachable(), passedMs, lagMs, outboxAgeMs };
     }),
     backlog: queue?.isReachable === true ? (lastBeat?.hasBacklog ?? null) : null,
     catchingUpSinceMs: lastBeat?.catchingUpSinceMs ?? null,

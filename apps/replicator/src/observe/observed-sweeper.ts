@@ -6,6 +6,8 @@ export interface ObservedSweeper extends Pick<Replicator, 'sweepOnce'> {
    * peer. Undefined in a process that does not sweep: another one knows.
    */
   owedSinceMs(): number | undefined;
+  /** The same for one peer. */
+  owedToSinceMs(peer: string): number | undefined;
 }
 
 /** Remembers how far the outbox was emptied. */
@@ -19,6 +21,7 @@ export function observeSweeper(sweeper: Pick<Replicator, 'sweepOnce'>): Observed
       for (const [peer, timeMs] of report?.watermarks ?? []) owedSince.set(peer, timeMs);
       return report;
     },
+    owedToSinceMs: (peer) => owedSince.get(peer),
     owedSinceMs: () => (owedSince.size === 0 ? undefined : Math.min(...owedSince.values())),
   };
 }

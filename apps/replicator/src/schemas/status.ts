@@ -16,6 +16,7 @@ export const StatusAnswer = Type.Object({
       reachable: Type.Boolean({ description: 'Its queue accepted the last that was sent.' }),
       passedMs: nullable(TimeMs),
       lagMs: nullable(DurationMs),
+      outboxAgeMs: nullable(DurationMs),
     }),
   ),
   backlog: nullable(Type.Boolean()),

@@ -4,6 +4,8 @@ export interface OutboundMessage {
   readonly messageId: string;
   readonly subject: MessageSubject;
   readonly body: Uint8Array;
+  /** The traces of the writes in it, for whoever traces the sending; the body carries them too. */
+  readonly traces?: readonly string[];
 }
 
 /**

@@ -9,6 +9,8 @@ export interface Change {
   readonly entityId: string;
   readonly operation: Operation;
   readonly state: EntityState;
+  /** The trace that the write belongs to, as `traceparent`; it means nothing to replication. */
+  readonly trace?: string;
 }
 
 /** The changes of one commit in one bucket: written, archived, sent and applied as a whole. */

@@ -30,10 +30,15 @@ const ChangeSetSchema = Type.Object({
         Type.Literal('delete'),
       ]),
       state: StateSchema,
+      // Whatever it is: no change is refused for the sake of its trace.
+      trace: Type.Optional(Type.Unknown()),
     }),
     { minItems: 1, maxItems: CHANGES_PER_SET_MAX },
   ),
 });
+
+/** The W3C form, version 00. */
+const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 const checkVersion = Compile(Type.Object({ wire: Type.Integer({ minimum: 1 }) }));
 const checkChangeSet = Compile(ChangeSetSchema);
@@ -61,10 +66,11 @@ export function decodeChangeSet(bytes: Uint8Array): ChangeSet {
     entityKind: json.entityKind,
     bucket: json.bucket,
     stamp: decodeStamp(json.stamp),
-    changes: json.changes.map(({ entityId, operation, state }) => ({
+    changes: json.changes.map(({ entityId, operation, state, trace }) => ({
       entityId,
       operation,
       state: decodeState(state),
+      ...(typeof trace === 'string' && TRACEPARENT.test(trace) ? { trace } : {}),
     })),
   };
   if (!isWellFormed(set)) throw undecodable('its changes do not belong to its stamp');

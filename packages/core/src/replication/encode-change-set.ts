@@ -21,8 +21,9 @@ export function encodeChangeSet(set: ChangeSet): Uint8Array {
 }
 
 /** One change as JSON: whoever packs several into a set knows by its length what it takes there. */
-export function encodeChange({ entityId, operation, state }: Change): string {
-  return JSON.stringify({ entityId, operation, state: encodeState(state) });
+export function encodeChange({ entityId, operation, state, trace }: Change): string {
+  // A reader that does not know `trace` reads over it, and JSON leaves it out when there is none.
+  return JSON.stringify({ entityId, operation, state: encodeState(state), trace });
 }
 
 /** The encoding of a set whose changes, in their order, were encoded by `encodeChange`. */

@@ -97,5 +97,8 @@ async function sendTo(
 }
 
 function toMessage({ set, encoded }: OutboxEntry): OutboundMessage {
-  return { messageId: `${set.entityKind}/${set.stamp}`, subject: 'change-set', body: encoded };
+  const messageId = `${set.entityKind}/${set.stamp}`;
+  const traces = set.changes.flatMap(({ trace }) => trace ?? []);
+  const message = { messageId, subject: 'change-set', body: encoded } as const;
+  return traces.length === 0 ? message : { ...message, traces };
 }

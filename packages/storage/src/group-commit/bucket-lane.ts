@@ -147,10 +147,10 @@ export class BucketLane<K extends EntityKind> {
     if (decision.kind === 'answer') this.#lines.resolve(line, decision.outcome);
     if (decision.kind === 'reread') void this.#read(line);
     if (decision.kind !== 'write') return [];
-    const { entityId, write } = pending.request;
+    const { entityId, write, trace } = pending.request;
     const { goesAlone } = pending;
     const isRemembered = known.toldAt === NEVER_TOLD;
-    const decided = { entityId, write, operation: decision.operation, stored: known.row };
+    const decided = { entityId, write, trace, operation: decision.operation, stored: known.row };
     return [{ ...decided, line, pending, goesAlone, isRemembered }];
   }
 

@@ -21,7 +21,7 @@ const live = {
 
 function decide(known: KnownRow, condition?: WriteCondition) {
   const write = { kind: 'patch', values: new Map() } as const;
-  const request = { entityId: 'a', write, condition };
+  const request = { entityId: 'a', write, condition, trace: undefined };
   return decidePending({ request, arrivedAt: ARRIVED_AT }, known, deviceKind).kind;
 }
 

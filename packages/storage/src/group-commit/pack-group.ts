@@ -38,6 +38,7 @@ export interface GroupWrite {
   readonly write: Write;
   readonly operation: Operation;
   readonly stored: StoredRow | undefined;
+  readonly trace?: string | undefined;
   readonly goesAlone: boolean;
 }
 
@@ -140,11 +141,13 @@ function chooseCompany<W extends GroupWrite>(
 }
 
 function toChange(
-  { entityId, write, operation, stored }: GroupWrite,
+  { entityId, write, operation, stored, trace }: GroupWrite,
   { kind, stamp }: { kind: EntityKind; stamp: Stamp },
 ): Change {
   const state = writeEntity(write, { stored: stored?.state, stamp, policy: kind.policy });
-  return { entityId, operation, state };
+  return trace === undefined
+    ? { entityId, operation, state }
+    : { entityId, operation, state, trace };
 }
 
 function toOperation({ entityId, stored }: GroupWrite, state: EntityState): RowOperation {

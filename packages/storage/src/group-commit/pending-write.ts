@@ -5,6 +5,8 @@ export interface WriteRequest {
   readonly entityId: string;
   readonly write: Write;
   readonly condition: WriteCondition | undefined;
+  /** The trace that it belongs to. */
+  readonly trace: string | undefined;
 }
 
 /**

@@ -36,6 +36,8 @@ export interface ReplicatedTableOptions<K extends EntityKind> {
   readonly peers: readonly string[];
   /** Called once a write is committed; must neither wait nor throw. */
   readonly onCommitted: (entry: OutboxEntry) => void;
+  /** The trace that a write made now belongs to; not asked for where nothing is traced. */
+  readonly traceOf?: (() => string | undefined) | undefined;
 }
 
 /** The replicated table of one kind. The caller makes the table itself exist. */
@@ -51,7 +53,7 @@ export function createReplicatedTable<K extends EntityKind>(
   const writeWith =
     (entityId: string, condition: WriteCondition | undefined) =>
     (write: Write): Promise<WriteOutcome<K>> =>
-      groupCommit.write({ entityId, condition, write });
+      groupCommit.write({ entityId, condition, write, trace: options.traceOf?.() });
 
   return {
     async get(entityId) {

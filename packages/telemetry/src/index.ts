@@ -1,0 +1,7 @@
+export * from './telemetry.ts';
+export * from './telemetry-environment.ts';
+export * from './start-telemetry.ts';
+export * from './trace/trace-context.ts';
+export * from './trace/trace-ports.ts';
+export * from './trace/trace-scope.ts';
+export * from './http-telemetry.ts';

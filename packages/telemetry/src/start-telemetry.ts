@@ -1,0 +1,30 @@
+import type { Environment } from '@tandem/service-kit';
+import { describeProblem, readEnvironment } from '@tandem/service-kit';
+import { TELEMETRY_OFF, type Telemetry } from './telemetry.ts';
+import { TelemetryEnvironmentSchema } from './telemetry-environment.ts';
+
+export interface TelemetryOptions {
+  readonly service: string;
+  readonly region: string;
+  readonly environment: Environment;
+}
+
+export type TelemetryStart =
+  | { readonly kind: 'started'; readonly telemetry: Telemetry }
+  /** A sentence for each setting that cannot be used. */
+  | { readonly kind: 'invalid'; readonly problems: readonly string[] };
+
+/**
+ * Starts what the standard variables ask for; unless they do, nothing, and no library is loaded.
+ */
+export async function startTelemetry(options: TelemetryOptions): Promise<TelemetryStart> {
+  const reading = readEnvironment(TelemetryEnvironmentSchema, options.environment);
+  if (!reading.ok) return { kind: 'invalid', problems: reading.problems.map(describeProblem) };
+  const { value } = reading;
+  const isOff =
+    value.OTEL_SDK_DISABLED ||
+    (value.OTEL_TRACES_EXPORTER === 'none' && value.OTEL_METRICS_EXPORTER === 'none');
+  if (isOff) return { kind: 'started', telemetry: TELEMETRY_OFF };
+  const { createSdk } = await import('./sdk/create-sdk.ts');
+  return createSdk(options, value);
+}

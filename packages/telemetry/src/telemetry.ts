@@ -1,0 +1,22 @@
+import type { Meter, Tracer } from '@opentelemetry/api';
+
+export type { Meter, Tracer } from '@opentelemetry/api';
+
+/** What a process measures and traces with. Where telemetry is off there is none of it at all. */
+export interface Telemetry {
+  /** Undefined when no traces are exported: then nothing is wrapped, and a write costs no more. */
+  readonly tracer: Tracer | undefined;
+  /** Undefined when no metrics are exported. */
+  readonly meter: Meter | undefined;
+  /** On which `/metrics` is served, if it is. */
+  readonly metricsPort: number | undefined;
+  /** Sends what is left. Idempotent. */
+  stop(): Promise<void>;
+}
+
+export const TELEMETRY_OFF: Telemetry = {
+  tracer: undefined,
+  meter: undefined,
+  metricsPort: undefined,
+  stop: async () => undefined,
+};
