@@ -11,6 +11,7 @@ import {
 import { type LocalOptions, readOptions } from './options/read-options.ts';
 import { describeCluster } from './report/describe-cluster.ts';
 import { describeEvent } from './report/describe-event.ts';
+import { writeInventory } from './report/write-inventory.ts';
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -57,6 +58,7 @@ async function run(options: LocalOptions): Promise<void> {
     },
   });
   if (!stop.signal.aborted) {
+    await writeInventory(cluster);
     console.log(describeCluster(cluster));
     await new Promise((resolve) => stop.signal.addEventListener('abort', resolve, { once: true }));
   }

@@ -1,6 +1,7 @@
 export * from './replicated-table.ts';
 export * from './table/create-replicated-table.ts';
 export * from './table/collect-tombstones.ts';
+export * from './table/sealed-cursor.ts';
 export * from './outbox/table-outbox.ts';
 export * from './archive/table-archive.ts';
 export * from './archive/replay-archive.ts';
@@ -12,6 +13,8 @@ export * from './conflicts/table-conflict-journal.ts';
 export * from './status/table-replication-status.ts';
 export * from './status/table-lease.ts';
 export * from './status/table-region-hold.ts';
+export * from './status/table-proof.ts';
+export * from './configuration/configuration-table.ts';
 export * from './status/table-drill-switch.ts';
 export * from './azure/azure-table-store.ts';
 export * from './configuration/create-configuration.ts';

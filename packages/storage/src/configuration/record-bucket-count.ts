@@ -39,3 +39,17 @@ export async function isBucketCountRecorded(
 function recordName({ name }: Pick<EntityKind, 'name'>): string {
   return `Recorded.BucketCount.${name}`;
 }
+
+/** Undefined where the kind's table was never used, or `Configuration` itself is gone. */
+export async function readRecordedBucketCount(
+  store: TableStore,
+  kind: Pick<EntityKind, 'name'>,
+): Promise<number | undefined> {
+  try {
+    const count = Number(await readConfigurationRow(store, recordName(kind)));
+    return Number.isInteger(count) && count > 0 ? count : undefined;
+  } catch (error) {
+    if (error instanceof TerminalError && error.code === 'TABLE_MISSING') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,87 @@
+import { AppError } from '@tandem/core';
+import type { Command } from 'commander';
+import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.ts';
+import type { Io } from './io.ts';
+import { type CommonOptions, createSession, type Session } from './session.ts';
+import { UsageError } from './usage-error.ts';
+
+/** What a command has to say: to a person, to a program, and as an exit code. */
+export interface Outcome {
+  readonly text: string;
+  readonly json: Readonly<Record<string, unknown>>;
+  /** 0 by default. */
+  readonly exitCode?: ExitCode;
+}
+
+type Work<Options> = (
+  session: Session,
+  options: Options & CommonOptions,
+  args: readonly string[],
+) => Promise<Outcome>;
+
+/** Commands add themselves to the program with this. */
+export interface Cli {
+  readonly io: Io;
+  readonly program: Command;
+  /** Runs the work when the command is chosen, prints its outcome, and keeps the exit code. */
+  readonly act: <Options extends object>(command: Command, work: Work<Options>) => void;
+}
+
+export function createCli(program: Command, io: Io, onExit: (code: ExitCode) => void): Cli {
+  return {
+    io,
+    program,
+    act: <Options extends object>(command: Command, work: Work<Options>) => {
+      command.action(async () => {
+        const options = command.optsWithGlobals<Options & CommonOptions>();
+        const session = createSession(io, options);
+        const outcome = await settle(() => work(session, options, command.args), session);
+        session.progress.end();
+        onExit(outcome.exitCode ?? EXIT.ok);
+        print(nameOf(command), outcome, { io, isJson: options.json });
+      });
+    },
+  };
+}
+
+interface Failure extends Outcome {
+  readonly isFailure: true;
+}
+
+/** What went wrong as an outcome; only broken invariants are thrown on. */
+async function settle(work: () => Promise<Outcome>, { io }: Session): Promise<Outcome | Failure> {
+  try {
+    return await work();
+  } catch (error) {
+    if (io.signal.aborted) {
+      const text = 'Interrupted. What was done stays done: run the same command again to go on.';
+      return fail('INTERRUPTED', text, EXIT.interrupted);
+    }
+    if (error instanceof UsageError) return fail('USAGE', error.message, EXIT.usage);
+    if (error instanceof AppError) return fail(error.code, error.message, exitCodeOf(error));
+    throw error;
+  }
+}
+
+function fail(code: string, message: string, exitCode: ExitCode): Failure {
+  return { isFailure: true, text: message, json: { error: { code, message } }, exitCode };
+}
+
+interface Printing {
+  readonly io: Io;
+  readonly isJson: boolean;
+}
+
+function print(command: string, outcome: Outcome | Failure, { io, isJson }: Printing): void {
+  const { text, json, exitCode = EXIT.ok } = outcome;
+  const isFailure = 'isFailure' in outcome;
+  if (isFailure || (isJson && text !== '' && exitCode !== EXIT.ok)) io.err(`${text}\n`);
+  if (isJson) io.out(`${JSON.stringify({ command, ok: exitCode === EXIT.ok, ...json })}\n`);
+  else if (!isFailure && text !== '') io.out(`${text}\n`);
+}
+
+/** `conflicts list` */
+function nameOf(command: Command): string {
+  const { parent } = command;
+  return parent?.parent ? `${nameOf(parent)} ${command.name()}` : command.name();
+}

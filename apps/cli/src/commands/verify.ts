@@ -1,0 +1,151 @@
+import { type Difference, type VerifyReport, verifyRegions } from '@tandem/core';
+import { createTableProof } from '@tandem/storage';
+import type { Cli, Outcome } from '../act.ts';
+import { EXIT } from '../exit-codes.ts';
+import { duration, wholeNumber } from '../option-values.ts';
+import type { CliRegion } from '../regions/cli-region.ts';
+import { createSha256Digest } from '../regions/digest.ts';
+import { readTombstoneAgeMs } from '../regions/region-setting.ts';
+import { describeVerify } from '../report/describe-verify.ts';
+import type { Session } from '../session.ts';
+import { UsageError } from '../usage-error.ts';
+
+export interface VerifyChoice {
+  readonly bucket?: string;
+  readonly rechecks: number;
+  readonly recheckEvery: number;
+}
+
+interface VerifyOptions extends VerifyChoice {
+  readonly every?: number;
+}
+
+export const RECHECKS_DEFAULT = 5;
+export const RECHECK_EVERY_MS_DEFAULT = 1_000;
+
+export function addVerify({ program, act }: Cli): void {
+  const command = program
+    .command('verify')
+    .description('Are the regions equal? Reads every row of every region; writes none.')
+    .option('--bucket <bucket>', 'only this bucket, 00 to ff')
+    .option(
+      '--rechecks <n>',
+      'how often what differs is read again',
+      wholeNumber(0, 1_000),
+      RECHECKS_DEFAULT,
+    )
+    .option(
+      '--recheck-every <duration>',
+      'and how long after',
+      duration(1),
+      RECHECK_EVERY_MS_DEFAULT,
+    )
+    .option(
+      '--every <duration>',
+      'goes on, keeping the time as of which they were equal',
+      duration(1),
+    );
+  act<VerifyOptions>(command, async (session, options) => {
+    const regions = await session.open();
+    if (options.every === undefined) return verifyOnce(session, regions, options);
+    return verifyForEver(session, regions, { ...options, every: options.every });
+  });
+}
+
+async function verifyOnce(
+  session: Session,
+  regions: readonly CliRegion[],
+  options: VerifyChoice,
+): Promise<Outcome> {
+  const report = await verify(session, regions, options);
+  return toOutcome(report, session);
+}
+
+/** Prints a line a round, and ends when it is told to. */
+async function verifyForEver(
+  session: Session,
+  regions: readonly CliRegion[],
+  options: VerifyOptions & { readonly every: number },
+): Promise<Outcome> {
+  const { io } = session;
+  let provenMs: number | undefined;
+  for (;;) {
+    const report = await verify(session, regions, options);
+    if (report.isEqual) provenMs = report.asOfMs;
+    const proven = provenMs === undefined ? 'never' : new Date(provenMs).toISOString();
+    io.err(`proven equal as of ${proven}; different now: ${report.differentCount}\n`);
+    await io.clock.sleep(options.every, io.signal);
+    if (io.signal.aborted) return toOutcome(report, session, provenMs);
+  }
+}
+
+/** Verifies, and keeps the proof in every region when it is of all buckets. */
+export async function verify(
+  session: Session,
+  regions: readonly CliRegion[],
+  options: VerifyChoice,
+): Promise<VerifyReport> {
+  const { io, progress } = session;
+  const buckets = bucketsOf(regions, options.bucket);
+  let rows = 0;
+  const report = await verifyRegions({
+    regions: regions.map(({ recovery }) => recovery),
+    buckets,
+    clock: io.clock,
+    createDigest: createSha256Digest,
+    tombstoneAgeMs: await readTombstoneAgeMs(regions),
+    recheckCountMax: options.rechecks,
+    recheckDelayMs: options.recheckEvery,
+    onRows(count) {
+      io.signal.throwIfAborted();
+      rows += count;
+      progress.update('rows read', rows);
+    },
+  });
+  progress.end();
+  if (report.isEqual && options.bucket === undefined) await keepProof(regions, report.asOfMs);
+  return report;
+}
+
+function bucketsOf(regions: readonly CliRegion[], bucket: string | undefined): readonly string[] {
+  const all = regions[0]?.recovery.buckets ?? [];
+  if (bucket === undefined) return all;
+  if (all.includes(bucket)) return [bucket];
+  throw new UsageError(`There is no bucket "${bucket}"; there are ${all[0]} to ${all.at(-1)}.`);
+}
+
+async function keepProof(regions: readonly CliRegion[], asOfMs: number): Promise<void> {
+  const names = regions.map(({ name }) => name);
+  for (const { store } of regions) {
+    await createTableProof({ store }).keep({ asOfMs, regions: names });
+  }
+}
+
+function toOutcome(report: VerifyReport, session: Session, provenMs?: number): Outcome {
+  const { io } = session;
+  const requests = session.requests();
+  const proof = report.isEqual ? report.asOfMs : provenMs;
+  return {
+    text: describeVerify(report, { requests, tookMs: io.clock.nowMs() - report.asOfMs }),
+    json: {
+      equal: report.isEqual,
+      provenEqualAsOfMs: proof ?? null,
+      asOfMs: report.asOfMs,
+      settled: report.settledCount,
+      different: report.differentCount,
+      buckets: report.buckets.map(({ bucket, rows, digests }) => ({
+        bucket,
+        rows: Object.fromEntries(rows),
+        digests: Object.fromEntries(digests),
+      })),
+      differences: report.differences.map(toJson),
+      damaged: report.damaged,
+      requests,
+    },
+    exitCode: report.isEqual ? EXIT.ok : report.damaged.length > 0 ? EXIT.damaged : EXIT.finding,
+  };
+}
+
+export function toJson({ bucket, entityId, regions, fields }: Difference): object {
+  return { id: entityId, bucket, regions, fields };
+}

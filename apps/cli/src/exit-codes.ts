@@ -1,0 +1,44 @@
+import { AppError, type AppErrorCode } from '@tandem/core';
+
+/** Documented in docs/cli.md; scripts rely on them. */
+export const EXIT = {
+  ok: 0,
+  /** It failed; the message says why. */
+  failed: 1,
+  /** Wrong options, an inventory that cannot be read, a region that it does not name. */
+  usage: 2,
+  /** It ran, and what it looked for is not so: regions differ, writes are at risk, findings. */
+  finding: 3,
+  /** A region, or its namespace, cannot be reached now. */
+  unreachable: 4,
+  /** No rights. */
+  forbidden: 5,
+  /** Someone else recovers the same region. */
+  busy: 6,
+  /** A row or an archive row that cannot be read. */
+  damaged: 7,
+  /** Stopped from the keyboard: the same command goes on. */
+  interrupted: 130,
+} as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+const BY_ERROR: Partial<Record<AppErrorCode, ExitCode>> = {
+  TABLE_THROTTLED: EXIT.unreachable,
+  TABLE_UNAVAILABLE: EXIT.unreachable,
+  TABLE_OUTCOME_UNKNOWN: EXIT.unreachable,
+  BUS_UNAVAILABLE: EXIT.unreachable,
+  BUS_THROTTLED: EXIT.unreachable,
+  TABLE_FORBIDDEN: EXIT.forbidden,
+  BUS_FORBIDDEN: EXIT.forbidden,
+  RECOVERY_BUSY: EXIT.busy,
+  ARCHIVE_DAMAGED: EXIT.damaged,
+  ROW_MALFORMED: EXIT.damaged,
+  CONFIGURATION_INVALID: EXIT.usage,
+  TABLE_FOREIGN: EXIT.usage,
+  CURSOR_INVALID: EXIT.usage,
+};
+
+export function exitCodeOf(error: AppError): ExitCode {
+  return BY_ERROR[error.code] ?? EXIT.failed;
+}

@@ -1,0 +1,17 @@
+import type { Clock, Randomness, TableStore } from '@tandem/core';
+
+/** What the program has of its process, so that a test can run it in its own. */
+export interface Io {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+  /** Progress is shown on a terminal only. */
+  readonly isTerminal: boolean;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly folder: string;
+  /** The tables of a storage account, by a connection string or a URL. */
+  readonly openStore: (connection: string) => TableStore;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  /** Aborted when it is told to stop. */
+  readonly signal: AbortSignal;
+}

@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+// The process: streams, signals and the exit code. What it does is in program.ts.
+import { openStore } from '@tandem/region-kit';
+import { createSystemClock, createSystemRandomness } from '@tandem/service-kit';
+import { EXIT } from './exit-codes.ts';
+import { runProgram } from './program.ts';
+
+const stop = new AbortController();
+
+function onSignal(): void {
+  // The second one does not wait for what is under way.
+  if (stop.signal.aborted) process.exit(EXIT.interrupted);
+  stop.abort();
+}
+
+process.on('SIGINT', onSignal);
+process.on('SIGTERM', onSignal);
+// A reader that has seen enough, as `head` has, is no reason to fail.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+
+process.exitCode = await runProgram(process.argv.slice(2), {
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  isTerminal: process.stderr.isTTY,
+  environment: process.env,
+  folder: process.cwd(),
+  openStore,
+  clock: createSystemClock(),
+  randomness: createSystemRandomness(),
+  signal: stop.signal,
+});

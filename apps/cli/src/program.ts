@@ -1,0 +1,55 @@
+import { Command, CommanderError } from 'commander';
+import { createCli } from './act.ts';
+import { addRepair } from './commands/repair.ts';
+import { addVerify } from './commands/verify.ts';
+import { EXIT } from './exit-codes.ts';
+import type { Io } from './io.ts';
+import { wholeNumber } from './option-values.ts';
+
+const REQUESTS_MAX_DEFAULT = 10_000_000;
+
+const HELP = `
+Regions are found in tandem.regions.json, in .tandem/tandem.regions.json (which npm start writes) or
+where TANDEM_REGIONS says.
+
+Exit codes: 0 done · 1 failed · 2 wrong usage · 3 found what should not be (regions differ, writes at
+risk, findings) · 4 out of reach · 5 no rights · 6 someone else recovers the region · 7 damaged rows ·
+130 interrupted, go on with the same command.
+`;
+
+/** Runs one command line to its end. Resolves with the exit code; writes only through `io`. */
+export async function runProgram(args: readonly string[], io: Io): Promise<number> {
+  let exitCode: number = EXIT.ok;
+  const program = new Command('tandem')
+    .description('Asks about the regions of Tandem, proves them equal, and recovers them.')
+    .option('--regions <file>', 'the inventory of regions')
+    .option('--json', 'the result as one line of JSON, the last on stdout', false)
+    .option(
+      '--requests-max <n>',
+      'stops rather than ask more of one region',
+      wholeNumber(1, 1_000_000_000),
+      REQUESTS_MAX_DEFAULT,
+    )
+    .helpOption('--help', 'show this text')
+    .addHelpText('after', HELP)
+    .exitOverride()
+    .configureOutput({ writeOut: io.out, writeErr: io.err });
+  const cli = createCli(program, io, (code) => {
+    exitCode = code;
+  });
+  for (const add of [addVerify, addRepair]) add(cli);
+  for (const command of program.commands) inherit(command);
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  }
+}
+
+/** What commander does not pass on to commands that are made before their program is set up. */
+function inherit(command: Command): void {
+  command.helpOption('--help', 'show this text').allowExcessArguments(false).exitOverride();
+  for (const inner of command.commands) inherit(inner);
+}

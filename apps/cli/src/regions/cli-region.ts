@@ -1,0 +1,87 @@
+import {
+  type Clock,
+  type EntityKind,
+  type Lease,
+  type Randomness,
+  type RecoveryRegion,
+  type RegionHold,
+  retry,
+  type RetryPolicy,
+  type TableStore,
+} from '@tandem/core';
+import {
+  createRecoveryRegion,
+  createTableLease,
+  createTableRegionHold,
+  readRecordedBucketCount,
+} from '@tandem/storage';
+import type { InventoryRegion } from '../inventory/inventory.ts';
+import { countRequests } from './counted-store.ts';
+
+/** A region as the commands see it. */
+export interface CliRegion {
+  readonly name: string;
+  readonly entry: InventoryRegion;
+  readonly store: TableStore;
+  readonly bucketCount: number;
+  readonly recovery: RecoveryRegion;
+  readonly hold: RegionHold;
+  /** Whoever holds it recovers the region; only a courtesy between operators. */
+  readonly lease: Lease;
+  requests(): number;
+}
+
+export interface OpenCliRegionOptions {
+  readonly entry: InventoryRegion;
+  readonly kind: EntityKind;
+  readonly openStore: (connection: string) => TableStore;
+  readonly requestsMax: number;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  /** Names this run of the program. */
+  readonly holder: string;
+  /** For a region whose tables are gone. */
+  readonly bucketCount?: number;
+}
+
+const RETRY: RetryPolicy = { attemptsMax: 5, delayMsMin: 100, delayMsMax: 2_000 };
+
+/** Reads how many buckets the region has; throws what its store throws. */
+export async function openCliRegion(options: OpenCliRegionOptions): Promise<CliRegion> {
+  const { entry, kind, clock } = options;
+  const counted = countRequests(options.openStore(entry.storage), options.requestsMax);
+  const store = retried(counted, options);
+  const recorded = await readRecordedBucketCount(store, kind);
+  const bucketCount = recorded ?? options.bucketCount ?? 0;
+  return {
+    name: entry.name,
+    entry,
+    store,
+    bucketCount,
+    recovery: createRecoveryRegion({ region: entry.name, store, kind, bucketCount }),
+    hold: createTableRegionHold({ store }),
+    lease: createTableLease({ store, clock, name: 'recovery', holder: options.holder }),
+    requests: () => counted.requests(),
+  };
+}
+
+/** Reads are asked for again; a commit only when nothing was done. */
+function retried(
+  store: TableStore,
+  { clock, randomness }: Pick<OpenCliRegionOptions, 'clock' | 'randomness'>,
+): TableStore {
+  const again = <T>(ask: () => Promise<T>): Promise<T> =>
+    retry(ask, { policy: RETRY, clock, randomness });
+  return {
+    createTable: (table) => again(() => store.createTable(table)),
+    get: (table, partitionKey, rowKey) => again(() => store.get(table, partitionKey, rowKey)),
+    query: (range) => again(() => store.query(range)),
+    commit: (transaction) =>
+      retry(() => store.commit(transaction), {
+        policy: RETRY,
+        clock,
+        randomness,
+        retryIf: (error) => error.code !== 'TABLE_OUTCOME_UNKNOWN',
+      }),
+  };
+}

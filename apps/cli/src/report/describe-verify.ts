@@ -1,0 +1,62 @@
+import type { Difference, VerifyReport } from '@tandem/core';
+import { firstRows, textTable, timeText } from './text-table.ts';
+
+const SHOWN_MAX = 20;
+
+export interface VerifyCost {
+  /** By region. */
+  readonly requests: Readonly<Record<string, number>>;
+  readonly tookMs: number;
+}
+
+export function describeVerify(report: VerifyReport, { requests, tookMs }: VerifyCost): string {
+  const regions = [...(report.buckets[0]?.rows.keys() ?? [])];
+  const table = textTable(
+    [
+      'bucket',
+      ...regions.map((region) => `${region} rows`),
+      ...regions.map((one) => `${one} digest`),
+    ],
+    report.buckets.map(({ bucket, rows, digests }) => [
+      bucket,
+      ...regions.map((region) => String(rows.get(region) ?? 0)),
+      ...regions.map((region) => digests.get(region) ?? ''),
+    ]),
+  );
+  const rows = report.buckets.reduce(
+    (sum, one) => sum + [...one.rows.values()].reduce((a, b) => a + b, 0),
+    0,
+  );
+  const cost = Object.entries(requests).map(([region, count]) => `${region} ${count}`);
+  return [
+    table,
+    ...(report.differences.length === 0 ? [] : [describeDifferences(report.differences)]),
+    ...report.damaged.map(
+      ({ region, bucket, rowKey, problem }) =>
+        `Damaged in ${region}: row ${bucket}/${rowKey}: ${problem} Delete it by hand, then repair.`,
+    ),
+    verdict(report),
+    `Read ${rows} rows in ${(tookMs / 1_000).toFixed(1)} s; requests: ${cost.join(', ')}.`,
+  ].join('\n');
+}
+
+function verdict(report: VerifyReport): string {
+  const { isEqual, asOfMs, settledCount, differentCount, damaged } = report;
+  const settled = settledCount === 0 ? '' : ` (${settledCount} were on their way and have arrived)`;
+  if (isEqual) return `Equal as of ${timeText(asOfMs)}${settled}.`;
+  const counts = `${differentCount} rows differ, ${damaged.length} are damaged`;
+  return `Not equal as of ${timeText(asOfMs)}: ${counts}${settled}. See: tandem repair.`;
+}
+
+function describeDifferences(differences: readonly Difference[]): string {
+  const [shown, more] = firstRows(differences, SHOWN_MAX);
+  const rows = shown.map(({ entityId, bucket, regions, fields }) => [
+    entityId,
+    bucket,
+    Object.entries(regions)
+      .map(([region, { life }]) => `${region} ${life}`)
+      .join(', '),
+    fields.map(({ name }) => name).join(', '),
+  ]);
+  return textTable(['id', 'bucket', 'rows', 'fields that differ'], rows) + more;
+}
