@@ -5,9 +5,15 @@ export type { Region, RegionAddresses } from './cluster/region.ts';
 export { RESTART_POLICY, type RestartPolicy } from './cluster/restart-policy.ts';
 export { startCluster } from './cluster/start-cluster.ts';
 export { LocalClusterError, type LocalClusterErrorCode } from './local-cluster-error.ts';
-export { parsePortBase, PORT_BASE_DEFAULT, portsText } from './ports/port-plan.ts';
+export {
+  parsePortBase,
+  PORT_BASE_DEFAULT,
+  type PortPlan,
+  portsText,
+} from './ports/port-plan.ts';
 export { reserveFreePorts, type ReservedPorts } from './ports/reserve-ports.ts';
 export type { LocalProcess } from './process/local-process.ts';
+export { brokerConnection, tablesConnection, urlOf } from './programs/connections.ts';
 export {
   PROBING_DEFAULT,
   PROBING_FAST,

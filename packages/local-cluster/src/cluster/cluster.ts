@@ -20,6 +20,8 @@ export interface ClusterOptions {
   readonly restart?: RestartPolicy;
   /** Rows of the Configuration table of every region, beyond those that connect the regions. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Variables of single processes, by their name (`API of east`), over those that they have anyway. */
+  readonly environment?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly onEvent?: ClusterListener;
   /** Aborted, it stops the start; what was started already is gone when the start rejects. */
   readonly signal?: AbortSignal;

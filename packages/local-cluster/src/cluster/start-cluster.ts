@@ -66,7 +66,7 @@ function assemble(options: ClusterOptions, { ports, data }: Parts): Cluster {
   const stopping = new AbortController();
   const createProcess = (program: Program, logFile: string): LocalProcess =>
     createSupervisedProcess({
-      program,
+      program: { ...program, env: { ...program.env, ...options.environment?.[program.name] } },
       logFile,
       onEvent: options.onEvent ?? (() => undefined),
       restart: options.restart,
