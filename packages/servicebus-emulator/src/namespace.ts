@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import type { Clock } from './clock.ts';
+import { createLockTokens } from './queue/create-lock-token.ts';
 import { openQueue, type Queue } from './queue/queue.ts';
 import {
   DEFAULT_QUEUE_PROPERTIES,
@@ -56,7 +56,6 @@ interface State extends NamespaceOptions {
 }
 
 const QUEUE_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,258}[A-Za-z0-9])?$/;
-const LOCK_TOKEN_BYTES = 16;
 
 const keyOf = (name: string): string => name.toLowerCase();
 
@@ -75,7 +74,7 @@ async function open(state: State, stored: StoredQueue): Promise<QueueEntity> {
     properties: stored.properties,
     store: state.store.messages,
     clock: state.clock,
-    createLockToken: () => randomBytes(LOCK_TOKEN_BYTES),
+    createLockToken: createLockTokens(),
     onFailure: state.onFailure,
   });
   const entity = { ...queues, stored };

@@ -1,7 +1,12 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import rhea, { type Connection, type ConnectionOptions } from 'rhea';
-import { boundFrames, forgetConnection } from './rhea-internals.ts';
+import {
+  acknowledgeReads,
+  boundFrames,
+  coalesceWrites,
+  forgetConnection,
+} from './rhea-internals.ts';
 import { enableSasl } from './sasl-login.ts';
 import { serveConnection, type ServeOptions } from './serve-connection.ts';
 
@@ -54,6 +59,8 @@ export async function startAmqpServer(options: AmqpServerOptions): Promise<AmqpS
     });
     (connection as unknown as { accept(socket: Socket): void }).accept(socket);
     boundFrames(connection);
+    coalesceWrites(connection);
+    acknowledgeReads(connection, socket);
   });
   server.listen(options.port, options.host);
   await once(server, 'listening');

@@ -6,7 +6,6 @@ import type { Queue } from '../queue/queue.ts';
 import type { SettleOutcome } from '../queue/actions/settle.ts';
 import { internalError, lockLost, notAllowed, sessionLockLost } from './conditions.ts';
 import {
-  acknowledge,
   answerAttach,
   answerDrain,
   flushAttach,
@@ -139,7 +138,6 @@ export function openOutgoingLink(sender: Sender, options: OutgoingLinkOptions): 
   sender.on('sender_flow', () => {
     draining = isDraining(sender);
     attachment.pull();
-    if (count.waiting() === 0) acknowledge(sender.connection);
     // Without capacity the queue says nothing, yet a drain wants its answer.
     if (consumer.capacity() <= 0) answerDrainWhenDone();
   });

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import rhea, {
   type Connection,
   type Delivery,
@@ -36,6 +37,8 @@ interface TransferFrame {
 
 interface ConnectionInternals {
   readonly transport: { peek_size(buffer: Buffer): number | undefined };
+  readonly socket: Socket | undefined;
+  _process(): void;
 }
 
 interface LinkedSession {
@@ -157,6 +160,18 @@ export function boundFrames(connection: Connection): void {
   };
 }
 
+/** Writes the frames that are ready with one system call: rhea makes one for each. */
+export function coalesceWrites(connection: Connection): void {
+  const internals = connection as unknown as ConnectionInternals;
+  const original = internals._process.bind(connection);
+  internals._process = () => {
+    const { socket } = internals;
+    socket?.cork();
+    original();
+    socket?.uncork();
+  };
+}
+
 /** rhea tells errors of the peer from its own by this name. */
 class ProtocolError extends Error {
   override readonly name = 'ProtocolError';
@@ -239,11 +254,23 @@ export function answerDrain(sender: Sender): number {
 }
 
 /**
- * Sends an empty frame. The SDK's sockets hold small writes back until the last one is
- * acknowledged, which a kernel with nothing to send delays by 40 ms; a frame takes it along.
+ * Sends an empty frame after what was read from the socket, unless something is sent in any case.
+ * The SDK's sockets hold small writes back until the last one is acknowledged, which a kernel with
+ * nothing to send delays by 40 ms; a frame takes it along.
  */
-export function acknowledge(connection: Connection): void {
-  (connection as unknown as { _write_frame(channel: number): void })._write_frame(0);
+export function acknowledgeReads(connection: Connection, socket: Socket): void {
+  const internals = connection as unknown as { _write_frame(channel: number): void };
+  let pending = false;
+  socket.on('data', () => {
+    if (pending) return;
+    pending = true;
+    const { bytesWritten } = socket;
+    setImmediate(() => {
+      pending = false;
+      const isSilent = socket.bytesWritten === bytesWritten && socket.writable;
+      if (isSilent && connection.is_open()) internals._write_frame(0);
+    });
+  });
 }
 
 /** Frees what a connection holds whose socket was destroyed: rhea listens to end and error only. */

@@ -1,0 +1,47 @@
+import { ServiceBusClient } from '@azure/service-bus';
+import { completeWithSdk, sendWithSdk } from './sdk-client.ts';
+import { QUEUE, withBroker, type BrokerKind } from './with-broker.ts';
+
+/** Small, so that a million of them fit a queue of the default size. */
+const BYTES = 100;
+const PROBE = 2_000;
+const PROBES = 3;
+
+export interface DepthCost {
+  readonly queued: number;
+  /** Of sending, receiving and completing one message, while so many others are queued. */
+  readonly microsecondsPerMessage: number;
+}
+
+/** Fills one queue step by step, and measures at each step. */
+export async function measureDepth(
+  kind: Exclude<BrokerKind, 'bare'>,
+  depths: readonly number[],
+  say: (cost: DepthCost) => void,
+): Promise<DepthCost[]> {
+  return withBroker(kind, async ({ connectionString }) => {
+    const client = new ServiceBusClient(connectionString);
+    const pass = { connectionString, queue: QUEUE, bytes: BYTES };
+    const costs: DepthCost[] = [];
+    const probe = async (): Promise<number> => {
+      const startMs = performance.now();
+      await sendWithSdk(client, { ...pass, count: PROBE });
+      await completeWithSdk(client, { ...pass, count: PROBE });
+      return ((performance.now() - startMs) / PROBE) * 1_000;
+    };
+    await probe();
+    let queued = 0;
+    for (const depth of depths.toSorted((a, b) => a - b)) {
+      await sendWithSdk(client, { ...pass, count: depth - queued });
+      queued = depth;
+      const times: number[] = [];
+      for (let round = 0; round < PROBES; round += 1) times.push(await probe());
+      // The least: what else the machine does only ever adds.
+      const cost = { queued, microsecondsPerMessage: Math.min(...times) };
+      say(cost);
+      costs.push(cost);
+    }
+    await client.close();
+    return costs;
+  });
+}

@@ -1,0 +1,47 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+export interface Broker {
+  readonly amqpPort: number;
+  /** Empty for the bare one. */
+  readonly connectionString: string;
+  /** From the start of the process to its line. */
+  readonly startMs: number;
+  /** Resident memory in mebibytes; undefined where the system does not tell. */
+  memoryMebibytes(): Promise<number | undefined>;
+  stop(): Promise<void>;
+}
+
+const KIBIBYTES_PER_MEBIBYTE = 1_024;
+
+async function readMemory({ pid }: ChildProcess): Promise<number | undefined> {
+  if (process.platform !== 'linux') return undefined;
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  const kibibytes = /^VmRSS:\s+(\d+)/m.exec(status)?.[1];
+  return kibibytes === undefined ? undefined : Number(kibibytes) / KIBIBYTES_PER_MEBIBYTE;
+}
+
+/** Runs a program that prints a line when it is ready. */
+export async function startBroker(program: URL, args: readonly string[]): Promise<Broker> {
+  const path = fileURLToPath(program);
+  const startedAt = performance.now();
+  const child = spawn(process.execPath, [path, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const exited = once(child, 'exit');
+  const lines = createInterface(child.stdout);
+  const line = await Promise.race([once(lines, 'line'), exited.then(() => undefined)]);
+  if (line === undefined) throw new Error(`${path} ended before it was ready`);
+  const said = JSON.parse(String(line[0])) as { amqpPort: number; connectionString?: string };
+  return {
+    amqpPort: said.amqpPort,
+    connectionString: said.connectionString ?? '',
+    startMs: performance.now() - startedAt,
+    memoryMebibytes: () => readMemory(child),
+    async stop() {
+      child.kill('SIGTERM');
+      await exited;
+    },
+  };
+}
