@@ -1,0 +1,124 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Endpoint, Operation } from '../history/operation.ts';
+import type { HistoryLog } from '../history/history-log.ts';
+import type { Random } from '../random.ts';
+import { chooseAllValues, chooseSomeValues, toWholeBody } from './choose-values.ts';
+import type { CustomerPool } from './customer-pool.ts';
+import type { Perform } from './perform.ts';
+
+export interface ClientOptions {
+  readonly home: Endpoint;
+  readonly perform: Perform;
+  readonly history: HistoryLog;
+  readonly customers: CustomerPool;
+  readonly random: Random;
+  readonly signal: AbortSignal;
+}
+
+const ENDPOINTS = ['east', 'west', 'front'] as const satisfies readonly Endpoint[];
+
+const THINK_MS_MAX = 120;
+/** After an answer that says that the region is in trouble, or none. */
+const BACK_OFF_MS_MIN = 100;
+const BACK_OFF_MS_MAX = 600;
+const CREATION_TRIES_MAX = 4;
+/** How often an acknowledged write is followed by a request, elsewhere, that demands its version. */
+const FOLLOW_CHANCE = 0.2;
+const CONDITION_CHANCE = 0.1;
+
+/** One caller, who does one thing after the other until told to stop. */
+export async function runClient(options: ClientOptions): Promise<void> {
+  const { random, signal } = options;
+  while (!signal.aborted) {
+    const operation = await actOnce(options);
+    const isTrouble = operation.outcome === 'unknown' || operation.status === undefined;
+    const pauseMs = isTrouble
+      ? random.between(BACK_OFF_MS_MIN, BACK_OFF_MS_MAX)
+      : random.between(0, THINK_MS_MAX);
+    await delay(pauseMs, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+async function actOnce(options: ClientOptions): Promise<Operation> {
+  const { random } = options;
+  const ticket = random.next();
+  if (ticket < 0.15) return create(options);
+  const customer = options.customers.take(random);
+  if (ticket < 0.25) return read(options, customer);
+  let written = await write(options, customer, ticket);
+  if (written.status === 404) written = await put(options, customer);
+  if (written.outcome !== 'acknowledged' || !random.chance(FOLLOW_CHANCE)) return written;
+  return follow(options, written);
+}
+
+/** A creation is repeated, anywhere, until it is answered: its key makes it one customer. */
+async function create(options: ClientOptions): Promise<Operation> {
+  const { home, perform, history, customers, random, signal } = options;
+  const key = random.uuid();
+  const values = chooseAllValues(history.nextId(), random);
+  const body = toWholeBody(values, random);
+  let via = home;
+  for (let tries = 1; ; tries += 1) {
+    const headers = { 'idempotency-key': key };
+    const planned = { action: 'create', via, customer: undefined, values, key } as const;
+    const operation = await perform({ ...planned, headers, body });
+    if (operation.customer !== undefined) customers.add(operation.customer);
+    const isDone = operation.outcome === 'acknowledged' || signal.aborted;
+    if (isDone || tries === CREATION_TRIES_MAX) return operation;
+    await delay(BACK_OFF_MS_MIN);
+    via = random.pick(ENDPOINTS);
+  }
+}
+
+function read({ home, perform }: ClientOptions, customer: string): Promise<Operation> {
+  return perform({ action: 'read', via: home, customer, values: {} });
+}
+
+async function write(options: ClientOptions, customer: string, ticket: number): Promise<Operation> {
+  const { home: via, perform, history, random } = options;
+  if (ticket < 0.6) return put(options, customer);
+  const id = history.nextId();
+  const common = { id, via, customer };
+  if (ticket < 0.68) return perform({ ...common, action: 'delete', values: {} });
+  const values = chooseSomeValues(id, random);
+  const headers = random.chance(CONDITION_CHANCE) ? await readTag(options, customer) : undefined;
+  return perform({
+    ...common,
+    action: 'patch',
+    values,
+    body: values,
+    ...(headers === undefined ? {} : { headers }),
+  });
+}
+
+function put({ home: via, perform, history, random }: ClientOptions, customer: string) {
+  const id = history.nextId();
+  const values = chooseAllValues(id, random);
+  const headers = random.chance(CONDITION_CHANCE) ? { 'if-none-match': '*' } : {};
+  const body = toWholeBody(values, random);
+  return perform({ id, action: 'put', via, customer, values, headers, body });
+}
+
+/** The precondition that the customer is as this client sees it now; none when it sees none. */
+async function readTag(
+  options: ClientOptions,
+  customer: string,
+): Promise<Record<string, string> | undefined> {
+  const { seen } = await read(options, customer);
+  const etag = seen?.kind === 'present' ? seen.etag : undefined;
+  return etag === undefined ? undefined : { 'if-match': etag };
+}
+
+/** A read or a patch, anywhere, of nothing older than what the client has just written. */
+async function follow({ perform, history, random }: ClientOptions, written: Operation) {
+  const { customer, version, id: atLeast } = written;
+  if (customer === undefined || version === undefined) return written;
+  const via = random.pick(ENDPOINTS);
+  const headers = { 'x-tandem-min-version': version, prefer: 'wait=2' };
+  if (random.chance(0.7)) {
+    return perform({ action: 'read', via, customer, values: {}, atLeast, headers });
+  }
+  const id = history.nextId();
+  const values = chooseSomeValues(id, random);
+  return perform({ id, action: 'patch', via, customer, values, atLeast, headers, body: values });
+}

@@ -1,0 +1,71 @@
+import Table from 'cli-table3';
+import type { Finding, Verdict } from '../checker/finding.ts';
+import type { FaultCounts } from '../faults/inflict-fault.ts';
+import type { Operation } from '../history/operation.ts';
+
+export interface ChaosReport {
+  readonly seed: number;
+  readonly minutes: number;
+  readonly operations: readonly Operation[];
+  readonly customers: number;
+  readonly findings: readonly Finding[];
+  readonly faults: FaultCounts;
+  /** Processes that ended though nobody had ended them. */
+  readonly crashes: number;
+  /** From the end of the faults until both regions were ready, and until they were equal. */
+  readonly readyMs: number;
+  readonly equalMs: number;
+  /** Where the logs and the history are. */
+  readonly folder: string;
+}
+
+export interface ChaosSummary {
+  readonly acknowledged: number;
+  readonly lost: number;
+  readonly resurrected: number;
+  readonly diverged: number;
+  readonly unexpected: number;
+  readonly kills: number;
+  readonly pauses: number;
+  readonly partitions: number;
+}
+
+/** The line of `--json`: what is promised first, then whatever else is known. */
+export function summarize(report: ChaosReport): ChaosSummary & Readonly<Record<string, unknown>> {
+  const { findings, operations, faults, seed, minutes, customers, crashes } = report;
+  const { kills, pauses, partitions, stops } = faults;
+  const count = (verdict: Verdict): number =>
+    findings.filter((finding) => finding.verdict === verdict).length;
+  return {
+    acknowledged: countWrites(operations, 'acknowledged'),
+    lost: count('lost'),
+    resurrected: count('resurrected'),
+    diverged: count('diverged'),
+    unexpected: count('unexpected'),
+    kills,
+    pauses,
+    partitions,
+    stops,
+    crashes,
+    unanswered: countWrites(operations, 'unknown'),
+    refused: countWrites(operations, 'refused'),
+    reads: operations.filter(({ action }) => action === 'read').length,
+    customers,
+    minutes,
+    seed,
+    readyMs: report.readyMs,
+    equalMs: report.equalMs,
+    folder: report.folder,
+  };
+}
+
+function countWrites(operations: readonly Operation[], outcome: Operation['outcome']): number {
+  return operations.filter((one) => one.action !== 'read' && one.outcome === outcome).length;
+}
+
+export function toTable(report: ChaosReport): string {
+  const table = new Table({ style: { head: [], border: [] } });
+  for (const [name, value] of Object.entries(summarize(report)))
+    table.push({ [name]: String(value) });
+  return table.toString();
+}

@@ -1,0 +1,58 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { breakSystem } from '../broken/break-system.ts';
+import { createCustomerPool } from '../clients/customer-pool.ts';
+import { createPerform } from '../clients/perform.ts';
+import { runClient } from '../clients/run-client.ts';
+import { urlsOf } from '../cluster/start-chaos-cluster.ts';
+import { describeFault } from '../faults/fault.ts';
+import { createFaultInflicter } from '../faults/inflict-fault.ts';
+import { runSchedule } from '../faults/run-schedule.ts';
+import { OPERATIONS_MAX } from '../history/history-log.ts';
+import type { Endpoint } from '../history/operation.ts';
+import { createRandom } from '../random.ts';
+import type { ChaosOptions, ChaosParts } from './run-chaos.ts';
+
+const CLIENTS_PER_ENDPOINT = 5;
+const ENDPOINTS: readonly Endpoint[] = ['east', 'west', 'front'];
+const PROGRESS_EVERY_MS = 10_000;
+
+/** Resolves when the time is over, the clients have stopped and every fault is undone. */
+export async function torment(
+  options: ChaosOptions,
+  { chaos, history, counts }: ChaosParts,
+): Promise<void> {
+  const { seed, runMs, faults, breakage, say } = options;
+  const broken = await breakSystem(breakage, chaos, urlsOf(chaos));
+  const over = new AbortController();
+  const signal = AbortSignal.any([options.signal, over.signal]);
+  const perform = createPerform(broken.urls, history);
+  const customers = createCustomerPool();
+  const homes = ENDPOINTS.flatMap((home) => Array<Endpoint>(CLIENTS_PER_ENDPOINT).fill(home));
+  const clients = homes.map((home, index) =>
+    runClient({ home, perform, history, customers, random: createRandom(seed, index + 1), signal }),
+  );
+  const progress = setInterval(() => {
+    const { operations } = history;
+    const acknowledged = operations.filter(({ outcome }) => outcome === 'acknowledged').length;
+    say(`${operations.length} operations, ${acknowledged} acknowledged, ${JSON.stringify(counts)}`);
+    if (operations.length > OPERATIONS_MAX) over.abort();
+  }, PROGRESS_EVERY_MS);
+  try {
+    const startedMs = performance.now();
+    await runSchedule({
+      faults,
+      inflict: createFaultInflicter(chaos, counts),
+      runMs,
+      onFault: (fault) => say(`${Math.round(performance.now())} ${describeFault(fault)}`),
+      signal,
+    });
+    await delay(Math.max(0, startedMs + runMs - performance.now()), undefined, { signal }).catch(
+      () => undefined,
+    );
+  } finally {
+    over.abort();
+    clearInterval(progress);
+    await Promise.all(clients);
+    await broken.stop();
+  }
+}
