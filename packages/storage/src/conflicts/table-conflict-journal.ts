@@ -9,6 +9,7 @@ import {
   type TableStore,
 } from '@tandem/core';
 import { fromPayloadColumns, toPayloadColumns } from '../rows/payload-columns.ts';
+import { encodeRowKey } from '../rows/row-key.ts';
 import { decodeConflict, encodeConflict } from './encode-conflict.ts';
 
 export const CONFLICTS_TABLE = 'Conflicts';
@@ -23,8 +24,9 @@ const ROWS_PER_TRANSACTION_MAX = 50;
 const PAGE_ROWS = 500;
 
 /**
- * The table `Conflicts`: partition `<kind>-<bucket>`, row key `<greater stamp>~<smaller stamp>`. Both
- * regions derive the same key and the same columns from the same two changes.
+ * The table `Conflicts`: partition `<kind>-<bucket>`, row key `<greater stamp>~<smaller stamp>~<entity>`.
+ * Both regions derive the same key and the same columns from the same two changes. The stamps alone are
+ * no name: the changes of one commit share a stamp, and several of them may meet several of another.
  */
 export function createTableConflictJournal(options: TableConflictJournalOptions): ConflictJournal {
   const { store, bucketCount } = options;
@@ -71,9 +73,9 @@ export function createTableConflictJournal(options: TableConflictJournalOptions)
   };
 }
 
-function rowKeyOf(conflict: Conflict): string {
-  const [smaller, greater] = conflict.stamps;
-  return `${greater}~${smaller}`;
+function rowKeyOf({ stamps, entityId }: Conflict): string {
+  const [smaller, greater] = stamps;
+  return `${greater}~${smaller}~${encodeRowKey(entityId)}`;
 }
 
 /** The columns beside the payload are for people who browse the table. */

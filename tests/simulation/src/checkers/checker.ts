@@ -9,6 +9,8 @@ export interface StoredEntity {
   readonly state: RawState;
   readonly referenceId: string | undefined;
   readonly partition: string;
+  /** All that the store keeps but what is a region's own, as one text. */
+  readonly bytes: string;
 }
 
 export interface RecordedConflict {

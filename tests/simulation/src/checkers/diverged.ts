@@ -6,7 +6,10 @@ import {
 } from './checker.ts';
 import { describeState, describeVisible } from './describe-state.ts';
 
-/** I2: when faults have stopped, all regions become equal, field for field and stamp for stamp. */
+/**
+ * I2: when faults have stopped, all regions become equal: field for field, stamp for stamp, and as
+ * the store keeps them, byte for byte.
+ */
 export const diverged: FinalChecker = {
   name: 'diverged',
   check(final) {
@@ -26,5 +29,5 @@ export const diverged: FinalChecker = {
 function describe(final: FinalState, region: FinalRegion, entityId: string): string {
   const row = region.rows.get(entityId);
   if (isCollectedAnywhere(final, entityId)) return row ? describeVisible(row.state) : 'deleted';
-  return row === undefined ? 'missing' : describeState(row.state);
+  return row === undefined ? 'missing' : `${describeState(row.state)} stored as ${row.bytes}`;
 }

@@ -1,3 +1,4 @@
+import { archiveDiffers } from './archive-differs.ts';
 import { archiveIncomplete } from './archive-incomplete.ts';
 import { badPage } from './bad-page.ts';
 import type { FinalChecker } from './checker.ts';
@@ -27,6 +28,7 @@ export const FINAL_CHECKERS: readonly FinalChecker[] = [
   writtenTwice,
   wrongType,
   archiveIncomplete,
+  archiveDiffers,
   outOfOrder,
   replayDiffers,
   wrongReference,

@@ -8,13 +8,25 @@ import type { World } from '../world/world.ts';
 import type { Report } from './watch.ts';
 
 interface Progress {
-  readonly peers: readonly { readonly peer: string; readonly passedMs?: number }[];
+  readonly peers: readonly {
+    readonly peer: string;
+    readonly passedMs?: number;
+    readonly appliedMs?: number;
+  }[];
+}
+
+/** What `origin` acknowledged before the time is said to be in the rows of `holder`. */
+interface Claim {
+  readonly checker: string;
+  readonly origin: string;
+  readonly holder: string;
+  readonly beforeMs: number;
 }
 
 /**
- * I11: when a region says that it has passed a peer's watermark, everything that the peer
- * acknowledged before that time is in its rows. A clock that ran ahead is allowed for: what a peer
- * says by a wrong clock is only as true as the clock.
+ * I11: when a region says that it has passed a peer's watermark, or that the peer has applied what it
+ * sent, then everything acknowledged before that time is in the rows of the one that received it. A
+ * clock that ran ahead is allowed for: what a region says by a wrong clock is only as true as the clock.
  */
 export function watchWatermarks(
   sources: { readonly world: World; readonly ledger: Ledger; readonly history: History },
@@ -31,23 +43,21 @@ export function watchWatermarks(
       .some((letter) => isAside(letter) && letter.messageId.endsWith(stamp));
   };
 
-  const check = (region: string, peer: string, passedMs: number): void => {
+  const check = ({ checker, origin, holder, beforeMs }: Claim): void => {
     const aheadMs = Math.max(
-      ...world.slots.filter((slot) => slot.region === peer).map(({ clock }) => clock.aheadMsMax),
+      ...world.slots.filter((slot) => slot.region === origin).map(({ clock }) => clock.aheadMsMax),
     );
-    const acknowledged = history.acknowledgedIn(peer);
-    const key = `${peer} ${region}`;
+    const acknowledged = history.acknowledgedIn(origin);
+    const key = `${checker} ${origin} ${holder}`;
     let checked = checkedOf.get(key) ?? 0;
     for (; checked < acknowledged.length; checked += 1) {
       const { stamp, entityId, atMs } = acknowledged[checked] as (typeof acknowledged)[number];
-      if (atMs >= passedMs - aheadMs) break;
-      const view = ledger.regionNamed(region);
+      if (atMs >= beforeMs - aheadMs) break;
+      const view = ledger.regionNamed(holder);
       if (includesStamp(view.rows.get(entityId)?.vector, stamp)) continue;
-      if (view.collected.has(entityId) || isDead(region, stamp)) continue;
-      report(
-        'watermark-flatters',
-        `${region} has passed ${passedMs} of ${peer}, without ${stamp} acknowledged at ${atMs}`,
-      );
+      if (view.collected.has(entityId) || isDead(holder, stamp)) continue;
+      const what = `${stamp} of ${origin}, acknowledged at ${atMs}`;
+      report(checker, `${holder} is said to have all before ${beforeMs}, and has not ${what}`);
     }
     checkedOf.set(key, checked);
   };
@@ -58,8 +68,11 @@ export function watchWatermarks(
       const text =
         operation.kind === 'delete' ? undefined : textOf(operation.properties, 'progress');
       if (text === undefined) continue;
-      for (const { peer, passedMs } of (JSON.parse(text) as Progress).peers) {
-        if (passedMs !== undefined) check(region, peer, passedMs);
+      for (const { peer, passedMs = 0, appliedMs = 0 } of (JSON.parse(text) as Progress).peers) {
+        const passed = { checker: 'watermark-flatters', origin: peer, holder: region };
+        const applied = { checker: 'receipt-flatters', origin: region, holder: peer };
+        check({ ...passed, beforeMs: passedMs });
+        check({ ...applied, beforeMs: appliedMs });
       }
     }
   });

@@ -39,6 +39,16 @@ export function chooseIntent(draw: Draw, plan: RunPlan, key: string): Intent {
   };
 }
 
+/** Every entity there is, written anew. */
+export function chooseCrowd(plan: RunPlan): readonly Intent[] {
+  return Array.from({ length: plan.entityCount }, (_, index) => ({
+    kind: 'put',
+    entityId: entityIdOf(index),
+    fields: ['label', 'bytesSent'],
+    condition: 'none',
+  }));
+}
+
 function conditionsOf(kind: OperationKind): readonly Intent['condition'][] {
   switch (kind) {
     case 'put':

@@ -2,7 +2,7 @@ import type { VersionVector } from '@tandem/core';
 import type { Ledger } from '../observe/ledger.ts';
 import type { ApiProcess } from '../processes/api-process.ts';
 import type { World } from '../world/world.ts';
-import { chooseIntent, type Intent } from './choose-operation.ts';
+import { chooseCrowd, chooseIntent, type Intent } from './choose-operation.ts';
 import type { History, OperationRecord, Outcome } from './history.ts';
 import { performOperation } from './perform-operation.ts';
 
@@ -24,9 +24,14 @@ const PATIENCE_MS = 30_000;
 /** A write may share in a call that had failed before it came, and not been answered. */
 const TIMEOUT_MS_MAX = 10_000;
 const RETRY_ELSEWHERE_PROBABILITY = 0.4;
-const IDS_PER_CLIENT = 1_000;
+const IDS_PER_CLIENT = 2_000;
+const BURST_PROBABILITY = 0.2;
+const CROWD_TURN = 1;
+const CROWD_AFTER_MS = 4_000;
+/** Two clients, mostly in two regions, so that whole transactions meet. */
+const CROWDS = 2;
 
-/** One client: one request at a time, some of them again in another region. */
+/** One client: one request at a time or a burst of them, some of them again in another region. */
 export async function runClient(options: ClientOptions): Promise<void> {
   const { world, index, windows } = options;
   const { draw, plan, scheduler } = world;
@@ -40,27 +45,68 @@ export async function runClient(options: ClientOptions): Promise<void> {
       const key = `client${index}.${turn}`;
       await scheduler.sleep(draw.integer(`${key}.think`, [1, plan.thinkMsMax]));
       if (scheduler.nowMs() >= beforeMs) break;
-      const intent = chooseIntent(draw, plan, key);
-      const ask = (region: string): Promise<Outcome> => {
+      const ask = (intent: Intent, region: string): Promise<Outcome> => {
         made += 1;
         return request({ ...options, id: index * IDS_PER_CLIENT + made, region, intent, seen });
       };
-      const region = regionFor(options, key);
-      const outcome = await ask(region);
-      const isDone = ['acknowledged', 'read', 'listed'].includes(outcome.kind);
-      if (isDone || !draw.chance(`${key}.retry`, RETRY_ELSEWHERE_PROBABILITY)) continue;
-      await ask(draw.pick(`${key}.elsewhere`, plan.regions));
+      if (isInCrowd(options, turn))
+        await scheduler.sleep(fromMs + CROWD_AFTER_MS - scheduler.nowMs());
+      const region = regionFor(options, { key, turn });
+      const askTwice = async (intent: Intent, place: number): Promise<void> => {
+        const own = `${key}.${place}`;
+        const outcome = await ask(intent, region);
+        const isDone = ['acknowledged', 'read', 'listed'].includes(outcome.kind);
+        if (isDone || !draw.chance(`${own}.retry`, RETRY_ELSEWHERE_PROBABILITY)) return;
+        world.situations.note('retried-elsewhere');
+        await ask(intent, draw.pick(`${own}.elsewhere`, plan.regions));
+      };
+      await Promise.all(chooseIntents(options, { key, turn }).map(askTwice));
     }
   }
 }
 
-function regionFor({ world, index, preferredRegion }: ClientOptions, key: string): string {
+/** Some clients then write every entity there is, in their own regions, at the same moment. */
+function isInCrowd(
+  { world, index }: Pick<ClientOptions, 'world' | 'index'>,
+  turn: number,
+): boolean {
+  return world.plan.hasCrowd && index < CROWDS && turn === CROWD_TURN;
+}
+
+/** Mostly one; many at once from a client in a hurry. */
+function chooseIntents(
+  { world, index }: Pick<ClientOptions, 'world' | 'index'>,
+  { key, turn }: { readonly key: string; readonly turn: number },
+): readonly Intent[] {
   const { draw, plan } = world;
+  if (isInCrowd({ world, index }, turn)) return chooseCrowd(plan);
+  const count = draw.chance(`${key}.burst`, BURST_PROBABILITY) ? plan.burst : 1;
+  return Array.from({ length: count }, (_, place) => chooseIntent(draw, plan, `${key}.${place}`));
+}
+
+function regionFor(
+  { world, index, preferredRegion }: ClientOptions,
+  { key, turn }: { readonly key: string; readonly turn: number },
+): string {
+  const { draw, plan, situations } = world;
+  const home = plan.regions[index % plan.regions.length] as string;
+  if (isInCrowd({ world, index }, turn)) return home;
   switch (plan.routing) {
-    case 'priority':
-      return preferredRegion();
+    case 'priority': {
+      const region = preferredRegion();
+      if (region !== plan.regions[0]) situations.note('failed-over');
+      return region;
+    }
+    case 'too-early': {
+      const preferred = preferredRegion();
+      const region = plan.regions.find((name) => world.regionNamed(name).apis.size > 0);
+      if (region === undefined) return preferred;
+      const isEarly = plan.regions.indexOf(region) < plan.regions.indexOf(preferred);
+      if (isEarly) situations.note('failed-back-too-early');
+      return region;
+    }
     case 'home':
-      return plan.regions[index % plan.regions.length] as string;
+      return home;
     default:
       return draw.pick(`${key}.region`, plan.regions);
   }

@@ -1,4 +1,4 @@
-import { CORE, type Mutant } from './mutant.ts';
+import { CORE, type Mutant, STORAGE } from './mutant.ts';
 
 const DECIDE = `${CORE}replication/decide-apply.ts`;
 const TO_BUCKET = `${CORE}replication/apply-to-bucket.ts`;
@@ -132,6 +132,28 @@ export const applyMutants: readonly Mutant[] = [
         file: `${CORE}replication/conflict.ts`,
         find: 'loser: winner === own ? other : own',
         replace: 'loser: winner === own ? own : other',
+      },
+    ],
+  },
+  {
+    id: 'conflict-named-by-stamps',
+    title: 'of the conflicts between two transactions only one is kept',
+    edits: [
+      {
+        file: `${STORAGE}conflicts/table-conflict-journal.ts`,
+        find: 'return `${greater}~${smaller}~${encodeRowKey(entityId)}`;',
+        replace: 'return `${greater}~${smaller}~${encodeRowKey(entityId.slice(0, 0))}`;',
+      },
+    ],
+  },
+  {
+    id: 'rows-in-any-bytes',
+    title: 'the same state is written in other bytes where its fields came in another order',
+    edits: [
+      {
+        file: `${STORAGE}rows/entity-row.ts`,
+        find: 'for (const name of [...fields.keys()].toSorted()) {',
+        replace: 'for (const name of fields.keys()) {',
       },
     ],
   },

@@ -147,8 +147,8 @@ export const firstFormMutants: readonly Mutant[] = [
     edits: [
       {
         file: `${STORAGE}table/list-entities.ts`,
-        find: 'limit: limit - rows.length,',
-        replace: 'limit: 1_000 + limit - limit,',
+        find: 'const room = limit - rows.length;',
+        replace: 'const room = 1_000 + limit - limit;',
       },
     ],
   },

@@ -9,6 +9,8 @@ interface RawChange {
 
 export interface RawChangeSet {
   readonly stamp: string;
+  /** As it was written. */
+  readonly text: string;
   readonly changes: readonly RawChange[];
 }
 
@@ -38,6 +40,7 @@ function parseRawChangeSet(text: string): RawChangeSet {
   const { stamp } = json;
   return {
     stamp,
+    text,
     changes: json.changes.map(({ entityId, operation, state }) => ({
       entityId,
       operation,
@@ -73,6 +76,13 @@ export function readRawRow(properties: Properties): RawState | undefined {
 export function textOf(properties: Properties, name: string): string | undefined {
   const column = properties.get(name);
   return column?.type === 'String' ? column.value : undefined;
+}
+
+/** Every column but `referenceId`, which only a row has that was received; sorted, as one text. */
+export function describeColumns(properties: Properties): string {
+  const columns = [...properties].filter(([name]) => name !== 'referenceId');
+  const texts = columns.map(([name, value]) => JSON.stringify([name, toRaw(value)]));
+  return `[${texts.sort().join()}]`;
 }
 
 function toRaw(value: FieldValue | undefined): RawValue {

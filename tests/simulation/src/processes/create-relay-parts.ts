@@ -1,4 +1,11 @@
-import { createPeerLink, createRelay, type Outbox, type PeerLink, type Relay } from '@tandem/core';
+import {
+  createPeerLink,
+  createRelay,
+  finishLate,
+  type Outbox,
+  type PeerLink,
+  type Relay,
+} from '@tandem/core';
 import { createTableArchive, createTableOutbox } from '@tandem/storage';
 import { gadgetKind } from '../world/gadget-kind.ts';
 import type { ProcessContext } from './process-context.ts';
@@ -12,7 +19,12 @@ export interface RelayParts {
 /** What relays outbox rows, in the API at once and in the replicator by the sweep. */
 export function createRelayParts(
   context: ProcessContext,
-  options: { readonly part: string; readonly bucketCount: number },
+  options: {
+    readonly part: string;
+    readonly bucketCount: number;
+    /** As in the API: sending does not wait for the archive. */
+    readonly finishesLate?: boolean;
+  },
 ): RelayParts {
   const { part, bucketCount } = options;
   const store = context.store(part);
@@ -26,6 +38,10 @@ export function createRelayParts(
     }),
   );
   const archive = createTableArchive({ store });
-  const relay = createRelay({ archive, outboxes: new Map([[gadgetKind.name, outbox]]), links });
-  return { relay, outbox, links };
+  const finish = { archive, outboxes: new Map([[gadgetKind.name, outbox]]) };
+  const late =
+    options.finishesLate === true
+      ? finishLate({ ...finish, clock: context.clock(`${part}-late`) })
+      : finish;
+  return { relay: createRelay({ ...late, links }), outbox, links };
 }

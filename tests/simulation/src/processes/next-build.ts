@@ -25,17 +25,25 @@ export function fromNextWire(message: InboundMessage): InboundMessage {
   return { ...message, body: replaced(message.body, NEXT, OWN) };
 }
 
-/** An operator puts back what was too new for a region that has been upgraded since. */
-export function resubmitDeadLetters({ regions, plan }: World): void {
-  if (plan.upgradeMs === undefined) return;
-  for (const { name, namespace } of regions) {
-    const { bus, queue } = namespace;
-    for (const letter of bus.deadLettersOf(queue)) {
-      if (!isAside(letter)) continue;
-      const { messageId, body } = fromNextWire(letter);
-      void bus.publisherFor(name, queue).publish([{ messageId, subject: 'change-set', body }]);
+/**
+ * An operator, who puts back what was too new for a region that has been upgraded since: each message
+ * once, and in time, since what is older than every tombstone is refused for good.
+ */
+export function createResubmitter({ regions, plan, situations }: World): () => void {
+  const done = new Set<string>();
+  return () => {
+    if (plan.upgradeMs === undefined) return;
+    for (const { name, namespace } of regions) {
+      const { bus, queue } = namespace;
+      for (const letter of bus.deadLettersOf(queue)) {
+        const { messageId, body } = fromNextWire(letter);
+        if (!isAside(letter) || done.has(`${queue} ${messageId}`)) continue;
+        done.add(`${queue} ${messageId}`);
+        situations.note('dead-letter-resubmitted');
+        void bus.publisherFor(name, queue).publish([{ messageId, subject: 'change-set', body }]);
+      }
     }
-  }
+  };
 }
 
 /** True for what was set aside because of the upgrade, and for no poison. */

@@ -50,6 +50,7 @@ export function createProcessContext(world: World, incarnation: Incarnation): Pr
         scheduler,
         part,
         sent: world.sentTo(peer),
+        accepted: world.acceptedBy(peer),
         isUpgraded: () => isUpgraded(world, region),
       }),
     receiver: () =>

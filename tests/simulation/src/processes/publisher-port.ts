@@ -21,6 +21,8 @@ export interface PublisherPortOptions {
   readonly part: string;
   /** Kept of what the queue accepted, to be sent again by someone. */
   readonly sent: OutboundMessage[];
+  /** Stamps of the change sets that it accepted. */
+  readonly accepted: Set<string>;
   /** True once the region runs the next build. */
   readonly isUpgraded: () => boolean;
 }
@@ -30,8 +32,14 @@ const AGAIN_MS = [1, 40_000] as const;
 
 /** The queue of a peer, as one part of one process reaches it. */
 export function createPublisherPort(options: PublisherPortOptions): ChangePublisher {
-  const { incarnation, namespace, link, draw, scheduler, part, sent } = options;
+  const { incarnation, namespace, link, draw, scheduler, part, sent, accepted } = options;
   const queue = namespace.bus.publisherFor(link.to, namespace.queue);
+  const publish = async (messages: readonly OutboundMessage[]): Promise<void> => {
+    await queue.publish(messages);
+    for (const { messageId, subject } of messages) {
+      if (subject === 'change-set') accepted.add(messageId.slice(messageId.indexOf('/') + 1));
+    }
+  };
   return {
     peer: link.to,
     close: () => Promise.resolve(),
@@ -44,10 +52,10 @@ export function createPublisherPort(options: PublisherPortOptions): ChangePublis
         async perform(fault, key) {
           if (fault === 'partly-accepted') {
             const count = draw.integer(`${key}.accepted`, [0, messages.length - 1]);
-            if (count > 0) await queue.publish(messages.slice(0, count));
+            if (count > 0) await publish(messages.slice(0, count));
             throw busError('unavailable');
           }
-          await queue.publish(messages);
+          await publish(messages);
           if (first?.subject === 'change-set' && sent.length < SENT_KEPT_MAX) sent.push(first);
           if (fault !== 'duplicated') return;
           scheduler.schedule(draw.integer(`${key}.again`, AGAIN_MS), () => {

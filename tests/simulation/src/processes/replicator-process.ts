@@ -1,5 +1,6 @@
 import {
   AppError,
+  createAppliedClaim,
   createApplier,
   createHybridClock,
   createReplicator,
@@ -63,12 +64,15 @@ function composeReplicator(context: ProcessContext, configuration: TandemConfigu
     tombstoneAgeMs: world.plan.tombstoneAgeMs,
   });
   const lease = { store: sweepStore, clock, name: 'sweep', holder: incarnation.writer };
+  const receiver = context.receiver();
+  const claimed = { status: createTableReplicationStatus({ store: sweepStore }), receiver };
   return createReplicator({
     region,
     clock,
-    receiver: context.receiver(),
+    receiver,
     links,
     status: createTableReplicationStatus({ store: context.store('heartbeat') }),
+    appliedClaim: createAppliedClaim(claimed),
     lease: createTableLease(lease),
     leaseMs: LEASE_MS,
     readiness: {

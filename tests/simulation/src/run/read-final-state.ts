@@ -8,7 +8,7 @@ import {
 } from '@tandem/storage';
 import { bucketNames } from '@tandem/core';
 import type { FinalRegion, RecordedConflict, StoredEntity } from '../checkers/checker.ts';
-import { readRawChangeSet, readRawRow, textOf } from '../observe/read-raw.ts';
+import { describeColumns, readRawChangeSet, readRawRow, textOf } from '../observe/read-raw.ts';
 import { gadgetKind } from '../world/gadget-kind.ts';
 import type { Region, World } from '../world/world.ts';
 
@@ -71,7 +71,8 @@ function toEntities(rows: readonly TableRow[]): ReadonlyMap<string, StoredEntity
     const state = rowKey < SYSTEM_ROWS ? readRawRow(properties) : undefined;
     if (state === undefined) continue;
     const referenceId = textOf(properties, 'referenceId');
-    entities.set(rowKey, { state, referenceId, partition: partitionKey });
+    const bytes = describeColumns(properties);
+    entities.set(rowKey, { state, referenceId, partition: partitionKey, bytes });
   }
   return entities;
 }

@@ -2,6 +2,8 @@ import type { Draw } from '../world/draw.ts';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
+/** Entities; a transaction takes 99 changes. */
+const CROWD = 130;
 const REGIONS = ['east', 'west', 'south'];
 
 /** Everything about a run that is chosen before it begins. */
@@ -14,6 +16,10 @@ export interface RunPlan {
   readonly clients: number;
   readonly operationsPerClient: number;
   readonly entityCount: number;
+  /** What a client asks for at once when it is in a hurry; writes of a bucket then share transactions. */
+  readonly burst: number;
+  /** Some clients write every entity at once, more than one transaction takes. */
+  readonly hasCrowd: boolean;
   /** Between two operations of a client, at most. */
   readonly thinkMsMax: number;
   /** Faults happen during this time from the start. */
@@ -30,26 +36,33 @@ export interface RunPlan {
   readonly relayLengthMax: number;
   /** After this time the regions are upgraded, one after the other. */
   readonly upgradeMs: number | undefined;
-  /** Clients go where Traffic Manager would send them, or anywhere. */
-  readonly routing: 'priority' | 'anywhere' | 'home';
+  /**
+   * Clients go where Traffic Manager would send them, back to the first region as soon as it answers
+   * at all, or anywhere.
+   */
+  readonly routing: 'priority' | 'too-early' | 'anywhere' | 'home';
 }
 
 export function drawRunPlan(draw: Draw): RunPlan {
   const hasTombstones = draw.chance('plan.tombstones', 0.25);
   const int = (key: string, min: number, max: number): number =>
     draw.integer(`plan.${key}`, [min, max]);
+  const hasCrowd = draw.chance('plan.crowd', 0.03);
+  const burst = draw.pick('plan.burst', [1, 1, 4, 10]);
   // A collected tombstone is only safe when it is older than every lag, so it outlives the faults.
   const ages = hasTombstones ? int('age', 210_000, 260_000) : 90 * DAY_MS;
   return {
     regions: REGIONS.slice(0, draw.chance('plan.three', 0.35) ? 3 : 2),
     // Some runs cross midnight, where archive partitions change.
     startMs: Date.UTC(2026, 0, 1) + int('start', 1, 4) * 6 * 60 * MINUTE_MS - int('to', 0, 90_000),
-    bucketCount: int('buckets', 1, 3),
+    bucketCount: hasCrowd ? 1 : int('buckets', 1, 3),
     apisPerRegion: draw.chance('plan.apis', 0.4) ? 2 : 1,
     replicatorsPerRegion: draw.chance('plan.replicators', 0.35) ? 2 : 1,
     clients: int('clients', 2, 5),
-    operationsPerClient: int('operations', 20, 45),
-    entityCount: int('entities', 1, 6),
+    operationsPerClient: int('operations', 14, 32),
+    entityCount: hasCrowd ? CROWD : int('entities', 1, burst > 4 ? 30 : 6),
+    burst,
+    hasCrowd,
     thinkMsMax: draw.pick('plan.think', [300, 1_500, 4_000]),
     faultsMs: int('faults', 30_000, 70_000),
     quietMs: hasTombstones ? ages + 40_000 : 0,
@@ -62,6 +75,6 @@ export function drawRunPlan(draw: Draw): RunPlan {
     driftMsMax: 60_000,
     relayLengthMax: draw.pick('plan.relay', [3, 1_000]),
     upgradeMs: draw.chance('plan.upgrade', 0.2) ? int('upgradeAt', 1_000, 10_000) : undefined,
-    routing: draw.pick('plan.routing', ['priority', 'anywhere', 'home']),
+    routing: draw.pick('plan.routing', ['priority', 'too-early', 'anywhere', 'home']),
   };
 }

@@ -1,5 +1,6 @@
 import type { FinalState, Violation } from '../checkers/checker.ts';
 import { FINAL_CHECKERS } from '../checkers/final-checkers.ts';
+import { createAtRiskWatch } from '../checkers/watch-at-risk.ts';
 import { createMemoryWatch } from '../checkers/watch-memory.ts';
 import { createReadinessWatch } from '../checkers/watch-readiness.ts';
 import { watchRevivals } from '../checkers/watch-revivals.ts';
@@ -13,9 +14,10 @@ import { createPoisonLog } from '../faults/poison.ts';
 import { runNemesis } from '../faults/run-nemesis.ts';
 import { createLedger, type Ledger } from '../observe/ledger.ts';
 import { startReadinessProbe } from '../observe/readiness-probe.ts';
-import { resubmitDeadLetters } from '../processes/next-build.ts';
+import { createResubmitter } from '../processes/next-build.ts';
 import { createSupervisor } from '../processes/supervisor.ts';
 import { createWorld, type WorldOptions } from '../world/create-world.ts';
+import { describeTransaction } from '../world/describe-transaction.ts';
 import type { World } from '../world/world.ts';
 import { hasConverged } from './has-converged.ts';
 import { readFinalRegion } from './read-final-state.ts';
@@ -27,6 +29,8 @@ const STEP_MS = 1_000;
 const SETTLE_STEPS_MAX = 240;
 /** After that, so that nothing which was under way comes late. */
 const QUIET_STEPS = 3;
+/** The archive is replayed to these parts of all commits, and to the end. */
+const REPLAYED_SHARES = [0.2, 0.5, 0.8];
 
 export interface RunOptions extends WorldOptions {
   /** Gives the trace back, line by line. */
@@ -49,14 +53,17 @@ export async function runSeed(options: RunOptions): Promise<SeedResult> {
   watchWatermarks({ world, ledger, history }, report);
   watchRevivals(ledger, report);
   watchSweep({ world, ledger }, report);
+  noteCollections(world, ledger);
   const watchReadiness = createReadinessWatch({ world, ledger, history }, report);
   const watchMemory = createMemoryWatch(world, report);
+  const watchAtRisk = createAtRiskWatch({ world, ledger, history }, report);
   const watchSession = createSessionWatch({ history, ledger }, report);
   supervisor.startAll();
   const nemesis = runNemesis({ world, supervisor, events, poison });
   const probe = startReadinessProbe(world, (result) => {
     watchReadiness(result);
     watchMemory(result);
+    watchAtRisk();
   });
   const { preferredRegion } = probe;
   const claimed = new Set<string>();
@@ -66,15 +73,26 @@ export async function runSeed(options: RunOptions): Promise<SeedResult> {
       world.reportBug(undefined, error),
     );
   }
-  await runWindows(world, windows, () => nemesis.heal());
-  supervisor.startAll();
-  resubmitDeadLetters(world);
+  const resubmit = createResubmitter(world);
+  await runWindows(world, windows, () => {
+    nemesis.heal();
+    supervisor.startAll();
+    resubmit();
+  });
   const isSettled = await settle(world, ledger);
   const final = await readFinalState({ world, ledger, history, poison, isSettled });
   for (const { name, check } of FINAL_CHECKERS) for (const text of check(final)) report(name, text);
   for (const bug of world.bugs) report('bug', bug);
   const result = toResult(world, history, violations);
   return options.keepTrace === true ? { ...result, trace: world.trace.lines() } : result;
+}
+
+/** Tombstones are collected although not everybody hears everybody. */
+function noteCollections({ links, situations }: World, ledger: Ledger): void {
+  ledger.onTransaction((_region, transaction) => {
+    if (describeTransaction(transaction) !== 'tombstone') return;
+    if (links.all.some(({ cuts }) => cuts > 0)) situations.note('collected-while-cut');
+  });
 }
 
 /** Faults come in windows; between them, and after the last, all is well. */
@@ -107,8 +125,10 @@ async function readFinalState(
   parts: Omit<FinalState, 'regions' | 'hasConverged'> & { readonly isSettled: boolean },
 ): Promise<FinalState> {
   const { world, ledger, isSettled } = parts;
-  const middle = ledger.commits[Math.floor(ledger.commits.length / 2)];
-  const replayTimesMs = [middle?.atMs ?? 0, Number.MAX_SAFE_INTEGER / 64];
+  const times = REPLAYED_SHARES.map(
+    (share) => ledger.commits[Math.floor(ledger.commits.length * share)]?.atMs ?? 0,
+  );
+  const replayTimesMs = [...times, Number.MAX_SAFE_INTEGER / 64];
   const regions: FinalState['regions'][number][] = [];
   for (const region of world.regions) {
     regions.push(await readFinalRegion(world, region, replayTimesMs));
@@ -117,7 +137,7 @@ async function readFinalState(
 }
 
 function toResult(world: World, history: History, violations: readonly Violation[]): SeedResult {
-  const { seed, scheduler, plan, trace, faults, sites } = world;
+  const { seed, scheduler, plan, trace, faults, sites, situations } = world;
   const acknowledged = history.operations.filter(({ outcome }) => outcome.kind === 'acknowledged');
   return {
     seed,
@@ -127,7 +147,7 @@ function toResult(world: World, history: History, violations: readonly Violation
     simulatedMs: scheduler.nowMs() - plan.startMs,
     digest: trace.digest(),
     violations,
-    faults: Object.fromEntries(faults.counts),
+    faults: Object.fromEntries([...faults.counts, ...situations.counts]),
     happened: faults.happened,
     sitesSeen: [...sites.seen],
     sitesCrashed: [...sites.crashed],

@@ -4,7 +4,6 @@ import type { SeedResult } from './seed-result.ts';
 interface Summary {
   readonly seeds: number;
   readonly operations: number;
-  readonly acknowledged: number;
   readonly faults: Readonly<Record<string, number>>;
   readonly crashPointsCovered: number;
   readonly awaitsTotal: number;
@@ -33,13 +32,12 @@ export function createTally(): Tally {
   const seen = new Set<string>();
   const crashed = new Set<string>();
   const failures: SeedResult[] = [];
-  const sums = { seeds: 0, operations: 0, acknowledged: 0, simulatedMs: 0, failed: 0 };
+  const sums = { seeds: 0, operations: 0, simulatedMs: 0, failed: 0 };
   return {
     failures,
     add(result) {
       sums.seeds += 1;
       sums.operations += result.operations;
-      sums.acknowledged += result.acknowledged;
       sums.simulatedMs += result.simulatedMs;
       for (const [kind, count] of Object.entries(result.faults)) {
         faults.set(kind, (faults.get(kind) ?? 0) + count);
@@ -56,7 +54,6 @@ export function createTally(): Tally {
     summary: () => ({
       seeds: sums.seeds,
       operations: sums.operations,
-      acknowledged: sums.acknowledged,
       faults: Object.fromEntries([...faults].sort(([a], [b]) => (a < b ? -1 : 1))),
       crashPointsCovered: crashed.size,
       awaitsTotal: seen.size,

@@ -11,6 +11,7 @@ import { createLinks } from './links.ts';
 import { createNamespace } from './namespace.ts';
 import { createScheduler, type Scheduler } from './scheduler.ts';
 import { createSites } from './sites.ts';
+import { createSituations } from './situations.ts';
 import { createTrace } from './trace.ts';
 import type { Region, World } from './world.ts';
 
@@ -27,6 +28,10 @@ export async function createWorld({ seed, only }: WorldOptions): Promise<World> 
   const regions: Region[] = [];
   for (const name of plan.regions) regions.push(await createRegion(name, plan, scheduler));
   const bugs: string[] = [];
+  const situations = createSituations();
+  if (plan.upgradeMs !== undefined) situations.note('upgrade');
+  if (plan.replicatorsPerRegion > 1) situations.note('two-replicators');
+  const accepted = new Map(plan.regions.map((name): [string, Set<string>] => [name, new Set()]));
   const sent = new Map(plan.regions.map((name): [string, OutboundMessage[]] => [name, []]));
   return {
     seed,
@@ -35,6 +40,7 @@ export async function createWorld({ seed, only }: WorldOptions): Promise<World> 
     scheduler,
     faults: createFaultInjector({ draw, ...(only === undefined ? {} : { only }) }),
     sites: createSites(),
+    situations,
     trace,
     links: createLinks(plan.regions),
     regions,
@@ -46,6 +52,7 @@ export async function createWorld({ seed, only }: WorldOptions): Promise<World> 
       return found;
     },
     sentTo: (name) => sent.get(name) ?? [],
+    acceptedBy: (name) => accepted.get(name) ?? new Set(),
     reportBug(incarnation, error) {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
       bugs.push(`${incarnation?.slot.name ?? 'world'}: ${text}`);

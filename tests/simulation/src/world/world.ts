@@ -9,6 +9,7 @@ import type { Draw } from './draw.ts';
 import type { Links } from './links.ts';
 import type { Namespace } from './namespace.ts';
 import type { Scheduler } from './scheduler.ts';
+import type { Situations } from './situations.ts';
 import type { Sites } from './sites.ts';
 import type { Trace } from './trace.ts';
 
@@ -29,6 +30,7 @@ export interface World {
   readonly scheduler: Scheduler;
   readonly faults: FaultInjector;
   readonly sites: Sites;
+  readonly situations: Situations;
   readonly trace: Trace;
   readonly links: Links;
   readonly regions: readonly Region[];
@@ -38,6 +40,8 @@ export interface World {
   regionNamed(name: string): Region;
   /** Change sets that the queue of a region accepted from its peers, the first few of them. */
   sentTo(region: string): OutboundMessage[];
+  /** Stamps of all change sets that the queue of a region has ever accepted. */
+  acceptedBy(region: string): Set<string>;
   /** Something that no operating error explains. */
   reportBug(incarnation: Incarnation | undefined, error: unknown): void;
   readonly bugs: readonly string[];
