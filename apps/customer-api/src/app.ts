@@ -16,6 +16,7 @@ import { sendProblem } from './http/send-problem.ts';
 import { compileValidator } from './validation/validator.ts';
 import { authPlugin } from './plugins/auth.ts';
 import { commonHeadersPlugin, setCommonHeaders } from './plugins/common-headers.ts';
+import { httpRulesPlugin } from './plugins/http-rules.ts';
 import { jsonBodyPlugin } from './plugins/json-body.ts';
 import { lastAnswersPlugin } from './plugins/last-answers.ts';
 import { loadSheddingPlugin } from './plugins/load-shedding.ts';
@@ -29,6 +30,9 @@ import { customerRoutes } from './routes/customers.ts';
 import { healthRoutes } from './routes/health.ts';
 import { problemTypeRoutes } from './routes/problem-types.ts';
 import { CustomerAnswer, CustomerPage, ListedCustomer } from './schemas/customer.ts';
+import { BatchAnswer } from './schemas/batch.ts';
+import { ImportReportLine } from './schemas/bulk.ts';
+import { ReceiptAnswer } from './schemas/receipt.ts';
 import { CustomerHistory } from './schemas/customer-history.ts';
 import { LiveAnswer, ReadyAnswer } from './schemas/health.ts';
 import { ProblemAnswer } from './schemas/problem.ts';
@@ -60,6 +64,9 @@ const SHARED_SCHEMAS = [
   ListedCustomer,
   CustomerPage,
   CustomerHistory,
+  BatchAnswer,
+  ImportReportLine,
+  ReceiptAnswer,
   ProblemAnswer,
   ProblemTypeAnswer,
   LiveAnswer,
@@ -80,6 +87,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(requestLogPlugin);
   await app.register(lastAnswersPlugin);
   await app.register(problemsPlugin);
+  await app.register(httpRulesPlugin);
   await app.register(jsonBodyPlugin);
 
   await app.register(openapiPlugin);
@@ -110,6 +118,8 @@ function createServer({ region, logger, newRequestId }: AppOptions): FastifyInst
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     bodyLimit: BODY_BYTES_MAX,
     routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
+    // A request without a host is answered as any other that is malformed: see http-rules.ts.
+    http: { requireHostHeader: false },
     // While it stops it still answers what arrives on open connections, and closes them after.
     return503OnClosing: false,
     forceCloseConnections: 'idle',

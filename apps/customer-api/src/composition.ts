@@ -46,6 +46,7 @@ import {
 import { DATA_ACCESS } from './data-access.ts';
 import { createRegionReadiness, type RegionReadiness } from './health/region-readiness.ts';
 import { KINDS } from './kinds.ts';
+import { createReceipts } from './receipts/receipts.ts';
 import { readReadinessSettings } from './health/readiness-settings.ts';
 
 export interface CompositionOptions {
@@ -222,7 +223,7 @@ function createCustomerTable(cradle: Cradle): ReplicatedTable<CustomerKind> {
 
 function createCustomersOf(cradle: Cradle): CustomerService {
   const { region, customerTable, randomness, readVersion, gate, acknowledgements } = cradle;
-  const { tables, settings } = cradle;
+  const { tables, settings, publishers, configuration, clock } = cradle;
   return createCustomerService({
     region,
     customers: customerTable,
@@ -230,6 +231,15 @@ function createCustomersOf(cradle: Cradle): CustomerService {
     readVersion,
     gate,
     acknowledgements,
+    receipts: createReceipts({
+      region,
+      peers: publishers.map(({ peer }) => peer),
+      status: tables.status,
+      clock,
+      skewMsMax: () => configuration.get('Receipt.SkewMsMax'),
+    }),
+    clock,
+    isPreconditionRequired: () => configuration.get('Customer.Preconditions') === 'required',
     entityHistory: createEntityHistory({
       archive: tables.archive,
       kind: customerKind,

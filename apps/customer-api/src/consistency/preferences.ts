@@ -15,9 +15,14 @@ const PREFERENCES_LENGTH_MAX = 512;
 const WHOLE_SECONDS = /^\d{1,6}$/;
 
 /** Total: preferences that are unknown or malformed are ignored, as the RFC has it. */
-export function readPreferences(header: string | undefined): Preferences {
+export function readPreferences(
+  header: string | string[] | undefined,
+  waitMsDefault: number = WAIT_MS_DEFAULT,
+): Preferences {
   const stated = new Map<string, string>();
-  for (const part of (header ?? '').slice(0, PREFERENCES_LENGTH_MAX).split(',')) {
+  for (const part of String(header ?? '')
+    .slice(0, PREFERENCES_LENGTH_MAX)
+    .split(',')) {
     const [preference = ''] = part.split(';', 1);
     const [name = '', value = ''] = preference.split('=', 2).map((text) => text.trim());
     const key = name.toLowerCase();
@@ -27,8 +32,6 @@ export function readPreferences(header: string | undefined): Preferences {
   const wait = stated.get('wait') ?? '';
   return {
     acknowledgement: stated.get('ack') === 'queued' ? 'queued' : 'local',
-    waitMs: WHOLE_SECONDS.test(wait)
-      ? Math.min(Number(wait) * 1_000, WAIT_MS_MAX)
-      : WAIT_MS_DEFAULT,
+    waitMs: WHOLE_SECONDS.test(wait) ? Math.min(Number(wait) * 1_000, WAIT_MS_MAX) : waitMsDefault,
   };
 }

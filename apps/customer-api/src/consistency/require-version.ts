@@ -29,7 +29,11 @@ export async function requireVersion(
   if (least === undefined) throw malformed();
   const { waitMs } = readPreferences(request.headers.prefer?.toString());
   if (await customers.reaches(customerId, least, waitMs)) return;
-  throw new ProblemError('version-not-reached', {
+  throw versionNotReached(waitMs);
+}
+
+export function versionNotReached(waitMs: number): ProblemError {
+  return new ProblemError('version-not-reached', {
     detail: `It was not here within ${waitMs} ms. Send the request again, or to another region.`,
     headers: { 'retry-after': String(RETRY_AFTER_S) },
   });

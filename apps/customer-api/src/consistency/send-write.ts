@@ -1,4 +1,4 @@
-import type { VersionVector } from '@tandem/core';
+import { versionOf } from '../batch/apply-batch.ts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type {
   CreateOutcome,
@@ -11,7 +11,7 @@ import { readPreferences } from './preferences.ts';
 interface WriteExchange {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
-  readonly customers: Pick<CustomerService, 'acknowledgementOf'>;
+  readonly customers: Pick<CustomerService, 'acknowledgementOf' | 'receiptFor'>;
 }
 
 /**
@@ -25,6 +25,8 @@ export async function sendWrite(
 ): Promise<FastifyReply> {
   const version = versionOf(outcome);
   if (version === undefined) return sendOutcome(reply, outcome);
+  const id = 'record' in outcome ? outcome.record.entityId : idOf(request);
+  reply.header('x-tandem-receipt', customers.receiptFor(id, version));
   const { acknowledgement, waitMs } = readPreferences(request.headers.prefer?.toString());
   if (acknowledgement === 'local') {
     reply.header('x-tandem-acknowledged', 'local');
@@ -36,7 +38,6 @@ export async function sendWrite(
   return sendOutcome(reply, outcome);
 }
 
-function versionOf(outcome: CustomerOutcome | CreateOutcome): VersionVector | undefined {
-  if (outcome.kind === 'deleted') return outcome.version;
-  return 'record' in outcome ? outcome.record.version : undefined;
+function idOf(request: FastifyRequest): string {
+  return (request.params as { readonly customerId: string }).customerId;
 }

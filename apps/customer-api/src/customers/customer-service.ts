@@ -1,16 +1,20 @@
-import { assert, type Randomness, type VersionVector } from '@tandem/core';
+import { assert, type Clock, type Randomness, type VersionVector } from '@tandem/core';
 import type { customerKind } from '@tandem/core/customers';
 import type {
   EntityHistory,
   EntityPage,
   EntityRecord,
   HistoryPage,
+  ListFilter,
   ReplicatedTable,
   WriteCondition,
   WriteOutcome,
 } from '@tandem/storage';
 import type { AcknowledgementLevel, Acknowledgements } from '../consistency/acknowledgements.ts';
 import type { ReadVersion, VersionGate } from '../consistency/version-gate.ts';
+import type { RegionReceipt } from '../receipts/judge-receipt.ts';
+import { decodeReceipt, encodeReceipt, type WriteReceipt } from '../receipts/receipt-token.ts';
+import type { Receipts } from '../receipts/receipts.ts';
 import { creationDigest, customerIdOf } from '../idempotency/creation-key.ts';
 import type { CustomerBody, CustomerPatch } from '../schemas/customer.ts';
 
@@ -46,13 +50,29 @@ export interface CustomerService {
     condition?: WriteCondition,
   ): Promise<CustomerOutcome>;
   remove(customerId: string, condition?: WriteCondition): Promise<CustomerOutcome>;
-  list(limit: number, cursor?: string): Promise<EntityPage<CustomerKind>>;
+  list(
+    limit: number,
+    cursor?: string,
+    filter?: ListFilter<CustomerKind>,
+  ): Promise<EntityPage<CustomerKind>>;
   /** What this region has archived of one customer, deleted or not, oldest first. */
-  history(customerId: string, limit: number, cursor?: string): Promise<HistoryPage<CustomerKind>>;
+  /** Undefined for a customer that this region never had. */
+  history(
+    customerId: string,
+    limit: number,
+    cursor?: string,
+  ): Promise<HistoryPage<CustomerKind> | undefined>;
   /** True once this region shows at least `least`; false when it does not within `waitMs`. */
   reaches(customerId: string, least: VersionVector, waitMs: number): Promise<boolean>;
   /** The level that a write of this process, with this version, reaches within `waitMs`. */
   acknowledgementOf(version: VersionVector, waitMs: number): Promise<AcknowledgementLevel>;
+  /** Of a write that was acknowledged just now. */
+  receiptFor(customerId: string, version: VersionVector): string;
+  /** Undefined for what is no receipt of this customer. The caller has seen that it is reached. */
+  readReceipt(customerId: string, receipt: string): WriteReceipt | undefined;
+  whereApplied(receipt: WriteReceipt, waitMs: number): Promise<readonly RegionReceipt[]>;
+  /** Whether a write over what may be there has to name what it is based on. */
+  isPreconditionRequired(): boolean;
 }
 
 interface CustomerServiceOptions {
@@ -62,6 +82,10 @@ interface CustomerServiceOptions {
   readonly readVersion: ReadVersion;
   readonly gate: VersionGate;
   readonly acknowledgements: Pick<Acknowledgements, 'levelOf'>;
+  readonly receipts: Receipts;
+  readonly clock: Pick<Clock, 'nowMs'>;
+  /** Asked for each time: the setting may be refreshed. */
+  readonly isPreconditionRequired: () => boolean;
   readonly entityHistory: EntityHistory<CustomerKind>;
 }
 
@@ -93,14 +117,25 @@ export function createCustomerService(options: CustomerServiceOptions): Customer
     patch: (customerId, changes, condition) =>
       customers.patch(customerId.toLowerCase(), changes, condition),
     remove: (customerId, condition) => customers.remove(customerId.toLowerCase(), condition),
-    list: (limit, cursor) => customers.list(limit, cursor),
-    history: (customerId, limit, cursor) =>
-      entityHistory.read(customerId.toLowerCase(), limit, cursor),
+    list: (limit, cursor, filter) => customers.list(limit, cursor, filter),
+    async history(customerId, limit, cursor) {
+      const id = customerId.toLowerCase();
+      const page = await entityHistory.read(id, limit, cursor);
+      const isNothing = page.entries.length === 0 && page.cursor === undefined;
+      if (!isNothing || cursor !== undefined) return page;
+      // The archive follows the row, and outlives it.
+      return (await options.readVersion(id)) === undefined ? undefined : page;
+    },
     reaches: (customerId, least, waitMs) => gate.reaches(customerId.toLowerCase(), least, waitMs),
     async acknowledgementOf(version, waitMs) {
       const own = version.get(region);
       return own === undefined ? 'local' : acknowledgements.levelOf(own, waitMs);
     },
+    receiptFor: (customerId, version) =>
+      encodeReceipt(customerId.toLowerCase(), { version, acknowledgedMs: options.clock.nowMs() }),
+    readReceipt: (customerId, receipt) => decodeReceipt(customerId.toLowerCase(), receipt),
+    whereApplied: (receipt, waitMs) => options.receipts.whereApplied(receipt, waitMs),
+    isPreconditionRequired: () => options.isPreconditionRequired(),
   };
 }
 

@@ -19,9 +19,13 @@ export function createOpeningCustomers(opened: () => CustomerService | undefined
     patch: async (customerId, changes, condition) =>
       customers().patch(customerId, changes, condition),
     remove: async (customerId, condition) => customers().remove(customerId, condition),
-    list: async (limit, cursor) => customers().list(limit, cursor),
+    list: async (limit, cursor, filter) => customers().list(limit, cursor, filter),
     history: async (customerId, limit, cursor) => customers().history(customerId, limit, cursor),
     reaches: async (customerId, least, waitMs) => customers().reaches(customerId, least, waitMs),
     acknowledgementOf: async (version, waitMs) => customers().acknowledgementOf(version, waitMs),
+    receiptFor: (customerId, version) => customers().receiptFor(customerId, version),
+    readReceipt: (customerId, receipt) => customers().readReceipt(customerId, receipt),
+    whereApplied: async (receipt, waitMs) => customers().whereApplied(receipt, waitMs),
+    isPreconditionRequired: () => customers().isPreconditionRequired(),
   };
 }

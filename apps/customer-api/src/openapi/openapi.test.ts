@@ -49,8 +49,10 @@ describe('the OpenAPI document', () => {
     ).toEqual([
       'delete /customers/{customerId}',
       'get /customers',
+      'get /customers/export',
       'get /customers/{customerId}',
       'get /customers/{customerId}/history',
+      'get /customers/{customerId}/receipt',
       'get /health',
       'get /health/live',
       'get /health/ready',
@@ -59,6 +61,9 @@ describe('the OpenAPI document', () => {
       'head /customers/{customerId}',
       'patch /customers/{customerId}',
       'post /customers',
+      'post /customers/batch',
+      'post /customers/import',
+      'post /customers/search',
       'put /customers/{customerId}',
     ]);
   });

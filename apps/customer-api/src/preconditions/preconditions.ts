@@ -10,7 +10,7 @@ export interface PreconditionHeaders {
 }
 
 /** What a write asks for; undefined for nothing. Throws `precondition-malformed`. */
-export function writeCondition(headers: PreconditionHeaders): WriteCondition | undefined {
+function writeCondition(headers: PreconditionHeaders): WriteCondition | undefined {
   const match = read(headers, 'if-match');
   const noneMatch = read(headers, 'if-none-match');
   if (match !== undefined && noneMatch !== undefined) {
@@ -25,6 +25,35 @@ export function writeCondition(headers: PreconditionHeaders): WriteCondition | u
   // A weak tag never matches here: If-Match compares strongly.
   const strong = match.tags.filter((tag) => !tag.isWeak);
   return { kind: 'version', versions: strong.map((tag) => tag.value) };
+}
+
+/**
+ * The same, of a write over what may be there. Throws `precondition-required` when there is none and
+ * the region demands one.
+ */
+export function demandedCondition(
+  headers: PreconditionHeaders,
+  region: { isPreconditionRequired(): boolean },
+): WriteCondition | undefined {
+  const condition = writeCondition(headers);
+  if (condition === undefined && region.isPreconditionRequired()) throw preconditionRequired();
+  return condition;
+}
+
+/** On a path that takes no precondition: one that was not looked at must not seem to hold. */
+export function refuseConditions(headers: PreconditionHeaders): void {
+  for (const name of ['if-match', 'if-none-match'] as const) {
+    if (headers[name] === undefined) continue;
+    throw malformed(name, `A creation under a new id takes no ${name}: use PUT.`);
+  }
+}
+
+export function preconditionRequired(): ProblemError {
+  return new ProblemError('precondition-required', {
+    detail:
+      'This region takes no blind writes: send If-Match with the ETag that the change is based on, ' +
+      'or, to create, If-None-Match: *.',
+  });
 }
 
 export type ReadVerdict = 'send' | 'not-modified' | 'precondition-failed';

@@ -4,6 +4,7 @@ import type { HistoryEntry } from '@tandem/storage';
 import type { CustomerKind, CustomerService } from '../customers/customer-service.ts';
 import { HISTORY_LIMIT_DEFAULT } from '../http/limits.ts';
 import type { CustomerHistory } from '../schemas/customer-history.ts';
+import { customerNotFound } from './problem-of-outcome.ts';
 import { toFields } from './send-outcome.ts';
 import { getHistorySchema } from '../schemas/customer-routes.ts';
 
@@ -15,6 +16,7 @@ export const historyRoute: FastifyPluginAsyncTypebox<{
     const { customerId } = request.params;
     const { limit = HISTORY_LIMIT_DEFAULT, cursor } = request.query;
     const page = await customers.history(customerId, limit, cursor);
+    if (page === undefined) throw customerNotFound();
     const items = page.entries.map(toItem);
     if (page.cursor === undefined) return reply.send({ items });
     const query = new URLSearchParams({ limit: String(limit), cursor: page.cursor });

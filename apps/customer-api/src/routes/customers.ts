@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { CustomerService } from '../customers/customer-service.ts';
 import { PAGE_LIMIT_DEFAULT } from '../http/limits.ts';
-import { writeCondition } from '../preconditions/preconditions.ts';
+import { demandedCondition, refuseConditions } from '../preconditions/preconditions.ts';
 import { sendPage } from './send-page.ts';
 import { readIdempotencyKey } from '../idempotency/read-idempotency-key.ts';
 import { sendWrite } from '../consistency/send-write.ts';
@@ -13,6 +13,12 @@ import {
   postCustomerSchema,
   putCustomerSchema,
 } from '../schemas/customer-routes.ts';
+import { batchRoute } from './batch.ts';
+import { exportRoute } from './export-customers.ts';
+import { importRoute } from './import-customers.ts';
+import { receiptRoute } from './receipt.ts';
+import { searchRoute } from './search-customers.ts';
+import { readChangedSince } from './read-changed-since.ts';
 import { patchCustomerRoute } from './patch-customer.ts';
 import { readCustomerRoutes } from './read-customer.ts';
 
@@ -22,6 +28,7 @@ export const customerRoutes: FastifyPluginAsyncTypebox<{
   app.addHook('preHandler', async (request) => requireVersion(request, customers));
 
   app.post('/customers', { schema: postCustomerSchema }, async (request, reply) => {
+    refuseConditions(request.headers);
     const key = readIdempotencyKey(request.headers['idempotency-key'], request.caller);
     const outcome = await customers.create(request.body, key);
     return sendWrite({ request, reply, customers }, outcome);
@@ -29,23 +36,30 @@ export const customerRoutes: FastifyPluginAsyncTypebox<{
 
   app.put('/customers/:customerId', { schema: putCustomerSchema }, async (request, reply) => {
     const { customerId } = request.params;
-    const condition = writeCondition(request.headers);
+    const condition = demandedCondition(request.headers, customers);
     const outcome = await customers.put(customerId, request.body, condition);
     return sendWrite({ request, reply, customers }, outcome);
   });
 
   app.delete('/customers/:customerId', { schema: deleteCustomerSchema }, async (request, reply) => {
-    const condition = writeCondition(request.headers);
+    const condition = demandedCondition(request.headers, customers);
     const outcome = await customers.remove(request.params.customerId, condition);
     return sendWrite({ request, reply, customers }, outcome);
   });
 
   app.get('/customers', { schema: listCustomersSchema }, async (request, reply) => {
-    const { limit = PAGE_LIMIT_DEFAULT, cursor } = request.query;
-    return sendPage(reply, { limit, page: await customers.list(limit, cursor) });
+    const { limit = PAGE_LIMIT_DEFAULT, cursor, changedSince } = request.query;
+    const filter = readChangedSince(changedSince, 'query');
+    const query = { limit: String(limit), ...(changedSince === undefined ? {} : { changedSince }) };
+    return sendPage(reply, { query, page: await customers.list(limit, cursor, filter) });
   });
 
   await app.register(readCustomerRoutes, { customers });
   await app.register(patchCustomerRoute, { customers });
   await app.register(historyRoute, { customers });
+  await app.register(searchRoute, { customers });
+  await app.register(batchRoute, { customers });
+  await app.register(importRoute, { customers });
+  await app.register(exportRoute, { customers });
+  await app.register(receiptRoute, { customers });
 };

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { CustomerService } from '../customers/customer-service.ts';
-import { writeCondition } from '../preconditions/preconditions.ts';
+import { demandedCondition } from '../preconditions/preconditions.ts';
 import { sendWrite } from '../consistency/send-write.ts';
 import { parseJsonBody } from '../plugins/json-body.ts';
 import { patchCustomerSchema } from '../schemas/customer-routes.ts';
@@ -13,7 +13,7 @@ export const patchCustomerRoute: FastifyPluginAsyncTypebox<{
 
   app.patch('/customers/:customerId', { schema: patchCustomerSchema }, async (request, reply) => {
     const { customerId } = request.params;
-    const condition = writeCondition(request.headers);
+    const condition = demandedCondition(request.headers, customers);
     const outcome = await customers.patch(customerId, request.body, condition);
     return sendWrite({ request, reply, customers }, outcome);
   });

@@ -1,4 +1,4 @@
-import { assertNever, encodeVector, type VersionVector } from '@tandem/core';
+import { assert, encodeVector, type VersionVector } from '@tandem/core';
 import type { FastifyReply } from 'fastify';
 import type {
   CreateOutcome,
@@ -7,7 +7,7 @@ import type {
 } from '../customers/customer-service.ts';
 import type { CustomerAnswer } from '../schemas/customer.ts';
 import { formatEntityTag } from '../preconditions/entity-tag.ts';
-import { ProblemError } from '../http/problem.ts';
+import { problemOfOutcome } from './problem-of-outcome.ts';
 
 export function toAnswer(record: CustomerRecord): CustomerAnswer {
   const { entityId, entity, referenceId } = record;
@@ -44,20 +44,11 @@ export function sendOutcome(
       return sendCustomer(reply, outcome.record);
     case 'deleted':
       return setVersion(reply.code(204), outcome.version).send();
-    case 'not-found':
-      throw customerNotFound();
-    case 'key-reused':
-      throw new ProblemError('key-reused', {
-        detail: 'The Idempotency-Key was used with another body: take a new key.',
-      });
-    case 'key-spent':
-      throw new ProblemError('key-spent', {
-        detail: 'The Idempotency-Key was used, and its customer deleted since: take a new key.',
-      });
-    case 'condition-failed':
-      throw preconditionFailed(outcome.current);
-    default:
-      return assertNever(outcome);
+    default: {
+      const problem = problemOfOutcome(outcome);
+      assert(problem !== undefined, 'what was not written is a problem');
+      throw problem;
+    }
   }
 }
 
@@ -74,24 +65,4 @@ export function sendCustomer(reply: FastifyReply, record: CustomerRecord): Fasti
 /** What a client sends as the least version that it accepts, here or in another region. */
 export function setVersion(reply: FastifyReply, version: VersionVector): FastifyReply {
   return reply.header('x-tandem-version', encodeVector(version));
-}
-
-function versionHeaders(version: VersionVector): Record<string, string> {
-  return { etag: formatEntityTag(version), 'x-tandem-version': encodeVector(version) };
-}
-
-export function customerNotFound(): ProblemError {
-  return new ProblemError('customer-not-found', {
-    detail: 'It was never created, was deleted, or has not reached this region yet.',
-  });
-}
-
-export function preconditionFailed(current: CustomerRecord | undefined): ProblemError {
-  return new ProblemError('precondition-failed', {
-    detail:
-      current === undefined
-        ? 'There is no such customer.'
-        : 'The ETag of this answer is the current version: read it, and decide anew.',
-    headers: current === undefined ? {} : versionHeaders(current.version),
-  });
 }

@@ -3,7 +3,8 @@ import type { FastifyReply } from 'fastify';
 import type { CustomerRecord } from '../customers/customer-service.ts';
 import { formatEntityTag } from '../preconditions/entity-tag.ts';
 import { judgeRead, type PreconditionHeaders } from '../preconditions/preconditions.ts';
-import { customerNotFound, preconditionFailed, sendCustomer, setVersion } from './send-outcome.ts';
+import { customerNotFound, preconditionFailed } from './problem-of-outcome.ts';
+import { sendCustomer, setVersion } from './send-outcome.ts';
 
 interface ReadResult {
   readonly record: CustomerRecord | undefined;

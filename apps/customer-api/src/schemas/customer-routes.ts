@@ -21,22 +21,19 @@ import {
 } from './parts.ts';
 
 const tags = ['customers'];
-const JSON_TYPES = ['application/json'];
+export const JSON_TYPES = ['application/json'];
 const PATCH_TYPES = ['application/merge-patch+json', 'application/json'];
 
-const BODY_PROBLEMS = [
-  'malformed-json',
-  'body-too-large',
-  'unsupported-media-type',
-  'limit-exceeded',
-  'entity-invalid',
-] as const;
+/** Of any route but GET and HEAD, which do not look at a body. */
+const SENT_BODY_PROBLEMS = ['malformed-json', 'body-too-large', 'unsupported-media-type'] as const;
+export const BODY_PROBLEMS = [...SENT_BODY_PROBLEMS, 'limit-exceeded', 'entity-invalid'] as const;
 const VERSION_PROBLEMS = ['version-malformed', 'version-not-reached'] as const;
-const PRECONDITION_PROBLEMS = [
+const READ_PROBLEMS = [
   'precondition-malformed',
   'precondition-failed',
   ...VERSION_PROBLEMS,
 ] as const;
+const PRECONDITION_PROBLEMS = ['precondition-required', ...READ_PROBLEMS] as const;
 
 const SHOWN_HEADERS = { ...ETAG_HEADER, ...VERSION_HEADER };
 
@@ -69,7 +66,10 @@ export const postCustomerSchema = {
       description: 'Created, now or by the same request before.',
       headers: { ...ETAG_HEADER, ...WRITE_HEADERS, ...LOCATION_HEADER, ...REPLAYED_HEADER },
     }),
-    ...guardedResponses([...BODY_PROBLEMS, 'key-spent', 'key-reused'], COMMON_HEADERS),
+    ...guardedResponses(
+      ['precondition-malformed', ...BODY_PROBLEMS, 'key-spent', 'key-reused'],
+      COMMON_HEADERS,
+    ),
   },
 };
 
@@ -119,7 +119,7 @@ const readCustomerSchema = {
   headers: ReadHeaders,
   response: {
     304: notModified,
-    ...guardedResponses(['customer-not-found', ...PRECONDITION_PROBLEMS], COMMON_HEADERS),
+    ...guardedResponses(['customer-not-found', ...READ_PROBLEMS], COMMON_HEADERS),
   },
 };
 
@@ -160,7 +160,10 @@ export const deleteCustomerSchema = {
   headers: WriteHeaders,
   response: {
     204: emptyResponse({ description: 'Deleted.', headers: WRITE_HEADERS }),
-    ...guardedResponses(['customer-not-found', ...PRECONDITION_PROBLEMS], COMMON_HEADERS),
+    ...guardedResponses(
+      ['customer-not-found', ...SENT_BODY_PROBLEMS, ...PRECONDITION_PROBLEMS],
+      COMMON_HEADERS,
+    ),
   },
 };
 
@@ -192,6 +195,9 @@ export const getHistorySchema = {
   headers: VersionHeaders,
   response: {
     200: jsonResponse('CustomerHistory', { description: 'One page.', headers: LINK_HEADER }),
-    ...guardedResponses(['cursor-invalid', ...VERSION_PROBLEMS], COMMON_HEADERS),
+    ...guardedResponses(
+      ['cursor-invalid', 'customer-not-found', ...VERSION_PROBLEMS],
+      COMMON_HEADERS,
+    ),
   },
 };

@@ -108,4 +108,5 @@ export const CustomerPage = Type.Object(
 export type CustomerBody = Static<typeof CustomerBody>;
 export type CustomerPatch = Static<typeof CustomerPatch>;
 export type CustomerAnswer = Static<typeof CustomerAnswer>;
+export type ListedCustomer = Static<typeof ListedCustomer>;
 export type CustomerPage = Static<typeof CustomerPage>;

@@ -10,6 +10,20 @@ export const CustomerParams = Type.Object({
   }),
 });
 
+export const ChangedSince = {
+  changedSince: Type.Optional(
+    Type.String({
+      pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,3})?Z$',
+      description:
+        'Only customers whose newest change was stamped at this time or later, by the clock of the ' +
+        'region that made it; deleted ones are not listed. What another region changed arrives with ' +
+        'a lag, so ask from a little before the time of the last look. There is no index: the whole ' +
+        'table is read, 10,000 rows a page at most, so pages may be short, even empty, and lead on.',
+      examples: ['2026-11-22T10:00:00Z'],
+    }),
+  ),
+};
+
 export const PageQuery = Type.Object(
   {
     limit: Type.Optional(
@@ -27,13 +41,14 @@ export const PageQuery = Type.Object(
         description: 'The nextCursor of the page before.',
       }),
     ),
+    ...ChangedSince,
   },
   { additionalProperties: false },
 );
 
 const PREFERENCE_LENGTH_MAX = 512;
 /** A region takes part with at most 66 characters. */
-const VERSION_LENGTH_MAX = 2_048;
+export const VERSION_LENGTH_MAX = 2_048;
 
 const LEAST_VERSION = {
   'x-tandem-min-version': Type.Optional(
@@ -46,7 +61,7 @@ const LEAST_VERSION = {
   ),
 };
 
-const PREFER = {
+export const PREFER = {
   prefer: Type.Optional(
     Type.String({
       maxLength: PREFERENCE_LENGTH_MAX,
@@ -58,13 +73,12 @@ const PREFER = {
   ),
 };
 
-const KEY_LENGTH_MAX = 255;
+export const IDEMPOTENCY_KEY = { pattern: '^[\\x21-\\x7e]+$', maxLength: 255 } as const;
 
 export const CreateHeaders = Type.Object({
   'idempotency-key': Type.Optional(
     Type.String({
-      pattern: '^[\\x21-\\x7e]+$',
-      maxLength: KEY_LENGTH_MAX,
+      ...IDEMPOTENCY_KEY,
       description:
         'Of this one creation and no other, for example a UUID; quotation marks around it count ' +
         'for nothing. The request may then be repeated in any region, and makes one customer: a ' +
@@ -123,6 +137,10 @@ export const WRITE_HEADERS = {
     enum: ['local', 'queued'],
     description: 'The level that the write has reached.',
   },
+  'x-tandem-receipt': {
+    type: 'string',
+    description: 'Ask with it later whether every region has applied the write.',
+  },
   'preference-applied': { type: 'string', description: '`ack=queued` when that was reached.' },
 } as const;
 
@@ -153,6 +171,17 @@ export function jsonResponse(schemaId: string, options: ResponseOptions): TSchem
     description: options.description,
     headers: { ...COMMON_HEADERS, ...options.headers },
     content: { 'application/json': { schema: { $ref: `${schemaId}#` } } },
+  };
+}
+
+export const NDJSON = 'application/x-ndjson';
+
+/** An answer in lines of JSON, each of a schema that the app knows by its id. */
+export function ndjsonResponse(schemaId: string, options: ResponseOptions): TSchemaOptions {
+  return {
+    description: `${options.description} Each line is one \`${schemaId}\`.`,
+    headers: { ...COMMON_HEADERS, ...options.headers },
+    content: { [NDJSON]: { schema: { $ref: `${schemaId}#` } } },
   };
 }
 

@@ -48,6 +48,9 @@ export interface ProblemResponse {
 /** What any route can answer with, whatever it does. */
 const EVERYWHERE = [
   'malformed-request',
+  'request-timeout',
+  'uri-too-long',
+  'headers-too-large',
   'validation-failed',
   'internal-error',
   'service-unavailable',
@@ -89,7 +92,10 @@ export function problemResponses(
 const HEADERS_BY_STATUS: Readonly<Record<number, Readonly<Record<string, object>>>> = {
   401: { 'www-authenticate': { type: 'string', description: 'RFC 6750.' } },
   403: { 'www-authenticate': { type: 'string', description: 'RFC 6750: names the scope.' } },
-  412: { etag: { type: 'string', description: 'The current version, when there is one.' } },
+  412: {
+    etag: { type: 'string', description: 'The current version, when there is one.' },
+    'x-tandem-version': { type: 'string', description: 'The same for x-tandem-min-version.' },
+  },
   429: { 'retry-after': { type: 'integer', description: 'Seconds.' } },
   503: { 'retry-after': { type: 'integer', description: 'Seconds.' } },
 };

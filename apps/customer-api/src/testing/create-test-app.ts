@@ -33,6 +33,7 @@ interface TestAppOptions {
   readonly readiness?: () => Promise<ProcessReadiness>;
   readonly verifyToken?: TokenVerifier;
   readonly requestsPerMinuteMax?: number;
+  readonly isPreconditionRequired?: boolean;
   /** By default nothing is shed: a test that computes without a pause is no overload. */
   readonly eventLoopDelayMsMax?: number;
 }
@@ -62,6 +63,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
       bucketCount: BUCKET_COUNT,
       randomness,
       clock: createSystemClock(),
+      isPreconditionRequired: options.isPreconditionRequired ?? false,
     }),
     readiness: options.readiness ?? (async () => ({ kind: 'ready', notes: [] })),
     serving: () => ({ kind: 'ready', notes: [] }),

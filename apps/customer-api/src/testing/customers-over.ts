@@ -4,9 +4,11 @@ import {
   createEntityHistory,
   createTableArchive,
   createTableReplica,
+  createTableReplicationStatus,
   type ReplicatedTable,
 } from '@tandem/storage';
 import { type Acknowledgements, createAcknowledgements } from '../consistency/acknowledgements.ts';
+import { createReceipts } from '../receipts/receipts.ts';
 import { createVersionGate, type ReadVersion } from '../consistency/version-gate.ts';
 import {
   createCustomerService,
@@ -22,6 +24,8 @@ interface CustomersOverOptions {
   readonly randomness: Randomness;
   readonly clock: Clock;
   readonly acknowledgements?: Acknowledgements;
+  readonly peers?: readonly string[];
+  readonly isPreconditionRequired?: boolean;
 }
 
 /** The service of one region over what a test made. */
@@ -39,6 +43,15 @@ export function customersOver(options: CustomersOverOptions): CustomerService {
     readVersion,
     gate: createVersionGate({ clock, readVersion }),
     acknowledgements: options.acknowledgements ?? createAcknowledgements({ clock }),
+    receipts: createReceipts({
+      region,
+      peers: options.peers ?? [],
+      status: createTableReplicationStatus({ store }),
+      clock,
+      skewMsMax: () => 0,
+    }),
+    clock,
+    isPreconditionRequired: () => options.isPreconditionRequired ?? false,
     entityHistory: createEntityHistory({
       archive: createTableArchive({ store }),
       kind: customerKind,

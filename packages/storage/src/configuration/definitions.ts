@@ -49,6 +49,13 @@ export const tandemSettings = {
     max: BUCKET_COUNT_MAX,
     default: BUCKET_COUNT_DEFAULT,
   }),
+  'Customer.Preconditions': choice({
+    description:
+      'Whether a client that replaces, changes or deletes a customer must name the version that it ' +
+      'has seen (else 428).',
+    choices: ['optional', 'required'],
+    default: 'optional',
+  }),
   ServiceBusConnection: secret({
     description: "This region's namespace: the replicator listens there.",
     pattern: SERVICE_BUS,
@@ -112,6 +119,14 @@ export const tandemSettings = {
     min: 100,
     max: 60 * MINUTE_MS,
     default: 15 * SECOND_MS,
+  }),
+  'Receipt.SkewMsMax': durationMs({
+    description:
+      'How far apart the clocks of processes may be: a receipt waits this much longer before it ' +
+      'says that a peer has applied a write.',
+    min: 0,
+    max: MINUTE_MS,
+    default: SECOND_MS,
   }),
   'Clock.DriftMsMax': durationMs({
     description: 'A received stamp further ahead of the wall clock is never adopted.',

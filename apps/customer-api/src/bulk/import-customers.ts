@@ -1,0 +1,149 @@
+import { AppError } from '@tandem/core';
+import type { CustomerService } from '../customers/customer-service.ts';
+import { problemOfOutcome } from '../routes/problem-of-outcome.ts';
+import { ProblemError } from '../http/problem.ts';
+import {
+  IMPORT_FAILURES_MAX,
+  IMPORT_LINE_BYTES_MAX,
+  IMPORT_LINES_AT_ONCE,
+  IMPORT_LINES_MAX,
+} from '../http/limits.ts';
+import { preconditionRequired } from '../preconditions/preconditions.ts';
+import type { ImportLine } from '../schemas/bulk.ts';
+import { readImportLine } from './read-import-line.ts';
+import { type RawLine, splitLines } from './split-lines.ts';
+
+export interface ImportOptions {
+  readonly customers: CustomerService;
+  /** The ids of lines that name none follow from it and from the number of the line. */
+  readonly key: string | undefined;
+  /** The number of the first line: of an import that goes on with the rest of a file. */
+  readonly firstLine: number;
+  /** True once the server stops. */
+  readonly isStopping: () => boolean;
+}
+
+export type ImportStop = 'failures' | 'lines' | 'store' | 'stopping';
+
+export interface ImportProgress {
+  /** Every line up to it was written, or reported as failed. */
+  readonly settledThrough: number;
+  readonly written: number;
+  readonly failed: number;
+}
+
+export type ImportEvent =
+  | { readonly kind: 'failed'; readonly line: number; readonly error: unknown }
+  | ({ readonly kind: 'progress' } & ImportProgress)
+  | ({ readonly kind: 'end'; readonly stopped: ImportStop | undefined } & ImportProgress);
+
+/**
+ * Writes the lines as they come, some hundred at once, and reads on only when those are written. What
+ * it has told is bounded, so that a client may read it after it has sent everything. A line that
+ * failed stops nothing; a table that does not answer does, after the lines that were settled.
+ */
+export async function* importCustomers(
+  body: AsyncIterable<Buffer>,
+  options: ImportOptions,
+): AsyncGenerator<ImportEvent> {
+  let settledThrough = options.firstLine - 1;
+  let [written, failed, read] = [0, 0, 0];
+  const end = (stopped: ImportStop | undefined): ImportEvent => ({
+    kind: 'end',
+    stopped,
+    settledThrough,
+    written,
+    failed,
+  });
+  for await (const lines of inGroups(splitLines(body, IMPORT_LINE_BYTES_MAX))) {
+    if (options.isStopping()) {
+      yield end('stopping');
+      return;
+    }
+    if (read >= IMPORT_LINES_MAX) {
+      yield end('lines');
+      return;
+    }
+    read += lines.length;
+    const results = await writeLines(lines, settledThrough + 1, options);
+    for (const result of results) {
+      if (result.kind === 'not-done') {
+        yield end('store');
+        return;
+      }
+      if (failed >= IMPORT_FAILURES_MAX) {
+        yield end('failures');
+        return;
+      }
+      settledThrough += 1;
+      if (result.kind === 'written') written += 1;
+      if (result.kind !== 'failed') continue;
+      failed += 1;
+      yield { kind: 'failed', line: settledThrough, error: result.error };
+    }
+    yield { kind: 'progress', settledThrough, written, failed };
+  }
+  yield end(undefined);
+}
+
+type LineResult =
+  | { readonly kind: 'written' | 'empty' | 'not-done' }
+  | { readonly kind: 'failed'; readonly error: unknown };
+
+async function writeLines(
+  lines: readonly RawLine[],
+  firstLine: number,
+  options: ImportOptions,
+): Promise<readonly LineResult[]> {
+  return Promise.all(
+    lines.map(async (line, index): Promise<LineResult> => {
+      try {
+        const customer = readImportLine(line);
+        if (customer === undefined) return { kind: 'empty' };
+        await writeLine(customer, firstLine + index, options);
+        return { kind: 'written' };
+      } catch (error) {
+        const isPassing = error instanceof AppError && error.retryable;
+        return isPassing ? { kind: 'not-done' } : { kind: 'failed', error };
+      }
+    }),
+  );
+}
+
+async function writeLine(
+  { customerId, version: _version, referenceId: _reference, ...customer }: ImportLine,
+  line: number,
+  { customers, key }: ImportOptions,
+): Promise<void> {
+  if (customerId === undefined) {
+    if (key === undefined) throw idMissing();
+    const problem = problemOfOutcome(await customers.create(customer, `${key}\n${line}`));
+    if (problem !== undefined) throw problem;
+    return;
+  }
+  const isStrict = customers.isPreconditionRequired();
+  const outcome = await customers.put(
+    customerId,
+    customer,
+    isStrict ? { kind: 'absent' } : undefined,
+  );
+  if (outcome.kind === 'condition-failed') throw preconditionRequired();
+}
+
+function idMissing(): ProblemError {
+  return new ProblemError('validation-failed', {
+    detail: 'A line without a customerId takes an import with an Idempotency-Key.',
+    errors: [{ in: 'body', field: '/customerId', rule: 'required', message: 'must be given' }],
+  });
+}
+
+async function* inGroups(lines: AsyncIterable<RawLine>): AsyncGenerator<RawLine[]> {
+  let group: RawLine[] = [];
+  for await (const line of lines) {
+    group.push(line);
+    if (group.length < IMPORT_LINES_AT_ONCE) continue;
+    yield group;
+    group = [];
+  }
+  if (group.length > 0) yield group;
+}

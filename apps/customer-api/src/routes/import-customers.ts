@@ -1,0 +1,75 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyRequest } from 'fastify';
+import { Readable } from 'node:stream';
+import { importCustomers, type ImportOptions } from '../bulk/import-customers.ts';
+import { toNdjson, toReportLine } from '../bulk/import-report.ts';
+import { createSlots } from '../bulk/slots.ts';
+import type { CustomerService } from '../customers/customer-service.ts';
+import { IMPORTS_AT_ONCE_MAX, LONG_REQUEST_TIMEOUT_MS } from '../http/limits.ts';
+import { ProblemError } from '../http/problem.ts';
+import { readIdempotencyKey } from '../idempotency/read-idempotency-key.ts';
+import { refuseConditions } from '../preconditions/preconditions.ts';
+import { importSchema } from '../schemas/bulk-routes.ts';
+import { NDJSON } from '../schemas/parts.ts';
+import { compileValidator } from '../validation/validator.ts';
+
+export const importRoute: FastifyPluginAsyncTypebox<{
+  readonly customers: CustomerService;
+}> = async (app, { customers }) => {
+  const slots = createSlots('imports', IMPORTS_AT_ONCE_MAX);
+  let isStopping = false;
+  app.addHook('preClose', async () => {
+    isStopping = true;
+  });
+
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(NDJSON, (_request, body, done) => done(null, body));
+  const options = {
+    schema: importSchema,
+    config: { bodyTimeoutMs: LONG_REQUEST_TIMEOUT_MS },
+    validatorCompiler: (part: Parameters<typeof compileValidator>[0]) =>
+      // The body is a stream: its lines are looked at as they come.
+      part.httpPart === 'body' ? () => true : compileValidator(part),
+  };
+  app.post('/customers/import', options, async (request, reply) => {
+    refuseConditions(request.headers);
+    if (!(request.body instanceof Readable)) throw linesExpected();
+    // Asks once whether the tables are open, before an answer begins.
+    customers.isPreconditionRequired();
+    const leave = slots.take();
+    const { firstLine = 1 } = request.query;
+    const key = readIdempotencyKey(request.headers['idempotency-key'], request.caller);
+    const pieces = request.body.iterator({ destroyOnReturn: false });
+    const work = { customers, key, firstLine, isStopping: () => isStopping };
+    return reply.type(NDJSON).send(Readable.from(report(request, { pieces, work, leave })));
+  });
+};
+
+interface Import {
+  readonly pieces: AsyncIterable<Buffer>;
+  readonly work: ImportOptions;
+  readonly leave: () => void;
+}
+
+async function* report(
+  request: FastifyRequest,
+  { pieces, work, leave }: Import,
+): AsyncGenerator<string> {
+  try {
+    for await (const event of importCustomers(pieces, work)) {
+      yield toNdjson(toReportLine(event, request.id));
+    }
+  } catch (error) {
+    if (!request.raw.destroyed) throw error;
+    // Whoever went away half way through a line hears nothing any more.
+    request.log.info({ event: 'import-cut-off' }, 'A client left its import unfinished.');
+  } finally {
+    leave();
+  }
+}
+
+function linesExpected(): ProblemError {
+  return new ProblemError('unsupported-media-type', {
+    detail: `Send lines of JSON, as ${NDJSON}.`,
+  });
+}

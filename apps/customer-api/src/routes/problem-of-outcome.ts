@@ -1,0 +1,55 @@
+import { assertNever, encodeVector, type VersionVector } from '@tandem/core';
+import type {
+  CreateOutcome,
+  CustomerOutcome,
+  CustomerRecord,
+} from '../customers/customer-service.ts';
+import { ProblemError } from '../http/problem.ts';
+import { formatEntityTag } from '../preconditions/entity-tag.ts';
+
+/** What the outcome of a write is to a client; undefined when it was written. */
+export function problemOfOutcome(
+  outcome: CustomerOutcome | CreateOutcome,
+): ProblemError | undefined {
+  switch (outcome.kind) {
+    case 'created':
+    case 'replayed':
+    case 'replaced':
+    case 'deleted':
+      return undefined;
+    case 'not-found':
+      return customerNotFound();
+    case 'key-reused':
+      return new ProblemError('key-reused', {
+        detail: 'The Idempotency-Key was used with another body: take a new key.',
+      });
+    case 'key-spent':
+      return new ProblemError('key-spent', {
+        detail: 'The Idempotency-Key was used, and its customer deleted since: take a new key.',
+      });
+    case 'condition-failed':
+      return preconditionFailed(outcome.current);
+    default:
+      return assertNever(outcome);
+  }
+}
+
+export function customerNotFound(): ProblemError {
+  return new ProblemError('customer-not-found', {
+    detail: 'It was never created, was deleted, or has not reached this region yet.',
+  });
+}
+
+export function preconditionFailed(current: CustomerRecord | undefined): ProblemError {
+  return new ProblemError('precondition-failed', {
+    detail:
+      current === undefined
+        ? 'There is no such customer.'
+        : 'The ETag of this answer is the current version: read it, and decide anew.',
+    headers: current === undefined ? {} : versionHeaders(current.version),
+  });
+}
+
+function versionHeaders(version: VersionVector): Record<string, string> {
+  return { etag: formatEntityTag(version), 'x-tandem-version': encodeVector(version) };
+}

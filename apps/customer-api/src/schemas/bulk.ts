@@ -1,0 +1,85 @@
+import { type Static, Type } from 'typebox';
+import { CustomerBody } from './customer.ts';
+import { ChangedSince, CustomerParams, IDEMPOTENCY_KEY, VERSION_LENGTH_MAX } from './parts.ts';
+
+const { customerId } = CustomerParams.properties;
+const LINE_NUMBER_MAX = 1_000_000_000;
+const REFERENCE_LENGTH_MAX = 1_024;
+
+/** What an export writes can be imported as it is. */
+export const ImportLine = Type.Object(
+  {
+    customerId: Type.Optional(customerId),
+    ...CustomerBody.properties,
+    version: Type.Optional(Type.String({ maxLength: VERSION_LENGTH_MAX })),
+    referenceId: Type.Optional(Type.String({ maxLength: REFERENCE_LENGTH_MAX })),
+  },
+  { additionalProperties: false },
+);
+
+export const ImportQuery = Type.Object(
+  {
+    firstLine: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: LINE_NUMBER_MAX,
+        default: 1,
+        description:
+          'The number of the first line sent: to go on where an import ended, send the lines ' +
+          'after its last settledThrough, and here the number of the first of them.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+export const ImportHeaders = Type.Object({
+  'idempotency-key': Type.Optional(
+    Type.String({
+      ...IDEMPOTENCY_KEY,
+      description:
+        'Lets lines go without a customerId: it then follows from the key and the number of the ' +
+        'line, so that the same lines may be sent again and make no second customers.',
+    }),
+  ),
+});
+
+export const ImportReportLine = Type.Object(
+  {
+    line: Type.Optional(Type.Integer({ description: 'The line that failed.' })),
+    status: Type.Optional(Type.Integer({ description: 'Of its problem.' })),
+    problem: Type.Optional(Type.Unsafe<object>({ $ref: 'Problem#' })),
+    settledThrough: Type.Optional(
+      Type.Integer({ description: 'Every line up to it was written, or reported as failed.' }),
+    ),
+    written: Type.Optional(Type.Integer({ description: 'Lines written so far.' })),
+    failed: Type.Optional(Type.Integer({ description: 'Lines reported as failed so far.' })),
+    outcome: Type.Optional(
+      Type.String({
+        enum: ['complete', 'stopped'],
+        description: 'On the last line only. A report without it was cut off.',
+      }),
+    ),
+    stoppedBy: Type.Optional(
+      Type.String({
+        enum: ['failures', 'lines', 'store', 'stopping'],
+        description:
+          'More than 1,000 failed lines; more than 1,000,000 lines; the table does not answer; the ' +
+          'process stops. Go on with the line after settledThrough.',
+      }),
+    ),
+  },
+  {
+    $id: 'ImportReportLine',
+    description: 'One line of the report.',
+    examples: [
+      { settledThrough: 400, written: 399, failed: 1 },
+      { settledThrough: 731, written: 730, failed: 1, outcome: 'complete' },
+    ],
+  },
+);
+
+export const ExportQuery = Type.Object({ ...ChangedSince }, { additionalProperties: false });
+
+export type ImportLine = Static<typeof ImportLine>;
+export type ImportReportLine = Static<typeof ImportReportLine>;
