@@ -1,4 +1,5 @@
 import type { Clock, Randomness, TableStore } from '@tandem/core';
+import type { readQueueCounts } from '@tandem/messaging';
 
 /** What the program has of its process, so that a test can run it in its own. */
 export interface Io {
@@ -10,6 +11,8 @@ export interface Io {
   readonly folder: string;
   /** The tables of a storage account, by a connection string or a URL. */
   readonly openStore: (connection: string) => TableStore;
+  /** How many messages wait in a queue; without it nobody knows. */
+  readonly countMessages?: typeof readQueueCounts;
   readonly clock: Clock;
   readonly randomness: Randomness;
   /** Aborted when it is told to stop. */

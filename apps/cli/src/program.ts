@@ -1,6 +1,9 @@
 import { Command, CommanderError } from 'commander';
 import { createCli } from './act.ts';
+import { addDrill } from './commands/drill.ts';
 import { addRepair } from './commands/repair.ts';
+import { addReplay } from './commands/replay.ts';
+import { addStatus } from './commands/status.ts';
 import { addVerify } from './commands/verify.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Io } from './io.ts';
@@ -37,7 +40,7 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
   const cli = createCli(program, io, (code) => {
     exitCode = code;
   });
-  for (const add of [addVerify, addRepair]) add(cli);
+  for (const add of [addVerify, addRepair, addReplay, addStatus, addDrill]) add(cli);
   for (const command of program.commands) inherit(command);
   try {
     await program.parseAsync([...args], { from: 'user' });

@@ -66,5 +66,6 @@ export * from './recovery/fold-archive.ts';
 export * from './recovery/merge-states-into.ts';
 export * from './recovery/replay-into.ts';
 export * from './recovery/copy-archive.ts';
+export * from './recovery/plan-replay.ts';
 export * from './recovery/fill-region.ts';
 export * from './recovery/list-at-risk.ts';

@@ -8,6 +8,7 @@ export * from './archive/replay-archive.ts';
 export * from './history/entity-history.ts';
 export * from './recovery/create-recovery-region.ts';
 export * from './recovery/row-scanner.ts';
+export * from './recovery/replay-record.ts';
 export * from './replica/table-replica.ts';
 export * from './conflicts/table-conflict-journal.ts';
 export * from './status/table-replication-status.ts';

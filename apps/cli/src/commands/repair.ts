@@ -2,8 +2,10 @@ import { applyRepair, planRepair, type PlannedRepair, type RepairPlan } from '@t
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
 import { duration, wholeNumber } from '../option-values.ts';
+import type { CliRegion } from '../regions/cli-region.ts';
 import { readTombstoneAgeMs } from '../regions/region-setting.ts';
 import { firstRows, textTable } from '../report/text-table.ts';
+import type { Session } from '../session.ts';
 import {
   RECHECK_EVERY_MS_DEFAULT,
   RECHECKS_DEFAULT,
@@ -41,7 +43,7 @@ export function addRepair({ program, act }: Cli): void {
       duration(1),
       RECHECK_EVERY_MS_DEFAULT,
     );
-  act<RepairOptions>(command, async (session, options): Promise<Outcome> => {
+  act<RepairOptions>(command, async (session, options) => {
     const regions = await session.open();
     const tombstoneAgeMs = await readTombstoneAgeMs(regions);
     const findPlan = async (): Promise<RepairPlan> => {
@@ -50,40 +52,46 @@ export function addRepair({ program, act }: Cli): void {
       const includesDoubtful = options.includeOld;
       return planRepair(report.differences, { nowMs, tombstoneAgeMs, includesDoubtful });
     };
-    if (!options.apply) {
-      const plan = await findPlan();
-      const isIdle = plan.repairs.length === 0 && plan.doubtful.length === 0;
-      return {
-        text: isIdle ? 'Nothing to repair: the regions are equal.' : describePlan(plan),
-        json: { applied: false, ...planJson(plan) },
-        exitCode: isIdle ? EXIT.ok : EXIT.finding,
-      };
-    }
-    return session.alone(regions, async () => {
-      const plan = await findPlan();
-      const written = await applyRepair({
-        regions: regions.map(({ recovery }) => recovery),
-        repairs: plan.repairs,
-        onProgress: (done) => session.progress.update('repaired', done, plan.repairs.length),
-      });
-      const left = await findPlan();
-      const isDone = left.repairs.length === 0 && left.doubtful.length === 0;
-      const counts = [...written].map(([region, count]) => `${count} in ${region}`).join(', ');
-      return {
-        text: [
-          `Rows written: ${counts === '' ? 'none' : counts}.`,
-          isDone ? 'The regions are equal.' : describePlan(left),
-        ].join('\n'),
-        json: {
-          applied: true,
-          equal: isDone,
-          written: Object.fromEntries(written),
-          ...planJson(left),
-        },
-        exitCode: isDone ? EXIT.ok : EXIT.finding,
-      };
-    });
+    if (!options.apply) return showPlan(await findPlan());
+    return session.alone(regions, () => apply(session, regions, findPlan));
   });
+}
+
+function showPlan(plan: RepairPlan): Outcome {
+  const isIdle = isEmpty(plan);
+  return {
+    text: isIdle ? 'Nothing to repair: the regions are equal.' : describePlan(plan),
+    json: { applied: false, ...planJson(plan) },
+    exitCode: isIdle ? EXIT.ok : EXIT.finding,
+  };
+}
+
+async function apply(
+  session: Session,
+  regions: readonly CliRegion[],
+  findPlan: () => Promise<RepairPlan>,
+): Promise<Outcome> {
+  const plan = await findPlan();
+  const written = await applyRepair({
+    regions: regions.map(({ recovery }) => recovery),
+    repairs: plan.repairs,
+    onProgress: (done) => session.progress.update('repaired', done, plan.repairs.length),
+  });
+  const left = await findPlan();
+  const isDone = isEmpty(left);
+  const counts = [...written].map(([region, count]) => `${count} in ${region}`).join(', ');
+  return {
+    text: [
+      `Rows written: ${counts === '' ? 'none' : counts}.`,
+      isDone ? 'The regions are equal.' : describePlan(left),
+    ].join('\n'),
+    json: { applied: true, equal: isDone, written: Object.fromEntries(written), ...planJson(left) },
+    exitCode: isDone ? EXIT.ok : EXIT.finding,
+  };
+}
+
+function isEmpty({ repairs, doubtful }: RepairPlan): boolean {
+  return repairs.length === 0 && doubtful.length === 0;
 }
 
 function describePlan({ repairs, doubtful }: RepairPlan): string {

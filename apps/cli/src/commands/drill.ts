@@ -1,0 +1,134 @@
+import { predictDrill, type ProbeSettings, runDrill } from '@tandem/core';
+import type { Cli, Outcome } from '../act.ts';
+import { createHttpDrillClient } from '../drill/http-drill-client.ts';
+import { readReadiness } from '../drill/read-readiness.ts';
+import { readTrafficManager } from '../drill/read-traffic-manager.ts';
+import { EXIT } from '../exit-codes.ts';
+import { duration, wholeNumber } from '../option-values.ts';
+import { drillSwitchOf } from '../regions/region-sources.ts';
+import { describeDrill, describePrediction } from '../report/describe-drill.ts';
+import type { Session } from '../session.ts';
+import { UsageError } from '../usage-error.ts';
+import { lookAtRegions } from './status.ts';
+
+interface DrillCommandOptions extends Partial<ProbeSettings> {
+  readonly region: string;
+  readonly forReal: boolean;
+  readonly front?: string;
+  readonly away: number;
+  readonly return: number;
+  readonly version: boolean;
+  readonly messagesPerSecond: number;
+}
+
+/** What docs/adr and the stack's own settings use: fast probes, three tolerated failures. */
+const PROBING_DEFAULT: ProbeSettings = {
+  intervalMs: 10_000,
+  timeoutMs: 9_000,
+  toleratedFailures: 3,
+  ttlMs: 10_000,
+};
+const AWAY_MS_DEFAULT = 10_000;
+const RETURN_MS_DEFAULT = 300_000;
+/** Measured on two cores with everything else beside it: see docs/performance.md. */
+const MESSAGES_PER_SECOND_DEFAULT = 500;
+
+export function addDrill({ program, act }: Cli): void {
+  const command = program
+    .command('drill')
+    .description(
+      'What if a region vanished now: what is lost, what is late, how long clients go on asking it. ' +
+        'With --for-real it takes the region out of traffic, watches, brings it back and measures.',
+    )
+    .requiredOption('--region <region>', 'the region that is taken out')
+    .option('--for-real', 'do it', false)
+    .option('--front <url>', 'where clients ask; by default the traffic manager of the inventory')
+    .option('--away <duration>', 'how long traffic stays away', duration(0), AWAY_MS_DEFAULT)
+    .option('--return <duration>', 'how long it is waited for', duration(1), RETURN_MS_DEFAULT)
+    .option('--no-version', 'a client that does not tell which version it has seen')
+    .option('--interval-ms <n>', 'of the probes', wholeNumber(1, 600_000))
+    .option('--timeout-ms <n>', 'of the probes', wholeNumber(1, 600_000))
+    .option('--tolerated-failures <n>', 'of the probes', wholeNumber(0, 9))
+    .option('--ttl-ms <n>', 'of what clients were answered', wholeNumber(0, 86_400_000))
+    .option(
+      '--messages-per-second <n>',
+      'how fast a region applies what waits',
+      wholeNumber(1, 1_000_000),
+      MESSAGES_PER_SECOND_DEFAULT,
+    );
+  act<DrillCommandOptions>(command, async (session, options): Promise<Outcome> => {
+    await session.entry(options.region);
+    const probing = await findProbing(session, options);
+    return options.forReal
+      ? await drillForReal(session, options, probing)
+      : await whatIf(session, options, probing);
+  });
+}
+
+async function whatIf(
+  session: Session,
+  { region, messagesPerSecond }: DrillCommandOptions,
+  probing: ProbeSettings,
+): Promise<Outcome> {
+  const sights = await lookAtRegions(session);
+  const statuses = sights.flatMap((sight) => (sight.kind === 'seen' ? [sight.status] : []));
+  const prediction = predictDrill({ region, statuses, probing, messagesPerSecond });
+  const isSafe = prediction.lostChanges === 0 && prediction.successor !== undefined;
+  return {
+    text: describePrediction(prediction),
+    json: { forReal: false, prediction },
+    exitCode: isSafe ? EXIT.ok : EXIT.finding,
+  };
+}
+
+async function drillForReal(
+  session: Session,
+  options: DrillCommandOptions,
+  probing: ProbeSettings,
+): Promise<Outcome> {
+  const { io, progress } = session;
+  const { regions, trafficManager } = await session.inventory();
+  const front = options.front ?? trafficManager;
+  if (front === undefined) {
+    throw new UsageError('Where do clients ask? Give --front, or trafficManager in the inventory.');
+  }
+  const apis = new Map(regions.map(({ name, api }) => [name, api]));
+  const token = io.environment['TANDEM_TOKEN'];
+  const report = await runDrill({
+    region: options.region,
+    probing,
+    drill: drillSwitchOf(await session.openOne(options.region)),
+    client: createHttpDrillClient({ front, customerId: io.randomness.uuid(), token }),
+    isReady: (region) => readReadiness(apis.get(region)),
+    others: regions.map(({ name }) => name).filter((name) => name !== options.region),
+    clock: io.clock,
+    randomness: io.randomness,
+    signal: io.signal,
+    awayMs: options.away,
+    returnMsMax: options.return,
+    carriesVersion: options.version,
+    onPhase: (phase, { reads }) => progress.update(phase, reads),
+  });
+  const isGood =
+    report.isWithinBounds && report.counts.stale === 0 && report.failBackMs !== undefined;
+  return {
+    text: describeDrill(report),
+    json: { forReal: true, ...report },
+    exitCode: isGood ? EXIT.ok : EXIT.finding,
+  };
+}
+
+/** What was given, else what the stand-in says, else what a stack sets up. */
+async function findProbing(
+  session: Session,
+  { intervalMs, timeoutMs, toleratedFailures, ttlMs }: Partial<ProbeSettings>,
+): Promise<ProbeSettings> {
+  const { trafficManager } = await session.inventory();
+  const known = (await readTrafficManager(trafficManager)) ?? PROBING_DEFAULT;
+  return {
+    intervalMs: intervalMs ?? known.intervalMs,
+    timeoutMs: timeoutMs ?? known.timeoutMs,
+    toleratedFailures: toleratedFailures ?? known.toleratedFailures,
+    ttlMs: ttlMs ?? known.ttlMs,
+  };
+}

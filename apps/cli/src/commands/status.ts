@@ -1,0 +1,50 @@
+import { AppError, readRegionStatus, type RegionStatus } from '@tandem/core';
+import type { Cli, Outcome } from '../act.ts';
+import { EXIT } from '../exit-codes.ts';
+import { createRegionSources } from '../regions/region-sources.ts';
+import { describeStatus, toStatusJson } from '../report/describe-status.ts';
+import type { Session } from '../session.ts';
+
+/** A region, or why nothing can be known of it. */
+export type RegionSight =
+  | { readonly kind: 'seen'; readonly status: RegionStatus }
+  | { readonly kind: 'unseen'; readonly region: string; readonly error: AppError };
+
+export function addStatus({ program, act }: Cli): void {
+  const command = program
+    .command('status')
+    .description(
+      'How every region is, from its own tables and queue: ready or why not, lag, what it owes, what ' +
+        'waits, dead letters, conflicts, clock, when all were last proven equal.',
+    );
+  act(command, async (session): Promise<Outcome> => {
+    const sights = await lookAtRegions(session);
+    const isFine = sights.every(
+      (sight) => sight.kind === 'seen' && sight.status.readiness.kind === 'ready',
+    );
+    return {
+      text: describeStatus(sights),
+      json: { regions: sights.map(toStatusJson) },
+      exitCode: isFine ? EXIT.ok : EXIT.finding,
+    };
+  });
+}
+
+/** In the order of the inventory, which is that of their priority. One that is down hides no other. */
+export async function lookAtRegions(session: Session): Promise<readonly RegionSight[]> {
+  const { regions } = await session.inventory();
+  const names = regions.map(({ name }) => name);
+  return Promise.all(
+    names.map(async (name): Promise<RegionSight> => {
+      try {
+        const region = await session.openOne(name);
+        const peers = names.filter((other) => other !== name);
+        const sources = await createRegionSources(region, { io: session.io, peers });
+        return { kind: 'seen', status: await readRegionStatus(sources) };
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error;
+        return { kind: 'unseen', region: name, error };
+      }
+    }),
+  );
+}

@@ -1,0 +1,67 @@
+import { decodeVector, type DrillAnswer, type DrillClient, encodeVector } from '@tandem/core';
+
+export interface HttpDrillClientOptions {
+  /** Where clients ask: the traffic manager. */
+  readonly front: string;
+  readonly customerId: string;
+  /** Where the API asks for one. */
+  readonly token: string | undefined;
+}
+
+const TIMEOUT_MS = 10_000;
+const NOT_FOUND = 404;
+const NAME = /^drill (\d+)$/;
+
+/** A customer of the drill's own, through the customer API. */
+export function createHttpDrillClient(options: HttpDrillClientOptions): DrillClient {
+  const { customerId, token } = options;
+  const url = `${options.front.replace(/\/$/, '')}/customers/${customerId}`;
+  const auth = token === undefined ? {} : { authorization: `Bearer ${token}` };
+
+  const ask = async (
+    init: { readonly method: string; readonly body?: string },
+    least: Parameters<DrillClient['read']>[0],
+  ): Promise<Response | undefined> => {
+    const headers = {
+      ...auth,
+      ...(init.body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(least === undefined ? {} : { 'x-tandem-min-version': encodeVector(least) }),
+    };
+    try {
+      // Each request looks up anew where it goes: an open connection would stay with its region.
+      const request = { ...init, headers: { ...headers, connection: 'close' } };
+      return await fetch(url, { ...request, signal: AbortSignal.timeout(TIMEOUT_MS) });
+    } catch {
+      // Refused, reset or timed out: for a client all are the same.
+      return undefined;
+    }
+  };
+
+  return {
+    async write(count, least) {
+      const email = `drill-${customerId}@example.invalid`;
+      const body = JSON.stringify({ email, lastName: `drill ${count}` });
+      return toAnswer(await ask({ method: 'PUT', body }, least));
+    },
+    read: async (least) => toAnswer(await ask({ method: 'GET' }, least)),
+    async remove() {
+      const response = await ask({ method: 'DELETE' }, undefined);
+      await response?.body?.cancel();
+    },
+  };
+}
+
+async function toAnswer(response: Response | undefined): Promise<DrillAnswer> {
+  const region = response?.headers.get('x-tandem-region');
+  if (response === undefined || region === null || region === undefined) return { kind: 'failed' };
+  const text = await response.text().catch(() => '');
+  const version = decodeVector(response.headers.get('x-tandem-version') ?? '') ?? new Map();
+  if (response.ok) return { kind: 'answered', region, version, count: countIn(text) };
+  if (response.status === NOT_FOUND) return { kind: 'answered', region, version, count: 0 };
+  return text.includes('version-not-reached') ? { kind: 'refused', region } : { kind: 'failed' };
+}
+
+function countIn(text: string): number {
+  const customer = JSON.parse(text) as { readonly lastName?: string };
+  return Number(NAME.exec(customer.lastName ?? '')?.[1] ?? 0);
+}

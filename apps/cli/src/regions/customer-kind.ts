@@ -1,0 +1,3 @@
+import type { customerKind } from '@tandem/core/customers';
+
+export type CustomerKind = typeof customerKind;

@@ -1,0 +1,67 @@
+import type { DrillSwitch, RegionSources } from '@tandem/core';
+import {
+  createTableDrillSwitch,
+  createTableProof,
+  createTableReplicationStatus,
+  tandemSettings,
+} from '@tandem/storage';
+import type { Io } from '../io.ts';
+import type { CliRegion } from './cli-region.ts';
+import { readSettingText } from './region-setting.ts';
+
+/** What the status of a region is read from. */
+export async function createRegionSources(
+  region: CliRegion,
+  { io, peers }: { readonly io: Io; readonly peers: readonly string[] },
+): Promise<RegionSources> {
+  const { store, recovery, hold } = region;
+  const [lagMsMax, waitMsMax, heartbeatMsMax] = await Promise.all([
+    readMs(region, 'Readiness.LagMsMax'),
+    readMs(region, 'Readiness.WaitMsMax'),
+    readMs(region, 'Readiness.HeartbeatMsMax'),
+  ]);
+  return {
+    region: region.name,
+    peers,
+    entityKind: recovery.entityKind,
+    outbox: recovery.outbox,
+    status: createTableReplicationStatus({ store }),
+    drill: drillSwitchOf(region),
+    hold,
+    conflicts: recovery.conflicts,
+    settings: { lagMsMax, waitMsMax, heartbeatMsMax },
+    clock: io.clock,
+    countMessages: await createCount(region, io),
+    readProof: async () => (await createTableProof({ store }).read())?.asOfMs,
+  };
+}
+
+export function drillSwitchOf({ store }: CliRegion): DrillSwitch {
+  return createTableDrillSwitch({ store });
+}
+
+type DurationSetting = 'Readiness.LagMsMax' | 'Readiness.WaitMsMax' | 'Readiness.HeartbeatMsMax';
+
+/** As the region reads it: what it cannot use it would not have started with. */
+async function readMs(region: CliRegion, name: DurationSetting): Promise<number> {
+  const { parse, presence } = tandemSettings[name];
+  const text = await readSettingText(region, name);
+  const parsed = text === undefined ? undefined : parse(text);
+  if (parsed?.kind === 'value') return parsed.value;
+  return presence.kind === 'default' ? Number(presence.value) : 0;
+}
+
+async function createCount(region: CliRegion, io: Io): Promise<RegionSources['countMessages']> {
+  const { serviceBus, serviceBusAdministration, queue } = region.entry;
+  const connection = serviceBus ?? (await readSettingText(region, 'ServiceBusConnection'));
+  const { countMessages } = io;
+  if (connection === undefined || countMessages === undefined) return undefined;
+  const name = queue ?? (await readSettingText(region, 'Customer.Queue')) ?? QUEUE_DEFAULT;
+  const administration =
+    serviceBusAdministration === undefined
+      ? {}
+      : { administrationConnection: serviceBusAdministration };
+  return () => countMessages({ connection, queue: name, ...administration });
+}
+
+const QUEUE_DEFAULT = 'customer';

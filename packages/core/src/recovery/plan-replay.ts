@@ -1,0 +1,180 @@
+import { chunk } from '../concurrency/chunk.ts';
+import { TerminalError } from '../errors.ts';
+import type { ArchiveKeeper, RowScanner } from '../ports/recovery-region.ts';
+import type { Replica, StoredRow } from '../ports/replica.ts';
+import { mergeRows, type StoredState } from '../replication/decide-apply.ts';
+import { type EntityState, isAlive } from '../state/entity-state.ts';
+import { encodeVector } from '../state/version-vector.ts';
+import { isSameValue } from '../values/field-value.ts';
+import { describeDifference, type Difference } from './difference.ts';
+import { type DamagedArchiveRow, foldArchive } from './fold-archive.ts';
+import type { ReplaySpan } from './replay-into.ts';
+import { isSameState } from './state-text.ts';
+
+/**
+ * `join`: what the archive has is joined into the rows, which brings back what is missing and undoes
+ * nothing. `restore`: the entities become what they were, which is a new write of each.
+ */
+export type ReplayMode = 'join' | 'restore';
+
+export interface PlannedReplay {
+  readonly bucket: string;
+  readonly entityId: string;
+  /** What the archive says; undefined where it says nothing, so that the entity was not there. */
+  readonly state: EntityState | undefined;
+  /** Of the row as it is now; undefined where there is none. */
+  readonly version: string | undefined;
+  /** Between the row (`now`) and what it will be (`then`). */
+  readonly difference: Difference;
+}
+
+export interface ReplayPlan {
+  readonly changeSets: number;
+  /** Entities that are so already. */
+  readonly same: number;
+  readonly changes: readonly PlannedReplay[];
+}
+
+export interface PlanReplayOptions {
+  readonly archive: Pick<ArchiveKeeper, 'scan'>;
+  /** The region whose archive it is. */
+  readonly region: string;
+  /** The rows that are compared with it. */
+  readonly rows: RowScanner;
+  readonly replica: Pick<Replica, 'read' | 'entityKind'>;
+  readonly buckets: readonly string[];
+  readonly span: ReplaySpan;
+  readonly mode: ReplayMode;
+  readonly onDamaged?: (row: DamagedArchiveRow) => void;
+  readonly onSet?: () => void;
+}
+
+/** Entities of one bucket held in memory. */
+const ENTITIES_MAX = 1_000_000;
+const CHANGES_MAX = 100_000;
+const READ_BATCH_MAX = 100;
+
+/** What a replay would change. Reads only. Throws `ARCHIVE_DAMAGED` and `RECOVERY_REFUSED`. */
+export async function planReplay(options: PlanReplayOptions): Promise<ReplayPlan> {
+  const changes: PlannedReplay[] = [];
+  let changeSets = 0;
+  let same = 0;
+  for (const bucket of options.buckets) {
+    const states = await foldBucket(bucket, options, () => {
+      changeSets += 1;
+      options.onSet?.();
+    });
+    for await (const [entityId, row] of readRows(bucket, states, options)) {
+      const change = planEntity(bucket, entityId, {
+        row,
+        found: states.get(entityId),
+        mode: options.mode,
+      });
+      if (change === undefined) same += 1;
+      else changes.push(change);
+      if (changes.length > CHANGES_MAX) throw tooMany(`${CHANGES_MAX} changes`);
+    }
+  }
+  return { changeSets, same, changes };
+}
+
+async function foldBucket(
+  bucket: string,
+  options: PlanReplayOptions,
+  onSet: () => void,
+): Promise<ReadonlyMap<string, StoredState>> {
+  const { archive, region, replica, span } = options;
+  const { entityId, fromMs, beforeMs } = span;
+  let states: ReadonlyMap<string, StoredState> = new Map();
+  await foldArchive({
+    archive,
+    region,
+    span: {
+      entityKind: replica.entityKind,
+      bucket,
+      ...(fromMs === undefined ? {} : { fromMs }),
+      ...(beforeMs === undefined ? {} : { beforeMs }),
+    },
+    ...(entityId === undefined ? {} : { entityId }),
+    ...(options.onDamaged === undefined ? {} : { onDamaged: options.onDamaged }),
+    entitiesMax: ENTITIES_MAX,
+    onSet,
+    async onStates(found) {
+      if (states.size > 0) throw tooMany(`${ENTITIES_MAX} entities in bucket ${bucket}`);
+      states = found;
+    },
+  });
+  return states;
+}
+
+/** The entities that the archive names, with their rows; to restore a time, all other rows as well. */
+async function* readRows(
+  bucket: string,
+  states: ReadonlyMap<string, StoredState>,
+  { replica, rows, span, mode }: PlanReplayOptions,
+): AsyncGenerator<readonly [string, StoredRow | undefined]> {
+  const isWhole = span.entityId === undefined && span.fromMs === undefined;
+  if (mode === 'restore' && isWhole) {
+    const left = new Set(states.keys());
+    for await (const scanned of rows.scan(bucket)) {
+      if (scanned.kind === 'damaged') continue;
+      left.delete(scanned.row.entityId);
+      yield [scanned.row.entityId, scanned.row];
+    }
+    for (const entityId of left) yield [entityId, undefined];
+    return;
+  }
+  const named = span.entityId === undefined ? [...states.keys()] : [span.entityId];
+  for (const part of chunk(named, { countMax: READ_BATCH_MAX })) {
+    const found = await replica.read(bucket, part);
+    for (const entityId of part) yield [entityId, found.get(entityId)];
+  }
+}
+
+interface Compared {
+  readonly row: StoredRow | undefined;
+  readonly found: StoredState | undefined;
+  readonly mode: ReplayMode;
+}
+
+/** Undefined when nothing is to be done. */
+function planEntity(
+  bucket: string,
+  entityId: string,
+  { row, found, mode }: Compared,
+): PlannedReplay | undefined {
+  const now = row?.state;
+  const joined = row !== undefined && found !== undefined ? mergeRows(row, found) : found;
+  const then = mode === 'join' ? (joined?.state ?? now) : found?.state;
+  const isSame = mode === 'join' ? isSameState(now, then) : looksSame(now, then);
+  if (isSame) return undefined;
+  const states = new Map([
+    ['now', now],
+    ['then', then],
+  ]);
+  return {
+    bucket,
+    entityId,
+    state: then,
+    version: now === undefined ? undefined : encodeVector(now.vector),
+    difference: describeDifference(bucket, entityId, states),
+  };
+}
+
+/** Whether a reader sees the same: the same values, or nothing in both. */
+function looksSame(a: EntityState | undefined, b: EntityState | undefined): boolean {
+  const isThere = a !== undefined && isAlive(a);
+  if (b === undefined || !isAlive(b)) return !isThere;
+  if (!isThere) return false;
+  const names = new Set([...a.fields.keys(), ...b.fields.keys()]);
+  return [...names].every((name) =>
+    isSameValue(a.fields.get(name)?.value ?? null, b.fields.get(name)?.value ?? null),
+  );
+}
+
+function tooMany(what: string): TerminalError {
+  return new TerminalError(
+    'RECOVERY_REFUSED',
+    `More than ${what}: replay it bucket by bucket, or into a table of its own.`,
+  );
+}

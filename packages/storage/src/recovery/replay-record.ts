@@ -1,0 +1,85 @@
+import { type TableStore, TerminalError } from '@tandem/core';
+import { textOf } from '../rows/entity-row.ts';
+import { REPLICATION_TABLE } from '../status/table-replication-status.ts';
+
+const PARTITION = 'replay';
+const TABLE_NAME = /^[A-Za-z][A-Za-z0-9]{2,62}$/;
+
+/** What a table that a replay made holds, and which buckets of it are done. */
+export interface ReplayRecord {
+  /** The archive and the span, as one text: only the same replay may go on in the table. */
+  readonly content: string;
+  readonly bucketsDone: readonly string[];
+}
+
+/**
+ * Makes the table for a replay, or finds the one that the same replay began. Throws `TABLE_FOREIGN` for
+ * a name that is none, for one of the product's own tables, and for a table that holds something else.
+ */
+export async function openReplayTable(
+  store: TableStore,
+  table: string,
+  options: { readonly content: string; readonly ownTables: readonly string[] },
+): Promise<ReplayRecord> {
+  const { content, ownTables } = options;
+  if (!TABLE_NAME.test(table)) {
+    throw foreign(`"${table}" is no name for a table: 3 to 63 letters and digits, a letter first.`);
+  }
+  if (ownTables.some((own) => own.toLowerCase() === table.toLowerCase())) {
+    throw foreign(
+      `"${table}" is a table of the product itself. Choose another name, or --in-place.`,
+    );
+  }
+  const record = await readReplayRecord(store, table);
+  if (record !== undefined && record.content === content) return record;
+  await store.createTable(table);
+  const partitions = { from: '!', before: '~~' };
+  const { rows } = await store.query({ table, partitions, limit: 1 });
+  if (record !== undefined && rows.length > 0) {
+    throw foreign(
+      `The table "${table}" holds another replay (${record.content}). Choose another name.`,
+    );
+  }
+  if (rows.length > 0) {
+    throw foreign(`The table "${table}" holds rows that no replay wrote. Choose another name.`);
+  }
+  const begun: ReplayRecord = { content, bucketsDone: [] };
+  await writeReplayRecord(store, table, begun);
+  return begun;
+}
+
+async function readReplayRecord(
+  store: TableStore,
+  table: string,
+): Promise<ReplayRecord | undefined> {
+  const row = await store.get(REPLICATION_TABLE, PARTITION, table.toLowerCase());
+  if (row === undefined) return undefined;
+  const done = textOf(row.properties, 'bucketsDone') ?? '';
+  return {
+    content: textOf(row.properties, 'content') ?? '',
+    bucketsDone: done === '' ? [] : done.split(','),
+  };
+}
+
+export async function writeReplayRecord(
+  store: TableStore,
+  table: string,
+  { content, bucketsDone }: ReplayRecord,
+): Promise<void> {
+  const properties = new Map([
+    ['content', { type: 'String' as const, value: content }],
+    ['bucketsDone', { type: 'String' as const, value: bucketsDone.join(',') }],
+  ]);
+  const operations = [{ kind: 'upsert' as const, rowKey: table.toLowerCase(), properties }];
+  await store.commit({ table: REPLICATION_TABLE, partitionKey: PARTITION, operations });
+}
+
+/** The tables that replays made here: they hold what the archive held. */
+export async function listReplayTables(store: TableStore): Promise<readonly string[]> {
+  const page = await store.query({ table: REPLICATION_TABLE, partitions: PARTITION, limit: 1_000 });
+  return page.rows.map(({ rowKey }) => rowKey);
+}
+
+function foreign(message: string): TerminalError {
+  return new TerminalError('TABLE_FOREIGN', message);
+}
