@@ -78,7 +78,7 @@ describe.each(VARIANTS)('a deployment: $variant', ({ changes }) => {
     for (const inputs of inputsOf('servicebus:Queue')) {
       expect(inputs).toMatchObject({
         queueName: 'customer',
-        lockDuration: 'PT5M',
+        lockDuration: 'PT1M',
         maxDeliveryCount: 2_000,
         deadLetteringOnMessageExpiration: true,
         defaultMessageTimeToLive: 'P10675199DT2H48M5.4775807S',

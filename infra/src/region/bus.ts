@@ -16,7 +16,7 @@ export interface RegionBus {
 
 /** As `ensureQueue` of @tandem/messaging makes it: messages stay until they are settled. */
 const QUEUE = {
-  lockDuration: 'PT5M',
+  lockDuration: 'PT1M',
   maxDeliveryCount: 2_000,
   deadLetteringOnMessageExpiration: true,
   enablePartitioning: false,

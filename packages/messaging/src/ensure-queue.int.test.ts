@@ -30,7 +30,7 @@ describe('ensuring that a queue is there', () => {
     expect(differences).toEqual([]);
     const client = createAdministrationClient(emulator.adminConnectionString);
     await expect(client.getQueue('inbound')).resolves.toMatchObject({
-      lockDuration: 'PT5M',
+      lockDuration: 'PT1M',
       maxDeliveryCount: 2_000,
       deadLetteringOnMessageExpiration: true,
       enablePartitioning: false,
@@ -59,7 +59,7 @@ describe('ensuring that a queue is there', () => {
     const differences: QueueDifference[] = [];
     await expect(ensure('strange', (found) => differences.push(...found))).resolves.toBe('found');
     expect(differences).toEqual([
-      { property: 'lockDuration', expected: 'PT5M', actual: 'PT30S' },
+      { property: 'lockDuration', expected: 'PT1M', actual: 'PT30S' },
       { property: 'maxDeliveryCount', expected: '2000', actual: '10' },
       { property: 'deadLetteringOnMessageExpiration', expected: 'true', actual: 'false' },
     ]);

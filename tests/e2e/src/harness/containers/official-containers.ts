@@ -80,7 +80,7 @@ export function startOfficialServiceBus(
 /** The queue as ensureQueue would make it, within what this emulator offers. */
 function serviceBusConfig(): unknown {
   const Properties = {
-    LockDuration: 'PT5M',
+    LockDuration: 'PT1M',
     MaxDeliveryCount: 2_000,
     DefaultMessageTimeToLive: 'PT1H',
     DeadLetteringOnMessageExpiration: true,
