@@ -13,8 +13,8 @@ export interface BrokenSystem {
   stop(): Promise<void>;
 }
 
-const PURGE_EVERY_MS = 2_000;
-const SLEEP_MS = 2_500;
+const PURGE_EVERY_MS = 1_000;
+const SLEEP_MS = 4_000;
 
 /** Breaks what the product promises, behind its back; does nothing when there is no breakage. */
 export async function breakSystem(
