@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
-import { createCli } from './act.ts';
+import { type Cli, createCli } from './act.ts';
+import { addRebuildRegion } from './commands/rebuild-region.ts';
 import { addDrill } from './commands/drill.ts';
 import { addRepair } from './commands/repair.ts';
 import { addReplay } from './commands/replay.ts';
@@ -8,6 +9,15 @@ import { addVerify } from './commands/verify.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Io } from './io.ts';
 import { wholeNumber } from './option-values.ts';
+
+const COMMANDS: readonly ((cli: Cli) => void)[] = [
+  addVerify,
+  addRepair,
+  addReplay,
+  addRebuildRegion,
+  addStatus,
+  addDrill,
+];
 
 const REQUESTS_MAX_DEFAULT = 10_000_000;
 
@@ -40,7 +50,7 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
   const cli = createCli(program, io, (code) => {
     exitCode = code;
   });
-  for (const add of [addVerify, addRepair, addReplay, addStatus, addDrill]) add(cli);
+  for (const add of COMMANDS) add(cli);
   for (const command of program.commands) inherit(command);
   try {
     await program.parseAsync([...args], { from: 'user' });

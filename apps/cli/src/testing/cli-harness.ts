@@ -26,7 +26,7 @@ const INVENTORY = JSON.stringify({
   regions: ['east', 'west'].map((name) => ({
     name,
     storage: `memory:${name}`,
-    serviceBus: `memory:${name}`,
+    serviceBus: `${name}.servicebus.example`,
   })),
 });
 

@@ -1,0 +1,212 @@
+import { type FillPhase, type FillReport, fillRegion, TerminalError } from '@tandem/core';
+import { createTables } from '@tandem/region-kit';
+import { createTableProof, recordBucketCount, REPLICATION_TABLE } from '@tandem/storage';
+import type { Cli, Outcome } from '../act.ts';
+import { EXIT } from '../exit-codes.ts';
+import { duration, wholeNumber } from '../option-values.ts';
+import type { CliRegion } from '../regions/cli-region.ts';
+import { createSha256Digest } from '../regions/digest.ts';
+import { fillConfiguration } from '../regions/fill-configuration.ts';
+import { requirePeersKnow } from '../regions/require-peers-know.ts';
+import { readTombstoneAgeMs } from '../regions/region-setting.ts';
+import type { Session } from '../session.ts';
+import { UsageError } from '../usage-error.ts';
+import { RECHECK_EVERY_MS_DEFAULT, RECHECKS_DEFAULT } from './verify.ts';
+
+interface RebuildOptions {
+  readonly apply: boolean;
+  readonly rechecks: number;
+  readonly recheckEvery: number;
+}
+
+const PHASES: Readonly<Record<FillPhase, string>> = {
+  archive: 'archive rows copied',
+  rows: 'rows copied',
+  replay: 'change sets replayed',
+  conflicts: 'conflicts copied',
+  'give-back': 'archive rows given back',
+  prove: 'rows compared',
+};
+
+const HELP = `
+The region is held first: it says that it is not ready until it is proven equal. Its own services may run
+meanwhile, or be started at any time. Interrupted, it stays held and goes on with the same command.
+`;
+
+export function addRebuildRegion({ program, act }: Cli): void {
+  const make = (name: string, what: string): ReturnType<typeof program.command> =>
+    program
+      .command(name)
+      .argument('<region>')
+      .description(what)
+      .option('--apply', 'does it', false)
+      .option(
+        '--rechecks <n>',
+        'how often what differs is read again',
+        wholeNumber(0, 1_000),
+        RECHECKS_DEFAULT,
+      )
+      .option(
+        '--recheck-every <duration>',
+        'and how long after',
+        duration(1),
+        RECHECK_EVERY_MS_DEFAULT,
+      )
+      .addHelpText('after', HELP);
+  act<RebuildOptions>(
+    make('rebuild-region', 'Fills an emptied or damaged region from the others, while they serve.'),
+    (session, options, [name = '']) => run(session, options, { name, isNew: false }),
+  );
+  act<RebuildOptions>(
+    make('add-region', 'Fills a new region from the others, once they send to it.'),
+    (session, options, [name = '']) => run(session, options, { name, isNew: true }),
+  );
+  act<{ readonly apply: boolean }>(
+    program
+      .command('release-region')
+      .argument('<region>')
+      .description('Lets a held region be ready although it was not proven equal.')
+      .option('--apply', 'does it', false),
+    (session, { apply }, [name = '']) => release(session, name, apply),
+  );
+}
+
+interface Target {
+  readonly name: string;
+  readonly isNew: boolean;
+}
+
+async function run(
+  session: Session,
+  options: RebuildOptions,
+  { name, isNew }: Target,
+): Promise<Outcome> {
+  const { regions } = await session.inventory();
+  await session.entry(name);
+  const others = regions.map((region) => region.name).filter((other) => other !== name);
+  if (others.length === 0) {
+    throw new UsageError(
+      `${name} is the only region in the inventory: there is none to fill it from.`,
+    );
+  }
+  const sources = await session.open(others);
+  const bucketCount = sources[0]?.bucketCount ?? 0;
+  const target = await session.openOne(name, bucketCount);
+  if (target.bucketCount !== bucketCount) {
+    throw new TerminalError(
+      'RECOVERY_REFUSED',
+      `${name} records ${target.bucketCount} buckets, the others ${bucketCount}. Drop its tables and ` +
+        'the setting Recorded.BucketCount to rebuild it with theirs.',
+    );
+  }
+  if (isNew) await requirePeersKnow(name, sources);
+  if (!options.apply) return showPlan(target, sources);
+  await prepare(session, target, sources);
+  return session.alone([target], () => fill(session, options, { target, sources }));
+}
+
+/** The hold before everything else: a table that is there and empty must not look caught up. */
+async function prepare(
+  session: Session,
+  target: CliRegion,
+  sources: readonly CliRegion[],
+): Promise<void> {
+  const { store, hold, bucketCount } = target;
+  const { io, kind } = session;
+  await store.createTable(REPLICATION_TABLE);
+  await hold.set({ reason: 'It is being filled from the others.', sinceMs: io.clock.nowMs() });
+  await createTables({ store, kinds: [kind] });
+  await recordBucketCount(store, kind, bucketCount);
+  await fillConfiguration({ target, sources, inventory: await session.inventory() });
+}
+
+interface FillParts {
+  readonly target: CliRegion;
+  readonly sources: readonly CliRegion[];
+}
+
+async function fill(
+  session: Session,
+  { rechecks, recheckEvery }: RebuildOptions,
+  { target, sources }: FillParts,
+): Promise<Outcome> {
+  const { io, progress } = session;
+  const startedMs = io.clock.nowMs();
+  const report = await fillRegion({
+    target: target.recovery,
+    sources: sources.map(({ recovery }) => recovery),
+    clock: io.clock,
+    createDigest: createSha256Digest,
+    tombstoneAgeMs: await readTombstoneAgeMs([target, ...sources]),
+    recheckCountMax: rechecks,
+    recheckDelayMs: recheckEvery,
+    onProgress({ phase, done }) {
+      io.signal.throwIfAborted();
+      progress.update(PHASES[phase], done);
+    },
+    signal: io.signal,
+  });
+  progress.end();
+  const { isEqual, asOfMs } = report.proof;
+  if (isEqual) {
+    const names = [target, ...sources].map(({ name }) => name);
+    await createTableProof(target).keep({ asOfMs, regions: names });
+    await target.hold.release();
+  }
+  return toOutcome(target.name, report, io.clock.nowMs() - startedMs);
+}
+
+function showPlan({ name }: CliRegion, sources: readonly CliRegion[]): Outcome {
+  const from = sources.map((source) => source.name);
+  return {
+    text:
+      `Would hold ${name}, make what is missing of its tables and settings, and fill it from ` +
+      `${from.join(', ')}; it stays held until it is proven equal. Run it again with --apply.`,
+    json: { applied: false, region: name, from },
+  };
+}
+
+function toOutcome(region: string, report: FillReport, tookMs: number): Outcome {
+  const { rowsWritten, archiveRowsCopied, conflictsCopied, damagedArchiveRows, proof } = report;
+  const rowsPerS = Math.round(((rowsWritten + archiveRowsCopied) * 1_000) / Math.max(1, tookMs));
+  const verdict = proof.isEqual
+    ? `${region} is equal as of ${new Date(proof.asOfMs).toISOString()}, and no longer held.`
+    : `${region} is not proven equal (${proof.differentCount} rows differ) and stays held. Run it again.`;
+  return {
+    text: [
+      `${rowsWritten} rows, ${archiveRowsCopied} archive rows and ${conflictsCopied} conflicts in ` +
+        `${(tookMs / 1_000).toFixed(1)} s: ${rowsPerS} rows a second.`,
+      ...damagedArchiveRows.map(
+        (row) => `Damaged in the archive of ${row.region}: ${row.partitionKey}/${row.rowKey}.`,
+      ),
+      verdict,
+    ].join('\n'),
+    json: {
+      applied: true,
+      region,
+      equal: proof.isEqual,
+      provenEqualAsOfMs: proof.isEqual ? proof.asOfMs : null,
+      rowsWritten,
+      archiveRowsCopied,
+      conflictsCopied,
+      damaged: damagedArchiveRows,
+      tookMs,
+      rowsPerS,
+    },
+    exitCode: proof.isEqual ? EXIT.ok : EXIT.finding,
+  };
+}
+
+async function release(session: Session, name: string, isApplied: boolean): Promise<Outcome> {
+  const region = await session.openOne(name, 1);
+  const hold = await region.hold.read();
+  if (hold === undefined) {
+    return { text: `${name} is not held.`, json: { held: false, applied: false } };
+  }
+  if (isApplied) await region.hold.release();
+  const what = isApplied ? 'is released' : 'is held; --apply releases it';
+  return {
+    text: `${name} ${what}: ${hold.reason}`,
+    json: { held: !isApplied, applied: isApplied, reason: hold.reason, sinceMs: hold.sinceMs },
+  };
+}
