@@ -38,6 +38,7 @@ export type TerminalErrorCode =
   | 'ARCHIVE_DAMAGED'
   | 'TABLE_FOREIGN'
   | 'RECOVERY_REFUSED'
+  | 'DRILL_REFUSED'
   | 'CONFIGURATION_INVALID';
 
 export type AppErrorCode = TransientErrorCode | TerminalErrorCode;

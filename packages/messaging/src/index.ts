@@ -7,4 +7,5 @@ export {
   createServiceBusReceiver,
   type ServiceBusReceiverOptions,
 } from './service-bus-receiver.ts';
+export { readQueueCounts } from './queue-counts.ts';
 export { ensureQueue, type EnsureQueueOptions, type QueueDifference } from './ensure-queue.ts';

@@ -44,10 +44,11 @@ type DurationSetting = 'Readiness.LagMsMax' | 'Readiness.WaitMsMax' | 'Readiness
 
 /** As the region reads it: what it cannot use it would not have started with. */
 async function readMs(region: CliRegion, name: DurationSetting): Promise<number> {
-  const { parse, presence } = tandemSettings[name];
+  const setting = tandemSettings[name];
   const text = await readSettingText(region, name);
-  const parsed = text === undefined ? undefined : parse(text);
+  const parsed = text === undefined ? undefined : setting.parse(text);
   if (parsed?.kind === 'value') return parsed.value;
+  const { presence } = setting;
   return presence.kind === 'default' ? Number(presence.value) : 0;
 }
 

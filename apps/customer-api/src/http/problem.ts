@@ -56,6 +56,7 @@ const BY_APP_ERROR: Readonly<Record<AppErrorCode, ProblemCode>> = {
   ARCHIVE_DAMAGED: 'internal-error',
   TABLE_FOREIGN: 'internal-error',
   RECOVERY_REFUSED: 'internal-error',
+  DRILL_REFUSED: 'internal-error',
   TABLE_REQUEST_INVALID: 'internal-error',
   ROW_MALFORMED: 'internal-error',
   MESSAGE_TOO_LARGE: 'internal-error',

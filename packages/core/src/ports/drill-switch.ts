@@ -2,10 +2,10 @@ import type { DrillOrder } from '../drill/drill-order.ts';
 
 /** The order of a drill, in the region's own table: its processes obey it within seconds. */
 export interface DrillSwitch {
-  /** The order that was written last, over or not; undefined when there is none. */
+  /** The order that was written last, over or not; undefined when there never was one. */
   read(): Promise<DrillOrder | undefined>;
   /** `taken` when another order is in force. An order of the same id is replaced. */
   begin(order: DrillOrder, nowMs: number): Promise<'begun' | 'taken'>;
-  /** Idempotent. An order of another id stays. */
-  end(id: string): Promise<void>;
+  /** The order is over from `nowMs` on, and stays to be seen. Idempotent; leaves another's alone. */
+  end(id: string, nowMs: number): Promise<void>;
 }

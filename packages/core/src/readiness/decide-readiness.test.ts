@@ -112,7 +112,13 @@ describe('I14: a region that is behind never reports ready', () => {
 
   test('a region that is out for a drill is not ready, and is again when the drill is over', () => {
     expect(decide({}, { drill: { id: 'a', untilMs: NOW_MS + 1 } })).toBe('out-for-drill');
-    expect(decide({}, { drill: { id: 'a', untilMs: NOW_MS } })).toBe('ready');
+    const over = { drill: { id: 'a', untilMs: NOW_MS - 2_000 } };
+    expect(decide({ heartbeatMs: NOW_MS - 1_999 }, over)).toBe('ready');
+  });
+
+  test('a heartbeat from before the end of a drill says nothing of what was missed', () => {
+    const over = { drill: { id: 'a', untilMs: NOW_MS - 2_000 } };
+    expect(decide({ heartbeatMs: NOW_MS - 2_001 }, over)).toBe('replicator-not-heard');
   });
 
   test('a region without peers needs no replicator', () => {

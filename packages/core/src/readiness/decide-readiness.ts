@@ -113,10 +113,13 @@ export function judgePeer(
 }
 
 function isAlive(
-  { progress, nowMs, startedMs }: ReadinessInput,
+  { progress, nowMs, startedMs, drill }: ReadinessInput,
   settings: ReadinessSettings,
 ): boolean {
-  if (progress === undefined || progress.heartbeatMs < startedMs) return false;
+  // What was said before a drill ended is from before all that was missed during it.
+  const sinceMs = drill !== undefined && drill.untilMs <= nowMs ? drill.untilMs : 0;
+  const spokeMs = progress?.heartbeatMs ?? 0;
+  if (progress === undefined || spokeMs < Math.max(startedMs, sinceMs)) return false;
   return nowMs - progress.heartbeatMs <= settings.heartbeatMsMax;
 }
 

@@ -17,11 +17,11 @@ test('an order is there until it is ended, and only by its own id', async () => 
   expect(await drill.read()).toBeUndefined();
   const order = { id: 'a', untilMs: NOW_MS + 60_000 };
   expect(await drill.begin(order, NOW_MS)).toBe('begun');
-  await drill.end('b');
+  await drill.end('b', NOW_MS + 1);
   expect(await drill.read()).toEqual(order);
-  await drill.end('a');
-  await drill.end('a');
-  expect(await drill.read()).toBeUndefined();
+  await drill.end('a', NOW_MS + 2);
+  await drill.end('a', NOW_MS + 3);
+  expect(await drill.read()).toEqual({ id: 'a', untilMs: NOW_MS + 2 });
 });
 
 test('one drill at a time; the same one may be prolonged, and one that is over replaced', async () => {

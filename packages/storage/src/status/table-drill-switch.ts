@@ -32,10 +32,12 @@ export function createTableDrillSwitch({ store }: { readonly store: TableStore }
         ? await commit({ kind: 'insert', rowKey: ROW, properties })
         : await commit({ kind: 'replace', rowKey: ROW, properties, etag: row.etag });
     },
-    async end(id) {
+    async end(id, nowMs) {
       const row = await readRow();
-      if (row === undefined || orderOf(row)?.id !== id) return;
-      await commit({ kind: 'delete', rowKey: ROW, etag: row.etag });
+      const present = orderOf(row);
+      if (row === undefined || present?.id !== id || present.untilMs <= nowMs) return;
+      const properties = propertiesOf({ id, untilMs: nowMs });
+      await commit({ kind: 'replace', rowKey: ROW, properties, etag: row.etag });
     },
   };
 }

@@ -1,0 +1,55 @@
+import type { RegionStatus } from '../region-status/read-region-status.ts';
+import { type FailOverBounds, failOverBounds, type ProbeSettings } from './fail-over-bounds.ts';
+
+export interface DrillPrediction {
+  readonly region: string;
+  /** Where traffic would go; undefined when no other region is ready. */
+  readonly successor: string | undefined;
+  /** Acknowledged changes that no other region's queue has: gone if the region never comes back. */
+  readonly lostChanges: number;
+  /** Changes that some peer is owed, but not all: they arrive late. */
+  readonly delayedChanges: number;
+  /** Those counts are lower bounds. */
+  readonly isAtLeast: boolean;
+  readonly failOver: FailOverBounds;
+  /** How old what the successor shows may be at the moment of the fail-over. */
+  readonly successorLagMs: number | undefined;
+  /** Messages that the successor has to apply first, and the time that takes at the given rate. */
+  readonly successorWaiting: number | undefined;
+  readonly drainMs: number | undefined;
+}
+
+export interface PredictOptions {
+  readonly region: string;
+  /** In order of priority. */
+  readonly statuses: readonly RegionStatus[];
+  readonly probing: ProbeSettings;
+  readonly messagesPerSecond: number;
+}
+
+const MS_PER_S = 1_000;
+
+/** What would happen if the region vanished now. Nothing is done, and nothing flatters (I11). */
+export function predictDrill(options: PredictOptions): DrillPrediction {
+  const { region, statuses, probing, messagesPerSecond } = options;
+  const own = statuses.find((one) => one.region === region);
+  const successor = statuses.find((one) => one.region !== region && one.readiness.kind === 'ready');
+  const owed = Math.max(0, ...(own?.directions ?? []).map(({ owedChanges }) => owedChanges));
+  const lostChanges = own?.outbox.owedToAll ?? 0;
+  const waiting =
+    successor?.queue !== undefined && 'waiting' in successor.queue
+      ? successor.queue.waiting
+      : undefined;
+  return {
+    region,
+    successor: successor?.region,
+    lostChanges,
+    delayedChanges: Math.max(0, owed - lostChanges),
+    isAtLeast: own?.outbox.isComplete !== true,
+    failOver: failOverBounds(probing),
+    successorLagMs: successor?.directions.find(({ peer }) => peer === region)?.lagMs,
+    successorWaiting: waiting,
+    drainMs:
+      waiting === undefined ? undefined : Math.ceil((waiting / messagesPerSecond) * MS_PER_S),
+  };
+}

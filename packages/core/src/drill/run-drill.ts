@@ -1,0 +1,169 @@
+import { TerminalError } from '../errors.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { DrillClient } from '../ports/drill-client.ts';
+import type { DrillSwitch } from '../ports/drill-switch.ts';
+import type { Randomness } from '../ports/randomness.ts';
+import { DRILL_MS_MAX } from './drill-order.ts';
+import { createDrillTally, type DrillCounts, type DrillTally } from './drill-tally.ts';
+import { type FailOverBounds, failOverBounds, type ProbeSettings } from './fail-over-bounds.ts';
+
+export type DrillPhase = 'before' | 'leaving' | 'away' | 'returning' | 'after';
+
+export interface DrillOptions {
+  readonly region: string;
+  readonly probing: ProbeSettings;
+  readonly drill: DrillSwitch;
+  readonly client: DrillClient;
+  /** Whether a region says that it may take traffic; undefined when it does not answer. */
+  readonly isReady: (region: string) => Promise<boolean | undefined>;
+  readonly others: readonly string[];
+  readonly clock: Clock;
+  readonly randomness: Pick<Randomness, 'uuid'>;
+  readonly signal: AbortSignal;
+  /** How long traffic stays away once it has left. */
+  readonly awayMs: number;
+  /** Beyond which the region is no longer waited for. */
+  readonly returnMsMax: number;
+  /** Whether the client tells which version it has seen. */
+  readonly carriesVersion: boolean;
+  readonly onPhase?: (phase: DrillPhase, counts: DrillCounts) => void;
+}
+
+export interface DrillReport {
+  readonly region: string;
+  readonly successor: string;
+  readonly bounds: FailOverBounds;
+  /** From the order to the first answer of another region, after which there was none of this one. */
+  readonly failOverMs: number;
+  readonly isWithinBounds: boolean;
+  /** From the end of the order until the region said that it is ready; undefined: not in time. */
+  readonly catchUpMs: number | undefined;
+  /** From the end of the order until it answered the client again. */
+  readonly failBackMs: number | undefined;
+  readonly counts: DrillCounts;
+}
+
+/** Between two requests of the client. */
+const PACE_MS = 50;
+/** A measurement is this much longer than the truth at most: one turn of the client, and a margin. */
+const SLACK_MS = 2_000;
+/** How long the client goes on once it is back, to see whether what it is shown is up to date. */
+const AFTER_MS = 3_000;
+const BEFORE_TURNS = 5;
+
+/**
+ * Takes a region out of traffic, watches with a client of its own, brings it back and measures. The
+ * order ends by itself should this process die, and is ended in any case. Throws `DRILL_REFUSED`
+ * when nothing could be measured, or when nobody would be left to serve.
+ */
+export async function runDrill(options: DrillOptions): Promise<DrillReport> {
+  const { region, clock, drill, client, awayMs, returnMsMax } = options;
+  const bounds = failOverBounds(options.probing);
+  await refuseUnlessSafe(options);
+  const tally = createDrillTally();
+  const watch = createWatch(options, tally);
+  const id = options.randomness.uuid();
+  try {
+    await watch('before', { turnsMax: BEFORE_TURNS });
+    if (tally.region() !== region) throw notServing(region, tally.region());
+    const outMs = 2 * bounds.worstMs + awayMs;
+    const order = { id, untilMs: clock.nowMs() + Math.min(outMs, DRILL_MS_MAX) };
+    if ((await drill.begin(order, clock.nowMs())) === 'taken') throw taken(region);
+    const orderedMs = clock.nowMs();
+    const leftInMs = 2 * bounds.worstMs;
+    await watch('leaving', { msMax: leftInMs, until: () => tally.region() !== region });
+    const successor = tally.region();
+    if (successor === undefined || successor === region) throw notLeft(region, leftInMs);
+    const failOverMs = tally.sinceMs() - orderedMs;
+    await watch('away', { msMax: awayMs });
+    const endedMs = clock.nowMs();
+    await drill.end(id, endedMs);
+    let readyMs: number | undefined;
+    await watch('returning', {
+      msMax: returnMsMax,
+      until: () => tally.region() === region,
+      eachTurn: async () => {
+        if (readyMs === undefined && (await options.isReady(region))) readyMs = clock.nowMs();
+      },
+    });
+    const isBack = tally.region() === region;
+    const backMs = tally.sinceMs();
+    if (isBack) await watch('after', { msMax: AFTER_MS, isReadOnly: true });
+    const { soonestMs, worstMs } = bounds;
+    return {
+      region,
+      successor,
+      bounds,
+      failOverMs,
+      isWithinBounds: failOverMs >= soonestMs && failOverMs <= worstMs + SLACK_MS,
+      catchUpMs: readyMs === undefined ? undefined : readyMs - endedMs,
+      failBackMs: isBack ? backMs - endedMs : undefined,
+      counts: tally.counts(),
+    };
+  } finally {
+    await drill.end(id, clock.nowMs());
+    await client.remove();
+  }
+}
+
+interface Watch {
+  readonly msMax?: number;
+  readonly turnsMax?: number;
+  readonly until?: () => boolean;
+  readonly isReadOnly?: boolean;
+  readonly eachTurn?: () => Promise<void>;
+}
+
+/** Reads and writes in turns until it is enough; throws when the operator stops it. */
+function createWatch(options: DrillOptions, tally: DrillTally) {
+  const { clock, client, signal, carriesVersion } = options;
+  const least = () => (carriesVersion ? tally.version() : undefined);
+  return async (phase: DrillPhase, watch: Watch): Promise<void> => {
+    const { msMax = Number.POSITIVE_INFINITY, turnsMax = Number.POSITIVE_INFINITY } = watch;
+    const startedMs = clock.nowMs();
+    for (let turn = 0; turn < turnsMax && clock.nowMs() - startedMs < msMax; turn += 1) {
+      signal.throwIfAborted();
+      // It reads first, and writes no more once it is back: its own write would hide what is missing.
+      tally.noteRead(await client.read(least()), clock.nowMs());
+      await watch.eachTurn?.();
+      options.onPhase?.(phase, tally.counts());
+      if (watch.until?.() === true) return;
+      if (watch.isReadOnly !== true) {
+        const written = await client.write(tally.nextCount(), least());
+        tally.noteWrite(written, clock.nowMs());
+      }
+      await clock.sleep(PACE_MS, signal);
+    }
+  };
+}
+
+async function refuseUnlessSafe({ region, others, isReady }: DrillOptions): Promise<void> {
+  const [own, ...rest] = await Promise.all([region, ...others].map((one) => isReady(one)));
+  if (own !== true) {
+    throw refused(`${region} is not ready, so nothing can be learnt. See: tandem status.`);
+  }
+  if (!rest.includes(true)) {
+    throw refused(`No other region is ready: nobody would be left to serve. See: tandem status.`);
+  }
+}
+
+function refused(message: string): TerminalError {
+  return new TerminalError('DRILL_REFUSED', message);
+}
+
+function notServing(region: string, serving: string | undefined): TerminalError {
+  return refused(
+    `Traffic goes to ${serving ?? 'nobody'}, not to ${region}: drill the region that it goes to.`,
+  );
+}
+
+function taken(region: string): TerminalError {
+  return refused(`Someone else drills ${region} now. Wait until that ends.`);
+}
+
+function notLeft(region: string, msMax: number): TerminalError {
+  return refused(
+    `Traffic had not left ${region} after ${msMax} ms: does Traffic Manager probe /health/ready, as ` +
+      'often as was said?',
+  );
+}

@@ -1,0 +1,126 @@
+import { AppError } from '../errors.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { ConflictJournal } from '../ports/conflict-journal.ts';
+import type { DrillSwitch } from '../ports/drill-switch.ts';
+import type { Outbox } from '../ports/outbox.ts';
+import type { RegionHold } from '../ports/region-hold.ts';
+import type { ReplicationStatus } from '../ports/replication-status.ts';
+import {
+  decideReadiness,
+  type Readiness,
+  type ReadinessSettings,
+  type ReplicationProgress,
+} from '../readiness/decide-readiness.ts';
+import { measureClockOffset } from './clock-offset.ts';
+import { type OutboxDepth, readOutboxDepth } from './read-outbox-depth.ts';
+
+/** Messages that wait in a region's own queue. */
+export interface QueueCounts {
+  readonly waiting: number;
+  readonly deadLettered: number;
+}
+
+export interface RegionSources {
+  readonly region: string;
+  readonly peers: readonly string[];
+  readonly entityKind: string;
+  readonly outbox: Outbox;
+  readonly status: Pick<ReplicationStatus, 'read'>;
+  readonly drill: Pick<DrillSwitch, 'read'>;
+  readonly hold: Pick<RegionHold, 'read'>;
+  readonly conflicts: Pick<ConflictJournal, 'list'>;
+  readonly settings: ReadinessSettings;
+  readonly clock: Clock;
+  /** Throws what the bus throws; undefined where the queue cannot be asked. */
+  readonly countMessages: (() => Promise<QueueCounts>) | undefined;
+  /** When the regions were last proven equal. */
+  readonly readProof: () => Promise<number | undefined>;
+}
+
+export interface DirectionStatus {
+  readonly peer: string;
+  /** Now minus the last watermark passed from the peer; undefined when none ever was (I11). */
+  readonly lagMs: number | undefined;
+  /** Changes that are still owed to the peer, and how old the oldest of them is. */
+  readonly owedChanges: number;
+  readonly owedAgeMs: number | undefined;
+  readonly isReachable: boolean | undefined;
+}
+
+export interface RegionStatus {
+  readonly region: string;
+  /** As the region's own tables tell: what its API says may be younger. */
+  readonly readiness: Readiness;
+  readonly directions: readonly DirectionStatus[];
+  readonly outbox: Pick<OutboxDepth, 'owedToAll' | 'isComplete'>;
+  /** Undefined, with the code of the error, when the queue does not answer. */
+  readonly queue: QueueCounts | { readonly error: string } | undefined;
+  /** Up to `CONFLICTS_COUNTED_MAX`. */
+  readonly conflicts: number;
+  /** Of the replicator's clock against ours: positive when it is ahead; undefined when it is silent. */
+  readonly clockOffsetMs: number | undefined;
+  readonly provenEqualMs: number | undefined;
+}
+
+export const CONFLICTS_COUNTED_MAX = 1_000;
+
+/** All that can be known of a region from its own tables and queue. Throws what the store throws. */
+export async function readRegionStatus(sources: RegionSources): Promise<RegionStatus> {
+  const { region, peers, entityKind, clock, settings } = sources;
+  const [progress, drill, hold, depth, conflicts, clockOffsetMs, queue, provenEqualMs] =
+    await Promise.all([
+      sources.status.read(),
+      sources.drill.read(),
+      sources.hold.read(),
+      readOutboxDepth(sources.outbox, peers),
+      sources.conflicts.list(entityKind, CONFLICTS_COUNTED_MAX),
+      measureClockOffset(sources.status, clock),
+      countMessages(sources.countMessages),
+      sources.readProof(),
+    ]);
+  const nowMs = clock.nowMs();
+  const hasPeers = peers.length > 0;
+  const input = { nowMs, startedMs: 0, isStoreAnswering: true, progress, hasPeers, drill, hold };
+  return {
+    region,
+    readiness: decideReadiness(input, settings),
+    directions: peers.map((peer) => directionOf(peer, { progress, depth, nowMs })),
+    outbox: { owedToAll: depth.owedToAll, isComplete: depth.isComplete },
+    queue,
+    conflicts: conflicts.length,
+    clockOffsetMs,
+    provenEqualMs,
+  };
+}
+
+interface Known {
+  readonly progress: ReplicationProgress | undefined;
+  readonly depth: OutboxDepth;
+  readonly nowMs: number;
+}
+
+function directionOf(peer: string, { progress, depth, nowMs }: Known): DirectionStatus {
+  const heard = progress?.peers.find((one) => one.peer === peer);
+  const owed = depth.byPeer.get(peer);
+  const age = (sinceMs: number | undefined) =>
+    sinceMs === undefined ? undefined : Math.max(0, nowMs - sinceMs);
+  return {
+    peer,
+    lagMs: age(heard?.passedMs),
+    owedChanges: owed?.changes ?? 0,
+    owedAgeMs: age(owed?.oldestMs),
+    isReachable: heard?.isReachable,
+  };
+}
+
+/** A queue that is down is part of the answer, not its end. */
+async function countMessages(
+  count: RegionSources['countMessages'],
+): Promise<QueueCounts | { readonly error: string } | undefined> {
+  try {
+    return await count?.();
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return { error: error.code };
+  }
+}
