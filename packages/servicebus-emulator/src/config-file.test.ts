@@ -26,13 +26,27 @@ describe('a Config.json', () => {
         },
         { name: 'plain' },
       ],
+      namespaces: [],
+    });
+  });
+
+  it('may name several namespaces', () => {
+    const Namespaces = [
+      { Name: 'east', Queues: [{ Name: 'a' }] },
+      { Name: 'west', Queues: [{ Name: 'b' }] },
+    ];
+    expect(readConfigFile(JSON.stringify({ UserConfig: { Namespaces } }))).toEqual({
+      kind: 'read',
+      queues: [{ name: 'a' }],
+      namespaces: [{ name: 'west', queues: [{ name: 'b' }] }],
     });
   });
 
   it.each([
     ['text that is no JSON', '{', 'no JSON'],
     ['another document', '{}', 'UserConfig'],
-    ['two namespaces', '{"UserConfig":{"Namespaces":[{},{}]}}', 'got 2'],
+    ['no namespace', '{"UserConfig":{"Namespaces":[]}}', 'must hold a namespace'],
+    ['a namespace without a name', '{"UserConfig":{"Namespaces":[{}]}}', 'no Name'],
     ['topics', file({ Topics: [{ Name: 't' }] }), 'no topics'],
     ['a queue without a name', file({ Queues: [{}] }), 'no Name'],
     [

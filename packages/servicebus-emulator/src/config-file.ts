@@ -1,8 +1,13 @@
 import { readQueueDescription } from './admin/queue-description.ts';
-import type { QueueSeed } from './create-emulator.ts';
+import type { NamespaceSeed, QueueSeed } from './create-emulator.ts';
 
 export type ConfigResult =
-  | { readonly kind: 'read'; readonly queues: readonly QueueSeed[] }
+  /** The first namespace has the queues; the others are named. */
+  | {
+      readonly kind: 'read';
+      readonly queues: readonly QueueSeed[];
+      readonly namespaces: readonly NamespaceSeed[];
+    }
   | { readonly kind: 'invalid'; readonly problem: string };
 
 type Json = Readonly<Record<string, unknown>>;
@@ -27,6 +32,20 @@ function readQueue(entry: unknown): QueueSeed | string {
   return { name: entry['Name'], ...read.properties };
 }
 
+function readNamespace(entry: Json): NamespaceSeed | string {
+  if (typeof entry['Name'] !== 'string') return 'A namespace has no Name';
+  if (listOf(entry, 'Topics').length > 0) {
+    return 'The emulator has no topics: remove Topics from the file';
+  }
+  const queues: QueueSeed[] = [];
+  for (const item of listOf(entry, 'Queues')) {
+    const queue = readQueue(item);
+    if (typeof queue === 'string') return queue;
+    queues.push(queue);
+  }
+  return { name: entry['Name'], queues };
+}
+
 /** Reads the queues of a Config.json as the official emulator takes it: UserConfig.Namespaces. */
 export function readConfigFile(text: string): ConfigResult {
   let document: unknown;
@@ -38,19 +57,14 @@ export function readConfigFile(text: string): ConfigResult {
   }
   const user = isMap(document) ? document['UserConfig'] : undefined;
   if (!isMap(user)) return invalid('The file has no UserConfig');
-  const namespaces = listOf(user, 'Namespaces').filter(isMap);
-  if (namespaces.length !== 1) {
-    return invalid(`UserConfig.Namespaces must hold one namespace, got ${namespaces.length}`);
+  const entries = listOf(user, 'Namespaces').filter(isMap);
+  const seeds: NamespaceSeed[] = [];
+  for (const entry of entries) {
+    const seed = readNamespace(entry);
+    if (typeof seed === 'string') return invalid(seed);
+    seeds.push(seed);
   }
-  const [namespace = {}] = namespaces;
-  if (listOf(namespace, 'Topics').length > 0) {
-    return invalid('The emulator has no topics: remove Topics from the file');
-  }
-  const queues: QueueSeed[] = [];
-  for (const entry of listOf(namespace, 'Queues')) {
-    const queue = readQueue(entry);
-    if (typeof queue === 'string') return invalid(queue);
-    queues.push(queue);
-  }
-  return { kind: 'read', queues };
+  const [first, ...namespaces] = seeds;
+  if (first === undefined) return invalid('UserConfig.Namespaces must hold a namespace');
+  return { kind: 'read', queues: first.queues ?? [], namespaces };
 }

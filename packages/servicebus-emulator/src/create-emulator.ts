@@ -1,12 +1,23 @@
+import { join } from 'node:path';
 import { startAdminServer } from './admin/admin-server.ts';
-import { startAmqpServer } from './amqp/amqp-server.ts';
+import { startAmqpServer, type AmqpServer } from './amqp/amqp-server.ts';
 import { systemClock, type Clock } from './clock.ts';
+import { createControl, type EmulatorControl } from './control/create-control.ts';
+import { startControlServer, type ControlServer } from './control/control-server.ts';
 import { createFaults } from './faults.ts';
+import type { TlsIdentity } from './port-server.ts';
+import type { Tenant } from './tenant.ts';
 import { openNamespace, type Namespace } from './namespace.ts';
 import type { QueueProperties } from './queue/queue-properties.ts';
 import type { SharedAccessKey, SharedAccessRule } from './shared-access-signature.ts';
 import { openLmdbStore } from './store/lmdb-store.ts';
 import { createMemoryStore } from './store/memory-store.ts';
+
+/** A namespace and the queues to create in it. */
+export interface NamespaceSeed {
+  readonly name: string;
+  readonly queues?: readonly QueueSeed[];
+}
 
 /** A queue to create at the start, unless it is there already. */
 export type QueueSeed = string | (Partial<QueueProperties> & { readonly name: string });
@@ -21,6 +32,15 @@ export interface EmulatorOptions {
   /** 0, the default, takes a free port. */
   readonly adminPort?: number;
   readonly queues?: readonly QueueSeed[];
+  /**
+   * More namespaces beside the one that has the queues above. A client gets the one whose name is
+   * the first label of the host that it asks for.
+   */
+  readonly namespaces?: readonly NamespaceSeed[];
+  /** With a certificate both ports take TLS connections as well as plain ones. */
+  readonly tls?: TlsIdentity;
+  /** When given, control is served over HTTP on this port of 127.0.0.1; 0 takes a free one. */
+  readonly controlPort?: number;
   readonly clock?: Clock;
   /** When given, tokens are verified against it; without it any token will do. */
   readonly sharedAccessKey?: SharedAccessKey;
@@ -30,17 +50,6 @@ export interface EmulatorOptions {
   readonly onFailure?: (error: unknown) => void;
 }
 
-/** Faults for tests. They throw when there is no such queue. */
-export interface EmulatorControl {
-  /** The queue delivers nothing and leaves sends unanswered until it is resumed. */
-  pauseQueue(name: string): void;
-  resumeQueue(name: string): void;
-  /** Cuts every AMQP connection without a word. Locks stay until they expire. */
-  dropConnections(): void;
-  /** Refuses the next sends (each a message or a batch) with the AMQP condition. */
-  failNext(name: string, count: number, condition: string): void;
-}
-
 export interface Emulator {
   readonly amqpPort: number;
   readonly adminPort: number;
@@ -48,11 +57,18 @@ export interface Emulator {
   readonly connectionString: string;
   /** For ServiceBusAdministrationClient, together with usePlainHttp. */
   readonly adminConnectionString: string;
+  /** Undefined unless it was asked for. */
+  readonly controlPort: number | undefined;
+  /** Of the first namespace. */
   readonly control: EmulatorControl;
+  /** Of the named namespace; throws when there is none. */
+  controlOf(namespace: string): EmulatorControl;
   close(): Promise<void>;
 }
 
 const DEFAULT_HOST = '127.0.0.1';
+const DEFAULT_NAMESPACE = 'emulator';
+const NAMESPACE_NAME = /^[A-Za-z](?:[A-Za-z0-9-]{0,48}[A-Za-z0-9])?$/;
 const DEFAULT_KEY: SharedAccessKey = { name: 'RootManageSharedAccessKey', key: 'SAS_KEY_VALUE' };
 
 function connectionString(host: string, port: number, { name, key }: SharedAccessKey): string {
@@ -73,28 +89,6 @@ async function createSeeds(namespace: Namespace, seeds: readonly QueueSeed[]): P
   }
 }
 
-function createControl(
-  namespace: Namespace,
-  faults: ReturnType<typeof createFaults>,
-): Omit<EmulatorControl, 'dropConnections'> {
-  const find = (name: string) => {
-    const entity = namespace.find(name);
-    if (entity === undefined) throw new Error(`The emulator has no queue '${name}'`);
-    return entity;
-  };
-  return {
-    pauseQueue(name) {
-      faults.pause(find(name).main.name);
-      find(name).main.setPaused(true);
-    },
-    resumeQueue(name) {
-      faults.resume(find(name).main.name);
-      find(name).main.setPaused(false);
-    },
-    failNext: (name, count, condition) => faults.failNext(find(name).main.name, count, condition),
-  };
-}
-
 /** Undefined, for anybody may do anything, unless a key or rule was given. */
 function accessRulesOf(options: EmulatorOptions): readonly SharedAccessRule[] | undefined {
   const { sharedAccessKey, sharedAccessRules = [] } = options;
@@ -108,35 +102,104 @@ const warn = (error: unknown): void => {
   process.emitWarning(error instanceof Error ? error : String(error), 'ServiceBusEmulator');
 };
 
+/** Each namespace has a folder of its own; the first one that of the emulator. */
+async function openTenant(
+  { name, queues = [] }: NamespaceSeed,
+  location: string | undefined,
+  { clock, onFailure }: { clock: Clock; onFailure: (error: unknown) => void },
+): Promise<{ tenant: Tenant; close: () => Promise<void> }> {
+  const store = location === undefined ? createMemoryStore() : await openLmdbStore(location);
+  try {
+    const namespace = await openNamespace({ store, clock, onFailure });
+    await createSeeds(namespace, queues);
+    const close = async (): Promise<void> => {
+      namespace.close();
+      await store.close();
+    };
+    return { tenant: { name, namespace, faults: createFaults() }, close };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+/** The first namespace, and the others in the order in which they were named. */
+function namespacesOf({ queues = [], namespaces = [] }: EmulatorOptions): NamespaceSeed[] {
+  const all = [{ name: DEFAULT_NAMESPACE, queues }, ...namespaces];
+  const names = all.map(({ name }) => name.toLowerCase());
+  const problem = all.find(
+    ({ name }, index) => !NAMESPACE_NAME.test(name) || names.indexOf(name.toLowerCase()) < index,
+  );
+  if (problem === undefined) return all;
+  throw new Error(
+    `The namespace name '${problem.name}' is taken or invalid: use letters, digits and hyphens`,
+  );
+}
+
+type FindControl = (namespace: string | undefined) => EmulatorControl | undefined;
+
+function createControls(tenants: readonly Tenant[], amqp: AmqpServer): FindControl {
+  const { dropConnections, dropLinks } = amqp;
+  const controls = new Map(
+    tenants.map((tenant) => [
+      tenant.name.toLowerCase(),
+      createControl({ tenant, dropConnections, dropLinks }),
+    ]),
+  );
+  return (name = DEFAULT_NAMESPACE) => controls.get(name.toLowerCase());
+}
+
+function controlOf(find: FindControl, name: string): EmulatorControl {
+  const control = find(name);
+  if (control === undefined) throw new Error(`The emulator has no namespace '${name}'`);
+  return control;
+}
+
+async function startControl(
+  port: number | undefined,
+  find: FindControl,
+): Promise<ControlServer | undefined> {
+  if (port === undefined) return undefined;
+  return startControlServer({ host: DEFAULT_HOST, port, find });
+}
+
 /** Starts an emulator. Rejects with the socket's error (code EADDRINUSE) when a port is taken. */
 export async function createEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const { location, host = DEFAULT_HOST, clock = systemClock, onFailure = warn } = options;
-  const store = location === undefined ? createMemoryStore() : await openLmdbStore(location);
-  // Taken apart in reverse: the servers first, the store last.
-  const closers: (() => void | Promise<void>)[] = [() => store.close()];
+  const seeds = namespacesOf(options);
+  // Taken apart in reverse: the servers first, the stores last.
+  const closers: (() => void | Promise<void>)[] = [];
   const close = async (): Promise<void> => {
     for (const closer of closers.splice(0).reverse()) await closer();
   };
   try {
-    const namespace = await openNamespace({ store, clock, onFailure });
-    closers.push(() => namespace.close());
-    await createSeeds(namespace, options.queues ?? []);
-    const faults = createFaults();
-    const shared = { namespace, clock, onFailure, host, accessRules: accessRulesOf(options) };
-    const amqp = await startAmqpServer({ ...shared, faults, port: options.amqpPort ?? 0 });
+    const tenants: Tenant[] = [];
+    for (const seed of seeds) {
+      const isFirst = tenants.length === 0;
+      const folder =
+        location === undefined || isFirst ? location : join(location, 'namespaces', seed.name);
+      const opened = await openTenant(seed, folder, { clock, onFailure });
+      closers.push(opened.close);
+      tenants.push(opened.tenant);
+    }
+    const accessRules = accessRulesOf(options);
+    const shared = { tenants, clock, onFailure, host, accessRules, tls: options.tls };
+    const amqp = await startAmqpServer({ ...shared, port: options.amqpPort ?? 0 });
     closers.push(() => amqp.close());
     const admin = await startAdminServer({ ...shared, port: options.adminPort ?? 0 });
     closers.push(() => admin.close());
+    const find = createControls(tenants, amqp);
+    const control = await startControl(options.controlPort, find);
+    closers.push(() => control?.close());
     const key = options.sharedAccessKey ?? options.sharedAccessRules?.[0] ?? DEFAULT_KEY;
     return {
       amqpPort: amqp.port,
       adminPort: admin.port,
+      controlPort: control?.port,
       connectionString: connectionString(host, amqp.port, key),
       adminConnectionString: connectionString(host, admin.port, key),
-      control: {
-        ...createControl(namespace, faults),
-        dropConnections: () => amqp.dropConnections(),
-      },
+      control: controlOf(find, DEFAULT_NAMESPACE),
+      controlOf: (name) => controlOf(find, name),
       close,
     };
   } catch (error) {

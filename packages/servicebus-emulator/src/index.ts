@@ -2,10 +2,13 @@ export type { Clock } from './clock.ts';
 export {
   createEmulator,
   type Emulator,
-  type EmulatorControl,
   type EmulatorOptions,
+  type NamespaceSeed,
   type QueueSeed,
 } from './create-emulator.ts';
+export type { EmulatorControl } from './control/create-control.ts';
+export type { FaultyOperation, NextFailure } from './faults.ts';
+export type { TlsIdentity } from './port-server.ts';
 export type { QueueProperties } from './queue/queue-properties.ts';
 export type { AccessRight, SharedAccessKey, SharedAccessRule } from './shared-access-signature.ts';
 export { usePlainHttp, type PipelineClient } from './use-plain-http.ts';

@@ -1,8 +1,11 @@
 #!/usr/bin/env node
 import { readFile } from 'node:fs/promises';
 import { readConfigFile } from './config-file.ts';
-import { createEmulator, type Emulator, type QueueSeed } from './create-emulator.ts';
+import { createEmulator, type Emulator, type EmulatorOptions } from './create-emulator.ts';
+import type { TlsIdentity } from './port-server.ts';
 import { readFlags, USAGE, type Flags } from './read-flags.ts';
+
+type Declared = Required<Pick<EmulatorOptions, 'queues' | 'namespaces'>>;
 
 function exitWith(problem: string): never {
   process.stderr.write(`${problem}\n`);
@@ -13,31 +16,49 @@ function exitWith(problem: string): never {
 function explain(error: unknown, flags: Flags): string {
   const { code, port, message } = error as NodeJS.ErrnoException & { port?: number };
   if (code === 'EADDRINUSE' || code === 'EACCES') {
-    const flag = port === flags.amqpPort ? '--amqp-port' : '--admin-port';
+    const flag =
+      port === flags.amqpPort
+        ? '--amqp-port'
+        : port === flags.adminPort
+          ? '--admin-port'
+          : '--control-port';
     const why = code === 'EADDRINUSE' ? 'is taken' : 'may not be used by this user';
     return `Port ${port} on ${flags.host} ${why}: choose another with ${flag}.`;
   }
   return `The emulator could not start: ${message}`;
 }
 
-async function readConfig(path: string): Promise<readonly QueueSeed[]> {
-  let text: string;
+async function readText(flag: string, path: string): Promise<string> {
   try {
-    text = await readFile(path, 'utf8');
+    return await readFile(path, 'utf8');
   } catch (error) {
-    return exitWith(`The file of --config cannot be read: ${(error as Error).message}`);
+    return exitWith(`The file of ${flag} cannot be read: ${(error as Error).message}`);
   }
-  const result = readConfigFile(text);
-  return result.kind === 'read' ? result.queues : exitWith(`${path}: ${result.problem}`);
+}
+
+async function readConfig(path: string | undefined): Promise<Declared> {
+  if (path === undefined) return { queues: [], namespaces: [] };
+  const result = readConfigFile(await readText('--config', path));
+  return result.kind === 'read' ? result : exitWith(`${path}: ${result.problem}`);
+}
+
+async function readIdentity(files: Flags['tlsFiles']): Promise<{ tls?: TlsIdentity }> {
+  if (files === undefined) return {};
+  const cert = await readText('--tls-cert', files.cert);
+  return { tls: { cert, key: await readText('--tls-key', files.key) } };
 }
 
 async function start(flags: Flags): Promise<Emulator> {
-  const { location, config, queues, ...rest } = flags;
-  const declared = config === undefined ? [] : await readConfig(config);
+  const { location, config, queues, namespaces, controlPort, tlsFiles, ...rest } = flags;
+  const declared = await readConfig(config);
+  const identity = await readIdentity(tlsFiles);
   try {
     return await createEmulator({
       ...rest,
-      queues: [...queues, ...declared],
+      ...identity,
+      queues: [...queues, ...declared.queues],
+      namespaces: [...namespaces.map((name) => ({ name })), ...declared.namespaces],
+      ...(controlPort === undefined ? {} : { controlPort }),
       ...(location === undefined ? {} : { location }),
       onFailure: (error) => process.stderr.write(`${String(error)}\n`),
     });
@@ -62,8 +83,8 @@ async function main(): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
-  const { amqpPort, adminPort, connectionString, adminConnectionString } = emulator;
-  const facts = { amqpPort, adminPort, connectionString, adminConnectionString };
+  const { amqpPort, adminPort, controlPort, connectionString, adminConnectionString } = emulator;
+  const facts = { amqpPort, adminPort, controlPort, connectionString, adminConnectionString };
   process.stdout.write(`${JSON.stringify({ event: 'ready', ...facts })}\n`);
 }
 

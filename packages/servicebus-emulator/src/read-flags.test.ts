@@ -11,15 +11,27 @@ describe('the command line', () => {
         amqpPort: 5672,
         adminPort: 5300,
         queues: [],
+        namespaces: [],
       },
     });
   });
 
   it('reads every flag', () => {
-    const args = '--location d --host ::1 --amqp-port 0 --admin-port=65535 --queues a,b'.split(' ');
-    expect(readFlags(args)).toEqual({
+    const args =
+      '--location d --host ::1 --amqp-port 0 --admin-port=65535 --queues a,b --namespaces east ' +
+      '--control-port 0 --tls-cert c.pem --tls-key k.pem';
+    expect(readFlags(args.split(' '))).toEqual({
       kind: 'start',
-      flags: { location: 'd', host: '::1', amqpPort: 0, adminPort: 65_535, queues: ['a', 'b'] },
+      flags: {
+        location: 'd',
+        host: '::1',
+        amqpPort: 0,
+        adminPort: 65_535,
+        queues: ['a', 'b'],
+        namespaces: ['east'],
+        controlPort: 0,
+        tlsFiles: { cert: 'c.pem', key: 'k.pem' },
+      },
     });
     expect(readFlags(['--help'])).toEqual({ kind: 'help' });
   });
@@ -27,6 +39,8 @@ describe('the command line', () => {
   it.each([
     [['--amqp-port', 'x'], '--amqp-port must be a number'],
     [['--admin-port', '65536'], '--admin-port must be a number'],
+    [['--control-port', '-1'], '--control-port'],
+    [['--tls-cert', 'c.pem'], 'both or neither'],
     [['--unknown'], '--unknown'],
     [['stray'], 'stray'],
   ])('refuses %j and names it', (args, text) => {

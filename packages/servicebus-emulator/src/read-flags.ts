@@ -7,6 +7,10 @@ export interface Flags {
   readonly amqpPort: number;
   readonly adminPort: number;
   readonly queues: readonly string[];
+  readonly namespaces: readonly string[];
+  readonly controlPort: number | undefined;
+  /** Paths of PEM files. */
+  readonly tlsFiles: { readonly cert: string; readonly key: string } | undefined;
 }
 
 export type FlagsResult =
@@ -25,6 +29,10 @@ export const USAGE = `Usage: servicebus-emulator [options]
   --admin-port <port>   port for administration, 0 for a free one (default: ${DEFAULTS.adminPort})
   --queues <a,b>        queues to create when they are absent
   --config <file>       Config.json of the official emulator, with more such queues
+  --namespaces <a,b>    more namespaces, each for hosts that begin with its name
+  --tls-cert <file>     certificate in PEM: the ports take TLS as well as plain connections
+  --tls-key <file>      its key in PEM
+  --control-port <port> port of 127.0.0.1 for faults that tests ask for (default: none)
   --help                show this text
 `;
 
@@ -35,6 +43,10 @@ const OPTIONS = {
   'admin-port': { type: 'string', default: DEFAULTS.adminPort },
   queues: { type: 'string', default: '' },
   config: { type: 'string' },
+  namespaces: { type: 'string', default: '' },
+  'tls-cert': { type: 'string' },
+  'tls-key': { type: 'string' },
+  'control-port': { type: 'string' },
   help: { type: 'boolean', default: false },
 } as const;
 
@@ -42,21 +54,48 @@ function readPort(text: string): number | undefined {
   return /^\d+$/.test(text) && Number(text) <= PORT_MAX ? Number(text) : undefined;
 }
 
+interface PortValues {
+  readonly 'amqp-port': string;
+  readonly 'admin-port': string;
+  readonly 'control-port'?: string | undefined;
+}
+
+/** Names the first port that is none. */
+function findPortProblem(values: PortValues): string | undefined {
+  const flags = ['amqp-port', 'admin-port', 'control-port'] as const;
+  const flag = flags.find((name) => readPort(values[name] ?? '0') === undefined);
+  if (flag === undefined) return undefined;
+  return `--${flag} must be a number from 0 to ${PORT_MAX}, got '${values[flag]}'`;
+}
+
+const readNames = (text: string): string[] => text.split(',').filter((name) => name !== '');
+
 /** Reads the command line. */
 export function readFlags(args: readonly string[]): FlagsResult {
   try {
     const { values } = parseArgs({ args: [...args], options: OPTIONS, strict: true });
     if (values.help) return { kind: 'help' };
-    const amqpPort = readPort(values['amqp-port']);
-    const adminPort = readPort(values['admin-port']);
-    if (amqpPort === undefined || adminPort === undefined) {
-      const flag = amqpPort === undefined ? 'amqp-port' : 'admin-port';
-      const problem = `--${flag} must be a number from 0 to ${PORT_MAX}, got '${values[flag]}'`;
-      return { kind: 'invalid', problem };
+    const problem = findPortProblem(values);
+    if (problem !== undefined) return { kind: 'invalid', problem };
+    const { 'tls-cert': cert, 'tls-key': key, 'control-port': controlPort } = values;
+    if ((cert === undefined) !== (key === undefined)) {
+      return { kind: 'invalid', problem: '--tls-cert and --tls-key are needed both or neither' };
     }
-    const queues = values.queues.split(',').filter((name) => name !== '');
     const { location, host, config } = values;
-    return { kind: 'start', flags: { location, config, host, amqpPort, adminPort, queues } };
+    return {
+      kind: 'start',
+      flags: {
+        location,
+        config,
+        host,
+        amqpPort: Number(values['amqp-port']),
+        adminPort: Number(values['admin-port']),
+        queues: readNames(values.queues),
+        namespaces: readNames(values.namespaces),
+        controlPort: controlPort === undefined ? undefined : Number(controlPort),
+        tlsFiles: cert === undefined || key === undefined ? undefined : { cert, key },
+      },
+    };
   } catch (error) {
     // parseArgs throws a TypeError that names the flag.
     if (error instanceof TypeError) return { kind: 'invalid', problem: error.message };

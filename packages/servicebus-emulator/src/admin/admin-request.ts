@@ -4,6 +4,7 @@ import { writeError } from './atom.ts';
 /** What an action of the administration interface works with. */
 export interface AdminRequest {
   readonly namespace: Namespace;
+  readonly namespaceName: string;
   readonly nowMs: number;
   /** Scheme, host and port as the client named them. */
   readonly baseUrl: string;

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '../clock.ts';
-import type { Namespace } from '../namespace.ts';
+import { createPortServer, type TlsIdentity } from '../port-server.ts';
+import { tenantOf, type Tenant } from '../tenant.ts';
 import { hasRight, verifySignature, type SharedAccessRule } from '../shared-access-signature.ts';
 import {
   failure,
@@ -20,7 +21,9 @@ export interface AdminServerOptions {
   readonly host: string;
   /** 0 takes a free port. */
   readonly port: number;
-  readonly namespace: Namespace;
+  readonly tls: TlsIdentity | undefined;
+  /** At least one. */
+  readonly tenants: readonly Tenant[];
   readonly clock: Clock;
   readonly accessRules: readonly SharedAccessRule[] | undefined;
   readonly onFailure: (error: unknown) => void;
@@ -70,9 +73,11 @@ function decodePath(pathname: string): string | undefined {
 
 async function respond(
   message: IncomingMessage,
-  { namespace, clock, accessRules }: AdminServerOptions,
+  { tenants, clock, accessRules }: AdminServerOptions,
 ): Promise<AdminResponse> {
-  const baseUrl = `http://${message.headers.host ?? 'localhost'}`;
+  const { host = 'localhost' } = message.headers;
+  const baseUrl = `${'encrypted' in message.socket ? 'https' : 'http'}://${host}`;
+  const { namespace, name: namespaceName } = tenantOf(tenants, host);
   const url = new URL(message.url ?? '/', baseUrl);
   if (url.pathname === '/health') return HEALTHY;
   const nowMs = clock.nowMs();
@@ -95,6 +100,7 @@ async function respond(
   const mustExist = message.headers['if-match'] === '*';
   const request: AdminRequest = {
     namespace,
+    namespaceName,
     nowMs,
     baseUrl,
     path,
@@ -115,7 +121,7 @@ function write(response: ServerResponse, { status, contentType, body }: AdminRes
 
 /** Listens for administration requests. Rejects with the socket's error when the port is taken. */
 export async function startAdminServer(options: AdminServerOptions): Promise<AdminServer> {
-  const server = createServer((message, response) => {
+  const http = createServer((message, response) => {
     respond(message, options).then(
       (answer) => write(response, answer),
       (error: unknown) => {
@@ -124,14 +130,17 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
       },
     );
   });
-  server.requestTimeout = REQUEST_TIMEOUT_MS;
+  http.requestTimeout = REQUEST_TIMEOUT_MS;
+  const { server, destroyConnections } = createPortServer(options.tls, (socket) => {
+    http.emit('connection', socket);
+  });
   server.listen(options.port, options.host);
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
     async close() {
       const closed = new Promise((resolve) => server.close(resolve));
-      server.closeAllConnections();
+      destroyConnections();
       await closed;
     },
   };

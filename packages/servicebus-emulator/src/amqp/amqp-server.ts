@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type AddressInfo, type Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import rhea, { type Connection, type ConnectionOptions } from 'rhea';
 import {
   acknowledgeReads,
@@ -8,10 +8,13 @@ import {
   forgetConnection,
 } from './rhea-internals.ts';
 import { enableSasl } from './sasl-login.ts';
-import { serveConnection, type ServeOptions } from './serve-connection.ts';
+import { createPortServer, type TlsIdentity } from '../port-server.ts';
+import type { Tenant } from '../tenant.ts';
+import { serveConnection, type ServedConnection, type ServeOptions } from './serve-connection.ts';
 
 export interface AmqpServerOptions extends ServeOptions {
   readonly host: string;
+  readonly tls: TlsIdentity | undefined;
   /** 0 takes a free port. */
   readonly port: number;
 }
@@ -19,7 +22,9 @@ export interface AmqpServerOptions extends ServeOptions {
 export interface AmqpServer {
   readonly port: number;
   /** Cuts every connection without a word, as a broken network does. */
-  dropConnections(): void;
+  readonly dropConnections: () => void;
+  /** Detaches every link to a queue of the tenant. */
+  readonly dropLinks: (tenant: Tenant, queueName: string) => void;
   close(): Promise<void>;
 }
 
@@ -28,6 +33,7 @@ const IDLE_TIMEOUT_MS = 120_000;
 /** How many deliveries of one session may be unsettled. */
 const UNSETTLED_MAX = { incoming: 2_048, outgoing: 65_536 };
 const CLOSE_GRACE_MS = 500;
+const OPEN_MS_MAX = 60_000;
 /** As the service announces. */
 const FRAME_BYTES_ANNOUNCED = 64 * 1024;
 
@@ -40,21 +46,29 @@ const CONNECTION_OPTIONS = {
   sender_options: { autosettle: false, treat_modified_as_released: false },
 } as const;
 
+/** Cuts a connection that does not get as far as its open performative, so that it holds nothing. */
+function giveUpUnlessOpened(connection: Connection, socket: Socket): void {
+  const timer = setTimeout(() => socket.destroy(), OPEN_MS_MAX);
+  connection.once('connection_open', () => clearTimeout(timer));
+  socket.once('close', () => clearTimeout(timer));
+}
+
 /** Listens for AMQP connections. Rejects with the error of the socket when the port is taken. */
 export async function startAmqpServer(options: AmqpServerOptions): Promise<AmqpServer> {
   const container = rhea.create_container({ id: 'servicebus-emulator' });
   enableSasl(container, options.accessRules);
   container.on('error', options.onFailure);
-  const open = new Map<Socket, Connection>();
+  const open = new Map<Socket, { connection: Connection; served: ServedConnection }>();
 
-  const server = createServer((socket) => {
+  const { server, destroyConnections } = createPortServer(options.tls, (socket) => {
     const settings = CONNECTION_OPTIONS as unknown as ConnectionOptions;
     const connection = container.create_connection(settings);
-    open.set(socket, connection);
-    const stop = serveConnection(connection, options);
+    const served = serveConnection(connection, options);
+    open.set(socket, { connection, served });
+    giveUpUnlessOpened(connection, socket);
     socket.once('close', () => {
       open.delete(socket);
-      stop();
+      served.stop();
       forgetConnection(connection);
     });
     (connection as unknown as { accept(socket: Socket): void }).accept(socket);
@@ -65,21 +79,21 @@ export async function startAmqpServer(options: AmqpServerOptions): Promise<AmqpS
   server.listen(options.port, options.host);
   await once(server, 'listening');
 
-  const dropConnections = (): void => {
-    for (const socket of open.keys()) socket.destroy();
-  };
   return {
     port: (server.address() as AddressInfo).port,
-    dropConnections,
+    dropConnections: destroyConnections,
+    dropLinks(tenant, queueName) {
+      for (const { served } of open.values()) served.dropLinks(tenant, queueName);
+    },
     async close() {
       const closed = new Promise((resolve) => server.close(resolve));
-      for (const connection of open.values()) {
+      for (const { connection } of open.values()) {
         connection.close({
           condition: 'amqp:connection:forced',
           description: 'The emulator is shutting down.',
         });
       }
-      const timer = setTimeout(dropConnections, CLOSE_GRACE_MS);
+      const timer = setTimeout(destroyConnections, CLOSE_GRACE_MS);
       await closed;
       clearTimeout(timer);
     },

@@ -131,6 +131,19 @@ export function messageNotFound(sequenceNumber: number): AmqpCondition {
   };
 }
 
+/** A fault that a test has put in. */
+export function askedFor(condition: string): AmqpCondition {
+  return { condition, description: 'A fault was asked for.' };
+}
+
+/** A link that is taken from its client, which may open it again. */
+export function detachForced(): AmqpCondition {
+  return {
+    condition: 'amqp:link:detach-forced',
+    description: `The link was detached by the broker. ${tracking()}`,
+  };
+}
+
 export function internalError(): AmqpCondition {
   return {
     condition: 'amqp:internal-error',

@@ -4,7 +4,13 @@ import { readBatch, readMessage } from '../message/read-message.ts';
 import { withMessageId } from './with-message-id.ts';
 import { DecodeError } from '../message/sections.ts';
 import type { Queue } from '../queue/queue.ts';
-import { internalError, messageTooLarge, sendRefusal, undecodable } from './conditions.ts';
+import {
+  askedFor,
+  internalError,
+  messageTooLarge,
+  sendRefusal,
+  undecodable,
+} from './conditions.ts';
 import {
   BATCH_FORMAT,
   answerAttach,
@@ -30,10 +36,10 @@ async function store(
   format: number,
   { queue, faults }: IncomingLinkOptions,
 ): Promise<AmqpCondition | undefined> {
-  const held = faults.heldSends(queue.name);
+  const held = faults.held(queue.name, 'send');
   if (held !== undefined) await held;
-  const condition = faults.takeSendFailure(queue.name);
-  if (condition !== undefined) return { condition, description: 'A fault was asked for.' };
+  const condition = faults.takeFailure(queue.name, 'send');
+  if (condition !== undefined) return askedFor(condition);
   if (bytes.length > MESSAGE_BYTES_MAX) return messageTooLarge(bytes.length, MESSAGE_BYTES_MAX);
   try {
     const messages = format === BATCH_FORMAT ? readBatch(bytes) : [readMessage(bytes)];

@@ -1,10 +1,12 @@
 import { assertNever } from '../assert-never.ts';
 import type { Delivery, EventContext, Sender } from 'rhea';
+import type { Faults } from '../faults.ts';
 import { writeMessage } from '../message/write-message.ts';
 import type { Consumer } from '../queue/consumers.ts';
+import type { MessageLock } from '../queue/lock-table.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { SettleOutcome } from '../queue/actions/settle.ts';
-import { internalError, lockLost, notAllowed, sessionLockLost } from './conditions.ts';
+import { askedFor, internalError, lockLost, notAllowed, sessionLockLost } from './conditions.ts';
 import {
   answerAttach,
   answerDrain,
@@ -25,6 +27,7 @@ const DRAIN_RETRY_MS = 5;
 
 export interface OutgoingLinkOptions {
   readonly queue: Queue;
+  readonly faults: Faults;
   /** Where the messages come from: the queue itself, or a session of it. */
   readonly source?: Pick<Queue, 'attach'>;
   /** Fields of the attach that answers the client's. */
@@ -50,12 +53,20 @@ function refusalOf(outcome: SettleOutcome): AmqpCondition | undefined {
 }
 
 /** Settles with the queue what the client decided, then answers the client. */
-function settleOutcomes(sender: Sender, { queue, onFailure }: OutgoingLinkOptions): void {
+function settleOutcomes(sender: Sender, options: OutgoingLinkOptions): void {
+  const { queue, faults, onFailure } = options;
+  const settle = async (name: OutcomeName, delivery: Delivery) => {
+    const held = faults.held(queue.name, 'settle');
+    if (held !== undefined) await held;
+    const condition = faults.takeFailure(queue.name, 'settle');
+    if (condition !== undefined) return askedFor(condition);
+    const settlement = settlementOf(name, delivery.remote_state ?? {});
+    return refusalOf(await queue.settle(delivery.tag as Buffer, settlement));
+  };
   const handle = async (name: OutcomeName, delivery: Delivery): Promise<void> => {
     let refusal: AmqpCondition | undefined;
     try {
-      const settlement = settlementOf(name, delivery.remote_state ?? {});
-      refusal = refusalOf(await queue.settle(delivery.tag as Buffer, settlement));
+      refusal = await settle(name, delivery);
     } catch (error) {
       onFailure(error);
       refusal = internalError();
@@ -85,6 +96,16 @@ function createSendCount(sender: Sender) {
   };
 }
 
+type SendCount = ReturnType<typeof createSendCount>;
+
+function deliver(count: SendCount, { token, message, expiresAtMs }: MessageLock): void {
+  count.send(writeMessage(message, expiresAtMs), token);
+}
+
+function isDoubled({ faults, queue }: OutgoingLinkOptions): boolean {
+  return faults.takeDuplicate(queue.name);
+}
+
 /** Delivers a queue's messages to a client as far as its credit goes. Returns how to stop. */
 export function openOutgoingLink(sender: Sender, options: OutgoingLinkOptions): () => void {
   const mode = sender.snd_settle_mode === SETTLED_BY_SENDER ? 'receive-and-delete' : 'peek-lock';
@@ -100,8 +121,10 @@ export function openOutgoingLink(sender: Sender, options: OutgoingLinkOptions): 
       const unused = creditOf(sender) - count.waiting();
       return Math.min(unused, roomOf(sender)) - reserved;
     },
-    deliverLocked: ({ token, message, expiresAtMs }) =>
-      count.send(writeMessage(message, expiresAtMs), token),
+    deliverLocked(lock) {
+      deliver(count, lock);
+      if (consumer.capacity() > 0 && isDoubled(options)) deliver(count, lock);
+    },
     reserve() {
       reserved += 1;
     },

@@ -1,12 +1,13 @@
 import type { Connection, EventContext, Receiver, Sender } from 'rhea';
 import type { Clock } from '../clock.ts';
-import type { Faults } from '../faults.ts';
-import type { Namespace, QueueEntity } from '../namespace.ts';
 import type { Queue } from '../queue/queue.ts';
+import { tenantOf, type Tenant } from '../tenant.ts';
 import { findRule, type AccessRight, type SharedAccessRule } from '../shared-access-signature.ts';
 import { findQueue, isDeadLetterPath, parseAddress, type Address } from './address.ts';
 import { createClaims, type Claims } from './claims-node.ts';
 import {
+  askedFor,
+  detachForced,
   entityNotFound,
   notAllowed,
   notImplemented,
@@ -22,8 +23,8 @@ import { loginOf } from './sasl-login.ts';
 import { separateDirections, type AmqpCondition } from './rhea-internals.ts';
 
 export interface ServeOptions {
-  readonly namespace: Namespace;
-  readonly faults: Faults;
+  /** At least one. */
+  readonly tenants: readonly Tenant[];
   readonly clock: Clock;
   /** Undefined when anybody may do anything. */
   readonly accessRules: readonly SharedAccessRule[] | undefined;
@@ -42,14 +43,18 @@ interface ConnectionState extends ServeOptions {
 }
 
 /** The host that the client named in its open performative. */
-function hostOf(connection: Connection): string {
+function hostOf(connection: Connection): string | undefined {
   const { hostname } = connection as unknown as { readonly hostname?: string | null };
-  return hostname ?? 'emulator';
+  return hostname ?? undefined;
+}
+
+function notFound(connection: Connection, path: string): AmqpCondition {
+  return entityNotFound(hostOf(connection) ?? 'emulator', path);
 }
 
 /** The queue of the address, or why a link to it is refused. */
 function resolve(
-  { connection, namespace, claims }: ConnectionState,
+  { connection, tenants, claims }: ConnectionState,
   { path }: Exclude<Address, { node: 'claims' }>,
   rights: readonly AccessRight[],
 ): Queue | AmqpCondition {
@@ -64,14 +69,19 @@ function resolve(
   if (SUBSCRIPTION_PATH.test(path)) {
     return notImplemented('The emulator has no topics and subscriptions: use a queue.');
   }
-  return findQueue(namespace, path) ?? entityNotFound(hostOf(connection), path);
+  const { namespace, faults } = tenantOf(tenants, hostOf(connection));
+  const queue = findQueue(namespace, path);
+  if (queue === undefined) return notFound(connection, path);
+  const condition = faults.takeFailure(queue.name, 'attach');
+  return condition === undefined ? queue : askedFor(condition);
 }
 
 const isQueue = (found: Queue | AmqpCondition): found is Queue => 'peek' in found;
 
 /** The client wants to send: messages to a queue, or requests to a node. */
 function acceptReceiver(state: ConnectionState, receiver: Receiver): void {
-  const { replies, faults, onFailure } = state;
+  const { replies, onFailure } = state;
+  const { faults } = tenantOf(state.tenants, hostOf(state.connection));
   if (receiver.target === null) {
     receiver.close(notImplemented('The emulator has no transactions: send without one.'));
     return;
@@ -92,7 +102,7 @@ function acceptReceiver(state: ConnectionState, receiver: Receiver): void {
   else if (address.node === 'management') {
     openRequestNode(receiver, {
       replies,
-      handle: (request) => handleManagementRequest(queue, request, onFailure),
+      handle: (request) => handleManagementRequest({ queue, faults, onFailure }, request),
       onFailure,
     });
   } else if (isDeadLetterPath(address.path)) {
@@ -108,15 +118,17 @@ function acceptSender(state: ConnectionState, sender: Sender): void {
     return;
   }
   const queue = resolve(state, address, ['Listen']);
+  const { onFailure } = state;
+  const { faults } = tenantOf(state.tenants, hostOf(state.connection));
   const filter = ((sender.source as Sender['source'] | null)?.filter ?? {}) as Record<
     string,
     unknown
   >;
   if (!isQueue(queue)) sender.close(queue);
   else if (SESSION_FILTER in filter) {
-    state.stops.set(sender, openSessionLink(sender, { queue, onFailure: state.onFailure }));
+    state.stops.set(sender, openSessionLink(sender, { queue, faults, onFailure }));
   } else if (queue.sessions !== undefined) sender.close(sessionRequired());
-  else state.stops.set(sender, openOutgoingLink(sender, { queue, onFailure: state.onFailure }));
+  else state.stops.set(sender, openOutgoingLink(sender, { queue, faults, onFailure }));
 }
 
 function forgetSender({ stops, replies }: ConnectionState, sender: Sender): void {
@@ -125,9 +137,9 @@ function forgetSender({ stops, replies }: ConnectionState, sender: Sender): void
   replies.remove(sender);
 }
 
-/** Closes the links to a queue that was deleted. */
-function closeLinksTo(connection: Connection, { stored }: QueueEntity): void {
-  const name = stored.name.toLowerCase();
+/** Closes the links to a queue, its dead letters and its management node. */
+function closeLinksTo(connection: Connection, queueName: string, why: AmqpCondition): void {
+  const name = queueName.toLowerCase();
   const isTo = (address: string | undefined): boolean => {
     const path = (address ?? '').replace(/^\/+/, '').toLowerCase();
     return path === name || path.startsWith(`${name}/$`);
@@ -137,12 +149,20 @@ function closeLinksTo(connection: Connection, { stored }: QueueEntity): void {
   };
   each.each_link((link) => {
     const address = link.is_receiver() ? link.target?.address : link.source?.address;
-    if (isTo(address)) link.close(entityNotFound(hostOf(connection), stored.name));
+    if (isTo(address)) link.close(why);
   });
 }
 
-/** Serves the links of one connection. Returns how to let go of them when it has ended. */
-export function serveConnection(connection: Connection, options: ServeOptions): () => void {
+export interface ServedConnection {
+  /** Lets go of the links when the connection has ended. */
+  stop(): void;
+  /** Detaches the links to a queue of the tenant. */
+  dropLinks(tenant: Tenant, queueName: string): void;
+}
+
+/** Serves the links of one connection. */
+export function serveConnection(connection: Connection, options: ServeOptions): ServedConnection {
+  const isOf = (tenant: Tenant) => tenantOf(options.tenants, hostOf(connection)) === tenant;
   const state: ConnectionState = {
     ...options,
     connection,
@@ -179,9 +199,18 @@ export function serveConnection(connection: Connection, options: ServeOptions): 
   for (const name of ['connection_close', 'disconnected', 'protocol_error', 'error']) {
     connection.on(name, () => undefined);
   }
-  const removals = options.namespace.onRemoved((entity) => closeLinksTo(connection, entity));
-  return () => {
-    removals.stop();
-    for (const sender of state.stops.keys()) forgetSender(state, sender);
+  const removals = options.tenants.map((tenant) =>
+    tenant.namespace.onRemoved(({ stored: { name } }) => {
+      if (isOf(tenant)) closeLinksTo(connection, name, notFound(connection, name));
+    }),
+  );
+  return {
+    stop() {
+      for (const removal of removals) removal.stop();
+      for (const sender of state.stops.keys()) forgetSender(state, sender);
+    },
+    dropLinks(tenant, queueName) {
+      if (isOf(tenant)) closeLinksTo(connection, queueName, detachForced());
+    },
   };
 }

@@ -1,4 +1,5 @@
 import type { Sender } from 'rhea';
+import type { Faults } from '../faults.ts';
 import { types } from '../message/amqp-types.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { AcceptOutcome } from '../queue/sessions/accept-session.ts';
@@ -46,6 +47,7 @@ function timeoutOf(sender: Sender): number {
 
 interface SessionLinkOptions {
   readonly queue: Queue;
+  readonly faults: Faults;
   readonly onFailure: (error: unknown) => void;
 }
 

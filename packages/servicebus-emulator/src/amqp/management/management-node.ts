@@ -1,5 +1,6 @@
+import type { Faults } from '../../faults.ts';
 import type { Queue } from '../../queue/queue.ts';
-import { internalError, notImplemented } from '../conditions.ts';
+import { askedFor, internalError, notImplemented } from '../conditions.ts';
 import type { AmqpRequest, AmqpResponse } from '../request-node.ts';
 import { InvalidRequest, refused, type ManagementAction } from './management-response.ts';
 import { cancelScheduledMessage } from './cancel-scheduled-message.ts';
@@ -30,12 +31,34 @@ const ACTIONS: ReadonlyMap<string, ManagementAction> = new Map([
   ['com.microsoft:get-message-sessions', getMessageSessions],
 ]);
 
+export interface ManagementOptions {
+  readonly queue: Queue;
+  readonly faults: Faults;
+  readonly onFailure: (error: unknown) => void;
+}
+
+const SETTLEMENT = 'com.microsoft:update-disposition';
+
+/** The fault that is due for the request, after having been held for as long as a test wants. */
+async function takeFault(
+  { queue, faults }: ManagementOptions,
+  operation: string,
+): Promise<AmqpResponse | undefined> {
+  const kind = operation === SETTLEMENT ? 'settle' : 'manage';
+  const held = faults.held(queue.name, kind);
+  if (held !== undefined) await held;
+  const condition = faults.takeFailure(queue.name, kind);
+  return condition === undefined ? undefined : refused(500, askedFor(condition));
+}
+
 /** Carries out one request to a queue's $management node. Never rejects. */
 export async function handleManagementRequest(
-  queue: Queue,
+  options: ManagementOptions,
   { operation, body }: AmqpRequest,
-  onFailure: (error: unknown) => void,
 ): Promise<AmqpResponse> {
+  const { queue, onFailure } = options;
+  const fault = await takeFault(options, operation);
+  if (fault !== undefined) return fault;
   const action = ACTIONS.get(operation);
   if (action === undefined) {
     const description = `The emulator does not know the operation '${operation}'.`;

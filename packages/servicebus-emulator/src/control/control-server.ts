@@ -1,0 +1,141 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { FAULTY_OPERATIONS, type FaultyOperation } from '../faults.ts';
+import type { EmulatorControl } from './create-control.ts';
+
+/**
+ * The faults over HTTP, for tests in other processes and languages: `POST /queues/<name>/<action>`
+ * with a JSON body, `POST /connections/drop`, and `?namespace=<name>` where there are several.
+ * Answers 204, or 4xx with a JSON problem. Whoever reaches it may do everything: loopback only.
+ */
+export interface ControlServerOptions {
+  readonly host: string;
+  /** 0 takes a free port. */
+  readonly port: number;
+  /** The control of the namespace, or of the first one; undefined when there is no such namespace. */
+  readonly find: (namespace: string | undefined) => EmulatorControl | undefined;
+}
+
+export interface ControlServer {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+type Body = Readonly<Record<string, unknown>>;
+type Action = (control: EmulatorControl, queue: string, body: Body) => void;
+
+interface Answer {
+  readonly status: number;
+  readonly problem?: string;
+}
+
+const BODY_BYTES_MAX = 64 * 1024;
+const COUNT_MAX = 1_000_000;
+
+/** The request is not what the action needs. */
+class BadRequest extends Error {
+  override readonly name = 'BadRequest';
+}
+
+function readCount({ count = 1 }: Body): number {
+  if (Number.isInteger(count) && Number(count) >= 0 && Number(count) <= COUNT_MAX) {
+    return Number(count);
+  }
+  throw new BadRequest(`'count' must be a whole number from 0 to ${COUNT_MAX}`);
+}
+
+function readOperation({ operation = 'send' }: Body): FaultyOperation {
+  const found = FAULTY_OPERATIONS.find((known) => known === operation);
+  if (found !== undefined) return found;
+  throw new BadRequest(`'operation' must be one of ${FAULTY_OPERATIONS.join(', ')}`);
+}
+
+function readCondition({ condition }: Body): string {
+  if (typeof condition === 'string' && condition !== '') return condition;
+  throw new BadRequest("'condition' must name an AMQP condition, such as amqp:internal-error");
+}
+
+const ACTIONS: Readonly<Record<string, Action>> = {
+  pause: (control, queue) => control.pauseQueue(queue),
+  resume: (control, queue) => control.resumeQueue(queue),
+  fail: (control, queue, body) =>
+    control.fail(queue, {
+      operation: readOperation(body),
+      count: readCount(body),
+      condition: readCondition(body),
+    }),
+  'hold-settlements': (control, queue) => control.holdSettlements(queue),
+  'release-settlements': (control, queue) => control.releaseSettlements(queue),
+  duplicate: (control, queue, body) => control.duplicateNext(queue, readCount(body)),
+  'drop-links': (control, queue) => control.dropLinks(queue),
+};
+
+async function readBody(message: IncomingMessage): Promise<Body> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of message as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > BODY_BYTES_MAX) throw new BadRequest(`The body exceeds ${BODY_BYTES_MAX} bytes`);
+    chunks.push(chunk);
+  }
+  if (bytes === 0) return {};
+  try {
+    const body: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body as Body;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  throw new BadRequest('The body must be a JSON object');
+}
+
+async function respond(message: IncomingMessage, options: ControlServerOptions): Promise<Answer> {
+  const { pathname, searchParams } = new URL(message.url ?? '/', 'http://localhost');
+  const control = options.find(searchParams.get('namespace') ?? undefined);
+  if (control === undefined) return { status: 404, problem: 'There is no such namespace' };
+  if (message.method !== 'POST') return { status: 405, problem: 'Faults are asked for by POST' };
+  if (pathname === '/connections/drop') {
+    control.dropConnections();
+    return { status: 204 };
+  }
+  const [, queue, name] = /^\/queues\/(.+)\/([a-z-]+)$/.exec(pathname) ?? [];
+  const action = name === undefined ? undefined : ACTIONS[name];
+  if (queue === undefined || action === undefined) {
+    return { status: 404, problem: `There is no action at '${pathname}'` };
+  }
+  try {
+    action(control, decodeURIComponent(queue), await readBody(message));
+    return { status: 204 };
+  } catch (error) {
+    if (error instanceof BadRequest || error instanceof URIError) {
+      return { status: 400, problem: error.message };
+    }
+    return { status: 404, problem: (error as Error).message };
+  }
+}
+
+function write(response: ServerResponse, { status, problem }: Answer): void {
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(problem === undefined ? undefined : JSON.stringify({ problem }));
+}
+
+/** Listens for faults. Rejects with the socket's error when the port is taken. */
+export async function startControlServer(options: ControlServerOptions): Promise<ControlServer> {
+  const server = createServer((message, response) => {
+    void respond(message, options).then(
+      (answer) => write(response, answer),
+      // The client broke off in the middle of its request.
+      () => response.destroy(),
+    );
+  });
+  server.listen(options.port, options.host);
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    async close() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}

@@ -1,0 +1,130 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createEmulator } from '../create-emulator.ts';
+import {
+  receiveBriefly,
+  receiveExactly,
+  receiveOne,
+  startSdkHarness,
+  type SdkHarness,
+} from '../testing/sdk-harness.ts';
+
+let sdk: SdkHarness;
+beforeEach(async () => {
+  sdk = await startSdkHarness({ queues: ['q', 'other'], controlPort: 0 });
+});
+afterEach(async () => {
+  await sdk.close();
+  expect(sdk.failures).toEqual([]);
+});
+
+async function ask(path: string, body?: object): Promise<{ status: number; problem?: string }> {
+  const response = await fetch(`http://127.0.0.1:${sdk.emulator.controlPort}${path}`, {
+    method: 'POST',
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  const { problem } = (text === '' ? {} : JSON.parse(text)) as { problem?: string };
+  return { status: response.status, ...(problem === undefined ? {} : { problem }) };
+}
+
+describe('faults over HTTP', () => {
+  it('have no address unless they are asked for', async () => {
+    const emulator = await createEmulator();
+    expect(emulator.controlPort).toBeUndefined();
+    await emulator.close();
+  });
+
+  it('pause and resume a queue', async () => {
+    expect(await ask('/queues/q/pause')).toEqual({ status: 204 });
+    let answered = false;
+    const sending = sdk.client
+      .createSender('q')
+      .sendMessages({ body: 1 })
+      .then(() => (answered = true));
+    await sdk.client.createSender('other').sendMessages({ body: 1 });
+    expect(answered).toBe(false);
+    await ask('/queues/q/resume');
+    await sending;
+  });
+
+  it('refuse the next operations of a kind with the condition', async () => {
+    const busy = { count: 1, condition: 'com.microsoft:server-busy' };
+    const sender = sdk.client.createSender('q');
+    const receiver = sdk.client.createReceiver('q');
+    await sender.sendMessages({ body: 1 });
+    const message = await receiveOne(receiver);
+    await ask('/queues/q/fail', { ...busy, operation: 'settle' });
+    await expect(receiver.completeMessage(message)).rejects.toMatchObject({ code: 'ServiceBusy' });
+    await ask('/queues/q/fail', { ...busy, operation: 'manage' });
+    await expect(receiver.peekMessages(1)).rejects.toMatchObject({ code: 'ServiceBusy' });
+    await ask('/queues/q/fail', { ...busy, operation: 'attach' });
+    await expect(sdk.client.createSender('q').sendMessages({ body: 2 })).rejects.toMatchObject({
+      code: 'ServiceBusy',
+    });
+    expect((await receiver.peekMessages(1)).length).toBe(1);
+  });
+
+  it('hold settlements until they are released', async () => {
+    await sdk.client.createSender('q').sendMessages({ body: 1 });
+    const receiver = sdk.client.createReceiver('q');
+    const message = await receiveOne(receiver);
+    await ask('/queues/q/hold-settlements');
+    let settled = false;
+    const settling = receiver.completeMessage(message).then(() => (settled = true));
+    expect((await receiver.peekMessages(1)).length).toBe(1);
+    expect(settled).toBe(false);
+    await ask('/queues/q/release-settlements');
+    await settling;
+    expect(await receiver.peekMessages(1, { fromSequenceNumber: message.sequenceNumber! })).toEqual(
+      [],
+    );
+  });
+
+  it('send a delivery twice, of which one can be settled', async () => {
+    await ask('/queues/q/duplicate', { count: 1 });
+    await sdk.client.createSender('q').sendMessages({ body: 1 });
+    const receiver = sdk.client.createReceiver('q');
+    const [first, second] = await receiveExactly(receiver, 2);
+    expect(second?.sequenceNumber).toEqual(first?.sequenceNumber);
+    await receiver.completeMessage(first!);
+    await expect(receiver.completeMessage(second!)).rejects.toMatchObject({
+      code: 'MessageLockLost',
+    });
+    expect(await receiveBriefly(receiver)).toEqual([]);
+  });
+
+  it('drop the links to a queue, which their clients open again', async () => {
+    const received: unknown[] = [];
+    const subscription = sdk.client.createReceiver('q').subscribe({
+      processMessage: async ({ body }) => void received.push(body),
+      processError: async () => undefined,
+    });
+    const sender = sdk.client.createSender('q');
+    await sender.sendMessages({ body: 1 });
+    await expect.poll(() => received).toEqual([1]);
+    expect(await ask('/queues/q/drop-links')).toEqual({ status: 204 });
+    await sdk.client.createSender('q').sendMessages({ body: 2 });
+    await expect.poll(() => received, { timeout: 20_000 }).toEqual([1, 2]);
+    await subscription.close();
+  });
+
+  it('drop every connection', async () => {
+    await sdk.client.createSender('q').sendMessages({ body: 1 });
+    expect(await ask('/connections/drop')).toEqual({ status: 204 });
+    expect((await receiveOne(sdk.client.createReceiver('q'))).body).toBe(1);
+  });
+
+  it.each([
+    ['/queues/absent/pause', undefined, 404, "no queue 'absent'"],
+    ['/queues/q/unknown', undefined, 404, 'no action'],
+    ['/queues/q/fail', { count: 1 }, 400, "'condition'"],
+    ['/queues/q/fail', { condition: 'a:b', operation: 'peek' }, 400, "'operation'"],
+    ['/queues/q/duplicate', { count: -1 }, 400, "'count'"],
+    ['/queues/q/pause?namespace=x', undefined, 404, 'no such namespace'],
+  ])('say what is wrong with %s %j', async (path, body, status, problem) => {
+    expect(await ask(path, body)).toEqual({
+      status,
+      problem: expect.stringContaining(problem) as string,
+    });
+  });
+});
