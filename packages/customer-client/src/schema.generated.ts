@@ -84,6 +84,106 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/customers/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * List the customers that have an e-mail address, page by page
+         * @description Exactly the address given, letter for letter. There is no index: the whole table is read, at most 10,000 rows a page, so a page may be short, even empty, and have a `nextCursor` all the same: follow it to the end. The cursor belongs to the address and takes no other.
+         */
+        post: operations["searchCustomers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/customers/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create, replace and delete up to 100 customers, each by itself
+         * @description No transaction: each operation is done or not, and the answer tells of each. It is 200 as soon as the batch itself is well-formed. A batch that names one customer twice is refused whole. With an `Idempotency-Key` the batch may be repeated, in any region: its creations without an id then make no second customers.
+         */
+        post: operations["writeCustomers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/customers/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create or replace customers from lines of JSON, one to a line
+         * @description Each line is a whole customer, with its `customerId`; what an export wrote can be imported as it is (`version` and `referenceId` are not used). The table is written while the lines arrive, and no faster are they read. The answer is a report in lines of JSON, which begins before the last line is read: what failed and how far it has come. A line that fails stops nothing. To go on after a break, send the lines after the last `settledThrough`; to send one again is harmless. Where the region demands preconditions an import only creates.
+         */
+        post: operations["importCustomers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/customers/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read all customers as lines of JSON, one to a line
+         * @description In the order of the list, each as it is when it is read. Whoever reads slowly slows the reading of the table. An export that is broken off ends without the last chunk of its transfer coding, which any client reports as an error.
+         */
+        get: operations["exportCustomers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/customers/{customerId}/receipt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Ask whether every region has applied a write
+         * @description Of any write, at any later time. Ask the region that took it: only that one is told by its peers, about once a second, what they have applied. `Prefer: wait=5` waits for it. A peer that has a dead letter in its queue says nothing until that is resolved.
+         */
+        get: operations["getReceipt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health/live": {
         parameters: {
             query?: never;
@@ -269,6 +369,124 @@ export interface components {
             nextCursor?: string;
         };
         /**
+         * @example {
+         *       "items": [
+         *         {
+         *           "status": 201,
+         *           "customerId": "4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88",
+         *           "version": "019a1b2c3d4e-0000-east-k3v9x2q7",
+         *           "acknowledged": "local",
+         *           "receipt": "bWk4aTFhYmM6MDE5YTFiMmMzZDRlAbCdEfGhIjK"
+         *         },
+         *         {
+         *           "status": 404,
+         *           "customerId": "c0a1b2c3-0d4e-4f5a-8b6c-7d8e9f0a1b2c",
+         *           "problem": {
+         *             "type": "/problems/customer-not-found",
+         *             "title": "There is no such customer.",
+         *             "status": 404,
+         *             "detail": "It was never created, was deleted, or has not reached this region yet.",
+         *             "instance": "0af7651916cd43dd8448eb211c80319c"
+         *           }
+         *         }
+         *       ]
+         *     }
+         */
+        BatchResult: {
+            /** @description One for each operation, in their order. */
+            items: {
+                /** @description What the operation alone would have been answered: 200, 201, 204 or a problem. */
+                status: number;
+                /**
+                 * Format: uuid
+                 * @description In lower case.
+                 */
+                customerId?: string;
+                /** @description What the write made, or what is there instead (412). */
+                version?: string;
+                /**
+                 * @description The level that the write reached.
+                 * @enum {string}
+                 */
+                acknowledged?: "local" | "queued";
+                /** @description As the header x-tandem-receipt has it. */
+                receipt?: string;
+                /** @description The Idempotency-Key had created the customer before. */
+                replayed?: boolean;
+                problem?: components["schemas"]["Problem"];
+            }[];
+        };
+        /**
+         * @description One line of the report.
+         * @example {
+         *       "settledThrough": 400,
+         *       "written": 399,
+         *       "failed": 1
+         *     }
+         * @example {
+         *       "settledThrough": 731,
+         *       "written": 730,
+         *       "failed": 1,
+         *       "outcome": "complete"
+         *     }
+         */
+        ImportReportLine: {
+            /** @description The line that failed. */
+            line?: number;
+            /** @description Of its problem. */
+            status?: number;
+            problem?: components["schemas"]["Problem"];
+            /** @description Every line up to it was written, or reported as failed. */
+            settledThrough?: number;
+            /** @description Lines written so far. */
+            written?: number;
+            /** @description Lines reported as failed so far. */
+            failed?: number;
+            /**
+             * @description On the last line only. A report without it was cut off.
+             * @enum {string}
+             */
+            outcome?: "complete" | "stopped";
+            /**
+             * @description More than 1,000 failed lines; more than 1,000,000 lines; the table does not answer; the process stops. Go on with the line after settledThrough.
+             * @enum {string}
+             */
+            stoppedBy?: "failures" | "lines" | "store" | "stopping";
+        };
+        /**
+         * @example {
+         *       "customerId": "4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88",
+         *       "version": "019a1b2c3d4e-0000-east-k3v9x2q7",
+         *       "appliedEverywhere": false,
+         *       "regions": [
+         *         {
+         *           "region": "east",
+         *           "state": "applied"
+         *         },
+         *         {
+         *           "region": "west",
+         *           "state": "pending"
+         *         }
+         *       ]
+         *     }
+         */
+        Receipt: {
+            /** Format: uuid */
+            customerId: string;
+            /** @description What the write made. */
+            version: string;
+            /** @description Every region has applied the write. */
+            appliedEverywhere: boolean;
+            regions: {
+                region: string;
+                /**
+                 * @description `applied` for certain; `pending` as long as the region has not said so; `unknown` where only the region that took the write is told.
+                 * @enum {string}
+                 */
+                state: "applied" | "pending" | "unknown";
+            }[];
+        };
+        /**
          * @description RFC 9457.
          * @example {
          *       "type": "/problems/validation-failed",
@@ -291,7 +509,7 @@ export interface components {
              * Format: uri-reference
              * @enum {string}
              */
-            type: "/problems/malformed-request" | "/problems/malformed-json" | "/problems/validation-failed" | "/problems/precondition-malformed" | "/problems/version-malformed" | "/problems/cursor-invalid" | "/problems/token-missing" | "/problems/token-invalid" | "/problems/scope-missing" | "/problems/customer-not-found" | "/problems/route-not-found" | "/problems/method-not-allowed" | "/problems/request-timeout" | "/problems/key-spent" | "/problems/precondition-failed" | "/problems/body-too-large" | "/problems/uri-too-long" | "/problems/unsupported-media-type" | "/problems/key-reused" | "/problems/limit-exceeded" | "/problems/entity-invalid" | "/problems/rate-limited" | "/problems/headers-too-large" | "/problems/internal-error" | "/problems/version-not-reached" | "/problems/overloaded" | "/problems/service-unavailable";
+            type: "/problems/malformed-request" | "/problems/malformed-json" | "/problems/validation-failed" | "/problems/precondition-malformed" | "/problems/version-malformed" | "/problems/cursor-invalid" | "/problems/receipt-invalid" | "/problems/token-missing" | "/problems/token-invalid" | "/problems/scope-missing" | "/problems/customer-not-found" | "/problems/route-not-found" | "/problems/method-not-allowed" | "/problems/request-timeout" | "/problems/key-spent" | "/problems/precondition-failed" | "/problems/body-too-large" | "/problems/line-too-long" | "/problems/uri-too-long" | "/problems/unsupported-media-type" | "/problems/key-reused" | "/problems/limit-exceeded" | "/problems/entity-invalid" | "/problems/precondition-required" | "/problems/rate-limited" | "/problems/headers-too-large" | "/problems/internal-error" | "/problems/version-not-reached" | "/problems/overloaded" | "/problems/service-unavailable";
             title: string;
             status: number;
             detail: string;
@@ -370,6 +588,11 @@ export interface operations {
                 limit?: number;
                 /** @description The nextCursor of the page before. */
                 cursor?: string;
+                /**
+                 * @description Only customers whose newest change was stamped at this time or later, by the clock of the region that made it; deleted ones are not listed. What another region changed arrives with a lag, so ask from a little before the time of the last look. There is no index: the whole table is read, 10,000 rows a page at most, so pages may be short, even empty, and lead on.
+                 * @example 2026-11-22T10:00:00Z
+                 */
+                changedSince?: string;
             };
             header?: never;
             path?: never;
@@ -435,6 +658,32 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `request-timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri-too-long`: A part of the path is too long. */
+            414: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate-limited`: Too many requests of one caller. */
             429: {
                 headers: {
@@ -444,6 +693,19 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers-too-large`: The headers are too large. */
+            431: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -535,6 +797,8 @@ export interface operations {
                     "x-tandem-version"?: string;
                     /** @description The level that the write has reached. */
                     "x-tandem-acknowledged"?: "local" | "queued";
+                    /** @description Ask with it later whether every region has applied the write. */
+                    "x-tandem-receipt"?: string;
                     /** @description `ack=queued` when that was reached. */
                     "preference-applied"?: string;
                     /** @description The path of the customer. */
@@ -547,7 +811,7 @@ export interface operations {
                     "application/json": components["schemas"]["Customer"];
                 };
             };
-            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `malformed-json`: The body is not JSON in UTF-8. */
+            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `precondition-malformed`: A precondition header cannot be understood. `malformed-json`: The body is not JSON in UTF-8. */
             400: {
                 headers: {
                     /** @description The region that answered. */
@@ -590,6 +854,19 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `request-timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `key-spent`: The customer of this key was deleted. */
             409: {
                 headers: {
@@ -605,6 +882,19 @@ export interface operations {
             };
             /** @description `body-too-large`: The body is too large. */
             413: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri-too-long`: A part of the path is too long. */
+            414: {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
@@ -651,6 +941,19 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers-too-large`: The headers are too large. */
+            431: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -802,6 +1105,19 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `request-timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `precondition-failed`: The customer is not in the state asked for. */
             412: {
                 headers: {
@@ -811,6 +1127,21 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description The current version, when there is one. */
                     etag?: string;
+                    /** @description The same for x-tandem-min-version. */
+                    "x-tandem-version"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri-too-long`: A part of the path is too long. */
+            414: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -826,6 +1157,19 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers-too-large`: The headers are too large. */
+            431: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -924,6 +1268,8 @@ export interface operations {
                     "x-tandem-version"?: string;
                     /** @description The level that the write has reached. */
                     "x-tandem-acknowledged"?: "local" | "queued";
+                    /** @description Ask with it later whether every region has applied the write. */
+                    "x-tandem-receipt"?: string;
                     /** @description `ack=queued` when that was reached. */
                     "preference-applied"?: string;
                     [name: string]: unknown;
@@ -945,6 +1291,8 @@ export interface operations {
                     "x-tandem-version"?: string;
                     /** @description The level that the write has reached. */
                     "x-tandem-acknowledged"?: "local" | "queued";
+                    /** @description Ask with it later whether every region has applied the write. */
+                    "x-tandem-receipt"?: string;
                     /** @description `ack=queued` when that was reached. */
                     "preference-applied"?: string;
                     /** @description The path of the customer. */
@@ -998,6 +1346,19 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `request-timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `precondition-failed`: The customer is not in the state asked for. */
             412: {
                 headers: {
@@ -1007,6 +1368,8 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description The current version, when there is one. */
                     etag?: string;
+                    /** @description The same for x-tandem-min-version. */
+                    "x-tandem-version"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1015,6 +1378,19 @@ export interface operations {
             };
             /** @description `body-too-large`: The body is too large. */
             413: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri-too-long`: A part of the path is too long. */
+            414: {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
@@ -1052,6 +1428,19 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `precondition-required`: The write takes a precondition. */
+            428: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate-limited`: Too many requests of one caller. */
             429: {
                 headers: {
@@ -1061,6 +1450,19 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers-too-large`: The headers are too large. */
+            431: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1135,13 +1537,15 @@ export interface operations {
                     "x-tandem-version"?: string;
                     /** @description The level that the write has reached. */
                     "x-tandem-acknowledged"?: "local" | "queued";
+                    /** @description Ask with it later whether every region has applied the write. */
+                    "x-tandem-receipt"?: string;
                     /** @description `ack=queued` when that was reached. */
                     "preference-applied"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `precondition-malformed`: A precondition header cannot be understood. `version-malformed`: The least version cannot be understood. */
+            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `malformed-json`: The body is not JSON in UTF-8. `precondition-malformed`: A precondition header cannot be understood. `version-malformed`: The least version cannot be understood. */
             400: {
                 headers: {
                     /** @description The region that answered. */
@@ -1197,6 +1601,19 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `request-timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `precondition-failed`: The customer is not in the state asked for. */
             412: {
                 headers: {
@@ -1206,6 +1623,60 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description The current version, when there is one. */
                     etag?: string;
+                    /** @description The same for x-tandem-min-version. */
+                    "x-tandem-version"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri-too-long`: A part of the path is too long. */
+            414: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body is of a type not taken here. */
+            415: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-required`: The write takes a precondition. */
+            428: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1221,6 +1692,19 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers-too-large`: The headers are too large. */
+            431: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1370,6 +1854,19 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `request-timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `precondition-failed`: The customer is not in the state asked for. */
             412: {
                 headers: {
@@ -1379,6 +1876,21 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description The current version, when there is one. */
                     etag?: string;
+                    /** @description The same for x-tandem-min-version. */
+                    "x-tandem-version"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri-too-long`: A part of the path is too long. */
+            414: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1394,6 +1906,19 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers-too-large`: The headers are too large. */
+            431: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1506,6 +2031,8 @@ export interface operations {
                     "x-tandem-version"?: string;
                     /** @description The level that the write has reached. */
                     "x-tandem-acknowledged"?: "local" | "queued";
+                    /** @description Ask with it later whether every region has applied the write. */
+                    "x-tandem-receipt"?: string;
                     /** @description `ack=queued` when that was reached. */
                     "preference-applied"?: string;
                     [name: string]: unknown;
@@ -1570,6 +2097,19 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `request-timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `precondition-failed`: The customer is not in the state asked for. */
             412: {
                 headers: {
@@ -1579,6 +2119,8 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description The current version, when there is one. */
                     etag?: string;
+                    /** @description The same for x-tandem-min-version. */
+                    "x-tandem-version"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1587,6 +2129,19 @@ export interface operations {
             };
             /** @description `body-too-large`: The body is too large. */
             413: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri-too-long`: A part of the path is too long. */
+            414: {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
@@ -1624,6 +2179,19 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `precondition-required`: The write takes a precondition. */
+            428: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate-limited`: Too many requests of one caller. */
             429: {
                 headers: {
@@ -1633,6 +2201,19 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers-too-large`: The headers are too large. */
+            431: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1755,6 +2336,45 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `customer-not-found`: There is no such customer. */
+            404: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request-timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri-too-long`: A part of the path is too long. */
+            414: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `rate-limited`: Too many requests of one caller. */
             429: {
                 headers: {
@@ -1764,6 +2384,1025 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers-too-large`: The headers are too large. */
+            431: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something is broken in this service. */
+            500: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `service-unavailable`: The region cannot do this at the moment. `overloaded`: The process has too much to do. `version-not-reached`: The region has not reached that version yet. */
+            503: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    /** @description Seconds. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    searchCustomers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "ada@example.com"
+                 *     }
+                 */
+                "application/json": {
+                    /** @description Where the customer is written to. */
+                    email: string;
+                    /**
+                     * @description Customers on a page.
+                     * @default 100
+                     */
+                    limit?: number;
+                    /** @description The nextCursor of the page before. */
+                    cursor?: string;
+                    /**
+                     * Format: date-time
+                     * @description Only customers whose newest change was stamped at this time or later, by the clock of the region that made it; deleted ones are not listed. What another region changed arrives with a lag, so ask from a little before the time of the last look. There is no index: the whole table is read, 10,000 rows a page at most, so pages may be short, even empty, and lead on.
+                     * @example 2026-11-22T10:00:00Z
+                     */
+                    changedSince?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description One page. */
+            200: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerPage"];
+                };
+            };
+            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `cursor-invalid`: The cursor does not come from this list. `malformed-json`: The body is not JSON in UTF-8. */
+            400: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `token-missing`: An access token is needed. `token-invalid`: The access token is not accepted. */
+            401: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    /** @description RFC 6750. */
+                    "www-authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope-missing`: The access token does not allow this. */
+            403: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    /** @description RFC 6750: names the scope. */
+                    "www-authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request-timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri-too-long`: A part of the path is too long. */
+            414: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body is of a type not taken here. */
+            415: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `limit-exceeded`: The customer does not fit into a table row. `entity-invalid`: A field cannot hold its value. */
+            422: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate-limited`: Too many requests of one caller. */
+            429: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    /** @description Seconds. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers-too-large`: The headers are too large. */
+            431: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something is broken in this service. */
+            500: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `service-unavailable`: The region cannot do this at the moment. `overloaded`: The process has too much to do. */
+            503: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    /** @description Seconds. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    writeCustomers: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Of this one creation and no other, for example a UUID; quotation marks around it count for nothing. The request may then be repeated in any region, and makes one customer: a repetition is answered with the customer as it is now.
+                 * @example "8e03978e-40d5-43dd-bc93-6894a57f9324"
+                 */
+                "idempotency-key"?: string;
+                /**
+                 * @description `wait=5`: seconds to wait at most, 10 or fewer. On a write `ack=queued` as well: answer once the queue of every peer has it, too, or when the wait is over.
+                 * @example ack=queued, wait=5
+                 */
+                prefer?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "operations": [
+                 *         {
+                 *           "create": {
+                 *             "customer": {
+                 *               "email": "ada@example.com",
+                 *               "firstName": "Ada"
+                 *             }
+                 *           }
+                 *         },
+                 *         {
+                 *           "replace": {
+                 *             "customerId": "4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88",
+                 *             "customer": {
+                 *               "email": "bob@example.com"
+                 *             }
+                 *           }
+                 *         },
+                 *         {
+                 *           "delete": {
+                 *             "customerId": "c0a1b2c3-0d4e-4f5a-8b6c-7d8e9f0a1b2c",
+                 *             "ifVersion": "019a1b2c3d4e-0000-east-k3v9x2q7"
+                 *           }
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": {
+                    /** @description No two of one customer. */
+                    operations: {
+                        /** @description Only while there is no such customer. Without an id the region makes one. */
+                        create?: {
+                            /**
+                             * @description A GUID, in any case.
+                             * @example 4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88
+                             */
+                            customerId?: string;
+                            /**
+                             * @description A whole customer: a field that is left out has no value.
+                             * @example {
+                             *       "email": "ada@example.com",
+                             *       "firstName": "Ada",
+                             *       "lastName": "Lovelace",
+                             *       "phoneNumber": "+44 20 7946 0018"
+                             *     }
+                             */
+                            customer: {
+                                /** @description Where the customer is written to. */
+                                email: string;
+                                /** @description Given name; null removes it. */
+                                firstName?: string | null;
+                                /** @description Family name; null removes it. */
+                                lastName?: string | null;
+                                /** @description In any notation; null removes it. */
+                                phoneNumber?: string | null;
+                            };
+                        };
+                        /** @description Creates, or replaces whole. */
+                        replace?: {
+                            /**
+                             * @description A GUID, in any case.
+                             * @example 4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88
+                             */
+                            customerId: string;
+                            /**
+                             * @description A whole customer: a field that is left out has no value.
+                             * @example {
+                             *       "email": "ada@example.com",
+                             *       "firstName": "Ada",
+                             *       "lastName": "Lovelace",
+                             *       "phoneNumber": "+44 20 7946 0018"
+                             *     }
+                             */
+                            customer: {
+                                /** @description Where the customer is written to. */
+                                email: string;
+                                /** @description Given name; null removes it. */
+                                firstName?: string | null;
+                                /** @description Family name; null removes it. */
+                                lastName?: string | null;
+                                /** @description In any notation; null removes it. */
+                                phoneNumber?: string | null;
+                            };
+                            /** @description Only while this is its version, as `x-tandem-version` or a list gave it. */
+                            ifVersion?: string;
+                        };
+                        delete?: {
+                            /**
+                             * @description A GUID, in any case.
+                             * @example 4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88
+                             */
+                            customerId: string;
+                            /** @description Only while this is its version, as `x-tandem-version` or a list gave it. */
+                            ifVersion?: string;
+                        };
+                    }[];
+                };
+            };
+        };
+        responses: {
+            /** @description What became of each operation. */
+            200: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchResult"];
+                };
+            };
+            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `malformed-json`: The body is not JSON in UTF-8. */
+            400: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `token-missing`: An access token is needed. `token-invalid`: The access token is not accepted. */
+            401: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    /** @description RFC 6750. */
+                    "www-authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope-missing`: The access token does not allow this. */
+            403: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    /** @description RFC 6750: names the scope. */
+                    "www-authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request-timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri-too-long`: A part of the path is too long. */
+            414: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body is of a type not taken here. */
+            415: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `limit-exceeded`: The customer does not fit into a table row. `entity-invalid`: A field cannot hold its value. */
+            422: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate-limited`: Too many requests of one caller. */
+            429: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    /** @description Seconds. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers-too-large`: The headers are too large. */
+            431: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something is broken in this service. */
+            500: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `service-unavailable`: The region cannot do this at the moment. `overloaded`: The process has too much to do. */
+            503: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    /** @description Seconds. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    importCustomers: {
+        parameters: {
+            query?: {
+                /** @description The number of the first line sent: to go on where an import ended, send the lines after its last settledThrough, and here the number of the first of them. */
+                firstLine?: number;
+            };
+            header?: {
+                /** @description Lets lines go without a customerId: it then follows from the key and the number of the line, so that the same lines may be sent again and make no second customers. */
+                "idempotency-key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Lines of JSON in UTF-8, each at most 16 KiB; empty lines count and do nothing. */
+        requestBody: {
+            content: {
+                /** @example {"customerId":"4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88","email":"ada@example.com"} */
+                "application/x-ndjson": string;
+            };
+        };
+        responses: {
+            /** @description The report. Only a last line with `outcome` tells that it is whole. Each line is one `ImportReportLine`. */
+            200: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": components["schemas"]["ImportReportLine"];
+                };
+            };
+            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `malformed-json`: The body is not JSON in UTF-8. */
+            400: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `token-missing`: An access token is needed. `token-invalid`: The access token is not accepted. */
+            401: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    /** @description RFC 6750. */
+                    "www-authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope-missing`: The access token does not allow this. */
+            403: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    /** @description RFC 6750: names the scope. */
+                    "www-authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request-timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri-too-long`: A part of the path is too long. */
+            414: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body is of a type not taken here. */
+            415: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate-limited`: Too many requests of one caller. */
+            429: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    /** @description Seconds. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers-too-large`: The headers are too large. */
+            431: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something is broken in this service. */
+            500: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `service-unavailable`: The region cannot do this at the moment. `overloaded`: The process has too much to do. */
+            503: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    /** @description Seconds. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportCustomers: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only customers whose newest change was stamped at this time or later, by the clock of the region that made it; deleted ones are not listed. What another region changed arrives with a lag, so ask from a little before the time of the last look. There is no index: the whole table is read, 10,000 rows a page at most, so pages may be short, even empty, and lead on.
+                 * @example 2026-11-22T10:00:00Z
+                 */
+                changedSince?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The customers. Each line is one `ListedCustomer`. */
+            200: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": components["schemas"]["ListedCustomer"];
+                };
+            };
+            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. */
+            400: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `token-missing`: An access token is needed. `token-invalid`: The access token is not accepted. */
+            401: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    /** @description RFC 6750. */
+                    "www-authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope-missing`: The access token does not allow this. */
+            403: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    /** @description RFC 6750: names the scope. */
+                    "www-authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request-timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri-too-long`: A part of the path is too long. */
+            414: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate-limited`: Too many requests of one caller. */
+            429: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    /** @description Seconds. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers-too-large`: The headers are too large. */
+            431: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error`: Something is broken in this service. */
+            500: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `service-unavailable`: The region cannot do this at the moment. `overloaded`: The process has too much to do. */
+            503: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    /** @description Seconds. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getReceipt: {
+        parameters: {
+            query: {
+                /** @description The x-tandem-receipt of the answer to the write. */
+                receipt: string;
+            };
+            header?: {
+                /**
+                 * @description `wait=5`: seconds to wait at most, 10 or fewer. On a write `ack=queued` as well: answer once the queue of every peer has it, too, or when the wait is over.
+                 * @example ack=queued, wait=5
+                 */
+                prefer?: string;
+            };
+            path: {
+                /**
+                 * @description A GUID, in any case.
+                 * @example 4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88
+                 */
+                customerId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Where it is applied, as far as is known. */
+            200: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Receipt"];
+                };
+            };
+            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `receipt-invalid`: The receipt is not one of this customer. */
+            400: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `token-missing`: An access token is needed. `token-invalid`: The access token is not accepted. */
+            401: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    /** @description RFC 6750. */
+                    "www-authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope-missing`: The access token does not allow this. */
+            403: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    /** @description RFC 6750: names the scope. */
+                    "www-authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request-timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri-too-long`: A part of the path is too long. */
+            414: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate-limited`: Too many requests of one caller. */
+            429: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    /** @description Seconds. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers-too-large`: The headers are too large. */
+            431: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1825,6 +3464,45 @@ export interface operations {
             };
             /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. */
             400: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request-timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri-too-long`: A part of the path is too long. */
+            414: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers-too-large`: The headers are too large. */
+            431: {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
@@ -1902,6 +3580,45 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `request-timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri-too-long`: A part of the path is too long. */
+            414: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers-too-large`: The headers are too large. */
+            431: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `internal-error`: Something is broken in this service. */
             500: {
                 headers: {
@@ -1967,6 +3684,45 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `request-timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri-too-long`: A part of the path is too long. */
+            414: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers-too-large`: The headers are too large. */
+            431: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `internal-error`: Something is broken in this service. */
             500: {
                 headers: {
@@ -2021,6 +3777,45 @@ export interface operations {
             };
             /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. */
             400: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request-timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri-too-long`: A part of the path is too long. */
+            414: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers-too-large`: The headers are too large. */
+            431: {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
@@ -2101,6 +3896,45 @@ export interface operations {
             };
             /** @description `route-not-found`: There is nothing at this path. */
             404: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request-timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `uri-too-long`: A part of the path is too long. */
+            414: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The trace id of `traceparent`, else a new one. */
+                    "x-request-id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers-too-large`: The headers are too large. */
+            431: {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;

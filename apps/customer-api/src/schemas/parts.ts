@@ -13,6 +13,7 @@ export const CustomerParams = Type.Object({
 export const ChangedSince = {
   changedSince: Type.Optional(
     Type.String({
+      format: 'date-time',
       pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,3})?Z$',
       description:
         'Only customers whose newest change was stamped at this time or later, by the clock of the ' +
