@@ -6,6 +6,7 @@ import type { Check } from './check.ts';
 import { checkClientBuilds, checkClientIsCurrent } from './check-client.ts';
 import { findBreakingChanges } from './find-breaking-changes.ts';
 import { findDrift } from './find-drift.ts';
+import { EXIT_FAILED, readCommand } from '../run/read-command.ts';
 import { lintWithRedocly, lintWithSpectral } from './lint-document.ts';
 
 const CHECKS: readonly Check[] = [
@@ -24,17 +25,8 @@ const command = new Command('pnpm api:check')
   .description(
     'Checks the OpenAPI document of the customer API: lint, drift, breaking changes, the client.',
   )
-  .option('--json', 'the result as one line of JSON, the last on stdout', false)
-  .option('--release', 'when all is well, keep the document as the released one', false)
-  .helpOption('--help', 'show this text')
-  .addHelpText(
-    'after',
-    '\nExit code: 0 when all checks pass, 1 when one does not, 2 for wrong options.',
-  )
-  .allowExcessArguments(false)
-  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
-command.parse(process.argv.filter((arg) => arg !== '--'));
-const { json, release } = command.opts<{ json: boolean; release: boolean }>();
+  .option('--release', 'when all is well, keep the document as the released one', false);
+const { json, release } = readCommand<{ json: boolean; release: boolean }>(command);
 
 const failed: string[] = [];
 for (const { name, run } of CHECKS) {
@@ -48,4 +40,4 @@ if (release && failed.length === 0) {
   process.stdout.write('The document is kept as the released one.\n');
 }
 if (json) process.stdout.write(`${JSON.stringify({ checks: CHECKS.length, failed })}\n`);
-process.exitCode = failed.length === 0 ? 0 : 1;
+process.exitCode = failed.length === 0 ? 0 : EXIT_FAILED;
