@@ -5,15 +5,18 @@
 import { appendFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { BUCKET_COUNT_DEFAULT } from '@tandem/core';
-import { startLoad } from './load/load-driver.ts';
+import { type LoadDriver, startLoad } from './load/load-driver.ts';
+import { compareWithFastify } from './measures/api-vs-fastify.ts';
 import { measureBacklog } from './measures/backlog.ts';
 import { countBilled } from './measures/billed.ts';
+import { compareFirstForm } from './measures/first-form.ts';
+import { measureGrowth } from './measures/growth.ts';
+import { compareIdleLatency } from './measures/idle-latency.ts';
 import { measureLag } from './measures/lag.ts';
 import { compareLoads } from './measures/replicated-vs-bare.ts';
-import { startRegions } from './rig/start-regions.ts';
+import { type Rig, type RigOptions, startRegions } from './rig/start-regions.ts';
 import { describeRun } from './run/describe-run.ts';
-import { goalsOf } from './run/goals.ts';
-import { round } from './stats/spread.ts';
+import { goalsOf, type Measurements } from './run/goals.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -24,6 +27,7 @@ const { values: flags } = parseArgs({
     seconds: { type: 'string', default: '5' },
     customers: { type: 'string', default: '2000' },
     backlog: { type: 'string', default: '100000' },
+    sizes: { type: 'string', default: '10000,100000' },
   },
 });
 const HISTORY = new URL('../history.ndjson', import.meta.url);
@@ -38,51 +42,72 @@ const say = (what: string, result: unknown): void => {
   if (!flags.json) process.stdout.write(`${what} ${JSON.stringify(result, undefined, 2)}\n`);
 };
 
-async function bench(): Promise<Record<string, unknown>> {
-  const rig = await startRegions({ nodeFlags, hasReplicators: false });
+async function bench(): Promise<Measurements> {
+  const backlog = await withRig({ hasReplicators: false }, async (rig, load) => {
+    await rig.startReplicator('east');
+    return measureBacklog({ rig, load, rows: Number(flags.backlog), durationMs });
+  });
+  say('backlog', backlog);
+  const loaded = await withRig({}, measureLoaded);
+  const apiVsFastify = await compareWithFastify({ rounds, durationMs });
+  say('API against a bare Fastify route', apiVsFastify);
+  const growth = await measureGrowth({
+    sizes: flags.sizes.split(',').map(Number),
+    bucketCount: BUCKETS,
+    durationMs,
+    onSize: (figures) => say('growth', figures),
+  });
+  return { backlog, ...loaded, apiVsFastify, growth };
+}
+
+async function withRig<Result>(
+  options: RigOptions,
+  measure: (rig: Rig, load: LoadDriver) => Promise<Result>,
+): Promise<Result> {
+  const rig = await startRegions({ nodeFlags, ...options });
   const load = await startLoad(rig, { bucketCount: BUCKETS, nodeFlags });
   try {
-    const backlog = await measureBacklog(rig, load, { rows: Number(flags.backlog), durationMs });
-    say('backlog', backlog);
-    await rig.startReplicator('east');
-    // Every program has compiled what it needs, and every row was written, before anything is timed.
-    await load.run({ kind: 'replicated', writers: 64, durationMs, customers });
-    await load.run({ kind: 'bare', writers: 64, durationMs, customers });
-    const compare = { rig, load, rounds, durationMs, customers };
-    const at64 = await compareLoads({ ...compare, writers: 64 });
-    say('at 64 writers', at64);
-    const at256 = await compareLoads({ ...compare, writers: 256 });
-    say('at 256 writers', at256);
-    const writesPerSecond = at256.replicatedWritesPerSecond.median / 2;
-    const lag = await measureLag(load, { writesPerSecond, durationMs: 2 * durationMs, customers });
-    say('lag', lag);
-    const common = { writers: 64, durationMs, customers };
-    const firstForm = await load.run({ kind: 'first-form', ...common });
-    const beside = await load.run({ kind: 'replicated', ...common });
-    const firstFormRate = (firstForm.writes * 1_000) / firstForm.elapsedMs;
-    const vsFirstForm = round((beside.writes * 1_000) / beside.replicatedMs / firstFormRate);
-    say('against the first form', vsFirstForm);
-    const one = { writers: 1, durationMs, customers };
-    const bareAlone = await load.run({ kind: 'bare', ...one });
-    const alone = await load.run({ kind: 'replicated', ...one });
-    const idleLatency = round(alone.latencyMsP50 / bareAlone.latencyMsP50);
-    say('latency of one write at a time', idleLatency);
-    const counted = { rig, customers: 500, bucketCount: BUCKETS };
-    const billed64 = await countBilled({ ...counted, writers: 64, writes: 5_000 });
-    const billedIdle = await countBilled({ ...counted, writers: 1, writes: 100 });
-    say('billed', { billed64, billedIdle });
-    return { backlog, at64, at256, lag, vsFirstForm, idleLatency, billed64, billedIdle };
+    return await measure(rig, load);
   } finally {
     await load.program.stop();
     await rig.stop();
   }
 }
 
+async function measureLoaded(
+  rig: Rig,
+  load: LoadDriver,
+): Promise<Omit<Measurements, 'backlog' | 'apiVsFastify' | 'growth'>> {
+  // Every program has compiled what it needs, and every row was written, before anything is timed.
+  await load.run({ kind: 'replicated', writers: 64, durationMs, customers });
+  await load.run({ kind: 'bare', writers: 64, durationMs, customers });
+  const compare = { rig, load, rounds, durationMs, customers };
+  const at64 = await compareLoads({ ...compare, writers: 64 });
+  say('at 64 writers', at64);
+  const at256 = await compareLoads({ ...compare, writers: 256 });
+  say('at 256 writers', at256);
+  const writesPerSecond = at256.replicatedWritesPerSecond.median / 2;
+  const lag = await measureLag(load, { writesPerSecond, durationMs: 2 * durationMs, customers });
+  say('lag', lag);
+  const vsFirstForm = await compareFirstForm({ ...compare, writers: 64 });
+  say('against the first form', vsFirstForm);
+  const api = await rig.startApi('east');
+  const idleLatency = await compareIdleLatency({ ...compare, apiUrl: api.url });
+  await api.program.stop();
+  say('latency of one write at a time', idleLatency);
+  const counted = { rig, customers: 500, bucketCount: BUCKETS };
+  const billed64 = await countBilled({ ...counted, writers: 64, writes: 5_000 });
+  const billed256 = await countBilled({ ...counted, writers: 256, writes: 10_000 });
+  const billedIdle = await countBilled({ ...counted, writers: 1, writes: 100 });
+  say('billed', { billed64, billed256, billedIdle });
+  return { at64, at256, lag, vsFirstForm, idleLatency, billed64, billed256, billedIdle };
+}
+
 // Whoever is told to stop stops what it has started: the programs end with this process.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 const run = describeRun();
 const measured = await bench();
-const goals = goalsOf(measured as unknown as Parameters<typeof goalsOf>[0]);
+const goals = goalsOf(measured);
 if (flags.record) {
   appendFileSync(HISTORY, `${JSON.stringify({ ...run, goals, ...measured })}\n`);
 }

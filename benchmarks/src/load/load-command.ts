@@ -11,12 +11,18 @@ export interface LoadCommand {
     /** At `writesPerSecond`, with samples of the lag. */
     | 'paced'
     | 'first-form'
+    /** First pages of 100 customers, one after the other. */
+    | 'pages'
+    /** Through the REST API. */
+    | 'http'
     | 'replay';
   readonly writers: number;
   readonly durationMs: number;
   /** How many customers the writes go to, in turn; of a backlog, how many writes. */
   readonly customers: number;
   readonly writesPerSecond?: number;
+  /** Of the REST API, for `http`. */
+  readonly apiUrl?: string;
 }
 
 export interface LoadReport {

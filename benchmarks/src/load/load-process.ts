@@ -5,6 +5,7 @@ import { createAzureTableStore, createTableReplica, replayArchive } from '@tande
 import { createBareLoad, ROWS_PER_BATCH } from './bare-load.ts';
 import { customerFor, customerId, customerOf } from './customers.ts';
 import { createFirstForm } from './first-form-load.ts';
+import { createHttpLoad } from './http-load.ts';
 import type { LoadCommand, LoadReport, LoadSettings } from './load-command.ts';
 import { runPaced } from './paced-load.ts';
 import { createReplicatedLoad } from './replicated-load.ts';
@@ -24,7 +25,11 @@ const bare = await createBareLoad(settings.tables, bucketCount);
 let revision = 0;
 let replays = 0;
 
-type Loaded = LoadResult & { readonly lagsMs?: readonly number[] };
+type Loaded = LoadResult & {
+  readonly lagsMs?: readonly number[];
+  /** Where the load itself waited for the other region. */
+  readonly replicatedMs?: number;
+};
 
 const LOADS: Record<LoadCommand['kind'], (command: LoadCommand) => Promise<Loaded>> = {
   bare: ({ writers, durationMs, customers }) =>
@@ -48,6 +53,16 @@ const LOADS: Record<LoadCommand['kind'], (command: LoadCommand) => Promise<Loade
     ),
   'until-replicated': () => runCount(1, 0, () => Promise.resolve()),
   paced: (command) => runPaced(command, replicated, bucketCount),
+  http: async ({ writers, durationMs, customers, apiUrl = '' }) => {
+    const http = createHttpLoad(apiUrl);
+    try {
+      return await runWriters(writers, durationMs, (write) =>
+        http.put(customerOf(write, customers), (revision += 1)),
+      );
+    } finally {
+      http.close();
+    }
+  },
   'first-form': async ({ writers, durationMs, customers }) => {
     const queue = 'first-form';
     const form = await createFirstForm({ ...settings, queue });
@@ -56,10 +71,12 @@ const LOADS: Record<LoadCommand['kind'], (command: LoadCommand) => Promise<Loade
       form.write(customerOf(write, customers), (revision += 1)),
     );
     await form.untilReplicated();
-    const elapsedMs = performance.now() - startedMs;
+    const replicatedMs = performance.now() - startedMs;
     await form.close();
-    return { ...result, elapsedMs };
+    return { ...result, replicatedMs };
   },
+  pages: ({ writers, durationMs }) =>
+    runWriters(writers, durationMs, () => replicated.table.list(ROWS_PER_BATCH)),
   replay: async () => {
     const table = `Replayed${(replays += 1)}`;
     await store.createTable(table);
@@ -89,13 +106,14 @@ const WAITS: ReadonlySet<LoadCommand['kind']> = new Set([
 async function run(command: LoadCommand): Promise<LoadReport> {
   const startedMs = performance.now();
   const setsBefore = replicated.committedSets();
-  const { writes, elapsedMs, latenciesMs, lagsMs } = await LOADS[command.kind](command);
+  const { writes, elapsedMs, latenciesMs, lagsMs, ...own } = await LOADS[command.kind](command);
   const changeSets = replicated.committedSets() - setsBefore;
-  if (WAITS.has(command.kind)) await replicated.untilReplicated();
+  const waits = WAITS.has(command.kind);
+  if (waits) await replicated.untilReplicated();
   return {
     writes,
     elapsedMs,
-    replicatedMs: WAITS.has(command.kind) ? performance.now() - startedMs : elapsedMs,
+    replicatedMs: own.replicatedMs ?? (waits ? performance.now() - startedMs : elapsedMs),
     latencyMsP50: percentile(latenciesMs, 0.5),
     latencyMsP99: percentile(latenciesMs, 0.99),
     changeSets,

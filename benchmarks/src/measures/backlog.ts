@@ -13,13 +13,16 @@ export interface Backlog {
 /** Bare batches one after the other, as someone writes who has many rows. */
 const BATCH_WRITERS = 1;
 
-/** To be run before the other region has a replicator. */
-export async function measureBacklog(
-  rig: Rig,
-  load: LoadDriver,
-  options: { readonly rows: number; readonly durationMs: number },
-): Promise<Backlog> {
-  const { rows, durationMs } = options;
+export interface BacklogOptions {
+  /** With no replicator yet. */
+  readonly rig: Rig;
+  readonly load: LoadDriver;
+  readonly rows: number;
+  readonly durationMs: number;
+}
+
+export async function measureBacklog(options: BacklogOptions): Promise<Backlog> {
+  const { rig, load, rows, durationMs } = options;
   const batches = (): Promise<number> =>
     load
       .run({ kind: 'bare-batches', writers: BATCH_WRITERS, durationMs, customers: 0 })

@@ -23,6 +23,7 @@ import {
   createReplicatedTable,
   type ReplicatedTable,
 } from '@tandem/storage';
+import { newUsage, noteMessage, noteRequest, type Usage, usageBetween } from '../cost/usage.ts';
 import { customerFor, customerId, customerOf } from '../load/customers.ts';
 import { runCount } from '../load/run-writers.ts';
 import type { Rig } from '../rig/start-regions.ts';
@@ -37,9 +38,6 @@ export interface Billed {
   readonly perWrite: number;
 }
 
-/** Service Bus bills by this much of a message: once sent, once received, once completed. */
-const BILLED_BYTES = 64 * 1024;
-const OPERATIONS_PER_MESSAGE = 3;
 const LOCK_MS = 60_000;
 const QUIET_MS = 700;
 
@@ -53,8 +51,8 @@ export interface BilledOptions {
 
 export async function countBilled(options: BilledOptions): Promise<Billed> {
   const { writers, writes, customers } = options;
-  const count: Count = { storage: 0, bus: 0, bytes: 0 };
-  const counted = await openCounted(options, count);
+  const usage = newUsage();
+  const counted = await openCounted(options, usage);
   const write = (nth: number): Promise<unknown> => {
     const customer = customerOf(nth, customers);
     return counted.table.put(customerId(customer), customerFor(customer, nth + Date.now()));
@@ -62,23 +60,18 @@ export async function countBilled(options: BilledOptions): Promise<Billed> {
   // What happens only once, such as reading rows that are not yet remembered, is not counted.
   await runCount(writers, customers, write);
   await createSystemClock().sleep(QUIET_MS);
-  Object.assign(count, { storage: 0, bus: 0, bytes: 0 });
+  const before = { ...usage };
   await runCount(writers, writes, write);
   await counted.finish();
+  const used = usageBetween(before, usage, 1);
   return {
     writers,
     writes,
-    storageTransactions: count.storage,
-    serviceBusOperations: count.bus,
-    messageBytes: count.bytes,
-    perWrite: round((count.storage + count.bus) / writes),
+    storageTransactions: used.tableRequests,
+    serviceBusOperations: used.busOperations,
+    messageBytes: used.bytesBetweenRegions,
+    perWrite: round((used.tableRequests + used.busOperations) / writes),
   };
-}
-
-interface Count {
-  storage: number;
-  bus: number;
-  bytes: number;
 }
 
 interface CountedRegions {
@@ -89,16 +82,16 @@ interface CountedRegions {
 
 async function openCounted(
   { rig, bucketCount }: BilledOptions,
-  count: Count,
+  usage: Usage,
 ): Promise<CountedRegions> {
   const clock = createSystemClock();
   const randomness = createSystemRandomness();
   const bus = createMemoryBus({ clock, lockDurationMs: LOCK_MS, deliveryCountMax: 10 });
-  const common = { clock, randomness, bucketCount, count };
+  const common = { clock, randomness, bucketCount, usage };
   const east = await openStore(rig.regions.east.tables, common);
   const west = await openStore(rig.regions.west.tables, common);
   const late = finishLate({ ...east.tables, clock });
-  const publisher = countingPublisher(bus.publisherFor('west', 'west'), count);
+  const publisher = countingPublisher(bus.publisherFor('west', 'west'), usage);
   const links = [createPeerLink({ publisher, clock, randomness })];
   const relayQueue = createRelayQueue({ relay: createRelay({ ...late, links }) });
   const table = createReplicatedTable({
@@ -143,14 +136,14 @@ interface Common {
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly bucketCount: number;
-  readonly count: Count;
+  readonly usage: Usage;
 }
 
 async function openStore(
   connectionString: string,
-  { bucketCount, count }: Common,
+  { bucketCount, usage }: Common,
 ): Promise<{ readonly store: TableStore; readonly tables: RegionTables }> {
-  const store = counting(createAzureTableStore({ connectionString }), () => (count.storage += 1));
+  const store = counting(createAzureTableStore({ connectionString }), () => noteRequest(usage));
   const kinds = [customerKind];
   await createTables({ store, kinds });
   return { store, tables: createRegionTables({ store, kinds, bucketCount }) };
@@ -165,15 +158,12 @@ async function receiveUntil(signal: AbortSignal, inbound: InboundOptions): Promi
   while (!signal.aborted) await receiveAndApply(inbound, signal);
 }
 
-function countingPublisher(inner: ChangePublisher, count: Count): ChangePublisher {
+function countingPublisher(inner: ChangePublisher, usage: Usage): ChangePublisher {
   return {
     peer: inner.peer,
     close: () => inner.close(),
     async publish(messages) {
-      for (const { body } of messages) {
-        count.bus += OPERATIONS_PER_MESSAGE * Math.ceil(body.length / BILLED_BYTES);
-        count.bytes += body.length;
-      }
+      for (const { body } of messages) noteMessage(usage, body.length);
       await inner.publish(messages);
     },
   };

@@ -1,5 +1,6 @@
 import type { LoadDriver } from '../load/load-driver.ts';
 import type { LoadReport } from '../load/load-command.ts';
+import { alternate, type Pair } from '../run/alternate.ts';
 import type { Rig } from '../rig/start-regions.ts';
 import { round, type Spread, spreadOf } from '../stats/spread.ts';
 
@@ -33,29 +34,22 @@ interface Measured {
   readonly cpuMs: Readonly<Record<string, number>>;
 }
 
-/** Alternates, so that whatever else the machine does falls on both alike. */
 export async function compareLoads(options: CompareOptions): Promise<ComparedLoads> {
-  const rounds: { bare: Measured; replicated: Measured }[] = [];
-  for (let nth = 0; nth < options.rounds; nth += 1) {
-    const order =
-      nth % 2 === 0 ? (['bare', 'replicated'] as const) : (['replicated', 'bare'] as const);
-    const first = await measure(order[0], options);
-    const second = await measure(order[1], options);
-    rounds.push(
-      nth % 2 === 0 ? { bare: first, replicated: second } : { bare: second, replicated: first },
-    );
-  }
-  const of = (pick: (one: (typeof rounds)[number]) => number): Spread => spreadOf(rounds.map(pick));
+  const rounds = await alternate(options.rounds, {
+    subject: () => measure('replicated', options),
+    baseline: () => measure('bare', options),
+  });
+  const of = (pick: (one: Pair<Measured>) => number): Spread => spreadOf(rounds.map(pick));
   const last = rounds.at(-1);
   return {
     writers: options.writers,
-    throughput: of(({ bare, replicated }) => rateOf(replicated) / rateOf(bare)),
-    acknowledged: of(({ bare, replicated }) => acknowledgedRate(replicated) / rateOf(bare)),
-    cpu: of(({ bare, replicated }) => totalOf(replicated) / bareCpuOf(bare)),
-    writesPerChangeSet: of(({ replicated: { report } }) => report.writes / report.changeSets),
-    bareWritesPerSecond: of(({ bare }) => rateOf(bare)),
-    replicatedWritesPerSecond: of(({ replicated }) => rateOf(replicated)),
-    cpuMsPerWrite: last === undefined ? {} : perWrite(last.replicated),
+    throughput: of(({ baseline, subject }) => rateOf(subject) / rateOf(baseline)),
+    acknowledged: of(({ baseline, subject }) => acknowledgedRate(subject) / rateOf(baseline)),
+    cpu: of(({ baseline, subject }) => totalOf(subject) / bareCpuOf(baseline)),
+    writesPerChangeSet: of(({ subject: { report } }) => report.writes / report.changeSets),
+    bareWritesPerSecond: of(({ baseline }) => rateOf(baseline)),
+    replicatedWritesPerSecond: of(({ subject }) => rateOf(subject)),
+    cpuMsPerWrite: last === undefined ? {} : perWrite(last.subject),
   };
 }
 

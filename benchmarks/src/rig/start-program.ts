@@ -11,6 +11,8 @@ export interface RunningProgram {
   readonly readyLine: string;
   /** Processor time of its own so far, in milliseconds. */
   cpuMs(): number;
+  /** Resident memory now. */
+  memoryMib(): number;
   stop(): Promise<void>;
 }
 
@@ -48,6 +50,7 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
     child,
     readyLine,
     cpuMs: () => readCpuMs(child.pid),
+    memoryMib: () => readMemoryMib(child.pid),
     stop: () => stopChild(child, options.stopSignal ?? 'SIGTERM'),
   };
 }
@@ -58,6 +61,11 @@ function readCpuMs(pid: number | undefined): number {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const ticks = Number(fields[11]) + Number(fields[12]);
   return (ticks * 1_000) / TICKS_PER_SECOND;
+}
+
+function readMemoryMib(pid: number | undefined): number {
+  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return Number(kib) / 1_024;
 }
 
 function isReadyEvent(line: string): boolean {

@@ -8,6 +8,7 @@ import { createTables } from '@tandem/region-kit';
 import { createAzureTableStore, seedConfiguration, tandemSettings } from '@tandem/storage';
 import { azuriteConnectionString } from '@tandem/storage/testing';
 import { freePort } from './free-port.ts';
+import { type RunningApi, startApi } from './start-api.ts';
 import { type RunningProgram, startProgram } from './start-program.ts';
 
 const REGIONS = ['east', 'west'] as const;
@@ -27,6 +28,8 @@ export interface Rig {
   readonly programs: readonly RunningProgram[];
   /** Where `hasReplicators` was false. */
   startReplicator(region: RegionName): Promise<void>;
+  /** The customer API of a region; it is stopped with the rig, or before. */
+  startApi(region: RegionName): Promise<RunningApi>;
   stop(): Promise<void>;
 }
 
@@ -61,6 +64,8 @@ export async function startRegions(options: RigOptions = {}): Promise<Rig> {
       regions,
       programs: started,
       startReplicator: async (region) => void (await startReplicator(regions[region], run)),
+      startApi: (region) =>
+        startApi({ REGION_ID: region, STORAGE_CONNECTION: regions[region].tables }, run),
       stop,
     };
   } catch (error) {

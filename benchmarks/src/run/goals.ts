@@ -1,17 +1,24 @@
+import type { ApiVsFastify } from '../measures/api-vs-fastify.ts';
 import type { Backlog } from '../measures/backlog.ts';
 import type { Billed } from '../measures/billed.ts';
+import type { Growth } from '../measures/growth.ts';
+import type { IdleLatency } from '../measures/idle-latency.ts';
 import type { Lag } from '../measures/lag.ts';
 import type { ComparedLoads } from '../measures/replicated-vs-bare.ts';
+import type { Spread } from '../stats/spread.ts';
 
 export interface Measurements {
   readonly backlog: Backlog;
   readonly at64: ComparedLoads;
   readonly at256: ComparedLoads;
   readonly lag: Lag;
-  readonly vsFirstForm: number;
-  readonly idleLatency: number;
+  readonly vsFirstForm: Spread;
+  readonly idleLatency: IdleLatency;
   readonly billed64: Billed;
+  readonly billed256: Billed;
   readonly billedIdle: Billed;
+  readonly apiVsFastify: ApiVsFastify;
+  readonly growth: Growth;
 }
 
 /** The figures that have a goal. */
@@ -20,29 +27,37 @@ export interface Goals {
   readonly replicatedVsBare256: number;
   readonly replicatedVsFirstForm: number;
   readonly cpuPerWriteVsBare: number;
-  /** Of the table itself, without HTTP in front. */
+  /** Over HTTP. */
   readonly ackLatencyIdle: number;
   readonly lagMsP50: number;
   readonly lagMsP99: number;
   readonly billedPerWrite: number;
+  /** With 256 writers. */
+  readonly billedPerWrite256: number;
   readonly billedPerWriteIdle: number;
   readonly catchUpVsBatch: number;
   readonly replayVsBatch: number;
+  /** The smaller of GET and PUT. */
+  readonly apiVsBareFastify: number;
+  readonly growth: number;
 }
 
 export function goalsOf(measured: Measurements): Goals {
-  const { backlog, at64, at256, lag } = measured;
+  const { backlog, at64, at256, lag, apiVsFastify } = measured;
   return {
     replicatedVsBare64: at64.throughput.median,
     replicatedVsBare256: at256.throughput.median,
-    replicatedVsFirstForm: measured.vsFirstForm,
+    replicatedVsFirstForm: measured.vsFirstForm.median,
     cpuPerWriteVsBare: at256.cpu.median,
-    ackLatencyIdle: measured.idleLatency,
+    ackLatencyIdle: measured.idleLatency.overHttp.median,
     lagMsP50: lag.lagMsP50,
     lagMsP99: lag.lagMsP99,
     billedPerWrite: measured.billed64.perWrite,
+    billedPerWrite256: measured.billed256.perWrite,
     billedPerWriteIdle: measured.billedIdle.perWrite,
     catchUpVsBatch: backlog.catchUpVsBatch,
     replayVsBatch: backlog.replayVsBatch,
+    apiVsBareFastify: Math.min(apiVsFastify.get.median, apiVsFastify.put.median),
+    growth: measured.growth.ratio,
   };
 }

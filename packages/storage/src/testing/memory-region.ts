@@ -53,6 +53,8 @@ export interface MemoryRegionOptions<K extends EntityKind> {
   /** Writes reach the peers only by the sweep, as after a crash of the process that wrote. */
   readonly relaysAtOnce?: boolean;
   readonly tombstoneAgeMs?: number;
+  /** `MEMORY_BUCKET_COUNT` by default. */
+  readonly bucketCount?: number;
   /** This region's wall clock runs ahead by so much. */
   readonly skewMs?: number;
 }
@@ -101,7 +103,8 @@ export async function createMemoryRegion<K extends EntityKind>(
     createHybridClock({ region, writer, nowMs: () => clock.nowMs(), driftMsMax: DRIFT_MS_MAX });
   const writer = newWriter();
   const hybridClock = newClock(writer);
-  const stored = { store, kind, bucketCount: MEMORY_BUCKET_COUNT };
+  const { bucketCount = MEMORY_BUCKET_COUNT } = options;
+  const stored = { store, kind, bucketCount };
   const archive = createTableArchive(stored);
   const outbox = createTableOutbox(stored);
   const journal = createTableConflictJournal({ ...stored, kinds: [kind] });
