@@ -8,4 +8,8 @@ export {
   type ServiceBusReceiverOptions,
 } from './service-bus-receiver.ts';
 export { readQueueCounts } from './queue-counts.ts';
+export {
+  createServiceBusQueueViewer,
+  type ServiceBusQueueViewerOptions,
+} from './queue-viewer.ts';
 export { ensureQueue, type EnsureQueueOptions, type QueueDifference } from './ensure-queue.ts';

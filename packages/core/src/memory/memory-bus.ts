@@ -2,7 +2,9 @@ import { assert, TransientError } from '../errors.ts';
 import type { ChangePublisher } from '../ports/change-publisher.ts';
 import type { ChangeReceiver, InboundMessage } from '../ports/change-receiver.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { QueueViewer } from '../ports/queue-viewer.ts';
 import { type DeadLetter, MemoryQueue } from './memory-queue.ts';
+import { viewMemoryQueue } from './view-memory-queue.ts';
 
 export interface MemoryBusOptions {
   readonly clock: Clock;
@@ -20,6 +22,7 @@ export interface MemoryBusOptions {
 export interface MemoryBus {
   publisherFor(peer: string, queue: string): ChangePublisher;
   receiverFor(queue: string): ChangeReceiver;
+  viewerFor(queue: string): QueueViewer;
   /** In the order in which they were dead-lettered. */
   deadLettersOf(queue: string): readonly DeadLetter[];
 }
@@ -55,6 +58,10 @@ export function createMemoryBus(options: MemoryBusOptions): MemoryBus {
   return {
     publisherFor: (peer, name) => createPublisher(peer, queueNamed(name)),
     receiverFor: (name) => createReceiver(queueNamed(name), clock),
+    viewerFor: (name) => {
+      const queue = queueNamed(name);
+      return viewMemoryQueue(queue.messages, () => wakeAll(queue));
+    },
     deadLettersOf: (name) => queueNamed(name).messages.deadLetters(),
   };
 }

@@ -113,6 +113,23 @@ export class MemoryQueue {
     return this.#deadLetters;
   }
 
+  /** Locked ones included, in order; changes nothing. */
+  waiting(): readonly (InboundMessage & OldestMessage)[] {
+    this.#endLocks();
+    return [...this.#entries.values()].map((entry) => ({
+      ...deliveryOf(entry),
+      enqueuedAtMs: entry.enqueuedAtMs,
+    }));
+  }
+
+  /** Takes those away that `isWanted`, and gives them. */
+  takeDeadLetters(isWanted: (letter: DeadLetter) => boolean): readonly DeadLetter[] {
+    const taken = this.#deadLetters.filter(isWanted);
+    const left = this.#deadLetters.filter((letter) => !taken.includes(letter));
+    this.#deadLetters.splice(0, this.#deadLetters.length, ...left);
+    return taken;
+  }
+
   /** When the next lock ends, in milliseconds since the epoch. */
   nextLockEndMs(): number | undefined {
     const ends = [...this.#locked].flatMap(({ lock }) => lock?.endsMs ?? []);

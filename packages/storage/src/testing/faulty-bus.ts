@@ -16,6 +16,7 @@ export function createFaultyBus(inner: MemoryBus): FaultyBus {
   };
   return {
     deadLettersOf: (queue) => inner.deadLettersOf(queue),
+    viewerFor: (queue) => inner.viewerFor(queue),
     publisherFor(peer, queue) {
       const publisher = inner.publisherFor(peer, queue);
       return {

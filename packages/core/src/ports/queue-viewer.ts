@@ -1,0 +1,36 @@
+export type QueueLane = 'messages' | 'dead-letters';
+
+/** A message in a queue as an operator sees it: nothing is locked by looking. */
+export interface QueuedMessage {
+  readonly sequenceNumber: bigint;
+  readonly messageId: string;
+  readonly subject: string | undefined;
+  readonly body: Uint8Array;
+  readonly enqueuedAtMs: number;
+  /** Of a dead letter. */
+  readonly reason: string | undefined;
+  readonly description: string | undefined;
+}
+
+/** What an operator does about one dead letter: sends it again, or throws it away. */
+export type DeadLetterVerdict = 'resubmit' | 'discard';
+
+/**
+ * A region's own queue, for an operator. Every method throws `BUS_UNAVAILABLE`, `BUS_THROTTLED`,
+ * `BUS_ENTITY_MISSING` or `BUS_FORBIDDEN`.
+ */
+export interface QueueViewer {
+  /** From that sequence number on, ascending, at most `countMax`. */
+  peek(lane: QueueLane, from: bigint, countMax: number): Promise<readonly QueuedMessage[]>;
+  /**
+   * Resubmits or discards the dead letters that are named, and leaves the others. A resubmitted one is
+   * in the queue before it leaves the dead letters, so it may come twice and is never lost. Resolves
+   * with the sequence numbers that were found; others hold the rest, or they are gone.
+   */
+  settle(
+    sequenceNumbers: ReadonlySet<bigint>,
+    verdict: DeadLetterVerdict,
+  ): Promise<ReadonlySet<bigint>>;
+  /** Idempotent. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,49 @@
+import { AppError } from '../errors.ts';
+import type { QueuedMessage } from '../ports/queue-viewer.ts';
+import { type ChangeSet, originOf } from '../replication/change-set.ts';
+import { decodeChangeSet } from '../replication/decode-change-set.ts';
+import { stampTimeMs } from '../time/stamp.ts';
+import type { PeerPlace, WriteAtRisk } from './list-at-risk.ts';
+
+export interface QueuedAt {
+  /** The region whose queue it is. */
+  readonly peer: string;
+  readonly place: Extract<PeerPlace, 'queued' | 'dead-lettered'>;
+  readonly messages: readonly QueuedMessage[];
+}
+
+/**
+ * The writes of a region that have left it and are not applied at a peer: they outlive the region, and
+ * are late there.
+ */
+export function listQueuedWrites(
+  region: string,
+  { peer, place, messages }: QueuedAt,
+): readonly WriteAtRisk[] {
+  return messages.flatMap((message): WriteAtRisk[] => {
+    const set = readSet(message);
+    if (set === undefined || originOf(set) !== region) return [];
+    const { entityKind, bucket, stamp } = set;
+    return set.changes.map(({ entityId, operation }) => ({
+      entityKind,
+      bucket,
+      entityId,
+      stamp,
+      operation,
+      committedMs: stampTimeMs(stamp),
+      fate: 'delayed',
+      places: { [peer]: place },
+    }));
+  });
+}
+
+/** Undefined for watermarks and for what cannot be read. */
+function readSet({ subject, body }: QueuedMessage): ChangeSet | undefined {
+  if (subject === 'watermark') return undefined;
+  try {
+    return decodeChangeSet(body);
+  } catch (error) {
+    if (error instanceof AppError) return undefined;
+    throw error;
+  }
+}
