@@ -7,14 +7,16 @@ import { createClientErrorHandler } from './http/client-error.ts';
 import {
   BODY_BYTES_MAX,
   CONNECTION_TIMEOUT_MS,
+  HEADERS_TIMEOUT_MS,
   KEEP_ALIVE_TIMEOUT_MS,
   PARAM_LENGTH_MAX,
-  REQUEST_TIMEOUT_MS,
+  LONG_REQUEST_TIMEOUT_MS,
 } from './http/limits.ts';
 import { traceIdOf } from './http/request-id.ts';
 import { sendProblem } from './http/send-problem.ts';
 import { compileValidator } from './validation/validator.ts';
 import { authPlugin } from './plugins/auth.ts';
+import { bodyTimeoutPlugin } from './plugins/body-timeout.ts';
 import { commonHeadersPlugin, setCommonHeaders } from './plugins/common-headers.ts';
 import { httpRulesPlugin } from './plugins/http-rules.ts';
 import { jsonBodyPlugin } from './plugins/json-body.ts';
@@ -88,6 +90,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(lastAnswersPlugin);
   await app.register(problemsPlugin);
   await app.register(httpRulesPlugin);
+  await app.register(bodyTimeoutPlugin);
   await app.register(jsonBodyPlugin);
 
   await app.register(openapiPlugin);
@@ -113,13 +116,14 @@ function createServer({ region, logger, newRequestId }: AppOptions): FastifyInst
       requestIdLogLabel: 'requestId',
     }),
     genReqId: (request) => traceIdOf(request.headers['traceparent']) ?? newRequestId(),
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    // The longest of any route: the others have theirs from body-timeout.ts.
+    requestTimeout: LONG_REQUEST_TIMEOUT_MS,
     connectionTimeout: CONNECTION_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     bodyLimit: BODY_BYTES_MAX,
     routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
     // A request without a host is answered as any other that is malformed: see http-rules.ts.
-    http: { requireHostHeader: false },
+    http: { requireHostHeader: false, headersTimeout: HEADERS_TIMEOUT_MS },
     // While it stops it still answers what arrives on open connections, and closes them after.
     return503OnClosing: false,
     forceCloseConnections: 'idle',

@@ -1,4 +1,6 @@
 import fp from 'fastify-plugin';
+import type { IncomingHttpHeaders } from 'node:http';
+import { ProblemError } from '../http/problem.ts';
 import { parseJson } from '../validation/parse-json.ts';
 
 /** Throws `malformed-json`. An empty body is no body: a DELETE may announce JSON and send none. */
@@ -7,9 +9,27 @@ export async function parseJsonBody(_request: unknown, body: Buffer): Promise<un
   return parseJson(body);
 }
 
+/** Of Content-Type (RFC 9110, 8.3.2); JSON has no other encoding (RFC 8259, 8.1). */
+const OTHER_CHARSET = /;\s*charset\s*=\s*"?(?!utf-?8"?\s*(?:;|$))/i;
+
+/** Refused before anything of it is read: what is sent packed can be of any size unpacked. */
+function refuseCodedBody(headers: IncomingHttpHeaders): void {
+  const coding = headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
+  if (coding !== 'identity' && coding !== '') {
+    throw new ProblemError('unsupported-media-type', {
+      detail: 'Send the body as it is, without Content-Encoding.',
+      headers: { 'accept-encoding': 'identity' },
+    });
+  }
+  if (OTHER_CHARSET.test(headers['content-type'] ?? '')) {
+    throw new ProblemError('unsupported-media-type', { detail: 'Send the body in UTF-8.' });
+  }
+}
+
 /** JSON and nothing else, anywhere: plain text, which the framework takes by itself, is a 415. */
 export const jsonBodyPlugin = fp(
   async (app) => {
+    app.addHook('preParsing', async (request) => refuseCodedBody(request.headers));
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('application/json', { parseAs: 'buffer' }, parseJsonBody);
   },

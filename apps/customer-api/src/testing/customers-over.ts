@@ -25,6 +25,8 @@ interface CustomersOverOptions {
   readonly clock: Clock;
   readonly acknowledgements?: Acknowledgements;
   readonly peers?: readonly string[];
+  /** What writes are acknowledged by, where it is another than the one that waits. */
+  readonly wallClock?: Pick<Clock, 'nowMs'>;
   readonly isPreconditionRequired?: boolean;
 }
 
@@ -50,7 +52,7 @@ export function customersOver(options: CustomersOverOptions): CustomerService {
       clock,
       skewMsMax: () => 0,
     }),
-    clock,
+    clock: options.wallClock ?? clock,
     isPreconditionRequired: () => options.isPreconditionRequired ?? false,
     entityHistory: createEntityHistory({
       archive: createTableArchive({ store }),

@@ -28,7 +28,16 @@ export async function createTwoRegionApps(): Promise<TwoRegionApps> {
     let requests = 0;
     return createApp({
       region,
-      customers: customersOver({ region, table, store, bucketCount, randomness, clock }),
+      customers: customersOver({
+        region,
+        table,
+        store,
+        bucketCount,
+        randomness,
+        clock,
+        wallClock: regions.clock,
+        peers: [region === 'east' ? 'west' : 'east'],
+      }),
       readiness: async () => ({ kind: 'ready', notes: [] }),
       serving: () => ({ kind: 'ready', notes: [] }),
       eventLoopDelayMsMax: 0,

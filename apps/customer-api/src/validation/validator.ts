@@ -13,15 +13,33 @@ export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpP
     const value = httpPart === 'querystring' ? withNumbers(schema, given) : given;
     const errors: FastifySchemaValidationError[] = validator.Check(value)
       ? findUnfitText(schema, value)
-      : validator.Errors(value);
+      : validator.Errors(value).map((error) => nameRange(schema, error));
     return errors.length === 0 ? { value } : { error: errors as unknown as Error };
   };
 };
 
+interface NumberSchema {
+  readonly type?: unknown;
+  readonly minimum?: number;
+  readonly maximum?: number;
+}
+
+/** What is not even a number is told which numbers there are, too. */
+function nameRange(
+  schema: TSchema,
+  error: FastifySchemaValidationError,
+): FastifySchemaValidationError {
+  const { properties = {} } = schema as { properties?: Record<string, NumberSchema> };
+  const name = error.instancePath.slice(1);
+  const { type, minimum, maximum } = (Object.hasOwn(properties, name) && properties[name]) || {};
+  if (type !== 'integer' || minimum === undefined || maximum === undefined) return error;
+  return { ...error, message: `must be a whole number from ${minimum} to ${maximum}` };
+}
+
 const WHOLE_NUMBER = /^-?\d{1,15}$/;
 
 function withNumbers(schema: TSchema, given: unknown): unknown {
-  const { properties = {} } = schema as { properties?: Record<string, { type?: unknown }> };
+  const { properties = {} } = schema as { properties?: Record<string, NumberSchema> };
   const entries = Object.entries(given as Record<string, unknown>).map(([name, value]) => {
     const isNumber = Object.hasOwn(properties, name) && properties[name]?.type === 'integer';
     const isWhole = typeof value === 'string' && WHOLE_NUMBER.test(value);

@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTestApp, type TestApp } from '../testing/create-test-app.ts';
+
+const COUNT = 24;
+const email = (n: number): string => `customer-${n % 4}@example.com`;
+
+let test: TestApp;
+
+beforeAll(async () => {
+  test = await createTestApp();
+  for (let n = 0; n < COUNT; n += 1) {
+    const payload = { email: email(n) };
+    await test.app.inject({ method: 'POST', url: '/customers', payload });
+  }
+});
+
+afterAll(async () => {
+  await test.app.close();
+});
+
+const search = (payload: object) =>
+  test.app.inject({ method: 'POST', url: '/customers/search', payload });
+
+describe('POST /customers/search', () => {
+  it('has each customer with exactly that address once, page by page', async () => {
+    const ids: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const more = cursor === undefined ? {} : { cursor };
+      const { items, nextCursor } = (await search({ email: email(1), limit: 2, ...more })).json();
+      for (const item of items) {
+        expect(item.email).toBe(email(1));
+        ids.push(item.customerId);
+      }
+      cursor = nextCursor;
+    } while (cursor !== undefined);
+    expect(new Set(ids).size).toBe(COUNT / 4);
+    expect(ids).toHaveLength(COUNT / 4);
+    const other = { email: email(1).toUpperCase() };
+    expect((await search(other)).json()).toEqual({ items: [] });
+  });
+
+  it('refuses the cursor of another address, and that of the list', async () => {
+    const { nextCursor } = (await search({ email: email(1), limit: 1 })).json();
+    const wrong = await search({ email: email(2), limit: 1, cursor: nextCursor });
+    expect(wrong.statusCode).toBe(400);
+    expect(wrong.json().type).toBe('/problems/cursor-invalid');
+    const listed = (await test.app.inject({ url: '/customers?limit=1' })).json().nextCursor;
+    expect((await search({ email: email(1), cursor: listed })).statusCode).toBe(400);
+    expect((await test.app.inject({ url: `/customers?cursor=${nextCursor}` })).statusCode).toBe(
+      400,
+    );
+  });
+
+  it('has no place in a URL, nor in the log', async () => {
+    await search({ email: 'ada.secret@example.com' });
+    expect((await test.app.inject({ url: '/customers?email=a@b' })).statusCode).toBe(400);
+    expect(JSON.stringify(test.lines)).not.toContain('ada.secret');
+  });
+});
+
+describe('GET /customers?changedSince', () => {
+  const list = (query: Record<string, string>) => test.app.inject({ url: '/customers', query });
+
+  it('has what was changed then or later, and keeps the filter in the link', async () => {
+    expect((await list({ changedSince: '2100-01-01T00:00:00Z' })).json()).toEqual({ items: [] });
+    const page = await list({ changedSince: '2020-01-01T00:00:00.5Z', limit: '5' });
+    expect(page.json().items).toHaveLength(5);
+    const [, target = ''] = /^<([^>]+)>; rel="next"$/.exec(String(page.headers['link'])) ?? [];
+    expect(target).toContain('changedSince=');
+    expect((await test.app.inject({ url: target })).json().items).toHaveLength(5);
+    const { nextCursor } = page.json();
+    expect((await list({ cursor: nextCursor })).statusCode).toBe(400);
+  });
+
+  it.each(['2026-13-01T00:00:00Z', '2026-11-22', '2026-11-22T10:00:00', 'now', ''])(
+    'refuses %j',
+    async (changedSince) => {
+      const response = await list({ changedSince });
+      expect(response.statusCode).toBe(400);
+      expect(response.json().errors[0]).toMatchObject({ in: 'query', field: '/changedSince' });
+    },
+  );
+});
+
+describe('the history of nobody', () => {
+  it('is not found; that of a customer who was deleted is there', async () => {
+    const url = '/customers/00000000-0000-4000-8000-000000000099';
+    const missing = await test.app.inject({ url: `${url}/history` });
+    expect(missing.statusCode).toBe(404);
+    expect(missing.json().type).toBe('/problems/customer-not-found');
+    await test.app.inject({ method: 'PUT', url, payload: { email: 'a@example.com' } });
+    await test.app.inject({ method: 'DELETE', url });
+    expect((await test.app.inject({ url: `${url}/history` })).statusCode).toBe(200);
+  });
+});
