@@ -1,4 +1,4 @@
-import type { Clock, Randomness, TableStore } from '@tandem/core';
+import type { Clock, QueueViewer, Randomness, TableStore } from '@tandem/core';
 import type { readQueueCounts } from '@tandem/messaging';
 
 /** What the program has of its process, so that a test can run it in its own. */
@@ -13,6 +13,8 @@ export interface Io {
   readonly openStore: (connection: string) => TableStore;
   /** How many messages wait in a queue; without it nobody knows. */
   readonly countMessages?: typeof readQueueCounts;
+  /** A region's own queue. */
+  readonly openQueue: (at: { readonly connection: string; readonly queue: string }) => QueueViewer;
   readonly clock: Clock;
   readonly randomness: Randomness;
   /** Aborted when it is told to stop. */

@@ -1,5 +1,9 @@
 import { Command, CommanderError } from 'commander';
 import { type Cli, createCli } from './act.ts';
+import { addAtRisk } from './commands/at-risk.ts';
+import { addConflicts } from './commands/conflicts.ts';
+import { addDeadLetters } from './commands/dead-letters.ts';
+import { addHistory } from './commands/history.ts';
 import { addRebuildRegion } from './commands/rebuild-region.ts';
 import { addDrill } from './commands/drill.ts';
 import { addRepair } from './commands/repair.ts';
@@ -15,6 +19,10 @@ const COMMANDS: readonly ((cli: Cli) => void)[] = [
   addRepair,
   addReplay,
   addRebuildRegion,
+  addAtRisk,
+  addHistory,
+  addConflicts,
+  addDeadLetters,
   addStatus,
   addDrill,
 ];

@@ -63,6 +63,8 @@ export async function createCliHarness(): Promise<CliHarness> {
       folder: '/nowhere',
       openStore: (connection) =>
         connection === 'memory:east' ? regions.east.store : regions.west.store,
+      openQueue: ({ connection }) =>
+        regions.bus.viewerFor(connection.startsWith('east') ? 'east' : 'west'),
       clock: regions.clock,
       randomness: createSeededRandomness(runs),
       signal: new AbortController().signal,

@@ -2,7 +2,7 @@ import { chunk } from '../concurrency/chunk.ts';
 import type { Outbox, OutboxEntry } from '../ports/outbox.ts';
 import type { Replica } from '../ports/replica.ts';
 import type { Operation } from '../replication/change-set.ts';
-import { hasSeen } from '../state/version-vector.ts';
+import { hasSeen, type VersionVector } from '../state/version-vector.ts';
 import type { Stamp } from '../time/stamp.ts';
 
 /** Where a peer has a change: in its rows, in its queue, among its dead letters, or nowhere. */
@@ -12,11 +12,14 @@ export type PeerPlace = 'applied' | 'queued' | 'dead-lettered' | 'nowhere' | 'no
 export interface PeerSight {
   readonly region: string;
   readonly replica: Pick<Replica, 'read' | 'bucketOf'>;
-  /** Names of the messages in its queue and among its dead letters; undefined when out of reach. */
+  /**
+   * What the changes in its queue and among its dead letters contain, by entity id (a change contains
+   * every earlier one of its entity); undefined when out of reach.
+   */
   readonly messages:
     | {
-        readonly queued: ReadonlySet<string>;
-        readonly deadLettered: ReadonlySet<string>;
+        readonly queued: ReadonlyMap<string, VersionVector>;
+        readonly deadLettered: ReadonlyMap<string, VersionVector>;
       }
     | undefined;
 }
@@ -126,18 +129,28 @@ async function placesAt(
       for (const { entry, entityId } of part.flatMap((id) => byEntity.get(id) ?? [])) {
         const vector = rows.get(entityId)?.state.vector;
         const isApplied = vector !== undefined && hasSeen(vector, entry.set.stamp);
-        places.set(placeKey(entry, entityId), isApplied ? 'applied' : onTheWay(entry, messages));
+        places.set(
+          placeKey(entry, entityId),
+          isApplied ? 'applied' : onTheWay(entry, entityId, messages),
+        );
       }
     }
   }
   return places;
 }
 
-function onTheWay({ set }: OutboxEntry, messages: PeerSight['messages']): PeerPlace {
+function onTheWay(
+  { set }: OutboxEntry,
+  entityId: string,
+  messages: PeerSight['messages'],
+): PeerPlace {
   if (messages === undefined) return 'not-known';
-  const messageId = `${set.entityKind}/${set.stamp}`;
-  if (messages.queued.has(messageId)) return 'queued';
-  return messages.deadLettered.has(messageId) ? 'dead-lettered' : 'nowhere';
+  const isIn = (vectors: ReadonlyMap<string, VersionVector>): boolean => {
+    const vector = vectors.get(entityId);
+    return vector !== undefined && hasSeen(vector, set.stamp);
+  };
+  if (isIn(messages.queued)) return 'queued';
+  return isIn(messages.deadLettered) ? 'dead-lettered' : 'nowhere';
 }
 
 function placeKey({ set }: OutboxEntry, entityId: string): string {

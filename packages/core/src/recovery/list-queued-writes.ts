@@ -2,6 +2,7 @@ import { AppError } from '../errors.ts';
 import type { QueuedMessage } from '../ports/queue-viewer.ts';
 import { type ChangeSet, originOf } from '../replication/change-set.ts';
 import { decodeChangeSet } from '../replication/decode-change-set.ts';
+import { mergeVectors, type VersionVector } from '../state/version-vector.ts';
 import { stampTimeMs } from '../time/stamp.ts';
 import type { PeerPlace, WriteAtRisk } from './list-at-risk.ts';
 
@@ -35,6 +36,17 @@ export function listQueuedWrites(
       places: { [peer]: place },
     }));
   });
+}
+
+/** What the change sets among the messages contain, by entity id. */
+export function vectorsIn(messages: readonly QueuedMessage[]): ReadonlyMap<string, VersionVector> {
+  const vectors = new Map<string, VersionVector>();
+  for (const message of messages) {
+    for (const { entityId, state } of readSet(message)?.changes ?? []) {
+      vectors.set(entityId, mergeVectors(vectors.get(entityId) ?? new Map(), state.vector));
+    }
+  }
+  return vectors;
 }
 
 /** Undefined for watermarks and for what cannot be read. */

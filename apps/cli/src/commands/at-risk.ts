@@ -1,0 +1,149 @@
+import {
+  AppError,
+  listAtRisk,
+  listQueuedWrites,
+  type PeerSight,
+  type QueuedMessage,
+  vectorsIn,
+  type WriteAtRisk,
+} from '@tandem/core';
+import type { Cli, Outcome } from '../act.ts';
+import { EXIT } from '../exit-codes.ts';
+import type { CliRegion } from '../regions/cli-region.ts';
+import { readLane, withQueue } from '../regions/open-queue.ts';
+import { firstRows, textTable, timeText } from '../report/text-table.ts';
+import type { Session } from '../session.ts';
+
+const SHOWN_MAX = 50;
+
+const HELP = `
+Lost: acknowledged in the region, and no other region has it in its rows, its queue or its dead letters.
+Delayed: another has it, but not all show it yet. A peer that cannot be reached counts as having nothing.
+Writes acknowledged after the time that is printed are not in the list.
+`;
+
+export function addAtRisk({ program, act }: Cli): void {
+  const command = program
+    .command('at-risk')
+    .requiredOption('--region <region>', 'the region that would vanish')
+    .description(
+      'Lists the writes that would be lost or late if a region vanished now, one by one.',
+    )
+    .addHelpText('after', HELP);
+  act<{ readonly region: string }>(command, (session, { region }) => list(session, region));
+}
+
+async function list(session: Session, name: string): Promise<Outcome> {
+  const asOfMs = session.io.clock.nowMs();
+  const region = await session.openOne(name);
+  const { regions } = await session.inventory();
+  const peers = regions.map((one) => one.name).filter((other) => other !== name);
+  const looks = new Map(peers.map((peer) => [peer, lookAt(session, peer)] as const));
+  const found = await listAtRisk({
+    outbox: region.recovery.outbox,
+    peers,
+    lookAt: async (peer) => (await looks.get(peer)?.())?.sight,
+  });
+  const listed = new Set(found.map(({ stamp, entityId }) => `${stamp}/${entityId}`));
+  const queued: WriteAtRisk[] = [];
+  const outOfReach: string[] = [];
+  for (const [peer, look] of looks) {
+    const seen = await look();
+    if (seen === undefined) outOfReach.push(peer);
+    else queued.push(...listQueuedWrites(name, { peer, place: 'queued', messages: seen.messages }));
+  }
+  const writes = [...found, ...queued.filter((one) => !listed.has(`${one.stamp}/${one.entityId}`))];
+  return toOutcome(name, { asOfMs, writes, outOfReach });
+}
+
+interface Seen {
+  readonly sight: PeerSight;
+  readonly messages: readonly QueuedMessage[];
+}
+
+/** Looks when first asked, and once; undefined when the peer's tables are out of reach. */
+function lookAt(session: Session, peer: string): () => Promise<Seen | undefined> {
+  let looking: Promise<Seen | undefined> | undefined;
+  return () => (looking ??= look(session, peer));
+}
+
+async function look(session: Session, peer: string): Promise<Seen | undefined> {
+  const region = await orUndefined(session.openOne(peer));
+  if (region === undefined) return undefined;
+  const lanes = await orUndefined(readLanes(session, region));
+  return {
+    sight: {
+      region: peer,
+      replica: region.recovery.replica,
+      messages: lanes && {
+        queued: vectorsIn(lanes.queued),
+        deadLettered: vectorsIn(lanes.deadLettered),
+      },
+    },
+    messages: lanes?.queued ?? [],
+  };
+}
+
+async function readLanes(
+  { io }: Session,
+  region: CliRegion,
+): Promise<{ queued: readonly QueuedMessage[]; deadLettered: readonly QueuedMessage[] }> {
+  return withQueue(region, io, async (queue) => ({
+    queued: await readLane(queue, 'messages'),
+    deadLettered: await readLane(queue, 'dead-letters'),
+  }));
+}
+
+/** Of what is out of reach nothing is assumed, and the list goes on. */
+async function orUndefined<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof AppError && error.code !== 'RECOVERY_REFUSED') return undefined;
+    throw error;
+  }
+}
+
+interface Findings {
+  readonly asOfMs: number;
+  readonly writes: readonly WriteAtRisk[];
+  readonly outOfReach: readonly string[];
+}
+
+function toOutcome(region: string, { asOfMs, writes, outOfReach }: Findings): Outcome {
+  const lost = writes.filter(({ fate }) => fate === 'lost');
+  const delayed = writes.filter(({ fate }) => fate === 'delayed');
+  const [shown, more] = firstRows([...lost, ...delayed], SHOWN_MAX);
+  const rows = shown.map(({ fate, entityId, operation, stamp, places }) => [
+    fate,
+    entityId,
+    operation,
+    stamp,
+    Object.entries(places)
+      .map(([peer, place]) => `${peer}: ${place}`)
+      .join(', '),
+  ]);
+  return {
+    text: [
+      ...(writes.length === 0
+        ? []
+        : [textTable(['fate', 'id', 'operation', 'stamp', 'where it is'], rows) + more]),
+      `If ${region} vanished now, ${lost.length} writes would be lost and ${delayed.length} late ` +
+        `(as of ${timeText(asOfMs)}).`,
+      ...outOfReach.map((peer) => `${peer} is out of reach: it may have more than is said here.`),
+    ].join('\n'),
+    json: {
+      region,
+      asOfMs,
+      lost: lost.map(writeJson),
+      delayed: delayed.map(writeJson),
+      outOfReach,
+    },
+    exitCode: lost.length === 0 ? EXIT.ok : EXIT.finding,
+  };
+}
+
+function writeJson(write: WriteAtRisk): object {
+  const { entityId, bucket, stamp, operation, committedMs, places } = write;
+  return { id: entityId, bucket, stamp, operation, committedMs, places };
+}

@@ -1,0 +1,198 @@
+import { createHash } from 'node:crypto';
+import {
+  type Conflict,
+  type ContestedField,
+  encodeFieldValue,
+  type EncodedFieldValue,
+  stampTimeMs,
+  TerminalError,
+} from '@tandem/core';
+import type { Cli, Outcome } from '../act.ts';
+import { wholeNumber } from '../option-values.ts';
+import type { CliRegion } from '../regions/cli-region.ts';
+import { openWriter } from '../regions/open-writer.ts';
+import { firstRows, textTable, timeText } from '../report/text-table.ts';
+import type { Session } from '../session.ts';
+import { UsageError } from '../usage-error.ts';
+
+interface ConflictOptions {
+  readonly region: string;
+  readonly limit: number;
+  readonly field?: string;
+  readonly force: boolean;
+  readonly apply: boolean;
+}
+
+const LIMIT_DEFAULT = 100;
+const LIMIT_MAX = 100_000;
+const SHOWN_MAX = 100;
+const NAME_DIGITS = 12;
+
+export function addConflicts({ program, act }: Cli): void {
+  const group = program
+    .command('conflicts')
+    .description('Edits that had not seen each other: lists, shows, restores the losing value.');
+  const add = (name: string, what: string): ReturnType<typeof group.command> =>
+    group
+      .command(name)
+      .description(what)
+      .requiredOption('--region <region>', 'whose record; both have the same')
+      .option('--limit <n>', 'of the newest', wholeNumber(1, LIMIT_MAX), LIMIT_DEFAULT);
+  act<ConflictOptions>(add('list', 'the newest first'), list);
+  act<ConflictOptions>(
+    add('show', 'one of them, with both values').argument('<conflict>', 'as list names it'),
+    show,
+  );
+  act<ConflictOptions>(
+    add('restore', 'writes the value that lost, as an ordinary write')
+      .argument('<conflict>', 'as list names it')
+      .option('--field <name>', 'only this field; every one that lost by default')
+      .option('--force', 'also what was written again since', false)
+      .option('--apply', 'writes', false),
+    restore,
+  );
+}
+
+async function read(
+  session: Session,
+  { region: name, limit }: ConflictOptions,
+): Promise<{ readonly region: CliRegion; readonly conflicts: readonly Conflict[] }> {
+  const [region] = await session.open([name]);
+  if (region === undefined) throw new UsageError(`There is no region "${name}".`);
+  return { region, conflicts: await region.recovery.conflicts.list(session.kind.name, limit) };
+}
+
+async function list(session: Session, options: ConflictOptions): Promise<Outcome> {
+  const { conflicts } = await read(session, options);
+  const [shown, more] = firstRows(conflicts, SHOWN_MAX);
+  const rows = shown.map((conflict) => [
+    timeText(stampTimeMs(conflict.stamps[1])),
+    conflict.entityId,
+    lossOf(conflict),
+    nameOf(conflict),
+  ]);
+  return {
+    text:
+      conflicts.length === 0
+        ? 'There are no conflicts.'
+        : textTable(['at', 'id', 'lost', 'conflict'], rows) + more,
+    json: { region: options.region, conflicts: conflicts.map(conflictJson) },
+  };
+}
+
+async function show(
+  session: Session,
+  options: ConflictOptions,
+  [name = '']: readonly string[],
+): Promise<Outcome> {
+  const { conflicts } = await read(session, { ...options, limit: LIMIT_MAX });
+  const conflict = find(conflicts, name);
+  const rows = conflict.fields.map(({ name: field, winner, loser }) => [
+    field,
+    textOf(encodeFieldValue(winner.value)),
+    textOf(encodeFieldValue(loser.value)),
+  ]);
+  const { life } = conflict;
+  const fate =
+    life === undefined ? '' : `\nDeleted in one, written in the other; ${survival(life)}.`;
+  return {
+    text: `${conflict.entityId}\n${textTable(['field', 'won', 'lost'], rows)}${fate}`,
+    json: conflictJson(conflict),
+  };
+}
+
+async function restore(
+  session: Session,
+  options: ConflictOptions,
+  [name = '']: readonly string[],
+): Promise<Outcome> {
+  const { region, conflicts } = await read(session, { ...options, limit: LIMIT_MAX });
+  const conflict = find(conflicts, name);
+  const chosen = conflict.fields.filter(
+    (field) => options.field === undefined || field.name === options.field,
+  );
+  if (chosen.length === 0) {
+    throw new UsageError(`Nothing of "${options.field ?? 'it'}" was lost in this conflict.`);
+  }
+  await refuseNewer(region, conflict, { chosen, isForced: options.force });
+  const values = Object.fromEntries(
+    chosen.map(({ name: field, loser }) => [field, loser.value?.value ?? null]),
+  );
+  if (!options.apply) {
+    return {
+      text: `Would set ${Object.keys(values).join(', ')} of ${conflict.entityId}. Run it with --apply.`,
+      json: { applied: false, id: conflict.entityId, fields: Object.keys(values) },
+    };
+  }
+  const table = await openWriter(region, session.io);
+  const outcome = await table.patch(conflict.entityId, values);
+  if (outcome.kind === 'not-found') {
+    const message = `${conflict.entityId} is deleted: tandem replay --in-place brings it back.`;
+    throw new TerminalError('RECOVERY_REFUSED', message);
+  }
+  return {
+    text: `Set ${Object.keys(values).join(', ')} of ${conflict.entityId}; every region gets it.`,
+    json: { applied: true, id: conflict.entityId, fields: Object.keys(values) },
+  };
+}
+
+/** What someone wrote after the conflict is not overwritten without a word. */
+async function refuseNewer(
+  { recovery }: CliRegion,
+  { entityId }: Conflict,
+  { chosen, isForced }: { chosen: readonly ContestedField[]; isForced: boolean },
+): Promise<void> {
+  const rows = await recovery.replica.read(recovery.replica.bucketOf(entityId), [entityId]);
+  const fields = rows.get(entityId)?.state.fields;
+  const newer = chosen.filter(({ name, winner }) => {
+    const now = fields?.get(name);
+    return now !== undefined && now.stamp !== winner.stamp;
+  });
+  if (newer.length === 0 || isForced) return;
+  throw new TerminalError(
+    'RECOVERY_REFUSED',
+    `Written again since the conflict: ${newer.map(({ name }) => name).join(', ')}. --force sets it ` +
+      'all the same.',
+  );
+}
+
+function find(conflicts: readonly Conflict[], name: string): Conflict {
+  const found = conflicts.find((conflict) => nameOf(conflict) === name);
+  if (found !== undefined) return found;
+  throw new UsageError(`There is no conflict "${name}": tandem conflicts list names them.`);
+}
+
+/** A short name of the entity and the two changes, which no other conflict has; the same everywhere. */
+function nameOf({ entityId, stamps }: Conflict): string {
+  const text = [entityId, ...stamps].join('/');
+  return createHash('sha256').update(text).digest('hex').slice(0, NAME_DIGITS);
+}
+
+function lossOf({ fields, life }: Conflict): string {
+  const lost = fields.map(({ name }) => name).join(', ');
+  if (life !== undefined) return [lost, survival(life)].filter((text) => text !== '').join('; ');
+  return lost === '' ? 'nothing: different fields' : lost;
+}
+
+function survival({ survives }: { readonly survives: boolean }): string {
+  return survives ? 'the deletion lost' : 'the write lost';
+}
+
+function textOf(value: EncodedFieldValue): string {
+  return value === null ? '' : String(value[1]);
+}
+
+function conflictJson(conflict: Conflict): Record<string, unknown> {
+  const { entityId, stamps, fields, life } = conflict;
+  return {
+    conflict: nameOf(conflict),
+    id: entityId,
+    atMs: stampTimeMs(stamps[1]),
+    fields: fields.map(({ name, winner, loser }) => ({
+      name,
+      won: { stamp: winner.stamp, value: encodeFieldValue(winner.value) },
+      lost: { stamp: loser.stamp, value: encodeFieldValue(loser.value) },
+    })),
+    life: life ?? null,
+  };
+}

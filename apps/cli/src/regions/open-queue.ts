@@ -1,0 +1,45 @@
+import type { QueuedMessage, QueueLane, QueueViewer } from '@tandem/core';
+import type { Io } from '../io.ts';
+import { UsageError } from '../usage-error.ts';
+import type { CliRegion } from './cli-region.ts';
+import { readSettingText } from './region-setting.ts';
+
+const QUEUE_DEFAULT = 'customer';
+/** More than this is listed as "and more": an operator repairs then, and does not read. */
+export const QUEUED_MAX = 100_000;
+
+/** Where the region's queue is: as the inventory says, else as the region itself is set. */
+export async function openRegionQueue(
+  region: CliRegion,
+  { openQueue }: Pick<Io, 'openQueue'>,
+): Promise<QueueViewer> {
+  const connection =
+    region.entry.serviceBus ?? (await readSettingText(region, 'ServiceBusConnection'));
+  if (connection === undefined) {
+    throw new UsageError(
+      `Neither the inventory nor the Configuration of ${region.name} says where its queue is: name ` +
+        'its serviceBus in the inventory.',
+    );
+  }
+  const queue =
+    region.entry.queue ?? (await readSettingText(region, 'Customer.Queue')) ?? QUEUE_DEFAULT;
+  return openQueue({ connection, queue });
+}
+
+/** Opens the queue of the region, and closes it when the work is done. */
+export async function withQueue<T>(
+  region: CliRegion,
+  io: Pick<Io, 'openQueue'>,
+  work: (queue: QueueViewer) => Promise<T>,
+): Promise<T> {
+  const queue = await openRegionQueue(region, io);
+  try {
+    return await work(queue);
+  } finally {
+    await queue.close();
+  }
+}
+
+export function readLane(queue: QueueViewer, lane: QueueLane): Promise<readonly QueuedMessage[]> {
+  return queue.peek(lane, 0n, QUEUED_MAX);
+}
