@@ -20,18 +20,20 @@ const ENDPOINTS = ['east', 'west', 'front'] as const satisfies readonly Endpoint
 const THINK_MS_MAX = 120;
 /** After an answer that says that the region is in trouble, or none. */
 const BACK_OFF_MS_MIN = 100;
-const BACK_OFF_MS_MAX = 600;
+const BACK_OFF_MS_MAX = 400;
 const CREATION_TRIES_MAX = 4;
 /** How often an acknowledged write is followed by a request, elsewhere, that demands its version. */
 const FOLLOW_CHANCE = 0.2;
 const CONDITION_CHANCE = 0.1;
 
-/** One caller, who does one thing after the other until told to stop. */
+/** One caller, who does one thing after the other until told to stop; in trouble also elsewhere. */
 export async function runClient(options: ClientOptions): Promise<void> {
   const { random, signal } = options;
+  let { home } = options;
   while (!signal.aborted) {
-    const operation = await actOnce(options);
+    const operation = await actOnce({ ...options, home });
     const isTrouble = operation.outcome === 'unknown' || operation.status === undefined;
+    home = isTrouble ? random.pick(ENDPOINTS) : options.home;
     const pauseMs = isTrouble
       ? random.between(BACK_OFF_MS_MIN, BACK_OFF_MS_MAX)
       : random.between(0, THINK_MS_MAX);

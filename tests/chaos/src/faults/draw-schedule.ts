@@ -12,7 +12,7 @@ import type { Fault, FaultKind } from './fault.ts';
 
 /** From one fault to the next; several go on at once. */
 const GAP_MS_MIN = 1_000;
-const GAP_MS_MAX = 5_000;
+const GAP_MS_MAX = 6_500;
 /** Before the first, and from the end of the last to the end of the run. */
 const QUIET_MS = 1_000;
 

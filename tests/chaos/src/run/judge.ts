@@ -23,7 +23,7 @@ export async function judge(
   const known = new Set(operations.flatMap(({ customer = '' }) => (customer ? [customer] : [])));
   const end = await untilEqual({ urls: { east, west }, known, waitMsMax: settleMsMax, signal });
   say(`read after ${end.waitedMs} ms`);
-  const findings = [...unready, ...checkRun(operations, end.regions)];
+  const findings = [...crashes.map(toFinding), ...unready, ...checkRun(operations, end.regions)];
   const states = end.regions.map(({ region, customers }) => [
     region,
     Object.fromEntries(customers),
@@ -37,11 +37,16 @@ export async function judge(
     customers: known.size,
     findings,
     faults: counts,
-    crashes: crashes(),
+    crashes: crashes.length,
     readyMs,
     equalMs: end.waitedMs,
     folder,
   };
+}
+
+/** Nothing that is done to a process or around it is a reason to end, unless it is killed. */
+function toFinding(crash: string, index: number): Finding {
+  return { verdict: 'unexpected', key: `crash ${index}`, message: crash, operations: [] };
 }
 
 async function untilReady(

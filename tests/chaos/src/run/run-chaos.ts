@@ -27,21 +27,21 @@ export interface ChaosOptions {
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const { folder, say, signal } = options;
   await mkdir(folder, { recursive: true });
-  let crashes = 0;
+  const crashes: string[] = [];
   say(`seed ${options.seed}, ${options.faults.length} faults planned, all in ${folder}`);
   const chaos = await startChaosCluster({
     dataFolder: join(folder, 'cluster'),
     signal,
     onEvent: (event) => {
       if (event.kind !== 'ended') return;
-      crashes += 1;
+      crashes.push(event.message);
       say(event.message);
     },
   });
   const history = openHistoryLog(join(folder, 'history.ndjson'));
   try {
     const counts = { kills: 0, pauses: 0, partitions: 0, stops: 0 };
-    const parts = { chaos, history, counts, crashes: () => crashes };
+    const parts = { chaos, history, counts, crashes };
     await torment(options, parts);
     signal.throwIfAborted();
     return await judge(options, parts);
@@ -55,6 +55,6 @@ export interface ChaosParts {
   readonly chaos: ChaosCluster;
   readonly history: HistoryLog;
   readonly counts: FaultCounts;
-  /** How many processes have ended by themselves. */
-  readonly crashes: () => number;
+  /** What is told of processes that have ended by themselves. */
+  readonly crashes: readonly string[];
 }

@@ -12,7 +12,7 @@ import type { Endpoint } from '../history/operation.ts';
 import { createRandom } from '../random.ts';
 import type { ChaosOptions, ChaosParts } from './run-chaos.ts';
 
-const CLIENTS_PER_ENDPOINT = 8;
+const CLIENTS_PER_ENDPOINT = 10;
 const ENDPOINTS: readonly Endpoint[] = ['east', 'west', 'front'];
 const PROGRESS_EVERY_MS = 10_000;
 
