@@ -1,0 +1,92 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { type Cluster, PORT_BASE_DEFAULT, startCluster } from '@tandem/local-cluster';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ROOT } from '../files.ts';
+
+const SECTION = 'The REST API';
+const MARK = '::::';
+/** What the tour in Python says where its client is not installed. */
+const NOT_MADE = 'THE TOUR IN PYTHON WAS NOT MADE';
+
+interface Shown {
+  readonly command: string;
+  readonly output: string;
+}
+
+/** Every `$ command` of the section, with the output that is shown for it. */
+function readTour(): Shown[] {
+  const readme = readFileSync(`${ROOT}README.md`, 'utf8');
+  const section = readme.split(`## ${SECTION}\n`)[1]?.split(/^## /m)[0] ?? '';
+  const blocks = [...section.matchAll(/```shell-session\n([\s\S]*?)```/g)];
+  return blocks.flatMap(([, block = '']) =>
+    block
+      .split(/^\$ /m)
+      .slice(1)
+      .map((step) => {
+        const [command = '', ...output] = step.trimEnd().split('\n');
+        return { command, output: output.join('\n') };
+      }),
+  );
+}
+
+/** What is shown, with `…` standing for anything. */
+function toPattern(output: string): RegExp {
+  const parts = output.split('…').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').trim());
+  return new RegExp(`^\\s*${parts.join('[\\s\\S]*?')}\\s*$`);
+}
+
+/** Runs the commands one after the other in one shell, as a reader does; to the output of each. */
+async function runInOneShell(commands: readonly string[]): Promise<string[]> {
+  const script = commands.map((command) => `${command}\necho '${MARK}'\n`).join('');
+  const shell = spawn('bash', ['-s'], { cwd: ROOT, stdio: ['pipe', 'pipe', 'inherit'] });
+  let output = '';
+  shell.stdout.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
+  const closed = once(shell, 'close');
+  shell.stdin.end(script);
+  await closed;
+  return output.replaceAll('\r', '').split(MARK);
+}
+
+describe(`the commands of "${SECTION}" in the README`, () => {
+  const tour = readTour();
+  let cluster: Cluster;
+  let outputs: readonly string[];
+
+  beforeAll(async () => {
+    cluster = await startCluster();
+    const own = tour.map(({ command }) =>
+      command.replaceAll(/127\.0\.0\.1:(\d+)/g, (_, port: string) => {
+        return `127.0.0.1:${cluster.portBase + Number(port) - PORT_BASE_DEFAULT}`;
+      }),
+    );
+    outputs = await runInOneShell(own);
+  });
+
+  afterAll(() => cluster?.stop());
+
+  test('are there, for three clients', () => {
+    const commands = tour.map(({ command }) => command).join('\n');
+    for (const client of ['curl', 'api:tour', 'requests_tour.py']) {
+      expect(commands).toContain(client);
+    }
+    expect(tour.length).toBeGreaterThan(20);
+  });
+
+  test.each(tour.map(({ command }, index) => ({ command, index })))('$command', ({ index }) => {
+    const seen = outputs[index] ?? '';
+    if (seen.includes(NOT_MADE)) {
+      process.stderr.write(`\n${seen.trim()}\n`);
+      return;
+    }
+    expect(seen).toMatch(toPattern(tour[index]?.output ?? ''));
+  });
+
+  test('show the same for the generated client and for the one in Python', () => {
+    const [ours = '', theirs = ''] = outputs.slice(-3, -1).map((output) => output.trim());
+    if (theirs.includes(NOT_MADE)) return;
+    expect(ours).toBe(theirs);
+    expect(ours).not.toMatch(/ANOTHER ONE|WITHOUT IT|undefined/);
+  });
+});
