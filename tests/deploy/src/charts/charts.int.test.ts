@@ -4,6 +4,19 @@ import { checkManifests } from '../manifests/check-manifests.ts';
 import { parseManifests } from '../manifests/manifest.ts';
 import { lintChart, renderChart, renderNotes } from './helm.ts';
 import { PROFILES, REGIONS, RELEASES } from './releases.ts';
+import { find, renderRelease } from './rendered-release.ts';
+
+interface PolicySpec {
+  readonly ingress: readonly {
+    readonly from: unknown;
+    readonly ports: readonly { readonly port: string }[];
+  }[];
+}
+
+function renderMonitored(): ReturnType<typeof renderRelease> {
+  const extraValues = 'global: {serviceMonitor: {enabled: true, labels: {release: prometheus}}}';
+  return renderRelease({ region: 'east', profile: 'production' }, { extraValues });
+}
 
 describe('the chart of a region', () => {
   it('is checked for more than one region and profile', () => {
@@ -36,14 +49,28 @@ describe('the chart of a region', () => {
     expect((await Promise.all(problems)).flat()).toEqual([]);
   });
 
-  it('makes monitors that the Prometheus operator knows, and lets it in, when asked to', async () => {
-    const extraValues = 'global: {serviceMonitor: {enabled: true}}';
-    const run = await renderChart({ region: 'east', profile: 'production' }, { extraValues });
-    expect(run).toMatchObject({ exitCode: 0 });
-    const manifests = parseManifests(run.stdout);
-    expect(manifests.filter(({ kind }) => kind === 'ServiceMonitor')).toHaveLength(2);
-    expect(run.stdout).toContain('kubernetes.io/metadata.name: monitoring');
-    expect(await checkManifests(manifests)).toEqual([]);
+  it('makes monitors that the Prometheus operator knows, when asked to', async () => {
+    const monitors = (await renderMonitored()).filter(({ kind }) => kind === 'ServiceMonitor');
+    expect(monitors.map(({ metadata }) => metadata.name)).toEqual(['customer-api', 'replicator']);
+    expect(await checkManifests(await renderMonitored())).toEqual([]);
+  });
+
+  it('opens metrics to the collector alone, and nothing else to it', async () => {
+    const manifests = await renderMonitored();
+    for (const name of ['customer-api', 'replicator']) {
+      const { ingress } = find(manifests, 'NetworkPolicy', name)['spec'] as PolicySpec;
+      const collector = JSON.stringify({ 'kubernetes.io/metadata.name': 'monitoring' });
+      const admitted = ingress.filter(({ from }) => JSON.stringify(from).includes(collector));
+      expect(admitted.map(({ ports }) => ports.map(({ port }) => port))).toEqual([['metrics']]);
+      expect(ingress.filter(({ ports }) => ports.some(({ port }) => port === 'metrics'))).toEqual(
+        admitted,
+      );
+    }
+  });
+
+  it('opens no port for metrics unless asked to', async () => {
+    const run = await renderChart({ region: 'east', profile: 'production' });
+    expect(run.stdout).not.toMatch(/name: metrics|OTEL_/);
   });
 
   it('refuses a Kubernetes that is too old to stop a pod gracefully', async () => {

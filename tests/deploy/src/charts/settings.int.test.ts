@@ -2,6 +2,7 @@
 import { tandemSettings } from '@tandem/storage';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { ROOT } from '../tools/folders.ts';
 import { CHART } from './helm.ts';
 import { RELEASES } from './releases.ts';
 import { type EnvironmentEntry, renderRelease, workloadsOf } from './rendered-release.ts';
@@ -87,12 +88,14 @@ describe('the settings of a release', () => {
     Readiness.LagMsMax: 30000
     Readiness.WaitMsMax: 604800000
     Tombstone.AgeMs: 7776000000
+    Customer.Preconditions: required
 `;
     const release = { region: 'east', profile: 'production' };
     const environment = await environmentOf(release, ['customer-api', extraValues]);
     const { settings } = await startWith(environment, SERVICES['customer-api']!);
     expect(settings.readiness).toMatchObject({ lagMsMax: 30_000, waitMsMax: 604_800_000 });
     expect(settings.tombstoneAgeMs).toBe(7_776_000_000);
+    expect(environment).toMatchObject({ CUSTOMER_PRECONDITIONS: 'required' });
   });
 
   it.each(['customer-api', 'replicator'])(
@@ -110,6 +113,19 @@ describe('the settings of a release', () => {
       }
     },
   );
+
+  it('of the metrics are variables that the services document', async () => {
+    const extraValues = 'global: {serviceMonitor: {enabled: true}}';
+    const documented = readFileSync(`${ROOT}docs/configuration.md`, 'utf8');
+    for (const service of Object.keys(SERVICES)) {
+      const release = { region: 'east', profile: 'production' };
+      const environment = await environmentOf(release, [service, extraValues]);
+      expect(SERVICES[service]!(environment)).toEqual([]);
+      const names = Object.keys(environment).filter((name) => name.startsWith('OTEL_'));
+      expect(names).toHaveLength(3);
+      for (const name of names) expect(documented).toContain(`| \`${name}\` |`);
+    }
+  });
 
   it('of the configuration check are those of the replicator', async () => {
     for (const release of RELEASES) {

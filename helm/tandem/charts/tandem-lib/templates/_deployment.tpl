@@ -57,8 +57,14 @@ spec:
           imagePullPolicy: {{ $values.global.image.pullPolicy }}
           ports:
             - {name: http, containerPort: {{ $values.port }}, protocol: TCP}
+            {{- if $values.global.serviceMonitor.enabled }}
+            - {name: metrics, containerPort: {{ include "tandem.metricsPort" $root }}, protocol: TCP}
+            {{- end }}
           env:
             {{- include "tandem.environment" (dict "root" $root "port" $values.port) | nindent 12 }}
+            {{- with include "tandem.metricsEnvironment" $root }}
+            {{- . | nindent 12 }}
+            {{- end }}
             {{- with .environment }}
             {{- . | nindent 12 }}
             {{- end }}

@@ -45,9 +45,10 @@ Configuration; what is not set here is read from it.
       key: {{ $key }}
 {{- end }}
 {{- end }}
+{{- /* Numbers are floating point to helm, which would print large ones with an exponent. */}}
 {{- range $setting, $value := $global.settings }}
 - name: {{ include "tandem.variable" $setting }}
-  value: {{ $value | int64 | quote }}
+  value: {{ kindIs "string" $value | ternary $value ($value | int64) | quote }}
 {{- end }}
 - name: HOST
   value: 0.0.0.0

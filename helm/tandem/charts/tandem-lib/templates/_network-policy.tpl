@@ -20,14 +20,6 @@ region's queues (5671). Not the metadata service, whose tokens are those of the 
     - {port: 5671, protocol: TCP}
 {{- end }}
 
-{{/* Who may ask for metrics; nobody unless they are collected. */}}
-{{- define "tandem.metricsPeer" -}}
-{{- if .Values.global.serviceMonitor.enabled -}}
-- namespaceSelector:
-    matchLabels: {kubernetes.io/metadata.name: {{ .Values.global.serviceMonitor.fromNamespace }}}
-{{- end -}}
-{{- end }}
-
 {{/* Dict with root and from: those who may connect to the port, as YAML of peers. */}}
 {{- define "tandem.networkPolicy" -}}
 {{- $root := .root -}}
@@ -43,15 +35,14 @@ spec:
     matchLabels:
       {{- include "tandem.selectorLabels" $root | nindent 6 }}
   policyTypes: [Ingress, Egress]
-  {{- with .from }}
   ingress:
     - from:
-        {{- . | nindent 8 }}
+        {{- .from | nindent 8 }}
       ports:
         - {port: http, protocol: TCP}
-  {{- else }}
-  ingress: []
-  {{- end }}
+    {{- with include "tandem.metricsIngress" $root }}
+    {{- . | nindent 4 }}
+    {{- end }}
   egress:
     {{- include "tandem.egressRules" $root | nindent 4 }}
 {{- end }}
