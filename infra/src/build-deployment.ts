@@ -20,6 +20,8 @@ export interface Deployment {
   readonly kustomizeValues: Output<Readonly<Record<string, object>>>;
   /** By region; empty without clusters. */
   readonly clusterNames: Output<Readonly<Record<string, string>>>;
+  /** For the command line `tandem`: the file `tandem.regions.json`. */
+  readonly inventory: Output<object>;
   /** The name that the public host is an alias of. */
   readonly trafficManagerHost: Output<string>;
   readonly registryServer: string;
@@ -52,6 +54,7 @@ export function buildDeployment(
     helmValues: helmValuesOf(settings, regions, images.server),
     kustomizeValues: kustomizeValuesOf(regions, tenantId),
     clusterNames: output(clusterNames),
+    inventory: inventoryOf(settings, regions),
     trafficManagerHost: output(`${settings.dnsLabel}.trafficmanager.net`),
     registryServer: images.server,
   };
@@ -77,6 +80,17 @@ function helmValuesOf(
   return output({
     global: { publicHost, auth, queue, image: { registry, tag }, regions: entries },
   });
+}
+
+function inventoryOf({ queue }: DeploymentSettings, regions: readonly Region[]): Output<object> {
+  const entries = regions.map(({ context, data }) => ({
+    name: context.region.name,
+    storage: data.accountUrl,
+    serviceBus: data.namespaceHost,
+    queue,
+    api: `https://${context.region.host}`,
+  }));
+  return output({ version: 1, regions: entries });
 }
 
 function kustomizeValuesOf(regions: readonly Region[], tenantId: Output<string>) {

@@ -11,5 +11,11 @@ if (!reading.ok) {
 const { tenantId } = getClientConfigOutput();
 const deployment = buildDeployment(reading.settings, tenantId);
 
-export const { helmValues, kustomizeValues, clusterNames, trafficManagerHost, registryServer } =
-  deployment;
+export const {
+  helmValues,
+  kustomizeValues,
+  clusterNames,
+  inventory,
+  trafficManagerHost,
+  registryServer,
+} = deployment;

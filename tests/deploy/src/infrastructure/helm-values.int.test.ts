@@ -1,10 +1,15 @@
 // What the infrastructure prints is what the charts, the overlays and the services take.
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { buildExample, valueOf } from '@tandem/infra/testing';
 import { describe, expect, it } from 'vitest';
 import { renderChart } from '../charts/helm.ts';
 import { find, renderRelease, workloadsOf } from '../charts/rendered-release.ts';
 import { SERVICES, startWith } from '../charts/start-service.ts';
 import { checkManifests } from '../manifests/check-manifests.ts';
+import { CACHE_FOLDER, ROOT } from '../tools/folders.ts';
+import { runTool } from '../tools/run-tool.ts';
 
 interface RegionValues {
   readonly name: string;
@@ -33,6 +38,20 @@ describe('the outputs of a stack', () => {
         'tandemimages.azurecr.io/tandem-replicator:0.1.0',
       ]);
     }
+  });
+
+  it('are an inventory that the command line reads', async () => {
+    const { deployment } = await buildExample();
+    const inventory = await valueOf(deployment.inventory);
+    mkdirSync(CACHE_FOLDER, { recursive: true });
+    const file = join(CACHE_FOLDER, `inventory-${randomUUID()}.json`);
+    writeFileSync(file, JSON.stringify(inventory));
+    const tandem = `${ROOT}apps/cli/src/main.ts`;
+    const args = [tandem, '--regions', file, 'verify'];
+    const { exitCode, stderr } = await runTool(process.execPath, args);
+    rmSync(file);
+    // It goes as far as asking the regions, which nobody can reach; 2 is for what it cannot read.
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 4 });
   });
 
   it('name the accounts that the charts make and the identities trust', async () => {
