@@ -20,6 +20,7 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`);
 async function main(): Promise<number> {
   const args = readArguments(process.argv);
   const runMs = args.minutes * MINUTE_MS;
+  const folder = args.folder ?? join(tmpdir(), `tandem-chaos-${args.seed}-${process.pid}`);
   const stop = listenForStop();
   try {
     const report = await runChaos({
@@ -27,7 +28,7 @@ async function main(): Promise<number> {
       runMs,
       faults: drawSchedule(args.seed, runMs),
       breakage: args.broken,
-      folder: args.folder ?? join(tmpdir(), `tandem-chaos-${args.seed}-${process.pid}`),
+      folder,
       settleMsMax: args.broken === undefined ? SETTLE_MS_MAX : BROKEN_SETTLE_MS_MAX,
       say,
       signal: stop.signal,
@@ -37,14 +38,15 @@ async function main(): Promise<number> {
     }
     const isClean = report.findings.length === 0;
     if (isClean && args.folder === undefined) {
-      await rm(report.folder, { recursive: true, force: true, maxRetries: 3 });
+      await rm(folder, { recursive: true, force: true, maxRetries: 3 });
     } else {
-      say(`logs, history and findings: ${report.folder}`);
+      say(`logs, history and findings: ${folder}`);
     }
     if (args.json) say(toTable(report));
     process.stdout.write(`${args.json ? JSON.stringify(summarize(report)) : toTable(report)}\n`);
     return isClean ? EXIT_CODES.clean : EXIT_CODES.findings;
   } catch (error) {
+    say(`logs and history: ${folder}`);
     if (stop.signal.aborted) return EXIT_CODES.interrupted;
     say(error instanceof Error ? (error.stack ?? error.message) : String(error));
     return EXIT_CODES.failed;
