@@ -1,3 +1,4 @@
+import { type ConfigReading, findRegionProblems } from '@tandem/region-kit';
 import {
   describeProblem,
   type Environment,
@@ -5,7 +6,6 @@ import {
   type LogLevel,
   readEnvironment,
 } from '@tandem/service-kit';
-import { environmentNameOf } from '@tandem/storage';
 import { type Static, Type } from 'typebox';
 import type { AuthSettings } from './auth/token-verifier.ts';
 import { isLoopback } from './http/loopback.ts';
@@ -100,18 +100,12 @@ export interface Config {
   readonly environment: Environment;
 }
 
-export type ConfigReading =
-  | { readonly ok: true; readonly config: Config }
-  /** A sentence each, with variable, rule and example. */
-  | { readonly ok: false; readonly problems: readonly string[] };
-
 /** Pure; finds all problems at once. */
-export function readConfig(environment: Environment): ConfigReading {
+export function readConfig(environment: Environment): ConfigReading<Config> {
   const reading = readEnvironment(EnvironmentSchema, environment);
-  const storageConnection = environment['STORAGE_CONNECTION']?.trim();
   const problems = [
     ...(reading.ok ? [] : reading.problems.map(describeProblem)),
-    ...(isSet(storageConnection) || isInMemory(environment) ? [] : [STORAGE_MISSING]),
+    ...findRegionProblems(environment),
     ...(reading.ok ? findAuthProblems(reading.value) : []),
   ];
   if (!reading.ok || problems.length > 0) return { ok: false, problems };
@@ -128,12 +122,6 @@ export function readConfig(environment: Environment): ConfigReading {
   };
   return { ok: true, config: Object.freeze(config) };
 }
-
-const DATA_ACCESS_VARIABLE = environmentNameOf('Customer.DataAccess');
-const STORAGE_MISSING =
-  'STORAGE_CONNECTION is not set: it must be a connection string or the URL of the tables of an ' +
-  'account, for example STORAGE_CONNECTION=https://tandemeast.table.core.windows.net ' +
-  `(or set ${DATA_ACCESS_VARIABLE}=memory to keep nothing).`;
 
 type EnvironmentValue = Static<typeof EnvironmentSchema>;
 
@@ -164,11 +152,3 @@ const AUTH_MISSING =
 const AUTH_HALF = 'AUTH_ISSUER and AUTH_AUDIENCE must be set together, or neither.';
 const AUTH_PLAIN =
   'AUTH_ISSUER and AUTH_JWKS_URL must be URLs that begin with https://, except on loopback.';
-
-function isInMemory(environment: Environment): boolean {
-  return environment[DATA_ACCESS_VARIABLE] === 'memory';
-}
-
-function isSet(text: string | undefined): boolean {
-  return text !== undefined && text !== '';
-}

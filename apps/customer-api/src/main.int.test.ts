@@ -50,20 +50,38 @@ describe('the process', () => {
     expect(stderr).not.toContain('eighty');
   });
 
-  it('lists everything that is wrong with the table Configuration, and ends with 1', async () => {
+  it('lists every override that cannot be used with the rest, before it asks any table', async () => {
     const api = start({
       REGION_ID: 'east',
-      PORT: '0',
-      STORAGE_CONNECTION: azurite.connectionString,
+      PORT: 'x',
+      STORAGE_CONNECTION: 'AccountName=hunter2',
       READINESS_LAG_MS_MAX: 'soon',
       CUSTOMER_QUEUE: '?',
     });
     expect(await api.untilExit()).toBe(1);
     const { stderr } = api.output();
-    for (const setting of ['ServiceBusConnection', 'Readiness.LagMsMax', 'Customer.Queue']) {
-      expect(stderr).toContain(setting);
+    for (const variable of [
+      'PORT',
+      'STORAGE_CONNECTION',
+      'READINESS_LAG_MS_MAX',
+      'CUSTOMER_QUEUE',
+    ]) {
+      expect(stderr).toMatch(new RegExp(`^${variable} cannot be used`, 'm'));
     }
+    expect(stderr).not.toContain('hunter2');
+  });
+
+  it('lists everything that is wrong with the table Configuration, and ends with 1', async () => {
+    const api = start({
+      REGION_ID: 'east',
+      PORT: '0',
+      STORAGE_CONNECTION: azurite.connectionString,
+    });
+    expect(await api.untilExit()).toBe(1);
+    const { stdout, stderr } = api.output();
+    expect(stderr).toContain('ServiceBusConnection (or SERVICE_BUS_CONNECTION): is missing');
     expect(stderr).not.toContain('    at ');
+    expect(stdout).not.toContain('"exitCode":0');
   });
 
   it('says in one sentence that its port is taken, and ends with 1', async () => {

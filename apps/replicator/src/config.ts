@@ -1,3 +1,4 @@
+import { type ConfigReading, findRegionProblems } from '@tandem/region-kit';
 import {
   describeProblem,
   type Environment,
@@ -5,7 +6,6 @@ import {
   type LogLevel,
   readEnvironment,
 } from '@tandem/service-kit';
-import { environmentNameOf } from '@tandem/storage';
 import { Type } from 'typebox';
 
 /** What the process must know before it can read the table `Configuration`. */
@@ -71,17 +71,12 @@ export interface ReplicatorConfig {
   readonly environment: Environment;
 }
 
-export type ConfigReading =
-  | { readonly ok: true; readonly config: ReplicatorConfig }
-  /** A sentence each, with variable, rule and example. */
-  | { readonly ok: false; readonly problems: readonly string[] };
-
 /** Pure; finds all problems at once. */
-export function readConfig(environment: Environment): ConfigReading {
+export function readConfig(environment: Environment): ConfigReading<ReplicatorConfig> {
   const reading = readEnvironment(EnvironmentSchema, environment);
   const problems = [
     ...(reading.ok ? [] : reading.problems.map(describeProblem)),
-    ...(isSet(environment['STORAGE_CONNECTION']) || isInMemory(environment) ? [] : [STORE_MISSING]),
+    ...findRegionProblems(environment),
   ];
   if (!reading.ok || problems.length > 0) return { ok: false, problems };
   const { value } = reading;
@@ -95,17 +90,4 @@ export function readConfig(environment: Environment): ConfigReading {
     environment,
   };
   return { ok: true, config: Object.freeze(config) };
-}
-
-const DATA_ACCESS_VARIABLE = environmentNameOf('Customer.DataAccess');
-const STORE_MISSING =
-  'STORAGE_CONNECTION is not set: it must be a connection string or the URL of the tables of an ' +
-  'account, for example STORAGE_CONNECTION=https://tandemeast.table.core.windows.net.';
-
-function isInMemory(environment: Environment): boolean {
-  return environment[DATA_ACCESS_VARIABLE] === 'memory';
-}
-
-function isSet(text: string | undefined): boolean {
-  return text !== undefined && text.trim() !== '';
 }

@@ -1,4 +1,5 @@
 export * from './open-store.ts';
+export * from './region-problems.ts';
 export * from './open-region.ts';
 export * from './retry-opening.ts';
 export * from './region-settings.ts';

@@ -22,6 +22,7 @@ export * from './configuration/create-configuration.ts';
 export * from './configuration/describe-settings.ts';
 export * from './configuration/definitions.ts';
 export * from './configuration/environment-name.ts';
+export * from './configuration/override-problems.ts';
 export * from './configuration/read-peers.ts';
 export * from './configuration/record-bucket-count.ts';
 export * from './configuration/secret.ts';

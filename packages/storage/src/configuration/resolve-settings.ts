@@ -75,6 +75,6 @@ export function configurationInvalid(
     return `- ${setting} (or ${environmentNameOf(setting)}): ${problem}.${rule}${example}`;
   });
   const count = `${problems.length} ${problems.length === 1 ? 'setting is' : 'settings are'} wrong`;
-  const message = `${count} in the table Configuration:\n${lines.join('\n')}`;
+  const message = `${count} (table Configuration, or the variable that overrides it):\n${lines.join('\n')}`;
   return new TerminalError('CONFIGURATION_INVALID', message, { details: { problems } });
 }
