@@ -19,7 +19,7 @@ export async function findDrift(file = DOCUMENT_FILE): Promise<string[]> {
 }
 
 /** JSON pointers of what differs; an object that lacks a member differs in that member. */
-export function* differences(left: unknown, right: unknown, path = ''): Generator<string> {
+function* differences(left: unknown, right: unknown, path = ''): Generator<string> {
   if (isObject(left) && isObject(right)) {
     for (const name of new Set([...Object.keys(left), ...Object.keys(right)])) {
       const step = name.replaceAll('~', '~0').replaceAll('/', '~1');
