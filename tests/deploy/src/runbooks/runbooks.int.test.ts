@@ -16,13 +16,22 @@ const KNOWN: readonly RegExp[] = [
   /^az acr login --name /,
   /^az aks get-credentials --resource-group .+ --name /,
   /^az network traffic-manager endpoint (?:list|update) --resource-group .+ --profile-name /,
+  /^az storage account (?:show|show-connection-string) --resource-group .+ --name /,
+  /^az storage account keys renew --resource-group .+ --account-name .+ --key key[12]$/,
+  /^az servicebus namespace show --resource-group .+ --name /,
+  /^az servicebus namespace authorization-rule keys (?:list|renew) --resource-group .+ --namespace-name .+ --name /,
+  /^az keyvault secret set --vault-name .+ --name [\w-]+ --file /,
   /^docker (?:tag|push) /,
   /^curl -(?:i|s) /,
 ];
 const ASKABLE = /^(helm|kubectl)\b/;
+/** A command, or one of a group of them. */
+const OURS = /^pnpm tandem ((?:dead-letters )?[a-z-]+)/;
+/** The script `tandem` of the root package. */
+const TANDEM = `${ROOT}apps/cli/src/main.ts`;
 const FLAG = /(?<=\s)--?[a-z][a-z-]*/g;
 
-/** The words before the first flag or argument: `upgrade`, `rollout status`. */
+/** What the tool itself says about a command: `upgrade`, `rollout status`. */
 async function helpOf(tool: 'helm' | 'kubectl', text: string): Promise<string> {
   const words = text
     .split(/\s+/)
@@ -38,6 +47,12 @@ async function helpOf(tool: 'helm' | 'kubectl', text: string): Promise<string> {
   return `${stdout}\n${options?.stdout ?? ''}`;
 }
 
+function expectFlags(text: string, help: string): void {
+  for (const [flag] of text.matchAll(FLAG)) {
+    expect(help).toMatch(new RegExp(`(?:^|[\\s,])${flag}\\b`, 'm'));
+  }
+}
+
 function isKnown(text: string): boolean {
   const [program = '', first = '', second = ''] = text.split(' ');
   if (program === 'node') return existsSync(ROOT + first);
@@ -50,15 +65,23 @@ function isKnown(text: string): boolean {
 
 describe('a command of a runbook', () => {
   const askable = COMMANDS.filter(({ text }) => ASKABLE.test(text));
+  const ours = COMMANDS.filter(({ text }) => OURS.test(text));
   const others = COMMANDS.filter(({ text }) => !ASKABLE.test(text));
 
   it.each(askable)('is known to its tool: $runbook: $text', async ({ text }) => {
     const [, tool] = ASKABLE.exec(text) ?? [];
     const own = text.split(' | ')[0] ?? '';
-    const help = await helpOf(tool as 'helm' | 'kubectl', own);
-    for (const [flag] of own.matchAll(FLAG)) {
-      expect(help).toMatch(new RegExp(`(?:^|[\\s,])${flag}\\b`, 'm'));
-    }
+    expectFlags(own, await helpOf(tool as 'helm' | 'kubectl', own));
+  });
+
+  it.each(ours)('is known to our own command line: $runbook: $text', async ({ text }) => {
+    const [, command = ''] = OURS.exec(text) ?? [];
+    const path = command.split(' ');
+    const { exitCode, stdout } = await runTool(process.execPath, [TANDEM, ...path, '--help']);
+    // Of a command that it does not have it says how itself is used.
+    expect(stdout).toContain(`Usage: tandem ${command} `);
+    expect({ text, exitCode }).toEqual({ text, exitCode: 0 });
+    expectFlags(text, stdout);
   });
 
   it.each(others)('is one that exists: $runbook: $text', ({ text }) => {
