@@ -46,6 +46,23 @@ function messageOf({ set, encoded }: Pick<OutboxEntry, 'set' | 'encoded'>): {
 }
 
 describe('a crash between steps 1, 2 and 3 loses the archive record or the message', () => {
+  test('I1: a crash after the first transaction: what it wrote is archived and sent', async () => {
+    const regions = await createTwoRegions(deviceKind, { east: { relaysAtOnce: false } });
+    const { table, store } = regions.east;
+    let commits = 0;
+    store.beforeCommit(() => {
+      commits += 1;
+      if (commits > 1) throw DOWN;
+    });
+    const written = table.put('a', { label: 'one' }).catch(() => undefined);
+    await regions.drive(written);
+    store.beforeCommit(() => undefined);
+    await regions.settle();
+    expect(await labelIn(regions, 'east', 'a')).toBe('one');
+    expect(await archived(regions, 'east')).toHaveLength(1);
+    expect(await labelIn(regions, 'west', 'a')).toBe('one');
+  });
+
   test('I1: a crash right after the commit: the sweep archives and sends', async () => {
     const regions = await createTwoRegions(deviceKind, { east: { relaysAtOnce: false } });
     await regions.east.table.put('a', { label: 'one' });
