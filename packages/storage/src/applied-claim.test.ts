@@ -1,4 +1,6 @@
+import { createAppliedClaim } from '@tandem/core';
 import { describe, expect, test } from 'vitest';
+import { createTableRegionHold } from './status/table-region-hold.ts';
 import { deviceKind } from './testing/device-kind.ts';
 import type { MemoryRegion } from './testing/memory-region.ts';
 import { createTwoRegions, type TwoRegions } from './testing/two-regions.ts';
@@ -58,6 +60,19 @@ describe('I11: what a peer says to have applied', () => {
     }
     await turn(regions, east);
     expect(await appliedMs(east)).toBeGreaterThan(writtenMs);
+  });
+
+  test('stands still while its region is held, for it may have lost what it had applied', async () => {
+    const { west } = await createTwoRegions(deviceKind);
+    const { status } = west;
+    const beat = { nowMs: 5, catchingUpSinceMs: undefined, hasBacklog: false };
+    await status.beat({ ...beat, peers: [{ peer: 'east', passedMs: 5, isReachable: true }] });
+    const hold = createTableRegionHold({ store: west.store });
+    const receiver = { countDeadLetters: async () => 0 };
+    const claim = createAppliedClaim({ status, receiver, hold });
+    expect(await claim()).toEqual(new Map([['east', 5]]));
+    await hold.set({ reason: 'rebuilt', sinceMs: 1 });
+    expect(await claim()).toEqual(new Map());
   });
 
   test('stands still while a dead letter lies in its queue', async () => {

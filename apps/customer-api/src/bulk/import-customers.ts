@@ -23,9 +23,9 @@ export interface ImportOptions {
   readonly isStopping: () => boolean;
 }
 
-export type ImportStop = 'failures' | 'lines' | 'store' | 'stopping';
+type ImportStop = 'failures' | 'lines' | 'store' | 'stopping';
 
-export interface ImportProgress {
+interface ImportProgress {
   /** Every line up to it was written, or reported as failed. */
   readonly settledThrough: number;
   readonly written: number;

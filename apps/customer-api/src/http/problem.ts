@@ -1,6 +1,6 @@
 import { AppError, type AppErrorCode } from '@tandem/core';
 import type { FastifyError } from 'fastify';
-import { BODY_BYTES_MAX } from './limits.ts';
+import { BATCH_BODY_BYTES_MAX, BODY_BYTES_MAX } from './limits.ts';
 import { type ProblemCode, PROBLEMS, problemType } from './problem-catalogue.ts';
 import { describeViolations, type Violation } from '../validation/violation.ts';
 
@@ -81,7 +81,7 @@ const TRANSIENT_DETAIL: Readonly<Record<string, string>> = {
 const BY_FRAMEWORK_CODE: Readonly<Record<string, { code: ProblemCode; detail: string }>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: {
     code: 'body-too-large',
-    detail: `A body has at most ${BODY_BYTES_MAX} bytes.`,
+    detail: `A body has at most ${BODY_BYTES_MAX} bytes, a batch ${BATCH_BODY_BYTES_MAX}.`,
   },
   FST_ERR_CTP_INVALID_MEDIA_TYPE: {
     code: 'unsupported-media-type',

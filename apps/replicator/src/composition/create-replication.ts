@@ -75,7 +75,7 @@ export function createRegionReplicator(options: RegionReplicatorOptions): Replic
     lease: options.sweepLease,
     leaseMs: SWEEP_LEASE_MS,
     readiness: settings.readiness,
-    appliedClaim: createAppliedClaim({ status, receiver }),
+    appliedClaim: createAppliedClaim({ status, receiver, hold: options.tables.hold }),
     sweep: {
       outboxes: [...options.tables.outboxes.values()],
       relay: options.relay,
