@@ -5,7 +5,6 @@ import { buffer } from 'node:stream/consumers';
 
 export interface SwallowingProxy {
   readonly url: string;
-  readonly swallowed: number;
   close(): Promise<void>;
 }
 
@@ -23,24 +22,22 @@ const PASSED_ON = [
 const PASSED_BACK = ['content-type', 'etag', 'x-tandem-region', 'x-tandem-version', 'location'];
 
 /**
- * Stands in front of an API and lies: every so often it answers a PATCH or a DELETE as done, with
- * the state that would follow, and forwards nothing.
+ * Stands in front of an API and lies: every so often it answers a change as done, with the state that
+ * would follow, and forwards nothing.
  */
 export async function startSwallowingProxy(target: string): Promise<SwallowingProxy> {
   let seen = 0;
-  let swallowed = 0;
 
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { method = 'GET', url = '/' } = request;
     const body = await buffer(request);
-    const isChange = method === 'PATCH' || method === 'DELETE';
+    const isChange = method === 'PUT' || method === 'PATCH' || method === 'DELETE';
     if (isChange && (seen += 1) % SWALLOW_EVERY === 0) {
       const current = await fetch(`${target}${url}`);
       const text = await current.text();
       if (current.status === 200) {
-        swallowed += 1;
         response.writeHead(method === 'DELETE' ? 204 : 200, headersOf(current));
-        const changed = { ...(JSON.parse(text) as object), ...patchOf(method, body) };
+        const changed = { ...(JSON.parse(text) as object), ...writtenBy(method, body) };
         response.end(method === 'DELETE' ? undefined : JSON.stringify(changed));
         return;
       }
@@ -63,9 +60,6 @@ export async function startSwallowingProxy(target: string): Promise<SwallowingPr
   await once(server, 'listening');
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    get swallowed() {
-      return swallowed;
-    },
     async close() {
       const closed = once(server, 'close');
       server.close();
@@ -75,8 +69,10 @@ export async function startSwallowingProxy(target: string): Promise<SwallowingPr
   };
 }
 
-function patchOf(method: string, body: Buffer): object {
-  return method === 'PATCH' ? (JSON.parse(body.toString()) as object) : {};
+function writtenBy(method: string, body: Buffer): object {
+  if (method === 'DELETE') return {};
+  const leftOut = method === 'PUT' ? { firstName: null, lastName: null, phoneNumber: null } : {};
+  return { ...leftOut, ...(JSON.parse(body.toString()) as object) };
 }
 
 function headersOf({ headers }: Response): Record<string, string> {
