@@ -7,6 +7,7 @@ import {
   coalesceWrites,
   forgetConnection,
 } from './rhea-internals.ts';
+import { boundDecoder } from './bound-decoder.ts';
 import { enableSasl } from './sasl-login.ts';
 import { createPortServer, type TlsIdentity } from '../port-server.ts';
 import type { Tenant } from '../tenant.ts';
@@ -53,9 +54,21 @@ function giveUpUnlessOpened(connection: Connection, socket: Socket): void {
   socket.once('close', () => clearTimeout(timer));
 }
 
+/** rhea ends its side only after an error: the client may leave its own open, and go on sending. */
+function cutAfterErrors(connection: Connection, socket: Socket): void {
+  for (const name of ['protocol_error', 'error']) {
+    connection.on(name, () => {
+      socket.removeAllListeners('data');
+      socket.resume();
+      setTimeout(() => socket.destroy(), CLOSE_GRACE_MS);
+    });
+  }
+}
+
 /** Listens for AMQP connections. Rejects with the error of the socket when the port is taken. */
 export async function startAmqpServer(options: AmqpServerOptions): Promise<AmqpServer> {
   const container = rhea.create_container({ id: 'servicebus-emulator' });
+  boundDecoder();
   enableSasl(container, options.accessRules);
   container.on('error', options.onFailure);
   const open = new Map<Socket, { connection: Connection; served: ServedConnection }>();
@@ -66,6 +79,7 @@ export async function startAmqpServer(options: AmqpServerOptions): Promise<AmqpS
     const served = serveConnection(connection, options);
     open.set(socket, { connection, served });
     giveUpUnlessOpened(connection, socket);
+    cutAfterErrors(connection, socket);
     socket.once('close', () => {
       open.delete(socket);
       served.stop();

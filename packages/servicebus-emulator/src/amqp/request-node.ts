@@ -1,5 +1,5 @@
 import type { EventContext, Message, Receiver, Sender } from 'rhea';
-import { boundDeliveries, settleDelivery } from './rhea-internals.ts';
+import { settleDelivery } from './rhea-internals.ts';
 
 /** Request and response over a pair of links, as $cbs and $management work. */
 export interface AmqpRequest {
@@ -69,10 +69,10 @@ export function openRequestNode(receiver: Receiver, options: RequestNodeOptions)
       body: response.body ?? null,
     } as unknown as Message);
   };
-  boundDeliveries(receiver);
   receiver.set_target(receiver.target);
   receiver.set_source(receiver.source ?? { address: '' });
   receiver.on('message', ({ message, delivery }: EventContext) => {
+    if (!receiver.is_open()) return;
     if (delivery !== undefined) settleDelivery(delivery);
     receiver.add_credit(1);
     if (message !== undefined) void answer(message).catch(options.onFailure);

@@ -76,7 +76,6 @@ const RAW_FORMAT = 0x7fff_ff01;
 export const BATCH_FORMAT = 0x8001_3700;
 
 const rawReceivers = new WeakSet<Receiver>();
-const patchedSessions = new WeakSet<Session>();
 
 /**
  * Keeps a session's links apart that have one name and opposite directions, as AMQP allows and
@@ -105,6 +104,25 @@ export function separateDirections(session: Session): void {
   };
 }
 
+interface DispositionFrame {
+  readonly performative: { readonly first: number; last?: number | null };
+}
+
+/** More deliveries than a session can have unsettled. */
+const DISPOSITION_SPAN_MAX = 131_072;
+
+/** Bounds the deliveries that one disposition names: rhea looks for each of up to four billion. */
+export function boundDispositions(session: Session): void {
+  const internals = session as unknown as { on_disposition(frame: DispositionFrame): void };
+  const original = internals.on_disposition.bind(session);
+  internals.on_disposition = (frame) => {
+    const { performative } = frame;
+    const lastMax = performative.first + DISPOSITION_SPAN_MAX;
+    if ((performative.last ?? 0) > lastMax) performative.last = lastMax;
+    original(frame);
+  };
+}
+
 /** What a client may send as one message, however many frames it takes; the rest is dropped. */
 const DELIVERY_BYTES_MAX = 4 * 1024 * 1024;
 /** What a client may send as one frame. More than is announced, for clients that miscount. */
@@ -119,15 +137,28 @@ function limitPayload(frame: TransferFrame, link: Receiver): void {
   if (bytes > DELIVERY_BYTES_MAX) frame.payload = Buffer.alloc(0);
 }
 
+/** Detaches a link whose client does not wait for credit: rhea would take what it sends. */
+function refuseBeyondCredit(link: Receiver): void {
+  const internals = link as unknown as { credit: number };
+  if (internals.credit > 0) return;
+  if (link.is_open()) {
+    link.close({
+      condition: 'amqp:link:transfer-limit-exceeded',
+      description: 'The link has no credit: wait for a flow before sending more.',
+    });
+  }
+  // What is on its way is dropped: the handler takes nothing from a link that is closed.
+  internals.credit = 1;
+}
+
 /** Bounds the memory that messages in many frames take: rhea collects them without a limit. */
-export function boundDeliveries({ session }: Receiver): void {
-  if (patchedSessions.has(session)) return;
-  patchedSessions.add(session);
+export function boundDeliveries(session: Session): void {
   const { incoming } = session as unknown as SessionInternals;
   const original = incoming.on_transfer.bind(incoming);
   incoming.on_transfer = (frame, link) => {
     const { performative } = frame;
     limitPayload(frame, link);
+    refuseBeyondCredit(link);
     if (rawReceivers.has(link) && (performative.message_format ?? 0) === 0) {
       performative.message_format = RAW_FORMAT;
     }
@@ -141,7 +172,6 @@ export function boundDeliveries({ session }: Receiver): void {
  */
 export function receiveRaw(receiver: Receiver): void {
   rawReceivers.add(receiver);
-  boundDeliveries(receiver);
 }
 
 /**
@@ -173,7 +203,7 @@ export function coalesceWrites(connection: Connection): void {
 }
 
 /** rhea tells errors of the peer from its own by this name. */
-class ProtocolError extends Error {
+export class ProtocolError extends Error {
   override readonly name = 'ProtocolError';
 }
 

@@ -20,7 +20,12 @@ import { openOutgoingLink } from './outgoing-link.ts';
 import { openSessionLink, SESSION_FILTER } from './session-link.ts';
 import { createReplyLinks, openRequestNode, type ReplyLinks } from './request-node.ts';
 import { loginOf } from './sasl-login.ts';
-import { separateDirections, type AmqpCondition } from './rhea-internals.ts';
+import {
+  boundDeliveries,
+  boundDispositions,
+  separateDirections,
+  type AmqpCondition,
+} from './rhea-internals.ts';
 
 export interface ServeOptions {
   /** At least one. */
@@ -82,15 +87,21 @@ const isQueue = (found: Queue | AmqpCondition): found is Queue => 'peek' in foun
 function acceptReceiver(state: ConnectionState, receiver: Receiver): void {
   const { replies, onFailure } = state;
   const { faults } = tenantOf(state.tenants, hostOf(state.connection));
-  if (receiver.target === null) {
-    receiver.close(notImplemented('The emulator has no transactions: send without one.'));
+  const { address: target } = (receiver.target ?? {}) as { address?: unknown };
+  if (typeof target !== 'string') {
+    // A coordinator has no address; neither has a link for messages that name their own.
+    receiver.close(
+      notImplemented(
+        'The emulator has no transactions: send without one, on a link to the address of a queue.',
+      ),
+    );
     return;
   }
   if (TRANSFER_DESTINATION in (receiver.properties ?? {})) {
     receiver.close(notImplemented('The emulator cannot send through another entity.'));
     return;
   }
-  const address = parseAddress(receiver.target?.address ?? '');
+  const address = parseAddress(target);
   if (address.node === 'claims') {
     const handle = async (request: Parameters<Claims['putToken']>[0]) =>
       state.claims.putToken(request);
@@ -176,7 +187,10 @@ export function serveConnection(connection: Connection, options: ServeOptions): 
     if (rule !== undefined) state.claims.logIn(rule);
   });
   connection.on('session_open', ({ session }: EventContext) => {
-    if (session !== undefined) separateDirections(session);
+    if (session === undefined) return;
+    separateDirections(session);
+    boundDeliveries(session);
+    boundDispositions(session);
   });
   connection.on('receiver_open', ({ receiver }: EventContext) => {
     if (receiver !== undefined) acceptReceiver(state, receiver);

@@ -50,6 +50,73 @@ describe('bad input', () => {
     expect((await receiveOne(target.client.createReceiver(name))).body).toBe('alive');
   });
 
+  it.each([
+    ['an array of four billion nulls', '0053 12 f0 0000000a ffffffff 40 000000'],
+    [
+      'lists of thirty million items in one another',
+      `0053 12 ${'d0 00ffffff 01c9c380'.repeat(64)}`,
+    ],
+    ['lists a hundred thousand deep', `0053 12 ${'c0 ff 01'.repeat(100_000)}`],
+  ])('does not believe %s', async (_, text) => {
+    const { name, sender } = await target.newQueue();
+    const body = Buffer.from(text.replaceAll(' ', ''), 'hex');
+    await sendUntilCut(HEADER, OPEN, frame(body));
+    await sender.sendMessages({ body: 'alive' });
+    expect((await receiveOne(target.client.createReceiver(name))).body).toBe('alive');
+  });
+
+  it('refuses the coordinator of transactions with a condition that says so', async () => {
+    const { host, port } = parseConnectionString(target.connectionString);
+    const socket = connect(port, host);
+    const begin = frame(Buffer.from('005311c0070440 43 52ff 52ff'.replaceAll(' ', ''), 'hex'));
+    // A sender's attach whose target is a coordinator; rhea cannot write one.
+    const attach = '005312 c01007 a10163 43 42 40 40 00532845 00533045'.replaceAll(' ', '');
+    for (const bytes of [HEADER, OPEN, begin, frame(Buffer.from(attach, 'hex'))]) {
+      socket.write(bytes);
+    }
+    let said = '';
+    socket.on('data', (bytes: Buffer) => {
+      said += bytes.toString('latin1');
+    });
+    await expect.poll(() => said, { timeout: 20_000 }).toContain('amqp:not-implemented');
+    expect(said).toContain('The emulator has no transactions');
+    socket.destroy();
+  });
+
+  it('is not kept busy by a disposition of four billion deliveries', async () => {
+    const { name, sender } = await target.newQueue();
+    const { host, port } = parseConnectionString(target.connectionString);
+    const socket = connect(port, host);
+    socket.on('error', () => undefined);
+    socket.resume();
+    // begin, then a disposition of the receiver's side from the first to the last there can be.
+    const begin = frame(Buffer.from('005311c0070440 43 52ff 52ff'.replaceAll(' ', ''), 'hex'));
+    const all = frame(Buffer.from('005315c0090441 43 70ffffffff 41'.replaceAll(' ', ''), 'hex'));
+    for (const bytes of [HEADER, OPEN, begin, all]) socket.write(bytes);
+    const startMs = Date.now();
+    await sender.sendMessages({ body: 'alive' });
+    expect((await receiveOne(target.client.createReceiver(name))).body).toBe('alive');
+    // Four billion look-ups take a minute on any machine.
+    expect(Date.now() - startMs).toBeLessThan(20_000);
+    socket.destroy();
+  });
+
+  it('detaches a link whose client does not wait for credit', async () => {
+    const { name } = await target.newQueue();
+    const peer = await connectRawPeer(parseConnectionString(target.connectionString));
+    const outcome = await peer.openSender({ target: { address: name } });
+    if (outcome.kind === 'refused') throw new Error(outcome.condition);
+    const { link } = outcome;
+    const closed = new Promise<unknown>((resolve) =>
+      link.once('sender_error', () => resolve(link.error)),
+    );
+    // More than rhea lets through by itself.
+    (link as unknown as { credit: number }).credit = 10_000;
+    for (let sent = 0; sent < 2_000; sent += 1) link.send({ body: sent });
+    expect(await closed).toMatchObject({ condition: 'amqp:link:transfer-limit-exceeded' });
+    await peer.close();
+  });
+
   it('keeps little of a message that never ends, and refuses it', async () => {
     const { name } = await target.newQueue();
     const peer = await connectRawPeer(parseConnectionString(target.connectionString));

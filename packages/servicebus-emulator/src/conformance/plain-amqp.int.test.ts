@@ -151,6 +151,12 @@ describe('sending with plain AMQP', () => {
     });
   });
 
+  it('is refused for a subscription of a topic', async () => {
+    expect(
+      await peer.openReceiver({ source: { address: 'topic/Subscriptions/one' } }),
+    ).toMatchObject({ kind: 'refused', condition: 'amqp:not-implemented' });
+  });
+
   it('is refused through another entity', async () => {
     const { name } = await queueWith();
     const outcome = await peer.openSender({

@@ -20,7 +20,7 @@ export function newClient(connectionString: string): ServiceBusClient {
   return new ServiceBusClient(connectionString, { retryOptions });
 }
 
-export function toSeen(message: ServiceBusReceivedMessage): SeenMessage {
+function toSeen(message: ServiceBusReceivedMessage): SeenMessage {
   return {
     body: Number(message.body),
     sequenceNumber: message.sequenceNumber?.toNumber() ?? 0,
