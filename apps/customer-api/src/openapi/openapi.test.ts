@@ -8,14 +8,25 @@ interface Operation {
   readonly summary?: string;
   readonly tags?: readonly string[];
   readonly responses: Readonly<
-    Record<string, { readonly headers?: object; readonly description: string }>
+    Record<
+      string,
+      {
+        readonly headers?: object;
+        readonly description: string;
+        readonly content?: Readonly<
+          Record<string, { readonly example?: object; readonly schema: { readonly $ref?: string } }>
+        >;
+      }
+    >
   >;
 }
 
 interface Document {
   readonly openapi: string;
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-  readonly components: { readonly schemas: Readonly<Record<string, object>> };
+  readonly components: {
+    readonly schemas: Readonly<Record<string, { readonly examples?: readonly unknown[] }>>;
+  };
 }
 
 let test: TestApp;
@@ -85,6 +96,18 @@ describe('the OpenAPI document', () => {
       for (const response of Object.values(responses)) {
         expect(response.description).not.toBe('Default Response');
         expect(response.headers).toHaveProperty('x-tandem-region');
+      }
+    }
+  });
+
+  it('shows an example of every answer that has a body', () => {
+    const { schemas } = document.components;
+    for (const [name, { responses }] of operations()) {
+      for (const [status, { content = {} }] of Object.entries(responses)) {
+        for (const { example, schema } of Object.values(content)) {
+          const shared = schemas[schema.$ref?.split('/').at(-1) ?? ''];
+          expect(example ?? shared?.examples, `${name} ${status}`).toBeDefined();
+        }
       }
     }
   });

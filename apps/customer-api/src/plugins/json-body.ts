@@ -26,10 +26,15 @@ function refuseCodedBody(headers: IncomingHttpHeaders): void {
   }
 }
 
+/** Nobody looks at what they may carry. */
+const BODILESS = ['GET', 'HEAD'];
+
 /** JSON and nothing else, anywhere: plain text, which the framework takes by itself, is a 415. */
 export const jsonBodyPlugin = fp(
   async (app) => {
-    app.addHook('preParsing', async (request) => refuseCodedBody(request.headers));
+    app.addHook('preParsing', async ({ method, headers }) => {
+      if (!BODILESS.includes(method)) refuseCodedBody(headers);
+    });
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('application/json', { parseAs: 'buffer' }, parseJsonBody);
   },

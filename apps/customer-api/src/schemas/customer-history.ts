@@ -22,7 +22,28 @@ export const CustomerHistory = Type.Object(
       Type.String({ description: 'Ask for the next page with it. Absent on the last page.' }),
     ),
   },
-  { $id: 'CustomerHistory' },
+  {
+    $id: 'CustomerHistory',
+    examples: [
+      {
+        items: [
+          {
+            version: '019a1b2c3d4e-0000-east-k3v9x2q7',
+            at: '2026-11-22T10:00:00.000Z',
+            region: 'east',
+            operation: 'create',
+            changedFields: ['email', 'firstName'],
+            customer: {
+              email: 'ada@example.com',
+              firstName: 'Ada',
+              lastName: null,
+              phoneNumber: null,
+            },
+          },
+        ],
+      },
+    ],
+  },
 );
 
 export type CustomerHistory = Static<typeof CustomerHistory>;

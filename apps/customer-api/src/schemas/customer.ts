@@ -87,12 +87,21 @@ export const CustomerAnswer = Type.Object(
   },
 );
 
+const LISTED_EXAMPLE = {
+  customerId: '4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88',
+  email: 'ada@example.com',
+  firstName: 'Ada',
+  lastName: 'Lovelace',
+  phoneNumber: null,
+  version: '019a1b2c3d4e-0000-east-k3v9x2q7',
+};
+
 export const ListedCustomer = Type.Object(
   {
     ...CustomerAnswer.properties,
     version: Type.String({ description: 'In quotation marks, its ETag.' }),
   },
-  { $id: 'ListedCustomer' },
+  { $id: 'ListedCustomer', examples: [LISTED_EXAMPLE] },
 );
 
 export const CustomerPage = Type.Object(
@@ -102,7 +111,10 @@ export const CustomerPage = Type.Object(
       Type.String({ description: 'Ask for the next page with it. Absent on the last page.' }),
     ),
   },
-  { $id: 'CustomerPage' },
+  {
+    $id: 'CustomerPage',
+    examples: [{ items: [LISTED_EXAMPLE], nextCursor: 'MGE6NGYxYzlkMGUtNmE1Mw1x2y3z4a5b6' }],
+  },
 );
 
 export type CustomerBody = Static<typeof CustomerBody>;

@@ -8,7 +8,7 @@ const tags = ['health'];
 
 export const LiveAnswer = Type.Object(
   { status: Type.Literal('live'), region: Type.String() },
-  { $id: 'Live' },
+  { $id: 'Live', examples: [{ status: 'live', region: 'east' }] },
 );
 
 const ReasonAnswer = Type.Object({

@@ -5,7 +5,17 @@ import { problemResponses } from './problem.ts';
 
 export const ProblemTypeAnswer = Type.Object(
   { type: Type.String(), title: Type.String(), status: Type.Integer() },
-  { $id: 'ProblemType', description: 'What a problem type means.' },
+  {
+    $id: 'ProblemType',
+    description: 'What a problem type means.',
+    examples: [
+      {
+        type: '/problems/customer-not-found',
+        title: 'There is no such customer.',
+        status: 404,
+      },
+    ],
+  },
 );
 
 export const problemTypeSchema = {

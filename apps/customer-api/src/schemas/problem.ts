@@ -42,7 +42,7 @@ export const ProblemAnswer = Type.Object(
 export interface ProblemResponse {
   readonly description: string;
   readonly headers: Readonly<Record<string, object>>;
-  readonly content: Readonly<Record<string, { readonly schema: object }>>;
+  readonly content: Readonly<Record<string, { readonly schema: object; readonly example: object }>>;
 }
 
 /** What any route can answer with, whatever it does. */
@@ -83,10 +83,23 @@ export function problemResponses(
     {
       description: own.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join(' '),
       headers: { ...headers, ...HEADERS_BY_STATUS[status] },
-      content: { [PROBLEM_MEDIA_TYPE]: { schema: { $ref: 'Problem#' } } },
+      content: { [PROBLEM_MEDIA_TYPE]: { schema: { $ref: 'Problem#' }, example: exampleOf(own) } },
     },
   ]);
   return Object.fromEntries(responses);
+}
+
+/** Of the problem that is the route's own: those of every route come first. */
+function exampleOf(codes: readonly ProblemCode[]): object {
+  const code = codes.at(-1) ?? 'internal-error';
+  const { title, status } = PROBLEMS[code];
+  return {
+    type: problemType(code),
+    title,
+    status,
+    detail: 'What is to be done about it, in a sentence or two.',
+    instance: '0af7651916cd43dd8448eb211c80319c',
+  };
 }
 
 const HEADERS_BY_STATUS: Readonly<Record<number, Readonly<Record<string, object>>>> = {
@@ -96,6 +109,7 @@ const HEADERS_BY_STATUS: Readonly<Record<number, Readonly<Record<string, object>
     etag: { type: 'string', description: 'The current version, when there is one.' },
     'x-tandem-version': { type: 'string', description: 'The same for x-tandem-min-version.' },
   },
+  415: { 'accept-encoding': { type: 'string', description: 'What a body may be packed with.' } },
   429: { 'retry-after': { type: 'integer', description: 'Seconds.' } },
   503: { 'retry-after': { type: 'integer', description: 'Seconds.' } },
 };
