@@ -314,6 +314,16 @@ export interface components {
             /** @description The archive record of the transaction that another region wrote. Absent when the newest transaction was written in this region. */
             referenceId?: string;
         };
+        /**
+         * @example {
+         *       "customerId": "4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88",
+         *       "email": "ada@example.com",
+         *       "firstName": "Ada",
+         *       "lastName": "Lovelace",
+         *       "phoneNumber": null,
+         *       "version": "019a1b2c3d4e-0000-east-k3v9x2q7"
+         *     }
+         */
         ListedCustomer: {
             /**
              * Format: uuid
@@ -333,11 +343,48 @@ export interface components {
             /** @description In quotation marks, its ETag. */
             version: string;
         };
+        /**
+         * @example {
+         *       "items": [
+         *         {
+         *           "customerId": "4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88",
+         *           "email": "ada@example.com",
+         *           "firstName": "Ada",
+         *           "lastName": "Lovelace",
+         *           "phoneNumber": null,
+         *           "version": "019a1b2c3d4e-0000-east-k3v9x2q7"
+         *         }
+         *       ],
+         *       "nextCursor": "MGE6NGYxYzlkMGUtNmE1Mw1x2y3z4a5b6"
+         *     }
+         */
         CustomerPage: {
             items: components["schemas"]["ListedCustomer"][];
             /** @description Ask for the next page with it. Absent on the last page. */
             nextCursor?: string;
         };
+        /**
+         * @example {
+         *       "items": [
+         *         {
+         *           "version": "019a1b2c3d4e-0000-east-k3v9x2q7",
+         *           "at": "2026-11-22T10:00:00.000Z",
+         *           "region": "east",
+         *           "operation": "create",
+         *           "changedFields": [
+         *             "email",
+         *             "firstName"
+         *           ],
+         *           "customer": {
+         *             "email": "ada@example.com",
+         *             "firstName": "Ada",
+         *             "lastName": null,
+         *             "phoneNumber": null
+         *           }
+         *         }
+         *       ]
+         *     }
+         */
         CustomerHistory: {
             items: {
                 /** @description What the customer had become, as its ETag names it. */
@@ -525,12 +572,25 @@ export interface components {
                 message: string;
             }[];
         };
-        /** @description What a problem type means. */
+        /**
+         * @description What a problem type means.
+         * @example {
+         *       "type": "/problems/customer-not-found",
+         *       "title": "There is no such customer.",
+         *       "status": 404
+         *     }
+         */
         ProblemType: {
             type: string;
             title: string;
             status: number;
         };
+        /**
+         * @example {
+         *       "status": "live",
+         *       "region": "east"
+         *     }
+         */
         Live: {
             /** @enum {string} */
             status: "live";
@@ -625,6 +685,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/cursor-invalid",
+                     *       "title": "The cursor does not come from this list.",
+                     *       "status": 400,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -640,6 +709,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/token-invalid",
+                     *       "title": "The access token is not accepted.",
+                     *       "status": 401,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -655,6 +733,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/scope-missing",
+                     *       "title": "The access token does not allow this.",
+                     *       "status": 403,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -668,6 +755,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/request-timeout",
+                     *       "title": "The request did not arrive in time.",
+                     *       "status": 408,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -681,6 +777,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/uri-too-long",
+                     *       "title": "A part of the path is too long.",
+                     *       "status": 414,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -696,6 +801,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/rate-limited",
+                     *       "title": "Too many requests of one caller.",
+                     *       "status": 429,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -709,6 +823,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers-too-large",
+                     *       "title": "The headers are too large.",
+                     *       "status": 431,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -722,6 +845,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/internal-error",
+                     *       "title": "Something is broken in this service.",
+                     *       "status": 500,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -737,6 +869,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/overloaded",
+                     *       "title": "The process has too much to do.",
+                     *       "status": 503,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -821,6 +962,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/malformed-json",
+                     *       "title": "The body is not JSON in UTF-8.",
+                     *       "status": 400,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -836,6 +986,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/token-invalid",
+                     *       "title": "The access token is not accepted.",
+                     *       "status": 401,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -851,6 +1010,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/scope-missing",
+                     *       "title": "The access token does not allow this.",
+                     *       "status": 403,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -864,6 +1032,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/request-timeout",
+                     *       "title": "The request did not arrive in time.",
+                     *       "status": 408,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -877,6 +1054,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/key-spent",
+                     *       "title": "The customer of this key was deleted.",
+                     *       "status": 409,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -890,6 +1076,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/body-too-large",
+                     *       "title": "The body is too large.",
+                     *       "status": 413,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -903,6 +1098,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/uri-too-long",
+                     *       "title": "A part of the path is too long.",
+                     *       "status": 414,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -913,9 +1117,20 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description What a body may be packed with. */
+                    "accept-encoding"?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/unsupported-media-type",
+                     *       "title": "The body is of a type not taken here.",
+                     *       "status": 415,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -929,6 +1144,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/key-reused",
+                     *       "title": "The key belongs to another request.",
+                     *       "status": 422,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -944,6 +1168,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/rate-limited",
+                     *       "title": "Too many requests of one caller.",
+                     *       "status": 429,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -957,6 +1190,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers-too-large",
+                     *       "title": "The headers are too large.",
+                     *       "status": 431,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -970,6 +1212,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/internal-error",
+                     *       "title": "Something is broken in this service.",
+                     *       "status": 500,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -985,6 +1236,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/overloaded",
+                     *       "title": "The process has too much to do.",
+                     *       "status": 503,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1059,6 +1319,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/version-malformed",
+                     *       "title": "The least version cannot be understood.",
+                     *       "status": 400,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1074,6 +1343,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/token-invalid",
+                     *       "title": "The access token is not accepted.",
+                     *       "status": 401,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1089,6 +1367,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/scope-missing",
+                     *       "title": "The access token does not allow this.",
+                     *       "status": 403,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1102,6 +1389,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/customer-not-found",
+                     *       "title": "There is no such customer.",
+                     *       "status": 404,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1115,6 +1411,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/request-timeout",
+                     *       "title": "The request did not arrive in time.",
+                     *       "status": 408,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1132,6 +1437,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/precondition-failed",
+                     *       "title": "The customer is not in the state asked for.",
+                     *       "status": 412,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1145,6 +1459,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/uri-too-long",
+                     *       "title": "A part of the path is too long.",
+                     *       "status": 414,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1160,6 +1483,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/rate-limited",
+                     *       "title": "Too many requests of one caller.",
+                     *       "status": 429,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1173,6 +1505,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers-too-large",
+                     *       "title": "The headers are too large.",
+                     *       "status": 431,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1186,6 +1527,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/internal-error",
+                     *       "title": "Something is broken in this service.",
+                     *       "status": 500,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1201,6 +1551,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/version-not-reached",
+                     *       "title": "The region has not reached that version yet.",
+                     *       "status": 503,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1313,6 +1672,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/version-malformed",
+                     *       "title": "The least version cannot be understood.",
+                     *       "status": 400,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1328,6 +1696,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/token-invalid",
+                     *       "title": "The access token is not accepted.",
+                     *       "status": 401,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1343,6 +1720,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/scope-missing",
+                     *       "title": "The access token does not allow this.",
+                     *       "status": 403,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1356,6 +1742,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/request-timeout",
+                     *       "title": "The request did not arrive in time.",
+                     *       "status": 408,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1373,6 +1768,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/precondition-failed",
+                     *       "title": "The customer is not in the state asked for.",
+                     *       "status": 412,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1386,6 +1790,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/body-too-large",
+                     *       "title": "The body is too large.",
+                     *       "status": 413,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1399,6 +1812,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/uri-too-long",
+                     *       "title": "A part of the path is too long.",
+                     *       "status": 414,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1409,9 +1831,20 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description What a body may be packed with. */
+                    "accept-encoding"?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/unsupported-media-type",
+                     *       "title": "The body is of a type not taken here.",
+                     *       "status": 415,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1425,6 +1858,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/entity-invalid",
+                     *       "title": "A field cannot hold its value.",
+                     *       "status": 422,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1438,6 +1880,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/precondition-required",
+                     *       "title": "The write takes a precondition.",
+                     *       "status": 428,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1453,6 +1904,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/rate-limited",
+                     *       "title": "Too many requests of one caller.",
+                     *       "status": 429,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1466,6 +1926,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers-too-large",
+                     *       "title": "The headers are too large.",
+                     *       "status": 431,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1479,6 +1948,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/internal-error",
+                     *       "title": "Something is broken in this service.",
+                     *       "status": 500,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1494,6 +1972,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/version-not-reached",
+                     *       "title": "The region has not reached that version yet.",
+                     *       "status": 503,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1555,6 +2042,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/version-malformed",
+                     *       "title": "The least version cannot be understood.",
+                     *       "status": 400,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1570,6 +2066,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/token-invalid",
+                     *       "title": "The access token is not accepted.",
+                     *       "status": 401,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1585,6 +2090,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/scope-missing",
+                     *       "title": "The access token does not allow this.",
+                     *       "status": 403,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1598,6 +2112,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/customer-not-found",
+                     *       "title": "There is no such customer.",
+                     *       "status": 404,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1611,6 +2134,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/request-timeout",
+                     *       "title": "The request did not arrive in time.",
+                     *       "status": 408,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1628,6 +2160,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/precondition-failed",
+                     *       "title": "The customer is not in the state asked for.",
+                     *       "status": 412,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1641,6 +2182,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/body-too-large",
+                     *       "title": "The body is too large.",
+                     *       "status": 413,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1654,6 +2204,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/uri-too-long",
+                     *       "title": "A part of the path is too long.",
+                     *       "status": 414,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1664,9 +2223,20 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description What a body may be packed with. */
+                    "accept-encoding"?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/unsupported-media-type",
+                     *       "title": "The body is of a type not taken here.",
+                     *       "status": 415,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1680,6 +2250,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/precondition-required",
+                     *       "title": "The write takes a precondition.",
+                     *       "status": 428,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1695,6 +2274,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/rate-limited",
+                     *       "title": "Too many requests of one caller.",
+                     *       "status": 429,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1708,6 +2296,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers-too-large",
+                     *       "title": "The headers are too large.",
+                     *       "status": 431,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1721,6 +2318,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/internal-error",
+                     *       "title": "Something is broken in this service.",
+                     *       "status": 500,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1736,6 +2342,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/version-not-reached",
+                     *       "title": "The region has not reached that version yet.",
+                     *       "status": 503,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1808,6 +2423,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/version-malformed",
+                     *       "title": "The least version cannot be understood.",
+                     *       "status": 400,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1823,6 +2447,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/token-invalid",
+                     *       "title": "The access token is not accepted.",
+                     *       "status": 401,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1838,6 +2471,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/scope-missing",
+                     *       "title": "The access token does not allow this.",
+                     *       "status": 403,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1851,6 +2493,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/customer-not-found",
+                     *       "title": "There is no such customer.",
+                     *       "status": 404,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1864,6 +2515,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/request-timeout",
+                     *       "title": "The request did not arrive in time.",
+                     *       "status": 408,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1881,6 +2541,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/precondition-failed",
+                     *       "title": "The customer is not in the state asked for.",
+                     *       "status": 412,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1894,6 +2563,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/uri-too-long",
+                     *       "title": "A part of the path is too long.",
+                     *       "status": 414,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1909,6 +2587,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/rate-limited",
+                     *       "title": "Too many requests of one caller.",
+                     *       "status": 429,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1922,6 +2609,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers-too-large",
+                     *       "title": "The headers are too large.",
+                     *       "status": 431,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1935,6 +2631,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/internal-error",
+                     *       "title": "Something is broken in this service.",
+                     *       "status": 500,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -1950,6 +2655,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/version-not-reached",
+                     *       "title": "The region has not reached that version yet.",
+                     *       "status": 503,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2051,6 +2765,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/version-malformed",
+                     *       "title": "The least version cannot be understood.",
+                     *       "status": 400,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2066,6 +2789,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/token-invalid",
+                     *       "title": "The access token is not accepted.",
+                     *       "status": 401,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2081,6 +2813,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/scope-missing",
+                     *       "title": "The access token does not allow this.",
+                     *       "status": 403,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2094,6 +2835,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/customer-not-found",
+                     *       "title": "There is no such customer.",
+                     *       "status": 404,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2107,6 +2857,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/request-timeout",
+                     *       "title": "The request did not arrive in time.",
+                     *       "status": 408,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2124,6 +2883,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/precondition-failed",
+                     *       "title": "The customer is not in the state asked for.",
+                     *       "status": 412,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2137,6 +2905,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/body-too-large",
+                     *       "title": "The body is too large.",
+                     *       "status": 413,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2150,6 +2927,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/uri-too-long",
+                     *       "title": "A part of the path is too long.",
+                     *       "status": 414,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2160,9 +2946,20 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description What a body may be packed with. */
+                    "accept-encoding"?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/unsupported-media-type",
+                     *       "title": "The body is of a type not taken here.",
+                     *       "status": 415,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2176,6 +2973,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/entity-invalid",
+                     *       "title": "A field cannot hold its value.",
+                     *       "status": 422,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2189,6 +2995,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/precondition-required",
+                     *       "title": "The write takes a precondition.",
+                     *       "status": 428,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2204,6 +3019,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/rate-limited",
+                     *       "title": "Too many requests of one caller.",
+                     *       "status": 429,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2217,6 +3041,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers-too-large",
+                     *       "title": "The headers are too large.",
+                     *       "status": 431,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2230,6 +3063,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/internal-error",
+                     *       "title": "Something is broken in this service.",
+                     *       "status": 500,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2245,6 +3087,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/version-not-reached",
+                     *       "title": "The region has not reached that version yet.",
+                     *       "status": 503,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2303,6 +3154,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/version-malformed",
+                     *       "title": "The least version cannot be understood.",
+                     *       "status": 400,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2318,6 +3178,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/token-invalid",
+                     *       "title": "The access token is not accepted.",
+                     *       "status": 401,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2333,6 +3202,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/scope-missing",
+                     *       "title": "The access token does not allow this.",
+                     *       "status": 403,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2346,6 +3224,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/customer-not-found",
+                     *       "title": "There is no such customer.",
+                     *       "status": 404,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2359,6 +3246,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/request-timeout",
+                     *       "title": "The request did not arrive in time.",
+                     *       "status": 408,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2372,6 +3268,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/uri-too-long",
+                     *       "title": "A part of the path is too long.",
+                     *       "status": 414,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2387,6 +3292,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/rate-limited",
+                     *       "title": "Too many requests of one caller.",
+                     *       "status": 429,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2400,6 +3314,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers-too-large",
+                     *       "title": "The headers are too large.",
+                     *       "status": 431,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2413,6 +3336,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/internal-error",
+                     *       "title": "Something is broken in this service.",
+                     *       "status": 500,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2428,6 +3360,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/version-not-reached",
+                     *       "title": "The region has not reached that version yet.",
+                     *       "status": 503,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2490,6 +3431,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/malformed-json",
+                     *       "title": "The body is not JSON in UTF-8.",
+                     *       "status": 400,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2505,6 +3455,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/token-invalid",
+                     *       "title": "The access token is not accepted.",
+                     *       "status": 401,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2520,6 +3479,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/scope-missing",
+                     *       "title": "The access token does not allow this.",
+                     *       "status": 403,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2533,6 +3501,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/request-timeout",
+                     *       "title": "The request did not arrive in time.",
+                     *       "status": 408,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2546,6 +3523,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/body-too-large",
+                     *       "title": "The body is too large.",
+                     *       "status": 413,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2559,6 +3545,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/uri-too-long",
+                     *       "title": "A part of the path is too long.",
+                     *       "status": 414,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2569,9 +3564,20 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description What a body may be packed with. */
+                    "accept-encoding"?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/unsupported-media-type",
+                     *       "title": "The body is of a type not taken here.",
+                     *       "status": 415,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2585,6 +3591,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/entity-invalid",
+                     *       "title": "A field cannot hold its value.",
+                     *       "status": 422,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2600,6 +3615,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/rate-limited",
+                     *       "title": "Too many requests of one caller.",
+                     *       "status": 429,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2613,6 +3637,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers-too-large",
+                     *       "title": "The headers are too large.",
+                     *       "status": 431,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2626,6 +3659,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/internal-error",
+                     *       "title": "Something is broken in this service.",
+                     *       "status": 500,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2641,6 +3683,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/overloaded",
+                     *       "title": "The process has too much to do.",
+                     *       "status": 503,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2790,6 +3841,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/malformed-json",
+                     *       "title": "The body is not JSON in UTF-8.",
+                     *       "status": 400,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2805,6 +3865,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/token-invalid",
+                     *       "title": "The access token is not accepted.",
+                     *       "status": 401,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2820,6 +3889,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/scope-missing",
+                     *       "title": "The access token does not allow this.",
+                     *       "status": 403,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2833,6 +3911,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/request-timeout",
+                     *       "title": "The request did not arrive in time.",
+                     *       "status": 408,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2846,6 +3933,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/body-too-large",
+                     *       "title": "The body is too large.",
+                     *       "status": 413,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2859,6 +3955,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/uri-too-long",
+                     *       "title": "A part of the path is too long.",
+                     *       "status": 414,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2869,9 +3974,20 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description What a body may be packed with. */
+                    "accept-encoding"?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/unsupported-media-type",
+                     *       "title": "The body is of a type not taken here.",
+                     *       "status": 415,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2885,6 +4001,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/entity-invalid",
+                     *       "title": "A field cannot hold its value.",
+                     *       "status": 422,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2900,6 +4025,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/rate-limited",
+                     *       "title": "Too many requests of one caller.",
+                     *       "status": 429,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2913,6 +4047,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers-too-large",
+                     *       "title": "The headers are too large.",
+                     *       "status": 431,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2926,6 +4069,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/internal-error",
+                     *       "title": "Something is broken in this service.",
+                     *       "status": 500,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2941,6 +4093,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/overloaded",
+                     *       "title": "The process has too much to do.",
+                     *       "status": 503,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -2990,6 +4151,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/malformed-json",
+                     *       "title": "The body is not JSON in UTF-8.",
+                     *       "status": 400,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3005,6 +4175,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/token-invalid",
+                     *       "title": "The access token is not accepted.",
+                     *       "status": 401,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3020,6 +4199,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/scope-missing",
+                     *       "title": "The access token does not allow this.",
+                     *       "status": 403,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3033,6 +4221,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/request-timeout",
+                     *       "title": "The request did not arrive in time.",
+                     *       "status": 408,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3046,6 +4243,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/uri-too-long",
+                     *       "title": "A part of the path is too long.",
+                     *       "status": 414,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3056,9 +4262,20 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description What a body may be packed with. */
+                    "accept-encoding"?: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/unsupported-media-type",
+                     *       "title": "The body is of a type not taken here.",
+                     *       "status": 415,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3074,6 +4291,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/rate-limited",
+                     *       "title": "Too many requests of one caller.",
+                     *       "status": 429,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3087,6 +4313,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers-too-large",
+                     *       "title": "The headers are too large.",
+                     *       "status": 431,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3100,6 +4335,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/internal-error",
+                     *       "title": "Something is broken in this service.",
+                     *       "status": 500,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3115,6 +4359,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/overloaded",
+                     *       "title": "The process has too much to do.",
+                     *       "status": 503,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3158,6 +4411,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/validation-failed",
+                     *       "title": "A part of the request breaks a rule.",
+                     *       "status": 400,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3173,6 +4435,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/token-invalid",
+                     *       "title": "The access token is not accepted.",
+                     *       "status": 401,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3188,6 +4459,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/scope-missing",
+                     *       "title": "The access token does not allow this.",
+                     *       "status": 403,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3201,6 +4481,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/request-timeout",
+                     *       "title": "The request did not arrive in time.",
+                     *       "status": 408,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3214,6 +4503,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/uri-too-long",
+                     *       "title": "A part of the path is too long.",
+                     *       "status": 414,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3229,6 +4527,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/rate-limited",
+                     *       "title": "Too many requests of one caller.",
+                     *       "status": 429,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3242,6 +4549,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers-too-large",
+                     *       "title": "The headers are too large.",
+                     *       "status": 431,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3255,6 +4571,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/internal-error",
+                     *       "title": "Something is broken in this service.",
+                     *       "status": 500,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3270,6 +4595,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/overloaded",
+                     *       "title": "The process has too much to do.",
+                     *       "status": 503,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3322,6 +4656,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/receipt-invalid",
+                     *       "title": "The receipt is not one of this customer.",
+                     *       "status": 400,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3337,6 +4680,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/token-invalid",
+                     *       "title": "The access token is not accepted.",
+                     *       "status": 401,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3352,6 +4704,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/scope-missing",
+                     *       "title": "The access token does not allow this.",
+                     *       "status": 403,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3365,6 +4726,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/request-timeout",
+                     *       "title": "The request did not arrive in time.",
+                     *       "status": 408,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3378,6 +4748,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/uri-too-long",
+                     *       "title": "A part of the path is too long.",
+                     *       "status": 414,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3393,6 +4772,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/rate-limited",
+                     *       "title": "Too many requests of one caller.",
+                     *       "status": 429,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3406,6 +4794,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers-too-large",
+                     *       "title": "The headers are too large.",
+                     *       "status": 431,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3419,6 +4816,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/internal-error",
+                     *       "title": "Something is broken in this service.",
+                     *       "status": 500,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3434,6 +4840,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/version-not-reached",
+                     *       "title": "The region has not reached that version yet.",
+                     *       "status": 503,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3472,6 +4887,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/validation-failed",
+                     *       "title": "A part of the request breaks a rule.",
+                     *       "status": 400,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3485,6 +4909,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/request-timeout",
+                     *       "title": "The request did not arrive in time.",
+                     *       "status": 408,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3498,6 +4931,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/uri-too-long",
+                     *       "title": "A part of the path is too long.",
+                     *       "status": 414,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3511,6 +4953,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers-too-large",
+                     *       "title": "The headers are too large.",
+                     *       "status": 431,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3524,6 +4975,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/internal-error",
+                     *       "title": "Something is broken in this service.",
+                     *       "status": 500,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3539,6 +4999,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/service-unavailable",
+                     *       "title": "The region cannot do this at the moment.",
+                     *       "status": 503,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3577,6 +5046,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/validation-failed",
+                     *       "title": "A part of the request breaks a rule.",
+                     *       "status": 400,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3590,6 +5068,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/request-timeout",
+                     *       "title": "The request did not arrive in time.",
+                     *       "status": 408,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3603,6 +5090,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/uri-too-long",
+                     *       "title": "A part of the path is too long.",
+                     *       "status": 414,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3616,6 +5112,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers-too-large",
+                     *       "title": "The headers are too large.",
+                     *       "status": 431,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3629,6 +5134,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/internal-error",
+                     *       "title": "Something is broken in this service.",
+                     *       "status": 500,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3681,6 +5195,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/validation-failed",
+                     *       "title": "A part of the request breaks a rule.",
+                     *       "status": 400,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3694,6 +5217,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/request-timeout",
+                     *       "title": "The request did not arrive in time.",
+                     *       "status": 408,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3707,6 +5239,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/uri-too-long",
+                     *       "title": "A part of the path is too long.",
+                     *       "status": 414,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3720,6 +5261,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers-too-large",
+                     *       "title": "The headers are too large.",
+                     *       "status": 431,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3733,6 +5283,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/internal-error",
+                     *       "title": "Something is broken in this service.",
+                     *       "status": 500,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3785,6 +5344,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/validation-failed",
+                     *       "title": "A part of the request breaks a rule.",
+                     *       "status": 400,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3798,6 +5366,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/request-timeout",
+                     *       "title": "The request did not arrive in time.",
+                     *       "status": 408,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3811,6 +5388,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/uri-too-long",
+                     *       "title": "A part of the path is too long.",
+                     *       "status": 414,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3824,6 +5410,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers-too-large",
+                     *       "title": "The headers are too large.",
+                     *       "status": 431,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3837,6 +5432,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/internal-error",
+                     *       "title": "Something is broken in this service.",
+                     *       "status": 500,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3891,6 +5495,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/validation-failed",
+                     *       "title": "A part of the request breaks a rule.",
+                     *       "status": 400,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3904,6 +5517,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/route-not-found",
+                     *       "title": "There is nothing at this path.",
+                     *       "status": 404,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3917,6 +5539,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/request-timeout",
+                     *       "title": "The request did not arrive in time.",
+                     *       "status": 408,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3930,6 +5561,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/uri-too-long",
+                     *       "title": "A part of the path is too long.",
+                     *       "status": 414,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3943,6 +5583,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/headers-too-large",
+                     *       "title": "The headers are too large.",
+                     *       "status": 431,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3956,6 +5605,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/internal-error",
+                     *       "title": "Something is broken in this service.",
+                     *       "status": 500,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -3971,6 +5629,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/service-unavailable",
+                     *       "title": "The region cannot do this at the moment.",
+                     *       "status": 503,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };

@@ -11,11 +11,11 @@ export interface MemoryReport {
 export interface MemoryMeter {
   /** Reads what the process has now. */
   sample(): void;
-  /** Undefined where the system does not tell, or there were too few samples. */
+  /** Undefined where the system does not tell, or the run was too short to tell. */
   report(): MemoryReport | undefined;
 }
 
-const SAMPLES_MIN = 8;
+const SAMPLES_MIN = 40;
 /** The collector takes its time: this much more is no leak yet. */
 const GROWTH_MAX = 1.35;
 const KIB_PER_MB = 1_024;
