@@ -39,7 +39,7 @@ export interface EmulatorOptions {
   readonly namespaces?: readonly NamespaceSeed[];
   /** With a certificate both ports take TLS connections as well as plain ones. */
   readonly tls?: TlsIdentity;
-  /** When given, control is served over HTTP on this port of 127.0.0.1; 0 takes a free one. */
+  /** When given, control is served over HTTP on this port, to anybody; 0 takes a free one. */
   readonly controlPort?: number;
   readonly clock?: Clock;
   /** When given, tokens are verified against it; without it any token will do. */
@@ -156,11 +156,11 @@ function controlOf(find: FindControl, name: string): EmulatorControl {
 }
 
 async function startControl(
-  port: number | undefined,
+  { controlPort: port, host = DEFAULT_HOST }: EmulatorOptions,
   find: FindControl,
 ): Promise<ControlServer | undefined> {
   if (port === undefined) return undefined;
-  return startControlServer({ host: DEFAULT_HOST, port, find });
+  return startControlServer({ host, port, find });
 }
 
 /** Starts an emulator. Rejects with the socket's error (code EADDRINUSE) when a port is taken. */
@@ -189,7 +189,7 @@ export async function createEmulator(options: EmulatorOptions = {}): Promise<Emu
     const admin = await startAdminServer({ ...shared, port: options.adminPort ?? 0 });
     closers.push(() => admin.close());
     const find = createControls(tenants, amqp);
-    const control = await startControl(options.controlPort, find);
+    const control = await startControl(options, find);
     closers.push(() => control?.close());
     const key = options.sharedAccessKey ?? options.sharedAccessRules?.[0] ?? DEFAULT_KEY;
     return {

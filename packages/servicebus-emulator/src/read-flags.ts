@@ -32,7 +32,7 @@ export const USAGE = `Usage: servicebus-emulator [options]
   --namespaces <a,b>    more namespaces, each for hosts that begin with its name
   --tls-cert <file>     certificate in PEM: the ports take TLS as well as plain connections
   --tls-key <file>      its key in PEM
-  --control-port <port> port of 127.0.0.1 for faults that tests ask for (default: none)
+  --control-port <port> port for faults that tests ask for, by anybody (default: none)
   --help                show this text
 `;
 

@@ -7,7 +7,7 @@ import type { EmulatorControl } from './create-control.ts';
 /**
  * The faults over HTTP, for tests in other processes and languages: `POST /queues/<name>/<action>`
  * with a JSON body, `POST /connections/drop`, and `?namespace=<name>` where there are several.
- * Answers 204, or 4xx with a JSON problem. Whoever reaches it may do everything: loopback only.
+ * Answers 204, or 4xx with a JSON problem. Whoever reaches it may do everything.
  */
 export interface ControlServerOptions {
   readonly host: string;
