@@ -116,13 +116,25 @@ const CASES: readonly {
   },
 ];
 
+const ADA = { email: 'ada@example.com' };
+const IMPORT = '/customers/import';
+
+/** What each route takes, so that a token with enough is seen to do its work. */
+function bodyOf(path: string): object | string {
+  if (path === '/customers/batch') return { operations: [{ create: { customer: ADA } }] };
+  return path === IMPORT ? JSON.stringify({ customerId: ID, ...ADA }) : ADA;
+}
+
 async function statusOf(route: Route, header: string | undefined): Promise<number> {
   const method = METHODS.find((one) => one === route.method) ?? 'GET';
   const { statusCode } = await test.app.inject({
     method,
     url: route.path.replace('{customerId}', ID).replace('{code}', 'internal-error'),
-    headers: header === undefined ? {} : { authorization: header },
-    ...(method === 'POST' || method === 'PUT' ? { payload: { email: 'ada@example.com' } } : {}),
+    headers: {
+      ...(header === undefined ? {} : { authorization: header }),
+      ...(route.path === IMPORT ? { 'content-type': 'application/x-ndjson' } : {}),
+    },
+    ...(method === 'POST' || method === 'PUT' ? { payload: bodyOf(route.path) } : {}),
     ...(method === 'PATCH' ? { payload: {} } : {}),
   });
   return statusCode;

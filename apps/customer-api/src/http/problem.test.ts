@@ -1,4 +1,5 @@
 import { TerminalError, TransientError } from '@tandem/core';
+import { gzipSync } from 'node:zlib';
 import type { InjectOptions } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../testing/create-test-app.ts';
@@ -40,6 +41,53 @@ const CASES: readonly Case[] = [
     request: put(Buffer.from('{"email":"\xff@example.com"}', 'latin1')),
     status: 400,
     code: 'malformed-json',
+  },
+  {
+    name: 'a field that is named twice',
+    request: put('{"email":"a@b","email":"c@d"}'),
+    status: 400,
+    code: 'malformed-json',
+  },
+  {
+    name: 'a number beyond Int64',
+    request: put('{"email":"a@b","firstName":92233720368547758079}'),
+    status: 400,
+    code: 'validation-failed',
+    fields: ['/firstName'],
+  },
+  {
+    name: 'lists in lists, as deep as they fit',
+    request: put('['.repeat(32_000) + ']'.repeat(32_000)),
+    status: 400,
+    code: 'validation-failed',
+    fields: [''],
+  },
+  {
+    name: 'a body in another charset',
+    request: put('{"email":"a@b"}', { 'content-type': 'application/json; charset="utf-16"' }),
+    status: 415,
+    code: 'unsupported-media-type',
+  },
+  {
+    name: 'a body that is packed, and may be of any size unpacked',
+    request: put(gzipSync(Buffer.alloc(1_000_000, ' ')), {
+      ...JSON_TYPE,
+      'content-encoding': 'gzip',
+    }),
+    status: 415,
+    code: 'unsupported-media-type',
+  },
+  {
+    name: 'a creation that depends on a version',
+    request: {
+      method: 'POST',
+      url: '/customers',
+      payload: '{"email":"a@b"}',
+      headers: { ...JSON_TYPE, 'if-match': '"a"' },
+    },
+    status: 400,
+    code: 'precondition-malformed',
+    fields: ['/if-match'],
   },
   { name: 'no body', request: put(''), status: 400, code: 'validation-failed', fields: [''] },
   { name: 'a list', request: put('[]'), status: 400, code: 'validation-failed', fields: [''] },
@@ -183,6 +231,15 @@ describe('problems', () => {
     expect(text).not.toContain(SECRET);
     expect(text).not.toContain('4f1c9d0e');
     expect(test.lines.filter((line) => line['level'] === 'error')).toEqual([]);
+  });
+
+  it('takes a body that says it is in UTF-8', async () => {
+    const headers = { 'content-type': 'application/json; charset=UTF-8' };
+    const response = await test.app.inject({
+      ...put('{"email":"a@b"}', headers),
+      url: '/customers/00000000-0000-4000-8000-000000000001',
+    });
+    expect(response.statusCode).toBe(201);
   });
 
   it('the body limit is named', async () => {
