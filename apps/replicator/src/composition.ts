@@ -112,12 +112,12 @@ function composeMultiRegion(options: CompositionOptions): Composition {
     statusLogDuty: singleton(createStatusLogDuty),
   });
   const { receiver, heartbeatDuty, deadLetterDuty, statusLogDuty, drillRest: rest } = cradle;
-  const resting = (duty: Duty): Duty => restDuringDrill(duty, { rest, clock: cradle.clock });
+  // The sweep goes on: what was written here still reaches the peers, and they stay sure of it.
+  const receiveDuty = restDuringDrill(cradle.receiveDuty, { rest, clock: cradle.clock });
   return toComposition(cradle, {
     receiver,
     sweeper: cradle.sweeper,
-    sweepDuty: resting(cradle.sweepDuty),
-    duties: [resting(cradle.receiveDuty), heartbeatDuty, deadLetterDuty, statusLogDuty],
+    duties: [receiveDuty, heartbeatDuty, deadLetterDuty, statusLogDuty],
   });
 }
 
@@ -126,8 +126,7 @@ function composeSingleRegion(options: CompositionOptions): Composition {
     ...commonParts(options),
     sweeper: singleton(createArchiveSweeper),
   });
-  const { sweepDuty } = cradle;
-  return toComposition(cradle, { receiver: undefined, sweeper: undefined, sweepDuty, duties: [] });
+  return toComposition(cradle, { receiver: undefined, sweeper: undefined, duties: [] });
 }
 
 function commonParts(options: CompositionOptions): Parts<Omit<CommonCradle, 'sweeper' | 'tracer'>> {
@@ -199,17 +198,17 @@ function resolveAll<Cradle extends object>(parts: Parts<Cradle>): Cradle {
 
 function toComposition(
   cradle: CommonCradle,
-  own: Pick<Composition, 'receiver' | 'sweeper' | 'duties'> & { readonly sweepDuty: Duty },
+  own: Pick<Composition, 'receiver' | 'sweeper' | 'duties'>,
 ): Composition {
   const { activity, links, status, publishers, logger, sweepLease, tombstoneLease } = cradle;
-  const { tombstoneDuty, configurationDuty } = cradle;
+  const { sweepDuty, tombstoneDuty, configurationDuty } = cradle;
   return {
     activity,
     links,
     status,
     receiver: own.receiver,
     sweeper: own.sweeper,
-    duties: [own.sweepDuty, ...own.duties, tombstoneDuty, configurationDuty],
+    duties: [sweepDuty, ...own.duties, tombstoneDuty, configurationDuty],
     releaseLeases: () => releaseLeases([sweepLease, tombstoneLease], logger),
     async closeBus() {
       await own.receiver?.close();

@@ -2,7 +2,7 @@ import { type Clock, type DrillOrder, type DrillSwitch, isOutForDrill } from '@t
 import type { Logger } from '@tandem/service-kit';
 import type { Duty } from '../duties/duty.ts';
 
-/** What a replicator knows of a drill: while it is out, its region receives and relays nothing. */
+/** What a replicator knows of a drill: while it is out, its region receives nothing and is silent. */
 export interface DrillRest {
   isOut(): boolean;
   /** Reads the order again; throws what reading throws. */

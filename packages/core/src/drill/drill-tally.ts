@@ -34,6 +34,10 @@ export function createDrillTally(): DrillTally {
   let region: string | undefined;
   let sinceMs = 0;
 
+  const learn = (seen: VersionVector): void => {
+    if (seen.size > 0) version = version === undefined ? seen : mergeVectors(version, seen);
+  };
+
   const note = (answer: DrillAnswer, atMs: number): void => {
     if (answer.kind === 'failed') counts.failed += 1;
     else if (answer.region !== region) {
@@ -51,7 +55,7 @@ export function createDrillTally(): DrillTally {
       note(answer, atMs);
       if (answer.kind !== 'answered') return;
       acknowledged = Math.max(acknowledged, answer.count);
-      version = version === undefined ? answer.version : mergeVectors(version, answer.version);
+      learn(answer.version);
     },
     noteRead(answer, atMs) {
       counts.reads += 1;
@@ -59,7 +63,7 @@ export function createDrillTally(): DrillTally {
       if (answer.kind !== 'answered') return;
       // Older than what this client was told: a write whose answer was lost may show, and be newer.
       if (answer.count < acknowledged) counts.stale += 1;
-      else version = version === undefined ? answer.version : mergeVectors(version, answer.version);
+      else learn(answer.version);
     },
     region: () => region,
     sinceMs: () => sinceMs,

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { driveVirtualTime } from '../memory/drive-virtual-time.ts';
-import { createVirtualClock } from '../memory/virtual-clock.ts';
+import { createVirtualClock, type VirtualClock } from '../memory/virtual-clock.ts';
 import type { DrillAnswer, DrillClient } from '../ports/drill-client.ts';
+import type { VersionVector } from '../state/version-vector.ts';
 import type { DrillSwitch } from '../ports/drill-switch.ts';
-import type { Clock } from '../ports/clock.ts';
 import { type DrillOrder, isOutForDrill } from './drill-order.ts';
 import { type DrillOptions, runDrill } from './run-drill.ts';
 
@@ -22,7 +22,7 @@ interface World {
 /** Two regions behind a traffic manager, all of it virtual. */
 function createWorld({ catchUpMs = 0, hasGate = true, ready = {}, failsBack = true }: World): {
   readonly options: DrillOptions;
-  readonly clock: Clock & { now(): number };
+  readonly clock: VirtualClock;
   order(): DrillOrder | undefined;
   removed(): boolean;
   run(): Promise<unknown>;
@@ -101,7 +101,7 @@ function createWorld({ catchUpMs = 0, hasGate = true, ready = {}, failsBack = tr
   };
   return {
     options,
-    clock: { ...virtual, now: () => virtual.nowMs() },
+    clock: virtual,
     order: () => order,
     removed: () => isRemoved,
     run: () => driveVirtualTime(virtual, runDrill(options)),
@@ -134,7 +134,7 @@ describe('a drill', () => {
   test('says that the region did not come back in time, and leaves no order behind', async () => {
     const world = createWorld({ failsBack: false });
     expect(await world.run()).toMatchObject({ failBackMs: undefined });
-    expect(isOutForDrill(world.order(), world.clock.now())).toBe(false);
+    expect(isOutForDrill(world.order(), world.clock.nowMs())).toBe(false);
   });
 
   test.each([
@@ -147,6 +147,34 @@ describe('a drill', () => {
       message: expect.stringContaining(message),
     });
     expect(world.order()).toBeUndefined();
+  });
+
+  test('is refused when the requests of its client fail before it begins', async () => {
+    const world = createWorld({});
+    const failed = async () => ({ kind: 'failed' }) as const;
+    const client = { ...world.options.client, write: failed };
+    const run = runDrill({ ...world.options, client });
+    await expect(driveVirtualTime(world.clock, run)).rejects.toMatchObject({
+      code: 'DRILL_REFUSED',
+      message: expect.stringContaining('TANDEM_TOKEN'),
+    });
+    expect(world.order()).toBeUndefined();
+  });
+
+  test('never tells a version before it has seen one', async () => {
+    const world = createWorld({});
+    const told: (VersionVector | undefined)[] = [];
+    const { client } = world.options;
+    const listening: DrillClient = {
+      ...client,
+      read: (least) => {
+        told.push(least);
+        return client.read(least);
+      },
+    };
+    const options = { ...world.options, client: listening, carriesVersion: true };
+    await driveVirtualTime(world.clock, runDrill(options));
+    expect(new Set(told)).toEqual(new Set([undefined]));
   });
 
   test('is refused while someone else drills the region', async () => {
@@ -166,9 +194,9 @@ describe('a drill', () => {
     const run = runDrill({ ...options, signal: stop.signal, onPhase });
     const settled = run.catch((error: unknown) => error);
     void settled;
-    await driveVirtualTime(options.clock as never, settled);
+    await driveVirtualTime(world.clock, settled);
     expect(stop.signal.aborted).toBe(true);
-    expect(isOutForDrill(world.order(), clock.now())).toBe(false);
+    expect(isOutForDrill(world.order(), clock.nowMs())).toBe(false);
     expect(world.removed()).toBe(true);
   });
 });

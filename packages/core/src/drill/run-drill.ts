@@ -65,6 +65,7 @@ export async function runDrill(options: DrillOptions): Promise<DrillReport> {
   const id = options.randomness.uuid();
   try {
     await watch('before', { turnsMax: BEFORE_TURNS });
+    if (tally.counts().failed > 0) throw failing();
     if (tally.region() !== region) throw notServing(region, tally.region());
     const outMs = 2 * bounds.worstMs + awayMs;
     const order = { id, untilMs: clock.nowMs() + Math.min(outMs, DRILL_MS_MAX) };
@@ -154,6 +155,13 @@ function refused(message: string): TerminalError {
 function notServing(region: string, serving: string | undefined): TerminalError {
   return refused(
     `Traffic goes to ${serving ?? 'nobody'}, not to ${region}: drill the region that it goes to.`,
+  );
+}
+
+function failing(): TerminalError {
+  return refused(
+    'Requests fail although nothing is drilled yet. Where the API asks for tokens, give one with ' +
+      'all scopes in TANDEM_TOKEN.',
   );
 }
 

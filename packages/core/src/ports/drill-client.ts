@@ -5,6 +5,7 @@ export type DrillAnswer =
       readonly kind: 'answered';
       /** The region that answered. */
       readonly region: string;
+      /** Empty when nothing is there. */
       readonly version: VersionVector;
       /** The number that was written; 0 when nothing is there. */
       readonly count: number;
