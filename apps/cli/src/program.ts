@@ -3,6 +3,7 @@ import { type Cli, createCli } from './act.ts';
 import { addAtRisk } from './commands/at-risk.ts';
 import { addConflicts } from './commands/conflicts.ts';
 import { addDeadLetters } from './commands/dead-letters.ts';
+import { addForget } from './commands/forget.ts';
 import { addHistory } from './commands/history.ts';
 import { addRebuildRegion } from './commands/rebuild-region.ts';
 import { addDrill } from './commands/drill.ts';
@@ -23,6 +24,7 @@ const COMMANDS: readonly ((cli: Cli) => void)[] = [
   addHistory,
   addConflicts,
   addDeadLetters,
+  addForget,
   addStatus,
   addDrill,
 ];

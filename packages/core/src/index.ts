@@ -75,5 +75,6 @@ export * from './recovery/replay-into.ts';
 export * from './recovery/copy-archive.ts';
 export * from './recovery/plan-replay.ts';
 export * from './recovery/fill-region.ts';
+export * from './recovery/erase-entity.ts';
 export * from './recovery/list-at-risk.ts';
 export * from './recovery/list-queued-writes.ts';

@@ -66,6 +66,11 @@ export interface ReplicatedTable<K extends EntityKind> {
   ): Promise<WriteOutcome<K>>;
   remove(entityId: string, condition?: WriteCondition): Promise<WriteOutcome<K>>;
   /**
+   * Deletes and keeps no value, of a tombstone either; `not-found` when there is no row. Archives still
+   * hold what was: `tandem forget` erases it there.
+   */
+  forget(entityId: string): Promise<WriteOutcome<K>>;
+  /**
    * Live entities in a stable order. `limit` is 1 to `PAGE_LIMIT_MAX`. There is no index: with a
    * filter the table is read all the same, so pages may be short, even empty, and have a cursor.
    */

@@ -15,7 +15,9 @@ export type MergePolicy = 'field' | 'row';
 export type Write =
   | { readonly kind: 'put'; readonly values: FieldValues }
   | { readonly kind: 'patch'; readonly values: FieldValues }
-  | { readonly kind: 'delete' };
+  | { readonly kind: 'delete' }
+  /** A deletion that keeps no value: every field is set to null, in a tombstone too. */
+  | { readonly kind: 'forget' };
 
 export interface WriteContext {
   readonly stored: EntityState | undefined;
@@ -40,9 +42,16 @@ export function writeEntity(write: Write, context: WriteContext): EntityState {
       return { ...unchanged, fields: patchFields(write.values, context), alive: stamp, vector };
     case 'delete':
       return { ...unchanged, deleted: stamp, vector };
+    case 'forget':
+      return { ...unchanged, fields: nullFields(context), deleted: stamp, vector };
     default:
       return assertNever(write);
   }
+}
+
+function nullFields({ stored, stamp }: WriteContext): Map<string, StampedField> {
+  const names = [...(stored?.fields.keys() ?? [])];
+  return new Map(names.map((name) => [name, { value: null, stamp }]));
 }
 
 /** A put sets what it does not name to null, for the fields that the row has. */

@@ -28,6 +28,8 @@ export function decideWrite(
       return live === undefined ? { kind: 'not-found' } : { kind: 'write', operation: 'patch' };
     case 'delete':
       return live === undefined ? { kind: 'not-found' } : { kind: 'write', operation: 'delete' };
+    case 'forget':
+      return stored === undefined ? { kind: 'not-found' } : { kind: 'write', operation: 'delete' };
     default:
       return assertNever(write);
   }

@@ -64,6 +64,7 @@ export function createReplicatedTable<K extends EntityKind>(
     patch: async (entityId, changes, condition) =>
       writeWith(entityId, condition)({ kind: 'patch', values: toFieldValues(kind, changes) }),
     remove: async (entityId, condition) => writeWith(entityId, condition)({ kind: 'delete' }),
+    forget: async (entityId) => writeWith(entityId, undefined)({ kind: 'forget' }),
     async list(limit, cursor, filter = {}) {
       if (!Number.isInteger(limit) || limit < 1 || limit > PAGE_LIMIT_MAX) {
         throw new TerminalError('ENTITY_INVALID', `A page has 1 to ${PAGE_LIMIT_MAX} entities.`);

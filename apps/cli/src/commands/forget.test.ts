@@ -1,0 +1,146 @@
+import type { TableStore } from '@tandem/core';
+import { customerKind } from '@tandem/core/customers';
+import { ARCHIVE_TABLE, CONFLICTS_TABLE } from '@tandem/storage';
+import { expectReplayable } from '@tandem/storage/testing';
+import { expect, test } from 'vitest';
+import { type CliHarness, createCliHarness } from '../testing/cli-harness.ts';
+
+const ID = '00b479c9-f61f-451a-86d2-ee8cc047c181';
+const OTHER = '5049a7a2-b0fe-45fc-9b2d-a8b0de1888f3';
+const SECRETS = [
+  'zelda.q@example.com',
+  'zq.second@example.com',
+  'Zeldarina',
+  'Quuxworthy',
+  '555-01998877',
+];
+
+/** Every byte that a table holds, texts as texts and payloads as what they are. */
+async function readRaw(store: TableStore, table: string): Promise<string> {
+  let raw = '';
+  let continuation: string | undefined;
+  do {
+    const more = continuation === undefined ? {} : { continuation };
+    const page = await store.query({
+      table,
+      partitions: { from: '!', before: '~~' },
+      limit: 1_000,
+      ...more,
+    });
+    for (const { partitionKey, rowKey, properties } of page.rows) {
+      raw += `${partitionKey} ${rowKey}\n`;
+      for (const { value } of properties.values()) {
+        raw += `${value instanceof Uint8Array ? Buffer.from(value).toString('latin1') : String(value)}\n`;
+      }
+    }
+    ({ continuation } = page);
+  } while (continuation !== undefined);
+  return raw;
+}
+
+async function findSecrets({ regions }: CliHarness, tables: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const { region, store } of [regions.east, regions.west]) {
+    for (const table of tables) {
+      const raw = await readRaw(store, table);
+      for (const secret of SECRETS)
+        if (raw.includes(secret)) found.push(`${region} ${table} ${secret}`);
+    }
+  }
+  return found;
+}
+
+const TABLES = [customerKind.name, ARCHIVE_TABLE, CONFLICTS_TABLE, 'Replication', 'Configuration'];
+
+/** A life with edits in both regions, a conflict, a deletion, a replay, and company in its change sets. */
+async function createLife(): Promise<CliHarness> {
+  const harness = await createCliHarness();
+  const { regions, run } = harness;
+  const { east, west } = regions;
+  await Promise.all([
+    east.table.put(ID, { email: SECRETS[0]!, firstName: SECRETS[2]!, phoneNumber: SECRETS[4]! }),
+    east.table.put(OTHER, { email: 'stays@example.com' }),
+  ]);
+  await regions.settle();
+  await east.table.patch(ID, { lastName: SECRETS[3]!, email: SECRETS[1]! });
+  await west.table.patch(ID, { email: SECRETS[0]! });
+  await regions.settle();
+  await run('replay', '--from', 'east', '--table', 'Copy', '--apply');
+  await west.table.remove(ID);
+  await regions.settle();
+  return harness;
+}
+
+/** The program waits for both regions to have the deletion: they go on beside it. */
+async function forget(harness: CliHarness) {
+  const { regions, run } = harness;
+  const keep = { isOn: true };
+  const going = (async () => {
+    while (keep.isOn) {
+      await regions.clock.sleep(500);
+      for (const { replicator } of [regions.east, regions.west]) {
+        await replicator.sweepOnce();
+        await replicator.receiveOnce(new AbortController().signal);
+      }
+    }
+  })();
+  const outcome = await run('forget', ID, '--apply');
+  keep.isOn = false;
+  await regions.drive(going);
+  return outcome;
+}
+
+test('tandem forget leaves no byte of a person in any table of any region', async () => {
+  const harness = await createLife();
+  const { regions, run } = harness;
+  const tables = TABLES;
+  expect((await findSecrets(harness, tables)).length).toBeGreaterThan(10);
+  const plan = await run('forget', ID);
+  expect(plan).toMatchObject({ code: 0, json: { applied: false } });
+  expect((await findSecrets(harness, tables)).length).toBeGreaterThan(10);
+
+  expect(await forget(harness)).toMatchObject({ code: 0, json: { applied: true, left: 0 } });
+  expect(await findSecrets(harness, tables)).toEqual([]);
+  for (const secret of SECRETS) {
+    expect(await readRaw(regions.east.store, 'Copy')).not.toContain(secret);
+  }
+});
+
+test('after tandem forget the regions are equal, and a replay brings nothing back', async () => {
+  const harness = await createLife();
+  const { regions, run } = harness;
+  await forget(harness);
+  await regions.settle();
+  expect(await run('verify')).toMatchObject({ code: 0, json: { equal: true } });
+  for (const region of [regions.east, regions.west]) await expectReplayable(region, customerKind);
+  expect(await run('replay', '--from', 'west', '--in-place', '--apply')).toMatchObject({ code: 0 });
+  expect(await findSecrets(harness, [...TABLES, 'Replayed'].slice(0, 3))).toEqual([]);
+  expect(await regions.east.table.get(ID)).toBeUndefined();
+  expect((await regions.west.table.get(OTHER))?.entity.email).toBe('stays@example.com');
+});
+
+test('tandem forget can be repeated, and a later life is a new one', async () => {
+  const harness = await createLife();
+  const { regions } = harness;
+  await forget(harness);
+  await regions.east.table.put(ID, { email: 'new@example.com' });
+  await regions.settle();
+  expect((await regions.west.table.get(ID))?.entity).toMatchObject({
+    email: 'new@example.com',
+    firstName: null,
+  });
+  expect(await forget(harness)).toMatchObject({ code: 0, json: { left: 0 } });
+  expect(await readRaw(regions.west.store, ARCHIVE_TABLE)).not.toContain('new@example.com');
+});
+
+test('tandem forget erases nothing from archives while a region has not heard of it', async () => {
+  const harness = await createLife();
+  const { regions, run } = harness;
+  regions.bus.setDown('east', true);
+  const { code, json } = await run('forget', ID, '--apply', '--wait', '5s');
+  expect({ code, json }).toMatchObject({ code: 1, json: { error: { code: 'STATE_NOT_REACHED' } } });
+  expect((await findSecrets(harness, [ARCHIVE_TABLE])).length).toBeGreaterThan(0);
+  regions.bus.setDown('east', false);
+  await regions.clock.advance(20_000);
+  expect(await forget(harness)).toMatchObject({ code: 0, json: { left: 0 } });
+});

@@ -1,0 +1,244 @@
+import {
+  decodeChangeSet,
+  eraseEntity,
+  findTraces,
+  holdsValues,
+  newestStamp,
+  AppError,
+  hasSeen,
+  type QueuedMessage,
+  type Stamp,
+  setHoldsValues,
+  TransientError,
+  type Traces,
+} from '@tandem/core';
+import { createTableReplica, listReplayTables } from '@tandem/storage';
+import type { Cli, Outcome } from '../act.ts';
+import { EXIT } from '../exit-codes.ts';
+import { duration } from '../option-values.ts';
+import type { CliRegion } from '../regions/cli-region.ts';
+import { readLane, withQueue } from '../regions/open-queue.ts';
+import { openWriter } from '../regions/open-writer.ts';
+import { textTable } from '../report/text-table.ts';
+import type { Session } from '../session.ts';
+
+interface ForgetOptions {
+  readonly apply: boolean;
+  readonly wait: number;
+}
+
+interface RegionTraces extends Traces {
+  readonly queued: number;
+  readonly deadLetters: number;
+  readonly replayTables: number;
+}
+
+const WAIT_MS_DEFAULT = 120_000;
+const LOOK_EVERY_MS = 1_000;
+
+const HELP = `
+Deletes the entity by a write that keeps no value, waits until every region has it, and then erases what
+archives, conflicts, dead letters and tables of replays hold of it. Stamps and id stay, so that regions
+stay equal and a replay brings nothing back. All regions must be within reach; repeat it until it says
+that nothing is left. What storage or namespace keep as backups is not touched.
+`;
+
+export function addForget({ program, act }: Cli): void {
+  const command = program
+    .command('forget')
+    .argument('<id>')
+    .description('Erases what is known of one entity in every region, and proves it.')
+    .option(
+      '--wait <duration>',
+      'for every region to have the deletion',
+      duration(1),
+      WAIT_MS_DEFAULT,
+    )
+    .option('--apply', 'does it', false)
+    .addHelpText('after', HELP);
+  act<ForgetOptions>(command, (session, options, [id = '']) =>
+    forget(session, options, id.toLowerCase()),
+  );
+}
+
+async function forget(session: Session, options: ForgetOptions, id: string): Promise<Outcome> {
+  const regions = await session.open();
+  const before = await findAll(session, regions, id);
+  if (!options.apply) return toOutcome(id, before, 'planned');
+  return session.alone(regions, async () => {
+    const stamp = await writeForgetting(session, regions, id);
+    await untilGone(session, regions, { id, stamp, waitMs: options.wait });
+    for (const region of regions) {
+      await eraseEntity(region.recovery, id);
+      await discardLetters(session, region, id);
+      await eraseReplays(region, session, id);
+    }
+    return toOutcome(id, await findAll(session, regions, id), 'applied');
+  });
+}
+
+/** In the region whose row is newest; undefined where no region has one. */
+async function writeForgetting(
+  session: Session,
+  regions: readonly CliRegion[],
+  id: string,
+): Promise<Stamp | undefined> {
+  let latest: { readonly region: CliRegion; readonly stamp: Stamp } | undefined;
+  for (const region of regions) {
+    const { replica } = region.recovery;
+    const row = (await replica.read(replica.bucketOf(id), [id])).get(id);
+    const stamp = row && newestStamp(row.state.vector);
+    if (row === undefined || stamp === undefined) continue;
+    if (latest === undefined || stamp > latest.stamp) latest = { region, stamp };
+  }
+  if (latest === undefined) return undefined;
+  const table = await openWriter(latest.region, session.io);
+  const outcome = await table.forget(id);
+  return outcome.kind === 'deleted' ? newestStamp(outcome.version) : latest.stamp;
+}
+
+interface Awaited {
+  readonly id: string;
+  readonly stamp: Stamp | undefined;
+  readonly waitMs: number;
+}
+
+/**
+ * Until the deletion is in every row and nothing older is under way: what arrived later would be
+ * archived with its values. Throws `STATE_NOT_REACHED`, naming the regions.
+ */
+async function untilGone(
+  session: Session,
+  regions: readonly CliRegion[],
+  { id, stamp, waitMs }: Awaited,
+): Promise<void> {
+  const { clock, signal } = session.io;
+  const endMs = clock.nowMs() + waitMs;
+  for (;;) {
+    const late: string[] = [];
+    for (const region of regions) {
+      if (await isUnderWay(session, region, { id, stamp })) late.push(region.name);
+    }
+    if (late.length === 0) return;
+    signal.throwIfAborted();
+    if (clock.nowMs() >= endMs) {
+      throw new TransientError(
+        'STATE_NOT_REACHED',
+        `The deletion is made and has not reached ${late.join(', ')} yet; nothing was erased from the ` +
+          'archives. Repeat this once they have caught up.',
+      );
+    }
+    await clock.sleep(LOOK_EVERY_MS, signal);
+  }
+}
+
+async function isUnderWay(
+  session: Session,
+  region: CliRegion,
+  { id, stamp }: Omit<Awaited, 'waitMs'>,
+): Promise<boolean> {
+  const { replica } = region.recovery;
+  const row = (await replica.read(replica.bucketOf(id), [id])).get(id);
+  if (stamp !== undefined && (row === undefined || !hasSeen(row.state.vector, stamp))) return true;
+  const { outboxRows } = await findTraces(region.recovery, id);
+  if (outboxRows > 0) return true;
+  const queued = await withQueue(region, session.io, (queue) => readLane(queue, 'messages'));
+  return queued.some((message) => messageHolds(message, id));
+}
+
+async function discardLetters(session: Session, region: CliRegion, id: string): Promise<void> {
+  await withQueue(region, session.io, async (queue) => {
+    const letters = await readLane(queue, 'dead-letters');
+    const holding = letters.filter((letter) => messageHolds(letter, id));
+    if (holding.length === 0) return;
+    await queue.settle(new Set(holding.map(({ sequenceNumber }) => sequenceNumber)), 'discard');
+  });
+}
+
+/** A replay made it, and the rows there take the erased state as every row does. */
+async function eraseReplays(region: CliRegion, session: Session, id: string): Promise<void> {
+  const { store, bucketCount, recovery } = region;
+  const live = recovery.replica;
+  const bucket = live.bucketOf(id);
+  const state = (await live.read(bucket, [id])).get(id);
+  for (const table of await listReplayTables(store)) {
+    const replica = createTableReplica({ store, kind: session.kind, bucketCount, table });
+    const row = (await replica.read(bucket, [id])).get(id);
+    if (row === undefined || !holdsValues(row.state) || state === undefined) continue;
+    await replica.write(bucket, [{ entityId: id, row: state, etag: row.etag }]);
+  }
+}
+
+async function findAll(
+  session: Session,
+  regions: readonly CliRegion[],
+  id: string,
+): Promise<readonly RegionTraces[]> {
+  const found: RegionTraces[] = [];
+  for (const region of regions) {
+    const traces = await findTraces(region.recovery, id);
+    const [queued, deadLetters] = await withQueue(region, session.io, async (queue) => [
+      (await readLane(queue, 'messages')).filter((one) => messageHolds(one, id)).length,
+      (await readLane(queue, 'dead-letters')).filter((one) => messageHolds(one, id)).length,
+    ]);
+    const replayTables = await countReplays(region, session, id);
+    found.push({ ...traces, queued: queued ?? 0, deadLetters: deadLetters ?? 0, replayTables });
+  }
+  return found;
+}
+
+async function countReplays(region: CliRegion, session: Session, id: string): Promise<number> {
+  const { store, bucketCount, recovery } = region;
+  let count = 0;
+  for (const table of await listReplayTables(store)) {
+    const replica = createTableReplica({ store, kind: session.kind, bucketCount, table });
+    const row = (await replica.read(recovery.replica.bucketOf(id), [id])).get(id);
+    if (row !== undefined && holdsValues(row.state)) count += 1;
+  }
+  return count;
+}
+
+function messageHolds({ subject, body }: QueuedMessage, id: string): boolean {
+  if (subject === 'watermark') return false;
+  try {
+    return setHoldsValues(decodeChangeSet(body), id);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    // What cannot be read may still name it.
+    return new TextDecoder().decode(body).includes(id);
+  }
+}
+
+const HEAD = [
+  'region',
+  'rows',
+  'archive',
+  'conflicts',
+  'outbox',
+  'queue',
+  'dead letters',
+  'replays',
+];
+
+function toOutcome(
+  id: string,
+  found: readonly RegionTraces[],
+  stage: 'planned' | 'applied',
+): Outcome {
+  const rows = found.map((one) => [one.region, ...countsOf(one).map((count) => String(count))]);
+  const left = found.reduce((sum, one) => sum + countsOf(one).reduce((a, b) => a + b, 0), 0);
+  const isApplied = stage === 'applied';
+  const verdict = isApplied
+    ? `${left === 0 ? 'Nothing' : `${left} places`} with values of ${id} left.`
+    : `${left} places hold values of ${id}. Run it again with --apply to erase them.`;
+  return {
+    text: `${textTable(HEAD, rows)}\n${verdict}`,
+    json: { id, applied: isApplied, left, regions: found },
+    exitCode: isApplied && left > 0 ? EXIT.finding : EXIT.ok,
+  };
+}
+
+function countsOf(traces: RegionTraces): readonly number[] {
+  const { rows, archiveRows, conflicts, outboxRows, queued, deadLetters, replayTables } = traces;
+  return [rows, archiveRows, conflicts, outboxRows, queued, deadLetters, replayTables];
+}

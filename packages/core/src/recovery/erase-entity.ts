@@ -1,0 +1,121 @@
+import type { ArchiveRow, RecoveryRegion } from '../ports/recovery-region.ts';
+import type { Conflict } from '../replication/conflict.ts';
+import type { ChangeSet } from '../replication/change-set.ts';
+import { encodeChangeSet } from '../replication/encode-change-set.ts';
+import type { EntityState, StampedField } from '../state/entity-state.ts';
+
+/** Where values of an entity still are in one region. */
+export interface Traces {
+  readonly region: string;
+  readonly rows: number;
+  readonly archiveRows: number;
+  readonly conflicts: number;
+  readonly outboxRows: number;
+}
+
+const CONFLICTS_MAX = 100_000;
+const PAGE_ROWS = 1_000;
+const PUT_BATCH_MAX = 100;
+
+/**
+ * The state without its values: stamps and vector stay, so that it still joins as before. Of two fields
+ * of one stamp the null wins (see `laterField`), so an erased state cannot be undone by one that is not.
+ */
+export function eraseState(state: EntityState): EntityState {
+  const fields = [...state.fields].map(([name, { stamp }]): [string, StampedField] => [
+    name,
+    { value: null, stamp },
+  ]);
+  return { ...state, fields: new Map(fields) };
+}
+
+export function holdsValues({ fields }: EntityState): boolean {
+  return [...fields.values()].some(({ value }) => value !== null);
+}
+
+/** Whether a change set holds values of the entity. */
+export function setHoldsValues({ changes }: ChangeSet, entityId: string): boolean {
+  return changes.some((change) => change.entityId === entityId && holdsValues(change.state));
+}
+
+/** Counts; writes nothing. */
+export async function findTraces(region: RecoveryRegion, entityId: string): Promise<Traces> {
+  const { replica, entityKind, conflicts } = region;
+  const bucket = replica.bucketOf(entityId);
+  const rows = await replica.read(bucket, [entityId]);
+  const state = rows.get(entityId)?.state;
+  let archiveRows = 0;
+  for await (const row of region.archive.scan({ entityKind, bucket })) {
+    if (row.kind === 'set' && setHoldsValues(row.set, entityId)) archiveRows += 1;
+  }
+  const listed = await conflicts.list(entityKind, CONFLICTS_MAX);
+  return {
+    region: region.region,
+    rows: state !== undefined && holdsValues(state) ? 1 : 0,
+    archiveRows,
+    conflicts: listed.filter((one) => conflictHoldsValues(one, entityId)).length,
+    outboxRows: await countOutboxRows(region, bucket, entityId),
+  };
+}
+
+/**
+ * Erases the values from the archive and the conflicts of a region, once the deletion that keeps none
+ * has reached its row. Stamps stay: regions stay equal, and a replay gives the same tombstone. Idempotent.
+ */
+export async function eraseEntity(region: RecoveryRegion, entityId: string): Promise<void> {
+  const { entityKind, archive, conflicts, replica } = region;
+  const bucket = replica.bucketOf(entityId);
+  let erased: ArchiveRow[] = [];
+  for await (const row of archive.scan({ entityKind, bucket })) {
+    if (row.kind === 'damaged' || !setHoldsValues(row.set, entityId)) continue;
+    const set = eraseSet(row.set, entityId);
+    erased.push({ ...row, set, encoded: encodeChangeSet(set) });
+    if (erased.length < PUT_BATCH_MAX) continue;
+    await archive.put(erased);
+    erased = [];
+  }
+  await archive.put(erased);
+  const listed = await conflicts.list(entityKind, CONFLICTS_MAX);
+  const found = listed.filter((one) => conflictHoldsValues(one, entityId));
+  await conflicts.record(found.map(eraseConflict));
+}
+
+function eraseSet(set: ChangeSet, entityId: string): ChangeSet {
+  const changes = set.changes.map((change) =>
+    change.entityId === entityId ? { ...change, state: eraseState(change.state) } : change,
+  );
+  return { ...set, changes };
+}
+
+function conflictHoldsValues({ entityId, fields }: Conflict, wanted: string): boolean {
+  if (entityId !== wanted) return false;
+  return fields.some(({ winner, loser }) => winner.value !== null || loser.value !== null);
+}
+
+function eraseConflict(conflict: Conflict): Conflict {
+  const fields = conflict.fields.map(({ name, winner, loser }) => ({
+    name,
+    winner: { ...winner, value: null },
+    loser: { ...loser, value: null },
+  }));
+  return { ...conflict, fields };
+}
+
+async function countOutboxRows(
+  { outbox }: RecoveryRegion,
+  bucket: string,
+  entityId: string,
+): Promise<number> {
+  let count = 0;
+  let continuation: string | undefined;
+  do {
+    const page = await outbox.scan({
+      bucket,
+      limit: PAGE_ROWS,
+      ...(continuation === undefined ? {} : { continuation }),
+    });
+    count += page.entries.filter(({ set }) => setHoldsValues(set, entityId)).length;
+    ({ continuation } = page);
+  } while (continuation !== undefined);
+  return count;
+}
