@@ -16,6 +16,8 @@ export interface RegionQueue {
   send(messages: readonly ServiceBusMessage[]): Promise<void>;
   /** Takes what is in it now out of it, and perhaps what comes meanwhile. */
   takeAll(): Promise<readonly ServiceBusReceivedMessage[]>;
+  /** Dead-letters what is in it now, and says how many there were. */
+  buryAll(): Promise<number>;
   /** Takes every dead letter. */
   takeDeadLetters(): Promise<readonly ServiceBusReceivedMessage[]>;
   close(): Promise<void>;
@@ -46,6 +48,18 @@ export function openQueue({ addresses }: Region): RegionQueue {
       await sender.close();
     },
     takeAll: () => takeFrom({}),
+    async buryAll() {
+      const receiver = client.createReceiver(QUEUE, { receiveMode: 'peekLock' });
+      const messages = await receiver.receiveMessages(BATCH_MAX, { maxWaitTimeInMs: WAIT_MS_MAX });
+      for (const message of messages) {
+        await receiver.deadLetterMessage(message, {
+          deadLetterReason: 'BURIED',
+          deadLetterErrorDescription: 'by an operator',
+        });
+      }
+      await receiver.close();
+      return messages.length;
+    },
     takeDeadLetters: () => takeFrom({ subQueueType: 'deadLetter' }),
     close: () => client.close(),
   };
