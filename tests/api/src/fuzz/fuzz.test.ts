@@ -3,6 +3,7 @@ import { type OneRegion, startOneRegion } from '../run/start-one-region.ts';
 import { type FuzzReport, runFuzz } from './run-fuzz.ts';
 
 const REQUESTS = 400;
+const FUZZ_MS_MAX = 600_000;
 
 let region: OneRegion;
 let report: FuzzReport;
@@ -10,7 +11,7 @@ let report: FuzzReport;
 beforeAll(async () => {
   region = await startOneRegion();
   report = await runFuzz({ region, requests: REQUESTS, seed: 20_261_122, first: 0 });
-});
+}, FUZZ_MS_MAX);
 
 afterAll(() => region?.stop());
 

@@ -7,6 +7,7 @@ import { ROOT } from '../files.ts';
 
 const SECTION = 'The REST API';
 const MARK = '::::';
+const TOUR_MS_MAX = 600_000;
 /** What the tour in Python says where its client is not installed. */
 const NOT_MADE = 'THE TOUR IN PYTHON WAS NOT MADE';
 
@@ -62,7 +63,7 @@ describe(`the commands of "${SECTION}" in the README`, () => {
       }),
     );
     outputs = await runInOneShell(own);
-  });
+  }, TOUR_MS_MAX);
 
   afterAll(() => cluster?.stop());
 
