@@ -7,6 +7,7 @@ import { deadLetters } from './dead-letters.ts';
 import { diverged } from './diverged.ts';
 import { lost } from './lost.ts';
 import { outOfOrder } from './out-of-order.ts';
+import { oversizedTransaction } from './oversized-transaction.ts';
 import { refusedButWritten } from './refused-but-written.ts';
 import { replayDiffers } from './replay-differs.ts';
 import { resurrected } from './resurrected.ts';
@@ -16,6 +17,7 @@ import { undrained } from './undrained.ts';
 import { untrue } from './untrue.ts';
 import { writtenTwice } from './written-twice.ts';
 import { wrongPartition } from './wrong-partition.ts';
+import { wrongRefusal } from './wrong-refusal.ts';
 import { wrongReference } from './wrong-reference.ts';
 import { wrongType } from './wrong-type.ts';
 
@@ -25,6 +27,7 @@ export const FINAL_CHECKERS: readonly FinalChecker[] = [
   diverged,
   untrue,
   refusedButWritten,
+  wrongRefusal,
   writtenTwice,
   wrongType,
   archiveIncomplete,
@@ -38,5 +41,6 @@ export const FINAL_CHECKERS: readonly FinalChecker[] = [
   deadLetters,
   badPage,
   unavailable,
+  oversizedTransaction,
   runawayClock,
 ];

@@ -61,8 +61,8 @@ function isTroubled({ links, regions, slots, scheduler }: World): boolean {
     links.all.some(({ cuts, answersLost, clogMs }) => cuts + answersLost + clogMs > 0) ||
     regions.some(({ account, namespace }) => account.outages + namespace.outages > 0) ||
     slots.some(
-      ({ isDown, pausedUntilMs, silentUntilMs }) =>
-        isDown || Math.max(pausedUntilMs, silentUntilMs) > scheduler.nowMs(),
+      ({ isDown, isPaused, silentUntilMs }) =>
+        isDown || isPaused || silentUntilMs > scheduler.nowMs(),
     )
   );
 }

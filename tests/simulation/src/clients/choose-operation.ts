@@ -39,13 +39,13 @@ export function chooseIntent(draw: Draw, plan: RunPlan, key: string): Intent {
   };
 }
 
-/** Every entity there is, written anew. */
+/** Every entity there is; what must not be there yet is written without being read. */
 export function chooseCrowd(plan: RunPlan): readonly Intent[] {
   return Array.from({ length: plan.entityCount }, (_, index) => ({
     kind: 'put',
     entityId: entityIdOf(index),
     fields: ['label', 'bytesSent'],
-    condition: 'none',
+    condition: 'absent',
   }));
 }
 

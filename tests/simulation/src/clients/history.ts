@@ -1,3 +1,4 @@
+import type { Intent } from './choose-operation.ts';
 import type { GadgetField } from './values.ts';
 
 export type OperationKind = 'put' | 'patch' | 'remove' | 'get' | 'list' | 'oversize';
@@ -22,13 +23,15 @@ export interface OperationRecord {
   readonly entityId: string;
   readonly kind: OperationKind;
   readonly fields: readonly GadgetField[];
-  readonly isConditional: boolean;
+  readonly condition: Intent['condition'];
   /** True time. */
   readonly startMs: number;
   endMs: number;
   outcome: Outcome;
   /** The region's own table failed in some way while it ran. */
   hadStoreFault: boolean;
+  /** The process that was asked stood still meanwhile. */
+  wasPaused: boolean;
 }
 
 interface Acknowledgement {

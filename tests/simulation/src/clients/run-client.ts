@@ -20,6 +20,8 @@ export interface ClientOptions {
   readonly onRead: (record: OperationRecord, api: ApiProcess) => void;
 }
 
+/** Why a client knows no outcome: it was given no answer for long. */
+export const TIMED_OUT = 'timed out';
 const PATIENCE_MS = 30_000;
 /** A write may share in a call that had failed before it came, and not been answered. */
 const TIMEOUT_MS_MAX = 10_000;
@@ -134,11 +136,12 @@ async function request(options: Request): Promise<Outcome> {
     entityId: intent.entityId,
     kind: intent.kind,
     fields: intent.fields,
-    isConditional: intent.condition !== 'none',
+    condition: intent.condition,
     startMs: scheduler.nowMs(),
     endMs: Number.POSITIVE_INFINITY,
     outcome: { kind: 'pending' },
     hadStoreFault: false,
+    wasPaused: false,
   };
   history.begin(record);
   const performing = performOperation({
@@ -153,7 +156,9 @@ async function request(options: Request): Promise<Outcome> {
   const gaveUp = brokenConnection(world, api);
   const { outcome, version } = await Promise.race([performing, gaveUp]);
   history.end(record, outcome, scheduler.nowMs());
-  record.hadStoreFault = incarnation.slot.lastTableFaultMs >= record.startMs - TIMEOUT_MS_MAX;
+  const { lastTableFaultMs, lastPausedMs, isPaused } = incarnation.slot;
+  record.hadStoreFault = lastTableFaultMs >= record.startMs - TIMEOUT_MS_MAX;
+  record.wasPaused = isPaused || lastPausedMs >= record.startMs;
   if (version !== undefined) seen.set(intent.entityId, version);
   trace.note(`op ${id} ${region} ${intent.kind} ${intent.entityId} ${describe(outcome)}`);
   if (outcome.kind === 'read') options.onRead(record, api);
@@ -170,7 +175,7 @@ function brokenConnection(
       resolve({ outcome: { kind: 'unknown', why }, version: undefined });
     if (incarnation.signal.aborted) breakOff('dead')();
     incarnation.signal.addEventListener('abort', breakOff('reset'), { once: true });
-    scheduler.schedule(PATIENCE_MS, breakOff('timed out'));
+    scheduler.schedule(PATIENCE_MS, breakOff(TIMED_OUT));
   });
 }
 

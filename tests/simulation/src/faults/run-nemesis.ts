@@ -56,9 +56,11 @@ function begin(event: NemesisEvent, { world, supervisor, poison }: NemesisOption
       supervisor.crash(slot, event.durationMs);
       return undefined;
     case 'pause':
-      slot.pausedUntilMs = world.scheduler.nowMs() + event.durationMs;
+      slot.isPaused = true;
       return () => {
-        slot.pausedUntilMs = 0;
+        slot.isPaused = false;
+        slot.lastPausedMs = world.scheduler.nowMs();
+        for (const goOn of slot.held.splice(0)) goOn();
       };
     case 'clock-skew':
     case 'clock-back':

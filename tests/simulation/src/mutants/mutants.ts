@@ -1,5 +1,6 @@
 import { applyMutants } from './apply.ts';
 import { firstFormMutants } from './first-form.ts';
+import { groupMutants } from './group-commit.ts';
 import type { Mutant } from './mutant.ts';
 import { relayMutants } from './relay-and-sweep.ts';
 import { watermarkMutants } from './watermarks.ts';
@@ -8,6 +9,7 @@ import { writePathMutants } from './write-path.ts';
 export const MUTANTS: readonly Mutant[] = [
   ...firstFormMutants,
   ...writePathMutants,
+  ...groupMutants,
   ...relayMutants,
   ...applyMutants,
   ...watermarkMutants,

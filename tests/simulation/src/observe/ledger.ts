@@ -3,7 +3,7 @@ import { ARCHIVE_TABLE } from '@tandem/storage';
 import { OUTBOX_PREFIX, PARKED_PREFIX } from '../world/describe-transaction.ts';
 import { gadgetKind } from '../world/gadget-kind.ts';
 import type { World } from '../world/world.ts';
-import { joinStates, type RawState } from './raw-state.ts';
+import { isRawAlive, joinStates, type RawState } from './raw-state.ts';
 import { readRawChangeSet, readRawRow } from './read-raw.ts';
 
 /** One change of one entity, committed by a region for its clients. */
@@ -20,6 +20,8 @@ export interface Commit {
 interface RegionView {
   /** By entity: the row, tombstones included. */
   readonly rows: Map<string, RawState>;
+  /** By entity: since when (true time) it was there for clients, and since when not. */
+  readonly lives: Map<string, { readonly fromMs: number; readonly isAlive: boolean }[]>;
   /** By entity: the deletion whose tombstone was collected here last. */
   readonly collected: Map<string, string>;
   readonly outboxKeys: Set<string>;
@@ -73,6 +75,7 @@ export function createLedger(world: World): Ledger {
   for (const region of world.regions) {
     const view: RegionView = {
       rows: new Map(),
+      lives: new Map(),
       collected: new Map(),
       outboxKeys: new Set(),
       archived: new Set(),
@@ -90,7 +93,13 @@ export function createLedger(world: World): Ledger {
           view.rows.delete(rowKey);
         } else {
           const row = readRawRow(operation.properties);
-          if (row !== undefined) view.rows.set(rowKey, row);
+          if (row === undefined) continue;
+          view.rows.set(rowKey, row);
+          const lives = view.lives.get(rowKey) ?? [];
+          view.lives.set(rowKey, lives);
+          const isAlive = isRawAlive(row);
+          if (lives.at(-1)?.isAlive !== isAlive)
+            lives.push({ fromMs: world.scheduler.nowMs(), isAlive });
         }
       }
       for (const listener of listeners) listener(region.name, transaction, site);

@@ -92,8 +92,7 @@ export function createIncarnation(options: IncarnationOptions): Incarnation {
   const inProcess = (delayMs: number, work: () => void): (() => void) =>
     scheduler.schedule(delayMs, () => {
       if (!isAlive) return;
-      const pausedMs = slot.pausedUntilMs - scheduler.nowMs();
-      if (pausedMs > 0) inProcess(pausedMs, work);
+      if (slot.isPaused) slot.held.push(() => inProcess(0, work));
       else work();
     });
 

@@ -15,7 +15,11 @@ export interface Slot {
   downSinceMs: number | undefined;
   /** After the next crash it stays down at least so long. */
   downMsMin: number;
-  pausedUntilMs: number;
+  isPaused: boolean;
+  /** What is to go on when the pause is over. */
+  readonly held: (() => void)[];
+  /** When it last was paused. True time. */
+  lastPausedMs: number;
   silentUntilMs: number;
   /** When a call of it to its own table last failed. True time. */
   lastTableFaultMs: number;
@@ -36,7 +40,9 @@ export function createSlot(
     isDown: true,
     downSinceMs: trueNowMs(),
     downMsMin: 0,
-    pausedUntilMs: 0,
+    isPaused: false,
+    held: [],
+    lastPausedMs: Number.NEGATIVE_INFINITY,
     silentUntilMs: 0,
     lastTableFaultMs: Number.NEGATIVE_INFINITY,
     calls: new Map(),

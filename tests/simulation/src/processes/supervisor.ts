@@ -50,7 +50,8 @@ export function createSupervisor(world: World): Supervisor {
     world.regionNamed(slot.region).apis.delete(slot);
     slot.isDown = true;
     slot.downSinceMs = scheduler.nowMs();
-    slot.pausedUntilMs = 0;
+    slot.isPaused = false;
+    slot.held.splice(0);
     const drawnMs = draw.integer(`${slot.name}.restart.${slot.starts}`, RESTART_MS);
     scheduler.schedule(Math.max(drawnMs, slot.downMsMin), () => start(slot));
     slot.downMsMin = 0;

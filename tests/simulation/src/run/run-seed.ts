@@ -27,8 +27,8 @@ import { windowsOf } from './windows.ts';
 const STEP_MS = 1_000;
 /** Locks, backoffs and leases are over long before. */
 const SETTLE_STEPS_MAX = 240;
-/** After that, so that nothing which was under way comes late. */
-const QUIET_STEPS = 3;
+/** After that, so that nothing which was under way comes late: longer than what counts as young waits. */
+const QUIET_STEPS = 7;
 /** The archive is replayed to these parts of all commits, and to the end. */
 const REPLAYED_SHARES = [0.2, 0.5, 0.8];
 

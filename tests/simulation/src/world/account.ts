@@ -15,6 +15,8 @@ export interface Account {
   commit(transaction: Transaction, site: string): Promise<CommitOutcome>;
   /** Faults may overlap, so each is counted. */
   outages: number;
+  /** Of all transactions that were ever asked for, the most operations. */
+  readonly operationsMax: number;
   onCommitted(listener: CommitListener): void;
   /** Gives the rows that the transaction expects unchanged new ETags, as another writer would. */
   touch(transaction: Transaction): Promise<void>;
@@ -23,7 +25,9 @@ export interface Account {
 export function createAccount(): Account {
   const inner = createMemoryTableStore();
   const listeners: CommitListener[] = [];
+  let operationsMax = 0;
   const commit = async (transaction: Transaction, site: string): Promise<CommitOutcome> => {
+    operationsMax = Math.max(operationsMax, transaction.operations.length);
     const outcome = await inner.commit(transaction);
     if (outcome.kind === 'committed') {
       for (const listener of listeners) listener(transaction, site);
@@ -32,6 +36,9 @@ export function createAccount(): Account {
   };
   return {
     outages: 0,
+    get operationsMax() {
+      return operationsMax;
+    },
     onCommitted: (listener) => void listeners.push(listener),
     commit,
     store: { ...inner, commit: (transaction) => commit(transaction, '') },

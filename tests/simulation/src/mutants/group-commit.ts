@@ -1,0 +1,224 @@
+import { CORE, type Mutant, STORAGE } from './mutant.ts';
+
+const LANE = `${STORAGE}group-commit/bucket-lane.ts`;
+const LINES = `${STORAGE}group-commit/entity-lines.ts`;
+const PACK = `${STORAGE}group-commit/pack-group.ts`;
+const FINISH = `${CORE}replication/finish-late.ts`;
+const TO_BUCKET = `${CORE}replication/apply-to-bucket.ts`;
+
+/** Faults of what writes, archives and applies many changes at once, and of remembered rows. */
+export const groupMutants: readonly Mutant[] = [
+  {
+    id: 'refuses-by-memory',
+    title: 'a write is refused by what is remembered of its row, without a look at it',
+    edits: [
+      {
+        file: `${STORAGE}group-commit/decide-pending.ts`,
+        find: 'if (known.toldAt <= arrivedAt)',
+        replace: 'if (known.toldAt <= arrivedAt - 1e9)',
+      },
+    ],
+  },
+  {
+    id: 'answered-before-outcome',
+    title: 'the writes of a group are answered before it is known whether it was committed',
+    edits: [
+      {
+        file: LANE,
+        find: '    let outcome: ChangeSetOutcome;\n',
+        replace:
+          '    for (const [place, { line, operation, entityId }] of members.entries()) {\n' +
+          '      const state = group.states[place];\n' +
+          '      if (state === undefined) continue;\n' +
+          '      const row = { entityId, state, referenceId: undefined };\n' +
+          '      line.waiting[0]?.resolve(toOutcome(operation, toRecord(kind, entityId, row)));\n' +
+          '    }\n' +
+          '    let outcome: ChangeSetOutcome;\n',
+      },
+    ],
+  },
+  {
+    id: 'sent-before-committed',
+    title: 'a group is sent to the peers before it is committed',
+    edits: [
+      {
+        file: LANE,
+        find: '    let outcome: ChangeSetOutcome;\n',
+        replace: '    this.#context.onCommitted(entry);\n    let outcome: ChangeSetOutcome;\n',
+      },
+    ],
+  },
+  {
+    id: 'refused-counts-as-written',
+    title: 'where one row of a group was refused the others count as written',
+    edits: [
+      {
+        file: LANE,
+        find: 'this.#lines.putBack(plan.resubmitted.map(({ line }) => line));',
+        replace:
+          'for (const one of plan.resubmitted) {\n' +
+          '      const { stored, entityId, operation } = one;\n' +
+          '      if (stored === undefined) this.#lines.reject(one.line, errorContended(kind.name, entityId, 1));\n' +
+          '      else this.#lines.resolve(one.line, toOutcome(operation, toRecord(kind, entityId, stored)));\n' +
+          '    }',
+      },
+    ],
+  },
+  {
+    id: 'refusal-forgets-neighbours',
+    title: 'where one row of a group was refused nobody comes back to the others',
+    edits: [
+      {
+        file: LANE,
+        find: 'this.#lines.putBack(plan.resubmitted.map(({ line }) => line));',
+        replace: '',
+      },
+    ],
+  },
+  {
+    id: 'group-leaves-rest-behind',
+    title: 'nobody comes back to the writes that did not fit into a group',
+    edits: [
+      {
+        file: LANE,
+        find: 'this.#lines.putBack(left.map(({ line }) => line));',
+        replace: 'this.#lines.putBack(left.slice(0, 0).map(({ line }) => line));',
+      },
+    ],
+  },
+  {
+    id: 'line-ends-after-one',
+    title: 'of the writes of one entity that wait for each other only the first is done',
+    edits: [
+      {
+        file: LINES,
+        find: '    else this.#prepare(line);',
+        replace: '    else if (line.waiting.length > 1e9) this.#prepare(line);',
+      },
+    ],
+  },
+  {
+    id: 'group-floor-of-the-first',
+    title: 'the stamp of a group exceeds those of its first row alone',
+    edits: [
+      {
+        file: PACK,
+        find: 'options.tick(maxStamp(floors))',
+        replace: 'options.tick(maxStamp(floors.slice(0, 1)))',
+      },
+    ],
+  },
+  {
+    id: 'far-ahead-in-company',
+    title: 'a row that a wrong clock stamped takes the others of its group along',
+    edits: [
+      {
+        file: PACK,
+        find: 'return goesAlone || (latest !== undefined && isTooFarAhead(latest));',
+        replace: 'return goesAlone || (latest !== undefined && !isTooFarAhead);',
+      },
+    ],
+    seedsMax: 400,
+  },
+  {
+    id: 'group-one-too-many',
+    title: 'a group takes one change more than a transaction does',
+    edits: [
+      {
+        file: PACK,
+        find: '.slice(0, CHANGES_PER_SET_MAX);',
+        replace: '.slice(0, CHANGES_PER_SET_MAX + 1);',
+      },
+      {
+        file: LANE,
+        find: 'this.#lines.takeReady(CHANGES_PER_SET_MAX)',
+        replace: 'this.#lines.takeReady(CHANGES_PER_SET_MAX + 1)',
+      },
+    ],
+  },
+  {
+    id: 'one-bad-fails-all',
+    title: 'one write that the store can never take fails all of its group',
+    edits: [
+      {
+        file: LANE,
+        find: 'if (isFault && members.length > 1) {',
+        replace: 'if (isFault && members.length > 1e9) {',
+      },
+    ],
+  },
+  {
+    id: 'message-lacks-the-last',
+    title: 'the message of a group lacks its last change',
+    edits: [
+      {
+        file: PACK,
+        find: '      packed.map(({ text }) => text),',
+        replace: '      packed.slice(0, Math.max(1, packed.length - 1)).map(({ text }) => text),',
+      },
+    ],
+  },
+  {
+    id: 'removed-before-archived',
+    title: 'what could not be archived is removed from the outbox all the same',
+    edits: [
+      {
+        file: FINISH,
+        find: 'const safe = removing.filter((entry) => !unarchived.has(entry));',
+        replace: 'const safe = removing;',
+      },
+    ],
+  },
+  {
+    id: 'removed-then-archived',
+    title: 'a round removes from the outbox first and archives then',
+    edits: [
+      {
+        file: FINISH,
+        find: '    if (archiving.length > 0) await archive.append(archiving);\n',
+        replace: '',
+      },
+      {
+        file: FINISH,
+        find: '      await outboxes.get(kind)?.remove(own);\n    }\n',
+        replace:
+          '      await outboxes.get(kind)?.remove(own);\n    }\n' +
+          '    if (archiving.length > 0) await archive.append(archiving);\n',
+      },
+    ],
+  },
+  {
+    id: 'archive-takes-the-first',
+    title: 'of the change sets that are archived together only the first of each bucket is',
+    edits: [
+      {
+        file: `${STORAGE}archive/table-archive.ts`,
+        find: 'const operations = part.map((entry) => ({',
+        replace: 'const operations = part.slice(0, 1).map((entry) => ({',
+      },
+    ],
+  },
+  {
+    id: 'guesses-again',
+    title: 'a guess about a row is made again after the store has refused it',
+    edits: [
+      { file: TO_BUCKET, find: 'replica, attempt === 1);', replace: 'replica, attempt > 0);' },
+    ],
+  },
+  {
+    id: 'guess-unguarded',
+    title: 'what a row is guessed to be is written over it without its ETag',
+    edits: [
+      {
+        file: TO_BUCKET,
+        find: '{ entityId, row, etag: stored?.etag }',
+        replace: '{ entityId, row, etag: undefined }',
+      },
+      {
+        file: `${STORAGE}replica/table-replica.ts`,
+        find: "? { kind: 'insert', rowKey, properties }",
+        replace: "? { kind: 'upsert', rowKey, properties }",
+      },
+    ],
+  },
+];
