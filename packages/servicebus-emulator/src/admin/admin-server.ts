@@ -136,11 +136,14 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
   });
   server.listen(options.port, options.host);
   await once(server, 'listening');
+  // Another server listens for this one, which begins to watch its time-outs when it is told so.
+  http.emit('listening');
   return {
     port: (server.address() as AddressInfo).port,
     async close() {
       const closed = new Promise((resolve) => server.close(resolve));
       destroyConnections();
+      http.close(() => undefined);
       await closed;
     },
   };
