@@ -1,7 +1,7 @@
 import type { Outbox } from '../ports/outbox.ts';
 
 /** What a region still owes one peer. */
-export interface OwedToPeer {
+interface OwedToPeer {
   /** Changes, at least: `isComplete` says whether counting went to the end. */
   readonly changes: number;
   /** The writer's wall clock before the oldest was committed; undefined when nothing is owed. */
@@ -17,7 +17,7 @@ export interface OutboxDepth {
 
 const PAGE_ROWS = 500;
 /** Beyond it a figure is a lower bound, and says so. */
-export const ENTRIES_COUNTED_MAX = 20_000;
+const ENTRIES_COUNTED_MAX = 20_000;
 
 /** Counts what lies in the outbox; a row that cannot be read counts as owed to everyone. */
 export async function readOutboxDepth(

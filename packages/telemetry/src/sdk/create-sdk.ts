@@ -48,8 +48,7 @@ export async function createSdk(
   return { kind: 'started', telemetry };
 }
 
-/** Also for tests, which look at the spans themselves. */
-export function createTracing(
+function createTracing(
   resource: Resource,
   settings: Pick<Settings, 'OTEL_TRACES_SAMPLER' | 'OTEL_TRACES_SAMPLER_ARG'>,
   processor: SpanProcessor,
@@ -61,7 +60,7 @@ export function createTracing(
   });
 }
 
-export function describeResource(
+function describeResource(
   { service, region }: Pick<TelemetryOptions, 'service' | 'region'>,
   settings: Pick<Settings, 'OTEL_SERVICE_NAME'>,
 ): Resource {
