@@ -50,11 +50,30 @@ function expiredIn(lanes: ReadonlyMap<number, Lane>, nowMs: number): MessageLock
   return expired;
 }
 
+/** Which messages of each session are locked, by number. */
+function createSessionIndex() {
+  const bySession = new Map<string, Set<number>>();
+  return {
+    add({ sessionId, sequenceNumber }: StoredMessage): void {
+      if (sessionId === undefined) return;
+      const numbers = bySession.get(sessionId) ?? new Set();
+      bySession.set(sessionId, numbers.add(sequenceNumber));
+    },
+    remove({ sessionId, sequenceNumber }: StoredMessage): void {
+      const numbers = sessionId === undefined ? undefined : bySession.get(sessionId);
+      numbers?.delete(sequenceNumber);
+      if (sessionId !== undefined && numbers?.size === 0) bySession.delete(sessionId);
+    },
+    numbersOf: (sessionId: string): number[] => [...(bySession.get(sessionId) ?? [])],
+  };
+}
+
 export function createLockTable(): LockTable {
   /** There is more than one lane only after a queue's lock duration was changed. */
   const lanes = new Map<number, Lane>();
   const laneOf = new Map<string, number>();
   const bySequenceNumber = new Map<number, MessageLock>();
+  const bySession = createSessionIndex();
 
   function find(key: string): MessageLock | undefined {
     const durationMs = laneOf.get(key);
@@ -66,6 +85,7 @@ export function createLockTable(): LockTable {
     lanes.set(durationMs, lane.set(keyOf(token), lock));
     laneOf.set(keyOf(token), durationMs);
     bySequenceNumber.set(message.sequenceNumber, lock);
+    bySession.add(message);
     return lock;
   };
   function remove({ token, message }: MessageLock): void {
@@ -76,6 +96,7 @@ export function createLockTable(): LockTable {
     if (lane?.size === 0) lanes.delete(durationMs);
     laneOf.delete(key);
     bySequenceNumber.delete(message.sequenceNumber);
+    bySession.remove(message);
   }
   const release: LockTable['release'] = (token, nowMs) => {
     const lock = find(keyOf(token));
@@ -98,9 +119,9 @@ export function createLockTable(): LockTable {
       return expired;
     },
     takeSession(sessionId) {
-      const taken = [...bySequenceNumber.values()].filter(
-        ({ message }) => message.sessionId === sessionId,
-      );
+      const taken = bySession
+        .numbersOf(sessionId)
+        .flatMap((number) => bySequenceNumber.get(number) ?? []);
       for (const lock of taken) remove(lock);
       return taken;
     },
