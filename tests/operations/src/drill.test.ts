@@ -37,6 +37,25 @@ describe('tandem drill --region east', () => {
 
   afterAll(() => cluster?.stop());
 
+  test('follows a status in which all is well, and a prediction', async () => {
+    const status = await until('a status with both clocks', async () => {
+      const run = await runTandem(cluster, 'status');
+      return run.code === 0 && !run.output.includes('"clockOffsetMs":null') ? run : undefined;
+    });
+    const inbound = { waiting: expect.any(Number), deadLettered: 0 };
+    const region = { ready: true, inbound, conflicts: 0, clockOffsetMs: expect.any(Number) };
+    expect(status.json['regions']).toMatchObject([
+      { region: 'east', ...region, directions: [{ peer: 'west', lagMs: expect.any(Number) }] },
+      { region: 'west', ...region, directions: [{ peer: 'east', lagMs: expect.any(Number) }] },
+    ]);
+    const whatIf = await runTandem(cluster, 'drill', '--region', 'east');
+    expect(whatIf.code, whatIf.output).toBe(0);
+    expect(whatIf.json).toMatchObject({
+      forReal: false,
+      prediction: { successor: 'west', lostChanges: 0, failOver: { worstMs: 6_200 } },
+    });
+  });
+
   test('takes east out for real: fail-over within the bounds, and nothing stale on return', async () => {
     const run = await drillEast(cluster, '--away', '1s');
     expect(run.code, run.output).toBe(0);
