@@ -5,7 +5,7 @@ import type { Report } from './watch.ts';
 /** Far above what the bounds of every loop of one process add up to. */
 const CALLS_MAX = 300;
 
-/** Memory is bounded: the table is the queue, however long a peer is away. */
+/** I13: memory is bounded: the table is the queue, however long a peer is away. */
 export function createMemoryWatch(world: World, report: Report): (probe: Probe) => void {
   return ({ api }) => {
     if (api.relayQueue.length > world.plan.relayLengthMax) {

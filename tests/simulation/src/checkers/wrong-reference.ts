@@ -1,7 +1,7 @@
 import { regionOf } from '../observe/raw-state.ts';
 import { type FinalChecker, isCollectedAnywhere } from './checker.ts';
 
-/** A replicated row names its archive record, which is there; a row written here names none. */
+/** I5: a replicated row names its archive record, which is there; a row written here names none. */
 export const wrongReference: FinalChecker = {
   name: 'wrong-reference',
   check: (final) =>
