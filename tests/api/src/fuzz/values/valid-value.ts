@@ -139,9 +139,13 @@ function number(schema: Schema, isAtBounds: boolean): Arbitrary<number> {
 
 function list(schema: Schema, options: ValueOptions): Arbitrary<unknown[]> {
   const { items = {}, minItems = 0, maxItems = Math.max(minItems, ITEMS_MAX) } = schema;
-  const length = options.isAtBounds ? maxItems : Math.min(maxItems, minItems + ITEMS_MAX);
-  const minLength = options.isAtBounds ? maxItems : minItems;
-  return fc.array(validValue(items, options), { minLength, maxLength: length, size: 'max' });
+  const item = validValue(items, options);
+  const ofLength = (minLength: number, maxLength: number): Arbitrary<unknown[]> =>
+    fc.array(item, { minLength, maxLength, size: 'max' });
+  if (!options.isAtBounds) return ofLength(minItems, Math.min(maxItems, minItems + ITEMS_MAX));
+  // Mostly the short ones: what the long ones write makes every later look at all of it slower.
+  const short = { weight: 9, arbitrary: ofLength(minItems, minItems) };
+  return fc.oneof(short, { weight: 1, arbitrary: ofLength(maxItems, maxItems) });
 }
 
 function object(schema: Schema, options: ValueOptions): Arbitrary<object> {
