@@ -1,6 +1,8 @@
 import { Command, CommanderError } from 'commander';
 import { type Cli, createCli } from './act.ts';
 import { addAtRisk } from './commands/at-risk.ts';
+import { addCompletion } from './commands/completion.ts';
+import { addConfig } from './commands/config.ts';
 import { addConflicts } from './commands/conflicts.ts';
 import { addDeadLetters } from './commands/dead-letters.ts';
 import { addForget } from './commands/forget.ts';
@@ -25,6 +27,8 @@ const COMMANDS: readonly ((cli: Cli) => void)[] = [
   addConflicts,
   addDeadLetters,
   addForget,
+  addConfig,
+  addCompletion,
   addStatus,
   addDrill,
 ];

@@ -16,6 +16,7 @@ export * from './status/table-lease.ts';
 export * from './status/table-region-hold.ts';
 export * from './status/table-proof.ts';
 export * from './configuration/configuration-table.ts';
+export * from './configuration/setting-history.ts';
 export * from './status/table-drill-switch.ts';
 export * from './azure/azure-table-store.ts';
 export * from './configuration/create-configuration.ts';

@@ -15,6 +15,8 @@ export interface CliRun {
 
 export interface CliHarness {
   readonly regions: TwoRegions<typeof customerKind>;
+  /** As JSON. */
+  readonly inventory: string;
   /** With `--json`. */
   run(...args: readonly string[]): Promise<CliRun>;
   /** As a person sees it, with other surroundings. */
@@ -73,7 +75,12 @@ export async function createCliHarness(): Promise<CliHarness> {
     const code = await regions.drive(runProgram(args, io));
     return { code, out, err, json: parseLast(out) };
   };
-  return { regions, runWith, run: (...args) => runWith({}, '--json', ...args) };
+  return {
+    regions,
+    inventory: INVENTORY,
+    runWith,
+    run: (...args) => runWith({}, '--json', ...args),
+  };
 }
 
 function parseLast(out: string): Record<string, unknown> {

@@ -12,7 +12,9 @@ export async function readConfigurationRows(
   store: TableStore,
 ): Promise<ReadonlyMap<string, string>> {
   const texts = new Map<string, string>();
-  const range = { table: CONFIGURATION_TABLE, partitions: PARTITION, limit: PAGE_ROWS };
+  // Above the settings lies their history.
+  const bounds = { partitions: PARTITION, rowsBefore: '~' };
+  const range = { table: CONFIGURATION_TABLE, ...bounds, limit: PAGE_ROWS };
   let continuation: string | undefined;
   for (let page = 0; page < PAGES_MAX; page += 1) {
     const more = continuation === undefined ? {} : { continuation };
