@@ -1,5 +1,5 @@
 import type { Clock, QueueViewer, Randomness, TableStore } from '@tandem/core';
-import type { readQueueCounts } from '@tandem/messaging';
+import type { inspectQueue, readQueueCounts } from '@tandem/messaging';
 
 /** What the program has of its process, so that a test can run it in its own. */
 export interface Io {
@@ -13,6 +13,8 @@ export interface Io {
   readonly openStore: (connection: string) => TableStore;
   /** How many messages wait in a queue; without it nobody knows. */
   readonly countMessages?: typeof readQueueCounts;
+  /** What is unlike what it should be in a queue. */
+  readonly inspectQueue: typeof inspectQueue;
   /** A region's own queue. */
   readonly openQueue: (at: { readonly connection: string; readonly queue: string }) => QueueViewer;
   readonly clock: Clock;

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The process: streams, signals and the exit code. What it does is in program.ts.
 import { readQueueCounts } from '@tandem/messaging';
-import { createServiceBusQueueViewer } from '@tandem/messaging';
+import { createServiceBusQueueViewer, inspectQueue } from '@tandem/messaging';
 import { openStore } from '@tandem/region-kit';
 import { createSystemClock, createSystemRandomness } from '@tandem/service-kit';
 import { EXIT } from './exit-codes.ts';
@@ -27,6 +27,7 @@ process.exitCode = await runProgram(process.argv.slice(2), {
   environment: process.env,
   folder: process.cwd(),
   openStore,
+  inspectQueue,
   openQueue: createServiceBusQueueViewer,
   countMessages: readQueueCounts,
   clock: createSystemClock(),

@@ -5,6 +5,7 @@ import { addCompletion } from './commands/completion.ts';
 import { addConfig } from './commands/config.ts';
 import { addConflicts } from './commands/conflicts.ts';
 import { addDeadLetters } from './commands/dead-letters.ts';
+import { addDoctor } from './commands/doctor.ts';
 import { addForget } from './commands/forget.ts';
 import { addHistory } from './commands/history.ts';
 import { addRebuildRegion } from './commands/rebuild-region.ts';
@@ -28,6 +29,7 @@ const COMMANDS: readonly ((cli: Cli) => void)[] = [
   addDeadLetters,
   addForget,
   addConfig,
+  addDoctor,
   addCompletion,
   addStatus,
   addDrill,

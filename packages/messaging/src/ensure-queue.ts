@@ -53,6 +53,26 @@ export async function ensureQueue(options: EnsureQueueOptions): Promise<'created
   }
 }
 
+/**
+ * What is unlike what it should be; undefined when there is no queue. Changes nothing. Throws as
+ * `ensureQueue` does.
+ */
+export async function inspectQueue(
+  options: Omit<EnsureQueueOptions, 'onDifference'>,
+): Promise<readonly QueueDifference[] | undefined> {
+  const { queue, administrationConnection = options.connection, timeoutMs } = options;
+  const namespace = namespaceOf(administrationConnection);
+  try {
+    const client = createAdministrationClient(administrationConnection);
+    const found = await withDeadline(timeoutMs ?? CALL_TIMEOUT_MS, (abortSignal) =>
+      findQueue(client, queue, abortSignal),
+    );
+    return found === undefined ? undefined : differencesOf(found);
+  } catch (error) {
+    throw translateBusError(error, { namespace, queue, action: 'look at the queue' });
+  }
+}
+
 async function findOrCreate(
   client: ServiceBusAdministrationClient,
   options: EnsureQueueOptions,

@@ -12,4 +12,9 @@ export {
   createServiceBusQueueViewer,
   type ServiceBusQueueViewerOptions,
 } from './queue-viewer.ts';
-export { ensureQueue, type EnsureQueueOptions, type QueueDifference } from './ensure-queue.ts';
+export {
+  ensureQueue,
+  type EnsureQueueOptions,
+  inspectQueue,
+  type QueueDifference,
+} from './ensure-queue.ts';

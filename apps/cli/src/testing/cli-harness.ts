@@ -65,6 +65,7 @@ export async function createCliHarness(): Promise<CliHarness> {
       folder: '/nowhere',
       openStore: (connection) =>
         connection === 'memory:east' ? regions.east.store : regions.west.store,
+      inspectQueue: async () => [],
       openQueue: ({ connection }) =>
         regions.bus.viewerFor(connection.startsWith('east') ? 'east' : 'west'),
       clock: regions.clock,

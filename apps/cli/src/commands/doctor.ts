@@ -1,0 +1,181 @@
+import { AppError } from '@tandem/core';
+import {
+  ARCHIVE_TABLE,
+  CONFLICTS_TABLE,
+  createTableReplicationStatus,
+  REPLICATION_TABLE,
+} from '@tandem/storage';
+import type { Cli, Outcome } from '../act.ts';
+import { EXIT } from '../exit-codes.ts';
+import type { CliRegion } from '../regions/cli-region.ts';
+import { readLane, withQueue } from '../regions/open-queue.ts';
+import { readSettingText } from '../regions/region-setting.ts';
+import { textTable } from '../report/text-table.ts';
+import type { Session } from '../session.ts';
+import { findProblems } from './config.ts';
+
+/** Something that is not as it should be, and what mends it. */
+interface Finding {
+  readonly region: string;
+  readonly check: string;
+  readonly finding: string;
+  readonly remedy: string;
+}
+
+type Check = (session: Session, region: CliRegion) => Promise<readonly Omit<Finding, 'region'>[]>;
+
+const CLOCK_OFFSET_MS_MAX = 5_000;
+const LEASE_MS = 1_000;
+
+export function addDoctor({ program, act }: Cli): void {
+  const command = program
+    .command('doctor')
+    .description(
+      'Looks at settings, tables, rights, clocks and queues of every region, and tells the remedy for ' +
+        'each finding. Writes one lease row in each region and takes it away again.',
+    );
+  act(command, examine);
+}
+
+async function examine(session: Session): Promise<Outcome> {
+  const { regions } = await session.inventory();
+  const findings: Finding[] = [];
+  const opened: CliRegion[] = [];
+  for (const { name } of regions) {
+    const found = await examineRegion(session, name, opened);
+    findings.push(...found.map((one) => ({ region: name, ...one })));
+  }
+  findings.push(...compare(opened), ...(await compareTombstoneAges(opened)));
+  const rows = findings.map((one) => [one.region, one.check, one.finding, one.remedy]);
+  return {
+    text:
+      findings.length === 0
+        ? `Nothing found in ${regions.map(({ name }) => name).join(', ')}.`
+        : textTable(['region', 'check', 'finding', 'remedy'], rows),
+    json: { findings },
+    exitCode: findings.length === 0 ? EXIT.ok : EXIT.finding,
+  };
+}
+
+async function examineRegion(
+  session: Session,
+  name: string,
+  opened: CliRegion[],
+): Promise<readonly Omit<Finding, 'region'>[]> {
+  const findings: Omit<Finding, 'region'>[] = [];
+  try {
+    opened.push(await session.openOne(name, 0));
+  } catch (error) {
+    return [failure('storage', error)];
+  }
+  const region = opened.at(-1) as CliRegion;
+  for (const [check, look] of Object.entries(CHECKS)) {
+    try {
+      findings.push(...(await look(session, region)));
+    } catch (error) {
+      findings.push(failure(check, error));
+    }
+  }
+  return findings;
+}
+
+const CHECKS: Readonly<Record<string, Check>> = {
+  settings: async (session, region) =>
+    (await findProblems(region, session)).map((finding) => ({
+      check: 'settings',
+      finding,
+      remedy: 'tandem config set',
+    })),
+  tables: async ({ kind }, { store, bucketCount }) => {
+    for (const table of [kind.name, ARCHIVE_TABLE, CONFLICTS_TABLE, REPLICATION_TABLE]) {
+      await store.query({ table, partitions: '00', limit: 1 });
+    }
+    const remedy = 'start its services, or tandem rebuild-region';
+    const finding = 'no bucket count is recorded';
+    return bucketCount > 0 ? [] : [{ check: 'tables', finding, remedy }];
+  },
+  rights: async (_, { lease }) => {
+    // Whoever may not write says so by an error; that someone else recovers is no finding.
+    if (await lease.acquire(LEASE_MS)) await lease.release();
+    return [];
+  },
+  hold: async (_, { hold, name }) => {
+    const held = await hold.read();
+    if (held === undefined) return [];
+    return [{ check: 'hold', finding: held.reason, remedy: `tandem rebuild-region ${name}` }];
+  },
+  clock: async ({ io }, { store }) => {
+    const progress = await createTableReplicationStatus({ store }).read();
+    const aheadMs = (progress?.heartbeatMs ?? 0) - io.clock.nowMs();
+    if (aheadMs <= CLOCK_OFFSET_MS_MAX) return [];
+    const finding = `its replicator's clock is ${Math.round(aheadMs / 1_000)} s ahead of this one`;
+    return [{ check: 'clock', finding, remedy: 'set the clocks by NTP' }];
+  },
+  queue: async ({ io }, region) =>
+    withQueue(region, io, async (queue) => {
+      await queue.peek('messages', 0n, 1);
+      const letters = await readLane(queue, 'dead-letters');
+      if (letters.length === 0) return [];
+      const remedy = `tandem dead-letters list --region ${region.name}`;
+      return [{ check: 'queue', finding: `${letters.length} dead letters`, remedy }];
+    }),
+  'queue properties': async ({ io }, region) => {
+    const differences = await io.inspectQueue(await queueOf(region));
+    if (differences === undefined) {
+      const remedy = 'start the replicator: it makes its queue';
+      return [{ check: 'queue properties', finding: 'there is no queue', remedy }];
+    }
+    return differences.map(({ property, expected, actual }) => ({
+      check: 'queue properties',
+      finding: `${property} is ${actual}`,
+      remedy: `set it to ${expected}`,
+    }));
+  },
+};
+
+async function queueOf(region: CliRegion) {
+  const { serviceBus, serviceBusAdministration, queue } = region.entry;
+  const connection = serviceBus ?? (await readSettingText(region, 'ServiceBusConnection')) ?? '';
+  return {
+    connection,
+    queue: queue ?? (await readSettingText(region, 'Customer.Queue')) ?? 'customer',
+    ...(serviceBusAdministration === undefined
+      ? {}
+      : { administrationConnection: serviceBusAdministration }),
+  };
+}
+
+function compare(regions: readonly CliRegion[]): Finding[] {
+  const counts = new Set(regions.map(({ bucketCount }) => bucketCount));
+  if (counts.size <= 1) return [];
+  const finding = regions.map(({ name, bucketCount }) => `${name} ${bucketCount}`).join(', ');
+  const remedy = 'rebuild one with the other count: they cannot be compared';
+  return [{ region: 'all', check: 'bucket counts', finding, remedy }];
+}
+
+async function compareTombstoneAges(regions: readonly CliRegion[]): Promise<Finding[]> {
+  const ages = await Promise.all(
+    regions.map(async (region) => ({
+      name: region.name,
+      age: (await readSettingText(region, 'Tombstone.AgeMs')) ?? 'default',
+    })),
+  );
+  if (new Set(ages.map(({ age }) => age)).size <= 1) return [];
+  const finding = ages.map(({ name, age }) => `${name} ${age}`).join(', ');
+  const remedy = 'set Tombstone.AgeMs alike';
+  return [{ region: 'all', check: 'tombstone ages', finding, remedy }];
+}
+
+function failure(check: string, error: unknown): Omit<Finding, 'region'> {
+  if (!(error instanceof AppError)) throw error;
+  return { check, finding: `${error.code}: ${error.message}`, remedy: REMEDIES[error.code] ?? '' };
+}
+
+const REMEDIES: Partial<Record<AppError['code'], string>> = {
+  TABLE_UNAVAILABLE: 'see whether the account is up and its address right',
+  TABLE_FORBIDDEN: 'give this identity the role Storage Table Data Contributor',
+  TABLE_MISSING: 'tandem rebuild-region, or start its services',
+  BUS_UNAVAILABLE: 'see whether the namespace is up and its address right',
+  BUS_FORBIDDEN: 'give this identity the role Azure Service Bus Data Owner',
+  BUS_ENTITY_MISSING: 'start the replicator: it makes its queue',
+};
