@@ -11,6 +11,8 @@ export interface DepthCost {
   readonly queued: number;
   /** Of sending, receiving and completing one message, while so many others are queued. */
   readonly microsecondsPerMessage: number;
+  /** The broker's part of it, which the load of the machine does not change as much. */
+  readonly processorMicrosecondsPerMessage: number | undefined;
 }
 
 /** Fills one queue step by step, and measures at each step. */
@@ -19,7 +21,7 @@ export async function measureDepth(
   depths: readonly number[],
   say: (cost: DepthCost) => void,
 ): Promise<DepthCost[]> {
-  return withBroker(kind, async ({ connectionString }) => {
+  return withBroker(kind, async ({ connectionString, processorMs }) => {
     const client = new ServiceBusClient(connectionString);
     const pass = { connectionString, queue: QUEUE, bytes: BYTES };
     const costs: DepthCost[] = [];
@@ -35,9 +37,18 @@ export async function measureDepth(
       await sendWithSdk(client, { ...pass, count: depth - queued });
       queued = depth;
       const times: number[] = [];
+      const before = await processorMs();
       for (let round = 0; round < PROBES; round += 1) times.push(await probe());
-      // The least: what else the machine does only ever adds.
-      const cost = { queued, microsecondsPerMessage: Math.min(...times) };
+      const after = await processorMs();
+      const cost = {
+        queued,
+        // The least: what else the machine does only ever adds.
+        microsecondsPerMessage: Math.min(...times),
+        processorMicrosecondsPerMessage:
+          before === undefined || after === undefined
+            ? undefined
+            : ((after - before) / (PROBES * PROBE)) * 1_000,
+      };
       say(cost);
       costs.push(cost);
     }

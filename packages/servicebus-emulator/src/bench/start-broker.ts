@@ -11,7 +11,9 @@ export interface Broker {
   /** From the start of the process to its line. */
   readonly startMs: number;
   /** Resident memory in mebibytes; undefined where the system does not tell. */
-  memoryMebibytes(): Promise<number | undefined>;
+  readonly memoryMebibytes: () => Promise<number | undefined>;
+  /** Processor time since its start, to ten milliseconds; undefined where the system does not tell. */
+  readonly processorMs: () => Promise<number | undefined>;
   stop(): Promise<void>;
 }
 
@@ -22,6 +24,18 @@ async function readMemory({ pid }: ChildProcess): Promise<number | undefined> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   const kibibytes = /^VmRSS:\s+(\d+)/m.exec(status)?.[1];
   return kibibytes === undefined ? undefined : Number(kibibytes) / KIBIBYTES_PER_MEBIBYTE;
+}
+
+/** The kernel counts in ticks of this length. */
+const TICK_MS = 10;
+/** Where user and system time stand behind the program's name. */
+const TIME_FIELDS = [11, 12] as const;
+
+async function readProcessorTime({ pid }: ChildProcess): Promise<number | undefined> {
+  if (process.platform !== 'linux') return undefined;
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return TIME_FIELDS.reduce((sum, field) => sum + Number(fields[field]), 0) * TICK_MS;
 }
 
 /** Runs a program that prints a line when it is ready. */
@@ -39,6 +53,7 @@ export async function startBroker(program: URL, args: readonly string[]): Promis
     connectionString: said.connectionString ?? '',
     startMs: performance.now() - startedAt,
     memoryMebibytes: () => readMemory(child),
+    processorMs: () => readProcessorTime(child),
     async stop() {
       child.kill('SIGTERM');
       await exited;
