@@ -28,12 +28,16 @@ export function judgeAnswer(request: PlannedRequest, sent: Sent, options: JudgeO
     return isExpected ? FINE : { ...FINE, undeclared: [`no answer: ${sent.reason}`] };
   }
   const { answer } = sent;
-  const type = problemTypeOf(answer);
-  const isDeliberate = answer.status === 503 && !ACCIDENTS.includes(type);
+  const isDeliberate = answer.status === 503 && !isAccident(answer);
   return {
     undeclared: [...againstDocument(request, answer, options), ...againstKind(request, answer)],
     isServerError: answer.status >= SERVER_ERROR_MIN && !isDeliberate,
   };
+}
+
+/** Whether something behind the server failed, or the server itself. */
+export function isAccident(answer: Answer): boolean {
+  return ACCIDENTS.includes(problemTypeOf(answer));
 }
 
 function againstDocument(

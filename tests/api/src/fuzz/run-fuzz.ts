@@ -1,14 +1,15 @@
 import { Agent } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createAnswerChecker } from '../document/answer-checker.ts';
 import { readDocument } from '../document/document.ts';
 import { createSchemaCompiler } from '../document/schema-checker.ts';
 import { createMemoryMeter, type MemoryReport } from '../run/memory-meter.ts';
 import type { OneRegion } from '../run/start-one-region.ts';
-import { judgeAnswer } from './judge-answer.ts';
+import { isAccident, judgeAnswer } from './judge-answer.ts';
 import { createLearnedValues } from './learned-values.ts';
 import { planRequest } from './requests/plan-request.ts';
 import type { PlannedRequest } from './requests/planned-request.ts';
-import { sendRequest } from './send/send-request.ts';
+import { sendRequest, type SendOptions, type Sent } from './send/send-request.ts';
 
 export interface FuzzOptions {
   readonly region: OneRegion;
@@ -53,7 +54,7 @@ export async function runFuzz(options: FuzzOptions): Promise<FuzzReport> {
 
   const sendOne = async (index: number): Promise<void> => {
     const planned = planRequest(index, { document, compile, learned, seed });
-    const sent = await sendRequest(planned, { port: region.port, agent });
+    const sent = await sendPatiently(planned, { port: region.port, agent });
     const status = sent.kind === 'answer' ? String(sent.answer.status) : sent.kind;
     statuses.set(status, (statuses.get(status) ?? 0) + 1);
     if (sent.kind === 'answer') learned.learn(sent.answer);
@@ -89,6 +90,23 @@ export async function runFuzz(options: FuzzOptions): Promise<FuzzReport> {
     statuses,
     memory: memory.report(),
   };
+}
+
+const TRIES_MAX = 4;
+const PAUSE_MS_MAX = 5_000;
+
+/**
+ * Does what a 503 with Retry-After asks for: the store of a busy machine answers later. What a request
+ * itself brings about is there again at the next try, and counts.
+ */
+async function sendPatiently(planned: PlannedRequest, options: SendOptions): Promise<Sent> {
+  for (let tries = 1; ; tries += 1) {
+    const sent = await sendRequest(planned, options);
+    if (tries === TRIES_MAX || sent.kind !== 'answer' || !isAccident(sent.answer)) return sent;
+    const pauseMs = Number(sent.answer.headers['retry-after']) * 1_000;
+    if (!Number.isFinite(pauseMs)) return sent;
+    await delay(Math.min(pauseMs, PAUSE_MS_MAX));
+  }
 }
 
 const SHOWN_LENGTH_MAX = 160;

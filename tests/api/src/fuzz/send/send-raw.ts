@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import type { Sent } from './send-request.ts';
 
-const ANSWER_MS_MAX = 10_000;
+const ANSWER_MS_MAX = 60_000;
 const HEAD_END = Buffer.from('\r\n\r\n');
 
 /** Writes the bytes and reads one answer, the first. */
