@@ -1,4 +1,4 @@
-import { AppError, type AppErrorCode } from '@tandem/core';
+import type { AppError, AppErrorCode } from '@tandem/core';
 
 /** Documented in docs/cli.md; scripts rely on them. */
 export const EXIT = {

@@ -20,7 +20,7 @@ interface ConfigOptions {
   readonly apply: boolean;
 }
 
-type Named = keyof typeof tandemSettings & string;
+type Named = keyof typeof tandemSettings;
 
 const REFRESH_MS = 3_600_000;
 

@@ -155,7 +155,7 @@ describe('tandem replay', () => {
       });
       const { code, json } = await harness.runWith({ signal: stop.signal }, '--json', ...args);
       expect([0, 130]).toContain(code);
-      if (code === 130) expect(json).toMatchObject({ ok: false, error: { code: 'INTERRUPTED' } });
+      expect(json['ok']).toBe(code === 0);
     }
     harness.regions.east.store.beforeCommit(() => undefined);
     expect(await harness.run(...args)).toMatchObject({ code: 0 });

@@ -4,7 +4,7 @@ export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];
 
 /** What can follow a command: `conflicts` → list, show, restore, --regions, … */
-export function completionsOf(program: Command): ReadonlyMap<string, readonly string[]> {
+function completionsOf(program: Command): ReadonlyMap<string, readonly string[]> {
   const global = optionsOf(program);
   const found = new Map<string, readonly string[]>();
   const visit = (command: Command, path: readonly string[]): void => {

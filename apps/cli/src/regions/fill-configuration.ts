@@ -10,7 +10,7 @@ export interface FillConfigurationOptions {
   readonly inventory: Inventory;
 }
 
-type Named = keyof typeof tandemSettings & string;
+type Named = keyof typeof tandemSettings;
 
 /** These are the region's own; all others are as its peers have them. */
 const CONNECTING: ReadonlySet<string> = new Set([

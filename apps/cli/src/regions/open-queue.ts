@@ -6,10 +6,10 @@ import { readSettingText } from './region-setting.ts';
 
 const QUEUE_DEFAULT = 'customer';
 /** More than this is listed as "and more": an operator repairs then, and does not read. */
-export const QUEUED_MAX = 100_000;
+const QUEUED_MAX = 100_000;
 
 /** Where the region's queue is: as the inventory says, else as the region itself is set. */
-export async function openRegionQueue(
+async function openRegionQueue(
   region: CliRegion,
   { openQueue }: Pick<Io, 'openQueue'>,
 ): Promise<QueueViewer> {
