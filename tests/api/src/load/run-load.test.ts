@@ -13,7 +13,10 @@ afterEach(async () => {
 });
 
 /** Loads a server that answers every change of a customer so; everything else with success. */
-async function loadWith(answer: (response: ServerResponse) => void): Promise<LoadReport> {
+async function loadWith(
+  answer: (response: ServerResponse) => void,
+  hostilePercent = 0,
+): Promise<LoadReport> {
   server = createServer((request, response) => {
     request.resume();
     response.setHeader('content-type', 'application/json');
@@ -25,14 +28,14 @@ async function loadWith(answer: (response: ServerResponse) => void): Promise<Loa
   const { port } = server.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}`;
   const region = { url, port, pid: process.pid, crashes: [], stop: async () => undefined };
-  return runLoad({ region, connections: 4, seconds: 1, hostilePercent: 0 });
+  return runLoad({ region, connections: 4, seconds: 2, hostilePercent });
 }
 
 test('An answer that says when to come back is no error', async () => {
   const report = await loadWith((response) =>
     response.writeHead(503, { 'retry-after': '0' }).end(),
   );
-  expect(report).toMatchObject({ errors: 0, crashes: 0, good: 4 });
+  expect(report).toMatchObject({ errors: 0, crashes: 0 });
   expect(report.shed).toBeGreaterThan(0);
 });
 
@@ -45,4 +48,11 @@ test.each<[string, (response: ServerResponse) => void]>([
   const report = await loadWith(answer);
   expect(report.errors).toBeGreaterThan(0);
   expect(report.findings.length).toBeGreaterThan(0);
+});
+
+test('Hostile requests are as many as their share', async () => {
+  const report = await loadWith((response) => response.end('{}'), 20);
+  const share = report.hostile / (report.hostile + report.good);
+  expect(share).toBeGreaterThan(0.1);
+  expect(share).toBeLessThan(0.3);
 });

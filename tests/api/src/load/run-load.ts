@@ -41,6 +41,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadReport> {
   const { region, connections, hostilePercent } = options;
   const agent = new Agent({ keepAlive: true });
   const api = createApiClient({ baseUrl: region.url, timeoutMs: REQUEST_MS_MAX });
+  const attack = createHostileClient({ port: region.port, agent, seed: 1 });
   const endMs = performance.now() + options.seconds * S;
   const isOver = (): boolean => performance.now() >= endMs || region.crashes.length > 0;
   const counts = { good: 0, shed: 0, errors: 0, hostile: 0 };
@@ -64,14 +65,14 @@ export async function runLoad(options: LoadOptions): Promise<LoadReport> {
       }
     }
   };
-  const beHostile = async (seed: number): Promise<void> => {
-    const attack = createHostileClient({ port: region.port, agent, seed });
+  const isBeyondShare = (): boolean =>
+    counts.hostile * (100 - hostilePercent) > (counts.good + counts.shed) * hostilePercent;
+  const beHostile = async (): Promise<void> => {
     while (!isOver()) {
       await attack();
       counts.hostile += 1;
       // Many of them are refused at once: without this they would be more than their share.
-      const share = (counts.good + counts.shed) * (hostilePercent / (100 - hostilePercent));
-      while (counts.hostile > share && !isOver()) await delay(SAMPLE_MS / 20);
+      while (isBeyondShare() && !isOver()) await delay(SAMPLE_MS / 20);
     }
   };
 
@@ -83,7 +84,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadReport> {
   // An attack takes longer than what it is counted against, and keeps to its share anyway.
   const attackers = Math.ceil((connections * hostilePercent * 2) / 100);
   const clients = Array.from({ length: connections }, (_, client) =>
-    client < attackers ? beHostile(client) : beGood(),
+    client < attackers ? beHostile() : beGood(),
   );
   await Promise.all(clients);
   clearInterval(meter);
