@@ -9,6 +9,7 @@ import type { World } from '../world/world.ts';
 const OWN = '"wire":1,';
 const NEXT = '"wire":2,"more":[],';
 const BETWEEN_REGIONS_MS = 9_000;
+const LOOK_AGAIN_MS = 5_000;
 
 export function isUpgraded({ plan, scheduler }: World, region: string): boolean {
   if (plan.upgradeMs === undefined) return false;
@@ -26,24 +27,32 @@ export function fromNextWire(message: InboundMessage): InboundMessage {
 }
 
 /**
- * An operator, who puts back what was too new for a region that has been upgraded since: each message
- * once, and in time, since what is older than every tombstone is refused for good.
+ * An operator, who from now on looks again and again for what was too new for a region that has been
+ * upgraded since, and puts it back: each message once, and in time, since what is older than every
+ * tombstone is refused for good.
  */
-export function createResubmitter({ regions, plan, situations }: World): () => void {
-  const done = new Set<string>();
-  return () => {
-    if (plan.upgradeMs === undefined) return;
+export function startResubmitting({
+  regions,
+  plan,
+  situations,
+  scheduler,
+  resubmitted,
+}: World): void {
+  if (plan.upgradeMs === undefined) return;
+  const look = (): void => {
     for (const { name, namespace } of regions) {
       const { bus, queue } = namespace;
       for (const letter of bus.deadLettersOf(queue)) {
         const { messageId, body } = fromNextWire(letter);
-        if (!isAside(letter) || done.has(`${queue} ${messageId}`)) continue;
-        done.add(`${queue} ${messageId}`);
+        if (!isAside(letter) || resubmitted.has(`${queue} ${messageId}`)) continue;
+        resubmitted.add(`${queue} ${messageId}`);
         situations.note('dead-letter-resubmitted');
         void bus.publisherFor(name, queue).publish([{ messageId, subject: 'change-set', body }]);
       }
     }
+    scheduler.schedule(LOOK_AGAIN_MS, look);
   };
+  look();
 }
 
 /** True for what was set aside because of the upgrade, and for no poison. */

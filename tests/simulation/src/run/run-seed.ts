@@ -14,7 +14,7 @@ import { createPoisonLog } from '../faults/poison.ts';
 import { runNemesis } from '../faults/run-nemesis.ts';
 import { createLedger, type Ledger } from '../observe/ledger.ts';
 import { startReadinessProbe } from '../observe/readiness-probe.ts';
-import { createResubmitter } from '../processes/next-build.ts';
+import { startResubmitting } from '../processes/next-build.ts';
 import { createSupervisor } from '../processes/supervisor.ts';
 import { createWorld, type WorldOptions } from '../world/create-world.ts';
 import { describeTransaction } from '../world/describe-transaction.ts';
@@ -73,11 +73,10 @@ export async function runSeed(options: RunOptions): Promise<SeedResult> {
       world.reportBug(undefined, error),
     );
   }
-  const resubmit = createResubmitter(world);
   await runWindows(world, windows, () => {
     nemesis.heal();
     supervisor.startAll();
-    resubmit();
+    startResubmitting(world);
   });
   const isSettled = await settle(world, ledger);
   const final = await readFinalState({ world, ledger, history, poison, isSettled });

@@ -59,6 +59,7 @@ export async function createWorld({ seed, only }: WorldOptions): Promise<World> 
       trace.note(`bug ${text.split('\n')[0] ?? ''}`);
     },
     bugs,
+    resubmitted: new Set(),
   };
 }
 

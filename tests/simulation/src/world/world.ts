@@ -42,6 +42,8 @@ export interface World {
   sentTo(region: string): OutboundMessage[];
   /** Stamps of all change sets that the queue of a region has ever accepted. */
   acceptedBy(region: string): Set<string>;
+  /** Dead letters that an operator has put back, by queue and message id. */
+  readonly resubmitted: Set<string>;
   /** Something that no operating error explains. */
   reportBug(incarnation: Incarnation | undefined, error: unknown): void;
   readonly bugs: readonly string[];
