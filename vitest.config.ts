@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 // Tests are told apart by suffix: x.test.ts is pure, x.int.test.ts uses Azurite and the broker
-// emulator on loopback, tests/e2e runs whole regions, tests/deploy and infra what is shipped to Azure.
+// emulator on loopback, tests/e2e runs whole regions (pnpm e2e says on what), tests/deploy and infra check
+// what is shipped to Azure.
 export default defineConfig({
   test: {
     projects: [
@@ -24,11 +25,21 @@ export default defineConfig({
       },
       {
         test: {
-          name: 'e2e',
+          name: 'system',
           include: ['tests/**/*.test.ts'],
-          exclude: ['tests/deploy/**', '**/node_modules/**', '**/dist/**'],
+          exclude: ['tests/{e2e,deploy}/**', '**/node_modules/**', '**/dist/**'],
           testTimeout: 300_000,
           hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'e2e',
+          include: ['tests/e2e/**/*.test.ts'],
+          exclude: ['**/node_modules/**', '**/dist/**'],
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
           fileParallelism: false,
         },
       },

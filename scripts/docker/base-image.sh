@@ -9,7 +9,9 @@ readonly OFFICIAL=node:24-bookworm-slim
 readonly SUITE=bookworm
 readonly DEBIAN=tandem-debian:$SUITE
 readonly PULL_SECONDS_MAX=180
-readonly DEBOOTSTRAP_SECONDS_MAX=600
+readonly DEBOOTSTRAP_SECONDS_MAX=300
+readonly DEBOOTSTRAP_ATTEMPTS_MAX=3
+readonly APT_SECONDS_MAX=300
 
 say() { echo "base image: $*" >&2; }
 
@@ -26,15 +28,27 @@ install_debootstrap() {
     fail "$OFFICIAL cannot be pulled; a stand-in needs root on Debian. Pull it, or set BASE_IMAGE."
   say 'installing debootstrap from Debian'
   export DEBIAN_FRONTEND=noninteractive
-  apt-get update -qq
-  apt-get install -y -qq --no-install-recommends debootstrap >/dev/null
+  timeout "$APT_SECONDS_MAX" apt-get -o Acquire::Retries=3 update -qq
+  timeout "$APT_SECONDS_MAX" apt-get -o Acquire::Retries=3 install -y -qq \
+    --no-install-recommends debootstrap >/dev/null
+}
+
+# It gives up at the first package that does not come.
+run_debootstrap() {
+  for ((attempt = 1; attempt <= DEBOOTSTRAP_ATTEMPTS_MAX; attempt += 1)); do
+    rm -rf "$work/root"
+    timeout "$DEBOOTSTRAP_SECONDS_MAX" debootstrap --variant=minbase "$SUITE" "$work/root" \
+      >"$work/debootstrap.log" 2>&1 && return
+    tail -n 20 "$work/debootstrap.log" >&2
+    say "debootstrap failed, attempt $attempt of $DEBOOTSTRAP_ATTEMPTS_MAX"
+  done
+  exit 1
 }
 
 import_debian() {
   install_debootstrap
   say "making $DEBIAN with debootstrap"
-  timeout "$DEBOOTSTRAP_SECONDS_MAX" debootstrap --variant=minbase "$SUITE" "$work/root" \
-    >"$work/debootstrap.log" 2>&1 || { tail -n 20 "$work/debootstrap.log" >&2; exit 1; }
+  run_debootstrap
   tar -C "$work/root" -c --numeric-owner --exclude=./var/cache/apt --exclude=./var/lib/apt/lists \
     --exclude=./usr/share/doc --exclude=./usr/share/man --exclude=./usr/share/locale \
     --exclude=./dev . | docker import - "$DEBIAN" >/dev/null
@@ -49,8 +63,9 @@ write_dockerfile() {
 	RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm \
 	 && ln -s ../lib/node_modules/npm/bin/npx-cli.js /usr/local/bin/npx
 	DOCKERFILE
-  [[ -f "${NODE_EXTRA_CA_CERTS:-}" ]] || return 0
-  install -D -m 644 "$NODE_EXTRA_CA_CERTS" "$work/context/rootfs/etc/ssl/certs/machine.crt"
+  local bundle=${NODE_EXTRA_CA_CERTS:-${SSL_CERT_FILE:-}}
+  [[ -f "$bundle" ]] || return 0
+  install -D -m 644 "$bundle" "$work/context/rootfs/etc/ssl/certs/machine.crt"
   echo 'ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/machine.crt SSL_CERT_FILE=/etc/ssl/certs/machine.crt'
 }
 

@@ -1,14 +1,18 @@
 // Builds the images of Tandem: `node scripts/docker/build-images.mjs [--tag dev] [--ref v1.2.0]`.
 // Each is tandem-<target>:<tag>. With --ref, from the files of that commit and not from those here.
 // Prints the size of each; the last line names them all.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
 const TARGETS = ['customer-api', 'replicator', 'traffic-manager', 'servicebus-emulator', 'azurite'];
-const BUILD_MS_MAX = 15 * 60_000;
+const ATTEMPT_MS_MAX = 8 * 60_000;
+/** A download that hangs is not waited for: what was built of an image until then is kept. */
+const ATTEMPTS_MAX = 3;
+const OUTPUT_BYTES_MAX = 2 ** 26;
+const LAST_LINES = 40;
 const ROOT = resolve(import.meta.dirname, '../..');
 
 const { values } = parseArgs({
@@ -38,6 +42,24 @@ function describeSources(context, ref) {
   };
 }
 
+/** Builds with the classic builder as with BuildKit; what it printed is shown only if it fails. */
+function build(context, args) {
+  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
+    const { status, error, stdout, stderr } = spawnSync('docker', ['build', ...args, '.'], {
+      cwd: context,
+      encoding: 'utf8',
+      maxBuffer: OUTPUT_BYTES_MAX,
+      timeout: ATTEMPT_MS_MAX,
+    });
+    if (status === 0) return;
+    const lines = `${stdout}${stderr}`.trimEnd().split('\n').slice(-LAST_LINES);
+    const end = error?.code === 'ETIMEDOUT' ? `no end in ${ATTEMPT_MS_MAX} ms` : `exit ${status}`;
+    process.stderr.write(`${lines.join('\n')}\ndocker build ${args.join(' ')}: ${end}, `);
+    process.stderr.write(`attempt ${attempt} of ${ATTEMPTS_MAX}\n`);
+  }
+  throw new Error('docker build failed; the last lines of each attempt are above');
+}
+
 function buildAll(context, ref) {
   const base = read(join(ROOT, 'scripts/docker/base-image.sh'), [], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -50,11 +72,7 @@ function buildAll(context, ref) {
   for (const target of TARGETS) {
     const startedMs = Date.now();
     const image = `tandem-${target}:${values.tag}`;
-    execFileSync('docker', ['build', '-q', '--target', target, ...buildArgs, '-t', image, '.'], {
-      cwd: context,
-      stdio: ['ignore', 'ignore', 'pipe'],
-      timeout: BUILD_MS_MAX,
-    });
+    build(context, ['--target', target, ...buildArgs, '-t', image]);
     const bytes = Number(read('docker', ['image', 'inspect', '-f', '{{.Size}}', image]));
     const seconds = ((Date.now() - startedMs) / 1_000).toFixed(1);
     process.stdout.write(`${image}: ${Math.round(bytes / 1e6)} MB, ${seconds} s\n`);

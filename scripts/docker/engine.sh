@@ -11,7 +11,7 @@ readonly PID_FILE="$STATE/dockerd.pid"
 readonly LOG="$STATE/dockerd.log"
 readonly START_SECONDS_MAX=60
 readonly STOP_SECONDS_MAX=60
-readonly INSTALL_SECONDS_MAX=600
+readonly INSTALL_SECONDS_MAX=300
 
 say() { echo "docker engine: $*"; }
 
@@ -35,9 +35,9 @@ install_engine() {
   [[ -f /etc/debian_version ]] || fail 'none answers here; start one and come back.'
   say 'installing docker.io from Debian'
   export DEBIAN_FRONTEND=noninteractive
-  timeout "$INSTALL_SECONDS_MAX" apt-get update -qq
-  timeout "$INSTALL_SECONDS_MAX" apt-get install -y -qq --no-install-recommends \
-    docker.io iptables >/dev/null
+  timeout "$INSTALL_SECONDS_MAX" apt-get -o Acquire::Retries=3 update -qq
+  timeout "$INSTALL_SECONDS_MAX" apt-get -o Acquire::Retries=3 install -y -qq \
+    --no-install-recommends docker.io iptables >/dev/null
 }
 
 # Of the way out. A bridge with larger packets than that loses some of them for good, and an install

@@ -38,9 +38,11 @@ const UNUSED_BELOW_MODULES = [
 ];
 const UNUSED_BELOW_SOURCES = ['**/*.test.ts', '**/testing', '**/scratch', '**/tsconfig*.json'];
 /**
- * How old the releases in the lockfile are is checked by every install of the workspace, before
- * images are built from it. Here it would be asked again of the registry, for every entry and for
- * each image; what is fetched is checked against the lockfile's hashes in any case.
+ * trustLockfile leaves out one check: that every release in the lockfile is old enough. Left in, it would
+ * ask the registry for the dates of all of them, again for each image, and a commit could be built
+ * today and not tomorrow. It is made where it can still change something, by every install of the
+ * workspace: before a lockfile is committed, and by CI before it builds images. What is fetched is held
+ * against the hashes of the lockfile here as there, and --frozen-lockfile lets nothing else be fetched.
  */
 const INSTALL = [
   'install',

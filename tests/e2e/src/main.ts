@@ -3,33 +3,53 @@
 // built first, and the version before this one too. The last line says what the tests ran on.
 import { join, resolve } from 'node:path';
 import { AZURITE_CERTIFICATE } from './harness/containers/azurite-certificate.ts';
-import { decideBackend } from './run/decide-backend.ts';
-import { prepareImages } from './run/prepare-images.ts';
+import { type BackendChoice, decideBackend, ON_PROCESSES } from './run/decide-backend.ts';
+import { ImagesMissing, prepareImages } from './run/prepare-images.ts';
 import { removeLeftovers } from './run/remove-leftovers.ts';
 import { runTests } from './run/run-tests.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
+const EXIT_CODE_FAILED = 1;
+
+interface Ground {
+  readonly choice: BackendChoice & { readonly kind: 'chosen' };
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** What the tests run on; an engine that was not asked for and cannot build is as good as none. */
+async function prepare(choice: Ground['choice']): Promise<Ground> {
+  if (choice.backend === 'processes') return { choice, env: {} };
+  try {
+    const tags = await prepareImages(ROOT);
+    const logs = join(ROOT, '.tandem/e2e-logs');
+    return { choice, env: { ...tags, E2E_LOGS: logs, NODE_EXTRA_CA_CERTS: AZURITE_CERTIFICATE } };
+  } catch (error) {
+    if (choice.isRequired || !(error instanceof ImagesMissing)) throw error;
+    process.stdout.write(`${error.message} The tests run on processes instead.\n`);
+    return { choice: { ...ON_PROCESSES, description: 'processes (no images)' }, env: {} };
+  }
+}
 
 async function main(): Promise<number> {
-  const choice = await decideBackend(process.env['E2E_BACKEND'] ?? '');
-  if (choice.kind === 'refused') {
-    process.stderr.write(`${choice.reason}\n`);
-    return 1;
+  const decided = await decideBackend(process.env['E2E_BACKEND'] ?? '');
+  if (decided.kind === 'refused') {
+    process.stderr.write(`${decided.reason}\n`);
+    return EXIT_CODE_FAILED;
   }
+  // What is under way ends by itself or by the signal to the group; what it leaves is removed here.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
+  const { choice, env } = await prepare(decided);
   const run = `run-${process.pid}`;
-  const env: Record<string, string> = { E2E_BACKEND: choice.backend, E2E_RUN: run };
-  if (choice.backend === 'containers') {
-    Object.assign(env, await prepareImages(ROOT), {
-      E2E_LOGS: join(ROOT, '.tandem/e2e-logs'),
-      NODE_EXTRA_CA_CERTS: AZURITE_CERTIFICATE,
-    });
-  }
-  const outcome = await runTests({ root: ROOT, env, filters: process.argv.slice(2) });
+  const outcome = await runTests({
+    root: ROOT,
+    env: { ...env, E2E_BACKEND: choice.backend, E2E_RUN: run },
+    filters: process.argv.slice(2),
+  });
   const leftovers = choice.backend === 'containers' ? await removeLeftovers(run) : 0;
   if (leftovers > 0) process.stdout.write(`${leftovers} containers were left and were removed.\n`);
   process.stdout.write(`\n${outcome.passed} passed, ${outcome.failed} failed\n`);
   process.stdout.write(`The end-to-end tests ran on ${choice.description}.\n`);
-  return outcome.exitCode;
+  return outcome.passed > 0 ? outcome.exitCode : EXIT_CODE_FAILED;
 }
 
 process.exitCode = await main();

@@ -4,8 +4,16 @@ import { runCommand } from './run-command.ts';
 const ASK_MS_MAX = 20_000;
 
 export type BackendChoice =
-  | { readonly kind: 'chosen'; readonly backend: Backend; readonly description: string }
+  | {
+      readonly kind: 'chosen';
+      readonly backend: Backend;
+      /** Nothing may be taken in its place. */
+      readonly isRequired: boolean;
+      readonly description: string;
+    }
   | { readonly kind: 'refused'; readonly reason: string };
+
+export const ON_PROCESSES = { kind: 'chosen', backend: 'processes', isRequired: false } as const;
 
 /** `wanted` is what E2E_BACKEND says; empty for whatever is to be had. */
 export async function decideBackend(wanted: string): Promise<BackendChoice> {
@@ -15,7 +23,8 @@ export async function decideBackend(wanted: string): Promise<BackendChoice> {
   }
   const engine = wanted === 'processes' ? undefined : await findEngine();
   if (engine !== undefined) {
-    return { kind: 'chosen', backend: 'containers', description: `containers (Docker ${engine})` };
+    const description = `containers (Docker ${engine})`;
+    return { kind: 'chosen', backend: 'containers', isRequired: wanted !== '', description };
   }
   if (wanted === 'containers') {
     const reason =
@@ -24,7 +33,7 @@ export async function decideBackend(wanted: string): Promise<BackendChoice> {
     return { kind: 'refused', reason };
   }
   const why = wanted === '' ? 'no Docker engine answers' : 'as E2E_BACKEND says';
-  return { kind: 'chosen', backend: 'processes', description: `processes (${why})` };
+  return { ...ON_PROCESSES, description: `processes (${why})` };
 }
 
 async function findEngine(): Promise<string | undefined> {

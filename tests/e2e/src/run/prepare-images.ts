@@ -1,13 +1,20 @@
 import { runCommand } from './run-command.ts';
 
-const BUILD_MS_MAX = 30 * 60_000;
+const SCRIPT_MS_MAX = 30 * 60_000;
 const GIT_MS_MAX = 20_000;
 const TAG = 'e2e';
 const PREVIOUS_TAG = 'e2e-previous';
 
-/** Builds this version and the one before; resolves to the variables that name their tags. */
+/** An image could not be built; what was printed says why. */
+export class ImagesMissing extends Error {}
+
+/**
+ * Builds and checks this version, and builds the one before; resolves to the variables that name their
+ * tags.
+ */
 export async function prepareImages(root: string): Promise<Record<string, string>> {
   await build(root, ['--tag', TAG]);
+  await runScript(root, 'check-images.mjs', ['--tag', TAG]);
   const previous = process.env['E2E_PREVIOUS_REF'] || (await findRelease(root));
   if (previous === undefined) {
     process.stdout.write('There is no release yet: the upgrade is from this version to itself.\n');
@@ -19,11 +26,17 @@ export async function prepareImages(root: string): Promise<Record<string, string
 }
 
 async function build(root: string, args: readonly string[]): Promise<void> {
-  const script = 'scripts/docker/build-images.mjs';
+  await runScript(root, 'build-images.mjs', args).catch((error: Error) => {
+    throw new ImagesMissing(error.message);
+  });
+}
+
+async function runScript(root: string, name: string, args: readonly string[]): Promise<void> {
+  const script = `scripts/docker/${name}`;
   const { exitCode } = await runCommand(process.execPath, [script, ...args], {
     cwd: root,
     isShown: true,
-    timeoutMs: BUILD_MS_MAX,
+    timeoutMs: SCRIPT_MS_MAX,
   });
   if (exitCode !== 0) throw new Error(`${script} failed; what it printed is above.`);
 }

@@ -4,8 +4,6 @@ import { join } from 'node:path';
 import { runCommand } from './run-command.ts';
 
 const TESTS_MS_MAX = 45 * 60_000;
-/** The project has the tests of other packages too, which run on processes in any case. */
-const ALL = 'tests/e2e/';
 
 export interface TestRun {
   readonly root: string;
@@ -28,7 +26,7 @@ export async function runTests({ root, env, filters }: TestRun): Promise<TestOut
   try {
     const { exitCode } = await runCommand(
       'vitest',
-      ['run', '--project', 'e2e', ...reporters, ...(filters.length > 0 ? filters : [ALL])],
+      ['run', '--project', 'e2e', ...reporters, ...filters],
       { cwd: root, env, isShown: true, timeoutMs: TESTS_MS_MAX },
     );
     return { ...(await readCounts(report)), exitCode: exitCode ?? 1 };

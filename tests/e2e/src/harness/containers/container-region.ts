@@ -15,7 +15,8 @@ import { type ContainerProcess, createContainerProcess } from './container-proce
 import type { Networks } from './networks.ts';
 import type { Runtime } from './runtime.ts';
 
-const READY_MS_MAX = 90_000;
+/** A region under load that shares its machine with the other one takes long to catch up. */
+const READY_MS_MAX = 300_000;
 
 /** A region of which every part is a container. */
 export interface ContainerRegion extends Region {

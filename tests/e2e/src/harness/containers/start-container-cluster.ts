@@ -14,7 +14,7 @@ import { createNetworks, type Networks } from './networks.ts';
 import { openRuntime, type Runtime } from './runtime.ts';
 
 const PORTS_PER_REGION = Object.keys(PORTS).length + 1;
-const READY_MS_MAX = 120_000;
+const READY_MS_MAX = 240_000;
 
 /** Two regions of containers, each on a network of its own. */
 export async function startContainerCluster(options: E2eOptions): Promise<E2eCluster> {

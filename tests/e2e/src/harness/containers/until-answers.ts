@@ -1,7 +1,7 @@
 import { until } from '../../customers-client.ts';
 import { type ContainerPlan, healthUrlOf } from './container-plan.ts';
 
-export const START_MS_MAX = 90_000;
+export const START_MS_MAX = 240_000;
 const ASK_MS_MAX = 2_000;
 
 /** Asked from this machine: the images have no shell in which a library could look for ports. */
