@@ -1,9 +1,11 @@
 import { ServiceBusClient } from '@azure/service-bus';
 
-const BATCH = 100;
+/** As many messages of 1 KiB as fit into a batch of 256 KiB, and some room. */
+const BATCH = 200;
+const RECEIVE_MAX = 500;
 /** So many batches may wait for their answer. */
-const SENDERS = 4;
-const RECEIVERS = 4;
+const SENDERS = 2;
+const RECEIVERS = 2;
 
 export interface Pass {
   readonly connectionString: string;
@@ -34,7 +36,7 @@ export async function completeWithSdk(client: ServiceBusClient, pass: Pass): Pro
   const lane = async (): Promise<void> => {
     const receiver = client.createReceiver(pass.queue, { maxAutoLockRenewalDurationInMs: 0 });
     while (left > 0) {
-      const wanted = Math.min(left, BATCH);
+      const wanted = Math.min(left, RECEIVE_MAX);
       left -= wanted;
       const messages = await receiver.receiveMessages(wanted);
       await Promise.all(messages.map((message) => receiver.completeMessage(message)));
