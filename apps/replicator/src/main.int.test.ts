@@ -32,16 +32,38 @@ describe('starting the process', () => {
 
   test('lists every problem of the table Configuration at once and exits with 1', async () => {
     const azurite = await startStorage();
+    const store = openStore(azurite.connectionString);
+    await seedConfiguration({
+      store,
+      definitions: tandemSettings,
+      values: { 'Sweep.IntervalMs': '1000' },
+    });
+    const soon = new Map([['value', { type: 'String' as const, value: 'soon' }]]);
+    await store.commit({
+      table: 'Configuration',
+      partitionKey: 'Configuration',
+      operations: [{ kind: 'upsert', rowKey: 'Sweep.IntervalMs', properties: soon }],
+    });
     const process = startProcess({
       REGION_ID: 'east',
       PORT: '0',
       STORAGE_CONNECTION: azurite.connectionString,
-      SWEEP_INTERVAL_MS: 'soon',
     });
     expect(await process.exitCode).toBe(1);
     expect(await process.stderr).toMatch(
       /ServiceBusConnection(.|\n)*Sweep\.IntervalMs|Sweep\.IntervalMs(.|\n)*ServiceBusConnection/,
     );
+  });
+
+  test('names a variable that overrides a setting and cannot be used, and exits with 1', async () => {
+    const process = startProcess({
+      REGION_ID: 'east',
+      PORT: '0',
+      STORAGE_CONNECTION: 'UseDevelopmentStorage=true',
+      SWEEP_INTERVAL_MS: 'soon',
+    });
+    expect(await process.exitCode).toBe(1);
+    expect(await process.stderr).toContain('SWEEP_INTERVAL_MS');
   });
 
   test('says in one sentence that its port is taken, and exits with 1', async () => {
