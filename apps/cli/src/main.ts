@@ -20,7 +20,7 @@ process.on('SIGTERM', onSignal);
 // A reader that has seen enough, as `head` has, is no reason to fail.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 
-process.exitCode = await runProgram(process.argv.slice(2), {
+const exitCode = await runProgram(process.argv.slice(2), {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
   isTerminal: process.stderr.isTTY,
@@ -34,3 +34,10 @@ process.exitCode = await runProgram(process.argv.slice(2), {
   randomness: createSystemRandomness(),
   signal: stop.signal,
 });
+
+// Everything is closed, and still @azure/service-bus 7.9.5 leaves timers that would hold the process up
+// for a minute or two. What was written to a pipe must be gone before it ends.
+for (const stream of [process.stdout, process.stderr]) {
+  await new Promise((resolve) => stream.write('', resolve));
+}
+process.exit(exitCode);
