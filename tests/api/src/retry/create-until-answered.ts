@@ -12,6 +12,12 @@ export interface Created {
   readonly tries: number;
 }
 
+export interface Watch {
+  readonly isOver: () => boolean;
+  /** Of every 201. */
+  readonly onAnswer: () => void;
+}
+
 const RETRY_MS = 100;
 const TRIES_MAX = 1_000;
 
@@ -22,13 +28,16 @@ const TRIES_MAX = 1_000;
 export async function createUntilAnswered(
   api: CustomerApi,
   { key, email }: Creation,
-  isOver: () => boolean,
+  { isOver, onAnswer }: Watch,
 ): Promise<Created> {
   const ids = new Set<string>();
   for (let tries = 1; tries <= TRIES_MAX; tries += 1) {
     const isLast = isOver();
     const id = await create(api, { key, email });
-    if (id !== undefined) ids.add(id);
+    if (id !== undefined) {
+      ids.add(id);
+      onAnswer();
+    }
     if (id !== undefined && isLast) return { ids, tries };
     await delay(RETRY_MS);
   }

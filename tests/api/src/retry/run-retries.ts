@@ -22,7 +22,8 @@ export interface RetryReport {
 }
 
 const REQUEST_MS_MAX = 5_000;
-const FIRST_REQUESTS_MS = 25;
+/** The region goes as soon as one in so many clients has its first answer. */
+const ANSWERED_SHARE = 3;
 const SETTLE_MS_MAX = 120_000;
 const READY_MS_MAX = 180_000;
 const POLL_MS = 500;
@@ -64,12 +65,15 @@ async function killUnder(
   const [region] = cluster.regions;
   if (region === undefined) throw new Error('The cluster has no region.');
   let isKilled = false;
+  const answered = new Set<string>();
+  const isOver = (): boolean => isKilled;
   const running = creations.map(async (creation): Promise<[string, Created]> => {
-    // Some are not sent yet, some not committed and some not answered when the region goes.
-    await delay(Math.random() * FIRST_REQUESTS_MS);
-    return [creation.email, await createUntilAnswered(front, creation, () => isKilled)];
+    const onAnswer = (): void => void answered.add(creation.key);
+    return [creation.email, await createUntilAnswered(front, creation, { isOver, onAnswer })];
   });
-  await delay(FIRST_REQUESTS_MS);
+  // Some are answered then, some committed and not answered, some not committed.
+  const endMs = Date.now() + READY_MS_MAX;
+  while (answered.size * ANSWERED_SHARE < creations.length && Date.now() < endMs) await delay(1);
   await region.kill();
   isKilled = true;
   const outcomes = await Promise.all(running);
