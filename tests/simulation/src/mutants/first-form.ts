@@ -122,6 +122,7 @@ export const firstFormMutants: readonly Mutant[] = [
   {
     id: 'always-healthy',
     title: 'health always says that all is well',
+    seedsMax: 1_000,
     edits: [
       {
         file: `${CORE}readiness/decide-readiness.ts`,
