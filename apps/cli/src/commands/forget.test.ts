@@ -13,6 +13,7 @@ const SECRETS = [
   'Zeldarina',
   'Quuxworthy',
   '555-01998877',
+  'zq.third@example.com',
 ];
 
 /** Every byte that a table holds, texts as texts and payloads as what they are. */
@@ -63,7 +64,7 @@ async function createLife(): Promise<CliHarness> {
   ]);
   await regions.settle();
   await east.table.patch(ID, { lastName: SECRETS[3]!, email: SECRETS[1]! });
-  await west.table.patch(ID, { email: SECRETS[0]! });
+  await west.table.patch(ID, { email: SECRETS[5]! });
   await regions.settle();
   await run('replay', '--from', 'east', '--table', 'Copy', '--apply');
   await west.table.remove(ID);
@@ -97,6 +98,8 @@ test('tandem forget leaves no byte of a person in any table of any region', asyn
   expect((await findSecrets(harness, tables)).length).toBeGreaterThan(10);
   const plan = await run('forget', ID);
   expect(plan).toMatchObject({ code: 0, json: { applied: false } });
+  const found = plan.json['regions'] as { conflicts: number; replayTables: number }[];
+  expect(found).toMatchObject([{ conflicts: 1, replayTables: 1 }, { conflicts: 1 }]);
   expect((await findSecrets(harness, tables)).length).toBeGreaterThan(10);
 
   expect(await forget(harness)).toMatchObject({ code: 0, json: { applied: true, left: 0 } });
