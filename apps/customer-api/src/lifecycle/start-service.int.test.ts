@@ -130,7 +130,7 @@ describe('a region on its own', () => {
     expect(await ready.json()).toMatchObject({ reasons: [{ kind: 'starting' }] });
     const refused = await put(`${origin}/customers/${crypto.randomUUID()}`, ADA);
     expect(refused.status).toBe(503);
-    expect(refused.headers.get('retry-after')).toBe('1');
+    expect(refused.headers.get('retry-after')).toMatch(/^\d+$/);
 
     const back = await startAzurite({ port: gone.port });
     await service.opened;
