@@ -30,7 +30,7 @@ const PROBING_DEFAULT: ProbeSettings = {
 };
 const AWAY_MS_DEFAULT = 10_000;
 const RETURN_MS_DEFAULT = 300_000;
-/** Measured on two cores with everything else beside it: see docs/performance.md. */
+/** A cautious guess at what a replicator applies; whoever knows better says so. */
 const MESSAGES_PER_SECOND_DEFAULT = 500;
 
 export function addDrill({ program, act }: Cli): void {
