@@ -113,11 +113,12 @@ async function untilGone(
   { id, stamp, waitMs }: Awaited,
 ): Promise<void> {
   const { clock, signal } = session.io;
+  const peers = regions.map(({ name }) => name);
   const endMs = clock.nowMs() + waitMs;
   for (;;) {
     const late: string[] = [];
     for (const region of regions) {
-      if (await isUnderWay(session, region, { id, stamp })) late.push(region.name);
+      if (await isUnderWay(session, region, { id, stamp, peers })) late.push(region.name);
     }
     if (late.length === 0) return;
     signal.throwIfAborted();
@@ -135,12 +136,12 @@ async function untilGone(
 async function isUnderWay(
   session: Session,
   region: CliRegion,
-  { id, stamp }: Omit<Awaited, 'waitMs'>,
+  { id, stamp, peers }: Omit<Awaited, 'waitMs'> & { readonly peers: readonly string[] },
 ): Promise<boolean> {
   const { replica } = region.recovery;
   const row = (await replica.read(replica.bucketOf(id), [id])).get(id);
   if (stamp !== undefined && (row === undefined || !hasSeen(row.state.vector, stamp))) return true;
-  const { outboxRows } = await findTraces(region.recovery, id);
+  const { outboxRows } = await findTraces(region.recovery, id, peers);
   if (outboxRows > 0) return true;
   const queued = await withQueue(region, session.io, (queue) => readLane(queue, 'messages'));
   return queued.some((message) => messageHolds(message, id));
@@ -176,7 +177,8 @@ async function findAll(
 ): Promise<readonly RegionTraces[]> {
   const found: RegionTraces[] = [];
   for (const region of regions) {
-    const traces = await findTraces(region.recovery, id);
+    const peers = regions.map(({ name }) => name);
+    const traces = await findTraces(region.recovery, id, peers);
     const [queued, deadLetters] = await withQueue(region, session.io, async (queue) => [
       (await readLane(queue, 'messages')).filter((one) => messageHolds(one, id)).length,
       (await readLane(queue, 'dead-letters')).filter((one) => messageHolds(one, id)).length,

@@ -38,8 +38,12 @@ export function setHoldsValues({ changes }: ChangeSet, entityId: string): boolea
   return changes.some((change) => change.entityId === entityId && holdsValues(change.state));
 }
 
-/** Counts; writes nothing. */
-export async function findTraces(region: RecoveryRegion, entityId: string): Promise<Traces> {
+/** Counts; writes nothing. `peers` are those that outbox rows may be parked for. */
+export async function findTraces(
+  region: RecoveryRegion,
+  entityId: string,
+  peers: readonly string[],
+): Promise<Traces> {
   const { replica, entityKind, conflicts } = region;
   const bucket = replica.bucketOf(entityId);
   const rows = await replica.read(bucket, [entityId]);
@@ -54,7 +58,7 @@ export async function findTraces(region: RecoveryRegion, entityId: string): Prom
     rows: state !== undefined && holdsValues(state) ? 1 : 0,
     archiveRows,
     conflicts: listed.filter((one) => conflictHoldsValues(one, entityId)).length,
-    outboxRows: await countOutboxRows(region, bucket, entityId),
+    outboxRows: await countOutboxRows(region, entityId, peers),
   };
 }
 
@@ -102,20 +106,24 @@ function eraseConflict(conflict: Conflict): Conflict {
 }
 
 async function countOutboxRows(
-  { outbox }: RecoveryRegion,
-  bucket: string,
+  { outbox, replica }: RecoveryRegion,
   entityId: string,
+  peers: readonly string[],
 ): Promise<number> {
+  const bucket = replica.bucketOf(entityId);
   let count = 0;
-  let continuation: string | undefined;
-  do {
-    const page = await outbox.scan({
-      bucket,
-      limit: PAGE_ROWS,
-      ...(continuation === undefined ? {} : { continuation }),
-    });
-    count += page.entries.filter(({ set }) => setHoldsValues(set, entityId)).length;
-    ({ continuation } = page);
-  } while (continuation !== undefined);
+  for (const parkedFor of [undefined, ...peers]) {
+    let continuation: string | undefined;
+    do {
+      const page = await outbox.scan({
+        bucket,
+        limit: PAGE_ROWS,
+        ...(parkedFor === undefined ? {} : { parkedFor }),
+        ...(continuation === undefined ? {} : { continuation }),
+      });
+      count += page.entries.filter(({ set }) => setHoldsValues(set, entityId)).length;
+      ({ continuation } = page);
+    } while (continuation !== undefined);
+  }
   return count;
 }

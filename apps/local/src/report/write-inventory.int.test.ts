@@ -1,0 +1,35 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Cluster, Region } from '@tandem/local-cluster';
+import { expect, onTestFinished, test } from 'vitest';
+import { writeInventory } from './write-inventory.ts';
+
+test('the inventory names every region with what a command needs to reach it', async () => {
+  const dataFolder = await mkdtemp(join(tmpdir(), 'tandem-inventory-'));
+  onTestFinished(() => rm(dataFolder, { recursive: true }));
+  const addresses = {
+    api: 'http://127.0.0.1:1',
+    replicator: 'http://127.0.0.1:2',
+    tables: 'TableEndpoint=http://127.0.0.1:3',
+    broker: 'Endpoint=sb://127.0.0.1:4',
+    brokerAdmin: 'Endpoint=sb://127.0.0.1:5',
+  };
+  const regions = [{ name: 'east', addresses }] as unknown as readonly Region[];
+  const trafficManagerUrl = 'http://127.0.0.1:6';
+  await writeInventory({ dataFolder, regions, trafficManagerUrl } as Cluster);
+  expect(JSON.parse(await readFile(join(dataFolder, 'tandem.regions.json'), 'utf8'))).toEqual({
+    version: 1,
+    regions: [
+      {
+        name: 'east',
+        storage: addresses.tables,
+        serviceBus: addresses.broker,
+        serviceBusAdministration: addresses.brokerAdmin,
+        api: addresses.api,
+        replicator: addresses.replicator,
+      },
+    ],
+    trafficManager: trafficManagerUrl,
+  });
+});
