@@ -1,4 +1,4 @@
-import { TransientError } from '@tandem/core';
+import { TerminalError, TransientError } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { createTableLease, createTableProof } from '@tandem/storage';
 import { emptyTable, purgeQueue } from '@tandem/storage/testing';
@@ -77,6 +77,16 @@ describe('tandem verify', () => {
     );
     expect(lines).toBe(3);
     expect({ code, equal: json['equal'] }).toEqual({ code: 0, equal: true });
+  });
+
+  test('proves equality for whoever may only read', async () => {
+    const { regions, run } = await createCliHarness();
+    const forbidden = new TerminalError('TABLE_FORBIDDEN', 'This identity may not write.');
+    regions.west.store.beforeCommit(() => {
+      throw forbidden;
+    });
+    const { code, err } = await run('verify');
+    expect({ code, err }).toEqual({ code: 0, err: expect.stringContaining('may not write') });
   });
 
   test('stops rather than ask more than it may', async () => {

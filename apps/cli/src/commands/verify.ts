@@ -1,4 +1,4 @@
-import { type Difference, type VerifyReport, verifyRegions } from '@tandem/core';
+import { AppError, type Difference, type VerifyReport, verifyRegions } from '@tandem/core';
 import { createTableProof } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -26,7 +26,7 @@ export const RECHECK_EVERY_MS_DEFAULT = 1_000;
 export function addVerify({ program, act }: Cli): void {
   const command = program
     .command('verify')
-    .description('Are the regions equal? Reads every row of every region; writes none.')
+    .description('Are the regions equal? Reads every row; writes nothing but the proof.')
     .option('--bucket <bucket>', 'only this bucket, 00 to ff')
     .option(
       '--rechecks <n>',
@@ -103,7 +103,9 @@ export async function verify(
     },
   });
   progress.end();
-  if (report.isEqual && options.bucket === undefined) await keepProof(regions, report.asOfMs);
+  if (report.isEqual && options.bucket === undefined) {
+    await keepProof(regions, report.asOfMs, io);
+  }
   return report;
 }
 
@@ -114,10 +116,20 @@ function bucketsOf(regions: readonly CliRegion[], bucket: string | undefined): r
   throw new UsageError(`There is no bucket "${bucket}"; there are ${all[0]} to ${all.at(-1)}.`);
 }
 
-async function keepProof(regions: readonly CliRegion[], asOfMs: number): Promise<void> {
+/** Whoever may only read has a proof all the same; it is then not kept for others. */
+async function keepProof(
+  regions: readonly CliRegion[],
+  asOfMs: number,
+  io: Session['io'],
+): Promise<void> {
   const names = regions.map(({ name }) => name);
-  for (const { store } of regions) {
-    await createTableProof({ store }).keep({ asOfMs, regions: names });
+  for (const { name, store } of regions) {
+    try {
+      await createTableProof({ store }).keep({ asOfMs, regions: names });
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      io.err(`The proof was not kept in ${name}: ${error.message}\n`);
+    }
   }
 }
 
