@@ -92,6 +92,8 @@ export function createReadyMessages(options: ReadyMessagesOptions): ReadyMessage
       for (const message of messages) {
         const caughtUp = reading === undefined && cursor > lastCommitted;
         lastCommitted = message.sequenceNumber;
+        // A scan may see a commit before its sender does: the message is in the window already.
+        if (message.sequenceNumber < cursor) continue;
         if (caughtUp && !isFull(window)) {
           if (message.state === 'active') push(window, message);
           cursor = message.sequenceNumber + 1;
