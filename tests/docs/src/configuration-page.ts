@@ -8,7 +8,7 @@ import { TelemetryEnvironmentSchema } from '@tandem/telemetry';
 export function renderConfigurationPage(): string {
   return `# Configuration
 
-Generated from the schemas in the code by \`pnpm --filter @tandem/docs configuration\`; a test compares.
+Generated from the schemas in the code by \`pnpm docs:write\`; a test compares.
 
 A process that misses a setting, or finds one malformed, lists all of them at once and exits with 1.
 An empty variable counts as not set.
