@@ -4,6 +4,7 @@ import {
   CONFIGURATION_TABLE,
   CONFLICTS_TABLE,
   createTableRegionHold,
+  createTableReplicationStatus,
   readConfigurationRow,
   REPLICATION_TABLE,
 } from '@tandem/storage';
@@ -95,14 +96,29 @@ describe('tandem rebuild-region', () => {
   });
 });
 
+/** East's Configuration names this peer, or none, as where the environment of its services does. */
+async function nameInEast({ regions }: CliHarness, peer: string): Promise<void> {
+  const properties = new Map([['value', { type: 'String' as const, value: peer }]]);
+  const operations = [{ kind: 'upsert' as const, rowKey: 'Peer.Region', properties }];
+  const partitionKey = CONFIGURATION_TABLE;
+  await regions.east.store.commit({ table: CONFIGURATION_TABLE, partitionKey, operations });
+}
+
+async function beatInEast({ regions }: CliHarness, peer: string): Promise<void> {
+  await createTableReplicationStatus(regions.east).beat({
+    nowMs: regions.clock.nowMs(),
+    catchingUpSinceMs: undefined,
+    hasBacklog: false,
+    peers: [{ peer, passedMs: undefined, isReachable: true }],
+  });
+}
+
 describe('tandem add-region', () => {
   test('fills no region that the others do not send to', async () => {
-    const { regions, run } = await createLost();
-    const properties = new Map([['value', { type: 'String' as const, value: 'north' }]]);
-    const operations = [{ kind: 'upsert' as const, rowKey: 'Peer.Region', properties }];
-    const partitionKey = CONFIGURATION_TABLE;
-    await regions.east.store.commit({ table: CONFIGURATION_TABLE, partitionKey, operations });
-    const refused = await run('add-region', 'west', '--apply');
+    const harness = await createLost();
+    await emptyTable(harness.regions.east.store, REPLICATION_TABLE);
+    await nameInEast(harness, 'north');
+    const refused = await harness.run('add-region', 'west', '--apply');
     expect(refused).toMatchObject({ code: 1, json: { error: { code: 'RECOVERY_REFUSED' } } });
     expect(refused.err).toContain('east');
   });
@@ -111,6 +127,21 @@ describe('tandem add-region', () => {
     const { run } = await createLost();
     expect(await run('add-region', 'west', '--apply')).toMatchObject({ code: 0 });
     expect(await run('verify')).toMatchObject({ code: 0 });
+  });
+
+  test('fills one that only the environment of their services names', async () => {
+    const harness = await createLost();
+    await nameInEast(harness, '');
+    await beatInEast(harness, 'west');
+    expect(await harness.run('add-region', 'west', '--apply')).toMatchObject({ code: 0 });
+  });
+
+  test('fills none that is only set, and that the running replicator does not know yet', async () => {
+    const harness = await createLost();
+    await nameInEast(harness, 'west');
+    await beatInEast(harness, 'north');
+    const refused = await harness.run('add-region', 'west', '--apply');
+    expect(refused).toMatchObject({ code: 1, json: { error: { code: 'RECOVERY_REFUSED' } } });
   });
 });
 

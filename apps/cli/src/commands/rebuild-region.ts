@@ -99,7 +99,7 @@ async function run(
         'the setting Recorded.BucketCount to rebuild it with theirs.',
     );
   }
-  if (isNew) await requirePeersKnow(name, sources);
+  if (isNew) await requirePeersKnow(name, { sources, clock: session.io.clock });
   if (!options.apply) return showPlan(target, sources);
   await prepare(session, target, sources);
   return session.alone([target], () => fill(session, options, { target, sources }));

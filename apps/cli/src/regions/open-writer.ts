@@ -1,36 +1,23 @@
-import { createHybridClock } from '@tandem/core';
+import { createHybridClock, TerminalError } from '@tandem/core';
 import type { CustomerKind } from './customer-kind.ts';
 import { customerKind } from '@tandem/core/customers';
-import { readRegionSettings } from '@tandem/region-kit';
 import { createWriterId } from '@tandem/service-kit';
-import {
-  createConfiguration,
-  createReplicatedTable,
-  createTableArchive,
-  type ReplicatedTable,
-  tandemSettings,
-} from '@tandem/storage';
+import { createReplicatedTable, createTableArchive, type ReplicatedTable } from '@tandem/storage';
 import type { Io } from '../io.ts';
 import type { CliRegion } from './cli-region.ts';
-
-const REFRESH_MS = 3_600_000;
+import { readPeerNames } from './read-peer-names.ts';
+import { readDurationMs, readSettingText } from './region-setting.ts';
 
 /**
  * The region's own table to write to as its API does: what is written is owed to every peer, and the
  * region's replicator sends it within seconds. Throws `CONFIGURATION_INVALID`.
  */
 export async function openWriter(
-  { name, store, bucketCount }: CliRegion,
+  region: CliRegion,
   { clock, randomness }: Pick<Io, 'clock' | 'randomness'>,
 ): Promise<ReplicatedTable<CustomerKind>> {
-  const configuration = createConfiguration({
-    store,
-    definitions: tandemSettings,
-    clock,
-    refreshMs: REFRESH_MS,
-  });
-  await configuration.load();
-  const { peers, driftMsMax } = readRegionSettings(configuration, name);
+  const { name, store, bucketCount } = region;
+  const driftMsMax = await readDurationMs(region, 'Clock.DriftMsMax');
   return createReplicatedTable({
     kind: customerKind,
     store,
@@ -44,7 +31,20 @@ export async function openWriter(
     clock,
     randomness,
     bucketCount,
-    peers: peers.map(({ region }) => region),
+    peers: await findPeers(region, clock),
     onCommitted: () => undefined,
   });
+}
+
+/** A write that is owed to nobody would stay here for ever, so it is not made by mistake. */
+async function findPeers(region: CliRegion, clock: Io['clock']): Promise<readonly string[]> {
+  if ((await readSettingText(region, 'Customer.DataAccess')) === 'single-region') return [];
+  const peers = await readPeerNames(region, clock);
+  if (peers.length > 0) return peers;
+  throw new TerminalError(
+    'CONFIGURATION_INVALID',
+    `Nobody can tell which regions ${region.name} sends to: its replicator was never heard, and its ` +
+      'Configuration names none. Start the replicator, or set Peers; or Customer.DataAccess to ' +
+      'single-region.',
+  );
 }

@@ -17,16 +17,30 @@ export async function readSettingText(
   }
 }
 
-/** The shortest of the regions: what any of them may have collected counts as gone. */
-export async function readTombstoneAgeMs(regions: readonly CliRegion[]): Promise<number> {
-  const ages = await Promise.all(regions.map((region) => readAgeMs(region)));
-  return Math.min(...ages);
+type DurationSetting =
+  | 'Readiness.LagMsMax'
+  | 'Readiness.WaitMsMax'
+  | 'Readiness.HeartbeatMsMax'
+  | 'Tombstone.AgeMs'
+  | 'Clock.DriftMsMax';
+
+/** As the region reads it: what it cannot use it would not have started with. */
+export async function readDurationMs(
+  region: Pick<CliRegion, 'store'>,
+  name: DurationSetting,
+): Promise<number> {
+  const setting = tandemSettings[name];
+  const text = await readSettingText(region, name);
+  const parsed = text === undefined ? undefined : setting.parse(text);
+  if (parsed?.kind === 'value') return parsed.value;
+  const { presence } = setting;
+  return presence.kind === 'default' ? Number(presence.value) : 0;
 }
 
-async function readAgeMs(region: CliRegion): Promise<number> {
-  const definition = tandemSettings['Tombstone.AgeMs'];
-  const text = await readSettingText(region, 'Tombstone.AgeMs');
-  const parsed = text === undefined ? undefined : definition.parse(text);
-  if (parsed?.kind === 'value') return parsed.value;
-  return definition.presence.kind === 'default' ? Number(definition.presence.value) : 0;
+/** The shortest of the regions: what any of them may have collected counts as gone. */
+export async function readTombstoneAgeMs(regions: readonly CliRegion[]): Promise<number> {
+  const ages = await Promise.all(
+    regions.map((region) => readDurationMs(region, 'Tombstone.AgeMs')),
+  );
+  return Math.min(...ages);
 }

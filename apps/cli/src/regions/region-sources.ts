@@ -3,11 +3,10 @@ import {
   createTableDrillSwitch,
   createTableProof,
   createTableReplicationStatus,
-  tandemSettings,
 } from '@tandem/storage';
 import type { Io } from '../io.ts';
 import type { CliRegion } from './cli-region.ts';
-import { readSettingText } from './region-setting.ts';
+import { readDurationMs, readSettingText } from './region-setting.ts';
 
 /** What the status of a region is read from. */
 export async function createRegionSources(
@@ -16,9 +15,9 @@ export async function createRegionSources(
 ): Promise<RegionSources> {
   const { store, recovery, hold } = region;
   const [lagMsMax, waitMsMax, heartbeatMsMax] = await Promise.all([
-    readMs(region, 'Readiness.LagMsMax'),
-    readMs(region, 'Readiness.WaitMsMax'),
-    readMs(region, 'Readiness.HeartbeatMsMax'),
+    readDurationMs(region, 'Readiness.LagMsMax'),
+    readDurationMs(region, 'Readiness.WaitMsMax'),
+    readDurationMs(region, 'Readiness.HeartbeatMsMax'),
   ]);
   return {
     region: region.name,
@@ -38,18 +37,6 @@ export async function createRegionSources(
 
 export function drillSwitchOf({ store }: CliRegion): DrillSwitch {
   return createTableDrillSwitch({ store });
-}
-
-type DurationSetting = 'Readiness.LagMsMax' | 'Readiness.WaitMsMax' | 'Readiness.HeartbeatMsMax';
-
-/** As the region reads it: what it cannot use it would not have started with. */
-async function readMs(region: CliRegion, name: DurationSetting): Promise<number> {
-  const setting = tandemSettings[name];
-  const text = await readSettingText(region, name);
-  const parsed = text === undefined ? undefined : setting.parse(text);
-  if (parsed?.kind === 'value') return parsed.value;
-  const { presence } = setting;
-  return presence.kind === 'default' ? Number(presence.value) : 0;
 }
 
 async function createCount(region: CliRegion, io: Io): Promise<RegionSources['countMessages']> {
