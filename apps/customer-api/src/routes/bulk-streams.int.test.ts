@@ -11,6 +11,8 @@ const id = (n: number): string => `00000000-0000-4000-8000-${String(n).padStart(
 let test: TestApp;
 let port = 0;
 let pagesRead = 0;
+/** Reading the table waits for it. */
+let gate: Promise<void> = Promise.resolve();
 
 beforeAll(async () => {
   const full = await createTestApp();
@@ -19,6 +21,7 @@ beforeAll(async () => {
       // A table of twenty pages, of which every one is the same.
       list: async (limit, cursor = '0') => {
         pagesRead += 1;
+        await gate;
         const page = await full.table.list(limit);
         const next = Number(cursor) + 1;
         return { ...page, cursor: next < PAGES ? String(next) : undefined };
@@ -39,6 +42,12 @@ afterAll(async () => {
 });
 
 const origin = (): string => `http://127.0.0.1:${port}`;
+
+function connections(): Promise<number> {
+  const counted = Promise.withResolvers<number>();
+  test.app.server.getConnections((_error, count) => counted.resolve(count));
+  return counted.promise;
+}
 
 async function open(text: string): Promise<Socket> {
   const socket = connect(port, '127.0.0.1');
@@ -71,6 +80,26 @@ describe('an export', () => {
     const others = Array.from({ length: EXPORTS_AT_ONCE_MAX }, () => open(EXPORT));
     for (const other of await Promise.all(others)) other.destroy();
     // Every one of them gives its place back.
+    await vi.waitFor(async () => {
+      const response = await fetch(`${origin()}/customers/export`);
+      await response.body?.cancel();
+      expect(response.status).toBe(200);
+    }, UNTIL);
+  });
+});
+
+describe('an export whose clients go away before its answer begins', () => {
+  it('gives every place back', async () => {
+    const { promise, resolve: openGate } = Promise.withResolvers<void>();
+    gate = promise;
+    const [before, others] = [pagesRead, await connections()];
+    const clients = await Promise.all(
+      Array.from({ length: EXPORTS_AT_ONCE_MAX }, () => open(EXPORT)),
+    );
+    await vi.waitFor(() => expect(pagesRead).toBe(before + EXPORTS_AT_ONCE_MAX), UNTIL);
+    for (const client of clients) client.destroy();
+    await vi.waitFor(async () => expect(await connections()).toBeLessThanOrEqual(others), UNTIL);
+    openGate();
     await vi.waitFor(async () => {
       const response = await fetch(`${origin()}/customers/export`);
       await response.body?.cancel();

@@ -25,8 +25,9 @@ export const exportRoute: FastifyPluginAsyncTypebox<{
       const pages = exportCustomers(customers, filter);
       // Before the answer begins: a table that does not answer is still a 503.
       const first = await pages.next();
-      const text = textOf(first.done === true ? [] : first.value, { pages, leave });
-      return reply.type(NDJSON).send(Readable.from(text));
+      const text = Readable.from(textOf(first.done === true ? [] : first.value, pages));
+      // Not by the generator: one that was never asked for anything has no end either.
+      return reply.type(NDJSON).send(text.once('close', leave));
     } catch (error) {
       leave();
       throw error;
@@ -35,14 +36,7 @@ export const exportRoute: FastifyPluginAsyncTypebox<{
 };
 
 /** Ends its reading of the table when the client goes away: the stream is then destroyed. */
-async function* textOf(
-  first: readonly ListedCustomer[],
-  { pages, leave }: { readonly pages: Pages; readonly leave: () => void },
-): AsyncGenerator<string> {
-  try {
-    yield first.map(toNdjson).join('');
-    for await (const page of pages) yield page.map(toNdjson).join('');
-  } finally {
-    leave();
-  }
+async function* textOf(first: readonly ListedCustomer[], pages: Pages): AsyncGenerator<string> {
+  yield first.map(toNdjson).join('');
+  for await (const page of pages) yield page.map(toNdjson).join('');
 }

@@ -36,25 +36,23 @@ export const importRoute: FastifyPluginAsyncTypebox<{
     if (!(request.body instanceof Readable)) throw linesExpected();
     // Asks once whether the tables are open, before an answer begins.
     customers.isPreconditionRequired();
-    const leave = slots.take();
     const { firstLine = 1 } = request.query;
     const key = readIdempotencyKey(request.headers['idempotency-key'], request.caller);
+    const leave = slots.take();
     const pieces = request.body.iterator({ destroyOnReturn: false });
     const work = { customers, key, firstLine, isStopping: () => isStopping };
-    return reply.type(NDJSON).send(Readable.from(report(request, { pieces, work, leave })));
+    const lines = Readable.from(report(request, { pieces, work }));
+    // Not by the generator: one that was never asked for anything has no end either.
+    return reply.type(NDJSON).send(lines.once('close', leave));
   });
 };
 
 interface Import {
   readonly pieces: AsyncIterable<Buffer>;
   readonly work: ImportOptions;
-  readonly leave: () => void;
 }
 
-async function* report(
-  request: FastifyRequest,
-  { pieces, work, leave }: Import,
-): AsyncGenerator<string> {
+async function* report(request: FastifyRequest, { pieces, work }: Import): AsyncGenerator<string> {
   try {
     for await (const event of importCustomers(pieces, work)) {
       yield toNdjson(toReportLine(event, request.id));
@@ -63,8 +61,6 @@ async function* report(
     if (!request.raw.destroyed) throw error;
     // Whoever went away half way through a line hears nothing any more.
     request.log.info({ event: 'import-cut-off' }, 'A client left its import unfinished.');
-  } finally {
-    leave();
   }
 }
 
