@@ -36,12 +36,13 @@ export async function readOutboxDepth(
           ...(continuation === undefined ? {} : { continuation }),
         });
         for (const { set, owed, committedAfterMs, parkedFor: parked } of page.entries) {
-          // An entry that was parked for one peer has been accepted, or is parked, for the others.
           const to = parked === undefined ? owed : [parked];
-          counted.add(to, set.changes.length, committedAfterMs);
+          counted.add(set.stamp, { to, changes: set.changes.length, committedAfterMs });
         }
-        for (const _ of page.unreadable) counted.add(peers, 1, 0);
-        if (counted.entries() >= ENTRIES_COUNTED_MAX) return counted.depth(false);
+        for (const rowKey of page.unreadable) {
+          counted.add(`${bucket}/${rowKey}`, { to: peers, changes: 1, committedAfterMs: 0 });
+        }
+        if (counted.rows() >= ENTRIES_COUNTED_MAX) return counted.depth(false);
         ({ continuation } = page);
       } while (continuation !== undefined);
     }
@@ -49,25 +50,39 @@ export async function readOutboxDepth(
   return counted.depth(true);
 }
 
+interface OwedSet {
+  readonly to: Iterable<string>;
+  readonly changes: number;
+  readonly committedAfterMs: number;
+}
+
+/** A change set that was parked lies there once for each peer: it is owed to all who have a row. */
 function createCount(peers: readonly string[]) {
-  const byPeer = new Map<string, OwedToPeer>(
-    peers.map((peer) => [peer, { changes: 0, oldestMs: undefined }]),
-  );
-  let entries = 0;
-  let owedToAll = 0;
+  const sets = new Map<string, OwedSet & { readonly to: Set<string> }>();
+  let rows = 0;
   return {
-    entries: () => entries,
-    add(to: readonly string[], changes: number, committedMs: number): void {
-      entries += 1;
-      if (peers.every((peer) => to.includes(peer))) owedToAll += changes;
-      for (const peer of to) {
-        const known = byPeer.get(peer);
-        byPeer.set(peer, {
-          changes: (known?.changes ?? 0) + changes,
-          oldestMs: Math.min(known?.oldestMs ?? Number.POSITIVE_INFINITY, committedMs),
-        });
-      }
+    rows: () => rows,
+    add(name: string, set: OwedSet): void {
+      rows += 1;
+      sets.set(name, { ...set, to: new Set([...(sets.get(name)?.to ?? []), ...set.to]) });
     },
-    depth: (isComplete: boolean): OutboxDepth => ({ byPeer, owedToAll, isComplete }),
+    depth(isComplete: boolean): OutboxDepth {
+      const all = [...sets.values()];
+      const byPeer = new Map(
+        peers.map((peer) => [peer, sumOf(all.filter(({ to }) => to.has(peer)))] as const),
+      );
+      const toAll = all.filter(({ to }) => peers.every((peer) => to.has(peer)));
+      return { byPeer, owedToAll: sumOf(toAll).changes, isComplete };
+    },
   };
+}
+
+function sumOf(sets: readonly OwedSet[]): OwedToPeer {
+  let changes = 0;
+  let oldestMs: number | undefined;
+  for (const { changes: count, committedAfterMs } of sets) {
+    changes += count;
+    oldestMs = Math.min(oldestMs ?? committedAfterMs, committedAfterMs);
+  }
+  return { changes, oldestMs };
 }
