@@ -2,21 +2,20 @@ import { type FillPhase, type FillReport, fillRegion, TerminalError } from '@tan
 import { createTables } from '@tandem/region-kit';
 import { createTableProof, recordBucketCount, REPLICATION_TABLE } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
-import { EXIT } from '../exit-codes.ts';
-import { duration, wholeNumber } from '../option-values.ts';
 import type { CliRegion } from '../regions/cli-region.ts';
 import { createSha256Digest } from '../regions/digest.ts';
 import { fillConfiguration } from '../regions/fill-configuration.ts';
 import { requirePeersKnow } from '../regions/require-peers-know.ts';
 import { readTombstoneAgeMs } from '../regions/region-setting.ts';
+import { describeDamagedRow } from '../report/describe-verify.ts';
+import { timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
-import { RECHECK_EVERY_MS_DEFAULT, RECHECKS_DEFAULT } from './verify.ts';
+import { exitCodeOfProof } from './verify.ts';
+import { type RecheckOptions, withRechecks } from './with-rechecks.ts';
 
-interface RebuildOptions {
+interface RebuildOptions extends RecheckOptions {
   readonly apply: boolean;
-  readonly rechecks: number;
-  readonly recheckEvery: number;
 }
 
 const PHASES: Readonly<Record<FillPhase, string>> = {
@@ -34,25 +33,14 @@ meanwhile, or be started at any time. Interrupted, it stays held and goes on wit
 `;
 
 export function addRebuildRegion({ program, act }: Cli): void {
-  const make = (name: string, what: string): ReturnType<typeof program.command> =>
-    program
-      .command(name)
-      .argument('<region>')
-      .description(what)
-      .option('--apply', 'does it', false)
-      .option(
-        '--rechecks <n>',
-        'how often what differs is read again',
-        wholeNumber(0, 1_000),
-        RECHECKS_DEFAULT,
-      )
-      .option(
-        '--recheck-every <duration>',
-        'and how long after',
-        duration(1),
-        RECHECK_EVERY_MS_DEFAULT,
-      )
-      .addHelpText('after', HELP);
+  const make = (name: string, what: string): typeof program =>
+    withRechecks(
+      program
+        .command(name)
+        .argument('<region>')
+        .description(what)
+        .option('--apply', 'does it', false),
+    ).addHelpText('after', HELP);
   act<RebuildOptions>(
     make('rebuild-region', 'Fills an emptied or damaged region from the others, while they serve.'),
     (session, options, [name = '']) => run(session, options, { name, isNew: false }),
@@ -169,9 +157,10 @@ function showPlan({ name }: CliRegion, sources: readonly CliRegion[]): Outcome {
 function toOutcome(region: string, report: FillReport, tookMs: number): Outcome {
   const { rowsWritten, archiveRowsCopied, conflictsCopied, damagedArchiveRows, proof } = report;
   const rowsPerS = Math.round(((rowsWritten + archiveRowsCopied) * 1_000) / Math.max(1, tookMs));
+  const counts = `${proof.differentCount} rows differ, ${proof.damaged.length} are damaged`;
   const verdict = proof.isEqual
-    ? `${region} is equal as of ${new Date(proof.asOfMs).toISOString()}, and no longer held.`
-    : `${region} is not proven equal (${proof.differentCount} rows differ) and stays held. Run it again.`;
+    ? `${region} is equal as of ${timeText(proof.asOfMs)}, and no longer held.`
+    : `${region} is not proven equal (${counts}) and stays held. Run it again.`;
   return {
     text: [
       `${rowsWritten} rows, ${archiveRowsCopied} archive rows and ${conflictsCopied} conflicts in ` +
@@ -179,6 +168,7 @@ function toOutcome(region: string, report: FillReport, tookMs: number): Outcome 
       ...damagedArchiveRows.map(
         (row) => `Damaged in the archive of ${row.region}: ${row.partitionKey}/${row.rowKey}.`,
       ),
+      ...proof.damaged.map(describeDamagedRow),
       verdict,
     ].join('\n'),
     json: {
@@ -189,11 +179,13 @@ function toOutcome(region: string, report: FillReport, tookMs: number): Outcome 
       rowsWritten,
       archiveRowsCopied,
       conflictsCopied,
+      different: proof.differentCount,
       damaged: damagedArchiveRows,
+      damagedRows: proof.damaged,
       tookMs,
       rowsPerS,
     },
-    exitCode: proof.isEqual ? EXIT.ok : EXIT.finding,
+    exitCode: exitCodeOfProof(proof),
   };
 }
 

@@ -1,22 +1,28 @@
-import { applyRepair, planRepair, type PlannedRepair, type RepairPlan } from '@tandem/core';
+import {
+  applyRepair,
+  planRepair,
+  type PlannedRepair,
+  type RepairPlan,
+  type VerifyReport,
+} from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
-import { EXIT } from '../exit-codes.ts';
-import { duration, wholeNumber } from '../option-values.ts';
 import type { CliRegion } from '../regions/cli-region.ts';
 import { readTombstoneAgeMs } from '../regions/region-setting.ts';
+import { describeDamagedRow } from '../report/describe-verify.ts';
 import { firstRows, textTable } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
-import {
-  RECHECK_EVERY_MS_DEFAULT,
-  RECHECKS_DEFAULT,
-  toJson,
-  verify,
-  type VerifyChoice,
-} from './verify.ts';
+import { exitCodeOfProof, toJson, verify, type VerifyChoice } from './verify.ts';
+import { withRechecks } from './with-rechecks.ts';
 
 interface RepairOptions extends VerifyChoice {
   readonly apply: boolean;
   readonly includeOld: boolean;
+}
+
+/** A plan, and what it is made on: rows that are damaged, or too many to be listed, are in no plan. */
+interface Found {
+  readonly plan: RepairPlan;
+  readonly report: VerifyReport;
 }
 
 const SHOWN_MAX = 20;
@@ -30,71 +36,71 @@ export function addRepair({ program, act }: Cli): void {
     )
     .option('--apply', 'does what the plan says', false)
     .option('--include-old', 'also what may have been deleted long ago', false)
-    .option('--bucket <bucket>', 'only this bucket, 00 to ff')
-    .option(
-      '--rechecks <n>',
-      'how often what differs is read again',
-      wholeNumber(0, 1_000),
-      RECHECKS_DEFAULT,
-    )
-    .option(
-      '--recheck-every <duration>',
-      'and how long after',
-      duration(1),
-      RECHECK_EVERY_MS_DEFAULT,
-    );
-  act<RepairOptions>(command, async (session, options) => {
+    .option('--bucket <bucket>', 'only this bucket, 00 to ff');
+  act<RepairOptions>(withRechecks(command), async (session, options) => {
     const regions = await session.open();
     const tombstoneAgeMs = await readTombstoneAgeMs(regions);
-    const findPlan = async (): Promise<RepairPlan> => {
+    const find = async (): Promise<Found> => {
       const report = await verify(session, regions, options);
       const nowMs = session.io.clock.nowMs();
       const includesDoubtful = options.includeOld;
-      return planRepair(report.differences, { nowMs, tombstoneAgeMs, includesDoubtful });
+      const { differences } = report;
+      const plan = planRepair(differences, { nowMs, tombstoneAgeMs, includesDoubtful });
+      return { plan, report };
     };
-    if (!options.apply) return showPlan(await findPlan());
-    return session.alone(regions, () => apply(session, regions, findPlan));
+    if (!options.apply) return showPlan(await find());
+    return session.alone(regions, () => apply(session, regions, find));
   });
 }
 
-function showPlan(plan: RepairPlan): Outcome {
-  const isIdle = isEmpty(plan);
+function showPlan(found: Found): Outcome {
   return {
-    text: isIdle ? 'Nothing to repair: the regions are equal.' : describePlan(plan),
-    json: { applied: false, ...planJson(plan) },
-    exitCode: isIdle ? EXIT.ok : EXIT.finding,
+    text: found.report.isEqual
+      ? 'Nothing to repair: the regions are equal.'
+      : describeFound(found, 'Run it again with --apply to do it.'),
+    json: { applied: false, ...foundJson(found) },
+    exitCode: exitCodeOfProof(found.report),
   };
 }
 
 async function apply(
   session: Session,
   regions: readonly CliRegion[],
-  findPlan: () => Promise<RepairPlan>,
+  find: () => Promise<Found>,
 ): Promise<Outcome> {
-  const plan = await findPlan();
+  const { plan } = await find();
   const written = await applyRepair({
     regions: regions.map(({ recovery }) => recovery),
     repairs: plan.repairs,
-    onProgress: (done) => session.progress.update('repaired', done, plan.repairs.length),
+    onProgress(done) {
+      session.io.signal.throwIfAborted();
+      session.progress.update('repaired', done, plan.repairs.length);
+    },
   });
-  const left = await findPlan();
-  const isDone = isEmpty(left);
+  const left = await find();
   const counts = [...written].map(([region, count]) => `${count} in ${region}`).join(', ');
   return {
     text: [
       `Rows written: ${counts === '' ? 'none' : counts}.`,
-      isDone ? 'The regions are equal.' : describePlan(left),
+      left.report.isEqual ? 'The regions are equal.' : describeFound(left, 'Run it again.'),
     ].join('\n'),
-    json: { applied: true, equal: isDone, written: Object.fromEntries(written), ...planJson(left) },
-    exitCode: isDone ? EXIT.ok : EXIT.finding,
+    json: { applied: true, written: Object.fromEntries(written), ...foundJson(left) },
+    exitCode: exitCodeOfProof(left.report),
   };
 }
 
-function isEmpty({ repairs, doubtful }: RepairPlan): boolean {
-  return repairs.length === 0 && doubtful.length === 0;
+function describeFound({ plan, report }: Found, remedy: string): string {
+  const unlisted = report.differentCount - report.differences.length;
+  return [
+    ...(unlisted > 0
+      ? [`${unlisted} more rows differ than were described: repeat it until none do.`]
+      : []),
+    ...report.damaged.map(describeDamagedRow),
+    ...describePlan(plan, remedy),
+  ].join('\n');
 }
 
-function describePlan({ repairs, doubtful }: RepairPlan): string {
+function describePlan({ repairs, doubtful }: RepairPlan, remedy: string): string[] {
   const [shown, more] = firstRows(repairs, SHOWN_MAX);
   const rows = shown.map(({ entityId, bucket, into, difference }) => [
     entityId,
@@ -107,18 +113,24 @@ function describePlan({ repairs, doubtful }: RepairPlan): string {
       ? []
       : [
           textTable(['id', 'bucket', 'is written in', 'fields'], rows) + more,
-          `${repairs.length} to repair. Run it again with --apply to do it.`,
+          `${repairs.length} to repair. ${remedy}`,
         ]),
     ...doubtful.map(
       ({ entityId }) =>
         `${entityId} is missing in a region and older than every tombstone that is kept: lost, or ` +
         'deleted long ago? --include-old takes it for lost.',
     ),
-  ].join('\n');
+  ];
 }
 
-function planJson({ repairs, doubtful }: RepairPlan): object {
-  return { repairs: repairs.map(repairJson), doubtful: doubtful.map(toJson) };
+function foundJson({ plan, report }: Found): object {
+  return {
+    equal: report.isEqual,
+    different: report.differentCount,
+    repairs: plan.repairs.map(repairJson),
+    doubtful: plan.doubtful.map(toJson),
+    damaged: report.damaged,
+  };
 }
 
 function repairJson({ into, difference }: PlannedRepair): object {

@@ -139,6 +139,38 @@ describe('tandem repair', () => {
     expect(await run('repair', '--apply')).toMatchObject({ code: 0 });
   });
 
+  test('calls regions with a row that cannot be read not equal, and exits with 7', async () => {
+    const { regions, run, runWith } = await createApart();
+    const operations = [{ kind: 'upsert' as const, rowKey: 'foreign', properties: new Map() }];
+    const table = customerKind.name;
+    await regions.west.store.commit({ table, partitionKey: '00', operations });
+    const damaged = [{ region: 'west', bucket: '00', rowKey: 'foreign' }];
+    expect(await run('repair')).toMatchObject({ code: 7, json: { equal: false, damaged } });
+    const { code, json } = await run('repair', '--apply');
+    expect({ code, json }).toMatchObject({
+      code: 7,
+      json: { applied: true, equal: false, written: { west: 2 }, repairs: [], damaged },
+    });
+    const { out } = await runWith({}, 'repair');
+    expect(out).toContain('Damaged in west: row 00/foreign');
+    expect(out).not.toContain('regions are equal');
+    const rebuilt = await runWith({}, 'rebuild-region', 'west', '--apply');
+    expect(rebuilt.code).toBe(7);
+    expect(rebuilt.out).toContain('Damaged in west: row 00/foreign');
+  });
+
+  test('stops when it is told to, and goes on with the same command', async () => {
+    const { regions, run, runWith } = await createApart();
+    const stop = new AbortController();
+    regions.west.store.beforeCommit(({ table }) => {
+      if (table === customerKind.name) stop.abort();
+    });
+    const cut = await runWith({ signal: stop.signal }, '--json', 'repair', '--apply');
+    expect(cut).toMatchObject({ code: 130, json: { error: { code: 'INTERRUPTED' } } });
+    regions.west.store.beforeCommit(() => undefined);
+    expect(await run('repair', '--apply')).toMatchObject({ code: 0 });
+  });
+
   test('does not take for lost what may have been deleted long ago, unless told to', async () => {
     const { regions, run, runWith } = await createApart();
     await emptyTable(regions.west.store, customerKind.name);

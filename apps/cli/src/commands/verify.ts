@@ -1,27 +1,23 @@
 import { AppError, type Difference, type VerifyReport, verifyRegions } from '@tandem/core';
 import { createTableProof } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
-import { EXIT } from '../exit-codes.ts';
-import { duration, wholeNumber } from '../option-values.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { duration } from '../option-values.ts';
 import type { CliRegion } from '../regions/cli-region.ts';
 import { createSha256Digest } from '../regions/digest.ts';
 import { readTombstoneAgeMs } from '../regions/region-setting.ts';
 import { describeVerify } from '../report/describe-verify.ts';
 import type { Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
+import { type RecheckOptions, withRechecks } from './with-rechecks.ts';
 
-export interface VerifyChoice {
+export interface VerifyChoice extends RecheckOptions {
   readonly bucket?: string;
-  readonly rechecks: number;
-  readonly recheckEvery: number;
 }
 
 interface VerifyOptions extends VerifyChoice {
   readonly every?: number;
 }
-
-export const RECHECKS_DEFAULT = 5;
-export const RECHECK_EVERY_MS_DEFAULT = 1_000;
 
 export function addVerify({ program, act }: Cli): void {
   const command = program
@@ -29,23 +25,11 @@ export function addVerify({ program, act }: Cli): void {
     .description('Are the regions equal? Reads every row; writes nothing but the proof.')
     .option('--bucket <bucket>', 'only this bucket, 00 to ff')
     .option(
-      '--rechecks <n>',
-      'how often what differs is read again',
-      wholeNumber(0, 1_000),
-      RECHECKS_DEFAULT,
-    )
-    .option(
-      '--recheck-every <duration>',
-      'and how long after',
-      duration(1),
-      RECHECK_EVERY_MS_DEFAULT,
-    )
-    .option(
       '--every <duration>',
       'goes on, keeping the time as of which they were equal',
       duration(1),
     );
-  act<VerifyOptions>(command, async (session, options) => {
+  act<VerifyOptions>(withRechecks(command), async (session, options) => {
     const regions = await session.open();
     if (options.every === undefined) return verifyOnce(session, regions, options);
     return verifyForEver(session, regions, { ...options, every: options.every });
@@ -154,8 +138,13 @@ function toOutcome(report: VerifyReport, session: Session, provenMs?: number): O
       damaged: report.damaged,
       requests,
     },
-    exitCode: report.isEqual ? EXIT.ok : report.damaged.length > 0 ? EXIT.damaged : EXIT.finding,
+    exitCode: exitCodeOfProof(report),
   };
+}
+
+export function exitCodeOfProof({ isEqual, damaged }: VerifyReport): ExitCode {
+  if (isEqual) return EXIT.ok;
+  return damaged.length > 0 ? EXIT.damaged : EXIT.finding;
 }
 
 export function toJson({ bucket, entityId, regions, fields }: Difference): object {

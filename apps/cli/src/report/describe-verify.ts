@@ -1,4 +1,4 @@
-import type { Difference, VerifyReport } from '@tandem/core';
+import type { DamagedRow, Difference, VerifyReport } from '@tandem/core';
 import { firstRows, textTable, timeText } from './text-table.ts';
 
 const SHOWN_MAX = 20;
@@ -31,13 +31,14 @@ export function describeVerify(report: VerifyReport, { requests, tookMs }: Verif
   return [
     table,
     ...(report.differences.length === 0 ? [] : [describeDifferences(report.differences)]),
-    ...report.damaged.map(
-      ({ region, bucket, rowKey, problem }) =>
-        `Damaged in ${region}: row ${bucket}/${rowKey}: ${problem} Delete it by hand, then repair.`,
-    ),
+    ...report.damaged.map(describeDamagedRow),
     verdict(report),
     `Read ${rows} rows in ${(tookMs / 1_000).toFixed(1)} s; requests: ${cost.join(', ')}.`,
   ].join('\n');
+}
+
+export function describeDamagedRow({ region, bucket, rowKey, problem }: DamagedRow): string {
+  return `Damaged in ${region}: row ${bucket}/${rowKey}: ${problem} Delete it by hand, then repair.`;
 }
 
 function verdict(report: VerifyReport): string {

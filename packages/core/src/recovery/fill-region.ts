@@ -74,7 +74,8 @@ export async function fillRegion(options: FillOptions): Promise<FillReport> {
       recheckDelayMs: options.recheckDelayMs,
       onRows: (count) => options.onProgress?.({ phase: 'prove', done: (read += count) }),
     });
-    if (proof.differences.length === 0) break;
+    // What is damaged no round mends, and what was not described differs all the same.
+    if (proof.differentCount === 0) break;
     const written = await applyRepair({ regions, repairs: proof.differences });
     tally.rows += written.get(target.region) ?? 0;
   }
