@@ -1,19 +1,24 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PROBLEM_MEDIA_TYPE, PROBLEMS } from './problem-catalogue.ts';
-import { type ProblemError, toProblem, toProblemError } from './problem.ts';
+import { toProblem, toProblemError } from './problem.ts';
 
 interface Exchange {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
 }
 
-/** Answers with the problem that `error` is to a client, and returns it. */
-export function sendProblem(error: unknown, { request, reply }: Exchange): ProblemError {
+/** Answers with the problem that `error` is to a client. */
+export function sendProblem(error: unknown, { request, reply }: Exchange): void {
   const problem = toProblemError(error);
   void reply
     .code(PROBLEMS[problem.code].status)
     .headers(problem.headers)
     .type(PROBLEM_MEDIA_TYPE)
     .send(toProblem(problem, request.id));
-  return problem;
+}
+
+/** What a client is told of as a 500, and nothing more: only the log says what it was. */
+export function logUnexpected(error: unknown, log: FastifyRequest['log']): void {
+  if (PROBLEMS[toProblemError(error).code].status !== 500) return;
+  log.error({ event: 'request-failed', error }, 'A request failed unexpectedly.');
 }

@@ -1,8 +1,7 @@
 import fp from 'fastify-plugin';
 import { createAllowedMethods } from '../http/allowed-methods.ts';
 import { ProblemError } from '../http/problem.ts';
-import { PROBLEMS } from '../http/problem-catalogue.ts';
-import { sendProblem } from '../http/send-problem.ts';
+import { logUnexpected, sendProblem } from '../http/send-problem.ts';
 
 /** Every error, from wherever, leaves as problem+json; so do unknown paths and methods. */
 export const problemsPlugin = fp(
@@ -19,9 +18,8 @@ export const problemsPlugin = fp(
     });
 
     app.setErrorHandler((error, request, reply) => {
-      const problem = sendProblem(error, { request, reply });
-      if (PROBLEMS[problem.code].status !== 500) return;
-      request.log.error({ event: 'request-failed', error }, 'A request failed unexpectedly.');
+      sendProblem(error, { request, reply });
+      logUnexpected(error, request.log);
     });
   },
   { name: 'problems' },

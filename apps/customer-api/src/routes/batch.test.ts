@@ -131,6 +131,23 @@ describe('POST /customers/batch', () => {
     await broken.app.close();
   });
 
+  it('logs what failed unexpectedly, of which the answer says nothing', async () => {
+    const broken = await createTestApp({
+      table: {
+        remove: async () => {
+          throw new TypeError('no such thing');
+        },
+      },
+    });
+    const response = await batch([{ delete: { customerId: id(1) } }], {}, broken.app);
+    expect(response.json().items).toMatchObject([{ status: 500 }]);
+    expect(response.body).not.toContain('no such thing');
+    expect(broken.lines.filter(({ level }) => level === 'error')).toMatchObject([
+      { event: 'request-failed', error: { message: 'no such thing' } },
+    ]);
+    await broken.app.close();
+  });
+
   it('takes 100 customers of the longest fields', async () => {
     const customer = { email: `${'ü'.repeat(240)}@example.com`, firstName: '😀'.repeat(200) };
     const operations = Array.from({ length: 100 }, () => ({ create: { customer } }));

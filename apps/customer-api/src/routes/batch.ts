@@ -6,6 +6,7 @@ import { type Preferences, readPreferences } from '../consistency/preferences.ts
 import type { CustomerService } from '../customers/customer-service.ts';
 import { BATCH_BODY_BYTES_MAX } from '../http/limits.ts';
 import { ProblemError, toProblem, toProblemError } from '../http/problem.ts';
+import { logUnexpected } from '../http/send-problem.ts';
 import { PROBLEMS } from '../http/problem-catalogue.ts';
 import { readIdempotencyKey } from '../idempotency/read-idempotency-key.ts';
 import type { BatchItem } from '../schemas/batch.ts';
@@ -24,6 +25,7 @@ export const batchRoute: FastifyPluginAsyncTypebox<{
     if (errors.length > 0) throw repeatedIds(errors);
     const key = readIdempotencyKey(request.headers['idempotency-key'], request.caller);
     const results = await applyBatch(operations, { customers, key });
+    for (const result of results) if ('error' in result) logUnexpected(result.error, request.log);
     const preferences = readPreferences(request.headers.prefer?.toString());
     const context = { customers, preferences, requestId: request.id };
     return { items: await Promise.all(results.map((result) => toItem(result, context))) };

@@ -152,6 +152,23 @@ describe('POST /customers/import', () => {
     });
   });
 
+  it('logs what failed unexpectedly, of which the report says nothing', async () => {
+    const broken = await createTestApp({
+      table: {
+        put: async () => {
+          throw new TypeError('no such thing');
+        },
+      },
+    });
+    const { failures, text } = await importLines(line(1), { app: broken.app });
+    expect(failures).toMatchObject([{ line: 1, status: 500 }]);
+    expect(text).not.toContain('no such thing');
+    expect(broken.lines.filter(({ level }) => level === 'error')).toMatchObject([
+      { event: 'request-failed', error: { message: 'no such thing' } },
+    ]);
+    await broken.app.close();
+  });
+
   it('only creates where preconditions are demanded', async () => {
     const strict = await createTestApp({ isPreconditionRequired: true });
     await importLines(line(1), { app: strict.app });

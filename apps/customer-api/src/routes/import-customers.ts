@@ -7,6 +7,7 @@ import { createSlots } from '../bulk/slots.ts';
 import type { CustomerService } from '../customers/customer-service.ts';
 import { IMPORTS_AT_ONCE_MAX, LONG_REQUEST_TIMEOUT_MS } from '../http/limits.ts';
 import { ProblemError } from '../http/problem.ts';
+import { logUnexpected } from '../http/send-problem.ts';
 import { readIdempotencyKey } from '../idempotency/read-idempotency-key.ts';
 import { refuseConditions } from '../preconditions/preconditions.ts';
 import { importSchema } from '../schemas/bulk-routes.ts';
@@ -55,6 +56,7 @@ interface Import {
 async function* report(request: FastifyRequest, { pieces, work }: Import): AsyncGenerator<string> {
   try {
     for await (const event of importCustomers(pieces, work)) {
+      if (event.kind === 'failed') logUnexpected(event.error, request.log);
       yield toNdjson(toReportLine(event, request.id));
     }
   } catch (error) {
