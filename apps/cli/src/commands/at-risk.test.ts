@@ -110,6 +110,21 @@ describe('tandem at-risk', () => {
     expect(json).toMatchObject({ outOfReach: ['west'], lost: [{ places: { west: 'not-known' } }] });
   });
 
+  test('tells of rows of the outbox that nobody can read, wherever they lie', async () => {
+    const { regions, run, runWith } = await createCliHarness();
+    const { store } = regions.east;
+    const properties = new Map([['owed', { type: 'String' as const, value: 'west' }]]);
+    for (const rowKey of ['~o~damaged', '~p~west~damaged']) {
+      const operations = [{ kind: 'insert' as const, rowKey, properties }];
+      await store.commit({ table: customerKind.name, partitionKey: '00', operations });
+    }
+    const { code, json } = await run('at-risk', '--region', 'east');
+    expect(code).toBe(3);
+    expect(json).toMatchObject({ lost: [], unreadable: ['~o~damaged', '~p~west~damaged'] });
+    const { out } = await runWith({}, 'at-risk', '--region', 'east');
+    expect(out).toContain('2 rows of the outbox cannot be read');
+  });
+
   test('refuses a region that is not there, and says when the region itself is out of reach', async () => {
     const { regions, run } = await createCliHarness();
     expect(await run('at-risk', '--region', 'north')).toMatchObject({ code: 2 });

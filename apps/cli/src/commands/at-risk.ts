@@ -39,10 +39,12 @@ async function list(session: Session, name: string): Promise<Outcome> {
   const { regions } = await session.inventory();
   const peers = regions.map((one) => one.name).filter((other) => other !== name);
   const looks = new Map(peers.map((peer) => [peer, lookAt(session, peer)] as const));
+  const unreadable: string[] = [];
   const found = await listAtRisk({
     outbox: region.recovery.outbox,
     peers,
     lookAt: async (peer) => (await looks.get(peer)?.())?.sight,
+    onUnreadable: (rowKey) => void unreadable.push(rowKey),
   });
   const listed = new Set(found.map(({ stamp, entityId }) => `${stamp}/${entityId}`));
   const queued: WriteAtRisk[] = [];
@@ -53,7 +55,7 @@ async function list(session: Session, name: string): Promise<Outcome> {
     else queued.push(...listQueuedWrites(name, { peer, place: 'queued', messages: seen.messages }));
   }
   const writes = [...found, ...queued.filter((one) => !listed.has(`${one.stamp}/${one.entityId}`))];
-  return toOutcome(name, { asOfMs, writes, outOfReach });
+  return toOutcome(name, { asOfMs, writes, outOfReach, unreadable });
 }
 
 interface Seen {
@@ -108,9 +110,12 @@ interface Findings {
   readonly asOfMs: number;
   readonly writes: readonly WriteAtRisk[];
   readonly outOfReach: readonly string[];
+  /** Rows of the outbox of which nobody can say what they hold. */
+  readonly unreadable: readonly string[];
 }
 
-function toOutcome(region: string, { asOfMs, writes, outOfReach }: Findings): Outcome {
+function toOutcome(region: string, findings: Findings): Outcome {
+  const { asOfMs, writes, outOfReach, unreadable } = findings;
   const lost = writes.filter(({ fate }) => fate === 'lost');
   const delayed = writes.filter(({ fate }) => fate === 'delayed');
   const [shown, more] = firstRows([...lost, ...delayed], SHOWN_MAX);
@@ -131,6 +136,11 @@ function toOutcome(region: string, { asOfMs, writes, outOfReach }: Findings): Ou
       `If ${region} vanished now, ${lost.length} writes would be lost and ${delayed.length} late ` +
         `(as of ${timeText(asOfMs)}).`,
       ...outOfReach.map((peer) => `${peer} is out of reach: it may have more than is said here.`),
+      ...(unreadable.length === 0
+        ? []
+        : [
+            `${unreadable.length} rows of the outbox cannot be read: what they hold would be lost too.`,
+          ]),
     ].join('\n'),
     json: {
       region,
@@ -138,8 +148,9 @@ function toOutcome(region: string, { asOfMs, writes, outOfReach }: Findings): Ou
       lost: lost.map(writeJson),
       delayed: delayed.map(writeJson),
       outOfReach,
+      unreadable,
     },
-    exitCode: lost.length === 0 ? EXIT.ok : EXIT.finding,
+    exitCode: lost.length + unreadable.length === 0 ? EXIT.ok : EXIT.finding,
   };
 }
 

@@ -46,6 +46,8 @@ export interface ListAtRiskOptions {
    * or rows, and not reported as lost. Undefined for a peer that cannot be reached.
    */
   readonly lookAt: (peer: string) => Promise<PeerSight | undefined>;
+  /** Told of each row of the outbox that cannot be read: what it holds is missing in the list. */
+  readonly onUnreadable: (rowKey: string) => void;
 }
 
 const PAGE_ROWS = 1_000;
@@ -56,8 +58,8 @@ const READ_BATCH_MAX = 100;
  * flattering (I11): of a peer that cannot be reached nothing is assumed.
  */
 export async function listAtRisk(options: ListAtRiskOptions): Promise<readonly WriteAtRisk[]> {
-  const { outbox, peers } = options;
-  const entries = await readOutbox(outbox, peers);
+  const { peers } = options;
+  const entries = await readOutbox(options);
   if (entries.length === 0) return [];
   const sights = await Promise.all(
     peers.map(async (peer) => [peer, await options.lookAt(peer)] as const),
@@ -91,7 +93,11 @@ function fateOf(places: readonly PeerPlace[]): WriteAtRisk['fate'] | undefined {
 }
 
 /** By stamp: a parked entry lies there once for each peer that it is owed to. */
-async function readOutbox(outbox: Outbox, peers: readonly string[]): Promise<OutboxEntry[]> {
+async function readOutbox({
+  outbox,
+  peers,
+  onUnreadable,
+}: ListAtRiskOptions): Promise<OutboxEntry[]> {
   const found = new Map<string, OutboxEntry>();
   for (const bucket of outbox.buckets) {
     for (const parkedFor of [undefined, ...peers]) {
@@ -104,6 +110,7 @@ async function readOutbox(outbox: Outbox, peers: readonly string[]): Promise<Out
           ...(continuation === undefined ? {} : { continuation }),
         });
         for (const entry of page.entries) found.set(entry.set.stamp, entry);
+        for (const rowKey of page.unreadable) onUnreadable(rowKey);
         ({ continuation } = page);
       } while (continuation !== undefined);
     }
