@@ -1,4 +1,5 @@
 import {
+  countOutboxRows,
   decodeChangeSet,
   eraseEntity,
   findTraces,
@@ -141,8 +142,8 @@ async function isUnderWay(
   const { replica } = region.recovery;
   const row = (await replica.read(replica.bucketOf(id), [id])).get(id);
   if (stamp !== undefined && (row === undefined || !hasSeen(row.state.vector, stamp))) return true;
-  const { outboxRows } = await findTraces(region.recovery, id, peers);
-  if (outboxRows > 0) return true;
+  // Not all of the traces: this is asked every second, and an archive is long.
+  if ((await countOutboxRows(region.recovery, id, peers)) > 0) return true;
   const queued = await withQueue(region, session.io, (queue) => readLane(queue, 'messages'));
   return queued.some((message) => messageHolds(message, id));
 }

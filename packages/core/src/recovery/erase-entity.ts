@@ -105,7 +105,8 @@ function eraseConflict(conflict: Conflict): Conflict {
   return { ...conflict, fields };
 }
 
-async function countOutboxRows(
+/** The outbox rows that hold values of the entity, those included that are parked for `peers`. */
+export async function countOutboxRows(
   { outbox, replica }: RecoveryRegion,
   entityId: string,
   peers: readonly string[],
