@@ -108,6 +108,33 @@ describe('tandem replay', () => {
     expect(await run('verify')).toMatchObject({ code: 0 });
   });
 
+  test('in place leaves alone what the archive does not have, and says so', async () => {
+    const { regions, run, runWith } = await createCliHarness();
+    const [, untouched = '', archived = ''] = IDS;
+    for (const id of [ID, untouched])
+      await regions.east.table.put(id, { email: 'old@example.com' });
+    await regions.settle();
+    await emptyTable(regions.east.store, ARCHIVE_TABLE);
+    await regions.east.table.put(archived, { email: 'old@example.com' });
+    await regions.settle();
+    await regions.clock.advance(10);
+    const before = at(regions.clock.nowMs());
+    await regions.clock.advance(10);
+    for (const id of [ID, archived]) await regions.east.table.patch(id, { firstName: 'new' });
+    await regions.settle();
+    const args = ['replay', '--from', 'east', '--in-place', '--before', before];
+    expect((await runWith({}, ...args)).out).toContain(
+      `lacks writes of theirs from before then: ${ID}`,
+    );
+    expect(await run(...args, '--apply')).toMatchObject({
+      code: 7,
+      json: { written: 1, deleted: 0, unarchived: [ID] },
+    });
+    expect((await regions.east.table.get(ID))?.entity.firstName).toBe('new');
+    expect((await regions.east.table.get(untouched))?.entity.email).toBe('old@example.com');
+    expect((await regions.east.table.get(archived))?.entity.firstName).toBeNull();
+  });
+
   test('of one entity leaves the others as they are', async () => {
     const harness = await createCliHarness();
     const { regions, run } = harness;

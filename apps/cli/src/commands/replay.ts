@@ -89,6 +89,8 @@ interface Job {
   readonly target: CliRegion;
   readonly buckets: readonly string[];
   readonly damaged: DamagedArchiveRow[];
+  /** Left alone by a replay to a time. */
+  readonly unarchived?: readonly string[];
 }
 
 function check({ table, inPlace, before, since }: ReplayOptions, nowMs: number): void {
@@ -189,9 +191,9 @@ async function applyToTable(job: Job): Promise<Outcome> {
 async function applyInPlace(job: Job): Promise<Outcome> {
   const { session, options, source, target, buckets } = job;
   if (options.before !== undefined) {
-    const { changes, changeSets } = await plan(job);
+    const { changes, changeSets, unarchived } = await plan(job);
     const counts = await restoreEntities(changes, { session, region: target });
-    return done(job, `Restored in ${target.name}`, { changeSets, ...counts });
+    return done({ ...job, unarchived }, `Restored in ${target.name}`, { changeSets, ...counts });
   }
   const result = await replayInto({
     archive: source.recovery.archive,
@@ -210,19 +212,26 @@ async function applyInPlace(job: Job): Promise<Outcome> {
 }
 
 function done(
-  { damaged }: Job,
+  { damaged, unarchived = [] }: Job,
   what: string,
   counts: Readonly<Record<string, number | string>>,
 ): Outcome {
   const text = Object.entries(counts).map(([name, count]) => `${name} ${count}`);
   return {
-    text: [`${what}: ${text.join(', ')}.`, ...describeDamaged(damaged)].join('\n'),
-    json: { applied: true, ...counts, damaged },
-    exitCode: damaged.length === 0 ? EXIT.ok : EXIT.damaged,
+    text: [
+      `${what}: ${text.join(', ')}.`,
+      ...describeUnarchived(unarchived),
+      ...describeDamaged(damaged),
+    ].join('\n'),
+    json: { applied: true, ...counts, unarchived, damaged },
+    exitCode: damaged.length + unarchived.length === 0 ? EXIT.ok : EXIT.damaged,
   };
 }
 
-function showPlan({ changes, same, changeSets }: ReplayPlan, { damaged }: Job): Outcome {
+function showPlan(
+  { changes, same, changeSets, unarchived }: ReplayPlan,
+  { damaged }: Job,
+): Outcome {
   const [shown, more] = firstRows(changes, SHOWN_MAX);
   const rows = shown.map(({ entityId, bucket, difference }) => [
     entityId,
@@ -236,15 +245,32 @@ function showPlan({ changes, same, changeSets }: ReplayPlan, { damaged }: Job): 
       ...(changes.length === 0 ? [] : [table]),
       `${changeSets} change sets: ${same} entities are so already, ${changes.length} are not.`,
       ...(changes.length === 0 ? [] : ['Nothing was written. Run it again with --apply.']),
+      ...describeUnarchived(unarchived),
       ...describeDamaged(damaged),
     ].join('\n'),
-    json: { applied: false, changeSets, same, changes: changes.map(changeJson), damaged },
-    exitCode: damaged.length > 0 ? EXIT.damaged : EXIT.ok,
+    json: {
+      applied: false,
+      changeSets,
+      same,
+      changes: changes.map(changeJson),
+      unarchived,
+      damaged,
+    },
+    exitCode: damaged.length + unarchived.length > 0 ? EXIT.damaged : EXIT.ok,
   };
 }
 
 function changeJson({ difference }: PlannedReplay): object {
   return toJson(difference);
+}
+
+function describeUnarchived(unarchived: readonly string[]): string[] {
+  const [shown, more] = firstRows(unarchived, SHOWN_MAX);
+  if (shown.length === 0) return [];
+  return [
+    `Left alone, for the archive lacks writes of theirs from before then: ${shown.join(', ')}.${more} ` +
+      'Wait until the outbox is empty, or replay from another region.',
+  ];
 }
 
 function describeDamaged(damaged: readonly DamagedArchiveRow[]): string[] {

@@ -8,6 +8,7 @@ import { encodeVector } from '../state/version-vector.ts';
 import { isSameValue } from '../values/field-value.ts';
 import { describeDifference, type Difference } from './difference.ts';
 import { type DamagedArchiveRow, foldArchive } from './fold-archive.ts';
+import { proofOf } from './proof-of.ts';
 import type { ReplaySpan } from './replay-into.ts';
 import { isSameState } from './state-text.ts';
 
@@ -33,6 +34,11 @@ export interface ReplayPlan {
   /** Entities that are so already. */
   readonly same: number;
   readonly changes: readonly PlannedReplay[];
+  /**
+   * Entities to restore whose rows show writes of that time which the archive does not have: damaged or
+   * lost there, or still in the outbox. What they were cannot be told, so they are left alone.
+   */
+  readonly unarchived: readonly string[];
 }
 
 export interface PlanReplayOptions {
@@ -57,6 +63,8 @@ const READ_BATCH_MAX = 100;
 /** What a replay would change. Reads only. Throws `ARCHIVE_DAMAGED` and `RECOVERY_REFUSED`. */
 export async function planReplay(options: PlanReplayOptions): Promise<ReplayPlan> {
   const changes: PlannedReplay[] = [];
+  const unarchived: string[] = [];
+  const beforeMs = options.mode === 'restore' ? options.span.beforeMs : undefined;
   let changeSets = 0;
   let same = 0;
   for (const bucket of options.buckets) {
@@ -65,6 +73,11 @@ export async function planReplay(options: PlanReplayOptions): Promise<ReplayPlan
       options.onSet?.();
     });
     for await (const [entityId, row] of readRows(bucket, states, options)) {
+      const proof =
+        beforeMs === undefined ? 'archive' : proofOf(row, states.get(entityId), beforeMs);
+      if (proof === 'row') same += 1;
+      if (proof === 'none') unarchived.push(entityId);
+      if (proof !== 'archive') continue;
       const change = planEntity(bucket, entityId, {
         row,
         found: states.get(entityId),
@@ -75,7 +88,7 @@ export async function planReplay(options: PlanReplayOptions): Promise<ReplayPlan
       if (changes.length > CHANGES_MAX) throw tooMany(`${CHANGES_MAX} changes`);
     }
   }
-  return { changeSets, same, changes };
+  return { changeSets, same, changes, unarchived };
 }
 
 async function foldBucket(

@@ -34,7 +34,8 @@ export function latestStamp(state: EntityState): Stamp | undefined {
   return maxStamp(stampsOf(state));
 }
 
-function* stampsOf(state: EntityState): Generator<Stamp> {
+/** Every stamp in the state, some more than once. */
+export function* stampsOf(state: EntityState): Generator<Stamp> {
   yield* state.vector.values();
   if (state.alive !== undefined) yield state.alive;
   if (state.deleted !== undefined) yield state.deleted;
