@@ -1,7 +1,7 @@
-import type { TableStore } from '@tandem/core';
+import { bucketOf, type TableStore } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { ARCHIVE_TABLE, CONFLICTS_TABLE } from '@tandem/storage';
-import { expectReplayable } from '@tandem/storage/testing';
+import { expectReplayable, MEMORY_BUCKET_COUNT } from '@tandem/storage/testing';
 import { expect, test } from 'vitest';
 import { type CliHarness, createCliHarness } from '../testing/cli-harness.ts';
 
@@ -147,3 +147,23 @@ test('tandem forget erases nothing from archives while a region has not heard of
   await regions.clock.advance(20_000);
   expect(await forget(harness)).toMatchObject({ code: 0, json: { left: 0 } });
 });
+
+test('tandem forget tells of a damaged archive row, which may hold what it cannot see', async () => {
+  const harness = await createLife();
+  const { store } = harness.regions.east;
+  const { partitionKey, rowKey } = await findArchiveRow(store);
+  const properties = new Map([['p0', { type: 'String' as const, value: 'torn' }]]);
+  const operations = [{ kind: 'upsert' as const, rowKey, properties }];
+  await store.commit({ table: ARCHIVE_TABLE, partitionKey, operations });
+  const { code, json } = await forget(harness);
+  expect({ code, json }).toMatchObject({ code: 3, json: { left: 0 } });
+  expect(json['regions']).toMatchObject([{ unreadable: 1 }, { unreadable: 0 }]);
+});
+
+async function findArchiveRow(store: TableStore) {
+  const bucket = bucketOf(ID, MEMORY_BUCKET_COUNT);
+  const kind = customerKind.name;
+  const partitions = { from: `${kind}-${bucket}-`, before: `${kind}-${bucket}.` };
+  const { rows } = await store.query({ table: ARCHIVE_TABLE, partitions, limit: 1 });
+  return rows[0]!;
+}

@@ -11,6 +11,8 @@ export interface Traces {
   readonly archiveRows: number;
   readonly conflicts: number;
   readonly outboxRows: number;
+  /** Rows of archive and outbox in its bucket that nobody can read: they may hold some as well. */
+  readonly unreadable: number;
 }
 
 const CONFLICTS_MAX = 100_000;
@@ -48,17 +50,20 @@ export async function findTraces(
   const bucket = replica.bucketOf(entityId);
   const rows = await replica.read(bucket, [entityId]);
   const state = rows.get(entityId)?.state;
-  let archiveRows = 0;
+  let [archiveRows, damaged] = [0, 0];
   for await (const row of region.archive.scan({ entityKind, bucket })) {
-    if (row.kind === 'set' && setHoldsValues(row.set, entityId)) archiveRows += 1;
+    if (row.kind === 'damaged') damaged += 1;
+    else if (setHoldsValues(row.set, entityId)) archiveRows += 1;
   }
+  const outbox = await lookIntoOutbox(region, entityId, peers);
   const listed = await conflicts.list(entityKind, CONFLICTS_MAX);
   return {
     region: region.region,
     rows: state !== undefined && holdsValues(state) ? 1 : 0,
     archiveRows,
     conflicts: listed.filter((one) => conflictHoldsValues(one, entityId)).length,
-    outboxRows: await countOutboxRows(region, entityId, peers),
+    outboxRows: outbox.holding,
+    unreadable: damaged + outbox.unreadable,
   };
 }
 
@@ -107,12 +112,20 @@ function eraseConflict(conflict: Conflict): Conflict {
 
 /** The outbox rows that hold values of the entity, those included that are parked for `peers`. */
 export async function countOutboxRows(
-  { outbox, replica }: RecoveryRegion,
+  region: RecoveryRegion,
   entityId: string,
   peers: readonly string[],
 ): Promise<number> {
+  return (await lookIntoOutbox(region, entityId, peers)).holding;
+}
+
+async function lookIntoOutbox(
+  { outbox, replica }: RecoveryRegion,
+  entityId: string,
+  peers: readonly string[],
+): Promise<{ readonly holding: number; readonly unreadable: number }> {
   const bucket = replica.bucketOf(entityId);
-  let count = 0;
+  let [holding, unreadable] = [0, 0];
   for (const parkedFor of [undefined, ...peers]) {
     let continuation: string | undefined;
     do {
@@ -122,9 +135,10 @@ export async function countOutboxRows(
         ...(parkedFor === undefined ? {} : { parkedFor }),
         ...(continuation === undefined ? {} : { continuation }),
       });
-      count += page.entries.filter(({ set }) => setHoldsValues(set, entityId)).length;
+      holding += page.entries.filter(({ set }) => setHoldsValues(set, entityId)).length;
+      unreadable += page.unreadable.length;
       ({ continuation } = page);
     } while (continuation !== undefined);
   }
-  return count;
+  return { holding, unreadable };
 }
