@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { eraseState } from '../recovery/erase-entity.ts';
 import { arbitraryEntityState } from '../testing/arbitrary-entity-state.ts';
 import { mergeStates } from './merge.ts';
 import { covers } from './version-vector.ts';
@@ -55,4 +56,14 @@ describe('I3: merge is a join', () => {
       }),
     );
   });
+});
+
+test('what was erased stays erased, whatever is merged into it', () => {
+  fc.assert(
+    fc.property(state, (a) => {
+      const erased = eraseState(a);
+      expect(mergeStates(a, erased)).toEqual(erased);
+      expect(mergeStates(erased, a)).toEqual(erased);
+    }),
+  );
 });

@@ -25,8 +25,8 @@ export function mergeStates(a: EntityState, b: EntityState): EntityState {
 /** Of two fields, the one that every region keeps. */
 export function laterField(a: StampedField, b: StampedField): StampedField {
   if (a.stamp !== b.stamp) return a.stamp > b.stamp ? a : b;
-  // A stamp is unique, so the values are the same too unless a message was forged; even then every
-  // region must choose alike.
+  // A stamp is unique, so the values are the same too unless one was erased, or a message forged: every
+  // region must choose alike, and the null of an erased one wins (its "null" sorts after every "[").
   return sortKey(a) >= sortKey(b) ? a : b;
 }
 
