@@ -3,6 +3,7 @@ import {
   ARCHIVE_TABLE,
   CONFIGURATION_TABLE,
   CONFLICTS_TABLE,
+  createTableLease,
   createTableRegionHold,
   createTableReplicationStatus,
   readConfigurationRow,
@@ -86,6 +87,25 @@ describe('tandem rebuild-region', () => {
     expect(await run('rebuild-region', 'west', '--apply')).toMatchObject({ code: 0 });
     expect(await createTableRegionHold({ store }).read()).toBeUndefined();
   });
+
+  test.each(['west', 'east'] as const)(
+    'holds nothing back while someone else recovers %s',
+    async (busy) => {
+      const { regions, run } = await createLost();
+      const { store } = regions[busy];
+      const lease = createTableLease({
+        store,
+        clock: regions.clock,
+        name: 'recovery',
+        holder: 'another',
+      });
+      await lease.acquire(60_000);
+      expect(await run('rebuild-region', 'west', '--apply')).toMatchObject({ code: 6 });
+      expect(await createTableRegionHold(regions.west).read()).toBeUndefined();
+      await lease.release();
+      expect(await run('rebuild-region', 'west', '--apply')).toMatchObject({ code: 0 });
+    },
+  );
 
   test('does nothing before it is told to, and nothing to a region that is not there', async () => {
     const { regions, run } = await createLost();

@@ -89,11 +89,15 @@ async function run(
   }
   if (isNew) await requirePeersKnow(name, { sources, clock: session.io.clock });
   if (!options.apply) return showPlan(target, sources);
-  await prepare(session, target, sources);
-  return session.alone([target], () => fill(session, options, { target, sources }));
+  // The lease is a row of it. The sources take part: what only the target held is written there.
+  await target.store.createTable(REPLICATION_TABLE);
+  return session.alone([target, ...sources], async () => {
+    await prepare(session, target, sources);
+    return fill(session, options, { target, sources });
+  });
 }
 
-/** The hold before everything else: a table that is there and empty must not look caught up. */
+/** The hold before the tables: a table that is there and empty must not look caught up. */
 async function prepare(
   session: Session,
   target: CliRegion,
@@ -101,7 +105,6 @@ async function prepare(
 ): Promise<void> {
   const { store, hold, bucketCount } = target;
   const { io, kind } = session;
-  await store.createTable(REPLICATION_TABLE);
   await hold.set({ reason: 'It is being filled from the others.', sinceMs: io.clock.nowMs() });
   await createTables({ store, kinds: [kind] });
   await recordBucketCount(store, kind, bucketCount);
