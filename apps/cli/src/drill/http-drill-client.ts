@@ -54,7 +54,9 @@ export function createHttpDrillClient(options: HttpDrillClientOptions): DrillCli
 async function toAnswer(response: Response | undefined): Promise<DrillAnswer> {
   const region = response?.headers.get('x-tandem-region');
   if (response === undefined || region === null || region === undefined) return { kind: 'failed' };
-  const text = await response.text().catch(() => '');
+  // Cut off in the middle, as while a region goes down: no answer either.
+  const text = await response.text().catch(() => undefined);
+  if (text === undefined) return { kind: 'failed' };
   const version = decodeVector(response.headers.get('x-tandem-version') ?? '') ?? new Map();
   if (response.ok) return { kind: 'answered', region, version, count: countIn(text) };
   if (response.status === NOT_FOUND) return { kind: 'answered', region, version, count: 0 };
