@@ -29,8 +29,9 @@ so does \`OTEL_RESOURCE_ATTRIBUTES\`. Alert rules and a dashboard lie in \`obser
 ${describeEnvironment(TelemetryEnvironmentSchema)}
 
 ## The table \`Configuration\` of a region
-Partition key \`Configuration\`, row key the name, column \`value\`. For development each can be overridden
-by the variable in the second column. Secrets never appear in a log or an error.
+Partition key \`Configuration\`, row key the name, column \`value\`. A variable of the second column overrides
+its setting in the process that has it; charts and infrastructure set the connections and the peers so.
+Secrets never appear in a log or an error.
 
 ${describeSettings(tandemSettings)}
 `;
