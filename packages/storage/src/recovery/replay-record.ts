@@ -3,6 +3,7 @@ import { textOf } from '../rows/entity-row.ts';
 import { REPLICATION_TABLE } from '../status/table-replication-status.ts';
 
 const PARTITION = 'replay';
+const PAGE_ROWS = 1_000;
 const TABLE_NAME = /^[A-Za-z][A-Za-z0-9]{2,62}$/;
 
 /** What a table that a replay made holds, and which buckets of it are done. */
@@ -33,14 +34,13 @@ export async function openReplayTable(
   const record = await readReplayRecord(store, table);
   if (record !== undefined && record.content === content) return record;
   await store.createTable(table);
-  const partitions = { from: '!', before: '~~' };
-  const { rows } = await store.query({ table, partitions, limit: 1 });
-  if (record !== undefined && rows.length > 0) {
+  const isEmpty = await isEmptyTable(store, table);
+  if (record !== undefined && !isEmpty) {
     throw foreign(
       `The table "${table}" holds another replay (${record.content}). Choose another name.`,
     );
   }
-  if (rows.length > 0) {
+  if (!isEmpty) {
     throw foreign(`The table "${table}" holds rows that no replay wrote. Choose another name.`);
   }
   const begun: ReplayRecord = { content, bucketsDone: [] };
@@ -76,8 +76,35 @@ export async function writeReplayRecord(
 
 /** The tables that replays made here: they hold what the archive held. */
 export async function listReplayTables(store: TableStore): Promise<readonly string[]> {
-  const page = await store.query({ table: REPLICATION_TABLE, partitions: PARTITION, limit: 1_000 });
-  return page.rows.map(({ rowKey }) => rowKey);
+  const tables: string[] = [];
+  let continuation: string | undefined;
+  do {
+    const page = await store.query({
+      table: REPLICATION_TABLE,
+      partitions: PARTITION,
+      limit: PAGE_ROWS,
+      ...(continuation === undefined ? {} : { continuation }),
+    });
+    tables.push(...page.rows.map(({ rowKey }) => rowKey));
+    ({ continuation } = page);
+  } while (continuation !== undefined);
+  return tables;
+}
+
+/** A page without rows says nothing: the service may end one wherever it likes. */
+async function isEmptyTable(store: TableStore, table: string): Promise<boolean> {
+  let continuation: string | undefined;
+  do {
+    const page = await store.query({
+      table,
+      partitions: { from: '!', before: '~~' },
+      limit: 1,
+      ...(continuation === undefined ? {} : { continuation }),
+    });
+    if (page.rows.length > 0) return false;
+    ({ continuation } = page);
+  } while (continuation !== undefined);
+  return true;
 }
 
 function foreign(message: string): TerminalError {
