@@ -36,7 +36,7 @@ export interface Session {
   alone<T>(regions: readonly CliRegion[], work: () => Promise<T>): Promise<T>;
 }
 
-const LEASE_MS = 60_000;
+export const LEASE_MS = 60_000;
 const RENEW_MS = 20_000;
 
 export function createSession(io: Io, options: CommonOptions): Session {

@@ -11,7 +11,7 @@ import type { CliRegion } from '../regions/cli-region.ts';
 import { readLane, withQueue } from '../regions/open-queue.ts';
 import { readSettingText } from '../regions/region-setting.ts';
 import { textTable } from '../report/text-table.ts';
-import type { Session } from '../session.ts';
+import { LEASE_MS, type Session } from '../session.ts';
 import { findProblems } from './config.ts';
 
 /** Something that is not as it should be, and what mends it. */
@@ -25,7 +25,6 @@ interface Finding {
 type Check = (session: Session, region: CliRegion) => Promise<readonly Omit<Finding, 'region'>[]>;
 
 const CLOCK_OFFSET_MS_MAX = 5_000;
-const LEASE_MS = 1_000;
 
 export function addDoctor({ program, act }: Cli): void {
   const command = program
@@ -95,7 +94,8 @@ const CHECKS: Readonly<Record<string, Check>> = {
     return bucketCount > 0 ? [] : [{ check: 'tables', finding, remedy }];
   },
   rights: async (_, { lease }) => {
-    // Whoever may not write says so by an error; that someone else recovers is no finding.
+    // Whoever may not write says so by an error; that someone else recovers is no finding. Asked for
+    // as recoveries ask: a shorter lease would take a longer one for that of a wrong clock.
     if (await lease.acquire(LEASE_MS)) await lease.release();
     return [];
   },
