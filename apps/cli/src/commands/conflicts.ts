@@ -4,9 +4,12 @@ import {
   type ContestedField,
   encodeFieldValue,
   type EncodedFieldValue,
+  encodeVector,
+  isAlive,
   stampTimeMs,
   TerminalError,
 } from '@tandem/core';
+import type { WriteCondition } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
 import { wholeNumber } from '../option-values.ts';
 import type { CliRegion } from '../regions/cli-region.ts';
@@ -114,7 +117,7 @@ async function restore(
   if (chosen.length === 0) {
     throw new UsageError(`Nothing of "${options.field ?? 'it'}" was lost in this conflict.`);
   }
-  await refuseNewer(region, conflict, { chosen, isForced: options.force });
+  const condition = await refuseNewer(region, conflict, { chosen, isForced: options.force });
   const values = Object.fromEntries(
     chosen.map(({ name: field, loser }) => [field, loser.value?.value ?? null]),
   );
@@ -125,7 +128,11 @@ async function restore(
     };
   }
   const table = await openWriter(region, session.io);
-  const outcome = await table.patch(conflict.entityId, values);
+  const outcome = await table.patch(conflict.entityId, values, condition);
+  if (outcome.kind === 'condition-failed') {
+    const message = `${conflict.entityId} was written meanwhile. Look again, and repeat the command.`;
+    throw new TerminalError('RECOVERY_REFUSED', message);
+  }
   if (outcome.kind === 'not-found') {
     const message = `${conflict.entityId} is deleted: tandem replay --in-place brings it back.`;
     throw new TerminalError('RECOVERY_REFUSED', message);
@@ -136,19 +143,27 @@ async function restore(
   };
 }
 
-/** What someone wrote after the conflict is not overwritten without a word. */
+/**
+ * What someone wrote after the conflict is not overwritten without a word. The condition keeps what is
+ * written from now on as well; none where everything may be overwritten.
+ */
 async function refuseNewer(
   { recovery }: CliRegion,
   { entityId }: Conflict,
   { chosen, isForced }: { chosen: readonly ContestedField[]; isForced: boolean },
-): Promise<void> {
+): Promise<WriteCondition | undefined> {
+  if (isForced) return undefined;
   const rows = await recovery.replica.read(recovery.replica.bucketOf(entityId), [entityId]);
-  const fields = rows.get(entityId)?.state.fields;
+  const state = rows.get(entityId)?.state;
   const newer = chosen.filter(({ name, winner }) => {
-    const now = fields?.get(name);
+    const now = state?.fields.get(name);
     return now !== undefined && now.stamp !== winner.stamp;
   });
-  if (newer.length === 0 || isForced) return;
+  if (newer.length === 0) {
+    // A row that is deleted or gone is found out by the write itself.
+    if (state === undefined || !isAlive(state)) return undefined;
+    return { kind: 'version', versions: [encodeVector(state.vector)] };
+  }
   throw new TerminalError(
     'RECOVERY_REFUSED',
     `Written again since the conflict: ${newer.map(({ name }) => name).join(', ')}. --force sets it ` +

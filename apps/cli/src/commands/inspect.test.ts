@@ -1,3 +1,4 @@
+import { customerKind } from '@tandem/core/customers';
 import { describe, expect, test } from 'vitest';
 import { type CliHarness, createCliHarness } from '../testing/cli-harness.ts';
 
@@ -58,6 +59,24 @@ describe('tandem conflicts', () => {
     });
     expect(await run(...args, '--apply', '--force')).toMatchObject({ code: 0 });
     expect(await run(...args, '--field', 'phoneNumber')).toMatchObject({ code: 2 });
+  });
+
+  test('restores nothing over what is written while it is at it', async () => {
+    const { regions, run } = await createConflict();
+    const { json } = await run('conflicts', 'list', '--region', 'east');
+    const [{ conflict = '' } = {}] = json['conflicts'] as { conflict?: string }[];
+    const { store } = regions.east;
+    store.beforeCommit(async ({ table }) => {
+      if (table !== customerKind.name) return;
+      store.beforeCommit(() => undefined);
+      await regions.east.openTable().patch(ID, { email: 'newest@example.com' });
+    });
+    const args = ['conflicts', 'restore', conflict, '--region', 'east', '--apply'];
+    expect(await run(...args)).toMatchObject({
+      code: 1,
+      json: { error: { code: 'RECOVERY_REFUSED' } },
+    });
+    expect((await regions.east.table.get(ID))?.entity.email).toBe('newest@example.com');
   });
 });
 
