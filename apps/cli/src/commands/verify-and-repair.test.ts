@@ -79,6 +79,23 @@ describe('tandem verify', () => {
     expect({ code, equal: json['equal'] }).toEqual({ code: 0, equal: true });
   });
 
+  test('goes on after a region was out of reach for a while', async () => {
+    const { regions, runWith } = await createCliHarness();
+    const stop = new AbortController();
+    const lines: string[] = [];
+    const err = (text: string): void => {
+      lines.push(text);
+      const outage = new TransientError('TABLE_UNAVAILABLE', 'The tables of west are down.');
+      regions.west.store.setOutage(lines.length === 1 ? outage : undefined);
+      if (lines.length === 3) stop.abort();
+    };
+    const { signal } = stop;
+    const { code } = await runWith({ err, signal }, '--json', 'verify', '--every', '10s');
+    expect(code).toBe(0);
+    expect(lines[1]).toContain('not compared now: The tables of west are down.');
+    expect(lines[2]).toContain('different now: 0');
+  });
+
   test('proves equality for whoever may only read', async () => {
     const { regions, run } = await createCliHarness();
     const forbidden = new TerminalError('TABLE_FORBIDDEN', 'This identity may not write.');

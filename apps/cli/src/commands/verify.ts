@@ -1,4 +1,10 @@
-import { AppError, type Difference, type VerifyReport, verifyRegions } from '@tandem/core';
+import {
+  AppError,
+  type Difference,
+  TransientError,
+  type VerifyReport,
+  verifyRegions,
+} from '@tandem/core';
 import { createTableProof } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
@@ -7,6 +13,7 @@ import type { CliRegion } from '../regions/cli-region.ts';
 import { createSha256Digest } from '../regions/digest.ts';
 import { readTombstoneAgeMs } from '../regions/region-setting.ts';
 import { describeVerify } from '../report/describe-verify.ts';
+import { timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
 import { type RecheckOptions, withRechecks } from './with-rechecks.ts';
@@ -45,7 +52,10 @@ async function verifyOnce(
   return toOutcome(report, session);
 }
 
-/** Prints a line a round, and ends when it is told to. */
+/**
+ * Prints a line a round, and ends when it is told to, with the last round that was whole. A region that is
+ * out of reach for a while does not end it, unless it is from the beginning.
+ */
 async function verifyForEver(
   session: Session,
   regions: readonly CliRegion[],
@@ -53,14 +63,26 @@ async function verifyForEver(
 ): Promise<Outcome> {
   const { io } = session;
   let provenMs: number | undefined;
+  let last: VerifyReport | undefined;
   for (;;) {
-    const report = await verify(session, regions, options);
-    if (report.isEqual) provenMs = report.asOfMs;
-    const proven = provenMs === undefined ? 'never' : new Date(provenMs).toISOString();
-    io.err(`proven equal as of ${proven}; different now: ${report.differentCount}\n`);
+    try {
+      last = await verify(session, regions, options);
+      if (last.isEqual) provenMs = last.asOfMs;
+      io.err(`${provenText(provenMs)}; different now: ${last.differentCount}\n`);
+    } catch (error) {
+      const isPassing = io.signal.aborted || error instanceof TransientError;
+      if (!isPassing || last === undefined) throw error;
+      if (error instanceof TransientError) {
+        io.err(`${provenText(provenMs)}; not compared now: ${error.message}\n`);
+      }
+    }
     await io.clock.sleep(options.every, io.signal);
-    if (io.signal.aborted) return toOutcome(report, session, provenMs);
+    if (io.signal.aborted) return toOutcome(last, session, provenMs);
   }
+}
+
+function provenText(provenMs: number | undefined): string {
+  return `proven equal as of ${provenMs === undefined ? 'never' : timeText(provenMs)}`;
 }
 
 /** Verifies, and keeps the proof in every region when it is of all buckets. */
