@@ -2,6 +2,7 @@ import type { ArchiveRow, RecoveryRegion } from '../ports/recovery-region.ts';
 import type { Conflict } from '../replication/conflict.ts';
 import type { ChangeSet } from '../replication/change-set.ts';
 import { encodeChangeSet } from '../replication/encode-change-set.ts';
+import { scanOutbox } from '../replication/scan-outbox.ts';
 import type { EntityState, StampedField } from '../state/entity-state.ts';
 
 /** Where values of an entity still are in one region. */
@@ -16,7 +17,6 @@ export interface Traces {
 }
 
 const CONFLICTS_MAX = 100_000;
-const PAGE_ROWS = 1_000;
 const PUT_BATCH_MAX = 100;
 
 /**
@@ -126,19 +126,9 @@ async function lookIntoOutbox(
 ): Promise<{ readonly holding: number; readonly unreadable: number }> {
   const bucket = replica.bucketOf(entityId);
   let [holding, unreadable] = [0, 0];
-  for (const parkedFor of [undefined, ...peers]) {
-    let continuation: string | undefined;
-    do {
-      const page = await outbox.scan({
-        bucket,
-        limit: PAGE_ROWS,
-        ...(parkedFor === undefined ? {} : { parkedFor }),
-        ...(continuation === undefined ? {} : { continuation }),
-      });
-      holding += page.entries.filter(({ set }) => setHoldsValues(set, entityId)).length;
-      unreadable += page.unreadable.length;
-      ({ continuation } = page);
-    } while (continuation !== undefined);
+  for await (const page of scanOutbox(outbox, { bucket, peers })) {
+    holding += page.entries.filter(({ set }) => setHoldsValues(set, entityId)).length;
+    unreadable += page.unreadable.length;
   }
   return { holding, unreadable };
 }

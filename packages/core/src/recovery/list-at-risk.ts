@@ -2,6 +2,7 @@ import { chunk } from '../concurrency/chunk.ts';
 import type { Outbox, OutboxEntry } from '../ports/outbox.ts';
 import type { Replica } from '../ports/replica.ts';
 import type { Operation } from '../replication/change-set.ts';
+import { scanOutbox } from '../replication/scan-outbox.ts';
 import { hasSeen, type VersionVector } from '../state/version-vector.ts';
 import type { Stamp } from '../time/stamp.ts';
 
@@ -50,7 +51,6 @@ export interface ListAtRiskOptions {
   readonly onUnreadable: (rowKey: string) => void;
 }
 
-const PAGE_ROWS = 1_000;
 const READ_BATCH_MAX = 100;
 
 /**
@@ -100,19 +100,9 @@ async function readOutbox({
 }: ListAtRiskOptions): Promise<OutboxEntry[]> {
   const found = new Map<string, OutboxEntry>();
   for (const bucket of outbox.buckets) {
-    for (const parkedFor of [undefined, ...peers]) {
-      let continuation: string | undefined;
-      do {
-        const page = await outbox.scan({
-          bucket,
-          limit: PAGE_ROWS,
-          ...(parkedFor === undefined ? {} : { parkedFor }),
-          ...(continuation === undefined ? {} : { continuation }),
-        });
-        for (const entry of page.entries) found.set(entry.set.stamp, entry);
-        for (const rowKey of page.unreadable) onUnreadable(rowKey);
-        ({ continuation } = page);
-      } while (continuation !== undefined);
+    for await (const page of scanOutbox(outbox, { bucket, peers })) {
+      for (const entry of page.entries) found.set(entry.set.stamp, entry);
+      for (const rowKey of page.unreadable) onUnreadable(rowKey);
     }
   }
   return [...found.values()];

@@ -1,4 +1,5 @@
 import type { Outbox } from '../ports/outbox.ts';
+import { scanOutbox } from '../replication/scan-outbox.ts';
 
 /** What a region still owes one peer. */
 interface OwedToPeer {
@@ -15,7 +16,6 @@ export interface OutboxDepth {
   readonly isComplete: boolean;
 }
 
-const PAGE_ROWS = 500;
 /** Beyond it a figure is a lower bound, and says so. */
 const ENTRIES_COUNTED_MAX = 20_000;
 
@@ -26,25 +26,15 @@ export async function readOutboxDepth(
 ): Promise<OutboxDepth> {
   const counted = createCount(peers);
   for (const bucket of outbox.buckets) {
-    for (const parkedFor of [undefined, ...peers]) {
-      let continuation: string | undefined;
-      do {
-        const page = await outbox.scan({
-          bucket,
-          limit: PAGE_ROWS,
-          ...(parkedFor === undefined ? {} : { parkedFor }),
-          ...(continuation === undefined ? {} : { continuation }),
-        });
-        for (const { set, owed, committedAfterMs, parkedFor: parked } of page.entries) {
-          const to = parked === undefined ? owed : [parked];
-          counted.add(set.stamp, { to, changes: set.changes.length, committedAfterMs });
-        }
-        for (const rowKey of page.unreadable) {
-          counted.add(`${bucket}/${rowKey}`, { to: peers, changes: 1, committedAfterMs: 0 });
-        }
-        if (counted.rows() >= ENTRIES_COUNTED_MAX) return counted.depth(false);
-        ({ continuation } = page);
-      } while (continuation !== undefined);
+    for await (const page of scanOutbox(outbox, { bucket, peers })) {
+      for (const { set, owed, committedAfterMs, parkedFor } of page.entries) {
+        const to = parkedFor === undefined ? owed : [parkedFor];
+        counted.add(set.stamp, { to, changes: set.changes.length, committedAfterMs });
+      }
+      for (const rowKey of page.unreadable) {
+        counted.add(`${bucket}/${rowKey}`, { to: peers, changes: 1, committedAfterMs: 0 });
+      }
+      if (counted.rows() >= ENTRIES_COUNTED_MAX) return counted.depth(false);
     }
   }
   return counted.depth(true);
