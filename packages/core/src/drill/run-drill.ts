@@ -102,8 +102,8 @@ export async function runDrill(options: DrillOptions): Promise<DrillReport> {
       counts: tally.counts(),
     };
   } finally {
-    await drill.end(id, clock.nowMs());
-    await client.remove();
+    // Both, whatever becomes of the first: a table that is down must not leave the customer behind.
+    await Promise.all([drill.end(id, clock.nowMs()), client.remove()]);
   }
 }
 
