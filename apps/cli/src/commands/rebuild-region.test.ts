@@ -107,6 +107,14 @@ describe('tandem rebuild-region', () => {
     },
   );
 
+  test('holds nothing back when the inventory says too little of the region', async () => {
+    const { regions, inventory, runWith } = await createLost();
+    const environment = { TANDEM_REGIONS: inventory.replaceAll(/,"serviceBus":"[^"]+"/g, '') };
+    const refused = await runWith({ environment }, 'rebuild-region', 'west', '--apply');
+    expect(refused).toMatchObject({ code: 2, err: expect.stringContaining('serviceBus') });
+    expect(await createTableRegionHold(regions.west).read()).toBeUndefined();
+  });
+
   test('does nothing before it is told to, and nothing to a region that is not there', async () => {
     const { regions, run } = await createLost();
     const { code, json } = await run('rebuild-region', 'west');

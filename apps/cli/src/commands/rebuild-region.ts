@@ -1,10 +1,16 @@
 import { type FillPhase, type FillReport, fillRegion, TerminalError } from '@tandem/core';
 import { createTables } from '@tandem/region-kit';
-import { createTableProof, recordBucketCount, REPLICATION_TABLE } from '@tandem/storage';
+import {
+  createTableProof,
+  recordBucketCount,
+  REPLICATION_TABLE,
+  seedConfiguration,
+  tandemSettings,
+} from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
 import type { CliRegion } from '../regions/cli-region.ts';
 import { createSha256Digest } from '../regions/digest.ts';
-import { fillConfiguration } from '../regions/fill-configuration.ts';
+import { planConfiguration } from '../regions/plan-configuration.ts';
 import { requirePeersKnow } from '../regions/require-peers-know.ts';
 import { readTombstoneAgeMs } from '../regions/region-setting.ts';
 import { describeDamagedRow } from '../report/describe-verify.ts';
@@ -105,10 +111,12 @@ async function prepare(
 ): Promise<void> {
   const { store, hold, bucketCount } = target;
   const { io, kind } = session;
+  // Before the hold: what the inventory lacks must not leave the region held.
+  const values = await planConfiguration({ target, sources, inventory: await session.inventory() });
   await hold.set({ reason: 'It is being filled from the others.', sinceMs: io.clock.nowMs() });
   await createTables({ store, kinds: [kind] });
   await recordBucketCount(store, kind, bucketCount);
-  await fillConfiguration({ target, sources, inventory: await session.inventory() });
+  await seedConfiguration({ store, definitions: tandemSettings, values });
 }
 
 interface FillParts {

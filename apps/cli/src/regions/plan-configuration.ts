@@ -1,10 +1,10 @@
-import { environmentNameOf, seedConfiguration, tandemSettings } from '@tandem/storage';
+import { environmentNameOf, tandemSettings } from '@tandem/storage';
 import type { Inventory, InventoryRegion } from '../inventory/inventory.ts';
 import { UsageError } from '../usage-error.ts';
 import type { CliRegion } from './cli-region.ts';
 import { readSettingText } from './region-setting.ts';
 
-export interface FillConfigurationOptions {
+export interface PlanConfigurationOptions {
   readonly target: CliRegion;
   readonly sources: readonly CliRegion[];
   readonly inventory: Inventory;
@@ -21,10 +21,12 @@ const CONNECTING: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Writes the settings that the region does not have: those that connect it from the inventory, the
- * others as a peer has them. What is there stays. Throws `UsageError` where the inventory says too little.
+ * What settings a region needs that has none: those that connect it from the inventory, the others as a
+ * peer has them. Throws `UsageError` where the inventory says too little.
  */
-export async function fillConfiguration(options: FillConfigurationOptions): Promise<void> {
+export async function planConfiguration(
+  options: PlanConfigurationOptions,
+): Promise<Partial<Record<Named, string>>> {
   const { target, sources, inventory } = options;
   const values: Partial<Record<Named, string>> = {};
   const [source] = sources;
@@ -36,7 +38,7 @@ export async function fillConfiguration(options: FillConfigurationOptions): Prom
   if ((await readSettingText(target, 'ServiceBusConnection')) === undefined) {
     Object.assign(values, connecting(target.entry, inventory));
   }
-  await seedConfiguration({ store: target.store, definitions: tandemSettings, values });
+  return values;
 }
 
 function connecting(own: InventoryRegion, { regions }: Inventory): Record<string, string> {
