@@ -26,6 +26,7 @@ export interface Session {
   entry(name: string): Promise<InventoryRegion>;
   /** All regions without names. Throws `UsageError` when their bucket counts differ. */
   open(names?: readonly string[]): Promise<readonly CliRegion[]>;
+  /** Throws `UsageError` for a region that records no bucket count, unless one is given to be used then. */
   openOne(name: string, bucketCount?: number): Promise<CliRegion>;
   /** Requests by region, as far as regions were opened. */
   requests(): Readonly<Record<string, number>>;
@@ -79,6 +80,7 @@ export function createSession(io: Io, options: CommonOptions): Session {
         ...(bucketCount === undefined ? {} : { bucketCount }),
       });
       opened.push(region);
+      if (bucketCount === undefined) requireBuckets(region);
       return region;
     },
     requests: () => Object.fromEntries(opened.map((region) => [region.name, region.requests()])),
@@ -87,14 +89,16 @@ export function createSession(io: Io, options: CommonOptions): Session {
   return session;
 }
 
+/** Of a region without buckets every question would be answered as if nothing were there. */
+function requireBuckets({ name, bucketCount }: CliRegion): void {
+  if (bucketCount > 0) return;
+  throw new UsageError(
+    `The region ${name} has no tables of ours: its Configuration records no bucket count. ` +
+      `Start it, or fill it with tandem rebuild-region ${name}.`,
+  );
+}
+
 function checkBuckets(regions: readonly CliRegion[]): void {
-  const empty = regions.find(({ bucketCount }) => bucketCount === 0);
-  if (empty !== undefined) {
-    throw new UsageError(
-      `The region ${empty.name} has no tables of ours: its Configuration records no bucket count. ` +
-        `Start it, or fill it with tandem rebuild-region ${empty.name}.`,
-    );
-  }
   if (new Set(regions.map(({ bucketCount }) => bucketCount)).size <= 1) return;
   const counts = regions.map(({ name, bucketCount }) => `${name} ${bucketCount}`).join(', ');
   throw new UsageError(

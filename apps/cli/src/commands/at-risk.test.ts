@@ -1,6 +1,7 @@
 import { TransientError } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { createSeededRandomness } from '@tandem/core/memory';
+import { CONFIGURATION_TABLE } from '@tandem/storage';
 import { emptyTable } from '@tandem/storage/testing';
 import { describe, expect, test } from 'vitest';
 import { type CliHarness, createCliHarness } from '../testing/cli-harness.ts';
@@ -131,4 +132,14 @@ describe('tandem at-risk', () => {
     regions.east.store.setOutage(new TransientError('TABLE_UNAVAILABLE', 'East is down.'));
     expect(await run('at-risk', '--region', 'east')).toMatchObject({ code: 4 });
   });
+});
+
+test('I11: nobody is told that nothing is at risk in a region whose buckets nobody knows', async () => {
+  const { regions, run } = await createCliHarness();
+  await regions.east.table.put(ID, { email: 'one@example.com' });
+  await emptyTable(regions.east.store, CONFIGURATION_TABLE);
+  const { code, err } = await run('at-risk', '--region', 'east');
+  expect({ code, told: err.includes('bucket count') }).toEqual({ code: 2, told: true });
+  const { json } = await run('status');
+  expect(json['regions']).toMatchObject([{ owedIsAtLeast: true }, { owedIsAtLeast: false }]);
 });

@@ -38,7 +38,9 @@ async function list(session: Session, name: string): Promise<Outcome> {
   const region = await session.openOne(name);
   const { regions } = await session.inventory();
   const peers = regions.map((one) => one.name).filter((other) => other !== name);
-  const looks = new Map(peers.map((peer) => [peer, lookAt(session, peer)] as const));
+  const looks = new Map(
+    peers.map((peer) => [peer, lookAt(session, peer, region.bucketCount)] as const),
+  );
   const unreadable: string[] = [];
   const found = await listAtRisk({
     outbox: region.recovery.outbox,
@@ -64,13 +66,21 @@ interface Seen {
 }
 
 /** Looks when first asked, and once; undefined when the peer's tables are out of reach. */
-function lookAt(session: Session, peer: string): () => Promise<Seen | undefined> {
+function lookAt(
+  session: Session,
+  peer: string,
+  bucketCount: number,
+): () => Promise<Seen | undefined> {
   let looking: Promise<Seen | undefined> | undefined;
-  return () => (looking ??= look(session, peer));
+  return () => (looking ??= look(session, peer, bucketCount));
 }
 
-async function look(session: Session, peer: string): Promise<Seen | undefined> {
-  const region = await orUndefined(session.openOne(peer));
+async function look(
+  session: Session,
+  peer: string,
+  bucketCount: number,
+): Promise<Seen | undefined> {
+  const region = await orUndefined(session.openOne(peer, bucketCount));
   if (region === undefined) return undefined;
   const lanes = await orUndefined(readLanes(session, region));
   return {

@@ -60,7 +60,7 @@ const WHAT: Readonly<Record<DeadLetterVerdict, string>> = {
 };
 
 async function readLetters(session: Session, name: string): Promise<readonly QueuedMessage[]> {
-  const region = await session.openOne(name);
+  const region = await session.openOne(name, 1);
   return withQueue(region, session.io, (queue) => readLane(queue, 'dead-letters'));
 }
 
@@ -124,7 +124,7 @@ async function settle(
       json: { region: name, applied: false, chosen: chosen.map(letterJson), missing },
     };
   }
-  const region = await session.openOne(name);
+  const region = await session.openOne(name, 1);
   const settled = await withQueue(region, session.io, (queue) => queue.settle(there, verdict));
   return {
     text: `${settled.size} of ${there.size} were ${done}.${missingNote(missing)}`,

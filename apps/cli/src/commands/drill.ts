@@ -97,7 +97,7 @@ async function drillForReal(
   const report = await runDrill({
     region: options.region,
     probing,
-    drill: drillSwitchOf(await session.openOne(options.region)),
+    drill: drillSwitchOf(await session.openOne(options.region, 1)),
     client: createHttpDrillClient({ front, customerId: io.randomness.uuid(), token }),
     isReady: (region) => readReadiness(apis.get(region)),
     others: regions.map(({ name }) => name).filter((name) => name !== options.region),

@@ -37,7 +37,7 @@ export async function lookAtRegions(session: Session): Promise<readonly RegionSi
   return Promise.all(
     names.map(async (name): Promise<RegionSight> => {
       try {
-        const region = await session.openOne(name);
+        const region = await session.openOne(name, 0);
         const peers = names.filter((other) => other !== name);
         const sources = await createRegionSources(region, { io: session.io, peers });
         return { kind: 'seen', status: await readRegionStatus(sources) };

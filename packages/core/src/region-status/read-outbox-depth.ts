@@ -37,7 +37,8 @@ export async function readOutboxDepth(
       if (counted.rows() >= ENTRIES_COUNTED_MAX) return counted.depth(false);
     }
   }
-  return counted.depth(true);
+  // Where nobody knows the buckets nothing was looked at.
+  return counted.depth(outbox.buckets.length > 0);
 }
 
 interface OwedSet {
