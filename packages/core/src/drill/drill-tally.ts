@@ -1,5 +1,5 @@
 import type { DrillAnswer } from '../ports/drill-client.ts';
-import { mergeVectors, type VersionVector } from '../state/version-vector.ts';
+import { covers, mergeVectors, type VersionVector } from '../state/version-vector.ts';
 
 export interface DrillCounts {
   readonly writes: number;
@@ -8,7 +8,10 @@ export interface DrillCounts {
   readonly failed: number;
   /** Reads that a region refused because it was behind the client. */
   readonly refused: number;
-  /** Reads that showed less than the client had been told to be written: there must be none. */
+  /**
+   * Reads that showed less than the client had been told to be written, and writes onto less than that:
+   * there must be none.
+   */
   readonly stale: number;
 }
 
@@ -54,6 +57,9 @@ export function createDrillTally(): DrillTally {
       counts.writes += 1;
       note(answer, atMs);
       if (answer.kind !== 'answered') return;
+      // The first answer of a region that is behind may be to a write, which hides from every read after it
+      // what was missing.
+      if (version !== undefined && !covers(answer.version, version)) counts.stale += 1;
       acknowledged = Math.max(acknowledged, answer.count);
       learn(answer.version);
     },
