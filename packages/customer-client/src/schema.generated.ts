@@ -669,6 +669,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description The next page, as rel="next". Absent on the last page. */
                     link?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -682,6 +688,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -706,6 +718,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description RFC 6750. */
                     "www-authenticate"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -730,6 +748,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description RFC 6750: names the scope. */
                     "www-authenticate"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -752,6 +776,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -774,6 +804,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -798,6 +834,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -820,6 +862,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -842,6 +890,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -866,6 +920,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -946,6 +1006,12 @@ export interface operations {
                     location?: string;
                     /** @description The Idempotency-Key had created the customer before. */
                     "idempotency-replayed"?: "true";
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -959,6 +1025,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -983,6 +1055,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description RFC 6750. */
                     "www-authenticate"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1007,6 +1085,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description RFC 6750: names the scope. */
                     "www-authenticate"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1029,6 +1113,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1051,6 +1141,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1073,6 +1169,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1095,6 +1197,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1119,6 +1227,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description What a body may be packed with. */
                     "accept-encoding"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1141,6 +1255,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1165,6 +1285,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1187,6 +1313,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1209,6 +1341,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1233,6 +1371,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1288,6 +1432,12 @@ export interface operations {
                     etag?: string;
                     /** @description What x-tandem-min-version takes: the version shown, or made by the write. */
                     "x-tandem-version"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1305,6 +1455,12 @@ export interface operations {
                     etag?: string;
                     /** @description What x-tandem-min-version takes: the version shown, or made by the write. */
                     "x-tandem-version"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -1316,6 +1472,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1340,6 +1502,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description RFC 6750. */
                     "www-authenticate"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1364,6 +1532,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description RFC 6750: names the scope. */
                     "www-authenticate"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1386,6 +1560,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1408,6 +1588,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1434,6 +1620,12 @@ export interface operations {
                     etag?: string;
                     /** @description The same for x-tandem-min-version. */
                     "x-tandem-version"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1456,6 +1648,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1480,6 +1678,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1502,6 +1706,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1524,6 +1734,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1548,6 +1764,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1631,6 +1853,12 @@ export interface operations {
                     "x-tandem-receipt"?: string;
                     /** @description `ack=queued` when that was reached. */
                     "preference-applied"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1656,6 +1884,12 @@ export interface operations {
                     "preference-applied"?: string;
                     /** @description The path of the customer. */
                     location?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1669,6 +1903,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1693,6 +1933,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description RFC 6750. */
                     "www-authenticate"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1717,6 +1963,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description RFC 6750: names the scope. */
                     "www-authenticate"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1739,6 +1991,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1765,6 +2023,12 @@ export interface operations {
                     etag?: string;
                     /** @description The same for x-tandem-min-version. */
                     "x-tandem-version"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1787,6 +2051,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1809,6 +2079,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1833,6 +2109,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description What a body may be packed with. */
                     "accept-encoding"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1855,6 +2137,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1877,6 +2165,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1901,6 +2195,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1923,6 +2223,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1945,6 +2251,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1969,6 +2281,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2028,6 +2346,12 @@ export interface operations {
                     "x-tandem-receipt"?: string;
                     /** @description `ack=queued` when that was reached. */
                     "preference-applied"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -2039,6 +2363,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2063,6 +2393,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description RFC 6750. */
                     "www-authenticate"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2087,6 +2423,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description RFC 6750: names the scope. */
                     "www-authenticate"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2109,6 +2451,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2131,6 +2479,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2157,6 +2511,12 @@ export interface operations {
                     etag?: string;
                     /** @description The same for x-tandem-min-version. */
                     "x-tandem-version"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2179,6 +2539,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2201,6 +2567,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2225,6 +2597,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description What a body may be packed with. */
                     "accept-encoding"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2247,6 +2625,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2271,6 +2655,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2293,6 +2683,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2315,6 +2711,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2339,6 +2741,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2394,6 +2802,12 @@ export interface operations {
                     etag?: string;
                     /** @description What x-tandem-min-version takes: the version shown, or made by the write. */
                     "x-tandem-version"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -2409,6 +2823,12 @@ export interface operations {
                     etag?: string;
                     /** @description What x-tandem-min-version takes: the version shown, or made by the write. */
                     "x-tandem-version"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -2420,6 +2840,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2444,6 +2870,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description RFC 6750. */
                     "www-authenticate"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2468,6 +2900,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description RFC 6750: names the scope. */
                     "www-authenticate"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2490,6 +2928,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2512,6 +2956,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2538,6 +2988,12 @@ export interface operations {
                     etag?: string;
                     /** @description The same for x-tandem-min-version. */
                     "x-tandem-version"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2560,6 +3016,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2584,6 +3046,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2606,6 +3074,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2628,6 +3102,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2652,6 +3132,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2749,6 +3235,12 @@ export interface operations {
                     "x-tandem-receipt"?: string;
                     /** @description `ack=queued` when that was reached. */
                     "preference-applied"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2762,6 +3254,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2786,6 +3284,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description RFC 6750. */
                     "www-authenticate"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2810,6 +3314,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description RFC 6750: names the scope. */
                     "www-authenticate"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2832,6 +3342,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2854,6 +3370,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2880,6 +3402,12 @@ export interface operations {
                     etag?: string;
                     /** @description The same for x-tandem-min-version. */
                     "x-tandem-version"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2902,6 +3430,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2924,6 +3458,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2948,6 +3488,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description What a body may be packed with. */
                     "accept-encoding"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2970,6 +3516,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2992,6 +3544,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3016,6 +3574,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3038,6 +3602,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3060,6 +3630,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3084,6 +3660,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3138,6 +3720,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description The next page, as rel="next". Absent on the last page. */
                     link?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3151,6 +3739,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3175,6 +3769,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description RFC 6750. */
                     "www-authenticate"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3199,6 +3799,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description RFC 6750: names the scope. */
                     "www-authenticate"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3221,6 +3827,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3243,6 +3855,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3265,6 +3883,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3289,6 +3913,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3311,6 +3941,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3333,6 +3969,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3357,6 +3999,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3415,6 +4063,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3428,6 +4082,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3452,6 +4112,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description RFC 6750. */
                     "www-authenticate"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3476,6 +4142,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description RFC 6750: names the scope. */
                     "www-authenticate"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3498,6 +4170,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3520,6 +4198,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3542,6 +4226,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3566,6 +4256,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description What a body may be packed with. */
                     "accept-encoding"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3588,6 +4284,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3612,6 +4314,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3634,6 +4342,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3656,6 +4370,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3680,6 +4400,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3825,6 +4551,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3838,6 +4570,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3862,6 +4600,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description RFC 6750. */
                     "www-authenticate"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3886,6 +4630,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description RFC 6750: names the scope. */
                     "www-authenticate"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3908,6 +4658,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3930,6 +4686,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3952,6 +4714,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3976,6 +4744,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description What a body may be packed with. */
                     "accept-encoding"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3998,6 +4772,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4022,6 +4802,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4044,6 +4830,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4066,6 +4858,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4090,6 +4888,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4135,6 +4939,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4148,6 +4958,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4172,6 +4988,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description RFC 6750. */
                     "www-authenticate"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4196,6 +5018,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description RFC 6750: names the scope. */
                     "www-authenticate"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4218,6 +5046,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4240,6 +5074,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4264,6 +5104,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description What a body may be packed with. */
                     "accept-encoding"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4288,6 +5134,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4310,6 +5162,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4332,6 +5190,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4356,6 +5220,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4395,6 +5265,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4408,6 +5284,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4432,6 +5314,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description RFC 6750. */
                     "www-authenticate"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4456,6 +5344,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description RFC 6750: names the scope. */
                     "www-authenticate"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4478,6 +5372,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4500,6 +5400,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4524,6 +5430,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4546,6 +5458,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4568,6 +5486,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4592,6 +5516,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4640,6 +5570,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4653,6 +5589,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4677,6 +5619,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description RFC 6750. */
                     "www-authenticate"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4701,6 +5649,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description RFC 6750: names the scope. */
                     "www-authenticate"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4723,6 +5677,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4745,6 +5705,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4769,6 +5735,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4791,6 +5763,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4813,6 +5791,12 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4837,6 +5821,12 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {

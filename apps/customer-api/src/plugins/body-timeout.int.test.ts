@@ -1,4 +1,4 @@
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, type onRequestHookHandler } from 'fastify';
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -13,6 +13,10 @@ beforeAll(async () => {
   await app.register(problemsPlugin);
   await app.register(bodyTimeoutPlugin);
   app.post('/slow', { config: { bodyTimeoutMs: 200 } }, async () => ({ ok: true }));
+  const refuse: onRequestHookHandler = (_request, reply, _done) => {
+    reply.code(403).send({ refused: true });
+  };
+  app.post('/refused', { config: { bodyTimeoutMs: 200 }, onRequest: refuse }, async () => ({}));
   await app.listen({ host: '127.0.0.1', port: 0 });
   port = (app.server.address() as AddressInfo).port;
 });
@@ -21,19 +25,32 @@ afterAll(async () => {
   await app.close();
 });
 
-const HEAD = 'POST /slow HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n';
+function startBody(path: string): string {
+  return `POST ${path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{"half":`;
+}
+
+async function answerUntilClosed(path: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  let answer = '';
+  socket.setEncoding('utf8').on('data', (chunk: string) => {
+    answer += chunk;
+  });
+  socket.write(startBody(path));
+  await once(socket, 'close');
+  return answer;
+}
 
 describe('a body that does not arrive', () => {
   it('is answered with 408 in time, and the connection closed', async () => {
-    const socket = connect(port, '127.0.0.1');
-    let answer = '';
-    socket.setEncoding('utf8').on('data', (chunk: string) => {
-      answer += chunk;
-    });
-    socket.write(`${HEAD}content-length: 100\r\n\r\n{"half":`);
-    await once(socket, 'close');
+    const answer = await answerUntilClosed('/slow');
     expect(answer).toMatch(/^HTTP\/1\.1 408 /);
     expect(answer).toContain('"type":"/problems/request-timeout"');
+  });
+
+  it('loses its connection in time also when it was answered before', async () => {
+    const answer = await answerUntilClosed('/refused');
+    expect(answer).toMatch(/^HTTP\/1\.1 403 /);
+    expect(answer).toContain('"refused":true');
   });
 
   it('does not concern one that has arrived', async () => {

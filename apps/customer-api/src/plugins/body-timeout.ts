@@ -28,6 +28,18 @@ export const bodyTimeoutPlugin = fp(
       raw.once('close', () => clearTimeout(timer));
       raw.once('end', () => clearTimeout(timer));
     });
+    // Answered before its body was there, refused by its headers for example. The client may finish
+    // sending, so that it reads the answer; it may not hold the connection for as long as it likes.
+    app.addHook('onResponse', async ({ raw, routeOptions }) => {
+      if (raw.complete || raw.readableEnded || raw.destroyed) return;
+      const timeoutMs = Math.min(
+        routeOptions.config.bodyTimeoutMs ?? REQUEST_TIMEOUT_MS,
+        REQUEST_TIMEOUT_MS,
+      );
+      const timer = setTimeout(() => raw.socket.destroy(), timeoutMs).unref();
+      raw.once('close', () => clearTimeout(timer));
+      raw.once('end', () => clearTimeout(timer));
+    });
   },
   { name: 'body-timeout', dependencies: ['problems'] },
 );

@@ -12,6 +12,10 @@ const trusting: TokenVerifier = async (subject) => ({
   caller: { subject, scopes: new Set(SCOPES) },
 });
 
+interface OperationAnswers {
+  readonly responses: Readonly<Record<string, { readonly headers?: object }>>;
+}
+
 describe('the rate limit', () => {
   it('answers 429 with standard headers beyond it, to that caller alone, and not on probes', async () => {
     const { app } = await createTestApp({
@@ -34,6 +38,18 @@ describe('the rate limit', () => {
     expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
     expect((await read('bob')).statusCode).toBe(200);
     expect((await read('ada', '/health/ready')).statusCode).toBe(200);
+    await app.close();
+  });
+
+  it('is declared on every answer of a route that it guards, and on no other', async () => {
+    const { app } = await createTestApp();
+    const { paths } = (await app.inject({ url: '/openapi.json' })).json();
+    const declared = (path: string) =>
+      Object.values<OperationAnswers>(paths[path]).flatMap(({ responses }) =>
+        Object.values(responses).map(({ headers }) => 'ratelimit-remaining' in (headers ?? {})),
+      );
+    expect(new Set(declared('/customers/{customerId}'))).toEqual(new Set([true]));
+    expect(new Set(declared('/health/ready'))).toEqual(new Set([false]));
     await app.close();
   });
 

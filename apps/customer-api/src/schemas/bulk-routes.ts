@@ -3,15 +3,8 @@ import { requireScope } from '../auth/scopes.ts';
 import { BatchBody } from './batch.ts';
 import { ExportQuery, ImportHeaders, ImportQuery } from './bulk.ts';
 import { BODY_PROBLEMS, JSON_TYPES } from './customer-routes.ts';
-import {
-  COMMON_HEADERS,
-  CreateHeaders,
-  CustomerParams,
-  jsonResponse,
-  NDJSON,
-  ndjsonResponse,
-} from './parts.ts';
-import { guardedResponses } from './problem.ts';
+import { CreateHeaders, CustomerParams, jsonResponse, NDJSON, ndjsonResponse } from './parts.ts';
+import { guardedResponses } from './guarded-responses.ts';
 import { ReceiptHeaders, ReceiptQuery } from './receipt.ts';
 import { SearchBody } from './search.ts';
 
@@ -28,10 +21,9 @@ export const searchCustomersSchema = {
   tags,
   consumes: JSON_TYPES,
   body: SearchBody,
-  response: {
+  response: guardedResponses(['cursor-invalid', ...BODY_PROBLEMS], {
     200: jsonResponse('CustomerPage', { description: 'One page.' }),
-    ...guardedResponses(['cursor-invalid', ...BODY_PROBLEMS], COMMON_HEADERS),
-  },
+  }),
 };
 
 export const batchSchema = {
@@ -47,10 +39,9 @@ export const batchSchema = {
   consumes: JSON_TYPES,
   headers: CreateHeaders,
   body: BatchBody,
-  response: {
+  response: guardedResponses(BODY_PROBLEMS, {
     200: jsonResponse('BatchResult', { description: 'What became of each operation.' }),
-    ...guardedResponses(BODY_PROBLEMS, COMMON_HEADERS),
-  },
+  }),
 };
 
 export const importSchema = {
@@ -73,12 +64,11 @@ export const importSchema = {
     description: 'Lines of JSON in UTF-8, each at most 16 KiB; empty lines count and do nothing.',
     examples: ['{"customerId":"4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88","email":"ada@example.com"}\n'],
   }),
-  response: {
+  response: guardedResponses(['unsupported-media-type', 'malformed-json'], {
     200: ndjsonResponse('ImportReportLine', {
       description: 'The report. Only a last line with `outcome` tells that it is whole.',
     }),
-    ...guardedResponses(['unsupported-media-type', 'malformed-json'], COMMON_HEADERS),
-  },
+  }),
 };
 
 export const exportSchema = {
@@ -91,10 +81,9 @@ export const exportSchema = {
     'transfer coding, which any client reports as an error.',
   tags,
   querystring: ExportQuery,
-  response: {
+  response: guardedResponses([], {
     200: ndjsonResponse('ListedCustomer', { description: 'The customers.' }),
-    ...guardedResponses([], COMMON_HEADERS),
-  },
+  }),
 };
 
 export const receiptSchema = {
@@ -109,8 +98,7 @@ export const receiptSchema = {
   params: CustomerParams,
   querystring: ReceiptQuery,
   headers: ReceiptHeaders,
-  response: {
+  response: guardedResponses(['receipt-invalid', 'version-not-reached'], {
     200: jsonResponse('Receipt', { description: 'Where it is applied, as far as is known.' }),
-    ...guardedResponses(['receipt-invalid', 'version-not-reached'], COMMON_HEADERS),
-  },
+  }),
 };

@@ -1,9 +1,8 @@
 import { requireScope } from '../auth/scopes.ts';
-import { guardedResponses } from './problem.ts';
+import { guardedResponses } from './guarded-responses.ts';
 import { CustomerBody, CustomerPatch } from './customer.ts';
 import { HistoryQuery } from './customer-history.ts';
 import {
-  COMMON_HEADERS,
   CreateHeaders,
   CustomerParams,
   emptyResponse,
@@ -14,6 +13,7 @@ import {
   PageQuery,
   ReadHeaders,
   REPLAYED_HEADER,
+  type RouteResponse,
   VERSION_HEADER,
   VersionHeaders,
   WRITE_HEADERS,
@@ -61,16 +61,15 @@ export const postCustomerSchema = {
   consumes: JSON_TYPES,
   headers: CreateHeaders,
   body: CustomerBody,
-  response: {
-    201: jsonResponse('Customer', {
-      description: 'Created, now or by the same request before.',
-      headers: { ...ETAG_HEADER, ...WRITE_HEADERS, ...LOCATION_HEADER, ...REPLAYED_HEADER },
-    }),
-    ...guardedResponses(
-      ['precondition-malformed', ...BODY_PROBLEMS, 'key-spent', 'key-reused'],
-      COMMON_HEADERS,
-    ),
-  },
+  response: guardedResponses(
+    ['precondition-malformed', ...BODY_PROBLEMS, 'key-spent', 'key-reused'],
+    {
+      201: jsonResponse('Customer', {
+        description: 'Created, now or by the same request before.',
+        headers: { ...ETAG_HEADER, ...WRITE_HEADERS, ...LOCATION_HEADER, ...REPLAYED_HEADER },
+      }),
+    },
+  ),
 };
 
 export const putCustomerSchema = {
@@ -85,11 +84,10 @@ export const putCustomerSchema = {
   params: CustomerParams,
   headers: WriteHeaders,
   body: CustomerBody,
-  response: {
+  response: guardedResponses([...BODY_PROBLEMS, ...PRECONDITION_PROBLEMS], {
     200: replaced,
     201: created,
-    ...guardedResponses([...BODY_PROBLEMS, ...PRECONDITION_PROBLEMS], COMMON_HEADERS),
-  },
+  }),
 };
 
 export const patchCustomerSchema = {
@@ -104,24 +102,21 @@ export const patchCustomerSchema = {
   params: CustomerParams,
   headers: WriteHeaders,
   body: CustomerPatch,
-  response: {
+  response: guardedResponses(['customer-not-found', ...BODY_PROBLEMS, ...PRECONDITION_PROBLEMS], {
     200: replaced,
-    ...guardedResponses(
-      ['customer-not-found', ...BODY_PROBLEMS, ...PRECONDITION_PROBLEMS],
-      COMMON_HEADERS,
-    ),
-  },
+  }),
 };
 
 const readCustomerSchema = {
   tags,
   params: CustomerParams,
   headers: ReadHeaders,
-  response: {
-    304: notModified,
-    ...guardedResponses(['customer-not-found', ...READ_PROBLEMS], COMMON_HEADERS),
-  },
 };
+
+function readResponses(shown: RouteResponse) {
+  const own = { 200: shown, 304: notModified };
+  return guardedResponses(['customer-not-found', ...READ_PROBLEMS], own);
+}
 
 export const getCustomerSchema = {
   ...readCustomerSchema,
@@ -129,10 +124,9 @@ export const getCustomerSchema = {
   security: requireScope('customers.read'),
   summary: 'Read a customer',
   description: 'As this region has it, or, with `x-tandem-min-version`, at least as new as that.',
-  response: {
-    ...readCustomerSchema.response,
-    200: jsonResponse('Customer', { description: 'The customer.', headers: SHOWN_HEADERS }),
-  },
+  response: readResponses(
+    jsonResponse('Customer', { description: 'The customer.', headers: SHOWN_HEADERS }),
+  ),
 };
 
 export const headCustomerSchema = {
@@ -142,10 +136,9 @@ export const headCustomerSchema = {
   security: requireScope('customers.read'),
   summary: 'Read the version of a customer',
   description: 'The headers of a read, without its body.',
-  response: {
-    ...readCustomerSchema.response,
-    200: emptyResponse({ description: 'There is such a customer.', headers: SHOWN_HEADERS }),
-  },
+  response: readResponses(
+    emptyResponse({ description: 'There is such a customer.', headers: SHOWN_HEADERS }),
+  ),
 };
 
 export const deleteCustomerSchema = {
@@ -158,13 +151,12 @@ export const deleteCustomerSchema = {
   tags,
   params: CustomerParams,
   headers: WriteHeaders,
-  response: {
-    204: emptyResponse({ description: 'Deleted.', headers: WRITE_HEADERS }),
-    ...guardedResponses(
-      ['customer-not-found', ...SENT_BODY_PROBLEMS, ...PRECONDITION_PROBLEMS],
-      COMMON_HEADERS,
-    ),
-  },
+  response: guardedResponses(
+    ['customer-not-found', ...SENT_BODY_PROBLEMS, ...PRECONDITION_PROBLEMS],
+    {
+      204: emptyResponse({ description: 'Deleted.', headers: WRITE_HEADERS }),
+    },
+  ),
 };
 
 export const listCustomersSchema = {
@@ -176,10 +168,9 @@ export const listCustomersSchema = {
     'between.',
   tags,
   querystring: PageQuery,
-  response: {
+  response: guardedResponses(['cursor-invalid'], {
     200: jsonResponse('CustomerPage', { description: 'One page.', headers: LINK_HEADER }),
-    ...guardedResponses(['cursor-invalid'], COMMON_HEADERS),
-  },
+  }),
 };
 
 export const getHistorySchema = {
@@ -193,11 +184,7 @@ export const getHistorySchema = {
   params: CustomerParams,
   querystring: HistoryQuery,
   headers: VersionHeaders,
-  response: {
+  response: guardedResponses(['cursor-invalid', 'customer-not-found', ...VERSION_PROBLEMS], {
     200: jsonResponse('CustomerHistory', { description: 'One page.', headers: LINK_HEADER }),
-    ...guardedResponses(
-      ['cursor-invalid', 'customer-not-found', ...VERSION_PROBLEMS],
-      COMMON_HEADERS,
-    ),
-  },
+  }),
 };

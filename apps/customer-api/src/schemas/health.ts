@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { ANYONE } from '../auth/scopes.ts';
-import { COMMON_HEADERS, jsonResponse } from './parts.ts';
+import { jsonResponse } from './parts.ts';
 import { problemResponses } from './problem.ts';
 
 const NO_STORE = { 'cache-control': { type: 'string', enum: ['no-store'] } } as const;
@@ -62,20 +62,20 @@ export const liveSchema = {
   description: 'It says nothing about the region: restart the process when it does not answer.',
   tags,
   response: {
-    ...problemResponses([], COMMON_HEADERS),
+    ...problemResponses([]),
     200: jsonResponse('Live', { description: 'It runs.', headers: NO_STORE }),
   },
 };
 
 const readyResponse = {
-  ...problemResponses([], COMMON_HEADERS),
+  ...problemResponses([]),
   200: jsonResponse('Ready', {
     description: 'The region may take traffic.',
     headers: NO_STORE,
   }),
   503: jsonResponse('Ready', {
     description: 'The region must not take traffic: `reasons` says why.',
-    headers: { ...COMMON_HEADERS, ...NO_STORE },
+    headers: NO_STORE,
   }),
 };
 

@@ -166,8 +166,13 @@ export interface ResponseOptions {
   readonly headers?: Readonly<Record<string, object>>;
 }
 
+/** A response of a route, as the OpenAPI document shows it. */
+export interface RouteResponse extends TSchemaOptions {
+  readonly headers: Readonly<Record<string, object>>;
+}
+
 /** An answer in JSON, of a schema that the app knows by its id. */
-export function jsonResponse(schemaId: string, options: ResponseOptions): TSchemaOptions {
+export function jsonResponse(schemaId: string, options: ResponseOptions): RouteResponse {
   return {
     description: options.description,
     headers: { ...COMMON_HEADERS, ...options.headers },
@@ -178,7 +183,7 @@ export function jsonResponse(schemaId: string, options: ResponseOptions): TSchem
 export const NDJSON = 'application/x-ndjson';
 
 /** An answer in lines of JSON, each of a schema that the app knows by its id. */
-export function ndjsonResponse(schemaId: string, options: ResponseOptions): TSchemaOptions {
+export function ndjsonResponse(schemaId: string, options: ResponseOptions): RouteResponse {
   return {
     description: `${options.description} Each line is one \`${schemaId}\`.`,
     headers: { ...COMMON_HEADERS, ...options.headers },
@@ -186,7 +191,7 @@ export function ndjsonResponse(schemaId: string, options: ResponseOptions): TSch
   };
 }
 
-export function emptyResponse(options: ResponseOptions): TSchemaOptions {
+export function emptyResponse(options: ResponseOptions): RouteResponse {
   return {
     type: 'null',
     description: options.description,

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { ANYONE } from '../auth/scopes.ts';
-import { COMMON_HEADERS, jsonResponse } from './parts.ts';
+import { jsonResponse } from './parts.ts';
 import { problemResponses } from './problem.ts';
 
 export const ProblemTypeAnswer = Type.Object(
@@ -29,6 +29,6 @@ export const problemTypeSchema = {
   }),
   response: {
     200: jsonResponse('ProblemType', { description: 'Its title and status.' }),
-    ...problemResponses(['route-not-found'], COMMON_HEADERS),
+    ...problemResponses(['route-not-found']),
   },
 };

@@ -6,6 +6,7 @@ import {
   PROBLEMS,
   problemType,
 } from '../http/problem-catalogue.ts';
+import { COMMON_HEADERS } from './parts.ts';
 
 const ViolationAnswer = Type.Object({
   in: Type.String({ enum: ['body', 'path', 'query', 'header'] }),
@@ -56,33 +57,14 @@ const EVERYWHERE = [
   'service-unavailable',
 ] as const satisfies readonly ProblemCode[];
 
-const GUARD_PROBLEMS = [
-  'token-missing',
-  'token-invalid',
-  'scope-missing',
-  'rate-limited',
-  'overloaded',
-] as const satisfies readonly ProblemCode[];
-
-/** Of a route for customers: `problemResponses`, and those of what stands before it. */
-export function guardedResponses(
-  codes: readonly ProblemCode[],
-  headers: Readonly<Record<string, object>>,
-): Record<number, ProblemResponse> {
-  return problemResponses([...GUARD_PROBLEMS, ...codes], headers);
-}
-
 /** The responses of a route for the problems it can end in, by status. */
-export function problemResponses(
-  codes: readonly ProblemCode[],
-  headers: Readonly<Record<string, object>>,
-): Record<number, ProblemResponse> {
+export function problemResponses(codes: readonly ProblemCode[]): Record<number, ProblemResponse> {
   const byStatus = Map.groupBy([...EVERYWHERE, ...codes], (code) => PROBLEMS[code].status);
   const responses = [...byStatus].map(([status, own]) => [
     status,
     {
       description: own.map((code) => `\`${code}\`: ${PROBLEMS[code].title}`).join(' '),
-      headers: { ...headers, ...HEADERS_BY_STATUS[status] },
+      headers: { ...COMMON_HEADERS, ...HEADERS_BY_STATUS[status] },
       content: { [PROBLEM_MEDIA_TYPE]: { schema: { $ref: 'Problem#' }, example: exampleOf(own) } },
     },
   ]);
