@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http';
+import type { LookupFunction } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   type FastifyError,
@@ -13,6 +14,7 @@ import { STATUS_PREFIX, statusPlugin } from './http/status-plugin.ts';
 import { createProfile, type Transition } from './monitoring/profile.ts';
 import { createProfileMonitor, type ProfileMonitor } from './monitoring/profile-monitor.ts';
 import { createResolver } from './monitoring/resolve-endpoint.ts';
+import { createSharedLookup, type ResolveName } from './names/shared-lookup.ts';
 import { probeEndpoint } from './probing/probe-endpoint.ts';
 import type { TrafficManagerConfig } from './settings/read-config.ts';
 
@@ -24,10 +26,14 @@ const OWN_BODY_BYTES_MAX = 1024;
 export interface AppOptions {
   readonly config: Omit<TrafficManagerConfig, 'listen'>;
   readonly logger: NonNullable<FastifyServerOptions['logger']>;
+  /** Asks the operating system where it is left out. */
+  readonly resolveName?: ResolveName | undefined;
 }
 
 /** Builds the whole process but the listening socket; probes run while it listens. */
-export async function buildApp({ config, logger }: AppOptions): Promise<FastifyInstance> {
+export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
+  const { config, logger } = options;
+  const lookup = createSharedLookup(options.resolveName);
   const app = fastify({
     logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -35,7 +41,7 @@ export async function buildApp({ config, logger }: AppOptions): Promise<FastifyI
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
   });
-  const monitor = createMonitor(config, (transition) => {
+  const monitor = createMonitor({ ...config, lookup }, (transition) => {
     app.log.info({ event: 'endpoint-state-changed', ...transition }, 'Endpoint state changed.');
   });
   app.setErrorHandler<FastifyError>((error, request, reply) => {
@@ -60,19 +66,24 @@ export async function buildApp({ config, logger }: AppOptions): Promise<FastifyI
     ttlMs: config.probing.ttlMs,
     now: () => performance.now(),
   });
-  await app.register(proxyPlugin, { resolver });
+  await app.register(proxyPlugin, { resolver, lookup });
   return app;
 }
 
 function createMonitor(
-  { endpoints, probing }: AppOptions['config'],
+  { endpoints, probing, lookup }: AppOptions['config'] & { readonly lookup: LookupFunction },
   onTransition: (transition: Transition) => void,
 ): ProfileMonitor {
   return createProfileMonitor({
     profile: createProfile(endpoints, probing.toleratedFailures),
     intervalMs: probing.intervalMs,
     probe: ({ url }, signal) =>
-      probeEndpoint({ url: `${url}${probing.path}`, timeoutMs: probing.timeoutMs, signal }),
+      probeEndpoint({
+        url: `${url}${probing.path}`,
+        timeoutMs: probing.timeoutMs,
+        lookup,
+        signal,
+      }),
     now: Date.now,
     // An aborted sleep is one that has ended.
     sleep: (durationMs, signal) => delay(durationMs, undefined, { signal }).catch(() => undefined),

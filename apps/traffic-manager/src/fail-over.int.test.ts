@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
+import { createSlowResolver } from './testing/slow-resolver.ts';
 import { startApp } from './testing/start-app.ts';
 import { startEndpoint } from './testing/start-endpoint.ts';
 
@@ -85,6 +86,31 @@ describe('in front of two regions, two tolerated failures', () => {
       ok: false,
       error: 'no answer within 100 ms',
     });
+  });
+});
+
+describe('an endpoint whose name is gone', () => {
+  it('does not take the others with it, however many requests ask for its name', async () => {
+    const west = await startEndpoint('west');
+    const { port } = new URL(west.url);
+    const endpoints = [
+      { name: 'east', url: `http://east.test:${port}` },
+      { name: 'west', url: `http://west.test:${port}` },
+    ];
+    const probing = { intervalMs: 100, timeoutMs: 1_000 };
+    const app = await startApp(endpoints, probing, createSlowResolver(['west.test']));
+    await app.untilState('west', 'online');
+    const statuses = await Promise.all(
+      Array.from({ length: 400 }, async () => (await fetch(`${app.url}/customers`)).status),
+    );
+    expect(statuses.filter((status) => status !== 200 && status !== 502)).toEqual([]);
+    const probesThen = west.probeCount();
+    await vi.waitFor(() => expect(west.probeCount()).toBeGreaterThan(probesThen + 3), 20_000);
+    const { transitions, current } = await app.untilState('east', 'degraded');
+    expect(transitions.filter(({ endpoint }) => endpoint === 'west')).toMatchObject([
+      { to: 'online' },
+    ]);
+    expect(current).toBe('west');
   });
 });
 

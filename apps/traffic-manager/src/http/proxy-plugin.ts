@@ -1,6 +1,7 @@
 // The traffic itself. Real Traffic Manager only answers DNS and hides no outage before its probes
 // notice it, so a request that fails here is tried once, on the endpoint it was resolved to.
 import { METHODS } from 'node:http';
+import type { LookupFunction } from 'node:net';
 import httpProxy from '@fastify/http-proxy';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { EndpointAddress } from '../monitoring/profile.ts';
@@ -22,12 +23,14 @@ declare module 'fastify' {
 
 export interface ProxyPluginOptions {
   readonly resolver: EndpointResolver;
+  /** Of the endpoints' names. */
+  readonly lookup: LookupFunction;
 }
 
 /** Forwards every request that no other route takes. */
 export async function proxyPlugin(
   app: FastifyInstance,
-  { resolver }: ProxyPluginOptions,
+  { resolver, lookup }: ProxyPluginOptions,
 ): Promise<void> {
   app.decorateRequest('trafficEndpoint', undefined);
   // Without this a text/plain body would be read into memory, decoded and limited in size.
@@ -45,6 +48,7 @@ export async function proxyPlugin(
     undici: {
       connections: ENDPOINT_CONNECTIONS_MAX,
       connectTimeout: CONNECT_TIMEOUT_MS,
+      connect: { lookup },
       headersTimeout: ENDPOINT_SILENCE_MS_MAX,
       bodyTimeout: ENDPOINT_SILENCE_MS_MAX,
     },

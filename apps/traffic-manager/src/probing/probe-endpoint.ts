@@ -1,9 +1,11 @@
 import { request } from 'node:http';
+import type { LookupFunction } from 'node:net';
 import type { ProbeOutcome } from '../monitoring/profile.ts';
 
 export interface ProbeRequest {
   readonly url: string;
   readonly timeoutMs: number;
+  readonly lookup: LookupFunction;
   /** Gives the probe up at once; its outcome then means nothing. */
   readonly signal: AbortSignal;
 }
@@ -18,7 +20,7 @@ const HEALTHY_STATUS = 200;
 export async function probeEndpoint(probe: ProbeRequest): Promise<ProbeOutcome> {
   const startedAt = performance.now();
   const timeout = AbortSignal.timeout(probe.timeoutMs);
-  const result = await getStatus(probe.url, AbortSignal.any([timeout, probe.signal])).then(
+  const result = await getStatus(probe, AbortSignal.any([timeout, probe.signal])).then(
     (status) => ({ ok: status === HEALTHY_STATUS, status }),
     (error: unknown) => ({
       ok: false as const,
@@ -28,9 +30,9 @@ export async function probeEndpoint(probe: ProbeRequest): Promise<ProbeOutcome> 
   return { ...result, durationMs: Math.round(performance.now() - startedAt) };
 }
 
-async function getStatus(url: string, signal: AbortSignal): Promise<number> {
+async function getStatus({ url, lookup }: ProbeRequest, signal: AbortSignal): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
-  const outgoing = request(url, { agent: false, signal }, (response) => {
+  const outgoing = request(url, { agent: false, lookup, signal }, (response) => {
     // The status decides. The body is read away until the time-out so that the endpoint can finish.
     response.on('error', reject);
     response.resume();

@@ -1,6 +1,7 @@
 import { onTestFinished, vi } from 'vitest';
 import { buildApp } from '../app.ts';
 import type { EndpointAddress } from '../monitoring/profile.ts';
+import type { ResolveName } from '../names/shared-lookup.ts';
 import type { TrafficManagerConfig } from '../settings/read-config.ts';
 import { stopWithin } from '../stop-within.ts';
 import { HEALTH_PATH } from './start-endpoint.ts';
@@ -45,6 +46,7 @@ interface TestStatus {
 export async function startApp(
   endpoints: readonly EndpointAddress[],
   probing: Partial<TrafficManagerConfig['probing']> = {},
+  resolveName?: ResolveName,
 ): Promise<TestApp> {
   const app = await buildApp({
     config: {
@@ -59,6 +61,7 @@ export async function startApp(
       },
     },
     logger: { level: 'silent' },
+    resolveName,
   });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   onTestFinished(async () => {
