@@ -1,7 +1,7 @@
+import { failOverBounds } from '@tandem/core';
 import { type Static, Type } from 'typebox';
 import { chooseEndpoint } from '../monitoring/choose-endpoint.ts';
 import { countFailures } from '../monitoring/endpoint-state.ts';
-import { failOverBounds } from '../monitoring/fail-over-bounds.ts';
 import { nameChosen, type Profile, type ProfileEndpoint } from '../monitoring/profile.ts';
 
 const stateSchema = Type.String({ enum: ['checking', 'online', 'degraded', 'disabled'] });
@@ -59,11 +59,12 @@ export function describeProfile(
   probing: TrafficManagerStatus['probing'],
 ): TrafficManagerStatus {
   const choice = chooseEndpoint(profile.endpoints);
+  const { formulaMs, worstMs } = failOverBounds(probing);
   return {
     current: nameChosen(choice),
     decision: choice.kind,
     probing,
-    failOver: failOverBounds(probing),
+    failOver: { formulaMs, worstMs },
     endpoints: profile.endpoints.map(describeEndpoint),
     transitions: profile.transitions.map(({ at, ...rest }) => ({ at: iso(at), ...rest })),
   };

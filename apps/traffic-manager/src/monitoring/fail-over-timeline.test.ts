@@ -1,10 +1,10 @@
 // The timeline that Microsoft documents for Traffic Manager, replayed in virtual time through the
 // state machine and the probe schedule: traffic-manager-monitoring.md, "Endpoint failover and
 // recovery", and reliability-traffic-manager.md for the formula TTL + retries x interval.
+import { failOverBounds } from '@tandem/core';
 import { describe, expect, it } from 'vitest';
 import { nextProbeDelayMs } from '../probing/schedule-probe.ts';
 import { EMPTY_CACHE, lookUp } from './answer-cache.ts';
-import { failOverBounds } from './fail-over-bounds.ts';
 import { createProfile, evolveProfile, type Transition } from './profile.ts';
 
 const SECOND_MS = 1000;
