@@ -106,6 +106,13 @@ function quotaExceeded(name: string, sizeBytesMax: number): AmqpCondition {
   };
 }
 
+export function emptyBatch(linkName: string): AmqpCondition {
+  return notAllowed(
+    `The link '${linkName}' is force detached by the broker because publisher received a batch ` +
+      `message with no data in it. Detach origin: Publisher. ${tracking()}`,
+  );
+}
+
 export function undecodable(reason: string): AmqpCondition {
   return { condition: 'amqp:decode-error', description: reason };
 }

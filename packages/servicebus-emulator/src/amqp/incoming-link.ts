@@ -6,6 +6,7 @@ import { DecodeError } from '../message/sections.ts';
 import type { Queue } from '../queue/queue.ts';
 import {
   askedFor,
+  emptyBatch,
   internalError,
   messageTooLarge,
   sendRefusal,
@@ -31,22 +32,32 @@ export interface IncomingLinkOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
+/** Why a delivery is not accepted. Some refusals end the link, too. */
+interface Refusal {
+  readonly condition: AmqpCondition;
+  readonly detaches?: boolean;
+}
+
 async function store(
   bytes: Buffer,
-  format: number,
+  { format, link }: Delivery,
   { queue, faults }: IncomingLinkOptions,
-): Promise<AmqpCondition | undefined> {
+): Promise<Refusal | undefined> {
   const held = faults.held(queue.name, 'send');
   if (held !== undefined) await held;
   const condition = faults.takeFailure(queue.name, 'send');
-  if (condition !== undefined) return askedFor(condition);
-  if (bytes.length > MESSAGE_BYTES_MAX) return messageTooLarge(bytes.length, MESSAGE_BYTES_MAX);
+  if (condition !== undefined) return { condition: askedFor(condition) };
+  if (bytes.length > MESSAGE_BYTES_MAX) {
+    return { condition: messageTooLarge(bytes.length, MESSAGE_BYTES_MAX) };
+  }
   try {
     const messages = format === BATCH_FORMAT ? readBatch(bytes) : [readMessage(bytes)];
+    if (messages.length === 0) return { condition: emptyBatch(link.name), detaches: true };
     const outcome = await queue.send(messages.map(withMessageId));
-    return outcome.kind === 'accepted' ? undefined : sendRefusal(queue.name, outcome);
+    if (outcome.kind === 'accepted') return undefined;
+    return { condition: sendRefusal(queue.name, outcome) };
   } catch (error) {
-    if (error instanceof DecodeError) return undecodable(error.message);
+    if (error instanceof DecodeError) return { condition: undecodable(error.message) };
     throw error;
   }
 }
@@ -61,16 +72,17 @@ export function openIncomingLink(receiver: Receiver, options: IncomingLinkOption
     spent = 0;
   };
   const handle = async (bytes: Buffer, delivery: Delivery): Promise<void> => {
-    let refusal: AmqpCondition | undefined;
+    let refusal: Refusal | undefined;
     try {
-      refusal = await store(bytes, delivery.format, options);
+      refusal = await store(bytes, delivery, options);
     } catch (error) {
       options.onFailure(error);
-      refusal = internalError();
+      refusal = { condition: internalError() };
     }
     if (receiver.is_closed()) return;
-    settleDelivery(delivery, refusal);
-    restoreCredit();
+    settleDelivery(delivery, refusal?.condition);
+    if (refusal?.detaches === true) receiver.close(refusal.condition);
+    else restoreCredit();
   };
   receiveRaw(receiver);
   receiver.set_target(receiver.target);

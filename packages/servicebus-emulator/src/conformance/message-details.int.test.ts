@@ -45,6 +45,28 @@ describe('the delivery count', () => {
   });
 });
 
+describe('a dead letter', () => {
+  it('names no source as long as nothing is forwarded', async () => {
+    const { name, sender } = await target.newQueue();
+    await sender.sendMessages({ body: 1 });
+    const receiver = target.client.createReceiver(name);
+    await receiver.deadLetterMessage(await receiveOne(receiver));
+    const dead = target.client.createReceiver(name, { subQueueType: 'deadLetter' });
+    expect((await receiveOne(dead)).deadLetterSource).toBeUndefined();
+  });
+});
+
+describe('an empty batch', () => {
+  it('is refused with its link, and not with the others to the queue', async () => {
+    const { name, sender } = await target.newQueue();
+    const other = target.client.createSender(name);
+    await other.createMessageBatch();
+    await expect(sender.sendMessages([])).rejects.toThrow('a batch message with no data in it');
+    await other.sendMessages({ body: 'next' });
+    expect((await receiveOne(target.client.createReceiver(name))).body).toBe('next');
+  });
+});
+
 describe('the header', () => {
   it('arrives as it was sent, but for the delivery count', async () => {
     const { name, sender } = await target.newQueue();

@@ -110,11 +110,9 @@ export function readMessage(bytes: Buffer): IncomingMessage {
   };
 }
 
-/** Takes apart a batch: a message whose data sections are encoded messages. */
+/** Takes apart a batch: a message whose data sections, if it has any, are encoded messages. */
 export function readBatch(bytes: Buffer): IncomingMessage[] {
-  const messages = findSections(bytes)
+  return findSections(bytes)
     .filter((section) => section.code === SECTION.data)
     .map((section) => readMessage(dataOf(bytes, section)));
-  if (messages.length === 0) throw new DecodeError('The batch holds no message');
-  return messages;
 }

@@ -36,7 +36,6 @@ const NAMES = {
   enqueuedTime: symbol('x-opt-enqueued-time'),
   lockedUntil: symbol('x-opt-locked-until'),
   state: symbol('x-opt-message-state'),
-  deadLetterSource: symbol('x-opt-deadletter-source'),
   omittedBodySize: symbol('omitted-message-body-size'),
 };
 
@@ -70,14 +69,6 @@ function encodeHeader(message: StoredMessage): Buffer {
   return bytes;
 }
 
-function encodeString(value: string): Buffer {
-  const text = Buffer.from(value, 'utf8');
-  const head = Buffer.alloc(5);
-  head.writeUInt8(0xb1, 0);
-  head.writeUInt32BE(text.length, 1);
-  return Buffer.concat([head, text]);
-}
-
 function encodeState(state: MessageState): Buffer {
   const bytes = Buffer.alloc(5);
   bytes.writeUInt8(INT, 0);
@@ -97,9 +88,6 @@ function annotationItems(message: StoredMessage, lockedUntilMs: number | undefin
     encodeState(message.state),
   ];
   if (lockedUntilMs !== undefined) items.push(NAMES.lockedUntil, wide(TIMESTAMP, lockedUntilMs));
-  if (message.deadLetterSource !== undefined) {
-    items.push(NAMES.deadLetterSource, encodeString(message.deadLetterSource));
-  }
   return items;
 }
 

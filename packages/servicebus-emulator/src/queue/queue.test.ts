@@ -174,7 +174,7 @@ describe('dead letters', () => {
       DeadLetterReason: 'Poison',
       DeadLetterErrorDescription: 'cannot be read',
     });
-    expect(dead?.message).toMatchObject({ deadLetterSource: 'orders', enqueuedSequenceNumber: 1 });
+    expect(dead?.message).toMatchObject({ enqueuedSequenceNumber: 1 });
     expect(main.counters()).toMatchObject({ active: 0, sizeBytes: 0 });
     expect(deadLetters.counters()).toMatchObject({ active: 1 });
   });

@@ -1,9 +1,10 @@
 import type { MessageState, StoredMessage } from './message-store.ts';
 
 /**
- * The stored form of a message: a fixed head, then dead-letter source, session id and annotations
- * with their lengths, then the payload up to the end. The first byte is the layout's version:
- * version 1 has no session id, and zeros where version 2 keeps its length.
+ * The stored form of a message: a fixed head, then session id and annotations with their lengths,
+ * then the payload up to the end. The first byte is the layout's version: version 1 has no session
+ * id, and zeros where version 2 keeps its length. Before the session id older emulators wrote the
+ * name of a dead letter's queue, which is passed over.
  */
 const LAYOUT_VERSION = 2;
 const VERSION_WITHOUT_SESSIONS = 1;
@@ -17,13 +18,11 @@ const orUndefined = (value: number): number | undefined =>
   Number.isNaN(value) ? undefined : value;
 
 export function encodeMessage(message: StoredMessage): Buffer {
-  const source = Buffer.from(message.deadLetterSource ?? '', 'utf8');
   const session = Buffer.from(message.sessionId ?? '', 'utf8');
   const annotations = message.annotations ?? Buffer.alloc(0);
   const head = Buffer.alloc(HEAD_BYTES);
   head.writeUInt8(LAYOUT_VERSION, 0);
   head.writeUInt8(STATES.indexOf(message.state), 1);
-  head.writeUInt16BE(source.length, 2);
   head.writeUInt32BE(annotations.length, 4);
   head.writeUInt32BE(message.deliveryCount, 8);
   // Zero for none, else one more than its length: the empty session id is an id, too.
@@ -35,7 +34,7 @@ export function encodeMessage(message: StoredMessage): Buffer {
   head.writeDoubleBE(orNaN(message.dueAtMs), 24);
   head.writeDoubleBE(orNaN(message.timeToLiveMs), 32);
   head.writeDoubleBE(message.enqueuedSequenceNumber, 40);
-  return Buffer.concat([head, source, session, annotations, message.payload]);
+  return Buffer.concat([head, session, annotations, message.payload]);
 }
 
 /** Throws when the bytes are not of this layout, naming the version found. */
@@ -64,8 +63,6 @@ export function decodeMessage(sequenceNumber: number, bytes: Buffer): StoredMess
     dueAtMs: orUndefined(bytes.readDoubleBE(24)),
     timeToLiveMs: orUndefined(bytes.readDoubleBE(32)),
     enqueuedSequenceNumber: bytes.readDoubleBE(40),
-    deadLetterSource:
-      sourceEnd === HEAD_BYTES ? undefined : bytes.toString('utf8', HEAD_BYTES, sourceEnd),
     sessionId: sessionField === 0 ? undefined : bytes.toString('utf8', sourceEnd, sessionEnd),
     annotations:
       annotationsEnd === sessionEnd ? undefined : bytes.subarray(sessionEnd, annotationsEnd),

@@ -17,8 +17,6 @@ export interface StoredMessage {
   readonly priority: number | undefined;
   /** The number it was first given, kept through dead-lettering. */
   readonly enqueuedSequenceNumber: number;
-  /** The queue that dead-lettered it. */
-  readonly deadLetterSource: string | undefined;
   /** The session (AMQP group) that the sender put it in. */
   readonly sessionId: string | undefined;
   /** The sender's message annotations: a 4-byte count of map items, then the encoded items. */

@@ -24,7 +24,6 @@ export function storedMessage(
     durable: undefined,
     priority: undefined,
     enqueuedSequenceNumber: sequenceNumber,
-    deadLetterSource: undefined,
     sessionId: undefined,
     annotations: undefined,
     payload: Buffer.from(`payload ${sequenceNumber}`),
@@ -73,7 +72,7 @@ export function describeStoreContract(
         durable: false,
         priority: 20,
         enqueuedSequenceNumber: 2,
-        deadLetterSource: 'grüße',
+        sessionId: 'grüße',
         annotations: Buffer.from([0, 0, 0, 0]),
         payload: Buffer.alloc(100_000, 'x'),
       });

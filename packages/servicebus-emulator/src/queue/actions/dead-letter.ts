@@ -42,6 +42,5 @@ export function moveToDeadLetters(
     payload,
     state: 'active',
     dueAtMs: undefined,
-    deadLetterSource: core.name,
   });
 }

@@ -31,7 +31,6 @@ function toDraft(core: QueueCore, message: IncomingMessage, nowMs: number): Mess
     deliveryCount: 0,
     durable: message.durable,
     priority: message.priority,
-    deadLetterSource: undefined,
     sessionId: message.sessionId,
     annotations: message.annotations,
     payload: message.payload,
