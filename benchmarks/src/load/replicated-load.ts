@@ -48,6 +48,8 @@ const NO_LOG: Logger = {
   error: (fields, message) => process.emitWarning(`${message} ${JSON.stringify(fields)}`),
 };
 
+const LINKS = { logger: NO_LOG, settings: { peersReadPacks: true } };
+
 /** What writes in the API of a region, without HTTP. */
 export function createReplicatedLoad(options: ReplicatedLoadOptions): ReplicatedLoad {
   const { region, peer, store, peerBroker, queue, bucketCount } = options;
@@ -59,7 +61,7 @@ export function createReplicatedLoad(options: ReplicatedLoadOptions): Replicated
     connection: peerBroker,
     queue,
   });
-  const links = createPeerLinks({ publishers: [publisher], clock, randomness, logger: NO_LOG });
+  const links = createPeerLinks({ publishers: [publisher], clock, randomness, ...LINKS });
   const late = finishLate({ archive: tables.archive, outboxes: tables.outboxes, clock });
   const relay = createRelay({ ...late, links });
   const relayQueue = createRelayQueue({

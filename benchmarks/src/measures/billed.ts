@@ -92,7 +92,7 @@ async function openCounted(
   const west = await openStore(rig.regions.west.tables, common);
   const late = finishLate({ ...east.tables, clock });
   const publisher = countingPublisher(bus.publisherFor('west', 'west'), usage);
-  const links = [createPeerLink({ publisher, clock, randomness })];
+  const links = [createPeerLink({ publisher, clock, randomness, readsPacks: true })];
   const relayQueue = createRelayQueue({ relay: createRelay({ ...late, links }) });
   const table = createReplicatedTable({
     kind: customerKind,

@@ -116,6 +116,7 @@ async function configure(own: RigRegion, peer: RigRegion, options: RigOptions): 
   const values = {
     'Customer.DataAccess': 'multi-region',
     'Customer.Queue': QUEUE,
+    'Messages.WireVersion': '2',
     ServiceBusConnection: own.broker,
     'Peer.Region': peer.name,
     RedundancyServiceBusConnection: peer.broker,

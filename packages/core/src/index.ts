@@ -18,6 +18,8 @@ export * from './entity-kind/bucket.ts';
 export * from './replication/change-set.ts';
 export * from './replication/encode-change-set.ts';
 export * from './replication/decode-change-set.ts';
+export { PACK_WIRE_VERSION, unpackChangeSets } from './replication/change-set-pack.ts';
+export * from './replication/read-change-sets.ts';
 export * from './replication/watermark.ts';
 export * from './replication/conflict.ts';
 export * from './replication/decide-apply.ts';

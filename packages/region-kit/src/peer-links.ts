@@ -6,6 +6,7 @@ import {
   type Randomness,
 } from '@tandem/core';
 import type { Logger } from '@tandem/service-kit';
+import type { RegionSettings } from './region-settings.ts';
 
 export interface PeerLinksOptions {
   /** One for each peer. */
@@ -13,16 +14,18 @@ export interface PeerLinksOptions {
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly logger: Logger;
+  readonly settings: Pick<RegionSettings, 'peersReadPacks'>;
 }
 
 /** A link to every peer, which logs when the peer goes down and when it is back. */
 export function createPeerLinks(options: PeerLinksOptions): readonly PeerLink[] {
-  const { publishers, clock, randomness, logger } = options;
+  const { publishers, clock, randomness, logger, settings } = options;
   return publishers.map((publisher) =>
     createPeerLink({
       publisher,
       clock,
       randomness,
+      readsPacks: settings.peersReadPacks,
       onDown: (peer, error, retryInMs) =>
         logger.warn(
           { event: 'peer-down', peer, retryInMs, error },

@@ -1,4 +1,4 @@
-import type { ReadinessSettings } from '@tandem/core';
+import { PACK_WIRE_VERSION, type ReadinessSettings } from '@tandem/core';
 import {
   type Peer,
   readPeers,
@@ -21,6 +21,8 @@ export interface RegionSettings {
   readonly driftMsMax: number;
   readonly tombstoneAgeMs: number;
   readonly sweepGraceMs: number;
+  /** The peers read packs of change sets. */
+  readonly peersReadPacks: boolean;
 }
 
 /** Throws `CONFIGURATION_INVALID` when the peers are wrong. */
@@ -41,5 +43,6 @@ export function readRegionSettings(
     driftMsMax: configuration.get('Clock.DriftMsMax'),
     tombstoneAgeMs: configuration.get('Tombstone.AgeMs'),
     sweepGraceMs: configuration.get('Sweep.GraceMs'),
+    peersReadPacks: configuration.get('Messages.WireVersion') >= PACK_WIRE_VERSION,
   };
 }

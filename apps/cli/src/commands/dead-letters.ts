@@ -1,9 +1,4 @@
-import {
-  AppError,
-  decodeChangeSet,
-  type DeadLetterVerdict,
-  type QueuedMessage,
-} from '@tandem/core';
+import { type DeadLetterVerdict, type QueuedMessage, readableSetsIn } from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
 import { readLane, withQueue } from '../regions/open-queue.ts';
@@ -149,10 +144,6 @@ function letterJson(letter: QueuedMessage): object {
 }
 
 function idsOf({ body }: QueuedMessage): readonly string[] {
-  try {
-    return decodeChangeSet(body).changes.map(({ entityId }) => entityId);
-  } catch (error) {
-    if (error instanceof AppError) return [];
-    throw error;
-  }
+  const ids = readableSetsIn(body).flatMap(({ changes }) => changes.map((one) => one.entityId));
+  return [...new Set(ids)];
 }

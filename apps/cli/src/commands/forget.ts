@@ -1,13 +1,12 @@
 import {
   countOutboxRows,
-  decodeChangeSet,
   eraseEntity,
   findTraces,
   holdsValues,
   newestStamp,
-  AppError,
   hasSeen,
   type QueuedMessage,
+  readChangeSets,
   type Stamp,
   setHoldsValues,
   TransientError,
@@ -203,13 +202,12 @@ async function countReplays(region: CliRegion, session: Session, id: string): Pr
 
 function messageHolds({ subject, body }: QueuedMessage, id: string): boolean {
   if (subject === 'watermark') return false;
-  try {
-    return setHoldsValues(decodeChangeSet(body), id);
-  } catch (error) {
-    if (!(error instanceof AppError)) throw error;
-    // What cannot be read may still name it.
-    return new TextDecoder().decode(body).includes(id);
-  }
+  return readChangeSets(body).some((one) =>
+    one.kind === 'set'
+      ? setHoldsValues(one.set, id)
+      : // What cannot be read may still name it.
+        new TextDecoder().decode(one.encoded).includes(id),
+  );
 }
 
 const HEAD = [

@@ -1,7 +1,6 @@
-import { AppError } from '../errors.ts';
 import type { QueuedMessage } from '../ports/queue-viewer.ts';
 import { type ChangeSet, originOf } from '../replication/change-set.ts';
-import { decodeChangeSet } from '../replication/decode-change-set.ts';
+import { readableSetsIn } from '../replication/read-change-sets.ts';
 import { mergeVectors, type VersionVector } from '../state/version-vector.ts';
 import { stampTimeMs } from '../time/stamp.ts';
 import type { PeerPlace, WriteAtRisk } from './list-at-risk.ts';
@@ -21,9 +20,8 @@ export function listQueuedWrites(
   region: string,
   { peer, place, messages }: QueuedAt,
 ): readonly WriteAtRisk[] {
-  return messages.flatMap((message): WriteAtRisk[] => {
-    const set = readSet(message);
-    if (set === undefined || originOf(set) !== region) return [];
+  return messages.flatMap(readSets).flatMap((set): WriteAtRisk[] => {
+    if (originOf(set) !== region) return [];
     const { entityKind, bucket, stamp } = set;
     return set.changes.map(({ entityId, operation }) => ({
       entityKind,
@@ -41,21 +39,15 @@ export function listQueuedWrites(
 /** What the change sets among the messages contain, by entity id. */
 export function vectorsIn(messages: readonly QueuedMessage[]): ReadonlyMap<string, VersionVector> {
   const vectors = new Map<string, VersionVector>();
-  for (const message of messages) {
-    for (const { entityId, state } of readSet(message)?.changes ?? []) {
+  for (const { changes } of messages.flatMap(readSets)) {
+    for (const { entityId, state } of changes) {
       vectors.set(entityId, mergeVectors(vectors.get(entityId) ?? new Map(), state.vector));
     }
   }
   return vectors;
 }
 
-/** Undefined for watermarks and for what cannot be read. */
-function readSet({ subject, body }: QueuedMessage): ChangeSet | undefined {
-  if (subject === 'watermark') return undefined;
-  try {
-    return decodeChangeSet(body);
-  } catch (error) {
-    if (error instanceof AppError) return undefined;
-    throw error;
-  }
+/** None of watermarks and of what cannot be read. */
+function readSets({ subject, body }: QueuedMessage): readonly ChangeSet[] {
+  return subject === 'watermark' ? [] : readableSetsIn(body);
 }

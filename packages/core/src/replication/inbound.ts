@@ -5,8 +5,8 @@ import { retry } from '../retry/retry.ts';
 import type { RetryPolicy } from '../retry/retry-policy.ts';
 import type { AppError } from '../errors.ts';
 import type { Applier, ReceivedSet } from './apply-change-sets.ts';
-import { decodeChangeSet } from './decode-change-set.ts';
-import { type Settlement, settlementFor } from './settle.ts';
+import { readChangeSets } from './read-change-sets.ts';
+import { type FailedSet, type Settlement, settlementFor, settlementOfSets } from './settle.ts';
 import { decodeWatermark, type PendingWatermark } from './watermark.ts';
 import { withLocksRenewed } from './with-locks-renewed.ts';
 
@@ -63,7 +63,7 @@ async function process(
   signal: AbortSignal,
 ): Promise<Settlement[]> {
   const read = messages.map((message, index) => readMessage(message, String(index), options));
-  const sets = read.flatMap((one) => (one.kind === 'change-set' ? [one.received] : []));
+  const sets = read.flatMap((one) => (one.kind === 'settled' ? [] : one.received));
   const { clock, randomness } = options;
   const results = await retry(() => options.applier.apply(sets), {
     policy: OUTAGE_POLICY,
@@ -74,16 +74,25 @@ async function process(
   });
   return read.map((one): Settlement => {
     if (one.kind === 'settled') return one.settlement;
-    const error = results.get(one.received.key);
-    return error === undefined ? { kind: 'complete' } : settlementFor(error);
+    const failed = one.received.flatMap(({ key, set }): FailedSet[] => {
+      const error = results.get(key);
+      return error === undefined ? [] : [{ set, error }];
+    });
+    return settlementOfSets([...one.unreadable, ...failed], one.count);
   });
 }
 
 type ReadMessage =
-  | { readonly kind: 'change-set'; readonly received: ReceivedSet }
+  | {
+      readonly kind: 'change-sets';
+      readonly received: readonly ReceivedSet[];
+      readonly unreadable: readonly FailedSet[];
+      /** Of both. */
+      readonly count: number;
+    }
   | { readonly kind: 'settled'; readonly settlement: Settlement };
 
-/** One bad message is settled on its own and holds up no other (I10). */
+/** One bad message, and one bad change set in a message, holds up no other (I10). */
 function readMessage(message: InboundMessage, key: string, options: InboundOptions): ReadMessage {
   try {
     if (message.subject === 'watermark') {
@@ -91,9 +100,16 @@ function readMessage(message: InboundMessage, key: string, options: InboundOptio
       options.onWatermark({ ...watermark, sequenceNumber: message.sequenceNumber });
       return { kind: 'settled', settlement: { kind: 'complete' } };
     }
-    const set = decodeChangeSet(message.body);
-    return { kind: 'change-set', received: { key, set, encoded: message.body } };
   } catch (error) {
     return { kind: 'settled', settlement: settlementFor(error) };
   }
+  const received: ReceivedSet[] = [];
+  const unreadable: FailedSet[] = [];
+  const sets = readChangeSets(message.body);
+  for (const [place, one] of sets.entries()) {
+    if (one.kind === 'set') {
+      received.push({ key: `${key}.${place}`, set: one.set, encoded: one.encoded });
+    } else unreadable.push({ error: one.error });
+  }
+  return { kind: 'change-sets', received, unreadable, count: sets.length };
 }

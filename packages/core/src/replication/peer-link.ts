@@ -9,6 +9,8 @@ export type PublishOutcome = 'accepted' | 'peer-down';
 /** A publisher that, after a failure, is not asked again until its backoff is over. */
 export interface PeerLink {
   readonly peer: string;
+  /** Every replicator of the peer reads packs of change sets. */
+  readonly readsPacks: boolean;
   /** False while the backoff of the last failure runs. */
   isOpen(): boolean;
   /** True when the last attempt, if any, was accepted. */
@@ -21,6 +23,8 @@ export interface PeerLinkOptions {
   readonly publisher: ChangePublisher;
   readonly clock: Clock;
   readonly randomness: Randomness;
+  /** False by default: a build that does not know packs would set them aside. */
+  readonly readsPacks?: boolean;
   readonly onDown?: (peer: string, error: AppError, retryInMs: number) => void;
   readonly onUp?: (peer: string) => void;
 }
@@ -51,6 +55,7 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
 
   return {
     peer: publisher.peer,
+    readsPacks: options.readsPacks ?? false,
     isOpen,
     isReachable: () => failures === 0,
     async publish(messages) {

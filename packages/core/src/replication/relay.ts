@@ -1,8 +1,10 @@
+import { chunk } from '../concurrency/chunk.ts';
 import { forEachBounded } from '../concurrency/for-each-bounded.ts';
 import { TerminalError } from '../errors.ts';
 import type { Archive } from '../ports/archive.ts';
 import type { OutboundMessage } from '../ports/change-publisher.ts';
 import type { Outbox, OutboxEntry } from '../ports/outbox.ts';
+import { PACK_BOUNDS, packChangeSets, packMessageId } from './change-set-pack.ts';
 import type { PeerLink } from './peer-link.ts';
 
 export interface RelayOptions {
@@ -79,7 +81,8 @@ async function sendTo(
 ): Promise<ReadonlySet<OutboxEntry>> {
   if (owed.length === 0) return new Set();
   try {
-    const outcome = await link.publish(owed.map(toMessage));
+    const packs = chunk(owed, link.readsPacks ? PACK_BOUNDS : { countMax: 1 });
+    const outcome = await link.publish(packs.map(toMessage));
     return new Set(outcome === 'accepted' ? owed : []);
   } catch (error) {
     if (!(error instanceof TerminalError)) throw error;
@@ -96,9 +99,16 @@ async function sendTo(
   }
 }
 
-function toMessage({ set, encoded }: OutboxEntry): OutboundMessage {
-  const messageId = `${set.entityKind}/${set.stamp}`;
-  const traces = set.changes.flatMap(({ trace }) => trace ?? []);
-  const message = { messageId, subject: 'change-set', body: encoded } as const;
+/** One set travels as it was written, so that every build reads it; several travel as a pack. */
+function toMessage(entries: readonly OutboxEntry[]): OutboundMessage {
+  const [first] = entries;
+  const sets = entries.map(({ set }) => set);
+  const isPack = entries.length > 1 || first === undefined;
+  const messageId = isPack
+    ? packMessageId(sets.map(({ stamp }) => stamp))
+    : `${first.set.entityKind}/${first.set.stamp}`;
+  const body = isPack ? packChangeSets(entries.map(({ encoded }) => encoded)) : first.encoded;
+  const traces = sets.flatMap(({ changes }) => changes.flatMap(({ trace }) => trace ?? []));
+  const message = { messageId, subject: 'change-set', body } as const;
   return traces.length === 0 ? message : { ...message, traces };
 }

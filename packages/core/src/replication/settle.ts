@@ -1,4 +1,5 @@
 import { AppError, type AppErrorCode } from '../errors.ts';
+import type { ChangeSet } from './change-set.ts';
 
 /** What becomes of a received message. */
 export type Settlement =
@@ -36,4 +37,34 @@ export function settlementFor(error: unknown): Settlement {
     reason: error.code,
     description: error.message.slice(0, DESCRIPTION_LENGTH_MAX),
   };
+}
+
+export interface FailedSet {
+  /** Undefined when it could not be read. */
+  readonly set?: ChangeSet;
+  readonly error: AppError;
+}
+
+/**
+ * What becomes of a message of `count` change sets of which some have failed for good: the others are
+ * applied, so sending all of it again does no harm. The reason is that of the first; the description
+ * names the entities.
+ */
+export function settlementOfSets(failed: readonly FailedSet[], count: number): Settlement {
+  const [first] = failed;
+  if (first === undefined) return { kind: 'complete' };
+  const passing = failed.find(({ error }) => !isMessageFault(error));
+  if (passing !== undefined || count === 1) return settlementFor((passing ?? first).error);
+  const faults = failed.map(({ set, error }) => `${namesOf(set)}: ${error.message}`);
+  const description = `${failed.length} of ${count} change sets, the others are applied. ${faults.join(' ')}`;
+  return {
+    kind: 'dead-letter',
+    reason: first.error.code,
+    description: description.slice(0, DESCRIPTION_LENGTH_MAX),
+  };
+}
+
+function namesOf(set: ChangeSet | undefined): string {
+  if (set === undefined) return 'One that cannot be read';
+  return set.changes.map(({ entityId }) => JSON.stringify(entityId)).join(', ');
 }

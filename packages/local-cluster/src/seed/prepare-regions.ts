@@ -1,4 +1,4 @@
-import type { Properties, TableStore } from '@tandem/core';
+import { PACK_WIRE_VERSION, type Properties, type TableStore } from '@tandem/core';
 import { ensureQueue } from '@tandem/messaging';
 import { createAzureTableStore, seedConfiguration, tandemSettings } from '@tandem/storage';
 import type { Region } from '../cluster/region.ts';
@@ -6,6 +6,9 @@ import { connectingSettings } from './region-settings.ts';
 
 /** The table, and its one partition; a row is a setting, its column `value` the text. */
 const CONFIGURATION = 'Configuration';
+
+/** Every process of every region runs this build, so none needs to be spared what it cannot read. */
+const ALL_OF_ONE_BUILD = { 'Messages.WireVersion': String(PACK_WIRE_VERSION) };
 
 export interface PrepareRegionsOptions {
   readonly queue: string;
@@ -24,7 +27,8 @@ export async function prepareRegions(
   await Promise.all(
     regions.map(async (region) => {
       const store = createAzureTableStore({ connectionString: region.addresses.tables });
-      await seedConfiguration({ store, definitions: tandemSettings, values: settings });
+      const values = { ...ALL_OF_ONE_BUILD, ...settings };
+      await seedConfiguration({ store, definitions: tandemSettings, values });
       // The addresses of another run do not hold when the ports were chosen anew.
       await replaceSettings(store, connectingSettings(region, regions, queue));
       const { broker, brokerAdmin } = region.addresses;

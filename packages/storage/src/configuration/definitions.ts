@@ -1,4 +1,9 @@
-import { BUCKET_COUNT_DEFAULT, BUCKET_COUNT_MAX } from '@tandem/core';
+import {
+  BUCKET_COUNT_DEFAULT,
+  BUCKET_COUNT_MAX,
+  PACK_WIRE_VERSION,
+  WIRE_VERSION,
+} from '@tandem/core';
 import { Type } from 'typebox';
 import type { Configuration } from './create-configuration.ts';
 import { createSecret } from './secret.ts';
@@ -101,6 +106,14 @@ export const tandemSettings = {
     min: 0,
     max: 60 * MINUTE_MS,
     default: 2 * SECOND_MS,
+  }),
+  'Messages.WireVersion': integer({
+    description:
+      'The newest wire version that every replicator of every peer reads: 2 lets change sets share a ' +
+      'message. Raise it when every region runs a build that knows it.',
+    min: WIRE_VERSION,
+    max: PACK_WIRE_VERSION,
+    default: WIRE_VERSION,
   }),
   'Readiness.LagMsMax': durationMs({
     description: 'The oldest passed watermark with which a region counts as caught up.',

@@ -53,6 +53,8 @@ export interface MemoryRegionOptions<K extends EntityKind> {
   /** Writes reach the peers only by the sweep, as after a crash of the process that wrote. */
   readonly relaysAtOnce?: boolean;
   readonly tombstoneAgeMs?: number;
+  /** True by default: change sets may share a message. */
+  readonly peersReadPacks?: boolean;
   /** `MEMORY_BUCKET_COUNT` by default. */
   readonly bucketCount?: number;
   /** This region's wall clock runs ahead by so much. */
@@ -110,7 +112,12 @@ export async function createMemoryRegion<K extends EntityKind>(
   const journal = createTableConflictJournal({ ...stored, kinds: [kind] });
   const status = createTableReplicationStatus(stored);
   const links = peers.map((peer) =>
-    createPeerLink({ publisher: bus.publisherFor(peer, peer), clock, randomness }),
+    createPeerLink({
+      publisher: bus.publisherFor(peer, peer),
+      clock,
+      randomness,
+      readsPacks: options.peersReadPacks ?? true,
+    }),
   );
   const outboxes = new Map([[kind.name, outbox]]);
   const relay = createRelay({ archive, outboxes, links });

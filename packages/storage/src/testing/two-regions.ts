@@ -29,7 +29,10 @@ const ROUNDS_MAX = 200;
 const START_MS = Date.UTC(2026, 0, 1);
 
 type RegionSettings<K extends EntityKind> = Partial<
-  Pick<MemoryRegionOptions<K>, 'relaysAtOnce' | 'tombstoneAgeMs' | 'skewMs' | 'store'>
+  Pick<
+    MemoryRegionOptions<K>,
+    'relaysAtOnce' | 'tombstoneAgeMs' | 'skewMs' | 'store' | 'peersReadPacks'
+  >
 >;
 
 export async function createTwoRegions<K extends EntityKind>(

@@ -1,9 +1,10 @@
+import { readableSetsIn } from '@tandem/core';
 import { REPLICATION_TABLE } from '@tandem/storage';
 import type { History } from '../clients/history.ts';
 import type { Ledger } from '../observe/ledger.ts';
 import { includesStamp } from '../observe/raw-state.ts';
 import { textOf } from '../observe/read-raw.ts';
-import { isAside } from '../processes/next-build.ts';
+import { fromNextWireBody, isAside } from '../processes/next-build.ts';
 import type { World } from '../world/world.ts';
 import type { Report } from './watch.ts';
 
@@ -40,7 +41,7 @@ export function watchWatermarks(
     const { bus, queue } = world.regionNamed(region).namespace;
     return bus
       .deadLettersOf(queue)
-      .some((letter) => isAside(letter) && letter.messageId.endsWith(stamp));
+      .some((letter) => isAside(letter) && stampsIn(letter).some((one) => one === stamp));
   };
 
   const check = ({ checker, origin, holder, beforeMs }: Claim): void => {
@@ -76,4 +77,8 @@ export function watchWatermarks(
       }
     }
   });
+}
+
+function stampsIn({ body }: { readonly body: Uint8Array }): readonly string[] {
+  return readableSetsIn(fromNextWireBody(body)).map(({ stamp }) => stamp);
 }

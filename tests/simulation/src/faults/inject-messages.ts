@@ -1,4 +1,5 @@
-import type { MessageSubject, OutboundMessage } from '@tandem/core';
+import { type MessageSubject, type OutboundMessage, unpackChangeSets } from '@tandem/core';
+import { fromNextWireBody } from '../processes/next-build.ts';
 import type { World } from '../world/world.ts';
 import type { NemesisEvent } from './nemesis-kinds.ts';
 import type { PoisonLog } from './poison.ts';
@@ -42,7 +43,9 @@ function poisonOf(
     subject,
     body: new TextEncoder().encode(text),
   });
-  const change = (old && JSON.parse(new TextDecoder().decode(old.body))) as object | undefined;
+  // Of a pack the first, which is then poison alone.
+  const [set] = old === undefined ? [] : unpackChangeSets(fromNextWireBody(old.body));
+  const change = (set && JSON.parse(new TextDecoder().decode(set))) as object | undefined;
   switch (which) {
     case 0:
       return make('change-set', '{"no": "change"');

@@ -29,7 +29,9 @@ export async function startApi(context: ProcessContext): Promise<ApiProcess> {
   const { incarnation, region, peers, randomness, world } = context;
   const configuration = await readSettings(context);
   const bucketCount = configuration.get('Customer.BucketCount');
-  const { relay } = createRelayParts(context, { part: 'relay', bucketCount, finishesLate: true });
+  const wireVersion = configuration.get('Messages.WireVersion');
+  const sent = { part: 'relay', bucketCount, wireVersion, finishesLate: true };
+  const { relay } = createRelayParts(context, sent);
   const relayQueue = createRelayQueue({ relay, lengthMax: world.plan.relayLengthMax });
   const clock = context.clock('write');
   const store = context.store('write');

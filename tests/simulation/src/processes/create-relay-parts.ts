@@ -3,6 +3,7 @@ import {
   createRelay,
   finishLate,
   type Outbox,
+  PACK_WIRE_VERSION,
   type PeerLink,
   type Relay,
 } from '@tandem/core';
@@ -22,6 +23,7 @@ export function createRelayParts(
   options: {
     readonly part: string;
     readonly bucketCount: number;
+    readonly wireVersion: number;
     /** As in the API: sending does not wait for the archive. */
     readonly finishesLate?: boolean;
   },
@@ -35,6 +37,7 @@ export function createRelayParts(
       publisher: context.publisher(part, peer),
       clock: context.clock(part),
       randomness,
+      readsPacks: options.wireVersion >= PACK_WIRE_VERSION,
     }),
   );
   const archive = createTableArchive({ store });

@@ -6,8 +6,8 @@ import type { World } from '../world/world.ts';
  * newer wire version and reads both. It is played at the edge of the queue, where the difference
  * shows: a region that is not upgraded yet must set such messages aside, not misread them.
  */
-const OWN = '"wire":1,';
-const NEXT = '"wire":2,"more":[],';
+const OWN = /^\{"wire":([12]),/;
+const NEXT = /^\{"wire":3,"was":([12]),/;
 const BETWEEN_REGIONS_MS = 9_000;
 const LOOK_AGAIN_MS = 5_000;
 
@@ -19,11 +19,15 @@ export function isUpgraded({ plan, scheduler }: World, region: string): boolean 
 
 export function toNextWire(message: OutboundMessage): OutboundMessage {
   if (message.subject !== 'change-set') return message;
-  return { ...message, body: replaced(message.body, OWN, NEXT) };
+  return { ...message, body: replaced(message.body, OWN, '{"wire":3,"was":$1,') };
 }
 
 export function fromNextWire(message: InboundMessage): InboundMessage {
-  return { ...message, body: replaced(message.body, NEXT, OWN) };
+  return { ...message, body: fromNextWireBody(message.body) };
+}
+
+export function fromNextWireBody(body: Uint8Array): Uint8Array {
+  return replaced(body, NEXT, '{"wire":$1,');
 }
 
 /**
@@ -60,7 +64,7 @@ export function isAside(letter: { readonly messageId: string; readonly reason: s
   return letter.reason === 'CHANGE_TOO_NEW' && letter.messageId.includes('/');
 }
 
-function replaced(body: Uint8Array, from: string, to: string): Uint8Array {
+function replaced(body: Uint8Array, from: RegExp, to: string): Uint8Array {
   const text = Buffer.from(body).toString('utf8');
-  return text.includes(from) ? new TextEncoder().encode(text.replace(from, to)) : body;
+  return from.test(text) ? new TextEncoder().encode(text.replace(from, to)) : body;
 }

@@ -3,6 +3,7 @@ import {
   type AppError,
   type ChangePublisher,
   type OutboundMessage,
+  readableSetsIn,
 } from '@tandem/core';
 import type { CallFault } from '../faults/fault-kinds.ts';
 import type { Draw } from '../world/draw.ts';
@@ -10,7 +11,7 @@ import { type Link, linkFault } from '../world/links.ts';
 import type { Namespace } from '../world/namespace.ts';
 import type { Scheduler } from '../world/scheduler.ts';
 import type { Incarnation } from './incarnation.ts';
-import { toNextWire } from './next-build.ts';
+import { fromNextWireBody, toNextWire } from './next-build.ts';
 
 export interface PublisherPortOptions {
   readonly incarnation: Incarnation;
@@ -36,8 +37,9 @@ export function createPublisherPort(options: PublisherPortOptions): ChangePublis
   const queue = namespace.bus.publisherFor(link.to, namespace.queue);
   const publish = async (messages: readonly OutboundMessage[]): Promise<void> => {
     await queue.publish(messages);
-    for (const { messageId, subject } of messages) {
-      if (subject === 'change-set') accepted.add(messageId.slice(messageId.indexOf('/') + 1));
+    for (const { subject, body } of messages) {
+      if (subject !== 'change-set') continue;
+      for (const { stamp } of readableSetsIn(fromNextWireBody(body))) accepted.add(stamp);
     }
   };
   return {

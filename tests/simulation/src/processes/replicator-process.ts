@@ -45,7 +45,9 @@ function composeReplicator(context: ProcessContext, configuration: TandemConfigu
   const clock = context.clock('apply');
   const store = context.store('apply');
   const sweepStore = context.store('sweep');
-  const { relay, outbox, links } = createRelayParts(context, { part: 'sweep', bucketCount });
+  const wireVersion = configuration.get('Messages.WireVersion');
+  const swept = { part: 'sweep', bucketCount, wireVersion };
+  const { relay, outbox, links } = createRelayParts(context, swept);
   const kinds = [gadgetKind];
   const applier = createApplier({
     region,

@@ -34,6 +34,8 @@ export interface RunPlan {
   readonly heartbeatIntervalMs: number;
   readonly driftMsMax: number;
   readonly relayLengthMax: number;
+  /** 1: each change set travels alone. */
+  readonly wireVersion: number;
   /** After this time the regions are upgraded, one after the other. */
   readonly upgradeMs: number | undefined;
   /**
@@ -74,6 +76,7 @@ export function drawRunPlan(draw: Draw): RunPlan {
     heartbeatIntervalMs: int('heartbeat', 800, 3_000),
     driftMsMax: 60_000,
     relayLengthMax: draw.pick('plan.relay', [3, 1_000]),
+    wireVersion: draw.pick('plan.wire', [1, 2, 2, 2]),
     upgradeMs: draw.chance('plan.upgrade', 0.2) ? int('upgradeAt', 1_000, 10_000) : undefined,
     routing: draw.pick('plan.routing', ['priority', 'too-early', 'anywhere', 'home']),
   };

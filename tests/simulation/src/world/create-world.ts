@@ -82,6 +82,7 @@ async function createRegion(name: string, plan: RunPlan, scheduler: Scheduler): 
       'Customer.DataAccess': 'multi-region',
       'Customer.BucketCount': String(plan.bucketCount),
       ServiceBusConnection: `${name}.servicebus.example`,
+      'Messages.WireVersion': String(plan.wireVersion),
       'Sweep.GraceMs': String(plan.sweepGraceMs),
       'Clock.DriftMsMax': String(plan.driftMsMax),
     },
