@@ -1,6 +1,7 @@
 export type { Cluster, ClusterOptions } from './cluster/cluster.ts';
 export type { ClusterEvent, ClusterListener } from './cluster/cluster-event.ts';
 export { removeDataFolder } from './cluster/data-folder.ts';
+export { inventoryOf } from './cluster/inventory-of.ts';
 export type { Region, RegionAddresses } from './cluster/region.ts';
 export { RESTART_POLICY, type RestartPolicy } from './cluster/restart-policy.ts';
 export { startCluster } from './cluster/start-cluster.ts';

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { Cluster } from '@tandem/local-cluster';
+import { type Cluster, inventoryOf } from '@tandem/local-cluster';
 
 const MAIN = fileURLToPath(new URL('../../../../apps/cli/src/main.ts', import.meta.url));
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
@@ -12,8 +12,11 @@ export interface TandemRun {
 }
 
 /** The command as an operator runs it, in a process of its own, with `--json`. */
-export function runTandem(cluster: Cluster, ...args: readonly string[]): Promise<TandemRun> {
-  const env = { ...process.env, TANDEM_REGIONS: inventoryOf(cluster) };
+export function runTandem(
+  cluster: Pick<Cluster, 'regions' | 'trafficManagerUrl'>,
+  ...args: readonly string[]
+): Promise<TandemRun> {
+  const env = { ...process.env, TANDEM_REGIONS: JSON.stringify(inventoryOf(cluster)) };
   return new Promise((resolve) => {
     execFile(
       process.execPath,
@@ -25,19 +28,5 @@ export function runTandem(cluster: Cluster, ...args: readonly string[]): Promise
         resolve({ code: error === null ? 0 : Number(error.code ?? 1), json, err });
       },
     );
-  });
-}
-
-function inventoryOf({ regions }: Cluster): string {
-  return JSON.stringify({
-    version: 1,
-    regions: regions.map(({ name, addresses }) => ({
-      name,
-      storage: addresses.tables,
-      serviceBus: addresses.broker,
-      serviceBusAdministration: addresses.brokerAdmin,
-      api: addresses.api,
-      replicator: addresses.replicator,
-    })),
   });
 }

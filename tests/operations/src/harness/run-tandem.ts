@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { Cluster } from '@tandem/local-cluster';
+import { type Cluster, inventoryOf } from '@tandem/local-cluster';
 
 export interface TandemRun {
   readonly code: number;
@@ -14,16 +14,7 @@ const TIMEOUT_MS = 180_000;
 
 /** Runs `tandem --json …` on the cluster, as an operator's shell would. */
 export async function runTandem(cluster: Cluster, ...args: readonly string[]): Promise<TandemRun> {
-  const regions = cluster.regions.map(({ name, addresses }) => ({
-    name,
-    storage: addresses.tables,
-    serviceBus: addresses.broker,
-    serviceBusAdministration: addresses.brokerAdmin,
-    api: addresses.api,
-    replicator: addresses.replicator,
-  }));
-  const inventory = { version: 1, regions, trafficManager: cluster.trafficManagerUrl };
-  const env = { ...process.env, TANDEM_REGIONS: JSON.stringify(inventory) };
+  const env = { ...process.env, TANDEM_REGIONS: JSON.stringify(inventoryOf(cluster)) };
   return new Promise((resolve) => {
     execFile(
       process.execPath,
