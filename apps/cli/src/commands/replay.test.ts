@@ -1,8 +1,8 @@
-import { bucketNames, type TableStore } from '@tandem/core';
+import { bucketNames, type TableStore, TransientError } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { createSeededRandomness } from '@tandem/core/memory';
 import { ARCHIVE_TABLE, createTableRowScanner } from '@tandem/storage';
-import { emptyTable, MEMORY_BUCKET_COUNT } from '@tandem/storage/testing';
+import { emptyTable, expectReplayable, MEMORY_BUCKET_COUNT } from '@tandem/storage/testing';
 import { describe, expect, test } from 'vitest';
 import { type CliHarness, createCliHarness } from '../testing/cli-harness.ts';
 
@@ -167,6 +167,37 @@ describe('tandem replay', () => {
     );
     expect(after[ID]).toMatchObject({ email: 'newer@example.com' });
     expect(await run('verify')).toMatchObject({ code: 0 });
+  });
+
+  test('I2, I5: in place, what comes back is in every region and in every archive', async () => {
+    const harness = await createCliHarness();
+    const { regions, run } = harness;
+    await createHistory(harness, 20);
+    const before = await readLive(harness, 'east');
+    for (const { store } of [regions.east, regions.west]) {
+      await emptyTable(store, customerKind.name);
+    }
+    await emptyTable(regions.west.store, ARCHIVE_TABLE);
+    const args = ['replay', '--from', 'east', '--into', 'west', '--in-place', '--apply'];
+    expect(await run(...args)).toMatchObject({ code: 0, json: { outOfReach: [] } });
+    for (const name of ['east', 'west'] as const) {
+      expect(await readLive(harness, name)).toEqual(before);
+      await expectReplayable(regions[name], customerKind);
+    }
+    expect(await run('verify')).toMatchObject({ code: 0 });
+    expect(await run(...args)).toMatchObject({ code: 0, json: { rowsWritten: 0 } });
+  });
+
+  test('in place goes on without a region that is down, and names it', async () => {
+    const harness = await createCliHarness();
+    const { regions, run } = harness;
+    await createHistory(harness, 10);
+    const before = await readLive(harness, 'west');
+    await emptyTable(regions.west.store, customerKind.name);
+    regions.east.store.setOutage(new TransientError('TABLE_UNAVAILABLE', 'East is down.'));
+    const outcome = await run('replay', '--from', 'west', '--in-place', '--apply');
+    expect(outcome).toMatchObject({ code: 3, json: { applied: true, outOfReach: ['east'] } });
+    expect(await readLive(harness, 'west')).toEqual(before);
   });
 
   test('goes on where it was interrupted', async () => {

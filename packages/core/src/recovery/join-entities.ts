@@ -14,6 +14,8 @@ export interface JoinOptions {
   readonly bucket: string;
   /** At most 100. */
   readonly entityIds: readonly string[];
+  /** What an archive has of them: joined as if it were one more region's rows. */
+  readonly archived?: ReadonlyMap<string, StoredState>;
   /** The regions that are written to; all by default. */
   readonly into?: readonly string[];
 }
@@ -32,14 +34,17 @@ const WRITE_BOUNDS = {
  * what had not seen each other to its conflicts. Idempotent. Resolves with the rows written by region.
  */
 export async function joinEntities(options: JoinOptions): Promise<ReadonlyMap<string, number>> {
-  const { regions, bucket, entityIds, into = regions.map(({ region }) => region) } = options;
+  const { regions, bucket, entityIds, archived } = options;
+  const { into = regions.map(({ region }) => region) } = options;
   const written = new Map<string, number>();
   let left = entityIds;
   for (let attempt = 1; left.length > 0; attempt += 1) {
-    const read = await readAll(regions, bucket, left);
+    const rows = await readAll(regions, bucket, left);
+    const read: StatesBySource =
+      archived === undefined ? rows : new Map([...rows, [ARCHIVED, archived]]);
     const contended = new Set<string>();
     for (const target of regions.filter(({ region }) => into.includes(region))) {
-      const joined = left.flatMap((entityId) => joinInto(target, entityId, read) ?? []);
+      const joined = left.flatMap((entityId) => joinInto(target, entityId, { rows, read }) ?? []);
       for (const part of chunk(joined, WRITE_BOUNDS)) {
         if (await writeJoined(target, bucket, part)) {
           written.set(target.region, (written.get(target.region) ?? 0) + part.length);
@@ -60,6 +65,11 @@ export async function joinEntities(options: JoinOptions): Promise<ReadonlyMap<st
 }
 
 type RowsByRegion = ReadonlyMap<string, ReadonlyMap<string, StoredRow>>;
+/** The regions' rows, and what an archive has. */
+type StatesBySource = ReadonlyMap<string, ReadonlyMap<string, StoredState>>;
+
+/** No region has this name. */
+const ARCHIVED = '~archived';
 
 async function readAll(
   regions: readonly RecoveryRegion[],
@@ -81,14 +91,14 @@ interface JoinedRow {
 function joinInto(
   target: RecoveryRegion,
   entityId: string,
-  read: RowsByRegion,
+  { rows, read }: { readonly rows: RowsByRegion; readonly read: StatesBySource },
 ): JoinedRow | undefined {
   const { entityKind } = target;
-  const own = read.get(target.region)?.get(entityId);
+  const own = rows.get(target.region)?.get(entityId);
   const conflicts: Conflict[] = [];
   let row: StoredState | undefined = own;
-  for (const [region, rows] of read) {
-    const other = region === target.region ? undefined : rows.get(entityId);
+  for (const [source, states] of read) {
+    const other = source === target.region ? undefined : states.get(entityId);
     if (other === undefined) continue;
     const { state } = other;
     const incoming: StoredState = { state, referenceId: referenceFor(target, entityId, other) };
@@ -105,7 +115,7 @@ function joinInto(
 function referenceFor(
   target: RecoveryRegion,
   entityId: string,
-  { state }: StoredRow,
+  { state }: StoredState,
 ): string | undefined {
   const bucket = target.replica.bucketOf(entityId);
   const set = restoredSet({ entityKind: target.entityKind, bucket, entityId, state });

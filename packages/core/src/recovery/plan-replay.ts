@@ -9,8 +9,8 @@ import { isSameValue } from '../values/field-value.ts';
 import { describeDifference, type Difference } from './difference.ts';
 import { type DamagedArchiveRow, foldArchive } from './fold-archive.ts';
 import { proofOf } from './proof-of.ts';
-import type { ReplaySpan } from './replay-into.ts';
-import { isSameState } from './state-text.ts';
+import { foldSpanOf, type ReplaySpan } from './replay-span.ts';
+import { isCollectable, isSameState } from './state-text.ts';
 
 /**
  * `join`: what the archive has is joined into the rows, which brings back what is missing and undoes
@@ -51,12 +51,14 @@ export interface PlanReplayOptions {
   readonly buckets: readonly string[];
   readonly span: ReplaySpan;
   readonly mode: ReplayMode;
+  /** Of a `join`: tombstones stamped before this time, in milliseconds, are not made again. */
+  readonly horizonMs: number;
   readonly onDamaged?: (row: DamagedArchiveRow) => void;
   readonly onSet?: () => void;
 }
 
-/** Entities of one bucket held in memory. */
-const ENTITIES_MAX = 1_000_000;
+/** Entities of one bucket held in memory, with their fields: some 500 MB of small ones. */
+const ENTITIES_MAX = 250_000;
 const CHANGES_MAX = 100_000;
 const READ_BATCH_MAX = 100;
 
@@ -82,10 +84,12 @@ export async function planReplay(options: PlanReplayOptions): Promise<ReplayPlan
         row,
         found: states.get(entityId),
         mode: options.mode,
+        horizonMs: options.horizonMs,
       });
       if (change === undefined) same += 1;
       else changes.push(change);
-      if (changes.length > CHANGES_MAX) throw tooMany(`${CHANGES_MAX} changes`);
+      if (changes.length > CHANGES_MAX)
+        throw tooMany(`${CHANGES_MAX} changes`, 'one bucket (--bucket)');
     }
   }
   return { changeSets, same, changes, unarchived };
@@ -97,23 +101,17 @@ async function foldBucket(
   onSet: () => void,
 ): Promise<ReadonlyMap<string, StoredState>> {
   const { archive, region, replica, span } = options;
-  const { entityId, fromMs, beforeMs } = span;
   let states: ReadonlyMap<string, StoredState> = new Map();
   await foldArchive({
     archive,
     region,
-    span: {
-      entityKind: replica.entityKind,
-      bucket,
-      ...(fromMs === undefined ? {} : { fromMs }),
-      ...(beforeMs === undefined ? {} : { beforeMs }),
-    },
-    ...(entityId === undefined ? {} : { entityId }),
+    ...foldSpanOf(span, { entityKind: replica.entityKind, bucket }),
     ...(options.onDamaged === undefined ? {} : { onDamaged: options.onDamaged }),
     entitiesMax: ENTITIES_MAX,
     onSet,
     async onStates(found) {
-      if (states.size > 0) throw tooMany(`${ENTITIES_MAX} entities in bucket ${bucket}`);
+      if (states.size > 0)
+        throw tooMany(`${ENTITIES_MAX} entities in bucket ${bucket}`, 'one entity (--entity)');
       states = found;
     },
   });
@@ -148,19 +146,28 @@ interface Compared {
   readonly row: StoredRow | undefined;
   readonly found: StoredState | undefined;
   readonly mode: ReplayMode;
+  readonly horizonMs: number;
 }
 
 /** Undefined when nothing is to be done. */
 function planEntity(
   bucket: string,
   entityId: string,
-  { row, found, mode }: Compared,
+  { row, found, mode, horizonMs }: Compared,
 ): PlannedReplay | undefined {
   const now = row?.state;
   const joined = row !== undefined && found !== undefined ? mergeRows(row, found) : found;
   const then = mode === 'join' ? (joined?.state ?? now) : found?.state;
   const isSame = mode === 'join' ? isSameState(now, then) : looksSame(now, then);
   if (isSame) return undefined;
+  if (
+    mode === 'join' &&
+    now === undefined &&
+    then !== undefined &&
+    isCollectable(then, horizonMs)
+  ) {
+    return undefined;
+  }
   const states = new Map([
     ['now', now],
     ['then', then],
@@ -185,9 +192,10 @@ function looksSame(a: EntityState | undefined, b: EntityState | undefined): bool
   );
 }
 
-function tooMany(what: string): TerminalError {
+function tooMany(what: string, less: string): TerminalError {
   return new TerminalError(
     'RECOVERY_REFUSED',
-    `More than ${what}: replay it bucket by bucket, or into a table of its own.`,
+    `More than ${what}, which are held in memory: replay ${less} at a time, or into a table of its ` +
+      'own (--table with --apply), which holds few.',
   );
 }

@@ -3,15 +3,7 @@ import type { ArchiveKeeper } from '../ports/recovery-region.ts';
 import type { Replica } from '../ports/replica.ts';
 import { type DamagedArchiveRow, foldArchive } from './fold-archive.ts';
 import { mergeStatesInto } from './merge-states-into.ts';
-
-export interface ReplaySpan {
-  /** Only of this entity. */
-  readonly entityId?: string;
-  /** What was stamped from this time on, in milliseconds. */
-  readonly fromMs?: number;
-  /** What was stamped before this time, in milliseconds. */
-  readonly beforeMs?: number;
-}
+import { foldSpanOf, type ReplaySpan } from './replay-span.ts';
 
 export interface ReplayIntoOptions {
   readonly archive: Pick<ArchiveKeeper, 'scan'>;
@@ -54,17 +46,10 @@ export async function replayInto(options: ReplayIntoOptions): Promise<ReplayProg
     options.onProgress?.(progress);
   };
   await forEachBounded(options.buckets, BUCKETS_AT_ONCE_MAX, async (bucket) => {
-    const { fromMs, beforeMs, entityId } = span;
     await foldArchive({
       archive,
       region,
-      span: {
-        entityKind: into.entityKind,
-        bucket,
-        ...(fromMs === undefined ? {} : { fromMs }),
-        ...(beforeMs === undefined ? {} : { beforeMs }),
-      },
-      ...(entityId === undefined ? {} : { entityId }),
+      ...foldSpanOf(span, { entityKind: into.entityKind, bucket }),
       ...(options.onDamaged === undefined ? {} : { onDamaged: options.onDamaged }),
       entitiesMax: ENTITIES_MAX,
       onSet() {
