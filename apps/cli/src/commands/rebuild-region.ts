@@ -1,4 +1,10 @@
-import { type FillPhase, type FillReport, fillRegion, TerminalError } from '@tandem/core';
+import {
+  type Difference,
+  type FillPhase,
+  type FillReport,
+  fillRegion,
+  TerminalError,
+} from '@tandem/core';
 import { createTables } from '@tandem/region-kit';
 import {
   createTableProof,
@@ -14,10 +20,10 @@ import { planConfiguration } from '../regions/plan-configuration.ts';
 import { requirePeersKnow } from '../regions/require-peers-know.ts';
 import { readTombstoneAgeMs } from '../regions/region-setting.ts';
 import { describeDamagedRow } from '../report/describe-verify.ts';
-import { timeText } from '../report/text-table.ts';
+import { firstRows, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
-import { exitCodeOfProof } from './verify.ts';
+import { exitCodeOfProof, toJson } from './verify.ts';
 import { type RecheckOptions, withRechecks } from './with-rechecks.ts';
 
 interface RebuildOptions extends RecheckOptions {
@@ -32,6 +38,8 @@ const PHASES: Readonly<Record<FillPhase, string>> = {
   'give-back': 'archive rows given back',
   prove: 'rows compared',
 };
+
+const SHOWN_MAX = 20;
 
 const HELP = `
 The region is held first: it says that it is not ready until it is proven equal. Its own services may run
@@ -166,7 +174,8 @@ function showPlan({ name }: CliRegion, sources: readonly CliRegion[]): Outcome {
 }
 
 function toOutcome(region: string, report: FillReport, tookMs: number): Outcome {
-  const { rowsWritten, archiveRowsCopied, conflictsCopied, damagedArchiveRows, proof } = report;
+  const { rowsWritten, archiveRowsCopied, conflictsCopied } = report;
+  const { damagedArchiveRows, proof, doubtful } = report;
   const rowsPerS = Math.round(((rowsWritten + archiveRowsCopied) * 1_000) / Math.max(1, tookMs));
   const counts = `${proof.differentCount} rows differ, ${proof.damaged.length} are damaged`;
   const verdict = proof.isEqual
@@ -180,6 +189,7 @@ function toOutcome(region: string, report: FillReport, tookMs: number): Outcome 
         (row) => `Damaged in the archive of ${row.region}: ${row.partitionKey}/${row.rowKey}.`,
       ),
       ...proof.damaged.map(describeDamagedRow),
+      ...describeDoubtful(doubtful),
       verdict,
     ].join('\n'),
     json: {
@@ -193,11 +203,22 @@ function toOutcome(region: string, report: FillReport, tookMs: number): Outcome 
       different: proof.differentCount,
       damaged: damagedArchiveRows,
       damagedRows: proof.damaged,
+      doubtful: doubtful.map(toJson),
       tookMs,
       rowsPerS,
     },
     exitCode: exitCodeOfProof(proof),
   };
+}
+
+function describeDoubtful(doubtful: readonly Difference[]): string[] {
+  const [shown, more] = firstRows(doubtful, SHOWN_MAX);
+  if (shown.length === 0) return [];
+  const ids = shown.map(({ entityId }) => entityId).join(', ');
+  return [
+    `Left alone, for they are older than every tombstone, and lost in one region or deleted in the other: ` +
+      `${ids}.${more} See tandem history; then tandem repair --include-old, or delete them.`,
+  ];
 }
 
 async function release(session: Session, name: string, isApplied: boolean): Promise<Outcome> {

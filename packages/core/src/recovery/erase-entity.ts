@@ -16,7 +16,6 @@ export interface Traces {
   readonly unreadable: number;
 }
 
-const CONFLICTS_MAX = 100_000;
 const PUT_BATCH_MAX = 100;
 
 /**
@@ -56,12 +55,15 @@ export async function findTraces(
     else if (setHoldsValues(row.set, entityId)) archiveRows += 1;
   }
   const outbox = await lookIntoOutbox(region, entityId, peers);
-  const listed = await conflicts.list(entityKind, CONFLICTS_MAX);
+  let held = 0;
+  for await (const one of conflicts.scan(entityKind, bucket)) {
+    if (conflictHoldsValues(one, entityId)) held += 1;
+  }
   return {
     region: region.region,
     rows: state !== undefined && holdsValues(state) ? 1 : 0,
     archiveRows,
-    conflicts: listed.filter((one) => conflictHoldsValues(one, entityId)).length,
+    conflicts: held,
     outboxRows: outbox.holding,
     unreadable: damaged + outbox.unreadable,
   };
@@ -72,7 +74,7 @@ export async function findTraces(
  * has reached its row. Stamps stay: regions stay equal, and a replay gives the same tombstone. Idempotent.
  */
 export async function eraseEntity(region: RecoveryRegion, entityId: string): Promise<void> {
-  const { entityKind, archive, conflicts, replica } = region;
+  const { entityKind, archive, replica } = region;
   const bucket = replica.bucketOf(entityId);
   let erased: ArchiveRow[] = [];
   for await (const row of archive.scan({ entityKind, bucket })) {
@@ -84,9 +86,22 @@ export async function eraseEntity(region: RecoveryRegion, entityId: string): Pro
     erased = [];
   }
   await archive.put(erased);
-  const listed = await conflicts.list(entityKind, CONFLICTS_MAX);
-  const found = listed.filter((one) => conflictHoldsValues(one, entityId));
-  await conflicts.record(found.map(eraseConflict));
+  await eraseConflicts(region, entityId);
+}
+
+async function eraseConflicts(
+  { conflicts, entityKind, replica }: RecoveryRegion,
+  entityId: string,
+): Promise<void> {
+  let erased: Conflict[] = [];
+  for await (const one of conflicts.scan(entityKind, replica.bucketOf(entityId))) {
+    if (!conflictHoldsValues(one, entityId)) continue;
+    erased.push(eraseConflict(one));
+    if (erased.length < PUT_BATCH_MAX) continue;
+    await conflicts.record(erased);
+    erased = [];
+  }
+  await conflicts.record(erased);
 }
 
 function eraseSet(set: ChangeSet, entityId: string): ChangeSet {

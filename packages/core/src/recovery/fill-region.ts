@@ -3,9 +3,11 @@ import type { RecoveryRegion } from '../ports/recovery-region.ts';
 import { assertNever } from '../errors.ts';
 import { compareBucket, type Digest } from './compare-bucket.ts';
 import { copyArchive } from './copy-archive.ts';
+import { copyConflicts } from './copy-conflicts.ts';
+import type { Difference } from './difference.ts';
 import type { DamagedArchiveRow } from './fold-archive.ts';
 import { joinEntities } from './join-entities.ts';
-import { applyRepair } from './repair-regions.ts';
+import { applyRepair, planRepair } from './repair-regions.ts';
 import { replayInto } from './replay-into.ts';
 import { type VerifyReport, verifyRegions } from './verify-regions.ts';
 
@@ -35,13 +37,14 @@ export interface FillReport {
   readonly rowsWritten: number;
   readonly conflictsCopied: number;
   readonly damagedArchiveRows: readonly (DamagedArchiveRow & { readonly region: string })[];
-  /** Of the last round; equal unless the rounds were used up. */
+  /** Of the last round; equal unless the rounds were used up, or nothing but doubtful rows is left. */
   readonly proof: VerifyReport;
+  /** See `RepairPlan`: left alone, so that what was deleted long ago is not revived. */
+  readonly doubtful: readonly Difference[];
 }
 
 /** Each round heals what was lost on the way during the one before; one is enough as a rule. */
 const PROOF_ROUNDS_MAX = 5;
-const CONFLICTS_MAX = 100_000;
 const PHASES: readonly Exclude<FillPhase, 'prove'>[] = [
   'archive',
   'rows',
@@ -61,6 +64,7 @@ export async function fillRegion(options: FillOptions): Promise<FillReport> {
   for (const phase of PHASES) await runPhase(phase, options, tally);
   const regions = [target, ...sources];
   let proof: VerifyReport | undefined;
+  let doubtful: readonly Difference[] = [];
   for (let round = 1; round <= PROOF_ROUNDS_MAX; round += 1) {
     options.signal?.throwIfAborted();
     let read = 0;
@@ -75,8 +79,12 @@ export async function fillRegion(options: FillOptions): Promise<FillReport> {
       onRows: (count) => options.onProgress?.({ phase: 'prove', done: (read += count) }),
     });
     // What is damaged no round mends, and what was not described differs all the same.
+    doubtful = [];
     if (proof.differentCount === 0) break;
-    const written = await applyRepair({ regions, repairs: proof.differences });
+    const plan = planRepair(proof.differences, { nowMs: proof.asOfMs, tombstoneAgeMs });
+    ({ doubtful } = plan);
+    if (plan.repairs.length === 0) break;
+    const written = await applyRepair({ regions, repairs: plan.repairs });
     tally.rows += written.get(target.region) ?? 0;
   }
   return {
@@ -85,6 +93,7 @@ export async function fillRegion(options: FillOptions): Promise<FillReport> {
     conflictsCopied: tally.conflicts,
     damagedArchiveRows: [...tally.damaged.values()],
     proof: proof as VerifyReport,
+    doubtful,
   };
 }
 
@@ -126,13 +135,17 @@ async function runPhase(
       });
       return;
     case 'conflicts':
-      for (const source of sources) {
-        const conflicts = await source.conflicts.list(source.entityKind, CONFLICTS_MAX);
-        await target.conflicts.record(conflicts);
-        tally.conflicts += conflicts.length;
-        advance(conflicts.length);
-      }
-      return;
+      return eachBucket(options, async (bucket) => {
+        for (const source of sources) {
+          tally.conflicts += await copyConflicts({
+            entityKind: source.entityKind,
+            bucket,
+            from: source.conflicts,
+            into: target.conflicts,
+            onCopied: advance,
+          });
+        }
+      });
     case 'give-back':
       return eachBucket(options, async (bucket) => {
         for (const source of sources) {

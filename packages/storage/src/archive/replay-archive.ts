@@ -25,6 +25,7 @@ const ROWS_PER_WRITE_MAX = 100;
 // The conflicts were recorded when the changes were first applied.
 const NO_JOURNAL: ConflictJournal = {
   record: () => Promise.resolve(),
+  scan: async function* () {},
   list: () => Promise.resolve([]),
 };
 

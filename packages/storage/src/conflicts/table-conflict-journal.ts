@@ -33,6 +33,20 @@ export function createTableConflictJournal(options: TableConflictJournalOptions)
   const partitionOf = (conflict: Conflict): string =>
     `${conflict.entityKind}-${bucketOf(conflict.entityId, bucketCount)}`;
 
+  async function* scan(entityKind: string, bucket: string): AsyncGenerator<Conflict> {
+    let continuation: string | undefined;
+    do {
+      const page = await store.query({
+        table: CONFLICTS_TABLE,
+        partitions: `${entityKind}-${bucket}`,
+        limit: PAGE_ROWS,
+        ...(continuation === undefined ? {} : { continuation }),
+      });
+      for (const row of page.rows) yield decodeConflict(fromPayloadColumns(row.properties));
+      ({ continuation } = page);
+    } while (continuation !== undefined);
+  }
+
   return {
     async record(conflicts) {
       const distinct = new Map(
@@ -50,22 +64,20 @@ export function createTableConflictJournal(options: TableConflictJournalOptions)
       }
     },
 
+    scan,
+
     async list(entityKind, limit) {
       const found: Conflict[] = [];
       for (const bucket of bucketNames(bucketCount)) {
-        let continuation: string | undefined;
-        do {
-          const page = await store.query({
-            table: CONFLICTS_TABLE,
-            partitions: `${entityKind}-${bucket}`,
-            limit: PAGE_ROWS,
-            ...(continuation === undefined ? {} : { continuation }),
-          });
-          for (const row of page.rows)
-            found.push(decodeConflict(fromPayloadColumns(row.properties)));
-          ({ continuation } = page);
-        } while (continuation !== undefined);
-        // Keeps no more than what can still be asked for, however long the journal is.
+        let room = limit;
+        for await (const conflict of scan(entityKind, bucket)) {
+          found.push(conflict);
+          room -= 1;
+          if (room > 0) continue;
+          // Keeps no more than what can still be asked for, however long the journal is.
+          found.sort(newestFirst).splice(limit);
+          room = PAGE_ROWS;
+        }
         found.sort(newestFirst).splice(limit);
       }
       return found;

@@ -1,8 +1,16 @@
-import { fillRegion, type FillPhase, type FillReport } from '@tandem/core';
+import {
+  bucketOf,
+  fillRegion,
+  type FillPhase,
+  type FillReport,
+  type TableStore,
+} from '@tandem/core';
 import { describe, expect, test } from 'vitest';
 import { ARCHIVE_TABLE } from '../archive/table-archive.ts';
 import { CONFLICTS_TABLE } from '../conflicts/table-conflict-journal.ts';
+import { encodeRowKey } from '../rows/row-key.ts';
 import { deviceKind } from '../testing/device-kind.ts';
+import { MEMORY_BUCKET_COUNT } from '../testing/memory-region.ts';
 import {
   createTestDigest,
   emptyTable,
@@ -50,6 +58,12 @@ async function createHistory(): Promise<Regions> {
   await east.table.remove('d5');
   await regions.settle();
   return regions;
+}
+
+async function deleteRow(store: TableStore, id: string): Promise<void> {
+  const operations = [{ kind: 'delete' as const, rowKey: encodeRowKey(id) }];
+  const partitionKey = bucketOf(id, MEMORY_BUCKET_COUNT);
+  await store.commit({ table: deviceKind.name, partitionKey, operations });
 }
 
 const TABLES = [deviceKind.name, ARCHIVE_TABLE, CONFLICTS_TABLE];
@@ -111,6 +125,21 @@ describe('filling a region', () => {
     expect(seen.size).toBeGreaterThanOrEqual(4);
     expect(await verifyTwo(regions, deviceKind)).toMatchObject({ isEqual: true });
     await expectReplayable(regions.west, deviceKind);
+  });
+
+  test('I4: revives nothing that was deleted so long ago that its tombstone is gone', async () => {
+    const regions = await createHistory();
+    const id = 'gone';
+    await regions.east.table.put(id, { label: 'deleted while west was away' });
+    await regions.settle();
+    // East deleted it and collected the tombstone, and nothing of that is left in any archive.
+    await deleteRow(regions.east.store, id);
+    await regions.clock.advance(MEMORY_TOMBSTONE_AGE_MS + 1);
+
+    const report = await fillWest(regions);
+    expect(await regions.east.table.get(id)).toBeUndefined();
+    expect(report.doubtful).toMatchObject([{ entityId: id }]);
+    expect(report.proof).toMatchObject({ isEqual: false, differentCount: 1 });
   });
 
   test('goes on where it was interrupted', async () => {
