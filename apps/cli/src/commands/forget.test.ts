@@ -1,6 +1,6 @@
 import { bucketOf, type TableStore } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
-import { ARCHIVE_TABLE, CONFLICTS_TABLE } from '@tandem/storage';
+import { ARCHIVE_TABLE, CONFLICTS_TABLE, writeReplayRecord } from '@tandem/storage';
 import { expectReplayable, MEMORY_BUCKET_COUNT } from '@tandem/storage/testing';
 import { expect, test } from 'vitest';
 import { type CliHarness, createCliHarness } from '../testing/cli-harness.ts';
@@ -120,6 +120,13 @@ test('after tandem forget the regions are equal, and a replay brings nothing bac
   expect(await findSecrets(harness, [...TABLES, 'Replayed'].slice(0, 3))).toEqual([]);
   expect(await regions.east.table.get(ID)).toBeUndefined();
   expect((await regions.west.table.get(OTHER))?.entity.email).toBe('stays@example.com');
+});
+
+test('tandem forget is not stopped by the table of a replay that someone has dropped', async () => {
+  const harness = await createLife();
+  const { store } = harness.regions.east;
+  await writeReplayRecord(store, 'Dropped', { content: 'all', bucketsDone: [] });
+  expect(await forget(harness)).toMatchObject({ code: 0, json: { left: 0 } });
 });
 
 test('tandem forget can be repeated, and a later life is a new one', async () => {

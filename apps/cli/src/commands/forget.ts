@@ -2,7 +2,6 @@ import {
   countOutboxRows,
   eraseEntity,
   findTraces,
-  holdsValues,
   newestStamp,
   hasSeen,
   type QueuedMessage,
@@ -12,13 +11,13 @@ import {
   TransientError,
   type Traces,
 } from '@tandem/core';
-import { createTableReplica, listReplayTables } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
 import { duration } from '../option-values.ts';
 import type { CliRegion } from '../regions/cli-region.ts';
 import { readLane, withQueue } from '../regions/open-queue.ts';
 import { openWriter } from '../regions/open-writer.ts';
+import { countCopies, eraseCopies } from '../regions/replayed-copies.ts';
 import { textTable } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
 
@@ -71,7 +70,7 @@ async function forget(session: Session, options: ForgetOptions, id: string): Pro
     for (const region of regions) {
       await eraseEntity(region.recovery, id);
       await discardLetters(session, region, id);
-      await eraseReplays(region, session, id);
+      await eraseCopies(session, region, id);
     }
     return toOutcome(id, await findAll(session, regions, id), 'applied');
   });
@@ -156,20 +155,6 @@ async function discardLetters(session: Session, region: CliRegion, id: string): 
   });
 }
 
-/** A replay made it, and the rows there take the erased state as every row does. */
-async function eraseReplays(region: CliRegion, session: Session, id: string): Promise<void> {
-  const { store, bucketCount, recovery } = region;
-  const live = recovery.replica;
-  const bucket = live.bucketOf(id);
-  const state = (await live.read(bucket, [id])).get(id);
-  for (const table of await listReplayTables(store)) {
-    const replica = createTableReplica({ store, kind: session.kind, bucketCount, table });
-    const row = (await replica.read(bucket, [id])).get(id);
-    if (row === undefined || !holdsValues(row.state) || state === undefined) continue;
-    await replica.write(bucket, [{ entityId: id, row: state, etag: row.etag }]);
-  }
-}
-
 async function findAll(
   session: Session,
   regions: readonly CliRegion[],
@@ -183,21 +168,10 @@ async function findAll(
       (await readLane(queue, 'messages')).filter((one) => messageHolds(one, id)).length,
       (await readLane(queue, 'dead-letters')).filter((one) => messageHolds(one, id)).length,
     ]);
-    const replayTables = await countReplays(region, session, id);
+    const replayTables = await countCopies(session, region, id);
     found.push({ ...traces, queued: queued ?? 0, deadLetters: deadLetters ?? 0, replayTables });
   }
   return found;
-}
-
-async function countReplays(region: CliRegion, session: Session, id: string): Promise<number> {
-  const { store, bucketCount, recovery } = region;
-  let count = 0;
-  for (const table of await listReplayTables(store)) {
-    const replica = createTableReplica({ store, kind: session.kind, bucketCount, table });
-    const row = (await replica.read(recovery.replica.bucketOf(id), [id])).get(id);
-    if (row !== undefined && holdsValues(row.state)) count += 1;
-  }
-  return count;
 }
 
 function messageHolds({ subject, body }: QueuedMessage, id: string): boolean {

@@ -37,10 +37,10 @@ test('a replay begins in an empty table', async () => {
   expect(await openReplayTable(store, 'Fresh', OPTIONS)).toMatchObject({ bucketsDone: [] });
 });
 
-test('every table of a replay is listed, however few come at once', async () => {
+test('every table of a replay is listed as it was named, however few come at once', async () => {
   const store = await createMiserlyStore();
-  for (const table of ['one', 'three', 'two']) {
+  for (const table of ['One', 'three', 'Two']) {
     await writeReplayRecord(store, table, { content: 'all', bucketsDone: [] });
   }
-  expect(await listReplayTables(store)).toEqual(['one', 'three', 'two']);
+  expect(await listReplayTables(store)).toEqual(['One', 'three', 'Two']);
 });

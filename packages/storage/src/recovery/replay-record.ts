@@ -67,6 +67,8 @@ export async function writeReplayRecord(
   { content, bucketsDone }: ReplayRecord,
 ): Promise<void> {
   const properties = new Map([
+    // As it was given: the service takes names in any case, emulators do not.
+    ['table', { type: 'String' as const, value: table }],
     ['content', { type: 'String' as const, value: content }],
     ['bucketsDone', { type: 'String' as const, value: bucketsDone.join(',') }],
   ]);
@@ -74,7 +76,7 @@ export async function writeReplayRecord(
   await store.commit({ table: REPLICATION_TABLE, partitionKey: PARTITION, operations });
 }
 
-/** The tables that replays made here: they hold what the archive held. */
+/** The tables that replays made here, dropped ones included: they hold what the archive held. */
 export async function listReplayTables(store: TableStore): Promise<readonly string[]> {
   const tables: string[] = [];
   let continuation: string | undefined;
@@ -85,7 +87,9 @@ export async function listReplayTables(store: TableStore): Promise<readonly stri
       limit: PAGE_ROWS,
       ...(continuation === undefined ? {} : { continuation }),
     });
-    tables.push(...page.rows.map(({ rowKey }) => rowKey));
+    tables.push(
+      ...page.rows.map(({ rowKey, properties }) => textOf(properties, 'table') ?? rowKey),
+    );
     ({ continuation } = page);
   } while (continuation !== undefined);
   return tables;
