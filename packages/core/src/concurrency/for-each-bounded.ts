@@ -9,6 +9,7 @@ export async function forEachBounded<T>(
 ): Promise<void> {
   const iterator = items[Symbol.iterator]();
   const failures: unknown[] = [];
+  let isExhausted = false;
   const runLane = async (): Promise<void> => {
     for (let next = iterator.next(); !next.done; next = iterator.next()) {
       if (failures.length > 0) return;
@@ -18,7 +19,14 @@ export async function forEachBounded<T>(
         failures.push(error);
       }
     }
+    isExhausted = true;
   };
-  await Promise.all(Array.from({ length: concurrencyMax }, runLane));
+  const lanes: Promise<void>[] = [];
+  for (let lane = 0; lane < concurrencyMax; lane += 1) {
+    // Hardly more lanes than there are items: most calls have one.
+    if (isExhausted) break;
+    lanes.push(runLane());
+  }
+  await Promise.all(lanes);
   if (failures.length > 0) throw failures[0];
 }

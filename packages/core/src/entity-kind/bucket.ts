@@ -1,10 +1,12 @@
+const encoder = new TextEncoder();
+
 /**
  * The partition an entity lives in: two hex digits, from a stable hash (FNV-1a, 32 bits) of its id.
  * Never change this: rows would not be found where they lie.
  */
 export function bucketOf(entityId: string, bucketCount: number): string {
   let hash = 0x811c9dc5;
-  for (const byte of new TextEncoder().encode(entityId)) {
+  for (const byte of encoder.encode(entityId)) {
     hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
   }
   // The low bits of FNV-1a mix worst, so the high half is folded in.

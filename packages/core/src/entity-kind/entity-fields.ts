@@ -32,18 +32,21 @@ export function toAllFieldValues<K extends EntityKind>(
   kind: K,
   entity: Partial<EntityOf<K>>,
 ): FieldValues {
-  const absent = [...kind.edmTypes.keys()].map((name): [string, null] => [name, null]);
-  return new Map([...absent, ...toFieldValues(kind, entity)]);
+  const values = new Map<string, NullableFieldValue>();
+  for (const name of kind.edmTypes.keys()) values.set(name, null);
+  for (const [name, value] of toFieldValues(kind, entity)) values.set(name, value);
+  return values;
 }
 
 /** The entity as ordinary values: every field of the kind, null where there is no column. */
 export function toEntity<K extends EntityKind>(kind: K, state: EntityState): EntityOf<K> {
-  const entries = [...kind.edmTypes].map(([name, type]) => {
+  const entity: Record<string, unknown> = {};
+  for (const [name, type] of kind.edmTypes) {
     const value = state.fields.get(name)?.value ?? null;
     // A field whose type was changed since keeps its old values in the table; they read as absent.
-    return [name, value?.type === type ? value.value : null];
-  });
-  return Object.fromEntries(entries) as EntityOf<K>;
+    entity[name] = value?.type === type ? value.value : null;
+  }
+  return entity as EntityOf<K>;
 }
 
 function toFieldValue(type: EdmType, value: unknown): FieldValue | undefined {

@@ -70,7 +70,11 @@ function sentBytes(field: FieldValue): number {
   return SCALAR_BYTES;
 }
 
+/** Text that JSON writes as it is, a byte for each character. */
+const UNESCAPED = /^[ !#-[\]-~]*$/;
+
 function sentTextBytes(text: string): number {
+  if (UNESCAPED.test(text)) return text.length + 2;
   // These two may be sent escaped, which JSON.stringify does not do.
   if (/[\u2028\u2029]/.test(text)) return text.length * JSON_UNIT_BYTES_MAX + 2;
   return Buffer.byteLength(JSON.stringify(text));

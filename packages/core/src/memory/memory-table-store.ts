@@ -11,6 +11,7 @@ import type {
   Transaction,
 } from '../ports/table-store.ts';
 import { canonicalValue } from '../values/canonical-value.ts';
+import type { FieldValue } from '../values/field-value.ts';
 import { createSortedMap, type SortedMap } from './sorted-map.ts';
 
 type Partition = SortedMap<TableRow>;
@@ -102,12 +103,12 @@ function refusalOf(operation: RowOperation, stored: TableRow | undefined) {
 }
 
 function copyProperties(properties: Properties): Properties {
-  return new Map(
-    [...properties].map(([name, value]) => {
-      const copied = value.type === 'Binary' ? { ...value, value: value.value.slice() } : value;
-      return [name, canonicalValue(copied)];
-    }),
-  );
+  const copies = new Map<string, FieldValue>();
+  for (const [name, value] of properties) {
+    const copied = value.type === 'Binary' ? { ...value, value: value.value.slice() } : value;
+    copies.set(name, canonicalValue(copied));
+  }
+  return copies;
 }
 
 function queryTable(table: Table, range: RowRange): RowPage {

@@ -8,6 +8,8 @@ import type { Change, ChangeSet } from './change-set.ts';
  */
 export const WIRE_VERSION = 1;
 
+const encoder = new TextEncoder();
+
 export interface EncodedState {
   readonly fields: Record<string, readonly [string, EncodedFieldValue]>;
   readonly alive?: string;
@@ -32,14 +34,14 @@ export function joinChangeSet(
   changes: readonly string[],
 ): Uint8Array {
   const head = JSON.stringify({ wire: WIRE_VERSION, entityKind, bucket, stamp }).slice(0, -1);
-  return new TextEncoder().encode(`${head},"changes":[${changes.join(',')}]}`);
+  return encoder.encode(`${head},"changes":[${changes.join(',')}]}`);
 }
 
 function encodeState(state: EntityState): EncodedState {
+  const fields: Record<string, readonly [string, EncodedFieldValue]> = {};
+  for (const [name, field] of state.fields) fields[name] = encodeField(field);
   return {
-    fields: Object.fromEntries(
-      [...state.fields].map(([name, field]) => [name, encodeField(field)]),
-    ),
+    fields,
     ...(state.alive === undefined ? {} : { alive: state.alive }),
     ...(state.deleted === undefined ? {} : { deleted: state.deleted }),
     vector: [...state.vector.values()],

@@ -31,7 +31,14 @@ export function isAlive(state: EntityState): boolean {
 
 /** The greatest stamp anywhere in the state: what a new write of this entity must exceed. */
 export function latestStamp(state: EntityState): Stamp | undefined {
-  return maxStamp(stampsOf(state));
+  let latest = maxStamp(state.vector.values());
+  const consider = (stamp: Stamp | undefined): void => {
+    if (stamp !== undefined && (latest === undefined || stamp > latest)) latest = stamp;
+  };
+  consider(state.alive);
+  consider(state.deleted);
+  for (const { stamp } of state.fields.values()) consider(stamp);
+  return latest;
 }
 
 /** Every stamp in the state, some more than once. */

@@ -135,9 +135,13 @@ function chooseCompany<W extends GroupWrite>(
   if (first === undefined || isLoner(first)) {
     return { company: writes.slice(0, 1), others: writes.slice(1) };
   }
-  const sociable = writes.filter((one) => !isLoner(one)).slice(0, CHANGES_PER_SET_MAX);
-  const chosen = new Set(sociable);
-  return { company: sociable, others: writes.filter((one) => !chosen.has(one)) };
+  const company: W[] = [];
+  const others: W[] = [];
+  for (const write of writes) {
+    const isWelcome = company.length < CHANGES_PER_SET_MAX && !isLoner(write);
+    (isWelcome ? company : others).push(write);
+  }
+  return { company, others };
 }
 
 function toChange(

@@ -47,14 +47,16 @@ export function toEntityProperties({ state, referenceId }: StoredState): Propert
  */
 function encodeStamps({ fields }: EntityState): string {
   const namesByStamp = new Map<Stamp, string[]>();
-  for (const name of [...fields.keys()].toSorted()) {
-    const { stamp } = fields.get(name)!;
+  for (const [name, { stamp }] of fields) {
     const names = namesByStamp.get(stamp);
     if (names === undefined) namesByStamp.set(stamp, [name]);
     else names.push(name);
   }
-  const sorted = [...namesByStamp].toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return JSON.stringify(Object.fromEntries(sorted));
+  const sorted: Record<Stamp, string[]> = {};
+  for (const stamp of [...namesByStamp.keys()].sort()) {
+    sorted[stamp] = namesByStamp.get(stamp)!.sort();
+  }
+  return JSON.stringify(sorted);
 }
 
 /** Throws `ROW_MALFORMED`, naming the column, for a row that this code did not write. */

@@ -4,6 +4,7 @@
  * control characters) and never begins with `~`, which the system's own rows in the partition do.
  */
 export function encodeRowKey(entityId: string): string {
+  if (PLAIN_ID.test(entityId)) return entityId;
   let key = '';
   for (const byte of new TextEncoder().encode(entityId)) {
     const char = String.fromCharCode(byte);
@@ -25,3 +26,4 @@ export function keyAfter(rowKey: string): string {
 export const SYSTEM_ROWS_FROM = '~';
 
 const PLAIN = /^[A-Za-z0-9._-]$/;
+const PLAIN_ID = /^[A-Za-z0-9._-]*$/;

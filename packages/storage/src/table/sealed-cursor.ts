@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** 64 bits: no slip of a hand or of a copy passes, nor a cursor of another list. */
 const CHECK_LENGTH = 11;
@@ -21,6 +21,5 @@ export function unsealCursor(cursor: string, scope: string): string | undefined 
 }
 
 function checkOf(position: string, scope: string): string {
-  const hash = createHash('sha256').update(scope).update('\n').update(position);
-  return hash.digest('base64url').slice(0, CHECK_LENGTH);
+  return hash('sha256', `${scope}\n${position}`, 'base64url').slice(0, CHECK_LENGTH);
 }
