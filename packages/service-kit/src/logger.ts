@@ -1,6 +1,8 @@
 import { type DestinationStream, type Logger as PinoLogger, pino, stdTimeFunctions } from 'pino';
+import process from 'node:process';
 import { redactLine } from './redact.ts';
 import { serializeError } from './serialize-error.ts';
+import { createTurnLines } from './turn-lines.ts';
 
 export type { PinoLogger };
 
@@ -30,7 +32,7 @@ export interface LoggerOptions {
   readonly service: string;
   readonly region: string;
   readonly level: LogLevel;
-  /** Standard output by default, written synchronously so that no last line is lost. */
+  /** Standard output by default, written before the process ends by itself or by an error. */
   readonly destination?: DestinationStream;
 }
 
@@ -47,6 +49,13 @@ export function createLogger({ service, region, level, destination }: LoggerOpti
       serializers: { error: serializeError, err: serializeError },
       hooks: { streamWrite: redactLine },
     },
-    destination ?? pino.destination({ dest: 1, sync: true }),
+    destination ?? standardOutput(),
   );
+}
+
+function standardOutput(): DestinationStream {
+  const output = pino.destination({ dest: 1, sync: true });
+  const lines = createTurnLines((text) => output.write(text));
+  process.once('exit', lines.flush);
+  return lines;
 }
