@@ -8,8 +8,9 @@ export interface CommonHeadersOptions {
 /** Which region answered, and under which id the request is in its log: on every answer. */
 export const commonHeadersPlugin = fp(
   async (app, { region }: CommonHeadersOptions) => {
-    app.addHook('onRequest', async (request, reply) => {
+    app.addHook('onRequest', (request, reply, done) => {
       setCommonHeaders(reply, { region, requestId: request.id });
+      done();
     });
   },
   { name: 'common-headers' },

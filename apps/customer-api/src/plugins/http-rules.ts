@@ -10,9 +10,9 @@ export const httpRulesPlugin = fp(
     app.server.on('checkExpectation', (request, response) => {
       app.server.emit('request', request, response);
     });
-    app.addHook('onRequest', async ({ raw }) => {
-      if (raw.headers.host !== undefined || raw.httpVersion !== '1.1') return;
-      throw new ProblemError('malformed-request', { detail: 'HTTP/1.1 asks for a Host header.' });
+    app.addHook('onRequest', ({ raw }, _reply, done) => {
+      if (raw.headers.host !== undefined || raw.httpVersion !== '1.1') return done();
+      done(new ProblemError('malformed-request', { detail: 'HTTP/1.1 asks for a Host header.' }));
     });
   },
   { name: 'http-rules', dependencies: ['common-headers', 'problems'] },

@@ -10,8 +10,8 @@ export const problemsPlugin = fp(
     app.addHook('onRoute', (route) => allowed.add(route.url, route.method));
 
     // Here and not in the handler of unknown paths, which runs after the body has been parsed.
-    app.addHook('onRequest', async (request) => {
-      if (request.is404) throw unknownRoute(allowed.of(pathOf(request.url)));
+    app.addHook('onRequest', (request, _reply, done) => {
+      done(request.is404 ? unknownRoute(allowed.of(pathOf(request.url))) : undefined);
     });
     app.setNotFoundHandler(() => {
       throw unknownRoute([]);

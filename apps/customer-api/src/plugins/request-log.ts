@@ -6,7 +6,7 @@ import fp from 'fastify-plugin';
  */
 export const requestLogPlugin = fp(
   async (app) => {
-    app.addHook('onResponse', async (request, reply) => {
+    app.addHook('onResponse', (request, reply, done) => {
       const line = {
         event: 'request-finished',
         method: request.method,
@@ -16,6 +16,7 @@ export const requestLogPlugin = fp(
       };
       const isHealth = line.route.startsWith('/health');
       request.log[isHealth ? 'debug' : 'info'](line, 'A request was answered.');
+      done();
     });
   },
   { name: 'request-log' },

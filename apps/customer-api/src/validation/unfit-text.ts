@@ -11,34 +11,36 @@ interface PartSchema {
  * surrogate pair, NUL), or that are longer than `maxLength` code points. TypeBox counts graphemes,
  * and one grapheme has no length limit.
  */
-export function findUnfitText(
-  schema: unknown,
-  value: unknown,
-  pointer = '',
-): FastifySchemaValidationError[] {
-  const { properties = {}, items, maxLength } = (schema ?? {}) as PartSchema;
-  if (typeof value === 'string') return judgeText(value, { pointer, maxLength });
-  if (Array.isArray(value)) {
-    return value.flatMap((one, index) => findUnfitText(items, one, `${pointer}/${index}`));
-  }
-  if (typeof value !== 'object' || value === null) return [];
-  return Object.entries(value).flatMap(([name, one]) =>
-    findUnfitText(properties[name], one, `${pointer}/${name}`),
-  );
+export function findUnfitText(schema: unknown, value: unknown): FastifySchemaValidationError[] {
+  const found: FastifySchemaValidationError[] = [];
+  const visit = (part: PartSchema | undefined, one: unknown, pointer: string): void => {
+    if (typeof one === 'string') {
+      const error = judgeText(one, part?.maxLength);
+      if (error !== undefined) found.push({ ...error, instancePath: pointer });
+      return;
+    }
+    if (typeof one !== 'object' || one === null) return;
+    const isList = Array.isArray(one);
+    for (const name of Object.keys(one)) {
+      const inner = isList ? part?.items : part?.properties?.[name];
+      visit(inner, (one as Record<string, unknown>)[name], `${pointer}/${name}`);
+    }
+  };
+  visit(schema as PartSchema | undefined, value, '');
+  return found;
 }
 
 function judgeText(
   text: string,
-  { pointer, maxLength }: { readonly pointer: string; readonly maxLength: number | undefined },
-): FastifySchemaValidationError[] {
-  const broken = { instancePath: pointer, schemaPath: '#' };
+  maxLength: number | undefined,
+): Omit<FastifySchemaValidationError, 'instancePath'> | undefined {
   if (!text.isWellFormed() || text.includes('\0')) {
     const message = 'must be well-formed Unicode without NUL';
-    return [{ ...broken, keyword: 'text', params: {}, message }];
+    return { keyword: 'text', params: {}, schemaPath: '#', message };
   }
   if (maxLength === undefined || text.length <= maxLength || Array.from(text).length <= maxLength) {
-    return [];
+    return undefined;
   }
   const message = `must not have more than ${maxLength} characters`;
-  return [{ ...broken, keyword: 'maxLength', params: { limit: maxLength }, message }];
+  return { keyword: 'maxLength', params: { limit: maxLength }, schemaPath: '#', message };
 }
