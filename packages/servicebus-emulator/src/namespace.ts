@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts';
+import { deleteWhenIdle } from './delete-when-idle.ts';
 import { createLockTokens } from './queue/create-lock-token.ts';
 import { openQueue, type Queue } from './queue/queue.ts';
 import {
@@ -26,7 +27,11 @@ type UpdateOutcome =
   | { readonly kind: 'not-found' }
   | { readonly kind: 'invalid'; readonly problem: string };
 
-type RemovalListener = (entity: QueueEntity) => void;
+/** Whoever has links to queues that may have to be closed. */
+interface QueueListener {
+  readonly removed: (entity: QueueEntity) => void;
+  readonly changed: (entity: QueueEntity) => void;
+}
 
 /** The queues of the emulator. Names are compared without regard to case, as in the service. */
 export interface Namespace {
@@ -37,8 +42,7 @@ export interface Namespace {
   update(name: string, properties: Partial<QueueProperties>): Promise<UpdateOutcome>;
   /** False when there is no such queue. */
   remove(name: string): Promise<boolean>;
-  /** Called with each queue that was removed, so that its links can be closed. */
-  onRemoved(listener: RemovalListener): { stop(): void };
+  listen(listener: QueueListener): { stop(): void };
   close(): void;
 }
 
@@ -50,9 +54,11 @@ export interface NamespaceOptions {
 
 interface State extends NamespaceOptions {
   readonly entities: Map<string, QueueEntity>;
+  /** How to stop to watch whether a queue is idle, by key. */
+  readonly watches: Map<string, () => void>;
   /** Creations under way, so that two for one name do not both succeed. */
   readonly creating: Set<string>;
-  readonly listeners: Set<RemovalListener>;
+  readonly listeners: Set<QueueListener>;
 }
 
 const QUEUE_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,258}[A-Za-z0-9])?$/;
@@ -67,6 +73,18 @@ function findNameProblem(name: string): string | undefined {
   );
 }
 
+function watch(state: State, { main, deadLetters, stored }: QueueEntity): void {
+  const key = keyOf(stored.name);
+  state.watches.get(key)?.();
+  const stop = deleteWhenIdle({
+    queues: [main, deadLetters],
+    idleMs: stored.properties.autoDeleteOnIdleMs,
+    clock: state.clock,
+    remove: () => void remove(state, stored.name).catch(state.onFailure),
+  });
+  state.watches.set(key, stop);
+}
+
 async function open(state: State, stored: StoredQueue): Promise<QueueEntity> {
   const queues = await openQueue({
     id: stored.id,
@@ -79,6 +97,7 @@ async function open(state: State, stored: StoredQueue): Promise<QueueEntity> {
   });
   const entity = { ...queues, stored };
   state.entities.set(keyOf(stored.name), entity);
+  watch(state, entity);
   return entity;
 }
 
@@ -114,10 +133,11 @@ async function create(
 }
 
 async function update(
-  { entities, store, clock }: State,
+  state: State,
   name: string,
   changes: Partial<QueueProperties>,
 ): Promise<UpdateOutcome> {
+  const { entities, store, clock, listeners } = state;
   const entity = entities.get(keyOf(name));
   if (entity === undefined) return { kind: 'not-found' };
   const properties = { ...entity.stored.properties, ...changes };
@@ -129,6 +149,8 @@ async function update(
   entities.set(keyOf(name), updated);
   entity.main.setProperties(properties);
   entity.deadLetters.setProperties(properties);
+  watch(state, updated);
+  for (const listener of listeners) listener.changed(updated);
   await store.catalog.save(stored);
   return { kind: 'updated', entity: updated };
 }
@@ -138,11 +160,16 @@ function close({ main, deadLetters }: QueueEntity): void {
   deadLetters.close();
 }
 
-async function remove({ entities, listeners, store }: State, name: string): Promise<boolean> {
+async function remove(
+  { entities, listeners, watches, store }: State,
+  name: string,
+): Promise<boolean> {
   const entity = entities.get(keyOf(name));
   if (entity === undefined) return false;
   entities.delete(keyOf(name));
-  for (const listener of listeners) listener(entity);
+  watches.get(keyOf(name))?.();
+  watches.delete(keyOf(name));
+  for (const listener of listeners) listener.removed(entity);
   close(entity);
   await store.catalog.drop(entity.stored.id);
   return true;
@@ -153,10 +180,11 @@ export async function openNamespace(options: NamespaceOptions): Promise<Namespac
   const state: State = {
     ...options,
     entities: new Map(),
+    watches: new Map(),
     creating: new Set(),
     listeners: new Set(),
   };
-  const { entities, listeners } = state;
+  const { entities, listeners, watches } = state;
   for (const stored of await options.store.catalog.load()) await open(state, stored);
   return {
     find: (name) => entities.get(keyOf(name)),
@@ -164,11 +192,12 @@ export async function openNamespace(options: NamespaceOptions): Promise<Namespac
     create: (name, properties) => create(state, name, properties),
     update: (name, properties) => update(state, name, properties),
     remove: (name) => remove(state, name),
-    onRemoved(listener) {
+    listen(listener) {
       listeners.add(listener);
       return { stop: () => listeners.delete(listener) };
     },
     close() {
+      for (const stop of watches.values()) stop();
       for (const entity of entities.values()) close(entity);
     },
   };

@@ -76,13 +76,14 @@ export function verifySignature(
   if (fields === undefined) {
     return invalid('MalformedToken: The token lacks one of the fields sr, sig, se, skn.');
   }
-  const rule = rules.find(({ name }) => name === fields.skn);
-  if (rule === undefined) return invalid('InvalidSignature: The token has an unknown key name.');
-  const expected = sign(rule.key, `${fields.sr}\n${fields.se}`);
+  const named = rules.filter(({ name }) => name === fields.skn);
+  if (named.length === 0) return invalid('InvalidSignature: The token has an unknown key name.');
   const given = Buffer.from(fields.sig, 'base64');
-  if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
-    return invalid('InvalidSignature: The token has an invalid signature.');
-  }
+  const rule = named.find(({ key }) => {
+    const expected = sign(key, `${fields.sr}\n${fields.se}`);
+    return given.length === expected.length && timingSafeEqual(given, expected);
+  });
+  if (rule === undefined) return invalid('InvalidSignature: The token has an invalid signature.');
   const expiresAtMs = Number(fields.se) * MS_PER_SECOND;
   if (!(expiresAtMs > nowMs)) return invalid('ExpiredToken: The token is expired.');
   return { kind: 'valid', resource: decodeURIComponent(fields.sr), rule, expiresAtMs };

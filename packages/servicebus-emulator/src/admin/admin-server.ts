@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '../clock.ts';
 import { createPortServer, type TlsIdentity } from '../port-server.ts';
+import { accessRulesOf } from '../queue-access-rules.ts';
 import { tenantOf, type Tenant } from '../tenant.ts';
 import { hasRight, verifySignature, type SharedAccessRule } from '../shared-access-signature.ts';
 import {
@@ -81,16 +82,16 @@ async function respond(
   const url = new URL(message.url ?? '/', baseUrl);
   if (url.pathname === '/health') return HEALTHY;
   const nowMs = clock.nowMs();
+  const path = decodePath(url.pathname);
+  if (path === undefined) return failure(400, 'The address is malformed. SubCode=40000.');
   if (accessRules !== undefined) {
-    const token = message.headers.authorization ?? '';
-    const verdict = verifySignature(token, { rules: accessRules, nowMs });
+    const rules = [...accessRules, ...accessRulesOf(namespace, path).rules];
+    const verdict = verifySignature(message.headers.authorization ?? '', { rules, nowMs });
     if (verdict.kind === 'invalid') return failure(401, verdict.reason);
     if (!hasRight(verdict.rule, 'Manage')) {
       return failure(401, 'Manage claim(s) are required to perform this operation.');
     }
   }
-  const path = decodePath(url.pathname);
-  if (path === undefined) return failure(400, 'The address is malformed. SubCode=40000.');
   const action = findAction(message.method ?? '', path);
   if (action === undefined) {
     return failure(404, `The emulator has no resource at '${message.method} ${url.pathname}'.`);

@@ -88,6 +88,8 @@ export interface AtomContent {
   /** The element that describes the entity, such as QueueDescription. */
   readonly name: string;
   readonly fields: Readonly<Record<string, string>>;
+  /** The elements that hold others, such as AuthorizationRules. */
+  readonly nested: Readonly<Record<string, unknown>>;
 }
 
 function isMap(value: unknown): value is Record<string, unknown> {
@@ -116,5 +118,6 @@ export function readEntry(text: string): AtomContent | undefined {
       string,
       string
     >,
+    nested: Object.fromEntries(fields.filter(([, value]) => typeof value !== 'string')),
   };
 }

@@ -52,7 +52,7 @@ export const putQueue: AdminAction = async (request) => {
   if (content.name !== 'QueueDescription') {
     return failure(400, `The emulator has queues only, got ${content.name}. SubCode=40000.`);
   }
-  const read = readQueueDescription(content.fields);
+  const read = readQueueDescription(content.fields, content.nested);
   if (read.kind === 'refused') return failure(400, read.problem);
   return request.mustExist ? update(request, read.properties) : create(request, read.properties);
 };

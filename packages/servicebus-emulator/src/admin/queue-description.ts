@@ -1,12 +1,12 @@
 import type { QueueEntity } from '../namespace.ts';
-import type { QueueProperties } from '../queue/queue-properties.ts';
+import { QUEUE_STATUSES, type QueueProperties } from '../queue/queue-properties.ts';
+import { readAuthorizationRules, writeAuthorizationRules } from './authorization-rules.ts';
 import { element, type AtomEntry } from './atom.ts';
 import { formatDuration, parseDuration } from './iso-duration.ts';
 
 /** The wire form of a queue's settings, and what of it the emulator can honour. */
 
 const COUNTS = 'http://schemas.microsoft.com/netservices/2011/06/servicebus';
-const NEVER = formatDuration(Number.POSITIVE_INFINITY);
 
 type Fields = Readonly<Record<string, string>>;
 
@@ -18,9 +18,6 @@ export type ReadResult =
 const FIXED: Readonly<Record<string, (value: string) => boolean>> = {
   ForwardTo: (value) => value === '',
   ForwardDeadLetteredMessagesTo: (value) => value === '',
-  AutoDeleteOnIdle: (value) => parseDuration(value) === Number.POSITIVE_INFINITY,
-  Status: (value) => value === 'Active',
-  EnableExpress: (value) => value === 'false',
   MaxMessageSizeInKilobytes: (value) => value === '256',
 };
 
@@ -36,6 +33,9 @@ const READERS: Readonly<
   DeadLetteringOnMessageExpiration: (value) => ['deadLetterOnExpiration', toBoolean(value)],
   EnablePartitioning: (value) => ['enablePartitioning', toBoolean(value)],
   EnableBatchedOperations: (value) => ['enableBatchedOperations', toBoolean(value)],
+  Status: (value) => ['status', QUEUE_STATUSES.find((status) => status === value)],
+  AutoDeleteOnIdle: (value) => ['autoDeleteOnIdleMs', parseDuration(value)],
+  EnableExpress: (value) => ['enableExpress', toBoolean(value)],
   UserMetadata: (value) => ['userMetadata', value],
   RequiresSession: (value) => ['requiresSession', toBoolean(value)],
   RequiresDuplicateDetection: (value) => ['requiresDuplicateDetection', toBoolean(value)],
@@ -54,7 +54,10 @@ function toBoolean(value: string): boolean | undefined {
 }
 
 /** Reads the settings that are given; the others keep their value or default. */
-export function readQueueDescription(fields: Fields): ReadResult {
+export function readQueueDescription(
+  fields: Fields,
+  nested: Readonly<Record<string, unknown>> = {},
+): ReadResult {
   const properties: Partial<Record<keyof QueueProperties, unknown>> = {};
   for (const [name, value] of Object.entries(fields)) {
     const isSupported = FIXED[name];
@@ -65,6 +68,14 @@ export function readQueueDescription(fields: Fields): ReadResult {
     if (read === undefined) continue;
     if (read[1] === undefined) return refused(`${name} cannot be '${value}'. SubCode=40000.`);
     properties[read[0]] = read[1];
+  }
+  const rules = nested['AuthorizationRules'];
+  if (rules !== undefined) {
+    const read = readAuthorizationRules(rules);
+    if (read === undefined) {
+      return refused('Each AuthorizationRule needs a KeyName and AccessRights. SubCode=40000.');
+    }
+    properties.authorizationRules = read;
   }
   return { kind: 'read', properties: properties as Partial<QueueProperties> };
 }
@@ -112,16 +123,17 @@ function writeState(entity: QueueEntity): string {
       counters.reduce((sum, c) => sum + c.sizeBytes, 0),
     ),
     element('MessageCount', total),
-    element('Status', 'Active'),
+    writeAuthorizationRules(properties.authorizationRules),
+    element('Status', properties.status),
     properties.userMetadata === '' ? '' : element('UserMetadata', properties.userMetadata),
     element('CreatedAt', time(createdAtMs)),
     element('UpdatedAt', time(updatedAtMs)),
-    element('AccessedAt', time(updatedAtMs)),
+    element('AccessedAt', time(Math.max(updatedAtMs, main.lastUsedAtMs()))),
     writeCounts(entity),
-    element('AutoDeleteOnIdle', NEVER),
+    element('AutoDeleteOnIdle', formatDuration(properties.autoDeleteOnIdleMs)),
     element('EnablePartitioning', properties.enablePartitioning),
     element('EntityAvailabilityStatus', 'Available'),
-    element('EnableExpress', false),
+    element('EnableExpress', properties.enableExpress),
     element('MaxMessageSizeInKilobytes', 256),
   ].join('');
 }

@@ -5,6 +5,7 @@ import {
   type AccessRight,
   type SharedAccessRule,
 } from '../shared-access-signature.ts';
+import type { QueueAccessRules } from '../queue-access-rules.ts';
 import type { AmqpRequest, AmqpResponse } from './request-node.ts';
 
 /** The claims that one connection has put on $cbs. */
@@ -52,15 +53,24 @@ interface Grant {
 /** Tokens for this many paths count on one connection; the oldest are forgotten first. */
 const GRANTS_MAX = 1_000;
 
-/** Without rules every token is accepted, and every link, whether a token was put or not. */
-export function createClaims(clock: Clock, rules: readonly SharedAccessRule[] | undefined): Claims {
+export interface ClaimsOptions {
+  readonly clock: Clock;
+  /** Without rules every token is accepted, and every link, whether a token was put or not. */
+  readonly rules: readonly SharedAccessRule[] | undefined;
+  /** The rules of the queue at the path. */
+  readonly ownRules: (path: string) => QueueAccessRules;
+}
+
+const within = (path: string, outer: string): boolean =>
+  path === outer || path.startsWith(`${outer}/`);
+
+export function createClaims({ clock, rules, ownRules }: ClaimsOptions): Claims {
   const grants = new Map<string, Grant>();
   const grantsFor = (path: string): Grant[] => {
     const wanted = path.toLowerCase();
     return [...grants.values()].filter(
       (grant) =>
-        grant.expiresAtMs > clock.nowMs() &&
-        (grant.path === '' || wanted === grant.path || wanted.startsWith(`${grant.path}/`)),
+        grant.expiresAtMs > clock.nowMs() && (grant.path === '' || within(wanted, grant.path)),
     );
   };
   function add(key: string, grant: Grant): void {
@@ -79,12 +89,16 @@ export function createClaims(clock: Clock, rules: readonly SharedAccessRule[] | 
     putToken({ operation, properties, body }) {
       if (operation !== 'put-token') return answer(400, `Unknown operation '${operation}'`);
       if (rules === undefined) return answer(202, 'Accepted');
-      const verdict = verifySignature(String(body), { rules, nowMs: clock.nowMs() });
-      if (verdict.kind === 'invalid') return unauthorized(verdict.reason);
       const { name } = properties;
       const audience = typeof name === 'string' ? pathOf(name) : '';
+      const own = ownRules(audience);
+      const all = { rules: [...rules, ...own.rules], nowMs: clock.nowMs() };
+      const verdict = verifySignature(String(body), all);
+      if (verdict.kind === 'invalid') return unauthorized(verdict.reason);
       const resource = pathOf(verdict.resource);
-      if (resource !== '' && audience !== resource && !audience.startsWith(`${resource}/`)) {
+      // The key of a queue signs nothing that is more than the queue.
+      const isBeyond = own.rules.includes(verdict.rule) && !within(resource, own.queueName);
+      if (isBeyond || (resource !== '' && !within(audience, resource))) {
         return unauthorized('InvalidAudience: The token does not cover the audience.');
       }
       const { rule, expiresAtMs } = verdict;

@@ -17,6 +17,22 @@ export function entityNotFound(host: string, path: string): AmqpCondition {
   };
 }
 
+export function entityDisabled(name: string): AmqpCondition {
+  return {
+    condition: 'com.microsoft:entity-disabled',
+    description:
+      `Messaging entity '${name}' is currently disabled. For more information please see ` +
+      `https://aka.ms/ServiceBusExceptions . ${tracking()}`,
+  };
+}
+
+export function sendDisabled(name: string): AmqpCondition {
+  return {
+    condition: 'com.microsoft:entity-disabled',
+    description: `Messaging entity '${name}' is currently disabled for Send operations. ${tracking()}`,
+  };
+}
+
 export function lockLost(): AmqpCondition {
   return {
     condition: 'com.microsoft:message-lock-lost',

@@ -1,6 +1,7 @@
 import type { Connection, EventContext, Receiver, Sender } from 'rhea';
 import type { Clock } from '../clock.ts';
 import type { Queue } from '../queue/queue.ts';
+import { accessRulesOf } from '../queue-access-rules.ts';
 import { tenantOf, type Tenant } from '../tenant.ts';
 import { findRule, type AccessRight, type SharedAccessRule } from '../shared-access-signature.ts';
 import { findQueue, isDeadLetterPath, parseAddress, type Address } from './address.ts';
@@ -14,11 +15,13 @@ import {
   sessionRequired,
   unauthorized,
 } from './conditions.ts';
+import { refusalOfUse, type QueueUse } from './disabled-queue.ts';
 import { openIncomingLink } from './incoming-link.ts';
 import { handleManagementRequest } from './management/management-node.ts';
 import { openOutgoingLink } from './outgoing-link.ts';
 import { openSessionLink, SESSION_FILTER } from './session-link.ts';
 import { createReplyLinks, openRequestNode, type ReplyLinks } from './request-node.ts';
+import { closeDisabledLinks, closeLinksTo } from './links-to-queue.ts';
 import { loginOf } from './sasl-login.ts';
 import {
   boundDeliveries,
@@ -78,7 +81,14 @@ function resolve(
   const queue = findQueue(namespace, path);
   if (queue === undefined) return notFound(connection, path);
   const condition = faults.takeFailure(queue.name, 'attach');
-  return condition === undefined ? queue : askedFor(condition);
+  if (condition !== undefined) return askedFor(condition);
+  return refusalOfUse(queue, useOf(rights)) ?? queue;
+}
+
+/** What a link is for that needs one of the rights. */
+function useOf(rights: readonly AccessRight[]): QueueUse {
+  if (rights.length > 1) return 'manage';
+  return rights.includes('Send') ? 'send' : 'receive';
 }
 
 const isQueue = (found: Queue | AmqpCondition): found is Queue => 'peek' in found;
@@ -148,27 +158,27 @@ function forgetSender({ stops, replies }: ConnectionState, sender: Sender): void
   replies.remove(sender);
 }
 
-/** Closes the links to a queue, its dead letters and its management node. */
-function closeLinksTo(connection: Connection, queueName: string, why: AmqpCondition): void {
-  const name = queueName.toLowerCase();
-  const isTo = (address: string | undefined): boolean => {
-    const path = (address ?? '').replace(/^\/+/, '').toLowerCase();
-    return path === name || path.startsWith(`${name}/$`);
-  };
-  const each = connection as unknown as {
-    each_link(action: (link: Sender | Receiver) => void): void;
-  };
-  each.each_link((link) => {
-    const address = link.is_receiver() ? link.target?.address : link.source?.address;
-    if (isTo(address)) link.close(why);
-  });
-}
-
 export interface ServedConnection {
   /** Lets go of the links when the connection has ended. */
   stop(): void;
   /** Detaches the links to a queue of the tenant. */
   dropLinks(tenant: Tenant, queueName: string): void;
+}
+
+/** Closes the links to queues that are removed or disabled. */
+function followQueues(
+  connection: Connection,
+  tenant: Tenant,
+  isOf: (tenant: Tenant) => boolean,
+): { stop(): void } {
+  return tenant.namespace.listen({
+    removed({ stored: { name } }) {
+      if (isOf(tenant)) closeLinksTo(connection, name, notFound(connection, name));
+    },
+    changed({ main }) {
+      if (isOf(tenant)) closeDisabledLinks(connection, main);
+    },
+  });
 }
 
 /** Serves the links of one connection. */
@@ -177,7 +187,12 @@ export function serveConnection(connection: Connection, options: ServeOptions): 
   const state: ConnectionState = {
     ...options,
     connection,
-    claims: createClaims(options.clock, options.accessRules),
+    claims: createClaims({
+      clock: options.clock,
+      rules: options.accessRules,
+      ownRules: (path) =>
+        accessRulesOf(tenantOf(options.tenants, hostOf(connection)).namespace, path),
+    }),
     replies: createReplyLinks(),
     stops: new Map(),
   };
@@ -213,14 +228,10 @@ export function serveConnection(connection: Connection, options: ServeOptions): 
   for (const name of ['connection_close', 'disconnected', 'protocol_error', 'error']) {
     connection.on(name, () => undefined);
   }
-  const removals = options.tenants.map((tenant) =>
-    tenant.namespace.onRemoved(({ stored: { name } }) => {
-      if (isOf(tenant)) closeLinksTo(connection, name, notFound(connection, name));
-    }),
-  );
+  const listeners = options.tenants.map((tenant) => followQueues(connection, tenant, isOf));
   return {
     stop() {
-      for (const removal of removals) removal.stop();
+      for (const listener of listeners) listener.stop();
       for (const sender of state.stops.keys()) forgetSender(state, sender);
     },
     dropLinks(tenant, queueName) {

@@ -13,6 +13,8 @@ const KEYS = {
   root: 'cm9vdA==',
   send: 'c2VuZA==',
   listen: 'bGlzdGVu',
+  own: 'b3du',
+  second: 'c2Vjb25k',
 };
 
 let emulator: Emulator;
@@ -20,7 +22,22 @@ const clients: ServiceBusClient[] = [];
 const peers: RawPeer[] = [];
 beforeAll(async () => {
   emulator = await createEmulator({
-    queues: ['q', 'other'],
+    queues: [
+      'q',
+      'other',
+      {
+        name: 'guarded',
+        authorizationRules: [
+          {
+            name: 'own',
+            primaryKey: KEYS.own,
+            secondaryKey: KEYS.second,
+            rights: ['Manage', 'Send', 'Listen'],
+            createdAtMs: 0,
+          },
+        ],
+      },
+    ],
     sharedAccessKey: { name: 'root', key: KEYS.root },
     sharedAccessRules: [
       { name: 'send', key: KEYS.send, rights: ['Send'] },
@@ -126,6 +143,37 @@ describe('keys and the SDK', () => {
   it('refuses administration without the right to manage', async () => {
     const text = withKey(emulator.adminConnectionString, 'listen', KEYS.listen);
     const admin = usePlainHttp(new ServiceBusAdministrationClient(text));
+    await expect(admin.getQueue('q')).rejects.toMatchObject({ statusCode: 401 });
+  });
+});
+
+describe('the keys of a queue', () => {
+  it.each([
+    ['primary', KEYS.own],
+    ['secondary', KEYS.second],
+  ])('open that queue: %s', async (_, key) => {
+    const client = clientWith('own', key);
+    await client.createSender('guarded').sendMessages({ body: 1 });
+    const receiver = client.createReceiver('guarded', { receiveMode: 'receiveAndDelete' });
+    expect(await receiver.receiveMessages(1)).toHaveLength(1);
+    expect(await receiver.peekMessages(1)).toEqual([]);
+  });
+
+  it('open no other queue', async () => {
+    const sender = clientWith('own', KEYS.own).createSender('q');
+    await expect(sender.sendMessages({ body: 1 })).rejects.toMatchObject(UNAUTHORIZED);
+  });
+
+  it('sign no token for more than the queue', async () => {
+    const wide = token('own', { path: '' });
+    const answer = await putToken(await connect(), wide, 'guarded');
+    expect(answer).toMatchObject({ 'status-code': 401 });
+  });
+
+  it('administer that queue and no other', async () => {
+    const text = withKey(emulator.adminConnectionString, 'own', KEYS.own);
+    const admin = usePlainHttp(new ServiceBusAdministrationClient(text));
+    expect(await admin.getQueue('guarded')).toMatchObject({ name: 'guarded' });
     await expect(admin.getQueue('q')).rejects.toMatchObject({ statusCode: 401 });
   });
 });

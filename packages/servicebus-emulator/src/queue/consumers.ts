@@ -22,6 +22,7 @@ export interface Consumers {
   remove(consumer: Consumer): void;
   next(): Consumer | undefined;
   withCapacity(): Consumer[];
+  isEmpty(): boolean;
 }
 
 export function createConsumers(): Consumers {
@@ -44,5 +45,6 @@ export function createConsumers(): Consumers {
       return undefined;
     },
     withCapacity: () => all.filter((consumer) => consumer.capacity() > 0),
+    isEmpty: () => all.length === 0,
   };
 }

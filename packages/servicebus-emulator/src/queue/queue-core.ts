@@ -37,6 +37,8 @@ export interface QueueCore {
   properties: QueueProperties;
   counters: QueueCounters;
   paused: boolean;
+  /** When somebody last did anything with the queue. */
+  lastUsedAtMs: number;
 }
 
 /** Locks the message, and sees to it that the lock expires. */

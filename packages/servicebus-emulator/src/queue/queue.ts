@@ -45,6 +45,9 @@ export interface Queue {
   properties(): QueueProperties;
   setProperties(properties: QueueProperties): void;
   counters(): QueueCounters;
+  lastUsedAtMs(): number;
+  /** True while a receiver waits for messages, or messages for their time. */
+  isInUse(): boolean;
   /** A paused queue delivers nothing. */
   setPaused(paused: boolean): void;
   /** Stops all timers; the queue must not be used afterwards. */
@@ -99,6 +102,7 @@ async function createCore(
     properties: options.properties,
     counters,
     paused: false,
+    lastUsedAtMs: clock.nowMs(),
   };
   // Finds what has expired while no process was running, and what expires next.
   await sweep();
@@ -132,26 +136,38 @@ function renewLock(core: QueueCore, token: Buffer): number | undefined {
   return lock?.expiresAtMs;
 }
 
+function isInUse({ sessions, consumers, counters }: QueueCore): boolean {
+  const isAwaited = !consumers.isEmpty() || (sessions?.waiters.size ?? 0) > 0;
+  return isAwaited || (sessions?.held().length ?? 0) > 0 || counters.scheduled > 0;
+}
+
 function createQueue(core: QueueCore): Queue {
+  /** The core, noting that somebody uses it. */
+  const use = (): QueueCore => {
+    core.lastUsedAtMs = core.clock.nowMs();
+    return core;
+  };
   return {
     name: core.name,
-    send: (messages) => send(core, messages),
+    send: (messages) => send(use(), messages),
     attach(consumer) {
-      core.consumers.add(consumer);
-      return { pull: core.pump, detach: () => core.consumers.remove(consumer) };
+      use().consumers.add(consumer);
+      return { pull: core.pump, detach: () => use().consumers.remove(consumer) };
     },
-    settle: (token, settlement) => settle(core, token, settlement),
-    renewLock: (token) => renewLock(core, token),
-    peek: (request) => peek(core, request),
-    receiveDeferred: (request) => receiveDeferred(core, request),
-    cancelScheduled: (numbers) => cancelScheduled(core, numbers),
-    deleteBatch: (request) => deleteBatch(core, request),
+    settle: (token, settlement) => settle(use(), token, settlement),
+    renewLock: (token) => renewLock(use(), token),
+    peek: (request) => peek(use(), request),
+    receiveDeferred: (request) => receiveDeferred(use(), request),
+    cancelScheduled: (numbers) => cancelScheduled(use(), numbers),
+    deleteBatch: (request) => deleteBatch(use(), request),
     sessions: createQueueSessions(core),
     properties: () => core.properties,
     setProperties(properties) {
-      core.properties = properties;
+      use().properties = properties;
     },
     counters: () => core.counters,
+    lastUsedAtMs: () => core.lastUsedAtMs,
+    isInUse: () => isInUse(core),
     setPaused(paused) {
       core.paused = paused;
       core.pump();

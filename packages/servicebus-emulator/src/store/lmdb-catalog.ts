@@ -8,23 +8,36 @@ const NEXT_ID_KEY = 'nextQueueId';
 const FIRST_ID = 2;
 const REMOVED_PER_COMMIT = 2_000;
 
-/** JSON has no Infinity: an unlimited time to live is kept as null. */
+type Unlimited = 'defaultTimeToLiveMs' | 'autoDeleteOnIdleMs';
+
+/** JSON has no Infinity: what is unlimited is kept as null. */
 interface QueueRecord extends Omit<StoredQueue, 'properties'> {
-  readonly properties: Omit<QueueProperties, 'defaultTimeToLiveMs'> & {
-    readonly defaultTimeToLiveMs: number | null;
+  readonly properties: Omit<QueueProperties, Unlimited> & Record<Unlimited, number | null>;
+}
+
+const orNull = (value: number): number | null => (Number.isFinite(value) ? value : null);
+const orUnlimited = (value: number | null | undefined): number => value ?? Number.POSITIVE_INFINITY;
+
+function toRecord(queue: StoredQueue): QueueRecord {
+  const { properties } = queue;
+  return {
+    ...queue,
+    properties: {
+      ...properties,
+      defaultTimeToLiveMs: orNull(properties.defaultTimeToLiveMs),
+      autoDeleteOnIdleMs: orNull(properties.autoDeleteOnIdleMs),
+    },
   };
 }
 
-function toRecord(queue: StoredQueue): QueueRecord {
-  const { defaultTimeToLiveMs } = queue.properties;
-  const finite = Number.isFinite(defaultTimeToLiveMs) ? defaultTimeToLiveMs : null;
-  return { ...queue, properties: { ...queue.properties, defaultTimeToLiveMs: finite } };
-}
-
 function fromRecord(record: QueueRecord): StoredQueue {
-  const defaultTimeToLiveMs = record.properties.defaultTimeToLiveMs ?? Number.POSITIVE_INFINITY;
   // An older emulator wrote fewer settings.
-  const properties = { ...DEFAULT_QUEUE_PROPERTIES, ...record.properties, defaultTimeToLiveMs };
+  const properties = {
+    ...DEFAULT_QUEUE_PROPERTIES,
+    ...record.properties,
+    defaultTimeToLiveMs: orUnlimited(record.properties.defaultTimeToLiveMs),
+    autoDeleteOnIdleMs: orUnlimited(record.properties.autoDeleteOnIdleMs),
+  };
   return { ...record, properties };
 }
 

@@ -78,7 +78,7 @@ describe('administration with the SDK', () => {
     const cases = [
       [{ duplicateDetectionHistoryTimeWindow: 'P8D' }, 'DuplicateDetectionHistoryTimeWindow'],
       [{ forwardTo: 'seeded' }, 'ForwardTo'],
-      [{ autoDeleteOnIdle: 'PT5M' }, 'AutoDeleteOnIdle'],
+      [{ autoDeleteOnIdle: 'PT4M' }, 'AutoDeleteOnIdle'],
       [{ lockDuration: 'PT6M' }, 'LockDuration'],
       [{ lockDuration: 'soon' }, 'LockDuration'],
       [{ maxDeliveryCount: 0 }, 'MaxDeliveryCount'],

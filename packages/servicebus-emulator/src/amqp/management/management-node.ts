@@ -1,5 +1,6 @@
 import type { Faults } from '../../faults.ts';
 import type { Queue } from '../../queue/queue.ts';
+import { refusalOfUse, type QueueUse } from '../disabled-queue.ts';
 import { askedFor, internalError, notImplemented } from '../conditions.ts';
 import type { AmqpRequest, AmqpResponse } from '../request-node.ts';
 import { InvalidRequest, refused, type ManagementAction } from './management-response.ts';
@@ -37,6 +38,12 @@ export interface ManagementOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
+/** The operations that a queue which is disabled by half does not carry out. */
+const USES: ReadonlyMap<string, QueueUse> = new Map([
+  ['com.microsoft:schedule-message', 'send'],
+  ['com.microsoft:receive-by-sequence-number', 'receive'],
+]);
+
 const SETTLEMENT = 'com.microsoft:update-disposition';
 
 /** The fault that is due for the request, after having been held for as long as a test wants. */
@@ -59,6 +66,8 @@ export async function handleManagementRequest(
   const { queue, onFailure } = options;
   const fault = await takeFault(options, operation);
   if (fault !== undefined) return fault;
+  const disabled = refusalOfUse(queue, USES.get(operation) ?? 'manage');
+  if (disabled !== undefined) return refused(400, disabled);
   const action = ACTIONS.get(operation);
   if (action === undefined) {
     const description = `The emulator does not know the operation '${operation}'.`;
