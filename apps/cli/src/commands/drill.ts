@@ -1,10 +1,19 @@
-import { predictDrill, type ProbeSettings, runDrill } from '@tandem/core';
+import {
+  type Clock,
+  measureClockOffset,
+  predictDrill,
+  type ProbeSettings,
+  runDrill,
+  TerminalError,
+} from '@tandem/core';
+import { createTableReplicationStatus } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
 import { createHttpDrillClient } from '../drill/http-drill-client.ts';
 import { readReadiness } from '../drill/read-readiness.ts';
 import { readTrafficManager } from '../drill/read-traffic-manager.ts';
 import { EXIT } from '../exit-codes.ts';
 import { duration, wholeNumber } from '../option-values.ts';
+import type { CliRegion } from '../regions/cli-region.ts';
 import { drillSwitchOf } from '../regions/region-sources.ts';
 import { describeDrill, describePrediction } from '../report/describe-drill.ts';
 import type { Session } from '../session.ts';
@@ -94,10 +103,12 @@ async function drillForReal(
   }
   const apis = new Map(regions.map(({ name, api }) => [name, api]));
   const token = io.environment['TANDEM_TOKEN'];
+  const region = await session.openOne(options.region, 1);
   const report = await runDrill({
     region: options.region,
     probing,
-    drill: drillSwitchOf(await session.openOne(options.region, 1)),
+    drill: drillSwitchOf(region),
+    regionAheadMs: await measureAheadMs(region, io.clock),
     client: createHttpDrillClient({ front, customerId: io.randomness.uuid(), token }),
     isReady: (region) => readReadiness(apis.get(region)),
     others: regions.map(({ name }) => name).filter((name) => name !== options.region),
@@ -116,6 +127,16 @@ async function drillForReal(
     json: { forReal: true, ...report },
     exitCode: isGood ? EXIT.ok : EXIT.finding,
   };
+}
+
+async function measureAheadMs({ name, store }: CliRegion, clock: Clock): Promise<number> {
+  const aheadMs = await measureClockOffset(createTableReplicationStatus({ store }), clock);
+  if (aheadMs !== undefined) return aheadMs;
+  throw new TerminalError(
+    'DRILL_REFUSED',
+    `Nobody can tell what the clock of ${name} says, by which the drill would end: its replicator was ` +
+      'not heard. See: tandem status.',
+  );
 }
 
 /** What was given, else what the stand-in says, else what a stack sets up. */

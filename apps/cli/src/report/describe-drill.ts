@@ -11,7 +11,7 @@ export function describePrediction(prediction: DrillPrediction): string {
     [
       ['traffic would go to', successor ?? 'NOBODY: no other region is ready'],
       ['lost, if it never came back', count(lostChanges)],
-      ['late, until it is back', count(lostChanges + delayedChanges)],
+      ['late: some regions have them, not all', count(delayedChanges)],
       [
         'time to fail over',
         `${secondsText(failOver.formulaMs)} by the formula, ${secondsText(failOver.worstMs)} at worst`,

@@ -7,7 +7,7 @@ export interface DrillPrediction {
   readonly successor: string | undefined;
   /** Acknowledged changes that no other region's queue has: gone if the region never comes back. */
   readonly lostChanges: number;
-  /** Changes that some peer is owed, but not all: they arrive late. */
+  /** Changes that some peer is owed, but not all: another region has them, and they arrive late. */
   readonly delayedChanges: number;
   /** Those counts are lower bounds. */
   readonly isAtLeast: boolean;

@@ -17,16 +17,19 @@ interface World {
   readonly hasGate?: boolean;
   readonly ready?: Readonly<Record<string, boolean>>;
   readonly failsBack?: boolean;
+  /** The clock of the operator, before that of the region. */
+  readonly operatorAheadMs?: number;
 }
 
 /** Two regions behind a traffic manager, all of it virtual. */
-function createWorld({ catchUpMs = 0, hasGate = true, ready = {}, failsBack = true }: World): {
+function createWorld({ catchUpMs = 0, hasGate = true, ready = {}, ...world }: World): {
   readonly options: DrillOptions;
   readonly clock: VirtualClock;
   order(): DrillOrder | undefined;
   removed(): boolean;
   run(): Promise<unknown>;
 } {
+  const { failsBack = true, operatorAheadMs = 0 } = world;
   const virtual = createVirtualClock(1_000_000);
   let order: DrillOrder | undefined;
   let isRemoved = false;
@@ -92,7 +95,8 @@ function createWorld({ catchUpMs = 0, hasGate = true, ready = {}, failsBack = tr
     isReady: async (region) =>
       region === 'east' ? isEastReady(virtual.nowMs()) : (ready['west'] ?? true),
     others: ['west'],
-    clock: virtual,
+    clock: { ...virtual, nowMs: () => virtual.nowMs() + operatorAheadMs },
+    regionAheadMs: -operatorAheadMs,
     randomness: { uuid: () => 'drill-1' },
     signal: new AbortController().signal,
     awayMs: 2_000,
@@ -109,6 +113,19 @@ function createWorld({ catchUpMs = 0, hasGate = true, ready = {}, failsBack = tr
 }
 
 describe('a drill', () => {
+  test.each([-600_000, 600_000])(
+    'ends in time although the operator’s clock is %i ms ahead',
+    async (operatorAheadMs) => {
+      const world = createWorld({ operatorAheadMs });
+      expect(await world.run()).toMatchObject({
+        isWithinBounds: true,
+        failBackMs: expect.any(Number),
+        counts: { stale: 0 },
+      });
+      expect(world.order()?.untilMs).toBeLessThanOrEqual(world.clock.nowMs());
+    },
+  );
+
   test('measures fail-over within the bounds, and fail-back without a stale read', async () => {
     const world = createWorld({ catchUpMs: 3_000 });
     const report = await world.run();

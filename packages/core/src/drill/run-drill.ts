@@ -18,6 +18,11 @@ export interface DrillOptions {
   readonly isReady: (region: string) => Promise<boolean | undefined>;
   readonly others: readonly string[];
   readonly clock: Clock;
+  /**
+   * How far the region's clock is ahead of this one, in milliseconds: its processes read the order by
+   * theirs, and an operator's may be wrong by minutes.
+   */
+  readonly regionAheadMs: number;
   readonly randomness: Pick<Randomness, 'uuid'>;
   readonly signal: AbortSignal;
   /** How long traffic stays away once it has left. */
@@ -58,6 +63,7 @@ const BEFORE_TURNS = 5;
  */
 export async function runDrill(options: DrillOptions): Promise<DrillReport> {
   const { region, clock, drill, client, awayMs, returnMsMax } = options;
+  const regionNowMs = (): number => clock.nowMs() + options.regionAheadMs;
   const bounds = failOverBounds(options.probing);
   await refuseUnlessSafe(options);
   const tally = createDrillTally();
@@ -68,8 +74,8 @@ export async function runDrill(options: DrillOptions): Promise<DrillReport> {
     if (tally.counts().failed > 0) throw failing();
     if (tally.region() !== region) throw notServing(region, tally.region());
     const outMs = 2 * bounds.worstMs + awayMs;
-    const order = { id, untilMs: clock.nowMs() + Math.min(outMs, DRILL_MS_MAX) };
-    if ((await drill.begin(order, clock.nowMs())) === 'taken') throw taken(region);
+    const order = { id, untilMs: regionNowMs() + Math.min(outMs, DRILL_MS_MAX) };
+    if ((await drill.begin(order, regionNowMs())) === 'taken') throw taken(region);
     const orderedMs = clock.nowMs();
     const leftInMs = 2 * bounds.worstMs;
     await watch('leaving', { msMax: leftInMs, until: () => tally.region() !== region });
@@ -78,7 +84,7 @@ export async function runDrill(options: DrillOptions): Promise<DrillReport> {
     const failOverMs = tally.sinceMs() - orderedMs;
     await watch('away', { msMax: awayMs });
     const endedMs = clock.nowMs();
-    await drill.end(id, endedMs);
+    await drill.end(id, endedMs + options.regionAheadMs);
     let readyMs: number | undefined;
     await watch('returning', {
       msMax: returnMsMax,
@@ -103,7 +109,7 @@ export async function runDrill(options: DrillOptions): Promise<DrillReport> {
     };
   } finally {
     // Both, whatever becomes of the first: a table that is down must not leave the customer behind.
-    await Promise.all([drill.end(id, clock.nowMs()), client.remove()]);
+    await Promise.all([drill.end(id, regionNowMs()), client.remove()]);
   }
 }
 

@@ -1,6 +1,9 @@
 import type { DrillOrder } from '../drill/drill-order.ts';
 
-/** The order of a drill, in the region's own table: its processes obey it within seconds. */
+/**
+ * The order of a drill, in the region's own table: its processes obey it within seconds. All times are by the
+ * region's clock.
+ */
 export interface DrillSwitch {
   /** The order that was written last, over or not; undefined when there never was one. */
   read(): Promise<DrillOrder | undefined>;
