@@ -35,7 +35,7 @@ export function createCli(program: Command, io: Io, onExit: (code: ExitCode) => 
       command.action(async () => {
         const options = command.optsWithGlobals<Options & CommonOptions>();
         const session = createSession(io, options);
-        const outcome = await settle(() => work(session, options, command.args), session);
+        const outcome = await settle(() => work(session, options, command.args), io);
         session.progress.end();
         onExit(outcome.exitCode ?? EXIT.ok);
         print(nameOf(command), outcome, { io, isJson: options.json });
@@ -49,7 +49,7 @@ interface Failure extends Outcome {
 }
 
 /** What went wrong as an outcome; only broken invariants are thrown on. */
-async function settle(work: () => Promise<Outcome>, { io }: Session): Promise<Outcome | Failure> {
+async function settle(work: () => Promise<Outcome>, io: Io): Promise<Outcome | Failure> {
   try {
     return await work();
   } catch (error) {

@@ -1,9 +1,10 @@
-import { type EntityKind, TransientError } from '@tandem/core';
+import type { EntityKind } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { findInventory } from './inventory/find-inventory.ts';
 import type { Inventory, InventoryRegion } from './inventory/inventory.ts';
 import type { Io } from './io.ts';
 import { type CliRegion, openCliRegion } from './regions/cli-region.ts';
+import { holdLeases } from './regions/hold-leases.ts';
 import { createProgress, type Progress } from './report/progress.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -16,6 +17,7 @@ export interface CommonOptions {
 
 /** One run of one command. */
 export interface Session {
+  /** Its signal ends the work also when a lease is lost. */
   readonly io: Io;
   readonly kind: EntityKind;
   readonly progress: Progress;
@@ -31,16 +33,18 @@ export interface Session {
   /** Requests by region, as far as regions were opened. */
   requests(): Readonly<Record<string, number>>;
   /**
-   * Does the work while no one else recovers these regions. Throws `RECOVERY_BUSY`; the tables for it
-   * must be there.
+   * Does the work while no one else recovers these regions. Throws `RECOVERY_BUSY`, also when it was
+   * taken over by someone on the way; the tables for it must be there.
    */
   alone<T>(regions: readonly CliRegion[], work: () => Promise<T>): Promise<T>;
 }
 
-export const LEASE_MS = 60_000;
-const RENEW_MS = 20_000;
-
-export function createSession(io: Io, options: CommonOptions): Session {
+export function createSession(surroundings: Io, options: CommonOptions): Session {
+  const leaseLost = new AbortController();
+  const io = {
+    ...surroundings,
+    signal: AbortSignal.any([surroundings.signal, leaseLost.signal]),
+  };
   const { clock, randomness } = io;
   const kind = customerKind;
   const holder = `cli-${randomness.uuid().slice(0, 8)}`;
@@ -84,7 +88,7 @@ export function createSession(io: Io, options: CommonOptions): Session {
       return region;
     },
     requests: () => Object.fromEntries(opened.map((region) => [region.name, region.requests()])),
-    alone: (regions, work) => holding(regions, io, work),
+    alone: (regions, work) => holdLeases(regions, { io, leaseLost }, work),
   };
   return session;
 }
@@ -104,50 +108,5 @@ function checkBuckets(regions: readonly CliRegion[]): void {
   throw new UsageError(
     `The regions have different numbers of buckets (${counts}): they are compared bucket by bucket. ` +
       'Rebuild one with the other count.',
-  );
-}
-
-async function holding<T>(
-  regions: readonly CliRegion[],
-  { clock, signal }: Io,
-  work: () => Promise<T>,
-): Promise<T> {
-  const held: CliRegion[] = [];
-  const done = new AbortController();
-  try {
-    for (const region of regions) {
-      if (!(await region.lease.acquire(LEASE_MS))) throw busy(region);
-      held.push(region);
-    }
-    signal.throwIfAborted();
-    const renewing = renew(held, clock, done.signal);
-    const result = await work();
-    done.abort();
-    await renewing;
-    return result;
-  } finally {
-    done.abort();
-    await Promise.allSettled(held.map(({ lease }) => lease.release()));
-  }
-}
-
-async function renew(
-  regions: readonly CliRegion[],
-  clock: Io['clock'],
-  done: AbortSignal,
-): Promise<void> {
-  for (;;) {
-    await clock.sleep(RENEW_MS, done);
-    if (done.aborted) return;
-    // A renewal that fails costs nothing: rows are guarded by their ETags.
-    await Promise.allSettled(regions.map(({ lease }) => lease.acquire(LEASE_MS)));
-  }
-}
-
-function busy({ name }: CliRegion): TransientError {
-  return new TransientError(
-    'RECOVERY_BUSY',
-    `Someone else recovers the region ${name} now. Wait until that ends; when it was cut off, it is ` +
-      `over ${LEASE_MS / 1_000} s later.`,
   );
 }

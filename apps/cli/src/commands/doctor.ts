@@ -8,10 +8,11 @@ import {
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { CliRegion } from '../regions/cli-region.ts';
+import { LEASE_MS } from '../regions/hold-leases.ts';
 import { readLane, withQueue } from '../regions/open-queue.ts';
 import { readSettingText } from '../regions/region-setting.ts';
 import { textTable } from '../report/text-table.ts';
-import { LEASE_MS, type Session } from '../session.ts';
+import type { Session } from '../session.ts';
 import { findProblems } from './config.ts';
 
 /** Something that is not as it should be, and what mends it. */
