@@ -57,6 +57,8 @@ export interface CompositionOptions {
   /** Of the region's storage account. */
   readonly store: TableStore;
   readonly opened: OpenedRegion;
+  /** Ends what requests wait for, so that they are answered before the process ends. */
+  readonly stopping?: AbortSignal;
   readonly tracing?: Tracing;
 }
 
@@ -82,6 +84,7 @@ interface Cradle {
   readonly configuration: TandemConfiguration;
   readonly store: TableStore;
   readonly publishers: readonly ChangePublisher[];
+  readonly stopping: AbortSignal | undefined;
   readonly tracing: Tracing;
   readonly tables: RegionTables;
   readonly hybridClock: HybridClock;
@@ -121,6 +124,7 @@ export async function compose(options: CompositionOptions): Promise<Composition>
     publishers: asValue(
       access.publishers.map((publisher) => tracePublisher(publisher, tracing.tracer)),
     ),
+    stopping: asValue(options.stopping),
     tracing: asValue(tracing),
     tables: asFunction(createTablesOf).singleton(),
     hybridClock: asFunction(createClockOf).singleton(),
@@ -170,8 +174,8 @@ function createRelayOf({ lateFinish, links, acknowledgements }: Cradle): Relay {
   return acknowledgements.watch(createRelay({ archive, outboxes, links }));
 }
 
-function createGateOf({ readVersion, clock }: Cradle): VersionGate {
-  return createVersionGate({ readVersion, clock });
+function createGateOf({ readVersion, clock, stopping }: Cradle): VersionGate {
+  return createVersionGate({ readVersion, clock, stopping });
 }
 
 function createReadVersion({ tables }: Cradle): ReadVersion {
@@ -183,9 +187,10 @@ function createReadVersion({ tables }: Cradle): ReadVersion {
   };
 }
 
-function createRelayQueueOf({ relay, lateFinish, logger }: Cradle): RelayQueue {
+function createRelayQueueOf({ relay, lateFinish, clock, logger }: Cradle): RelayQueue {
   const queue = createRelayQueue({
     relay,
+    clock,
     onFailure: (error) =>
       logger.warn({ event: 'relay-failed', error }, 'Changes were not relayed: the sweep will.'),
   });
@@ -223,7 +228,7 @@ function createCustomerTable(cradle: Cradle): ReplicatedTable<CustomerKind> {
 
 function createCustomersOf(cradle: Cradle): CustomerService {
   const { region, customerTable, randomness, readVersion, gate, acknowledgements } = cradle;
-  const { tables, settings, publishers, configuration, clock } = cradle;
+  const { tables, settings, publishers, configuration, clock, stopping } = cradle;
   return createCustomerService({
     region,
     customers: customerTable,
@@ -237,6 +242,7 @@ function createCustomersOf(cradle: Cradle): CustomerService {
       status: tables.status,
       clock,
       skewMsMax: () => configuration.get('Receipt.SkewMsMax'),
+      stopping,
     }),
     clock,
     isPreconditionRequired: () => configuration.get('Customer.Preconditions') === 'required',

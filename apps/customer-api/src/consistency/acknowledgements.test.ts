@@ -25,6 +25,17 @@ describe('the level of a write', () => {
     expect(await acknowledgements.levelOf(STAMP, 0)).toBe('queued');
   });
 
+  it('is local at once when the process stops while one waits', async () => {
+    const stopping = new AbortController();
+    const clock = createVirtualClock(0);
+    const acknowledgements = createAcknowledgements({ clock, stopping: stopping.signal });
+    acknowledgements.committed(entryOf(STAMP, ['west']));
+    const waiting = acknowledgements.levelOf(STAMP, 10_000);
+    stopping.abort();
+    expect(await waiting).toBe('local');
+    expect(await acknowledgements.levelOf(STAMP, 10_000)).toBe('local');
+  });
+
   it('is local as soon as a peer is known to be down, or the relay has failed', async () => {
     const acknowledgements = createAcknowledgements({ clock: createVirtualClock(0) });
     const entry = entryOf(STAMP, ['west']);

@@ -24,7 +24,14 @@ interface Following {
 /** Beyond it the oldest are forgotten, which makes their level `local`: never too much is claimed. */
 const FOLLOWED_MAX = 20_000;
 
-export function createAcknowledgements({ clock }: { readonly clock: Clock }): Acknowledgements {
+export interface AcknowledgementsOptions {
+  readonly clock: Clock;
+  /** Once it is aborted nobody waits any longer. */
+  readonly stopping?: AbortSignal | undefined;
+}
+
+export function createAcknowledgements(options: AcknowledgementsOptions): Acknowledgements {
+  const { clock, stopping } = options;
   const followed = new Map<Stamp, Following>();
 
   const decide = (entry: OutboxEntry, level: AcknowledgementLevel): void => {
@@ -62,7 +69,8 @@ export function createAcknowledgements({ clock }: { readonly clock: Clock }): Ac
       const following = followed.get(stamp);
       if (following === undefined) return 'local';
       const settled = new AbortController();
-      const timeUp = clock.sleep(waitMs, settled.signal).then((): AcknowledgementLevel => 'local');
+      const over = AbortSignal.any(stopping ? [settled.signal, stopping] : [settled.signal]);
+      const timeUp = clock.sleep(waitMs, over).then((): AcknowledgementLevel => 'local');
       try {
         return await Promise.race([following.decided, timeUp]);
       } finally {

@@ -40,4 +40,17 @@ describe('a version gate', () => {
     expect(await driveVirtualTime(clock, again)).toBe(false);
     expect(clock.nowMs()).toBe(1_100);
   });
+
+  it('lets nobody wait once the process stops', async () => {
+    const stopping = new AbortController();
+    const { signal } = stopping;
+    const clock = createVirtualClock(0);
+    const gate = createVersionGate({ clock, readVersion: async () => OLD, stopping: signal });
+    const waiting = gate.reaches('a', NEW, 10_000);
+    await clock.advance(1_000);
+    stopping.abort();
+    expect(await waiting).toBe(false);
+    expect(await gate.reaches('a', NEW, 10_000)).toBe(false);
+    expect(clock.nowMs()).toBe(1_000);
+  });
 });

@@ -15,6 +15,8 @@ export type ReadVersion = (customerId: string) => Promise<VersionVector | undefi
 export interface VersionGateOptions {
   readonly readVersion: ReadVersion;
   readonly clock: Clock;
+  /** Once it is aborted nobody waits any longer. */
+  readonly stopping?: AbortSignal | undefined;
   readonly waitersMax?: number;
 }
 
@@ -24,7 +26,7 @@ const DELAY_MS_MIN = 20;
 const DELAY_MS_MAX = 250;
 
 export function createVersionGate(options: VersionGateOptions): VersionGate {
-  const { readVersion, clock, waitersMax = WAITERS_MAX_DEFAULT } = options;
+  const { readVersion, clock, stopping, waitersMax = WAITERS_MAX_DEFAULT } = options;
   let waiters = 0;
 
   const shows = async (customerId: string, least: VersionVector): Promise<boolean> => {
@@ -40,8 +42,8 @@ export function createVersionGate(options: VersionGateOptions): VersionGate {
     let delayMs = DELAY_MS_MIN;
     for (;;) {
       const leftMs = endMs - clock.nowMs();
-      if (leftMs <= 0) return false;
-      await clock.sleep(Math.min(delayMs, leftMs));
+      if (leftMs <= 0 || stopping?.aborted) return false;
+      await clock.sleep(Math.min(delayMs, leftMs), stopping);
       if (await shows(customerId, least)) return true;
       delayMs = Math.min(delayMs * 2, DELAY_MS_MAX);
     }

@@ -43,7 +43,7 @@ export async function openService(options: OpenServiceOptions): Promise<Composit
       onRefreshFailed: (error) =>
         logger.warn({ event: 'settings-not-refreshed', error }, 'Settings stay as they were.'),
     });
-    return compose({ region, clock, randomness, logger, store, opened, tracing });
+    return compose({ region, clock, randomness, logger, store, opened, stopping, tracing });
   };
   return retryOpening(open, { clock, randomness, logger, signal: stopping });
 }

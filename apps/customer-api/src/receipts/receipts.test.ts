@@ -1,7 +1,9 @@
 import { decodeVector, type VersionVector } from '@tandem/core';
+import { createVirtualClock } from '@tandem/core/memory';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTwoRegionApps, type TwoRegionApps } from '../testing/two-region-apps.ts';
 import { judgeReceipt } from './judge-receipt.ts';
+import { createReceipts } from './receipts.ts';
 import { decodeReceipt, encodeReceipt } from './receipt-token.ts';
 
 const ID = '4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88';
@@ -108,5 +110,23 @@ describe('what a region knows of a write', () => {
   it('is asked for with a text that holds version and time', () => {
     const receipt = { version: at(`${east}.${west}`), acknowledgedMs: 1_795_000_000_123 };
     expect(decodeReceipt(ID, encodeReceipt(ID, receipt))).toEqual(receipt);
+  });
+});
+
+describe('a question that waits', () => {
+  it('is answered with what is known when the process stops', async () => {
+    const stopping = new AbortController();
+    const receipts = createReceipts({
+      region: 'east',
+      peers: ['west'],
+      status: { read: async () => undefined },
+      clock: createVirtualClock(0),
+      skewMsMax: () => 0,
+      stopping: stopping.signal,
+    });
+    const version = decodeVector('01a203917985-0000-east-9t015hm1eb') as VersionVector;
+    const waiting = receipts.whereApplied({ version, acknowledgedMs: 0 }, 10_000);
+    stopping.abort();
+    expect(await waiting).toContainEqual({ region: 'west', state: 'pending' });
   });
 });

@@ -18,13 +18,15 @@ export interface ReceiptsOptions {
   readonly clock: Clock;
   /** Asked for each time: the setting may be refreshed. */
   readonly skewMsMax: () => number;
+  /** Once it is aborted nobody waits any longer. */
+  readonly stopping?: AbortSignal | undefined;
 }
 
 /** Peers give their word about once a second. */
 const LOOK_EVERY_MS = 250;
 
 export function createReceipts(options: ReceiptsOptions): Receipts {
-  const { region, peers, status, clock, skewMsMax } = options;
+  const { region, peers, status, clock, skewMsMax, stopping } = options;
   const look = async (receipt: WriteReceipt): Promise<readonly RegionReceipt[]> => {
     const progress = peers.length === 0 ? [] : ((await status.read())?.peers ?? []);
     return judgeReceipt(receipt, { region, peers, progress, skewMsMax: skewMsMax() });
@@ -36,8 +38,8 @@ export function createReceipts(options: ReceiptsOptions): Receipts {
         const regions = await look(receipt);
         const leftMs = endMs - clock.nowMs();
         const isPending = regions.some(({ state }) => state === 'pending');
-        if (!isPending || leftMs <= 0) return regions;
-        await clock.sleep(Math.min(LOOK_EVERY_MS, leftMs));
+        if (!isPending || leftMs <= 0 || stopping?.aborted) return regions;
+        await clock.sleep(Math.min(LOOK_EVERY_MS, leftMs), stopping);
       }
     },
   };
