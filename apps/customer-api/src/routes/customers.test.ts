@@ -209,6 +209,16 @@ describe('GET and HEAD /customers/:customerId', () => {
     expect(response.body === '').toBe(method === 'HEAD');
   });
 
+  it('HEAD announces the length that GET has, and none other (RFC 9110, 8.6)', async () => {
+    const payload = { ...ADA, firstName: 'Ädä "\\" 😀' };
+    const other = '/customers/00000000-0000-4000-8000-000000000022';
+    await test.app.inject({ method: 'PUT', url: other, payload });
+    const get = await test.app.inject(other);
+    const head = await test.app.inject({ method: 'HEAD', url: other });
+    expect(get.rawPayload.length).toBeGreaterThan(100);
+    expect(head.headers['content-length']).toBe(String(get.rawPayload.length));
+  });
+
   it.each([
     ['GET', (tag: string) => tag],
     ['HEAD', (tag: string) => tag],
