@@ -7,6 +7,7 @@ import {
   coalesceWrites,
   forgetConnection,
 } from './rhea-internals.ts';
+import { CHANNEL_MAX } from './bound-links.ts';
 import { boundDecoder } from './bound-decoder.ts';
 import { enableSasl } from './sasl-login.ts';
 import { createPortServer, type TlsIdentity } from '../port-server.ts';
@@ -41,6 +42,7 @@ const FRAME_BYTES_ANNOUNCED = 64 * 1024;
 const CONNECTION_OPTIONS = {
   idle_time_out: IDLE_TIMEOUT_MS,
   max_frame_size: FRAME_BYTES_ANNOUNCED,
+  channel_max: CHANNEL_MAX,
   session_buffer_size: UNSETTLED_MAX,
   tcp_no_delay: true,
   receiver_options: { autoaccept: false, autosettle: false, credit_window: 0 },

@@ -5,6 +5,7 @@ import { accessRulesOf } from '../queue-access-rules.ts';
 import { tenantOf, type Tenant } from '../tenant.ts';
 import { findRule, type AccessRight, type SharedAccessRule } from '../shared-access-signature.ts';
 import { findQueue, isDeadLetterPath, parseAddress, type Address } from './address.ts';
+import { boundLinks, boundSessions } from './bound-links.ts';
 import { createClaims, type Claims } from './claims-node.ts';
 import {
   askedFor,
@@ -203,7 +204,9 @@ export function serveConnection(connection: Connection, options: ServeOptions): 
   });
   connection.on('session_open', ({ session }: EventContext) => {
     if (session === undefined) return;
+    boundSessions(connection);
     separateDirections(session);
+    boundLinks(session);
     boundDeliveries(session);
     boundDispositions(session);
   });

@@ -4,7 +4,7 @@ import type { EventContext } from 'rhea';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { receiveOne } from '../testing/sdk-harness.ts';
 import { openConformanceTarget, type ConformanceTarget } from './conformance-target.ts';
-import { connectRawPeer, parseConnectionString } from './raw-peer.ts';
+import { connectRawPeer, parseConnectionString, type RawPeer } from './raw-peer.ts';
 
 let target: ConformanceTarget;
 beforeAll(async () => {
@@ -115,6 +115,21 @@ describe('bad input', () => {
     for (let sent = 0; sent < 2_000; sent += 1) link.send({ body: sent });
     expect(await closed).toMatchObject({ condition: 'amqp:link:transfer-limit-exceeded' });
     await peer.close();
+  });
+
+  it.each([
+    ['links in one session', 1_000, (peer: RawPeer) => peer.connection.open_receiver('absent')],
+    ['sessions', 6_000, (peer: RawPeer) => peer.connection.create_session().open()],
+  ])('cuts the connection of a peer that opens too many %s', async (_, count, open) => {
+    const { name, sender } = await target.newQueue();
+    const peer = await connectRawPeer(parseConnectionString(target.connectionString));
+    const cut = new Promise<void>((resolve) =>
+      peer.connection.once('disconnected', () => resolve()),
+    );
+    for (let opened = 0; opened < count; opened += 1) open(peer);
+    await cut;
+    await sender.sendMessages({ body: 'alive' });
+    expect((await receiveOne(target.client.createReceiver(name))).body).toBe('alive');
   });
 
   it('keeps little of a message that never ends, and refuses it', async () => {
