@@ -1,7 +1,10 @@
+import type { TableStore } from '@tandem/core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { EntityPage, ListFilter, ReplicatedTable } from '../replicated-table.ts';
 import { deviceKind } from '../testing/device-kind.ts';
+import { MEMORY_BUCKET_COUNT } from '../testing/memory-region.ts';
 import { createTwoRegions, type TwoRegions } from '../testing/two-regions.ts';
+import { listEntities } from './list-entities.ts';
 
 type DeviceKind = typeof deviceKind;
 
@@ -55,6 +58,45 @@ describe('a filtered list', () => {
       'device-5',
     ]);
     expect(idsOf(await readAll(5, { changedSinceMs: regions.clock.nowMs() + 60_000 }))).toEqual([]);
+  });
+});
+
+const FIRST = 'first';
+
+/** Answers every query with a page without rows, and goes on from there: the service may. */
+function createHesitantStore(store: TableStore): TableStore {
+  return {
+    ...store,
+    async query({ continuation, ...range }) {
+      if (continuation === undefined) return { rows: [], continuation: FIRST };
+      return store.query({ ...range, ...(continuation === FIRST ? {} : { continuation }) });
+    },
+  };
+}
+
+describe('a list from a store that begins with empty pages', () => {
+  it('has every entity once, and comes to an end', async () => {
+    const store = createHesitantStore(regions.east.store);
+    const options = { store, kind: deviceKind, bucketCount: MEMORY_BUCKET_COUNT, limit: 7 };
+    const found: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await listEntities({ ...options, cursor, filter: {} });
+      expect(page.rows.length).toBeGreaterThan(0);
+      found.push(...page.rows.map(({ entityId }) => entityId));
+      ({ cursor } = page);
+    } while (cursor !== undefined && found.length <= COUNT);
+    expect(new Set(found).size).toBe(found.length);
+    expect(found.toSorted()).toEqual(idsOf(await readAll(1_000, {})));
+  });
+
+  it('is refused when no page ever has a row', async () => {
+    const { store } = regions.east;
+    const empty = { ...store, query: async () => ({ rows: [], continuation: FIRST }) };
+    const options = { kind: deviceKind, bucketCount: MEMORY_BUCKET_COUNT, limit: 7, filter: {} };
+    await expect(
+      listEntities({ ...options, store: empty, cursor: undefined }),
+    ).rejects.toMatchObject({ code: 'TABLE_UNAVAILABLE' });
   });
 });
 

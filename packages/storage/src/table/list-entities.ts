@@ -3,8 +3,10 @@ import {
   bucketNames,
   type EntityKind,
   isAlive,
+  type RowPage,
   type StoredState,
   type TableStore,
+  TransientError,
 } from '@tandem/core';
 import type { ListFilter } from '../replicated-table.ts';
 import { fromEntityProperties } from '../rows/entity-row.ts';
@@ -37,6 +39,8 @@ const QUERIES_MAX = 50;
 /** With a filter most rows are read in vain: as many at a time as the store gives, and less often. */
 const FILTERED_QUERIES_MAX = 10;
 const FILTERED_ROWS_PER_QUERY = 1_000;
+/** The service looks for rows for five seconds a page. */
+const EMPTY_PAGES_MAX = 20;
 
 /**
  * Live entities, bucket by bucket in the order of their keys. The cursor names the last key, so a
@@ -75,14 +79,9 @@ interface ReadRows {
   readonly next: PagePosition | undefined;
 }
 
-async function readOn({ store, kind, at, buckets, rowsMax, filter }: Reading): Promise<ReadRows> {
-  const page = await store.query({
-    table: kind.name,
-    partitions: at.bucket,
-    ...(at.rowKey === '' ? {} : { rowsFrom: keyAfter(at.rowKey) }),
-    rowsBefore: SYSTEM_ROWS_FROM,
-    limit: rowsMax,
-  });
+async function readOn(reading: Reading): Promise<ReadRows> {
+  const { at, buckets, filter } = reading;
+  const page = await readPage(reading);
   const found = page.rows.flatMap(({ rowKey, properties }) => {
     const row = fromEntityProperties(properties);
     const isFound = isAlive(row.state) && passesFilter(filter, row.state);
@@ -96,6 +95,30 @@ async function readOn({ store, kind, at, buckets, rowsMax, filter }: Reading): P
         ? nextBucket(buckets, at.bucket)
         : { bucket: at.bucket, rowKey: lastKey ?? at.rowKey },
   };
+}
+
+/**
+ * Goes on from a page without rows, with which the service may answer a query that took it long: from where
+ * that page began it would answer the same again. Throws `TABLE_UNAVAILABLE` when none ever has rows.
+ */
+async function readPage({ store, kind, at, rowsMax }: Reading): Promise<RowPage> {
+  let continuation: string | undefined;
+  for (let page = 0; page < EMPTY_PAGES_MAX; page += 1) {
+    const answer = await store.query({
+      table: kind.name,
+      partitions: at.bucket,
+      ...(at.rowKey === '' ? {} : { rowsFrom: keyAfter(at.rowKey) }),
+      rowsBefore: SYSTEM_ROWS_FROM,
+      limit: rowsMax,
+      ...(continuation === undefined ? {} : { continuation }),
+    });
+    if (answer.rows.length > 0 || answer.continuation === undefined) return answer;
+    ({ continuation } = answer);
+  }
+  throw new TransientError(
+    'TABLE_UNAVAILABLE',
+    `Bucket ${at.bucket} of ${kind.name} answered ${EMPTY_PAGES_MAX} pages without a row. Ask again.`,
+  );
 }
 
 function startOf({ cursor }: ListOptions, scope: CursorScope): PagePosition {
