@@ -113,6 +113,23 @@ describe('tandem verify', () => {
     expect(err).toContain('--requests-max');
   });
 
+  test('may ask as much in every round, however many there are', async () => {
+    const { regions, run, runWith } = await createCliHarness();
+    await regions.east.table.put(ID, { email: 'one@example.com' });
+    await regions.settle();
+    const asked = (await run('verify')).json['requests'] as Record<string, number>;
+    const requestsMax = String(Math.max(...Object.values(asked)) + 5);
+    const stop = new AbortController();
+    let rounds = 0;
+    const err = (): void => {
+      rounds += 1;
+      if (rounds === 4) stop.abort();
+    };
+    const args = ['--json', '--requests-max', requestsMax, 'verify', '--every', '10s'];
+    const { code } = await runWith({ err, signal: stop.signal }, ...args);
+    expect({ code, rounds }).toEqual({ code: 0, rounds: 4 });
+  });
+
   test('says which region is out of reach, and exits with 4', async () => {
     const { regions, run } = await createApart();
     const outage = new TransientError('TABLE_UNAVAILABLE', 'The tables of west are down.');

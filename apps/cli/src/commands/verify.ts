@@ -65,6 +65,7 @@ async function verifyForEver(
   let provenMs: number | undefined;
   let last: VerifyReport | undefined;
   for (;;) {
+    for (const region of regions) region.beginRound();
     try {
       last = await verify(session, regions, options);
       if (last.isEqual) provenMs = last.asOfMs;

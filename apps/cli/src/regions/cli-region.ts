@@ -29,6 +29,8 @@ export interface CliRegion {
   /** Whoever holds it recovers the region; only a courtesy between operators. */
   readonly lease: Lease;
   requests(): number;
+  /** Begins to count requests anew. */
+  beginRound(): void;
 }
 
 export interface OpenCliRegionOptions {
@@ -62,6 +64,7 @@ export async function openCliRegion(options: OpenCliRegionOptions): Promise<CliR
     hold: createTableRegionHold({ store }),
     lease: createTableLease({ store, clock, name: 'recovery', holder: options.holder }),
     requests: () => counted.requests(),
+    beginRound: () => counted.beginRound(),
   };
 }
 

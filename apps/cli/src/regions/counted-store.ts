@@ -2,6 +2,8 @@ import { TerminalError, type TableStore } from '@tandem/core';
 
 export interface CountedStore extends TableStore {
   requests(): number;
+  /** Begins to count anew, for work that goes on round by round. */
+  beginRound(): void;
 }
 
 /** Counts what is asked of a store, since the service bills it, and refuses more than the bound. */
@@ -20,6 +22,7 @@ export function countRequests(store: TableStore, requestsMax: number): CountedSt
   };
   return {
     requests: () => requests,
+    beginRound: () => void (requests = 0),
     createTable: (table) => count(() => store.createTable(table)),
     get: (table, partitionKey, rowKey) => count(() => store.get(table, partitionKey, rowKey)),
     commit: (transaction) => count(() => store.commit(transaction)),
