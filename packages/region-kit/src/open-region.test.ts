@@ -47,15 +47,25 @@ describe('opening a region', () => {
     }
   });
 
-  test('I14: holds a region whose table is gone, until it is proven whole', async () => {
+  test.each(['Customers', 'Archive', 'Conflicts', 'Replication'])(
+    'I14: holds a region whose table %s is gone, until it is proven whole',
+    async (gone) => {
+      const { store, open } = await setUp();
+      await recordBucketCount(store, customerKind, 16);
+      for (const table of ['Customers', 'Archive', 'Conflicts', 'Replication']) {
+        if (table !== gone) await store.createTable(table);
+      }
+      await open();
+      const { reason = '' } = (await createTableRegionHold({ store }).read()) ?? {};
+      expect(reason).toContain(`Lost table: ${gone}.`);
+    },
+  );
+
+  test('holds no region that is new, or whose tables are there', async () => {
     const { store, open } = await setUp();
     await open();
+    await open();
     expect(await createTableRegionHold({ store }).read()).toBeUndefined();
-    const lost = await setUp();
-    await recordBucketCount(lost.store, customerKind, 16);
-    await lost.open();
-    const { reason = '' } = (await createTableRegionHold(lost).read()) ?? {};
-    expect(reason).toContain('Customers');
   });
 
   test('can be repeated, but never with another number of buckets', async () => {
