@@ -43,9 +43,11 @@ export const TelemetryEnvironmentSchema = Type.Object({
     examples: [9_464],
   }),
   OTEL_TRACES_SAMPLER: Type.Enum([...SAMPLERS], {
-    description: 'Which traces are kept.',
-    default: 'parentbased_always_on',
-    examples: ['parentbased_traceidratio'],
+    description:
+      'Which traces are kept. With a parentbased sampler the caller decides for its requests, so that a ' +
+      'client can have all of its own kept, or none.',
+    default: 'traceidratio',
+    examples: ['always_off'],
   }),
   OTEL_TRACES_SAMPLER_ARG: Type.Number({
     description: 'The share of traces that a ratio sampler keeps.',

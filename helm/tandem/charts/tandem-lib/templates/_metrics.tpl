@@ -15,6 +15,39 @@ to it, and only the namespace of the collector may connect. It is closed unless 
 {{- end -}}
 {{- end }}
 
+{{/* What is sent to a collector; metrics go one way only, to whoever asks or to the collector. */}}
+{{- define "tandem.otlpEnvironment" -}}
+{{- with .Values.global.otlp -}}
+{{- if .endpoint -}}
+- name: OTEL_EXPORTER_OTLP_ENDPOINT
+  value: {{ .endpoint | quote }}
+- name: OTEL_TRACES_EXPORTER
+  value: otlp
+- name: OTEL_TRACES_SAMPLER
+  value: traceidratio
+- name: OTEL_TRACES_SAMPLER_ARG
+  value: {{ .sampledShare | quote }}
+{{- if not $.Values.global.serviceMonitor.enabled }}
+- name: OTEL_METRICS_EXPORTER
+  value: otlp
+{{- end }}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* The way to the collector, as a rule of a NetworkPolicy. */}}
+{{- define "tandem.otlpEgress" -}}
+{{- with .Values.global.otlp -}}
+{{- if .endpoint -}}
+- to:
+    - namespaceSelector:
+        matchLabels: {kubernetes.io/metadata.name: {{ .toNamespace }}}
+  ports:
+    - {port: {{ (urlParse .endpoint).host | splitList ":" | last }}, protocol: TCP}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{- define "tandem.serviceMonitor" -}}
 {{- if .Values.global.serviceMonitor.enabled -}}
 apiVersion: monitoring.coreos.com/v1
