@@ -3,15 +3,13 @@ import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Cluster, PROBING_FAST, type Region, startCluster } from '@tandem/local-cluster';
-import { createAzureTableStore, createTableOutbox } from '@tandem/storage';
-import { customerKind } from '@tandem/core/customers';
-import { BUCKET_COUNT_DEFAULT } from '@tandem/core';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { expectNothingLost, untilEqual } from '../compare-regions.ts';
 import { send, until } from '../customers-client.ts';
 import { openQueue } from '../queue-messages.ts';
 import { dropTable } from './drop-table.ts';
 import { runTandem, type TandemRun } from './run-tandem.ts';
+import { untilSent } from './until-sent.ts';
 
 let cluster: Cluster;
 let east: Region;
@@ -42,19 +40,6 @@ async function write({ addresses, name }: Region, count: number): Promise<void> 
     expect([200, 201]).toContain(status);
     acknowledged.set(id, email);
   }
-}
-
-/** Everything that east owes is in west's queue, and east has forgotten it. */
-async function untilSent(region: Region): Promise<void> {
-  const store = createAzureTableStore({ connectionString: region.addresses.tables });
-  const bucketCount = BUCKET_COUNT_DEFAULT;
-  const outbox = createTableOutbox({ store, kind: customerKind, bucketCount });
-  await until(`an empty outbox in ${region.name}`, async () => {
-    for (const bucket of outbox.buckets) {
-      if ((await outbox.scan({ bucket, limit: 1 })).entries.length > 0) return undefined;
-    }
-    return true;
-  });
 }
 
 async function expectEqualAgain(): Promise<void> {
