@@ -1,14 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { CreateQueueOptions, EntityStatus } from '@azure/service-bus';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { receiveOne } from '../testing/sdk-harness.ts';
-import { openConformanceTarget, type ConformanceTarget } from './conformance-target.ts';
+import { useConformanceTarget } from './conformance-target.ts';
 
-let target: ConformanceTarget;
-beforeAll(async () => {
-  target = await openConformanceTarget();
-});
-afterAll(() => target.close());
+const target = useConformanceTarget();
 
 const KEYS = {
   primaryKey: Buffer.alloc(32, 1).toString('base64'),

@@ -5,6 +5,7 @@ import {
   type CreateQueueOptions,
   type ServiceBusSender,
 } from '@azure/service-bus';
+import { afterAll, beforeAll } from 'vitest';
 import { createEmulator, type Emulator } from '../create-emulator.ts';
 import { usePlainHttp } from '../use-plain-http.ts';
 
@@ -64,7 +65,7 @@ function createAdmin({ adminConnectionString }: Endpoints): ServiceBusAdministra
   return isEmulator ? usePlainHttp(admin) : admin;
 }
 
-export async function openConformanceTarget(): Promise<ConformanceTarget> {
+async function openConformanceTarget(): Promise<ConformanceTarget> {
   const failures: unknown[] = [];
   const endpoints = await findEndpoints(failures);
   const { emulator, connectionString } = endpoints;
@@ -90,6 +91,15 @@ export async function openConformanceTarget(): Promise<ConformanceTarget> {
       if (failures.length > 0) throw new AggregateError(failures, 'The emulator failed');
     },
   };
+}
+
+/** The target of one test file, open from before its first test until after its last. */
+export function useConformanceTarget(): ConformanceTarget {
+  // Filled in later: tests read its fields when they run.
+  const target = {} as ConformanceTarget;
+  beforeAll(async () => void Object.assign(target, await openConformanceTarget()));
+  afterAll(() => target.close());
+  return target;
 }
 
 const POLL_MS = 20;

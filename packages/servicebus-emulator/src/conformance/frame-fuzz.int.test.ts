@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { receiveOne } from '../testing/sdk-harness.ts';
-import { openConformanceTarget, type ConformanceTarget } from './conformance-target.ts';
+import { useConformanceTarget } from './conformance-target.ts';
 import { parseConnectionString } from './raw-peer.ts';
 import { recordFrames } from './record-frames.ts';
 
@@ -13,11 +13,7 @@ const CHANGES_MAX = 8;
 /** A damaged conversation may leave the broker waiting for more: nothing is wrong with that. */
 const SILENCE_MS = 150;
 
-let target: ConformanceTarget;
-beforeAll(async () => {
-  target = await openConformanceTarget();
-});
-afterAll(() => target.close());
+const target = useConformanceTarget();
 
 /** The same numbers in every run (a linear congruential generator), each below the limit. */
 function createRandom(seed: number): (limit: number) => number {

@@ -1,16 +1,12 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { EventContext } from 'rhea';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { receiveOne } from '../testing/sdk-harness.ts';
-import { openConformanceTarget, type ConformanceTarget } from './conformance-target.ts';
+import { useConformanceTarget } from './conformance-target.ts';
 import { connectRawPeer, parseConnectionString, type RawPeer } from './raw-peer.ts';
 
-let target: ConformanceTarget;
-beforeAll(async () => {
-  target = await openConformanceTarget();
-});
-afterAll(() => target.close());
+const target = useConformanceTarget();
 
 const HEADER = Buffer.from('AMQP\0\u0001\0\0', 'latin1');
 /** An open performative with the container id "a". */

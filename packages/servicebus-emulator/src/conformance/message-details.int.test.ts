@@ -1,14 +1,10 @@
 import type { PeekMessagesOptions } from '@azure/service-bus';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { receiveOne, sequenceNumberOf } from '../testing/sdk-harness.ts';
-import { openConformanceTarget, type ConformanceTarget } from './conformance-target.ts';
+import { useConformanceTarget } from './conformance-target.ts';
 import { parseConnectionString } from './raw-peer.ts';
 
-let target: ConformanceTarget;
-beforeAll(async () => {
-  target = await openConformanceTarget();
-});
-afterAll(() => target.close());
+const target = useConformanceTarget();
 
 describe('the delivery count', () => {
   it('grows when a message is deferred, and when the deferred message is given back', async () => {

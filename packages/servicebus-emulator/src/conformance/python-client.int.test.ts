@@ -1,8 +1,8 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openConformanceTarget, waitFor, type ConformanceTarget } from './conformance-target.ts';
+import { describe, expect, it } from 'vitest';
+import { useConformanceTarget, waitFor } from './conformance-target.ts';
 import { parseConnectionString } from './raw-peer.ts';
 
 /** Debian's python3-qpid-proton: a client that is not in JavaScript. */
@@ -17,11 +17,7 @@ if (!isInstalled) {
   process.stderr.write(`NOT TESTED: qpid-proton for Python is absent; ${INSTALL}\n`);
 }
 
-let target: ConformanceTarget;
-beforeAll(async () => {
-  target = await openConformanceTarget();
-});
-afterAll(() => target.close());
+const target = useConformanceTarget();
 
 async function run(queue: string, outcome: string): Promise<Record<string, unknown>> {
   const { host, port, isPlain } = parseConnectionString(target.connectionString);

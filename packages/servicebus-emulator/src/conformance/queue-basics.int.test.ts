@@ -3,20 +3,16 @@ import type {
   ServiceBusReceivedMessage,
   ServiceBusReceiver,
 } from '@azure/service-bus';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   receiveBriefly,
   receiveExactly,
   receiveOne,
   sequenceNumberOf,
 } from '../testing/sdk-harness.ts';
-import { openConformanceTarget, waitFor, type ConformanceTarget } from './conformance-target.ts';
+import { useConformanceTarget, waitFor } from './conformance-target.ts';
 
-let target: ConformanceTarget;
-beforeAll(async () => {
-  target = await openConformanceTarget();
-});
-afterAll(() => target.close());
+const target = useConformanceTarget();
 
 async function open(options: CreateQueueOptions = {}) {
   const { name, sender } = await target.newQueue(options);

@@ -1,17 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   receiveBriefly,
   receiveExactly,
   receiveOne,
   sequenceNumberOf,
 } from '../testing/sdk-harness.ts';
-import { openConformanceTarget, waitFor, type ConformanceTarget } from './conformance-target.ts';
+import { useConformanceTarget, waitFor } from './conformance-target.ts';
 
-let target: ConformanceTarget;
-beforeAll(async () => {
-  target = await openConformanceTarget();
-});
-afterAll(() => target.close());
+const target = useConformanceTarget();
 
 const inAnHour = () => new Date(Date.now() + 3_600_000);
 const soon = () => new Date(Date.now() + 700);

@@ -1,19 +1,15 @@
 import type { ServiceBusReceivedMessage, ServiceBusSessionReceiver } from '@azure/service-bus';
 import { ServiceBusClient } from '@azure/service-bus';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   receiveBriefly,
   receiveExactly,
   receiveOne,
   sequenceNumberOf,
 } from '../testing/sdk-harness.ts';
-import { openConformanceTarget, waitFor, type ConformanceTarget } from './conformance-target.ts';
+import { useConformanceTarget, waitFor } from './conformance-target.ts';
 
-let target: ConformanceTarget;
-beforeAll(async () => {
-  target = await openConformanceTarget();
-});
-afterAll(() => target.close());
+const target = useConformanceTarget();
 
 const WITH_SESSIONS = { requiresSession: true };
 const bodies = (messages: readonly ServiceBusReceivedMessage[]) =>
