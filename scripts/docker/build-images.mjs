@@ -5,7 +5,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { readOptions } from './read-options.mjs';
 
 const TARGETS = ['customer-api', 'replicator', 'traffic-manager', 'servicebus-emulator', 'azurite'];
 const ATTEMPT_MS_MAX = 8 * 60_000;
@@ -15,8 +15,15 @@ const OUTPUT_BYTES_MAX = 2 ** 26;
 const LAST_LINES = 40;
 const ROOT = resolve(import.meta.dirname, '../..');
 
-const { values } = parseArgs({
-  options: { tag: { type: 'string', default: 'dev' }, ref: { type: 'string' } },
+const USAGE = `Usage: node scripts/docker/build-images.mjs [--tag <tag>] [--ref <commit>]
+
+Builds ${TARGETS.map((target) => `tandem-${target}`).join(', ')}.
+  --tag <tag>     of the images, dev unless given
+  --ref <commit>  from the files of this commit and not from those here
+Exits with 1 when one cannot be built, with 2 for options that are not there.`;
+const values = readOptions(USAGE, {
+  tag: { type: 'string', default: 'dev' },
+  ref: { type: 'string' },
 });
 
 function read(command, args, options = {}) {

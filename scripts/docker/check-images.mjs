@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
+import { readOptions } from './read-options.mjs';
 
 const USER = '65532:65532';
 const KEY = 'SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=SAS_KEY_VALUE';
@@ -57,7 +57,12 @@ const ASK_MS_MAX = 2_000;
 /** The memory is read after this much time with nothing to do. */
 const IDLE_MS = 10_000;
 
-const { values } = parseArgs({ options: { tag: { type: 'string', default: 'dev' } } });
+const USAGE = `Usage: node scripts/docker/check-images.mjs [--tag <tag>]
+
+Checks the images that build-images.mjs has made, and prints for each its row of docs/images.md.
+  --tag <tag>  of the images, dev unless given
+Exits with 1 when one is not as it must be, with 2 for options that are not there.`;
+const values = readOptions(USAGE, { tag: { type: 'string', default: 'dev' } });
 const run = `tandem-check-${process.pid}`;
 
 function broker(port) {

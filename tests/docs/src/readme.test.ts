@@ -1,35 +1,11 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { type Cluster, PORT_BASE_DEFAULT, startCluster } from '@tandem/local-cluster';
+import { type Cluster, startCluster } from '@tandem/local-cluster';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { atPorts, readShownCommands, toPattern } from './shown-commands.ts';
 
 const README = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
-
-interface Shown {
-  readonly command: string;
-  readonly output: string;
-}
-
-/** Every `$ command` of the console blocks, with the output that the README shows for it. */
-function readSession(): Shown[] {
-  const blocks = [...README.matchAll(/```console\n([\s\S]*?)```/g)].map(([, block]) => block ?? '');
-  return blocks.flatMap((block) =>
-    block
-      .split(/^\$ /m)
-      .slice(1)
-      .map((step) => {
-        const [command = '', ...output] = step.trimEnd().split('\n');
-        return { command, output: output.join('\n') };
-      }),
-  );
-}
-
-/** What is shown, with `…` standing for anything. */
-function toPattern(output: string): RegExp {
-  const parts = output.split('…').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').trim());
-  return new RegExp(`^\\s*${parts.join('[\\s\\S]*?')}\\s*$`);
-}
 
 const DEADLINE_MS = 20_000;
 const run = promisify(execFile);
@@ -48,14 +24,12 @@ describe('the README', () => {
 
   afterAll(() => cluster?.stop());
 
-  const session = readSession();
+  const session = readShownCommands(README, 'console');
 
   test('shows a session', () => expect(session.length).toBeGreaterThanOrEqual(5));
 
   test.each(session)('$command', async ({ command, output }) => {
-    const here = command.replaceAll(/127\.0\.0\.1:(\d+)/g, (_, port: string) => {
-      return `127.0.0.1:${cluster.portBase + Number(port) - PORT_BASE_DEFAULT}`;
-    });
+    const here = atPorts(command, cluster.portBase);
     const pattern = toPattern(output);
     const endMs = Date.now() + DEADLINE_MS;
     // A person types more slowly than a change travels; a test does not.

@@ -2,6 +2,7 @@
 // E2E_BACKEND=containers or processes decides it; then nothing is chosen instead. The images are
 // built first, and the version before this one too. The last line says what the tests ran on.
 import { join, resolve } from 'node:path';
+import { Command } from 'commander';
 import { AZURITE_CERTIFICATE } from './harness/containers/azurite-certificate.ts';
 import { type BackendChoice, decideBackend, ON_PROCESSES } from './run/decide-backend.ts';
 import { ImagesMissing, prepareImages } from './run/prepare-images.ts';
@@ -10,6 +11,15 @@ import { runTests } from './run/run-tests.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 const EXIT_CODE_FAILED = 1;
+const EXIT_CODE_MISUSED = 2;
+const VARIABLES = `
+Variables:
+  E2E_BACKEND       containers or processes; whichever is to be had when empty
+  E2E_RATE          requests a second in the cases under load, 200 unless given
+  E2E_SERVICE_BUS   official for Microsoft's image of the emulator
+  E2E_AZURITE       official for Microsoft's image
+  E2E_PREVIOUS_REF  the commit to upgrade from; the newest release unless given
+Exits with 0 when all have passed, 1 when not, 2 for options that are not there.`;
 
 interface Ground {
   readonly choice: BackendChoice & { readonly kind: 'chosen' };
@@ -30,7 +40,18 @@ async function prepare(choice: Ground['choice']): Promise<Ground> {
   }
 }
 
+/** The test files to run, by parts of their names; none for all. */
+function readFilters(): readonly string[] {
+  const command = new Command('pnpm e2e')
+    .description('Whole regions, tested from outside, with a line for each case.')
+    .argument('[files...]', 'only test files whose names contain one of these')
+    .addHelpText('after', VARIABLES)
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : EXIT_CODE_MISUSED));
+  return command.parse().args;
+}
+
 async function main(): Promise<number> {
+  const filters = readFilters();
   const decided = await decideBackend(process.env['E2E_BACKEND'] ?? '');
   if (decided.kind === 'refused') {
     process.stderr.write(`${decided.reason}\n`);
@@ -43,7 +64,7 @@ async function main(): Promise<number> {
   const outcome = await runTests({
     root: ROOT,
     env: { ...env, E2E_BACKEND: choice.backend, E2E_RUN: run },
-    filters: process.argv.slice(2),
+    filters,
   });
   const leftovers = choice.backend === 'containers' ? await removeLeftovers(run) : 0;
   if (leftovers > 0) process.stdout.write(`${leftovers} containers were left and were removed.\n`);

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { type Cluster, PORT_BASE_DEFAULT, startCluster } from '@tandem/local-cluster';
+import { atPorts, readShownCommands, type ShownCommand, toPattern } from '@tandem/docs';
+import { type Cluster, startCluster } from '@tandem/local-cluster';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ROOT } from '../files.ts';
 
@@ -11,31 +12,10 @@ const TOUR_MS_MAX = 600_000;
 /** What the tour in Python says where its client is not installed. */
 const NOT_MADE = 'THE TOUR IN PYTHON WAS NOT MADE';
 
-interface Shown {
-  readonly command: string;
-  readonly output: string;
-}
-
-/** Every `$ command` of the section, with the output that is shown for it. */
-function readTour(): Shown[] {
+function readTour(): ShownCommand[] {
   const readme = readFileSync(`${ROOT}README.md`, 'utf8');
   const section = readme.split(`## ${SECTION}\n`)[1]?.split(/^## /m)[0] ?? '';
-  const blocks = [...section.matchAll(/```shell-session\n([\s\S]*?)```/g)];
-  return blocks.flatMap(([, block = '']) =>
-    block
-      .split(/^\$ /m)
-      .slice(1)
-      .map((step) => {
-        const [command = '', ...output] = step.trimEnd().split('\n');
-        return { command, output: output.join('\n') };
-      }),
-  );
-}
-
-/** What is shown, with `…` standing for anything. */
-function toPattern(output: string): RegExp {
-  const parts = output.split('…').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').trim());
-  return new RegExp(`^\\s*${parts.join('[\\s\\S]*?')}\\s*$`);
+  return readShownCommands(section, 'shell-session');
 }
 
 /** Runs the commands one after the other in one shell, as a reader does; to the output of each. */
@@ -57,11 +37,7 @@ describe(`the commands of "${SECTION}" in the README`, () => {
 
   beforeAll(async () => {
     cluster = await startCluster();
-    const own = tour.map(({ command }) =>
-      command.replaceAll(/127\.0\.0\.1:(\d+)/g, (_, port: string) => {
-        return `127.0.0.1:${cluster.portBase + Number(port) - PORT_BASE_DEFAULT}`;
-      }),
-    );
+    const own = tour.map(({ command }) => atPorts(command, cluster.portBase));
     outputs = await runInOneShell(own);
   }, TOUR_MS_MAX);
 
