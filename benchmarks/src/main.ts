@@ -92,6 +92,7 @@ async function measureLoaded(
   const vsFirstForm = await compareFirstForm({ ...compare, writers: 64 });
   say('against the first form', vsFirstForm);
   const api = await rig.startApi('east');
+  await load.run({ kind: 'http', writers: 16, durationMs, customers, apiUrl: api.url });
   const idleLatency = await compareIdleLatency({ ...compare, apiUrl: api.url });
   await api.program.stop();
   say('latency of one write at a time', idleLatency);

@@ -66,6 +66,7 @@ export function createReplicatedLoad(options: ReplicatedLoadOptions): Replicated
   const relay = createRelay({ ...late, links });
   const relayQueue = createRelayQueue({
     relay,
+    clock,
     onFailure: (error) => process.emitWarning(String(error)),
   });
   const hybridClock = createHybridClock({

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { OutboxEntry } from '../ports/outbox.ts';
 import { formatStamp } from '../time/stamp.ts';
-import { createRelayQueue } from './relay-queue.ts';
+import { createVirtualClock } from '../memory/virtual-clock.ts';
+import { createRelayQueue, GATHER_MS } from './relay-queue.ts';
 
 function entry(n: number): OutboxEntry {
   const stamp = formatStamp({ timeMs: n, counter: 0, region: 'east', writer: 'w' });
@@ -62,5 +63,52 @@ describe('the queue of what was just committed', () => {
     await queue.drain(Promise.resolve());
     queue.offer(entry(100));
     expect(queue.length).toBeLessThanOrEqual(5);
+  });
+
+  test('lets the first go at once, and gathers what follows in quick succession', async () => {
+    const clock = createVirtualClock(1_000);
+    const rounds: { readonly atMs: number; readonly count: number }[] = [];
+    const queue = createRelayQueue({
+      clock,
+      relay: {
+        relay: (entries) => {
+          rounds.push({ atMs: clock.nowMs(), count: entries.length });
+          return Promise.resolve({ relayed: entries.length, owed: [] });
+        },
+      },
+    });
+    for (let n = 0; n < 20; n += 1) {
+      queue.offer(entry(n));
+      await clock.advance(1);
+    }
+    await clock.advance(GATHER_MS);
+    const [first, second] = rounds;
+    expect(first).toEqual({ atMs: 1_000, count: 1 });
+    expect(second?.atMs).toBe(1_000 + GATHER_MS);
+    expect(rounds.length).toBeLessThan(5);
+    expect(rounds.reduce((sum, { count }) => sum + count, 0)).toBe(20);
+    await clock.advance(1_000);
+    queue.offer(entry(20));
+    expect(rounds.at(-1)).toEqual({ atMs: clock.nowMs(), count: 1 });
+  });
+
+  test('waits for nothing more once it drains', async () => {
+    const clock = createVirtualClock(1_000);
+    let relayed = 0;
+    const queue = createRelayQueue({
+      clock,
+      relay: {
+        relay: (entries) => {
+          relayed += entries.length;
+          return Promise.resolve({ relayed: entries.length, owed: [] });
+        },
+      },
+    });
+    queue.offer(entry(1));
+    await Promise.resolve();
+    queue.offer(entry(2));
+    await queue.drain(NEVER);
+    expect(relayed).toBe(2);
+    expect(clock.nowMs()).toBe(1_000);
   });
 });

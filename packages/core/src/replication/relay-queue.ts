@@ -1,3 +1,4 @@
+import type { Clock } from '../ports/clock.ts';
 import type { OutboxEntry } from '../ports/outbox.ts';
 import type { Relay } from './relay.ts';
 
@@ -7,6 +8,11 @@ export interface RelayQueueOptions {
   /** Entries beyond it are left to the sweep. */
   readonly lengthMax?: number;
   readonly batchMax?: number;
+  /**
+   * With it one round begins at least `GATHER_MS` after the one before, unless a whole batch waits:
+   * what is committed in quick succession shares messages. The first of a quiet time leaves at once.
+   */
+  readonly clock?: Clock;
 }
 
 /**
@@ -23,16 +29,27 @@ export interface RelayQueue {
 
 const LENGTH_MAX_DEFAULT = 10_000;
 const BATCH_MAX_DEFAULT = 500;
+/** Hardly seen in the lag, and some ten writes of a single client that waits for each. */
+export const GATHER_MS = 10;
 
 export function createRelayQueue(options: RelayQueueOptions): RelayQueue {
   const lengthMax = options.lengthMax ?? LENGTH_MAX_DEFAULT;
   const batchMax = options.batchMax ?? BATCH_MAX_DEFAULT;
   let waiting: OutboxEntry[] = [];
   let working: Promise<void> | undefined;
-  let isDraining = false;
+  const draining = new AbortController();
+
+  const gather = async (sinceMs: number | undefined): Promise<void> => {
+    if (options.clock === undefined || sinceMs === undefined) return;
+    const leftMs = sinceMs + GATHER_MS - options.clock.nowMs();
+    // Nothing is left to wait for, or the clock was set back.
+    if (leftMs <= 0 || leftMs > GATHER_MS || waiting.length >= batchMax) return;
+    await options.clock.sleep(leftMs, draining.signal);
+  };
 
   const work = async (): Promise<void> => {
     while (waiting.length > 0) {
+      const beganMs = options.clock?.nowMs();
       const batch = waiting.slice(0, batchMax);
       waiting = waiting.slice(batchMax);
       try {
@@ -40,6 +57,7 @@ export function createRelayQueue(options: RelayQueueOptions): RelayQueue {
       } catch (error) {
         options.onFailure?.(error);
       }
+      await gather(beganMs);
     }
     working = undefined;
   };
@@ -49,12 +67,12 @@ export function createRelayQueue(options: RelayQueueOptions): RelayQueue {
       return waiting.length;
     },
     offer(entry) {
-      if (isDraining || waiting.length >= lengthMax) return;
+      if (draining.signal.aborted || waiting.length >= lengthMax) return;
       waiting.push(entry);
       working ??= work();
     },
     async drain(deadline) {
-      isDraining = true;
+      draining.abort();
       await Promise.race([working ?? Promise.resolve(), deadline]);
     },
   };

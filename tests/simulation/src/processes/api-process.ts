@@ -32,7 +32,11 @@ export async function startApi(context: ProcessContext): Promise<ApiProcess> {
   const wireVersion = configuration.get('Messages.WireVersion');
   const sent = { part: 'relay', bucketCount, wireVersion, finishesLate: true };
   const { relay } = createRelayParts(context, sent);
-  const relayQueue = createRelayQueue({ relay, lengthMax: world.plan.relayLengthMax });
+  const relayQueue = createRelayQueue({
+    relay,
+    clock: context.clock('relay-gather'),
+    lengthMax: world.plan.relayLengthMax,
+  });
   const clock = context.clock('write');
   const store = context.store('write');
   const startedMs = clock.nowMs();
