@@ -14,8 +14,10 @@ export const AT_ONCE_MIN = 2;
 export const AT_ONCE_MAX = 32;
 const AT_ONCE_START = 4;
 /** Of the time that a transaction takes while few are under way. */
-const BUSY_FROM = 1.8;
-const IDLE_BELOW = 1.4;
+const BUSY_FROM = 1.4;
+const IDLE_BELOW = 1.2;
+/** A straggler counts for no more than this: one in twenty must not make a store look busy. */
+const SLOWDOWN_COUNTED_MAX = 3;
 /** How much a new figure counts. */
 const SMOOTHING = 0.2;
 /** The clock counts whole milliseconds. */
@@ -53,7 +55,7 @@ export function createAdaptiveLimit(): AdaptiveLimit {
         if (!isProbing()) endProbe();
         return;
       }
-      usualMs += (ownMs - usualMs) * SMOOTHING;
+      usualMs += (Math.min(ownMs, unhurriedMs * SLOWDOWN_COUNTED_MAX) - usualMs) * SMOOTHING;
       unhurriedMs = Math.min(unhurriedMs, usualMs);
       const slowdown = usualMs / unhurriedMs;
       // A step of one for as many transactions as are under way, up or down.
