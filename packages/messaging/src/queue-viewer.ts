@@ -4,7 +4,13 @@ import type {
   ServiceBusReceiver,
   ServiceBusSender,
 } from '@azure/service-bus';
-import { assert, type QueuedMessage, type QueueViewer } from '@tandem/core';
+import {
+  assert,
+  chunk,
+  type DeadLetterVerdict,
+  type QueuedMessage,
+  type QueueViewer,
+} from '@tandem/core';
 import Long from 'long';
 import { BusLink, CALL_TIMEOUT_MS } from './bus-link.ts';
 import type { BusConnection } from './connection.ts';
@@ -16,13 +22,16 @@ export interface ServiceBusQueueViewerOptions {
   readonly queue: string;
   /** For each call over the network, in milliseconds. */
   readonly timeoutMs?: number;
+  /** How long a further dead letter is waited for, in milliseconds. */
+  readonly waitMs?: number;
 }
 
 const PEEK_MAX = 100;
 const RECEIVE_MAX = 100;
-const RECEIVE_WAIT_MS = 1_000;
+const WAIT_MS = 1_000;
 /** Held locked while the ones that are asked for are looked for. */
 const HELD_MAX = 5_000;
+const GIVEN_BACK_AT_ONCE_MAX = 100;
 
 interface Links {
   readonly messages: ServiceBusReceiver;
@@ -32,7 +41,7 @@ interface Links {
 
 /** Connects when first used. */
 export function createServiceBusQueueViewer(options: ServiceBusQueueViewerOptions): QueueViewer {
-  const { connection, queue, timeoutMs = CALL_TIMEOUT_MS } = options;
+  const { connection, queue, timeoutMs = CALL_TIMEOUT_MS, waitMs = WAIT_MS } = options;
   const common = { maxAutoLockRenewalDurationInMs: 0, skipParsingBodyAsJson: true };
   const link = new BusLink<Links>({
     connection,
@@ -61,51 +70,72 @@ export function createServiceBusQueueViewer(options: ServiceBusQueueViewerOption
       }
       return found;
     },
-    async settle(wanted, verdict) {
-      const { taken, others } = await takeDeadLetters(link, wanted);
-      try {
-        if (verdict === 'resubmit') await sendAgain(link, taken);
-        for (const one of taken) {
-          await link.use({ name: 'settle a dead letter' }, ({ deadLetters }) =>
-            deadLetters.completeMessage(one),
-          );
-        }
-      } finally {
-        // Their locks end by themselves where this fails.
-        await Promise.allSettled(
-          others.map((one) =>
-            link.use({ name: 'give back a dead letter' }, ({ deadLetters }) =>
-              deadLetters.abandonMessage(one),
-            ),
-          ),
-        );
-      }
-      return new Set(taken.map((one) => toQueuedMessage(one).sequenceNumber));
-    },
+    settle: (wanted, verdict) => settleDeadLetters(link, { wanted, verdict, waitMs }),
     close: () => link.close(),
   };
 }
 
-/** Receives until those that are wanted are found, holding the others so that they do not come again. */
-async function takeDeadLetters(
+interface Settling {
+  readonly wanted: ReadonlySet<bigint>;
+  readonly verdict: DeadLetterVerdict;
+  readonly waitMs: number;
+}
+
+/**
+ * Receives until those that are wanted are found, and settles them batch by batch, while their locks are
+ * young. The others are held so that they do not come again; a lock of theirs that ends costs a repetition.
+ */
+async function settleDeadLetters(
   link: BusLink<Links>,
-  wanted: ReadonlySet<bigint>,
-): Promise<{ taken: ServiceBusReceivedMessage[]; others: ServiceBusReceivedMessage[] }> {
-  const taken: ServiceBusReceivedMessage[] = [];
+  { wanted, verdict, waitMs }: Settling,
+): Promise<ReadonlySet<bigint>> {
+  const settled = new Set<bigint>();
   const others: ServiceBusReceivedMessage[] = [];
-  while (taken.length < wanted.size && others.length < HELD_MAX) {
-    const batch = await link.use(
-      { name: 'receive dead letters', extraMs: RECEIVE_WAIT_MS },
-      ({ deadLetters }, abortSignal) =>
-        deadLetters.receiveMessages(RECEIVE_MAX, { maxWaitTimeInMs: RECEIVE_WAIT_MS, abortSignal }),
-    );
-    if (batch.length === 0) break;
-    for (const one of batch) {
-      if (wanted.has(toQueuedMessage(one).sequenceNumber)) taken.push(one);
-      else others.push(one);
+  try {
+    while (settled.size < wanted.size && others.length < HELD_MAX) {
+      const batch = await receiveDeadLetters(link, waitMs);
+      if (batch.length === 0) break;
+      const taken = batch.filter((one) => wanted.has(toQueuedMessage(one).sequenceNumber));
+      others.push(...batch.filter((one) => !taken.includes(one)));
+      if (verdict === 'resubmit') await sendAgain(link, taken);
+      for (const one of taken) {
+        await link.use({ name: 'settle a dead letter' }, ({ deadLetters }) =>
+          deadLetters.completeMessage(one),
+        );
+        settled.add(toQueuedMessage(one).sequenceNumber);
+      }
     }
+  } finally {
+    await giveBack(link, others);
   }
-  return { taken, others };
+  return settled;
+}
+
+function receiveDeadLetters(
+  link: BusLink<Links>,
+  waitMs: number,
+): Promise<ServiceBusReceivedMessage[]> {
+  return link.use(
+    { name: 'receive dead letters', extraMs: waitMs },
+    ({ deadLetters }, abortSignal) =>
+      deadLetters.receiveMessages(RECEIVE_MAX, { maxWaitTimeInMs: waitMs, abortSignal }),
+  );
+}
+
+/** Their locks end by themselves where this fails. */
+async function giveBack(
+  link: BusLink<Links>,
+  messages: readonly ServiceBusReceivedMessage[],
+): Promise<void> {
+  for (const part of chunk(messages, { countMax: GIVEN_BACK_AT_ONCE_MAX })) {
+    await Promise.allSettled(
+      part.map((one) =>
+        link.use({ name: 'give back a dead letter' }, ({ deadLetters }) =>
+          deadLetters.abandonMessage(one),
+        ),
+      ),
+    );
+  }
 }
 
 async function sendAgain(
