@@ -81,10 +81,10 @@ export function readQueueDescription(
 }
 
 function writeCounts({ main, deadLetters }: QueueEntity): string {
-  const { active, scheduled } = main.counters();
+  const { active, deferred, scheduled } = main.counters();
   const dead = deadLetters.counters();
   const counts = {
-    ActiveMessageCount: active,
+    ActiveMessageCount: active + deferred,
     DeadLetterMessageCount: dead.active + dead.deferred,
     ScheduledMessageCount: scheduled,
     TransferMessageCount: 0,

@@ -9,6 +9,8 @@ function tracking(): string {
   return `TrackingId:${randomUUID()}, SystemTracker:emulator, Timestamp:${new Date().toISOString()}`;
 }
 
+const MS_PER_DAY = 86_400_000;
+
 /** The host is the one that the client has asked for. */
 export function entityNotFound(host: string, path: string): AmqpCondition {
   return {
@@ -60,12 +62,18 @@ export function sessionCannotBeLocked(sessionId: string): AmqpCondition {
   };
 }
 
+/** Hours, minutes and seconds, and parts of a second where there are some. */
+function toTimeSpan(ms: number): string {
+  const text = new Date(Math.min(ms, MS_PER_DAY - 1)).toISOString().slice(11, 23);
+  return text.endsWith('.000') ? text.slice(0, 8) : `${text}0000`;
+}
+
 export function sessionTimeout(timeoutMs: number): AmqpCondition {
   return {
     condition: 'com.microsoft:timeout',
     description:
-      `The operation did not complete within the allotted timeout of ${timeoutMs} ms: no ` +
-      `session with messages was free. ${tracking()}`,
+      `The operation did not complete within the allotted timeout of ` +
+      `${toTimeSpan(timeoutMs)}. ${tracking()}`,
   };
 }
 

@@ -76,6 +76,19 @@ describe('authorization rules of a queue', () => {
   });
 });
 
+describe('the counts of a queue', () => {
+  it('take a deferred message for an active one', async () => {
+    const { name, sender } = await target.newQueue();
+    await sender.sendMessages([{ body: 'deferred' }, { body: 'free' }]);
+    const receiver = target.client.createReceiver(name);
+    await receiver.deferMessage(await receiveOne(receiver));
+    expect(await target.admin.getQueueRuntimeProperties(name)).toMatchObject({
+      activeMessageCount: 2,
+      totalMessageCount: 2,
+    });
+  });
+});
+
 describe('a disabled queue', () => {
   it.each<EntityStatus>(['Disabled', 'SendDisabled'])('takes no messages: %s', async (status) => {
     const { sender } = await queueWithStatus(status);

@@ -27,6 +27,18 @@ describe('the delivery count', () => {
     expect((await receiveOne(dead)).deliveryCount).toBe(3);
   });
 
+  it('dead-letters a message whose deferral is the last delivery that it may have', async () => {
+    const { name, sender } = await target.newQueue({ maxDeliveryCount: 1 });
+    await sender.sendMessages({ body: 1 });
+    const receiver = target.client.createReceiver(name);
+    await receiver.deferMessage(await receiveOne(receiver));
+    const dead = target.client.createReceiver(name, { subQueueType: 'deadLetter' });
+    expect(await receiveOne(dead)).toMatchObject({
+      body: 1,
+      deadLetterReason: 'MaxDeliveryCountExceeded',
+    });
+  });
+
   it('does not grow in the dead-letter queue', async () => {
     const { name, sender } = await target.newQueue();
     await sender.sendMessages({ body: 1 });

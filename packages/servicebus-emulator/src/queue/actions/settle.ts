@@ -35,7 +35,7 @@ function afterDelivery(core: QueueCore, message: StoredMessage): StoredMessage {
   return { ...message, deliveryCount: message.deliveryCount + 1 };
 }
 
-/** Offers the message again, or dead-letters it when it was delivered too often. */
+/** Keeps the message, to be offered again, or dead-letters it when it was delivered too often. */
 function stageReturn(
   change: QueueChange,
   core: QueueCore,
@@ -67,9 +67,9 @@ function stage(
       return stageReturn(change, core, { from: message, to });
     }
     case 'defer': {
+      // Also a deferral uses a delivery up, and with the last one the message is dead-lettered.
       const changed = modified(message, settlement.properties);
-      const to = { ...afterDelivery(core, changed), state: 'deferred' as const };
-      change.replace(core, { from: message, to });
+      stageReturn(change, core, { from: message, to: { ...changed, state: 'deferred' } });
       return undefined;
     }
     case 'dead-letter':
