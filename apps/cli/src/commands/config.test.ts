@@ -1,6 +1,13 @@
 import { execFileSync } from 'node:child_process';
+import { customerKind } from '@tandem/core/customers';
+import {
+  CONFIGURATION_TABLE,
+  createTableReplicationStatus,
+  recordBucketCount,
+} from '@tandem/storage';
+import { emptyTable, MEMORY_BUCKET_COUNT } from '@tandem/storage/testing';
 import { describe, expect, test } from 'vitest';
-import { createCliHarness } from '../testing/cli-harness.ts';
+import { type CliHarness, createCliHarness } from '../testing/cli-harness.ts';
 
 const AT = ['--region', 'west'] as const;
 
@@ -52,6 +59,40 @@ describe('tandem config', () => {
     const { code, json } = await run('config', 'check', ...AT);
     expect(code).toBe(3);
     expect(String(json['problems'])).toContain('"west" is this region');
+  });
+});
+
+describe('settings that only the environment of the services has', () => {
+  const beat = ({ regions }: CliHarness) =>
+    createTableReplicationStatus(regions.west).beat({
+      nowMs: regions.clock.nowMs(),
+      catchingUpSinceMs: undefined,
+      hasBacklog: false,
+      peers: [{ peer: 'east', passedMs: regions.clock.nowMs(), isReachable: true }],
+    });
+
+  test('are not called missing while the services run with them', async () => {
+    const harness = await createCliHarness();
+    const { store } = harness.regions.west;
+    await emptyTable(store, CONFIGURATION_TABLE);
+    await recordBucketCount(store, customerKind, MEMORY_BUCKET_COUNT);
+    expect(await harness.run('config', 'check', ...AT)).toMatchObject({ code: 3 });
+    await beat(harness);
+    expect(await harness.run('config', 'check', ...AT)).toMatchObject({
+      code: 0,
+      json: { problems: [], elsewhere: ['ServiceBusConnection', 'Peers'] },
+    });
+    const { json } = await harness.run('doctor');
+    const checks = (json['findings'] as { check: string }[]).map(({ check }) => check);
+    expect(checks).not.toContain('settings');
+  });
+
+  test('do not hide what is wrong in the table', async () => {
+    const harness = await createCliHarness();
+    await beat(harness);
+    await harness.run('config', 'set', 'Peer.Region', 'west', ...AT, '--apply');
+    const { code, json } = await harness.run('config', 'check', ...AT);
+    expect({ code, elsewhere: json['elsewhere'] }).toEqual({ code: 3, elsewhere: [] });
   });
 });
 

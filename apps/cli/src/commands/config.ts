@@ -1,7 +1,4 @@
-import { AppError } from '@tandem/core';
-import { readRegionSettings } from '@tandem/region-kit';
 import {
-  createConfiguration,
   readConfigurationRows,
   readSettingHistory,
   type SettingChange,
@@ -10,7 +7,7 @@ import {
 } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
-import type { CliRegion } from '../regions/cli-region.ts';
+import { findSettingProblems } from '../regions/find-setting-problems.ts';
 import { textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
@@ -21,8 +18,6 @@ interface ConfigOptions {
 }
 
 type Named = keyof typeof tandemSettings;
-
-const REFRESH_MS = 3_600_000;
 
 export function addConfig({ program, act }: Cli): void {
   const group = program
@@ -126,34 +121,20 @@ async function history(
 }
 
 async function check(session: Session, { region: name }: ConfigOptions): Promise<Outcome> {
-  const problems = await findProblems(await session.openOne(name, 1), session);
+  const region = await session.openOne(name, 1);
+  const { problems, elsewhere } = await findSettingProblems(region, session.io.clock);
   return {
-    text: problems.length === 0 ? `The settings of ${name} are well.` : problems.join('\n'),
-    json: { region: name, problems },
+    text: [
+      ...(problems.length === 0 ? [`The settings of ${name} are well.`] : problems),
+      ...(elsewhere.length === 0
+        ? []
+        : [
+            `Not in the table, so given by the environment of its services: ${elsewhere.join(', ')}.`,
+          ]),
+    ].join('\n'),
+    json: { region: name, problems, elsewhere },
     exitCode: problems.length === 0 ? EXIT.ok : EXIT.finding,
   };
-}
-
-/** What would keep the services of the region from starting. */
-export async function findProblems(
-  { name, store }: CliRegion,
-  { io }: Pick<Session, 'io'>,
-): Promise<readonly string[]> {
-  const { clock } = io;
-  const configuration = createConfiguration({
-    store,
-    definitions: tandemSettings,
-    clock,
-    refreshMs: REFRESH_MS,
-  });
-  try {
-    await configuration.load();
-    readRegionSettings(configuration, name);
-    return [];
-  } catch (error) {
-    if (error instanceof AppError && error.code === 'CONFIGURATION_INVALID') return [error.message];
-    throw error;
-  }
 }
 
 function definitionOf(setting: string): (typeof tandemSettings)[Named] {

@@ -8,12 +8,12 @@ import {
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { CliRegion } from '../regions/cli-region.ts';
+import { findSettingProblems } from '../regions/find-setting-problems.ts';
 import { LEASE_MS } from '../regions/hold-leases.ts';
 import { readLane, withQueue } from '../regions/open-queue.ts';
 import { readSettingText } from '../regions/region-setting.ts';
 import { textTable } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
-import { findProblems } from './config.ts';
 
 /** Something that is not as it should be, and what mends it. */
 interface Finding {
@@ -80,12 +80,11 @@ async function examineRegion(
 }
 
 const CHECKS: Readonly<Record<string, Check>> = {
-  settings: async (session, region) =>
-    (await findProblems(region, session)).map((finding) => ({
-      check: 'settings',
-      finding,
-      remedy: 'tandem config set',
-    })),
+  settings: async ({ io }, region) => {
+    const { problems } = await findSettingProblems(region, io.clock);
+    const remedy = 'tandem config set, or the environment of the services';
+    return problems.map((finding) => ({ check: 'settings', finding, remedy }));
+  },
   tables: async ({ kind }, { store, bucketCount }) => {
     for (const table of [kind.name, ARCHIVE_TABLE, CONFLICTS_TABLE, REPLICATION_TABLE]) {
       await store.query({ table, partitions: '00', limit: 1 });

@@ -1,4 +1,4 @@
-import type { Clock } from '@tandem/core';
+import { AppError, type Clock, type ReplicationProgress } from '@tandem/core';
 import { createTableReplicationStatus, tandemSettings } from '@tandem/storage';
 import type { CliRegion } from './cli-region.ts';
 import { readSettingText } from './region-setting.ts';
@@ -16,11 +16,40 @@ export async function readPeerNames(
   clock: Pick<Clock, 'nowMs'>,
 ): Promise<readonly string[]> {
   const progress = await createTableReplicationStatus(region).read();
-  const said = progress?.peers.map(({ peer }) => peer) ?? [];
-  const isHeard = progress !== undefined && clock.nowMs() - progress.heartbeatMs <= HEARD_MS_MAX;
-  if (isHeard) return said;
+  if (isHeard(progress, clock)) return namesIn(progress);
   const listed = await readListed(region);
-  return listed.length > 0 ? listed : said;
+  return listed.length > 0 ? listed : namesIn(progress);
+}
+
+/** The peers that the running replicator of a region names; undefined when none is heard. */
+export async function readSpokenPeers(
+  region: Pick<CliRegion, 'store'>,
+  clock: Pick<Clock, 'nowMs'>,
+): Promise<readonly string[] | undefined> {
+  const progress = await readProgress(region);
+  return isHeard(progress, clock) ? namesIn(progress) : undefined;
+}
+
+async function readProgress({
+  store,
+}: Pick<CliRegion, 'store'>): Promise<ReplicationProgress | undefined> {
+  try {
+    return await createTableReplicationStatus({ store }).read();
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'TABLE_MISSING') return undefined;
+    throw error;
+  }
+}
+
+function isHeard(
+  progress: ReplicationProgress | undefined,
+  clock: Pick<Clock, 'nowMs'>,
+): progress is ReplicationProgress {
+  return progress !== undefined && clock.nowMs() - progress.heartbeatMs <= HEARD_MS_MAX;
+}
+
+function namesIn(progress: ReplicationProgress | undefined): readonly string[] {
+  return progress?.peers.map(({ peer }) => peer) ?? [];
 }
 
 async function readListed(region: Pick<CliRegion, 'store'>): Promise<readonly string[]> {
