@@ -36,6 +36,12 @@ describe('a request that Node would answer by itself', () => {
     expect(answer).toContain('"type":"/problems/malformed-request"');
   });
 
+  it('is refused when it names two hosts (RFC 9112, 3.2)', async () => {
+    const answer = await answerTo('GET /health/live HTTP/1.1\r\nhost: a\r\nHOST: b\r\n\r\n');
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(answer).toContain('"type":"/problems/malformed-request"');
+  });
+
   it('is answered as any other when it expects what nobody knows', async () => {
     const head = 'GET /health/live HTTP/1.1\r\nhost: a\r\nexpect: the-impossible\r\n\r\n';
     expect(await answerTo(head)).toMatch(/^HTTP\/1\.1 200 /);
