@@ -7,6 +7,7 @@ import { createClientErrorHandler } from './http/client-error.ts';
 import {
   BODY_BYTES_MAX,
   CONNECTION_TIMEOUT_MS,
+  CONNECTIONS_CHECK_MS,
   HEADERS_TIMEOUT_MS,
   KEEP_ALIVE_TIMEOUT_MS,
   PARAM_LENGTH_MAX,
@@ -126,7 +127,11 @@ function createServer({ region, logger, newRequestId }: AppOptions): FastifyInst
     bodyLimit: BODY_BYTES_MAX,
     routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
     // A request without a host is answered as any other that is malformed: see http-rules.ts.
-    http: { requireHostHeader: false, headersTimeout: HEADERS_TIMEOUT_MS },
+    http: {
+      requireHostHeader: false,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
+    },
     // While it stops it still answers what arrives on open connections, and closes them after.
     return503OnClosing: false,
     forceCloseConnections: 'idle',

@@ -28,6 +28,9 @@ export const LONG_REQUEST_TIMEOUT_MS = 15 * 60_000;
 /** All headers of a request. */
 export const HEADERS_TIMEOUT_MS = 30_000;
 
+/** How late the server may notice that a request is over its time. */
+export const CONNECTIONS_CHECK_MS = 5_000;
+
 /** A socket on which nothing moves at all, not even an answer, is closed. */
 export const CONNECTION_TIMEOUT_MS = 120_000;
 
