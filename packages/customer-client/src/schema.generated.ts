@@ -1225,6 +1225,10 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description The types that are taken here. */
+                    accept?: string;
+                    /** @description The same, of a PATCH (RFC 5789). */
+                    "accept-patch"?: string;
                     /** @description What a body may be packed with. */
                     "accept-encoding"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
@@ -2107,6 +2111,10 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description The types that are taken here. */
+                    accept?: string;
+                    /** @description The same, of a PATCH (RFC 5789). */
+                    "accept-patch"?: string;
                     /** @description What a body may be packed with. */
                     "accept-encoding"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
@@ -2595,6 +2603,10 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description The types that are taken here. */
+                    accept?: string;
+                    /** @description The same, of a PATCH (RFC 5789). */
+                    "accept-patch"?: string;
                     /** @description What a body may be packed with. */
                     "accept-encoding"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
@@ -3486,6 +3498,10 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description The types that are taken here. */
+                    accept?: string;
+                    /** @description The same, of a PATCH (RFC 5789). */
+                    "accept-patch"?: string;
                     /** @description What a body may be packed with. */
                     "accept-encoding"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
@@ -4254,6 +4270,10 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description The types that are taken here. */
+                    accept?: string;
+                    /** @description The same, of a PATCH (RFC 5789). */
+                    "accept-patch"?: string;
                     /** @description What a body may be packed with. */
                     "accept-encoding"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
@@ -4742,6 +4762,10 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description The types that are taken here. */
+                    accept?: string;
+                    /** @description The same, of a PATCH (RFC 5789). */
+                    "accept-patch"?: string;
                     /** @description What a body may be packed with. */
                     "accept-encoding"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
@@ -5102,6 +5126,10 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The trace id of `traceparent`, else a new one. */
                     "x-request-id"?: string;
+                    /** @description The types that are taken here. */
+                    accept?: string;
+                    /** @description The same, of a PATCH (RFC 5789). */
+                    "accept-patch"?: string;
                     /** @description What a body may be packed with. */
                     "accept-encoding"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */

@@ -15,6 +15,9 @@ export function createAllowedMethods(): AllowedMethods {
       methodsByPattern.set(pattern, known);
     },
     of(path) {
+      // As the router has it: /customers/batch is not the customer called batch.
+      const own = methodsByPattern.get(path);
+      if (own !== undefined) return [...own].sort();
       const allowed = [...methodsByPattern].flatMap(([pattern, methods]) =>
         isMatch(pattern, path) ? [...methods] : [],
       );

@@ -233,13 +233,34 @@ describe('problems', () => {
     expect(test.lines.filter((line) => line['level'] === 'error')).toEqual([]);
   });
 
-  it('takes a body that says it is in UTF-8', async () => {
-    const headers = { 'content-type': 'application/json; charset=UTF-8' };
-    const response = await test.app.inject({
-      ...put('{"email":"a@b"}', headers),
-      url: '/customers/00000000-0000-4000-8000-000000000001',
-    });
-    expect(response.statusCode).toBe(201);
+  it.each(['UTF-8', '"utf-8"', 'utf8; a=b'])(
+    'takes a body that says it is in %s',
+    async (charset) => {
+      const headers = { 'content-type': `application/json; charset=${charset}` };
+      const response = await test.app.inject({
+        ...put('{"email":"a@b"}', headers),
+        url: '/customers/00000000-0000-4000-8000-000000000001',
+      });
+      expect(response.statusCode).toBeLessThan(300);
+    },
+  );
+
+  it.each([
+    ['POST', '/customers', 'application/json', undefined],
+    ['PATCH', URL, 'application/merge-patch+json, application/json', true],
+    ['POST', '/customers/import', 'application/x-ndjson', undefined],
+  ] as const)('%s %s: 415 names what it takes', async (method, url, accept, isPatch) => {
+    const headers = { 'content-type': 'text/plain' };
+    const response = await test.app.inject({ method, url, headers, payload: '{}' });
+    expect(response.statusCode).toBe(415);
+    expect(response.headers['accept']).toBe(accept);
+    expect(response.headers['accept-patch']).toBe(isPatch ? accept : undefined);
+    expect(response.json().detail).toContain(accept);
+  });
+
+  it('lets no shared cache keep what is answered', async () => {
+    const response = await test.app.inject({ url: '/customers' });
+    expect(response.headers['cache-control']).toBe('private, no-cache');
   });
 
   it('the body limit is named', async () => {
@@ -260,6 +281,11 @@ describe('problems', () => {
     ['DELETE', '/customers', 'GET, HEAD, POST'],
     ['POST', URL, 'DELETE, GET, HEAD, PATCH, PUT'],
     ['OPTIONS', URL, 'DELETE, GET, HEAD, PATCH, PUT'],
+    ['GET', '/customers/batch', 'POST'],
+    ['OPTIONS', '/customers/search', 'POST'],
+    ['DELETE', '/customers/import', 'POST'],
+    ['POST', '/customers/export', 'GET, HEAD'],
+    ['DELETE', '/customers/export', 'GET, HEAD'],
     ['POST', '/health/live', 'GET, HEAD'],
     ['PUT', '/openapi.json', 'GET, HEAD'],
   ] as const)('%s %s: 405 with Allow', async (method, url, allow) => {

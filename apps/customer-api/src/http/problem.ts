@@ -85,7 +85,9 @@ const BY_FRAMEWORK_CODE: Readonly<Record<string, { code: ProblemCode; detail: st
   },
   FST_ERR_CTP_INVALID_MEDIA_TYPE: {
     code: 'unsupported-media-type',
-    detail: 'Send application/json; PATCH takes application/merge-patch+json as well.',
+    detail:
+      'Send application/json; PATCH takes application/merge-patch+json, application/json, and ' +
+      'an import application/x-ndjson.',
   },
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
     code: 'malformed-request',

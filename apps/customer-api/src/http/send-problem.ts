@@ -10,11 +10,21 @@ interface Exchange {
 /** Answers with the problem that `error` is to a client. */
 export function sendProblem(error: unknown, { request, reply }: Exchange): void {
   const problem = toProblemError(error);
+  const { consumes } = request.routeOptions.schema ?? {};
+  if (problem.code === 'unsupported-media-type' && consumes !== undefined) {
+    reply.headers(takenTypes(consumes, request.method));
+  }
   void reply
     .code(PROBLEMS[problem.code].status)
     .headers(problem.headers)
     .type(PROBLEM_MEDIA_TYPE)
     .send(toProblem(problem, request.id));
+}
+
+/** RFC 9110, 15.5.16, and RFC 5789, 2.2. */
+function takenTypes(types: readonly string[], method: string): Record<string, string> {
+  const accept = types.join(', ');
+  return method === 'PATCH' ? { accept, 'accept-patch': accept } : { accept };
 }
 
 /** What a client is told of as a 500, and nothing more: only the log says what it was. */

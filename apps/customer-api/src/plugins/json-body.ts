@@ -10,7 +10,7 @@ export async function parseJsonBody(_request: unknown, body: Buffer): Promise<un
 }
 
 /** Of Content-Type (RFC 9110, 8.3.2); JSON has no other encoding (RFC 8259, 8.1). */
-const OTHER_CHARSET = /;\s*charset\s*=\s*"?(?!utf-?8"?\s*(?:;|$))/i;
+const OTHER_CHARSET = /;\s*charset\s*=\s*(?!utf-?8\s*(?:;|$)|"utf-?8"\s*(?:;|$))/i;
 
 /** Refused before anything of it is read: what is sent packed can be of any size unpacked. */
 function refusalOfCoding(headers: IncomingHttpHeaders): ProblemError | undefined {

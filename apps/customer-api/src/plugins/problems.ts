@@ -1,3 +1,4 @@
+import type { FastifyError } from 'fastify';
 import fp from 'fastify-plugin';
 import { createAllowedMethods } from '../http/allowed-methods.ts';
 import { ProblemError } from '../http/problem.ts';
@@ -17,13 +18,20 @@ export const problemsPlugin = fp(
       throw unknownRoute([]);
     });
 
-    app.setErrorHandler((error, request, reply) => {
-      sendProblem(error, { request, reply });
-      logUnexpected(error, request.log);
+    app.setErrorHandler((error: FastifyError, request, reply) => {
+      const methods = isOfParams(error) ? allowed.of(pathOf(request.url)) : [request.method];
+      const shown = methods.includes(request.method) ? error : unknownRoute(methods);
+      sendProblem(shown, { request, reply });
+      logUnexpected(shown, request.log);
     });
   },
   { name: 'problems' },
 );
+
+/** Then the path may be that of another route, with another method: GET /customers/batch. */
+function isOfParams({ validationContext }: FastifyError): boolean {
+  return validationContext === 'params';
+}
 
 function pathOf(url: string): string {
   return url.split('?', 1)[0] ?? '';

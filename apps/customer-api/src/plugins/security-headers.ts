@@ -21,9 +21,12 @@ const OPTIONS: HelmetOptions = {
   },
 };
 
+/** Customers are personal data: whoever keeps an answer keeps it for itself, and asks with its ETag. */
+const NOT_SHARED = { 'cache-control': 'private, no-cache' };
+
 export const securityHeadersPlugin = fp(
   async (app) => {
-    const headers = securityHeaders();
+    const headers = { ...securityHeaders(), ...NOT_SHARED };
     app.addHook('onRequest', (_request, reply, done) => {
       reply.headers(headers);
       done();

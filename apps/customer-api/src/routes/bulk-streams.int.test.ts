@@ -63,6 +63,13 @@ const chunk = (text: string): string => `${Buffer.byteLength(text).toString(16)}
 const EXPORT = 'GET /customers/export HTTP/1.1\r\nhost: a\r\n\r\n';
 
 describe('an export', () => {
+  it('is announced to HEAD, which reads nothing and has no length to tell', async () => {
+    const response = await fetch(`${origin()}/customers/export`, { method: 'HEAD' });
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toBe('application/x-ndjson');
+    expect(response.headers.get('content-length')).toBe(null);
+  });
+
   it('has every page, and comes as lines', async () => {
     const response = await fetch(`${origin()}/customers/export`);
     expect(response.headers.get('content-type')).toBe('application/x-ndjson');

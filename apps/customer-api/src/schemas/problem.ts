@@ -91,7 +91,11 @@ const HEADERS_BY_STATUS: Readonly<Record<number, Readonly<Record<string, object>
     etag: { type: 'string', description: 'The current version, when there is one.' },
     'x-tandem-version': { type: 'string', description: 'The same for x-tandem-min-version.' },
   },
-  415: { 'accept-encoding': { type: 'string', description: 'What a body may be packed with.' } },
+  415: {
+    accept: { type: 'string', description: 'The types that are taken here.' },
+    'accept-patch': { type: 'string', description: 'The same, of a PATCH (RFC 5789).' },
+    'accept-encoding': { type: 'string', description: 'What a body may be packed with.' },
+  },
   429: { 'retry-after': { type: 'integer', description: 'Seconds.' } },
   503: { 'retry-after': { type: 'integer', description: 'Seconds.' } },
 };
