@@ -4,13 +4,21 @@ import { checkManifests } from '../manifests/check-manifests.ts';
 import { parseManifests } from '../manifests/manifest.ts';
 import { lintChart, renderChart, renderNotes } from './helm.ts';
 import { PROFILES, REGIONS, RELEASES } from './releases.ts';
-import { find, renderRelease } from './rendered-release.ts';
+import { find, renderRelease, workloadsOf } from './rendered-release.ts';
 
 interface PolicySpec {
+  readonly egress: readonly unknown[];
   readonly ingress: readonly {
     readonly from: unknown;
     readonly ports: readonly { readonly port: string }[];
   }[];
+}
+
+const COLLECTOR = '{endpoint: "http://otel-collector.observe:4318", toNamespace: observe}';
+
+function renderTraced(isMonitored: boolean): ReturnType<typeof renderRelease> {
+  const extraValues = `global: {otlp: ${COLLECTOR}, serviceMonitor: {enabled: ${isMonitored}}}`;
+  return renderRelease({ region: 'east', profile: 'production' }, { extraValues });
 }
 
 function renderMonitored(): ReturnType<typeof renderRelease> {
@@ -71,6 +79,44 @@ describe('the chart of a region', () => {
   it('opens no port for metrics unless asked to', async () => {
     const run = await renderChart({ region: 'east', profile: 'production' });
     expect(run.stdout).not.toMatch(/name: metrics|OTEL_/);
+  });
+
+  it.each([
+    { isMonitored: false, metrics: 'otlp' },
+    { isMonitored: true, metrics: 'prometheus' },
+  ])(
+    'sends traces to a collector, and metrics one way: $metrics',
+    async ({ isMonitored, metrics }) => {
+      const manifests = await renderTraced(isMonitored);
+      expect(await checkManifests(manifests)).toEqual([]);
+      const deployments = workloadsOf(manifests).filter(({ kind }) => kind === 'Deployment');
+      expect(deployments).toHaveLength(2);
+      for (const { pod } of deployments) {
+        const env = pod.containers[0]?.env?.filter(({ name }) => name.startsWith('OTEL_')) ?? [];
+        expect(new Set(env.map(({ name }) => name)).size).toBe(env.length);
+        expect(Object.fromEntries(env.map(({ name, value }) => [name, value]))).toMatchObject({
+          OTEL_EXPORTER_OTLP_ENDPOINT: 'http://otel-collector.observe:4318',
+          OTEL_TRACES_EXPORTER: 'otlp',
+          OTEL_TRACES_SAMPLER_ARG: '0.1',
+          OTEL_METRICS_EXPORTER: metrics,
+        });
+      }
+    },
+  );
+
+  it('opens the way to the collector where there is one, and to its port alone', async () => {
+    const traced = await renderTraced(false);
+    const plain = await renderRelease({ region: 'east', profile: 'production' });
+    const to = [
+      { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'observe' } } },
+    ];
+    for (const name of ['customer-api', 'replicator']) {
+      const [open, closed] = [traced, plain].map(
+        (manifests) => (find(manifests, 'NetworkPolicy', name)['spec'] as PolicySpec).egress,
+      );
+      const rule = { to, ports: [{ port: 4318, protocol: 'TCP' }] };
+      expect(open).toEqual([...(closed ?? []), rule]);
+    }
   });
 
   it('refuses a Kubernetes that is too old to stop a pod gracefully', async () => {

@@ -204,6 +204,11 @@ export const VALUE_MISTAKES: readonly ValueMistake[] = [
     says: /memory.*does not match pattern/s,
   },
   {
+    name: 'a collector without a port',
+    values: 'global: {otlp: {endpoint: "http://otel-collector.monitoring"}}',
+    says: /otlp\/endpoint.*does not match pattern/s,
+  },
+  {
     name: 'a digest that is none',
     values: 'global: {image: {digests: {replicator: "sha256:abc"}}}',
     says: /digests\/replicator.*does not match pattern/s,

@@ -65,6 +65,9 @@ spec:
             {{- with include "tandem.metricsEnvironment" $root }}
             {{- . | nindent 12 }}
             {{- end }}
+            {{- with include "tandem.otlpEnvironment" $root }}
+            {{- . | nindent 12 }}
+            {{- end }}
             {{- with .environment }}
             {{- . | nindent 12 }}
             {{- end }}

@@ -45,4 +45,7 @@ spec:
     {{- end }}
   egress:
     {{- include "tandem.egressRules" $root | nindent 4 }}
+    {{- with include "tandem.otlpEgress" $root }}
+    {{- . | nindent 4 }}
+    {{- end }}
 {{- end }}
