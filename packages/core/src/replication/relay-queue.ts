@@ -37,14 +37,15 @@ export function createRelayQueue(options: RelayQueueOptions): RelayQueue {
   const batchMax = options.batchMax ?? BATCH_MAX_DEFAULT;
   let waiting: OutboxEntry[] = [];
   let working: Promise<void> | undefined;
-  const draining = new AbortController();
+  let isDraining = false;
+  const hurry = new AbortController();
 
   const gather = async (sinceMs: number | undefined): Promise<void> => {
     if (options.clock === undefined || sinceMs === undefined) return;
     const leftMs = sinceMs + GATHER_MS - options.clock.nowMs();
     // Nothing is left to wait for, or the clock was set back.
     if (leftMs <= 0 || leftMs > GATHER_MS || waiting.length >= batchMax) return;
-    await options.clock.sleep(leftMs, draining.signal);
+    await options.clock.sleep(leftMs, hurry.signal);
   };
 
   const work = async (): Promise<void> => {
@@ -67,12 +68,13 @@ export function createRelayQueue(options: RelayQueueOptions): RelayQueue {
       return waiting.length;
     },
     offer(entry) {
-      if (draining.signal.aborted || waiting.length >= lengthMax) return;
+      if (isDraining || waiting.length >= lengthMax) return;
       waiting.push(entry);
       working ??= work();
     },
     async drain(deadline) {
-      draining.abort();
+      isDraining = true;
+      hurry.abort();
       await Promise.race([working ?? Promise.resolve(), deadline]);
     },
   };

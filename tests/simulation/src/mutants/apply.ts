@@ -152,8 +152,8 @@ export const applyMutants: readonly Mutant[] = [
     edits: [
       {
         file: `${STORAGE}rows/entity-row.ts`,
-        find: 'for (const name of [...fields.keys()].toSorted()) {',
-        replace: 'for (const name of fields.keys()) {',
+        find: 'namesByStamp.get(stamp)!.sort();',
+        replace: 'namesByStamp.get(stamp)!;',
       },
     ],
   },

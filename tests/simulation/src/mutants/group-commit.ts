@@ -126,8 +126,8 @@ export const groupMutants: readonly Mutant[] = [
     edits: [
       {
         file: PACK,
-        find: '.slice(0, CHANGES_PER_SET_MAX);',
-        replace: '.slice(0, CHANGES_PER_SET_MAX + 1);',
+        find: 'company.length < CHANGES_PER_SET_MAX',
+        replace: 'company.length <= CHANGES_PER_SET_MAX',
       },
       {
         file: LANE,
