@@ -27,11 +27,13 @@ const { values: flags } = parseArgs({
     seconds: { type: 'string', default: '5' },
     customers: { type: 'string', default: '2000' },
     backlog: { type: 'string', default: '100000' },
-    sizes: { type: 'string', default: '10000,100000' },
+    // Of the three, the first two fit into what a process remembers of rows.
+    sizes: { type: 'string', default: '10000,18000,100000' },
+    buckets: { type: 'string', default: String(BUCKET_COUNT_DEFAULT) },
   },
 });
 const HISTORY = new URL('../history.ndjson', import.meta.url);
-const BUCKETS = BUCKET_COUNT_DEFAULT;
+const BUCKETS = Number(flags.buckets);
 const rounds = Number(flags.rounds);
 const durationMs = Number(flags.seconds) * 1_000;
 const customers = Number(flags.customers);
@@ -64,7 +66,8 @@ async function withRig<Result>(
   options: RigOptions,
   measure: (rig: Rig, load: LoadDriver) => Promise<Result>,
 ): Promise<Result> {
-  const rig = await startRegions({ nodeFlags, ...options });
+  const settings = { 'Customer.BucketCount': String(BUCKETS) };
+  const rig = await startRegions({ nodeFlags, settings, ...options });
   const load = await startLoad(rig, { bucketCount: BUCKETS, nodeFlags });
   try {
     return await measure(rig, load);

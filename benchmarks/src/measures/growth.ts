@@ -11,6 +11,8 @@ interface SizeFigures {
   readonly cpuMsPerWrite: number;
   /** Of both stores. Azurite looks a row's place up in the whole table, whoever writes it. */
   readonly storeCpuMsPerWrite: number;
+  /** The smaller, the more of what a transaction costs falls to each write. */
+  readonly writesPerChangeSet: number;
   readonly lagMsP50: number;
   readonly lagMsP99: number;
   /** Of the first page of 100, the median. */
@@ -40,7 +42,12 @@ const SWEEP_INTERVAL_MS = 600_000;
 export async function measureGrowth(options: GrowthOptions): Promise<Growth> {
   const sizes: SizeFigures[] = [];
   for (const customers of options.sizes) {
-    const rig = await startRegions({ settings: { 'Sweep.IntervalMs': String(SWEEP_INTERVAL_MS) } });
+    const rig = await startRegions({
+      settings: {
+        'Sweep.IntervalMs': String(SWEEP_INTERVAL_MS),
+        'Customer.BucketCount': String(options.bucketCount),
+      },
+    });
     try {
       const figures = await measureSize(rig, customers, options);
       options.onSize(figures);
@@ -67,7 +74,7 @@ async function measureSize(
     await load.run({ kind: 'replicated', ...common });
     const programs = [...rig.programs, load.program];
     const before = programs.map((program) => program.cpuMs());
-    const { writes } = await load.run({ kind: 'replicated', ...common });
+    const { writes, changeSets } = await load.run({ kind: 'replicated', ...common });
     const used = programs.map((program, index) => program.cpuMs() - (before[index] ?? 0));
     const perWrite = (ofStores: boolean): number =>
       used
@@ -84,6 +91,7 @@ async function measureSize(
       customers,
       cpuMsPerWrite: round(perWrite(false)),
       storeCpuMsPerWrite: round(perWrite(true)),
+      writesPerChangeSet: round(writes / changeSets),
       lagMsP50: lag.lagMsP50,
       lagMsP99: lag.lagMsP99,
       pageMsP50: round(pages.latencyMsP50),
