@@ -1,6 +1,7 @@
 // What a replicator is made of, for each data access. The only file that knows the container.
 import {
   type Applier,
+  type ArchiveRounds,
   type ChangePublisher,
   createRelay,
   type Lease,
@@ -27,6 +28,7 @@ import {
 } from './composition/create-region-duties.ts';
 import {
   createRegionApplier,
+  createRegionArchiveRounds,
   createRegionReplicator,
   SWEEP_LEASE_MS,
 } from './composition/create-replication.ts';
@@ -64,6 +66,7 @@ interface CommonCradle extends CompositionOptions {
 
 interface MultiRegionCradle extends CommonCradle {
   readonly receiver: ObservedReceiver;
+  readonly rounds: ArchiveRounds;
   readonly applier: Applier;
   readonly replicator: Replicator;
   readonly drillRest: DrillRest;
@@ -92,6 +95,7 @@ function composeMultiRegion(options: CompositionOptions): Composition {
     receiver: singleton(({ bus, opened }: MultiRegionCradle) =>
       observeReceiver(bus.createReceiver(ownQueueOf(opened))),
     ),
+    rounds: singleton(createRegionArchiveRounds),
     applier: singleton((cradle: MultiRegionCradle) =>
       traceApplier(createRegionApplier(cradle), options.tracer),
     ),
@@ -117,6 +121,7 @@ function composeMultiRegion(options: CompositionOptions): Composition {
   return toComposition(cradle, {
     receiver,
     sweeper: cradle.sweeper,
+    drain: () => cradle.replicator.drain(),
     duties: [receiveDuty, heartbeatDuty, deadLetterDuty, statusLogDuty],
   });
 }
@@ -126,7 +131,16 @@ function composeSingleRegion(options: CompositionOptions): Composition {
     ...commonParts(options),
     sweeper: singleton(createArchiveSweeper),
   });
-  return toComposition(cradle, { receiver: undefined, sweeper: undefined, duties: [] });
+  return toComposition(cradle, {
+    receiver: undefined,
+    sweeper: undefined,
+    drain: nothingToDrain,
+    duties: [],
+  });
+}
+
+function nothingToDrain(): Promise<void> {
+  return Promise.resolve();
 }
 
 function commonParts(options: CompositionOptions): Parts<Omit<CommonCradle, 'sweeper' | 'tracer'>> {
@@ -198,7 +212,7 @@ function resolveAll<Cradle extends object>(parts: Parts<Cradle>): Cradle {
 
 function toComposition(
   cradle: CommonCradle,
-  own: Pick<Composition, 'receiver' | 'sweeper' | 'duties'>,
+  own: Pick<Composition, 'receiver' | 'sweeper' | 'drain' | 'duties'>,
 ): Composition {
   const { activity, links, status, publishers, logger, sweepLease, tombstoneLease } = cradle;
   const { sweepDuty, tombstoneDuty, configurationDuty } = cradle;
@@ -208,6 +222,7 @@ function toComposition(
     status,
     receiver: own.receiver,
     sweeper: own.sweeper,
+    drain: own.drain,
     duties: [sweepDuty, ...own.duties, tombstoneDuty, configurationDuty],
     releaseLeases: () => releaseLeases([sweepLease, tombstoneLease], logger),
     async closeBus() {

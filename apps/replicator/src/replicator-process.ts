@@ -122,6 +122,7 @@ function stopStepsOf(state: ProcessState, drainDeadlineMs: number): readonly Shu
       run: async () => {
         await state.started;
         await state.running?.stopped;
+        await state.composition?.drain();
       },
     },
     { name: 'release the leases', run: () => state.composition?.releaseLeases() },

@@ -101,6 +101,7 @@ async function openRegions(
         bus,
         clock,
         randomness,
+        archivesInRounds: true,
         store: countedStore(createMemoryTableStore(), counted),
       }),
     ),

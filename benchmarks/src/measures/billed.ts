@@ -1,9 +1,11 @@
 /** What is billed for a write, counted: the shipping code of two regions over a real store. */
 import {
+  archiveInRounds,
   type ChangePublisher,
   type Clock,
   createApplier,
   createHybridClock,
+  createInbound,
   createPeerLink,
   createRelay,
   createRelayQueue,
@@ -11,7 +13,6 @@ import {
   type HybridClock,
   type InboundOptions,
   type Randomness,
-  receiveAndApply,
   type TableStore,
 } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
@@ -93,7 +94,7 @@ async function openCounted(
   const late = finishLate({ ...east.tables, clock });
   const publisher = countingPublisher(bus.publisherFor('west', 'west'), usage);
   const links = [createPeerLink({ publisher, clock, randomness, readsPacks: true })];
-  const relayQueue = createRelayQueue({ relay: createRelay({ ...late, links }) });
+  const relayQueue = createRelayQueue({ relay: createRelay({ ...late, links }), clock });
   const table = createReplicatedTable({
     kind: customerKind,
     store: east.store,
@@ -105,12 +106,14 @@ async function openCounted(
     peers: ['west'],
     onCommitted: (entry) => relayQueue.offer(entry),
   });
+  const rounds = archiveInRounds({ archive: west.tables.archive, clock });
   const stopping = new AbortController();
   const receiving = receiveUntil(stopping.signal, {
     receiver: bus.receiverFor('west'),
     applier: createApplier({
       region: 'west',
       ...west.tables,
+      archive: rounds,
       clock,
       hybridClock: createClock('west', common),
       tombstoneAgeMs: Number.POSITIVE_INFINITY,
@@ -118,6 +121,7 @@ async function openCounted(
     clock,
     randomness,
     lockRenewMs: LOCK_MS,
+    rounds,
     onWatermark: () => undefined,
   });
   return {
@@ -155,7 +159,8 @@ function createClock(region: string, { clock, randomness }: Common): HybridClock
 }
 
 async function receiveUntil(signal: AbortSignal, inbound: InboundOptions): Promise<void> {
-  while (!signal.aborted) await receiveAndApply(inbound, signal);
+  const receiving = createInbound(inbound);
+  while (!signal.aborted) await receiving.receiveOnce(signal);
 }
 
 function countingPublisher(inner: ChangePublisher, usage: Usage): ChangePublisher {

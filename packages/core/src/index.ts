@@ -27,6 +27,7 @@ export * from './replication/settle.ts';
 export * from './replication/peer-link.ts';
 export * from './replication/relay.ts';
 export * from './replication/finish-late.ts';
+export * from './replication/archive-in-rounds.ts';
 export * from './replication/relay-queue.ts';
 export * from './replication/sweep.ts';
 export * from './replication/apply-change-sets.ts';

@@ -31,6 +31,8 @@ export interface Composition {
   readonly status: ObservedStatus;
   /** Undefined in a region without peers. */
   readonly sweeper: ObservedSweeper | undefined;
+  /** Resolves when all that was received is settled or given up. Never rejects. */
+  drain(): Promise<void>;
   /** Lets another process go on at once. Only a saving, so what fails is only logged. */
   releaseLeases(): Promise<void>;
   /** The receiver first, then the senders. */

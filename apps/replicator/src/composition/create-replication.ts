@@ -1,5 +1,7 @@
 import {
   type Applier,
+  archiveInRounds,
+  type ArchiveRounds,
   type Clock,
   createAppliedClaim,
   createApplier,
@@ -21,18 +23,27 @@ export const SWEEP_LEASE_MS = 10_000;
 /** Often enough for all but the shortest locks that a queue may have been given by someone else. */
 const LOCK_RENEW_MS = 10_000;
 
+/** Archives what is received: many change sets of a bucket share a transaction. */
+export function createRegionArchiveRounds(options: {
+  readonly clock: Clock;
+  readonly tables: RegionTables;
+}): ArchiveRounds {
+  return archiveInRounds({ archive: options.tables.archive, clock: options.clock });
+}
+
 export interface RegionApplierOptions {
   readonly region: string;
   readonly writer: string;
   readonly clock: Clock;
   readonly tables: RegionTables;
+  readonly rounds: ArchiveRounds;
   readonly settings: RegionSettings;
   readonly activity: Activity;
 }
 
 export function createRegionApplier(options: RegionApplierOptions): Applier {
   const { region, writer, clock, tables, settings, activity } = options;
-  const { replicas, archive, conflicts } = tables;
+  const { replicas, conflicts } = tables;
   const { driftMsMax, tombstoneAgeMs } = settings;
   const { onConflict, onDrift } = activity;
   const nowMs = (): number => clock.nowMs();
@@ -40,7 +51,7 @@ export function createRegionApplier(options: RegionApplierOptions): Applier {
   return createApplier({
     region,
     replicas,
-    archive,
+    archive: options.rounds,
     conflicts,
     clock,
     hybridClock,
@@ -62,6 +73,7 @@ export interface RegionReplicatorOptions {
   readonly sweepLease: Lease;
   readonly relay: Relay;
   readonly applier: Applier;
+  readonly rounds: ArchiveRounds;
 }
 
 export function createRegionReplicator(options: RegionReplicatorOptions): Replicator {
@@ -86,6 +98,7 @@ export function createRegionReplicator(options: RegionReplicatorOptions): Replic
       applier: options.applier,
       randomness: options.randomness,
       lockRenewMs: LOCK_RENEW_MS,
+      rounds: options.rounds,
       onDeadLettered: activity.onDeadLettered,
       onOutage: activity.onOutage,
     },

@@ -37,8 +37,9 @@ export interface Applier {
   /**
    * Merges received change sets into the rows of this region, then archives them. Idempotent, in any
    * order. Throws transient errors only: then nothing is settled and all of it is to be repeated.
+   * `onMerged` is called once the rows are written, before anything is archived.
    */
-  apply(sets: readonly ReceivedSet[]): Promise<ApplyResults>;
+  apply(sets: readonly ReceivedSet[], onMerged?: () => void): Promise<ApplyResults>;
 }
 
 const BUCKETS_AT_ONCE_MAX = 8;
@@ -50,7 +51,7 @@ export function createApplier(options: ApplierOptions): Applier {
   const { replicas, archive, hybridClock } = options;
 
   return {
-    async apply(sets) {
+    async apply(sets, onMerged) {
       const results = new Map<string, TerminalError | undefined>();
       const faults = new Map<string, TerminalError>();
       const known: (ReceivedSet & { replica: Replica })[] = [];
@@ -73,6 +74,7 @@ export function createApplier(options: ApplierOptions): Applier {
           await applyPart(part, options, results);
         }
       });
+      onMerged?.();
       await archive.append(known.flatMap((one) => toArchive(one, results.get(one.key))));
       for (const [key, fault] of faults) results.set(key, results.get(key) ?? fault);
       return results;

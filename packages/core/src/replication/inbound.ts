@@ -5,6 +5,7 @@ import { retry } from '../retry/retry.ts';
 import type { RetryPolicy } from '../retry/retry-policy.ts';
 import type { AppError } from '../errors.ts';
 import type { Applier, ReceivedSet } from './apply-change-sets.ts';
+import type { ArchiveRounds } from './archive-in-rounds.ts';
 import { readChangeSets } from './read-change-sets.ts';
 import { type FailedSet, type Settlement, settlementFor, settlementOfSets } from './settle.ts';
 import { decodeWatermark, type PendingWatermark } from './watermark.ts';
@@ -16,6 +17,8 @@ export interface InboundOptions {
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly lockRenewMs: number;
+  /** What the applier archives with, where it works in rounds; the archive of the region otherwise. */
+  readonly rounds?: Pick<ArchiveRounds, 'hurry'>;
   readonly onWatermark: (watermark: PendingWatermark) => void;
   readonly onDeadLettered?: (message: InboundMessage, settlement: Settlement) => void;
   readonly onOutage?: (error: AppError, attempt: number, retryInMs: number) => void;
@@ -32,40 +35,103 @@ const OUTAGE_POLICY: RetryPolicy = {
   delayMsMax: 5_000,
 };
 
-/**
- * Receives one batch, applies it and settles every message. Returns how many there were. Throws
- * when the bus cannot be reached, or when the signal aborts before the batch could be applied: the
- * messages then come again.
- */
-export async function receiveAndApply(
-  options: InboundOptions,
+// A connection that another call found broken is replaced, while what was applied is being settled on it.
+const SETTLE_POLICY: RetryPolicy = { attemptsMax: 6, delayMsMin: 100, delayMsMax: 2_000 };
+
+/** Receives into bounded memory: beyond either it waits until something was settled. */
+const MESSAGES_IN_HAND_MAX = 2_000;
+const BYTES_IN_HAND_MAX = 16 * 1_024 * 1_024;
+
+export interface Inbound {
+  /**
+   * Receives one batch and applies it. Resolves with how many messages there were, once they are settled;
+   * where the archive works in rounds as soon as the rows are written, so that the next batch is received
+   * meanwhile. Throws when the bus cannot be reached, or when the signal aborts before a batch could be
+   * applied, be it an earlier one: the messages then come again. One call at a time.
+   */
+  receiveOnce(signal: AbortSignal): Promise<number>;
+  /** Resolves when everything in hand is settled or given up. Never rejects. */
+  drain(): Promise<void>;
+}
+
+export function createInbound(options: InboundOptions): Inbound {
+  const { receiver, rounds } = options;
+  const inHand = new Map<Promise<void>, readonly InboundMessage[]>();
+  const failures: unknown[] = [];
+
+  const isFull = (): boolean => {
+    const messages = [...inHand.values()].flat();
+    const bytes = messages.reduce((sum, { body }) => sum + body.length, 0);
+    return messages.length >= MESSAGES_IN_HAND_MAX || bytes >= BYTES_IN_HAND_MAX;
+  };
+
+  const throwFailure = (): void => {
+    const [failure] = failures.splice(0);
+    if (failure !== undefined) throw failure;
+  };
+
+  const begin = (messages: readonly InboundMessage[], signal: AbortSignal): Promise<void> => {
+    const { promise: merged, resolve: onMerged } = Promise.withResolvers<void>();
+    const handled = handle(messages, { ...options, onMerged }, signal)
+      .catch((error: unknown) => void failures.push(error))
+      .finally(() => inHand.delete(handled));
+    inHand.set(handled, messages);
+    return Promise.race([merged, handled]);
+  };
+
+  const drain = async (): Promise<void> => {
+    rounds?.hurry();
+    while (inHand.size > 0) await Promise.all(inHand.keys());
+  };
+
+  return {
+    async receiveOnce(signal) {
+      while (isFull()) await Promise.race(inHand.keys());
+      throwFailure();
+      const messages = await receiver.receive(MESSAGES_PER_BATCH_MAX, RECEIVE_WAIT_MS, signal);
+      if (messages.length > 0) await begin(messages, signal);
+      if (rounds === undefined || signal.aborted) await drain();
+      throwFailure();
+      return messages.length;
+    },
+    drain,
+  };
+}
+
+interface BatchOptions extends InboundOptions {
+  /** The rows are written, and what is left is to archive and to settle. */
+  readonly onMerged: () => void;
+}
+
+/** Applies one batch and settles every message of it; their locks are renewed until then. */
+async function handle(
+  messages: readonly InboundMessage[],
+  options: BatchOptions,
   signal: AbortSignal,
-): Promise<number> {
-  const { receiver, clock } = options;
-  const messages = await receiver.receive(MESSAGES_PER_BATCH_MAX, RECEIVE_WAIT_MS, signal);
-  if (messages.length === 0) return 0;
-  await withLocksRenewed({ messages, receiver, clock, everyMs: options.lockRenewMs }, async () => {
+): Promise<void> {
+  const { receiver, clock, randomness, lockRenewMs: everyMs } = options;
+  const settling = { policy: SETTLE_POLICY, clock, randomness, signal };
+  await withLocksRenewed({ messages, receiver, clock, everyMs }, async () => {
     const settlements = await process(messages, options, signal);
     await Promise.all(
       messages.map(async (message, index) => {
         const settlement = settlements[index] ?? { kind: 'abandon' };
         if (settlement.kind === 'dead-letter') options.onDeadLettered?.(message, settlement);
-        await receiver.settle(message, settlement);
+        await retry(() => receiver.settle(message, settlement), settling);
       }),
     );
   });
-  return messages.length;
 }
 
 async function process(
   messages: readonly InboundMessage[],
-  options: InboundOptions,
+  options: BatchOptions,
   signal: AbortSignal,
 ): Promise<Settlement[]> {
   const read = messages.map((message, index) => readMessage(message, String(index), options));
   const sets = read.flatMap((one) => (one.kind === 'settled' ? [] : one.received));
-  const { clock, randomness } = options;
-  const results = await retry(() => options.applier.apply(sets), {
+  const { clock, randomness, onMerged } = options;
+  const results = await retry(() => options.applier.apply(sets, onMerged), {
     policy: OUTAGE_POLICY,
     clock,
     randomness,

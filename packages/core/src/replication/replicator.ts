@@ -5,7 +5,7 @@ import type { ReplicationStatus } from '../ports/replication-status.ts';
 import type { ReadinessSettings } from '../readiness/decide-readiness.ts';
 import type { AppliedClaim } from './applied-claim.ts';
 import { createHeartbeatWriter } from './heartbeat.ts';
-import { type InboundOptions, receiveAndApply } from './inbound.ts';
+import { createInbound, type InboundOptions } from './inbound.ts';
 import type { PeerLink } from './peer-link.ts';
 import { sweep, type SweepOptions, type SweepReport } from './sweep.ts';
 import { encodeWatermark, type Watermark } from './watermark.ts';
@@ -31,8 +31,10 @@ export interface ReplicatorOptions {
 export interface Replicator {
   /** Relays what was left behind and sends every peer a watermark; nothing without the lease. */
   sweepOnce(): Promise<SweepReport | undefined>;
-  /** Receives, applies and settles one batch. Resolves with its length. */
+  /** Receives, applies and settles one batch, as `Inbound` does. Resolves with its length. */
   receiveOnce(signal: AbortSignal): Promise<number>;
+  /** Resolves when all that was received is settled or given up. Never rejects. */
+  drain(): Promise<void>;
   /** Writes the progress that the region's readiness is decided from. */
   beatOnce(): Promise<void>;
   /** The region may have missed something: from the next beat on it catches up anew. */
@@ -45,7 +47,7 @@ export function createReplicator(options: ReplicatorOptions): Replicator {
   const settings = options.readiness;
   const heartbeat = createHeartbeatWriter({ clock, receiver, links, status, tracker, settings });
 
-  const inbound: InboundOptions = {
+  const inbound = createInbound({
     ...options.inbound,
     clock,
     receiver,
@@ -54,7 +56,7 @@ export function createReplicator(options: ReplicatorOptions): Replicator {
       heartbeat.interrupt();
       options.inbound.onOutage?.(error, attempt, retryInMs);
     },
-  };
+  });
 
   return {
     async sweepOnce() {
@@ -75,13 +77,14 @@ export function createReplicator(options: ReplicatorOptions): Replicator {
 
     async receiveOnce(signal) {
       try {
-        return await receiveAndApply(inbound, signal);
+        return await inbound.receiveOnce(signal);
       } catch (error) {
         if (!signal.aborted) heartbeat.interrupt();
         throw error;
       }
     },
 
+    drain: () => inbound.drain(),
     beatOnce: () => heartbeat.beatOnce(),
     interrupt: () => heartbeat.interrupt(),
   };

@@ -1,5 +1,6 @@
 import {
   type Archive,
+  archiveInRounds,
   bucketNames,
   type Clock,
   type Conflict,
@@ -55,6 +56,8 @@ export interface MemoryRegionOptions<K extends EntityKind> {
   readonly tombstoneAgeMs?: number;
   /** True by default: change sets may share a message. */
   readonly peersReadPacks?: boolean;
+  /** What it receives is archived in rounds, as in a replicator; each batch at once by default. */
+  readonly archivesInRounds?: boolean;
   /** `MEMORY_BUCKET_COUNT` by default. */
   readonly bucketCount?: number;
   /** This region's wall clock runs ahead by so much. */
@@ -125,10 +128,12 @@ export async function createMemoryRegion<K extends EntityKind>(
   const relayQueue = createRelayQueue({ relay: createRelay({ ...late, links }) });
   const committed: OutboxEntry[] = [];
   const conflicts: Conflict[] = [];
+  const rounds =
+    options.archivesInRounds === true ? archiveInRounds({ archive, clock }) : undefined;
   const applier = createApplier({
     region,
     replicas: new Map([[kind.name, createTableReplica(stored)]]),
-    archive,
+    archive: rounds ?? archive,
     conflicts: journal,
     clock,
     hybridClock,
@@ -147,7 +152,7 @@ export async function createMemoryRegion<K extends EntityKind>(
     leaseMs: 10_000,
     readiness: MEMORY_READINESS,
     sweep: { outboxes: [outbox], relay, graceMs: MEMORY_GRACE_MS },
-    inbound: { applier, randomness, lockRenewMs: 10_000 },
+    inbound: { applier, randomness, lockRenewMs: 10_000, ...(rounds && { rounds }) },
   });
   const openTableWith = (tableClock: HybridClock): ReplicatedTable<K> =>
     createReplicatedTable({

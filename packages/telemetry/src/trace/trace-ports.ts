@@ -55,7 +55,7 @@ export function tracePublisher(
 export function traceApplier(applier: Applier, tracer: Tracer | undefined): Applier {
   if (tracer === undefined) return applier;
   return {
-    apply: (received) =>
+    apply: (received, onMerged) =>
       traceWork(
         {
           tracer,
@@ -69,7 +69,7 @@ export function traceApplier(applier: Applier, tracer: Tracer | undefined): Appl
           },
           traces: tracesOf(received.map(({ set }) => set)),
         },
-        () => applier.apply(received),
+        () => applier.apply(received, onMerged),
       ),
   };
 }

@@ -1,5 +1,6 @@
 import {
   AppError,
+  archiveInRounds,
   createAppliedClaim,
   createApplier,
   createHybridClock,
@@ -49,12 +50,14 @@ function composeReplicator(context: ProcessContext, configuration: TandemConfigu
   const swept = { part: 'sweep', bucketCount, wireVersion };
   const { relay, outbox, links } = createRelayParts(context, swept);
   const kinds = [gadgetKind];
+  const archive = createTableArchive({ store });
+  const rounds = archiveInRounds({ archive, clock: context.clock('apply-late') });
   const applier = createApplier({
     region,
     replicas: new Map([
       [gadgetKind.name, createTableReplica({ store, kind: gadgetKind, bucketCount })],
     ]),
-    archive: createTableArchive({ store }),
+    archive: rounds,
     conflicts: createTableConflictJournal({ store, kinds, bucketCount }),
     clock,
     hybridClock: createHybridClock({
@@ -83,7 +86,7 @@ function composeReplicator(context: ProcessContext, configuration: TandemConfigu
       heartbeatMsMax: configuration.get('Readiness.HeartbeatMsMax'),
     },
     sweep: { outboxes: [outbox], relay, graceMs: configuration.get('Sweep.GraceMs') },
-    inbound: { applier, randomness, lockRenewMs: LOCK_RENEW_MS },
+    inbound: { applier, randomness, lockRenewMs: LOCK_RENEW_MS, rounds },
   });
 }
 

@@ -1,0 +1,89 @@
+import type { Archive, ArchiveEntry } from '../ports/archive.ts';
+import type { Clock } from '../ports/clock.ts';
+
+export interface ArchiveInRoundsOptions {
+  readonly archive: Archive;
+  readonly clock: Clock;
+  /** Between one round and the next, in milliseconds; well below the duration of a lock. */
+  readonly pauseMs?: number;
+}
+
+/** An archive whose appends share transactions. */
+export interface ArchiveRounds extends Archive {
+  /** Resolves when the entries are archived; rejects when their round has failed, as it does. */
+  append(entries: readonly ArchiveEntry[]): Promise<void>;
+  /** Archives all that waits without a pause. */
+  hurry(): void;
+}
+
+interface Waiting {
+  readonly entries: readonly ArchiveEntry[];
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+const PAUSE_MS_DEFAULT = 500;
+/** So much is archived at once, without waiting for the pause to be over. */
+const ROUND_ENTRIES_MAX = 1_000;
+const ROUND_BYTES_MAX = 4 * 1_024 * 1_024;
+
+/**
+ * The first round begins at once, the next after a pause with all that has gathered, so that under load
+ * many change sets of a bucket share a transaction. Whoever appends waits, and so knows what is archived.
+ */
+export function archiveInRounds(options: ArchiveInRoundsOptions): ArchiveRounds {
+  const { archive, clock, pauseMs = PAUSE_MS_DEFAULT } = options;
+  let waiting: Waiting[] = [];
+  let waitingEntries = 0;
+  let waitingBytes = 0;
+  let isWorking = false;
+  let isHurrying = false;
+  let pausing = new AbortController();
+
+  const isFull = (): boolean =>
+    waitingEntries >= ROUND_ENTRIES_MAX || waitingBytes >= ROUND_BYTES_MAX;
+
+  const appendRound = async (): Promise<void> => {
+    const round = waiting;
+    waiting = [];
+    waitingEntries = 0;
+    waitingBytes = 0;
+    try {
+      await archive.append(round.flatMap(({ entries }) => entries));
+      for (const { resolve } of round) resolve();
+    } catch (error) {
+      for (const { reject } of round) reject(error);
+    }
+  };
+
+  const work = async (): Promise<void> => {
+    isWorking = true;
+    while (waiting.length > 0) {
+      await appendRound();
+      pausing = new AbortController();
+      if (!isHurrying && !isFull()) await clock.sleep(pauseMs, pausing.signal);
+    }
+    isWorking = false;
+    isHurrying = false;
+  };
+
+  return {
+    has: (key) => archive.has(key),
+    read: (span) => archive.read(span),
+    append(entries) {
+      if (entries.length === 0) return Promise.resolve();
+      const archived = new Promise<void>((resolve, reject) => {
+        waiting.push({ entries, resolve, reject });
+      });
+      waitingEntries += entries.length;
+      for (const { encoded } of entries) waitingBytes += encoded.length;
+      if (isFull()) pausing.abort();
+      if (!isWorking) void work();
+      return archived;
+    },
+    hurry() {
+      isHurrying = true;
+      pausing.abort();
+    },
+  };
+}

@@ -1,0 +1,121 @@
+import { describe, expect, test } from 'vitest';
+import { TransientError } from '../errors.ts';
+import { driveVirtualTime } from '../memory/drive-virtual-time.ts';
+import { createMemoryBus } from '../memory/memory-bus.ts';
+import { createSeededRandomness } from '../memory/seeded-randomness.ts';
+import { createVirtualClock } from '../memory/virtual-clock.ts';
+import type { ChangeReceiver } from '../ports/change-receiver.ts';
+import type { Applier } from './apply-change-sets.ts';
+import { createInbound } from './inbound.ts';
+import { encodeWatermark } from './watermark.ts';
+
+const LOCK_MS = 30_000;
+const NOT_ABORTED = new AbortController().signal;
+const WATERMARK = encodeWatermark({ from: 'east', timeMs: 1 });
+
+function createRig(applier: Applier, rounds?: { hurry(): void }) {
+  const clock = createVirtualClock(0);
+  const bus = createMemoryBus({ clock, lockDurationMs: LOCK_MS, deliveryCountMax: 1 });
+  const inner = bus.receiverFor('west');
+  let failuresLeft = 0;
+  const receiver: ChangeReceiver = {
+    receive: (...args) => inner.receive(...args),
+    renewLock: (message) => inner.renewLock(message),
+    oldestMessage: () => inner.oldestMessage(),
+    countDeadLetters: (countMax) => inner.countDeadLetters(countMax),
+    close: () => inner.close(),
+    async settle(message, settlement) {
+      failuresLeft -= 1;
+      if (failuresLeft >= 0) throw new TransientError('BUS_UNAVAILABLE', 'The link is gone.');
+      return inner.settle(message, settlement);
+    },
+  };
+  const inbound = createInbound({
+    receiver,
+    applier,
+    clock,
+    randomness: createSeededRandomness(1),
+    lockRenewMs: LOCK_MS / 3,
+    onWatermark: () => undefined,
+    ...(rounds === undefined ? {} : { rounds }),
+  });
+  return {
+    inbound,
+    drive: <T>(work: Promise<T>): Promise<T> => driveVirtualTime(clock, work),
+    send: () =>
+      bus
+        .publisherFor('west', 'west')
+        .publish([{ messageId: 'm', subject: 'watermark', body: WATERMARK }]),
+    left: async () => (await bus.viewerFor('west').peek('messages', 0n, 100)).length,
+    dead: () => bus.deadLettersOf('west').length,
+    failSettlements: (count: number) => {
+      failuresLeft = count;
+    },
+  };
+}
+
+const AT_ONCE: Applier = {
+  async apply(_, onMerged) {
+    onMerged?.();
+    return new Map();
+  },
+};
+
+describe('what is received', () => {
+  test('is settled again where the bus did not answer: the same delivery, not another', async () => {
+    const rig = createRig(AT_ONCE);
+    await rig.send();
+    rig.failSettlements(3);
+    expect(await rig.drive(rig.inbound.receiveOnce(NOT_ABORTED))).toBe(1);
+    expect([await rig.left(), rig.dead()]).toEqual([0, 0]);
+  });
+
+  test('is received on while an earlier batch waits, and its failure is told by a later turn', async () => {
+    let fail: (error: Error) => void = () => undefined;
+    const applier: Applier = {
+      apply(_, onMerged) {
+        onMerged?.();
+        return new Promise((_resolve, reject) => {
+          fail = reject;
+        });
+      },
+    };
+    const rig = createRig(applier, { hurry: () => undefined });
+    await rig.send();
+    expect(await rig.drive(rig.inbound.receiveOnce(NOT_ABORTED))).toBe(1);
+    const failFirst = fail;
+    await rig.send();
+    expect(await rig.drive(rig.inbound.receiveOnce(NOT_ABORTED))).toBe(1);
+    failFirst(new Error('no archive'));
+    const later = rig.inbound.receiveOnce(NOT_ABORTED);
+    await expect(rig.drive(later)).rejects.toThrow('no archive');
+    // Both are locked still: neither was settled.
+    expect(await rig.left()).toBe(2);
+  });
+
+  test('is held in bounded numbers: beyond them nothing is received until something is settled', async () => {
+    const done: (() => void)[] = [];
+    const applier: Applier = {
+      apply(_, onMerged) {
+        onMerged?.();
+        return new Promise((resolve) => {
+          done.push(() => resolve(new Map()));
+        });
+      },
+    };
+    const rig = createRig(applier, { hurry: () => undefined });
+    for (let n = 0; n < 2_300; n += 1) await rig.send();
+    for (let turn = 0; turn < 10; turn += 1) {
+      expect(await rig.drive(rig.inbound.receiveOnce(NOT_ABORTED))).toBe(200);
+    }
+    let isReceived = false;
+    const next = rig.inbound.receiveOnce(NOT_ABORTED).then((count) => {
+      isReceived = true;
+      return count;
+    });
+    await Promise.resolve();
+    expect([isReceived, done.length]).toEqual([false, 10]);
+    done[0]?.();
+    expect(await rig.drive(next)).toBe(200);
+  });
+});
