@@ -9,21 +9,22 @@ import type { SettleOutcome } from '../queue/actions/settle.ts';
 import { askedFor, internalError, lockLost, notAllowed, sessionLockLost } from './conditions.ts';
 import {
   answerAttach,
-  answerDrain,
   flushAttach,
   creditOf,
-  deliveryCountOf,
   isDraining,
   roomOf,
   settleDelivery,
   type AmqpCondition,
 } from './rhea-internals.ts';
+import { createSendCount, type SendCount } from './send-count.ts';
 import { settlementOf, type OutcomeName } from './settlement-of.ts';
 
 const SETTLED_BY_SENDER = 1;
 const OUTCOMES: readonly OutcomeName[] = ['accepted', 'rejected', 'released', 'modified'];
 /** How soon to look again whether all messages before a drain's answer are written. */
 const DRAIN_RETRY_MS = 5;
+/** How soon to look again whether a client has read what waits for it. */
+const CONGESTION_RETRY_MS = 10;
 
 export interface OutgoingLinkOptions {
   readonly queue: Queue;
@@ -80,24 +81,6 @@ function settleOutcomes(sender: Sender, options: OutgoingLinkOptions): void {
   }
 }
 
-/** Counts what was handed to rhea and is not on the wire yet. */
-function createSendCount(sender: Sender) {
-  let sent = 0;
-  let drained = 0;
-  return {
-    send(bytes: Buffer, tag: Buffer): void {
-      sent += 1;
-      sender.send(bytes, tag, 0);
-    },
-    waiting: () => sent - (deliveryCountOf(sender) - drained),
-    drain(): void {
-      drained += answerDrain(sender);
-    },
-  };
-}
-
-type SendCount = ReturnType<typeof createSendCount>;
-
 function deliver(count: SendCount, { token, message, expiresAtMs }: MessageLock): void {
   count.send(writeMessage(message, expiresAtMs), token);
 }
@@ -106,20 +89,51 @@ function isDoubled({ faults, queue }: OutgoingLinkOptions): boolean {
   return faults.takeDuplicate(queue.name);
 }
 
+/** Answers the client's attach, before any message goes out. */
+function answer(sender: Sender, { answeredSource, attachFields }: OutgoingLinkOptions): void {
+  sender.set_source((answeredSource ?? sender.source) as Sender['source']);
+  // Some clients leave the terminus on their side out.
+  sender.set_target(sender.target ?? { address: '' });
+  answerAttach(sender, {
+    snd_settle_mode: sender.snd_settle_mode,
+    rcv_settle_mode: sender.rcv_settle_mode,
+    ...attachFields,
+  });
+  flushAttach(sender);
+}
+
+/** Runs the task after the delay, once however often it was asked for meanwhile. */
+function createRetry(delayMs: number, task: () => void): { later(): void; cancel(): void } {
+  let timer: NodeJS.Timeout | undefined;
+  return {
+    later() {
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        task();
+      }, delayMs);
+    },
+    cancel: () => clearTimeout(timer),
+  };
+}
+
 /** Delivers a queue's messages to a client as far as its credit goes. Returns how to stop. */
 export function openOutgoingLink(sender: Sender, options: OutgoingLinkOptions): () => void {
   const mode = sender.snd_settle_mode === SETTLED_BY_SENDER ? 'receive-and-delete' : 'peek-lock';
   const count = createSendCount(sender);
   let reserved = 0;
   let draining = false;
-  let retry: NodeJS.Timeout | undefined;
+  const drainRetry = createRetry(DRAIN_RETRY_MS, answerDrainWhenDone);
+  const pullRetry = createRetry(CONGESTION_RETRY_MS, () => attachment.pull());
 
   const consumer: Consumer = {
     mode,
     capacity() {
       if (!sender.is_open()) return 0;
       const unused = creditOf(sender) - count.waiting();
-      return Math.min(unused, roomOf(sender)) - reserved;
+      const room = Math.min(unused, roomOf(sender)) - reserved;
+      if (room <= 0 || !count.isCongested()) return room;
+      pullRetry.later();
+      return 0;
     },
     deliverLocked(lock) {
       deliver(count, lock);
@@ -139,23 +153,14 @@ export function openOutgoingLink(sender: Sender, options: OutgoingLinkOptions): 
   function answerDrainWhenDone(): void {
     if (!draining || !sender.is_open() || reserved > 0) return;
     if (count.waiting() > 0) {
-      clearTimeout(retry);
-      retry = setTimeout(answerDrainWhenDone, DRAIN_RETRY_MS);
+      drainRetry.later();
       return;
     }
     draining = false;
     count.drain();
   }
 
-  sender.set_source((options.answeredSource ?? sender.source) as Sender['source']);
-  // Some clients leave the terminus on their side out.
-  sender.set_target(sender.target ?? { address: '' });
-  answerAttach(sender, {
-    snd_settle_mode: sender.snd_settle_mode,
-    rcv_settle_mode: sender.rcv_settle_mode,
-    ...options.attachFields,
-  });
-  flushAttach(sender);
+  answer(sender, options);
   settleOutcomes(sender, options);
   const attachment = (options.source ?? options.queue).attach(consumer);
   sender.on('sender_flow', () => {
@@ -167,7 +172,8 @@ export function openOutgoingLink(sender: Sender, options: OutgoingLinkOptions): 
   // The credit may have come while the answer to the attach was kept back.
   if (creditOf(sender) > 0) attachment.pull();
   return () => {
-    clearTimeout(retry);
+    drainRetry.cancel();
+    pullRetry.cancel();
     attachment.detach();
   };
 }

@@ -262,6 +262,12 @@ export function deliveryCountOf(sender: Sender): number {
   return (sender as unknown as SenderInternals).delivery_count;
 }
 
+/** The bytes that the link's connection has written and the system has not taken. */
+export function backlogBytesOf(sender: Sender): number {
+  const { socket } = sender.connection as unknown as ConnectionInternals;
+  return socket?.writableLength ?? 0;
+}
+
 /** How many more messages rhea has room for until the peer settles some. */
 export function roomOf(sender: Sender): number {
   return sessionOf(sender).outgoing.available();

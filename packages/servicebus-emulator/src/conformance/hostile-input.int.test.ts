@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import type { EventContext } from 'rhea';
 import { describe, expect, it } from 'vitest';
-import { receiveOne } from '../testing/sdk-harness.ts';
+import { receiveExactly, receiveOne } from '../testing/sdk-harness.ts';
 import { useConformanceTarget } from './conformance-target.ts';
 import { connectRawPeer, parseConnectionString, type RawPeer } from './raw-peer.ts';
 
@@ -126,6 +126,24 @@ describe('bad input', () => {
     await cut;
     await sender.sendMessages({ body: 'alive' });
     expect((await receiveOne(target.client.createReceiver(name))).body).toBe('alive');
+  });
+
+  it('holds little for a client that does not read, and leaves the rest to others', async () => {
+    const { name, sender } = await target.newQueue();
+    const body = Buffer.alloc(250_000);
+    for (let sent = 0; sent < 120; sent += 1) await sender.sendMessages({ body });
+    const peer = await connectRawPeer(parseConnectionString(target.connectionString));
+    const source = { address: name };
+    const outcome = await peer.openReceiver({ source, credit_window: 0, autoaccept: false });
+    if (outcome.kind === 'refused') throw new Error(outcome.condition);
+    const { socket } = peer.connection as unknown as { readonly socket: Socket };
+    const first = new Promise<void>((resolve) => outcome.link.once('message', () => resolve()));
+    outcome.link.add_credit(1_000);
+    await first;
+    socket.pause();
+    const others = target.client.createReceiver(name, { receiveMode: 'receiveAndDelete' });
+    expect(await receiveExactly(others, 20)).toHaveLength(20);
+    socket.destroy();
   });
 
   it('keeps little of a message that never ends, and refuses it', async () => {
