@@ -1,8 +1,8 @@
-import { TransientError } from '@tandem/core';
+import { bucketOf, TransientError } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { createSeededRandomness } from '@tandem/core/memory';
 import { CONFIGURATION_TABLE } from '@tandem/storage';
-import { emptyTable } from '@tandem/storage/testing';
+import { emptyTable, MEMORY_BUCKET_COUNT } from '@tandem/storage/testing';
 import { describe, expect, test } from 'vitest';
 import { type CliHarness, createCliHarness } from '../testing/cli-harness.ts';
 
@@ -99,6 +99,19 @@ describe('tandem at-risk', () => {
     await regions.settle();
     const quiet = await run('at-risk', '--region', 'east');
     expect(quiet).toMatchObject({ code: 0, json: { lost: [], delayed: [] } });
+  });
+
+  test('lists the writes of one bucket where it is told to', async () => {
+    const { regions, run } = await createCliHarness();
+    regions.bus.setDown('west', true);
+    for (const id of IDS)
+      await regions.drive(regions.east.table.put(id, { email: 'a@example.com' }));
+    const bucket = bucketOf(ID, MEMORY_BUCKET_COUNT);
+    const { json } = await run('at-risk', '--region', 'east', '--bucket', bucket);
+    const listed = (json['lost'] as Listed[]).map(({ id }) => id).toSorted();
+    expect(listed).toEqual(IDS.filter((id) => bucketOf(id, MEMORY_BUCKET_COUNT) === bucket));
+    expect(listed.length).toBeLessThan(IDS.length);
+    expect(await run('at-risk', '--region', 'east', '--bucket', 'zz')).toMatchObject({ code: 2 });
   });
 
   test('I11: assumes nothing of a peer that is out of reach', async () => {

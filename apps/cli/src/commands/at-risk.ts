@@ -1,16 +1,17 @@
 import {
+  addVectors,
   AppError,
   listAtRisk,
   listQueuedWrites,
   type PeerSight,
-  type QueuedMessage,
-  vectorsIn,
+  type VersionVector,
   type WriteAtRisk,
 } from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { CliRegion } from '../regions/cli-region.ts';
-import { readLane, withQueue } from '../regions/open-queue.ts';
+import { chooseBuckets } from '../regions/choose-buckets.ts';
+import { eachPage, withQueue } from '../regions/open-queue.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
 
@@ -26,24 +27,30 @@ export function addAtRisk({ program, act }: Cli): void {
   const command = program
     .command('at-risk')
     .requiredOption('--region <region>', 'the region that would vanish')
+    .option('--bucket <bucket>', 'only this bucket, 00 to ff')
     .description(
       'Lists the writes that would be lost or late if a region vanished now, one by one.',
     )
     .addHelpText('after', HELP);
-  act<{ readonly region: string }>(command, (session, { region }) => list(session, region));
+  act<AtRiskOptions>(command, list);
 }
 
-async function list(session: Session, name: string): Promise<Outcome> {
+interface AtRiskOptions {
+  readonly region: string;
+  readonly bucket?: string;
+}
+
+async function list(session: Session, { region: name, bucket }: AtRiskOptions): Promise<Outcome> {
   const asOfMs = session.io.clock.nowMs();
   const region = await session.openOne(name);
+  const buckets = chooseBuckets(region.recovery.buckets, bucket);
   const { regions } = await session.inventory();
   const peers = regions.map((one) => one.name).filter((other) => other !== name);
-  const looks = new Map(
-    peers.map((peer) => [peer, lookAt(session, peer, region.bucketCount)] as const),
-  );
+  const looks = new Map(peers.map((peer) => [peer, lookAt(session, { peer, region })] as const));
   const unreadable: string[] = [];
   const found = await listAtRisk({
     outbox: region.recovery.outbox,
+    buckets,
     peers,
     lookAt: async (peer) => (await looks.get(peer)?.())?.sight,
     onUnreadable: (rowKey) => void unreadable.push(rowKey),
@@ -54,7 +61,7 @@ async function list(session: Session, name: string): Promise<Outcome> {
   for (const [peer, look] of looks) {
     const seen = await look();
     if (seen === undefined) outOfReach.push(peer);
-    else queued.push(...listQueuedWrites(name, { peer, place: 'queued', messages: seen.messages }));
+    else queued.push(...seen.queued.filter((one) => buckets.includes(one.bucket)));
   }
   const writes = [...found, ...queued.filter((one) => !listed.has(`${one.stamp}/${one.entityId}`))];
   return toOutcome(name, { asOfMs, writes, outOfReach, unreadable });
@@ -62,48 +69,39 @@ async function list(session: Session, name: string): Promise<Outcome> {
 
 interface Seen {
   readonly sight: PeerSight;
-  readonly messages: readonly QueuedMessage[];
+  /** Writes of the region that wait in the peer's queue. */
+  readonly queued: readonly WriteAtRisk[];
+}
+
+interface Looked {
+  readonly peer: string;
+  readonly region: CliRegion;
 }
 
 /** Looks when first asked, and once; undefined when the peer's tables are out of reach. */
-function lookAt(
-  session: Session,
-  peer: string,
-  bucketCount: number,
-): () => Promise<Seen | undefined> {
+function lookAt(session: Session, looked: Looked): () => Promise<Seen | undefined> {
   let looking: Promise<Seen | undefined> | undefined;
-  return () => (looking ??= look(session, peer, bucketCount));
+  return () => (looking ??= look(session, looked));
 }
 
-async function look(
-  session: Session,
-  peer: string,
-  bucketCount: number,
-): Promise<Seen | undefined> {
-  const region = await orUndefined(session.openOne(peer, bucketCount));
-  if (region === undefined) return undefined;
-  const lanes = await orUndefined(readLanes(session, region));
-  return {
-    sight: {
-      region: peer,
-      replica: region.recovery.replica,
-      messages: lanes && {
-        queued: vectorsIn(lanes.queued),
-        deadLettered: vectorsIn(lanes.deadLettered),
-      },
-    },
-    messages: lanes?.queued ?? [],
-  };
-}
-
-async function readLanes(
-  { io }: Session,
-  region: CliRegion,
-): Promise<{ queued: readonly QueuedMessage[]; deadLettered: readonly QueuedMessage[] }> {
-  return withQueue(region, io, async (queue) => ({
-    queued: await readLane(queue, 'messages'),
-    deadLettered: await readLane(queue, 'dead-letters'),
-  }));
+async function look(session: Session, { peer, region }: Looked): Promise<Seen | undefined> {
+  const opened = await orUndefined(session.openOne(peer, region.bucketCount));
+  if (opened === undefined) return undefined;
+  const queued: WriteAtRisk[] = [];
+  const messages = await orUndefined(
+    withQueue(opened, session.io, async (queue) => {
+      const vectors = { queued: new Map<string, VersionVector>(), deadLettered: new Map() };
+      for await (const page of eachPage(queue, 'messages')) {
+        addVectors(vectors.queued, page);
+        queued.push(...listQueuedWrites(region.name, { peer, place: 'queued', messages: page }));
+      }
+      for await (const page of eachPage(queue, 'dead-letters')) {
+        addVectors(vectors.deadLettered, page);
+      }
+      return vectors;
+    }),
+  );
+  return { sight: { region: peer, replica: opened.recovery.replica, messages }, queued };
 }
 
 /** Of what is out of reach nothing is assumed, and the list goes on. */

@@ -4,32 +4,22 @@ import {
   findTraces,
   newestStamp,
   hasSeen,
-  type QueuedMessage,
-  readChangeSets,
   type Stamp,
-  setHoldsValues,
   TransientError,
-  type Traces,
 } from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
-import { EXIT } from '../exit-codes.ts';
 import { duration } from '../option-values.ts';
 import type { CliRegion } from '../regions/cli-region.ts';
-import { readLane, withQueue } from '../regions/open-queue.ts';
+import { findHolding } from '../regions/holding-messages.ts';
+import { withQueue } from '../regions/open-queue.ts';
 import { openWriter } from '../regions/open-writer.ts';
 import { countCopies, eraseCopies } from '../regions/replayed-copies.ts';
-import { textTable } from '../report/text-table.ts';
+import { describeForget, type RegionTraces } from '../report/describe-forget.ts';
 import type { Session } from '../session.ts';
 
 interface ForgetOptions {
   readonly apply: boolean;
   readonly wait: number;
-}
-
-interface RegionTraces extends Traces {
-  readonly queued: number;
-  readonly deadLetters: number;
-  readonly replayTables: number;
 }
 
 const WAIT_MS_DEFAULT = 120_000;
@@ -63,7 +53,7 @@ export function addForget({ program, act }: Cli): void {
 async function forget(session: Session, options: ForgetOptions, id: string): Promise<Outcome> {
   const regions = await session.open();
   const before = await findAll(session, regions, id);
-  if (!options.apply) return toOutcome(id, before, 'planned');
+  if (!options.apply) return describeForget(id, before, 'planned');
   return session.alone(regions, async () => {
     const stamp = await writeForgetting(session, regions, id);
     await untilGone(session, regions, { id, stamp, waitMs: options.wait });
@@ -72,7 +62,7 @@ async function forget(session: Session, options: ForgetOptions, id: string): Pro
       await discardLetters(session, region, id);
       await eraseCopies(session, region, id);
     }
-    return toOutcome(id, await findAll(session, regions, id), 'applied');
+    return describeForget(id, await findAll(session, regions, id), 'applied');
   });
 }
 
@@ -142,16 +132,17 @@ async function isUnderWay(
   if (stamp !== undefined && (row === undefined || !hasSeen(row.state.vector, stamp))) return true;
   // Not all of the traces: this is asked every second, and an archive is long.
   if ((await countOutboxRows(region.recovery, id, peers)) > 0) return true;
-  const queued = await withQueue(region, session.io, (queue) => readLane(queue, 'messages'));
-  return queued.some((message) => messageHolds(message, id));
+  return withQueue(
+    region,
+    session.io,
+    async (queue) => (await findHolding(queue, 'messages', id)).length > 0,
+  );
 }
 
 async function discardLetters(session: Session, region: CliRegion, id: string): Promise<void> {
   await withQueue(region, session.io, async (queue) => {
-    const letters = await readLane(queue, 'dead-letters');
-    const holding = letters.filter((letter) => messageHolds(letter, id));
-    if (holding.length === 0) return;
-    await queue.settle(new Set(holding.map(({ sequenceNumber }) => sequenceNumber)), 'discard');
+    const holding = await findHolding(queue, 'dead-letters', id);
+    if (holding.length > 0) await queue.settle(new Set(holding), 'discard');
   });
 }
 
@@ -165,62 +156,11 @@ async function findAll(
     const peers = regions.map(({ name }) => name);
     const traces = await findTraces(region.recovery, id, peers);
     const [queued, deadLetters] = await withQueue(region, session.io, async (queue) => [
-      (await readLane(queue, 'messages')).filter((one) => messageHolds(one, id)).length,
-      (await readLane(queue, 'dead-letters')).filter((one) => messageHolds(one, id)).length,
+      (await findHolding(queue, 'messages', id)).length,
+      (await findHolding(queue, 'dead-letters', id)).length,
     ]);
     const replayTables = await countCopies(session, region, id);
     found.push({ ...traces, queued: queued ?? 0, deadLetters: deadLetters ?? 0, replayTables });
   }
   return found;
-}
-
-function messageHolds({ subject, body }: QueuedMessage, id: string): boolean {
-  if (subject === 'watermark') return false;
-  return readChangeSets(body).some((one) =>
-    one.kind === 'set'
-      ? setHoldsValues(one.set, id)
-      : // What cannot be read may still name it.
-        new TextDecoder().decode(one.encoded).includes(id),
-  );
-}
-
-const HEAD = [
-  'region',
-  'rows',
-  'archive',
-  'conflicts',
-  'outbox',
-  'queue',
-  'dead letters',
-  'replays',
-];
-
-function toOutcome(
-  id: string,
-  found: readonly RegionTraces[],
-  stage: 'planned' | 'applied',
-): Outcome {
-  const rows = found.map((one) => [one.region, ...countsOf(one).map((count) => String(count))]);
-  const left = found.reduce((sum, one) => sum + countsOf(one).reduce((a, b) => a + b, 0), 0);
-  const unreadable = found.reduce((sum, one) => sum + one.unreadable, 0);
-  const isApplied = stage === 'applied';
-  const verdict = isApplied
-    ? `${left === 0 ? 'Nothing' : `${left} places`} with values of ${id} left.`
-    : `${left} places hold values of ${id}. Run it again with --apply to erase them.`;
-  return {
-    text: [
-      textTable(HEAD, rows),
-      verdict,
-      ...(unreadable === 0
-        ? []
-        : [`${unreadable} rows of its bucket cannot be read, and may hold some.`]),
-    ].join('\n'),
-    json: { id, applied: isApplied, left, regions: found },
-    exitCode: isApplied && left + unreadable > 0 ? EXIT.finding : EXIT.ok,
-  };
-}
-
-function countsOf(traces: RegionTraces): readonly number[] {
-  const { rows, archiveRows, conflicts, outboxRows, queued, deadLetters, replayTables } = traces;
-  return [rows, archiveRows, conflicts, outboxRows, queued, deadLetters, replayTables];
 }

@@ -1,6 +1,7 @@
 import { bucketOf } from '@tandem/core';
 import type { Cli } from '../act.ts';
 import { pointInTime } from '../option-values.ts';
+import { chooseBuckets } from '../regions/choose-buckets.ts';
 import type { CliRegion } from '../regions/cli-region.ts';
 import { openPeers } from '../regions/open-peers.ts';
 import {
@@ -79,11 +80,7 @@ function bucketsOf(
   if (target.bucketCount !== source.bucketCount) {
     throw new UsageError('The two regions have different numbers of buckets.');
   }
-  const { buckets } = source.recovery;
-  if (entity !== undefined) return [bucketOf(entity, source.bucketCount)];
-  if (bucket === undefined) return buckets;
-  if (buckets.includes(bucket)) return [bucket];
-  throw new UsageError(
-    `There is no bucket "${bucket}"; there are ${buckets[0]} to ${buckets.at(-1)}.`,
-  );
+  return entity === undefined
+    ? chooseBuckets(source.recovery.buckets, bucket)
+    : [bucketOf(entity, source.bucketCount)];
 }

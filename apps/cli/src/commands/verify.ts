@@ -9,13 +9,13 @@ import { createTableProof } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { duration } from '../option-values.ts';
+import { chooseBuckets } from '../regions/choose-buckets.ts';
 import type { CliRegion } from '../regions/cli-region.ts';
 import { createSha256Digest } from '../regions/digest.ts';
 import { readTombstoneAgeMs } from '../regions/region-setting.ts';
 import { describeVerify } from '../report/describe-verify.ts';
 import { timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
-import { UsageError } from '../usage-error.ts';
 import { type RecheckOptions, withRechecks } from './with-rechecks.ts';
 
 export interface VerifyChoice extends RecheckOptions {
@@ -93,7 +93,7 @@ export async function verify(
   options: VerifyChoice,
 ): Promise<VerifyReport> {
   const { io, progress } = session;
-  const buckets = bucketsOf(regions, options.bucket);
+  const buckets = chooseBuckets(regions[0]?.recovery.buckets ?? [], options.bucket);
   let rows = 0;
   const report = await verifyRegions({
     regions: regions.map(({ recovery }) => recovery),
@@ -114,13 +114,6 @@ export async function verify(
     await keepProof(regions, report.asOfMs, io);
   }
   return report;
-}
-
-function bucketsOf(regions: readonly CliRegion[], bucket: string | undefined): readonly string[] {
-  const all = regions[0]?.recovery.buckets ?? [];
-  if (bucket === undefined) return all;
-  if (all.includes(bucket)) return [bucket];
-  throw new UsageError(`There is no bucket "${bucket}"; there are ${all[0]} to ${all.at(-1)}.`);
 }
 
 /** Whoever may only read has a proof all the same; it is then not kept for others. */

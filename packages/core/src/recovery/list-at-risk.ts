@@ -1,4 +1,5 @@
 import { chunk } from '../concurrency/chunk.ts';
+import { TerminalError } from '../errors.ts';
 import type { Outbox, OutboxEntry } from '../ports/outbox.ts';
 import type { Replica } from '../ports/replica.ts';
 import type { Operation } from '../replication/change-set.ts';
@@ -41,6 +42,8 @@ export interface WriteAtRisk {
 
 export interface ListAtRiskOptions {
   readonly outbox: Outbox;
+  /** Of the outbox that are looked through; all by default. */
+  readonly buckets?: readonly string[];
   readonly peers: readonly string[];
   /**
    * Asked for after the outbox was read: what leaves the outbox meanwhile is found in the peer's queue
@@ -52,10 +55,22 @@ export interface ListAtRiskOptions {
 }
 
 const READ_BATCH_MAX = 100;
+/** Held in memory without their fields: some 200 MB. */
+const WRITES_MAX = 500_000;
+
+/** What is kept of an outbox row. */
+interface OwedSet {
+  readonly entityKind: string;
+  readonly bucket: string;
+  readonly stamp: Stamp;
+  readonly committedMs: number;
+  readonly changes: readonly { readonly entityId: string; readonly operation: Operation }[];
+}
 
 /**
  * The writes acknowledged in a region that would be lost, or late, if it vanished now. Never
- * flattering (I11): of a peer that cannot be reached nothing is assumed.
+ * flattering (I11): of a peer that cannot be reached nothing is assumed. Throws `RECOVERY_REFUSED` when
+ * more is owed than can be held in memory.
  */
 export async function listAtRisk(options: ListAtRiskOptions): Promise<readonly WriteAtRisk[]> {
   const { peers } = options;
@@ -68,7 +83,7 @@ export async function listAtRisk(options: ListAtRiskOptions): Promise<readonly W
     sights.map(async ([peer, sight]) => [peer, await placesAt(sight, entries)] as const),
   );
   return entries
-    .flatMap((entry) => entry.set.changes.map((change) => ({ entry, change })))
+    .flatMap((entry) => entry.changes.map((change) => ({ entry, change })))
     .flatMap(({ entry, change }): WriteAtRisk[] => {
       const at = places.map(([peer, found]): [string, PeerPlace] => [
         peer,
@@ -76,9 +91,8 @@ export async function listAtRisk(options: ListAtRiskOptions): Promise<readonly W
       ]);
       const fate = fateOf(at.map(([, place]) => place));
       if (fate === undefined) return [];
-      const { entityKind, bucket, stamp } = entry.set;
+      const { entityKind, bucket, stamp, committedMs } = entry;
       const { entityId, operation } = change;
-      const committedMs = entry.committedAfterMs;
       const named = Object.fromEntries(at);
       return [{ entityKind, bucket, entityId, stamp, operation, committedMs, fate, places: named }];
     })
@@ -95,28 +109,48 @@ function fateOf(places: readonly PeerPlace[]): WriteAtRisk['fate'] | undefined {
 /** By stamp: a parked entry lies there once for each peer that it is owed to. */
 async function readOutbox({
   outbox,
+  buckets = outbox.buckets,
   peers,
   onUnreadable,
-}: ListAtRiskOptions): Promise<OutboxEntry[]> {
-  const found = new Map<string, OutboxEntry>();
-  for (const bucket of outbox.buckets) {
+}: ListAtRiskOptions): Promise<OwedSet[]> {
+  const found = new Map<string, OwedSet>();
+  let writes = 0;
+  for (const bucket of buckets) {
     for await (const page of scanOutbox(outbox, { bucket, peers })) {
-      for (const entry of page.entries) found.set(entry.set.stamp, entry);
+      for (const entry of page.entries) {
+        if (!found.has(entry.set.stamp)) writes += entry.set.changes.length;
+        found.set(entry.set.stamp, owedSetOf(entry));
+      }
+      if (writes > WRITES_MAX) throw tooMany();
       for (const rowKey of page.unreadable) onUnreadable(rowKey);
     }
   }
   return [...found.values()];
 }
 
+function owedSetOf({ set, committedAfterMs }: OutboxEntry): OwedSet {
+  const { entityKind, bucket, stamp } = set;
+  const changes = set.changes.map(({ entityId, operation }) => ({ entityId, operation }));
+  return { entityKind, bucket, stamp, committedMs: committedAfterMs, changes };
+}
+
+function tooMany(): TerminalError {
+  return new TerminalError(
+    'RECOVERY_REFUSED',
+    `More than ${WRITES_MAX} writes wait in the outbox, which are listed in memory: list them bucket by ` +
+      'bucket (--bucket). tandem status counts them.',
+  );
+}
+
 async function placesAt(
   sight: PeerSight | undefined,
-  entries: readonly OutboxEntry[],
+  entries: readonly OwedSet[],
 ): Promise<ReadonlyMap<string, PeerPlace>> {
   const places = new Map<string, PeerPlace>();
   if (sight === undefined) return places;
   const { replica, messages } = sight;
   const byEntity = Map.groupBy(
-    entries.flatMap((entry) => entry.set.changes.map(({ entityId }) => ({ entry, entityId }))),
+    entries.flatMap((entry) => entry.changes.map(({ entityId }) => ({ entry, entityId }))),
     ({ entityId }) => entityId,
   );
   const byBucket = Map.groupBy(byEntity.keys(), (entityId) => replica.bucketOf(entityId));
@@ -125,7 +159,7 @@ async function placesAt(
       const rows = await replica.read(bucket, part);
       for (const { entry, entityId } of part.flatMap((id) => byEntity.get(id) ?? [])) {
         const vector = rows.get(entityId)?.state.vector;
-        const isApplied = vector !== undefined && hasSeen(vector, entry.set.stamp);
+        const isApplied = vector !== undefined && hasSeen(vector, entry.stamp);
         places.set(
           placeKey(entry, entityId),
           isApplied ? 'applied' : onTheWay(entry, entityId, messages),
@@ -137,19 +171,19 @@ async function placesAt(
 }
 
 function onTheWay(
-  { set }: OutboxEntry,
+  { stamp }: OwedSet,
   entityId: string,
   messages: PeerSight['messages'],
 ): PeerPlace {
   if (messages === undefined) return 'not-known';
   const isIn = (vectors: ReadonlyMap<string, VersionVector>): boolean => {
     const vector = vectors.get(entityId);
-    return vector !== undefined && hasSeen(vector, set.stamp);
+    return vector !== undefined && hasSeen(vector, stamp);
   };
   if (isIn(messages.queued)) return 'queued';
   return isIn(messages.deadLettered) ? 'dead-lettered' : 'nowhere';
 }
 
-function placeKey({ set }: OutboxEntry, entityId: string): string {
-  return `${set.stamp}/${entityId}`;
+function placeKey({ stamp }: OwedSet, entityId: string): string {
+  return `${stamp}/${entityId}`;
 }

@@ -36,15 +36,16 @@ export function listQueuedWrites(
   });
 }
 
-/** What the change sets among the messages contain, by entity id. */
-export function vectorsIn(messages: readonly QueuedMessage[]): ReadonlyMap<string, VersionVector> {
-  const vectors = new Map<string, VersionVector>();
+/** Adds what the change sets among the messages contain, by entity id: queues are read page by page. */
+export function addVectors(
+  vectors: Map<string, VersionVector>,
+  messages: readonly QueuedMessage[],
+): void {
   for (const { changes } of messages.flatMap(readSets)) {
     for (const { entityId, state } of changes) {
       vectors.set(entityId, mergeVectors(vectors.get(entityId) ?? new Map(), state.vector));
     }
   }
-  return vectors;
 }
 
 /** None of watermarks and of what cannot be read. */
