@@ -2,12 +2,16 @@ import { createRemoteJWKSet, errors, type JWTVerifyGetKey } from 'jose';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { isLoopback } from '../http/loopback.ts';
+import { outliveIssuer } from './outlive-issuer.ts';
 import type { AuthSettings } from './token-verifier.ts';
 
 const ANSWER_MS_MAX = 5_000;
 /** A key that is not known is asked for again no sooner: forged key ids cost the issuer nothing. */
 const COOLDOWN_MS = 30_000;
 const KEYS_AGE_MS_MAX = 10 * 60_000;
+
+/** As long as its last tokens live, more or less: an issuer that is down makes no new ones. */
+const STALE_MS_MAX = 60 * 60_000;
 
 const Discovery = Type.Object({ issuer: Type.String(), jwks_uri: Type.String() });
 
@@ -19,11 +23,13 @@ export function createIssuerKeys(
 
   const find = async (): Promise<JWTVerifyGetKey> => {
     const url = settings.jwksUrl ?? (await discover(settings.issuer));
-    return createRemoteJWKSet(new URL(url), {
+    const keys = createRemoteJWKSet(new URL(url), {
       timeoutDuration: ANSWER_MS_MAX,
       cooldownDuration: COOLDOWN_MS,
       cacheMaxAge: KEYS_AGE_MS_MAX,
     });
+    const nowMs = (): number => Date.now();
+    return outliveIssuer(keys, { staleMsMax: STALE_MS_MAX, cooldownMs: COOLDOWN_MS, nowMs });
   };
 
   return async (header, token) => {
