@@ -104,6 +104,38 @@ describe('readiness of the region', () => {
     expect(events).toEqual(['store-silent']);
   });
 
+  it('answers from what it saw last when the table is slow, and not from what is too old', async () => {
+    let isSilent = false;
+    const { probe, clock } = createProbe({
+      probeTable: () => (isSilent ? new Promise(() => undefined) : Promise.resolve()),
+    });
+    expect(await probe()).toMatchObject({ kind: 'ready' });
+    isSilent = true;
+    expect(await driveVirtualTime(clock, probe())).toMatchObject({ kind: 'ready' });
+    expect(clock.nowMs() - NOW_MS).toBe(500);
+    await driveVirtualTime(clock, clock.sleep(5_001));
+    const silentMs = clock.nowMs();
+    expect(await driveVirtualTime(clock, probe())).toMatchObject({
+      reasons: [{ kind: 'store-not-answering' }],
+    });
+    expect(clock.nowMs() - silentMs).toBeLessThanOrEqual(3_000);
+  });
+
+  it('I14: does not call ready, on what it saw last, a replicator that is silent for too long', async () => {
+    let isSilent = false;
+    const settings = { ...SETTINGS, heartbeatMsMax: 1_000 };
+    const { probe, clock } = createProbe({
+      probeTable: () => (isSilent ? new Promise(() => undefined) : Promise.resolve()),
+      settings: () => settings,
+    });
+    expect(await probe()).toMatchObject({ kind: 'ready' });
+    isSilent = true;
+    await driveVirtualTime(clock, clock.sleep(1_000));
+    expect(await driveVirtualTime(clock, probe())).toMatchObject({
+      reasons: [{ kind: 'replicator-not-heard' }],
+    });
+  });
+
   it('looks at the table once for probes that arrive together, and again for later ones', async () => {
     let looks = 0;
     const { probe } = createProbe({ probeTable: async () => void (looks += 1) });

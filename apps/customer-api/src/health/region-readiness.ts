@@ -30,6 +30,13 @@ export interface RegionReadinessOptions {
 
 /** Traffic Manager waits 5 to 9 s for an answer. */
 const ANSWER_MS_MAX = 3_000;
+/**
+ * A probe must not queue behind the customers' requests: a region with much to do would look dead, and
+ * send all that it has to do to a peer. It waits this long for a look at the table, and then takes what
+ * the last look saw, unless that is too old to count.
+ */
+const PATIENCE_MS = 500;
+const LOOK_AGE_MS_MAX = 5_000;
 
 interface Observation {
   readonly isStoreAnswering: boolean;
@@ -38,17 +45,36 @@ interface Observation {
   readonly hold: Hold | undefined;
 }
 
+interface Look {
+  readonly beganMs: number;
+  readonly observation: Observation;
+}
+
 /** Probes that arrive together, and there may be many, share one look at the table. */
 export function createRegionReadiness(options: RegionReadinessOptions): RegionReadiness {
   const { clock, settings, hasPeers } = options;
   const startedMs = clock.nowMs();
   let looking: Promise<Observation> | undefined;
+  let last: Look | undefined;
 
-  const look = (): Promise<Observation> => {
-    looking ??= observe(options).finally(() => {
+  const lookAnew = async (): Promise<Observation> => {
+    const beganMs = clock.nowMs();
+    try {
+      const observation = await observe(options);
+      last = { beganMs, observation };
+      return observation;
+    } finally {
       looking = undefined;
-    });
-    return looking;
+    }
+  };
+  const look = async (): Promise<Observation> => {
+    looking ??= lookAnew();
+    if (last === undefined || clock.nowMs() - last.beganMs > LOOK_AGE_MS_MAX) return looking;
+    const looked = new AbortController();
+    const patience = clock.sleep(PATIENCE_MS, looked.signal).then(() => undefined);
+    const seen = await Promise.race([looking, patience]);
+    looked.abort();
+    return seen ?? last.observation;
   };
 
   return async () => {
