@@ -29,7 +29,8 @@ const HELP = `
 Deletes the entity by a write that keeps no value, waits until every region has it, and then erases what
 archives, conflicts, dead letters and tables of replays hold of it. Stamps and id stay, so that regions
 stay equal and a replay brings nothing back. All regions must be within reach; repeat it until it says
-that nothing is left. What storage or namespace keep as backups is not touched.
+that nothing is left. What storage or namespace keep as backups is not touched. A dead letter that holds other
+entities too is discarded whole: tandem verify tells whether one of them is missed, and repair brings it back.
 `;
 
 export function addForget({ program, act }: Cli): void {
