@@ -1,60 +1,24 @@
 import {
   AppError,
-  type Archive,
   assert,
   CHANGES_PER_SET_MAX,
-  type Clock,
   type EntityKind,
-  type HybridClock,
   isMessageFault,
-  type OutboxEntry,
-  type Randomness,
-  type Replica,
   retryDelayMs,
   type RetryPolicy,
-  type TableStore,
 } from '@tandem/core';
-import type { RowMemory } from '../replica/row-memory.ts';
 import type { WriteOutcome } from '../replicated-table.ts';
 import { toOutcome, toRecord } from '../table/entity-record.ts';
 import { readRow } from '../table/read-row.ts';
 import { type ChangeSetOutcome, commitChangeSet } from './commit-change-set.ts';
 import { decidePending } from './decide-pending.ts';
 import { type EntityLine, EntityLines } from './entity-lines.ts';
-import type { Gate, Leave } from './gate.ts';
+import type { Leave } from './gate.ts';
+import type { LaneContext, LaneWrite } from './lane-context.ts';
 import { errorContended, errorFull, errorNotTried } from './lane-errors.ts';
-import { type GroupWrite, type PackedGroup, packGroup } from './pack-group.ts';
-import {
-  type KnownRow,
-  NEVER_TOLD,
-  type PendingWrite,
-  type WriteRequest,
-} from './pending-write.ts';
+import { type PackedGroup, packGroup } from './pack-group.ts';
+import { type KnownRow, NEVER_TOLD, type WriteRequest } from './pending-write.ts';
 import { settleRefusal } from './settle-refusal.ts';
-
-export interface LaneContext<K extends EntityKind> {
-  readonly kind: K;
-  readonly store: TableStore;
-  readonly archive: Archive;
-  readonly replica: Replica;
-  readonly memory: RowMemory;
-  readonly hybridClock: HybridClock;
-  readonly clock: Clock;
-  readonly randomness: Randomness;
-  readonly peers: readonly string[];
-  readonly onCommitted: (entry: OutboxEntry) => void;
-  /** Transactions, and reads, under way over all buckets. */
-  readonly commitGate: Gate;
-  readonly readGate: Gate;
-  /** Of arrivals and store calls, in one count for the whole table. */
-  readonly nextNumber: () => number;
-}
-
-interface LaneWrite<K extends EntityKind> extends GroupWrite {
-  readonly line: EntityLine<K>;
-  readonly pending: PendingWrite<K>;
-  readonly isRemembered: boolean;
-}
 
 /** What one partition takes in a second. */
 export const WAITING_PER_BUCKET_MAX = 2_000;
