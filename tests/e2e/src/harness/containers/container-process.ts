@@ -106,6 +106,19 @@ function ignoreNotPaused(error: { statusCode?: number }): void {
 async function writeLog(container: Container, file: string): Promise<void> {
   const log = await container.logs({ stdout: true, stderr: true, follow: false });
   const sink = createWriteStream(file, { flags: 'a' });
-  sink.end(log);
+  sink.end(withoutFrames(log));
   await finished(sink);
+}
+
+/** The engine sends a log in frames: the stream's number, the length in the last four bytes of eight. */
+const FRAME_HEADER_BYTES = 8;
+
+function withoutFrames(log: Buffer): Buffer {
+  const parts: Buffer[] = [];
+  for (let at = 0; at + FRAME_HEADER_BYTES <= log.length; ) {
+    const from = at + FRAME_HEADER_BYTES;
+    at = from + log.readUInt32BE(at + FRAME_HEADER_BYTES / 2);
+    parts.push(log.subarray(from, at));
+  }
+  return Buffer.concat(parts);
 }
