@@ -9,7 +9,7 @@ import {
   readConfigurationRow,
   REPLICATION_TABLE,
 } from '@tandem/storage';
-import { emptyTable, expectReplayable } from '@tandem/storage/testing';
+import { emptyTable, expectReplayable, MEMORY_TOMBSTONE_AGE_MS } from '@tandem/storage/testing';
 import { describe, expect, test } from 'vitest';
 import { type CliHarness, createCliHarness } from '../testing/cli-harness.ts';
 
@@ -55,6 +55,24 @@ describe('tandem rebuild-region', () => {
     expect(await run('verify')).toMatchObject({ code: 0 });
     await expectReplayable(regions.west, customerKind);
     expect((await runWith({}, 'rebuild-region', 'west')).out).toContain('--apply');
+  });
+
+  test('I4: stays held over what may have been deleted long ago, until an operator decides', async () => {
+    const { regions, run, runWith } = await createCliHarness();
+    await regions.east.table.put(idOf(1), { email: 'old@example.com' });
+    await regions.settle();
+    await emptyTable(regions.east.store, customerKind.name);
+    await regions.clock.advance(MEMORY_TOMBSTONE_AGE_MS + 1);
+    const rebuilt = await run('rebuild-region', 'west', '--apply');
+    expect(rebuilt).toMatchObject({ code: 3, json: { equal: false, doubtful: [{ id: idOf(1) }] } });
+    expect(await createTableRegionHold(regions.west).read()).toBeDefined();
+    expect(await regions.east.table.get(idOf(1))).toBeUndefined();
+    const { out } = await runWith({}, 'rebuild-region', 'west', '--apply');
+    expect(out).toContain('tandem repair --include-old');
+
+    expect(await run('repair', '--include-old', '--apply')).toMatchObject({ code: 0 });
+    expect(await run('rebuild-region', 'west', '--apply')).toMatchObject({ code: 0 });
+    expect(await createTableRegionHold(regions.west).read()).toBeUndefined();
   });
 
   test('I14: holds the region from before its tables are there until it is proven equal', async () => {

@@ -1,10 +1,4 @@
-import {
-  type Difference,
-  type FillPhase,
-  type FillReport,
-  fillRegion,
-  TerminalError,
-} from '@tandem/core';
+import { type FillPhase, fillRegion, TerminalError } from '@tandem/core';
 import { createTables } from '@tandem/region-kit';
 import {
   createTableProof,
@@ -19,11 +13,9 @@ import { createSha256Digest } from '../regions/digest.ts';
 import { planConfiguration } from '../regions/plan-configuration.ts';
 import { requirePeersKnow } from '../regions/require-peers-know.ts';
 import { readTombstoneAgeMs } from '../regions/region-setting.ts';
-import { describeDamagedRow } from '../report/describe-verify.ts';
-import { firstRows, timeText } from '../report/text-table.ts';
+import { describeRebuild } from '../report/describe-rebuild.ts';
 import type { Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
-import { exitCodeOfProof, toJson } from './verify.ts';
 import { type RecheckOptions, withRechecks } from './with-rechecks.ts';
 
 interface RebuildOptions extends RecheckOptions {
@@ -38,8 +30,6 @@ const PHASES: Readonly<Record<FillPhase, string>> = {
   'give-back': 'archive rows given back',
   prove: 'rows compared',
 };
-
-const SHOWN_MAX = 20;
 
 const HELP = `
 The region is held first: it says that it is not ready until it is proven equal. Its own services may run
@@ -160,7 +150,7 @@ async function fill(
     await createTableProof(target).keep({ asOfMs, regions: names });
     await target.hold.release();
   }
-  return toOutcome(target.name, report, io.clock.nowMs() - startedMs);
+  return describeRebuild(target.name, report, io.clock.nowMs() - startedMs);
 }
 
 function showPlan({ name }: CliRegion, sources: readonly CliRegion[]): Outcome {
@@ -171,54 +161,6 @@ function showPlan({ name }: CliRegion, sources: readonly CliRegion[]): Outcome {
       `${from.join(', ')}; it stays held until it is proven equal. Run it again with --apply.`,
     json: { applied: false, region: name, from },
   };
-}
-
-function toOutcome(region: string, report: FillReport, tookMs: number): Outcome {
-  const { rowsWritten, archiveRowsCopied, conflictsCopied } = report;
-  const { damagedArchiveRows, proof, doubtful } = report;
-  const rowsPerS = Math.round(((rowsWritten + archiveRowsCopied) * 1_000) / Math.max(1, tookMs));
-  const counts = `${proof.differentCount} rows differ, ${proof.damaged.length} are damaged`;
-  const verdict = proof.isEqual
-    ? `${region} is equal as of ${timeText(proof.asOfMs)}, and no longer held.`
-    : `${region} is not proven equal (${counts}) and stays held. Run it again.`;
-  return {
-    text: [
-      `${rowsWritten} rows, ${archiveRowsCopied} archive rows and ${conflictsCopied} conflicts in ` +
-        `${(tookMs / 1_000).toFixed(1)} s: ${rowsPerS} rows a second.`,
-      ...damagedArchiveRows.map(
-        (row) => `Damaged in the archive of ${row.region}: ${row.partitionKey}/${row.rowKey}.`,
-      ),
-      ...proof.damaged.map(describeDamagedRow),
-      ...describeDoubtful(doubtful),
-      verdict,
-    ].join('\n'),
-    json: {
-      applied: true,
-      region,
-      equal: proof.isEqual,
-      provenEqualAsOfMs: proof.isEqual ? proof.asOfMs : null,
-      rowsWritten,
-      archiveRowsCopied,
-      conflictsCopied,
-      different: proof.differentCount,
-      damaged: damagedArchiveRows,
-      damagedRows: proof.damaged,
-      doubtful: doubtful.map(toJson),
-      tookMs,
-      rowsPerS,
-    },
-    exitCode: exitCodeOfProof(proof),
-  };
-}
-
-function describeDoubtful(doubtful: readonly Difference[]): string[] {
-  const [shown, more] = firstRows(doubtful, SHOWN_MAX);
-  if (shown.length === 0) return [];
-  const ids = shown.map(({ entityId }) => entityId).join(', ');
-  return [
-    `Left alone, for they are older than every tombstone, and lost in one region or deleted in the other: ` +
-      `${ids}.${more} See tandem history; then tandem repair --include-old, or delete them.`,
-  ];
 }
 
 async function release(session: Session, name: string, isApplied: boolean): Promise<Outcome> {
