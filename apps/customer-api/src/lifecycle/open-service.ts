@@ -1,7 +1,8 @@
 import type { Clock, Randomness, TableStore } from '@tandem/core';
 import { createQuietLogger, openRegion, retryOpening } from '@tandem/region-kit';
 import type { Logger } from '@tandem/service-kit';
-import { type Composition, compose, type Tracing } from '../composition.ts';
+import { type Composition, compose } from '../composition.ts';
+import type { Tracing } from '../composition/cradle.ts';
 import type { Config } from '../config.ts';
 import { KINDS } from '../kinds.ts';
 
