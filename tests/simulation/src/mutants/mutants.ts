@@ -1,6 +1,7 @@
 import { applyMutants } from './apply.ts';
 import { firstFormMutants } from './first-form.ts';
 import { groupMutants } from './group-commit.ts';
+import { messageMutants } from './messages.ts';
 import type { Mutant } from './mutant.ts';
 import { relayMutants } from './relay-and-sweep.ts';
 import { watermarkMutants } from './watermarks.ts';
@@ -12,6 +13,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...groupMutants,
   ...relayMutants,
   ...applyMutants,
+  ...messageMutants,
   ...watermarkMutants,
 ];
 
