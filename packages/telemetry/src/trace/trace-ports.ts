@@ -65,7 +65,7 @@ export function traceApplier(applier: Applier, tracer: Tracer | undefined): Appl
             'messaging.system': 'servicebus',
             'messaging.operation.name': 'apply',
             'messaging.operation.type': 'process',
-            'messaging.batch.message_count': received.length,
+            'tandem.change_set.count': received.length,
           },
           traces: tracesOf(received.map(({ set }) => set)),
         },
