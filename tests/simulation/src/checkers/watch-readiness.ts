@@ -61,8 +61,8 @@ function isTroubled({ links, regions, slots, scheduler }: World): boolean {
     links.all.some(({ cuts, answersLost, clogMs }) => cuts + answersLost + clogMs > 0) ||
     regions.some(({ account, namespace }) => account.outages + namespace.outages > 0) ||
     slots.some(
-      ({ isDown, isPaused, silentUntilMs }) =>
-        isDown || isPaused || silentUntilMs > scheduler.nowMs(),
+      ({ isDown, isPaused, limpShare, silentUntilMs }) =>
+        isDown || isPaused || limpShare > 0 || silentUntilMs > scheduler.nowMs(),
     )
   );
 }

@@ -26,7 +26,7 @@ const KINDS: readonly OperationKind[] = [
 ];
 const OVERSIZE_PROBABILITY = 0.01;
 
-export function chooseIntent(draw: Draw, plan: RunPlan, key: string): Intent {
+export function chooseIntent(draw: Draw, plan: Pick<RunPlan, 'entityCount'>, key: string): Intent {
   const kind = draw.chance(`${key}.oversize`, OVERSIZE_PROBABILITY)
     ? 'oversize'
     : draw.pick(`${key}.kind`, KINDS);

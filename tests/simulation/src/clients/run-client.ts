@@ -28,6 +28,9 @@ const TIMEOUT_MS_MAX = 10_000;
 const RETRY_ELSEWHERE_PROBABILITY = 0.4;
 const IDS_PER_CLIENT = 2_000;
 const BURST_PROBABILITY = 0.2;
+/** Without breaks the work would be over long before the faults are. */
+const BREAK_PROBABILITY = 0.2;
+const BREAK_MS_MAX = 12_000;
 const CROWD_TURN = 1;
 const CROWD_AFTER_MS = 4_000;
 /** Two clients, mostly in two regions, so that whole transactions meet. */
@@ -40,12 +43,14 @@ export async function runClient(options: ClientOptions): Promise<void> {
   const seen = new Map<string, VersionVector>();
   let made = 0;
   let turn = 0;
-  for (const [fromMs, beforeMs] of windows) {
+  for (const [window, [fromMs, beforeMs]] of windows.entries()) {
     await scheduler.sleep(fromMs - scheduler.nowMs());
     for (let count = 0; count < plan.operationsPerClient; count += 1) {
       turn += 1;
       const key = `client${index}.${turn}`;
-      await scheduler.sleep(draw.integer(`${key}.think`, [1, plan.thinkMsMax]));
+      const hasBreak = draw.chance(`${key}.break`, BREAK_PROBABILITY);
+      const thinkMsMax = hasBreak ? BREAK_MS_MAX : plan.thinkMsMax;
+      await scheduler.sleep(draw.integer(`${key}.think`, [1, thinkMsMax]));
       if (scheduler.nowMs() >= beforeMs) break;
       const ask = (intent: Intent, region: string): Promise<Outcome> => {
         made += 1;
@@ -62,7 +67,7 @@ export async function runClient(options: ClientOptions): Promise<void> {
         world.situations.note('retried-elsewhere');
         await ask(intent, draw.pick(`${own}.elsewhere`, plan.regions));
       };
-      await Promise.all(chooseIntents(options, { key, turn }).map(askTwice));
+      await Promise.all(chooseIntents(options, { key, turn, window }).map(askTwice));
     }
   }
 }
@@ -78,12 +83,16 @@ function isInCrowd(
 /** Mostly one; many at once from a client in a hurry. */
 function chooseIntents(
   { world, index }: Pick<ClientOptions, 'world' | 'index'>,
-  { key, turn }: { readonly key: string; readonly turn: number },
+  { key, turn, window }: { readonly key: string; readonly turn: number; readonly window: number },
 ): readonly Intent[] {
   const { draw, plan } = world;
   if (isInCrowd({ world, index }, turn)) return chooseCrowd(plan);
   const count = draw.chance(`${key}.burst`, BURST_PROBABILITY) ? plan.burst : 1;
-  return Array.from({ length: count }, (_, place) => chooseIntent(draw, plan, `${key}.${place}`));
+  // Of the later window's clients some tombstones are left alone, to be collected under faults.
+  const entityCount = window === 0 ? plan.entityCount : Math.ceil(plan.entityCount / 2);
+  return Array.from({ length: count }, (_, place) =>
+    chooseIntent(draw, { entityCount }, `${key}.${place}`),
+  );
 }
 
 function regionFor(
@@ -156,9 +165,9 @@ async function request(options: Request): Promise<Outcome> {
   const gaveUp = brokenConnection(world, api);
   const { outcome, version } = await Promise.race([performing, gaveUp]);
   history.end(record, outcome, scheduler.nowMs());
-  const { lastTableFaultMs, lastPausedMs, isPaused } = incarnation.slot;
+  const { lastTableFaultMs, lastPausedMs, isPaused, limpShare } = incarnation.slot;
   record.hadStoreFault = lastTableFaultMs >= record.startMs - TIMEOUT_MS_MAX;
-  record.wasPaused = isPaused || lastPausedMs >= record.startMs;
+  record.wasPaused = isPaused || limpShare > 0 || lastPausedMs >= record.startMs;
   if (version !== undefined) seen.set(intent.entityId, version);
   trace.note(`op ${id} ${region} ${intent.kind} ${intent.entityId} ${describe(outcome)}`);
   if (outcome.kind === 'read') options.onRead(record, api);

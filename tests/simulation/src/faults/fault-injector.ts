@@ -24,9 +24,17 @@ export interface FaultInjector {
 /** A seed leaves out some kinds, so that each is also seen without the others. */
 const KIND_PROBABILITY = 0.55;
 const WEIGHTS = [0.3, 1, 1, 2.5];
-/** Rare places would hardly ever be crashed at, so each seed chooses a few to crash at often. */
+/**
+ * Rare places would hardly ever be crashed at, so each seed chooses a few to crash at often: most at the
+ * first calls of a process there, since some make no others.
+ */
 const HOT_SITE_PROBABILITY = 0.06;
 const HOT_SITE_CRASH_RATE = 0.08;
+/** Few seeds come by there, and then once or twice, so those that do crash there more readily. */
+const RARE_SITES = new Set(['replicator.tombstones.commit.tombstone']);
+const RARE_SITE_PROBABILITY = 0.5;
+const FIRST_CALLS = 4;
+const FIRST_CALLS_CRASH_RATE = 0.3;
 
 interface WeightedFault {
   readonly fault: CallFault;
@@ -51,7 +59,8 @@ export function createFaultInjector({ draw, only }: FaultInjectorOptions): Fault
   const isHot = (site: string): boolean => {
     let known = hotSites.get(site);
     if (known === undefined) {
-      known = draw.chance(`hot.${site}`, HOT_SITE_PROBABILITY);
+      const probability = RARE_SITES.has(site) ? RARE_SITE_PROBABILITY : HOT_SITE_PROBABILITY;
+      known = draw.chance(`hot.${site}`, probability);
       hotSites.set(site, known);
     }
     return known;
@@ -60,9 +69,11 @@ export function createFaultInjector({ draw, only }: FaultInjectorOptions): Fault
   const choose = (key: string, call: CallClass, site: string): CallFault | undefined => {
     let at = draw.fraction(key);
     if (hasCrashes && isHot(site)) {
-      if (at < HOT_SITE_CRASH_RATE / 2) return 'crash-before';
-      if (at < HOT_SITE_CRASH_RATE) return 'crash-after';
-      at -= HOT_SITE_CRASH_RATE;
+      const isFirst = Number(key.slice(key.lastIndexOf('.') + 1)) <= FIRST_CALLS;
+      const rate = isFirst ? FIRST_CALLS_CRASH_RATE : HOT_SITE_CRASH_RATE;
+      if (at < rate / 2) return 'crash-before';
+      if (at < rate) return 'crash-after';
+      at -= rate;
     }
     for (const { fault, rate } of rates.get(call) ?? []) {
       if (at < rate) return fault;

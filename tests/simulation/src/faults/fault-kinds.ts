@@ -25,6 +25,7 @@ export type CallFault =
   | 'short-page'
   | 'duplicated'
   | 'partly-accepted'
+  | 'spoiled'
   | 'reordered'
   | 'held-back'
   | 'lock-lost'
@@ -50,11 +51,13 @@ export const CALL_FAULT_RULES: readonly CallFaultRule[] = [
   { fault: 'late', calls: ['commit', 'publish'], rate: 0.02 },
   { fault: 'slow', calls: [...TABLE, ...BUS], rate: 0.01 },
   // What is judged by an answer that is already old is judged wrongly first.
-  { fault: 'slow', calls: ['peek'], rate: 0.1 },
+  { fault: 'slow', calls: ['peek'], rate: 0.3 },
   { fault: 'touched', calls: ['commit'], rate: 0.03 },
   { fault: 'short-page', calls: ['read'], rate: 0.05 },
   { fault: 'duplicated', calls: ['publish'], rate: 0.05 },
   { fault: 'partly-accepted', calls: ['publish'], rate: 0.03 },
+  // In company with what nobody can read: that is set aside, and takes no neighbour with it.
+  { fault: 'spoiled', calls: ['publish'], rate: 0.01 },
   { fault: 'reordered', calls: ['receive'], rate: 0.2 },
   { fault: 'held-back', calls: ['receive'], rate: 0.05 },
   { fault: 'lock-lost', calls: ['settle', 'renew'], rate: 0.05 },

@@ -3,6 +3,7 @@ export type NemesisKind =
   | 'crash'
   | 'stay-down'
   | 'pause'
+  | 'limp'
   | 'cut'
   | 'cut-one-way'
   | 'lose-answers'
@@ -40,6 +41,7 @@ export const NEMESIS_RULES: readonly NemesisRule[] = [
   { kind: 'crash', countMax: 6, durationMs: [50, 3_000] },
   { kind: 'stay-down', countMax: 2, durationMs: [10_000, 50_000] },
   { kind: 'pause', countMax: 4, durationMs: [500, 70_000] },
+  { kind: 'limp', countMax: 2, durationMs: [5_000, 60_000] },
   { kind: 'cut', countMax: 3, durationMs: [1_000, 60_000] },
   { kind: 'cut-one-way', countMax: 3, durationMs: [1_000, 60_000] },
   { kind: 'lose-answers', countMax: 2, durationMs: [1_000, 20_000] },

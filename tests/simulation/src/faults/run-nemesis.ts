@@ -6,6 +6,9 @@ import { injectMessages } from './inject-messages.ts';
 import type { NemesisEvent } from './nemesis-kinds.ts';
 import type { PoisonLog } from './poison.ts';
 
+/** Of the ways to a service and back, the share that is slow then. */
+const LIMP_SHARE_MAX = 0.6;
+
 /** Undoes what an event has done; undefined when it did nothing that lasts. */
 export type Undo = (() => void) | undefined;
 
@@ -61,6 +64,12 @@ function begin(event: NemesisEvent, { world, supervisor, poison }: NemesisOption
         slot.isPaused = false;
         slot.lastPausedMs = world.scheduler.nowMs();
         for (const goOn of slot.held.splice(0)) goOn();
+      };
+    case 'limp':
+      slot.limpShare = event.amount * LIMP_SHARE_MAX;
+      return () => {
+        slot.limpShare = 0;
+        slot.lastPausedMs = world.scheduler.nowMs();
       };
     case 'clock-skew':
     case 'clock-back':

@@ -177,6 +177,11 @@ export const applyMutants: readonly Mutant[] = [
         find: "return { kind: 'settled', settlement: settlementFor(error) };",
         replace: 'throw error;',
       },
+      {
+        file: INBOUND,
+        find: 'unreadable.push({ error: one.error });',
+        replace: 'throw one.error;',
+      },
     ],
   },
   {

@@ -62,4 +62,48 @@ export const messageMutants: readonly Mutant[] = [
       },
     ],
   },
+  {
+    id: 'completed-before-archived',
+    title: 'a message is completed before the round that archives its change sets',
+    edits: [
+      {
+        file: ROUNDS,
+        find: '      return archived;',
+        replace: '      archived.catch(() => undefined);\n      return Promise.resolve();',
+      },
+    ],
+  },
+  {
+    id: 'round-takes-the-first',
+    title: 'of the batches that are archived in one round only the first is',
+    edits: [
+      {
+        file: ROUNDS,
+        find: 'archive.append(round.flatMap(({ entries }) => entries));',
+        replace: 'archive.append(round.slice(0, 1).flatMap(({ entries }) => entries));',
+      },
+    ],
+  },
+  {
+    id: 'bad-set-takes-neighbours',
+    title: 'a change set that cannot be read takes those along that share its message',
+    edits: [
+      {
+        file: INBOUND,
+        find: 'unreadable.push({ error: one.error });',
+        replace: "return { kind: 'settled', settlement: settlementFor(one.error) };",
+      },
+    ],
+  },
+  {
+    id: 'archived-in-other-bytes',
+    title: 'a change set is archived in other bytes than those that it was written in',
+    edits: [
+      {
+        file: INBOUND,
+        find: 'encoded: one.encoded });',
+        replace: 'encoded: Uint8Array.of(...one.encoded, 0x20) });',
+      },
+    ],
+  },
 ];

@@ -64,6 +64,6 @@ export const watermarkMutants: readonly Mutant[] = [
         replace: 'tracker.settle(received && tracker.pending(), oldest?.sequenceNumber);',
       },
     ],
-    seedsMax: 800,
+    seedsMax: 2_000,
   },
 ];

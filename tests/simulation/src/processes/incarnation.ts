@@ -103,8 +103,10 @@ export function createIncarnation(options: IncarnationOptions): Incarnation {
       const fault = faults.faultOf(key, port.call, `${slot.role}.${port.site}`);
       if (dies(port.site, 'before', fault)) return;
       pendingCount += 1;
+      const limpMs = (way: string): number =>
+        draw.chance(`${way}.limps`, slot.limpShare) ? draw.integer(`${way}.limp`, SLOW_MS) : 0;
       const wayMs = (name: string): number =>
-        draw.integer(`${key}.${name}`, WAY_MS) + (port.extraMs?.() ?? 0);
+        draw.integer(`${key}.${name}`, WAY_MS) + limpMs(`${key}.${name}`) + (port.extraMs?.() ?? 0);
 
       const answer = (delayMs: number, settle: () => void, note: string): void => {
         inProcess(delayMs, () => {

@@ -51,6 +51,7 @@ export function createProcessContext(world: World, incarnation: Incarnation): Pr
         part,
         sent: world.sentTo(peer),
         accepted: world.acceptedBy(peer),
+        poison: world.poison,
         isUpgraded: () => isUpgraded(world, region),
       }),
     receiver: () =>

@@ -6,6 +6,8 @@ import {
   readableSetsIn,
 } from '@tandem/core';
 import type { CallFault } from '../faults/fault-kinds.ts';
+import type { PoisonLog } from '../faults/poison.ts';
+import { spoilMessage } from '../faults/spoil-message.ts';
 import type { Draw } from '../world/draw.ts';
 import { type Link, linkFault } from '../world/links.ts';
 import type { Namespace } from '../world/namespace.ts';
@@ -22,6 +24,8 @@ export interface PublisherPortOptions {
   readonly part: string;
   /** Kept of what the queue accepted, to be sent again by someone. */
   readonly sent: OutboundMessage[];
+  /** Of the messages that it spoils. */
+  readonly poison: PoisonLog;
   /** Stamps of the change sets that it accepted. */
   readonly accepted: Set<string>;
   /** True once the region runs the next build. */
@@ -42,12 +46,21 @@ export function createPublisherPort(options: PublisherPortOptions): ChangePublis
       for (const { stamp } of readableSetsIn(fromNextWireBody(body))) accepted.add(stamp);
     }
   };
+  /** The first of the messages in bad company. */
+  const spoil = (first: OutboundMessage, key: string): OutboundMessage => {
+    const spoiled = spoilMessage(first, { id: key, isFirst: draw.chance(`${key}.first`, 0.5) });
+    if (spoiled === undefined) return first;
+    options.poison.note(namespace.queue, spoiled.messageId, 'CHANGE_UNDECODABLE');
+    return spoiled;
+  };
   return {
     peer: link.to,
     close: () => Promise.resolve(),
     publish(own) {
       const [first] = own;
-      const messages = options.isUpgraded() ? own.map(toNextWire) : own;
+      const outgoing = (all: readonly OutboundMessage[]): readonly OutboundMessage[] =>
+        options.isUpgraded() ? all.map(toNextWire) : all;
+      const messages = outgoing(own);
       return incarnation.call({
         site: `${part}.publish.${first?.subject ?? 'nothing'}`,
         call: 'publish',
@@ -57,7 +70,8 @@ export function createPublisherPort(options: PublisherPortOptions): ChangePublis
             if (count > 0) await publish(messages.slice(0, count));
             throw busError('unavailable');
           }
-          await publish(messages);
+          const isSpoiled = fault === 'spoiled' && first?.subject === 'change-set';
+          await publish(isSpoiled ? outgoing([spoil(first, key), ...own.slice(1)]) : messages);
           if (first?.subject === 'change-set' && sent.length < SENT_KEPT_MAX) sent.push(first);
           if (fault !== 'duplicated') return;
           scheduler.schedule(draw.integer(`${key}.again`, AGAIN_MS), () => {

@@ -16,9 +16,11 @@ export interface Slot {
   /** After the next crash it stays down at least so long. */
   downMsMin: number;
   isPaused: boolean;
+  /** The share of its calls that are slow on one way: its machine is alive, and hardly works. */
+  limpShare: number;
   /** What is to go on when the pause is over. */
   readonly held: (() => void)[];
-  /** When it last was paused. True time. */
+  /** When it last was paused, or limped. True time. */
   lastPausedMs: number;
   silentUntilMs: number;
   /** When a call of it to its own table last failed. True time. */
@@ -41,6 +43,7 @@ export function createSlot(
     downSinceMs: trueNowMs(),
     downMsMin: 0,
     isPaused: false,
+    limpShare: 0,
     held: [],
     lastPausedMs: Number.NEGATIVE_INFINITY,
     silentUntilMs: 0,

@@ -51,25 +51,34 @@ export function drawRunPlan(draw: Draw): RunPlan {
     draw.integer(`plan.${key}`, [min, max]);
   const hasCrowd = draw.chance('plan.crowd', 0.03);
   const burst = draw.pick('plan.burst', [1, 1, 4, 10]);
+  const faultsMs = int('faults', 30_000, 70_000);
   // A collected tombstone is only safe when it is older than every lag, so it outlives the faults.
   const ages = hasTombstones ? int('age', 210_000, 260_000) : 90 * DAY_MS;
+  const operationsPerClient = int('operations', 14, 32);
+  const thinkMsMax = draw.pick('plan.think', [300, 1_500, 4_000]);
+  const busyMs = Math.min(faultsMs, (operationsPerClient * thinkMsMax) / 2);
+  // All tombstones are collected before there are faults again, or the younger ones only then.
+  const quietBeyondAge = draw.chance('plan.late', 0.5)
+    ? int('quiet', 0, Math.round(busyMs * 0.7)) - faultsMs
+    : 40_000;
+  const entitiesMax = burst > 4 ? 30 : hasTombstones ? 14 : 6;
   return {
     regions: REGIONS.slice(0, draw.chance('plan.three', 0.35) ? 3 : 2),
     // Some runs cross midnight, where archive partitions change.
     startMs: Date.UTC(2026, 0, 1) + int('start', 1, 4) * 6 * 60 * MINUTE_MS - int('to', 0, 90_000),
     bucketCount: hasCrowd ? 1 : int('buckets', 1, 3),
     apisPerRegion: draw.chance('plan.apis', 0.4) ? 2 : 1,
-    replicatorsPerRegion: draw.chance('plan.replicators', 0.35) ? 2 : 1,
+    replicatorsPerRegion: draw.chance('plan.replicators', 0.5) ? 2 : 1,
     clients: int('clients', 2, 5),
-    operationsPerClient: int('operations', 14, 32),
-    entityCount: hasCrowd ? CROWD : int('entities', 1, burst > 4 ? 30 : 6),
+    operationsPerClient,
+    entityCount: hasCrowd ? CROWD : int('entities', 1, entitiesMax),
     burst,
     hasCrowd,
-    thinkMsMax: draw.pick('plan.think', [300, 1_500, 4_000]),
-    faultsMs: int('faults', 30_000, 70_000),
-    quietMs: hasTombstones ? ages + 40_000 : 0,
+    thinkMsMax,
+    faultsMs,
+    quietMs: hasTombstones ? ages + quietBeyondAge : 0,
     tombstoneAgeMs: ages,
-    collectIntervalMs: hasTombstones ? 15_000 : 10 * MINUTE_MS,
+    collectIntervalMs: hasTombstones ? 8_000 : 10 * MINUTE_MS,
     lockDurationMs: draw.pick('plan.lock', [15_000, 30_000, 60_000]),
     sweepIntervalMs: int('sweep', 700, 4_000),
     sweepGraceMs: draw.pick('plan.grace', [0, 500, 2_000, 5_000]),

@@ -10,7 +10,6 @@ import { watchWatermarks } from '../checkers/watch-watermarks.ts';
 import { createHistory, type History } from '../clients/history.ts';
 import { runClient } from '../clients/run-client.ts';
 import { drawNemesis } from '../faults/nemesis-plan.ts';
-import { createPoisonLog } from '../faults/poison.ts';
 import { runNemesis } from '../faults/run-nemesis.ts';
 import { createLedger, type Ledger } from '../observe/ledger.ts';
 import { startReadinessProbe } from '../observe/readiness-probe.ts';
@@ -42,7 +41,7 @@ export async function runSeed(options: RunOptions): Promise<SeedResult> {
   const world = await createWorld(options);
   const ledger = createLedger(world);
   const history = createHistory();
-  const poison = createPoisonLog();
+  const { poison } = world;
   const violations: Violation[] = [];
   const report = (checker: string, message: string): void => {
     if (!violations.some((one) => one.checker === checker)) violations.push({ checker, message });

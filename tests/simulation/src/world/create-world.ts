@@ -1,5 +1,6 @@
 import type { OutboundMessage } from '@tandem/core';
 import { createFaultInjector } from '../faults/fault-injector.ts';
+import { createPoisonLog } from '../faults/poison.ts';
 import { createSlot, type Role } from '../processes/slot.ts';
 import { drawRunPlan, type RunPlan } from '../run/run-plan.ts';
 import { ARCHIVE_TABLE, CONFLICTS_TABLE, REPLICATION_TABLE } from '@tandem/storage';
@@ -59,6 +60,7 @@ export async function createWorld({ seed, only }: WorldOptions): Promise<World> 
       trace.note(`bug ${text.split('\n')[0] ?? ''}`);
     },
     bugs,
+    poison: createPoisonLog(),
     resubmitted: new Set(),
   };
 }

@@ -1,5 +1,6 @@
 import type { OutboundMessage } from '@tandem/core';
 import type { FaultInjector } from '../faults/fault-injector.ts';
+import type { PoisonLog } from '../faults/poison.ts';
 import type { Incarnation } from '../processes/incarnation.ts';
 import type { ApiProcess } from '../processes/api-process.ts';
 import type { Slot } from '../processes/slot.ts';
@@ -42,6 +43,7 @@ export interface World {
   sentTo(region: string): OutboundMessage[];
   /** Stamps of all change sets that the queue of a region has ever accepted. */
   acceptedBy(region: string): Set<string>;
+  readonly poison: PoisonLog;
   /** Dead letters that an operator has put back, by queue and message id. */
   readonly resubmitted: Set<string>;
   /** Something that no operating error explains. */
