@@ -1,4 +1,4 @@
-import { TransientError } from '@tandem/core';
+import { TerminalError, TransientError } from '@tandem/core';
 import { describe, expect, test } from 'vitest';
 import { ARCHIVE_TABLE } from './archive/table-archive.ts';
 import { deviceKind } from './testing/device-kind.ts';
@@ -78,6 +78,29 @@ describe('what is received is archived in rounds', () => {
     expect(await waitingIn(regions)).toBe(0);
     expect(bus.deadLettersOf('west')).toEqual([]);
   });
+
+  test.each([true, false])(
+    'I10: an archive that refuses us is an outage, and no message is to blame (in rounds: %s)',
+    async (archivesInRounds) => {
+      const regions = await createTwoRegions(deviceKind, { west: { archivesInRounds } });
+      const { east, west, bus, clock, drive } = regions;
+      let isRefused = true;
+      west.store.beforeCommit(({ table }) => {
+        if (table !== ARCHIVE_TABLE || !isRefused) return;
+        throw new TerminalError('TABLE_FORBIDDEN', 'The key was taken back.');
+      });
+      await drive(east.table.put('a', { label: 'one' }));
+      const received = west.replicator.receiveOnce(NOT_ABORTED);
+      await clock.advance(20 * LOCK_MS);
+      // Its lock is held all the while: given back, it would be dead-lettered after ten deliveries.
+      expect(await drive(bus.receiverFor('west').receive(10, 0))).toEqual([]);
+      isRefused = false;
+      await drive(received);
+      await drive(west.replicator.drain());
+      expect(await west.archive.has(east.committed[0]!.set)).toBe(true);
+      expect(await waitingIn(regions)).toBe(0);
+    },
+  );
 
   test('a replicator that stops has settled all that it received', async () => {
     const regions = await open();

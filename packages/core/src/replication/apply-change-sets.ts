@@ -75,7 +75,11 @@ export function createApplier(options: ApplierOptions): Applier {
         }
       });
       onMerged?.();
-      await archive.append(known.flatMap((one) => toArchive(one, results.get(one.key))));
+      try {
+        await archive.append(known.flatMap((one) => toArchive(one, results.get(one.key))));
+      } catch (error) {
+        rethrowBlocked(error);
+      }
       for (const [key, fault] of faults) results.set(key, results.get(key) ?? fault);
       return results;
     },
@@ -137,8 +141,7 @@ async function applyPart(
     );
     for (const { key, set } of part) results.set(key, refusalOf(set, refused));
   } catch (error) {
-    if (!(error instanceof AppError) || error.retryable) throw error;
-    if (!isMessageFault(error)) throw blocked(error);
+    if (!(error instanceof AppError) || !isMessageFault(error)) rethrowBlocked(error);
     if (part.length === 1) {
       results.set(first.key, error instanceof TerminalError ? error : unexpected(error));
       return;
@@ -181,8 +184,9 @@ function unknownKind(set: ChangeSet): TerminalError {
 }
 
 /** A refused key or a table that is gone is an outage: no message is to blame, so none may go. */
-function blocked(cause: AppError): TransientError {
-  return new TransientError('TABLE_UNAVAILABLE', cause.message, { cause });
+function rethrowBlocked(error: unknown): never {
+  if (!(error instanceof AppError) || error.retryable || isMessageFault(error)) throw error;
+  throw new TransientError('TABLE_UNAVAILABLE', error.message, { cause: error });
 }
 
 function unexpected(error: AppError): TerminalError {
