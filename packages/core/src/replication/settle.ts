@@ -48,15 +48,16 @@ export interface FailedSet {
 /**
  * What becomes of a message of `count` change sets of which some have failed for good: the others are
  * applied, so sending all of it again does no harm. The reason is that of the first; the description
- * names the entities.
+ * names the entities first, since it is cut, and then what is wrong with them.
  */
 export function settlementOfSets(failed: readonly FailedSet[], count: number): Settlement {
   const [first] = failed;
   if (first === undefined) return { kind: 'complete' };
   const passing = failed.find(({ error }) => !isMessageFault(error));
   if (passing !== undefined || count === 1) return settlementFor((passing ?? first).error);
-  const faults = failed.map(({ set, error }) => `${namesOf(set)}: ${error.message}`);
-  const description = `${failed.length} of ${count} change sets, the others are applied. ${faults.join(' ')}`;
+  const named = failed.map(namesOf).join(', ');
+  const faults = [...new Set(failed.map(({ error }) => error.message))].join(' ');
+  const description = `${failed.length} of ${count} change sets, the others are applied: ${named}. ${faults}`;
   return {
     kind: 'dead-letter',
     reason: first.error.code,
@@ -64,7 +65,10 @@ export function settlementOfSets(failed: readonly FailedSet[], count: number): S
   };
 }
 
-function namesOf(set: ChangeSet | undefined): string {
-  if (set === undefined) return 'One that cannot be read';
-  return set.changes.map(({ entityId }) => JSON.stringify(entityId)).join(', ');
+/** Of a set that was applied but for some of its changes, those. */
+function namesOf({ set, error }: FailedSet): string {
+  if (set === undefined) return 'one that cannot be read';
+  const all = set.changes.map(({ entityId }) => entityId);
+  const ids = (error.details['entityIds'] as readonly string[] | undefined) ?? all;
+  return ids.map((entityId) => JSON.stringify(entityId)).join(', ');
 }
