@@ -42,10 +42,8 @@ function createRig(applier: Applier, rounds?: { hurry(): void }) {
   return {
     inbound,
     drive: <T>(work: Promise<T>): Promise<T> => driveVirtualTime(clock, work),
-    send: () =>
-      bus
-        .publisherFor('west', 'west')
-        .publish([{ messageId: 'm', subject: 'watermark', body: WATERMARK }]),
+    send: (body = WATERMARK) =>
+      bus.publisherFor('west', 'west').publish([{ messageId: 'm', subject: 'watermark', body }]),
     left: async () => (await bus.viewerFor('west').peek('messages', 0n, 100)).length,
     dead: () => bus.deadLettersOf('west').length,
     failSettlements: (count: number) => {
@@ -117,5 +115,17 @@ describe('what is received', () => {
     expect([isReceived, done.length]).toEqual([false, 10]);
     done[0]?.();
     expect(await rig.drive(next)).toBe(200);
+  });
+
+  test('is few messages at a time where they are large, and many again where they are small', async () => {
+    const rig = createRig(AT_ONCE);
+    const large = new Uint8Array(60 * 1_024);
+    for (let n = 0; n < 300; n += 1) await rig.send(large);
+    for (let n = 0; n < 400; n += 1) await rig.send();
+    const counts: number[] = [];
+    do counts.push(await rig.drive(rig.inbound.receiveOnce(NOT_ABORTED)));
+    while (await rig.left());
+    expect(counts.slice(0, 2)).toEqual([200, 68]);
+    expect(counts.at(-2)).toBe(200);
   });
 });

@@ -25,6 +25,12 @@ export interface InboundOptions {
 }
 
 const MESSAGES_PER_BATCH_MAX = 200;
+/**
+ * What one batch should hold, by the size of the messages before, which differ a hundredfold: decoding a
+ * batch keeps everything else in the process waiting, health included, and takes three times its bytes.
+ */
+const BYTES_PER_BATCH = 4 * 1_024 * 1_024;
+const MESSAGES_PER_BATCH_MIN = 20;
 const RECEIVE_WAIT_MS = 1_000;
 
 // While the store is down nothing more is received and nothing is given back: the locks are renewed
@@ -58,11 +64,11 @@ export function createInbound(options: InboundOptions): Inbound {
   const { receiver, rounds } = options;
   const inHand = new Map<Promise<void>, readonly InboundMessage[]>();
   const failures: unknown[] = [];
+  let countMax = MESSAGES_PER_BATCH_MAX;
 
   const isFull = (): boolean => {
     const messages = [...inHand.values()].flat();
-    const bytes = messages.reduce((sum, { body }) => sum + body.length, 0);
-    return messages.length >= MESSAGES_IN_HAND_MAX || bytes >= BYTES_IN_HAND_MAX;
+    return messages.length >= MESSAGES_IN_HAND_MAX || bytesOf(messages) >= BYTES_IN_HAND_MAX;
   };
 
   const throwFailure = (): void => {
@@ -88,14 +94,27 @@ export function createInbound(options: InboundOptions): Inbound {
     async receiveOnce(signal) {
       while (isFull()) await Promise.race(inHand.keys());
       throwFailure();
-      const messages = await receiver.receive(MESSAGES_PER_BATCH_MAX, RECEIVE_WAIT_MS, signal);
-      if (messages.length > 0) await begin(messages, signal);
+      const messages = await receiver.receive(countMax, RECEIVE_WAIT_MS, signal);
+      if (messages.length > 0) {
+        countMax = countFor(messages);
+        await begin(messages, signal);
+      }
       if (rounds === undefined || signal.aborted) await drain();
       throwFailure();
       return messages.length;
     },
     drain,
   };
+}
+
+/** How many like these a batch should have. */
+function countFor(messages: readonly InboundMessage[]): number {
+  const fitting = Math.floor((BYTES_PER_BATCH * messages.length) / bytesOf(messages));
+  return Math.max(MESSAGES_PER_BATCH_MIN, Math.min(MESSAGES_PER_BATCH_MAX, fitting));
+}
+
+function bytesOf(messages: readonly InboundMessage[]): number {
+  return messages.reduce((sum, { body }) => sum + body.length, 0);
 }
 
 interface BatchOptions extends InboundOptions {
