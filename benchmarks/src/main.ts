@@ -3,8 +3,8 @@
  * `--json` holds the figures of the goals; `--record` appends the whole run to history.ndjson.
  */
 import { appendFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { BUCKET_COUNT_DEFAULT } from '@tandem/core';
+import { Command, InvalidArgumentError } from 'commander';
 import { type LoadDriver, startLoad } from './load/load-driver.ts';
 import { compareWithFastify } from './measures/api-vs-fastify.ts';
 import { measureBacklog } from './measures/backlog.ts';
@@ -18,43 +18,68 @@ import { type Rig, type RigOptions, startRegions } from './rig/start-regions.ts'
 import { describeRun } from './run/describe-run.ts';
 import { goalsOf, type Measurements } from './run/goals.ts';
 
-const { values: flags } = parseArgs({
-  options: {
-    json: { type: 'boolean', default: false },
-    record: { type: 'boolean', default: false },
-    profile: { type: 'string' },
-    rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '5' },
-    customers: { type: 'string', default: '2000' },
-    backlog: { type: 'string', default: '100000' },
-    // Of the three, the first two fit into what a process remembers of rows.
-    sizes: { type: 'string', default: '10000,18000,100000' },
-    buckets: { type: 'string', default: String(BUCKET_COUNT_DEFAULT) },
-  },
-});
+const COUNTS_MAX = 10_000_000;
+/** Of the three, the first two fit into what a process remembers of rows. */
+const SIZES = [10_000, 18_000, 100_000];
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (value > 0 && value <= COUNTS_MAX) return value;
+  throw new InvalidArgumentError(`Give a number above 0, up to ${COUNTS_MAX}.`);
+}
+
+function readSizes(text: string): number[] {
+  return text.split(',').map(positive);
+}
+
+interface Flags {
+  readonly json?: boolean;
+  readonly record?: boolean;
+  readonly profile?: string;
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly customers: number;
+  readonly backlog: number;
+  readonly sizes: readonly number[];
+  readonly buckets: number;
+}
+
+const flags = new Command('pnpm bench')
+  .description('What replication costs, as ratios against baselines of the same run.')
+  .option('--rounds <count>', 'of each comparison', positive, 5)
+  .option('--seconds <count>', 'of each measurement', positive, 5)
+  .option('--customers <count>', 'that are written to', positive, 2_000)
+  .option('--backlog <count>', 'rows that a replicator finds', positive, 100_000)
+  .option('--sizes <counts>', 'of the table, as 10000,100000', readSizes, SIZES)
+  .option('--buckets <count>', 'of each table', positive, BUCKET_COUNT_DEFAULT)
+  .option('--profile <folder>', 'keeps a processor profile of each program there')
+  .option('--record', 'appends the run to history.ndjson')
+  .option('--json', 'nothing on standard output but the last line')
+  .parse()
+  .opts<Flags>();
 const HISTORY = new URL('../history.ndjson', import.meta.url);
-const BUCKETS = Number(flags.buckets);
-const rounds = Number(flags.rounds);
-const durationMs = Number(flags.seconds) * 1_000;
-const customers = Number(flags.customers);
+const BUCKETS = flags.buckets;
+const { rounds, customers } = flags;
+const durationMs = flags.seconds * 1_000;
 const nodeFlags =
   flags.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${flags.profile}`];
 
 const say = (what: string, result: unknown): void => {
-  if (!flags.json) process.stdout.write(`${what} ${JSON.stringify(result, undefined, 2)}\n`);
+  if (flags.json !== true)
+    process.stdout.write(`${what} ${JSON.stringify(result, undefined, 2)}\n`);
 };
 
 async function bench(): Promise<Measurements> {
   const backlog = await withRig({ hasReplicators: false }, async (rig, load) => {
     await rig.startReplicator('east');
-    return measureBacklog({ rig, load, rows: Number(flags.backlog), durationMs });
+    return measureBacklog({ rig, load, rows: flags.backlog, durationMs });
   });
   say('backlog', backlog);
   const loaded = await withRig({}, measureLoaded);
   const apiVsFastify = await compareWithFastify({ rounds, durationMs });
   say('API against a bare Fastify route', apiVsFastify);
   const growth = await measureGrowth({
-    sizes: flags.sizes.split(',').map(Number),
+    sizes: flags.sizes,
     bucketCount: BUCKETS,
     durationMs,
     onSize: (figures) => say('growth', figures),
@@ -112,7 +137,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 const run = describeRun();
 const measured = await bench();
 const goals = goalsOf(measured);
-if (flags.record) {
+if (flags.record === true) {
   appendFileSync(HISTORY, `${JSON.stringify({ ...run, goals, ...measured })}\n`);
 }
 process.stdout.write(`${JSON.stringify(goals)}\n`);
