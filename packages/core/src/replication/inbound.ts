@@ -6,6 +6,7 @@ import type { RetryPolicy } from '../retry/retry-policy.ts';
 import type { AppError } from '../errors.ts';
 import type { Applier, ReceivedSet } from './apply-change-sets.ts';
 import type { ArchiveRounds } from './archive-in-rounds.ts';
+import { countLike, isRoomFor, MESSAGES_PER_BATCH_MAX } from './messages-in-hand.ts';
 import { readChangeSets } from './read-change-sets.ts';
 import { type FailedSet, type Settlement, settlementFor, settlementOfSets } from './settle.ts';
 import { decodeWatermark, type PendingWatermark } from './watermark.ts';
@@ -24,13 +25,6 @@ export interface InboundOptions {
   readonly onOutage?: (error: AppError, attempt: number, retryInMs: number) => void;
 }
 
-const MESSAGES_PER_BATCH_MAX = 200;
-/**
- * What one batch should hold, by the size of the messages before, which differ a hundredfold: decoding a
- * batch keeps everything else in the process waiting, health included, and takes three times its bytes.
- */
-const BYTES_PER_BATCH = 4 * 1_024 * 1_024;
-const MESSAGES_PER_BATCH_MIN = 20;
 const RECEIVE_WAIT_MS = 1_000;
 
 // While the store is down nothing more is received and nothing is given back: the locks are renewed
@@ -43,10 +37,6 @@ const OUTAGE_POLICY: RetryPolicy = {
 
 // A connection that another call found broken is replaced, while what was applied is being settled on it.
 const SETTLE_POLICY: RetryPolicy = { attemptsMax: 6, delayMsMin: 100, delayMsMax: 2_000 };
-
-/** Receives into bounded memory: beyond either it waits until something was settled. */
-const MESSAGES_IN_HAND_MAX = 2_000;
-const BYTES_IN_HAND_MAX = 16 * 1_024 * 1_024;
 
 export interface Inbound {
   /**
@@ -67,8 +57,7 @@ export function createInbound(options: InboundOptions): Inbound {
   let countMax = MESSAGES_PER_BATCH_MAX;
 
   const isFull = (): boolean => {
-    const messages = [...inHand.values()].flat();
-    return messages.length >= MESSAGES_IN_HAND_MAX || bytesOf(messages) >= BYTES_IN_HAND_MAX;
+    return !isRoomFor(countMax, [...inHand.values()].flat());
   };
 
   const throwFailure = (): void => {
@@ -96,7 +85,7 @@ export function createInbound(options: InboundOptions): Inbound {
       throwFailure();
       const messages = await receiver.receive(countMax, RECEIVE_WAIT_MS, signal);
       if (messages.length > 0) {
-        countMax = countFor(messages);
+        countMax = countLike(messages);
         await begin(messages, signal);
       }
       if (rounds === undefined || signal.aborted) await drain();
@@ -105,16 +94,6 @@ export function createInbound(options: InboundOptions): Inbound {
     },
     drain,
   };
-}
-
-/** How many like these a batch should have. */
-function countFor(messages: readonly InboundMessage[]): number {
-  const fitting = Math.floor((BYTES_PER_BATCH * messages.length) / bytesOf(messages));
-  return Math.max(MESSAGES_PER_BATCH_MIN, Math.min(MESSAGES_PER_BATCH_MAX, fitting));
-}
-
-function bytesOf(messages: readonly InboundMessage[]): number {
-  return messages.reduce((sum, { body }) => sum + body.length, 0);
 }
 
 interface BatchOptions extends InboundOptions {
