@@ -37,4 +37,33 @@ describe('settlements', () => {
     await expect(failing).rejects.toThrow('no');
     await expect(following).resolves.toBe('done');
   });
+
+  test('of another outcome get their turn however many of one kind follow on each other', async () => {
+    const turns = new SettlementTurns();
+    const completing: (() => void)[] = [];
+    const complete = (): Promise<void> =>
+      turns.run(
+        'complete',
+        () =>
+          new Promise((resolve) => {
+            completing.push(resolve);
+          }),
+      );
+    const all = [complete()];
+    let isDeadLettered = false;
+    const other = turns.run('dead-letter', async () => {
+      isDeadLettered = true;
+    });
+    // As from batches that overlap: one is settled while the next already is.
+    for (let n = 0; n < 50; n += 1) {
+      all.push(complete());
+      completing.shift()?.();
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
+    }
+    expect(isDeadLettered).toBe(true);
+    for (const end of completing) end();
+    await Promise.all([...all, other]);
+  });
 });
