@@ -39,8 +39,8 @@ const PROBING_DEFAULT: ProbeSettings = {
 };
 const AWAY_MS_DEFAULT = 10_000;
 const RETURN_MS_DEFAULT = 300_000;
-/** A cautious guess at what a replicator applies; whoever knows better says so. */
-const MESSAGES_PER_SECOND_DEFAULT = 500;
+/** A cautious guess: 2,000 change sets, and 100 of them in each message. Whoever knows better says so. */
+const MESSAGES_PER_SECOND_DEFAULT = 20;
 
 export function addDrill({ program, act }: Cli): void {
   const command = program
@@ -61,7 +61,7 @@ export function addDrill({ program, act }: Cli): void {
     .option('--ttl-ms <n>', 'of what clients were answered', wholeNumber(0, 86_400_000))
     .option(
       '--messages-per-second <n>',
-      'how fast a region applies what waits',
+      'how fast a region applies what waits; a full message holds 100 change sets',
       wholeNumber(1, 1_000_000),
       MESSAGES_PER_SECOND_DEFAULT,
     );

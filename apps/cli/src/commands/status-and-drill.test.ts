@@ -84,6 +84,15 @@ describe('tandem drill', () => {
     expect(await createTableDrillSwitch({ store: regions.east.store }).read()).toBeUndefined();
   });
 
+  test('I11: counts on full messages when it says how long what waits would take', async () => {
+    const { regions, runWith } = await createCliHarness();
+    await regions.settle();
+    const countMessages = async () => ({ waiting: 1_000, deadLettered: 0 });
+    const { json } = await runWith({ countMessages }, '--json', 'drill', '--region', 'east');
+    // 100,000 change sets, where 2,000 a second are applied.
+    expect(json).toMatchObject({ prediction: { successorWaiting: 1_000, drainMs: 50_000 } });
+  });
+
   test.each([
     [['drill', '--region', 'north'], 'There is no region "north"'],
     [['drill', '--region', 'east', '--for-real'], 'Where do clients ask?'],
