@@ -53,7 +53,7 @@ FROM runtime AS customer-api
 LABEL org.opencontainers.image.title="tandem-customer-api" \
       org.opencontainers.image.description="The REST API of one region."
 COPY --from=modules /modules/customer-api /
-COPY --from=sources /sources/customer-api/app /app
+COPY --from=sources /sources/customer-api /
 WORKDIR /app
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
@@ -64,7 +64,7 @@ FROM runtime AS replicator
 LABEL org.opencontainers.image.title="tandem-replicator" \
       org.opencontainers.image.description="Sweeps, receives and applies the changes of one region."
 COPY --from=modules /modules/replicator /
-COPY --from=sources /sources/replicator/app /app
+COPY --from=sources /sources/replicator /
 WORKDIR /app
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
@@ -75,7 +75,7 @@ FROM runtime AS traffic-manager
 LABEL org.opencontainers.image.title="tandem-traffic-manager" \
       org.opencontainers.image.description="A stand-in for Azure Traffic Manager, for tests."
 COPY --from=modules /modules/traffic-manager /
-COPY --from=sources /sources/traffic-manager/app /app
+COPY --from=sources /sources/traffic-manager /
 WORKDIR /app
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
@@ -88,8 +88,8 @@ LABEL org.opencontainers.image.title="tandem-servicebus-emulator" \
 # Its administration, which the probe asks.
 ENV PORT=5300
 COPY --from=modules /modules/servicebus-emulator /
-COPY --from=sources /sources/servicebus-emulator/app /app
-COPY --from=sources --chown=65532:65532 /sources/servicebus-emulator/volume /
+COPY --from=sources /sources/servicebus-emulator /
+COPY --from=sources --chown=65532:65532 /volumes/servicebus-emulator /
 WORKDIR /app
 VOLUME /data
 EXPOSE 5672 5300
@@ -105,8 +105,8 @@ FROM runtime AS azurite
 LABEL org.opencontainers.image.title="tandem-azurite" \
       org.opencontainers.image.description="The table service of Azurite, for tests."
 COPY --from=modules /modules/azurite /
-COPY --from=sources /sources/azurite/app /app
-COPY --from=sources --chown=65532:65532 /sources/azurite/volume /
+COPY --from=sources /sources/azurite /
+COPY --from=sources --chown=65532:65532 /volumes/azurite /
 WORKDIR /app
 VOLUME /data
 EXPOSE 10002

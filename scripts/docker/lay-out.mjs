@@ -1,6 +1,7 @@
 // Runs in stages of the Dockerfile, and lays out for each image what it holds below /app:
 //   lay-out.mjs modules   installs the packages that each needs at run time into /modules/<image>
-//   lay-out.mjs sources   copies our own files that each needs into /sources/<image>
+//   lay-out.mjs sources   copies our own files that each needs into /sources/<image>, and an empty folder
+//                         to write into into /volumes/<image>
 // Without tests, types and source maps, and with nothing that differs from one build to the next.
 import { execFileSync } from 'node:child_process';
 import {
@@ -97,7 +98,8 @@ function layOutModules({ name, workspace, own }, closure) {
 
 function layOutSources({ name }, closure) {
   const root = `/sources/${name}`;
-  mkdirSync(join(root, 'volume/data'), { recursive: true });
+  const volume = `/volumes/${name}`;
+  mkdirSync(join(volume, 'data'), { recursive: true });
   for (const folder of closure) {
     for (const part of ['package.json', 'src']) {
       cpSync(join(folder, part), join(root, 'app', folder, part), { recursive: true });
@@ -106,6 +108,7 @@ function layOutSources({ name }, closure) {
   cpSync(join(import.meta.dirname, 'probe.mjs'), join(root, 'app/probe.mjs'));
   removeAll(join(root, 'app'), UNUSED_BELOW_SOURCES);
   setTimes(root);
+  setTimes(volume);
 }
 
 const manifests = globSync('{apps,packages}/*/package.json');
