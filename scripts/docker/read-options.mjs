@@ -12,10 +12,10 @@ export function readOptions(usage, options) {
     const { values } = parseArgs({ options: { ...options, help } });
     if (!values.help) return values;
     process.stdout.write(`${usage}\n`);
-    process.exit(0);
+    return process.exit(0);
   } catch (error) {
     if (!String(error.code).startsWith('ERR_PARSE_ARGS')) throw error;
     process.stderr.write(`${error.message}\n\n${usage}\n`);
-    process.exit(EXIT_CODE_MISUSED);
+    return process.exit(EXIT_CODE_MISUSED);
   }
 }

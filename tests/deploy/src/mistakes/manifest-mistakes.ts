@@ -126,7 +126,7 @@ export const CHART_MISTAKES: readonly ManifestMistake[] = [
   {
     name: 'KEDA: a number in the metadata of a trigger',
     object: 'ScaledObject replicator',
-    replace: ['messageCount: "500"', 'messageCount: 500'],
+    replace: ['messageCount: "100"', 'messageCount: 100'],
     says: /messageCount|metadata/,
   },
   {
