@@ -110,7 +110,7 @@ async function handle(
   const { receiver, clock, randomness, lockRenewMs: everyMs } = options;
   const settling = { policy: SETTLE_POLICY, clock, randomness, signal };
   await withLocksRenewed({ messages, receiver, clock, everyMs }, async () => {
-    const settlements = await process(messages, options, signal);
+    const settlements = await applyMessages(messages, options, signal);
     await Promise.all(
       messages.map(async (message, index) => {
         const settlement = settlements[index] ?? { kind: 'abandon' };
@@ -121,7 +121,7 @@ async function handle(
   });
 }
 
-async function process(
+async function applyMessages(
   messages: readonly InboundMessage[],
   options: BatchOptions,
   signal: AbortSignal,

@@ -6,8 +6,8 @@ const PACK = /^\{"wire":2,"lengths":\[([\d,]+)\],"sets":\[/;
 
 /**
  * The message with one change set more in it, which nobody can read, before or behind the others;
- * undefined when it is full. What
- * a pack looks like is written down here once more, so that the shipping code is not asked about itself.
+ * undefined when it is full. What a pack looks like is written down here once more, so that the
+ * shipping code is not asked about itself.
  */
 export function spoilMessage(
   { body, ...rest }: OutboundMessage,
