@@ -70,10 +70,10 @@ export const applyMutants: readonly Mutant[] = [
     edits: [
       {
         file: INBOUND,
-        find: 'const settlements = await process(messages, options, signal);',
+        find: 'const settlements = await applyMessages(messages, options, signal);',
         replace:
           "for (const message of messages) await receiver.settle(message, { kind: 'complete' });\n" +
-          '    const settlements = await process(messages, options, signal);',
+          '    const settlements = await applyMessages(messages, options, signal);',
       },
     ],
   },
@@ -83,9 +83,9 @@ export const applyMutants: readonly Mutant[] = [
     edits: [
       {
         file: INBOUND,
-        find: 'const settlements = await process(messages, options, signal);',
+        find: 'const settlements = await applyMessages(messages, options, signal);',
         replace:
-          'const settlements = await process(messages, options, signal).catch((): Settlement[] =>\n' +
+          'const settlements = await applyMessages(messages, options, signal).catch((): Settlement[] =>\n' +
           "      messages.map(() => ({ kind: 'dead-letter', reason: 'TABLE_UNAVAILABLE', description: '' })));",
       },
       {

@@ -94,9 +94,9 @@ export const firstFormMutants: readonly Mutant[] = [
     edits: [
       {
         file: INBOUND,
-        find: 'const settlements = await process(messages, options, signal);',
+        find: 'const settlements = await applyMessages(messages, options, signal);',
         replace:
-          'const settlements = await process(messages, options, signal).catch((): Settlement[] => []);',
+          'const settlements = await applyMessages(messages, options, signal).catch((): Settlement[] => []);',
       },
       {
         file: INBOUND,
