@@ -10,11 +10,17 @@ const SILENT_MS_MAX = 15_000 + 3_000;
 /** In a world that is whole so long, a region knows whether it is behind by as much. */
 const WHOLE_MS = 45_000;
 
+export interface ReadinessWatch {
+  /** To be called whenever a region is asked: most of all when it is in no state to answer. */
+  look(): void;
+  judge(probe: Probe): void;
+}
+
 /** I14: a region whose replicator is dead, or that is behind, does not report ready. */
 export function createReadinessWatch(
   sources: { readonly world: World; readonly ledger: Ledger; readonly history: History },
   report: Report,
-): (probe: Probe) => void {
+): ReadinessWatch {
   const { world, ledger, history } = sources;
   let lastTroubleMs = world.scheduler.nowMs();
 
@@ -40,8 +46,12 @@ export function createReadinessWatch(
     return undefined;
   };
 
-  return ({ region, readiness, askedMs }) => {
-    if (isTroubled(world)) lastTroubleMs = askedMs;
+  const look = (): void => {
+    if (isTroubled(world)) lastTroubleMs = world.scheduler.nowMs();
+  };
+
+  const judge = ({ region, readiness, askedMs }: Probe): void => {
+    look();
     if (readiness.kind !== 'ready') return;
     const hasTrueClocks = world.slots.every(({ clock }) => clock.offMsMax === 0);
     if (hasTrueClocks && isDead(region, askedMs)) {
@@ -53,6 +63,7 @@ export function createReadinessWatch(
     if (missing === undefined) return;
     report('ready-too-soon', `${region} is ready at ${askedMs} without ${missing}`);
   };
+  return { look, judge };
 }
 
 /** Looked at whenever a region is asked, which is often enough to see all but the shortest. */

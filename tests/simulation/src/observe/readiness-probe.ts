@@ -14,17 +14,24 @@ export interface Probe {
 const INTERVAL_MS = 3_000;
 const PATIENCE_MS = 5_000;
 
+export interface ProbeWatcher {
+  /** A region is about to be asked, be it dead. */
+  onAsk(): void;
+  onAnswer(probe: Probe): void;
+}
+
 /** Asks every region again and again whether it is ready, as Traffic Manager would. */
 export interface ReadinessProbe {
   /** The first region, in order of priority, that was ready when last asked; else the first. */
   preferredRegion(): string;
 }
 
-export function startReadinessProbe(world: World, onProbe: (probe: Probe) => void): ReadinessProbe {
+export function startReadinessProbe(world: World, watcher: ProbeWatcher): ReadinessProbe {
   const ready = new Map<string, boolean>();
   const { scheduler, plan } = world;
 
   const ask = async (region: string): Promise<boolean> => {
+    watcher.onAsk();
     const [api] = world.regionNamed(region).apis.values();
     if (api === undefined) return false;
     const askedMs = scheduler.nowMs();
@@ -32,7 +39,7 @@ export function startReadinessProbe(world: World, onProbe: (probe: Probe) => voi
     try {
       const readiness = await Promise.race([api.readiness(), silence]);
       if (readiness === undefined) return false;
-      onProbe({ region, readiness, askedMs, answeredMs: scheduler.nowMs(), api });
+      watcher.onAnswer({ region, readiness, askedMs, answeredMs: scheduler.nowMs(), api });
       world.trace.note(`${region} is ${readiness.kind}`);
       return readiness.kind === 'ready';
     } catch (error) {

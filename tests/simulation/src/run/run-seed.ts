@@ -59,10 +59,13 @@ export async function runSeed(options: RunOptions): Promise<SeedResult> {
   const watchSession = createSessionWatch({ history, ledger }, report);
   supervisor.startAll();
   const nemesis = runNemesis({ world, supervisor, events, poison });
-  const probe = startReadinessProbe(world, (result) => {
-    watchReadiness(result);
-    watchMemory(result);
-    watchAtRisk();
+  const probe = startReadinessProbe(world, {
+    onAsk: watchReadiness.look,
+    onAnswer: (result) => {
+      watchReadiness.judge(result);
+      watchMemory(result);
+      watchAtRisk();
+    },
   });
   const { preferredRegion } = probe;
   const claimed = new Set<string>();

@@ -44,6 +44,8 @@ export function createWallClock(trueNowMs: () => number): WallClock {
     unfreeze() {
       note();
       frozenAtMs = undefined;
+      // It shows only now what it was set to while it stood still.
+      note();
     },
   };
 }
