@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import fp from 'fastify-plugin';
 import { ProblemError } from '../http/problem.ts';
 import { REQUEST_TIMEOUT_MS } from '../http/limits.ts';
@@ -20,26 +21,28 @@ export const bodyTimeoutPlugin = fp(
       const { raw } = request;
       if (raw.complete) return;
       const timeoutMs = request.routeOptions.config.bodyTimeoutMs ?? REQUEST_TIMEOUT_MS;
-      const timer = setTimeout(() => {
+      onLateBody(raw, timeoutMs, () => {
         if (raw.complete || reply.sent) return;
         const error = new ProblemError('request-timeout', { detail: 'The connection is closed.' });
         sendProblem(error, { request, reply: reply.header('connection', 'close') });
-      }, timeoutMs);
-      raw.once('close', () => clearTimeout(timer));
-      raw.once('end', () => clearTimeout(timer));
+      });
     });
     // Answered before its body was there, refused by its headers for example. The client may finish
     // sending, so that it reads the answer; it may not hold the connection for as long as it likes.
-    app.addHook('onResponse', async ({ raw, routeOptions }) => {
-      if (raw.complete || raw.readableEnded || raw.destroyed) return;
-      const timeoutMs = Math.min(
-        routeOptions.config.bodyTimeoutMs ?? REQUEST_TIMEOUT_MS,
-        REQUEST_TIMEOUT_MS,
-      );
-      const timer = setTimeout(() => raw.socket.destroy(), timeoutMs).unref();
-      raw.once('close', () => clearTimeout(timer));
-      raw.once('end', () => clearTimeout(timer));
+    app.addHook('onResponse', ({ raw, routeOptions }, _reply, done) => {
+      if (!raw.complete && !raw.readableEnded && !raw.destroyed) {
+        const own = routeOptions.config.bodyTimeoutMs ?? REQUEST_TIMEOUT_MS;
+        onLateBody(raw, Math.min(own, REQUEST_TIMEOUT_MS), () => raw.socket.destroy());
+      }
+      done();
     });
   },
   { name: 'body-timeout', dependencies: ['problems'] },
 );
+
+/** Calls `late` unless the body, or the connection, ends before. */
+function onLateBody(raw: IncomingMessage, timeoutMs: number, late: () => void): void {
+  const timer = setTimeout(late, timeoutMs).unref();
+  raw.once('close', () => clearTimeout(timer));
+  raw.once('end', () => clearTimeout(timer));
+}
