@@ -2,38 +2,42 @@ import { defineConfig } from 'vitest/config';
 
 // Tests are told apart by suffix: x.test.ts is pure, x.int.test.ts uses Azurite and the broker
 // emulator on loopback, tests/e2e runs whole regions (pnpm e2e says on what), tests/deploy and infra check
-// what is shipped to Azure.
+// what is shipped to Azure. Every project extends the root: its deadlines say how long a busy machine may
+// take, not how fast the work should be, so none of them is near what an idle machine needs.
 export default defineConfig({
   test: {
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 20_000 } },
     projects: [
       {
+        extends: true,
         test: {
           name: 'unit',
-          testTimeout: 30_000,
           include: ['{packages,apps,scripts,benchmarks}/**/*.test.ts'],
           exclude: ['**/*.int.test.ts', '**/node_modules/**', '**/dist/**'],
         },
       },
       {
+        extends: true,
         test: {
           name: 'int',
           include: ['{packages,apps}/**/*.int.test.ts'],
           exclude: ['**/node_modules/**', '**/dist/**'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
         },
       },
       {
+        extends: true,
         test: {
           name: 'system',
           include: ['tests/**/*.test.ts'],
           exclude: ['tests/{e2e,deploy}/**', '**/node_modules/**', '**/dist/**'],
           testTimeout: 300_000,
-          hookTimeout: 120_000,
           fileParallelism: false,
         },
       },
       {
+        extends: true,
         test: {
           name: 'e2e',
           include: ['tests/e2e/**/*.test.ts'],
@@ -44,12 +48,11 @@ export default defineConfig({
         },
       },
       {
+        extends: true,
         test: {
           name: 'deploy',
           include: ['{infra,tests/deploy}/src/**/*.test.ts'],
           exclude: ['**/node_modules/**', '**/dist/**'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
         },
       },
     ],
