@@ -129,7 +129,7 @@ describe('peek-lock', () => {
   });
 
   it('extends a lock that is renewed', async () => {
-    const { sender, receiver } = await open({ lockDuration: target.shortLock.duration });
+    const { sender, receiver } = await open();
     await sender.sendMessages({ body: 1 });
     const message = await receiveOne(receiver);
     const before = message.lockedUntilUtc?.getTime() ?? 0;

@@ -8,6 +8,7 @@ import {
   startSdkHarness,
   type SdkHarness,
 } from '../testing/sdk-harness.ts';
+import { createVirtualClock } from '../testing/virtual-clock.ts';
 
 let sdk: SdkHarness;
 beforeAll(async () => {
@@ -121,32 +122,6 @@ describe('settlement with the SDK', () => {
     await expect(other.completeMessage(a!)).rejects.toMatchObject({ code: 'MessageLockLost' });
   });
 
-  it('redelivers when the lock expires, and refuses the late settlement', async () => {
-    const { sender, receiver } = await newQueue({ lockDuration: 'PT1S' });
-    await sender.sendMessages({ body: 1 });
-    const manual = { maxAutoLockRenewalDurationInMs: 0 };
-    const late = sdk.client.createReceiver(receiver.entityPath, manual);
-    const first = await receiveOne(late);
-    const second = await receiveOne(receiver);
-    expect(second).toMatchObject({ body: 1, deliveryCount: 1 });
-    await expect(late.completeMessage(first)).rejects.toMatchObject({ code: 'MessageLockLost' });
-    await receiver.completeMessage(second);
-  });
-
-  it('keeps a lock that is renewed', async () => {
-    const { sender, receiver, name } = await newQueue({ lockDuration: 'PT1S' });
-    await sender.sendMessages({ body: 1 });
-    const holder = sdk.client.createReceiver(name, { maxAutoLockRenewalDurationInMs: 0 });
-    const message = await receiveOne(holder);
-    const startMs = Date.now();
-    while (Date.now() - startMs < 1_500) {
-      const until = await holder.renewMessageLock(message);
-      expect(until.getTime()).toBeGreaterThan(Date.now() + 500);
-      expect(await receiveBriefly(receiver)).toEqual([]);
-    }
-    await holder.completeMessage(message);
-  });
-
   it('settles hundreds of messages at once, each by its own outcome', async () => {
     const { sender, receiver, dead } = await newQueue();
     await sender.sendMessages(Array.from({ length: 400 }, (_, body) => ({ body })));
@@ -155,6 +130,47 @@ describe('settlement with the SDK', () => {
     await Promise.all(messages.slice(200).map((m) => receiver.deadLetterMessage(m)));
     expect(await receiver.peekMessages(1)).toEqual([]);
     expect(await receiveExactly(dead, 200)).toHaveLength(200);
+  });
+});
+
+describe('a lock, on a clock that the test moves', () => {
+  const LOCK_MS = 60_000;
+
+  async function openLocking() {
+    const clock = createVirtualClock();
+    const queue = { name: 'q', lockDurationMs: LOCK_MS };
+    const harness = await startSdkHarness({ queues: [queue], clock });
+    // The SDK would keep every lock alive.
+    const manual = { maxAutoLockRenewalDurationInMs: 0 };
+    const [holder, other] = [1, 2].map(() => harness.client.createReceiver('q', manual));
+    await harness.client.createSender('q').sendMessages({ body: 1 });
+    return { clock, harness, holder: holder!, other: other! };
+  }
+
+  it('expires: the message is delivered again, and the late settlement refused', async () => {
+    const { clock, harness, holder, other } = await openLocking();
+    const first = await receiveOne(holder);
+    await clock.advance(LOCK_MS);
+    const second = await receiveOne(other);
+    expect(second).toMatchObject({ body: 1, deliveryCount: 1 });
+    await expect(holder.completeMessage(first)).rejects.toMatchObject({ code: 'MessageLockLost' });
+    await other.completeMessage(second);
+    await harness.close();
+    expect(harness.failures).toEqual([]);
+  });
+
+  it('is kept as long as it is renewed', async () => {
+    const { clock, harness, holder, other } = await openLocking();
+    const message = await receiveOne(holder);
+    for (let renewal = 0; renewal < 3; renewal += 1) {
+      await clock.advance(LOCK_MS - 1);
+      const until = await holder.renewMessageLock(message);
+      expect(until.getTime()).toBe(clock.nowMs() + LOCK_MS);
+      expect(await receiveBriefly(other)).toEqual([]);
+    }
+    await holder.completeMessage(message);
+    await harness.close();
+    expect(harness.failures).toEqual([]);
   });
 });
 

@@ -66,7 +66,7 @@ describe('sessions with plain AMQP', () => {
   it('closes the link of a session whose lock expires', async () => {
     const { name } = await target.newQueue({
       requiresSession: true,
-      lockDuration: target.shortLock.duration,
+      lockDuration: 'PT5S',
     });
     const link = opened(await peer.openReceiver(filtered(name, 'a')));
     await waitFor('the link to be closed', () => (link.error === undefined ? undefined : true));
