@@ -9,6 +9,10 @@ const LEAST_VERSION_HEADER = 'x-tandem-min-version';
 /** When the peer is up, what is on its way arrives within a second or so. */
 const RETRY_AFTER_S = 1;
 
+export function namesLeastVersion({ headers }: FastifyRequest): boolean {
+  return headers[LEAST_VERSION_HEADER] !== undefined;
+}
+
 /**
  * For a request of one customer that names the least version it accepts: waits until this region
  * has it, so that neither the answer shows, nor the write is made on, anything older. Throws

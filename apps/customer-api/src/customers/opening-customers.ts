@@ -12,20 +12,18 @@ export function createOpeningCustomers(opened: () => CustomerService | undefined
     throw new TransientError('TABLE_UNAVAILABLE', 'The tables of this region are not open yet.');
   };
   return {
-    create: async (customer, key) => customers().create(customer, key),
-    get: async (customerId) => customers().get(customerId),
-    put: async (customerId, customer, condition) =>
-      customers().put(customerId, customer, condition),
-    patch: async (customerId, changes, condition) =>
-      customers().patch(customerId, changes, condition),
-    remove: async (customerId, condition) => customers().remove(customerId, condition),
-    list: async (limit, cursor, filter) => customers().list(limit, cursor, filter),
-    history: async (customerId, limit, cursor) => customers().history(customerId, limit, cursor),
-    reaches: async (customerId, least, waitMs) => customers().reaches(customerId, least, waitMs),
-    acknowledgementOf: async (version, waitMs) => customers().acknowledgementOf(version, waitMs),
+    create: (customer, key) => customers().create(customer, key),
+    get: (customerId) => customers().get(customerId),
+    put: (customerId, customer, condition) => customers().put(customerId, customer, condition),
+    patch: (customerId, changes, condition) => customers().patch(customerId, changes, condition),
+    remove: (customerId, condition) => customers().remove(customerId, condition),
+    list: (limit, cursor, filter) => customers().list(limit, cursor, filter),
+    history: (customerId, limit, cursor) => customers().history(customerId, limit, cursor),
+    reaches: (customerId, least, waitMs) => customers().reaches(customerId, least, waitMs),
+    acknowledgementOf: (version, waitMs) => customers().acknowledgementOf(version, waitMs),
     receiptFor: (customerId, version) => customers().receiptFor(customerId, version),
     readReceipt: (customerId, receipt) => customers().readReceipt(customerId, receipt),
-    whereApplied: async (receipt, waitMs) => customers().whereApplied(receipt, waitMs),
+    whereApplied: (receipt, waitMs) => customers().whereApplied(receipt, waitMs),
     isPreconditionRequired: () => customers().isPreconditionRequired(),
   };
 }
