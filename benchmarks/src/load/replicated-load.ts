@@ -3,6 +3,7 @@ import {
   createHybridClock,
   createRelay,
   createRelayQueue,
+  DEFLATED_WIRE_VERSION,
   finishLate,
   type OutboxEntry,
   type RelayQueue,
@@ -48,7 +49,7 @@ const NO_LOG: Logger = {
   error: (fields, message) => process.emitWarning(`${message} ${JSON.stringify(fields)}`),
 };
 
-const LINKS = { logger: NO_LOG, settings: { peersReadPacks: true } };
+const LINKS = { logger: NO_LOG, settings: { wireVersion: DEFLATED_WIRE_VERSION } };
 
 /** What writes in the API of a region, without HTTP. */
 export function createReplicatedLoad(options: ReplicatedLoadOptions): ReplicatedLoad {
@@ -85,6 +86,7 @@ export function createReplicatedLoad(options: ReplicatedLoadOptions): Replicated
     clock,
     randomness,
     bucketCount,
+    wireVersion: DEFLATED_WIRE_VERSION,
     peers: [peer],
     onCommitted: (entry) => {
       committedSets += 1;

@@ -9,6 +9,7 @@ import {
   createPeerLink,
   createRelay,
   createRelayQueue,
+  DEFLATED_WIRE_VERSION,
   finishLate,
   type HybridClock,
   type InboundOptions,
@@ -93,7 +94,9 @@ async function openCounted(
   const west = await openStore(rig.regions.west.tables, common);
   const late = finishLate({ ...east.tables, clock });
   const publisher = countingPublisher(bus.publisherFor('west', 'west'), usage);
-  const links = [createPeerLink({ publisher, clock, randomness, readsPacks: true })];
+  const links = [
+    createPeerLink({ publisher, clock, randomness, wireVersion: DEFLATED_WIRE_VERSION }),
+  ];
   const relayQueue = createRelayQueue({ relay: createRelay({ ...late, links }), clock });
   const table = createReplicatedTable({
     kind: customerKind,
@@ -103,6 +106,7 @@ async function openCounted(
     clock,
     randomness,
     bucketCount,
+    wireVersion: DEFLATED_WIRE_VERSION,
     peers: ['west'],
     onCommitted: (entry) => relayQueue.offer(entry),
   });

@@ -1,7 +1,7 @@
 /** Two whole regions without their APIs: stores in memory, brokers, replicators, each a process. */
 import { fileURLToPath } from 'node:url';
 import { join, dirname } from 'node:path';
-import type { TableStore } from '@tandem/core';
+import { DEFLATED_WIRE_VERSION, type TableStore } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { ensureQueue } from '@tandem/messaging';
 import { createTables } from '@tandem/region-kit';
@@ -116,7 +116,7 @@ async function configure(own: RigRegion, peer: RigRegion, options: RigOptions): 
   const values = {
     'Customer.DataAccess': 'multi-region',
     'Customer.Queue': QUEUE,
-    'Messages.WireVersion': '2',
+    'Messages.WireVersion': String(DEFLATED_WIRE_VERSION),
     ServiceBusConnection: own.broker,
     'Peer.Region': peer.name,
     RedundancyServiceBusConnection: peer.broker,

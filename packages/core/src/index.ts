@@ -19,6 +19,11 @@ export * from './replication/change-set.ts';
 export * from './replication/encode-change-set.ts';
 export * from './replication/decode-change-set.ts';
 export { PACK_WIRE_VERSION, unpackChangeSets } from './replication/change-set-pack.ts';
+export {
+  deflateChangeSet,
+  DEFLATED_WIRE_VERSION,
+  inflateChangeSet,
+} from './replication/deflate-change-set.ts';
 export * from './replication/read-change-sets.ts';
 export * from './replication/watermark.ts';
 export * from './replication/conflict.ts';

@@ -21,7 +21,7 @@ test('logs which peer went down and that it is back', async () => {
     clock,
     randomness: createSeededRandomness(1),
     logger: { debug: record, info: record, warn: record, error: record } satisfies Logger,
-    settings: { peersReadPacks: false },
+    settings: { wireVersion: 1 },
   });
   expect(await link?.publish([])).toBe('peer-down');
   isDown = false;

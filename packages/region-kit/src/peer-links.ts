@@ -14,7 +14,7 @@ export interface PeerLinksOptions {
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly logger: Logger;
-  readonly settings: Pick<RegionSettings, 'peersReadPacks'>;
+  readonly settings: Pick<RegionSettings, 'wireVersion'>;
 }
 
 /** A link to every peer, which logs when the peer goes down and when it is back. */
@@ -25,7 +25,7 @@ export function createPeerLinks(options: PeerLinksOptions): readonly PeerLink[] 
       publisher,
       clock,
       randomness,
-      readsPacks: settings.peersReadPacks,
+      wireVersion: settings.wireVersion,
       onDown: (peer, error, retryInMs) =>
         logger.warn(
           { event: 'peer-down', peer, retryInMs, error },

@@ -1,4 +1,4 @@
-import { PACK_WIRE_VERSION, type ReadinessSettings } from '@tandem/core';
+import type { ReadinessSettings } from '@tandem/core';
 import {
   type Peer,
   readPeers,
@@ -21,8 +21,8 @@ export interface RegionSettings {
   readonly driftMsMax: number;
   readonly tombstoneAgeMs: number;
   readonly sweepGraceMs: number;
-  /** The peers read packs of change sets. */
-  readonly peersReadPacks: boolean;
+  /** The newest that every region reads. */
+  readonly wireVersion: number;
 }
 
 /** Throws `CONFIGURATION_INVALID` when the peers are wrong. */
@@ -43,6 +43,6 @@ export function readRegionSettings(
     driftMsMax: configuration.get('Clock.DriftMsMax'),
     tombstoneAgeMs: configuration.get('Tombstone.AgeMs'),
     sweepGraceMs: configuration.get('Sweep.GraceMs'),
-    peersReadPacks: configuration.get('Messages.WireVersion') >= PACK_WIRE_VERSION,
+    wireVersion: configuration.get('Messages.WireVersion'),
   };
 }

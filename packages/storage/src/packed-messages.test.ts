@@ -1,4 +1,10 @@
-import { decodeChangeSet, TerminalError, unpackChangeSets } from '@tandem/core';
+import {
+  decodeChangeSet,
+  PACK_WIRE_VERSION,
+  TerminalError,
+  unpackChangeSets,
+  WIRE_VERSION,
+} from '@tandem/core';
 import { describe, expect, test } from 'vitest';
 import { deviceKind } from './testing/device-kind.ts';
 import { MEMORY_GRACE_MS } from './testing/memory-region.ts';
@@ -15,9 +21,9 @@ interface Sent {
 }
 
 /** Writes in east, one after the other, and sweeps them, so that all are sent at once. */
-async function sweepTwelve(peersReadPacks: boolean): Promise<{ regions: Regions; sent: Sent[] }> {
+async function sweepTwelve(wireVersion: number): Promise<{ regions: Regions; sent: Sent[] }> {
   const regions = await createTwoRegions(deviceKind, {
-    east: { relaysAtOnce: false, peersReadPacks },
+    east: { relaysAtOnce: false, wireVersion },
   });
   const { east, bus, clock, drive } = regions;
   for (const id of IDS) await drive(east.table.put(id, { label: id }));
@@ -41,7 +47,7 @@ function ofUnknownKind(body: Uint8Array): Uint8Array {
 
 describe('change sets that share a message', () => {
   test('are fewer messages than sets, and arrive and are archived as one by one', async () => {
-    const { regions, sent } = await sweepTwelve(true);
+    const { regions, sent } = await sweepTwelve(PACK_WIRE_VERSION);
     const { east, west } = regions;
     expect(sent.length).toBeLessThan(IDS.length / 2);
     const packed = sent.flatMap(({ body }) => unpackChangeSets(body));
@@ -53,7 +59,7 @@ describe('change sets that share a message', () => {
   });
 
   test('I3: may come again, packed or alone', async () => {
-    const { regions, sent } = await sweepTwelve(true);
+    const { regions, sent } = await sweepTwelve(PACK_WIRE_VERSION);
     const publisher = regions.bus.publisherFor('west', 'west');
     for (const { messageId, body } of sent) {
       await publisher.publish([{ messageId, subject: 'change-set', body }]);
@@ -67,7 +73,7 @@ describe('change sets that share a message', () => {
   });
 
   test('are not sent to a peer that may not read them: then each is sent as it always was', async () => {
-    const { regions, sent } = await sweepTwelve(false);
+    const { regions, sent } = await sweepTwelve(WIRE_VERSION);
     expect(sent).toHaveLength(IDS.length);
     const stamps = sent.map(({ body }) => decodeChangeSet(body).stamp);
     expect(sent.map(({ messageId }) => messageId)).toEqual(
@@ -78,14 +84,14 @@ describe('change sets that share a message', () => {
   });
 
   test('are set aside as too new by a build that knows no packs', async () => {
-    const { sent } = await sweepTwelve(true);
+    const { sent } = await sweepTwelve(PACK_WIRE_VERSION);
     const pack = sent.find(({ body }) => unpackChangeSets(body).length > 1);
     expect(() => decodeChangeSet(pack!.body)).toThrow(TerminalError);
     expect(() => decodeChangeSet(pack!.body)).toThrow(/wire version 2/);
   });
 
   test('I10: one that cannot be applied takes none of the others with it', async () => {
-    const { sent } = await sweepTwelve(true);
+    const { sent } = await sweepTwelve(PACK_WIRE_VERSION);
     const { messageId, body } = sent.find((one) => unpackChangeSets(one.body).length > 2)!;
     const sets = unpackChangeSets(body).map((one) => decodeChangeSet(one));
     const [refused, ...others] = sets.map(({ changes }) => changes[0]!.entityId);
@@ -112,7 +118,7 @@ describe('change sets that share a message', () => {
   });
 
   test('I10: a pack that is damaged is dead-lettered whole, and holds up nothing', async () => {
-    const { regions, sent } = await sweepTwelve(true);
+    const { regions, sent } = await sweepTwelve(PACK_WIRE_VERSION);
     const { body } = sent.find((one) => unpackChangeSets(one.body).length > 1)!;
     const damaged = { messageId: 'cut', subject: 'change-set', body: body.slice(0, -9) } as const;
     await regions.bus.publisherFor('west', 'west').publish([damaged]);

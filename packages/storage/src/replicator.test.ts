@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { decideReadiness, type Readiness, TransientError } from '@tandem/core';
 import {
   createMemoryBus,
@@ -222,7 +223,7 @@ describe('I10: a message that the queue can never accept', () => {
     });
     const { east, west, clock } = regions;
     // Larger than the bus of these tests takes, though the table took it.
-    await east.table.put('big', { firmware: new Uint8Array(64 * 1_024) });
+    await east.table.put('big', { firmware: new Uint8Array(randomBytes(64 * 1_024)) });
     for (const id of ['a', 'b', 'c']) await east.table.put(id, { label: id });
     await clock.advance(MEMORY_GRACE_MS);
     await turn(regions, east);

@@ -1,4 +1,9 @@
-import { type DeadLetterVerdict, type QueuedMessage, readableSetsIn } from '@tandem/core';
+import {
+  type DeadLetterVerdict,
+  plainBodyOf,
+  type QueuedMessage,
+  readableSetsIn,
+} from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
 import { readLane, withQueue } from '../regions/open-queue.ts';
@@ -88,7 +93,7 @@ async function show(
   const letters = await readLetters(session, region);
   const letter = letters.find(({ sequenceNumber }) => sequenceNumber === wanted);
   if (letter === undefined) throw new UsageError(`There is no dead letter ${number} in ${region}.`);
-  const content = new TextDecoder().decode(letter.body);
+  const content = new TextDecoder().decode(plainBodyOf(letter.body));
   return {
     text: [
       `${letter.sequenceNumber} ${letter.messageId}`,

@@ -1,3 +1,4 @@
+import { deflateChangeSet } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { describe, expect, test } from 'vitest';
 import { type CliHarness, createCliHarness } from '../testing/cli-harness.ts';
@@ -98,10 +99,11 @@ describe('tandem history', () => {
 });
 
 describe('tandem dead-letters', () => {
-  const createPoisoned = async (): Promise<CliHarness> => {
+  const createPoisoned = async (
+    body: Uint8Array = new TextEncoder().encode('not a change'),
+  ): Promise<CliHarness> => {
     const harness = await createCliHarness();
     const { bus, drive, west } = harness.regions;
-    const body = new TextEncoder().encode('not a change');
     const poison = ['one', 'two'].map((messageId) => ({
       messageId,
       subject: 'change-set' as const,
@@ -128,6 +130,15 @@ describe('tandem dead-letters', () => {
     );
     expect(shown.out).toContain('not a change');
     expect(await run('dead-letters', 'list', '--region', 'east')).toMatchObject({ code: 0 });
+  });
+
+  test('shows what is deflated as it was before', async () => {
+    const plain = `{"wire":9,"text":"${'to be read '.repeat(50)}"}`;
+    const { run } = await createPoisoned(deflateChangeSet(new TextEncoder().encode(plain)));
+    const { json } = await run('dead-letters', 'list', '--region', 'west');
+    const [letter] = json['deadLetters'] as { number: string }[];
+    const shown = await run('dead-letters', 'show', letter?.number ?? '', '--region', 'west');
+    expect(shown.json).toMatchObject({ reason: 'CHANGE_TOO_NEW', content: plain });
   });
 
   test('resubmits and discards those that are named, when told to', async () => {

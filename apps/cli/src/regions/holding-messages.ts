@@ -1,9 +1,11 @@
 import {
+  inflateChangeSet,
   type QueuedMessage,
   type QueueLane,
   type QueueViewer,
   readChangeSets,
   setHoldsValues,
+  TerminalError,
 } from '@tandem/core';
 import { eachPage } from './open-queue.ts';
 
@@ -24,9 +26,16 @@ export async function findHolding(
 function messageHolds({ subject, body }: QueuedMessage, id: string): boolean {
   if (subject === 'watermark') return false;
   return readChangeSets(body).some((one) =>
-    one.kind === 'set'
-      ? setHoldsValues(one.set, id)
-      : // What cannot be read may still name it.
-        new TextDecoder().decode(one.encoded).includes(id),
+    one.kind === 'set' ? setHoldsValues(one.set, id) : mayName(one.encoded, id),
   );
+}
+
+/** What cannot be read may still name it; of what cannot even be inflated nobody can tell. */
+function mayName(encoded: Uint8Array, id: string): boolean {
+  try {
+    return new TextDecoder().decode(inflateChangeSet(encoded)).includes(id);
+  } catch (error) {
+    if (error instanceof TerminalError) return true;
+    throw error;
+  }
 }

@@ -44,6 +44,7 @@ export function createCustomerTable(cradle: Cradle): ReplicatedTable<CustomerKin
     clock,
     randomness,
     bucketCount: settings.bucketCount,
+    wireVersion: settings.wireVersion,
     peers: publishers.map(({ peer }) => peer),
     traceOf: tracing.traceOf,
     onCommitted: (entry) => {

@@ -65,7 +65,8 @@ function missing(row: ArchiveRow, there: ScannedArchiveRow | undefined): Archive
   const set = joinChangeSets(there.set, row.set);
   if (set === undefined) return undefined;
   const encoded = encodeChangeSet(set);
-  return isSameBytes(encoded, there.encoded) ? undefined : { ...row, set, encoded };
+  // What is there may be deflated, so its set is compared, not its bytes.
+  return isSameBytes(encoded, encodeChangeSet(there.set)) ? undefined : { ...row, set, encoded };
 }
 
 /** Partition and row keys hold no character below the space. */

@@ -9,6 +9,7 @@ import type { HybridClock } from '../time/hybrid-clock.ts';
 import { type ApplyBatchOptions, applyToBucket } from './apply-to-bucket.ts';
 import type { ChangeSet } from './change-set.ts';
 import type { Conflict } from './conflict.ts';
+import { plainBytesOf } from './deflate-change-set.ts';
 import { encodeChangeSet } from './encode-change-set.ts';
 import { isMessageFault } from './settle.ts';
 
@@ -122,7 +123,10 @@ const BATCH_BOUNDS = {
   countMax: 1_000,
   weightMax: ROWS_PER_WRITE_MAX,
   weigh: ({ set, encoded }: ReceivedSet): number =>
-    Math.max(set.changes.length, (encoded.length / BYTES_PER_WRITE_MAX) * ROWS_PER_WRITE_MAX),
+    Math.max(
+      set.changes.length,
+      (plainBytesOf(encoded) / BYTES_PER_WRITE_MAX) * ROWS_PER_WRITE_MAX,
+    ),
 };
 
 /** Sets of one bucket whose rows fit one transaction; on a terminal failure each on its own. */

@@ -1,4 +1,5 @@
 import { TerminalError } from '../errors.ts';
+import { plainBytesOf } from './deflate-change-set.ts';
 
 /**
  * The wire version of a pack: several encoded change sets, of any buckets, in the body of one message.
@@ -12,6 +13,8 @@ export const PACK_SETS_MAX = 100;
 /** Service Bus bills a message for every 64 KiB begun; what is left is for its headers. */
 export const PACK_BYTES_MAX = 60 * 1_024;
 
+/** Of plain bytes a pack holds this many times as much: who receives it has all of them in memory. */
+const INFLATION_MAX = 8;
 /** A comma in each of the two lists, and at most seven digits. */
 const BYTES_BESIDE_A_SET = 9;
 const HEAD_BYTES_MAX = 64;
@@ -27,7 +30,7 @@ export const PACK_BOUNDS = {
   countMax: PACK_SETS_MAX,
   weightMax: PACK_BYTES_MAX - HEAD_BYTES_MAX,
   weigh: ({ encoded }: { readonly encoded: Uint8Array }): number =>
-    encoded.length + BYTES_BESIDE_A_SET,
+    Math.max(encoded.length, plainBytesOf(encoded) / INFLATION_MAX) + BYTES_BESIDE_A_SET,
 };
 
 /** 2 to `PACK_SETS_MAX` encoded change sets as one JSON document. */

@@ -5,6 +5,7 @@ import { type EntityState, isFieldName, type StampedField } from '../state/entit
 import { isStamp, type Stamp, stampRegion } from '../time/stamp.ts';
 import { decodeFieldValue } from '../values/encode-field-value.ts';
 import { type ChangeSet, CHANGES_PER_SET_MAX, isWellFormed } from './change-set.ts';
+import { DEFLATED_WIRE_VERSION, inflateChangeSet } from './deflate-change-set.ts';
 import { WIRE_VERSION } from './encode-change-set.ts';
 
 const StampText = Type.String({ maxLength: 80 });
@@ -44,19 +45,22 @@ const checkVersion = Compile(Type.Object({ wire: Type.Integer({ minimum: 1 }) })
 const checkChangeSet = Compile(ChangeSetSchema);
 
 /**
- * Throws `CHANGE_TOO_NEW` for a wire version that this build does not know (upgrade it, then
+ * Of a plain set and of a deflated one. Throws `CHANGE_TOO_NEW` for a wire version that this build does not know (upgrade it, then
  * resubmit) and `CHANGE_UNDECODABLE`, naming the first fault, for everything else.
  */
 export function decodeChangeSet(bytes: Uint8Array): ChangeSet {
-  const json = parseJson(bytes);
+  const json = parseJson(inflateChangeSet(bytes));
   if (!checkVersion.Check(json)) throw undecodable('it carries no wire version');
-  if (json.wire > WIRE_VERSION) {
+  if (json.wire > DEFLATED_WIRE_VERSION) {
     throw new TerminalError(
       'CHANGE_TOO_NEW',
-      `The change set has wire version ${json.wire}; this build reads up to ${WIRE_VERSION}. ` +
+      `The change set has wire version ${json.wire}; this build reads up to ${DEFLATED_WIRE_VERSION}. ` +
         'Upgrade this region, then resubmit the message.',
       { details: { wire: json.wire } },
     );
+  }
+  if (json.wire !== WIRE_VERSION) {
+    throw undecodable(`a set is not written like this in wire version ${json.wire}`);
   }
   if (!checkChangeSet.Check(json)) {
     const [first] = checkChangeSet.Errors(json);

@@ -83,7 +83,7 @@ describe('the encoding of a change set', () => {
   });
 
   test('a newer wire version is refused as such', () => {
-    expect(codeOf(() => decodeChangeSet(bytesOf({ wire: 2, what: 'ever' })))).toBe(
+    expect(codeOf(() => decodeChangeSet(bytesOf({ wire: 4, what: 'ever' })))).toBe(
       'CHANGE_TOO_NEW',
     );
   });

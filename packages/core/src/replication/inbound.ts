@@ -6,7 +6,13 @@ import type { RetryPolicy } from '../retry/retry-policy.ts';
 import type { AppError } from '../errors.ts';
 import type { Applier, ReceivedSet } from './apply-change-sets.ts';
 import type { ArchiveRounds } from './archive-in-rounds.ts';
-import { countLike, isRoomFor, MESSAGES_PER_BATCH_MAX } from './messages-in-hand.ts';
+import {
+  countLike,
+  isRoomFor,
+  loadOf,
+  type MessageLoad,
+  MESSAGES_PER_BATCH_MAX,
+} from './messages-in-hand.ts';
 import { readChangeSets } from './read-change-sets.ts';
 import { type FailedSet, type Settlement, settlementFor, settlementOfSets } from './settle.ts';
 import { decodeWatermark, type PendingWatermark } from './watermark.ts';
@@ -52,13 +58,11 @@ export interface Inbound {
 
 export function createInbound(options: InboundOptions): Inbound {
   const { receiver, rounds } = options;
-  const inHand = new Map<Promise<void>, readonly InboundMessage[]>();
+  const inHand = new Map<Promise<void>, MessageLoad>();
   const failures: unknown[] = [];
   let countMax = MESSAGES_PER_BATCH_MAX;
 
-  const isFull = (): boolean => {
-    return !isRoomFor(countMax, [...inHand.values()].flat());
-  };
+  const isFull = (): boolean => !isRoomFor(countMax, [...inHand.values()]);
 
   const throwFailure = (): void => {
     const [failure] = failures.splice(0);
@@ -70,7 +74,9 @@ export function createInbound(options: InboundOptions): Inbound {
     const handled = handle(messages, { ...options, onMerged }, signal)
       .catch((error: unknown) => void failures.push(error))
       .finally(() => inHand.delete(handled));
-    inHand.set(handled, messages);
+    const load = loadOf(messages);
+    countMax = countLike(load);
+    inHand.set(handled, load);
     return Promise.race([merged, handled]);
   };
 
@@ -84,10 +90,7 @@ export function createInbound(options: InboundOptions): Inbound {
       while (isFull()) await Promise.race(inHand.keys());
       throwFailure();
       const messages = await receiver.receive(countMax, RECEIVE_WAIT_MS, signal);
-      if (messages.length > 0) {
-        countMax = countLike(messages);
-        await begin(messages, signal);
-      }
+      if (messages.length > 0) await begin(messages, signal);
       if (rounds === undefined || signal.aborted) await drain();
       throwFailure();
       return messages.length;

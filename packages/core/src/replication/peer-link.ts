@@ -3,6 +3,8 @@ import type { Clock } from '../ports/clock.ts';
 import type { Randomness } from '../ports/randomness.ts';
 import { AppError } from '../errors.ts';
 import { retryDelayMs, type RetryPolicy } from '../retry/retry-policy.ts';
+import { PACK_WIRE_VERSION } from './change-set-pack.ts';
+import { WIRE_VERSION } from './encode-change-set.ts';
 
 export type PublishOutcome = 'accepted' | 'peer-down';
 
@@ -23,8 +25,8 @@ export interface PeerLinkOptions {
   readonly publisher: ChangePublisher;
   readonly clock: Clock;
   readonly randomness: Randomness;
-  /** False by default: a build that does not know packs would set them aside. */
-  readonly readsPacks?: boolean;
+  /** The newest that every region reads, `WIRE_VERSION` by default: what is newer would be set aside. */
+  readonly wireVersion?: number;
   readonly onDown?: (peer: string, error: AppError, retryInMs: number) => void;
   readonly onUp?: (peer: string) => void;
 }
@@ -55,7 +57,7 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
 
   return {
     peer: publisher.peer,
-    readsPacks: options.readsPacks ?? false,
+    readsPacks: (options.wireVersion ?? WIRE_VERSION) >= PACK_WIRE_VERSION,
     isOpen,
     isReachable: () => failures === 0,
     async publish(messages) {

@@ -1,8 +1,9 @@
 import { AppError } from '../errors.ts';
 import type { ArchiveEntry } from '../ports/archive.ts';
 import type { ChangeSet } from './change-set.ts';
-import { unpackChangeSets } from './change-set-pack.ts';
+import { packChangeSets, unpackChangeSets } from './change-set-pack.ts';
 import { decodeChangeSet } from './decode-change-set.ts';
+import { inflateChangeSet } from './deflate-change-set.ts';
 
 export type ReadSet =
   | ({ readonly kind: 'set' } & ArchiveEntry)
@@ -19,6 +20,14 @@ export function readChangeSets(body: Uint8Array): readonly ReadSet[] {
     const set = orError(() => decodeChangeSet(encoded));
     return set instanceof AppError ? unreadable(encoded, set) : { kind: 'set', set, encoded };
   });
+}
+
+/** The same message for people to read: no set in it is deflated. What is damaged stays as it is. */
+export function plainBodyOf(body: Uint8Array): Uint8Array {
+  const plain = orError(() => unpackChangeSets(body).map(inflateChangeSet));
+  if (plain instanceof AppError) return body;
+  const [first = body] = plain;
+  return plain.length > 1 ? packChangeSets(plain) : first;
 }
 
 /** Those of them that can be read. */

@@ -1,7 +1,7 @@
 import {
   BUCKET_COUNT_DEFAULT,
   BUCKET_COUNT_MAX,
-  PACK_WIRE_VERSION,
+  DEFLATED_WIRE_VERSION,
   WIRE_VERSION,
 } from '@tandem/core';
 import { Type } from 'typebox';
@@ -109,10 +109,10 @@ export const tandemSettings = {
   }),
   'Messages.WireVersion': integer({
     description:
-      'The newest wire version that every replicator of every peer reads: 2 lets change sets share a ' +
-      'message. Raise it when every region runs a build that knows it.',
+      'The newest wire version that every region reads: 2 lets change sets share a message, 3 deflates ' +
+      'them besides, in tables and archives too. Raise it when every region runs a build that knows it.',
     min: WIRE_VERSION,
-    max: PACK_WIRE_VERSION,
+    max: DEFLATED_WIRE_VERSION,
     default: WIRE_VERSION,
   }),
   'Readiness.LagMsMax': durationMs({

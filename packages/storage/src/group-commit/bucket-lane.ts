@@ -91,11 +91,12 @@ export class BucketLane<K extends EntityKind> {
   }
 
   #formGroup(): PackedGroup<LaneWrite<K>> | undefined {
-    const { kind, hybridClock } = this.#context;
+    const { kind, hybridClock, wireVersion } = this.#context;
     const writes = this.#lines.takeReady(CHANGES_PER_SET_MAX).flatMap((line) => this.#decide(line));
     const { group, left, tooLarge } = packGroup(writes, {
       kind,
       bucket: this.#bucket,
+      wireVersion,
       tick: (floor) => hybridClock.tick(floor),
       isTooFarAhead: (stamp) => hybridClock.isTooFarAhead(stamp),
     });

@@ -24,6 +24,7 @@ export interface LaneContext<K extends EntityKind> {
   readonly hybridClock: HybridClock;
   readonly clock: Clock;
   readonly randomness: Randomness;
+  readonly wireVersion: number;
   readonly peers: readonly string[];
   readonly onCommitted: (entry: OutboxEntry) => void;
   /** Transactions, and reads, under way over all buckets. */

@@ -1,10 +1,13 @@
 import {
   CHANGES_PER_SET_MAX,
   decodeChangeSet,
+  DEFLATED_WIRE_VERSION,
   formatStamp,
+  PACK_WIRE_VERSION,
   type Stamp,
   stampTimeMs,
   type StoredRow,
+  WIRE_VERSION,
 } from '@tandem/core';
 import { describe, expect, test } from 'vitest';
 import { deviceKind } from '../testing/device-kind.ts';
@@ -34,10 +37,11 @@ function put(entityId: string, label = 'x', storedAtMs?: number): GroupWrite {
   return { entityId, write: { kind: 'put', values }, operation, stored, goesAlone: false };
 }
 
-function pack(writes: readonly GroupWrite[]) {
+function pack(writes: readonly GroupWrite[], wireVersion = WIRE_VERSION) {
   return packGroup(writes, {
     kind: deviceKind,
     bucket: '00',
+    wireVersion,
     tick: (floor) => stampAt(floor === undefined ? 100 : stampTimeMs(floor) + 1),
     isTooFarAhead: (stamp) => stampTimeMs(stamp) >= FAR_AHEAD_MS,
   });
@@ -54,6 +58,15 @@ describe('a group', () => {
     expect(decodeChangeSet(group!.encoded)).toEqual(group?.set);
     expect(group?.operations.map(({ kind }) => kind)).toEqual(['replace', 'insert', 'replace']);
     expect(left).toEqual([]);
+  });
+
+  test('is deflated only where every region reads that', () => {
+    const writes = Array.from({ length: 20 }, (_, index) => put(`id${index}`));
+    const plain = pack(writes, PACK_WIRE_VERSION).group!.encoded;
+    const deflated = pack(writes, DEFLATED_WIRE_VERSION).group!.encoded;
+    expect(deflated.length).toBeLessThan(plain.length / 2);
+    expect(decodeChangeSet(deflated)).toEqual(decodeChangeSet(plain));
+    expect(new TextDecoder().decode(plain)).toContain('"wire":1');
   });
 
   test('leaves one row of the transaction to the outbox', () => {

@@ -2,6 +2,8 @@ import {
   type Change,
   type ChangeSet,
   CHANGES_PER_SET_MAX,
+  deflateChangeSet,
+  DEFLATED_WIRE_VERSION,
   encodeChange,
   type EntityKind,
   type EntityState,
@@ -62,6 +64,7 @@ export interface Packing<W extends GroupWrite> {
 export interface PackOptions {
   readonly kind: EntityKind;
   readonly bucket: string;
+  readonly wireVersion: number;
   /** A new stamp greater than the one given. */
   readonly tick: (floor: Stamp | undefined) => Stamp;
   readonly isTooFarAhead: (stamp: Stamp) => boolean;
@@ -106,12 +109,13 @@ export function packGroup<W extends GroupWrite>(
   const left = [...company.slice(taken), ...others];
   if (packed.length === 0) return { group: undefined, left, tooLarge };
   const set = { ...head, changes: packed.map(({ change }) => change) };
+  const plain = joinChangeSet(
+    head,
+    packed.map(({ text }) => text),
+  );
   const group = {
     set,
-    encoded: joinChangeSet(
-      head,
-      packed.map(({ text }) => text),
-    ),
+    encoded: options.wireVersion >= DEFLATED_WIRE_VERSION ? deflateChangeSet(plain) : plain,
     members: packed.map(({ member }) => member),
     states: packed.map(({ change }) => change.state),
     operations: packed.map(({ operation }) => operation),

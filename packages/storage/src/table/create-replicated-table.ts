@@ -9,6 +9,7 @@ import {
   TerminalError,
   toAllFieldValues,
   toFieldValues,
+  WIRE_VERSION,
   type Write,
 } from '@tandem/core';
 import { createGroupCommit } from '../group-commit/create-group-commit.ts';
@@ -32,6 +33,8 @@ export interface ReplicatedTableOptions<K extends EntityKind> {
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly bucketCount: number;
+  /** The newest that every region reads: from `DEFLATED_WIRE_VERSION` on change sets are deflated. */
+  readonly wireVersion?: number;
   /** The regions that every change is owed to. */
   readonly peers: readonly string[];
   /** Called once a write is committed; must neither wait nor throw. */
@@ -47,7 +50,8 @@ export function createReplicatedTable<K extends EntityKind>(
   const { kind, store, bucketCount } = options;
   const memory = createRowMemory();
   const replica = createTableReplica({ store, kind, bucketCount, memory });
-  const context = { ...options, memory, replica };
+  const { wireVersion = WIRE_VERSION } = options;
+  const context = { ...options, wireVersion, memory, replica };
   const groupCommit = createGroupCommit(context);
 
   const writeWith =

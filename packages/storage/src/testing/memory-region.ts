@@ -12,6 +12,7 @@ import {
   createRelay,
   createRelayQueue,
   createReplicator,
+  DEFLATED_WIRE_VERSION,
   type EntityKind,
   finishLate,
   type HybridClock,
@@ -54,8 +55,8 @@ export interface MemoryRegionOptions<K extends EntityKind> {
   /** Writes reach the peers only by the sweep, as after a crash of the process that wrote. */
   readonly relaysAtOnce?: boolean;
   readonly tombstoneAgeMs?: number;
-  /** True by default: change sets may share a message. */
-  readonly peersReadPacks?: boolean;
+  /** The newest that both regions read; the newest of all by default. */
+  readonly wireVersion?: number;
   /** What it receives is archived in rounds, as in a replicator; each batch at once by default. */
   readonly archivesInRounds?: boolean;
   /** `MEMORY_BUCKET_COUNT` by default. */
@@ -108,7 +109,7 @@ export async function createMemoryRegion<K extends EntityKind>(
     createHybridClock({ region, writer, nowMs: () => clock.nowMs(), driftMsMax: DRIFT_MS_MAX });
   const writer = newWriter();
   const hybridClock = newClock(writer);
-  const { bucketCount = MEMORY_BUCKET_COUNT } = options;
+  const { bucketCount = MEMORY_BUCKET_COUNT, wireVersion = DEFLATED_WIRE_VERSION } = options;
   const stored = { store, kind, bucketCount };
   const archive = createTableArchive(stored);
   const outbox = createTableOutbox(stored);
@@ -119,7 +120,7 @@ export async function createMemoryRegion<K extends EntityKind>(
       publisher: bus.publisherFor(peer, peer),
       clock,
       randomness,
-      readsPacks: options.peersReadPacks ?? true,
+      wireVersion,
     }),
   );
   const outboxes = new Map([[kind.name, outbox]]);
@@ -161,6 +162,7 @@ export async function createMemoryRegion<K extends EntityKind>(
       hybridClock: tableClock,
       clock,
       randomness,
+      wireVersion,
       peers,
       onCommitted: (entry) => {
         committed.push(entry);

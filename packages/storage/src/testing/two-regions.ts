@@ -31,7 +31,7 @@ const START_MS = Date.UTC(2026, 0, 1);
 type RegionSettings<K extends EntityKind> = Partial<
   Pick<
     MemoryRegionOptions<K>,
-    'relaysAtOnce' | 'tombstoneAgeMs' | 'skewMs' | 'store' | 'peersReadPacks' | 'archivesInRounds'
+    'relaysAtOnce' | 'tombstoneAgeMs' | 'skewMs' | 'store' | 'wireVersion' | 'archivesInRounds'
   >
 >;
 

@@ -15,7 +15,7 @@ export function settingsOf(region: string, brokers: RegionBrokers): Record<strin
   return {
     'Customer.DataAccess': 'multi-region',
     'Customer.Queue': QUEUE,
-    'Messages.WireVersion': '2',
+    'Messages.WireVersion': '3',
     ServiceBusConnection: brokers.own,
     'Peer.Region': otherThan(region),
     RedundancyServiceBusConnection: brokers.peer,

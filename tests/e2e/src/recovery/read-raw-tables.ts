@@ -1,3 +1,4 @@
+import { inflateSync } from 'node:zlib';
 import { requestTable } from './table-request.ts';
 
 type Row = Readonly<Record<string, unknown>>;
@@ -5,6 +6,7 @@ type Row = Readonly<Record<string, unknown>>;
 const PAGES_MAX = 10_000;
 /** Long enough to be a column's payload and not a word. */
 const BASE64 = /^[A-Za-z0-9+/]{16,}={0,2}$/;
+const DEFLATED = /^\{"wire":3,.*"deflated":"([^"]*)"/;
 
 /** Every byte of every table of an account, by table: texts as they are, binary columns as what they hold. */
 export async function readRawTables(connection: string): Promise<ReadonlyMap<string, string>> {
@@ -20,11 +22,19 @@ export async function readRawTables(connection: string): Promise<ReadonlyMap<str
 function textOf(row: Row): string {
   const columns = Object.entries(row).flatMap(([name, value]) => {
     const text = String(value);
-    return BASE64.test(text)
-      ? [name, text, Buffer.from(text, 'base64').toString('latin1')]
-      : [name, text];
+    if (!BASE64.test(text)) return [name, text];
+    const binary = Buffer.from(text, 'base64').toString('latin1');
+    return [name, text, binary, ...inflatedFrom(binary)];
   });
   return columns.join('\n');
+}
+
+/** What a deflated change set hides. */
+function inflatedFrom(binary: string): string[] {
+  const base64 = DEFLATED.exec(binary)?.[1];
+  return base64 === undefined
+    ? []
+    : [inflateSync(Buffer.from(base64, 'base64')).toString('latin1')];
 }
 
 async function readAll(connection: string, resource: string): Promise<readonly Row[]> {

@@ -1,4 +1,9 @@
-import { type MessageSubject, type OutboundMessage, unpackChangeSets } from '@tandem/core';
+import {
+  inflateChangeSet,
+  type MessageSubject,
+  type OutboundMessage,
+  unpackChangeSets,
+} from '@tandem/core';
 import { fromNextWireBody } from '../processes/next-build.ts';
 import type { World } from '../world/world.ts';
 import type { NemesisEvent } from './nemesis-kinds.ts';
@@ -45,7 +50,9 @@ function poisonOf(
   });
   // Of a pack the first, which is then poison alone.
   const [set] = old === undefined ? [] : unpackChangeSets(fromNextWireBody(old.body));
-  const change = (set && JSON.parse(new TextDecoder().decode(set))) as object | undefined;
+  const change = (set && JSON.parse(new TextDecoder().decode(inflateChangeSet(set)))) as
+    | object
+    | undefined;
   switch (which) {
     case 0:
       return make('change-set', '{"no": "change"');

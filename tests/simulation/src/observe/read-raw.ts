@@ -1,3 +1,4 @@
+import { inflateSync } from 'node:zlib';
 import type { FieldValue, Properties } from '@tandem/core';
 import { type RawField, type RawState, type RawValue, vectorOf } from './raw-state.ts';
 
@@ -21,6 +22,19 @@ interface JsonState {
   readonly vector: readonly string[];
 }
 
+interface JsonSet {
+  readonly stamp: string;
+  readonly changes: readonly {
+    readonly entityId: string;
+    readonly operation: string;
+    readonly state: JsonState;
+  }[];
+}
+
+interface JsonDeflated {
+  readonly deflated: string;
+}
+
 /** The change set in the payload columns of an outbox or archive row. */
 export function readRawChangeSet(properties: Properties): RawChangeSet {
   const parts: Uint8Array[] = [];
@@ -33,10 +47,7 @@ export function readRawChangeSet(properties: Properties): RawChangeSet {
 }
 
 function parseRawChangeSet(text: string): RawChangeSet {
-  const json = JSON.parse(text) as {
-    stamp: string;
-    changes: { entityId: string; operation: string; state: JsonState }[];
-  };
+  const json = inflated(JSON.parse(text) as JsonSet | JsonDeflated);
   const { stamp } = json;
   return {
     stamp,
@@ -54,6 +65,12 @@ function parseRawChangeSet(text: string): RawChangeSet {
       },
     })),
   };
+}
+
+/** What a deflated set looks like is written down here once more, as in `spoilMessage`. */
+function inflated(json: JsonSet | JsonDeflated): JsonSet {
+  if (!('deflated' in json)) return json;
+  return JSON.parse(inflateSync(Buffer.from(json.deflated, 'base64')).toString('utf8')) as JsonSet;
 }
 
 /** The row of an entity; undefined for one that nobody could read. */

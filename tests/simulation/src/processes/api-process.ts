@@ -54,6 +54,7 @@ export async function startApi(context: ProcessContext): Promise<ApiProcess> {
     clock,
     randomness,
     bucketCount,
+    wireVersion,
     peers,
     onCommitted: (entry) => relayQueue.offer(entry),
   });

@@ -3,7 +3,6 @@ import {
   createRelay,
   finishLate,
   type Outbox,
-  PACK_WIRE_VERSION,
   type PeerLink,
   type Relay,
 } from '@tandem/core';
@@ -37,7 +36,7 @@ export function createRelayParts(
       publisher: context.publisher(part, peer),
       clock: context.clock(part),
       randomness,
-      readsPacks: options.wireVersion >= PACK_WIRE_VERSION,
+      wireVersion: options.wireVersion,
     }),
   );
   const archive = createTableArchive({ store });

@@ -85,7 +85,7 @@ export function drawRunPlan(draw: Draw): RunPlan {
     heartbeatIntervalMs: int('heartbeat', 800, 3_000),
     driftMsMax: 60_000,
     relayLengthMax: draw.pick('plan.relay', [3, 1_000]),
-    wireVersion: draw.pick('plan.wire', [1, 2, 2, 2]),
+    wireVersion: draw.pick('plan.wire', [1, 2, 3, 3]),
     upgradeMs: draw.chance('plan.upgrade', 0.2) ? int('upgradeAt', 1_000, 10_000) : undefined,
     routing: draw.pick('plan.routing', ['priority', 'too-early', 'anywhere', 'home']),
   };
