@@ -9,7 +9,7 @@ import { reserveFreePorts } from '@tandem/local-cluster';
 import { expect, it, onTestFinished } from 'vitest';
 
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
-const RUN_MS_MAX = 50_000;
+const RUN_MS_MAX = 110_000;
 
 interface Ended {
   readonly code: number;

@@ -13,7 +13,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const START_MS_MAX = 120_000;
 const TEST_MS_MAX = 240_000;
-const PATIENCE = { timeout: 30_000, interval: 200 };
+const PATIENCE = { timeout: 60_000, interval: 200 };
 
 interface Started {
   readonly npm: ChildProcess;

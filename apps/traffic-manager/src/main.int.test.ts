@@ -7,8 +7,8 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { startEndpoint } from './testing/start-endpoint.ts';
 import { startProcess } from './testing/start-process.ts';
 
-/** The longest that a stop may take: the deadline for requests under way, and the rest of it. */
-const STOP_MS_MAX = 8000;
+/** The process cuts after five seconds, and without that a request under way would last for ever. */
+const CUT_MS_MAX = 60_000;
 
 describe('the process', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)(
@@ -20,15 +20,14 @@ describe('the process', () => {
         PORT: '0',
       });
       const { url } = await untilEvent('ready');
-      // An idle connection that the client would keep must not hold up the stop.
+      // An idle connection that the client would keep must not hold up the stop until it is cut.
       const agent = new Agent({ keepAlive: true });
       const outgoing = request(`${String(url)}/customers`, { agent }).end();
       const [response] = await once(outgoing, 'response');
       expect(await text(response)).toBe('east');
-      const startedAt = performance.now();
       child.kill(signal);
       expect(await exitCode).toBe(0);
-      expect(performance.now() - startedAt).toBeLessThan(STOP_MS_MAX / 2);
+      expect(await untilEvent('stopped')).toMatchObject({ isCut: false });
       agent.destroy();
     },
   );
@@ -68,7 +67,7 @@ describe('the process', () => {
     child.kill('SIGTERM');
     expect(await untilEvent('stopped')).toMatchObject({ isCut: true });
     expect(await exitCode).toBe(0);
-    expect(performance.now() - startedAt).toBeLessThan(STOP_MS_MAX);
+    expect(performance.now() - startedAt).toBeLessThan(CUT_MS_MAX);
     expect(await failed).toMatchObject([{ code: 'ECONNRESET' }]);
   });
 

@@ -189,7 +189,7 @@ describe('a client that hangs up', () => {
     const response = await send(`${app.url}/endless`);
     await once(response, 'data');
     response.destroy();
-    await vi.waitFor(() => expect(closed).toHaveBeenCalledOnce(), { timeout: 5000 });
+    await expect.poll(() => closed).toHaveBeenCalledOnce();
     expect(await (await fetch(`${app.url}/fine`)).text()).toBe('fine');
   });
 
@@ -205,9 +205,9 @@ describe('a client that hangs up', () => {
     const app = await startApp([east], ONE_PROBE);
     const socket = connect(Number(new URL(app.url).port), '127.0.0.1');
     socket.write('PUT /upload HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\nhalf');
-    await vi.waitFor(() => expect(east.requests).toHaveLength(1), { timeout: 5000 });
+    await expect.poll(() => east.requests).toHaveLength(1);
     socket.resetAndDestroy();
-    await vi.waitFor(() => expect(aborted).toHaveBeenCalledOnce(), { timeout: 5000 });
+    await expect.poll(() => aborted).toHaveBeenCalledOnce();
     expect(await (await fetch(`${app.url}/fine`)).text()).toBe('fine');
   });
 });

@@ -125,7 +125,7 @@ describe('two regions, whatever is written, cut, resent and delivered in whateve
       }),
       { numRuns: 150, examples: [[fieldsMadeInOtherOrders]] },
     );
-  }, 60_000);
+  });
 });
 
 describe('I7: conflicts', () => {

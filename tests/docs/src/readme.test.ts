@@ -7,7 +7,7 @@ import { atPorts, readShownCommands, toPattern } from './shown-commands.ts';
 
 const README = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
 
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 60_000;
 const run = promisify(execFile);
 
 async function outputOf(command: string): Promise<string> {

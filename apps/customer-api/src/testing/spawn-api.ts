@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
-const READY_MS_MAX = 30_000;
+const READY_MS_MAX = 90_000;
 
 export interface SpawnedApi {
   readonly child: ChildProcess;

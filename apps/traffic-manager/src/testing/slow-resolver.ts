@@ -3,7 +3,7 @@ import type { ResolveName } from '../names/shared-lookup.ts';
 
 /** As many as Node has threads for. */
 const QUESTIONS_AT_ONCE = 4;
-const GONE_ANSWER_MS = 100;
+const GONE_ANSWER_MS = 400;
 
 /** Answers few questions at once, as an operating system does, and late for a name that is gone. */
 export function createSlowResolver(known: readonly string[]): ResolveName {

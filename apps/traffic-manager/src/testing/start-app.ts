@@ -7,7 +7,7 @@ import { stopWithin } from '../stop-within.ts';
 import { HEALTH_PATH } from './start-endpoint.ts';
 
 const STOP_DEADLINE_MS = 2000;
-const CONDITION_DEADLINE_MS = 10_000;
+const CONDITION_DEADLINE_MS = 30_000;
 
 export interface TestApp {
   readonly url: string;

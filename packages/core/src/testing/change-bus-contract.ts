@@ -339,9 +339,9 @@ export function describeChangeBusContract(
       test('a renewed lock lasts', async () => {
         const { receiver, competitor, lockDurationMs, drive } = harness;
         const message = await receiveOne();
-        await expect(drive(competitor.receive(1, lockDurationMs * 0.6))).resolves.toEqual([]);
+        await expect(drive(competitor.receive(1, lockDurationMs * 0.55))).resolves.toEqual([]);
         await expect(receiver.renewLock(message)).resolves.toBe('renewed');
-        await expect(drive(competitor.receive(1, lockDurationMs * 0.7))).resolves.toEqual([]);
+        await expect(drive(competitor.receive(1, lockDurationMs * 0.55))).resolves.toEqual([]);
         await expect(receiver.settle(message, { kind: 'complete' })).resolves.toBe('settled');
       });
     });

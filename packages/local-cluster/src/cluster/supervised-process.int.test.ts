@@ -35,11 +35,11 @@ describe('a supervised process', () => {
     const expected = ['starting', 'ready', ...afterKill, ...afterKill];
     for (const length of [6, 10]) {
       killFromOutside();
-      await expect.poll(kinds, { timeout: 10_000 }).toHaveLength(length);
+      await expect.poll(kinds).toHaveLength(length);
     }
     expect(kinds()).toEqual(expected);
     killFromOutside();
-    await expect.poll(kinds, { timeout: 10_000 }).toEqual([...expected, 'ended', 'given-up']);
+    await expect.poll(kinds).toEqual([...expected, 'ended', 'given-up']);
     expect(supervised.pid).toBeUndefined();
   });
 

@@ -136,7 +136,8 @@ describe.each(['memory', 'folder'])('sending and receiving with the SDK, kept in
     expect(seen).toEqual(Array.from({ length: 300 }, (_, body) => body));
     const startMs = Date.now();
     await receiver.close();
-    expect(Date.now() - startMs).toBeLessThan(1_000);
+    // What the emulator left unanswered the SDK would await for half a minute.
+    expect(Date.now() - startMs).toBeLessThan(15_000);
     await sender.sendMessages({ body: 'later' });
     const other = sdk.client.createReceiver(name);
     expect((await receiveOne(other)).body).toBe('later');

@@ -185,7 +185,7 @@ describe('a refresh', () => {
     expect(query).not.toHaveBeenCalled();
     nowMs += 1;
     for (let times = 0; times < 3; times += 1) configuration.get('Count');
-    await vi.waitFor(() => expect(configuration.get('Count')).toBe(8));
+    await expect.poll(() => configuration.get('Count')).toBe(8);
     expect(query).toHaveBeenCalledTimes(1);
   });
 
@@ -230,7 +230,7 @@ describe('a refresh', () => {
     isGone = true;
     nowMs += REFRESH_MS;
     expect(configuration.get('Region')).toBe('east');
-    await vi.waitFor(() => expect(reports).toHaveLength(1));
+    await expect.poll(() => reports).toHaveLength(1);
     expect(reports[0]).toMatchObject({ code: 'TABLE_MISSING' });
     expect(configuration.get('Region')).toBe('east');
     await expect(configuration.refresh()).rejects.toMatchObject({ code: 'TABLE_MISSING' });

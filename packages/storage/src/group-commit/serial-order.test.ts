@@ -214,5 +214,5 @@ describe('two processes writing at once, over a store that loses answers', () =>
       }),
       { numRuns: 200 },
     );
-  }, 60_000);
+  });
 });

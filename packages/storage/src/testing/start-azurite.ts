@@ -25,9 +25,9 @@ const ACCOUNT = 'devstoreaccount1';
 const ACCOUNT_KEY =
   'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
 const STARTED = 'successfully started';
-const START_MS_MAX = 30_000;
+const START_MS_MAX = 90_000;
 const START_ATTEMPTS_MAX = 3;
-const STOP_MS_MAX = 15_000;
+const STOP_MS_MAX = 60_000;
 const OUTPUT_LENGTH_MAX = 4_000;
 
 export interface AzuriteOptions {

@@ -6,7 +6,7 @@ export interface ToolRun {
   readonly stderr: string;
 }
 
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 90_000;
 const OUTPUT_BYTES_MAX = 16 * 1_024 * 1_024;
 
 /** Runs a program to its end. Rejects only when it cannot be started or is killed by the timeout. */
