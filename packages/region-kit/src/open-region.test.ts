@@ -1,3 +1,4 @@
+import { BUCKET_COUNT_DEFAULT } from '@tandem/core';
 import { createMemoryTableStore, createVirtualClock } from '@tandem/core/memory';
 import { customerKind } from '@tandem/core/customers';
 import {
@@ -37,7 +38,7 @@ describe('opening a region', () => {
     const { settings } = await open();
     expect(settings).toMatchObject({
       dataAccess: 'multi-region',
-      bucketCount: 16,
+      bucketCount: BUCKET_COUNT_DEFAULT,
       queue: 'customer',
       peers: [{ region: 'west', queue: 'customer' }],
       readiness: { lagMsMax: 15_000, waitMsMax: 600_000, heartbeatMsMax: 15_000 },
@@ -51,7 +52,7 @@ describe('opening a region', () => {
     'I14: holds a region whose table %s is gone, until it is proven whole',
     async (gone) => {
       const { store, open } = await setUp();
-      await recordBucketCount(store, customerKind, 16);
+      await recordBucketCount(store, customerKind, BUCKET_COUNT_DEFAULT);
       for (const table of ['Customers', 'Archive', 'Conflicts', 'Replication']) {
         if (table !== gone) await store.createTable(table);
       }
@@ -74,7 +75,7 @@ describe('opening a region', () => {
     await open();
     await expect(open({ CUSTOMER_BUCKET_COUNT: '8' })).rejects.toMatchObject({
       code: 'CONFIGURATION_INVALID',
-      details: { asked: 8, recorded: '16' },
+      details: { asked: 8, recorded: String(BUCKET_COUNT_DEFAULT) },
     });
   });
 

@@ -13,7 +13,8 @@ export function bucketOf(entityId: string, bucketCount: number): string {
   return bucketName(((hash ^ (hash >>> 16)) >>> 0) % bucketCount);
 }
 
-export const BUCKET_COUNT_DEFAULT = 16;
+/** Groups are the larger the fewer there are, and each takes 2,000 writes a second: docs/adr/0017. */
+export const BUCKET_COUNT_DEFAULT = 4;
 export const BUCKET_COUNT_MAX = 256;
 
 export function bucketNames(bucketCount: number): string[] {

@@ -49,7 +49,9 @@ export const tandemSettings = {
     default: 'customer',
   }),
   'Customer.BucketCount': integer({
-    description: 'Partitions of the table Customers. Recorded at the first start, then fixed.',
+    description:
+      'Partitions of the table Customers, one for each 1,000 writes a second that are expected at peak. ' +
+      'Recorded at the first start, then fixed.',
     min: 1,
     max: BUCKET_COUNT_MAX,
     default: BUCKET_COUNT_DEFAULT,

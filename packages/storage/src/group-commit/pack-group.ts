@@ -109,10 +109,8 @@ export function packGroup<W extends GroupWrite>(
   const left = [...company.slice(taken), ...others];
   if (packed.length === 0) return { group: undefined, left, tooLarge };
   const set = { ...head, changes: packed.map(({ change }) => change) };
-  const plain = joinChangeSet(
-    head,
-    packed.map(({ text }) => text),
-  );
+  const texts = packed.map(({ text }) => text);
+  const plain = joinChangeSet(head, texts);
   const group = {
     set,
     encoded: options.wireVersion >= DEFLATED_WIRE_VERSION ? deflateChangeSet(plain) : plain,

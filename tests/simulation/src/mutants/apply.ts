@@ -190,8 +190,13 @@ export const applyMutants: readonly Mutant[] = [
     edits: [
       {
         file: `${CORE}replication/decode-change-set.ts`,
-        find: 'if (json.wire > WIRE_VERSION) {',
-        replace: 'if (json.wire > WIRE_VERSION + 1_000) {',
+        find: 'if (json.wire > DEFLATED_WIRE_VERSION) {',
+        replace: 'if (json.wire > DEFLATED_WIRE_VERSION + 1_000) {',
+      },
+      {
+        file: `${CORE}replication/decode-change-set.ts`,
+        find: 'if (json.wire !== WIRE_VERSION) {',
+        replace: 'if (json.wire < WIRE_VERSION) {',
       },
     ],
   },

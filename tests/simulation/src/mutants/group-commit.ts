@@ -153,8 +153,8 @@ export const groupMutants: readonly Mutant[] = [
     edits: [
       {
         file: PACK,
-        find: '      packed.map(({ text }) => text),',
-        replace: '      packed.slice(0, Math.max(1, packed.length - 1)).map(({ text }) => text),',
+        find: 'packed.map(({ text }) => text);',
+        replace: 'packed.slice(0, Math.max(1, packed.length - 1)).map(({ text }) => text);',
       },
     ],
   },
