@@ -1,4 +1,7 @@
-import { type EntityState, type StoredRow, valueBytes } from '@tandem/core';
+import type { StoredRow } from '@tandem/core';
+import { ByteLog } from './byte-log.ts';
+import { packedId, packedVersion, RowPacker } from './pack-row.ts';
+import { PositionIndex } from './position-index.ts';
 
 /**
  * Rows as this process last saw them. Anyone may have changed them since, so what is recalled is good
@@ -8,56 +11,82 @@ export interface RowMemory {
   recall(entityId: string): StoredRow | undefined;
   remember(row: StoredRow): void;
   forget(entityId: string): void;
+  /** Of all that it has taken so far, outside the heap. */
+  readonly bytesTaken: number;
 }
 
 export interface RowMemoryOptions {
-  readonly rowsMax?: number;
   readonly bytesMax?: number;
 }
 
-const ROWS_MAX_DEFAULT = 20_000;
-const BYTES_MAX_DEFAULT = 64 * 1024 * 1024;
-/** Of the objects that hold a row and one of its fields, about. */
-const ROW_BYTES = 600;
-const FIELD_BYTES = 200;
+/** Some 500,000 customers, and room beside it in a container of 384 MiB. */
+export const ROW_MEMORY_BYTES_DEFAULT = 96 * 1024 * 1024;
 
-/** Forgets first what was not used for longest. */
+/** The part of the bound that is for finding the rows. */
+const INDEX_SHARE = 1 / 8;
+
+interface Kept {
+  readonly packer: RowPacker;
+  readonly log: ByteLog;
+  readonly index: PositionIndex;
+}
+
+/**
+ * Bounded by bytes; what was taken in first is forgotten first. Rows are packed (a customer's into about
+ * 160 bytes, where its objects take 1,600) outside the heap: many fit, and the garbage collector has none of
+ * them to look at.
+ */
 export function createRowMemory(options: RowMemoryOptions = {}): RowMemory {
-  const { rowsMax = ROWS_MAX_DEFAULT, bytesMax = BYTES_MAX_DEFAULT } = options;
-  const rows = new Map<string, { readonly row: StoredRow; readonly bytes: number }>();
-  let bytes = 0;
+  const { bytesMax = ROW_MEMORY_BYTES_DEFAULT } = options;
+  let kept = openKept(bytesMax);
 
-  const forget = (entityId: string): void => {
-    bytes -= rows.get(entityId)?.bytes ?? 0;
-    rows.delete(entityId);
-  };
+  const find = (entityId: string, hash: number): number | undefined =>
+    kept.index.find(hash, (position) => packedId(kept.log.read(position)!) === entityId);
 
   return {
+    get bytesTaken() {
+      return kept.log.bytesTaken + kept.index.bytesTaken;
+    },
     recall(entityId) {
-      const found = rows.get(entityId);
-      if (found === undefined) return undefined;
-      rows.delete(entityId);
-      rows.set(entityId, found);
-      return found.row;
+      const position = find(entityId, hashOf(entityId));
+      const packed = position === undefined ? undefined : kept.log.read(position);
+      return packed && kept.packer.unpack(packed);
     },
     remember(row) {
-      forget(row.entityId);
-      const own = stateBytes(row.state);
-      rows.set(row.entityId, { row, bytes: own });
-      bytes += own;
-      for (const oldest of rows.keys()) {
-        if (rows.size <= rowsMax && bytes <= bytesMax) break;
-        forget(oldest);
-      }
+      // What one packer has packed is of no use to another, so all of it goes.
+      if (kept.packer.isFull) kept = openKept(bytesMax);
+      const { log, index, packer } = kept;
+      const hash = hashOf(row.entityId);
+      const held = find(row.entityId, hash);
+      // No version of a row ever has the ETag of another one.
+      if (held !== undefined && packedVersion(log.read(held)!) === row.etag) return;
+      const packed = packer.pack(row);
+      if (held !== undefined && log.replace(held, packed)) return;
+      if (held !== undefined) index.remove(hash, held);
+      const position = log.append(packed, hash);
+      if (position !== undefined) index.add(hash, position);
     },
-    forget,
+    forget(entityId) {
+      const hash = hashOf(entityId);
+      const position = find(entityId, hash);
+      if (position !== undefined) kept.index.remove(hash, position);
+    },
   };
 }
 
-function stateBytes(state: EntityState): number {
-  let bytes = ROW_BYTES;
-  for (const { value } of state.fields.values()) {
-    bytes += FIELD_BYTES + (value === null ? 0 : valueBytes(value));
+function openKept(bytesMax: number): Kept {
+  const log = new ByteLog(bytesMax * (1 - INDEX_SHARE));
+  const index = new PositionIndex(bytesMax * INDEX_SHARE, log);
+  return { packer: new RowPacker(), log, index };
+}
+
+/** 32 bits, FNV-1a with its bits mixed once more: ids often differ in their last digits alone. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let n = 0; n < text.length; n += 1) {
+    hash = Math.imul(hash ^ text.charCodeAt(n), 0x01000193);
   }
-  return bytes;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
 }

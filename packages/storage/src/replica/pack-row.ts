@@ -1,0 +1,201 @@
+import {
+  decodeFieldValue,
+  encodeFieldValue,
+  type EntityState,
+  type FieldValue,
+  newestStamp,
+  type NullableFieldValue,
+  type Stamp,
+  type StampedField,
+  stampRegion,
+  type StoredRow,
+} from '@tandem/core';
+import { PackedBytes } from './packed-bytes.ts';
+
+/** Names of fields, of regions with their writers, and of archive partitions. */
+const NAMES_MAX = 4_096;
+const SCRATCH_BYTES = 8 * 1024;
+
+const NO_REFERENCE = 0;
+/** To the archive row of one of the row's own stamps. */
+const OWN_REFERENCE = 1;
+const OTHER_REFERENCE = 2;
+
+const NULL_TYPE = 0;
+const JSON_TYPE = 1;
+/** Kept as they are; of the other types the JSON form is, which is exact for all. */
+const TEXT_TYPES = ['String', 'DateTime', 'Guid'] as const;
+const TEXT_TYPE_FROM = 2;
+
+/**
+ * Rows as few bytes, and back, exact in every field. What stands in many rows (names of fields,
+ * writers of stamps) is kept once, so what one packer has packed only that one can unpack.
+ */
+export class RowPacker {
+  readonly #names: string[] = [];
+  readonly #numbers = new Map<string, number>();
+  readonly #scratch = new PackedBytes(Buffer.allocUnsafeSlow(SCRATCH_BYTES));
+
+  /** It keeps so many names that another one had better go on. */
+  get isFull(): boolean {
+    return this.#names.length > NAMES_MAX;
+  }
+
+  /** The bytes are good until the next call; they begin with the id, as `packedId` reads it. */
+  pack({ entityId, etag, state, referenceId }: StoredRow): Uint8Array {
+    const packed = this.#scratch;
+    packed.at = 0;
+    packed.putText(entityId);
+    packed.putText(etag);
+    const stamps = distinctStamps(state);
+    packed.putCount(stamps.length);
+    for (const stamp of stamps) this.#putStamp(packed, stamp);
+    packed.putCount(state.vector.size);
+    for (const stamp of state.vector.values()) packed.putCount(stamps.indexOf(stamp));
+    packed.putCount(state.alive === undefined ? 0 : stamps.indexOf(state.alive) + 1);
+    packed.putCount(state.deleted === undefined ? 0 : stamps.indexOf(state.deleted) + 1);
+    packed.putCount(state.fields.size);
+    for (const [name, { value, stamp }] of state.fields) {
+      this.#putName(packed, name);
+      packed.putCount(stamps.indexOf(stamp));
+      putValue(packed, value);
+    }
+    this.#putReference(packed, { referenceId, entityId, newest: newestStamp(state.vector) });
+    return packed.bytes.subarray(0, packed.at);
+  }
+
+  unpack(bytes: Buffer): StoredRow {
+    const packed = new PackedBytes(bytes);
+    const entityId = packed.text();
+    const etag = packed.text();
+    const stamps: Stamp[] = [];
+    for (let left = packed.count(); left > 0; left -= 1) stamps.push(this.#stamp(packed));
+    const stampAt = (index: number): Stamp => stamps[index]!;
+    const vector = new Map<string, Stamp>();
+    for (let left = packed.count(); left > 0; left -= 1) {
+      const stamp = stampAt(packed.count());
+      vector.set(stampRegion(stamp), stamp);
+    }
+    const [alive, deleted] = [packed.count(), packed.count()];
+    const fields = new Map<string, StampedField>();
+    for (let left = packed.count(); left > 0; left -= 1) {
+      const name = this.#name(packed);
+      const stamp = stampAt(packed.count());
+      fields.set(name, { value: readValue(packed), stamp });
+    }
+    const state: EntityState = {
+      fields,
+      alive: alive === 0 ? undefined : stampAt(alive - 1),
+      deleted: deleted === 0 ? undefined : stampAt(deleted - 1),
+      vector,
+    };
+    return { entityId, etag, state, referenceId: this.#reference(packed, { entityId, vector }) };
+  }
+
+  /** `<time>-<counter>-<region>-<writer>`, where region and writer are one name. */
+  #putStamp(packed: PackedBytes, stamp: Stamp): void {
+    packed.putUint48(parseInt(stamp.slice(0, 12), 16));
+    packed.putUint16(parseInt(stamp.slice(13, 17), 16));
+    this.#putName(packed, stamp.slice(18));
+  }
+
+  #stamp(packed: PackedBytes): Stamp {
+    const time = packed.uint48().toString(16).padStart(12, '0');
+    const counter = packed.uint16().toString(16).padStart(4, '0');
+    return `${time}-${counter}-${this.#name(packed)}` as Stamp;
+  }
+
+  #putReference(
+    packed: PackedBytes,
+    row: Pick<StoredRow, 'referenceId' | 'entityId'> & { newest: Stamp | undefined },
+  ): void {
+    const { referenceId } = row;
+    if (referenceId === undefined) return packed.putByte(NO_REFERENCE);
+    const ending = endingOf(row);
+    if (referenceId.endsWith(ending)) {
+      packed.putByte(OWN_REFERENCE);
+      this.#putName(packed, referenceId.slice(0, -ending.length));
+    } else {
+      packed.putByte(OTHER_REFERENCE);
+      packed.putText(referenceId);
+    }
+  }
+
+  #reference(
+    packed: PackedBytes,
+    { entityId, vector }: { readonly entityId: string; readonly vector: EntityState['vector'] },
+  ): string | undefined {
+    const form = packed.byte();
+    if (form === NO_REFERENCE) return undefined;
+    if (form === OTHER_REFERENCE) return packed.text();
+    return `${this.#name(packed)}${endingOf({ entityId, newest: newestStamp(vector) })}`;
+  }
+
+  #putName(packed: PackedBytes, name: string): void {
+    let number = this.#numbers.get(name);
+    if (number === undefined) {
+      number = this.#names.push(name) - 1;
+      this.#numbers.set(name, number);
+    }
+    packed.putCount(number);
+  }
+
+  #name(packed: PackedBytes): string {
+    return this.#names[packed.count()]!;
+  }
+}
+
+/** A row has few, so a list is quicker than a set. */
+function distinctStamps({ vector, alive, deleted, fields }: EntityState): Stamp[] {
+  const stamps: Stamp[] = [];
+  const consider = (stamp: Stamp | undefined): void => {
+    if (stamp !== undefined && !stamps.includes(stamp)) stamps.push(stamp);
+  };
+  for (const stamp of vector.values()) consider(stamp);
+  consider(alive);
+  consider(deleted);
+  for (const { stamp } of fields.values()) consider(stamp);
+  return stamps;
+}
+
+export function packedId(bytes: Buffer): string {
+  return new PackedBytes(bytes).text();
+}
+
+/** The ETag that the row was packed with. */
+export function packedVersion(bytes: Buffer): string {
+  const packed = new PackedBytes(bytes);
+  packed.text();
+  return packed.text();
+}
+
+/** How `referenceIdOf` ends where it names the newest transaction. */
+function endingOf(row: { readonly entityId: string; readonly newest: Stamp | undefined }): string {
+  return `/${row.newest}/${row.entityId}`;
+}
+
+function putValue(packed: PackedBytes, value: NullableFieldValue): void {
+  if (value === null) return packed.putByte(NULL_TYPE);
+  switch (value.type) {
+    case 'String':
+    case 'DateTime':
+    case 'Guid':
+      packed.putByte(TEXT_TYPE_FROM + TEXT_TYPES.indexOf(value.type));
+      return packed.putText(value.value);
+    case 'Boolean':
+    case 'Int32':
+    case 'Int64':
+    case 'Double':
+    case 'Binary':
+    default:
+      packed.putByte(JSON_TYPE);
+      return packed.putText(JSON.stringify(encodeFieldValue(value)));
+  }
+}
+
+function readValue(packed: PackedBytes): NullableFieldValue {
+  const code = packed.byte();
+  if (code === NULL_TYPE) return null;
+  if (code === JSON_TYPE) return decodeFieldValue(JSON.parse(packed.text())) ?? null;
+  return { type: TEXT_TYPES[code - TEXT_TYPE_FROM]!, value: packed.text() } satisfies FieldValue;
+}
