@@ -1,4 +1,4 @@
-import { type DestinationStream, type Logger as PinoLogger, pino, stdTimeFunctions } from 'pino';
+import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
 import process from 'node:process';
 import { redactLine } from './redact.ts';
 import { serializeError } from './serialize-error.ts';
@@ -44,13 +44,27 @@ export function createLogger({ service, region, level, destination }: LoggerOpti
       base: { service, region },
       messageKey: 'message',
       errorKey: 'error',
-      timestamp: stdTimeFunctions.isoTime,
+      timestamp: createTimeMember(),
       formatters: { level: (label) => ({ level: label }) },
       serializers: { error: serializeError, err: serializeError },
       hooks: { streamWrite: redactLine },
     },
     destination ?? standardOutput(),
   );
+}
+
+/** The member `time` of a line. Under load many lines fall into one millisecond, which is written once. */
+function createTimeMember(): () => string {
+  let writtenMs = Number.NaN;
+  let member = '';
+  return () => {
+    const now = Date.now();
+    if (now !== writtenMs) {
+      writtenMs = now;
+      member = `,"time":"${new Date(now).toISOString()}"`;
+    }
+    return member;
+  };
 }
 
 function standardOutput(): DestinationStream {
