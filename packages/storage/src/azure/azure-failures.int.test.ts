@@ -102,6 +102,14 @@ describe.each(calls)('%s', (_, kind, call) => {
     await expect(call(store)).rejects.toMatchObject({ code: 'TABLE_FORBIDDEN' });
   });
 
+  test('that is sent elsewhere is not followed, nor taken for done', async () => {
+    const store = await storeOver((_, response) => {
+      response.writeHead(307, { Location: `http://127.0.0.1:${port}/elsewhere` }).end();
+    });
+    await expect(call(store)).rejects.toMatchObject({ code: 'TABLE_REQUEST_INVALID' });
+    expect(requests).toBe(1);
+  });
+
   test('to a service that does not run was certainly not done', async () => {
     const store = await storeOver(() => undefined);
     if (server !== undefined) await once(server.close(), 'close');

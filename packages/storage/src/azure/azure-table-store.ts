@@ -83,7 +83,8 @@ function createSend(account: TableAccount, timeoutMs: number): Send {
       const { status, headers, bodyAsText } = await account.send(request, timeoutMs);
       const header = (name: string) => headers.get(name);
       const text = bodyAsText ?? '';
-      const refusal = status >= 400 ? readRefusal(status, text, header) : undefined;
+      // What is redirected was not done.
+      const refusal = status >= 300 ? readRefusal(status, text, header) : undefined;
       return { text, header, refusal };
     } catch (error) {
       throw translateThrown(error, call);

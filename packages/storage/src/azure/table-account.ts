@@ -1,5 +1,4 @@
 import {
-  createDefaultHttpClient,
   createHttpHeaders,
   createPipelineRequest,
   type HttpClient,
@@ -9,6 +8,7 @@ import {
 import { TableServiceClient } from '@azure/data-tables';
 import { DefaultAzureCredential } from '@azure/identity';
 import { TerminalError } from '@tandem/core';
+import { createTableHttpClient } from './table-http-client.ts';
 import type { TableRequest } from './table-request.ts';
 import { CallTimedOut } from './translate-table-error.ts';
 
@@ -27,15 +27,29 @@ export interface TableAccount {
 
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 const COMMON_HEADERS = {
+  'Accept-Encoding': 'identity',
   'x-ms-version': '2019-02-02',
   DataServiceVersion: '3.0',
   MaxDataServiceVersion: '3.0;NetFx',
 };
 
+/** Steps of the SDK's pipeline that do nothing for requests that are made, sent and read here. */
+const POLICIES_NOT_NEEDED = [
+  'serializationPolicy',
+  // It parses every answer as JSON, and so do we, more exactly.
+  'deserializationPolicy',
+  'decompressResponsePolicy',
+  'formDataPolicy',
+  'multipartPolicy',
+  'tablesSecondaryEndpointPolicy',
+  'defaultRetryPolicy',
+  // The service redirects nobody, and a write that goes elsewhere is no write.
+  'redirectPolicy',
+];
+
 /**
- * The SDK's credentials, signing and pipeline. Its client keeps connections alive and opens as many
- * as there are requests at once, which the caller bounds. It never retries: the caller must know how often it
- * asked. Throws `CONFIGURATION_INVALID`.
+ * The SDK's credentials, signing and pipeline, over connections that are kept alive. It never retries:
+ * the caller must know how often it asked. Throws `CONFIGURATION_INVALID`.
  */
 export function createTableAccount(options: TableAccountOptions): TableAccount {
   const client = createClient(options);
@@ -93,9 +107,8 @@ function createTransport(client: TableServiceClient): {
   httpClient: HttpClient;
 } {
   const pipeline = client.pipeline.clone();
-  // It parses every answer as JSON, and so do we, more exactly.
-  pipeline.removePolicy({ name: 'deserializationPolicy' });
-  return { pipeline, httpClient: createDefaultHttpClient() };
+  for (const name of POLICIES_NOT_NEEDED) pipeline.removePolicy({ name });
+  return { pipeline, httpClient: createTableHttpClient() };
 }
 
 function withQuery(url: string, query: string): string {

@@ -1,0 +1,80 @@
+/**
+ * What sends the requests of the table service, beneath the SDK's pipeline: connections that are kept, and
+ * answers read as text. The SDK's own client also streams, uncompresses, reports progress and expects 100-continue,
+ * which no request here needs, and each took its share of every call.
+ */
+import { Agent, type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http';
+import { Agent as SecureAgent, request as requestHttps } from 'node:https';
+import {
+  createHttpHeaders,
+  type HttpClient,
+  type PipelineRequest,
+  type PipelineResponse,
+  RestError,
+} from '@azure/core-rest-pipeline';
+
+/** It opens as many connections as there are requests at once, which the caller bounds. */
+export function createTableHttpClient(): HttpClient {
+  const agent = new Agent({ keepAlive: true });
+  const secureAgent = new SecureAgent({ keepAlive: true });
+  return {
+    sendRequest(request) {
+      const { protocol, hostname, port, pathname, search } = new URL(request.url);
+      const isInsecure = protocol === 'http:';
+      const send = isInsecure ? requestHttp : requestHttps;
+      return exchange(request, () =>
+        send({
+          // A proxy brings an agent of its own.
+          agent: (request.agent as Agent | undefined) ?? (isInsecure ? agent : secureAgent),
+          hostname,
+          port,
+          path: pathname + search,
+          method: request.method,
+          headers: request.headers.toJSON({ preserveCase: true }),
+        }),
+      );
+    },
+  };
+}
+
+function exchange(request: PipelineRequest, open: () => ClientRequest): Promise<PipelineResponse> {
+  const { abortSignal, body } = request;
+  return new Promise((resolve, reject) => {
+    const fail = (error: NodeJS.ErrnoException): void => {
+      abortSignal?.removeEventListener('abort', abort);
+      const code = error.code ?? RestError.REQUEST_SEND_ERROR;
+      reject(new RestError(error.message, { code, request }));
+    };
+    const sent = open();
+    const abort = (): void => void sent.destroy(new Error('The request was given up.'));
+    if (abortSignal?.aborted === true) abort();
+    else abortSignal?.addEventListener('abort', abort);
+    sent.on('error', fail);
+    sent.on('response', (answer) => {
+      const chunks: Buffer[] = [];
+      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+      answer.on('error', fail);
+      answer.on('end', () => {
+        abortSignal?.removeEventListener('abort', abort);
+        resolve(toResponse(request, answer, chunks));
+      });
+    });
+    if (typeof body === 'string') sent.end(body);
+    else sent.end();
+  });
+}
+
+function toResponse(
+  request: PipelineRequest,
+  answer: IncomingMessage,
+  chunks: readonly Buffer[],
+): PipelineResponse {
+  const headers = createHttpHeaders();
+  for (const [name, value] of Object.entries(answer.headers)) {
+    const first = Array.isArray(value) ? value[0] : value;
+    if (first !== undefined) headers.set(name, first);
+  }
+  const [only] = chunks;
+  const bytes = chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks);
+  return { request, status: answer.statusCode ?? 0, headers, bodyAsText: bytes.toString('utf8') };
+}
