@@ -91,7 +91,7 @@ describe('an operator’s view of a queue', () => {
     await publisher.publish([{ messageId: 'poison', subject: 'change-set', body }]);
     await publisher.close();
     const receiver = createServiceBusReceiver({ connection, queue: QUEUE });
-    for (const one of await receiver.receive(1, 5_000)) {
+    for (const one of await receiver.receive(1, 30_000)) {
       await receiver.settle(one, { kind: 'dead-letter', reason: 'BAD', description: 'why' });
     }
     await receiver.close();

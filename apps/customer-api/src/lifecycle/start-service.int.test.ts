@@ -4,13 +4,12 @@ import { createRegionTables, openStore } from '@tandem/region-kit';
 import { createLogger, createSystemClock, createSystemRandomness } from '@tandem/service-kit';
 import { createEmulator, type Emulator } from '@tandem/servicebus-emulator';
 import { type Azurite, startAzurite } from '@tandem/storage/testing';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { readConfig } from '../config.ts';
 import { KINDS } from '../kinds.ts';
 import { type Service, startService } from './start-service.ts';
 
 const ADA = { email: 'ada@example.com', firstName: 'Ada', lastName: null, phoneNumber: null };
-const UNTIL = { timeout: 30_000, interval: 50 };
 const clock = createSystemClock();
 
 let azurite: Azurite;
@@ -108,7 +107,7 @@ describe('a region on its own', () => {
     expect((await fetch(`${second.origin}/customers/${id}`, { method: 'DELETE' })).status).toBe(
       204,
     );
-    await vi.waitFor(async () => expect(await outboxLength(azurite)).toBe(0), UNTIL);
+    await expect.poll(() => outboxLength(azurite)).toBe(0);
     const operations = await archivedOperations(id);
     expect(operations).toEqual(['create', 'delete']);
   });
@@ -172,7 +171,7 @@ describe('a region with a peer', () => {
     expect(changes).toMatchObject([{ entityId: id, operation: 'create' }]);
     await receiver.settle(message, { kind: 'complete' });
     await receiver.close();
-    await vi.waitFor(async () => expect(await outboxLength(account)).toBe(0), UNTIL);
+    await expect.poll(() => outboxLength(account)).toBe(0);
     // I14: no replicator of this region was ever heard.
     expect(await statusOf(`${service.origin}/health/ready`)).toBe(503);
     await Promise.all([service.shutdown.run('over'), account.stop()]);

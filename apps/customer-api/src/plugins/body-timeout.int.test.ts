@@ -13,6 +13,7 @@ beforeAll(async () => {
   await app.register(problemsPlugin);
   await app.register(bodyTimeoutPlugin);
   app.post('/slow', { config: { bodyTimeoutMs: 200 } }, async () => ({ ok: true }));
+  app.post('/prompt', { config: { bodyTimeoutMs: 30_000 } }, async () => ({ ok: true }));
   const refuse: onRequestHookHandler = (_request, reply, _done) => {
     reply.code(403).send({ refused: true });
   };
@@ -54,7 +55,7 @@ describe('a body that does not arrive', () => {
   });
 
   it('does not concern one that has arrived', async () => {
-    const response = await fetch(`http://127.0.0.1:${port}/slow`, {
+    const response = await fetch(`http://127.0.0.1:${port}/prompt`, {
       method: 'POST',
       body: '{}',
       headers: { 'content-type': 'application/json' },

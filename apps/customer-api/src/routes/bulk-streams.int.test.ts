@@ -1,10 +1,9 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXPORT_PAGE_ROWS, EXPORTS_AT_ONCE_MAX, IMPORTS_AT_ONCE_MAX } from '../http/limits.ts';
 import { createTestApp, type TestApp } from '../testing/create-test-app.ts';
 
-const UNTIL = { timeout: 30_000, interval: 20 };
 const PAGES = 20;
 const id = (n: number): string => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
 
@@ -62,6 +61,12 @@ const IMPORT =
 const chunk = (text: string): string => `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`;
 const EXPORT = 'GET /customers/export HTTP/1.1\r\nhost: a\r\n\r\n';
 
+async function statusOfExport(): Promise<number> {
+  const response = await fetch(`${origin()}/customers/export`);
+  await response.body?.cancel();
+  return response.status;
+}
+
 describe('an export', () => {
   it('is announced to HEAD, which reads nothing and has no length to tell', async () => {
     const response = await fetch(`${origin()}/customers/export`, { method: 'HEAD' });
@@ -82,16 +87,12 @@ describe('an export', () => {
     const before = pagesRead;
     const socket = await open(EXPORT);
     socket.pause();
-    await vi.waitFor(() => expect(pagesRead).toBeGreaterThan(before), UNTIL);
+    await expect.poll(() => pagesRead).toBeGreaterThan(before);
     socket.destroy();
     const others = Array.from({ length: EXPORTS_AT_ONCE_MAX }, () => open(EXPORT));
     for (const other of await Promise.all(others)) other.destroy();
     // Every one of them gives its place back.
-    await vi.waitFor(async () => {
-      const response = await fetch(`${origin()}/customers/export`);
-      await response.body?.cancel();
-      expect(response.status).toBe(200);
-    }, UNTIL);
+    await expect.poll(statusOfExport).toBe(200);
   });
 });
 
@@ -103,15 +104,11 @@ describe('an export whose clients go away before its answer begins', () => {
     const clients = await Promise.all(
       Array.from({ length: EXPORTS_AT_ONCE_MAX }, () => open(EXPORT)),
     );
-    await vi.waitFor(() => expect(pagesRead).toBe(before + EXPORTS_AT_ONCE_MAX), UNTIL);
+    await expect.poll(() => pagesRead).toBe(before + EXPORTS_AT_ONCE_MAX);
     for (const client of clients) client.destroy();
-    await vi.waitFor(async () => expect(await connections()).toBeLessThanOrEqual(others), UNTIL);
+    await expect.poll(connections).toBeLessThanOrEqual(others);
     openGate();
-    await vi.waitFor(async () => {
-      const response = await fetch(`${origin()}/customers/export`);
-      await response.body?.cancel();
-      expect(response.status).toBe(200);
-    }, UNTIL);
+    await expect.poll(statusOfExport).toBe(200);
   });
 });
 
@@ -121,14 +118,12 @@ describe('an import', () => {
     const lines = Array.from({ length: 400 }, () => whole).join('\n');
     const half = `{"customerId":"${id(5_002)}","email":"b@exa`;
     const socket = await open(IMPORT + chunk(`${lines}\n${half}`));
-    await vi.waitFor(async () => {
-      expect((await fetch(`${origin()}/customers/${id(5_001)}`)).status).toBe(200);
-    }, UNTIL);
+    const statusOf = async (number: number): Promise<number> =>
+      (await fetch(`${origin()}/customers/${id(number)}`)).status;
+    await expect.poll(() => statusOf(5_001)).toBe(200);
     socket.destroy();
-    await vi.waitFor(() => {
-      expect(test.lines.map(({ event }) => event)).toContain('import-cut-off');
-    }, UNTIL);
-    expect((await fetch(`${origin()}/customers/${id(5_002)}`)).status).toBe(404);
+    await expect.poll(() => test.lines.map(({ event }) => event)).toContain('import-cut-off');
+    expect(await statusOf(5_002)).toBe(404);
     expect(test.lines.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
@@ -139,9 +134,9 @@ describe('an import', () => {
     socket.setEncoding('utf8').on('data', (text: string) => {
       answer += text;
     });
-    await vi.waitFor(() => expect(answer).toContain('"settledThrough":400'), UNTIL);
+    await expect.poll(() => answer).toContain('"settledThrough":400');
     socket.write(`${chunk(`${line}\n`)}0\r\n\r\n`);
-    await vi.waitFor(() => expect(answer).toContain('"outcome":"complete"'), UNTIL);
+    await expect.poll(() => answer).toContain('"outcome":"complete"');
     expect(answer).toContain('"settledThrough":401');
     socket.destroy();
   });
@@ -150,18 +145,16 @@ describe('an import', () => {
     const sockets = await Promise.all(
       Array.from({ length: IMPORTS_AT_ONCE_MAX }, () => open(IMPORT)),
     );
-    const post = (): Promise<Response> =>
-      fetch(`${origin()}/customers/import`, {
+    const post = async (): Promise<readonly [number, string | null]> => {
+      const { status, headers } = await fetch(`${origin()}/customers/import`, {
         method: 'POST',
         body: '\n',
         headers: { 'content-type': 'application/x-ndjson' },
       });
-    await vi.waitFor(async () => {
-      const response = await post();
-      expect(response.status).toBe(503);
-      expect(response.headers.get('retry-after')).toBe('5');
-    }, UNTIL);
+      return [status, headers.get('retry-after')];
+    };
+    await expect.poll(post).toEqual([503, '5']);
     for (const socket of sockets) socket.destroy();
-    await vi.waitFor(async () => expect((await post()).status).toBe(200), UNTIL);
+    await expect.poll(post).toEqual([200, null]);
   });
 });

@@ -1,4 +1,4 @@
-import { onTestFinished, vi } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { buildApp } from '../app.ts';
 import type { EndpointAddress } from '../monitoring/profile.ts';
 import type { ResolveName } from '../names/shared-lookup.ts';
@@ -7,7 +7,6 @@ import { stopWithin } from '../stop-within.ts';
 import { HEALTH_PATH } from './start-endpoint.ts';
 
 const STOP_DEADLINE_MS = 2000;
-const CONDITION_DEADLINE_MS = 30_000;
 
 export interface TestApp {
   readonly url: string;
@@ -69,15 +68,18 @@ export async function startApp(
   });
   const status = async (): Promise<TestStatus> =>
     (await (await fetch(`${url}/_traffic-manager/status`)).json()) as TestStatus;
-  const until = (isReached: (status: TestStatus) => boolean, what: string): Promise<TestStatus> =>
-    vi.waitFor(
-      async () => {
-        const latest = await status();
-        if (!isReached(latest)) throw new Error(`not ${what}: ${JSON.stringify(latest)}`);
-        return latest;
-      },
-      { timeout: CONDITION_DEADLINE_MS, interval: 10 },
-    );
+  const until = async (
+    isReached: (status: TestStatus) => boolean,
+    what: string,
+  ): Promise<TestStatus> => {
+    let latest = await status();
+    const look = async (): Promise<TestStatus | string> => {
+      latest = await status();
+      return isReached(latest) ? what : latest;
+    };
+    await expect.poll(look, { interval: 10 }).toBe(what);
+    return latest;
+  };
   return {
     url,
     status,
