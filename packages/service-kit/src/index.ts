@@ -6,3 +6,4 @@ export * from './environment.ts';
 export * from './shutdown.ts';
 export * from './install-signals.ts';
 export * from './supervise.ts';
+export * from './until-turn-ends.ts';

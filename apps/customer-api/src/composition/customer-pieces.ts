@@ -1,5 +1,6 @@
 import { assert } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
+import { untilTurnEnds } from '@tandem/service-kit';
 import { createEntityHistory, createReplicatedTable, type ReplicatedTable } from '@tandem/storage';
 import {
   createVersionGate,
@@ -47,6 +48,7 @@ export function createCustomerTable(cradle: Cradle): ReplicatedTable<CustomerKin
     wireVersion: settings.wireVersion,
     peers: publishers.map(({ peer }) => peer),
     traceOf: tracing.traceOf,
+    gather: untilTurnEnds,
     onCommitted: (entry) => {
       acknowledgements.committed(entry);
       relayQueue.offer(entry);

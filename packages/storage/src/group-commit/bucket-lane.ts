@@ -31,7 +31,8 @@ const CONTENTION_POLICY: RetryPolicy = { attemptsMax: 10, delayMsMin: 5, delayMs
 /**
  * The writes of one bucket. While one transaction is in flight further writes gather, and the next
  * one carries all of them, each entity once; the writes of one entity follow one another, each on
- * what the one before it left. The first write of an idle bucket leaves at once.
+ * what the one before it left. The first write of an idle bucket leaves at once, or with those for which
+ * the context lets it wait.
  */
 export class BucketLane<K extends EntityKind> {
   readonly #bucket: string;
@@ -78,6 +79,7 @@ export class BucketLane<K extends EntityKind> {
 
   async #commitAll(): Promise<void> {
     while (this.#lines.hasReady) {
+      await this.#context.gather?.();
       const leave = await this.#context.commitGate.enter();
       try {
         // Only now: what came while there was no room goes along.

@@ -26,6 +26,8 @@ export interface LaneContext<K extends EntityKind> {
   readonly randomness: Randomness;
   readonly wireVersion: number;
   readonly peers: readonly string[];
+  /** Resolves when who is about to write has had the time to: who comes meanwhile goes along. */
+  readonly gather?: (() => Promise<void>) | undefined;
   readonly onCommitted: (entry: OutboxEntry) => void;
   /** Transactions, and reads, under way over all buckets. */
   readonly commitGate: Gate;

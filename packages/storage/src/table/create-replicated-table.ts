@@ -37,6 +37,11 @@ export interface ReplicatedTableOptions<K extends EntityKind> {
   readonly wireVersion?: number;
   /** The regions that every change is owed to. */
   readonly peers: readonly string[];
+  /**
+   * Resolves when who is about to write has had the time to, such as the end of a turn of the event loop;
+   * who comes meanwhile shares the transaction. By default a write of an idle bucket leaves at once.
+   */
+  readonly gather?: (() => Promise<void>) | undefined;
   /** Called once a write is committed; must neither wait nor throw. */
   readonly onCommitted: (entry: OutboxEntry) => void;
   /** The trace that a write made now belongs to; not asked for where nothing is traced. */
