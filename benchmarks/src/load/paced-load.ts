@@ -19,7 +19,7 @@ const pause = (durationMs: number): Promise<void> =>
 /** Writes at a given rate, whether or not the earlier writes have been answered. */
 export async function runPaced(
   { writesPerSecond = 100, durationMs, customers }: LoadCommand,
-  { table, peerStore }: ReplicatedLoad,
+  { table, peerStore }: Pick<ReplicatedLoad, 'table' | 'peerStore'>,
   bucketCount: number,
 ): Promise<LoadResult & { readonly lagsMs: readonly number[] }> {
   const startedMs = performance.now();

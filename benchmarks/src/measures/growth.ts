@@ -1,3 +1,11 @@
+import { ROW_MEMORY_BYTES_DEFAULT } from '@tandem/storage';
+import {
+  COUNTED_SIZES,
+  type CountedGrowth,
+  countGrowth,
+  WORKING_SET,
+} from '../growth/count-growth.ts';
+import type { SizeFigures as CountedSizeFigures } from '../growth/size-figures.ts';
 import { startLoad } from '../load/load-driver.ts';
 import { type Rig, startRegions } from '../rig/start-regions.ts';
 import type { RunningProgram } from '../rig/start-program.ts';
@@ -22,7 +30,9 @@ interface SizeFigures {
 }
 
 export interface Growth {
-  /** Our own processor time a write at the largest size, by that at the smallest. */
+  /** Over tables whose requests take the same at any size. */
+  readonly counted: CountedGrowth;
+  /** Our own processor time a write over Azurite, at the largest size by that at the smallest. */
   readonly ratio: number;
   readonly sizes: readonly SizeFigures[];
 }
@@ -31,15 +41,22 @@ export interface GrowthOptions {
   readonly sizes: readonly number[];
   readonly bucketCount: number;
   readonly durationMs: number;
-  readonly onSize: (figures: SizeFigures) => void;
+  readonly onSize: (figures: SizeFigures | CountedSizeFigures) => void;
 }
 
+const MIB = 1024 * 1024;
 const WRITERS = 256;
 const PACED_PER_SECOND = 200;
 /** A sweep reads a range of each bucket; Azurite answers it by looking at every row of the table. */
 const SWEEP_INTERVAL_MS = 600_000;
 
 export async function measureGrowth(options: GrowthOptions): Promise<Growth> {
+  const counted = await countGrowth({
+    ...options,
+    sizes: COUNTED_SIZES,
+    workingSet: WORKING_SET,
+    memoryMib: ROW_MEMORY_BYTES_DEFAULT / MIB,
+  });
   const sizes: SizeFigures[] = [];
   for (const customers of options.sizes) {
     const rig = await startRegions({
@@ -58,7 +75,7 @@ export async function measureGrowth(options: GrowthOptions): Promise<Growth> {
   }
   const [smallest, largest] = [sizes[0], sizes.at(-1)];
   const ratio = (largest?.cpuMsPerWrite ?? Number.NaN) / (smallest?.cpuMsPerWrite ?? Number.NaN);
-  return { ratio: round(ratio), sizes };
+  return { counted, ratio: round(ratio), sizes };
 }
 
 async function measureSize(

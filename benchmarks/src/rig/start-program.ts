@@ -25,6 +25,8 @@ export interface ProgramOptions {
   /** By default a line of JSON whose event is `ready`. */
   readonly isReadyLine?: (line: string) => boolean;
   readonly stopSignal?: NodeJS.Signals;
+  /** Of what is sent to it and comes back; JSON by default. */
+  readonly serialization?: 'json' | 'advanced';
 }
 
 const READY_MS_MAX = 30_000;
@@ -40,6 +42,7 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
     env: { ...process.env, ...env },
     execArgv: [...nodeFlags],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    serialization: options.serialization ?? 'json',
   });
   const kill = (): void => void child.kill('SIGKILL');
   process.once('exit', kill);

@@ -9,6 +9,7 @@ export * from './history/entity-history.ts';
 export * from './recovery/create-recovery-region.ts';
 export * from './recovery/row-scanner.ts';
 export * from './recovery/replay-record.ts';
+export * from './replica/row-memory.ts';
 export * from './replica/table-replica.ts';
 export * from './conflicts/table-conflict-journal.ts';
 export * from './status/table-replication-status.ts';

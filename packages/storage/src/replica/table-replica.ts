@@ -20,7 +20,7 @@ export interface TableReplicaOptions {
   /** Another table than the kind's own, for a replay beside the live rows. */
   readonly table?: string;
   /** Shared with whoever else writes these rows in this process; its own by default. */
-  readonly memory?: RowMemory;
+  readonly memory?: RowMemory | undefined;
 }
 
 const READS_AT_ONCE_MAX = 16;

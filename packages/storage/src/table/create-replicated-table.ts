@@ -13,7 +13,7 @@ import {
   type Write,
 } from '@tandem/core';
 import { createGroupCommit } from '../group-commit/create-group-commit.ts';
-import { createRowMemory } from '../replica/row-memory.ts';
+import { createRowMemory, type RowMemory } from '../replica/row-memory.ts';
 import { createTableReplica } from '../replica/table-replica.ts';
 import {
   PAGE_LIMIT_MAX,
@@ -42,6 +42,8 @@ export interface ReplicatedTableOptions<K extends EntityKind> {
    * who comes meanwhile shares the transaction. By default a write of an idle bucket leaves at once.
    */
   readonly gather?: (() => Promise<void>) | undefined;
+  /** What is remembered of rows; its own by default. */
+  readonly memory?: RowMemory | undefined;
   /** Called once a write is committed; must neither wait nor throw. */
   readonly onCommitted: (entry: OutboxEntry) => void;
   /** The trace that a write made now belongs to; not asked for where nothing is traced. */
@@ -53,7 +55,7 @@ export function createReplicatedTable<K extends EntityKind>(
   options: ReplicatedTableOptions<K>,
 ): ReplicatedTable<K> {
   const { kind, store, bucketCount } = options;
-  const memory = createRowMemory();
+  const { memory = createRowMemory() } = options;
   const replica = createTableReplica({ store, kind, bucketCount, memory });
   const { wireVersion = WIRE_VERSION } = options;
   const context = { ...options, wireVersion, memory, replica };

@@ -33,6 +33,7 @@ import {
   createTableConflictJournal,
 } from '../conflicts/table-conflict-journal.ts';
 import { createTableOutbox } from '../outbox/table-outbox.ts';
+import type { RowMemory } from '../replica/row-memory.ts';
 import { createTableReplica } from '../replica/table-replica.ts';
 import type { ReplicatedTable } from '../replicated-table.ts';
 import { createTableLease } from '../status/table-lease.ts';
@@ -59,6 +60,8 @@ export interface MemoryRegionOptions<K extends EntityKind> {
   readonly wireVersion?: number;
   /** What it receives is archived in rounds, as in a replicator; each batch at once by default. */
   readonly archivesInRounds?: boolean;
+  /** What the table, and what the replicator, remember of rows; their own by default. */
+  readonly memories?: { readonly table: RowMemory; readonly replica: RowMemory };
   /** `MEMORY_BUCKET_COUNT` by default. */
   readonly bucketCount?: number;
   /** This region's wall clock runs ahead by so much. */
@@ -98,7 +101,7 @@ const TOMBSTONE_AGE_MS = 90 * 24 * 3_600_000;
 export async function createMemoryRegion<K extends EntityKind>(
   options: MemoryRegionOptions<K>,
 ): Promise<MemoryRegion<K>> {
-  const { region, peers, kind, bus, randomness, skewMs = 0 } = options;
+  const { region, peers, kind, bus, randomness, skewMs = 0, memories } = options;
   const clock: Clock = { ...options.clock, nowMs: () => options.clock.nowMs() + skewMs };
   const store = createFaultyStore(options.store ?? createMemoryTableStore());
   for (const table of [kind.name, ARCHIVE_TABLE, CONFLICTS_TABLE, REPLICATION_TABLE]) {
@@ -133,7 +136,7 @@ export async function createMemoryRegion<K extends EntityKind>(
     options.archivesInRounds === true ? archiveInRounds({ archive, clock }) : undefined;
   const applier = createApplier({
     region,
-    replicas: new Map([[kind.name, createTableReplica(stored)]]),
+    replicas: new Map([[kind.name, createTableReplica({ ...stored, memory: memories?.replica })]]),
     archive: rounds ?? archive,
     conflicts: journal,
     clock,
@@ -158,6 +161,7 @@ export async function createMemoryRegion<K extends EntityKind>(
   const openTableWith = (tableClock: HybridClock): ReplicatedTable<K> =>
     createReplicatedTable({
       ...stored,
+      memory: memories?.table,
       archive,
       hybridClock: tableClock,
       clock,

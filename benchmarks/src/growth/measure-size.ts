@@ -1,0 +1,123 @@
+/** The figures of one number of customers, in a process of its own: its memory is then what they take. */
+import { customerFor, customerId, customerOf } from '../load/customers.ts';
+import { percentile, runCount, runWriters } from '../load/run-writers.ts';
+import { runPaced } from '../load/paced-load.ts';
+import { round } from '../stats/spread.ts';
+import { type CountedRegions, openCountedRegions } from './counted-regions.ts';
+import type { PatternFigures, SizeFigures, SizeOptions } from './size-figures.ts';
+
+const WRITERS = 256;
+const PACED_PER_SECOND = 200;
+const PAGES = 50;
+const PAGE_ROWS = 100;
+const MIB = 1024 * 1024;
+
+async function measureSize(options: SizeOptions): Promise<SizeFigures> {
+  const { customers, workingSet, durationMs } = options;
+  const regions = await openCountedRegions({
+    ...options,
+    memoryBytesMax: options.memoryMib * MIB,
+  });
+  try {
+    const writer = createWriter(regions);
+    // Compiled, on customers that are counted in nothing.
+    await runWriters(WRITERS, durationMs, (nth) => writer.write(customers + (nth % 1_000)));
+    await regions.untilReplicated();
+    const unmet = await measurePattern(regions, () =>
+      runCount(WRITERS, Math.min(customers, UNMET_MAX), (nth) =>
+        writer.write(customerOf(nth, customers)),
+      ),
+    );
+    await regions.rememberAll();
+    const even = await measurePattern(regions, () =>
+      runWriters(WRITERS, durationMs, (nth) => writer.write(customerOf(nth, customers))),
+    );
+    const step = customers / workingSet;
+    const inWorkingSet = (nth: number): number => Math.floor(customerOf(nth, workingSet) * step);
+    await runCount(WRITERS, workingSet, (nth) => writer.write(inWorkingSet(nth)));
+    await regions.untilReplicated();
+    const ofWorkingSet = await measurePattern(regions, () =>
+      runWriters(WRITERS, durationMs, (nth) => writer.write(inWorkingSet(nth))),
+    );
+    const pages = await runCount(1, PAGES, () => regions.east.table.list(PAGE_ROWS));
+    const lag = await measureLag(regions, options);
+    // Of garbage there is as much as the limit of the heap allows.
+    globalThis.gc?.();
+    return {
+      customers,
+      unmet,
+      even,
+      workingSet: ofWorkingSet,
+      pageMsP50: round(percentile(pages.latenciesMs, 0.5)),
+      ...lag,
+      memoryMib: round(process.memoryUsage.rss() / MIB),
+      heapMib: round(process.memoryUsage().heapUsed / MIB),
+      rowMemoryMib: round(
+        (regions.east.memories.table.bytesTaken + regions.west.memories.replica.bytesTaken) / MIB,
+      ),
+    };
+  } finally {
+    await regions.stop();
+  }
+}
+
+/** Fewer than the customers of any size that is asked for by default, so that none is met twice. */
+const UNMET_MAX = 10_000;
+
+function createWriter({ east }: CountedRegions): { write(customer: number): Promise<unknown> } {
+  let revision = 0;
+  return {
+    write: (customer) =>
+      east.table.put(customerId(customer), customerFor(customer, (revision += 1))),
+  };
+}
+
+async function measurePattern(
+  regions: CountedRegions,
+  write: () => Promise<{ readonly writes: number; readonly elapsedMs: number }>,
+): Promise<PatternFigures> {
+  const { east, west } = regions;
+  const stores = [east.remote, west.remote];
+  const before = stores.map(({ counts, program }) => ({ ...counts, cpuMs: program.cpuMs() }));
+  const cpuBefore = process.cpuUsage();
+  const { writes, elapsedMs } = await write();
+  const changeSets = east.committed.length;
+  await regions.untilReplicated();
+  const cpu = process.cpuUsage(cpuBefore);
+  const perWrite = (count: number): number => round(count / writes);
+  const [here, there] = stores.map(({ counts, program }, index) => {
+    const first = before[index]!;
+    return {
+      commits: perWrite(counts.commits - first.commits),
+      rows: perWrite(counts.rows - first.rows),
+      pointReads: perWrite(counts.pointReads - first.pointReads),
+      rangeReads: perWrite(counts.rangeReads - first.rangeReads),
+      storeCpuMs: perWrite(program.cpuMs() - first.cpuMs),
+    };
+  });
+  return {
+    writes,
+    writesPerSecond: Math.round((writes * 1_000) / elapsedMs),
+    cpuMsPerWrite: perWrite((cpu.user + cpu.system) / 1_000),
+    writesPerChangeSet: round(writes / changeSets),
+    here: here!,
+    there: there!,
+  };
+}
+
+async function measureLag(
+  { east, west }: CountedRegions,
+  { customers, durationMs, bucketCount }: SizeOptions,
+): Promise<{ readonly lagMsP50: number; readonly lagMsP99: number }> {
+  const paced = { kind: 'paced', writers: 1, customers } as const;
+  const { lagsMs } = await runPaced(
+    { ...paced, durationMs: 2 * durationMs, writesPerSecond: PACED_PER_SECOND },
+    { table: east.table, peerStore: west.store },
+    bucketCount,
+  );
+  return { lagMsP50: round(percentile(lagsMs, 0.5)), lagMsP99: round(percentile(lagsMs, 0.99)) };
+}
+
+const figures = await measureSize(JSON.parse(process.argv[2] ?? '{}') as SizeOptions);
+process.stdout.write(`${JSON.stringify(figures)}\n`);
+process.exit(0);
