@@ -88,7 +88,8 @@ export async function compose(options: CompositionOptions): Promise<Composition>
 }
 
 function createTablesOf({ store, settings }: Cradle): RegionTables {
-  return createRegionTables({ store, kinds: KINDS, bucketCount: settings.bucketCount });
+  // What writes remembers rows itself; through these they are only read.
+  return createRegionTables({ ...settings, store, kinds: KINDS, rowMemoryBytesMax: 0 });
 }
 
 function createClockOf({ region, randomness, clock, settings, logger }: Cradle): HybridClock {

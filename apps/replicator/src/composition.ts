@@ -162,7 +162,7 @@ function commonParts(options: CompositionOptions): Parts<Omit<CommonCradle, 'swe
     writer: singleton(({ randomness }: CommonCradle) => createWriterId(randomness)),
     activity: singleton(createActivity),
     tables: singleton(({ store, kinds, settings }: CommonCradle) =>
-      createRegionTables({ store, kinds, bucketCount: settings.bucketCount }),
+      createRegionTables({ store, kinds, ...settings }),
     ),
     status: singleton(({ tables }: CommonCradle) => observeStatus(tables.status)),
     sweepLease: lease('sweep'),

@@ -21,7 +21,6 @@ export interface CountedRegions {
   untilReplicated(): Promise<void>;
   /** Makes the writer here and the replicator there remember every row, as if each had been met. */
   rememberAll(): Promise<void>;
-  stop(): Promise<void>;
 }
 
 export interface CountedRegionsOptions {
@@ -68,8 +67,7 @@ export async function openCountedRegions(options: CountedRegionsOptions): Promis
     return { ...opened, remote, memories };
   };
   const [east, west] = await Promise.all([open('east', 'west'), open('west', 'east')]);
-  const stopping = new AbortController();
-  const duties = [east, west].map((region) => runDuties(region, clock, stopping.signal));
+  for (const region of [east, west]) runDuties(region, clock);
   return {
     east,
     west,
@@ -80,27 +78,22 @@ export async function openCountedRegions(options: CountedRegionsOptions): Promis
         rememberAll(west, west.memories.replica, options.bucketCount),
       ]);
     },
-    async stop() {
-      stopping.abort();
-      await Promise.allSettled(duties);
-      for (const { remote } of [east, west]) await remote.program.stop();
-    },
   };
 }
 
-async function runDuties({ replicator }: Region, clock: Clock, signal: AbortSignal): Promise<void> {
-  const repeat = async (turn: () => Promise<unknown>, intervalMs: number): Promise<void> => {
-    while (!signal.aborted) {
+/** For ever: they end with this process, at once when one of them fails. */
+function runDuties({ replicator }: Region, clock: Clock): void {
+  const repeat = async (turn: () => Promise<unknown>, intervalMs: number): Promise<never> => {
+    for (;;) {
       await turn();
-      if (intervalMs > 0) await clock.sleep(intervalMs, signal);
+      if (intervalMs > 0) await clock.sleep(intervalMs);
     }
   };
-  await Promise.all([
-    repeat(() => replicator.sweepOnce(), SWEEP_INTERVAL_MS),
-    repeat(() => replicator.beatOnce(), HEARTBEAT_INTERVAL_MS),
-    // It waits for messages itself.
-    repeat(() => replicator.receiveOnce(signal), 0),
-  ]);
+  const { signal } = new AbortController();
+  void repeat(() => replicator.sweepOnce(), SWEEP_INTERVAL_MS);
+  void repeat(() => replicator.beatOnce(), HEARTBEAT_INTERVAL_MS);
+  // It waits for messages itself.
+  void repeat(() => replicator.receiveOnce(signal), 0);
 }
 
 async function untilReplicated(east: Region, west: Region, clock: Clock): Promise<void> {

@@ -18,51 +18,56 @@ async function measureSize(options: SizeOptions): Promise<SizeFigures> {
     ...options,
     memoryBytesMax: options.memoryMib * MIB,
   });
-  try {
-    const writer = createWriter(regions);
-    // Compiled, on customers that are counted in nothing.
-    await runWriters(WRITERS, durationMs, (nth) => writer.write(customers + (nth % 1_000)));
-    await regions.untilReplicated();
-    const unmet = await measurePattern(regions, () =>
-      runCount(WRITERS, Math.min(customers, UNMET_MAX), (nth) =>
-        writer.write(customerOf(nth, customers)),
-      ),
-    );
-    await regions.rememberAll();
-    const even = await measurePattern(regions, () =>
-      runWriters(WRITERS, durationMs, (nth) => writer.write(customerOf(nth, customers))),
-    );
-    const step = customers / workingSet;
-    const inWorkingSet = (nth: number): number => Math.floor(customerOf(nth, workingSet) * step);
-    await runCount(WRITERS, workingSet, (nth) => writer.write(inWorkingSet(nth)));
-    await regions.untilReplicated();
-    const ofWorkingSet = await measurePattern(regions, () =>
-      runWriters(WRITERS, durationMs, (nth) => writer.write(inWorkingSet(nth))),
-    );
-    const pages = await runCount(1, PAGES, () => regions.east.table.list(PAGE_ROWS));
-    const lag = await measureLag(regions, options);
-    // Of garbage there is as much as the limit of the heap allows.
-    globalThis.gc?.();
-    return {
-      customers,
-      unmet,
-      even,
-      workingSet: ofWorkingSet,
-      pageMsP50: round(percentile(pages.latenciesMs, 0.5)),
-      ...lag,
-      memoryMib: round(process.memoryUsage.rss() / MIB),
-      heapMib: round(process.memoryUsage().heapUsed / MIB),
-      rowMemoryMib: round(
-        (regions.east.memories.table.bytesTaken + regions.west.memories.replica.bytesTaken) / MIB,
-      ),
-    };
-  } finally {
-    await regions.stop();
-  }
+  tell('the rows are there');
+  const writer = createWriter(regions);
+  // Compiled, on customers that are counted in nothing.
+  await runWriters(WRITERS, durationMs, (nth) => writer.write(customers + (nth % 1_000)));
+  await regions.untilReplicated();
+  const unmet = await measurePattern(regions, () =>
+    runCount(WRITERS, Math.min(customers, UNMET_MAX), (nth) =>
+      writer.write(customerOf(nth, customers)),
+    ),
+  );
+  tell('met for the first time');
+  await regions.rememberAll();
+  tell('all are remembered');
+  const even = await measurePattern(regions, () =>
+    runWriters(WRITERS, durationMs, (nth) => writer.write(customerOf(nth, customers))),
+  );
+  tell('written evenly');
+  const step = customers / workingSet;
+  const inWorkingSet = (nth: number): number => Math.floor(customerOf(nth, workingSet) * step);
+  await runCount(WRITERS, workingSet, (nth) => writer.write(inWorkingSet(nth)));
+  await regions.untilReplicated();
+  const ofWorkingSet = await measurePattern(regions, () =>
+    runWriters(WRITERS, durationMs, (nth) => writer.write(inWorkingSet(nth))),
+  );
+  const pages = await runCount(1, PAGES, () => regions.east.table.list(PAGE_ROWS));
+  const lag = await measureLag(regions, options);
+  // Of garbage there is as much as the limit of the heap allows.
+  globalThis.gc?.();
+  return {
+    customers,
+    unmet,
+    even,
+    workingSet: ofWorkingSet,
+    pageMsP50: round(percentile(pages.latenciesMs, 0.5)),
+    ...lag,
+    memoryMib: round(process.memoryUsage.rss() / MIB),
+    heapMib: round(process.memoryUsage().heapUsed / MIB),
+    rowMemoryMib: round(
+      (regions.east.memories.table.bytesTaken + regions.west.memories.replica.bytesTaken) / MIB,
+    ),
+  };
 }
 
 /** Fewer than the customers of any size that is asked for by default, so that none is met twice. */
 const UNMET_MAX = 10_000;
+
+/** This takes minutes: whoever watches is told how far it is. */
+function tell(what: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`${Math.round(process.uptime())} s: ${what}\n`);
+}
 
 function createWriter({ east }: CountedRegions): { write(customer: number): Promise<unknown> } {
   let revision = 0;
@@ -118,6 +123,11 @@ async function measureLag(
   return { lagMsP50: round(percentile(lagsMs, 0.5)), lagMsP99: round(percentile(lagsMs, 0.99)) };
 }
 
-const figures = await measureSize(JSON.parse(process.argv[2] ?? '{}') as SizeOptions);
-process.stdout.write(`${JSON.stringify(figures)}\n`);
-process.exit(0);
+// What is still under way ends with this process, and so do the stores.
+try {
+  const figures = await measureSize(JSON.parse(process.argv[2] ?? '{}') as SizeOptions);
+  process.stdout.write(`${JSON.stringify(figures)}\n`, () => process.exit(0));
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  process.exit(1);
+}

@@ -7,6 +7,8 @@ import {
   type tandemSettings,
 } from '@tandem/storage';
 
+const MIB = 1024 * 1024;
+
 export type DataAccess = SettingValue<(typeof tandemSettings)['Customer.DataAccess']>;
 
 /** What the processes of a region read of its Configuration once, when they start. */
@@ -14,6 +16,8 @@ export interface RegionSettings {
   readonly dataAccess: DataAccess;
   /** Of every entity kind. */
   readonly bucketCount: number;
+  /** For the rows that a process remembers, of each entity kind. */
+  readonly rowMemoryBytesMax: number;
   /** The queue of this region, and of each peer that names no other. */
   readonly queue: string;
   readonly peers: readonly Peer[];
@@ -33,6 +37,7 @@ export function readRegionSettings(
   return {
     dataAccess: configuration.get('Customer.DataAccess'),
     bucketCount: configuration.get('Customer.BucketCount'),
+    rowMemoryBytesMax: configuration.get('Rows.MemoryMib') * MIB,
     queue: configuration.get('Customer.Queue'),
     peers: readPeers(configuration, region),
     readiness: {

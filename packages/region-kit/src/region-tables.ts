@@ -12,6 +12,7 @@ import type {
 import {
   ARCHIVE_TABLE,
   CONFLICTS_TABLE,
+  createRowMemory,
   createTableArchive,
   createTableConflictJournal,
   createTableDrillSwitch,
@@ -39,6 +40,8 @@ export interface RegionTablesOptions {
   readonly store: TableStore;
   readonly kinds: readonly EntityKind[];
   readonly bucketCount: number;
+  /** What the replicas of a kind may take for remembering rows; as `createRowMemory` has it by default. */
+  readonly rowMemoryBytesMax?: number;
 }
 
 /** Only names the tables: `createTables` makes them exist. */
@@ -54,7 +57,10 @@ export function createRegionTables(options: RegionTablesOptions): RegionTables {
       kinds.map((kind) => [kind.name, createTableOutbox({ store, kind, bucketCount })]),
     ),
     replicas: new Map(
-      kinds.map((kind) => [kind.name, createTableReplica({ store, kind, bucketCount })]),
+      kinds.map((kind) => {
+        const memory = createRowMemory({ bytesMax: options.rowMemoryBytesMax });
+        return [kind.name, createTableReplica({ store, kind, bucketCount, memory })];
+      }),
     ),
   };
 }

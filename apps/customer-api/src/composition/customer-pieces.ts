@@ -1,7 +1,12 @@
 import { assert } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { untilTurnEnds } from '@tandem/service-kit';
-import { createEntityHistory, createReplicatedTable, type ReplicatedTable } from '@tandem/storage';
+import {
+  createEntityHistory,
+  createReplicatedTable,
+  createRowMemory,
+  type ReplicatedTable,
+} from '@tandem/storage';
 import {
   createVersionGate,
   type ReadVersion,
@@ -45,6 +50,7 @@ export function createCustomerTable(cradle: Cradle): ReplicatedTable<CustomerKin
     clock,
     randomness,
     bucketCount: settings.bucketCount,
+    memory: createRowMemory({ bytesMax: settings.rowMemoryBytesMax }),
     wireVersion: settings.wireVersion,
     peers: publishers.map(({ peer }) => peer),
     traceOf: tracing.traceOf,

@@ -5,10 +5,13 @@ import {
   WIRE_VERSION,
 } from '@tandem/core';
 import { Type } from 'typebox';
+import { ROW_MEMORY_BYTES_DEFAULT } from '../replica/row-memory.ts';
 import type { Configuration } from './create-configuration.ts';
 import { createSecret } from './secret.ts';
 import { choice, durationMs, integer, json, secret, text } from './setting-kinds.ts';
 
+const MIB = 1024 * 1024;
+const ROW_MEMORY_MIB_MAX = 64 * 1024;
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 const DAY_MS = 24 * 60 * MINUTE_MS;
@@ -95,6 +98,14 @@ export const tandemSettings = {
     min: DAY_MS,
     max: 3_650 * DAY_MS,
     default: 90 * DAY_MS,
+  }),
+  'Rows.MemoryMib': integer({
+    description:
+      'What a process that writes may take for remembering rows, in MiB: a write to a row that it does not ' +
+      'remember reads it first. A million customers take about 170.',
+    min: 1,
+    max: ROW_MEMORY_MIB_MAX,
+    default: ROW_MEMORY_BYTES_DEFAULT / MIB,
   }),
   'Sweep.IntervalMs': durationMs({
     description:

@@ -16,7 +16,7 @@ export interface RowMemory {
 }
 
 export interface RowMemoryOptions {
-  readonly bytesMax?: number;
+  readonly bytesMax?: number | undefined;
 }
 
 /** Some 500,000 customers, and room beside it in a container of 384 MiB. */
