@@ -25,6 +25,18 @@ const ACCOUNT = 'devstoreaccount1';
 const ACCOUNT_KEY =
   'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
 const STARTED = 'successfully started';
+/**
+ * Azurite 3.37 decodes each piece of a request by itself, so a character that the network happens to cut in
+ * two becomes two others. With an encoding Node decodes whole characters; batches are joined as bytes.
+ */
+const DECODE_WHOLE_CHARACTERS = `
+  import { Server } from 'node:http';
+  const { emit } = Server.prototype;
+  Server.prototype.emit = function (event, ...rest) {
+    if (event === 'request' && !rest[0].url.includes('$batch')) rest[0].setEncoding('utf8');
+    return emit.call(this, event, ...rest);
+  };
+`;
 const START_MS_MAX = 90_000;
 const START_ATTEMPTS_MAX = 3;
 const STOP_MS_MAX = 60_000;
@@ -88,7 +100,11 @@ function azuriteArguments(port: number, location: string | undefined): string[] 
   const network = ['--tableHost', HOST, '--tablePort', String(port)];
   const persistence = location === undefined ? ['--inMemoryPersistence'] : ['--location', location];
   const quiet = ['--silent', '--skipApiVersionCheck', '--disableTelemetry'];
-  return [main, ...network, ...persistence, ...quiet];
+  const mended = [
+    '--import',
+    `data:text/javascript,${encodeURIComponent(DECODE_WHOLE_CHARACTERS)}`,
+  ];
+  return [...mended, main, ...network, ...persistence, ...quiet];
 }
 
 /** Azurite does not say which port it got when it is asked for port 0. */
