@@ -15,15 +15,20 @@ export interface LoadCommand {
     | 'pages'
     /** Through the REST API. */
     | 'http'
+    /** One write at a time: bare, replicated and through the REST API in turn. */
+    | 'in-turns'
     | 'replay';
   readonly writers: number;
   readonly durationMs: number;
   /** How many customers the writes go to, in turn; of a backlog, how many writes. */
   readonly customers: number;
   readonly writesPerSecond?: number;
-  /** Of the REST API, for `http`. */
+  /** Of the REST API, for `http` and `in-turns`. */
   readonly apiUrl?: string;
 }
+
+/** Of each round the median latency of each kind, in milliseconds. */
+export type InTurns<Kind extends string> = readonly Readonly<Record<Kind, number>>[];
 
 export interface LoadReport {
   readonly writes: number;
@@ -37,6 +42,9 @@ export interface LoadReport {
   readonly changeSets: number;
   /** From acknowledged here to readable there, ascending. */
   readonly lagsMs?: readonly number[];
+  /** Writes that failed, where that does not end the load. */
+  readonly failures: number;
+  readonly inTurns?: InTurns<'bare' | 'replicated' | 'http'>;
 }
 
 export interface LoadSettings {

@@ -6,6 +6,7 @@ import { createBareLoad, ROWS_PER_BATCH } from './bare-load.ts';
 import { customerFor, customerId, customerOf } from './customers.ts';
 import { createFirstForm } from './first-form-load.ts';
 import { createHttpLoad } from './http-load.ts';
+import { runInTurns } from './in-turns.ts';
 import type { LoadCommand, LoadReport, LoadSettings } from './load-command.ts';
 import { runPaced } from './paced-load.ts';
 import { createReplicatedLoad } from './replicated-load.ts';
@@ -27,24 +28,25 @@ let replays = 0;
 
 type Loaded = LoadResult & {
   readonly lagsMs?: readonly number[];
+  readonly failures?: number;
   /** Where the load itself waited for the other region. */
   readonly replicatedMs?: number;
+  readonly inTurns?: LoadReport['inTurns'];
 };
+
+const writeBare = (customer: number): Promise<unknown> => bare.upsert(customer, (revision += 1));
+const writeReplicated = (customer: number): Promise<unknown> =>
+  replicated.table.put(customerId(customer), customerFor(customer, (revision += 1)));
 
 const LOADS: Record<LoadCommand['kind'], (command: LoadCommand) => Promise<Loaded>> = {
   bare: ({ writers, durationMs, customers }) =>
-    runWriters(writers, durationMs, (write) =>
-      bare.upsert(customerOf(write, customers), (revision += 1)),
-    ),
+    runWriters(writers, durationMs, (write) => writeBare(customerOf(write, customers))),
   'bare-batches': async ({ writers, durationMs }) => {
     const result = await runWriters(writers, durationMs, (write) => bare.upsertHundred(write));
     return { ...result, writes: result.writes * ROWS_PER_BATCH };
   },
   replicated: ({ writers, durationMs, customers }) =>
-    runWriters(writers, durationMs, (write) => {
-      const customer = customerOf(write, customers);
-      return replicated.table.put(customerId(customer), customerFor(customer, (revision += 1)));
-    }),
+    runWriters(writers, durationMs, (write) => writeReplicated(customerOf(write, customers))),
   backlog: ({ writers, customers }) =>
     runCount(writers, customers, (write) =>
       replicated.table.put(customerId(write), customerFor(write, (revision += 1)), {
@@ -59,6 +61,20 @@ const LOADS: Record<LoadCommand['kind'], (command: LoadCommand) => Promise<Loade
       return await runWriters(writers, durationMs, (write) =>
         http.put(customerOf(write, customers), (revision += 1)),
       );
+    } finally {
+      http.close();
+    }
+  },
+  'in-turns': async ({ durationMs, customers, apiUrl = '' }) => {
+    const http = createHttpLoad(apiUrl);
+    try {
+      const inTurns = await runInTurns(durationMs, {
+        bare: writeBare,
+        replicated: writeReplicated,
+        // Customers of its own: what two processes change, each has to read again.
+        http: (nth) => http.put(customers + nth, (revision += 1)),
+      });
+      return { writes: 0, elapsedMs: durationMs, latenciesMs: [], inTurns };
     } finally {
       http.close();
     }
@@ -106,7 +122,8 @@ const WAITS: ReadonlySet<LoadCommand['kind']> = new Set([
 async function run(command: LoadCommand): Promise<LoadReport> {
   const startedMs = performance.now();
   const setsBefore = replicated.committedSets();
-  const { writes, elapsedMs, latenciesMs, lagsMs, ...own } = await LOADS[command.kind](command);
+  const { writes, elapsedMs, latenciesMs, lagsMs, inTurns, ...own } =
+    await LOADS[command.kind](command);
   const changeSets = replicated.committedSets() - setsBefore;
   const waits = WAITS.has(command.kind);
   if (waits) await replicated.untilReplicated();
@@ -117,7 +134,9 @@ async function run(command: LoadCommand): Promise<LoadReport> {
     latencyMsP50: percentile(latenciesMs, 0.5),
     latencyMsP99: percentile(latenciesMs, 0.99),
     changeSets,
+    failures: own.failures ?? 0,
     ...(lagsMs === undefined ? {} : { lagsMs }),
+    ...(inTurns === undefined ? {} : { inTurns }),
   };
 }
 

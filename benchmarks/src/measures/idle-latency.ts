@@ -1,5 +1,4 @@
 import type { LoadDriver } from '../load/load-driver.ts';
-import { alternate } from '../run/alternate.ts';
 import { type Spread, spreadOf } from '../stats/spread.ts';
 
 export interface IdleLatencyOptions {
@@ -14,18 +13,22 @@ export interface IdleLatencyOptions {
 export interface IdleLatency {
   readonly overHttp: Spread;
   readonly ofTable: Spread;
+  /** The bare upsert that they are divided by, in milliseconds. */
+  readonly bareMs: Spread;
 }
 
+/**
+ * All three by the same process in turns of a few hundred milliseconds, each turn beginning once what the one
+ * before left to relay, apply and archive is done. The ratios are those of turns of one round. Writes follow one
+ * another at once, so that each competes with the relay and the apply of those before it, as it does in use.
+ */
 export async function compareIdleLatency(options: IdleLatencyOptions): Promise<IdleLatency> {
-  const { load, rounds, ...common } = options;
-  const latency = async (kind: 'http' | 'replicated' | 'bare'): Promise<number> =>
-    (await load.run({ kind, writers: 1, ...common })).latencyMsP50;
-  const against = async (kind: 'http' | 'replicated'): Promise<Spread> => {
-    const pairs = await alternate(rounds, {
-      subject: () => latency(kind),
-      baseline: () => latency('bare'),
-    });
-    return spreadOf(pairs.map(({ subject, baseline }) => subject / baseline));
+  const { load, rounds, durationMs, customers, apiUrl } = options;
+  const writes = { writers: 1, durationMs: rounds * durationMs, customers, apiUrl };
+  const { inTurns = [] } = await load.run({ kind: 'in-turns', ...writes });
+  return {
+    overHttp: spreadOf(inTurns.map(({ http, bare }) => http / bare)),
+    ofTable: spreadOf(inTurns.map(({ replicated, bare }) => replicated / bare)),
+    bareMs: spreadOf(inTurns.map(({ bare }) => bare)),
   };
-  return { overHttp: await against('http'), ofTable: await against('replicated') };
 }
