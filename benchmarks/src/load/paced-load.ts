@@ -10,23 +10,32 @@ const SAMPLED_EVERY_MS = 100;
 const LOOK_EVERY_MS = 2;
 const LOOKS_MAX = 5_000;
 const TICK_MS = 5;
+/** Whoever is so far behind is given no more; what is not begun counts as failed. */
+const PENDING_MAX = 4_000;
 
 const pause = (durationMs: number): Promise<void> =>
   new Promise((resolve) => {
     setTimeout(resolve, durationMs);
   });
 
+export interface PacedResult extends LoadResult {
+  readonly lagsMs: readonly number[];
+  /** Writes that ended in an error, or could not even begin. */
+  readonly failures: number;
+}
+
 /** Writes at a given rate, whether or not the earlier writes have been answered. */
 export async function runPaced(
   { writesPerSecond = 100, durationMs, customers }: LoadCommand,
   { table, peerStore }: Pick<ReplicatedLoad, 'table' | 'peerStore'>,
   bucketCount: number,
-): Promise<LoadResult & { readonly lagsMs: readonly number[] }> {
+): Promise<PacedResult> {
   const startedMs = performance.now();
   const latenciesMs: number[] = [];
   const lagsMs: number[] = [];
   const pending = new Set<Promise<void>>();
   let begun = 0;
+  let failures = 0;
   let sampledMs = startedMs;
 
   const untilThere = async (id: string, version: string): Promise<void> => {
@@ -54,7 +63,16 @@ export async function runPaced(
   while (performance.now() - startedMs < durationMs) {
     const due = ((performance.now() - startedMs) * writesPerSecond) / 1_000;
     for (; begun < due; begun += 1) {
-      const writing: Promise<void> = writeOne(begun + 1).finally(() => pending.delete(writing));
+      if (pending.size >= PENDING_MAX) {
+        failures += 1;
+        continue;
+      }
+      const writing: Promise<void> = writeOne(begun + 1)
+        .catch((error: unknown) => {
+          failures += 1;
+          process.emitWarning(String(error));
+        })
+        .finally(() => pending.delete(writing));
       pending.add(writing);
     }
     await pause(TICK_MS);
@@ -62,5 +80,6 @@ export async function runPaced(
   await Promise.all(pending);
   const elapsedMs = performance.now() - startedMs;
   latenciesMs.sort((a, b) => a - b);
-  return { writes: begun, elapsedMs, latenciesMs, lagsMs: lagsMs.toSorted((a, b) => a - b) };
+  lagsMs.sort((a, b) => a - b);
+  return { writes: begun - failures, elapsedMs, latenciesMs, lagsMs, failures };
 }

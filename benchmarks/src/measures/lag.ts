@@ -6,6 +6,8 @@ export interface Lag {
   readonly lagMsP50: number;
   readonly lagMsP99: number;
   readonly samples: number;
+  readonly writes: number;
+  readonly failures: number;
   readonly writesPerSecond: number;
 }
 
@@ -25,6 +27,8 @@ export async function measureLag(
     lagMsP50: round(percentile(lagsMs, 0.5)),
     lagMsP99: round(percentile(lagsMs, 0.99)),
     samples: lagsMs.length,
+    writes: report.writes,
+    failures: report.failures,
     writesPerSecond: round(writesPerSecond),
   };
 }
