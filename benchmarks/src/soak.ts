@@ -47,6 +47,8 @@ const args = new Command('pnpm bench:soak')
 async function soak(): Promise<{ writesPerSecond: number; parts: readonly Part[] }> {
   const rig = await startRegions();
   const load = await startLoad(rig, { bucketCount: BUCKET_COUNT_DEFAULT });
+  // There it says why a write failed.
+  load.program.child.stderr?.pipe(process.stderr);
   const programs = [...rig.programs, load.program];
   try {
     const writesPerSecond = args.share * (await maximumRate(load));
@@ -81,10 +83,11 @@ async function maximumRate(load: LoadDriver): Promise<number> {
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+const run = describeRun();
 const { writesPerSecond, parts } = await soak();
 const failures = parts.reduce((sum, part) => sum + part.failures, 0);
 const result = {
-  ...describeRun(),
+  ...run,
   minutes: args.minutes,
   writesPerSecond,
   writes: parts.reduce((sum, part) => sum + part.writes, 0),

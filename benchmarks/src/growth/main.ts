@@ -52,6 +52,7 @@ const flags = new Command('pnpm bench:growth')
 
 // Whoever is told to stop stops what it has started: the programs end with this process.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+const run = describeRun();
 const growth = await countGrowth({
   sizes: flags.sizes,
   workingSet: flags.workingSet,
@@ -62,4 +63,4 @@ const growth = await countGrowth({
     if (flags.json !== true) process.stdout.write(`${JSON.stringify(figures, undefined, 2)}\n`);
   },
 });
-process.stdout.write(`${JSON.stringify({ ...describeRun(), ...growth })}\n`);
+process.stdout.write(`${JSON.stringify({ ...run, ...growth })}\n`);

@@ -31,8 +31,9 @@ async function measureSize(options: SizeOptions): Promise<SizeFigures> {
   tell('met for the first time');
   await regions.rememberAll();
   tell('all are remembered');
+  // Not those again that were met just now.
   const even = await measurePattern(regions, () =>
-    runWriters(WRITERS, durationMs, (nth) => writer.write(customerOf(nth, customers))),
+    runWriters(WRITERS, durationMs, (nth) => writer.write(customerOf(UNMET_MAX + nth, customers))),
   );
   tell('written evenly');
   const step = customers / workingSet;

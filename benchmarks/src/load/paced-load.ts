@@ -1,4 +1,4 @@
-import { bucketOf, encodeVector } from '@tandem/core';
+import { bucketOf, encodeVector, TransientError } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { customerFor, customerId, customerOf } from './customers.ts';
 import type { LoadCommand } from './load-command.ts';
@@ -41,7 +41,13 @@ export async function runPaced(
   const untilThere = async (id: string, version: string): Promise<void> => {
     const acknowledgedMs = performance.now();
     for (let look = 0; look < LOOKS_MAX; look += 1) {
-      const row = await peerStore.get(customerKind.name, bucketOf(id, bucketCount), id);
+      const row = await peerStore
+        .get(customerKind.name, bucketOf(id, bucketCount), id)
+        .catch((error: unknown) => {
+          // The write is done; a look that failed is one that saw nothing yet.
+          if (error instanceof TransientError) return undefined;
+          throw error;
+        });
       const vector = row?.properties.get('_vector');
       if (vector?.type === 'String' && vector.value >= version) break;
       await pause(LOOK_EVERY_MS);
