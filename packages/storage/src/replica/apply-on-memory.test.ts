@@ -46,6 +46,21 @@ describe('a replica that remembers rows', () => {
     expect(east.conflicts).toHaveLength(1);
   });
 
+  test('reads what is there, though another version has the same ETag', async () => {
+    const { store, table } = regions.west;
+    const get: typeof store.get = async (...key) => {
+      const row = await store.get(...key);
+      return row && { ...row, etag: 'of two versions' };
+    };
+    const kind = { kind: deviceKind, bucketCount: MEMORY_BUCKET_COUNT };
+    const replica = createTableReplica({ store: { ...store, get }, ...kind });
+    for (const value of ['one', 'two']) {
+      await regions.drive(table.put('a', { label: value }));
+      const rows = await replica.read(bucketOf('a', MEMORY_BUCKET_COUNT), ['a']);
+      expect(rows.get('a')?.state.fields.get('label')?.value).toEqual({ type: 'String', value });
+    }
+  });
+
   test('takes nothing but a plain write from memory: what it takes for a duplicate it looks at', async () => {
     const { east, west } = regions;
     await east.table.put('a', { label: 'one' });

@@ -162,13 +162,6 @@ export function packedId(bytes: Buffer): string {
   return new PackedBytes(bytes).text();
 }
 
-/** The ETag that the row was packed with. */
-export function packedVersion(bytes: Buffer): string {
-  const packed = new PackedBytes(bytes);
-  packed.text();
-  return packed.text();
-}
-
 /** How `referenceIdOf` ends where it names the newest transaction. */
 function endingOf(row: { readonly entityId: string; readonly newest: Stamp | undefined }): string {
   return `/${row.newest}/${row.entityId}`;

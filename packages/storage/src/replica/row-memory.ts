@@ -1,6 +1,6 @@
 import type { StoredRow } from '@tandem/core';
 import { ByteLog } from './byte-log.ts';
-import { packedId, packedVersion, RowPacker } from './pack-row.ts';
+import { packedId, RowPacker } from './pack-row.ts';
 import { PositionIndex } from './position-index.ts';
 
 /**
@@ -58,8 +58,6 @@ export function createRowMemory(options: RowMemoryOptions = {}): RowMemory {
       const { log, index, packer } = kept;
       const hash = hashOf(row.entityId);
       const held = find(row.entityId, hash);
-      // No version of a row ever has the ETag of another one.
-      if (held !== undefined && packedVersion(log.read(held)!) === row.etag) return;
       const packed = packer.pack(row);
       if (held !== undefined && log.replace(held, packed)) return;
       if (held !== undefined) index.remove(hash, held);
