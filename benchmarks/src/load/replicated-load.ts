@@ -57,11 +57,7 @@ export function createReplicatedLoad(options: ReplicatedLoadOptions): Replicated
   const clock = createSystemClock();
   const randomness = createSystemRandomness();
   const tables = createRegionTables({ store, kinds: [customerKind], bucketCount });
-  const publisher = createServiceBusPublisher({
-    peer,
-    connection: peerBroker,
-    queue,
-  });
+  const publisher = createServiceBusPublisher({ peer, connection: peerBroker, queue });
   const links = createPeerLinks({ publishers: [publisher], clock, randomness, ...LINKS });
   const late = finishLate({ archive: tables.archive, outboxes: tables.outboxes, clock });
   const relay = createRelay({ ...late, links });

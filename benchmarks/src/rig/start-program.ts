@@ -84,13 +84,13 @@ async function untilReady(
   const ready = Promise.withResolvers<string>();
   const fail = (what: string): void =>
     ready.reject(new Error(`${name} ${what}: ${output.trim() || 'it printed nothing'}`));
-  for (const stream of [child.stdout, child.stderr] as Readable[]) {
-    stream.on('data', (chunk: Buffer) => {
-      output = (output + chunk.toString()).slice(-OUTPUT_LENGTH_MAX);
-      const line = output.split('\n').find(isReadyLine);
-      if (line !== undefined) ready.resolve(line);
-    });
-  }
+  const streams = [child.stdout, child.stderr] as Readable[];
+  const read = (chunk: Buffer): void => {
+    output = (output + chunk.toString()).slice(-OUTPUT_LENGTH_MAX);
+    const line = output.split('\n').find(isReadyLine);
+    if (line !== undefined) ready.resolve(line);
+  };
+  for (const stream of streams) stream.on('data', read);
   child.once('exit', (code, signal) => fail(`ended with ${signal ?? code}`));
   const timer = setTimeout(() => fail('was not ready in time'), READY_MS_MAX);
   try {
@@ -100,6 +100,8 @@ async function untilReady(
     throw error;
   } finally {
     clearTimeout(timer);
+    // What it says from then on is let through unread: reading would take of the time that is measured.
+    for (const stream of streams) stream.off('data', read).resume();
   }
 }
 
