@@ -30,10 +30,11 @@ function messageHolds({ subject, body }: QueuedMessage, id: string): boolean {
   );
 }
 
-/** What cannot be read may still name it; of what cannot even be inflated nobody can tell. */
+/** What cannot be read may still name it; of what lies deflated in it nobody can tell. */
 function mayName(encoded: Uint8Array, id: string): boolean {
   try {
-    return new TextDecoder().decode(inflateChangeSet(encoded)).includes(id);
+    const text = new TextDecoder().decode(inflateChangeSet(encoded));
+    return text.includes(id) || text.includes('"deflated":"');
   } catch (error) {
     if (error instanceof TerminalError) return true;
     throw error;

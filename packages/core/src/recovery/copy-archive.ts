@@ -1,4 +1,5 @@
 import type { ArchiveKeeper, ArchiveRow, ScannedArchiveRow } from '../ports/recovery-region.ts';
+import { plainBytesOf } from '../replication/deflate-change-set.ts';
 import { encodeChangeSet } from '../replication/encode-change-set.ts';
 import type { DamagedArchiveRow } from './fold-archive.ts';
 import { joinChangeSets } from './restored-set.ts';
@@ -50,7 +51,7 @@ export async function copyArchive(options: CopyArchiveOptions): Promise<number> 
     const wanted = missing(row, there);
     if (wanted === undefined) continue;
     waiting.push(wanted);
-    bytes += wanted.encoded.length;
+    bytes += plainBytesOf(wanted.encoded);
     if (waiting.length >= BATCH_MAX || bytes >= BATCH_BYTES_MAX) await flush();
   }
   await flush();

@@ -13,8 +13,8 @@ export const PACK_SETS_MAX = 100;
 /** Service Bus bills a message for every 64 KiB begun; what is left is for its headers. */
 export const PACK_BYTES_MAX = 60 * 1_024;
 
-/** Of plain bytes a pack holds this many times as much: who receives it has all of them in memory. */
-const INFLATION_MAX = 8;
+/** Of plain bytes a pack holds this many times as much: who receives a batch has all of its in memory. */
+const INFLATION_MAX = 2;
 /** A comma in each of the two lists, and at most seven digits. */
 const BYTES_BESIDE_A_SET = 9;
 const HEAD_BYTES_MAX = 64;

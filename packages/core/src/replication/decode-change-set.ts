@@ -45,8 +45,9 @@ const checkVersion = Compile(Type.Object({ wire: Type.Integer({ minimum: 1 }) })
 const checkChangeSet = Compile(ChangeSetSchema);
 
 /**
- * Of a plain set and of a deflated one. Throws `CHANGE_TOO_NEW` for a wire version that this build does not know (upgrade it, then
- * resubmit) and `CHANGE_UNDECODABLE`, naming the first fault, for everything else.
+ * Of a plain set and of a deflated one. Throws `CHANGE_TOO_NEW` for a wire version that this build
+ * does not know (upgrade it, then resubmit) and `CHANGE_UNDECODABLE`, naming the first fault, for
+ * everything else.
  */
 export function decodeChangeSet(bytes: Uint8Array): ChangeSet {
   const json = parseJson(inflateChangeSet(bytes));

@@ -123,7 +123,7 @@ describe('what deflated change sets take once they are inflated', () => {
       PACK_BOUNDS,
     );
     for (const pack of packs) {
-      expect(pack.length * plainBytes).toBeLessThanOrEqual(8 * PACK_BYTES_MAX);
+      expect(pack.length * plainBytes).toBeLessThanOrEqual(2 * PACK_BYTES_MAX);
     }
   });
 

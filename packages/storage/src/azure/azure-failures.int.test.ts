@@ -108,8 +108,21 @@ describe.each(calls)('%s', (_, kind, call) => {
     const store = await storeOver((_, response) => {
       response.writeHead(307, { Location: `http://127.0.0.1:${port}/elsewhere` }).end();
     });
-    await expect(call(store)).rejects.toMatchObject({ code: 'TABLE_REQUEST_INVALID' });
+    await expect(call(store)).rejects.toMatchObject({ code: 'TABLE_UNAVAILABLE' });
     expect(requests).toBe(1);
+  });
+
+  test('that a proxy refuses is not to blame', async () => {
+    const store = await storeOver((_, response) => response.writeHead(407).end());
+    await expect(call(store)).rejects.toMatchObject({ code: 'TABLE_UNAVAILABLE' });
+  });
+
+  test('that is answered in another protocol ends', async () => {
+    const store = await storeOver((request) => {
+      const head = ['HTTP/1.1 101 Switching Protocols', 'Connection: upgrade', 'Upgrade: other'];
+      request.socket.end(`${head.join('\r\n')}\r\n\r\n`);
+    });
+    await expect(call(store)).rejects.toMatchObject({ code: noAnswer });
   });
 
   test('to a service that does not run was certainly not done', async () => {

@@ -13,6 +13,9 @@ import {
   RestError,
 } from '@azure/core-rest-pipeline';
 
+/** A URL has them around an IPv6 address, a connection has not. */
+const BRACKETS = /^\[|\]$/g;
+
 /** It opens as many connections as there are requests at once, which the caller bounds. */
 export function createTableHttpClient(): HttpClient {
   const agent = new Agent({ keepAlive: true });
@@ -26,7 +29,7 @@ export function createTableHttpClient(): HttpClient {
         send({
           // A proxy brings an agent of its own.
           agent: (request.agent as Agent | undefined) ?? (isInsecure ? agent : secureAgent),
-          hostname,
+          hostname: hostname.replace(BRACKETS, ''),
           port,
           path: pathname + search,
           method: request.method,
@@ -45,12 +48,18 @@ function exchange(request: PipelineRequest, open: () => ClientRequest): Promise<
       const code = error.code ?? RestError.REQUEST_SEND_ERROR;
       reject(new RestError(error.message, { code, request }));
     };
+    let isAnswered = false;
     const sent = open();
     const abort = (): void => void sent.destroy(new Error('The request was given up.'));
     if (abortSignal?.aborted === true) abort();
     else abortSignal?.addEventListener('abort', abort);
     sent.on('error', fail);
+    // Whatever was answered in its place, such as another protocol: nobody says anything more.
+    sent.on('close', () => {
+      if (!isAnswered) fail(new Error('The connection was closed before it answered.'));
+    });
     sent.on('response', (answer) => {
+      isAnswered = true;
       const chunks: Buffer[] = [];
       answer.on('data', (chunk: Buffer) => chunks.push(chunk));
       answer.on('error', fail);

@@ -65,6 +65,10 @@ export function translateRefusal(refusal: ServiceRefusal, call: TableCall): AppE
   if (status >= 500 || status === 408) {
     return translateNoAnswer(call, `the service answered ${answer}`, options);
   }
+  // Something in between answered: nothing was done, and the request is not to blame.
+  if (status < 400 || status === 407) {
+    return unavailable(call, `the service answered ${answer}`, options);
+  }
   if (status === 401 || status === 403) {
     const remedy = 'Check the account key or the role assignment, and the clock of this machine';
     const message = `Table "${call.table}": the service refused access (${answer}). ${remedy}.`;

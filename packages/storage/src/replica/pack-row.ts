@@ -14,6 +14,8 @@ import { PackedBytes } from './packed-bytes.ts';
 
 /** Names of fields, of regions with their writers, and of archive partitions. */
 const NAMES_MAX = 4_096;
+const NAME_LENGTH_MAX = 256;
+const UNNUMBERED = 0;
 const SCRATCH_BYTES = 8 * 1024;
 
 const NO_REFERENCE = 0;
@@ -35,11 +37,6 @@ export class RowPacker {
   readonly #names: string[] = [];
   readonly #numbers = new Map<string, number>();
   readonly #scratch = new PackedBytes(Buffer.allocUnsafeSlow(SCRATCH_BYTES));
-
-  /** It keeps so many names that another one had better go on. */
-  get isFull(): boolean {
-    return this.#names.length > NAMES_MAX;
-  }
 
   /** The bytes are good until the next call; they begin with the id, as `packedId` reads it. */
   pack({ entityId, etag, state, referenceId }: StoredRow): Uint8Array {
@@ -131,17 +128,20 @@ export class RowPacker {
     return `${this.#name(packed)}${endingOf({ entityId, newest: newestStamp(vector) })}`;
   }
 
+  /** Its number, from 1 on; what came when there was room for no more names stands there itself. */
   #putName(packed: PackedBytes, name: string): void {
     let number = this.#numbers.get(name);
-    if (number === undefined) {
-      number = this.#names.push(name) - 1;
+    if (number === undefined && this.#names.length < NAMES_MAX && name.length <= NAME_LENGTH_MAX) {
+      number = this.#names.push(name);
       this.#numbers.set(name, number);
     }
-    packed.putCount(number);
+    packed.putCount(number ?? UNNUMBERED);
+    if (number === undefined) packed.putText(name);
   }
 
   #name(packed: PackedBytes): string {
-    return this.#names[packed.count()]!;
+    const number = packed.count();
+    return number === UNNUMBERED ? packed.text() : this.#names[number - 1]!;
   }
 }
 

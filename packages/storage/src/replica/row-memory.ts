@@ -25,12 +25,6 @@ export const ROW_MEMORY_BYTES_DEFAULT = 96 * 1024 * 1024;
 /** The part of the bound that is for finding the rows. */
 const INDEX_SHARE = 1 / 8;
 
-interface Kept {
-  readonly packer: RowPacker;
-  readonly log: ByteLog;
-  readonly index: PositionIndex;
-}
-
 /**
  * Bounded by bytes; what was taken in first is forgotten first. Rows are packed (a customer's into about
  * 160 bytes, where its objects take 1,600) outside the heap: many fit, and the garbage collector has none of
@@ -38,24 +32,23 @@ interface Kept {
  */
 export function createRowMemory(options: RowMemoryOptions = {}): RowMemory {
   const { bytesMax = ROW_MEMORY_BYTES_DEFAULT } = options;
-  let kept = openKept(bytesMax);
+  const packer = new RowPacker();
+  const log = new ByteLog(bytesMax * (1 - INDEX_SHARE));
+  const index = new PositionIndex(bytesMax * INDEX_SHARE, log);
 
   const find = (entityId: string, hash: number): number | undefined =>
-    kept.index.find(hash, (position) => packedId(kept.log.read(position)!) === entityId);
+    index.find(hash, (position) => packedId(log.read(position)!) === entityId);
 
   return {
     get bytesTaken() {
-      return kept.log.bytesTaken + kept.index.bytesTaken;
+      return log.bytesTaken + index.bytesTaken;
     },
     recall(entityId) {
       const position = find(entityId, hashOf(entityId));
-      const packed = position === undefined ? undefined : kept.log.read(position);
-      return packed && kept.packer.unpack(packed);
+      const packed = position === undefined ? undefined : log.read(position);
+      return packed && packer.unpack(packed);
     },
     remember(row) {
-      // What one packer has packed is of no use to another, so all of it goes.
-      if (kept.packer.isFull) kept = openKept(bytesMax);
-      const { log, index, packer } = kept;
       const hash = hashOf(row.entityId);
       const held = find(row.entityId, hash);
       const packed = packer.pack(row);
@@ -67,15 +60,9 @@ export function createRowMemory(options: RowMemoryOptions = {}): RowMemory {
     forget(entityId) {
       const hash = hashOf(entityId);
       const position = find(entityId, hash);
-      if (position !== undefined) kept.index.remove(hash, position);
+      if (position !== undefined) index.remove(hash, position);
     },
   };
-}
-
-function openKept(bytesMax: number): Kept {
-  const log = new ByteLog(bytesMax * (1 - INDEX_SHARE));
-  const index = new PositionIndex(bytesMax * INDEX_SHARE, log);
-  return { packer: new RowPacker(), log, index };
 }
 
 /** 32 bits, FNV-1a with its bits mixed once more: ids often differ in their last digits alone. */
