@@ -4,7 +4,7 @@
  */
 import { appendFileSync } from 'node:fs';
 import { BUCKET_COUNT_DEFAULT } from '@tandem/core';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { type LoadDriver, startLoad } from './load/load-driver.ts';
 import { compareWithFastify } from './measures/api-vs-fastify.ts';
 import { measureBacklog } from './measures/backlog.ts';
@@ -16,22 +16,12 @@ import { measureLag } from './measures/lag.ts';
 import { compareLoads } from './measures/replicated-vs-bare.ts';
 import { type Rig, type RigOptions, startRegions } from './rig/start-regions.ts';
 import { describeRun } from './run/describe-run.ts';
+import { positive, readSizes } from './run/flag-values.ts';
 import { goalsOf, type Measurements } from './run/goals.ts';
 
-const COUNTS_MAX = 10_000_000;
 const WARM_UP_MS = 10_000;
 /** Over Azurite, which looks at every row of the table for a range; a million are counted without it. */
 const SIZES = [10_000, 100_000];
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (value > 0 && value <= COUNTS_MAX) return value;
-  throw new InvalidArgumentError(`Give a number above 0, up to ${COUNTS_MAX}.`);
-}
-
-function readSizes(text: string): number[] {
-  return text.split(',').map(positive);
-}
 
 interface Flags {
   readonly json?: boolean;

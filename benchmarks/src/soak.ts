@@ -5,11 +5,12 @@
  * Exit code 1 when a write failed, or when the other region fell behind by more than a minute.
  */
 import { BUCKET_COUNT_DEFAULT } from '@tandem/core';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { type LoadDriver, startLoad } from './load/load-driver.ts';
 import { measureLag } from './measures/lag.ts';
 import { startRegions } from './rig/start-regions.ts';
 import { describeRun } from './run/describe-run.ts';
+import { positiveUpTo } from './run/flag-values.ts';
 import { compareThirds, type Part } from './soak/compare-thirds.ts';
 import { costsOf, costsSince } from './soak/program-costs.ts';
 import { round } from './stats/spread.ts';
@@ -22,19 +23,11 @@ const WARM_UP_MS = MINUTE_MS / 6;
 const WRITERS = 64;
 const CUSTOMERS = 2_000;
 
-function positive(max: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (value > 0 && value <= max) return value;
-    throw new InvalidArgumentError(`Give a number above 0, up to ${max}.`);
-  };
-}
-
 const args = new Command('pnpm bench:soak')
   .description('Writes at a steady rate and watches lag and memory.')
-  .option('--minutes <count>', 'how long', positive(MINUTES_MAX), 10)
-  .option('--share <fraction>', 'of the rate that is reached at first', positive(1), 0.7)
-  .option('--customers <count>', 'that are written to', positive(1_000_000), CUSTOMERS)
+  .option('--minutes <count>', 'how long', positiveUpTo(MINUTES_MAX), 10)
+  .option('--share <fraction>', 'of the rate that is reached at first', positiveUpTo(1), 0.7)
+  .option('--customers <count>', 'that are written to', positiveUpTo(1_000_000), CUSTOMERS)
   .option('--json', 'nothing on standard output but the last line')
   .parse()
   .opts<{

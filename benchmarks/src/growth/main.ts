@@ -4,27 +4,16 @@
  */
 import { BUCKET_COUNT_DEFAULT } from '@tandem/core';
 import { ROW_MEMORY_BYTES_DEFAULT } from '@tandem/storage';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { describeRun } from '../run/describe-run.ts';
+import { positive, readSizes } from '../run/flag-values.ts';
 import { COUNTED_SIZES, countGrowth, WORKING_SET } from './count-growth.ts';
 
 const MIB = 1024 * 1024;
-const COUNTS_MAX = 10_000_000;
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0 && value <= COUNTS_MAX) return value;
-  throw new InvalidArgumentError(`Give a whole number above 0, up to ${COUNTS_MAX}.`);
-}
 
 const flags = new Command('pnpm bench:growth')
   .description('What a write costs as the table grows: two regions of shipping code, counted.')
-  .option(
-    '--sizes <counts>',
-    'customers in the table, as 10000,100000',
-    (text) => text.split(',').map(positive),
-    COUNTED_SIZES,
-  )
+  .option('--sizes <counts>', 'customers in the table, as 10000,100000', readSizes, COUNTED_SIZES)
   .option(
     '--working-set <count>',
     'of them, for the writes that go to some alone',
