@@ -42,7 +42,7 @@ async function seed({ customers, bucketCount, nowMs }: SeedRequest): Promise<voi
     const bucket = bucketOf(entityId, bucketCount);
     const writes = waiting.get(bucket) ?? [];
     waiting.set(bucket, writes);
-    writes.push({ entityId, row: { state, referenceId: undefined }, etag: undefined });
+    writes.push({ entityId, row: { state, referenceId: undefined }, stored: undefined });
     if (writes.length >= CHANGES_PER_SET_MAX) await replica.write(bucket, writes.splice(0));
   }
   for (const [bucket, writes] of waiting)

@@ -24,7 +24,7 @@ export async function eraseCopies(session: Session, region: CliRegion, id: strin
   const erased = (await live.read(bucket, [id])).get(id);
   if (erased === undefined) return;
   for (const { replica, row } of await findCopies(session, region, id)) {
-    await replica.write(bucket, [{ entityId: id, row: erased, etag: row.etag }]);
+    await replica.write(bucket, [{ entityId: id, row: erased, stored: row }]);
   }
 }
 

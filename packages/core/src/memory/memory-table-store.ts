@@ -14,6 +14,7 @@ import { canonicalValue } from '../values/canonical-value.ts';
 import type { FieldValue } from '../values/field-value.ts';
 import { createSortedMap, type SortedMap } from './sorted-map.ts';
 
+type RowWriting = Exclude<RowOperation, { readonly kind: 'delete' }>;
 type Partition = SortedMap<TableRow>;
 type Table = SortedMap<Partition>;
 
@@ -41,7 +42,7 @@ export function createMemoryTableStore(): TableStore {
     version += 1;
     const { rowKey } = operation;
     const etag = `W/"${version}"`;
-    const properties = copyProperties(operation.properties);
+    const properties = copyProperties(propertiesAfter(operation, partition.get(rowKey)));
     partition.set(rowKey, { partitionKey, rowKey, etag, properties });
     return etag;
   };
@@ -100,6 +101,14 @@ function refusalOf(operation: RowOperation, stored: TableRow | undefined) {
     default:
       return assertNever(operation);
   }
+}
+
+/** What is said to be as it was is taken from the row, so that whoever says so wrongly is found out. */
+function propertiesAfter(operation: RowWriting, stored: TableRow | undefined): Properties {
+  if (operation.kind !== 'replace' || operation.changed === undefined) return operation.properties;
+  const { properties, changed } = operation;
+  const sent = [...properties].filter(([name]) => changed.has(name));
+  return new Map([...(stored?.properties ?? []), ...sent]);
 }
 
 function copyProperties(properties: Properties): Properties {

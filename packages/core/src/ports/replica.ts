@@ -9,8 +9,8 @@ export interface StoredRow extends StoredState {
 export interface RowWrite {
   readonly entityId: string;
   readonly row: StoredState;
-  /** Undefined when there was no row. */
-  readonly etag: string | undefined;
+  /** The row that it replaces, under the ETag of which it is written; undefined when there was none. */
+  readonly stored: StoredRow | undefined;
 }
 
 /** The rows of one entity kind in this region, as the apply loop and replay see them. */

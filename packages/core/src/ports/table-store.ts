@@ -14,8 +14,14 @@ export type RowOperation =
   | {
       readonly kind: 'replace';
       readonly rowKey: string;
+      /** The whole row. */
       readonly properties: Properties;
       readonly etag: string;
+      /**
+       * Said by whoever knows the row under `etag`: every other property is as it was there, and none that it
+       * had is gone. A store may then send no more than these.
+       */
+      readonly changed?: ReadonlySet<string> | undefined;
     }
   | { readonly kind: 'upsert'; readonly rowKey: string; readonly properties: Properties }
   /** Without an etag whatever version is there is deleted. */

@@ -108,7 +108,7 @@ function joinInto(
     row = row === undefined ? incoming : mergeRows(row, incoming);
   }
   if (row === undefined || isSameState(row.state, own?.state)) return undefined;
-  return { write: { entityId, row, etag: own?.etag }, conflicts };
+  return { write: { entityId, row, stored: own }, conflicts };
 }
 
 /** The row's place in the archive of the region it goes to; none for what was written there. */

@@ -43,7 +43,7 @@ async function mergePart(
       const stored = rows.get(entityId);
       const row = stored === undefined ? found : mergeRows(stored, found);
       const isThere = stored !== undefined && isSameState(stored.state, row.state);
-      return isThere ? [] : [{ entityId, row, etag: stored?.etag }];
+      return isThere ? [] : [{ entityId, row, stored }];
     });
     if (writes.length === 0) return 0;
     const outcome = await replica.write(bucket, writes);

@@ -153,6 +153,6 @@ function foldChanges(
     }
   }
   const isChanged = row !== undefined && row !== stored;
-  const write = isChanged && row !== undefined ? { entityId, row, etag: stored?.etag } : undefined;
+  const write = isChanged && row !== undefined ? { entityId, row, stored } : undefined;
   return { write, isPlain, conflicts, refused };
 }

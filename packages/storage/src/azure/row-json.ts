@@ -22,11 +22,24 @@ const INT64 = /^-?\d{1,19}$/;
 
 export function encodeRow(partitionKey: string, rowKey: string, properties: Properties): string {
   const members = [member('PartitionKey', partitionKey), member('RowKey', rowKey)];
-  for (const [name, value] of properties) {
-    const [json, type] = encodeValue(canonicalValue(value));
-    members.push(member(name, json));
-    if (type !== undefined) members.push(member(`${name}${TYPE_SUFFIX}`, type));
-  }
+  for (const [name, value] of properties) pushProperty(members, name, value);
+  return joinMembers(members);
+}
+
+/** Those that are named, without the keys of the row. */
+export function encodeProperties(properties: Properties, names: ReadonlySet<string>): string {
+  const members: string[] = [];
+  for (const [name, value] of properties) if (names.has(name)) pushProperty(members, name, value);
+  return joinMembers(members);
+}
+
+function pushProperty(members: string[], name: string, value: FieldValue): void {
+  const [json, type] = encodeValue(canonicalValue(value));
+  members.push(member(name, json));
+  if (type !== undefined) members.push(member(`${name}${TYPE_SUFFIX}`, type));
+}
+
+function joinMembers(members: readonly string[]): string {
   return `{${members.join(',')}}`.replace(LINE_SEPARATORS, escapeLineSeparator);
 }
 

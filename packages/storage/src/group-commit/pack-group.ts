@@ -157,7 +157,7 @@ function toChange(
 }
 
 function toOperation({ entityId, stored }: GroupWrite, state: EntityState): RowOperation {
-  return toRowOperation({ entityId, row: { state, referenceId: undefined }, etag: stored?.etag });
+  return toRowOperation({ entityId, row: { state, referenceId: undefined }, stored });
 }
 
 function errorTooLarge(kind: EntityKind, entityId: string, bytes: number): TerminalError {

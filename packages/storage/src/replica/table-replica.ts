@@ -9,7 +9,7 @@ import {
   type StoredRow,
   type TableStore,
 } from '@tandem/core';
-import { fromEntityProperties, toEntityProperties } from '../rows/entity-row.ts';
+import { changedColumns, fromEntityProperties, toEntityProperties } from '../rows/entity-row.ts';
 import { encodeRowKey } from '../rows/row-key.ts';
 import { createRowMemory, type RowMemory } from './row-memory.ts';
 
@@ -82,10 +82,10 @@ export function createTableReplica(options: TableReplicaOptions): Replica {
   };
 }
 
-export function toRowOperation({ entityId, row, etag }: RowWrite): RowOperation {
+export function toRowOperation({ entityId, row, stored }: RowWrite): RowOperation {
   const rowKey = encodeRowKey(entityId);
   const properties = toEntityProperties(row);
-  return etag === undefined
-    ? { kind: 'insert', rowKey, properties }
-    : { kind: 'replace', rowKey, properties, etag };
+  if (stored === undefined) return { kind: 'insert', rowKey, properties };
+  const changed = changedColumns(stored, row);
+  return { kind: 'replace', rowKey, properties, etag: stored.etag, changed };
 }

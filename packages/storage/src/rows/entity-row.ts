@@ -3,6 +3,7 @@ import {
   encodeVector,
   type EntityState,
   type FieldValue,
+  isSameValue,
   isStamp,
   newestStamp,
   type Properties,
@@ -39,6 +40,38 @@ export function toEntityProperties({ state, referenceId }: StoredState): Propert
   setText('_origin', newest && stampRegion(newest));
   setText('referenceId', referenceId);
   return properties;
+}
+
+/**
+ * The columns that differ between two states of a row; undefined when one of them is gone, for only
+ * the whole row says so. What nearly every write changes is named unlooked at.
+ */
+export function changedColumns(
+  before: StoredState,
+  after: StoredState,
+): ReadonlySet<string> | undefined {
+  const changed = new Set(['_vector', '_stamps', '_origin']);
+  const fieldsBefore = before.state.fields;
+  for (const [name, { value }] of after.state.fields) {
+    const valueBefore = fieldsBefore.get(name)?.value ?? null;
+    if (isSameValue(valueBefore, value)) continue;
+    if (value === null) return undefined;
+    changed.add(name);
+  }
+  for (const [name, { value }] of fieldsBefore) {
+    if (value !== null && !after.state.fields.has(name)) return undefined;
+  }
+  const texts = [
+    ['_alive', before.state.alive, after.state.alive],
+    ['_deleted', before.state.deleted, after.state.deleted],
+    ['referenceId', before.referenceId, after.referenceId],
+  ] as const;
+  for (const [name, textBefore, textAfter] of texts) {
+    if (textBefore === textAfter) continue;
+    if (textAfter === undefined) return undefined;
+    changed.add(name);
+  }
+  return changed;
 }
 
 /**

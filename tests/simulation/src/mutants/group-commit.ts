@@ -211,13 +211,13 @@ export const groupMutants: readonly Mutant[] = [
     edits: [
       {
         file: TO_BUCKET,
-        find: '{ entityId, row, etag: stored?.etag }',
-        replace: '{ entityId, row, etag: undefined }',
+        find: '{ entityId, row, stored }',
+        replace: '{ entityId, row, stored: undefined }',
       },
       {
         file: `${STORAGE}replica/table-replica.ts`,
-        find: "? { kind: 'insert', rowKey, properties }",
-        replace: "? { kind: 'upsert', rowKey, properties }",
+        find: "return { kind: 'insert', rowKey, properties };",
+        replace: "return { kind: 'upsert', rowKey, properties };",
       },
     ],
   },

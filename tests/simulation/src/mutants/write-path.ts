@@ -61,8 +61,30 @@ export const writePathMutants: readonly Mutant[] = [
     edits: [
       {
         file: `${STORAGE}replica/table-replica.ts`,
-        find: ": { kind: 'replace', rowKey, properties, etag };",
-        replace: ": { kind: 'upsert', rowKey, properties };",
+        find: "return { kind: 'replace', rowKey, properties, etag: stored.etag, changed };",
+        replace: "return { kind: 'upsert', rowKey, properties };",
+      },
+    ],
+  },
+  {
+    id: 'gone-column-left',
+    title: 'of a row that loses a column only what changed is sent, which leaves the column there',
+    edits: [
+      {
+        file: `${STORAGE}rows/entity-row.ts`,
+        find: '    if (value === null) return undefined;\n',
+        replace: '',
+      },
+    ],
+  },
+  {
+    id: 'unchanged-by-name',
+    title: 'a column that was there is held to be as it was',
+    edits: [
+      {
+        file: `${STORAGE}rows/entity-row.ts`,
+        find: 'if (isSameValue(valueBefore, value)) continue;',
+        replace: 'if (fieldsBefore.has(name) || isSameValue(valueBefore, value)) continue;',
       },
     ],
   },

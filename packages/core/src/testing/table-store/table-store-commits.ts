@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { assert } from '../../errors.ts';
 import type { RowOperation } from '../../ports/table-store.ts';
+import type { FieldValue } from '../../values/field-value.ts';
 import {
   heldBy,
   insert,
@@ -17,6 +18,16 @@ const REFUSALS: readonly [string, (etag: string) => RowOperation, string][] = [
   ['an insert of a row that exists', () => insert('stored'), 'row-exists'],
   ['a replace with an old ETag', () => replace('stored', STALE), 'row-changed'],
   ['a replace of a row that is missing', (etag) => replace('missing', etag), 'row-missing'],
+  [
+    'a replace of what changed, with an old ETag',
+    () => ({ ...replace('stored', STALE), changed: new Set(['v']) }),
+    'row-changed',
+  ],
+  [
+    'a replace of what changed of a row that is missing',
+    (etag) => ({ ...replace('missing', etag), changed: new Set(['v']) }),
+    'row-missing',
+  ],
   ['a delete with an old ETag', () => remove('stored', STALE), 'row-changed'],
   ['a delete of a row that is missing', () => remove('missing'), 'row-missing'],
   ['a conditional delete of a missing row', (etag) => remove('missing', etag), 'row-missing'],
@@ -39,6 +50,41 @@ export function describeCommits(it: TableStoreUnderTest): void {
       const row = await it.get('p', 'a');
       expect([...(row?.properties.keys() ?? [])]).toEqual(['v']);
       expect(row?.etag).toBe(next);
+    });
+
+    test.each([
+      ['alone', []],
+      ['among others', [insert('b'), insert('c')]],
+    ])('a replace that says what changed leaves the whole row, %s', async (_, others) => {
+      const before = new Map<string, FieldValue>([
+        ['v', { type: 'String', value: 'one' }],
+        ['kept', { type: 'Int64', value: 2n ** 53n + 1n }],
+        ['retyped', { type: 'Int64', value: 7n }],
+        ['doubled', { type: 'Int32', value: 12 }],
+      ]);
+      const [etag = ''] = await it.write('p', { kind: 'insert', rowKey: 'a', properties: before });
+      const properties = new Map<string, FieldValue>([
+        ...before,
+        ['v', { type: 'String', value: 'two\u2028' }],
+        ['retyped', { type: 'String', value: '7' }],
+        ['doubled', { type: 'Double', value: 12 }],
+        ['added', { type: 'Boolean', value: true }],
+      ]);
+      const changed = new Set(['v', 'retyped', 'doubled', 'added']);
+      const operation = { kind: 'replace', rowKey: 'a', etag, properties, changed } as const;
+      const [next] = await it.write('p', operation, ...others);
+      const row = await it.get('p', 'a');
+      expect(row?.properties).toEqual(properties);
+      expect(row?.etag).toBe(next);
+      expect(next).not.toBe(etag);
+    });
+
+    test('a replace that says what changed, and is undone with its transaction, left no trace', async () => {
+      const [etag = ''] = await it.write('p', insert('a', 'one'), insert('b'));
+      const replacement = { ...replace('a', etag, 'two'), changed: new Set(['v']) };
+      expect(await it.commit('p', replacement, insert('b'))).toMatchObject({ kind: 'refused' });
+      const row = await it.get('p', 'a');
+      expect([heldBy(row), row?.etag]).toEqual(['one', etag]);
     });
 
     test('an upsert inserts, then replaces whatever is there', async () => {

@@ -102,8 +102,8 @@ export function insert(rowKey: string, value = 'inserted'): RowOperation {
   return { kind: 'insert', rowKey, properties: holding(value) };
 }
 
-export function replace(rowKey: string, etag: string, value = 'replaced'): RowOperation {
-  return { kind: 'replace', rowKey, etag, properties: holding(value) };
+export function replace(rowKey: string, etag: string, value = 'replaced') {
+  return { kind: 'replace', rowKey, etag, properties: holding(value) } as const;
 }
 
 export function upsert(rowKey: string, value = 'upserted'): RowOperation {
