@@ -8,7 +8,7 @@ import {
 } from '@tandem/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createRowMemory } from './row-memory.ts';
+import { createPackedRows } from './packed-rows.ts';
 
 const MIB = 1024 * 1024;
 
@@ -49,9 +49,9 @@ function customer(nth: number): StoredRow {
   };
 }
 
-describe('the memory of rows', () => {
+describe('the packed rows', () => {
   test('forgets what it took in first when there is no more room, and stays within its bound', () => {
-    const memory = createRowMemory({ bytesMax: 2 * MIB });
+    const memory = createPackedRows(2 * MIB);
     for (let nth = 0; nth < 20_000; nth += 1) memory.remember(customer(nth));
     expect(memory.recall(customer(0).entityId)).toBeUndefined();
     expect(memory.recall(customer(19_999).entityId)).toEqual(customer(19_999));
@@ -59,7 +59,7 @@ describe('the memory of rows', () => {
   });
 
   test('keeps a customer in less than 200 bytes, and nearly all for which there is room', () => {
-    const memory = createRowMemory({ bytesMax: 32 * MIB });
+    const memory = createPackedRows(32 * MIB);
     const count = 50_000;
     for (let nth = 0; nth < count; nth += 1) memory.remember(customer(nth));
     expect(memory.bytesTaken / count).toBeLessThan(200);
@@ -71,7 +71,7 @@ describe('the memory of rows', () => {
   });
 
   test('takes no more room for a row that is written again and again', () => {
-    const memory = createRowMemory({ bytesMax: 4 * MIB });
+    const memory = createPackedRows(4 * MIB);
     memory.remember(customer(1));
     const { bytesTaken } = memory;
     for (let nth = 0; nth < 20_000; nth += 1) {
@@ -82,7 +82,7 @@ describe('the memory of rows', () => {
   });
 
   test('recalls rows of more writers and days than it numbers', () => {
-    const memory = createRowMemory({ bytesMax: 8 * MIB });
+    const memory = createPackedRows(8 * MIB);
     const rowOf = (nth: number): StoredRow => {
       const stamp = formatStamp({ timeMs: nth, counter: 0, region: 'east', writer: `w${nth}` });
       const one = customer(nth);
@@ -96,7 +96,7 @@ describe('the memory of rows', () => {
   });
 
   test('recalls the newest of a row, whether it grew or shrank', () => {
-    const memory = createRowMemory({ bytesMax: 8 * MIB });
+    const memory = createPackedRows(8 * MIB);
     for (const bytes of [0, 5_000, 10, 90_000, 200]) {
       memory.remember(row('a', bytes));
       memory.remember(row('b', bytes / 10));
@@ -106,14 +106,14 @@ describe('the memory of rows', () => {
   });
 
   test('does not recall an older state of a row that is too large to be kept', () => {
-    const memory = createRowMemory({ bytesMax: 8 * MIB });
+    const memory = createPackedRows(8 * MIB);
     memory.remember(row('a', 10));
     memory.remember(row('a', 500_000));
     expect(memory.recall('a')).toBeUndefined();
   });
 
   test('does not recall what it was told to forget', () => {
-    const memory = createRowMemory({ bytesMax: 8 * MIB });
+    const memory = createPackedRows(8 * MIB);
     memory.remember(row('a'));
     memory.forget('a');
     expect(memory.recall('a')).toBeUndefined();
@@ -183,7 +183,7 @@ const rows: fc.Arbitrary<StoredRow> = fc
   });
 
 test('a packed row is given back exactly as it was, whatever is in it', () => {
-  const memory = createRowMemory({ bytesMax: 4 * MIB });
+  const memory = createPackedRows(4 * MIB);
   fc.assert(
     fc.property(rows, (one) => {
       memory.remember(one);

@@ -1,0 +1,49 @@
+import type { EntityState, StoredRow } from '@tandem/core';
+import type { RowMemory } from './row-memory.ts';
+
+/** Of customers some 6 MiB of the heap. */
+const ROWS_MAX = 4_096;
+/** Characters and bytes of all values; a larger row is packed at once. */
+const ROW_WEIGHT_MAX = 2_048;
+const SCALAR_WEIGHT = 8;
+
+/**
+ * Keeps the rows that came last as they are in front of a memory that packs them: what is written again
+ * soon is neither packed nor unpacked. What came first goes to the memory behind when there are too many.
+ */
+export function withRecentRows(behind: RowMemory): RowMemory {
+  const recent = new Map<string, StoredRow>();
+  return {
+    get bytesTaken() {
+      return behind.bytesTaken;
+    },
+    recall: (entityId) => recent.get(entityId) ?? behind.recall(entityId),
+    remember(row) {
+      if (!isLight(row.state)) {
+        recent.delete(row.entityId);
+        behind.remember(row);
+        return;
+      }
+      recent.set(row.entityId, row);
+      if (recent.size <= ROWS_MAX) return;
+      const [first] = recent.values();
+      if (first === undefined) return;
+      recent.delete(first.entityId);
+      behind.remember(first);
+    },
+    forget(entityId) {
+      recent.delete(entityId);
+      behind.forget(entityId);
+    },
+  };
+}
+
+function isLight({ fields }: EntityState): boolean {
+  let weight = 0;
+  for (const { value } of fields.values()) {
+    weight +=
+      value?.type === 'String' || value?.type === 'Binary' ? value.value.length : SCALAR_WEIGHT;
+    if (weight > ROW_WEIGHT_MAX) return false;
+  }
+  return true;
+}
