@@ -65,5 +65,5 @@ test('a column that is as it was is not among them', () => {
     referenceId: undefined,
   });
   const changed = changedColumns(rowWith(restarts(1, 1), 1), rowWith(restarts(2, 2), 2));
-  expect([...(changed ?? [])].sort()).toEqual(['_origin', '_stamps', '_vector', 'restarts']);
+  expect([...(changed ?? [])].sort()).toEqual(['_stamps', '_vector', 'restarts']);
 });

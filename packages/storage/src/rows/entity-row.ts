@@ -32,14 +32,18 @@ export function toEntityProperties({ state, referenceId }: StoredState): Propert
   const setText = (name: string, value: string | undefined): void => {
     if (value !== undefined) properties.set(name, { type: 'String', value });
   };
-  const newest = newestStamp(state.vector);
   setText('_vector', encodeVector(state.vector));
   setText('_stamps', encodeStamps(state));
   setText('_alive', state.alive);
   setText('_deleted', state.deleted);
-  setText('_origin', newest && stampRegion(newest));
+  setText('_origin', originOf(state));
   setText('referenceId', referenceId);
   return properties;
+}
+
+function originOf({ vector }: EntityState): string | undefined {
+  const newest = newestStamp(vector);
+  return newest && stampRegion(newest);
 }
 
 /**
@@ -50,7 +54,7 @@ export function changedColumns(
   before: StoredState,
   after: StoredState,
 ): ReadonlySet<string> | undefined {
-  const changed = new Set(['_vector', '_stamps', '_origin']);
+  const changed = new Set(['_vector', '_stamps']);
   const fieldsBefore = before.state.fields;
   for (const [name, { value }] of after.state.fields) {
     const valueBefore = fieldsBefore.get(name)?.value ?? null;
@@ -64,6 +68,7 @@ export function changedColumns(
   const texts = [
     ['_alive', before.state.alive, after.state.alive],
     ['_deleted', before.state.deleted, after.state.deleted],
+    ['_origin', originOf(before.state), originOf(after.state)],
     ['referenceId', before.referenceId, after.referenceId],
   ] as const;
   for (const [name, textBefore, textAfter] of texts) {
