@@ -47,8 +47,8 @@ function originOf({ vector }: EntityState): string | undefined {
 }
 
 /**
- * The columns that differ between two states of a row; undefined when one of them is gone, for only
- * the whole row says so. What nearly every write changes is named unlooked at.
+ * The columns that differ between two states of a row; undefined when one of them is gone or has to be,
+ * for only the whole row says so. What nearly every write changes is named unlooked at.
  */
 export function changedColumns(
   before: StoredState,
@@ -57,8 +57,9 @@ export function changedColumns(
   const changed = new Set(['_vector', '_stamps']);
   const fieldsBefore = before.state.fields;
   for (const [name, { value }] of after.state.fields) {
-    const valueBefore = fieldsBefore.get(name)?.value ?? null;
-    if (isSameValue(valueBefore, value)) continue;
+    const fieldBefore = fieldsBefore.get(name);
+    if (fieldBefore !== undefined && isSameValue(fieldBefore.value, value)) continue;
+    // A new field without a value: a column of its name may stand there that was added by hand.
     if (value === null) return undefined;
     changed.add(name);
   }

@@ -83,8 +83,8 @@ export const writePathMutants: readonly Mutant[] = [
     edits: [
       {
         file: `${STORAGE}rows/entity-row.ts`,
-        find: 'if (isSameValue(valueBefore, value)) continue;',
-        replace: 'if (fieldsBefore.has(name) || isSameValue(valueBefore, value)) continue;',
+        find: 'if (fieldBefore !== undefined && isSameValue(fieldBefore.value, value)) continue;',
+        replace: 'if (fieldBefore !== undefined) continue;',
       },
     ],
   },
