@@ -10,7 +10,7 @@ export interface AdaptiveLimit {
   note(durationMs: number, effort: number): void;
 }
 
-export const AT_ONCE_MIN = 2;
+export const AT_ONCE_MIN = 1;
 export const AT_ONCE_MAX = 32;
 const AT_ONCE_START = 4;
 /** Of the time that a transaction takes while few are under way. */
