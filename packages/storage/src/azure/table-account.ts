@@ -28,6 +28,8 @@ export interface TableAccount {
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 const COMMON_HEADERS = {
   'Accept-Encoding': 'identity',
+  // In the logs of the service.
+  'User-Agent': 'tandem',
   'x-ms-version': '2019-02-02',
   DataServiceVersion: '3.0',
   MaxDataServiceVersion: '3.0;NetFx',
@@ -45,6 +47,13 @@ const POLICIES_NOT_NEEDED = [
   'defaultRetryPolicy',
   // The service redirects nobody, and a write that goes elsewhere is no write.
   'redirectPolicy',
+  // What it wraps is not used here.
+  'wrapAbortSignalLikePolicy',
+  // Spans of single requests, with URLs made fit for them, for an instrumentation that nobody registers here.
+  'tracingPolicy',
+  // An id that is in no log of ours, so that nobody could look for it in those of the service.
+  'setClientRequestIdPolicy',
+  'userAgentPolicy',
 ];
 
 /**
