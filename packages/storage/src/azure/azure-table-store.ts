@@ -1,5 +1,5 @@
 /**
- * The table store over Azure Table Storage. Credentials, signing and transport are those of
+ * The table store over Azure Table Storage. Credentials and pipeline are those of
  * `@azure/data-tables`; the requests are our own, for the reasons in `row-json.ts` and `batch.ts`.
  */
 import { randomUUID } from 'node:crypto';

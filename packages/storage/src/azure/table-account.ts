@@ -8,6 +8,7 @@ import {
 import { TableServiceClient } from '@azure/data-tables';
 import { DefaultAzureCredential } from '@azure/identity';
 import { TerminalError } from '@tandem/core';
+import { createSharedKeyPolicy, SDK_SHARED_KEY_POLICY } from './shared-key-policy.ts';
 import { createTableHttpClient } from './table-http-client.ts';
 import type { TableRequest } from './table-request.ts';
 import { CallTimedOut } from './translate-table-error.ts';
@@ -57,7 +58,7 @@ const POLICIES_NOT_NEEDED = [
 ];
 
 /**
- * The SDK's credentials, signing and pipeline, over connections that are kept alive. It never retries:
+ * The SDK's credentials and pipeline, over connections that are kept alive. It never retries:
  * the caller must know how often it asked. Throws `CONFIGURATION_INVALID`.
  */
 export function createTableAccount(options: TableAccountOptions): TableAccount {
@@ -69,7 +70,7 @@ export function createTableAccount(options: TableAccountOptions): TableAccount {
   }
   const base = `${url.origin}${url.pathname.replace(/\/*$/, '/')}`;
   const signature = url.search.slice(1);
-  const { pipeline, httpClient } = createTransport(client);
+  const { pipeline, httpClient } = createTransport(client, options);
   return {
     url: base,
     async send(request, timeoutMs) {
@@ -111,12 +112,18 @@ function createClient(options: TableAccountOptions): TableServiceClient {
   }
 }
 
-function createTransport(client: TableServiceClient): {
-  pipeline: Pipeline;
-  httpClient: HttpClient;
-} {
+function createTransport(
+  client: TableServiceClient,
+  options: TableAccountOptions,
+): { pipeline: Pipeline; httpClient: HttpClient } {
   const pipeline = client.pipeline.clone();
   for (const name of POLICIES_NOT_NEEDED) pipeline.removePolicy({ name });
+  const signing =
+    'connectionString' in options ? createSharedKeyPolicy(options.connectionString) : undefined;
+  if (signing !== undefined) {
+    pipeline.removePolicy({ name: SDK_SHARED_KEY_POLICY });
+    pipeline.addPolicy(signing);
+  }
   return { pipeline, httpClient: createTableHttpClient() };
 }
 
