@@ -2,7 +2,7 @@ import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
 import process from 'node:process';
 import { redactLine } from './redact.ts';
 import { serializeError } from './serialize-error.ts';
-import { createTurnLines } from './turn-lines.ts';
+import { createGatheredLines } from './gathered-lines.ts';
 
 export type { PinoLogger };
 
@@ -69,7 +69,7 @@ function createTimeMember(): () => string {
 
 function standardOutput(): DestinationStream {
   const output = pino.destination({ dest: 1, sync: true });
-  const lines = createTurnLines((text) => output.write(text));
+  const lines = createGatheredLines((text) => output.write(text));
   process.once('exit', lines.flush);
   return lines;
 }
