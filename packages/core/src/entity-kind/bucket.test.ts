@@ -17,6 +17,7 @@ describe('the bucket of an entity', () => {
     ['00b479c9-f61f-451a-86d2-ee8cc047c181', '0e'],
     ['5049a7a2-b0fe-45fc-9b2d-a8b0de1888f3', '02'],
     ['ü', '07'],
+    ['device-ü', '05'],
   ])('of "%s" is %s for ever', (entityId, bucket) => {
     expect(bucketOf(entityId, 16)).toBe(bucket);
   });

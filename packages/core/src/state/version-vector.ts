@@ -35,11 +35,13 @@ export function newestStamp(vector: VersionVector): Stamp | undefined {
 
 /** One text per vector, the same in every region: used as ETag and as version token. */
 export function encodeVector(vector: VersionVector): string {
+  if (vector.size === 1) for (const stamp of vector.values()) return stamp;
   return [...vector.values()].sort(byRegion).join('.');
 }
 
 /** Returns undefined for a text that `encodeVector` cannot have written. */
 export function decodeVector(text: string): VersionVector | undefined {
+  if (isStamp(text)) return new Map([[stampRegion(text), text]]);
   const stamps = text.split('.');
   if (!stamps.every(isStamp)) return undefined;
   const vector = new Map(stamps.map((stamp) => [stampRegion(stamp), stamp]));
