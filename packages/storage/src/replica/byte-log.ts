@@ -43,6 +43,18 @@ export class ByteLog {
     return segment.subarray(from + HEAD_BYTES, from + HEAD_BYTES + length);
   }
 
+  /** False, too, once it gave way. */
+  beginsWith(position: number, bytes: Uint8Array): boolean {
+    const segment = this.#segments.get(Math.floor(position / SEGMENT_BYTES));
+    if (segment === undefined) return false;
+    const from = position % SEGMENT_BYTES;
+    if (bytes.length > segment.readUInt32LE(from + LENGTH_AT)) return false;
+    for (let n = 0; n < bytes.length; n += 1) {
+      if (segment[from + HEAD_BYTES + n] !== bytes[n]) return false;
+    }
+    return true;
+  }
+
   hashAt(position: number): number {
     const segment = this.#segments.get(Math.floor(position / SEGMENT_BYTES));
     return segment?.readUInt32LE(position % SEGMENT_BYTES) ?? 0;

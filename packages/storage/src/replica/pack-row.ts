@@ -29,6 +29,12 @@ const JSON_TYPE = 1;
 const TEXT_TYPES = ['String', 'DateTime', 'Guid'] as const;
 const TEXT_TYPE_FROM = 2;
 
+interface Version {
+  readonly entityId: string;
+  readonly etag: string;
+  readonly stamps: readonly Stamp[];
+}
+
 /**
  * Rows as few bytes, and back, exact in every field. What stands in many rows (names of fields,
  * writers of stamps) is kept once, so what one packer has packed only that one can unpack.
@@ -38,15 +44,28 @@ export class RowPacker {
   readonly #numbers = new Map<string, number>();
   readonly #scratch = new PackedBytes(Buffer.allocUnsafeSlow(SCRATCH_BYTES));
 
-  /** The bytes are good until the next call; they begin with the id, as `packedId` reads it. */
-  pack({ entityId, etag, state, referenceId }: StoredRow): Uint8Array {
+  /** With what `pack` begins for a row of this id. The bytes are good until the next call. */
+  packId(entityId: string): Uint8Array {
     const packed = this.#scratch;
     packed.at = 0;
     packed.putText(entityId);
-    packed.putText(etag);
+    return packed.written();
+  }
+
+  /** With what `pack` begins for a row of this id, ETag and stamps, and for no other one. */
+  packVersion({ entityId, etag, state }: StoredRow): Uint8Array {
+    const packed = this.#scratch;
+    packed.at = 0;
+    this.#putVersion(packed, { entityId, etag, stamps: distinctStamps(state) });
+    return packed.written();
+  }
+
+  /** The bytes are good until the next call. */
+  pack({ entityId, etag, state, referenceId }: StoredRow): Uint8Array {
+    const packed = this.#scratch;
+    packed.at = 0;
     const stamps = distinctStamps(state);
-    packed.putCount(stamps.length);
-    for (const stamp of stamps) this.#putStamp(packed, stamp);
+    this.#putVersion(packed, { entityId, etag, stamps });
     packed.putCount(state.vector.size);
     for (const stamp of state.vector.values()) packed.putCount(stamps.indexOf(stamp));
     packed.putCount(state.alive === undefined ? 0 : stamps.indexOf(state.alive) + 1);
@@ -58,7 +77,7 @@ export class RowPacker {
       putValue(packed, value);
     }
     this.#putReference(packed, { referenceId, entityId, newest: newestStamp(state.vector) });
-    return packed.bytes.subarray(0, packed.at);
+    return packed.written();
   }
 
   unpack(bytes: Buffer): StoredRow {
@@ -87,6 +106,13 @@ export class RowPacker {
       vector,
     };
     return { entityId, etag, state, referenceId: this.#reference(packed, { entityId, vector }) };
+  }
+
+  #putVersion(packed: PackedBytes, version: Version): void {
+    packed.putText(version.entityId);
+    packed.putText(version.etag);
+    packed.putCount(version.stamps.length);
+    for (const stamp of version.stamps) this.#putStamp(packed, stamp);
   }
 
   /** `<time>-<counter>-<region>-<writer>`, where region and writer are one name. */
@@ -156,10 +182,6 @@ function distinctStamps({ vector, alive, deleted, fields }: EntityState): Stamp[
   consider(deleted);
   for (const { stamp } of fields.values()) consider(stamp);
   return stamps;
-}
-
-export function packedId(bytes: Buffer): string {
-  return new PackedBytes(bytes).text();
 }
 
 /** How `referenceIdOf` ends where it names the newest transaction. */

@@ -11,6 +11,11 @@ export class PackedBytes {
     this.bytes = bytes;
   }
 
+  /** Good until something else is written over it. */
+  written(): Uint8Array {
+    return this.bytes.subarray(0, this.at);
+  }
+
   putByte(byte: number): void {
     if (this.at >= this.bytes.length) this.#makeRoom(1);
     this.bytes[this.at] = byte;

@@ -105,6 +105,15 @@ describe('the packed rows', () => {
     expect(memory.recall('b')).toEqual(row('b', 20));
   });
 
+  test('recalls what was remembered last, also under an ETag that it had before', () => {
+    const memory = createPackedRows(8 * MIB);
+    const [first, second] = [customer(1), { ...customer(2), entityId: customer(1).entityId }];
+    for (const one of [first, second, first, first, { ...second, etag: first.etag }]) {
+      memory.remember(one);
+      expect(memory.recall(first.entityId)).toEqual(one);
+    }
+  });
+
   test('does not recall an older state of a row that is too large to be kept', () => {
     const memory = createPackedRows(8 * MIB);
     memory.remember(row('a', 10));

@@ -1,5 +1,5 @@
 import { ByteLog } from './byte-log.ts';
-import { packedId, RowPacker } from './pack-row.ts';
+import { RowPacker } from './pack-row.ts';
 import { PositionIndex } from './position-index.ts';
 import type { RowMemory } from './row-memory.ts';
 
@@ -16,8 +16,10 @@ export function createPackedRows(bytesMax: number): RowMemory {
   const log = new ByteLog(bytesMax * (1 - INDEX_SHARE));
   const index = new PositionIndex(bytesMax * INDEX_SHARE, log);
 
-  const find = (entityId: string, hash: number): number | undefined =>
-    index.find(hash, (position) => packedId(log.read(position)!) === entityId);
+  const find = (entityId: string, hash: number): number | undefined => {
+    const id = packer.packId(entityId);
+    return index.find(hash, (position) => log.beginsWith(position, id));
+  };
 
   return {
     get bytesTaken() {
@@ -31,6 +33,8 @@ export function createPackedRows(bytesMax: number): RowMemory {
     remember(row) {
       const hash = hashOf(row.entityId);
       const held = find(row.entityId, hash);
+      // What is read again and again has mostly not changed, and need not be packed again.
+      if (held !== undefined && log.beginsWith(held, packer.packVersion(row))) return;
       const packed = packer.pack(row);
       if (held !== undefined && log.replace(held, packed)) return;
       if (held !== undefined) index.remove(hash, held);

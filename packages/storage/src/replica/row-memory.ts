@@ -8,6 +8,7 @@ import { withRecentRows } from './recent-rows.ts';
  */
 export interface RowMemory {
   recall(entityId: string): StoredRow | undefined;
+  /** Rows of one id are the same if their ETags and their stamps are: a stamp is of one transaction. */
   remember(row: StoredRow): void;
   forget(entityId: string): void;
   /** Of all that it has taken so far, outside the heap. */
