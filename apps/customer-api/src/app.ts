@@ -14,6 +14,7 @@ import {
   LONG_REQUEST_TIMEOUT_MS,
 } from './http/limits.ts';
 import { traceIdOf } from './http/request-id.ts';
+import { RequestLogger } from './http/request-logger.ts';
 import { sendProblem } from './http/send-problem.ts';
 import { compileValidator } from './validation/validator.ts';
 import { authPlugin } from './plugins/auth.ts';
@@ -119,6 +120,7 @@ function createServer({ region, logger, newRequestId }: AppOptions): FastifyInst
       disableRequestLogging: true,
       requestIdLogLabel: 'requestId',
     }),
+    childLoggerFactory: (parent, bindings, own) => new RequestLogger(parent, bindings, own),
     genReqId: (request) => traceIdOf(request.headers['traceparent']) ?? newRequestId(),
     // The longest of any route: the others have theirs from body-timeout.ts.
     requestTimeout: LONG_REQUEST_TIMEOUT_MS,

@@ -1,5 +1,6 @@
 export * from './system-clock.ts';
 export * from './system-randomness.ts';
+export * from './random-ids.ts';
 export * from './writer-id.ts';
 export * from './logger.ts';
 export * from './environment.ts';

@@ -1,7 +1,12 @@
 import type { Clock, Randomness, TableStore } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
 import { openStore } from '@tandem/region-kit';
-import { createShutdown, type PinoLogger, type Shutdown } from '@tandem/service-kit';
+import {
+  createRandomIds,
+  createShutdown,
+  type PinoLogger,
+  type Shutdown,
+} from '@tandem/service-kit';
 import type { FastifyInstance } from 'fastify';
 import type { AddressInfo } from 'node:net';
 import {
@@ -92,7 +97,7 @@ interface ServiceState {
 }
 
 function createServiceApp(
-  { config, logger, randomness }: StartServiceOptions,
+  { config, logger }: StartServiceOptions,
   { composition, stopping, observe }: ServiceState,
 ): Promise<FastifyInstance> {
   const state = { region: () => composition()?.readiness, stopping };
@@ -106,7 +111,7 @@ function createServiceApp(
     requestsPerMinuteMax: config.requestsPerMinuteMax,
     logger,
     observe,
-    newRequestId: () => randomness.uuid().replaceAll('-', ''),
+    newRequestId: createRandomIds(),
   });
 }
 

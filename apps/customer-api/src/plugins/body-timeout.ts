@@ -29,9 +29,10 @@ export const bodyTimeoutPlugin = fp(
     });
     // Answered before its body was there, refused by its headers for example. The client may finish
     // sending, so that it reads the answer; it may not hold the connection for as long as it likes.
-    app.addHook('onResponse', ({ raw, routeOptions }, _reply, done) => {
+    app.addHook('onResponse', (request, _reply, done) => {
+      const { raw } = request;
       if (!raw.complete && !raw.readableEnded && !raw.destroyed) {
-        const own = routeOptions.config.bodyTimeoutMs ?? REQUEST_TIMEOUT_MS;
+        const own = request.routeOptions.config.bodyTimeoutMs ?? REQUEST_TIMEOUT_MS;
         onLateBody(raw, Math.min(own, REQUEST_TIMEOUT_MS), () => raw.socket.destroy());
       }
       done();

@@ -8,6 +8,7 @@ export const requestLogPlugin = fp(
   async (app) => {
     app.addHook('onResponse', (request, reply, done) => {
       const line = {
+        requestId: request.id,
         event: 'request-finished',
         method: request.method,
         route: request.routeOptions.url ?? 'unknown',
@@ -15,7 +16,7 @@ export const requestLogPlugin = fp(
         durationMs: Math.round(reply.elapsedTime * 10) / 10,
       };
       const isHealth = line.route.startsWith('/health');
-      request.log[isHealth ? 'debug' : 'info'](line, 'A request was answered.');
+      app.log[isHealth ? 'debug' : 'info'](line, 'A request was answered.');
       done();
     });
   },
