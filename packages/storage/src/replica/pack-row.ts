@@ -29,10 +29,11 @@ const JSON_TYPE = 1;
 const TEXT_TYPES = ['String', 'DateTime', 'Guid'] as const;
 const TEXT_TYPE_FROM = 2;
 
-interface Version {
-  readonly entityId: string;
-  readonly etag: string;
-  readonly stamps: readonly Stamp[];
+/** With what a packed row begins; `version` begins with `id`, and is that of no other row. */
+export interface PackedVersion {
+  readonly id: Uint8Array;
+  /** Id, ETag and stamps. */
+  readonly version: Uint8Array;
 }
 
 /**
@@ -43,8 +44,10 @@ export class RowPacker {
   readonly #names: string[] = [];
   readonly #numbers = new Map<string, number>();
   readonly #scratch = new PackedBytes(Buffer.allocUnsafeSlow(SCRATCH_BYTES));
+  /** Of the version that was packed last. */
+  #stamps: readonly Stamp[] = [];
 
-  /** With what `pack` begins for a row of this id. The bytes are good until the next call. */
+  /** All that is packed here is good until something else is packed. */
   packId(entityId: string): Uint8Array {
     const packed = this.#scratch;
     packed.at = 0;
@@ -52,20 +55,21 @@ export class RowPacker {
     return packed.written();
   }
 
-  /** With what `pack` begins for a row of this id, ETag and stamps, and for no other one. */
-  packVersion({ entityId, etag, state }: StoredRow): Uint8Array {
+  packVersion({ entityId, etag, state }: StoredRow): PackedVersion {
+    const id = this.packId(entityId);
     const packed = this.#scratch;
-    packed.at = 0;
-    this.#putVersion(packed, { entityId, etag, stamps: distinctStamps(state) });
-    return packed.written();
+    packed.putText(etag);
+    const stamps = distinctStamps(state);
+    packed.putCount(stamps.length);
+    for (const stamp of stamps) this.#putStamp(packed, stamp);
+    this.#stamps = stamps;
+    return { id, version: packed.written() };
   }
 
-  /** The bytes are good until the next call. */
-  pack({ entityId, etag, state, referenceId }: StoredRow): Uint8Array {
+  /** The whole of the row whose version was the last that was packed. */
+  packRest({ entityId, state, referenceId }: StoredRow): Uint8Array {
     const packed = this.#scratch;
-    packed.at = 0;
-    const stamps = distinctStamps(state);
-    this.#putVersion(packed, { entityId, etag, stamps });
+    const stamps = this.#stamps;
     packed.putCount(state.vector.size);
     for (const stamp of state.vector.values()) packed.putCount(stamps.indexOf(stamp));
     packed.putCount(state.alive === undefined ? 0 : stamps.indexOf(state.alive) + 1);
@@ -106,13 +110,6 @@ export class RowPacker {
       vector,
     };
     return { entityId, etag, state, referenceId: this.#reference(packed, { entityId, vector }) };
-  }
-
-  #putVersion(packed: PackedBytes, version: Version): void {
-    packed.putText(version.entityId);
-    packed.putText(version.etag);
-    packed.putCount(version.stamps.length);
-    for (const stamp of version.stamps) this.#putStamp(packed, stamp);
   }
 
   /** `<time>-<counter>-<region>-<writer>`, where region and writer are one name. */

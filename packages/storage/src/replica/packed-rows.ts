@@ -16,26 +16,25 @@ export function createPackedRows(bytesMax: number): RowMemory {
   const log = new ByteLog(bytesMax * (1 - INDEX_SHARE));
   const index = new PositionIndex(bytesMax * INDEX_SHARE, log);
 
-  const find = (entityId: string, hash: number): number | undefined => {
-    const id = packer.packId(entityId);
-    return index.find(hash, (position) => log.beginsWith(position, id));
-  };
+  const find = (id: Uint8Array, hash: number): number | undefined =>
+    index.find(hash, (position) => log.beginsWith(position, id));
 
   return {
     get bytesTaken() {
       return log.bytesTaken + index.bytesTaken;
     },
     recall(entityId) {
-      const position = find(entityId, hashOf(entityId));
+      const position = find(packer.packId(entityId), hashOf(entityId));
       const packed = position === undefined ? undefined : log.read(position);
       return packed && packer.unpack(packed);
     },
     remember(row) {
       const hash = hashOf(row.entityId);
-      const held = find(row.entityId, hash);
-      // What is read again and again has mostly not changed, and need not be packed again.
-      if (held !== undefined && log.beginsWith(held, packer.packVersion(row))) return;
-      const packed = packer.pack(row);
+      const { id, version } = packer.packVersion(row);
+      const held = find(id, hash);
+      // What is read again and again has mostly not changed.
+      if (held !== undefined && log.beginsWith(held, version)) return;
+      const packed = packer.packRest(row);
       if (held !== undefined && log.replace(held, packed)) return;
       if (held !== undefined) index.remove(hash, held);
       const position = log.append(packed, hash);
@@ -43,7 +42,7 @@ export function createPackedRows(bytesMax: number): RowMemory {
     },
     forget(entityId) {
       const hash = hashOf(entityId);
-      const position = find(entityId, hash);
+      const position = find(packer.packId(entityId), hash);
       if (position !== undefined) index.remove(hash, position);
     },
   };
