@@ -19,10 +19,9 @@ export function readPreferences(
   header: string | string[] | undefined,
   waitMsDefault: number = WAIT_MS_DEFAULT,
 ): Preferences {
+  if (header === undefined) return { acknowledgement: 'local', waitMs: waitMsDefault };
   const stated = new Map<string, string>();
-  for (const part of String(header ?? '')
-    .slice(0, PREFERENCES_LENGTH_MAX)
-    .split(',')) {
+  for (const part of String(header).slice(0, PREFERENCES_LENGTH_MAX).split(',')) {
     const [preference = ''] = part.split(';', 1);
     const [name = '', value = ''] = preference.split('=', 2).map((text) => text.trim());
     const key = name.toLowerCase();

@@ -3,10 +3,12 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { ProblemError } from '../http/problem.ts';
 import { parseJson } from '../validation/parse-json.ts';
 
+type BodyDone = (error: Error | null, body?: unknown) => void;
+
 /** Throws `malformed-json`. An empty body is no body: a DELETE may announce JSON and send none. */
-export async function parseJsonBody(_request: unknown, body: Buffer): Promise<unknown> {
-  if (body.length === 0) return undefined;
-  return parseJson(body);
+export function parseJsonBody(_request: unknown, body: Buffer, done: BodyDone): void {
+  if (body.length === 0) done(null, undefined);
+  else done(null, parseJson(body));
 }
 
 /** Of Content-Type (RFC 9110, 8.3.2); JSON has no other encoding (RFC 8259, 8.1). */
