@@ -59,7 +59,7 @@ export function operationBytes(partitionKey: string, operation: RowOperation): n
   let bytes = OPERATION_OVERHEAD_BYTES + keyUnits * KEY_UNIT_BYTES;
   if (operation.kind === 'delete') return bytes;
   for (const [name, field] of operation.properties) {
-    bytes += PROPERTY_OVERHEAD_BYTES + 2 * Buffer.byteLength(name) + sentBytes(field);
+    bytes += PROPERTY_OVERHEAD_BYTES + 2 * utf8Bytes(name) + sentBytes(field);
   }
   return bytes;
 }
@@ -72,6 +72,10 @@ function sentBytes(field: FieldValue): number {
 
 /** Text that JSON writes as it is, a byte for each character. */
 const UNESCAPED = /^[ !#-[\]-~]*$/;
+
+function utf8Bytes(name: string): number {
+  return UNESCAPED.test(name) ? name.length : Buffer.byteLength(name);
+}
 
 function sentTextBytes(text: string): number {
   if (UNESCAPED.test(text)) return text.length + 2;

@@ -109,7 +109,7 @@ function checkRow(partitionKey: string, rowKey: string, properties: Properties):
   }
   for (const [name, field] of properties) {
     checkPropertyName(row, name);
-    checkValue(`${row}: property "${name}"`, field);
+    checkValue({ row, name }, field);
   }
   const bytes = rowBytes(partitionKey, rowKey, properties);
   if (bytes <= ROW_BYTES_MAX) return;
@@ -129,14 +129,16 @@ function checkPropertyName(row: string, name: string): void {
   );
 }
 
-function checkValue(what: string, field: FieldValue): void {
+/** The text that names the place is put together only for an error. */
+function checkValue({ row, name }: { row: string; name: string }, field: FieldValue): void {
+  const what = (): string => `${row}: property "${name}"`;
   if (!isInRange(field)) {
-    throw invalid(`${what} holds a value that Edm.${field.type} cannot hold. Check its range.`);
+    throw invalid(`${what()} holds a value that Edm.${field.type} cannot hold. Check its range.`);
   }
   const bytes = valueBytes(field) - LENGTH_BYTES;
   if (bytes <= PROPERTY_BYTES_MAX) return;
   const unit = field.type === 'String' ? ' (UTF-16, two for a character)' : '';
-  const figures = `${what} has ${bytes} bytes${unit}, the limit is ${PROPERTY_BYTES_MAX}`;
+  const figures = `${what()} has ${bytes} bytes${unit}, the limit is ${PROPERTY_BYTES_MAX}`;
   throw exceeded(`${figures}. Split it over several properties.`, { bytes });
 }
 
