@@ -17,8 +17,8 @@ export interface ApiVsFastify {
 
 const CONNECTIONS = 32;
 const CUSTOMERS = 1_000;
-/** Of each server and method: the API has more code, of which some is compiled anew for four seconds. */
-const WARM_UP_S = 6;
+/** Of each server and method: the API has more code, of which some is compiled anew for ten seconds. */
+const WARM_UP_S = 12;
 const BARE = fileURLToPath(new URL('../rig/bare-fastify.ts', import.meta.url));
 
 type Method = 'GET' | 'PUT';
