@@ -13,6 +13,8 @@ const SCALAR_WEIGHT = 8;
  */
 export function withRecentRows(behind: RowMemory): RowMemory {
   const recent = new Map<string, StoredRow>();
+  // It stays before the first row: a new one would begin with what was deleted there.
+  const oldest = recent.values();
   return {
     get bytesTaken() {
       return behind.bytesTaken;
@@ -26,10 +28,10 @@ export function withRecentRows(behind: RowMemory): RowMemory {
       }
       recent.set(row.entityId, row);
       if (recent.size <= ROWS_MAX) return;
-      const [first] = recent.values();
-      if (first === undefined) return;
-      recent.delete(first.entityId);
-      behind.remember(first);
+      const first = oldest.next();
+      if (first.done === true) return;
+      recent.delete(first.value.entityId);
+      behind.remember(first.value);
     },
     forget(entityId) {
       recent.delete(entityId);
