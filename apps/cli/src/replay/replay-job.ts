@@ -11,6 +11,7 @@ import {
   ARCHIVE_TABLE,
   CONFIGURATION_TABLE,
   CONFLICTS_TABLE,
+  createRowMemory,
   createTableReplica,
   openReplayTable,
   REPLICATION_TABLE,
@@ -22,6 +23,9 @@ import type { Session } from '../session.ts';
 import type { CliRegion } from '../regions/cli-region.ts';
 import { readTombstoneAgeMs } from '../regions/region-setting.ts';
 import { restoreEntities } from '../regions/restore-entities.ts';
+
+/** Nothing here is written from memory. */
+const LITTLE = { bytesMax: 1024 * 1024 };
 
 export interface ReplayOptions {
   readonly from: string;
@@ -113,7 +117,7 @@ export async function applyToTable(job: ReplayJob): Promise<Outcome> {
   const result = await replayInto({
     archive: source.recovery.archive,
     region: target.name,
-    into: createTableReplica({ store, kind, bucketCount, table }),
+    into: createTableReplica({ store, kind, bucketCount, table, memory: createRowMemory(LITTLE) }),
     buckets: buckets.filter((bucket) => !bucketsDone.includes(bucket)),
     span: spanOf(options),
     ...onDamaged(job),

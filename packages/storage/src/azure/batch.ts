@@ -60,7 +60,12 @@ export function decodeBatch(text: string): BatchPart[] {
   const parts = text.split(/^--changesetresponse_[^\r\n]*/m).slice(1, -1);
   return parts.map((text) => ({
     status: Number(/^HTTP\/1\.1 (\d{3})/m.exec(text)?.[1] ?? 0),
-    etag: /^ETag: (.*?)\r?$/im.exec(text)?.[1],
+    etag: copyOf(/^ETag: (.*?)\r?$/im.exec(text)?.[1]),
     text,
   }));
+}
+
+/** What is cut from a text keeps all of it in memory, and ETags are remembered for long. */
+function copyOf(etag: string | undefined): string | undefined {
+  return etag && Buffer.from(etag, 'latin1').toString('latin1');
 }

@@ -57,6 +57,7 @@ describe('the signature of a request', () => {
   test('is left to the SDK where there is no key', () => {
     const shared = `TableEndpoint=${HOST};SharedAccessSignature=sv=2019-02-02&sig=AccountKey`;
     expect(createSharedKeyPolicy(shared)).toBeUndefined();
+    expect(createSharedKeyPolicy(`${CONNECTION};SharedAccessSignature=sig`)).toBeUndefined();
     expect(createSharedKeyPolicy('UseDevelopmentStorage=true')).toBeUndefined();
   });
 });

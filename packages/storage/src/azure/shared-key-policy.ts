@@ -7,10 +7,14 @@ export const SDK_SHARED_KEY_POLICY = 'tablesNamedKeyCredentialPolicy';
 /**
  * Signs with the account's key as the SDK does (Shared Key Lite), with a key that is prepared once: of its
  * bytes Node makes one for each request, a tenth of what a transaction costs here. Undefined for a connection
- * string that does not hold both name and key, such as one with a shared access signature.
+ * string that the SDK does not take name and key from: with a shared access signature, or of the local emulator.
  * https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key
  */
 export function createSharedKeyPolicy(connectionString: string): PipelinePolicy | undefined {
+  const isOther = ['SharedAccessSignature', 'UseDevelopmentStorage'].some(
+    (name) => memberOf(connectionString, name) !== undefined,
+  );
+  if (isOther) return undefined;
   const account = memberOf(connectionString, 'AccountName');
   const base64 = memberOf(connectionString, 'AccountKey');
   if (account === undefined || base64 === undefined) return undefined;
@@ -33,8 +37,9 @@ export function createSharedKeyPolicy(connectionString: string): PipelinePolicy 
 }
 
 function memberOf(connectionString: string, name: string): string | undefined {
-  const prefix = `${name}=`;
-  const member = connectionString.split(';').find((text) => text.trim().startsWith(prefix));
+  const prefix = `${name}=`.toLowerCase();
+  const members = connectionString.split(';');
+  const member = members.find((text) => text.trim().toLowerCase().startsWith(prefix));
   const value = member?.trim().slice(prefix.length);
   return value === '' ? undefined : value;
 }

@@ -120,8 +120,8 @@ function createTransport(
   for (const name of POLICIES_NOT_NEEDED) pipeline.removePolicy({ name });
   const signing =
     'connectionString' in options ? createSharedKeyPolicy(options.connectionString) : undefined;
-  if (signing !== undefined) {
-    pipeline.removePolicy({ name: SDK_SHARED_KEY_POLICY });
+  // Only in its place: whether there is a key to sign with, the SDK says.
+  if (signing !== undefined && pipeline.removePolicy({ name: SDK_SHARED_KEY_POLICY }).length > 0) {
     pipeline.addPolicy(signing);
   }
   return { pipeline, httpClient: createTableHttpClient() };

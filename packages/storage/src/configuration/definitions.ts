@@ -101,7 +101,7 @@ export const tandemSettings = {
   }),
   'Rows.MemoryMib': integer({
     description:
-      'What a process that writes may take for remembering rows, in MiB: a write to a row that it does not ' +
+      'What a process that writes may take for remembering the rows of a kind, in MiB: a write to a row that it does not ' +
       'remember reads it first. A million customers take about 170.',
     min: 1,
     max: ROW_MEMORY_MIB_MAX,

@@ -41,6 +41,11 @@ describe('the number of transactions at once', () => {
     expect(limitFor((atOnce, round) => (round < slow ? 5 * atOnce : 5))).toBe(AT_ONCE_MAX);
   });
 
+  test('rises again where a store has become slower for good', () => {
+    const change = 500;
+    expect(limitFor((_, round) => (round < change ? 5 : 10))).toBe(AT_ONCE_MAX);
+  });
+
   test('does not take a large transaction for a busy store', () => {
     const limit = createAdaptiveLimit();
     for (let round = 0; round < ROUNDS; round += 1) {

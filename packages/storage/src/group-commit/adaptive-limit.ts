@@ -25,12 +25,18 @@ const DURATION_MS_MIN = 1;
 /** So often, in transactions, only few are let under way, to learn how long one takes then. */
 const PROBE_EVERY = 2_000;
 const PROBED = 9;
+/**
+ * After so many with the fewest at once it is learned anew: a store that has become slower for good is not
+ * a busy one.
+ */
+const FEWEST_MAX = 200;
 /** Those that were under way before the probe began tell of the time before it. */
 const PROBE_IGNORES = 4;
 
 export function createAdaptiveLimit(): AdaptiveLimit {
   let limit = AT_ONCE_START;
   let noted = 0;
+  let withFewest = 0;
   let probe: number[] = [];
   let unhurriedMs = Number.POSITIVE_INFINITY;
   let usualMs = 0;
@@ -61,6 +67,11 @@ export function createAdaptiveLimit(): AdaptiveLimit {
       // A step of one for as many transactions as are under way, up or down.
       if (slowdown > BUSY_FROM) limit = Math.max(AT_ONCE_MIN, limit - 1 / limit);
       else if (slowdown < IDLE_BELOW) limit = Math.min(AT_ONCE_MAX, limit + 1 / limit);
+      withFewest = Math.round(limit) === AT_ONCE_MIN ? withFewest + 1 : 0;
+      if (withFewest >= FEWEST_MAX) {
+        withFewest = 0;
+        noted = 0;
+      }
     },
   };
 }

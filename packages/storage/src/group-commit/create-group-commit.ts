@@ -25,7 +25,6 @@ export function createGroupCommit<K extends EntityKind>(
   options: GroupCommitOptions<K>,
 ): GroupCommit<K> {
   const { replica, clock } = options;
-  const nowMs = (): number => clock.nowMs();
   const limit = createAdaptiveLimit();
   let number = 0;
   const context: LaneContext<K> = {
@@ -33,10 +32,10 @@ export function createGroupCommit<K extends EntityKind>(
     commitGate: createGate({
       insideMax: limit.current,
       stayMsMax: STAY_MS_MAX,
-      nowMs,
+      clock,
       onLeft: (stayMs, effort) => limit.note(stayMs, effort),
     }),
-    readGate: createGate({ insideMax: () => READS_AT_ONCE_MAX, stayMsMax: STAY_MS_MAX, nowMs }),
+    readGate: createGate({ insideMax: () => READS_AT_ONCE_MAX, stayMsMax: STAY_MS_MAX, clock }),
     nextNumber: () => (number += 1),
   };
   const lanes = new Map<string, BucketLane<K>>();

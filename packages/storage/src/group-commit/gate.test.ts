@@ -1,17 +1,29 @@
 import { describe, expect, test } from 'vitest';
 import { createGate } from './gate.ts';
 
-function createGateAt() {
+function createGateAt(insideMax = 2) {
   const wall = { ms: 0 };
+  const sleepers: (() => void)[] = [];
   const entered: number[] = [];
   const leaves: (() => void)[] = [];
-  const gate = createGate({ insideMax: () => 2, stayMsMax: 250, nowMs: () => wall.ms });
+  const gate = createGate({
+    insideMax: () => insideMax,
+    stayMsMax: 250,
+    clock: {
+      nowMs: () => wall.ms,
+      sleep: () => new Promise((resolve) => void sleepers.push(resolve)),
+    },
+  });
+  const sleepOn = (ms: number): void => {
+    wall.ms += ms;
+    for (const wake of sleepers.splice(0)) wake();
+  };
   const enterAs = async (name: number): Promise<void> => {
     leaves[name] = await gate.enter();
     entered.push(name);
   };
   const enter = (name: number): void => void enterAs(name);
-  return { gate, wall, entered, leaves, enter };
+  return { gate, wall, entered, leaves, enter, sleepOn };
 }
 
 const othersHaveRun = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
@@ -24,6 +36,19 @@ describe('a gate', () => {
     expect(entered).toEqual([0, 1]);
     leaves[1]?.();
     leaves[1]?.();
+    await othersHaveRun();
+    expect(entered).toEqual([0, 1, 2]);
+  });
+
+  test('lets the others in when the only one inside hangs, though nobody comes any more', async () => {
+    const { enter, entered, sleepOn } = createGateAt(1);
+    for (const name of [0, 1, 2]) enter(name);
+    await othersHaveRun();
+    expect(entered).toEqual([0]);
+    sleepOn(250);
+    await othersHaveRun();
+    expect(entered).toEqual([0, 1]);
+    sleepOn(250);
     await othersHaveRun();
     expect(entered).toEqual([0, 1, 2]);
   });

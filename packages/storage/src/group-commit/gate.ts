@@ -1,7 +1,9 @@
+import type { Clock } from '@tandem/core';
+
 export interface Gate {
   /** Resolves when there is room, first come first; what it gives ends the stay, and is idempotent. */
   enter(): Promise<Leave>;
-  /** Looks again whether someone has stayed too long. */
+  /** Looks at once whether someone has stayed too long; it does so by itself while someone waits. */
   poke(): void;
 }
 
@@ -13,7 +15,7 @@ export interface GateOptions {
   readonly insideMax: () => number;
   /** Whoever is inside for longer no longer counts: one that hangs must not hold up the others. */
   readonly stayMsMax: number;
-  readonly nowMs: () => number;
+  readonly clock: Pick<Clock, 'nowMs' | 'sleep'>;
   /** Told of a stay that ended, with its effort. */
   readonly onLeft?: (stayMs: number, effort: number) => void;
 }
@@ -23,14 +25,15 @@ interface Stay {
 }
 
 /** Lets a bounded number in at a time. */
-export function createGate({ insideMax, stayMsMax, nowMs, onLeft }: GateOptions): Gate {
+export function createGate({ insideMax, stayMsMax, clock, onLeft }: GateOptions): Gate {
   const inside = new Set<Stay>();
   const waiting: ((leave: Leave) => void)[] = [];
+  let isWatching = false;
 
   const hasRoom = (): boolean => {
     const roomMax = insideMax();
     if (inside.size < roomMax) return true;
-    const now = nowMs();
+    const now = clock.nowMs();
     let counted = 0;
     for (const { sinceMs } of inside) if (now - sinceMs < stayMsMax) counted += 1;
     return counted < roomMax;
@@ -38,14 +41,25 @@ export function createGate({ insideMax, stayMsMax, nowMs, onLeft }: GateOptions)
 
   const admit = (): void => {
     while (waiting.length > 0 && hasRoom()) {
-      const stay: Stay = { sinceMs: nowMs() };
+      const stay: Stay = { sinceMs: clock.nowMs() };
       inside.add(stay);
       waiting.shift()?.((effort) => {
         if (!inside.delete(stay)) return;
-        if (effort !== undefined) onLeft?.(nowMs() - stay.sinceMs, effort);
+        if (effort !== undefined) onLeft?.(clock.nowMs() - stay.sinceMs, effort);
         admit();
       });
     }
+  };
+
+  /** Nobody else may come or leave while those inside hang. */
+  const watch = async (): Promise<void> => {
+    if (isWatching) return;
+    isWatching = true;
+    while (waiting.length > 0) {
+      await clock.sleep(stayMsMax);
+      admit();
+    }
+    isWatching = false;
   };
 
   return {
@@ -53,6 +67,7 @@ export function createGate({ insideMax, stayMsMax, nowMs, onLeft }: GateOptions)
       new Promise((resolve) => {
         waiting.push(resolve);
         admit();
+        if (waiting.length > 0) void watch();
       }),
     poke: admit,
   };

@@ -1,6 +1,7 @@
 import { bucketNames, type EntityKind, type RecoveryRegion, type TableStore } from '@tandem/core';
 import { createTableConflictJournal } from '../conflicts/table-conflict-journal.ts';
 import { createTableOutbox } from '../outbox/table-outbox.ts';
+import { createRowMemory } from '../replica/row-memory.ts';
 import { createTableReplica } from '../replica/table-replica.ts';
 import { createTableArchiveKeeper } from './archive-keeper.ts';
 import { createTableRowScanner } from './row-scanner.ts';
@@ -12,6 +13,9 @@ export interface RecoveryRegionOptions {
   readonly bucketCount: number;
 }
 
+/** Nothing here is written from memory. */
+const LITTLE = { bytesMax: 1024 * 1024 };
+
 /** One entity kind of a region as the recovery use cases see it. Only names the tables. */
 export function createRecoveryRegion(options: RecoveryRegionOptions): RecoveryRegion {
   const { region, store, kind, bucketCount } = options;
@@ -20,7 +24,7 @@ export function createRecoveryRegion(options: RecoveryRegionOptions): RecoveryRe
     entityKind: kind.name,
     buckets: bucketNames(bucketCount),
     rows: createTableRowScanner({ store, kind }),
-    replica: createTableReplica({ store, kind, bucketCount }),
+    replica: createTableReplica({ store, kind, bucketCount, memory: createRowMemory(LITTLE) }),
     archive: createTableArchiveKeeper({ store }),
     conflicts: createTableConflictJournal({ store, kinds: [kind], bucketCount }),
     outbox: createTableOutbox({ store, kind, bucketCount }),

@@ -75,4 +75,17 @@ describe('the rows that came last', () => {
     memory.forget('0');
     expect(memory.recall('0')).toBeUndefined();
   });
+
+  test('a row with bytes is what it was, whoever writes over them later', () => {
+    const memory = createRowMemory({ bytesMax: 8 * 1024 * 1024 });
+    const bytes = new Uint8Array([1, 2, 3]);
+    const one = row('a', '"1"');
+    const fields = new Map([
+      ['firmware', { value: { type: 'Binary', value: bytes } as const, stamp }],
+    ]);
+    memory.remember({ ...one, state: { ...one.state, fields } });
+    bytes[0] = 9;
+    const recalled = memory.recall('a')?.state.fields.get('firmware')?.value;
+    expect(recalled).toEqual({ type: 'Binary', value: new Uint8Array([1, 2, 3]) });
+  });
 });

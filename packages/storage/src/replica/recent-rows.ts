@@ -1,11 +1,11 @@
 import type { EntityState, StoredRow } from '@tandem/core';
 import type { RowMemory } from './row-memory.ts';
 
-/** Of customers some 6 MiB of the heap. */
+/** Of customers some 6 MiB of the heap, of the heaviest rows some 30. */
 const ROWS_MAX = 4_096;
-/** Characters and bytes of all values; a larger row is packed at once. */
+/** Characters of all texts, and what the objects of each field weigh; a larger row is packed at once. */
 const ROW_WEIGHT_MAX = 2_048;
-const SCALAR_WEIGHT = 8;
+const FIELD_WEIGHT = 100;
 
 /**
  * Keeps the rows that came last as they are in front of a memory that packs them: what is written again
@@ -40,11 +40,12 @@ export function withRecentRows(behind: RowMemory): RowMemory {
   };
 }
 
+/** Bytes may be written over by whoever gave them or was given them, so a row that has some is packed. */
 function isLight({ fields }: EntityState): boolean {
   let weight = 0;
   for (const { value } of fields.values()) {
-    weight +=
-      value?.type === 'String' || value?.type === 'Binary' ? value.value.length : SCALAR_WEIGHT;
+    if (value?.type === 'Binary') return false;
+    weight += FIELD_WEIGHT + (value?.type === 'String' ? value.value.length : 0);
     if (weight > ROW_WEIGHT_MAX) return false;
   }
   return true;

@@ -19,7 +19,7 @@ export interface RowMemoryOptions {
   readonly bytesMax?: number | undefined;
 }
 
-/** A million customers, and room beside it in a container of 512 MiB. It is taken as rows come, not before. */
+/** A million customers, and room beside it in a container of 512 MiB. It is taken as rows come. */
 export const ROW_MEMORY_BYTES_DEFAULT = 192 * 1024 * 1024;
 
 /** `bytesMax` bounds what is outside the heap; the rows that came last are in it, and bounded by themselves. */

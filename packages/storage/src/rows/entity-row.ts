@@ -56,6 +56,8 @@ export function changedColumns(
 ): ReadonlySet<string> | undefined {
   const changed = new Set(['_vector', '_stamps']);
   const fieldsBefore = before.state.fields;
+  // It was erased, and nothing that was added by hand may outlive that.
+  if ([...after.state.fields.values()].every(({ value }) => value === null)) return undefined;
   for (const [name, { value }] of after.state.fields) {
     const fieldBefore = fieldsBefore.get(name);
     if (fieldBefore !== undefined && isSameValue(fieldBefore.value, value)) continue;
