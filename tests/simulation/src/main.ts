@@ -38,7 +38,7 @@ const program = new Command('pnpm sim')
   .option('--trace <file>', 'with --seed: write there what happened')
   .option('--mutants', 'put known faults into the code, one at a time, and see which are found')
   .option('--mutant <id>', 'only this one; with --seed: in that run')
-  .option('--workers <count>', 'threads', toCount, Math.min(WORKERS_MAX, availableParallelism()))
+  .option('--workers <count>', 'processes', toCount, Math.min(WORKERS_MAX, availableParallelism()))
   .option('--json', 'end with one line of JSON, and nothing else on standard output');
 
 const args = program.parse().opts<Arguments>();

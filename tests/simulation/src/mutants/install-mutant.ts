@@ -5,7 +5,7 @@ import type { Mutant } from './mutant.ts';
 
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
 
-/** What is loaded from now on has the mutant's edits. Only for a thread of its own. */
+/** What is loaded from now on has the mutant's edits. Only for a process of its own. */
 export function installMutant({ edits }: Mutant): void {
   registerHooks({
     load(url, context, nextLoad) {

@@ -10,7 +10,7 @@ export interface RunSeedsOptions {
   readonly isDone?: () => boolean;
 }
 
-/** Runs the seeds in threads. In what order they end says nothing. */
+/** Runs the seeds in processes. In what order they end says nothing. */
 export async function runSeeds(options: RunSeedsOptions): Promise<void> {
   const { seeds, workers, mutant, onResult, isDone = () => false } = options;
   const waiting = [...seeds].reverse();

@@ -1,6 +1,6 @@
 import type { Violation } from '../checkers/checker.ts';
 
-/** What one run gave, as plain data: it travels from a worker thread. */
+/** What one run gave, as plain data: it travels from a process of its own. */
 export interface SeedResult {
   readonly seed: number;
   readonly operations: number;
