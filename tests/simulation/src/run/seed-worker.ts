@@ -10,10 +10,8 @@ export interface SeedWorker {
 }
 
 /** What a process answered, or how it ended in place of an answer. */
-type Answer =
-  | { readonly result: SeedResult }
-  | { readonly signal: string }
-  | { readonly why: string };
+type Answer = { readonly result: SeedResult } | End;
+type End = { readonly signal: string } | { readonly why: string };
 
 /** A run that takes longer hangs, in real time. */
 const RUN_MS_MAX = 120_000;
@@ -52,42 +50,47 @@ async function startProcess(program: URL, mutant: string | undefined): Promise<C
     // A test runner's own options are none of the simulation's.
     execArgv: [],
   });
-  await new Promise((resolve, reject) => {
-    child.once('message', resolve);
-    child.once('error', reject);
-    child.once('exit', (code, signal) =>
-      reject(new Error(`the code could not be loaded: it ended with ${signal ?? code}`)),
-    );
-  });
-  child.removeAllListeners();
-  return child;
+  // Nobody may be asking when it fails; whoever asks next finds that it has ended.
+  child.on('error', () => undefined);
+  const answer = await nextAnswer(child);
+  if ('result' in answer) return child;
+  throw new Error(`the code could not be loaded: ${describeEnd(answer)}`);
 }
 
-function ask(child: ChildProcess, options: RunOptions): Promise<Answer> {
+async function ask(child: ChildProcess, options: RunOptions): Promise<Answer> {
+  if (hasEnded(child)) return { why: 'its process had ended before' };
+  const timer = setTimeout(() => child.kill('SIGKILL'), RUN_MS_MAX);
+  child.send(options);
+  const answer = await nextAnswer(child);
+  clearTimeout(timer);
+  return answer;
+}
+
+/** What comes first of a process: a message, or its end. */
+function nextAnswer(child: ChildProcess): Promise<Answer> {
   return new Promise((resolve) => {
     const end = (answer: Answer): void => {
-      clearTimeout(timer);
-      child.removeAllListeners();
+      child.off('message', onMessage);
+      child.off('exit', onExit);
+      child.off('error', onError);
       resolve(answer);
     };
-    const timer = setTimeout(() => {
-      child.kill('SIGKILL');
-      end({ why: `no end within ${RUN_MS_MAX} ms` });
-    }, RUN_MS_MAX);
-    if (child.exitCode !== null || child.signalCode !== null) {
-      return end({ why: `it had ended with ${child.signalCode ?? child.exitCode}` });
-    }
-    child.once('message', (result) => end({ result: result as SeedResult }));
-    child.once('exit', (code, signal) =>
-      end(signal === null ? { why: `it ended with exit code ${code}` } : { signal }),
-    );
-    child.once('error', ({ message }) => end({ why: message }));
-    child.send(options);
+    const onMessage = (message: unknown): void => end({ result: message as SeedResult });
+    const onExit = (code: number | null, signal: string | null): void =>
+      end(signal === null ? { why: `its process ended with exit code ${code}` } : { signal });
+    const onError = ({ message }: Error): void => end({ why: message });
+    child.on('message', onMessage);
+    child.on('exit', onExit);
+    child.on('error', onError);
   });
+}
+
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
 }
 
 async function endProcess(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+  if (hasEnded(child)) return;
   const timer = setTimeout(() => child.kill('SIGKILL'), CLOSE_MS_MAX);
   const ended = once(child, 'exit');
   child.disconnect();
@@ -96,8 +99,15 @@ async function endProcess(child: ChildProcess): Promise<void> {
 }
 
 function resultOf(answer: Answer, seed: number): SeedResult {
-  if ('result' in answer) return answer.result;
-  return brokenResult(seed, 'signal' in answer ? `it ended with ${answer.signal}` : answer.why);
+  return 'result' in answer ? answer.result : brokenResult(seed, describeEnd(answer));
+}
+
+/** SIGKILL, which nobody else sends, is the bound's. */
+function describeEnd(end: End): string {
+  if (!('signal' in end)) return end.why;
+  return end.signal === 'SIGKILL'
+    ? `no end within ${RUN_MS_MAX} ms, or killed`
+    : `its process ended with ${end.signal}`;
 }
 
 /** A process that died has shown that something is wrong as surely as a checker. */
