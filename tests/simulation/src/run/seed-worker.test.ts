@@ -26,7 +26,7 @@ async function resultFrom(onSeed: string): Promise<SeedResult> {
     appendFileSync(${JSON.stringify(join(folder, 'starts'))}, 'x');
     const starts = readFileSync(${JSON.stringify(join(folder, 'starts'))}).length;
     process.on('message', ({ seed }) => { ${onSeed} });
-    process.send('loaded');`,
+    process.send({ kind: 'loaded' });`,
   );
   const worker = await startSeedWorker(undefined, pathToFileURL(file));
   try {
@@ -36,7 +36,7 @@ async function resultFrom(onSeed: string): Promise<SeedResult> {
   }
 }
 
-const ANSWER = 'process.send({ seed, violations: [] });';
+const ANSWER = `process.send({ kind: 'result', result: { seed, violations: [] } });`;
 
 describe('a seed in a process of its own', () => {
   test('is answered', async () => {
@@ -54,6 +54,7 @@ describe('a seed in a process of its own', () => {
     ['the runtime ends itself each time', `process.kill(process.pid, 'SIGTRAP');`, 'SIGTRAP'],
     ['the process runs out of memory', 'process.abort();', 'SIGABRT'],
     ['the process gives up', 'process.exit(3);', 'exit code 3'],
+    ['it says so', `process.send({ kind: 'failure', message: 'no room' });`, 'no room'],
   ])('is broken when %s', async (_, onSeed, why) => {
     const { seed, violations } = await resultFrom(onSeed);
     expect({ seed, violations }).toEqual({

@@ -9,9 +9,13 @@ export interface SeedWorker {
   close(): Promise<void>;
 }
 
-/** What a process answered, or how it ended in place of an answer. */
-type Answer = { readonly result: SeedResult } | End;
-type End = { readonly signal: string } | { readonly why: string };
+/** What a process says of itself. After a failure it ends. */
+export type WorkerMessage =
+  | { readonly kind: 'loaded' }
+  | { readonly kind: 'result'; readonly result: SeedResult }
+  | { readonly kind: 'failure'; readonly message: string };
+
+type Answer = WorkerMessage | { readonly kind: 'ended'; readonly by: string };
 
 /** A run that takes longer hangs, in real time. */
 const RUN_MS_MAX = 120_000;
@@ -31,12 +35,10 @@ export async function startSeedWorker(mutant?: string, program = PROGRAM): Promi
   return {
     async run(options) {
       const answer = await ask(child, options);
-      if (!('signal' in answer) || !RUNTIME_SIGNALS.includes(answer.signal)) {
+      if (answer.kind !== 'ended' || !RUNTIME_SIGNALS.includes(answer.by)) {
         return resultOf(answer, options.seed);
       }
-      process.emitWarning(
-        `node ended with ${answer.signal} in seed ${options.seed}: run once more`,
-      );
+      process.emitWarning(`node ended with ${answer.by} in seed ${options.seed}: run once more`);
       child = await startProcess(program, mutant);
       return resultOf(await ask(child, options), options.seed);
     },
@@ -53,12 +55,12 @@ async function startProcess(program: URL, mutant: string | undefined): Promise<C
   // Nobody may be asking when it fails; whoever asks next finds that it has ended.
   child.on('error', () => undefined);
   const answer = await nextAnswer(child);
-  if ('result' in answer) return child;
-  throw new Error(`the code could not be loaded: ${describeEnd(answer)}`);
+  if (answer.kind === 'loaded') return child;
+  throw new Error(`the code could not be loaded: ${describe(answer)}`);
 }
 
 async function ask(child: ChildProcess, options: RunOptions): Promise<Answer> {
-  if (hasEnded(child)) return { why: 'its process had ended before' };
+  if (hasEnded(child)) return { kind: 'failure', message: 'its process had ended before' };
   const timer = setTimeout(() => child.kill('SIGKILL'), RUN_MS_MAX);
   child.send(options);
   const answer = await nextAnswer(child);
@@ -75,10 +77,10 @@ function nextAnswer(child: ChildProcess): Promise<Answer> {
       child.off('error', onError);
       resolve(answer);
     };
-    const onMessage = (message: unknown): void => end({ result: message as SeedResult });
+    const onMessage = (message: unknown): void => end(message as WorkerMessage);
     const onExit = (code: number | null, signal: string | null): void =>
-      end(signal === null ? { why: `its process ended with exit code ${code}` } : { signal });
-    const onError = ({ message }: Error): void => end({ why: message });
+      end({ kind: 'ended', by: signal ?? `exit code ${code}` });
+    const onError = ({ message }: Error): void => end({ kind: 'failure', message });
     child.on('message', onMessage);
     child.on('exit', onExit);
     child.on('error', onError);
@@ -99,15 +101,15 @@ async function endProcess(child: ChildProcess): Promise<void> {
 }
 
 function resultOf(answer: Answer, seed: number): SeedResult {
-  return 'result' in answer ? answer.result : brokenResult(seed, describeEnd(answer));
+  return answer.kind === 'result' ? answer.result : brokenResult(seed, describe(answer));
 }
 
-/** SIGKILL, which nobody else sends, is the bound's. */
-function describeEnd(end: End): string {
-  if (!('signal' in end)) return end.why;
-  return end.signal === 'SIGKILL'
-    ? `no end within ${RUN_MS_MAX} ms, or killed`
-    : `its process ended with ${end.signal}`;
+function describe(answer: Answer): string {
+  if (answer.kind === 'failure') return answer.message;
+  if (answer.kind !== 'ended') return `its process said "${answer.kind}" out of turn`;
+  // Which nobody else sends.
+  if (answer.by === 'SIGKILL') return `no end within ${RUN_MS_MAX} ms, or killed`;
+  return `its process ended with ${answer.by}`;
 }
 
 /** A process that died has shown that something is wrong as surely as a checker. */
