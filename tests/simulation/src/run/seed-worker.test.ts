@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { assert } from '@tandem/core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { SeedResult } from './seed-result.ts';
 import { startSeedWorker } from './seed-worker.ts';
@@ -17,8 +18,14 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** What a program that answers each seed with `onSeed` gives for one; `starts` counts its starts. */
 async function resultFrom(onSeed: string): Promise<SeedResult> {
+  const [result] = await resultsFrom(onSeed, 1);
+  assert(result !== undefined, 'every seed has a result');
+  return result;
+}
+
+/** What a program that answers each seed with `onSeed` gives; `starts` counts its starts. */
+async function resultsFrom(onSeed: string, count: number): Promise<SeedResult[]> {
   const file = join(folder, 'program.mjs');
   await writeFile(
     file,
@@ -29,8 +36,10 @@ async function resultFrom(onSeed: string): Promise<SeedResult> {
     process.send({ kind: 'loaded' });`,
   );
   const worker = await startSeedWorker(undefined, pathToFileURL(file));
+  const results: SeedResult[] = [];
   try {
-    return await worker.run({ seed: SEED });
+    while (results.length < count) results.push(await worker.run({ seed: SEED }));
+    return results;
   } finally {
     await worker.close();
   }
@@ -61,6 +70,13 @@ describe('a seed in a process of its own', () => {
       seed: SEED,
       violations: [{ checker: 'broken', message: expect.stringContaining(why) as string }],
     });
+  });
+
+  test('is nothing to the next one when it failed', async () => {
+    const fails = `process.send({ kind: 'failure', message: 'no room' }, () => process.exit(1));`;
+    const onSeed = `if (starts === 1) ${fails} else { ${ANSWER} }`;
+    const results = await resultsFrom(onSeed, 2);
+    expect(results.map(({ violations }) => violations.length)).toEqual([1, 0]);
   });
 
   test('that cannot be loaded says so', async () => {

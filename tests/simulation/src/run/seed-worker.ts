@@ -3,7 +3,10 @@ import { once } from 'node:events';
 import type { RunOptions } from './run-seed.ts';
 import type { SeedResult } from './seed-result.ts';
 
-/** A process with the code loaded, as it is or with a mutant, that runs one seed at a time. */
+/**
+ * A process with the code loaded, as it is or with a mutant, that runs one seed at a time. After a failure
+ * the next seed has a new one.
+ */
 export interface SeedWorker {
   run(options: RunOptions): Promise<SeedResult>;
   close(): Promise<void>;
@@ -31,18 +34,29 @@ const PROGRAM = new URL('./worker.ts', import.meta.url);
 
 /** Throws when the code, or the mutant in it, cannot be loaded: that says nothing about the code. */
 export async function startSeedWorker(mutant?: string, program = PROGRAM): Promise<SeedWorker> {
-  let child = await startProcess(program, mutant);
+  let child: ChildProcess | undefined = await startProcess(program, mutant);
+
+  const answerTo = async (options: RunOptions): Promise<Answer> => {
+    child ??= await startProcess(program, mutant);
+    const answer = await ask(child, options);
+    if (answer.kind === 'result') return answer;
+    await endProcess(child);
+    child = undefined;
+    return answer;
+  };
+
   return {
     async run(options) {
-      const answer = await ask(child, options);
+      const answer = await answerTo(options);
       if (answer.kind !== 'ended' || !RUNTIME_SIGNALS.includes(answer.by)) {
         return resultOf(answer, options.seed);
       }
       process.emitWarning(`node ended with ${answer.by} in seed ${options.seed}: run once more`);
-      child = await startProcess(program, mutant);
-      return resultOf(await ask(child, options), options.seed);
+      return resultOf(await answerTo(options), options.seed);
     },
-    close: () => endProcess(child),
+    close: async () => {
+      if (child !== undefined) await endProcess(child);
+    },
   };
 }
 
@@ -52,7 +66,7 @@ async function startProcess(program: URL, mutant: string | undefined): Promise<C
     // A test runner's own options are none of the simulation's.
     execArgv: [],
   });
-  // Nobody may be asking when it fails; whoever asks next finds that it has ended.
+  // What cannot be sent to it is told by its end.
   child.on('error', () => undefined);
   const answer = await nextAnswer(child);
   if (answer.kind === 'loaded') return child;
@@ -60,7 +74,6 @@ async function startProcess(program: URL, mutant: string | undefined): Promise<C
 }
 
 async function ask(child: ChildProcess, options: RunOptions): Promise<Answer> {
-  if (hasEnded(child)) return { kind: 'failure', message: 'its process had ended before' };
   const timer = setTimeout(() => child.kill('SIGKILL'), RUN_MS_MAX);
   child.send(options);
   const answer = await nextAnswer(child);
@@ -87,15 +100,11 @@ function nextAnswer(child: ChildProcess): Promise<Answer> {
   });
 }
 
-function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
-  return exitCode !== null || signalCode !== null;
-}
-
 async function endProcess(child: ChildProcess): Promise<void> {
-  if (hasEnded(child)) return;
+  if (child.exitCode !== null || child.signalCode !== null) return;
   const timer = setTimeout(() => child.kill('SIGKILL'), CLOSE_MS_MAX);
   const ended = once(child, 'exit');
-  child.disconnect();
+  if (child.connected) child.disconnect();
   await ended;
   clearTimeout(timer);
 }
