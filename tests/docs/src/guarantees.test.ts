@@ -1,9 +1,10 @@
 import { globSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { readTestsOfInvariants, ROOT, withTests } from './guarantees-page.ts';
+import { readTestsByName, ROOT, withTests } from './guarantees-page.ts';
 
 const PAGE = readFileSync(`${ROOT}/docs/guarantees.md`, 'utf8');
-const INVARIANTS = Array.from({ length: 14 }, (_, index) => `I${index + 1}`);
+const INVARIANTS = Array.from({ length: 19 }, (_, index) => `I${index + 1}`);
+const CASES = [...PAGE.matchAll(/^\| ([A-H]\d+) \|/gm)].map(([, name]) => name ?? '');
 
 describe('docs/guarantees.md', () => {
   test('has a section for every invariant', () => {
@@ -15,8 +16,14 @@ describe('docs/guarantees.md', () => {
     expect(PAGE).toBe(withTests(PAGE));
   });
 
-  test('no test bears the name of an invariant that does not exist', () => {
-    expect(INVARIANTS).toEqual(expect.arrayContaining([...readTestsOfInvariants().keys()]));
+  test('no test bears the name of an invariant or a case that is not on the page', () => {
+    expect([...INVARIANTS, ...CASES]).toEqual(
+      expect.arrayContaining([...readTestsByName().keys()]),
+    );
+  });
+
+  test('has each case once', () => {
+    expect(new Set(CASES).size).toBe(CASES.length);
   });
 
   test('names only files that exist', () => {
