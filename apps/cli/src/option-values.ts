@@ -1,3 +1,4 @@
+import { readInstantMs } from '@tandem/core';
 import { InvalidArgumentError } from 'commander';
 
 export function wholeNumber(min: number, max: number): (text: string) => number {
@@ -20,15 +21,20 @@ export function duration(minMs: number): (text: string) => number {
   };
 }
 
-const ISO = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:\d{2}))?$/;
+/** What a point in time may leave out, in UTC: the time of the day, or the seconds. */
+const DATE = /^\d{4}-\d{2}-\d{2}$/;
+const WITHOUT_SECONDS = /^(\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2})([Zz]|[+-]\d{2}:\d{2})$/;
+const EPOCH_MS = /^\d{12,14}$/;
 
 /** `2026-11-22`, `2026-11-22T10:00:00Z` or milliseconds since the epoch; in milliseconds. */
 export function pointInTime(text: string): number {
-  const valueMs = /^\d{12,14}$/.test(text)
+  const valueMs = EPOCH_MS.test(text)
     ? Number(text)
-    : ISO.test(text)
-      ? Date.parse(text)
-      : Number.NaN;
-  if (!Number.isNaN(valueMs)) return valueMs;
-  throw new InvalidArgumentError('It must be a time with a zone: 2026-11-22T10:00:00Z.');
+    : readInstantMs(
+        DATE.test(text) ? `${text}T00:00:00Z` : text.replace(WITHOUT_SECONDS, '$1:00$2'),
+      );
+  if (valueMs !== undefined) return valueMs;
+  throw new InvalidArgumentError(
+    'It must be a time that there is, with a zone: 2026-11-22T10:00:00Z.',
+  );
 }

@@ -4,6 +4,7 @@ export * from './values/encode-field-value.ts';
 export * from './values/canonical-value.ts';
 export * from './limits/row-size.ts';
 export * from './limits/table-limits.ts';
+export { readInstantMs } from './time/instant.ts';
 export * from './time/stamp.ts';
 export * from './time/hybrid-clock.ts';
 export * from './state/version-vector.ts';

@@ -1,4 +1,5 @@
 import { assertNever } from '../errors.ts';
+import { readInstantMs } from '../time/instant.ts';
 import type { FieldValue, NullableFieldValue } from './field-value.ts';
 
 /** JSON form of a value: `["Int64","12"]`, or null. Exact for every Edm type. */
@@ -8,7 +9,8 @@ const INT32_MIN = -(2 ** 31);
 const INT32_MAX = 2 ** 31 - 1;
 const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
-const DATE_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,7})?Z$/;
+/** UTC without a leap second: what Table Storage gives back. */
+const DATE_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:[0-5]\d(\.\d{1,7})?Z$/;
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
@@ -60,9 +62,9 @@ export function isInt64(value: unknown): value is bigint {
   return typeof value === 'bigint' && value >= INT64_MIN && value <= INT64_MAX;
 }
 
-/** UTC, up to seven digits of a second: what an Edm.DateTime holds. */
+/** UTC, an instant that exists, up to seven digits of a second: what an Edm.DateTime holds. */
 export function isDateTimeText(value: unknown): value is string {
-  return typeof value === 'string' && DATE_TIME.test(value) && !Number.isNaN(Date.parse(value));
+  return typeof value === 'string' && DATE_TIME.test(value) && readInstantMs(value) !== undefined;
 }
 
 export function isGuidText(value: unknown): value is string {
