@@ -15,7 +15,7 @@ const EXIT_CODE_MISUSED = 2;
 const VARIABLES = `
 Variables:
   E2E_BACKEND       containers or processes; whichever is to be had when empty
-  E2E_RATE          requests a second in the cases under load, 200 unless given
+  E2E_RATE          requests a second in the cases under load, 50 unless given
   E2E_SERVICE_BUS   official for Microsoft's image of the emulator
   E2E_AZURITE       official for Microsoft's image
   E2E_PREVIOUS_REF  the commit to upgrade from; the newest release unless given

@@ -1,0 +1,64 @@
+import { execFileSync } from 'node:child_process';
+import { globSync, readFileSync } from 'node:fs';
+import { relative } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { ROOT } from './guarantees-page.ts';
+
+const FILES = globSync('{packages,apps,tests}/*/src/**/*.test.ts', { cwd: ROOT })
+  .concat(globSync('{benchmarks,infra}/src/**/*.test.ts', { cwd: ROOT }))
+  .sort();
+/** What the end-to-end package's own program runs, on containers or on processes. */
+const E2E_COMMAND = 'node src/main.ts';
+
+/** Returns by folder the command that `turbo test` runs in it. */
+function readCommands(): ReadonlyMap<string, string> {
+  const manifests = globSync('{packages/*,apps/*,tests/*,benchmarks,infra}/package.json', {
+    cwd: ROOT,
+  });
+  return new Map(
+    manifests.flatMap((file): [string, string][] => {
+      const { scripts } = JSON.parse(readFileSync(`${ROOT}/${file}`, 'utf8')) as {
+        scripts?: { test?: string };
+      };
+      return scripts?.test === undefined
+        ? []
+        : [[file.slice(0, -'package.json'.length), scripts.test]];
+    }),
+  );
+}
+
+function isRunBy(file: string, folder: string, command: string): boolean {
+  const filter = /^vitest run --root \S+ (\S+)$/.exec(command)?.[1];
+  return filter === undefined
+    ? command === E2E_COMMAND && folder === 'tests/e2e/' && file.startsWith(folder)
+    : file.includes(filter);
+}
+
+describe('npm test, which is turbo test after the linters,', () => {
+  test('runs every test file, in one package', () => {
+    const commands = readCommands();
+    for (const file of FILES) {
+      const runners = [...commands].filter(([folder, command]) => isRunBy(file, folder, command));
+      expect(
+        runners.map(([folder]) => folder),
+        file,
+      ).toHaveLength(1);
+    }
+  });
+
+  test('finds every test file in one project of vitest', () => {
+    const listed = execFileSync('vitest', ['list', '--filesOnly', '--json'], {
+      cwd: ROOT,
+      encoding: 'utf8',
+    });
+    const files = (JSON.parse(listed) as { file: string }[]).map(({ file }) =>
+      relative(ROOT, file),
+    );
+    expect(files.sort()).toEqual(FILES);
+  });
+
+  test('is a step of pnpm verify', () => {
+    const steps = readFileSync(`${ROOT}/scripts/verify.mjs`, 'utf8');
+    expect(steps).toContain("'turbo', 'run', 'test'");
+  });
+});
