@@ -1,10 +1,10 @@
-import type { EntityKind } from '@tandem/core';
+import { holdLeases } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { findInventory } from './inventory/find-inventory.ts';
 import type { Inventory, InventoryRegion } from './inventory/inventory.ts';
 import type { Io } from './io.ts';
+import type { CustomerKind } from './regions/customer-kind.ts';
 import { type CliRegion, openCliRegion } from './regions/cli-region.ts';
-import { holdLeases } from './regions/hold-leases.ts';
 import { createProgress, type Progress } from './report/progress.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -19,7 +19,7 @@ export interface CommonOptions {
 export interface Session {
   /** Its signal ends the work also when a lease is lost. */
   readonly io: Io;
-  readonly kind: EntityKind;
+  readonly kind: CustomerKind;
   readonly progress: Progress;
   /** Names this run. */
   readonly holder: string;
@@ -88,7 +88,7 @@ export function createSession(surroundings: Io, options: CommonOptions): Session
       return region;
     },
     requests: () => Object.fromEntries(opened.map((region) => [region.name, region.requests()])),
-    alone: (regions, work) => holdLeases(regions, { io, leaseLost }, work),
+    alone: (regions, work) => holdLeases(regions, { ...io, leaseLost }, work),
   };
   return session;
 }

@@ -1,7 +1,11 @@
 /** The process that writes: bare upserts and replicated writes alike, so that both share its costs. */
-import { bucketNames } from '@tandem/core';
+import { bucketNames, replayInto, type ArchiveSpan } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
-import { createAzureTableStore, createTableReplica, replayArchive } from '@tandem/storage';
+import {
+  createAzureTableStore,
+  createTableArchiveKeeper,
+  createTableReplica,
+} from '@tandem/storage';
 import { createBareLoad, ROWS_PER_BATCH } from './bare-load.ts';
 import { customerFor, customerId, customerOf } from './customers.ts';
 import { createFirstForm } from './first-form-load.ts';
@@ -99,16 +103,17 @@ const LOADS: Record<LoadCommand['kind'], (command: LoadCommand) => Promise<Loade
     const into = createTableReplica({ store, kind: customerKind, bucketCount, table });
     const startedMs = performance.now();
     let writes = 0;
+    const keeper = createTableArchiveKeeper({ store });
     const archive = {
-      ...replicated.archive,
-      async *read(span: Parameters<typeof replicated.archive.read>[0]) {
-        for await (const set of replicated.archive.read(span)) {
-          writes += set.changes.length;
-          yield set;
+      async *scan(span: ArchiveSpan) {
+        for await (const row of keeper.scan(span)) {
+          if (row.kind === 'set') writes += row.set.changes.length;
+          yield row;
         }
       },
     };
-    await replayArchive({ archive, buckets: bucketNames(bucketCount), into, region: 'east' });
+    const buckets = bucketNames(bucketCount);
+    await replayInto({ archive, buckets, into, region: 'east', span: {} });
     return { writes, elapsedMs: performance.now() - startedMs, latenciesMs: [] };
   },
 };

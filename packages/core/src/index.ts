@@ -90,3 +90,7 @@ export * from './recovery/fill-region.ts';
 export * from './recovery/erase-entity.ts';
 export * from './recovery/list-at-risk.ts';
 export * from './recovery/list-queued-writes.ts';
+export * from './recovery/survey-risk.ts';
+export * from './recovery/holding-messages.ts';
+export * from './recovery/hold-leases.ts';
+export * from './recovery/settle-dead-letters.ts';

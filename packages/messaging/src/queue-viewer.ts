@@ -7,9 +7,10 @@ import type {
 import {
   assert,
   chunk,
-  type DeadLetterVerdict,
+  type DeadLetterLink,
   type QueuedMessage,
   type QueueViewer,
+  settleDeadLetters,
 } from '@tandem/core';
 import Long from 'long';
 import { BusLink, CALL_TIMEOUT_MS } from './bus-link.ts';
@@ -29,8 +30,6 @@ export interface ServiceBusQueueViewerOptions {
 const PEEK_MAX = 100;
 const RECEIVE_MAX = 100;
 const WAIT_MS = 1_000;
-/** Held locked while the ones that are asked for are looked for. */
-const HELD_MAX = 5_000;
 const GIVEN_BACK_AT_ONCE_MAX = 100;
 
 interface Links {
@@ -70,45 +69,25 @@ export function createServiceBusQueueViewer(options: ServiceBusQueueViewerOption
       }
       return found;
     },
-    settle: (wanted, verdict) => settleDeadLetters(link, { wanted, verdict, waitMs }),
+    settle: (wanted, verdict) => settleDeadLetters(deadLetterLink(link, waitMs), wanted, verdict),
     close: () => link.close(),
   };
 }
 
-interface Settling {
-  readonly wanted: ReadonlySet<bigint>;
-  readonly verdict: DeadLetterVerdict;
-  readonly waitMs: number;
-}
-
-/**
- * Receives until those that are wanted are found, and settles them batch by batch, while their locks are
- * young. The others are held so that they do not come again; a lock of theirs that ends costs a repetition.
- */
-async function settleDeadLetters(
+function deadLetterLink(
   link: BusLink<Links>,
-  { wanted, verdict, waitMs }: Settling,
-): Promise<ReadonlySet<bigint>> {
-  const settled = new Set<bigint>();
-  const others: ServiceBusReceivedMessage[] = [];
-  try {
-    while (settled.size < wanted.size && others.length < HELD_MAX) {
-      const batch = await receiveDeadLetters(link, waitMs);
-      if (batch.length === 0) break;
-      const taken = batch.filter((one) => wanted.has(toQueuedMessage(one).sequenceNumber));
-      others.push(...batch.filter((one) => !taken.includes(one)));
-      if (verdict === 'resubmit') await sendAgain(link, taken);
-      for (const one of taken) {
-        await link.use({ name: 'settle a dead letter' }, ({ deadLetters }) =>
-          deadLetters.completeMessage(one),
-        );
-        settled.add(toQueuedMessage(one).sequenceNumber);
-      }
-    }
-  } finally {
-    await giveBack(link, others);
-  }
-  return settled;
+  waitMs: number,
+): DeadLetterLink<ServiceBusReceivedMessage> {
+  return {
+    receive: () => receiveDeadLetters(link, waitMs),
+    numberOf: (one) => toQueuedMessage(one).sequenceNumber,
+    send: (one) => sendAgain(link, one),
+    complete: (one) =>
+      link.use({ name: 'settle a dead letter' }, ({ deadLetters }) =>
+        deadLetters.completeMessage(one),
+      ),
+    giveBack: (letters) => giveBack(link, letters),
+  };
 }
 
 function receiveDeadLetters(
@@ -138,22 +117,17 @@ async function giveBack(
   }
 }
 
-async function sendAgain(
-  link: BusLink<Links>,
-  messages: readonly ServiceBusReceivedMessage[],
-): Promise<void> {
-  for (const one of messages) {
-    const { messageId, subject, contentType } = one;
-    const copy: ServiceBusMessage = {
-      body: Buffer.from(toInboundMessage(one).body),
-      ...(messageId === undefined ? {} : { messageId }),
-      ...(subject === undefined ? {} : { subject }),
-      ...(contentType === undefined ? {} : { contentType }),
-    };
-    await link.use({ name: 'send again' }, ({ sender }, abortSignal) =>
-      sender.sendMessages(copy, { abortSignal }),
-    );
-  }
+async function sendAgain(link: BusLink<Links>, one: ServiceBusReceivedMessage): Promise<void> {
+  const { messageId, subject, contentType } = one;
+  const copy: ServiceBusMessage = {
+    body: Buffer.from(toInboundMessage(one).body),
+    ...(messageId === undefined ? {} : { messageId }),
+    ...(subject === undefined ? {} : { subject }),
+    ...(contentType === undefined ? {} : { contentType }),
+  };
+  await link.use({ name: 'send again' }, ({ sender }, abortSignal) =>
+    sender.sendMessages(copy, { abortSignal }),
+  );
 }
 
 function toQueuedMessage(received: ServiceBusReceivedMessage): QueuedMessage {

@@ -1,6 +1,7 @@
+import { replayInto } from '@tandem/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { replayArchive } from './archive/replay-archive.ts';
+import { createTableArchiveKeeper } from './recovery/archive-keeper.ts';
 import { createTableReplica } from './replica/table-replica.ts';
 import { deviceKind } from './testing/device-kind.ts';
 import { MEMORY_BUCKET_COUNT, readRows } from './testing/memory-region.ts';
@@ -68,11 +69,12 @@ async function shared(regions: TwoRegions<typeof deviceKind>, name: 'east' | 'we
 }
 
 async function replayed(regions: TwoRegions<typeof deviceKind>, name: 'east' | 'west') {
-  const { store, archive, outbox, region } = regions[name];
+  const { store, outbox, region } = regions[name];
+  const archive = createTableArchiveKeeper({ store });
   await store.createTable('Replayed');
   const target = { store, kind: deviceKind, bucketCount: MEMORY_BUCKET_COUNT, table: 'Replayed' };
   const into = createTableReplica(target);
-  await replayArchive({ archive, buckets: outbox.buckets, into, region });
+  await replayInto({ archive, buckets: outbox.buckets, into, region, span: {} });
   return readRows(regions[name], 'Replayed');
 }
 

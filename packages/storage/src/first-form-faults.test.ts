@@ -1,5 +1,6 @@
 import {
   encodeChangeSet,
+  replayInto,
   TerminalError,
   stampTimeMs,
   toEntity,
@@ -8,7 +9,7 @@ import {
   type OutboxEntry,
 } from '@tandem/core';
 import { describe, expect, test } from 'vitest';
-import { replayArchive } from './archive/replay-archive.ts';
+import { createTableArchiveKeeper } from './recovery/archive-keeper.ts';
 import { createTableReplica } from './replica/table-replica.ts';
 import { deviceKind } from './testing/device-kind.ts';
 import { MEMORY_BUCKET_COUNT, readRows } from './testing/memory-region.ts';
@@ -133,8 +134,9 @@ describe('archive keys are random GUIDs: not ordered, not replayable', () => {
       bucketCount: MEMORY_BUCKET_COUNT,
       table: 'Replayed',
     });
-    const { archive, outbox, region } = east;
-    await replayArchive({ archive, buckets: outbox.buckets, into, region });
+    const archive = createTableArchiveKeeper(east);
+    const { outbox, region } = east;
+    await replayInto({ archive, buckets: outbox.buckets, into, region, span: {} });
     const live = await readRows(east, deviceKind.name);
     expect(live).toHaveLength(5);
     expect(await readRows(east, 'Replayed')).toEqual(live);

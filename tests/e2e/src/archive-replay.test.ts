@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { bucketNames, BUCKET_COUNT_DEFAULT, type TableStore } from '@tandem/core';
+import { bucketNames, BUCKET_COUNT_DEFAULT, replayInto, type TableStore } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import {
   createAzureTableStore,
-  createTableArchive,
+  createTableArchiveKeeper,
   createTableReplica,
-  replayArchive,
 } from '@tandem/storage';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fieldsOf, listCustomers, send, until } from './customers-client.ts';
@@ -67,11 +66,12 @@ test('I5: replaying east’s archive into an empty table gives exactly east’s 
   await store.createTable('Replayed');
   const replica = { store, kind: customerKind, bucketCount: BUCKET_COUNT_DEFAULT };
   const live = await until('an archive that has everything', async () => {
-    await replayArchive({
-      archive: createTableArchive({ store }),
+    await replayInto({
+      archive: createTableArchiveKeeper({ store }),
       buckets: bucketNames(BUCKET_COUNT_DEFAULT),
       into: createTableReplica({ ...replica, table: 'Replayed' }),
       region: 'east',
+      span: {},
     });
     const rows = await readTable(store, customerKind.name);
     const replayed = await readTable(store, 'Replayed');

@@ -1,17 +1,8 @@
-import {
-  addVectors,
-  AppError,
-  listAtRisk,
-  listQueuedWrites,
-  type PeerSight,
-  type VersionVector,
-  type WriteAtRisk,
-} from '@tandem/core';
+import { type RiskSurvey, surveyRisk, type WriteAtRisk } from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
-import type { CliRegion } from '../regions/cli-region.ts';
 import { chooseBuckets } from '../regions/choose-buckets.ts';
-import { eachPage, withQueue } from '../regions/open-queue.ts';
+import { withQueue } from '../regions/open-queue.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
 
@@ -46,80 +37,24 @@ async function list(session: Session, { region: name, bucket }: AtRiskOptions): 
   const buckets = chooseBuckets(region.recovery.buckets, bucket);
   const { regions } = await session.inventory();
   const peers = regions.map((one) => one.name).filter((other) => other !== name);
-  const looks = new Map(peers.map((peer) => [peer, lookAt(session, { peer, region })] as const));
-  const unreadable: string[] = [];
-  const found = await listAtRisk({
+  const survey = await surveyRisk({
+    region: name,
     outbox: region.recovery.outbox,
     buckets,
     peers,
-    lookAt: async (peer) => (await looks.get(peer)?.())?.sight,
-    onUnreadable: (rowKey) => void unreadable.push(rowKey),
+    async openPeer(peer) {
+      const opened = await session.openOne(peer, region.bucketCount);
+      return {
+        replica: opened.recovery.replica,
+        withQueue: (work) => withQueue(opened, session.io, work),
+      };
+    },
   });
-  const listed = new Set(found.map(({ stamp, entityId }) => `${stamp}/${entityId}`));
-  const queued: WriteAtRisk[] = [];
-  const outOfReach: string[] = [];
-  for (const [peer, look] of looks) {
-    const seen = await look();
-    if (seen === undefined) outOfReach.push(peer);
-    else queued.push(...seen.queued.filter((one) => buckets.includes(one.bucket)));
-  }
-  const writes = [...found, ...queued.filter((one) => !listed.has(`${one.stamp}/${one.entityId}`))];
-  return toOutcome(name, { asOfMs, writes, outOfReach, unreadable });
+  return toOutcome(name, { asOfMs, ...survey });
 }
 
-interface Seen {
-  readonly sight: PeerSight;
-  /** Writes of the region that wait in the peer's queue. */
-  readonly queued: readonly WriteAtRisk[];
-}
-
-interface Looked {
-  readonly peer: string;
-  readonly region: CliRegion;
-}
-
-/** Looks when first asked, and once; undefined when the peer's tables are out of reach. */
-function lookAt(session: Session, looked: Looked): () => Promise<Seen | undefined> {
-  let looking: Promise<Seen | undefined> | undefined;
-  return () => (looking ??= look(session, looked));
-}
-
-async function look(session: Session, { peer, region }: Looked): Promise<Seen | undefined> {
-  const opened = await orUndefined(session.openOne(peer, region.bucketCount));
-  if (opened === undefined) return undefined;
-  const queued: WriteAtRisk[] = [];
-  const messages = await orUndefined(
-    withQueue(opened, session.io, async (queue) => {
-      const vectors = { queued: new Map<string, VersionVector>(), deadLettered: new Map() };
-      for await (const page of eachPage(queue, 'messages')) {
-        addVectors(vectors.queued, page);
-        queued.push(...listQueuedWrites(region.name, { peer, place: 'queued', messages: page }));
-      }
-      for await (const page of eachPage(queue, 'dead-letters')) {
-        addVectors(vectors.deadLettered, page);
-      }
-      return vectors;
-    }),
-  );
-  return { sight: { region: peer, replica: opened.recovery.replica, messages }, queued };
-}
-
-/** Of what is out of reach nothing is assumed, and the list goes on. */
-async function orUndefined<T>(asked: Promise<T>): Promise<T | undefined> {
-  try {
-    return await asked;
-  } catch (error) {
-    if (error instanceof AppError && error.code !== 'RECOVERY_REFUSED') return undefined;
-    throw error;
-  }
-}
-
-interface Findings {
+interface Findings extends RiskSurvey {
   readonly asOfMs: number;
-  readonly writes: readonly WriteAtRisk[];
-  readonly outOfReach: readonly string[];
-  /** Rows of the outbox of which nobody can say what they hold. */
-  readonly unreadable: readonly string[];
 }
 
 function toOutcome(region: string, findings: Findings): Outcome {

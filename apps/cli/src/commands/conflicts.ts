@@ -1,15 +1,6 @@
 import { createHash } from 'node:crypto';
-import {
-  type Conflict,
-  type ContestedField,
-  encodeFieldValue,
-  type EncodedFieldValue,
-  encodeVector,
-  isAlive,
-  stampTimeMs,
-  TerminalError,
-} from '@tandem/core';
-import type { WriteCondition } from '@tandem/storage';
+import { type Conflict, encodeFieldValue, type EncodedFieldValue, stampTimeMs } from '@tandem/core';
+import { restoreConflict } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
 import { wholeNumber } from '../option-values.ts';
 import type { CliRegion } from '../regions/cli-region.ts';
@@ -117,58 +108,21 @@ async function restore(
   if (chosen.length === 0) {
     throw new UsageError(`Nothing of "${options.field ?? 'it'}" was lost in this conflict.`);
   }
-  const condition = await refuseNewer(region, conflict, { chosen, isForced: options.force });
-  const values = Object.fromEntries(
-    chosen.map(({ name: field, loser }) => [field, loser.value?.value ?? null]),
-  );
-  if (!options.apply) {
-    return {
-      text: `Would set ${Object.keys(values).join(', ')} of ${conflict.entityId}. Run it with --apply.`,
-      json: { applied: false, id: conflict.entityId, fields: Object.keys(values) },
-    };
-  }
-  const table = await openWriter(region, session.io);
-  const outcome = await table.patch(conflict.entityId, values, condition);
-  if (outcome.kind === 'condition-failed') {
-    const message = `${conflict.entityId} was written meanwhile. Look again, and repeat the command.`;
-    throw new TerminalError('RECOVERY_REFUSED', message);
-  }
-  if (outcome.kind === 'not-found') {
-    const message = `${conflict.entityId} is deleted: tandem replay --in-place brings it back.`;
-    throw new TerminalError('RECOVERY_REFUSED', message);
-  }
-  return {
-    text: `Set ${Object.keys(values).join(', ')} of ${conflict.entityId}; every region gets it.`,
-    json: { applied: true, id: conflict.entityId, fields: Object.keys(values) },
-  };
-}
-
-/**
- * What someone wrote after the conflict is not overwritten without a word. The condition keeps what is
- * written from now on as well; none where everything may be overwritten.
- */
-async function refuseNewer(
-  { recovery }: CliRegion,
-  { entityId }: Conflict,
-  { chosen, isForced }: { chosen: readonly ContestedField[]; isForced: boolean },
-): Promise<WriteCondition | undefined> {
-  if (isForced) return undefined;
-  const rows = await recovery.replica.read(recovery.replica.bucketOf(entityId), [entityId]);
-  const state = rows.get(entityId)?.state;
-  const newer = chosen.filter(({ name, winner }) => {
-    const now = state?.fields.get(name);
-    return now !== undefined && now.stamp !== winner.stamp;
+  const isApplied = options.apply;
+  const fields = await restoreConflict({
+    conflict,
+    chosen,
+    recovery: region.recovery,
+    isForced: options.force,
+    ...(isApplied ? { openTable: () => openWriter(region, session.io) } : {}),
   });
-  if (newer.length === 0) {
-    // A row that is deleted or gone is found out by the write itself.
-    if (state === undefined || !isAlive(state)) return undefined;
-    return { kind: 'version', versions: [encodeVector(state.vector)] };
-  }
-  throw new TerminalError(
-    'RECOVERY_REFUSED',
-    `Written again since the conflict: ${newer.map(({ name }) => name).join(', ')}. --force sets it ` +
-      'all the same.',
-  );
+  const names = fields.join(', ');
+  return {
+    text: isApplied
+      ? `Set ${names} of ${conflict.entityId}; every region gets it.`
+      : `Would set ${names} of ${conflict.entityId}. Run it with --apply.`,
+    json: { applied: isApplied, id: conflict.entityId, fields },
+  };
 }
 
 function find(conflicts: readonly Conflict[], name: string): Conflict {

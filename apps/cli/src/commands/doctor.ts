@@ -1,4 +1,4 @@
-import { AppError } from '@tandem/core';
+import { AppError, RECOVERY_LEASE_MS } from '@tandem/core';
 import {
   ARCHIVE_TABLE,
   CONFLICTS_TABLE,
@@ -9,7 +9,6 @@ import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { CliRegion } from '../regions/cli-region.ts';
 import { findSettingProblems } from '../regions/find-setting-problems.ts';
-import { LEASE_MS } from '../regions/hold-leases.ts';
 import { readLane, withQueue } from '../regions/open-queue.ts';
 import { readSettingText } from '../regions/region-setting.ts';
 import { textTable } from '../report/text-table.ts';
@@ -96,7 +95,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   rights: async (_, { lease }) => {
     // Whoever may not write says so by an error; that someone else recovers is no finding. Asked for
     // as recoveries ask: a shorter lease would take a longer one for that of a wrong clock.
-    if (await lease.acquire(LEASE_MS)) await lease.release();
+    if (await lease.acquire(RECOVERY_LEASE_MS)) await lease.release();
     return [];
   },
   hold: async (_, { hold, name }) => {

@@ -1,7 +1,7 @@
-import { type FillPhase, fillRegion, TerminalError } from '@tandem/core';
+import { type FillPhase, TerminalError } from '@tandem/core';
 import { createTables } from '@tandem/region-kit';
 import {
-  createTableProof,
+  rebuildRegion,
   recordBucketCount,
   REPLICATION_TABLE,
   seedConfiguration,
@@ -95,26 +95,7 @@ async function run(
   if (!options.apply) return showPlan(target, sources);
   // The lease is a row of it. The sources take part: what only the target held is written there.
   await target.store.createTable(REPLICATION_TABLE);
-  return session.alone([target, ...sources], async () => {
-    await prepare(session, target, sources);
-    return fill(session, options, { target, sources });
-  });
-}
-
-/** The hold before the tables: a table that is there and empty must not look caught up. */
-async function prepare(
-  session: Session,
-  target: CliRegion,
-  sources: readonly CliRegion[],
-): Promise<void> {
-  const { store, hold, bucketCount } = target;
-  const { io, kind } = session;
-  // Before the hold: what the inventory lacks must not leave the region held.
-  const values = await planConfiguration({ target, sources, inventory: await session.inventory() });
-  await hold.set({ reason: 'It is being filled from the others.', sinceMs: io.clock.nowMs() });
-  await createTables({ store, kinds: [kind] });
-  await recordBucketCount(store, kind, bucketCount);
-  await seedConfiguration({ store, definitions: tandemSettings, values });
+  return session.alone([target, ...sources], () => fill(session, options, { target, sources }));
 }
 
 interface FillParts {
@@ -127,14 +108,22 @@ async function fill(
   { rechecks, recheckEvery }: RebuildOptions,
   { target, sources }: FillParts,
 ): Promise<Outcome> {
-  const { io, progress } = session;
+  const { io, kind, progress } = session;
   const startedMs = io.clock.nowMs();
-  const report = await fillRegion({
-    target: target.recovery,
+  // Before the hold: what the inventory lacks must not leave the region held.
+  const values = await planConfiguration({ target, sources, inventory: await session.inventory() });
+  const report = await rebuildRegion({
+    target,
     sources: sources.map(({ recovery }) => recovery),
+    async prepare() {
+      const { store, bucketCount } = target;
+      await createTables({ store, kinds: [kind] });
+      await recordBucketCount(store, kind, bucketCount);
+      await seedConfiguration({ store, definitions: tandemSettings, values });
+    },
     clock: io.clock,
     createDigest: createSha256Digest,
-    tombstoneAgeMs: await readTombstoneAgeMs([target, ...sources]),
+    tombstoneAgeMs: () => readTombstoneAgeMs([target, ...sources]),
     recheckCountMax: rechecks,
     recheckDelayMs: recheckEvery,
     onProgress({ phase, done }) {
@@ -144,12 +133,6 @@ async function fill(
     signal: io.signal,
   });
   progress.end();
-  const { isEqual, asOfMs } = report.proof;
-  if (isEqual) {
-    const names = [target, ...sources].map(({ name }) => name);
-    await createTableProof(target).keep({ asOfMs, regions: names });
-    await target.hold.release();
-  }
   return describeRebuild(target.name, report, io.clock.nowMs() - startedMs);
 }
 

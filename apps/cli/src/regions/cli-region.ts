@@ -1,16 +1,15 @@
-import {
-  type Clock,
-  type EntityKind,
-  type Lease,
-  type Randomness,
-  type RecoveryRegion,
-  type RegionHold,
-  retry,
-  type RetryPolicy,
-  type TableStore,
+import type {
+  Clock,
+  EntityKind,
+  Lease,
+  Randomness,
+  RecoveryRegion,
+  RegionHold,
+  TableStore,
 } from '@tandem/core';
 import {
   createRecoveryRegion,
+  createRetriedStore,
   createTableLease,
   createTableRegionHold,
   readRecordedBucketCount,
@@ -46,13 +45,11 @@ export interface OpenCliRegionOptions {
   readonly bucketCount?: number;
 }
 
-const RETRY: RetryPolicy = { attemptsMax: 5, delayMsMin: 100, delayMsMax: 2_000 };
-
 /** Reads how many buckets the region has; throws what its store throws. */
 export async function openCliRegion(options: OpenCliRegionOptions): Promise<CliRegion> {
   const { entry, kind, clock } = options;
   const counted = countRequests(options.openStore(entry.storage), options.requestsMax);
-  const store = retried(counted, options);
+  const store = createRetriedStore(counted, options);
   const recorded = await readRecordedBucketCount(store, kind);
   const bucketCount = recorded ?? options.bucketCount ?? 0;
   return {
@@ -65,26 +62,5 @@ export async function openCliRegion(options: OpenCliRegionOptions): Promise<CliR
     lease: createTableLease({ store, clock, name: 'recovery', holder: options.holder }),
     requests: () => counted.requests(),
     beginRound: () => counted.beginRound(),
-  };
-}
-
-/** Reads are asked for again; a commit only when nothing was done. */
-function retried(
-  store: TableStore,
-  { clock, randomness }: Pick<OpenCliRegionOptions, 'clock' | 'randomness'>,
-): TableStore {
-  const again = <T>(ask: () => Promise<T>): Promise<T> =>
-    retry(ask, { policy: RETRY, clock, randomness });
-  return {
-    createTable: (table) => again(() => store.createTable(table)),
-    get: (table, partitionKey, rowKey) => again(() => store.get(table, partitionKey, rowKey)),
-    query: (range) => again(() => store.query(range)),
-    commit: (transaction) =>
-      retry(() => store.commit(transaction), {
-        policy: RETRY,
-        clock,
-        randomness,
-        retryIf: (error) => error.code !== 'TABLE_OUTCOME_UNKNOWN',
-      }),
   };
 }

@@ -1,4 +1,4 @@
-import { type QueuedMessage, type QueueLane, type QueueViewer, TerminalError } from '@tandem/core';
+import type { QueuedMessage, QueueLane, QueueViewer } from '@tandem/core';
 import type { Io } from '../io.ts';
 import { UsageError } from '../usage-error.ts';
 import type { CliRegion } from './cli-region.ts';
@@ -7,8 +7,6 @@ import { readSettingText } from './region-setting.ts';
 const QUEUE_DEFAULT = 'customer';
 /** More than this is listed as "and more": an operator repairs then, and does not read. */
 const QUEUED_MAX = 100_000;
-const PAGE_MESSAGES = 500;
-const PAGES_MAX = 4_000;
 
 /** Where the region's queue is: as the inventory says, else as the region itself is set. */
 async function openRegionQueue(
@@ -42,26 +40,7 @@ export async function withQueue<T>(
   }
 }
 
-/** The first of them; for what must see every message there is `eachPage`. */
+/** The first of them; for what must see every message there is `eachQueuePage`. */
 export function readLane(queue: QueueViewer, lane: QueueLane): Promise<readonly QueuedMessage[]> {
   return queue.peek(lane, 0n, QUEUED_MAX);
-}
-
-/** Every message, a page in memory at a time. Throws `RECOVERY_REFUSED` for a queue that has too many. */
-export async function* eachPage(
-  queue: QueueViewer,
-  lane: QueueLane,
-): AsyncGenerator<readonly QueuedMessage[]> {
-  let from = 0n;
-  for (let page = 0; page < PAGES_MAX; page += 1) {
-    const messages = await queue.peek(lane, from, PAGE_MESSAGES);
-    const last = messages.at(-1);
-    if (last === undefined) return;
-    yield messages;
-    from = last.sequenceNumber + 1n;
-  }
-  throw new TerminalError(
-    'RECOVERY_REFUSED',
-    `More than ${PAGES_MAX * PAGE_MESSAGES} messages lie in a queue: wait until some are applied.`,
-  );
 }

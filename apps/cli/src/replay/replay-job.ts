@@ -2,30 +2,17 @@ import {
   type DamagedArchiveRow,
   planReplay,
   replayInPlace,
-  replayInto,
   type ReplayMode,
   type ReplayPlan,
   type ReplaySpan,
 } from '@tandem/core';
-import {
-  ARCHIVE_TABLE,
-  CONFIGURATION_TABLE,
-  CONFLICTS_TABLE,
-  createRowMemory,
-  createTableReplica,
-  openReplayTable,
-  REPLICATION_TABLE,
-  writeReplayRecord,
-} from '@tandem/storage';
+import { replayIntoTable, restoreEntities } from '@tandem/storage';
 import type { Outcome } from '../act.ts';
 import { describeReplay } from '../report/describe-replay.ts';
 import type { Session } from '../session.ts';
 import type { CliRegion } from '../regions/cli-region.ts';
+import { openWriter } from '../regions/open-writer.ts';
 import { readTombstoneAgeMs } from '../regions/region-setting.ts';
-import { restoreEntities } from '../regions/restore-entities.ts';
-
-/** Nothing here is written from memory. */
-const LITTLE = { bytesMax: 1024 * 1024 };
 
 export interface ReplayOptions {
   readonly from: string;
@@ -102,31 +89,17 @@ function onDamaged({ options, damaged }: ReplayJob): {
 export async function applyToTable(job: ReplayJob): Promise<Outcome> {
   const { session, options, source, target, buckets } = job;
   const { table = '' } = options;
-  const { store, bucketCount } = target;
-  const { kind } = session;
-  const ownTables = [
-    kind.name,
-    ARCHIVE_TABLE,
-    CONFLICTS_TABLE,
-    CONFIGURATION_TABLE,
-    REPLICATION_TABLE,
-  ];
-  const content = JSON.stringify({ from: source.name, ...spanOf(options), buckets });
-  const record = await openReplayTable(store, table, { content, ownTables });
-  const bucketsDone = [...record.bucketsDone];
-  const result = await replayInto({
+  const { kind, io, progress } = session;
+  const result = await replayIntoTable({
     archive: source.recovery.archive,
-    region: target.name,
-    into: createTableReplica({ store, kind, bucketCount, table, memory: createRowMemory(LITTLE) }),
-    buckets: buckets.filter((bucket) => !bucketsDone.includes(bucket)),
+    source: source.name,
+    target: { ...target, kind },
+    table,
+    buckets,
     span: spanOf(options),
     ...onDamaged(job),
-    onProgress: (at) => session.progress.update('change sets', at.changeSets),
-    async onBucketDone(bucket) {
-      bucketsDone.push(bucket);
-      await writeReplayRecord(store, table, { content, bucketsDone });
-    },
-    signal: session.io.signal,
+    onProgress: (at) => progress.update('change sets', at.changeSets),
+    signal: io.signal,
   });
   return describeReplay(job, `Replayed into table ${table} of ${target.name}`, {
     table,
@@ -139,7 +112,12 @@ export async function applyInPlace(job: ReplayJob): Promise<Outcome> {
   const { session, options, source, target, peers, buckets } = job;
   if (options.before !== undefined) {
     const { changes, changeSets, unarchived } = await planJob(job);
-    const counts = await restoreEntities(changes, { session, region: target });
+    const counts = await restoreEntities(changes, {
+      kind: session.kind,
+      table: await openWriter(target, session.io),
+      onProgress: (done) => session.progress.update('restored', done, changes.length),
+      signal: session.io.signal,
+    });
     const findings = { damaged: job.damaged, unarchived };
     return describeReplay(findings, `Restored in ${target.name}`, { changeSets, ...counts });
   }

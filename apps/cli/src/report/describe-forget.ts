@@ -1,13 +1,7 @@
-import type { Traces } from '@tandem/core';
+import type { RegionTraces } from '@tandem/storage';
 import type { Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
 import { textTable } from './text-table.ts';
-
-export interface RegionTraces extends Traces {
-  readonly queued: number;
-  readonly deadLetters: number;
-  readonly replayTables: number;
-}
 
 const HEAD = [
   'region',

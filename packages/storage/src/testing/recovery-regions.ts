@@ -5,13 +5,13 @@ import {
   type Digest,
   type EntityKind,
   type RecoveryRegion,
+  replayInto,
   type TableStore,
   verifyRegions,
   type VerifyReport,
 } from '@tandem/core';
-import { replayArchive } from '../archive/replay-archive.ts';
-import { createTableArchive } from '../archive/table-archive.ts';
 import { createTableReplica } from '../replica/table-replica.ts';
+import { createTableArchiveKeeper } from '../recovery/archive-keeper.ts';
 import { createRecoveryRegion } from '../recovery/create-recovery-region.ts';
 import { MEMORY_BUCKET_COUNT, type MemoryRegion, readRows } from './memory-region.ts';
 import type { TwoRegions } from './two-regions.ts';
@@ -86,11 +86,12 @@ export async function expectReplayable<K extends EntityKind>(
   await store.createTable(table);
   await emptyTable(store, table);
   const bucketCount = MEMORY_BUCKET_COUNT;
-  await replayArchive({
-    archive: createTableArchive({ store }),
+  await replayInto({
+    archive: createTableArchiveKeeper({ store }),
     buckets: bucketNames(bucketCount),
     into: createTableReplica({ store, kind, bucketCount, table }),
     region,
+    span: {},
   });
   deepStrictEqual(await readRows({ store }, table), await readRows({ store }, kind.name));
 }

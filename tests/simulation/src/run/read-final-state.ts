@@ -2,11 +2,10 @@ import type { TableRow, TableStore } from '@tandem/core';
 import {
   ARCHIVE_TABLE,
   CONFLICTS_TABLE,
-  createTableArchive,
+  createTableArchiveKeeper,
   createTableReplica,
-  replayArchive,
 } from '@tandem/storage';
-import { bucketNames } from '@tandem/core';
+import { bucketNames, replayInto } from '@tandem/core';
 import type { FinalRegion, RecordedConflict, StoredEntity } from '../checkers/checker.ts';
 import { describeColumns, readRawChangeSet, readRawRow, textOf } from '../observe/read-raw.ts';
 import { gadgetKind } from '../world/gadget-kind.ts';
@@ -55,12 +54,12 @@ async function replay(
   const { store } = account;
   const { bucketCount } = plan;
   await store.createTable(table);
-  await replayArchive({
-    archive: createTableArchive({ store }),
+  await replayInto({
+    archive: createTableArchiveKeeper({ store }),
     buckets: bucketNames(bucketCount),
     into: createTableReplica({ store, kind: gadgetKind, bucketCount, table }),
     region: name,
-    beforeMs,
+    span: { beforeMs },
   });
   return toEntities(await readTable(store, table));
 }

@@ -1,6 +1,7 @@
-import { TransientError } from '@tandem/core';
-import { createVirtualClock, driveVirtualTime } from '@tandem/core/memory';
 import { expect, test } from 'vitest';
+import { TransientError } from '../errors.ts';
+import { driveVirtualTime } from '../memory/drive-virtual-time.ts';
+import { createVirtualClock } from '../memory/virtual-clock.ts';
 import { holdLeases } from './hold-leases.ts';
 
 type Renewal = () => Promise<boolean>;
@@ -14,12 +15,15 @@ async function workUnder(renewal: Renewal): Promise<{ outcome: unknown; workedMs
     acquire: async () => (asked++ === 0 ? true : renewal()),
     release: async () => undefined,
   };
-  const io = { clock, signal: leaseLost.signal };
-  const held = holdLeases([{ name: 'west', lease }], { io, leaseLost }, async () => {
-    await clock.sleep(300_000, leaseLost.signal);
-    leaseLost.signal.throwIfAborted();
-    return 'done';
-  });
+  const held = holdLeases(
+    [{ name: 'west', lease }],
+    { clock, signal: leaseLost.signal, leaseLost },
+    async () => {
+      await clock.sleep(300_000, leaseLost.signal);
+      leaseLost.signal.throwIfAborted();
+      return 'done';
+    },
+  );
   const outcome = await driveVirtualTime(
     clock,
     held.catch((error: unknown) => error),

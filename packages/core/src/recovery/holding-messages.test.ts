@@ -1,6 +1,7 @@
-import { deflateChangeSet } from '@tandem/core';
-import { createMemoryBus, createVirtualClock } from '@tandem/core/memory';
 import { expect, test } from 'vitest';
+import { createMemoryBus } from '../memory/memory-bus.ts';
+import { createVirtualClock } from '../memory/virtual-clock.ts';
+import { deflateChangeSet } from '../replication/deflate-change-set.ts';
 import { findHolding } from './holding-messages.ts';
 
 const ID = '00b479c9-f61f-451a-86d2-ee8cc047c181';

@@ -1,10 +1,5 @@
-import { chunk, type PlannedReplay, toEntity } from '@tandem/core';
-import { customerKind } from '@tandem/core/customers';
-import type { ReplicatedTable, WriteCondition } from '@tandem/storage';
-import type { Session } from '../session.ts';
-import type { CliRegion } from './cli-region.ts';
-import type { CustomerKind } from './customer-kind.ts';
-import { openWriter } from './open-writer.ts';
+import { chunk, type EntityKind, type PlannedReplay, toEntity } from '@tandem/core';
+import type { ReplicatedTable, WriteCondition } from '../replicated-table.ts';
 
 export interface RestoreCounts {
   readonly written: number;
@@ -13,31 +8,38 @@ export interface RestoreCounts {
   readonly changedMeanwhile: number;
 }
 
+export interface RestoreEntitiesOptions<K extends EntityKind> {
+  readonly kind: K;
+  /** Of the region that the plan is of. */
+  readonly table: ReplicatedTable<K>;
+  readonly onProgress?: (done: number) => void;
+  readonly signal?: AbortSignal;
+}
+
 const WRITES_AT_ONCE = 100;
 
 /**
  * Makes entities what they were, each by an ordinary write on the version that the plan was made on: who
  * wrote meanwhile is not overwritten.
  */
-export async function restoreEntities(
+export async function restoreEntities<K extends EntityKind>(
   changes: readonly PlannedReplay[],
-  { session, region }: { readonly session: Session; readonly region: CliRegion },
+  options: RestoreEntitiesOptions<K>,
 ): Promise<RestoreCounts> {
-  const table = await openWriter(region, session.io);
   const tally = { written: 0, deleted: 0, changedMeanwhile: 0 };
   let done = 0;
   for (const part of chunk(changes, { countMax: WRITES_AT_ONCE })) {
-    session.io.signal.throwIfAborted();
-    const outcomes = await Promise.all(part.map((change) => restore(change, table)));
+    options.signal?.throwIfAborted();
+    const outcomes = await Promise.all(part.map((change) => restoreEntity(change, options)));
     for (const outcome of outcomes) tally[outcome] += 1;
-    session.progress.update('restored', (done += part.length), changes.length);
+    options.onProgress?.((done += part.length));
   }
   return tally;
 }
 
-async function restore(
+async function restoreEntity<K extends EntityKind>(
   { entityId, state, version, difference }: PlannedReplay,
-  table: ReplicatedTable<CustomerKind>,
+  { kind, table }: RestoreEntitiesOptions<K>,
 ): Promise<keyof RestoreCounts> {
   const isThere = difference.regions['now']?.life === 'alive';
   const condition: WriteCondition =
@@ -47,7 +49,7 @@ async function restore(
   const isWanted = difference.regions['then']?.life === 'alive';
   const outcome =
     isWanted && state !== undefined
-      ? await table.put(entityId, toEntity(customerKind, state), condition)
+      ? await table.put(entityId, toEntity(kind, state), condition)
       : await table.remove(entityId, condition);
   if (outcome.kind === 'condition-failed') return 'changedMeanwhile';
   return isWanted ? 'written' : 'deleted';

@@ -1,29 +1,35 @@
-import { AppError, TransientError } from '@tandem/core';
-import type { Io } from '../io.ts';
-import type { CliRegion } from './cli-region.ts';
+import { AppError, TransientError } from '../errors.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Lease } from '../ports/lease.ts';
 
-export const LEASE_MS = 60_000;
+export const RECOVERY_LEASE_MS = 60_000;
 const RENEW_MS = 20_000;
 
-interface Holding {
-  readonly io: Pick<Io, 'clock' | 'signal'>;
+export interface LeaseHolding {
+  readonly clock: Clock;
+  /** Aborted when the work is to stop. */
+  readonly signal: AbortSignal;
   /** Aborted when a lease is lost: the work stops as it does for an operator. */
   readonly leaseLost: AbortController;
 }
 
-type Leased = Pick<CliRegion, 'name' | 'lease'>;
+export interface LeasedRegion {
+  readonly name: string;
+  /** Of whoever recovers the region; only a courtesy between operators. */
+  readonly lease: Lease;
+}
 
 /** Does the work under the leases of all regions. Throws `RECOVERY_BUSY` when one is not to be had, or lost. */
 export async function holdLeases<T>(
-  regions: readonly Leased[],
-  { io: { clock, signal }, leaseLost }: Holding,
+  regions: readonly LeasedRegion[],
+  { clock, signal, leaseLost }: LeaseHolding,
   work: () => Promise<T>,
 ): Promise<T> {
-  const held: Leased[] = [];
+  const held: LeasedRegion[] = [];
   const done = new AbortController();
   try {
     for (const region of regions) {
-      if (!(await region.lease.acquire(LEASE_MS))) throw busy(region);
+      if (!(await region.lease.acquire(RECOVERY_LEASE_MS))) throw busy(region);
       held.push(region);
     }
     signal.throwIfAborted();
@@ -44,30 +50,30 @@ export async function holdLeases<T>(
 
 /** Throws once someone else has the lease, or could have it because nobody can renew it. */
 async function renew(
-  { name, lease }: Leased,
-  clock: Io['clock'],
+  { name, lease }: LeasedRegion,
+  clock: Clock,
   done: AbortSignal,
 ): Promise<void> {
-  let endsMs = clock.nowMs() + LEASE_MS;
+  let endsMs = clock.nowMs() + RECOVERY_LEASE_MS;
   for (;;) {
     await clock.sleep(RENEW_MS, done);
     if (done.aborted) return;
     const askedMs = clock.nowMs();
     // A store that is down for a moment is asked again for as long as the lease lasts.
-    const outcome = await lease.acquire(LEASE_MS).catch((error: unknown) => {
+    const outcome = await lease.acquire(RECOVERY_LEASE_MS).catch((error: unknown) => {
       if (!(error instanceof AppError)) throw error;
       return 'unknown' as const;
     });
-    if (outcome === true) endsMs = askedMs + LEASE_MS;
+    if (outcome === true) endsMs = askedMs + RECOVERY_LEASE_MS;
     else if (outcome === false || clock.nowMs() >= endsMs) throw lost(name);
   }
 }
 
-function busy({ name }: Leased): TransientError {
+function busy({ name }: LeasedRegion): TransientError {
   return new TransientError(
     'RECOVERY_BUSY',
     `Someone else recovers the region ${name} now. Wait until that ends; when it was cut off, it is ` +
-      `over ${LEASE_MS / 1_000} s later.`,
+      `over ${RECOVERY_LEASE_MS / 1_000} s later.`,
   );
 }
 
