@@ -33,6 +33,7 @@ export type TerminalErrorCode =
   | 'CHANGE_TOO_NEW'
   | 'CHANGE_TOO_OLD'
   | 'ENTITY_KIND_UNKNOWN'
+  | 'ENTITY_KIND_INVALID'
   | 'ENTITY_INVALID'
   | 'CURSOR_INVALID'
   | 'ARCHIVE_DAMAGED'

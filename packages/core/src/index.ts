@@ -12,6 +12,7 @@ export * from './state/entity-state.ts';
 export * from './state/merge.ts';
 export * from './state/write-entity.ts';
 export * from './entity-kind/entity-kind.ts';
+export type { FieldConstraint } from './entity-kind/field-constraint.ts';
 export * from './entity-kind/edm.ts';
 export * from './entity-kind/entity-fault.ts';
 export * from './entity-kind/entity-fields.ts';

@@ -66,6 +66,7 @@ const BY_APP_ERROR: Readonly<Record<AppErrorCode, ProblemCode>> = {
   CHANGE_TOO_NEW: 'internal-error',
   CHANGE_TOO_OLD: 'internal-error',
   ENTITY_KIND_UNKNOWN: 'internal-error',
+  ENTITY_KIND_INVALID: 'internal-error',
   CONFIGURATION_INVALID: 'internal-error',
 };
 

@@ -2,7 +2,11 @@ import { type TSchemaOptions, type TUnsafe, Type } from 'typebox';
 
 /**
  * Schemas that state the Edm type of a column, as the keyword `edm`. All are nullable: a column that
- * is absent reads as null. Further options (`maxLength`, `pattern`, `description`) pass through.
+ * is absent reads as null. What they build takes exactly what Table Storage keeps and gives back. Of further
+ * options those that describe pass through, and those that constrain hold on every write of a value:
+ * `maxLength`, `minLength` and `pattern` of a text, `minimum`, `maximum` and their exclusive forms of a
+ * number (of an Int64 as a `bigint` too), `multipleOf` of a whole number, `enum` and `const` of any of them
+ * and of a boolean. `defineEntityKind` refuses every other.
  */
 function field<T>(edm: string, json: TSchemaOptions, options: TSchemaOptions): TUnsafe<T | null> {
   return Type.Unsafe<T | null>({ ...json, ...options, edm });

@@ -2,7 +2,13 @@ import { assertNever, TerminalError } from '../errors.ts';
 import type { EntityState } from '../state/entity-state.ts';
 import type { FieldValues } from '../state/write-entity.ts';
 import { canonicalValue } from '../values/canonical-value.ts';
-import { isDateTimeText, isGuidText, isInt32, isInt64 } from '../values/encode-field-value.ts';
+import {
+  isDateTimeText,
+  isGuidText,
+  isInt32,
+  isInt64,
+  isWholeText,
+} from '../values/encode-field-value.ts';
 import type { EdmType, FieldValue, NullableFieldValue } from '../values/field-value.ts';
 import type { EntityKind, EntityOf } from './entity-kind.ts';
 
@@ -15,16 +21,61 @@ export function toFieldValues<K extends EntityKind>(
   entity: Partial<EntityOf<K>>,
 ): FieldValues {
   const values = new Map<string, NullableFieldValue>();
+  if (typeof entity !== 'object' || entity === null) throw invalid(kind, 'is an object of fields');
   for (const [name, value] of Object.entries(entity)) {
     const type = kind.edmTypes.get(name);
-    if (type === undefined) throw invalid(kind, `has no field "${name}"`);
+    if (type === undefined) throw invalid(kind, `has no field ${JSON.stringify(name)}`);
     if (value === undefined) continue;
-    const typed = value === null ? null : toFieldValue(type, value);
-    if (typed === undefined) throw invalid(kind, `field "${name}" takes an Edm.${type}`);
-    // As the table will give it back: the row, the archive and the peers must hold one and the same.
-    values.set(name, typed === null ? null : canonicalValue(typed));
+    values.set(name, value === null ? null : toTypedValue(kind, { name, type, value }));
   }
   return values;
+}
+
+interface GivenField {
+  readonly name: string;
+  readonly type: EdmType;
+  readonly value: unknown;
+}
+
+function toTypedValue(kind: EntityKind, { name, type, value }: GivenField): FieldValue {
+  const typed = toFieldValue(type, value);
+  if (typed === undefined) {
+    throw invalid(kind, `takes an Edm.${type} in field "${name}": ${EDM_VALUES[type]}`, { name });
+  }
+  const wrong = kind.constraints.get(name)?.(typed.value);
+  // The value itself may be a person's and is not repeated.
+  if (wrong !== undefined) throw invalid(kind, `has a field "${name}" that ${wrong}`, { name });
+  // As the table will give it back: the row, the archive and the peers must hold one and the same.
+  return canonicalValue(typed);
+}
+
+/** What each Edm type takes, for who gave something else. */
+const EDM_VALUES: Readonly<Record<EdmType, string>> = {
+  String: 'well-formed text, without half a surrogate pair',
+  Boolean: 'true or false',
+  Int32: 'a whole number of 32 bits',
+  Int64: 'a bigint of 64 bits',
+  Double: 'a number',
+  DateTime: 'UTC text such as 2026-11-22T07:08:09.1234567Z, of a day that exists since 1601',
+  Guid: 'text such as 0199a1b2-c3d4-4e5f-8a9b-0123456789ab',
+  Binary: 'a Uint8Array',
+};
+
+/**
+ * Throws `ENTITY_INVALID` for a text that can be no id of this kind. Half a surrogate pair never can:
+ * in a key two different ones would be one and the same.
+ */
+export function checkEntityId(kind: EntityKind, entityId: unknown): void {
+  const what = findEntityIdFault(kind, entityId);
+  if (what !== undefined) throw invalid(kind, `has an id that ${what}`);
+}
+
+/** Returns why a text can be no id of this kind, or undefined. */
+export function findEntityIdFault(kind: EntityKind, entityId: unknown): string | undefined {
+  if (typeof entityId !== 'string' || entityId === '')
+    return 'is no text of at least one character';
+  if (!isWholeText(entityId)) return 'holds half a surrogate pair';
+  return kind.isEntityId(entityId) ? undefined : 'is none of its kind';
 }
 
 /** As `toFieldValues`, for an entity that is meant whole: what it does not name is null. */
@@ -52,7 +103,7 @@ export function toEntity<K extends EntityKind>(kind: K, state: EntityState): Ent
 function toFieldValue(type: EdmType, value: unknown): FieldValue | undefined {
   switch (type) {
     case 'String':
-      return typeof value === 'string' ? { type, value } : undefined;
+      return isWholeText(value) ? { type, value } : undefined;
     case 'Boolean':
       return typeof value === 'boolean' ? { type, value } : undefined;
     case 'Int32':
@@ -66,12 +117,17 @@ function toFieldValue(type: EdmType, value: unknown): FieldValue | undefined {
     case 'Guid':
       return isGuidText(value) ? { type, value } : undefined;
     case 'Binary':
-      return value instanceof Uint8Array ? { type, value } : undefined;
+      // A copy: what the caller does with its bytes later must not change what was written.
+      return value instanceof Uint8Array ? { type, value: new Uint8Array(value) } : undefined;
     default:
       return assertNever(type);
   }
 }
 
-function invalid(kind: EntityKind, what: string): TerminalError {
-  return new TerminalError('ENTITY_INVALID', `An entity of ${kind.name} ${what}.`);
+function invalid(
+  kind: EntityKind,
+  what: string,
+  details: Readonly<Record<string, unknown>> = {},
+): TerminalError {
+  return new TerminalError('ENTITY_INVALID', `An entity of ${kind.name} ${what}.`, { details });
 }

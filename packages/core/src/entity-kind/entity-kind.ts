@@ -1,8 +1,9 @@
 import type { Static, TObject, TSchema } from 'typebox';
-import type { EdmType } from '../values/field-value.ts';
-import { assert } from '../errors.ts';
-import { isFieldName } from '../state/entity-state.ts';
+import { type EdmType, isEdmType } from '../values/field-value.ts';
+import { TerminalError } from '../errors.ts';
+import { findFieldNameFault } from '../state/entity-state.ts';
 import type { MergePolicy } from '../state/write-entity.ts';
+import { ANNOTATIONS, type FieldConstraint, MARKS, readConstraints } from './field-constraint.ts';
 
 /**
  * A kind of entity that is replicated: its name (also the name of its table), its fields with their
@@ -14,6 +15,8 @@ export interface EntityKind<S extends TObject = TObject> {
   readonly schema: S;
   readonly policy: MergePolicy;
   readonly edmTypes: ReadonlyMap<string, EdmType>;
+  /** For each field what its schema asks of a value that is not null. */
+  readonly constraints: ReadonlyMap<string, FieldConstraint>;
   readonly isEntityId: (text: string) => boolean;
 }
 
@@ -21,13 +24,16 @@ export interface EntityKind<S extends TObject = TObject> {
 export type EntityOf<K extends EntityKind> = Static<K['schema']>;
 
 export interface EntityKindOptions<S extends TObject> {
-  /** 3 to 30 letters and digits, a letter first. */
+  /** 3 to 30 letters and digits, a letter first; none of Tandem's own tables. Names the table. */
   readonly name: string;
-  /** Every property states its Edm type: use the builders of `edm`. */
+  /**
+   * Every property states its Edm type: use the builders of `edm`. Every field may be null, which breaks no
+   * constraint. What else the schema states holds on every write, or is refused here.
+   */
   readonly schema: S;
   /** `field` by default. */
   readonly policy?: MergePolicy;
-  /** Whether a text can be an id; any text can by default. */
+  /** Whether a text can be an id; any well-formed text can by default. */
   readonly isEntityId?: (text: string) => boolean;
 }
 
@@ -35,22 +41,82 @@ export interface EntityKindOptions<S extends TObject> {
 export const FIELDS_MAX = 240;
 
 const KIND_NAME = /^[A-Za-z][A-Za-z0-9]{2,29}$/;
+/** Table names are one and the same in either case; the service itself keeps the last one. */
+const RESERVED_KIND_NAMES: ReadonlySet<string> = new Set([
+  'archive',
+  'conflicts',
+  'configuration',
+  'replication',
+  'tables',
+]);
+/** What `Type.Object` may state besides annotations: whatever the fields are, it holds. */
+const OBJECT_KEYWORDS: ReadonlySet<string> = new Set(['type', 'properties', 'required']);
 
+/**
+ * Throws `ENTITY_KIND_INVALID`, naming the field and the constraint, for a kind that could not be kept as
+ * it is stated.
+ */
 export function defineEntityKind<S extends TObject>(options: EntityKindOptions<S>): EntityKind<S> {
   const { name, schema, policy = 'field', isEntityId = () => true } = options;
-  assert(KIND_NAME.test(name), `"${name}" is no name for an entity kind`);
+  checkKindName(name);
+  checkObject(name, schema);
   const edmTypes = new Map<string, EdmType>();
+  const constraints = new Map<string, FieldConstraint>();
   for (const [field, fieldSchema] of Object.entries(schema.properties)) {
-    assert(isFieldName(field), `"${field}" is no name for a field of ${name}`);
-    assert(field !== 'referenceId', `a field of ${name} takes the name of a system column`);
-    edmTypes.set(field, edmTypeOf(fieldSchema, field));
+    const fault = findFieldNameFault(field);
+    if (fault !== undefined) {
+      throw invalid(name, `field "${field}" cannot be named so: ${fault}. Choose another name`, {
+        field,
+      });
+    }
+    const type = edmTypeOf(name, field, fieldSchema);
+    const read = readConstraints(fieldSchema, type);
+    if (read.kind === 'refused') {
+      const what = `field "${field}": its constraint "${read.keyword}" would not be held: ${read.why}`;
+      throw invalid(name, what, { field, constraint: read.keyword });
+    }
+    edmTypes.set(field, type);
+    constraints.set(field, read.check);
   }
-  assert(edmTypes.size <= FIELDS_MAX, `${name} has more than ${FIELDS_MAX} fields`);
-  return { name, schema, policy, edmTypes, isEntityId };
+  if (edmTypes.size > FIELDS_MAX) {
+    throw invalid(
+      name,
+      `it has ${edmTypes.size} fields, the limit is ${FIELDS_MAX}. Join some`,
+      {},
+    );
+  }
+  return { name, schema, policy, edmTypes, constraints, isEntityId };
 }
 
-function edmTypeOf(schema: TSchema, field: string): EdmType {
-  const { edm } = schema as { edm?: EdmType };
-  assert(edm !== undefined, `field "${field}" states no Edm type: use the builders of edm`);
-  return edm;
+function checkKindName(name: string): void {
+  if (typeof name !== 'string' || !KIND_NAME.test(name)) {
+    throw invalid(name, 'a name has 3 to 30 letters and digits, a letter first', {});
+  }
+  if (!RESERVED_KIND_NAMES.has(name.toLowerCase())) return;
+  throw invalid(name, 'a table of this name holds something else. Choose another name', {});
+}
+
+function checkObject(name: string, schema: TObject): void {
+  if (typeof schema?.properties !== 'object' || schema.properties === null) {
+    throw invalid(name, 'its schema is no object of fields: use Type.Object', {});
+  }
+  for (const keyword of Reflect.ownKeys(schema).map(String)) {
+    if (OBJECT_KEYWORDS.has(keyword) || ANNOTATIONS.has(keyword) || MARKS.has(keyword)) continue;
+    const bound = (schema as unknown as Readonly<Record<string, unknown>>)[keyword];
+    // Fields that the kind does not have are refused in any case.
+    if (bound === undefined || (keyword === 'additionalProperties' && bound === false)) continue;
+    const what = `its schema's constraint "${keyword}" would not be held: state constraints of fields`;
+    throw invalid(name, what, { constraint: keyword });
+  }
+}
+
+function edmTypeOf(name: string, field: string, schema: TSchema): EdmType {
+  const { edm } = schema as { edm?: unknown };
+  if (isEdmType(edm)) return edm;
+  throw invalid(name, `field "${field}" states no Edm type: use the builders of edm`, { field });
+}
+
+function invalid(kind: string, what: string, details: Record<string, unknown>): TerminalError {
+  const message = `Entity kind ${JSON.stringify(kind)} cannot be defined: ${what}.`;
+  return new TerminalError('ENTITY_KIND_INVALID', message, { details: { kind, ...details } });
 }

@@ -22,8 +22,6 @@ export const ROW_BYTES_MAX = MIB;
 export const OPERATIONS_MAX = 100;
 export const TRANSACTION_BYTES_MAX = 4 * MIB;
 export const QUERY_LIMIT_MAX = 1_000;
-/** An Edm.DateTime begins here; ISO text compares as the instants do. */
-const DATE_TIME_MIN = '1601-01-01T00:00:00';
 
 /** The value's own length, without the four bytes in which the table counts it. */
 const LENGTH_BYTES = 4;
@@ -149,7 +147,7 @@ function isInRange(field: FieldValue): boolean {
     case 'Int64':
       return isInt64(field.value);
     case 'DateTime':
-      return isDateTimeText(field.value) && field.value >= DATE_TIME_MIN;
+      return isDateTimeText(field.value);
     case 'Guid':
       return isGuidText(field.value);
     case 'String':

@@ -20,8 +20,35 @@ export interface EntityState {
 /** Names of fields are names of columns too, and a leading underscore is kept for the system's. */
 const FIELD_NAME = /^[A-Za-z][A-Za-z0-9_]{0,127}$/;
 
+/** Columns of Table Storage and of this product, and what clients of the service keep for themselves. */
+const RESERVED_FIELD_NAMES: ReadonlySet<string> = new Set([
+  'partitionkey',
+  'rowkey',
+  'timestamp',
+  'etag',
+  'referenceid',
+]);
+/** Clients of the service take what begins so for its annotations. */
+const ANNOTATION_PREFIX = 'odata';
+
+/**
+ * Returns why a field cannot be named so, or undefined. Names that every object has are refused, because
+ * clients and emulators that keep a row in an object then read or call what is not there.
+ */
+export function findFieldNameFault(name: string): string | undefined {
+  if (!FIELD_NAME.test(name)) {
+    return 'a name has 1 to 128 letters, digits and _, a letter first';
+  }
+  const lower = name.toLowerCase();
+  if (RESERVED_FIELD_NAMES.has(lower) || lower.startsWith(ANNOTATION_PREFIX)) {
+    return 'Table Storage, its clients or Tandem keep this name for a column of their own';
+  }
+  if (name in Object.prototype) return 'every JavaScript object has a property of this name';
+  return undefined;
+}
+
 export function isFieldName(name: string): boolean {
-  return FIELD_NAME.test(name);
+  return findFieldNameFault(name) === undefined;
 }
 
 export function isAlive(state: EntityState): boolean {

@@ -11,11 +11,11 @@ export function canonicalValue(value: FieldValue): FieldValue {
       return { type: 'DateTime', value: canonicalDateTime(value.value) };
     case 'Guid':
       return { type: 'Guid', value: value.value.toLowerCase() };
+    case 'Int32':
     case 'Double':
-      return Object.is(value.value, -0) ? { type: 'Double', value: 0 } : value;
+      return Object.is(value.value, -0) ? { type: value.type, value: 0 } : value;
     case 'String':
     case 'Boolean':
-    case 'Int32':
     case 'Int64':
     case 'Binary':
     default:

@@ -11,6 +11,8 @@ const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
 /** UTC without a leap second: what Table Storage gives back. */
 const DATE_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:[0-5]\d(\.\d{1,7})?Z$/;
+/** An Edm.DateTime begins here; such texts compare as the instants do. */
+const DATE_TIME_MIN = '1601-01-01T00:00:00';
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
@@ -62,9 +64,15 @@ export function isInt64(value: unknown): value is bigint {
   return typeof value === 'bigint' && value >= INT64_MIN && value <= INT64_MAX;
 }
 
-/** UTC, an instant that exists, up to seven digits of a second: what an Edm.DateTime holds. */
+/** UTC, an instant that exists from 1601 on, up to seven digits of a second: what an Edm.DateTime holds. */
 export function isDateTimeText(value: unknown): value is string {
-  return typeof value === 'string' && DATE_TIME.test(value) && readInstantMs(value) !== undefined;
+  if (typeof value !== 'string' || !DATE_TIME.test(value)) return false;
+  return value >= DATE_TIME_MIN && readInstantMs(value) !== undefined;
+}
+
+/** Half a surrogate pair is no text: UTF-8 has no bytes for it, and two of them would become one. */
+export function isWholeText(value: unknown): value is string {
+  return typeof value === 'string' && value.isWellFormed();
 }
 
 export function isGuidText(value: unknown): value is string {

@@ -16,6 +16,22 @@ export type FieldValue =
 
 export type EdmType = FieldValue['type'];
 
+/** A record, so that a type that is added has to be named here. */
+const EDM_TYPES: Readonly<Record<EdmType, true>> = {
+  String: true,
+  Boolean: true,
+  Int32: true,
+  Int64: true,
+  Double: true,
+  DateTime: true,
+  Guid: true,
+  Binary: true,
+};
+
+export function isEdmType(value: unknown): value is EdmType {
+  return typeof value === 'string' && Object.hasOwn(EDM_TYPES, value);
+}
+
 /** A field that was set to nothing keeps its stamp, so that the removal travels like any value. */
 export type NullableFieldValue = FieldValue | null;
 

@@ -1,10 +1,17 @@
+import { TerminalError } from '@tandem/core';
+
 /**
  * Entity ids as row keys. Letters, digits, `.`, `_` and `-` stand for themselves; every other byte of
  * the UTF-8 text is written `=HH`. So a key never holds what Table Storage forbids (`/ \ # ?` and
- * control characters) and never begins with `~`, which the system's own rows in the partition do.
+ * control characters) and never begins with `~`, which the system's own rows in the partition do. Throws
+ * `ENTITY_INVALID` for half a surrogate pair: UTF-8 has no bytes for it, and every one would be the same key.
  */
 export function encodeRowKey(entityId: string): string {
   if (PLAIN_ID.test(entityId)) return entityId;
+  if (!entityId.isWellFormed()) {
+    const message = 'An entity id holds half a surrogate pair: no row has a key for it.';
+    throw new TerminalError('ENTITY_INVALID', message);
+  }
   let key = '';
   for (const byte of new TextEncoder().encode(entityId)) {
     const char = String.fromCharCode(byte);

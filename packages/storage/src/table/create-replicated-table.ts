@@ -1,5 +1,6 @@
 import {
   type Archive,
+  checkEntityId,
   type Clock,
   type EntityKind,
   type HybridClock,
@@ -63,11 +64,14 @@ export function createReplicatedTable<K extends EntityKind>(
 
   const writeWith =
     (entityId: string, condition: WriteCondition | undefined) =>
-    (write: Write): Promise<WriteOutcome<K>> =>
-      groupCommit.write({ entityId, condition, write, trace: options.traceOf?.() });
+    (write: Write): Promise<WriteOutcome<K>> => {
+      checkEntityId(kind, entityId);
+      return groupCommit.write({ entityId, condition, write, trace: options.traceOf?.() });
+    };
 
   return {
     async get(entityId) {
+      checkEntityId(kind, entityId);
       return toLiveRecord(kind, entityId, await readRow(entityId, context));
     },
     put: async (entityId, entity, condition) =>

@@ -39,6 +39,7 @@ const VALUES: readonly [string, FieldValue][] = [
   ['minus Infinity', { type: 'Double', value: Number.NEGATIVE_INFINITY }],
   ['a DateTime of whole seconds', { type: 'DateTime', value: '2026-11-22T07:08:09Z' }],
   ['a DateTime of seven digits', { type: 'DateTime', value: '2026-11-22T07:08:09.1234567Z' }],
+  ['a DateTime of a leap day', { type: 'DateTime', value: '2024-02-29T23:59:59Z' }],
   ['the first DateTime', { type: 'DateTime', value: '1601-01-01T00:00:00Z' }],
   ['the last DateTime', { type: 'DateTime', value: '9999-12-31T23:59:59.9999999Z' }],
   ['a Guid', { type: 'Guid', value: '0199a1b2-c3d4-4e5f-8a9b-0123456789ab' }],
@@ -68,6 +69,7 @@ const RESPELLED: readonly [string, FieldValue, FieldValue][] = [
     { type: 'Guid', value: '0199a1b2-c3d4-4e5f-8a9b-0123456789ab' },
   ],
   ['minus zero as zero', { type: 'Double', value: -0 }, { type: 'Double', value: 0 }],
+  ['an Int32 minus zero as zero', { type: 'Int32', value: -0 }, { type: 'Int32', value: 0 }],
 ];
 
 const KEYS: readonly string[] = [
