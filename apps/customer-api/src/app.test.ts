@@ -25,11 +25,17 @@ describe('every answer', () => {
     },
   );
 
-  it('takes the id of the request from traceparent', async () => {
-    const headers = { traceparent: `00-${TRACE}-b7ad6b7169203331-01` };
-    const response = await test.app.inject({ url: '/nothing', headers });
-    expect(response.headers['x-request-id']).toBe(TRACE);
-    expect(response.json().instance).toBe(TRACE);
+  it('G6: has an id of its own, whatever trace or id the request brings', async () => {
+    const headers = { traceparent: `00-${TRACE}-b7ad6b7169203331-01`, 'x-request-id': TRACE };
+    const [first, second] = [
+      await test.app.inject({ url: '/nothing', headers }),
+      await test.app.inject({ url: '/nothing', headers }),
+    ];
+    expect(first.headers['x-request-id']).toMatch(/^request-\d+$/);
+    expect(second.headers['x-request-id']).not.toBe(first.headers['x-request-id']);
+    expect(first.json().instance).toBe(first.headers['x-request-id']);
+    const line = test.lines.find(({ requestId }) => requestId === first.headers['x-request-id']);
+    expect(line).toMatchObject({ event: 'request-finished', traceId: TRACE });
   });
 });
 

@@ -13,7 +13,6 @@ import {
   PARAM_LENGTH_MAX,
   LONG_REQUEST_TIMEOUT_MS,
 } from './http/limits.ts';
-import { traceIdOf } from './http/request-id.ts';
 import { RequestLogger } from './http/request-logger.ts';
 import { sendProblem } from './http/send-problem.ts';
 import { compileValidator } from './validation/validator.ts';
@@ -58,7 +57,7 @@ export interface AppOptions {
   /** Traces and measures requests; undefined where telemetry is off. */
   readonly observe?: TelemetryPluginOptions['observe'] | undefined;
   readonly logger: FastifyBaseLogger;
-  /** Unique; used where a request brings no trace id of its own. */
+  /** Unique, whatever trace a request belongs to. */
   readonly newRequestId: () => string;
 }
 
@@ -121,7 +120,8 @@ function createServer({ region, logger, newRequestId }: AppOptions): FastifyInst
       requestIdLogLabel: 'requestId',
     }),
     childLoggerFactory: (parent, bindings, own) => new RequestLogger(parent, bindings, own),
-    genReqId: (request) => traceIdOf(request.headers['traceparent']) ?? newRequestId(),
+    // Never what a client sends: two requests of one trace would share an id, and it could choose another's.
+    genReqId: () => newRequestId(),
     // The longest of any route: the others have theirs from body-timeout.ts.
     requestTimeout: LONG_REQUEST_TIMEOUT_MS,
     connectionTimeout: CONNECTION_TIMEOUT_MS,

@@ -665,7 +665,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description The next page, as rel="next". Absent on the last page. */
                     link?: string;
@@ -681,12 +681,12 @@ export interface operations {
                     "application/json": components["schemas"]["CustomerPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `cursor-invalid`: The cursor does not come from this list. */
+            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `cursor-invalid`: The cursor does not come from this list. `version-malformed`: The least version is none to wait for. */
             400: {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -699,8 +699,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "type": "/problems/cursor-invalid",
-                     *       "title": "The cursor does not come from this list.",
+                     *       "type": "/problems/version-malformed",
+                     *       "title": "The least version is none to wait for.",
                      *       "status": 400,
                      *       "detail": "What is to be done about it, in a sentence or two.",
                      *       "instance": "0af7651916cd43dd8448eb211c80319c"
@@ -714,7 +714,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description RFC 6750. */
                     "www-authenticate"?: string;
@@ -744,7 +744,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description RFC 6750: names the scope. */
                     "www-authenticate"?: string;
@@ -774,7 +774,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -802,7 +802,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -830,7 +830,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
@@ -860,7 +860,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -888,7 +888,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -916,7 +916,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
@@ -990,10 +990,12 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description The version of the customer: the same in every region. */
                     etag?: string;
+                    /** @description The level that `Prefer: ack=` asked for and that there is none of: it was `local`. */
+                    "x-tandem-preference-unknown"?: string;
                     /** @description What x-tandem-min-version takes: the version shown, or made by the write. */
                     "x-tandem-version"?: string;
                     /** @description The level that the write has reached. */
@@ -1018,12 +1020,12 @@ export interface operations {
                     "application/json": components["schemas"]["Customer"];
                 };
             };
-            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `precondition-malformed`: A precondition header cannot be understood. `malformed-json`: The body is not JSON in UTF-8. */
+            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `precondition-malformed`: A precondition header cannot be understood. `version-malformed`: The least version is none to wait for. `malformed-json`: The body is not JSON in UTF-8. */
             400: {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -1051,7 +1053,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description RFC 6750. */
                     "www-authenticate"?: string;
@@ -1081,7 +1083,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description RFC 6750: names the scope. */
                     "www-authenticate"?: string;
@@ -1111,7 +1113,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -1139,7 +1141,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -1167,7 +1169,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -1195,7 +1197,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -1223,7 +1225,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description The types that are taken here. */
                     accept?: string;
@@ -1257,7 +1259,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -1285,7 +1287,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
@@ -1315,7 +1317,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -1343,7 +1345,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -1371,7 +1373,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
@@ -1430,7 +1432,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description The version of the customer: the same in every region. */
                     etag?: string;
@@ -1453,7 +1455,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description The version of the customer: the same in every region. */
                     etag?: string;
@@ -1469,12 +1471,12 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `precondition-malformed`: A precondition header cannot be understood. `version-malformed`: The least version cannot be understood. */
+            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `precondition-malformed`: A precondition header cannot be understood. `version-malformed`: The least version is none to wait for. */
             400: {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -1488,7 +1490,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "type": "/problems/version-malformed",
-                     *       "title": "The least version cannot be understood.",
+                     *       "title": "The least version is none to wait for.",
                      *       "status": 400,
                      *       "detail": "What is to be done about it, in a sentence or two.",
                      *       "instance": "0af7651916cd43dd8448eb211c80319c"
@@ -1502,7 +1504,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description RFC 6750. */
                     "www-authenticate"?: string;
@@ -1532,7 +1534,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description RFC 6750: names the scope. */
                     "www-authenticate"?: string;
@@ -1562,7 +1564,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -1590,7 +1592,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -1618,7 +1620,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description The current version, when there is one. */
                     etag?: string;
@@ -1650,7 +1652,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -1678,7 +1680,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
@@ -1708,7 +1710,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -1736,7 +1738,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -1764,7 +1766,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
@@ -1845,10 +1847,12 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description The version of the customer: the same in every region. */
                     etag?: string;
+                    /** @description The level that `Prefer: ack=` asked for and that there is none of: it was `local`. */
+                    "x-tandem-preference-unknown"?: string;
                     /** @description What x-tandem-min-version takes: the version shown, or made by the write. */
                     "x-tandem-version"?: string;
                     /** @description The level that the write has reached. */
@@ -1874,10 +1878,12 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description The version of the customer: the same in every region. */
                     etag?: string;
+                    /** @description The level that `Prefer: ack=` asked for and that there is none of: it was `local`. */
+                    "x-tandem-preference-unknown"?: string;
                     /** @description What x-tandem-min-version takes: the version shown, or made by the write. */
                     "x-tandem-version"?: string;
                     /** @description The level that the write has reached. */
@@ -1900,12 +1906,12 @@ export interface operations {
                     "application/json": components["schemas"]["Customer"];
                 };
             };
-            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `malformed-json`: The body is not JSON in UTF-8. `precondition-malformed`: A precondition header cannot be understood. `version-malformed`: The least version cannot be understood. */
+            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `malformed-json`: The body is not JSON in UTF-8. `precondition-malformed`: A precondition header cannot be understood. `version-malformed`: The least version is none to wait for. */
             400: {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -1919,7 +1925,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "type": "/problems/version-malformed",
-                     *       "title": "The least version cannot be understood.",
+                     *       "title": "The least version is none to wait for.",
                      *       "status": 400,
                      *       "detail": "What is to be done about it, in a sentence or two.",
                      *       "instance": "0af7651916cd43dd8448eb211c80319c"
@@ -1933,7 +1939,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description RFC 6750. */
                     "www-authenticate"?: string;
@@ -1963,7 +1969,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description RFC 6750: names the scope. */
                     "www-authenticate"?: string;
@@ -1993,7 +1999,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -2021,7 +2027,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description The current version, when there is one. */
                     etag?: string;
@@ -2053,7 +2059,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -2081,7 +2087,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -2109,7 +2115,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description The types that are taken here. */
                     accept?: string;
@@ -2143,7 +2149,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -2171,7 +2177,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -2199,7 +2205,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
@@ -2229,7 +2235,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -2257,7 +2263,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -2285,7 +2291,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
@@ -2344,8 +2350,10 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
+                    /** @description The level that `Prefer: ack=` asked for and that there is none of: it was `local`. */
+                    "x-tandem-preference-unknown"?: string;
                     /** @description What x-tandem-min-version takes: the version shown, or made by the write. */
                     "x-tandem-version"?: string;
                     /** @description The level that the write has reached. */
@@ -2364,12 +2372,12 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `malformed-json`: The body is not JSON in UTF-8. `precondition-malformed`: A precondition header cannot be understood. `version-malformed`: The least version cannot be understood. */
+            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `malformed-json`: The body is not JSON in UTF-8. `precondition-malformed`: A precondition header cannot be understood. `version-malformed`: The least version is none to wait for. */
             400: {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -2383,7 +2391,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "type": "/problems/version-malformed",
-                     *       "title": "The least version cannot be understood.",
+                     *       "title": "The least version is none to wait for.",
                      *       "status": 400,
                      *       "detail": "What is to be done about it, in a sentence or two.",
                      *       "instance": "0af7651916cd43dd8448eb211c80319c"
@@ -2397,7 +2405,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description RFC 6750. */
                     "www-authenticate"?: string;
@@ -2427,7 +2435,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description RFC 6750: names the scope. */
                     "www-authenticate"?: string;
@@ -2457,7 +2465,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -2485,7 +2493,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -2513,7 +2521,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description The current version, when there is one. */
                     etag?: string;
@@ -2545,7 +2553,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -2573,7 +2581,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -2601,7 +2609,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description The types that are taken here. */
                     accept?: string;
@@ -2635,7 +2643,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -2663,7 +2671,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
@@ -2693,7 +2701,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -2721,7 +2729,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -2749,7 +2757,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
@@ -2808,7 +2816,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description The version of the customer: the same in every region. */
                     etag?: string;
@@ -2829,7 +2837,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description The version of the customer: the same in every region. */
                     etag?: string;
@@ -2845,12 +2853,12 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `precondition-malformed`: A precondition header cannot be understood. `version-malformed`: The least version cannot be understood. */
+            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `precondition-malformed`: A precondition header cannot be understood. `version-malformed`: The least version is none to wait for. */
             400: {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -2864,7 +2872,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "type": "/problems/version-malformed",
-                     *       "title": "The least version cannot be understood.",
+                     *       "title": "The least version is none to wait for.",
                      *       "status": 400,
                      *       "detail": "What is to be done about it, in a sentence or two.",
                      *       "instance": "0af7651916cd43dd8448eb211c80319c"
@@ -2878,7 +2886,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description RFC 6750. */
                     "www-authenticate"?: string;
@@ -2908,7 +2916,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description RFC 6750: names the scope. */
                     "www-authenticate"?: string;
@@ -2938,7 +2946,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -2966,7 +2974,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -2994,7 +3002,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description The current version, when there is one. */
                     etag?: string;
@@ -3026,7 +3034,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -3054,7 +3062,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
@@ -3084,7 +3092,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -3112,7 +3120,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -3140,7 +3148,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
@@ -3235,10 +3243,12 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description The version of the customer: the same in every region. */
                     etag?: string;
+                    /** @description The level that `Prefer: ack=` asked for and that there is none of: it was `local`. */
+                    "x-tandem-preference-unknown"?: string;
                     /** @description What x-tandem-min-version takes: the version shown, or made by the write. */
                     "x-tandem-version"?: string;
                     /** @description The level that the write has reached. */
@@ -3259,12 +3269,12 @@ export interface operations {
                     "application/json": components["schemas"]["Customer"];
                 };
             };
-            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `malformed-json`: The body is not JSON in UTF-8. `precondition-malformed`: A precondition header cannot be understood. `version-malformed`: The least version cannot be understood. */
+            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `malformed-json`: The body is not JSON in UTF-8. `precondition-malformed`: A precondition header cannot be understood. `version-malformed`: The least version is none to wait for. */
             400: {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -3278,7 +3288,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "type": "/problems/version-malformed",
-                     *       "title": "The least version cannot be understood.",
+                     *       "title": "The least version is none to wait for.",
                      *       "status": 400,
                      *       "detail": "What is to be done about it, in a sentence or two.",
                      *       "instance": "0af7651916cd43dd8448eb211c80319c"
@@ -3292,7 +3302,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description RFC 6750. */
                     "www-authenticate"?: string;
@@ -3322,7 +3332,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description RFC 6750: names the scope. */
                     "www-authenticate"?: string;
@@ -3352,7 +3362,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -3380,7 +3390,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -3408,7 +3418,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description The current version, when there is one. */
                     etag?: string;
@@ -3440,7 +3450,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -3468,7 +3478,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -3496,7 +3506,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description The types that are taken here. */
                     accept?: string;
@@ -3530,7 +3540,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -3558,7 +3568,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -3586,7 +3596,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
@@ -3616,7 +3626,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -3644,7 +3654,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -3672,7 +3682,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
@@ -3732,7 +3742,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description The next page, as rel="next". Absent on the last page. */
                     link?: string;
@@ -3748,12 +3758,12 @@ export interface operations {
                     "application/json": components["schemas"]["CustomerHistory"];
                 };
             };
-            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `cursor-invalid`: The cursor does not come from this list. `version-malformed`: The least version cannot be understood. */
+            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `cursor-invalid`: The cursor does not come from this list. `version-malformed`: The least version is none to wait for. */
             400: {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -3767,7 +3777,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "type": "/problems/version-malformed",
-                     *       "title": "The least version cannot be understood.",
+                     *       "title": "The least version is none to wait for.",
                      *       "status": 400,
                      *       "detail": "What is to be done about it, in a sentence or two.",
                      *       "instance": "0af7651916cd43dd8448eb211c80319c"
@@ -3781,7 +3791,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description RFC 6750. */
                     "www-authenticate"?: string;
@@ -3811,7 +3821,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description RFC 6750: names the scope. */
                     "www-authenticate"?: string;
@@ -3841,7 +3851,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -3869,7 +3879,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -3897,7 +3907,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -3925,7 +3935,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
@@ -3955,7 +3965,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -3983,7 +3993,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -4011,7 +4021,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
@@ -4077,7 +4087,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -4091,12 +4101,12 @@ export interface operations {
                     "application/json": components["schemas"]["CustomerPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `cursor-invalid`: The cursor does not come from this list. `malformed-json`: The body is not JSON in UTF-8. */
+            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `cursor-invalid`: The cursor does not come from this list. `version-malformed`: The least version is none to wait for. `malformed-json`: The body is not JSON in UTF-8. */
             400: {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -4124,7 +4134,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description RFC 6750. */
                     "www-authenticate"?: string;
@@ -4154,7 +4164,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description RFC 6750: names the scope. */
                     "www-authenticate"?: string;
@@ -4184,7 +4194,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -4212,7 +4222,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -4240,7 +4250,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -4268,7 +4278,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description The types that are taken here. */
                     accept?: string;
@@ -4302,7 +4312,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -4330,7 +4340,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
@@ -4360,7 +4370,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -4388,7 +4398,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -4416,7 +4426,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
@@ -4569,8 +4579,10 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
+                    /** @description The level that `Prefer: ack=` asked for and that there is none of: it was `local`. */
+                    "x-tandem-preference-unknown"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
                     /** @description How many of them are left. */
@@ -4583,12 +4595,12 @@ export interface operations {
                     "application/json": components["schemas"]["BatchResult"];
                 };
             };
-            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `malformed-json`: The body is not JSON in UTF-8. */
+            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `version-malformed`: The least version is none to wait for. `malformed-json`: The body is not JSON in UTF-8. */
             400: {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -4616,7 +4628,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description RFC 6750. */
                     "www-authenticate"?: string;
@@ -4646,7 +4658,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description RFC 6750: names the scope. */
                     "www-authenticate"?: string;
@@ -4676,7 +4688,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -4704,7 +4716,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -4732,7 +4744,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -4760,7 +4772,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description The types that are taken here. */
                     accept?: string;
@@ -4794,7 +4806,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -4822,7 +4834,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
@@ -4852,7 +4864,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -4880,7 +4892,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -4908,7 +4920,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
@@ -4961,7 +4973,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -4975,12 +4987,12 @@ export interface operations {
                     "application/x-ndjson": components["schemas"]["ImportReportLine"];
                 };
             };
-            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `malformed-json`: The body is not JSON in UTF-8. */
+            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `version-malformed`: The least version is none to wait for. `malformed-json`: The body is not JSON in UTF-8. */
             400: {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -5008,7 +5020,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description RFC 6750. */
                     "www-authenticate"?: string;
@@ -5038,7 +5050,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description RFC 6750: names the scope. */
                     "www-authenticate"?: string;
@@ -5068,7 +5080,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -5096,7 +5108,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -5124,7 +5136,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description The types that are taken here. */
                     accept?: string;
@@ -5158,7 +5170,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
@@ -5188,7 +5200,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -5216,7 +5228,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -5244,7 +5256,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
@@ -5291,7 +5303,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -5305,12 +5317,12 @@ export interface operations {
                     "application/x-ndjson": components["schemas"]["ListedCustomer"];
                 };
             };
-            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. */
+            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `version-malformed`: The least version is none to wait for. */
             400: {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -5323,8 +5335,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "type": "/problems/validation-failed",
-                     *       "title": "A part of the request breaks a rule.",
+                     *       "type": "/problems/version-malformed",
+                     *       "title": "The least version is none to wait for.",
                      *       "status": 400,
                      *       "detail": "What is to be done about it, in a sentence or two.",
                      *       "instance": "0af7651916cd43dd8448eb211c80319c"
@@ -5338,7 +5350,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description RFC 6750. */
                     "www-authenticate"?: string;
@@ -5368,7 +5380,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description RFC 6750: names the scope. */
                     "www-authenticate"?: string;
@@ -5398,7 +5410,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -5426,7 +5438,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -5454,7 +5466,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
@@ -5484,7 +5496,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -5512,7 +5524,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -5540,7 +5552,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
@@ -5596,7 +5608,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -5610,12 +5622,12 @@ export interface operations {
                     "application/json": components["schemas"]["Receipt"];
                 };
             };
-            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `receipt-invalid`: The receipt is not one of this customer. */
+            /** @description `malformed-request`: The request is not well-formed HTTP. `validation-failed`: A part of the request breaks a rule. `receipt-invalid`: The receipt is not one of this customer. `version-malformed`: The least version is none to wait for. */
             400: {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -5628,8 +5640,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "type": "/problems/receipt-invalid",
-                     *       "title": "The receipt is not one of this customer.",
+                     *       "type": "/problems/version-malformed",
+                     *       "title": "The least version is none to wait for.",
                      *       "status": 400,
                      *       "detail": "What is to be done about it, in a sentence or two.",
                      *       "instance": "0af7651916cd43dd8448eb211c80319c"
@@ -5643,7 +5655,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description RFC 6750. */
                     "www-authenticate"?: string;
@@ -5673,7 +5685,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description RFC 6750: names the scope. */
                     "www-authenticate"?: string;
@@ -5703,7 +5715,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -5731,7 +5743,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -5759,7 +5771,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
@@ -5789,7 +5801,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -5817,7 +5829,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -5845,7 +5857,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
@@ -5886,7 +5898,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     "cache-control"?: "no-store";
                     [name: string]: unknown;
@@ -5900,7 +5912,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     [name: string]: unknown;
                 };
@@ -5922,7 +5934,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     [name: string]: unknown;
                 };
@@ -5944,7 +5956,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     [name: string]: unknown;
                 };
@@ -5966,7 +5978,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     [name: string]: unknown;
                 };
@@ -5988,7 +6000,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     [name: string]: unknown;
                 };
@@ -6010,7 +6022,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;
@@ -6045,7 +6057,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     "cache-control"?: "no-store";
                     [name: string]: unknown;
@@ -6059,7 +6071,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     [name: string]: unknown;
                 };
@@ -6081,7 +6093,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     [name: string]: unknown;
                 };
@@ -6103,7 +6115,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     [name: string]: unknown;
                 };
@@ -6125,7 +6137,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     [name: string]: unknown;
                 };
@@ -6147,7 +6159,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     [name: string]: unknown;
                 };
@@ -6169,7 +6181,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     "cache-control"?: "no-store";
                     [name: string]: unknown;
@@ -6194,7 +6206,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     "cache-control"?: "no-store";
                     [name: string]: unknown;
@@ -6208,7 +6220,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     [name: string]: unknown;
                 };
@@ -6230,7 +6242,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     [name: string]: unknown;
                 };
@@ -6252,7 +6264,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     [name: string]: unknown;
                 };
@@ -6274,7 +6286,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     [name: string]: unknown;
                 };
@@ -6296,7 +6308,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     [name: string]: unknown;
                 };
@@ -6318,7 +6330,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     "cache-control"?: "no-store";
                     [name: string]: unknown;
@@ -6343,7 +6355,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     "cache-control"?: "no-store";
                     [name: string]: unknown;
@@ -6357,7 +6369,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     [name: string]: unknown;
                 };
@@ -6379,7 +6391,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     [name: string]: unknown;
                 };
@@ -6401,7 +6413,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     [name: string]: unknown;
                 };
@@ -6423,7 +6435,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     [name: string]: unknown;
                 };
@@ -6445,7 +6457,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     [name: string]: unknown;
                 };
@@ -6467,7 +6479,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     "cache-control"?: "no-store";
                     [name: string]: unknown;
@@ -6495,7 +6507,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     [name: string]: unknown;
                 };
@@ -6508,7 +6520,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     [name: string]: unknown;
                 };
@@ -6530,7 +6542,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     [name: string]: unknown;
                 };
@@ -6552,7 +6564,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     [name: string]: unknown;
                 };
@@ -6574,7 +6586,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     [name: string]: unknown;
                 };
@@ -6596,7 +6608,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     [name: string]: unknown;
                 };
@@ -6618,7 +6630,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     [name: string]: unknown;
                 };
@@ -6640,7 +6652,7 @@ export interface operations {
                 headers: {
                     /** @description The region that answered. */
                     "x-tandem-region"?: string;
-                    /** @description The trace id of `traceparent`, else a new one. */
+                    /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
                     /** @description Seconds. */
                     "retry-after"?: number;

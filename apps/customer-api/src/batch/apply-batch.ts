@@ -18,8 +18,14 @@ export interface BatchContext {
 
 /** What became of one operation; `error` is what its write threw. */
 export type BatchResult =
-  | { readonly customerId: string | undefined; readonly outcome: BatchOutcome }
-  | { readonly customerId: string | undefined; readonly error: unknown };
+  | ({ readonly outcome: BatchOutcome } & BatchTarget)
+  | ({ readonly error: unknown } & BatchTarget);
+
+interface BatchTarget {
+  readonly customerId: string | undefined;
+  /** The version that the operation depends on. */
+  readonly ifVersion: string | undefined;
+}
 
 /**
  * Writes all at once, so that those of one bucket share a transaction. Each is done or not by itself:
@@ -31,11 +37,12 @@ export async function applyBatch(
 ): Promise<readonly BatchResult[]> {
   return Promise.all(
     operations.map(async (operation, index): Promise<BatchResult> => {
-      const customerId = idOf(operation);
+      const { replace, delete: removal } = operation;
+      const target = { customerId: idOf(operation), ifVersion: (replace ?? removal)?.ifVersion };
       try {
-        return { customerId, outcome: await apply(operation, index, context) };
+        return { ...target, outcome: await apply(operation, index, context) };
       } catch (error) {
-        return { customerId, error };
+        return { ...target, error };
       }
     }),
   );
@@ -59,7 +66,7 @@ function apply(
   if (create !== undefined) {
     const { customerId, customer } = create;
     if (customerId !== undefined) return customers.put(customerId, customer, { kind: 'absent' });
-    return customers.create(customer, key === undefined ? undefined : `${key}\n${index}`);
+    return customers.create(customer, key === undefined ? undefined : `${key}\nbatch\n${index}`);
   }
   const { customerId, ifVersion } = (replace ?? removal)!;
   const condition: WriteCondition | undefined =

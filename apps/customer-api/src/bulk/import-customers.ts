@@ -1,7 +1,7 @@
-import { AppError } from '@tandem/core';
 import type { CustomerService } from '../customers/customer-service.ts';
 import { problemOfOutcome } from '../routes/problem-of-outcome.ts';
 import { ProblemError } from '../http/problem.ts';
+import { isUnavailable } from '../http/send-problem.ts';
 import {
   IMPORT_FAILURES_MAX,
   IMPORT_LINE_BYTES_MAX,
@@ -35,7 +35,14 @@ interface ImportProgress {
 export type ImportEvent =
   | { readonly kind: 'failed'; readonly line: number; readonly error: unknown }
   | ({ readonly kind: 'progress' } & ImportProgress)
-  | ({ readonly kind: 'end'; readonly stopped: ImportStop | undefined } & ImportProgress);
+  | ImportEnd;
+
+interface ImportEnd extends ImportProgress {
+  readonly kind: 'end';
+  readonly stopped: ImportStop | undefined;
+  /** What the table has thrown. */
+  readonly error?: unknown;
+}
 
 /**
  * Writes the lines as they come, some hundred at once, and reads on only when those are written. What
@@ -48,7 +55,7 @@ export async function* importCustomers(
 ): AsyncGenerator<ImportEvent> {
   let settledThrough = options.firstLine - 1;
   let [written, failed, read] = [0, 0, 0];
-  const end = (stopped: ImportStop | undefined): ImportEvent => ({
+  const end = (stopped: ImportStop | undefined): ImportEnd => ({
     kind: 'end',
     stopped,
     settledThrough,
@@ -68,7 +75,7 @@ export async function* importCustomers(
     const results = await writeLines(lines, settledThrough + 1, options);
     for (const result of results) {
       if (result.kind === 'not-done') {
-        yield end('store');
+        yield { ...end('store'), error: result.error };
         return;
       }
       if (failed >= IMPORT_FAILURES_MAX) {
@@ -87,8 +94,8 @@ export async function* importCustomers(
 }
 
 type LineResult =
-  | { readonly kind: 'written' | 'empty' | 'not-done' }
-  | { readonly kind: 'failed'; readonly error: unknown };
+  | { readonly kind: 'written' | 'empty' }
+  | { readonly kind: 'failed' | 'not-done'; readonly error: unknown };
 
 async function writeLines(
   lines: readonly RawLine[],
@@ -103,8 +110,7 @@ async function writeLines(
         await writeLine(customer, firstLine + index, options);
         return { kind: 'written' };
       } catch (error) {
-        const isPassing = error instanceof AppError && error.retryable;
-        return isPassing ? { kind: 'not-done' } : { kind: 'failed', error };
+        return { kind: isUnavailable(error) ? 'not-done' : 'failed', error };
       }
     }),
   );

@@ -8,14 +8,17 @@ import type { RawLine } from './split-lines.ts';
 
 const validate = compileValidator({ schema: ImportLine, httpPart: 'body', method: '', url: '' });
 
-/** Undefined for an empty line. Throws the problem that the line is. */
+/** Nothing but what editors and other programs leave on a line: a byte order mark, blanks. */
+const BLANK = /^(?:\xef\xbb\xbf)?[ \t\r]*$/;
+
+/** Undefined for a line without anything on it. Throws the problem that the line is. */
 export function readImportLine({ bytes }: RawLine): ImportLine | undefined {
   if (bytes === undefined) {
     throw new ProblemError('line-too-long', {
       detail: `A line has at most ${IMPORT_LINE_BYTES_MAX} bytes.`,
     });
   }
-  if (bytes.length === 0) return undefined;
+  if (BLANK.test(bytes.toString('latin1'))) return undefined;
   const line = parseJson(bytes);
   const verdict = validate(line) as { error?: unknown };
   if (verdict.error === undefined) return line as ImportLine;

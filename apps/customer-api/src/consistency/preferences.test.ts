@@ -14,6 +14,18 @@ describe('Prefer', () => {
     [',;=,,ack', 'local', 2_000],
     ['x'.repeat(10_000), 'local', 2_000],
   ])('%s asks for %s within %i ms', (header, acknowledgement, waitMs) => {
-    expect(readPreferences(header)).toEqual({ acknowledgement, waitMs });
+    expect(readPreferences(header)).toMatchObject({ acknowledgement, waitMs });
+  });
+
+  it.each([
+    [undefined, undefined],
+    ['ack=local', undefined],
+    ['ack="queued"', undefined],
+    ['ack=replicated, wait=1', 'replicated'],
+    ['wait=1, ACK=Queued', 'Queued'],
+    ['ack', ''],
+    ['ack=local, ack=archived', undefined],
+  ])('C12: %s names the unknown level %s', (header, unknownLevel) => {
+    expect(readPreferences(header).unknownLevel).toBe(unknownLevel);
   });
 });

@@ -117,6 +117,58 @@ describe('the acknowledgement level', () => {
   });
 });
 
+describe('C12: what cannot be honoured is said, never passed over', () => {
+  it('names an unknown level in the answer to a write, and to a batch', async () => {
+    const levels = [
+      ['replicated', 'ack=replicated'],
+      ['archived', 'ack=archived'],
+      ['QUEUED', 'ack=QUEUED'],
+      ['<b>\t', 'ack'],
+      ['', 'ack'],
+      ['queued, wait=0', undefined],
+      ['local', undefined],
+    ] as const;
+    for (const [level, named] of levels) {
+      const headers = { prefer: `ack=${level}` };
+      const put = { method: 'PUT', url: URL_OF_ADA, payload: ADA, headers } as const;
+      const operations = [{ replace: { customerId: URL_OF_ADA.split('/')[2], customer: ADA } }];
+      const url = '/customers/batch';
+      const batch = { method: 'POST', url, payload: { operations }, headers } as const;
+      for (const request of [put, batch]) {
+        const response = await apps.east.inject(request);
+        expect(response.statusCode).toBeLessThan(300);
+        expect(response.headers['x-tandem-preference-unknown']).toBe(named);
+      }
+    }
+  });
+
+  it('refuses the least version on every path that is not of one customer', async () => {
+    const line = { 'content-type': 'application/x-ndjson' };
+    const operations = [{ create: { customer: ADA } }];
+    const requests = [
+      { url: '/customers' },
+      { url: '/customers/export' },
+      { method: 'POST', url: '/customers', payload: ADA },
+      { method: 'POST', url: '/customers/search', payload: { email: 'a@b' } },
+      { method: 'POST', url: '/customers/batch', payload: { operations } },
+      { method: 'POST', url: '/customers/import', payload: '{"email":"a@b"}', headers: line },
+    ] as const;
+    for (const request of requests) {
+      for (const version of ['0199a1b2c3d4-0003-east-k3v9x2q7', 'rubbish', '']) {
+        const own = 'headers' in request ? request.headers : {};
+        const headers = { ...own, 'x-tandem-min-version': version };
+        const response = await apps.east.inject({ ...request, headers });
+        expect(response.statusCode).toBe(400);
+        expect(response.json()).toMatchObject({
+          type: '/problems/version-malformed',
+          errors: [{ in: 'header', field: '/x-tandem-min-version' }],
+        });
+      }
+    }
+    expect((await apps.east.inject({ url: '/customers' })).json().items).toEqual([]);
+  });
+});
+
 describe('GET /customers/:customerId/history', () => {
   it('tells when, where and what was written in either region, the deletion included', async () => {
     const { east, west, regions } = apps;

@@ -2,6 +2,7 @@ import { decodeVector } from '@tandem/core';
 import type { FastifyRequest } from 'fastify';
 import type { CustomerService } from '../customers/customer-service.ts';
 import { ProblemError } from '../http/problem.ts';
+import type { Violation } from '../validation/violation.ts';
 import { readPreferences } from './preferences.ts';
 
 const LEAST_VERSION_HEADER = 'x-tandem-min-version';
@@ -14,9 +15,9 @@ export function namesLeastVersion({ headers }: FastifyRequest): boolean {
 }
 
 /**
- * For a request of one customer that names the least version it accepts: waits until this region
+ * For a request that names the least version it accepts: waits until this region
  * has it, so that neither the answer shows, nor the write is made on, anything older. Throws
- * `version-malformed`, and `version-not-reached` when the wait is over.
+ * `version-malformed`, on a path of many customers too, and `version-not-reached` when the wait is over.
  */
 export async function requireVersion(
   request: FastifyRequest,
@@ -24,7 +25,8 @@ export async function requireVersion(
 ): Promise<void> {
   const header = request.headers[LEAST_VERSION_HEADER];
   const { customerId } = request.params as { readonly customerId?: string };
-  if (header === undefined || customerId === undefined) return;
+  if (header === undefined) return;
+  if (customerId === undefined) throw notOfOne();
   const least = decodeVector(
     String(header)
       .trim()
@@ -44,9 +46,21 @@ export function versionNotReached(waitMs: number): ProblemError {
 }
 
 function malformed(): ProblemError {
-  const message = 'must be a version that an answer carried';
-  return new ProblemError('version-malformed', {
-    detail: 'Send the text of an x-tandem-version or ETag header as it is.',
-    errors: [{ in: 'header', field: `/${LEAST_VERSION_HEADER}`, rule: 'version', message }],
+  return refused('Send the text of an x-tandem-version or ETag header as it is.', {
+    rule: 'version',
+    message: 'must be a version that an answer carried',
   });
+}
+
+/** Passed over, it would seem to hold. */
+function notOfOne(): ProblemError {
+  return refused('It is a version of one customer, and this path is of many: leave it out here.', {
+    rule: 'path',
+    message: 'must not be sent to a path that is not of one customer',
+  });
+}
+
+function refused(detail: string, broken: Pick<Violation, 'rule' | 'message'>): ProblemError {
+  const errors = [{ in: 'header', field: `/${LEAST_VERSION_HEADER}`, ...broken } as const];
+  return new ProblemError('version-malformed', { detail, errors });
 }

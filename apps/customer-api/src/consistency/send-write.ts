@@ -6,7 +6,7 @@ import type {
   CustomerService,
 } from '../customers/customer-service.ts';
 import { sendOutcome } from '../routes/send-outcome.ts';
-import { readPreferences } from './preferences.ts';
+import { nameUnknownLevel, readPreferences } from './preferences.ts';
 
 interface WriteExchange {
   readonly request: FastifyRequest;
@@ -27,7 +27,9 @@ export async function sendWrite(
   if (version === undefined) return sendOutcome(reply, outcome);
   const id = 'record' in outcome ? outcome.record.entityId : idOf(request);
   reply.header('x-tandem-receipt', customers.receiptFor(id, version));
-  const { acknowledgement, waitMs } = readPreferences(request.headers.prefer?.toString());
+  const preferences = readPreferences(request.headers.prefer?.toString());
+  const { acknowledgement, waitMs } = preferences;
+  nameUnknownLevel(reply, preferences);
   if (acknowledgement === 'local') {
     reply.header('x-tandem-acknowledged', 'local');
     return sendOutcome(reply, outcome);

@@ -12,7 +12,7 @@ export const PROBLEMS = {
   'malformed-json': { status: 400, title: 'The body is not JSON in UTF-8.' },
   'validation-failed': { status: 400, title: 'A part of the request breaks a rule.' },
   'precondition-malformed': { status: 400, title: 'A precondition header cannot be understood.' },
-  'version-malformed': { status: 400, title: 'The least version cannot be understood.' },
+  'version-malformed': { status: 400, title: 'The least version is none to wait for.' },
   'cursor-invalid': { status: 400, title: 'The cursor does not come from this list.' },
   'receipt-invalid': { status: 400, title: 'The receipt is not one of this customer.' },
   'token-missing': { status: 401, title: 'An access token is needed.' },

@@ -1,4 +1,5 @@
 import { TerminalError, TransientError } from '@tandem/core';
+import { createMemoryTableStore } from '@tandem/core/memory';
 import { gzipSync } from 'node:zlib';
 import type { InjectOptions } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -258,9 +259,9 @@ describe('problems', () => {
     expect(response.json().detail).toContain(accept);
   });
 
-  it('lets no shared cache keep what is answered', async () => {
+  it('C6: lets no shared cache keep what is answered, and no proxy change its ETag', async () => {
     const response = await test.app.inject({ url: '/customers' });
-    expect(response.headers['cache-control']).toBe('private, no-cache');
+    expect(response.headers['cache-control']).toBe('private, no-cache, no-transform');
   });
 
   it('the body limit is named', async () => {
@@ -335,7 +336,7 @@ describe('errors of the table', () => {
   });
 
   it.each([
-    new TerminalError('TABLE_FORBIDDEN', 'account east01'),
+    new TerminalError('TABLE_REQUEST_INVALID', 'account east01'),
     new Error('Broken invariant: account east01'),
   ])(
     'anything else: 500 without internals, logged once under the id of the answer',
@@ -350,4 +351,56 @@ describe('errors of the table', () => {
       ]);
     },
   );
+});
+
+describe('C10: a region whose tables are gone, or refuse this process', () => {
+  const ADA = { email: 'ada@example.com' };
+  const OPERATIONS = [
+    { method: 'PUT', url: URL, payload: ADA },
+    { method: 'PATCH', url: URL, payload: ADA },
+    { method: 'DELETE', url: URL },
+    { method: 'GET', url: URL },
+    { method: 'HEAD', url: URL },
+    { method: 'GET', url: `${URL}/history` },
+    { method: 'POST', url: '/customers', payload: ADA },
+    { method: 'POST', url: '/customers', payload: ADA, headers: { 'idempotency-key': 'a' } },
+    { method: 'GET', url: '/customers' },
+    { method: 'GET', url: '/customers/export' },
+    { method: 'POST', url: '/customers/search', payload: ADA },
+    { method: 'GET', url: URL, headers: { 'x-tandem-min-version': '0199a1b2c3d4-0003-east-a' } },
+  ] as const;
+  const gone = createMemoryTableStore();
+  const refuse = async (): Promise<never> => {
+    throw new TerminalError('TABLE_FORBIDDEN', 'account east01');
+  };
+  const refusing = { ...gone, get: refuse, query: refuse, commit: refuse };
+
+  it.each([
+    ['gone', gone],
+    ['refusing', refusing],
+  ] as const)('%s: every operation is answered with 503 and Retry-After', async (_name, store) => {
+    const { app, lines } = await createTestApp({ store });
+    for (const request of OPERATIONS) {
+      const response = await app.inject(request);
+      const told = `${request.method} ${request.url} ${response.statusCode}`;
+      expect(told).toBe(`${request.method} ${request.url} 503`);
+      expect(response.headers['retry-after']).toMatch(/^[1-9]\d*$/);
+      expect(response.body).not.toMatch(/east01|Customers/);
+    }
+    // Nothing mends itself here, so the operator has to hear of it.
+    const errors = lines.filter(({ level }) => level === 'error');
+    expect(errors.length).toBe(OPERATIONS.length);
+    const operations = [{ replace: { customerId: URL.split('/').at(-1), customer: ADA } }];
+    const batch = { method: 'POST', url: '/customers/batch', payload: { operations } } as const;
+    expect((await app.inject(batch)).json().items).toMatchObject([{ status: 503 }]);
+    const lines3 = '{"email":"a@b"}\n'.repeat(3);
+    const imported = await app.inject({
+      method: 'POST',
+      url: '/customers/import',
+      payload: lines3,
+      headers: { 'content-type': 'application/x-ndjson', 'idempotency-key': 'b' },
+    });
+    expect(JSON.parse(imported.body)).toMatchObject({ failed: 0, stoppedBy: 'store' });
+    await app.close();
+  });
 });

@@ -51,8 +51,9 @@ const BY_APP_ERROR: Readonly<Record<AppErrorCode, ProblemCode>> = {
   TABLE_LIMIT_EXCEEDED: 'limit-exceeded',
   ENTITY_INVALID: 'entity-invalid',
   CURSOR_INVALID: 'cursor-invalid',
-  TABLE_FORBIDDEN: 'internal-error',
-  TABLE_MISSING: 'internal-error',
+  // Another region can do what this one cannot until an operator has mended it.
+  TABLE_FORBIDDEN: 'service-unavailable',
+  TABLE_MISSING: 'service-unavailable',
   ARCHIVE_DAMAGED: 'internal-error',
   TABLE_FOREIGN: 'internal-error',
   RECOVERY_REFUSED: 'internal-error',
@@ -70,13 +71,16 @@ const BY_APP_ERROR: Readonly<Record<AppErrorCode, ProblemCode>> = {
   CONFIGURATION_INVALID: 'internal-error',
 };
 
-/** What may be said about a transient error: its message can name accounts and hosts. */
-const TRANSIENT_DETAIL: Readonly<Record<string, string>> = {
+/** What may be said where the region cannot serve: the error's own message can name accounts and hosts. */
+const UNAVAILABLE_DETAIL: Readonly<Record<string, string>> = {
   TABLE_THROTTLED: 'The table of this region is throttled: send the request again later.',
   TABLE_OUTCOME_UNKNOWN:
     'The table did not say whether the write was done: read the customer, or send it again.',
   WRITE_CONTENDED: 'Others kept changing this customer: send the request again.',
   SHUTTING_DOWN: 'This process is stopping: send the request again.',
+  TABLE_FORBIDDEN:
+    'The tables of this region refuse this process: send the request to another region.',
+  TABLE_MISSING: 'A table of this region is gone: send the request to another region.',
 };
 
 const BY_FRAMEWORK_CODE: Readonly<Record<string, { code: ProblemCode; detail: string }>> = {
@@ -124,7 +128,7 @@ function fromAppError(error: AppError): ProblemError {
   if (code !== 'service-unavailable') return new ProblemError(code, { detail: error.message });
   const seconds = Math.ceil((error.retryAfterMs ?? RETRY_AFTER_MS_DEFAULT) / 1_000);
   return new ProblemError(code, {
-    detail: TRANSIENT_DETAIL[error.code] ?? 'The table of this region does not answer.',
+    detail: UNAVAILABLE_DETAIL[error.code] ?? 'The table of this region does not answer.',
     headers: { 'retry-after': String(seconds) },
   });
 }

@@ -1,3 +1,4 @@
+import { TerminalError } from '@tandem/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PROBLEM_MEDIA_TYPE, PROBLEMS } from './problem-catalogue.ts';
 import { toProblem, toProblemError } from './problem.ts';
@@ -27,8 +28,17 @@ function takenTypes(types: readonly string[], method: string): Record<string, st
   return method === 'PATCH' ? { accept, 'accept-patch': accept } : { accept };
 }
 
-/** What a client is told of as a 500, and nothing more: only the log says what it was. */
+/**
+ * What a client is told of as a 500, and nothing more, and what no later request mends by itself: only the
+ * log says what it was.
+ */
 export function logUnexpected(error: unknown, log: FastifyRequest['log']): void {
-  if (PROBLEMS[toProblemError(error).code].status !== 500) return;
+  const isBroken = PROBLEMS[toProblemError(error).code].status === 500;
+  if (!isBroken && !(error instanceof TerminalError && isUnavailable(error))) return;
   log.error({ event: 'request-failed', error }, 'A request failed unexpectedly.');
+}
+
+/** Whether the region as a whole cannot do what was asked, whatever else the request says. */
+export function isUnavailable(error: unknown): boolean {
+  return toProblemError(error).code === 'service-unavailable';
 }

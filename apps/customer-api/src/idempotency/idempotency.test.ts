@@ -104,7 +104,7 @@ describe('Idempotency-Key', () => {
     for (const { body } of [created, ...bodies]) expect(body).not.toContain('igest');
   });
 
-  it.each(['a b', 'x'.repeat(256), 'ü'])('refuses the key "%s"', async (key) => {
+  it.each(['a b', 'x'.repeat(256), 'ü', '""', ''])('C9: refuses the key `%s`', async (key) => {
     const response = await create('east', key);
     expect(response.statusCode).toBe(400);
     expect(response.json().errors[0]).toMatchObject({ in: 'header', field: '/idempotency-key' });

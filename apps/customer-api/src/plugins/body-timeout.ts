@@ -33,7 +33,7 @@ export const bodyTimeoutPlugin = fp(
       const { raw } = request;
       if (!raw.complete && !raw.readableEnded && !raw.destroyed) {
         const own = request.routeOptions.config.bodyTimeoutMs ?? REQUEST_TIMEOUT_MS;
-        onLateBody(raw, Math.min(own, REQUEST_TIMEOUT_MS), () => raw.socket.destroy());
+        onLateBody(raw, Math.min(own, REQUEST_TIMEOUT_MS), () => raw.destroy());
       }
       done();
     });

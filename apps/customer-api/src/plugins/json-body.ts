@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import type { IncomingHttpHeaders } from 'node:http';
 import { ProblemError } from '../http/problem.ts';
@@ -5,7 +6,7 @@ import { parseJson } from '../validation/parse-json.ts';
 
 type BodyDone = (error: Error | null, body?: unknown) => void;
 
-/** Throws `malformed-json`. An empty body is no body: a DELETE may announce JSON and send none. */
+/** Throws `malformed-json`. An empty body is no body. */
 export function parseJsonBody(_request: unknown, body: Buffer, done: BodyDone): void {
   if (body.length === 0) done(null, undefined);
   else done(null, parseJson(body));
@@ -29,8 +30,27 @@ function refusalOfCoding(headers: IncomingHttpHeaders): ProblemError | undefined
   return undefined;
 }
 
-/** Nobody looks at what they may carry. */
-const BODILESS = ['GET', 'HEAD'];
+/** Nobody looks at what the first two carry, and at a DELETE's only to see that it is nothing. */
+const BODILESS = ['GET', 'HEAD', 'DELETE'];
+
+/**
+ * For a request that means nothing by a body. Clients and proxies announce one all the same, of any type,
+ * and send nothing: that is no body. What is one has to be JSON, as elsewhere, and counts for nothing.
+ */
+export function parseNoBody(request: FastifyRequest, body: Buffer, done: BodyDone): void {
+  if (body.length === 0) return done(null, undefined);
+  const { headers } = request;
+  const refusal = refusalOfCoding(headers);
+  if (refusal !== undefined) done(refusal);
+  else if (isJsonType(headers)) parseJsonBody(request, body, done);
+  else done(new ProblemError('unsupported-media-type', { detail: 'Send no body, or JSON.' }));
+}
+
+const JSON_TYPE = /^\s*application\/json\s*(?:;|$)/i;
+
+export function isJsonType(headers: IncomingHttpHeaders): boolean {
+  return JSON_TYPE.test(headers['content-type'] ?? '');
+}
 
 /** JSON and nothing else, anywhere: plain text, which the framework takes by itself, is a 415. */
 export const jsonBodyPlugin = fp(

@@ -1,4 +1,5 @@
 import fp from 'fastify-plugin';
+import { traceIdOf } from '../http/trace-id.ts';
 
 /**
  * One line for each request: never its body, query, headers or path, which may hold personal data
@@ -7,8 +8,11 @@ import fp from 'fastify-plugin';
 export const requestLogPlugin = fp(
   async (app) => {
     app.addHook('onResponse', (request, reply, done) => {
+      const traceId = traceIdOf(request.headers['traceparent']);
       const line = {
         requestId: request.id,
+        // The client's own, and so no more than a hint.
+        ...(traceId === undefined ? {} : { traceId }),
         event: 'request-finished',
         method: request.method,
         route: request.routeOptions.url ?? 'unknown',

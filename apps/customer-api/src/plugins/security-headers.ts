@@ -21,8 +21,11 @@ const OPTIONS: HelmetOptions = {
   },
 };
 
-/** Customers are personal data: whoever keeps an answer keeps it for itself, and asks with its ETag. */
-const NOT_SHARED = { 'cache-control': 'private, no-cache' };
+/**
+ * Customers are personal data: whoever keeps an answer keeps it for itself, and asks with its ETag, which
+ * a proxy that packs answers would make another one that no write matches.
+ */
+const NOT_SHARED = { 'cache-control': 'private, no-cache, no-transform' };
 
 export const securityHeadersPlugin = fp(
   async (app) => {

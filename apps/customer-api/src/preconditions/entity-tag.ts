@@ -1,6 +1,6 @@
 import { encodeVector, type VersionVector } from '@tandem/core';
 
-interface EntityTag {
+export interface EntityTag {
   readonly value: string;
   readonly isWeak: boolean;
 }

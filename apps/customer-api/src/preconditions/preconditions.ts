@@ -1,7 +1,6 @@
-import type { VersionVector } from '@tandem/core';
-import { encodeVector } from '@tandem/core';
+import { decodeVector, encodeVector, type VersionVector } from '@tandem/core';
 import type { WriteCondition } from '@tandem/storage';
-import { type EntityTags, parseEntityTags } from './entity-tag.ts';
+import { type EntityTag, type EntityTags, parseEntityTags } from './entity-tag.ts';
 import { ProblemError } from '../http/problem.ts';
 
 export interface PreconditionHeaders {
@@ -54,6 +53,39 @@ export function preconditionRequired(): ProblemError {
       'This region takes no blind writes: send If-Match with the ETag that the change is based on, ' +
       'or, to create, If-None-Match: *.',
   });
+}
+
+const PACKED_SUFFIX = /(?:-|--|;)(?:gzip|br|brotli|deflate|zstd)$/;
+
+/** Why If-Match can hold for no version at all, whatever the customer is; undefined when it can. */
+export function whyNeverMatched(headers: PreconditionHeaders): string | undefined {
+  const match = headers['if-match'] === undefined ? undefined : read(headers, 'if-match');
+  if (match?.kind !== 'list') return undefined;
+  const reasons = match.tags.map(whyNoTag);
+  return reasons.every((reason) => reason !== undefined) ? reasons[0] : undefined;
+}
+
+function whyNoTag({ value, isWeak }: EntityTag): string | undefined {
+  if (isWeak) {
+    return (
+      'If-Match compares strongly, and W/ makes a tag a weak one. Something on the way, a proxy that packs ' +
+      'answers for example, has changed the ETag: send x-tandem-version in quotation marks instead.'
+    );
+  }
+  if (PACKED_SUFFIX.test(value)) {
+    return (
+      'A proxy that packs answers has changed the ETag, as its end shows: send x-tandem-version in ' +
+      'quotation marks instead.'
+    );
+  }
+  return whyNoVersion(value);
+}
+
+/** Undefined for a version, and for none at all. */
+export function whyNoVersion(version: string | undefined): string | undefined {
+  return version === undefined || decodeVector(version) !== undefined
+    ? undefined
+    : 'It names no version that a customer can have: send an ETag or x-tandem-version as it came.';
 }
 
 export type ReadVerdict = 'send' | 'not-modified' | 'precondition-failed';

@@ -62,6 +62,18 @@ describe('POST /customers/batch', () => {
     expect((await batch(removal(second.version))).json().items[0].status).toBe(204);
   });
 
+  it.each(['"0199a1b2c3d4-0003-east-a"', 'W/"a"', 'stale'])(
+    'C6: says of the version %s that none can be it',
+    async (ifVersion) => {
+      const operations = [{ replace: { customerId: id(11), customer: ADA, ifVersion } }];
+      const [item] = (await batch(operations)).json().items;
+      expect(item).toMatchObject({
+        status: 412,
+        problem: { detail: expect.stringContaining('as it came') },
+      });
+    },
+  );
+
   it('refuses one customer named twice, in any case, and writes nothing', async () => {
     const upper = 'AAAAAAAA-0000-4000-8000-000000000001';
     const response = await batch([

@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { encodeVector } from '@tandem/core';
 import { applyBatch, type BatchResult, versionOf } from '../batch/apply-batch.ts';
 import { findRepeatedIds } from '../batch/find-repeated-ids.ts';
-import { type Preferences, readPreferences } from '../consistency/preferences.ts';
+import { nameUnknownLevel, type Preferences, readPreferences } from '../consistency/preferences.ts';
 import type { CustomerService } from '../customers/customer-service.ts';
 import { BATCH_BODY_BYTES_MAX } from '../http/limits.ts';
 import { ProblemError, toProblem, toProblemError } from '../http/problem.ts';
@@ -11,14 +11,14 @@ import { PROBLEMS } from '../http/problem-catalogue.ts';
 import { readIdempotencyKey } from '../idempotency/read-idempotency-key.ts';
 import type { BatchItem } from '../schemas/batch.ts';
 import { batchSchema } from '../schemas/bulk-routes.ts';
-import { refuseConditions } from '../preconditions/preconditions.ts';
+import { refuseConditions, whyNoVersion } from '../preconditions/preconditions.ts';
 import { problemOfOutcome } from './problem-of-outcome.ts';
 
 export const batchRoute: FastifyPluginAsyncTypebox<{
   readonly customers: CustomerService;
 }> = async (app, { customers }) => {
   const options = { schema: batchSchema, bodyLimit: BATCH_BODY_BYTES_MAX };
-  app.post('/customers/batch', options, async (request) => {
+  app.post('/customers/batch', options, async (request, reply) => {
     refuseConditions(request.headers);
     const { operations } = request.body;
     const errors = findRepeatedIds(operations);
@@ -27,6 +27,7 @@ export const batchRoute: FastifyPluginAsyncTypebox<{
     const results = await applyBatch(operations, { customers, key });
     for (const result of results) if ('error' in result) logUnexpected(result.error, request.log);
     const preferences = readPreferences(request.headers.prefer?.toString());
+    nameUnknownLevel(reply, preferences);
     const context = { customers, preferences, requestId: request.id };
     return { items: await Promise.all(results.map((result) => toItem(result, context))) };
   });
@@ -40,7 +41,8 @@ interface ItemContext {
 
 async function toItem(result: BatchResult, context: ItemContext): Promise<BatchItem> {
   const named = result.customerId === undefined ? {} : { customerId: result.customerId };
-  const error = 'error' in result ? result.error : problemOfOutcome(result.outcome);
+  const why = whyNoVersion(result.ifVersion);
+  const error = 'error' in result ? result.error : problemOfOutcome(result.outcome, why);
   if (error !== undefined) {
     const problem = toProblemError(error);
     const current = problem.headers['x-tandem-version'];

@@ -137,6 +137,38 @@ describe('PUT /customers/:customerId', () => {
   });
 });
 
+describe('C6: an ETag that something on the way has changed', () => {
+  const url = '/customers/00000000-0000-4000-8000-000000000040';
+
+  it.each([
+    (tag: string) => `W/${tag}`,
+    (tag: string) => tag.replace(/"$/, '-gzip"'),
+    (tag: string) => tag.replace(/"$/, ';br"'),
+    (tag: string) => `W/${tag}, ${tag.replace(/"$/, '--gzip"')}`,
+  ])('is named as the reason of the 412', async (changed) => {
+    const etag = etagOf(await test.app.inject({ method: 'PUT', url, payload: ADA }));
+    const headers = { 'if-match': changed(etag) };
+    for (const method of ['PUT', 'PATCH', 'DELETE', 'GET'] as const) {
+      const payload = method === 'PUT' || method === 'PATCH' ? { payload: ADA } : {};
+      const response = await test.app.inject({ method, url, headers, ...payload });
+      expect(response.statusCode).toBe(412);
+      expect(response.json().detail).toMatch(/proxy that packs answers.*send x-tandem-version/);
+      expect(etagOf(response)).toBe(etag);
+    }
+    const fresh = `"${String((await test.app.inject({ url })).headers['x-tandem-version'])}"`;
+    const mended = { method: 'PUT', url, payload: ADA, headers: { 'if-match': fresh } } as const;
+    expect((await test.app.inject(mended)).statusCode).toBe(200);
+  });
+
+  it('is another thing than a stale one', async () => {
+    const etag = etagOf(await test.app.inject({ method: 'PUT', url, payload: { email: 'b@c' } }));
+    await test.app.inject({ method: 'PUT', url, payload: { email: 'c@d' } });
+    const headers = { 'if-match': `W/"a", ${etag}` };
+    const stale = await test.app.inject({ method: 'PUT', url, payload: ADA, headers });
+    expect(stale.json().detail).toContain('read it, and decide anew');
+  });
+});
+
 describe('PATCH /customers/:customerId', () => {
   const url = '/customers/00000000-0000-4000-8000-000000000010';
 
@@ -270,11 +302,30 @@ describe('DELETE /customers/:customerId', () => {
     expect((await del('*')).statusCode).toBe(412);
   });
 
-  it('takes a request that announces JSON and sends none', async () => {
-    await test.app.inject({ method: 'PUT', url, payload: ADA });
-    const headers = { 'content-type': 'application/json' };
-    const response = await test.app.inject({ method: 'DELETE', url, headers });
-    expect(response.statusCode).toBe(204);
+  it.each([
+    'application/json',
+    'application/x-www-form-urlencoded',
+    'application/octet-stream',
+    'text/plain; charset=iso-8859-1',
+    'multipart/form-data; boundary=x',
+    'rubbish',
+  ])('C5: takes a request that announces %s and sends none', async (type) => {
+    for (const length of [{}, { 'content-length': '0' }]) {
+      await test.app.inject({ method: 'PUT', url, payload: ADA });
+      const headers = { 'content-type': type, ...length };
+      const response = await test.app.inject({ method: 'DELETE', url, headers });
+      expect(response.statusCode).toBe(204);
+    }
+  });
+
+  it.each([
+    ['text/plain', 'x', 415],
+    ['application/json; charset=utf-16', '{}', 415],
+    ['application/json', '{', 400],
+  ])('refuses a body of %s: %s', async (type, payload, status) => {
+    const headers = { 'content-type': type };
+    const response = await test.app.inject({ method: 'DELETE', url, headers, payload });
+    expect(response.statusCode).toBe(status);
   });
 });
 

@@ -8,7 +8,6 @@ import { sendWrite } from '../consistency/send-write.ts';
 import { namesLeastVersion, requireVersion } from '../consistency/require-version.ts';
 import { historyRoute } from './customer-history.ts';
 import {
-  deleteCustomerSchema,
   listCustomersSchema,
   postCustomerSchema,
   putCustomerSchema,
@@ -19,6 +18,7 @@ import { importRoute } from './import-customers.ts';
 import { receiptRoute } from './receipt.ts';
 import { searchRoute } from './search-customers.ts';
 import { readChangedSince } from './read-changed-since.ts';
+import { deleteCustomerRoute } from './delete-customer.ts';
 import { patchCustomerRoute } from './patch-customer.ts';
 import { readCustomerRoutes } from './read-customer.ts';
 
@@ -45,12 +45,6 @@ export const customerRoutes: FastifyPluginAsyncTypebox<{
     return sendWrite({ request, reply, customers }, outcome);
   });
 
-  app.delete('/customers/:customerId', { schema: deleteCustomerSchema }, async (request, reply) => {
-    const condition = demandedCondition(request.headers, customers);
-    const outcome = await customers.remove(request.params.customerId, condition);
-    return sendWrite({ request, reply, customers }, outcome);
-  });
-
   app.get('/customers', { schema: listCustomersSchema }, async (request, reply) => {
     const { limit = PAGE_LIMIT_DEFAULT, cursor, changedSince } = request.query;
     const filter = readChangedSince(changedSince, 'query');
@@ -60,6 +54,7 @@ export const customerRoutes: FastifyPluginAsyncTypebox<{
 
   await app.register(readCustomerRoutes, { customers });
   await app.register(patchCustomerRoute, { customers });
+  await app.register(deleteCustomerRoute, { customers });
   await app.register(historyRoute, { customers });
   await app.register(searchRoute, { customers });
   await app.register(batchRoute, { customers });

@@ -82,6 +82,53 @@ describe('POST /customers/import', () => {
     expect((await test.app.inject({ url: `/customers/${id(4)}` })).statusCode).toBe(200);
   });
 
+  it.each(['\ufeff', '  \t', '\ufeff \r', '\ufeff\r'])(
+    'C9: takes a first line of nothing but %j for an empty one',
+    async (first) => {
+      const { failures, last } = await importLines(`${first}\n${line(20)}\n`);
+      expect(failures).toEqual([]);
+      expect(last).toEqual({ settledThrough: 2, written: 1, failed: 0, outcome: 'complete' });
+    },
+  );
+
+  it('C9: takes a byte order mark before the first customer', async () => {
+    const { last } = await importLines(`\ufeff${line(20)}\n`);
+    expect(last).toMatchObject({ written: 1, failed: 0 });
+  });
+
+  it('C9: makes other customers of its lines than a batch of its operations with the same key', async () => {
+    const headers = { 'idempotency-key': 'shared' };
+    const customer = { email: 'shared@example.com' };
+    const operations = Array.from({ length: 3 }, () => ({ create: { customer } }));
+    const batch = await test.app.inject({
+      method: 'POST',
+      url: '/customers/batch',
+      payload: { operations },
+      headers,
+    });
+    const ofBatch = batch.json().items.map((item: { customerId: string }) => item.customerId);
+    await importLines(`${JSON.stringify(customer)}\n`.repeat(3), { headers });
+    const payload = { email: customer.email, limit: 1_000 };
+    const found = await test.app.inject({ method: 'POST', url: '/customers/search', payload });
+    const ids = found.json().items.map((item: { customerId: string }) => item.customerId);
+    expect(ids).toHaveLength(6);
+    expect(ids).toEqual(expect.arrayContaining(ofBatch));
+  });
+
+  it('C1: keeps every line whole, whatever a reader takes for the end of one', async () => {
+    const breakers = '\u0085\u2028\u2029\u009b\u007f\u000b\u001c';
+    const other = await createTestApp();
+    const customer = { customerId: id(1), email: 'a@b', firstName: `a${breakers}b` };
+    await importLines(JSON.stringify(customer), { app: other.app });
+    const { body } = await other.app.inject({ url: '/customers/export' });
+    expect(body.split(/[\n\v\f\r\u0085\u2028\u2029]/)).toHaveLength(2);
+    expect(JSON.parse(body)).toMatchObject(customer);
+    const report = await importLines(`{"email":"a@b","x${breakers}":1}`, { app: other.app });
+    expect(report.text).not.toMatch(/[\u007f-\u009f\u2028\u2029]/);
+    expect(report.failures).toHaveLength(1);
+    await other.app.close();
+  });
+
   it('reports a last line that is cut in half', async () => {
     const { failures, last } = await importLines(`${line(10)}\n${line(11).slice(0, -20)}`);
     expect(failures).toMatchObject([{ line: 2, problem: { type: '/problems/malformed-json' } }]);

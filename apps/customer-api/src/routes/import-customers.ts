@@ -56,7 +56,7 @@ interface Import {
 async function* report(request: FastifyRequest, { pieces, work }: Import): AsyncGenerator<string> {
   try {
     for await (const event of importCustomers(pieces, work)) {
-      if (event.kind === 'failed') logUnexpected(event.error, request.log);
+      if ('error' in event) logUnexpected(event.error, request.log);
       yield toNdjson(toReportLine(event, request.id));
     }
   } catch (error) {

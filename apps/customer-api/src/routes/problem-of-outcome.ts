@@ -10,6 +10,7 @@ import { formatEntityTag } from '../preconditions/entity-tag.ts';
 /** What the outcome of a write is to a client; undefined when it was written. */
 export function problemOfOutcome(
   outcome: CustomerOutcome | CreateOutcome,
+  whyNeverMatched?: string,
 ): ProblemError | undefined {
   switch (outcome.kind) {
     case 'created':
@@ -28,7 +29,7 @@ export function problemOfOutcome(
         detail: 'The Idempotency-Key was used, and its customer deleted since: take a new key.',
       });
     case 'condition-failed':
-      return preconditionFailed(outcome.current);
+      return preconditionFailed(outcome.current, whyNeverMatched);
     default:
       return assertNever(outcome);
   }
@@ -40,12 +41,17 @@ export function customerNotFound(): ProblemError {
   });
 }
 
-export function preconditionFailed(current: CustomerRecord | undefined): ProblemError {
+/** `why` says what reading it again would not mend. */
+export function preconditionFailed(
+  current: CustomerRecord | undefined,
+  why?: string,
+): ProblemError {
   return new ProblemError('precondition-failed', {
     detail:
-      current === undefined
+      why ??
+      (current === undefined
         ? 'There is no such customer.'
-        : 'The ETag of this answer is the current version: read it, and decide anew.',
+        : 'The ETag of this answer is the current version: read it, and decide anew.'),
     headers: current === undefined ? {} : versionHeaders(current.version),
   });
 }

@@ -7,6 +7,7 @@ import type {
 } from '../customers/customer-service.ts';
 import type { CustomerAnswer } from '../schemas/customer.ts';
 import { formatEntityTag } from '../preconditions/entity-tag.ts';
+import { whyNeverMatched } from '../preconditions/preconditions.ts';
 import { problemOfOutcome } from './problem-of-outcome.ts';
 
 export function toAnswer(record: CustomerRecord): CustomerAnswer {
@@ -45,7 +46,7 @@ export function sendOutcome(
     case 'deleted':
       return setVersion(reply.code(204), outcome.version).send();
     default: {
-      const problem = problemOfOutcome(outcome);
+      const problem = problemOfOutcome(outcome, whyNeverMatched(reply.request.headers));
       assert(problem !== undefined, 'what was not written is a problem');
       throw problem;
     }

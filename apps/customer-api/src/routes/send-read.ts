@@ -2,7 +2,11 @@ import { assertNever } from '@tandem/core';
 import type { FastifyReply } from 'fastify';
 import type { CustomerRecord } from '../customers/customer-service.ts';
 import { formatEntityTag } from '../preconditions/entity-tag.ts';
-import { judgeRead, type PreconditionHeaders } from '../preconditions/preconditions.ts';
+import {
+  judgeRead,
+  type PreconditionHeaders,
+  whyNeverMatched,
+} from '../preconditions/preconditions.ts';
 import { customerNotFound, preconditionFailed } from './problem-of-outcome.ts';
 import { sendCustomer, setVersion } from './send-outcome.ts';
 
@@ -22,7 +26,7 @@ export function sendRead(reply: FastifyReply, { record, headers }: ReadResult): 
       reply.code(304).header('etag', formatEntityTag(record.version));
       return setVersion(reply, record.version).send();
     case 'precondition-failed':
-      throw preconditionFailed(record);
+      throw preconditionFailed(record, whyNeverMatched(headers));
     default:
       return assertNever(verdict);
   }

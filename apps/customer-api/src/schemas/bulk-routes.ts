@@ -3,7 +3,14 @@ import { requireScope } from '../auth/scopes.ts';
 import { BatchBody } from './batch.ts';
 import { ExportQuery, ImportHeaders, ImportQuery } from './bulk.ts';
 import { BODY_PROBLEMS, JSON_TYPES } from './customer-routes.ts';
-import { CreateHeaders, CustomerParams, jsonResponse, NDJSON, ndjsonResponse } from './parts.ts';
+import {
+  CreateHeaders,
+  CustomerParams,
+  jsonResponse,
+  NDJSON,
+  ndjsonResponse,
+  UNKNOWN_LEVEL_HEADER,
+} from './parts.ts';
 import { guardedResponses } from './guarded-responses.ts';
 import { ReceiptHeaders, ReceiptQuery } from './receipt.ts';
 import { SearchBody } from './search.ts';
@@ -21,7 +28,7 @@ export const searchCustomersSchema = {
   tags,
   consumes: JSON_TYPES,
   body: SearchBody,
-  response: guardedResponses(['cursor-invalid', ...BODY_PROBLEMS], {
+  response: guardedResponses(['cursor-invalid', 'version-malformed', ...BODY_PROBLEMS], {
     200: jsonResponse('CustomerPage', { description: 'One page.' }),
   }),
 };
@@ -39,8 +46,11 @@ export const batchSchema = {
   consumes: JSON_TYPES,
   headers: CreateHeaders,
   body: BatchBody,
-  response: guardedResponses(BODY_PROBLEMS, {
-    200: jsonResponse('BatchResult', { description: 'What became of each operation.' }),
+  response: guardedResponses(['version-malformed', ...BODY_PROBLEMS], {
+    200: jsonResponse('BatchResult', {
+      description: 'What became of each operation.',
+      headers: UNKNOWN_LEVEL_HEADER,
+    }),
   }),
 };
 
@@ -64,7 +74,7 @@ export const importSchema = {
     description: 'Lines of JSON in UTF-8, each at most 16 KiB; empty lines count and do nothing.',
     examples: ['{"customerId":"4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88","email":"ada@example.com"}\n'],
   }),
-  response: guardedResponses(['unsupported-media-type', 'malformed-json'], {
+  response: guardedResponses(['version-malformed', 'unsupported-media-type', 'malformed-json'], {
     200: ndjsonResponse('ImportReportLine', {
       description: 'The report. Only a last line with `outcome` tells that it is whole.',
     }),
@@ -81,7 +91,7 @@ export const exportSchema = {
     'transfer coding, which any client reports as an error.',
   tags,
   querystring: ExportQuery,
-  response: guardedResponses([], {
+  response: guardedResponses(['version-malformed'], {
     200: ndjsonResponse('ListedCustomer', { description: 'The customers.' }),
   }),
 };
@@ -98,7 +108,7 @@ export const receiptSchema = {
   params: CustomerParams,
   querystring: ReceiptQuery,
   headers: ReceiptHeaders,
-  response: guardedResponses(['receipt-invalid', 'version-not-reached'], {
+  response: guardedResponses(['receipt-invalid', 'version-malformed', 'version-not-reached'], {
     200: jsonResponse('Receipt', { description: 'Where it is applied, as far as is known.' }),
   }),
 };

@@ -62,7 +62,7 @@ export const postCustomerSchema = {
   headers: CreateHeaders,
   body: CustomerBody,
   response: guardedResponses(
-    ['precondition-malformed', ...BODY_PROBLEMS, 'key-spent', 'key-reused'],
+    ['precondition-malformed', 'version-malformed', ...BODY_PROBLEMS, 'key-spent', 'key-reused'],
     {
       201: jsonResponse('Customer', {
         description: 'Created, now or by the same request before.',
@@ -168,7 +168,7 @@ export const listCustomersSchema = {
     'between.',
   tags,
   querystring: PageQuery,
-  response: guardedResponses(['cursor-invalid'], {
+  response: guardedResponses(['cursor-invalid', 'version-malformed'], {
     200: jsonResponse('CustomerPage', { description: 'One page.', headers: LINK_HEADER }),
   }),
 };

@@ -117,7 +117,10 @@ export const WriteHeaders = Type.Object({
 /** On every answer. */
 export const COMMON_HEADERS = {
   'x-tandem-region': { type: 'string', description: 'The region that answered.' },
-  'x-request-id': { type: 'string', description: 'The trace id of `traceparent`, else a new one.' },
+  'x-request-id': {
+    type: 'string',
+    description: 'The id of this request alone, which its log has.',
+  },
 } as const;
 
 export const ETAG_HEADER = {
@@ -131,7 +134,16 @@ export const VERSION_HEADER = {
   },
 } as const;
 
+export const UNKNOWN_LEVEL_HEADER = {
+  'x-tandem-preference-unknown': {
+    type: 'string',
+    description:
+      'The level that `Prefer: ack=` asked for and that there is none of: it was `local`.',
+  },
+} as const;
+
 export const WRITE_HEADERS = {
+  ...UNKNOWN_LEVEL_HEADER,
   ...VERSION_HEADER,
   'x-tandem-acknowledged': {
     type: 'string',

@@ -28,6 +28,8 @@ export interface TestApp {
 }
 
 interface TestAppOptions {
+  /** In memory, with its tables, by default. */
+  readonly store?: TableStore;
   /** Replaces methods of the table, to make it fail. */
   readonly table?: Partial<ReplicatedTable<CustomerKind>>;
   readonly readiness?: () => Promise<ProcessReadiness>;
@@ -44,7 +46,7 @@ const START_MS = Date.UTC(2026, 10, 1);
 /** The whole app over tables in memory, for `app.inject`. */
 export async function createTestApp(options: TestAppOptions = {}): Promise<TestApp> {
   const randomness = createSeededRandomness(1);
-  const store = await createMemoryStore();
+  const store = options.store ?? (await createMemoryStore());
   const table = { ...createMemoryTable(store), ...options.table };
   const lines: Record<string, unknown>[] = [];
   const logger = createLogger({
