@@ -1,0 +1,62 @@
+// What runs only on a bad day, and the tests that should notice when a line of it is wrong. Both are globs
+// from the root; the tests are those that need neither a store nor a bus of their own.
+
+export interface Area {
+  readonly mutated: readonly string[];
+  readonly tests: readonly string[];
+}
+
+const CORE = 'packages/core/src/**/*.test.ts';
+const STORAGE = 'packages/storage/src/**/*.test.ts';
+const COMMANDS = 'apps/cli/src/**/*.test.ts';
+const REPLICATOR = 'apps/replicator/src/**/*.test.ts';
+
+export const AREAS = {
+  recovery: {
+    mutated: ['packages/{core,storage}/src/recovery/*.ts'],
+    tests: [CORE, STORAGE, COMMANDS],
+  },
+  drill: {
+    mutated: ['{packages/core,apps/cli,apps/replicator}/src/drill/*.ts'],
+    tests: [CORE, COMMANDS, REPLICATOR],
+  },
+  archive: {
+    mutated: ['packages/storage/src/{archive,conflicts,history}/*.ts'],
+    tests: [STORAGE, COMMANDS],
+  },
+  outbox: {
+    mutated: [
+      'packages/core/src/replication/{relay,sweep,scan-outbox,finish-late,archive-in-rounds}.ts',
+      'packages/storage/src/outbox/*.ts',
+    ],
+    tests: [CORE, STORAGE],
+  },
+  tombstones: {
+    mutated: [
+      'packages/core/src/replication/tombstone-horizon.ts',
+      'packages/storage/src/table/collect-tombstones.ts',
+      'apps/replicator/src/duties/tombstone-duty.ts',
+    ],
+    tests: [CORE, STORAGE, REPLICATOR],
+  },
+  leases: {
+    mutated: [
+      'packages/storage/src/status/*.ts',
+      'packages/core/src/replication/heartbeat.ts',
+      'apps/replicator/src/duties/*.ts',
+    ],
+    tests: [CORE, STORAGE, REPLICATOR],
+  },
+  commands: {
+    mutated: ['apps/cli/src/*.ts', 'apps/cli/src/{commands,inventory,regions,replay,report}/*.ts'],
+    tests: [COMMANDS],
+  },
+  auth: {
+    mutated: ['apps/customer-api/src/auth/*.ts', 'apps/customer-api/src/plugins/auth.ts'],
+    tests: ['apps/customer-api/src/{auth,plugins}/**/*.test.ts'],
+  },
+} as const satisfies Record<string, Area>;
+
+export type AreaName = keyof typeof AREAS;
+
+export const AREA_NAMES = Object.keys(AREAS) as AreaName[];
