@@ -2,11 +2,16 @@ import { AppError } from '@tandem/core';
 import type { Command } from 'commander';
 import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.ts';
 import type { Io } from './io.ts';
+import { escapeLines, indentRest, toJsonLine } from './report/escape-text.ts';
 import { type CommonOptions, createSession, type Session } from './session.ts';
-import { UsageError } from './usage-error.ts';
+import { NotFoundError, UsageError } from './usage-error.ts';
 
 /** What a command has to say: to a person, to a program, and as an exit code. */
 export interface Outcome {
+  /**
+   * Shown with all but its line breaks escaped. Where a value of others could hold one, as an id or a reason
+   * may, it goes in by `escapeValue`; tables do that.
+   */
   readonly text: string;
   readonly json: Readonly<Record<string, unknown>>;
   /** 0 by default. */
@@ -58,6 +63,7 @@ async function settle(work: () => Promise<Outcome>, io: Io): Promise<Outcome | F
       return fail('INTERRUPTED', text, EXIT.interrupted);
     }
     if (error instanceof UsageError) return fail('USAGE', error.message, EXIT.usage);
+    if (error instanceof NotFoundError) return fail('NOT_FOUND', error.message, EXIT.finding);
     if (error instanceof AppError) return fail(error.code, error.message, exitCodeOf(error));
     throw error;
   }
@@ -75,9 +81,10 @@ interface Printing {
 function print(command: string, outcome: Outcome | Failure, { io, isJson }: Printing): void {
   const { text, json, exitCode = EXIT.ok } = outcome;
   const isFailure = 'isFailure' in outcome;
-  if (isFailure || (isJson && text !== '' && exitCode !== EXIT.ok)) io.err(`${text}\n`);
-  if (isJson) io.out(`${JSON.stringify({ command, ok: exitCode === EXIT.ok, ...json })}\n`);
-  else if (!isFailure && text !== '') io.out(`${text}\n`);
+  const shown = isFailure ? indentRest(escapeLines(text)) : escapeLines(text);
+  if (isFailure || (isJson && text !== '' && exitCode !== EXIT.ok)) io.err(`${shown}\n`);
+  if (isJson) io.out(`${toJsonLine({ command, ok: exitCode === EXIT.ok, ...json })}\n`);
+  else if (!isFailure && text !== '') io.out(`${shown}\n`);
 }
 
 /** `conflicts list` */

@@ -19,6 +19,11 @@ export interface Io {
   readonly openQueue: (at: { readonly connection: string; readonly queue: string }) => QueueViewer;
   readonly clock: Clock;
   readonly randomness: Randomness;
+  /** Asks whoever sits at the terminal, and resolves with the line; without it nobody does. */
+  readonly ask?: (question: string, signal: AbortSignal) => Promise<string>;
   /** Aborted when it is told to stop. */
   readonly signal: AbortSignal;
 }
+
+/** What commands have of it: what they say goes through `act`, where it is made fit to be shown. */
+export type WorkIo = Omit<Io, 'out' | 'err'>;

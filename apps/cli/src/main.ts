@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // The process: streams, signals and the exit code. What it does is in program.ts.
+import { createInterface } from 'node:readline/promises';
 import { readQueueCounts } from '@tandem/messaging';
 import { createServiceBusQueueViewer, inspectQueue } from '@tandem/messaging';
 import { openStore } from '@tandem/region-kit';
@@ -20,6 +21,15 @@ process.on('SIGTERM', onSignal);
 // A reader that has seen enough, as `head` has, is no reason to fail.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 
+async function ask(question: string, signal: AbortSignal): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return await lines.question(question, { signal });
+  } finally {
+    lines.close();
+  }
+}
+
 const exitCode = await runProgram(process.argv.slice(2), {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
@@ -32,6 +42,7 @@ const exitCode = await runProgram(process.argv.slice(2), {
   countMessages: readQueueCounts,
   clock: createSystemClock(),
   randomness: createSystemRandomness(),
+  ...(process.stdin.isTTY && process.stderr.isTTY ? { ask } : {}),
   signal: stop.signal,
 });
 

@@ -1,6 +1,23 @@
-import { describe, expect, test } from 'vitest';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
 import { findInventory } from './inventory/find-inventory.ts';
 import { createCliHarness } from './testing/cli-harness.ts';
+
+const folders: string[] = [];
+
+afterAll(async () => {
+  for (const folder of folders) await rm(folder, { recursive: true });
+});
+
+async function saved(bytes: Uint8Array): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'tandem-inventory-'));
+  folders.push(folder);
+  const file = join(folder, 'tandem.regions.json');
+  await writeFile(file, bytes);
+  return file;
+}
 
 describe('the program', () => {
   test('refuses options that it does not know, and prints its help', async () => {
@@ -38,6 +55,35 @@ describe('the program', () => {
     const { runWith } = await createCliHarness();
     const { code, err } = await runWith({ environment }, 'verify');
     expect({ code, names: err.includes(text) }).toEqual({ code: 2, names: true });
+  });
+
+  test.each([
+    ['UTF-8 with a mark', (text: string) => Buffer.from(`\uFEFF${text}`)],
+    ['UTF-16, little end first', (text: string) => Buffer.from(`\uFEFF${text}`, 'utf16le')],
+    ['UTF-16, big end first', (text: string) => Buffer.from(`\uFEFF${text}`, 'utf16le').swap16()],
+  ])('B8: reads an inventory that was saved as %s', async (_, encode) => {
+    const { inventory } = await createCliHarness();
+    const file = await saved(encode(inventory));
+    const { regions } = await findInventory({ environment: {}, folder: '/' }, file);
+    expect(regions.map(({ name }) => name)).toEqual(['east', 'west']);
+  });
+
+  test.each([
+    ['UTF-16 without a mark', (text: string) => Buffer.from(text, 'utf16le')],
+    ['Latin-1', () => Buffer.from('{"version":1,"regions":[{"name":"é', 'latin1')],
+  ])('B8: names an inventory that was saved as %s', async (_, encode) => {
+    const { inventory } = await createCliHarness();
+    const file = await saved(encode(inventory));
+    await expect(findInventory({ environment: {}, folder: '/' }, file)).rejects.toThrow(
+      `${file} is not UTF-8`,
+    );
+  });
+
+  test('B8: reads an inventory with a mark from its variable', async () => {
+    const { inventory } = await createCliHarness();
+    const environment = { TANDEM_REGIONS: `\uFEFF${inventory}` };
+    const { regions } = await findInventory({ environment, folder: '/' }, undefined);
+    expect(regions).toHaveLength(2);
   });
 
   test('says where it looked for an inventory', async () => {

@@ -17,6 +17,7 @@ import { addVerify } from './commands/verify.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Io } from './io.ts';
 import { wholeNumber } from './option-values.ts';
+import { escapeLines, indentRest } from './report/escape-text.ts';
 
 const COMMANDS: readonly ((cli: Cli) => void)[] = [
   addVerify,
@@ -62,7 +63,11 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
     .helpOption('--help', 'show this text')
     .addHelpText('after', HELP)
     .exitOverride()
-    .configureOutput({ writeOut: io.out, writeErr: io.err });
+    .configureOutput({
+      writeOut: (text) => io.out(escapeLines(text)),
+      writeErr: (text) => io.err(escapeLines(text)),
+      outputError: (text, write) => write(`${indentRest(text.trimEnd())}\n`),
+    });
   const cli = createCli(program, io, (code) => {
     exitCode = code;
   });

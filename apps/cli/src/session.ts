@@ -2,9 +2,10 @@ import { holdLeases } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { findInventory } from './inventory/find-inventory.ts';
 import type { Inventory, InventoryRegion } from './inventory/inventory.ts';
-import type { Io } from './io.ts';
+import type { Io, WorkIo } from './io.ts';
 import type { CustomerKind } from './regions/customer-kind.ts';
 import { type CliRegion, openCliRegion } from './regions/cli-region.ts';
+import { escapeValue } from './report/escape-text.ts';
 import { createProgress, type Progress } from './report/progress.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -18,9 +19,11 @@ export interface CommonOptions {
 /** One run of one command. */
 export interface Session {
   /** Its signal ends the work also when a lease is lost. */
-  readonly io: Io;
+  readonly io: WorkIo;
   readonly kind: CustomerKind;
   readonly progress: Progress;
+  /** Says a line while the work goes on, beside the outcome. */
+  tell(line: string): void;
   /** Names this run. */
   readonly holder: string;
   inventory(): Promise<Inventory>;
@@ -56,6 +59,7 @@ export function createSession(surroundings: Io, options: CommonOptions): Session
     kind,
     holder,
     progress: createProgress(io),
+    tell: (line) => io.err(`${escapeValue(line)}\n`),
     inventory: () => (inventory ??= findInventory(io, options.regions)),
     async entry(name) {
       const { regions } = await session.inventory();

@@ -1,7 +1,15 @@
-/** What was asked for cannot be: a wrong option, an unknown region, a time in the future. */
+/** What the operator asked for cannot be meant: the message says what can. */
 export class UsageError extends Error {
   constructor(message: string) {
     super(message);
     this.name = 'UsageError';
+  }
+}
+
+/** What the operator named is nowhere: well formed, and of nothing that there is. */
+export class NotFoundError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'NotFoundError';
   }
 }

@@ -108,7 +108,7 @@ describe('tandem completion', () => {
     };
     expect(complete('re')).toEqual(['rebuild-region', 'release-region', 'repair', 'replay']);
     expect(complete('conflicts', 'r')).toEqual(['restore']);
-    expect(complete('replay', '--from', 'east', '--bef')).toEqual(['--before']);
+    expect(complete('replay', '--from', 'east', '--bef')).toEqual(['--before', '--before-archive']);
   });
 
   test('knows other shells, and none that is not one', async () => {

@@ -8,6 +8,7 @@ import {
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
 import { findSettingProblems } from '../regions/find-setting-problems.ts';
+import { escapeValue } from '../report/escape-text.ts';
 import { textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
@@ -91,7 +92,9 @@ async function set(
   const atMs = io.clock.nowMs();
   const change = await writeSetting(region.store, { setting, text, by, atMs, isSecret });
   return {
-    text: `Set ${setting} in ${name}: ${change.before ?? 'nothing'} → ${change.after}.`,
+    text: escapeValue(
+      `Set ${setting} in ${name}: ${change.before ?? 'nothing'} → ${change.after}.`,
+    ),
     json: { applied: true, region: name, ...changeJson(change) },
   };
 }

@@ -5,6 +5,7 @@ import type { Cli, Outcome } from '../act.ts';
 import { wholeNumber } from '../option-values.ts';
 import type { CliRegion } from '../regions/cli-region.ts';
 import { openWriter } from '../regions/open-writer.ts';
+import { escapeValue } from '../report/escape-text.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
@@ -90,7 +91,7 @@ async function show(
   const fate =
     life === undefined ? '' : `\nDeleted in one, written in the other; ${survival(life)}.`;
   return {
-    text: `${conflict.entityId}\n${textTable(['field', 'won', 'lost'], rows)}${fate}`,
+    text: `${escapeValue(conflict.entityId)}\n${textTable(['field', 'won', 'lost'], rows)}${fate}`,
     json: conflictJson(conflict),
   };
 }

@@ -7,6 +7,7 @@ import {
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
 import { readLane, withQueue } from '../regions/open-queue.ts';
+import { escapeValue } from '../report/escape-text.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
@@ -99,7 +100,9 @@ async function show(
       `${letter.sequenceNumber} ${letter.messageId}`,
       `${letter.reason ?? ''}: ${letter.description ?? ''}`,
       content,
-    ].join('\n'),
+    ]
+      .map(escapeValue)
+      .join('\n'),
     json: { region, ...letterJson(letter), content },
   };
 }
@@ -122,6 +125,7 @@ async function settle(
     return {
       text: `${there.size} would be ${done}. Run it again with --apply.${missingNote(missing)}`,
       json: { region: name, applied: false, chosen: chosen.map(letterJson), missing },
+      exitCode: missing.length === 0 ? EXIT.ok : EXIT.finding,
     };
   }
   const region = await session.openOne(name, 1);

@@ -1,5 +1,6 @@
 import { TerminalError, TransientError } from '@tandem/core';
 import { createTableRegionHold, createTableReplicationStatus } from '@tandem/storage';
+import { MEMORY_TOMBSTONE_AGE_MS } from '@tandem/storage/testing';
 import { expect, test } from 'vitest';
 import { type CliHarness, type CliRun, createCliHarness } from '../testing/cli-harness.ts';
 
@@ -89,6 +90,18 @@ test('tandem doctor compares the regions with each other', async () => {
     set('config', 'set', 'Tombstone.AgeMs', '86400000', '--region', 'west', '--apply'),
   );
   expect(findingsOf(run)).toMatchObject([{ region: 'all', check: 'tombstone ages' }]);
+});
+
+test('B5: tandem doctor compares settings by what they mean, not by how they are written', async () => {
+  const { run } = await createCliHarness();
+  const set = (region: string, text: string) =>
+    run('config', 'set', 'Tombstone.AgeMs', text, '--region', region, '--apply');
+  await set('west', String(MEMORY_TOMBSTONE_AGE_MS));
+  expect(await run('doctor')).toMatchObject({ code: 0, json: { findings: [] } });
+  await set('east', `0${MEMORY_TOMBSTONE_AGE_MS}`);
+  expect(await run('doctor')).toMatchObject({ code: 0, json: { findings: [] } });
+  await set('east', String(MEMORY_TOMBSTONE_AGE_MS + 1));
+  expect(await run('doctor')).toMatchObject({ code: 3 });
 });
 
 test('tandem doctor tells what is unlike in a queue, and that one is missing', async () => {

@@ -10,7 +10,7 @@ import { EXIT } from '../exit-codes.ts';
 import type { CliRegion } from '../regions/cli-region.ts';
 import { findSettingProblems } from '../regions/find-setting-problems.ts';
 import { readLane, withQueue } from '../regions/open-queue.ts';
-import { readSettingText } from '../regions/region-setting.ts';
+import { readDurationMs, readSettingText } from '../regions/region-setting.ts';
 import { textTable } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
 
@@ -45,7 +45,7 @@ async function examine(session: Session): Promise<Outcome> {
     findings.push(...found.map((one) => ({ region: name, ...one })));
   }
   findings.push(...compare(opened), ...(await compareTombstoneAges(opened)));
-  const rows = findings.map((one) => [one.region, one.check, one.finding, one.remedy]);
+  const rows = findings.map((one) => [one.region, one.check, one.finding.split('\n'), one.remedy]);
   return {
     text:
       findings.length === 0
@@ -156,11 +156,12 @@ async function compareTombstoneAges(regions: readonly CliRegion[]): Promise<Find
   const ages = await Promise.all(
     regions.map(async (region) => ({
       name: region.name,
-      age: (await readSettingText(region, 'Tombstone.AgeMs')) ?? 'default',
+      // As it counts, not as it is written: one that is set to its default is not another.
+      age: await readDurationMs(region, 'Tombstone.AgeMs'),
     })),
   );
   if (new Set(ages.map(({ age }) => age)).size <= 1) return [];
-  const finding = ages.map(({ name, age }) => `${name} ${age}`).join(', ');
+  const finding = ages.map(({ name, age }) => `${name} ${age} ms`).join(', ');
   const remedy = 'set Tombstone.AgeMs alike';
   return [{ region: 'all', check: 'tombstone ages', finding, remedy }];
 }

@@ -4,6 +4,7 @@ import type { Cli, Outcome } from '../act.ts';
 import { duration } from '../option-values.ts';
 import { withQueue } from '../regions/open-queue.ts';
 import { openWriter } from '../regions/open-writer.ts';
+import { readEntityId } from '../regions/read-entity-id.ts';
 import { describeForget } from '../report/describe-forget.ts';
 import type { Session } from '../session.ts';
 
@@ -36,7 +37,7 @@ export function addForget({ program, act }: Cli): void {
     .option('--apply', 'does it', false)
     .addHelpText('after', HELP);
   act<ForgetCommand>(command, (session, options, [id = '']) =>
-    forget(session, options, id.toLowerCase()),
+    forget(session, options, readEntityId(session.kind, id)),
   );
 }
 

@@ -4,6 +4,7 @@ import { createEntityHistory, createTableArchive, type HistoryEntry } from '@tan
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { CustomerKind } from '../regions/customer-kind.ts';
+import { readEntityId } from '../regions/read-entity-id.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
 
@@ -18,7 +19,7 @@ export function addHistory({ program, act }: Cli): void {
     .description('What the archives have of one entity, oldest first, deleted or not.')
     .option('--region <region>', 'only the archive of this one; all by default');
   act<{ readonly region?: string }>(command, (session, { region }, [id = '']) =>
-    show(session, id.toLowerCase(), region),
+    show(session, readEntityId(session.kind, id), region),
   );
 }
 

@@ -14,6 +14,7 @@ import { planConfiguration } from '../regions/plan-configuration.ts';
 import { requirePeersKnow } from '../regions/require-peers-know.ts';
 import { readTombstoneAgeMs } from '../regions/region-setting.ts';
 import { describeRebuild } from '../report/describe-rebuild.ts';
+import { escapeValue } from '../report/escape-text.ts';
 import type { Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
 import { type RecheckOptions, withRechecks } from './with-rechecks.ts';
@@ -155,7 +156,7 @@ async function release(session: Session, name: string, isApplied: boolean): Prom
   if (isApplied) await region.hold.release();
   const what = isApplied ? 'is released' : 'is held; --apply releases it';
   return {
-    text: `${name} ${what}: ${hold.reason}`,
+    text: escapeValue(`${name} ${what}: ${hold.reason}`),
     json: { held: !isApplied, applied: isApplied, reason: hold.reason, sinceMs: hold.sinceMs },
   };
 }

@@ -8,6 +8,7 @@ import {
 import type { Cli, Outcome } from '../act.ts';
 import type { CliRegion } from '../regions/cli-region.ts';
 import { readTombstoneAgeMs } from '../regions/region-setting.ts';
+import { escapeValue } from '../report/escape-text.ts';
 import { describeDamagedRow } from '../report/describe-verify.ts';
 import { firstRows, textTable } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
@@ -117,7 +118,7 @@ function describePlan({ repairs, doubtful }: RepairPlan, remedy: string): string
         ]),
     ...doubtful.map(
       ({ entityId }) =>
-        `${entityId} is missing in a region and older than every tombstone that is kept: lost, or ` +
+        `${escapeValue(entityId)} is missing in a region and older than every tombstone that is kept: lost, or ` +
         'deleted long ago? --include-old takes it for lost.',
     ),
   ];

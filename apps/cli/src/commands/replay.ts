@@ -1,9 +1,10 @@
-import { bucketOf } from '@tandem/core';
-import type { Cli } from '../act.ts';
+import { bucketOf, findArchiveStart, type ReplayPlan } from '@tandem/core';
+import type { Cli, Outcome } from '../act.ts';
 import { pointInTime } from '../option-values.ts';
 import { chooseBuckets } from '../regions/choose-buckets.ts';
 import type { CliRegion } from '../regions/cli-region.ts';
 import { openPeers } from '../regions/open-peers.ts';
+import { readEntityId } from '../regions/read-entity-id.ts';
 import {
   applyInPlace,
   applyToTable,
@@ -13,7 +14,9 @@ import {
   type ReplayOptions,
 } from '../replay/replay-job.ts';
 import { describeReplayPlan } from '../report/describe-replay.ts';
-import { UsageError } from '../usage-error.ts';
+import { timeText } from '../report/text-table.ts';
+import type { Session } from '../session.ts';
+import { NotFoundError, UsageError } from '../usage-error.ts';
 
 /** Clocks differ; nobody means to replay what is not written yet. */
 const FUTURE_MS_MAX = 60_000;
@@ -33,29 +36,65 @@ export function addReplay({ program, act }: Cli): void {
     .option('--since <time>', 'what was written from then on', pointInTime)
     .option('--entity <id>', 'only this one')
     .option('--bucket <bucket>', 'only this bucket, 00 to ff')
+    .option('--before-archive', 'to a time before the first record: to nothing', false)
+    .option('--confirm <region>', 'the region in which rows are deleted; asked for on a terminal')
     .option('--skip-damaged', 'leaves out archive rows that cannot be read, and lists them', false)
     .option('--apply', 'writes', false)
     .addHelpText('after', HELP);
   act<ReplayOptions>(command, async (session, options) => {
     check(options, session.io.clock.nowMs());
-    const source = await session.openOne(options.from);
-    const target = options.into === undefined ? source : await session.openOne(options.into);
-    const buckets = bucketsOf(options, source, target);
-    const given = isJoin(options)
-      ? await openPeers(session, target)
-      : { peers: [], outOfReach: [] };
-    const job: ReplayJob = { session, options, source, target, buckets, ...given, damaged: [] };
-    if (!options.apply) return describeReplayPlan(await planJob(job), job);
-    return session.alone([target, ...given.peers], () =>
-      options.inPlace ? applyInPlace(job) : applyToTable(job),
-    );
+    const entity =
+      options.entity === undefined ? {} : { entity: readEntityId(session.kind, options.entity) };
+    return replay(session, { ...options, ...entity });
   });
+}
+
+async function replay(session: Session, options: ReplayOptions): Promise<Outcome> {
+  const source = await session.openOne(options.from);
+  const target = options.into === undefined ? source : await session.openOne(options.into);
+  const buckets = bucketsOf(options, source, target);
+  const given = isJoin(options) ? await openPeers(session, target) : { peers: [], outOfReach: [] };
+  await refuseBeforeArchive(source, options);
+  const job: ReplayJob = { session, options, source, target, buckets, ...given, damaged: [] };
+  if (!options.apply || options.entity !== undefined) {
+    const planned = { ...job, damaged: [] };
+    const plan = await planJob(planned);
+    if (options.entity !== undefined) requireKnown(options.entity, plan, source);
+    if (!options.apply) return describeReplayPlan(plan, planned);
+  }
+  return session.alone([target, ...given.peers], () =>
+    options.inPlace ? applyInPlace(job) : applyToTable(job),
+  );
+}
+
+/** To have been nothing is not to be told from never having been recorded. */
+async function refuseBeforeArchive(
+  { name, recovery }: CliRegion,
+  { before, beforeArchive }: ReplayOptions,
+): Promise<void> {
+  if (before === undefined || beforeArchive) return;
+  const { archive, entityKind, buckets } = recovery;
+  const startMs = await findArchiveStart(archive, { entityKind, buckets });
+  if (startMs !== undefined && before > startMs) return;
+  const begins = startMs === undefined ? 'is empty' : `begins at ${timeText(startMs)}`;
+  throw new UsageError(
+    `The archive of ${name} ${begins}, and nothing in it tells how it was before ${timeText(before)}. ` +
+      'To go back to nothing at all say --before-archive.',
+  );
+}
+
+function requireKnown(entity: string, plan: ReplayPlan, { name }: CliRegion): void {
+  if (plan.same + plan.changes.length + plan.unarchived.length > 0) return;
+  throw new NotFoundError(
+    `Neither the archive of ${name}, in the span that is replayed, nor the rows have ${entity}.`,
+  );
 }
 
 const HELP = `
 In place without --before, what the archive has is joined into the rows: what is missing comes back, in
 the other regions too, and nothing newer is overwritten. In place with --before, the rows become what they were by new writes, which
-all regions follow; what was not there then is deleted. --before is compared with the stamps of the writes.
+all regions follow; what was not there then is deleted, once the region is named with --confirm. --before is
+compared with the stamps of the writes. Who writes meanwhile is not overwritten: it is left alone and listed.
 An interrupted replay goes on with the same command.
 `;
 
@@ -65,7 +104,7 @@ function check({ table, inPlace, before, since }: ReplayOptions, nowMs: number):
   }
   for (const time of [before, since]) {
     if (time === undefined || time <= nowMs + FUTURE_MS_MAX) continue;
-    throw new UsageError(`${new Date(time).toISOString()} is in the future.`);
+    throw new UsageError(`${timeText(time)} is in the future.`);
   }
   if (before !== undefined && since !== undefined && since >= before) {
     throw new UsageError('--since is not before --before: nothing lies between them.');

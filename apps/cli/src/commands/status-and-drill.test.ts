@@ -3,12 +3,17 @@ import { createTableDrillSwitch, createTableProof } from '@tandem/storage';
 import { describe, expect, test } from 'vitest';
 import { createCliHarness } from '../testing/cli-harness.ts';
 
+const IDS = [
+  '00b479c9-f61f-451a-86d2-ee8cc047c181',
+  '5049a7a2-b0fe-45fc-9b2d-a8b0de1888f3',
+] as const;
+
 const counts = async () => ({ waiting: 3, deadLettered: 1 });
 
 describe('tandem status', () => {
   test('says of every region and direction how it is, also as one line of JSON', async () => {
     const { regions, runWith } = await createCliHarness();
-    await regions.east.table.put('a', { email: 'a@example.com' });
+    await regions.east.table.put(IDS[0], { email: 'a@example.com' });
     await createTableProof({ store: regions.east.store }).keep({
       asOfMs: Date.UTC(2026, 0, 1),
       regions: ['east', 'west'],
@@ -66,8 +71,8 @@ describe('tandem status', () => {
 describe('tandem drill', () => {
   test('says what would happen, and does nothing, unless it is told to do it for real', async () => {
     const { regions, runWith, run } = await createCliHarness();
-    await regions.east.table.put('a', { email: 'a@example.com' });
-    await regions.east.table.put('b', { email: 'b@example.com' });
+    await regions.east.table.put(IDS[0], { email: 'a@example.com' });
+    await regions.east.table.put(IDS[1], { email: 'b@example.com' });
     const { json, code } = await run('drill', '--region', 'east', '--tolerated-failures', '1');
     expect(code).toBe(3);
     expect(json).toMatchObject({

@@ -69,12 +69,12 @@ async function verifyForEver(
     try {
       last = await verify(session, regions, options);
       if (last.isEqual) provenMs = last.asOfMs;
-      io.err(`${provenText(provenMs)}; different now: ${last.differentCount}\n`);
+      session.tell(`${provenText(provenMs)}; different now: ${last.differentCount}`);
     } catch (error) {
       const isPassing = io.signal.aborted || error instanceof TransientError;
       if (!isPassing || last === undefined) throw error;
       if (error instanceof TransientError) {
-        io.err(`${provenText(provenMs)}; not compared now: ${error.message}\n`);
+        session.tell(`${provenText(provenMs)}; not compared now: ${error.message}`);
       }
     }
     await io.clock.sleep(options.every, io.signal);
@@ -111,7 +111,7 @@ export async function verify(
   });
   progress.end();
   if (report.isEqual && options.bucket === undefined) {
-    await keepProof(regions, report.asOfMs, io);
+    await keepProof(regions, report.asOfMs, session);
   }
   return report;
 }
@@ -120,7 +120,7 @@ export async function verify(
 async function keepProof(
   regions: readonly CliRegion[],
   asOfMs: number,
-  io: Session['io'],
+  session: Session,
 ): Promise<void> {
   const names = regions.map(({ name }) => name);
   for (const { name, store } of regions) {
@@ -128,7 +128,7 @@ async function keepProof(
       await createTableProof({ store }).keep({ asOfMs, regions: names });
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
-      io.err(`The proof was not kept in ${name}: ${error.message}\n`);
+      session.tell(`The proof was not kept in ${name}: ${error.message}`);
     }
   }
 }

@@ -6,6 +6,12 @@ import type { Inventory } from './inventory.ts';
 import { parseInventory } from './parse-inventory.ts';
 
 const VARIABLE = 'TANDEM_REGIONS';
+/** In which editors and shells save a text: what a byte order mark says, else UTF-8. */
+const ENCODINGS = [
+  { label: 'utf-8', mark: [0xef, 0xbb, 0xbf] },
+  { label: 'utf-16le', mark: [0xff, 0xfe] },
+  { label: 'utf-16be', mark: [0xfe, 0xff] },
+] as const;
 /** The second is what `npm start` writes. */
 const FILES = ['tandem.regions.json', '.tandem/tandem.regions.json'] as const;
 
@@ -17,7 +23,8 @@ export async function findInventory(
   { environment, folder }: Pick<Io, 'environment' | 'folder'>,
   file: string | undefined,
 ): Promise<Inventory> {
-  const named = file ?? environment[VARIABLE] ?? '';
+  // A variable that was filled from a file may begin with the mark of that.
+  const named = (file ?? environment[VARIABLE] ?? '').replace(/^\uFEFF/, '');
   if (named.trimStart().startsWith('{')) return parseInventory(named, VARIABLE, environment);
   for (const candidate of named === '' ? FILES : [named]) {
     const text = await readText(resolve(folder, candidate));
@@ -33,10 +40,26 @@ export async function findInventory(
 
 async function readText(file: string): Promise<string | undefined> {
   try {
-    return await readFile(file, 'utf8');
+    return decodeText(file, await readFile(file));
   } catch (error) {
+    if (error instanceof UsageError) throw error;
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return undefined;
     throw new UsageError(`${file} cannot be read: ${code}.`);
   }
+}
+
+/** Throws `UsageError` for what is no text, and for UTF-16 that does not say so. */
+function decodeText(file: string, bytes: Uint8Array): string {
+  const { label } =
+    ENCODINGS.find(({ mark }) => mark.every((byte, index) => bytes[index] === byte)) ??
+    ENCODINGS[0];
+  try {
+    // It takes the mark away.
+    const text = new TextDecoder(label, { fatal: true }).decode(bytes);
+    if (!text.includes('\0')) return text;
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+  }
+  throw new UsageError(`${file} is not UTF-8, nor UTF-16 with its mark: save it as UTF-8.`);
 }

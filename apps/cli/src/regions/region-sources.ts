@@ -4,14 +4,14 @@ import {
   createTableProof,
   createTableReplicationStatus,
 } from '@tandem/storage';
-import type { Io } from '../io.ts';
+import type { WorkIo } from '../io.ts';
 import type { CliRegion } from './cli-region.ts';
 import { readDurationMs, readSettingText } from './region-setting.ts';
 
 /** What the status of a region is read from. */
 export async function createRegionSources(
   region: CliRegion,
-  { io, peers }: { readonly io: Io; readonly peers: readonly string[] },
+  { io, peers }: { readonly io: WorkIo; readonly peers: readonly string[] },
 ): Promise<RegionSources> {
   const { store, recovery, hold } = region;
   const [lagMsMax, waitMsMax, heartbeatMsMax] = await Promise.all([
@@ -39,7 +39,7 @@ export function drillSwitchOf({ store }: CliRegion): DrillSwitch {
   return createTableDrillSwitch({ store });
 }
 
-async function createCount(region: CliRegion, io: Io): Promise<RegionSources['countMessages']> {
+async function createCount(region: CliRegion, io: WorkIo): Promise<RegionSources['countMessages']> {
   const { serviceBus, serviceBusAdministration, queue } = region.entry;
   const connection = serviceBus ?? (await readSettingText(region, 'ServiceBusConnection'));
   const { countMessages } = io;

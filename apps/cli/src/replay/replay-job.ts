@@ -1,4 +1,5 @@
 import {
+  countReplay,
   type DamagedArchiveRow,
   planReplay,
   replayInPlace,
@@ -13,6 +14,7 @@ import type { Session } from '../session.ts';
 import type { CliRegion } from '../regions/cli-region.ts';
 import { openWriter } from '../regions/open-writer.ts';
 import { readTombstoneAgeMs } from '../regions/region-setting.ts';
+import { requireConfirmation } from '../regions/require-confirmation.ts';
 
 export interface ReplayOptions {
   readonly from: string;
@@ -24,6 +26,10 @@ export interface ReplayOptions {
   readonly entity?: string;
   readonly bucket?: string;
   readonly skipDamaged: boolean;
+  /** To a time before the first record of the archive: to nothing. */
+  readonly beforeArchive: boolean;
+  /** The name of the region in which rows are deleted. */
+  readonly confirm?: string;
   readonly apply: boolean;
 }
 
@@ -101,10 +107,9 @@ export async function applyToTable(job: ReplayJob): Promise<Outcome> {
     onProgress: (at) => progress.update('change sets', at.changeSets),
     signal: io.signal,
   });
-  return describeReplay(job, `Replayed into table ${table} of ${target.name}`, {
-    table,
-    changeSets: result.changeSets,
-    rowsWritten: result.rowsWritten,
+  return describeReplay(job, job, {
+    what: `Replayed into table ${table} of ${target.name}`,
+    counts: { table, changeSets: result.changeSets, rowsWritten: result.rowsWritten },
   });
 }
 
@@ -112,14 +117,23 @@ export async function applyInPlace(job: ReplayJob): Promise<Outcome> {
   const { session, options, source, target, peers, buckets } = job;
   if (options.before !== undefined) {
     const { changes, changeSets, unarchived } = await planJob(job);
-    const counts = await restoreEntities(changes, {
+    session.progress.end();
+    const { deleted } = countReplay(changes);
+    if (deleted > 0) {
+      const what = `delete ${deleted} of ${session.kind.name} in ${target.name}, which every region follows`;
+      await requireConfirmation(session, { region: target.name, what, given: options.confirm });
+    }
+    const { leftAlone, ...counts } = await restoreEntities(changes, {
       kind: session.kind,
       table: await openWriter(target, session.io),
       onProgress: (done) => session.progress.update('restored', done, changes.length),
       signal: session.io.signal,
     });
-    const findings = { damaged: job.damaged, unarchived };
-    return describeReplay(findings, `Restored in ${target.name}`, { changeSets, ...counts });
+    const findings = { damaged: job.damaged, unarchived, leftAlone };
+    return describeReplay(job, findings, {
+      what: `Restored in ${target.name}`,
+      counts: { changeSets, ...counts, changedMeanwhile: leftAlone.length },
+    });
   }
   const result = await replayInPlace({
     archive: source.recovery.archive,
@@ -134,8 +148,8 @@ export async function applyInPlace(job: ReplayJob): Promise<Outcome> {
     signal: session.io.signal,
   });
   const where = [target, ...peers].map(({ name }) => name).join(', ');
-  return describeReplay(job, `Joined into the rows of ${where}`, {
-    changeSets: result.changeSets,
-    rowsWritten: result.rowsWritten,
+  return describeReplay(job, job, {
+    what: `Joined into the rows of ${where}`,
+    counts: { changeSets: result.changeSets, rowsWritten: result.rowsWritten },
   });
 }

@@ -1,6 +1,7 @@
 import type { Difference, FillReport } from '@tandem/core';
 import type { Outcome } from '../act.ts';
 import { exitCodeOfProof, toJson } from '../commands/verify.ts';
+import { escapeValue } from './escape-text.ts';
 import { describeDamagedRow } from './describe-verify.ts';
 import { firstRows, timeText } from './text-table.ts';
 
@@ -18,8 +19,8 @@ export function describeRebuild(region: string, report: FillReport, tookMs: numb
     text: [
       `${rowsWritten} rows, ${archiveRowsCopied} archive rows and ${conflictsCopied} conflicts in ` +
         `${(tookMs / 1_000).toFixed(1)} s: ${rowsPerS} rows a second.`,
-      ...damagedArchiveRows.map(
-        (row) => `Damaged in the archive of ${row.region}: ${row.partitionKey}/${row.rowKey}.`,
+      ...damagedArchiveRows.map((row) =>
+        escapeValue(`Damaged in the archive of ${row.region}: ${row.partitionKey}/${row.rowKey}.`),
       ),
       ...proof.damaged.map(describeDamagedRow),
       ...describeDoubtful(doubtful),
@@ -47,7 +48,7 @@ export function describeRebuild(region: string, report: FillReport, tookMs: numb
 function describeDoubtful(doubtful: readonly Difference[]): string[] {
   const [shown, more] = firstRows(doubtful, SHOWN_MAX);
   if (shown.length === 0) return [];
-  const ids = shown.map(({ entityId }) => entityId).join(', ');
+  const ids = shown.map(({ entityId }) => escapeValue(entityId)).join(', ');
   return [
     `Left alone, for they are older than every tombstone, and lost in one region or deleted in the other: ` +
       `${ids}.${more} See tandem history; then tandem repair --include-old, or delete them.`,

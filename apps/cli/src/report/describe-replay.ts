@@ -1,10 +1,20 @@
-import type { DamagedArchiveRow, ReplayPlan } from '@tandem/core';
+import { countReplay, type DamagedArchiveRow, type ReplayPlan } from '@tandem/core';
 import type { Outcome } from '../act.ts';
 import { toJson } from '../commands/verify.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { firstRows, textTable } from './text-table.ts';
+import { escapeValue } from './escape-text.ts';
+import { firstRows, textTable, timeText } from './text-table.ts';
 
 const SHOWN_MAX = 20;
+
+/** How far a replay goes, in milliseconds. */
+export interface ReplayReach {
+  readonly options: {
+    readonly before?: number;
+    readonly since?: number;
+    readonly inPlace: boolean;
+  };
+}
 
 export interface ReplayFindings {
   readonly damaged: readonly DamagedArchiveRow[];
@@ -12,37 +22,77 @@ export interface ReplayFindings {
   readonly unarchived?: readonly string[];
   /** Regions that were not given what came back. */
   readonly outOfReach?: readonly string[];
+  /** Written by someone since the plan was made. */
+  readonly leftAlone?: readonly string[];
+}
+
+export interface ReplayDone {
+  readonly what: string;
+  readonly counts: Readonly<Record<string, number | string>>;
 }
 
 export function describeReplay(
-  { damaged, unarchived = [], outOfReach = [] }: ReplayFindings,
-  what: string,
-  counts: Readonly<Record<string, number | string>>,
+  { options }: ReplayReach,
+  { damaged, unarchived = [], outOfReach = [], leftAlone = [] }: ReplayFindings,
+  { what, counts }: ReplayDone,
 ): Outcome {
   const text = Object.entries(counts).map(([name, count]) => `${name} ${count}`);
   return {
     text: [
-      `${what}: ${text.join(', ')}.`,
+      `${what}${describeReach(options)}: ${text.join(', ')}.`,
+      ...describeLeftAlone(leftAlone),
       ...describeUnarchived(unarchived),
       ...describeDamaged(damaged),
       ...outOfReach.map(
         (peer) => `${peer} is out of reach and was given nothing: tandem repair, once it is back.`,
       ),
     ].join('\n'),
-    json: { applied: true, ...counts, unarchived, damaged, outOfReach },
-    exitCode: exitCodeOf({ damaged, unarchived, outOfReach }),
+    json: {
+      applied: true,
+      ...reachJson(options),
+      ...counts,
+      unarchived,
+      leftAlone,
+      damaged,
+      outOfReach,
+    },
+    exitCode: exitCodeOf({ damaged, unarchived, outOfReach, leftAlone }),
   };
 }
 
-function exitCodeOf({ damaged, unarchived, outOfReach }: Required<ReplayFindings>): ExitCode {
+function exitCodeOf(findings: Required<ReplayFindings>): ExitCode {
+  const { damaged, unarchived, outOfReach, leftAlone } = findings;
   if (damaged.length + unarchived.length > 0) return EXIT.damaged;
-  return outOfReach.length > 0 ? EXIT.finding : EXIT.ok;
+  return outOfReach.length + leftAlone.length > 0 ? EXIT.finding : EXIT.ok;
+}
+
+/** In UTC, whatever zone it was given in. */
+function describeReach({ before, since }: Partial<ReplayReach['options']>): string {
+  return [
+    ...(since === undefined ? [] : [` from ${timeText(since)} on`]),
+    ...(before === undefined ? [] : [` to ${timeText(before)}`]),
+  ].join('');
+}
+
+function reachJson({ before, since }: Partial<ReplayReach['options']>): object {
+  return { sinceMs: since ?? null, beforeMs: before ?? null };
+}
+
+function describeLeftAlone(ids: readonly string[]): string[] {
+  const [shown, more] = firstRows(ids, SHOWN_MAX);
+  if (shown.length === 0) return [];
+  return [
+    `Left alone, for they were written since this was planned: ${shown.map(escapeValue).join(', ')}.${more} ` +
+      'Run it again without --apply to see what is left to do.',
+  ];
 }
 
 export function describeReplayPlan(
   { changes, same, changeSets, unarchived }: ReplayPlan,
-  { damaged }: ReplayFindings,
+  { options, damaged }: ReplayReach & ReplayFindings,
 ): Outcome {
+  const counts = countReplay(changes);
+  const { written, changed, deleted } = counts;
   const [shown, more] = firstRows(changes, SHOWN_MAX);
   const rows = shown.map(({ entityId, bucket, difference }) => [
     entityId,
@@ -54,15 +104,27 @@ export function describeReplayPlan(
   return {
     text: [
       ...(changes.length === 0 ? [] : [table]),
-      `${changeSets} change sets: ${same} entities are so already, ${changes.length} are not.`,
-      ...(changes.length === 0 ? [] : ['Nothing was written. Run it again with --apply.']),
+      `${changeSets} change sets${describeReach(options)}: ${same} entities are so already, ` +
+        `${changes.length} are not.`,
+      ...(changes.length === 0
+        ? []
+        : [
+            options.inPlace
+              ? `Rows that would be written: ${written} (${changed} of them are there and change); ` +
+                `deleted: ${deleted}.`
+              : `Of the live rows, which stay as they are, ${changed} differ and ${deleted} are not in ` +
+                `it; ${written - changed} that it has are not live.`,
+            'Nothing was written. Run it again with --apply.',
+          ]),
       ...describeUnarchived(unarchived),
       ...describeDamaged(damaged),
     ].join('\n'),
     json: {
       applied: false,
+      ...reachJson(options),
       changeSets,
       same,
+      ...(options.inPlace ? counts : {}),
       changes: changes.map(({ difference }) => toJson(difference)),
       unarchived,
       damaged,
@@ -75,13 +137,13 @@ function describeUnarchived(unarchived: readonly string[]): string[] {
   const [shown, more] = firstRows(unarchived, SHOWN_MAX);
   if (shown.length === 0) return [];
   return [
-    `Left alone, for the archive lacks writes of theirs from before then: ${shown.join(', ')}.${more} ` +
+    `Left alone, for the archive lacks writes of theirs from before then: ${shown.map(escapeValue).join(', ')}.${more} ` +
       'Wait until the outbox is empty, or replay from another region.',
   ];
 }
 
 function describeDamaged(damaged: readonly DamagedArchiveRow[]): string[] {
-  return damaged.map(
-    ({ partitionKey, rowKey, problem }) => `Left out ${partitionKey}/${rowKey}: ${problem}`,
+  return damaged.map(({ partitionKey, rowKey, problem }) =>
+    escapeValue(`Left out ${partitionKey}/${rowKey}: ${problem}`),
   );
 }

@@ -5,7 +5,7 @@ import {
   type UnreadyReason,
 } from '@tandem/core';
 import type { RegionSight } from '../commands/status.ts';
-import { textTable, timeText } from './text-table.ts';
+import { type Cell, textTable, timeText } from './text-table.ts';
 
 const UNKNOWN = 'not known';
 const MS_PER_S = 1_000;
@@ -50,15 +50,15 @@ export function toStatusJson(sight: RegionSight): object {
   };
 }
 
-function regionRow(status: RegionStatus): string[] {
+function regionRow(status: RegionStatus): Cell[] {
   const { region, readiness, queue, conflicts, clockOffsetMs, provenEqualMs } = status;
   const counts = queue !== undefined && 'waiting' in queue ? queue : undefined;
   const unknown = queue !== undefined && 'error' in queue ? queue.error : UNKNOWN;
   return [
     region,
     readiness.kind === 'ready'
-      ? ['yes', ...readiness.notes].join('\n')
-      : ['NO', ...readiness.reasons.map(describeReason)].join('\n'),
+      ? ['yes', ...readiness.notes]
+      : ['NO', ...readiness.reasons.map(describeReason)],
     counts === undefined ? unknown : String(counts.waiting),
     counts === undefined ? unknown : String(counts.deadLettered),
     conflicts >= CONFLICTS_COUNTED_MAX ? `${conflicts} or more` : String(conflicts),
@@ -67,8 +67,8 @@ function regionRow(status: RegionStatus): string[] {
   ];
 }
 
-function unseenRow({ region, error }: Extract<RegionSight, { kind: 'unseen' }>): string[] {
-  return [region, `NO\n${error.code}`, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN];
+function unseenRow({ region, error }: Extract<RegionSight, { kind: 'unseen' }>): Cell[] {
+  return [region, ['NO', error.code], UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN];
 }
 
 /** What goes out of a region is owed by it; how late it is, its peer knows. */

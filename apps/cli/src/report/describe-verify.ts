@@ -1,4 +1,5 @@
 import type { DamagedRow, Difference, VerifyReport } from '@tandem/core';
+import { escapeValue } from './escape-text.ts';
 import { firstRows, textTable, timeText } from './text-table.ts';
 
 const SHOWN_MAX = 20;
@@ -38,7 +39,9 @@ export function describeVerify(report: VerifyReport, { requests, tookMs }: Verif
 }
 
 export function describeDamagedRow({ region, bucket, rowKey, problem }: DamagedRow): string {
-  return `Damaged in ${region}: row ${bucket}/${rowKey}: ${problem} Delete it by hand, then repair.`;
+  return escapeValue(
+    `Damaged in ${region}: row ${bucket}/${rowKey}: ${problem} Delete it by hand, then repair.`,
+  );
 }
 
 function verdict(report: VerifyReport): string {

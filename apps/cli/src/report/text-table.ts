@@ -1,14 +1,24 @@
 import Table from 'cli-table3';
+import { escapeValue } from './escape-text.ts';
 
-/** Rows under a head, for a person; without colours, so that pipes get plain text. */
-export function textTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+/** A value, or a cell of several lines. */
+export type Cell = string | readonly string[];
+
+/** Rows under a head, for a person; without colours, so that pipes get plain text. Values are escaped. */
+export function textTable(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
   const table = new Table({ head: [...head], style: { head: [], border: [], compact: true } });
-  table.push(...rows.map((row) => [...row]));
+  table.push(...rows.map((row) => row.map(textOfCell)));
   return table.toString();
 }
 
+function textOfCell(cell: Cell): string {
+  return typeof cell === 'string' ? escapeValue(cell) : cell.map(escapeValue).join('\n');
+}
+
+/** In UTC. What no calendar reaches, as damage may say, is shown as the number that it is. */
 export function timeText(timeMs: number): string {
-  return new Date(timeMs).toISOString();
+  const time = new Date(timeMs);
+  return Number.isNaN(time.getTime()) ? `${timeMs} ms` : time.toISOString();
 }
 
 /** Long lists are cut for a person; `--json` has all of it. */

@@ -5,6 +5,7 @@ import type { Replica, StoredRow } from '../ports/replica.ts';
 import { mergeRows, type StoredState } from '../replication/decide-apply.ts';
 import { type EntityState, isAlive } from '../state/entity-state.ts';
 import { encodeVector } from '../state/version-vector.ts';
+import { isStamp, stampTimeMs } from '../time/stamp.ts';
 import { isSameValue } from '../values/field-value.ts';
 import { describeDifference, type Difference } from './difference.ts';
 import { type DamagedArchiveRow, foldArchive } from './fold-archive.ts';
@@ -27,6 +28,14 @@ export interface PlannedReplay {
   readonly version: string | undefined;
   /** Between the row (`now`) and what it will be (`then`). */
   readonly difference: Difference;
+}
+
+/** What a reader will see of a plan, in rows. */
+export interface ReplayCounts {
+  /** Rows that get values: `changed` of them are there now, the others come back. */
+  readonly written: number;
+  readonly changed: number;
+  readonly deleted: number;
 }
 
 export interface ReplayPlan {
@@ -75,6 +84,8 @@ export async function planReplay(options: PlanReplayOptions): Promise<ReplayPlan
       options.onSet?.();
     });
     for await (const [entityId, row] of readRows(bucket, states, options)) {
+      // An id that was asked for, and that neither the archive nor the rows know.
+      if (row === undefined && !states.has(entityId)) continue;
       const proof =
         beforeMs === undefined ? 'archive' : proofOf(row, states.get(entityId), beforeMs);
       if (proof === 'row') same += 1;
@@ -93,6 +104,41 @@ export async function planReplay(options: PlanReplayOptions): Promise<ReplayPlan
     }
   }
   return { changeSets, same, changes, unarchived };
+}
+
+/** Counts what a plan does by what is seen of each entity now and then. */
+export function countReplay(changes: readonly Pick<PlannedReplay, 'difference'>[]): ReplayCounts {
+  const counts = { written: 0, changed: 0, deleted: 0 };
+  for (const { difference } of changes) {
+    const [isThere, isWanted] = ['now', 'then'].map(
+      (time) => difference.regions[time]?.life === 'alive',
+    );
+    if (isWanted) counts.written += 1;
+    if (isWanted && isThere) counts.changed += 1;
+    if (!isWanted && isThere) counts.deleted += 1;
+  }
+  return counts;
+}
+
+/**
+ * Returns when the first record of an archive was stamped, in milliseconds, undefined where it has none: of what
+ * was before nothing can be said, and a replay to then would find that there was nothing.
+ */
+export async function findArchiveStart(
+  archive: Pick<ArchiveKeeper, 'scan'>,
+  { entityKind, buckets }: { readonly entityKind: string; readonly buckets: readonly string[] },
+): Promise<number | undefined> {
+  let startMs: number | undefined;
+  for (const bucket of buckets) {
+    // A damaged row has its stamp all the same: it is its key.
+    for await (const { rowKey } of archive.scan({ entityKind, bucket })) {
+      const [stamp = ''] = rowKey.split('~');
+      if (!isStamp(stamp)) continue;
+      startMs = Math.min(startMs ?? Number.POSITIVE_INFINITY, stampTimeMs(stamp));
+      break;
+    }
+  }
+  return startMs;
 }
 
 async function foldBucket(

@@ -44,6 +44,13 @@ describe('peers', () => {
     ]);
   });
 
+  test('B8: are read from a text with a byte order mark, and named when it is UTF-16', async () => {
+    const { PEERS } = many({ region: 'west', connection: WEST });
+    expect(await peersOf({ PEERS: `\uFEFF${PEERS}` })).toMatchObject([{ region: 'west' }]);
+    const wide = PEERS.replaceAll(/./g, '$&\0');
+    await expect(peersOf({ PEERS: wide })).rejects.toThrow(/Peers .*was saved as UTF-16/);
+  });
+
   test.each(['single-region', 'memory'])('there are none in %s', async (mode) => {
     expect(await peersOf({ CUSTOMER_DATA_ACCESS: mode, SERVICE_BUS_CONNECTION: '' })).toEqual([]);
   });

@@ -123,6 +123,7 @@ export function json<S extends TSchema, T, const O extends SettingOptions<T>>(
     example: options.example,
     isSecret: options.isSecret ?? false,
     parse: (text) => {
+      if (text.includes('\0')) return malformed('was saved as UTF-16: save it as UTF-8');
       const value = parseJson(text);
       if (value === undefined) return malformed('is no JSON');
       const [first] = Value.Errors(options.schema, value);
@@ -134,7 +135,8 @@ export function json<S extends TSchema, T, const O extends SettingOptions<T>>(
 
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    // What a file was pasted from may have had a byte order mark.
+    return JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;

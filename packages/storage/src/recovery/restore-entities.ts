@@ -1,11 +1,16 @@
-import { chunk, type EntityKind, type PlannedReplay, toEntity } from '@tandem/core';
+import {
+  chunk,
+  countReplay,
+  type EntityKind,
+  type PlannedReplay,
+  type ReplayCounts,
+  toEntity,
+} from '@tandem/core';
 import type { ReplicatedTable, WriteCondition } from '../replicated-table.ts';
 
-export interface RestoreCounts {
-  readonly written: number;
-  readonly deleted: number;
-  /** Changed since the plan was made, so left alone. */
-  readonly changedMeanwhile: number;
+export interface RestoreReport extends ReplayCounts {
+  /** Written by someone since the plan was made, so left alone. */
+  readonly leftAlone: readonly string[];
 }
 
 export interface RestoreEntitiesOptions<K extends EntityKind> {
@@ -25,22 +30,25 @@ const WRITES_AT_ONCE = 100;
 export async function restoreEntities<K extends EntityKind>(
   changes: readonly PlannedReplay[],
   options: RestoreEntitiesOptions<K>,
-): Promise<RestoreCounts> {
-  const tally = { written: 0, deleted: 0, changedMeanwhile: 0 };
+): Promise<RestoreReport> {
+  const settled: PlannedReplay[] = [];
+  const leftAlone: string[] = [];
   let done = 0;
   for (const part of chunk(changes, { countMax: WRITES_AT_ONCE })) {
     options.signal?.throwIfAborted();
-    const outcomes = await Promise.all(part.map((change) => restoreEntity(change, options)));
-    for (const outcome of outcomes) tally[outcome] += 1;
+    const isDone = await Promise.all(part.map((change) => restoreEntity(change, options)));
+    settled.push(...part.filter((_, index) => isDone[index]));
+    leftAlone.push(...part.flatMap(({ entityId }, index) => (isDone[index] ? [] : [entityId])));
     options.onProgress?.((done += part.length));
   }
-  return tally;
+  return { ...countReplay(settled), leftAlone };
 }
 
+/** False when someone has written it since the plan was made. */
 async function restoreEntity<K extends EntityKind>(
   { entityId, state, version, difference }: PlannedReplay,
   { kind, table }: RestoreEntitiesOptions<K>,
-): Promise<keyof RestoreCounts> {
+): Promise<boolean> {
   const isThere = difference.regions['now']?.life === 'alive';
   const condition: WriteCondition =
     isThere && version !== undefined
@@ -51,6 +59,5 @@ async function restoreEntity<K extends EntityKind>(
     isWanted && state !== undefined
       ? await table.put(entityId, toEntity(kind, state), condition)
       : await table.remove(entityId, condition);
-  if (outcome.kind === 'condition-failed') return 'changedMeanwhile';
-  return isWanted ? 'written' : 'deleted';
+  return outcome.kind !== 'condition-failed';
 }
