@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 // The process: streams, signals and the exit code. What it does is in program.ts.
 import { createInterface } from 'node:readline/promises';
 import { readQueueCounts } from '@tandem/messaging';

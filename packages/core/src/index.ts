@@ -1,3 +1,4 @@
+import './require-node.ts';
 export * from './errors.ts';
 export * from './values/field-value.ts';
 export * from './values/encode-field-value.ts';

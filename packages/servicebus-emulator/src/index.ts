@@ -1,3 +1,4 @@
+import './require-node.ts';
 export type { Clock } from './clock.ts';
 export {
   createEmulator,

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import './require-node.ts';
 import { readFile } from 'node:fs/promises';
 import { readConfigFile } from './config-file.ts';
 import { createEmulator, type Emulator, type EmulatorOptions } from './create-emulator.ts';

@@ -1,1 +1,2 @@
+import '../require-node.ts';
 export { type Customer, customerKind } from './customer.ts';

@@ -1,3 +1,4 @@
+import '../require-node.ts';
 export * from './virtual-clock.ts';
 export * from './drive-virtual-time.ts';
 export * from './seeded-randomness.ts';

@@ -1,3 +1,4 @@
+import '../require-node.ts';
 export * from './clock-contract.ts';
 export * from './randomness-contract.ts';
 export * from './change-bus-contract.ts';
