@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { DefaultAzureCredential } from '@azure/identity';
 import {
   ServiceBusAdministrationClient,
@@ -35,9 +36,49 @@ export function clientFactory(
   options: ServiceBusClientOptions,
 ): () => ServiceBusClient {
   const namespace = namespaceOf(connection);
+  letClosingNeverFail();
   if (isConnectionString(connection)) return () => new ServiceBusClient(connection, options);
   const credential = new DefaultAzureCredential();
   return () => new ServiceBusClient(namespace, credential, options);
+}
+
+interface Closable {
+  close(...parameters: unknown[]): Promise<void>;
+}
+
+/** What is needed of rhea-promise 3.0.3, on which the library stands. */
+type LinkLayer = Readonly<
+  Record<'Receiver' | 'Sender' | 'AwaitableSender' | 'Session', { readonly prototype: Closable }>
+>;
+
+const forgiving = new WeakSet<Closable>();
+
+/**
+ * Makes the closing of every AMQP link and session resolve when it fails, or when the namespace has not answered
+ * it within the minute that the library gives it. @azure/service-bus 7.9.5 leaves that promise to nobody where it
+ * closes the receiver of a receive that was aborted while it drained (`_receiveMessagesImpl`) or whose drain
+ * was not answered (`tryDrainReceiver`, which a timer begins as `_finalAction`) and the link of an opening
+ * that was aborted (`_initLinkImpl`); so does rhea-promise where creating a link timed out (`createReceiver`,
+ * `createSender`). So a namespace that hung for half a minute ended the process a minute later with an
+ * unhandled OperationTimeoutError. Nobody can do anything about it: the link is of no more use, and
+ * whoever waited for it has been answered by a deadline of ours. To be removed once the library owns them.
+ */
+function letClosingNeverFail(): void {
+  // Through the library, so that it is the same instance whatever else is installed.
+  const library = createRequire(import.meta.url).resolve('@azure/service-bus');
+  const layer = createRequire(library)('rhea-promise') as LinkLayer;
+  for (const { prototype } of Object.values(pickLinks(layer))) {
+    if (forgiving.has(prototype)) continue;
+    forgiving.add(prototype);
+    const close = prototype.close;
+    prototype.close = async function closeOrGiveUp(...parameters) {
+      await close.apply(this, parameters).catch(() => undefined);
+    };
+  }
+}
+
+function pickLinks({ Receiver, Sender, AwaitableSender, Session }: LinkLayer): LinkLayer {
+  return { Receiver, Sender, AwaitableSender, Session };
 }
 
 /** What is needed of the inside of ServiceBusClient 7.9.5. */

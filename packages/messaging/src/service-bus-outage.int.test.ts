@@ -1,10 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type Server, type Socket } from 'node:net';
+import { createRequire } from 'node:module';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ChangePublisher, ChangeReceiver, InboundMessage } from '@tandem/core';
 import { createEmulator, type Emulator } from '@tandem/servicebus-emulator';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { createServiceBusPublisher } from './service-bus-publisher.ts';
 import { createServiceBusReceiver } from './service-bus-receiver.ts';
 
@@ -253,5 +254,124 @@ describe('a namespace that takes connections and never answers', () => {
     }
     await publisher.close();
     await expect.poll(() => sockets.size).toBe(0);
+  });
+});
+
+describe('A9, A21: a namespace that stands still with its connections open', () => {
+  /** What the library gives a link to close, in place of its minute. */
+  const LINK_TIMEOUT_S = 2;
+  const CALL_MS = 1_000;
+
+  interface Constants {
+    defaultOperationTimeoutInSeconds: number;
+  }
+
+  beforeEach(() => {
+    const library = createRequire(import.meta.url).resolve('@azure/service-bus');
+    const layer = createRequire(library).resolve('rhea-promise');
+    const constants = createRequire(layer)('./util/constants') as Constants;
+    const before = constants.defaultOperationTimeoutInSeconds;
+    expect(before).toBe(60);
+    constants.defaultOperationTimeoutInSeconds = LINK_TIMEOUT_S;
+    onTestFinished(() => void (constants.defaultOperationTimeoutInSeconds = before));
+  });
+
+  /** A namespace behind a wire that stops passing on, and drops nothing, as a process that is paused. */
+  async function startFreezable() {
+    const emulator = await createEmulator({ queues: [QUEUE] });
+    const sockets = new Set<Socket>();
+    let isFrozen = false;
+    const join = (from: Socket, to: Socket): void => {
+      sockets.add(from);
+      from.on('data', (chunk) => void to.write(chunk));
+      from.on('error', () => to.destroy());
+      from.on('close', () => {
+        sockets.delete(from);
+        to.destroy();
+      });
+      if (isFrozen) from.pause();
+    };
+    const server = createServer((socket) => {
+      const onward = connect(emulator.amqpPort, '127.0.0.1');
+      join(socket, onward);
+      join(onward, socket);
+    });
+    await new Promise<void>((resolve) => {
+      server.listen(0, '127.0.0.1', resolve);
+    });
+    const address = server.address();
+    if (address === null || typeof address === 'string') throw new Error('the server has no port');
+    return {
+      connection: emulator.connectionString.replace(
+        /127\.0\.0\.1:\d+/,
+        `127.0.0.1:${address.port}`,
+      ),
+      freeze() {
+        isFrozen = true;
+        for (const socket of sockets) socket.pause();
+      },
+      thaw() {
+        isFrozen = false;
+        for (const socket of sockets) socket.resume();
+      },
+      async close() {
+        server.close();
+        for (const socket of sockets) socket.destroy();
+        await emulator.close();
+      },
+    };
+  }
+
+  test('fails the calls, leaves no rejection to the process, and works again when it goes on', async () => {
+    const unowned: unknown[] = [];
+    const note = (error: unknown): void => void unowned.push(error);
+    process.on('unhandledRejection', note);
+    onTestFinished(() => void process.off('unhandledRejection', note));
+    const namespace = await startFreezable();
+    const { connection } = namespace;
+    const common = { connection, queue: QUEUE, timeoutMs: CALL_MS };
+    const publisher = createServiceBusPublisher({ ...common, peer: 'west' });
+    const receiver = createServiceBusReceiver(common);
+    onTestFinished(async () => {
+      await Promise.all([publisher.close(), receiver.close()]);
+      await namespace.close();
+    });
+    const message = { messageId: 'one', subject: 'watermark', body: new Uint8Array() } as const;
+    const calls = {
+      publish: () => publisher.publish([message]),
+      receive: () => receiver.receive(1, 500),
+      peek: () => receiver.oldestMessage(),
+      count: () => receiver.countDeadLetters(1),
+    };
+    // All links are open before it stands still.
+    for (const call of Object.values(calls)) await call();
+
+    namespace.freeze();
+    // Until whatever the library still waits for has run out, several times over.
+    const untilMs = performance.now() + 3 * LINK_TIMEOUT_S * 1_000;
+    while (performance.now() < untilMs) {
+      const outcomes = await Promise.allSettled(Object.values(calls).map((call) => call()));
+      for (const outcome of outcomes) {
+        expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'BUS_UNAVAILABLE' } });
+      }
+    }
+    namespace.thaw();
+    await expect
+      .poll(() =>
+        calls.publish().then(
+          () => 'sent',
+          () => 'failed',
+        ),
+      )
+      .toBe('sent');
+    await expect
+      .poll(() =>
+        receiver.receive(1, 500).then(
+          (found) => found.length,
+          () => 0,
+        ),
+      )
+      .toBeGreaterThan(0);
+    expect(unowned).toEqual([]);
   });
 });
