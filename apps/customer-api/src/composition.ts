@@ -23,7 +23,7 @@ import {
   createReadinessOf,
   createReadVersion,
 } from './composition/customer-pieces.ts';
-import { createLateFinish, createRelayOf, createRelayQueueOf } from './composition/relay-pieces.ts';
+import { createLateFinish, createRelayQueueOf } from './composition/relay-pieces.ts';
 import { createAcknowledgements } from './consistency/acknowledgements.ts';
 import { DATA_ACCESS } from './data-access.ts';
 import { KINDS } from './kinds.ts';
@@ -76,7 +76,6 @@ export async function compose(options: CompositionOptions): Promise<Composition>
     readVersion: asFunction(createReadVersion).singleton(),
     gate: asFunction(createGateOf).singleton(),
     lateFinish: asFunction(createLateFinish).singleton(),
-    relay: asFunction(createRelayOf).singleton(),
     relayQueue: asFunction(createRelayQueueOf).singleton(),
     customerTable: asFunction(createCustomerTable).singleton(),
     customers: asFunction(createCustomersOf).singleton(),

@@ -5,7 +5,6 @@ import type {
   LateFinish,
   PeerLink,
   Randomness,
-  Relay,
   RelayQueue,
   TableStore,
 } from '@tandem/core';
@@ -44,7 +43,6 @@ export interface Cradle {
   readonly readVersion: ReadVersion;
   readonly gate: VersionGate;
   readonly lateFinish: LateFinish;
-  readonly relay: Relay;
   readonly relayQueue: RelayQueue;
   readonly customerTable: ReplicatedTable<CustomerKind>;
   readonly customers: CustomerService;

@@ -3,7 +3,6 @@ import {
   createRelayQueue,
   finishLate,
   type LateFinish,
-  type Relay,
   type RelayQueue,
 } from '@tandem/core';
 import { traceArchive } from '@tandem/telemetry';
@@ -19,15 +18,13 @@ export function createLateFinish({ tables, tracing, clock, logger }: Cradle): La
   });
 }
 
-export function createRelayOf({ lateFinish, links, acknowledgements }: Cradle): Relay {
+export function createRelayQueueOf(cradle: Cradle): RelayQueue {
+  const { links, lateFinish, acknowledgements, clock, logger } = cradle;
   const { archive, outboxes } = lateFinish;
-  return acknowledgements.watch(createRelay({ archive, outboxes, links }));
-}
-
-export function createRelayQueueOf({ relay, lateFinish, clock, logger }: Cradle): RelayQueue {
   const queue = createRelayQueue({
-    relay,
+    relay: createRelay({ archive, outboxes, links }),
     clock,
+    onSent: (entry, owed) => acknowledgements.sent(entry, owed),
     onFailure: (error) =>
       logger.warn({ event: 'relay-failed', error }, 'Changes were not relayed: the sweep will.'),
   });

@@ -1,4 +1,4 @@
-import type { Clock, OutboxEntry, Relay, Stamp } from '@tandem/core';
+import type { Clock, OutboxEntry, Stamp } from '@tandem/core';
 
 /**
  * `local`: the table of this region holds the write. `queued`: besides, the queue of every peer has
@@ -10,8 +10,8 @@ export type AcknowledgementLevel = 'local' | 'queued';
 export interface Acknowledgements {
   /** Never waits and never throws. */
   committed(entry: OutboxEntry): void;
-  /** The same relay, whose reports are noted. */
-  watch(relay: Relay): Relay;
+  /** What the relay of this process knows of it: `owed` are the peers whose queue has not accepted it. */
+  sent(entry: OutboxEntry, owed: readonly string[]): void;
   /** The level that the change set of `stamp` has reached, as soon as it is decided or time is up. */
   levelOf(stamp: Stamp, waitMs: number): Promise<AcknowledgementLevel>;
 }
@@ -34,10 +34,6 @@ export function createAcknowledgements(options: AcknowledgementsOptions): Acknow
   const { clock, stopping } = options;
   const followed = new Map<Stamp, Following>();
 
-  const decide = (entry: OutboxEntry, level: AcknowledgementLevel): void => {
-    followed.get(entry.set.stamp)?.decide(level);
-  };
-
   return {
     committed({ set, owed }) {
       // Without a peer there is no queue, and nothing more than `local` to reach.
@@ -51,19 +47,9 @@ export function createAcknowledgements(options: AcknowledgementsOptions): Acknow
       }
     },
 
-    watch: (relay) => ({
-      async relay(entries) {
-        try {
-          const report = await relay.relay(entries);
-          const owed = new Set(report.owed);
-          for (const entry of entries) decide(entry, owed.has(entry) ? 'local' : 'queued');
-          return report;
-        } catch (error) {
-          for (const entry of entries) decide(entry, 'local');
-          throw error;
-        }
-      },
-    }),
+    sent(entry, owed) {
+      followed.get(entry.set.stamp)?.decide(owed.length === 0 ? 'queued' : 'local');
+    },
 
     async levelOf(stamp, waitMs) {
       const following = followed.get(stamp);

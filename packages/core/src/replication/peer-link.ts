@@ -8,17 +8,25 @@ import { WIRE_VERSION } from './encode-change-set.ts';
 
 export type PublishOutcome = 'accepted' | 'peer-down';
 
-/** A publisher that, after a failure, is not asked again until its backoff is over. */
+/**
+ * A publisher that, after a failure, is not asked again until its backoff is over. One that takes
+ * messages and never answers is no better than one that refuses them: see `HANGS_AFTER_MS`.
+ */
 export interface PeerLink {
   readonly peer: string;
   /** Every replicator of the peer reads packs of change sets. */
   readonly readsPacks: boolean;
-  /** False while the backoff of the last failure runs. */
+  /** False while the backoff of the last failure runs, or work that `briefly` left behind. */
   isOpen(): boolean;
-  /** True when the last attempt, if any, was accepted. */
+  /** True when the last attempt, if any, was accepted, and none hangs. */
   isReachable(): boolean;
   /** Throws only terminal errors: a peer that is down is an outcome. */
   publish(messages: readonly OutboundMessage[]): Promise<PublishOutcome>;
+  /**
+   * Waits for work with this peer only as long as a peer that answers takes for it, for a caller who serves
+   * others besides. `late`: it goes on by itself, and until it has ended the link is not open.
+   */
+  briefly<T>(work: Promise<T>): Promise<T | 'late'>;
 }
 
 export interface PeerLinkOptions {
@@ -37,12 +45,28 @@ const PEER_BACKOFF: RetryPolicy = {
   delayMsMax: 15_000,
 };
 
+/** A send takes milliseconds, and the first of a connection some hundreds of them. */
+export const HANGS_AFTER_MS = 2_000;
+/** What others are made to wait for a peer that answered the last time. */
+const BRIEF_MS = 500;
+/** The same for one that did not: when it is back, it has until the next attempt to answer. */
+const TRIAL_MS = 100;
+
 export function createPeerLink(options: PeerLinkOptions): PeerLink {
   const { publisher, clock, randomness } = options;
   let failures = 0;
   let closedUntilMs = 0;
+  /** When each call that is under way began. */
+  const underWay = new Set<{ readonly sinceMs: number }>();
+  let leftBehind = 0;
+
+  const isHanging = (): boolean => {
+    const nowMs = clock.nowMs();
+    return [...underWay].some(({ sinceMs }) => nowMs - sinceMs >= HANGS_AFTER_MS);
+  };
 
   const isOpen = (): boolean => {
+    if (leftBehind > 0) return false;
     const waitMs = closedUntilMs - clock.nowMs();
     // No backoff is that long: the clock was ahead when it began, and has been set right since.
     return waitMs <= 0 || waitMs > PEER_BACKOFF.delayMsMax;
@@ -55,25 +79,47 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
     options.onDown?.(publisher.peer, error, delayMs);
   };
 
+  const publish = async (messages: readonly OutboundMessage[]): Promise<PublishOutcome> => {
+    if (!isOpen()) return 'peer-down';
+    const call = { sinceMs: clock.nowMs() };
+    underWay.add(call);
+    try {
+      await publisher.publish(messages);
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      // A queue that is missing or refuses us is mended by an operator while we keep trying.
+      if (!error.retryable && error.code === 'MESSAGE_TOO_LARGE') throw error;
+      noteFailure(error);
+      return 'peer-down';
+    } finally {
+      underWay.delete(call);
+    }
+    if (failures > 0) options.onUp?.(publisher.peer);
+    failures = 0;
+    return 'accepted';
+  };
+
+  const briefly = async <T>(work: Promise<T>): Promise<T | 'late'> => {
+    const ended = new AbortController();
+    const patience = clock.sleep(failures === 0 ? BRIEF_MS : TRIAL_MS, ended.signal);
+    const outcome = await Promise.race([
+      work.finally(() => ended.abort()),
+      patience.then(() => 'late' as const),
+    ]);
+    if (outcome !== 'late' || ended.signal.aborted) return work;
+    leftBehind += 1;
+    const end = (): void => void (leftBehind -= 1);
+    // What it fails with is told by the next attempt again, to whoever makes it.
+    work.then(end, end);
+    return 'late';
+  };
+
   return {
     peer: publisher.peer,
     readsPacks: (options.wireVersion ?? WIRE_VERSION) >= PACK_WIRE_VERSION,
     isOpen,
-    isReachable: () => failures === 0,
-    async publish(messages) {
-      if (!isOpen()) return 'peer-down';
-      try {
-        await publisher.publish(messages);
-      } catch (error) {
-        if (!(error instanceof AppError)) throw error;
-        // A queue that is missing or refuses us is mended by an operator while we keep trying.
-        if (!error.retryable && error.code === 'MESSAGE_TOO_LARGE') throw error;
-        noteFailure(error);
-        return 'peer-down';
-      }
-      if (failures > 0) options.onUp?.(publisher.peer);
-      failures = 0;
-      return 'accepted';
-    },
+    isReachable: () => failures === 0 && !isHanging(),
+    publish,
+    briefly,
   };
 }

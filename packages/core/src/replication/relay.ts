@@ -23,30 +23,78 @@ export interface RelayReport {
   readonly owed: readonly OutboxEntry[];
 }
 
+/** An entry, and the peers whose queue has not accepted it. */
+export interface SentEntry {
+  readonly entry: OutboxEntry;
+  readonly owed: readonly string[];
+}
+
 export interface Relay {
   /**
    * Archives the entries, sends them to every peer they are owed to, and removes them from the
    * outbox, in this order: whatever is interrupted is repeated by the sweep, and every step can be.
+   * A peer that hangs is waited for as `PeerLink.briefly` does, and counts as down meanwhile.
    */
   relay(entries: readonly OutboxEntry[]): Promise<RelayReport>;
 }
 
+/** The same in steps, for who has the peers go at their own pace. */
+export interface RelaySteps {
+  readonly peers: readonly string[];
+  /** Whether the peer answers, as far as is known. */
+  isReachable(peer: string): boolean;
+  archive(entries: readonly OutboxEntry[]): Promise<void>;
+  /** Sends what is owed to the peer, and resolves with the entries that its queue accepted. */
+  send(peer: string, owed: readonly OutboxEntry[]): Promise<ReadonlySet<OutboxEntry>>;
+  /** Removes what nobody is owed any more, and parks the rest for those who are. */
+  finish(sent: readonly SentEntry[]): Promise<void>;
+}
+
 const PARKINGS_AT_ONCE_MAX = 8;
+/** Of what was accepted after it had been given up: beyond it the oldest are sent once more. */
+const ACCEPTED_LATE_MAX = 10_000;
 
 type Accepted = ReadonlyMap<string, ReadonlySet<OutboxEntry>>;
 
-export function createRelay({ archive, outboxes, links, onRefused }: RelayOptions): Relay {
+export function createRelay(options: RelayOptions): Relay & RelaySteps {
+  const { archive, outboxes, links, onRefused } = options;
   const outboxOf = (entry: OutboxEntry): Outbox => {
     const outbox = outboxes.get(entry.set.entityKind);
     if (outbox === undefined) throw new Error(`no outbox for kind ${entry.set.entityKind}`);
     return outbox;
   };
 
+  /** Accepted by the queue of a peer when nobody waited for it any more: what to know of it later. */
+  const acceptedLate = new Set<string>();
+  const rememberLate = (peer: string, accepted: ReadonlySet<OutboxEntry>): void => {
+    for (const entry of accepted) acceptedLate.add(keyOf(peer, entry));
+    for (const oldest of acceptedLate) {
+      if (acceptedLate.size <= ACCEPTED_LATE_MAX) break;
+      acceptedLate.delete(oldest);
+    }
+  };
+
+  const sendBriefly = async (
+    link: PeerLink,
+    owed: readonly OutboxEntry[],
+  ): Promise<ReadonlySet<OutboxEntry>> => {
+    const { peer } = link;
+    const known = owed.filter((entry) => acceptedLate.delete(keyOf(peer, entry)));
+    const sending = sendTo({ link, onRefused }, known.length === 0 ? owed : without(owed, known));
+    const accepted = await link.briefly(sending);
+    if (accepted !== 'late') return new Set([...known, ...accepted]);
+    sending.then(
+      (late) => rememberLate(peer, late),
+      () => undefined,
+    );
+    return new Set(known);
+  };
+
   /** For each peer the entries owed to it that its queue accepted. */
   const send = async (entries: readonly OutboxEntry[]): Promise<Accepted> => {
     const sending = links.map(async (link): Promise<[string, ReadonlySet<OutboxEntry>]> => {
       const owed = entries.filter((entry) => entry.owed.includes(link.peer));
-      return [link.peer, await sendTo(link, owed, onRefused)];
+      return [link.peer, await sendBriefly(link, owed)];
     });
     const outcomes = await Promise.allSettled(sending);
     const failed = outcomes.find((one) => one.status === 'rejected');
@@ -54,31 +102,68 @@ export function createRelay({ archive, outboxes, links, onRefused }: RelayOption
     return new Map(outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])));
   };
 
+  const finish = async (sent: readonly SentEntry[]): Promise<void> => {
+    const done = sent.filter(({ owed }) => owed.length === 0).map(({ entry }) => entry);
+    for (const [outbox, own] of Map.groupBy(done, outboxOf)) await outbox.remove(own);
+    const parked = sent.filter(({ entry, owed }) => isPart(owed, entry.owed));
+    await forEachBounded(parked, PARKINGS_AT_ONCE_MAX, ({ entry, owed }) =>
+      outboxOf(entry).park(entry, owed),
+    );
+  };
+
+  const linkOf = (peer: string): PeerLink | undefined => links.find((one) => one.peer === peer);
+
   return {
+    peers: links.map(({ peer }) => peer),
+    isReachable: (peer) => linkOf(peer)?.isReachable() === true,
+    archive: (entries) => archive.append(entries),
+    async send(peer, owed) {
+      const link = linkOf(peer);
+      if (link === undefined) return new Set();
+      return sendTo({ link, onRefused }, owed);
+    },
+    finish,
     async relay(entries) {
       if (entries.length === 0) return { relayed: 0, owed: [] };
       await archive.append(entries);
       const accepted = await send(entries);
-      const stillOwed = (entry: OutboxEntry): string[] =>
-        entry.owed.filter((peer) => accepted.get(peer)?.has(entry) !== true);
-      const done = entries.filter((entry) => stillOwed(entry).length === 0);
-      for (const [outbox, own] of Map.groupBy(done, outboxOf)) await outbox.remove(own);
-      const owed = entries.filter((entry) => stillOwed(entry).length > 0);
-      await forEachBounded(owed, PARKINGS_AT_ONCE_MAX, async (entry) => {
-        const peers = stillOwed(entry);
-        if (peers.length < entry.owed.length) await outboxOf(entry).park(entry, peers);
-      });
-      return { relayed: done.length, owed };
+      const sent = entries.map((entry) => ({
+        entry,
+        owed: entry.owed.filter((peer) => accepted.get(peer)?.has(entry) !== true),
+      }));
+      await finish(sent);
+      const owed = sent.flatMap((one) => (one.owed.length > 0 ? [one.entry] : []));
+      return { relayed: sent.length - owed.length, owed };
     },
   };
 }
 
+/** What is owed to all as before needs no other place. */
+function isPart(owed: readonly string[], before: readonly string[]): boolean {
+  return owed.length > 0 && owed.length < before.length;
+}
+
+function keyOf(peer: string, { set }: OutboxEntry): string {
+  return `${peer}/${set.entityKind}/${set.stamp}`;
+}
+
+function without(all: readonly OutboxEntry[], some: readonly OutboxEntry[]): OutboxEntry[] {
+  const left = new Set(all);
+  for (const entry of some) left.delete(entry);
+  return [...left];
+}
+
+interface Sending {
+  readonly link: PeerLink;
+  readonly onRefused: RelayOptions['onRefused'];
+}
+
 /** One message that is refused for good must not keep the others: then each is sent on its own. */
 async function sendTo(
-  link: PeerLink,
+  sending: Sending,
   owed: readonly OutboxEntry[],
-  onRefused: RelayOptions['onRefused'],
 ): Promise<ReadonlySet<OutboxEntry>> {
+  const { link, onRefused } = sending;
   if (owed.length === 0) return new Set();
   try {
     const packs = chunk(owed, link.readsPacks ? PACK_BOUNDS : { countMax: 1 });
@@ -93,7 +178,7 @@ async function sendTo(
     }
     const accepted = new Set<OutboxEntry>();
     for (const entry of owed) {
-      for (const one of await sendTo(link, [entry], onRefused)) accepted.add(one);
+      for (const one of await sendTo(sending, [entry])) accepted.add(one);
     }
     return accepted;
   }

@@ -58,11 +58,21 @@ export function createReplicator(options: ReplicatorOptions): Replicator {
     },
   });
 
+  let claiming: Promise<ReadonlyMap<string, number>> | undefined;
+  /** The claim asks this region's own queue: one that hangs must not keep the watermarks from the peers. */
+  const claimInTime = async (): Promise<ReadonlyMap<string, number>> => {
+    if (options.appliedClaim === undefined) return NO_CLAIMS;
+    claiming ??= options.appliedClaim().finally(() => (claiming = undefined));
+    const ended = new AbortController();
+    const late = clock.sleep(CLAIM_WAIT_MS, ended.signal).then(() => NO_CLAIMS);
+    return Promise.race([claiming, late]).finally(() => ended.abort());
+  };
+
   return {
     async sweepOnce() {
       if (!(await options.lease.acquire(options.leaseMs))) return undefined;
       const report = await sweep({ ...options.sweep, links, clock });
-      const claims = options.appliedClaim === undefined ? NO_CLAIMS : await options.appliedClaim();
+      const claims = await claimInTime();
       await Promise.all(
         links.map(async (link) => {
           const timeMs = report.watermarks.get(link.peer);
@@ -91,8 +101,11 @@ export function createReplicator(options: ReplicatorOptions): Replicator {
 }
 
 const NO_CLAIMS: ReadonlyMap<string, number> = new Map();
+/** As long as a watermark without a claim may be late for the sake of one with it. */
+const CLAIM_WAIT_MS = 500;
 
 async function sendWatermark(link: PeerLink, watermark: Watermark): Promise<void> {
   const messageId = `watermark/${watermark.from}/${watermark.timeMs}`;
-  await link.publish([{ messageId, subject: 'watermark', body: encodeWatermark(watermark) }]);
+  const body = encodeWatermark(watermark);
+  await link.briefly(link.publish([{ messageId, subject: 'watermark', body }]));
 }

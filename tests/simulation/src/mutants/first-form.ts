@@ -37,17 +37,23 @@ export const firstFormMutants: readonly Mutant[] = [
       },
       {
         file: `${CORE}replication/relay-queue.ts`,
-        find: '      if (isDraining || waiting.length >= lengthMax) return;\n',
+        find: '      if (isDraining || lengthOf() >= lengthMax) {\n',
         replace:
-          '      if (!isDraining) return options.relay.relay([entry]).then(({ owed }) => {\n' +
-          "        if (owed.length > 0) throw new TransientError('BUS_UNAVAILABLE', 'down');\n" +
-          '      }) as unknown as void;\n',
+          '      const sending = entry.owed.map((peer) => relay.send(peer, [entry]));\n' +
+          '      if (!isDraining) return Promise.all(sending).then(async (accepted) => {\n' +
+          '        const isDown = accepted.some((one) => !one.has(entry));\n' +
+          "        if (isDown) throw new TransientError('BUS_UNAVAILABLE', 'down');\n" +
+          '        await relay.archive([entry]);\n' +
+          '        await relay.finish([{ entry, owed: [] }]);\n' +
+          '      }) as unknown as void;\n' +
+          '      if (isDraining || lengthOf() >= lengthMax) {\n',
       },
       {
         file: `${CORE}replication/relay-queue.ts`,
-        find: "import type { Relay } from './relay.ts';",
+        find: "import type { RelaySteps, SentEntry } from './relay.ts';",
         replace:
-          "import type { Relay } from './relay.ts';\nimport { TransientError } from '../errors.ts';",
+          "import type { RelaySteps, SentEntry } from './relay.ts';\n" +
+          "import { TransientError } from '../errors.ts';",
       },
     ],
   },

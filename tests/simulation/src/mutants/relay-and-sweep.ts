@@ -1,6 +1,7 @@
 import { CORE, type Mutant, STORAGE } from './mutant.ts';
 
 const RELAY = `${CORE}replication/relay.ts`;
+const QUEUE = `${CORE}replication/relay-queue.ts`;
 const SWEEP = `${CORE}replication/sweep.ts`;
 
 /** Faults of what carries change sets from the outbox to the archive and to the peers. */
@@ -16,6 +17,13 @@ export const relayMutants: readonly Mutant[] = [
           'for (const [outbox, own] of Map.groupBy(entries, outboxOf)) await outbox.remove(own);\n' +
           '      const accepted = await send(entries);',
       },
+      {
+        file: QUEUE,
+        find: '    for (const entry of batch) spread(entry);',
+        replace:
+          '    await relay.finish(batch.map((entry) => ({ entry, owed: [] })));\n' +
+          '    for (const entry of batch) spread(entry);',
+      },
     ],
   },
   {
@@ -25,9 +33,14 @@ export const relayMutants: readonly Mutant[] = [
       { file: RELAY, find: '      await archive.append(entries);\n', replace: '' },
       {
         file: RELAY,
-        find: '      return { relayed: done.length, owed };',
+        find: '    archive: (entries) => archive.append(entries),',
+        replace: '    archive: async () => undefined,',
+      },
+      {
+        file: RELAY,
+        find: 'Map.groupBy(done, outboxOf)) await outbox.remove(own);',
         replace:
-          '      await archive.append(entries);\n      return { relayed: done.length, owed };',
+          'Map.groupBy(done, outboxOf)) await outbox.remove(own);\n    await archive.append(done);',
       },
     ],
   },
@@ -114,9 +127,14 @@ export const relayMutants: readonly Mutant[] = [
     title: 'what waits for the relay in memory has no bound',
     edits: [
       {
-        file: `${CORE}replication/relay-queue.ts`,
-        find: 'if (isDraining || waiting.length >= lengthMax) return;',
-        replace: 'if (isDraining || lengthMax < 0) return;',
+        file: QUEUE,
+        find: 'if (isDraining || lengthOf() >= lengthMax) {',
+        replace: 'if (isDraining || lengthMax < 0) {',
+      },
+      {
+        file: QUEUE,
+        find: 'lane.waiting.length >= laneMax ||',
+        replace: 'lane.waiting.length < 0 * laneMax ||',
       },
     ],
   },

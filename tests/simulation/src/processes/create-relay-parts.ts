@@ -5,13 +5,14 @@ import {
   type Outbox,
   type PeerLink,
   type Relay,
+  type RelaySteps,
 } from '@tandem/core';
 import { createTableArchive, createTableOutbox } from '@tandem/storage';
 import { gadgetKind } from '../world/gadget-kind.ts';
 import type { ProcessContext } from './process-context.ts';
 
 export interface RelayParts {
-  readonly relay: Relay;
+  readonly relay: Relay & RelaySteps;
   readonly outbox: Outbox;
   readonly links: readonly PeerLink[];
 }
