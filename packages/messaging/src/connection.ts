@@ -43,7 +43,7 @@ export function clientFactory(
 }
 
 interface Closable {
-  close(...parameters: unknown[]): Promise<void>;
+  close: (...parameters: unknown[]) => Promise<void>;
 }
 
 /** What is needed of rhea-promise 3.0.3, on which the library stands. */
@@ -70,7 +70,7 @@ function letClosingNeverFail(): void {
   for (const { prototype } of Object.values(pickLinks(layer))) {
     if (forgiving.has(prototype)) continue;
     forgiving.add(prototype);
-    const close = prototype.close;
+    const { close } = prototype;
     prototype.close = async function closeOrGiveUp(...parameters) {
       await close.apply(this, parameters).catch(() => undefined);
     };

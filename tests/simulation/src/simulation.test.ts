@@ -10,8 +10,8 @@ interface PastFailure {
   readonly seed: number;
   /** What was wrong. */
   readonly bug: string;
-  /** Puts it back. */
-  readonly mutant: string;
+  /** Puts it back; without one where the simulation itself was wrong. */
+  readonly mutant?: string;
   readonly checker: string;
 }
 
@@ -65,7 +65,10 @@ describe('regions in virtual time, under every fault we know', () => {
     expect(new Set(first.map(({ digest }) => digest)).size).toBe(2);
   });
 
-  test.each(pastFailures)('seed $seed still finds $mutant', async ({ seed, mutant, checker }) => {
+  const withMutant = pastFailures.flatMap(({ mutant, ...rest }) =>
+    mutant === undefined ? [] : [{ mutant, ...rest }],
+  );
+  test.each(withMutant)('seed $seed still finds $mutant', async ({ seed, mutant, checker }) => {
     const { violations } = await resultWith(mutant, seed);
     expect(violations.map((one) => one.checker)).toContain(checker);
   });

@@ -100,13 +100,8 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
   };
 
   const briefly = async <T>(work: Promise<T>): Promise<T | 'late'> => {
-    const ended = new AbortController();
-    const patience = clock.sleep(failures === 0 ? BRIEF_MS : TRIAL_MS, ended.signal);
-    const outcome = await Promise.race([
-      work.finally(() => ended.abort()),
-      patience.then(() => 'late' as const),
-    ]);
-    if (outcome !== 'late' || ended.signal.aborted) return work;
+    const outcome = await within(failures === 0 ? BRIEF_MS : TRIAL_MS, work, clock);
+    if (outcome !== 'late') return outcome;
     leftBehind += 1;
     const end = (): void => void (leftBehind -= 1);
     // What it fails with is told by the next attempt again, to whoever makes it.
@@ -122,4 +117,16 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
     publish,
     briefly,
   };
+}
+
+/** Gives the work so many milliseconds; what then becomes of it is the caller's. */
+async function within<T>(
+  patienceMs: number,
+  work: Promise<T>,
+  clock: Pick<Clock, 'sleep'>,
+): Promise<T | 'late'> {
+  const ended = new AbortController();
+  const patience = clock.sleep(patienceMs, ended.signal).then(() => 'late' as const);
+  const outcome = await Promise.race([work.finally(() => ended.abort()), patience]);
+  return ended.signal.aborted ? work : outcome;
 }

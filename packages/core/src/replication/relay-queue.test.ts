@@ -158,7 +158,7 @@ describe('A10: a peer that takes messages and never answers', () => {
     const clock = createVirtualClock(0);
     const sentMs: number[] = [];
     const relay = record(BOTH, async (peer, owed) => {
-      if (peer === 'north') return NEVER;
+      if (peer === 'north') await NEVER;
       sentMs.push(...owed.map(({ committedAfterMs }) => clock.nowMs() - committedAfterMs));
     });
     const queue = createRelayQueue({ clock, relay, lengthMax: 90 });

@@ -34,10 +34,8 @@ const BATCH_MAX_DEFAULT = 500;
 /** Hardly seen in the lag, and some ten writes of a single client that waits for each. */
 export const GATHER_MS = 10;
 
-/** A step that takes what waits for it in batches, one after the other, at its own pace. */
-interface Lane<T> {
-  waiting: T[];
-  working: Promise<void> | undefined;
+export function createRelayQueue(options: RelayQueueOptions): RelayQueue {
+  return new RelayLanes(options);
 }
 
 /** An entry that not every peer has decided. */
@@ -52,125 +50,161 @@ interface Sending {
  * every peer has accepted it or failed to, it is removed from the outbox, or parked for those who are owed. So
  * a peer that is slow, or takes messages and never answers, keeps waiting what is its own, and nothing else (I15).
  */
-export function createRelayQueue(options: RelayQueueOptions): RelayQueue {
-  const { relay, clock } = options;
-  const lengthMax = options.lengthMax ?? LENGTH_MAX_DEFAULT;
-  const batchMax = options.batchMax ?? BATCH_MAX_DEFAULT;
-  // Together they leave room for what comes in: one that hangs must not take the place of the others.
-  const laneMax = Math.ceil(lengthMax / (relay.peers.length + 1));
-  const entering: Lane<OutboxEntry> = { waiting: [], working: undefined };
-  const lanes = new Map(relay.peers.map((peer) => [peer, createLane<OutboxEntry>()]));
-  const finishing: Lane<SentEntry> = { waiting: [], working: undefined };
-  const sendings = new Map<OutboxEntry, Sending>();
-  let isDraining = false;
-  const hurry = new AbortController();
+class RelayLanes implements RelayQueue {
+  readonly #options: RelayQueueOptions;
+  readonly #lengthMax: number;
+  readonly #batchMax: number;
+  /** Together they leave room for what comes in: one that hangs must not take the place of the others. */
+  readonly #laneMax: number;
+  readonly #entering: Lane<OutboxEntry>;
+  readonly #lanes: ReadonlyMap<string, Lane<OutboxEntry>>;
+  readonly #finishing: Lane<SentEntry>;
+  readonly #sendings = new Map<OutboxEntry, Sending>();
+  readonly #hurry = new AbortController();
+  #isDraining = false;
 
-  const run = <T>(
-    lane: Lane<T>,
-    items: readonly T[],
-    work: (batch: T[]) => Promise<void>,
-  ): void => {
-    lane.waiting.push(...items);
-    lane.working ??= (async () => {
-      while (lane.waiting.length > 0) {
-        await work(lane.waiting.splice(0, batchMax)).catch((error) => options.onFailure?.(error));
-      }
-      lane.working = undefined;
-    })();
-  };
+  constructor(options: RelayQueueOptions) {
+    const { relay, lengthMax = LENGTH_MAX_DEFAULT, batchMax = BATCH_MAX_DEFAULT } = options;
+    const laneOf = <T>(work: (batch: T[]) => Promise<void>): Lane<T> =>
+      new Lane({ batchMax, work, onFailure: options.onFailure });
+    this.#options = options;
+    this.#lengthMax = lengthMax;
+    this.#batchMax = batchMax;
+    this.#laneMax = Math.ceil(lengthMax / (relay.peers.length + 1));
+    this.#entering = laneOf((batch) => this.#archive(batch));
+    this.#lanes = new Map(
+      relay.peers.map((peer) => [peer, laneOf((batch) => this.#send(peer, batch))]),
+    );
+    this.#finishing = laneOf((batch) => relay.finish(batch));
+  }
 
-  const finish = (entry: OutboxEntry, owed: readonly string[]): void => {
-    sendings.delete(entry);
-    options.onSent?.(entry, owed);
-    run(finishing, [{ entry, owed }], (batch) => relay.finish(batch));
-  };
+  get length(): number {
+    return this.#entering.length + this.#sendings.size + this.#finishing.length;
+  }
 
-  const decide = (peer: string, entries: readonly OutboxEntry[], accepted: Accepted): void => {
-    for (const entry of entries) {
-      const sending = sendings.get(entry);
-      if (sending === undefined) continue;
-      if (!accepted.has(entry)) sending.owed.push(peer);
-      sending.undecided -= 1;
-      if (sending.undecided === 0) finish(entry, sending.owed);
+  offer(entry: OutboxEntry): void {
+    if (this.#isDraining || this.length >= this.#lengthMax) {
+      this.#options.onSent?.(entry, entry.owed);
+      return;
     }
-  };
+    this.#entering.add(entry);
+  }
 
-  const gather = async (lane: Lane<OutboxEntry>, sinceMs: number | undefined): Promise<void> => {
-    if (clock === undefined || sinceMs === undefined) return;
-    const leftMs = sinceMs + GATHER_MS - clock.nowMs();
-    // Nothing is left to wait for, or the clock was set back.
-    if (leftMs <= 0 || leftMs > GATHER_MS || lane.waiting.length >= batchMax) return;
-    await clock.sleep(leftMs, hurry.signal);
-  };
+  async drain(deadline: Promise<unknown>): Promise<void> {
+    this.#isDraining = true;
+    this.#hurry.abort();
+    await Promise.race([this.#untilIdle(), deadline]);
+  }
 
-  const sendTo = async (peer: string, batch: readonly OutboxEntry[]): Promise<void> => {
-    const beganMs = clock?.nowMs();
-    let accepted: Accepted = NONE;
-    try {
-      accepted = await relay.send(peer, batch);
-    } finally {
-      decide(peer, batch, accepted);
+  async #untilIdle(): Promise<void> {
+    const lanes = [this.#entering, ...this.#lanes.values(), this.#finishing];
+    while (lanes.some(({ working }) => working !== undefined)) {
+      for (const { working } of lanes) await working;
     }
-    const lane = lanes.get(peer);
-    if (lane !== undefined) await gather(lane, beganMs);
-  };
+  }
 
-  /** Behind a send that hangs it would wait in vain, and so would whoever waits to hear of it. */
-  const isHeldUp = (peer: string, lane: Lane<OutboxEntry>): boolean =>
-    lane.waiting.length >= laneMax || (lane.working !== undefined && !relay.isReachable(peer));
-
-  /** Hands the entry to the lane of each peer that it is owed to, and that goes on. */
-  const spread = (entry: OutboxEntry): void => {
-    const owed = new Set(entry.owed);
-    const open = [...lanes].filter(([peer, lane]) => owed.has(peer) && !isHeldUp(peer, lane));
-    for (const [peer] of open) owed.delete(peer);
-    if (open.length === 0) return finish(entry, [...owed]);
-    sendings.set(entry, { undecided: open.length, owed: [...owed] });
-    for (const [peer, lane] of open) run(lane, [entry], (batch) => sendTo(peer, batch));
-  };
-
-  const enter = async (batch: readonly OutboxEntry[]): Promise<void> => {
+  async #archive(batch: readonly OutboxEntry[]): Promise<void> {
+    const { relay, onSent } = this.#options;
     try {
       await relay.archive(batch);
     } catch (error) {
       // What is not archived is not sent either: it is in the outbox, and the sweep's.
-      for (const entry of batch) options.onSent?.(entry, entry.owed);
+      for (const entry of batch) onSent?.(entry, entry.owed);
       throw error;
     }
-    for (const entry of batch) spread(entry);
-  };
+    for (const entry of batch) this.#spread(entry);
+  }
 
-  const lengthOf = (): number => entering.waiting.length + sendings.size + finishing.waiting.length;
-  const everyLane = (): readonly Lane<unknown>[] => [entering, ...lanes.values(), finishing];
+  /** Hands the entry to the lane of each peer that it is owed to, and that goes on. */
+  #spread(entry: OutboxEntry): void {
+    const owed = new Set(entry.owed);
+    const open = [...this.#lanes].filter(([peer]) => owed.has(peer) && !this.#isHeldUp(peer));
+    for (const [peer] of open) owed.delete(peer);
+    if (open.length === 0) return this.#finish(entry, [...owed]);
+    this.#sendings.set(entry, { undecided: open.length, owed: [...owed] });
+    for (const [, lane] of open) lane.add(entry);
+  }
 
-  const untilIdle = async (): Promise<void> => {
-    while (everyLane().some(({ working }) => working !== undefined)) {
-      await Promise.all(everyLane().map(({ working }) => working));
+  /** Behind a send that hangs it would wait in vain, and so would whoever waits to hear of it. */
+  #isHeldUp(peer: string): boolean {
+    const lane = this.#lanes.get(peer);
+    if (lane === undefined || lane.length >= this.#laneMax) return true;
+    return lane.working !== undefined && !this.#options.relay.isReachable(peer);
+  }
+
+  async #send(peer: string, batch: readonly OutboxEntry[]): Promise<void> {
+    const { relay, clock } = this.#options;
+    const beganMs = clock?.nowMs();
+    let accepted: ReadonlySet<OutboxEntry> = NONE;
+    try {
+      accepted = await relay.send(peer, batch);
+    } finally {
+      for (const entry of batch) this.#decide(entry, accepted.has(entry) ? undefined : peer);
     }
-  };
+    await this.#gather(this.#lanes.get(peer)?.length ?? 0, beganMs);
+  }
 
-  return {
-    get length() {
-      return lengthOf();
-    },
-    offer(entry) {
-      if (isDraining || lengthOf() >= lengthMax) {
-        options.onSent?.(entry, entry.owed);
-        return;
-      }
-      run(entering, [entry], enter);
-    },
-    async drain(deadline) {
-      isDraining = true;
-      hurry.abort();
-      await Promise.race([untilIdle(), deadline]);
-    },
-  };
+  #decide(entry: OutboxEntry, owedTo: string | undefined): void {
+    const sending = this.#sendings.get(entry);
+    if (sending === undefined) return;
+    if (owedTo !== undefined) sending.owed.push(owedTo);
+    sending.undecided -= 1;
+    if (sending.undecided === 0) this.#finish(entry, sending.owed);
+  }
+
+  #finish(entry: OutboxEntry, owed: readonly string[]): void {
+    this.#sendings.delete(entry);
+    this.#options.onSent?.(entry, owed);
+    this.#finishing.add({ entry, owed });
+  }
+
+  async #gather(waiting: number, sinceMs: number | undefined): Promise<void> {
+    const { clock } = this.#options;
+    if (clock === undefined || sinceMs === undefined) return;
+    const leftMs = sinceMs + GATHER_MS - clock.nowMs();
+    // Nothing is left to wait for, or the clock was set back.
+    if (leftMs <= 0 || leftMs > GATHER_MS || waiting >= this.#batchMax) return;
+    await clock.sleep(leftMs, this.#hurry.signal);
+  }
 }
 
-type Accepted = ReadonlySet<OutboxEntry>;
-const NONE: Accepted = new Set();
+const NONE: ReadonlySet<OutboxEntry> = new Set();
 
-function createLane<T>(): Lane<T> {
-  return { waiting: [], working: undefined };
+interface LaneOptions<T> {
+  readonly batchMax: number;
+  readonly work: (batch: T[]) => Promise<void>;
+  readonly onFailure: ((error: unknown) => void) | undefined;
+}
+
+/** One step, which takes what waits for it in batches, one after the other; a batch that fails ends no lane. */
+class Lane<T> {
+  readonly #options: LaneOptions<T>;
+  #waiting: T[] = [];
+  /** Undefined while nothing waits. */
+  working: Promise<void> | undefined;
+
+  constructor(options: LaneOptions<T>) {
+    this.#options = options;
+  }
+
+  get length(): number {
+    return this.#waiting.length;
+  }
+
+  add(item: T): void {
+    this.#waiting.push(item);
+    this.working ??= this.#work();
+  }
+
+  async #work(): Promise<void> {
+    const { batchMax, work, onFailure } = this.#options;
+    while (this.#waiting.length > 0) {
+      try {
+        await work(this.#waiting.splice(0, batchMax));
+      } catch (error) {
+        onFailure?.(error);
+      }
+    }
+    this.working = undefined;
+  }
 }

@@ -51,7 +51,7 @@ export interface RelaySteps {
 }
 
 const PARKINGS_AT_ONCE_MAX = 8;
-/** Of what was accepted after it had been given up: beyond it the oldest are sent once more. */
+/** Of what was accepted late: beyond it the oldest are sent once more. */
 const ACCEPTED_LATE_MAX = 10_000;
 
 type Accepted = ReadonlyMap<string, ReadonlySet<OutboxEntry>>;
@@ -64,31 +64,7 @@ export function createRelay(options: RelayOptions): Relay & RelaySteps {
     return outbox;
   };
 
-  /** Accepted by the queue of a peer when nobody waited for it any more: what to know of it later. */
-  const acceptedLate = new Set<string>();
-  const rememberLate = (peer: string, accepted: ReadonlySet<OutboxEntry>): void => {
-    for (const entry of accepted) acceptedLate.add(keyOf(peer, entry));
-    for (const oldest of acceptedLate) {
-      if (acceptedLate.size <= ACCEPTED_LATE_MAX) break;
-      acceptedLate.delete(oldest);
-    }
-  };
-
-  const sendBriefly = async (
-    link: PeerLink,
-    owed: readonly OutboxEntry[],
-  ): Promise<ReadonlySet<OutboxEntry>> => {
-    const { peer } = link;
-    const known = owed.filter((entry) => acceptedLate.delete(keyOf(peer, entry)));
-    const sending = sendTo({ link, onRefused }, known.length === 0 ? owed : without(owed, known));
-    const accepted = await link.briefly(sending);
-    if (accepted !== 'late') return new Set([...known, ...accepted]);
-    sending.then(
-      (late) => rememberLate(peer, late),
-      () => undefined,
-    );
-    return new Set(known);
-  };
+  const sendBriefly = createBriefSender(onRefused);
 
   /** For each peer the entries owed to it that its queue accepted. */
   const send = async (entries: readonly OutboxEntry[]): Promise<Accepted> => {
@@ -143,14 +119,43 @@ function isPart(owed: readonly string[], before: readonly string[]): boolean {
   return owed.length > 0 && owed.length < before.length;
 }
 
-function keyOf(peer: string, { set }: OutboxEntry): string {
-  return `${peer}/${set.entityKind}/${set.stamp}`;
+/**
+ * Sends what is owed to a peer, and waits no longer than others can be made to. What the queue accepts when
+ * nobody waits for it any more is remembered: sent again and again, it would never be done with at a slow peer.
+ */
+function createBriefSender(onRefused: RelayOptions['onRefused']) {
+  const acceptedLate = new Set<string>();
+
+  const rememberLate = (peer: string, accepted: ReadonlySet<OutboxEntry>): void => {
+    for (const entry of accepted) acceptedLate.add(keyOf(peer, entry));
+    for (const oldest of acceptedLate) {
+      if (acceptedLate.size <= ACCEPTED_LATE_MAX) break;
+      acceptedLate.delete(oldest);
+    }
+  };
+
+  return async (
+    link: PeerLink,
+    owed: readonly OutboxEntry[],
+  ): Promise<ReadonlySet<OutboxEntry>> => {
+    const { peer } = link;
+    const known = new Set(owed.filter((entry) => acceptedLate.delete(keyOf(peer, entry))));
+    const sending = sendTo(
+      { link, onRefused },
+      owed.filter((entry) => !known.has(entry)),
+    );
+    const accepted = await link.briefly(sending);
+    if (accepted !== 'late') return new Set([...known, ...accepted]);
+    sending.then(
+      (late) => rememberLate(peer, late),
+      () => undefined,
+    );
+    return known;
+  };
 }
 
-function without(all: readonly OutboxEntry[], some: readonly OutboxEntry[]): OutboxEntry[] {
-  const left = new Set(all);
-  for (const entry of some) left.delete(entry);
-  return [...left];
+function keyOf(peer: string, { set }: OutboxEntry): string {
+  return `${peer}/${set.entityKind}/${set.stamp}`;
 }
 
 interface Sending {

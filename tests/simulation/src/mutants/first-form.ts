@@ -37,16 +37,17 @@ export const firstFormMutants: readonly Mutant[] = [
       },
       {
         file: `${CORE}replication/relay-queue.ts`,
-        find: '      if (isDraining || lengthOf() >= lengthMax) {\n',
+        find: '    if (this.#isDraining || this.length >= this.#lengthMax) {\n',
         replace:
-          '      const sending = entry.owed.map((peer) => relay.send(peer, [entry]));\n' +
-          '      if (!isDraining) return Promise.all(sending).then(async (accepted) => {\n' +
-          '        const isDown = accepted.some((one) => !one.has(entry));\n' +
-          "        if (isDown) throw new TransientError('BUS_UNAVAILABLE', 'down');\n" +
-          '        await relay.archive([entry]);\n' +
-          '        await relay.finish([{ entry, owed: [] }]);\n' +
-          '      }) as unknown as void;\n' +
-          '      if (isDraining || lengthOf() >= lengthMax) {\n',
+          '    const { relay } = this.#options;\n' +
+          '    const sending = entry.owed.map((peer) => relay.send(peer, [entry]));\n' +
+          '    if (!this.#isDraining) return Promise.all(sending).then(async (accepted) => {\n' +
+          '      const isDown = accepted.some((one) => !one.has(entry));\n' +
+          "      if (isDown) throw new TransientError('BUS_UNAVAILABLE', 'down');\n" +
+          '      await relay.archive([entry]);\n' +
+          '      await relay.finish([{ entry, owed: [] }]);\n' +
+          '    }) as unknown as void;\n' +
+          '    if (this.#isDraining || this.length >= this.#lengthMax) {\n',
       },
       {
         file: `${CORE}replication/relay-queue.ts`,

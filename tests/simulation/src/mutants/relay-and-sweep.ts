@@ -19,10 +19,10 @@ export const relayMutants: readonly Mutant[] = [
       },
       {
         file: QUEUE,
-        find: '    for (const entry of batch) spread(entry);',
+        find: '    for (const entry of batch) this.#spread(entry);',
         replace:
           '    await relay.finish(batch.map((entry) => ({ entry, owed: [] })));\n' +
-          '    for (const entry of batch) spread(entry);',
+          '    for (const entry of batch) this.#spread(entry);',
       },
     ],
   },
@@ -128,13 +128,13 @@ export const relayMutants: readonly Mutant[] = [
     edits: [
       {
         file: QUEUE,
-        find: 'if (isDraining || lengthOf() >= lengthMax) {',
-        replace: 'if (isDraining || lengthMax < 0) {',
+        find: 'if (this.#isDraining || this.length >= this.#lengthMax) {',
+        replace: 'if (this.#isDraining || this.#lengthMax < 0) {',
       },
       {
         file: QUEUE,
-        find: 'lane.waiting.length >= laneMax ||',
-        replace: 'lane.waiting.length < 0 * laneMax ||',
+        find: 'if (lane === undefined || lane.length >= this.#laneMax) return true;',
+        replace: 'if (lane === undefined || this.#laneMax < 0) return true;',
       },
     ],
   },

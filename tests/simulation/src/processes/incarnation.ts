@@ -119,7 +119,12 @@ export function createIncarnation(options: IncarnationOptions): Incarnation {
         const isPrompt = what === 'throttled';
         const share = draw.fraction(`${key}.timeout`) ** TIMEOUT_POWER;
         const delayMs = wayMs('back') + (isPrompt ? 0 : share * TIMEOUT_MS_MAX);
-        answer(delayMs, () => reject(port.errorOf(what)), what);
+        const refuse = (): void => {
+          // A process that stood still is told of it late, and then fails who came meanwhile and waits behind it.
+          if (isTableCall(port.call)) slot.lastTableFaultMs = scheduler.nowMs();
+          reject(port.errorOf(what));
+        };
+        answer(delayMs, refuse, what);
       };
       const slowMs = fault === 'slow' ? draw.integer(`${key}.slow`, SLOW_MS) : 0;
       const slowThereMs = draw.chance(`${key}.slow-there`, 0.5) ? slowMs : 0;
