@@ -30,6 +30,7 @@ export {
 export * from './replication/read-change-sets.ts';
 export * from './replication/watermark.ts';
 export * from './replication/conflict.ts';
+export * from './replication/encode-conflict.ts';
 export * from './replication/decide-apply.ts';
 export * from './replication/settle.ts';
 export * from './replication/peer-link.ts';

@@ -40,6 +40,8 @@ export interface RegionTablesOptions {
   readonly store: TableStore;
   readonly kinds: readonly EntityKind[];
   readonly bucketCount: number;
+  /** They are told of the conflicts that are found here; none by default. */
+  readonly peers?: readonly { readonly region: string }[];
   /** What the replicas of a kind may take for remembering rows; as `createRowMemory` has it by default. */
   readonly rowMemoryBytesMax?: number;
 }
@@ -47,9 +49,10 @@ export interface RegionTablesOptions {
 /** Only names the tables: `createTables` makes them exist. */
 export function createRegionTables(options: RegionTablesOptions): RegionTables {
   const { store, kinds, bucketCount } = options;
+  const peers = options.peers?.map(({ region }) => region) ?? [];
   return {
     archive: createTableArchive({ store }),
-    conflicts: createTableConflictJournal({ store, kinds, bucketCount }),
+    conflicts: createTableConflictJournal({ store, kinds, bucketCount, peers }),
     status: createTableReplicationStatus({ store }),
     drill: createTableDrillSwitch({ store }),
     hold: createTableRegionHold({ store }),

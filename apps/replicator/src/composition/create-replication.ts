@@ -87,6 +87,7 @@ export function createRegionReplicator(options: RegionReplicatorOptions): Replic
     lease: options.sweepLease,
     leaseMs: SWEEP_LEASE_MS,
     readiness: settings.readiness,
+    conflicts: options.tables.conflicts,
     appliedClaim: createAppliedClaim({ status, receiver, hold: options.tables.hold }),
     sweep: {
       outboxes: [...options.tables.outboxes.values()],

@@ -10,7 +10,6 @@ const CONFLICT: Conflict = {
   entityKind: 'Customers',
   entityId: 'c1',
   stamps: [stamp('east'), stamp('west')],
-  vectors: [new Map([['east', stamp('east')]]), new Map([['west', stamp('west')]])],
   fields: [
     {
       name: 'email',

@@ -1,8 +1,25 @@
 import type { Conflict } from '../replication/conflict.ts';
 
+/** A conflict that was found in this region and that a peer has not been told of. */
+export interface UntoldConflict {
+  readonly conflict: Conflict;
+  /** The journal's own name for what is owed, given back with `told`. */
+  readonly key: string;
+}
+
+/** The conflicts of a region, those found here and those that its peers have told of. */
 export interface ConflictJournal {
-  /** Idempotent: a conflict is named by its two changes. */
+  /**
+   * Keeps what was found here, joined with what is recorded of the same two transactions, and that every
+   * peer is to be told of it. Idempotent.
+   */
   record(conflicts: readonly Conflict[]): Promise<void>;
+  /** Keeps, joined as by `record`, what another journal has: nobody is told of it. Idempotent. */
+  accept(conflicts: readonly Conflict[]): Promise<void>;
+  /** At most `limit`, in any order. */
+  untold(peer: string, limit: number): Promise<readonly UntoldConflict[]>;
+  /** The peer's queue has them; what was found again meanwhile stays untold. */
+  told(peer: string, conflicts: readonly UntoldConflict[]): Promise<void>;
   /** Every conflict of a bucket, a page in memory at a time. */
   scan(entityKind: string, bucket: string): AsyncIterable<Conflict>;
   /** Newest first, at most `limit`. */

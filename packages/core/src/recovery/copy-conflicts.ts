@@ -5,7 +5,7 @@ export interface CopyConflictsOptions {
   readonly entityKind: string;
   readonly bucket: string;
   readonly from: Pick<ConflictJournal, 'scan'>;
-  readonly into: Pick<ConflictJournal, 'record'>;
+  readonly into: Pick<ConflictJournal, 'accept'>;
   readonly onCopied: (count: number) => void;
 }
 
@@ -17,7 +17,7 @@ export async function copyConflicts(options: CopyConflictsOptions): Promise<numb
   let copied = 0;
   let waiting: Conflict[] = [];
   const flush = async (): Promise<void> => {
-    await into.record(waiting);
+    await into.accept(waiting);
     copied += waiting.length;
     onCopied(waiting.length);
     waiting = [];

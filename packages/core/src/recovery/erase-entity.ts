@@ -1,5 +1,5 @@
 import type { ArchiveRow, RecoveryRegion } from '../ports/recovery-region.ts';
-import type { Conflict } from '../replication/conflict.ts';
+import { type Conflict, conflictHoldsValues, eraseConflict } from '../replication/conflict.ts';
 import type { ChangeSet } from '../replication/change-set.ts';
 import { encodeChangeSet } from '../replication/encode-change-set.ts';
 import { scanOutbox } from '../replication/scan-outbox.ts';
@@ -98,10 +98,10 @@ async function eraseConflicts(
     if (!conflictHoldsValues(one, entityId)) continue;
     erased.push(eraseConflict(one));
     if (erased.length < PUT_BATCH_MAX) continue;
-    await conflicts.record(erased);
+    await conflicts.accept(erased);
     erased = [];
   }
-  await conflicts.record(erased);
+  await conflicts.accept(erased);
 }
 
 function eraseSet(set: ChangeSet, entityId: string): ChangeSet {
@@ -109,20 +109,6 @@ function eraseSet(set: ChangeSet, entityId: string): ChangeSet {
     change.entityId === entityId ? { ...change, state: eraseState(change.state) } : change,
   );
   return { ...set, changes };
-}
-
-function conflictHoldsValues({ entityId, fields }: Conflict, wanted: string): boolean {
-  if (entityId !== wanted) return false;
-  return fields.some(({ winner, loser }) => winner.value !== null || loser.value !== null);
-}
-
-function eraseConflict(conflict: Conflict): Conflict {
-  const fields = conflict.fields.map(({ name, winner, loser }) => ({
-    name,
-    winner: { ...winner, value: null },
-    loser: { ...loser, value: null },
-  }));
-  return { ...conflict, fields };
 }
 
 /** The outbox rows that hold values of the entity, those included that are parked for `peers`. */

@@ -3,7 +3,7 @@ import { TransientError } from '../errors.ts';
 import type { RecoveryRegion } from '../ports/recovery-region.ts';
 import type { RowWrite, StoredRow } from '../ports/replica.ts';
 import { originOf, referenceIdOf } from '../replication/change-set.ts';
-import { type Conflict, findConflict } from '../replication/conflict.ts';
+import { type Conflict, findConflicts } from '../replication/conflict.ts';
 import { mergeRows, type StoredState } from '../replication/decide-apply.ts';
 import { covers } from '../state/version-vector.ts';
 import { restoredSet } from './restored-set.ts';
@@ -103,7 +103,7 @@ function joinInto(
     const { state } = other;
     const incoming: StoredState = { state, referenceId: referenceFor(target, entityId, other) };
     if (row !== undefined && areConcurrent(row, incoming)) {
-      conflicts.push(findConflict(row.state, { entityKind, entityId, state }));
+      conflicts.push(...findConflicts(row.state, { entityKind, entityId, state }));
     }
     row = row === undefined ? incoming : mergeRows(row, incoming);
   }

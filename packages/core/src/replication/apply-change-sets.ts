@@ -8,7 +8,8 @@ import type { Replica } from '../ports/replica.ts';
 import type { HybridClock } from '../time/hybrid-clock.ts';
 import { type ApplyBatchOptions, applyToBucket } from './apply-to-bucket.ts';
 import type { ChangeSet } from './change-set.ts';
-import type { Conflict } from './conflict.ts';
+import { isAlive } from '../state/entity-state.ts';
+import { type Conflict, eraseConflict } from './conflict.ts';
 import { plainBytesOf } from './deflate-change-set.ts';
 import { encodeChangeSet } from './encode-change-set.ts';
 import { isMessageFault } from './settle.ts';
@@ -41,6 +42,11 @@ export interface Applier {
    * `onMerged` is called once the rows are written, before anything is archived.
    */
   apply(sets: readonly ReceivedSet[], onMerged?: () => void): Promise<ApplyResults>;
+  /**
+   * Keeps conflicts that a peer has found. Idempotent, in any order. Throws transient errors, and
+   * `ENTITY_KIND_UNKNOWN` once all others are kept.
+   */
+  acceptConflicts(conflicts: readonly Conflict[]): Promise<void>;
 }
 
 const BUCKETS_AT_ONCE_MAX = 8;
@@ -60,7 +66,8 @@ export function createApplier(options: ApplierOptions): Applier {
         const replica = replicas.get(received.set.entityKind);
         hybridClock.observe(received.set.stamp);
         if (replica === undefined) {
-          results.set(received.key, unknownKind(received.set));
+          const ids = received.set.changes.map(({ entityId }) => entityId);
+          results.set(received.key, unknownKind(received.set.entityKind, ids));
           continue;
         }
         const { sound, fault } = siftChanges(received, replica);
@@ -84,7 +91,36 @@ export function createApplier(options: ApplierOptions): Applier {
       for (const [key, fault] of faults) results.set(key, results.get(key) ?? fault);
       return results;
     },
+
+    async acceptConflicts(conflicts) {
+      const accepted: Conflict[] = [];
+      const unknown: Conflict[] = [];
+      for (const conflict of conflicts) {
+        const { entityKind, entityId } = conflict;
+        const replica = replicas.get(entityKind);
+        if (replica === undefined) unknown.push(conflict);
+        else {
+          const isErased = await isForgotten(entityId, replica).catch(rethrowBlocked);
+          accepted.push(isErased ? eraseConflict(conflict) : conflict);
+        }
+      }
+      await options.conflicts.accept(accepted).catch(rethrowBlocked);
+      const [first] = unknown;
+      if (first === undefined) return;
+      throw unknownKind(
+        first.entityKind,
+        unknown.map(({ entityId }) => entityId),
+      );
+    },
   };
+}
+
+/** What was forgotten here must not come back with a conflict that was on its way meanwhile. */
+async function isForgotten(entityId: string, replica: Replica): Promise<boolean> {
+  const rows = await replica.read(replica.bucketOf(entityId), [entityId]);
+  const state = rows.get(entityId)?.state;
+  if (state === undefined || isAlive(state)) return false;
+  return [...state.fields.values()].every(({ value }) => value === null);
 }
 
 /** Takes out the changes that no entity of the kind can be in; the rest is applied all the same. */
@@ -178,12 +214,12 @@ function toArchive(received: ReceivedSet, error: TerminalError | undefined): Arc
   return [withoutChanges(received, refused)].filter((left) => left !== undefined);
 }
 
-function unknownKind(set: ChangeSet): TerminalError {
+function unknownKind(entityKind: string, entityIds: readonly string[]): TerminalError {
   return new TerminalError(
     'ENTITY_KIND_UNKNOWN',
-    `This region replicates no entity kind "${set.entityKind}". Register it in the replicator, ` +
+    `This region replicates no entity kind "${entityKind}". Register it in the replicator, ` +
       'then resubmit the message.',
-    { details: { entityIds: set.changes.map(({ entityId }) => entityId) } },
+    { details: { entityIds } },
   );
 }
 

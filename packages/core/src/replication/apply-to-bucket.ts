@@ -9,7 +9,7 @@ import { decideApply, type StoredState } from './decide-apply.ts';
 export interface ApplyBatchOptions {
   /** This region: what it wrote itself has no reference into the archive. */
   readonly region: string;
-  readonly conflicts: ConflictJournal;
+  readonly conflicts: Pick<ConflictJournal, 'record'>;
   readonly clock: Clock;
   readonly tombstoneAgeMs: number;
   readonly onConflict?: (conflict: Conflict) => void;
@@ -143,7 +143,7 @@ function foldChanges(
         break;
       case 'merge':
         row = decision.row;
-        conflicts.push(decision.conflict);
+        conflicts.push(...decision.conflicts);
         break;
       case 'refuse':
         refused.push(`${set.stamp}/${entityId}`);

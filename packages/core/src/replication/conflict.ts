@@ -1,9 +1,10 @@
 import { type EntityState, isAlive, type StampedField } from '../state/entity-state.ts';
 import { laterField } from '../state/merge.ts';
-import { hasSeen, newestStamp, type VersionVector } from '../state/version-vector.ts';
+import { hasSeen, newestStamp } from '../state/version-vector.ts';
 import { maxStamp, type Stamp } from '../time/stamp.ts';
 import { isSameValue } from '../values/field-value.ts';
 
+/** A value that lost. Where a deletion won, the winner is the null that it left, under its stamp. */
 export interface ContestedField {
   readonly name: string;
   readonly winner: StampedField;
@@ -18,37 +19,127 @@ export interface ContestedLife {
 }
 
 /**
- * Two changes of one entity, neither of which had seen the other. Both regions derive the same one:
- * it is named by the two changes, in stamp order, and not by which of them was here first.
+ * What was lost between two transactions of one entity, neither of which had seen the other. It is named by
+ * the two and says nothing else that depends on where they met, so that what several regions find of the
+ * same two joins to one record. See docs/adr/0024.
  */
 export interface Conflict {
   readonly entityKind: string;
   readonly entityId: string;
-  /** The newest transactions that the other side had not seen, the smaller stamp first. */
+  /** The two transactions, the smaller stamp first. */
   readonly stamps: readonly [Stamp, Stamp];
-  /** The version vectors of the two sides, in the order of `stamps`. */
-  readonly vectors: readonly [VersionVector, VersionVector];
-  /** Empty when the two edits touched different fields, so that both survive whole. */
+  /**
+   * Each name once: what the one of them had written and lost to the other. Empty when they wrote different
+   * fields, so that both survive whole, and when what lost is a deletion.
+   */
   readonly fields: readonly ContestedField[];
   readonly life: ContestedLife | undefined;
 }
 
-export function findConflict(
+/**
+ * What is lost when two concurrent states are merged, a conflict for each two transactions that lose
+ * something to each other; never empty. A state tells of every value which transaction wrote it.
+ */
+export function findConflicts(
   stored: EntityState,
-  incoming: { entityKind: string; entityId: string; state: EntityState },
-): Conflict {
+  incoming: { readonly entityKind: string; readonly entityId: string; readonly state: EntityState },
+): readonly Conflict[] {
   const { state, entityKind, entityId } = incoming;
-  const a = { state: stored, newest: newestUnseen(stored, state) };
-  const b = { state, newest: newestUnseen(state, stored) };
-  const [first, second] = a.newest < b.newest ? [a, b] : [b, a];
-  return {
-    entityKind,
-    entityId,
-    stamps: [first.newest, second.newest],
-    vectors: [first.state.vector, second.state.vector],
-    fields: contestedFields(stored, state),
-    life: contestedLife(stored, state) ?? contestedLife(state, stored),
+  const losses = [
+    ...contestedFields(stored, state),
+    ...lostLife(stored, state),
+    ...lostLife(state, stored),
+  ];
+  const found = new Map<string, Conflict>();
+  const note = ({ stamps, field, life }: Loss): void => {
+    const fields = field === undefined ? [] : [field];
+    const one: Conflict = { entityKind, entityId, stamps: inOrder(stamps), fields, life };
+    const key = one.stamps.join('~');
+    const own = found.get(key);
+    found.set(key, own === undefined ? one : joinConflicts(own, one));
   };
+  for (const loss of losses) note(loss);
+  // Nothing is lost, and yet they had not seen each other.
+  if (losses.length === 0) {
+    note({ stamps: [newestUnseen(stored, state), newestUnseen(state, stored)] });
+  }
+  return [...found.values()];
+}
+
+/** Everything that either of two records of the same two transactions says; a value that was erased stays so. */
+export function joinConflicts(a: Conflict, b: Conflict): Conflict {
+  const fields = new Map(a.fields.map((field) => [field.name, field]));
+  for (const field of b.fields) {
+    const own = fields.get(field.name);
+    fields.set(field.name, own === undefined ? field : joinContested(own, field));
+  }
+  const sorted = [...fields.values()].sort((x, y) => (x.name < y.name ? -1 : 1));
+  return { ...a, fields: sorted, life: a.life ?? b.life };
+}
+
+function joinContested(a: ContestedField, b: ContestedField): ContestedField {
+  return {
+    name: a.name,
+    winner: laterField(a.winner, b.winner),
+    loser: laterField(a.loser, b.loser),
+  };
+}
+
+/** The conflict without its values: whatever is joined with it has none of them any more. */
+export function eraseConflict(conflict: Conflict): Conflict {
+  const fields = conflict.fields.map(({ name, winner, loser }) => ({
+    name,
+    winner: { ...winner, value: null },
+    loser: { ...loser, value: null },
+  }));
+  return { ...conflict, fields };
+}
+
+export function conflictHoldsValues({ entityId, fields }: Conflict, wanted: string): boolean {
+  if (entityId !== wanted) return false;
+  return fields.some(({ winner, loser }) => winner.value !== null || loser.value !== null);
+}
+
+interface Loss {
+  readonly stamps: readonly [Stamp, Stamp];
+  readonly field?: ContestedField;
+  readonly life?: ContestedLife;
+}
+
+function contestedFields(a: EntityState, b: EntityState): Loss[] {
+  const contested: Loss[] = [];
+  for (const [name, own] of a.fields) {
+    const other = b.fields.get(name);
+    if (other === undefined || isSameValue(own.value, other.value)) continue;
+    if (hasSeen(a.vector, other.stamp) || hasSeen(b.vector, own.stamp)) continue;
+    const winner = laterField(own, other);
+    const loser = winner === own ? other : own;
+    contested.push({ stamps: [loser.stamp, winner.stamp], field: { name, winner, loser } });
+  }
+  return contested;
+}
+
+/** `dead` deleted what `live` wrote, or `live` outlives its deletion: to be called both ways. */
+function lostLife(dead: EntityState, live: EntityState): Loss[] {
+  const { deleted } = dead;
+  const { alive } = live;
+  if (isAlive(dead) || deleted === undefined || !isAlive(live) || alive === undefined) return [];
+  if (hasSeen(live.vector, deleted)) return [];
+  if (alive > deleted) {
+    return [{ stamps: [deleted, alive], life: { alive, deleted, survives: true } }];
+  }
+  // Whatever the deletion had not seen is lost with the entity, write by write.
+  const lifeOf = (stamp: Stamp): ContestedLife => ({ alive: stamp, deleted, survives: false });
+  const losses: Loss[] = [];
+  if (!hasSeen(dead.vector, alive)) {
+    losses.push({ stamps: [alive, deleted], life: lifeOf(alive) });
+  }
+  for (const [name, loser] of live.fields) {
+    if (hasSeen(dead.vector, loser.stamp)) continue;
+    const field = { name, winner: { value: null, stamp: deleted }, loser };
+    losses.push({ stamps: [loser.stamp, deleted], field, life: lifeOf(loser.stamp) });
+  }
+  return losses;
 }
 
 function newestUnseen(state: EntityState, by: EntityState): Stamp {
@@ -57,22 +148,6 @@ function newestUnseen(state: EntityState, by: EntityState): Stamp {
   return maxStamp(unseen) ?? newestStamp(state.vector) ?? ('' as Stamp);
 }
 
-function contestedFields(a: EntityState, b: EntityState): ContestedField[] {
-  const contested: ContestedField[] = [];
-  for (const [name, own] of a.fields) {
-    const other = b.fields.get(name);
-    if (other === undefined || isSameValue(own.value, other.value)) continue;
-    if (hasSeen(a.vector, other.stamp) || hasSeen(b.vector, own.stamp)) continue;
-    const winner = laterField(own, other);
-    contested.push({ name, winner, loser: winner === own ? other : own });
-  }
-  return contested.sort((x, y) => (x.name < y.name ? -1 : 1));
-}
-
-/** `a` deleted what `b` wrote, or the other way round: call it both ways. */
-function contestedLife(a: EntityState, b: EntityState): ContestedLife | undefined {
-  if (isAlive(a) || a.deleted === undefined || !isAlive(b) || b.alive === undefined)
-    return undefined;
-  if (hasSeen(b.vector, a.deleted) || hasSeen(a.vector, b.alive)) return undefined;
-  return { alive: b.alive, deleted: a.deleted, survives: b.alive > a.deleted };
+function inOrder([a, b]: readonly [Stamp, Stamp]): readonly [Stamp, Stamp] {
+  return a < b ? [a, b] : [b, a];
 }

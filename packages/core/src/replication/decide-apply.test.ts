@@ -49,24 +49,26 @@ describe('a region that receives a change', () => {
     const decision = apply(second, here);
     expect(decision).toMatchObject({
       kind: 'merge',
-      conflict: {
-        stamps: [at(2, 'east'), at(3, 'west')],
-        fields: [
-          {
-            name: 'email',
-            winner: { value: { value: 'here' } },
-            loser: { value: { value: 'second' } },
-          },
-        ],
-      },
+      conflicts: [
+        {
+          stamps: [at(2, 'east'), at(3, 'west')],
+          fields: [
+            {
+              name: 'email',
+              winner: { value: { value: 'here' } },
+              loser: { value: { value: 'second' } },
+            },
+          ],
+        },
+      ],
     });
   });
 
   test('I7: both regions record the same conflict', () => {
     const inWest = apply(second, here);
     const inEast = apply(here, second);
-    expect(inWest.kind === 'merge' && inEast.kind === 'merge' && inWest.conflict).toEqual(
-      inEast.kind === 'merge' && inEast.conflict,
+    expect(inWest.kind === 'merge' && inEast.kind === 'merge' && inWest.conflicts).toEqual(
+      inEast.kind === 'merge' && inEast.conflicts,
     );
   });
 
@@ -75,7 +77,23 @@ describe('a region that receives a change', () => {
     const deleted = writeEntity(write, { stored: first, stamp: at(4, 'east'), policy: 'field' });
     expect(apply(deleted, here)).toMatchObject({
       kind: 'merge',
-      conflict: { life: { alive: at(3, 'west'), deleted: at(4, 'east'), survives: false } },
+      conflicts: [
+        {
+          stamps: [at(3, 'west'), at(4, 'east')],
+          fields: [{ name: 'email', loser: { value: { value: 'here' }, stamp: at(3, 'west') } }],
+          life: { alive: at(3, 'west'), deleted: at(4, 'east'), survives: false },
+        },
+      ],
+    });
+    const later = put(first, 'later', at(5, 'west'));
+    expect(apply(deleted, later)).toMatchObject({
+      conflicts: [
+        {
+          stamps: [at(4, 'east'), at(5, 'west')],
+          fields: [],
+          life: { alive: at(5, 'west'), deleted: at(4, 'east'), survives: true },
+        },
+      ],
     });
   });
 

@@ -2,7 +2,7 @@ import type { EntityState } from '../state/entity-state.ts';
 import { mergeStates } from '../state/merge.ts';
 import { covers, newestStamp, type VersionVector } from '../state/version-vector.ts';
 import { type Stamp, stampTimeMs } from '../time/stamp.ts';
-import { type Conflict, findConflict } from './conflict.ts';
+import { type Conflict, findConflicts } from './conflict.ts';
 
 export interface StoredState {
   readonly state: EntityState;
@@ -18,7 +18,11 @@ export interface IncomingChange extends StoredState {
 export type ApplyDecision =
   | { readonly kind: 'write'; readonly row: StoredState }
   | { readonly kind: 'skip' }
-  | { readonly kind: 'merge'; readonly row: StoredState; readonly conflict: Conflict }
+  | {
+      readonly kind: 'merge';
+      readonly row: StoredState;
+      readonly conflicts: readonly Conflict[];
+    }
   | { readonly kind: 'refuse'; readonly reason: 'older-than-tombstones' };
 
 export interface ApplyContext {
@@ -42,7 +46,7 @@ export function decideApply(incoming: IncomingChange, context: ApplyContext): Ap
   return {
     kind: 'merge',
     row: mergeRows(stored, incoming),
-    conflict: findConflict(stored.state, incoming),
+    conflicts: findConflicts(stored.state, incoming),
   };
 }
 

@@ -58,6 +58,7 @@ const AT_ONCE: Applier = {
     onMerged?.();
     return new Map();
   },
+  acceptConflicts: () => Promise.resolve(),
 };
 
 describe('what is received', () => {
@@ -72,6 +73,7 @@ describe('what is received', () => {
   test('is received on while an earlier batch waits, and its failure is told by a later turn', async () => {
     let fail: (error: Error) => void = () => undefined;
     const applier: Applier = {
+      ...AT_ONCE,
       apply(_, onMerged) {
         onMerged?.();
         return new Promise((_resolve, reject) => {
@@ -95,6 +97,7 @@ describe('what is received', () => {
   test('is held in bounded numbers: beyond them nothing is received until something is settled', async () => {
     const done: (() => void)[] = [];
     const applier: Applier = {
+      ...AT_ONCE,
       apply(_, onMerged) {
         onMerged?.();
         return new Promise((resolve) => {

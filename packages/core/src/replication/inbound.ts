@@ -3,9 +3,11 @@ import type { ChangeReceiver, InboundMessage } from '../ports/change-receiver.ts
 import type { Randomness } from '../ports/randomness.ts';
 import { retry } from '../retry/retry.ts';
 import type { RetryPolicy } from '../retry/retry-policy.ts';
-import type { AppError } from '../errors.ts';
-import type { Applier, ReceivedSet } from './apply-change-sets.ts';
+import { AppError } from '../errors.ts';
+import type { Applier, ApplyResults, ReceivedSet } from './apply-change-sets.ts';
 import type { ArchiveRounds } from './archive-in-rounds.ts';
+import type { Conflict } from './conflict.ts';
+import { decodeConflictMessage } from './encode-conflict.ts';
 import {
   countLike,
   isRoomFor,
@@ -130,39 +132,66 @@ async function applyMessages(
   signal: AbortSignal,
 ): Promise<Settlement[]> {
   const read = messages.map((message, index) => readMessage(message, String(index), options));
-  const sets = read.flatMap((one) => (one.kind === 'settled' ? [] : one.received));
-  const { clock, randomness, onMerged } = options;
-  const results = await retry(() => options.applier.apply(sets, onMerged), {
+  const sets = read.flatMap((one) => (one.kind === 'change-sets' ? one.received : []));
+  const { clock, randomness, onMerged, applier } = options;
+  const duringOutages = {
     policy: OUTAGE_POLICY,
     clock,
     randomness,
     signal,
     ...(options.onOutage === undefined ? {} : { onRetry: options.onOutage }),
+  };
+  const results = await retry(() => applier.apply(sets, onMerged), duringOutages);
+  const settlements: Settlement[] = [];
+  for (const one of read) {
+    if (one.kind === 'conflicts') {
+      const accepting = retry(() => applier.acceptConflicts(one.conflicts), duringOutages);
+      settlements.push(await accepting.then(() => COMPLETE, settlementUnless(signal)));
+    } else settlements.push(one.kind === 'settled' ? one.settlement : settlementOf(one, results));
+  }
+  return settlements;
+}
+
+const COMPLETE: Settlement = { kind: 'complete' };
+
+/** The settlement of a message that failed; rejects where nothing failed but the time to go on was over. */
+const settlementUnless =
+  (signal: AbortSignal) =>
+  (error: unknown): Settlement => {
+    if (signal.aborted || !(error instanceof AppError)) throw error;
+    return settlementFor(error);
+  };
+
+function settlementOf(
+  { received, unreadable, count }: ReadSets,
+  results: ApplyResults,
+): Settlement {
+  const failed = received.flatMap(({ key, set }): FailedSet[] => {
+    const error = results.get(key);
+    return error === undefined ? [] : [{ set, error }];
   });
-  return read.map((one): Settlement => {
-    if (one.kind === 'settled') return one.settlement;
-    const failed = one.received.flatMap(({ key, set }): FailedSet[] => {
-      const error = results.get(key);
-      return error === undefined ? [] : [{ set, error }];
-    });
-    return settlementOfSets([...one.unreadable, ...failed], one.count);
-  });
+  return settlementOfSets([...unreadable, ...failed], count);
+}
+
+interface ReadSets {
+  readonly kind: 'change-sets';
+  readonly received: readonly ReceivedSet[];
+  readonly unreadable: readonly FailedSet[];
+  /** Of both. */
+  readonly count: number;
 }
 
 type ReadMessage =
-  | {
-      readonly kind: 'change-sets';
-      readonly received: readonly ReceivedSet[];
-      readonly unreadable: readonly FailedSet[];
-      /** Of both. */
-      readonly count: number;
-    }
+  | ReadSets
+  | { readonly kind: 'conflicts'; readonly conflicts: readonly Conflict[] }
   | { readonly kind: 'settled'; readonly settlement: Settlement };
 
 /** One bad message, and one bad change set in a message, holds up no other (I10). */
 function readMessage(message: InboundMessage, key: string, options: InboundOptions): ReadMessage {
   try {
     if (message.subject === 'watermark') {
+      const conflicts = decodeConflictMessage(message.body);
+      if (conflicts !== undefined) return { kind: 'conflicts', conflicts };
       const watermark = decodeWatermark(message.body);
       options.onWatermark({ ...watermark, sequenceNumber: message.sequenceNumber });
       return { kind: 'settled', settlement: { kind: 'complete' } };

@@ -1,5 +1,6 @@
 import type { ChangeReceiver } from '../ports/change-receiver.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { ConflictJournal } from '../ports/conflict-journal.ts';
 import type { Lease } from '../ports/lease.ts';
 import type { ReplicationStatus } from '../ports/replication-status.ts';
 import type { ReadinessSettings } from '../readiness/decide-readiness.ts';
@@ -8,6 +9,7 @@ import { createHeartbeatWriter } from './heartbeat.ts';
 import { createInbound, type InboundOptions } from './inbound.ts';
 import type { PeerLink } from './peer-link.ts';
 import { sweep, type SweepOptions, type SweepReport } from './sweep.ts';
+import { tellConflicts } from './tell-conflicts.ts';
 import { encodeWatermark, type Watermark } from './watermark.ts';
 import { createWatermarkTracker } from './watermark-tracker.ts';
 
@@ -23,13 +25,18 @@ export interface ReplicatorOptions {
   readonly readiness: ReadinessSettings;
   /** What each watermark says besides; without it nothing is claimed, and no receipt is ever full. */
   readonly appliedClaim?: AppliedClaim;
+  /** The peers are told of what is found in it; without it of nothing. */
+  readonly conflicts?: Pick<ConflictJournal, 'untold' | 'told'>;
   readonly sweep: Omit<SweepOptions, 'links' | 'clock'>;
   readonly inbound: Omit<InboundOptions, 'receiver' | 'clock' | 'onWatermark'>;
 }
 
 /** The duties of a replicator, one turn each. Whoever runs them repeats them for ever. */
 export interface Replicator {
-  /** Relays what was left behind and sends every peer a watermark; nothing without the lease. */
+  /**
+   * Relays what was left behind, sends every peer a watermark and tells it of conflicts; nothing without
+   * the lease.
+   */
   sweepOnce(): Promise<SweepReport | undefined>;
   /** Receives, applies and settles one batch, as `Inbound` does. Resolves with its length. */
   receiveOnce(signal: AbortSignal): Promise<number>;
@@ -82,6 +89,8 @@ export function createReplicator(options: ReplicatorOptions): Replicator {
           await sendWatermark(link, { from: options.region, timeMs, ...claim });
         }),
       );
+      const { region, conflicts } = options;
+      if (conflicts !== undefined) await tellConflicts({ region, conflicts, links, clock });
       return report;
     },
 

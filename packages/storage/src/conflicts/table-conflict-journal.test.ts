@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bucketOf, type Conflict, formatStamp, vectorWith } from '@tandem/core';
+import { bucketOf, type Conflict, formatStamp } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
 import { deviceKind } from '../testing/device-kind.ts';
 import { MEMORY_BUCKET_COUNT } from '../testing/memory-region.ts';
@@ -41,7 +41,6 @@ function conflictAt(timeMs: number): Conflict {
     entityKind: deviceKind.name,
     entityId: 'device-0',
     stamps: [east, west],
-    vectors: [vectorWith(new Map(), east), vectorWith(new Map(), west)],
     fields: [],
     life: undefined,
   };

@@ -1,37 +1,94 @@
+import { createHash } from 'node:crypto';
 import {
   bucketNames,
   bucketOf,
   chunk,
   type Conflict,
   type ConflictJournal,
+  decodeConflict,
+  encodeConflict,
   type EntityKind,
+  forEachBounded,
+  joinConflicts,
+  KEY_LENGTH_MAX,
   type Properties,
+  type RowOperation,
   type TableStore,
+  TransientError,
+  type UntoldConflict,
 } from '@tandem/core';
 import { fromPayloadColumns, toPayloadColumns } from '../rows/payload-columns.ts';
 import { encodeRowKey } from '../rows/row-key.ts';
-import { decodeConflict, encodeConflict } from './encode-conflict.ts';
+import { textOf } from '../rows/entity-row.ts';
 
 export const CONFLICTS_TABLE = 'Conflicts';
+/** Partitions of what peers are still to be told of; no bucket's partition begins like this. */
+export const UNTOLD_PREFIX = '~untold-';
 
 export interface TableConflictJournalOptions {
   readonly store: TableStore;
   readonly kinds: readonly EntityKind[];
   readonly bucketCount: number;
+  /** The regions that are told of what is found here; none by default. */
+  readonly peers?: readonly string[];
 }
 
 const ROWS_PER_TRANSACTION_MAX = 50;
+/** Below the 4 MiB of a transaction: a row takes more than its encoded conflict, once more in Base64. */
+const BYTES_PER_TRANSACTION_MAX = 1024 * 1024;
 const PAGE_ROWS = 500;
+const READS_AT_ONCE_MAX = 8;
+const ATTEMPTS_MAX = 10;
+
+interface EncodedRow {
+  readonly conflict: Conflict;
+  readonly partitionKey: string;
+  readonly rowKey: string;
+  readonly bytes: Uint8Array;
+}
+
+const TRANSACTION_BOUNDS = {
+  countMax: ROWS_PER_TRANSACTION_MAX,
+  weightMax: BYTES_PER_TRANSACTION_MAX,
+  weigh: ({ bytes }: EncodedRow): number => bytes.length,
+};
 
 /**
- * The table `Conflicts`: partition `<kind>-<bucket>`, row key `<greater stamp>~<smaller stamp>~<entity>`.
- * Both regions derive the same key and the same columns from the same two changes. The stamps alone are
- * no name: the changes of one commit share a stamp, and several of them may meet several of another.
+ * The table `Conflicts`.
+ *
+ *     <kind>-<bucket>   <greater stamp>~<smaller stamp>~<entity>   a conflict
+ *     ~untold-<peer>    a hash of the two keys                     a conflict that the peer is to be told of
+ *
+ * Every region derives the same key from the same two transactions. The stamps alone are no name: the changes
+ * of one commit share a stamp, and several of them may meet several of another.
  */
 export function createTableConflictJournal(options: TableConflictJournalOptions): ConflictJournal {
-  const { store, bucketCount } = options;
-  const partitionOf = (conflict: Conflict): string =>
-    `${conflict.entityKind}-${bucketOf(conflict.entityId, bucketCount)}`;
+  const { store, bucketCount, peers = [] } = options;
+
+  const toRow = (conflict: Conflict): EncodedRow => ({
+    conflict,
+    partitionKey: `${conflict.entityKind}-${bucketOf(conflict.entityId, bucketCount)}`,
+    rowKey: rowKeyOf(conflict),
+    bytes: encodeConflict(conflict),
+  });
+
+  const read = async (partitionKey: string, rowKey: string): Promise<Conflict | undefined> => {
+    const row = await store.get(CONFLICTS_TABLE, partitionKey, rowKey);
+    return row && decodeConflict(fromPayloadColumns(row.properties));
+  };
+
+  const accept = async (conflicts: readonly Conflict[]): Promise<readonly EncodedRow[]> => {
+    const rows = joinAlike(conflicts).map(toRow);
+    for (const [partitionKey, own] of Map.groupBy(rows, (row) => row.partitionKey)) {
+      for (const part of chunk(own, TRANSACTION_BOUNDS)) {
+        const operations = part.map(toInsert);
+        const outcome = await store.commit({ table: CONFLICTS_TABLE, partitionKey, operations });
+        if (outcome.kind === 'committed') continue;
+        await forEachBounded(part, READS_AT_ONCE_MAX, (row) => joinRow(store, row));
+      }
+    }
+    return rows;
+  };
 
   async function* scan(entityKind: string, bucket: string): AsyncGenerator<Conflict> {
     let continuation: string | undefined;
@@ -49,18 +106,46 @@ export function createTableConflictJournal(options: TableConflictJournalOptions)
 
   return {
     async record(conflicts) {
-      const distinct = new Map(
-        conflicts.map((one) => [`${partitionOf(one)}/${rowKeyOf(one)}`, one]),
-      );
-      for (const [partitionKey, own] of Map.groupBy(distinct.values(), partitionOf)) {
-        for (const part of chunk(own, { countMax: ROWS_PER_TRANSACTION_MAX })) {
-          const operations = part.map((conflict) => ({
-            kind: 'upsert' as const,
-            rowKey: rowKeyOf(conflict),
-            properties: toConflictProperties(conflict),
-          }));
-          await store.commit({ table: CONFLICTS_TABLE, partitionKey, operations });
+      const rows = await accept(conflicts);
+      // Afterwards, so that what is owed is there; whoever is cut off in between finds the conflict again.
+      for (const peer of peers) {
+        for (const part of chunk(rows, { countMax: ROWS_PER_TRANSACTION_MAX })) {
+          await store.commit({
+            table: CONFLICTS_TABLE,
+            partitionKey: `${UNTOLD_PREFIX}${peer}`,
+            operations: part.map(toMarker),
+          });
         }
+      }
+    },
+
+    accept: (conflicts) => accept(conflicts).then(() => undefined),
+
+    async untold(peer, limit) {
+      const partitions = `${UNTOLD_PREFIX}${peer}`;
+      const { rows } = await store.query({ table: CONFLICTS_TABLE, partitions, limit });
+      const found: UntoldConflict[] = [];
+      await forEachBounded(rows, READS_AT_ONCE_MAX, async ({ rowKey, etag, properties }) => {
+        const of = (name: string): string => textOf(properties, name) ?? '';
+        const conflict = await read(of('conflictPartition'), of('conflictRow'));
+        if (conflict === undefined) await forget(store, partitions, { rowKey, etag });
+        else found.push({ conflict, key: JSON.stringify([rowKey, etag]) });
+      });
+      return found;
+    },
+
+    async told(peer, conflicts) {
+      const markers = conflicts.map(({ key }) => {
+        const [rowKey = '', etag = ''] = JSON.parse(key) as readonly string[];
+        return { rowKey, etag };
+      });
+      const partitionKey = `${UNTOLD_PREFIX}${peer}`;
+      for (const part of chunk(markers, { countMax: ROWS_PER_TRANSACTION_MAX })) {
+        const operations = part.map((marker) => ({ kind: 'delete' as const, ...marker }));
+        const outcome = await store.commit({ table: CONFLICTS_TABLE, partitionKey, operations });
+        if (outcome.kind === 'committed') continue;
+        // One was found again, or told by another process: each is settled on its own.
+        await forEachBounded(part, READS_AT_ONCE_MAX, (one) => forget(store, partitionKey, one));
       }
     },
 
@@ -85,18 +170,82 @@ export function createTableConflictJournal(options: TableConflictJournalOptions)
   };
 }
 
+/** Joins the conflict into the row that is there, unless that says as much already. */
+async function joinRow(store: TableStore, row: EncodedRow): Promise<void> {
+  const { partitionKey, rowKey, conflict } = row;
+  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
+    const stored = await store.get(CONFLICTS_TABLE, partitionKey, rowKey);
+    let operation: RowOperation = toInsert(row);
+    if (stored !== undefined) {
+      const own = fromPayloadColumns(stored.properties);
+      const bytes = encodeConflict(joinConflicts(decodeConflict(own), conflict));
+      if (Buffer.compare(bytes, own) === 0) return;
+      const properties = toConflictProperties(decodeConflict(bytes), bytes);
+      operation = { kind: 'replace', rowKey, etag: stored.etag, properties };
+    }
+    const operations = [operation];
+    const outcome = await store.commit({ table: CONFLICTS_TABLE, partitionKey, operations });
+    if (outcome.kind === 'committed') return;
+  }
+  throw new TransientError(
+    'WRITE_CONTENDED',
+    `The conflict ${rowKey} changed ${ATTEMPTS_MAX} times under us.`,
+  );
+}
+
+/** One that is gone or was written again since is left alone. */
+async function forget(
+  store: TableStore,
+  partitionKey: string,
+  marker: { readonly rowKey: string; readonly etag: string },
+): Promise<void> {
+  const operations = [{ kind: 'delete' as const, ...marker }];
+  await store.commit({ table: CONFLICTS_TABLE, partitionKey, operations });
+}
+
+/** A transaction takes each row once. */
+function joinAlike(conflicts: readonly Conflict[]): readonly Conflict[] {
+  const distinct = new Map<string, Conflict>();
+  for (const one of conflicts) {
+    const key = `${one.entityKind}/${rowKeyOf(one)}`;
+    const own = distinct.get(key);
+    distinct.set(key, own === undefined ? one : joinConflicts(own, one));
+  }
+  return [...distinct.values()];
+}
+
 function rowKeyOf({ stamps, entityId }: Conflict): string {
   const [smaller, greater] = stamps;
-  return `${greater}~${smaller}~${encodeRowKey(entityId)}`;
+  const start = `${greater}~${smaller}~`;
+  const entity = encodeRowKey(entityId);
+  // The longest ids leave no room for two stamps in a key.
+  return start.length + entity.length <= KEY_LENGTH_MAX ? start + entity : start + digest(entity);
+}
+
+function toInsert({ conflict, rowKey, bytes }: EncodedRow): RowOperation {
+  return { kind: 'insert', rowKey, properties: toConflictProperties(conflict, bytes) };
+}
+
+/** Names the conflict and holds nothing of it, so that there is one place to erase values from. */
+function toMarker({ partitionKey, rowKey }: EncodedRow): RowOperation {
+  const properties: Properties = new Map([
+    ['conflictPartition', { type: 'String', value: partitionKey }],
+    ['conflictRow', { type: 'String', value: rowKey }],
+  ]);
+  return { kind: 'upsert', rowKey: digest(`${partitionKey}/${rowKey}`), properties };
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }
 
 /** The columns beside the payload are for people who browse the table. */
-function toConflictProperties(conflict: Conflict): Properties {
+function toConflictProperties(conflict: Conflict, bytes: Uint8Array): Properties {
   const lost = conflict.fields.map((field) => field.name).join(',');
   return new Map([
     ['entityId', { type: 'String', value: conflict.entityId }],
     ['lostFields', { type: 'String', value: lost }],
-    ...toPayloadColumns(encodeConflict(conflict)),
+    ...toPayloadColumns(bytes),
   ]);
 }
 

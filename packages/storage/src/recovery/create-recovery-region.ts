@@ -11,6 +11,8 @@ export interface RecoveryRegionOptions {
   readonly store: TableStore;
   readonly kind: EntityKind;
   readonly bucketCount: number;
+  /** The other regions, which are told of conflicts that recovering finds; none by default. */
+  readonly peers?: readonly string[];
 }
 
 /** Nothing here is written from memory. */
@@ -18,7 +20,7 @@ const LITTLE = { bytesMax: 1024 * 1024 };
 
 /** One entity kind of a region as the recovery use cases see it. Only names the tables. */
 export function createRecoveryRegion(options: RecoveryRegionOptions): RecoveryRegion {
-  const { region, store, kind, bucketCount } = options;
+  const { region, store, kind, bucketCount, peers = [] } = options;
   return {
     region,
     entityKind: kind.name,
@@ -26,7 +28,7 @@ export function createRecoveryRegion(options: RecoveryRegionOptions): RecoveryRe
     rows: createTableRowScanner({ store, kind }),
     replica: createTableReplica({ store, kind, bucketCount, memory: createRowMemory(LITTLE) }),
     archive: createTableArchiveKeeper({ store }),
-    conflicts: createTableConflictJournal({ store, kinds: [kind], bucketCount }),
+    conflicts: createTableConflictJournal({ store, kinds: [kind], bucketCount, peers }),
     outbox: createTableOutbox({ store, kind, bucketCount }),
   };
 }

@@ -116,7 +116,7 @@ export async function createMemoryRegion<K extends EntityKind>(
   const stored = { store, kind, bucketCount };
   const archive = createTableArchive(stored);
   const outbox = createTableOutbox(stored);
-  const journal = createTableConflictJournal({ ...stored, kinds: [kind] });
+  const journal = createTableConflictJournal({ ...stored, kinds: [kind], peers });
   const status = createTableReplicationStatus(stored);
   const links = peers.map((peer) =>
     createPeerLink({
@@ -150,6 +150,7 @@ export async function createMemoryRegion<K extends EntityKind>(
     clock,
     receiver,
     appliedClaim: createAppliedClaim({ status, receiver }),
+    conflicts: journal,
     links,
     status,
     lease: createTableLease({ store, clock, name: 'sweep', holder: writer }),

@@ -29,9 +29,18 @@ export function recoveryRegionsOf<K extends EntityKind>(
   { east, west }: TwoRegions<K>,
   kind: K,
 ): readonly [RecoveryRegion, RecoveryRegion] {
-  const open = ({ region, store }: { region: string; store: TableStore }): RecoveryRegion =>
-    createRecoveryRegion({ region, store, kind, bucketCount: MEMORY_BUCKET_COUNT });
-  return [open(east), open(west)];
+  const names = [east.region, west.region];
+  return [recoveryRegionOf(east, kind, names), recoveryRegionOf(west, kind, names)];
+}
+
+/** A region as the recovery use cases see it, among the regions `names`. */
+export function recoveryRegionOf(
+  { region, store }: { readonly region: string; readonly store: TableStore },
+  kind: EntityKind,
+  names: readonly string[],
+): RecoveryRegion {
+  const peers = names.filter((name) => name !== region);
+  return createRecoveryRegion({ region, store, kind, bucketCount: MEMORY_BUCKET_COUNT, peers });
 }
 
 export function verifyTwo<K extends EntityKind>(

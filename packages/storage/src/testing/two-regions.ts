@@ -14,15 +14,19 @@ import {
   type MemoryRegionOptions,
 } from './memory-region.ts';
 
-export interface TwoRegions<K extends EntityKind> {
-  readonly east: MemoryRegion<K>;
-  readonly west: MemoryRegion<K>;
+export interface MemoryRegions<K extends EntityKind> {
+  readonly regions: readonly MemoryRegion<K>[];
   readonly bus: FaultyBus;
   readonly clock: VirtualClock;
   /** Runs `work`, moving time whenever everything sleeps. */
   drive<T>(work: Promise<T>): Promise<T>;
-  /** Sweeps and receives in both regions until no queue and no outbox holds anything. */
+  /** Sweeps and receives in every region until no queue and no outbox holds anything. */
   settle(): Promise<void>;
+}
+
+export interface TwoRegions<K extends EntityKind> extends MemoryRegions<K> {
+  readonly east: MemoryRegion<K>;
+  readonly west: MemoryRegion<K>;
 }
 
 const ROUNDS_MAX = 200;
@@ -35,15 +39,27 @@ type RegionSettings<K extends EntityKind> = Partial<
   >
 >;
 
+interface CommonSettings {
+  readonly seed?: number;
+  readonly messageBytesMax?: number;
+}
+
 export async function createTwoRegions<K extends EntityKind>(
   kind: K,
-  settings: {
-    seed?: number;
-    messageBytesMax?: number;
-    east?: RegionSettings<K>;
-    west?: RegionSettings<K>;
-  } = {},
+  settings: CommonSettings & { east?: RegionSettings<K>; west?: RegionSettings<K> } = {},
 ): Promise<TwoRegions<K>> {
+  const { east = {}, west = {}, ...common } = settings;
+  const both = await createMemoryRegions(kind, { east, west }, common);
+  const [first, second] = both.regions;
+  return { ...both, east: first!, west: second! };
+}
+
+/** As many regions as are named, each the peer of all others. */
+export async function createMemoryRegions<K extends EntityKind>(
+  kind: K,
+  named: Readonly<Record<string, RegionSettings<K>>>,
+  settings: CommonSettings = {},
+): Promise<MemoryRegions<K>> {
   const clock = createVirtualClock(START_MS);
   const randomness = createSeededRandomness(settings.seed ?? 1);
   const bus = createFaultyBus(
@@ -56,19 +72,14 @@ export async function createTwoRegions<K extends EntityKind>(
         : { messageBytesMax: settings.messageBytesMax }),
     }),
   );
-  const common = { kind, bus, clock, randomness };
-  const east = await createMemoryRegion({
-    ...common,
-    region: 'east',
-    peers: ['west'],
-    ...settings.east,
-  });
-  const west = await createMemoryRegion({
-    ...common,
-    region: 'west',
-    peers: ['east'],
-    ...settings.west,
-  });
+  const names = Object.keys(named);
+  const regions: MemoryRegion<K>[] = [];
+  for (const [region, own] of Object.entries(named)) {
+    const peers = names.filter((name) => name !== region);
+    regions.push(
+      await createMemoryRegion({ kind, bus, clock, randomness, region, peers, ...own }),
+    );
+  }
   const drive = <T>(work: Promise<T>): Promise<T> => driveVirtualTime(clock, work);
 
   const isIdle = async (region: MemoryRegion<K>, received: number): Promise<boolean> => {
@@ -76,12 +87,14 @@ export async function createTwoRegions<K extends EntityKind>(
       const { entries } = await region.outbox.scan({ bucket, limit: 1 });
       if (entries.length > 0) return false;
     }
+    for (const peer of names) {
+      if ((await region.journal.untold(peer, 1)).length > 0) return false;
+    }
     return received === 0;
   };
 
   return {
-    east,
-    west,
+    regions,
     bus,
     clock,
     drive,
@@ -89,12 +102,12 @@ export async function createTwoRegions<K extends EntityKind>(
       for (let round = 0; round < ROUNDS_MAX; round += 1) {
         await clock.advance(MEMORY_GRACE_MS);
         let isQuiet = true;
-        for (const region of [east, west]) {
+        for (const region of regions) {
           await drive(region.replicator.sweepOnce());
           const received = await drive(region.replicator.receiveOnce(new AbortController().signal));
           await drive(region.replicator.beatOnce());
-          // A watermark is received every round; only changes count as unrest.
-          isQuiet &&= await isIdle(region, Math.max(0, received - 1));
+          // A watermark of each peer is received every round; only changes count as unrest.
+          isQuiet &&= await isIdle(region, Math.max(0, received - (names.length - 1)));
         }
         if (isQuiet && round > 1) return;
       }

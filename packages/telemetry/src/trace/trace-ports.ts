@@ -55,6 +55,7 @@ export function tracePublisher(
 export function traceApplier(applier: Applier, tracer: Tracer | undefined): Applier {
   if (tracer === undefined) return applier;
   return {
+    acceptConflicts: (conflicts) => applier.acceptConflicts(conflicts),
     apply: (received, onMerged) =>
       traceWork(
         {

@@ -58,7 +58,7 @@ function composeReplicator(context: ProcessContext, configuration: TandemConfigu
       [gadgetKind.name, createTableReplica({ store, kind: gadgetKind, bucketCount })],
     ]),
     archive: rounds,
-    conflicts: createTableConflictJournal({ store, kinds, bucketCount }),
+    conflicts: createTableConflictJournal({ store, kinds, bucketCount, peers: context.peers }),
     clock,
     hybridClock: createHybridClock({
       region,
@@ -78,6 +78,7 @@ function composeReplicator(context: ProcessContext, configuration: TandemConfigu
     links,
     status: createTableReplicationStatus({ store: context.store('heartbeat') }),
     appliedClaim: createAppliedClaim(claimed),
+    conflicts: createTableConflictJournal({ store: sweepStore, kinds, bucketCount }),
     lease: createTableLease(lease),
     leaseMs: LEASE_MS,
     readiness: {
