@@ -77,8 +77,10 @@ export function createSession(surroundings: Io, options: CommonOptions): Session
     async openOne(name, bucketCount) {
       const entry = await session.entry(name);
       const { requestsMax } = options;
+      const names = (await session.inventory()).regions.map((region) => region.name);
       const region = await openCliRegion({
         entry,
+        names,
         kind,
         openStore: io.openStore,
         requestsMax,

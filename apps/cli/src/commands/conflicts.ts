@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto';
-import { type Conflict, encodeFieldValue, type EncodedFieldValue, stampTimeMs } from '@tandem/core';
-import { restoreConflict } from '@tandem/storage';
+import {
+  assertNever,
+  type Conflict,
+  encodeFieldValue,
+  type EncodedFieldValue,
+  stampTimeMs,
+} from '@tandem/core';
+import { type Restoration, restoreConflict } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
 import { wholeNumber } from '../option-values.ts';
 import type { CliRegion } from '../regions/cli-region.ts';
@@ -31,7 +37,7 @@ export function addConflicts({ program, act }: Cli): void {
     group
       .command(name)
       .description(what)
-      .requiredOption('--region <region>', 'whose record; both have the same')
+      .requiredOption('--region <region>', 'whose record; every region has the same')
       .option('--limit <n>', 'of the newest', wholeNumber(1, LIMIT_MAX), LIMIT_DEFAULT);
   act<ConflictOptions>(add('list', 'the newest first'), list);
   act<ConflictOptions>(
@@ -39,7 +45,7 @@ export function addConflicts({ program, act }: Cli): void {
     show,
   );
   act<ConflictOptions>(
-    add('restore', 'writes the value that lost, as an ordinary write')
+    add('restore', 'makes good what lost, as an ordinary write')
       .argument('<conflict>', 'as list names it')
       .option('--field <name>', 'only this field; every one that lost by default')
       .option('--force', 'also what was written again since', false)
@@ -106,24 +112,49 @@ async function restore(
   const chosen = conflict.fields.filter(
     (field) => options.field === undefined || field.name === options.field,
   );
-  if (chosen.length === 0) {
+  if (chosen.length === 0 && (options.field !== undefined || conflict.life === undefined)) {
     throw new UsageError(`Nothing of "${options.field ?? 'it'}" was lost in this conflict.`);
   }
   const isApplied = options.apply;
-  const fields = await restoreConflict({
+  const { kind, fields } = await restoreConflict({
     conflict,
+    recorded: conflicts,
     chosen,
     recovery: region.recovery,
     isForced: options.force,
     ...(isApplied ? { openTable: () => openWriter(region, session.io) } : {}),
   });
-  const names = fields.join(', ');
+  const { entityId: id } = conflict;
+  const isDone = isApplied && kind !== 'none';
   return {
-    text: isApplied
-      ? `Set ${names} of ${conflict.entityId}; every region gets it.`
-      : `Would set ${names} of ${conflict.entityId}. Run it with --apply.`,
-    json: { applied: isApplied, id: conflict.entityId, fields },
+    text: describeRestoration({ kind, fields }, { id, isApplied }),
+    json: { applied: isDone, id, action: kind, fields },
   };
+}
+
+function describeRestoration(
+  { kind, fields }: Restoration,
+  { id, isApplied }: { readonly id: string; readonly isApplied: boolean },
+): string {
+  const names = fields.length === 0 ? '' : ` with ${fields.join(', ')}`;
+  switch (kind) {
+    case 'none':
+      return `There is nothing to restore: ${id} has it already.`;
+    case 'set':
+      return isApplied
+        ? `Set ${fields.join(', ')} of ${id}; every region gets it.`
+        : `Would set ${fields.join(', ')} of ${id}. Run it with --apply.`;
+    case 'revive':
+      return isApplied
+        ? `Made ${id} alive again${names}; every region gets it.`
+        : `Would make ${id} alive again${names}. Run it with --apply.`;
+    case 'delete':
+      return isApplied
+        ? `Deleted ${id} again; every region gets it.`
+        : `Would delete ${id} again. Run it with --apply.`;
+    default:
+      return assertNever(kind);
+  }
 }
 
 function find(conflicts: readonly Conflict[], name: string): Conflict {

@@ -1,5 +1,4 @@
 import { deflateChangeSet, TransientError } from '@tandem/core';
-import { customerKind } from '@tandem/core/customers';
 import { describe, expect, test } from 'vitest';
 import { type CliHarness, createCliHarness } from '../testing/cli-harness.ts';
 
@@ -16,70 +15,6 @@ async function createConflict(field = 'email', lost = 'east@example.com'): Promi
   await regions.settle();
   return harness;
 }
-
-describe('tandem conflicts', () => {
-  test('lists and shows the value that lost, the same in both regions', async () => {
-    const { run, runWith } = await createConflict();
-    const east = await run('conflicts', 'list', '--region', 'east');
-    const west = await run('conflicts', 'list', '--region', 'west');
-    expect(east.json['conflicts']).toEqual(west.json['conflicts']);
-    const [conflict] = east.json['conflicts'] as { conflict: string }[];
-    const { json } = await run('conflicts', 'show', conflict?.conflict ?? '', '--region', 'east');
-    expect(json).toMatchObject({
-      id: ID,
-      fields: [{ name: 'email', lost: { value: ['String', 'east@example.com'] } }],
-    });
-    const shown = await runWith(
-      {},
-      'conflicts',
-      'show',
-      conflict?.conflict ?? '',
-      '--region',
-      'west',
-    );
-    expect(shown.out).toContain('west@example.com');
-    expect(await run('conflicts', 'show', 'nonsense', '--region', 'east')).toMatchObject({
-      code: 2,
-    });
-  });
-
-  test('restores it by a write that every region gets, unless it was written again since', async () => {
-    const { regions, run } = await createConflict();
-    const { json } = await run('conflicts', 'list', '--region', 'east');
-    const [{ conflict = '' } = {}] = json['conflicts'] as { conflict?: string }[];
-    const args = ['conflicts', 'restore', conflict, '--region', 'east'];
-    expect(await run(...args)).toMatchObject({ json: { applied: false, fields: ['email'] } });
-    expect(await run(...args, '--apply')).toMatchObject({ code: 0, json: { applied: true } });
-    await regions.settle();
-    for (const { table } of [regions.east, regions.west]) {
-      expect((await table.get(ID))?.entity.email).toBe('east@example.com');
-    }
-    expect(await run(...args, '--apply')).toMatchObject({
-      code: 1,
-      json: { error: { code: 'RECOVERY_REFUSED' } },
-    });
-    expect(await run(...args, '--apply', '--force')).toMatchObject({ code: 0 });
-    expect(await run(...args, '--field', 'phoneNumber')).toMatchObject({ code: 2 });
-  });
-
-  test('restores nothing over what is written while it is at it', async () => {
-    const { regions, run } = await createConflict();
-    const { json } = await run('conflicts', 'list', '--region', 'east');
-    const [{ conflict = '' } = {}] = json['conflicts'] as { conflict?: string }[];
-    const { store } = regions.east;
-    store.beforeCommit(async ({ table }) => {
-      if (table !== customerKind.name) return;
-      store.beforeCommit(() => undefined);
-      await regions.east.openTable().patch(ID, { email: 'newest@example.com' });
-    });
-    const args = ['conflicts', 'restore', conflict, '--region', 'east', '--apply'];
-    expect(await run(...args)).toMatchObject({
-      code: 1,
-      json: { error: { code: 'RECOVERY_REFUSED' } },
-    });
-    expect((await regions.east.table.get(ID))?.entity.email).toBe('newest@example.com');
-  });
-});
 
 describe('B4: what others wrote', () => {
   /** Clears the screen, sets the title, turns the direction, forges a line: raw, in C1 and beyond. */

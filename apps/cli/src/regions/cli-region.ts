@@ -41,6 +41,8 @@ export interface OpenCliRegionOptions {
   readonly randomness: Randomness;
   /** Names this run of the program. */
   readonly holder: string;
+  /** All regions there are. */
+  readonly names: readonly string[];
   /** For a region whose tables are gone. */
   readonly bucketCount?: number;
 }
@@ -52,12 +54,13 @@ export async function openCliRegion(options: OpenCliRegionOptions): Promise<CliR
   const store = createRetriedStore(counted, options);
   const recorded = await readRecordedBucketCount(store, kind);
   const bucketCount = recorded ?? options.bucketCount ?? 0;
+  const peers = options.names.filter((name) => name !== entry.name);
   return {
     name: entry.name,
     entry,
     store,
     bucketCount,
-    recovery: createRecoveryRegion({ region: entry.name, store, kind, bucketCount }),
+    recovery: createRecoveryRegion({ region: entry.name, store, kind, bucketCount, peers }),
     hold: createTableRegionHold({ store }),
     lease: createTableLease({ store, clock, name: 'recovery', holder: options.holder }),
     requests: () => counted.requests(),

@@ -1,7 +1,12 @@
 import { customerKind } from '@tandem/core/customers';
 import { createSeededRandomness } from '@tandem/core/memory';
 import { recordBucketCount, seedConfiguration, tandemSettings } from '@tandem/storage';
-import { createTwoRegions, MEMORY_BUCKET_COUNT, type TwoRegions } from '@tandem/storage/testing';
+import {
+  createMemoryRegions,
+  MEMORY_BUCKET_COUNT,
+  type MemoryRegion,
+  type TwoRegions,
+} from '@tandem/storage/testing';
 import type { Io } from '../io.ts';
 import { runProgram } from '../program.ts';
 
@@ -23,30 +28,45 @@ export interface CliHarness {
   runWith(io: Partial<Io>, ...args: readonly string[]): Promise<CliRun>;
 }
 
-const INVENTORY = JSON.stringify({
-  version: 1,
-  regions: ['east', 'west'].map((name) => ({
-    name,
-    storage: `memory:${name}`,
-    serviceBus: `${name}.servicebus.example`,
-  })),
-});
+const inventoryOf = (names: readonly string[]): string =>
+  JSON.stringify({
+    version: 1,
+    regions: names.map((name) => ({
+      name,
+      storage: `memory:${name}`,
+      serviceBus: `${name}.servicebus.example`,
+    })),
+  });
 
-/** Two regions of shipping code in memory, and the program beside them in the same virtual time. */
-export async function createCliHarness(): Promise<CliHarness> {
-  const regions = await createTwoRegions(customerKind);
-  for (const [own, peer] of [
-    ['east', 'west'],
-    ['west', 'east'],
-  ] as const) {
-    const { store } = regions[own];
+function peerSettings(peers: readonly string[]): Record<string, string> {
+  const connected = peers.map((region) => ({ region, connection: `${region}.servicebus.example` }));
+  const [only, ...others] = connected;
+  if (only === undefined || others.length > 0) return { Peers: JSON.stringify(connected) };
+  return { RedundancyServiceBusConnection: only.connection, 'Peer.Region': only.region };
+}
+
+/**
+ * Regions of shipping code in memory, east and west and those that are named besides, and the program beside
+ * them in the same virtual time.
+ */
+export async function createCliHarness(...others: readonly string[]): Promise<CliHarness> {
+  const names = ['east', 'west', ...others];
+  const inventory = inventoryOf(names);
+  const all = await createMemoryRegions(
+    customerKind,
+    Object.fromEntries(names.map((name) => [name, {}])),
+  );
+  const regionNamed = (name: string): MemoryRegion<typeof customerKind> =>
+    all.regions.find(({ region }) => region === name)!;
+  const regions = { ...all, east: regionNamed('east'), west: regionNamed('west') };
+  for (const { region: own, store } of all.regions) {
+    const peers = names.filter((name) => name !== own);
     await seedConfiguration({
       store,
       definitions: tandemSettings,
       values: {
         ServiceBusConnection: `${own}.servicebus.example`,
-        RedundancyServiceBusConnection: `${peer}.servicebus.example`,
-        'Peer.Region': peer,
+        ...peerSettings(peers),
         'Customer.BucketCount': String(MEMORY_BUCKET_COUNT),
       },
     });
@@ -61,13 +81,11 @@ export async function createCliHarness(): Promise<CliHarness> {
       out: (text) => void (out += text),
       err: (text) => void (err += text),
       isTerminal: false,
-      environment: { TANDEM_REGIONS: INVENTORY },
+      environment: { TANDEM_REGIONS: inventory },
       folder: '/nowhere',
-      openStore: (connection) =>
-        connection === 'memory:east' ? regions.east.store : regions.west.store,
+      openStore: (connection) => regionNamed(connection.slice('memory:'.length)).store,
       inspectQueue: async () => [],
-      openQueue: ({ connection }) =>
-        regions.bus.viewerFor(connection.startsWith('east') ? 'east' : 'west'),
+      openQueue: ({ connection }) => regions.bus.viewerFor(connection.split('.')[0] ?? ''),
       clock: regions.clock,
       randomness: createSeededRandomness(runs),
       signal: new AbortController().signal,
@@ -78,7 +96,7 @@ export async function createCliHarness(): Promise<CliHarness> {
   };
   return {
     regions,
-    inventory: INVENTORY,
+    inventory,
     runWith,
     run: (...args) => runWith({}, '--json', ...args),
   };

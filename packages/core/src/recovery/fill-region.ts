@@ -127,6 +127,7 @@ async function runPhase(
         archive: target.archive,
         region: target.region,
         into: target.replica,
+        conflicts: target.conflicts,
         buckets: target.buckets,
         span: {},
         onDamaged: (row) => noteDamaged(tally, target, row),
@@ -137,19 +138,14 @@ async function runPhase(
     case 'conflicts':
       return eachBucket(options, async (bucket) => {
         for (const source of sources) {
-          tally.conflicts += await copyConflicts({
-            entityKind: source.entityKind,
-            bucket,
-            from: source.conflicts,
-            into: target.conflicts,
-            onCopied: advance,
-          });
+          tally.conflicts += await conflictsBetween(source, target, { bucket, advance });
         }
       });
     case 'give-back':
       return eachBucket(options, async (bucket) => {
         for (const source of sources) {
           await copyBetween(target, source, { bucket, tally, advance });
+          await conflictsBetween(target, source, { bucket, advance });
         }
       });
     default:
@@ -184,6 +180,20 @@ function copyBetween(
     into: into.archive,
     onDamaged: (row) => noteDamaged(tally, from, row),
     onRows: advance,
+  });
+}
+
+function conflictsBetween(
+  from: RecoveryRegion,
+  into: RecoveryRegion,
+  { bucket, advance }: Pick<Step, 'advance'> & { readonly bucket: string },
+): Promise<number> {
+  return copyConflicts({
+    entityKind: from.entityKind,
+    bucket,
+    from: from.conflicts,
+    into: into.conflicts,
+    onCopied: advance,
   });
 }
 

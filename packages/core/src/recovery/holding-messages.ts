@@ -1,6 +1,8 @@
 import { TerminalError } from '../errors.ts';
 import type { QueuedMessage, QueueLane, QueueViewer } from '../ports/queue-viewer.ts';
 import { inflateChangeSet } from '../replication/deflate-change-set.ts';
+import { conflictHoldsValues } from '../replication/conflict.ts';
+import { decodeConflictMessage } from '../replication/encode-conflict.ts';
 import { readChangeSets } from '../replication/read-change-sets.ts';
 import { setHoldsValues } from './erase-entity.ts';
 
@@ -41,10 +43,20 @@ export async function findHolding(
 }
 
 function messageHolds({ subject, body }: QueuedMessage, id: string): boolean {
-  if (subject === 'watermark') return false;
+  if (subject === 'watermark') return conflictsHold(body, id);
   return readChangeSets(body).some((one) =>
     one.kind === 'set' ? setHoldsValues(one.set, id) : mayName(one.encoded, id),
   );
+}
+
+/** A watermark may tell of conflicts; one that cannot be read may tell of this one. */
+function conflictsHold(body: Uint8Array, id: string): boolean {
+  try {
+    return decodeConflictMessage(body)?.some((one) => conflictHoldsValues(one, id)) ?? false;
+  } catch (error) {
+    if (error instanceof TerminalError) return true;
+    throw error;
+  }
 }
 
 /** What cannot be read may still name it; of what lies deflated in it nobody can tell. */

@@ -3,9 +3,8 @@ import { TransientError } from '../errors.ts';
 import type { RecoveryRegion } from '../ports/recovery-region.ts';
 import type { RowWrite, StoredRow } from '../ports/replica.ts';
 import { originOf, referenceIdOf } from '../replication/change-set.ts';
-import { type Conflict, findConflicts } from '../replication/conflict.ts';
+import { areConcurrent, type Conflict, findConflicts } from '../replication/conflict.ts';
 import { mergeRows, type StoredState } from '../replication/decide-apply.ts';
-import { covers } from '../state/version-vector.ts';
 import { restoredSet } from './restored-set.ts';
 import { isSameState, stateText } from './state-text.ts';
 
@@ -102,7 +101,7 @@ function joinInto(
     if (other === undefined) continue;
     const { state } = other;
     const incoming: StoredState = { state, referenceId: referenceFor(target, entityId, other) };
-    if (row !== undefined && areConcurrent(row, incoming)) {
+    if (row !== undefined && areConcurrent(row.state, state)) {
       conflicts.push(...findConflicts(row.state, { entityKind, entityId, state }));
     }
     row = row === undefined ? incoming : mergeRows(row, incoming);
@@ -120,10 +119,6 @@ function referenceFor(
   const bucket = target.replica.bucketOf(entityId);
   const set = restoredSet({ entityKind: target.entityKind, bucket, entityId, state });
   return originOf(set) === target.region ? undefined : referenceIdOf(set, entityId);
-}
-
-function areConcurrent(a: StoredState, b: StoredState): boolean {
-  return !covers(a.state.vector, b.state.vector) && !covers(b.state.vector, a.state.vector);
 }
 
 /** False, and no row written, when someone else has written one of them meanwhile. */

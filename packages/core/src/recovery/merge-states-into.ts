@@ -1,6 +1,8 @@
 import { chunk } from '../concurrency/chunk.ts';
 import { TransientError } from '../errors.ts';
+import type { ConflictJournal } from '../ports/conflict-journal.ts';
 import type { Replica, RowWrite } from '../ports/replica.ts';
+import { areConcurrent, type Conflict, findConflicts } from '../replication/conflict.ts';
 import { mergeRows, type StoredState } from '../replication/decide-apply.ts';
 import { isSameState, stateText } from './state-text.ts';
 
@@ -10,11 +12,13 @@ const BYTES_MAX = 1024 * 1024;
 
 /**
  * Joins the states into the rows of a replica, under their ETags: nothing newer is overwritten.
- * Idempotent. Resolves with the number of rows written.
+ * What rows and states lose to each other goes to the journal, if there is one. Idempotent. Resolves with the
+ * number of rows written.
  */
 export async function mergeStatesInto(
   replica: Replica,
   states: ReadonlyMap<string, StoredState>,
+  conflicts?: Pick<ConflictJournal, 'record'>,
 ): Promise<number> {
   let written = 0;
   const byBucket = Map.groupBy(states, ([entityId]) => replica.bucketOf(entityId));
@@ -24,14 +28,21 @@ export async function mergeStatesInto(
       weightMax: BYTES_MAX,
       weigh: ([, { state }]: [string, StoredState]): number => stateText(state).length,
     };
-    for (const part of chunk(own, bounds)) written += await mergePart(replica, bucket, part);
+    for (const part of chunk(own, bounds)) {
+      written += await mergePart({ replica, bucket, conflicts }, part);
+    }
   }
   return written;
 }
 
+interface MergeInto {
+  readonly replica: Replica;
+  readonly bucket: string;
+  readonly conflicts: Pick<ConflictJournal, 'record'> | undefined;
+}
+
 async function mergePart(
-  replica: Replica,
-  bucket: string,
+  { replica, bucket, conflicts }: MergeInto,
   part: readonly (readonly [string, StoredState])[],
 ): Promise<number> {
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
@@ -46,6 +57,14 @@ async function mergePart(
       return isThere ? [] : [{ entityId, row, stored }];
     });
     if (writes.length === 0) return 0;
+    const { entityKind } = replica;
+    const found = part.flatMap(([entityId, { state }]): readonly Conflict[] => {
+      const stored = rows.get(entityId)?.state;
+      if (stored === undefined || !areConcurrent(stored, state)) return [];
+      return findConflicts(stored, { entityKind, entityId, state });
+    });
+    // Before the rows: once they are merged, a repetition would no longer see it.
+    if (found.length > 0) await conflicts?.record(found);
     const outcome = await replica.write(bucket, writes);
     if (outcome.kind === 'written') return writes.length;
   }

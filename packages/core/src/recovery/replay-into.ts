@@ -1,4 +1,5 @@
 import { forEachBounded } from '../concurrency/for-each-bounded.ts';
+import type { ConflictJournal } from '../ports/conflict-journal.ts';
 import type { ArchiveKeeper } from '../ports/recovery-region.ts';
 import type { Replica } from '../ports/replica.ts';
 import { type DamagedArchiveRow, foldArchive } from './fold-archive.ts';
@@ -10,6 +11,8 @@ export interface ReplayIntoOptions {
   /** The region whose archive it is. */
   readonly region: string;
   readonly into: Replica;
+  /** Of what is found in the rows and had not been seen; without it none is kept. */
+  readonly conflicts?: Pick<ConflictJournal, 'record'>;
   readonly buckets: readonly string[];
   readonly span: ReplaySpan;
   /** Leaves out what cannot be read, and tells of it; an error without. */
@@ -57,7 +60,7 @@ export async function replayInto(options: ReplayIntoOptions): Promise<ReplayProg
         advance({ changeSets: 1 });
       },
       async onStates(states) {
-        advance({ rowsWritten: await mergeStatesInto(into, states) });
+        advance({ rowsWritten: await mergeStatesInto(into, states, options.conflicts) });
       },
     });
     await options.onBucketDone?.(bucket);

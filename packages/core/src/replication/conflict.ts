@@ -1,6 +1,6 @@
 import { type EntityState, isAlive, type StampedField } from '../state/entity-state.ts';
 import { laterField } from '../state/merge.ts';
-import { hasSeen, newestStamp } from '../state/version-vector.ts';
+import { covers, hasSeen, newestStamp } from '../state/version-vector.ts';
 import { maxStamp, type Stamp } from '../time/stamp.ts';
 import { isSameValue } from '../values/field-value.ts';
 
@@ -34,6 +34,10 @@ export interface Conflict {
    */
   readonly fields: readonly ContestedField[];
   readonly life: ContestedLife | undefined;
+}
+
+export function areConcurrent(a: EntityState, b: EntityState): boolean {
+  return !covers(a.vector, b.vector) && !covers(b.vector, a.vector);
 }
 
 /**

@@ -105,7 +105,8 @@ export function encodeConflictMessages(
  */
 export function decodeConflictMessage(bytes: Uint8Array): readonly Conflict[] | undefined {
   const message = parseJson(bytes);
-  if (typeof message !== 'object' || message === null || !('conflicts' in message)) return undefined;
+  if (typeof message !== 'object' || message === null || !('conflicts' in message))
+    return undefined;
   if (!checkMessage.Check(message) || !isRegionName(message.from)) throw undecodable();
   const json = parseJson(inflate(message.conflicts));
   if (!checkConflicts.Check(json)) throw undecodable();

@@ -24,7 +24,10 @@ export async function tellConflicts(options: TellOptions): Promise<number> {
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
-async function tellPeer(link: PeerLink, { region, conflicts, clock }: TellOptions): Promise<number> {
+async function tellPeer(
+  link: PeerLink,
+  { region, conflicts, clock }: TellOptions,
+): Promise<number> {
   let count = 0;
   for (let round = 0; round < ROUNDS_MAX && link.isOpen(); round += 1) {
     const untold = await conflicts.untold(link.peer, CONFLICTS_PER_ROUND);

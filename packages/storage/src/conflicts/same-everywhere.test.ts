@@ -11,7 +11,7 @@ import {
   joinEntities,
 } from '@tandem/core';
 import { deviceKind } from '../testing/device-kind.ts';
-import { MEMORY_BUCKET_COUNT, type MemoryRegion } from '../testing/memory-region.ts';
+import type { MemoryRegion } from '../testing/memory-region.ts';
 import { recoveryRegionOf } from '../testing/recovery-regions.ts';
 import { createMemoryRegions, type MemoryRegions } from '../testing/two-regions.ts';
 
@@ -27,13 +27,16 @@ const rowKind: Device = defineEntityKind({
 });
 
 const step = fc.oneof(
-  { weight: 5, arbitrary: fc.record({
-    kind: fc.constantFrom('put', 'patch', 'remove'),
-    region: fc.nat(4),
-    id: fc.constantFrom(...IDS),
-    label: fc.constantFrom('x', 'y', null),
-    restarts: fc.integer({ min: 0, max: 3 }),
-  }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('put', 'patch', 'remove'),
+      region: fc.nat(4),
+      id: fc.constantFrom(...IDS),
+      label: fc.constantFrom('x', 'y', null),
+      restarts: fc.integer({ min: 0, max: 3 }),
+    }),
+  },
   // Any change set, in any order, as often as you like, to any other region.
   { weight: 5, arbitrary: fc.record({ from: fc.nat(4), nth: fc.nat(20), into: fc.nat(4) }) },
   { weight: 1, arbitrary: fc.record({ tells: fc.nat(4) }) },
@@ -91,7 +94,9 @@ function lossesOf(regions: readonly MemoryRegion<Device>[]): readonly string[] {
   const losses: string[] = [];
   for (const { entityId, state, stamp } of changes) {
     const others = changes.filter((one) => one.entityId === entityId && one.stamp !== stamp);
-    const unaware = others.filter((one) => !hasSeen(one.state.vector, stamp)).map((one) => one.state);
+    const unaware = others
+      .filter((one) => !hasSeen(one.state.vector, stamp))
+      .map((one) => one.state);
     const aware = others.filter((one) => hasSeen(one.state.vector, stamp)).map((one) => one.state);
     for (const [name, field] of state.fields) {
       if (field.stamp !== stamp) continue;
@@ -101,7 +106,8 @@ function lossesOf(regions: readonly MemoryRegion<Device>[]): readonly string[] {
       };
       const isKept = aware.every((one) => one.fields.get(name)?.stamp === stamp);
       const rivals = unaware.filter((one) => (one.fields.get(name)?.stamp ?? '') > stamp);
-      if (isKept && rivals.length > 0 && rivals.every(wins)) losses.push(`${entityId} ${name} ${stamp}`);
+      if (isKept && rivals.length > 0 && rivals.every(wins))
+        losses.push(`${entityId} ${name} ${stamp}`);
       const isLostTo = ({ stamp: deletion, state: { vector, deleted } }: (typeof others)[0]) => {
         if (deleted !== deletion || deletion < stamp || hasSeen(vector, stamp)) return false;
         return others

@@ -3,15 +3,19 @@ import {
   type ContestedField,
   type EntityKind,
   type EntityOf,
+  type EntityState,
   encodeVector,
   isAlive,
   type RecoveryRegion,
+  type Stamp,
   TerminalError,
 } from '@tandem/core';
-import type { ReplicatedTable, WriteCondition } from '../replicated-table.ts';
+import type { ReplicatedTable, WriteCondition, WriteOutcome } from '../replicated-table.ts';
 
 export interface RestoreConflictOptions<K extends EntityKind> {
   readonly conflict: Conflict;
+  /** Every conflict of the entity that the region has recorded: what lost twice was won by the last. */
+  readonly recorded: readonly Conflict[];
   /** What of its fields is to have the losing value again. */
   readonly chosen: readonly ContestedField[];
   readonly recovery: Pick<RecoveryRegion, 'replica'>;
@@ -21,53 +25,152 @@ export interface RestoreConflictOptions<K extends EntityKind> {
   readonly openTable?: () => Promise<ReplicatedTable<K>>;
 }
 
+/** What was, or would be, done: values set, the entity made alive again with them, or deleted again. */
+export interface Restoration {
+  readonly kind: 'set' | 'revive' | 'delete' | 'none';
+  /** The names of the fields that have the losing value again. */
+  readonly fields: readonly string[];
+}
+
 /**
- * Writes the values that lost, as an ordinary write. What someone wrote after the conflict is not
- * overwritten without being asked to, and neither is what is written from now on. Resolves with the names of
- * the fields. Throws `RECOVERY_REFUSED`.
+ * Makes good again what lost, by an ordinary write: sets the values; where they were lost to a deletion makes
+ * the entity alive with them; where a deletion lost to a write deletes again. What someone wrote after the
+ * conflict, having seen who won, is not overwritten without being asked to, and neither is what is written
+ * from now on. Throws `RECOVERY_REFUSED`.
  */
 export async function restoreConflict<K extends EntityKind>(
   options: RestoreConflictOptions<K>,
-): Promise<readonly string[]> {
-  const { conflict, chosen } = options;
+): Promise<Restoration> {
+  const { conflict, recovery } = options;
   const { entityId } = conflict;
-  const condition = options.isForced ? undefined : await conditionFor(options);
-  const table = await options.openTable?.();
-  if (table === undefined) return chosen.map(({ name }) => name);
-  const values = Object.fromEntries(
-    chosen.map(({ name, loser }) => [name, loser.value?.value ?? null]),
-  ) as Partial<EntityOf<K>>;
-  const outcome = await table.patch(entityId, values, condition);
-  if (outcome.kind === 'condition-failed') {
-    const message = `${entityId} was written meanwhile. Look again, and repeat the command.`;
-    throw new TerminalError('RECOVERY_REFUSED', message);
-  }
-  if (outcome.kind === 'not-found') {
-    const message = `${entityId} is deleted: tandem replay --in-place brings it back.`;
-    throw new TerminalError('RECOVERY_REFUSED', message);
-  }
-  return chosen.map(({ name }) => name);
+  const rows = await recovery.replica.read(recovery.replica.bucketOf(entityId), [entityId]);
+  const state = rows.get(entityId)?.state;
+  const plan = planRestoration(options, state);
+  const table = plan.kind === 'none' ? undefined : await options.openTable?.();
+  if (table === undefined) return plan;
+  const outcome = await write({ table, plan, state, options });
+  if (outcome.kind !== 'condition-failed' && outcome.kind !== 'not-found') return plan;
+  const message = `${entityId} was written meanwhile. Look again, and repeat the command.`;
+  throw new TerminalError('RECOVERY_REFUSED', message);
 }
 
-/** Undefined for a row that is deleted or gone, which is found out by the write itself. */
-async function conditionFor<K extends EntityKind>({
-  conflict: { entityId },
-  chosen,
-  recovery: { replica },
-}: RestoreConflictOptions<K>): Promise<WriteCondition | undefined> {
-  const rows = await replica.read(replica.bucketOf(entityId), [entityId]);
-  const state = rows.get(entityId)?.state;
-  const newer = chosen.filter(({ name, winner }) => {
-    const now = state?.fields.get(name);
-    return now !== undefined && now.stamp !== winner.stamp;
-  });
-  if (newer.length === 0) {
-    if (state === undefined || !isAlive(state)) return undefined;
-    return { kind: 'version', versions: [encodeVector(state.vector)] };
+function planRestoration<K extends EntityKind>(
+  options: RestoreConflictOptions<K>,
+  state: EntityState | undefined,
+): Restoration {
+  const { conflict, chosen, isForced } = options;
+  const fields = chosen.map(({ name }) => name);
+  if (conflict.life?.survives === true) {
+    if (state === undefined || !isAlive(state)) return { kind: 'none', fields: [] };
+    refuseNewer(isForced ? [] : writtenSince(options, state, ['life']));
+    return { kind: 'delete', fields: [] };
   }
-  throw new TerminalError(
-    'RECOVERY_REFUSED',
-    `Written again since the conflict: ${newer.map(({ name }) => name).join(', ')}. --force sets it ` +
-      'all the same.',
+  if (state !== undefined && isAlive(state)) {
+    // A value that is there: another write that had not seen the deletion kept the entity alive.
+    const missing = chosen.filter(
+      ({ name, loser }) => state.fields.get(name)?.stamp !== loser.stamp,
+    );
+    if (missing.length === 0) return { kind: 'none', fields: [] };
+    const names = missing.map(({ name }) => name);
+    refuseNewer(isForced ? [] : writtenSince(options, state, names));
+    return { kind: 'set', fields: names };
+  }
+  if (!isForced && conflict.life === undefined) {
+    throw refused('It was deleted since the conflict. --force makes it alive with what lost.');
+  }
+  refuseNewer(
+    isForced || state === undefined ? [] : writtenSince(options, state, [...fields, 'life']),
   );
+  return { kind: 'revive', fields };
+}
+
+/**
+ * The names, of fields or "life", that someone has written since who had seen the outcome: what is there now
+ * is neither what lost nor what won over it, be it by way of other conflicts. With several regions the value
+ * that lost here to one may have lost there to another.
+ */
+function writtenSince<K extends EntityKind>(
+  { conflict, chosen, recorded }: RestoreConflictOptions<K>,
+  state: EntityState,
+  names: readonly string[],
+): readonly string[] {
+  const all = [conflict, ...recorded.filter(({ entityId }) => entityId === conflict.entityId)];
+  return names.filter((name) => {
+    if (name === 'life') {
+      const { life } = conflict;
+      if (life === undefined || state.alive === undefined) return false;
+      const pairs = all.flatMap((one) => (one.life ? [[one.life.deleted, one.life.alive]] : []));
+      return !reachable([life.alive], pairs).has(state.alive);
+    }
+    const now = state.fields.get(name)?.stamp;
+    const field = chosen.find((one) => one.name === name);
+    if (now === undefined || field === undefined) return false;
+    const pairs = all
+      .flatMap((one) => one.fields.filter((other) => other.name === name))
+      .map(({ loser, winner }) => [loser.stamp, winner.stamp]);
+    return !reachable([field.loser.stamp, field.winner.stamp], pairs).has(now);
+  });
+}
+
+/** All that is connected with the stamps by pairs of which the first lost to the second. */
+function reachable(
+  from: readonly Stamp[],
+  pairs: readonly (readonly (Stamp | undefined)[])[],
+): ReadonlySet<Stamp> {
+  const found = new Set(from);
+  for (let size = 0; size < found.size; ) {
+    size = found.size;
+    for (const [loser, winner] of pairs) {
+      if (loser !== undefined && winner !== undefined && found.has(loser)) found.add(winner);
+    }
+  }
+  return found;
+}
+
+function refuseNewer(names: readonly string[]): void {
+  if (names.length === 0) return;
+  const what = names.map((name) => (name === 'life' ? 'the entity as such' : name)).join(', ');
+  throw refused(`Written again since the conflict: ${what}. --force sets it all the same.`);
+}
+
+function refused(message: string): TerminalError {
+  return new TerminalError('RECOVERY_REFUSED', message);
+}
+
+interface Writing<K extends EntityKind> {
+  readonly table: ReplicatedTable<K>;
+  readonly plan: Restoration;
+  readonly state: EntityState | undefined;
+  readonly options: RestoreConflictOptions<K>;
+}
+
+function write<K extends EntityKind>({
+  table,
+  plan,
+  state,
+  options,
+}: Writing<K>): Promise<WriteOutcome<K>> {
+  const { conflict, chosen, isForced } = options;
+  const { entityId } = conflict;
+  const lost = Object.fromEntries(
+    chosen
+      .filter(({ name }) => plan.fields.includes(name))
+      .map(({ name, loser }) => [name, loser.value?.value ?? null]),
+  ) as Partial<EntityOf<K>>;
+  if (plan.kind === 'revive') {
+    // The tombstone keeps the other fields: what the entity was is what it will be.
+    const kept = [...(state?.fields ?? [])].map(([name, { value }]) => [
+      name,
+      value?.value ?? null,
+    ]);
+    const entity = { ...(Object.fromEntries(kept) as Partial<EntityOf<K>>), ...lost };
+    return table.put(entityId, entity, { kind: 'absent' });
+  }
+  const condition: WriteCondition | undefined =
+    isForced || state === undefined
+      ? undefined
+      : { kind: 'version', versions: [encodeVector(state.vector)] };
+  return plan.kind === 'delete'
+    ? table.remove(entityId, condition)
+    : table.patch(entityId, lost, condition);
 }

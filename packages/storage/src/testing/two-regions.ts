@@ -76,9 +76,7 @@ export async function createMemoryRegions<K extends EntityKind>(
   const regions: MemoryRegion<K>[] = [];
   for (const [region, own] of Object.entries(named)) {
     const peers = names.filter((name) => name !== region);
-    regions.push(
-      await createMemoryRegion({ kind, bus, clock, randomness, region, peers, ...own }),
-    );
+    regions.push(await createMemoryRegion({ kind, bus, clock, randomness, region, peers, ...own }));
   }
   const drive = <T>(work: Promise<T>): Promise<T> => driveVirtualTime(clock, work);
 

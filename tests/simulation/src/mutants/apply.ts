@@ -130,8 +130,8 @@ export const applyMutants: readonly Mutant[] = [
     edits: [
       {
         file: `${CORE}replication/conflict.ts`,
-        find: 'loser: winner === own ? other : own',
-        replace: 'loser: winner === own ? own : other',
+        find: 'const loser = winner === own ? other : own;',
+        replace: 'const loser = winner === own ? own : other;',
       },
     ],
   },
@@ -141,8 +141,8 @@ export const applyMutants: readonly Mutant[] = [
     edits: [
       {
         file: `${STORAGE}conflicts/table-conflict-journal.ts`,
-        find: 'return `${greater}~${smaller}~${encodeRowKey(entityId)}`;',
-        replace: 'return `${greater}~${smaller}~${encodeRowKey(entityId.slice(0, 0))}`;',
+        find: 'const entity = encodeRowKey(entityId);',
+        replace: 'const entity = encodeRowKey(entityId.slice(0, 0));',
       },
     ],
   },
