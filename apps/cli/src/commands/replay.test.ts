@@ -378,7 +378,7 @@ describe('B1: a replay to a point in time', () => {
     store.beforeCommit(async ({ table }) => {
       if (table !== customerKind.name) return;
       store.beforeCommit(() => undefined);
-      await other.put(changes, { email: 'newer still@example.com' });
+      await other.put(changes, { email: 'newer-still@example.com' });
     });
     const { out } = await runWith({}, ...args, '--apply', '--confirm', 'east');
     expect(out).toContain(`written since this was planned: ${changes}`);

@@ -72,11 +72,6 @@ export function createTableConflictJournal(options: TableConflictJournalOptions)
     bytes: encodeConflict(conflict),
   });
 
-  const read = async (partitionKey: string, rowKey: string): Promise<Conflict | undefined> => {
-    const row = await store.get(CONFLICTS_TABLE, partitionKey, rowKey);
-    return row && decodeConflict(fromPayloadColumns(row.properties));
-  };
-
   const accept = async (conflicts: readonly Conflict[]): Promise<readonly EncodedRow[]> => {
     const rows = joinAlike(conflicts).map(toRow);
     for (const [partitionKey, own] of Map.groupBy(rows, (row) => row.partitionKey)) {
@@ -121,6 +116,46 @@ export function createTableConflictJournal(options: TableConflictJournalOptions)
 
     accept: (conflicts) => accept(conflicts).then(() => undefined),
 
+    ...untoldIn(store),
+
+    scan,
+
+    list: (entityKind, limit) =>
+      newestOf(
+        bucketNames(bucketCount).map((bucket) => scan(entityKind, bucket)),
+        limit,
+      ),
+  };
+}
+
+/** Of all buckets; keeps no more than what can still be asked for, however long the journal is. */
+async function newestOf(
+  buckets: readonly AsyncIterable<Conflict>[],
+  limit: number,
+): Promise<readonly Conflict[]> {
+  const found: Conflict[] = [];
+  for (const bucket of buckets) {
+    let room = limit;
+    for await (const conflict of bucket) {
+      found.push(conflict);
+      room -= 1;
+      if (room > 0) continue;
+      found.sort(newestFirst).splice(limit);
+      room = PAGE_ROWS;
+    }
+    found.sort(newestFirst).splice(limit);
+  }
+  return found;
+}
+
+/** What peers are still to be told of: the markers, and the conflicts that they name. */
+function untoldIn(store: TableStore): Pick<ConflictJournal, 'untold' | 'told'> {
+  const read = async (partitionKey: string, rowKey: string): Promise<Conflict | undefined> => {
+    const row = await store.get(CONFLICTS_TABLE, partitionKey, rowKey);
+    return row && decodeConflict(fromPayloadColumns(row.properties));
+  };
+
+  return {
     async untold(peer, limit) {
       const partitions = `${UNTOLD_PREFIX}${peer}`;
       const { rows } = await store.query({ table: CONFLICTS_TABLE, partitions, limit });
@@ -147,25 +182,6 @@ export function createTableConflictJournal(options: TableConflictJournalOptions)
         // One was found again, or told by another process: each is settled on its own.
         await forEachBounded(part, READS_AT_ONCE_MAX, (one) => forget(store, partitionKey, one));
       }
-    },
-
-    scan,
-
-    async list(entityKind, limit) {
-      const found: Conflict[] = [];
-      for (const bucket of bucketNames(bucketCount)) {
-        let room = limit;
-        for await (const conflict of scan(entityKind, bucket)) {
-          found.push(conflict);
-          room -= 1;
-          if (room > 0) continue;
-          // Keeps no more than what can still be asked for, however long the journal is.
-          found.sort(newestFirst).splice(limit);
-          room = PAGE_ROWS;
-        }
-        found.sort(newestFirst).splice(limit);
-      }
-      return found;
     },
   };
 }
