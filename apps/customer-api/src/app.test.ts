@@ -142,3 +142,43 @@ describe('whatever is sent', () => {
 function toJson(value: unknown): string {
   return JSON.stringify(value);
 }
+
+describe('G1: a page of another site', () => {
+  const PATHS = ['/customers', '/health', '/docs', '/openapi.json'];
+
+  it.each([
+    [{ host: 'evil.example' }],
+    [{ host: '127.0.0.1.evil.example:7710', origin: 'http://127.0.0.1.evil.example:7710' }],
+    [{ origin: 'http://evil.example' }],
+    [{ 'sec-fetch-site': 'cross-site' }],
+  ])('reads and writes nothing: %j', async (headers) => {
+    const { app } = await createTestApp();
+    for (const url of PATHS) {
+      const response = await app.inject({ url, headers });
+      expect(response.statusCode).toBe(403);
+      expect(response.json()).toMatchObject({ type: '/problems/site-refused' });
+    }
+    const url = '/customers/4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88';
+    const payload = { email: 'a@b' };
+    expect((await app.inject({ method: 'PUT', url, headers, payload })).statusCode).toBe(403);
+    expect((await app.inject({ url })).statusCode).toBe(404);
+    await app.close();
+  });
+
+  it('is told from the page of the documentation, and from a link to it', async () => {
+    const { app } = await createTestApp();
+    const own = {
+      host: 'localhost:80',
+      origin: 'http://localhost',
+      'sec-fetch-site': 'same-origin',
+    };
+    expect((await app.inject({ url: '/customers', headers: own })).statusCode).toBe(200);
+    const link = {
+      'sec-fetch-site': 'cross-site',
+      'sec-fetch-mode': 'navigate',
+      'sec-fetch-dest': 'document',
+    };
+    expect((await app.inject({ url: '/health', headers: link })).statusCode).toBe(200);
+    await app.close();
+  });
+});

@@ -1,5 +1,6 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
+import type { JudgeRequest } from '@tandem/core';
 import type { TokenVerifier } from './auth/token-verifier.ts';
 import type { CustomerService } from './customers/customer-service.ts';
 import type { ProcessReadiness } from './health/process-readiness.ts';
@@ -50,6 +51,8 @@ export interface AppOptions {
   readonly serving: () => ProcessReadiness;
   /** Undefined when everything is open to everyone who can reach it. */
   readonly verifyToken?: TokenVerifier | undefined;
+  /** Undefined when pages of any site may ask, under any name. */
+  readonly judgeRequest?: JudgeRequest | undefined;
   /** Of one caller; it counts only where tokens are asked for. */
   readonly requestsPerMinuteMax: number;
   /** Beyond it requests are refused; 0 refuses none. */
@@ -90,7 +93,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(requestLogPlugin);
   await app.register(lastAnswersPlugin);
   await app.register(problemsPlugin);
-  await app.register(httpRulesPlugin);
+  await app.register(httpRulesPlugin, { judgeRequest: options.judgeRequest });
   await app.register(bodyTimeoutPlugin);
   await app.register(jsonBodyPlugin);
 

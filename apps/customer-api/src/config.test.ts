@@ -12,12 +12,30 @@ describe('readConfig', () => {
         storageConnection: 'UseDevelopmentStorage=true',
         listen: { host: '127.0.0.1', port: 8080 },
         auth: undefined,
+        judgeRequest: expect.any(Function),
         requestsPerMinuteMax: 60_000,
         logLevel: 'info',
         shutdownStepMs: 10_000,
         environment: GOOD,
       },
     });
+  });
+
+  it('G1: takes any name where tokens are asked for, unless some are named', () => {
+    const auth = { AUTH_ISSUER: 'https://a.example', AUTH_AUDIENCE: 'api' };
+    const judgeOf = (environment: object) => {
+      const reading = readConfig({ ...GOOD, ...environment });
+      return reading.ok ? reading.config.judgeRequest : undefined;
+    };
+    const facts = (host: string) => ({ method: 'GET', target: '/', rawHeaders: ['Host', host] });
+    expect(judgeOf(auth)).toBeUndefined();
+    const named = judgeOf({ ...auth, ALLOWED_HOSTS: 'api.example.com' });
+    expect(named?.(facts('evil.example'))).toMatchObject({ kind: 'refused' });
+    expect(named?.(facts('api.example.com'))).toEqual({ kind: 'taken' });
+    expect(judgeOf({})?.(facts('evil.example'))).toMatchObject({ kind: 'refused' });
+    expect(
+      judgeOf({ AUTH_OPEN_NETWORK: 'true', HOST: '0.0.0.0' })?.(facts('evil.example')),
+    ).toMatchObject({ kind: 'refused' });
   });
 
   it('takes port 0, and no storage when all is kept in memory', () => {

@@ -1,3 +1,9 @@
+import {
+  ALLOWED_HOSTS_PATTERN,
+  createRequestJudge,
+  type JudgeRequest,
+  readAllowedHosts,
+} from '@tandem/core';
 import { type ConfigReading, findRegionProblems } from '@tandem/region-kit';
 import {
   describeProblem,
@@ -64,6 +70,17 @@ export const EnvironmentSchema = Type.Object({
       'is itself closed, never for production.',
     default: false,
   }),
+  ALLOWED_HOSTS: Type.Optional(
+    Type.String({
+      description:
+        'The names under which it may be asked (Host), and whose pages may ask (Origin), with commas; ' +
+        '`*.` stands for every name below, `*` for any Host. Addresses, localhost and names without a dot ' +
+        'need not be named. When it is not set, any name and page will do where tokens are asked for, ' +
+        'which no browser sends by itself, and none where not.',
+      pattern: ALLOWED_HOSTS_PATTERN,
+      examples: ['customers.example.com,*.trafficmanager.net'],
+    }),
+  ),
   REQUESTS_PER_MINUTE_MAX: Type.Integer({
     description:
       'How many requests a caller may send to one process in a minute; more are answered with 429. ' +
@@ -93,6 +110,8 @@ export interface Config {
   readonly listen: { readonly host: string; readonly port: number };
   /** Undefined when no token is asked for. */
   readonly auth: AuthSettings | undefined;
+  /** Undefined when requests of any site are taken. */
+  readonly judgeRequest: JudgeRequest | undefined;
   readonly requestsPerMinuteMax: number;
   readonly logLevel: LogLevel;
   readonly shutdownStepMs: number;
@@ -115,6 +134,7 @@ export function readConfig(environment: Environment): ConfigReading<Config> {
     storageConnection: value.STORAGE_CONNECTION,
     listen: Object.freeze({ host: value.HOST, port: value.PORT }),
     auth: authOf(value),
+    judgeRequest: judgeOf(value),
     requestsPerMinuteMax: value.REQUESTS_PER_MINUTE_MAX,
     logLevel: value.LOG_LEVEL,
     shutdownStepMs: value.SHUTDOWN_DEADLINE_MS,
@@ -138,6 +158,11 @@ function isSafe(url: string): boolean {
   if (!URL.canParse(url)) return false;
   const { protocol, hostname } = new URL(url);
   return protocol === 'https:' || isLoopback(hostname);
+}
+
+function judgeOf({ ALLOWED_HOSTS: names, AUTH_ISSUER: issuer }: EnvironmentValue) {
+  const isOpen = issuer === undefined;
+  return isOpen || names !== undefined ? createRequestJudge(readAllowedHosts(names)) : undefined;
 }
 
 function authOf(value: EnvironmentValue): AuthSettings | undefined {

@@ -1,3 +1,4 @@
+import { createRequestJudge } from '@tandem/core';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createApp } from './app.ts';
 import type { ProcessView } from './http/health-routes.ts';
@@ -20,6 +21,7 @@ async function setUp(view: Partial<ProcessView> = {}) {
   const app = await createApp({
     region: 'east',
     logger: recordLog().logger,
+    judgeRequest: createRequestJudge(),
     view: {
       liveness: () => ({ kind: 'live' }),
       readiness: () => ({ kind: 'ready' }),
@@ -70,4 +72,17 @@ describe('health server', () => {
     expect(response.headers['content-type']).toContain('application/problem+json');
     expect(response.body).not.toContain('secret-path');
   });
+});
+
+test('G1: what another site sends is answered 403, on every path', async () => {
+  const app = await setUp();
+  for (const url of ['/status', '/health/live', '/nothing']) {
+    for (const headers of [{ host: 'evil.example' }, { origin: 'http://evil.example' }]) {
+      const response = await app.inject({ url, headers });
+      expect(response.statusCode).toBe(403);
+      expect(response.json()).toMatchObject({ status: 403, title: 'Forbidden' });
+    }
+    const own = await app.inject({ url, headers: { host: '10.0.0.7:8081' } });
+    expect(own.statusCode).not.toBe(403);
+  }
 });

@@ -1,3 +1,4 @@
+import type { JudgeRequest } from '@tandem/core';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import { healthRoutes, type ProcessView } from './http/health-routes.ts';
 import {
@@ -10,11 +11,13 @@ import {
 export interface AppOptions {
   readonly region: string;
   readonly view: ProcessView;
+  readonly judgeRequest: JudgeRequest;
   readonly logger: FastifyBaseLogger;
 }
 
 /** Builds the health server, which does not listen yet. */
-export async function createApp({ region, view, logger }: AppOptions): Promise<FastifyInstance> {
+export async function createApp(options: AppOptions): Promise<FastifyInstance> {
+  const { region, view, judgeRequest, logger } = options;
   const app = fastify({
     loggerInstance: logger,
     // Probes come every few seconds and tell nothing.
@@ -25,6 +28,17 @@ export async function createApp({ region, view, logger }: AppOptions): Promise<F
     bodyLimit: BODY_BYTES_MAX,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
+  });
+  app.addHook('onRequest', async ({ method, raw }, reply) => {
+    const { url: target = '/', rawHeaders } = raw;
+    const verdict = judgeRequest({ method, target, rawHeaders });
+    if (verdict.kind === 'taken') return undefined;
+    return reply.code(403).type('application/problem+json').send({
+      type: 'about:blank',
+      title: 'Forbidden',
+      status: 403,
+      detail: verdict.why,
+    });
   });
   app.setNotFoundHandler((_request, reply) =>
     reply.code(404).type('application/problem+json').send({

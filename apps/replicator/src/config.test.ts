@@ -12,10 +12,22 @@ describe('configuration from the environment', () => {
         storageConnection: 'UseDevelopmentStorage=true',
         administrationConnection: undefined,
         listen: { host: '127.0.0.1', port: 0 },
+        allowedHosts: [],
         logLevel: 'info',
         drainDeadlineMs: 20_000,
         environment: GOOD,
       },
+    });
+  });
+
+  test('G1: reads the names under which it may be asked, and refuses what is none', () => {
+    expect(readConfig({ ...GOOD, ALLOWED_HOSTS: 'A.example, *.b.example' })).toMatchObject({
+      config: { allowedHosts: ['a.example', '*.b.example'] },
+    });
+    const reading = readConfig({ ...GOOD, ALLOWED_HOSTS: 'http://a.example' });
+    expect(reading).toMatchObject({
+      ok: false,
+      problems: [expect.stringMatching(/^ALLOWED_HOSTS /)],
     });
   });
 

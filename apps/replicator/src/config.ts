@@ -1,3 +1,4 @@
+import { ALLOWED_HOSTS_PATTERN, readAllowedHosts } from '@tandem/core';
 import { type ConfigReading, findRegionProblems } from '@tandem/region-kit';
 import {
   describeProblem,
@@ -45,6 +46,16 @@ export const EnvironmentSchema = Type.Object({
     maximum: 65_535,
     examples: [8081],
   }),
+  ALLOWED_HOSTS: Type.Optional(
+    Type.String({
+      description:
+        'More names under which the health server may be asked (Host), with commas; `*.` stands for every ' +
+        'name below, `*` for any. Addresses, localhost, names without a dot and those of a cluster need ' +
+        'not be named.',
+      pattern: ALLOWED_HOSTS_PATTERN,
+      examples: ['replicator.example.com'],
+    }),
+  ),
   LOG_LEVEL: Type.Enum([...LOG_LEVELS], {
     description: 'The least level that is logged.',
     default: 'info',
@@ -65,6 +76,7 @@ export interface ReplicatorConfig {
   readonly storageConnection: string | undefined;
   readonly administrationConnection: string | undefined;
   readonly listen: { readonly host: string; readonly port: number };
+  readonly allowedHosts: readonly string[];
   readonly logLevel: LogLevel;
   readonly drainDeadlineMs: number;
   /** May override settings of the table `Configuration`, for development. */
@@ -85,6 +97,7 @@ export function readConfig(environment: Environment): ConfigReading<ReplicatorCo
     storageConnection: value.STORAGE_CONNECTION,
     administrationConnection: value.SERVICE_BUS_ADMINISTRATION_CONNECTION,
     listen: Object.freeze({ host: value.HOST, port: value.PORT }),
+    allowedHosts: readAllowedHosts(value.ALLOWED_HOSTS),
     logLevel: value.LOG_LEVEL,
     drainDeadlineMs: value.SHUTDOWN_DEADLINE_MS,
     environment,

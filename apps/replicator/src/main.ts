@@ -1,5 +1,5 @@
 // The process: environment, signals and the socket. What it does is in replicator-process.ts.
-import { AppError, assertNever, type TableStore } from '@tandem/core';
+import { AppError, assertNever, createRequestJudge, type TableStore } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { openStore } from '@tandem/region-kit';
 import {
@@ -73,7 +73,12 @@ async function run(config: ReplicatorConfig, store: TableStore | undefined): Pro
     tracer: telemetry.tracer,
   });
   if (telemetry.meter !== undefined) measureReplicator(telemetry.meter, replicator, clock);
-  const app = await createApp({ region, view: replicator, logger });
+  const app = await createApp({
+    region,
+    view: replicator,
+    judgeRequest: createRequestJudge(config.allowedHosts),
+    logger,
+  });
   const listening = await listen(app, config.listen);
   if (listening.kind === 'refused') {
     await telemetry.stop();

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { LookupFunction } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { createRequestJudge } from '@tandem/core';
 import {
   type FastifyError,
   type FastifyInstance,
@@ -10,6 +11,7 @@ import {
 } from 'fastify';
 import { sendProblem } from './http/problem.ts';
 import { proxyPlugin } from './http/proxy-plugin.ts';
+import { addRequestRules, pathOfTarget } from './http/request-target.ts';
 import { STATUS_PREFIX, statusPlugin } from './http/status-plugin.ts';
 import { createProfile, type Transition } from './monitoring/profile.ts';
 import { createProfileMonitor, type ProfileMonitor } from './monitoring/profile-monitor.ts';
@@ -40,6 +42,9 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     bodyLimit: OWN_BODY_BYTES_MAX,
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    rewriteUrl: pathOfTarget,
+    // It is refused below, in the form of every other refusal.
+    http: { requireHostHeader: false },
   });
   const monitor = createMonitor({ ...config, lookup }, (transition) => {
     app.log.info({ event: 'endpoint-state-changed', ...transition }, 'Endpoint state changed.');
@@ -54,12 +59,14 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       detail: error.message,
     });
   });
+  addRequestRules(app);
   app.addHook('onListen', async () => monitor.start());
   app.addHook('preClose', async () => monitor.stop());
   await app.register(statusPlugin, {
     prefix: STATUS_PREFIX,
     monitor,
     probing: config.probing,
+    judgeRequest: createRequestJudge(config.allowedHosts),
   });
   const resolver = createResolver({
     currentChoice: () => monitor.choice(),

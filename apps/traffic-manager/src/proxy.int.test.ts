@@ -211,3 +211,95 @@ describe('a client that hangs up', () => {
     expect(await (await fetch(`${app.url}/fine`)).text()).toBe('fine');
   });
 });
+
+/** Everything that a server says to these bytes until it hangs up, or has said `until`. */
+async function exchange(url: string, bytes: string, until?: RegExp): Promise<string> {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  socket.write(bytes);
+  let said = '';
+  for await (const chunk of socket as AsyncIterable<Buffer>) {
+    said += chunk.toString('latin1');
+    if (until?.test(said) === true) break;
+  }
+  socket.destroy();
+  return said;
+}
+
+describe('G2: what a client may send to a proxy', () => {
+  it.each([
+    ['http://customers.example:81/a?b=1', '/a?b=1', 'customers.example:81'],
+    ['HTTP://customers.example', '/', 'customers.example'],
+    ['https://customers.example?x', '/?x', 'customers.example'],
+  ])('is a whole URL: %s', async (target, path, host) => {
+    const east = await startEndpoint('east');
+    const app = await startApp([east], ONE_PROBE);
+    const head = `GET ${target} HTTP/1.1\r\nHost: other.example\r\nConnection: close\r\n\r\n`;
+    expect(await exchange(app.url, head)).toContain('200 OK');
+    expect(east.requests).toHaveLength(1);
+    expect(east.requests[0]).toMatchObject({ url: path, headers: { host } });
+  });
+
+  it.each([
+    ['two hosts', 'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n'],
+    ['the same host twice', 'GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n'],
+    ['no host', 'GET / HTTP/1.1\r\n'],
+    ['an empty host', 'GET / HTTP/1.1\r\nHost:\r\n'],
+    ['a host that is none', 'GET / HTTP/1.1\r\nHost: a b\r\n'],
+    ['a host with a user', 'GET http://user@a/ HTTP/1.1\r\nHost: a\r\n'],
+    ['two hosts and a whole URL', 'GET http://a/ HTTP/1.1\r\nHost: a\r\nHost: b\r\n'],
+  ])('is not %s (RFC 9112, 3.2)', async (_, head) => {
+    const east = await startEndpoint('east');
+    const app = await startApp([east], ONE_PROBE);
+    expect(await exchange(app.url, `${head}Connection: close\r\n\r\n`)).toMatch(/^HTTP\/1.1 400 /);
+    expect(east.requests).toEqual([]);
+  });
+
+  it('is an Upgrade that is passed over: the connection is closed, and nothing waits behind it', async () => {
+    const east = await startEndpoint('east');
+    const app = await startApp([east], ONE_PROBE);
+    const upgrade = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n';
+    const both = `GET /a HTTP/1.1\r\nHost: a\r\n${upgrade}\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n`;
+    // It ends by itself: what is not answered is seen to be not answered.
+    const said = await exchange(app.url, both);
+    expect(said).toMatch(/^HTTP\/1.1 200 OK[^]*connection: close/i);
+    expect(east.requests.map(({ url }) => url)).toEqual(['/a']);
+    expect(east.requests[0]?.headers).not.toHaveProperty('http2-settings');
+  });
+});
+
+describe('G1: the switches of the stand-in', () => {
+  const disable = '/_traffic-manager/endpoints/east/disable';
+
+  it.each([
+    [{ origin: 'http://evil.example' }],
+    [{ origin: 'null' }],
+    [{ 'sec-fetch-site': 'cross-site' }],
+    [{ 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'no-cors' }],
+    [{ host: 'evil.example' }],
+    [{ host: '127.0.0.1.evil.example:80', origin: 'http://127.0.0.1.evil.example:80' }],
+  ])('are not for %j', async (headers) => {
+    const app = await startApp([await startEndpoint('east')], ONE_PROBE);
+    const response = await send(`${app.url}${disable}`, { method: 'POST', headers });
+    expect(response.statusCode).toBe(403);
+    for (const path of ['', '/', '/status', '/nothing']) {
+      const page = await send(`${app.url}/_traffic-manager${path}`, { headers });
+      expect(page.statusCode).toBe(403);
+    }
+    expect((await app.status()).endpoints[0]?.enabled).toBe(true);
+  });
+
+  it('nor for who names another host in a whole URL', async () => {
+    const app = await startApp([await startEndpoint('east')], ONE_PROBE);
+    const { port } = new URL(app.url);
+    const head = `POST http://evil.example:${port}${disable} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: close\r\n\r\n`;
+    expect(await exchange(app.url, head)).toMatch(/^HTTP\/1.1 403 /);
+  });
+
+  it('are for its own page, and for what is no browser', async () => {
+    const app = await startApp([await startEndpoint('east')], ONE_PROBE);
+    const own = { origin: app.url, 'sec-fetch-site': 'same-origin' };
+    const response = await send(`${app.url}${disable}`, { method: 'POST', headers: own });
+    expect(response.statusCode).toBe(200);
+    expect((await app.switchEndpoint('east', 'enable')).status).toBe(200);
+  });
+});

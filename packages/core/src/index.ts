@@ -55,6 +55,12 @@ export * from './drill/run-drill.ts';
 export * from './drill/drill-tally.ts';
 export * from './region-status/clock-offset.ts';
 export * from './region-status/read-region-status.ts';
+export {
+  ALLOWED_HOSTS_PATTERN,
+  createRequestJudge,
+  type JudgeRequest,
+  readAllowedHosts,
+} from './web/judge-request.ts';
 export * from './concurrency/chunk.ts';
 export * from './concurrency/for-each-bounded.ts';
 export * from './retry/retry-policy.ts';

@@ -556,7 +556,7 @@ export interface components {
              * Format: uri-reference
              * @enum {string}
              */
-            type: "/problems/malformed-request" | "/problems/malformed-json" | "/problems/validation-failed" | "/problems/precondition-malformed" | "/problems/version-malformed" | "/problems/cursor-invalid" | "/problems/receipt-invalid" | "/problems/token-missing" | "/problems/token-invalid" | "/problems/scope-missing" | "/problems/customer-not-found" | "/problems/route-not-found" | "/problems/method-not-allowed" | "/problems/request-timeout" | "/problems/key-spent" | "/problems/precondition-failed" | "/problems/body-too-large" | "/problems/line-too-long" | "/problems/uri-too-long" | "/problems/unsupported-media-type" | "/problems/key-reused" | "/problems/limit-exceeded" | "/problems/entity-invalid" | "/problems/precondition-required" | "/problems/rate-limited" | "/problems/headers-too-large" | "/problems/internal-error" | "/problems/version-not-reached" | "/problems/overloaded" | "/problems/service-unavailable";
+            type: "/problems/malformed-request" | "/problems/malformed-json" | "/problems/validation-failed" | "/problems/precondition-malformed" | "/problems/version-malformed" | "/problems/cursor-invalid" | "/problems/receipt-invalid" | "/problems/token-missing" | "/problems/token-invalid" | "/problems/scope-missing" | "/problems/site-refused" | "/problems/customer-not-found" | "/problems/route-not-found" | "/problems/method-not-allowed" | "/problems/request-timeout" | "/problems/key-spent" | "/problems/precondition-failed" | "/problems/body-too-large" | "/problems/line-too-long" | "/problems/uri-too-long" | "/problems/unsupported-media-type" | "/problems/key-reused" | "/problems/limit-exceeded" | "/problems/entity-invalid" | "/problems/precondition-required" | "/problems/rate-limited" | "/problems/headers-too-large" | "/problems/internal-error" | "/problems/version-not-reached" | "/problems/overloaded" | "/problems/service-unavailable";
             title: string;
             status: number;
             detail: string;
@@ -739,7 +739,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope-missing`: The access token does not allow this. */
+            /** @description `scope-missing`: The access token does not allow this. `site-refused`: The request comes from another site. */
             403: {
                 headers: {
                     /** @description The region that answered. */
@@ -759,8 +759,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "type": "/problems/scope-missing",
-                     *       "title": "The access token does not allow this.",
+                     *       "type": "/problems/site-refused",
+                     *       "title": "The request comes from another site.",
                      *       "status": 403,
                      *       "detail": "What is to be done about it, in a sentence or two.",
                      *       "instance": "0af7651916cd43dd8448eb211c80319c"
@@ -1078,7 +1078,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope-missing`: The access token does not allow this. */
+            /** @description `scope-missing`: The access token does not allow this. `site-refused`: The request comes from another site. */
             403: {
                 headers: {
                     /** @description The region that answered. */
@@ -1098,8 +1098,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "type": "/problems/scope-missing",
-                     *       "title": "The access token does not allow this.",
+                     *       "type": "/problems/site-refused",
+                     *       "title": "The request comes from another site.",
                      *       "status": 403,
                      *       "detail": "What is to be done about it, in a sentence or two.",
                      *       "instance": "0af7651916cd43dd8448eb211c80319c"
@@ -1529,7 +1529,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope-missing`: The access token does not allow this. */
+            /** @description `scope-missing`: The access token does not allow this. `site-refused`: The request comes from another site. */
             403: {
                 headers: {
                     /** @description The region that answered. */
@@ -1549,8 +1549,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "type": "/problems/scope-missing",
-                     *       "title": "The access token does not allow this.",
+                     *       "type": "/problems/site-refused",
+                     *       "title": "The request comes from another site.",
                      *       "status": 403,
                      *       "detail": "What is to be done about it, in a sentence or two.",
                      *       "instance": "0af7651916cd43dd8448eb211c80319c"
@@ -1964,7 +1964,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope-missing`: The access token does not allow this. */
+            /** @description `scope-missing`: The access token does not allow this. `site-refused`: The request comes from another site. */
             403: {
                 headers: {
                     /** @description The region that answered. */
@@ -1984,8 +1984,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "type": "/problems/scope-missing",
-                     *       "title": "The access token does not allow this.",
+                     *       "type": "/problems/site-refused",
+                     *       "title": "The request comes from another site.",
                      *       "status": 403,
                      *       "detail": "What is to be done about it, in a sentence or two.",
                      *       "instance": "0af7651916cd43dd8448eb211c80319c"
@@ -2430,7 +2430,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope-missing`: The access token does not allow this. */
+            /** @description `scope-missing`: The access token does not allow this. `site-refused`: The request comes from another site. */
             403: {
                 headers: {
                     /** @description The region that answered. */
@@ -2450,8 +2450,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "type": "/problems/scope-missing",
-                     *       "title": "The access token does not allow this.",
+                     *       "type": "/problems/site-refused",
+                     *       "title": "The request comes from another site.",
                      *       "status": 403,
                      *       "detail": "What is to be done about it, in a sentence or two.",
                      *       "instance": "0af7651916cd43dd8448eb211c80319c"
@@ -2911,7 +2911,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope-missing`: The access token does not allow this. */
+            /** @description `scope-missing`: The access token does not allow this. `site-refused`: The request comes from another site. */
             403: {
                 headers: {
                     /** @description The region that answered. */
@@ -2931,8 +2931,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "type": "/problems/scope-missing",
-                     *       "title": "The access token does not allow this.",
+                     *       "type": "/problems/site-refused",
+                     *       "title": "The request comes from another site.",
                      *       "status": 403,
                      *       "detail": "What is to be done about it, in a sentence or two.",
                      *       "instance": "0af7651916cd43dd8448eb211c80319c"
@@ -3327,7 +3327,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope-missing`: The access token does not allow this. */
+            /** @description `scope-missing`: The access token does not allow this. `site-refused`: The request comes from another site. */
             403: {
                 headers: {
                     /** @description The region that answered. */
@@ -3347,8 +3347,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "type": "/problems/scope-missing",
-                     *       "title": "The access token does not allow this.",
+                     *       "type": "/problems/site-refused",
+                     *       "title": "The request comes from another site.",
                      *       "status": 403,
                      *       "detail": "What is to be done about it, in a sentence or two.",
                      *       "instance": "0af7651916cd43dd8448eb211c80319c"
@@ -3816,7 +3816,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope-missing`: The access token does not allow this. */
+            /** @description `scope-missing`: The access token does not allow this. `site-refused`: The request comes from another site. */
             403: {
                 headers: {
                     /** @description The region that answered. */
@@ -3836,8 +3836,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "type": "/problems/scope-missing",
-                     *       "title": "The access token does not allow this.",
+                     *       "type": "/problems/site-refused",
+                     *       "title": "The request comes from another site.",
                      *       "status": 403,
                      *       "detail": "What is to be done about it, in a sentence or two.",
                      *       "instance": "0af7651916cd43dd8448eb211c80319c"
@@ -4159,7 +4159,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope-missing`: The access token does not allow this. */
+            /** @description `scope-missing`: The access token does not allow this. `site-refused`: The request comes from another site. */
             403: {
                 headers: {
                     /** @description The region that answered. */
@@ -4179,8 +4179,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "type": "/problems/scope-missing",
-                     *       "title": "The access token does not allow this.",
+                     *       "type": "/problems/site-refused",
+                     *       "title": "The request comes from another site.",
                      *       "status": 403,
                      *       "detail": "What is to be done about it, in a sentence or two.",
                      *       "instance": "0af7651916cd43dd8448eb211c80319c"
@@ -4653,7 +4653,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope-missing`: The access token does not allow this. */
+            /** @description `scope-missing`: The access token does not allow this. `site-refused`: The request comes from another site. */
             403: {
                 headers: {
                     /** @description The region that answered. */
@@ -4673,8 +4673,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "type": "/problems/scope-missing",
-                     *       "title": "The access token does not allow this.",
+                     *       "type": "/problems/site-refused",
+                     *       "title": "The request comes from another site.",
                      *       "status": 403,
                      *       "detail": "What is to be done about it, in a sentence or two.",
                      *       "instance": "0af7651916cd43dd8448eb211c80319c"
@@ -5045,7 +5045,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope-missing`: The access token does not allow this. */
+            /** @description `scope-missing`: The access token does not allow this. `site-refused`: The request comes from another site. */
             403: {
                 headers: {
                     /** @description The region that answered. */
@@ -5065,8 +5065,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "type": "/problems/scope-missing",
-                     *       "title": "The access token does not allow this.",
+                     *       "type": "/problems/site-refused",
+                     *       "title": "The request comes from another site.",
                      *       "status": 403,
                      *       "detail": "What is to be done about it, in a sentence or two.",
                      *       "instance": "0af7651916cd43dd8448eb211c80319c"
@@ -5375,7 +5375,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope-missing`: The access token does not allow this. */
+            /** @description `scope-missing`: The access token does not allow this. `site-refused`: The request comes from another site. */
             403: {
                 headers: {
                     /** @description The region that answered. */
@@ -5395,8 +5395,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "type": "/problems/scope-missing",
-                     *       "title": "The access token does not allow this.",
+                     *       "type": "/problems/site-refused",
+                     *       "title": "The request comes from another site.",
                      *       "status": 403,
                      *       "detail": "What is to be done about it, in a sentence or two.",
                      *       "instance": "0af7651916cd43dd8448eb211c80319c"
@@ -5680,7 +5680,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `scope-missing`: The access token does not allow this. */
+            /** @description `scope-missing`: The access token does not allow this. `site-refused`: The request comes from another site. */
             403: {
                 headers: {
                     /** @description The region that answered. */
@@ -5700,8 +5700,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "type": "/problems/scope-missing",
-                     *       "title": "The access token does not allow this.",
+                     *       "type": "/problems/site-refused",
+                     *       "title": "The request comes from another site.",
                      *       "status": 403,
                      *       "detail": "What is to be done about it, in a sentence or two.",
                      *       "instance": "0af7651916cd43dd8448eb211c80319c"

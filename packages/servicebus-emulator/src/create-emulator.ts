@@ -41,6 +41,11 @@ export interface EmulatorOptions {
   readonly tls?: TlsIdentity;
   /** When given, control is served over HTTP on this port, to anybody; 0 takes a free one. */
   readonly controlPort?: number;
+  /**
+   * More names under which the control and, while any token will do, the administration may be asked.
+   * Addresses, names without a dot and those of the service need not be named; pages in a browser may not.
+   */
+  readonly allowedHosts?: readonly string[];
   readonly clock?: Clock;
   /** When given, tokens are verified against it; without it any token will do. */
   readonly sharedAccessKey?: SharedAccessKey;
@@ -156,11 +161,11 @@ function controlOf(find: FindControl, name: string): EmulatorControl {
 }
 
 async function startControl(
-  { controlPort: port, host = DEFAULT_HOST }: EmulatorOptions,
+  { controlPort: port, host = DEFAULT_HOST, allowedHosts = [] }: EmulatorOptions,
   find: FindControl,
 ): Promise<ControlServer | undefined> {
   if (port === undefined) return undefined;
-  return startControlServer({ host, port, find });
+  return startControlServer({ host, port, allowedHosts, find });
 }
 
 /** Starts an emulator. Rejects with the socket's error (code EADDRINUSE) when a port is taken. */
@@ -183,7 +188,15 @@ export async function createEmulator(options: EmulatorOptions = {}): Promise<Emu
       tenants.push(opened.tenant);
     }
     const accessRules = accessRulesOf(options);
-    const shared = { tenants, clock, onFailure, host, accessRules, tls: options.tls };
+    const shared = {
+      tenants,
+      clock,
+      onFailure,
+      host,
+      accessRules,
+      allowedHosts: options.allowedHosts ?? [],
+      tls: options.tls,
+    };
     const amqp = await startAmqpServer({ ...shared, port: options.amqpPort ?? 0 });
     closers.push(() => amqp.close());
     const admin = await startAdminServer({ ...shared, port: options.adminPort ?? 0 });

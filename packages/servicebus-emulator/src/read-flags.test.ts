@@ -12,6 +12,7 @@ describe('the command line', () => {
         adminPort: 5300,
         queues: [],
         namespaces: [],
+        allowedHosts: [],
       },
     });
   });
@@ -19,7 +20,7 @@ describe('the command line', () => {
   it('reads every flag', () => {
     const args =
       '--location d --host ::1 --amqp-port 0 --admin-port=65535 --queues a,b --namespaces east ' +
-      '--control-port 0 --tls-cert c.pem --tls-key k.pem';
+      '--control-port 0 --allowed-hosts Bus.example,b --tls-cert c.pem --tls-key k.pem';
     expect(readFlags(args.split(' '))).toEqual({
       kind: 'start',
       flags: {
@@ -29,6 +30,7 @@ describe('the command line', () => {
         adminPort: 65_535,
         queues: ['a', 'b'],
         namespaces: ['east'],
+        allowedHosts: ['bus.example', 'b'],
         controlPort: 0,
         tlsFiles: { cert: 'c.pem', key: 'k.pem' },
       },

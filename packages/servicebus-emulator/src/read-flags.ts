@@ -8,6 +8,7 @@ export interface Flags {
   readonly adminPort: number;
   readonly queues: readonly string[];
   readonly namespaces: readonly string[];
+  readonly allowedHosts: readonly string[];
   readonly controlPort: number | undefined;
   /** Paths of PEM files. */
   readonly tlsFiles: { readonly cert: string; readonly key: string } | undefined;
@@ -33,6 +34,8 @@ export const USAGE = `Usage: servicebus-emulator [options]
   --tls-cert <file>     certificate in PEM: the ports take TLS as well as plain connections
   --tls-key <file>      its key in PEM
   --control-port <port> port for faults that tests ask for, by anybody (default: none)
+  --allowed-hosts <a,b> more names under which administration and control may be asked, beside
+                        addresses, names without a dot and those of the service
   --help                show this text
 `;
 
@@ -47,6 +50,7 @@ const OPTIONS = {
   'tls-cert': { type: 'string' },
   'tls-key': { type: 'string' },
   'control-port': { type: 'string' },
+  'allowed-hosts': { type: 'string', default: '' },
   help: { type: 'boolean', default: false },
 } as const;
 
@@ -92,6 +96,7 @@ export function readFlags(args: readonly string[]): FlagsResult {
         adminPort: Number(values['admin-port']),
         queues: readNames(values.queues),
         namespaces: readNames(values.namespaces),
+        allowedHosts: readNames(values['allowed-hosts'].toLowerCase()),
         controlPort: controlPort === undefined ? undefined : Number(controlPort),
         tlsFiles: cert === undefined || key === undefined ? undefined : { cert, key },
       },

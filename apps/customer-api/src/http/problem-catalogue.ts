@@ -18,6 +18,7 @@ export const PROBLEMS = {
   'token-missing': { status: 401, title: 'An access token is needed.' },
   'token-invalid': { status: 401, title: 'The access token is not accepted.' },
   'scope-missing': { status: 403, title: 'The access token does not allow this.' },
+  'site-refused': { status: 403, title: 'The request comes from another site.' },
   'customer-not-found': { status: 404, title: 'There is no such customer.' },
   'route-not-found': { status: 404, title: 'There is nothing at this path.' },
   'method-not-allowed': { status: 405, title: 'The path does not take this method.' },

@@ -107,6 +107,7 @@ function createServiceApp(
     readiness: createProcessReadiness(state),
     serving: createServing(state),
     verifyToken: config.auth === undefined ? undefined : createTokenVerifier(config.auth),
+    judgeRequest: config.judgeRequest,
     eventLoopDelayMsMax: EVENT_LOOP_DELAY_MS_MAX,
     requestsPerMinuteMax: config.requestsPerMinuteMax,
     logger,

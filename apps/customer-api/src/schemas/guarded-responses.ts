@@ -7,6 +7,7 @@ const GUARD_PROBLEMS = [
   'token-missing',
   'token-invalid',
   'scope-missing',
+  'site-refused',
   'rate-limited',
   'overloaded',
 ] as const satisfies readonly ProblemCode[];

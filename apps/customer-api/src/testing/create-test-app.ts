@@ -1,4 +1,10 @@
-import { createHybridClock, createRelay, createRelayQueue, type TableStore } from '@tandem/core';
+import {
+  createHybridClock,
+  createRelay,
+  createRelayQueue,
+  createRequestJudge,
+  type TableStore,
+} from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import {
   createMemoryTableStore,
@@ -70,6 +76,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     readiness: options.readiness ?? (async () => ({ kind: 'ready', notes: [] })),
     serving: () => ({ kind: 'ready', notes: [] }),
     verifyToken: options.verifyToken,
+    judgeRequest: createRequestJudge(),
     eventLoopDelayMsMax: options.eventLoopDelayMsMax ?? 0,
     requestsPerMinuteMax: options.requestsPerMinuteMax ?? 100_000,
     logger,

@@ -4,15 +4,18 @@ import type { IncomingHttpHeaders } from 'node:http';
 export const ENDPOINT_HEADER = 'x-tandem-endpoint';
 
 /** Headers of one connection (RFC 9110, 7.6.1): they end here, in both directions. */
-const CONNECTION_HEADERS = [
+const CONNECTION_HEADERS: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
-  'proxy-connection',
   'te',
   'trailer',
   'transfer-encoding',
   'upgrade',
-];
+]);
+/** What is said to a proxy, and by it, is not said to who stands behind it. */
+const PROXY_PREFIX = 'proxy-';
+/** How long a body is, and whose the request is, are no matter of a connection, whatever it says. */
+const NEVER_NAMED: ReadonlySet<string> = new Set(['content-length', 'host']);
 
 export interface ForwardedRequest {
   readonly method: string;
@@ -30,10 +33,11 @@ export function requestHeaders(
   request: ForwardedRequest,
 ): IncomingHttpHeaders {
   // The server has already answered "100 Continue", and the client library refuses the header.
-  const forwarded = withoutHeaders(headers, [...CONNECTION_HEADERS, 'expect']);
+  const forwarded = withoutConnection(headers);
+  delete forwarded.expect;
   // The body of a GET or HEAD is not forwarded, so its length must not be either.
   if (request.method === 'GET' || request.method === 'HEAD') delete forwarded['content-length'];
-  const earlierHops = [headers['x-forwarded-for'] ?? []].flat();
+  const earlierHops = [forwarded['x-forwarded-for'] ?? []].flat();
   forwarded['x-forwarded-for'] = [...earlierHops, request.clientAddress].join(', ');
   forwarded['x-forwarded-proto'] = request.protocol;
   if (request.host !== undefined) {
@@ -48,12 +52,16 @@ export function answerHeaders(
   headers: IncomingHttpHeaders,
   endpointName: string,
 ): IncomingHttpHeaders {
-  return { ...withoutHeaders(headers, CONNECTION_HEADERS), [ENDPOINT_HEADER]: endpointName };
+  return { ...withoutConnection(headers), [ENDPOINT_HEADER]: endpointName };
 }
 
-function withoutHeaders(
-  headers: IncomingHttpHeaders,
-  removed: readonly string[],
-): IncomingHttpHeaders {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !removed.includes(name)));
+/** Without what belongs to the connection, by its nature or because its own header names it. */
+function withoutConnection(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  const options = [headers.connection ?? []].flat().join(',').toLowerCase().split(',');
+  const named = new Set(options.map((option) => option.trim()));
+  const ends = (name: string): boolean =>
+    CONNECTION_HEADERS.has(name) ||
+    name.startsWith(PROXY_PREFIX) ||
+    (named.has(name) && !NEVER_NAMED.has(name));
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !ends(name.toLowerCase())));
 }

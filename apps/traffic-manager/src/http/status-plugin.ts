@@ -1,4 +1,5 @@
 // The pages and switches of the stand-in itself, under a path that no region uses.
+import type { JudgeRequest } from '@tandem/core';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { ProfileMonitor } from '../monitoring/profile-monitor.ts';
@@ -17,6 +18,7 @@ export const STATUS_PREFIX = '/_traffic-manager';
 export interface StatusPluginOptions {
   readonly monitor: ProfileMonitor;
   readonly probing: TrafficManagerConfig['probing'];
+  readonly judgeRequest: JudgeRequest;
 }
 
 const switchSchema = {
@@ -27,8 +29,16 @@ const switchSchema = {
 /** Serves the status as JSON and as a page, and lets a person disable and enable endpoints. */
 export async function statusPlugin(
   app: FastifyInstance,
-  { monitor, probing }: StatusPluginOptions,
+  { monitor, probing, judgeRequest }: StatusPluginOptions,
 ): Promise<void> {
+  // A page of any other site could take a region out of traffic, or show what is known of it.
+  app.addHook('onRequest', async ({ method, raw }, reply) => {
+    const { url: target = '/', rawHeaders } = raw;
+    const verdict = judgeRequest({ method, target, rawHeaders });
+    if (verdict.kind === 'taken') return undefined;
+    const code = 'SITE_REFUSED';
+    return sendProblem(reply, { title: 'Forbidden', status: 403, code, detail: verdict.why });
+  });
   // The switches take no body; one that a client sends all the same is not an error.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(

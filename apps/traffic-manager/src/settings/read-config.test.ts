@@ -15,6 +15,7 @@ describe('the settings', () => {
       kind: 'valid',
       config: {
         listen: { host: '127.0.0.1', port: 8080 },
+        allowedHosts: ['localhost'],
         endpoints: [
           { name: 'east', url: 'http://127.0.0.1:8081' },
           { name: 'west', url: 'http://127.0.0.1:8082' },

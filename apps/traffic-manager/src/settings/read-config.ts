@@ -1,3 +1,4 @@
+import { readAllowedHosts } from '@tandem/core';
 import type { TSchemaOptions } from 'typebox';
 import { Value } from 'typebox/value';
 import type { EndpointAddress } from '../monitoring/profile.ts';
@@ -12,6 +13,8 @@ import {
 
 export interface TrafficManagerConfig {
   readonly listen: { readonly host: string; readonly port: number };
+  /** More names under which the stand-in's own pages may be asked for. */
+  readonly allowedHosts: readonly string[];
   /** In priority order. */
   readonly endpoints: readonly EndpointAddress[];
   readonly probing: {
@@ -92,6 +95,7 @@ function assertNever(type: never): never {
 function toConfig(settings: Settings, endpoints: readonly EndpointAddress[]): TrafficManagerConfig {
   return Object.freeze({
     listen: Object.freeze({ host: settings.HOST, port: settings.PORT }),
+    allowedHosts: Object.freeze(readAllowedHosts(settings.ALLOWED_HOSTS)),
     endpoints: Object.freeze(endpoints.map((endpoint) => Object.freeze(endpoint))),
     probing: Object.freeze({
       intervalMs: settings.PROBE_INTERVAL_MS,

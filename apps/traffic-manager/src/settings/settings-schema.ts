@@ -1,3 +1,4 @@
+import { ALLOWED_HOSTS_PATTERN } from '@tandem/core';
 import { type Static, Type } from 'typebox';
 
 // Bounds of Azure Traffic Manager. Its own words: articles/traffic-manager/traffic-manager-monitoring
@@ -31,6 +32,13 @@ export const settingsSchema = Type.Object({
     default: '127.0.0.1',
     description: 'the address to listen on',
     examples: ['0.0.0.0'],
+  }),
+  ALLOWED_HOSTS: Type.String({
+    pattern: ALLOWED_HOSTS_PATTERN,
+    default: 'localhost',
+    description:
+      'comma-separated names under which its own pages may be asked for, besides addresses and names without a dot; *. for every name below, * for any',
+    examples: ['traffic.example.com'],
   }),
   PROBE_INTERVAL_MS: Type.Integer({
     minimum: FAST_INTERVAL_MS_MIN,

@@ -49,6 +49,7 @@ export async function startApp(
 ): Promise<TestApp> {
   const app = await buildApp({
     config: {
+      allowedHosts: [],
       endpoints: endpoints.map(({ name, url }) => ({ name, url })),
       probing: {
         intervalMs: 20,

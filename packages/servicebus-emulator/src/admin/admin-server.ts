@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '../clock.ts';
+import { findPageFault } from '../find-page-fault.ts';
 import { createPortServer, type TlsIdentity } from '../port-server.ts';
 import { accessRulesOf } from '../queue-access-rules.ts';
 import { tenantOf, type Tenant } from '../tenant.ts';
@@ -27,6 +28,8 @@ export interface AdminServerOptions {
   readonly tenants: readonly Tenant[];
   readonly clock: Clock;
   readonly accessRules: readonly SharedAccessRule[] | undefined;
+  /** More names under which it may be asked while any token will do. */
+  readonly allowedHosts: readonly string[];
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -74,8 +77,10 @@ function decodePath(pathname: string): string | undefined {
 
 async function respond(
   message: IncomingMessage,
-  { tenants, clock, accessRules }: AdminServerOptions,
+  { tenants, clock, accessRules, allowedHosts }: AdminServerOptions,
 ): Promise<AdminResponse> {
+  const fault = findPageFault(message, accessRules === undefined ? allowedHosts : undefined);
+  if (fault !== undefined) return failure(403, `${fault}.`);
   const { host = 'localhost' } = message.headers;
   const baseUrl = `${'encrypted' in message.socket ? 'https' : 'http'}://${host}`;
   const { namespace, name: namespaceName } = tenantOf(tenants, host);

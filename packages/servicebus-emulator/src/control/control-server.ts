@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { findPageFault } from '../find-page-fault.ts';
 import { FAULTY_OPERATIONS, type FaultyOperation } from '../faults.ts';
 import type { EmulatorControl } from './create-control.ts';
 
@@ -13,6 +14,8 @@ export interface ControlServerOptions {
   readonly host: string;
   /** 0 takes a free port. */
   readonly port: number;
+  /** More names under which it may be asked. */
+  readonly allowedHosts: readonly string[];
   /** The control of the namespace, or of the first one; undefined when there is no such namespace. */
   readonly find: (namespace: string | undefined) => EmulatorControl | undefined;
 }
@@ -90,6 +93,8 @@ async function readBody(message: IncomingMessage): Promise<Body> {
 }
 
 async function respond(message: IncomingMessage, options: ControlServerOptions): Promise<Answer> {
+  const fault = findPageFault(message, options.allowedHosts);
+  if (fault !== undefined) return { status: 403, problem: fault };
   const { pathname, searchParams } = new URL(message.url ?? '/', 'http://localhost');
   const control = options.find(searchParams.get('namespace') ?? undefined);
   if (control === undefined) return { status: 404, problem: 'There is no such namespace' };

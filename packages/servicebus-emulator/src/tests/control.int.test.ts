@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createEmulator } from '../create-emulator.ts';
 import {
@@ -126,5 +128,53 @@ describe('faults over HTTP', () => {
       status,
       problem: expect.stringContaining(problem) as string,
     });
+  });
+});
+
+describe('G1: a page in a browser', () => {
+  /** Exactly these headers, which fetch would not send. */
+  const post = async (port: number, headers: Record<string, string>, path = '/queues/q/pause') => {
+    const outgoing = request({ port, host: '127.0.0.1', method: 'POST', path, headers });
+    outgoing.end();
+    const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
+    response.resume();
+    return response.statusCode;
+  };
+
+  it.each([
+    [{ origin: 'http://evil.example' }],
+    [{ origin: 'null' }],
+    [{ 'sec-fetch-site': 'cross-site' }],
+    [{ 'sec-fetch-site': 'same-site' }],
+    [{ host: 'evil.example' }],
+    [{ host: '127.0.0.1.evil.example:5300' }],
+    [{ host: 'east.evil.example' }],
+  ])('is refused by control and by administration: %j', async (headers) => {
+    const { controlPort = 0, adminPort } = sdk.emulator;
+    expect(await post(controlPort, headers)).toBe(403);
+    expect(await post(controlPort, headers, '/connections/drop')).toBe(403);
+    expect(await post(adminPort, headers, '/q')).toBe(403);
+    await sdk.client.createSender('q').sendMessages({ body: 1 });
+  });
+
+  it.each(['localhost:1', 'broker:5300', '[::1]:5300', 'q.servicebus.windows.net'])(
+    'is not what asks for %s',
+    async (host) => {
+      expect(await post(sdk.emulator.controlPort ?? 0, { host }, '/connections/drop')).toBe(204);
+      expect(await post(sdk.emulator.adminPort, { host }, '/q')).toBe(404);
+    },
+  );
+
+  it('may be asked for by a name that was allowed, and by any where tokens are verified', async () => {
+    const allowedHosts = ['bus.example'];
+    const sharedAccessKey = { name: 'k', key: 'secret' };
+    const [named, verified] = [
+      await createEmulator({ controlPort: 0, allowedHosts }),
+      await createEmulator({ sharedAccessKey }),
+    ];
+    const headers = { host: 'bus.example:1' };
+    expect(await post(named.controlPort ?? 0, headers, '/connections/drop')).toBe(204);
+    expect(await post(verified.adminPort, headers, '/q')).toBe(401);
+    await Promise.all([named.close(), verified.close()]);
   });
 });
