@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Cluster, Region } from '@tandem/local-cluster';
@@ -17,8 +17,10 @@ test('the inventory names every region with what a command needs to reach it', a
   };
   const regions = [{ name: 'east', addresses }] as unknown as readonly Region[];
   const trafficManagerUrl = 'http://127.0.0.1:6';
+  const file = join(dataFolder, 'tandem.regions.json');
+  await writeFile(file, '', { mode: 0o644 });
   await writeInventory({ dataFolder, regions, trafficManagerUrl } as Cluster);
-  expect(JSON.parse(await readFile(join(dataFolder, 'tandem.regions.json'), 'utf8'))).toEqual({
+  expect(JSON.parse(await readFile(file, 'utf8'))).toEqual({
     version: 1,
     regions: [
       {
@@ -32,4 +34,6 @@ test('the inventory names every region with what a command needs to reach it', a
     ],
     trafficManager: trafficManagerUrl,
   });
+  // G4: it holds keys, and an older one is narrowed.
+  expect((await stat(file)).mode & 0o777).toBe(0o600);
 });

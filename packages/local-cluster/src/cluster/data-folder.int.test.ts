@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -58,6 +58,18 @@ describe('the data folder', () => {
     await expect(openDataFolder(folder)).rejects.toMatchObject({ code: 'DATA_FOREIGN' });
     await expect(removeDataFolder(folder)).rejects.toMatchObject({ code: 'DATA_FOREIGN' });
     expect(existsSync(join(folder, 'thesis.txt'))).toBe(true);
+  });
+
+  it('G4: is for its owner alone, also when an earlier version left it open', async () => {
+    const folder = join(await scratchFolder(), 'deep', 'data');
+    await (await openDataFolder(folder)).release();
+    const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
+    expect(await modeOf(folder)).toBe(0o700);
+    expect(await modeOf(join(folder, 'tandem.json'))).toBe(0o600);
+    await chmod(folder, 0o755);
+    await mkdir(join(folder, 'east'), { mode: 0o755 });
+    await (await openDataFolder(folder)).release();
+    expect(await modeOf(folder)).toBe(0o700);
   });
 
   it('is gone after its removal, and removing it again does nothing', async () => {

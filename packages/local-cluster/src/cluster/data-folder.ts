@@ -1,10 +1,13 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { LocalClusterError } from '../local-cluster-error.ts';
 
 /** Marks a folder as one of ours, and says who uses it. */
 const RECORD = 'tandem.json';
+/** What is kept there are customers, and keys to reach them. */
+const OWNER_ONLY = 0o700;
+const OWNER_ONLY_FILE = 0o600;
 
 interface DataRecord {
   readonly version: 1;
@@ -68,8 +71,23 @@ async function checkFolder(path: string): Promise<void> {
 }
 
 async function claim(path: string): Promise<void> {
-  await mkdir(join(path, 'logs'), { recursive: true });
+  await mkdir(join(path, 'logs'), { recursive: true, mode: OWNER_ONLY });
+  await closeToOthers(path);
   await writeRecord(path, process.pid);
+}
+
+/** Narrows the folder of an earlier version too. Where that cannot be done it is said, and no reason to fail. */
+async function closeToOthers(path: string): Promise<void> {
+  try {
+    await chmod(path, OWNER_ONLY);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EPERM' && code !== 'ENOTSUP') throw error;
+    process.emitWarning(
+      `Other users of this machine may read the customers in ${path}, which cannot be closed to them (${code}): ` +
+        'choose a folder of your own with --data.',
+    );
+  }
 }
 
 function describeFolder(path: string, release: () => Promise<void>): DataFolder {
@@ -83,7 +101,9 @@ function describeFolder(path: string, release: () => Promise<void>): DataFolder 
 
 async function writeRecord(path: string, pid: number | null): Promise<void> {
   const record: DataRecord = { version: 1, pid };
-  await writeFile(join(path, RECORD), `${JSON.stringify(record)}\n`);
+  await writeFile(join(path, RECORD), `${JSON.stringify(record)}\n`, {
+    mode: OWNER_ONLY_FILE,
+  });
 }
 
 async function readRecord(path: string): Promise<DataRecord | undefined> {

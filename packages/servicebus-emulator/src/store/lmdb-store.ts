@@ -32,6 +32,8 @@ export interface LmdbTables {
 }
 
 /** Just above the greatest sequence number there can be. */
+/** A folder that is made for messages is for nobody else. */
+const OWNER_ONLY = 0o700;
 const SEQUENCE_NUMBER_END = Number.MAX_SAFE_INTEGER;
 const NOTHING = Buffer.alloc(0);
 
@@ -115,7 +117,7 @@ function scanDue(tables: LmdbTables, options: ScanDueOptions) {
  * Keeps everything in the folder, which is made when absent. One process at a time may use it.
  */
 export async function openLmdbStore(location: string): Promise<EmulatorStore> {
-  await mkdir(location, { recursive: true });
+  await mkdir(location, { recursive: true, mode: OWNER_ONLY });
   const tables = openTables(location);
   const commits = createGroupCommit<StoreWrite>((writes) => commitGroup(tables, writes));
   const messages: MessageStore = {
