@@ -456,6 +456,8 @@ export interface components {
                  * @enum {string}
                  */
                 acknowledged?: "local" | "queued";
+                /** @description As the header x-tandem-queued-peers has them. */
+                queuedPeers?: string[];
                 /** @description As the header x-tandem-receipt has it. */
                 receipt?: string;
                 /** @description The Idempotency-Key had created the customer before. */
@@ -952,10 +954,7 @@ export interface operations {
                  * @example "8e03978e-40d5-43dd-bc93-6894a57f9324"
                  */
                 "idempotency-key"?: string;
-                /**
-                 * @description `wait=5`: seconds to wait at most, 10 or fewer. On a write `ack=queued` as well: answer once the queue of every peer has it, too, or when the wait is over.
-                 * @example ack=queued, wait=5
-                 */
+                /** @description `wait=5`: seconds to wait at most, 10 or fewer. On a write `ack=queued` as well: answer once the queue of every other region that can be reached has it, too, or when the wait is over; `ack=queued; peers=any`: once the queue of any one has it. */
                 prefer?: string;
             };
             path?: never;
@@ -994,12 +993,14 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description The version of the customer: the same in every region. */
                     etag?: string;
-                    /** @description The level that `Prefer: ack=` asked for and that there is none of: it was `local`. */
+                    /** @description What `Prefer: ack=` or its `peers=` asked for and that there is none of: it was `local`, or `all`. */
                     "x-tandem-preference-unknown"?: string;
                     /** @description What x-tandem-min-version takes: the version shown, or made by the write. */
                     "x-tandem-version"?: string;
-                    /** @description The level that the write has reached. */
+                    /** @description The level that the write has reached. `queued`: the queue of every other region that can be reached has it, or of any one where `peers=any` asked for no more. */
                     "x-tandem-acknowledged"?: "local" | "queued";
+                    /** @description The regions whose queues have the write, where `ack=queued` was asked for; also when fewer than that. */
+                    "x-tandem-queued-peers"?: string;
                     /** @description Ask with it later whether every region has applied the write. */
                     "x-tandem-receipt"?: string;
                     /** @description `ack=queued` when that was reached. */
@@ -1406,10 +1407,7 @@ export interface operations {
             header?: {
                 /** @description The least version to show, or to write on: an x-tandem-version that any region gave for this customer. Waits for it, 2 s or as `Prefer: wait` says, then answers 503. */
                 "x-tandem-min-version"?: string;
-                /**
-                 * @description `wait=5`: seconds to wait at most, 10 or fewer. On a write `ack=queued` as well: answer once the queue of every peer has it, too, or when the wait is over.
-                 * @example ack=queued, wait=5
-                 */
+                /** @description `wait=5`: seconds to wait at most, 10 or fewer. On a write `ack=queued` as well: answer once the queue of every other region that can be reached has it, too, or when the wait is over; `ack=queued; peers=any`: once the queue of any one has it. */
                 prefer?: string;
                 /** @description Answer 412 unless the version is one of these. */
                 "if-match"?: string;
@@ -1799,10 +1797,7 @@ export interface operations {
             header?: {
                 /** @description The least version to show, or to write on: an x-tandem-version that any region gave for this customer. Waits for it, 2 s or as `Prefer: wait` says, then answers 503. */
                 "x-tandem-min-version"?: string;
-                /**
-                 * @description `wait=5`: seconds to wait at most, 10 or fewer. On a write `ack=queued` as well: answer once the queue of every peer has it, too, or when the wait is over.
-                 * @example ack=queued, wait=5
-                 */
+                /** @description `wait=5`: seconds to wait at most, 10 or fewer. On a write `ack=queued` as well: answer once the queue of every other region that can be reached has it, too, or when the wait is over; `ack=queued; peers=any`: once the queue of any one has it. */
                 prefer?: string;
                 /** @description Write only when the version is one of these; * for any. */
                 "if-match"?: string;
@@ -1851,12 +1846,14 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description The version of the customer: the same in every region. */
                     etag?: string;
-                    /** @description The level that `Prefer: ack=` asked for and that there is none of: it was `local`. */
+                    /** @description What `Prefer: ack=` or its `peers=` asked for and that there is none of: it was `local`, or `all`. */
                     "x-tandem-preference-unknown"?: string;
                     /** @description What x-tandem-min-version takes: the version shown, or made by the write. */
                     "x-tandem-version"?: string;
-                    /** @description The level that the write has reached. */
+                    /** @description The level that the write has reached. `queued`: the queue of every other region that can be reached has it, or of any one where `peers=any` asked for no more. */
                     "x-tandem-acknowledged"?: "local" | "queued";
+                    /** @description The regions whose queues have the write, where `ack=queued` was asked for; also when fewer than that. */
+                    "x-tandem-queued-peers"?: string;
                     /** @description Ask with it later whether every region has applied the write. */
                     "x-tandem-receipt"?: string;
                     /** @description `ack=queued` when that was reached. */
@@ -1882,12 +1879,14 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description The version of the customer: the same in every region. */
                     etag?: string;
-                    /** @description The level that `Prefer: ack=` asked for and that there is none of: it was `local`. */
+                    /** @description What `Prefer: ack=` or its `peers=` asked for and that there is none of: it was `local`, or `all`. */
                     "x-tandem-preference-unknown"?: string;
                     /** @description What x-tandem-min-version takes: the version shown, or made by the write. */
                     "x-tandem-version"?: string;
-                    /** @description The level that the write has reached. */
+                    /** @description The level that the write has reached. `queued`: the queue of every other region that can be reached has it, or of any one where `peers=any` asked for no more. */
                     "x-tandem-acknowledged"?: "local" | "queued";
+                    /** @description The regions whose queues have the write, where `ack=queued` was asked for; also when fewer than that. */
+                    "x-tandem-queued-peers"?: string;
                     /** @description Ask with it later whether every region has applied the write. */
                     "x-tandem-receipt"?: string;
                     /** @description `ack=queued` when that was reached. */
@@ -2324,10 +2323,7 @@ export interface operations {
             header?: {
                 /** @description The least version to show, or to write on: an x-tandem-version that any region gave for this customer. Waits for it, 2 s or as `Prefer: wait` says, then answers 503. */
                 "x-tandem-min-version"?: string;
-                /**
-                 * @description `wait=5`: seconds to wait at most, 10 or fewer. On a write `ack=queued` as well: answer once the queue of every peer has it, too, or when the wait is over.
-                 * @example ack=queued, wait=5
-                 */
+                /** @description `wait=5`: seconds to wait at most, 10 or fewer. On a write `ack=queued` as well: answer once the queue of every other region that can be reached has it, too, or when the wait is over; `ack=queued; peers=any`: once the queue of any one has it. */
                 prefer?: string;
                 /** @description Write only when the version is one of these; * for any. */
                 "if-match"?: string;
@@ -2352,12 +2348,14 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
-                    /** @description The level that `Prefer: ack=` asked for and that there is none of: it was `local`. */
+                    /** @description What `Prefer: ack=` or its `peers=` asked for and that there is none of: it was `local`, or `all`. */
                     "x-tandem-preference-unknown"?: string;
                     /** @description What x-tandem-min-version takes: the version shown, or made by the write. */
                     "x-tandem-version"?: string;
-                    /** @description The level that the write has reached. */
+                    /** @description The level that the write has reached. `queued`: the queue of every other region that can be reached has it, or of any one where `peers=any` asked for no more. */
                     "x-tandem-acknowledged"?: "local" | "queued";
+                    /** @description The regions whose queues have the write, where `ack=queued` was asked for; also when fewer than that. */
+                    "x-tandem-queued-peers"?: string;
                     /** @description Ask with it later whether every region has applied the write. */
                     "x-tandem-receipt"?: string;
                     /** @description `ack=queued` when that was reached. */
@@ -2790,10 +2788,7 @@ export interface operations {
             header?: {
                 /** @description The least version to show, or to write on: an x-tandem-version that any region gave for this customer. Waits for it, 2 s or as `Prefer: wait` says, then answers 503. */
                 "x-tandem-min-version"?: string;
-                /**
-                 * @description `wait=5`: seconds to wait at most, 10 or fewer. On a write `ack=queued` as well: answer once the queue of every peer has it, too, or when the wait is over.
-                 * @example ack=queued, wait=5
-                 */
+                /** @description `wait=5`: seconds to wait at most, 10 or fewer. On a write `ack=queued` as well: answer once the queue of every other region that can be reached has it, too, or when the wait is over; `ack=queued; peers=any`: once the queue of any one has it. */
                 prefer?: string;
                 /** @description Answer 412 unless the version is one of these. */
                 "if-match"?: string;
@@ -3181,10 +3176,7 @@ export interface operations {
             header?: {
                 /** @description The least version to show, or to write on: an x-tandem-version that any region gave for this customer. Waits for it, 2 s or as `Prefer: wait` says, then answers 503. */
                 "x-tandem-min-version"?: string;
-                /**
-                 * @description `wait=5`: seconds to wait at most, 10 or fewer. On a write `ack=queued` as well: answer once the queue of every peer has it, too, or when the wait is over.
-                 * @example ack=queued, wait=5
-                 */
+                /** @description `wait=5`: seconds to wait at most, 10 or fewer. On a write `ack=queued` as well: answer once the queue of every other region that can be reached has it, too, or when the wait is over; `ack=queued; peers=any`: once the queue of any one has it. */
                 prefer?: string;
                 /** @description Write only when the version is one of these; * for any. */
                 "if-match"?: string;
@@ -3247,12 +3239,14 @@ export interface operations {
                     "x-request-id"?: string;
                     /** @description The version of the customer: the same in every region. */
                     etag?: string;
-                    /** @description The level that `Prefer: ack=` asked for and that there is none of: it was `local`. */
+                    /** @description What `Prefer: ack=` or its `peers=` asked for and that there is none of: it was `local`, or `all`. */
                     "x-tandem-preference-unknown"?: string;
                     /** @description What x-tandem-min-version takes: the version shown, or made by the write. */
                     "x-tandem-version"?: string;
-                    /** @description The level that the write has reached. */
+                    /** @description The level that the write has reached. `queued`: the queue of every other region that can be reached has it, or of any one where `peers=any` asked for no more. */
                     "x-tandem-acknowledged"?: "local" | "queued";
+                    /** @description The regions whose queues have the write, where `ack=queued` was asked for; also when fewer than that. */
+                    "x-tandem-queued-peers"?: string;
                     /** @description Ask with it later whether every region has applied the write. */
                     "x-tandem-receipt"?: string;
                     /** @description `ack=queued` when that was reached. */
@@ -3720,10 +3714,7 @@ export interface operations {
             header?: {
                 /** @description The least version to show, or to write on: an x-tandem-version that any region gave for this customer. Waits for it, 2 s or as `Prefer: wait` says, then answers 503. */
                 "x-tandem-min-version"?: string;
-                /**
-                 * @description `wait=5`: seconds to wait at most, 10 or fewer. On a write `ack=queued` as well: answer once the queue of every peer has it, too, or when the wait is over.
-                 * @example ack=queued, wait=5
-                 */
+                /** @description `wait=5`: seconds to wait at most, 10 or fewer. On a write `ack=queued` as well: answer once the queue of every other region that can be reached has it, too, or when the wait is over; `ack=queued; peers=any`: once the queue of any one has it. */
                 prefer?: string;
             };
             path: {
@@ -4462,10 +4453,7 @@ export interface operations {
                  * @example "8e03978e-40d5-43dd-bc93-6894a57f9324"
                  */
                 "idempotency-key"?: string;
-                /**
-                 * @description `wait=5`: seconds to wait at most, 10 or fewer. On a write `ack=queued` as well: answer once the queue of every peer has it, too, or when the wait is over.
-                 * @example ack=queued, wait=5
-                 */
+                /** @description `wait=5`: seconds to wait at most, 10 or fewer. On a write `ack=queued` as well: answer once the queue of every other region that can be reached has it, too, or when the wait is over; `ack=queued; peers=any`: once the queue of any one has it. */
                 prefer?: string;
             };
             path?: never;
@@ -4581,7 +4569,7 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
-                    /** @description The level that `Prefer: ack=` asked for and that there is none of: it was `local`. */
+                    /** @description What `Prefer: ack=` or its `peers=` asked for and that there is none of: it was `local`, or `all`. */
                     "x-tandem-preference-unknown"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
@@ -5586,10 +5574,7 @@ export interface operations {
                 receipt: string;
             };
             header?: {
-                /**
-                 * @description `wait=5`: seconds to wait at most, 10 or fewer. On a write `ack=queued` as well: answer once the queue of every peer has it, too, or when the wait is over.
-                 * @example ack=queued, wait=5
-                 */
+                /** @description `wait=5`: seconds to wait at most, 10 or fewer. On a write `ack=queued` as well: answer once the queue of every other region that can be reached has it, too, or when the wait is over; `ack=queued; peers=any`: once the queue of any one has it. */
                 prefer?: string;
             };
             path: {

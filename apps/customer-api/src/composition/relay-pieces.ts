@@ -24,7 +24,7 @@ export function createRelayQueueOf(cradle: Cradle): RelayQueue {
   const queue = createRelayQueue({
     relay: createRelay({ archive, outboxes, links }),
     clock,
-    onSent: (entry, owed) => acknowledgements.sent(entry, owed),
+    onSent: (entry, peer, isAccepted) => acknowledgements.sent(entry, peer, isAccepted),
     onFailure: (error) =>
       logger.warn({ event: 'relay-failed', error }, 'Changes were not relayed: the sweep will.'),
   });

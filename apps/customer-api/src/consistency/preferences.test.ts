@@ -25,7 +25,22 @@ describe('Prefer', () => {
     ['wait=1, ACK=Queued', 'Queued'],
     ['ack', ''],
     ['ack=local, ack=archived', undefined],
-  ])('C12: %s names the unknown level %s', (header, unknownLevel) => {
-    expect(readPreferences(header).unknownLevel).toBe(unknownLevel);
+  ])('C12: %s names the unknown level %s', (header, value) => {
+    const unknown = value === undefined ? undefined : { name: 'ack', value };
+    expect(readPreferences(header).unknown).toEqual(unknown);
+  });
+
+  it.each([
+    ['ack=queued', 'all', undefined],
+    ['ack=queued; peers=any', 'any', undefined],
+    ['wait=1, Ack=queued ;x;  Peers = "any"; y=2, peers=all', 'any', undefined],
+    ['ack=queued;peers=all', 'all', undefined],
+    ['ack=queued, peers=any', 'all', undefined],
+    ['wait=3; peers=any, ack=queued', 'all', undefined],
+    ['ack=queued; peers=two', 'all', { name: 'peers', value: 'two' }],
+    ['ack=both; peers=any', 'any', { name: 'ack', value: 'both' }],
+  ])('C13: %s asks for %s peers', (header, peers, unknown) => {
+    expect(readPreferences(header)).toMatchObject({ peers });
+    expect(readPreferences(header).unknown).toEqual(unknown);
   });
 });

@@ -28,14 +28,15 @@ export async function sendWrite(
   const id = 'record' in outcome ? outcome.record.entityId : idOf(request);
   reply.header('x-tandem-receipt', customers.receiptFor(id, version));
   const preferences = readPreferences(request.headers.prefer?.toString());
-  const { acknowledgement, waitMs } = preferences;
+  const { acknowledgement, peers: asked, waitMs } = preferences;
   nameUnknownLevel(reply, preferences);
   if (acknowledgement === 'local') {
     reply.header('x-tandem-acknowledged', 'local');
     return sendOutcome(reply, outcome);
   }
-  const level = await customers.acknowledgementOf(version, waitMs);
+  const { level, peers } = await customers.acknowledgementOf(version, { peers: asked, waitMs });
   reply.header('x-tandem-acknowledged', level);
+  if (peers.length > 0) reply.header('x-tandem-queued-peers', peers.join(', '));
   if (level === 'queued') reply.header('preference-applied', 'ack=queued');
   return sendOutcome(reply, outcome);
 }

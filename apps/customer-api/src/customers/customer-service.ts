@@ -10,7 +10,11 @@ import type {
   WriteCondition,
   WriteOutcome,
 } from '@tandem/storage';
-import type { AcknowledgementLevel, Acknowledgements } from '../consistency/acknowledgements.ts';
+import type {
+  Acknowledgement,
+  AcknowledgementAsked,
+  Acknowledgements,
+} from '../consistency/acknowledgements.ts';
 import type { ReadVersion, VersionGate } from '../consistency/version-gate.ts';
 import type { RegionReceipt } from '../receipts/judge-receipt.ts';
 import { decodeReceipt, encodeReceipt, type WriteReceipt } from '../receipts/receipt-token.ts';
@@ -64,8 +68,8 @@ export interface CustomerService {
   ): Promise<HistoryPage<CustomerKind> | undefined>;
   /** True once this region shows at least `least`; false when it does not within `waitMs`. */
   reaches(customerId: string, least: VersionVector, waitMs: number): Promise<boolean>;
-  /** The level that a write of this process, with this version, reaches within `waitMs`. */
-  acknowledgementOf(version: VersionVector, waitMs: number): Promise<AcknowledgementLevel>;
+  /** What a write of this process, with this version, reaches in the time given. */
+  acknowledgementOf(version: VersionVector, asked: AcknowledgementAsked): Promise<Acknowledgement>;
   /** Of a write that was acknowledged just now. */
   receiptFor(customerId: string, version: VersionVector): string;
   /** Undefined for what is no receipt of this customer. The caller has seen that it is reached. */
@@ -81,7 +85,7 @@ interface CustomerServiceOptions {
   readonly randomness: Randomness;
   readonly readVersion: ReadVersion;
   readonly gate: VersionGate;
-  readonly acknowledgements: Pick<Acknowledgements, 'levelOf'>;
+  readonly acknowledgements: Pick<Acknowledgements, 'reached'>;
   readonly receipts: Receipts;
   readonly clock: Pick<Clock, 'nowMs'>;
   /** Asked for each time: the setting may be refreshed. */
@@ -127,9 +131,10 @@ export function createCustomerService(options: CustomerServiceOptions): Customer
       return (await options.readVersion(id)) === undefined ? undefined : page;
     },
     reaches: (customerId, least, waitMs) => gate.reaches(customerId.toLowerCase(), least, waitMs),
-    async acknowledgementOf(version, waitMs) {
+    async acknowledgementOf(version, asked) {
       const own = version.get(region);
-      return own === undefined ? 'local' : acknowledgements.levelOf(own, waitMs);
+      if (own === undefined) return { level: 'local', peers: [] };
+      return acknowledgements.reached(own, asked);
     },
     receiptFor: (customerId, version) =>
       encodeReceipt(customerId.toLowerCase(), { version, acknowledgedMs: options.clock.nowMs() }),

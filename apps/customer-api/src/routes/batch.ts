@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { encodeVector } from '@tandem/core';
 import { applyBatch, type BatchResult, versionOf } from '../batch/apply-batch.ts';
 import { findRepeatedIds } from '../batch/find-repeated-ids.ts';
+import type { Acknowledgement } from '../consistency/acknowledgements.ts';
 import { nameUnknownLevel, type Preferences, readPreferences } from '../consistency/preferences.ts';
 import type { CustomerService } from '../customers/customer-service.ts';
 import { BATCH_BODY_BYTES_MAX } from '../http/limits.ts';
@@ -56,6 +57,8 @@ async function toItem(result: BatchResult, context: ItemContext): Promise<BatchI
   return 'outcome' in result ? toWritten(result, context) : { status: 500 };
 }
 
+const LOCAL: Acknowledgement = { level: 'local', peers: [] };
+
 const STATUSES = { created: 201, replayed: 201, replaced: 200, deleted: 204 } as const;
 
 async function toWritten(
@@ -67,14 +70,17 @@ async function toWritten(
   if (version === undefined || id === undefined || !(outcome.kind in STATUSES)) {
     throw new Error('Broken invariant: what is no problem was written');
   }
-  const { acknowledgement, waitMs } = preferences;
-  const acknowledged =
-    acknowledgement === 'local' ? 'local' : await customers.acknowledgementOf(version, waitMs);
+  const { acknowledgement, peers: asked, waitMs } = preferences;
+  const { level, peers } =
+    acknowledgement === 'local'
+      ? LOCAL
+      : await customers.acknowledgementOf(version, { peers: asked, waitMs });
   return {
     status: STATUSES[outcome.kind as keyof typeof STATUSES],
     customerId: id,
     version: encodeVector(version),
-    acknowledged,
+    acknowledged: level,
+    ...(peers.length === 0 ? {} : { queuedPeers: [...peers] }),
     receipt: customers.receiptFor(id, version),
     ...(outcome.kind === 'replayed' ? { replayed: true } : {}),
   };

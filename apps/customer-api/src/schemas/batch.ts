@@ -77,6 +77,11 @@ const BatchItem = Type.Object({
   acknowledged: Type.Optional(
     Type.String({ enum: ['local', 'queued'], description: 'The level that the write reached.' }),
   ),
+  queuedPeers: Type.Optional(
+    Type.Array(Type.String(), {
+      description: 'As the header x-tandem-queued-peers has them.',
+    }),
+  ),
   receipt: Type.Optional(Type.String({ description: 'As the header x-tandem-receipt has it.' })),
   replayed: Type.Optional(
     Type.Boolean({ description: 'The Idempotency-Key had created the customer before.' }),

@@ -68,8 +68,9 @@ export const PREFER = {
       maxLength: PREFERENCE_LENGTH_MAX,
       description:
         '`wait=5`: seconds to wait at most, 10 or fewer. On a write `ack=queued` as well: answer ' +
-        'once the queue of every peer has it, too, or when the wait is over.',
-      examples: ['ack=queued, wait=5'],
+        'once the queue of every other region that can be reached has it, too, or when the wait is over; ' +
+        '`ack=queued; peers=any`: once the queue of any one has it.',
+      examples: ['ack=queued, wait=5', 'ack=queued; peers=any'],
     }),
   ),
 };
@@ -138,7 +139,7 @@ export const UNKNOWN_LEVEL_HEADER = {
   'x-tandem-preference-unknown': {
     type: 'string',
     description:
-      'The level that `Prefer: ack=` asked for and that there is none of: it was `local`.',
+      'What `Prefer: ack=` or its `peers=` asked for and that there is none of: it was `local`, or `all`.',
   },
 } as const;
 
@@ -148,7 +149,14 @@ export const WRITE_HEADERS = {
   'x-tandem-acknowledged': {
     type: 'string',
     enum: ['local', 'queued'],
-    description: 'The level that the write has reached.',
+    description:
+      'The level that the write has reached. `queued`: the queue of every other region that can be ' +
+      'reached has it, or of any one where `peers=any` asked for no more.',
+  },
+  'x-tandem-queued-peers': {
+    type: 'string',
+    description:
+      'The regions whose queues have the write, where `ack=queued` was asked for; also when fewer than that.',
   },
   'x-tandem-receipt': {
     type: 'string',

@@ -1,7 +1,12 @@
 import { customerKind } from '@tandem/core/customers';
 import { createSeededRandomness } from '@tandem/core/memory';
 import { createLogger, createSystemClock } from '@tandem/service-kit';
-import { createTwoRegions, MEMORY_BUCKET_COUNT, type TwoRegions } from '@tandem/storage/testing';
+import {
+  createTwoRegions,
+  MEMORY_BUCKET_COUNT,
+  type MemoryRegion,
+  type TwoRegions,
+} from '@tandem/storage/testing';
 import type { FastifyInstance } from 'fastify';
 import { createApp } from '../app.ts';
 import type { CustomerKind } from '../customers/customer-service.ts';
@@ -20,39 +25,9 @@ export async function createTwoRegionApps(): Promise<TwoRegionApps> {
     east: { relaysAtOnce: false },
     west: { relaysAtOnce: false },
   });
-  const clock = createSystemClock();
-  const appOf = (region: 'east' | 'west', seed: number): Promise<FastifyInstance> => {
-    const { table, store } = regions[region];
-    const randomness = createSeededRandomness(seed);
-    const bucketCount = MEMORY_BUCKET_COUNT;
-    let requests = 0;
-    return createApp({
-      region,
-      customers: customersOver({
-        region,
-        table,
-        store,
-        bucketCount,
-        randomness,
-        clock,
-        wallClock: regions.clock,
-        peers: [region === 'east' ? 'west' : 'east'],
-      }),
-      readiness: async () => ({ kind: 'ready', notes: [] }),
-      serving: () => ({ kind: 'ready', notes: [] }),
-      eventLoopDelayMsMax: 0,
-      requestsPerMinuteMax: 100_000,
-      logger: createLogger({
-        service: 'customer-api',
-        region,
-        level: 'fatal',
-        destination: { write: () => undefined },
-      }),
-      newRequestId: () => `request-${(requests += 1)}`,
-    });
-  };
-  const east = await appOf('east', 1);
-  const west = await appOf('west', 2);
+  const wallClock = regions.clock;
+  const east = await createAppOver(regions.east, { peers: ['west'], wallClock });
+  const west = await createAppOver(regions.west, { peers: ['east'], wallClock });
   return {
     regions,
     east,
@@ -61,4 +36,35 @@ export async function createTwoRegionApps(): Promise<TwoRegionApps> {
       await Promise.all([east.close(), west.close()]);
     },
   };
+}
+
+/** The app of one region in memory. */
+export function createAppOver(
+  { region, table, store }: MemoryRegion<CustomerKind>,
+  options: Pick<Parameters<typeof customersOver>[0], 'peers' | 'wallClock' | 'acknowledgements'>,
+): Promise<FastifyInstance> {
+  let requests = 0;
+  return createApp({
+    region,
+    customers: customersOver({
+      region,
+      table,
+      store,
+      bucketCount: MEMORY_BUCKET_COUNT,
+      randomness: createSeededRandomness(region.length + region.charCodeAt(0)),
+      clock: createSystemClock(),
+      ...options,
+    }),
+    readiness: async () => ({ kind: 'ready', notes: [] }),
+    serving: () => ({ kind: 'ready', notes: [] }),
+    eventLoopDelayMsMax: 0,
+    requestsPerMinuteMax: 100_000,
+    logger: createLogger({
+      service: 'customer-api',
+      region,
+      level: 'fatal',
+      destination: { write: () => undefined },
+    }),
+    newRequestId: () => `request-${(requests += 1)}`,
+  });
 }

@@ -66,28 +66,28 @@ describe('the queue of what was just committed', () => {
     const relay = record(['west'], async (_, [one]) => {
       if (one?.committedAfterMs === 1) throw new Error('no');
     });
-    const owedTo = new Map<number, readonly string[]>();
+    const accepted = new Map<number, boolean>();
     const queue = createRelayQueue({
       batchMax: 1,
       relay,
       onFailure: (error) => failures.push(error),
-      onSent: ({ committedAfterMs }, owed) => owedTo.set(committedAfterMs, owed),
+      onSent: ({ committedAfterMs }, _, isAccepted) => accepted.set(committedAfterMs, isAccepted),
     });
     for (let n = 0; n < 3; n += 1) queue.offer(entry(n));
     await queue.drain(NEVER);
     expect(timesOf(relay)).toEqual([0, 1, 2]);
-    expect(Object.fromEntries(owedTo)).toEqual({ 0: [], 1: ['west'], 2: [] });
+    expect(Object.fromEntries(accepted)).toEqual({ 0: true, 1: false, 2: true });
     expect(failures).toHaveLength(1);
   });
 
   test('sends nothing that could not be archived', async () => {
     const failures: unknown[] = [];
-    const owed: (readonly string[])[] = [];
+    const told: [string, boolean][] = [];
     const relay = { ...record(), archive: () => Promise.reject(new Error('no table')) };
     const queue = createRelayQueue({
       relay,
       onFailure: (error) => failures.push(error),
-      onSent: (_, peers) => owed.push(peers),
+      onSent: (_, peer, isAccepted) => told.push([peer, isAccepted]),
     });
     queue.offer(entry(1));
     await queue.drain(NEVER);
@@ -95,7 +95,7 @@ describe('the queue of what was just committed', () => {
       batches: [],
       finished: [],
     });
-    expect(owed).toEqual([['west']]);
+    expect(told).toEqual([['west', false]]);
     expect(failures).toHaveLength(1);
   });
 
@@ -176,13 +176,19 @@ describe('A10: a peer that takes messages and never answers', () => {
   });
 
   test('is not waited for by who asks where a write is, once it is known to hang', async () => {
-    const owed: (readonly string[])[] = [];
+    const told: [number, string, boolean][] = [];
     const steps = record(BOTH, (peer) => (peer === 'north' ? NEVER : Promise.resolve()));
     const relay = { ...steps, isReachable: (peer: string) => peer === 'west' };
-    const queue = createRelayQueue({ relay, onSent: (_, peers) => owed.push(peers) });
+    const queue = createRelayQueue({
+      relay,
+      onSent: (one, peer, isAccepted) => told.push([one.committedAfterMs, peer, isAccepted]),
+    });
     queue.offer(owedToBoth(0));
     await createVirtualClock(0).advance(0);
     queue.offer(owedToBoth(1));
-    await expect.poll(() => owed).toEqual([['north']]);
+    await expect.poll(() => told).toHaveLength(3);
+    expect(told).toContainEqual([0, 'west', true]);
+    expect(told).toContainEqual([1, 'west', true]);
+    expect(told).toContainEqual([1, 'north', false]);
   });
 });

@@ -5,8 +5,8 @@ import type { RelaySteps, SentEntry } from './relay.ts';
 export interface RelayQueueOptions {
   readonly relay: RelaySteps;
   readonly onFailure?: (error: unknown) => void;
-  /** Told once of each entry: the peers whose queue has not accepted it, as far as this queue will know. */
-  readonly onSent?: (entry: OutboxEntry, owed: readonly string[]) => void;
+  /** Told once of each entry and peer: whether the peer's queue has accepted it, as far as this queue will know. */
+  readonly onSent?: (entry: OutboxEntry, peer: string, isAccepted: boolean) => void;
   /** Entries beyond it are left to the sweep. */
   readonly lengthMax?: number;
   readonly batchMax?: number;
@@ -84,7 +84,7 @@ class RelayLanes implements RelayQueue {
 
   offer(entry: OutboxEntry): void {
     if (this.#isDraining || this.length >= this.#lengthMax) {
-      this.#options.onSent?.(entry, entry.owed);
+      this.#tellLeft(entry, entry.owed);
       return;
     }
     this.#entering.add(entry);
@@ -104,12 +104,12 @@ class RelayLanes implements RelayQueue {
   }
 
   async #archive(batch: readonly OutboxEntry[]): Promise<void> {
-    const { relay, onSent } = this.#options;
+    const { relay } = this.#options;
     try {
       await relay.archive(batch);
     } catch (error) {
       // What is not archived is not sent either: it is in the outbox, and the sweep's.
-      for (const entry of batch) onSent?.(entry, entry.owed);
+      for (const entry of batch) this.#tellLeft(entry, entry.owed);
       throw error;
     }
     for (const entry of batch) this.#spread(entry);
@@ -120,6 +120,7 @@ class RelayLanes implements RelayQueue {
     const owed = new Set(entry.owed);
     const open = [...this.#lanes].filter(([peer]) => owed.has(peer) && !this.#isHeldUp(peer));
     for (const [peer] of open) owed.delete(peer);
+    this.#tellLeft(entry, owed);
     if (open.length === 0) return this.#finish(entry, [...owed]);
     this.#sendings.set(entry, { undecided: open.length, owed: [...owed] });
     for (const [, lane] of open) lane.add(entry);
@@ -139,23 +140,28 @@ class RelayLanes implements RelayQueue {
     try {
       accepted = await relay.send(peer, batch);
     } finally {
-      for (const entry of batch) this.#decide(entry, accepted.has(entry) ? undefined : peer);
+      for (const entry of batch) this.#decide(entry, peer, accepted.has(entry));
     }
     await this.#gather(this.#lanes.get(peer)?.length ?? 0, beganMs);
   }
 
-  #decide(entry: OutboxEntry, owedTo: string | undefined): void {
+  #decide(entry: OutboxEntry, peer: string, isAccepted: boolean): void {
     const sending = this.#sendings.get(entry);
     if (sending === undefined) return;
-    if (owedTo !== undefined) sending.owed.push(owedTo);
+    if (!isAccepted) sending.owed.push(peer);
+    this.#options.onSent?.(entry, peer, isAccepted);
     sending.undecided -= 1;
     if (sending.undecided === 0) this.#finish(entry, sending.owed);
   }
 
   #finish(entry: OutboxEntry, owed: readonly string[]): void {
     this.#sendings.delete(entry);
-    this.#options.onSent?.(entry, owed);
     this.#finishing.add({ entry, owed });
+  }
+
+  /** What is left to the sweep. */
+  #tellLeft(entry: OutboxEntry, peers: Iterable<string>): void {
+    for (const peer of peers) this.#options.onSent?.(entry, peer, false);
   }
 
   async #gather(waiting: number, sinceMs: number | undefined): Promise<void> {

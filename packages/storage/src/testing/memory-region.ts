@@ -62,6 +62,8 @@ export interface MemoryRegionOptions<K extends EntityKind> {
   readonly archivesInRounds?: boolean;
   /** What the table, and what the replicator, remember of rows; their own by default. */
   readonly memories?: { readonly table: RowMemory; readonly replica: RowMemory };
+  /** Called besides for what its table commits. */
+  readonly onCommitted?: (entry: OutboxEntry) => void;
   /** `MEMORY_BUCKET_COUNT` by default. */
   readonly bucketCount?: number;
   /** This region's wall clock runs ahead by so much. */
@@ -171,6 +173,7 @@ export async function createMemoryRegion<K extends EntityKind>(
       peers,
       onCommitted: (entry) => {
         committed.push(entry);
+        options.onCommitted?.(entry);
         if (options.relaysAtOnce !== false) relayQueue.offer(entry);
       },
     });

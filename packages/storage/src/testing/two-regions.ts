@@ -35,7 +35,13 @@ const START_MS = Date.UTC(2026, 0, 1);
 type RegionSettings<K extends EntityKind> = Partial<
   Pick<
     MemoryRegionOptions<K>,
-    'relaysAtOnce' | 'tombstoneAgeMs' | 'skewMs' | 'store' | 'wireVersion' | 'archivesInRounds'
+    | 'relaysAtOnce'
+    | 'tombstoneAgeMs'
+    | 'skewMs'
+    | 'store'
+    | 'wireVersion'
+    | 'archivesInRounds'
+    | 'onCommitted'
   >
 >;
 
