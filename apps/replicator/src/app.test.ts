@@ -14,7 +14,7 @@ const STATUS = describeStatus({
   owedToSinceMs: () => undefined,
   queue: undefined,
   duties: [],
-  counts: { conflicts: 0, relayed: 0, deadLettered: 0, received: 0 },
+  counts: { conflicts: 0, relayed: 0, deadLettered: 0, refused: {}, received: 0 },
 });
 
 async function setUp(view: Partial<ProcessView> = {}) {

@@ -116,6 +116,7 @@ async function openCounted(
     receiver: bus.receiverFor('west'),
     applier: createApplier({
       region: 'west',
+      regions: new Set(['east', 'west']),
       ...west.tables,
       archive: rounds,
       clock,

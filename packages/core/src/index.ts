@@ -10,28 +10,32 @@ export * from './time/stamp.ts';
 export * from './time/hybrid-clock.ts';
 export * from './state/version-vector.ts';
 export * from './state/entity-state.ts';
+export * from './state/possible-state.ts';
 export * from './state/merge.ts';
 export * from './state/write-entity.ts';
 export * from './entity-kind/entity-kind.ts';
 export type { FieldConstraint } from './entity-kind/field-constraint.ts';
 export * from './entity-kind/edm.ts';
+export * from './entity-kind/field-budgets.ts';
 export * from './entity-kind/entity-fault.ts';
 export * from './entity-kind/entity-fields.ts';
 export * from './entity-kind/bucket.ts';
 export * from './replication/change-set.ts';
 export * from './replication/encode-change-set.ts';
-export * from './replication/decode-change-set.ts';
 export { PACK_WIRE_VERSION, unpackChangeSets } from './replication/change-set-pack.ts';
 export {
   deflateChangeSet,
   DEFLATED_WIRE_VERSION,
   inflateChangeSet,
 } from './replication/deflate-change-set.ts';
-export * from './replication/read-change-sets.ts';
 export * from './replication/watermark.ts';
 export * from './replication/conflict.ts';
 export * from './replication/encode-conflict.ts';
 export * from './replication/decide-apply.ts';
+export * from './arrival/refusal.ts';
+export * from './arrival/decode-change-set.ts';
+export * from './arrival/read-change-sets.ts';
+export * from './arrival/judge-change-set.ts';
 export * from './replication/settle.ts';
 export * from './replication/peer-link.ts';
 export * from './replication/relay.ts';

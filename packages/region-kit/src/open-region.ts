@@ -2,6 +2,7 @@ import type { AppError, Clock, EntityKind, TableStore } from '@tandem/core';
 import {
   createConfiguration,
   recordBucketCount,
+  recordRegions,
   type TandemConfiguration,
   tandemSettings,
 } from '@tandem/storage';
@@ -42,11 +43,12 @@ export async function openRegion(options: OpenRegionOptions): Promise<OpenedRegi
     onRefreshFailed,
   });
   await configuration.load();
-  const settings = readRegionSettings(configuration, region);
+  let settings = readRegionSettings(configuration, region);
   if (settings.dataAccess !== 'memory') {
     await holdLostTables({ store, kinds, clock });
     await createTables({ store, kinds });
     for (const kind of kinds) await recordBucketCount(store, kind, settings.bucketCount);
+    settings = { ...settings, regions: await recordRegions(store, settings.regions) };
   }
   return { configuration, settings };
 }

@@ -21,6 +21,8 @@ export interface RegionSettings {
   /** The queue of this region, and of each peer that names no other. */
   readonly queue: string;
   readonly peers: readonly Peer[];
+  /** This region, its peers, and former ones by `Regions.Former`. */
+  readonly regions: ReadonlySet<string>;
   readonly readiness: ReadinessSettings;
   readonly driftMsMax: number;
   readonly tombstoneAgeMs: number;
@@ -34,12 +36,15 @@ export function readRegionSettings(
   configuration: Pick<TandemConfiguration, 'get'>,
   region: string,
 ): RegionSettings {
+  const peers = readPeers(configuration, region);
+  const former = configuration.get('Regions.Former')?.split(',') ?? [];
   return {
     dataAccess: configuration.get('Customer.DataAccess'),
     bucketCount: configuration.get('Customer.BucketCount'),
     rowMemoryBytesMax: configuration.get('Rows.MemoryMib') * MIB,
     queue: configuration.get('Customer.Queue'),
-    peers: readPeers(configuration, region),
+    peers,
+    regions: new Set([region, ...peers.map((peer) => peer.region), ...former]),
     readiness: {
       lagMsMax: configuration.get('Readiness.LagMsMax'),
       waitMsMax: configuration.get('Readiness.WaitMsMax'),

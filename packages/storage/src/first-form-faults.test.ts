@@ -12,7 +12,7 @@ import { describe, expect, test } from 'vitest';
 import { createTableArchiveKeeper } from './recovery/archive-keeper.ts';
 import { createTableReplica } from './replica/table-replica.ts';
 import { deviceKind } from './testing/device-kind.ts';
-import { MEMORY_BUCKET_COUNT, readRows } from './testing/memory-region.ts';
+import { idInBucket, MEMORY_BUCKET_COUNT, readRows } from './testing/memory-region.ts';
 import { createTwoRegions, type TwoRegions } from './testing/two-regions.ts';
 
 /**
@@ -237,20 +237,21 @@ describe('I10: a well-formed change that no entity can be in', () => {
     const [change] = set.changes as [ChangeSet['changes'][0]];
     const label = { value: { type: 'Int32', value: 7 }, stamp: set.stamp } as const;
     const state = { ...change.state, fields: new Map([['label', label]]) };
+    const [bad, good] = [idInBucket('b', set.bucket), idInBucket('c', set.bucket)];
     const changes = [
-      { ...change, entityId: 'b', state },
-      { ...change, entityId: 'c' },
+      { ...change, entityId: bad, state },
+      { ...change, entityId: good },
     ];
     const forged = { ...set, changes };
     const encoded = encodeChangeSet(forged);
     await bus.publisherFor('west', 'west').publish([messageOf({ set: forged, encoded })]);
     await regions.settle();
-    expect(await labelIn(regions, 'west', 'c')).toBe('one');
-    expect(await regions.west.table.get('b')).toBeUndefined();
+    expect(await labelIn(regions, 'west', good)).toBe('one');
+    expect(await regions.west.table.get(bad)).toBeUndefined();
     const [letter, ...others] = bus.deadLettersOf('west');
     expect(others).toEqual([]);
     expect(letter).toMatchObject({ reason: 'ENTITY_INVALID' });
-    expect(letter?.description).toContain('"b": its field "label" holds an Edm.Int32');
+    expect(letter?.description).toContain(`"${bad}": its field "label" holds an Edm.Int32`);
   });
 });
 

@@ -33,5 +33,6 @@ export * from './configuration/environment-name.ts';
 export * from './configuration/override-problems.ts';
 export * from './configuration/read-peers.ts';
 export * from './configuration/record-bucket-count.ts';
+export * from './configuration/record-regions.ts';
 export * from './configuration/secret.ts';
 export * from './configuration/seed-configuration.ts';

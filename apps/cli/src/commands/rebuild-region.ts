@@ -2,7 +2,9 @@ import { type FillPhase, TerminalError } from '@tandem/core';
 import { createTables } from '@tandem/region-kit';
 import {
   rebuildRegion,
+  readRecordedRegions,
   recordBucketCount,
+  recordRegions,
   REPLICATION_TABLE,
   seedConfiguration,
   tandemSettings,
@@ -120,6 +122,10 @@ async function fill(
       const { store, bucketCount } = target;
       await createTables({ store, kinds: [kind] });
       await recordBucketCount(store, kind, bucketCount);
+      // What it is given names former regions too, and it would refuse what the others send of them.
+      for (const source of sources) {
+        await recordRegions(store, [source.name, ...(await readRecordedRegions(source.store))]);
+      }
       await seedConfiguration({ store, definitions: tandemSettings, values });
     },
     clock: io.clock,

@@ -50,6 +50,7 @@ export function createRegionApplier(options: RegionApplierOptions): Applier {
   const hybridClock = createHybridClock({ region, writer, nowMs, driftMsMax, onDrift });
   return createApplier({
     region,
+    regions: settings.regions,
     replicas,
     archive: options.rounds,
     conflicts,

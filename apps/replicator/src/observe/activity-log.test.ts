@@ -1,4 +1,4 @@
-import { type Conflict, formatStamp, type Stamp, TransientError } from '@tandem/core';
+import { type Conflict, formatStamp, REFUSALS, type Stamp, TransientError } from '@tandem/core';
 import { expect, test } from 'vitest';
 import { recordLog } from '../testing/record-log.ts';
 import { createActivityLog } from './activity-log.ts';
@@ -30,7 +30,7 @@ const MESSAGE = {
 
 test('every line has its event, ids and names, and never a value or a payload', () => {
   const { logger, lines } = recordLog();
-  const log = createActivityLog({ logger });
+  const log = createActivityLog({ logger, clock: { nowMs: () => 1_000 } });
   log.onConflict(CONFLICT);
   log.onDeadLettered(MESSAGE, {
     kind: 'dead-letter',
@@ -52,7 +52,7 @@ test('every line has its event, ids and names, and never a value or a payload', 
 
 test('a message id and a list of rows from outside have a bound', () => {
   const { logger, lines } = recordLog();
-  const log = createActivityLog({ logger });
+  const log = createActivityLog({ logger, clock: { nowMs: () => 1_000 } });
   log.onDeadLettered(MESSAGE, { kind: 'abandon' });
   log.onUnreadable(
     '00',
@@ -61,4 +61,21 @@ test('a message id and a list of rows from outside have a bound', () => {
   expect(String(lines[0]?.['messageId'])).toHaveLength(200);
   expect(lines[1]).toMatchObject({ rowCount: 500 });
   expect(lines[1]?.['rowKeys']).toHaveLength(20);
+});
+
+test('a reason is told once a minute, with what to do and how many came meanwhile', () => {
+  const { logger, lines } = recordLog();
+  const wall = { ms: 0 };
+  const log = createActivityLog({ logger, clock: { nowMs: () => wall.ms } });
+  const refuse = (reason: string): void =>
+    log.onDeadLettered(MESSAGE, { kind: 'dead-letter', reason, description: '' });
+  for (let count = 0; count < 1_000; count += 1) refuse('STAMP_IMPOSSIBLE');
+  refuse('BUCKET_WRONG');
+  wall.ms = 60_000;
+  refuse('STAMP_IMPOSSIBLE');
+  expect(lines).toMatchObject([
+    { reason: 'STAMP_IMPOSSIBLE', untold: 0, remedy: REFUSALS.STAMP_IMPOSSIBLE },
+    { reason: 'BUCKET_WRONG', untold: 0 },
+    { reason: 'STAMP_IMPOSSIBLE', untold: 999 },
+  ]);
 });

@@ -1,4 +1,13 @@
-import type { AppError, Conflict, DriftReport, InboundMessage, Settlement } from '@tandem/core';
+import {
+  type AppError,
+  type Clock,
+  type Conflict,
+  type DriftReport,
+  type InboundMessage,
+  isRefusalReason,
+  REFUSALS,
+  type Settlement,
+} from '@tandem/core';
 import type { Logger } from '@tandem/service-kit';
 
 /** What an operator must know of the work that goes on: ids and names, never values. */
@@ -10,11 +19,22 @@ export interface ActivityLog {
   readonly onDrift: (report: DriftReport) => void;
 }
 
+/** A reason is told of again after so long, with how many messages came under it meanwhile. */
+const REFUSED_LOG_MS = 60_000;
+/** So often at most it is said that stamps come from a clock far ahead. */
+const DRIFT_LOG_MS = 1_000;
 /** Message ids come from outside, and a log line has a bound too. */
 const ID_LENGTH_MAX = 200;
 const IDS_PER_LINE_MAX = 20;
 
-export function createActivityLog({ logger }: { readonly logger: Logger }): ActivityLog {
+export function createActivityLog(options: {
+  readonly logger: Logger;
+  readonly clock: Pick<Clock, 'nowMs'>;
+}): ActivityLog {
+  const { logger, clock } = options;
+  // By reason, of which there are as many as the code names: a flood of messages is no flood of lines.
+  let lastDriftMs: number | undefined;
+  const told = new Map<string, { readonly atMs: number; since: number }>();
   return {
     onConflict({ entityKind, entityId, stamps, fields }) {
       const names = fields.map(({ name }) => name);
@@ -26,9 +46,23 @@ export function createActivityLog({ logger }: { readonly logger: Logger }): Acti
     onDeadLettered({ messageId, sequenceNumber, deliveryCount }, settlement) {
       const id = messageId.slice(0, ID_LENGTH_MAX);
       const reason = settlement.kind === 'dead-letter' ? settlement.reason : settlement.kind;
+      const last = told.get(reason);
+      if (last !== undefined && clock.nowMs() - last.atMs < REFUSED_LOG_MS) {
+        last.since += 1;
+        return;
+      }
+      told.set(reason, { atMs: clock.nowMs(), since: 0 });
+      const remedy = isRefusalReason(reason) ? REFUSALS[reason] : undefined;
       const place = { sequenceNumber: String(sequenceNumber), deliveryCount };
       logger.error(
-        { event: 'message-dead-lettered', messageId: id, reason, ...place },
+        {
+          event: 'message-dead-lettered',
+          messageId: id,
+          reason,
+          remedy,
+          untold: last?.since ?? 0,
+          ...place,
+        },
         'A message can never be applied and was dead-lettered.',
       );
     },
@@ -46,6 +80,8 @@ export function createActivityLog({ logger }: { readonly logger: Logger }): Acti
       );
     },
     onDrift(report) {
+      if (lastDriftMs !== undefined && clock.nowMs() - lastDriftMs < DRIFT_LOG_MS) return;
+      lastDriftMs = clock.nowMs();
       logger.warn(
         { event: 'clock-drift', ...report },
         'A received stamp is too far ahead of the clock; it is applied but not adopted.',

@@ -1,4 +1,12 @@
-import type { AppError, Clock, Conflict, InboundMessage, Settlement } from '@tandem/core';
+import {
+  type AppError,
+  type Clock,
+  type Conflict,
+  type InboundMessage,
+  isRefusalReason,
+  type RefusalReason,
+  type Settlement,
+} from '@tandem/core';
 import type { Logger } from '@tandem/service-kit';
 import { type ActivityLog, createActivityLog } from './activity-log.ts';
 
@@ -7,6 +15,8 @@ export interface ActivityCounts {
   readonly conflicts: number;
   readonly relayed: number;
   readonly deadLettered: number;
+  /** Of those, by the reason for which they were refused. */
+  readonly refused: Readonly<Partial<Record<RefusalReason, number>>>;
   readonly received: number;
 }
 
@@ -26,11 +36,12 @@ export function createActivity(options: {
   const { clock } = options;
   const log = createActivityLog(options);
   const counts = { conflicts: 0, relayed: 0, deadLettered: 0, received: 0 };
+  const refused: Partial<Record<RefusalReason, number>> = {};
   let lastOutageMs: number | undefined;
 
   return {
     ...log,
-    counts: () => ({ ...counts }),
+    counts: () => ({ ...counts, refused: { ...refused } }),
     lastOutageMs: () => lastOutageMs,
     noteRelayed(changeSets) {
       counts.relayed += changeSets;
@@ -44,6 +55,9 @@ export function createActivity(options: {
     },
     onDeadLettered(message: InboundMessage, settlement: Settlement) {
       counts.deadLettered += 1;
+      if (settlement.kind === 'dead-letter' && isRefusalReason(settlement.reason)) {
+        refused[settlement.reason] = (refused[settlement.reason] ?? 0) + 1;
+      }
       log.onDeadLettered(message, settlement);
     },
     onOutage(error: AppError, attempt: number, retryInMs: number) {

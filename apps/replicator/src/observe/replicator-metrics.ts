@@ -1,4 +1,4 @@
-import type { Clock } from '@tandem/core';
+import { type Clock, REFUSAL_REASONS } from '@tandem/core';
 import type { Meter } from '@tandem/telemetry';
 import type { ProcessView } from '../http/health-routes.ts';
 import type { StatusAnswer } from '../schemas/status.ts';
@@ -96,6 +96,18 @@ const METRICS: readonly Metric[] = [
     description: 'Messages dead-lettered since the start.',
     isCounter: true,
     read: ({ sinceStart }) => [[sinceStart.deadLettered]],
+  },
+  {
+    name: 'tandem.messages.refused',
+    unit: '{message}',
+    description: 'Messages dead-lettered since the start, by the reason for which they were refused.',
+    isCounter: true,
+    // The reasons that have not been seen yet too: an increase from nothing is none.
+    read: ({ sinceStart }) =>
+      REFUSAL_REASONS.map((reason) => [
+        sinceStart.refused[reason] ?? 0,
+        { 'tandem.reason': reason },
+      ]),
   },
   {
     name: 'tandem.loop.failures',

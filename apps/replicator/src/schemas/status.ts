@@ -42,6 +42,7 @@ export const StatusAnswer = Type.Object({
     conflicts: Count,
     relayed: Count,
     deadLettered: Count,
+    refused: Type.Record(Type.String(), Count, { description: 'Dead-lettered, by reason.' }),
     received: Count,
   }),
 });

@@ -1,26 +1,94 @@
-import type { EntityState } from '../state/entity-state.ts';
-import { isWholeText } from '../values/encode-field-value.ts';
+import { type EntityState, findFieldNameFault } from '../state/entity-state.ts';
+import { findValueFault } from '../limits/table-limits.ts';
+import type { FieldValue } from '../values/field-value.ts';
+import type { RefusalReason } from '../arrival/refusal.ts';
 import { findEntityIdFault } from './entity-fields.ts';
 import type { EntityKind } from './entity-kind.ts';
+import { fitsBytes, UNKNOWN_FIELD_BYTES_MAX, VECTOR_REGIONS_MAX } from './field-budgets.ts';
+
+export interface EntityFault {
+  readonly reason: Extract<
+    RefusalReason,
+    'ENTITY_INVALID' | 'FIELD_RESERVED' | 'FIELD_UNKNOWN' | 'FIELD_TOO_LARGE' | 'CHANGE_TOO_LARGE'
+  >;
+  readonly text: string;
+}
 
 /**
- * Why a received state can be none of this kind, or undefined. A field that this build does not know
- * is no fault: a peer that was upgraded first may have it, and it is kept.
+ * Returns why a state can be none of this kind in any region, or undefined. A few fields that this build does
+ * not know are no fault: a peer that was upgraded first may have them, and they are kept. Whatever two states
+ * without fault join to has none either, once `withinUnknown` has bounded what is unknown.
  */
 export function findEntityFault(
   kind: EntityKind,
   entityId: string,
   state: EntityState,
-): string | undefined {
-  if (findEntityIdFault(kind, entityId) !== undefined) return 'its id is none of this kind';
-  for (const [name, { value }] of state.fields) {
-    if (value?.type === 'String' && !isWholeText(value.value)) {
-      return `its field "${name}" holds half a surrogate pair`;
-    }
-    const type = kind.edmTypes.get(name);
-    if (type !== undefined && value !== null && value.type !== type) {
-      return `its field "${name}" holds an Edm.${value.type} and takes an Edm.${type}`;
-    }
+): EntityFault | undefined {
+  if (findEntityIdFault(kind, entityId) !== undefined) return invalid('its id is none of this kind');
+  if (state.vector.size > VECTOR_REGIONS_MAX + 1) {
+    const figures = `its version vector names ${state.vector.size} regions`;
+    return {
+      reason: 'CHANGE_TOO_LARGE',
+      text: `${figures}, the limit is ${VECTOR_REGIONS_MAX}. Repair the row`,
+    };
   }
-  return undefined;
+  let unknown = 0;
+  for (const [name, { value }] of state.fields) {
+    if (!kind.edmTypes.has(name)) {
+      unknown += 1;
+      const fault = findFieldNameFault(name);
+      if (fault !== undefined) {
+        const text = `its field "${name}" cannot be named so: ${fault}`;
+        return { reason: 'FIELD_RESERVED', text };
+      }
+    }
+    const fault = value === null ? undefined : findFieldFault(kind, name, value);
+    if (fault !== undefined) return fault;
+  }
+  if (unknown <= kind.unknownFieldsMax) return undefined;
+  const figures = `it has ${unknown} fields that this build does not know`;
+  return {
+    reason: 'FIELD_UNKNOWN',
+    text: `${figures}, the limit is ${kind.unknownFieldsMax}. Upgrade this region`,
+  };
+}
+
+function findFieldFault(
+  kind: EntityKind,
+  name: string,
+  value: FieldValue,
+): EntityFault | undefined {
+  const type = kind.edmTypes.get(name);
+  if (type !== undefined && value.type !== type) {
+    return invalid(`its field "${name}" holds an Edm.${value.type} and takes an Edm.${type}`);
+  }
+  const fault = findValueFault(value);
+  if (fault !== undefined) {
+    return { reason: fault.isSize ? 'FIELD_TOO_LARGE' : 'ENTITY_INVALID', text: `its field "${name}" ${fault.text}` };
+  }
+  const bytesMax = kind.budgets.get(name)?.bytesMax ?? UNKNOWN_FIELD_BYTES_MAX;
+  if (fitsBytes(value, bytesMax)) return undefined;
+  return {
+    reason: 'FIELD_TOO_LARGE',
+    text:
+      `its field "${name}" takes more than ${bytesMax} bytes in JSON, its share of a change set. ` +
+      'Make it smaller, or declare the maxLength of other fields',
+  };
+}
+
+/**
+ * Returns the state with as many unknown fields as a row has room for, those with the least names: of any
+ * states in any order the same are left. Only what nobody sends in good order can be more.
+ */
+export function withinUnknown(kind: EntityKind, state: EntityState): EntityState {
+  if (state.fields.size <= kind.unknownFieldsMax) return state;
+  const unknown = [...state.fields.keys()].filter((name) => !kind.edmTypes.has(name));
+  if (unknown.length <= kind.unknownFieldsMax) return state;
+  const fields = new Map(state.fields);
+  for (const name of unknown.sort().slice(kind.unknownFieldsMax)) fields.delete(name);
+  return { ...state, fields };
+}
+
+function invalid(text: string): EntityFault {
+  return { reason: 'ENTITY_INVALID', text };
 }

@@ -31,7 +31,7 @@ describe('F1: half a surrogate pair', () => {
   test.each(HALVES)('is no id: %j', (entityId) => {
     expect(() => checkEntityId(kind, entityId)).toThrow(/half a surrogate pair/);
     const state = { fields: new Map(), alive: undefined, deleted: undefined, vector: new Map() };
-    expect(findEntityFault(kind, entityId, state)).toBe('its id is none of this kind');
+    expect(findEntityFault(kind, entityId, state)?.text).toBe('its id is none of this kind');
   });
 
   test.each(HALVES)('is no text: %j', (text) => {
@@ -43,7 +43,7 @@ describe('F1: half a surrogate pair', () => {
       deleted: undefined,
       vector: new Map(),
     };
-    expect(findEntityFault(kind, 'id', state)).toContain('"later" holds half a surrogate pair');
+    expect(findEntityFault(kind, 'id', state)?.text).toContain('"later" holds half a surrogate pair');
   });
 
   test.each(['', 5, null, undefined, {}])('nor is %j an id', (entityId) => {

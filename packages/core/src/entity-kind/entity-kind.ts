@@ -4,6 +4,7 @@ import { TerminalError } from '../errors.ts';
 import { findFieldNameFault } from '../state/entity-state.ts';
 import type { MergePolicy } from '../state/write-entity.ts';
 import { ANNOTATIONS, type FieldConstraint, MARKS, readConstraints } from './field-constraint.ts';
+import { type FieldBudget, shareBudgets, UNKNOWN_FIELDS_MAX } from './field-budgets.ts';
 
 /**
  * A kind of entity that is replicated: its name (also the name of its table), its fields with their
@@ -17,6 +18,10 @@ export interface EntityKind<S extends TObject = TObject> {
   readonly edmTypes: ReadonlyMap<string, EdmType>;
   /** For each field what its schema asks of a value that is not null. */
   readonly constraints: ReadonlyMap<string, FieldConstraint>;
+  /** How much each field may take: see docs/adr/0019. */
+  readonly budgets: ReadonlyMap<string, FieldBudget>;
+  /** Fields of a newer build that a row of this one may hold beside its own. */
+  readonly unknownFieldsMax: number;
   readonly isEntityId: (text: string) => boolean;
 }
 
@@ -37,8 +42,9 @@ export interface EntityKindOptions<S extends TObject> {
   readonly isEntityId?: (text: string) => boolean;
 }
 
-/** Table Storage holds 252 properties a row; this many are kept for the system's own columns. */
+/** Table Storage holds 252 properties a row; the rest is kept for the system's own and unknown ones. */
 export const FIELDS_MAX = 240;
+const FIELDS_WITH_UNKNOWN_MAX = 246;
 
 const KIND_NAME = /^[A-Za-z][A-Za-z0-9]{2,29}$/;
 /** Table names are one and the same in either case; the service itself keeps the last one. */
@@ -85,7 +91,16 @@ export function defineEntityKind<S extends TObject>(options: EntityKindOptions<S
       {},
     );
   }
-  return { name, schema, policy, edmTypes, constraints, isEntityId };
+  const sizes = [...edmTypes].map(([field, type]) => {
+    const { maxLength: lengthMax } = schema.properties[field] as { maxLength?: number };
+    return { name: field, type, lengthMax };
+  });
+  const budgets = shareBudgets(sizes);
+  if (budgets === undefined) {
+    throw invalid(name, 'the names of its fields are too long together. Shorten them, or join some', {});
+  }
+  const unknownFieldsMax = Math.min(UNKNOWN_FIELDS_MAX, FIELDS_WITH_UNKNOWN_MAX - edmTypes.size);
+  return { name, schema, policy, edmTypes, constraints, budgets, unknownFieldsMax, isEntityId };
 }
 
 function checkKindName(name: string): void {

@@ -140,6 +140,22 @@ function checkValue({ row, name }: { row: string; name: string }, field: FieldVa
   throw exceeded(`${figures}. Split it over several properties.`, { bytes });
 }
 
+/** Returns why no column can hold the value as it is, or undefined. */
+export function findValueFault(
+  field: FieldValue,
+): { readonly text: string; readonly isSize: boolean } | undefined {
+  if (!isInRange(field)) {
+    return { text: `holds a value that Edm.${field.type} cannot hold`, isSize: false };
+  }
+  if (field.type === 'String' && !field.value.isWellFormed()) {
+    return { text: 'holds half a surrogate pair', isSize: false };
+  }
+  const bytes = valueBytes(field) - LENGTH_BYTES;
+  if (bytes <= PROPERTY_BYTES_MAX) return undefined;
+  const text = `has ${bytes} bytes in its column, the limit is ${PROPERTY_BYTES_MAX}`;
+  return { text, isSize: true };
+}
+
 function isInRange(field: FieldValue): boolean {
   switch (field.type) {
     case 'Int32':

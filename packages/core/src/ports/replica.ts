@@ -1,3 +1,4 @@
+import type { EntityFault } from '../entity-kind/entity-fault.ts';
 import type { EntityState } from '../state/entity-state.ts';
 import type { StoredState } from '../replication/decide-apply.ts';
 
@@ -17,7 +18,9 @@ export interface RowWrite {
 export interface Replica {
   readonly entityKind: string;
   /** Why a received state can be none of this kind, or undefined. */
-  faultOf(entityId: string, state: EntityState): string | undefined;
+  faultOf(entityId: string, state: EntityState): EntityFault | undefined;
+  /** The state as a row here may hold it: see `withinUnknown`. Whoever joins states writes this one. */
+  fit(state: EntityState): EntityState;
   bucketOf(entityId: string): string;
   read(bucket: string, entityIds: readonly string[]): Promise<ReadonlyMap<string, StoredRow>>;
   /**

@@ -3,7 +3,7 @@ import type { QueuedMessage, QueueLane, QueueViewer } from '../ports/queue-viewe
 import { inflateChangeSet } from '../replication/deflate-change-set.ts';
 import { conflictHoldsValues } from '../replication/conflict.ts';
 import { decodeConflictMessage } from '../replication/encode-conflict.ts';
-import { readChangeSets } from '../replication/read-change-sets.ts';
+import { readChangeSets } from '../arrival/read-change-sets.ts';
 import { setHoldsValues } from './erase-entity.ts';
 
 const PAGE_MESSAGES = 500;

@@ -4,7 +4,7 @@ import type { RecoveryRegion } from '../ports/recovery-region.ts';
 import type { RowWrite, StoredRow } from '../ports/replica.ts';
 import { originOf, referenceIdOf } from '../replication/change-set.ts';
 import { areConcurrent, type Conflict, findConflicts } from '../replication/conflict.ts';
-import { mergeRows, type StoredState } from '../replication/decide-apply.ts';
+import { fitRow, mergeRows, type StoredState } from '../replication/decide-apply.ts';
 import { restoredSet } from './restored-set.ts';
 import { isSameState, stateText } from './state-text.ts';
 
@@ -104,7 +104,7 @@ function joinInto(
     if (row !== undefined && areConcurrent(row.state, state)) {
       conflicts.push(...findConflicts(row.state, { entityKind, entityId, state }));
     }
-    row = row === undefined ? incoming : mergeRows(row, incoming);
+    row = fitRow(target.replica, row === undefined ? incoming : mergeRows(row, incoming));
   }
   if (row === undefined || isSameState(row.state, own?.state)) return undefined;
   return { write: { entityId, row, stored: own }, conflicts };

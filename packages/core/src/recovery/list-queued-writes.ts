@@ -1,6 +1,6 @@
 import type { QueuedMessage } from '../ports/queue-viewer.ts';
 import { type ChangeSet, originOf } from '../replication/change-set.ts';
-import { readableSetsIn } from '../replication/read-change-sets.ts';
+import { readableSetsIn } from '../arrival/read-change-sets.ts';
 import { mergeVectors, type VersionVector } from '../state/version-vector.ts';
 import { stampTimeMs } from '../time/stamp.ts';
 import type { PeerPlace, WriteAtRisk } from './list-at-risk.ts';

@@ -3,7 +3,7 @@ import { TransientError } from '../errors.ts';
 import type { ConflictJournal } from '../ports/conflict-journal.ts';
 import type { Replica, RowWrite } from '../ports/replica.ts';
 import { areConcurrent, type Conflict, findConflicts } from '../replication/conflict.ts';
-import { mergeRows, type StoredState } from '../replication/decide-apply.ts';
+import { fitRow, mergeRows, type StoredState } from '../replication/decide-apply.ts';
 import { isSameState, stateText } from './state-text.ts';
 
 const ATTEMPTS_MAX = 10;
@@ -52,7 +52,7 @@ async function mergePart(
     );
     const writes = part.flatMap(([entityId, found]): RowWrite[] => {
       const stored = rows.get(entityId);
-      const row = stored === undefined ? found : mergeRows(stored, found);
+      const row = fitRow(replica, stored === undefined ? found : mergeRows(stored, found));
       const isThere = stored !== undefined && isSameState(stored.state, row.state);
       return isThere ? [] : [{ entityId, row, stored }];
     });

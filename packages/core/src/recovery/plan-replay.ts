@@ -2,7 +2,7 @@ import { chunk } from '../concurrency/chunk.ts';
 import { TerminalError } from '../errors.ts';
 import type { ArchiveKeeper, RowScanner } from '../ports/recovery-region.ts';
 import type { Replica, StoredRow } from '../ports/replica.ts';
-import { mergeRows, type StoredState } from '../replication/decide-apply.ts';
+import { fitRow, mergeRows, type StoredState } from '../replication/decide-apply.ts';
 import { type EntityState, isAlive } from '../state/entity-state.ts';
 import { encodeVector } from '../state/version-vector.ts';
 import { isStamp, stampTimeMs } from '../time/stamp.ts';
@@ -56,7 +56,7 @@ export interface PlanReplayOptions {
   readonly region: string;
   /** The rows that are compared with it. */
   readonly rows: RowScanner;
-  readonly replica: Pick<Replica, 'read' | 'entityKind'>;
+  readonly replica: Pick<Replica, 'read' | 'entityKind' | 'fit'>;
   readonly buckets: readonly string[];
   readonly span: ReplaySpan;
   readonly mode: ReplayMode;
@@ -96,6 +96,7 @@ export async function planReplay(options: PlanReplayOptions): Promise<ReplayPlan
         found: states.get(entityId),
         mode: options.mode,
         horizonMs: options.horizonMs,
+        replica: options.replica,
       });
       if (change === undefined) same += 1;
       else changes.push(change);
@@ -193,16 +194,18 @@ interface Compared {
   readonly found: StoredState | undefined;
   readonly mode: ReplayMode;
   readonly horizonMs: number;
+  readonly replica: Pick<Replica, 'fit'>;
 }
 
 /** Undefined when nothing is to be done. */
 function planEntity(
   bucket: string,
   entityId: string,
-  { row, found, mode, horizonMs }: Compared,
+  { row, found, mode, horizonMs, replica }: Compared,
 ): PlannedReplay | undefined {
   const now = row?.state;
-  const joined = row !== undefined && found !== undefined ? mergeRows(row, found) : found;
+  const joined =
+    row !== undefined && found !== undefined ? fitRow(replica, mergeRows(row, found)) : found;
   const then = mode === 'join' ? (joined?.state ?? now) : found?.state;
   const isSame = mode === 'join' ? isSameState(now, then) : looksSame(now, then);
   if (isSame) return undefined;

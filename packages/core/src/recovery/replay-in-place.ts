@@ -1,7 +1,7 @@
 import { chunk } from '../concurrency/chunk.ts';
 import { forEachBounded } from '../concurrency/for-each-bounded.ts';
 import type { RecoveryRegion } from '../ports/recovery-region.ts';
-import { mergeRows, type StoredState } from '../replication/decide-apply.ts';
+import { fitRow, mergeRows, type StoredState } from '../replication/decide-apply.ts';
 import { foldArchive } from './fold-archive.ts';
 import { joinEntities } from './join-entities.ts';
 import type { ReplayIntoOptions, ReplayProgress } from './replay-into.ts';
@@ -80,7 +80,7 @@ async function joinBatch(
     const row = rows.get(entityId);
     return row === undefined
       ? !isCollectable(archived.state, horizonMs)
-      : !isSameState(row.state, mergeRows(row, archived).state);
+      : !isSameState(row.state, fitRow(target.replica, mergeRows(row, archived)).state);
   });
   if (changed.length === 0) return 0;
   // The target last: interrupted before it, a repetition finds the same entities again.

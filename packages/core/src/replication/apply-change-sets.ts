@@ -1,6 +1,13 @@
 import { chunk } from '../concurrency/chunk.ts';
 import { forEachBounded } from '../concurrency/for-each-bounded.ts';
 import { AppError, TerminalError, TransientError } from '../errors.ts';
+import {
+  judgeChangeSet,
+  judgeConflict,
+  type ReceivedSet,
+  withoutChanges,
+} from '../arrival/judge-change-set.ts';
+import { isMessageFault } from '../arrival/refusal.ts';
 import type { Archive, ArchiveEntry } from '../ports/archive.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ConflictJournal } from '../ports/conflict-journal.ts';
@@ -11,11 +18,11 @@ import type { ChangeSet } from './change-set.ts';
 import { isAlive } from '../state/entity-state.ts';
 import { type Conflict, eraseConflict } from './conflict.ts';
 import { plainBytesOf } from './deflate-change-set.ts';
-import { encodeChangeSet } from './encode-change-set.ts';
-import { isMessageFault } from './settle.ts';
 
 export interface ApplierOptions {
   readonly region: string;
+  /** This region, its peers and former ones: nobody else is believed to have written anything. */
+  readonly regions: ReadonlySet<string>;
   /** By entity kind. */
   readonly replicas: ReadonlyMap<string, Replica>;
   readonly archive: Archive;
@@ -27,24 +34,19 @@ export interface ApplierOptions {
   readonly onConflict?: (conflict: Conflict) => void;
 }
 
-export interface ReceivedSet extends ArchiveEntry {
-  /** The caller's own name for it, given back with the result. */
-  readonly key: string;
-}
-
 /** By key: undefined when the set was applied, else why it can never be. */
 export type ApplyResults = ReadonlyMap<string, TerminalError | undefined>;
 
 export interface Applier {
   /**
-   * Merges received change sets into the rows of this region, then archives them. Idempotent, in any
-   * order. Throws transient errors only: then nothing is settled and all of it is to be repeated.
+   * Judges received change sets, merges what is sound into the rows of this region, then archives it.
+   * Idempotent, in any order. Throws transient errors only: then nothing is settled and all of it is to be repeated.
    * `onMerged` is called once the rows are written, before anything is archived.
    */
   apply(sets: readonly ReceivedSet[], onMerged?: () => void): Promise<ApplyResults>;
   /**
-   * Keeps conflicts that a peer has found. Idempotent, in any order. Throws transient errors, and
-   * `ENTITY_KIND_UNKNOWN` once all others are kept.
+   * Keeps conflicts that a peer has found. Idempotent, in any order. Throws transient errors, and the
+   * refusal of one that is not believed once all others are kept.
    */
   acceptConflicts(conflicts: readonly Conflict[]): Promise<void>;
 }
@@ -55,7 +57,7 @@ const ROWS_PER_WRITE_MAX = 100;
 const BYTES_PER_WRITE_MAX = 1024 * 1024;
 
 export function createApplier(options: ApplierOptions): Applier {
-  const { replicas, archive, hybridClock } = options;
+  const { archive, hybridClock } = options;
 
   return {
     async apply(sets, onMerged) {
@@ -63,16 +65,14 @@ export function createApplier(options: ApplierOptions): Applier {
       const faults = new Map<string, TerminalError>();
       const known: (ReceivedSet & { replica: Replica })[] = [];
       for (const received of sets) {
-        const replica = replicas.get(received.set.entityKind);
-        hybridClock.observe(received.set.stamp);
-        if (replica === undefined) {
-          const ids = received.set.changes.map(({ entityId }) => entityId);
-          results.set(received.key, unknownKind(received.set.entityKind, ids));
+        const { sound, refusal } = judgeChangeSet(received, options);
+        if (sound === undefined) {
+          results.set(received.key, refusal);
           continue;
         }
-        const { sound, fault } = siftChanges(received, replica);
-        if (sound !== undefined) known.push({ ...sound, replica });
-        if (fault !== undefined) faults.set(received.key, fault);
+        hybridClock.observe(sound.set.stamp);
+        known.push(sound);
+        if (refusal !== undefined) faults.set(received.key, refusal);
       }
       const batches = [
         ...Map.groupBy(known, ({ set }) => `${set.entityKind}/${set.bucket}`).values(),
@@ -94,23 +94,19 @@ export function createApplier(options: ApplierOptions): Applier {
 
     async acceptConflicts(conflicts) {
       const accepted: Conflict[] = [];
-      const unknown: Conflict[] = [];
+      let refusal: TerminalError | undefined;
       for (const conflict of conflicts) {
         const { entityKind, entityId } = conflict;
-        const replica = replicas.get(entityKind);
-        if (replica === undefined) unknown.push(conflict);
+        const replica = options.replicas.get(entityKind);
+        const fault = judgeConflict(conflict, options);
+        if (replica === undefined || fault !== undefined) refusal ??= fault;
         else {
           const isErased = await isForgotten(entityId, replica).catch(rethrowBlocked);
           accepted.push(isErased ? eraseConflict(conflict) : conflict);
         }
       }
       await options.conflicts.accept(accepted).catch(rethrowBlocked);
-      const [first] = unknown;
-      if (first === undefined) return;
-      throw unknownKind(
-        first.entityKind,
-        unknown.map(({ entityId }) => entityId),
-      );
+      if (refusal !== undefined) throw refusal;
     },
   };
 }
@@ -121,38 +117,6 @@ async function isForgotten(entityId: string, replica: Replica): Promise<boolean>
   const state = rows.get(entityId)?.state;
   if (state === undefined || isAlive(state)) return false;
   return [...state.fields.values()].every(({ value }) => value === null);
-}
-
-/** Takes out the changes that no entity of the kind can be in; the rest is applied all the same. */
-function siftChanges(
-  received: ReceivedSet,
-  replica: Replica,
-): { readonly sound: ReceivedSet | undefined; readonly fault: TerminalError | undefined } {
-  const { set } = received;
-  const faults = new Map<string, string>();
-  for (const { entityId, state } of set.changes) {
-    const fault = replica.faultOf(entityId, state);
-    if (fault !== undefined) faults.set(entityId, fault);
-  }
-  if (faults.size === 0) return { sound: received, fault: undefined };
-  const named = [...faults].map(([entityId, fault]) => `${JSON.stringify(entityId)}: ${fault}`);
-  const fault = new TerminalError(
-    'ENTITY_INVALID',
-    `No entity of ${set.entityKind}: ${named.join('; ')}.`,
-    { details: { entityIds: [...faults.keys()] } },
-  );
-  return { sound: withoutChanges(received, new Set(faults.keys())), fault };
-}
-
-/** Undefined when nothing is left. */
-function withoutChanges(
-  received: ReceivedSet,
-  entityIds: ReadonlySet<string>,
-): ReceivedSet | undefined {
-  const changes = received.set.changes.filter(({ entityId }) => !entityIds.has(entityId));
-  if (changes.length === 0) return undefined;
-  const set = { ...received.set, changes };
-  return { ...received, set, encoded: encodeChangeSet(set) };
 }
 
 const BATCH_BOUNDS = {
@@ -212,15 +176,6 @@ function toArchive(received: ReceivedSet, error: TerminalError | undefined): Arc
   if (error.code !== 'CHANGE_TOO_OLD') return [];
   const refused = new Set(error.details['entityIds'] as readonly string[]);
   return [withoutChanges(received, refused)].filter((left) => left !== undefined);
-}
-
-function unknownKind(entityKind: string, entityIds: readonly string[]): TerminalError {
-  return new TerminalError(
-    'ENTITY_KIND_UNKNOWN',
-    `This region replicates no entity kind "${entityKind}". Register it in the replicator, ` +
-      'then resubmit the message.',
-    { details: { entityIds } },
-  );
 }
 
 /** A refused key or a table that is gone is an outage: no message is to blame, so none may go. */

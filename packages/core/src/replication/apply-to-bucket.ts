@@ -4,7 +4,7 @@ import type { ConflictJournal } from '../ports/conflict-journal.ts';
 import type { Replica, RowWrite, StoredRow } from '../ports/replica.ts';
 import { type Change, type ChangeSet, originOf, referenceIdOf } from './change-set.ts';
 import type { Conflict } from './conflict.ts';
-import { decideApply, type StoredState } from './decide-apply.ts';
+import { decideApply, fitRow, type StoredState } from './decide-apply.ts';
 
 export interface ApplyBatchOptions {
   /** This region: what it wrote itself has no reference into the archive. */
@@ -36,7 +36,7 @@ export async function applyToBucket(
       const fold = (entityId: string, stored: StoredRow | undefined): Fold =>
         foldChanges(byEntity.get(entityId) ?? [], stored, {
           ...options,
-          entityKind: replica.entityKind,
+          replica,
         });
       const folds = await foldAll({ bucket, entityIds, byEntity, fold }, replica, attempt === 1);
       // Before the rows: once they are merged, a repetition would no longer see the conflict (I7).
@@ -116,7 +116,7 @@ interface Fold {
 function foldChanges(
   changes: ChangesOfEntity,
   stored: StoredRow | undefined,
-  options: ApplyBatchOptions & { entityKind: string },
+  options: ApplyBatchOptions & { replica: Pick<Replica, 'entityKind' | 'fit'> },
 ): Fold {
   const conflicts: Conflict[] = [];
   const refused: string[] = [];
@@ -127,7 +127,7 @@ function foldChanges(
     ({ entityId } = change);
     const decision = decideApply(
       {
-        entityKind: options.entityKind,
+        entityKind: options.replica.entityKind,
         entityId,
         state: change.state,
         referenceId: originOf(set) === options.region ? undefined : referenceIdOf(set, entityId),
@@ -142,7 +142,7 @@ function foldChanges(
         row = decision.row;
         break;
       case 'merge':
-        row = decision.row;
+        row = fitRow(options.replica, decision.row);
         conflicts.push(...decision.conflicts);
         break;
       case 'refuse':

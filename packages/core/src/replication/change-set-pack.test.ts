@@ -13,7 +13,7 @@ import {
 } from './change-set-pack.ts';
 import type { ChangeSet } from './change-set.ts';
 import { encodeChangeSet } from './encode-change-set.ts';
-import { readableSetsIn, readChangeSets } from './read-change-sets.ts';
+import { readableSetsIn, readChangeSets } from '../arrival/read-change-sets.ts';
 
 function setOf(n: number, entityId = `e${n}`): ChangeSet {
   const stamp = formatStamp({ timeMs: 1_000 + n, counter: 0, region: 'east', writer: 'w' });

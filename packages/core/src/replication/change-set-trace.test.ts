@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { formatStamp } from '../time/stamp.ts';
 import type { ChangeSet } from './change-set.ts';
-import { decodeChangeSet } from './decode-change-set.ts';
+import { decodeChangeSet } from '../arrival/decode-change-set.ts';
 import { encodeChangeSet } from './encode-change-set.ts';
 
 const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';

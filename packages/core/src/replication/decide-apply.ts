@@ -1,3 +1,4 @@
+import type { Replica } from '../ports/replica.ts';
 import type { EntityState } from '../state/entity-state.ts';
 import { mergeStates } from '../state/merge.ts';
 import { covers, newestStamp, type VersionVector } from '../state/version-vector.ts';
@@ -57,6 +58,12 @@ export function mergeRows(a: StoredState, b: StoredState): StoredState {
     state: mergeStates(a.state, b.state),
     referenceId: newest(a) >= newest(b) ? a.referenceId : b.referenceId,
   };
+}
+
+/** The same row, with no more in it than one of the replica holds: what is joined is written like this. */
+export function fitRow<R extends StoredState>(replica: Pick<Replica, 'fit'>, row: R): R {
+  const state = replica.fit(row.state);
+  return state === row.state ? row : { ...row, state };
 }
 
 function isOlderThanTombstones(vector: VersionVector, context: ApplyContext): boolean {

@@ -7,11 +7,11 @@ import type { InboundMessage } from '../ports/change-receiver.ts';
 import { formatStamp } from '../time/stamp.ts';
 import { PACK_BOUNDS, PACK_BYTES_MAX, packChangeSets } from './change-set-pack.ts';
 import type { ChangeSet } from './change-set.ts';
-import { decodeChangeSet } from './decode-change-set.ts';
+import { decodeChangeSet } from '../arrival/decode-change-set.ts';
 import { deflateChangeSet, inflateChangeSet, plainBytesOf } from './deflate-change-set.ts';
 import { encodeChangeSet } from './encode-change-set.ts';
 import { countLike, isRoomFor, loadOf } from './messages-in-hand.ts';
-import { readChangeSets } from './read-change-sets.ts';
+import { readChangeSets } from '../arrival/read-change-sets.ts';
 
 const MEBIBYTE = 1_024 * 1_024;
 
@@ -83,7 +83,7 @@ describe('a deflated change set', () => {
         damaged[at] = (damaged[at] ?? 0) ^ change;
         const code = codeOf(damaged);
         const outcome = code === 'none' ? decodeChangeSet(damaged) : code;
-        expect([setOf(20), 'CHANGE_UNDECODABLE', 'CHANGE_TOO_NEW']).toContainEqual(outcome);
+        expect([setOf(20), 'CHANGE_UNDECODABLE', 'CHANGE_TOO_NEW', 'CHANGE_TOO_LARGE']).toContainEqual(outcome);
       }),
       { numRuns: 500 },
     );
@@ -92,12 +92,16 @@ describe('a deflated change set', () => {
   test.each([
     ['fewer bytes than it says', deflatedAs(PLAIN.length + 1, PLAIN)],
     ['more bytes than it says', deflatedAs(PLAIN.length - 1, PLAIN)],
-    ['more bytes than any set takes', deflatedAs(2 * MEBIBYTE, new Uint8Array(2 * MEBIBYTE))],
     ['a small head before a large body', deflatedAs(100, new Uint8Array(64 * MEBIBYTE))],
     ['nothing after its head', Buffer.from('{"wire":3,"bytes":10,"deflated":"')],
     ['another head', Buffer.from('{"wire":3,"what":"ever"}')],
   ])('that has %s is refused', (_, encoded) => {
     expect(codeOf(encoded)).toBe('CHANGE_UNDECODABLE');
+  });
+
+  test('that says to take more bytes than any set does is refused by that name', () => {
+    const large = deflatedAs(2 * MEBIBYTE, new Uint8Array(2 * MEBIBYTE));
+    expect(codeOf(large)).toBe('CHANGE_TOO_LARGE');
   });
 
   test('I10: that is damaged takes none of its pack with it', () => {

@@ -8,8 +8,8 @@ import { TerminalError } from '../errors.ts';
  */
 export const DEFLATED_WIRE_VERSION = 3;
 
-/** Four times what a set may take when it is written: no reader ever needs more memory for one. */
-const PLAIN_BYTES_MAX = 1_024 * 1_024;
+/** A little more than what a set may take when it is written: no reader ever needs more memory for one. */
+const PLAIN_BYTES_MAX = 256 * 1_024;
 const START = `{"wire":${DEFLATED_WIRE_VERSION},`;
 const HEAD_LENGTH_MAX = 48;
 const HEAD = new RegExp(`^\\{"wire":${DEFLATED_WIRE_VERSION},"bytes":(\\d{1,7}),"deflated":"`);
@@ -25,15 +25,20 @@ export function deflateChangeSet(plain: Uint8Array): Uint8Array {
   return text.length < plain.length ? new TextEncoder().encode(text) : plain;
 }
 
-/** The plain encoding of a set, deflated or not. Throws `CHANGE_UNDECODABLE`. */
+/** The plain encoding of a set, deflated or not. Throws `CHANGE_UNDECODABLE` and `CHANGE_TOO_LARGE`. */
 export function inflateChangeSet(encoded: Uint8Array): Uint8Array {
   const head = headOf(encoded);
   if (head === undefined) return encoded;
   const { bytes, length } = head;
   if (bytes > PLAIN_BYTES_MAX) {
-    throw damaged(`it says that it takes ${bytes} bytes, and ${PLAIN_BYTES_MAX} are the most`);
+    throw new TerminalError(
+      'CHANGE_TOO_LARGE',
+      `The deflated change set says that it takes ${bytes} bytes, the limit is ${PLAIN_BYTES_MAX}. ` +
+        'No region writes as much: find who did.',
+      { details: { bytes } },
+    );
   }
-  const plain = inflate(textOf(encoded.subarray(length, -TAIL.length)));
+  const plain = inflate(textOf(encoded.subarray(length, -TAIL.length)), bytes);
   if (plain.length !== bytes || textOf(encoded.subarray(-TAIL.length)) !== TAIL) {
     throw damaged('it is not what its head says');
   }
@@ -53,9 +58,10 @@ function headOf(
   return head === null ? undefined : { bytes: Number(head[1]), length: head[0].length };
 }
 
-function inflate(base64: string): Uint8Array {
+function inflate(base64: string, bytes: number): Uint8Array {
   try {
-    const plain = inflateSync(Buffer.from(base64, 'base64'), { maxOutputLength: PLAIN_BYTES_MAX });
+    const maxOutputLength = Math.max(1, bytes);
+    const plain = inflateSync(Buffer.from(base64, 'base64'), { maxOutputLength });
     return new Uint8Array(plain.buffer, plain.byteOffset, plain.byteLength);
   } catch (cause) {
     throw damaged('it cannot be inflated', cause);

@@ -9,7 +9,7 @@ import {
   arbitraryStamp,
 } from '../testing/arbitrary-entity-state.ts';
 import type { ChangeSet } from './change-set.ts';
-import { decodeChangeSet } from './decode-change-set.ts';
+import { decodeChangeSet } from '../arrival/decode-change-set.ts';
 import { encodeChangeSet } from './encode-change-set.ts';
 
 const changeSet: fc.Arbitrary<ChangeSet> = fc

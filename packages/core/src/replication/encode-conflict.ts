@@ -2,7 +2,7 @@ import { deflateSync, inflateSync } from 'node:zlib';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { TerminalError } from '../errors.ts';
-import { isFieldName, type StampedField } from '../state/entity-state.ts';
+import { hasFieldNameForm, type StampedField } from '../state/entity-state.ts';
 import { isRegionName, isStamp, type Stamp } from '../time/stamp.ts';
 import {
   decodeFieldValue,
@@ -74,7 +74,7 @@ export function decodeConflict(bytes: Uint8Array): Conflict {
 /** Below the 256 KiB that a queue takes, in Base64, once deflated. */
 const MESSAGE_BYTES_MAX = 160 * 1024;
 /** Of what is in one message before it is deflated: four times the largest conflict that is sent whole. */
-const PLAIN_BYTES_MAX = 1024 * 1024;
+export const CONFLICTS_PLAIN_BYTES_MAX = 1024 * 1024;
 
 /** The bodies of as many messages as the conflicts take. */
 export function encodeConflictMessages(
@@ -128,7 +128,7 @@ function toMessage(from: string, plain: string): Uint8Array {
 
 function inflate(base64: string): Uint8Array {
   try {
-    return inflateSync(Buffer.from(base64, 'base64'), { maxOutputLength: PLAIN_BYTES_MAX });
+    return inflateSync(Buffer.from(base64, 'base64'), { maxOutputLength: CONFLICTS_PLAIN_BYTES_MAX });
   } catch (cause) {
     throw undecodable(cause);
   }
@@ -171,7 +171,7 @@ function fromJson(json: EncodedConflict, fault: Fault): Conflict {
     entityId: json.entityId,
     stamps: [stampFrom(smaller), stampFrom(greater)],
     fields: json.fields.map(({ name, winner, loser }): ContestedField => {
-      if (!isFieldName(name)) throw fault();
+      if (!hasFieldNameForm(name)) throw fault();
       return { name, winner: fieldFrom(winner), loser: fieldFrom(loser) };
     }),
     life: life && { ...life, alive: stampFrom(life.alive), deleted: stampFrom(life.deleted) },

@@ -4,7 +4,9 @@ import type { Randomness } from '../ports/randomness.ts';
 import { retry } from '../retry/retry.ts';
 import type { RetryPolicy } from '../retry/retry-policy.ts';
 import { AppError } from '../errors.ts';
-import type { Applier, ApplyResults, ReceivedSet } from './apply-change-sets.ts';
+import type { ReceivedSet } from '../arrival/judge-change-set.ts';
+import { readChangeSets } from '../arrival/read-change-sets.ts';
+import type { Applier, ApplyResults } from './apply-change-sets.ts';
 import type { ArchiveRounds } from './archive-in-rounds.ts';
 import type { Conflict } from './conflict.ts';
 import { decodeConflictMessage } from './encode-conflict.ts';
@@ -14,8 +16,8 @@ import {
   loadOf,
   type MessageLoad,
   MESSAGES_PER_BATCH_MAX,
+  slicesOf,
 } from './messages-in-hand.ts';
-import { readChangeSets } from './read-change-sets.ts';
 import { type FailedSet, type Settlement, settlementFor, settlementOfSets } from './settle.ts';
 import { decodeWatermark, type PendingWatermark } from './watermark.ts';
 import { withLocksRenewed } from './with-locks-renewed.ts';
@@ -112,18 +114,33 @@ async function handle(
   options: BatchOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const { receiver, clock, randomness, lockRenewMs: everyMs } = options;
-  const settling = { policy: SETTLE_POLICY, clock, randomness, signal };
+  const { receiver, clock, lockRenewMs: everyMs } = options;
+  const slices = slicesOf(messages);
   await withLocksRenewed({ messages, receiver, clock, everyMs }, async () => {
-    const settlements = await applyMessages(messages, options, signal);
-    await Promise.all(
-      messages.map(async (message, index) => {
-        const settlement = settlements[index] ?? { kind: 'abandon' };
-        if (settlement.kind === 'dead-letter') options.onDeadLettered?.(message, settlement);
-        await retry(() => receiver.settle(message, settlement), settling);
-      }),
-    );
+    for (const [place, slice] of slices.entries()) {
+      const onMerged = place === slices.length - 1 ? options.onMerged : NOT_ALL_MERGED;
+      await applyAndSettle(slice, { ...options, onMerged }, signal);
+    }
   });
+}
+
+const NOT_ALL_MERGED = (): void => undefined;
+
+async function applyAndSettle(
+  messages: readonly InboundMessage[],
+  options: BatchOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const { receiver, clock, randomness } = options;
+  const settling = { policy: SETTLE_POLICY, clock, randomness, signal };
+  const settlements = await applyMessages(messages, options, signal);
+  await Promise.all(
+    messages.map(async (message, index) => {
+      const settlement = settlements[index] ?? { kind: 'abandon' };
+      if (settlement.kind === 'dead-letter') options.onDeadLettered?.(message, settlement);
+      await retry(() => receiver.settle(message, settlement), settling);
+    }),
+  );
 }
 
 async function applyMessages(

@@ -1,7 +1,7 @@
-import { AppError } from '../errors.ts';
+import { inflatedBytesOf } from '../arrival/read-change-sets.ts';
+import { chunk } from '../concurrency/chunk.ts';
 import type { InboundMessage } from '../ports/change-receiver.ts';
-import { unpackChangeSets } from './change-set-pack.ts';
-import { plainBytesOf } from './deflate-change-set.ts';
+import { CONFLICTS_PLAIN_BYTES_MAX } from './encode-conflict.ts';
 
 export const MESSAGES_PER_BATCH_MAX = 200;
 /**
@@ -22,7 +22,7 @@ export interface MessageLoad {
 }
 
 export function loadOf(messages: readonly InboundMessage[]): MessageLoad {
-  const bytes = messages.reduce((sum, { body }) => sum + inflatedBytes(body), 0);
+  const bytes = messages.reduce((sum, message) => sum + bytesOf(message), 0);
   return { count: messages.length, bytes };
 }
 
@@ -42,12 +42,22 @@ export function countLike({ count, bytes }: MessageLoad): number {
   return Math.max(MESSAGES_PER_BATCH_MIN, Math.min(MESSAGES_PER_BATCH_MAX, fitting));
 }
 
-/** A damaged pack is never inflated. */
-function inflatedBytes(body: Uint8Array): number {
-  try {
-    return unpackChangeSets(body).reduce((sum, encoded) => sum + plainBytesOf(encoded), 0);
-  } catch (error) {
-    if (error instanceof AppError) return body.length;
-    throw error;
-  }
+/**
+ * The messages in parts that are decoded and applied one after the other: a batch holds as many as like the
+ * ones before, and then each of them may be a hundred times as large.
+ */
+export function slicesOf(messages: readonly InboundMessage[]): readonly InboundMessage[][] {
+  return chunk(messages, {
+    countMax: MESSAGES_PER_BATCH_MAX,
+    weightMax: BYTES_PER_BATCH,
+    weigh: bytesOf,
+  });
+}
+
+/** A watermark takes less; what is larger tells of conflicts, and may take all that these may. */
+const WATERMARK_BYTES_MAX = 512;
+
+function bytesOf({ subject, body }: InboundMessage): number {
+  if (subject !== 'watermark') return inflatedBytesOf(body);
+  return body.length <= WATERMARK_BYTES_MAX ? body.length : CONFLICTS_PLAIN_BYTES_MAX;
 }

@@ -1,4 +1,5 @@
-import { AppError, type AppErrorCode } from '../errors.ts';
+import { isMessageFault } from '../arrival/refusal.ts';
+import { AppError } from '../errors.ts';
 import type { ChangeSet } from './change-set.ts';
 
 /** What becomes of a received message. */
@@ -9,22 +10,6 @@ export type Settlement =
 
 /** Service Bus refuses longer ones. */
 const DESCRIPTION_LENGTH_MAX = 1_024;
-
-/** What only another message can mend. Any other failure passes, or is mended by an operator. */
-const MESSAGE_FAULTS: ReadonlySet<AppErrorCode> = new Set([
-  'CHANGE_UNDECODABLE',
-  'CHANGE_TOO_NEW',
-  'CHANGE_TOO_OLD',
-  'ENTITY_KIND_UNKNOWN',
-  'ENTITY_INVALID',
-  'ROW_MALFORMED',
-  'TABLE_LIMIT_EXCEEDED',
-  'TABLE_REQUEST_INVALID',
-]);
-
-export function isMessageFault(error: AppError): boolean {
-  return MESSAGE_FAULTS.has(error.code);
-}
 
 /**
  * The one place that maps an error to a settlement: a fault of the message is dead-lettered with its

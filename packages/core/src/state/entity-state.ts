@@ -36,7 +36,7 @@ const ANNOTATION_PREFIX = 'odata';
  * clients and emulators that keep a row in an object then read or call what is not there.
  */
 export function findFieldNameFault(name: string): string | undefined {
-  if (!FIELD_NAME.test(name)) {
+  if (!hasFieldNameForm(name)) {
     return 'a name has 1 to 128 letters, digits and _, a letter first';
   }
   const lower = name.toLowerCase();
@@ -47,8 +47,9 @@ export function findFieldNameFault(name: string): string | undefined {
   return undefined;
 }
 
-export function isFieldName(name: string): boolean {
-  return findFieldNameFault(name) === undefined;
+/** Whether a name is written as names of fields are, be it reserved or not. */
+export function hasFieldNameForm(name: string): boolean {
+  return FIELD_NAME.test(name);
 }
 
 export function isAlive(state: EntityState): boolean {

@@ -1,4 +1,4 @@
-import { assert } from '../errors.ts';
+import { assert, TerminalError } from '../errors.ts';
 import {
   formatStamp,
   isRegionName,
@@ -6,7 +6,7 @@ import {
   parseStamp,
   type Stamp,
   STAMP_COUNTER_MAX,
-  STAMP_TIME_MS_MAX,
+  STAMP_POSSIBLE_MS_MAX,
   stampTimeMs,
 } from './stamp.ts';
 
@@ -29,7 +29,8 @@ export interface DriftReport {
 export interface HybridClock {
   /**
    * A new stamp, greater than every stamp this clock made and than `floor`, whatever the wall
-   * clock says: what a person overwrote must stay overwritten (I8).
+   * clock says: what a person overwrote must stay overwritten (I8). Above a floor that is too far ahead
+   * it is the next one that this clock has not made yet. Throws `STAMP_IMPOSSIBLE` when there is none.
    */
   tick(floor?: Stamp): Stamp;
   /** Learns of a received stamp. One too far ahead is reported and never adopted. */
@@ -45,32 +46,30 @@ interface Reading {
 
 const ZERO: Reading = { timeMs: 0, counter: 0 };
 
+/** Spans of far-ahead readings that are remembered; the two nearest become one when there are more. */
+const SPANS_MAX = 1_024;
+
 export function createHybridClock(options: HybridClockOptions): HybridClock {
   const { region, writer, nowMs, driftMsMax } = options;
   assert(isRegionName(region), `"${region}" is no region name`);
   assert(isWriterId(writer), `"${writer}" is no writer id`);
   let last = ZERO;
-  // Readings above a far-ahead floor come from a second sequence, so that a row stamped by a broken
-  // clock can still be overwritten here without this region's own clock running away. Once the
-  // first sequence reaches the second, the two become one: no reading is ever made twice.
-  let ahead: { readonly first: Reading; readonly last: Reading } | undefined;
+  // Readings above a far-ahead floor are no part of this clock's own time, so that a row stamped by a broken
+  // clock can still be overwritten here. No reading is ever made twice, and no row is lifted to another's
+  // height: each is the next above its floor that is in none of the spans made before.
+  const spans = createSpans();
 
   const isTooFarAhead = (timeMs: number): boolean => timeMs > nowMs() + driftMsMax;
 
-  const tickAhead = (floor: Reading): Reading => {
-    const made = successor(later(later(floor, last), ahead?.last ?? ZERO));
-    ahead = { first: ahead?.first ?? made, last: made };
-    return made;
-  };
+  const tickAhead = (floor: Reading): Reading => spans.take(successor(later(floor, last)));
 
   const tickNear = (floor: Reading): Reading => {
     const wall: Reading = { timeMs: Math.max(0, Math.trunc(nowMs())), counter: 0 };
     const base = later(last, floor);
-    last = isLater(wall, base) ? wall : successor(base);
-    if (ahead !== undefined && !isLater(ahead.first, last)) {
-      last = isLater(last, ahead.last) ? last : successor(ahead.last);
-      ahead = undefined;
-    }
+    const next = spans.free(isLater(wall, base) ? wall : successor(base));
+    if (next.timeMs > STAMP_POSSIBLE_MS_MAX) throw exhausted(next);
+    last = next;
+    spans.forgetBelow(last);
     return last;
   };
 
@@ -78,7 +77,7 @@ export function createHybridClock(options: HybridClockOptions): HybridClock {
     tick(floor) {
       const reading = floor === undefined ? ZERO : parseStamp(floor);
       const made = isTooFarAhead(reading.timeMs) ? tickAhead(reading) : tickNear(reading);
-      return formatStamp({ ...made, region, writer });
+      return formatStamp({ timeMs: made.timeMs, counter: made.counter, region, writer });
     },
     observe(stamp) {
       const reading = parseStamp(stamp);
@@ -92,8 +91,68 @@ export function createHybridClock(options: HybridClockOptions): HybridClock {
   };
 }
 
+interface Span {
+  readonly first: Reading;
+  last: Reading;
+}
+
+interface Spans {
+  /** The first reading from `from` on that is in no span. */
+  free(from: Reading): Reading;
+  /** As `free`, and from then on in a span. */
+  take(from: Reading): Reading;
+  forgetBelow(reading: Reading): void;
+}
+
+/** The readings made so far above far-ahead floors, as spans in ascending order that do not touch. */
+function createSpans(): Spans {
+  const spans: Span[] = [];
+
+  const free = (from: Reading): Reading => {
+    let reading = from;
+    for (const span of spans) {
+      if (isLater(span.first, reading)) break;
+      if (!isLater(reading, span.last)) reading = successor(span.last);
+    }
+    return reading;
+  };
+
+  const joinNearest = (): void => {
+    let nearest = 0;
+    const gapAfter = (place: number): number =>
+      (spans[place + 1]?.first.timeMs ?? Number.POSITIVE_INFINITY) -
+      (spans[place]?.last.timeMs ?? 0);
+    for (let place = 1; place < spans.length - 1; place += 1) {
+      if (gapAfter(place) < gapAfter(nearest)) nearest = place;
+    }
+    const [upper] = spans.splice(nearest + 1, 1);
+    const lower = spans[nearest];
+    if (lower !== undefined && upper !== undefined) lower.last = upper.last;
+  };
+
+  return {
+    free,
+    take(from) {
+      const reading = free(from);
+      const place = spans.findIndex(({ first }) => isLater(first, reading));
+      const below = spans[(place < 0 ? spans.length : place) - 1];
+      if (below !== undefined && isSame(successor(below.last), reading)) below.last = reading;
+      else spans.splice(place < 0 ? spans.length : place, 0, { first: reading, last: reading });
+      if (spans.length > SPANS_MAX) joinNearest();
+      return reading;
+    },
+    forgetBelow(reading) {
+      while (spans[0] !== undefined && isLater(reading, spans[0].last)) spans.shift();
+    },
+  };
+}
+
 function isLater(a: Reading, b: Reading): boolean {
   return a.timeMs > b.timeMs || (a.timeMs === b.timeMs && a.counter > b.counter);
+}
+
+function isSame(a: Reading, b: Reading): boolean {
+  return a.timeMs === b.timeMs && a.counter === b.counter;
 }
 
 function later(a: Reading, b: Reading): Reading {
@@ -102,6 +161,15 @@ function later(a: Reading, b: Reading): Reading {
 
 function successor({ timeMs, counter }: Reading): Reading {
   if (counter < STAMP_COUNTER_MAX) return { timeMs, counter: counter + 1 };
-  assert(timeMs < STAMP_TIME_MS_MAX, 'the hybrid clock has reached the end of time');
+  if (timeMs >= STAMP_POSSIBLE_MS_MAX) throw exhausted({ timeMs, counter });
   return { timeMs: timeMs + 1, counter: 0 };
+}
+
+function exhausted({ timeMs }: Reading): TerminalError {
+  return new TerminalError(
+    'STAMP_IMPOSSIBLE',
+    `No stamp is possible above the time ${timeMs} ms, the limit is ${STAMP_POSSIBLE_MS_MAX} ms. Set the ` +
+      'clock of this machine right, or forget the entity whose row says so.',
+    { details: { timeMs } },
+  );
 }

@@ -18,6 +18,11 @@ export interface StampParts {
 
 export const STAMP_TIME_MS_MAX = 2 ** 48 - 1;
 export const STAMP_COUNTER_MAX = 2 ** 16 - 1;
+/**
+ * The middle of the range, in the year 6429: no clock that is merely wrong says so, each stamp up to here
+ * has a day of four digits, and above it nothing could be overwritten for long. See docs/adr/0020.
+ */
+export const STAMP_POSSIBLE_MS_MAX = 2 ** 47 - 1;
 
 const REGION = /^[a-z][a-z0-9]{0,30}$/;
 const WRITER = /^[a-z0-9]{1,16}$/;
@@ -41,6 +46,14 @@ export function formatStamp(parts: StampParts): Stamp {
 export function isStamp(value: unknown): value is Stamp {
   return typeof value === 'string' && STAMP.test(value);
 }
+
+/** Whether a clock, right or wrong, can have made it: any other is refused, or counts as `NIL_STAMP`. */
+export function isPossibleStamp(stamp: Stamp): boolean {
+  return stampTimeMs(stamp) <= STAMP_POSSIBLE_MS_MAX;
+}
+
+/** What an impossible stamp in a stored row counts as: the least of all, of no region and no writer. */
+export const NIL_STAMP = '000000000000-0000-none-0' as Stamp;
 
 export function parseStamp(stamp: Stamp): StampParts {
   const [time = '', counter = '', region = '', writer = ''] = stamp.split('-');

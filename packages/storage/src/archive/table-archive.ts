@@ -3,7 +3,7 @@ import {
   type ArchiveEntry,
   archivePartitionOf,
   chunk,
-  decodeChangeSet,
+  decodeStoredChangeSet,
   type FieldValue,
   forEachBounded,
   originOf,
@@ -56,7 +56,7 @@ export function createTableArchive({ store }: { readonly store: TableStore }): A
           ...(beforeMs === undefined ? {} : { rowsBefore: stampPrefix(beforeMs) }),
           ...(continuation === undefined ? {} : { continuation }),
         });
-        for (const row of page.rows) yield decodeChangeSet(fromPayloadColumns(row.properties));
+        for (const row of page.rows) yield decodeStoredChangeSet(fromPayloadColumns(row.properties));
         ({ continuation } = page);
       } while (continuation !== undefined);
     },

@@ -16,6 +16,7 @@ const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 const REGION = /^[a-z][a-z0-9]{0,30}$/;
+const FORMER_REGIONS = /^[a-z][a-z0-9]{0,30}(?:,[a-z][a-z0-9]{0,30}){0,14}$/;
 const QUEUE = /^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,258}[A-Za-z0-9])?$/;
 const SERVICE_BUS = /^(?:Endpoint=sb:\/\/\S+|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)$/;
 const SERVICE_BUS_RULE =
@@ -92,6 +93,14 @@ export const tandemSettings = {
     example: '[{"region":"west","connection":"tandem-west.servicebus.windows.net"}]',
     isSecret: true,
     read: (peers) => peers.map((peer) => ({ ...peer, connection: createSecret(peer.connection) })),
+  }),
+  'Regions.Former': text({
+    description:
+      'Regions that wrote once and do no longer, where this region never had them among its peers: a change ' +
+      'that names any other region is refused.',
+    pattern: FORMER_REGIONS,
+    rule: 'names of regions with commas between them, at most 15',
+    example: 'north,south',
   }),
   'Tombstone.AgeMs': durationMs({
     description: 'How long a deleted row is kept; longer than any message can be under way.',

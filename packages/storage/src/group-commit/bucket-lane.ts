@@ -93,17 +93,28 @@ export class BucketLane<K extends EntityKind> {
   }
 
   #formGroup(): PackedGroup<LaneWrite<K>> | undefined {
-    const { kind, hybridClock, wireVersion } = this.#context;
-    const writes = this.#lines.takeReady(CHANGES_PER_SET_MAX).flatMap((line) => this.#decide(line));
-    const { group, left, tooLarge } = packGroup(writes, {
+    const lines = this.#lines.takeReady(CHANGES_PER_SET_MAX);
+    try {
+      return this.#pack(lines.flatMap((line) => this.#decide(line)));
+    } catch (error) {
+      // Nothing that stands in a row may end the lane: whoever waits for it is told.
+      for (const line of lines) this.#lines.rejectAll(line, error);
+      return undefined;
+    }
+  }
+
+  #pack(writes: readonly LaneWrite<K>[]): PackedGroup<LaneWrite<K>> | undefined {
+    const { kind, replica, hybridClock, wireVersion } = this.#context;
+    const { group, left, refused } = packGroup(writes, {
       kind,
+      replica,
       bucket: this.#bucket,
       wireVersion,
       tick: (floor) => hybridClock.tick(floor),
       isTooFarAhead: (stamp) => hybridClock.isTooFarAhead(stamp),
     });
     this.#lines.putBack(left.map(({ line }) => line));
-    for (const { write, error } of tooLarge) this.#lines.reject(write.line, error);
+    for (const { write, error } of refused) this.#lines.reject(write.line, error);
     return group;
   }
 

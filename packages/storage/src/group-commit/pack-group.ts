@@ -1,18 +1,23 @@
 import {
+  AppError,
   type Change,
   type ChangeSet,
+  CHANGE_SET_BYTES_MAX,
   CHANGES_PER_SET_MAX,
   deflateChangeSet,
   DEFLATED_WIRE_VERSION,
   encodeChange,
   type EntityKind,
   type EntityState,
+  fitsBytes,
   joinChangeSet,
   latestStamp,
   maxStamp,
   type Operation,
   operationBytes,
+  type Replica,
   type RowOperation,
+  SET_HEAD_BYTES_MAX,
   type Stamp,
   type StoredRow,
   TerminalError,
@@ -22,17 +27,9 @@ import {
 } from '@tandem/core';
 import { toRowOperation } from '../replica/table-replica.ts';
 
-/**
- * A change set must fit one Service Bus message, 256 KiB on Standard with its headers and
- * properties (https://learn.microsoft.com/azure/service-bus-messaging/service-bus-quotas).
- */
-export const CHANGE_SET_BYTES_MAX = 240 * 1024;
-
 /** The outbox row holds the change set in Base64, a third longer, beside its other columns. */
 const OUTBOX_OPERATION_BYTES_MAX = 512 * 1024;
 const ROWS_BYTES_MAX = TRANSACTION_BYTES_MAX - OUTBOX_OPERATION_BYTES_MAX;
-/** The members of a change set besides its changes. */
-const SET_HEAD_BYTES_MAX = 512;
 
 /** A write that is decided to happen on `stored`. Each entity stands once among them. */
 export interface GroupWrite {
@@ -58,11 +55,14 @@ export interface Packing<W extends GroupWrite> {
   readonly group: PackedGroup<W> | undefined;
   /** In their order; they go with a later group. */
   readonly left: readonly W[];
-  readonly tooLarge: readonly { readonly write: W; readonly error: TerminalError }[];
+  /** Nothing of them is done: they fit nowhere, or no stamp is left for them. */
+  readonly refused: readonly { readonly write: W; readonly error: AppError }[];
 }
 
 export interface PackOptions {
   readonly kind: EntityKind;
+  /** Says what no region would take. */
+  readonly replica: Pick<Replica, 'faultOf'>;
   readonly bucket: string;
   readonly wireVersion: number;
   /** A new stamp greater than the one given. */
@@ -81,18 +81,25 @@ export function packGroup<W extends GroupWrite>(
   const { company, others } = chooseCompany(writes, options);
   const { kind, bucket } = options;
   const floors = company.flatMap(({ stored }) => (stored && latestStamp(stored.state)) ?? []);
-  const head = { entityKind: kind.name, bucket, stamp: options.tick(maxStamp(floors)) };
+  const stamp = tickOrRefuse(maxStamp(floors), options);
+  if (stamp instanceof AppError) {
+    const refused = company.map((write) => ({ write, error: stamp }));
+    return { group: undefined, left: others, refused };
+  }
+  const head = { entityKind: kind.name, bucket, stamp };
   const packed: { member: W; change: Change; text: string; operation: RowOperation }[] = [];
-  const tooLarge: { write: W; error: TerminalError }[] = [];
+  const refused: { write: W; error: TerminalError }[] = [];
   let setBytes = SET_HEAD_BYTES_MAX;
   let rowsBytes = 0;
   let taken = 0;
   for (const member of company) {
-    const change = toChange(member, { kind, stamp: head.stamp });
+    const change = toChange(member, { ...options, stamp });
     const text = encodeChange(change);
     const textBytes = Buffer.byteLength(text) + 1;
-    if (SET_HEAD_BYTES_MAX + textBytes > CHANGE_SET_BYTES_MAX) {
-      tooLarge.push({ write: member, error: errorTooLarge(kind, member.entityId, textBytes) });
+    const error =
+      findRefusal(member, change, options) ?? findTooLarge(kind, member.entityId, textBytes);
+    if (error !== undefined) {
+      refused.push({ write: member, error });
       taken += 1;
       continue;
     }
@@ -107,7 +114,7 @@ export function packGroup<W extends GroupWrite>(
     taken += 1;
   }
   const left = [...company.slice(taken), ...others];
-  if (packed.length === 0) return { group: undefined, left, tooLarge };
+  if (packed.length === 0) return { group: undefined, left, refused };
   const set = { ...head, changes: packed.map(({ change }) => change) };
   const texts = packed.map(({ text }) => text);
   const plain = joinChangeSet(head, texts);
@@ -118,7 +125,7 @@ export function packGroup<W extends GroupWrite>(
     states: packed.map(({ change }) => change.state),
     operations: packed.map(({ operation }) => operation),
   };
-  return { group, left, tooLarge };
+  return { group, left, refused };
 }
 
 /**
@@ -146,21 +153,73 @@ function chooseCompany<W extends GroupWrite>(
   return { company, others };
 }
 
+function tickOrRefuse(
+  floor: Stamp | undefined,
+  { tick }: Pick<PackOptions, 'tick'>,
+): Stamp | AppError {
+  try {
+    return tick(floor);
+  } catch (error) {
+    if (error instanceof AppError) return error;
+    throw error;
+  }
+}
+
 function toChange(
-  { entityId, write, operation, stored, trace }: GroupWrite,
-  { kind, stamp }: { kind: EntityKind; stamp: Stamp },
+  member: GroupWrite,
+  { kind, replica, stamp }: PackOptions & { readonly stamp: Stamp },
 ): Change {
-  const state = writeEntity(write, { stored: stored?.state, stamp, policy: kind.policy });
+  const { entityId, operation, stored, trace } = member;
+  const context = { stored: stored?.state, stamp, policy: kind.policy };
+  let state = writeEntity(member.write, context);
+  // What an entity holds that no change can carry must not keep it from being deleted.
+  if (member.write.kind === 'delete' && replica.faultOf(entityId, state) !== undefined) {
+    state = writeEntity({ kind: 'forget' }, context);
+  }
   return trace === undefined
     ? { entityId, operation, state }
     : { entityId, operation, state, trace };
+}
+
+/** What every region would refuse is not acknowledged here either (I17). */
+function findRefusal(
+  { entityId, write }: GroupWrite,
+  { state }: Change,
+  { kind, replica }: PackOptions,
+): TerminalError | undefined {
+  const fault = replica.faultOf(entityId, state);
+  const text = fault?.text ?? findWrittenFault(write, kind);
+  if (text === undefined) return undefined;
+  return new TerminalError(
+    fault?.reason === 'ENTITY_INVALID' ? 'ENTITY_INVALID' : 'TABLE_LIMIT_EXCEEDED',
+    `Entity ${entityId} of ${kind.name} would be taken by no region: ${text}.`,
+    { details: { entityId } },
+  );
+}
+
+function findWrittenFault(write: Write, kind: EntityKind): string | undefined {
+  if (write.kind !== 'put' && write.kind !== 'patch') return undefined;
+  for (const [name, value] of write.values) {
+    const bytesMax = kind.budgets.get(name)?.writtenBytesMax;
+    if (value === null || bytesMax === undefined || fitsBytes(value, bytesMax)) continue;
+    return (
+      `its field "${name}" takes more than ${bytesMax} bytes in JSON, its share of a change set when it ` +
+      'is written. Make it smaller, or declare the maxLength of other fields'
+    );
+  }
+  return undefined;
 }
 
 function toOperation({ entityId, stored }: GroupWrite, state: EntityState): RowOperation {
   return toRowOperation({ entityId, row: { state, referenceId: undefined }, stored });
 }
 
-function errorTooLarge(kind: EntityKind, entityId: string, bytes: number): TerminalError {
+function findTooLarge(
+  kind: EntityKind,
+  entityId: string,
+  bytes: number,
+): TerminalError | undefined {
+  if (SET_HEAD_BYTES_MAX + bytes <= CHANGE_SET_BYTES_MAX) return undefined;
   return new TerminalError(
     'TABLE_LIMIT_EXCEEDED',
     `Entity ${entityId} of ${kind.name} takes ${bytes} bytes as a change; the limit is ` +

@@ -8,7 +8,7 @@ import {
   type ChangeSet,
   chunk,
   covers,
-  decodeChangeSet,
+  decodeStoredChangeSet,
   encodeChangeSet,
   forEachBounded,
   isSameState,
@@ -83,7 +83,7 @@ async function* scanArchive(
 function readArchiveRow({ partitionKey, rowKey, properties }: TableRow): ScannedArchiveRow {
   try {
     const encoded = fromPayloadColumns(properties);
-    return { kind: 'set', partitionKey, rowKey, set: decodeChangeSet(encoded), encoded };
+    return { kind: 'set', partitionKey, rowKey, set: decodeStoredChangeSet(encoded), encoded };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     return { kind: 'damaged', partitionKey, rowKey, problem: error.message };

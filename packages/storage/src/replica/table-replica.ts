@@ -1,13 +1,16 @@
 import {
   bucketOf,
+  type EntityFault,
   type EntityKind,
   findEntityFault,
   forEachBounded,
+  KEY_LENGTH_MAX,
   type Replica,
   type RowOperation,
   type RowWrite,
   type StoredRow,
   type TableStore,
+  withinUnknown,
 } from '@tandem/core';
 import { changedColumns, fromEntityProperties, toEntityProperties } from '../rows/entity-row.ts';
 import { encodeRowKey } from '../rows/row-key.ts';
@@ -43,7 +46,9 @@ export function createTableReplica(options: TableReplicaOptions): Replica {
 
   return {
     entityKind: kind.name,
-    faultOf: (entityId, state) => findEntityFault(kind, entityId, state),
+    faultOf: (entityId, state) =>
+      findEntityFault(kind, entityId, state) ?? findKeyFault(entityId),
+    fit: (state) => withinUnknown(kind, state),
     bucketOf: (entityId) => bucketOf(entityId, bucketCount),
 
     async read(bucket, entityIds) {
@@ -80,6 +85,13 @@ export function createTableReplica(options: TableReplicaOptions): Replica {
       return { kind: 'written' };
     },
   };
+}
+
+function findKeyFault(entityId: string): EntityFault | undefined {
+  const { length } = encodeRowKey(entityId);
+  if (length > 0 && length <= KEY_LENGTH_MAX) return undefined;
+  const text = `its id takes ${length} units as a row key, the limit is ${KEY_LENGTH_MAX}`;
+  return { reason: 'ENTITY_INVALID', text };
 }
 
 export function toRowOperation({ entityId, row, stored }: RowWrite): RowOperation {

@@ -12,6 +12,7 @@ import {
   stampRegion,
   type StoredState,
   TerminalError,
+  toPossibleState,
 } from '@tandem/core';
 
 /**
@@ -100,7 +101,10 @@ function encodeStamps({ fields }: EntityState): string {
   return JSON.stringify(sorted);
 }
 
-/** Throws `ROW_MALFORMED`, naming the column, for a row that this code did not write. */
+/**
+ * Returns what the row says, without the impossible stamps that it may have taken before they were refused.
+ * Throws `ROW_MALFORMED`, naming the column, for a row that this code did not write.
+ */
 export function fromEntityProperties(properties: Properties): StoredState {
   const vector = decodeVector(textOf(properties, '_vector') ?? '');
   if (vector === undefined) throw malformed('_vector');
@@ -110,7 +114,7 @@ export function fromEntityProperties(properties: Properties): StoredState {
     deleted: stampOf(properties, '_deleted'),
     vector,
   };
-  return { state, referenceId: textOf(properties, 'referenceId') };
+  return { state: toPossibleState(state), referenceId: textOf(properties, 'referenceId') };
 }
 
 /** A column that no stamp names was added by hand; it is not part of the entity. */

@@ -2,6 +2,7 @@ import {
   type Archive,
   archiveInRounds,
   bucketNames,
+  bucketOf,
   type Clock,
   type Conflict,
   type ConflictJournal,
@@ -138,6 +139,7 @@ export async function createMemoryRegion<K extends EntityKind>(
     options.archivesInRounds === true ? archiveInRounds({ archive, clock }) : undefined;
   const applier = createApplier({
     region,
+    regions: new Set([region, ...peers]),
     replicas: new Map([[kind.name, createTableReplica({ ...stored, memory: memories?.replica })]]),
     archive: rounds ?? archive,
     conflicts: journal,
@@ -181,6 +183,14 @@ export async function createMemoryRegion<K extends EntityKind>(
   const openTable = (): ReplicatedTable<K> => openTableWith(newClock(newWriter()));
   const parts = { region, store, table, openTable, archive, outbox, journal, status, hybridClock };
   return { ...parts, relay, relayQueue, replicator, committed, conflicts };
+}
+
+/** The first id with this beginning that lies in the bucket, of `MEMORY_BUCKET_COUNT`. */
+export function idInBucket(beginning: string, bucket: string): string {
+  for (let number = 0; ; number += 1) {
+    const entityId = `${beginning}${number}`;
+    if (bucketOf(entityId, MEMORY_BUCKET_COUNT) === bucket) return entityId;
+  }
 }
 
 /** Every row of the entity table, in order, tombstones included, outbox rows not. */

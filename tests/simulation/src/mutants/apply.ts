@@ -189,12 +189,12 @@ export const applyMutants: readonly Mutant[] = [
     title: 'a change of a newer wire version is read as if it were of this one',
     edits: [
       {
-        file: `${CORE}replication/decode-change-set.ts`,
+        file: `${CORE}arrival/decode-change-set.ts`,
         find: 'if (json.wire > DEFLATED_WIRE_VERSION) {',
         replace: 'if (json.wire > DEFLATED_WIRE_VERSION + 1_000) {',
       },
       {
-        file: `${CORE}replication/decode-change-set.ts`,
+        file: `${CORE}arrival/decode-change-set.ts`,
         find: 'if (json.wire !== WIRE_VERSION) {',
         replace: 'if (json.wire < WIRE_VERSION) {',
       },
@@ -205,9 +205,9 @@ export const applyMutants: readonly Mutant[] = [
     title: 'a change of an unknown kind is completed in silence',
     edits: [
       {
-        file: APPLY,
-        find: 'results.set(received.key, unknownKind(received.set));',
-        replace: 'results.set(received.key, unknownKind(received.set) && undefined);',
+        file: `${CORE}arrival/judge-change-set.ts`,
+        find: 'return { sound: undefined, refusal: unknownKind(set.entityKind, entityIds) };',
+        replace: 'return { sound: undefined, refusal: undefined && unknownKind(set.entityKind, entityIds) };',
       },
     ],
   },

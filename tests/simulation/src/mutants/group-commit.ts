@@ -103,8 +103,8 @@ export const groupMutants: readonly Mutant[] = [
     edits: [
       {
         file: PACK,
-        find: 'options.tick(maxStamp(floors))',
-        replace: 'options.tick(maxStamp(floors.slice(0, 1)))',
+        find: 'tickOrRefuse(maxStamp(floors), options)',
+        replace: 'tickOrRefuse(maxStamp(floors.slice(0, 1)), options)',
       },
     ],
   },

@@ -54,6 +54,7 @@ function composeReplicator(context: ProcessContext, configuration: TandemConfigu
   const rounds = archiveInRounds({ archive, clock: context.clock('apply-late') });
   const applier = createApplier({
     region,
+    regions: new Set(world.plan.regions),
     replicas: new Map([
       [gadgetKind.name, createTableReplica({ store, kind: gadgetKind, bucketCount })],
     ]),

@@ -1,12 +1,13 @@
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { TerminalError } from '../errors.ts';
-import { type EntityState, isFieldName, type StampedField } from '../state/entity-state.ts';
+import { type EntityState, hasFieldNameForm, type StampedField } from '../state/entity-state.ts';
+import { toPossibleStamp, toPossibleState } from '../state/possible-state.ts';
 import { isStamp, type Stamp, stampRegion } from '../time/stamp.ts';
 import { decodeFieldValue } from '../values/encode-field-value.ts';
-import { type ChangeSet, CHANGES_PER_SET_MAX, isWellFormed } from './change-set.ts';
-import { DEFLATED_WIRE_VERSION, inflateChangeSet } from './deflate-change-set.ts';
-import { WIRE_VERSION } from './encode-change-set.ts';
+import { type ChangeSet, CHANGES_PER_SET_MAX, isWellFormed } from '../replication/change-set.ts';
+import { DEFLATED_WIRE_VERSION, inflateChangeSet } from '../replication/deflate-change-set.ts';
+import { WIRE_VERSION } from '../replication/encode-change-set.ts';
 
 const StampText = Type.String({ maxLength: 80 });
 
@@ -45,9 +46,10 @@ const checkVersion = Compile(Type.Object({ wire: Type.Integer({ minimum: 1 }) })
 const checkChangeSet = Compile(ChangeSetSchema);
 
 /**
- * Of a plain set and of a deflated one. Throws `CHANGE_TOO_NEW` for a wire version that this build
- * does not know (upgrade it, then resubmit) and `CHANGE_UNDECODABLE`, naming the first fault, for
- * everything else.
+ * Returns what the bytes of a plain set or of a deflated one say, as they say it: `judgeChangeSet` says what
+ * of it is believed. Throws `CHANGE_TOO_NEW` for a wire version that this build does not know (upgrade it,
+ * then resubmit), `CHANGE_TOO_LARGE` for more bytes than a set takes, and `CHANGE_UNDECODABLE`, naming the
+ * first fault, for everything else.
  */
 export function decodeChangeSet(bytes: Uint8Array): ChangeSet {
   const json = parseJson(inflateChangeSet(bytes));
@@ -82,6 +84,16 @@ export function decodeChangeSet(bytes: Uint8Array): ChangeSet {
   return set;
 }
 
+/** Returns a set that was stored here, without the impossible stamps that it may have taken long ago. */
+export function decodeStoredChangeSet(bytes: Uint8Array): ChangeSet {
+  const set = decodeChangeSet(bytes);
+  return {
+    ...set,
+    stamp: toPossibleStamp(set.stamp),
+    changes: set.changes.map((change) => ({ ...change, state: toPossibleState(change.state) })),
+  };
+}
+
 function decodeState(encoded: Static<typeof StateSchema>): EntityState {
   const fields = Object.entries(encoded.fields).map(([name, [stamp, value]]) =>
     decodeField(name, stamp, value),
@@ -98,7 +110,7 @@ function decodeState(encoded: Static<typeof StateSchema>): EntityState {
 }
 
 function decodeField(name: string, stamp: string, encoded: unknown): [string, StampedField] {
-  if (!isFieldName(name)) throw undecodable(`"${name}" is no field name`);
+  if (!hasFieldNameForm(name)) throw undecodable(`"${name}" is no field name`);
   const value = decodeFieldValue(encoded);
   if (value === undefined) throw undecodable(`field "${name}" holds no value of its type`);
   return [name, { value, stamp: decodeStamp(stamp) }];

@@ -1,0 +1,175 @@
+// The one place where a change set that arrives is judged, before a clock, a row, an archive or a journal
+// sees any of it (design: invariants I15 and I17). Decoding says what the bytes say; judging says whether it
+// is believed. What is refused here every region refuses, so nobody sends it in good order; what is accepted
+// here stays acceptable whatever it is joined with. See docs/adr/0020.
+import { TerminalError } from '../errors.ts';
+import type { ArchiveEntry } from '../ports/archive.ts';
+import type { Replica } from '../ports/replica.ts';
+import type { Change, ChangeSet } from '../replication/change-set.ts';
+import type { Conflict } from '../replication/conflict.ts';
+import { encodeChangeSet } from '../replication/encode-change-set.ts';
+import { stampsOf } from '../state/entity-state.ts';
+import { hasSeen } from '../state/version-vector.ts';
+import { isPossibleStamp, NIL_STAMP, type Stamp, stampRegion } from '../time/stamp.ts';
+import type { RefusalReason } from './refusal.ts';
+
+export interface ReceivedSet extends ArchiveEntry {
+  /** The caller's own name for it, given back with the result. */
+  readonly key: string;
+}
+
+export interface ArrivalRules {
+  /** This region, those it exchanges changes with, and former ones: nobody else has ever written. */
+  readonly regions: ReadonlySet<string>;
+  /** By entity kind. */
+  readonly replicas: ReadonlyMap<string, Replica>;
+}
+
+export interface Judgement {
+  /** What of it is applied: all, the changes that are sound, or nothing. */
+  readonly sound: (ReceivedSet & { readonly replica: Replica }) | undefined;
+  /** Why the rest is not. */
+  readonly refusal: TerminalError | undefined;
+}
+
+/** Judges one change set. Total: whatever could be decoded has an answer. */
+export function judgeChangeSet(received: ReceivedSet, rules: ArrivalRules): Judgement {
+  const { set } = received;
+  const replica = rules.replicas.get(set.entityKind);
+  if (replica === undefined) {
+    const entityIds = set.changes.map(({ entityId }) => entityId);
+    return { sound: undefined, refusal: unknownKind(set.entityKind, entityIds) };
+  }
+  const fault = findSetFault(set, rules, replica);
+  if (fault !== undefined) return { sound: undefined, refusal: refuse(set, fault) };
+  const faults = new Map<string, Fault>();
+  for (const change of set.changes) {
+    const found =
+      findStampFault(change, set.stamp, rules) ?? replica.faultOf(change.entityId, change.state);
+    if (found !== undefined) faults.set(change.entityId, found);
+  }
+  if (faults.size === 0) return { sound: { ...received, replica }, refusal: undefined };
+  const sound = withoutChanges(received, new Set(faults.keys()));
+  return { sound: sound && { ...sound, replica }, refusal: refuseEntities(set.entityKind, faults) };
+}
+
+/** Returns why a conflict that a peer tells of is not believed, or undefined. */
+export function judgeConflict(conflict: Conflict, rules: ArrivalRules): TerminalError | undefined {
+  const { entityKind, entityId, stamps, fields, life } = conflict;
+  const replica = rules.replicas.get(entityKind);
+  if (replica === undefined) return unknownKind(entityKind, [entityId]);
+  const own = [...stamps, ...(life === undefined ? [] : [life.alive, life.deleted])];
+  const faults = [
+    ...[...own, ...fields.flatMap(({ winner, loser }) => [winner.stamp, loser.stamp])].map(
+      (stamp) => findForeignStamp(stamp, rules),
+    ),
+    // What won and what lost were each in a state of the entity, so each of them is judged as one.
+    ...(['winner', 'loser'] as const).map((side) =>
+      replica.faultOf(entityId, {
+        fields: new Map(fields.map((field) => [field.name, field[side]])),
+        alive: undefined,
+        deleted: undefined,
+        vector: new Map(),
+      }),
+    ),
+  ];
+  const fault = faults.find((one) => one !== undefined);
+  return fault && refuseEntities(entityKind, new Map([[entityId, fault]]));
+}
+
+function findForeignStamp(stamp: Stamp, { regions }: ArrivalRules): Fault | undefined {
+  if (stamp === NIL_STAMP) return undefined;
+  if (!isPossibleStamp(stamp)) {
+    return { reason: 'STAMP_IMPOSSIBLE', text: `no clock can have made its stamp ${stamp}` };
+  }
+  return regions.has(stampRegion(stamp)) ? undefined : unknownRegion(stampRegion(stamp));
+}
+
+/** Takes changes out; undefined when nothing is left. */
+export function withoutChanges(
+  received: ReceivedSet,
+  entityIds: ReadonlySet<string>,
+): ReceivedSet | undefined {
+  const changes = received.set.changes.filter(({ entityId }) => !entityIds.has(entityId));
+  if (changes.length === 0) return undefined;
+  const set = { ...received.set, changes };
+  return { ...received, set, encoded: encodeChangeSet(set) };
+}
+
+interface Fault {
+  readonly reason: RefusalReason;
+  readonly text: string;
+}
+
+function findSetFault(set: ChangeSet, rules: ArrivalRules, replica: Replica): Fault | undefined {
+  const { stamp, bucket, changes } = set;
+  const foreign = findForeignStamp(stamp, rules);
+  if (foreign !== undefined) return foreign;
+  // Its place in the archive, and what a person's history and erasure look through, follow from it.
+  const elsewhere = changes.find(({ entityId }) => replica.bucketOf(entityId) !== bucket);
+  if (elsewhere === undefined) return undefined;
+  const { entityId } = elsewhere;
+  const text =
+    `its bucket is "${bucket}", and ${JSON.stringify(entityId)} lies in ` +
+    `"${replica.bucketOf(entityId)}" here`;
+  return { reason: 'BUCKET_WRONG', text };
+}
+
+/**
+ * A write is stamped above all that its row held, and its vector takes every stamp in: so no stamp of a
+ * change is above that of its set, and none is missing from its vector.
+ */
+function findStampFault(
+  { state }: Change,
+  setStamp: Stamp,
+  { regions }: ArrivalRules,
+): Fault | undefined {
+  for (const region of state.vector.keys()) {
+    if (!regions.has(region) && state.vector.get(region) !== NIL_STAMP)
+      return unknownRegion(region);
+  }
+  if (state.vector.get(stampRegion(setStamp)) !== setStamp) {
+    const text = `its vector does not say that it is of the transaction ${setStamp}`;
+    return { reason: 'STAMP_INCONSISTENT', text };
+  }
+  for (const stamp of stampsOf(state)) {
+    if (stamp <= setStamp && hasSeen(state.vector, stamp)) continue;
+    const text = `its stamp ${stamp} is above its transaction ${setStamp} or its vector`;
+    return { reason: 'STAMP_INCONSISTENT', text };
+  }
+  return undefined;
+}
+
+function unknownRegion(region: string): Fault {
+  const text = `it names the region "${region}", which is none of this region's peers and no former one`;
+  return { reason: 'REGION_UNKNOWN', text };
+}
+
+function refuse(set: ChangeSet, { reason, text }: Fault): TerminalError {
+  return new TerminalError(reason, `A change set of ${set.entityKind} is refused: ${text}.`, {
+    details: { entityIds: set.changes.map(({ entityId }) => entityId) },
+  });
+}
+
+/** Under the reason of the first. */
+function refuseEntities(
+  entityKind: string,
+  faults: ReadonlyMap<string, Fault>,
+): TerminalError {
+  const [first] = faults.values();
+  const named = [...faults].map(([entityId, { text }]) => `${JSON.stringify(entityId)}: ${text}`);
+  return new TerminalError(
+    first?.reason ?? 'ENTITY_INVALID',
+    `No entity of ${entityKind}: ${named.join('; ')}.`,
+    { details: { entityIds: [...faults.keys()] } },
+  );
+}
+
+function unknownKind(entityKind: string, entityIds: readonly string[]): TerminalError {
+  return new TerminalError(
+    'ENTITY_KIND_UNKNOWN',
+    `This region replicates no entity kind "${entityKind}". Register it in the replicator, ` +
+      'then resubmit the message.',
+    { details: { entityIds } },
+  );
+}
