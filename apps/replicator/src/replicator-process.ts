@@ -151,7 +151,13 @@ function phaseOf({ stopping, running }: ProcessState): ProcessPhase {
   return running === undefined ? 'opening' : 'running';
 }
 
-const NO_COUNTS: ActivityCounts = { conflicts: 0, relayed: 0, deadLettered: 0, refused: {}, received: 0 };
+const NO_COUNTS: ActivityCounts = {
+  conflicts: 0,
+  relayed: 0,
+  deadLettered: 0,
+  refused: {},
+  received: 0,
+};
 
 function viewOf(
   composition: Composition | undefined,

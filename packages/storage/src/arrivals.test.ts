@@ -98,7 +98,10 @@ describe('A1: a stamp that no clock can have made', () => {
     const states: EntityState[] = [
       { ...own, alive: IMPOSSIBLE },
       { ...own, deleted: IMPOSSIBLE },
-      { ...own, vector: new Map([...own.vector, ['east', 'ffffffffffff-ffff-east-evil' as Stamp]]) },
+      {
+        ...own,
+        vector: new Map([...own.vector, ['east', 'ffffffffffff-ffff-east-evil' as Stamp]]),
+      },
       { ...own, fields: new Map([['label', { stamp: IMPOSSIBLE, value: null }]]) },
       // Not impossible, and yet in no vector: a later write would not know that it is above it.
       { ...own, alive: stampOf(regions.clock.nowMs() - 1, 0, 'east') },
@@ -111,8 +114,10 @@ describe('A1: a stamp that no clock can have made', () => {
 
   test.each([
     ['a year ahead', (nowMs: number) => stampOf(nowMs + YEAR_MS)],
-    ['a thousand years ahead, with a full counter', (nowMs: number) =>
-      stampOf(nowMs + 1_000 * YEAR_MS, 0xffff)],
+    [
+      'a thousand years ahead, with a full counter',
+      (nowMs: number) => stampOf(nowMs + 1_000 * YEAR_MS, 0xffff),
+    ],
     ['near the end of what is possible', () => stampOf(STAMP_POSSIBLE_MS_MAX - 10, 0xffff)],
   ])('%s is data: applied, overwritten as often as one likes, and sent on', async (_, make) => {
     const regions = await createTwoRegions(deviceKind);
@@ -170,7 +175,10 @@ describe('A1: a row that took an impossible stamp before they were refused', () 
     const { store } = east;
     for (const region of at === 'both' ? [east, west] : [east]) {
       const row = await region.store.get(deviceKind.name, '00', ID);
-      const restarts = { stamp: (await east.table.get(ID))!.version.get('east')!, value: row!.properties.get('restarts')! };
+      const restarts = {
+        stamp: (await east.table.get(ID))!.version.get('east')!,
+        value: row!.properties.get('restarts')!,
+      };
       const state: EntityState = {
         fields: new Map([
           ['label', { stamp: IMPOSSIBLE, value: { type: 'String', value: 'forged' } }],
@@ -325,7 +333,10 @@ describe('A18: a field', () => {
     expect(reasonsIn(regions)).toEqual(['FIELD_UNKNOWN', 'FIELD_TOO_LARGE']);
 
     // From both sides, more than a row holds together.
-    for (const [region, from] of [['west', 0], ['east', 10]] as const) {
+    for (const [region, from] of [
+      ['west', 0],
+      ['east', 10],
+    ] as const) {
       const own = stampOf(clock.nowMs() + from, 0, region);
       for (const to of ['east', 'west']) {
         await send(regions, withState(setOf(own), withFields(own, from, 16, 'x')), to);

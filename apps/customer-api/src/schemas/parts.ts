@@ -48,8 +48,8 @@ export const PageQuery = Type.Object(
 );
 
 const PREFERENCE_LENGTH_MAX = 512;
-/** A region takes part with at most 66 characters. */
-export const VERSION_LENGTH_MAX = 2_048;
+/** A region takes part with at most 67 characters, and there are 48 of them at most. */
+export const VERSION_LENGTH_MAX = 4_096;
 
 const LEAST_VERSION = {
   'x-tandem-min-version': Type.Optional(

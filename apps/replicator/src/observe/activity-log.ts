@@ -27,10 +27,12 @@ const DRIFT_LOG_MS = 1_000;
 const ID_LENGTH_MAX = 200;
 const IDS_PER_LINE_MAX = 20;
 
-export function createActivityLog(options: {
+export interface ActivityLogOptions {
   readonly logger: Logger;
   readonly clock: Pick<Clock, 'nowMs'>;
-}): ActivityLog {
+}
+
+export function createActivityLog(options: ActivityLogOptions): ActivityLog {
   const { logger, clock } = options;
   // By reason, of which there are as many as the code names: a flood of messages is no flood of lines.
   let lastDriftMs: number | undefined;
@@ -43,29 +45,7 @@ export function createActivityLog(options: {
         'Two changes of one entity had not seen each other; the losing values are kept.',
       );
     },
-    onDeadLettered({ messageId, sequenceNumber, deliveryCount }, settlement) {
-      const id = messageId.slice(0, ID_LENGTH_MAX);
-      const reason = settlement.kind === 'dead-letter' ? settlement.reason : settlement.kind;
-      const last = told.get(reason);
-      if (last !== undefined && clock.nowMs() - last.atMs < REFUSED_LOG_MS) {
-        last.since += 1;
-        return;
-      }
-      told.set(reason, { atMs: clock.nowMs(), since: 0 });
-      const remedy = isRefusalReason(reason) ? REFUSALS[reason] : undefined;
-      const place = { sequenceNumber: String(sequenceNumber), deliveryCount };
-      logger.error(
-        {
-          event: 'message-dead-lettered',
-          messageId: id,
-          reason,
-          remedy,
-          untold: last?.since ?? 0,
-          ...place,
-        },
-        'A message can never be applied and was dead-lettered.',
-      );
-    },
+    onDeadLettered: createRefusalLog(options),
     onOutage(error, attempt, retryInMs) {
       logger.warn(
         { event: 'apply-interrupted', attempt, retryInMs, error },
@@ -87,5 +67,29 @@ export function createActivityLog(options: {
         'A received stamp is too far ahead of the clock; it is applied but not adopted.',
       );
     },
+  };
+}
+
+/** By reason, of which there are as many as the code names: a flood of messages is no flood of lines. */
+function createRefusalLog({ logger, clock }: ActivityLogOptions): ActivityLog['onDeadLettered'] {
+  const told = new Map<string, { readonly atMs: number; since: number }>();
+  return ({ messageId, sequenceNumber, deliveryCount }, settlement) => {
+    const reason = settlement.kind === 'dead-letter' ? settlement.reason : settlement.kind;
+    const last = told.get(reason);
+    if (last !== undefined && clock.nowMs() - last.atMs < REFUSED_LOG_MS) {
+      last.since += 1;
+      return;
+    }
+    told.set(reason, { atMs: clock.nowMs(), since: 0 });
+    const place = {
+      messageId: messageId.slice(0, ID_LENGTH_MAX),
+      sequenceNumber: String(sequenceNumber),
+      deliveryCount,
+    };
+    const remedy = isRefusalReason(reason) ? REFUSALS[reason] : undefined;
+    logger.error(
+      { event: 'message-dead-lettered', reason, remedy, untold: last?.since ?? 0, ...place },
+      'A message can never be applied and was dead-lettered.',
+    );
   };
 }

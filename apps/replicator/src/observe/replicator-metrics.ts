@@ -100,7 +100,8 @@ const METRICS: readonly Metric[] = [
   {
     name: 'tandem.messages.refused',
     unit: '{message}',
-    description: 'Messages dead-lettered since the start, by the reason for which they were refused.',
+    description:
+      'Messages dead-lettered since the start, by the reason for which they were refused.',
     isCounter: true,
     // The reasons that have not been seen yet too: an increase from nothing is none.
     read: ({ sinceStart }) =>

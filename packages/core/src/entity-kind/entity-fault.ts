@@ -24,7 +24,8 @@ export function findEntityFault(
   entityId: string,
   state: EntityState,
 ): EntityFault | undefined {
-  if (findEntityIdFault(kind, entityId) !== undefined) return invalid('its id is none of this kind');
+  if (findEntityIdFault(kind, entityId) !== undefined)
+    return invalid('its id is none of this kind');
   if (state.vector.size > VECTOR_REGIONS_MAX + 1) {
     const figures = `its version vector names ${state.vector.size} regions`;
     return {
@@ -64,7 +65,10 @@ function findFieldFault(
   }
   const fault = findValueFault(value);
   if (fault !== undefined) {
-    return { reason: fault.isSize ? 'FIELD_TOO_LARGE' : 'ENTITY_INVALID', text: `its field "${name}" ${fault.text}` };
+    return {
+      reason: fault.isSize ? 'FIELD_TOO_LARGE' : 'ENTITY_INVALID',
+      text: `its field "${name}" ${fault.text}`,
+    };
   }
   const bytesMax = kind.budgets.get(name)?.bytesMax ?? UNKNOWN_FIELD_BYTES_MAX;
   if (fitsBytes(value, bytesMax)) return undefined;

@@ -43,7 +43,9 @@ describe('F1: half a surrogate pair', () => {
       deleted: undefined,
       vector: new Map(),
     };
-    expect(findEntityFault(kind, 'id', state)?.text).toContain('"later" holds half a surrogate pair');
+    expect(findEntityFault(kind, 'id', state)?.text).toContain(
+      '"later" holds half a surrogate pair',
+    );
   });
 
   test.each(['', 5, null, undefined, {}])('nor is %j an id', (entityId) => {

@@ -97,7 +97,11 @@ export function defineEntityKind<S extends TObject>(options: EntityKindOptions<S
   });
   const budgets = shareBudgets(sizes);
   if (budgets === undefined) {
-    throw invalid(name, 'the names of its fields are too long together. Shorten them, or join some', {});
+    throw invalid(
+      name,
+      'the names of its fields are too long together. Shorten them, or join some',
+      {},
+    );
   }
   const unknownFieldsMax = Math.min(UNKNOWN_FIELDS_MAX, FIELDS_WITH_UNKNOWN_MAX - edmTypes.size);
   return { name, schema, policy, edmTypes, constraints, budgets, unknownFieldsMax, isEntityId };

@@ -83,7 +83,12 @@ describe('a deflated change set', () => {
         damaged[at] = (damaged[at] ?? 0) ^ change;
         const code = codeOf(damaged);
         const outcome = code === 'none' ? decodeChangeSet(damaged) : code;
-        expect([setOf(20), 'CHANGE_UNDECODABLE', 'CHANGE_TOO_NEW', 'CHANGE_TOO_LARGE']).toContainEqual(outcome);
+        expect([
+          setOf(20),
+          'CHANGE_UNDECODABLE',
+          'CHANGE_TOO_NEW',
+          'CHANGE_TOO_LARGE',
+        ]).toContainEqual(outcome);
       }),
       { numRuns: 500 },
     );

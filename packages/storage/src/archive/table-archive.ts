@@ -56,7 +56,8 @@ export function createTableArchive({ store }: { readonly store: TableStore }): A
           ...(beforeMs === undefined ? {} : { rowsBefore: stampPrefix(beforeMs) }),
           ...(continuation === undefined ? {} : { continuation }),
         });
-        for (const row of page.rows) yield decodeStoredChangeSet(fromPayloadColumns(row.properties));
+        for (const row of page.rows)
+          yield decodeStoredChangeSet(fromPayloadColumns(row.properties));
         ({ continuation } = page);
       } while (continuation !== undefined);
     },

@@ -46,8 +46,7 @@ export function createTableReplica(options: TableReplicaOptions): Replica {
 
   return {
     entityKind: kind.name,
-    faultOf: (entityId, state) =>
-      findEntityFault(kind, entityId, state) ?? findKeyFault(entityId),
+    faultOf: (entityId, state) => findEntityFault(kind, entityId, state) ?? findKeyFault(entityId),
     fit: (state) => withinUnknown(kind, state),
     bucketOf: (entityId) => bucketOf(entityId, bucketCount),
 
