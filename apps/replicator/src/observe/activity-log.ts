@@ -34,9 +34,7 @@ export interface ActivityLogOptions {
 
 export function createActivityLog(options: ActivityLogOptions): ActivityLog {
   const { logger, clock } = options;
-  // By reason, of which there are as many as the code names: a flood of messages is no flood of lines.
   let lastDriftMs: number | undefined;
-  const told = new Map<string, { readonly atMs: number; since: number }>();
   return {
     onConflict({ entityKind, entityId, stamps, fields }) {
       const names = fields.map(({ name }) => name);

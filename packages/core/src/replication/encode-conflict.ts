@@ -128,7 +128,9 @@ function toMessage(from: string, plain: string): Uint8Array {
 
 function inflate(base64: string): Uint8Array {
   try {
-    return inflateSync(Buffer.from(base64, 'base64'), { maxOutputLength: CONFLICTS_PLAIN_BYTES_MAX });
+    return inflateSync(Buffer.from(base64, 'base64'), {
+      maxOutputLength: CONFLICTS_PLAIN_BYTES_MAX,
+    });
   } catch (cause) {
     throw undecodable(cause);
   }

@@ -22,7 +22,7 @@ export interface MessageLoad {
 }
 
 export function loadOf(messages: readonly InboundMessage[]): MessageLoad {
-  const bytes = messages.reduce((sum, message) => sum + bytesOf(message), 0);
+  const bytes = messages.reduce((sum, { body }) => sum + inflatedBytesOf(body), 0);
   return { count: messages.length, bytes };
 }
 
@@ -50,14 +50,14 @@ export function slicesOf(messages: readonly InboundMessage[]): readonly InboundM
   return chunk(messages, {
     countMax: MESSAGES_PER_BATCH_MAX,
     weightMax: BYTES_PER_BATCH,
-    weigh: bytesOf,
+    weigh: worstBytesOf,
   });
 }
 
 /** A watermark takes less; what is larger tells of conflicts, and may take all that these may. */
 const WATERMARK_BYTES_MAX = 512;
 
-function bytesOf({ subject, body }: InboundMessage): number {
+function worstBytesOf({ subject, body }: InboundMessage): number {
   if (subject !== 'watermark') return inflatedBytesOf(body);
   return body.length <= WATERMARK_BYTES_MAX ? body.length : CONFLICTS_PLAIN_BYTES_MAX;
 }

@@ -207,7 +207,8 @@ export const applyMutants: readonly Mutant[] = [
       {
         file: `${CORE}arrival/judge-change-set.ts`,
         find: 'return { sound: undefined, refusal: unknownKind(set.entityKind, entityIds) };',
-        replace: 'return { sound: undefined, refusal: undefined && unknownKind(set.entityKind, entityIds) };',
+        replace:
+          'return { sound: undefined, refusal: undefined && unknownKind(set.entityKind, entityIds) };',
       },
     ],
   },
