@@ -42,6 +42,17 @@ describe('checking the settings of a region', () => {
     expect(await check(environment)).toContain('has the queue that this region listens to');
   });
 
+  test('D1: names a connection string that is for another queue alone', async () => {
+    const environment = {
+      SERVICE_BUS_CONNECTION:
+        'Endpoint=sb://tandem-east.servicebus.windows.net/;SharedAccessKeyName=n;SharedAccessKey=hush;EntityPath=other',
+      PEERS: '[{"region":"west","connection":"tandem-west.servicebus.windows.net"}]',
+    };
+    const problem = await check(environment);
+    expect(problem).toContain('ServiceBusConnection is for the queue "other" alone (EntityPath)');
+    expect(problem).not.toContain('hush');
+  });
+
   test('ends the process with 0 or 1, without a server', async () => {
     const environment = { REGION_ID: 'east', PORT: '0', CUSTOMER_DATA_ACCESS: 'memory' };
     expect(await runCheck(environment)).toMatchObject({

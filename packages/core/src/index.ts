@@ -3,6 +3,14 @@ export * from './errors.ts';
 export * from './values/field-value.ts';
 export * from './values/encode-field-value.ts';
 export * from './values/canonical-value.ts';
+export {
+  partOfConnectionString,
+  readPastedText,
+  SERVICE_BUS_PARTS,
+  STORAGE_PARTS,
+  tidyConnectionString,
+  unwrapPastedText,
+} from './values/pasted-text.ts';
 export * from './limits/row-size.ts';
 export * from './limits/table-limits.ts';
 export { readInstantMs } from './time/instant.ts';

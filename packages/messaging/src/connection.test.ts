@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { namespaceOf } from './connection.ts';
+import { clientFactory, namespaceOf } from './connection.ts';
 import { createServiceBusPublisher } from './service-bus-publisher.ts';
 
 const KEY = 'SharedAccessKeyName=Root;SharedAccessKey=hunter2+/=';
@@ -28,3 +28,16 @@ describe('a Service Bus connection', () => {
     },
   );
 });
+
+test.each([
+  `endpoint=sb://a.servicebus.windows.net/;sharedaccesskeyname=n;sharedaccesskey=hunter2=`,
+  ` Endpoint = sb://a.servicebus.windows.net/ ; SharedAccessKeyName = n ; SharedAccessKey = hunter2= ;`,
+])(
+  'D2: a connection string in whatever case and with blanks opens a client: %s',
+  async (connection) => {
+    expect(namespaceOf(connection)).toBe('a.servicebus.windows.net');
+    const client = clientFactory(connection, {})();
+    expect(client.fullyQualifiedNamespace).toBe('a.servicebus.windows.net');
+    await client.close();
+  },
+);

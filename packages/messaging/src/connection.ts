@@ -5,7 +5,7 @@ import {
   ServiceBusClient,
   type ServiceBusClientOptions,
 } from '@azure/service-bus';
-import { TerminalError } from '@tandem/core';
+import { SERVICE_BUS_PARTS, TerminalError, tidyConnectionString } from '@tandem/core';
 import { withDeadline } from './with-deadline.ts';
 
 /**
@@ -16,7 +16,7 @@ export type BusConnection = string;
 
 /** Is in the connection strings of emulators, which have no certificate. */
 const EMULATOR = /;\s*UseDevelopmentEmulator=true/i;
-const ENDPOINT = /(?:^|;)\s*Endpoint=sb:\/\/([^/;]+)/i;
+const ENDPOINT = /(?:^|;)\s*Endpoint\s*=\s*sb:\/\/([^/;\s]+)/i;
 const NAMESPACE = /^[a-z0-9][a-z0-9.-]*(?::\d+)?$/i;
 
 /** The namespace's host; never a secret. Throws `CONFIGURATION_INVALID`. */
@@ -37,7 +37,10 @@ export function clientFactory(
 ): () => ServiceBusClient {
   const namespace = namespaceOf(connection);
   letClosingNeverFail();
-  if (isConnectionString(connection)) return () => new ServiceBusClient(connection, options);
+  if (isConnectionString(connection)) {
+    const tidy = tidyConnectionString(connection, SERVICE_BUS_PARTS);
+    return () => new ServiceBusClient(tidy, options);
+  }
   const credential = new DefaultAzureCredential();
   return () => new ServiceBusClient(namespace, credential, options);
 }
@@ -111,7 +114,9 @@ export function createAdministrationClient(
   if (!isConnectionString(connection)) {
     return new ServiceBusAdministrationClient(namespace, new DefaultAzureCredential());
   }
-  const client = new ServiceBusAdministrationClient(connection);
+  const client = new ServiceBusAdministrationClient(
+    tidyConnectionString(connection, SERVICE_BUS_PARTS),
+  );
   if (EMULATOR.test(connection)) speakPlainHttp(client);
   return client;
 }

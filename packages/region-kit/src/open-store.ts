@@ -1,4 +1,4 @@
-import type { TableStore } from '@tandem/core';
+import { STORAGE_PARTS, type TableStore, tidyConnectionString } from '@tandem/core';
 import { createAzureTableStore } from '@tandem/storage';
 
 const ACCOUNT_URL = /^https?:\/\//i;
@@ -11,5 +11,5 @@ const ACCOUNT_URL = /^https?:\/\//i;
 export function openStore(connection: string): TableStore {
   return ACCOUNT_URL.test(connection)
     ? createAzureTableStore({ accountUrl: connection })
-    : createAzureTableStore({ connectionString: connection });
+    : createAzureTableStore({ connectionString: tidyConnectionString(connection, STORAGE_PARTS) });
 }

@@ -1,4 +1,4 @@
-import { AppError } from '@tandem/core';
+import { AppError, readPastedText } from '@tandem/core';
 import type { Environment } from '@tandem/service-kit';
 import { environmentNameOf, findOverrideProblems, tandemSettings } from '@tandem/storage';
 import { openStore } from './open-store.ts';
@@ -27,9 +27,13 @@ export function findRegionProblems(environment: Environment): string[] {
 }
 
 function findStorageProblems(environment: Environment): string[] {
-  const connection = environment['STORAGE_CONNECTION']?.trim() ?? '';
+  const read = readPastedText(environment['STORAGE_CONNECTION'] ?? '');
+  // Whoever reads it with its own schema says so.
+  if (read.kind === 'unreadable') return [];
+  const connection = read.text;
   if (connection === '') {
-    return environment[DATA_ACCESS_VARIABLE] === 'memory' ? [] : [STORAGE_MISSING];
+    const access = readPastedText(environment[DATA_ACCESS_VARIABLE] ?? '');
+    return access.kind === 'text' && access.text === 'memory' ? [] : [STORAGE_MISSING];
   }
   try {
     openStore(connection);

@@ -123,3 +123,30 @@ describe('describing the environment', () => {
     ]);
   });
 });
+
+describe('D2: a variable as it was pasted', () => {
+  const schema = Type.Object({
+    NAME: Type.Optional(Type.String()),
+    COUNT: Type.Optional(Type.Integer()),
+  });
+
+  test.each(['\uFEFF7\n', '"7"', "'7'", ' 7\u00A0', '7\u200B'])('%j is 7', (given) => {
+    const reading = readEnvironment(schema, { NAME: given, COUNT: given });
+    expect(reading).toEqual({ ok: true, value: { NAME: '7', COUNT: 7 } });
+  });
+
+  test('is unset when nothing is left of it', () => {
+    expect(readEnvironment(schema, { NAME: '""', COUNT: '\uFEFF' })).toEqual({
+      ok: true,
+      value: {},
+    });
+  });
+
+  test('names the character that nobody sees', () => {
+    const reading = readEnvironment(schema, { NAME: 'se\u200Bcret' });
+    const problems = reading.ok ? [] : reading.problems.map(describeProblem);
+    expect(problems).toEqual([
+      'NAME cannot be used: it holds a character that nobody sees, U+200B, at place 3.',
+    ]);
+  });
+});

@@ -1,4 +1,4 @@
-import { assert } from '@tandem/core';
+import { assert, readPastedText } from '@tandem/core';
 import type { Static, TObject, TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { describeRule, type SettingSchema } from './setting-rule.ts';
@@ -11,6 +11,8 @@ export interface EnvironmentProblem {
   /** What the variable has to be. Its value is never repeated: it may be a secret. */
   readonly rule: string;
   readonly example: string | undefined;
+  /** Completes "it …", where something else than the rule is wrong. */
+  readonly unreadable?: string;
 }
 
 export type EnvironmentReading<T> =
@@ -38,6 +40,7 @@ export function readEnvironment<Schema extends TObject>(
         kind: reading.kind === 'unset' ? 'missing' : 'invalid',
         rule: describeRule(property),
         example: exampleOf(property),
+        ...('unreadable' in reading ? { unreadable: reading.unreadable } : {}),
       });
     }
   }
@@ -46,8 +49,10 @@ export function readEnvironment<Schema extends TObject>(
 }
 
 /** One sentence for each problem: what a start that fails prints. */
-export function describeProblem({ variable, kind, rule, example }: EnvironmentProblem): string {
+export function describeProblem(problem: EnvironmentProblem): string {
+  const { variable, kind, rule, example, unreadable } = problem;
   const complaint = kind === 'missing' ? 'is not set' : 'cannot be used';
+  if (unreadable !== undefined) return `${variable} ${complaint}: it ${unreadable}.`;
   const hint = example === undefined ? '' : `, for example ${variable}=${example}`;
   return `${variable} ${complaint}: it must be ${rule}${hint}.`;
 }
@@ -73,15 +78,18 @@ export function describeEnvironment(schema: TObject): string {
 type VariableReading =
   | { readonly kind: 'value'; readonly value: unknown }
   | { readonly kind: 'unset' }
-  | { readonly kind: 'invalid' };
+  | { readonly kind: 'invalid'; readonly unreadable?: string };
 
-function readVariable(property: SettingSchema, text: string | undefined): VariableReading {
-  if (text === undefined || text.trim() === '') {
+function readVariable(property: SettingSchema, given: string | undefined): VariableReading {
+  const read = readPastedText(given ?? '');
+  if (read.kind === 'unreadable') return { kind: 'invalid', unreadable: read.problem };
+  const { text } = read;
+  if (text === '') {
     if (property.default === undefined) return { kind: 'unset' };
     assert(Value.Check(property as TSchema, property.default), 'a default must obey its own rule');
     return { kind: 'value', value: property.default };
   }
-  const value = coerce(property, text.trim());
+  const value = coerce(property, text);
   return Value.Check(property as TSchema, value) ? { kind: 'value', value } : { kind: 'invalid' };
 }
 

@@ -11,7 +11,9 @@ export function renderConfigurationPage(): string {
 Generated from the schemas in the code by \`pnpm docs:write\`; a test compares.
 
 A process that misses a setting, or finds one malformed, lists all of them at once and exits with 1.
-An empty variable counts as not set.
+An empty variable counts as not set. Of every value, here and in the table, what pasting leaves around it is taken
+away: blanks, line ends, quotes, a byte order mark; a character inside that nobody sees is named by its number.
+In connection strings the names may be in either case.
 
 ## Environment of the customer API
 ${describeEnvironment(CustomerApiEnvironment)}

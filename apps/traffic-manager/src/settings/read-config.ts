@@ -1,4 +1,4 @@
-import { readAllowedHosts } from '@tandem/core';
+import { readAllowedHosts, readPastedText } from '@tandem/core';
 import type { TSchemaOptions } from 'typebox';
 import { Value } from 'typebox/value';
 import type { EndpointAddress } from '../monitoring/profile.ts';
@@ -40,11 +40,12 @@ export function readConfig(env: Environment): ConfigOutcome {
   const problems: SettingProblem[] = [];
   const values: Record<string, unknown> = {};
   for (const name of SETTING_NAMES) {
-    const { value, problem } = readSetting(name, env[name]?.trim());
+    const { value, problem } = readSetting(name, env[name] ?? '');
     values[name] = value;
     if (problem !== undefined) problems.push({ variable: name, message: problem });
   }
-  const { endpoints, problems: bad } = parseEndpoints(env['ENDPOINTS'] ?? '');
+  const listed = values['ENDPOINTS'];
+  const { endpoints, problems: bad } = parseEndpoints(typeof listed === 'string' ? listed : '');
   const failed = new Set(problems.map(({ variable }) => variable));
   if (!failed.has('ENDPOINTS')) {
     problems.push(...bad.map((message) => ({ variable: 'ENDPOINTS' as const, message })));
@@ -63,12 +64,12 @@ export function describeProblem({ variable, message }: SettingProblem): string {
   return `${variable}: ${message}. Rule: ${rule.description}. Example: ${variable}=${String(example)}`;
 }
 
-function readSetting(
-  name: SettingName,
-  text: string | undefined,
-): { value?: unknown; problem?: string } {
+function readSetting(name: SettingName, given: string): { value?: unknown; problem?: string } {
   const schema = settingsSchema.properties[name];
-  if (text === undefined || text === '') {
+  const read = readPastedText(given);
+  if (read.kind === 'unreadable') return { problem: `it ${read.problem}` };
+  const { text } = read;
+  if (text === '') {
     return 'default' in schema ? { value: schema.default } : { problem: 'is required' };
   }
   const value = decode(schema.type, text);

@@ -7,6 +7,7 @@ import { CONFIGURATION_TABLE, readConfigurationRows } from './configuration-tabl
 import { environmentNameOf } from './environment-name.ts';
 import {
   configurationInvalid,
+  isBlank,
   type ResolvedSettings,
   resolveSettings,
   type SettingDefinitions,
@@ -95,6 +96,6 @@ async function readSettings(
   const rows = await readConfigurationRows(store);
   return resolveSettings(definitions, (setting) => {
     const override = overrides[environmentNameOf(setting)] ?? '';
-    return override === '' ? rows.get(setting) : override;
+    return isBlank(override) ? rows.get(setting) : override;
   });
 }

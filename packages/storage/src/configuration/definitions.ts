@@ -2,12 +2,16 @@ import {
   BUCKET_COUNT_DEFAULT,
   BUCKET_COUNT_MAX,
   DEFLATED_WIRE_VERSION,
+  partOfConnectionString,
+  SERVICE_BUS_PARTS,
+  tidyConnectionString,
   WIRE_VERSION,
 } from '@tandem/core';
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import { ROW_MEMORY_BYTES_DEFAULT } from '../replica/row-memory.ts';
 import type { Configuration } from './create-configuration.ts';
 import { createSecret } from './secret.ts';
+import { malformed, type Parsed, valueOf } from './setting.ts';
 import { choice, durationMs, integer, json, secret, text } from './setting-kinds.ts';
 
 const MIB = 1024 * 1024;
@@ -27,17 +31,40 @@ const QUEUE_RULE = 'the name of a queue';
 const REGION_RULE = 'a region: lower-case letters and digits, a letter first, at most 31';
 const PEERS_MAX = 32;
 
+/** What the library would say of it is a raw error, at the first use; nothing is said of the text itself. */
+function readServiceBus(given: string): Parsed<string> {
+  if (!CONNECTION_STRING.test(given)) return valueOf(given);
+  const text = tidyConnectionString(given, SERVICE_BUS_PARTS);
+  const has = (name: string): boolean => (partOfConnectionString(text, name) ?? '') !== '';
+  const isSigned = has('SharedAccessSignature') || has('SharedAccessKey');
+  return isSigned
+    ? valueOf(text)
+    : malformed('is a connection string without SharedAccessKey or SharedAccessSignature');
+}
+
+const CONNECTION_STRING = /(?:^|;)\s*Endpoint\s*=/i;
+
 const PeersSchema = Type.Array(
   Type.Object(
     {
       region: Type.String({ pattern: REGION.source }),
-      connection: Type.String({ pattern: SERVICE_BUS.source }),
+      connection: Type.String(),
       queue: Type.Optional(Type.String({ pattern: QUEUE.source })),
     },
     { additionalProperties: false },
   ),
   { minItems: 1, maxItems: PEERS_MAX },
 );
+
+/** By its place, for its connection may hold a key. */
+function findPeerProblem(peers: Static<typeof PeersSchema>): string | undefined {
+  for (const [index, { connection }] of peers.entries()) {
+    const read = readServiceBus(connection);
+    if (read.kind === 'malformed') return `/${index}/connection ${read.problem}`;
+    if (!SERVICE_BUS.test(read.value)) return `/${index}/connection must be ${SERVICE_BUS_RULE}`;
+  }
+  return undefined;
+}
 
 /** The settings of Tandem, in the table `Configuration` of each region. */
 export const tandemSettings = {
@@ -69,6 +96,7 @@ export const tandemSettings = {
   }),
   ServiceBusConnection: secret({
     description: "This region's namespace: the replicator listens there.",
+    read: readServiceBus,
     pattern: SERVICE_BUS,
     rule: SERVICE_BUS_RULE,
     example: SERVICE_BUS_EXAMPLE,
@@ -76,6 +104,7 @@ export const tandemSettings = {
   }),
   RedundancyServiceBusConnection: secret({
     description: "The other region's namespace, when there are two: changes are sent there.",
+    read: readServiceBus,
     pattern: SERVICE_BUS,
     rule: SERVICE_BUS_RULE,
     example: 'tandem-west.servicebus.windows.net',
@@ -92,7 +121,12 @@ export const tandemSettings = {
     rule: 'a JSON array of {region, connection, queue?}',
     example: '[{"region":"west","connection":"tandem-west.servicebus.windows.net"}]',
     isSecret: true,
-    read: (peers) => peers.map((peer) => ({ ...peer, connection: createSecret(peer.connection) })),
+    findProblem: findPeerProblem,
+    read: (peers) =>
+      peers.map((peer) => ({
+        ...peer,
+        connection: createSecret(tidyConnectionString(peer.connection, SERVICE_BUS_PARTS)),
+      })),
   }),
   'Regions.Former': text({
     description:

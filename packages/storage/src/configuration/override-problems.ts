@@ -1,5 +1,5 @@
 import { environmentNameOf } from './environment-name.ts';
-import type { SettingDefinitions } from './resolve-settings.ts';
+import { isBlank, type SettingDefinitions } from './resolve-settings.ts';
 
 /**
  * A sentence for each variable that overrides a setting and cannot be used. They are known before any
@@ -13,10 +13,12 @@ export function findOverrideProblems(
     const { rule, example } = definition;
     const variable = environmentNameOf(setting);
     const text = environment[variable] ?? '';
-    if (text === '' || definition.parse(text).kind === 'value') return [];
+    if (isBlank(text)) return [];
+    const parsed = definition.parse(text);
+    if (parsed.kind === 'value') return [];
     return [
-      `${variable} cannot be used: it overrides the setting ${setting}, which must be ${rule}, ` +
-        `for example ${variable}=${example}.`,
+      `${variable} cannot be used: it ${parsed.problem}, and overrides the setting ${setting}, which must be ` +
+        `${rule}, for example ${variable}=${example}.`,
     ];
   });
 }

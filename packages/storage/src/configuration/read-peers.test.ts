@@ -95,7 +95,7 @@ describe('the settings of Tandem', () => {
   test('a malformed peer is named by its place, without its connection', async () => {
     const loading = peersOf(many({ region: 'west', connection: 'hush hush' }));
     await expect(loading).rejects.toThrow(
-      /Peers .*: does not fit: \/0\/connection must match pattern/,
+      /Peers .*: does not fit: \/0\/connection must be a connection string/,
     );
     await expect(loading).rejects.not.toThrow('hush hush');
   });
@@ -112,5 +112,67 @@ describe('the settings of Tandem', () => {
     for (const [name, { example, parse }] of Object.entries(tandemSettings)) {
       expect({ name, ...parse(example) }).toMatchObject({ name, kind: 'value' });
     }
+  });
+});
+
+describe('D1: a connection string that is for another queue', () => {
+  const peer = { PEER_REGION: 'west' };
+  const key = ';SharedAccessKeyName=n;SharedAccessKey=hush';
+  const WEST_KEY = `Endpoint=sb://${WEST}/${key}`;
+
+  test.each([
+    [
+      {
+        SERVICE_BUS_CONNECTION: `${EAST};EntityPath=other`,
+        REDUNDANCY_SERVICE_BUS_CONNECTION: WEST,
+      },
+      /ServiceBusConnection is for the queue "other" alone.*the queue here is "customer".*EntityPath=other/,
+    ],
+    [
+      { REDUNDANCY_SERVICE_BUS_CONNECTION: `${WEST_KEY};entitypath=other` },
+      /the connection to "west" is for the queue "other" alone/,
+    ],
+    [
+      many({ region: 'west', connection: `${WEST_KEY};EntityPath=customer`, queue: 'people' }),
+      /the connection to "west" is for the queue "customer" alone.*is "people"/,
+    ],
+  ])('is named, without its key: %j', async (overrides, message) => {
+    const reading = peersOf({ ...peer, ...overrides });
+    await expect(reading).rejects.toMatchObject({ code: 'CONFIGURATION_INVALID' });
+    await expect(reading).rejects.toThrow(message);
+    await expect(reading).rejects.not.toThrow(/hush/);
+  });
+
+  test('is taken for its own', async () => {
+    const overrides = { REDUNDANCY_SERVICE_BUS_CONNECTION: `${WEST_KEY};EntityPath=Customer` };
+    expect(await peersOf({ ...peer, ...overrides })).toMatchObject([{ region: 'west' }]);
+  });
+});
+
+describe('D2: connections as they are pasted', () => {
+  const tidy = `Endpoint=sb://${WEST}/;SharedAccessKeyName=n;SharedAccessKey=hush=`;
+
+  test.each([
+    `${tidy}\n`,
+    `"${tidy}"`,
+    `\uFEFF${tidy};`,
+    ` endpoint=sb://${WEST}/ ; sharedaccesskeyname=n; sharedaccesskey=hush= `,
+  ])('%j', async (given) => {
+    const one = await peersOf({ PEER_REGION: 'west\n', REDUNDANCY_SERVICE_BUS_CONNECTION: given });
+    expect(one).toEqual([{ region: 'west', connection: tidy, queue: 'customer' }]);
+    const listed = await peersOf(many({ region: ' west', connection: given }));
+    expect(listed).toEqual([{ region: 'west', connection: tidy, queue: 'customer' }]);
+  });
+
+  test('what nobody sees is named, and no key with it', async () => {
+    const given = tidy.replace('hush', 'hu\u200Bsh');
+    const one = peersOf({ PEER_REGION: 'west', REDUNDANCY_SERVICE_BUS_CONNECTION: given });
+    await expect(one).rejects.toThrow(/nobody sees, U\+200B, at place/);
+    await expect(one).rejects.not.toThrow(/hu.?sh/);
+    const bare = peersOf({
+      PEER_REGION: 'west',
+      REDUNDANCY_SERVICE_BUS_CONNECTION: `Endpoint=sb://${WEST}/`,
+    });
+    await expect(bare).rejects.toThrow(/without SharedAccessKey/);
   });
 });

@@ -1,4 +1,4 @@
-import { TerminalError } from '@tandem/core';
+import { partOfConnectionString, TerminalError } from '@tandem/core';
 import type { TandemConfiguration } from './definitions.ts';
 import type { Secret } from './secret.ts';
 
@@ -27,6 +27,7 @@ export function readPeers(
       .map(() => `"${ownRegion}" is this region: a region is no peer of itself`),
     ...repeated(peers.map((peer) => peer.region)).map((region) => `"${region}" is named twice`),
     ...sharedQueues(configuration, peers),
+    ...foreignPaths(configuration, peers),
   ];
   if (problems.length > 0) throw invalid(problems);
   return peers;
@@ -62,6 +63,34 @@ function sharedQueues(
       return [`"${peer.region}" shares its queue with another peer: ${address}`];
     }
     return [];
+  });
+}
+
+/** A connection string that was copied from a queue is for that queue alone. */
+function foreignPaths(
+  configuration: Pick<TandemConfiguration, 'get'>,
+  peers: readonly Peer[],
+): string[] {
+  const own = configuration.get('ServiceBusConnection');
+  const used = [
+    ...(own === undefined
+      ? []
+      : [
+          {
+            name: 'ServiceBusConnection',
+            connection: own,
+            queue: configuration.get('Customer.Queue'),
+          },
+        ]),
+    ...peers.map((peer) => ({ ...peer, name: `the connection to "${peer.region}"` })),
+  ];
+  return used.flatMap(({ name, connection, queue }) => {
+    const path = partOfConnectionString(connection.reveal(), 'EntityPath');
+    if (path === undefined || path.toLowerCase() === queue.toLowerCase()) return [];
+    return [
+      `${name} is for the queue "${path}" alone (EntityPath), and the queue here is "${queue}": ` +
+        `take ;EntityPath=${path} out of it`,
+    ];
   });
 }
 

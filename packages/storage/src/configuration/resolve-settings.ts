@@ -1,4 +1,4 @@
-import { TerminalError } from '@tandem/core';
+import { readPastedText, TerminalError } from '@tandem/core';
 import { environmentNameOf } from './environment-name.ts';
 import type { SettingDefinition } from './setting.ts';
 
@@ -25,7 +25,7 @@ export function resolveSettings(
   const absent: [string, SettingDefinition][] = [];
   for (const [setting, definition] of Object.entries(definitions)) {
     const text = textOf(setting) ?? '';
-    if (text === '') {
+    if (isBlank(text)) {
       absent.push([setting, definition]);
       continue;
     }
@@ -47,6 +47,12 @@ export function resolveSettings(
   const order = Object.keys(definitions);
   problems.sort((a, b) => order.indexOf(a.setting) - order.indexOf(b.setting));
   return { values, problems };
+}
+
+/** Also of what pasting leaves: blanks, quotes around nothing, a byte order mark. */
+export function isBlank(text: string): boolean {
+  const read = readPastedText(text);
+  return read.kind === 'text' && read.text === '';
 }
 
 function problemOfAbsence(

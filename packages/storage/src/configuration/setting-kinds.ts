@@ -1,4 +1,5 @@
 /** The kinds of settings: each makes a definition whose value has the type that the options imply. */
+import { readPastedText } from '@tandem/core';
 import type { Static, TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { createSecret, type Secret } from './secret.ts';
@@ -13,6 +14,8 @@ import {
 } from './setting.ts';
 
 interface TextRule {
+  /** Comes before the rule, and may find a problem of its own. */
+  readonly read?: (text: string) => Parsed<string>;
   /** The whole text matches it. */
   readonly pattern?: RegExp;
   /** In words, such as "a region name". */
@@ -42,8 +45,12 @@ export function secret<const O extends SettingOptions<Secret> & TextRule>(
   });
 }
 
-function textParser({ pattern }: TextRule): (text: string) => Parsed<string> {
-  return (text) => (pattern?.test(text) === false ? malformed('does not fit') : valueOf(text));
+function textParser({ pattern, read = valueOf }: TextRule): (text: string) => Parsed<string> {
+  return (given) => {
+    const text = read(given);
+    if (text.kind === 'malformed') return text;
+    return pattern?.test(text.value) === false ? malformed('does not fit') : text;
+  };
 }
 
 interface IntegerRule {
@@ -111,6 +118,8 @@ interface JsonRule<S extends TSchema, T> {
   readonly rule: string;
   readonly example: string;
   readonly isSecret?: boolean;
+  /** What the schema cannot say. */
+  readonly findProblem?: (json: Static<S>) => string | undefined;
   /** Makes what was checked into the value, for instance its secrets into `Secret`s. */
   readonly read: (json: Static<S>) => T;
 }
@@ -122,23 +131,37 @@ export function json<S extends TSchema, T, const O extends SettingOptions<T>>(
     rule: options.rule,
     example: options.example,
     isSecret: options.isSecret ?? false,
+    isStructured: true,
     parse: (text) => {
-      if (text.includes('\0')) return malformed('was saved as UTF-16: save it as UTF-8');
-      const value = parseJson(text);
-      if (value === undefined) return malformed('is no JSON');
+      const parsed = parseJson(text);
+      if (parsed.kind === 'malformed') return parsed;
+      const { value } = parsed;
       const [first] = Value.Errors(options.schema, value);
-      if (first === undefined) return valueOf(options.read(value as Static<S>));
-      return malformed(`does not fit: ${first.instancePath || 'it'} ${first.message}`);
+      const problem =
+        first === undefined
+          ? options.findProblem?.(value as Static<S>)
+          : `${first.instancePath || 'it'} ${first.message}`;
+      if (problem === undefined) return valueOf(options.read(value as Static<S>));
+      return malformed(`does not fit: ${problem}`);
     },
   });
 }
 
-function parseJson(text: string): unknown {
+/** Its texts are pasted as any other. */
+function parseJson(json: string): Parsed<unknown> {
+  let problem: string | undefined;
+  const revive = (_: string, given: unknown): unknown => {
+    if (typeof given !== 'string') return given;
+    const read = readPastedText(given);
+    if (read.kind === 'text') return read.text;
+    problem ??= read.problem;
+    return given;
+  };
   try {
-    // What a file was pasted from may have had a byte order mark.
-    return JSON.parse(text.replace(/^\uFEFF/, ''));
+    const value: unknown = JSON.parse(json, revive);
+    return problem === undefined ? valueOf(value) : malformed(problem);
   } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
+    if (error instanceof SyntaxError) return malformed('is no JSON');
     throw error;
   }
 }

@@ -1,3 +1,5 @@
+import { readPastedText, unwrapPastedText } from '@tandem/core';
+
 /**
  * What a setting is: its rule, its type, and what holds when it is not there. A row of the table
  * `Configuration` holds a text; `parse` makes it a value.
@@ -43,6 +45,9 @@ interface SettingKind<T> {
   readonly rule: string;
   readonly example: string;
   readonly isSecret?: boolean;
+  /** It has a form of its own, whose parts `parse` reads one by one. */
+  readonly isStructured?: boolean;
+  /** Gets the text without what pasting leaves around it; never an empty one. */
   readonly parse: (text: string) => Parsed<T>;
 }
 
@@ -57,7 +62,10 @@ export function define<T, O extends SettingOptions<T>>(
     rule: kind.rule,
     isSecret: kind.isSecret ?? false,
     presence: presenceOf(options),
-    parse: (text) => kind.parse(text),
+    parse: (given) => {
+      const read = kind.isStructured === true ? unwrapPastedText(given) : readPastedText(given);
+      return read.kind === 'text' ? kind.parse(read.text) : malformed(read.problem);
+    },
   };
 }
 
