@@ -161,11 +161,16 @@ function controlOf(find: FindControl, name: string): EmulatorControl {
 }
 
 async function startControl(
-  { controlPort: port, host = DEFAULT_HOST, allowedHosts = [] }: EmulatorOptions,
+  {
+    controlPort: port,
+    host = DEFAULT_HOST,
+    allowedHosts = [],
+    onFailure = warn,
+  }: EmulatorOptions,
   find: FindControl,
 ): Promise<ControlServer | undefined> {
   if (port === undefined) return undefined;
-  return startControlServer({ host, port, allowedHosts, find });
+  return startControlServer({ host, port, allowedHosts, find, onFailure });
 }
 
 /** Starts an emulator. Rejects with the socket's error (code EADDRINUSE) when a port is taken. */
@@ -199,7 +204,11 @@ export async function createEmulator(options: EmulatorOptions = {}): Promise<Emu
     };
     const amqp = await startAmqpServer({ ...shared, port: options.amqpPort ?? 0 });
     closers.push(() => amqp.close());
-    const admin = await startAdminServer({ ...shared, port: options.adminPort ?? 0 });
+    const admin = await startAdminServer({
+      ...shared,
+      port: options.adminPort ?? 0,
+      acceptAmqp: amqp.accept,
+    });
     closers.push(() => admin.close());
     const find = createControls(tenants, amqp);
     const control = await startControl(options, find);

@@ -23,6 +23,12 @@ export type SignatureVerdict =
   | { readonly kind: 'invalid'; readonly reason: string };
 
 const PREFIX = 'SharedAccessSignature ';
+/** Whole seconds, of this millennium at the latest: what else a number can be written as is no time. */
+const EXPIRY = /^\d{1,12}$/;
+const RESOURCE = /^(?:[a-z]+:\/\/)?([^/:]*|\[[^\]]*\])(?::\d+)?(\/[^?]*)?(?:\?.*)?$/i;
+/** Whoever may use an entity may use its management node. */
+const MANAGEMENT_SUFFIX = /\/\$management$/i;
+const LOOPBACK: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
 const MS_PER_SECOND = 1_000;
 
 const invalid = (reason: string): SignatureVerdict => ({ kind: 'invalid', reason });
@@ -64,6 +70,28 @@ function readFields(token: string): Record<'sr' | 'sig' | 'se' | 'skn', string> 
   }
 }
 
+/**
+ * Returns true when a token for the resource is one for the path at the host. The port does not matter, and
+ * all names of this machine's loopback are one.
+ */
+export function coversResource(resource: string, asked: { host: string; path: string }): boolean {
+  const [, host = '', path = ''] = RESOURCE.exec(resource) ?? [];
+  const nameOf = (text: string): string => {
+    const name = /^(\[[^\]]*\]|[^:/]*)/.exec(text.toLowerCase())?.[1] ?? '';
+    return LOOPBACK.has(name) ? 'localhost' : name;
+  };
+  const own = trim(path);
+  const wanted = trim(asked.path);
+  const isWithin = own === '' || wanted === own || wanted.startsWith(`${own}/`);
+  return nameOf(host) === nameOf(asked.host) && isWithin;
+}
+
+const trim = (path: string): string =>
+  path
+    .replace(/^\/+|\/+$/g, '')
+    .replace(MANAGEMENT_SUFFIX, '')
+    .toLowerCase();
+
 /** Checks the signature, key name and expiry of a shared access signature. */
 export function verifySignature(
   token: string,
@@ -84,6 +112,9 @@ export function verifySignature(
     return given.length === expected.length && timingSafeEqual(given, expected);
   });
   if (rule === undefined) return invalid('InvalidSignature: The token has an invalid signature.');
+  if (!EXPIRY.test(fields.se)) {
+    return invalid('MalformedToken: The expiry of the token is no number of seconds.');
+  }
   const expiresAtMs = Number(fields.se) * MS_PER_SECOND;
   if (!(expiresAtMs > nowMs)) return invalid('ExpiredToken: The token is expired.');
   return { kind: 'valid', resource: decodeURIComponent(fields.sr), rule, expiresAtMs };

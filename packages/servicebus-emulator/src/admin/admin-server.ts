@@ -1,12 +1,19 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { createWebSockets } from '../amqp/web-sockets.ts';
 import type { Clock } from '../clock.ts';
 import { findPageFault } from '../find-page-fault.ts';
 import { createPortServer, type TlsIdentity } from '../port-server.ts';
 import { accessRulesOf } from '../queue-access-rules.ts';
 import { tenantOf, type Tenant } from '../tenant.ts';
-import { hasRight, verifySignature, type SharedAccessRule } from '../shared-access-signature.ts';
+import {
+  coversResource,
+  hasRight,
+  verifySignature,
+  type SharedAccessRule,
+} from '../shared-access-signature.ts';
 import {
   failure,
   type AdminAction,
@@ -16,7 +23,7 @@ import {
 import { deleteQueue } from './delete-queue.ts';
 import { getNamespace } from './get-namespace.ts';
 import { getQueue } from './get-queue.ts';
-import { listQueues } from './list-queues.ts';
+import { listQueues, listTopics } from './list-queues.ts';
 import { putQueue } from './put-queue.ts';
 
 export interface AdminServerOptions {
@@ -31,6 +38,8 @@ export interface AdminServerOptions {
   /** More names under which it may be asked while any token will do. */
   readonly allowedHosts: readonly string[];
   readonly onFailure: (error: unknown) => void;
+  /** Serves AMQP that comes over a WebSocket. */
+  readonly acceptAmqp: (stream: Duplex) => void;
 }
 
 export interface AdminServer {
@@ -50,6 +59,7 @@ function findAction(method: string, path: string): AdminAction | undefined {
   const resource = path.toLowerCase();
   if (method === 'GET' && resource === '$namespaceinfo') return getNamespace;
   if (method === 'GET' && resource === '$resources/queues') return listQueues;
+  if (method === 'GET' && resource === '$resources/topics') return listTopics;
   if (path === '' || path.startsWith('$')) return undefined;
   return { GET: getQueue, PUT: putQueue, DELETE: deleteQueue }[method];
 }
@@ -93,6 +103,9 @@ async function respond(
     const rules = [...accessRules, ...accessRulesOf(namespace, path).rules];
     const verdict = verifySignature(message.headers.authorization ?? '', { rules, nowMs });
     if (verdict.kind === 'invalid') return failure(401, verdict.reason);
+    if (!coversResource(verdict.resource, { host, path })) {
+      return failure(401, 'InvalidAudience: The token does not cover the resource.');
+    }
     if (!hasRight(verdict.rule, 'Manage')) {
       return failure(401, 'Manage claim(s) are required to perform this operation.');
     }
@@ -137,6 +150,8 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
     );
   });
   http.requestTimeout = REQUEST_TIMEOUT_MS;
+  const webSockets = createWebSockets(options.acceptAmqp);
+  http.on('upgrade', (message, socket, head) => webSockets.upgrade(message, socket, head));
   const { server, destroyConnections } = createPortServer(options.tls, (socket) => {
     http.emit('connection', socket);
   });

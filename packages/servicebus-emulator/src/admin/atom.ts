@@ -64,9 +64,9 @@ export function writeFeed({ id, title, updatedAtMs, entries, next }: AtomFeed): 
     `<feed xmlns="${ATOM}"><title type="text">${escapeText(title)}</title>`,
     element('id', id),
     element('updated', new Date(updatedAtMs).toISOString()),
-    // Clients look for the next page in a list of links: one link alone is no list to them.
+    // As in the service's feed: the last page has one link, and some clients count them.
     link('self', id),
-    next === undefined ? link('alternate', id) : link('next', next),
+    ...(next === undefined ? [] : [link('next', next)]),
     ...entries.map(writeEntryElement),
     '</feed>',
   ].join('');

@@ -17,12 +17,31 @@ export const listQueues: AdminAction = async ({ namespace, query, baseUrl, nowMs
   const page = all.slice(skip, skip + top);
   const address = `${baseUrl}/$Resources/Queues`;
   const end = skip + page.length;
+  // Clients take all three from the address of the next page, and fail where one is absent.
+  const following = new URLSearchParams({
+    ...(query.get('api-version') === null ? {} : { 'api-version': query.get('api-version') ?? '' }),
+    $skip: String(end),
+    $top: String(top),
+  });
   const feed = writeFeed({
     id: address,
     title: 'Queues',
     updatedAtMs: nowMs,
     entries: page.map((entity) => toEntry(entity, baseUrl)),
-    next: end < all.length ? `${address}?$skip=${end}&$top=${top}` : undefined,
+    next: end < all.length ? `${address}?${following.toString()}` : undefined,
   });
   return atom(200, feed);
 };
+
+/** The emulator has no topics: none of them is a page of none, as a namespace without topics answers. */
+export const listTopics: AdminAction = async ({ baseUrl, nowMs }) =>
+  atom(
+    200,
+    writeFeed({
+      id: `${baseUrl}/$Resources/Topics`,
+      title: 'Topics',
+      updatedAtMs: nowMs,
+      entries: [],
+      next: undefined,
+    }),
+  );

@@ -1,5 +1,9 @@
 import type { QueueEntity } from '../namespace.ts';
-import { QUEUE_STATUSES, type QueueProperties } from '../queue/queue-properties.ts';
+import {
+  QUEUE_STATUSES,
+  type QueueProperties,
+  shownSizeMegabytes,
+} from '../queue/queue-properties.ts';
 import { readAuthorizationRules, writeAuthorizationRules } from './authorization-rules.ts';
 import { element, type AtomEntry } from './atom.ts';
 import { formatDuration, parseDuration } from './iso-duration.ts';
@@ -29,7 +33,6 @@ const READERS: Readonly<
   LockDuration: (value) => ['lockDurationMs', parseDuration(value)],
   DefaultMessageTimeToLive: (value) => ['defaultTimeToLiveMs', parseDuration(value)],
   MaxDeliveryCount: (value) => ['maxDeliveryCount', toNumber(value)],
-  MaxSizeInMegabytes: (value) => ['maxSizeMegabytes', toNumber(value)],
   DeadLetteringOnMessageExpiration: (value) => ['deadLetterOnExpiration', toBoolean(value)],
   EnablePartitioning: (value) => ['enablePartitioning', toBoolean(value)],
   EnableBatchedOperations: (value) => ['enableBatchedOperations', toBoolean(value)],
@@ -53,6 +56,20 @@ function toBoolean(value: string): boolean | undefined {
   return value === 'true' ? true : value === 'false' ? false : undefined;
 }
 
+/** The service sells no other sizes to a namespace that is shared. */
+const SIZES_MEGABYTES: readonly number[] = [1_024, 2_048, 3_072, 4_096, 5_120];
+
+/** Returns the size that is set, also where a client gives back what it was shown of a partitioned queue. */
+function readSize(text: string, isPartitioned: boolean): number | undefined {
+  const given = toNumber(text);
+  return SIZES_MEGABYTES.find(
+    (maxSizeMegabytes) =>
+      given === maxSizeMegabytes ||
+      (isPartitioned &&
+        given === shownSizeMegabytes({ maxSizeMegabytes, enablePartitioning: true })),
+  );
+}
+
 /** Reads the settings that are given; the others keep their value or default. */
 export function readQueueDescription(
   fields: Fields,
@@ -68,6 +85,15 @@ export function readQueueDescription(
     if (read === undefined) continue;
     if (read[1] === undefined) return refused(`${name} cannot be '${value}'. SubCode=40000.`);
     properties[read[0]] = read[1];
+  }
+  const size = fields['MaxSizeInMegabytes'];
+  if (size !== undefined) {
+    properties.maxSizeMegabytes = readSize(size, properties.enablePartitioning === true);
+    if (properties.maxSizeMegabytes === undefined) {
+      return refused(
+        `MaxSizeInMegabytes must be one of ${SIZES_MEGABYTES.join(', ')}, got '${size}'. SubCode=40000.`,
+      );
+    }
   }
   const rules = nested['AuthorizationRules'];
   if (rules !== undefined) {
@@ -97,7 +123,7 @@ function writeCounts({ main, deadLetters }: QueueEntity): string {
 function writeSettings({ stored: { properties } }: QueueEntity): string {
   return [
     element('LockDuration', formatDuration(properties.lockDurationMs)),
-    element('MaxSizeInMegabytes', properties.maxSizeMegabytes),
+    element('MaxSizeInMegabytes', shownSizeMegabytes(properties)),
     element('RequiresDuplicateDetection', properties.requiresDuplicateDetection),
     element('RequiresSession', properties.requiresSession),
     element('DefaultMessageTimeToLive', formatDuration(properties.defaultTimeToLiveMs)),

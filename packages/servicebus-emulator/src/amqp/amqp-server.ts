@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import rhea, { type Connection, type ConnectionOptions } from 'rhea';
 import {
   acknowledgeReads,
@@ -23,6 +24,8 @@ export interface AmqpServerOptions extends ServeOptions {
 
 export interface AmqpServer {
   readonly port: number;
+  /** Serves a connection that came another way, as a WebSocket does. */
+  readonly accept: (stream: Duplex) => void;
   /** Cuts every connection without a word, as a broken network does. */
   readonly dropConnections: () => void;
   /** Detaches every link to a queue of the tenant. */
@@ -50,14 +53,14 @@ const CONNECTION_OPTIONS = {
 } as const;
 
 /** Cuts a connection that does not get as far as its open performative, so that it holds nothing. */
-function giveUpUnlessOpened(connection: Connection, socket: Socket): void {
+function giveUpUnlessOpened(connection: Connection, socket: Duplex): void {
   const timer = setTimeout(() => socket.destroy(), OPEN_MS_MAX);
   connection.once('connection_open', () => clearTimeout(timer));
   socket.once('close', () => clearTimeout(timer));
 }
 
 /** rhea ends its side only after an error: the client may leave its own open, and go on sending. */
-function cutAfterErrors(connection: Connection, socket: Socket): void {
+function cutAfterErrors(connection: Connection, socket: Duplex): void {
   for (const name of ['protocol_error', 'error']) {
     connection.on(name, () => {
       socket.removeAllListeners('data');
@@ -73,9 +76,9 @@ export async function startAmqpServer(options: AmqpServerOptions): Promise<AmqpS
   boundDecoder();
   enableSasl(container, options.accessRules);
   container.on('error', options.onFailure);
-  const open = new Map<Socket, { connection: Connection; served: ServedConnection }>();
+  const open = new Map<Duplex, { connection: Connection; served: ServedConnection }>();
 
-  const { server, destroyConnections } = createPortServer(options.tls, (socket) => {
+  const accept = (socket: Duplex): void => {
     const settings = CONNECTION_OPTIONS as unknown as ConnectionOptions;
     const connection = container.create_connection(settings);
     const served = serveConnection(connection, options);
@@ -87,17 +90,23 @@ export async function startAmqpServer(options: AmqpServerOptions): Promise<AmqpS
       served.stop();
       forgetConnection(connection);
     });
-    (connection as unknown as { accept(socket: Socket): void }).accept(socket);
+    (connection as unknown as { accept(socket: Duplex): void }).accept(socket);
     boundFrames(connection);
     coalesceWrites(connection);
     acknowledgeReads(connection, socket);
-  });
+  };
+  const { server, destroyConnections } = createPortServer(options.tls, accept);
+  const dropConnections = (): void => {
+    for (const socket of open.keys()) socket.destroy();
+    destroyConnections();
+  };
   server.listen(options.port, options.host);
   await once(server, 'listening');
 
   return {
     port: (server.address() as AddressInfo).port,
-    dropConnections: destroyConnections,
+    accept,
+    dropConnections,
     dropLinks(tenant, queueName) {
       for (const { served } of open.values()) served.dropLinks(tenant, queueName);
     },
@@ -109,7 +118,7 @@ export async function startAmqpServer(options: AmqpServerOptions): Promise<AmqpS
           description: 'The emulator is shutting down.',
         });
       }
-      const timer = setTimeout(destroyConnections, CLOSE_GRACE_MS);
+      const timer = setTimeout(dropConnections, CLOSE_GRACE_MS);
       await closed;
       clearTimeout(timer);
     },

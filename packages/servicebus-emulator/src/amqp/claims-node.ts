@@ -1,5 +1,7 @@
 import type { Clock } from '../clock.ts';
+import { types } from '../message/amqp-types.ts';
 import {
+  coversResource,
   hasRight,
   verifySignature,
   type AccessRight,
@@ -19,6 +21,7 @@ export interface Claims {
   putToken(request: AmqpRequest): AmqpResponse;
 }
 
+const URL_SCHEME = /^[a-z]+:\/\//i;
 const URL_PREFIX = /^[a-z]+:\/\/[^/]*/i;
 
 /** Whoever may use a queue may use its management node. */
@@ -26,13 +29,18 @@ const MANAGEMENT_SUFFIX = /\/\$management$/i;
 
 function answer(statusCode: number, statusDescription: string): AmqpResponse {
   return {
-    properties: { 'status-code': statusCode, 'status-description': statusDescription },
+    properties: {
+      'status-code': types.wrap_int(statusCode),
+      'status-description': statusDescription,
+    },
   };
 }
 
 function unauthorized(reason: string): AmqpResponse {
   const { properties } = answer(401, reason);
-  return { properties: { ...properties, 'error-condition': 'amqp:unauthorized-access' } };
+  return {
+    properties: { ...properties, 'error-condition': types.wrap_symbol('amqp:unauthorized-access') },
+  };
 }
 
 function pathOf(resource: string): string {
@@ -59,12 +67,14 @@ export interface ClaimsOptions {
   readonly rules: readonly SharedAccessRule[] | undefined;
   /** The rules of the queue at the path. */
   readonly ownRules: (path: string) => QueueAccessRules;
+  /** The host that the client has asked for; undefined while it has named none. */
+  readonly host: () => string | undefined;
 }
 
 const within = (path: string, outer: string): boolean =>
   path === outer || path.startsWith(`${outer}/`);
 
-export function createClaims({ clock, rules, ownRules }: ClaimsOptions): Claims {
+export function createClaims({ clock, rules, ownRules, host }: ClaimsOptions): Claims {
   const grants = new Map<string, Grant>();
   const grantsFor = (path: string): Grant[] => {
     const wanted = path.toLowerCase();
@@ -98,7 +108,11 @@ export function createClaims({ clock, rules, ownRules }: ClaimsOptions): Claims 
       const resource = pathOf(verdict.resource);
       // The key of a queue signs nothing that is more than the queue.
       const isBeyond = own.rules.includes(verdict.rule) && !within(resource, own.queueName);
-      if (isBeyond || (resource !== '' && !within(audience, resource))) {
+      const isElsewhere = !coversResource(verdict.resource, {
+        host: host() ?? verdict.resource.replace(URL_SCHEME, ''),
+        path: audience,
+      });
+      if (isBeyond || isElsewhere) {
         return unauthorized('InvalidAudience: The token does not cover the audience.');
       }
       const { rule, expiresAtMs } = verdict;

@@ -81,8 +81,8 @@ function settleOutcomes(sender: Sender, options: OutgoingLinkOptions): void {
   }
 }
 
-function deliver(count: SendCount, { token, message, expiresAtMs }: MessageLock): void {
-  count.send(writeMessage(message, expiresAtMs), token);
+function deliver(count: SendCount, lock: MessageLock): void {
+  count.send(writeMessage(lock.message, lock), lock.token);
 }
 
 function isDoubled({ faults, queue }: OutgoingLinkOptions): boolean {

@@ -1,4 +1,5 @@
 import type { EventContext, Message, Receiver, Sender } from 'rhea';
+import { parseAddress } from './address.ts';
 import { settleDelivery } from './rhea-internals.ts';
 
 /** Request and response over a pair of links, as $cbs and $management work. */
@@ -13,29 +14,46 @@ export interface AmqpResponse {
   readonly body?: unknown;
 }
 
-/** Where the responses of one connection go, by the address that the client gave its link. */
+/**
+ * Where the responses of one connection go: by the address that the client gave its link, or to the link
+ * that is attached to the same node. Clients made on the C library name no address at all.
+ */
 export interface ReplyLinks {
   add(sender: Sender): void;
   remove(sender: Sender): void;
-  find(address: string): Sender | undefined;
+  /** Returns the link of that address, or without one the link from the node, of the same session first. */
+  find(replyTo: unknown, request: Receiver): Sender | undefined;
+}
+
+/** A node has one name, however the client writes it. */
+function nodeOf(address: unknown): string {
+  return typeof address === 'string' ? JSON.stringify(parseAddress(address.toLowerCase())) : '';
 }
 
 export function createReplyLinks(): ReplyLinks {
   const links = new Map<string, Sender>();
+  const open = new Set<Sender>();
   const namesOf = (sender: Sender) =>
     [sender.target?.address, sender.name].filter((name) => typeof name === 'string');
   return {
     add(sender) {
       sender.set_source(sender.source);
       sender.set_target(sender.target ?? {});
+      open.add(sender);
       for (const name of namesOf(sender)) links.set(name, sender);
       // The peer settles responses on its own; rhea keeps them until both sides have settled.
       sender.on('settled', ({ delivery }: EventContext) => delivery?.update(true));
     },
     remove(sender) {
+      open.delete(sender);
       for (const name of namesOf(sender)) if (links.get(name) === sender) links.delete(name);
     },
-    find: (address) => links.get(address),
+    find(replyTo, request) {
+      if (typeof replyTo === 'string' && replyTo !== '') return links.get(replyTo);
+      const node = nodeOf(request.target?.address);
+      const candidates = [...open].filter(({ source }) => nodeOf(source?.address) === node);
+      return candidates.find(({ session }) => session === request.session) ?? candidates.at(-1);
+    },
   };
 }
 
@@ -61,7 +79,7 @@ function toRequest(message: Message): AmqpRequest {
 export function openRequestNode(receiver: Receiver, options: RequestNodeOptions): void {
   const answer = async (message: Message): Promise<void> => {
     const response = await options.handle(toRequest(message));
-    const link = options.replies.find(message['reply_to'] ?? '');
+    const link = options.replies.find(message['reply_to'], receiver);
     if (link === undefined || !link.is_open()) return;
     link.send({
       correlation_id: message['message_id'],

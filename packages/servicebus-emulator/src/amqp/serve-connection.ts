@@ -41,7 +41,6 @@ export interface ServeOptions {
 }
 
 const TRANSFER_DESTINATION = 'com.microsoft:transfer-destination-address';
-const SUBSCRIPTION_PATH = /\/subscriptions\//i;
 
 interface ConnectionState extends ServeOptions {
   readonly connection: Connection;
@@ -74,9 +73,6 @@ function resolve(
             `operation. Resource: '${path}'.`
         : `Unauthorized access to '${path}': no valid token was put on $cbs for it.`,
     );
-  }
-  if (SUBSCRIPTION_PATH.test(path)) {
-    return notImplemented('The emulator has no topics and subscriptions: use a queue.');
   }
   const { namespace, faults } = tenantOf(tenants, hostOf(connection));
   const queue = findQueue(namespace, path);
@@ -191,6 +187,7 @@ export function serveConnection(connection: Connection, options: ServeOptions): 
     claims: createClaims({
       clock: options.clock,
       rules: options.accessRules,
+      host: () => hostOf(connection),
       ownRules: (path) =>
         accessRulesOf(tenantOf(options.tenants, hostOf(connection)).namespace, path),
     }),

@@ -19,14 +19,14 @@ describe('scheduling messages', () => {
     expect(await receiveBriefly(target.client.createReceiver(name))).toEqual([]);
   });
 
-  it('delivers a scheduled message when its time has come', async () => {
+  it('H5: delivers a scheduled message, as one that was, when its time has come', async () => {
     const { name, sender } = await target.newQueue();
     const time = soon();
     await sender.scheduleMessages({ body: 1 }, time);
     const message = await receiveOne(target.client.createReceiver(name));
     expect(message.body).toBe(1);
     expect(Date.now()).toBeGreaterThanOrEqual(time.getTime());
-    expect(message.state).toBe('active');
+    expect(message.state).toBe('scheduled');
   });
 
   it('answers with a sequence number for each message', async () => {

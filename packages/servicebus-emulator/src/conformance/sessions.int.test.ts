@@ -193,6 +193,15 @@ describe('a held session', () => {
     await receiver.close();
   });
 
+  it('H6: peeks as many of its messages as there are, however many of others lie between', async () => {
+    const alternating = Array.from({ length: 10 }, (_, index) => 'ab'[index % 2] ?? 'a');
+    const { name } = await queueWith(...alternating, ...Array<string>(300).fill('b'), 'a');
+    await accept(name);
+    expect(await receiver.peekMessages(10)).toHaveLength(6);
+    expect(await receiver.peekMessages(10)).toEqual([]);
+    await receiver.close();
+  });
+
   it('peeks its own messages only', async () => {
     const { name } = await queueWith('a', 'b', 'a');
     await accept(name);

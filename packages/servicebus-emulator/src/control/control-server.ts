@@ -3,12 +3,12 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { findPageFault } from '../find-page-fault.ts';
 import { FAULTY_OPERATIONS, type FaultyOperation } from '../faults.ts';
-import type { EmulatorControl } from './create-control.ts';
+import { type EmulatorControl, QueueMissing } from './create-control.ts';
 
 /**
  * The faults over HTTP, for tests in other processes and languages: `POST /queues/<name>/<action>`
  * with a JSON body, `POST /connections/drop`, and `?namespace=<name>` where there are several.
- * Answers 204, or 4xx with a JSON problem. Whoever reaches it may do everything.
+ * Answers 204, 4xx with a JSON problem, or 500 for a failure of its own. Whoever reaches it may do everything.
  */
 export interface ControlServerOptions {
   readonly host: string;
@@ -18,6 +18,7 @@ export interface ControlServerOptions {
   readonly allowedHosts: readonly string[];
   /** The control of the namespace, or of the first one; undefined when there is no such namespace. */
   readonly find: (namespace: string | undefined) => EmulatorControl | undefined;
+  readonly onFailure: (error: unknown) => void;
 }
 
 export interface ControlServer {
@@ -59,20 +60,22 @@ function readCondition({ condition }: Body): string {
   throw new BadRequest("'condition' must name an AMQP condition, such as amqp:internal-error");
 }
 
-const ACTIONS: Readonly<Record<string, Action>> = {
-  pause: (control, queue) => control.pauseQueue(queue),
-  resume: (control, queue) => control.resumeQueue(queue),
-  fail: (control, queue, body) =>
-    control.fail(queue, {
-      operation: readOperation(body),
-      count: readCount(body),
-      condition: readCondition(body),
-    }),
-  'hold-settlements': (control, queue) => control.holdSettlements(queue),
-  'release-settlements': (control, queue) => control.releaseSettlements(queue),
-  duplicate: (control, queue, body) => control.duplicateNext(queue, readCount(body)),
-  'drop-links': (control, queue) => control.dropLinks(queue),
-};
+const ACTIONS: ReadonlyMap<string, Action> = new Map(
+  Object.entries<Action>({
+    pause: (control, queue) => control.pauseQueue(queue),
+    resume: (control, queue) => control.resumeQueue(queue),
+    fail: (control, queue, body) =>
+      control.fail(queue, {
+        operation: readOperation(body),
+        count: readCount(body),
+        condition: readCondition(body),
+      }),
+    'hold-settlements': (control, queue) => control.holdSettlements(queue),
+    'release-settlements': (control, queue) => control.releaseSettlements(queue),
+    duplicate: (control, queue, body) => control.duplicateNext(queue, readCount(body)),
+    'drop-links': (control, queue) => control.dropLinks(queue),
+  }),
+);
 
 async function readBody(message: IncomingMessage): Promise<Body> {
   const chunks: Buffer[] = [];
@@ -104,7 +107,7 @@ async function respond(message: IncomingMessage, options: ControlServerOptions):
     return { status: 204 };
   }
   const [, queue, name] = /^\/queues\/(.+)\/([a-z-]+)$/.exec(pathname) ?? [];
-  const action = name === undefined ? undefined : ACTIONS[name];
+  const action = name === undefined ? undefined : ACTIONS.get(name);
   if (queue === undefined || action === undefined) {
     return { status: 404, problem: `There is no action at '${pathname}'` };
   }
@@ -115,7 +118,8 @@ async function respond(message: IncomingMessage, options: ControlServerOptions):
     if (error instanceof BadRequest || error instanceof URIError) {
       return { status: 400, problem: error.message };
     }
-    return { status: 404, problem: (error as Error).message };
+    if (error instanceof QueueMissing) return { status: 404, problem: error.message };
+    throw error;
   }
 }
 
@@ -129,8 +133,15 @@ export async function startControlServer(options: ControlServerOptions): Promise
   const server = createServer((message, response) => {
     void respond(message, options).then(
       (answer) => write(response, answer),
-      // The client broke off in the middle of its request.
-      () => response.destroy(),
+      (error: unknown) => {
+        // The client broke off in the middle of its request.
+        if (message.destroyed && !message.complete) {
+          response.destroy();
+          return;
+        }
+        options.onFailure(error);
+        write(response, { status: 500, problem: 'The emulator failed; its log tells why' });
+      },
     );
   });
   server.listen(options.port, options.host);

@@ -21,6 +21,11 @@ export interface EmulatorControl {
   duplicateNext(name: string, count: number): void;
 }
 
+/** There is no queue of that name. */
+export class QueueMissing extends Error {
+  override readonly name = 'QueueMissing';
+}
+
 export interface ControlOptions {
   readonly tenant: Tenant;
   readonly dropConnections: () => void;
@@ -31,7 +36,7 @@ export function createControl(options: ControlOptions): EmulatorControl {
   const { namespace, faults } = options.tenant;
   const find = (name: string) => {
     const entity = namespace.find(name);
-    if (entity === undefined) throw new Error(`The emulator has no queue '${name}'`);
+    if (entity === undefined) throw new QueueMissing(`The emulator has no queue '${name}'`);
     return entity.main;
   };
   return {

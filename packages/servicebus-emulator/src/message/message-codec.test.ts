@@ -85,7 +85,8 @@ describe('writeMessage', () => {
       state: 'deferred',
       enqueuedSequenceNumber: 4,
     });
-    const message = decode(writeMessage(stored, 1_700_000_060_000));
+    const token = Buffer.from('33221100554477668899aabbccddeeff', 'hex');
+    const message = decode(writeMessage(stored, { token, expiresAtMs: 1_700_000_060_000 }));
     expect(message).toMatchObject({
       durable: true,
       ttl: 1_500,

@@ -1,4 +1,5 @@
 import type { MessageState, StoredMessage } from '../store/message-store.ts';
+import { reorderLockToken } from './lock-token.ts';
 import { findSections, SECTION } from './sections.ts';
 
 /**
@@ -17,6 +18,8 @@ const STATE_NUMBERS: Readonly<Record<MessageState, number>> = {
 const LONG = 0x81;
 const TIMESTAMP = 0x83;
 const INT = 0x71;
+const UUID = 0x98;
+const UUID_BYTES = 16;
 /** A header section whose list has a four-byte size. */
 const HEADER_DESCRIPTOR = Buffer.from([0x00, 0x53, 0x70, 0xd0]);
 const HEADER_FIELDS = 5;
@@ -37,7 +40,16 @@ const NAMES = {
   lockedUntil: symbol('x-opt-locked-until'),
   state: symbol('x-opt-message-state'),
   omittedBodySize: symbol('omitted-message-body-size'),
+  lockToken: symbol('x-opt-lock-token'),
 };
+
+/** The annotation of a sender who wants the message to be enqueued later. */
+const SCHEDULED_TIME = Buffer.from('x-opt-scheduled-enqueue-time', 'ascii');
+
+/** A message that was scheduled says so for ever, though it is as active as any other. */
+function shownStateOf({ state, annotations }: StoredMessage): MessageState {
+  return state === 'active' && annotations?.includes(SCHEDULED_TIME) === true ? 'scheduled' : state;
+}
 
 /** An 8-byte value behind its type code. All values here are positive. */
 function wide(typeCode: number, value: number): Buffer {
@@ -85,7 +97,7 @@ function annotationItems(message: StoredMessage, lockedUntilMs: number | undefin
     NAMES.enqueuedSequenceNumber,
     wide(LONG, message.enqueuedSequenceNumber),
     NAMES.state,
-    encodeState(message.state),
+    encodeState(shownStateOf(message)),
   ];
   if (lockedUntilMs !== undefined) items.push(NAMES.lockedUntil, wide(TIMESTAMP, lockedUntilMs));
   return items;
@@ -117,9 +129,31 @@ function join(message: StoredMessage, parts: Parts): Buffer {
   ]);
 }
 
-/** The whole message, encoded; lockedUntilMs only for one that is delivered under a lock. */
-export function writeMessage(message: StoredMessage, lockedUntilMs?: number): Buffer {
-  return join(message, { payload: message.payload, lockedUntilMs });
+/** What a receiver is told of the lock under which a message is delivered. */
+export interface DeliveryLock {
+  readonly token: Buffer;
+  readonly expiresAtMs: number;
+}
+
+/** A section of delivery annotations with one item: the encoded name, and the encoded value. */
+function deliveryAnnotation(name: Buffer, value: Buffer): Buffer {
+  const head = Buffer.alloc(8);
+  head.writeUInt32BE(name.length + value.length + 4, 0);
+  head.writeUInt32BE(2, 4);
+  return Buffer.concat([DELIVERY_MAP_DESCRIPTOR, head, name, value]);
+}
+
+function lockTokenAnnotation(token: Buffer): Buffer {
+  const value = Buffer.concat([Buffer.from([UUID]), reorderLockToken(token)], 1 + UUID_BYTES);
+  return deliveryAnnotation(NAMES.lockToken, value);
+}
+
+/** The whole message, encoded; with the lock for one that is delivered under it. */
+export function writeMessage(message: StoredMessage, lock?: DeliveryLock): Buffer {
+  const { payload } = message;
+  if (lock === undefined) return join(message, { payload });
+  const deliveryAnnotations = lockTokenAnnotation(lock.token);
+  return join(message, { payload, lockedUntilMs: lock.expiresAtMs, deliveryAnnotations });
 }
 
 /** The message without its body, whose size a delivery annotation tells. */
@@ -128,12 +162,8 @@ export function writeMessageWithoutBody(message: StoredMessage): Buffer {
   const body = findSections(payload).filter(({ code }) => BODY_SECTIONS.has(code));
   const start = body[0]?.start ?? payload.length;
   const end = body.at(-1)?.end ?? start;
-  const items = Buffer.concat([NAMES.omittedBodySize, wide(LONG, end - start)]);
-  const head = Buffer.alloc(8);
-  head.writeUInt32BE(items.length + 4, 0);
-  head.writeUInt32BE(2, 4);
   return join(message, {
-    deliveryAnnotations: Buffer.concat([DELIVERY_MAP_DESCRIPTOR, head, items]),
+    deliveryAnnotations: deliveryAnnotation(NAMES.omittedBodySize, wide(LONG, end - start)),
     payload: Buffer.concat([payload.subarray(0, start), payload.subarray(end)]),
   });
 }

@@ -63,9 +63,20 @@ export const DEFAULT_QUEUE_PROPERTIES: QueueProperties = {
   duplicateDetectionWindowMs: 600_000,
 };
 
+/** A partitioned queue has as many parts as this, each of the size that was asked for. */
+const PARTITIONS = 16;
+
+/** Returns the size quota as the service shows it, in megabytes: that of all partitions together. */
+export function shownSizeMegabytes({
+  maxSizeMegabytes,
+  enablePartitioning,
+}: Pick<QueueProperties, 'maxSizeMegabytes' | 'enablePartitioning'>): number {
+  return maxSizeMegabytes * (enablePartitioning ? PARTITIONS : 1);
+}
+
 /** The size quota of a queue in bytes. */
 export function sizeBytesMax(properties: QueueProperties): number {
-  return properties.maxSizeMegabytes * BYTES_PER_MEGABYTE;
+  return shownSizeMegabytes(properties) * BYTES_PER_MEGABYTE;
 }
 
 /** Names the first setting that is out of range and its limit, or undefined when all are fine. */

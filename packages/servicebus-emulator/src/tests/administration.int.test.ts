@@ -37,7 +37,6 @@ describe('administration with the SDK', () => {
       defaultMessageTimeToLive: 'P1DT2H3M4.5S',
       deadLetteringOnMessageExpiration: true,
       maxSizeInMegabytes: 2048,
-      enablePartitioning: true,
       userMetadata: 'a <b> & "c"',
     };
     await sdk.admin.createQueue('given', settings);
@@ -94,6 +93,48 @@ describe('administration with the SDK', () => {
       message: expect.stringContaining('queues only') as string,
     });
     expect(await sdk.admin.queueExists('refused')).toBe(false);
+  });
+
+  it('H7: shows a partitioned queue with the size of all its partitions', async () => {
+    const size = { maxSizeInMegabytes: 2048, enablePartitioning: true };
+    await sdk.admin.createQueue('partitioned', size);
+    const queue = await sdk.admin.getQueue('partitioned');
+    expect(queue.maxSizeInMegabytes).toBe(16 * 2048);
+    queue.maxDeliveryCount = 5;
+    expect(await sdk.admin.updateQueue(queue)).toMatchObject({ maxSizeInMegabytes: 16 * 2048 });
+    await sdk.admin.deleteQueue('partitioned');
+  });
+
+  it.each([1000, 1, 6144, 16 * 1024])('H7: refuses %d megabytes', async (maxSizeInMegabytes) => {
+    await expect(sdk.admin.createQueue('sized', { maxSizeInMegabytes })).rejects.toMatchObject({
+      statusCode: 400,
+    });
+  });
+
+  it('H8: lists no topics', async () => {
+    const topics: unknown[] = [];
+    for await (const topic of sdk.admin.listTopics()) topics.push(topic);
+    expect(topics).toEqual([]);
+  });
+
+  it('H4: gives pages of queues the links of the service', async () => {
+    const pageOf = async (query: string): Promise<string[]> => {
+      const address = `http://127.0.0.1:${sdk.emulator.adminPort}/$Resources/Queues?${query}`;
+      const text = await (await fetch(address)).text();
+      return [...text.matchAll(/<link rel="(.*?)" href="(.*?)"/g)].map(
+        ([, rel, href]) => `${rel} ${href?.replaceAll('&amp;', '&')}`,
+      );
+    };
+    const [self, next, ...more] = await pageOf('api-version=2017-04&$skip=0&$top=1');
+    expect(self).toMatch(/^self /);
+    expect(more).toEqual([]);
+    const following = new URL((next ?? '').replace('next ', ''));
+    expect(Object.fromEntries(following.searchParams)).toEqual({
+      'api-version': '2017-04',
+      $skip: '1',
+      $top: '1',
+    });
+    expect(await pageOf('api-version=2017-04&$skip=0&$top=100')).toHaveLength(1);
   });
 
   it('lists queues page by page in order of name', async () => {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startControlServer } from '../control/control-server.ts';
 import { createEmulator } from '../create-emulator.ts';
 import {
   receiveBriefly,
@@ -34,6 +35,32 @@ describe('faults over HTTP', () => {
     const emulator = await createEmulator();
     expect(emulator.controlPort).toBeUndefined();
     await emulator.close();
+  });
+
+  it.each(['constructor', '__proto__', 'toString', 'no-such-thing'])(
+    'H11: have no action "%s"',
+    async (action) => {
+      expect(await ask(`/queues/q/${action}`)).toMatchObject({ status: 404 });
+    },
+  );
+
+  it('H11: tell a failure of their own from a queue that is absent', async () => {
+    expect(await ask('/queues/absent/pause')).toMatchObject({ status: 404 });
+    const failures: unknown[] = [];
+    const server = await startControlServer({
+      host: '127.0.0.1',
+      port: 0,
+      find: () => {
+        throw new Error('broken');
+      },
+      onFailure: (error) => failures.push(error),
+    });
+    const response = await fetch(`http://127.0.0.1:${server.port}/queues/q/pause`, {
+      method: 'POST',
+    });
+    expect(response.status).toBe(500);
+    expect(failures).toEqual([new Error('broken')]);
+    await server.close();
   });
 
   it('pause and resume a queue', async () => {

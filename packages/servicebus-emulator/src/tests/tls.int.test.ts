@@ -1,8 +1,10 @@
+import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import tls from 'node:tls';
 import { ServiceBusAdministrationClient, ServiceBusClient } from '@azure/service-bus';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import WebSocket from 'ws';
 import { createCertificate } from '../testing/certificate.ts';
 import { receiveOne, startSdkHarness, type SdkHarness } from '../testing/sdk-harness.ts';
 
@@ -47,6 +49,30 @@ describe('an emulator with a certificate', () => {
     for await (const { name } of admin.listQueues()) names.push(name);
     expect(names).toEqual(['made', 'q']);
     await admin.deleteQueue('made');
+  });
+
+  it('H10: serves messages to a client that comes over WebSockets', async () => {
+    const { amqpPort, adminPort } = sdk.emulator;
+    const text = securely(sdk.emulator.connectionString).replace(`${amqpPort}`, `${adminPort}`);
+    const client = new ServiceBusClient(text, { webSocketOptions: { webSocket: WebSocket } });
+    await client.createSender('q').sendMessages({ body: Buffer.alloc(200_000, 3) });
+    const receiver = client.createReceiver('q');
+    const message = await receiveOne(receiver);
+    expect(message.body).toEqual(Buffer.alloc(200_000, 3));
+    await receiver.completeMessage(message);
+    await client.close();
+  });
+
+  it.each([
+    ['/$servicebus/websocket', { origin: 'https://evil.example' }, 403],
+    ['/elsewhere', {}, 404],
+  ])('H10: refuses a WebSocket at %s with %o', async (path, headers, status) => {
+    const url = `ws://127.0.0.1:${sdk.emulator.adminPort}${path}`;
+    const socket = new WebSocket(url, ['AMQPWSB10'], { headers });
+    socket.on('error', () => undefined);
+    const [, response] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage];
+    expect(response.statusCode).toBe(status);
+    response.resume();
   });
 
   it('still serves plain clients on the same ports', async () => {

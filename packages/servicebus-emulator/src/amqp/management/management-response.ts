@@ -1,6 +1,9 @@
+import { types } from '../../message/amqp-types.ts';
 import type { Queue } from '../../queue/queue.ts';
 import type { AmqpCondition } from '../rhea-internals.ts';
 import type { AmqpResponse } from '../request-node.ts';
+
+// Status codes are of type int and conditions symbols: clients in C, Go, .NET and Java take nothing else.
 
 /** One operation of a queue's $management node. Throws InvalidRequest for a malformed body. */
 export type ManagementAction = (
@@ -14,19 +17,19 @@ export class InvalidRequest extends Error {
 }
 
 export function succeeded(body?: Readonly<Record<string, unknown>>): AmqpResponse {
-  return { properties: { statusCode: 200, statusDescription: 'OK' }, body };
+  return { properties: { statusCode: types.wrap_int(200), statusDescription: 'OK' }, body };
 }
 
 export function nothingFound(): AmqpResponse {
-  return { properties: { statusCode: 204, statusDescription: 'No messages' } };
+  return { properties: { statusCode: types.wrap_int(204), statusDescription: 'No messages' } };
 }
 
 export function refused(statusCode: number, refusal: AmqpCondition): AmqpResponse {
   return {
     properties: {
-      statusCode,
+      statusCode: types.wrap_int(statusCode),
       statusDescription: refusal.description,
-      errorCondition: refusal.condition,
+      errorCondition: types.wrap_symbol(refusal.condition),
     },
   };
 }

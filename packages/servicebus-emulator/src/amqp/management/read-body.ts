@@ -1,3 +1,4 @@
+import { reorderLockToken } from '../../message/lock-token.ts';
 import { InvalidRequest } from './management-response.ts';
 
 /** Reads fields of a request's body. Each function throws InvalidRequest naming the field. */
@@ -43,18 +44,6 @@ export function readText(body: Body, name: string): string | undefined {
 export function readMap(body: Body, name: string): Body | undefined {
   const value = body[name];
   return typeof value === 'object' && value !== null ? (value as Body) : undefined;
-}
-
-/**
- * A GUID's first three parts are little-endian in a delivery tag and big-endian in a UUID. The
- * same exchange of bytes leads from the one to the other and back.
- */
-export function reorderLockToken(token: Buffer): Buffer {
-  const reordered = Buffer.from(token);
-  reordered.subarray(0, 4).reverse();
-  reordered.subarray(4, 6).reverse();
-  reordered.subarray(6, 8).reverse();
-  return reordered;
 }
 
 export function readLockTokens(body: Body): Buffer[] {

@@ -1,16 +1,17 @@
 import { assertNever } from '../../assert-never.ts';
 import { types } from '../../message/amqp-types.ts';
+import { reorderLockToken } from '../../message/lock-token.ts';
 import { writeMessage } from '../../message/write-message.ts';
 import type { MessageLock } from '../../queue/lock-table.ts';
 import { messageNotFound, sessionLockLost } from '../conditions.ts';
 import { refused, succeeded, type ManagementAction } from './management-response.ts';
-import { readNumber, readNumbers, readText, reorderLockToken } from './read-body.ts';
+import { readNumber, readNumbers, readText } from './read-body.ts';
 
 const RECEIVE_AND_DELETE = 0;
 
 function lockedEntry({ message, token, expiresAtMs }: MessageLock) {
   return {
-    message: writeMessage(message, expiresAtMs),
+    message: writeMessage(message, { expiresAtMs, token }),
     'lock-token': types.wrap_uuid(reorderLockToken(token)),
   };
 }

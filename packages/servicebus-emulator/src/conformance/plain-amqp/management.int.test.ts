@@ -1,4 +1,5 @@
-import rhea from 'rhea';
+import { once } from 'node:events';
+import rhea, { type EventContext, type Message } from 'rhea';
 import { describe, expect, it } from 'vitest';
 import { waitFor } from '../conformance-target.ts';
 import { usePlainAmqp } from './use-plain-amqp.ts';
@@ -22,6 +23,34 @@ describe('the management node with plain AMQP', () => {
   const deletion = (count: number, before = Date.now() + 60_000) => ({
     'message-count': types.wrap_int(count),
     'enqueued-time-utc': types.wrap_timestamp(before),
+  });
+
+  it('H1, H2: answers without reply-to on the link from the same node, with codes of type int', async () => {
+    const { name } = await queueWith();
+    const nodes = ['$cbs', `${name}/${MANAGEMENT}`];
+    const answers: Message[] = [];
+    const links = nodes.map((address) =>
+      peer.connection.open_receiver({ source: { address }, autoaccept: true }),
+    );
+    for (const link of links) {
+      link.on('message', ({ message }: EventContext) => message && answers.push(message));
+    }
+    for (const [index, address] of nodes.entries()) {
+      const sender = peer.connection.open_sender({ target: { address } });
+      await once(sender, 'sendable');
+      const properties = { operation: 'no-such-thing', type: 't', name: 'n' };
+      sender.send({ message_id: `${index}`, application_properties: properties, body: '' });
+    }
+    await waitFor('both answers', () => (answers.length === 2 ? true : undefined));
+    const codes = answers.map(({ application_properties: answered, correlation_id: id }) => [
+      id,
+      answered?.['status-code'] ?? answered?.['statusCode'],
+    ]);
+    expect(codes.sort(([a], [b]) => Number(a) - Number(b))).toEqual([
+      ['0', 400],
+      ['1', 501],
+    ]);
+    for (const link of links) link.close();
   });
 
   it('answers an unknown operation with 501', async () => {

@@ -1,5 +1,6 @@
 import type { EventContext, Receiver } from 'rhea';
 import { describe, expect, it } from 'vitest';
+import { reorderLockToken } from '../../message/lock-token.ts';
 import { waitFor } from '../conformance-target.ts';
 import { PRESETTLED, take, usePlainAmqp } from './use-plain-amqp.ts';
 
@@ -50,6 +51,14 @@ describe('receiving with plain AMQP', () => {
   it('uses the lock token as the delivery tag', async () => {
     const { name } = await queueWith('a');
     expect((await firstOf(name)).delivery?.tag).toHaveLength(16);
+  });
+
+  it('H3: tells the lock token in a delivery annotation, too', async () => {
+    const { name } = await queueWith('a');
+    const { message, delivery } = await firstOf(name);
+    const annotations = message?.['delivery_annotations'] as Record<string, unknown>;
+    const token = Buffer.from(annotations['x-opt-lock-token'] as Buffer);
+    expect(reorderLockToken(token)).toEqual(delivery?.tag);
   });
 
   it('counts deliveries in the header, from zero', async () => {

@@ -42,7 +42,7 @@ describe('sending with plain AMQP', () => {
 
   it.each([
     ['an absent queue', 'absent', 'amqp:not-found'],
-    ['a subscription', 'topic/subscriptions/s', 'amqp:not-implemented'],
+    ['H8: a subscription', 'topic/subscriptions/s', 'amqp:not-found'],
   ])('is refused for %s', async (_, address, condition) => {
     expect(await peer.openSender({ target: { address } })).toMatchObject({ condition });
   });
@@ -55,10 +55,10 @@ describe('sending with plain AMQP', () => {
     });
   });
 
-  it('is refused for a subscription of a topic', async () => {
+  it('H8: is refused as absent for a subscription of a topic', async () => {
     expect(
       await peer.openReceiver({ source: { address: 'topic/Subscriptions/one' } }),
-    ).toMatchObject({ kind: 'refused', condition: 'amqp:not-implemented' });
+    ).toMatchObject({ kind: 'refused', condition: 'amqp:not-found' });
   });
 
   it('is refused through another entity', async () => {

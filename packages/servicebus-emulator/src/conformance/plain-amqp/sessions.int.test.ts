@@ -63,6 +63,21 @@ describe('sessions with plain AMQP', () => {
     });
   });
 
+  it('H9: closes the link that receives and deletes, too, and keeps what comes after', async () => {
+    const { name, sender } = await target.newQueue({
+      requiresSession: true,
+      lockDuration: 'PT5S',
+    });
+    const link = opened(await peer.openReceiver({ ...filtered(name, 'a'), snd_settle_mode: 1 }));
+    link.add_credit(1);
+    await waitFor('the link to be closed', () => (link.error === undefined ? undefined : true));
+    expect(link.error).toMatchObject({ condition: 'com.microsoft:session-lock-lost' });
+    await sender.sendMessages({ body: 'late', sessionId: 'a' });
+    const next = await target.client.acceptSession(name, 'a');
+    expect((await next.receiveMessages(1))[0]?.body).toBe('late');
+    await next.close();
+  });
+
   it('closes the link of a session whose lock expires', async () => {
     const { name } = await target.newQueue({
       requiresSession: true,
