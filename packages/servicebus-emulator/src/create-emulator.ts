@@ -161,12 +161,7 @@ function controlOf(find: FindControl, name: string): EmulatorControl {
 }
 
 async function startControl(
-  {
-    controlPort: port,
-    host = DEFAULT_HOST,
-    allowedHosts = [],
-    onFailure = warn,
-  }: EmulatorOptions,
+  { controlPort: port, host = DEFAULT_HOST, allowedHosts = [], onFailure = warn }: EmulatorOptions,
   find: FindControl,
 ): Promise<ControlServer | undefined> {
   if (port === undefined) return undefined;

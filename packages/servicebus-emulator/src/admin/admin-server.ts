@@ -150,7 +150,10 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
     );
   });
   http.requestTimeout = REQUEST_TIMEOUT_MS;
-  const webSockets = createWebSockets(options.acceptAmqp);
+  const webSockets = createWebSockets(
+    options.acceptAmqp,
+    options.accessRules === undefined ? options.allowedHosts : undefined,
+  );
   http.on('upgrade', (message, socket, head) => webSockets.upgrade(message, socket, head));
   const { server, destroyConnections } = createPortServer(options.tls, (socket) => {
     http.emit('connection', socket);

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { createWebSocketStream, WebSocketServer } from 'ws';
+import { findPageFault } from '../find-page-fault.ts';
 
 /** AMQP over WebSockets, on the port of administration, where the service has it too. */
 
@@ -9,28 +10,24 @@ const PATH = /^\/\$servicebus\/websocket\/?$/i;
 const PROTOCOL = 'AMQPWSB10';
 /** Above the largest frame that a peer may announce. */
 const MESSAGE_BYTES_MAX = 1024 * 1024;
-const LOOPBACK: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
 
 export interface WebSockets {
   /** Takes over a request that asks for an upgrade. */
   upgrade(message: IncomingMessage, socket: Duplex, head: Buffer): void;
 }
 
-/** A page may connect from this machine or from the host it asks: a browser would let any other do so, too. */
-function isForeign({ headers }: IncomingMessage): boolean {
-  const { origin, host = '' } = headers;
-  if (origin === undefined) return false;
-  if (!URL.canParse(origin)) return true;
-  const page = new URL(origin);
-  return !LOOPBACK.has(page.hostname) && page.host !== host;
-}
-
 function refuse(socket: Duplex, status: string): void {
   socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
 }
 
-/** Hands each connection that was upgraded over as a stream of AMQP. */
-export function createWebSockets(accept: (stream: Duplex) => void): WebSockets {
+/**
+ * Hands each connection that was upgraded over as a stream of AMQP. `allowedHosts` undefined: any name will do,
+ * for tokens are verified.
+ */
+export function createWebSockets(
+  accept: (stream: Duplex) => void,
+  allowedHosts: readonly string[] | undefined,
+): WebSockets {
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: MESSAGE_BYTES_MAX,
@@ -43,7 +40,7 @@ export function createWebSockets(accept: (stream: Duplex) => void): WebSockets {
       const asked = message.headers['sec-websocket-protocol'] ?? '';
       const protocols = asked.split(',').map((name) => name.trim());
       const [path = ''] = (message.url ?? '').split('?');
-      if (isForeign(message)) refuse(socket, '403 Forbidden');
+      if (findPageFault(message, allowedHosts) !== undefined) refuse(socket, '403 Forbidden');
       else if (!PATH.test(path)) refuse(socket, '404 Not Found');
       else if (!protocols.includes(PROTOCOL)) refuse(socket, '400 Bad Request');
       else {

@@ -50,6 +50,7 @@ describe('faults over HTTP', () => {
     const server = await startControlServer({
       host: '127.0.0.1',
       port: 0,
+      allowedHosts: [],
       find: () => {
         throw new Error('broken');
       },
