@@ -139,7 +139,7 @@ function foldChanges(
       case 'skip':
         break;
       case 'write':
-        row = decision.row;
+        row = fitRow(options.replica, decision.row);
         break;
       case 'merge':
         row = fitRow(options.replica, decision.row);

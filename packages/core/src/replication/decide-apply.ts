@@ -42,13 +42,29 @@ export function decideApply(incoming: IncomingChange, context: ApplyContext): Ap
       ? { kind: 'refuse', reason: 'older-than-tombstones' }
       : { kind: 'write', row: incoming };
   }
+  // A row is always the join of all that came, as a replay makes it. Of states that regions made the newer one
+  // is the join already; a forged one may say that it contains what it leaves out.
+  const joined = (): StoredState => mergeRows(stored, incoming);
+  const isOld = covers(stored.state.vector, incoming.state.vector);
+  if (isOld && addsTo(stored.state, incoming.state)) return { kind: 'write', row: joined() };
   if (covers(stored.state.vector, incoming.state.vector)) return { kind: 'skip' };
-  if (covers(incoming.state.vector, stored.state.vector)) return { kind: 'write', row: incoming };
+  if (covers(incoming.state.vector, stored.state.vector)) return { kind: 'write', row: joined() };
   return {
     kind: 'merge',
     row: mergeRows(stored, incoming),
     conflicts: findConflicts(stored.state, incoming),
   };
+}
+
+/** Whether the join of the two holds anything that the stored one does not. */
+function addsTo(stored: EntityState, { fields, alive, deleted }: EntityState): boolean {
+  const exceeds = (stamp: Stamp | undefined, own: Stamp | undefined): boolean =>
+    stamp !== undefined && (own === undefined || stamp > own);
+  if (exceeds(alive, stored.alive) || exceeds(deleted, stored.deleted)) return true;
+  for (const [name, { stamp }] of fields) {
+    if (exceeds(stamp, stored.fields.get(name)?.stamp)) return true;
+  }
+  return false;
 }
 
 /** The merge of two rows; `referenceId` follows the newest transaction, so order cannot matter. */

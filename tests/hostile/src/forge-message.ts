@@ -1,0 +1,414 @@
+// Messages that nobody sends in good order, drawn from a seed: a valid one, and on most of them one or two
+// mutations of the wire format, of any level of it.
+import { deflateSync } from 'node:zlib';
+import { bucketOf, type MessageSubject, type OutboundMessage } from '@tandem/core';
+import { createSeededRandomness } from '@tandem/core/memory';
+import { deviceKind, MEMORY_BUCKET_COUNT } from '@tandem/storage/testing';
+
+/** A queue takes no more than this of one. */
+const BODY_BYTES_MAX = 250 * 1_024;
+const IDS = 3_000;
+const YEAR_MS = 365 * 24 * 3_600_000;
+
+interface Draw {
+  /** A whole number below `count`. */
+  readonly below: (count: number) => number;
+  readonly chance: (of: number) => boolean;
+  readonly pick: <T>(choices: readonly T[]) => T;
+}
+
+/** What stands in the JSON of a change set: everything may be replaced by anything. */
+type Json = Record<string, unknown>;
+
+interface WireState extends Json {
+  fields: Json;
+  vector: unknown[];
+}
+
+interface WireChange extends Json {
+  entityId: unknown;
+  state: WireState;
+}
+
+interface WireSet extends Json {
+  bucket: unknown;
+  stamp: unknown;
+  changes: WireChange[];
+}
+
+export interface Forger {
+  next(): OutboundMessage;
+}
+
+export function createForger(seed: number, nowMs: () => number): Forger {
+  const randomness = createSeededRandomness(seed);
+  const draw: Draw = {
+    below: (count) => Math.floor(randomness.fraction() * count),
+    chance: (of) => randomness.fraction() < 1 / of,
+    pick: (choices) => choices[Math.floor(randomness.fraction() * choices.length)]!,
+  };
+  let number = 0;
+  let last: OutboundMessage | undefined;
+
+  // One stamp stands for one content, whatever is done to it: a second content would be another forgery.
+  const nextStamp = (region: string, timeMs = nowMs()): string =>
+    stampText(timeMs, number % 65_536, region, `f${Math.floor(number / 65_536)}`);
+
+  return {
+    next() {
+      number += 1;
+      if (last !== undefined && draw.chance(20)) return { ...last, messageId: `h/${number}` };
+      const body = forgeBody(draw, nextStamp, nowMs).subarray(0, BODY_BYTES_MAX);
+      const isWatermark = body.length < 100_000 && /^\{"wire":[^,]*,"from"/.test(startOf(body));
+      const subject = draw.chance(40) ? draw.pick(ODD_SUBJECTS) : subjectOf(isWatermark);
+      last = { messageId: `h/${number}`, subject: subject as MessageSubject, body };
+      return last;
+    },
+  };
+}
+
+const ODD_SUBJECTS = [undefined, '', 'watermark', 'change-set', '__proto__', 'x'.repeat(300)];
+
+function subjectOf(isWatermark: boolean): MessageSubject {
+  return isWatermark ? 'watermark' : 'change-set';
+}
+
+type NextStamp = (region: string, timeMs?: number) => string;
+
+function forgeBody(draw: Draw, nextStamp: NextStamp, nowMs: () => number): Uint8Array {
+  const one = (): Uint8Array => encode(forgeSet(draw, nextStamp, nowMs), draw);
+  const kind = draw.below(100);
+  if (kind < 60) return damage(one(), draw);
+  if (kind < 70) return damage(deflated(one(), draw), draw);
+  // Each of a pack needs a stamp of its own, so only one of them is drawn and the others are nothing.
+  if (kind < 78) return damage(packOf(one(), draw), draw);
+  if (kind < 82) return bombPack(draw);
+  if (kind < 94) return damage(bytesOf(JSON.stringify(forgeWatermark(draw, nowMs()))), draw);
+  return draw.pick(RUBBISH)(draw);
+}
+
+function forgeSet(draw: Draw, nextStamp: NextStamp, nowMs: () => number): WireSet {
+  const region = draw.pick(['west', 'east']);
+  const stamp = nextStamp(region, draw.chance(15) ? nowMs() + YEAR_MS : nowMs());
+  const entityId = `device-${draw.below(IDS)}`;
+  const set: WireSet = {
+    wire: 1,
+    entityKind: deviceKind.name,
+    bucket: bucketOf(entityId, MEMORY_BUCKET_COUNT),
+    stamp,
+    changes: [
+      {
+        entityId,
+        operation: draw.pick(['create', 'replace', 'patch', 'delete']),
+        state: {
+          fields: {
+            label: [stamp, ['String', `l${draw.below(1_000)}`]],
+            restarts: [stamp, ['Int32', draw.below(1_000)]],
+            bytesSent: [stamp, ['Int64', String(draw.below(1_000_000))]],
+          },
+          alive: stamp,
+          vector: [stamp],
+        },
+      },
+    ],
+  };
+  if (draw.chance(6)) set.changes[0]!.state['deleted'] = stamp;
+  for (let left = draw.pick([0, 0, 0, 1, 1, 1, 2, 3]); left > 0; left -= 1) {
+    draw.pick(MUTATIONS)(set, draw, nextStamp);
+  }
+  return set;
+}
+
+type Mutation = (set: WireSet, draw: Draw, nextStamp: NextStamp) => void;
+
+const ODD_TEXTS = [
+  '',
+  '__proto__',
+  'constructor',
+  'hasOwnProperty',
+  'toString',
+  '\u0000',
+  '\ud800',
+  'a\udfff',
+  '\u202e\u2028',
+  '\u{1f600}'.repeat(40),
+  '../..',
+  '~o~x',
+  'x'.repeat(600),
+  '\u0001'.repeat(400),
+];
+const ODD_VALUES: readonly unknown[] = [
+  null,
+  true,
+  -1,
+  1e308,
+  2 ** 53,
+  {},
+  [],
+  [[]],
+  { toString: 1 },
+  ['String', 1],
+  ['Int32', 2 ** 31],
+  ['Int64', '9223372036854775808'],
+  ['Double', 'Infinity'],
+  ['DateTime', '2026-02-30T00:00:00Z'],
+  ['DateTime', '0001-01-01T00:00:00Z'],
+  ['Guid', 'none'],
+  ['Binary', '!!!'],
+  ['Date', 0],
+  ['String', '\ud800'],
+  ['__proto__', 'x'],
+  ['String', 'x'.repeat(70_000)],
+  ['String', '\u0001'.repeat(30_000)],
+];
+const ODD_STAMPS = [
+  'ffffffffffff-ffff-west-evil',
+  '800000000000-0000-west-evil',
+  'FFFFFFFFFFFF-0000-west-evil',
+  '000000000000-0000-none-0',
+  '0199a1b2c3d4-0003-mars-evil',
+  '0199a1b2c3d4-0003-west',
+  '0199a1b2c3d4-0003-west-evil-more',
+  '0199a1b2c3d4-0003-west-EVIL',
+  '',
+  'z'.repeat(81),
+];
+
+/** What an earlier mutation has taken away cannot be mutated again. */
+const changeOf = (set: WireSet): WireChange =>
+  (set.changes as WireChange[] | undefined)?.[0] ?? {
+    entityId: '',
+    state: { fields: {}, vector: [] },
+  };
+const stateOf = (set: WireSet): WireState => {
+  const { state } = changeOf(set);
+  return Array.isArray(state?.vector) && state.fields !== undefined
+    ? state
+    : { fields: {}, vector: [] };
+};
+
+/** Replaces the one stamp of the set wherever it stands, as a sender with such a clock would have it. */
+function restamp(set: WireSet, stamp: string): void {
+  if (typeof set.stamp !== 'string' || set.stamp.length < 20) return;
+  const text = JSON.stringify(set).replaceAll(set.stamp, stamp);
+  Object.assign(set, JSON.parse(text));
+}
+
+const MUTATIONS: readonly Mutation[] = [
+  (set, draw) => restamp(set, draw.pick(ODD_STAMPS)),
+  (set, draw, nextStamp) =>
+    restamp(set, nextStamp('west', 2 ** 47 - 1 - draw.below(3) * draw.below(1_000_000))),
+  (set, _, nextStamp) => restamp(set, nextStamp('mars')),
+  (set, draw) => {
+    set.stamp = draw.pick<unknown>([...ODD_STAMPS, 7, null, {}]);
+  },
+  (set, draw) => {
+    stateOf(set)[draw.pick(['alive', 'deleted'])] = draw.pick(ODD_STAMPS);
+  },
+  (set, draw) => {
+    const state = stateOf(set);
+    const regions = draw.pick([1, 60, 63, 64, 500]);
+    for (let index = 0; index < regions; index += 1) {
+      state.vector.push(`0199a1b2c3d4-0000-r${index}x${draw.below(1_000)}-w`);
+    }
+  },
+  (set, draw) => {
+    stateOf(set).vector = draw.pick([[], [''], ['ffffffffffff-ffff-east-w'], [null]]);
+  },
+  (set) => {
+    stateOf(set).vector.push(...stateOf(set).vector);
+  },
+  (set, draw) => {
+    set.bucket = draw.pick<unknown>(['00', '01', '02', '03', 'ff', '0', 'zz', 0, null, '../']);
+  },
+  (set, draw) => {
+    changeOf(set).entityId = draw.pick<unknown>([...ODD_TEXTS, 7, null]);
+  },
+  (set, draw) => {
+    stateOf(set).fields[draw.pick([...ODD_TEXTS, 'referenceId', 'RowKey', 'Timestamp', 'etag'])] = [
+      set.stamp,
+      ['String', 'x'],
+    ];
+  },
+  (set, draw) => {
+    for (let index = draw.pick([1, 16, 17, 300, 3_000]); index > 0; index -= 1) {
+      stateOf(set).fields[`newer${draw.below(5_000)}`] = [set.stamp, ['String', 'x']];
+    }
+  },
+  (set, draw) => {
+    const name = draw.pick(['label', 'restarts', 'firmware', 'newer']);
+    stateOf(set).fields[name] = [set.stamp, draw.pick(ODD_VALUES)];
+  },
+  (set, draw) => {
+    stateOf(set).fields['label'] = draw.pick(ODD_VALUES);
+  },
+  (set, draw) => {
+    set['entityKind'] = draw.pick<unknown>(['Unheard', 'Archive', 7, ...ODD_TEXTS]);
+  },
+  (set, draw) => {
+    set['wire'] = draw.pick<unknown>([0, -1, 2, 3, 4, 99, 2 ** 53, '1', null, {}]);
+  },
+  (set, draw) => {
+    const first = changeOf(set);
+    set.changes = Array.from({ length: draw.pick([0, 2, 99, 100, 400]) }, () => first);
+  },
+  (set, draw) => {
+    changeOf(set)['operation'] = draw.pick<unknown>(['destroy', null, 1, '__proto__']);
+  },
+  (set, draw) => {
+    changeOf(set)['trace'] = draw.pick<unknown>([{}, 'x'.repeat(1_000), null, 7]);
+  },
+  (set, draw) => {
+    delete set[draw.pick(['bucket', 'stamp', 'entityKind', 'wire', 'changes'])];
+  },
+  (set) => {
+    changeOf(set).state = [] as unknown as WireState;
+  },
+];
+
+/** A set without changes has nothing more to mutate. */
+function encode(set: WireSet, draw: Draw): Uint8Array {
+  const text = JSON.stringify(set);
+  if (draw.chance(60)) return bytesOf(text.replace('"fields":{', '"fields":{"__proto__":[],'));
+  if (draw.chance(60)) return bytesOf(text.replace('"stamp"', '"stamp":"twice","stamp"'));
+  if (draw.chance(60)) return bytesOf(`\ufeff${text}`);
+  return bytesOf(text);
+}
+
+function damage(body: Uint8Array, draw: Draw): Uint8Array {
+  if (!draw.chance(8)) return body;
+  const damaged = Uint8Array.from(body);
+  if (draw.chance(2)) return damaged.subarray(0, draw.below(damaged.length));
+  // Never a digit of a stamp: that would be another content under a stamp that there is.
+  for (let flips = 1 + draw.below(4); flips > 0; flips -= 1) {
+    const at = draw.below(damaged.length);
+    if (!/[0-9a-z]/.test(String.fromCharCode(damaged[at] ?? 0))) damaged[at] = draw.below(32);
+  }
+  return damaged;
+}
+
+function deflated(plain: Uint8Array, draw: Draw): Uint8Array {
+  const claimed = draw.pick([
+    plain.length,
+    plain.length,
+    plain.length,
+    0,
+    plain.length - 1,
+    256 * 1_024,
+    9_999_999,
+  ]);
+  const base64 = draw.chance(10) ? '!!!!' : deflateSync(plain).toString('base64');
+  return bytesOf(`{"wire":3,"bytes":${claimed},"deflated":"${base64}"}`);
+}
+
+function packOf(set: Uint8Array, draw: Draw): Uint8Array {
+  const rubbish = bytesOf(
+    draw.pick(['{}', '{"wire":1}', '[', '"', '{"wire":3,"bytes":1,"deflated":"']),
+  );
+  const others = Array.from({ length: draw.pick([1, 2, 50, 99]) }, () => rubbish);
+  const pack = packed(draw.chance(2) ? [set, ...others] : [...others, set]);
+  if (!draw.chance(5)) return pack;
+  const text = Buffer.from(pack).toString('latin1');
+  return Buffer.from(text.replace(/"lengths":\[(\d+)/, '"lengths":[9$1'), 'latin1');
+}
+
+/** What a pack looks like is written down here once more, so that no shipping code judges itself. */
+function packed(sets: readonly Uint8Array[]): Uint8Array {
+  const lengths = sets.map(({ length }) => length).join(',');
+  const commas = sets.flatMap((set, index) => (index === 0 ? [set] : [bytesOf(','), set]));
+  return Buffer.concat([
+    bytesOf(`{"wire":2,"lengths":[${lengths}],"sets":[`),
+    ...commas,
+    bytesOf(']}'),
+  ]);
+}
+
+/** What takes a hundred megabytes inflated, and a few kilobytes in the queue. */
+function bombPack(draw: Draw): Uint8Array {
+  const bytes = draw.pick([960 * 1_024, 256 * 1_024, 4 * 1_024 * 1_024, 200 * 1_024]);
+  const known =
+    BOMBS.get(bytes) ?? deflateSync(new Uint8Array(bytes).fill(0x20)).toString('base64');
+  BOMBS.set(bytes, known);
+  const claimed = draw.pick([bytes, bytes, 100, 200 * 1_024]);
+  const bomb = bytesOf(`{"wire":3,"bytes":${claimed},"deflated":"${known}"}`);
+  const count = Math.min(
+    draw.pick([1, 2, 100]),
+    Math.floor((BODY_BYTES_MAX - 1_000) / bomb.length),
+  );
+  return count < 2 ? bomb : packed(Array.from({ length: count }, () => bomb));
+}
+
+const BOMBS = new Map<number, string>();
+
+function forgeWatermark(draw: Draw, nowMs: number): Json {
+  const watermark: Json = {
+    wire: draw.pick<unknown>([1, 1, 1, 2, 0, '1']),
+    from: draw.pick<unknown>([
+      'west',
+      'west',
+      'mars',
+      `r${draw.below(20_000)}`,
+      'X',
+      7,
+      '__proto__',
+    ]),
+    timeMs: draw.pick<unknown>([
+      nowMs,
+      nowMs - 10,
+      2 ** 53 - 1,
+      -1,
+      1.5,
+      nowMs + YEAR_MS,
+      '0',
+      null,
+    ]),
+  };
+  if (draw.chance(2)) watermark['appliedMs'] = draw.pick<unknown>([nowMs, 2 ** 53 - 1, -1, 'x']);
+  if (draw.chance(4)) watermark['conflicts'] = draw.pick(FORGED_CONFLICTS)();
+  return watermark;
+}
+
+const FORGED_CONFLICTS: readonly (() => unknown)[] = [
+  () => 7,
+  () => '!!!',
+  () => deflateSync(Buffer.alloc(8 * 1_024 * 1_024, 0x20)).toString('base64'),
+  () => deflateSync(Buffer.from('[]')).toString('base64'),
+  () =>
+    deflateSync(
+      Buffer.from(
+        JSON.stringify([
+          {
+            entityKind: deviceKind.name,
+            entityId: '\ud800',
+            stamps: ['ffffffffffff-ffff-mars-a', 'ffffffffffff-ffff-mars-b'],
+            fields: [],
+          },
+        ]),
+      ),
+    ).toString('base64'),
+];
+
+const RUBBISH: readonly ((draw: Draw) => Uint8Array)[] = [
+  () => new Uint8Array(),
+  () => bytesOf('[]'),
+  () => bytesOf('null'),
+  () => bytesOf('['.repeat(200_000)),
+  () => bytesOf('{"a":'.repeat(50_000)),
+  () => new Uint8Array(BODY_BYTES_MAX).fill(0x20),
+  (draw) => Uint8Array.from({ length: draw.below(10_000) }, () => draw.below(256)),
+  () => bytesOf(`{"wire":2,"lengths":[${'1,'.repeat(120)}1],"sets":[]}`),
+  () => bytesOf('{"wire":2,"lengths":[9999999],"sets":[x]}'),
+];
+
+function stampText(timeMs: number, counter: number, region: string, writer: string): string {
+  const time = Math.trunc(timeMs).toString(16).padStart(12, '0');
+  return `${time}-${counter.toString(16).padStart(4, '0')}-${region}-${writer}`;
+}
+
+function startOf(body: Uint8Array): string {
+  return Buffer.from(body.subarray(0, 64)).toString('latin1');
+}
+
+function bytesOf(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
