@@ -95,8 +95,20 @@ describe('readConfig', () => {
     const reading = readConfig({ ...GOOD, HOST: '0.0.0.0', ...auth });
     expect(reading).toMatchObject({
       ok: true,
-      config: { auth: { issuer: 'https://issuer.example', audience: 'api://tandem' } },
+      config: {
+        auth: { issuer: 'https://issuer.example', audience: 'api://tandem', tokenType: 'at+jwt' },
+      },
     });
+    const entra = 'https://login.microsoftonline.com/0a1b/v2.0';
+    for (const [more, tokenType] of [
+      [{ AUTH_ISSUER: entra }, 'jwt'],
+      [{ AUTH_ISSUER: entra, AUTH_TOKEN_TYPE: 'at+jwt' }, 'at+jwt'],
+      [{ AUTH_TOKEN_TYPE: 'jwt' }, 'jwt'],
+    ] as const) {
+      const own = readConfig({ ...GOOD, ...auth, ...more });
+      expect(own).toMatchObject({ ok: true, config: { auth: { tokenType } } });
+    }
+    expect(readConfig({ ...GOOD, ...auth, AUTH_TOKEN_TYPE: 'any' }).ok).toBe(false);
     const closed = { ...GOOD, HOST: '0.0.0.0', AUTH_OPEN_NETWORK: 'true' };
     expect(readConfig(closed)).toMatchObject({ ok: true, config: { auth: undefined } });
   });

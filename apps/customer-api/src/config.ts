@@ -64,6 +64,14 @@ export const EnvironmentSchema = Type.Object({
       examples: ['https://login.microsoftonline.com/<tenant>/discovery/v2.0/keys'],
     }),
   ),
+  AUTH_TOKEN_TYPE: Type.Optional(
+    Type.Enum(['at+jwt', 'jwt'], {
+      description:
+        'What the issuer writes into `typ` of access tokens: `at+jwt` (RFC 9068) and nothing else is ' +
+        'taken by default; from Microsoft Entra ID, and where this is `jwt`, `JWT` and none at all too, ' +
+        'but for tokens with claims of ID tokens, logout tokens and DPoP proofs.',
+    }),
+  ),
   AUTH_OPEN_NETWORK: Type.Boolean({
     description:
       'Asks for no token although HOST is no loopback address: for a network of containers that ' +
@@ -168,7 +176,20 @@ function judgeOf({ ALLOWED_HOSTS: names, AUTH_ISSUER: issuer }: EnvironmentValue
 function authOf(value: EnvironmentValue): AuthSettings | undefined {
   const { AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience, AUTH_JWKS_URL: jwksUrl } = value;
   if (issuer === undefined || audience === undefined) return undefined;
-  return Object.freeze({ issuer, audience, jwksUrl });
+  const tokenType = value.AUTH_TOKEN_TYPE ?? (isEntra(issuer) ? 'jwt' : 'at+jwt');
+  return Object.freeze({ issuer, audience, jwksUrl, tokenType });
+}
+
+const ENTRA_HOSTS = [
+  'login.microsoftonline.com',
+  'login.microsoftonline.us',
+  'login.partner.microsoftonline.cn',
+  'sts.windows.net',
+];
+
+/** Its access tokens say JWT, and nothing can be set there that makes them say at+jwt. */
+function isEntra(issuer: string): boolean {
+  return URL.canParse(issuer) && ENTRA_HOSTS.includes(new URL(issuer).hostname);
 }
 
 const AUTH_MISSING =

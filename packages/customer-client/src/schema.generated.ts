@@ -690,6 +690,8 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
+                    /** @description RFC 6750: of a request with two Authorization headers. */
+                    "www-authenticate"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
                     /** @description How many of them are left. */
@@ -1028,6 +1030,8 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
+                    /** @description RFC 6750: of a request with two Authorization headers. */
+                    "www-authenticate"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
                     /** @description How many of them are left. */
@@ -1476,6 +1480,8 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
+                    /** @description RFC 6750: of a request with two Authorization headers. */
+                    "www-authenticate"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
                     /** @description How many of them are left. */
@@ -1912,6 +1918,8 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
+                    /** @description RFC 6750: of a request with two Authorization headers. */
+                    "www-authenticate"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
                     /** @description How many of them are left. */
@@ -2377,6 +2385,8 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
+                    /** @description RFC 6750: of a request with two Authorization headers. */
+                    "www-authenticate"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
                     /** @description How many of them are left. */
@@ -2855,6 +2865,8 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
+                    /** @description RFC 6750: of a request with two Authorization headers. */
+                    "www-authenticate"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
                     /** @description How many of them are left. */
@@ -3270,6 +3282,8 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
+                    /** @description RFC 6750: of a request with two Authorization headers. */
+                    "www-authenticate"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
                     /** @description How many of them are left. */
@@ -3756,6 +3770,8 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
+                    /** @description RFC 6750: of a request with two Authorization headers. */
+                    "www-authenticate"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
                     /** @description How many of them are left. */
@@ -4099,6 +4115,8 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
+                    /** @description RFC 6750: of a request with two Authorization headers. */
+                    "www-authenticate"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
                     /** @description How many of them are left. */
@@ -4590,6 +4608,8 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
+                    /** @description RFC 6750: of a request with two Authorization headers. */
+                    "www-authenticate"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
                     /** @description How many of them are left. */
@@ -4982,6 +5002,8 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
+                    /** @description RFC 6750: of a request with two Authorization headers. */
+                    "www-authenticate"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
                     /** @description How many of them are left. */
@@ -5312,6 +5334,8 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
+                    /** @description RFC 6750: of a request with two Authorization headers. */
+                    "www-authenticate"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
                     /** @description How many of them are left. */
@@ -5614,6 +5638,8 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
+                    /** @description RFC 6750: of a request with two Authorization headers. */
+                    "www-authenticate"?: string;
                     /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
                     "ratelimit-limit"?: number;
                     /** @description How many of them are left. */
@@ -5899,6 +5925,8 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
+                    /** @description RFC 6750: of a request with two Authorization headers. */
+                    "www-authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6058,6 +6086,8 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
+                    /** @description RFC 6750: of a request with two Authorization headers. */
+                    "www-authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6207,6 +6237,8 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
+                    /** @description RFC 6750: of a request with two Authorization headers. */
+                    "www-authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6356,6 +6388,8 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
+                    /** @description RFC 6750: of a request with two Authorization headers. */
+                    "www-authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6507,6 +6541,8 @@ export interface operations {
                     "x-tandem-region"?: string;
                     /** @description The id of this request alone, which its log has. */
                     "x-request-id"?: string;
+                    /** @description RFC 6750: of a request with two Authorization headers. */
+                    "www-authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {

@@ -6,7 +6,7 @@ import { outliveIssuer } from './outlive-issuer.ts';
 import type { AuthSettings } from './token-verifier.ts';
 
 const ANSWER_MS_MAX = 5_000;
-/** A key that is not known is asked for again no sooner: forged key ids cost the issuer nothing. */
+/** An issuer that has failed is asked again no sooner. */
 const COOLDOWN_MS = 30_000;
 const KEYS_AGE_MS_MAX = 10 * 60_000;
 
@@ -15,7 +15,7 @@ const STALE_MS_MAX = 60 * 60_000;
 
 const Discovery = Type.Object({ issuer: Type.String(), jwks_uri: Type.String() });
 
-/** The public keys of the issuer: found, cached, and read anew when one is rotated. */
+/** The public keys of the issuer: found, cached, and read anew for a token of one that was rotated in. */
 export function createIssuerKeys(
   settings: Pick<AuthSettings, 'issuer' | 'jwksUrl'>,
 ): JWTVerifyGetKey {
@@ -25,7 +25,8 @@ export function createIssuerKeys(
     const url = settings.jwksUrl ?? (await discover(settings.issuer));
     const keys = createRemoteJWKSet(new URL(url), {
       timeoutDuration: ANSWER_MS_MAX,
-      cooldownDuration: COOLDOWN_MS,
+      // What it does not know is asked for elsewhere, where the questions are counted.
+      cooldownDuration: Infinity,
       cacheMaxAge: KEYS_AGE_MS_MAX,
     });
     const nowMs = (): number => Date.now();

@@ -27,17 +27,19 @@ function startKeys() {
   const state = { nowMs: 1_000_000, isUp: true, requests: 0, readMs: -Infinity };
   let known: JSONWebKeySet | undefined;
   const isFresh = (): boolean => state.nowMs < state.readMs + AGE_MS;
+  const reload = async (): Promise<void> => {
+    state.requests += 1;
+    await Promise.resolve();
+    if (!state.isUp) throw new TypeError('fetch failed');
+    known = jwks;
+    state.readMs = state.nowMs;
+  };
   const read = Object.assign(
     async (header: Parameters<ReturnType<typeof createLocalJWKSet>>[0]) => {
-      if (!isFresh()) {
-        state.requests += 1;
-        if (!state.isUp) throw new TypeError('fetch failed');
-        known = jwks;
-        state.readMs = state.nowMs;
-      }
-      return createLocalJWKSet(jwks)(header);
+      if (!isFresh()) await reload();
+      return createLocalJWKSet(known ?? { keys: [] })(header);
     },
-    { fresh: false, jwks: () => known },
+    { fresh: false, jwks: () => known, reload },
   );
   Object.defineProperty(read, 'fresh', { get: isFresh });
   const options = { staleMsMax: STALE_MS, cooldownMs: COOLDOWN_MS, nowMs: () => state.nowMs };
@@ -82,6 +84,61 @@ describe('an issuer that no longer answers', () => {
     await expect(verify()).rejects.toThrow('fetch failed');
     await expect(verify()).rejects.toThrow('fetch failed');
     state.isUp = true;
+    expect(await verify()).toBe('ada');
+  });
+});
+
+describe('G5: a key that is not known', () => {
+  const rotateIn = (kid: string): void => {
+    jwks = { keys: [...jwks.keys, { ...jwks.keys[0]!, kid }] };
+  };
+
+  it('is found at once when it was rotated in, by all who ask together', async () => {
+    const { state, verify } = startKeys();
+    await verify();
+    rotateIn('new');
+    const answers = await Promise.all(Array.from({ length: 20 }, () => verify('new')));
+    expect(new Set(answers)).toEqual(new Set(['ada']));
+    expect(state.requests).toBe(2);
+  });
+
+  it('is asked for once, and not again for a while', async () => {
+    const { state, verify } = startKeys();
+    await verify();
+    for (let index = 0; index < 20; index += 1) {
+      await expect(verify('forged')).rejects.toBeInstanceOf(errors.JWKSNoMatchingKey);
+    }
+    expect(state.requests).toBe(2);
+    state.nowMs += 10_000;
+    await expect(verify('forged')).rejects.toBeInstanceOf(errors.JWKSNoMatchingKey);
+    expect(state.requests).toBe(3);
+  });
+
+  it('costs the issuer little, however many are forged, and an honest one waits seconds', async () => {
+    const { state, verify } = startKeys();
+    await verify();
+    const flood = async (from: number): Promise<void> => {
+      const kids = Array.from({ length: 200 }, (_, index) => `forged-${from + index}`);
+      for (const kid of kids) await expect(verify(kid)).rejects.toThrow('no applicable key');
+    };
+    await flood(0);
+    expect(state.requests).toBe(5);
+    rotateIn('late');
+    state.nowMs += 5_000;
+    await flood(200);
+    expect(state.requests).toBe(6);
+    expect(await verify('late')).toBe('ada');
+    expect(state.requests).toBe(6);
+    state.nowMs += 60_000;
+    await flood(400);
+    expect(state.requests).toBe(10);
+  });
+
+  it('is the fault of an issuer that does not answer', async () => {
+    const { state, verify } = startKeys();
+    await verify();
+    state.isUp = false;
+    await expect(verify('new-too')).rejects.toThrow('fetch failed');
     expect(await verify()).toBe('ada');
   });
 });

@@ -11,7 +11,14 @@ export interface AuthSettings {
   readonly audience: string;
   /** Undefined to look it up at the issuer. */
   readonly jwksUrl: string | undefined;
+  readonly tokenType: TokenType;
 }
+
+/**
+ * What the issuer writes into `typ` of an access token: `at+jwt`, as RFC 9068 has it, or `jwt`, as those do
+ * that are older than it, Microsoft Entra ID among them: then what else is a JWT is told by its claims.
+ */
+export type TokenType = 'at+jwt' | 'jwt';
 
 export interface Caller {
   /** The same for one caller in every region. */
@@ -42,28 +49,36 @@ const CLOCK_LEEWAY_S = 60;
 const RETRY_AFTER_S = 5;
 const TOKEN_LENGTH_MAX = 8_192;
 
-/** Codes of errors that are about the keys' own way here, not about the token. */
-const KEYS_UNREADABLE = new Set(['ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID', 'ERR_JOSE_GENERIC']);
+/** Whatever a token says, nothing of it makes the keys unreadable. */
+class KeysUnreadable extends Error {}
 
 export function createTokenVerifier(
   settings: AuthSettings,
   keys: JWTVerifyGetKey = createIssuerKeys(settings),
 ): TokenVerifier {
+  const readKey: JWTVerifyGetKey = async (header, parts) => {
+    try {
+      return await keys(header, parts);
+    } catch (error) {
+      if (isAboutToken(error)) throw error;
+      throw new KeysUnreadable('The keys of the issuer cannot be read.', { cause: error });
+    }
+  };
   return async (token) => {
     if (token.length > TOKEN_LENGTH_MAX) return { kind: 'refused' };
     try {
-      const { payload } = await jwtVerify(token, keys, {
+      const { payload, protectedHeader } = await jwtVerify(token, readKey, {
         issuer: settings.issuer,
         audience: settings.audience,
         algorithms: ALGORITHMS,
         clockTolerance: CLOCK_LEEWAY_S,
-        requiredClaims: ['sub', 'exp'],
+        requiredClaims: ['iss', 'aud', 'exp', 'sub'],
       });
-      return { kind: 'caller', caller: { subject: payload.sub ?? '', scopes: scopesIn(payload) } };
+      if (!isAccessToken(protectedHeader.typ, payload, settings)) return { kind: 'refused' };
+      const caller = callerOf(payload);
+      return caller === undefined ? { kind: 'refused' } : { kind: 'caller', caller };
     } catch (error) {
-      if (error instanceof errors.JOSEError && !KEYS_UNREADABLE.has(error.code)) {
-        return { kind: 'refused' };
-      }
+      if (!(error instanceof KeysUnreadable)) return { kind: 'refused' };
       throw new ProblemError('service-unavailable', {
         detail: 'The keys of the issuer of access tokens cannot be read at the moment.',
         headers: { 'retry-after': String(RETRY_AFTER_S) },
@@ -72,12 +87,48 @@ export function createTokenVerifier(
   };
 }
 
-/** `scope` is of OAuth 2 (RFC 9068), `scp` and `roles` are what Entra ID writes for users and for apps. */
-function scopesIn(payload: JWTPayload): ReadonlySet<Scope> {
-  const { scope, scp, roles } = payload as Readonly<Record<string, unknown>>;
-  const granted = [scope, scp, roles].flatMap((claim) => {
-    if (typeof claim === 'string') return claim.split(' ');
-    return Array.isArray(claim) ? claim.map(String) : [];
-  });
-  return new Set(SCOPES.filter((one) => granted.includes(one)));
+function isAboutToken(error: unknown): boolean {
+  return (
+    error instanceof errors.JWKSNoMatchingKey ||
+    error instanceof errors.JWKSMultipleMatchingKeys ||
+    error instanceof errors.JOSENotSupported
+  );
+}
+
+/** Of ID tokens (OpenID Connect Core 2 and 3.3.2.11), of logout and other events, of DPoP proofs. */
+const FOREIGN_CLAIMS = ['nonce', 'at_hash', 'c_hash', 's_hash', 'events', 'htm', 'htu'];
+
+/** RFC 9068, section 4, and RFC 8725, 3.11 and 3.12: one kind of JWT is never taken for another. */
+function isAccessToken(
+  typ: unknown,
+  payload: JWTPayload,
+  { tokenType }: Pick<AuthSettings, 'tokenType'>,
+): boolean {
+  const named = typeof typ === 'string' ? typ.toLowerCase().replace(/^application\//, '') : typ;
+  if (named === 'at+jwt') return true;
+  if (tokenType === 'at+jwt' || (named !== undefined && named !== 'jwt')) return false;
+  return FOREIGN_CLAIMS.every((claim) => !Object.hasOwn(payload, claim));
+}
+
+/** Part of keys and of counts, so it has a bound, and nothing in it that could look like an end. */
+const SUBJECT = /^[^\p{Cc}]{1,255}$/u;
+
+/** Undefined for claims that are not what RFC 9068 makes them. */
+function callerOf(payload: JWTPayload): Caller | undefined {
+  const { sub, scope, scp, roles } = payload as Readonly<Record<string, unknown>>;
+  if (typeof sub !== 'string' || !sub.isWellFormed() || !SUBJECT.test(sub)) return undefined;
+  // `scope` is of OAuth 2 (RFC 9068), `scp` and `roles` are what Entra ID writes for users and for apps.
+  if (scope !== undefined && typeof scope !== 'string') return undefined;
+  const claims = [scope, scp, roles].map(namesIn);
+  if (!claims.every((names) => names !== undefined)) return undefined;
+  const granted = claims.flat();
+  return { subject: sub, scopes: new Set(SCOPES.filter((one) => granted.includes(one))) };
+}
+
+/** Undefined for what is neither a text nor a list of texts. */
+function namesIn(claim: unknown): readonly string[] | undefined {
+  if (claim === undefined) return [];
+  if (typeof claim === 'string') return claim.split(' ');
+  const isOfTexts = Array.isArray(claim) && claim.every((one) => typeof one === 'string');
+  return isOfTexts ? (claim as string[]) : undefined;
 }

@@ -39,6 +39,7 @@ export const authPlugin = fp(
       const scope = scopeOf(request.routeOptions.schema?.security ?? []);
       if (scope === undefined) return;
       const header = request.headers.authorization;
+      if (countAuthorizations(request.raw.rawHeaders) > 1) throw authorizationsTwo();
       if (header === undefined) throw tokenMissing();
       const token = BEARER_TOKEN.exec(header)?.[1];
       const verdict = token === undefined ? undefined : await verifyToken(token);
@@ -50,6 +51,23 @@ export const authPlugin = fp(
   { name: 'auth', dependencies: ['problems'] },
 );
 
+/** Of several Node keeps the first, and what stands before this server may have looked at another. */
+function countAuthorizations(rawHeaders: readonly string[]): number {
+  let count = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    if (rawHeaders[index]?.toLowerCase() === 'authorization') count += 1;
+  }
+  return count;
+}
+
+/** RFC 6750, 3.1. */
+function authorizationsTwo(): ProblemError {
+  return new ProblemError('malformed-request', {
+    detail: 'Send one Authorization header.',
+    headers: { 'www-authenticate': 'Bearer realm="tandem", error="invalid_request"' },
+  });
+}
+
 function tokenMissing(): ProblemError {
   return new ProblemError('token-missing', {
     detail: 'Send Authorization: Bearer with an access token for this API.',
@@ -60,7 +78,8 @@ function tokenMissing(): ProblemError {
 /** Says no more, whatever was wrong with it. */
 function tokenInvalid(): ProblemError {
   return new ProblemError('token-invalid', {
-    detail: 'It is malformed, expired, not for this API, or of another issuer.',
+    detail:
+      'It is malformed, expired, not for this API, of another issuer, or no access token (RFC 9068).',
     headers: { 'www-authenticate': 'Bearer realm="tandem", error="invalid_token"' },
   });
 }

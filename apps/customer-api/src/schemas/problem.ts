@@ -85,6 +85,12 @@ function exampleOf(codes: readonly ProblemCode[]): object {
 }
 
 const HEADERS_BY_STATUS: Readonly<Record<number, Readonly<Record<string, object>>>> = {
+  400: {
+    'www-authenticate': {
+      type: 'string',
+      description: 'RFC 6750: of a request with two Authorization headers.',
+    },
+  },
   401: { 'www-authenticate': { type: 'string', description: 'RFC 6750.' } },
   403: { 'www-authenticate': { type: 'string', description: 'RFC 6750: names the scope.' } },
   412: {

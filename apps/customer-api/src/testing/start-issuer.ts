@@ -1,4 +1,10 @@
-import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
+import {
+  exportJWK,
+  generateKeyPair,
+  type JWTHeaderParameters,
+  type JWTPayload,
+  SignJWT,
+} from 'jose';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,12 +13,15 @@ export interface TestIssuer {
   readonly issuer: string;
   /** How often its keys were asked for. */
   readonly keyRequests: () => number;
-  /** A token that is accepted, but for what the claims say. */
-  sign(claims?: JWTPayload): Promise<string>;
+  /** A token that is accepted, but for what the claims and the header say; undefined leaves one out. */
+  sign(claims?: Claims, header?: Partial<JWTHeaderParameters>): Promise<string>;
   /** From now on it signs with another key, under another id. */
   rotate(): Promise<void>;
   stop(): Promise<void>;
 }
+
+/** Of any type: a token may say anything. */
+export type Claims = Readonly<Record<string, unknown>>;
 
 export const AUDIENCE = 'api://tandem';
 const ALGORITHM = 'RS256';
@@ -42,11 +51,12 @@ export async function startIssuer(): Promise<TestIssuer> {
   return {
     issuer,
     keyRequests: () => keyRequests,
-    sign: (claims = {}) => {
+    sign: (claims = {}, header = {}) => {
       const now = Math.floor(Date.now() / 1_000);
       const usual = { iss: issuer, aud: AUDIENCE, sub: 'ada', iat: now, exp: now + TOKEN_AGE_S };
-      return new SignJWT({ ...usual, ...claims })
-        .setProtectedHeader({ alg: ALGORITHM, kid: keyId() })
+      const payload = JSON.parse(JSON.stringify({ ...usual, ...claims })) as JWTPayload;
+      return new SignJWT(payload)
+        .setProtectedHeader({ alg: ALGORITHM, kid: keyId(), typ: 'at+jwt', ...header })
         .sign(pair.privateKey);
     },
     async rotate() {

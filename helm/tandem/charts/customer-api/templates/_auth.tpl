@@ -9,4 +9,8 @@
 - name: AUTH_JWKS_URL
   value: {{ . | quote }}
 {{- end }}
+{{- with $auth.tokenType }}
+- name: AUTH_TOKEN_TYPE
+  value: {{ . | quote }}
+{{- end }}
 {{- end }}
