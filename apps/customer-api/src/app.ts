@@ -1,6 +1,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import type { JudgeRequest } from '@tandem/core';
+import type { Pace } from './bulk/pace.ts';
 import type { TokenVerifier } from './auth/token-verifier.ts';
 import type { CustomerService } from './customers/customer-service.ts';
 import type { ProcessReadiness } from './health/process-readiness.ts';
@@ -13,6 +14,7 @@ import {
   KEEP_ALIVE_TIMEOUT_MS,
   PARAM_LENGTH_MAX,
   LONG_REQUEST_TIMEOUT_MS,
+  STREAM_PACE,
 } from './http/limits.ts';
 import { RequestLogger } from './http/request-logger.ts';
 import { sendProblem } from './http/send-problem.ts';
@@ -47,6 +49,8 @@ export interface AppOptions {
   readonly customers: CustomerService;
   /** Never throws, and answers within the time that a probe waits. */
   readonly readiness: () => Promise<ProcessReadiness>;
+  /** How slow the clients of streams may be; `STREAM_PACE` by default. */
+  readonly pace?: Pace | undefined;
   /** Of this process alone. */
   readonly serving: () => ProcessReadiness;
   /** Undefined when everything is open to everyone who can reach it. */
@@ -82,7 +86,7 @@ const SHARED_SCHEMAS = [
 /** Builds the server, which does not listen yet. The registrations are its table of contents. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const { region, customers, readiness, serving, verifyToken } = options;
-  const { eventLoopDelayMsMax, requestsPerMinuteMax } = options;
+  const { eventLoopDelayMsMax, requestsPerMinuteMax, pace = STREAM_PACE } = options;
   const app = createServer(options);
 
   if (options.observe !== undefined) {
@@ -107,7 +111,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     if (verifyToken !== undefined) {
       await guarded.register(rateLimitPlugin, { perMinuteMax: requestsPerMinuteMax });
     }
-    await guarded.register(customerRoutes, { customers });
+    await guarded.register(customerRoutes, { customers, pace });
   });
   await app.register(healthRoutes, { region, readiness, serving });
   await app.register(problemTypeRoutes);

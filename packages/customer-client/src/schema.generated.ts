@@ -558,7 +558,7 @@ export interface components {
              * Format: uri-reference
              * @enum {string}
              */
-            type: "/problems/malformed-request" | "/problems/malformed-json" | "/problems/validation-failed" | "/problems/precondition-malformed" | "/problems/version-malformed" | "/problems/cursor-invalid" | "/problems/receipt-invalid" | "/problems/token-missing" | "/problems/token-invalid" | "/problems/scope-missing" | "/problems/site-refused" | "/problems/customer-not-found" | "/problems/route-not-found" | "/problems/method-not-allowed" | "/problems/request-timeout" | "/problems/key-spent" | "/problems/precondition-failed" | "/problems/body-too-large" | "/problems/line-too-long" | "/problems/uri-too-long" | "/problems/unsupported-media-type" | "/problems/key-reused" | "/problems/limit-exceeded" | "/problems/entity-invalid" | "/problems/precondition-required" | "/problems/rate-limited" | "/problems/headers-too-large" | "/problems/internal-error" | "/problems/version-not-reached" | "/problems/overloaded" | "/problems/service-unavailable";
+            type: "/problems/malformed-request" | "/problems/malformed-json" | "/problems/validation-failed" | "/problems/precondition-malformed" | "/problems/version-malformed" | "/problems/cursor-invalid" | "/problems/receipt-invalid" | "/problems/token-missing" | "/problems/token-invalid" | "/problems/scope-missing" | "/problems/site-refused" | "/problems/customer-not-found" | "/problems/route-not-found" | "/problems/method-not-allowed" | "/problems/request-timeout" | "/problems/key-spent" | "/problems/id-taken" | "/problems/precondition-failed" | "/problems/body-too-large" | "/problems/line-too-long" | "/problems/uri-too-long" | "/problems/unsupported-media-type" | "/problems/read-only-differs" | "/problems/key-reused" | "/problems/limit-exceeded" | "/problems/entity-invalid" | "/problems/precondition-required" | "/problems/rate-limited" | "/problems/headers-too-large" | "/problems/internal-error" | "/problems/version-not-reached" | "/problems/overloaded" | "/problems/service-unavailable";
             title: string;
             status: number;
             detail: string;
@@ -1141,7 +1141,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `key-spent`: The customer of this key was deleted. */
+            /** @description `key-spent`: The customer of this key was deleted. `id-taken`: Another customer has the id of this key. */
             409: {
                 headers: {
                     /** @description The region that answered. */
@@ -1159,8 +1159,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "type": "/problems/key-spent",
-                     *       "title": "The customer of this key was deleted.",
+                     *       "type": "/problems/id-taken",
+                     *       "title": "Another customer has the id of this key.",
                      *       "status": 409,
                      *       "detail": "What is to be done about it, in a sentence or two.",
                      *       "instance": "0af7651916cd43dd8448eb211c80319c"
@@ -1819,7 +1819,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        /** @description A whole customer: a field that is left out has no value. */
+        /** @description A whole customer: a field that is left out has no value. What was read can be sent back, changed: `customerId`, `referenceId` and `version` too. */
         requestBody: {
             content: {
                 /**
@@ -1839,6 +1839,15 @@ export interface operations {
                     lastName?: string | null;
                     /** @description In any notation; null removes it. */
                     phoneNumber?: string | null;
+                    /**
+                     * @description As it was read: that of the path.
+                     * @example 4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88
+                     */
+                    customerId?: string;
+                    /** @description As it was read: the write is done only while it is still that of the customer. */
+                    referenceId?: string;
+                    /** @description As it was read: the write is done only while it is still that of the customer. */
+                    version?: string;
                 };
             };
         };
@@ -2151,7 +2160,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `limit-exceeded`: The customer does not fit into a table row. `entity-invalid`: A field cannot hold its value. */
+            /** @description `limit-exceeded`: The customer does not fit into a table row. `entity-invalid`: A field cannot hold its value. `read-only-differs`: A member that no write sets is another. */
             422: {
                 headers: {
                     /** @description The region that answered. */
@@ -2169,8 +2178,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "type": "/problems/entity-invalid",
-                     *       "title": "A field cannot hold its value.",
+                     *       "type": "/problems/read-only-differs",
+                     *       "title": "A member that no write sets is another.",
                      *       "status": 422,
                      *       "detail": "What is to be done about it, in a sentence or two.",
                      *       "instance": "0af7651916cd43dd8448eb211c80319c"
@@ -3204,7 +3213,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        /** @description A merge patch (RFC 7396): a field that is left out stays as it is. */
+        /** @description A merge patch (RFC 7396): a field that is left out stays as it is. What was read can be sent back, changed: `customerId`, `referenceId` and `version` too. */
         requestBody: {
             content: {
                 /**
@@ -3222,6 +3231,15 @@ export interface operations {
                     lastName?: string | null;
                     /** @description In any notation; null removes it. */
                     phoneNumber?: string | null;
+                    /**
+                     * @description As it was read: that of the path.
+                     * @example 4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88
+                     */
+                    customerId?: string;
+                    /** @description As it was read: the write is done only while it is still that of the customer. */
+                    referenceId?: string;
+                    /** @description As it was read: the write is done only while it is still that of the customer. */
+                    version?: string;
                 };
                 /**
                  * @example {
@@ -3238,6 +3256,15 @@ export interface operations {
                     lastName?: string | null;
                     /** @description In any notation; null removes it. */
                     phoneNumber?: string | null;
+                    /**
+                     * @description As it was read: that of the path.
+                     * @example 4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88
+                     */
+                    customerId?: string;
+                    /** @description As it was read: the write is done only while it is still that of the customer. */
+                    referenceId?: string;
+                    /** @description As it was read: the write is done only while it is still that of the customer. */
+                    version?: string;
                 };
             };
         };
@@ -3543,7 +3570,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `limit-exceeded`: The customer does not fit into a table row. `entity-invalid`: A field cannot hold its value. */
+            /** @description `limit-exceeded`: The customer does not fit into a table row. `entity-invalid`: A field cannot hold its value. `read-only-differs`: A member that no write sets is another. */
             422: {
                 headers: {
                     /** @description The region that answered. */
@@ -3561,8 +3588,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "type": "/problems/entity-invalid",
-                     *       "title": "A field cannot hold its value.",
+                     *       "type": "/problems/read-only-differs",
+                     *       "title": "A member that no write sets is another.",
                      *       "status": 422,
                      *       "detail": "What is to be done about it, in a sentence or two.",
                      *       "instance": "0af7651916cd43dd8448eb211c80319c"
@@ -4545,7 +4572,7 @@ export interface operations {
                              */
                             customerId: string;
                             /**
-                             * @description A whole customer: a field that is left out has no value.
+                             * @description A whole customer: a field that is left out has no value. What was read can be sent back, changed: `customerId`, `referenceId` and `version` too.
                              * @example {
                              *       "email": "ada@example.com",
                              *       "firstName": "Ada",
@@ -4562,6 +4589,15 @@ export interface operations {
                                 lastName?: string | null;
                                 /** @description In any notation; null removes it. */
                                 phoneNumber?: string | null;
+                                /**
+                                 * @description As it was read: that of the path.
+                                 * @example 4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88
+                                 */
+                                customerId?: string;
+                                /** @description As it was read: the write is done only while it is still that of the customer. */
+                                referenceId?: string;
+                                /** @description As it was read: the write is done only while it is still that of the customer. */
+                                version?: string;
                             };
                             /** @description Only while this is its version, as `x-tandem-version` or a list gave it. */
                             ifVersion?: string;

@@ -2,6 +2,7 @@ export * from './replicated-table.ts';
 export * from './table/create-replicated-table.ts';
 export * from './table/collect-tombstones.ts';
 export * from './table/sealed-cursor.ts';
+export * from './outbox/is-committed.ts';
 export * from './outbox/table-outbox.ts';
 export * from './archive/table-archive.ts';
 export * from './history/entity-history.ts';

@@ -24,6 +24,8 @@ export type WriteCondition =
 export type WriteOutcome<K extends EntityKind> =
   | { readonly kind: 'created'; readonly record: EntityRecord<K> }
   | { readonly kind: 'replaced'; readonly record: EntityRecord<K> }
+  /** Every field has the value already that it was to get: nothing was written, nothing is sent. */
+  | { readonly kind: 'unchanged'; readonly record: EntityRecord<K> }
   /** `version` is the tombstone's. */
   | { readonly kind: 'deleted'; readonly version: VersionVector }
   | { readonly kind: 'not-found' }
@@ -52,7 +54,11 @@ export interface EntityPage<K extends EntityKind> {
  */
 export interface ReplicatedTable<K extends EntityKind> {
   get(entityId: string): Promise<EntityRecord<K> | undefined>;
-  /** Creates, or replaces whole: a field that is not named becomes null. */
+  /**
+   * Creates, or replaces whole: a field that is not named becomes null, unless the kind keeps it. With the
+   * merge policy `field` a write that would change no field writes nothing; with `row` it does, for then
+   * the later of two concurrent writes wins whole.
+   */
   put(
     entityId: string,
     entity: Partial<EntityOf<K>>,

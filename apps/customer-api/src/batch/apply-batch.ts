@@ -6,6 +6,7 @@ import type {
   CustomerService,
 } from '../customers/customer-service.ts';
 import { preconditionRequired } from '../preconditions/preconditions.ts';
+import { agreeOn } from '../preconditions/read-only-members.ts';
 import type { BatchOperation } from '../schemas/batch.ts';
 
 export type BatchOutcome = CustomerOutcome | CreateOutcome;
@@ -58,7 +59,7 @@ export function idOf({ create, replace, delete: removal }: BatchOperation): stri
   return (create ?? replace ?? removal)?.customerId?.toLowerCase();
 }
 
-function apply(
+async function apply(
   { create, replace, delete: removal }: BatchOperation,
   index: number,
   { customers, key }: BatchContext,
@@ -72,7 +73,7 @@ function apply(
   const condition: WriteCondition | undefined =
     ifVersion === undefined ? undefined : { kind: 'version', versions: [ifVersion] };
   if (condition === undefined && customers.isPreconditionRequired()) throw preconditionRequired();
-  return replace === undefined
-    ? customers.remove(customerId, condition)
-    : customers.put(customerId, replace.customer, condition);
+  if (replace === undefined) return customers.remove(customerId, condition);
+  const agreed = await agreeOn(replace.customer, { customers, customerId }, condition);
+  return customers.put(customerId, agreed.fields, agreed.condition);
 }

@@ -1,16 +1,18 @@
-import { assert } from '@tandem/core';
+import { assert, bucketOf, type TableStore } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { untilTurnEnds } from '@tandem/service-kit';
 import {
   createEntityHistory,
   createReplicatedTable,
   createRowMemory,
+  isCommitted,
   type ReplicatedTable,
 } from '@tandem/storage';
 import {
   createVersionGate,
   type ReadVersion,
   type VersionGate,
+  whyImpossible,
 } from '../consistency/version-gate.ts';
 import {
   createCustomerService,
@@ -19,15 +21,24 @@ import {
 } from '../customers/customer-service.ts';
 import { readReadinessSettings } from '../health/readiness-settings.ts';
 import { createRegionReadiness, type RegionReadiness } from '../health/region-readiness.ts';
-import { createReceipts } from '../receipts/receipts.ts';
+import { createReceipts, whyForged } from '../receipts/receipts.ts';
 import type { Cradle } from './cradle.ts';
 
 /** A point read is the cheapest question there is; no row has this key. */
 const PROBED_BUCKET = '00';
 const PROBED_ROW = '~probe';
 
-export function createGateOf({ readVersion, clock, stopping }: Cradle): VersionGate {
-  return createVersionGate({ readVersion, clock, stopping });
+export function createGateOf(cradle: Cradle): VersionGate {
+  const { region, publishers, settings, readVersion, clock, stopping } = cradle;
+  const regions = [region, ...publishers.map(({ peer }) => peer)];
+  const { driftMsMax } = settings;
+  return createVersionGate({
+    readVersion,
+    clock,
+    stopping,
+    whyImpossible: (version) =>
+      whyImpossible(version, { regions, nowMs: clock.nowMs(), driftMsMax }),
+  });
 }
 
 export function createReadVersion({ tables }: Cradle): ReadVersion {
@@ -64,7 +75,7 @@ export function createCustomerTable(cradle: Cradle): ReplicatedTable<CustomerKin
 
 export function createCustomersOf(cradle: Cradle): CustomerService {
   const { region, customerTable, randomness, readVersion, gate, acknowledgements } = cradle;
-  const { tables, settings, publishers, configuration, clock, stopping } = cradle;
+  const { store, tables, settings, publishers, configuration, clock, stopping } = cradle;
   return createCustomerService({
     region,
     customers: customerTable,
@@ -76,6 +87,17 @@ export function createCustomersOf(cradle: Cradle): CustomerService {
       region,
       peers: publishers.map(({ peer }) => peer),
       status: tables.status,
+      gate,
+      readVersion,
+      isCommitted: (customerId, stamp) => {
+        const { name: entityKind } = customerKind;
+        const bucket = bucketOf(customerId, settings.bucketCount);
+        const { archive } = tables;
+        const get: TableStore['get'] = (...key) => store.get(...key);
+        return isCommitted({ entityKind, bucket, stamp }, { get, archive, table: entityKind });
+      },
+      whyForged: (receipt) =>
+        whyForged(receipt, { nowMs: clock.nowMs(), driftMsMax: settings.driftMsMax }),
       clock,
       skewMsMax: () => configuration.get('Receipt.SkewMsMax'),
       stopping,

@@ -104,6 +104,42 @@ describe('I9: read-your-writes with a version token across fail-over', () => {
   );
 });
 
+describe('A14: a version that cannot be', () => {
+  it.each([
+    'ffffffffffff-ffff-mars-abcdefgh',
+    'ffffffffffff-ffff-west-a',
+    '0199a1b2c3d4-0003-mars-a',
+  ])('is refused at once and by name: %s', async (version) => {
+    const headers = { 'x-tandem-min-version': version, prefer: 'wait=10' };
+    const beganMs = performance.now();
+    for (const url of [URL_OF_ADA, `${URL_OF_ADA}/history`]) {
+      const response = await apps.east.inject({ url, headers });
+      expect(response.statusCode).toBe(400);
+      expect(response.json()).toMatchObject({
+        type: '/problems/version-malformed',
+        detail: expect.stringMatching(/mars|further ahead/),
+        errors: [{ in: 'header', field: '/x-tandem-min-version', rule: 'plausible' }],
+      });
+    }
+    expect(performance.now() - beganMs).toBeLessThan(10_000);
+  });
+});
+
+describe('C4: a customer that another region wrote', () => {
+  it('is put back with its referenceId, while that is still its own', async () => {
+    const { east, west, regions } = apps;
+    await east.inject({ method: 'PUT', url: URL_OF_ADA, payload: ADA });
+    await regions.settle();
+    const read = (await west.inject({ url: URL_OF_ADA })).json();
+    expect(read).toMatchObject({ referenceId: expect.stringContaining('Customers-') });
+    const put = { method: 'PUT', url: URL_OF_ADA, payload: { ...read, firstName: 'A.' } } as const;
+    expect((await west.inject(put)).json()).toMatchObject({ firstName: 'A.' });
+    const late = await west.inject(put);
+    expect(late.statusCode).toBe(412);
+    expect(late.json().errors).toMatchObject([{ in: 'body', field: '/referenceId' }]);
+  });
+});
+
 describe('the acknowledgement level', () => {
   it('is local when no more was asked for, or no more was reached in time', async () => {
     const put = { method: 'PUT', url: URL_OF_ADA, payload: ADA } as const;

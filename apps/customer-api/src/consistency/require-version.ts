@@ -1,6 +1,7 @@
 import { decodeVector } from '@tandem/core';
 import type { FastifyRequest } from 'fastify';
 import type { CustomerService } from '../customers/customer-service.ts';
+import { placeHolder } from '../http/places.ts';
 import { ProblemError } from '../http/problem.ts';
 import type { Violation } from '../validation/violation.ts';
 import { readPreferences } from './preferences.ts';
@@ -17,11 +18,12 @@ export function namesLeastVersion({ headers }: FastifyRequest): boolean {
 /**
  * For a request that names the least version it accepts: waits until this region
  * has it, so that neither the answer shows, nor the write is made on, anything older. Throws
- * `version-malformed`, on a path of many customers too, and `version-not-reached` when the wait is over.
+ * `version-malformed`, for one that cannot be and on a path of many customers too, `overloaded`, and
+ * `version-not-reached` when the wait is over.
  */
 export async function requireVersion(
   request: FastifyRequest,
-  customers: Pick<CustomerService, 'reaches'>,
+  customers: Pick<CustomerService, 'reach'>,
 ): Promise<void> {
   const header = request.headers[LEAST_VERSION_HEADER];
   const { customerId } = request.params as { readonly customerId?: string };
@@ -34,8 +36,10 @@ export async function requireVersion(
   );
   if (least === undefined) throw malformed();
   const { waitMs } = readPreferences(request.headers.prefer?.toString());
-  if (await customers.reaches(customerId, least, waitMs)) return;
-  throw versionNotReached(waitMs);
+  const wait = { waitMs, caller: placeHolder(request) };
+  const reach = await customers.reach(customerId, least, wait);
+  if (reach.kind === 'impossible') throw impossible(reach.why);
+  if (reach.kind === 'not-reached') throw versionNotReached(waitMs);
 }
 
 export function versionNotReached(waitMs: number): ProblemError {
@@ -49,6 +53,13 @@ function malformed(): ProblemError {
   return refused('Send the text of an x-tandem-version or ETag header as it is.', {
     rule: 'version',
     message: 'must be a version that an answer carried',
+  });
+}
+
+function impossible(why: string): ProblemError {
+  return refused(`No region of these can have made this version: ${why}`, {
+    rule: 'plausible',
+    message: 'must be a version that a region can have made',
   });
 }
 

@@ -1,12 +1,24 @@
-import { type Clock, covers, type VersionVector } from '@tandem/core';
+import { type Clock, covers, stampRegion, stampTimeMs, type VersionVector } from '@tandem/core';
+import { createPlaces } from '../http/places.ts';
+
+/** How long a request may be held back, and whose place it takes meanwhile. */
+export interface Wait {
+  readonly waitMs: number;
+  readonly caller: string;
+}
+
+export type Reach =
+  | { readonly kind: 'reached' | 'not-reached' }
+  /** No region can have made this version: nothing is waited for. */
+  | { readonly kind: 'impossible'; readonly why: string };
 
 /** Holds a request back until this region has what its client has seen already. */
 export interface VersionGate {
   /**
-   * True once the row of the customer contains `least`: at once, or after at most `waitMs`; false
-   * when it still does not. Throws what reading throws.
+   * Whether the row of the customer contains `least`: at once, or after at most `waitMs`. Throws what
+   * reading throws, and `overloaded` where there is no place to wait.
    */
-  reaches(customerId: string, least: VersionVector, waitMs: number): Promise<boolean>;
+  reach(customerId: string, least: VersionVector, wait: Wait): Promise<Reach>;
 }
 
 /** Of the row, tombstone or not; undefined when there is none. */
@@ -15,19 +27,27 @@ export type ReadVersion = (customerId: string) => Promise<VersionVector | undefi
 export interface VersionGateOptions {
   readonly readVersion: ReadVersion;
   readonly clock: Clock;
+  /** Why no region can have made a version; undefined when one can. */
+  readonly whyImpossible: (version: VersionVector) => string | undefined;
   /** Once it is aborted nobody waits any longer. */
   readonly stopping?: AbortSignal | undefined;
   readonly waitersMax?: number;
+  readonly waitersPerCallerMax?: number;
 }
 
-/** Each waits with a read of the table a few times a second; one more is told to come back later. */
+/** Each waits with a read of the table a few times a second. */
 const WAITERS_MAX_DEFAULT = 200;
+const WAITERS_PER_CALLER_MAX_DEFAULT = 50;
 const DELAY_MS_MIN = 20;
 const DELAY_MS_MAX = 250;
 
 export function createVersionGate(options: VersionGateOptions): VersionGate {
-  const { readVersion, clock, stopping, waitersMax = WAITERS_MAX_DEFAULT } = options;
-  let waiters = 0;
+  const { readVersion, clock, whyImpossible, stopping } = options;
+  const places = createPlaces({
+    what: 'requests that wait for a version',
+    countMax: options.waitersMax ?? WAITERS_MAX_DEFAULT,
+    perCallerMax: options.waitersPerCallerMax ?? WAITERS_PER_CALLER_MAX_DEFAULT,
+  });
 
   const shows = async (customerId: string, least: VersionVector): Promise<boolean> => {
     const version = await readVersion(customerId);
@@ -50,16 +70,42 @@ export function createVersionGate(options: VersionGateOptions): VersionGate {
   };
 
   return {
-    async reaches(customerId, least, waitMs) {
+    async reach(customerId, least, { waitMs, caller }) {
       const endMs = clock.nowMs() + waitMs;
-      if (await shows(customerId, least)) return true;
-      if (waiters >= waitersMax) return false;
-      waiters += 1;
+      // Before it is judged: a clock that ran ahead has made such stamps, and rows have them.
+      if (await shows(customerId, least)) return { kind: 'reached' };
+      const why = whyImpossible(least);
+      if (why !== undefined) return { kind: 'impossible', why };
+      if (waitMs <= 0) return { kind: 'not-reached' };
+      const leave = places.take(caller);
       try {
-        return await waitFor(customerId, least, endMs);
+        return { kind: (await waitFor(customerId, least, endMs)) ? 'reached' : 'not-reached' };
       } finally {
-        waiters -= 1;
+        leave();
       }
     },
   };
+}
+
+export interface VersionBounds {
+  /** This one and its peers. */
+  readonly regions: readonly string[];
+  readonly nowMs: number;
+  /** How far ahead of this clock another one may be, in milliseconds. */
+  readonly driftMsMax: number;
+}
+
+/** Returns why no region can have made the version, naming the stamp's fault; undefined when one can. */
+export function whyImpossible(
+  version: VersionVector,
+  { regions, nowMs, driftMsMax }: VersionBounds,
+): string | undefined {
+  for (const stamp of version.values()) {
+    const region = stampRegion(stamp);
+    if (!regions.includes(region)) return `it is of a region ${region}, which is none of these.`;
+    if (stampTimeMs(stamp) > nowMs + driftMsMax) {
+      return `its time in ${region} is further ahead than the clock of a region may be (${driftMsMax} ms).`;
+    }
+  }
+  return undefined;
 }

@@ -15,10 +15,9 @@ import type {
   AcknowledgementAsked,
   Acknowledgements,
 } from '../consistency/acknowledgements.ts';
-import type { ReadVersion, VersionGate } from '../consistency/version-gate.ts';
-import type { RegionReceipt } from '../receipts/judge-receipt.ts';
+import type { Reach, ReadVersion, VersionGate, Wait } from '../consistency/version-gate.ts';
 import { decodeReceipt, encodeReceipt, type WriteReceipt } from '../receipts/receipt-token.ts';
-import type { Receipts } from '../receipts/receipts.ts';
+import type { ReceiptAnswer, Receipts } from '../receipts/receipts.ts';
 import { creationDigest, customerIdOf } from '../idempotency/creation-key.ts';
 import type { CustomerBody, CustomerPatch } from '../schemas/customer.ts';
 
@@ -33,7 +32,9 @@ export type CreateOutcome =
   /** The key has created a customer for another request. */
   | { readonly kind: 'key-reused' }
   /** The customer that the key created was deleted since. */
-  | { readonly kind: 'key-spent' };
+  | { readonly kind: 'key-spent' }
+  /** Someone has made a customer under the id of the key, and not by the key. */
+  | { readonly kind: 'id-taken' };
 
 /** The customers of this region. Ids are GUIDs in any case, and kept in lower case. */
 export interface CustomerService {
@@ -66,15 +67,15 @@ export interface CustomerService {
     limit: number,
     cursor?: string,
   ): Promise<HistoryPage<CustomerKind> | undefined>;
-  /** True once this region shows at least `least`; false when it does not within `waitMs`. */
-  reaches(customerId: string, least: VersionVector, waitMs: number): Promise<boolean>;
+  /** Whether this region shows at least `least`, within the wait; see `VersionGate`. */
+  reach(customerId: string, least: VersionVector, wait: Wait): Promise<Reach>;
   /** What a write of this process, with this version, reaches in the time given. */
   acknowledgementOf(version: VersionVector, asked: AcknowledgementAsked): Promise<Acknowledgement>;
   /** Of a write that was acknowledged just now. */
   receiptFor(customerId: string, version: VersionVector): string;
-  /** Undefined for what is no receipt of this customer. The caller has seen that it is reached. */
+  /** Undefined for what is no receipt of this customer. */
   readReceipt(customerId: string, receipt: string): WriteReceipt | undefined;
-  whereApplied(receipt: WriteReceipt, waitMs: number): Promise<readonly RegionReceipt[]>;
+  whereApplied(customerId: string, receipt: WriteReceipt, wait: Wait): Promise<ReceiptAnswer>;
   /** Whether a write over what may be there has to name what it is based on. */
   isPreconditionRequired(): boolean;
 }
@@ -130,7 +131,7 @@ export function createCustomerService(options: CustomerServiceOptions): Customer
       // The archive follows the row, and outlives it.
       return (await options.readVersion(id)) === undefined ? undefined : page;
     },
-    reaches: (customerId, least, waitMs) => gate.reaches(customerId.toLowerCase(), least, waitMs),
+    reach: (customerId, least, wait) => gate.reach(customerId.toLowerCase(), least, wait),
     async acknowledgementOf(version, asked) {
       const own = version.get(region);
       if (own === undefined) return { level: 'local', peers: [] };
@@ -139,15 +140,19 @@ export function createCustomerService(options: CustomerServiceOptions): Customer
     receiptFor: (customerId, version) =>
       encodeReceipt(customerId.toLowerCase(), { version, acknowledgedMs: options.clock.nowMs() }),
     readReceipt: (customerId, receipt) => decodeReceipt(customerId.toLowerCase(), receipt),
-    whereApplied: (receipt, waitMs) => options.receipts.whereApplied(receipt, waitMs),
+    whereApplied: (customerId, receipt, wait) =>
+      options.receipts.whereApplied(customerId.toLowerCase(), receipt, wait),
     isPreconditionRequired: () => options.isPreconditionRequired(),
   };
 }
 
-/** Once a customer was replaced whole, its digest is gone: then the key alone decides. */
+/**
+ * Only a creation by a key leaves a digest, whatever is written over it since. A customer without one is
+ * another's: the id of a key is no secret, so anybody may have made it.
+ */
 function judgeRepetition(current: CustomerRecord | undefined, digest: string): CreateOutcome {
   if (current === undefined) return { kind: 'key-spent' };
   const { creationDigest: first } = current.entity;
-  const isSame = first === null || first === digest;
-  return isSame ? { kind: 'replayed', record: current } : { kind: 'key-reused' };
+  if (first === null) return { kind: 'id-taken' };
+  return first === digest ? { kind: 'replayed', record: current } : { kind: 'key-reused' };
 }

@@ -19,11 +19,12 @@ export function createOpeningCustomers(opened: () => CustomerService | undefined
     remove: (customerId, condition) => customers().remove(customerId, condition),
     list: (limit, cursor, filter) => customers().list(limit, cursor, filter),
     history: (customerId, limit, cursor) => customers().history(customerId, limit, cursor),
-    reaches: (customerId, least, waitMs) => customers().reaches(customerId, least, waitMs),
+    reach: (customerId, least, wait) => customers().reach(customerId, least, wait),
     acknowledgementOf: (version, asked) => customers().acknowledgementOf(version, asked),
     receiptFor: (customerId, version) => customers().receiptFor(customerId, version),
     readReceipt: (customerId, receipt) => customers().readReceipt(customerId, receipt),
-    whereApplied: (receipt, waitMs) => customers().whereApplied(receipt, waitMs),
+    whereApplied: (customerId, receipt, wait) =>
+      customers().whereApplied(customerId, receipt, wait),
     isPreconditionRequired: () => customers().isPreconditionRequired(),
   };
 }

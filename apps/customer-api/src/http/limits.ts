@@ -12,9 +12,14 @@ export const IMPORT_LINES_MAX = 1_000_000;
 /** The report is kept until the client reads it, so it has an end. */
 export const IMPORT_FAILURES_MAX = 1_000;
 export const IMPORTS_AT_ONCE_MAX = 4;
+export const IMPORTS_PER_CALLER_MAX = 2;
 
 export const EXPORT_PAGE_ROWS = 500;
 export const EXPORTS_AT_ONCE_MAX = 8;
+export const EXPORTS_PER_CALLER_MAX = 4;
+
+/** Of clients that an export or an import waits for; slower ones lose their connection. */
+export const STREAM_PACE = { bytesPerSecondMin: 16 * 1_024, patienceMs: 30_000 } as const;
 
 /** An id has 36 characters, the longest problem code 22. */
 export const PARAM_LENGTH_MAX = 64;

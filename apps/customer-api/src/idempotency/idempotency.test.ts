@@ -94,6 +94,50 @@ describe('Idempotency-Key', () => {
     }
   });
 
+  it('A17: gives nobody the customer that someone else has put under its id', async () => {
+    const url = `/customers/${customerIdOf('one')}`;
+    const stranger = { email: 'eve@example.com', firstName: 'Eve' };
+    await apps.west.inject({ method: 'PUT', url, payload: stranger });
+    await apps.regions.settle();
+    for (const region of ['east', 'west'] as const) {
+      for (const body of [ADA, stranger]) {
+        const answer = await create(region, 'one', body);
+        expect(answer.statusCode).toBe(409);
+        expect(answer.json().type).toBe('/problems/id-taken');
+        expect(answer.headers['idempotency-replayed']).toBeUndefined();
+        expect(answer.body).not.toContain('eve@');
+      }
+    }
+    const operations = [{ create: { customer: ADA } }];
+    const taken = `/customers/${customerIdOf('two\nbatch\n0')}`;
+    await apps.east.inject({ method: 'PUT', url: taken, payload: stranger });
+    const batch = await apps.east.inject({
+      method: 'POST',
+      url: '/customers/batch',
+      payload: { operations },
+      headers: { 'idempotency-key': 'two' },
+    });
+    expect(batch.json().items).toMatchObject([{ status: 409 }]);
+    const imported = `/customers/${customerIdOf('two\n1')}`;
+    await apps.east.inject({ method: 'PUT', url: imported, payload: stranger });
+    const report = await apps.east.inject({
+      method: 'POST',
+      url: '/customers/import',
+      payload: JSON.stringify(ADA),
+      headers: { 'idempotency-key': 'two', 'content-type': 'application/x-ndjson' },
+    });
+    expect(JSON.parse(report.body.split('\n')[0] ?? '')).toMatchObject({ line: 1, status: 409 });
+    // A new key is all that it takes.
+    expect((await create('east', 'another')).statusCode).toBe(201);
+  });
+
+  it('A17: gives nobody what someone has made anew of the customer that it created', async () => {
+    const url = String((await create('east', 'one')).headers['location']);
+    await apps.east.inject({ method: 'DELETE', url });
+    await apps.east.inject({ method: 'PUT', url, payload: { email: 'eve@example.com' } });
+    expect((await create('east', 'one')).json().type).toBe('/problems/id-taken');
+  });
+
   it('stays out of answers and histories', async () => {
     const created = await create('east', 'one');
     await apps.regions.settle();

@@ -1,9 +1,15 @@
-import { decodeVector, type VersionVector } from '@tandem/core';
-import { createVirtualClock } from '@tandem/core/memory';
+import {
+  decodeVector,
+  formatStamp,
+  parseStamp,
+  type VersionVector,
+  vectorWith,
+} from '@tandem/core';
+import { createVirtualClock, driveVirtualTime } from '@tandem/core/memory';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTwoRegionApps, type TwoRegionApps } from '../testing/two-region-apps.ts';
 import { judgeReceipt } from './judge-receipt.ts';
-import { createReceipts } from './receipts.ts';
+import { createReceipts, whyForged } from './receipts.ts';
 import { decodeReceipt, encodeReceipt } from './receipt-token.ts';
 
 const ID = '4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88';
@@ -113,20 +119,113 @@ describe('what a region knows of a write', () => {
   });
 });
 
+const VERSION = decodeVector('01a203917985-0000-east-9t015hm1eb') as VersionVector;
+
+function createQuestions(stopping?: AbortSignal) {
+  const clock = createVirtualClock(0);
+  const counted = { looks: 0 };
+  const receipts = createReceipts({
+    region: 'east',
+    peers: ['west'],
+    status: {
+      read: async () => {
+        counted.looks += 1;
+        await clock.sleep(5);
+        return undefined;
+      },
+    },
+    gate: { reach: async () => ({ kind: 'reached' }) },
+    readVersion: async () => VERSION,
+    isCommitted: async () => false,
+    whyForged: () => undefined,
+    clock,
+    skewMsMax: () => 0,
+    stopping,
+  });
+  const receipt = { version: VERSION, acknowledgedMs: 0 };
+  const ask = (caller: string, waitMs = 10_000) =>
+    receipts.whereApplied(ID, receipt, { waitMs, caller });
+  return { clock, counted, ask };
+}
+
 describe('a question that waits', () => {
   it('is answered with what is known when the process stops', async () => {
     const stopping = new AbortController();
-    const receipts = createReceipts({
-      region: 'east',
-      peers: ['west'],
-      status: { read: async () => undefined },
-      clock: createVirtualClock(0),
-      skewMsMax: () => 0,
-      stopping: stopping.signal,
-    });
-    const version = decodeVector('01a203917985-0000-east-9t015hm1eb') as VersionVector;
-    const waiting = receipts.whereApplied({ version, acknowledgedMs: 0 }, 10_000);
+    const { ask, clock } = createQuestions(stopping.signal);
+    const waiting = ask('ada');
+    await clock.advance(100);
     stopping.abort();
-    expect(await waiting).toContainEqual({ region: 'west', state: 'pending' });
+    expect(await driveVirtualTime(clock, waiting)).toMatchObject({
+      regions: expect.arrayContaining([{ region: 'west', state: 'pending' }]),
+    });
+  });
+
+  it('A15: takes a place, of which one caller has some, and shares its looks with all others', async () => {
+    const { clock, counted, ask } = createQuestions();
+    const waiting = Array.from({ length: 1_500 }, (_, index) =>
+      ask(`caller ${index % 3}`).catch((error: unknown) => error),
+    );
+    waiting.push(ask('caller 0', 0));
+    const answers = await driveVirtualTime(clock, Promise.all(waiting));
+    expect(answers.filter((one) => !(one instanceof Error))).toHaveLength(151);
+    expect(answers.find((one) => one instanceof Error)).toMatchObject({ code: 'overloaded' });
+    expect(counted.looks).toBeLessThanOrEqual(10_000 / 250 + 2);
+  });
+});
+
+describe('A15: a receipt that nobody has given', () => {
+  const nowMs = Date.UTC(2026, 10, 1);
+  const bounds = { nowMs, driftMsMax: 60_000 };
+  const at = (timeMs: number): VersionVector =>
+    vectorWith(new Map(), formatStamp({ timeMs, counter: 0, region: 'east', writer: 'a' }));
+
+  it.each([
+    [nowMs, Date.UTC(3000, 0, 1), /of a time to come/],
+    [nowMs, Number.MAX_SAFE_INTEGER, /of a time to come/],
+    [nowMs, nowMs - 60_001, /before it was made/],
+    [nowMs, 0, /before it was made/],
+    [nowMs, nowMs + 60_000, /^none$/],
+    [nowMs, nowMs - 60_000, /^none$/],
+    // As a region answers that writes over what a broken clock has stamped.
+    [Date.UTC(2030, 0, 1), nowMs, /^none$/],
+  ])('is told by its time: stamped %i, acknowledged %i', (stampedMs, acknowledgedMs, reason) => {
+    const why = whyForged({ version: at(stampedMs), acknowledgedMs }, bounds);
+    expect(why ?? 'none').toMatch(reason);
+  });
+
+  it('is refused at once, whatever it is to wait for', async () => {
+    const receipt = await writeInEast(ID);
+    const honest = decodeReceipt(ID, receipt);
+    if (honest === undefined) throw new Error('the receipt was given a moment ago');
+    const [own] = honest.version.values();
+    const earlier = { ...parseStamp(own!), counter: 7, writer: 'nobody' };
+    const invented = vectorWith(new Map(), formatStamp({ ...earlier, timeMs: earlier.timeMs - 5 }));
+    const elsewhere = vectorWith(honest.version, formatStamp({ ...earlier, region: 'mars' }));
+    const forged = [
+      { ...honest, acknowledgedMs: Date.UTC(3000, 0, 1) },
+      { ...honest, acknowledgedMs: 1 },
+      { ...honest, version: invented },
+      { ...honest, version: elsewhere },
+      { ...honest, version: at(Date.UTC(3000, 0, 1)) },
+    ];
+    for (const one of forged) {
+      const response = await apps.east.inject({
+        url: `/customers/${ID}/receipt`,
+        query: { receipt: encodeReceipt(ID, one) },
+        headers: { prefer: 'wait=10' },
+      });
+      expect(response.statusCode).toBe(400);
+      expect(response.json().type).toBe('/problems/receipt-invalid');
+    }
+    expect((await ask('east', ID, receipt)).statusCode).toBe(200);
+  });
+
+  it('is not one of a write that others have written over since', async () => {
+    const early = await writeInEast(OTHER);
+    const patch = { method: 'PATCH', url: `/customers/${OTHER}` } as const;
+    for (const lastName of ['a', 'b']) await apps.east.inject({ ...patch, payload: { lastName } });
+    expect((await ask('east', OTHER, early)).statusCode).toBe(200);
+    await turns(4);
+    expect((await ask('east', OTHER, early)).json().appliedEverywhere).toBe(true);
   });
 });

@@ -59,7 +59,13 @@ async function toItem(result: BatchResult, context: ItemContext): Promise<BatchI
 
 const LOCAL: Acknowledgement = { level: 'local', peers: [] };
 
-const STATUSES = { created: 201, replayed: 201, replaced: 200, deleted: 204 } as const;
+const STATUSES = {
+  created: 201,
+  replayed: 201,
+  replaced: 200,
+  unchanged: 200,
+  deleted: 204,
+} as const;
 
 async function toWritten(
   { customerId, outcome }: Extract<BatchResult, { outcome: unknown }>,

@@ -1,7 +1,11 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EXPORT_PAGE_ROWS, EXPORTS_AT_ONCE_MAX, IMPORTS_AT_ONCE_MAX } from '../http/limits.ts';
+import {
+  EXPORT_PAGE_ROWS,
+  EXPORTS_PER_CALLER_MAX,
+  IMPORTS_PER_CALLER_MAX,
+} from '../http/limits.ts';
 import { createTestApp, type TestApp } from '../testing/create-test-app.ts';
 
 const PAGES = 20;
@@ -89,7 +93,7 @@ describe('an export', () => {
     socket.pause();
     await expect.poll(() => pagesRead).toBeGreaterThan(before);
     socket.destroy();
-    const others = Array.from({ length: EXPORTS_AT_ONCE_MAX }, () => open(EXPORT));
+    const others = Array.from({ length: EXPORTS_PER_CALLER_MAX }, () => open(EXPORT));
     for (const other of await Promise.all(others)) other.destroy();
     // Every one of them gives its place back.
     await expect.poll(statusOfExport).toBe(200);
@@ -102,9 +106,9 @@ describe('an export whose clients go away before its answer begins', () => {
     gate = promise;
     const [before, others] = [pagesRead, await connections()];
     const clients = await Promise.all(
-      Array.from({ length: EXPORTS_AT_ONCE_MAX }, () => open(EXPORT)),
+      Array.from({ length: EXPORTS_PER_CALLER_MAX }, () => open(EXPORT)),
     );
-    await expect.poll(() => pagesRead).toBe(before + EXPORTS_AT_ONCE_MAX);
+    await expect.poll(() => pagesRead).toBe(before + EXPORTS_PER_CALLER_MAX);
     for (const client of clients) client.destroy();
     await expect.poll(connections).toBeLessThanOrEqual(others);
     openGate();
@@ -141,9 +145,9 @@ describe('an import', () => {
     socket.destroy();
   });
 
-  it('is refused with 503 and Retry-After while as many run as may', async () => {
+  it('is refused with 503 and Retry-After while as many of its caller run as may', async () => {
     const sockets = await Promise.all(
-      Array.from({ length: IMPORTS_AT_ONCE_MAX }, () => open(IMPORT)),
+      Array.from({ length: IMPORTS_PER_CALLER_MAX }, () => open(IMPORT)),
     );
     const post = async (): Promise<readonly [number, string | null]> => {
       const { status, headers } = await fetch(`${origin()}/customers/import`, {
@@ -156,5 +160,61 @@ describe('an import', () => {
     await expect.poll(post).toEqual([503, '5']);
     for (const socket of sockets) socket.destroy();
     await expect.poll(post).toEqual([200, null]);
+  });
+});
+
+describe('A16: a client that keeps a place and hardly moves', () => {
+  const PACE = { bytesPerSecondMin: 1_000_000, patienceMs: 300 };
+  let slow: TestApp;
+  let slowPort = 0;
+
+  beforeAll(async () => {
+    const page = await test.table.list(EXPORT_PAGE_ROWS);
+    // More than the buffers of a connection hold.
+    const list = async () => ({ ...page, cursor: 'on' });
+    slow = await createTestApp({ table: { list }, pace: PACE });
+    await slow.app.listen({ host: '127.0.0.1', port: 0 });
+    slowPort = (slow.app.server.address() as AddressInfo).port;
+  });
+
+  afterAll(() => slow.app.close());
+
+  const openSlow = async (text: string): Promise<Socket> => {
+    const socket = connect(slowPort, '127.0.0.1');
+    socket.on('error', () => undefined);
+    await once(socket, 'connect');
+    socket.write(text);
+    return socket;
+  };
+  const isTakingExports = async (): Promise<boolean> => {
+    const response = await fetch(`http://127.0.0.1:${slowPort}/customers/export`);
+    await response.body?.cancel();
+    return response.status === 200;
+  };
+
+  it('loses an export that it reads byte by byte, and others get its place', async () => {
+    const sockets = await Promise.all(
+      Array.from({ length: EXPORTS_PER_CALLER_MAX }, () => openSlow(EXPORT)),
+    );
+    for (const socket of sockets) socket.pause();
+    const reading = setInterval(() => {
+      for (const socket of sockets) socket.read(1);
+    }, 50);
+    const cutOff = (): number =>
+      slow.lines.filter((line) => line['event'] === 'export-too-slow').length;
+    await expect.poll(cutOff, { timeout: 20_000 }).toBe(EXPORTS_PER_CALLER_MAX);
+    await expect.poll(isTakingExports, { timeout: 20_000 }).toBe(true);
+    clearInterval(reading);
+    for (const socket of sockets) socket.destroy();
+  });
+
+  it('loses an import that it sends byte by byte', async () => {
+    const socket = await openSlow(IMPORT);
+    const { promise: closed, resolve } = Promise.withResolvers<void>();
+    socket.once('close', () => resolve());
+    const sending = setInterval(() => socket.write(chunk(' ')), 20);
+    await closed;
+    clearInterval(sending);
+    expect(slow.lines.map((line) => line['event'])).toContain('import-too-slow');
   });
 });

@@ -76,7 +76,9 @@ describe('PUT /customers/:customerId', () => {
       test.app.inject({ method: 'PUT', url, payload: ADA, headers: { 'if-match': ifMatch } });
     expect((await put('*')).statusCode).toBe(412);
     const created = await test.app.inject({ method: 'PUT', url, payload: ADA });
-    const replaced = await put(`"other", ${etagOf(created)}`);
+    const payload = { ...ADA, lastName: 'King' };
+    const headers = { 'if-match': `"other", ${etagOf(created)}` };
+    const replaced = await test.app.inject({ method: 'PUT', url, payload, headers });
     expect(replaced.statusCode).toBe(200);
     const stale = await put(etagOf(created));
     expect(stale.statusCode).toBe(412);
@@ -134,6 +136,145 @@ describe('PUT /customers/:customerId', () => {
       headers: { 'content-type': 'application/merge-patch+json' },
     });
     expect(response.statusCode).toBe(415);
+  });
+});
+
+describe('C8: a write that changes nothing', () => {
+  const url = '/customers/00000000-0000-4000-8000-000000000050';
+  const historyOf = async (): Promise<number> =>
+    (await test.app.inject({ url: `${url}/history` })).json().items.length;
+
+  it.each([
+    ['PATCH', {}],
+    ['PATCH', { firstName: 'Ada' }],
+    ['PATCH', { ...ADA, phoneNumber: null }],
+    ['PUT', ADA],
+    ['PUT', { ...ADA, phoneNumber: null }],
+  ] as const)('writes nothing: %s %j', async (method, payload) => {
+    await test.app.inject({ method: 'PUT', url, payload: { email: 'b@c' } });
+    const before = await test.app.inject({ method: 'PUT', url, payload: ADA });
+    const entries = await historyOf();
+    for (const headers of [{}, { 'if-match': etagOf(before) }, { 'if-match': '*' }]) {
+      const same = await test.app.inject({ method, url, payload, headers });
+      expect(same.statusCode).toBe(200);
+      expect(etagOf(same)).toBe(etagOf(before));
+      expect(same.json()).toEqual(before.json());
+      expect(same.headers['x-tandem-version']).toBe(before.headers['x-tandem-version']);
+    }
+    expect(await historyOf()).toBe(entries);
+    // The condition is judged all the same.
+    const stale = { method, url, payload, headers: { 'if-match': '"0199a1b2c3d4-0003-east-a"' } };
+    expect((await test.app.inject(stale)).statusCode).toBe(412);
+    const absent = { method, url, payload, headers: { 'if-none-match': '*' } };
+    expect((await test.app.inject(absent)).statusCode).toBe(412);
+  });
+
+  it('is a write when one field differs, and after a deletion', async () => {
+    const before = await test.app.inject({ method: 'PUT', url, payload: ADA });
+    const payload = { ...ADA, lastName: null };
+    const changed = await test.app.inject({ method: 'PATCH', url, payload });
+    expect(etagOf(changed)).not.toBe(etagOf(before));
+    await test.app.inject({ method: 'DELETE', url });
+    expect((await test.app.inject({ method: 'PATCH', url, payload: {} })).statusCode).toBe(404);
+    expect((await test.app.inject({ method: 'PUT', url, payload })).statusCode).toBe(201);
+  });
+
+  it('is so in a batch and in an import', async () => {
+    const before = await test.app.inject({ method: 'PUT', url, payload: ADA });
+    const customerId = url.split('/')[2] ?? '';
+    const operations = [{ replace: { customerId, customer: ADA } }];
+    const batch = { method: 'POST', url: '/customers/batch', payload: { operations } } as const;
+    const version = before.headers['x-tandem-version'];
+    expect((await test.app.inject(batch)).json().items).toMatchObject([{ status: 200, version }]);
+    const imported = await test.app.inject({
+      method: 'POST',
+      url: '/customers/import',
+      payload: JSON.stringify({ customerId, ...ADA }),
+      headers: { 'content-type': 'application/x-ndjson' },
+    });
+    expect(JSON.parse(imported.body.split('\n')[0] ?? '')).toMatchObject({ written: 1 });
+    expect(etagOf(await test.app.inject({ url }))).toBe(etagOf(before));
+  });
+});
+
+describe('C4: a customer that was read, changed and sent back', () => {
+  const customerId = '00000000-0000-4000-8000-000000000060';
+  const url = `/customers/${customerId}`;
+  const put = (payload: object, headers = {}) =>
+    test.app.inject({ method: 'PUT', url, payload, headers });
+  const listed = async () => {
+    const { items } = (await test.app.inject({ url: '/customers?limit=1000' })).json();
+    return items.find((item: { customerId: string }) => item.customerId === customerId);
+  };
+
+  it('is taken, from a read and from a list', async () => {
+    await put(ADA);
+    const read = (await test.app.inject({ url })).json();
+    expect((await put({ ...read, firstName: 'Augusta' })).json()).toMatchObject({
+      firstName: 'Augusta',
+    });
+    const item = await listed();
+    expect(item).toMatchObject({ version: expect.any(String) });
+    const written = await put({ ...item, customerId: customerId.toUpperCase(), lastName: 'King' });
+    expect(written.statusCode).toBe(200);
+    const patch = {
+      method: 'PATCH',
+      url,
+      payload: { ...(await listed()), lastName: 'L.' },
+    } as const;
+    expect((await test.app.inject(patch)).json()).toMatchObject({ lastName: 'L.' });
+    const { customerId: id, ...customer } = await listed();
+    const operations = [{ replace: { customerId: id, customer: { ...customer, lastName: 'M.' } } }];
+    const batch = { method: 'POST', url: '/customers/batch', payload: { operations } } as const;
+    expect((await test.app.inject(batch)).json().items).toMatchObject([{ status: 200 }]);
+  });
+
+  it.each([
+    ['customerId', '00000000-0000-4000-8000-000000000061', 422],
+    ['version', '0199a1b2c3d4-0003-east-a', 412],
+    ['version', 'rubbish', 412],
+    ['referenceId', 'Customers-00-20261101/0199a1b2c3d4-0003-west-a', 412],
+  ])('is refused by name when its %s is %s', async (member, value, status) => {
+    await put({ ...ADA, lastName: 'before' });
+    const body = { ...ADA, lastName: 'after', [member]: value };
+    for (const method of ['PUT', 'PATCH'] as const) {
+      const response = await test.app.inject({ method, url, payload: body });
+      expect(response.statusCode).toBe(status);
+      expect(response.json().errors).toMatchObject([{ in: 'body', field: `/${member}` }]);
+    }
+    const operations = [{ replace: { customerId, customer: body } }];
+    const batch = { method: 'POST', url: '/customers/batch', payload: { operations } } as const;
+    expect((await test.app.inject(batch)).json().items).toMatchObject([{ status }]);
+    expect((await test.app.inject({ url })).json()).toMatchObject({ lastName: 'before' });
+  });
+
+  it('is refused when it was written since, and holds beside If-Match', async () => {
+    await put(ADA);
+    const old = await listed();
+    const etag = `"${old.version}"`;
+    expect((await put({ ...old, lastName: 'x' }, { 'if-match': etag })).statusCode).toBe(200);
+    const late = await put({ ...old, lastName: 'y' });
+    expect(late.statusCode).toBe(412);
+    expect(late.json()).toMatchObject({
+      detail: expect.stringContaining('its version is another'),
+      errors: [{ field: '/version' }],
+    });
+    const fresh = await listed();
+    expect(etagOf(late)).toBe(`"${fresh.version}"`);
+    for (const headers of [{ 'if-match': etag }, { 'if-none-match': '*' }]) {
+      expect((await put({ ...fresh, lastName: 'z' }, headers)).statusCode).toBe(412);
+    }
+    await test.app.inject({ method: 'DELETE', url });
+    const gone = await put({ ...fresh, lastName: 'z' });
+    expect(gone.statusCode).toBe(412);
+    expect(gone.json().errors).toMatchObject([{ field: '/version' }]);
+  });
+
+  it('is no customer to create under a new id', async () => {
+    const payload = { ...ADA, customerId };
+    const response = await test.app.inject({ method: 'POST', url: '/customers', payload });
+    expect(response.statusCode).toBe(400);
+    expect(response.json().errors).toMatchObject([{ field: '/customerId' }]);
   });
 });
 

@@ -1,7 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { Pace } from '../bulk/pace.ts';
 import type { CustomerService } from '../customers/customer-service.ts';
 import { PAGE_LIMIT_DEFAULT } from '../http/limits.ts';
 import { demandedCondition, refuseConditions } from '../preconditions/preconditions.ts';
+import { agreeOn } from '../preconditions/read-only-members.ts';
 import { sendPage } from './send-page.ts';
 import { readIdempotencyKey } from '../idempotency/read-idempotency-key.ts';
 import { sendWrite } from '../consistency/send-write.ts';
@@ -24,7 +26,9 @@ import { readCustomerRoutes } from './read-customer.ts';
 
 export const customerRoutes: FastifyPluginAsyncTypebox<{
   readonly customers: CustomerService;
-}> = async (app, { customers }) => {
+  /** Of clients that an export or an import waits for. */
+  readonly pace: Pace;
+}> = async (app, { customers, pace }) => {
   app.addHook('preHandler', (request, _reply, done) => {
     if (!namesLeastVersion(request)) done();
     // oxlint-disable-next-line promise/no-callback-in-promise -- most requests need no promise here.
@@ -40,8 +44,10 @@ export const customerRoutes: FastifyPluginAsyncTypebox<{
 
   app.put('/customers/:customerId', { schema: putCustomerSchema }, async (request, reply) => {
     const { customerId } = request.params;
-    const condition = demandedCondition(request.headers, customers);
-    const outcome = await customers.put(customerId, request.body, condition);
+    const demanded = demandedCondition(request.headers, customers);
+    const target = { customers, customerId };
+    const { fields, condition } = await agreeOn(request.body, target, demanded);
+    const outcome = await customers.put(customerId, fields, condition);
     return sendWrite({ request, reply, customers }, outcome);
   });
 
@@ -58,7 +64,7 @@ export const customerRoutes: FastifyPluginAsyncTypebox<{
   await app.register(historyRoute, { customers });
   await app.register(searchRoute, { customers });
   await app.register(batchRoute, { customers });
-  await app.register(importRoute, { customers });
-  await app.register(exportRoute, { customers });
+  await app.register(importRoute, { customers, pace });
+  await app.register(exportRoute, { customers, pace });
   await app.register(receiptRoute, { customers });
 };

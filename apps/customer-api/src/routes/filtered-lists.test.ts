@@ -73,14 +73,53 @@ describe('GET /customers?changedSince', () => {
     expect((await list({ cursor: nextCursor })).statusCode).toBe(400);
   });
 
-  it.each(['2026-13-01T00:00:00Z', '2026-11-22', '2026-11-22T10:00:00', 'now', ''])(
-    'refuses %j',
-    async (changedSince) => {
-      const response = await list({ changedSince });
-      expect(response.statusCode).toBe(400);
-      expect(response.json().errors[0]).toMatchObject({ in: 'query', field: '/changedSince' });
-    },
-  );
+  it.each([
+    '2020-01-01T00:00:00+00:00',
+    '2020-01-01T05:30:00.1234567-05:30',
+    '2020-01-01t00:00:00z',
+    '2020-01-01T00:00:00.000000000000Z',
+    '2016-12-31T23:59:60Z',
+  ])('C2: takes %s, as RFC 3339 has it', async (changedSince) => {
+    expect((await list({ changedSince })).json().items).toHaveLength(COUNT);
+    const found = await search({ email: email(1), changedSince, limit: 1_000 });
+    expect(found.json().items).toHaveLength(COUNT / 4);
+    const exported = await test.app.inject({ url: '/customers/export', query: { changedSince } });
+    expect(exported.body.trimEnd().split('\n')).toHaveLength(COUNT);
+    // As it is typed: a plus that is not encoded.
+    const typed = await test.app.inject({ url: `/customers?changedSince=${changedSince}` });
+    expect(typed.json().items).toHaveLength(COUNT);
+    const page = await test.app.inject({ url: `/customers?limit=5&changedSince=${changedSince}` });
+    const [, target = ''] = /^<([^>]+)>/.exec(String(page.headers['link'])) ?? [];
+    expect((await test.app.inject({ url: target })).json().items).toHaveLength(5);
+  });
+
+  it('C2: means the same instant by every offset', async () => {
+    for (const [changedSince, count] of [
+      ['2026-11-01T00:00:00Z', COUNT],
+      ['2026-11-01T01:00:00+01:00', COUNT],
+      ['2100-01-01T00:00:00+00:00', 0],
+    ] as const) {
+      expect((await list({ changedSince })).json().items).toHaveLength(count);
+    }
+  });
+
+  it.each([
+    '2026-13-01T00:00:00Z',
+    '2026-02-30T00:00:00Z',
+    '2026-11-22T24:00:00Z',
+    '2026-11-22T10:00:00+24:00',
+    '2026-11-22T10:00:60Z',
+    '2026-11-22T10:00:00+0100',
+    '2026-11-22 10:00:00Z',
+    '2026-11-22',
+    '2026-11-22T10:00:00',
+    'now',
+    '',
+  ])('refuses %j', async (changedSince) => {
+    const response = await list({ changedSince });
+    expect(response.statusCode).toBe(400);
+    expect(response.json().errors[0]).toMatchObject({ in: 'query', field: '/changedSince' });
+  });
 });
 
 describe('the history of nobody', () => {

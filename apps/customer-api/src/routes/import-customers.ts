@@ -3,9 +3,14 @@ import type { FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
 import { importCustomers, type ImportOptions } from '../bulk/import-customers.ts';
 import { toNdjson, toReportLine } from '../bulk/import-report.ts';
-import { createSlots } from '../bulk/slots.ts';
+import { type Pace, PaceKeeper } from '../bulk/pace.ts';
 import type { CustomerService } from '../customers/customer-service.ts';
-import { IMPORTS_AT_ONCE_MAX, LONG_REQUEST_TIMEOUT_MS } from '../http/limits.ts';
+import {
+  IMPORTS_AT_ONCE_MAX,
+  IMPORTS_PER_CALLER_MAX,
+  LONG_REQUEST_TIMEOUT_MS,
+} from '../http/limits.ts';
+import { createPlaces, placeHolder } from '../http/places.ts';
 import { ProblemError } from '../http/problem.ts';
 import { logUnexpected } from '../http/send-problem.ts';
 import { readIdempotencyKey } from '../idempotency/read-idempotency-key.ts';
@@ -16,8 +21,13 @@ import { compileValidator } from '../validation/validator.ts';
 
 export const importRoute: FastifyPluginAsyncTypebox<{
   readonly customers: CustomerService;
-}> = async (app, { customers }) => {
-  const slots = createSlots('imports', IMPORTS_AT_ONCE_MAX);
+  readonly pace: Pace;
+}> = async (app, { customers, pace }) => {
+  const places = createPlaces({
+    what: 'imports',
+    countMax: IMPORTS_AT_ONCE_MAX,
+    perCallerMax: IMPORTS_PER_CALLER_MAX,
+  });
   let isStopping = false;
   app.addHook('preClose', async () => {
     isStopping = true;
@@ -39,10 +49,16 @@ export const importRoute: FastifyPluginAsyncTypebox<{
     customers.isPreconditionRequired();
     const { firstLine = 1 } = request.query;
     const key = readIdempotencyKey(request.headers['idempotency-key'], request.caller);
-    const leave = slots.take();
-    const pieces = request.body.iterator({ destroyOnReturn: false });
+    const leave = places.take(placeHolder(request));
+    const onTooSlow = (): void => {
+      request.log.warn({ event: 'import-too-slow', ...pace }, 'A client imports too slowly.');
+      request.raw.destroy();
+    };
+    const sending = new PaceKeeper({ ...pace, onTooSlow });
+    const taking = new PaceKeeper({ ...pace, onTooSlow });
+    const pieces = sending.sends(request.body.iterator({ destroyOnReturn: false }));
     const work = { customers, key, firstLine, isStopping: () => isStopping };
-    const lines = Readable.from(report(request, { pieces, work }));
+    const lines = Readable.from(taking.takes(report(request, { pieces, work })));
     // Not by the generator: one that was never asked for anything has no end either.
     return reply.type(NDJSON).send(lines.once('close', leave));
   });

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { CustomerService } from '../customers/customer-service.ts';
 import { demandedCondition } from '../preconditions/preconditions.ts';
+import { agreeOn } from '../preconditions/read-only-members.ts';
 import { sendWrite } from '../consistency/send-write.ts';
 import { parseJsonBody } from '../plugins/json-body.ts';
 import { patchCustomerSchema } from '../schemas/customer-routes.ts';
@@ -13,8 +14,10 @@ export const patchCustomerRoute: FastifyPluginAsyncTypebox<{
 
   app.patch('/customers/:customerId', { schema: patchCustomerSchema }, async (request, reply) => {
     const { customerId } = request.params;
-    const condition = demandedCondition(request.headers, customers);
-    const outcome = await customers.patch(customerId, request.body, condition);
+    const demanded = demandedCondition(request.headers, customers);
+    const target = { customers, customerId };
+    const { fields, condition } = await agreeOn(request.body, target, demanded);
+    const outcome = await customers.patch(customerId, fields, condition);
     return sendWrite({ request, reply, customers }, outcome);
   });
 };

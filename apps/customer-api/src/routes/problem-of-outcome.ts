@@ -5,6 +5,7 @@ import type {
   CustomerRecord,
 } from '../customers/customer-service.ts';
 import { ProblemError } from '../http/problem.ts';
+import type { Violation } from '../validation/violation.ts';
 import { formatEntityTag } from '../preconditions/entity-tag.ts';
 
 /** What the outcome of a write is to a client; undefined when it was written. */
@@ -16,6 +17,7 @@ export function problemOfOutcome(
     case 'created':
     case 'replayed':
     case 'replaced':
+    case 'unchanged':
     case 'deleted':
       return undefined;
     case 'not-found':
@@ -28,8 +30,14 @@ export function problemOfOutcome(
       return new ProblemError('key-spent', {
         detail: 'The Idempotency-Key was used, and its customer deleted since: take a new key.',
       });
+    case 'id-taken':
+      return new ProblemError('id-taken', {
+        detail:
+          'The id that this Idempotency-Key makes is that of a customer which the key has not created: ' +
+          'take a new key.',
+      });
     case 'condition-failed':
-      return preconditionFailed(outcome.current, whyNeverMatched);
+      return preconditionFailed(outcome.current, { detail: whyNeverMatched });
     default:
       return assertNever(outcome);
   }
@@ -41,14 +49,20 @@ export function customerNotFound(): ProblemError {
   });
 }
 
-/** `why` says what reading it again would not mend. */
+interface FailedPrecondition {
+  /** What reading it again would not mend, or what differs. */
+  readonly detail?: string | undefined;
+  readonly errors?: readonly Violation[];
+}
+
 export function preconditionFailed(
   current: CustomerRecord | undefined,
-  why?: string,
+  { detail, ...named }: FailedPrecondition = {},
 ): ProblemError {
   return new ProblemError('precondition-failed', {
+    ...named,
     detail:
-      why ??
+      detail ??
       (current === undefined
         ? 'There is no such customer.'
         : 'The ETag of this answer is the current version: read it, and decide anew.'),

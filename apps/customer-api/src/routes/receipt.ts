@@ -3,6 +3,7 @@ import { encodeVector } from '@tandem/core';
 import { readPreferences } from '../consistency/preferences.ts';
 import { versionNotReached } from '../consistency/require-version.ts';
 import type { CustomerService } from '../customers/customer-service.ts';
+import { placeHolder } from '../http/places.ts';
 import { ProblemError } from '../http/problem.ts';
 import { receiptSchema } from '../schemas/bulk-routes.ts';
 
@@ -16,8 +17,11 @@ export const receiptRoute: FastifyPluginAsyncTypebox<{
     if (receipt === undefined) throw receiptInvalid();
     const { waitMs } = readPreferences(request.headers.prefer, 0);
     const { version } = receipt;
-    if (!(await customers.reaches(customerId, version, waitMs))) throw versionNotReached(waitMs);
-    const regions = [...(await customers.whereApplied(receipt, waitMs))];
+    const wait = { waitMs, caller: placeHolder(request) };
+    const answer = await customers.whereApplied(customerId, receipt, wait);
+    if (answer.kind === 'forged') throw receiptInvalid(answer.why);
+    if (answer.kind === 'not-reached') throw versionNotReached(waitMs);
+    const regions = [...answer.regions];
     return reply.header('cache-control', 'no-store').send({
       customerId: customerId.toLowerCase(),
       version: encodeVector(version),
@@ -27,8 +31,8 @@ export const receiptRoute: FastifyPluginAsyncTypebox<{
   });
 };
 
-function receiptInvalid(): ProblemError {
-  return new ProblemError('receipt-invalid', {
-    detail: 'Send the x-tandem-receipt of a write of this customer, as it is.',
-  });
+function receiptInvalid(why?: string): ProblemError {
+  const remedy = 'Send the x-tandem-receipt of a write of this customer, as it is';
+  const detail = why === undefined ? `${remedy}.` : `${remedy}: ${why}`;
+  return new ProblemError('receipt-invalid', { detail });
 }

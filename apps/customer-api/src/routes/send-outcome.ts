@@ -42,6 +42,7 @@ export function sendOutcome(
     case 'replayed':
       return sendCreated(reply.header('idempotency-replayed', 'true'), outcome.record);
     case 'replaced':
+    case 'unchanged':
       return sendCustomer(reply, outcome.record);
     case 'deleted':
       return setVersion(reply.code(204), outcome.version).send();

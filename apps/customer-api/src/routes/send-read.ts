@@ -26,7 +26,7 @@ export function sendRead(reply: FastifyReply, { record, headers }: ReadResult): 
       reply.code(304).header('etag', formatEntityTag(record.version));
       return setVersion(reply, record.version).send();
     case 'precondition-failed':
-      throw preconditionFailed(record, whyNeverMatched(headers));
+      throw preconditionFailed(record, { detail: whyNeverMatched(headers) });
     default:
       return assertNever(verdict);
   }

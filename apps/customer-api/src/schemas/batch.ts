@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { BATCH_OPERATIONS_MAX } from '../http/limits.ts';
-import { CustomerBody } from './customer.ts';
+import { CustomerBody, CustomerReplacement } from './customer.ts';
 import { CustomerParams, VERSION_LENGTH_MAX } from './parts.ts';
 
 const { customerId } = CustomerParams.properties;
@@ -26,7 +26,7 @@ export const BatchOperation = Type.Object(
     ),
     replace: Type.Optional(
       Type.Object(
-        { customerId, customer: CustomerBody, ifVersion },
+        { customerId, customer: CustomerReplacement, ifVersion },
         { additionalProperties: false, description: 'Creates, or replaces whole.' },
       ),
     ),

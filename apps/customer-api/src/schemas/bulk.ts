@@ -1,10 +1,15 @@
 import { type Static, Type } from 'typebox';
 import { CustomerBody } from './customer.ts';
-import { ChangedSince, CustomerParams, IDEMPOTENCY_KEY, VERSION_LENGTH_MAX } from './parts.ts';
+import {
+  ChangedSince,
+  CustomerParams,
+  IDEMPOTENCY_KEY,
+  REFERENCE_LENGTH_MAX,
+  VERSION_LENGTH_MAX,
+} from './parts.ts';
 
 const { customerId } = CustomerParams.properties;
 const LINE_NUMBER_MAX = 1_000_000_000;
-const REFERENCE_LENGTH_MAX = 1_024;
 
 /** What an export writes can be imported as it is. */
 export const ImportLine = Type.Object(

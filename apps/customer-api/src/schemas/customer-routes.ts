@@ -1,6 +1,6 @@
 import { requireScope } from '../auth/scopes.ts';
 import { guardedResponses } from './guarded-responses.ts';
-import { CustomerBody, CustomerPatch } from './customer.ts';
+import { CustomerBody, CustomerPatch, CustomerReplacement } from './customer.ts';
 import { HistoryQuery } from './customer-history.ts';
 import {
   CreateHeaders,
@@ -62,7 +62,14 @@ export const postCustomerSchema = {
   headers: CreateHeaders,
   body: CustomerBody,
   response: guardedResponses(
-    ['precondition-malformed', 'version-malformed', ...BODY_PROBLEMS, 'key-spent', 'key-reused'],
+    [
+      'precondition-malformed',
+      'version-malformed',
+      ...BODY_PROBLEMS,
+      'key-spent',
+      'id-taken',
+      'key-reused',
+    ],
     {
       201: jsonResponse('Customer', {
         description: 'Created, now or by the same request before.',
@@ -83,8 +90,8 @@ export const putCustomerSchema = {
   consumes: JSON_TYPES,
   params: CustomerParams,
   headers: WriteHeaders,
-  body: CustomerBody,
-  response: guardedResponses([...BODY_PROBLEMS, ...PRECONDITION_PROBLEMS], {
+  body: CustomerReplacement,
+  response: guardedResponses([...BODY_PROBLEMS, 'read-only-differs', ...PRECONDITION_PROBLEMS], {
     200: replaced,
     201: created,
   }),
@@ -102,9 +109,12 @@ export const patchCustomerSchema = {
   params: CustomerParams,
   headers: WriteHeaders,
   body: CustomerPatch,
-  response: guardedResponses(['customer-not-found', ...BODY_PROBLEMS, ...PRECONDITION_PROBLEMS], {
-    200: replaced,
-  }),
+  response: guardedResponses(
+    ['customer-not-found', ...BODY_PROBLEMS, 'read-only-differs', ...PRECONDITION_PROBLEMS],
+    {
+      200: replaced,
+    },
+  ),
 };
 
 const readCustomerSchema = {

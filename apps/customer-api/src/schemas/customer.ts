@@ -1,4 +1,5 @@
 import { customerKind } from '@tandem/core/customers';
+import { CUSTOMER_ID, REFERENCE_LENGTH_MAX, VERSION_LENGTH_MAX } from './parts.ts';
 import { type Static, type TSchema, type TString, type TUnsafe, Type } from 'typebox';
 
 const { email, firstName, lastName, phoneNumber } = customerKind.schema.properties;
@@ -28,27 +29,60 @@ const optionalFields = {
 
 const emailField = text(email, 'Where the customer is written to.');
 
+const CUSTOMER_EXAMPLES = [
+  {
+    email: 'ada@example.com',
+    firstName: 'Ada',
+    lastName: 'Lovelace',
+    phoneNumber: '+44 20 7946 0018',
+  },
+];
+
 export const CustomerBody = Type.Object(
   { email: emailField, ...optionalFields },
   {
     additionalProperties: false,
     description: 'A whole customer: a field that is left out has no value.',
-    examples: [
-      {
-        email: 'ada@example.com',
-        firstName: 'Ada',
-        lastName: 'Lovelace',
-        phoneNumber: '+44 20 7946 0018',
-      },
-    ],
+    examples: CUSTOMER_EXAMPLES,
+  },
+);
+
+/** What answers carry and no write sets: taken back as it was given, and refused when it is another. */
+const readOnlyMembers = {
+  customerId: Type.Optional(
+    Type.String({ ...CUSTOMER_ID, description: 'As it was read: that of the path.' }),
+  ),
+  referenceId: Type.Optional(
+    Type.String({
+      maxLength: REFERENCE_LENGTH_MAX,
+      description: 'As it was read: the write is done only while it is still that of the customer.',
+    }),
+  ),
+  version: Type.Optional(
+    Type.String({
+      maxLength: VERSION_LENGTH_MAX,
+      description: 'As it was read: the write is done only while it is still that of the customer.',
+    }),
+  ),
+};
+
+const READ_BACK =
+  'What was read can be sent back, changed: `customerId`, `referenceId` and `version` too.';
+
+export const CustomerReplacement = Type.Object(
+  { ...CustomerBody.properties, ...readOnlyMembers },
+  {
+    additionalProperties: false,
+    description: `A whole customer: a field that is left out has no value. ${READ_BACK}`,
+    examples: CUSTOMER_EXAMPLES,
   },
 );
 
 export const CustomerPatch = Type.Object(
-  { email: Type.Optional(emailField), ...optionalFields },
+  { email: Type.Optional(emailField), ...optionalFields, ...readOnlyMembers },
   {
     additionalProperties: false,
-    description: 'A merge patch (RFC 7396): a field that is left out stays as it is.',
+    description: `A merge patch (RFC 7396): a field that is left out stays as it is. ${READ_BACK}`,
     examples: [{ phoneNumber: '+44 20 7946 0999', lastName: null }],
   },
 );
@@ -118,7 +152,12 @@ export const CustomerPage = Type.Object(
 );
 
 export type CustomerBody = Static<typeof CustomerBody>;
-export type CustomerPatch = Static<typeof CustomerPatch>;
+export type CustomerPatch = Omit<Static<typeof CustomerPatch>, keyof ReadOnlyMembers>;
+export interface ReadOnlyMembers {
+  readonly customerId?: string;
+  readonly referenceId?: string;
+  readonly version?: string;
+}
 export type CustomerAnswer = Static<typeof CustomerAnswer>;
 export type ListedCustomer = Static<typeof ListedCustomer>;
 export type CustomerPage = Static<typeof CustomerPage>;

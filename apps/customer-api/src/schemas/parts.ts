@@ -2,19 +2,21 @@ import { type TSchemaOptions, Type } from 'typebox';
 import { CURSOR_LENGTH_MAX, PAGE_LIMIT_DEFAULT } from '../http/limits.ts';
 import { PAGE_LIMIT_MAX } from '@tandem/storage';
 
+export const CUSTOMER_ID = {
+  pattern: '^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$',
+  examples: ['4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88'],
+};
+
+export const REFERENCE_LENGTH_MAX = 1_024;
+
 export const CustomerParams = Type.Object({
-  customerId: Type.String({
-    pattern: '^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$',
-    description: 'A GUID, in any case.',
-    examples: ['4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88'],
-  }),
+  customerId: Type.String({ ...CUSTOMER_ID, description: 'A GUID, in any case.' }),
 });
 
 export const ChangedSince = {
   changedSince: Type.Optional(
     Type.String({
       format: 'date-time',
-      pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,3})?Z$',
       description:
         'Only customers whose newest change was stamped at this time or later, by the clock of the ' +
         'region that made it; deleted ones are not listed. What another region changed arrives with ' +

@@ -21,6 +21,7 @@ import {
 import { createLogger, createSystemClock } from '@tandem/service-kit';
 import type { FastifyInstance } from 'fastify';
 import { createApp } from '../app.ts';
+import type { Pace } from '../bulk/pace.ts';
 import type { TokenVerifier } from '../auth/token-verifier.ts';
 import type { CustomerKind } from '../customers/customer-service.ts';
 import type { ProcessReadiness } from '../health/process-readiness.ts';
@@ -41,6 +42,7 @@ interface TestAppOptions {
   readonly readiness?: () => Promise<ProcessReadiness>;
   readonly verifyToken?: TokenVerifier;
   readonly requestsPerMinuteMax?: number;
+  readonly pace?: Pace;
   readonly isPreconditionRequired?: boolean;
   /** By default nothing is shed: a test that computes without a pause is no overload. */
   readonly eventLoopDelayMsMax?: number;
@@ -77,6 +79,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     serving: () => ({ kind: 'ready', notes: [] }),
     verifyToken: options.verifyToken,
     judgeRequest: createRequestJudge(),
+    pace: options.pace,
     eventLoopDelayMsMax: options.eventLoopDelayMsMax ?? 0,
     requestsPerMinuteMax: options.requestsPerMinuteMax ?? 100_000,
     logger,

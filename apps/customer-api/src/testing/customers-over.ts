@@ -5,11 +5,12 @@ import {
   createTableArchive,
   createTableReplica,
   createTableReplicationStatus,
+  isCommitted,
   type ReplicatedTable,
 } from '@tandem/storage';
 import { type Acknowledgements, createAcknowledgements } from '../consistency/acknowledgements.ts';
-import { createReceipts } from '../receipts/receipts.ts';
-import { createVersionGate, type ReadVersion } from '../consistency/version-gate.ts';
+import { createReceipts, whyForged } from '../receipts/receipts.ts';
+import { createVersionGate, type ReadVersion, whyImpossible } from '../consistency/version-gate.ts';
 import {
   createCustomerService,
   type CustomerKind,
@@ -30,6 +31,8 @@ interface CustomersOverOptions {
   readonly isPreconditionRequired?: boolean;
 }
 
+const DRIFT_MS_MAX = 60_000;
+
 /** The service of one region over what a test made. */
 export function customersOver(options: CustomersOverOptions): CustomerService {
   const { region, table, store, bucketCount, randomness, clock } = options;
@@ -38,21 +41,38 @@ export function customersOver(options: CustomersOverOptions): CustomerService {
     const rows = await replica.read(replica.bucketOf(customerId), [customerId]);
     return rows.get(customerId)?.state.vector;
   };
+  const { wallClock = clock, peers = [] } = options;
+  const gate = createVersionGate({
+    clock,
+    readVersion,
+    whyImpossible: (version) => whyImpossible(version, { ...bounds, nowMs: wallClock.nowMs() }),
+  });
+  const bounds = { regions: [region, ...peers], driftMsMax: DRIFT_MS_MAX };
   return createCustomerService({
     region,
     customers: table,
     randomness,
     readVersion,
-    gate: createVersionGate({ clock, readVersion }),
+    gate,
     acknowledgements: options.acknowledgements ?? createAcknowledgements({ clock }),
     receipts: createReceipts({
       region,
-      peers: options.peers ?? [],
+      peers,
       status: createTableReplicationStatus({ store }),
+      gate,
+      readVersion,
+      isCommitted: (customerId, stamp) => {
+        const { name: entityKind } = customerKind;
+        const bucket = replica.bucketOf(customerId);
+        const get: TableStore['get'] = (...key) => store.get(...key);
+        const archive = createTableArchive({ store });
+        return isCommitted({ entityKind, bucket, stamp }, { get, archive, table: entityKind });
+      },
       clock,
+      whyForged: (receipt) => whyForged(receipt, { ...bounds, nowMs: wallClock.nowMs() }),
       skewMsMax: () => 0,
     }),
-    clock: options.wallClock ?? clock,
+    clock: wallClock,
     isPreconditionRequired: () => options.isPreconditionRequired ?? false,
     entityHistory: createEntityHistory({
       archive: createTableArchive({ store }),

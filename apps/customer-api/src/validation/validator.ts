@@ -5,12 +5,13 @@ import { findUnfitText } from './unfit-text.ts';
 
 /**
  * Validates with TypeBox and changes nothing: no field is removed, filled in or converted. Only in
- * a query, where everything is text, whole numbers become numbers.
+ * a query, where everything is text, whole numbers become numbers, and the blank in a time, which is a plus
+ * that was not encoded, becomes one.
  */
 export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   const validator = Compile(schema);
   return (given: unknown) => {
-    const value = httpPart === 'querystring' ? withNumbers(schema, given) : given;
+    const value = httpPart === 'querystring' ? readQuery(schema, given) : given;
     const errors: readonly FastifySchemaValidationError[] = validator.Check(value)
       ? findUnfitText(schema, value)
       : validator.Errors(value).map((error) => nameRange(schema, error));
@@ -39,13 +40,20 @@ function nameRange(
 }
 
 const WHOLE_NUMBER = /^-?\d{1,15}$/;
+const BLANK_BEFORE_OFFSET = / (?=\d{2}:\d{2}$)/;
 
-function withNumbers(schema: TSchema, given: unknown): unknown {
-  const { properties = {} } = schema as { properties?: Record<string, NumberSchema> };
+interface QuerySchema {
+  readonly type?: unknown;
+  readonly format?: unknown;
+}
+
+function readQuery(schema: TSchema, given: unknown): unknown {
+  const { properties = {} } = schema as { properties?: Record<string, QuerySchema> };
   const entries = Object.entries(given as Record<string, unknown>).map(([name, value]) => {
-    const isNumber = Object.hasOwn(properties, name) && properties[name]?.type === 'integer';
-    const isWhole = typeof value === 'string' && WHOLE_NUMBER.test(value);
-    return [name, isNumber && isWhole ? Number(value) : value];
+    const own = Object.hasOwn(properties, name) ? properties[name] : undefined;
+    if (own === undefined || typeof value !== 'string') return [name, value];
+    if (own.type === 'integer') return [name, WHOLE_NUMBER.test(value) ? Number(value) : value];
+    return [name, own.format === 'date-time' ? value.replace(BLANK_BEFORE_OFFSET, '+') : value];
   });
   return Object.fromEntries(entries);
 }

@@ -28,5 +28,7 @@ export type Customer = Static<typeof CustomerSchema>;
 export const customerKind: EntityKind<typeof CustomerSchema> = defineEntityKind({
   name: 'Customers',
   schema: CustomerSchema,
+  // Whoever replaces a customer does not make it one that no key has created.
+  keptFields: ['creationDigest'],
   isEntityId: (text) => isGuidText(text) && text === text.toLowerCase(),
 });

@@ -78,13 +78,13 @@ export function findEntityIdFault(kind: EntityKind, entityId: unknown): string |
   return kind.isEntityId(entityId) ? undefined : 'is none of its kind';
 }
 
-/** As `toFieldValues`, for an entity that is meant whole: what it does not name is null. */
+/** As `toFieldValues`, for an entity that is meant whole: what it does not name is null, but for kept fields. */
 export function toAllFieldValues<K extends EntityKind>(
   kind: K,
   entity: Partial<EntityOf<K>>,
 ): FieldValues {
   const values = new Map<string, NullableFieldValue>();
-  for (const name of kind.edmTypes.keys()) values.set(name, null);
+  for (const name of kind.edmTypes.keys()) if (!kind.keptFields.has(name)) values.set(name, null);
   for (const [name, value] of toFieldValues(kind, entity)) values.set(name, value);
   return values;
 }

@@ -22,6 +22,8 @@ export interface EntityKind<S extends TObject = TObject> {
   readonly budgets: ReadonlyMap<string, FieldBudget>;
   /** Fields of a newer build that a row of this one may hold beside its own. */
   readonly unknownFieldsMax: number;
+  /** Fields that a put leaves as they are unless it names them. */
+  readonly keptFields: ReadonlySet<string>;
   readonly isEntityId: (text: string) => boolean;
 }
 
@@ -38,6 +40,11 @@ export interface EntityKindOptions<S extends TObject> {
   readonly schema: S;
   /** `field` by default. */
   readonly policy?: MergePolicy;
+  /**
+   * Fields that say something of the entity's life and not of what its users put there: a put, which sets
+   * what it does not name to null, leaves them as they are. A new life begins without them. None by default.
+   */
+  readonly keptFields?: readonly string[];
   /** Whether a text can be an id; any well-formed text can by default. */
   readonly isEntityId?: (text: string) => boolean;
 }
@@ -63,7 +70,7 @@ const OBJECT_KEYWORDS: ReadonlySet<string> = new Set(['type', 'properties', 'req
  * it is stated.
  */
 export function defineEntityKind<S extends TObject>(options: EntityKindOptions<S>): EntityKind<S> {
-  const { name, schema, policy = 'field', isEntityId = () => true } = options;
+  const { name, schema, policy = 'field', keptFields = [], isEntityId = () => true } = options;
   checkKindName(name);
   checkObject(name, schema);
   const edmTypes = new Map<string, EdmType>();
@@ -104,7 +111,21 @@ export function defineEntityKind<S extends TObject>(options: EntityKindOptions<S
     );
   }
   const unknownFieldsMax = Math.min(UNKNOWN_FIELDS_MAX, FIELDS_WITH_UNKNOWN_MAX - edmTypes.size);
-  return { name, schema, policy, edmTypes, constraints, budgets, unknownFieldsMax, isEntityId };
+  for (const field of keptFields) {
+    if (edmTypes.has(field)) continue;
+    throw invalid(name, `field "${field}" is to be kept, and it has none of that name`, { field });
+  }
+  return {
+    name,
+    schema,
+    policy,
+    edmTypes,
+    constraints,
+    budgets,
+    unknownFieldsMax,
+    keptFields: new Set(keptFields),
+    isEntityId,
+  };
 }
 
 function checkKindName(name: string): void {

@@ -13,7 +13,12 @@ export type FieldValues = ReadonlyMap<string, NullableFieldValue>;
 export type MergePolicy = 'field' | 'row';
 
 export type Write =
-  | { readonly kind: 'put'; readonly values: FieldValues }
+  /** `keeps`: fields that stay as they are when they are not named; none by default. */
+  | {
+      readonly kind: 'put';
+      readonly values: FieldValues;
+      readonly keeps?: ReadonlySet<string>;
+    }
   | { readonly kind: 'patch'; readonly values: FieldValues }
   | { readonly kind: 'delete' }
   /** A deletion that keeps no value: every field is set to null, in a tombstone too. */
@@ -37,7 +42,12 @@ export function writeEntity(write: Write, context: WriteContext): EntityState {
   const unchanged = stored ?? { fields: new Map(), alive: undefined, deleted: undefined, vector };
   switch (write.kind) {
     case 'put':
-      return { ...unchanged, fields: putFields(write.values, context), alive: stamp, vector };
+      return {
+        ...unchanged,
+        fields: patchFields(valuesOfPut(write, stored), context),
+        alive: stamp,
+        vector,
+      };
     case 'patch':
       return { ...unchanged, fields: patchFields(write.values, context), alive: stamp, vector };
     case 'delete':
@@ -54,11 +64,34 @@ function nullFields({ stored, stamp }: WriteContext): Map<string, StampedField> 
   return new Map(names.map((name) => [name, { value: null, stamp }]));
 }
 
+/**
+ * Tells whether a write would leave every field of a live entity as it is. Of a deletion it is false.
+ */
+export function changesNothing(write: Write, stored: EntityState): boolean {
+  if (!isAlive(stored) || (write.kind !== 'put' && write.kind !== 'patch')) return false;
+  const values = write.kind === 'put' ? valuesOfPut(write, stored) : write.values;
+  return [...values].every(([name, value]) => isUnchanged(stored.fields.get(name), value));
+}
+
+function isUnchanged(own: StampedField | undefined, value: NullableFieldValue): boolean {
+  return own === undefined ? value === null : isSameValue(own.value, value);
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
 /** A put sets what it does not name to null, for the fields that the row has. */
-function putFields(values: FieldValues, context: WriteContext): Map<string, StampedField> {
+function valuesOfPut(
+  { values, keeps = NONE }: Extract<Write, { kind: 'put' }>,
+  stored: EntityState | undefined,
+): FieldValues {
   const full = new Map(values);
-  for (const name of context.stored?.fields.keys() ?? []) if (!full.has(name)) full.set(name, null);
-  return patchFields(full, context);
+  // A new life keeps nothing of the old one.
+  const isLive = stored !== undefined && isAlive(stored);
+  const names = isLive ? stored.fields.keys() : [...(stored?.fields.keys() ?? []), ...keeps];
+  for (const name of names) {
+    if (!full.has(name) && !(isLive && keeps.has(name))) full.set(name, null);
+  }
+  return full;
 }
 
 function patchFields(values: FieldValues, context: WriteContext): Map<string, StampedField> {
@@ -69,10 +102,10 @@ function patchFields(values: FieldValues, context: WriteContext): Map<string, St
   if (stampAll) for (const [name, { value }] of fields) fields.set(name, { value, stamp });
   for (const [name, value] of values) {
     const own = fields.get(name);
-    const isUnchanged = own === undefined ? value === null : isSameValue(own.value, value);
     // A new life says of every field what it is: where its tombstone was collected nobody here knows
     // what the old one had, and elsewhere it may not be forgotten yet.
-    if (!isUnchanged || (own === undefined && stampAll)) fields.set(name, { value, stamp });
+    const isStamped = !isUnchanged(own, value) || (own === undefined && stampAll);
+    if (isStamped) fields.set(name, { value, stamp });
   }
   return fields;
 }

@@ -1,6 +1,5 @@
 import {
   AppError,
-  type Archive,
   type Clock,
   type CommitOutcome,
   type OutboxEntry,
@@ -12,13 +11,12 @@ import {
   type TableStore,
   type Transaction,
 } from '@tandem/core';
+import { type CommittedContext, isCommitted } from '../outbox/is-committed.ts';
 import { outboxRowKey, toOutboxProperties } from '../outbox/outbox-row.ts';
 
-export interface CommitContext extends Pick<TableStore, 'get' | 'commit'> {
-  readonly archive: Pick<Archive, 'has'>;
+export interface CommitContext extends CommittedContext, Pick<TableStore, 'commit'> {
   readonly clock: Clock;
   readonly randomness: Randomness;
-  readonly table: string;
 }
 
 export type ChangeSetOutcome =
@@ -70,11 +68,11 @@ export async function commitChangeSet(
   let unknown: AppError | undefined;
   for (let attempt = 1; attempt <= UNKNOWN_POLICY.attemptsMax; attempt += 1) {
     try {
-      if (unknown !== undefined && (await isCommitted(entry, context))) return COMMITTED_UNSEEN;
+      if (unknown !== undefined && (await isCommitted(entry.set, context))) return COMMITTED_UNSEEN;
       const outcome = await commit();
       if (outcome.kind === 'committed') return outcome;
       // A refusal of a repetition may be the doing of the first try.
-      const isOurs = unknown !== undefined && (await isCommitted(entry, context));
+      const isOurs = unknown !== undefined && (await isCommitted(entry.set, context));
       return isOurs ? COMMITTED_UNSEEN : { kind: 'refused', index: outcome.index };
     } catch (error) {
       const isFirstTry = unknown === undefined;
@@ -85,13 +83,4 @@ export async function commitChangeSet(
     }
   }
   throw unknown ?? new Error('unreachable: the loop ends without an error only by returning');
-}
-
-/** The outbox first: what has left it is in the archive already. */
-async function isCommitted(
-  { set }: OutboxEntry,
-  { get, archive, table }: CommitContext,
-): Promise<boolean> {
-  const row = await get(table, set.bucket, outboxRowKey(set.stamp));
-  return row !== undefined || (await archive.has(set));
 }

@@ -12,15 +12,16 @@ const live = {
   etag: '"1"',
   referenceId: undefined,
   state: {
-    fields: new Map(),
+    fields: new Map([['label', { value: { type: 'String', value: 'old' }, stamp } as const]]),
     alive: stamp,
     deleted: undefined,
     vector: new Map([['east', stamp]]),
   },
 };
 
-function decide(known: KnownRow, condition?: WriteCondition) {
-  const write = { kind: 'patch', values: new Map() } as const;
+function decide(known: KnownRow, condition?: WriteCondition, label = 'new') {
+  const values = new Map([['label', { type: 'String', value: label } as const]]);
+  const write = { kind: 'patch', values } as const;
   const request = { entityId: 'a', write, condition, trace: undefined };
   return decidePending({ request, arrivedAt: ARRIVED_AT }, known, deviceKind).kind;
 }
@@ -45,4 +46,10 @@ describe('a waiting write', () => {
       expect(decide({ row, toldAt: NEVER_TOLD }, condition)).toBe('reread');
     },
   );
+
+  test('C8: is needless only on what was told since it was asked for', () => {
+    expect(decide({ row: live, toldAt: ARRIVED_AT + 1 }, undefined, 'old')).toBe('answer');
+    expect(decide({ row: live, toldAt: ARRIVED_AT - 1 }, undefined, 'old')).toBe('reread');
+    expect(decide({ row: live, toldAt: NEVER_TOLD }, undefined, 'old')).toBe('reread');
+  });
 });

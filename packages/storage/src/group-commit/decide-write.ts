@@ -1,7 +1,9 @@
 import {
   assertNever,
+  changesNothing,
   encodeVector,
   isAlive,
+  type MergePolicy,
   type Operation,
   type StoredRow,
   type Write,
@@ -10,17 +12,27 @@ import type { WriteCondition } from '../replicated-table.ts';
 
 export type WriteDecision =
   | { readonly kind: 'write'; readonly operation: Operation }
+  /** Every field is as the write would make it. */
+  | { readonly kind: 'unchanged' }
   | { readonly kind: 'not-found' }
   | { readonly kind: 'condition-failed' };
 
-/** Whether a write goes ahead on what is stored. A tombstone counts as nothing stored. */
+export interface WriteRules {
+  readonly condition: WriteCondition | undefined;
+  readonly policy: MergePolicy;
+}
+
+/** Decides whether a write goes ahead on what is stored. A tombstone counts as nothing stored. */
 export function decideWrite(
   write: Write,
   stored: StoredRow | undefined,
-  condition: WriteCondition | undefined,
+  { condition, policy }: WriteRules,
 ): WriteDecision {
   const live = stored !== undefined && isAlive(stored.state) ? stored : undefined;
   if (condition !== undefined && !holds(condition, live)) return { kind: 'condition-failed' };
+  if (policy === 'field' && live !== undefined && changesNothing(write, live.state)) {
+    return { kind: 'unchanged' };
+  }
   switch (write.kind) {
     case 'put':
       return { kind: 'write', operation: live === undefined ? 'create' : 'replace' };

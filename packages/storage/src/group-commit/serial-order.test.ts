@@ -108,7 +108,7 @@ function explanationsOf(done: Done): number[] {
   const moments = Array.from({ length: done.to - done.from + 1 }, (_, index) => done.from + index);
   return moments.filter((moment) => {
     const stored = states[moment];
-    const decision = decideWrite(write, stored, condition);
+    const decision = decideWrite(write, stored, { condition, policy: deviceKind.policy });
     if (decision.kind !== 'write') return decision.kind === outcome.kind;
     const next = states[moment + 1];
     const stamp = stampOf(next);

@@ -129,10 +129,12 @@ describe('writers of the same row', () => {
     const { east, drive } = regions;
     await drive(east.table.put('a', { restarts: 0 }));
     let depth = 0;
+    let others = 0;
     east.store.beforeCommit(async () => {
       if (depth > 0) return;
       depth += 1;
-      await east.openTable().patch('a', { label: 'other' });
+      others += 1;
+      await east.openTable().patch('a', { label: `other ${others}` });
       depth -= 1;
     });
     await expect(drive(east.table.patch('a', { label: 'one' }))).rejects.toMatchObject({

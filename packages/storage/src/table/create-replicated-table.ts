@@ -75,7 +75,14 @@ export function createReplicatedTable<K extends EntityKind>(
       return toLiveRecord(kind, entityId, await readRow(entityId, context));
     },
     put: async (entityId, entity, condition) =>
-      writeWith(entityId, condition)({ kind: 'put', values: toAllFieldValues(kind, entity) }),
+      writeWith(
+        entityId,
+        condition,
+      )({
+        kind: 'put',
+        values: toAllFieldValues(kind, entity),
+        keeps: kind.keptFields,
+      }),
     patch: async (entityId, changes, condition) =>
       writeWith(entityId, condition)({ kind: 'patch', values: toFieldValues(kind, changes) }),
     remove: async (entityId, condition) => writeWith(entityId, condition)({ kind: 'delete' }),
