@@ -56,8 +56,12 @@ async function createEast(): Promise<{
 }
 
 describe('C13: Prefer: ack=queued with three regions', () => {
-  const put = (app: FastifyInstance, prefer: string) =>
-    app.inject({ method: 'PUT', url: `/customers/${ID}`, payload: ADA, headers: { prefer } });
+  let writes = 0;
+  /** Each writes something: what changes nothing has gone to the peers already. */
+  const put = (app: FastifyInstance, prefer: string) => {
+    const payload = { ...ADA, firstName: `Ada ${(writes += 1)}` };
+    return app.inject({ method: 'PUT', url: `/customers/${ID}`, payload, headers: { prefer } });
+  };
 
   it('says who has it, and does not wait for a peer that is down', async () => {
     const { app, down } = await createEast();
