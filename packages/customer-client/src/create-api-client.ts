@@ -1,8 +1,27 @@
-import createClient, { type Client } from 'openapi-fetch';
+import createClient, { type Client, defaultBodySerializer, type Middleware } from 'openapi-fetch';
 import type { paths } from './schema.generated.ts';
 
-/** One method for each HTTP method; paths, parameters, bodies and answers are the document's. */
-export type CustomerApi = Client<paths>;
+const LINES = 'application/x-ndjson';
+const EXPORT = '/customers/export';
+const IMPORT = '/customers/import';
+
+/** The document says what a line is; an answer is as many of them as there are. */
+type OfLines<Operation extends { responses: { 200: object } }> = Omit<Operation, 'responses'> & {
+  responses: Omit<Operation['responses'], 200> & {
+    200: Omit<Operation['responses'][200], 'content'> & { content: { [LINES]: string } };
+  };
+};
+
+interface ClientPaths extends Omit<paths, typeof EXPORT | typeof IMPORT> {
+  [EXPORT]: Omit<paths[typeof EXPORT], 'get'> & { get: OfLines<paths[typeof EXPORT]['get']> };
+  [IMPORT]: Omit<paths[typeof IMPORT], 'post'> & { post: OfLines<paths[typeof IMPORT]['post']> };
+}
+
+/**
+ * One method for each HTTP method; paths, parameters, bodies and answers are the document's. Lines, which an
+ * import takes and an export gives, are one text; ask with `parseAs: 'stream'` for more than memory holds.
+ */
+export type CustomerApi = Client<ClientPaths>;
 
 export interface ClientOptions {
   /** Of one region, or of what stands in front of all: `http://127.0.0.1:7700`. */
@@ -21,13 +40,16 @@ const TIMEOUT_MS_DEFAULT = 15_000;
  */
 export function createApiClient(options: ClientOptions): CustomerApi {
   const { baseUrl, token, timeoutMs = TIMEOUT_MS_DEFAULT } = options;
-  const client = createClient<paths>({
+  const client = createClient<ClientPaths>({
     baseUrl,
+    bodySerializer: (body: unknown) =>
+      typeof body === 'string' ? body : (defaultBodySerializer(body) as string),
     fetch: (request) => {
       const signal = AbortSignal.any([request.signal, AbortSignal.timeout(timeoutMs)]);
       return fetch(new Request(request, { signal }));
     },
   });
+  client.use(linesAsText);
   if (token !== undefined) {
     client.use({
       async onRequest({ request }) {
@@ -38,3 +60,19 @@ export function createApiClient(options: ClientOptions): CustomerApi {
   }
   return client;
 }
+
+/** What the library takes for JSON, as it takes everything that nobody told it of. */
+const linesAsText: Middleware = {
+  onRequest({ request, schemaPath }) {
+    if (schemaPath === IMPORT) request.headers.set('content-type', LINES);
+    return request;
+  },
+  async onResponse({ response, options }) {
+    const isLines = response.headers.get('content-type')?.startsWith(LINES) === true;
+    if (!isLines || options.parseAs !== 'json') return response;
+    const headers = new Headers(response.headers);
+    headers.delete('content-length');
+    const { status, statusText } = response;
+    return new Response(JSON.stringify(await response.text()), { status, statusText, headers });
+  },
+};

@@ -50,6 +50,27 @@ describe('the generated client', () => {
     expect(seen).toEqual(['Bearer token-1', 'Bearer token-2']);
   });
 
+  it('C3: takes lines as a text, of an export as of an import, with nothing but the defaults', async () => {
+    const seen: { type: string | undefined; body: string }[] = [];
+    const baseUrl = await serve((request, response) => {
+      let body = '';
+      request.setEncoding('utf8').on('data', (text: string) => (body += text));
+      request.on('end', () => {
+        seen.push({ type: request.headers['content-type'], body });
+        response.setHeader('content-type', 'application/x-ndjson');
+        response.end(request.url === '/customers/import' ? '{"failed":0}\n' : '{"a":1}\n{"a":2}\n');
+      });
+    });
+    const api = createApiClient({ baseUrl });
+    const all = await api.GET('/customers/export');
+    expect(all.data).toBe('{"a":1}\n{"a":2}\n');
+    const report = await api.POST('/customers/import', { body: '{"email":"a@b"}\n' });
+    expect(report.data).toBe('{"failed":0}\n');
+    expect(seen.at(-1)).toEqual({ type: 'application/x-ndjson', body: '{"email":"a@b"}\n' });
+    const stream = await api.GET('/customers/export', { parseAs: 'stream' });
+    expect(await new Response(stream.data).text()).toBe('{"a":1}\n{"a":2}\n');
+  });
+
   it('rejects when the answer takes too long', async () => {
     const baseUrl = await serve(() => undefined);
     const asked = createApiClient({ baseUrl, timeoutMs: 50 }).GET('/customers');

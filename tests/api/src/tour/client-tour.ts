@@ -70,9 +70,6 @@ async function writeMany(): Promise<string> {
   );
   const report = await here.POST('/customers/import', {
     body: lines.join(''),
-    bodySerializer: (text) => text,
-    headers: { 'content-type': 'application/x-ndjson' },
-    parseAs: 'text',
   });
   const last = report.data?.trim().split('\n').at(-1) ?? '{}';
   tell('import two lines', (JSON.parse(last) as { outcome?: string }).outcome);
@@ -89,7 +86,7 @@ async function readMany(customerId: string): Promise<void> {
     cursor = data?.nextCursor;
   } while (cursor !== undefined);
   tell('search by e-mail', found.length);
-  const all = await here.GET('/customers/export', { parseAs: 'text' });
+  const all = await here.GET('/customers/export');
   const isThere = all.data?.includes(customerId) === true;
   tell('export', all.response.status, isThere ? 'all lines' : 'WITHOUT IT');
 }
