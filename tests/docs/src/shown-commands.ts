@@ -1,4 +1,6 @@
 // What a document shows of a terminal, for the tests that run it.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { PORT_BASE_DEFAULT } from '@tandem/local-cluster';
 
 export interface ShownCommand {
@@ -31,4 +33,21 @@ export function atPorts(command: string, portBase: number): string {
     /127\.0\.0\.1:(\d+)/g,
     (_, port: string) => `127.0.0.1:${portBase + Number(port) - PORT_BASE_DEFAULT}`,
   );
+}
+
+const MARK = '::::';
+
+/** Runs the commands one after the other in one shell, as a reader does who pastes all; to the output of each. */
+export async function runInOneShell(
+  commands: readonly string[],
+  folder: string,
+): Promise<readonly string[]> {
+  const script = commands.map((command) => `${command}\necho '${MARK}'\n`).join('');
+  const shell = spawn('bash', ['-s'], { cwd: folder, stdio: ['pipe', 'pipe', 'inherit'] });
+  let output = '';
+  shell.stdout.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
+  const closed = once(shell, 'close');
+  shell.stdin.end(script);
+  await closed;
+  return output.replaceAll('\r', '').split(MARK);
 }

@@ -36,8 +36,9 @@ function toExamples({ regions, trafficManagerUrl }: Cluster): readonly string[] 
   if (home === undefined || other === undefined) return [];
   const path = `/customers/${EXAMPLE_ID}`;
   return [
-    `curl -X PUT ${home.addresses.api}${path} -H 'content-type: application/json' -d '${EXAMPLE_BODY}'`,
-    `curl ${other.addresses.api}${path}`,
+    `version=$(curl -sS -o /dev/null -w '%header{x-tandem-version}' -X PUT ${home.addresses.api}${path} -H 'content-type: application/json' -d '${EXAMPLE_BODY}'); echo "version $version"`,
+    // A change is on its way for some milliseconds, and a shell is faster.
+    `curl -sS ${other.addresses.api}${path} -H "x-tandem-min-version: $version" -H 'prefer: wait=10'; echo`,
     `curl -i ${trafficManagerUrl}${path}`,
   ];
 }

@@ -1,13 +1,16 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { atPorts, readShownCommands, type ShownCommand, toPattern } from '@tandem/docs';
+import {
+  atPorts,
+  readShownCommands,
+  runInOneShell,
+  type ShownCommand,
+  toPattern,
+} from '@tandem/docs';
 import { type Cluster, startCluster } from '@tandem/local-cluster';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ROOT } from '../files.ts';
 
 const SECTION = 'The REST API';
-const MARK = '::::';
 const TOUR_MS_MAX = 600_000;
 /** What the tour in Python says where its client is not installed. */
 const NOT_MADE = 'THE TOUR IN PYTHON WAS NOT MADE';
@@ -18,18 +21,6 @@ function readTour(): ShownCommand[] {
   return readShownCommands(section, 'shell-session');
 }
 
-/** Runs the commands one after the other in one shell, as a reader does; to the output of each. */
-async function runInOneShell(commands: readonly string[]): Promise<string[]> {
-  const script = commands.map((command) => `${command}\necho '${MARK}'\n`).join('');
-  const shell = spawn('bash', ['-s'], { cwd: ROOT, stdio: ['pipe', 'pipe', 'inherit'] });
-  let output = '';
-  shell.stdout.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
-  const closed = once(shell, 'close');
-  shell.stdin.end(script);
-  await closed;
-  return output.replaceAll('\r', '').split(MARK);
-}
-
 describe(`the commands of "${SECTION}" in the README`, () => {
   const tour = readTour();
   let cluster: Cluster;
@@ -38,7 +29,7 @@ describe(`the commands of "${SECTION}" in the README`, () => {
   beforeAll(async () => {
     cluster = await startCluster();
     const own = tour.map(({ command }) => atPorts(command, cluster.portBase));
-    outputs = await runInOneShell(own);
+    outputs = await runInOneShell(own, ROOT);
   }, TOUR_MS_MAX);
 
   afterAll(() => cluster?.stop());
