@@ -129,6 +129,7 @@ function callerOf(payload: JWTPayload): Caller | undefined {
 function namesIn(claim: unknown): readonly string[] | undefined {
   if (claim === undefined) return [];
   if (typeof claim === 'string') return claim.split(' ');
-  const isOfTexts = Array.isArray(claim) && claim.every((one) => typeof one === 'string');
-  return isOfTexts ? (claim as string[]) : undefined;
+  if (!Array.isArray(claim)) return undefined;
+  const names: readonly unknown[] = claim;
+  return names.every((one) => typeof one === 'string') ? names : undefined;
 }
