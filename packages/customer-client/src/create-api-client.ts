@@ -42,8 +42,8 @@ export function createApiClient(options: ClientOptions): CustomerApi {
   const { baseUrl, token, timeoutMs = TIMEOUT_MS_DEFAULT } = options;
   const client = createClient<ClientPaths>({
     baseUrl,
-    bodySerializer: (body: unknown) =>
-      typeof body === 'string' ? body : (defaultBodySerializer(body) as string),
+    bodySerializer: (body: unknown): unknown =>
+      typeof body === 'string' ? body : defaultBodySerializer(body),
     fetch: (request) => {
       const signal = AbortSignal.any([request.signal, AbortSignal.timeout(timeoutMs)]);
       return fetch(new Request(request, { signal }));
