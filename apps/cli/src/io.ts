@@ -15,6 +15,8 @@ export interface Io {
   readonly countMessages?: typeof readQueueCounts;
   /** What is unlike what it should be in a queue. */
   readonly inspectQueue: typeof inspectQueue;
+  /** Whether the API of a region says that it may take traffic; undefined when it says neither. */
+  readonly readReadiness: (api: string) => Promise<boolean | undefined>;
   /** A region's own queue. */
   readonly openQueue: (at: { readonly connection: string; readonly queue: string }) => QueueViewer;
   readonly clock: Clock;

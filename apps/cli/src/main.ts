@@ -4,6 +4,7 @@ import { readQueueCounts } from '@tandem/messaging';
 import { createServiceBusQueueViewer, inspectQueue } from '@tandem/messaging';
 import { openStore } from '@tandem/region-kit';
 import { createSystemClock, createSystemRandomness } from '@tandem/service-kit';
+import { readReadiness } from './drill/read-readiness.ts';
 import { EXIT } from './exit-codes.ts';
 import { runProgram } from './program.ts';
 
@@ -37,6 +38,7 @@ const exitCode = await runProgram(process.argv.slice(2), {
   folder: process.cwd(),
   openStore,
   inspectQueue,
+  readReadiness,
   openQueue: createServiceBusQueueViewer,
   countMessages: readQueueCounts,
   clock: createSystemClock(),

@@ -5,6 +5,7 @@ import type { Inventory, InventoryRegion } from './inventory/inventory.ts';
 import type { Io, WorkIo } from './io.ts';
 import type { CustomerKind } from './regions/customer-kind.ts';
 import { type CliRegion, openCliRegion } from './regions/cli-region.ts';
+import { LOOKING_MS_MAX, WRITING_MS_MAX } from './regions/patience.ts';
 import { escapeValue } from './report/escape-text.ts';
 import { createProgress, type Progress } from './report/progress.ts';
 import { UsageError } from './usage-error.ts';
@@ -14,6 +15,9 @@ export interface CommonOptions {
   readonly regions?: string;
   readonly json: boolean;
   readonly requestsMax: number;
+  /** Those of commands that write. */
+  readonly apply?: boolean;
+  readonly forReal?: boolean;
 }
 
 /** One run of one command. */
@@ -87,6 +91,8 @@ export function createSession(surroundings: Io, options: CommonOptions): Session
         clock,
         randomness,
         holder,
+        silenceMsMax:
+          options.apply === true || options.forReal === true ? WRITING_MS_MAX : LOOKING_MS_MAX,
         ...(bucketCount === undefined ? {} : { bucketCount }),
       });
       opened.push(region);

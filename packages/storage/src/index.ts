@@ -33,6 +33,7 @@ export * from './configuration/definitions.ts';
 export * from './configuration/environment-name.ts';
 export * from './configuration/override-problems.ts';
 export * from './configuration/read-peers.ts';
+export { describeSettingProblem, resolveSettings } from './configuration/resolve-settings.ts';
 export * from './configuration/record-bucket-count.ts';
 export * from './configuration/record-regions.ts';
 export * from './configuration/secret.ts';

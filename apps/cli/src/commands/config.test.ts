@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process';
+import type { TableStore } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import {
   CONFIGURATION_TABLE,
   createTableReplicationStatus,
+  readConfigurationRow,
   recordBucketCount,
 } from '@tandem/storage';
 import { emptyTable, MEMORY_BUCKET_COUNT } from '@tandem/storage/testing';
@@ -10,6 +12,159 @@ import { describe, expect, test } from 'vitest';
 import { type CliHarness, createCliHarness } from '../testing/cli-harness.ts';
 
 const AT = ['--region', 'west'] as const;
+
+/** As a person does who edits the table. */
+async function write(store: TableStore, setting: string, text: string): Promise<void> {
+  const properties = new Map([['value', { type: 'String' as const, value: text }]]);
+  const operations = [{ kind: 'upsert' as const, rowKey: setting, properties }];
+  const partitionKey = CONFIGURATION_TABLE;
+  await store.commit({ table: CONFIGURATION_TABLE, partitionKey, operations });
+}
+
+const OTHER_COUNT = String(MEMORY_BUCKET_COUNT * 2);
+
+describe('B3: tandem config refuses what a start would refuse', () => {
+  test.each([
+    ['another bucket count than is recorded', 'Customer.BucketCount', OTHER_COUNT, 'records 4'],
+    ['a region as its own peer', 'Peer.Region', 'west', '"west" is this region'],
+    [
+      'the own queue as that of the peer',
+      'RedundancyServiceBusConnection',
+      'WEST.servicebus.example',
+      'has the queue that this region listens to',
+    ],
+    [
+      'peers of which two share a queue',
+      'Peers',
+      JSON.stringify(
+        ['east', 'north'].map((region) => ({ region, connection: 'one.servicebus.example' })),
+      ),
+      'shares its queue',
+    ],
+    [
+      'a peer that is named twice',
+      'Peers',
+      JSON.stringify(
+        ['a', 'b'].map((host) => ({ region: 'east', connection: `${host}.servicebus.example` })),
+      ),
+      'named twice',
+    ],
+    ['a text beyond the rule', 'Tombstone.AgeMs', '1', 'it must be'],
+  ])('%s', async (_, setting, text, told) => {
+    const { run, regions } = await createCliHarness();
+    const before = await readConfigurationRow(regions.west.store, setting);
+    for (const apply of [[], ['--apply']]) {
+      const refused = await run('config', 'set', setting, text, ...AT, ...apply);
+      expect({ code: refused.code, told: refused.err.includes(told) }).toEqual({
+        code: 2,
+        told: true,
+      });
+    }
+    expect(await readConfigurationRow(regions.west.store, setting)).toBe(before);
+    expect(await run('config', 'check', ...AT)).toMatchObject({ code: 0 });
+  });
+
+  test.each(['ServiceBusConnection', 'Peer.Region', 'RedundancyServiceBusConnection'])(
+    'to take %s away, without which nothing starts',
+    async (setting) => {
+      const { run, regions } = await createCliHarness();
+      const refused = await run('config', 'unset', setting, ...AT, '--apply');
+      expect(refused).toMatchObject({ code: 2, err: expect.stringContaining('would not start') });
+      expect(await readConfigurationRow(regions.west.store, setting)).toBeDefined();
+    },
+  );
+
+  test('and sees in a check what someone wrote past it', async () => {
+    const { run, regions } = await createCliHarness();
+    await write(regions.west.store, 'Customer.BucketCount', OTHER_COUNT);
+    const { code, json } = await run('config', 'check', ...AT);
+    expect(code).toBe(3);
+    expect(String(json['problems'])).toContain(`${OTHER_COUNT} buckets are asked for`);
+    const { json: found } = await run('doctor');
+    expect(found['findings']).toMatchObject([{ region: 'west', check: 'settings' }]);
+    // What is recorded may always be set, and mends it.
+    const set = ['config', 'set', 'Customer.BucketCount', String(MEMORY_BUCKET_COUNT), ...AT];
+    expect(await run(...set, '--apply')).toMatchObject({ code: 0 });
+    expect(await run('config', 'check', ...AT)).toMatchObject({ code: 0 });
+    expect(await run('config', 'unset', 'Customer.BucketCount', ...AT, '--apply')).toMatchObject({
+      code: 0,
+    });
+  });
+
+  test('but not one step after the other of what was incomplete before', async () => {
+    const { run, regions } = await createCliHarness();
+    const { store } = regions.west;
+    await emptyTable(store, CONFIGURATION_TABLE);
+    await recordBucketCount(store, customerKind, MEMORY_BUCKET_COUNT);
+    for (const [setting, text] of [
+      ['ServiceBusConnection', 'west.servicebus.example'],
+      ['Peer.Region', 'east'],
+      ['RedundancyServiceBusConnection', 'east.servicebus.example'],
+    ] as const) {
+      expect(await run('config', 'check', ...AT)).toMatchObject({ code: 3 });
+      const set = await run('config', 'set', setting, text, ...AT, '--apply');
+      expect({ setting, code: set.code }).toEqual({ setting, code: 0 });
+    }
+    expect(await run('config', 'check', ...AT)).toMatchObject({ code: 0 });
+  });
+
+  test('checking makes no table', async () => {
+    const { run, regions } = await createCliHarness();
+    await emptyTable(regions.west.store, CONFIGURATION_TABLE);
+    let made = 0;
+    regions.west.store.createTable = async () => void (made += 1);
+    expect(await run('config', 'check', ...AT)).toMatchObject({ code: 3 });
+    expect(made).toBe(0);
+  });
+});
+
+describe('tandem config unset', () => {
+  test('takes a setting away, shows it first, and keeps that in the history', async () => {
+    const { run, runWith, regions } = await createCliHarness();
+    const { store } = regions.west;
+    const set = ['config', 'set', 'Sweep.IntervalMs'];
+    const unset = ['config', 'unset', 'Sweep.IntervalMs', ...AT];
+    expect(await run(...unset, '--apply')).toMatchObject({ code: 0, json: { applied: false } });
+    expect((await runWith({}, ...set, '500', ...AT)).out).toContain('nothing → 500');
+    await run(...set, '500', ...AT, '--apply');
+    expect(await run(...unset)).toMatchObject({
+      json: { applied: false, before: '500', after: null },
+    });
+    expect(await readConfigurationRow(store, 'Sweep.IntervalMs')).toBe('500');
+    expect(await run(...unset, '--apply')).toMatchObject({
+      code: 0,
+      json: { applied: true, before: '500', after: null },
+    });
+    expect(await readConfigurationRow(store, 'Sweep.IntervalMs')).toBeUndefined();
+    const { json } = await run('config', 'history', ...AT);
+    expect(json['changes']).toMatchObject([
+      { before: null, after: '500' },
+      { before: '500', after: null },
+    ]);
+    expect((await runWith({}, 'config', 'history', ...AT)).out).toContain('(unset)');
+    expect(await run('config', 'unset', 'Nonsense', ...AT)).toMatchObject({ code: 2 });
+  });
+
+  test('I19: takes nothing away that someone else sets meanwhile, and shows no secret', async () => {
+    const { run, runWith, regions } = await createCliHarness();
+    const { store } = regions.west;
+    await run('config', 'set', 'Sweep.IntervalMs', '500', ...AT, '--apply');
+    store.beforeCommit(async () => {
+      store.beforeCommit(() => undefined);
+      await write(store, 'Sweep.IntervalMs', '700');
+    });
+    expect(await run('config', 'unset', 'Sweep.IntervalMs', ...AT, '--apply')).toMatchObject({
+      code: 1,
+      json: { error: { code: 'WRITE_CONTENDED' } },
+    });
+    expect(await readConfigurationRow(store, 'Sweep.IntervalMs')).toBe('700');
+    const args = ['config', 'set', 'ServiceBusConnection', 'other.servicebus.example', ...AT];
+    for (const shown of [await runWith({}, ...args), await run(...args)]) {
+      expect(shown.out).toContain('(secret)');
+      expect(shown.out).not.toContain('servicebus.example');
+    }
+  });
+});
 
 describe('tandem config', () => {
   test('gets settings with their defaults, and shows no secret', async () => {
@@ -53,9 +208,9 @@ describe('tandem config', () => {
   });
 
   test('checks what would keep the services from starting', async () => {
-    const { run } = await createCliHarness();
+    const { run, regions } = await createCliHarness();
     expect(await run('config', 'check', ...AT)).toMatchObject({ code: 0, json: { problems: [] } });
-    await run('config', 'set', 'Peer.Region', 'west', ...AT, '--apply');
+    await write(regions.west.store, 'Peer.Region', 'west');
     const { code, json } = await run('config', 'check', ...AT);
     expect(code).toBe(3);
     expect(String(json['problems'])).toContain('"west" is this region');
@@ -90,7 +245,7 @@ describe('settings that only the environment of the services has', () => {
   test('do not hide what is wrong in the table', async () => {
     const harness = await createCliHarness();
     await beat(harness);
-    await harness.run('config', 'set', 'Peer.Region', 'west', ...AT, '--apply');
+    await write(harness.regions.west.store, 'Peer.Region', 'west');
     const { code, json } = await harness.run('config', 'check', ...AT);
     expect({ code, elsewhere: json['elsewhere'] }).toEqual({ code: 3, elsewhere: [] });
   });

@@ -7,7 +7,12 @@ import {
 } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
-import { findSettingProblems } from '../regions/find-setting-problems.ts';
+import {
+  findNewProblems,
+  findSettingProblems,
+  type Named,
+} from '../regions/find-setting-problems.ts';
+import { readSettingText } from '../regions/region-setting.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import { textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
@@ -18,7 +23,7 @@ interface ConfigOptions {
   readonly apply: boolean;
 }
 
-type Named = keyof typeof tandemSettings;
+const SECRET = '(secret)';
 
 export function addConfig({ program, act }: Cli): void {
   const group = program
@@ -35,7 +40,16 @@ export function addConfig({ program, act }: Cli): void {
       .argument('<setting>')
       .argument('<value>')
       .option('--apply', 'does it', false),
-    set,
+    (session, options, [setting = '', given = '']) => {
+      const text = given === '-' ? (session.io.environment['TANDEM_VALUE'] ?? '') : given;
+      return change(session, options, { setting, text });
+    },
+  );
+  act<ConfigOptions>(
+    add('unset', 'takes one away, so that its default counts')
+      .argument('<setting>')
+      .option('--apply', 'does it', false),
+    (session, options, [setting = '']) => change(session, options, { setting, text: undefined }),
   );
   act<ConfigOptions>(
     add('history', 'who changed what with this command, and when').argument('[setting]'),
@@ -61,42 +75,80 @@ function shownSetting(setting: Named, text: string | undefined) {
   const { isSecret, presence } = tandemSettings[setting];
   const isSet = text !== undefined && text !== '';
   const fallback = presence.kind === 'default' ? String(presence.value) : null;
-  const value = isSet ? (isSecret ? '(secret)' : text) : fallback;
+  const value = isSet ? (isSecret ? SECRET : text) : fallback;
   return { setting, value, isSet };
 }
 
-async function set(
+interface Change {
+  readonly setting: string;
+  /** Undefined to take it away. */
+  readonly text: string | undefined;
+}
+
+async function change(
   session: Session,
   { region: name, apply }: ConfigOptions,
-  [setting = '', given = '']: readonly string[],
+  { setting, text }: Change,
 ): Promise<Outcome> {
-  const { io } = session;
-  const definition = definitionOf(setting);
-  const text = given === '-' ? (io.environment['TANDEM_VALUE'] ?? '') : given;
-  const parsed = definition.parse(text);
-  if (parsed.kind !== 'value') {
-    throw new UsageError(
-      `The value of ${setting} ${parsed.problem}: it must be ${definition.rule}, for example ` +
-        `${definition.example}.`,
-    );
-  }
+  const { io, kind } = session;
+  const { clock } = io;
+  const { isSecret } = checkRule(setting, text);
+  const named = setting as Named;
   const region = await session.openOne(name, 1);
-  if (!apply) {
+  const row = await readSettingText(region, named);
+  if (text === undefined && row === undefined) {
     return {
-      text: `Would set ${setting} in ${name}. Run it again with --apply.`,
+      text: `${setting} is not set in ${name}.`,
       json: { applied: false, region: name, setting },
     };
   }
+  const [before, after] = await Promise.all([
+    findSettingProblems(region, { kind, clock }),
+    findSettingProblems(region, { kind, clock, changed: { setting: named, text } }),
+  ]);
+  const problems = findNewProblems(before, after);
+  if (problems.length > 0) {
+    throw new UsageError(`${name} would not start with that: ${problems.join(' ')}`);
+  }
+  const verb = text === undefined ? 'unset' : 'set';
+  if (!apply) {
+    const shown = [row, text].map((value) => (value !== undefined && isSecret ? SECRET : value));
+    return {
+      text: escapeValue(
+        `Would ${verb} ${setting} in ${name}: ${shown[0] ?? 'nothing'} → ${shown[1] ?? 'nothing'}. ` +
+          'Its services read it when they start. Run it again with --apply.',
+      ),
+      json: {
+        applied: false,
+        region: name,
+        setting,
+        before: shown[0] ?? null,
+        after: shown[1] ?? null,
+      },
+    };
+  }
   const by = io.environment['USER'] ?? session.holder;
-  const { isSecret } = definition;
-  const atMs = io.clock.nowMs();
-  const change = await writeSetting(region.store, { setting, text, by, atMs, isSecret });
+  const atMs = clock.nowMs();
+  const done = await writeSetting(region.store, { setting, text, by, atMs, isSecret });
+  if (done === undefined) throw new UsageError(`${setting} was taken away by someone else.`);
   return {
     text: escapeValue(
-      `Set ${setting} in ${name}: ${change.before ?? 'nothing'} → ${change.after}.`,
+      `${text === undefined ? 'Unset' : 'Set'} ${setting} in ${name}: ${done.before ?? 'nothing'} → ` +
+        `${done.after ?? 'nothing'}.`,
     ),
-    json: { applied: true, region: name, ...changeJson(change) },
+    json: { applied: true, region: name, ...changeJson(done) },
   };
+}
+
+/** Throws `UsageError` for a setting that there is not, and a text that it cannot have. */
+function checkRule(setting: string, text: string | undefined): (typeof tandemSettings)[Named] {
+  const definition = definitionOf(setting);
+  const parsed = text === undefined ? undefined : definition.parse(text);
+  if (parsed === undefined || parsed.kind === 'value') return definition;
+  throw new UsageError(
+    `The value of ${setting} ${parsed.problem}: it must be ${definition.rule}, for example ` +
+      `${definition.example}.`,
+  );
 }
 
 async function history(
@@ -112,7 +164,7 @@ async function history(
     one.by,
     one.setting,
     one.before ?? '',
-    one.after,
+    one.after ?? '(unset)',
   ]);
   return {
     text:
@@ -125,7 +177,10 @@ async function history(
 
 async function check(session: Session, { region: name }: ConfigOptions): Promise<Outcome> {
   const region = await session.openOne(name, 1);
-  const { problems, elsewhere } = await findSettingProblems(region, session.io.clock);
+  const { problems, elsewhere } = await findSettingProblems(region, {
+    kind: session.kind,
+    clock: session.io.clock,
+  });
   return {
     text: [
       ...(problems.length === 0 ? [`The settings of ${name} are well.`] : problems),
@@ -148,5 +203,5 @@ function definitionOf(setting: string): (typeof tandemSettings)[Named] {
 }
 
 function changeJson({ setting, atMs, by, before, after }: SettingChange): object {
-  return { setting, atMs, by, before: before ?? null, after };
+  return { setting, atMs, by, before: before ?? null, after: after ?? null };
 }

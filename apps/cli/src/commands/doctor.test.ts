@@ -1,5 +1,9 @@
 import { TerminalError, TransientError } from '@tandem/core';
-import { createTableRegionHold, createTableReplicationStatus } from '@tandem/storage';
+import {
+  CONFIGURATION_TABLE,
+  createTableRegionHold,
+  createTableReplicationStatus,
+} from '@tandem/storage';
 import { MEMORY_TOMBSTONE_AGE_MS } from '@tandem/storage/testing';
 import { expect, test } from 'vitest';
 import { type CliHarness, type CliRun, createCliHarness } from '../testing/cli-harness.ts';
@@ -44,7 +48,12 @@ test.each<[string, string, (harness: CliHarness) => Promise<unknown>]>([
   [
     'settings',
     'config set',
-    ({ run }) => run('config', 'set', 'Peer.Region', 'west', '--region', 'west', '--apply'),
+    async ({ regions }) => {
+      const properties = new Map([['value', { type: 'String' as const, value: 'west' }]]);
+      const operations = [{ kind: 'upsert' as const, rowKey: 'Peer.Region', properties }];
+      const table = CONFIGURATION_TABLE;
+      await regions.west.store.commit({ table, partitionKey: table, operations });
+    },
   ],
   [
     'hold',

@@ -38,12 +38,10 @@ export function addDoctor({ program, act }: Cli): void {
 
 async function examine(session: Session): Promise<Outcome> {
   const { regions } = await session.inventory();
-  const findings: Finding[] = [];
-  const opened: CliRegion[] = [];
-  for (const { name } of regions) {
-    const found = await examineRegion(session, name, opened);
-    findings.push(...found.map((one) => ({ region: name, ...one })));
-  }
+  // Side by side: one that hangs is waited for once, and the others are examined meanwhile.
+  const examined = await Promise.all(regions.map(({ name }) => examineRegion(session, name)));
+  const findings = examined.flatMap((one) => one.findings);
+  const opened = examined.flatMap(({ region }) => region ?? []);
   findings.push(...compare(opened), ...(await compareTombstoneAges(opened)));
   const rows = findings.map((one) => [one.region, one.check, one.finding.split('\n'), one.remedy]);
   return {
@@ -56,31 +54,35 @@ async function examine(session: Session): Promise<Outcome> {
   };
 }
 
-async function examineRegion(
-  session: Session,
-  name: string,
-  opened: CliRegion[],
-): Promise<readonly Omit<Finding, 'region'>[]> {
-  const findings: Omit<Finding, 'region'>[] = [];
+interface Examined {
+  /** Undefined when it could not be opened. */
+  readonly region: CliRegion | undefined;
+  readonly findings: readonly Finding[];
+}
+
+async function examineRegion(session: Session, name: string): Promise<Examined> {
+  const findings: Finding[] = [];
+  const add = (one: Omit<Finding, 'region'>): void => void findings.push({ region: name, ...one });
+  let region: CliRegion;
   try {
-    opened.push(await session.openOne(name, 0));
+    region = await session.openOne(name, 0);
   } catch (error) {
-    return [failure('storage', error)];
+    add(failure('storage', error));
+    return { region: undefined, findings };
   }
-  const region = opened.at(-1) as CliRegion;
   for (const [check, look] of Object.entries(CHECKS)) {
     try {
-      findings.push(...(await look(session, region)));
+      (await look(session, region)).forEach(add);
     } catch (error) {
-      findings.push(failure(check, error));
+      add(failure(check, error));
     }
   }
-  return findings;
+  return { region, findings };
 }
 
 const CHECKS: Readonly<Record<string, Check>> = {
-  settings: async ({ io }, region) => {
-    const { problems } = await findSettingProblems(region, io.clock);
+  settings: async ({ io, kind }, region) => {
+    const { problems } = await findSettingProblems(region, { kind, clock: io.clock });
     const remedy = 'tandem config set, or the environment of the services';
     return problems.map((finding) => ({ check: 'settings', finding, remedy }));
   },
@@ -119,7 +121,8 @@ const CHECKS: Readonly<Record<string, Check>> = {
       return [{ check: 'queue', finding: `${letters.length} dead letters`, remedy }];
     }),
   'queue properties': async ({ io }, region) => {
-    const differences = await io.inspectQueue(await queueOf(region));
+    const queue = await queueOf(region);
+    const differences = await region.busPatience.bound(() => io.inspectQueue(queue));
     if (differences === undefined) {
       const remedy = 'start the replicator: it makes its queue';
       return [{ check: 'queue properties', finding: 'there is no queue', remedy }];
@@ -153,13 +156,15 @@ function compare(regions: readonly CliRegion[]): Finding[] {
 }
 
 async function compareTombstoneAges(regions: readonly CliRegion[]): Promise<Finding[]> {
-  const ages = await Promise.all(
+  const read = await Promise.allSettled(
     regions.map(async (region) => ({
       name: region.name,
       // As it counts, not as it is written: one that is set to its default is not another.
       age: await readDurationMs(region, 'Tombstone.AgeMs'),
     })),
   );
+  // Why one did not tell is among its own findings.
+  const ages = read.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
   if (new Set(ages.map(({ age }) => age)).size <= 1) return [];
   const finding = ages.map(({ name, age }) => `${name} ${age} ms`).join(', ');
   const remedy = 'set Tombstone.AgeMs alike';

@@ -4,13 +4,13 @@ import {
   predictDrill,
   type ProbeSettings,
   runDrill,
+  settlingMs,
   TerminalError,
 } from '@tandem/core';
 import { createTableReplicationStatus } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
 import { createHttpDrillClient } from '../drill/http-drill-client.ts';
-import { readReadiness } from '../drill/read-readiness.ts';
-import { readTrafficManager } from '../drill/read-traffic-manager.ts';
+import { readTrafficManager, type TrafficManagerSight } from '../drill/read-traffic-manager.ts';
 import { EXIT } from '../exit-codes.ts';
 import { duration, wholeNumber } from '../option-values.ts';
 import type { CliRegion } from '../regions/cli-region.ts';
@@ -18,7 +18,7 @@ import { drillSwitchOf } from '../regions/region-sources.ts';
 import { describeDrill, describePrediction } from '../report/describe-drill.ts';
 import type { Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
-import { lookAtRegions } from './status.ts';
+import { isReady, lookAtRegions } from './status.ts';
 
 interface DrillCommandOptions extends Partial<ProbeSettings> {
   readonly region: string;
@@ -80,12 +80,26 @@ async function whatIf(
   probing: ProbeSettings,
 ): Promise<Outcome> {
   const sights = await lookAtRegions(session);
-  const statuses = sights.flatMap((sight) => (sight.kind === 'seen' ? [sight.status] : []));
+  // Traffic goes to nobody whose API does not say that it is ready, whatever its tables say.
+  const statuses = sights.flatMap((sight) =>
+    sight.kind === 'seen' && (sight.status.region === region || isReady(sight))
+      ? [sight.status]
+      : [],
+  );
   const prediction = predictDrill({ region, statuses, probing, messagesPerSecond });
-  const isSafe = prediction.lostChanges === 0 && prediction.successor !== undefined;
+  // Of a region that cannot be seen nothing is counted, which is not nothing.
+  const isSafe =
+    prediction.lostChanges === 0 && !prediction.isAtLeast && prediction.successor !== undefined;
+  const unseen = sights.flatMap((sight) =>
+    sight.kind === 'unseen' ? [`${sight.region} is out of reach: ${sight.error.message}`] : [],
+  );
   return {
-    text: describePrediction(prediction),
-    json: { forReal: false, prediction },
+    text: [describePrediction(prediction), ...unseen].join('\n'),
+    json: {
+      forReal: false,
+      prediction,
+      outOfReach: sights.flatMap((sight) => (sight.kind === 'unseen' ? [sight.region] : [])),
+    },
     exitCode: isSafe ? EXIT.ok : EXIT.finding,
   };
 }
@@ -110,8 +124,17 @@ async function drillForReal(
     drill: drillSwitchOf(region),
     regionAheadMs: await measureAheadMs(region, io.clock),
     client: createHttpDrillClient({ front, customerId: io.randomness.uuid(), token }),
-    isReady: (region) => readReadiness(apis.get(region)),
+    isReady: async (one) => {
+      const api = apis.get(one);
+      return api === undefined ? undefined : io.readReadiness(api);
+    },
     others: regions.map(({ name }) => name).filter((name) => name !== options.region),
+    isSettled: async () => {
+      const sight = await readTrafficManager(trafficManager);
+      return (
+        sight && isSettled(sight, { region: options.region, probing, nowMs: io.clock.nowMs() })
+      );
+    },
     clock: io.clock,
     randomness: io.randomness,
     signal: io.signal,
@@ -127,6 +150,21 @@ async function drillForReal(
     json: { forReal: true, ...report },
     exitCode: isGood ? EXIT.ok : EXIT.finding,
   };
+}
+
+interface Settling {
+  readonly region: string;
+  readonly probing: ProbeSettings;
+  readonly nowMs: number;
+}
+
+/** It counts on another region, and has not changed its mind about any for a while. */
+function isSettled(
+  { online, changedMs }: TrafficManagerSight,
+  { region, probing, nowMs }: Settling,
+): boolean {
+  const isSteady = changedMs === undefined || nowMs - changedMs >= settlingMs(probing);
+  return isSteady && online.some((one) => one !== region);
 }
 
 async function measureAheadMs({ name, store }: CliRegion, clock: Clock): Promise<number> {
@@ -145,7 +183,7 @@ async function findProbing(
   { intervalMs, timeoutMs, toleratedFailures, ttlMs }: Partial<ProbeSettings>,
 ): Promise<ProbeSettings> {
   const { trafficManager } = await session.inventory();
-  const known = (await readTrafficManager(trafficManager)) ?? PROBING_DEFAULT;
+  const known = (await readTrafficManager(trafficManager))?.probing ?? PROBING_DEFAULT;
   return {
     intervalMs: intervalMs ?? known.intervalMs,
     timeoutMs: timeoutMs ?? known.timeoutMs,

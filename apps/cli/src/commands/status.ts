@@ -5,23 +5,24 @@ import { createRegionSources } from '../regions/region-sources.ts';
 import { describeStatus, toStatusJson } from '../report/describe-status.ts';
 import type { Session } from '../session.ts';
 
+/** What the API of a region says when it is asked whether it is ready; `unknown` where nobody says where it is. */
+export type ApiSight = 'ready' | 'unready' | 'silent' | 'unknown';
+
 /** A region, or why nothing can be known of it. */
 export type RegionSight =
-  | { readonly kind: 'seen'; readonly status: RegionStatus }
+  | { readonly kind: 'seen'; readonly status: RegionStatus; readonly api: ApiSight }
   | { readonly kind: 'unseen'; readonly region: string; readonly error: AppError };
 
 export function addStatus({ program, act }: Cli): void {
   const command = program
     .command('status')
     .description(
-      'How every region is, from its own tables and queue: ready or why not, lag, what it owes, what ' +
+      'How every region is, from its own tables, queue and API: ready or why not, lag, what it owes, what ' +
         'waits, dead letters, conflicts, clock, when all were last proven equal.',
     );
   act(command, async (session): Promise<Outcome> => {
     const sights = await lookAtRegions(session);
-    const isFine = sights.every(
-      (sight) => sight.kind === 'seen' && sight.status.readiness.kind === 'ready',
-    );
+    const isFine = sights.every(isReady);
     return {
       text: describeStatus(sights),
       json: { regions: sights.map(toStatusJson) },
@@ -40,11 +41,28 @@ export async function lookAtRegions(session: Session): Promise<readonly RegionSi
         const region = await session.openOne(name, 0);
         const peers = names.filter((other) => other !== name);
         const sources = await createRegionSources(region, { io: session.io, peers });
-        return { kind: 'seen', status: await readRegionStatus(sources) };
+        const [status, api] = await Promise.all([
+          readRegionStatus(sources),
+          askApi(session, region.entry.api),
+        ]);
+        return { kind: 'seen', status, api };
       } catch (error) {
         if (!(error instanceof AppError)) throw error;
         return { kind: 'unseen', region: name, error };
       }
     }),
   );
+}
+
+/** Its tables may say so while no API is there to take traffic: what it says itself counts as well. */
+export function isReady(sight: RegionSight): boolean {
+  if (sight.kind === 'unseen' || sight.status.readiness.kind !== 'ready') return false;
+  return sight.api === 'ready' || sight.api === 'unknown';
+}
+
+async function askApi({ io }: Session, api: string | undefined): Promise<ApiSight> {
+  if (api === undefined) return 'unknown';
+  const isApiReady = await io.readReadiness(api);
+  if (isApiReady === undefined) return 'silent';
+  return isApiReady ? 'ready' : 'unready';
 }

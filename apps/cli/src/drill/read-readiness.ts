@@ -3,8 +3,7 @@ const READY = 200;
 const NOT_READY = 503;
 
 /** Whether the region says that it may take traffic; undefined when it says neither. */
-export async function readReadiness(api: string | undefined): Promise<boolean | undefined> {
-  if (api === undefined) return undefined;
+export async function readReadiness(api: string): Promise<boolean | undefined> {
   try {
     const signal = AbortSignal.timeout(TIMEOUT_MS);
     const response = await fetch(`${api.replace(/\/$/, '')}/health/ready`, { signal });

@@ -1,32 +1,54 @@
-import type { ProbeSettings } from '@tandem/core';
-import { Type } from 'typebox';
+import { type ProbeSettings, readInstantMs } from '@tandem/core';
+import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 
 const TIMEOUT_MS = 5_000;
 
-const checkStatus = Compile(
-  Type.Object({
-    probing: Type.Object({
-      intervalMs: Type.Integer(),
-      timeoutMs: Type.Integer(),
-      toleratedFailures: Type.Integer(),
-      ttlMs: Type.Integer(),
-    }),
+const StatusSchema = Type.Object({
+  probing: Type.Object({
+    intervalMs: Type.Integer(),
+    timeoutMs: Type.Integer(),
+    toleratedFailures: Type.Integer(),
+    ttlMs: Type.Integer(),
   }),
-);
+  endpoints: Type.Array(Type.Object({ name: Type.String(), state: Type.String() })),
+  transitions: Type.Array(Type.Object({ at: Type.String() })),
+});
+const checkStatus = Compile(StatusSchema);
 
-/** How the stand-in probes; undefined where there is none: Azure's has no such page. */
+export interface TrafficManagerSight {
+  readonly probing: ProbeSettings;
+  /** Those that it counts on. */
+  readonly online: readonly string[];
+  /** When it last changed its mind about one, in milliseconds; undefined when it never did. */
+  readonly changedMs: number | undefined;
+}
+
+/** What the stand-in says of itself; undefined where there is none: Azure's has no such page. */
 export async function readTrafficManager(
   url: string | undefined,
-): Promise<ProbeSettings | undefined> {
+): Promise<TrafficManagerSight | undefined> {
   if (url === undefined) return undefined;
   try {
     const signal = AbortSignal.timeout(TIMEOUT_MS);
     const page = `${url.replace(/\/$/, '')}/_traffic-manager/status`;
     const status: unknown = await (await fetch(page, { signal })).json();
-    return checkStatus.Check(status) ? status.probing : undefined;
+    return checkStatus.Check(status) ? sightOf(status) : undefined;
   } catch {
     // Not there, or something else: the settings can be given.
     return undefined;
   }
+}
+
+function sightOf({
+  probing,
+  endpoints,
+  transitions,
+}: Static<typeof StatusSchema>): TrafficManagerSight {
+  const changes = transitions.flatMap(({ at }) => readInstantMs(at) ?? []);
+  return {
+    probing,
+    online: endpoints.flatMap(({ name, state }) => (state === 'online' ? [name] : [])),
+    changedMs: changes.length === 0 ? undefined : Math.max(...changes),
+  };
 }

@@ -16,6 +16,7 @@ import {
 } from '@tandem/storage';
 import type { InventoryRegion } from '../inventory/inventory.ts';
 import { countRequests } from './counted-store.ts';
+import { createPatience, type Patience } from './patience.ts';
 
 /** A region as the commands see it. */
 export interface CliRegion {
@@ -27,8 +28,10 @@ export interface CliRegion {
   readonly hold: RegionHold;
   /** Whoever holds it recovers the region; only a courtesy between operators. */
   readonly lease: Lease;
+  /** With its namespace. */
+  readonly busPatience: Patience;
   requests(): number;
-  /** Begins to count requests anew. */
+  /** Begins to count requests anew, and to wait for what was given up. */
   beginRound(): void;
 }
 
@@ -43,6 +46,8 @@ export interface OpenCliRegionOptions {
   readonly holder: string;
   /** All regions there are. */
   readonly names: readonly string[];
+  /** For how long it may say nothing while it is asked. */
+  readonly silenceMsMax: number;
   /** For a region whose tables are gone. */
   readonly bucketCount?: number;
 }
@@ -50,8 +55,24 @@ export interface OpenCliRegionOptions {
 /** Reads how many buckets the region has; throws what its store throws. */
 export async function openCliRegion(options: OpenCliRegionOptions): Promise<CliRegion> {
   const { entry, kind, clock } = options;
-  const counted = countRequests(options.openStore(entry.storage), options.requestsMax);
-  const store = createRetriedStore(counted, options);
+  const { silenceMsMax } = options;
+  const patience = createPatience({
+    what: `The table store of ${entry.name}`,
+    code: 'TABLE_UNAVAILABLE',
+    clock,
+    silenceMsMax,
+  });
+  const busPatience = createPatience({
+    what: `The namespace of ${entry.name}`,
+    code: 'BUS_UNAVAILABLE',
+    clock,
+    silenceMsMax,
+  });
+  const counted = countRequests(
+    patience.listen(options.openStore(entry.storage)),
+    options.requestsMax,
+  );
+  const store = patience.hurry(createRetriedStore(counted, options));
   const recorded = await readRecordedBucketCount(store, kind);
   const bucketCount = recorded ?? options.bucketCount ?? 0;
   const peers = options.names.filter((name) => name !== entry.name);
@@ -63,7 +84,12 @@ export async function openCliRegion(options: OpenCliRegionOptions): Promise<CliR
     recovery: createRecoveryRegion({ region: entry.name, store, kind, bucketCount, peers }),
     hold: createTableRegionHold({ store }),
     lease: createTableLease({ store, clock, name: 'recovery', holder: options.holder }),
+    busPatience,
     requests: () => counted.requests(),
-    beginRound: () => counted.beginRound(),
+    beginRound() {
+      counted.beginRound();
+      patience.beginRound();
+      busPatience.beginRound();
+    },
   };
 }

@@ -1,9 +1,12 @@
-import { AppError, type Clock } from '@tandem/core';
+import { AppError, type Clock, type EntityKind } from '@tandem/core';
 import { readRegionSettings } from '@tandem/region-kit';
 import {
-  createConfiguration,
-  environmentNameOf,
+  describeOtherCount,
+  describeSettingProblem,
   readConfigurationRows,
+  readRecordedBucketCount,
+  resolveSettings,
+  type TandemConfiguration,
   tandemSettings,
 } from '@tandem/storage';
 import type { CliRegion } from './cli-region.ts';
@@ -16,40 +19,103 @@ export interface SettingFindings {
   readonly elsewhere: readonly string[];
 }
 
-type Named = keyof typeof tandemSettings;
+export type Named = keyof typeof tandemSettings;
 
-const REFRESH_MS = 3_600_000;
+/** What the peers of a region are made of. */
+const PEER_SETTINGS: readonly Named[] = [
+  'Customer.DataAccess',
+  'Customer.Queue',
+  'Peers',
+  'Peer.Region',
+  'RedundancyServiceBusConnection',
+];
 
-/** The environment of the services is not seen here; that they run says that it has what the table lacks. */
+export interface FindSettingProblemsOptions {
+  readonly kind: Pick<EntityKind, 'name'>;
+  readonly clock: Pick<Clock, 'nowMs'>;
+  /** What the table would hold; undefined where it would hold nothing. */
+  readonly changed?: { readonly setting: Named; readonly text: string | undefined };
+}
+
+/**
+ * Asks of the table what a start asks of it, and writes nothing. The environment of the services is not seen
+ * here; that they run says that it has what the table lacks.
+ */
 export async function findSettingProblems(
   { name, store }: Pick<CliRegion, 'name' | 'store'>,
-  clock: Pick<Clock, 'nowMs'>,
+  { kind, clock, changed }: FindSettingProblemsOptions,
 ): Promise<SettingFindings> {
+  const rows = new Map(await readRows(store));
+  if (changed?.text !== undefined) rows.set(changed.setting, changed.text);
+  else if (changed !== undefined) rows.delete(changed.setting);
   const peers = await readSpokenPeers({ store }, clock);
-  const standIns = peers === undefined ? new Map() : await standInsFor(store, peers);
-  const overrides = Object.fromEntries(
-    [...standIns].map(([setting, text]) => [environmentNameOf(setting), text]),
-  );
-  const definitions = tandemSettings;
-  const options = { store, definitions, clock, refreshMs: REFRESH_MS, overrides };
-  const configuration = createConfiguration(options);
+  const standIns = peers === undefined ? new Map<string, string>() : standInsFor(rows, peers);
   const elsewhere = [...standIns.keys()];
+  const { values, problems } = resolveSettings(
+    tandemSettings,
+    (setting) => standIns.get(setting) ?? rows.get(setting),
+  );
+  const malformed = new Set(problems.map(({ setting }) => setting));
+  const configuration = { get: (setting: string) => values.get(setting) };
+  // Of what is malformed itself nothing further can be told.
+  const ofPeers = PEER_SETTINGS.some((setting) => malformed.has(setting))
+    ? []
+    : problemsOf(name, configuration as Pick<TandemConfiguration, 'get'>);
+  const recorded = await readRecordedBucketCount(store, kind);
+  const asked = values.get('Customer.BucketCount');
+  const isOther =
+    typeof asked === 'number' &&
+    recorded !== undefined &&
+    recorded !== asked &&
+    values.get('Customer.DataAccess') !== 'memory';
+  return {
+    problems: [
+      ...problems.map((one) => describeSettingProblem(tandemSettings, one)),
+      ...ofPeers,
+      ...(isOther ? [describeOtherCount(kind, asked, String(recorded))] : []),
+    ],
+    elsewhere,
+  };
+}
+
+/** What of them was not so before: who mends one thing after the other is not kept from it. */
+export function findNewProblems(before: SettingFindings, after: SettingFindings): string[] {
+  const known = new Set(before.problems);
+  const wasIncomplete = before.problems.some(isIncomplete);
+  return after.problems.filter(
+    (problem) => !known.has(problem) && !(wasIncomplete && isIncomplete(problem)),
+  );
+}
+
+/** A peer takes several settings, and is set one by one. */
+function isIncomplete(problem: string): boolean {
+  return problem.includes('no peer is named');
+}
+
+async function readRows(store: CliRegion['store']): Promise<ReadonlyMap<string, string>> {
   try {
-    await configuration.load();
-    readRegionSettings(configuration, name);
-    return { problems: [], elsewhere };
+    return await readConfigurationRows(store);
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'TABLE_MISSING') return new Map();
+    throw error;
+  }
+}
+
+function problemsOf(region: string, configuration: Pick<TandemConfiguration, 'get'>): string[] {
+  try {
+    readRegionSettings(configuration, region);
+    return [];
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== 'CONFIGURATION_INVALID') throw error;
-    return { problems: [error.message], elsewhere };
+    return [error.message];
   }
 }
 
 /** Something well formed for what the table lacks and a region cannot start without. */
-async function standInsFor(
-  store: CliRegion['store'],
+function standInsFor(
+  rows: ReadonlyMap<string, string>,
   peers: readonly string[],
-): Promise<ReadonlyMap<Named, string>> {
-  const rows = await readConfigurationRows(store);
+): ReadonlyMap<string, string> {
   const lacks = (setting: Named): boolean => (rows.get(setting) ?? '') === '';
   const connectionOf = (region: string): string => `${region}.environment.invalid`;
   const standIns = new Map<Named, string>();

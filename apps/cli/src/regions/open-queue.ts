@@ -1,4 +1,10 @@
-import type { QueuedMessage, QueueLane, QueueViewer } from '@tandem/core';
+import {
+  AppError,
+  eachQueuePage,
+  type QueuedMessage,
+  type QueueLane,
+  type QueueViewer,
+} from '@tandem/core';
 import type { Io } from '../io.ts';
 import { UsageError } from '../usage-error.ts';
 import type { CliRegion } from './cli-region.ts';
@@ -26,21 +32,38 @@ async function openRegionQueue(
   return openQueue({ connection, queue });
 }
 
-/** Opens the queue of the region, and closes it when the work is done. */
+/** Opens the queue of the region, and closes it when the work is done. Looking has the patience of the region. */
 export async function withQueue<T>(
   region: CliRegion,
   io: Pick<Io, 'openQueue'>,
   work: (queue: QueueViewer) => Promise<T>,
 ): Promise<T> {
+  const { busPatience } = region;
   const queue = await openRegionQueue(region, io);
   try {
-    return await work(queue);
+    return await work({
+      ...queue,
+      peek: (...asked) => busPatience.bound(() => queue.peek(...asked)),
+    });
   } finally {
-    await queue.close();
+    await busPatience.bound(() => queue.close()).catch(ignoreSilence);
   }
 }
 
+/** What hangs does not say goodbye either. */
+function ignoreSilence(error: unknown): void {
+  if (!(error instanceof AppError)) throw error;
+}
+
 /** The first of them; for what must see every message there is `eachQueuePage`. */
-export function readLane(queue: QueueViewer, lane: QueueLane): Promise<readonly QueuedMessage[]> {
-  return queue.peek(lane, 0n, QUEUED_MAX);
+export async function readLane(
+  queue: QueueViewer,
+  lane: QueueLane,
+): Promise<readonly QueuedMessage[]> {
+  const found: QueuedMessage[] = [];
+  for await (const page of eachQueuePage(queue, lane)) {
+    found.push(...page);
+    if (found.length >= QUEUED_MAX) break;
+  }
+  return found;
 }

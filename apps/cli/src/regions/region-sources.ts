@@ -49,7 +49,8 @@ async function createCount(region: CliRegion, io: WorkIo): Promise<RegionSources
     serviceBusAdministration === undefined
       ? {}
       : { administrationConnection: serviceBusAdministration };
-  return () => countMessages({ connection, queue: name, ...administration });
+  return () =>
+    region.busPatience.bound(() => countMessages({ connection, queue: name, ...administration }));
 }
 
 const QUEUE_DEFAULT = 'customer';

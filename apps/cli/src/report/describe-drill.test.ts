@@ -10,6 +10,7 @@ const REPORT: DrillReport = {
   isWithinBounds: true,
   catchUpMs: 2_000,
   failBackMs: 14_000,
+  unsettled: [],
   counts: { writes: 900, reads: 1_000, failed: 0, refused: 3, stale: 0 },
 };
 

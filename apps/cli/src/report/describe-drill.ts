@@ -50,9 +50,17 @@ export function describeDrill(report: DrillReport): string {
       ['reads older than the client', String(counts.stale), '0'],
     ],
   );
-  return report.failBackMs === undefined
-    ? `${table}\n${region} did not take traffic again in time: tandem status says why.`
-    : table;
+  return [
+    table,
+    ...(report.failBackMs === undefined
+      ? [`${region} did not take traffic again in time: tandem status says why.`]
+      : []),
+    ...report.unsettled.map(
+      (one) =>
+        `${one} was not ready all the while that clients were leaving: it had not settled, and what was ` +
+        'measured is not what a fail-over takes. Repeat the drill once it has.',
+    ),
+  ].join('\n');
 }
 
 function optional(ms: number | undefined): string {

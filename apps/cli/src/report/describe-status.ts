@@ -4,16 +4,36 @@ import {
   type RegionStatus,
   type UnreadyReason,
 } from '@tandem/core';
-import type { RegionSight } from '../commands/status.ts';
+import { type ApiSight, isReady, type RegionSight } from '../commands/status.ts';
 import { type Cell, textTable, timeText } from './text-table.ts';
 
 const UNKNOWN = 'not known';
 const MS_PER_S = 1_000;
 
+const API_TEXTS: Readonly<Record<ApiSight, string>> = {
+  ready: 'says that it is ready',
+  unready: 'says that it is NOT ready',
+  silent: 'does NOT answer',
+  unknown: UNKNOWN,
+};
+
 export function describeStatus(sights: readonly RegionSight[]): string {
   const regions = textTable(
-    ['region', 'ready', 'waiting', 'dead letters', 'conflicts', 'clock', 'proven equal as of'],
-    sights.map((sight) => (sight.kind === 'seen' ? regionRow(sight.status) : unseenRow(sight))),
+    [
+      'region',
+      'ready',
+      'API',
+      'waiting',
+      'dead letters',
+      'conflicts',
+      'clock',
+      'proven equal as of',
+    ],
+    // What answered comes first.
+    [
+      ...sights.flatMap((sight) => (sight.kind === 'seen' ? [regionRow(sight)] : [])),
+      ...sights.flatMap((sight) => (sight.kind === 'unseen' ? [unseenRow(sight)] : [])),
+    ],
   );
   const directions = textTable(
     ['from', 'to', 'lag', 'owed', 'oldest owed', 'peer accepts'],
@@ -25,14 +45,19 @@ export function describeStatus(sights: readonly RegionSight[]): string {
 export function toStatusJson(sight: RegionSight): object {
   if (sight.kind === 'unseen') {
     const { region, error } = sight;
-    return { region, ready: false, reasons: [{ kind: 'not-seen', code: error.code }] };
+    const { code, message } = error;
+    return { region, ready: false, reasons: [{ kind: 'not-seen', code, message }] };
   }
-  const { status } = sight;
+  const { status, api } = sight;
   const { readiness, outbox, queue } = status;
   return {
     region: status.region,
-    ready: readiness.kind === 'ready',
-    reasons: readiness.kind === 'ready' ? [] : readiness.reasons,
+    ready: isReady(sight),
+    api: api === 'unknown' ? null : api,
+    reasons: [
+      ...(readiness.kind === 'ready' ? [] : readiness.reasons),
+      ...(api === 'silent' || api === 'unready' ? [{ kind: `api-${api}` }] : []),
+    ],
     notes: readiness.kind === 'ready' ? readiness.notes : [],
     directions: status.directions.map((one) => ({
       peer: one.peer,
@@ -50,15 +75,17 @@ export function toStatusJson(sight: RegionSight): object {
   };
 }
 
-function regionRow(status: RegionStatus): Cell[] {
+function regionRow(sight: Extract<RegionSight, { kind: 'seen' }>): Cell[] {
+  const { status, api } = sight;
   const { region, readiness, queue, conflicts, clockOffsetMs, provenEqualMs } = status;
   const counts = queue !== undefined && 'waiting' in queue ? queue : undefined;
   const unknown = queue !== undefined && 'error' in queue ? queue.error : UNKNOWN;
   return [
     region,
     readiness.kind === 'ready'
-      ? ['yes', ...readiness.notes]
+      ? [isReady(sight) ? 'yes' : 'NO', ...readiness.notes]
       : ['NO', ...readiness.reasons.map(describeReason)],
+    API_TEXTS[api],
     counts === undefined ? unknown : String(counts.waiting),
     counts === undefined ? unknown : String(counts.deadLettered),
     conflicts >= CONFLICTS_COUNTED_MAX ? `${conflicts} or more` : String(conflicts),
@@ -68,7 +95,16 @@ function regionRow(status: RegionStatus): Cell[] {
 }
 
 function unseenRow({ region, error }: Extract<RegionSight, { kind: 'unseen' }>): Cell[] {
-  return [region, ['NO', error.code], UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN];
+  return [
+    region,
+    ['NO', error.code, error.message],
+    UNKNOWN,
+    UNKNOWN,
+    UNKNOWN,
+    UNKNOWN,
+    UNKNOWN,
+    UNKNOWN,
+  ];
 }
 
 /** What goes out of a region is owed by it; how late it is, its peer knows. */

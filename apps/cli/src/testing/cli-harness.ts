@@ -85,6 +85,7 @@ export async function createCliHarness(...others: readonly string[]): Promise<Cl
       folder: '/nowhere',
       openStore: (connection) => regionNamed(connection.slice('memory:'.length)).store,
       inspectQueue: async () => [],
+      readReadiness: async () => undefined,
       openQueue: ({ connection }) => regions.bus.viewerFor(connection.split('.')[0] ?? ''),
       clock: regions.clock,
       randomness: createSeededRandomness(runs),

@@ -37,3 +37,42 @@ test('what contains all that was acknowledged is not stale', () => {
   tally.noteRead(answered('west', 2, both), 30);
   expect(tally.counts()).toMatchObject({ writes: 2, reads: 1, stale: 0 });
 });
+
+test('a write whose answer was lost may show, and nothing is stale by that', () => {
+  const tally = createDrillTally();
+  expect([tally.nextCount(), tally.nextCount()]).toEqual([1, 2]);
+  tally.noteWrite(answered('west', 1, [['west', 10]]), 10);
+  tally.noteWrite({ kind: 'failed' }, 20);
+  tally.noteRead(answered('west', 2, [['west', 20]]), 30);
+  tally.noteRead(answered('west', 1, [['west', 10]]), 40);
+  expect(tally.counts()).toEqual({ writes: 2, reads: 2, failed: 1, refused: 0, stale: 0 });
+});
+
+test('what it has seen is the join of all that it was shown, and nothing that was stale', () => {
+  const tally = createDrillTally();
+  expect(tally.version()).toBeUndefined();
+  tally.noteRead(answered('east', 0, []), 5);
+  expect(tally.version()).toBeUndefined();
+  tally.noteWrite(answered('west', 1, [['west', 10]]), 10);
+  tally.noteRead(answered('east', 1, [['east', 20]]), 20);
+  expect([...(tally.version() ?? [])].toSorted()).toEqual([
+    ['east', stampOf('east', 20)],
+    ['west', stampOf('west', 10)],
+  ]);
+  tally.noteRead(answered('east', 0, [['east', 99]]), 30);
+  expect(tally.version()?.get('east')).toBe(stampOf('east', 20));
+});
+
+test('the region is the one that answered last, since it first did; a failure is of none', () => {
+  const tally = createDrillTally();
+  expect([tally.region(), tally.sinceMs()]).toEqual([undefined, 0]);
+  tally.noteRead(answered('east', 0, []), 10);
+  tally.noteRead(answered('east', 0, []), 20);
+  tally.noteWrite({ kind: 'failed' }, 25);
+  expect([tally.region(), tally.sinceMs()]).toEqual(['east', 10]);
+  tally.noteRead({ kind: 'refused', region: 'west' }, 30);
+  expect([tally.region(), tally.sinceMs()]).toEqual(['west', 30]);
+  tally.noteWrite(answered('east', 1, []), 40);
+  expect([tally.region(), tally.sinceMs()]).toEqual(['east', 40]);
+  expect(tally.counts()).toEqual({ writes: 2, reads: 3, failed: 1, refused: 1, stale: 0 });
+});

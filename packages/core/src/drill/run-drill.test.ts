@@ -4,8 +4,9 @@ import { createVirtualClock, type VirtualClock } from '../memory/virtual-clock.t
 import type { DrillAnswer, DrillClient } from '../ports/drill-client.ts';
 import type { VersionVector } from '../state/version-vector.ts';
 import type { DrillSwitch } from '../ports/drill-switch.ts';
+import { formatStamp } from '../time/stamp.ts';
 import { type DrillOrder, isOutForDrill } from './drill-order.ts';
-import { type DrillOptions, runDrill } from './run-drill.ts';
+import { type DrillOptions, runDrill, settlingMs } from './run-drill.ts';
 
 const PROBING = { intervalMs: 1_000, timeoutMs: 900, toleratedFailures: 2, ttlMs: 1_000 };
 const ANSWER_MS = 5;
@@ -17,6 +18,10 @@ interface World {
   readonly hasGate?: boolean;
   readonly ready?: Readonly<Record<string, boolean>>;
   readonly failsBack?: boolean;
+  /** What the traffic manager says, so long after the beginning; undefined where it says nothing. */
+  readonly settled?: (passedMs: number) => boolean | undefined;
+  /** When west is ready, so long after the beginning; all the time without. */
+  readonly westReady?: (passedMs: number) => boolean;
   /** The clock of the operator, before that of the region. */
   readonly operatorAheadMs?: number;
 }
@@ -93,8 +98,12 @@ function createWorld({ catchUpMs = 0, hasGate = true, ready = {}, ...world }: Wo
     drill,
     client,
     isReady: async (region) =>
-      region === 'east' ? isEastReady(virtual.nowMs()) : (ready['west'] ?? true),
+      region === 'east'
+        ? isEastReady(virtual.nowMs())
+        : (world.westReady?.(virtual.nowMs() - 1_000_000) ?? ready['west'] ?? true),
     others: ['west'],
+    isSettled: async () =>
+      world.settled === undefined ? true : world.settled(virtual.nowMs() - 1_000_000),
     clock: { ...virtual, nowMs: () => virtual.nowMs() + operatorAheadMs },
     regionAheadMs: -operatorAheadMs,
     randomness: { uuid: () => 'drill-1' },
@@ -215,5 +224,161 @@ describe('a drill', () => {
     expect(stop.signal.aborted).toBe(true);
     expect(isOutForDrill(world.order(), clock.nowMs())).toBe(false);
     expect(world.removed()).toBe(true);
+  });
+
+  test('B9: waits until whoever sends clients has settled, and then measures', async () => {
+    const world = createWorld({ settled: (passedMs) => passedMs > 5_000 });
+    const phases: [string, number][] = [];
+    const onPhase: DrillOptions['onPhase'] = (phase) => phases.push([phase, world.clock.nowMs()]);
+    const run = runDrill({ ...world.options, onPhase });
+    expect(await driveVirtualTime(world.clock, run)).toMatchObject({ isWithinBounds: true });
+    const beganMs = phases.find(([phase]) => phase === 'before')?.[1] ?? 0;
+    expect(beganMs - 1_000_000).toBeGreaterThan(5_000);
+    expect(beganMs - 1_000_000).toBeLessThan(7_000);
+    expect(phases[0]?.[0]).toBe('settling');
+  });
+
+  test('B9: is refused where that does not settle', async () => {
+    const world = createWorld({ settled: () => false });
+    await expect(world.run()).rejects.toMatchObject({
+      code: 'DRILL_REFUSED',
+      message: expect.stringContaining('has not settled'),
+    });
+    expect(world.order()).toBeUndefined();
+    const passedMs = world.clock.nowMs() - 1_000_000;
+    expect(passedMs).toBeGreaterThan(4 * settlingMs(PROBING));
+    expect(passedMs).toBeLessThan(4 * settlingMs(PROBING) + 3_000);
+  });
+
+  test('B9: where nobody can tell, another region must have been ready for as long as that takes', async () => {
+    const settleMs = settlingMs(PROBING);
+    expect(settleMs).toBe(2_900);
+    // It says so at first, flaps, and stays.
+    const westReady = (passedMs: number): boolean => passedMs < 1_500 || passedMs > 3_500;
+    const world = createWorld({ settled: () => undefined, westReady });
+    let begunMs = 0;
+    const { begin } = world.options.drill;
+    const drill: DrillSwitch = {
+      ...world.options.drill,
+      begin: (order, nowMs) => {
+        begunMs = world.clock.nowMs() - 1_000_000;
+        return begin(order, nowMs);
+      },
+    };
+    const run = runDrill({ ...world.options, drill });
+    expect(await driveVirtualTime(world.clock, run)).toMatchObject({ unsettled: [] });
+    expect(begunMs).toBeGreaterThanOrEqual(3_000 + settleMs);
+    expect(begunMs).toBeLessThan(3_000 + settleMs + 3_000);
+  });
+
+  test('B9: names a region that was not ready all the while that clients were leaving', async () => {
+    const westReady = (passedMs: number): boolean => passedMs < 1_000 || passedMs > 2_500;
+    expect(await createWorld({ westReady }).run()).toMatchObject({ unsettled: ['west'] });
+    expect(await createWorld({}).run()).toMatchObject({ unsettled: [] });
+  });
+
+  test('is not within its bounds when clients leave too soon, or too late', async () => {
+    const world = createWorld({});
+    const bounds = { soonestMs: 2_000, worstMs: 4_900 };
+    const measured = (await world.run()) as { failOverMs: number };
+    expect(measured.failOverMs).toBeGreaterThanOrEqual(bounds.soonestMs);
+    expect(measured.failOverMs).toBeLessThanOrEqual(bounds.worstMs);
+    for (const [told, isWithinBounds] of [
+      [{ ...PROBING, toleratedFailures: 2 }, true],
+      // Whoever said that it takes longer, or less, is told that it does not.
+      [{ ...PROBING, toleratedFailures: 9 }, false],
+      [{ intervalMs: 100, timeoutMs: 100, toleratedFailures: 1, ttlMs: 600 }, false],
+    ] as const) {
+      const { options, clock } = createWorld({});
+      const run = runDrill({ ...options, probing: told });
+      const outcome = await driveVirtualTime(
+        clock,
+        run.catch((error: unknown) => error),
+      );
+      // One that takes too long is refused once twice the worst has passed.
+      const isWithin = 'isWithinBounds' in (outcome as object);
+      expect(isWithin && (outcome as { isWithinBounds: boolean }).isWithinBounds).toBe(
+        isWithinBounds,
+      );
+    }
+  });
+
+  test('is refused when traffic goes to another region, and when it does not leave', async () => {
+    const elsewhere = createWorld({});
+    const read = async () =>
+      ({ kind: 'answered', region: 'west', version: new Map(), count: 0 }) as const;
+    const asked = {
+      ...elsewhere.options,
+      client: { ...elsewhere.options.client, read, write: read },
+    };
+    await expect(driveVirtualTime(elsewhere.clock, runDrill(asked))).rejects.toMatchObject({
+      code: 'DRILL_REFUSED',
+      message: expect.stringContaining('Traffic goes to west'),
+    });
+    expect(elsewhere.order()).toBeUndefined();
+    const stuck = createWorld({});
+    const stays = async () =>
+      ({ kind: 'answered', region: 'east', version: new Map(), count: 0 }) as const;
+    const options = {
+      ...stuck.options,
+      client: { ...stuck.options.client, read: stays, write: stays },
+    };
+    await expect(driveVirtualTime(stuck.clock, runDrill(options))).rejects.toMatchObject({
+      message: expect.stringContaining('had not left east after 9800 ms'),
+    });
+    expect(isOutForDrill(stuck.order(), stuck.clock.nowMs())).toBe(false);
+    expect(stuck.removed()).toBe(true);
+  });
+
+  test('writes no more once clients are back, and reads on for a while', async () => {
+    const world = createWorld({ catchUpMs: 1_000 });
+    const asked: { readonly kind: string; readonly phase: string }[] = [];
+    let phase = '';
+    const { client } = world.options;
+    const listening: DrillClient = {
+      ...client,
+      read: (least) => {
+        asked.push({ kind: 'read', phase });
+        return client.read(least);
+      },
+      write: (count, least) => {
+        asked.push({ kind: 'write', phase });
+        return client.write(count, least);
+      },
+    };
+    const onPhase: DrillOptions['onPhase'] = (now) => void (phase = now);
+    const run = runDrill({ ...world.options, client: listening, onPhase });
+    await driveVirtualTime(world.clock, run);
+    const after = asked.filter((one) => one.phase === 'after');
+    expect(after.length).toBeGreaterThan(10);
+    expect(after.map(({ kind }) => kind)).not.toContain('write');
+    for (const busy of ['before', 'leaving', 'away', 'returning']) {
+      expect(
+        asked.filter((one) => one.phase === busy && one.kind === 'write').length,
+      ).toBeGreaterThan(0);
+    }
+  });
+
+  test('tells the version that it has seen when it is to', async () => {
+    const world = createWorld({});
+    const stamp = formatStamp({ timeMs: 1, counter: 0, region: 'east', writer: 'w' });
+    const version = new Map([['east', stamp]]);
+    const told: (VersionVector | undefined)[] = [];
+    const { client } = world.options;
+    const listening: DrillClient = {
+      ...client,
+      read: async (least) => {
+        told.push(least);
+        const answer = await client.read(least);
+        return answer.kind === 'answered' ? { ...answer, version } : answer;
+      },
+    };
+    for (const carriesVersion of [true, false]) {
+      told.length = 0;
+      const options = { ...world.options, client: listening, carriesVersion };
+      await driveVirtualTime(world.clock, runDrill(options));
+      expect(told[0]).toBeUndefined();
+      expect(told.at(-1)).toEqual(carriesVersion ? version : undefined);
+    }
   });
 });

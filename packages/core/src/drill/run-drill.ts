@@ -7,7 +7,7 @@ import { DRILL_MS_MAX } from './drill-order.ts';
 import { createDrillTally, type DrillCounts, type DrillTally } from './drill-tally.ts';
 import { type FailOverBounds, failOverBounds, type ProbeSettings } from './fail-over-bounds.ts';
 
-export type DrillPhase = 'before' | 'leaving' | 'away' | 'returning' | 'after';
+export type DrillPhase = 'settling' | 'before' | 'leaving' | 'away' | 'returning' | 'after';
 
 export interface DrillOptions {
   readonly region: string;
@@ -17,6 +17,11 @@ export interface DrillOptions {
   /** Whether a region says that it may take traffic; undefined when it does not answer. */
   readonly isReady: (region: string) => Promise<boolean | undefined>;
   readonly others: readonly string[];
+  /**
+   * Whether whoever sends clients has counted on the region and on another one for long enough to leave the one
+   * for the other when it should; undefined where nobody can tell.
+   */
+  readonly isSettled: () => Promise<boolean | undefined>;
   readonly clock: Clock;
   /**
    * How far the region's clock is ahead of this one, in milliseconds: its processes read the order by
@@ -46,6 +51,8 @@ export interface DrillReport {
   /** From the end of the order until it answered the client again. */
   readonly failBackMs: number | undefined;
   readonly counts: DrillCounts;
+  /** Other regions that were not ready all the while that clients were leaving. */
+  readonly unsettled: readonly string[];
 }
 
 /** Between two requests of the client. */
@@ -55,6 +62,9 @@ const SLACK_MS = 2_000;
 /** How long the client goes on once it is back, to see whether what it is shown is up to date. */
 const AFTER_MS = 3_000;
 const BEFORE_TURNS = 5;
+const LOOK_EVERY_MS = 1_000;
+/** Whatever has not settled in this many times the time that it takes will not. */
+const SETTLES_WAITED = 4;
 
 /**
  * Takes a region out of traffic, watches with a client of its own, brings it back and measures. The
@@ -66,6 +76,7 @@ export async function runDrill(options: DrillOptions): Promise<DrillReport> {
   const regionNowMs = (): number => clock.nowMs() + options.regionAheadMs;
   const bounds = failOverBounds(options.probing);
   await refuseUnlessSafe(options);
+  await untilSettled(options);
   const tally = createDrillTally();
   const watch = createWatch(options, tally);
   const id = options.randomness.uuid();
@@ -78,7 +89,12 @@ export async function runDrill(options: DrillOptions): Promise<DrillReport> {
     if ((await drill.begin(order, regionNowMs())) === 'taken') throw taken(region);
     const orderedMs = clock.nowMs();
     const leftInMs = 2 * bounds.worstMs;
-    await watch('leaving', { msMax: leftInMs, until: () => tally.region() !== region });
+    const steadiness = createSteadiness(options);
+    await watch('leaving', {
+      msMax: leftInMs,
+      until: () => tally.region() !== region,
+      eachTurn: () => steadiness.look(),
+    });
     const successor = tally.region();
     if (successor === undefined || successor === region) throw notLeft(region, leftInMs);
     const failOverMs = tally.sinceMs() - orderedMs;
@@ -106,6 +122,7 @@ export async function runDrill(options: DrillOptions): Promise<DrillReport> {
       catchUpMs: readyMs === undefined ? undefined : readyMs - endedMs,
       failBackMs: isBack ? backMs - endedMs : undefined,
       counts: tally.counts(),
+      unsettled: steadiness.unsteady(),
     };
   } finally {
     // Both, whatever becomes of the first: a table that is down must not leave the customer behind.
@@ -152,6 +169,52 @@ async function refuseUnlessSafe({ region, others, isReady }: DrillOptions): Prom
   if (!rest.includes(true)) {
     throw refused(`No other region is ready: nobody would be left to serve. See: tandem status.`);
   }
+}
+
+/**
+ * A region that came back a moment ago says that it is ready before the next probe of it, and before the answers
+ * that clients keep have run out: a fail-over measured then is that of two. Waits until that is over, and throws
+ * `DRILL_REFUSED` when it does not end.
+ */
+async function untilSettled(options: DrillOptions): Promise<void> {
+  const { region, others, clock, signal, isReady } = options;
+  const settleMs = settlingMs(options.probing);
+  const startedMs = clock.nowMs();
+  let steadySinceMs = startedMs;
+  while (clock.nowMs() - startedMs <= SETTLES_WAITED * settleMs) {
+    signal.throwIfAborted();
+    const isSettled = await options.isSettled();
+    if (isSettled === true) return;
+    const [own, ...rest] = await Promise.all([region, ...others].map((one) => isReady(one)));
+    if (own !== true || !rest.includes(true)) steadySinceMs = clock.nowMs();
+    if (isSettled === undefined && clock.nowMs() - steadySinceMs >= settleMs) return;
+    options.onPhase?.('settling', createDrillTally().counts());
+    await clock.sleep(LOOK_EVERY_MS, signal);
+  }
+  throw refused(
+    `${region}, or every other region, has not settled: it came back a moment ago, and clients are not ` +
+      'sent to it reliably yet. See: tandem status; then repeat the drill.',
+  );
+}
+
+/** Until each endpoint has been probed again, and what clients were answered before has run out. */
+export function settlingMs({ intervalMs, timeoutMs, ttlMs }: ProbeSettings): number {
+  return intervalMs + timeoutMs + ttlMs;
+}
+
+/** Sees, now and then, which of the other regions are not ready. */
+function createSteadiness({ others, isReady, clock }: DrillOptions) {
+  const unsteady = new Set<string>();
+  let lookedMs = Number.NEGATIVE_INFINITY;
+  return {
+    unsteady: (): readonly string[] => others.filter((one) => unsteady.has(one)),
+    async look(): Promise<void> {
+      if (clock.nowMs() - lookedMs < LOOK_EVERY_MS) return;
+      lookedMs = clock.nowMs();
+      const ready = await Promise.all(others.map((one) => isReady(one)));
+      for (const [index, one] of others.entries()) if (ready[index] !== true) unsteady.add(one);
+    },
+  };
 }
 
 function refused(message: string): TerminalError {

@@ -10,10 +10,15 @@ import type { Stamp } from '../time/stamp.ts';
 /** Where a peer has a change: in its rows, in its queue, among its dead letters, or nowhere. */
 export type PeerPlace = 'applied' | 'queued' | 'dead-lettered' | 'nowhere' | 'not-known';
 
+type RowsRead = Awaited<ReturnType<Replica['read']>>;
+
 /** What of a peer is needed to say where a change is. */
 export interface PeerSight {
   readonly region: string;
-  readonly replica: Pick<Replica, 'read' | 'bucketOf'>;
+  readonly replica: Pick<Replica, 'bucketOf'> & {
+    /** Undefined when its rows are out of reach. */
+    read(...asked: Parameters<Replica['read']>): Promise<RowsRead | undefined>;
+  };
   /**
    * What the changes in its queue and among its dead letters contain, by entity id (a change contains
    * every earlier one of its entity); undefined when out of reach.
@@ -158,12 +163,12 @@ async function placesAt(
     for (const part of chunk(ids, { countMax: READ_BATCH_MAX })) {
       const rows = await replica.read(bucket, part);
       for (const { entry, entityId } of part.flatMap((id) => byEntity.get(id) ?? [])) {
-        const vector = rows.get(entityId)?.state.vector;
+        const vector = rows?.get(entityId)?.state.vector;
         const isApplied = vector !== undefined && hasSeen(vector, entry.stamp);
-        places.set(
-          placeKey(entry, entityId),
-          isApplied ? 'applied' : onTheWay(entry, entityId, messages),
-        );
+        const way = onTheWay(entry, entityId, messages);
+        // Of rows that nobody can read it is not known that they lack it.
+        const place = rows === undefined && way === 'nowhere' ? 'not-known' : way;
+        places.set(placeKey(entry, entityId), isApplied ? 'applied' : place);
       }
     }
   }

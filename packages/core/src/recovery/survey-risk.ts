@@ -35,6 +35,8 @@ export interface RiskSurvey {
 interface Seen {
   readonly sight: PeerSight;
   readonly queued: readonly WriteAtRisk[];
+  /** Whether all that was asked of its rows was answered. */
+  readonly rows: { readonly isReadable: boolean };
 }
 
 /** Lists what would be lost or late if a region vanished now, with what has left it and is not applied yet. */
@@ -49,16 +51,32 @@ export async function surveyRisk(options: SurveyRiskOptions): Promise<RiskSurvey
     lookAt: async (peer) => (await looks.get(peer)?.())?.sight,
     onUnreadable: (rowKey) => void unreadable.push(rowKey),
   });
-  const listed = new Set(found.map(({ stamp, entityId }) => `${stamp}/${entityId}`));
-  const queued: WriteAtRisk[] = [];
-  const outOfReach: string[] = [];
-  for (const [peer, look] of looks) {
-    const seen = await look();
-    if (seen === undefined) outOfReach.push(peer);
-    else queued.push(...seen.queued.filter((one) => buckets.includes(one.bucket)));
+  const seen = await Promise.all(
+    [...looks].map(async ([peer, look]) => [peer, await look()] as const),
+  );
+  const outOfReach = seen.flatMap(([peer, sight]) =>
+    sight?.rows.isReadable === true ? [] : [peer],
+  );
+  const queued = seen
+    .flatMap(([, sight]) => sight?.queued ?? [])
+    .filter((one) => buckets.includes(one.bucket));
+  return { writes: joinWrites(found, queued), outOfReach, unreadable };
+}
+
+/** What lies in several queues is one write, in all those places; what the outbox told of is told already. */
+function joinWrites(
+  found: readonly WriteAtRisk[],
+  queued: readonly WriteAtRisk[],
+): readonly WriteAtRisk[] {
+  const keyOf = ({ stamp, entityId }: WriteAtRisk): string => `${stamp}/${entityId}`;
+  const listed = new Set(found.map(keyOf));
+  const late = new Map<string, WriteAtRisk>();
+  for (const one of queued) {
+    if (listed.has(keyOf(one))) continue;
+    const places = { ...late.get(keyOf(one))?.places, ...one.places };
+    late.set(keyOf(one), { ...one, places });
   }
-  const writes = [...found, ...queued.filter((one) => !listed.has(`${one.stamp}/${one.entityId}`))];
-  return { writes, outOfReach, unreadable };
+  return [...found, ...late.values()];
 }
 
 /** Looks when first asked, and once; undefined when the peer's tables are out of reach. */
@@ -87,7 +105,21 @@ async function look(
       return vectors;
     }),
   );
-  return { sight: { region: peer, replica: opened.replica, messages }, queued };
+  const { replica } = opened;
+  const rows = { isReadable: true };
+  const sight: PeerSight = {
+    region: peer,
+    replica: {
+      bucketOf: (entityId) => replica.bucketOf(entityId),
+      async read(...asked) {
+        const read = await orUndefined(replica.read(...asked));
+        rows.isReadable &&= read !== undefined;
+        return read;
+      },
+    },
+    messages,
+  };
+  return { sight, queued, rows };
 }
 
 /** Of what is out of reach nothing is assumed, and the list goes on. */

@@ -19,13 +19,24 @@ export async function recordBucketCount(
   if (await insertConfigurationRow(store, name, String(count))) return;
   const recorded = await readConfigurationRow(store, name);
   if (recorded === String(count)) return;
-  const found = recorded === undefined ? 'no readable count' : recorded;
-  const message =
-    `${count} buckets are asked for, but the table Configuration records ${found} (${name}) for ` +
-    `${kind.name}. Set the bucket count to what is recorded: existing rows lie in those buckets.`;
+  const message = describeOtherCount(kind, count, recorded);
   throw new TerminalError('CONFIGURATION_INVALID', message, {
     details: { entityKind: kind.name, asked: count, recorded },
   });
+}
+
+/** Returns why a region with another count recorded does not start. */
+export function describeOtherCount(
+  kind: Pick<EntityKind, 'name'>,
+  asked: number,
+  recorded: string | undefined,
+): string {
+  const found = recorded === undefined ? 'no readable count' : recorded;
+  return (
+    `${asked} buckets are asked for, but the table Configuration records ${found} ` +
+    `(${recordName(kind)}) for ${kind.name}. Set the bucket count to what is recorded: existing rows lie ` +
+    'in those buckets.'
+  );
 }
 
 /** Whether the kind's table was ever used in this region. */

@@ -69,17 +69,23 @@ function quoted(text: string, { isSecret }: SettingDefinition): string {
   return isSecret ? '' : `${JSON.stringify(text)} `;
 }
 
+/** Returns a sentence with the setting, its variable, what is wrong, the rule and an example. */
+export function describeSettingProblem(
+  definitions: SettingDefinitions,
+  { setting, problem }: SettingProblem,
+): string {
+  const definition = definitions[setting];
+  const rule = definition === undefined ? '' : ` It must be ${definition.rule}.`;
+  const example = definition === undefined ? '' : ` Example: ${definition.example}`;
+  return `${setting} (or ${environmentNameOf(setting)}): ${problem}.${rule}${example}`;
+}
+
 /** One error that lists every problem with its rule and an example. */
 export function configurationInvalid(
   definitions: SettingDefinitions,
   problems: readonly SettingProblem[],
 ): TerminalError {
-  const lines = problems.map(({ setting, problem }) => {
-    const definition = definitions[setting];
-    const rule = definition === undefined ? '' : ` It must be ${definition.rule}.`;
-    const example = definition === undefined ? '' : ` Example: ${definition.example}`;
-    return `- ${setting} (or ${environmentNameOf(setting)}): ${problem}.${rule}${example}`;
-  });
+  const lines = problems.map((problem) => `- ${describeSettingProblem(definitions, problem)}`);
   const count = `${problems.length} ${problems.length === 1 ? 'setting is' : 'settings are'} wrong`;
   const message = `${count} (table Configuration, or the variable that overrides it):\n${lines.join('\n')}`;
   return new TerminalError('CONFIGURATION_INVALID', message, { details: { problems } });

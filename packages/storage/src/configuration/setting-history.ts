@@ -15,12 +15,14 @@ export interface SettingChange {
   readonly by: string;
   /** Undefined where there was none. */
   readonly before: string | undefined;
-  readonly after: string;
+  /** Undefined where it was taken away. */
+  readonly after: string | undefined;
 }
 
 export interface WriteSettingOptions {
   readonly setting: string;
-  readonly text: string;
+  /** Undefined to take it away, so that its default counts. */
+  readonly text: string | undefined;
   readonly by: string;
   readonly atMs: number;
   /** Its values are not kept in the history, only that it was changed. */
@@ -30,29 +32,27 @@ export interface WriteSettingOptions {
 const SECRET = '(secret)';
 
 /**
- * Sets a setting, and records it in the same transaction. Throws `WRITE_CONTENDED` when someone else set
+ * Sets a setting, or takes it away, and records it in the same transaction. Undefined when there is none to take
+ * away. Throws `WRITE_CONTENDED` when someone else set
  * it meanwhile.
  */
 export async function writeSetting(
   store: TableStore,
   { setting, text, by, atMs, isSecret }: WriteSettingOptions,
-): Promise<SettingChange> {
+): Promise<SettingChange | undefined> {
   const row = await store.get(CONFIGURATION_TABLE, PARTITION, setting);
   const current = row && (await readConfigurationRow(store, setting));
   const shown = (value: string): string => (isSecret ? SECRET : value);
   const before = current === undefined ? undefined : shown(current);
-  const properties = new Map([['value', asText(text)]]);
-  const write: RowOperation =
-    row === undefined
-      ? { kind: 'insert', rowKey: setting, properties }
-      : { kind: 'replace', rowKey: setting, properties, etag: row.etag };
+  if (text === undefined && row === undefined) return undefined;
+  const write = writeOf(setting, text, row?.etag);
   for (let later = 0; later < SAME_TIME_MAX; later += 1) {
     const change: SettingChange = {
       setting,
       atMs: atMs + later,
       by,
       before,
-      after: shown(text),
+      after: text === undefined ? undefined : shown(text),
     };
     const record: RowOperation = {
       kind: 'insert',
@@ -95,12 +95,24 @@ export async function readSettingHistory(
         atMs: Number(time),
         by: textOf(properties, 'by') ?? '',
         before: textOf(properties, 'before'),
-        after: textOf(properties, 'after') ?? '',
+        after: textOf(properties, 'after'),
       });
     }
     ({ continuation } = page);
   } while (continuation !== undefined);
   return changes.toSorted((a, b) => a.atMs - b.atMs);
+}
+
+/** Under the ETag of the row that was read: what someone else set meanwhile stays. */
+function writeOf(
+  setting: string,
+  text: string | undefined,
+  etag: string | undefined,
+): RowOperation {
+  const properties = new Map([['value', asText(text ?? '')]]);
+  if (etag === undefined) return { kind: 'insert', rowKey: setting, properties };
+  if (text === undefined) return { kind: 'delete', rowKey: setting, etag };
+  return { kind: 'replace', rowKey: setting, properties, etag };
 }
 
 function keyOf({ setting, atMs }: SettingChange): string {
@@ -110,7 +122,7 @@ function keyOf({ setting, atMs }: SettingChange): string {
 function columnsOf({ by, before, after }: SettingChange): ReadonlyMap<string, FieldValue> {
   return new Map([
     ['by', asText(by)],
-    ['after', asText(after)],
+    ...(after === undefined ? [] : [['after', asText(after)] as const]),
     ...(before === undefined ? [] : [['before', asText(before)] as const]),
   ]);
 }
