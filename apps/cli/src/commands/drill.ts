@@ -14,11 +14,11 @@ import { readTrafficManager, type TrafficManagerSight } from '../drill/read-traf
 import { EXIT } from '../exit-codes.ts';
 import { duration, wholeNumber } from '../option-values.ts';
 import type { CliRegion } from '../regions/cli-region.ts';
+import { isReady, lookAtRegions } from '../regions/look-at-regions.ts';
 import { drillSwitchOf } from '../regions/region-sources.ts';
 import { describeDrill, describePrediction } from '../report/describe-drill.ts';
 import type { Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
-import { isReady, lookAtRegions } from './status.ts';
 
 interface DrillCommandOptions extends Partial<ProbeSettings> {
   readonly region: string;

@@ -5,8 +5,9 @@ import { duration } from '../option-values.ts';
 import { withQueue } from '../regions/open-queue.ts';
 import { openWriter } from '../regions/open-writer.ts';
 import { readEntityId } from '../regions/read-entity-id.ts';
-import { describeForget } from '../report/describe-forget.ts';
+import { countTraces, describeForget } from '../report/describe-forget.ts';
 import type { Session } from '../session.ts';
+import { NotFoundError } from '../usage-error.ts';
 
 interface ForgetCommand {
   readonly apply: boolean;
@@ -53,6 +54,8 @@ async function forget(session: Session, options: ForgetCommand, id: string): Pro
   const { clock, signal } = io;
   const wanted = { regions, entityId: id, clock, signal, waitMs: options.wait };
   const before = await findAllTraces(wanted);
+  const isKnown = before.some((one) => one.isKnown || countTraces(one) > 0 || one.unreadable > 0);
+  if (!isKnown) throw new NotFoundError(`No region has ever heard of ${id}.`);
   if (!options.apply) return describeForget(id, before, 'planned');
   return session.alone(opened, async () =>
     describeForget(id, await forgetEntity(wanted), 'applied'),

@@ -38,11 +38,9 @@ function hangingNamespace({ regions }: CliHarness): Partial<Io> {
     openQueue: ({ connection }) =>
       connection.startsWith('west') ? viewer : regions.bus.viewerFor('east'),
     countMessages: ({ connection }) =>
-      String(connection).startsWith('west')
-        ? never()
-        : Promise.resolve({ waiting: 0, deadLettered: 0 }),
+      connection.startsWith('west') ? never() : Promise.resolve({ waiting: 0, deadLettered: 0 }),
     inspectQueue: ({ connection }) =>
-      String(connection).startsWith('west') ? never() : Promise.resolve([]),
+      connection.startsWith('west') ? never() : Promise.resolve([]),
   };
 }
 
@@ -241,8 +239,9 @@ describe('B3: status asks the API of each region', () => {
         peers: [{ peer, passedMs: nowMs, isReachable: true }],
       });
     }
-    const { TANDEM_REGIONS = '' } = { TANDEM_REGIONS: harness.inventory };
-    const inventory = JSON.parse(TANDEM_REGIONS) as { regions: { name: string; api?: string }[] };
+    const inventory = JSON.parse(harness.inventory) as {
+      regions: { name: string; api?: string }[];
+    };
     for (const region of inventory.regions) region.api = `http://${region.name}.example`;
     const io: Partial<Io> = {
       environment: { TANDEM_REGIONS: JSON.stringify(inventory) },

@@ -20,11 +20,13 @@ export function describeForget(
   stage: 'planned' | 'applied',
 ): Outcome {
   const rows = found.map((one) => [one.region, ...countsOf(one).map((count) => String(count))]);
-  const left = found.reduce((sum, one) => sum + countsOf(one).reduce((a, b) => a + b, 0), 0);
+  const left = found.reduce((sum, one) => sum + countTraces(one), 0);
   const unreadable = found.reduce((sum, one) => sum + one.unreadable, 0);
   const isApplied = stage === 'applied';
   const verdict = isApplied
-    ? `${left === 0 ? 'Nothing' : `${left} places`} with values of ${id} left.`
+    ? left === 0
+      ? `Nothing with values of ${id} left.`
+      : `${left} places with values of ${id} left: what was written since, or was under way. Repeat it.`
     : `${left} places hold values of ${id}. Run it again with --apply to erase them.`;
   return {
     text: [
@@ -37,6 +39,11 @@ export function describeForget(
     json: { id, applied: isApplied, left, regions: found },
     exitCode: isApplied && left + unreadable > 0 ? EXIT.finding : EXIT.ok,
   };
+}
+
+/** The places in one region that hold values of the entity. */
+export function countTraces(traces: RegionTraces): number {
+  return countsOf(traces).reduce((a, b) => a + b, 0);
 }
 
 function countsOf(traces: RegionTraces): readonly number[] {

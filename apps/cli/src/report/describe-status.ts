@@ -4,7 +4,7 @@ import {
   type RegionStatus,
   type UnreadyReason,
 } from '@tandem/core';
-import { type ApiSight, isReady, type RegionSight } from '../commands/status.ts';
+import { type ApiSight, isReady, type RegionSight } from '../regions/look-at-regions.ts';
 import { type Cell, textTable, timeText } from './text-table.ts';
 
 const UNKNOWN = 'not known';

@@ -19,6 +19,8 @@ export interface ArchiveRow {
   readonly rowKey: string;
   readonly set: ChangeSet;
   readonly encoded: Uint8Array;
+  /** Of the row that it was read from, or that it replaces; undefined where there is none. */
+  readonly etag: string | undefined;
 }
 
 export type ScannedArchiveRow =
@@ -28,18 +30,22 @@ export type ScannedArchiveRow =
       readonly partitionKey: string;
       readonly rowKey: string;
       readonly problem: string;
+      readonly etag: string | undefined;
     };
 
 /** The archive of a region row by row, for copying, replaying and erasing. */
 export interface ArchiveKeeper {
   /** In the order of (partition key, row key). A damaged row is an outcome, not an error. */
   scan(span: ArchiveSpan): AsyncIterable<ScannedArchiveRow>;
-  /** Writes the rows as they are, over what is there. Idempotent. */
-  put(rows: readonly ArchiveRow[]): Promise<void>;
+  /**
+   * Writes each row over the one with its ETag, and a row without one where there is none: nothing that was
+   * archived meanwhile is overwritten. Resolves with those that were left out for that.
+   */
+  put(rows: readonly ArchiveRow[]): Promise<readonly ArchiveRow[]>;
   /**
    * Records states of entities that no change set here may hold: each under the stamp of its newest
    * transaction, joined with what is recorded there. The change sets that are there stay as they are.
-   * Each set has one change. Idempotent.
+   * Each set has one change. Idempotent. Throws `WRITE_CONTENDED`.
    */
   restore(sets: readonly ChangeSet[]): Promise<void>;
 }

@@ -1,3 +1,4 @@
+import { TransientError } from '../errors.ts';
 import type { ArchiveKeeper, ArchiveRow, ScannedArchiveRow } from '../ports/recovery-region.ts';
 import { plainBytesOf } from '../replication/deflate-change-set.ts';
 import { encodeChangeSet } from '../replication/encode-change-set.ts';
@@ -16,12 +17,29 @@ export interface CopyArchiveOptions {
 const BATCH_MAX = 500;
 const BATCH_BYTES_MAX = 4 * 1024 * 1024;
 
+const ATTEMPTS_MAX = 5;
+
 /**
  * Gives the archive `into` every change set of a bucket that the archive `from` has. Where both have
- * one under the same key and they differ, each change of either is kept. Idempotent. Resolves with the
- * rows written.
+ * one under the same key and they differ, each change of either is kept. What is archived meanwhile is looked at
+ * again, not overwritten. Idempotent. Resolves with the rows written. Throws `WRITE_CONTENDED`.
  */
 export async function copyArchive(options: CopyArchiveOptions): Promise<number> {
+  let written = 0;
+  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
+    const pass = await copyOnce(options);
+    written += pass.written;
+    if (pass.leftOut === 0) return written;
+  }
+  throw new TransientError(
+    'WRITE_CONTENDED',
+    `The archive of bucket ${options.bucket} changed ${ATTEMPTS_MAX} times under us. Repeat the command.`,
+  );
+}
+
+async function copyOnce(
+  options: CopyArchiveOptions,
+): Promise<{ readonly written: number; readonly leftOut: number }> {
   const { entityKind, bucket, into, onDamaged } = options;
   const span = { entityKind, bucket };
   const own = into.scan(span)[Symbol.asyncIterator]();
@@ -32,11 +50,13 @@ export async function copyArchive(options: CopyArchiveOptions): Promise<number> 
   let waiting: ArchiveRow[] = [];
   let bytes = 0;
   let written = 0;
+  let leftOut = 0;
   const flush = async (): Promise<void> => {
     if (waiting.length === 0) return;
-    await into.put(waiting);
-    written += waiting.length;
-    options.onRows?.(waiting.length);
+    const refused = await into.put(waiting);
+    leftOut += refused.length;
+    written += waiting.length - refused.length;
+    options.onRows?.(waiting.length - refused.length);
     waiting = [];
     bytes = 0;
   };
@@ -55,19 +75,21 @@ export async function copyArchive(options: CopyArchiveOptions): Promise<number> 
     if (waiting.length >= BATCH_MAX || bytes >= BATCH_BYTES_MAX) await flush();
   }
   await flush();
-  return written;
+  return { written, leftOut };
 }
 
 /** Undefined when all of it is there. */
 function missing(row: ArchiveRow, there: ScannedArchiveRow | undefined): ArchiveRow | undefined {
   // One that cannot be read is replaced by one that can.
-  if (there === undefined || there.kind === 'damaged') return row;
+  if (there === undefined || there.kind === 'damaged') return { ...row, etag: there?.etag };
   if (isSameBytes(row.encoded, there.encoded)) return undefined;
   const set = joinChangeSets(there.set, row.set);
   if (set === undefined) return undefined;
   const encoded = encodeChangeSet(set);
   // What is there may be deflated, so its set is compared, not its bytes.
-  return isSameBytes(encoded, encodeChangeSet(there.set)) ? undefined : { ...row, set, encoded };
+  return isSameBytes(encoded, encodeChangeSet(there.set))
+    ? undefined
+    : { ...row, set, encoded, etag: there.etag };
 }
 
 /** Partition and row keys hold no character below the space. */

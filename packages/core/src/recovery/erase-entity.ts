@@ -3,7 +3,9 @@ import { type Conflict, conflictHoldsValues, eraseConflict } from '../replicatio
 import type { ChangeSet } from '../replication/change-set.ts';
 import { encodeChangeSet } from '../replication/encode-change-set.ts';
 import { scanOutbox } from '../replication/scan-outbox.ts';
-import type { EntityState, StampedField } from '../state/entity-state.ts';
+import { TransientError } from '../errors.ts';
+import { type EntityState, eraseField, type StampedField } from '../state/entity-state.ts';
+import type { Stamp } from '../time/stamp.ts';
 
 /** Where values of an entity still are in one region. */
 export interface Traces {
@@ -14,18 +16,22 @@ export interface Traces {
   readonly outboxRows: number;
   /** Rows of archive and outbox in its bucket that nobody can read: they may hold some as well. */
   readonly unreadable: number;
+  /** Whether its row or its archive names the entity at all, erased or not. */
+  readonly isKnown: boolean;
 }
 
 const PUT_BATCH_MAX = 100;
+const ATTEMPTS_MAX = 5;
 
 /**
  * The state without its values: stamps and vector stay, so that it still joins as before. Of two fields
- * of one stamp the null wins (see `laterField`), so an erased state cannot be undone by one that is not.
+ * of one stamp the null wins (see `laterField`), so an erased state cannot be undone by one that is not. What was
+ * written after `until` stays.
  */
-export function eraseState(state: EntityState): EntityState {
-  const fields = [...state.fields].map(([name, { stamp }]): [string, StampedField] => [
+export function eraseState(state: EntityState, until?: Stamp): EntityState {
+  const fields = [...state.fields].map(([name, field]): [string, StampedField] => [
     name,
-    { value: null, stamp },
+    eraseField(field, until),
   ]);
   return { ...state, fields: new Map(fields) };
 }
@@ -50,9 +56,11 @@ export async function findTraces(
   const rows = await replica.read(bucket, [entityId]);
   const state = rows.get(entityId)?.state;
   let [archiveRows, damaged] = [0, 0];
+  let isKnown = state !== undefined;
   for await (const row of region.archive.scan({ entityKind, bucket })) {
     if (row.kind === 'damaged') damaged += 1;
     else if (setHoldsValues(row.set, entityId)) archiveRows += 1;
+    isKnown ||= row.kind === 'set' && row.set.changes.some((one) => one.entityId === entityId);
   }
   const outbox = await lookIntoOutbox(region, entityId, peers);
   let held = 0;
@@ -66,37 +74,65 @@ export async function findTraces(
     conflicts: held,
     outboxRows: outbox.holding,
     unreadable: damaged + outbox.unreadable,
+    isKnown,
   };
 }
 
 /**
  * Erases the values from the archive and the conflicts of a region, once the deletion that keeps none
- * has reached its row. Stamps stay: regions stay equal, and a replay gives the same tombstone. Idempotent.
+ * has reached its row. Stamps stay: regions stay equal, and a replay gives the same tombstone. What was written
+ * after `until`, the stamp of that deletion, is of a later life and stays. Idempotent. Throws `WRITE_CONTENDED`.
  */
-export async function eraseEntity(region: RecoveryRegion, entityId: string): Promise<void> {
-  const { entityKind, archive, replica } = region;
+export async function eraseEntity(
+  region: RecoveryRegion,
+  entityId: string,
+  until?: Stamp,
+): Promise<void> {
+  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
+    if (await eraseArchive(region, entityId, until)) {
+      await eraseConflicts(region, entityId, until);
+      return;
+    }
+  }
+  throw new TransientError(
+    'WRITE_CONTENDED',
+    `The archive rows of ${entityId} changed ${ATTEMPTS_MAX} times under us. Repeat the command.`,
+  );
+}
+
+/** False when some of it was written by someone else meanwhile. */
+async function eraseArchive(
+  { entityKind, archive, replica }: RecoveryRegion,
+  entityId: string,
+  until: Stamp | undefined,
+): Promise<boolean> {
   const bucket = replica.bucketOf(entityId);
   let erased: ArchiveRow[] = [];
-  for await (const row of archive.scan({ entityKind, bucket })) {
-    if (row.kind === 'damaged' || !setHoldsValues(row.set, entityId)) continue;
-    const set = eraseSet(row.set, entityId);
-    erased.push({ ...row, set, encoded: encodeChangeSet(set) });
-    if (erased.length < PUT_BATCH_MAX) continue;
-    await archive.put(erased);
+  let leftOut = 0;
+  const flush = async (): Promise<void> => {
+    leftOut += (await archive.put(erased)).length;
     erased = [];
+  };
+  for await (const row of archive.scan({ entityKind, bucket })) {
+    if (row.kind === 'damaged') continue;
+    const set = eraseSet(row.set, entityId, until);
+    if (set === undefined) continue;
+    erased.push({ ...row, set, encoded: encodeChangeSet(set) });
+    if (erased.length >= PUT_BATCH_MAX) await flush();
   }
-  await archive.put(erased);
-  await eraseConflicts(region, entityId);
+  await flush();
+  return leftOut === 0;
 }
 
 async function eraseConflicts(
   { conflicts, entityKind, replica }: RecoveryRegion,
   entityId: string,
+  until: Stamp | undefined,
 ): Promise<void> {
   let erased: Conflict[] = [];
   for await (const one of conflicts.scan(entityKind, replica.bucketOf(entityId))) {
     if (!conflictHoldsValues(one, entityId)) continue;
-    erased.push(eraseConflict(one));
+    erased.push(eraseConflict(one, until));
     if (erased.length < PUT_BATCH_MAX) continue;
     await conflicts.accept(erased);
     erased = [];
@@ -104,9 +140,20 @@ async function eraseConflicts(
   await conflicts.accept(erased);
 }
 
-function eraseSet(set: ChangeSet, entityId: string): ChangeSet {
+/** Undefined when it holds nothing that is to be erased. */
+function eraseSet(
+  set: ChangeSet,
+  entityId: string,
+  until: Stamp | undefined,
+): ChangeSet | undefined {
+  const isToErase = ({ value, stamp }: StampedField): boolean =>
+    value !== null && (until === undefined || stamp <= until);
+  const holds = set.changes.some(
+    (change) => change.entityId === entityId && [...change.state.fields.values()].some(isToErase),
+  );
+  if (!holds) return undefined;
   const changes = set.changes.map((change) =>
-    change.entityId === entityId ? { ...change, state: eraseState(change.state) } : change,
+    change.entityId === entityId ? { ...change, state: eraseState(change.state, until) } : change,
   );
   return { ...set, changes };
 }

@@ -1,4 +1,4 @@
-import { type EntityState, isAlive, type StampedField } from '../state/entity-state.ts';
+import { type EntityState, eraseField, isAlive, type StampedField } from '../state/entity-state.ts';
 import { laterField } from '../state/merge.ts';
 import { covers, hasSeen, newestStamp } from '../state/version-vector.ts';
 import { maxStamp, type Stamp } from '../time/stamp.ts';
@@ -90,11 +90,11 @@ function joinContested(a: ContestedField, b: ContestedField): ContestedField {
 }
 
 /** The conflict without its values: whatever is joined with it has none of them any more. */
-export function eraseConflict(conflict: Conflict): Conflict {
+export function eraseConflict(conflict: Conflict, until?: Stamp): Conflict {
   const fields = conflict.fields.map(({ name, winner, loser }) => ({
     name,
-    winner: { ...winner, value: null },
-    loser: { ...loser, value: null },
+    winner: eraseField(winner, until),
+    loser: eraseField(loser, until),
   }));
   return { ...conflict, fields };
 }

@@ -7,6 +7,12 @@ export interface StampedField {
   readonly stamp: Stamp;
 }
 
+/** Returns the field without its value; what was written after `until` stays. */
+export function eraseField(field: StampedField, until?: Stamp): StampedField {
+  const isNewer = until !== undefined && field.stamp > until;
+  return isNewer ? field : { value: null, stamp: field.stamp };
+}
+
 /** Everything that a region knows of one entity. A tombstone is a state that is not alive. */
 export interface EntityState {
   readonly fields: ReadonlyMap<string, StampedField>;

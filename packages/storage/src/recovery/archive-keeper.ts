@@ -13,9 +13,11 @@ import {
   forEachBounded,
   isSameState,
   joinChangeSets,
+  type RowOperation,
   type ScannedArchiveRow,
   type TableRow,
   type TableStore,
+  TransientError,
 } from '@tandem/core';
 import { ARCHIVE_TABLE, stampPrefix, toArchiveProperties } from '../archive/table-archive.ts';
 import { fromPayloadColumns } from '../rows/payload-columns.ts';
@@ -23,6 +25,7 @@ import { fromPayloadColumns } from '../rows/payload-columns.ts';
 const PAGE_ROWS = 500;
 const PARTITIONS_AT_ONCE_MAX = 8;
 const READS_AT_ONCE_MAX = 16;
+const ATTEMPTS_MAX = 10;
 const TRANSACTION_BOUNDS = {
   countMax: 100,
   /** Binary columns travel as Base64, a third longer, and 4 MiB is the bound of a transaction. */
@@ -32,29 +35,51 @@ const TRANSACTION_BOUNDS = {
 
 /** The table `Archive` row by row. */
 export function createTableArchiveKeeper({ store }: { readonly store: TableStore }): ArchiveKeeper {
-  const put = async (rows: readonly ArchiveRow[]): Promise<void> => {
+  /** All in one transaction, or one by one when someone has written one of them; adds what was left out. */
+  const putPart = async (
+    partitionKey: string,
+    part: readonly ArchiveRow[],
+    leftOut: ArchiveRow[],
+  ): Promise<void> => {
+    const operations = part.map((row): RowOperation => {
+      const { rowKey, etag } = row;
+      const properties = toArchiveProperties(row);
+      return etag === undefined
+        ? { kind: 'insert', rowKey, properties }
+        : { kind: 'replace', rowKey, properties, etag };
+    });
+    const outcome = await store.commit({ table: ARCHIVE_TABLE, partitionKey, operations });
+    if (outcome.kind === 'committed') return;
+    if (part.length === 1) leftOut.push(...part);
+    else for (const row of part) await putPart(partitionKey, [row], leftOut);
+  };
+  const put = async (rows: readonly ArchiveRow[]): Promise<readonly ArchiveRow[]> => {
+    const leftOut: ArchiveRow[] = [];
     const work = [...Map.groupBy(rows, ({ partitionKey }) => partitionKey)].flatMap(
       ([partitionKey, own]) =>
         chunk(own, TRANSACTION_BOUNDS).map((part) => ({ partitionKey, part })),
     );
-    await forEachBounded(work, PARTITIONS_AT_ONCE_MAX, async ({ partitionKey, part }) => {
-      const operations = part.map((row) => ({
-        kind: 'upsert' as const,
-        rowKey: row.rowKey,
-        properties: toArchiveProperties(row),
-      }));
-      await store.commit({ table: ARCHIVE_TABLE, partitionKey, operations });
-    });
+    await forEachBounded(work, PARTITIONS_AT_ONCE_MAX, ({ partitionKey, part }) =>
+      putPart(partitionKey, part, leftOut),
+    );
+    return leftOut;
   };
   return {
     scan: (span) => scanArchive(store, span),
     put,
     async restore(sets) {
-      const found: ArchiveRow[] = [];
-      await forEachBounded(sets, READS_AT_ONCE_MAX, async (set) => {
-        found.push(...(await missingRows(store, set)));
-      });
-      await put(joinSameKeys(found));
+      // What was written meanwhile may hold them by now, so it is looked at again.
+      for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
+        const found: ArchiveRow[] = [];
+        await forEachBounded(sets, READS_AT_ONCE_MAX, async (set) => {
+          found.push(...(await missingRows(store, set)));
+        });
+        if ((await put(joinSameKeys(found))).length === 0) return;
+      }
+      throw new TransientError(
+        'WRITE_CONTENDED',
+        `Rows of the archive changed ${ATTEMPTS_MAX} times under us. Repeat the command.`,
+      );
     },
   };
 }
@@ -80,13 +105,13 @@ async function* scanArchive(
   } while (continuation !== undefined);
 }
 
-function readArchiveRow({ partitionKey, rowKey, properties }: TableRow): ScannedArchiveRow {
+function readArchiveRow({ partitionKey, rowKey, properties, etag }: TableRow): ScannedArchiveRow {
   try {
     const encoded = fromPayloadColumns(properties);
-    return { kind: 'set', partitionKey, rowKey, set: decodeStoredChangeSet(encoded), encoded };
+    return { kind: 'set', partitionKey, rowKey, set: decodeStoredChangeSet(encoded), encoded, etag };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    return { kind: 'damaged', partitionKey, rowKey, problem: error.message };
+    return { kind: 'damaged', partitionKey, rowKey, problem: error.message, etag };
   }
 }
 
@@ -98,16 +123,17 @@ function readArchiveRow({ partitionKey, rowKey, properties }: TableRow): Scanned
 async function missingRows(store: TableStore, set: ChangeSet): Promise<ArchiveRow[]> {
   const partitionKey = archivePartitionOf(set);
   const own = await readAt(store, partitionKey, set.stamp);
-  if (own !== undefined && holdsAll(own, set)) return [];
+  if (own.set !== undefined && holdsAll(own.set, set)) return [];
   const [change] = set.changes;
   const isWhole = change?.state.vector.size === 1;
-  const plain = own === undefined ? [toRow(partitionKey, set.stamp, set)] : [];
-  if (own === undefined && isWhole) return plain;
+  const plain =
+    own.set === undefined ? [toRow({ partitionKey, rowKey: set.stamp, set, etag: own.etag })] : [];
+  if (own.set === undefined && isWhole) return plain;
   const rowKey = `${set.stamp}~r${bucketOf(change?.entityId ?? '', 256)}`;
   const beside = await readAt(store, partitionKey, rowKey);
-  if (beside !== undefined && holdsAll(beside, set)) return plain;
-  const joined = beside === undefined ? set : (joinChangeSets(beside, set) ?? set);
-  return [...plain, toRow(partitionKey, rowKey, joined)];
+  if (beside.set !== undefined && holdsAll(beside.set, set)) return plain;
+  const joined = beside.set === undefined ? set : (joinChangeSets(beside.set, set) ?? set);
+  return [...plain, toRow({ partitionKey, rowKey, set: joined, etag: beside.etag })];
 }
 
 /** Several entities of one commit have one stamp, and so one key. */
@@ -117,20 +143,21 @@ function joinSameKeys(rows: readonly ArchiveRow[]): ArchiveRow[] {
     const key = `${row.partitionKey}/${row.rowKey}`;
     const there = joined.get(key);
     const set = there === undefined ? row.set : (joinChangeSets(there.set, row.set) ?? row.set);
-    joined.set(key, toRow(row.partitionKey, row.rowKey, set));
+    joined.set(key, toRow({ ...row, set }));
   }
   return [...joined.values()];
 }
 
+/** What lies there, no set where that is nothing or cannot be read. */
 async function readAt(
   store: TableStore,
   partitionKey: string,
   rowKey: string,
-): Promise<ChangeSet | undefined> {
+): Promise<{ readonly set: ChangeSet | undefined; readonly etag: string | undefined }> {
   const row = await store.get(ARCHIVE_TABLE, partitionKey, rowKey);
-  if (row === undefined) return undefined;
+  if (row === undefined) return { set: undefined, etag: undefined };
   const read = readArchiveRow(row);
-  return read.kind === 'set' ? read.set : undefined;
+  return { set: read.kind === 'set' ? read.set : undefined, etag: row.etag };
 }
 
 function holdsAll(there: ChangeSet, wanted: ChangeSet): boolean {
@@ -147,6 +174,6 @@ function isNewer(
   return covers(own.vector, state.vector) && !covers(state.vector, own.vector);
 }
 
-function toRow(partitionKey: string, rowKey: string, set: ChangeSet): ArchiveRow {
-  return { partitionKey, rowKey, set, encoded: encodeChangeSet(set) };
+function toRow(row: Omit<ArchiveRow, 'encoded'>): ArchiveRow {
+  return { ...row, encoded: encodeChangeSet(row.set) };
 }

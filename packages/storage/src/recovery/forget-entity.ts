@@ -79,7 +79,7 @@ export async function forgetEntity<K extends EntityKind>(
   const stamp = await writeForgetting(options);
   await untilGone(options, stamp);
   for (const region of regions) {
-    await eraseEntity(region.recovery, entityId);
+    await eraseEntity(region.recovery, entityId, stamp);
     await discardLetters(region, entityId);
     await eraseCopies(region, entityId);
   }
