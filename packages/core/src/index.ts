@@ -50,6 +50,7 @@ export * from './replication/relay.ts';
 export * from './replication/finish-late.ts';
 export * from './replication/archive-in-rounds.ts';
 export * from './replication/relay-queue.ts';
+export { scanOutbox } from './replication/scan-outbox.ts';
 export * from './replication/sweep.ts';
 export * from './replication/apply-change-sets.ts';
 export * from './replication/apply-to-bucket.ts';

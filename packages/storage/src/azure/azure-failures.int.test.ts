@@ -178,3 +178,34 @@ describe('an account', () => {
     expect(urls[1]).toMatch(/\?\$top=1&\$filter=.*&sv=1&sig=a%2Bb$/);
   });
 });
+
+describe('an answer to a commit of two', () => {
+  const part = (status: string): string =>
+    '--changesetresponse_2\r\nContent-Type: application/http\r\n\r\n' +
+    `HTTP/1.1 ${status}\r\nETag: W/"1"\r\n\r\n`;
+  const answering = (...statuses: readonly string[]): Promise<TableStore> =>
+    storeOver((request, response) => {
+      request.resume();
+      response.writeHead(202, { 'Content-Type': 'multipart/mixed; boundary=batchresponse_1' });
+      response.end(
+        '--batchresponse_1\r\nContent-Type: multipart/mixed; boundary=changesetresponse_2\r\n\r\n' +
+          `${statuses.map(part).join('')}--changesetresponse_2--\r\n--batchresponse_1--\r\n`,
+      );
+    });
+
+  test('is committed when each has its part', async () => {
+    const store = await answering('204 No Content', '204 No Content');
+    expect(await commit(store, insert('a'), insert('b'))).toMatchObject({ kind: 'committed' });
+  });
+
+  test.each([
+    ['none', []],
+    ['one', ['204 No Content']],
+    ['three', ['204 No Content', '204 No Content', '204 No Content']],
+  ])('is none that anybody can believe when it has %s', async (_, statuses) => {
+    const store = await answering(...statuses);
+    await expect(commit(store, insert('a'), insert('b'))).rejects.toMatchObject({
+      code: 'TABLE_OUTCOME_UNKNOWN',
+    });
+  });
+});

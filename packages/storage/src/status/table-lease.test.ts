@@ -1,21 +1,23 @@
 import type { Clock } from '@tandem/core';
 import { createMemoryTableStore, createVirtualClock } from '@tandem/core/memory';
 import { describe, expect, test } from 'vitest';
+import { createFaultyStore } from '../testing/faulty-store.ts';
 import { createTableLease } from './table-lease.ts';
 import { REPLICATION_TABLE } from './table-replication-status.ts';
 
 const DURATION_MS = 10_000;
 const HOUR_MS = 3_600_000;
+const SKEW_MS = 60_000;
 
 async function setUp() {
-  const store = createMemoryTableStore();
+  const store = createFaultyStore(createMemoryTableStore());
   await store.createTable(REPLICATION_TABLE);
   const clock = createVirtualClock(Date.UTC(2026, 0, 1));
   const leaseOf = (holder: string, aheadMs = 0) => {
     const skewed: Clock = { ...clock, nowMs: () => clock.nowMs() + aheadMs };
     return createTableLease({ store, clock: skewed, name: 'sweep', holder });
   };
-  return { clock, leaseOf };
+  return { store, clock, leaseOf };
 }
 
 describe('a lease', () => {
@@ -38,6 +40,70 @@ describe('a lease', () => {
     const { leaseOf } = await setUp();
     await leaseOf('a').acquire(DURATION_MS);
     await leaseOf('a').release();
+    expect(await leaseOf('b').acquire(DURATION_MS)).toBe(true);
+  });
+
+  test('is released by its holder alone', async () => {
+    const { leaseOf } = await setUp();
+    await leaseOf('b').release();
+    await leaseOf('a').acquire(DURATION_MS);
+    await leaseOf('b').release();
+    expect(await leaseOf('b').acquire(DURATION_MS)).toBe(false);
+    expect(await leaseOf('a').acquire(DURATION_MS)).toBe(true);
+  });
+
+  test('that was taken over is not released by its former holder', async () => {
+    const { clock, leaseOf } = await setUp();
+    await leaseOf('a').acquire(DURATION_MS);
+    await clock.advance(DURATION_MS);
+    await leaseOf('b').acquire(DURATION_MS);
+    await leaseOf('a').release();
+    expect(await leaseOf('c').acquire(DURATION_MS)).toBe(false);
+  });
+
+  test('that is taken over while it is released stays with whoever took it', async () => {
+    const { store, clock, leaseOf } = await setUp();
+    await leaseOf('a').acquire(DURATION_MS);
+    await clock.advance(DURATION_MS);
+    store.beforeCommit(async () => {
+      store.beforeCommit(() => undefined);
+      expect(await leaseOf('b').acquire(DURATION_MS)).toBe(true);
+    });
+    await leaseOf('a').release();
+    expect(await leaseOf('c').acquire(DURATION_MS)).toBe(false);
+  });
+
+  test.each(['that nobody has', 'that has ended'])('%s goes to one of two', async (which) => {
+    const { store, clock, leaseOf } = await setUp();
+    if (which === 'that has ended') {
+      await leaseOf('z').acquire(DURATION_MS);
+      await clock.advance(DURATION_MS);
+    }
+    store.beforeCommit(async () => {
+      store.beforeCommit(() => undefined);
+      expect(await leaseOf('b').acquire(DURATION_MS)).toBe(true);
+    });
+    expect(await leaseOf('a').acquire(DURATION_MS)).toBe(false);
+  });
+
+  test('ends neither sooner nor later than it was taken for', async () => {
+    const { clock, leaseOf } = await setUp();
+    await leaseOf('a').acquire(DURATION_MS);
+    await clock.advance(DURATION_MS - 1);
+    expect(await leaseOf('b').acquire(DURATION_MS)).toBe(false);
+    await clock.advance(1);
+    expect(await leaseOf('b').acquire(DURATION_MS)).toBe(true);
+    await clock.advance(DURATION_MS - 1);
+    await leaseOf('b').acquire(DURATION_MS);
+    await clock.advance(DURATION_MS - 1);
+    expect(await leaseOf('a').acquire(DURATION_MS)).toBe(false);
+  });
+
+  test('of a clock that is ahead by no more than clocks may be is honoured', async () => {
+    const { leaseOf } = await setUp();
+    await leaseOf('a', SKEW_MS).acquire(DURATION_MS);
+    expect(await leaseOf('b').acquire(DURATION_MS)).toBe(false);
+    await leaseOf('a', SKEW_MS + 1).acquire(DURATION_MS);
     expect(await leaseOf('b').acquire(DURATION_MS)).toBe(true);
   });
 });

@@ -1,0 +1,147 @@
+import type { ArchiveRow, RecoveryRegion, ScannedRow } from '../ports/recovery-region.ts';
+import type { RowWrite, StoredRow } from '../ports/replica.ts';
+import { archivePartitionOf, type ChangeSet } from '../replication/change-set.ts';
+import type { Conflict } from '../replication/conflict.ts';
+import type { StoredState } from '../replication/decide-apply.ts';
+import { encodeChangeSet } from '../replication/encode-change-set.ts';
+import type { EntityState } from '../state/entity-state.ts';
+import type { Stamp } from '../time/stamp.ts';
+import type { FieldValue } from '../values/field-value.ts';
+
+/** What a test holds of a region that is nothing but maps. Every id lies in the one bucket. */
+export interface MemoryRecoveryRegion extends RecoveryRegion {
+  /** What was done to it, in order: `archive`, `conflicts`, `rows`. */
+  readonly done: readonly string[];
+  readonly sets: readonly ChangeSet[];
+  readonly recorded: readonly Conflict[];
+  /** The sizes of the writes of rows. */
+  readonly writes: readonly number[];
+  put(entityId: string, state: EntityState, referenceId?: string): void;
+  damage(rowKey: string): void;
+  rowOf(entityId: string): StoredState | undefined;
+  /** Called before each write of rows: what it puts makes that one find a changed row. */
+  beforeWrite(hook: () => void): void;
+}
+
+export const MEMORY_BUCKET = '00';
+const KIND = 'Devices';
+
+export function stateWith(
+  fields: Readonly<Record<string, readonly [Stamp, string | null]>>,
+  more: Partial<EntityState> = {},
+): EntityState {
+  const stamps = Object.values(fields)
+    .map(([stamp]) => stamp)
+    .toSorted((a, b) => (a < b ? -1 : 1));
+  return {
+    fields: new Map(
+      Object.entries(fields).map(([name, [stamp, text]]) => {
+        const value: FieldValue | null = text === null ? null : { type: 'String', value: text };
+        return [name, { stamp, value }];
+      }),
+    ),
+    alive: stamps.at(-1),
+    deleted: undefined,
+    vector: new Map(stamps.map((stamp) => [stamp.split('-')[2] ?? '', stamp])),
+    ...more,
+  };
+}
+
+export function createMemoryRecoveryRegion(region: string): MemoryRecoveryRegion {
+  const rows = new Map<string, StoredRow>();
+  const damaged = new Set<string>();
+  const sets: ChangeSet[] = [];
+  const recorded: Conflict[] = [];
+  const done: string[] = [];
+  const writes: number[] = [];
+  let version = 0;
+  let hook = (): void => undefined;
+  const store = (entityId: string, { state, referenceId }: StoredState): void => {
+    version += 1;
+    rows.set(entityId, { entityId, state, referenceId, etag: String(version) });
+  };
+  const isChanged = ({ entityId, stored }: RowWrite): boolean =>
+    rows.get(entityId)?.etag !== stored?.etag;
+  return {
+    region,
+    entityKind: KIND,
+    buckets: [MEMORY_BUCKET],
+    done,
+    sets,
+    recorded,
+    writes,
+    put: (entityId, state, referenceId) => store(entityId, { state, referenceId }),
+    damage: (rowKey) => void damaged.add(rowKey),
+    rowOf: (entityId) => rows.get(entityId),
+    beforeWrite: (next) => void (hook = next),
+    rows: {
+      async *scan(): AsyncGenerator<ScannedRow> {
+        const keys = [...new Set([...rows.keys(), ...damaged])];
+        for (const rowKey of keys.toSorted((a, b) => (a < b ? -1 : 1))) {
+          const row = rows.get(rowKey);
+          if (damaged.has(rowKey)) yield { kind: 'damaged', rowKey, problem: 'It is torn.' };
+          else if (row !== undefined) yield { kind: 'row', rowKey, row };
+        }
+      },
+    },
+    replica: {
+      entityKind: KIND,
+      faultOf: () => undefined,
+      bucketOf: () => MEMORY_BUCKET,
+      recall: () => undefined,
+      async read(_, entityIds) {
+        return new Map(entityIds.flatMap((id) => (rows.has(id) ? [[id, rows.get(id)!]] : [])));
+      },
+      async write(_, asked) {
+        hook();
+        writes.push(asked.length);
+        const changed = asked.find(isChanged);
+        if (changed !== undefined) return { kind: 'changed', entityId: changed.entityId };
+        done.push('rows');
+        for (const { entityId, row } of asked) store(entityId, row);
+        return { kind: 'written' };
+      },
+    },
+    archive: {
+      async *scan({ fromMs = 0, beforeMs = Number.POSITIVE_INFINITY }) {
+        for (const set of sets) {
+          const timeMs = parseInt(set.stamp.slice(0, 12), 16);
+          if (timeMs >= fromMs && timeMs < beforeMs) yield { kind: 'set', ...archiveRowOf(set) };
+        }
+      },
+      put: async (found) => {
+        sets.push(...found.map(({ set }) => set));
+        return [];
+      },
+      restore: async (restored) => {
+        done.push('archive');
+        sets.push(...restored);
+      },
+    },
+    conflicts: {
+      record: async (conflicts) => {
+        done.push('conflicts');
+        recorded.push(...conflicts);
+      },
+      accept: async (conflicts) => void recorded.push(...conflicts),
+      untold: async () => [],
+      told: async () => undefined,
+      async *scan() {
+        yield* recorded;
+      },
+      list: async () => recorded,
+    },
+    outbox: {
+      entityKind: KIND,
+      buckets: [MEMORY_BUCKET],
+      scan: async () => ({ entries: [], unreadable: [] }),
+      remove: async () => undefined,
+      park: async () => undefined,
+    },
+  };
+}
+
+function archiveRowOf(set: ChangeSet): ArchiveRow {
+  const partitionKey = archivePartitionOf(set);
+  return { partitionKey, rowKey: set.stamp, set, encoded: encodeChangeSet(set), etag: '1' };
+}

@@ -1,0 +1,112 @@
+import { bucketOf, stampTimeMs, type TableStore } from '@tandem/core';
+import { describe, expect, test } from 'vitest';
+import { encodeRowKey } from '../rows/row-key.ts';
+import { deviceKind } from '../testing/device-kind.ts';
+import { MEMORY_BUCKET_COUNT, type MemoryRegion } from '../testing/memory-region.ts';
+import { createTwoRegions } from '../testing/two-regions.ts';
+import { collectTombstones } from './collect-tombstones.ts';
+
+type Region = MemoryRegion<typeof deviceKind>;
+
+const FAR_MS = Date.UTC(2027, 0, 1);
+
+function collect(
+  { store }: Pick<Region, 'store'>,
+  horizonMs = FAR_MS,
+  signal?: AbortSignal,
+): Promise<number> {
+  const options = { store, kind: deviceKind, bucketCount: MEMORY_BUCKET_COUNT, horizonMs };
+  return collectTombstones({ ...options, ...(signal === undefined ? {} : { signal }) });
+}
+
+async function isThere(store: TableStore, id: string): Promise<boolean> {
+  const bucket = bucketOf(id, MEMORY_BUCKET_COUNT);
+  return (await store.get(deviceKind.name, bucket, encodeRowKey(id))) !== undefined;
+}
+
+async function createDeleted(...ids: readonly string[]) {
+  const regions = await createTwoRegions(deviceKind);
+  const { east } = regions;
+  for (const id of ids) {
+    await east.table.put(id, { label: id });
+    await east.table.remove(id);
+  }
+  await regions.settle();
+  return regions;
+}
+
+describe('collecting tombstones', () => {
+  test('I1: leaves an entity that is made again between the look and the deletion', async () => {
+    const { east } = await createDeleted('a');
+    const other = east.openTable();
+    east.store.beforeCommit(async ({ operations: [first] }) => {
+      if (first?.kind !== 'delete') return;
+      east.store.beforeCommit(() => undefined);
+      await other.put('a', { label: 'made again' });
+    });
+    expect(await collect(east)).toBe(0);
+    expect((await other.get('a'))?.entity.label).toBe('made again');
+    expect(await isThere(east.store, 'a')).toBe(true);
+  });
+
+  test('takes what was stamped before the horizon, and nothing that was stamped at it', async () => {
+    const { east } = await createDeleted('a');
+    const deletion = east.committed.at(-1)?.set.stamp;
+    if (deletion === undefined) throw new Error('Nothing was deleted.');
+    expect(await collect(east, stampTimeMs(deletion))).toBe(0);
+    expect(await isThere(east.store, 'a')).toBe(true);
+    expect(await collect(east, stampTimeMs(deletion) + 1)).toBe(1);
+    expect(await isThere(east.store, 'a')).toBe(false);
+  });
+
+  test('leaves what lives, and what lives again', async () => {
+    const regions = await createDeleted('again', 'gone');
+    const { east } = regions;
+    await east.table.put('live', { label: 'live' });
+    await east.table.put('again', { label: 'again' });
+    await regions.settle();
+    expect(await collect(east)).toBe(1);
+    for (const id of ['live', 'again']) expect(await east.table.get(id)).toBeDefined();
+    expect(await isThere(east.store, 'gone')).toBe(false);
+  });
+
+  test('goes through every bucket, and through more than a page of one', async () => {
+    const ids = Array.from({ length: 2_400 }, (_, n) => `device-${n}`);
+    const perBucket = Map.groupBy(ids, (id) => bucketOf(id, MEMORY_BUCKET_COUNT));
+    expect(Math.min(...[...perBucket.values()].map((own) => own.length))).toBeGreaterThan(500);
+    const { east } = await createDeleted('first');
+    // One row of ours, under as many keys: what counts is how it reads.
+    const bucket = bucketOf('first', MEMORY_BUCKET_COUNT);
+    const row = await east.store.get(deviceKind.name, bucket, 'first');
+    for (const [partitionKey, own] of perBucket) {
+      for (let at = 0; at < own.length; at += 100) {
+        const operations = own.slice(at, at + 100).map((id) => ({
+          kind: 'insert' as const,
+          rowKey: encodeRowKey(id),
+          properties: row?.properties ?? new Map(),
+        }));
+        await east.store.commit({ table: deviceKind.name, partitionKey, operations });
+      }
+    }
+    expect(await collect(east)).toBe(ids.length + 1);
+    for (const id of ids) expect(await isThere(east.store, id)).toBe(false);
+  });
+
+  test('leaves the outbox alone', async () => {
+    const regions = await createTwoRegions(deviceKind);
+    const { east, bus } = regions;
+    bus.setDown('west', true);
+    await east.table.put('a', { label: 'a' });
+    await east.table.remove('a');
+    expect(await collect(east)).toBe(1);
+    const bucket = bucketOf('a', MEMORY_BUCKET_COUNT);
+    expect((await east.outbox.scan({ bucket, limit: 10 })).entries).toHaveLength(2);
+  });
+
+  test('stops when it is told to', async () => {
+    const { east } = await createDeleted('a', 'b');
+    expect(await collect(east, FAR_MS, AbortSignal.abort())).toBe(0);
+    expect(await isThere(east.store, 'a')).toBe(true);
+    expect(await collect(east, FAR_MS, new AbortController().signal)).toBe(2);
+  });
+});
