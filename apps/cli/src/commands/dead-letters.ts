@@ -7,6 +7,7 @@ import {
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
 import { readLane, withQueue } from '../regions/open-queue.ts';
+import { requireConfirmation } from '../regions/require-confirmation.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
@@ -15,6 +16,7 @@ import { UsageError } from '../usage-error.ts';
 interface LetterOptions {
   readonly region: string;
   readonly all: boolean;
+  readonly confirm?: string;
   readonly apply: boolean;
 }
 
@@ -49,6 +51,7 @@ export function addDeadLetters({ program, act }: Cli): void {
         .description(WHAT[verdict])
         .requiredOption('--region <region>', 'whose queue')
         .option('--all', 'all of them', false)
+        .option('--confirm <region>', 'whose, where all are discarded; asked for on a terminal')
         .option('--apply', 'does it', false),
       (session, options, numbers) => settle(session, options, { verdict, numbers }),
     );
@@ -109,7 +112,7 @@ async function show(
 
 async function settle(
   session: Session,
-  { region: name, all, apply }: LetterOptions,
+  { region: name, all, apply, confirm }: LetterOptions,
   { verdict, numbers }: { verdict: DeadLetterVerdict; numbers: readonly string[] },
 ): Promise<Outcome> {
   if ((numbers.length === 0) === !all) {
@@ -128,6 +131,11 @@ async function settle(
       exitCode: missing.length === 0 ? EXIT.ok : EXIT.finding,
     };
   }
+  if (verdict === 'discard' && all && there.size > 0) {
+    const what = `discard all of the ${there.size} dead letters of ${name}`;
+    await requireConfirmation(session, { region: name, what, given: confirm });
+  }
+  // Those alone that were there to be seen: what has come since is not thrown away unseen.
   const region = await session.openOne(name, 1);
   const settled = await withQueue(region, session.io, (queue) => queue.settle(there, verdict));
   return {

@@ -1,4 +1,4 @@
-import type { QueueViewer, TableStore } from '@tandem/core';
+import { type QueueViewer, type TableStore, TransientError } from '@tandem/core';
 import { createTableReplicationStatus } from '@tandem/storage';
 import { describe, expect, test } from 'vitest';
 import type { Io } from '../io.ts';
@@ -144,6 +144,41 @@ describe('B6: of a region whose tables hang', () => {
     const { out } = await harness.runWith(hangingTables(harness), 'drill', '--region', 'west');
     expect(out).toContain('at least 0 changes');
     expect(out).toContain('west is out of reach: The table store of west gave no answer');
+  });
+
+  test('drill is not safe for what nobody could count, though another region is ready', async () => {
+    const harness = await createCliHarness();
+    const { regions } = harness;
+    const nowMs = regions.clock.nowMs();
+    await createTableReplicationStatus(regions.east).beat({
+      nowMs,
+      catchingUpSinceMs: undefined,
+      hasBacklog: false,
+      peers: [{ peer: 'west', passedMs: nowMs, isReachable: true }],
+    });
+    const io = hangingTables(harness);
+    const { code, json } = await timed(harness, io, 'drill', '--region', 'west');
+    expect(json['prediction']).toMatchObject({
+      successor: 'east',
+      lostChanges: 0,
+      isAtLeast: true,
+    });
+    expect(code).toBe(3);
+  });
+
+  test('what an adapter gives up, again and again, is no answer either', async () => {
+    const harness = await createCliHarness();
+    const { clock, east, west } = harness.regions;
+    const slow = new Proxy(west.store, {
+      get: () => async () => {
+        await clock.sleep(6_000);
+        throw new TransientError('TABLE_UNAVAILABLE', 'No answer within 6 s.');
+      },
+    });
+    const io: Partial<Io> = { openStore: (name) => (name === 'memory:west' ? slow : east.store) };
+    const outcome = await timed(harness, io, 'verify');
+    expect(outcome).toMatchObject({ code: 4, isInTime: true });
+    expect(outcome.err).toContain('The table store of west gave no answer');
   });
 
   test('a round of verify --every is lost, and the next one asks again', async () => {

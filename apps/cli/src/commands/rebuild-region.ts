@@ -1,4 +1,4 @@
-import { type FillPhase, TerminalError } from '@tandem/core';
+import { type FillPhase, planFill, TerminalError } from '@tandem/core';
 import { createTables } from '@tandem/region-kit';
 import {
   rebuildRegion,
@@ -16,6 +16,7 @@ import { planConfiguration } from '../regions/plan-configuration.ts';
 import { requirePeersKnow } from '../regions/require-peers-know.ts';
 import { readTombstoneAgeMs } from '../regions/region-setting.ts';
 import { describeRebuild } from '../report/describe-rebuild.ts';
+import { describeDamagedRow } from '../report/describe-verify.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import type { Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
@@ -23,6 +24,8 @@ import { type RecheckOptions, withRechecks } from './with-rechecks.ts';
 
 interface RebuildOptions extends RecheckOptions {
   readonly apply: boolean;
+  /** Regions that are out of reach, and taken for what they are. */
+  readonly without?: readonly string[];
 }
 
 const PHASES: Readonly<Record<FillPhase, string>> = {
@@ -36,7 +39,9 @@ const PHASES: Readonly<Record<FillPhase, string>> = {
 
 const HELP = `
 The region is held first: it says that it is not ready until it is proven equal. Its own services may run
-meanwhile, or be started at any time. Interrupted, it stays held and goes on with the same command.
+meanwhile, or be started at any time. Interrupted, it stays held and goes on with the same command. All others
+must be within reach; where one of several is not, and will not be soon, say --without <region>: what only that
+one has arrives from its outbox once it is back.
 `;
 
 export function addRebuildRegion({ program, act }: Cli): void {
@@ -46,6 +51,7 @@ export function addRebuildRegion({ program, act }: Cli): void {
         .command(name)
         .argument('<region>')
         .description(what)
+        .option('--without <regions...>', 'of several others, those that are out of reach')
         .option('--apply', 'does it', false),
     ).addHelpText('after', HELP);
   act<RebuildOptions>(
@@ -78,10 +84,14 @@ async function run(
 ): Promise<Outcome> {
   const { regions } = await session.inventory();
   await session.entry(name);
-  const others = regions.map((region) => region.name).filter((other) => other !== name);
+  const without = options.without ?? [];
+  for (const one of without) await session.entry(one);
+  const others = regions
+    .map((region) => region.name)
+    .filter((other) => other !== name && !without.includes(other));
   if (others.length === 0) {
     throw new UsageError(
-      `${name} is the only region in the inventory: there is none to fill it from.`,
+      `${name} is the only region that is left in the inventory: there is none to fill it from.`,
     );
   }
   const sources = await session.open(others);
@@ -95,7 +105,7 @@ async function run(
     );
   }
   if (isNew) await requirePeersKnow(name, { sources, clock: session.io.clock });
-  if (!options.apply) return showPlan(target, sources);
+  if (!options.apply) return showPlan(session, target, sources);
   // The lease is a row of it. The sources take part: what only the target held is written there.
   await target.store.createTable(REPLICATION_TABLE);
   return session.alone([target, ...sources], () => fill(session, options, { target, sources }));
@@ -143,13 +153,43 @@ async function fill(
   return describeRebuild(target.name, report, io.clock.nowMs() - startedMs);
 }
 
-function showPlan({ name }: CliRegion, sources: readonly CliRegion[]): Outcome {
+async function showPlan(
+  session: Session,
+  target: CliRegion,
+  sources: readonly CliRegion[],
+): Promise<Outcome> {
+  const { io, progress } = session;
+  const { name } = target;
   const from = sources.map((source) => source.name);
+  let read = 0;
+  const { rows, different, damaged } = await planFill({
+    target: target.recovery,
+    sources: sources.map(({ recovery }) => recovery),
+    clock: io.clock,
+    createDigest: createSha256Digest,
+    tombstoneAgeMs: await readTombstoneAgeMs([target, ...sources]),
+    onRows(count) {
+      io.signal.throwIfAborted();
+      progress.update('rows compared', (read += count));
+    },
+  });
+  const counts = [name, ...from].map((region) => `${region} ${rows.get(region) ?? 0}`).join(', ');
   return {
-    text:
+    text: [
+      `Rows now: ${counts}; ${different} of them are not the same in all of these regions.`,
+      ...damaged.map(describeDamagedRow),
       `Would hold ${name}, make what is missing of its tables and settings, and fill it from ` +
-      `${from.join(', ')}; it stays held until it is proven equal. Run it again with --apply.`,
-    json: { applied: false, region: name, from },
+        `${from.join(', ')}, which are given what only ${name} has; nothing newer is overwritten, and it stays ` +
+        'held until it is proven equal. Run it again with --apply.',
+    ].join('\n'),
+    json: {
+      applied: false,
+      region: name,
+      from,
+      rows: Object.fromEntries(rows),
+      different,
+      damaged,
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../ports/clock.ts';
-import type { RecoveryRegion } from '../ports/recovery-region.ts';
-import { assertNever } from '../errors.ts';
-import { compareBucket, type Digest } from './compare-bucket.ts';
+import type { RecoveryRegion, RowScanner } from '../ports/recovery-region.ts';
+import { AppError, assertNever } from '../errors.ts';
+import { compareBucket, type DamagedRow, type Digest } from './compare-bucket.ts';
 import { copyArchive } from './copy-archive.ts';
 import { copyConflicts } from './copy-conflicts.ts';
 import type { Difference } from './difference.ts';
@@ -41,6 +41,54 @@ export interface FillReport {
   readonly proof: VerifyReport;
   /** See `RepairPlan`: left alone, so that what was deleted long ago is not revived. */
   readonly doubtful: readonly Difference[];
+}
+
+/** What filling a region would begin with: rows are compared as they are, and nothing is written. */
+export interface FillPlan {
+  /** Rows that count, by region. */
+  readonly rows: ReadonlyMap<string, number>;
+  /** Entities whose rows are not the same in all of the regions. */
+  readonly different: number;
+  readonly damaged: readonly DamagedRow[];
+}
+
+/** Reads every row of the regions once. A region whose table is gone has none. */
+export async function planFill(
+  options: Pick<FillOptions, 'target' | 'sources' | 'clock' | 'createDigest' | 'tombstoneAgeMs'> & {
+    readonly onRows?: (count: number) => void;
+  },
+): Promise<FillPlan> {
+  const { target, sources, createDigest, clock, tombstoneAgeMs, onRows } = options;
+  const rows = new Map<string, number>();
+  const damaged: DamagedRow[] = [];
+  let different = 0;
+  for (const bucket of target.buckets) {
+    const compared = await compareBucket(
+      [{ ...target, rows: rowsIfThere(target.rows) }, ...sources],
+      bucket,
+      {
+        createDigest,
+        horizonMs: clock.nowMs() - tombstoneAgeMs,
+        onDifferent: async (entityIds) => void (different += entityIds.length),
+        ...(onRows === undefined ? {} : { onRows }),
+      },
+    );
+    for (const [region, count] of compared.rows) rows.set(region, (rows.get(region) ?? 0) + count);
+    damaged.push(...compared.damaged);
+  }
+  return { rows, different, damaged };
+}
+
+function rowsIfThere(rows: RowScanner): RowScanner {
+  return {
+    async *scan(bucket) {
+      try {
+        yield* rows.scan(bucket);
+      } catch (error) {
+        if (!(error instanceof AppError) || error.code !== 'TABLE_MISSING') throw error;
+      }
+    },
+  };
 }
 
 /** Each round heals what was lost on the way during the one before; one is enough as a rule. */

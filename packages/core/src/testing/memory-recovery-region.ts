@@ -87,6 +87,7 @@ export function createMemoryRecoveryRegion(region: string): MemoryRecoveryRegion
     replica: {
       entityKind: KIND,
       faultOf: () => undefined,
+      fit: (state) => state,
       bucketOf: () => MEMORY_BUCKET,
       recall: () => undefined,
       async read(_, entityIds) {

@@ -108,7 +108,14 @@ async function* scanArchive(
 function readArchiveRow({ partitionKey, rowKey, properties, etag }: TableRow): ScannedArchiveRow {
   try {
     const encoded = fromPayloadColumns(properties);
-    return { kind: 'set', partitionKey, rowKey, set: decodeStoredChangeSet(encoded), encoded, etag };
+    return {
+      kind: 'set',
+      partitionKey,
+      rowKey,
+      set: decodeStoredChangeSet(encoded),
+      encoded,
+      etag,
+    };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     return { kind: 'damaged', partitionKey, rowKey, problem: error.message, etag };
