@@ -129,7 +129,7 @@ class RelayLanes implements RelayQueue {
   /** Behind a send that hangs it would wait in vain, and so would whoever waits to hear of it. */
   #isHeldUp(peer: string): boolean {
     const lane = this.#lanes.get(peer);
-    if (lane === undefined || lane.length >= this.#laneMax) return true;
+    if (lane === undefined || lane.waiting >= this.#laneMax) return true;
     return lane.working !== undefined && !this.#options.relay.isReachable(peer);
   }
 
@@ -142,7 +142,7 @@ class RelayLanes implements RelayQueue {
     } finally {
       for (const entry of batch) this.#decide(entry, peer, accepted.has(entry));
     }
-    await this.#gather(this.#lanes.get(peer)?.length ?? 0, beganMs);
+    await this.#gather(this.#lanes.get(peer)?.waiting ?? 0, beganMs);
   }
 
   #decide(entry: OutboxEntry, peer: string, isAccepted: boolean): void {
@@ -186,6 +186,7 @@ interface LaneOptions<T> {
 class Lane<T> {
   readonly #options: LaneOptions<T>;
   #waiting: T[] = [];
+  #inHand = 0;
   /** Undefined while nothing waits. */
   working: Promise<void> | undefined;
 
@@ -193,8 +194,13 @@ class Lane<T> {
     this.#options = options;
   }
 
-  get length(): number {
+  get waiting(): number {
     return this.#waiting.length;
+  }
+
+  /** With what it works on. */
+  get length(): number {
+    return this.#waiting.length + this.#inHand;
   }
 
   add(item: T): void {
@@ -205,11 +211,14 @@ class Lane<T> {
   async #work(): Promise<void> {
     const { batchMax, work, onFailure } = this.#options;
     while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, batchMax);
+      this.#inHand = batch.length;
       try {
-        await work(this.#waiting.splice(0, batchMax));
+        await work(batch);
       } catch (error) {
         onFailure?.(error);
       }
+      this.#inHand = 0;
     }
     this.working = undefined;
   }

@@ -133,7 +133,7 @@ export const relayMutants: readonly Mutant[] = [
       },
       {
         file: QUEUE,
-        find: 'if (lane === undefined || lane.length >= this.#laneMax) return true;',
+        find: 'if (lane === undefined || lane.waiting >= this.#laneMax) return true;',
         replace: 'if (lane === undefined || this.#laneMax < 0) return true;',
       },
     ],
