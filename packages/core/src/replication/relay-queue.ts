@@ -62,6 +62,7 @@ class RelayLanes implements RelayQueue {
   readonly #sendings = new Map<OutboxEntry, Sending>();
   readonly #hurry = new AbortController();
   #isDraining = false;
+  #taken = 0;
 
   constructor(options: RelayQueueOptions) {
     const { relay, lengthMax = LENGTH_MAX_DEFAULT, batchMax = BATCH_MAX_DEFAULT } = options;
@@ -75,11 +76,12 @@ class RelayLanes implements RelayQueue {
     this.#lanes = new Map(
       relay.peers.map((peer) => [peer, laneOf((batch) => this.#send(peer, batch))]),
     );
-    this.#finishing = laneOf((batch) => relay.finish(batch));
+    this.#finishing = laneOf((batch) => this.#finishAll(batch));
   }
 
+  /** Entries that were taken and are not done with, wherever they are. */
   get length(): number {
-    return this.#entering.length + this.#sendings.size + this.#finishing.length;
+    return this.#taken;
   }
 
   offer(entry: OutboxEntry): void {
@@ -87,6 +89,7 @@ class RelayLanes implements RelayQueue {
       this.#tellLeft(entry, entry.owed);
       return;
     }
+    this.#taken += 1;
     this.#entering.add(entry);
   }
 
@@ -110,6 +113,7 @@ class RelayLanes implements RelayQueue {
     } catch (error) {
       // What is not archived is not sent either: it is in the outbox, and the sweep's.
       for (const entry of batch) this.#tellLeft(entry, entry.owed);
+      this.#taken -= batch.length;
       throw error;
     }
     for (const entry of batch) this.#spread(entry);
@@ -164,6 +168,14 @@ class RelayLanes implements RelayQueue {
     for (const peer of peers) this.#options.onSent?.(entry, peer, false);
   }
 
+  async #finishAll(batch: readonly SentEntry[]): Promise<void> {
+    try {
+      await this.#options.relay.finish(batch);
+    } finally {
+      this.#taken -= batch.length;
+    }
+  }
+
   async #gather(waiting: number, sinceMs: number | undefined): Promise<void> {
     const { clock } = this.#options;
     if (clock === undefined || sinceMs === undefined) return;
@@ -186,7 +198,6 @@ interface LaneOptions<T> {
 class Lane<T> {
   readonly #options: LaneOptions<T>;
   #waiting: T[] = [];
-  #inHand = 0;
   /** Undefined while nothing waits. */
   working: Promise<void> | undefined;
 
@@ -198,11 +209,6 @@ class Lane<T> {
     return this.#waiting.length;
   }
 
-  /** With what it works on. */
-  get length(): number {
-    return this.#waiting.length + this.#inHand;
-  }
-
   add(item: T): void {
     this.#waiting.push(item);
     this.working ??= this.#work();
@@ -211,14 +217,11 @@ class Lane<T> {
   async #work(): Promise<void> {
     const { batchMax, work, onFailure } = this.#options;
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, batchMax);
-      this.#inHand = batch.length;
       try {
-        await work(batch);
+        await work(this.#waiting.splice(0, batchMax));
       } catch (error) {
         onFailure?.(error);
       }
-      this.#inHand = 0;
     }
     this.working = undefined;
   }
