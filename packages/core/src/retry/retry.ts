@@ -8,6 +8,8 @@ export interface RetryOptions {
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly signal?: AbortSignal | undefined;
+  /** No further attempt begins when it would begin later than this after the first, in milliseconds. */
+  readonly budgetMs?: number;
   /** Of the errors that a retry may mend, those to retry here; all by default. */
   readonly retryIf?: (error: AppError) => boolean;
   readonly onRetry?: (error: AppError, attempt: number, delayMs: number) => void;
@@ -18,7 +20,8 @@ export interface RetryOptions {
  * at least as long as the failing service asked for.
  */
 export async function retry<T>(work: () => Promise<T>, options: RetryOptions): Promise<T> {
-  const { policy, clock, randomness, signal } = options;
+  const { policy, clock, randomness, signal, budgetMs = Number.POSITIVE_INFINITY } = options;
+  const startedMs = budgetMs === Number.POSITIVE_INFINITY ? 0 : clock.nowMs();
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await work();
@@ -30,6 +33,9 @@ export async function retry<T>(work: () => Promise<T>, options: RetryOptions): P
         error.retryAfterMs ?? 0,
         retryDelayMs(policy, attempt, randomness.fraction()),
       );
+      if (budgetMs !== Number.POSITIVE_INFINITY) {
+        if (clock.nowMs() + delayMs - startedMs > budgetMs) throw error;
+      }
       options.onRetry?.(error, attempt, delayMs);
       await clock.sleep(delayMs, signal);
     }

@@ -15,13 +15,25 @@ import { decidePending } from './decide-pending.ts';
 import { type EntityLine, EntityLines } from './entity-lines.ts';
 import type { Leave } from './gate.ts';
 import type { LaneContext, LaneWrite } from './lane-context.ts';
-import { errorContended, errorFull, errorNotTried } from './lane-errors.ts';
+import { errorContended, errorFull, errorLate, errorNotTried } from './lane-errors.ts';
 import { type PackedGroup, packGroup } from './pack-group.ts';
 import { type KnownRow, NEVER_TOLD, type WriteRequest } from './pending-write.ts';
 import { settleRefusal } from './settle-refusal.ts';
 
 /** What one partition takes in a second. */
 export const WAITING_PER_BUCKET_MAX = 2_000;
+
+/**
+ * How long a write may take, in milliseconds, before its caller is told that it has not been done, or that
+ * nobody knows: a store may take what it is asked and never answer.
+ */
+export const WRITE_MS_MAX = 9_000;
+/**
+ * So often it is looked who waits. The looks are counted and not the time, which goes on while the process stands
+ * still, and jumps when its clock is set.
+ */
+const LOOK_EVERY_MS = 500;
+const LOOKS_MAX = WRITE_MS_MAX / LOOK_EVERY_MS;
 
 /** Measured: a transaction of 100 rows takes a store about 10 times as long as one of a single row. */
 const EFFORT_PER_ROW = 0.1;
@@ -40,6 +52,7 @@ export class BucketLane<K extends EntityKind> {
   readonly #lines: EntityLines<K>;
   #refusalsInRow = 0;
   #isRunning = false;
+  #isWatching = false;
 
   constructor(bucket: string, context: LaneContext<K>) {
     this.#bucket = bucket;
@@ -58,9 +71,16 @@ export class BucketLane<K extends EntityKind> {
       throw errorFull({ table: kind.name, bucket: this.#bucket }, WAITING_PER_BUCKET_MAX);
     }
     return new Promise((resolve, reject) => {
-      const own = { request, arrivedAt: nextNumber(), refusals: 0, goesAlone: false };
-      this.#lines.add({ ...own, resolve, reject });
+      const state = {
+        looks: 0,
+        refusals: 0,
+        goesAlone: false,
+        isUnderWay: false,
+        isGivenUp: false,
+      };
+      this.#lines.add({ request, arrivedAt: nextNumber(), ...state, resolve, reject });
       commitGate.poke();
+      void this.#watch();
     });
   }
 
@@ -77,19 +97,45 @@ export class BucketLane<K extends EntityKind> {
     void this.#commitAll();
   }
 
+  /** Tells who waits for too long; looks only while someone waits. */
+  async #watch(): Promise<void> {
+    if (this.#isWatching) return;
+    this.#isWatching = true;
+    const { clock, kind } = this.#context;
+    const lane = { table: kind.name, bucket: this.#bucket };
+    while (this.#lines.waitingCount > 0) {
+      await clock.sleep(LOOK_EVERY_MS);
+      this.#lines.giveUp(LOOKS_MAX, ({ isUnderWay }) =>
+        errorLate(lane, { waitMs: WRITE_MS_MAX, isUnderWay }),
+      );
+    }
+    this.#isWatching = false;
+  }
+
+  /** Whatever a round fails with is told to those who wait for it, and the lane goes on. */
   async #commitAll(): Promise<void> {
     while (this.#lines.hasReady) {
-      await this.#context.gather?.();
-      const leave = await this.#context.commitGate.enter();
       try {
-        // Only now: what came while there was no room goes along.
-        const group = this.#formGroup();
-        if (group !== undefined) await this.#commitGroup(group, leave);
-      } finally {
-        leave();
+        await this.#commitRound();
+      } catch (error) {
+        for (const line of this.#lines.takeReady(WAITING_PER_BUCKET_MAX)) {
+          this.#lines.rejectAll(line, error);
+        }
       }
     }
     this.#isRunning = false;
+  }
+
+  async #commitRound(): Promise<void> {
+    await this.#context.gather?.();
+    const leave = await this.#context.commitGate.enter();
+    try {
+      // Only now: what came while there was no room goes along.
+      const group = this.#formGroup();
+      if (group !== undefined) await this.#commitGroup(group, leave);
+    } finally {
+      leave();
+    }
   }
 
   #formGroup(): PackedGroup<LaneWrite<K>> | undefined {
@@ -121,6 +167,11 @@ export class BucketLane<K extends EntityKind> {
   /** The write at the head of the line, unless it is answered or has to wait for a read. */
   #decide(line: EntityLine<K>): LaneWrite<K>[] {
     const { pending, known } = this.#lines.head(line);
+    if (pending.isGivenUp) {
+      // Its caller has been told already, so nobody hears this.
+      this.#lines.reject(line, undefined);
+      return [];
+    }
     const decision = decidePending(pending, known, this.#context.kind);
     if (decision.kind === 'answer') this.#lines.resolve(line, decision.outcome);
     if (decision.kind === 'reread') void this.#read(line);
@@ -139,6 +190,7 @@ export class BucketLane<K extends EntityKind> {
     const committedAfterMs = clock.nowMs();
     const entry = { set, encoded, owed: peers, committedAfterMs, parkedFor: undefined };
     let outcome: ChangeSetOutcome;
+    for (const { pending } of members) pending.isUnderWay = true;
     try {
       outcome = await commitChangeSet(entry, group.operations, {
         ...this.#context,
@@ -150,6 +202,8 @@ export class BucketLane<K extends EntityKind> {
       });
     } catch (error) {
       return this.#onFailed(group.members, error);
+    } finally {
+      for (const { pending } of members) pending.isUnderWay = false;
     }
     if (outcome.kind === 'refused') return this.#onRefused(group.members, outcome.index);
     this.#context.onCommitted(entry);

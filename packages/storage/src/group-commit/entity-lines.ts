@@ -87,6 +87,24 @@ export class EntityLines<K extends EntityKind> {
     for (const pending of line.waiting.splice(0)) pending.reject(error);
   }
 
+  /**
+   * Looks at everybody who waits, and rejects who was found waiting `looksMax` times. Who stands at the head of a
+   * line stays there, since a read or a transaction is on its way for it.
+   */
+  giveUp(looksMax: number, errorFor: (pending: PendingWrite<K>) => unknown): void {
+    for (const { waiting } of this.#lines.values()) {
+      for (const pending of waiting) {
+        pending.looks += 1;
+        if (pending.isGivenUp || pending.looks < looksMax) continue;
+        pending.isGivenUp = true;
+        pending.reject(errorFor(pending));
+      }
+      const left = waiting.filter(({ isGivenUp }, place) => place === 0 || !isGivenUp);
+      this.#waitingCount -= waiting.length - left.length;
+      if (left.length < waiting.length) waiting.splice(0, waiting.length, ...left);
+    }
+  }
+
   #advance(line: EntityLine<K>): void {
     this.#waitingCount -= 1;
     if (line.waiting.length === 0) this.#lines.delete(line.entityId);

@@ -29,3 +29,14 @@ export function errorNotTried({ table, bucket }: Lane, cause: unknown): unknown 
   const message = `Bucket ${bucket} of ${table} gives no answer; nothing was done. Try again.`;
   return new TransientError('TABLE_UNAVAILABLE', message, { cause });
 }
+
+/** For a write whose caller waits no longer. `isUnderWay`: the store has it, and may have done it. */
+export function errorLate(
+  { table, bucket }: Lane,
+  { waitMs, isUnderWay }: { readonly waitMs: number; readonly isUnderWay: boolean },
+): TransientError {
+  const silence = `Bucket ${bucket} of ${table} gave no answer within ${waitMs} ms`;
+  return isUnderWay
+    ? new TransientError('TABLE_OUTCOME_UNKNOWN', `${silence}; the write may have been done.`)
+    : new TransientError('TABLE_UNAVAILABLE', `${silence}; nothing was done. Try again.`);
+}

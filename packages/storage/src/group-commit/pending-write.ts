@@ -26,6 +26,12 @@ export const NEVER_TOLD = -1;
 export interface PendingWrite<K extends EntityKind> {
   readonly request: WriteRequest;
   readonly arrivedAt: number;
+  /** How often it was found waiting. */
+  looks: number;
+  /** It is in a transaction whose outcome is not known yet. */
+  isUnderWay: boolean;
+  /** Its caller was told that it took too long; what has not begun of it is not done any more. */
+  isGivenUp: boolean;
   /** How often the row was changed by someone else between reading and committing. */
   refusals: number;
   /** Set once a group that it was part of was refused as malformed: it then goes without company. */

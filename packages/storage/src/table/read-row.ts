@@ -14,6 +14,8 @@ export interface ReadContext {
 }
 
 const READ_POLICY: RetryPolicy = { attemptsMax: 4, delayMsMin: 50, delayMsMax: 1_000 };
+/** With what one read may take, a store that hangs is given up within ten seconds. */
+const READ_BUDGET_MS = 3_500;
 
 /** A tombstone is a row too. */
 export async function readRow(
@@ -29,5 +31,5 @@ export function retryRead<T>(
   read: () => Promise<T>,
   { clock, randomness }: Pick<ReadContext, 'clock' | 'randomness'>,
 ): Promise<T> {
-  return retry(read, { policy: READ_POLICY, clock, randomness });
+  return retry(read, { policy: READ_POLICY, clock, randomness, budgetMs: READ_BUDGET_MS });
 }
