@@ -3,13 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, type TestContext, test } from 'vitest';
 import type { Breakage } from './broken/breakage.ts';
+import { REGIONS_MIN, regionNames } from './cluster/wire-plan.ts';
 import { drawSchedule } from './faults/draw-schedule.ts';
 import { type ChaosSummary, summarize } from './run/chaos-report.ts';
 import { runChaos } from './run/run-chaos.ts';
 
-/** `pnpm chaos --minutes 2 --seed 24`: every kind of fault, and a replicator that outsleeps its locks. */
-const SEED = 24;
+/** `pnpm chaos --minutes 2 --seed 29`: every kind of fault, and a broker that stands still for more than a minute. */
+const SEED = 29;
 const RUN_SECONDS = 120;
+const REGIONS = regionNames(REGIONS_MIN);
 /** Of a machine that is busy with other things as well. */
 const ACKNOWLEDGED_PER_SECOND_MIN = 2;
 const SECONDS_PER_KILL_MAX = 20;
@@ -35,8 +37,9 @@ async function run(
   const report = await runChaos({
     ...options,
     seed: SEED,
+    regions: REGIONS,
     runMs,
-    faults: isTormented ? drawSchedule(SEED, runMs) : [],
+    faults: isTormented ? drawSchedule(SEED, runMs, REGIONS) : [],
     folder,
     say: (line) => lines.push(line),
     signal: new AbortController().signal,
@@ -53,16 +56,18 @@ async function run(
 // it the broken ones, one after the other.
 describe.concurrent('two regions as processes', () => {
   test(
-    'I1, I2, I4, I9: two minutes of kills, pauses and partitions: nothing is lost, revived or different',
+    'I1, I2, I4, I9, I15, A9, A21: two minutes of kills, pauses, freezes and partitions: nothing is lost, revived or different, and nothing ends',
     async (context) => {
       const found = await run(
         { seconds: RUN_SECONDS, isTormented: true, settleMsMax: 300_000 },
         context,
       );
       expect(found).toMatchObject({ lost: 0, resurrected: 0, diverged: 0, unexpected: 0 });
+      expect(found.endedByThemselves).toBe(0);
       expect(found.acknowledged).toBeGreaterThan(RUN_SECONDS * ACKNOWLEDGED_PER_SECOND_MIN);
       expect(found.kills).toBeGreaterThan(RUN_SECONDS / SECONDS_PER_KILL_MAX);
       expect(found.pauses).toBeGreaterThan(0);
+      expect(found.freezes).toBeGreaterThan(0);
       expect(found.partitions).toBeGreaterThan(0);
     },
     SLOW_MS,

@@ -1,8 +1,9 @@
-// pnpm chaos: two regions as real processes under kills, pauses and cuts, judged from outside.
+// pnpm chaos: regions as real processes under kills, pauses and cuts, judged from outside.
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { listenForStop } from '@tandem/local-cluster';
+import { regionNames } from './cluster/wire-plan.ts';
 import { EXIT_CODES, readArguments } from './run/arguments.ts';
 import { summarize, toTable } from './run/chaos-report.ts';
 import { drawSchedule } from './faults/draw-schedule.ts';
@@ -20,13 +21,15 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`);
 async function main(): Promise<number> {
   const args = readArguments(process.argv);
   const runMs = args.minutes * MINUTE_MS;
+  const regions = regionNames(args.regions);
   const folder = args.folder ?? join(tmpdir(), `tandem-chaos-${args.seed}-${process.pid}`);
   const stop = listenForStop();
   try {
     const report = await runChaos({
       seed: args.seed,
       runMs,
-      faults: drawSchedule(args.seed, runMs),
+      regions,
+      faults: drawSchedule(args.seed, runMs, regions),
       breakage: args.broken,
       folder,
       settleMsMax: args.broken === undefined ? SETTLE_MS_MAX : BROKEN_SETTLE_MS_MAX,

@@ -26,7 +26,9 @@ export async function breakSystem(
     case undefined:
       return { urls, stop: async () => undefined };
     case 'swallow': {
-      const proxy = await startSwallowingProxy(urls.east);
+      const { east } = urls;
+      if (east === undefined) throw new Error('there is no region east');
+      const proxy = await startSwallowingProxy(east);
       return { urls: { ...urls, east: proxy.url }, stop: () => proxy.close() };
     }
     case 'purge': {

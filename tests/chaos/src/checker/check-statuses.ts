@@ -1,4 +1,4 @@
-import type { Action, Operation } from '../history/operation.ts';
+import { type Action, FRONT, type Operation } from '../history/operation.ts';
 import type { Finding } from './finding.ts';
 
 /**
@@ -20,7 +20,7 @@ const OF_THE_FRONT = [502, 504];
 export function checkStatuses(operations: readonly Operation[]): Finding[] {
   return operations.flatMap(({ id, action, via, status, note }): Finding[] => {
     if (status === undefined || EXPECTED[action].includes(status)) return [];
-    if (via === 'front' && OF_THE_FRONT.includes(status)) return [];
+    if (via === FRONT && OF_THE_FRONT.includes(status)) return [];
     return [
       {
         verdict: 'unexpected',

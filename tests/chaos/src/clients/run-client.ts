@@ -8,14 +8,14 @@ import type { Perform } from './perform.ts';
 
 export interface ClientOptions {
   readonly home: Endpoint;
+  /** All that there are. */
+  readonly endpoints: readonly [Endpoint, ...Endpoint[]];
   readonly perform: Perform;
   readonly history: HistoryLog;
   readonly customers: CustomerPool;
   readonly random: Random;
   readonly signal: AbortSignal;
 }
-
-const ENDPOINTS = ['east', 'west', 'front'] as const satisfies readonly Endpoint[];
 
 const THINK_MS_MAX = 120;
 /** After an answer that says that the region is in trouble, or none. */
@@ -28,12 +28,12 @@ const CONDITION_CHANCE = 0.1;
 
 /** One caller, who does one thing after the other until told to stop; in trouble also elsewhere. */
 export async function runClient(options: ClientOptions): Promise<void> {
-  const { random, signal } = options;
+  const { random, signal, endpoints } = options;
   let { home } = options;
   while (!signal.aborted) {
     const operation = await actOnce({ ...options, home });
     const isTrouble = operation.outcome === 'unknown' || operation.status === undefined;
-    home = isTrouble ? random.pick(ENDPOINTS) : options.home;
+    home = isTrouble ? random.pick(endpoints) : options.home;
     const pauseMs = isTrouble
       ? random.between(BACK_OFF_MS_MIN, BACK_OFF_MS_MAX)
       : random.between(0, THINK_MS_MAX);
@@ -55,7 +55,7 @@ async function actOnce(options: ClientOptions): Promise<Operation> {
 
 /** A creation is repeated, anywhere, until it is answered: its key makes it one customer. */
 async function create(options: ClientOptions): Promise<Operation> {
-  const { home, perform, history, customers, random, signal } = options;
+  const { home, endpoints, perform, history, customers, random, signal } = options;
   const key = random.uuid();
   const values = chooseAllValues(history.nextId(), random);
   const body = toWholeBody(values, random);
@@ -68,7 +68,7 @@ async function create(options: ClientOptions): Promise<Operation> {
     const isDone = operation.outcome === 'acknowledged' || signal.aborted;
     if (isDone || tries === CREATION_TRIES_MAX) return operation;
     await delay(BACK_OFF_MS_MIN);
-    via = random.pick(ENDPOINTS);
+    via = random.pick(endpoints);
   }
 }
 
@@ -112,10 +112,11 @@ async function readTag(
 }
 
 /** A read or a patch, anywhere, of nothing older than what the client has just written. */
-async function follow({ perform, history, random }: ClientOptions, written: Operation) {
+async function follow(options: ClientOptions, written: Operation) {
+  const { endpoints, perform, history, random } = options;
   const { customer, version, id: atLeast } = written;
   if (customer === undefined || version === undefined) return written;
-  const via = random.pick(ENDPOINTS);
+  const via = random.pick(endpoints);
   const headers = { 'x-tandem-min-version': version, prefer: 'wait=2' };
   if (random.chance(0.7)) {
     return perform({ action: 'read', via, customer, values: {}, atLeast, headers });

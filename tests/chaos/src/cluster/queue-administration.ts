@@ -1,5 +1,5 @@
 /** The queue of every region, as @tandem/local-cluster names it. */
-const QUEUE = 'customer';
+export const QUEUE = 'customer';
 
 /**
  * Shorter than the product has it: a replicator that is paused loses its locks, and what a killed one

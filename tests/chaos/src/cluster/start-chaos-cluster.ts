@@ -10,16 +10,10 @@ import {
   tablesConnection,
   urlOf,
 } from '@tandem/local-cluster';
+import { type Endpoint, FRONT } from '../history/operation.ts';
 import { startTcpWire, type TcpWire } from '../network/tcp-wire.ts';
-import { shortenLocks } from './queue-administration.ts';
-import {
-  otherThan,
-  planWires,
-  REGION_NAMES,
-  type RegionName,
-  SERVICES,
-  wireName,
-} from './wire-plan.ts';
+import { QUEUE, shortenLocks } from './queue-administration.ts';
+import { othersThan, planWires, SERVICES, wireName } from './wire-plan.ts';
 
 /** A service that dies of a fault is started again for as long as the run lasts. */
 const RESTARTS_MAX = 1_000;
@@ -32,14 +26,16 @@ export interface ChaosCluster {
 }
 
 export interface ChaosClusterOptions {
+  /** Their names; the stand-in prefers the first. */
+  readonly regions: readonly string[];
   readonly dataFolder: string;
   readonly onEvent: (event: ClusterEvent) => void;
   readonly signal: AbortSignal;
 }
 
-/** Two regions and the stand-in in front of them, with a wire in each connection between them. */
+/** Regions and the stand-in in front of them, with a wire in each connection between them. */
 export async function startChaosCluster(options: ChaosClusterOptions): Promise<ChaosCluster> {
-  const { base, plan, release } = await reserveFreePorts(REGION_NAMES);
+  const { base, plan, release } = await reserveFreePorts(options.regions);
   const wires = new Map<string, TcpWire>();
   const closeAll = async (): Promise<void> => {
     await Promise.all([...wires.values()].map((wire) => wire.close()));
@@ -51,7 +47,6 @@ export async function startChaosCluster(options: ChaosClusterOptions): Promise<C
     }
     const cluster = await startCluster({
       ...options,
-      regions: REGION_NAMES,
       portBase: base,
       probing: PROBING_FAST,
       restart: {
@@ -85,30 +80,43 @@ function environmentOf(
   plan: PortPlan,
   wirePort: (name: string) => number,
 ): Record<string, Record<string, string>> {
-  const entries = REGION_NAMES.flatMap((region) =>
+  const regions = Object.keys(plan.regions);
+  const entries = Object.entries(plan.regions).flatMap(([region, ports]) =>
     SERVICES.map((service) => {
       const from = `${service} of ${region}`;
       const through = (to: string): number => wirePort(wireName(from, to));
-      const ports = plan.regions[region];
-      if (ports === undefined) throw new Error(`no ports for ${region}`);
       const own = {
         ...ports,
         tables: through(`tables of ${region}`),
         broker: through(`broker of ${region}`),
       };
-      const peer = { ...ports, broker: through(`broker of ${otherThan(region)}`) };
+      const peers = othersThan(region, regions).map((peer) => ({
+        region: peer,
+        connection: brokerConnection({ ...ports, broker: through(`broker of ${peer}`) }),
+        queue: QUEUE,
+      }));
       const environment = {
         STORAGE_CONNECTION: tablesConnection(own),
         SERVICE_BUS_CONNECTION: brokerConnection(own),
-        REDUNDANCY_SERVICE_BUS_CONNECTION: brokerConnection(peer),
+        ...peerSettings(peers),
       };
       return [from, environment] as const;
     }),
   );
-  const endpoints = REGION_NAMES.map(
+  const endpoints = regions.map(
     (region) => `${region}=${urlOf(wirePort(wireName('traffic manager', `API of ${region}`)))}`,
   );
   return { ...Object.fromEntries(entries), 'traffic manager': { ENDPOINTS: endpoints.join(',') } };
+}
+
+/** In the form that the regions' own settings have: one for two regions, another for more. */
+function peerSettings(
+  peers: readonly { readonly connection: string }[],
+): Readonly<Record<string, string>> {
+  const [only] = peers;
+  return peers.length === 1 && only !== undefined
+    ? { REDUNDANCY_SERVICE_BUS_CONNECTION: only.connection }
+    : { PEERS: JSON.stringify(peers) };
 }
 
 function portOf(wires: ReadonlyMap<string, TcpWire>, name: string): number {
@@ -120,10 +128,13 @@ function portOf(wires: ReadonlyMap<string, TcpWire>, name: string): number {
 /** Where the clients find the regions, and the stand-in in front of them. */
 export function urlsOf({
   cluster,
-}: Pick<ChaosCluster, 'cluster'>): Readonly<Record<RegionName | 'front', string>> {
-  return {
-    east: cluster.region('east').addresses.api,
-    west: cluster.region('west').addresses.api,
-    front: cluster.trafficManagerUrl,
-  };
+}: Pick<ChaosCluster, 'cluster'>): Readonly<Record<Endpoint, string>> {
+  return { ...regionUrlsOf({ cluster }), [FRONT]: cluster.trafficManagerUrl };
+}
+
+/** Those of the regions alone, by name. */
+export function regionUrlsOf({
+  cluster,
+}: Pick<ChaosCluster, 'cluster'>): Readonly<Record<string, string>> {
+  return Object.fromEntries(cluster.regions.map(({ name, addresses }) => [name, addresses.api]));
 }

@@ -1,12 +1,20 @@
 import type { PortPlan } from '@tandem/local-cluster';
 
-export const REGION_NAMES = ['east', 'west'] as const;
-export type RegionName = (typeof REGION_NAMES)[number];
+/** As many as there may be, in the order in which the stand-in prefers them. */
+const REGION_NAMES = ['east', 'west', 'north', 'south', 'center'] as const;
+
+export const REGIONS_MIN = 2;
+export const REGIONS_MAX = REGION_NAMES.length;
+
+/** The names of so many regions. */
+export function regionNames(count: number): readonly string[] {
+  return REGION_NAMES.slice(0, count);
+}
 
 export const SERVICES = ['API', 'replicator'] as const;
 
-export function otherThan(region: RegionName): RegionName {
-  return region === 'east' ? 'west' : 'east';
+export function othersThan(region: string, regions: readonly string[]): readonly string[] {
+  return regions.filter((one) => one !== region);
 }
 
 /** One TCP connection of the cluster that faults may reach. */
@@ -23,15 +31,17 @@ export function wireName(from: string, to: string): string {
 
 /** Every connection between processes of the cluster but those of the administration. */
 export function planWires(plan: PortPlan): PlannedWire[] {
-  return REGION_NAMES.flatMap((region) => {
-    const [own, peer] = [plan.regions[region], plan.regions[otherThan(region)]];
-    if (own === undefined || peer === undefined) throw new Error(`no ports for ${region}`);
+  const regions = Object.entries(plan.regions);
+  return regions.flatMap(([region, own]) => {
     const ofServices = SERVICES.flatMap((service) => {
       const from = `${service} of ${region}`;
+      const toBrokers = regions.map(([to, { broker }]) => ({
+        name: wireName(from, `broker of ${to}`),
+        targetPort: broker,
+      }));
       return [
         { name: wireName(from, `tables of ${region}`), targetPort: own.tables },
-        { name: wireName(from, `broker of ${region}`), targetPort: own.broker },
-        { name: wireName(from, `broker of ${otherThan(region)}`), targetPort: peer.broker },
+        ...toBrokers,
       ];
     });
     const front = { name: wireName('traffic manager', `API of ${region}`), targetPort: own.api };

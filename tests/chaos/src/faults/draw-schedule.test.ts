@@ -20,7 +20,7 @@ describe('the schedule of faults', () => {
   });
 
   it.each([1, 2, 3, 4, 5, 6, 7, 8])('has all kinds of faults in ten minutes, seed %i', (seed) => {
-    for (const kind of ['kill', 'pause', 'stop-tables', 'lose-region', 'wires']) {
+    for (const kind of ['kill', 'pause', 'freeze', 'stop-tables', 'lose-region', 'wires']) {
       expect(countOf(seed, kind), kind).toBeGreaterThan(0);
     }
     // A lost region is three kills.

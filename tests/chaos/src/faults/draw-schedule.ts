@@ -1,10 +1,4 @@
-import {
-  otherThan,
-  REGION_NAMES,
-  type RegionName,
-  SERVICES,
-  wireName,
-} from '../cluster/wire-plan.ts';
+import { othersThan, REGIONS_MIN, regionNames, SERVICES, wireName } from '../cluster/wire-plan.ts';
 import type { WireMode } from '../network/tcp-wire.ts';
 import { createRandom, type Random } from '../random.ts';
 import { unknownKind } from '../unknown-kind.ts';
@@ -20,45 +14,78 @@ interface Draw {
   /** How often, against the other kinds. */
   readonly weight: number;
   readonly durationMs: readonly [min: number, max: number];
-  readonly draw: (random: Random) => FaultKind;
+  readonly draw: (random: Random, regions: Regions) => FaultKind;
 }
 
+type Regions = readonly [string, ...string[]];
+
 const DRAWS: readonly Draw[] = [
-  { weight: 30, durationMs: [100, 4_000], draw: (random) => kill(random, SERVICES) },
-  { weight: 10, durationMs: [100, 4_000], draw: (random) => kill(random, ['broker']) },
+  { weight: 30, durationMs: [100, 4_000], draw: (...from) => kill(SERVICES, ...from) },
+  { weight: 10, durationMs: [100, 4_000], draw: (...from) => kill(['broker'], ...from) },
   {
     weight: 4,
     durationMs: [100, 2_000],
     draw: () => ({ kind: 'kill', process: 'traffic manager' }),
   },
-  { weight: 16, durationMs: [500, 8_000], draw: (random) => pause(random) },
+  {
+    weight: 16,
+    durationMs: [500, 8_000],
+    draw: (...from) => halt('pause', ['API', 'replicator', 'tables', 'broker'], ...from),
+  },
   // Longer than a lock of the queue: the messages are delivered again while it sleeps on them.
   {
     weight: 2,
     durationMs: [20_000, 25_000],
-    draw: (random) => ({ kind: 'pause', process: `replicator of ${region(random)}` }),
+    draw: (...from) => halt('pause', ['replicator'], ...from),
+  },
+  // Longer than every deadline of a call, and than the minute that the SDK gives a link to close.
+  {
+    weight: 3,
+    durationMs: [20_000, 120_000],
+    draw: (...from) => halt('freeze', ['broker'], ...from),
+  },
+  {
+    weight: 1,
+    durationMs: [15_000, 60_000],
+    draw: (...from) => halt('freeze', ['tables'], ...from),
+  },
+  {
+    weight: 1,
+    durationMs: [20_000, 120_000],
+    draw: (...from) => halt('freeze', SERVICES, ...from),
   },
   {
     weight: 3,
     durationMs: [500, 5_000],
-    draw: (random) => ({ kind: 'stop-tables', region: region(random) }),
+    draw: (random, regions) => ({ kind: 'stop-tables', region: random.pick(regions) }),
   },
   {
     weight: 3,
     durationMs: [2_000, 8_000],
-    draw: (random) => ({ kind: 'lose-region', region: region(random) }),
+    draw: (random, regions) => ({ kind: 'lose-region', region: random.pick(regions) }),
   },
-  { weight: 30, durationMs: [500, 10_000], draw: (random) => cutOff(random) },
+  { weight: 30, durationMs: [500, 10_000], draw: (random, regions) => cutOff(random, regions) },
 ];
 
-/** Everything that happens in a run of this length; the same for the same seed. */
-export function drawSchedule(seed: number, runMs: number): Fault[] {
+/** Everything that happens in a run of this length; the same for the same seed and regions. */
+export function drawSchedule(
+  seed: number,
+  runMs: number,
+  names: readonly string[] = regionNames(REGIONS_MIN),
+): Fault[] {
+  const [first, ...rest] = names;
+  if (first === undefined) throw new Error('there are no regions');
+  const regions: Regions = [first, ...rest];
   const random = createRandom(seed);
   const faults: Fault[] = [];
   let atMs = QUIET_MS;
   for (;;) {
     const { durationMs, draw } = drawKind(random);
-    const drawn: Fault = { atMs, durationMs: random.between(...durationMs), ...draw(random) };
+    const drawn: Fault = {
+      atMs,
+      durationMs: random.between(...durationMs),
+      ...draw(random, regions),
+    };
     const leftMs = runMs - QUIET_MS - atMs;
     if (leftMs < GAP_MS_MIN) return faults;
     faults.push({ ...drawn, durationMs: Math.min(drawn.durationMs, leftMs) });
@@ -73,40 +100,42 @@ function drawKind(random: Random): Draw {
   return drawn;
 }
 
-function region(random: Random): RegionName {
-  return random.pick(REGION_NAMES);
+type Kinds = readonly [string, ...string[]];
+
+function kill(kinds: Kinds, random: Random, regions: Regions): FaultKind {
+  return { kind: 'kill', process: `${random.pick(kinds)} of ${random.pick(regions)}` };
 }
 
-function kill(random: Random, kinds: readonly [string, ...string[]]): FaultKind {
-  return { kind: 'kill', process: `${random.pick(kinds)} of ${region(random)}` };
+function halt(
+  kind: 'pause' | 'freeze',
+  kinds: Kinds,
+  ...[random, regions]: [Random, Regions]
+): FaultKind {
+  return { kind, process: `${random.pick(kinds)} of ${random.pick(regions)}` };
 }
 
-function pause(random: Random): FaultKind {
-  const kind = random.pick(['API', 'replicator', 'tables', 'broker']);
-  return { kind: 'pause', process: `${kind} of ${region(random)}` };
-}
-
-function cutOff(random: Random): FaultKind {
+function cutOff(random: Random, regions: Regions): FaultKind {
   return {
     kind: 'wires',
-    wires: drawWires(random),
+    wires: drawWires(random, regions),
     mode: drawMode(random),
     endsWithReset: random.chance(0.5),
   };
 }
 
-function drawWires(random: Random): string[] {
-  const here = region(random);
-  const there = otherThan(here);
+function drawWires(random: Random, regions: Regions): string[] {
+  const here = random.pick(regions);
+  const there = random.pick(othersThan(here, regions) as Regions);
   const from = (service: string, to: string): string => wireName(`${service} of ${here}`, to);
   const what = random.pick(['peer', 'both-ways', 'tables', 'broker', 'front', 'one']);
   switch (what) {
     case 'peer':
       return SERVICES.map((service) => from(service, `broker of ${there}`));
     case 'both-ways':
-      return REGION_NAMES.flatMap((one) =>
-        SERVICES.map((service) => wireName(`${service} of ${one}`, `broker of ${otherThan(one)}`)),
-      );
+      return SERVICES.flatMap((service) => [
+        wireName(`${service} of ${here}`, `broker of ${there}`),
+        wireName(`${service} of ${there}`, `broker of ${here}`),
+      ]);
     case 'tables':
       return SERVICES.map((service) => from(service, `tables of ${here}`));
     case 'broker':

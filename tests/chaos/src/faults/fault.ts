@@ -1,6 +1,5 @@
 import type { WireMode } from '../network/tcp-wire.ts';
 import { unknownKind } from '../unknown-kind.ts';
-import type { RegionName } from '../cluster/wire-plan.ts';
 
 /** One thing that is done to the cluster, and undone after a time. */
 export type Fault = { readonly atMs: number; readonly durationMs: number } & FaultKind;
@@ -10,10 +9,12 @@ export type FaultKind =
   | { readonly kind: 'kill'; readonly process: string }
   /** SIGSTOP, and SIGCONT when the time is over. */
   | { readonly kind: 'pause'; readonly process: string }
+  /** The same for longer than any call waits: tens of seconds to minutes, with every connection open. */
+  | { readonly kind: 'freeze'; readonly process: string }
   /** The tables are told to stop, and save: Azurite would lose what it has acknowledged otherwise. */
-  | { readonly kind: 'stop-tables'; readonly region: RegionName }
+  | { readonly kind: 'stop-tables'; readonly region: string }
   /** Everything of it at once. */
-  | { readonly kind: 'lose-region'; readonly region: RegionName }
+  | { readonly kind: 'lose-region'; readonly region: string }
   | {
       readonly kind: 'wires';
       readonly wires: readonly string[];
@@ -28,7 +29,8 @@ export function describeFault(fault: Fault): string {
     case 'kill':
       return `kill ${fault.process}, down ${forMs}`;
     case 'pause':
-      return `pause ${fault.process} ${forMs}`;
+    case 'freeze':
+      return `${fault.kind} ${fault.process} ${forMs}`;
     case 'stop-tables':
       return `stop the tables of ${fault.region}, down ${forMs}`;
     case 'lose-region':

@@ -8,6 +8,7 @@ import type { Fault } from './fault.ts';
 export interface FaultCounts {
   kills: number;
   pauses: number;
+  freezes: number;
   partitions: number;
   stops: number;
 }
@@ -20,6 +21,7 @@ export function grasp(fault: Fault): string[] {
   switch (fault.kind) {
     case 'kill':
     case 'pause':
+    case 'freeze':
       return [fault.process];
     case 'stop-tables':
       return [`tables of ${fault.region}`];
@@ -69,10 +71,11 @@ export function createFaultInflicter(
         await wait();
         return startAgain(process);
       }
-      case 'pause': {
+      case 'pause':
+      case 'freeze': {
         const process = named(processes, fault.process);
         await process.pause();
-        counts.pauses += 1;
+        counts[fault.kind === 'pause' ? 'pauses' : 'freezes'] += 1;
         await wait();
         return process.resume();
       }

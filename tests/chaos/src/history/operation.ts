@@ -7,8 +7,11 @@ export type Field = (typeof FIELDS)[number];
 /** Values of fields; null is a field without a value. */
 export type Values = Readonly<Partial<Record<Field, string | null>>>;
 
-/** Where a request is sent: to a region, or to the stand-in in front of both. */
-export type Endpoint = 'east' | 'west' | 'front';
+/** Where a request is sent: to a region, by its name, or to the stand-in in front of all. */
+export type Endpoint = string;
+
+/** The stand-in. */
+export const FRONT = 'front';
 
 export type Action = 'put' | 'patch' | 'delete' | 'create' | 'read';
 

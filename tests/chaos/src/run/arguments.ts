@@ -1,10 +1,12 @@
 import { randomInt } from 'node:crypto';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { BREAKAGES, type Breakage } from '../broken/breakage.ts';
+import { REGIONS_MAX, REGIONS_MIN } from '../cluster/wire-plan.ts';
 
 export interface Arguments {
   readonly minutes: number;
   readonly seed: number;
+  readonly regions: number;
   readonly json: boolean;
   readonly folder?: string;
   readonly broken?: Breakage;
@@ -20,11 +22,12 @@ const SEED_MAX = 2 ** 31;
 export function readArguments(argv: readonly string[]): Arguments {
   const command = new Command('pnpm chaos')
     .description(
-      'Starts two regions as processes, works on them while processes are killed, paused and cut ' +
+      'Starts regions as processes, works on them while processes are killed, paused, frozen and cut ' +
         'off, lets them heal, and judges from outside whether anything acknowledged was lost.',
     )
     .option('--minutes <count>', 'how long faults happen', toMinutes, MINUTES_DEFAULT)
     .option('--seed <seed>', 'of the schedule of faults; by default a new one', toSeed)
+    .option('--regions <count>', 'how many regions', toRegions, REGIONS_MIN)
     .option('--folder <path>', 'where to keep logs, history and findings, whatever is found')
     .option('--json', 'end with one line of JSON, and nothing else on standard output', false)
     .addOption(
@@ -45,6 +48,12 @@ function toMinutes(text: string): number {
   const minutes = Number(text);
   if (minutes > 0 && minutes <= MINUTES_MAX) return minutes;
   throw new InvalidArgumentError(`Give a number above 0, at most ${MINUTES_MAX}.`);
+}
+
+function toRegions(text: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= REGIONS_MIN && count <= REGIONS_MAX) return count;
+  throw new InvalidArgumentError(`Give a whole number from ${REGIONS_MIN} to ${REGIONS_MAX}.`);
 }
 
 function toSeed(text: string): number {

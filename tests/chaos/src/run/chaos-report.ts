@@ -10,9 +10,10 @@ export interface ChaosReport {
   readonly customers: number;
   readonly findings: readonly Finding[];
   readonly faults: FaultCounts;
+  readonly regions: number;
   /** Processes that ended though nobody had ended them. */
-  readonly crashes: number;
-  /** From the end of the faults until both regions were ready, and until they were equal. */
+  readonly endedByThemselves: number;
+  /** From the end of the faults until all regions were ready, and until they were equal. */
   readonly readyMs: number;
   readonly equalMs: number;
   /** Where the logs and the history are. */
@@ -25,15 +26,17 @@ export interface ChaosSummary {
   readonly resurrected: number;
   readonly diverged: number;
   readonly unexpected: number;
+  readonly endedByThemselves: number;
   readonly kills: number;
   readonly pauses: number;
+  readonly freezes: number;
   readonly partitions: number;
 }
 
 /** The line of `--json`: what is promised first, then whatever else is known. */
 export function summarize(report: ChaosReport): ChaosSummary & Readonly<Record<string, unknown>> {
-  const { findings, operations, faults, seed, minutes, customers, crashes } = report;
-  const { kills, pauses, partitions, stops } = faults;
+  const { findings, operations, faults, seed, minutes, customers, regions } = report;
+  const { kills, pauses, freezes, partitions, stops } = faults;
   const count = (verdict: Verdict): number =>
     findings.filter((finding) => finding.verdict === verdict).length;
   return {
@@ -42,15 +45,17 @@ export function summarize(report: ChaosReport): ChaosSummary & Readonly<Record<s
     resurrected: count('resurrected'),
     diverged: count('diverged'),
     unexpected: count('unexpected'),
+    endedByThemselves: report.endedByThemselves,
     kills,
     pauses,
+    freezes,
     partitions,
     stops,
-    crashes,
     unanswered: countWrites(operations, 'unknown'),
     refused: countWrites(operations, 'refused'),
     reads: operations.filter(({ action }) => action === 'read').length,
     customers,
+    regions,
     minutes,
     seed,
     readyMs: report.readyMs,

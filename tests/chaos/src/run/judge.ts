@@ -2,8 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkRun } from '../checker/check-run.ts';
 import type { Finding } from '../checker/finding.ts';
-import { type ChaosCluster, urlsOf } from '../cluster/start-chaos-cluster.ts';
-import { REGION_NAMES } from '../cluster/wire-plan.ts';
+import { type ChaosCluster, regionUrlsOf } from '../cluster/start-chaos-cluster.ts';
 import type { ChaosReport } from './chaos-report.ts';
 import type { ChaosOptions, ChaosParts } from './run-chaos.ts';
 import { untilEqual } from './until-equal.ts';
@@ -11,19 +10,20 @@ import { untilEqual } from './until-equal.ts';
 /** Waits until the regions are ready and equal, reads them, and judges the run. */
 export async function judge(
   options: ChaosOptions,
-  { chaos, history, counts, crashes }: ChaosParts,
+  { chaos, history, counts, endedByThemselves }: ChaosParts,
 ): Promise<ChaosReport> {
   const { seed, runMs, folder, settleMsMax, say, signal } = options;
-  const { east, west } = urlsOf(chaos);
   const { operations } = history;
   const healedMs = performance.now();
   const unready = await untilReady(chaos, settleMsMax, signal);
   const readyMs = Math.round(performance.now() - healedMs);
   say(`ready after ${readyMs} ms`);
   const known = new Set(operations.flatMap(({ customer = '' }) => (customer ? [customer] : [])));
-  const end = await untilEqual({ urls: { east, west }, known, waitMsMax: settleMsMax, signal });
+  const urls = regionUrlsOf(chaos);
+  const end = await untilEqual({ urls, known, waitMsMax: settleMsMax, signal });
   say(`read after ${end.waitedMs} ms`);
-  const findings = [...crashes.map(toFinding), ...unready, ...checkRun(operations, end.regions)];
+  const ended = endedByThemselves.map(toFinding);
+  const findings = [...ended, ...unready, ...checkRun(operations, end.regions)];
   const states = end.regions.map(({ region, customers }) => [
     region,
     Object.fromEntries(customers),
@@ -37,7 +37,8 @@ export async function judge(
     customers: known.size,
     findings,
     faults: counts,
-    crashes: crashes.length,
+    regions: options.regions.length,
+    endedByThemselves: ended.length,
     readyMs,
     equalMs: end.waitedMs,
     folder,
@@ -45,8 +46,8 @@ export async function judge(
 }
 
 /** Nothing that is done to a process or around it is a reason to end, unless it is killed. */
-function toFinding(crash: string, index: number): Finding {
-  return { verdict: 'unexpected', key: `crash ${index}`, message: crash, operations: [] };
+function toFinding(message: string, index: number): Finding {
+  return { verdict: 'unexpected', key: `ended ${index}`, message, operations: [] };
 }
 
 async function untilReady(
@@ -64,7 +65,7 @@ async function untilReady(
       : [
           {
             verdict: 'unexpected',
-            key: `unready ${REGION_NAMES[index] ?? index}`,
+            key: `unready ${cluster.regions[index]?.name ?? index}`,
             message: `not ready when all was healed: ${String(outcome.reason)}`,
             operations: [],
           },

@@ -11,6 +11,8 @@ import { torment } from './torment.ts';
 
 export interface ChaosOptions {
   readonly seed: number;
+  /** The names of the regions. */
+  readonly regions: readonly string[];
   readonly runMs: number;
   readonly faults: readonly Fault[];
   readonly breakage?: Breakage | undefined;
@@ -23,25 +25,26 @@ export interface ChaosOptions {
   readonly signal: AbortSignal;
 }
 
-/** Starts two regions, works on them while they are tormented, lets them heal, and judges them. */
+/** Starts the regions, works on them while they are tormented, lets them heal, and judges them. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const { folder, say, signal } = options;
+  const { folder, regions, say, signal } = options;
   await mkdir(folder, { recursive: true });
-  const crashes: string[] = [];
+  const endedByThemselves: string[] = [];
   say(`seed ${options.seed}, ${options.faults.length} faults planned, all in ${folder}`);
   const chaos = await startChaosCluster({
+    regions,
     dataFolder: join(folder, 'cluster'),
     signal,
     onEvent: (event) => {
       if (event.kind !== 'ended') return;
-      crashes.push(event.message);
+      endedByThemselves.push(event.message);
       say(event.message);
     },
   });
   const history = openHistoryLog(join(folder, 'history.ndjson'));
   try {
-    const counts = { kills: 0, pauses: 0, partitions: 0, stops: 0 };
-    const parts = { chaos, history, counts, crashes };
+    const counts = { kills: 0, pauses: 0, freezes: 0, partitions: 0, stops: 0 };
+    const parts = { chaos, history, counts, endedByThemselves };
     await torment(options, parts);
     signal.throwIfAborted();
     return await judge(options, parts);
@@ -56,5 +59,5 @@ export interface ChaosParts {
   readonly history: HistoryLog;
   readonly counts: FaultCounts;
   /** What is told of processes that have ended by themselves. */
-  readonly crashes: readonly string[];
+  readonly endedByThemselves: readonly string[];
 }

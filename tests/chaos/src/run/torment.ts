@@ -8,12 +8,12 @@ import { describeFault } from '../faults/fault.ts';
 import { createFaultInflicter } from '../faults/inflict-fault.ts';
 import { runSchedule } from '../faults/run-schedule.ts';
 import { OPERATIONS_MAX } from '../history/history-log.ts';
-import type { Endpoint } from '../history/operation.ts';
+import { type Endpoint, FRONT } from '../history/operation.ts';
 import { createRandom } from '../random.ts';
 import type { ChaosOptions, ChaosParts } from './run-chaos.ts';
 
-const CLIENTS_PER_ENDPOINT = 10;
-const ENDPOINTS: readonly Endpoint[] = ['east', 'west', 'front'];
+/** Of all endpoints together, about as many whatever there are. */
+const CLIENTS = 30;
 const PROGRESS_EVERY_MS = 10_000;
 
 /** Resolves when the time is over, the clients have stopped and every fault is undone. */
@@ -27,9 +27,12 @@ export async function torment(
   const signal = AbortSignal.any([options.signal, over.signal]);
   const perform = createPerform(broken.urls, history);
   const customers = createCustomerPool();
-  const homes = ENDPOINTS.flatMap((home) => Array<Endpoint>(CLIENTS_PER_ENDPOINT).fill(home));
+  const endpoints: readonly [Endpoint, ...Endpoint[]] = [FRONT, ...options.regions];
+  const perEndpoint = Math.ceil(CLIENTS / endpoints.length);
+  const homes = endpoints.flatMap((home) => Array<Endpoint>(perEndpoint).fill(home));
+  const common = { endpoints, perform, history, customers, signal };
   const clients = homes.map((home, index) =>
-    runClient({ home, perform, history, customers, random: createRandom(seed, index + 1), signal }),
+    runClient({ ...common, home, random: createRandom(seed, index + 1) }),
   );
   const progress = setInterval(() => {
     const { operations } = history;

@@ -17,7 +17,7 @@ export interface End {
 
 const POLL_MS = 1_000;
 
-/** Reads both regions once they list the same customers, or when they have not in time. */
+/** Reads all regions once they list the same customers, or when they have not in time. */
 export async function untilEqual(options: UntilEqualOptions): Promise<End> {
   const { urls, known, waitMsMax, signal } = options;
   const startedMs = performance.now();
