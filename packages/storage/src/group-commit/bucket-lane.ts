@@ -27,7 +27,7 @@ export const WAITING_PER_BUCKET_MAX = 2_000;
  * How long a write may take, in milliseconds, before its caller is told that it has not been done, or that
  * nobody knows: a store may take what it is asked and never answer.
  */
-export const WRITE_MS_MAX = 9_000;
+const WRITE_MS_MAX = 9_000;
 /**
  * So often it is looked who waits. The looks are counted and not the time, which goes on while the process stands
  * still, and jumps when its clock is set.
