@@ -16,7 +16,7 @@ export interface ClusterOptions {
   /** Leaves a temporary folder where it is. */
   readonly keepData?: boolean;
   readonly probing?: Probing;
-  /** By default a process that ends unexpectedly is reported and left down. */
+  /** By default a process that ends unexpectedly is reported, also by `stop`, and left down. */
   readonly restart?: RestartPolicy;
   /** Rows of the Configuration table of every region, beyond those that connect the regions. */
   readonly settings?: Readonly<Record<string, string>>;
@@ -39,6 +39,9 @@ export interface Cluster {
   readonly trafficManagerUrl: string;
   /** Throws when there is no such region. */
   region(name: string): Region;
-  /** Resolves when no process and no port of it is left. Idempotent. */
+  /**
+   * Resolves when no process and no port of it is left. Idempotent. Rejects then with PROCESS_FAILED when a process
+   * had ended by itself and is not started again: a test that stops its cluster fails.
+   */
   stop(): Promise<void>;
 }

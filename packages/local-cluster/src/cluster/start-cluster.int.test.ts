@@ -76,6 +76,29 @@ describe('a cluster', () => {
   );
 
   it(
+    'I15: fails its stop when a process has ended by itself, and leaves nothing behind all the same',
+    async () => {
+      const ended: string[] = [];
+      const cluster = await startCluster({
+        onEvent: (event) => {
+          if (event.kind === 'ended') ended.push(event.process);
+        },
+      });
+      const pids = pidsOf(cluster);
+      const { pid } = cluster.region('west').replicator;
+      if (pid === undefined) throw new Error('the replicator does not run');
+      process.kill(pid, 'SIGKILL');
+      await expect.poll(() => ended, PATIENCE).toEqual(['replicator of west']);
+      await expect(cluster.stop()).rejects.toMatchObject({
+        code: 'PROCESS_FAILED',
+        message: expect.stringContaining('The replicator of west was ended by SIGKILL'),
+      });
+      expect(pids.filter(isAlive)).toEqual([]);
+    },
+    SLOW_MS,
+  );
+
+  it(
     'keeps its data from run to run, also on other ports',
     async () => {
       const dataFolder = await scratchFile('data');

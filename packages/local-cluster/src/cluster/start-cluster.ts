@@ -9,6 +9,7 @@ import { PROBING_DEFAULT, trafficManagerProgram } from '../programs/traffic-mana
 import { prepareRegions } from '../seed/prepare-regions.ts';
 import { checkRegions } from './check-regions.ts';
 import { type Cluster, type ClusterOptions, REGIONS_DEFAULT } from './cluster.ts';
+import type { ClusterListener } from './cluster-event.ts';
 import { createTemporaryFolder, type DataFolder, openDataFolder } from './data-folder.ts';
 import { createRegion, type Region, startAll } from './region.ts';
 import { createSupervisedProcess } from './supervised-process.ts';
@@ -31,19 +32,24 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     : reservePortsAt(options.portBase, names));
   const data = await openFolder(options, ports);
   const cluster = assemble(options, { ports, data });
-  const stop = (): void => void cluster.stop();
+  const stop = (): void => void stopQuietly(cluster);
   signal?.addEventListener('abort', stop, { once: true });
   try {
     signal?.throwIfAborted();
     await bringUp(cluster, options);
     return cluster;
   } catch (error) {
-    await cluster.stop();
+    await stopQuietly(cluster);
     if (signal?.aborted !== true) throw error;
     throw new LocalClusterError('STOPPED', 'The start was stopped.', error);
   } finally {
     signal?.removeEventListener('abort', stop);
   }
+}
+
+/** Where something else has gone wrong that says more. */
+async function stopQuietly(cluster: Cluster): Promise<void> {
+  await cluster.stop().catch(() => undefined);
 }
 
 async function openFolder(options: ClusterOptions, ports: ReservedPorts): Promise<DataFolder> {
@@ -64,11 +70,17 @@ interface Parts {
 
 function assemble(options: ClusterOptions, { ports, data }: Parts): Cluster {
   const stopping = new AbortController();
+  const ended: string[] = [];
+  const onEvent: ClusterListener = (event) => {
+    // Where nobody starts it again nobody may overlook it either.
+    if (event.kind === 'ended' && options.restart === undefined) ended.push(event.message);
+    options.onEvent?.(event);
+  };
   const createProcess = (program: Program, logFile: string): LocalProcess =>
     createSupervisedProcess({
       program: { ...program, env: { ...program.env, ...options.environment?.[program.name] } },
       logFile,
-      onEvent: options.onEvent ?? (() => undefined),
+      onEvent,
       restart: options.restart,
       stopping: stopping.signal,
     });
@@ -89,6 +101,7 @@ function assemble(options: ClusterOptions, { ports, data }: Parts): Cluster {
     await Promise.all(regions.map((region) => region.stop()));
     await data.release();
     await ports.release();
+    if (ended.length > 0) throw new LocalClusterError('PROCESS_FAILED', ended.join('\n'));
   };
   let stopped: Promise<void> | undefined;
   return {
