@@ -1,8 +1,10 @@
 // The process of the customer API: environment, signals, sockets, exit code.
+import { isStrayOfLinkLayer } from '@tandem/messaging';
 import {
   createLogger,
   createSystemClock,
   createSystemRandomness,
+  installLastResort,
   installSignals,
 } from '@tandem/service-kit';
 import { startTelemetry } from '@tandem/telemetry';
@@ -29,7 +31,10 @@ async function run(config: Config): Promise<void> {
     randomness: createSystemRandomness(),
     logger,
     telemetry: start.telemetry,
-    onStoppable: (shutdown) => installSignals({ shutdown, logger, source: process }),
+    onStoppable: (shutdown) => {
+      installSignals({ shutdown, logger, source: process });
+      installLastResort({ shutdown, logger, source: process, isStray: isStrayOfLinkLayer });
+    },
   });
   await opened;
 }

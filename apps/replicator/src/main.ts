@@ -1,12 +1,14 @@
 // The process: environment, signals and the socket. What it does is in replicator-process.ts.
 import { AppError, assertNever, createRequestJudge, type TableStore } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
+import { isStrayOfLinkLayer } from '@tandem/messaging';
 import { openStore } from '@tandem/region-kit';
 import {
   createLogger,
   createShutdown,
   createSystemClock,
   createSystemRandomness,
+  installLastResort,
   installSignals,
   type Logger,
 } from '@tandem/service-kit';
@@ -97,6 +99,7 @@ async function run(config: ReplicatorConfig, store: TableStore | undefined): Pro
     ],
   });
   installSignals({ shutdown, logger, source: process });
+  installLastResort({ shutdown, logger, source: process, isStray: isStrayOfLinkLayer });
   const { metricsPort } = telemetry;
   logger.info(
     { event: 'ready', port: listening.port, metricsPort },

@@ -18,3 +18,4 @@ export {
   inspectQueue,
   type QueueDifference,
 } from './ensure-queue.ts';
+export { isStrayOfLinkLayer } from './translate-bus-error.ts';

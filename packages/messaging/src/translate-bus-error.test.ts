@@ -1,7 +1,12 @@
 import { ServiceBusError } from '@azure/service-bus';
 import { TerminalError } from '@tandem/core';
 import { describe, expect, test } from 'vitest';
-import { isLockLost, isQueueMissing, translateBusError } from './translate-bus-error.ts';
+import {
+  isLockLost,
+  isQueueMissing,
+  isStrayOfLinkLayer,
+  translateBusError,
+} from './translate-bus-error.ts';
 
 const CALL = { namespace: 'tandem-west.servicebus.windows.net', queue: 'inbound', action: 'send' };
 
@@ -59,5 +64,30 @@ describe('errors of Service Bus', () => {
   test('a missing queue is told from other trouble', () => {
     expect(isQueueMissing(new ServiceBusError('gone', 'MessagingEntityNotFound'))).toBe(true);
     expect(isQueueMissing(new ServiceBusError('no right', 'UnauthorizedAccess'))).toBe(false);
+  });
+});
+
+describe('I15: a failure that nobody waits for', () => {
+  const thrownAt = (frame: string): Error =>
+    Object.assign(new Error('failed'), { stack: `Error: failed\n    at ${frame}\n    at later` });
+
+  it.each([
+    [
+      'Timeout (/app/node_modules/.pnpm/rhea-promise@3.0.3/node_modules/rhea-promise/dist/lib/link.js:238:39)',
+      true,
+    ],
+    ['on_detach (/app/node_modules/rhea/lib/link.js:165:9)', true],
+    ['close (/app/node_modules/@azure/core-amqp/dist/commonjs/cbs.js:1:1)', true],
+    ['apply (/app/packages/core/src/replication/inbound.ts:10:3)', false],
+    ['call (/app/node_modules/@azure/core-rest-pipeline/dist/index.js:1:1)', false],
+  ])('thrown at %s is of the link layer: %s', (frame, isOfLinkLayer) => {
+    expect(isStrayOfLinkLayer(thrownAt(frame))).toBe(isOfLinkLayer);
+  });
+
+  test('is of the link layer when it is an AMQP error, and nothing else that is no Error', () => {
+    expect(isStrayOfLinkLayer({ condition: 'amqp:link:detach-forced' })).toBe(true);
+    for (const other of [undefined, null, 'text', {}, { condition: 'odd' }]) {
+      expect(isStrayOfLinkLayer(other)).toBe(false);
+    }
   });
 });

@@ -47,6 +47,24 @@ export function isQueueMissing(error: unknown): boolean {
   return meaningOf(error) === 'missing';
 }
 
+/** Of the libraries that speak AMQP; what they threw themselves has such a frame on top. */
+const LINK_LAYER_FRAME =
+  /node_modules[\\/](?:rhea|rhea-promise|@azure[\\/](?:service-bus|core-amqp))[\\/]/;
+const AMQP_CONDITION = /^(?:amqp|com\.microsoft):/;
+
+/**
+ * Whether the AMQP libraries threw it themselves. Where such a failure reaches nobody, it is of a link that
+ * nobody uses any more: who does is answered by a deadline of ours, whatever becomes of the link.
+ */
+export function isStrayOfLinkLayer(failure: unknown): boolean {
+  if (failure instanceof Error) {
+    const top = failure.stack?.split('\n').find((line) => line.startsWith('    at ')) ?? '';
+    return LINK_LAYER_FRAME.test(top);
+  }
+  const { condition } = (failure ?? {}) as { readonly condition?: unknown };
+  return typeof condition === 'string' && AMQP_CONDITION.test(condition);
+}
+
 /** Whatever the library threw, as an error of ours; the original is its cause. */
 export function translateBusError(error: unknown, call: BusCall): AppError {
   if (error instanceof AppError) return error;

@@ -6,5 +6,6 @@ export * from './logger.ts';
 export * from './environment.ts';
 export * from './shutdown.ts';
 export * from './install-signals.ts';
+export * from './last-resort.ts';
 export * from './supervise.ts';
 export * from './until-turn-ends.ts';
