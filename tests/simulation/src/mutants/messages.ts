@@ -35,8 +35,8 @@ export const messageMutants: readonly Mutant[] = [
     edits: [
       {
         file: INBOUND,
-        find: 'return settlementOfSets([...one.unreadable, ...failed], one.count);',
-        replace: 'return settlementOfSets([...one.unreadable, ...failed].slice(1), one.count);',
+        find: 'return settlementOfSets([...unreadable, ...failed], count);',
+        replace: 'return settlementOfSets([...unreadable, ...failed].slice(1), count);',
       },
     ],
   },
