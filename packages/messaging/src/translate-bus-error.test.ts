@@ -71,7 +71,7 @@ describe('I15: a failure that nobody waits for', () => {
   const thrownAt = (frame: string): Error =>
     Object.assign(new Error('failed'), { stack: `Error: failed\n    at ${frame}\n    at later` });
 
-  it.each([
+  test.each([
     [
       'Timeout (/app/node_modules/.pnpm/rhea-promise@3.0.3/node_modules/rhea-promise/dist/lib/link.js:238:39)',
       true,
