@@ -11,12 +11,12 @@ export const writePathMutants: readonly Mutant[] = [
     edits: [
       {
         file: COMMIT,
-        find: 'if (unknown !== undefined && (await isCommitted(entry, context))) return COMMITTED_UNSEEN;',
+        find: 'if (unknown !== undefined && (await isCommitted(entry.set, context))) return COMMITTED_UNSEEN;',
         replace: '',
       },
       {
         file: COMMIT,
-        find: 'const isOurs = unknown !== undefined && (await isCommitted(entry, context));',
+        find: 'const isOurs = unknown !== undefined && (await isCommitted(entry.set, context));',
         replace: 'const isOurs = unknown !== undefined && !context;',
       },
     ],
@@ -49,8 +49,8 @@ export const writePathMutants: readonly Mutant[] = [
       'after an ambiguous answer only the outbox is asked, though the relay may have emptied it',
     edits: [
       {
-        file: COMMIT,
-        find: 'return row !== undefined || (await archive.has(set));',
+        file: `${STORAGE}outbox/is-committed.ts`,
+        find: 'return row !== undefined || (await archive.has(key));',
         replace: 'return row !== undefined || !archive;',
       },
     ],
@@ -128,8 +128,8 @@ export const writePathMutants: readonly Mutant[] = [
     edits: [
       {
         file: WRITE,
-        find: 'if (!isUnchanged || (own === undefined && stampAll))',
-        replace: 'if (!isUnchanged)',
+        find: 'const isStamped = !isUnchanged(own, value) || (own === undefined && stampAll);',
+        replace: 'const isStamped = !isUnchanged(own, value);',
       },
     ],
   },
