@@ -110,11 +110,15 @@ function lossesOf(regions: readonly MemoryRegion<Device>[]): readonly string[] {
         losses.push(`${entityId} ${name} ${stamp}`);
       const isLostTo = ({ stamp: deletion, state: { vector, deleted } }: (typeof others)[0]) => {
         if (deleted !== deletion || deletion < stamp || hasSeen(vector, stamp)) return false;
+        const isRevived = unaware.some((one) => hasSeen(one.vector, deletion) && isAlive(one));
+        if (isRevived) return false;
         return others
           .filter((one) => !hasSeen(one.state.vector, deletion))
           .every(({ state: one }) => {
-            const keeps = isAlive(one) && one.fields.get(name)?.stamp === stamp;
-            return (one.alive ?? '') < deletion && (keeps || !hasSeen(one.vector, stamp));
+            const other = one.fields.get(name)?.stamp ?? '';
+            const keeps = isAlive(one) && other === stamp;
+            const isApart = !hasSeen(one.vector, stamp) && other < stamp;
+            return (one.alive ?? '') < deletion && (keeps || isApart);
           });
       };
       if (others.some(isLostTo)) losses.push(`${entityId} ${name} ${stamp}`);

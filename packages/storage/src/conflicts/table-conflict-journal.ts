@@ -13,6 +13,7 @@ import {
   KEY_LENGTH_MAX,
   type Properties,
   type RowOperation,
+  type TableRow,
   type TableStore,
   TransientError,
   type UntoldConflict,
@@ -39,6 +40,8 @@ const BYTES_PER_TRANSACTION_MAX = 1024 * 1024;
 const PAGE_ROWS = 500;
 const READS_AT_ONCE_MAX = 8;
 const ATTEMPTS_MAX = 10;
+/** One in each sweep. */
+const LOOKS_MAX = 100;
 
 interface EncodedRow {
   readonly conflict: Conflict;
@@ -72,7 +75,7 @@ export function createTableConflictJournal(options: TableConflictJournalOptions)
     bytes: encodeConflict(conflict),
   });
 
-  const accept = async (conflicts: readonly Conflict[]): Promise<readonly EncodedRow[]> => {
+  const accept = async (conflicts: readonly Conflict[]): Promise<void> => {
     const rows = joinAlike(conflicts).map(toRow);
     for (const [partitionKey, own] of Map.groupBy(rows, (row) => row.partitionKey)) {
       for (const part of chunk(own, TRANSACTION_BOUNDS)) {
@@ -82,7 +85,6 @@ export function createTableConflictJournal(options: TableConflictJournalOptions)
         await forEachBounded(part, READS_AT_ONCE_MAX, (row) => joinRow(store, row));
       }
     }
-    return rows;
   };
 
   async function* scan(entityKind: string, bucket: string): AsyncGenerator<Conflict> {
@@ -101,20 +103,22 @@ export function createTableConflictJournal(options: TableConflictJournalOptions)
 
   return {
     async record(conflicts) {
-      const rows = await accept(conflicts);
-      // Afterwards, so that what is owed is there; whoever is cut off in between finds the conflict again.
+      const rows = joinAlike(conflicts).map(toRow);
+      // First: whoever is cut off in between may not find the conflict again, for another may merge the rows
+      // meanwhile, and what is recorded must be told.
       for (const peer of peers) {
         for (const part of chunk(rows, { countMax: ROWS_PER_TRANSACTION_MAX })) {
           await store.commit({
             table: CONFLICTS_TABLE,
             partitionKey: `${UNTOLD_PREFIX}${peer}`,
-            operations: part.map(toMarker),
+            operations: part.map((row) => toMarker(row)),
           });
         }
       }
+      await accept(conflicts);
     },
 
-    accept: (conflicts) => accept(conflicts).then(() => undefined),
+    accept,
 
     ...untoldIn(store),
 
@@ -163,8 +167,9 @@ function untoldIn(store: TableStore): Pick<ConflictJournal, 'untold' | 'told'> {
       await forEachBounded(rows, READS_AT_ONCE_MAX, async ({ rowKey, etag, properties }) => {
         const of = (name: string): string => textOf(properties, name) ?? '';
         const conflict = await read(of('conflictPartition'), of('conflictRow'));
-        if (conflict === undefined) await forget(store, partitions, { rowKey, etag });
-        else found.push({ conflict, key: JSON.stringify([rowKey, etag]) });
+        if (conflict === undefined) {
+          await lookAgain(store, partitions, { rowKey, etag, properties });
+        } else found.push({ conflict, key: JSON.stringify([rowKey, etag]) });
       });
       return found;
     },
@@ -207,6 +212,25 @@ async function joinRow(store: TableStore, row: EncodedRow): Promise<void> {
     'WRITE_CONTENDED',
     `The conflict ${rowKey} changed ${ATTEMPTS_MAX} times under us.`,
   );
+}
+
+/**
+ * What a marker names may be about to be recorded; where whoever was at it was cut off it never is, and after
+ * `LOOKS_MAX` the marker goes.
+ */
+async function lookAgain(
+  store: TableStore,
+  partitionKey: string,
+  { rowKey, etag, properties }: Pick<TableRow, 'rowKey' | 'etag' | 'properties'>,
+): Promise<void> {
+  const looks = Number(textOf(properties, 'looks') ?? '0') + 1;
+  if (looks >= LOOKS_MAX) return forget(store, partitionKey, { rowKey, etag });
+  const counted: Properties = new Map([
+    ...properties,
+    ['looks', { type: 'String', value: String(looks) }],
+  ]);
+  const operations = [{ kind: 'replace' as const, rowKey, etag, properties: counted }];
+  await store.commit({ table: CONFLICTS_TABLE, partitionKey, operations });
 }
 
 /** One that is gone or was written again since is left alone. */

@@ -19,6 +19,7 @@ export interface RecordedConflict {
     readonly name: string;
     readonly loser: readonly [stamp: string, value: unknown];
   }[];
+  readonly life?: { readonly deleted: string; readonly survives: boolean };
 }
 
 /** What one region holds when all is over, read from its account. */
@@ -28,6 +29,8 @@ export interface FinalRegion {
   /** By partition and stamp. */
   readonly archive: ReadonlyMap<string, RawChangeSet>;
   readonly conflicts: readonly RecordedConflict[];
+  /** By partition and row: what is recorded, as it is written. */
+  readonly conflictBytes: ReadonlyMap<string, string>;
   readonly outboxKeys: readonly string[];
   readonly deadLetters: readonly { readonly messageId: string; readonly reason: string }[];
   /** How long the oldest message has been waiting, in milliseconds; 0 for an empty queue. */

@@ -1,46 +1,74 @@
 import type { Commit } from '../observe/ledger.ts';
-import { includesStamp } from '../observe/raw-state.ts';
-import { type FinalChecker, type FinalState, isCollectedAnywhere } from './checker.ts';
+import { includesStamp, isRawAlive } from '../observe/raw-state.ts';
+import {
+  type FinalChecker,
+  type FinalRegion,
+  type FinalState,
+  isCollectedAnywhere,
+} from './checker.ts';
 
-/** I7: a value that lost to a write which had not seen it is in the journal. */
+/**
+ * I7, I18: what lost to a transaction that had not seen it is in the journal of every region: a value that lost
+ * to another or to a deletion, and a deletion that lost to a write.
+ */
 export const conflictUnrecorded: FinalChecker = {
   name: 'conflict-unrecorded',
   check(final) {
-    const recorded = new Set(
-      final.regions.flatMap(({ conflicts }) =>
-        conflicts.flatMap(({ entityId, fields }) =>
-          fields.map(({ name, loser: [stamp, value] }) =>
-            keyOf({ entityId, name, stamp, value: JSON.stringify(value) }),
-          ),
-        ),
-      ),
-    );
-    return losersOf(final)
-      .filter((loser) => !recorded.has(keyOf(loser)))
-      .map(({ entityId, name, stamp }) => `${name} of ${entityId} by ${stamp} lost unrecorded`);
+    const losses = lossesOf(final);
+    return final.regions.flatMap((region) => {
+      const recorded = recordedIn(region);
+      return losses
+        .filter((loss) => !recorded.has(loss.key))
+        .map(({ what }) => `${what} lost, unrecorded in ${region.name}`);
+    });
   },
 };
 
-interface Loser {
-  readonly entityId: string;
-  readonly name: string;
-  readonly stamp: string;
-  readonly value: string;
+/** I18: with any number of regions every one has recorded the same, in the same bytes. */
+export const conflictsDiffer: FinalChecker = {
+  name: 'conflicts-differ',
+  check({ regions }) {
+    const [first, ...others] = regions;
+    if (first === undefined) return [];
+    return others.flatMap((other) =>
+      [...new Set([...first.conflictBytes.keys(), ...other.conflictBytes.keys()])]
+        .filter((key) => first.conflictBytes.get(key) !== other.conflictBytes.get(key))
+        .map((key) => `the conflict ${key} is not the same in ${first.name} and ${other.name}`),
+    );
+  },
+};
+
+function recordedIn({ conflicts }: FinalRegion): ReadonlySet<string> {
+  const keys = conflicts.flatMap(({ entityId, fields, life }) => [
+    ...fields.map(({ name, loser: [stamp, value] }) => keyOf({ entityId, name, stamp, value })),
+    ...(life?.survives === true ? [deletionKey(entityId, life.deleted)] : []),
+  ]);
+  return new Set(keys);
 }
 
-function losersOf(final: FinalState): Loser[] {
-  const losers: Loser[] = [];
+interface Loss {
+  readonly key: string;
+  readonly what: string;
+}
+
+function lossesOf(final: FinalState): Loss[] {
+  const losses: Loss[] = [];
   for (const entityId of final.ledger.truth.keys()) {
     if (isCollectedAnywhere(final, entityId)) continue;
     const commits = final.ledger.commitsOf(entityId);
     for (const commit of commits) {
       for (const [name, { stamp, value }] of commit.state.fields) {
-        if (stamp !== commit.stamp || !hasLost(commit, name, commits)) continue;
-        losers.push({ entityId, name, stamp, value: JSON.stringify(value) });
+        if (stamp !== commit.stamp) continue;
+        if (!hasLost(commit, name, commits) && !hasLostToDeletion(commit, name, commits)) continue;
+        const key = keyOf({ entityId, name, stamp, value });
+        losses.push({ key, what: `${name} of ${entityId} by ${stamp}` });
       }
+      if (!isOutlived(commit, commits)) continue;
+      const key = deletionKey(entityId, commit.stamp);
+      losses.push({ key, what: `the deletion of ${entityId} by ${commit.stamp}` });
     }
   }
-  return losers;
+  return losses;
 }
 
 /**
@@ -61,6 +89,62 @@ function hasLost(commit: Commit, name: string, commits: readonly Commit[]): bool
   return rivals.length > 0 && !rivals.includes(own);
 }
 
-function keyOf({ entityId, name, stamp, value }: Loser): string {
-  return `${entityId} ${name} ${stamp} ${value}`;
+/**
+ * A later deletion had not seen the write; of all that had not seen the deletion nothing outlives it, and nobody
+ * who saw the write has written over it or deleted it; and nobody who saw the deletion alone began a new life.
+ */
+function hasLostToDeletion(commit: Commit, name: string, commits: readonly Commit[]): boolean {
+  const { stamp } = commit;
+  return commits.filter(isDeletion).some((deletion) => {
+    if (deletion.stamp < stamp || includesStamp(deletion.state.vector, stamp)) return false;
+    const isRevived = commits.some(
+      ({ state }) =>
+        includesStamp(state.vector, deletion.stamp) &&
+        !includesStamp(state.vector, stamp) &&
+        isRawAlive(state),
+    );
+    if (isRevived) return false;
+    return unawareOf(deletion, commits).every(({ state }) => {
+      const other = state.fields.get(name)?.stamp ?? '';
+      const keeps = isRawAlive(state) && other === stamp;
+      // A later write of the same field may have come first, and with the same value nothing is lost to it.
+      const isApart = !includesStamp(state.vector, stamp) && other < stamp;
+      return (state.alive ?? '') < deletion.stamp && (keeps || isApart);
+    });
+  });
+}
+
+/**
+ * A deletion that nobody who saw it has written over, while a later write that had not seen it is the last
+ * word of all: so that the two must have met.
+ */
+function isOutlived(commit: Commit, commits: readonly Commit[]): boolean {
+  if (!isDeletion(commit)) return false;
+  const { stamp } = commit;
+  const aware = commits.filter((one) => one !== commit && includesStamp(one.state.vector, stamp));
+  if (aware.length > 0) return false;
+  const last = commits.reduce((newest, one) => (one.stamp > newest.stamp ? one : newest));
+  if (isDeletion(last) || last === commit || commits.filter(isDeletion).length > 1) return false;
+  return !includesStamp(commit.state.vector, last.stamp);
+}
+
+function isDeletion({ state, stamp }: Commit): boolean {
+  return state.deleted === stamp;
+}
+
+function unawareOf({ stamp }: Commit, commits: readonly Commit[]): readonly Commit[] {
+  return commits.filter(({ state }) => !includesStamp(state.vector, stamp));
+}
+
+function keyOf(lost: {
+  readonly entityId: string;
+  readonly name: string;
+  readonly stamp: string;
+  readonly value: unknown;
+}): string {
+  return `${lost.entityId} ${lost.name} ${lost.stamp} ${JSON.stringify(lost.value)}`;
+}
+
+function deletionKey(entityId: string, stamp: string): string {
+  return `${entityId} deletion ${stamp}`;
 }

@@ -2,7 +2,7 @@ import { archiveDiffers } from './archive-differs.ts';
 import { archiveIncomplete } from './archive-incomplete.ts';
 import { badPage } from './bad-page.ts';
 import type { FinalChecker } from './checker.ts';
-import { conflictUnrecorded } from './conflict-unrecorded.ts';
+import { conflictsDiffer, conflictUnrecorded } from './conflict-unrecorded.ts';
 import { deadLetters } from './dead-letters.ts';
 import { diverged } from './diverged.ts';
 import { lost } from './lost.ts';
@@ -37,6 +37,7 @@ export const FINAL_CHECKERS: readonly FinalChecker[] = [
   wrongReference,
   wrongPartition,
   conflictUnrecorded,
+  conflictsDiffer,
   undrained,
   deadLetters,
   badPage,

@@ -2,6 +2,7 @@ import { applyMutants } from './apply.ts';
 import { firstFormMutants } from './first-form.ts';
 import { groupMutants } from './group-commit.ts';
 import { messageMutants } from './messages.ts';
+import { conflictMutants } from './conflicts.ts';
 import type { Mutant } from './mutant.ts';
 import { relayMutants } from './relay-and-sweep.ts';
 import { watermarkMutants } from './watermarks.ts';
@@ -13,6 +14,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...groupMutants,
   ...relayMutants,
   ...applyMutants,
+  ...conflictMutants,
   ...messageMutants,
   ...watermarkMutants,
 ];

@@ -1,10 +1,10 @@
 import type { RowOperation, Transaction } from '@tandem/core';
-import { ARCHIVE_TABLE } from '@tandem/storage';
+import { ARCHIVE_TABLE, CONFLICTS_TABLE, UNTOLD_PREFIX } from '@tandem/storage';
 import { OUTBOX_PREFIX, PARKED_PREFIX } from '../world/describe-transaction.ts';
 import { gadgetKind } from '../world/gadget-kind.ts';
 import type { World } from '../world/world.ts';
 import { isRawAlive, joinStates, type RawState } from './raw-state.ts';
-import { readRawChangeSet, readRawRow } from './read-raw.ts';
+import { describeColumns, readRawChangeSet, readRawRow } from './read-raw.ts';
 
 /** One change of one entity, committed by a region for its clients. */
 export interface Commit {
@@ -27,6 +27,8 @@ interface RegionView {
   readonly outboxKeys: Set<string>;
   /** Stamps of the change sets in the archive. */
   readonly archived: Set<string>;
+  /** What is recorded of conflicts, by key, as it is written. */
+  readonly conflicts: Map<string, string>;
 }
 
 /** What is truly in the accounts, whatever anybody was told. */
@@ -72,6 +74,16 @@ export function createLedger(world: World): Ledger {
     if (kind === 'insert' && rowKey.startsWith(OUTBOX_PREFIX)) noteCommit(region, operation);
   };
 
+  const noteConflicts = (view: RegionView, { partitionKey, operations }: Transaction): void => {
+    if (partitionKey.startsWith(UNTOLD_PREFIX)) return;
+    for (const operation of operations) {
+      const key = `${partitionKey}/${operation.rowKey}`;
+      if (operation.kind !== 'delete') {
+        view.conflicts.set(key, describeColumns(operation.properties));
+      }
+    }
+  };
+
   for (const region of world.regions) {
     const view: RegionView = {
       rows: new Map(),
@@ -79,11 +91,13 @@ export function createLedger(world: World): Ledger {
       collected: new Map(),
       outboxKeys: new Set(),
       archived: new Set(),
+      conflicts: new Map(),
     };
     views.set(region.name, view);
     region.account.onCommitted((transaction, site) => {
       const { table, operations } = transaction;
       if (table === ARCHIVE_TABLE) for (const { rowKey } of operations) view.archived.add(rowKey);
+      if (table === CONFLICTS_TABLE) noteConflicts(view, transaction);
       for (const operation of table === gadgetKind.name ? operations : []) {
         const { rowKey } = operation;
         if (rowKey.startsWith(OUTBOX_PREFIX) || rowKey.startsWith(PARKED_PREFIX)) {

@@ -4,11 +4,20 @@ import type { World } from '../world/world.ts';
 
 const FRESH_MS = 5_000;
 
-/** Nothing is in an outbox, nothing waits in a queue, and every region has seen every commit. */
+/**
+ * Nothing is in an outbox, nothing waits in a queue, every region has seen every commit, and each has recorded the
+ * conflicts that the others found.
+ */
 export async function hasConverged(world: World, ledger: Ledger): Promise<boolean> {
+  const found = new Map(
+    world.regions.flatMap(({ name }) => [...ledger.regionNamed(name).conflicts]),
+  );
   for (const region of world.regions) {
-    const { rows, outboxKeys, collected, archived } = ledger.regionNamed(region.name);
+    const view = ledger.regionNamed(region.name);
+    const { rows, outboxKeys, collected, archived, conflicts } = view;
     if (outboxKeys.size > 0) return false;
+    // What was told last may still be in the queue.
+    if ([...found].some(([key, text]) => conflicts.get(key) !== text)) return false;
     // A later change tells of an earlier one, whose message may still be on its way to the archive.
     const isKnown = ({ stamp, entityId }: Commit): boolean =>
       archived.has(stamp) || collected.has(entityId);

@@ -2,6 +2,7 @@ import type { TableRow, TableStore } from '@tandem/core';
 import {
   ARCHIVE_TABLE,
   CONFLICTS_TABLE,
+  UNTOLD_PREFIX,
   createTableArchiveKeeper,
   createTableReplica,
 } from '@tandem/storage';
@@ -24,7 +25,9 @@ export async function readFinalRegion(
   const { store } = region.account;
   const rows = await readTable(store, gadgetKind.name);
   const archive = await readTable(store, ARCHIVE_TABLE);
-  const conflicts = await readTable(store, CONFLICTS_TABLE);
+  const conflicts = (await readTable(store, CONFLICTS_TABLE)).filter(
+    ({ partitionKey }) => !partitionKey.startsWith(UNTOLD_PREFIX),
+  );
   const replays: FinalRegion['replays'][number][] = [];
   for (const [index, beforeMs] of replayTimesMs.entries()) {
     const rows = await replay(world, region, { table: `Replayed${index}`, beforeMs });
@@ -38,7 +41,10 @@ export async function readFinalRegion(
     archive: new Map(
       archive.map((row) => [`${row.partitionKey}/${row.rowKey}`, readRawChangeSet(row.properties)]),
     ),
-    conflicts: conflicts.map(readConflict),
+    conflicts: conflicts.map((row) => JSON.parse(conflictText(row)) as RecordedConflict),
+    conflictBytes: new Map(
+      conflicts.map((row) => [`${row.partitionKey}/${row.rowKey}`, conflictText(row)]),
+    ),
     outboxKeys: rows.map(({ rowKey }) => rowKey).filter((key) => key >= SYSTEM_ROWS),
     deadLetters: bus.deadLettersOf(queue),
     oldestMessageMs: oldest === undefined ? 0 : world.scheduler.nowMs() - oldest.enqueuedAtMs,
@@ -76,10 +82,10 @@ function toEntities(rows: readonly TableRow[]): ReadonlyMap<string, StoredEntity
   return entities;
 }
 
-function readConflict({ properties }: TableRow): RecordedConflict {
+function conflictText({ properties }: TableRow): string {
   const payload = properties.get('payload0');
   const bytes = payload?.type === 'Binary' ? payload.value : new Uint8Array();
-  return JSON.parse(new TextDecoder().decode(bytes)) as RecordedConflict;
+  return new TextDecoder().decode(bytes);
 }
 
 async function readTable(store: TableStore, table: string): Promise<TableRow[]> {

@@ -63,7 +63,7 @@ export function drawRunPlan(draw: Draw): RunPlan {
     : 40_000;
   const entitiesMax = burst > 4 ? 30 : hasTombstones ? 14 : 6;
   return {
-    regions: REGIONS.slice(0, draw.chance('plan.three', 0.35) ? 3 : 2),
+    regions: REGIONS.slice(0, draw.chance('plan.three', 0.55) ? 3 : 2),
     // Some runs cross midnight, where archive partitions change.
     startMs: Date.UTC(2026, 0, 1) + int('start', 1, 4) * 6 * 60 * MINUTE_MS - int('to', 0, 90_000),
     bucketCount: hasCrowd ? 1 : int('buckets', 1, 3),

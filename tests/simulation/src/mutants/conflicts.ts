@@ -1,0 +1,79 @@
+import { CORE, type Mutant, STORAGE } from './mutant.ts';
+
+const CONFLICT = `${CORE}replication/conflict.ts`;
+const TELL = `${CORE}replication/tell-conflicts.ts`;
+const INBOUND = `${CORE}replication/inbound.ts`;
+const JOURNAL = `${STORAGE}conflicts/table-conflict-journal.ts`;
+
+/** Faults of finding conflicts and of telling the other regions of them. */
+export const conflictMutants: readonly Mutant[] = [
+  {
+    id: 'conflicts-untold',
+    title: 'no region is told of the conflicts that another finds',
+    edits: [
+      {
+        file: TELL,
+        find: 'round < ROUNDS_MAX && link.isOpen()',
+        replace: 'round < 0 && link.isOpen()',
+      },
+    ],
+  },
+  {
+    id: 'conflicts-told-in-vain',
+    title: 'a peer counts as told of conflicts although its queue has not accepted them',
+    edits: [
+      {
+        file: TELL,
+        find: "if ((await link.publish(messages)) !== 'accepted') break;",
+        replace: 'await link.publish(messages);',
+      },
+    ],
+    seedsMax: 600,
+  },
+  {
+    id: 'conflicts-not-kept',
+    title: 'a message that tells of conflicts is completed without keeping them',
+    edits: [
+      {
+        file: INBOUND,
+        find: 'const accepting = retry(() => applier.acceptConflicts(one.conflicts), duringOutages);',
+        replace: 'const accepting = Promise.resolve();',
+      },
+    ],
+  },
+  {
+    id: 'deleted-without-values',
+    title: 'what lost to a deletion is recorded without its values',
+    edits: [
+      {
+        file: CONFLICT,
+        find: 'losses.push({ stamps: [loser.stamp, deleted], field, life: lifeOf(loser.stamp) });',
+        replace: 'void field;',
+      },
+    ],
+  },
+  {
+    id: 'lost-deletion-unrecorded',
+    title: 'a deletion that loses to a write is not recorded',
+    edits: [
+      {
+        file: CONFLICT,
+        find: 'return [{ stamps: [deleted, alive], life: { alive, deleted, survives: true } }];',
+        replace: 'return [];',
+      },
+    ],
+    seedsMax: 600,
+  },
+  {
+    id: 'conflict-found-first',
+    title: 'of what regions find of the same two transactions only what came first is kept',
+    edits: [
+      {
+        file: JOURNAL,
+        find: 'joinConflicts(decodeConflict(own), conflict)',
+        replace: 'decodeConflict(own)',
+      },
+    ],
+    seedsMax: 3_000,
+  },
+];
