@@ -20,9 +20,13 @@ const CAUGHT_UP: ReplicationProgress = {
   peers: [{ peer: 'west', passedMs: NOW_MS - 2_000, isReachable: true }],
 };
 
-function peer(passedAgoMs: number | undefined, isReachable: boolean): ReplicationProgress['peers'] {
+function peer(
+  passedAgoMs: number | undefined,
+  isReachable: boolean,
+  name = 'west',
+): ReplicationProgress['peers'] {
   const passedMs = passedAgoMs === undefined ? undefined : NOW_MS - passedAgoMs;
-  return [{ peer: 'west', passedMs, isReachable }];
+  return [{ peer: name, passedMs, isReachable }];
 }
 
 function decide(
@@ -61,6 +65,16 @@ describe('I14: a region that is behind never reports ready', () => {
     [
       'just started, a peer that is down',
       { ...justStarted, peers: peer(3_600_000, false) },
+      'ready',
+    ],
+    [
+      'just started, one of two peers passed and the other is behind',
+      { ...justStarted, peers: [...peer(100, true), ...peer(3_600_000, true, 'north')] },
+      'behind',
+    ],
+    [
+      'just started, one of two peers passed and the other is down',
+      { ...justStarted, peers: [...peer(100, true), ...peer(3_600_000, false, 'north')] },
       'ready',
     ],
     [
