@@ -4,10 +4,12 @@ import { addAtRisk } from './commands/at-risk.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addConfig } from './commands/config.ts';
 import { addConflicts } from './commands/conflicts.ts';
+import { addDamagedRows } from './commands/damaged-rows.ts';
 import { addDeadLetters } from './commands/dead-letters.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addForget } from './commands/forget.ts';
 import { addHistory } from './commands/history.ts';
+import { addMessages } from './commands/messages.ts';
 import { addRebuildRegion } from './commands/rebuild-region.ts';
 import { addDrill } from './commands/drill.ts';
 import { addRepair } from './commands/repair.ts';
@@ -28,6 +30,8 @@ const COMMANDS: readonly ((cli: Cli) => void)[] = [
   addHistory,
   addConflicts,
   addDeadLetters,
+  addMessages,
+  addDamagedRows,
   addForget,
   addConfig,
   addDoctor,

@@ -2,7 +2,9 @@
 import {
   type Clock,
   createHybridClock,
+  createNotices,
   type HybridClock,
+  type Notices,
   type Randomness,
   type TableStore,
 } from '@tandem/core';
@@ -13,6 +15,7 @@ import {
   type RegionTables,
 } from '@tandem/region-kit';
 import { createWriterId, type Logger } from '@tandem/service-kit';
+import { ARCHIVE_TABLE } from '@tandem/storage';
 import { tracePublisher } from '@tandem/telemetry';
 import { asFunction, asValue, createContainer, InjectionMode } from 'awilix';
 import type { Cradle, Tracing } from './composition/cradle.ts';
@@ -43,7 +46,10 @@ export interface CompositionOptions {
 
 const NO_TRACING: Tracing = { tracer: undefined, traceOf: undefined };
 
-export type Composition = Pick<Cradle, 'customers' | 'readiness' | 'relayQueue' | 'publishers'>;
+export type Composition = Pick<
+  Cradle,
+  'customers' | 'readiness' | 'relayQueue' | 'publishers' | 'notices'
+>;
 
 /** Makes everything at once, so that a missing piece fails at the start. */
 export async function compose(options: CompositionOptions): Promise<Composition> {
@@ -69,6 +75,7 @@ export async function compose(options: CompositionOptions): Promise<Composition>
     ),
     stopping: asValue(options.stopping),
     tracing: asValue(tracing),
+    notices: asFunction(createNoticesOf).singleton(),
     tables: asFunction(createTablesOf).singleton(),
     hybridClock: asFunction(createClockOf).singleton(),
     links: asFunction(createPeerLinks).singleton(),
@@ -82,13 +89,28 @@ export async function compose(options: CompositionOptions): Promise<Composition>
     readiness: asFunction(createReadinessOf).singleton(),
   });
   for (const name of Object.keys(container.registrations)) container.resolve(name);
-  const { customers, readiness, relayQueue, publishers } = container.cradle;
-  return { customers, readiness, relayQueue, publishers };
+  const { customers, readiness, relayQueue, publishers, notices } = container.cradle;
+  return { customers, readiness, relayQueue, publishers, notices };
 }
 
-function createTablesOf({ store, settings }: Cradle): RegionTables {
+function createNoticesOf({ clock, logger }: Cradle): Notices {
+  return createNotices({
+    clock,
+    onNew: ({ kind, subject, detail }) =>
+      logger.error({ event: kind, subject, detail }, 'A row was skipped; see tandem doctor.'),
+  });
+}
+
+function createTablesOf({ store, settings, notices }: Cradle): RegionTables {
   // What writes remembers rows itself; through these they are only read.
-  return createRegionTables({ ...settings, store, kinds: KINDS, rowMemoryBytesMax: 0 });
+  return createRegionTables({
+    ...settings,
+    store,
+    kinds: KINDS,
+    rowMemoryBytesMax: 0,
+    onDamagedArchiveRow: ({ partitionKey, rowKey }, { code }) =>
+      notices.note('row-foreign', `${ARCHIVE_TABLE}/${partitionKey}/${rowKey}`, code),
+  });
 }
 
 function createClockOf({ region, randomness, clock, settings, logger }: Cradle): HybridClock {

@@ -15,6 +15,7 @@ const STATUS = describeStatus({
   queue: undefined,
   duties: [],
   counts: { conflicts: 0, relayed: 0, deadLettered: 0, refused: {}, received: 0 },
+  notices: [],
 });
 
 async function setUp(view: Partial<ProcessView> = {}) {

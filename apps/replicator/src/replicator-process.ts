@@ -1,6 +1,7 @@
 import {
   type Clock,
   type EntityKind,
+  type Notices,
   type Randomness,
   type TableStore,
   TerminalError,
@@ -49,6 +50,8 @@ export interface ReplicatorProcess extends ProcessView {
    * rejects only when an invariant is broken.
    */
   start(): Promise<StartOutcome>;
+  /** What it has noticed; undefined before the region is open. */
+  notices(): Notices | undefined;
   /** In this order: nothing new is begun, the batch in hand ends, the lease and the bus are let go. */
   stopSteps(drainDeadlineMs: number): readonly ShutdownStep[];
 }
@@ -89,6 +92,7 @@ export function createReplicatorProcess(options: ReplicatorOptions): ReplicatorP
       const { nowMs, phase, duties } = health();
       return describeStatus({ nowMs, region, phase, duties, ...viewOf(state.composition) });
     },
+    notices: () => state.composition?.activity.notices,
     stopSteps: (drainDeadlineMs) => stopStepsOf(state, drainDeadlineMs),
   };
 }
@@ -161,12 +165,13 @@ const NO_COUNTS: ActivityCounts = {
 
 function viewOf(
   composition: Composition | undefined,
-): Pick<StatusInput, 'links' | 'lastBeat' | 'owedToSinceMs' | 'queue' | 'counts'> {
+): Pick<StatusInput, 'links' | 'lastBeat' | 'owedToSinceMs' | 'queue' | 'counts' | 'notices'> {
   return {
     links: composition?.links ?? [],
     lastBeat: composition?.status.lastBeat(),
     owedToSinceMs: (peer) => composition?.sweeper?.owedToSinceMs(peer),
     queue: composition?.receiver?.lastSeen(),
     counts: composition?.activity.counts() ?? NO_COUNTS,
+    notices: composition?.activity.notices.current() ?? [],
   };
 }

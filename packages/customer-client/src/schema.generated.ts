@@ -626,12 +626,14 @@ export interface components {
                 lagMs?: number;
                 /** @description Since the replicator was last heard. */
                 ageMs?: number;
+                /** @description Its heartbeat is of the future by so much: its clock is wrong, or the one here. */
+                aheadMs?: number;
                 /** @description Why the region is held. */
                 why?: string;
                 /** @description When the drill ends by itself, in ms since the epoch. */
                 untilMs?: number;
             }[];
-            /** @description Which peers were let through, and why. */
+            /** @description Which peers were let through, or are damaged, and why. */
             notes: string[];
         };
     };

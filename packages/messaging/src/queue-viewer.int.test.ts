@@ -71,6 +71,22 @@ describe('an operator’s view of a queue', () => {
     expect(await idsIn('dead-letters')).toHaveLength(148);
   });
 
+  test('A4: sets a live message aside, whole, leaves the others, and puts it back', async () => {
+    const messages = await viewer.peek('messages', 0n, EVERYTHING);
+    const numbers = new Set(messages.slice(120, 122).map(({ sequenceNumber }) => sequenceNumber));
+    expect(await viewer.setAside(new Set([...numbers, 999_999n]))).toEqual(numbers);
+    expect(await idsIn('messages')).toHaveLength(148);
+    const letters = await viewer.peek('dead-letters', 0n, EVERYTHING);
+    expect(letters).toMatchObject([
+      { messageId: 'm120', reason: 'SET_ASIDE', subject: 'change-set' },
+      { messageId: 'm121', reason: 'SET_ASIDE', subject: 'change-set' },
+    ]);
+    const aside = new Set(letters.map(({ sequenceNumber }) => sequenceNumber));
+    await viewer.settle(aside, 'resubmit');
+    expect(await idsIn('messages')).toEqual(expect.arrayContaining(['m120', 'm121', 'm0']));
+    expect(await idsIn('messages')).toHaveLength(150);
+  });
+
   test('throws away the named ones only, and says which it did not find', async () => {
     await deadLetterAll();
     const [first] = await viewer.peek('dead-letters', 0n, 1);

@@ -10,6 +10,8 @@ import {
   type DeadLetterLink,
   type QueuedMessage,
   type QueueViewer,
+  SET_ASIDE_DESCRIPTION,
+  SET_ASIDE_REASON,
   settleDeadLetters,
 } from '@tandem/core';
 import Long from 'long';
@@ -70,6 +72,8 @@ export function createServiceBusQueueViewer(options: ServiceBusQueueViewerOption
       return found;
     },
     settle: (wanted, verdict) => settleDeadLetters(deadLetterLink(link, waitMs), wanted, verdict),
+    // To complete one is here to move it: nothing is sent for it.
+    setAside: (wanted) => settleDeadLetters(messageLink(link, waitMs), wanted, 'discard'),
     close: () => link.close(),
   };
 }
@@ -79,39 +83,57 @@ function deadLetterLink(
   waitMs: number,
 ): DeadLetterLink<ServiceBusReceivedMessage> {
   return {
-    receive: () => receiveDeadLetters(link, waitMs),
+    receive: () => receiveOf(link, 'deadLetters', waitMs),
     numberOf: (one) => toQueuedMessage(one).sequenceNumber,
     send: (one) => sendAgain(link, one),
     complete: (one) =>
       link.use({ name: 'settle a dead letter' }, ({ deadLetters }) =>
         deadLetters.completeMessage(one),
       ),
-    giveBack: (letters) => giveBack(link, letters),
+    giveBack: (letters) => giveBack(link, 'deadLetters', letters),
   };
 }
 
-function receiveDeadLetters(
+function messageLink(
   link: BusLink<Links>,
   waitMs: number,
+): DeadLetterLink<ServiceBusReceivedMessage> {
+  const deadLetterReason = SET_ASIDE_REASON;
+  const deadLetterErrorDescription = SET_ASIDE_DESCRIPTION;
+  return {
+    receive: () => receiveOf(link, 'messages', waitMs),
+    numberOf: (one) => toQueuedMessage(one).sequenceNumber,
+    send: () => Promise.resolve(),
+    complete: (one) =>
+      link.use({ name: 'set a message aside' }, ({ messages }) =>
+        messages.deadLetterMessage(one, { deadLetterReason, deadLetterErrorDescription }),
+      ),
+    giveBack: (others) => giveBack(link, 'messages', others),
+  };
+}
+
+type Lane = 'messages' | 'deadLetters';
+
+function receiveOf(
+  link: BusLink<Links>,
+  lane: Lane,
+  waitMs: number,
 ): Promise<ServiceBusReceivedMessage[]> {
-  return link.use(
-    { name: 'receive dead letters', extraMs: waitMs },
-    ({ deadLetters }, abortSignal) =>
-      deadLetters.receiveMessages(RECEIVE_MAX, { maxWaitTimeInMs: waitMs, abortSignal }),
+  return link.use({ name: 'receive what is asked for', extraMs: waitMs }, (links, abortSignal) =>
+    links[lane].receiveMessages(RECEIVE_MAX, { maxWaitTimeInMs: waitMs, abortSignal }),
   );
 }
 
 /** Their locks end by themselves where this fails. */
 async function giveBack(
   link: BusLink<Links>,
+  lane: Lane,
   messages: readonly ServiceBusReceivedMessage[],
 ): Promise<void> {
   for (const part of chunk(messages, { countMax: GIVEN_BACK_AT_ONCE_MAX })) {
     await Promise.allSettled(
       part.map((one) =>
-        link.use({ name: 'give back a dead letter' }, ({ deadLetters }) =>
-          deadLetters.abandonMessage(one),
-        ),
+        link.use({ name: 'give back a message' }, (links) => links[lane].abandonMessage(one)),
       ),
     );
   }

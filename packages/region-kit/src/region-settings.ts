@@ -49,6 +49,7 @@ export function readRegionSettings(
       lagMsMax: configuration.get('Readiness.LagMsMax'),
       waitMsMax: configuration.get('Readiness.WaitMsMax'),
       heartbeatMsMax: configuration.get('Readiness.HeartbeatMsMax'),
+      driftMsMax: configuration.get('Clock.DriftMsMax'),
     },
     driftMsMax: configuration.get('Clock.DriftMsMax'),
     tombstoneAgeMs: configuration.get('Tombstone.AgeMs'),

@@ -1,4 +1,5 @@
 import type {
+  AppError,
   Archive,
   ConflictJournal,
   DrillSwitch,
@@ -7,6 +8,7 @@ import type {
   RegionHold,
   Replica,
   ReplicationStatus,
+  TableRow,
   TableStore,
 } from '@tandem/core';
 import {
@@ -44,6 +46,8 @@ export interface RegionTablesOptions {
   readonly peers?: readonly { readonly region: string }[];
   /** What the replicas of a kind may take for remembering rows; as `createRowMemory` has it by default. */
   readonly rowMemoryBytesMax?: number;
+  /** Told of each row of the archive that a history skips. */
+  readonly onDamagedArchiveRow?: (row: TableRow, error: AppError) => void;
 }
 
 /** Only names the tables: `createTables` makes them exist. */
@@ -51,7 +55,7 @@ export function createRegionTables(options: RegionTablesOptions): RegionTables {
   const { store, kinds, bucketCount } = options;
   const peers = options.peers?.map(({ region }) => region) ?? [];
   return {
-    archive: createTableArchive({ store }),
+    archive: createTableArchive({ store, onDamaged: options.onDamagedArchiveRow }),
     conflicts: createTableConflictJournal({ store, kinds, bucketCount, peers }),
     status: createTableReplicationStatus({ store }),
     drill: createTableDrillSwitch({ store }),

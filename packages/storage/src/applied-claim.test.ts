@@ -69,7 +69,7 @@ describe('I11: what a peer says to have applied', () => {
     await status.beat({ ...beat, peers: [{ peer: 'east', passedMs: 5, isReachable: true }] });
     const hold = createTableRegionHold({ store: west.store });
     const receiver = { countDeadLetters: async () => 0 };
-    const claim = createAppliedClaim({ status, receiver, hold });
+    const claim = createAppliedClaim({ status, receiver, hold, clock: { nowMs: () => 10 } });
     expect(await claim()).toEqual(new Map([['east', 5]]));
     await hold.set({ reason: 'rebuilt', sinceMs: 1 });
     expect(await claim()).toEqual(new Map());

@@ -50,7 +50,6 @@ describe('I11: the reported lag', () => {
     const { east, west, clock } = regions;
     await turn(regions, east);
     await turn(regions, west);
-    const before = await passedMs(west);
     const archiveDown = new TransientError('TABLE_UNAVAILABLE', 'The archive is down.');
     const writtenMs = clock.nowMs();
     await east.table.put('a', { label: 'one' });
@@ -63,7 +62,6 @@ describe('I11: the reported lag', () => {
       await regions.drive(east.replicator.sweepOnce()).catch(() => undefined);
       await turn(regions, west);
       expect(await passedMs(west)).toBeLessThanOrEqual(writtenMs);
-      expect(await passedMs(west)).toBe(before);
     }
     await turn(regions, east);
     await turn(regions, west);

@@ -5,3 +5,4 @@ export * from './trace/trace-context.ts';
 export * from './trace/trace-ports.ts';
 export * from './trace/trace-scope.ts';
 export * from './http-telemetry.ts';
+export * from './measure-notices.ts';

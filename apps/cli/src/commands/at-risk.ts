@@ -82,7 +82,8 @@ function toOutcome(region: string, findings: Findings): Outcome {
       ...(unreadable.length === 0
         ? []
         : [
-            `${unreadable.length} rows of the outbox cannot be read: what they hold would be lost too.`,
+            `${unreadable.length} rows of the outbox cannot be read or were set aside: what they hold would be ` +
+              'lost too.',
           ]),
     ].join('\n'),
     json: {

@@ -8,6 +8,7 @@ import {
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { CliRegion } from '../regions/cli-region.ts';
+import { findDamage } from '../regions/find-damage.ts';
 import { findSettingProblems } from '../regions/find-setting-problems.ts';
 import { readLane, withQueue } from '../regions/open-queue.ts';
 import { readDurationMs, readSettingText } from '../regions/region-setting.ts';
@@ -112,6 +113,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
     const finding = `its replicator's clock is ${Math.round(aheadMs / 1_000)} s ahead of this one`;
     return [{ check: 'clock', finding, remedy: 'set the clocks by NTP' }];
   },
+  damage: findDamage,
   queue: async ({ io }, region) =>
     withQueue(region, io, async (queue) => {
       await queue.peek('messages', 0n, 1);

@@ -1,4 +1,4 @@
-import { AppError, type Clock, type ReplicationProgress } from '@tandem/core';
+import { AppError, type Clock, isBelievable, type ReplicationProgress } from '@tandem/core';
 import { createTableReplicationStatus, tandemSettings } from '@tandem/storage';
 import type { CliRegion } from './cli-region.ts';
 import { readSettingText } from './region-setting.ts';
@@ -45,7 +45,10 @@ function isHeard(
   progress: ReplicationProgress | undefined,
   clock: Pick<Clock, 'nowMs'>,
 ): progress is ReplicationProgress {
-  return progress !== undefined && clock.nowMs() - progress.heartbeatMs <= HEARD_MS_MAX;
+  if (progress === undefined) return false;
+  const { heartbeatMs } = progress;
+  const nowMs = clock.nowMs();
+  return isBelievable(heartbeatMs, { nowMs }) && nowMs - heartbeatMs <= HEARD_MS_MAX;
 }
 
 function namesIn(progress: ReplicationProgress | undefined): readonly string[] {

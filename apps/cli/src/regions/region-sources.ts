@@ -14,10 +14,11 @@ export async function createRegionSources(
   { io, peers }: { readonly io: WorkIo; readonly peers: readonly string[] },
 ): Promise<RegionSources> {
   const { store, recovery, hold } = region;
-  const [lagMsMax, waitMsMax, heartbeatMsMax] = await Promise.all([
+  const [lagMsMax, waitMsMax, heartbeatMsMax, driftMsMax] = await Promise.all([
     readDurationMs(region, 'Readiness.LagMsMax'),
     readDurationMs(region, 'Readiness.WaitMsMax'),
     readDurationMs(region, 'Readiness.HeartbeatMsMax'),
+    readDurationMs(region, 'Clock.DriftMsMax'),
   ]);
   return {
     region: region.name,
@@ -28,7 +29,7 @@ export async function createRegionSources(
     drill: drillSwitchOf(region),
     hold,
     conflicts: recovery.conflicts,
-    settings: { lagMsMax, waitMsMax, heartbeatMsMax },
+    settings: { lagMsMax, waitMsMax, heartbeatMsMax, driftMsMax },
     clock: io.clock,
     countMessages: await createCount(region, io),
     readProof: async () => (await createTableProof({ store }).read())?.asOfMs,

@@ -39,7 +39,20 @@ export function describeStatus(sights: readonly RegionSight[]): string {
     ['from', 'to', 'lag', 'owed', 'oldest owed', 'peer accepts'],
     sights.flatMap((sight) => (sight.kind === 'seen' ? directionRows(sight.status, sights) : [])),
   );
-  return `${regions}\n${directions}`;
+  const notices = sights.flatMap((sight) =>
+    sight.kind === 'seen'
+      ? sight.status.notices.map(({ kind, subject, detail, count }) => [
+          sight.status.region,
+          kind,
+          subject,
+          detail,
+          String(count),
+        ])
+      : [],
+  );
+  if (notices.length === 0) return `${regions}\n${directions}`;
+  const table = textTable(['region', 'noticed', 'what', 'why', 'times'], notices);
+  return `${regions}\n${directions}\n${table}\ntandem doctor says what helps.`;
 }
 
 export function toStatusJson(sight: RegionSight): object {
@@ -64,6 +77,7 @@ export function toStatusJson(sight: RegionSight): object {
       lagMs: one.lagMs ?? null,
       owedChanges: one.owedChanges,
       owedAgeMs: one.owedAgeMs ?? null,
+      owedUndated: one.owedUndated,
       peerAccepts: one.isReachable ?? null,
     })),
     owedToAll: outbox.owedToAll,
@@ -72,6 +86,7 @@ export function toStatusJson(sight: RegionSight): object {
     conflicts: status.conflicts,
     clockOffsetMs: status.clockOffsetMs ?? null,
     provenEqualAsOfMs: status.provenEqualMs ?? null,
+    notices: status.notices,
   };
 }
 
@@ -120,10 +135,17 @@ function directionRows(status: RegionStatus, sights: readonly RegionSight[]): st
       direction.peer,
       heard?.lagMs === undefined ? UNKNOWN : secondsText(heard.lagMs),
       `${status.outbox.isComplete ? '' : 'at least '}${direction.owedChanges}`,
-      direction.owedAgeMs === undefined ? 'none' : secondsText(direction.owedAgeMs),
+      describeAge(direction),
       describeReach(direction),
     ];
   });
+}
+
+/** What cannot be dated says so, for an age in its place would be that of the epoch. */
+function describeAge({ owedAgeMs, owedUndated }: DirectionStatus): string {
+  const undated = owedUndated === 0 ? [] : [`${owedUndated} not dated`];
+  const dated = owedAgeMs === undefined ? [] : [secondsText(owedAgeMs)];
+  return [...dated, ...undated].join(', ') || 'none';
 }
 
 function describeReach({ isReachable }: DirectionStatus): string {
@@ -136,6 +158,9 @@ function describeReason(reason: UnreadyReason): string {
     case 'store-not-answering':
       return 'its table does not answer';
     case 'replicator-not-heard':
+      if (reason.aheadMs !== undefined) {
+        return `its replicator's clock is ${secondsText(reason.aheadMs)} ahead of this one`;
+      }
       return reason.ageMs === undefined
         ? 'its replicator was never heard'
         : `its replicator is silent for ${secondsText(reason.ageMs)}`;

@@ -38,10 +38,11 @@ export function describeVerify(report: VerifyReport, { requests, tookMs }: Verif
   ].join('\n');
 }
 
-export function describeDamagedRow({ region, bucket, rowKey, problem }: DamagedRow): string {
-  return escapeValue(
-    `Damaged in ${region}: row ${bucket}/${rowKey}: ${problem} Delete it by hand, then repair.`,
-  );
+export function describeDamagedRow(row: DamagedRow): string {
+  const { region, bucket, rowKey, problem, isForeign } = row;
+  const what = escapeValue(`Damaged in ${region}: row ${bucket}/${rowKey}: ${problem}`);
+  const note = isForeign ? ' (none of ours)' : '';
+  return `${what}${note} Set it aside, then repair. See: tandem damaged-rows list --region ${region}.`;
 }
 
 function verdict(report: VerifyReport): string {

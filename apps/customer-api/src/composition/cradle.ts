@@ -3,6 +3,7 @@ import type {
   Clock,
   HybridClock,
   LateFinish,
+  Notices,
   PeerLink,
   Randomness,
   RelayQueue,
@@ -36,6 +37,8 @@ export interface Cradle {
   readonly publishers: readonly ChangePublisher[];
   readonly stopping: AbortSignal | undefined;
   readonly tracing: Tracing;
+  /** What its processes of this region have met and an operator has to see to. */
+  readonly notices: Notices;
   readonly tables: RegionTables;
   readonly hybridClock: HybridClock;
   readonly links: readonly PeerLink[];

@@ -52,7 +52,7 @@ export function createReadVersion({ tables }: Cradle): ReadVersion {
 
 export function createCustomerTable(cradle: Cradle): ReplicatedTable<CustomerKind> {
   const { store, tables, hybridClock, clock, randomness, settings, publishers, tracing } = cradle;
-  const { relayQueue, acknowledgements } = cradle;
+  const { relayQueue, acknowledgements, notices } = cradle;
   return createReplicatedTable({
     kind: customerKind,
     store,
@@ -66,6 +66,10 @@ export function createCustomerTable(cradle: Cradle): ReplicatedTable<CustomerKin
     peers: publishers.map(({ peer }) => peer),
     traceOf: tracing.traceOf,
     gather: untilTurnEnds,
+    onDamaged: ({ partitionKey, rowKey, problem }) => {
+      const key = `${customerKind.name}/${partitionKey}/${rowKey}`;
+      notices.note('row-foreign', key, problem);
+    },
     onCommitted: (entry) => {
       acknowledgements.committed(entry);
       relayQueue.offer(entry);
@@ -100,6 +104,7 @@ export function createCustomersOf(cradle: Cradle): CustomerService {
         whyForged(receipt, { nowMs: clock.nowMs(), driftMsMax: settings.driftMsMax }),
       clock,
       skewMsMax: () => configuration.get('Receipt.SkewMsMax'),
+      driftMsMax: () => configuration.get('Clock.DriftMsMax'),
       stopping,
     }),
     clock,

@@ -9,5 +9,6 @@ export function readReadinessSettings(
     lagMsMax: configuration.get('Readiness.LagMsMax'),
     waitMsMax: configuration.get('Readiness.WaitMsMax'),
     heartbeatMsMax: configuration.get('Readiness.HeartbeatMsMax'),
+    driftMsMax: configuration.get('Clock.DriftMsMax'),
   };
 }

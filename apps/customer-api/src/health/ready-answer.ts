@@ -15,9 +15,11 @@ function toReason(
 ): ReadyAnswer['reasons'][number] {
   switch (reason.kind) {
     case 'replicator-not-heard':
-      return reason.ageMs === undefined
-        ? { kind: reason.kind }
-        : { kind: reason.kind, ageMs: Math.round(reason.ageMs) };
+      return {
+        kind: reason.kind,
+        ...(reason.ageMs === undefined ? {} : { ageMs: Math.round(reason.ageMs) }),
+        ...(reason.aheadMs === undefined ? {} : { aheadMs: Math.round(reason.aheadMs) }),
+      };
     case 'behind': {
       const { kind, peer, lagMs } = reason;
       return lagMs === undefined ? { kind, peer } : { kind, peer, lagMs: Math.round(lagMs) };

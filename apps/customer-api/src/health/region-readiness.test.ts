@@ -53,6 +53,26 @@ describe('readiness of the region', () => {
     expect(await probe()).toMatchObject({ reasons: [{ kind: 'replicator-not-heard' }] });
   });
 
+  it('A3: hears of several replicators those whose clock is right, and no other', async () => {
+    const ahead = { ...CAUGHT_UP, heartbeatMs: NOW_MS + 365 * 86_400_000 };
+    let progress = CAUGHT_UP;
+    const { probe, clock } = createProbe({ status: { read: async () => progress } });
+    expect(await probe()).toMatchObject({ kind: 'ready' });
+    progress = ahead;
+    expect(await probe()).toMatchObject({ kind: 'ready' });
+    await clock.advance(SETTINGS.heartbeatMsMax + 1);
+    expect(await probe()).toMatchObject({ reasons: [{ kind: 'replicator-not-heard' }] });
+  });
+
+  it('A3: begun by a clock that was ahead, hears the replicator once that is set right', async () => {
+    let aheadMs = 365 * 86_400_000;
+    const virtual = createVirtualClock(NOW_MS);
+    const clock = { ...virtual, nowMs: () => virtual.nowMs() + aheadMs };
+    const { probe } = createProbe({ clock });
+    aheadMs = 0;
+    expect(await probe()).toMatchObject({ kind: 'ready' });
+  });
+
   it('I14: is not ready when no replicator was ever heard', async () => {
     const { probe } = createProbe({ status: { read: async () => undefined } });
     expect(await probe()).toMatchObject({ kind: 'not-ready' });

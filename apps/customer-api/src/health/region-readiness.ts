@@ -4,6 +4,7 @@ import {
   type DrillOrder,
   type DrillSwitch,
   type Hold,
+  isBelievable,
   type Readiness,
   type ReadinessSettings,
   type RegionHold,
@@ -53,7 +54,8 @@ interface Look {
 /** Probes that arrive together, and there may be many, share one look at the table. */
 export function createRegionReadiness(options: RegionReadinessOptions): RegionReadiness {
   const { clock, settings, hasPeers } = options;
-  const startedMs = clock.nowMs();
+  let startedMs = clock.nowMs();
+  let heard: ReplicationProgress | undefined;
   let looking: Promise<Observation> | undefined;
   let last: Look | undefined;
 
@@ -69,7 +71,9 @@ export function createRegionReadiness(options: RegionReadinessOptions): RegionRe
   };
   const look = async (): Promise<Observation> => {
     looking ??= lookAnew();
-    if (last === undefined || clock.nowMs() - last.beganMs > LOOK_AGE_MS_MAX) return looking;
+    // Either way: a clock that was set back tells nothing of how old the last look is.
+    const ageMs = last === undefined ? undefined : Math.abs(clock.nowMs() - last.beganMs);
+    if (last === undefined || ageMs === undefined || ageMs > LOOK_AGE_MS_MAX) return looking;
     const looked = new AbortController();
     const patience = clock.sleep(PATIENCE_MS, looked.signal).then(() => undefined);
     const seen = await Promise.race([looking, patience]);
@@ -77,14 +81,31 @@ export function createRegionReadiness(options: RegionReadinessOptions): RegionRe
     return seen ?? last.observation;
   };
 
+  /** Of several replicators one may have a wrong clock: what it writes hides what the others wrote. */
+  const hear = (
+    progress: ReplicationProgress | undefined,
+    nowMs: number,
+  ): ReplicationProgress | undefined => {
+    const { driftMsMax } = settings();
+    const isHeard =
+      progress !== undefined && isBelievable(progress.heartbeatMs, { nowMs, driftMsMax });
+    if (isHeard || progress === undefined) return (heard = progress);
+    return heard !== undefined && isBelievable(heard.heartbeatMs, { nowMs, driftMsMax })
+      ? heard
+      : progress;
+  };
+
   return async () => {
     const { isStoreAnswering, progress, drill, hold } = await look();
+    const nowMs = clock.nowMs();
+    // Begun by a clock that was ahead, and set right since.
+    startedMs = Math.min(startedMs, nowMs);
     return decideReadiness(
       {
-        nowMs: clock.nowMs(),
+        nowMs,
         startedMs,
         isStoreAnswering,
-        progress,
+        progress: hear(progress, nowMs),
         drill,
         hold,
         // What the replicator says is in the table: nothing is known of it while that is silent.

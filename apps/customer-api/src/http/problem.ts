@@ -74,6 +74,7 @@ const BY_APP_ERROR: Readonly<Record<AppErrorCode, ProblemCode>> = {
   FIELD_RESERVED: 'internal-error',
   FIELD_UNKNOWN: 'internal-error',
   FIELD_TOO_LARGE: 'internal-error',
+  ENTITY_UNSTORABLE: 'internal-error',
   ENTITY_KIND_UNKNOWN: 'internal-error',
   ENTITY_KIND_INVALID: 'internal-error',
   CONFIGURATION_INVALID: 'internal-error',

@@ -14,6 +14,7 @@ import {
   createTraceScope,
   TELEMETRY_OFF,
   type Telemetry,
+  measureNotices,
 } from '@tandem/telemetry';
 import { type AppOptions, createApp } from '../app.ts';
 import type { Composition } from '../composition.ts';
@@ -66,7 +67,10 @@ export async function startService(options: StartServiceOptions): Promise<Servic
     ...state,
     observe: createHttpTelemetry(telemetry, scope),
   });
-  if (telemetry.meter !== undefined) measureApi(telemetry.meter, state);
+  if (telemetry.meter !== undefined) {
+    measureApi(telemetry.meter, state);
+    measureNotices(telemetry.meter, () => composition?.notices);
+  }
   const stepMs = config.shutdownStepMs;
   const stop = { app, stopping, composition: () => composition, clock, logger, stepMs, telemetry };
   const steps = shutdownSteps(stop);

@@ -26,6 +26,12 @@ const ReasonAnswer = Type.Object({
   peer: Type.Optional(Type.String({ description: 'The region that this one is behind.' })),
   lagMs: Type.Optional(Type.Integer({ description: 'Absent when the peer was never heard.' })),
   ageMs: Type.Optional(Type.Integer({ description: 'Since the replicator was last heard.' })),
+  aheadMs: Type.Optional(
+    Type.Integer({
+      description:
+        'Its heartbeat is of the future by so much: its clock is wrong, or the one here.',
+    }),
+  ),
   why: Type.Optional(Type.String({ description: 'Why the region is held.' })),
   untilMs: Type.Optional(
     Type.Integer({ description: 'When the drill ends by itself, in ms since the epoch.' }),
@@ -38,7 +44,9 @@ export const ReadyAnswer = Type.Object(
     status: Type.String({ enum: ['ready', 'not-ready'] }),
     region: Type.String(),
     reasons: Type.Array(ReasonAnswer, { description: 'Why it is not ready; else empty.' }),
-    notes: Type.Array(Type.String(), { description: 'Which peers were let through, and why.' }),
+    notes: Type.Array(Type.String(), {
+      description: 'Which peers were let through, or are damaged, and why.',
+    }),
   },
   {
     $id: 'Ready',

@@ -13,6 +13,7 @@ import type { BusQueue } from '../bus/bus.ts';
 import { createConfigurationDuty } from '../duties/configuration-duty.ts';
 import type { Duty } from '../duties/duty.ts';
 import { createTombstoneDuty } from '../duties/tombstone-duty.ts';
+import type { Activity } from '../observe/activity.ts';
 import type { ObservedStatus } from '../observe/observed-status.ts';
 
 /** Read again before each turn, so no restart is needed when it changes. */
@@ -27,10 +28,12 @@ export interface TombstonePartsOptions {
   readonly settings: RegionSettings;
   readonly status: ObservedStatus;
   readonly tombstoneLease: Lease;
+  readonly activity: Pick<Activity, 'notices'>;
 }
 
 export function createRegionTombstoneDuty(options: TombstonePartsOptions): Duty {
   const { clock, randomness, logger, store, kinds, settings, status, tombstoneLease } = options;
+  const { activity } = options;
   const { bucketCount, tombstoneAgeMs } = settings;
   return createTombstoneDuty({
     clock,
@@ -43,7 +46,18 @@ export function createRegionTombstoneDuty(options: TombstonePartsOptions): Duty 
     async collect(horizonMs, signal) {
       let collected = 0;
       for (const kind of kinds) {
-        collected += await collectTombstones({ store, kind, bucketCount, horizonMs, signal });
+        collected += await collectTombstones({
+          store,
+          kind,
+          bucketCount,
+          horizonMs,
+          signal,
+          // It reads every row there is, so it meets those that are none of ours.
+          onDamaged: ({ partitionKey, rowKey, problem }) => {
+            const key = `${kind.name}/${partitionKey}/${rowKey}`;
+            activity.notices.note('row-foreign', key, problem);
+          },
+        });
       }
       return collected;
     },

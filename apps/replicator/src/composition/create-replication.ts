@@ -12,8 +12,10 @@ import {
   type Randomness,
   type Relay,
   type Replicator,
+  type TableStore,
 } from '@tandem/core';
 import type { RegionSettings, RegionTables } from '@tandem/region-kit';
+import { createStoreProbe } from '@tandem/storage';
 import type { Activity } from '../observe/activity.ts';
 import type { ObservedReceiver } from '../observe/observed-receiver.ts';
 import type { ObservedStatus } from '../observe/observed-status.ts';
@@ -62,6 +64,7 @@ export function createRegionApplier(options: RegionApplierOptions): Applier {
 }
 
 export interface RegionReplicatorOptions {
+  readonly store: TableStore;
   readonly region: string;
   readonly clock: Clock;
   readonly randomness: Randomness;
@@ -89,18 +92,25 @@ export function createRegionReplicator(options: RegionReplicatorOptions): Replic
     leaseMs: SWEEP_LEASE_MS,
     readiness: settings.readiness,
     conflicts: options.tables.conflicts,
-    appliedClaim: createAppliedClaim({ status, receiver, hold: options.tables.hold }),
+    notices: activity.notices,
+    appliedClaim: createAppliedClaim({
+      status,
+      receiver,
+      hold: options.tables.hold,
+      clock,
+      driftMsMax: settings.driftMsMax,
+    }),
     sweep: {
       outboxes: [...options.tables.outboxes.values()],
       relay: options.relay,
       graceMs: settings.sweepGraceMs,
-      onUnreadable: activity.onUnreadable,
     },
     inbound: {
       applier: options.applier,
       randomness: options.randomness,
       lockRenewMs: LOCK_RENEW_MS,
       rounds: options.rounds,
+      probe: createStoreProbe({ store: options.store }),
       onDeadLettered: activity.onDeadLettered,
       onOutage: activity.onOutage,
     },

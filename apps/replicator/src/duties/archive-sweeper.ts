@@ -9,7 +9,7 @@ export interface ArchiveSweeperOptions {
   readonly relay: Relay;
   readonly clock: Clock;
   readonly settings: Pick<RegionSettings, 'sweepGraceMs'>;
-  readonly activity: Pick<Activity, 'onUnreadable'>;
+  readonly activity: Pick<Activity, 'notices'>;
 }
 
 /** The sweep of a region without peers: what was left in the outbox goes to the archive. */
@@ -20,14 +20,16 @@ export function createArchiveSweeper(
   return {
     async sweepOnce() {
       if (!(await sweepLease.acquire(options.leaseMs))) return undefined;
-      return sweep({
+      const report = await sweep({
         outboxes: [...tables.outboxes.values()],
         links: [],
         relay,
         clock,
         graceMs: settings.sweepGraceMs,
-        onUnreadable: activity.onUnreadable,
+        notices: activity.notices,
       });
+      if (report.failure !== undefined) throw report.failure;
+      return report;
     },
   };
 }

@@ -47,6 +47,8 @@ function setUp(reports: readonly (SweepReport | undefined)[] = []) {
 const swept = (watermarks: Record<string, number>): SweepReport => ({
   relayed: 0,
   watermarks: new Map(Object.entries(watermarks)),
+  sound: new Map(Object.entries(watermarks)),
+  failure: undefined,
 });
 
 describe('the line that alerts are made from', () => {

@@ -1,4 +1,4 @@
-import type { Clock, PeerLink } from '@tandem/core';
+import { believedPeer, type Clock, type PeerLink } from '@tandem/core';
 import type { Logger } from '@tandem/service-kit';
 import type { ObservedReceiver } from '../observe/observed-receiver.ts';
 import type { ObservedStatus } from '../observe/observed-status.ts';
@@ -35,7 +35,8 @@ export function createStatusLogDuty(options: StatusLogDutyOptions): Duty {
       const ageMs = (sinceMs: number) => Math.max(0, nowMs - sinceMs);
       const beat = status.lastBeat();
       const peers = links.map(({ peer, isReachable }) => {
-        const passedMs = beat?.peers.find((one) => one.peer === peer)?.passedMs;
+        const told = beat?.peers.find((one) => one.peer === peer);
+        const passedMs = told && believedPeer(told, { nowMs }).passedMs;
         return { peer, reachable: isReachable(), lagMs: ageMs(passedMs ?? startedMs) };
       });
       const owedSinceMs = sweeper.owedSinceMs();

@@ -19,6 +19,7 @@ const INPUT: StatusInput = {
   queue: { isReachable: true, oldestEnqueuedMs: NOW_MS - 3_000, deadLetters: 2 },
   duties: [],
   counts: { conflicts: 1, relayed: 2, deadLettered: 3, refused: {}, received: 4 },
+  notices: [],
 };
 
 test('lag and age are measured at the answer, not when they were last looked at', () => {

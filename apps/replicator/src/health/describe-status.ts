@@ -1,4 +1,11 @@
-import { AppError, type Heartbeat, type PeerLink } from '@tandem/core';
+import {
+  AppError,
+  believedMs,
+  believedPeer,
+  type Heartbeat,
+  type Notice,
+  type PeerLink,
+} from '@tandem/core';
 import type { DutyHealth } from '../duties/run-duties.ts';
 import type { ActivityCounts } from '../observe/activity.ts';
 import type { QueueView } from '../observe/observed-receiver.ts';
@@ -17,6 +24,8 @@ export interface StatusInput {
   readonly queue: QueueView | undefined;
   readonly duties: readonly DutyHealth[];
   readonly counts: ActivityCounts;
+  readonly notices: readonly Notice[];
+  readonly driftMsMax?: number | undefined;
 }
 
 /** What is not known is null, and never a figure that flatters (I11). */
@@ -26,11 +35,19 @@ export function describeStatus(input: StatusInput): StatusAnswer {
     region,
     phase,
     peers: input.links.map((link) => {
-      const passedMs = lastBeat?.peers.find(({ peer }) => peer === link.peer)?.passedMs ?? null;
-      const lagMs = passedMs === null ? null : Math.max(0, nowMs - passedMs);
-      const owedSinceMs = input.owedToSinceMs(link.peer);
-      const outboxAgeMs = owedSinceMs === undefined ? null : Math.max(0, nowMs - owedSinceMs);
-      return { peer: link.peer, reachable: link.isReachable(), passedMs, lagMs, outboxAgeMs };
+      // Judged again: the clock may have been set since.
+      const own = { nowMs, driftMsMax: input.driftMsMax };
+      const told = lastBeat?.peers.find(({ peer }) => peer === link.peer);
+      const believed = told && believedPeer(told, own);
+      const passedMs = believed?.passedMs ?? null;
+      const owedSinceMs = believedMs(input.owedToSinceMs(link.peer), own);
+      return {
+        peer: link.peer,
+        reachable: link.isReachable(),
+        passedMs,
+        lagMs: passedMs === null ? null : nowMs - passedMs,
+        outboxAgeMs: owedSinceMs === undefined ? null : nowMs - owedSinceMs,
+      };
     }),
     backlog: queue?.isReachable === true ? (lastBeat?.hasBacklog ?? null) : null,
     catchingUpSinceMs: lastBeat?.catchingUpSinceMs ?? null,
@@ -42,6 +59,7 @@ export function describeStatus(input: StatusInput): StatusAnswer {
       deadLetterCount: queue?.deadLetters ?? null,
     },
     loops: input.duties.map(describeLoop),
+    notices: [...input.notices],
     sinceStart: counts,
   };
 }

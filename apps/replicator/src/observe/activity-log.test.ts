@@ -38,29 +38,30 @@ test('every line has its event, ids and names, and never a value or a payload', 
     description: 'secret description',
   });
   log.onOutage(new TransientError('TABLE_UNAVAILABLE', 'The table does not answer.'), 3, 500);
-  log.onUnreadable('0a', ['~o~bad']);
+  log.onNotice({
+    kind: 'outbox-row-damaged',
+    subject: 'Customers/0a/~o~bad',
+    detail: 'it cannot be read',
+    count: 1,
+    sinceMs: 1,
+    lastMs: 1,
+  });
   log.onDrift({ stamp: stamp('west'), aheadMs: 90_000, driftMsMax: 60_000 });
   expect(lines).toMatchObject([
     { event: 'conflict-recorded', entityId: 'c1', fields: ['email'] },
     { event: 'message-dead-lettered', reason: 'CHANGE_UNDECODABLE', sequenceNumber: '7' },
     { event: 'apply-interrupted', attempt: 3, error: { code: 'TABLE_UNAVAILABLE' } },
-    { event: 'outbox-unreadable', bucket: '0a', rowCount: 1, rowKeys: ['~o~bad'] },
+    { event: 'outbox-row-damaged', subject: 'Customers/0a/~o~bad' },
     { event: 'clock-drift', stamp: stamp('west'), aheadMs: 90_000 },
   ]);
   expect(JSON.stringify(lines)).not.toMatch(/@example|payload|secret description/);
 });
 
-test('a message id and a list of rows from outside have a bound', () => {
+test('a message id from outside has a bound', () => {
   const { logger, lines } = recordLog();
   const log = createActivityLog({ logger, clock: { nowMs: () => 1_000 } });
   log.onDeadLettered(MESSAGE, { kind: 'abandon' });
-  log.onUnreadable(
-    '00',
-    Array.from({ length: 500 }, (_, index) => `row-${index}`),
-  );
   expect(String(lines[0]?.['messageId'])).toHaveLength(200);
-  expect(lines[1]).toMatchObject({ rowCount: 500 });
-  expect(lines[1]?.['rowKeys']).toHaveLength(20);
 });
 
 test('a reason is told once a minute, with what to do and how many came meanwhile', () => {

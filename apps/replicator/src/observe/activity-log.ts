@@ -5,6 +5,7 @@ import {
   type DriftReport,
   type InboundMessage,
   isRefusalReason,
+  type Notice,
   REFUSALS,
   type Settlement,
 } from '@tandem/core';
@@ -15,7 +16,7 @@ export interface ActivityLog {
   readonly onConflict: (conflict: Conflict) => void;
   readonly onDeadLettered: (message: InboundMessage, settlement: Settlement) => void;
   readonly onOutage: (error: AppError, attempt: number, retryInMs: number) => void;
-  readonly onUnreadable: (bucket: string, rowKeys: readonly string[]) => void;
+  readonly onNotice: (notice: Notice) => void;
   readonly onDrift: (report: DriftReport) => void;
 }
 
@@ -25,7 +26,6 @@ const REFUSED_LOG_MS = 60_000;
 const DRIFT_LOG_MS = 1_000;
 /** Message ids come from outside, and a log line has a bound too. */
 const ID_LENGTH_MAX = 200;
-const IDS_PER_LINE_MAX = 20;
 
 export interface ActivityLogOptions {
   readonly logger: Logger;
@@ -50,11 +50,10 @@ export function createActivityLog(options: ActivityLogOptions): ActivityLog {
         'The batch in hand cannot be applied now; it is kept and tried again.',
       );
     },
-    onUnreadable(bucket, rowKeys) {
-      const some = rowKeys.slice(0, IDS_PER_LINE_MAX);
+    onNotice({ kind, subject, detail }) {
       logger.error(
-        { event: 'outbox-unreadable', bucket, rowCount: rowKeys.length, rowKeys: some },
-        'Outbox rows cannot be read by this build; they stay, and no watermark claims them.',
+        { event: kind, subject, detail },
+        'Something was noticed that an operator has to see to; tandem doctor says what helps.',
       );
     },
     onDrift(report) {

@@ -2,8 +2,10 @@ import {
   type AppError,
   type Clock,
   type Conflict,
+  createNotices,
   type InboundMessage,
   isRefusalReason,
+  type Notices,
   type RefusalReason,
   type Settlement,
 } from '@tandem/core';
@@ -25,6 +27,7 @@ export interface Activity extends ActivityLog {
   counts(): ActivityCounts;
   /** When a duty that waits out an outage last tried again, in milliseconds since the epoch. */
   lastOutageMs(): number | undefined;
+  readonly notices: Notices;
   noteRelayed(changeSets: number): void;
   noteReceived(messages: number): void;
 }
@@ -37,10 +40,12 @@ export function createActivity(options: {
   const log = createActivityLog(options);
   const counts = { conflicts: 0, relayed: 0, deadLettered: 0, received: 0 };
   const refused: Partial<Record<RefusalReason, number>> = {};
+  const notices = createNotices({ clock, onNew: log.onNotice });
   let lastOutageMs: number | undefined;
 
   return {
     ...log,
+    notices,
     counts: () => ({ ...counts, refused: { ...refused } }),
     lastOutageMs: () => lastOutageMs,
     noteRelayed(changeSets) {

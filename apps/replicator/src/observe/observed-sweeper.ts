@@ -18,7 +18,10 @@ export function observeSweeper(sweeper: Pick<Replicator, 'sweepOnce'>): Observed
       const report = await sweeper.sweepOnce();
       if (report === undefined) owedSince.clear();
       // A peer whose outbox was not read to its end keeps what was known of it, and so ages.
-      for (const [peer, timeMs] of report?.watermarks ?? []) owedSince.set(peer, timeMs);
+      for (const [peer, timeMs] of report?.watermarks ?? []) {
+        // What is owed since the beginning of time lacks its date: it is known that it is old, not how old.
+        if (timeMs > 0) owedSince.set(peer, timeMs);
+      }
       return report;
     },
     owedToSinceMs: (peer) => owedSince.get(peer),

@@ -135,7 +135,10 @@ export function measureReplicator(
         : meter.createObservableGauge(name, options);
     instrument.addCallback((result) => {
       // What is not known is left out, rather than shown as a figure that flatters (I11).
-      for (const [value, attributes] of read(view.status(), clock.nowMs() - startedMs)) {
+      for (const [value, attributes] of read(
+        view.status(),
+        Math.max(0, clock.nowMs() - startedMs),
+      )) {
         if (value !== null) result.observe(Number(value), attributes);
       }
     });

@@ -1,3 +1,4 @@
+import { NOTICE_KINDS } from '@tandem/core';
 import { type Static, type TSchema, Type } from 'typebox';
 
 const nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
@@ -37,6 +38,17 @@ export const StatusAnswer = Type.Object({
       failureCount: Count,
       consecutiveFailureCount: Count,
     }),
+  ),
+  notices: Type.Array(
+    Type.Object({
+      kind: Type.Enum([...NOTICE_KINDS]),
+      subject: Type.String(),
+      detail: Type.String(),
+      count: Count,
+      sinceMs: TimeMs,
+      lastMs: TimeMs,
+    }),
+    { description: 'What was met lately and an operator has to see to.' },
   ),
   sinceStart: Type.Object({
     conflicts: Count,

@@ -19,6 +19,7 @@ export const REFUSALS = {
     'The field has the name of a column of the system: find who sent it, and discard it.',
   FIELD_UNKNOWN: 'Upgrade this region, then resubmit it, or discard it.',
   FIELD_TOO_LARGE: 'Run the same definition of the kind in every region, then resubmit it.',
+  ENTITY_UNSTORABLE: 'Mend what the store does not take, then resubmit it.',
   ENTITY_KIND_UNKNOWN: 'Register the kind in the replicator, then resubmit it.',
   ENTITY_INVALID:
     'Run the same definition of the kind in every region, then resubmit it, or discard it.',

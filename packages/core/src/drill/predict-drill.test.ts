@@ -6,7 +6,7 @@ import { predictDrill } from './predict-drill.ts';
 const PROBING = { intervalMs: 10_000, timeoutMs: 9_000, toleratedFailures: 3, ttlMs: 10_000 };
 
 function directionTo(peer: string, owedChanges = 0, lagMs?: number): DirectionStatus {
-  return { peer, owedChanges, lagMs, owedAgeMs: undefined, isReachable: true };
+  return { peer, owedChanges, lagMs, owedAgeMs: undefined, owedUndated: 0, isReachable: true };
 }
 
 function statusOf(region: string, more: Partial<RegionStatus> = {}): RegionStatus {
@@ -19,6 +19,7 @@ function statusOf(region: string, more: Partial<RegionStatus> = {}): RegionStatu
     conflicts: 0,
     clockOffsetMs: 0,
     provenEqualMs: undefined,
+    notices: [],
     ...more,
   };
 }

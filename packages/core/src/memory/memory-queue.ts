@@ -122,6 +122,20 @@ export class MemoryQueue {
     }));
   }
 
+  /** Dead-letters those that `isWanted` and nobody has locked; gives their numbers. */
+  deadLetterFree(
+    isWanted: (sequenceNumber: bigint) => boolean,
+    reason: string,
+    description: string,
+  ): ReadonlySet<bigint> {
+    this.#endLocks();
+    const free = [...this.#entries.values()].filter(
+      ({ lock, sequenceNumber }) => lock === undefined && isWanted(sequenceNumber),
+    );
+    for (const entry of free) this.#deadLetter(entry, reason, description);
+    return new Set(free.map(({ sequenceNumber }) => sequenceNumber));
+  }
+
   /** Takes those away that `isWanted`, and gives them. */
   takeDeadLetters(isWanted: (letter: DeadLetter) => boolean): readonly DeadLetter[] {
     const taken = this.#deadLetters.filter(isWanted);

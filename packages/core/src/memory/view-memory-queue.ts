@@ -1,5 +1,10 @@
 import type { MessageSubject } from '../ports/change-publisher.ts';
-import type { QueuedMessage, QueueViewer } from '../ports/queue-viewer.ts';
+import {
+  type QueuedMessage,
+  type QueueViewer,
+  SET_ASIDE_DESCRIPTION,
+  SET_ASIDE_REASON,
+} from '../ports/queue-viewer.ts';
 import type { MemoryQueue } from './memory-queue.ts';
 
 /** An operator's view of a queue in memory. */
@@ -27,6 +32,10 @@ export function viewMemoryQueue(queue: MemoryQueue, onSent: () => void): QueueVi
         onSent();
       }
       return new Set(taken.map(({ sequenceNumber }) => sequenceNumber));
+    },
+    async setAside(sequenceNumbers) {
+      const isWanted = (number: bigint): boolean => sequenceNumbers.has(number);
+      return queue.deadLetterFree(isWanted, SET_ASIDE_REASON, SET_ASIDE_DESCRIPTION);
     },
     close: () => Promise.resolve(),
   };

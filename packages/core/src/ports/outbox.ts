@@ -25,6 +25,8 @@ export interface OutboxPage {
   readonly entries: readonly OutboxEntry[];
   /** Keys of rows that this build cannot read. They stay, and no watermark may claim them. */
   readonly unreadable: readonly string[];
+  /** Keys of rows that an operator has set aside. They are not sent, and no watermark may claim them. */
+  readonly aside: readonly string[];
   readonly continuation?: string;
 }
 

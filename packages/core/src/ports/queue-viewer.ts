@@ -12,6 +12,10 @@ export interface QueuedMessage {
   readonly description: string | undefined;
 }
 
+/** Why a message lies dead that an operator has set aside. */
+export const SET_ASIDE_REASON = 'SET_ASIDE';
+export const SET_ASIDE_DESCRIPTION = 'An operator has set it aside.';
+
 /** What an operator does about one dead letter: sends it again, or throws it away. */
 export type DeadLetterVerdict = 'resubmit' | 'discard';
 
@@ -31,6 +35,12 @@ export interface QueueViewer {
     sequenceNumbers: ReadonlySet<bigint>,
     verdict: DeadLetterVerdict,
   ): Promise<ReadonlySet<bigint>>;
+  /**
+   * Moves messages that are named from the queue to its dead letters, with `SET_ASIDE_REASON`: nothing of
+   * them is lost, and `settle` puts them back. Resolves with the sequence numbers that were found; a message
+   * that somebody holds is not, until he lets it go.
+   */
+  setAside(sequenceNumbers: ReadonlySet<bigint>): Promise<ReadonlySet<bigint>>;
   /** Idempotent. */
   close(): Promise<void>;
 }

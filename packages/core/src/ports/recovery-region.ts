@@ -7,7 +7,13 @@ import type { Replica, StoredRow } from './replica.ts';
 export type ScannedRow =
   | { readonly kind: 'row'; readonly rowKey: string; readonly row: StoredRow }
   /** Not written by this product, or no longer readable. */
-  | { readonly kind: 'damaged'; readonly rowKey: string; readonly problem: string };
+  | {
+      readonly kind: 'damaged';
+      readonly rowKey: string;
+      readonly problem: string;
+      /** No entity can have the key: nothing is missing for it. */
+      readonly isForeign: boolean;
+    };
 
 export interface RowScanner {
   /** Every row of the bucket, tombstones included, in the order of the row keys. */

@@ -1,3 +1,4 @@
+import type { Notice } from '../arrival/notices.ts';
 import type { PeerProgress, ReplicationProgress } from '../readiness/decide-readiness.ts';
 
 export interface Heartbeat {
@@ -5,12 +6,16 @@ export interface Heartbeat {
   readonly catchingUpSinceMs: number | undefined;
   readonly hasBacklog: boolean;
   readonly peers: readonly PeerProgress[];
+  /** What the writer has noticed; none by default. */
+  readonly notices?: readonly Notice[];
+  /** How far ahead of `nowMs` a stored claim may be and be kept; `CLAIM_AHEAD_MS_MAX` by default. */
+  readonly driftMsMax?: number | undefined;
 }
 
 /** What the replicator tells the customer API of its region, through the region's own table. */
 export interface ReplicationStatus {
-  /** Undefined when no replicator of this region ever wrote one. */
+  /** As it is written there, to be judged by `believedPeers`; undefined when nobody ever wrote one. */
   read(): Promise<ReplicationProgress | undefined>;
-  /** Several replicators may write: of each peer's passed watermark the newest is kept. */
+  /** Several replicators may write: of each peer's claims the newest that is believed is kept. */
   beat(heartbeat: Heartbeat): Promise<void>;
 }

@@ -7,6 +7,8 @@ export interface TableRow {
   readonly rowKey: string;
   readonly etag: string;
   readonly properties: Properties;
+  /** Of a row in a page: which property is left out, since nobody can tell its value. */
+  readonly damage?: string;
 }
 
 export type RowOperation =
@@ -72,7 +74,7 @@ export interface RowPage {
  * mostly before anything is sent; `TABLE_MISSING`; `TABLE_FORBIDDEN`;
  * `ROW_MALFORMED`; `CURSOR_INVALID` for a continuation that this store did not make. `commit` throws
  * `TABLE_OUTCOME_UNKNOWN` when it may have been done all the same. No method retries by itself: the
- * caller must know how often it asked.
+ * caller must know how often it asked. A page is never refused for the sake of one of its rows.
  */
 export interface TableStore {
   /** Idempotent. */

@@ -33,6 +33,13 @@ describe('catching up', () => {
 
   test('goes on while a peer is behind', () => expect(next(catchingUp, null)).toBe(NOW_MS - 8_000));
 
+  test('A3: begins anew when the clock was set back, and never ends in the future', () => {
+    const back = { atMs: NOW_MS + 365 * 86_400_000, catchingUpSinceMs: undefined };
+    expect(next({ previous: back })).toBe(NOW_MS);
+    const ahead = { atMs: NOW_MS + 1_000, catchingUpSinceMs: NOW_MS + 30_000 };
+    expect(next({ previous: ahead }, null)).toBe(NOW_MS);
+  });
+
   test('ends once a fresh watermark is passed', () =>
     expect(next(catchingUp, 1_000)).toBeUndefined());
 

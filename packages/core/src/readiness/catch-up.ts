@@ -1,3 +1,4 @@
+import { isBelievable } from '../arrival/claims.ts';
 import { judgePeer, type ReadinessSettings, type ReplicationProgress } from './decide-readiness.ts';
 
 export interface CatchUpInput {
@@ -15,20 +16,24 @@ export interface CatchUpInput {
 /**
  * Since when the region has been catching up, or undefined once it has caught up. It begins anew
  * whenever the region may have missed something: at the start, after an outage of its own queue or
- * store, and after standing still.
+ * store, after standing still, and when its clock was set back.
  */
 export function nextCatchUp(input: CatchUpInput): number | undefined {
   const { nowMs, previous, settings } = input;
   const stoodStill = previous !== undefined && nowMs - previous.atMs > settings.heartbeatMsMax;
   if (previous === undefined || input.wasInterrupted || stoodStill) return nowMs;
+  // The clock was set back: how long ago the last beat was, and what was missed since, nobody knows.
+  const own = { nowMs, driftMsMax: settings.driftMsMax };
+  if (!isBelievable(previous.atMs, own)) return nowMs;
   if (previous.catchingUpSinceMs === undefined) return undefined;
+  const sinceMs = Math.min(nowMs, previous.catchingUpSinceMs);
   const progress: ReplicationProgress = {
     ...input.progress,
     heartbeatMs: nowMs,
-    catchingUpSinceMs: previous.catchingUpSinceMs,
+    catchingUpSinceMs: sinceMs,
   };
   const isBehind = input.progress.peers.some(
     (peer) => judgePeer(peer, { progress, nowMs, settings }) === 'behind',
   );
-  return isBehind ? previous.catchingUpSinceMs : undefined;
+  return isBehind ? sinceMs : undefined;
 }

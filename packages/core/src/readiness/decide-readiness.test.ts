@@ -135,6 +135,34 @@ describe('I14: a region that is behind never reports ready', () => {
     expect(decide({ heartbeatMs: NOW_MS - 2_001 }, over)).toBe('replicator-not-heard');
   });
 
+  const YEAR_MS = 365 * 86_400_000;
+
+  test.each([
+    ['its replicator’s clock was a year ahead', { heartbeatMs: NOW_MS + YEAR_MS }],
+    [
+      'the clocks of all were',
+      { heartbeatMs: NOW_MS + YEAR_MS, peers: peer(-YEAR_MS, true), ...justStarted },
+    ],
+  ])('A3, I16: a dead replicator does not look alive because %s', (_, progress) => {
+    expect(decide(progress)).toBe('replicator-not-heard');
+  });
+
+  test('A3: what a peer said of a time to come vouches for nothing', () => {
+    const wrong = { ...justStarted, peers: peer(-YEAR_MS, true) };
+    expect(decide({ ...wrong, hasBacklog: true })).toBe('behind');
+  });
+
+  test('A3: catching up that began by a clock which was ahead has not lasted long enough', () => {
+    const since = { catchingUpSinceMs: NOW_MS + YEAR_MS, peers: peer(60_000, true) };
+    expect(decide({ ...since, hasBacklog: true })).toBe('behind');
+  });
+
+  test('A7: nobody waits for what is damaged in the outbox of a peer', () => {
+    const [told] = peer(600_000, true);
+    const sound = { ...justStarted, peers: [{ ...told!, soundMs: NOW_MS - 500 }] };
+    expect(decide(sound)).toBe('ready');
+  });
+
   test('a region without peers needs no replicator', () => {
     expect(decide({}, { progress: undefined, hasPeers: false })).toBe('ready');
   });

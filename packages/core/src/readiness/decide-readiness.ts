@@ -1,3 +1,5 @@
+import { believedPeer, isBelievable, newestMs } from '../arrival/claims.ts';
+import type { Notice } from '../arrival/notices.ts';
 import type { Hold } from '../ports/region-hold.ts';
 import { type DrillOrder, isOutForDrill } from '../drill/drill-order.ts';
 
@@ -12,6 +14,8 @@ export interface ReadinessSettings {
   readonly waitMsMax: number;
   /** A replicator that was last heard longer ago than this is dead. */
   readonly heartbeatMsMax: number;
+  /** A claim further ahead of the clock is not believed; `CLAIM_AHEAD_MS_MAX` by default. */
+  readonly driftMsMax?: number;
 }
 
 export interface PeerProgress {
@@ -20,6 +24,8 @@ export interface PeerProgress {
   readonly passedMs: number | undefined;
   /** The peer's word that it has applied all that this region acknowledged before; if it gave one. */
   readonly appliedMs?: number;
+  /** As `passedMs`, but for what waits in the peer's outbox for an operator. */
+  readonly soundMs?: number;
   /** The peer's queue accepted something from us lately. */
   readonly isReachable: boolean;
 }
@@ -32,6 +38,8 @@ export interface ReplicationProgress {
   /** A message has waited in this region's queue for longer than `lagMsMax`. */
   readonly hasBacklog: boolean;
   readonly peers: readonly PeerProgress[];
+  /** What the region's replicators have noticed; none from an earlier build. */
+  readonly notices?: readonly Notice[];
 }
 
 export interface ReadinessInput {
@@ -50,7 +58,12 @@ export interface ReadinessInput {
 
 export type UnreadyReason =
   | { readonly kind: 'store-not-answering' }
-  | { readonly kind: 'replicator-not-heard'; readonly ageMs: number | undefined }
+  | {
+      readonly kind: 'replicator-not-heard';
+      readonly ageMs: number | undefined;
+      /** Its heartbeat is of the future by so much: its clock is wrong, or the one here. */
+      readonly aheadMs?: number;
+    }
   /** The region is not whole, or not proven to be. */
   | { readonly kind: 'held'; readonly why: string }
   /** An operator practises a fail-over. */
@@ -72,15 +85,22 @@ export function decideReadiness(input: ReadinessInput, settings: ReadinessSettin
   }
   if (input.hasPeers) {
     const ageMs = progress === undefined ? undefined : nowMs - progress.heartbeatMs;
-    if (progress === undefined || ageMs === undefined || !isAlive(input, settings)) {
+    const own = { nowMs, driftMsMax: settings.driftMsMax };
+    if (progress !== undefined && !isBelievable(progress.heartbeatMs, own)) {
+      const aheadMs = progress.heartbeatMs - nowMs;
+      reasons.push({ kind: 'replicator-not-heard', ageMs: undefined, aheadMs });
+    } else if (progress === undefined || ageMs === undefined || !isAlive(input, settings)) {
       reasons.push({ kind: 'replicator-not-heard', ageMs });
     } else {
-      for (const peer of progress.peers) {
+      for (const told of progress.peers) {
+        const peer = believedPeer(told, own);
         const verdict = judgePeer(peer, { progress, nowMs, settings });
         if (verdict === 'behind') {
           reasons.push({ kind: 'behind', peer: peer.peer, lagMs: lagMs(peer, nowMs) });
         } else if (verdict !== 'caught-up') {
           notes.push(`${peer.peer}: ${verdict}`);
+        } else if ((peer.soundMs ?? 0) > (peer.passedMs ?? 0)) {
+          notes.push(`${peer.peer}: caught up but for what is damaged in its outbox`);
         }
       }
     }
@@ -104,7 +124,9 @@ export function judgePeer(
     return 'caught-up';
   }
   const waitedMs =
-    progress.catchingUpSinceMs === undefined ? undefined : nowMs - progress.catchingUpSinceMs;
+    progress.catchingUpSinceMs === undefined
+      ? undefined
+      : Math.max(0, nowMs - progress.catchingUpSinceMs);
   if (waitedMs !== undefined && waitedMs >= settings.waitMsMax) return 'waited long enough';
   if (progress.hasBacklog) return 'behind';
   // Caught up once and the queue is empty since: the peer fell silent, we did not fall behind.
@@ -125,9 +147,15 @@ function isAlive(
 
 /** A watermark from before the outage says nothing of what was written during it. */
 function hasCaughtUp(peer: PeerProgress, { catchingUpSinceMs }: ReplicationProgress): boolean {
-  return catchingUpSinceMs === undefined || (peer.passedMs ?? 0) >= catchingUpSinceMs;
+  return catchingUpSinceMs === undefined || (reachedMs(peer) ?? 0) >= catchingUpSinceMs;
 }
 
 function lagMs(peer: PeerProgress, nowMs: number): number | undefined {
-  return peer.passedMs === undefined ? undefined : nowMs - peer.passedMs;
+  const reached = reachedMs(peer);
+  return reached === undefined ? undefined : nowMs - reached;
+}
+
+/** Returns the time up to which there is nothing left of the peer to wait for. */
+function reachedMs({ passedMs, soundMs }: PeerProgress): number | undefined {
+  return newestMs(passedMs, soundMs);
 }

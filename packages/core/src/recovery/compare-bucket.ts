@@ -22,6 +22,8 @@ export interface DamagedRow {
   readonly bucket: string;
   readonly rowKey: string;
   readonly problem: string;
+  /** No entity can have the key: nothing is missing for it. */
+  readonly isForeign: boolean;
 }
 
 export interface BucketComparison {
@@ -101,7 +103,8 @@ function createReader(
     take(damaged) {
       if (head === undefined) return '';
       if (head.kind === 'damaged') {
-        damaged.push({ region, bucket, rowKey: head.rowKey, problem: head.problem });
+        const { rowKey, problem, isForeign } = head;
+        damaged.push({ region, bucket, rowKey, problem, isForeign });
         return '';
       }
       if (isCollectable(head.row.state, horizonMs)) return '';

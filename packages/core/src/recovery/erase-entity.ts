@@ -176,7 +176,7 @@ async function lookIntoOutbox(
   let [holding, unreadable] = [0, 0];
   for await (const page of scanOutbox(outbox, { bucket, peers })) {
     holding += page.entries.filter(({ set }) => setHoldsValues(set, entityId)).length;
-    unreadable += page.unreadable.length;
+    unreadable += page.unreadable.length + page.aside.length;
   }
   return { holding, unreadable };
 }

@@ -1,10 +1,11 @@
 import { chunk } from '../concurrency/chunk.ts';
 import { TransientError } from '../errors.ts';
 import type { RecoveryRegion } from '../ports/recovery-region.ts';
-import type { RowWrite, StoredRow } from '../ports/replica.ts';
+import type { RowWrite } from '../ports/replica.ts';
 import { originOf, referenceIdOf } from '../replication/change-set.ts';
 import { areConcurrent, type Conflict, findConflicts } from '../replication/conflict.ts';
 import { fitRow, mergeRows, type StoredState } from '../replication/decide-apply.ts';
+import { type ReadableRows, readReadable } from './read-readable.ts';
 import { restoredSet } from './restored-set.ts';
 import { isSameState, stateText } from './state-text.ts';
 
@@ -39,8 +40,10 @@ export async function joinEntities(options: JoinOptions): Promise<ReadonlyMap<st
   let left = entityIds;
   for (let attempt = 1; left.length > 0; attempt += 1) {
     const rows = await readAll(regions, bucket, left);
-    const read: StatesBySource =
-      archived === undefined ? rows : new Map([...rows, [ARCHIVED, archived]]);
+    const found = [...rows].map(([region, readable]) => [region, readable.rows] as const);
+    const read: StatesBySource = new Map<string, ReadonlyMap<string, StoredState>>(
+      archived === undefined ? found : [...found, [ARCHIVED, archived]],
+    );
     const contended = new Set<string>();
     for (const target of regions.filter(({ region }) => into.includes(region))) {
       const joined = left.flatMap((entityId) => joinInto(target, entityId, { rows, read }) ?? []);
@@ -63,7 +66,7 @@ export async function joinEntities(options: JoinOptions): Promise<ReadonlyMap<st
   return written;
 }
 
-type RowsByRegion = ReadonlyMap<string, ReadonlyMap<string, StoredRow>>;
+type RowsByRegion = ReadonlyMap<string, ReadableRows>;
 /** The regions' rows, and what an archive has. */
 type StatesBySource = ReadonlyMap<string, ReadonlyMap<string, StoredState>>;
 
@@ -76,7 +79,8 @@ async function readAll(
   entityIds: readonly string[],
 ): Promise<RowsByRegion> {
   const read = regions.map(
-    async ({ region, replica }) => [region, await replica.read(bucket, entityIds)] as const,
+    async ({ region, replica }) =>
+      [region, await readReadable(replica, bucket, entityIds)] as const,
   );
   return new Map(await Promise.all(read));
 }
@@ -93,7 +97,10 @@ function joinInto(
   { rows, read }: { readonly rows: RowsByRegion; readonly read: StatesBySource },
 ): JoinedRow | undefined {
   const { entityKind } = target;
-  const own = rows.get(target.region)?.get(entityId);
+  const there = rows.get(target.region);
+  // What nobody can read is not overwritten: an operator looks at it first, and sets it aside.
+  if (there?.damaged.has(entityId) === true) return undefined;
+  const own = there?.rows.get(entityId);
   const conflicts: Conflict[] = [];
   let row: StoredState | undefined = own;
   for (const [source, states] of read) {

@@ -55,7 +55,7 @@ export interface ListAtRiskOptions {
    * or rows, and not reported as lost. Undefined for a peer that cannot be reached.
    */
   readonly lookAt: (peer: string) => Promise<PeerSight | undefined>;
-  /** Told of each row of the outbox that cannot be read: what it holds is missing in the list. */
+  /** Told of each row of the outbox that cannot be read or was set aside: what it holds is not in the list. */
   readonly onUnreadable: (rowKey: string) => void;
 }
 
@@ -127,7 +127,7 @@ async function readOutbox({
         found.set(entry.set.stamp, owedSetOf(entry));
       }
       if (writes > WRITES_MAX) throw tooMany();
-      for (const rowKey of page.unreadable) onUnreadable(rowKey);
+      for (const rowKey of [...page.unreadable, ...page.aside]) onUnreadable(rowKey);
     }
   }
   return [...found.values()];

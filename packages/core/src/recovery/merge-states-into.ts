@@ -4,6 +4,7 @@ import type { ConflictJournal } from '../ports/conflict-journal.ts';
 import type { Replica, RowWrite } from '../ports/replica.ts';
 import { areConcurrent, type Conflict, findConflicts } from '../replication/conflict.ts';
 import { fitRow, mergeRows, type StoredState } from '../replication/decide-apply.ts';
+import { readReadable } from './read-readable.ts';
 import { isSameState, stateText } from './state-text.ts';
 
 const ATTEMPTS_MAX = 10;
@@ -46,11 +47,10 @@ async function mergePart(
   part: readonly (readonly [string, StoredState])[],
 ): Promise<number> {
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
-    const rows = await replica.read(
-      bucket,
-      part.map(([entityId]) => entityId),
-    );
+    const ids = part.map(([entityId]) => entityId);
+    const { rows, damaged } = await readReadable(replica, bucket, ids);
     const writes = part.flatMap(([entityId, found]): RowWrite[] => {
+      if (damaged.has(entityId)) return [];
       const stored = rows.get(entityId);
       const row = fitRow(replica, stored === undefined ? found : mergeRows(stored, found));
       const isThere = stored !== undefined && isSameState(stored.state, row.state);

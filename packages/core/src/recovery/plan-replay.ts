@@ -10,6 +10,7 @@ import { isSameValue } from '../values/field-value.ts';
 import { describeDifference, type Difference } from './difference.ts';
 import { type DamagedArchiveRow, foldArchive } from './fold-archive.ts';
 import { proofOf } from './proof-of.ts';
+import { readReadable } from './read-readable.ts';
 import { foldSpanOf, type ReplaySpan } from './replay-span.ts';
 import { isCollectable, isSameState } from './state-text.ts';
 
@@ -184,8 +185,10 @@ async function* readRows(
   }
   const named = span.entityId === undefined ? [...states.keys()] : [span.entityId];
   for (const part of chunk(named, { countMax: READ_BATCH_MAX })) {
-    const found = await replica.read(bucket, part);
-    for (const entityId of part) yield [entityId, found.get(entityId)];
+    const { rows: found, damaged } = await readReadable(replica, bucket, part);
+    for (const entityId of part) {
+      if (!damaged.has(entityId)) yield [entityId, found.get(entityId)];
+    }
   }
 }
 

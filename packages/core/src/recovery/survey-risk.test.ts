@@ -54,6 +54,7 @@ function outboxOf(entries: readonly OutboxEntry[], unreadable: readonly string[]
     scan: async ({ bucket, parkedFor }) => ({
       entries: entries.filter((one) => one.set.bucket === bucket && one.parkedFor === parkedFor),
       unreadable: parkedFor === undefined ? unreadable : [],
+      aside: [],
     }),
   };
 }
@@ -69,6 +70,7 @@ function queueOf(lanes: Partial<Record<QueueLane, readonly QueuedMessage[]>>): Q
     peek: async (lane, from, countMax) =>
       (lanes[lane] ?? []).filter((one) => one.sequenceNumber >= from).slice(0, countMax),
     settle: async () => new Set(),
+    setAside: async () => new Set(),
     close: async () => undefined,
   };
 }

@@ -1,3 +1,4 @@
+import { isBelievable, type OwnClock } from '../arrival/claims.ts';
 import type { Outbox } from '../ports/outbox.ts';
 import { scanOutbox } from '../replication/scan-outbox.ts';
 
@@ -5,8 +6,10 @@ import { scanOutbox } from '../replication/scan-outbox.ts';
 interface OwedToPeer {
   /** Changes, at least: `isComplete` says whether counting went to the end. */
   readonly changes: number;
-  /** The writer's wall clock before the oldest was committed; undefined when nothing is owed. */
+  /** The writer's wall clock before the oldest was committed; undefined when nothing that is owed says so. */
   readonly oldestMs: number | undefined;
+  /** Of `changes`, those of which nobody can say how old they are: damaged, set aside, or of a wrong clock. */
+  readonly undated: number;
 }
 
 export interface OutboxDepth {
@@ -19,20 +22,24 @@ export interface OutboxDepth {
 /** Beyond it a figure is a lower bound, and says so. */
 const ENTRIES_COUNTED_MAX = 20_000;
 
-/** Counts what lies in the outbox; a row that cannot be read counts as owed to everyone. */
+/**
+ * Counts what lies in the outbox. A row that cannot be read, or that was set aside, counts as one change that
+ * is owed to everyone.
+ */
 export async function readOutboxDepth(
   outbox: Outbox,
   peers: readonly string[],
+  own: OwnClock,
 ): Promise<OutboxDepth> {
-  const counted = createCount(peers);
+  const counted = createCount(peers, own);
   for (const bucket of outbox.buckets) {
     for await (const page of scanOutbox(outbox, { bucket, peers })) {
       for (const { set, owed, committedAfterMs, parkedFor } of page.entries) {
         const to = parkedFor === undefined ? owed : [parkedFor];
         counted.add(set.stamp, { to, changes: set.changes.length, committedAfterMs });
       }
-      for (const rowKey of page.unreadable) {
-        counted.add(`${bucket}/${rowKey}`, { to: peers, changes: 1, committedAfterMs: 0 });
+      for (const rowKey of [...page.unreadable, ...page.aside]) {
+        counted.add(`${bucket}/${rowKey}`, { to: peers, changes: 1, committedAfterMs: undefined });
       }
       if (counted.rows() >= ENTRIES_COUNTED_MAX) return counted.depth(false);
     }
@@ -44,11 +51,11 @@ export async function readOutboxDepth(
 interface OwedSet {
   readonly to: Iterable<string>;
   readonly changes: number;
-  readonly committedAfterMs: number;
+  readonly committedAfterMs: number | undefined;
 }
 
 /** A change set that was parked lies there once for each peer: it is owed to all who have a row. */
-function createCount(peers: readonly string[]) {
+function createCount(peers: readonly string[], own: OwnClock) {
   const sets = new Map<string, OwedSet & { readonly to: Set<string> }>();
   let rows = 0;
   return {
@@ -60,20 +67,33 @@ function createCount(peers: readonly string[]) {
     depth(isComplete: boolean): OutboxDepth {
       const all = [...sets.values()];
       const byPeer = new Map(
-        peers.map((peer) => [peer, sumOf(all.filter(({ to }) => to.has(peer)))] as const),
+        peers.map(
+          (peer) =>
+            [
+              peer,
+              sumOf(
+                all.filter(({ to }) => to.has(peer)),
+                own,
+              ),
+            ] as const,
+        ),
       );
       const toAll = all.filter(({ to }) => peers.every((peer) => to.has(peer)));
-      return { byPeer, owedToAll: sumOf(toAll).changes, isComplete };
+      return { byPeer, owedToAll: sumOf(toAll, own).changes, isComplete };
     },
   };
 }
 
-function sumOf(sets: readonly OwedSet[]): OwedToPeer {
+function sumOf(sets: readonly OwedSet[], own: OwnClock): OwedToPeer {
   let changes = 0;
+  let undated = 0;
   let oldestMs: number | undefined;
   for (const { changes: count, committedAfterMs } of sets) {
     changes += count;
-    oldestMs = Math.min(oldestMs ?? committedAfterMs, committedAfterMs);
+    // Nothing was committed at the beginning of time: such a row lacks its column.
+    if (committedAfterMs === undefined || committedAfterMs <= 0) undated += count;
+    else if (!isBelievable(committedAfterMs, own)) undated += count;
+    else oldestMs = Math.min(oldestMs ?? committedAfterMs, committedAfterMs);
   }
-  return { changes, oldestMs };
+  return { changes, oldestMs, undated };
 }

@@ -1,3 +1,5 @@
+import { believedMs, believedPeers, type OwnClock } from '../arrival/claims.ts';
+import { joinNotices, type Notice } from '../arrival/notices.ts';
 import { AppError } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ConflictJournal } from '../ports/conflict-journal.ts';
@@ -44,6 +46,8 @@ export interface DirectionStatus {
   /** Changes that are still owed to the peer, and how old the oldest of them is. */
   readonly owedChanges: number;
   readonly owedAgeMs: number | undefined;
+  /** Of `owedChanges`, those of which nobody can say how old they are. */
+  readonly owedUndated: number;
   readonly isReachable: boolean | undefined;
 }
 
@@ -60,6 +64,8 @@ export interface RegionStatus {
   /** Of the replicator's clock against ours: positive when it is ahead; undefined when it is silent. */
   readonly clockOffsetMs: number | undefined;
   readonly provenEqualMs: number | undefined;
+  /** What its replicators have noticed and an operator has to know of. */
+  readonly notices: readonly Notice[];
 }
 
 export const CONFLICTS_COUNTED_MAX = 1_000;
@@ -72,43 +78,49 @@ export async function readRegionStatus(sources: RegionSources): Promise<RegionSt
       sources.status.read(),
       sources.drill.read(),
       sources.hold.read(),
-      readOutboxDepth(sources.outbox, peers),
+      readOutboxDepth(sources.outbox, peers, {
+        nowMs: clock.nowMs(),
+        driftMsMax: settings.driftMsMax,
+      }),
       sources.conflicts.list(entityKind, CONFLICTS_COUNTED_MAX),
       measureClockOffset(sources.status, clock),
       countMessages(sources.countMessages),
       sources.readProof(),
     ]);
   const nowMs = clock.nowMs();
+  const own = { nowMs, driftMsMax: settings.driftMsMax };
   const hasPeers = peers.length > 0;
   const input = { nowMs, startedMs: 0, isStoreAnswering: true, progress, hasPeers, drill, hold };
   return {
     region,
     readiness: decideReadiness(input, settings),
-    directions: peers.map((peer) => directionOf(peer, { progress, depth, nowMs })),
+    directions: peers.map((peer) => directionOf(peer, { progress, depth, own })),
     outbox: { owedToAll: depth.owedToAll, isComplete: depth.isComplete },
     queue,
     conflicts: conflicts.length,
     clockOffsetMs,
-    provenEqualMs,
+    provenEqualMs: believedMs(provenEqualMs, own),
+    notices: joinNotices([progress?.notices ?? []], nowMs),
   };
 }
 
 interface Known {
   readonly progress: ReplicationProgress | undefined;
   readonly depth: OutboxDepth;
-  readonly nowMs: number;
+  readonly own: OwnClock;
 }
 
-function directionOf(peer: string, { progress, depth, nowMs }: Known): DirectionStatus {
-  const heard = progress?.peers.find((one) => one.peer === peer);
+function directionOf(peer: string, { progress, depth, own }: Known): DirectionStatus {
+  const heard = believedPeers(progress, own).find((one) => one.peer === peer);
   const owed = depth.byPeer.get(peer);
   const age = (sinceMs: number | undefined) =>
-    sinceMs === undefined ? undefined : Math.max(0, nowMs - sinceMs);
+    sinceMs === undefined ? undefined : Math.max(0, own.nowMs - sinceMs);
   return {
     peer,
     lagMs: age(heard?.passedMs),
     owedChanges: owed?.changes ?? 0,
     owedAgeMs: age(owed?.oldestMs),
+    owedUndated: owed?.undated ?? 0,
     isReachable: heard?.isReachable,
   };
 }

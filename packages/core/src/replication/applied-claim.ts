@@ -1,5 +1,7 @@
+import { believedPeers } from '../arrival/claims.ts';
 import { AppError } from '../errors.ts';
 import type { ChangeReceiver } from '../ports/change-receiver.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { RegionHold } from '../ports/region-hold.ts';
 import type { ReplicationStatus } from '../ports/replication-status.ts';
 
@@ -15,17 +17,20 @@ export interface AppliedClaimOptions {
   readonly status: Pick<ReplicationStatus, 'read'>;
   readonly receiver: Pick<ChangeReceiver, 'countDeadLetters'>;
   readonly hold?: Pick<RegionHold, 'read'>;
+  readonly clock: Pick<Clock, 'nowMs'>;
+  readonly driftMsMax?: number;
 }
 
 export function createAppliedClaim(options: AppliedClaimOptions): AppliedClaim {
-  const { status, receiver, hold } = options;
+  const { status, receiver, hold, clock, driftMsMax } = options;
   return async () => {
     try {
       const progress = await status.read();
       // After the watermarks were read: what was dead-lettered before they were passed is seen.
       const isAnyDead = (await receiver.countDeadLetters(1)) > 0;
       const isHeld = (await hold?.read()) !== undefined;
-      const peers = isAnyDead || isHeld ? [] : (progress?.peers ?? []);
+      const peers =
+        isAnyDead || isHeld ? [] : believedPeers(progress, { nowMs: clock.nowMs(), driftMsMax });
       return new Map(
         peers.flatMap(({ peer, passedMs }): [string, number][] =>
           passedMs === undefined ? [] : [[peer, passedMs]],

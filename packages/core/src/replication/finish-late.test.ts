@@ -37,7 +37,7 @@ beforeEach(() => {
   const outbox: Outbox = {
     entityKind: 'Devices',
     buckets: ['00'],
-    scan: async () => ({ entries: [], unreadable: [] }),
+    scan: async () => ({ entries: [], unreadable: [], aside: [] }),
     remove: async (entries) => void calls.push(['remove', ...numbers(entries)]),
     park: async (one) => void calls.push(['park', ...numbers([one])]),
   };

@@ -1,3 +1,5 @@
+import { believedPeers, newestMs } from '../arrival/claims.ts';
+import type { Notices } from '../arrival/notices.ts';
 import { AppError } from '../errors.ts';
 import type { ChangeReceiver, OldestMessage } from '../ports/change-receiver.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -14,6 +16,7 @@ export interface HeartbeatOptions {
   readonly status: ReplicationStatus;
   readonly tracker: WatermarkTracker;
   readonly settings: ReadinessSettings;
+  readonly notices: Pick<Notices, 'current'>;
 }
 
 export interface HeartbeatWriter {
@@ -24,7 +27,8 @@ export interface HeartbeatWriter {
 }
 
 export function createHeartbeatWriter(options: HeartbeatOptions): HeartbeatWriter {
-  const { clock, receiver, links, status, tracker, settings } = options;
+  const { clock, receiver, links, status, tracker, settings, notices } = options;
+  const { driftMsMax } = settings;
   let previous: { atMs: number; catchingUpSinceMs: number | undefined } | undefined;
   let wasInterrupted = false;
 
@@ -45,14 +49,18 @@ export function createHeartbeatWriter(options: HeartbeatOptions): HeartbeatWrite
   };
 
   const peerProgress = async (): Promise<PeerProgress[]> => {
-    const known = await status.read();
+    const known = believedPeers(await status.read(), { nowMs: clock.nowMs(), driftMsMax });
     return links.map((link): PeerProgress => {
-      const stored = known?.peers.find(({ peer }) => peer === link.peer)?.passedMs;
-      const passed = Math.max(tracker.passedMs(link.peer) ?? 0, stored ?? 0);
-      const passedMs = passed === 0 ? undefined : passed;
-      const appliedMs = tracker.appliedMs(link.peer);
-      const applied = appliedMs === undefined ? {} : { appliedMs };
-      return { peer: link.peer, isReachable: link.isReachable(), passedMs, ...applied };
+      const stored = known.find(({ peer }) => peer === link.peer);
+      const own = tracker.claimsOf(link.peer);
+      const soundMs = newestMs(own.soundMs, stored?.soundMs);
+      return {
+        peer: link.peer,
+        isReachable: link.isReachable(),
+        passedMs: newestMs(own.passedMs, stored?.passedMs),
+        ...(own.appliedMs === undefined ? {} : { appliedMs: own.appliedMs }),
+        ...(soundMs === undefined ? {} : { soundMs }),
+      };
     });
   };
 
@@ -73,7 +81,8 @@ export function createHeartbeatWriter(options: HeartbeatOptions): HeartbeatWrite
         progress,
         settings,
       });
-      await status.beat({ nowMs, catchingUpSinceMs, ...progress });
+      const noticed = { notices: notices.current(), driftMsMax };
+      await status.beat({ nowMs, catchingUpSinceMs, ...progress, ...noticed });
       previous = { atMs: nowMs, catchingUpSinceMs };
       wasInterrupted = false;
     },

@@ -1,15 +1,18 @@
+import type { Notices } from '../arrival/notices.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ChangeReceiver, InboundMessage } from '../ports/change-receiver.ts';
 import type { Randomness } from '../ports/randomness.ts';
 import { retry } from '../retry/retry.ts';
 import type { RetryPolicy } from '../retry/retry-policy.ts';
-import { AppError } from '../errors.ts';
+import { AppError, TerminalError } from '../errors.ts';
 import type { ReceivedSet } from '../arrival/judge-change-set.ts';
 import { readChangeSets } from '../arrival/read-change-sets.ts';
-import type { Applier, ApplyResults } from './apply-change-sets.ts';
+import { isMessageFault } from '../arrival/refusal.ts';
+import type { Applier } from './apply-change-sets.ts';
 import type { ArchiveRounds } from './archive-in-rounds.ts';
 import type { Conflict } from './conflict.ts';
 import { decodeConflictMessage } from './encode-conflict.ts';
+import { applyApart, type AppliedApart, type ProbedSet, retryIsolated } from './isolate-fault.ts';
 import {
   countLike,
   isRoomFor,
@@ -31,6 +34,12 @@ export interface InboundOptions {
   /** What the applier archives with, where it works in rounds; the archive of the region otherwise. */
   readonly rounds?: Pick<ArchiveRounds, 'hurry'>;
   readonly onWatermark: (watermark: PendingWatermark) => void;
+  /**
+   * Resolves when the store takes a write where the set would go. With it a set that the store never takes
+   * is told from an outage, and holds up no other; without it every failure is an outage.
+   */
+  readonly probe?: (set: ProbedSet) => Promise<void>;
+  readonly notices?: Pick<Notices, 'note'>;
   readonly onDeadLettered?: (message: InboundMessage, settlement: Settlement) => void;
   readonly onOutage?: (error: AppError, attempt: number, retryInMs: number) => void;
 }
@@ -75,7 +84,9 @@ export function createInbound(options: InboundOptions): Inbound {
 
   const begin = (messages: readonly InboundMessage[], signal: AbortSignal): Promise<void> => {
     const { promise: merged, resolve: onMerged } = Promise.withResolvers<void>();
-    const handled = handle(messages, { ...options, onMerged }, signal)
+    const onIsolated = (some: readonly InboundMessage[]): void =>
+      void inHand.set(handled, loadOf(some));
+    const handled: Promise<void> = handle(messages, { ...options, onMerged, onIsolated }, signal)
       .catch((error: unknown) => void failures.push(error))
       .finally(() => inHand.delete(handled));
     const load = loadOf(messages);
@@ -106,6 +117,8 @@ export function createInbound(options: InboundOptions): Inbound {
 interface BatchOptions extends InboundOptions {
   /** The rows are written, and what is left is to archive and to settle. */
   readonly onMerged: () => void;
+  /** All others are settled. */
+  readonly onIsolated: (messages: readonly InboundMessage[]) => void;
 }
 
 /** Applies one batch and settles every message of it; their locks are renewed until then. */
@@ -117,77 +130,202 @@ async function handle(
   const { receiver, clock, lockRenewMs: everyMs } = options;
   const slices = slicesOf(messages);
   await withLocksRenewed({ messages, receiver, clock, everyMs }, async () => {
+    const late: LateMessage[] = [];
     for (const [place, slice] of slices.entries()) {
       const onMerged = place === slices.length - 1 ? options.onMerged : NOT_ALL_MERGED;
-      await applyAndSettle(slice, { ...options, onMerged }, signal);
+      late.push(...(await applyAndSettle(slice, { ...options, onMerged }, signal)));
     }
+    if (late.length === 0) return;
+    options.onIsolated(late.map(({ message }) => message));
+    await Promise.all(
+      late.map(async ({ message, isolated }) =>
+        settle(message, await isolated.settlement(), { ...options, signal }),
+      ),
+    );
   });
 }
 
 const NOT_ALL_MERGED = (): void => undefined;
 
+/** One that was tried alone, and is settled once that is over. */
+interface LateMessage {
+  readonly message: InboundMessage;
+  readonly isolated: IsolatedMessage;
+}
+
+/** Resolves with those that are not settled yet, since the store does not take them although it takes others. */
 async function applyAndSettle(
   messages: readonly InboundMessage[],
   options: BatchOptions,
   signal: AbortSignal,
-): Promise<void> {
-  const { receiver, clock, randomness } = options;
-  const settling = { policy: SETTLE_POLICY, clock, randomness, signal };
+): Promise<readonly LateMessage[]> {
   const settlements = await applyMessages(messages, options, signal);
+  const late: LateMessage[] = [];
   await Promise.all(
     messages.map(async (message, index) => {
       const settlement = settlements[index] ?? { kind: 'abandon' };
-      if (settlement.kind === 'dead-letter') options.onDeadLettered?.(message, settlement);
-      await retry(() => receiver.settle(message, settlement), settling);
+      if (settlement.kind === 'isolated') late.push({ message, isolated: settlement });
+      else await settle(message, settlement, { ...options, signal });
     }),
   );
+  return late;
+}
+
+async function settle(
+  message: InboundMessage,
+  settlement: Settlement,
+  { receiver, clock, randomness, signal, onDeadLettered }: InboundOptions & { signal: AbortSignal },
+): Promise<void> {
+  const settling = { policy: SETTLE_POLICY, clock, randomness, signal };
+  if (settlement.kind === 'dead-letter') onDeadLettered?.(message, settlement);
+  await retry(() => receiver.settle(message, settlement), settling);
 }
 
 async function applyMessages(
   messages: readonly InboundMessage[],
   options: BatchOptions,
   signal: AbortSignal,
-): Promise<Settlement[]> {
+): Promise<(Settlement | IsolatedMessage)[]> {
   const read = messages.map((message, index) => readMessage(message, String(index), options));
   const sets = read.flatMap((one) => (one.kind === 'change-sets' ? one.received : []));
-  const { clock, randomness, onMerged, applier } = options;
-  const duringOutages = {
+  const { clock, randomness } = options;
+  const { results, isolated } = await retry(() => applyOrIsolate(sets, options), {
     policy: OUTAGE_POLICY,
     clock,
     randomness,
     signal,
     ...(options.onOutage === undefined ? {} : { onRetry: options.onOutage }),
-  };
-  const results = await retry(() => applier.apply(sets, onMerged), duringOutages);
-  const settlements: Settlement[] = [];
-  for (const one of read) {
-    if (one.kind === 'conflicts') {
-      const accepting = retry(() => applier.acceptConflicts(one.conflicts), duringOutages);
-      settlements.push(await accepting.then(() => COMPLETE, settlementUnless(signal)));
-    } else settlements.push(one.kind === 'settled' ? one.settlement : settlementOf(one, results));
+  });
+  const settlements: (Settlement | IsolatedMessage)[] = [];
+  for (const [index, one] of read.entries()) {
+    const message = messages[index];
+    if (one.kind === 'settled' || message === undefined) {
+      settlements.push(one.kind === 'settled' ? one.settlement : { kind: 'abandon' });
+    } else if (one.kind === 'conflicts') {
+      settlements.push(await acceptConflicts(one.conflicts, message, { ...options, signal }));
+    } else {
+      const failed = one.received.flatMap(({ key, set }): FailedSet[] => {
+        const error = results.get(key);
+        return error === undefined ? [] : [{ set, error }];
+      });
+      const known = [...one.unreadable, ...failed];
+      const apart = one.received.filter(({ key }) => isolated.has(key));
+      const trials = apart.map(
+        ({ key, set, encoded }): Trial => ({
+          set,
+          error: isolated.get(key)?.error,
+          attempt: async () => (await options.applier.apply([{ key, set, encoded }])).get(key),
+        }),
+      );
+      if (trials.length === 0) settlements.push(settlementOfSets(known, one.count));
+      else {
+        const counted = { known, count: one.count };
+        settlements.push(isolate(trials, counted, { ...options, signal, message }));
+      }
+    }
   }
   return settlements;
 }
 
-const COMPLETE: Settlement = { kind: 'complete' };
+/** A message that the store does not take, although it takes others: it is settled later, on its own. */
+interface IsolatedMessage {
+  readonly kind: 'isolated';
+  readonly settlement: () => Promise<Settlement>;
+}
 
-/** The settlement of a message that failed; rejects where nothing failed but the time to go on was over. */
-const settlementUnless =
-  (signal: AbortSignal) =>
-  (error: unknown): Settlement => {
-    if (signal.aborted || !(error instanceof AppError)) throw error;
-    return settlementFor(error);
+/** Something in a message that failed alone, and how to try it again. */
+interface Trial {
+  readonly set: ProbedSet;
+  readonly error: unknown;
+  readonly attempt: () => Promise<TerminalError | undefined>;
+}
+
+interface IsolationContext extends BatchOptions {
+  readonly signal: AbortSignal;
+  readonly message: InboundMessage;
+}
+
+/** Conflicts that cannot be kept now are tried on their own: nothing else waits for them. */
+async function acceptConflicts(
+  conflicts: readonly Conflict[],
+  message: InboundMessage,
+  options: BatchOptions & { readonly signal: AbortSignal },
+): Promise<Settlement | IsolatedMessage> {
+  const [first] = conflicts;
+  const accept = (): Promise<void> => options.applier.acceptConflicts(conflicts);
+  try {
+    await accept();
+    return { kind: 'complete' };
+  } catch (error) {
+    if (error instanceof TerminalError && isMessageFault(error)) return settlementFor(error);
+    if (first === undefined) throw error;
+    const { entityKind, entityId, stamps } = first;
+    const set = { entityKind, bucket: '00', stamp: stamps[1], changes: [{ entityId }] };
+    const attempt = (): Promise<undefined> => accept().then(() => undefined);
+    const counted = { known: [], count: 1 };
+    return isolate([{ set, error, attempt }], counted, { ...options, message });
+  }
+}
+
+function isolate(
+  trials: readonly Trial[],
+  { known, count }: { readonly known: readonly FailedSet[]; readonly count: number },
+  context: IsolationContext,
+): IsolatedMessage {
+  const settlement = async (): Promise<Settlement> => {
+    const tried = await tryApart(trials, context);
+    return tried === 'stopped'
+      ? { kind: 'abandon' }
+      : settlementOfSets([...known, ...tried], count);
   };
+  return { kind: 'isolated', settlement };
+}
 
-function settlementOf(
-  { received, unreadable, count }: ReadSets,
-  results: ApplyResults,
-): Settlement {
-  const failed = received.flatMap(({ key, set }): FailedSet[] => {
-    const error = results.get(key);
-    return error === undefined ? [] : [{ set, error }];
-  });
-  return settlementOfSets([...unreadable, ...failed], count);
+const NONE_ISOLATED: AppliedApart['isolated'] = new Map();
+
+/** Throws when the store is to blame, be it for a while: then all of it is to be repeated. */
+async function applyOrIsolate(
+  sets: readonly ReceivedSet[],
+  { applier, onMerged, probe, rounds }: BatchOptions,
+): Promise<AppliedApart> {
+  try {
+    return { results: await applier.apply(sets, onMerged), isolated: NONE_ISOLATED };
+  } catch (error) {
+    if (probe === undefined) throw error;
+    const hurry = (): void => rounds?.hurry();
+    const applied = await applyApart(sets, error, { applier, probe, hurry });
+    onMerged();
+    return applied;
+  }
+}
+
+/** Why those of them that never can be applied cannot. */
+async function tryApart(
+  trials: readonly Trial[],
+  { message, notices, probe, rounds, clock, randomness, signal, onOutage }: IsolationContext,
+): Promise<readonly FailedSet[] | 'stopped'> {
+  const failed: FailedSet[] = [];
+  for (const { set, error, attempt } of trials) {
+    const ids = set.changes.map(({ entityId }) => entityId).join(', ');
+    const fault = await retryIsolated(error, {
+      set,
+      attempt,
+      clock,
+      randomness,
+      signal,
+      probe: async (probed) => probe?.(probed),
+      hurry: () => rounds?.hurry(),
+      onFailed: (cause) => {
+        const code = cause instanceof AppError ? cause.code : 'an unexpected error';
+        const subject = `message ${message.sequenceNumber}`;
+        notices?.note('message-isolated', subject, `${code} for ${set.entityKind} ${ids}`);
+      },
+      onOutage,
+    });
+    if (fault === 'stopped') return 'stopped';
+    if (fault !== undefined) failed.push({ error: fault });
+  }
+  return failed;
 }
 
 interface ReadSets {

@@ -1,6 +1,6 @@
 import { chunk } from '../concurrency/chunk.ts';
 import { forEachBounded } from '../concurrency/for-each-bounded.ts';
-import { TerminalError } from '../errors.ts';
+import { AppError, TerminalError } from '../errors.ts';
 import type { Archive } from '../ports/archive.ts';
 import type { OutboundMessage } from '../ports/change-publisher.ts';
 import type { Outbox, OutboxEntry } from '../ports/outbox.ts';
@@ -12,8 +12,6 @@ export interface RelayOptions {
   /** By entity kind. */
   readonly outboxes: ReadonlyMap<string, Outbox>;
   readonly links: readonly PeerLink[];
-  /** An entry that the peer's queue can never accept; it stays in the outbox. */
-  readonly onRefused?: (peer: string, entry: OutboxEntry, error: TerminalError) => void;
 }
 
 export interface RelayReport {
@@ -21,6 +19,11 @@ export interface RelayReport {
   readonly relayed: number;
   /** Still owed to a peer that is down. */
   readonly owed: readonly OutboxEntry[];
+  /**
+   * Of `owed`, what the archive or a peer's queue did not take when it was asked for it alone, although
+   * they took others: no outage, and no other entry waits for it. None by default.
+   */
+  readonly stuck?: ReadonlyMap<OutboxEntry, AppError>;
 }
 
 /** An entry, and the peers whose queue has not accepted it. */
@@ -54,23 +57,25 @@ const PARKINGS_AT_ONCE_MAX = 8;
 /** Of what was accepted late: beyond it the oldest are sent once more. */
 const ACCEPTED_LATE_MAX = 10_000;
 
+/** Entries that are asked for alone and fail, before any was taken: from then on it is an outage. */
+const ALONE_IN_VAIN_MAX = 10;
+
 type Accepted = ReadonlyMap<string, ReadonlySet<OutboxEntry>>;
 
-export function createRelay(options: RelayOptions): Relay & RelaySteps {
-  const { archive, outboxes, links, onRefused } = options;
+export function createRelay({ archive, outboxes, links }: RelayOptions): Relay & RelaySteps {
   const outboxOf = (entry: OutboxEntry): Outbox => {
     const outbox = outboxes.get(entry.set.entityKind);
     if (outbox === undefined) throw new Error(`no outbox for kind ${entry.set.entityKind}`);
     return outbox;
   };
 
-  const sendBriefly = createBriefSender(onRefused);
+  const sendBriefly = createBriefSender();
 
   /** For each peer the entries owed to it that its queue accepted. */
-  const send = async (entries: readonly OutboxEntry[]): Promise<Accepted> => {
+  const send = async (entries: readonly OutboxEntry[], onRefused: OnRefused): Promise<Accepted> => {
     const sending = links.map(async (link): Promise<[string, ReadonlySet<OutboxEntry>]> => {
       const owed = entries.filter((entry) => entry.owed.includes(link.peer));
-      return [link.peer, await sendBriefly(link, owed)];
+      return [link.peer, await sendBriefly({ link, onRefused }, owed)];
     });
     const outcomes = await Promise.allSettled(sending);
     const failed = outcomes.find((one) => one.status === 'rejected');
@@ -96,20 +101,24 @@ export function createRelay(options: RelayOptions): Relay & RelaySteps {
     async send(peer, owed) {
       const link = linkOf(peer);
       if (link === undefined) return new Set();
-      return sendTo({ link, onRefused }, owed);
+      // What is refused stays in the outbox, where the sweep finds it and names it.
+      return sendTo({ link, onRefused: () => undefined }, owed);
     },
     finish,
     async relay(entries) {
       if (entries.length === 0) return { relayed: 0, owed: [] };
-      await archive.append(entries);
-      const accepted = await send(entries);
-      const sent = entries.map((entry) => ({
+      const unarchived = await archiveApart(archive, entries);
+      const archived = entries.filter((entry) => !unarchived.has(entry));
+      const stuck = new Map(unarchived);
+      const accepted = await send(archived, (entry, error) => stuck.set(entry, error));
+      const sent = archived.map((entry) => ({
         entry,
         owed: entry.owed.filter((peer) => accepted.get(peer)?.has(entry) !== true),
       }));
       await finish(sent);
       const owed = sent.flatMap((one) => (one.owed.length > 0 ? [one.entry] : []));
-      return { relayed: sent.length - owed.length, owed };
+      const relayed = sent.length - owed.length;
+      return { relayed, owed: [...unarchived.keys(), ...owed], stuck };
     },
   };
 }
@@ -123,7 +132,7 @@ function isPart(owed: readonly string[], before: readonly string[]): boolean {
  * Sends what is owed to a peer, and waits no longer than others can be made to. What the queue accepts when
  * nobody waits for it any more is remembered: sent again and again, it would never be done with at a slow peer.
  */
-function createBriefSender(onRefused: RelayOptions['onRefused']) {
+function createBriefSender() {
   const acceptedLate = new Set<string>();
 
   const rememberLate = (peer: string, accepted: ReadonlySet<OutboxEntry>): void => {
@@ -134,14 +143,12 @@ function createBriefSender(onRefused: RelayOptions['onRefused']) {
     }
   };
 
-  return async (
-    link: PeerLink,
-    owed: readonly OutboxEntry[],
-  ): Promise<ReadonlySet<OutboxEntry>> => {
+  return async (to: Sending, owed: readonly OutboxEntry[]): Promise<ReadonlySet<OutboxEntry>> => {
+    const { link } = to;
     const { peer } = link;
     const known = new Set(owed.filter((entry) => acceptedLate.delete(keyOf(peer, entry))));
     const sending = sendTo(
-      { link, onRefused },
+      to,
       owed.filter((entry) => !known.has(entry)),
     );
     const accepted = await link.briefly(sending);
@@ -160,7 +167,43 @@ function keyOf(peer: string, { set }: OutboxEntry): string {
 
 interface Sending {
   readonly link: PeerLink;
-  readonly onRefused: RelayOptions['onRefused'];
+  readonly onRefused: OnRefused;
+}
+
+type OnRefused = (entry: OutboxEntry, error: AppError) => void;
+
+/**
+ * Archives the entries, and finds by halves those that the archive does not take although it takes others.
+ * Throws when it takes none: that is an outage. Throttling is one always.
+ */
+async function archiveApart(
+  archive: Pick<Archive, 'append'>,
+  entries: readonly OutboxEntry[],
+): Promise<Map<OutboxEntry, AppError>> {
+  const stuck = new Map<OutboxEntry, AppError>();
+  let isAnyTaken = false;
+  const append = async (some: readonly OutboxEntry[]): Promise<void> => {
+    try {
+      await archive.append(some);
+      isAnyTaken = true;
+    } catch (error) {
+      const [only] = some;
+      const mayBeOne = error instanceof AppError && error.code !== 'TABLE_THROTTLED';
+      if (!mayBeOne || entries.length === 1 || only === undefined) throw error;
+      if (some.length === 1) {
+        stuck.set(only, error);
+        if (!isAnyTaken && stuck.size >= ALONE_IN_VAIN_MAX) throw error;
+        return;
+      }
+      const half = Math.ceil(some.length / 2);
+      await append(some.slice(0, half));
+      await append(some.slice(half));
+    }
+  };
+  await append(entries);
+  const [first] = stuck.values();
+  if (first !== undefined && !isAnyTaken) throw first;
+  return stuck;
 }
 
 /** One message that is refused for good must not keep the others: then each is sent on its own. */
@@ -178,7 +221,7 @@ async function sendTo(
     if (!(error instanceof TerminalError)) throw error;
     const [only] = owed;
     if (owed.length === 1 && only !== undefined) {
-      onRefused?.(link.peer, only, error);
+      onRefused(only, error);
       return new Set();
     }
     const accepted = new Set<OutboxEntry>();

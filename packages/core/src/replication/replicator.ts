@@ -1,4 +1,5 @@
 import type { ChangeReceiver } from '../ports/change-receiver.ts';
+import { createNotices, type Notices } from '../arrival/notices.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ConflictJournal } from '../ports/conflict-journal.ts';
 import type { Lease } from '../ports/lease.ts';
@@ -10,7 +11,7 @@ import { createInbound, type InboundOptions } from './inbound.ts';
 import type { PeerLink } from './peer-link.ts';
 import { sweep, type SweepOptions, type SweepReport } from './sweep.ts';
 import { tellConflicts } from './tell-conflicts.ts';
-import { encodeWatermark, type Watermark } from './watermark.ts';
+import { encodeWatermark, soundOf, type Watermark } from './watermark.ts';
 import { createWatermarkTracker } from './watermark-tracker.ts';
 
 export interface ReplicatorOptions {
@@ -23,12 +24,14 @@ export interface ReplicatorOptions {
   /** How long one pass of the sweep holds the lease, in milliseconds. */
   readonly leaseMs: number;
   readonly readiness: ReadinessSettings;
+  /** Where what is noticed goes; its own by default. */
+  readonly notices?: Notices;
   /** What each watermark says besides; without it nothing is claimed, and no receipt is ever full. */
   readonly appliedClaim?: AppliedClaim;
   /** The peers are told of what is found in it; without it of nothing. */
   readonly conflicts?: Pick<ConflictJournal, 'untold' | 'told'>;
-  readonly sweep: Omit<SweepOptions, 'links' | 'clock'>;
-  readonly inbound: Omit<InboundOptions, 'receiver' | 'clock' | 'onWatermark'>;
+  readonly sweep: Omit<SweepOptions, 'links' | 'clock' | 'notices'>;
+  readonly inbound: Omit<InboundOptions, 'receiver' | 'clock' | 'onWatermark' | 'notices'>;
 }
 
 /** The duties of a replicator, one turn each. Whoever runs them repeats them for ever. */
@@ -50,12 +53,23 @@ export interface Replicator {
 
 export function createReplicator(options: ReplicatorOptions): Replicator {
   const { clock, receiver, links, status } = options;
-  const tracker = createWatermarkTracker();
-  const settings = options.readiness;
-  const heartbeat = createHeartbeatWriter({ clock, receiver, links, status, tracker, settings });
+  const { notices = createNotices({ clock }), readiness: settings } = options;
+  const tracker = createWatermarkTracker({
+    clock,
+    peers: links.map(({ peer }) => peer),
+    driftMsMax: settings.driftMsMax,
+    // Of strangers there is one notice for all: their names are theirs to invent.
+    onRefused: (from, why) => {
+      const isPeer = links.some(({ peer }) => peer === from);
+      notices.note('claim-refused', isPeer ? from : 'a region that is no peer', `${from}: ${why}`);
+    },
+  });
+  const written = { clock, receiver, links, status, tracker, settings, notices };
+  const heartbeat = createHeartbeatWriter(written);
 
   const inbound = createInbound({
     ...options.inbound,
+    notices,
     clock,
     receiver,
     onWatermark: (watermark) => tracker.note(watermark),
@@ -78,19 +92,23 @@ export function createReplicator(options: ReplicatorOptions): Replicator {
   return {
     async sweepOnce() {
       if (!(await options.lease.acquire(options.leaseMs))) return undefined;
-      const report = await sweep({ ...options.sweep, links, clock });
+      const report = await sweep({ ...options.sweep, links, clock, notices });
       const claims = await claimInTime();
       await Promise.all(
         links.map(async (link) => {
-          const timeMs = report.watermarks.get(link.peer);
+          const soundMs = report.sound.get(link.peer);
+          const timeMs =
+            report.watermarks.get(link.peer) ?? (soundMs === undefined ? undefined : 0);
           if (timeMs === undefined) return;
+          const sound = soundMs === undefined || soundMs <= timeMs ? {} : { soundMs };
           const appliedMs = claims.get(link.peer);
           const claim = appliedMs === undefined ? {} : { appliedMs };
-          await sendWatermark(link, { from: options.region, timeMs, ...claim });
+          await sendWatermark(link, { from: options.region, timeMs, ...claim, ...sound });
         }),
       );
       const { region, conflicts } = options;
       if (conflicts !== undefined) await tellConflicts({ region, conflicts, links, clock });
+      if (report.failure !== undefined) throw report.failure;
       return report;
     },
 
@@ -114,7 +132,7 @@ const NO_CLAIMS: ReadonlyMap<string, number> = new Map();
 const CLAIM_WAIT_MS = 500;
 
 async function sendWatermark(link: PeerLink, watermark: Watermark): Promise<void> {
-  const messageId = `watermark/${watermark.from}/${watermark.timeMs}`;
+  const messageId = `watermark/${watermark.from}/${soundOf(watermark)}`;
   const body = encodeWatermark(watermark);
   await link.briefly(link.publish([{ messageId, subject: 'watermark', body }]));
 }

@@ -24,7 +24,7 @@ async function sweptOf(
     buckets: ['00'],
     scan: async () => {
       await clock.advance(scanMs);
-      return { entries, unreadable: [] };
+      return { entries, unreadable: [], aside: [] };
     },
     remove: () => Promise.resolve(),
     park: () => Promise.resolve(),

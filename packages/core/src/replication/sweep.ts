@@ -1,8 +1,10 @@
+import type { Notices } from '../arrival/notices.ts';
 import { forEachBounded } from '../concurrency/for-each-bounded.ts';
+import { AppError } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Outbox, OutboxEntry } from '../ports/outbox.ts';
 import type { PeerLink } from './peer-link.ts';
-import type { Relay } from './relay.ts';
+import type { Relay, RelayReport } from './relay.ts';
 import { watermarkTimeMs } from './watermark.ts';
 
 export interface SweepOptions {
@@ -12,19 +14,25 @@ export interface SweepOptions {
   readonly clock: Clock;
   /** Younger entries are left to the process that committed them. */
   readonly graceMs: number;
-  readonly onUnreadable?: (bucket: string, rowKeys: readonly string[]) => void;
+  readonly notices?: Pick<Notices, 'note'>;
 }
 
 export interface SweepReport {
   readonly relayed: number;
   /** For each peer whose outbox was read to its end: the time of the watermark to send. */
   readonly watermarks: ReadonlyMap<string, number>;
+  /** The same but for rows that wait for an operator: no peer has to wait for those. */
+  readonly sound: ReadonlyMap<string, number>;
+  /** Why some of what is due could not be relayed, if so; the watermarks say no more than is true. */
+  readonly failure: AppError | undefined;
 }
 
 const PAGE_ROWS = 100;
 /** Per bucket and pass: what is left waits for the next pass, and no watermark claims it. */
 const PAGES_MAX = 20;
 const BUCKETS_AT_ONCE = 4;
+/** A row that fails for so long is named; where others are taken, nobody has to wait for it. */
+const STUCK_AGE_MS = 60_000;
 
 /** One pass over every bucket's outbox: relays what was left behind and finds what is still owed. */
 export async function sweep(options: SweepOptions): Promise<SweepReport> {
@@ -41,24 +49,41 @@ export async function sweep(options: SweepOptions): Promise<SweepReport> {
       await sweepLane({ ...options, scanStartedMs, tally, outbox, bucket, parkedFor: peer });
     }
   });
-  const watermarks = options.links
-    .filter(({ peer }) => !tally.unread.has(peer))
-    .map(({ peer }): [string, number] => [
-      peer,
-      watermarkTimeMs({ scanStartedMs, oldestOwedMs: tally.oldestOwedMs.get(peer) }),
-    ]);
-  return { relayed: tally.relayed, watermarks: new Map(watermarks) };
+  const read = options.links.map(({ peer }) => peer).filter((peer) => !tally.unread.has(peer));
+  const timeOf = (peer: string, oldest: ReadonlyMap<string, number>): [string, number] => [
+    peer,
+    watermarkTimeMs({ scanStartedMs, oldestOwedMs: oldest.get(peer) }),
+  ];
+  const whole = read.filter((peer) => !tally.damaged.has(peer));
+  return {
+    relayed: tally.relayed,
+    watermarks: new Map(whole.map((peer) => timeOf(peer, tally.oldestOwedMs))),
+    sound: new Map(read.map((peer) => timeOf(peer, tally.oldestSoundMs))),
+    failure: tally.failure,
+  };
 }
 
 interface Tally {
   relayed: number;
+  failure: AppError | undefined;
   readonly oldestOwedMs: Map<string, number>;
+  /** The same, without what is stuck. */
+  readonly oldestSoundMs: Map<string, number>;
   /** Peers for which something in an outbox was not read. */
   readonly unread: Set<string>;
+  /** Peers for which something lies in an outbox that only an operator can mend. */
+  readonly damaged: Set<string>;
 }
 
 function createTally(): Tally {
-  return { relayed: 0, oldestOwedMs: new Map(), unread: new Set() };
+  return {
+    relayed: 0,
+    failure: undefined,
+    oldestOwedMs: new Map(),
+    oldestSoundMs: new Map(),
+    unread: new Set(),
+    damaged: new Set(),
+  };
 }
 
 interface LaneSweep extends SweepOptions {
@@ -81,6 +106,7 @@ async function sweepLane(lane: LaneSweep): Promise<void> {
     const {
       entries,
       unreadable,
+      aside,
       continuation: next,
     } = await lane.outbox.scan({
       ...scan,
@@ -88,9 +114,20 @@ async function sweepLane(lane: LaneSweep): Promise<void> {
       ...(continuation === undefined ? {} : { continuation }),
     });
     await sweepEntries(lane, entries);
-    if (unreadable.length > 0) {
-      for (const peer of peers) lane.tally.unread.add(peer);
-      lane.onUnreadable?.(lane.bucket, unreadable);
+    if (unreadable.length + aside.length > 0) {
+      for (const peer of peers) lane.tally.damaged.add(peer);
+    }
+    const { entityKind } = lane.outbox;
+    const place = `${entityKind}/${lane.bucket}`;
+    for (const key of unreadable) {
+      lane.notices?.note('outbox-row-damaged', `${place}/${key}`, 'it cannot be read');
+    }
+    for (const key of aside) {
+      lane.notices?.note(
+        'outbox-row-aside',
+        `${place}/${key}`,
+        'it was set aside, and is still owed',
+      );
     }
     if (next === undefined) return;
     // While every peer is down the oldest row says all there is to say; reading on is waste.
@@ -107,12 +144,39 @@ async function sweepEntries(lane: LaneSweep, entries: readonly OutboxEntry[]): P
   const isDue = ({ committedAfterMs }: OutboxEntry): boolean =>
     scanStartedMs - committedAfterMs >= graceMs || committedAfterMs > futureMs;
   const due = entries.filter(isDue);
-  const report = await lane.relay.relay(due);
+  const report = await relayDue(lane, due);
   tally.relayed += report.relayed;
+  const isOld = ({ committedAfterMs }: OutboxEntry): boolean =>
+    Math.abs(scanStartedMs - committedAfterMs) > STUCK_AGE_MS;
   for (const entry of [...entries.filter((one) => !isDue(one)), ...report.owed]) {
+    const { entityKind, bucket, stamp } = entry.set;
+    const error = isOld(entry) ? report.stuck?.get(entry) : undefined;
+    const subject = `${entityKind}/${bucket}/${stamp}`;
+    if (error !== undefined) lane.notices?.note('outbox-row-stuck', subject, error.code);
     for (const peer of entry.owed) {
-      const oldest = tally.oldestOwedMs.get(peer) ?? Number.POSITIVE_INFINITY;
-      tally.oldestOwedMs.set(peer, Math.min(oldest, entry.committedAfterMs));
+      noteOwed(tally.oldestOwedMs, peer, entry);
+      if (error === undefined) noteOwed(tally.oldestSoundMs, peer, entry);
     }
+  }
+}
+
+function noteOwed(oldestMs: Map<string, number>, peer: string, entry: OutboxEntry): void {
+  const oldest = oldestMs.get(peer) ?? Number.POSITIVE_INFINITY;
+  oldestMs.set(peer, Math.min(oldest, entry.committedAfterMs));
+}
+
+/** What fails holds up no other bucket, nor the watermarks: it is owed, and they say so. */
+async function relayDue(lane: LaneSweep, due: readonly OutboxEntry[]): Promise<RelayReport> {
+  try {
+    return await lane.relay.relay(due);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    lane.tally.failure ??= error;
+    for (const { set, committedAfterMs } of due) {
+      const isOld = Math.abs(lane.scanStartedMs - committedAfterMs) > STUCK_AGE_MS;
+      const subject = `${set.entityKind}/${set.bucket}/${set.stamp}`;
+      if (isOld) lane.notices?.note('outbox-row-stuck', subject, error.code);
+    }
+    return { relayed: 0, owed: due };
   }
 }

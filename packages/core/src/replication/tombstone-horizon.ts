@@ -1,5 +1,6 @@
-export interface TombstoneHorizonInput {
-  readonly nowMs: number;
+import { believedMs, type OwnClock } from '../arrival/claims.ts';
+
+export interface TombstoneHorizonInput extends OwnClock {
   readonly ageMs: number;
   /** For every peer the time of its newest watermark that this region has passed. */
   readonly passedMs: readonly (number | undefined)[];
@@ -12,7 +13,8 @@ export interface TombstoneHorizonInput {
  */
 export function tombstoneHorizonMs(input: TombstoneHorizonInput): number | undefined {
   const reached: number[] = [];
-  for (const passed of input.passedMs) {
+  for (const told of input.passedMs) {
+    const passed = believedMs(told, input);
     if (passed === undefined) return undefined;
     reached.push(passed);
   }

@@ -9,12 +9,15 @@ const WatermarkSchema = Type.Object({
   from: Type.String(),
   timeMs: Type.Integer({ minimum: 0 }),
   appliedMs: Type.Optional(Type.Integer({ minimum: 0 })),
+  soundMs: Type.Optional(Type.Integer({ minimum: 0 })),
 });
 
 /**
  * A region's word to a peer: everything that I acknowledged before `timeMs` is already in your
  * queue, ahead of this message. With `appliedMs` also: everything that you acknowledged before that
- * time, I have applied. A build that does not know it reads over it.
+ * time, I have applied. With `soundMs`: everything before that later time too, but for rows of my outbox
+ * that wait for an operator, so waiting for it is in vain (ADR 0021). A build that does not know a claim
+ * reads over it.
  */
 export type Watermark = Omit<Static<typeof WatermarkSchema>, 'wire'>;
 
@@ -30,8 +33,13 @@ export function decodeWatermark(bytes: Uint8Array): Watermark {
   if (!checkWatermark.Check(json) || !isRegionName(json.from)) {
     throw new TerminalError('CHANGE_UNDECODABLE', 'The message is no watermark.');
   }
-  const { wire: _wire, from, timeMs, appliedMs } = json;
-  return appliedMs === undefined ? { from, timeMs } : { from, timeMs, appliedMs };
+  const { wire: _wire, from, timeMs, appliedMs, soundMs } = json;
+  return {
+    from,
+    timeMs,
+    ...(appliedMs === undefined ? {} : { appliedMs }),
+    ...(soundMs === undefined ? {} : { soundMs }),
+  };
 }
 
 function parseJson(bytes: Uint8Array): unknown {
@@ -69,7 +77,12 @@ export function passedWatermark(
   return pending
     .filter((one) => lowestLeft === undefined || lowestLeft > one.sequenceNumber)
     .reduce<PendingWatermark | undefined>(
-      (newest, one) => (newest === undefined || one.timeMs > newest.timeMs ? one : newest),
+      (newest, one) => (newest === undefined || soundOf(one) > soundOf(newest) ? one : newest),
       undefined,
     );
+}
+
+/** Returns the time before which nothing is left to wait for. */
+export function soundOf({ timeMs, soundMs }: Watermark): number {
+  return Math.max(timeMs, soundMs ?? 0);
 }

@@ -79,8 +79,9 @@ export function createMemoryRecoveryRegion(region: string): MemoryRecoveryRegion
         const keys = [...new Set([...rows.keys(), ...damaged])];
         for (const rowKey of keys.toSorted((a, b) => (a < b ? -1 : 1))) {
           const row = rows.get(rowKey);
-          if (damaged.has(rowKey)) yield { kind: 'damaged', rowKey, problem: 'It is torn.' };
-          else if (row !== undefined) yield { kind: 'row', rowKey, row };
+          if (damaged.has(rowKey)) {
+            yield { kind: 'damaged', rowKey, problem: 'It is torn.', isForeign: false };
+          } else if (row !== undefined) yield { kind: 'row', rowKey, row };
         }
       },
     },
@@ -135,7 +136,7 @@ export function createMemoryRecoveryRegion(region: string): MemoryRecoveryRegion
     outbox: {
       entityKind: KIND,
       buckets: [MEMORY_BUCKET],
-      scan: async () => ({ entries: [], unreadable: [] }),
+      scan: async () => ({ entries: [], unreadable: [], aside: [] }),
       remove: async () => undefined,
       park: async () => undefined,
     },

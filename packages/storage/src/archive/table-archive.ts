@@ -1,16 +1,20 @@
 import {
+  AppError,
   type Archive,
   type ArchiveEntry,
   archivePartitionOf,
+  type ChangeSet,
   chunk,
   decodeStoredChangeSet,
   type FieldValue,
   forEachBounded,
   originOf,
   type Properties,
+  type TableRow,
   type TableStore,
 } from '@tandem/core';
 import { fromPayloadColumns, toPayloadColumns } from '../rows/payload-columns.ts';
+import { ENTITY_ROWS_FROM } from '../rows/row-key.ts';
 
 export const ARCHIVE_TABLE = 'Archive';
 
@@ -20,8 +24,14 @@ const BYTES_PER_TRANSACTION_MAX = 2 * 1024 * 1024;
 const PARTITIONS_AT_ONCE_MAX = 8;
 const PAGE_ROWS = 200;
 
+export interface TableArchiveOptions {
+  readonly store: TableStore;
+  /** Told of each row that `read` skips, since nobody can read it: it hides none of the others. */
+  readonly onDamaged?: ((row: TableRow, error: AppError) => void) | undefined;
+}
+
 /** The table `Archive`: one row a change set, in partitions by kind, bucket and day. */
-export function createTableArchive({ store }: { readonly store: TableStore }): Archive {
+export function createTableArchive({ store, onDamaged }: TableArchiveOptions): Archive {
   const table = ARCHIVE_TABLE;
   return {
     async append(entries) {
@@ -52,16 +62,31 @@ export function createTableArchive({ store }: { readonly store: TableStore }): A
           table,
           partitions: { from: `${prefix}-`, before: `${prefix}.` },
           limit: PAGE_ROWS,
-          ...(fromMs === undefined ? {} : { rowsFrom: stampPrefix(fromMs) }),
+          rowsFrom: fromMs === undefined ? ENTITY_ROWS_FROM : stampPrefix(fromMs),
           ...(beforeMs === undefined ? {} : { rowsBefore: stampPrefix(beforeMs) }),
           ...(continuation === undefined ? {} : { continuation }),
         });
-        for (const row of page.rows)
-          yield decodeStoredChangeSet(fromPayloadColumns(row.properties));
+        for (const row of page.rows) {
+          const set = readRow(row, onDamaged);
+          if (set !== undefined) yield set;
+        }
         ({ continuation } = page);
       } while (continuation !== undefined);
     },
   };
+}
+
+function readRow(
+  row: TableRow,
+  onDamaged: TableArchiveOptions['onDamaged'],
+): ChangeSet | undefined {
+  try {
+    return decodeStoredChangeSet(fromPayloadColumns(row.properties));
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    onDamaged?.(row, error);
+    return undefined;
+  }
 }
 
 const TRANSACTION_BOUNDS = {

@@ -77,7 +77,7 @@ function encodeValue(field: FieldValue): [string | number | boolean, string?] {
 
 type RowJson = Readonly<Record<string, unknown>>;
 
-/** Throws `ROW_MALFORMED`. */
+/** A row that somebody else wrote may hold anything: it is marked, and takes no other row with it. */
 export function decodeRows(text: string): TableRow[] {
   const { value } = parseExactly(text) as { value?: RowJson[] };
   return (value ?? []).map(toRow);
@@ -85,7 +85,11 @@ export function decodeRows(text: string): TableRow[] {
 
 /** Throws `ROW_MALFORMED`. */
 export function decodeRow(text: string): TableRow {
-  return toRow(parseExactly(text) as RowJson);
+  const row = toRow(parseExactly(text) as RowJson);
+  if (row.damage === undefined) return row;
+  const { partitionKey, rowKey } = row;
+  const message = `Row "${partitionKey}", "${rowKey}": ${row.damage}.`;
+  throw new TerminalError('ROW_MALFORMED', message, { details: { partitionKey, rowKey } });
 }
 
 /** Reading the text of each number is slow (nine times), and few tables hold a Double. */
@@ -109,18 +113,15 @@ function toRow(json: RowJson): TableRow {
   const partitionKey = String(json['PartitionKey']);
   const rowKey = String(json['RowKey']);
   const properties = new Map<string, FieldValue>();
+  let damage: string | undefined;
   for (const [name, value] of Object.entries(json)) {
     if (SYSTEM_COLUMNS.has(name) || name.startsWith('odata.') || name.includes('@')) continue;
     const decoded = decodeValue(json[`${name}${TYPE_SUFFIX}`], value);
-    if (decoded === undefined) {
-      const message = `Row "${partitionKey}", "${rowKey}": property "${name}" is not what its type says.`;
-      throw new TerminalError('ROW_MALFORMED', message, {
-        details: { partitionKey, rowKey, name },
-      });
-    }
-    properties.set(name, canonicalValue(decoded));
+    if (decoded === undefined) damage = `property "${name}" is not what its type says`;
+    else properties.set(name, canonicalValue(decoded));
   }
-  return { partitionKey, rowKey, etag: String(json['odata.etag']), properties };
+  const row = { partitionKey, rowKey, etag: String(json['odata.etag']), properties };
+  return damage === undefined ? row : { ...row, damage };
 }
 
 function decodeValue(type: unknown, value: unknown): FieldValue | undefined {

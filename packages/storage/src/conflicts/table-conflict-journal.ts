@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+  AppError,
   bucketNames,
   bucketOf,
   chunk,
@@ -19,7 +20,7 @@ import {
   type UntoldConflict,
 } from '@tandem/core';
 import { fromPayloadColumns, toPayloadColumns } from '../rows/payload-columns.ts';
-import { encodeRowKey } from '../rows/row-key.ts';
+import { asideKeyOf, ENTITY_ROWS_FROM, encodeRowKey } from '../rows/row-key.ts';
 import { textOf } from '../rows/entity-row.ts';
 
 export const CONFLICTS_TABLE = 'Conflicts';
@@ -93,10 +94,14 @@ export function createTableConflictJournal(options: TableConflictJournalOptions)
       const page = await store.query({
         table: CONFLICTS_TABLE,
         partitions: `${entityKind}-${bucket}`,
+        rowsFrom: ENTITY_ROWS_FROM,
         limit: PAGE_ROWS,
         ...(continuation === undefined ? {} : { continuation }),
       });
-      for (const row of page.rows) yield decodeConflict(fromPayloadColumns(row.properties));
+      for (const row of page.rows) {
+        const conflict = readConflict(row);
+        if (conflict !== undefined) yield conflict;
+      }
       ({ continuation } = page);
     } while (continuation !== undefined);
   }
@@ -156,7 +161,7 @@ async function newestOf(
 function untoldIn(store: TableStore): Pick<ConflictJournal, 'untold' | 'told'> {
   const read = async (partitionKey: string, rowKey: string): Promise<Conflict | undefined> => {
     const row = await store.get(CONFLICTS_TABLE, partitionKey, rowKey);
-    return row && decodeConflict(fromPayloadColumns(row.properties));
+    return row && readConflict(row);
   };
 
   return {
@@ -196,15 +201,18 @@ async function joinRow(store: TableStore, row: EncodedRow): Promise<void> {
   const { partitionKey, rowKey, conflict } = row;
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
     const stored = await store.get(CONFLICTS_TABLE, partitionKey, rowKey);
-    let operation: RowOperation = toInsert(row);
+    const own = stored && readConflict(stored);
+    let operations: readonly RowOperation[] = [toInsert(row)];
     if (stored !== undefined) {
-      const own = fromPayloadColumns(stored.properties);
-      const bytes = encodeConflict(joinConflicts(decodeConflict(own), conflict));
-      if (Buffer.compare(bytes, own) === 0) return;
+      const bytes = encodeConflict(own === undefined ? conflict : joinConflicts(own, conflict));
+      const known = own && fromPayloadColumns(stored.properties);
+      if (known !== undefined && Buffer.compare(bytes, known) === 0) return;
       const properties = toConflictProperties(decodeConflict(bytes), bytes);
-      operation = { kind: 'replace', rowKey, etag: stored.etag, properties };
+      operations = [{ kind: 'replace', rowKey, etag: stored.etag, properties }];
+      // What nobody can read is kept beside it: it may be all that is left of a value.
+      const aside = { rowKey: asideKeyOf(rowKey), properties: stored.properties };
+      if (own === undefined) operations = [{ kind: 'upsert', ...aside }, ...operations];
     }
-    const operations = [operation];
     const outcome = await store.commit({ table: CONFLICTS_TABLE, partitionKey, operations });
     if (outcome.kind === 'committed') return;
   }
@@ -252,6 +260,16 @@ function joinAlike(conflicts: readonly Conflict[]): readonly Conflict[] {
     distinct.set(key, own === undefined ? one : joinConflicts(own, one));
   }
   return [...distinct.values()];
+}
+
+/** Undefined for a row that nobody can read: it hides no other, and `tandem damaged-rows` lists it. */
+function readConflict({ properties }: TableRow): Conflict | undefined {
+  try {
+    return decodeConflict(fromPayloadColumns(properties));
+  } catch (error) {
+    if (error instanceof AppError) return undefined;
+    throw error;
+  }
 }
 
 function rowKeyOf({ stamps, entityId }: Conflict): string {

@@ -2,10 +2,12 @@ import {
   type ChangeSet,
   decodeChangeSet,
   type FieldValue,
+  isRegionName,
   type OutboxEntry,
   type Properties,
   type Stamp,
   type TableRow,
+  TerminalError,
 } from '@tandem/core';
 import { textOf } from '../rows/entity-row.ts';
 import { fromPayloadColumns, toPayloadColumns } from '../rows/payload-columns.ts';
@@ -30,18 +32,37 @@ export function toOutboxProperties(entry: OutboxEntry): Properties {
   ]);
 }
 
-/** Throws `ROW_MALFORMED` or `CHANGE_UNDECODABLE`. */
-export function fromOutboxRow(row: TableRow, parkedFor: string | undefined): OutboxEntry {
+export interface OutboxPlace {
+  readonly entityKind: string;
+  readonly parkedFor: string | undefined;
+}
+
+/**
+ * Throws `ROW_MALFORMED` or `CHANGE_UNDECODABLE`. A row that names nobody to send it to would be dropped, one
+ * that lies under another's key sent for ever: both are as damaged as one that cannot be read.
+ */
+export function fromOutboxRow(row: TableRow, { entityKind, parkedFor }: OutboxPlace): OutboxEntry {
   const encoded = fromPayloadColumns(row.properties);
   const set: ChangeSet = decodeChangeSet(encoded);
   const committedAfter = row.properties.get('committedAfterMs');
-  const owed = textOf(row.properties, 'owed') ?? '';
+  const text = textOf(row.properties, 'owed');
+  const owed = text === '' ? [] : text?.split(',');
+  if (owed?.every(isRegionName) !== true) throw malformed('column owed names no regions');
+  const isInPlace =
+    set.entityKind === entityKind &&
+    set.bucket === row.partitionKey &&
+    row.rowKey === outboxRowKey(set.stamp, parkedFor);
+  if (!isInPlace) throw malformed('it holds the change set of another row');
   return {
     set,
     encoded,
-    owed: owed === '' ? [] : owed.split(','),
+    owed,
     // A row without the column vouches for nothing, so it holds back every watermark.
     committedAfterMs: committedAfter?.type === 'Int64' ? Number(committedAfter.value) : 0,
     parkedFor,
   };
+}
+
+function malformed(what: string): TerminalError {
+  return new TerminalError('ROW_MALFORMED', `The outbox row is damaged: ${what}.`);
 }

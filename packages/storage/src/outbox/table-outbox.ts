@@ -10,7 +10,14 @@ import {
   type TableStore,
   TerminalError,
 } from '@tandem/core';
-import { fromOutboxRow, lanePrefix, outboxRowKey, toOutboxProperties } from './outbox-row.ts';
+import { keyBeforeAside } from '../rows/row-key.ts';
+import {
+  fromOutboxRow,
+  lanePrefix,
+  type OutboxPlace,
+  outboxRowKey,
+  toOutboxProperties,
+} from './outbox-row.ts';
 
 export interface TableOutboxOptions {
   readonly store: TableStore;
@@ -51,10 +58,15 @@ export function createTableOutbox({ store, kind, bucketCount }: TableOutboxOptio
         limit,
         ...(continuation === undefined ? {} : { continuation }),
       });
-      const read = page.rows.map((row) => readRow(row, parkedFor));
+      const [aside, rows] = partition(
+        page.rows,
+        ({ rowKey }) => keyBeforeAside(rowKey) !== undefined,
+      );
+      const read = rows.map((row) => readRow(row, { entityKind: kind.name, parkedFor }));
       return {
         entries: read.filter((one) => typeof one !== 'string'),
         unreadable: read.filter((one) => typeof one === 'string'),
+        aside: aside.map(({ rowKey }) => rowKey),
         ...(page.continuation === undefined ? {} : { continuation: page.continuation }),
       };
     },
@@ -84,11 +96,15 @@ export function createTableOutbox({ store, kind, bucketCount }: TableOutboxOptio
 }
 
 /** The row's key where the row cannot be read: one bad row must not hold up the others. */
-function readRow(row: TableRow, parkedFor: string | undefined): OutboxEntry | string {
+function readRow(row: TableRow, place: OutboxPlace): OutboxEntry | string {
   try {
-    return fromOutboxRow(row, parkedFor);
+    return fromOutboxRow(row, place);
   } catch (error) {
     if (error instanceof TerminalError) return row.rowKey;
     throw error;
   }
+}
+
+function partition<T>(all: readonly T[], isFirst: (one: T) => boolean): readonly [T[], T[]] {
+  return [all.filter(isFirst), all.filter((one) => !isFirst(one))];
 }

@@ -21,6 +21,7 @@ import {
 } from '@tandem/core';
 import { ARCHIVE_TABLE, stampPrefix, toArchiveProperties } from '../archive/table-archive.ts';
 import { fromPayloadColumns } from '../rows/payload-columns.ts';
+import { ENTITY_ROWS_FROM } from '../rows/row-key.ts';
 
 const PAGE_ROWS = 500;
 const PARTITIONS_AT_ONCE_MAX = 8;
@@ -96,7 +97,7 @@ async function* scanArchive(
       table: ARCHIVE_TABLE,
       partitions: { from: `${prefix}-`, before: `${prefix}.` },
       limit: PAGE_ROWS,
-      ...(fromMs === undefined ? {} : { rowsFrom: stampPrefix(fromMs) }),
+      rowsFrom: fromMs === undefined ? ENTITY_ROWS_FROM : stampPrefix(fromMs),
       ...(beforeMs === undefined ? {} : { rowsBefore: stampPrefix(beforeMs) }),
       ...(continuation === undefined ? {} : { continuation }),
     });

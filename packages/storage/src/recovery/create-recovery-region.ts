@@ -25,7 +25,7 @@ export function createRecoveryRegion(options: RecoveryRegionOptions): RecoveryRe
     region,
     entityKind: kind.name,
     buckets: bucketNames(bucketCount),
-    rows: createTableRowScanner({ store, kind }),
+    rows: createTableRowScanner({ store, kind, bucketCount }),
     replica: createTableReplica({ store, kind, bucketCount, memory: createRowMemory(LITTLE) }),
     archive: createTableArchiveKeeper({ store }),
     conflicts: createTableConflictJournal({ store, kinds: [kind], bucketCount, peers }),

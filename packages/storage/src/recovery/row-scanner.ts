@@ -1,16 +1,12 @@
-import {
-  AppError,
-  type EntityKind,
-  type RowScanner,
-  type ScannedRow,
-  type TableStore,
-} from '@tandem/core';
-import { fromEntityProperties } from '../rows/entity-row.ts';
-import { decodeRowKey, SYSTEM_ROWS_FROM } from '../rows/row-key.ts';
+import type { RowScanner, TableStore } from '@tandem/core';
+import { judgeRow, type JudgeRowOptions } from '../rows/judge-row.ts';
+import { ENTITY_ROWS_FROM, SYSTEM_ROWS_FROM } from '../rows/row-key.ts';
 
 export interface TableRowScannerOptions {
   readonly store: TableStore;
-  readonly kind: Pick<EntityKind, 'name'>;
+  readonly kind: JudgeRowOptions['kind'];
+  /** Without it a row in another bucket than its own counts as one. */
+  readonly bucketCount?: number;
   /** Another table than the kind's own. */
   readonly table?: string;
 }
@@ -19,7 +15,7 @@ const PAGE_ROWS = 1_000;
 
 /** The rows of one entity kind in the order of their keys, outbox rows left out. */
 export function createTableRowScanner(options: TableRowScannerOptions): RowScanner {
-  const { store, kind, table = kind.name } = options;
+  const { store, kind, table = kind.name, bucketCount } = options;
   return {
     async *scan(bucket) {
       let continuation: string | undefined;
@@ -27,32 +23,18 @@ export function createTableRowScanner(options: TableRowScannerOptions): RowScann
         const page = await store.query({
           table,
           partitions: bucket,
+          rowsFrom: ENTITY_ROWS_FROM,
           rowsBefore: SYSTEM_ROWS_FROM,
           limit: PAGE_ROWS,
           ...(continuation === undefined ? {} : { continuation }),
         });
-        for (const { rowKey, etag, properties } of page.rows) {
-          yield readRow(rowKey, () => ({
-            entityId: decodeRowKey(rowKey),
-            etag,
-            ...fromEntityProperties(properties),
-          }));
+        for (const row of page.rows) {
+          const judged = judgeRow(row, { kind, bucketCount });
+          const { rowKey } = row;
+          yield judged.kind === 'row' ? { kind: 'row', rowKey, row: judged.row } : judged;
         }
         ({ continuation } = page);
       } while (continuation !== undefined);
     },
   };
-}
-
-function readRow(
-  rowKey: string,
-  read: () => Extract<ScannedRow, { kind: 'row' }>['row'],
-): ScannedRow {
-  try {
-    return { kind: 'row', rowKey, row: read() };
-  } catch (error) {
-    // A key that someone else made may not even be one that can be decoded.
-    if (!(error instanceof AppError) && !(error instanceof URIError)) throw error;
-    return { kind: 'damaged', rowKey, problem: error.message };
-  }
 }

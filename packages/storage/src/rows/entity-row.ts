@@ -122,7 +122,8 @@ function readFields(properties: Properties): Map<string, StampedField> {
   const fields = new Map<string, StampedField>();
   for (const [stamp, names] of Object.entries(readStamps(properties))) {
     if (!isStamp(stamp) || !Array.isArray(names)) throw malformed('_stamps');
-    for (const name of names as string[]) {
+    for (const name of names as unknown[]) {
+      if (typeof name !== 'string') throw malformed('_stamps');
       fields.set(name, { value: properties.get(name) ?? null, stamp });
     }
   }
@@ -141,7 +142,7 @@ function readStamps(properties: Properties): object {
 
 function stampOf(properties: Properties, name: string): Stamp | undefined {
   const text = textOf(properties, name);
-  if (text === undefined || isStamp(text)) return text;
+  if (text === undefined ? !properties.has(name) : isStamp(text)) return text as Stamp | undefined;
   throw malformed(name);
 }
 

@@ -29,6 +29,31 @@ export function keyAfter(rowKey: string): string {
   return `${rowKey}!`;
 }
 
+/**
+ * What an operator has set aside stays in its partition, with its columns as they were, under a key that
+ * nobody reads as a row: `!` before the key, behind the lane of an outbox row (ADR 0022).
+ */
+export function asideKeyOf(rowKey: string): string {
+  const lane = laneIn(rowKey);
+  return `${lane}!${rowKey.slice(lane.length)}`;
+}
+
+/** The key that the row had; undefined for one that is not set aside. */
+export function keyBeforeAside(rowKey: string): string | undefined {
+  const lane = laneIn(rowKey);
+  const own = rowKey.slice(lane.length);
+  return own.startsWith('!') ? `${lane}${own.slice(1)}` : undefined;
+}
+
+function laneIn(rowKey: string): string {
+  return LANE.exec(rowKey)?.[0] ?? '';
+}
+
+const LANE = /^(?:~o~|~p~[^~]*~)/;
+
+/** Below every key of an entity and every stamp, and above what is set aside. */
+export const ENTITY_ROWS_FROM = '"';
+
 /** Rows of the system in an entity partition: above every entity's key. */
 export const SYSTEM_ROWS_FROM = '~';
 

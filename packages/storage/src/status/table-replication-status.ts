@@ -1,11 +1,17 @@
 import {
+  believedPeers,
+  CLAIM_AHEAD_MS_MAX,
   type FieldValue,
   type Heartbeat,
+  isBelievable,
+  joinNotices,
+  newestMs,
+  type Notice,
+  NOTICE_KINDS,
   type PeerProgress,
   type ReplicationProgress,
   type ReplicationStatus,
   type TableStore,
-  TerminalError,
   TransientError,
 } from '@tandem/core';
 import { Type } from 'typebox';
@@ -28,9 +34,22 @@ const checkProgress = Compile(
         peer: Type.String(),
         passedMs: Type.Optional(Type.Number()),
         appliedMs: Type.Optional(Type.Number()),
+        soundMs: Type.Optional(Type.Number()),
         isReachable: Type.Boolean(),
       }),
     ),
+    notices: Type.Optional(Type.Array(Type.Unknown())),
+  }),
+);
+
+const checkNotice = Compile(
+  Type.Object({
+    kind: Type.Enum([...NOTICE_KINDS]),
+    subject: Type.String(),
+    detail: Type.String(),
+    count: Type.Number(),
+    sinceMs: Type.Number(),
+    lastMs: Type.Number(),
   }),
 );
 
@@ -41,7 +60,7 @@ export function createTableReplicationStatus(options: {
   const { store } = options;
 
   const readRow = async (): Promise<
-    { progress: ReplicationProgress; etag: string } | undefined
+    { progress: ReplicationProgress | undefined; etag: string } | undefined
   > => {
     const row = await store.get(REPLICATION_TABLE, PARTITION, ROW);
     if (row === undefined) return undefined;
@@ -70,38 +89,56 @@ export function createTableReplicationStatus(options: {
   };
 }
 
-/** Of several replicators each sees some of the watermarks, so the newest of each peer is kept. */
+/**
+ * Of several replicators each sees some of the watermarks, so the newest of each peer is kept, unless it is
+ * of a time that the writer's clock does not believe: a row that a wrong clock has written ends with the
+ * next beat (I16).
+ */
 function combine(stored: ReplicationProgress | undefined, beat: Heartbeat): ReplicationProgress {
+  const clock = { nowMs: beat.nowMs, driftMsMax: beat.driftMsMax ?? CLAIM_AHEAD_MS_MAX };
+  const known = believedPeers(stored, clock);
   const peers = beat.peers.map((own): PeerProgress => {
-    const known = stored?.peers.find(({ peer }) => peer === own.peer);
-    const passedMs = newest(known?.passedMs, own.passedMs);
-    const appliedMs = newest(known?.appliedMs, own.appliedMs);
-    return { ...own, passedMs, ...(appliedMs === undefined ? {} : { appliedMs }) };
+    const before = known.find(({ peer }) => peer === own.peer);
+    const appliedMs = newestMs(before?.appliedMs, own.appliedMs);
+    const soundMs = newestMs(before?.soundMs, own.soundMs);
+    return {
+      ...own,
+      passedMs: newestMs(before?.passedMs, own.passedMs),
+      ...(appliedMs === undefined ? {} : { appliedMs }),
+      ...(soundMs === undefined ? {} : { soundMs }),
+    };
   });
+  const spokeMs = stored?.heartbeatMs ?? 0;
   return {
-    heartbeatMs: Math.max(beat.nowMs, stored?.heartbeatMs ?? 0),
+    heartbeatMs: isBelievable(spokeMs, clock) ? Math.max(beat.nowMs, spokeMs) : beat.nowMs,
     catchingUpSinceMs: beat.catchingUpSinceMs,
     hasBacklog: beat.hasBacklog,
     peers,
+    notices: joinNotices([stored?.notices ?? [], beat.notices ?? []], beat.nowMs),
   };
-}
-
-function newest(a: number | undefined, b: number | undefined): number | undefined {
-  return a === undefined || b === undefined ? (a ?? b) : Math.max(a, b);
 }
 
 function encode(progress: ReplicationProgress): ReadonlyMap<string, FieldValue> {
   return new Map([['progress', { type: 'String', value: JSON.stringify(progress) }]]);
 }
 
-function decode(text: string | undefined): ReplicationProgress {
-  const json: unknown = JSON.parse(text ?? 'null');
-  if (!checkProgress.Check(json)) {
-    throw new TerminalError('ROW_MALFORMED', 'The heartbeat row was not written by this product.');
-  }
+/** Undefined for a row that nobody can read, which counts as none: the next beat replaces it. */
+function decode(text: string | undefined): ReplicationProgress | undefined {
+  const json = parseJson(text ?? 'null');
+  if (!checkProgress.Check(json)) return undefined;
   return {
     ...json,
     catchingUpSinceMs: json.catchingUpSinceMs,
     peers: json.peers.map((peer) => ({ ...peer, passedMs: peer.passedMs })),
+    notices: (json.notices ?? []).filter((one): one is Notice => checkNotice.Check(one)),
   };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }

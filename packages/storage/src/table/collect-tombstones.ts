@@ -4,11 +4,12 @@ import {
   isAlive,
   latestStamp,
   stampTimeMs,
+  type StoredRow,
   type TableRow,
   type TableStore,
 } from '@tandem/core';
-import { fromEntityProperties } from '../rows/entity-row.ts';
-import { SYSTEM_ROWS_FROM } from '../rows/row-key.ts';
+import { type DamagedEntityRow, judgeRow } from '../rows/judge-row.ts';
+import { ENTITY_ROWS_FROM, SYSTEM_ROWS_FROM } from '../rows/row-key.ts';
 
 export interface CollectOptions {
   readonly store: TableStore;
@@ -17,6 +18,8 @@ export interface CollectOptions {
   /** From `tombstoneHorizonMs`: what was stamped before it is collected. */
   readonly horizonMs: number;
   readonly signal?: AbortSignal;
+  /** Told of each row that is none of an entity, or that nobody can read. */
+  readonly onDamaged?: (row: DamagedEntityRow) => void;
 }
 
 const PAGE_ROWS = 500;
@@ -32,12 +35,18 @@ export async function collectTombstones(options: CollectOptions): Promise<number
       const page = await store.query({
         table: kind.name,
         partitions: bucket,
+        rowsFrom: ENTITY_ROWS_FROM,
         rowsBefore: SYSTEM_ROWS_FROM,
         limit: PAGE_ROWS,
         ...(continuation === undefined ? {} : { continuation }),
       });
+      const doomed: TableRow[] = [];
       for (const row of page.rows) {
-        if (!isCollectable(row, options.horizonMs)) continue;
+        const judged = judgeRow(row, options);
+        if (judged.kind === 'damaged') options.onDamaged?.(judged);
+        else if (isCollectable(judged.row, options.horizonMs)) doomed.push(row);
+      }
+      for (const row of doomed) {
         const outcome = await store.commit({
           table: kind.name,
           partitionKey: bucket,
@@ -51,8 +60,7 @@ export async function collectTombstones(options: CollectOptions): Promise<number
   return collected;
 }
 
-function isCollectable(row: TableRow, horizonMs: number): boolean {
-  const { state } = fromEntityProperties(row.properties);
+function isCollectable({ state }: StoredRow, horizonMs: number): boolean {
   const newest = latestStamp(state);
   return !isAlive(state) && newest !== undefined && stampTimeMs(newest) < horizonMs;
 }

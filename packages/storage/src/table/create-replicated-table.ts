@@ -22,6 +22,7 @@ import {
   type WriteCondition,
   type WriteOutcome,
 } from '../replicated-table.ts';
+import type { DamagedEntityRow } from '../rows/judge-row.ts';
 import { toLiveRecord, toRecord } from './entity-record.ts';
 import { listEntities } from './list-entities.ts';
 import { readRow, retryRead } from './read-row.ts';
@@ -47,6 +48,8 @@ export interface ReplicatedTableOptions<K extends EntityKind> {
   readonly memory?: RowMemory | undefined;
   /** Called once a write is committed; must neither wait nor throw. */
   readonly onCommitted: (entry: OutboxEntry) => void;
+  /** Told of each row that a list skips, since it is none of an entity or nobody can read it. */
+  readonly onDamaged?: ((row: DamagedEntityRow) => void) | undefined;
   /** The trace that a write made now belongs to; not asked for where nothing is traced. */
   readonly traceOf?: (() => string | undefined) | undefined;
 }
@@ -92,7 +95,16 @@ export function createReplicatedTable<K extends EntityKind>(
         throw new TerminalError('ENTITY_INVALID', `A page has 1 to ${PAGE_LIMIT_MAX} entities.`);
       }
       const page = await retryRead(
-        () => listEntities({ store, kind, bucketCount, limit, cursor, filter }),
+        () =>
+          listEntities({
+            store,
+            kind,
+            bucketCount,
+            limit,
+            cursor,
+            filter,
+            onDamaged: options.onDamaged,
+          }),
         options,
       );
       const records = page.rows.map(({ entityId, row }) => toRecord(kind, entityId, row));

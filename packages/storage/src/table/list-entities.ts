@@ -9,8 +9,8 @@ import {
   TransientError,
 } from '@tandem/core';
 import type { ListFilter } from '../replicated-table.ts';
-import { fromEntityProperties } from '../rows/entity-row.ts';
-import { decodeRowKey, keyAfter, SYSTEM_ROWS_FROM } from '../rows/row-key.ts';
+import { type DamagedEntityRow, judgeRow } from '../rows/judge-row.ts';
+import { ENTITY_ROWS_FROM, keyAfter, SYSTEM_ROWS_FROM } from '../rows/row-key.ts';
 import { nameFilter, passesFilter } from './list-filter.ts';
 import { type CursorScope, decodeCursor, encodeCursor, type PagePosition } from './page-cursor.ts';
 
@@ -21,6 +21,8 @@ export interface ListOptions {
   readonly limit: number;
   readonly cursor: string | undefined;
   readonly filter: ListFilter;
+  /** Told of each row that is skipped, since it is none of an entity or nobody can read it. */
+  readonly onDamaged?: ((row: DamagedEntityRow) => void) | undefined;
 }
 
 export interface ListedPage {
@@ -45,6 +47,7 @@ const EMPTY_PAGES_MAX = 20;
 /**
  * Live entities, bucket by bucket in the order of their keys. The cursor names the last key, so a
  * page neither repeats nor misses an entity that exists throughout, whatever is written meanwhile.
+ * Rows that are none of ours are skipped, and the cursor goes on behind them.
  * With a filter a page reads at most 10,000 rows, and is then short, or empty, and has a cursor.
  */
 export async function listEntities(options: ListOptions): Promise<ListedPage> {
@@ -82,10 +85,15 @@ interface ReadRows {
 async function readOn(reading: Reading): Promise<ReadRows> {
   const { at, buckets, filter } = reading;
   const page = await readPage(reading);
-  const found = page.rows.flatMap(({ rowKey, properties }) => {
-    const row = fromEntityProperties(properties);
+  const found = page.rows.flatMap((one) => {
+    const judged = judgeRow(one, reading);
+    if (judged.kind === 'damaged') {
+      reading.onDamaged?.(judged);
+      return [];
+    }
+    const { row } = judged;
     const isFound = isAlive(row.state) && passesFilter(filter, row.state);
-    return isFound ? [{ rowKey, entityId: decodeRowKey(rowKey), row }] : [];
+    return isFound ? [{ rowKey: one.rowKey, entityId: row.entityId, row }] : [];
   });
   const lastKey = page.rows.at(-1)?.rowKey;
   return {
@@ -107,7 +115,7 @@ async function readPage({ store, kind, at, rowsMax }: Reading): Promise<RowPage>
     const answer = await store.query({
       table: kind.name,
       partitions: at.bucket,
-      ...(at.rowKey === '' ? {} : { rowsFrom: keyAfter(at.rowKey) }),
+      rowsFrom: at.rowKey === '' ? ENTITY_ROWS_FROM : keyAfter(at.rowKey),
       rowsBefore: SYSTEM_ROWS_FROM,
       limit: rowsMax,
       ...(continuation === undefined ? {} : { continuation }),

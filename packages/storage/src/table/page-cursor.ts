@@ -16,7 +16,8 @@ export interface CursorScope {
 }
 
 const VERSION = 'p2';
-const POSITION = /^([0-9a-f]{2}):([A-Za-z0-9._=-]*)$/;
+/** A page may end behind a row that somebody else wrote, with any key. */
+const POSITION = /^([0-9a-f]{2}):(.*)$/s;
 
 export function encodeCursor(scope: CursorScope, { bucket, rowKey }: PagePosition): string {
   return sealCursor(`${bucket}:${rowKey}`, sealOf(scope));

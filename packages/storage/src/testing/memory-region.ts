@@ -37,6 +37,7 @@ import { createTableOutbox } from '../outbox/table-outbox.ts';
 import type { RowMemory } from '../replica/row-memory.ts';
 import { createTableReplica } from '../replica/table-replica.ts';
 import type { ReplicatedTable } from '../replicated-table.ts';
+import { createStoreProbe } from '../status/store-probe.ts';
 import { createTableLease } from '../status/table-lease.ts';
 import {
   createTableReplicationStatus,
@@ -153,7 +154,7 @@ export async function createMemoryRegion<K extends EntityKind>(
     region,
     clock,
     receiver,
-    appliedClaim: createAppliedClaim({ status, receiver }),
+    appliedClaim: createAppliedClaim({ status, receiver, clock }),
     conflicts: journal,
     links,
     status,
@@ -161,7 +162,13 @@ export async function createMemoryRegion<K extends EntityKind>(
     leaseMs: 10_000,
     readiness: MEMORY_READINESS,
     sweep: { outboxes: [outbox], relay, graceMs: MEMORY_GRACE_MS },
-    inbound: { applier, randomness, lockRenewMs: 10_000, ...(rounds && { rounds }) },
+    inbound: {
+      applier,
+      randomness,
+      lockRenewMs: 10_000,
+      probe: createStoreProbe({ store }),
+      ...(rounds && { rounds }),
+    },
   });
   const openTableWith = (tableClock: HybridClock): ReplicatedTable<K> =>
     createReplicatedTable({

@@ -35,8 +35,8 @@ export const messageMutants: readonly Mutant[] = [
     edits: [
       {
         file: INBOUND,
-        find: 'return settlementOfSets([...unreadable, ...failed], count);',
-        replace: 'return settlementOfSets([...unreadable, ...failed].slice(1), count);',
+        find: 'const known = [...one.unreadable, ...failed];',
+        replace: 'const known = [...one.unreadable, ...failed].slice(1);',
       },
     ],
   },

@@ -12,10 +12,10 @@ export const relayMutants: readonly Mutant[] = [
     edits: [
       {
         file: RELAY,
-        find: 'const accepted = await send(entries);',
+        find: 'const accepted = await send(archived, (entry, error) => stuck.set(entry, error));',
         replace:
           'for (const [outbox, own] of Map.groupBy(entries, outboxOf)) await outbox.remove(own);\n' +
-          '      const accepted = await send(entries);',
+          '      const accepted = await send(archived, (entry, error) => stuck.set(entry, error));',
       },
       {
         file: QUEUE,
@@ -30,7 +30,11 @@ export const relayMutants: readonly Mutant[] = [
     id: 'archive-after-delete',
     title: 'the archive is written after the outbox row is deleted',
     edits: [
-      { file: RELAY, find: '      await archive.append(entries);\n', replace: '' },
+      {
+        file: RELAY,
+        find: 'const unarchived = await archiveApart(archive, entries);',
+        replace: 'const unarchived: Awaited<ReturnType<typeof archiveApart>> = new Map();',
+      },
       {
         file: RELAY,
         find: '    archive: (entries) => archive.append(entries),',

@@ -9,6 +9,7 @@ import {
 } from '@tandem/core';
 import {
   collectTombstones,
+  createStoreProbe,
   createTableArchive,
   createTableConflictJournal,
   createTableLease,
@@ -71,7 +72,7 @@ function composeReplicator(context: ProcessContext, configuration: TandemConfigu
   });
   const lease = { store: sweepStore, clock, name: 'sweep', holder: incarnation.writer };
   const receiver = context.receiver();
-  const claimed = { status: createTableReplicationStatus({ store: sweepStore }), receiver };
+  const claimed = { status: createTableReplicationStatus({ store: sweepStore }), receiver, clock };
   return createReplicator({
     region,
     clock,
@@ -88,7 +89,13 @@ function composeReplicator(context: ProcessContext, configuration: TandemConfigu
       heartbeatMsMax: configuration.get('Readiness.HeartbeatMsMax'),
     },
     sweep: { outboxes: [outbox], relay, graceMs: configuration.get('Sweep.GraceMs') },
-    inbound: { applier, randomness, lockRenewMs: LOCK_RENEW_MS, rounds },
+    inbound: {
+      applier,
+      randomness,
+      lockRenewMs: LOCK_RENEW_MS,
+      rounds,
+      probe: createStoreProbe({ store }),
+    },
   });
 }
 

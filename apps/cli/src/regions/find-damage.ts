@@ -1,0 +1,61 @@
+import { joinNotices, type Notice, type NoticeKind } from '@tandem/core';
+import { createTableReplicationStatus } from '@tandem/storage';
+import { damagedRowsOf } from '../commands/damaged-rows.ts';
+import type { Session } from '../session.ts';
+import type { CliRegion } from './cli-region.ts';
+
+export interface Damage {
+  readonly check: string;
+  readonly finding: string;
+  readonly remedy: string;
+}
+
+/** Listed one by one; `tandem damaged-rows list` has all of them. */
+const ROWS_MAX = 10;
+
+/** What the replicators of a region have noticed, and what lies in its tables that nobody reads. */
+export async function findDamage(session: Session, region: CliRegion): Promise<readonly Damage[]> {
+  const progress = await createTableReplicationStatus(region).read();
+  const noticed = joinNotices([progress?.notices ?? []], session.io.clock.nowMs());
+  const rows: Damage[] = [];
+  const seen = new Set<string>();
+  let count = 0;
+  if (region.bucketCount > 0) {
+    const damaged = await damagedRowsOf(session, region);
+    for await (const { table, partitionKey, rowKey, state, problem } of damaged.scan('quick')) {
+      const name = `${table}/${partitionKey}/${rowKey}`;
+      seen.add(name);
+      count += 1;
+      if (count > ROWS_MAX) continue;
+      const remedy = `tandem damaged-rows show ${name} --region ${region.name}`;
+      rows.push({ check: 'rows', finding: `${state}: ${name}: ${problem}`, remedy });
+    }
+  }
+  if (count > ROWS_MAX) {
+    const finding = `${count - ROWS_MAX} more rows that nobody reads`;
+    rows.push({
+      check: 'rows',
+      finding,
+      remedy: `tandem damaged-rows list --region ${region.name}`,
+    });
+  }
+  return [
+    ...noticed.filter(({ subject }) => !seen.has(subject)).map((one) => describe(one, region.name)),
+    ...rows,
+  ];
+}
+
+function describe({ kind, subject, detail, count }: Notice, region: string): Damage {
+  const finding = `${kind}: ${subject}: ${detail} (${count} times)`;
+  return { check: 'notices', finding, remedy: REMEDIES[kind].replace('REGION', region) };
+}
+
+const REMEDIES: Readonly<Record<NoticeKind, string>> = {
+  'claim-refused': 'set the clocks by NTP; see docs/runbooks/clocks.md',
+  'message-isolated': 'tandem messages list --region REGION; see docs/runbooks/damage.md',
+  'outbox-row-damaged': 'tandem damaged-rows list --region REGION; see docs/runbooks/damage.md',
+  'outbox-row-aside': 'tandem damaged-rows list --region REGION; see docs/runbooks/damage.md',
+  'outbox-row-stuck':
+    'tandem damaged-rows set-aside … --region REGION; see docs/runbooks/damage.md',
+  'row-foreign': 'tandem damaged-rows list --region REGION; see docs/runbooks/damage.md',
+};

@@ -1,0 +1,60 @@
+import type { PeerProgress, ReplicationProgress } from '../readiness/decide-readiness.ts';
+
+/**
+ * What a region or a process says of itself and another one believes: times of watermarks, of heartbeats, of
+ * what was applied, of proofs. A claim is no data: one that cannot be true is refused and forgotten, and
+ * whoever made it says it again in a second (I16).
+ */
+export interface OwnClock {
+  readonly nowMs: number;
+  /** How far ahead of this clock another may be and still be believed; `CLAIM_AHEAD_MS_MAX` by default. */
+  readonly driftMsMax?: number | undefined;
+}
+
+/** The default of the setting `Clock.DriftMsMax`. */
+export const CLAIM_AHEAD_MS_MAX = 60_000;
+
+/** Whether a claim of that time can be true: no honest clock is further ahead than clocks may drift. */
+export function isBelievable(claimMs: number, { nowMs, driftMsMax }: OwnClock): boolean {
+  return claimMs >= 0 && claimMs <= nowMs + (driftMsMax ?? CLAIM_AHEAD_MS_MAX);
+}
+
+/**
+ * Returns the part of a claim that is believed, undefined for none of it. Nothing that was said by now says
+ * anything of what comes, so no claim reaches beyond now: where a peer's clock is a little ahead, the lag
+ * begins to grow all the same when the peer falls silent.
+ */
+export function believedMs(claimMs: number | undefined, own: OwnClock): number | undefined {
+  if (claimMs === undefined || !isBelievable(claimMs, own)) return undefined;
+  return Math.min(claimMs, own.nowMs);
+}
+
+/** Returns what is believed of the progress that a table row tells of a peer. */
+export function believedPeer(peer: PeerProgress, own: OwnClock): PeerProgress {
+  const { appliedMs, soundMs, ...rest } = peer;
+  const applied = believedMs(appliedMs, own);
+  const sound = believedMs(soundMs, own);
+  return {
+    ...rest,
+    passedMs: believedMs(peer.passedMs, own),
+    ...(applied === undefined ? {} : { appliedMs: applied }),
+    ...(sound === undefined ? {} : { soundMs: sound }),
+  };
+}
+
+/**
+ * Returns the peers' progress as far as it is believed. None is while the heartbeat itself is of the future:
+ * then one of the two clocks is wrong, and what was written by the one says nothing to the other.
+ */
+export function believedPeers(
+  progress: ReplicationProgress | undefined,
+  own: OwnClock,
+): readonly PeerProgress[] {
+  if (progress === undefined || !isBelievable(progress.heartbeatMs, own)) return [];
+  return progress.peers.map((peer) => believedPeer(peer, own));
+}
+
+/** Returns the newer of two claims that are believed. */
+export function newestMs(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.max(a, b);
+}

@@ -1,0 +1,120 @@
+import type { Clock } from '../ports/clock.ts';
+
+/** What a region has met and an operator has to know of; each has a place in a runbook. */
+export type NoticeKind =
+  /** A time that a peer or a process said and that cannot be true, or a region that nobody knows. */
+  | 'claim-refused'
+  /** A message that the store does not take although it takes others; it is tried apart from them. */
+  | 'message-isolated'
+  /** A row of the outbox that cannot be read. */
+  | 'outbox-row-damaged'
+  /** A row of the outbox that an operator has set aside: what is in it is still owed. */
+  | 'outbox-row-aside'
+  /** A row of the outbox that the archive or a peer's queue does not take although they take others. */
+  | 'outbox-row-stuck'
+  /** A row in the table of an entity kind that this product did not write, or no longer can read. */
+  | 'row-foreign';
+
+export const NOTICE_KINDS: readonly NoticeKind[] = [
+  'claim-refused',
+  'message-isolated',
+  'outbox-row-damaged',
+  'outbox-row-aside',
+  'outbox-row-stuck',
+  'row-foreign',
+];
+
+/** Names and numbers only, never values of an entity. */
+export interface Notice {
+  readonly kind: NoticeKind;
+  /** Which: a peer, the key of a row, the number of a message. */
+  readonly subject: string;
+  readonly detail: string;
+  readonly count: number;
+  /** Milliseconds since the epoch. */
+  readonly sinceMs: number;
+  readonly lastMs: number;
+}
+
+/** What is noticed in one process, or, in the region's own table, in all of them. */
+export interface Notices {
+  /** Of one subject there is one notice, however often it is met. */
+  note(kind: NoticeKind, subject: string, detail: string): void;
+  /** Those that were met lately, the newest first. */
+  current(): readonly Notice[];
+  /** How often this kind was met since this process began. */
+  count(kind: NoticeKind): number;
+}
+
+export interface NoticesOptions {
+  readonly clock: Pick<Clock, 'nowMs'>;
+  /** Called when something is noticed that was not known: once, not each time that it is met. */
+  readonly onNew?: (notice: Notice) => void;
+}
+
+/** What was not met for so long is over: all of it is met again every few seconds while it lasts. */
+const NOTICE_AGE_MS = 120_000;
+/** The rows of the entities are all read every hour. */
+const ROW_NOTICE_AGE_MS = 2 * 3_600_000;
+/** Kept of each kind; beyond it only counted. */
+export const NOTICES_PER_KIND_MAX = 20;
+const SUBJECT_LENGTH_MAX = 160;
+const DETAIL_LENGTH_MAX = 200;
+
+export function createNotices(options: NoticesOptions): Notices {
+  const { clock, onNew } = options;
+  const counts = new Map<NoticeKind, number>();
+  let known: readonly Notice[] = [];
+  const refresh = (): void => {
+    known = known.filter((one) => isCurrent(one, clock.nowMs()));
+  };
+  return {
+    note(kind, subject, detail) {
+      refresh();
+      counts.set(kind, (counts.get(kind) ?? 0) + 1);
+      const nowMs = clock.nowMs();
+      const named = subject.slice(0, SUBJECT_LENGTH_MAX);
+      const before = known.find((one) => one.kind === kind && one.subject === named);
+      if (before !== undefined) {
+        const again = { ...before, count: before.count + 1, lastMs: nowMs };
+        known = [again, ...known.filter((one) => one !== before)];
+        return;
+      }
+      if (known.filter((one) => one.kind === kind).length >= NOTICES_PER_KIND_MAX) return;
+      const cut = detail.slice(0, DETAIL_LENGTH_MAX);
+      const notice = { kind, subject: named, detail: cut, count: 1, sinceMs: nowMs, lastMs: nowMs };
+      known = [notice, ...known];
+      onNew?.(notice);
+    },
+    current() {
+      refresh();
+      return known;
+    },
+    count: (kind) => counts.get(kind) ?? 0,
+  };
+}
+
+/** Whether a notice still counts, by a clock that may have been set since. */
+export function isCurrent({ kind, lastMs }: Notice, nowMs: number): boolean {
+  const ageMsMax = kind === 'row-foreign' ? ROW_NOTICE_AGE_MS : NOTICE_AGE_MS;
+  return Math.abs(nowMs - lastMs) <= ageMsMax;
+}
+
+/** Joins what several processes of a region have noticed: of one subject the newest word counts. */
+export function joinNotices(
+  lists: readonly (readonly Notice[])[],
+  nowMs: number,
+): readonly Notice[] {
+  const newest = new Map<string, Notice>();
+  for (const one of lists.flat()) {
+    if (!isCurrent(one, nowMs)) continue;
+    const key = `${one.kind}/${one.subject}`;
+    if ((newest.get(key)?.lastMs ?? 0) <= one.lastMs) newest.set(key, one);
+  }
+  return NOTICE_KINDS.flatMap((kind) =>
+    [...newest.values()]
+      .filter((one) => one.kind === kind)
+      .toSorted((a, b) => b.lastMs - a.lastMs)
+      .slice(0, NOTICES_PER_KIND_MAX),
+  );
+}

@@ -1,0 +1,28 @@
+import { archivePartitionOf, type ProbedSet, type TableStore } from '@tandem/core';
+import { ARCHIVE_TABLE } from '../archive/table-archive.ts';
+import { CONFLICTS_TABLE } from '../conflicts/table-conflict-journal.ts';
+
+/** Nothing has this key, so nothing is written: the store has to look for it as for any other write. */
+const NO_ROW = '~probe';
+
+/**
+ * Asks every table that a change set is written to, in the partitions that it goes to, for a write about
+ * nothing. Resolves when all of them answer; throws what the store throws.
+ */
+export function createStoreProbe({
+  store,
+}: {
+  readonly store: Pick<TableStore, 'commit'>;
+}): (set: ProbedSet) => Promise<void> {
+  return async (set) => {
+    const { entityKind, bucket } = set;
+    const places = [
+      [entityKind, bucket],
+      [ARCHIVE_TABLE, archivePartitionOf(set)],
+      [CONFLICTS_TABLE, `${entityKind}-${bucket}`],
+    ] as const;
+    for (const [table, partitionKey] of places) {
+      await store.commit({ table, partitionKey, operations: [{ kind: 'delete', rowKey: NO_ROW }] });
+    }
+  };
+}
