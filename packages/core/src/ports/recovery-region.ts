@@ -27,6 +27,8 @@ export interface ArchiveRow {
   readonly encoded: Uint8Array;
   /** Of the row that it was read from, or that it replaces; undefined where there is none. */
   readonly etag: string | undefined;
+  /** It stands where a change set is missing, until that itself is archived. */
+  readonly isStandIn?: boolean;
 }
 
 export type ScannedArchiveRow =

@@ -83,6 +83,10 @@ function missing(row: ArchiveRow, there: ScannedArchiveRow | undefined): Archive
   // One that cannot be read is replaced by one that can.
   if (there === undefined || there.kind === 'damaged') return { ...row, etag: there?.etag };
   if (isSameBytes(row.encoded, there.encoded)) return undefined;
+  // What only stands for a change set gives way to it, and adds nothing to it: what more is known lies beside.
+  if (row.isStandIn !== there.isStandIn) {
+    return row.isStandIn === true ? undefined : { ...row, etag: there.etag };
+  }
   const set = joinChangeSets(there.set, row.set);
   if (set === undefined) return undefined;
   const encoded = encodeChangeSet(set);

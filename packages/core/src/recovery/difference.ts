@@ -1,6 +1,8 @@
 import { type EntityState, isAlive } from '../state/entity-state.ts';
+import { mergeStates } from '../state/merge.ts';
 import { encodeVector } from '../state/version-vector.ts';
 import type { Stamp } from '../time/stamp.ts';
+import { isSameState } from './state-text.ts';
 import { encodeFieldValue, type EncodedFieldValue } from '../values/encode-field-value.ts';
 
 /** By region: undefined where there is no row. */
@@ -21,6 +23,8 @@ export interface Difference {
   readonly regions: Readonly<
     Record<string, { readonly life: 'alive' | 'deleted' | 'absent'; readonly version: string }>
   >;
+  /** The regions whose row is not the join of all of them: what a repair writes. */
+  readonly behind: readonly string[];
   /** Those that are not the same everywhere they are. */
   readonly fields: readonly DifferingField[];
 }
@@ -42,11 +46,20 @@ export function describeDifference(
     bucket,
     entityId,
     regions: Object.fromEntries(regions),
+    behind: regionsBehind(states),
     fields: [...names].toSorted().flatMap((name) => {
       const field = describeField(name, states);
       return field === undefined ? [] : [field];
     }),
   };
+}
+
+function regionsBehind(states: StatesByRegion): string[] {
+  let joined: EntityState | undefined;
+  for (const state of states.values()) {
+    if (state !== undefined) joined = joined === undefined ? state : mergeStates(joined, state);
+  }
+  return [...states].flatMap(([region, state]) => (isSameState(state, joined) ? [] : [region]));
 }
 
 function describeField(name: string, states: StatesByRegion): DifferingField | undefined {

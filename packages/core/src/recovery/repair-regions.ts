@@ -41,7 +41,7 @@ export function planRepair(differences: readonly Difference[], options: PlanOpti
       .map((difference) => ({
         bucket: difference.bucket,
         entityId: difference.entityId,
-        into: regionsBehind(difference),
+        into: difference.behind,
         difference,
       })),
     doubtful: differences.filter(isDoubtful),
@@ -54,22 +54,6 @@ function isOldAndMissing({ regions }: Difference, horizonMs: number): boolean {
   return states
     .filter(({ life }) => life !== 'absent')
     .every(({ version }) => newestMs(version) < horizonMs);
-}
-
-/** All but those that hold the newest of every region already, which is none when they conflict. */
-function regionsBehind({ regions }: Difference): string[] {
-  const versions = Object.values(regions).map(({ version }) => version);
-  const joined = new Map<string, string>();
-  for (const [region, stamp] of versions.flatMap((text) => [...(decodeVector(text) ?? [])])) {
-    if (stamp > (joined.get(region) ?? '')) joined.set(region, stamp);
-  }
-  const isWhole = (version: string): boolean => {
-    const vector = decodeVector(version) ?? new Map<string, string>();
-    return [...joined].every(([region, stamp]) => vector.get(region) === stamp);
-  };
-  const behind = Object.entries(regions).filter(([, { version }]) => !isWhole(version));
-  // The same transactions and yet not the same values: any of them may be the one that is wrong.
-  return (behind.length > 0 ? behind : Object.entries(regions)).map(([region]) => region);
 }
 
 function newestMs(version: string): number {

@@ -6,12 +6,16 @@ import {
   type ChangeSet,
   chunk,
   decodeStoredChangeSet,
+  encodeChangeSet,
   type FieldValue,
   forEachBounded,
+  joinChangeSets,
   originOf,
   type Properties,
+  type RowOperation,
   type TableRow,
   type TableStore,
+  TransientError,
 } from '@tandem/core';
 import { fromPayloadColumns, toPayloadColumns } from '../rows/payload-columns.ts';
 import { ENTITY_ROWS_FROM } from '../rows/row-key.ts';
@@ -22,7 +26,11 @@ const ROWS_PER_TRANSACTION_MAX = 100;
 /** Binary columns travel as Base64, a third longer, and 4 MiB is the bound of a transaction. */
 const BYTES_PER_TRANSACTION_MAX = 2 * 1024 * 1024;
 const PARTITIONS_AT_ONCE_MAX = 8;
+const ROWS_AT_ONCE_MAX = 16;
+const ATTEMPTS_MAX = 10;
 const PAGE_ROWS = 200;
+/** A column of rows that stand where a change set is missing, with what recovery knows of it. */
+const STAND_IN = 'standIn';
 
 export interface TableArchiveOptions {
   readonly store: TableStore;
@@ -41,11 +49,16 @@ export function createTableArchive({ store, onDamaged }: TableArchiveOptions): A
       );
       await forEachBounded(work, PARTITIONS_AT_ONCE_MAX, async ({ partitionKey, part }) => {
         const operations = part.map((entry) => ({
-          kind: 'upsert' as const,
+          kind: 'insert' as const,
           rowKey: entry.set.stamp,
           properties: toArchiveProperties(entry),
         }));
-        await store.commit({ table, partitionKey, operations });
+        const outcome = await store.commit({ table, partitionKey, operations });
+        if (outcome.kind === 'committed') return;
+        // Some of it is there already: sent again, or archived by the process that wrote it.
+        await forEachBounded(part, ROWS_AT_ONCE_MAX, (entry) =>
+          appendOne(store, partitionKey, entry),
+        );
       });
     },
 
@@ -76,6 +89,46 @@ export function createTableArchive({ store, onDamaged }: TableArchiveOptions): A
   };
 }
 
+/**
+ * A change set that is there is left as it is: what was erased in it must not come back by a late delivery. One
+ * that a recovery wrote in its place is replaced, and what a set lacks is added.
+ */
+async function appendOne(
+  store: TableStore,
+  partitionKey: string,
+  { set, encoded }: ArchiveEntry,
+): Promise<void> {
+  const rowKey = set.stamp;
+  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
+    const row = await store.get(ARCHIVE_TABLE, partitionKey, rowKey);
+    const entry = row === undefined ? { set, encoded } : missingIn(row, { set, encoded });
+    if (entry === undefined) return;
+    const properties = toArchiveProperties(entry);
+    const operation: RowOperation =
+      row === undefined
+        ? { kind: 'insert', rowKey, properties }
+        : { kind: 'replace', rowKey, properties, etag: row.etag };
+    const transaction = { table: ARCHIVE_TABLE, partitionKey, operations: [operation] };
+    if ((await store.commit(transaction)).kind === 'committed') return;
+  }
+  throw new TransientError(
+    'WRITE_CONTENDED',
+    `The archive row ${partitionKey}/${rowKey} changed ${ATTEMPTS_MAX} times under us.`,
+  );
+}
+
+/** Undefined when the row has all of it. */
+function missingIn(row: TableRow, own: ArchiveEntry): ArchiveEntry | undefined {
+  if (isStandIn(row.properties)) return own;
+  // One that nobody can read is replaced.
+  const there = readRow(row, undefined);
+  if (there === undefined) return own;
+  const ids = new Set(there.changes.map(({ entityId }) => entityId));
+  if (own.set.changes.every(({ entityId }) => ids.has(entityId))) return undefined;
+  const set = joinChangeSets(there, own.set);
+  return set === undefined ? undefined : { set, encoded: encodeChangeSet(set) };
+}
+
 function readRow(
   row: TableRow,
   onDamaged: TableArchiveOptions['onDamaged'],
@@ -101,6 +154,15 @@ function distinct(entries: readonly ArchiveEntry[]): ArchiveEntry[] {
     entries.map((entry) => [`${archivePartitionOf(entry.set)}/${entry.set.stamp}`, entry]),
   );
   return [...byKey.values()];
+}
+
+export function isStandIn(properties: Properties): boolean {
+  return properties.get(STAND_IN)?.value === true;
+}
+
+/** The row of what stands for a change set until that itself is archived. */
+export function toStandInProperties(entry: ArchiveEntry): Properties {
+  return new Map([...toArchiveProperties(entry), [STAND_IN, { type: 'Boolean', value: true }]]);
 }
 
 /** The columns beside the payload are for people who browse the table. */

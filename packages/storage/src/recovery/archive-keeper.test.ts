@@ -304,7 +304,7 @@ describe('putting rows into an archive', () => {
     const theirs = setOf(second.set.stamp, [
       changeOf('device-1', stateOf('theirs', second.set.stamp)),
     ]);
-    await append(theirs);
+    await keeper.put([{ ...second, set: theirs, encoded: encodeChangeSet(theirs) }]);
     const leftOut = await keeper.put([first, second, third].map(relabelled));
     expect(leftOut.map(({ rowKey }) => rowKey)).toEqual([second.rowKey]);
     expect(await labels('device-0')).toEqual({ [first.rowKey]: 'mine' });

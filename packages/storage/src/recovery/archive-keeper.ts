@@ -19,7 +19,13 @@ import {
   type TableStore,
   TransientError,
 } from '@tandem/core';
-import { ARCHIVE_TABLE, stampPrefix, toArchiveProperties } from '../archive/table-archive.ts';
+import {
+  ARCHIVE_TABLE,
+  isStandIn,
+  stampPrefix,
+  toArchiveProperties,
+  toStandInProperties,
+} from '../archive/table-archive.ts';
 import { fromPayloadColumns } from '../rows/payload-columns.ts';
 import { ENTITY_ROWS_FROM } from '../rows/row-key.ts';
 
@@ -44,7 +50,8 @@ export function createTableArchiveKeeper({ store }: { readonly store: TableStore
   ): Promise<void> => {
     const operations = part.map((row): RowOperation => {
       const { rowKey, etag } = row;
-      const properties = toArchiveProperties(row);
+      const properties =
+        row.isStandIn === true ? toStandInProperties(row) : toArchiveProperties(row);
       return etag === undefined
         ? { kind: 'insert', rowKey, properties }
         : { kind: 'replace', rowKey, properties, etag };
@@ -109,14 +116,9 @@ async function* scanArchive(
 function readArchiveRow({ partitionKey, rowKey, properties, etag }: TableRow): ScannedArchiveRow {
   try {
     const encoded = fromPayloadColumns(properties);
-    return {
-      kind: 'set',
-      partitionKey,
-      rowKey,
-      set: decodeStoredChangeSet(encoded),
-      encoded,
-      etag,
-    };
+    const set = decodeStoredChangeSet(encoded);
+    const row = { kind: 'set', partitionKey, rowKey, set, encoded, etag } as const;
+    return isStandIn(properties) ? { ...row, isStandIn: true } : row;
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     return { kind: 'damaged', partitionKey, rowKey, problem: error.message, etag };
@@ -135,7 +137,9 @@ async function missingRows(store: TableStore, set: ChangeSet): Promise<ArchiveRo
   const [change] = set.changes;
   const isWhole = change?.state.vector.size === 1;
   const plain =
-    own.set === undefined ? [toRow({ partitionKey, rowKey: set.stamp, set, etag: own.etag })] : [];
+    own.set === undefined
+      ? [toRow({ partitionKey, rowKey: set.stamp, set, etag: own.etag, isStandIn: true })]
+      : [];
   if (own.set === undefined && isWhole) return plain;
   const rowKey = `${set.stamp}~r${bucketOf(change?.entityId ?? '', 256)}`;
   const beside = await readAt(store, partitionKey, rowKey);

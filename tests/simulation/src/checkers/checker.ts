@@ -32,6 +32,8 @@ export interface FinalRegion {
   /** By partition and row: what is recorded, as it is written. */
   readonly conflictBytes: ReadonlyMap<string, string>;
   readonly outboxKeys: readonly string[];
+  /** All that its tables and its queue say, by place. */
+  readonly everything: readonly { readonly place: string; readonly texts: readonly string[] }[];
   readonly deadLetters: readonly { readonly messageId: string; readonly reason: string }[];
   /** How long the oldest message has been waiting, in milliseconds; 0 for an empty queue. */
   readonly oldestMessageMs: number;
@@ -65,6 +67,14 @@ export interface Violation {
 /** True when the row may rightly be missing: it was deleted, and its tombstone collected here. */
 export function isCollected({ ledger }: FinalState, region: string, entityId: string): boolean {
   return ledger.regionNamed(region).collected.has(entityId);
+}
+
+/** True when what a row knew of older lives may rightly be forgotten: collected, or lost by a store. */
+export function isForgottenAnywhere(final: FinalState, entityId: string): boolean {
+  const wasLost = final.regions.some(({ name }) =>
+    final.ledger.regionNamed(name).lost.has(entityId),
+  );
+  return wasLost || isCollectedAnywhere(final, entityId);
 }
 
 export function isCollectedAnywhere(final: FinalState, entityId: string): boolean {

@@ -4,7 +4,7 @@ import {
   type FinalChecker,
   type FinalRegion,
   type FinalState,
-  isCollectedAnywhere,
+  isForgottenAnywhere,
 } from './checker.ts';
 
 /**
@@ -54,7 +54,9 @@ interface Loss {
 function lossesOf(final: FinalState): Loss[] {
   const losses: Loss[] = [];
   for (const entityId of final.ledger.truth.keys()) {
-    if (isCollectedAnywhere(final, entityId)) continue;
+    if (isForgottenAnywhere(final, entityId)) continue;
+    // What is forgotten is erased there, too.
+    if (final.world.recoveries.forgotten.has(entityId)) continue;
     const commits = final.ledger.commitsOf(entityId);
     for (const commit of commits) {
       for (const [name, { stamp, value }] of commit.state.fields) {

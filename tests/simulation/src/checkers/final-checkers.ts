@@ -5,6 +5,7 @@ import type { FinalChecker } from './checker.ts';
 import { conflictsDiffer, conflictUnrecorded } from './conflict-unrecorded.ts';
 import { deadLetters } from './dead-letters.ts';
 import { diverged } from './diverged.ts';
+import { forgotten } from './forgotten.ts';
 import { lost } from './lost.ts';
 import { outOfOrder } from './out-of-order.ts';
 import { oversizedTransaction } from './oversized-transaction.ts';
@@ -14,6 +15,7 @@ import { resurrected } from './resurrected.ts';
 import { runawayClock } from './runaway-clock.ts';
 import { unavailable } from './unavailable.ts';
 import { undrained } from './undrained.ts';
+import { unproven } from './unproven.ts';
 import { untrue } from './untrue.ts';
 import { writtenTwice } from './written-twice.ts';
 import { wrongPartition } from './wrong-partition.ts';
@@ -44,4 +46,6 @@ export const FINAL_CHECKERS: readonly FinalChecker[] = [
   unavailable,
   oversizedTransaction,
   runawayClock,
+  forgotten,
+  unproven,
 ];

@@ -15,6 +15,7 @@ export const replayDiffers: FinalChecker = {
             if (timeMsOf(stamp) < beforeMs) should = joinStates(should, state);
           }
           const row = rows.get(entityId)?.state;
+          if (final.world.recoveries.forgotten.has(entityId)) should &&= erased(should);
           const [is, truth] = [describe(row), describe(should)];
           if (is === truth) return [];
           return [`${entityId}, replayed in ${name} to ${beforeMs}, is ${is}, should be ${truth}`];
@@ -25,4 +26,12 @@ export const replayDiffers: FinalChecker = {
 
 function describe(state: RawState | undefined): string {
   return state !== undefined && isRawAlive(state) ? describeVisible(state) : 'deleted';
+}
+
+/** Of an entity that was forgotten the archive has the lives, and no values. */
+function erased(state: RawState): RawState {
+  const fields = [...state.fields].map(
+    ([name, { stamp }]) => [name, { stamp, value: null }] as const,
+  );
+  return { ...state, fields: new Map(fields) };
 }

@@ -1,4 +1,4 @@
-import { type FinalChecker, isCollectedAnywhere } from './checker.ts';
+import { type FinalChecker, isForgottenAnywhere } from './checker.ts';
 import { describeState, describeVisible } from './describe-state.ts';
 
 /** I3: each row is the join of all commits of the entity, and nothing else. */
@@ -13,7 +13,7 @@ export const untrue: FinalChecker = {
       ...[...ledger.truth].flatMap(([entityId, truth]) => {
         const row = rows.get(entityId);
         if (row === undefined) return [];
-        const describe = isCollectedAnywhere(final, entityId) ? describeVisible : describeState;
+        const describe = isForgottenAnywhere(final, entityId) ? describeVisible : describeState;
         const [is, should] = [describe(row.state), describe(truth)];
         return is === should ? [] : [`${entityId} in ${name} is ${is} and should be ${should}`];
       }),

@@ -31,7 +31,7 @@ export function createReadinessWatch(
       .every(({ downSinceMs }) => downSinceMs !== undefined && downSinceMs < atMs - SILENT_MS_MAX);
 
   const isBehind = (region: string, beforeMs: number): string | undefined => {
-    const { rows, collected } = ledger.regionNamed(region);
+    const { rows, collected, lost } = ledger.regionNamed(region);
     for (const peer of world.plan.regions) {
       const late = history
         .acknowledgedIn(peer)
@@ -39,7 +39,8 @@ export function createReadinessWatch(
           ({ atMs, stamp, entityId }) =>
             atMs < beforeMs &&
             !includesStamp(rows.get(entityId)?.vector, stamp) &&
-            !collected.has(entityId),
+            !collected.has(entityId) &&
+            !lost.has(entityId),
         );
       if (peer !== region && late !== undefined) return late.stamp;
     }

@@ -11,6 +11,8 @@ export function createSessionWatch(
   return (read) => {
     const { outcome } = read;
     if (outcome.kind !== 'read' || outcome.version === undefined) return;
+    // What a store lost only an operator finds out.
+    if (ledger.regionNamed(read.region).lost.has(read.entityId)) return;
     // A life that was collected is forgotten, and what was created since knows nothing of it.
     if (ledger.regionNamed(read.region).collected.has(read.entityId)) return;
     for (const { client, region, entityId, endMs, outcome: own } of history.operations) {

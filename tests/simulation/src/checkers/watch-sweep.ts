@@ -1,5 +1,6 @@
 import { ARCHIVE_TABLE } from '@tandem/storage';
 import type { Ledger } from '../observe/ledger.ts';
+import { isOperators } from '../observe/raw-state.ts';
 import type { World } from '../world/world.ts';
 import type { Report } from './watch.ts';
 
@@ -14,7 +15,8 @@ export function watchSweep(
     if (own.some(({ clock }) => clock.offMsMax > 0)) return;
     for (const { rowKey } of operations) {
       const committedAfterMs = ledger.committedAfterMs(rowKey);
-      if (committedAfterMs === undefined) continue;
+      // An operator's clock may be another.
+      if (committedAfterMs === undefined || isOperators(rowKey)) continue;
       const ageMs = world.scheduler.nowMs() - committedAfterMs;
       if (ageMs >= world.plan.sweepGraceMs) continue;
       report('swept-too-soon', `${rowKey} was swept in ${region} after ${ageMs} ms`);

@@ -56,6 +56,7 @@ export function watchWatermarks(
       if (atMs >= beforeMs - aheadMs) break;
       const view = ledger.regionNamed(holder);
       if (includesStamp(view.rows.get(entityId)?.vector, stamp)) continue;
+      if (view.lost.has(entityId) || world.resubmitted.has(`${holder} ${stamp}`)) continue;
       if (view.collected.has(entityId) || isDead(holder, stamp)) continue;
       const what = `${stamp} of ${origin}, acknowledged at ${atMs}`;
       report(checker, `${holder} is said to have all before ${beforeMs}, and has not ${what}`);

@@ -1,4 +1,5 @@
 import { rawGadgetOf } from '../clients/values.ts';
+import { isOperators } from '../observe/raw-state.ts';
 import type { FinalChecker } from './checker.ts';
 
 /** I3: one request is at most one transaction. */
@@ -6,8 +7,11 @@ export const writtenTwice: FinalChecker = {
   name: 'written-twice',
   check({ history, ledger }) {
     const stampsOf = new Map<string, Set<string>>();
-    for (const { state } of ledger.commits) {
+    for (const { state, stamp: own } of ledger.commits) {
+      // An operator writes an old value again.
+      if (isOperators(own)) continue;
       for (const [name, { value, stamp }] of state.fields) {
+        if (isOperators(stamp)) continue;
         const key = `${name} ${JSON.stringify(value)}`;
         const stamps = stampsOf.get(key) ?? new Set();
         stampsOf.set(key, stamps.add(stamp));

@@ -33,6 +33,9 @@ const HOT_SITE_CRASH_RATE = 0.08;
 /** Few seeds come by there, and then once or twice, so those that do crash there more readily. */
 const RARE_SITES = new Set(['replicator.tombstones.commit.tombstone']);
 const RARE_SITE_PROBABILITY = 0.5;
+/** A command passes each place of its own a few times in a run. */
+const OPERATOR_SITES = 'operator.';
+const OPERATOR_SITE_PROBABILITY = 0.12;
 const FIRST_CALLS = 4;
 const FIRST_CALLS_CRASH_RATE = 0.3;
 
@@ -59,7 +62,11 @@ export function createFaultInjector({ draw, only }: FaultInjectorOptions): Fault
   const isHot = (site: string): boolean => {
     let known = hotSites.get(site);
     if (known === undefined) {
-      const probability = RARE_SITES.has(site) ? RARE_SITE_PROBABILITY : HOT_SITE_PROBABILITY;
+      const probability = site.startsWith(OPERATOR_SITES)
+        ? OPERATOR_SITE_PROBABILITY
+        : RARE_SITES.has(site)
+          ? RARE_SITE_PROBABILITY
+          : HOT_SITE_PROBABILITY;
       known = draw.chance(`hot.${site}`, probability);
       hotSites.set(site, known);
     }

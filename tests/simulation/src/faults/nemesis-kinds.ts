@@ -17,7 +17,10 @@ export type NemesisKind =
   | 'clock-freeze'
   | 'clock-far-ahead'
   | 'poison'
-  | 'resend-old';
+  | 'resend-old'
+  | 'lose-rows'
+  | 'lose-archive'
+  | 'lose-all';
 
 export interface NemesisEvent {
   readonly id: string;
@@ -56,4 +59,7 @@ export const NEMESIS_RULES: readonly NemesisRule[] = [
   { kind: 'clock-far-ahead', countMax: 1, durationMs: [5_000, 60_000] },
   { kind: 'poison', countMax: 4, durationMs: [0, 0] },
   { kind: 'resend-old', countMax: 4, durationMs: [0, 0] },
+  { kind: 'lose-rows', countMax: 2, durationMs: [0, 0] },
+  { kind: 'lose-archive', countMax: 1, durationMs: [0, 0] },
+  { kind: 'lose-all', countMax: 1, durationMs: [0, 0] },
 ];

@@ -7,6 +7,9 @@ const TARGET_MAX = 1_000_000;
 /** Where tombstones are collected soon, a clock so wrong would break what their age stands for. */
 const NEVER_WITH_TOMBSTONES = new Set<NemesisKind>(['clock-far-ahead']);
 
+/** Only where an operator makes them good. */
+const LOSSES = new Set<NemesisKind>(['lose-rows', 'lose-archive', 'lose-all']);
+
 /** What is sent again does most harm before clients have written anew what had been collected. */
 const EARLY_MS = 6_000;
 
@@ -19,6 +22,7 @@ export function drawNemesis(
   const events: NemesisEvent[] = [];
   for (const { kind, countMax, durationMs } of NEMESIS_RULES) {
     if (!draw.chance(`nemesis.${kind}`, KIND_PROBABILITY)) continue;
+    if (!plan.hasLosses && LOSSES.has(kind)) continue;
     if (plan.quietMs > 0 && NEVER_WITH_TOMBSTONES.has(kind)) continue;
     const isEarly = kind === 'resend-old' && window > 0;
     const count = draw.integer(`nemesis.${kind}.count.${window}`, [1, countMax]);

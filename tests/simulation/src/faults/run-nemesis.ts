@@ -1,8 +1,10 @@
+import type { Ledger } from '../observe/ledger.ts';
 import type { Supervisor } from '../processes/supervisor.ts';
 import type { World } from '../world/world.ts';
 import { applyClockFault } from './apply-clock-fault.ts';
 import { applyNetworkFault } from './apply-network-fault.ts';
 import { injectMessages } from './inject-messages.ts';
+import { loseData } from './lose-data.ts';
 import type { NemesisEvent } from './nemesis-kinds.ts';
 import type { PoisonLog } from './poison.ts';
 
@@ -22,6 +24,7 @@ export interface NemesisOptions {
   readonly supervisor: Supervisor;
   readonly events: readonly NemesisEvent[];
   readonly poison: PoisonLog;
+  readonly ledger: Ledger;
 }
 
 /** Lets the events happen when they are due, and ends each after its time. */
@@ -50,8 +53,9 @@ export function runNemesis(options: NemesisOptions): Nemesis {
   };
 }
 
-function begin(event: NemesisEvent, { world, supervisor, poison }: NemesisOptions): Undo {
-  const slot = world.slots[event.target % world.slots.length];
+function begin(event: NemesisEvent, { world, supervisor, poison, ledger }: NemesisOptions): Undo {
+  const slots = [...world.slots, ...world.operatorSlots];
+  const slot = slots[event.target % slots.length];
   if (slot === undefined) return undefined;
   switch (event.kind) {
     case 'crash':
@@ -79,6 +83,11 @@ function begin(event: NemesisEvent, { world, supervisor, poison }: NemesisOption
     case 'poison':
     case 'resend-old':
       injectMessages(event, world, poison);
+      return undefined;
+    case 'lose-rows':
+    case 'lose-archive':
+    case 'lose-all':
+      loseData(event, world, ledger).catch((error: unknown) => world.reportBug(undefined, error));
       return undefined;
     default:
       return applyNetworkFault(event, world);

@@ -22,6 +22,8 @@ interface RegionView {
   readonly rows: Map<string, RawState>;
   /** By entity: since when (true time) it was there for clients, and since when not. */
   readonly lives: Map<string, { readonly fromMs: number; readonly isAlive: boolean }[]>;
+  /** By entity: when (true time) the store lost its row here last. */
+  readonly lost: Map<string, number>;
   /** By entity: the deletion whose tombstone was collected here last. */
   readonly collected: Map<string, string>;
   readonly outboxKeys: Set<string>;
@@ -36,6 +38,8 @@ export interface Ledger {
   readonly commits: readonly Commit[];
   /** By entity: all commits joined. */
   readonly truth: ReadonlyMap<string, RawState>;
+  /** Those of one change set. */
+  commitsUnder(stamp: string): readonly Commit[];
   commitsOf(entityId: string): readonly Commit[];
   regionNamed(name: string): RegionView;
   onTransaction(listener: TransactionListener): void;
@@ -49,6 +53,7 @@ export function createLedger(world: World): Ledger {
   const commits: Commit[] = [];
   const byEntity = new Map<string, Commit[]>();
   const truth = new Map<string, RawState>();
+  const byStamp = new Map<string, Commit[]>();
   const views = new Map<string, RegionView>();
   const listeners: TransactionListener[] = [];
   const committedAfter = new Map<string, number>();
@@ -62,6 +67,7 @@ export function createLedger(world: World): Ledger {
       const atMs = world.scheduler.nowMs();
       const commit = { stamp: set.stamp, region, entityId, operation: kind, state, atMs };
       commits.push(commit);
+      byStamp.set(set.stamp, [...(byStamp.get(set.stamp) ?? []), commit]);
       byEntity.set(entityId, [...(byEntity.get(entityId) ?? []), commit]);
       truth.set(entityId, joinStates(truth.get(entityId), state));
     }
@@ -88,15 +94,30 @@ export function createLedger(world: World): Ledger {
     const view: RegionView = {
       rows: new Map(),
       lives: new Map(),
+      lost: new Map(),
       collected: new Map(),
       outboxKeys: new Set(),
       archived: new Set(),
       conflicts: new Map(),
     };
     views.set(region.name, view);
+    region.account.onLost((table, rowKey) => {
+      if (table === ARCHIVE_TABLE) view.archived.delete(rowKey);
+      if (table !== gadgetKind.name) return;
+      const nowMs = world.scheduler.nowMs();
+      view.rows.delete(rowKey);
+      view.lost.set(rowKey, nowMs);
+      const lives = view.lives.get(rowKey) ?? [];
+      view.lives.set(rowKey, [...lives, { fromMs: nowMs, isAlive: false }]);
+    });
     region.account.onCommitted((transaction, site) => {
       const { table, operations } = transaction;
-      if (table === ARCHIVE_TABLE) for (const { rowKey } of operations) view.archived.add(rowKey);
+      for (const operation of table === ARCHIVE_TABLE ? operations : []) {
+        // What only stands for a change set lacks the rest of it.
+        const isWhole =
+          operation.kind !== 'delete' && operation.properties.get('standIn')?.value !== true;
+        if (isWhole) view.archived.add(operation.rowKey);
+      }
       if (table === CONFLICTS_TABLE) noteConflicts(view, transaction);
       for (const operation of table === gadgetKind.name ? operations : []) {
         const { rowKey } = operation;
@@ -123,6 +144,7 @@ export function createLedger(world: World): Ledger {
   return {
     commits,
     truth,
+    commitsUnder: (stamp) => byStamp.get(stamp) ?? [],
     commitsOf: (entityId) => byEntity.get(entityId) ?? [],
     regionNamed: (name) => views.get(name) as RegionView,
     committedAfterMs: (stamp) => committedAfter.get(stamp),

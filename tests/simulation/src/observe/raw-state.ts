@@ -25,6 +25,11 @@ export function writerOf(stamp: string): string {
   return stamp.split('-')[3] ?? '';
 }
 
+/** True for the stamps of what an operator wrote. */
+export function isOperators(stamp: string): boolean {
+  return writerOf(stamp).startsWith('o');
+}
+
 export function timeMsOf(stamp: string): number {
   return parseInt(stamp.slice(0, 12), 16);
 }
@@ -54,7 +59,9 @@ export function joinStates(a: RawState | undefined, b: RawState): RawState {
   if (a === undefined) return b;
   const fields = new Map(a.fields);
   for (const [name, field] of b.fields) {
-    if (field.stamp > (fields.get(name)?.stamp ?? '')) fields.set(name, field);
+    const own = fields.get(name);
+    const isErased = own?.stamp === field.stamp && field.value === null;
+    if (isErased || field.stamp > (own?.stamp ?? '')) fields.set(name, field);
   }
   const vector = new Map(a.vector);
   for (const [region, stamp] of b.vector) {

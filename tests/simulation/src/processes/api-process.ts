@@ -8,6 +8,7 @@ import {
 import {
   createReplicatedTable,
   createTableArchive,
+  createTableRegionHold,
   createTableReplicationStatus,
   type ReplicatedTable,
 } from '@tandem/storage';
@@ -40,7 +41,9 @@ export async function startApi(context: ProcessContext): Promise<ApiProcess> {
   const clock = context.clock('write');
   const store = context.store('write');
   const startedMs = clock.nowMs();
-  const status = createTableReplicationStatus({ store: context.store('probe') });
+  const probed = { store: context.store('probe') };
+  const status = createTableReplicationStatus(probed);
+  const hold = createTableRegionHold(probed);
   const table = createReplicatedTable({
     kind: gadgetKind,
     store,
@@ -63,7 +66,7 @@ export async function startApi(context: ProcessContext): Promise<ApiProcess> {
     table,
     relayQueue,
     async readiness() {
-      const progress = await status.read();
+      const [progress, held] = [await status.read(), await hold.read()];
       const settings = {
         lagMsMax: configuration.get('Readiness.LagMsMax'),
         waitMsMax: configuration.get('Readiness.WaitMsMax'),
@@ -75,6 +78,7 @@ export async function startApi(context: ProcessContext): Promise<ApiProcess> {
         isStoreAnswering: true,
         progress,
         hasPeers: true,
+        hold: held,
       };
       return decideReadiness(input, settings);
     },

@@ -50,7 +50,7 @@ export function createProcessContext(world: World, incarnation: Incarnation): Pr
         scheduler,
         part,
         sent: world.sentTo(peer),
-        accepted: world.acceptedBy(peer),
+        onAccepted: (stamp) => world.noteAccepted(peer, stamp),
         poison: world.poison,
         isUpgraded: () => isUpgraded(world, region),
       }),

@@ -26,8 +26,8 @@ export interface PublisherPortOptions {
   readonly sent: OutboundMessage[];
   /** Of the messages that it spoils. */
   readonly poison: PoisonLog;
-  /** Stamps of the change sets that it accepted. */
-  readonly accepted: Set<string>;
+  /** Told of the change sets that it accepted. */
+  readonly onAccepted: (stamp: string) => void;
   /** True once the region runs the next build. */
   readonly isUpgraded: () => boolean;
 }
@@ -37,13 +37,13 @@ const AGAIN_MS = [1, 40_000] as const;
 
 /** The queue of a peer, as one part of one process reaches it. */
 export function createPublisherPort(options: PublisherPortOptions): ChangePublisher {
-  const { incarnation, namespace, link, draw, scheduler, part, sent, accepted } = options;
+  const { incarnation, namespace, link, draw, scheduler, part, sent } = options;
   const queue = namespace.bus.publisherFor(link.to, namespace.queue);
   const publish = async (messages: readonly OutboundMessage[]): Promise<void> => {
     await queue.publish(messages);
     for (const { subject, body } of messages) {
       if (subject !== 'change-set') continue;
-      for (const { stamp } of readableSetsIn(fromNextWireBody(body))) accepted.add(stamp);
+      for (const { stamp } of readableSetsIn(fromNextWireBody(body))) options.onAccepted(stamp);
     }
   };
   /** The first of the messages in bad company. */

@@ -1,6 +1,6 @@
 import { createWallClock, type WallClock } from '../world/wall-clock.ts';
 
-export type Role = 'api' | 'replicator';
+export type Role = 'api' | 'replicator' | 'operator';
 
 /** A place where a process runs, over and over: what outlives a crash of it. */
 export interface Slot {

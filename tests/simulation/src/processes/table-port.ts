@@ -11,11 +11,13 @@ export interface TablePortOptions {
   readonly draw: Draw;
   /** The part of the process that asks: `write`, `relay`, `apply`. */
   readonly part: string;
+  /** Of an operator's command: told to those who watch the account. */
+  readonly by?: string;
 }
 
 /** The store of a region, as one part of one process reaches it. */
 export function createTablePort(options: TablePortOptions): TableStore {
-  const { incarnation, account, draw, part } = options;
+  const { incarnation, account, draw, part, by } = options;
   const { store } = account;
   const read = <T>(
     what: string,
@@ -46,7 +48,7 @@ export function createTablePort(options: TablePortOptions): TableStore {
         call: 'commit',
         async perform(fault) {
           if (fault === 'touched') await account.touch(transaction);
-          return account.commit(transaction, site);
+          return account.commit(transaction, by === undefined ? site : `${site}@${by}`);
         },
         errorOf: tableError,
         surroundings: () => (account.outages > 0 ? 'unknown-before' : undefined),

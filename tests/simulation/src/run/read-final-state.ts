@@ -5,8 +5,10 @@ import {
   UNTOLD_PREFIX,
   createTableArchiveKeeper,
   createTableReplica,
+  listReplayTables,
 } from '@tandem/storage';
 import { bucketNames, replayInto } from '@tandem/core';
+import { textsOf } from '../checkers/forgotten.ts';
 import type { FinalRegion, RecordedConflict, StoredEntity } from '../checkers/checker.ts';
 import { describeColumns, readRawChangeSet, readRawRow, textOf } from '../observe/read-raw.ts';
 import { gadgetKind } from '../world/gadget-kind.ts';
@@ -25,27 +27,42 @@ export async function readFinalRegion(
   const { store } = region.account;
   const rows = await readTable(store, gadgetKind.name);
   const archive = await readTable(store, ARCHIVE_TABLE);
-  const conflicts = (await readTable(store, CONFLICTS_TABLE)).filter(
-    ({ partitionKey }) => !partitionKey.startsWith(UNTOLD_PREFIX),
-  );
+  const journal = await readTable(store, CONFLICTS_TABLE);
+  const conflicts = journal.filter(({ partitionKey }) => !partitionKey.startsWith(UNTOLD_PREFIX));
+  const { bus, queue } = region.namespace;
+  const replayed: TableRow[] = [];
+  for (const table of await listReplayTables(store))
+    replayed.push(...(await readTable(store, table)));
+  const texts = [...rows, ...archive, ...journal, ...replayed].map((row) => ({
+    place: `${row.partitionKey}/${row.rowKey}`,
+    texts: [...row.properties.values()].flatMap(textsOf),
+  }));
+  const viewer = bus.viewerFor(queue);
+  const messages = [
+    ...(await viewer.peek('messages', 0n, Number.MAX_SAFE_INTEGER)),
+    ...(await viewer.peek('dead-letters', 0n, Number.MAX_SAFE_INTEGER)),
+  ].map(({ messageId, body }) => ({ place: messageId, texts: textsOf(body) }));
   const replays: FinalRegion['replays'][number][] = [];
   for (const [index, beforeMs] of replayTimesMs.entries()) {
-    const rows = await replay(world, region, { table: `Replayed${index}`, beforeMs });
+    const rows = await replay(world, region, { table: `Checked${index}`, beforeMs });
     replays.push({ beforeMs, rows });
   }
-  const { bus, queue } = region.namespace;
   const oldest = await bus.receiverFor(queue).oldestMessage();
   return {
     name: region.name,
     rows: toEntities(rows),
     archive: new Map(
-      archive.map((row) => [`${row.partitionKey}/${row.rowKey}`, readRawChangeSet(row.properties)]),
+      // What operators recorded beside the change sets is no change set of its own.
+      archive
+        .filter(({ rowKey }) => !rowKey.includes('~'))
+        .map((row) => [`${row.partitionKey}/${row.rowKey}`, readRawChangeSet(row.properties)]),
     ),
     conflicts: conflicts.map((row) => JSON.parse(conflictText(row)) as RecordedConflict),
     conflictBytes: new Map(
       conflicts.map((row) => [`${row.partitionKey}/${row.rowKey}`, conflictText(row)]),
     ),
     outboxKeys: rows.map(({ rowKey }) => rowKey).filter((key) => key >= SYSTEM_ROWS),
+    everything: world.recoveries.forgotten.size === 0 ? [] : [...texts, ...messages],
     deadLetters: bus.deadLettersOf(queue),
     oldestMessageMs: oldest === undefined ? 0 : world.scheduler.nowMs() - oldest.enqueuedAtMs,
     replays,

@@ -13,6 +13,10 @@ export interface RunPlan {
   readonly bucketCount: number;
   readonly apisPerRegion: number;
   readonly replicatorsPerRegion: number;
+  /** Who recover beside it all. */
+  readonly operators: number;
+  /** A store may lose what it had acknowledged. */
+  readonly hasLosses: boolean;
   readonly clients: number;
   readonly operationsPerClient: number;
   readonly entityCount: number;
@@ -49,6 +53,7 @@ export function drawRunPlan(draw: Draw): RunPlan {
   const hasTombstones = draw.chance('plan.tombstones', 0.25);
   const int = (key: string, min: number, max: number): number =>
     draw.integer(`plan.${key}`, [min, max]);
+  const operators = draw.pick('plan.operators', [0, 1, 1, 2]);
   const hasCrowd = draw.chance('plan.crowd', 0.03);
   const burst = draw.pick('plan.burst', [1, 1, 4, 10]);
   const faultsMs = int('faults', 30_000, 70_000);
@@ -69,6 +74,8 @@ export function drawRunPlan(draw: Draw): RunPlan {
     bucketCount: hasCrowd ? 1 : int('buckets', 1, 3),
     apisPerRegion: draw.chance('plan.apis', 0.4) ? 2 : 1,
     replicatorsPerRegion: draw.chance('plan.replicators', 0.5) ? 2 : 1,
+    operators,
+    hasLosses: operators > 0 && !hasTombstones && draw.chance('plan.losses', 0.45),
     clients: int('clients', 2, 5),
     operationsPerClient,
     entityCount: hasCrowd ? CROWD : int('entities', 1, entitiesMax),

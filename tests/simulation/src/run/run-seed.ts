@@ -3,6 +3,11 @@ import { FINAL_CHECKERS } from '../checkers/final-checkers.ts';
 import { createAtRiskWatch } from '../checkers/watch-at-risk.ts';
 import { createMemoryWatch } from '../checkers/watch-memory.ts';
 import { createReadinessWatch } from '../checkers/watch-readiness.ts';
+import { watchOverwrites } from '../checkers/watch-overwrites.ts';
+import { watchPlans } from '../checkers/watch-plans.ts';
+import { watchProofs } from '../checkers/watch-proofs.ts';
+import { watchReplays } from '../checkers/watch-replays.ts';
+import { watchRiskList } from '../checkers/watch-risk-list.ts';
 import { watchRevivals } from '../checkers/watch-revivals.ts';
 import { createSessionWatch } from '../checkers/watch-sessions.ts';
 import { watchSweep } from '../checkers/watch-sweep.ts';
@@ -25,7 +30,7 @@ import { windowsOf } from './windows.ts';
 
 const STEP_MS = 1_000;
 /** Locks, backoffs and leases are over long before. */
-const SETTLE_STEPS_MAX = 240;
+const SETTLE_STEPS_MAX = 400;
 /** After that, so that nothing which was under way comes late: longer than what counts as young waits. */
 const QUIET_STEPS = 7;
 /** The archive is replayed to these parts of all commits, and to the end. */
@@ -46,19 +51,24 @@ export async function runSeed(options: RunOptions): Promise<SeedResult> {
   const report = (checker: string, message: string): void => {
     if (!violations.some((one) => one.checker === checker)) violations.push({ checker, message });
   };
-  const supervisor = createSupervisor(world);
+  const supervisor = createSupervisor(world, ledger);
   const windows = windowsOf(world.plan);
   const events = windows.flatMap((window, index) => drawNemesis(world, window, index));
   watchWatermarks({ world, ledger, history }, report);
   watchRevivals(ledger, report);
   watchSweep({ world, ledger }, report);
+  watchOverwrites({ world, ledger }, report);
+  watchPlans({ world, ledger }, report);
+  watchProofs({ world, ledger }, report);
+  watchReplays({ world, ledger }, report);
+  watchRiskList({ world, ledger }, report);
   noteCollections(world, ledger);
   const watchReadiness = createReadinessWatch({ world, ledger, history }, report);
   const watchMemory = createMemoryWatch(world, report);
   const watchAtRisk = createAtRiskWatch({ world, ledger, history }, report);
   const watchSession = createSessionWatch({ history, ledger }, report);
   supervisor.startAll();
-  const nemesis = runNemesis({ world, supervisor, events, poison });
+  const nemesis = runNemesis({ world, supervisor, events, poison, ledger });
   const probe = startReadinessProbe(world, {
     onAsk: watchReadiness.look,
     onAnswer: (result) => {
@@ -78,8 +88,9 @@ export async function runSeed(options: RunOptions): Promise<SeedResult> {
   await runWindows(world, windows, () => {
     nemesis.heal();
     supervisor.startAll();
-    startResubmitting(world);
+    if (world.plan.operators === 0) startResubmitting(world);
   });
+  supervisor.closeRecovery().catch((error: unknown) => world.reportBug(undefined, error));
   const isSettled = await settle(world, ledger);
   const final = await readFinalState({ world, ledger, history, poison, isSettled });
   for (const { name, check } of FINAL_CHECKERS) for (const text of check(final)) report(name, text);
@@ -117,7 +128,7 @@ async function settle(world: World, ledger: Ledger): Promise<boolean> {
   let quiet = 0;
   for (let step = 0; step < SETTLE_STEPS_MAX && quiet < QUIET_STEPS; step += 1) {
     await scheduler.runUntil(() => false, scheduler.nowMs() + STEP_MS);
-    quiet = (await hasConverged(world, ledger)) ? quiet + 1 : 0;
+    quiet = world.recoveries.isClosed && (await hasConverged(world, ledger)) ? quiet + 1 : 0;
   }
   return quiet >= QUIET_STEPS;
 }
@@ -146,6 +157,8 @@ function toResult(world: World, history: History, violations: readonly Violation
     acknowledged: acknowledged.length,
     events: scheduler.eventCount,
     simulatedMs: scheduler.nowMs() - plan.startMs,
+    recoveries: world.recoveries.all.filter(({ state }) => state.kind === 'done').length,
+    processesEnded: world.bugs.length,
     digest: trace.digest(),
     violations,
     faults: Object.fromEntries([...faults.counts, ...situations.counts]),

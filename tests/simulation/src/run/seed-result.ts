@@ -7,6 +7,10 @@ export interface SeedResult {
   readonly acknowledged: number;
   readonly events: number;
   readonly simulatedMs: number;
+  /** Commands of operators that came to their end. */
+  readonly recoveries: number;
+  /** By an error that nobody handled: out of a loop, a request or a promise that nobody waits for. */
+  readonly processesEnded: number;
   /** Of the whole trace. */
   readonly digest: string;
   readonly violations: readonly Violation[];

@@ -110,7 +110,7 @@ async function endProcess(child: ChildProcess): Promise<void> {
 }
 
 function resultOf(answer: Answer, seed: number): SeedResult {
-  return answer.kind === 'result' ? answer.result : brokenResult(seed, describe(answer));
+  return answer.kind === 'result' ? answer.result : brokenResult(seed, answer);
 }
 
 function describe(answer: Answer): string {
@@ -122,15 +122,18 @@ function describe(answer: Answer): string {
 }
 
 /** A process that died has shown that something is wrong as surely as a checker. */
-function brokenResult(seed: number, message: string): SeedResult {
+function brokenResult(seed: number, answer: Answer): SeedResult {
   return {
     seed,
     operations: 0,
     acknowledged: 0,
     events: 0,
     simulatedMs: 0,
+    recoveries: 0,
+    // An error that nobody handled would have ended a process of the product.
+    processesEnded: answer.kind === 'failure' ? 1 : 0,
     digest: '',
-    violations: [{ checker: 'broken', message }],
+    violations: [{ checker: 'broken', message: describe(answer) }],
     faults: {},
     happened: [],
     sitesSeen: [],

@@ -7,6 +7,13 @@ interface Summary {
   readonly faults: Readonly<Record<string, number>>;
   readonly crashPointsCovered: number;
   readonly awaitsTotal: number;
+  /** Of these, the points of recovery commands. */
+  readonly recoveryCrashPointsCovered: number;
+  readonly recoveryAwaitsTotal: number;
+  /** Commands of operators that came to their end. */
+  readonly recoveries: number;
+  /** Processes of the product that ended by themselves: by an error that nobody handled. */
+  readonly processesEnded: number;
   readonly simulatedHours: number;
   readonly lost: number;
   readonly diverged: number;
@@ -32,13 +39,22 @@ export function createTally(): Tally {
   const seen = new Set<string>();
   const crashed = new Set<string>();
   const failures: SeedResult[] = [];
-  const sums = { seeds: 0, operations: 0, simulatedMs: 0, failed: 0 };
+  const sums = {
+    seeds: 0,
+    operations: 0,
+    simulatedMs: 0,
+    recoveries: 0,
+    processesEnded: 0,
+    failed: 0,
+  };
   return {
     failures,
     add(result) {
       sums.seeds += 1;
       sums.operations += result.operations;
       sums.simulatedMs += result.simulatedMs;
+      sums.recoveries += result.recoveries;
+      sums.processesEnded += result.processesEnded;
       for (const [kind, count] of Object.entries(result.faults)) {
         faults.set(kind, (faults.get(kind) ?? 0) + count);
       }
@@ -57,6 +73,10 @@ export function createTally(): Tally {
       faults: Object.fromEntries([...faults].sort(([a], [b]) => (a < b ? -1 : 1))),
       crashPointsCovered: crashed.size,
       awaitsTotal: seen.size,
+      recoveryCrashPointsCovered: ofRecovery(crashed),
+      recoveryAwaitsTotal: ofRecovery(seen),
+      recoveries: sums.recoveries,
+      processesEnded: sums.processesEnded,
       simulatedHours: Math.round((sums.simulatedMs / HOUR_MS) * 10) / 10,
       lost: violated.get('lost') ?? 0,
       diverged: violated.get('diverged') ?? 0,
@@ -65,4 +85,8 @@ export function createTally(): Tally {
     }),
     uncovered: () => [...seen].filter((point) => !crashed.has(point)).sort(),
   };
+}
+
+function ofRecovery(points: ReadonlySet<string>): number {
+  return [...points].filter((point) => point.startsWith('operator.')).length;
 }

@@ -18,6 +18,9 @@ export interface Account {
   /** Of all transactions that were ever asked for, the most operations. */
   readonly operationsMax: number;
   onCommitted(listener: CommitListener): void;
+  /** The row is gone, as if it had never been there. */
+  lose(table: string, partitionKey: string, rowKey: string): Promise<void>;
+  onLost(listener: (table: string, rowKey: string) => void): void;
   /** Gives the rows that the transaction expects unchanged new ETags, as another writer would. */
   touch(transaction: Transaction): Promise<void>;
 }
@@ -25,6 +28,7 @@ export interface Account {
 export function createAccount(): Account {
   const inner = createMemoryTableStore();
   const listeners: CommitListener[] = [];
+  const lossListeners: ((table: string, rowKey: string) => void)[] = [];
   let operationsMax = 0;
   const commit = async (transaction: Transaction, site: string): Promise<CommitOutcome> => {
     operationsMax = Math.max(operationsMax, transaction.operations.length);
@@ -42,6 +46,11 @@ export function createAccount(): Account {
     onCommitted: (listener) => void listeners.push(listener),
     commit,
     store: { ...inner, commit: (transaction) => commit(transaction, '') },
+    async lose(table, partitionKey, rowKey) {
+      await inner.commit({ table, partitionKey, operations: [{ kind: 'delete', rowKey }] });
+      for (const listener of lossListeners) listener(table, rowKey);
+    },
+    onLost: (listener) => void lossListeners.push(listener),
     async touch({ table, partitionKey, operations }) {
       for (const operation of operations) {
         if (operation.kind !== 'replace') continue;

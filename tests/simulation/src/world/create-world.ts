@@ -1,6 +1,7 @@
-import type { OutboundMessage } from '@tandem/core';
+import { bucketOf, type OutboundMessage } from '@tandem/core';
 import { createFaultInjector } from '../faults/fault-injector.ts';
 import { createPoisonLog } from '../faults/poison.ts';
+import { createRecoveryLog } from '../operators/recovery-log.ts';
 import { createSlot, type Role } from '../processes/slot.ts';
 import { drawRunPlan, type RunPlan } from '../run/run-plan.ts';
 import { ARCHIVE_TABLE, CONFLICTS_TABLE, REPLICATION_TABLE } from '@tandem/storage';
@@ -33,6 +34,7 @@ export async function createWorld({ seed, only }: WorldOptions): Promise<World> 
   if (plan.upgradeMs !== undefined) situations.note('upgrade');
   if (plan.replicatorsPerRegion > 1) situations.note('two-replicators');
   const accepted = new Map(plan.regions.map((name): [string, Set<string>] => [name, new Set()]));
+  const acceptListeners = new Map<string, ((stamp: string) => void)[]>();
   const sent = new Map(plan.regions.map((name): [string, OutboundMessage[]] => [name, []]));
   return {
     seed,
@@ -46,6 +48,15 @@ export async function createWorld({ seed, only }: WorldOptions): Promise<World> 
     links: createLinks(plan.regions),
     regions,
     slots: regions.flatMap(({ slots }) => slots),
+    operatorSlots: Array.from({ length: plan.operators }, (_, index) =>
+      createSlot(
+        { region: regions[index % regions.length]?.name ?? '', role: 'operator', index },
+        () => scheduler.nowMs(),
+      ),
+    ),
+    recoveries: createRecoveryLog(),
+    losses: { needsFilling: new Set() },
+    isClosing: false,
     living: new Map(),
     regionNamed(name) {
       const found = regions.find((region) => region.name === name);
@@ -54,6 +65,19 @@ export async function createWorld({ seed, only }: WorldOptions): Promise<World> 
     },
     sentTo: (name) => sent.get(name) ?? [],
     acceptedBy: (name) => accepted.get(name) ?? new Set(),
+    onAccepted: (name, listener) => {
+      acceptListeners.set(name, [...(acceptListeners.get(name) ?? []), listener]);
+    },
+    noteAccepted(name, stamp) {
+      accepted.get(name)?.add(stamp);
+      for (const listener of acceptListeners.get(name) ?? []) listener(stamp);
+    },
+    async readRows(name, table) {
+      const store = regions.find((region) => region.name === name)?.account.store;
+      const range = { table, partitions: { from: '', before: '\uffff' }, limit: 1_000 };
+      return (await store?.query(range))?.rows ?? [];
+    },
+    bucketOf: (entityId) => bucketOf(entityId, plan.bucketCount),
     reportBug(incarnation, error) {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
       bugs.push(`${incarnation?.slot.name ?? 'world'}: ${text}`);

@@ -8,6 +8,9 @@ export const PARKED_PREFIX = '~p~';
 const isOutboxKey = (rowKey: string): boolean =>
   rowKey.startsWith(OUTBOX_PREFIX) || rowKey.startsWith(PARKED_PREFIX);
 
+/** Tables that operators replay into. */
+const REPLAYED_PREFIX = 'Replayed';
+
 /** What a transaction is for, from what is in it. */
 export function describeTransaction({ table, operations }: Transaction): string {
   if (table !== gadgetKind.name) return describeTable(table);
@@ -18,6 +21,8 @@ export function describeTransaction({ table, operations }: Transaction): string 
   if (writesOutbox) return 'entity+outbox';
   return has(({ kind }) => kind === 'delete') ? 'tombstone' : 'entity';
 }
+
+const LEASES = new Set(['sweep', 'tombstones', 'recovery']);
 
 export function describeRow(table: string, rowKey: string): string {
   if (table !== gadgetKind.name) return describeTable(table, rowKey);
@@ -31,13 +36,14 @@ export function describeRange({ table, rowsFrom = '' }: RowRange): string {
 }
 
 function describeTable(table: string, rowKey = ''): string {
+  if (table.startsWith(REPLAYED_PREFIX)) return 'replayed';
   switch (table) {
     case ARCHIVE_TABLE:
       return 'archive';
     case CONFLICTS_TABLE:
       return 'conflict';
     case REPLICATION_TABLE:
-      return rowKey === 'sweep' || rowKey === 'tombstones' ? 'lease' : 'status';
+      return LEASES.has(rowKey) ? 'lease' : 'status';
     default:
       return 'configuration';
   }

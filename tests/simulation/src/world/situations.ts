@@ -1,3 +1,5 @@
+import type { Command } from '../operators/recovery-log.ts';
+
 /**
  * What makes a run hard besides the faults that are injected: how often each came about. They are
  * reported beside the faults, and are not to be taken out one by one as those are.
@@ -9,7 +11,9 @@ type Situation =
   | 'failed-over'
   | 'failed-back-too-early'
   | 'collected-while-cut'
-  | 'dead-letter-resubmitted';
+  | 'dead-letter-resubmitted'
+  | 'recovery-resumed'
+  | `recovered-by-${Command['kind']}`;
 
 export interface Situations {
   note(kind: Situation): void;

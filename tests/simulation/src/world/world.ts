@@ -1,4 +1,4 @@
-import type { OutboundMessage } from '@tandem/core';
+import type { OutboundMessage, TableRow } from '@tandem/core';
 import type { FaultInjector } from '../faults/fault-injector.ts';
 import type { PoisonLog } from '../faults/poison.ts';
 import type { Incarnation } from '../processes/incarnation.ts';
@@ -7,6 +7,8 @@ import type { Slot } from '../processes/slot.ts';
 import type { RunPlan } from '../run/run-plan.ts';
 import type { Account } from './account.ts';
 import type { Draw } from './draw.ts';
+import type { Losses } from '../faults/lose-data.ts';
+import type { RecoveryLog } from '../operators/recovery-log.ts';
 import type { Links } from './links.ts';
 import type { Namespace } from './namespace.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -36,6 +38,12 @@ export interface World {
   readonly links: Links;
   readonly regions: readonly Region[];
   readonly slots: readonly Slot[];
+  /** Of operators, who are at home in no region. */
+  readonly operatorSlots: readonly Slot[];
+  readonly recoveries: RecoveryLog;
+  readonly losses: Losses;
+  /** The faults are over, and operators finish what they are at. */
+  isClosing: boolean;
   /** The process in each slot, while one lives. */
   readonly living: Map<Slot, Incarnation>;
   regionNamed(name: string): Region;
@@ -43,6 +51,13 @@ export interface World {
   sentTo(region: string): OutboundMessage[];
   /** Stamps of all change sets that the queue of a region has ever accepted. */
   acceptedBy(region: string): Set<string>;
+  /** Told of each change set that the queue of a region accepts. */
+  onAccepted(region: string, listener: (stamp: string) => void): void;
+  /** Notes a change set that the queue of a region accepted. */
+  noteAccepted(region: string, stamp: string): void;
+  /** Every row of a table, with nothing in the way. */
+  readRows(region: string, table: string): Promise<readonly TableRow[]>;
+  bucketOf(entityId: string): string;
   readonly poison: PoisonLog;
   /** Dead letters that an operator has put back, by queue and message id. */
   readonly resubmitted: Set<string>;

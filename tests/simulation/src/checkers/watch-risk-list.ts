@@ -1,0 +1,58 @@
+import type { Ledger } from '../observe/ledger.ts';
+import { includesStamp } from '../observe/raw-state.ts';
+import type { World } from '../world/world.ts';
+import type { Report } from './watch.ts';
+
+/**
+ * I11: the list of `at-risk` is exact. What was committed before it began and is in no other region when it
+ * ends is listed as lost; nothing is that was in another one when it began, within the reach of the command.
+ */
+export function watchRiskList(
+  { world, ledger }: { readonly world: World; readonly ledger: Ledger },
+  report: Report,
+): void {
+  /** Since when (true time) a change set is in some queue but its own region's. */
+  const leftAtMs = new Map<string, number>();
+  const isInRows = (peer: string, entityId: string, stamp: string): boolean =>
+    includesStamp(ledger.regionNamed(peer).rows.get(entityId)?.vector, stamp);
+
+  for (const { name } of world.regions) {
+    world.onAccepted(name, (stamp) => {
+      if (!leftAtMs.has(stamp)) leftAtMs.set(stamp, world.scheduler.nowMs());
+    });
+  }
+  world.recoveries.onDone(({ id, command, runStartMs }, done) => {
+    if (done.kind !== 'at-risk' || command.kind !== 'at-risk') return;
+    const { survey } = done;
+    const peers = world.plan.regions.filter((name) => name !== command.region);
+    const listed = new Map(
+      survey.writes.map(({ stamp, entityId, fate }) => [`${stamp} ${entityId}`, fate]),
+    );
+    for (const { stamp, entityId, region, atMs } of ledger.commits) {
+      if (region !== command.region || atMs >= runStartMs) continue;
+      const key = `${stamp} ${entityId}`;
+      const fate = listed.get(key);
+      // A later change of the entity contains it.
+      const hasLeft = ledger
+        .commitsOf(entityId)
+        .some((one) => leftAtMs.has(one.stamp) && includesStamp(one.state.vector, stamp));
+      const isElsewhere = hasLeft || peers.some((one) => isInRows(one, entityId, stamp));
+      if (!isElsewhere && fate !== 'lost') {
+        report('risk-list-flatters', `${id} does not list ${key}, which ${region} alone has`);
+      }
+      const isOut = survey.outOfReach.length > 0;
+      const leftBefore = (leftAtMs.get(stamp) ?? Number.POSITIVE_INFINITY) < runStartMs;
+      if (fate !== 'lost' || isOut || !leftBefore) continue;
+      const isUnknown = survey.writes.some(
+        (one) => one.stamp === stamp && Object.values(one.places).includes('not-known'),
+      );
+      const wasTaken = peers.some((one) => ledger.regionNamed(one).lost.has(entityId));
+      if (isUnknown || wasTaken) continue;
+      report('risk-list-invents', `${id} calls ${key} lost, which had left ${region} before`);
+    }
+    for (const { stamp, entityId } of survey.writes) {
+      const isKnown = ledger.commitsUnder(stamp).some((one) => one.entityId === entityId);
+      if (!isKnown) report('risk-list-invents', `${id} lists ${stamp}, which nobody committed`);
+    }
+  });
+}

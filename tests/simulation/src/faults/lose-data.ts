@@ -1,0 +1,72 @@
+import type { TableRow, TableStore } from '@tandem/core';
+import { ARCHIVE_TABLE, CONFLICTS_TABLE } from '@tandem/storage';
+import type { Ledger } from '../observe/ledger.ts';
+import { gadgetKind } from '../world/gadget-kind.ts';
+import type { World } from '../world/world.ts';
+import type { NemesisEvent } from './nemesis-kinds.ts';
+
+/** Of what is archived everywhere long since nobody asks whether it was committed. */
+const SETTLED_MS = 45_000;
+const SYSTEM_ROWS = '~';
+const PAGE_ROWS = 1_000;
+
+/** What stores lost in this run, which no process has been told of. */
+export interface Losses {
+  /** Regions that only a rebuild makes whole. */
+  readonly needsFilling: Set<string>;
+}
+
+/**
+ * A store loses what it had acknowledged: rows of the entities, or of the archive and the journal as well. One
+ * region of a run does, since what two have lost nobody can bring back. The outbox stays: what is lost with it is
+ * what `at-risk` names.
+ */
+export async function loseData(event: NemesisEvent, world: World, ledger: Ledger): Promise<void> {
+  const { draw, losses, scheduler } = world;
+  const region = draw.pick('losses.region', world.regions);
+  const { account, name } = region;
+  const share = event.kind === 'lose-all' ? 1 : event.amount;
+  const isLost = (key: string): boolean => share === 1 || draw.chance(`${event.id}.${key}`, share);
+  for (const { partitionKey, rowKey } of await readAll(account.store, gadgetKind.name)) {
+    if (rowKey >= SYSTEM_ROWS || !isLost(rowKey)) continue;
+    await account.lose(gadgetKind.name, partitionKey, rowKey);
+  }
+  if (event.kind === 'lose-rows') return;
+  losses.needsFilling.add(name);
+  const settledMs = scheduler.nowMs() - SETTLED_MS;
+  const peers = world.plan.regions.filter((peer) => peer !== name);
+  const isSettled = (rowKey: string): boolean => {
+    const [stamp = ''] = rowKey.split('~');
+    return (
+      ledger.commitsUnder(stamp).every(({ atMs }) => atMs < settledMs) &&
+      peers.every((peer) => ledger.regionNamed(peer).archived.has(stamp))
+    );
+  };
+  for (const { partitionKey, rowKey } of await readAll(account.store, ARCHIVE_TABLE)) {
+    if (isSettled(rowKey) && isLost(rowKey))
+      await account.lose(ARCHIVE_TABLE, partitionKey, rowKey);
+  }
+  for (const { partitionKey, rowKey } of await readAll(account.store, CONFLICTS_TABLE)) {
+    const isKept = await isElsewhere(world, name, { partitionKey, rowKey });
+    if (isKept && isLost(rowKey)) await account.lose(CONFLICTS_TABLE, partitionKey, rowKey);
+  }
+}
+
+/** A conflict that a third region merged first may be in one journal alone. */
+async function isElsewhere(
+  { regions }: World,
+  name: string,
+  { partitionKey, rowKey }: Pick<TableRow, 'partitionKey' | 'rowKey'>,
+): Promise<boolean> {
+  for (const other of regions) {
+    if (other.name === name) continue;
+    const row = await other.account.store.get(CONFLICTS_TABLE, partitionKey, rowKey);
+    if (row !== undefined) return true;
+  }
+  return false;
+}
+
+async function readAll(store: TableStore, table: string): Promise<readonly TableRow[]> {
+  const range = { table, partitions: { from: '', before: '\uffff' }, limit: PAGE_ROWS };
+  return (await store.query(range)).rows;
+}

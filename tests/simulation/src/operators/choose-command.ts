@@ -1,0 +1,112 @@
+import type { Ledger } from '../observe/ledger.ts';
+import type { World } from '../world/world.ts';
+import { isAside, isUpgraded } from '../processes/next-build.ts';
+import type { Command } from './recovery-log.ts';
+
+const KINDS: readonly Command['kind'][] = [
+  'verify',
+  'repair',
+  'repair',
+  'replay-table',
+  'replay-table',
+  'replay-join',
+  'replay-restore',
+  'rebuild',
+  'forget',
+  'restore-conflict',
+  'restore-conflict',
+  'at-risk',
+  'at-risk',
+  'resubmit',
+];
+const ONE_ENTITY_PROBABILITY = 0.6;
+const ONE_BUCKET_PROBABILITY = 0.5;
+const FORGOTTEN_MAX = 2;
+const CONFLICTS_PICKED_MAX = 1_000;
+
+/** What an operator does next. */
+export function chooseCommand(world: World, ledger: Ledger, key: string): Command {
+  const { draw, plan } = world;
+  const waiting = asideIn(world);
+  if (waiting !== undefined) return { kind: 'resubmit', region: waiting };
+  const kind = draw.pick(`${key}.kind`, KINDS);
+  const region = draw.pick(`${key}.region`, plan.regions);
+  const target = draw.pick(`${key}.target`, plan.regions);
+  switch (kind) {
+    case 'verify':
+    case 'repair':
+      return { kind };
+    case 'replay-table': {
+      const span = { ...spanOf(world, ledger, key), ...sinceOf(world, key) };
+      return { kind, source: region, target, table: `Replayed${tableNumber(key)}`, span };
+    }
+    case 'replay-join': {
+      const { beforeMs: _beforeMs, ...span } = spanOf(world, ledger, key);
+      return { kind, source: region, target, span: { ...span, ...sinceOf(world, key) } };
+    }
+    case 'replay-restore': {
+      const span = spanOf(world, ledger, key);
+      return { kind, region, span: { ...span, beforeMs: span.beforeMs ?? nowOf(world) } };
+    }
+    case 'rebuild':
+      return { kind, target };
+    case 'forget':
+      return chooseForget(world, ledger, key);
+    case 'restore-conflict':
+      return { kind, region, pick: draw.integer(`${key}.pick`, [0, CONFLICTS_PICKED_MAX]) };
+    default:
+      return { kind, region };
+  }
+}
+
+/** Of few entities, since of what is forgotten little can be said later. */
+function chooseForget({ draw, recoveries }: World, ledger: Ledger, key: string): Command {
+  const known = [...recoveries.forgotten];
+  const ids = known.length >= FORGOTTEN_MAX ? known : [...ledger.truth.keys()];
+  if (ids.length < FORGOTTEN_MAX) return { kind: 'verify' };
+  return { kind: 'forget', entityId: draw.pick(`${key}.entity`, ids) };
+}
+
+/** The region of which letters wait that it could read by now. */
+function asideIn(world: World): string | undefined {
+  const found = world.regions.find(
+    ({ name, namespace: { bus, queue } }) =>
+      isUpgraded(world, name) && bus.deadLettersOf(queue).some(isAside),
+  );
+  return found?.name;
+}
+
+function spanOf(world: World, ledger: Ledger, key: string) {
+  const { draw, plan } = world;
+  const ids = [...ledger.truth.keys()];
+  const buckets = Array.from({ length: plan.bucketCount }, (_, n) =>
+    n.toString(16).padStart(2, '0'),
+  );
+  const isOne = ids.length > 0 && draw.chance(`${key}.one`, ONE_ENTITY_PROBABILITY);
+  const isBucket = !isOne && draw.chance(`${key}.one-bucket`, ONE_BUCKET_PROBABILITY);
+  return {
+    ...(isOne ? { entityId: draw.pick(`${key}.entity`, ids) } : {}),
+    ...(isBucket ? { bucket: draw.pick(`${key}.bucket`, buckets) } : {}),
+    ...(draw.chance(`${key}.past`, 0.7) ? { beforeMs: pastOf(world, `${key}.before`) } : {}),
+  };
+}
+
+function sinceOf(world: World, key: string): { readonly fromMs?: number } {
+  return world.draw.chance(`${key}.has-since`, 0.15)
+    ? { fromMs: world.plan.startMs + world.draw.integer(`${key}.since`, [0, 4_000]) }
+    : {};
+}
+
+function pastOf(world: World, key: string): number {
+  const { startMs } = world.plan;
+  return startMs + Math.round(world.draw.fraction(key) * (nowOf(world) - startMs));
+}
+
+function nowOf({ scheduler }: World): number {
+  return scheduler.nowMs();
+}
+
+/** A name that only this command has. */
+function tableNumber(key: string): string {
+  return key.replaceAll(/[^A-Za-z0-9]/g, '');
+}

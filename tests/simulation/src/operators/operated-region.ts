@@ -1,0 +1,83 @@
+import { createHybridClock, type Lease, type QueueViewer, type RegionHold } from '@tandem/core';
+import {
+  createRecoveryRegion,
+  createReplicatedTable,
+  createRetriedStore,
+  createTableArchive,
+  createTableLease,
+  createTableRegionHold,
+  type ForgettingRegion,
+} from '@tandem/storage';
+import type { ProcessContext } from '../processes/process-context.ts';
+import { createTablePort } from '../processes/table-port.ts';
+import { createViewerPort } from '../processes/viewer-port.ts';
+import { gadgetKind } from '../world/gadget-kind.ts';
+
+/** A region as one run of a command works in it: over the same use cases as `tandem`. */
+export interface OperatedRegion extends ForgettingRegion<typeof gadgetKind> {
+  readonly hold: RegionHold;
+  readonly lease: Lease;
+}
+
+export interface OperatedOptions {
+  readonly context: ProcessContext;
+  readonly region: string;
+  /** Names the calls: `repair`, `forget`. */
+  readonly part: string;
+  /** Names the run, so that watchers know whose transactions they see. */
+  readonly by: string;
+}
+
+export function openOperatedRegion(options: OperatedOptions): OperatedRegion {
+  const { context, region, part, by } = options;
+  const { incarnation, randomness, world } = context;
+  const { account, namespace } = world.regionNamed(region);
+  const { bucketCount, driftMsMax, regions } = world.plan;
+  const clock = context.clock(part);
+  const port = createTablePort({ incarnation, account, draw: world.draw, part, by });
+  const store = createRetriedStore(port, { clock, randomness });
+  const peers = regions.filter((name) => name !== region);
+  const recovery = createRecoveryRegion({ region, store, kind: gadgetKind, bucketCount, peers });
+  const leaseStore = createTablePort({ incarnation, account, draw: world.draw, part: 'alone' });
+  return {
+    name: region,
+    kind: gadgetKind,
+    store,
+    bucketCount,
+    recovery,
+    hold: createTableRegionHold({ store }),
+    lease: createTableLease({
+      store: createRetriedStore(leaseStore, { clock, randomness }),
+      clock,
+      name: 'recovery',
+      holder: incarnation.writer,
+    }),
+    withQueue: <T>(work: (queue: QueueViewer) => Promise<T>) =>
+      work(
+        createViewerPort({
+          incarnation,
+          namespace,
+          region,
+          part,
+          onResubmitted: (stamp) => void world.resubmitted.add(`${region} ${stamp}`),
+        }),
+      ),
+    openTable: async () =>
+      createReplicatedTable({
+        kind: gadgetKind,
+        store,
+        archive: createTableArchive({ store }),
+        hybridClock: createHybridClock({
+          region,
+          writer: incarnation.writer,
+          nowMs: () => clock.nowMs(),
+          driftMsMax,
+        }),
+        clock,
+        randomness,
+        bucketCount,
+        peers,
+        onCommitted: () => undefined,
+      }),
+  };
+}
