@@ -13,7 +13,7 @@ import {
   type Logger,
 } from '@tandem/service-kit';
 import { createApp } from './app.ts';
-import { measureNotices, startTelemetry } from '@tandem/telemetry';
+import { startTelemetry } from '@tandem/telemetry';
 import { createServiceBus } from './bus/service-bus.ts';
 import { checkSettings } from './check-settings.ts';
 import { readConfig, type ReplicatorConfig } from './config.ts';
@@ -74,10 +74,7 @@ async function run(config: ReplicatorConfig, store: TableStore | undefined): Pro
     environment,
     tracer: telemetry.tracer,
   });
-  if (telemetry.meter !== undefined) {
-    measureReplicator(telemetry.meter, replicator, clock);
-    measureNotices(telemetry.meter, () => replicator.notices());
-  }
+  if (telemetry.meter !== undefined) measureReplicator(telemetry.meter, replicator, clock);
   const app = await createApp({
     region,
     view: replicator,

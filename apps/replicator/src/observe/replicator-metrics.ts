@@ -1,6 +1,6 @@
 import { type Clock, REFUSAL_REASONS } from '@tandem/core';
-import type { Meter } from '@tandem/telemetry';
-import type { ProcessView } from '../http/health-routes.ts';
+import { measureNotices, type Meter } from '@tandem/telemetry';
+import type { ReplicatorProcess } from '../replicator-process.ts';
 import type { StatusAnswer } from '../schemas/status.ts';
 
 type Value = number | boolean | null;
@@ -123,10 +123,11 @@ const METRICS: readonly Metric[] = [
 /** Measures what `/status` says, whenever someone asks: nothing is counted a second time. */
 export function measureReplicator(
   meter: Meter,
-  view: Pick<ProcessView, 'status'>,
+  view: Pick<ReplicatorProcess, 'status' | 'notices'>,
   clock: Pick<Clock, 'nowMs'>,
 ): void {
   const startedMs = clock.nowMs();
+  measureNotices(meter, () => view.notices());
   for (const { name, unit, description, isCounter, read } of METRICS) {
     const options = { unit, description };
     const instrument =

@@ -31,7 +31,7 @@ export interface IsolationOptions {
   readonly hurry: () => void;
 }
 
-export interface Isolated {
+interface Isolated {
   readonly received: ReceivedSet;
   readonly error: unknown;
 }
@@ -91,7 +91,7 @@ export interface RetryIsolatedOptions extends Omit<IsolationOptions, 'applier'> 
 }
 
 /** Failures of its own, each with a probe that works beside it, after which a set is given up. */
-export const ISOLATED_FAILURES_MAX = 8;
+const ISOLATED_FAILURES_MAX = 8;
 /** With the failures above at most 13 s of waiting: less than what makes a region fall behind its queue. */
 const ISOLATED_POLICY: RetryPolicy = {
   attemptsMax: Number.POSITIVE_INFINITY,

@@ -12,7 +12,7 @@ import type { PeerLink } from './peer-link.ts';
 import { sweep, type SweepOptions, type SweepReport } from './sweep.ts';
 import { tellConflicts } from './tell-conflicts.ts';
 import { encodeWatermark, soundOf, type Watermark } from './watermark.ts';
-import { createWatermarkTracker } from './watermark-tracker.ts';
+import { createWatermarkTracker, type WatermarkTracker } from './watermark-tracker.ts';
 
 export interface ReplicatorOptions {
   readonly region: string;
@@ -54,16 +54,7 @@ export interface Replicator {
 export function createReplicator(options: ReplicatorOptions): Replicator {
   const { clock, receiver, links, status } = options;
   const { notices = createNotices({ clock }), readiness: settings } = options;
-  const tracker = createWatermarkTracker({
-    clock,
-    peers: links.map(({ peer }) => peer),
-    driftMsMax: settings.driftMsMax,
-    // Of strangers there is one notice for all: their names are theirs to invent.
-    onRefused: (from, why) => {
-      const isPeer = links.some(({ peer }) => peer === from);
-      notices.note('claim-refused', isPeer ? from : 'a region that is no peer', `${from}: ${why}`);
-    },
-  });
+  const tracker = createTracker(options, notices);
   const written = { clock, receiver, links, status, tracker, settings, notices };
   const heartbeat = createHeartbeatWriter(written);
 
@@ -125,6 +116,22 @@ export function createReplicator(options: ReplicatorOptions): Replicator {
     beatOnce: () => heartbeat.beatOnce(),
     interrupt: () => heartbeat.interrupt(),
   };
+}
+
+function createTracker(
+  { clock, links, readiness }: ReplicatorOptions,
+  notices: Pick<Notices, 'note'>,
+): WatermarkTracker {
+  return createWatermarkTracker({
+    clock,
+    peers: links.map(({ peer }) => peer),
+    driftMsMax: readiness.driftMsMax,
+    // Of strangers there is one notice for all: their names are theirs to invent.
+    onRefused: (from, why) => {
+      const isPeer = links.some(({ peer }) => peer === from);
+      notices.note('claim-refused', isPeer ? from : 'a region that is no peer', `${from}: ${why}`);
+    },
+  });
 }
 
 const NO_CLAIMS: ReadonlyMap<string, number> = new Map();

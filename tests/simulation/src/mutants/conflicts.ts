@@ -36,8 +36,8 @@ export const conflictMutants: readonly Mutant[] = [
     edits: [
       {
         file: INBOUND,
-        find: 'const accepting = retry(() => applier.acceptConflicts(one.conflicts), duringOutages);',
-        replace: 'const accepting = Promise.resolve();',
+        find: 'const accept = (): Promise<void> => options.applier.acceptConflicts(conflicts);',
+        replace: 'const accept = (): Promise<void> => Promise.resolve();',
       },
     ],
   },
@@ -70,8 +70,8 @@ export const conflictMutants: readonly Mutant[] = [
     edits: [
       {
         file: JOURNAL,
-        find: 'joinConflicts(decodeConflict(own), conflict)',
-        replace: 'decodeConflict(own)',
+        find: 'joinConflicts(own, conflict)',
+        replace: 'own',
       },
     ],
     seedsMax: 3_000,
