@@ -2,7 +2,9 @@ import { tandemSettings } from '@tandem/storage';
 import { describe, expect, it } from 'vitest';
 import { connectingSettings } from './region-settings.ts';
 
-const region = (name: string) => ({ name, addresses: { broker: `Endpoint=sb://${name}` } });
+const brokerOf = (name: string) =>
+  `Endpoint=sb://${name};SharedAccessKeyName=k;SharedAccessKey=a2V5`;
+const region = (name: string) => ({ name, addresses: { broker: brokerOf(name) } });
 const [east, west, north] = [region('east'), region('west'), region('north')];
 
 describe('the settings that connect regions', () => {
@@ -10,17 +12,17 @@ describe('the settings that connect regions', () => {
     expect(connectingSettings(west, [east, west], 'customer')).toEqual({
       'Customer.DataAccess': 'multi-region',
       'Customer.Queue': 'customer',
-      ServiceBusConnection: 'Endpoint=sb://west',
+      ServiceBusConnection: brokerOf('west'),
       'Peer.Region': 'east',
-      RedundancyServiceBusConnection: 'Endpoint=sb://east',
+      RedundancyServiceBusConnection: brokerOf('east'),
     });
   });
 
   it('list the peers when there are more', () => {
     const { Peers } = connectingSettings(west, [east, west, north], 'customer');
     expect(JSON.parse(Peers ?? '')).toEqual([
-      { region: 'east', connection: 'Endpoint=sb://east', queue: 'customer' },
-      { region: 'north', connection: 'Endpoint=sb://north', queue: 'customer' },
+      { region: 'east', connection: brokerOf('east'), queue: 'customer' },
+      { region: 'north', connection: brokerOf('north'), queue: 'customer' },
     ]);
   });
 
