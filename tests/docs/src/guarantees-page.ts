@@ -11,7 +11,8 @@ const ROW = /^(\| ([A-H]\d+) \| .* \|) ([^|]*) \|$/gm;
 /** Returns for each invariant and each case the test files that have a test of its name, in order. */
 export function readTestsByName(): ReadonlyMap<string, readonly string[]> {
   const files = globSync('{packages,apps,tests}/*/src/**/*.test.ts', { cwd: ROOT }).filter(
-    (file) => !file.startsWith('tests/docs/'),
+    // It names what it looks for.
+    (file) => file !== 'tests/docs/src/guarantees.test.ts',
   );
   const found = files
     .sort((a, b) => (a < b ? -1 : 1))
