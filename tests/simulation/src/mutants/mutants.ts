@@ -4,6 +4,7 @@ import { groupMutants } from './group-commit.ts';
 import { messageMutants } from './messages.ts';
 import { conflictMutants } from './conflicts.ts';
 import type { Mutant } from './mutant.ts';
+import { recoveryMutants } from './recovery.ts';
 import { relayMutants } from './relay-and-sweep.ts';
 import { watermarkMutants } from './watermarks.ts';
 import { writePathMutants } from './write-path.ts';
@@ -17,6 +18,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...conflictMutants,
   ...messageMutants,
   ...watermarkMutants,
+  ...recoveryMutants,
 ];
 
 export function findMutant(id: string): Mutant {
