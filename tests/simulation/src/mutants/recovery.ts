@@ -19,7 +19,7 @@ export const recoveryMutants: readonly Mutant[] = [
     edits: [{ file: SPAN, find: '...(beforeMs === undefined ? {} : { beforeMs }),', replace: '' }],
   },
   {
-    id: 'fold-keeps-last',
+    id: 'replay-keeps-last',
     title: 'of the archived states of an entity the last one is kept',
     edits: [
       {
