@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { TableClient } from '@azure/data-tables';
 import {
   applyApart,
@@ -78,7 +79,7 @@ function createRowWriter(): Pick<Applier, 'apply'> {
 describe('on Azurite', () => {
   test('A8: rows that an ordinary client wrote break no list, and are named', async () => {
     const told: string[] = [];
-    const clock = { nowMs: () => NOW_MS, sleep: () => Promise.resolve() };
+    const clock = { nowMs: () => NOW_MS, sleep: (durationMs: number) => delay(durationMs) };
     const table = createReplicatedTable({
       kind: deviceKind,
       store,
