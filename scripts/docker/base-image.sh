@@ -74,7 +74,9 @@ make_stand_in() {
   say "making $1"
   install -D -m 755 "$node" "$work/context/rootfs/usr/local/bin/node"
   mkdir -p "$work/context/rootfs/usr/local/lib/node_modules"
-  cp -R "$(npm root -g 2>/dev/null)/npm" "$work/context/rootfs/usr/local/lib/node_modules/npm"
+  # Asked for its folder, npm answers with that of the Node that comes first in PATH, which may have none.
+  npm=$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")
+  cp -R "$npm" "$work/context/rootfs/usr/local/lib/node_modules/npm"
   write_dockerfile >"$work/context/Dockerfile"
   docker build -q -t "$1" "$work/context" >/dev/null
 }
