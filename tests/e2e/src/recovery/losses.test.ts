@@ -97,7 +97,16 @@ test('I1: dead letters that someone threw away', async () => {
   await west.replicator.start();
   const listed = await runTandem(cluster, 'dead-letters', 'list', '--region', 'west');
   expect(listed).toMatchObject({ code: 3, json: { count: buried } });
-  const args = ['dead-letters', 'discard', '--all', '--region', 'west', '--apply'];
+  const args = [
+    'dead-letters',
+    'discard',
+    '--all',
+    '--region',
+    'west',
+    '--apply',
+    '--confirm',
+    'west',
+  ];
   expect(await runTandem(cluster, ...args)).toMatchObject({ code: 0 });
   await repair();
   await expectEqualAgain();
