@@ -18,8 +18,8 @@ export interface ProbedSet extends Pick<ChangeSet, 'entityKind' | 'bucket' | 'st
  *                  └──▶ probe works ──▶ by halves: what works is applied and settled at once,
  *                                       what fails alone is isolated and tried again, alone
  *     isolated ──▶ works                      ──▶ applied
- *              ──▶ fails, probe works, 8 times ──▶ dead-lettered as `ENTITY_UNSTORABLE`
- *              ──▶ fails, probe fails          ──▶ an outage: not counted
+ *              ──▶ fails, ten probes work, 8 times ──▶ dead-lettered as `ENTITY_UNSTORABLE`
+ *              ──▶ fails, one of them fails    ──▶ an outage: not counted
  *
  * The probe asks the same tables, in the same partitions, for a write that is about no entity.
  */
@@ -92,6 +92,11 @@ export interface RetryIsolatedOptions extends Omit<IsolationOptions, 'applier'> 
 
 /** Failures of its own, each with a probe that works beside it, after which a set is given up. */
 const ISOLATED_FAILURES_MAX = 8;
+/**
+ * So many probes in a row have to work before a failure is the set's own. Applying a set takes several calls, so a
+ * store that fails every third call would fail for a set far more often than for one probe.
+ */
+const PROBES_PER_FAILURE = 10;
 /** With the failures above at most 13 s of waiting: less than what makes a region fall behind its queue. */
 const ISOLATED_POLICY: RetryPolicy = {
   attemptsMax: Number.POSITIVE_INFINITY,
@@ -121,7 +126,7 @@ export async function retryIsolated(
     } catch (thrown) {
       error = thrown;
     }
-    const isOwn = !isThrottled(error) && (await isAnswered(() => probe(set)));
+    const isOwn = !isThrottled(error) && (await isSteady(() => probe(set)));
     if (isOwn) {
       failures += 1;
       options.onFailed(error);
@@ -138,6 +143,13 @@ async function isAnswered(ask: () => Promise<void>): Promise<boolean> {
     if (error instanceof AppError) return false;
     throw error;
   }
+}
+
+async function isSteady(ask: () => Promise<void>): Promise<boolean> {
+  for (let probes = 0; probes < PROBES_PER_FAILURE; probes += 1) {
+    if (!(await isAnswered(ask))) return false;
+  }
+  return true;
 }
 
 function isThrottled(error: unknown): boolean {

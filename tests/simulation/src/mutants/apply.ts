@@ -4,6 +4,7 @@ const DECIDE = `${CORE}replication/decide-apply.ts`;
 const TO_BUCKET = `${CORE}replication/apply-to-bucket.ts`;
 const APPLY = `${CORE}replication/apply-change-sets.ts`;
 const INBOUND = `${CORE}replication/inbound.ts`;
+const ISOLATE = `${CORE}replication/isolate-fault.ts`;
 const MERGE = `${CORE}state/merge.ts`;
 
 /** Faults of receiving, merging and collecting. */
@@ -235,5 +236,16 @@ export const applyMutants: readonly Mutant[] = [
       },
     ],
     seedsMax: 600,
+  },
+  {
+    id: 'isolated-by-one-probe',
+    title: 'a store that fails now and then is taken for a set that it never takes',
+    edits: [
+      {
+        file: ISOLATE,
+        find: 'const PROBES_PER_FAILURE = 10;',
+        replace: 'const PROBES_PER_FAILURE = 1;',
+      },
+    ],
   },
 ];
