@@ -20,4 +20,5 @@ export {
   PROBING_FAST,
   type Probing,
 } from './programs/traffic-manager-program.ts';
+export { connectingSettings } from './seed/region-settings.ts';
 export { listenForStop, type StopSignal } from './stop/listen-for-stop.ts';

@@ -1,25 +1,19 @@
 import type { Properties } from '@tandem/core';
+import { connectingSettings } from '@tandem/local-cluster';
 import { createAzureTableStore, seedConfiguration, tandemSettings } from '@tandem/storage';
-import { otherThan, QUEUE } from './e2e-cluster.ts';
+import { QUEUE } from './e2e-cluster.ts';
 
 const CONFIGURATION = 'Configuration';
 
-export interface RegionBrokers {
-  /** Connection string, as the region's services see it. */
-  readonly own: string;
-  readonly peer: string;
-}
+/** Connection strings of all regions' brokers, by region, as the services of one of them see them. */
+export type BrokersSeen = Readonly<Record<string, string>>;
 
-/** The rows of a region's Configuration table, in the two-region form. */
-export function settingsOf(region: string, brokers: RegionBrokers): Record<string, string> {
-  return {
-    'Customer.DataAccess': 'multi-region',
-    'Customer.Queue': QUEUE,
-    'Messages.WireVersion': '3',
-    ServiceBusConnection: brokers.own,
-    'Peer.Region': otherThan(region),
-    RedundancyServiceBusConnection: brokers.peer,
-  };
+/** The rows of a region's Configuration table that connect it with the others. */
+export function settingsOf(region: string, brokers: BrokersSeen): Readonly<Record<string, string>> {
+  const all = Object.entries(brokers).map(([name, broker]) => ({ name, addresses: { broker } }));
+  const own = all.find(({ name }) => name === region);
+  if (own === undefined) throw new Error(`there is no broker of ${region}`);
+  return { 'Messages.WireVersion': '3', ...connectingSettings(own, all, QUEUE) };
 }
 
 export async function seed(
@@ -30,17 +24,15 @@ export async function seed(
   await seedConfiguration({ store, definitions: tandemSettings, values });
 }
 
-/** Writes a row over the one that is there; the services read it when they start. */
-export async function replaceSetting(
+/** Writes rows over those that are there; the services read them when they start. */
+export async function replaceSettings(
   tables: string,
-  setting: string,
-  value: string,
+  values: Readonly<Record<string, string>>,
 ): Promise<void> {
   const store = createAzureTableStore({ connectionString: tables });
-  const properties: Properties = new Map([['value', { type: 'String', value }]]);
-  await store.commit({
-    table: CONFIGURATION,
-    partitionKey: CONFIGURATION,
-    operations: [{ kind: 'upsert', rowKey: setting, properties }],
+  const operations = Object.entries(values).map(([rowKey, value]) => {
+    const properties: Properties = new Map([['value', { type: 'String', value }]]);
+    return { kind: 'upsert', rowKey, properties } as const;
   });
+  await store.commit({ table: CONFIGURATION, partitionKey: CONFIGURATION, operations });
 }

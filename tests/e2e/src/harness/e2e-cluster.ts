@@ -20,6 +20,8 @@ export interface E2eCluster
 }
 
 export interface E2eOptions {
+  /** Their names; the traffic manager prefers the first. East and west by default. */
+  readonly regions?: readonly string[];
   readonly probing?: Probing;
   /** Rows of the Configuration table of every region, beyond those that connect the regions. */
   readonly settings?: Readonly<Record<string, string>>;
@@ -27,9 +29,5 @@ export interface E2eOptions {
   readonly startsAtPreviousVersion?: boolean;
 }
 
-export const REGION_NAMES = ['east', 'west'] as const;
+export const REGION_NAMES: readonly string[] = ['east', 'west'];
 export const QUEUE = 'customer';
-
-export function otherThan(region: string): string {
-  return region === 'east' ? 'west' : 'east';
-}

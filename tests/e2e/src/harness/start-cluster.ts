@@ -9,7 +9,7 @@ function chooseBackend(): Backend {
   throw new Error(`E2E_BACKEND must be processes or containers, not "${backend}".`);
 }
 
-/** Two regions, east and west, ready; east is preferred by the traffic manager. */
+/** Regions that are ready, east and west unless they are named; the first is preferred by the traffic manager. */
 export async function startCluster(options: E2eOptions = {}): Promise<E2eCluster> {
   return chooseBackend() === 'containers'
     ? startContainerCluster(options)

@@ -1,5 +1,4 @@
 import type { Probing } from '@tandem/local-cluster';
-import { REGION_NAMES } from '../e2e-cluster.ts';
 import { AZURITE_CERTIFICATE } from './azurite-certificate.ts';
 
 /** One container of a region: what it is made from and how it is reached. */
@@ -129,15 +128,21 @@ export function brokerPlan(region: string, amqpPort: number, adminPort: number):
 export interface TrafficManagerPlanOptions {
   readonly port: number;
   readonly probing: Probing;
+  /** Names, the preferred one first. */
+  readonly regions: readonly string[];
 }
 
-export function trafficManagerPlan({ port, probing }: TrafficManagerPlanOptions): ContainerPlan {
+export function trafficManagerPlan({
+  port,
+  probing,
+  regions,
+}: TrafficManagerPlanOptions): ContainerPlan {
   return {
     name: 'traffic manager',
     image: imageOf('traffic-manager'),
     alias: 'traffic-manager',
     env: {
-      ENDPOINTS: REGION_NAMES.map((name) => `${name}=http://${name}-api:${PORTS.http}`).join(','),
+      ENDPOINTS: regions.map((name) => `${name}=http://${name}-api:${PORTS.http}`).join(','),
       PROBE_INTERVAL_MS: String(probing.intervalMs),
       PROBE_TIMEOUT_MS: String(probing.timeoutMs),
       TOLERATED_FAILURES: String(probing.toleratedFailures),

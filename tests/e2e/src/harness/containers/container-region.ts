@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import type { Region } from '@tandem/local-cluster';
 import { until } from '../../customers-client.ts';
-import { otherThan } from '../e2e-cluster.ts';
 import {
   brokerConnection,
   brokerPlan,
@@ -15,7 +14,7 @@ import { type ContainerProcess, createContainerProcess } from './container-proce
 import type { Networks } from './networks.ts';
 import type { Runtime } from './runtime.ts';
 
-/** A region under load that shares its machine with the other one takes long to catch up. */
+/** A region under load that shares its machine with the others takes long to catch up. */
 const READY_MS_MAX = 300_000;
 
 /** A region of which every part is a container. */
@@ -24,8 +23,8 @@ export interface ContainerRegion extends Region {
   readonly replicator: ContainerProcess;
   readonly store: ContainerProcess;
   readonly broker: ContainerProcess;
-  /** Of its own broker and its peer's, as its services see them. */
-  readonly brokersInside: { readonly own: string; readonly peer: string };
+  /** Connection string of its broker, as the services of every region see it. */
+  readonly brokerInside: string;
   upgrade(): Promise<void>;
 }
 
@@ -75,10 +74,7 @@ export function createContainerRegion(options: ContainerRegionOptions): Containe
     name,
     ...parts,
     addresses,
-    brokersInside: {
-      own: brokerConnection(`${name}-broker`, PORTS.amqp),
-      peer: brokerConnection(`${otherThan(name)}-broker`, PORTS.amqp),
-    },
+    brokerInside: brokerConnection(`${name}-broker`, PORTS.amqp),
     ...lifeOf(parts, addresses.api),
     async upgrade() {
       const next = plans(false);

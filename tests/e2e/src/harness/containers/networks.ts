@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { REGION_NAMES } from '../e2e-cluster.ts';
 import { type ContainerNetwork, type Runtime, runLabels, settled } from './runtime.ts';
 
 /** A network for each region, and one that joins them. */
@@ -15,7 +14,10 @@ export interface Networks {
  * The one in between is internal: an engine publishes the ports of a container through one of its
  * networks that leads out, and that must not be the one that is cut.
  */
-export async function createNetworks({ network }: Runtime): Promise<Networks> {
+export async function createNetworks(
+  { network }: Runtime,
+  names: readonly string[],
+): Promise<Networks> {
   const run = randomUUID().slice(0, 8);
   const made: ContainerNetwork[] = [];
   const create = async (name: string, isInternal: boolean): Promise<ContainerNetwork> => {
@@ -29,7 +31,7 @@ export async function createNetworks({ network }: Runtime): Promise<Networks> {
     return created;
   };
   const regions = new Map<string, ContainerNetwork>();
-  for (const name of REGION_NAMES) regions.set(name, await create(name, false));
+  for (const name of names) regions.set(name, await create(name, false));
   return {
     regions,
     between: await create('between', true),

@@ -16,12 +16,12 @@ import { openRuntime, type Runtime } from './runtime.ts';
 const PORTS_PER_REGION = Object.keys(PORTS).length + 1;
 const READY_MS_MAX = 240_000;
 
-/** Two regions of containers, each on a network of its own. */
+/** Regions of containers, each on a network of its own. */
 export async function startContainerCluster(options: E2eOptions): Promise<E2eCluster> {
   checkTrust();
   const runtime = await openRuntime();
   const logFolder = await openLogFolder();
-  const networks = await createNetworks(runtime);
+  const networks = await createNetworks(runtime, options.regions ?? REGION_NAMES);
   const parts = await assemble(options, { runtime, networks, logFolder });
   const stop = async (): Promise<void> => {
     const containers = parts.regions.flatMap((region) => [...partsOf(region)]);
@@ -64,8 +64,9 @@ interface Parts {
 
 async function assemble(options: E2eOptions, ground: Ground): Promise<Parts> {
   const { runtime, networks, logFolder } = ground;
-  const ports = await findFreePorts(1 + REGION_NAMES.length * PORTS_PER_REGION);
-  const regions = REGION_NAMES.map((name, index) =>
+  const names = [...networks.regions.keys()];
+  const ports = await findFreePorts(1 + names.length * PORTS_PER_REGION);
+  const regions = names.map((name, index) =>
     createContainerRegion({
       ...ground,
       name,
@@ -76,7 +77,11 @@ async function assemble(options: E2eOptions, ground: Ground): Promise<Parts> {
   const [port = 0] = ports;
   const trafficManager = createContainerProcess({
     runtime,
-    plan: trafficManagerPlan({ port, probing: options.probing ?? PROBING_FAST }),
+    plan: trafficManagerPlan({
+      port,
+      probing: options.probing ?? PROBING_FAST,
+      regions: names,
+    }),
     logFile: join(logFolder, 'traffic-manager.log'),
     async connect({ alias }, id) {
       for (const network of networks.regions.values()) await networks.connect(network, id, alias);
@@ -87,17 +92,22 @@ async function assemble(options: E2eOptions, ground: Ground): Promise<Parts> {
 
 async function bringUp({ regions, trafficManager }: Parts, options: E2eOptions): Promise<void> {
   await Promise.all(regions.flatMap(({ store, broker }) => [store.start(), broker.start()]));
-  await Promise.all(regions.map((region) => prepare(region, options.settings ?? {})));
+  const brokers = Object.fromEntries(regions.map(({ name, brokerInside }) => [name, brokerInside]));
+  await Promise.all(
+    regions.map((region) =>
+      prepare(region, { ...options.settings, ...settingsOf(region.name, brokers) }),
+    ),
+  );
   await Promise.all(regions.flatMap(({ api, replicator }) => [api.start(), replicator.start()]));
   await Promise.all(regions.map((region) => region.untilReady(READY_MS_MAX)));
   await trafficManager.start();
 }
 
 async function prepare(
-  { name, addresses, brokersInside }: ContainerRegion,
+  { addresses }: ContainerRegion,
   settings: Readonly<Record<string, string>>,
 ): Promise<void> {
-  await seed(addresses.tables, { ...settings, ...settingsOf(name, brokersInside) });
+  await seed(addresses.tables, settings);
   const { broker, brokerAdmin } = addresses;
   await ensureQueue({
     connection: broker,

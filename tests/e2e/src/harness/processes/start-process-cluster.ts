@@ -1,12 +1,13 @@
 import { type Cluster, PROBING_FAST, type Region, startCluster } from '@tandem/local-cluster';
-import { replaceSetting } from '../configuration.ts';
-import { type E2eCluster, type E2eOptions, otherThan } from '../e2e-cluster.ts';
+import { replaceSettings, settingsOf } from '../configuration.ts';
+import type { E2eCluster, E2eOptions } from '../e2e-cluster.ts';
 import { startTcpRelay, type TcpRelay } from './tcp-relay.ts';
 
-/** The regions of @tandem/local-cluster, with a wire between them that can be cut. */
+/** The regions of @tandem/local-cluster, with wires between them that can be cut. */
 export async function startProcessCluster(options: E2eOptions): Promise<E2eCluster> {
   const cluster = await startCluster({
     probing: options.probing ?? PROBING_FAST,
+    ...(options.regions === undefined ? {} : { regions: options.regions }),
     ...(options.settings === undefined ? {} : { settings: options.settings }),
   });
   const relays: TcpRelay[] = [];
@@ -15,7 +16,11 @@ export async function startProcessCluster(options: E2eOptions): Promise<E2eClust
     await Promise.all(relays.splice(0).map((relay) => relay.close()));
   };
   try {
-    for (const region of cluster.regions) relays.push(await leadThroughRelay(cluster, region));
+    for (const region of cluster.regions) {
+      const own = await startRelays(cluster, region);
+      relays.push(...own.map(({ relay }) => relay));
+      await leadThrough(region, own);
+    }
     await Promise.all(cluster.regions.map((region) => restartServices(region)));
   } catch (error) {
     await stop();
@@ -36,18 +41,35 @@ export async function startProcessCluster(options: E2eOptions): Promise<E2eClust
   };
 }
 
-/** Sends what the region has for its peer through a relay to the peer's broker. */
-async function leadThroughRelay(cluster: Cluster, region: Region): Promise<TcpRelay> {
-  const { broker } = cluster.region(otherThan(region.name)).addresses;
-  const [, port] = /^Endpoint=sb:\/\/127\.0\.0\.1:(\d+);/.exec(broker) ?? [];
-  if (port === undefined) throw new Error(`no port in the broker's address ${broker}`);
-  const relay = await startTcpRelay(Number(port));
-  await replaceSetting(
-    region.addresses.tables,
-    'RedundancyServiceBusConnection',
-    broker.replace(`127.0.0.1:${port}`, `127.0.0.1:${relay.port}`),
+interface PeerRelay {
+  readonly peer: string;
+  /** Of the peer's broker, as it is reached through the relay. */
+  readonly broker: string;
+  readonly relay: TcpRelay;
+}
+
+/** A wire of its own from the region to each of its peers' brokers. */
+async function startRelays(cluster: Cluster, { name }: Region): Promise<readonly PeerRelay[]> {
+  const peers = cluster.regions.filter((region) => region.name !== name);
+  return Promise.all(
+    peers.map(async ({ name: peer, addresses: { broker } }) => {
+      const [, port] = /^Endpoint=sb:\/\/127\.0\.0\.1:(\d+);/.exec(broker) ?? [];
+      if (port === undefined) throw new Error(`no port in the broker's address ${broker}`);
+      const relay = await startTcpRelay(Number(port));
+      const through = broker.replace(`127.0.0.1:${port}`, `127.0.0.1:${relay.port}`);
+      return { peer, broker: through, relay };
+    }),
   );
-  return relay;
+}
+
+/** Sends what the region has for its peers through the relays. */
+async function leadThrough(
+  { name, addresses }: Region,
+  relays: readonly PeerRelay[],
+): Promise<void> {
+  const peers = relays.map(({ peer, broker }) => [peer, broker]);
+  const brokers = { [name]: addresses.broker, ...Object.fromEntries(peers) };
+  await replaceSettings(addresses.tables, settingsOf(name, brokers));
 }
 
 async function restartServices(region: Region): Promise<void> {
