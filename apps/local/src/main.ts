@@ -45,8 +45,9 @@ async function run(options: LocalOptions): Promise<void> {
     console.log(`Deleting the data of earlier runs in ${options.data}.`);
     await removeDataFolder(options.data);
   }
-  console.log('Starting two regions, east and west.');
+  console.log(`Starting the regions ${options.regions.join(', ')}.`);
   const cluster = await startCluster({
+    regions: options.regions,
     portBase: options.portBase,
     dataFolder: options.data,
     probing: options.fastProbes ? PROBING_FAST : PROBING_DEFAULT,

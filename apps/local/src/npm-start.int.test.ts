@@ -21,13 +21,13 @@ interface Started {
   readonly output: () => string;
 }
 
-async function npmStart(): Promise<Started> {
-  const { base: portBase, release } = await reserveFreePorts(['east', 'west']);
+async function npmStart(...options: readonly string[]): Promise<Started> {
+  const { base: portBase, release } = await reserveFreePorts(['east', 'west', 'north']);
   onTestFinished(release);
   const data = await mkdtemp(join(tmpdir(), 'tandem-test-'));
   const npm = spawn(
     'npm',
-    ['start', '--', '--port-base', String(portBase), '--data', join(data, 'data')],
+    ['start', '--', '--port-base', String(portBase), '--data', join(data, 'data'), ...options],
     { cwd: ROOT, detached: true, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   onTestFinished(async () => {
@@ -47,7 +47,8 @@ async function npmStart(): Promise<Started> {
 
 /** Those of the block that someone listens on. */
 async function openPorts(portBase: number): Promise<number[]> {
-  const ports = [0, 10, 11, 12, 13, 14, 20, 21, 22, 23, 24].map((offset) => portBase + offset);
+  const ofRegions = [10, 20, 30].flatMap((first) => [0, 1, 2, 3, 4].map((nth) => first + nth));
+  const ports = [0, ...ofRegions].map((offset) => portBase + offset);
   const open = await Promise.all(ports.map(isOpen));
   return ports.filter((_, index) => open[index]);
 }
@@ -91,9 +92,14 @@ describe('npm start', () => {
   );
 
   it(
-    'stops in order when its group gets a SIGINT, as from Ctrl-C',
+    'with --regions 3 starts three, and stops in order when its group gets a SIGINT, as from Ctrl-C',
     async () => {
-      const { npm, portBase, output } = await npmStart();
+      const { npm, portBase, output } = await npmStart('--regions', '3');
+      expect(await openPorts(portBase)).toHaveLength(16);
+      expect(output()).toContain('Read it in north:');
+      const [write = '', read = ''] = output().match(/(?:version=.*)?curl .*/g) ?? [];
+      expect(read).toContain(`:${portBase + 30}/`);
+      expect(await runInShell(`${write}\n${read}`)).toMatch(/^version .+\n\{.*"referenceId"/);
       const ended = once(npm, 'exit');
       if (npm.pid !== undefined) process.kill(-npm.pid, 'SIGINT');
       await ended;

@@ -1,4 +1,9 @@
-export type { Cluster, ClusterOptions } from './cluster/cluster.ts';
+export {
+  type Cluster,
+  type ClusterOptions,
+  REGION_NAMES_MAX,
+  regionNames,
+} from './cluster/cluster.ts';
 export type { ClusterEvent, ClusterListener } from './cluster/cluster-event.ts';
 export { removeDataFolder } from './cluster/data-folder.ts';
 export { inventoryOf } from './cluster/inventory-of.ts';

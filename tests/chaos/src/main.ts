@@ -2,8 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { listenForStop } from '@tandem/local-cluster';
-import { regionNames } from './cluster/wire-plan.ts';
+import { listenForStop, regionNames } from '@tandem/local-cluster';
 import { EXIT_CODES, readArguments } from './run/arguments.ts';
 import { summarize, toTable } from './run/chaos-report.ts';
 import { drawSchedule } from './faults/draw-schedule.ts';

@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { readOptions } from './read-options.ts';
 
-const DEFAULTS = { portBase: 7700, data: '.tandem', fresh: false, fastProbes: false };
+const DEFAULTS = {
+  regions: ['east', 'west'],
+  portBase: 7700,
+  data: '.tandem',
+  fresh: false,
+  fastProbes: false,
+};
 
 describe('the options of npm start', () => {
   it.each([
@@ -13,8 +19,10 @@ describe('the options of npm start', () => {
     [
       ['--data', 'there', '--fresh', '--fast-probes'],
       {},
-      { portBase: 7700, data: 'there', fresh: true, fastProbes: true },
+      { ...DEFAULTS, data: 'there', fresh: true, fastProbes: true },
     ],
+    [['--regions', '3'], {}, { ...DEFAULTS, regions: ['east', 'west', 'north'] }],
+    [['--regions=2'], {}, DEFAULTS],
   ])('are read from %j and %j', (args, environment, options) => {
     expect(readOptions(args, environment)).toEqual({ kind: 'run', options });
   });
@@ -22,6 +30,10 @@ describe('the options of npm start', () => {
   it.each([
     [['--port-base', '80'], {}, '"80" is no port base: give a whole number from 1024'],
     [[], { TANDEM_PORT_BASE: 'x' }, '"x" is no port base'],
+    [['--regions', '1'], {}, 'Give a whole number from 2 to 5.'],
+    [['--regions', '6'], {}, 'Give a whole number from 2 to 5.'],
+    [['--regions', 'three'], {}, 'Give a whole number from 2 to 5.'],
+    [['--regions', ''], {}, 'Give a whole number from 2 to 5.'],
     [['--port'], {}, "unknown option '--port'"],
     [['west'], {}, 'too many arguments'],
   ])('are refused: %j and %j', (args, environment, message) => {

@@ -1,9 +1,18 @@
-import { parsePortBase, PORT_BASE_DEFAULT, portsText } from '@tandem/local-cluster';
-import { Command, CommanderError } from 'commander';
+import {
+  parsePortBase,
+  PORT_BASE_DEFAULT,
+  portsText,
+  REGION_NAMES_MAX,
+  regionNames,
+} from '@tandem/local-cluster';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
 
 const DATA_DEFAULT = '.tandem';
+const REGIONS_MIN = 2;
 
 export interface LocalOptions {
+  /** Their names, the preferred one first. */
+  readonly regions: readonly string[];
   readonly portBase: number;
   /** Folder that keeps the data from run to run. */
   readonly data: string;
@@ -52,7 +61,15 @@ export function readOptions(
 
 function createCommand(write: (text: string) => void): Command {
   return new Command('npm start --')
-    .description('Starts two regions, east and west, and a traffic manager in front of them.')
+    .description(
+      'Starts regions, east and west unless there shall be more, and a traffic manager in front of them.',
+    )
+    .option(
+      '--regions <count>',
+      `${REGIONS_MIN} to ${REGION_NAMES_MAX}: ${regionNames(REGION_NAMES_MAX).join(', ')}`,
+      toRegions,
+      regionNames(REGIONS_MIN),
+    )
     .option('--port-base <B>', 'first of the ports that are used, see below')
     .option('--data <folder>', 'where the data is kept from run to run', DATA_DEFAULT)
     .option('--fresh', 'delete the data of earlier runs first', false)
@@ -66,4 +83,10 @@ function createCommand(write: (text: string) => void): Command {
     .allowExcessArguments(false)
     .exitOverride()
     .configureOutput({ writeOut: write, writeErr: write });
+}
+
+function toRegions(text: string): readonly string[] {
+  const count = /^\d$/.test(text) ? Number(text) : Number.NaN;
+  if (count >= REGIONS_MIN && count <= REGION_NAMES_MAX) return regionNames(count);
+  throw new InvalidArgumentError(`Give a whole number from ${REGIONS_MIN} to ${REGION_NAMES_MAX}.`);
 }

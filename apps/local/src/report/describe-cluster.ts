@@ -32,7 +32,8 @@ function rowsOf({ name, addresses }: Region): Table.HorizontalTableRow[] {
 
 /** Three commands that a person can paste into a shell, in this order. */
 function toExamples({ regions, trafficManagerUrl }: Cluster): readonly string[] {
-  const [home, other = home] = regions;
+  const [home] = regions;
+  const other = regions.at(-1);
   if (home === undefined || other === undefined) return [];
   const path = `/customers/${EXAMPLE_ID}`;
   return [

@@ -4,7 +4,18 @@ import type { ClusterListener } from './cluster-event.ts';
 import type { Region } from './region.ts';
 import type { RestartPolicy } from './restart-policy.ts';
 
-export const REGIONS_DEFAULT: readonly string[] = ['east', 'west'];
+/** As many as have a name of their own, in the order in which the traffic manager prefers them. */
+const REGION_NAMES: readonly string[] = ['east', 'west', 'north', 'south', 'center'];
+
+/** How many regions `regionNames` has names for. */
+export const REGION_NAMES_MAX = REGION_NAMES.length;
+
+/** Returns the names of so many regions, at most REGION_NAMES_MAX. */
+export function regionNames(count: number): readonly string[] {
+  return REGION_NAMES.slice(0, count);
+}
+
+export const REGIONS_DEFAULT = regionNames(2);
 
 export interface ClusterOptions {
   /** 1 to 9 names; the first is preferred by the traffic manager. East and west by default. */

@@ -2,6 +2,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { LocalClusterError } from '../local-cluster-error.ts';
+import { REGIONS_DEFAULT } from './cluster.ts';
 
 /** Marks a folder as one of ours, and says who uses it. */
 const RECORD = 'tandem.json';
@@ -13,6 +14,8 @@ interface DataRecord {
   readonly version: 1;
   /** Of the process whose cluster uses the folder now; null when none does. */
   readonly pid: number | null;
+  /** Whose data is in it; undefined when nobody knows. */
+  readonly regions: readonly string[] | undefined;
 }
 
 export interface DataFolder {
@@ -24,11 +27,14 @@ export interface DataFolder {
 }
 
 /** In the system's folder for such things. */
-export async function createTemporaryFolder(isKept: boolean): Promise<DataFolder> {
+export async function createTemporaryFolder(
+  regions: readonly string[],
+  isKept: boolean,
+): Promise<DataFolder> {
   const path = await mkdtemp(join(tmpdir(), 'tandem-'));
-  await claim(path);
+  await claim(path, regions);
   const release = async (): Promise<void> => {
-    if (isKept) await writeRecord(path, null);
+    if (isKept) await writeRecord(path, { pid: null, regions });
     else await rm(path, { recursive: true, force: true, maxRetries: 3 });
   };
   return describeFolder(path, release);
@@ -36,13 +42,31 @@ export async function createTemporaryFolder(isKept: boolean): Promise<DataFolder
 
 /**
  * Creates the folder when it is missing. Throws DATA_IN_USE when the cluster of another process
- * uses it, DATA_FOREIGN when it has contents that are not a cluster's.
+ * uses it, DATA_FOREIGN when it has contents that are not a cluster's, OPTIONS_INVALID when they are
+ * of other regions than these.
  */
-export async function openDataFolder(folder: string): Promise<DataFolder> {
+export async function openDataFolder(
+  folder: string,
+  regions: readonly string[],
+): Promise<DataFolder> {
   const path = resolve(folder);
-  await checkFolder(path);
-  await claim(path);
-  return describeFolder(path, () => writeRecord(path, null));
+  const record = await checkFolder(path);
+  checkSameRegions(path, record?.regions ?? regions, regions);
+  await claim(path, regions);
+  return describeFolder(path, () => writeRecord(path, { pid: null, regions }));
+}
+
+/**
+ * A region more would lack what the others had written before it, and one less would be owed
+ * everything for ever.
+ */
+function checkSameRegions(path: string, kept: readonly string[], wanted: readonly string[]): void {
+  if (kept.toSorted().join() === wanted.toSorted().join()) return;
+  throw new LocalClusterError(
+    'OPTIONS_INVALID',
+    `The data in ${path} is of the regions ${kept.join(', ')}, not of ${wanted.join(', ')}: start those, ` +
+      'choose another folder with --data, or delete the data with --fresh.',
+  );
 }
 
 /** Removes the folder and all in it; throws as `openDataFolder`. Nothing when there is none. */
@@ -52,10 +76,11 @@ export async function removeDataFolder(folder: string): Promise<void> {
   await rm(path, { recursive: true, force: true, maxRetries: 3 });
 }
 
-async function checkFolder(path: string): Promise<void> {
+/** Resolves to the record of a folder that may be used; undefined when there is nothing in it. */
+async function checkFolder(path: string): Promise<DataRecord | undefined> {
   const record = await readRecord(path);
   if (record === undefined) {
-    if ((await listFolder(path)).length === 0) return;
+    if ((await listFolder(path)).length === 0) return undefined;
     throw new LocalClusterError(
       'DATA_FOREIGN',
       `The folder ${path} has contents that are not of a cluster: choose an empty or a new one.`,
@@ -68,12 +93,13 @@ async function checkFolder(path: string): Promise<void> {
         `If process ${record.pid} is something else, remove ${join(path, RECORD)}'s "pid".`,
     );
   }
+  return record;
 }
 
-async function claim(path: string): Promise<void> {
+async function claim(path: string, regions: readonly string[]): Promise<void> {
   await mkdir(join(path, 'logs'), { recursive: true, mode: OWNER_ONLY });
   await closeToOthers(path);
-  await writeRecord(path, process.pid);
+  await writeRecord(path, { pid: process.pid, regions });
 }
 
 /** Narrows the folder of an earlier version too. Where that cannot be done it is said, and no reason to fail. */
@@ -99,8 +125,8 @@ function describeFolder(path: string, release: () => Promise<void>): DataFolder 
   };
 }
 
-async function writeRecord(path: string, pid: number | null): Promise<void> {
-  const record: DataRecord = { version: 1, pid };
+async function writeRecord(path: string, state: Omit<DataRecord, 'version'>): Promise<void> {
+  const record: DataRecord = { version: 1, ...state };
   await writeFile(join(path, RECORD), `${JSON.stringify(record)}\n`, {
     mode: OWNER_ONLY_FILE,
   });
@@ -111,12 +137,17 @@ async function readRecord(path: string): Promise<DataRecord | undefined> {
   const text = await readFile(file, 'utf8').catch(missing);
   if (text === undefined) return undefined;
   try {
-    const { pid } = JSON.parse(text) as { pid?: unknown };
-    return { version: 1, pid: typeof pid === 'number' ? pid : null };
+    const { pid, regions } = JSON.parse(text) as { pid?: unknown; regions?: unknown };
+    return {
+      version: 1,
+      pid: typeof pid === 'number' ? pid : null,
+      // Versions that did not record them knew no others.
+      regions: Array.isArray(regions) ? regions.map(String) : REGIONS_DEFAULT,
+    };
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     // Cut short when its writer died: the folder is ours, and nobody is known to use it.
-    return { version: 1, pid: null };
+    return { version: 1, pid: null, regions: undefined };
   }
 }
 

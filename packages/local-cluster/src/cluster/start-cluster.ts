@@ -30,7 +30,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const ports = await (options.portBase === undefined
     ? reserveFreePorts(names)
     : reservePortsAt(options.portBase, names));
-  const data = await openFolder(options, ports);
+  const data = await openFolder(options, names, ports);
   const cluster = assemble(options, { ports, data });
   const stop = (): void => void stopQuietly(cluster);
   signal?.addEventListener('abort', stop, { once: true });
@@ -52,11 +52,15 @@ async function stopQuietly(cluster: Cluster): Promise<void> {
   await cluster.stop().catch(() => undefined);
 }
 
-async function openFolder(options: ClusterOptions, ports: ReservedPorts): Promise<DataFolder> {
+async function openFolder(
+  options: ClusterOptions,
+  names: readonly string[],
+  ports: ReservedPorts,
+): Promise<DataFolder> {
   try {
     return options.dataFolder === undefined
-      ? await createTemporaryFolder(options.keepData ?? false)
-      : await openDataFolder(options.dataFolder);
+      ? await createTemporaryFolder(names, options.keepData ?? false)
+      : await openDataFolder(options.dataFolder, names);
   } catch (error) {
     await ports.release();
     throw error;

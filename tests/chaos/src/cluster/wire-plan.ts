@@ -1,15 +1,6 @@
 import type { PortPlan } from '@tandem/local-cluster';
 
-/** As many as there may be, in the order in which the stand-in prefers them. */
-const REGION_NAMES = ['east', 'west', 'north', 'south', 'center'] as const;
-
 export const REGIONS_MIN = 2;
-export const REGIONS_MAX = REGION_NAMES.length;
-
-/** The names of so many regions. */
-export function regionNames(count: number): readonly string[] {
-  return REGION_NAMES.slice(0, count);
-}
 
 export const SERVICES = ['API', 'replicator'] as const;
 

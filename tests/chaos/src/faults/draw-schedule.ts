@@ -1,4 +1,5 @@
-import { othersThan, REGIONS_MIN, regionNames, SERVICES, wireName } from '../cluster/wire-plan.ts';
+import { regionNames } from '@tandem/local-cluster';
+import { othersThan, REGIONS_MIN, SERVICES, wireName } from '../cluster/wire-plan.ts';
 import type { WireMode } from '../network/tcp-wire.ts';
 import { createRandom, type Random } from '../random.ts';
 import { unknownKind } from '../unknown-kind.ts';

@@ -1,7 +1,8 @@
 import { randomInt } from 'node:crypto';
+import { REGION_NAMES_MAX } from '@tandem/local-cluster';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { BREAKAGES, type Breakage } from '../broken/breakage.ts';
-import { REGIONS_MAX, REGIONS_MIN } from '../cluster/wire-plan.ts';
+import { REGIONS_MIN } from '../cluster/wire-plan.ts';
 
 export interface Arguments {
   readonly minutes: number;
@@ -52,8 +53,8 @@ function toMinutes(text: string): number {
 
 function toRegions(text: string): number {
   const count = Number(text);
-  if (Number.isInteger(count) && count >= REGIONS_MIN && count <= REGIONS_MAX) return count;
-  throw new InvalidArgumentError(`Give a whole number from ${REGIONS_MIN} to ${REGIONS_MAX}.`);
+  if (Number.isInteger(count) && count >= REGIONS_MIN && count <= REGION_NAMES_MAX) return count;
+  throw new InvalidArgumentError(`Give a whole number from ${REGIONS_MIN} to ${REGION_NAMES_MAX}.`);
 }
 
 function toSeed(text: string): number {
