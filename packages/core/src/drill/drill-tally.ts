@@ -38,7 +38,7 @@ export function createDrillTally(): DrillTally {
   let sinceMs = 0;
 
   const learn = (seen: VersionVector): void => {
-    if (seen.size > 0) version = version === undefined ? seen : mergeVectors(version, seen);
+    if (seen.size > 0) version = mergeVectors(version ?? new Map(), seen);
   };
 
   const note = (answer: DrillAnswer, atMs: number): void => {
