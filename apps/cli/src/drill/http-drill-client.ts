@@ -1,4 +1,6 @@
 import { decodeVector, type DrillAnswer, type DrillClient, encodeVector } from '@tandem/core';
+import { Type } from 'typebox';
+import { Compile } from 'typebox/compile';
 
 export interface HttpDrillClientOptions {
   /** Where clients ask: the traffic manager. */
@@ -11,6 +13,10 @@ export interface HttpDrillClientOptions {
 const TIMEOUT_MS = 10_000;
 const NOT_FOUND = 404;
 const NAME = /^drill (\d+)$/;
+
+const checkCustomer = Compile(
+  Type.Object({ lastName: Type.Optional(Type.Union([Type.String(), Type.Null()])) }),
+);
 
 /** A customer of the drill's own, through the customer API. */
 export function createHttpDrillClient(options: HttpDrillClientOptions): DrillClient {
@@ -58,12 +64,22 @@ async function toAnswer(response: Response | undefined): Promise<DrillAnswer> {
   const text = await response.text().catch(() => undefined);
   if (text === undefined) return { kind: 'failed' };
   const version = decodeVector(response.headers.get('x-tandem-version') ?? '') ?? new Map();
-  if (response.ok) return { kind: 'answered', region, version, count: countIn(text) };
+  if (response.ok) {
+    const count = countIn(text);
+    return count === undefined ? { kind: 'failed' } : { kind: 'answered', region, version, count };
+  }
   if (response.status === NOT_FOUND) return { kind: 'answered', region, version, count: 0 };
   return text.includes('version-not-reached') ? { kind: 'refused', region } : { kind: 'failed' };
 }
 
-function countIn(text: string): number {
-  const customer = JSON.parse(text) as { readonly lastName?: string };
-  return Number(NAME.exec(customer.lastName ?? '')?.[1] ?? 0);
+/** Returns the number that was written; undefined for a text that is no customer. */
+function countIn(text: string): number | undefined {
+  try {
+    const customer: unknown = JSON.parse(text);
+    if (!checkCustomer.Check(customer)) return undefined;
+    return Number(NAME.exec(customer.lastName ?? '')?.[1] ?? 0);
+  } catch {
+    // Something in between has answered in the name of the region.
+    return undefined;
+  }
 }
