@@ -92,7 +92,7 @@ describe('the client of a drill', () => {
     expect(asked.map(({ headers }) => headers.authorization)).toEqual(['Bearer t0', undefined]);
   });
 
-  test.each([
+  test.each<[string, Answer, string, number | undefined]>([
     ['nothing is there', { status: 404, headers: ofWest, body: '{}' }, 'answered', 0],
     [
       'a customer of another name',
@@ -117,27 +117,36 @@ describe('the client of a drill', () => {
       'a region that is behind',
       { status: 503, headers: ofWest, body: 'version-not-reached' },
       'refused',
+      undefined,
     ],
-    ['an error of the region', { status: 503, headers: ofWest, body: 'STORE_DOWN' }, 'failed'],
-    ['an answer of no region', { headers: {}, body: '{"lastName":"drill 3"}' }, 'failed'],
+    [
+      'an error of the region',
+      { status: 503, headers: ofWest, body: 'STORE_DOWN' },
+      'failed',
+      undefined,
+    ],
+    [
+      'an answer of no region',
+      { headers: {}, body: '{"lastName":"drill 3"}' },
+      'failed',
+      undefined,
+    ],
     [
       'one that is cut off',
       { headers: ofWest, body: '{"lastName":"drill 3"}', isCutOff: true },
       'failed',
+      undefined,
     ],
-    ['one that is no JSON', { headers: ofWest, body: '<html>' }, 'failed'],
-    ['one that is no customer', { headers: ofWest, body: 'null' }, 'failed'],
-  ] satisfies readonly (readonly [string, Answer, string, number?])[])(
-    'takes %s for what it is',
-    async (_, answer, kind, count) => {
-      next = answer;
-      expect(await clientOf().read(undefined)).toEqual({
-        kind,
-        ...(kind === 'failed' ? {} : { region: 'west' }),
-        ...(kind === 'answered' ? { version, count } : {}),
-      });
-    },
-  );
+    ['one that is no JSON', { headers: ofWest, body: '<html>' }, 'failed', undefined],
+    ['one that is no customer', { headers: ofWest, body: 'null' }, 'failed', undefined],
+  ])('takes %s for what it is', async (_, answer, kind, count) => {
+    next = answer;
+    expect(await clientOf().read(undefined)).toEqual({
+      kind,
+      ...(kind === 'failed' ? {} : { region: 'west' }),
+      ...(kind === 'answered' ? { version, count } : {}),
+    });
+  });
 
   test('has seen nothing where the answer tells no version', async () => {
     const bare = { 'x-tandem-region': 'west' };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createVirtualClock, type VirtualClock } from '../memory/virtual-clock.ts';
 import type { Archive, ArchiveEntry } from '../ports/archive.ts';
-import { formatStamp } from '../time/stamp.ts';
+import { formatStamp, stampTimeMs } from '../time/stamp.ts';
 import { archiveInRounds, type ArchiveRounds } from './archive-in-rounds.ts';
 
 const PAUSE_MS = 500;
@@ -15,8 +15,8 @@ function entry(n: number, bytes = 1): ArchiveEntry {
 interface Rig {
   readonly clock: VirtualClock;
   readonly rounds: ArchiveRounds;
-  /** How many entries each call of the archive was given. */
-  readonly appended: number[];
+  /** The entries that each call of the archive was given. */
+  readonly appended: number[][];
   readonly archived: number[];
   append(n: number, bytes?: number): void;
   failNext(error: Error): void;
@@ -24,18 +24,23 @@ interface Rig {
 
 function createRig(): Rig {
   const clock = createVirtualClock(0);
-  const appended: number[] = [];
+  const appended: number[][] = [];
   const archived: number[] = [];
   const failures: Error[] = [];
-  const archive: Pick<Archive, 'append'> = {
+  const archive: Archive = {
+    has: async ({ bucket }) => bucket === '00',
+    read: ({ bucket }) =>
+      (async function* () {
+        yield { ...entry(1).set, bucket };
+      })(),
     async append(entries) {
-      appended.push(entries.length);
+      appended.push(entries.map(({ set }) => stampTimeMs(set.stamp)));
       await clock.sleep(10);
       const failure = failures.shift();
       if (failure !== undefined) throw failure;
     },
   };
-  const rounds = archiveInRounds({ archive: archive as Archive, clock, pauseMs: PAUSE_MS });
+  const rounds = archiveInRounds({ archive, clock, pauseMs: PAUSE_MS });
   return {
     clock,
     rounds,
@@ -61,7 +66,7 @@ describe('an archive that works in rounds', () => {
     expect(archived).toEqual([1]);
     await clock.advance(PAUSE_MS);
     expect(archived).toEqual([1, 2, 3, 4]);
-    expect(appended).toEqual([1, 3]);
+    expect(appended).toEqual([[1], [2, 3, 4]]);
   });
 
   test('tells nobody that it is archived before it is', async () => {
@@ -83,16 +88,27 @@ describe('an archive that works in rounds', () => {
     expect(archived).toEqual([-1, 2]);
   });
 
-  test('does not wait for the pause when much has gathered, in number or in bytes', async () => {
-    for (const bytes of [1, 5_000]) {
+  test.each([
+    ['number', 1_000, 1],
+    ['bytes', 4, 1_024 * 1_024],
+  ])(
+    'does not wait for the pause when as much as a round takes has gathered, in %s',
+    async (_, count, bytes) => {
       const { clock, archived, append } = createRig();
       append(0);
       await clock.advance(20);
-      for (let n = 1; n <= 1_000; n += 1) append(n, bytes);
+      for (let n = 1; n < count; n += 1) append(n, bytes);
       await clock.advance(20);
-      expect(archived).toHaveLength(1_001);
-    }
-  });
+      expect(archived).toEqual([0]);
+      append(count, bytes);
+      await clock.advance(20);
+      expect(archived).toHaveLength(count + 1);
+      // It has forgotten how much that was.
+      append(count + 1);
+      await clock.advance(20);
+      expect(archived).toHaveLength(count + 1);
+    },
+  );
 
   test('hurries when it is told to, and rests again afterwards', async () => {
     const { clock, rounds, archived, append } = createRig();
@@ -109,6 +125,18 @@ describe('an archive that works in rounds', () => {
     expect(archived).toEqual([1, 2, 3]);
     await clock.advance(PAUSE_MS);
     expect(archived).toEqual([1, 2, 3, 4]);
+  });
+
+  test('reads what the archive has', async () => {
+    const { rounds } = createRig();
+    const { stamp } = entry(1).set;
+    expect(await rounds.has({ entityKind: 'Devices', bucket: '00', stamp })).toBe(true);
+    expect(await rounds.has({ entityKind: 'Devices', bucket: '01', stamp })).toBe(false);
+    const read: string[] = [];
+    for await (const { bucket } of rounds.read({ entityKind: 'Devices', bucket: '07' })) {
+      read.push(bucket);
+    }
+    expect(read).toEqual(['07']);
   });
 
   test('has nothing to do for nothing', async () => {

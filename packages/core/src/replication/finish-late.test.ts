@@ -20,29 +20,39 @@ const numbers = (entries: readonly { readonly set: { readonly stamp: string } }[
 let clock: VirtualClock;
 let calls: [string, ...number[]][];
 let failing: boolean;
+/** What the archive waits for before it answers. */
+let answering: Promise<unknown> | undefined;
+let failures: unknown[];
 let late: LateFinish;
 
 beforeEach(() => {
   clock = createVirtualClock(0);
   calls = [];
   failing = false;
+  answering = undefined;
+  failures = [];
   const archive: Archive = {
     async append(entries) {
       if (failing) throw new Error('no archive');
+      await answering;
       calls.push(['archive', ...numbers(entries)]);
     },
-    has: async () => false,
-    read: () => (async function* () {})(),
+    has: async ({ bucket }) => bucket === '00',
+    read: ({ bucket }) =>
+      (async function* () {
+        yield { ...entry(1).set, bucket };
+      })(),
   };
   const outbox: Outbox = {
     entityKind: 'Devices',
     buckets: ['00'],
-    scan: async () => ({ entries: [], unreadable: [], aside: [] }),
+    scan: async ({ limit }) => ({ entries: [entry(limit)], unreadable: [], aside: [] }),
     remove: async (entries) => void calls.push(['remove', ...numbers(entries)]),
     park: async (one) => void calls.push(['park', ...numbers([one])]),
   };
   const outboxes = new Map([['Devices', outbox]]);
-  late = finishLate({ archive, outboxes, clock, pauseMs: PAUSE_MS, lengthMax: 10 });
+  const onFailure = (error: unknown) => failures.push(error);
+  late = finishLate({ archive, outboxes, clock, pauseMs: PAUSE_MS, lengthMax: 10, onFailure });
 });
 
 async function relayAll(entries: readonly OutboxEntry[]): Promise<void> {
@@ -62,6 +72,7 @@ describe('finishing late', () => {
       ['archive', 2, 3],
       ['remove', 1, 2, 3],
     ]);
+    expect(failures).toEqual([]);
   });
 
   test('never removes what could not be archived: the sweep has it', async () => {
@@ -77,6 +88,7 @@ describe('finishing late', () => {
       ['archive', 2],
       ['remove', 2],
     ]);
+    expect(failures).toEqual([new Error('no archive')]);
   });
 
   test('leaves to the sweep what exceeds its bound', async () => {
@@ -98,12 +110,48 @@ describe('finishing late', () => {
     ]);
   });
 
-  test('when drained waits for no pause', async () => {
+  test('leaves to the sweep what it would have to remove beyond its bound', async () => {
+    const many = Array.from({ length: 25 }, (_, index) => entry(index + 1));
+    for (let at = 0; at < many.length; at += 5) {
+      await late.archive.append(many.slice(at, at + 5));
+      await clock.advance(PAUSE_MS);
+    }
+    calls.length = 0;
+    await late.archive.append([entry(99)]);
+    await late.outboxes.get('Devices')?.remove(many.slice(0, 8));
+    await late.outboxes.get('Devices')?.remove(many.slice(8));
+    await clock.advance(10 * PAUSE_MS);
+    expect(calls).toEqual([
+      ['archive', 99],
+      ['remove', 1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+    ]);
+  });
+
+  test('reads what the archive and the outbox have', async () => {
+    const { stamp } = entry(1).set;
+    expect(await late.archive.has({ entityKind: 'Devices', bucket: '00', stamp })).toBe(true);
+    expect(await late.archive.has({ entityKind: 'Devices', bucket: '01', stamp })).toBe(false);
+    const read: string[] = [];
+    for await (const { bucket } of late.archive.read({ entityKind: 'Devices', bucket: '07' })) {
+      read.push(bucket);
+    }
+    expect(read).toEqual(['07']);
+    const page = await late.outboxes.get('Devices')?.scan({ bucket: '00', limit: 3 });
+    expect(numbers(page?.entries ?? [])).toEqual([3]);
+  });
+
+  test('when drained waits for no pause, but for what is under way, or the deadline', async () => {
     await relayAll([entry(1)]);
     await late.drain(NEVER);
     expect(calls).toEqual([
       ['archive', 1],
       ['remove', 1],
     ]);
+    await late.drain(NEVER);
+    answering = NEVER;
+    await late.archive.append([entry(2)]);
+    await late.drain(Promise.resolve());
+    const drained = late.drain(NEVER).then(() => 'drained');
+    expect(await Promise.race([drained, clock.advance(PAUSE_MS)])).toBeUndefined();
   });
 });

@@ -55,7 +55,7 @@ export function finishLate(options: FinishLateOptions): LateFinish {
   const work = async (): Promise<void> => {
     while (appends.length > 0 || removes.length > 0) {
       await finishRound().catch((error: unknown) => options.onFailure?.(error));
-      if (!draining.signal.aborted) await clock.sleep(pauseMs, draining.signal);
+      await clock.sleep(pauseMs, draining.signal);
     }
     working = undefined;
   };

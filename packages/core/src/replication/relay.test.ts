@@ -107,7 +107,7 @@ const sent = (peer: string): readonly number[] => (queues.get(peer) ?? []).flat(
 
 describe('a relay', () => {
   test('archives first, sends to each peer what it is owed, then removes it', async () => {
-    const { relayed } = setUp();
+    const { relayed, relay } = setUp();
     const entries = [entry(1, ['west']), entry(2), entry(3, ['north', 'west'])];
     expect(await relayed(entries)).toEqual({ relayed: 3, owed: [], stuck: [] });
     expect(calls[0]).toBe('archive 1 2 3');
@@ -120,6 +120,12 @@ describe('a relay', () => {
     calls.length = 0;
     expect(await relayed([])).toMatchObject({ relayed: 0, owed: [] });
     expect(calls).toEqual([]);
+    await relayed([entry(4, ['west'])]);
+    expect(calls).toEqual(['archive 4', 'send west 4', 'remove Devices 4']);
+    // The same in steps.
+    expect(relay.peers).toEqual(PEERS);
+    await relay.archive([entry(5), entry(6)]);
+    expect(calls.at(-1)).toBe('archive 5 6');
   });
 
   test('removes of each kind its own, and names a kind that nobody has', async () => {

@@ -120,6 +120,44 @@ describe('an outbox', () => {
     expect(page.entries.map(({ committedAfterMs }) => committedAfterMs)).toEqual([1, 0]);
   });
 
+  test('names rows that lie in the place of another, and those that an operator set aside', async () => {
+    const good = entryAt(1);
+    const { store, outbox } = await setUp(good);
+    const keyAt = (timeMs: number, parkedFor?: string) =>
+      outboxRowKey(entryAt(timeMs).set.stamp, parkedFor);
+    const insert = (rowKey: string, entry: OutboxEntry) => {
+      return { kind: 'insert' as const, rowKey, properties: toOutboxProperties(entry) };
+    };
+    const otherKind = { ...entryAt(3).set, entityKind: 'Orders' };
+    const nobody = insert(keyAt(6), entryAt(6));
+    const stamp = entryAt(8).set.stamp;
+    await store.commit({
+      table: TABLE,
+      partitionKey: BUCKET,
+      operations: [
+        insert(keyAt(2), entryAt(9)),
+        insert(keyAt(3), { ...entryAt(3), set: otherKind, encoded: encodeChangeSet(otherKind) }),
+        insert(keyAt(4), entryAt(4, { bucket: OTHER_BUCKET })),
+        insert(keyAt(5), entryAt(5, { owed: ['west', 'No region'] })),
+        {
+          ...nobody,
+          properties: new Map([...nobody.properties].filter(([name]) => name !== 'owed')),
+        },
+        insert(keyAt(7, 'west'), entryAt(9)),
+        insert(`~o~!${stamp}`, entryAt(8)),
+        insert(`~p~west~!${stamp}`, entryAt(8)),
+      ],
+    });
+    const page = await outbox.scan({ bucket: BUCKET, limit: 10 });
+    expect(page.entries).toEqual([good]);
+    expect(page.unreadable).toEqual([2, 3, 4, 5, 6].map((timeMs) => keyAt(timeMs)));
+    expect(page.aside).toEqual([`~o~!${stamp}`]);
+    const parked = await outbox.scan({ bucket: BUCKET, limit: 10, parkedFor: 'west' });
+    expect(parked.unreadable).toEqual([keyAt(7, 'west')]);
+    expect(parked.aside).toEqual([`~p~west~!${stamp}`]);
+    expect(parked.entries).toEqual([]);
+  });
+
   test('removes more than a transaction takes, in several buckets, and nothing else', async () => {
     const here = range(0, 205).map((timeMs) => entryAt(timeMs));
     const there = range(1_000, 3).map((timeMs) => entryAt(timeMs, { bucket: OTHER_BUCKET }));
