@@ -251,7 +251,7 @@ describe('problems', () => {
     ['PATCH', URL, 'application/merge-patch+json, application/json', true],
     ['POST', '/customers/import', 'application/x-ndjson', undefined],
   ] as const)('%s %s: 415 names what it takes', async (method, url, accept, isPatch) => {
-    const headers = { 'content-type': 'text/plain' };
+    const headers = { 'content-type': 'application/xml' };
     const response = await test.app.inject({ method, url, headers, payload: '{}' });
     expect(response.statusCode).toBe(415);
     expect(response.headers['accept']).toBe(accept);

@@ -313,24 +313,36 @@ describe('C6: an ETag that something on the way has changed', () => {
 describe('PATCH /customers/:customerId', () => {
   const url = '/customers/00000000-0000-4000-8000-000000000010';
 
-  it.each(['application/merge-patch+json', 'application/json', 'application/json; charset=utf-8'])(
-    'changes what is named, removes what is null and leaves the rest, as %s',
+  it.each([
+    'application/merge-patch+json',
+    'application/json',
+    'application/json; charset=utf-8',
+    'text/plain;charset=UTF-8',
+    undefined,
+  ])('C3: changes what is named, removes what is null and leaves the rest, as %s', async (type) => {
+    await test.app.inject({ method: 'PUT', url, payload: { ...ADA, phoneNumber: '1' } });
+    const response = await test.app.inject({
+      method: 'PATCH',
+      url,
+      payload: JSON.stringify({ phoneNumber: '2', lastName: null }),
+      headers: type === undefined ? {} : { 'content-type': type },
+    });
+    expect(response.statusCode).toBe(200);
+    expect(response.json()).toMatchObject({
+      email: ADA.email,
+      firstName: 'Ada',
+      lastName: null,
+      phoneNumber: '2',
+    });
+    expect(etagOf(await test.app.inject({ url }))).toBe(etagOf(response));
+  });
+
+  it.each(['text/plain; charset=latin1', 'text/html', 'application/xml'])(
+    'C3: refuses what is named and is something else: %s',
     async (type) => {
-      await test.app.inject({ method: 'PUT', url, payload: { ...ADA, phoneNumber: '1' } });
-      const response = await test.app.inject({
-        method: 'PATCH',
-        url,
-        payload: JSON.stringify({ phoneNumber: '2', lastName: null }),
-        headers: { 'content-type': type },
-      });
-      expect(response.statusCode).toBe(200);
-      expect(response.json()).toMatchObject({
-        email: ADA.email,
-        firstName: 'Ada',
-        lastName: null,
-        phoneNumber: '2',
-      });
-      expect(etagOf(await test.app.inject({ url }))).toBe(etagOf(response));
+      const headers = { 'content-type': type };
+      const response = await test.app.inject({ method: 'PATCH', url, payload: '{}', headers });
+      expect(response.statusCode).toBe(415);
     },
   );
 
