@@ -6,10 +6,10 @@ export interface Area {
   readonly tests: readonly string[];
 }
 
-const CORE = 'packages/core/src/**/*.test.ts';
-const STORAGE = 'packages/storage/src/**/*.test.ts';
-const COMMANDS = 'apps/cli/src/**/*.test.ts';
-const REPLICATOR = 'apps/replicator/src/**/*.test.ts';
+const CORE = 'packages/core/src/**/!(*.int).test.ts';
+const STORAGE = 'packages/storage/src/**/!(*.int).test.ts';
+const COMMANDS = 'apps/cli/src/**/!(*.int).test.ts';
+const REPLICATOR = 'apps/replicator/src/**/!(*.int).test.ts';
 
 export const AREAS = {
   recovery: {
@@ -53,7 +53,12 @@ export const AREAS = {
   },
   auth: {
     mutated: ['apps/customer-api/src/auth/*.ts', 'apps/customer-api/src/plugins/auth.ts'],
-    tests: ['apps/customer-api/src/{auth,plugins}/**/*.test.ts'],
+    // Those that listen on loopback need no more than that.
+    tests: [
+      'apps/customer-api/src/{auth,plugins}/**/!(*.int).test.ts',
+      'apps/customer-api/src/auth/issuer-keys.int.test.ts',
+      'apps/customer-api/src/plugins/auth.int.test.ts',
+    ],
   },
 } as const satisfies Record<string, Area>;
 

@@ -39,7 +39,7 @@ async function copyOf(area: Area): Promise<string> {
   await writeFile(
     join(copy, TESTS_CONFIG),
     `export default { test: { testTimeout: ${TEST_MS_MAX}, include: ${JSON.stringify(area.tests)}, ` +
-      `exclude: ['**/*.int.test.ts', '**/node_modules/**'] } };\n`,
+      `exclude: ['**/node_modules/**'] } };\n`,
   );
   return copy;
 }

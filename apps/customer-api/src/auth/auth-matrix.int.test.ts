@@ -1,12 +1,9 @@
 import { SignJWT } from 'jose';
-import { once } from 'node:events';
-import { type IncomingMessage, request } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../testing/create-test-app.ts';
-import { AUDIENCE, type Claims, startIssuer, type TestIssuer } from '../testing/start-issuer.ts';
+import { AUDIENCE, startIssuer, type TestIssuer } from '../testing/start-issuer.ts';
 import { type Scope, scopeOf, SCOPES } from './scopes.ts';
-import { type AuthSettings, createTokenVerifier, type TokenType } from './token-verifier.ts';
+import { createTokenVerifier } from './token-verifier.ts';
 
 interface Route {
   readonly method: string;
@@ -17,10 +14,6 @@ interface Route {
 const ID = '4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88';
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
-function settingsOf({ issuer: name }: TestIssuer, tokenType: TokenType = 'at+jwt'): AuthSettings {
-  return { issuer: name, audience: AUDIENCE, jwksUrl: undefined, tokenType };
-}
-
 let issuer: TestIssuer;
 let other: TestIssuer;
 let test: TestApp;
@@ -28,8 +21,13 @@ let routes: readonly Route[];
 
 beforeAll(async () => {
   [issuer, other] = await Promise.all([startIssuer(), startIssuer()]);
-  const settings = settingsOf(issuer);
-  test = await createTestApp({ verifyToken: createTokenVerifier(settings) });
+  const verifyToken = createTokenVerifier({
+    issuer: issuer.issuer,
+    audience: AUDIENCE,
+    jwksUrl: undefined,
+    tokenType: 'at+jwt',
+  });
+  test = await createTestApp({ verifyToken });
   const { paths } = (await test.app.inject({ url: '/openapi.json' })).json();
   routes = Object.entries(paths).flatMap(([path, operations]) =>
     Object.entries(operations as Record<string, { security: [] }>).map(
@@ -190,28 +188,6 @@ describe('every route and every kind of token', () => {
     expect(little.json().type).toBe('/problems/scope-missing');
   });
 
-  it('C7: refuses two Authorization headers, whichever of them is good', async () => {
-    await test.app.listen({ host: '127.0.0.1', port: 0 });
-    const { port } = test.app.server.address() as AddressInfo;
-    const good = `Bearer ${await issuer.sign({ scope: ALL })}`;
-    for (const values of [
-      [good, good],
-      [good, 'Bearer abc'],
-      ['Basic YWRhOmFkYQ==', good],
-    ]) {
-      const authorization = values.flatMap((value) => ['authorization', value]);
-      const sent = request({
-        port,
-        path: `/customers/${ID}`,
-        headers: ['host', 'a', ...authorization],
-      }).end();
-      const [answer] = (await once(sent, 'response')) as [IncomingMessage];
-      answer.resume();
-      expect(answer.statusCode).toBe(400);
-      expect(answer.headers['www-authenticate']).toContain('error="invalid_request"');
-    }
-  });
-
   it('keeps the keys of one caller from those of another', async () => {
     const create = async (sub: string): Promise<string> => {
       const authorization = `Bearer ${await issuer.sign({ scope: ALL, sub })}`;
@@ -228,132 +204,5 @@ describe('every route and every kind of token', () => {
     };
     expect(await create('ada')).not.toBe(await create('bob'));
     expect(await create('ada')).toBe(await create('ada'));
-  });
-});
-
-/** Signed by the right key, and right but for the one thing that each names. */
-const CLAIMS: readonly (readonly [name: string, claims: Claims, header?: Claims | undefined])[] = [
-  ['the name of another issuer', { iss: 'https://issuer.example' }],
-  ['the name of the issuer with a slash', { iss: 'http://127.0.0.1/' }],
-  ['no issuer', { iss: undefined }],
-  ['a list of issuers', { iss: ['https://issuer.example'] }],
-  ['no audience', { aud: undefined }],
-  ['an audience that begins like ours', { aud: `${AUDIENCE}-admin` }],
-  ['a list of other audiences', { aud: ['api://other', AUDIENCE.toUpperCase()] }],
-  ['no end', { exp: undefined }],
-  ['an end that is a text', { exp: '9999999999' }],
-  ['no end, but null', { exp: null }],
-  ['no subject', { sub: undefined }],
-  ['an empty subject', { sub: '' }],
-  ['a number for a subject', { sub: 42 }],
-  ['a list for a subject', { sub: ['ada'] }],
-  ['a subject with a line break', { sub: 'ada\nsame' }],
-  ['a subject without an end', { sub: 'a'.repeat(256) }],
-  ['half a surrogate pair for a subject', { sub: '\ud800' }],
-  ['a list for a scope', { scope: SCOPES }],
-  ['a nested list for a scope', { scope: [[...SCOPES]] }],
-  ['an object for a scope', { scope: { 'customers.read': true } }],
-  ['a nested list for scp', { scp: [[...SCOPES]] }],
-  ['a nested list for roles', { roles: [[...SCOPES], 'customers.read'] }],
-  ['a number for roles', { roles: 1 }],
-  ['the type of a logout token', {}, { typ: 'logout+jwt' }],
-  ['the type of a DPoP proof', {}, { typ: 'dpop+jwt' }],
-  ['the type of a security event', {}, { typ: 'application/secevent+jwt' }],
-  ['a type that begins like ours', {}, { typ: 'at+jwt2' }],
-];
-
-/** As ID tokens and logout tokens of issuers that name no type. */
-const FOREIGN: typeof CLAIMS = [
-  ['a nonce', { nonce: 'n-0S6_WzA2Mj' }],
-  ['the hash of an access token', { at_hash: '77QmUPtjPfzWtF2AnpK9RQ' }],
-  ['the hash of a code', { c_hash: 'LDktKdoQak3Pk0cnXxCltA' }],
-  ['an event', { events: { 'http://schemas.openid.net/event/backchannel-logout': {} } }],
-  ['the method of a proof', { htm: 'GET', htu: 'http://127.0.0.1/customers' }],
-];
-
-describe('C7: a token that the right key has signed', () => {
-  const verdictOf = async (
-    [, claims, header]: (typeof CLAIMS)[number],
-    tokenType: TokenType = 'at+jwt',
-  ): Promise<string> => {
-    const token = await issuer.sign({ scope: ALL, ...claims }, header);
-    return (await createTokenVerifier(settingsOf(issuer, tokenType))(token)).kind;
-  };
-
-  it('is taken as it is', async () => {
-    for (const typ of ['at+jwt', 'application/at+jwt', 'AT+JWT']) {
-      expect(await verdictOf(['', {}, { typ }])).toBe('caller');
-      expect(await verdictOf(['', { aud: ['api://other', AUDIENCE] }, { typ }])).toBe('caller');
-      expect(await verdictOf(['', {}, { typ }], 'jwt')).toBe('caller');
-    }
-  });
-
-  const cases = CLAIMS.map(([name, claims, header]) => ({ name, claims, header }));
-  it.each(cases)('is refused with $name', async ({ name, claims, header }) => {
-    expect(await verdictOf([name, claims, header])).toBe('refused');
-    expect(await verdictOf([name, claims, header], 'jwt')).toBe('refused');
-  });
-
-  it.each([undefined, 'JWT', 'application/jwt'])(
-    'is refused with the type %s, unless the issuer knows no better',
-    async (typ) => {
-      expect(await verdictOf(['', {}, { typ }])).toBe('refused');
-      expect(await verdictOf(['', {}, { typ }], 'jwt')).toBe('caller');
-      for (const [name, claims] of FOREIGN) {
-        expect(await verdictOf([name, claims, { typ }], 'jwt')).toBe('refused');
-      }
-    },
-  );
-
-  it.each([
-    ['customers.readonly', []],
-    ['customers.read.all customers.writes', []],
-    ['xcustomers.read', []],
-    ['Customers.Read', []],
-    ['customers.read,customers.write', []],
-    ['openid customers.read', ['customers.read']],
-  ])('has of the scope "%s" no more than what it says', async (scope, scopes) => {
-    const verify = createTokenVerifier(settingsOf(issuer));
-    const granted = { kind: 'caller', caller: { subject: 'ada', scopes: new Set(scopes) } };
-    for (const claims of [{ scope }, { scp: scope }, { scp: [scope] }, { roles: [scope] }]) {
-      const isListed = Object.values(claims).some((value) => Array.isArray(value));
-      const expected = isListed ? { kind: 'caller' } : granted;
-      const verdict = await verify(await issuer.sign(claims));
-      expect(verdict).toMatchObject(expected);
-      if (!isListed || verdict.kind !== 'caller') continue;
-      expect([...verdict.caller.scopes]).toEqual(SCOPES.filter((one) => one === scope));
-    }
-  });
-});
-
-describe('the keys of the issuer', () => {
-  it('G5: are asked for at once after a rotation, once for what is forged, and 503 says that they cannot be', async () => {
-    const lonely = await startIssuer();
-    const settings = settingsOf(lonely);
-    const verify = createTokenVerifier(settings);
-    expect(await verify(await lonely.sign())).toMatchObject({ kind: 'caller' });
-    await lonely.rotate();
-    const rotated = await lonely.sign();
-    expect(await verify(rotated)).toMatchObject({ kind: 'caller' });
-    expect(lonely.keyRequests()).toBe(2);
-    for (let index = 0; index < 20; index += 1) {
-      const unknown = await lonely.sign({}, { kid: 'nobody' });
-      expect(await verify(unknown)).toEqual({ kind: 'refused' });
-    }
-    expect(lonely.keyRequests()).toBe(3);
-    const token = await lonely.sign();
-    await lonely.stop();
-    await expect(createTokenVerifier(settings)(token)).rejects.toMatchObject({
-      code: 'service-unavailable',
-    });
-  });
-
-  it('are read by a process that starts after a rotation', async () => {
-    await issuer.rotate();
-    const settings = { ...settingsOf(issuer), jwksUrl: `${issuer.issuer}/keys` };
-    expect(await createTokenVerifier(settings)(await issuer.sign())).toMatchObject({
-      kind: 'caller',
-      caller: { subject: 'ada', scopes: new Set() },
-    });
   });
 });

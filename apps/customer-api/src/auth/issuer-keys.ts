@@ -29,7 +29,8 @@ export function createIssuerKeys(
       cooldownDuration: Infinity,
       cacheMaxAge: KEYS_AGE_MS_MAX,
     });
-    const nowMs = (): number => Date.now();
+    // The time of day may be set back, and would make an issuer wait that is up again.
+    const nowMs = (): number => performance.now();
     return outliveIssuer(keys, { staleMsMax: STALE_MS_MAX, cooldownMs: COOLDOWN_MS, nowMs });
   };
 

@@ -7,7 +7,7 @@ import {
   jwtVerify,
   SignJWT,
 } from 'jose';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { outliveIssuer } from './outlive-issuer.ts';
 
 const AGE_MS = 600_000;
@@ -17,14 +17,14 @@ const COOLDOWN_MS = 30_000;
 let pair: Awaited<ReturnType<typeof generateKeyPair>>;
 let jwks: JSONWebKeySet;
 
-beforeAll(async () => {
+beforeEach(async () => {
   pair = await generateKeyPair('ES256');
   jwks = { keys: [{ ...(await exportJWK(pair.publicKey)), kid: 'known', alg: 'ES256' }] };
 });
 
 /** An issuer whose clock and health the test sets, cached as `createRemoteJWKSet` caches. */
 function startKeys() {
-  const state = { nowMs: 1_000_000, isUp: true, requests: 0, readMs: -Infinity };
+  const state = { nowMs: Date.UTC(2026, 10, 1), isUp: true, requests: 0, readMs: -Infinity };
   let known: JSONWebKeySet | undefined;
   const isFresh = (): boolean => state.nowMs < state.readMs + AGE_MS;
   const reload = async (): Promise<void> => {
@@ -44,14 +44,20 @@ function startKeys() {
   Object.defineProperty(read, 'fresh', { get: isFresh });
   const options = { staleMsMax: STALE_MS, cooldownMs: COOLDOWN_MS, nowMs: () => state.nowMs };
   const keys = outliveIssuer(read, options);
-  const verify = async (kid = 'known'): Promise<string | undefined> => {
-    const header = { alg: 'ES256', kid };
+  const verify = async (kid: string | null = 'known'): Promise<string | undefined> => {
+    const header = { alg: 'ES256', ...(kid === null ? {} : { kid }) };
     const token = await new SignJWT({ sub: 'ada' })
       .setProtectedHeader(header)
       .sign(pair.privateKey);
     return (await jwtVerify(token, keys)).payload.sub;
   };
-  return { state, verify };
+  /** As `verify`, and asked at once: nothing is signed before. */
+  const find = async (kid: string) => keys({ alg: 'ES256', kid }, { payload: '', signature: '' });
+  return { state, verify, find };
+}
+
+function rotateIn(kid: string): void {
+  jwks = { keys: [...jwks.keys, { ...jwks.keys[0]!, kid }] };
 }
 
 describe('an issuer that no longer answers', () => {
@@ -74,13 +80,32 @@ describe('an issuer that no longer answers', () => {
     state.isUp = false;
     state.nowMs += AGE_MS;
     await expect(verify('other')).rejects.toThrow('fetch failed');
-    state.nowMs += STALE_MS;
+    state.nowMs += STALE_MS - AGE_MS;
+    expect(await verify()).toBe('ada');
+    state.nowMs += 1;
     await expect(verify()).rejects.toThrow('fetch failed');
+  });
+
+  it('is asked at once when its keys have aged again since it was back', async () => {
+    const { state, verify } = startKeys();
+    await verify();
+    state.isUp = false;
+    state.nowMs += AGE_MS;
+    await verify();
+    state.isUp = true;
+    state.nowMs += COOLDOWN_MS;
+    await verify();
+    expect(state.requests).toBe(3);
+    state.nowMs += AGE_MS;
+    rotateIn('new');
+    expect(await verify('new')).toBe('ada');
+    expect(state.requests).toBe(4);
   });
 
   it('is missed by a process that has never read its keys, and is asked each time', async () => {
     const { state, verify } = startKeys();
     state.isUp = false;
+    state.nowMs = 1;
     await expect(verify()).rejects.toThrow('fetch failed');
     await expect(verify()).rejects.toThrow('fetch failed');
     state.isUp = true;
@@ -88,17 +113,45 @@ describe('an issuer that no longer answers', () => {
   });
 });
 
-describe('G5: a key that is not known', () => {
-  const rotateIn = (kid: string): void => {
-    jwks = { keys: [...jwks.keys, { ...jwks.keys[0]!, kid }] };
-  };
+describe('an issuer that answers', () => {
+  it('takes a key away as soon as its keys are read anew', async () => {
+    const { state, verify } = startKeys();
+    await verify();
+    jwks = { keys: [{ ...jwks.keys[0]!, kid: 'next' }] };
+    state.nowMs += AGE_MS - 1;
+    expect(await verify()).toBe('ada');
+    state.nowMs += 1;
+    await expect(verify()).rejects.toBeInstanceOf(errors.JWKSNoMatchingKey);
+    expect(await verify('next')).toBe('ada');
+  });
 
+  it('is not asked which of two keys a token without a key id means', async () => {
+    const { state, verify } = startKeys();
+    expect(await verify(null)).toBe('ada');
+    rotateIn('next');
+    state.nowMs += AGE_MS;
+    await expect(verify(null)).rejects.toBeInstanceOf(errors.JWKSMultipleMatchingKeys);
+    await expect(verify(null)).rejects.toBeInstanceOf(errors.JWKSMultipleMatchingKeys);
+    expect(state.requests).toBe(2);
+  });
+});
+
+describe('G5: a key that is not known', () => {
   it('is found at once when it was rotated in, by all who ask together', async () => {
     const { state, verify } = startKeys();
     await verify();
     rotateIn('new');
     const answers = await Promise.all(Array.from({ length: 20 }, () => verify('new')));
     expect(new Set(answers)).toEqual(new Set(['ada']));
+    expect(state.requests).toBe(2);
+  });
+
+  it('is asked for together with another that is not known', async () => {
+    const { state, verify, find } = startKeys();
+    await verify();
+    rotateIn('new');
+    const found = await Promise.allSettled(['new', 'forged', 'new'].map(find));
+    expect(found.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
     expect(state.requests).toBe(2);
   });
 
@@ -109,7 +162,10 @@ describe('G5: a key that is not known', () => {
       await expect(verify('forged')).rejects.toBeInstanceOf(errors.JWKSNoMatchingKey);
     }
     expect(state.requests).toBe(2);
-    state.nowMs += 10_000;
+    state.nowMs += 9_999;
+    await expect(verify('forged')).rejects.toBeInstanceOf(errors.JWKSNoMatchingKey);
+    expect(state.requests).toBe(2);
+    state.nowMs += 1;
     await expect(verify('forged')).rejects.toBeInstanceOf(errors.JWKSNoMatchingKey);
     expect(state.requests).toBe(3);
   });

@@ -18,6 +18,7 @@ export interface OutliveOptions {
   readonly staleMsMax: number;
   /** An issuer that has failed is asked again no sooner: requests would all wait for it. */
   readonly cooldownMs: number;
+  /** Never goes back. */
   readonly nowMs: () => number;
 }
 
@@ -36,7 +37,7 @@ export function outliveIssuer(keys: IssuerKeys, options: OutliveOptions): JWTVer
     try {
       return await keys(header, token);
     } catch (error) {
-      if (!isAboutToken(error)) failure = { error, atMs: nowMs() };
+      failure = { error, atMs: nowMs() };
       throw error;
     } finally {
       if (keys.fresh) {
@@ -58,12 +59,15 @@ export function outliveIssuer(keys: IssuerKeys, options: OutliveOptions): JWTVer
     }
     const known = keys.jwks();
     const isCooling = failure !== undefined && nowMs() < failure.atMs + cooldownMs;
-    try {
-      if (known === undefined || !isCooling) return await readAnew(header, token);
-    } catch (error) {
-      if (isAboutToken(error)) throw error;
+    let reason = failure?.error;
+    if (known === undefined || !isCooling) {
+      try {
+        return await readAnew(header, token);
+      } catch (error) {
+        if (isAboutToken(error)) throw error;
+        reason = error;
+      }
     }
-    const reason = failure?.error ?? new errors.JWKSTimeout();
     if (known === undefined || nowMs() > freshMs + staleMsMax) throw reason;
     return createLocalJWKSet(known)(header, token).catch((error: unknown) => {
       throw error instanceof errors.JWKSNoMatchingKey ? reason : error;
@@ -71,9 +75,12 @@ export function outliveIssuer(keys: IssuerKeys, options: OutliveOptions): JWTVer
   };
 }
 
-function isAboutToken(error: unknown): boolean {
+/** Tells what is wrong with a token, and with its key, from an issuer that does not answer. */
+export function isAboutToken(error: unknown): boolean {
   return (
-    error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys
+    error instanceof errors.JWKSNoMatchingKey ||
+    error instanceof errors.JWKSMultipleMatchingKeys ||
+    error instanceof errors.JOSENotSupported
   );
 }
 
@@ -82,7 +89,6 @@ const QUESTIONS_IN_ROW_MAX = 4;
 const QUESTION_EVERY_MS = 5_000;
 /** A key that the issuer does not know either is not asked for again in this time. */
 const UNKNOWN_MS = 10_000;
-const UNKNOWN_KEYS_MAX = 100;
 
 /**
  * Asks the issuer for a key that is not known: once for each, and together with whoever asks at the same
@@ -100,18 +106,15 @@ function createKeyQuestions(
 
   const mayAsk = (keyId: string): boolean => {
     const gained = Math.floor((nowMs() - countedMs) / QUESTION_EVERY_MS);
-    if (gained > 0) {
-      left = Math.min(QUESTIONS_IN_ROW_MAX, left + gained);
-      countedMs += gained * QUESTION_EVERY_MS;
+    left = Math.min(QUESTIONS_IN_ROW_MAX, left + gained);
+    countedMs += gained * QUESTION_EVERY_MS;
+    // What is younger was counted, so there are only a few.
+    for (const [asked, atMs] of askedAtMs) {
+      if (nowMs() >= atMs + UNKNOWN_MS) askedAtMs.delete(asked);
     }
-    if (left === 0 || nowMs() < (askedAtMs.get(keyId) ?? -Infinity) + UNKNOWN_MS) return false;
+    if (left === 0 || askedAtMs.has(keyId)) return false;
     left -= 1;
-    askedAtMs.delete(keyId);
     askedAtMs.set(keyId, nowMs());
-    for (const oldest of askedAtMs.keys()) {
-      if (askedAtMs.size <= UNKNOWN_KEYS_MAX) break;
-      askedAtMs.delete(oldest);
-    }
     return true;
   };
 

@@ -1,6 +1,7 @@
-import { errors, type JWTPayload, jwtVerify, type JWTVerifyGetKey } from 'jose';
+import { type JWTPayload, jwtVerify, type JWTVerifyGetKey } from 'jose';
 import { ProblemError } from '../http/problem.ts';
 import { createIssuerKeys } from './issuer-keys.ts';
+import { isAboutToken } from './outlive-issuer.ts';
 import { type Scope, SCOPES } from './scopes.ts';
 
 /** Whose tokens are taken: those of Microsoft Entra ID, or of any OpenID Connect issuer. */
@@ -85,14 +86,6 @@ export function createTokenVerifier(
       });
     }
   };
-}
-
-function isAboutToken(error: unknown): boolean {
-  return (
-    error instanceof errors.JWKSNoMatchingKey ||
-    error instanceof errors.JWKSMultipleMatchingKeys ||
-    error instanceof errors.JOSENotSupported
-  );
 }
 
 /** Of ID tokens (OpenID Connect Core 2 and 3.3.2.11), of logout and other events, of DPoP proofs. */

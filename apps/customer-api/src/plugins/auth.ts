@@ -1,6 +1,6 @@
 import { assert } from '@tandem/core';
 import fp from 'fastify-plugin';
-import { scopeOf } from '../auth/scopes.ts';
+import { ANYONE, scopeOf } from '../auth/scopes.ts';
 import type { Caller, TokenVerifier } from '../auth/token-verifier.ts';
 import { ProblemError } from '../http/problem.ts';
 
@@ -27,7 +27,8 @@ export const authPlugin = fp(
     app.decorateRequest('caller', undefined);
 
     app.addHook('onRoute', ({ schema, url, method }) => {
-      const isStated = schema?.security !== undefined || schema?.hide === true;
+      const security = schema?.hide === true ? ANYONE : schema?.security;
+      const isStated = security?.length === 0 || scopeOf(security ?? ANYONE) !== undefined;
       assert(
         isStated,
         `the route ${String(method)} ${url} states no scope, nor that it needs none`,
@@ -36,7 +37,7 @@ export const authPlugin = fp(
 
     if (verifyToken === undefined) return;
     app.addHook('onRequest', async (request) => {
-      const scope = scopeOf(request.routeOptions.schema?.security ?? []);
+      const scope = scopeOf(request.routeOptions.schema?.security ?? ANYONE);
       if (scope === undefined) return;
       const header = request.headers.authorization;
       if (countAuthorizations(request.raw.rawHeaders) > 1) throw authorizationsTwo();
