@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import type { InjectOptions } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../testing/create-test-app.ts';
+import { describeLostTables } from '../testing/describe-lost-tables.ts';
 
 const URL = '/customers/4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88';
 const JSON_TYPE = { 'content-type': 'application/json' };
@@ -353,54 +354,12 @@ describe('errors of the table', () => {
   );
 });
 
-describe('C10: a region whose tables are gone, or refuse this process', () => {
-  const ADA = { email: 'ada@example.com' };
-  const OPERATIONS = [
-    { method: 'PUT', url: URL, payload: ADA },
-    { method: 'PATCH', url: URL, payload: ADA },
-    { method: 'DELETE', url: URL },
-    { method: 'GET', url: URL },
-    { method: 'HEAD', url: URL },
-    { method: 'GET', url: `${URL}/history` },
-    { method: 'POST', url: '/customers', payload: ADA },
-    { method: 'POST', url: '/customers', payload: ADA, headers: { 'idempotency-key': 'a' } },
-    { method: 'GET', url: '/customers' },
-    { method: 'GET', url: '/customers/export' },
-    { method: 'POST', url: '/customers/search', payload: ADA },
-    { method: 'GET', url: URL, headers: { 'x-tandem-min-version': '0199a1b2c3d4-0003-east-a' } },
-  ] as const;
-  const gone = createMemoryTableStore();
-  const refuse = async (): Promise<never> => {
-    throw new TerminalError('TABLE_FORBIDDEN', 'account east01');
-  };
-  const refusing = { ...gone, get: refuse, query: refuse, commit: refuse };
+const gone = createMemoryTableStore();
+const refuse = async (): Promise<never> => {
+  throw new TerminalError('TABLE_FORBIDDEN', 'account east01');
+};
 
-  it.each([
-    ['gone', gone],
-    ['refusing', refusing],
-  ] as const)('%s: every operation is answered with 503 and Retry-After', async (_name, store) => {
-    const { app, lines } = await createTestApp({ store });
-    for (const request of OPERATIONS) {
-      const response = await app.inject(request);
-      const told = `${request.method} ${request.url} ${response.statusCode}`;
-      expect(told).toBe(`${request.method} ${request.url} 503`);
-      expect(response.headers['retry-after']).toMatch(/^[1-9]\d*$/);
-      expect(response.body).not.toMatch(/east01|Customers/);
-    }
-    // Nothing mends itself here, so the operator has to hear of it.
-    const errors = lines.filter(({ level }) => level === 'error');
-    expect(errors.length).toBe(OPERATIONS.length);
-    const operations = [{ replace: { customerId: URL.split('/').at(-1), customer: ADA } }];
-    const batch = { method: 'POST', url: '/customers/batch', payload: { operations } } as const;
-    expect((await app.inject(batch)).json().items).toMatchObject([{ status: 503 }]);
-    const lines3 = '{"email":"a@b"}\n'.repeat(3);
-    const imported = await app.inject({
-      method: 'POST',
-      url: '/customers/import',
-      payload: lines3,
-      headers: { 'content-type': 'application/x-ndjson', 'idempotency-key': 'b' },
-    });
-    expect(JSON.parse(imported.body)).toMatchObject({ failed: 0, stoppedBy: 'store' });
-    await app.close();
-  });
+describeLostTables('a store in memory', {
+  gone: () => gone,
+  refusing: () => ({ ...gone, get: refuse, query: refuse, commit: refuse }),
 });

@@ -3,21 +3,25 @@ import { createServiceBusReceiver } from '@tandem/messaging';
 import { createRegionTables, openStore } from '@tandem/region-kit';
 import { createLogger, createSystemClock, createSystemRandomness } from '@tandem/service-kit';
 import { createEmulator, type Emulator } from '@tandem/servicebus-emulator';
+import { createAzureTableStore } from '@tandem/storage';
 import { type Azurite, startAzurite } from '@tandem/storage/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { readConfig } from '../config.ts';
 import { KINDS } from '../kinds.ts';
+import { describeLostTables } from '../testing/describe-lost-tables.ts';
 import { type Service, startService } from './start-service.ts';
 
 const ADA = { email: 'ada@example.com', firstName: 'Ada', lastName: null, phoneNumber: null };
 const clock = createSystemClock();
 
 let azurite: Azurite;
+/** Nobody creates a table in it. */
+let empty: Azurite;
 let emulator: Emulator;
 let services: Service[] = [];
 
 beforeAll(async () => {
-  azurite = await startAzurite();
+  [azurite, empty] = await Promise.all([startAzurite(), startAzurite()]);
   emulator = await createEmulator({ queues: ['customer'] });
 });
 
@@ -27,7 +31,7 @@ afterEach(async () => {
 });
 
 afterAll(async () => {
-  await Promise.all([azurite.stop(), emulator.close()]);
+  await Promise.all([azurite.stop(), empty.stop(), emulator.close()]);
 });
 
 async function start(environment: Readonly<Record<string, string>>) {
@@ -196,4 +200,19 @@ describe('a region with a peer', () => {
     expect(await outboxLength(account)).toBeGreaterThan(0);
     await account.stop();
   });
+});
+
+/** Of another account: what it signs is no signature here. */
+const OTHER_KEY = Buffer.from('not the key of this account').toString('base64');
+
+// The account that nobody has created a table in is as one whose tables were dropped.
+describeLostTables('Azurite', {
+  gone: () => createAzureTableStore({ connectionString: empty.connectionString }),
+  refusing: () =>
+    createAzureTableStore({
+      connectionString: empty.connectionString.replace(
+        /AccountKey=[^;]+/,
+        `AccountKey=${OTHER_KEY}`,
+      ),
+    }),
 });
