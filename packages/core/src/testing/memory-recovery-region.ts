@@ -1,11 +1,18 @@
-import type { ArchiveRow, RecoveryRegion, ScannedRow } from '../ports/recovery-region.ts';
+import type {
+  ArchiveRow,
+  RecoveryRegion,
+  ScannedArchiveRow,
+  ScannedRow,
+} from '../ports/recovery-region.ts';
+import type { Digest } from '../recovery/compare-bucket.ts';
+import { TerminalError } from '../errors.ts';
 import type { RowWrite, StoredRow } from '../ports/replica.ts';
-import { archivePartitionOf, type ChangeSet } from '../replication/change-set.ts';
+import { archivePartitionOf, type Change, type ChangeSet } from '../replication/change-set.ts';
 import type { Conflict } from '../replication/conflict.ts';
 import type { StoredState } from '../replication/decide-apply.ts';
 import { encodeChangeSet } from '../replication/encode-change-set.ts';
 import type { EntityState } from '../state/entity-state.ts';
-import type { Stamp } from '../time/stamp.ts';
+import { formatStamp, type Stamp } from '../time/stamp.ts';
 import type { FieldValue } from '../values/field-value.ts';
 
 /** What a test holds of a region that is nothing but maps. Every id lies in the one bucket. */
@@ -25,6 +32,33 @@ export interface MemoryRecoveryRegion extends RecoveryRegion {
 
 export const MEMORY_BUCKET = '00';
 const KIND = 'Devices';
+export const SPAN = { entityKind: KIND, bucket: MEMORY_BUCKET };
+
+export function at(timeMs: number, region = 'east'): Stamp {
+  return formatStamp({ timeMs, counter: 0, region, writer: 'w' });
+}
+
+export function alive(timeMs: number, label = 'x', region = 'east'): EntityState {
+  return stateWith({ label: [at(timeMs, region), label] });
+}
+
+export function dead(timeMs: number, region = 'east'): EntityState {
+  const stamp = at(timeMs, region);
+  return { ...alive(timeMs - 1, 'x', region), deleted: stamp, vector: new Map([[region, stamp]]) };
+}
+
+export function setOf(
+  stamp: Stamp,
+  ...changes: readonly (readonly [string, EntityState])[]
+): ChangeSet {
+  return {
+    ...SPAN,
+    stamp,
+    changes: changes.map(
+      ([entityId, state]): Change => ({ entityId, operation: 'replace', state }),
+    ),
+  };
+}
 
 export function stateWith(
   fields: Readonly<Record<string, readonly [Stamp, string | null]>>,
@@ -92,6 +126,10 @@ export function createMemoryRecoveryRegion(region: string): MemoryRecoveryRegion
       bucketOf: () => MEMORY_BUCKET,
       recall: () => undefined,
       async read(_, entityIds) {
+        // Whoever asks for several is not told which of them it is.
+        if (entityIds.some((id) => damaged.has(id))) {
+          throw new TerminalError('ROW_MALFORMED', 'A row is torn.');
+        }
         return new Map(entityIds.flatMap((id) => (rows.has(id) ? [[id, rows.get(id)!]] : [])));
       },
       async write(_, asked) {
@@ -146,4 +184,40 @@ export function createMemoryRecoveryRegion(region: string): MemoryRecoveryRegion
 function archiveRowOf(set: ChangeSet): ArchiveRow {
   const partitionKey = archivePartitionOf(set);
   return { partitionKey, rowKey: set.stamp, set, encoded: encodeChangeSet(set), etag: '1' };
+}
+
+export function createThree(): readonly [
+  MemoryRecoveryRegion,
+  MemoryRecoveryRegion,
+  MemoryRecoveryRegion,
+] {
+  const [east, west, north] = ['east', 'west', 'north'].map(createMemoryRecoveryRegion);
+  return [east!, west!, north!];
+}
+
+export function archiveOf(...rows: readonly (ChangeSet | 'damaged')[]) {
+  return {
+    async *scan(): AsyncGenerator<ScannedArchiveRow> {
+      for (const [n, row] of rows.entries()) {
+        if (row === 'damaged') {
+          const rowKey = `torn-${n}`;
+          yield { kind: 'damaged', partitionKey: 'p', rowKey, problem: 'It is torn.', etag: '1' };
+        } else {
+          const partitionKey = archivePartitionOf(row);
+          const encoded = encodeChangeSet(row);
+          yield { kind: 'set', partitionKey, rowKey: row.stamp, set: row, encoded, etag: '1' };
+        }
+      }
+    },
+  };
+}
+
+export function filledArchive(region: MemoryRecoveryRegion, ...sets: readonly ChangeSet[]): void {
+  (region.sets as ChangeSet[]).push(...sets);
+}
+
+/** All that it was given, so that a test sees what a digest is of. */
+export function createTextDigest(): Digest {
+  let text = '';
+  return { update: (more) => void (text += more), hex: () => text };
 }
