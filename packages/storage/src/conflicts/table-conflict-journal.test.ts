@@ -1,7 +1,16 @@
-import { expect, test } from 'vitest';
-import { bucketOf, type Conflict, formatStamp } from '@tandem/core';
+import { describe, expect, test } from 'vitest';
+import {
+  bucketOf,
+  type Conflict,
+  type ContestedField,
+  eraseConflict,
+  formatStamp,
+  KEY_LENGTH_MAX,
+  TransientError,
+} from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
 import { deviceKind } from '../testing/device-kind.ts';
+import { createFaultyStore } from '../testing/faulty-store.ts';
 import { MEMORY_BUCKET_COUNT } from '../testing/memory-region.ts';
 import { createTwoRegions } from '../testing/two-regions.ts';
 import { CONFLICTS_TABLE, createTableConflictJournal } from './table-conflict-journal.ts';
@@ -32,7 +41,7 @@ test('I7: entities that conflict in the same two transactions are each recorded'
   }
 });
 
-function conflictAt(timeMs: number): Conflict {
+function conflictAt(timeMs: number, more: Partial<Conflict> = {}): Conflict {
   const [east, west] = [
     formatStamp({ timeMs, counter: 0, region: 'east', writer: 'a' }),
     formatStamp({ timeMs, counter: 0, region: 'west', writer: 'b' }),
@@ -43,8 +52,208 @@ function conflictAt(timeMs: number): Conflict {
     stamps: [east, west],
     fields: [],
     life: undefined,
+    ...more,
   };
 }
+
+function lost(name: string, value = name): ContestedField {
+  const [east, west] = conflictAt(1_000).stamps;
+  return {
+    name,
+    winner: { stamp: west, value: { type: 'String', value } },
+    loser: { stamp: east, value: { type: 'String', value: `old ${value}` } },
+  };
+}
+
+const range = (from: number, count: number): readonly Conflict[] =>
+  Array.from({ length: count }, (_, n) => conflictAt(from + n));
+const stampsOf = (some: readonly Conflict[]) => some.map(({ stamps }) => stamps[1]);
+
+const PARTITION = `${deviceKind.name}-${bucketOf('device-0', MEMORY_BUCKET_COUNT)}`;
+const DOWN = new TransientError('TABLE_UNAVAILABLE', 'down');
+
+async function setUp() {
+  const inner = createMemoryTableStore();
+  await inner.createTable(CONFLICTS_TABLE);
+  const store = createFaultyStore(inner);
+  const journal = createTableConflictJournal({
+    store,
+    kinds: [deviceKind],
+    bucketCount: MEMORY_BUCKET_COUNT,
+    peers: ['west', 'north'],
+  });
+  const rowsIn = async (partitions: string) =>
+    (await inner.query({ table: CONFLICTS_TABLE, partitions, limit: 1_000 })).rows;
+  const untold = async (peer: string, limit = 1_000) =>
+    (await journal.untold(peer, limit)).map(({ conflict }) => conflict.stamps[1]).toSorted();
+  const scanned = async () => {
+    const found: Conflict[] = [];
+    const bucket = bucketOf('device-0', MEMORY_BUCKET_COUNT);
+    for await (const one of journal.scan(deviceKind.name, bucket)) found.push(one);
+    return found;
+  };
+  return { inner, store, journal, rowsIn, untold, scanned };
+}
+
+describe('what a journal owes its peers', () => {
+  test('is all that was found here, and nothing that another has told', async () => {
+    const { journal, untold, store } = await setUp();
+    const sizes: [string, number][] = [];
+    store.beforeCommit(({ partitionKey, operations }) => {
+      sizes.push([partitionKey, operations.length]);
+    });
+    const found = range(1_000, 120);
+    await journal.record([...found, ...found.slice(0, 5)]);
+    await journal.accept(range(5_000, 3));
+    const own = [PARTITION, '~untold-west', '~untold-north'];
+    for (const partition of own) {
+      expect(sizes.filter(([one]) => one === partition).map(([, size]) => size)).toEqual(
+        partition === PARTITION ? [50, 50, 20, 3] : [50, 50, 20],
+      );
+    }
+    expect(await untold('west')).toEqual(stampsOf(found));
+    expect(await untold('west', 7)).toHaveLength(7);
+    sizes.length = 0;
+    await journal.told('west', (await journal.untold('west', 1_000)).slice(0, 110));
+    expect(sizes.map(([, size]) => size)).toEqual([50, 50, 10]);
+    expect(await untold('west')).toHaveLength(10);
+    expect(await untold('north')).toHaveLength(120);
+    expect(await untold('south')).toEqual([]);
+  });
+
+  test('stays owed when it is found again while the peer is told', async () => {
+    const { journal, untold } = await setUp();
+    const [first, again, last] = [conflictAt(1), conflictAt(2), conflictAt(3)];
+    await journal.record([first, again, last]);
+    const telling = await journal.untold('west', 10);
+    await journal.record([again]);
+    await journal.told('west', telling);
+    expect(await untold('west')).toEqual(stampsOf([again]));
+    await journal.told('west', telling);
+    expect(await untold('west')).toEqual(stampsOf([again]));
+  });
+
+  test('is owed before it is recorded, and given up when it never is', async () => {
+    const { journal, untold, store, rowsIn } = await setUp();
+    const cutOff = async (conflict: Conflict) => {
+      store.failCommits([{ when: 'before', error: DOWN }], (one) => one.partitionKey === PARTITION);
+      await expect(journal.record([conflict])).rejects.toBe(DOWN);
+    };
+    await cutOff(conflictAt(1));
+    await cutOff(conflictAt(2));
+    for (let look = 1; look < 50; look += 1) expect(await untold('west')).toEqual([]);
+    await journal.accept([conflictAt(2)]);
+    for (let look = 50; look < 100; look += 1) {
+      expect(await untold('west')).toEqual(stampsOf([conflictAt(2)]));
+    }
+    expect(await rowsIn('~untold-west')).toHaveLength(2);
+    await untold('west');
+    expect(await rowsIn('~untold-west')).toHaveLength(1);
+    expect(await rowsIn('~untold-north')).toHaveLength(2);
+  });
+});
+
+describe('a conflict that is recorded already', () => {
+  test('is joined with what is found again, and left alone where that says nothing more', async () => {
+    const { journal, store, scanned, rowsIn } = await setUp();
+    await journal.accept([conflictAt(1, { fields: [lost('label')] })]);
+    let replaced = 0;
+    store.beforeCommit(({ operations }) => {
+      if (operations.some(({ kind }) => kind === 'replace')) replaced += 1;
+    });
+    const both = [conflictAt(1, { fields: [lost('ownerId')] }), conflictAt(2)];
+    await journal.accept(both);
+    const expected = [conflictAt(1, { fields: [lost('label'), lost('ownerId')] }), conflictAt(2)];
+    expect(await scanned()).toEqual(expected);
+    await journal.accept(both);
+    expect([await scanned(), replaced]).toEqual([expected, 1]);
+    const [row] = await rowsIn(PARTITION);
+    expect(row?.properties.get('lostFields')?.value).toBe('label,ownerId');
+    expect(row?.properties.get('entityId')?.value).toBe('device-0');
+    // What was erased does not come back.
+    const erased = eraseConflict(expected[0]!);
+    await journal.accept([erased]);
+    await journal.accept(both);
+    expect((await scanned())[0]).toEqual(erased);
+  });
+
+  test('is kept aside where nobody can read it, and hides no other', async () => {
+    const { journal, inner, scanned, rowsIn } = await setUp();
+    await journal.accept([conflictAt(1), conflictAt(2)]);
+    const [torn, whole] = await rowsIn(PARTITION);
+    const junk = new Map([['payload0', { type: 'String' as const, value: 'torn' }]]);
+    await inner.commit({
+      table: CONFLICTS_TABLE,
+      partitionKey: PARTITION,
+      operations: [{ kind: 'upsert', rowKey: torn!.rowKey, properties: junk }],
+    });
+    expect(await scanned()).toEqual([conflictAt(2)]);
+    expect(await journal.list(deviceKind.name, 5)).toEqual([conflictAt(2)]);
+    await journal.accept([conflictAt(1)]);
+    expect(await scanned()).toEqual([conflictAt(1), conflictAt(2)]);
+    const rows = await rowsIn(PARTITION);
+    expect(rows.map(({ rowKey }) => rowKey)).toEqual([
+      `!${torn!.rowKey}`,
+      torn!.rowKey,
+      whole!.rowKey,
+    ]);
+    expect(rows[0]?.properties).toEqual(junk);
+  });
+
+  test('that changes under it is read again, ten times', async () => {
+    const { journal, inner, store, scanned } = await setUp();
+    await journal.accept([conflictAt(1)]);
+    const other = createTableConflictJournal({
+      store: inner,
+      kinds: [deviceKind],
+      bucketCount: MEMORY_BUCKET_COUNT,
+    });
+    let [changes, left] = [0, 9];
+    store.beforeCommit(async ({ operations }) => {
+      if (operations[0]?.kind !== 'replace' || left === 0) return;
+      left -= 1;
+      changes += 1;
+      await other.accept([conflictAt(1, { fields: [lost(`field${changes}`)] })]);
+    });
+    await journal.accept([conflictAt(1, { fields: [lost('label')] })]);
+    expect((await scanned())[0]?.fields).toHaveLength(10);
+    left = 100;
+    await expect(
+      journal.accept([conflictAt(1, { fields: [lost('ownerId')] })]),
+    ).rejects.toMatchObject({ code: 'WRITE_CONTENDED' });
+    expect(changes).toBe(19);
+  });
+});
+
+test('the longest ids have a key that fits, and each its own', async () => {
+  const { journal, rowsIn } = await setUp();
+  const { stamps } = conflictAt(1);
+  const room = KEY_LENGTH_MAX - stamps.join('~').length - 1;
+  const idOf = (length: number): string => {
+    for (let n = 0; ; n += 1) {
+      const id = `${'x'.repeat(length - 4)}${String(n).padStart(4, '0')}`;
+      if (`${deviceKind.name}-${bucketOf(id, MEMORY_BUCKET_COUNT)}` === PARTITION) return id;
+    }
+  };
+  const ids = [idOf(room), idOf(room + 1), idOf(room + 2)];
+  await journal.accept(ids.map((entityId) => conflictAt(1, { entityId })));
+  const keys = (await rowsIn(PARTITION)).map(({ rowKey }) => rowKey);
+  expect(new Set(keys).size).toBe(3);
+  for (const key of keys) expect(key.length).toBeLessThanOrEqual(KEY_LENGTH_MAX);
+  expect(keys.filter((key) => ids.some((id) => key.endsWith(id)))).toEqual([
+    `${stamps[1]}~${stamps[0]}~${ids[0]}`,
+  ]);
+});
+
+test('a transaction of large conflicts stays below its bytes', async () => {
+  const { journal, store } = await setUp();
+  const sizes: number[] = [];
+  store.beforeCommit(({ operations }) => void sizes.push(operations.length));
+  const large = lost('label', 'x'.repeat(20_000));
+  await journal.accept(range(1_000, 40).map((one) => ({ ...one, fields: [large] })));
+  // 40 kB each, of 1 MiB.
+  expect(sizes).toEqual([26, 14]);
+});
 
 test('a scan gives every conflict of a bucket, and a list the newest, over many pages', async () => {
   const store = createMemoryTableStore();
@@ -57,7 +266,6 @@ test('a scan gives every conflict of a bucket, and a list the newest, over many 
   for await (const one of journal.scan(deviceKind.name, bucketOf('device-0', bucketCount))) {
     found.push(one);
   }
-  const stampsOf = (some: readonly Conflict[]) => some.map(({ stamps }) => stamps[1]);
   expect(stampsOf(found)).toEqual(stampsOf(conflicts));
   const newest = await journal.list(deviceKind.name, 7);
   expect(stampsOf(newest)).toEqual(stampsOf(conflicts).toReversed().slice(0, 7));
