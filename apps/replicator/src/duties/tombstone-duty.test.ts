@@ -9,14 +9,22 @@ const AGE_MS = 1_000_000;
 
 interface Setting {
   readonly peers?: readonly string[];
-  readonly progress?: readonly PeerProgress[];
+  /** `none` where no replicator ever wrote a row. */
+  readonly progress?: readonly PeerProgress[] | 'none';
   readonly holdsLease?: boolean;
 }
 
 function setUp({ peers = ['west'], progress = [], holdsLease = true }: Setting) {
   const horizons: number[] = [];
   const log = recordLog();
-  const lease: Lease = { acquire: async () => holdsLease, release: async () => undefined };
+  const leasesMs: number[] = [];
+  const lease: Lease = {
+    acquire: async (durationMs) => {
+      leasesMs.push(durationMs);
+      return holdsLease;
+    },
+    release: async () => undefined,
+  };
   const duty = createTombstoneDuty({
     clock: createVirtualClock(NOW_MS),
     randomness: createSeededRandomness(1),
@@ -25,16 +33,20 @@ function setUp({ peers = ['west'], progress = [], holdsLease = true }: Setting) 
     lease,
     ageMs: AGE_MS,
     status: {
-      read: async () => ({
-        heartbeatMs: NOW_MS,
-        catchingUpSinceMs: undefined,
-        hasBacklog: false,
-        peers: progress,
-      }),
+      read: async () => {
+        if (peers.length === 0) throw new Error('a region without peers has no such row');
+        if (progress === 'none') return undefined;
+        return {
+          heartbeatMs: NOW_MS,
+          catchingUpSinceMs: undefined,
+          hasBacklog: false,
+          peers: progress,
+        };
+      },
     },
-    collect: async (horizonMs) => horizons.push(horizonMs),
+    collect: async (horizonMs) => horizons.push(horizonMs) + 2,
   });
-  return { duty, log, horizons, turn: () => duty.turn(new AbortController().signal) };
+  return { duty, log, horizons, leasesMs, turn: () => duty.turn(new AbortController().signal) };
 }
 
 const heard = (peer: string, passedMs: number | undefined): PeerProgress => ({
@@ -45,12 +57,14 @@ const heard = (peer: string, passedMs: number | undefined): PeerProgress => ({
 
 describe('collecting tombstones', () => {
   test('collects by the peer that is furthest behind', async () => {
-    const { horizons, turn } = setUp({
+    const { horizons, log, turn } = setUp({
       peers: ['west', 'north'],
-      progress: [heard('west', NOW_MS - 10), heard('north', NOW_MS - 5_000)],
+      progress: [heard('south', 0), heard('west', NOW_MS - 10), heard('north', NOW_MS - 5_000)],
     });
     await turn();
-    expect(horizons).toEqual([NOW_MS - 5_000 - AGE_MS]);
+    const horizonMs = NOW_MS - 5_000 - AGE_MS;
+    expect(horizons).toEqual([horizonMs]);
+    expect(log.of('tombstones-collected')).toMatchObject([{ collected: 3, horizonMs }]);
   });
 
   test('I4: collects nothing before every peer was heard, and says which was not', async () => {
@@ -63,11 +77,15 @@ describe('collecting tombstones', () => {
     expect(log.of('tombstones-kept')).toMatchObject([{ peers: ['north'] }]);
   });
 
-  test('a peer that the status does not know counts as not heard', async () => {
-    const { horizons, turn } = setUp({ progress: [] });
-    await turn();
-    expect(horizons).toEqual([]);
-  });
+  test.each([[[]], ['none' as const]])(
+    'a peer that the status does not know counts as not heard',
+    async (progress) => {
+      const { horizons, log, turn } = setUp({ progress });
+      await turn();
+      expect(horizons).toEqual([]);
+      expect(log.of('tombstones-kept')).toMatchObject([{ peers: ['west'] }]);
+    },
+  );
 
   test('age alone decides where there are no peers', async () => {
     const { horizons, turn } = setUp({ peers: [] });
@@ -81,7 +99,17 @@ describe('collecting tombstones', () => {
     expect(horizons).toEqual([]);
   });
 
-  test('does not begin at once, since it reads every row', () => {
-    expect(setUp({}).duty.firstDelayMs).toBeGreaterThan(0);
+  test('does not begin at once, since it reads every row, and may take as long as it likes', () => {
+    const { duty } = setUp({});
+    expect(duty.firstDelayMs).toBeGreaterThan(0);
+    expect(duty.firstDelayMs).toBeLessThan(duty.intervalMs());
+    expect(duty).toMatchObject({ isNeededForReady: false, stallMs: undefined });
+  });
+
+  test('holds its lease for less than the shortest time to its next turn', async () => {
+    const { duty, leasesMs, turn } = setUp({ progress: [heard('west', NOW_MS)] });
+    await turn();
+    expect(leasesMs).toHaveLength(1);
+    expect(leasesMs[0]).toBeLessThan(duty.intervalMs() * 0.8);
   });
 });

@@ -106,4 +106,16 @@ describe('a lease', () => {
     await leaseOf('a', SKEW_MS + 1).acquire(DURATION_MS);
     expect(await leaseOf('b').acquire(DURATION_MS)).toBe(true);
   });
+
+  test('whose end nobody can read is free', async () => {
+    const { store, leaseOf } = await setUp();
+    const properties = new Map([
+      ['holder', { type: 'String' as const, value: 'a' }],
+      ['untilMs', { type: 'String' as const, value: '9999999999999' }],
+    ]);
+    const operations = [{ kind: 'insert' as const, rowKey: 'sweep', properties }];
+    await store.commit({ table: REPLICATION_TABLE, partitionKey: 'lease', operations });
+    expect(await leaseOf('b').acquire(DURATION_MS)).toBe(true);
+    expect(await leaseOf('a').acquire(DURATION_MS)).toBe(false);
+  });
 });

@@ -1,13 +1,14 @@
 import type { Heartbeat } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
 import { describe, expect, test } from 'vitest';
+import { createFaultyStore } from '../testing/faulty-store.ts';
 import { createTableReplicationStatus, REPLICATION_TABLE } from './table-replication-status.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 1);
 const YEAR_MS = 365 * 86_400_000;
 
 async function setUp() {
-  const store = createMemoryTableStore();
+  const store = createFaultyStore(createMemoryTableStore());
   await store.createTable(REPLICATION_TABLE);
   const status = createTableReplicationStatus({ store });
   const beat = (nowMs: number, more: Partial<Heartbeat> = {}): Promise<void> =>
@@ -74,4 +75,81 @@ describe('the heartbeat of a region', () => {
     await beat(NOW_MS + 3_600_000);
     expect((await status.read())?.notices).toEqual([]);
   });
+
+  test('keeps the newest of every claim by itself, and forgets a peer that is none any more', async () => {
+    const { status, beat } = await setUp();
+    const word = { peer: 'west', passedMs: NOW_MS - 9, isReachable: true };
+    const peers = [
+      { ...word, peer: 'north' },
+      { ...word, appliedMs: NOW_MS - 7, soundMs: NOW_MS - 5 },
+    ];
+    await beat(NOW_MS, { peers, catchingUpSinceMs: NOW_MS - 60, hasBacklog: true });
+    expect(await status.read()).toEqual({
+      heartbeatMs: NOW_MS,
+      catchingUpSinceMs: NOW_MS - 60,
+      hasBacklog: true,
+      peers,
+      notices: [],
+    });
+    const later = { peer: 'west', passedMs: undefined, soundMs: NOW_MS - 4, isReachable: false };
+    await beat(NOW_MS, { peers: [later] });
+    expect(await status.read()).toEqual({
+      heartbeatMs: NOW_MS,
+      catchingUpSinceMs: undefined,
+      hasBacklog: false,
+      peers: [{ ...later, passedMs: NOW_MS - 9, appliedMs: NOW_MS - 7 }],
+      notices: [],
+    });
+  });
+
+  test('has of a peer that was never heard no time at all', async () => {
+    const { status, beat } = await setUp();
+    await beat(NOW_MS, { peers: [{ peer: 'west', passedMs: undefined, isReachable: true }] });
+    expect((await status.read())?.peers).toEqual([
+      { peer: 'west', passedMs: undefined, isReachable: true },
+    ]);
+  });
+
+  test('I16: believes a clock that is ahead by no more than it was told that clocks may be', async () => {
+    const { status, beat } = await setUp();
+    await beat(NOW_MS + 60);
+    await beat(NOW_MS, { driftMsMax: 60 });
+    expect((await status.read())?.heartbeatMs).toBe(NOW_MS + 60);
+    await beat(NOW_MS, { driftMsMax: 59 });
+    expect((await status.read())?.heartbeatMs).toBe(NOW_MS);
+  });
+
+  test('of two that write at once loses neither, and gives up in the end', async () => {
+    const { store, status, beat } = await setUp();
+    const word = { peer: 'west', passedMs: NOW_MS - 9, isReachable: true };
+    let others = 0;
+    const interfere = (times: number): void => {
+      store.beforeCommit(async () => {
+        store.beforeCommit(() => undefined);
+        others += 1;
+        await beat(NOW_MS, { peers: [{ ...word, soundMs: NOW_MS - 100 + others }] });
+        if (times > 1) interfere(times - 1);
+      });
+    };
+    interfere(4);
+    await beat(NOW_MS, { peers: [{ ...word, appliedMs: NOW_MS - 3 }] });
+    expect((await status.read())?.peers).toEqual([
+      { ...word, soundMs: NOW_MS - 96, appliedMs: NOW_MS - 3 },
+    ]);
+    interfere(5);
+    await expect(beat(NOW_MS)).rejects.toMatchObject({ code: 'WRITE_CONTENDED' });
+    expect(others).toBe(9);
+  });
+
+  test.each([undefined, [], [{ kind: 'unheard-of' }, 7]])(
+    'A7: tells no notice that nobody can read (%j)',
+    async (notices) => {
+      const { store, status } = await setUp();
+      const value = JSON.stringify({ heartbeatMs: 1, hasBacklog: false, peers: [], notices });
+      const properties = new Map([['progress', { type: 'String' as const, value }]]);
+      const operations = [{ kind: 'upsert' as const, rowKey: 'heartbeat', properties }];
+      await store.commit({ table: REPLICATION_TABLE, partitionKey: 'status', operations });
+      expect(await status.read()).toMatchObject({ heartbeatMs: 1, notices: [] });
+    },
+  );
 });

@@ -103,6 +103,20 @@ describe('collecting tombstones', () => {
     expect((await east.outbox.scan({ bucket, limit: 10 })).entries).toHaveLength(2);
   });
 
+  test('names a row that is none of an entity, leaves it, and takes what stands behind it', async () => {
+    const { east } = await createDeleted('b');
+    const bucket = bucketOf('b', MEMORY_BUCKET_COUNT);
+    const operations = [{ kind: 'insert' as const, rowKey: 'a', properties: new Map() }];
+    await east.store.commit({ table: deviceKind.name, partitionKey: bucket, operations });
+    const options = { store: east.store, kind: deviceKind, bucketCount: MEMORY_BUCKET_COUNT };
+    const met: string[] = [];
+    const onDamaged = ({ rowKey }: { readonly rowKey: string }) => void met.push(rowKey);
+    expect(await collectTombstones({ ...options, horizonMs: FAR_MS, onDamaged })).toBe(1);
+    expect(met).toEqual(['a']);
+    expect(await east.store.get(deviceKind.name, bucket, 'a')).toBeDefined();
+    expect(await collectTombstones({ ...options, horizonMs: FAR_MS })).toBe(0);
+  });
+
   test('stops when it is told to', async () => {
     const { east } = await createDeleted('a', 'b');
     expect(await collect(east, FAR_MS, AbortSignal.abort())).toBe(0);

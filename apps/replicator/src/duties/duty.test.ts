@@ -1,0 +1,103 @@
+// The duties that are a few lines each; those with a state of their own have tests beside them.
+import { TransientError } from '@tandem/core';
+import { createVirtualClock } from '@tandem/core/memory';
+import { describe, expect, test } from 'vitest';
+import { createActivity } from '../observe/activity.ts';
+import { recordLog } from '../testing/record-log.ts';
+import { createConfigurationDuty } from './configuration-duty.ts';
+import { createDeadLetterDuty } from './dead-letter-duty.ts';
+import { createHeartbeatDuty } from './heartbeat-duty.ts';
+import { createSweepDuty } from './sweep-duty.ts';
+
+const { signal } = new AbortController();
+
+test('the configuration is read anew, and what waits for a restart is named once, without its value', async () => {
+  const log = recordLog();
+  const refreshed = [
+    { 'Peer.Region': 'west', 'Tombstone.AgeMs': '1', Peers: undefined },
+    { 'Peer.Region': 'north', 'Tombstone.AgeMs': '1', Peers: 'secret' },
+    { 'Peer.Region': 'north', 'Tombstone.AgeMs': '2', Peers: 'secret' },
+  ];
+  let current: Readonly<Record<string, string | undefined>> | undefined = refreshed[0];
+  const duty = createConfigurationDuty({
+    logger: log.logger,
+    refresh: async () => {
+      current = refreshed.shift() ?? current;
+    },
+    readAtStart: () => new Map(Object.entries(current ?? {})),
+  });
+  expect(duty).toMatchObject({ name: 'configuration', isNeededForReady: false });
+  expect(duty.firstDelayMs).toBe(duty.intervalMs());
+  for (let turn = 0; turn < 4; turn += 1) await duty.turn(signal);
+  expect(log.of('configuration-changed').map(({ settings }) => settings)).toEqual([
+    ['Peer.Region', 'Peers'],
+    ['Tombstone.AgeMs'],
+  ]);
+  expect(JSON.stringify(log.lines)).not.toContain('secret');
+});
+
+test('dead letters are counted at once and again and again, and need not be counted to be ready', async () => {
+  const counted: number[] = [];
+  const countDeadLetters = async (countMax: number) => counted.push(countMax);
+  const duty = createDeadLetterDuty({ receiver: { countDeadLetters } });
+  expect(duty).toMatchObject({ firstDelayMs: 0, isNeededForReady: false });
+  expect(duty.intervalMs()).toBeGreaterThan(0);
+  await duty.turn(signal);
+  expect(counted).toEqual([1_000]);
+});
+
+test('a sweep is needed to be ready, begins at once, and what it relayed is counted', async () => {
+  const activity = createActivity({ logger: recordLog().logger, clock: createVirtualClock(0) });
+  const report = { watermarks: new Map(), sound: new Map(), failure: undefined };
+  const reports = [{ ...report, relayed: 3 }, undefined, { ...report, relayed: 4 }];
+  const duty = createSweepDuty({
+    sweeper: { sweepOnce: async () => reports.shift() },
+    activity,
+    intervalMs: () => 500,
+  });
+  expect(duty).toMatchObject({ firstDelayMs: 0, isNeededForReady: true });
+  expect(duty.intervalMs()).toBe(500);
+  for (let turn = 0; turn < 3; turn += 1) await duty.turn(signal);
+  expect(activity.counts().relayed).toBe(7);
+});
+
+describe('the heartbeat', () => {
+  const setUp = (look: () => Promise<void>, isOut: boolean) => {
+    const calls: string[] = [];
+    const duty = createHeartbeatDuty({
+      replicator: {
+        beatOnce: async () => void calls.push('beat'),
+        interrupt: () => void calls.push('interrupt'),
+      },
+      drillRest: {
+        look: async () => {
+          calls.push('look');
+          await look();
+        },
+        isOut: () => isOut,
+      },
+    });
+    return { calls, duty };
+  };
+
+  test('I14: of a region that is out for a drill is silent, and catches up afterwards', async () => {
+    const { calls, duty } = setUp(async () => undefined, true);
+    await duty.turn(signal);
+    expect(calls).toEqual(['look', 'interrupt']);
+  });
+
+  test('of any other is written, once the order of a drill was looked for', async () => {
+    const { calls, duty } = setUp(async () => undefined, false);
+    expect(duty).toMatchObject({ firstDelayMs: 0, isNeededForReady: false });
+    expect(duty.intervalMs()).toBe(1_000);
+    await duty.turn(signal);
+    expect(calls).toEqual(['look', 'beat']);
+  });
+
+  test('is not written while nobody knows whether there is a drill', async () => {
+    const down = new TransientError('TABLE_UNAVAILABLE', 'The table does not answer.');
+    const { calls, duty } = setUp(() => Promise.reject(down), false);
+    await expect(duty.turn(signal)).rejects.toBe(down);
+    expect(calls).toEqual(['look']);
+  });
+});
