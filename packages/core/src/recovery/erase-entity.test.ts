@@ -1,14 +1,27 @@
 import { describe, expect, test } from 'vitest';
-import { type ChangeSet } from '../replication/change-set.ts';
+import type { OutboxEntry, OutboxPage, OutboxScan } from '../ports/outbox.ts';
+import type { ArchiveRow } from '../ports/recovery-region.ts';
+import type { ChangeSet } from '../replication/change-set.ts';
+import { type Conflict, conflictHoldsValues, eraseConflict } from '../replication/conflict.ts';
+import { encodeChangeSet } from '../replication/encode-change-set.ts';
 import {
   alive,
   at,
+  archiveOf,
   createMemoryRecoveryRegion,
+  SPAN,
   filledArchive,
   setOf,
   stateWith,
 } from '../testing/memory-recovery-region.ts';
-import { eraseEntity, eraseState, holdsValues, setHoldsValues } from './erase-entity.ts';
+import {
+  countOutboxRows,
+  eraseEntity,
+  eraseState,
+  findTraces,
+  holdsValues,
+  setHoldsValues,
+} from './erase-entity.ts';
 
 describe('erasing', () => {
   const later = at(50);
@@ -73,5 +86,107 @@ describe('erasing', () => {
     // The last of them has the very stamp until which it is erased.
     await eraseEntity({ ...region, archive }, 'a', at(250));
     expect(sizes).toEqual([100, 100, 50]);
+  });
+
+  test('leaves each neighbour and each other conflict as it is, a hundred conflicts at a time', async () => {
+    const region = createMemoryRecoveryRegion('east');
+    const neighbours = setOf(at(5), ['a', alive(5)], ['b', alive(5, 'kept')]);
+    const others = setOf(at(6), ['b', alive(6, 'kept')]);
+    const erasedBefore = setOf(at(7), ['a', eraseState(alive(7))], ['b', alive(7, 'kept')]);
+    filledArchive(region, neighbours, others, erasedBefore);
+    const conflictOf = (entityId: string, timeMs: number): Conflict => ({
+      entityKind: SPAN.entityKind,
+      entityId,
+      stamps: [at(timeMs), at(timeMs, 'west')],
+      fields: [
+        {
+          name: 'label',
+          winner: { stamp: at(timeMs, 'west'), value: { type: 'String', value: 'w' } },
+          loser: { stamp: at(timeMs), value: { type: 'String', value: 'l' } },
+        },
+      ],
+      life: undefined,
+    });
+    const recorded = [
+      conflictOf('b', 1),
+      ...Array.from({ length: 205 }, (_, n) => conflictOf('a', n + 2)),
+      eraseConflict(conflictOf('a', 300)),
+    ];
+    const accepted: Conflict[][] = [];
+    const put: ChangeSet[] = [];
+    const parts = {
+      ...region,
+      archive: {
+        ...region.archive,
+        put: async (rows: readonly ArchiveRow[]) => {
+          put.push(...rows.map(({ set }) => set));
+          return [];
+        },
+      },
+      conflicts: {
+        ...region.conflicts,
+        accept: async (some: readonly Conflict[]) => void accepted.push([...some]),
+        async *scan() {
+          yield* recorded;
+        },
+      },
+    };
+    await eraseEntity(parts, 'a');
+    expect(put.map(({ changes }) => changes.map(({ state }) => holdsValues(state)))).toEqual([
+      [false, true],
+    ]);
+    expect(accepted.map(({ length }) => length)).toEqual([100, 100, 5]);
+    const erased = new Set(accepted.flat().map(({ entityId }) => entityId));
+    expect([...erased]).toEqual(['a']);
+    expect(accepted.flat().some((one) => conflictHoldsValues(one, 'a'))).toBe(false);
+  });
+
+  test('finds what holds values of an entity, and what nobody can read', async () => {
+    const region = createMemoryRecoveryRegion('east');
+    const entryOf = (set: ChangeSet): OutboxEntry => ({
+      set,
+      encoded: encodeChangeSet(set),
+      owed: ['west'],
+      committedAfterMs: 0,
+      parkedFor: undefined,
+    });
+    const own = setOf(at(5), ['a', alive(5)], ['b', alive(5)]);
+    const other = setOf(at(6), ['b', alive(6)]);
+    const pages: Readonly<Record<string, OutboxPage>> = {
+      plain: { entries: [entryOf(own), entryOf(other)], unreadable: ['x'], aside: ['!y', '!z'] },
+      west: { entries: [entryOf(own)], unreadable: [], aside: [] },
+    };
+    const nothing = { entries: [], unreadable: [], aside: [] };
+    const parts = {
+      ...region,
+      archive: { ...region.archive, ...archiveOf(own, 'damaged', other, own) },
+      outbox: {
+        ...region.outbox,
+        scan: async ({ parkedFor = 'plain' }: OutboxScan) => pages[parkedFor] ?? nothing,
+      },
+    };
+    region.put('a', alive(5));
+    region.put('c', eraseState(alive(5)));
+    const none = { rows: 0, archiveRows: 0, conflicts: 0, outboxRows: 0, unreadable: 4 };
+    expect(await findTraces(parts, 'a', ['west', 'north'])).toEqual({
+      ...none,
+      region: 'east',
+      rows: 1,
+      archiveRows: 2,
+      outboxRows: 2,
+      isKnown: true,
+    });
+    // Of the archive alone, of a row without values, and of nobody.
+    expect(await findTraces(parts, 'b', [])).toMatchObject({
+      rows: 0,
+      archiveRows: 3,
+      outboxRows: 2,
+      isKnown: true,
+    });
+    expect(await findTraces(parts, 'c', [])).toMatchObject({ ...none, isKnown: true });
+    expect(await findTraces(parts, 'nobody', [])).toMatchObject({ ...none, isKnown: false });
+    expect(await countOutboxRows(parts, 'a', ['north'])).toBe(1);
+    const quiet = { ...parts, archive: { ...region.archive, ...archiveOf('damaged') } };
+    expect(await findTraces(quiet, 'b', [])).toMatchObject({ isKnown: false });
   });
 });

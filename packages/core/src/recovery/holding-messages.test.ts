@@ -2,7 +2,15 @@ import { expect, test } from 'vitest';
 import { createMemoryBus } from '../memory/memory-bus.ts';
 import { createVirtualClock } from '../memory/virtual-clock.ts';
 import { deflateChangeSet } from '../replication/deflate-change-set.ts';
-import { findHolding } from './holding-messages.ts';
+import { packChangeSets } from '../replication/change-set-pack.ts';
+import { type Conflict, eraseConflict } from '../replication/conflict.ts';
+import { encodeChangeSet } from '../replication/encode-change-set.ts';
+import { encodeConflictMessages } from '../replication/encode-conflict.ts';
+import { encodeWatermark } from '../replication/watermark.ts';
+import type { QueuedMessage, QueueViewer } from '../ports/queue-viewer.ts';
+import { alive, at, setOf } from '../testing/memory-recovery-region.ts';
+import { eraseState } from './erase-entity.ts';
+import { eachQueuePage, findHolding } from './holding-messages.ts';
 
 const ID = '00b479c9-f61f-451a-86d2-ee8cc047c181';
 
@@ -29,4 +37,98 @@ test('a damaged pack of deflated change sets may hold any entity', async () => {
   expect(await holdingAmong(`{"wire":2,"lengths":[${deflated.length}],"sets":[${deflated}`)).toBe(
     1,
   );
+});
+
+type Message = Pick<QueuedMessage, 'body' | 'subject'>;
+
+/** Each has the double of its place for a number. */
+function queueOf(messages: readonly Message[]): { queue: QueueViewer; asked: [bigint, number][] } {
+  const asked: [bigint, number][] = [];
+  const peek: QueueViewer['peek'] = async (_, from, countMax) => {
+    asked.push([from, countMax]);
+    return messages
+      .map((one, nth) => ({ ...one, sequenceNumber: BigInt(2 * nth) }) as QueuedMessage)
+      .filter(({ sequenceNumber }) => sequenceNumber >= from)
+      .slice(0, countMax);
+  };
+  return { queue: { peek } as QueueViewer, asked };
+}
+
+const setMessage = (body: Uint8Array): Message => ({ subject: 'change-set', body });
+const told = (body: Uint8Array): Message => ({ subject: 'watermark', body });
+const textMessage = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+test('of many pages each message that holds its values is named, and no neighbour', async () => {
+  const other = setMessage(encodeChangeSet(setOf(at(1), ['other', alive(1)])));
+  const own = setMessage(encodeChangeSet(setOf(at(1), ['other', alive(1)], [ID, alive(1)])));
+  const messages = Array.from({ length: 1_201 }, (_, nth) =>
+    [3, 500, 1_200].includes(nth) ? own : other,
+  );
+  const { queue, asked } = queueOf(messages);
+  expect(await findHolding(queue, 'messages', ID)).toEqual([6n, 1_000n, 2_400n]);
+  expect(asked).toEqual([
+    [0n, 500],
+    [999n, 500],
+    [1_999n, 500],
+    [2_401n, 500],
+  ]);
+});
+
+test.each<[string, Message, boolean]>([
+  [
+    'a pack of which one set holds it',
+    setMessage(
+      packChangeSets(['other', ID].map((id) => encodeChangeSet(setOf(at(1), [id, alive(1)])))),
+    ),
+    true,
+  ],
+  [
+    'its state without values',
+    setMessage(encodeChangeSet(setOf(at(1), [ID, eraseState(alive(1))]))),
+    false,
+  ],
+  [
+    'a deflated set that is damaged',
+    setMessage(textMessage('{"wire":3,"bytes":99,"deflated":"torn"}')),
+    true,
+  ],
+  ['a watermark', told(encodeWatermark({ from: 'west', timeMs: 1 })), false],
+  ['a watermark that cannot be read', told(textMessage('{')), true],
+  ['a conflict of it among others', told(conflictsOf('other', ID)), true],
+  ['a conflict of another', told(conflictsOf('other')), false],
+  ['a conflict of it without its values', told(conflictsOf('other', `!${ID}`)), false],
+])('%s', async (_, message, isHolding) => {
+  const { queue } = queueOf([message]);
+  expect(await findHolding(queue, 'messages', ID)).toEqual(isHolding ? [0n] : []);
+});
+
+/** Of each entity one; with `!` before it one that is erased. */
+function conflictsOf(...ids: readonly string[]): Uint8Array {
+  const stamps = [at(1), at(1, 'west')] as const;
+  const [loser, winner] = stamps.map((stamp) => ({
+    stamp,
+    value: { type: 'String' as const, value: 'x' },
+  }));
+  const conflicts = ids.map((id): Conflict => {
+    const fields = [{ name: 'label', winner: winner!, loser: loser! }];
+    const entityId = id.replace('!', '');
+    const one = { entityKind: 'Devices', entityId, stamps, fields, life: undefined };
+    return id.startsWith('!') ? eraseConflict(one) : one;
+  });
+  return encodeConflictMessages('west', conflicts)[0]!;
+}
+
+test('a queue of more than two million messages is refused', async () => {
+  let pages = 0;
+  const queue = {
+    peek: async (_lane: unknown, from: bigint) => [{ sequenceNumber: from } as QueuedMessage],
+  } as unknown as QueueViewer;
+  const reading = async (): Promise<void> => {
+    for await (const page of eachQueuePage(queue, 'messages')) pages += page.length;
+  };
+  await expect(reading()).rejects.toMatchObject({
+    code: 'RECOVERY_REFUSED',
+    message: expect.stringContaining('2000000'),
+  });
+  expect(pages).toBe(4_000);
 });

@@ -225,6 +225,20 @@ describe('merging states into a replica', () => {
     expect(await mergeStatesInto(east.replica, statesOf(ids.slice(0, 2), 3_000))).toBe(2);
   });
 
+  test('records what is lost by it, before it writes, and nothing where one has seen the other', async () => {
+    const [east] = createThree();
+    east.put('seen', alive(1_000));
+    east.put('unseen', alive(1_000, 'west', 'west'));
+    east.damage('torn');
+    const states = statesOf(['seen', 'unseen', 'torn', 'new'], 2_000);
+    expect(await mergeStatesInto(east.replica, states, east.conflicts)).toBe(3);
+    expect(east.recorded.map(({ entityId }) => entityId)).toEqual(['unseen']);
+    expect(east.done).toEqual(['conflicts', 'rows']);
+    expect(await mergeStatesInto(east.replica, statesOf(['seen'], 3_000), east.conflicts)).toBe(1);
+    expect(east.done).toEqual(['conflicts', 'rows', 'rows']);
+    expect(await mergeStatesInto(east.replica, statesOf(['torn'], 3_000), east.conflicts)).toBe(0);
+  });
+
   test('fills no transaction beyond its bytes', async () => {
     const [east] = createThree();
     const ids = Array.from({ length: 5 }, (_, n) => `${n}`.repeat(500_000));

@@ -5,6 +5,7 @@ import { fitRow, mergeRows, type StoredState } from '../replication/decide-apply
 import { foldArchive } from './fold-archive.ts';
 import { joinEntities } from './join-entities.ts';
 import type { ReplayIntoOptions, ReplayProgress } from './replay-into.ts';
+import { readReadable } from './read-readable.ts';
 import { foldSpanOf } from './replay-span.ts';
 import { isCollectable, isSameState } from './state-text.ts';
 
@@ -51,9 +52,9 @@ export async function replayInPlace(options: ReplayInPlaceOptions): Promise<Repl
         advance('changeSets', 1);
       },
       async onStates(states) {
-        for (const entityIds of chunk([...states.keys()], { countMax: BATCH_MAX })) {
+        for (const part of chunk([...states], { countMax: BATCH_MAX })) {
           signal?.throwIfAborted();
-          advance('rowsWritten', await joinBatch(options, { bucket, entityIds, states }));
+          advance('rowsWritten', await joinBatch(options, bucket, new Map(part)));
         }
       },
     });
@@ -62,25 +63,21 @@ export async function replayInPlace(options: ReplayInPlaceOptions): Promise<Repl
   return progress;
 }
 
-interface Batch {
-  readonly bucket: string;
-  readonly entityIds: readonly string[];
-  readonly states: ReadonlyMap<string, StoredState>;
-}
-
-/** Resolves with the rows written in the target. */
+/** Resolves with the rows written in the target. A row that nobody can read is left as it is. */
 async function joinBatch(
   { target, peers, horizonMs }: ReplayInPlaceOptions,
-  { bucket, entityIds, states }: Batch,
+  bucket: string,
+  states: ReadonlyMap<string, StoredState>,
 ): Promise<number> {
-  const rows = await target.replica.read(bucket, entityIds);
-  const changed = entityIds.filter((entityId) => {
-    const archived = states.get(entityId);
-    if (archived === undefined) return false;
+  const { rows, damaged } = await readReadable(target.replica, bucket, [...states.keys()]);
+  const changed = [...states].flatMap(([entityId, archived]) => {
+    if (damaged.has(entityId)) return [];
     const row = rows.get(entityId);
-    return row === undefined
-      ? !isCollectable(archived.state, horizonMs)
-      : !isSameState(row.state, fitRow(target.replica, mergeRows(row, archived)).state);
+    const isSame =
+      row === undefined
+        ? isCollectable(archived.state, horizonMs)
+        : isSameState(row.state, fitRow(target.replica, mergeRows(row, archived)).state);
+    return isSame ? [] : [entityId];
   });
   if (changed.length === 0) return 0;
   // The target last: interrupted before it, a repetition finds the same entities again.

@@ -126,6 +126,31 @@ describe('planning a replay', () => {
     expect(countReplay(rowOnly.changes)).toEqual({ written: 0, changed: 0, deleted: 1 });
   });
 
+  test('a join is of all that was written, whatever was written since', async () => {
+    const east = createMemoryRecoveryRegion('east');
+    filledArchive(east, setOf(at(1), ['a', alive(1)]), setOf(at(2), ['gone', alive(2)]));
+    east.put('a', alive(60));
+    const found = await plan(east, { span: { beforeMs: 50 } });
+    expect(idsOf(found)).toEqual(['gone']);
+    expect(found).toMatchObject({ same: 1, unarchived: [] });
+  });
+
+  test('goes round a row that nobody can read, and a record where it is told to', async () => {
+    const east = createMemoryRecoveryRegion('east');
+    for (const id of ['a', 'kept']) east.put(id, alive(1, 'old'));
+    east.damage('torn');
+    const archive = archiveOf(
+      setOf(at(5), ['a', alive(5)], ['torn', alive(5)]),
+      'damaged',
+      setOf(at(6), ['gone', alive(6)], ['kept', alive(1, 'old')]),
+    );
+    await expect(plan(east, { archive })).rejects.toMatchObject({ code: 'ARCHIVE_DAMAGED' });
+    const damaged: string[] = [];
+    const found = await plan(east, { archive, onDamaged: ({ rowKey }) => damaged.push(rowKey) });
+    expect(idsOf(found)).toEqual(['a', 'gone']);
+    expect([found.same, damaged]).toEqual([1, ['torn-1']]);
+  });
+
   test('reads more rows than go into one request', async () => {
     const east = createMemoryRecoveryRegion('east');
     const ids = Array.from({ length: 205 }, (_, n) => `d${n}`);
@@ -256,6 +281,41 @@ describe('replaying', () => {
     await expect(replayInPlace({ ...parts, signal: stop.signal })).rejects.toThrow('aborted');
     expect(east!.writes).toEqual([100]);
     expect(await replayInPlace(parts)).toMatchObject({ rowsWritten: 50, changeSets: 150 });
+  });
+
+  test('in place leaves alone what nobody can read, and what it is not told to replay', async () => {
+    const [east, west] = ['east', 'west'].map(createMemoryRecoveryRegion);
+    const archive = archiveOf(
+      setOf(at(1), ['a', alive(1)], ['torn', alive(1)], ['b', alive(1)]),
+      'damaged',
+    );
+    const parts = {
+      archive,
+      source: 'east',
+      target: east!,
+      peers: [west!],
+      horizonMs: 0,
+      buckets: [MEMORY_BUCKET],
+    };
+    east!.damage('torn');
+    await expect(replayInPlace({ ...parts, span: {} })).rejects.toMatchObject({
+      code: 'ARCHIVE_DAMAGED',
+    });
+    const damaged: string[] = [];
+    const replay = (entityId?: string) =>
+      replayInPlace({
+        ...parts,
+        span: entityId === undefined ? {} : { entityId },
+        onDamaged: ({ rowKey }) => damaged.push(rowKey),
+      });
+    for (const region of [east!, west!]) region.put('b', alive(1));
+    expect(await replay('torn')).toMatchObject({ rowsWritten: 0 });
+    expect(await replay('b')).toMatchObject({ rowsWritten: 0 });
+    expect(east!.rowOf('a')).toBeUndefined();
+    expect(await replay()).toEqual({ changeSets: 1, rowsWritten: 1, bucketsDone: 1 });
+    for (const region of [east!, west!]) expect(region.rowOf('a')).toBeDefined();
+    expect(west!.rowOf('torn')).toBeUndefined();
+    expect(damaged).toEqual(['torn-1', 'torn-1', 'torn-1']);
   });
 
   test('into a table says which buckets are done, what it wrote, and stops when it is told to', async () => {

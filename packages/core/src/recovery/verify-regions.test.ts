@@ -272,6 +272,62 @@ describe('verifying regions', () => {
     expect(report).toMatchObject({ isEqual: true, settledCount: 1 });
   });
 
+  test('compares with nothing what is torn in one region, and the others all the same', async () => {
+    const [east, west, north] = createThree();
+    for (const region of [east, west, north]) {
+      region.put('torn', alive(2_000));
+      region.put('same', alive(2_000));
+    }
+    north.put('torn', alive(3_000));
+    // One alone has another row than both others, and it is the last.
+    north.put('other', alive(2_000));
+    east.damage('torn');
+    const report = await verify([east, west, north]);
+    expect(report.differences.map(({ entityId }) => entityId)).toEqual(['other']);
+    expect(report).toMatchObject({ isEqual: false, differentCount: 1 });
+    // It is torn only after the rows were scanned.
+    const late = createThree();
+    late[0].put('a', alive(2_000));
+    const onSleep = (): void => late[2].damage('a');
+    expect(await verify(late, { onSleep })).toMatchObject({ differentCount: 0, settledCount: 1 });
+  });
+
+  test('has the buckets in their order, tells of rows as it reads them, a hundred at a time', async () => {
+    const [east, west] = createThree();
+    for (let n = 0; n < 205; n += 1) east.put(`d${n}`, alive(2_000));
+    const asked: number[] = [];
+    const told: number[] = [];
+    const replica: typeof east.replica = {
+      ...east.replica,
+      read: (bucket, ids) => {
+        asked.push(ids.length);
+        return east.replica.read(bucket, ids);
+      },
+    };
+    // The first of them is the slowest.
+    const scan = async function* (bucket: string) {
+      for (let turn = 0; turn < 50 && bucket === '00'; turn += 1) await Promise.resolve();
+      yield* bucket === '01' ? east.rows.scan(bucket) : [];
+    };
+    const report = await verifyRegions({
+      regions: [
+        { ...east, replica, rows: { scan } },
+        { ...west, rows: { scan: () => west.rows.scan('none') } },
+      ],
+      buckets: ['00', '01', '02'],
+      clock: createVirtualClock(1_000_000),
+      createDigest: createTextDigest,
+      tombstoneAgeMs: 1_000_000 - HORIZON_MS,
+      recheckCountMax: 0,
+      recheckDelayMs: 50,
+      onRows: (count) => told.push(count),
+    });
+    expect(report.buckets.map(({ bucket }) => bucket)).toEqual(['00', '01', '02']);
+    expect(report.differentCount).toBe(205);
+    expect(asked).toEqual([100, 100, 5]);
+    expect(told.reduce((sum, count) => sum + count, 0)).toBe(205);
+  });
+
   test('counts what differs beyond what it describes', async () => {
     const [east, west] = createThree();
     for (let n = 0; n < 10_050; n += 1) east.put(`d${n}`, alive(2_000));
