@@ -16,33 +16,35 @@ import {
   LONG_REQUEST_TIMEOUT_MS,
   STREAM_PACE,
 } from './http/limits.ts';
-import { RequestLogger } from './http/request-logger.ts';
-import { sendProblem } from './http/send-problem.ts';
 import { compileValidator } from './validation/validator.ts';
 import { authPlugin } from './plugins/auth.ts';
-import { bodyTimeoutPlugin } from './plugins/body-timeout.ts';
-import { commonHeadersPlugin, setCommonHeaders } from './plugins/common-headers.ts';
 import { httpRulesPlugin } from './plugins/http-rules.ts';
 import { jsonBodyPlugin } from './plugins/json-body.ts';
-import { lastAnswersPlugin } from './plugins/last-answers.ts';
-import { loadSheddingPlugin } from './plugins/load-shedding.ts';
+import {
+  loadSheddingPlugin,
+  rateLimitPlugin,
+  bodyTimeoutPlugin,
+  securityHeadersPlugin,
+} from './plugins/protection.ts';
 import { openapiPlugin } from './plugins/openapi.ts';
-import { problemsPlugin } from './plugins/problems.ts';
-import { rateLimitPlugin } from './plugins/rate-limit.ts';
-import { requestLogPlugin } from './plugins/request-log.ts';
-import { securityHeadersPlugin } from './plugins/security-headers.ts';
-import { telemetryPlugin, type TelemetryPluginOptions } from './plugins/telemetry.ts';
+import { problemsPlugin, sendProblem, lastAnswersPlugin } from './plugins/problems.ts';
+import {
+  requestLogPlugin,
+  RequestLogger,
+  telemetryPlugin,
+  type TelemetryPluginOptions,
+  commonHeadersPlugin,
+  setCommonHeaders,
+} from './plugins/request-log.ts';
 import { customerRoutes } from './routes/customers.ts';
-import { healthRoutes } from './routes/health.ts';
-import { problemTypeRoutes } from './routes/problem-types.ts';
-import { CustomerAnswer, CustomerPage, ListedCustomer } from './schemas/customer.ts';
-import { BatchAnswer } from './schemas/batch.ts';
-import { ImportReportLine } from './schemas/bulk.ts';
-import { ReceiptAnswer } from './schemas/receipt.ts';
-import { CustomerHistory } from './schemas/customer-history.ts';
-import { LiveAnswer, ReadyAnswer } from './schemas/health.ts';
-import { ProblemAnswer } from './schemas/problem.ts';
-import { ProblemTypeAnswer } from './schemas/problem-type.ts';
+import { healthRoutes, LiveAnswer, ReadyAnswer } from './routes/health.ts';
+import { problemTypeRoutes, ProblemTypeAnswer } from './routes/problem-types.ts';
+import { CustomerAnswer, CustomerPage, ListedCustomer } from './routes/customers-schema.ts';
+import { BatchAnswer } from './routes/batch.ts';
+import { ImportReportLine } from './routes/bulk-schema.ts';
+import { ReceiptAnswer } from './routes/receipt.ts';
+import { CustomerHistory } from './routes/history.ts';
+import { ProblemAnswer } from './routes/schema-parts.ts';
 
 export interface AppOptions {
   readonly region: string;
@@ -129,7 +131,7 @@ function createServer({ region, logger, newRequestId }: AppOptions): FastifyInst
     childLoggerFactory: (parent, bindings, own) => new RequestLogger(parent, bindings, own),
     // Never what a client sends: two requests of one trace would share an id, and it could choose another's.
     genReqId: () => newRequestId(),
-    // The longest of any route: the others have theirs from body-timeout.ts.
+    // The longest of any route: the others have theirs from protection.ts.
     requestTimeout: LONG_REQUEST_TIMEOUT_MS,
     connectionTimeout: CONNECTION_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,

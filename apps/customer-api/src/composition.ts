@@ -7,29 +7,57 @@ import {
   type Notices,
   type Randomness,
   type TableStore,
+  assert,
+  bucketOf,
+  createRelay,
+  createRelayQueue,
+  finishLate,
+  type LateFinish,
+  type RelayQueue,
+  type ChangePublisher,
+  type PeerLink,
+  type ReadinessSettings,
+  type EntityKind,
 } from '@tandem/core';
 import {
   createPeerLinks,
   createRegionTables,
   type OpenedRegion,
   type RegionTables,
+  type RegionSettings,
+  createTables,
+  type DataAccess as DataAccessName,
 } from '@tandem/region-kit';
-import { createWriterId, type Logger } from '@tandem/service-kit';
-import { ARCHIVE_TABLE } from '@tandem/storage';
-import { tracePublisher } from '@tandem/telemetry';
-import { asFunction, asValue, createContainer, InjectionMode } from 'awilix';
-import type { Cradle, Tracing } from './composition/cradle.ts';
+import { createWriterId, type Logger, untilTurnEnds } from '@tandem/service-kit';
 import {
-  createCustomersOf,
-  createCustomerTable,
-  createGateOf,
-  createReadinessOf,
-  createReadVersion,
-} from './composition/customer-pieces.ts';
-import { createLateFinish, createRelayQueueOf } from './composition/relay-pieces.ts';
-import { createAcknowledgements } from './consistency/acknowledgements.ts';
-import { DATA_ACCESS } from './data-access.ts';
-import { KINDS } from './kinds.ts';
+  ARCHIVE_TABLE,
+  createEntityHistory,
+  createReplicatedTable,
+  createRowMemory,
+  isCommitted,
+  type ReplicatedTable,
+  type TandemConfiguration,
+  type Peer,
+} from '@tandem/storage';
+import { tracePublisher, traceArchive, type Telemetry } from '@tandem/telemetry';
+import { asFunction, asValue, createContainer, InjectionMode } from 'awilix';
+import { createAcknowledgements, type Acknowledgements } from './consistency/acknowledgements.ts';
+import { customerKind } from '@tandem/core/customers';
+import {
+  createVersionGate,
+  type ReadVersion,
+  type VersionGate,
+  whyImpossible,
+} from './consistency/version-gate.ts';
+import {
+  createCustomerService,
+  type CustomerKind,
+  type CustomerService,
+} from './customers/customer-service.ts';
+import { createRegionReadiness, type RegionReadiness } from './health/region-readiness.ts';
+import { createReceipts, whyForged } from './receipts/receipts.ts';
+import { createMemoryTableStore } from '@tandem/core/memory';
+import { createServiceBusPublisher } from '@tandem/messaging';
 
 export interface CompositionOptions {
   readonly region: string;
@@ -123,3 +151,221 @@ function createClockOf({ region, randomness, clock, settings, logger }: Cradle):
       logger.warn({ event: 'clock-drift', ...report }, 'A stamp is far ahead of the clock.'),
   });
 }
+
+/** A point read is the cheapest question there is; no row has this key. */
+const PROBED_BUCKET = '00';
+const PROBED_ROW = '~probe';
+
+function createGateOf(cradle: Cradle): VersionGate {
+  const { region, publishers, settings, readVersion, clock, stopping } = cradle;
+  const regions = [region, ...publishers.map(({ peer }) => peer)];
+  const { driftMsMax } = settings;
+  return createVersionGate({
+    readVersion,
+    clock,
+    stopping,
+    whyImpossible: (version) =>
+      whyImpossible(version, { regions, nowMs: clock.nowMs(), driftMsMax }),
+  });
+}
+
+function createReadVersion({ tables }: Cradle): ReadVersion {
+  const replica = tables.replicas.get(customerKind.name);
+  assert(replica !== undefined, 'the region has the table of customers');
+  return async (customerId) => {
+    const rows = await replica.read(replica.bucketOf(customerId), [customerId]);
+    return rows.get(customerId)?.state.vector;
+  };
+}
+
+function createCustomerTable(cradle: Cradle): ReplicatedTable<CustomerKind> {
+  const { store, tables, hybridClock, clock, randomness, settings, publishers, tracing } = cradle;
+  const { relayQueue, acknowledgements, notices } = cradle;
+  return createReplicatedTable({
+    kind: customerKind,
+    store,
+    archive: tables.archive,
+    hybridClock,
+    clock,
+    randomness,
+    bucketCount: settings.bucketCount,
+    memory: createRowMemory({ bytesMax: settings.rowMemoryBytesMax }),
+    wireVersion: settings.wireVersion,
+    peers: publishers.map(({ peer }) => peer),
+    traceOf: tracing.traceOf,
+    gather: untilTurnEnds,
+    onDamaged: ({ partitionKey, rowKey, problem }) => {
+      const key = `${customerKind.name}/${partitionKey}/${rowKey}`;
+      notices.note('row-foreign', key, problem);
+    },
+    onCommitted: (entry) => {
+      acknowledgements.committed(entry);
+      relayQueue.offer(entry);
+    },
+  });
+}
+
+function createCustomersOf(cradle: Cradle): CustomerService {
+  const { region, customerTable, randomness, readVersion, gate, acknowledgements } = cradle;
+  const { store, tables, settings, publishers, configuration, clock, stopping } = cradle;
+  return createCustomerService({
+    region,
+    customers: customerTable,
+    randomness,
+    readVersion,
+    gate,
+    acknowledgements,
+    receipts: createReceipts({
+      region,
+      peers: publishers.map(({ peer }) => peer),
+      status: tables.status,
+      gate,
+      readVersion,
+      isCommitted: (customerId, stamp) => {
+        const { name: entityKind } = customerKind;
+        const bucket = bucketOf(customerId, settings.bucketCount);
+        const { archive } = tables;
+        const get: TableStore['get'] = (...key) => store.get(...key);
+        return isCommitted({ entityKind, bucket, stamp }, { get, archive, table: entityKind });
+      },
+      whyForged: (receipt) =>
+        whyForged(receipt, { nowMs: clock.nowMs(), driftMsMax: settings.driftMsMax }),
+      clock,
+      skewMsMax: () => configuration.get('Receipt.SkewMsMax'),
+      driftMsMax: () => configuration.get('Clock.DriftMsMax'),
+      stopping,
+    }),
+    clock,
+    isPreconditionRequired: () => configuration.get('Customer.Preconditions') === 'required',
+    entityHistory: createEntityHistory({
+      archive: tables.archive,
+      kind: customerKind,
+      bucketCount: settings.bucketCount,
+    }),
+  });
+}
+
+function createReadinessOf(cradle: Cradle): RegionReadiness {
+  const { store, tables, publishers, configuration, clock, logger } = cradle;
+  return createRegionReadiness({
+    probeTable: () => store.get(customerKind.name, PROBED_BUCKET, PROBED_ROW),
+    status: tables.status,
+    drill: tables.drill,
+    hold: tables.hold,
+    hasPeers: publishers.length > 0,
+    settings: () => readReadinessSettings(configuration),
+    clock,
+    logger,
+  });
+}
+
+function createLateFinish({ tables, tracing, clock, logger }: Cradle): LateFinish {
+  return finishLate({
+    archive: traceArchive(tables.archive, tracing.tracer),
+    outboxes: tables.outboxes,
+    clock,
+    onFailure: (error) =>
+      logger.warn({ event: 'archive-failed', error }, 'Changes were not archived: the sweep will.'),
+  });
+}
+
+function createRelayQueueOf(cradle: Cradle): RelayQueue {
+  const { links, lateFinish, acknowledgements, clock, logger } = cradle;
+  const { archive, outboxes } = lateFinish;
+  const queue = createRelayQueue({
+    relay: createRelay({ archive, outboxes, links }),
+    clock,
+    onSent: (entry, peer, isAccepted) => acknowledgements.sent(entry, peer, isAccepted),
+    onFailure: (error) =>
+      logger.warn({ event: 'relay-failed', error }, 'Changes were not relayed: the sweep will.'),
+  });
+  return {
+    get length() {
+      return queue.length;
+    },
+    offer: (entry) => queue.offer(entry),
+    async drain(deadline) {
+      await queue.drain(deadline);
+      await lateFinish.drain(deadline);
+    },
+  };
+}
+
+/** Both undefined where nothing is traced. */
+export interface Tracing {
+  readonly tracer: Telemetry['tracer'];
+  /** The trace that a write made now belongs to. */
+  readonly traceOf: (() => string | undefined) | undefined;
+}
+
+/** What serves the customers of a region, piece by piece; each factory takes what it uses. */
+interface Cradle {
+  readonly region: string;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly logger: Logger;
+  readonly settings: RegionSettings;
+  readonly configuration: TandemConfiguration;
+  readonly store: TableStore;
+  readonly publishers: readonly ChangePublisher[];
+  readonly stopping: AbortSignal | undefined;
+  readonly tracing: Tracing;
+  /** What its processes of this region have met and an operator has to see to. */
+  readonly notices: Notices;
+  readonly tables: RegionTables;
+  readonly hybridClock: HybridClock;
+  readonly links: readonly PeerLink[];
+  readonly acknowledgements: Acknowledgements;
+  readonly readVersion: ReadVersion;
+  readonly gate: VersionGate;
+  readonly lateFinish: LateFinish;
+  readonly relayQueue: RelayQueue;
+  readonly customerTable: ReplicatedTable<CustomerKind>;
+  readonly customers: CustomerService;
+  readonly readiness: RegionReadiness;
+}
+
+/** Read anew for each probe: an operator may change them while the process runs. */
+function readReadinessSettings(configuration: Pick<TandemConfiguration, 'get'>): ReadinessSettings {
+  return {
+    lagMsMax: configuration.get('Readiness.LagMsMax'),
+    waitMsMax: configuration.get('Readiness.WaitMsMax'),
+    heartbeatMsMax: configuration.get('Readiness.HeartbeatMsMax'),
+    driftMsMax: configuration.get('Clock.DriftMsMax'),
+  };
+}
+
+/** Where customers are kept, and to whom their changes are sent. */
+interface DataAccess {
+  readonly store: TableStore;
+  /** One for each peer. */
+  readonly publishers: readonly ChangePublisher[];
+}
+
+interface DataAccessOptions {
+  /** Of the region's storage account, with its tables. */
+  readonly store: TableStore;
+  readonly kinds: readonly EntityKind[];
+  readonly peers: readonly Peer[];
+}
+
+/** By the setting `Customer.DataAccess`. */
+const DATA_ACCESS: Readonly<
+  Record<DataAccessName, (options: DataAccessOptions) => Promise<DataAccess>>
+> = {
+  'multi-region': async ({ store, peers }) => ({
+    store,
+    publishers: peers.map(({ region, connection, queue }) =>
+      createServiceBusPublisher({ peer: region, connection: connection.reveal(), queue }),
+    ),
+  }),
+  'single-region': async ({ store }) => ({ store, publishers: [] }),
+  memory: async ({ kinds }) => {
+    const store = createMemoryTableStore();
+    await createTables({ store, kinds });
+    return { store, publishers: [] };
+  },
+};
+
+/** The entity kinds whose tables this API opens. */
+export const KINDS: readonly EntityKind[] = [customerKind];

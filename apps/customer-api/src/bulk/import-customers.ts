@@ -1,7 +1,7 @@
 import type { CustomerService } from '../customers/customer-service.ts';
-import { problemOfOutcome } from '../routes/problem-of-outcome.ts';
-import { ProblemError } from '../http/problem.ts';
-import { isUnavailable } from '../http/send-problem.ts';
+import { problemOfOutcome } from '../routes/answer-customer.ts';
+import { ProblemError, toProblem, toProblemError, PROBLEMS } from '../http/problem.ts';
+import { isUnavailable } from '../plugins/problems.ts';
 import {
   IMPORT_FAILURES_MAX,
   IMPORT_LINE_BYTES_MAX,
@@ -9,9 +9,11 @@ import {
   IMPORT_LINES_MAX,
 } from '../http/limits.ts';
 import { preconditionRequired } from '../preconditions/preconditions.ts';
-import type { ImportLine } from '../schemas/bulk.ts';
-import { readImportLine } from './read-import-line.ts';
+import { ImportLine, type ImportReportLine } from '../routes/bulk-schema.ts';
 import { type RawLine, splitLines } from './split-lines.ts';
+import { parseJson } from '../plugins/json-body.ts';
+import { compileValidator } from '../validation/validator.ts';
+import { describeViolations } from '../validation/violation.ts';
 
 export interface ImportOptions {
   readonly customers: CustomerService;
@@ -152,4 +154,58 @@ async function* inGroups(lines: AsyncIterable<RawLine>): AsyncGenerator<RawLine[
     group = [];
   }
   if (group.length > 0) yield group;
+}
+
+const validate = compileValidator({ schema: ImportLine, httpPart: 'body', method: '', url: '' });
+
+/** Nothing but what editors and other programs leave on a line: a byte order mark, blanks. */
+const BLANK = /^(?:\xef\xbb\xbf)?[ \t\r]*$/;
+
+/** Undefined for a line without anything on it. Throws the problem that the line is. */
+function readImportLine({ bytes }: RawLine): ImportLine | undefined {
+  if (bytes === undefined) {
+    throw new ProblemError('line-too-long', {
+      detail: `A line has at most ${IMPORT_LINE_BYTES_MAX} bytes.`,
+    });
+  }
+  if (BLANK.test(bytes.toString('latin1'))) return undefined;
+  const line = parseJson(bytes);
+  const verdict = validate(line) as { error?: unknown };
+  if (verdict.error === undefined) return line as ImportLine;
+  const errors = verdict.error as unknown as Parameters<typeof describeViolations>[0];
+  throw new ProblemError('validation-failed', {
+    detail: 'Each entry of "errors" names a field and the rule that it breaks.',
+    errors: describeViolations(errors, 'body'),
+  });
+}
+
+/** The line of the report that tells of an event. */
+export function toReportLine(event: ImportEvent, requestId: string): ImportReportLine {
+  if (event.kind === 'failed') {
+    const problem = toProblemError(event.error);
+    const { status } = PROBLEMS[problem.code];
+    return { line: event.line, status, problem: toProblem(problem, requestId) };
+  }
+  const { settledThrough, written, failed } = event;
+  const progress = { settledThrough, written, failed };
+  if (event.kind === 'progress') return progress;
+  return event.stopped === undefined
+    ? { ...progress, outcome: 'complete' }
+    : { ...progress, outcome: 'stopped', stoppedBy: event.stopped };
+}
+
+/**
+ * What some reader takes for the end of a line, or a terminal for a command, and JSON leaves as it is:
+ * DEL, C1 with its NEXT LINE, LINE SEPARATOR and PARAGRAPH SEPARATOR.
+ */
+const LINE_BREAKERS = /[\u007f-\u009f\u2028\u2029]/g;
+
+/** Returns the value as one line, whatever a reader takes for the end of one. */
+export function toNdjson(value: unknown): string {
+  const text = JSON.stringify(value).replace(LINE_BREAKERS, escapeOf);
+  return `${text}\n`;
+}
+
+function escapeOf(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

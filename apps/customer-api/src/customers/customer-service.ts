@@ -16,11 +16,15 @@ import type {
   Acknowledgements,
 } from '../consistency/acknowledgements.ts';
 import type { Reach, ReadVersion, VersionGate, Wait } from '../consistency/version-gate.ts';
-import { decodeReceipt, encodeReceipt, type WriteReceipt } from '../receipts/receipt-token.ts';
-import type { ReceiptAnswer, Receipts } from '../receipts/receipts.ts';
-import { creationDigest, customerIdOf } from '../idempotency/creation-key.ts';
-import type { CustomerBody, CustomerPatch } from '../schemas/customer.ts';
-
+import {
+  type ReceiptAnswer,
+  type Receipts,
+  decodeReceipt,
+  encodeReceipt,
+  type WriteReceipt,
+} from '../receipts/receipts.ts';
+import { creationDigest, customerIdOf } from '../idempotency/read-idempotency-key.ts';
+import type { CustomerBody, CustomerPatch } from '../routes/customers-schema.ts';
 export type CustomerKind = typeof customerKind;
 export type CustomerRecord = EntityRecord<CustomerKind>;
 export type CustomerOutcome = WriteOutcome<CustomerKind>;
@@ -156,3 +160,11 @@ function judgeRepetition(current: CustomerRecord | undefined, digest: string): C
   if (first === null) return { kind: 'id-taken' };
   return first === digest ? { kind: 'replayed', record: current } : { kind: 'key-reused' };
 }
+
+/** Of the outcome; undefined when nothing was written. */
+export function versionOf(outcome: BatchOutcome): VersionVector | undefined {
+  if (outcome.kind === 'deleted') return outcome.version;
+  return 'record' in outcome ? outcome.record.version : undefined;
+}
+
+export type BatchOutcome = CustomerOutcome | CreateOutcome;

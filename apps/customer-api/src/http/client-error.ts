@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net';
 import { STATUS_CODES } from 'node:http';
-import { ProblemError, toProblem } from './problem.ts';
-import { PROBLEM_MEDIA_TYPE, PROBLEMS } from './problem-catalogue.ts';
+import { ProblemError, toProblem, PROBLEM_MEDIA_TYPE, PROBLEMS } from './problem.ts';
 
 interface ClientErrorOptions {
   readonly region: string;

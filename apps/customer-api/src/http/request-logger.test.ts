@@ -1,6 +1,6 @@
 import { createLogger } from '@tandem/service-kit';
 import { expect, it } from 'vitest';
-import { RequestLogger } from './request-logger.ts';
+import { RequestLogger } from '../plugins/request-log.ts';
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 

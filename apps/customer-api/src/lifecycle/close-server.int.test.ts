@@ -2,7 +2,7 @@ import { createSystemClock } from '@tandem/service-kit';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { createTestApp } from '../testing/create-test-app.ts';
-import { closeServer } from './close-server.ts';
+import { closeServer } from './shutdown-steps.ts';
 
 const ID = '4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88';
 const clock = createSystemClock();

@@ -3,7 +3,6 @@ import type { Logger, PinoLogger, ShutdownStep } from '@tandem/service-kit';
 import type { Telemetry } from '@tandem/telemetry';
 import type { FastifyInstance } from 'fastify';
 import type { Composition } from '../composition.ts';
-import { closeServer } from './close-server.ts';
 
 export interface ShutdownStepsOptions {
   readonly app: FastifyInstance;
@@ -44,4 +43,29 @@ export function shutdownSteps(options: ShutdownStepsOptions): readonly ShutdownS
     { name: 'send the last telemetry', run: () => options.telemetry.stop() },
     { name: 'flush the log', run: () => logger.flush() },
   ];
+}
+
+interface CloseServerOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** How long the requests that run may take, in milliseconds. */
+  readonly graceMs: number;
+}
+
+/**
+ * Stops accepting at once, closes what is idle, and waits for the requests that run. Those that are
+ * still running after `graceMs` lose their connection.
+ */
+export async function closeServer(
+  app: FastifyInstance,
+  { clock, logger, graceMs }: CloseServerOptions,
+): Promise<void> {
+  const closed = new AbortController();
+  const closing = app.close().finally(() => closed.abort());
+  await clock.sleep(graceMs, closed.signal);
+  if (!closed.signal.aborted) {
+    logger.warn({ event: 'requests-cut-off', graceMs }, 'Some requests took too long to finish.');
+    app.server.closeAllConnections();
+  }
+  await closing;
 }

@@ -1,11 +1,12 @@
-import type { Clock, Randomness, TableStore } from '@tandem/core';
+import { type Clock, type Randomness, type TableStore, TransientError } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
-import { openStore } from '@tandem/region-kit';
+import { openStore, createQuietLogger, openRegion, retryOpening } from '@tandem/region-kit';
 import {
   createRandomIds,
   createShutdown,
   type PinoLogger,
   type Shutdown,
+  type Logger,
 } from '@tandem/service-kit';
 import type { FastifyInstance } from 'fastify';
 import type { AddressInfo } from 'node:net';
@@ -15,17 +16,16 @@ import {
   TELEMETRY_OFF,
   type Telemetry,
   measureNotices,
+  type Meter,
 } from '@tandem/telemetry';
 import { type AppOptions, createApp } from '../app.ts';
-import type { Composition } from '../composition.ts';
+import { type Composition, compose, type Tracing, KINDS } from '../composition.ts';
 import type { Config } from '../config.ts';
 import { createTokenVerifier } from '../auth/token-verifier.ts';
 import { EVENT_LOOP_DELAY_MS_MAX } from '../http/limits.ts';
-import { createOpeningCustomers } from '../customers/opening-customers.ts';
 import { createProcessReadiness, createServing } from '../health/process-readiness.ts';
-import { measureApi } from '../health/api-metrics.ts';
-import { openService } from './open-service.ts';
 import { shutdownSteps } from './shutdown-steps.ts';
+import type { CustomerService } from '../customers/customer-service.ts';
 
 export interface StartServiceOptions {
   readonly config: Config;
@@ -143,4 +143,100 @@ async function listen(
   const metricsPort = telemetry?.metricsPort;
   logger.info({ event: 'ready', host, port: bound, metricsPort }, 'The customer API listens.');
   return bound;
+}
+
+interface OpenServiceOptions {
+  readonly config: Config;
+  readonly store: TableStore;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly logger: Logger;
+  readonly stopping: AbortSignal;
+  readonly tracing: Tracing;
+}
+
+const SETTINGS_AGE_MS_MAX = 30_000;
+const REPEATED_LINE_MS = 60_000;
+const LINES_PER_EVENT_MAX = 10;
+
+/**
+ * Opens the region, however long its storage account is down, and makes what serves it. Resolves to
+ * undefined when the process stops first. Throws `CONFIGURATION_INVALID`.
+ */
+async function openService(options: OpenServiceOptions): Promise<Composition | undefined> {
+  const { config, store, clock, randomness, stopping, tracing } = options;
+  const { region, environment } = config;
+  const logger = createQuietLogger({
+    logger: options.logger,
+    clock,
+    windowMs: REPEATED_LINE_MS,
+    linesPerEventMax: LINES_PER_EVENT_MAX,
+  });
+  const open = async (): Promise<Composition> => {
+    const opened = await openRegion({
+      region,
+      store,
+      kinds: KINDS,
+      clock,
+      environment,
+      refreshMs: SETTINGS_AGE_MS_MAX,
+      onRefreshFailed: (error) =>
+        logger.warn({ event: 'settings-not-refreshed', error }, 'Settings stay as they were.'),
+    });
+    return compose({ region, clock, randomness, logger, store, opened, stopping, tracing });
+  };
+  return retryOpening(open, { clock, randomness, logger, signal: stopping });
+}
+
+interface ApiState {
+  /** Undefined until the region is opened. */
+  readonly composition: () => Pick<Composition, 'readiness' | 'relayQueue'> | undefined;
+  readonly stopping: AbortSignal;
+}
+
+/** What only this process knows of itself, looked at whenever someone asks. */
+function measureApi(meter: Meter, { composition, stopping }: ApiState): void {
+  meter
+    .createObservableGauge('tandem.region.ready', {
+      unit: '1',
+      description: 'Whether the region may take traffic, as this process sees it.',
+    })
+    .addCallback(async (result) => {
+      const readiness = stopping.aborted ? undefined : await composition()?.readiness();
+      result.observe(readiness?.kind === 'ready' ? 1 : 0);
+    });
+  meter
+    .createObservableGauge('tandem.relay.queue.length', {
+      unit: '{change_set}',
+      description: 'Change sets that wait in this process to be sent; the outbox holds them too.',
+    })
+    .addCallback((result) => result.observe(composition()?.relayQueue.length ?? 0));
+}
+
+/**
+ * The customers of a region whose tables and settings may not have been read yet: until then every
+ * call throws `TABLE_UNAVAILABLE`, so a process that starts during an outage is up, and says so.
+ */
+function createOpeningCustomers(opened: () => CustomerService | undefined): CustomerService {
+  const customers = (): CustomerService => {
+    const service = opened();
+    if (service !== undefined) return service;
+    throw new TransientError('TABLE_UNAVAILABLE', 'The tables of this region are not open yet.');
+  };
+  return {
+    create: (customer, key) => customers().create(customer, key),
+    get: (customerId) => customers().get(customerId),
+    put: (customerId, customer, condition) => customers().put(customerId, customer, condition),
+    patch: (customerId, changes, condition) => customers().patch(customerId, changes, condition),
+    remove: (customerId, condition) => customers().remove(customerId, condition),
+    list: (limit, cursor, filter) => customers().list(limit, cursor, filter),
+    history: (customerId, limit, cursor) => customers().history(customerId, limit, cursor),
+    reach: (customerId, least, wait) => customers().reach(customerId, least, wait),
+    acknowledgementOf: (version, asked) => customers().acknowledgementOf(version, asked),
+    receiptFor: (customerId, version) => customers().receiptFor(customerId, version),
+    readReceipt: (customerId, receipt) => customers().readReceipt(customerId, receipt),
+    whereApplied: (customerId, receipt, wait) =>
+      customers().whereApplied(customerId, receipt, wait),
+    isPreconditionRequired: () => customers().isPreconditionRequired(),
+  };
 }

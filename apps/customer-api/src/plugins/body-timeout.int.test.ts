@@ -2,7 +2,7 @@ import Fastify, { type FastifyInstance, type onRequestHookHandler } from 'fastif
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bodyTimeoutPlugin } from './body-timeout.ts';
+import { bodyTimeoutPlugin } from './protection.ts';
 import { problemsPlugin } from './problems.ts';
 
 let app: FastifyInstance;

@@ -3,6 +3,7 @@ import { BEARER } from '../auth/scopes.ts';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import fp from 'fastify-plugin';
+import { fileURLToPath } from 'node:url';
 
 /** The description of every route registered after it, at /openapi.json and, to read, at /docs. */
 export const openapiPlugin = fp(
@@ -51,4 +52,11 @@ export const openapiPlugin = fp(
 function componentName({ $id }: { readonly $id?: unknown }): string {
   assert(typeof $id === 'string', 'a shared schema has an $id');
   return $id;
+}
+
+/** The checked-in description of the API. */
+export const OPENAPI_FILE = fileURLToPath(new URL('../../openapi.json', import.meta.url));
+
+export function formatOpenapi(document: unknown): string {
+  return `${JSON.stringify(document, undefined, 2)}\n`;
 }

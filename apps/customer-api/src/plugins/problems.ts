@@ -1,8 +1,13 @@
-import type { FastifyError } from 'fastify';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { createAllowedMethods } from '../http/allowed-methods.ts';
-import { ProblemError } from '../http/problem.ts';
-import { logUnexpected, sendProblem } from '../http/send-problem.ts';
+import {
+  ProblemError,
+  toProblem,
+  toProblemError,
+  PROBLEM_MEDIA_TYPE,
+  PROBLEMS,
+} from '../http/problem.ts';
+import { TerminalError } from '@tandem/core';
 
 /** Every error, from wherever, leaves as problem+json; so do unknown paths and methods. */
 export const problemsPlugin = fp(
@@ -46,3 +51,102 @@ function unknownRoute(methods: readonly string[]): ProblemError {
     headers: { allow: methods.join(', ') },
   });
 }
+
+interface Exchange {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+}
+
+/** Answers with the problem that `error` is to a client. */
+export function sendProblem(error: unknown, { request, reply }: Exchange): void {
+  const problem = toProblemError(error);
+  const { consumes } = request.routeOptions.schema ?? {};
+  if (problem.code === 'unsupported-media-type' && consumes !== undefined) {
+    reply.headers(takenTypes(consumes, request.method));
+  }
+  void reply
+    .code(PROBLEMS[problem.code].status)
+    .headers(problem.headers)
+    .type(PROBLEM_MEDIA_TYPE)
+    .send(toProblem(problem, request.id));
+}
+
+/** RFC 9110, 15.5.16, and RFC 5789, 2.2. */
+function takenTypes(types: readonly string[], method: string): Record<string, string> {
+  const accept = types.join(', ');
+  return method === 'PATCH' ? { accept, 'accept-patch': accept } : { accept };
+}
+
+/**
+ * What a client is told of as a 500, and nothing more, and what no later request mends by itself: only the
+ * log says what it was.
+ */
+export function logUnexpected(error: unknown, log: FastifyRequest['log']): void {
+  const isBroken = PROBLEMS[toProblemError(error).code].status === 500;
+  if (!isBroken && !(error instanceof TerminalError && isUnavailable(error))) return;
+  log.error({ event: 'request-failed', error }, 'A request failed unexpectedly.');
+}
+
+/** Whether the region as a whole cannot do what was asked, whatever else the request says. */
+export function isUnavailable(error: unknown): boolean {
+  return toProblemError(error).code === 'service-unavailable';
+}
+
+/** Which methods a path takes, for the Allow header of a 405 answer. */
+interface AllowedMethods {
+  add(pattern: string, methods: string | readonly string[]): void;
+  /** Empty when no route has this path. `path` is without its query. */
+  of(path: string): readonly string[];
+}
+
+/** Patterns are a router's: `/customers/:customerId`, `/docs/*`. */
+function createAllowedMethods(): AllowedMethods {
+  const methodsByPattern = new Map<string, Set<string>>();
+  return {
+    add(pattern, methods) {
+      const known = methodsByPattern.get(pattern) ?? new Set();
+      for (const method of [methods].flat()) known.add(method);
+      methodsByPattern.set(pattern, known);
+    },
+    of(path) {
+      // As the router has it: /customers/batch is not the customer called batch.
+      const own = methodsByPattern.get(path);
+      if (own !== undefined) return [...own].sort();
+      const allowed = [...methodsByPattern].flatMap(([pattern, methods]) =>
+        isMatch(pattern, path) ? [...methods] : [],
+      );
+      return [...new Set(allowed)].sort();
+    },
+  };
+}
+
+function isMatch(pattern: string, path: string): boolean {
+  const expected = pattern.split('/');
+  const given = path.split('/');
+  if (expected.at(-1) === '*') {
+    return expected.slice(0, -1).every((part, index) => part === given[index]);
+  }
+  if (expected.length !== given.length) return false;
+  return expected.every((part, index) =>
+    part.startsWith(':') ? given[index] !== '' : part === given[index],
+  );
+}
+
+/**
+ * Requests that run when the server begins to close get their answer as the last one on their
+ * connection. Without it the connection stays open until its keep-alive ends, and so does the server.
+ */
+export const lastAnswersPlugin = fp(
+  async (app) => {
+    let isClosing = false;
+    app.addHook('preClose', async () => {
+      isClosing = true;
+    });
+    // oxlint-disable-next-line max-params -- the framework's; a promise costs each request more.
+    app.addHook('onSend', (_request, reply, payload, done) => {
+      if (isClosing) reply.header('connection', 'close');
+      done(null, payload);
+    });
+  },
+  { name: 'last-answers' },
+);

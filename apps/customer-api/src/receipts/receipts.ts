@@ -5,11 +5,15 @@ import {
   type ReplicationStatus,
   type Stamp,
   stampTimeMs,
+  type PeerProgress,
+  stampRegion,
+  decodeVector,
+  encodeVector,
+  type VersionVector,
 } from '@tandem/core';
 import type { ReadVersion, VersionBounds, VersionGate, Wait } from '../consistency/version-gate.ts';
 import { createPlaces } from '../http/places.ts';
-import { judgeReceipt, type RegionReceipt } from './judge-receipt.ts';
-import type { WriteReceipt } from './receipt-token.ts';
+import { sealCursor, unsealCursor } from '@tandem/storage';
 
 export type ReceiptAnswer =
   | { readonly kind: 'told'; readonly regions: readonly RegionReceipt[] }
@@ -158,4 +162,72 @@ function createSharedRead<T>(
     );
     return look.answer;
   };
+}
+
+interface RegionReceipt {
+  readonly region: string;
+  /** `unknown`: this region is not told, since another one wrote it. */
+  readonly state: 'applied' | 'pending' | 'unknown';
+}
+
+interface ReceiptFacts {
+  /** The region that is asked. Its row contains the version. */
+  readonly region: string;
+  readonly peers: readonly string[];
+  readonly progress: readonly PeerProgress[];
+  /** How far apart the clocks of the processes may be, in milliseconds. */
+  readonly skewMsMax: number;
+}
+
+/**
+ * Where the write has been applied, by what this region knows for certain. A peer's word covers what
+ * was acknowledged before a time, on the clock of the sweep, so the write has to be older by more
+ * than the clocks may differ. Never flattering (I11).
+ */
+export function judgeReceipt(
+  { version, acknowledgedMs }: WriteReceipt,
+  { region, peers, progress, skewMsMax }: ReceiptFacts,
+): readonly RegionReceipt[] {
+  const newest = newestStamp(version);
+  const writtenIn = newest === undefined ? undefined : stampRegion(newest);
+  const stateOf = (peer: string): RegionReceipt['state'] => {
+    if (peer === writtenIn) return 'applied';
+    if (writtenIn !== region) return 'unknown';
+    const appliedMs = progress.find((one) => one.peer === peer)?.appliedMs ?? 0;
+    return appliedMs > acknowledgedMs + skewMsMax ? 'applied' : 'pending';
+  };
+  return [
+    { region, state: 'applied' },
+    ...peers.map((peer): RegionReceipt => ({ region: peer, state: stateOf(peer) })),
+  ];
+}
+
+/** What a client keeps of a write, to ask later where it has been applied. */
+export interface WriteReceipt {
+  readonly version: VersionVector;
+  /** On the wall clock of the process that answered: never before the write was committed. */
+  readonly acknowledgedMs: number;
+}
+
+const TEXT = /^([0-9a-z]{1,11}):(.+)$/;
+
+/** Opaque, and bound to the customer. */
+export function encodeReceipt(
+  customerId: string,
+  { version, acknowledgedMs }: WriteReceipt,
+): string {
+  const text = `${Math.trunc(acknowledgedMs).toString(36)}:${encodeVector(version)}`;
+  return sealCursor(text, scopeOf(customerId));
+}
+
+/** Undefined for a text that `encodeReceipt` did not make for this customer. */
+export function decodeReceipt(customerId: string, receipt: string): WriteReceipt | undefined {
+  const text = unsealCursor(receipt, scopeOf(customerId)) ?? '';
+  const [, time = '', vector = ''] = TEXT.exec(text) ?? [];
+  const version = decodeVector(vector);
+  return version === undefined ? undefined : { version, acknowledgedMs: parseInt(time, 36) };
+}
+
+function scopeOf(customerId: string): string {
+  return `r1:${customerId}`;
 }

@@ -1,19 +1,42 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { encodeVector } from '@tandem/core';
-import { applyBatch, type BatchResult, versionOf } from '../batch/apply-batch.ts';
-import { findRepeatedIds } from '../batch/find-repeated-ids.ts';
 import type { Acknowledgement } from '../consistency/acknowledgements.ts';
 import { nameUnknownLevel, type Preferences, readPreferences } from '../consistency/preferences.ts';
-import type { CustomerService } from '../customers/customer-service.ts';
-import { BATCH_BODY_BYTES_MAX } from '../http/limits.ts';
-import { ProblemError, toProblem, toProblemError } from '../http/problem.ts';
-import { logUnexpected } from '../http/send-problem.ts';
-import { PROBLEMS } from '../http/problem-catalogue.ts';
+import {
+  type CustomerService,
+  versionOf,
+  type BatchOutcome,
+} from '../customers/customer-service.ts';
+import { BATCH_BODY_BYTES_MAX, BATCH_OPERATIONS_MAX } from '../http/limits.ts';
+import { ProblemError, toProblem, toProblemError, PROBLEMS } from '../http/problem.ts';
+import { logUnexpected } from '../plugins/problems.ts';
 import { readIdempotencyKey } from '../idempotency/read-idempotency-key.ts';
-import type { BatchItem } from '../schemas/batch.ts';
-import { batchSchema } from '../schemas/bulk-routes.ts';
-import { refuseConditions, whyNoVersion } from '../preconditions/preconditions.ts';
-import { problemOfOutcome } from './problem-of-outcome.ts';
+import {
+  refuseConditions,
+  whyNoVersion,
+  preconditionRequired,
+  agreeOn,
+} from '../preconditions/preconditions.ts';
+import { problemOfOutcome } from './answer-customer.ts';
+import { type Static, Type } from 'typebox';
+import {
+  CustomerBody,
+  CustomerReplacement,
+  JSON_TYPES,
+  BODY_PROBLEMS,
+} from './customers-schema.ts';
+import {
+  CustomerParams,
+  VERSION_LENGTH_MAX,
+  CreateHeaders,
+  guardedResponses,
+  jsonResponse,
+  UNKNOWN_LEVEL_HEADER,
+  tags,
+} from './schema-parts.ts';
+import type { Violation } from '../validation/violation.ts';
+import type { WriteCondition } from '@tandem/storage';
+import { requireScope } from '../auth/scopes.ts';
 
 export const batchRoute: FastifyPluginAsyncTypebox<{
   readonly customers: CustomerService;
@@ -98,3 +121,221 @@ function repeatedIds(errors: ReturnType<typeof findRepeatedIds>): ProblemError {
     errors,
   });
 }
+
+const { customerId } = CustomerParams.properties;
+
+const ifVersion = Type.Optional(
+  Type.String({
+    minLength: 1,
+    maxLength: VERSION_LENGTH_MAX,
+    description: 'Only while this is its version, as `x-tandem-version` or a list gave it.',
+  }),
+);
+
+export const BatchOperation = Type.Object(
+  {
+    create: Type.Optional(
+      Type.Object(
+        { customerId: Type.Optional(customerId), customer: CustomerBody },
+        {
+          additionalProperties: false,
+          description: 'Only while there is no such customer. Without an id the region makes one.',
+        },
+      ),
+    ),
+    replace: Type.Optional(
+      Type.Object(
+        { customerId, customer: CustomerReplacement, ifVersion },
+        { additionalProperties: false, description: 'Creates, or replaces whole.' },
+      ),
+    ),
+    delete: Type.Optional(Type.Object({ customerId, ifVersion }, { additionalProperties: false })),
+  },
+  {
+    additionalProperties: false,
+    minProperties: 1,
+    maxProperties: 1,
+    description: 'Exactly one of the three.',
+  },
+);
+
+const EXAMPLE_ID = '4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88';
+const OTHER_ID = 'c0a1b2c3-0d4e-4f5a-8b6c-7d8e9f0a1b2c';
+const VERSION = '019a1b2c3d4e-0000-east-k3v9x2q7';
+
+export const BatchBody = Type.Object(
+  {
+    operations: Type.Array(BatchOperation, {
+      minItems: 1,
+      maxItems: BATCH_OPERATIONS_MAX,
+      description: 'No two of one customer.',
+    }),
+  },
+  {
+    additionalProperties: false,
+    examples: [
+      {
+        operations: [
+          { create: { customer: { email: 'ada@example.com', firstName: 'Ada' } } },
+          { replace: { customerId: EXAMPLE_ID, customer: { email: 'bob@example.com' } } },
+          { delete: { customerId: OTHER_ID, ifVersion: VERSION } },
+        ],
+      },
+    ],
+  },
+);
+
+const BatchItem = Type.Object({
+  status: Type.Integer({
+    description: 'What the operation alone would have been answered: 200, 201, 204 or a problem.',
+  }),
+  customerId: Type.Optional(Type.String({ format: 'uuid', description: 'In lower case.' })),
+  version: Type.Optional(
+    Type.String({ description: 'What the write made, or what is there instead (412).' }),
+  ),
+  acknowledged: Type.Optional(
+    Type.String({ enum: ['local', 'queued'], description: 'The level that the write reached.' }),
+  ),
+  queuedPeers: Type.Optional(
+    Type.Array(Type.String(), {
+      description: 'As the header x-tandem-queued-peers has them.',
+    }),
+  ),
+  receipt: Type.Optional(Type.String({ description: 'As the header x-tandem-receipt has it.' })),
+  replayed: Type.Optional(
+    Type.Boolean({ description: 'The Idempotency-Key had created the customer before.' }),
+  ),
+  problem: Type.Optional(Type.Unsafe<object>({ $ref: 'Problem#' })),
+});
+
+export const BatchAnswer = Type.Object(
+  { items: Type.Array(BatchItem, { description: 'One for each operation, in their order.' }) },
+  {
+    $id: 'BatchResult',
+    examples: [
+      {
+        items: [
+          {
+            status: 201,
+            customerId: EXAMPLE_ID,
+            version: VERSION,
+            acknowledged: 'local',
+            receipt: 'bWk4aTFhYmM6MDE5YTFiMmMzZDRlAbCdEfGhIjK',
+          },
+          {
+            status: 404,
+            customerId: OTHER_ID,
+            problem: {
+              type: '/problems/customer-not-found',
+              title: 'There is no such customer.',
+              status: 404,
+              detail: 'It was never created, was deleted, or has not reached this region yet.',
+              instance: '0af7651916cd43dd8448eb211c80319c',
+            },
+          },
+        ],
+      },
+    ],
+  },
+);
+
+export type BatchOperation = Static<typeof BatchOperation>;
+type BatchItem = Static<typeof BatchItem>;
+
+/** The operations of a batch on a customer that an earlier one names: which comes first, none says. */
+function findRepeatedIds(operations: readonly BatchOperation[]): readonly Violation[] {
+  const seen = new Set<string>();
+  return operations.flatMap((operation, index): Violation[] => {
+    const id = idOf(operation);
+    if (id === undefined) return [];
+    if (!seen.has(id)) {
+      seen.add(id);
+      return [];
+    }
+    const [kind = ''] = Object.keys(operation);
+    const field = `/operations/${index}/${kind}/customerId`;
+    return [{ in: 'body', field, rule: 'unique', message: 'must not be named twice in a batch' }];
+  });
+}
+
+interface BatchContext {
+  readonly customers: CustomerService;
+  /** Of the batch: its creations without an id get theirs from it. */
+  readonly key: string | undefined;
+}
+
+/** What became of one operation; `error` is what its write threw. */
+type BatchResult =
+  | ({ readonly outcome: BatchOutcome } & BatchTarget)
+  | ({ readonly error: unknown } & BatchTarget);
+
+interface BatchTarget {
+  readonly customerId: string | undefined;
+  /** The version that the operation depends on. */
+  readonly ifVersion: string | undefined;
+}
+
+/**
+ * Writes all at once, so that those of one bucket share a transaction. Each is done or not by itself:
+ * one that fails takes no other with it. In the order of the operations; never throws.
+ */
+async function applyBatch(
+  operations: readonly BatchOperation[],
+  context: BatchContext,
+): Promise<readonly BatchResult[]> {
+  return Promise.all(
+    operations.map(async (operation, index): Promise<BatchResult> => {
+      const { replace, delete: removal } = operation;
+      const target = { customerId: idOf(operation), ifVersion: (replace ?? removal)?.ifVersion };
+      try {
+        return { ...target, outcome: await apply(operation, index, context) };
+      } catch (error) {
+        return { ...target, error };
+      }
+    }),
+  );
+}
+
+function idOf({ create, replace, delete: removal }: BatchOperation): string | undefined {
+  return (create ?? replace ?? removal)?.customerId?.toLowerCase();
+}
+
+async function apply(
+  { create, replace, delete: removal }: BatchOperation,
+  index: number,
+  { customers, key }: BatchContext,
+): Promise<BatchOutcome> {
+  if (create !== undefined) {
+    const { customerId, customer } = create;
+    if (customerId !== undefined) return customers.put(customerId, customer, { kind: 'absent' });
+    return customers.create(customer, key === undefined ? undefined : `${key}\nbatch\n${index}`);
+  }
+  const { customerId, ifVersion } = (replace ?? removal)!;
+  const condition: WriteCondition | undefined =
+    ifVersion === undefined ? undefined : { kind: 'version', versions: [ifVersion] };
+  if (condition === undefined && customers.isPreconditionRequired()) throw preconditionRequired();
+  if (replace === undefined) return customers.remove(customerId, condition);
+  const agreed = await agreeOn(replace.customer, { customers, customerId }, condition);
+  return customers.put(customerId, agreed.fields, agreed.condition);
+}
+
+const batchSchema = {
+  operationId: 'writeCustomers',
+  security: requireScope('customers.write'),
+  summary: 'Create, replace and delete up to 100 customers, each by itself',
+  description:
+    'No transaction: each operation is done or not, and the answer tells of each. It is 200 as soon ' +
+    'as the batch itself is well-formed. A batch that names one customer twice is refused whole. ' +
+    'With an `Idempotency-Key` the batch may be repeated, in any region: its creations without an ' +
+    'id then make no second customers.',
+  tags,
+  consumes: JSON_TYPES,
+  headers: CreateHeaders,
+  body: BatchBody,
+  response: guardedResponses(['version-malformed', ...BODY_PROBLEMS], {
+    200: jsonResponse('BatchResult', {
+      description: 'What became of each operation.',
+      headers: UNKNOWN_LEVEL_HEADER,
+    }),
+  }),
+};

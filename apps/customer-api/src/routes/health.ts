@@ -1,8 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply } from 'fastify';
-import { toReadyAnswer } from '../health/ready-answer.ts';
 import type { ProcessReadiness } from '../health/process-readiness.ts';
-import { healthSchema, liveSchema, readySchema, servingSchema } from '../schemas/health.ts';
+import { type Static, Type } from 'typebox';
+import { ANYONE } from '../auth/scopes.ts';
+import { jsonResponse, problemResponses } from './schema-parts.ts';
+import { assertNever } from '@tandem/core';
 
 export interface HealthRoutesOptions {
   readonly region: string;
@@ -36,3 +38,154 @@ export const healthRoutes: FastifyPluginAsyncTypebox<HealthRoutesOptions> = asyn
     send(reply, await readiness()),
   );
 };
+
+const NO_STORE = { 'cache-control': { type: 'string', enum: ['no-store'] } } as const;
+const tags = ['health'];
+
+export const LiveAnswer = Type.Object(
+  { status: Type.Literal('live'), region: Type.String() },
+  { $id: 'Live', examples: [{ status: 'live', region: 'east' }] },
+);
+
+const ReasonAnswer = Type.Object({
+  kind: Type.String({
+    enum: [
+      'starting',
+      'stopping',
+      'store-not-answering',
+      'replicator-not-heard',
+      'held',
+      'out-for-drill',
+      'behind',
+    ],
+  }),
+  peer: Type.Optional(Type.String({ description: 'The region that this one is behind.' })),
+  lagMs: Type.Optional(Type.Integer({ description: 'Absent when the peer was never heard.' })),
+  ageMs: Type.Optional(Type.Integer({ description: 'Since the replicator was last heard.' })),
+  aheadMs: Type.Optional(
+    Type.Integer({
+      description:
+        'Its heartbeat is of the future by so much: its clock is wrong, or the one here.',
+    }),
+  ),
+  why: Type.Optional(Type.String({ description: 'Why the region is held.' })),
+  untilMs: Type.Optional(
+    Type.Integer({ description: 'When the drill ends by itself, in ms since the epoch.' }),
+  ),
+});
+
+/** One answer for both states, so that a reader needs no more than `status`. */
+export const ReadyAnswer = Type.Object(
+  {
+    status: Type.String({ enum: ['ready', 'not-ready'] }),
+    region: Type.String(),
+    reasons: Type.Array(ReasonAnswer, { description: 'Why it is not ready; else empty.' }),
+    notes: Type.Array(Type.String(), {
+      description: 'Which peers were let through, or are damaged, and why.',
+    }),
+  },
+  {
+    $id: 'Ready',
+    examples: [
+      {
+        status: 'not-ready',
+        region: 'west',
+        reasons: [{ kind: 'behind', peer: 'east', lagMs: 48_210 }],
+        notes: [],
+      },
+    ],
+  },
+);
+
+export type ReadyAnswer = Static<typeof ReadyAnswer>;
+
+const liveSchema = {
+  operationId: 'getLiveness',
+  security: ANYONE,
+  summary: 'Whether the process runs',
+  description: 'It says nothing about the region: restart the process when it does not answer.',
+  tags,
+  response: {
+    ...problemResponses([]),
+    200: jsonResponse('Live', { description: 'It runs.', headers: NO_STORE }),
+  },
+};
+
+const readyResponse = {
+  ...problemResponses([]),
+  200: jsonResponse('Ready', {
+    description: 'The region may take traffic.',
+    headers: NO_STORE,
+  }),
+  503: jsonResponse('Ready', {
+    description: 'The region must not take traffic: `reasons` says why.',
+    headers: NO_STORE,
+  }),
+};
+
+const readySchema = {
+  operationId: 'getReadiness',
+  security: ANYONE,
+  summary: 'Whether the region may take traffic',
+  description:
+    'A region is ready when its table answers and it has caught up with every region that can ' +
+    'be reached.',
+  tags,
+  response: readyResponse,
+};
+
+const servingSchema = {
+  operationId: 'getServing',
+  security: ANYONE,
+  summary: 'Whether this process serves, for the load balancer of its own region',
+  description: 'Unlike /health/ready it does not ask whether the region has caught up.',
+  tags,
+  response: {
+    ...readyResponse,
+    200: jsonResponse('Ready', { description: 'It serves.', headers: NO_STORE }),
+  },
+};
+
+const healthSchema = {
+  operationId: 'getHealth',
+  security: ANYONE,
+  summary: 'The same as /health/ready, for probes with a fixed path',
+  description: 'Some balancers and container platforms ask nothing else.',
+  tags,
+  response: readyResponse,
+};
+
+function toReadyAnswer(region: string, readiness: ProcessReadiness): ReadyAnswer {
+  if (readiness.kind === 'ready') {
+    return { status: 'ready', region, reasons: [], notes: [...readiness.notes] };
+  }
+  return { status: 'not-ready', region, reasons: readiness.reasons.map(toReason), notes: [] };
+}
+
+/** What is not known is left out. */
+function toReason(
+  reason: Extract<ProcessReadiness, { kind: 'not-ready' }>['reasons'][number],
+): ReadyAnswer['reasons'][number] {
+  switch (reason.kind) {
+    case 'replicator-not-heard':
+      return {
+        kind: reason.kind,
+        ...(reason.ageMs === undefined ? {} : { ageMs: Math.round(reason.ageMs) }),
+        ...(reason.aheadMs === undefined ? {} : { aheadMs: Math.round(reason.aheadMs) }),
+      };
+    case 'behind': {
+      const { kind, peer, lagMs } = reason;
+      return lagMs === undefined ? { kind, peer } : { kind, peer, lagMs: Math.round(lagMs) };
+    }
+    case 'held':
+      return { kind: reason.kind, why: reason.why };
+    case 'out-for-drill':
+      return { kind: reason.kind, untilMs: reason.untilMs };
+    case 'store-not-answering':
+    case 'starting':
+    case 'stopping':
+      return { kind: reason.kind };
+    default:
+      return assertNever(reason);
+  }
+}

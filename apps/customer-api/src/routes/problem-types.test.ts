@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { PROBLEM_CODES } from '../http/problem-catalogue.ts';
+import { PROBLEM_CODES } from '../http/problem.ts';
 import { createTestApp } from '../testing/create-test-app.ts';
 
 it('the type of every problem leads to what it means', async () => {

@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { ProblemError } from '../http/problem.ts';
-import { PROBLEM_CODES, PROBLEMS, problemType } from '../http/problem-catalogue.ts';
-import { problemTypeSchema } from '../schemas/problem-type.ts';
-
+import { ProblemError, PROBLEM_CODES, PROBLEMS, problemType } from '../http/problem.ts';
+import { Type } from 'typebox';
+import { ANYONE } from '../auth/scopes.ts';
+import { jsonResponse, problemResponses } from './schema-parts.ts';
 /** The type URI of a problem leads to what it means. */
 export const problemTypeRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get('/problems/:code', { schema: problemTypeSchema }, async (request) => {
@@ -12,4 +12,34 @@ export const problemTypeRoutes: FastifyPluginAsyncTypebox = async (app) => {
     }
     return { type: problemType(code), ...PROBLEMS[code] };
   });
+};
+
+export const ProblemTypeAnswer = Type.Object(
+  { type: Type.String(), title: Type.String(), status: Type.Integer() },
+  {
+    $id: 'ProblemType',
+    description: 'What a problem type means.',
+    examples: [
+      {
+        type: '/problems/customer-not-found',
+        title: 'There is no such customer.',
+        status: 404,
+      },
+    ],
+  },
+);
+
+const problemTypeSchema = {
+  operationId: 'getProblemType',
+  security: ANYONE,
+  summary: 'What the type of a problem means',
+  description: 'The `type` of every problem is a path that leads here.',
+  tags: ['problems'],
+  params: Type.Object({
+    code: Type.String({ description: 'The last part of the type of a problem.' }),
+  }),
+  response: {
+    200: jsonResponse('ProblemType', { description: 'Its title and status.' }),
+    ...problemResponses(['route-not-found']),
+  },
 };

@@ -5,7 +5,9 @@ import { versionNotReached } from '../consistency/require-version.ts';
 import type { CustomerService } from '../customers/customer-service.ts';
 import { placeHolder } from '../http/places.ts';
 import { ProblemError } from '../http/problem.ts';
-import { receiptSchema } from '../schemas/bulk-routes.ts';
+import { type Static, Type } from 'typebox';
+import { PREFER, CustomerParams, guardedResponses, jsonResponse, tags } from './schema-parts.ts';
+import { requireScope } from '../auth/scopes.ts';
 
 export const receiptRoute: FastifyPluginAsyncTypebox<{
   readonly customers: CustomerService;
@@ -36,3 +38,70 @@ function receiptInvalid(why?: string): ProblemError {
   const detail = why === undefined ? `${remedy}.` : `${remedy}: ${why}`;
   return new ProblemError('receipt-invalid', { detail });
 }
+
+const RECEIPT_LENGTH_MAX = 4_096;
+
+export const ReceiptQuery = Type.Object(
+  {
+    receipt: Type.String({
+      minLength: 1,
+      maxLength: RECEIPT_LENGTH_MAX,
+      description: 'The x-tandem-receipt of the answer to the write.',
+    }),
+  },
+  { additionalProperties: false },
+);
+
+export const ReceiptHeaders = Type.Object({ ...PREFER });
+
+export const ReceiptAnswer = Type.Object(
+  {
+    customerId: Type.String({ format: 'uuid' }),
+    version: Type.String({ description: 'What the write made.' }),
+    appliedEverywhere: Type.Boolean({ description: 'Every region has applied the write.' }),
+    regions: Type.Array(
+      Type.Object({
+        region: Type.String(),
+        state: Type.String({
+          enum: ['applied', 'pending', 'unknown'],
+          description:
+            '`applied` for certain; `pending` as long as the region has not said so; `unknown` ' +
+            'where only the region that took the write is told.',
+        }),
+      }),
+    ),
+  },
+  {
+    $id: 'Receipt',
+    examples: [
+      {
+        customerId: '4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88',
+        version: '019a1b2c3d4e-0000-east-k3v9x2q7',
+        appliedEverywhere: false,
+        regions: [
+          { region: 'east', state: 'applied' },
+          { region: 'west', state: 'pending' },
+        ],
+      },
+    ],
+  },
+);
+
+export type ReceiptAnswer = Static<typeof ReceiptAnswer>;
+
+const receiptSchema = {
+  operationId: 'getReceipt',
+  security: requireScope('customers.read'),
+  summary: 'Ask whether every region has applied a write',
+  description:
+    'Of any write, at any later time. Ask the region that took it: only that one is told by its ' +
+    'peers, about once a second, what they have applied. `Prefer: wait=5` waits for it. A peer that ' +
+    'has a dead letter in its queue says nothing until that is resolved.',
+  tags,
+  params: CustomerParams,
+  querystring: ReceiptQuery,
+  headers: ReceiptHeaders,
+  response: guardedResponses(['receipt-invalid', 'version-malformed', 'version-not-reached'], {
+    200: jsonResponse('Receipt', { description: 'Where it is applied, as far as is known.' }),
+  }),
+};

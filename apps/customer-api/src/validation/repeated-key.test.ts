@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { hasRepeatedKey } from './repeated-key.ts';
+import { hasRepeatedKey } from '../plugins/json-body.ts';
 
 describe('a field that is named twice', () => {
   it.each([

@@ -1,13 +1,17 @@
 import { type Static, Type } from 'typebox';
-import { CustomerBody } from './customer.ts';
+import { CustomerBody } from './customers-schema.ts';
 import {
   ChangedSince,
   CustomerParams,
   IDEMPOTENCY_KEY,
   REFERENCE_LENGTH_MAX,
   VERSION_LENGTH_MAX,
-} from './parts.ts';
-
+  NDJSON,
+  ndjsonResponse,
+  guardedResponses,
+  tags,
+} from './schema-parts.ts';
+import { requireScope } from '../auth/scopes.ts';
 const { customerId } = CustomerParams.properties;
 const LINE_NUMBER_MAX = 1_000_000_000;
 
@@ -88,3 +92,45 @@ export const ExportQuery = Type.Object({ ...ChangedSince }, { additionalProperti
 
 export type ImportLine = Static<typeof ImportLine>;
 export type ImportReportLine = Static<typeof ImportReportLine>;
+
+export const importSchema = {
+  operationId: 'importCustomers',
+  security: requireScope('customers.write'),
+  summary: 'Create or replace customers from lines of JSON, one to a line',
+  description:
+    'Each line is a whole customer, with its `customerId`; what an export wrote can be imported ' +
+    'as it is (`version` and `referenceId` are not used). The table is written while the lines ' +
+    'arrive, and no faster are they read. The answer is a report in lines of JSON, which begins ' +
+    'before the last line is read: what failed and how far it has come. A line that fails stops ' +
+    'nothing. To go on after a break, send the lines after the last `settledThrough`; to send one ' +
+    'again is harmless. Where the region demands preconditions an import only creates.',
+  tags,
+  consumes: [NDJSON],
+  querystring: ImportQuery,
+  headers: ImportHeaders,
+  body: Type.Unsafe<AsyncIterable<Buffer>>({
+    type: 'string',
+    description: 'Lines of JSON in UTF-8, each at most 16 KiB; empty lines count and do nothing.',
+    examples: ['{"customerId":"4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88","email":"ada@example.com"}\n'],
+  }),
+  response: guardedResponses(['version-malformed', 'unsupported-media-type', 'malformed-json'], {
+    200: ndjsonResponse('ImportReportLine', {
+      description: 'The report. Only a last line with `outcome` tells that it is whole.',
+    }),
+  }),
+};
+
+export const exportSchema = {
+  operationId: 'exportCustomers',
+  security: requireScope('customers.read'),
+  summary: 'Read all customers as lines of JSON, one to a line',
+  description:
+    'In the order of the list, each as it is when it is read. Whoever reads slowly slows the ' +
+    'reading of the table. An export that is broken off ends without the last chunk of its ' +
+    'transfer coding, which any client reports as an error.',
+  tags,
+  querystring: ExportQuery,
+  response: guardedResponses(['version-malformed'], {
+    200: ndjsonResponse('ListedCustomer', { description: 'The customers.' }),
+  }),
+};

@@ -1,23 +1,33 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
-import { importCustomers, type ImportOptions } from '../bulk/import-customers.ts';
-import { toNdjson, toReportLine } from '../bulk/import-report.ts';
+import {
+  importCustomers,
+  type ImportOptions,
+  toNdjson,
+  toReportLine,
+} from '../bulk/import-customers.ts';
 import { type Pace, PaceKeeper } from '../bulk/pace.ts';
-import type { CustomerService } from '../customers/customer-service.ts';
+import type { CustomerService, CustomerKind } from '../customers/customer-service.ts';
 import {
   IMPORTS_AT_ONCE_MAX,
   IMPORTS_PER_CALLER_MAX,
   LONG_REQUEST_TIMEOUT_MS,
+  EXPORTS_AT_ONCE_MAX,
+  EXPORTS_PER_CALLER_MAX,
+  EXPORT_PAGE_ROWS,
 } from '../http/limits.ts';
 import { createPlaces, placeHolder } from '../http/places.ts';
 import { ProblemError } from '../http/problem.ts';
-import { logUnexpected } from '../http/send-problem.ts';
+import { logUnexpected } from '../plugins/problems.ts';
 import { readIdempotencyKey } from '../idempotency/read-idempotency-key.ts';
 import { refuseConditions } from '../preconditions/preconditions.ts';
-import { importSchema } from '../schemas/bulk-routes.ts';
-import { NDJSON } from '../schemas/parts.ts';
+import { importSchema, exportSchema } from './bulk-schema.ts';
+import { NDJSON } from './schema-parts.ts';
 import { compileValidator } from '../validation/validator.ts';
+import { type ListedCustomer, readChangedSince } from './customers-schema.ts';
+import type { ListFilter } from '@tandem/storage';
+import { toListed } from './answer-customer.ts';
 
 export const importRoute: FastifyPluginAsyncTypebox<{
   readonly customers: CustomerService;
@@ -86,4 +96,62 @@ function linesExpected(): ProblemError {
   return new ProblemError('unsupported-media-type', {
     detail: `Send lines of JSON, as ${NDJSON}.`,
   });
+}
+
+type Pages = AsyncGenerator<readonly ListedCustomer[]>;
+
+export const exportRoute: FastifyPluginAsyncTypebox<{
+  readonly customers: CustomerService;
+  readonly pace: Pace;
+}> = async (app, { customers, pace }) => {
+  const places = createPlaces({
+    what: 'exports',
+    countMax: EXPORTS_AT_ONCE_MAX,
+    perCallerMax: EXPORTS_PER_CALLER_MAX,
+  });
+  // Before GET: a HEAD made of that would read the whole table, to throw it away.
+  const options = { schema: exportSchema };
+  app.head('/customers/export', options, async (_request, reply) => reply.type(NDJSON).send());
+  app.get('/customers/export', options, async (request, reply) => {
+    const filter = readChangedSince(request.query.changedSince, 'query');
+    const leave = places.take(placeHolder(request));
+    try {
+      const pages = exportCustomers(customers, filter);
+      // Before the answer begins: a table that does not answer is still a 503.
+      const first = await pages.next();
+      const texts = textOf(first.done === true ? [] : first.value, pages);
+      const keeper = new PaceKeeper({
+        ...pace,
+        onTooSlow: () => {
+          request.log.warn({ event: 'export-too-slow', ...pace }, 'A client reads too slowly.');
+          reply.raw.destroy();
+        },
+      });
+      const text = Readable.from(keeper.takes(texts));
+      // Not by the generator: one that was never asked for anything has no end either.
+      return reply.type(NDJSON).send(text.once('close', leave));
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  });
+};
+
+/** Ends its reading of the table when the client goes away: the stream is then destroyed. */
+async function* textOf(first: readonly ListedCustomer[], pages: Pages): AsyncGenerator<string> {
+  yield first.map(toNdjson).join('');
+  for await (const page of pages) yield page.map(toNdjson).join('');
+}
+
+/** Page after page, and the next only when it is asked for. */
+async function* exportCustomers(
+  customers: Pick<CustomerService, 'list'>,
+  filter: ListFilter<CustomerKind>,
+): AsyncGenerator<readonly ListedCustomer[]> {
+  let cursor: string | undefined;
+  do {
+    const page = await customers.list(EXPORT_PAGE_ROWS, cursor, filter);
+    yield page.records.map(toListed);
+    ({ cursor } = page);
+  } while (cursor !== undefined);
 }
