@@ -9,10 +9,7 @@ import {
   startCluster,
 } from '@tandem/local-cluster';
 import { type LocalOptions, readOptions } from './options/read-options.ts';
-import { describeCluster } from './report/describe-cluster.ts';
-import { describeEvent } from './report/describe-event.ts';
-import { writeInventory } from './report/write-inventory.ts';
-
+import { describeCluster, describeEvent, writeInventory } from './report/describe-cluster.ts';
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 

@@ -1,12 +1,7 @@
 import type { JudgeRequest } from '@tandem/core';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import { healthRoutes, type ProcessView } from './http/health-routes.ts';
-import {
-  BODY_BYTES_MAX,
-  CONNECTION_TIMEOUT_MS,
-  KEEP_ALIVE_TIMEOUT_MS,
-  REQUEST_TIMEOUT_MS,
-} from './http/limits.ts';
+import type { AddressInfo } from 'node:net';
 
 export interface AppOptions {
   readonly region: string;
@@ -50,4 +45,40 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   );
   await app.register(healthRoutes, { region, view });
   return app;
+}
+
+/** Probes and operators ask small questions, and this process has better things to do. */
+const REQUEST_TIMEOUT_MS = 10_000;
+const CONNECTION_TIMEOUT_MS = 30_000;
+const KEEP_ALIVE_TIMEOUT_MS = 72_000;
+const BODY_BYTES_MAX = 1_024;
+
+type ListenOutcome =
+  | { readonly kind: 'listening'; readonly port: number }
+  /** A sentence that names the address and the settings to change. */
+  | { readonly kind: 'refused'; readonly reason: string };
+
+const REFUSALS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'is already in use: set PORT to a free one',
+  EADDRNOTAVAIL: 'is no address of this machine: set HOST to one',
+  ENOTFOUND: 'is no address of this machine: set HOST to one',
+  EACCES: 'may not be used by this process: set PORT to one above 1023',
+};
+
+/** What the operating system refuses is an outcome; anything else is thrown. */
+export async function listen(
+  app: FastifyInstance,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<ListenOutcome> {
+  try {
+    await app.listen({ host, port });
+    const address = app.server.address() as AddressInfo;
+    return { kind: 'listening', port: address.port };
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const refusal = REFUSALS[code];
+    if (refusal === undefined) throw error;
+    await app.close();
+    return { kind: 'refused', reason: `Port ${port} on ${host} ${refusal}.` };
+  }
 }

@@ -3,7 +3,7 @@ import { createMemoryTableStore, createVirtualClock } from '@tandem/core/memory'
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { checkSettings } from './check-settings.ts';
+import { checkSettings } from './main.ts';
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 

@@ -32,8 +32,12 @@ import {
   createRegionReplicator,
   SWEEP_LEASE_MS,
 } from './composition/create-replication.ts';
-import { releaseLeases } from './composition/release-leases.ts';
-import { createDrillRest, type DrillRest, restDuringDrill } from './drill/drill-rest.ts';
+import {
+  createDrillRest,
+  type DrillRest,
+  restDuringDrill,
+  releaseLeases,
+} from './drill/drill-rest.ts';
 import { createArchiveSweeper } from './duties/archive-sweeper.ts';
 import { createDeadLetterDuty } from './duties/dead-letter-duty.ts';
 import type { Duty } from './duties/duty.ts';
@@ -42,9 +46,14 @@ import { createReceiveDuty } from './duties/receive-duty.ts';
 import { createStatusLogDuty } from './duties/status-log-duty.ts';
 import { createSweepDuty } from './duties/sweep-duty.ts';
 import { type Activity, createActivity } from './observe/activity.ts';
-import { observeReceiver, type ObservedReceiver } from './observe/observed-receiver.ts';
-import { observeStatus, type ObservedStatus } from './observe/observed-status.ts';
-import { observeSweeper, type ObservedSweeper } from './observe/observed-sweeper.ts';
+import {
+  observeReceiver,
+  type ObservedReceiver,
+  observeStatus,
+  type ObservedStatus,
+  observeSweeper,
+  type ObservedSweeper,
+} from './observe/observed-ports.ts';
 
 interface CommonCradle extends CompositionOptions {
   readonly settings: RegionSettings;

@@ -1,8 +1,15 @@
 // The process: environment, signals and the socket. What it does is in replicator-process.ts.
-import { AppError, assertNever, createRequestJudge, type TableStore } from '@tandem/core';
+import {
+  AppError,
+  assertNever,
+  createRequestJudge,
+  type TableStore,
+  type Clock,
+  type EntityKind,
+} from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { isStrayOfLinkLayer } from '@tandem/messaging';
-import { openStore } from '@tandem/region-kit';
+import { openStore, openRegion } from '@tandem/region-kit';
 import {
   createLogger,
   createShutdown,
@@ -12,12 +19,10 @@ import {
   installSignals,
   type Logger,
 } from '@tandem/service-kit';
-import { createApp } from './app.ts';
+import { createApp, listen } from './app.ts';
 import { startTelemetry } from '@tandem/telemetry';
 import { createServiceBus } from './bus/service-bus.ts';
-import { checkSettings } from './check-settings.ts';
 import { readConfig, type ReplicatorConfig } from './config.ts';
-import { listen } from './http/listen.ts';
 import { measureReplicator } from './observe/replicator-metrics.ts';
 import { createReplicatorProcess, type StartOutcome } from './replicator-process.ts';
 
@@ -147,3 +152,36 @@ function fail(message: string): void {
 }
 
 await main();
+
+interface CheckOptions {
+  readonly config: Pick<ReplicatorConfig, 'region' | 'environment'>;
+  readonly kinds: readonly EntityKind[];
+  readonly store: TableStore;
+  readonly clock: Pick<Clock, 'nowMs'>;
+}
+
+/** Nothing is kept that could grow old. */
+const NEVER_MS = Number.MAX_SAFE_INTEGER;
+
+/**
+ * Opens the region once, as a start would, and nothing more: for a deployment that must not begin
+ * with settings that its processes will refuse. Returns what is wrong, or undefined.
+ */
+export async function checkSettings(options: CheckOptions): Promise<string | undefined> {
+  const { config, kinds, store, clock } = options;
+  try {
+    await openRegion({
+      region: config.region,
+      environment: config.environment,
+      kinds,
+      store,
+      clock,
+      refreshMs: NEVER_MS,
+      onRefreshFailed: () => undefined,
+    });
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return error.message;
+  }
+}

@@ -9,7 +9,7 @@ import {
 import { createQuietLogger, openRegion, retryOpening } from '@tandem/region-kit';
 import type { Logger, ShutdownStep } from '@tandem/service-kit';
 import type { Telemetry } from '@tandem/telemetry';
-import type { Bus } from './bus/bus.ts';
+import type { Bus } from './bus/service-bus.ts';
 import { compose } from './composition.ts';
 import type { Composition } from './composition/composition-options.ts';
 import { type RunningDuties, runDuties } from './duties/run-duties.ts';
@@ -19,9 +19,8 @@ import {
   type HealthInput,
   type ProcessPhase,
 } from './health/decide-health.ts';
-import { describeStatus, type StatusInput } from './health/describe-status.ts';
 import type { ActivityCounts } from './observe/activity.ts';
-import type { ProcessView } from './http/health-routes.ts';
+import { type ProcessView, describeStatus, type StatusInput } from './http/health-routes.ts';
 
 export interface ReplicatorOptions {
   readonly region: string;

@@ -2,8 +2,6 @@
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
 import { describeProblem, readConfig, type TrafficManagerConfig } from './settings/read-config.ts';
-import { stopWithin } from './stop-within.ts';
-
 const STOP_DEADLINE_MS = 5000;
 
 async function main(): Promise<void> {
@@ -54,3 +52,22 @@ function fail(message: string): void {
 }
 
 await main();
+
+const IDLE_CHECK_MS = 50;
+
+/**
+ * Stops accepting, lets the requests under way finish and closes idle connections as they become
+ * so. What is still open after `deadlineMs` is cut. Resolves to whether that was needed.
+ */
+export async function stopWithin(app: FastifyInstance, deadlineMs: number): Promise<boolean> {
+  let isCut = false;
+  const idle = setInterval(() => app.server.closeIdleConnections(), IDLE_CHECK_MS);
+  const cut = setTimeout(() => {
+    isCut = true;
+    app.server.closeAllConnections();
+  }, deadlineMs);
+  await app.close();
+  clearInterval(idle);
+  clearTimeout(cut);
+  return isCut;
+}

@@ -1,8 +1,13 @@
 import type { ServiceBusClient } from '@azure/service-bus';
 import { TransientError } from '@tandem/core';
-import { type BusConnection, clientFactory, closeClient, namespaceOf } from './connection.ts';
+import {
+  type BusConnection,
+  clientFactory,
+  closeClient,
+  namespaceOf,
+  withDeadline,
+} from './connection.ts';
 import { type BusCall, translateBusError } from './translate-bus-error.ts';
-import { withDeadline } from './with-deadline.ts';
 
 export interface BusLinkOptions<Opened> {
   readonly connection: BusConnection;

@@ -1,8 +1,12 @@
 import type { QueueProperties, ServiceBusAdministrationClient } from '@azure/service-bus';
-import { type BusConnection, createAdministrationClient, namespaceOf } from './connection.ts';
+import {
+  type BusConnection,
+  createAdministrationClient,
+  namespaceOf,
+  withDeadline,
+} from './connection.ts';
 import { isQueueMissing, translateBusError } from './translate-bus-error.ts';
 import { CALL_TIMEOUT_MS } from './bus-link.ts';
-import { withDeadline } from './with-deadline.ts';
 
 export interface EnsureQueueOptions {
   readonly connection: BusConnection;
@@ -134,4 +138,32 @@ function differencesOf(found: QueueProperties): QueueDifference[] {
 /** Of an ISO 8601 duration, whole days only: `P10675199DT2H48M5.4775807S` is the service's maximum. */
 function daysOf(duration: string): number {
   return Number(/^P(\d+)D/.exec(duration)?.[1] ?? 0);
+}
+
+interface QueueCountsOptions {
+  readonly connection: BusConnection;
+  readonly queue: string;
+  /** Where queues are administered, if elsewhere: an emulator has a port of its own for it. */
+  readonly administrationConnection?: BusConnection;
+}
+
+/**
+ * How many messages wait in the queue, locked ones included, and how many lie dead-lettered. Throws
+ * `BUS_FORBIDDEN` where the right to manage is missing, `BUS_ENTITY_MISSING`, `BUS_UNAVAILABLE` and
+ * `BUS_THROTTLED`.
+ */
+export async function readQueueCounts(
+  options: QueueCountsOptions,
+): Promise<{ readonly waiting: number; readonly deadLettered: number }> {
+  const { queue, administrationConnection = options.connection } = options;
+  const namespace = namespaceOf(administrationConnection);
+  try {
+    const client = createAdministrationClient(administrationConnection);
+    const found = await withDeadline(CALL_TIMEOUT_MS, (abortSignal) =>
+      client.getQueueRuntimeProperties(queue, { abortSignal }),
+    );
+    return { waiting: found.activeMessageCount, deadLettered: found.deadLetterMessageCount };
+  } catch (error) {
+    throw translateBusError(error, { namespace, queue, action: 'count the messages' });
+  }
 }

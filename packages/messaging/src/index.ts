@@ -7,7 +7,7 @@ export {
   createServiceBusReceiver,
   type ServiceBusReceiverOptions,
 } from './service-bus-receiver.ts';
-export { readQueueCounts } from './queue-counts.ts';
+export { readQueueCounts } from './ensure-queue.ts';
 export {
   createServiceBusQueueViewer,
   type ServiceBusQueueViewerOptions,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { SettlementTurns } from './settlement-turns.ts';
+import { SettlementTurns } from './service-bus-receiver.ts';
 
 /** Notes which outcomes are under way together. */
 function createRecorder(): {

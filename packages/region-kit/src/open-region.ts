@@ -1,14 +1,26 @@
-import type { AppError, Clock, EntityKind, TableStore } from '@tandem/core';
+import {
+  AppError,
+  type Clock,
+  type EntityKind,
+  type TableStore,
+  type Randomness,
+  retryDelayMs,
+} from '@tandem/core';
 import {
   createConfiguration,
   recordBucketCount,
   recordRegions,
   type TandemConfiguration,
   tandemSettings,
+  ARCHIVE_TABLE,
+  CONFLICTS_TABLE,
+  createTableRegionHold,
+  isBucketCountRecorded,
+  REPLICATION_TABLE,
 } from '@tandem/storage';
-import { holdLostTables } from './hold-lost-tables.ts';
 import { readRegionSettings, type RegionSettings } from './region-settings.ts';
 import { createTables } from './region-tables.ts';
+import type { Logger } from '@tandem/service-kit';
 
 export interface OpenRegionOptions {
   readonly region: string;
@@ -51,4 +63,80 @@ export async function openRegion(options: OpenRegionOptions): Promise<OpenedRegi
     settings = { ...settings, regions: await recordRegions(store, settings.regions) };
   }
   return { configuration, settings };
+}
+
+interface HoldLostTablesOptions {
+  readonly store: TableStore;
+  readonly kinds: readonly EntityKind[];
+  readonly clock: Pick<Clock, 'nowMs'>;
+}
+
+/**
+ * Holds the region when a table is gone that it had. Of the rows made anew the table is empty, and the queue,
+ * drained by then, would say that the region has caught up (I14); of the archive a replay would no longer
+ * give the rows (I5); and the table `Replication` may have held a hold. To be called before tables are made.
+ */
+async function holdLostTables(options: HoldLostTablesOptions): Promise<void> {
+  const { store, kinds, clock } = options;
+  const lost = new Set<string>();
+  for (const kind of kinds) {
+    if (!(await isBucketCountRecorded(store, kind))) continue;
+    for (const table of [kind.name, ARCHIVE_TABLE, CONFLICTS_TABLE, REPLICATION_TABLE]) {
+      if (!(await isThere(store, table))) lost.add(table);
+    }
+  }
+  if (lost.size === 0) return;
+  await store.createTable(REPLICATION_TABLE);
+  const which = lost.size === 1 ? 'table' : 'tables';
+  const reason = `Lost ${which}: ${[...lost].join(', ')}. Run: tandem rebuild-region`;
+  await createTableRegionHold({ store }).set({ reason, sinceMs: clock.nowMs() });
+}
+
+async function isThere(store: TableStore, table: string): Promise<boolean> {
+  try {
+    await store.query({ table, partitions: '00', limit: 1 });
+    return true;
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'TABLE_MISSING') return false;
+    throw error;
+  }
+}
+
+export interface RetryOpeningOptions {
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+const POLICY = { delayMsMin: 200, delayMsMax: 5_000 };
+/** Beyond it the delay no longer grows. */
+const ATTEMPTS_COUNTED_MAX = 20;
+
+/**
+ * Calls `open` until it succeeds, so that a process outlives a store that is down when it starts.
+ * Also goes on after terminal errors, such as a right that is not granted yet, which an operator
+ * mends meanwhile; only `CONFIGURATION_INVALID` is thrown, since a person must read it. Resolves to
+ * undefined when the signal aborts.
+ */
+export async function retryOpening<T>(
+  open: () => Promise<T>,
+  { clock, randomness, logger, signal }: RetryOpeningOptions,
+): Promise<T | undefined> {
+  for (let attempt = 1; !signal.aborted; attempt += 1) {
+    try {
+      return await open();
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code === 'CONFIGURATION_INVALID') throw error;
+      const counted = Math.min(attempt, ATTEMPTS_COUNTED_MAX);
+      const policy = { ...POLICY, attemptsMax: counted };
+      const delayMs = retryDelayMs(policy, counted, randomness.fraction());
+      logger.warn(
+        { event: 'region-not-opened', attempt, delayMs, error },
+        'The tables and settings of the region cannot be read yet.',
+      );
+      await clock.sleep(delayMs, signal);
+    }
+  }
+  return undefined;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { findRegionProblems } from './region-problems.ts';
+import { findRegionProblems } from './region-settings.ts';
 
 const STORAGE = { STORAGE_CONNECTION: 'UseDevelopmentStorage=true' };
 

@@ -1,15 +1,17 @@
-import type {
-  AppError,
-  Archive,
-  ConflictJournal,
-  DrillSwitch,
-  EntityKind,
-  Outbox,
-  RegionHold,
-  Replica,
-  ReplicationStatus,
-  TableRow,
-  TableStore,
+import {
+  type AppError,
+  type Archive,
+  type ConflictJournal,
+  type DrillSwitch,
+  type EntityKind,
+  type Outbox,
+  type RegionHold,
+  type Replica,
+  type ReplicationStatus,
+  type TableRow,
+  type TableStore,
+  STORAGE_PARTS,
+  tidyConnectionString,
 } from '@tandem/core';
 import {
   ARCHIVE_TABLE,
@@ -23,6 +25,7 @@ import {
   createTableReplica,
   createTableReplicationStatus,
   REPLICATION_TABLE,
+  createAzureTableStore,
 } from '@tandem/storage';
 
 /** What one region keeps in its storage account, for every entity kind that it replicates. */
@@ -79,4 +82,17 @@ export async function createTables({
 }: Pick<RegionTablesOptions, 'store' | 'kinds'>): Promise<void> {
   const names = [...kinds.map(({ name }) => name), ARCHIVE_TABLE, CONFLICTS_TABLE];
   for (const table of [...names, REPLICATION_TABLE]) await store.createTable(table);
+}
+
+const ACCOUNT_URL = /^https?:\/\//i;
+
+/**
+ * The tables of a storage account, named by a connection string or by its URL; with a URL the
+ * process's own identity is used. Throws `CONFIGURATION_INVALID` for what is neither; connects
+ * when first used.
+ */
+export function openStore(connection: string): TableStore {
+  return ACCOUNT_URL.test(connection)
+    ? createAzureTableStore({ accountUrl: connection })
+    : createAzureTableStore({ connectionString: tidyConnectionString(connection, STORAGE_PARTS) });
 }

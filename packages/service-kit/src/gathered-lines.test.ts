@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createLogger } from './logger.ts';
-import { createGatheredLines, GATHER_LINES_MS } from './gathered-lines.ts';
+import { createLogger, createGatheredLines, GATHER_LINES_MS } from './logger.ts';
 
 function capture() {
   const written: string[] = [];

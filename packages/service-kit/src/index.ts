@@ -1,6 +1,4 @@
 export * from './system-clock.ts';
-export * from './system-randomness.ts';
-export * from './random-ids.ts';
 export * from './writer-id.ts';
 export * from './logger.ts';
 export * from './environment.ts';
@@ -8,4 +6,3 @@ export * from './shutdown.ts';
 export * from './install-signals.ts';
 export * from './last-resort.ts';
 export * from './supervise.ts';
-export * from './until-turn-ends.ts';

@@ -1,9 +1,6 @@
 import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
 import process from 'node:process';
 import { redactLine } from './redact.ts';
-import { serializeError } from './serialize-error.ts';
-import { createGatheredLines } from './gathered-lines.ts';
-
 export type { PinoLogger };
 
 /**
@@ -72,4 +69,87 @@ function standardOutput(): DestinationStream {
   const lines = createGatheredLines((text) => output.write(text));
   process.once('exit', lines.flush);
   return lines;
+}
+
+/** Lines are written after so long, or earlier beyond this length. */
+export const GATHER_LINES_MS = 20;
+const LENGTH_MAX = 64 * 1_024;
+/** As pino numbers its levels: what may be the last line of a process is written at once. */
+const WARN = 40;
+
+interface GatheredLines extends DestinationStream {
+  /** Pino tells the level of the line that it is about to write. */
+  lastLevel: number;
+  readonly flush: () => void;
+}
+
+/**
+ * Gives the lines of a few milliseconds on in one piece: a system call for each, which also wakes whoever
+ * reads them, costs as much as a request. A line of a warning or worse goes at once, with all before it;
+ * the caller sees to `flush` when the process ends.
+ */
+export function createGatheredLines(write: (text: string) => void): GatheredLines {
+  let waiting = '';
+  let timer: NodeJS.Timeout | undefined;
+  const flush = (): void => {
+    const text = waiting;
+    waiting = '';
+    clearTimeout(timer);
+    timer = undefined;
+    if (text !== '') write(text);
+  };
+  const lines: GatheredLines = {
+    lastLevel: 0,
+    write(line) {
+      timer ??= setTimeout(flush, GATHER_LINES_MS);
+      waiting += line;
+      if (lines.lastLevel >= WARN || waiting.length >= LENGTH_MAX) flush();
+    },
+    flush,
+  };
+  return Object.assign(lines, { [Symbol.for('pino.metadata')]: true });
+}
+
+/** Errors are chained a few deep; the rest tells nothing new. */
+const CAUSES_MAX = 4;
+
+interface SerializedError {
+  readonly name: string;
+  readonly message: string;
+  readonly code?: unknown;
+  readonly retryable?: unknown;
+  readonly details?: unknown;
+  readonly stack?: string;
+  readonly cause?: SerializedError;
+}
+
+/** What errors of ours, of Node and of libraries may have besides. */
+interface WithFields {
+  readonly code?: unknown;
+  readonly retryable?: unknown;
+  readonly details?: unknown;
+}
+
+/**
+ * Only what an operator reads. Errors of the Azure libraries carry whole requests and responses,
+ * with headers and bodies, which must not reach a log.
+ */
+export function serializeError(error: unknown, causesLeft: number = CAUSES_MAX): SerializedError {
+  if (!(error instanceof Error)) return { name: typeof error, message: String(error) };
+  const { code, retryable, details }: Error & WithFields = error;
+  return {
+    name: error.name,
+    message: error.message,
+    ...(code === undefined ? {} : { code }),
+    ...(retryable === undefined ? {} : { retryable }),
+    ...(isPlainObject(details) ? { details } : {}),
+    ...(error.stack === undefined ? {} : { stack: error.stack }),
+    ...(error.cause === undefined || causesLeft <= 0
+      ? {}
+      : { cause: serializeError(error.cause, causesLeft - 1) }),
+  };
+}
+
+function isPlainObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length > 0;
 }

@@ -1,4 +1,5 @@
-import type { Clock } from '@tandem/core';
+import type { Clock, Randomness } from '@tandem/core';
+import { randomUUID } from 'node:crypto';
 
 /** Timers of Node count in 32 bits; a longer one fires at once. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
@@ -24,5 +25,19 @@ function waitForTimer(durationMs: number, signal: AbortSignal | undefined): Prom
     };
     const timer = setTimeout(end, durationMs);
     signal?.addEventListener('abort', end, { once: true });
+  });
+}
+
+export function createSystemRandomness(): Randomness {
+  return { fraction: () => Math.random(), uuid: () => randomUUID() };
+}
+
+/**
+ * Resolves at the end of this turn of the event loop, when every socket that has something to read
+ * was read: requests that arrive together have all begun by then.
+ */
+export function untilTurnEnds(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
   });
 }

@@ -1,4 +1,4 @@
 import { describeRandomnessContract } from '@tandem/core/testing';
-import { createSystemRandomness } from './system-randomness.ts';
+import { createSystemRandomness } from './system-clock.ts';
 
 describeRandomnessContract('system', createSystemRandomness);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readConfigFile } from './config-file.ts';
+import { readConfigFile } from './main.ts';
 
 const file = (namespace: object) =>
   JSON.stringify({ UserConfig: { Namespaces: [{ Name: 'sbemulatorns', ...namespace }] } });

@@ -12,4 +12,4 @@ export type { FaultyOperation, NextFailure } from './faults.ts';
 export type { TlsIdentity } from './port-server.ts';
 export type { QueueProperties } from './queue/queue-properties.ts';
 export type { AccessRight, SharedAccessKey, SharedAccessRule } from './shared-access-signature.ts';
-export { usePlainHttp, type PipelineClient } from './use-plain-http.ts';
+export { usePlainHttp, type PipelineClient } from './create-emulator.ts';

@@ -9,6 +9,7 @@ import {
   STAMP_POSSIBLE_MS_MAX,
   stampRegion,
   stampTimeMs,
+  NIL_STAMP,
 } from '@tandem/core';
 import { describe, expect, test } from 'vitest';
 import { toEntityProperties } from './rows/entity-row.ts';
@@ -75,6 +76,7 @@ describe('A1: a stamp that no clock can have made', () => {
     IMPOSSIBLE,
     'fffffffffff0-0000-west-evil' as Stamp,
     stampOf(STAMP_POSSIBLE_MS_MAX + 1),
+    NIL_STAMP,
   ])('%s never enters a row, a clock or an archive', async (stamp) => {
     const regions = await createTwoRegions(deviceKind);
     const { east } = regions;

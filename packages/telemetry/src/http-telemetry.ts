@@ -1,7 +1,6 @@
 import { type Span, SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { Telemetry } from './telemetry.ts';
-import { contextOf } from './trace/trace-context.ts';
-import type { TraceScope } from './trace/trace-scope.ts';
+import { contextOf, type TraceScope } from './trace/trace-context.ts';
 
 export interface HttpExchange {
   /** Does the work within the span of the request. */

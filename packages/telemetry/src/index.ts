@@ -3,6 +3,5 @@ export * from './telemetry-environment.ts';
 export * from './start-telemetry.ts';
 export * from './trace/trace-context.ts';
 export * from './trace/trace-ports.ts';
-export * from './trace/trace-scope.ts';
 export * from './http-telemetry.ts';
 export * from './measure-notices.ts';

@@ -1,18 +1,6 @@
-import type { Environment } from '@tandem/service-kit';
 import { describeProblem, readEnvironment } from '@tandem/service-kit';
-import { TELEMETRY_OFF, type Telemetry } from './telemetry.ts';
+import { TELEMETRY_OFF, type TelemetryOptions, type TelemetryStart } from './telemetry.ts';
 import { TelemetryEnvironmentSchema } from './telemetry-environment.ts';
-
-export interface TelemetryOptions {
-  readonly service: string;
-  readonly region: string;
-  readonly environment: Environment;
-}
-
-export type TelemetryStart =
-  | { readonly kind: 'started'; readonly telemetry: Telemetry }
-  /** A sentence for each setting that cannot be used. */
-  | { readonly kind: 'invalid'; readonly problems: readonly string[] };
 
 /**
  * Starts what the standard variables ask for; unless they do, nothing, and no library is loaded.

@@ -1,4 +1,5 @@
 import type { Meter, Tracer } from '@opentelemetry/api';
+import type { Environment } from '@tandem/service-kit';
 
 export type { Meter, Tracer } from '@opentelemetry/api';
 
@@ -20,3 +21,14 @@ export const TELEMETRY_OFF: Telemetry = {
   metricsPort: undefined,
   stop: async () => undefined,
 };
+
+export interface TelemetryOptions {
+  readonly service: string;
+  readonly region: string;
+  readonly environment: Environment;
+}
+
+export type TelemetryStart =
+  | { readonly kind: 'started'; readonly telemetry: Telemetry }
+  /** A sentence for each setting that cannot be used. */
+  | { readonly kind: 'invalid'; readonly problems: readonly string[] };

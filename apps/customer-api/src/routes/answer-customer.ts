@@ -20,7 +20,7 @@ import { ProblemError } from '../http/problem.ts';
 import type { EntityPage } from '@tandem/storage';
 import { nameUnknownLevel, readPreferences } from '../consistency/preferences.ts';
 
-export function toAnswer(record: CustomerRecord): CustomerAnswer {
+function toAnswer(record: CustomerRecord): CustomerAnswer {
   const { entityId, entity, referenceId } = record;
   return {
     customerId: entityId,
@@ -42,10 +42,7 @@ function customerPath(customerId: string): string {
 }
 
 /** Throws the problem that the outcome of a write is to a client. */
-export function sendOutcome(
-  reply: FastifyReply,
-  outcome: CustomerOutcome | CreateOutcome,
-): FastifyReply {
+function sendOutcome(reply: FastifyReply, outcome: CustomerOutcome | CreateOutcome): FastifyReply {
   switch (outcome.kind) {
     case 'created':
       return sendCreated(reply, outcome.record);
@@ -69,13 +66,13 @@ function sendCreated(reply: FastifyReply, record: CustomerRecord): FastifyReply 
   return sendCustomer(reply, record);
 }
 
-export function sendCustomer(reply: FastifyReply, record: CustomerRecord): FastifyReply {
+function sendCustomer(reply: FastifyReply, record: CustomerRecord): FastifyReply {
   reply.header('etag', formatEntityTag(record.version));
   return setVersion(reply, record.version).send(toAnswer(record));
 }
 
 /** What a client sends as the least version that it accepts, here or in another region. */
-export function setVersion(reply: FastifyReply, version: VersionVector): FastifyReply {
+function setVersion(reply: FastifyReply, version: VersionVector): FastifyReply {
   return reply.header('x-tandem-version', encodeVector(version));
 }
 

@@ -132,7 +132,7 @@ const ifVersion = Type.Optional(
   }),
 );
 
-export const BatchOperation = Type.Object(
+const BatchOperation = Type.Object(
   {
     create: Type.Optional(
       Type.Object(
@@ -163,7 +163,7 @@ const EXAMPLE_ID = '4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88';
 const OTHER_ID = 'c0a1b2c3-0d4e-4f5a-8b6c-7d8e9f0a1b2c';
 const VERSION = '019a1b2c3d4e-0000-east-k3v9x2q7';
 
-export const BatchBody = Type.Object(
+const BatchBody = Type.Object(
   {
     operations: Type.Array(BatchOperation, {
       minItems: 1,

@@ -26,7 +26,7 @@ export const ImportLine = Type.Object(
   { additionalProperties: false },
 );
 
-export const ImportQuery = Type.Object(
+const ImportQuery = Type.Object(
   {
     firstLine: Type.Optional(
       Type.Integer({
@@ -42,7 +42,7 @@ export const ImportQuery = Type.Object(
   { additionalProperties: false },
 );
 
-export const ImportHeaders = Type.Object({
+const ImportHeaders = Type.Object({
   'idempotency-key': Type.Optional(
     Type.String({
       ...IDEMPOTENCY_KEY,
@@ -88,7 +88,7 @@ export const ImportReportLine = Type.Object(
   },
 );
 
-export const ExportQuery = Type.Object({ ...ChangedSince }, { additionalProperties: false });
+const ExportQuery = Type.Object({ ...ChangedSince }, { additionalProperties: false });
 
 export type ImportLine = Static<typeof ImportLine>;
 export type ImportReportLine = Static<typeof ImportReportLine>;

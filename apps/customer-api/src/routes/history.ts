@@ -92,7 +92,7 @@ export const CustomerHistory = Type.Object(
 
 export type CustomerHistory = Static<typeof CustomerHistory>;
 
-export const HistoryQuery = Type.Object(
+const HistoryQuery = Type.Object(
   {
     limit: Type.Optional(
       Type.Integer({

@@ -41,7 +41,7 @@ function receiptInvalid(why?: string): ProblemError {
 
 const RECEIPT_LENGTH_MAX = 4_096;
 
-export const ReceiptQuery = Type.Object(
+const ReceiptQuery = Type.Object(
   {
     receipt: Type.String({
       minLength: 1,
@@ -52,7 +52,7 @@ export const ReceiptQuery = Type.Object(
   { additionalProperties: false },
 );
 
-export const ReceiptHeaders = Type.Object({ ...PREFER });
+const ReceiptHeaders = Type.Object({ ...PREFER });
 
 export const ReceiptAnswer = Type.Object(
   {

@@ -124,7 +124,7 @@ export const WriteHeaders = Type.Object({
 });
 
 /** On every answer. */
-export const COMMON_HEADERS = {
+const COMMON_HEADERS = {
   'x-tandem-region': { type: 'string', description: 'The region that answered.' },
   'x-request-id': {
     type: 'string',

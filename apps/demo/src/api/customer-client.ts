@@ -1,5 +1,5 @@
 import { type components, createApiClient } from '@tandem/customer-client';
-import type { CustomerFields } from '../customers/demo-customer.ts';
+import type { CustomerFields } from '../customers/make-customers.ts';
 
 const TIMEOUT_MS = 20_000;
 const PAGE_LIMIT = 1_000;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { CustomerFields } from '../customers/demo-customer.ts';
+import type { CustomerFields } from '../customers/make-customers.ts';
 import {
   combineComparisons,
   compareCustomers,

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { makeCustomers } from './make-customers.ts';
-import { parseCustomers } from './parse-customers.ts';
+import { parseCustomers } from './read-customer-file.ts';
 
 it('makes the same people every time', () => {
   expect(makeCustomers(100)).toEqual(makeCustomers(100));

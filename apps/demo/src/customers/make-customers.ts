@@ -1,5 +1,3 @@
-import type { DemoCustomer } from './demo-customer.ts';
-
 const FIRST_NAMES = [
   'Ada',
   'Amara',
@@ -86,4 +84,18 @@ function makeGuid(next: () => number): string {
 
 function makePhone(random: number): string {
   return `+1 555 ${String(random % 10_000_000).padStart(7, '0')}`;
+}
+
+export const CUSTOMER_FIELDS = ['email', 'firstName', 'lastName', 'phoneNumber'] as const;
+
+export type CustomerField = (typeof CUSTOMER_FIELDS)[number];
+
+/** What is written and compared. Null is a field without a value. */
+export type CustomerFields = Readonly<Record<CustomerField, string | null>>;
+
+/** One customer to write. Without an id the API makes one. */
+export interface DemoCustomer {
+  /** A GUID in lower case. */
+  readonly customerId: string | null;
+  readonly fields: CustomerFields;
 }

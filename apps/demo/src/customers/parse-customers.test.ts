@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseCustomers } from './parse-customers.ts';
+import { parseCustomers } from './read-customer-file.ts';
 
 const ID = '00b479c9-f61f-451a-86d2-ee8cc047c181';
 const ADA = { CustomerId: ID, Email: 'ada@example.com', FirstName: 'Ada' };

@@ -1,7 +1,5 @@
 import Table from 'cli-table3';
 import { type Comparison, isUnchanged } from '../compare/compare-customers.ts';
-import { percentile } from '../lag/percentile.ts';
-
 const EXAMPLES_MAX = 5;
 
 interface FailOverReport {
@@ -98,4 +96,14 @@ function rounded(ms: number | null): number | null {
 
 function showMs(ms: number | null): string {
   return ms === null ? 'not measured' : `${Math.round(ms).toLocaleString('en')} ms`;
+}
+
+/**
+ * The nearest-rank percentile: the smallest value that at least `percent` of all do not exceed. Null
+ * when there are none.
+ */
+export function percentile(values: readonly number[], percent: number): number | null {
+  const sorted = values.toSorted((a, b) => a - b);
+  const rank = Math.max(1, Math.ceil((percent / 100) * sorted.length));
+  return sorted[rank - 1] ?? null;
 }

@@ -1,11 +1,10 @@
 import type { Cluster, Region } from '@tandem/local-cluster';
 import { createCustomerClient, type CustomerClient } from '../api/customer-client.ts';
-import { untilEqual } from '../compare/until-equal.ts';
+import { untilEqual } from '../compare/compare-customers.ts';
 import { createLagSampler, type LagSampler } from '../lag/lag-sampler.ts';
 import type { DemoReport } from '../report/demo-report.ts';
-import { createOutageMeter, type OutageMeter } from '../write/outage-meter.ts';
 import { writeCustomers, type WriteResult } from '../write/write-customers.ts';
-import { pairOf, type RunOptions, SAMPLES_WAIT_MS_MAX } from './run-options.ts';
+import { pairOf, type RunOptions, SAMPLES_WAIT_MS_MAX } from './run-plain.ts';
 
 const LOST_AT = 0.5;
 const BACK_AT = 0.75;
@@ -127,4 +126,30 @@ async function hasElsewhere(
   const others = [...clients].filter(([region]) => region !== writtenIn);
   const found = await Promise.all(others.map(([, client]) => client.has(customerId)));
   return found.every(Boolean);
+}
+
+/** Measures the longest time in which no write was acknowledged, once it has begun. */
+interface OutageMeter {
+  /** The fault happens now. */
+  begin(): void;
+  acknowledged(): void;
+  /** Milliseconds; 0 before it has begun. */
+  longestMs(): number;
+}
+
+export function createOutageMeter(nowMs: () => number): OutageMeter {
+  let lastMs: number | undefined;
+  let longestMs = 0;
+  return {
+    begin() {
+      lastMs ??= nowMs();
+    },
+    acknowledged() {
+      if (lastMs === undefined) return;
+      const thisMs = nowMs();
+      longestMs = Math.max(longestMs, thisMs - lastMs);
+      lastMs = thisMs;
+    },
+    longestMs: () => longestMs,
+  };
 }

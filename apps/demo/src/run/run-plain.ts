@@ -1,10 +1,11 @@
-import type { Cluster } from '@tandem/local-cluster';
+import type { Cluster, Region } from '@tandem/local-cluster';
 import { createCustomerClient } from '../api/customer-client.ts';
-import { untilEqual } from '../compare/until-equal.ts';
+import { untilEqual } from '../compare/compare-customers.ts';
 import { createLagSampler } from '../lag/lag-sampler.ts';
 import type { DemoReport } from '../report/demo-report.ts';
 import { writeCustomers } from '../write/write-customers.ts';
-import { pairOf, type RunOptions, SAMPLES_WAIT_MS_MAX } from './run-options.ts';
+import type { DemoCustomer } from '../customers/make-customers.ts';
+import type { Progress } from '../report/progress.ts';
 
 /** Writes in the first region and compares in the second. */
 export async function runPlain(cluster: Cluster, options: RunOptions): Promise<DemoReport> {
@@ -46,4 +47,19 @@ export async function runPlain(cluster: Cluster, options: RunOptions): Promise<D
     totalMs: performance.now() - startedMs,
     lagsMs: await sampler.finish(SAMPLES_WAIT_MS_MAX),
   };
+}
+
+export interface RunOptions {
+  readonly customers: readonly DemoCustomer[];
+  readonly concurrency: number;
+  readonly progress: Progress;
+}
+
+/** After the last comparison: what has not arrived by then does not arrive. */
+export const SAMPLES_WAIT_MS_MAX = 5_000;
+
+export function pairOf({ regions }: Cluster): readonly [Region, Region] {
+  const [home, other] = regions;
+  if (home === undefined || other === undefined) throw new Error('The demo needs two regions.');
+  return [home, other];
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createOutageMeter } from './outage-meter.ts';
+import { createOutageMeter } from '../run/run-fail-over.ts';
 
 function play(events: readonly [atMs: number, event: 'fault' | 'acknowledged'][]): number {
   let nowMs = 0;

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { CustomerClient, WriteAnswer } from '../api/customer-client.ts';
-import { makeCustomers } from '../customers/make-customers.ts';
-import type { DemoCustomer } from '../customers/demo-customer.ts';
+import { makeCustomers, type DemoCustomer } from '../customers/make-customers.ts';
 import { writeCustomers, type WriteOptions } from './write-customers.ts';
 
 const UNANSWERED: WriteAnswer = { kind: 'unanswered', reason: 'connection refused' };

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { CustomerClient } from '../api/customer-client.ts';
+import type { CustomerClient, WriteAnswer } from '../api/customer-client.ts';
 import type { WrittenCustomers } from '../compare/compare-customers.ts';
-import type { CustomerFields, DemoCustomer } from '../customers/demo-customer.ts';
-import { type RetriedAnswer, writeUntilAnswered } from './write-until-answered.ts';
+import type { CustomerFields, DemoCustomer } from '../customers/make-customers.ts';
+import { setTimeout as delay } from 'node:timers/promises';
 
 const REASONS_KEPT_MAX = 5;
 
@@ -81,4 +81,29 @@ async function sendCustomer(
   if (id !== null) return { id, ...(await writeUntilAnswered(() => client.put(id, fields))) };
   const answer = await client.post(fields);
   return { id, answer, failedRequests: answer.kind === 'unanswered' ? 1 : 0 };
+}
+
+/** Longer than any fail-over. */
+const TRY_MS_MAX = 120_000;
+const DELAY_MS_FIRST = 50;
+const DELAY_MS_MAX = 1_000;
+
+interface RetriedAnswer {
+  readonly answer: WriteAnswer;
+  /** Requests that got no answer, or one that says to try again. */
+  readonly failedRequests: number;
+}
+
+/**
+ * Repeats a request that may be repeated (the same PUT twice makes one customer) until it has an
+ * answer that stands, or for two minutes.
+ */
+async function writeUntilAnswered(send: () => Promise<WriteAnswer>): Promise<RetriedAnswer> {
+  const deadlineMs = performance.now() + TRY_MS_MAX;
+  for (let failedRequests = 0; ; failedRequests += 1) {
+    const answer = await send();
+    if (answer.kind !== 'unanswered') return { answer, failedRequests };
+    if (performance.now() > deadlineMs) return { answer, failedRequests: failedRequests + 1 };
+    await delay(Math.min(DELAY_MS_FIRST * 2 ** failedRequests, DELAY_MS_MAX));
+  }
 }

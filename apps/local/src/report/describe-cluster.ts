@@ -1,5 +1,7 @@
-import type { Cluster, Region } from '@tandem/local-cluster';
+import { type Cluster, type Region, type ClusterEvent, inventoryOf } from '@tandem/local-cluster';
 import Table from 'cli-table3';
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 
 /** Of the customer that the examples write. */
 const EXAMPLE_ID = '4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88';
@@ -69,4 +71,41 @@ export function describeCluster(cluster: Cluster): string {
 function endpointOf(connection: string, key: string): string {
   const value = connection.split(';').find((part) => part.startsWith(`${key}=`));
   return value?.slice(key.length + 1) ?? connection;
+}
+
+/** One line or more for a person; undefined for what is not worth one. */
+export function describeEvent(event: ClusterEvent): string | undefined {
+  switch (event.kind) {
+    case 'starting':
+      return undefined;
+    case 'ready':
+      return `  ${event.process}: listening after ${event.durationMs} ms`;
+    case 'ended':
+      return event.message;
+    case 'restarting':
+      return `  ${event.process}: started again in ${event.delayMs} ms`;
+    case 'given-up':
+      return `  ${event.process}: ended ${event.tries + 1} times in a row and is left down; stop everything, see its log, start again.`;
+    case 'killed':
+      return `  ${event.process}: did not stop in time and was killed.`;
+    default:
+      return unknown(event);
+  }
+}
+
+function unknown(event: never): string {
+  return JSON.stringify(event);
+}
+
+const FILE = 'tandem.regions.json';
+/** It holds keys. */
+const OWNER_ONLY = 0o600;
+
+/** Tells the `tandem` command where the regions of this machine are. */
+export async function writeInventory(cluster: Cluster): Promise<void> {
+  const text = JSON.stringify(inventoryOf(cluster), undefined, 2);
+  const file = join(cluster.dataFolder, FILE);
+  await writeFile(file, `${text}\n`, { mode: OWNER_ONLY });
+  // One that was there keeps its mode.
+  await chmod(file, OWNER_ONLY);
 }

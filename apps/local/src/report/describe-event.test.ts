@@ -1,6 +1,6 @@
 import type { ClusterEvent } from '@tandem/local-cluster';
 import { expect, it } from 'vitest';
-import { describeEvent } from './describe-event.ts';
+import { describeEvent } from './describe-cluster.ts';
 
 it.each<[ClusterEvent, RegExp]>([
   [{ kind: 'starting', process: 'API of east' }, /^$/],

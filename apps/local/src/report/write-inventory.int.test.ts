@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Cluster, Region } from '@tandem/local-cluster';
 import { expect, onTestFinished, test } from 'vitest';
-import { writeInventory } from './write-inventory.ts';
+import { writeInventory } from './describe-cluster.ts';
 
 test('the inventory names every region with what a command needs to reach it', async () => {
   const dataFolder = await mkdtemp(join(tmpdir(), 'tandem-inventory-'));

@@ -1,11 +1,10 @@
-import { AppError } from '@tandem/core';
+import { AppError, type ChangePublisher, type ChangeReceiver } from '@tandem/core';
 import {
   createServiceBusPublisher,
   createServiceBusReceiver,
   ensureQueue,
 } from '@tandem/messaging';
 import type { Logger } from '@tandem/service-kit';
-import type { Bus, BusQueue } from './bus.ts';
 
 export interface ServiceBusOptions {
   readonly logger: Logger;
@@ -56,4 +55,22 @@ async function ensureOwnQueue(
       'This identity may not manage queues, so the queue was not looked at.',
     );
   }
+}
+
+/** One queue of one namespace. */
+export interface BusQueue {
+  readonly connection: string;
+  readonly queue: string;
+}
+
+interface PeerQueue extends BusQueue {
+  readonly region: string;
+}
+
+/** Makes what the replicator sends and receives with; nothing connects before it is used. */
+export interface Bus {
+  createPublisher(peer: PeerQueue): ChangePublisher;
+  createReceiver(own: BusQueue): ChangeReceiver;
+  /** Throws `BUS_UNAVAILABLE` or `BUS_THROTTLED` while the namespace is not there. */
+  ensureQueue(own: BusQueue): Promise<void>;
 }

@@ -2,12 +2,14 @@ import type { Clock, EntityKind, PeerLink, Randomness, TableStore } from '@tande
 import type { OpenedRegion } from '@tandem/region-kit';
 import type { Logger } from '@tandem/service-kit';
 import type { Telemetry } from '@tandem/telemetry';
-import type { Bus } from '../bus/bus.ts';
+import type { Bus } from '../bus/service-bus.ts';
 import type { Duty } from '../duties/duty.ts';
 import type { Activity } from '../observe/activity.ts';
-import type { ObservedReceiver } from '../observe/observed-receiver.ts';
-import type { ObservedStatus } from '../observe/observed-status.ts';
-import type { ObservedSweeper } from '../observe/observed-sweeper.ts';
+import type {
+  ObservedReceiver,
+  ObservedStatus,
+  ObservedSweeper,
+} from '../observe/observed-ports.ts';
 
 /** What a replicator is made from. */
 export interface CompositionOptions {

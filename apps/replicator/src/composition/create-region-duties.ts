@@ -9,12 +9,12 @@ import {
 import type { OpenedRegion, RegionSettings } from '@tandem/region-kit';
 import type { Logger } from '@tandem/service-kit';
 import { collectTombstones, type Secret, tandemSettings } from '@tandem/storage';
-import type { BusQueue } from '../bus/bus.ts';
+import type { BusQueue } from '../bus/service-bus.ts';
 import { createConfigurationDuty } from '../duties/configuration-duty.ts';
 import type { Duty } from '../duties/duty.ts';
 import { createTombstoneDuty } from '../duties/tombstone-duty.ts';
 import type { Activity } from '../observe/activity.ts';
-import type { ObservedStatus } from '../observe/observed-status.ts';
+import type { ObservedStatus } from '../observe/observed-ports.ts';
 
 /** Read again before each turn, so no restart is needed when it changes. */
 const LIVE_SETTINGS: ReadonlySet<string> = new Set(['Sweep.IntervalMs']);

@@ -17,9 +17,7 @@ import {
 import type { RegionSettings, RegionTables } from '@tandem/region-kit';
 import { createStoreProbe } from '@tandem/storage';
 import type { Activity } from '../observe/activity.ts';
-import type { ObservedReceiver } from '../observe/observed-receiver.ts';
-import type { ObservedStatus } from '../observe/observed-status.ts';
-
+import type { ObservedReceiver, ObservedStatus } from '../observe/observed-ports.ts';
 /** Short, since until it ends no other process sweeps for one that was killed. */
 export const SWEEP_LEASE_MS = 10_000;
 /** Often enough for all but the shortest locks that a queue may have been given by someone else. */

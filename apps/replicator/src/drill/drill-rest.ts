@@ -1,4 +1,11 @@
-import { type Clock, type DrillOrder, type DrillSwitch, isOutForDrill } from '@tandem/core';
+import {
+  type Clock,
+  type DrillOrder,
+  type DrillSwitch,
+  isOutForDrill,
+  AppError,
+  type Lease,
+} from '@tandem/core';
 import type { Logger } from '@tandem/service-kit';
 import type { Duty } from '../duties/duty.ts';
 
@@ -43,4 +50,20 @@ export function restDuringDrill(
     ...duty,
     turn: (signal) => (rest.isOut() ? clock.sleep(REST_MS, signal) : duty.turn(signal)),
   };
+}
+
+/** Lets another process go on at once. Only a saving, so what fails is only logged. */
+export async function releaseLeases(leases: readonly Lease[], logger: Logger): Promise<void> {
+  for (const lease of leases) {
+    try {
+      await lease.release();
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      logger.warn(
+        { event: 'lease-not-released', error },
+        'A lease could not be released and runs out by itself.',
+      );
+      return;
+    }
+  }
 }

@@ -1,7 +1,7 @@
 import type { Heartbeat, SweepReport } from '@tandem/core';
 import { createVirtualClock } from '@tandem/core/memory';
 import { describe, expect, test } from 'vitest';
-import { observeSweeper } from '../observe/observed-sweeper.ts';
+import { observeSweeper } from '../observe/observed-ports.ts';
 import { recordLog } from '../testing/record-log.ts';
 import { createStatusLogDuty } from './status-log-duty.ts';
 

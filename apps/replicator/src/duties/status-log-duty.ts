@@ -1,8 +1,10 @@
 import { believedPeer, type Clock, type PeerLink } from '@tandem/core';
 import type { Logger } from '@tandem/service-kit';
-import type { ObservedReceiver } from '../observe/observed-receiver.ts';
-import type { ObservedStatus } from '../observe/observed-status.ts';
-import type { ObservedSweeper } from '../observe/observed-sweeper.ts';
+import type {
+  ObservedReceiver,
+  ObservedStatus,
+  ObservedSweeper,
+} from '../observe/observed-ports.ts';
 import type { Duty } from './duty.ts';
 
 export interface StatusLogDutyOptions {

@@ -1,6 +1,5 @@
 import type { DutyHealth } from '../duties/run-duties.ts';
 import type { DutyName } from '../duties/duty.ts';
-
 /**
  * `opening` until the region's tables and settings are there, `running` while the loops run,
  * `stopping` from the first signal on.

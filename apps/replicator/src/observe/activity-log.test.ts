@@ -1,7 +1,7 @@
 import { type Conflict, formatStamp, REFUSALS, type Stamp, TransientError } from '@tandem/core';
 import { expect, test } from 'vitest';
 import { recordLog } from '../testing/record-log.ts';
-import { createActivityLog } from './activity-log.ts';
+import { createActivityLog } from './activity.ts';
 
 const stamp = (region: string): Stamp =>
   formatStamp({ timeMs: 1_000, counter: 0, region, writer: 'w1' });

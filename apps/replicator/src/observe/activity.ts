@@ -8,9 +8,11 @@ import {
   type Notices,
   type RefusalReason,
   type Settlement,
+  type DriftReport,
+  type Notice,
+  REFUSALS,
 } from '@tandem/core';
 import type { Logger } from '@tandem/service-kit';
-import { type ActivityLog, createActivityLog } from './activity-log.ts';
 
 /** Since this process started. */
 export interface ActivityCounts {
@@ -69,5 +71,85 @@ export function createActivity(options: {
       lastOutageMs = clock.nowMs();
       log.onOutage(error, attempt, retryInMs);
     },
+  };
+}
+
+/** What an operator must know of the work that goes on: ids and names, never values. */
+interface ActivityLog {
+  readonly onConflict: (conflict: Conflict) => void;
+  readonly onDeadLettered: (message: InboundMessage, settlement: Settlement) => void;
+  readonly onOutage: (error: AppError, attempt: number, retryInMs: number) => void;
+  readonly onNotice: (notice: Notice) => void;
+  readonly onDrift: (report: DriftReport) => void;
+}
+
+/** A reason is told of again after so long, with how many messages came under it meanwhile. */
+const REFUSED_LOG_MS = 60_000;
+/** So often at most it is said that stamps come from a clock far ahead. */
+const DRIFT_LOG_MS = 1_000;
+/** Message ids come from outside, and a log line has a bound too. */
+const ID_LENGTH_MAX = 200;
+
+interface ActivityLogOptions {
+  readonly logger: Logger;
+  readonly clock: Pick<Clock, 'nowMs'>;
+}
+
+export function createActivityLog(options: ActivityLogOptions): ActivityLog {
+  const { logger, clock } = options;
+  let lastDriftMs: number | undefined;
+  return {
+    onConflict({ entityKind, entityId, stamps, fields }) {
+      const names = fields.map(({ name }) => name);
+      logger.info(
+        { event: 'conflict-recorded', entityKind, entityId, stamps, fields: names },
+        'Two changes of one entity had not seen each other; the losing values are kept.',
+      );
+    },
+    onDeadLettered: createRefusalLog(options),
+    onOutage(error, attempt, retryInMs) {
+      logger.warn(
+        { event: 'apply-interrupted', attempt, retryInMs, error },
+        'The batch in hand cannot be applied now; it is kept and tried again.',
+      );
+    },
+    onNotice({ kind, subject, detail }) {
+      logger.error(
+        { event: kind, subject, detail },
+        'Something was noticed that an operator has to see to; tandem doctor says what helps.',
+      );
+    },
+    onDrift(report) {
+      if (lastDriftMs !== undefined && clock.nowMs() - lastDriftMs < DRIFT_LOG_MS) return;
+      lastDriftMs = clock.nowMs();
+      logger.warn(
+        { event: 'clock-drift', ...report },
+        'A received stamp is too far ahead of the clock; it is applied but not adopted.',
+      );
+    },
+  };
+}
+
+/** By reason, of which there are as many as the code names: a flood of messages is no flood of lines. */
+function createRefusalLog({ logger, clock }: ActivityLogOptions): ActivityLog['onDeadLettered'] {
+  const told = new Map<string, { readonly atMs: number; since: number }>();
+  return ({ messageId, sequenceNumber, deliveryCount }, settlement) => {
+    const reason = settlement.kind === 'dead-letter' ? settlement.reason : settlement.kind;
+    const last = told.get(reason);
+    if (last !== undefined && clock.nowMs() - last.atMs < REFUSED_LOG_MS) {
+      last.since += 1;
+      return;
+    }
+    told.set(reason, { atMs: clock.nowMs(), since: 0 });
+    const place = {
+      messageId: messageId.slice(0, ID_LENGTH_MAX),
+      sequenceNumber: String(sequenceNumber),
+      deliveryCount,
+    };
+    const remedy = isRefusalReason(reason) ? REFUSALS[reason] : undefined;
+    logger.error(
+      { event: 'message-dead-lettered', reason, remedy, untold: last?.since ?? 0, ...place },
+      'A message can never be applied and was dead-lettered.',
+    );
   };
 }

@@ -15,7 +15,7 @@ import {
   tandemSettings,
 } from '@tandem/storage';
 import { createFaultyStore, type FaultyStore } from '@tandem/storage/testing';
-import type { Bus, BusQueue } from '../bus/bus.ts';
+import type { Bus, BusQueue } from '../bus/service-bus.ts';
 import { createReplicatorProcess, type ReplicatorProcess } from '../replicator-process.ts';
 import { readOutbox } from './read-outbox.ts';
 import { type RecordedLog, recordLog } from './record-log.ts';

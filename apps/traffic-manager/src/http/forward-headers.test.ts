@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { answerHeaders, requestHeaders } from './forward-headers.ts';
+import { answerHeaders, requestHeaders } from './proxy-plugin.ts';
 
 const REQUEST = {
   method: 'PUT',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { chooseEndpoint } from './choose-endpoint.ts';
 import type { EndpointState, EndpointStateKind } from './endpoint-state.ts';
+import { chooseEndpoint } from './profile.ts';
 
 const stateOf = (kind: EndpointStateKind): EndpointState =>
   kind === 'disabled' ? { kind } : { kind, consecutiveFailures: 0 };

@@ -3,8 +3,8 @@
 // recovery", and reliability-traffic-manager.md for the formula TTL + retries x interval.
 import { failOverBounds } from '@tandem/core';
 import { describe, expect, it } from 'vitest';
-import { nextProbeDelayMs } from '../probing/schedule-probe.ts';
-import { EMPTY_CACHE, lookUp } from './answer-cache.ts';
+import { nextProbeDelayMs } from './profile-monitor.ts';
+import { EMPTY_CACHE, lookUp } from './resolve-endpoint.ts';
 import { createProfile, evolveProfile, type Transition } from './profile.ts';
 
 const SECOND_MS = 1000;

@@ -1,7 +1,5 @@
 // The one place that holds a profile and changes it: probes every enabled endpoint on its own
 // schedule and feeds the outcomes to the pure state machine.
-import { nextProbeDelayMs } from '../probing/schedule-probe.ts';
-import { chooseEndpoint, type EndpointChoice } from './choose-endpoint.ts';
 import {
   evolveProfile,
   type ProbeOutcome,
@@ -9,6 +7,8 @@ import {
   type ProfileEndpoint,
   type ProfileEvent,
   type Transition,
+  chooseEndpoint,
+  type EndpointChoice,
 } from './profile.ts';
 
 export interface ProfileMonitorOptions {
@@ -88,4 +88,13 @@ export function createProfileMonitor(options: ProfileMonitorOptions): ProfileMon
       return true;
     },
   };
+}
+
+/**
+ * How long to wait before the next probe of an endpoint, in milliseconds. Probes start at the
+ * interval, measured from start to start; one that outlasts it delays the next, so that an
+ * endpoint never has two probes under way.
+ */
+export function nextProbeDelayMs(probeDurationMs: number, intervalMs: number): number {
+  return Math.max(0, intervalMs - probeDurationMs);
 }

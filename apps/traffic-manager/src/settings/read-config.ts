@@ -2,13 +2,12 @@ import { readAllowedHosts, readPastedText } from '@tandem/core';
 import type { TSchemaOptions } from 'typebox';
 import { Value } from 'typebox/value';
 import type { EndpointAddress } from '../monitoring/profile.ts';
-import { parseEndpoints } from './parse-endpoints.ts';
-import { findProbeTimingProblems } from './probe-timing.ts';
 import {
   type SettingName,
   type SettingProblem,
   type Settings,
   settingsSchema,
+  ENDPOINTS_MAX,
 } from './settings-schema.ts';
 
 export interface TrafficManagerConfig {
@@ -106,4 +105,81 @@ function toConfig(settings: Settings, endpoints: readonly EndpointAddress[]): Tr
       ttlMs: settings.DNS_TTL_MS,
     }),
   });
+}
+
+const ENDPOINT_NAME = /^[a-z][a-z0-9-]{0,62}$/;
+
+interface ParsedEndpoints {
+  readonly endpoints: readonly EndpointAddress[];
+  readonly problems: readonly string[];
+}
+
+/** Reads `east=http://127.0.0.1:8081,west=…`; the order is the priority. Reports every bad entry. */
+function parseEndpoints(text: string): ParsedEndpoints {
+  const problems: string[] = [];
+  const endpoints: EndpointAddress[] = [];
+  const entries = text.split(',').map((entry) => entry.trim());
+  if (entries.length > ENDPOINTS_MAX) {
+    return { endpoints, problems: [`has ${entries.length} endpoints, more than ${ENDPOINTS_MAX}`] };
+  }
+  for (const entry of entries) {
+    const separator = entry.indexOf('=');
+    const name = entry.slice(0, Math.max(0, separator));
+    const url = parseOrigin(entry.slice(separator + 1));
+    if (!ENDPOINT_NAME.test(name)) problems.push(`"${entry}" does not begin with a name and =`);
+    else if (url === undefined) problems.push(`"${entry}" does not name a url http://host:port`);
+    else if (endpoints.some((other) => other.name === name)) {
+      problems.push(`the name ${name} is there twice`);
+    } else if (endpoints.some((other) => other.url === url)) {
+      problems.push(`the url ${url} is there twice`);
+    } else endpoints.push({ name, url });
+  }
+  return { endpoints, problems };
+}
+
+/** The url's origin, when there is nothing else in it. */
+function parseOrigin(text: string): string | undefined {
+  if (!URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  const hasOnlyOrigin = url.href === `${url.origin}/`;
+  return url.protocol === 'http:' && hasOnlyOrigin ? url.origin : undefined;
+}
+
+type ProbeTiming = Pick<Settings, 'PROBE_INTERVAL_MS' | 'PROBE_TIMEOUT_MS' | 'ALLOW_FAST_PROBES'>;
+
+const TIMEOUT_MS_MIN = 5000;
+const TIMEOUT_MS_MAX_BY_INTERVAL_MS: ReadonlyMap<number, number> = new Map([
+  [10_000, 9000],
+  [30_000, 10_000],
+]);
+const FAST_INTERVAL_MS_LIMIT = 10_000;
+
+/** The rules of Traffic Manager that tie the interval and the time-out of probes together. */
+function findProbeTimingProblems(timing: ProbeTiming): readonly SettingProblem[] {
+  const { PROBE_INTERVAL_MS: intervalMs, PROBE_TIMEOUT_MS: timeoutMs } = timing;
+  if (intervalMs < FAST_INTERVAL_MS_LIMIT) {
+    if (timing.ALLOW_FAST_PROBES) return [];
+    return [
+      {
+        variable: 'PROBE_INTERVAL_MS',
+        message: `${intervalMs} is below the 10000 of Traffic Manager; for local use only, set ALLOW_FAST_PROBES=true to allow it`,
+      },
+    ];
+  }
+  const timeoutMsMax = TIMEOUT_MS_MAX_BY_INTERVAL_MS.get(intervalMs);
+  if (timeoutMsMax === undefined) {
+    return [
+      {
+        variable: 'PROBE_INTERVAL_MS',
+        message: `${intervalMs} is neither of the two that Traffic Manager has, 10000 and 30000`,
+      },
+    ];
+  }
+  if (timeoutMs >= TIMEOUT_MS_MIN && timeoutMs <= timeoutMsMax) return [];
+  return [
+    {
+      variable: 'PROBE_TIMEOUT_MS',
+      message: `${timeoutMs} is not from ${TIMEOUT_MS_MIN} to ${timeoutMsMax}, the bounds of Traffic Manager with an interval of ${intervalMs}`,
+    },
+  ];
 }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ResolveName } from '../names/shared-lookup.ts';
+import type { ResolveName } from '../probing/probe-endpoint.ts';
 
 /** As many as Node has threads for. */
 const QUESTIONS_AT_ONCE = 4;

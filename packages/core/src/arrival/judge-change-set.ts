@@ -105,6 +105,10 @@ function findSetFault(set: ChangeSet, rules: ArrivalRules, replica: Replica): Fa
   const { stamp, bucket, changes } = set;
   const foreign = findForeignStamp(stamp, rules);
   if (foreign !== undefined) return foreign;
+  // A field of a state that was mended may carry it; as the name of a transaction it is everybody's.
+  if (stamp === NIL_STAMP) {
+    return { reason: 'STAMP_IMPOSSIBLE', text: `no transaction has the stamp ${stamp}` };
+  }
   // Its place in the archive, and what a person's history and erasure look through, follow from it.
   const elsewhere = changes.find(({ entityId }) => replica.bucketOf(entityId) !== bucket);
   if (elsewhere === undefined) return undefined;

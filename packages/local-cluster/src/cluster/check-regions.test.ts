@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkRegions } from './check-regions.ts';
+import { checkRegions } from './start-cluster.ts';
 
 describe('the regions of a cluster', () => {
   it.each([[['east']], [['east', 'west']], [['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i']]])(

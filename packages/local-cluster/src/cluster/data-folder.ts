@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { LocalClusterError } from '../local-cluster-error.ts';
-import { REGIONS_DEFAULT } from './cluster.ts';
+import { type Cluster, REGIONS_DEFAULT } from './cluster.ts';
 
 /** Marks a folder as one of ours, and says who uses it. */
 const RECORD = 'tandem.json';
@@ -168,4 +168,23 @@ function isAlive(pid: number): boolean {
     // EPERM: it lives, under another user.
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
+}
+
+/** What the `tandem` command needs to find the regions: the content of its inventory. */
+export function inventoryOf({
+  regions,
+  trafficManagerUrl,
+}: Pick<Cluster, 'regions' | 'trafficManagerUrl'>): object {
+  return {
+    version: 1,
+    regions: regions.map(({ name, addresses }) => ({
+      name,
+      storage: addresses.tables,
+      serviceBus: addresses.broker,
+      serviceBusAdministration: addresses.brokerAdmin,
+      api: addresses.api,
+      replicator: addresses.replicator,
+    })),
+    trafficManager: trafficManagerUrl,
+  };
 }

@@ -1,20 +1,19 @@
 import { join } from 'node:path';
-import { untilHealthy } from '../http/until-healthy.ts';
 import type { LocalProcess } from '../process/local-process.ts';
 import type { Program } from '../process/program.ts';
-import {
-  brokerAdminConnection,
-  brokerConnection,
-  tablesConnection,
-  urlOf,
-} from '../programs/connections.ts';
 import {
   apiProgram,
   azuriteProgram,
   brokerProgram,
   type RegionPlan,
   replicatorProgram,
+  brokerAdminConnection,
+  brokerConnection,
+  tablesConnection,
+  urlOf,
 } from '../programs/region-programs.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { LocalClusterError } from '../local-cluster-error.ts';
 
 const READY_MS_MAX = 60_000;
 
@@ -109,4 +108,50 @@ export async function startAll(processes: readonly LocalProcess[]): Promise<void
   const outcomes = await Promise.allSettled(processes.map((process) => process.start()));
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
+}
+
+const POLL_INTERVAL_MS = 100;
+const POLL_TIMEOUT_MS = 5_000;
+const ANSWER_LENGTH_MAX = 500;
+
+interface UntilHealthyOptions {
+  /** For the error: `API of east`. */
+  readonly name: string;
+  readonly url: string;
+  readonly waitMsMax: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Resolves on the first 200; rejects with NOT_READY and the last answer when there is none in time. */
+async function untilHealthy(options: UntilHealthyOptions): Promise<void> {
+  const { name, url, waitMsMax, signal } = options;
+  const deadlineMs = performance.now() + waitMsMax;
+  let last = 'nothing was answered';
+  while (performance.now() < deadlineMs) {
+    signal?.throwIfAborted();
+    const answer = await ask(url);
+    if (answer.isHealthy) return;
+    last = answer.text;
+    await delay(POLL_INTERVAL_MS);
+  }
+  throw new LocalClusterError(
+    'NOT_READY',
+    `The ${name} was not ready in ${waitMsMax} ms. The last answer of ${url}: ${last}`,
+  );
+}
+
+async function ask(url: string): Promise<{ isHealthy: boolean; text: string }> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(POLL_TIMEOUT_MS) });
+    const text = (await response.text()).slice(0, ANSWER_LENGTH_MAX);
+    return { isHealthy: response.status === 200, text: `${response.status} ${text}` };
+  } catch (error) {
+    // Refused, reset or timed out: whatever it is, it is the answer that is quoted in the end.
+    return { isHealthy: false, text: describe(error) };
+  }
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? error.cause.message : error.message;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decideRestart, RESTART_POLICY, type RestartHistory } from './restart-policy.ts';
+import { decideRestart, RESTART_POLICY, type RestartHistory } from './supervised-process.ts';
 
 describe('restarting what ended unexpectedly', () => {
   it('waits longer each time and gives up after a bound', () => {

@@ -4,9 +4,14 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { listPorts, planPorts } from '../ports/port-plan.ts';
-import { findTakenPorts, holdPort, releasePort } from '../ports/port-probe.ts';
-import { reserveFreePorts } from '../ports/reserve-ports.ts';
+import {
+  listPorts,
+  planPorts,
+  reserveFreePorts,
+  findTakenPorts,
+  holdPort,
+  releasePort,
+} from '../ports/port-plan.ts';
 import { isAlive, scratchFile } from '../testing/start-sample.ts';
 import { type Cluster, type ClusterOptions, REGIONS_DEFAULT } from './cluster.ts';
 import { startCluster } from './start-cluster.ts';

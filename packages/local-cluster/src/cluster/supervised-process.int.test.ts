@@ -1,8 +1,10 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Behaviour, sampleProgram, scratchFile } from '../testing/start-sample.ts';
-import type { ClusterEvent } from './cluster-event.ts';
-import type { RestartPolicy } from './restart-policy.ts';
-import { createSupervisedProcess } from './supervised-process.ts';
+import {
+  createSupervisedProcess,
+  type RestartPolicy,
+  type ClusterEvent,
+} from './supervised-process.ts';
 
 const QUICK: RestartPolicy = { triesMax: 2, delayMsFirst: 1, delayMsMax: 1, steadyMs: 60_000 };
 

@@ -1,8 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createLocalProcess, type LocalProcess } from '../process/local-process.ts';
 import type { Program } from '../process/program.ts';
-import type { ClusterListener } from './cluster-event.ts';
-import { decideRestart, type RestartHistory, type RestartPolicy } from './restart-policy.ts';
 
 export interface SupervisedProcessOptions {
   readonly program: Program;
@@ -83,3 +81,52 @@ export function createSupervisedProcess(options: SupervisedProcessOptions): Loca
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** How often, and when, a process that ended unexpectedly is started again. */
+export interface RestartPolicy {
+  /** In a row: a process that lived for `steadyMs` begins anew. */
+  readonly triesMax: number;
+  readonly delayMsFirst: number;
+  readonly delayMsMax: number;
+  readonly steadyMs: number;
+}
+
+export const RESTART_POLICY: RestartPolicy = {
+  triesMax: 5,
+  delayMsFirst: 500,
+  delayMsMax: 8_000,
+  steadyMs: 60_000,
+};
+
+/** How many restarts in a row there were, this end not counted. */
+export interface RestartHistory {
+  readonly tries: number;
+}
+
+type RestartDecision =
+  | { readonly kind: 'restart'; readonly delayMs: number; readonly history: RestartHistory }
+  | { readonly kind: 'give-up'; readonly tries: number };
+
+export function decideRestart(
+  policy: RestartPolicy,
+  history: RestartHistory,
+  livedMs: number,
+): RestartDecision {
+  const tries = livedMs >= policy.steadyMs ? 0 : history.tries;
+  if (tries >= policy.triesMax) return { kind: 'give-up', tries };
+  const delayMs = Math.min(policy.delayMsFirst * 2 ** tries, policy.delayMsMax);
+  return { kind: 'restart', delayMs, history: { tries: tries + 1 } };
+}
+
+/** What a cluster tells whoever watches it; in the order in which it happens. */
+export type ClusterEvent =
+  | { readonly kind: 'starting'; readonly process: string }
+  | { readonly kind: 'ready'; readonly process: string; readonly durationMs: number }
+  /** Nobody asked for it; the message has its exit code and its last lines. */
+  | { readonly kind: 'ended'; readonly process: string; readonly message: string }
+  | { readonly kind: 'restarting'; readonly process: string; readonly delayMs: number }
+  | { readonly kind: 'given-up'; readonly process: string; readonly tries: number }
+  /** It did not stop by itself and was killed. */
+  | { readonly kind: 'killed'; readonly process: string };
+
+export type ClusterListener = (event: ClusterEvent) => void;

@@ -1,7 +1,12 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { LocalClusterError } from '../local-cluster-error.ts';
-import { holdPort, releasePort } from './port-probe.ts';
-import { reserveFreePorts, type ReservedPorts, reservePortsAt } from './reserve-ports.ts';
+import {
+  reserveFreePorts,
+  type ReservedPorts,
+  reservePortsAt,
+  holdPort,
+  releasePort,
+} from './port-plan.ts';
 
 const REGIONS = ['east', 'west'];
 

@@ -1,13 +1,9 @@
-import { openBoundedLog } from './bounded-log.ts';
-import { guardPaused, type PauseGuard } from './pause-guard.ts';
-import type { Program } from './program.ts';
-import {
-  describeEnd,
-  describeFailure,
-  type ProcessEnd,
-  type ProcessRun,
-  runProgram,
-} from './process-run.ts';
+import { openBoundedLog, type BoundedLog } from './bounded-log.ts';
+import { type Program, argumentsOf, environmentOf } from './program.ts';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import { LocalClusterError } from '../local-cluster-error.ts';
 
 const START_MS_MAX = 60_000;
 const STOP_MS_MAX = 20_000;
@@ -131,4 +127,124 @@ async function stopRun(current: Current, signal: NodeJS.Signals): Promise<'stopp
 function releaseGuard(current: Current): void {
   current.guard?.release();
   current.guard = undefined;
+}
+
+/** Sees to it that a paused process does not outlive the one that paused it; released, it lets it go on. */
+interface PauseGuard {
+  release(): void;
+}
+
+// A paused process cannot notice that its parent has died. This one can: it lets the paused one go
+// on, which then ends by itself.
+const GUARD = `
+process.once('disconnect', () => {
+  try {
+    process.kill(Number(process.argv[1]), 'SIGCONT');
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error;
+  }
+});
+process.send('watching');
+`;
+
+/** Resolves when the guard watches. */
+async function guardPaused(pid: number): Promise<PauseGuard> {
+  const guard: ChildProcess = spawn(process.execPath, ['-e', GUARD, String(pid)], {
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    detached: true,
+  });
+  await once(guard, 'message');
+  return {
+    release: () => {
+      if (guard.connected) guard.disconnect();
+    },
+  };
+}
+
+const LINE_LENGTH_MAX = 64 * 1024;
+
+interface ProcessEnd {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** Why it could not be started at all. */
+  readonly error?: Error;
+}
+
+/** One run of a program, from its start to its end. */
+interface ProcessRun {
+  readonly pid: number | undefined;
+  readonly ended: Promise<ProcessEnd>;
+  /** Rejects with PROCESS_FAILED when it ends before, or is not ready in time. */
+  untilReady(startMsMax: number): Promise<void>;
+  signal(signal: NodeJS.Signals): void;
+}
+
+function runProgram(program: Program, log: BoundedLog): ProcessRun {
+  const child = spawn(process.execPath, argumentsOf(program), {
+    env: environmentOf(program),
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    // Its own process group: a Ctrl-C in the terminal reaches the cluster alone, which then stops
+    // its processes in order. The channel above ends them when the cluster dies.
+    detached: true,
+  });
+  const ended = untilEnded(child);
+  const ready = watchOutput(child, program, log);
+  return {
+    pid: child.pid,
+    ended,
+    signal: (signal) => void child.kill(signal),
+    async untilReady(startMsMax) {
+      const deadline = Promise.withResolvers<'late'>();
+      const timer = setTimeout(() => deadline.resolve('late'), startMsMax);
+      const outcome = await Promise.race([ready, deadline.promise, ended]);
+      clearTimeout(timer);
+      if (outcome === 'ready') return;
+      if (outcome === 'late') child.kill('SIGKILL');
+      throw new LocalClusterError(
+        'PROCESS_FAILED',
+        describeFailure(
+          program.name,
+          outcome === 'late' ? `was not ready in ${startMsMax} ms` : describeEnd(outcome),
+          log,
+        ),
+      );
+    },
+  };
+}
+
+function describeEnd(end: ProcessEnd): string {
+  if (end.error !== undefined) return `could not be started: ${end.error.message}`;
+  return end.signal === null ? `ended with exit code ${end.code}` : `was ended by ${end.signal}`;
+}
+
+function describeFailure(name: string, what: string, log: BoundedLog): string {
+  const lines = log.lastLines().map((line) => `  | ${line}`);
+  return [`The ${name} ${what}. The last lines of ${log.file}:`, ...lines].join('\n');
+}
+
+/** Resolves after its last output was read; never rejects. */
+function untilEnded(child: ChildProcess): Promise<ProcessEnd> {
+  return new Promise((resolve) => {
+    child.once('error', (error) => {
+      if (child.pid === undefined) resolve({ code: null, signal: null, error });
+    });
+    child.once('close', (code, signal) => resolve({ code, signal }));
+  });
+}
+
+function watchOutput(child: ChildProcess, program: Program, log: BoundedLog): Promise<'ready'> {
+  const ready = Promise.withResolvers<'ready'>();
+  for (const stream of [child.stdout, child.stderr] as Readable[]) {
+    let rest: string | undefined = '';
+    stream.on('data', (chunk: Buffer) => {
+      log.write(chunk);
+      if (rest === undefined) return;
+      const lines = (rest + chunk.toString()).split('\n');
+      rest = lines.pop()?.slice(-LINE_LENGTH_MAX);
+      if (!lines.some((line) => program.isReadyLine(line))) return;
+      rest = undefined;
+      ready.resolve('ready');
+    });
+  }
+  return ready.promise;
 }

@@ -1,9 +1,8 @@
 import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { LOOPBACK } from '../ports/port-probe.ts';
-import type { RegionPorts } from '../ports/port-plan.ts';
+import { type RegionPorts, LOOPBACK } from '../ports/port-plan.ts';
 import { isReadyEvent, type Program } from '../process/program.ts';
-import { brokerAdminConnection, tablesConnection } from './connections.ts';
+import { azuriteConnectionString } from '@tandem/storage/testing';
 
 /** What a service may still do once it is told to stop. */
 const SHUTDOWN_DEADLINE_MS = '5000';
@@ -103,4 +102,27 @@ function flags(values: Readonly<Record<string, string | number | true>>): string
 function brokerMain(): string {
   const library = fileURLToPath(import.meta.resolve('@tandem/servicebus-emulator'));
   return join(dirname(library), `main${extname(library)}`);
+}
+
+/** The emulator takes any key; it listens on loopback only. */
+const BROKER_KEY = 'SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=SAS_KEY_VALUE';
+
+export function tablesConnection(ports: RegionPorts): string {
+  return azuriteConnectionString(ports.tables);
+}
+
+export function brokerConnection(ports: RegionPorts): string {
+  return emulatorConnection(ports.broker);
+}
+
+export function brokerAdminConnection(ports: RegionPorts): string {
+  return emulatorConnection(ports.brokerAdmin);
+}
+
+function emulatorConnection(port: number): string {
+  return `Endpoint=sb://${LOOPBACK}:${port};${BROKER_KEY};UseDevelopmentEmulator=true`;
+}
+
+export function urlOf(port: number): string {
+  return `http://${LOOPBACK}:${port}`;
 }

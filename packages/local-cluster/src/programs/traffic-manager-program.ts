@@ -1,8 +1,7 @@
 import { fileURLToPath } from 'node:url';
-import { LOOPBACK } from '../ports/port-probe.ts';
-import type { PortPlan } from '../ports/port-plan.ts';
+import { type PortPlan, LOOPBACK } from '../ports/port-plan.ts';
 import { isReadyEvent, type Program } from '../process/program.ts';
-import { urlOf } from './connections.ts';
+import { urlOf } from './region-programs.ts';
 
 /** How the traffic manager finds out that a region is down. */
 export interface Probing {

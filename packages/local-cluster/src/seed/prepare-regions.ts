@@ -1,9 +1,7 @@
 import { DEFLATED_WIRE_VERSION, type Properties, type TableStore } from '@tandem/core';
 import { ensureQueue } from '@tandem/messaging';
 import { createAzureTableStore, seedConfiguration, tandemSettings } from '@tandem/storage';
-import type { Region } from '../cluster/region.ts';
-import { connectingSettings } from './region-settings.ts';
-
+import type { Region, RegionAddresses } from '../cluster/region.ts';
 /** The table, and its one partition; a row is a setting, its column `value` the text. */
 const CONFIGURATION = 'Configuration';
 
@@ -50,4 +48,41 @@ async function replaceSettings(
     partitionKey: CONFIGURATION,
     operations,
   });
+}
+
+interface AddressedRegion {
+  readonly name: string;
+  readonly addresses: Pick<RegionAddresses, 'broker'>;
+}
+
+/**
+ * The rows of a region's Configuration table that connect it with the others: the two-region form
+ * for two, `Peers` for more; alone, a region has no peers.
+ */
+export function connectingSettings(
+  own: AddressedRegion,
+  all: readonly AddressedRegion[],
+  queue: string,
+): Readonly<Record<string, string>> {
+  const peers = all.filter(({ name }) => name !== own.name);
+  const [first] = peers;
+  if (first === undefined) return { 'Customer.DataAccess': 'single-region' };
+  const common = {
+    'Customer.DataAccess': 'multi-region',
+    'Customer.Queue': queue,
+    ServiceBusConnection: own.addresses.broker,
+  };
+  if (peers.length === 1) {
+    return {
+      ...common,
+      'Peer.Region': first.name,
+      RedundancyServiceBusConnection: first.addresses.broker,
+    };
+  }
+  const listed = peers.map(({ name, addresses }) => ({
+    region: name,
+    connection: addresses.broker,
+    queue,
+  }));
+  return { ...common, Peers: JSON.stringify(listed) };
 }

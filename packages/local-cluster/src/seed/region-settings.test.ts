@@ -1,6 +1,6 @@
 import { tandemSettings } from '@tandem/storage';
 import { describe, expect, it } from 'vitest';
-import { connectingSettings } from './region-settings.ts';
+import { connectingSettings } from './prepare-regions.ts';
 
 const brokerOf = (name: string) =>
   `Endpoint=sb://${name};SharedAccessKeyName=k;SharedAccessKey=a2V5`;

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createWebSockets } from '../amqp/web-sockets.ts';
 import type { Clock } from '../clock.ts';
-import { findPageFault } from '../find-page-fault.ts';
+import { findPageFault } from '../faults.ts';
 import { createPortServer, type TlsIdentity } from '../port-server.ts';
 import { accessRulesOf } from '../queue-access-rules.ts';
 import { tenantOf, type Tenant } from '../tenant.ts';
@@ -19,12 +19,12 @@ import {
   type AdminAction,
   type AdminRequest,
   type AdminResponse,
+  atom,
+  notFound,
 } from './admin-request.ts';
-import { deleteQueue } from './delete-queue.ts';
-import { getNamespace } from './get-namespace.ts';
-import { getQueue } from './get-queue.ts';
-import { listQueues, listTopics } from './list-queues.ts';
 import { putQueue } from './put-queue.ts';
+import { element, writeEntry, writeFeed } from './atom.ts';
+import { toEntry } from './queue-description.ts';
 
 export interface AdminServerOptions {
   readonly host: string;
@@ -172,3 +172,72 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
     },
   };
 }
+
+const deleteQueue: AdminAction = async ({ namespace, path }) =>
+  (await namespace.remove(path)) ? atom(200, '') : notFound(path);
+
+const STARTED_AT_MS = Date.parse('2026-01-01T00:00:00Z');
+
+/** What the emulator is, in the service's terms. */
+const getNamespace: AdminAction = async ({ baseUrl, namespaceName }) => {
+  const time = new Date(STARTED_AT_MS).toISOString();
+  const inner = [
+    element('CreatedTime', time),
+    element('MessagingSKU', 'Standard'),
+    element('ModifiedTime', time),
+    element('Name', namespaceName),
+    element('NamespaceType', 'Messaging'),
+  ].join('');
+  const id = `${baseUrl}/$namespaceinfo`;
+  const content = { name: 'NamespaceInfo', inner };
+  return atom(200, writeEntry({ id, title: namespaceName, updatedAtMs: STARTED_AT_MS, content }));
+};
+
+const getQueue: AdminAction = async ({ namespace, path, baseUrl }) => {
+  const entity = namespace.find(path);
+  return entity === undefined ? notFound(path) : atom(200, writeEntry(toEntry(entity, baseUrl)));
+};
+
+const PAGE_MAX = 100;
+
+function readCount(query: URLSearchParams, name: string): number | undefined {
+  const text = query.get(name);
+  return text !== null && /^\d+$/.test(text) ? Number(text) : undefined;
+}
+
+/** One page of the queues, in order of name, with the address of the next. */
+const listQueues: AdminAction = async ({ namespace, query, baseUrl, nowMs }) => {
+  const skip = readCount(query, '$skip') ?? 0;
+  const top = Math.min(readCount(query, '$top') ?? PAGE_MAX, PAGE_MAX);
+  const all = namespace.list();
+  const page = all.slice(skip, skip + top);
+  const address = `${baseUrl}/$Resources/Queues`;
+  const end = skip + page.length;
+  // Clients take all three from the address of the next page, and fail where one is absent.
+  const following = new URLSearchParams({
+    ...(query.get('api-version') === null ? {} : { 'api-version': query.get('api-version') ?? '' }),
+    $skip: String(end),
+    $top: String(top),
+  });
+  const feed = writeFeed({
+    id: address,
+    title: 'Queues',
+    updatedAtMs: nowMs,
+    entries: page.map((entity) => toEntry(entity, baseUrl)),
+    next: end < all.length ? `${address}?${following.toString()}` : undefined,
+  });
+  return atom(200, feed);
+};
+
+/** The emulator has no topics: none of them is a page of none, as a namespace without topics answers. */
+const listTopics: AdminAction = async ({ baseUrl, nowMs }) =>
+  atom(
+    200,
+    writeFeed({
+      id: `${baseUrl}/$Resources/Topics`,
+      title: 'Topics',
+      updatedAtMs: nowMs,
+      entries: [],
+      next: undefined,
+    }),
+  );

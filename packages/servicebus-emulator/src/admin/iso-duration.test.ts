@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatDuration, parseDuration } from './iso-duration.ts';
+import { formatDuration, parseDuration } from './queue-description.ts';
 
 describe('durations', () => {
   it.each([

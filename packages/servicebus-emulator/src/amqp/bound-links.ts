@@ -1,5 +1,7 @@
-import type { Connection, Session } from 'rhea';
-import { ProtocolError } from './rhea-internals.ts';
+import type { Connection, Session, Receiver, Sender } from 'rhea';
+import { ProtocolError, type AmqpCondition } from './rhea-internals.ts';
+import type { Queue } from '../queue/queue.ts';
+import { refusalOfUse, type QueueUse } from './incoming-link.ts';
 
 /**
  * Bounds how many sessions a connection has and how many links a session: rhea looks at all of them
@@ -44,4 +46,41 @@ export function boundSessions(connection: Connection): void {
   const { local_channel_map } = connection as unknown as ConnectionInternals;
   if (!(CHANNEL_MAX + 1 in local_channel_map)) return;
   throw new ProtocolError(`A connection has at most ${CHANNEL_MAX + 1} sessions: end some first`);
+}
+
+interface LinkToQueue {
+  readonly link: Sender | Receiver;
+  readonly use: QueueUse;
+}
+
+const MANAGEMENT_SUFFIX = '/$management';
+
+/** The links of a connection to a queue, its dead letters and its management node. */
+function linksToQueue(connection: Connection, queueName: string): LinkToQueue[] {
+  const name = queueName.toLowerCase();
+  const found: LinkToQueue[] = [];
+  const each = connection as unknown as {
+    each_link(action: (link: Sender | Receiver) => void): void;
+  };
+  each.each_link((link) => {
+    const address = link.is_receiver() ? link.target?.address : link.source?.address;
+    const path = (address ?? '').replace(/^\/+/, '').toLowerCase();
+    if (path !== name && !path.startsWith(`${name}/$`)) return;
+    const use = link.is_receiver() ? 'send' : 'receive';
+    found.push({ link, use: path.endsWith(MANAGEMENT_SUFFIX) ? 'manage' : use });
+  });
+  return found;
+}
+
+/** Closes all of those links. */
+export function closeLinksTo(connection: Connection, queueName: string, why: AmqpCondition): void {
+  for (const { link } of linksToQueue(connection, queueName)) link.close(why);
+}
+
+/** Closes those that the queue's status does not allow any longer. */
+export function closeDisabledLinks(connection: Connection, queue: Queue): void {
+  for (const { link, use } of linksToQueue(connection, queue.name)) {
+    const why = refusalOfUse(queue, use);
+    if (why !== undefined) link.close(why);
+  }
 }

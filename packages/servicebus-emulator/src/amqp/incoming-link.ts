@@ -11,6 +11,8 @@ import {
   messageTooLarge,
   sendRefusal,
   undecodable,
+  entityDisabled,
+  sendDisabled,
 } from './conditions.ts';
 import {
   BATCH_FORMAT,
@@ -19,6 +21,7 @@ import {
   settleDelivery,
   type AmqpCondition,
 } from './rhea-internals.ts';
+import type { QueueStatus } from '../queue/queue-properties.ts';
 
 /** The limit of the service's Standard tier, for a message and for a batch. */
 export const MESSAGE_BYTES_MAX = 256 * 1024;
@@ -99,4 +102,21 @@ export function openIncomingLink(receiver: Receiver, options: IncomingLinkOption
       void handle(message as unknown as Buffer, delivery);
   });
   receiver.add_credit(CREDIT_WINDOW);
+}
+
+/** What somebody wants of a queue that may be disabled. */
+export type QueueUse = 'send' | 'receive' | 'manage';
+
+const STOPPED: Readonly<Record<QueueStatus, readonly QueueUse[]>> = {
+  Active: [],
+  Disabled: ['send', 'receive', 'manage'],
+  SendDisabled: ['send'],
+  ReceiveDisabled: ['receive'],
+};
+
+/** Why the queue's status forbids the use, or undefined when it does not. */
+export function refusalOfUse(queue: Queue, use: QueueUse): AmqpCondition | undefined {
+  const { status } = queue.properties();
+  if (!STOPPED[status].includes(use)) return undefined;
+  return status === 'SendDisabled' ? sendDisabled(queue.name) : entityDisabled(queue.name);
 }

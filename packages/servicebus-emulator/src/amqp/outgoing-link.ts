@@ -5,7 +5,7 @@ import { writeMessage } from '../message/write-message.ts';
 import type { Consumer } from '../queue/consumers.ts';
 import type { MessageLock } from '../queue/lock-table.ts';
 import type { Queue } from '../queue/queue.ts';
-import type { SettleOutcome } from '../queue/actions/settle.ts';
+import type { SettleOutcome, Settlement } from '../queue/actions/settle.ts';
 import { askedFor, internalError, lockLost, notAllowed, sessionLockLost } from './conditions.ts';
 import {
   answerAttach,
@@ -15,9 +15,11 @@ import {
   roomOf,
   settleDelivery,
   type AmqpCondition,
+  answerDrain,
+  backlogBytesOf,
+  deliveryCountOf,
 } from './rhea-internals.ts';
-import { createSendCount, type SendCount } from './send-count.ts';
-import { settlementOf, type OutcomeName } from './settlement-of.ts';
+import type { PropertyChanges } from '../message/set-application-properties.ts';
 
 const SETTLED_BY_SENDER = 1;
 const OUTCOMES: readonly OutcomeName[] = ['accepted', 'rejected', 'released', 'modified'];
@@ -176,4 +178,100 @@ export function openOutgoingLink(sender: Sender, options: OutgoingLinkOptions): 
     pullRetry.cancel();
     attachment.detach();
   };
+}
+
+/** How much may wait for a client that does not read, before it gets no more. */
+const BACKLOG_BYTES_MAX = 8 * 1024 * 1024;
+
+/** Counts what was handed to rhea and is not on the wire yet. */
+interface SendCount {
+  send(bytes: Buffer, tag: Buffer): void;
+  waiting(): number;
+  /** True when the client should read before it is sent more. */
+  isCongested(): boolean;
+  /** Uses up all credit and says so. */
+  drain(): void;
+}
+
+function createSendCount(sender: Sender): SendCount {
+  let sent = 0;
+  let drained = 0;
+  /** Of the messages that wait, in their order, and before them of those that are on the wire. */
+  let sizes: number[] = [];
+  let head = 0;
+  let waitingBytes = 0;
+  const waiting = (): number => sent - (deliveryCountOf(sender) - drained);
+  function forgetWritten(): void {
+    const written = sizes.length - waiting();
+    while (head < written) {
+      waitingBytes -= sizes[head] ?? 0;
+      head += 1;
+    }
+    if (head === sizes.length) [sizes, head] = [[], 0];
+  }
+  return {
+    send(bytes, tag) {
+      sent += 1;
+      sizes.push(bytes.length);
+      waitingBytes += bytes.length;
+      sender.send(bytes, tag, 0);
+    },
+    waiting,
+    isCongested() {
+      forgetWritten();
+      return waitingBytes + backlogBytesOf(sender) > BACKLOG_BYTES_MAX;
+    },
+    drain() {
+      drained += answerDrain(sender);
+    },
+  };
+}
+
+/** The outcome that a client gave a delivery, as rhea decodes it. */
+interface RemoteOutcome {
+  readonly undeliverable_here?: boolean | null;
+  readonly message_annotations?: PropertyChanges | null;
+  readonly error?: {
+    readonly condition?: string | null;
+    readonly description?: string | null;
+    readonly info?: Readonly<Record<string, unknown>> | null;
+  } | null;
+}
+
+type OutcomeName = 'accepted' | 'rejected' | 'released' | 'modified';
+
+const DEAD_LETTER_CONDITION = 'com.microsoft:dead-letter';
+
+function asText(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+function deadLetterOf(error: RemoteOutcome['error']): Settlement {
+  const { DeadLetterReason, DeadLetterErrorDescription, ...properties } = error?.info ?? {};
+  const own = error?.condition === DEAD_LETTER_CONDITION ? undefined : error;
+  return {
+    kind: 'dead-letter',
+    reason: asText(DeadLetterReason) ?? asText(own?.condition),
+    description: asText(DeadLetterErrorDescription) ?? asText(own?.description),
+    properties,
+  };
+}
+
+/** What an AMQP outcome means to a queue. */
+function settlementOf(name: OutcomeName, outcome: RemoteOutcome): Settlement {
+  switch (name) {
+    case 'accepted':
+      return { kind: 'complete' };
+    case 'rejected':
+      return deadLetterOf(outcome.error);
+    case 'released':
+      return { kind: 'abandon' };
+    case 'modified': {
+      const kind = outcome.undeliverable_here === true ? 'defer' : 'abandon';
+      const properties = outcome.message_annotations ?? undefined;
+      return properties === undefined ? { kind } : { kind, properties };
+    }
+    default:
+      return assertNever(name);
+  }
 }

@@ -5,7 +5,7 @@ import { accessRulesOf } from '../queue-access-rules.ts';
 import { tenantOf, type Tenant } from '../tenant.ts';
 import { findRule, type AccessRight, type SharedAccessRule } from '../shared-access-signature.ts';
 import { findQueue, isDeadLetterPath, parseAddress, type Address } from './address.ts';
-import { boundLinks, boundSessions } from './bound-links.ts';
+import { boundLinks, boundSessions, closeDisabledLinks, closeLinksTo } from './bound-links.ts';
 import { createClaims, type Claims } from './claims-node.ts';
 import {
   askedFor,
@@ -16,13 +16,11 @@ import {
   sessionRequired,
   unauthorized,
 } from './conditions.ts';
-import { refusalOfUse, type QueueUse } from './disabled-queue.ts';
-import { openIncomingLink } from './incoming-link.ts';
+import { openIncomingLink, refusalOfUse, type QueueUse } from './incoming-link.ts';
 import { handleManagementRequest } from './management/management-node.ts';
 import { openOutgoingLink } from './outgoing-link.ts';
 import { openSessionLink, SESSION_FILTER } from './session-link.ts';
 import { createReplyLinks, openRequestNode, type ReplyLinks } from './request-node.ts';
-import { closeDisabledLinks, closeLinksTo } from './links-to-queue.ts';
 import { loginOf } from './sasl-login.ts';
 import {
   boundDeliveries,

@@ -2,7 +2,7 @@ import type { Sender } from 'rhea';
 import type { Faults } from '../faults.ts';
 import { types } from '../message/amqp-types.ts';
 import type { Queue } from '../queue/queue.ts';
-import type { AcceptOutcome } from '../queue/sessions/accept-session.ts';
+import type { AcceptOutcome } from '../queue/sessions/queue-sessions.ts';
 import {
   internalError,
   sessionCannotBeLocked,

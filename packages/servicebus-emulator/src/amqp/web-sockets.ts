@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { createWebSocketStream, WebSocketServer } from 'ws';
-import { findPageFault } from '../find-page-fault.ts';
+import { findPageFault } from '../faults.ts';
 
 /** AMQP over WebSockets, on the port of administration, where the service has it too. */
 

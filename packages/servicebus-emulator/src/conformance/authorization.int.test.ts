@@ -1,8 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { ServiceBusAdministrationClient, ServiceBusClient } from '@azure/service-bus';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createEmulator, type Emulator } from '../create-emulator.ts';
-import { usePlainHttp } from '../use-plain-http.ts';
+import { createEmulator, type Emulator, usePlainHttp } from '../create-emulator.ts';
 import { connectRawPeer, parseConnectionString, type RawPeer } from './raw-peer.ts';
 
 /**

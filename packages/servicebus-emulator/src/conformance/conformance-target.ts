@@ -6,8 +6,7 @@ import {
   type ServiceBusSender,
 } from '@azure/service-bus';
 import { afterAll, beforeAll } from 'vitest';
-import { createEmulator, type Emulator } from '../create-emulator.ts';
-import { usePlainHttp } from '../use-plain-http.ts';
+import { createEmulator, type Emulator, usePlainHttp } from '../create-emulator.ts';
 
 /**
  * What the conformance suite runs against: this emulator, unless SERVICEBUS_CONNECTION_STRING names

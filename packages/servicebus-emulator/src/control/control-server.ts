@@ -1,8 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { findPageFault } from '../find-page-fault.ts';
-import { FAULTY_OPERATIONS, type FaultyOperation } from '../faults.ts';
+import { FAULTY_OPERATIONS, type FaultyOperation, findPageFault } from '../faults.ts';
 import { type EmulatorControl, QueueMissing } from './create-control.ts';
 
 /**

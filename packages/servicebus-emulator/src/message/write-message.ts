@@ -1,6 +1,5 @@
 import type { MessageState, StoredMessage } from '../store/message-store.ts';
-import { reorderLockToken } from './lock-token.ts';
-import { findSections, SECTION } from './sections.ts';
+import { findSections, SECTION, reorderLockToken } from './sections.ts';
 
 /**
  * Puts a stored message together for a receiver: a header and message annotations in front of the

@@ -1,4 +1,5 @@
 import type { StoredMessage } from '../store/message-store.ts';
+import { randomFillSync } from 'node:crypto';
 
 export interface MessageLock {
   /** 16 bytes, which are also the delivery tag. */
@@ -129,5 +130,22 @@ export function createLockTable(): LockTable {
       const firsts = firstsOf(lanes).map((lock) => lock.expiresAtMs);
       return firsts.length === 0 ? undefined : Math.min(...firsts);
     },
+  };
+}
+
+const TOKEN_BYTES = 16;
+const TOKENS_PER_FILL = 256;
+
+/** Returns a source of unguessable lock tokens, which asks for random bytes many at a time. */
+export function createLockTokens(): () => Buffer {
+  let pool = Buffer.alloc(0);
+  let offset = 0;
+  return () => {
+    if (offset === pool.length) {
+      pool = randomFillSync(Buffer.allocUnsafeSlow(TOKENS_PER_FILL * TOKEN_BYTES));
+      offset = 0;
+    }
+    offset += TOKEN_BYTES;
+    return pool.subarray(offset - TOKEN_BYTES, offset);
   };
 }

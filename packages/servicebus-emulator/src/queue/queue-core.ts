@@ -1,6 +1,5 @@
 import type { Clock } from '../clock.ts';
 import type { MessageStore, QueueCounters, StoredMessage } from '../store/message-store.ts';
-import type { Alarm } from './alarm.ts';
 import type { Consumers } from './consumers.ts';
 import type { LockTable, LockTerms, MessageLock } from './lock-table.ts';
 import type { QueueProperties } from './queue-properties.ts';
@@ -58,4 +57,30 @@ export function lockTerms(core: QueueCore): LockTerms {
 /** True when the message has outlived its time to live. */
 export function isExpired(core: QueueCore, message: { readonly dueAtMs: number | undefined }) {
   return message.dueAtMs !== undefined && message.dueAtMs <= core.clock.nowMs();
+}
+
+/** A timer that keeps only its earliest time. */
+interface Alarm {
+  ringAt(timeMs: number): void;
+  cancel(): void;
+}
+
+/** Runs the task at the earliest time asked for, then forgets it; the task may ask again. */
+export function createAlarm(clock: Clock, task: () => void): Alarm {
+  let pending: { readonly timeMs: number; readonly cancel: () => void } | undefined;
+  return {
+    ringAt(timeMs) {
+      if (pending !== undefined && pending.timeMs <= timeMs) return;
+      pending?.cancel();
+      const cancel = clock.schedule(timeMs - clock.nowMs(), () => {
+        pending = undefined;
+        task();
+      });
+      pending = { timeMs, cancel };
+    },
+    cancel() {
+      pending?.cancel();
+      pending = undefined;
+    },
+  };
 }

@@ -1,28 +1,28 @@
 import type { Clock } from '../clock.ts';
 import type { IncomingMessage } from '../message/read-message.ts';
 import type { MessageStore, QueueCounters, StoredMessage } from '../store/message-store.ts';
-import { createAlarm } from './alarm.ts';
 import { createConsumers, type Consumer } from './consumers.ts';
 import { createLockTable } from './lock-table.ts';
-import { peek, type PeekOptions } from './actions/peek.ts';
 import { pump } from './actions/pump.ts';
-import { lockTerms, type QueueCore } from './queue-core.ts';
+import { lockTerms, type QueueCore, isExpired, createAlarm } from './queue-core.ts';
 import type { QueueProperties } from './queue-properties.ts';
 import { createReadyMessages } from './ready-messages.ts';
-import { cancelScheduled, type CancelOutcome } from './actions/cancel-scheduled.ts';
-import { deleteBatch, type DeleteBatchRequest } from './actions/delete-batch.ts';
+import { send, type SendOutcome } from './actions/send.ts';
 import {
+  expireLocks,
+  settle,
+  type SettleOutcome,
+  type Settlement,
   receiveDeferred,
   type DeferredOutcome,
   type DeferredRequest,
-} from './actions/receive-deferred.ts';
-import { send, type SendOutcome } from './actions/send.ts';
-import { expireLocks, settle, type SettleOutcome, type Settlement } from './actions/settle.ts';
+} from './actions/settle.ts';
 import { openSeenMessages } from './seen-messages.ts';
 import { createQueueSessions, type QueueSessions } from './sessions/queue-sessions.ts';
 import { expireSessions } from './sessions/hold-session.ts';
 import { openSessions } from './sessions/sessions.ts';
-import { sweepExpired } from './actions/sweep-expired.ts';
+import { sweepExpired, deleteBatch, type DeleteBatchRequest } from './actions/sweep-expired.ts';
+import { createChange } from './queue-change.ts';
 
 /** One queue, or one dead-letter sub-queue. Every promise resolves after its change is committed. */
 export interface Queue {
@@ -191,4 +191,77 @@ export async function openQueue(
   });
   const main = await createCore({ ...options, deadLetters });
   return { main: createQueue(main), deadLetters: createQueue(deadLetters) };
+}
+
+type CancelOutcome =
+  | { readonly kind: 'cancelled' }
+  | { readonly kind: 'not-found'; readonly sequenceNumber: number };
+
+/** Removes scheduled messages by number: all of them, or none when one is scheduled no longer. */
+async function cancelScheduled(
+  core: QueueCore,
+  numbers: readonly number[],
+): Promise<CancelOutcome> {
+  const messages: StoredMessage[] = [];
+  for (const sequenceNumber of new Set(numbers)) {
+    const message = await core.store.read(core.id, sequenceNumber);
+    if (message === undefined) return { kind: 'not-found', sequenceNumber };
+    messages.push(message);
+  }
+  // No await between this check and the marks: nothing else can take them in between.
+  const missing = messages.find(
+    ({ state, sequenceNumber }) => state !== 'scheduled' || core.settling.has(sequenceNumber),
+  );
+  if (missing !== undefined) return { kind: 'not-found', sequenceNumber: missing.sequenceNumber };
+  const change = createChange();
+  for (const message of messages) {
+    core.settling.add(message.sequenceNumber);
+    change.remove(core, message);
+  }
+  await change.commit();
+  for (const { sequenceNumber } of messages) core.settling.delete(sequenceNumber);
+  return { kind: 'cancelled' };
+}
+
+/** The service answers with at most this much, too, whatever count is asked for. */
+const PEEK_MESSAGES_MAX = 250;
+const PEEK_BYTES_MAX = 1024 * 1024;
+
+interface PeekOptions {
+  readonly fromSequenceNumber: number;
+  readonly messagesMax: number;
+  /** Only the messages of this session. */
+  readonly sessionId?: string | undefined;
+}
+
+/**
+ * Returns messages of every state in order of sequence number, without those that have expired: as many as
+ * were asked for, unless the queue or what an answer may hold ends before.
+ */
+async function peek(core: QueueCore, options: PeekOptions): Promise<StoredMessage[]> {
+  const messagesMax = Math.min(options.messagesMax, PEEK_MESSAGES_MAX);
+  const { sessionId } = options;
+  let { fromSequenceNumber } = options;
+  const found: StoredMessage[] = [];
+  let bytes = 0;
+  for (;;) {
+    // Of a session any number of other messages may lie between, so pages are as large as they may be.
+    const page = await core.store.scan({
+      queueId: core.id,
+      fromSequenceNumber,
+      messagesMax: sessionId === undefined ? messagesMax - found.length : PEEK_MESSAGES_MAX,
+      bytesMax: PEEK_BYTES_MAX,
+    });
+    const live = page.filter((m) => m.state === 'scheduled' || !isExpired(core, m));
+    for (const message of live) {
+      if (sessionId !== undefined && message.sessionId !== sessionId) continue;
+      bytes += message.payload.length;
+      if (found.length > 0 && bytes > PEEK_BYTES_MAX) return found;
+      found.push(message);
+      if (found.length >= messagesMax) return found;
+    }
+    const last = page.at(-1);
+    if (last === undefined) return found;
+    fromSequenceNumber = last.sequenceNumber + 1;
+  }
 }

@@ -1,8 +1,5 @@
 import { mkdir } from 'node:fs/promises';
 import { open, type Database, type RootDatabase } from 'lmdb';
-import { decodeMessage, encodeMessage } from './encode-message.ts';
-import { createGroupCommit } from './group-commit.ts';
-import { createLmdbCatalog } from './lmdb-catalog.ts';
 import {
   EMPTY_COUNTERS,
   type EmulatorStore,
@@ -12,6 +9,8 @@ import {
   type ScanOptions,
   type StoredMessage,
   type StoreWrite,
+  type QueueCatalog,
+  type StoredQueue,
 } from './message-store.ts';
 import {
   dueKey,
@@ -21,9 +20,13 @@ import {
   noteKeyEnd,
   noteNameOf,
   sequenceNumberOf,
+  queueIdOf,
+  decodeMessage,
+  encodeMessage,
 } from './store-keys.ts';
+import { DEFAULT_QUEUE_PROPERTIES, type QueueProperties } from '../queue/queue-properties.ts';
 
-export interface LmdbTables {
+interface LmdbTables {
   readonly root: RootDatabase;
   readonly messages: Database<Buffer, Buffer>;
   readonly due: Database<Buffer, Buffer>;
@@ -142,6 +145,163 @@ export async function openLmdbStore(location: string): Promise<EmulatorStore> {
     async close() {
       await commits.idle();
       await tables.root.close();
+    },
+  };
+}
+
+const NEXT_ID_KEY = 'nextQueueId';
+const FIRST_ID = 2;
+const REMOVED_PER_COMMIT = 2_000;
+
+type Unlimited = 'defaultTimeToLiveMs' | 'autoDeleteOnIdleMs';
+
+/** JSON has no Infinity: what is unlimited is kept as null. */
+interface QueueRecord extends Omit<StoredQueue, 'properties'> {
+  readonly properties: Omit<QueueProperties, Unlimited> & Record<Unlimited, number | null>;
+}
+
+const orNull = (value: number): number | null => (Number.isFinite(value) ? value : null);
+const orUnlimited = (value: number | null | undefined): number => value ?? Number.POSITIVE_INFINITY;
+
+function toRecord(queue: StoredQueue): QueueRecord {
+  const { properties } = queue;
+  return {
+    ...queue,
+    properties: {
+      ...properties,
+      defaultTimeToLiveMs: orNull(properties.defaultTimeToLiveMs),
+      autoDeleteOnIdleMs: orNull(properties.autoDeleteOnIdleMs),
+    },
+  };
+}
+
+function fromRecord(record: QueueRecord): StoredQueue {
+  // An older emulator wrote fewer settings.
+  const properties = {
+    ...DEFAULT_QUEUE_PROPERTIES,
+    ...record.properties,
+    defaultTimeToLiveMs: orUnlimited(record.properties.defaultTimeToLiveMs),
+    autoDeleteOnIdleMs: orUnlimited(record.properties.autoDeleteOnIdleMs),
+  };
+  return { ...record, properties };
+}
+
+async function removeRange(table: Database<Buffer, Buffer>, queueId: number): Promise<void> {
+  for (;;) {
+    const keys = [
+      ...table.getKeys({
+        start: messageKey(queueId, 0),
+        end: messageKey(queueId + 1, 0),
+        limit: REMOVED_PER_COMMIT,
+      }),
+    ];
+    await Promise.all(keys.map((key) => table.remove(key)));
+    if (keys.length < REMOVED_PER_COMMIT) return;
+  }
+}
+
+async function removeContent(tables: LmdbTables, queueId: number): Promise<void> {
+  await removeRange(tables.messages, queueId);
+  await removeRange(tables.due, queueId);
+  await removeRange(tables.notes, queueId);
+  await tables.counters.remove(queueId);
+}
+
+/** The first queue id in the table at or behind this one. */
+function findQueueId(tables: LmdbTables, queueId: number): number | undefined {
+  for (const key of tables.messages.getKeys({ start: messageKey(queueId, 0), limit: 1 })) {
+    return queueIdOf(key);
+  }
+  return undefined;
+}
+
+/** Finishes what a process that died while dropping a queue has left. */
+async function removeOrphans(tables: LmdbTables, known: ReadonlySet<number>): Promise<void> {
+  let queueId = findQueueId(tables, 0);
+  while (queueId !== undefined) {
+    if (!known.has(queueId - (queueId % 2))) await removeContent(tables, queueId);
+    queueId = findQueueId(tables, queueId + 1);
+  }
+}
+
+async function createLmdbCatalog(tables: LmdbTables): Promise<QueueCatalog> {
+  const queues: Database<QueueRecord, number> = tables.root.openDB('queues', { encoding: 'json' });
+  const ids: Database<number, string> = tables.root.openDB('ids', { encoding: 'json' });
+  await removeOrphans(tables, new Set(queues.getKeys()));
+  return {
+    load: async () => [...queues.getRange()].map(({ value }) => fromRecord(value)),
+    async allocateId() {
+      const id = ids.get(NEXT_ID_KEY) ?? FIRST_ID;
+      await ids.put(NEXT_ID_KEY, id + 2);
+      return id;
+    },
+    async save(queue) {
+      await queues.put(queue.id, toRecord(queue));
+    },
+    async drop(id) {
+      await queues.remove(id);
+      await removeContent(tables, id);
+      await removeContent(tables, id + 1);
+    },
+  };
+}
+
+/**
+ * Collects what arrives while a commit is under way and commits it together, in order. A commit
+ * that fails fails all of its callers, and the next group starts afresh.
+ */
+interface GroupCommit<T> {
+  /** Resolves when these items are committed. */
+  add(items: readonly T[]): Promise<void>;
+  /** Resolves when nothing is waiting or under way. */
+  idle(): Promise<void>;
+}
+
+/** More items than this are split over several commits. */
+const GROUP_ITEMS_MAX = 10_000;
+
+interface Waiting<T> {
+  readonly items: readonly T[];
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+function takeGroup<T>(queue: Waiting<T>[]): Waiting<T>[] {
+  let items = 0;
+  const count = queue.findIndex((entry) => {
+    items += entry.items.length;
+    return items > GROUP_ITEMS_MAX;
+  });
+  return queue.splice(0, count === -1 ? queue.length : Math.max(count, 1));
+}
+
+function createGroupCommit<T>(commit: (items: readonly T[]) => Promise<void>): GroupCommit<T> {
+  const queue: Waiting<T>[] = [];
+  let running: Promise<void> | undefined;
+
+  async function run(): Promise<void> {
+    while (queue.length > 0) {
+      // Everything that is asked for in this turn of the event loop shares the commit.
+      await new Promise((resolve) => setImmediate(resolve));
+      const group = takeGroup(queue);
+      try {
+        await commit(group.flatMap((entry) => entry.items));
+        for (const entry of group) entry.resolve();
+      } catch (error) {
+        for (const entry of group) entry.reject(error);
+      }
+    }
+    running = undefined;
+  }
+
+  return {
+    add(items) {
+      const done = new Promise<void>((resolve, reject) => queue.push({ items, resolve, reject }));
+      running ??= run();
+      return done;
+    },
+    idle: async () => {
+      await running;
     },
   };
 }

@@ -1,4 +1,3 @@
-import { createDueIndex, type DueIndex } from './due-index.ts';
 import {
   EMPTY_COUNTERS,
   type EmulatorStore,
@@ -8,8 +7,11 @@ import {
   type QueueCounters,
   type StoreWrite,
   type StoredQueue,
+  type DueMessage,
+  type ScanDueOptions,
+  type ScanOptions,
+  type StoredMessage,
 } from './message-store.ts';
-import { createSequencedMessages, type SequencedMessages } from './sequenced-messages.ts';
 
 interface QueueContent {
   readonly messages: SequencedMessages;
@@ -93,4 +95,99 @@ export function createMemoryStore(): EmulatorStore {
     },
   };
   return { messages, catalog: createMemoryCatalog(contents), close: () => Promise.resolve() };
+}
+
+const BUCKET_MS = 1_000;
+
+/** Which messages are due when: constant-time changes, ordered reads; buckets of one second. */
+interface DueIndex {
+  add(entry: DueMessage): void;
+  remove(entry: DueMessage): void;
+  scan(options: Omit<ScanDueOptions, 'queueId'>): DueMessage[];
+}
+
+function isBehind(entry: DueMessage, after: DueMessage | undefined): boolean {
+  if (after === undefined) return true;
+  if (entry.dueAtMs !== after.dueAtMs) return entry.dueAtMs > after.dueAtMs;
+  return entry.sequenceNumber > after.sequenceNumber;
+}
+
+function compareDue(a: DueMessage, b: DueMessage): number {
+  return a.dueAtMs - b.dueAtMs || a.sequenceNumber - b.sequenceNumber;
+}
+
+function createDueIndex(): DueIndex {
+  const buckets = new Map<number, Map<number, number>>();
+  const bucketOf = (dueAtMs: number) => Math.floor(dueAtMs / BUCKET_MS);
+  return {
+    add({ dueAtMs, sequenceNumber }) {
+      const bucket = buckets.get(bucketOf(dueAtMs));
+      if (bucket === undefined)
+        buckets.set(bucketOf(dueAtMs), new Map([[sequenceNumber, dueAtMs]]));
+      else bucket.set(sequenceNumber, dueAtMs);
+    },
+    remove({ dueAtMs, sequenceNumber }) {
+      const bucket = buckets.get(bucketOf(dueAtMs));
+      if (bucket?.delete(sequenceNumber) === true && bucket.size === 0) {
+        buckets.delete(bucketOf(dueAtMs));
+      }
+    },
+    scan({ untilMs, messagesMax, after }) {
+      const first = after === undefined ? Number.NEGATIVE_INFINITY : bucketOf(after.dueAtMs);
+      const numbers = [...buckets.keys()].filter((n) => n >= first && n <= bucketOf(untilMs));
+      const found: DueMessage[] = [];
+      for (const number of numbers.sort((a, b) => a - b)) {
+        const entries = [...(buckets.get(number) ?? [])]
+          .map(([sequenceNumber, dueAtMs]) => ({ dueAtMs, sequenceNumber }))
+          .filter((entry) => entry.dueAtMs <= untilMs && isBehind(entry, after));
+        found.push(...entries.sort(compareDue));
+        if (found.length >= messagesMax) break;
+      }
+      return found.slice(0, messagesMax);
+    },
+  };
+}
+
+const BLOCK_SIZE = 256;
+
+/** Messages by sequence number, in blocks, so that a scan skips what was removed. */
+interface SequencedMessages {
+  get(sequenceNumber: number): StoredMessage | undefined;
+  put(message: StoredMessage): void;
+  remove(sequenceNumber: number): void;
+  scan(options: Omit<ScanOptions, 'queueId'>): StoredMessage[];
+}
+
+/** Blocks stay ordered because new sequence numbers only ever grow. */
+function createSequencedMessages(): SequencedMessages {
+  const blocks = new Map<number, Map<number, StoredMessage>>();
+  const blockOf = (sequenceNumber: number) => Math.floor(sequenceNumber / BLOCK_SIZE);
+  return {
+    get: (sequenceNumber) => blocks.get(blockOf(sequenceNumber))?.get(sequenceNumber),
+    put(message) {
+      const number = blockOf(message.sequenceNumber);
+      const block = blocks.get(number);
+      if (block === undefined) blocks.set(number, new Map([[message.sequenceNumber, message]]));
+      else block.set(message.sequenceNumber, message);
+    },
+    remove(sequenceNumber) {
+      const number = blockOf(sequenceNumber);
+      const block = blocks.get(number);
+      if (block?.delete(sequenceNumber) === true && block.size === 0) blocks.delete(number);
+    },
+    scan({ fromSequenceNumber, messagesMax, bytesMax }) {
+      const found: StoredMessage[] = [];
+      let bytes = 0;
+      for (const [number, block] of blocks) {
+        if (number < blockOf(fromSequenceNumber)) continue;
+        for (const message of block.values()) {
+          if (message.sequenceNumber < fromSequenceNumber) continue;
+          if (found.length >= messagesMax || bytes >= bytesMax) return found;
+          found.push(message);
+          bytes += message.payload.length;
+        }
+      }
+      return found;
+    },
+  };
 }

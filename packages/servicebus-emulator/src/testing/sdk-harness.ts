@@ -4,8 +4,12 @@ import {
   type ServiceBusReceivedMessage,
   type ServiceBusReceiver,
 } from '@azure/service-bus';
-import { createEmulator, type Emulator, type EmulatorOptions } from '../create-emulator.ts';
-import { usePlainHttp } from '../use-plain-http.ts';
+import {
+  createEmulator,
+  type Emulator,
+  type EmulatorOptions,
+  usePlainHttp,
+} from '../create-emulator.ts';
 
 /** An emulator with the SDK's clients on it. */
 export interface SdkHarness {

@@ -3,10 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ServiceBusAdministrationClient, ServiceBusClient } from '@azure/service-bus';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createEmulator, type Emulator } from '../create-emulator.ts';
+import { createEmulator, type Emulator, usePlainHttp } from '../create-emulator.ts';
 import { receiveBriefly, receiveOne } from '../testing/sdk-harness.ts';
-import { usePlainHttp } from '../use-plain-http.ts';
-
 let folder: string;
 let emulator: Emulator;
 const start = () =>

@@ -3,7 +3,7 @@ import { SamplingDecision } from '@opentelemetry/sdk-trace';
 import { Value } from 'typebox/value';
 import { expect, test } from 'vitest';
 import { TelemetryEnvironmentSchema } from '../telemetry-environment.ts';
-import { createSampler } from './create-sampler.ts';
+import { createSampler } from './create-sdk.ts';
 
 const TRACE_ID = '0af7651916cd43dd8448eb211c80319c';
 

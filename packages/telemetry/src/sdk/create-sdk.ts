@@ -10,13 +10,21 @@ import {
   resourceFromAttributes,
 } from '@opentelemetry/resources';
 import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
-import { BatchSpanProcessor, type SpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
+import {
+  BatchSpanProcessor,
+  type SpanProcessor,
+  TracerProvider,
+  AlwaysOffSampler,
+  AlwaysOnSampler,
+  ParentBasedSampler,
+  type Sampler,
+  TraceIdRatioBasedSampler,
+} from '@opentelemetry/sdk-trace';
 import type { Static } from 'typebox';
-import type { TelemetryOptions, TelemetryStart } from '../start-telemetry.ts';
-import type { Telemetry } from '../telemetry.ts';
-import type { TelemetryEnvironmentSchema } from '../telemetry-environment.ts';
-import { createSampler } from './create-sampler.ts';
-import { serveMetrics } from './serve-metrics.ts';
+import type { Telemetry, TelemetryOptions, TelemetryStart } from '../telemetry.ts';
+import type { TelemetryEnvironmentSchema, SAMPLERS } from '../telemetry-environment.ts';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 
 type Settings = Static<typeof TelemetryEnvironmentSchema>;
 
@@ -115,4 +123,62 @@ async function createMetrics(
       };
     }
   }
+}
+
+type SamplerName = (typeof SAMPLERS)[number];
+
+const CREATE: Record<SamplerName, (ratio: number) => Sampler> = {
+  always_on: () => new AlwaysOnSampler(),
+  always_off: () => new AlwaysOffSampler(),
+  traceidratio: (ratio) => new TraceIdRatioBasedSampler(ratio),
+  parentbased_always_on: () => new ParentBasedSampler({ root: new AlwaysOnSampler() }),
+  parentbased_always_off: () => new ParentBasedSampler({ root: new AlwaysOffSampler() }),
+  parentbased_traceidratio: (ratio) =>
+    new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(ratio) }),
+};
+
+export function createSampler(name: SamplerName, ratio: number): Sampler {
+  return CREATE[name](ratio);
+}
+
+type MetricsServing =
+  | { readonly kind: 'serving'; readonly port: number; close(): Promise<void> }
+  /** A sentence that names the address and the settings to change. */
+  | { readonly kind: 'refused'; readonly reason: string };
+
+const PATH = '/metrics';
+const REQUEST_TIMEOUT_MS = 10_000;
+const CONNECTIONS_MAX = 32;
+
+/** Serves `/metrics` and nothing else, on a port of its own, so that no ingress carries it outside. */
+async function serveMetrics(
+  exporter: Pick<PrometheusExporter, 'getMetricsRequestHandler'>,
+  address: { readonly host: string; readonly port: number },
+): Promise<MetricsServing> {
+  const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
+    const isAsked = request.method === 'GET' && request.url?.split('?')[0] === PATH;
+    if (isAsked) exporter.getMetricsRequestHandler(request, response);
+    else response.writeHead(404).end();
+  });
+  server.maxConnections = CONNECTIONS_MAX;
+  const failed = await new Promise<Error | undefined>((resolve) => {
+    server.once('error', resolve).listen(address, () => resolve(undefined));
+  });
+  if (failed !== undefined) {
+    const code = 'code' in failed ? String(failed.code) : failed.message;
+    return {
+      kind: 'refused',
+      reason:
+        `/metrics cannot be served on ${address.host} port ${address.port} (${code}): set ` +
+        'OTEL_EXPORTER_PROMETHEUS_HOST and OTEL_EXPORTER_PROMETHEUS_PORT to others.',
+    };
+  }
+  return {
+    kind: 'serving',
+    port: (server.address() as AddressInfo).port,
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
 }

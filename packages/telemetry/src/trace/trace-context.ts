@@ -6,7 +6,9 @@ import {
   type SpanOptions,
   trace,
   TraceFlags,
+  type Span,
 } from '@opentelemetry/api';
+import { AsyncLocalStorage } from 'node:async_hooks';
 
 /** The W3C form, of version 00: it is what changes carry to the other regions. */
 const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
@@ -48,4 +50,19 @@ export function placeOf(traces: readonly string[]): {
     return context === undefined ? [] : [{ context }];
   });
   return { context: ROOT_CONTEXT, options: { links } };
+}
+
+/** Which span the work in hand belongs to, through every await, without being passed along. */
+export interface TraceScope {
+  run<T>(span: Span, work: () => T): T;
+  /** What a write that is made now carries to the other regions; undefined outside of a trace. */
+  traceparent(): string | undefined;
+}
+
+export function createTraceScope(): TraceScope {
+  const storage = new AsyncLocalStorage<string | undefined>();
+  return {
+    run: (span, work) => storage.run(toTraceparent(span.spanContext()), work),
+    traceparent: () => storage.getStore(),
+  };
 }

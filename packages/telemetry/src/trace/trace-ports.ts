@@ -1,6 +1,18 @@
-import { SpanKind, type Tracer } from '@opentelemetry/api';
-import type { Applier, Archive, ChangePublisher, ChangeSet } from '@tandem/core';
-import { traceWork } from './trace-work.ts';
+import {
+  SpanKind,
+  type Tracer,
+  type Attributes,
+  type Span,
+  SpanStatusCode,
+} from '@opentelemetry/api';
+import {
+  type Applier,
+  type Archive,
+  type ChangePublisher,
+  type ChangeSet,
+  AppError,
+} from '@tandem/core';
+import { placeOf } from './trace-context.ts';
 
 // Each adds a span to what a port does for writes that are traced, and nothing where tracing is off.
 
@@ -77,4 +89,34 @@ export function traceApplier(applier: Applier, tracer: Tracer | undefined): Appl
 
 function tracesOf(sets: readonly ChangeSet[]): string[] {
   return sets.flatMap(({ changes }) => changes.flatMap(({ trace }) => trace ?? []));
+}
+
+interface TracedWork {
+  readonly tracer: Tracer;
+  readonly name: string;
+  readonly kind: SpanKind;
+  readonly attributes: Attributes;
+  /** Of the writes that it is done for; without any, nobody asks after it and there is no span. */
+  readonly traces: readonly string[];
+}
+
+/** Does the work within a span. Names and counts only: a message of an error may name a person. */
+async function traceWork<T>(traced: TracedWork, work: () => Promise<T>): Promise<T> {
+  const { tracer, name, kind, attributes, traces } = traced;
+  if (traces.length === 0) return work();
+  const { context, options } = placeOf(traces);
+  const span = tracer.startSpan(name, { kind, attributes, ...options }, context);
+  try {
+    return await work();
+  } catch (error) {
+    noteError(span, error);
+    throw error;
+  } finally {
+    span.end();
+  }
+}
+
+function noteError(span: Span, error: unknown): void {
+  span.setStatus({ code: SpanStatusCode.ERROR });
+  span.setAttribute('error.type', error instanceof AppError ? error.code : 'UNEXPECTED');
 }

@@ -1,23 +1,24 @@
 import type { Faults } from '../../faults.ts';
 import type { Queue } from '../../queue/queue.ts';
-import { refusalOfUse, type QueueUse } from '../disabled-queue.ts';
+import { refusalOfUse, type QueueUse } from '../incoming-link.ts';
 import { askedFor, internalError, notImplemented } from '../conditions.ts';
 import type { AmqpRequest, AmqpResponse } from '../request-node.ts';
 import { InvalidRequest, refused, type ManagementAction } from './management-response.ts';
-import { cancelScheduledMessage } from './cancel-scheduled-message.ts';
-import { batchDeleteMessages } from './batch-delete-messages.ts';
-import { peekMessage } from './peek-message.ts';
-import { receiveBySequenceNumber } from './receive-by-sequence-number.ts';
-import { scheduleMessage } from './schedule-message.ts';
+import {
+  batchDeleteMessages,
+  cancelScheduledMessage,
+  peekMessage,
+  receiveBySequenceNumber,
+  renewLock,
+  scheduleMessage,
+  updateDisposition,
+} from './message-operations.ts';
 import {
   getMessageSessions,
   getSessionState,
   renewSessionLock,
   setSessionState,
 } from './session-operations.ts';
-import { renewLock } from './renew-lock.ts';
-import { updateDisposition } from './update-disposition.ts';
-
 const ACTIONS: ReadonlyMap<string, ManagementAction> = new Map([
   ['com.microsoft:peek-message', peekMessage],
   ['com.microsoft:receive-by-sequence-number', receiveBySequenceNumber],

@@ -1,4 +1,4 @@
-import { reorderLockToken } from '../../message/lock-token.ts';
+import { reorderLockToken } from '../../message/sections.ts';
 import { InvalidRequest } from './management-response.ts';
 
 /** Reads fields of a request's body. Each function throws InvalidRequest naming the field. */

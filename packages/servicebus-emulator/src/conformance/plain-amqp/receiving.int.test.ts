@@ -1,6 +1,6 @@
 import type { EventContext, Receiver } from 'rhea';
 import { describe, expect, it } from 'vitest';
-import { reorderLockToken } from '../../message/lock-token.ts';
+import { reorderLockToken } from '../../message/sections.ts';
 import { waitFor } from '../conformance-target.ts';
 import { PRESETTLED, take, usePlainAmqp } from './use-plain-amqp.ts';
 

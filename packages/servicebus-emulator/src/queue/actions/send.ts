@@ -1,8 +1,7 @@
-import type { IncomingMessage } from '../../message/read-message.ts';
+import { type IncomingMessage, readProperty } from '../../message/read-message.ts';
 import { createChange, type MessageDraft, type QueueChange } from '../queue-change.ts';
 import type { QueueCore } from '../queue-core.ts';
 import { encodeTime } from '../seen-messages.ts';
-import { readProperty } from '../../message/read-property.ts';
 import { sizeBytesMax } from '../queue-properties.ts';
 
 /** The service's limit for the ids of messages and sessions, in characters. */

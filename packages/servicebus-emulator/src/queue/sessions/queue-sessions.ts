@@ -1,7 +1,8 @@
 import type { QueueCore } from '../queue-core.ts';
-import { acceptSession, type AcceptOutcome, type AcceptRequest } from './accept-session.ts';
-import { renewSession } from './hold-session.ts';
-import { getSessionState, idsUpdatedAfter, setSessionState } from './session-state.ts';
+import { renewSession, holdSession, type HeldSession } from './hold-session.ts';
+import { createChange } from '../queue-change.ts';
+import { decodeTime, encodeTime } from '../seen-messages.ts';
+import type { Session } from './sessions.ts';
 
 /** The sessions of one queue. */
 export interface QueueSessions {
@@ -30,4 +31,87 @@ export function createQueueSessions(core: QueueCore): QueueSessions | undefined 
     ids: () => sessions.ids(),
     idsUpdatedAfter: (timeMs) => idsUpdatedAfter(core, timeMs),
   };
+}
+
+/** What applications keep with a session. Each call resolves to false when nobody holds it. */
+async function setSessionState(
+  core: QueueCore,
+  sessionId: string,
+  state: Buffer | undefined,
+): Promise<boolean> {
+  if (core.sessions?.find(sessionId)?.holder === undefined) return false;
+  const change = createChange();
+  const updated = state === undefined ? undefined : encodeTime(core.clock.nowMs());
+  change.note(core, { kind: 'session-state', name: sessionId }, state);
+  change.note(core, { kind: 'session-updated', name: sessionId }, updated);
+  await change.commit();
+  return true;
+}
+
+async function getSessionState(
+  core: QueueCore,
+  sessionId: string,
+): Promise<{ readonly state: Buffer | undefined } | undefined> {
+  if (core.sessions?.find(sessionId)?.holder === undefined) return undefined;
+  return { state: await core.store.readNote(core.id, { kind: 'session-state', name: sessionId }) };
+}
+
+/** The ids of the sessions whose state was set after the time, in order of id. */
+async function idsUpdatedAfter(core: QueueCore, timeMs: number): Promise<string[]> {
+  const notes = await core.store.loadNotes(core.id, 'session-updated');
+  const updated = notes.filter(({ value }) => decodeTime(value) > timeMs);
+  return updated.map(({ name }) => name).sort();
+}
+
+interface AcceptRequest {
+  /** Undefined for the next session that is free and has messages. */
+  readonly sessionId: string | undefined;
+  /** How long to wait for such a session. */
+  readonly timeoutMs: number;
+  /** Called when the lock on the session has expired. */
+  readonly lost: () => void;
+}
+
+export type AcceptOutcome =
+  | { readonly kind: 'accepted'; readonly session: HeldSession }
+  | { readonly kind: 'locked' }
+  | { readonly kind: 'timeout' };
+
+/** Waits until a session is free; undefined when the time is over first. */
+function waitForFree(core: QueueCore, timeoutMs: number): Promise<Session | undefined> {
+  const waiters = core.sessions?.waiters;
+  return new Promise((resolve) => {
+    const cancelTimer = core.clock.schedule(timeoutMs, () => {
+      waiters?.delete(waiter);
+      resolve(undefined);
+    });
+    const waiter = (session: Session): void => {
+      cancelTimer();
+      resolve(session);
+    };
+    waiters?.add(waiter);
+  });
+}
+
+/** Locks a session for one receiver. Rejects when the queue has no sessions. */
+async function acceptSession(
+  core: QueueCore,
+  { sessionId, timeoutMs, lost }: AcceptRequest,
+): Promise<AcceptOutcome> {
+  const { sessions } = core;
+  if (sessions === undefined) throw new Error(`The queue '${core.name}' has no sessions`);
+  if (sessionId !== undefined) {
+    const session = sessions.get(sessionId);
+    if (session.holder !== undefined) return { kind: 'locked' };
+    return { kind: 'accepted', session: holdSession(core, session, lost) };
+  }
+  const deadlineMs = core.clock.nowMs() + timeoutMs;
+  for (;;) {
+    const leftMs = deadlineMs - core.clock.nowMs();
+    const session = sessions.nextFree() ?? (await waitForFree(core, Math.max(leftMs, 0)));
+    if (session === undefined) return { kind: 'timeout' };
+    if (session.holder === undefined) {
+      return { kind: 'accepted', session: holdSession(core, session, lost) };
+    }
+  }
 }
