@@ -14,6 +14,8 @@ export interface RenderOptions {
   readonly extraValues?: string;
   /** As `1.34`; helm's own otherwise. */
   readonly kubeMinor?: string;
+  /** A copy of the chart, for instance; ours otherwise. */
+  readonly chart?: string;
 }
 
 export function lintChart(release: Release): Promise<ToolRun> {
@@ -23,10 +25,10 @@ export function lintChart(release: Release): Promise<ToolRun> {
 /** What `helm install` would send, hooks and tests included. */
 export async function renderChart(
   release: Release,
-  { extraValues, kubeMinor }: RenderOptions = {},
+  { extraValues, kubeMinor, chart = CHART }: RenderOptions = {},
 ): Promise<ToolRun> {
   const minor = kubeMinor === undefined ? [] : ['--kube-version', `${kubeMinor}.0`];
-  const args = ['template', 'tandem', CHART, '-n', NAMESPACE, ...valuesArgs(release), ...minor];
+  const args = ['template', 'tandem', chart, '-n', NAMESPACE, ...valuesArgs(release), ...minor];
   if (extraValues === undefined) return helm(args);
   const file = writeValues(extraValues);
   try {

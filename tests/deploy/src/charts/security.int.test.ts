@@ -1,26 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Manifest, parseManifests } from '../manifests/manifest.ts';
 import { buildOverlay } from '../manifests/kustomize.ts';
+import { amountOf, findRunProblems } from './find-run-problems.ts';
 import { RELEASES } from './releases.ts';
 import { find, renderRelease, type Workload, workloadsOf } from './rendered-release.ts';
-
-const MILLI = 1_000;
-const MEBI = 2 ** 20;
-const UNITS: Readonly<Record<string, number>> = {
-  '': 1,
-  m: 1 / MILLI,
-  Ki: 1_024,
-  Mi: MEBI,
-  Gi: 1_024 * MEBI,
-};
-
-/** Of a quantity, such as `250m` or `8Gi`. */
-function amountOf(quantity: string | undefined): number {
-  const [, digits = '', unit = ''] = /^([\d.]+)([A-Za-z]*)$/.exec(quantity ?? '') ?? [];
-  const factor = UNITS[unit];
-  if (digits === '' || factor === undefined) throw new Error(`No quantity: ${quantity}`);
-  return Number(digits) * factor;
-}
 
 describe.each(RELEASES)('a release: $region, $profile', (release) => {
   let manifests: readonly Manifest[] = [];
@@ -30,36 +13,14 @@ describe.each(RELEASES)('a release: $region, $profile', (release) => {
     workloads = workloadsOf(manifests);
   });
 
-  it('runs every pod at the restricted level, and without a writable root', () => {
+  it('runs, asks, replaces and ends its pods as they need it', () => {
     expect(workloads.map(({ kind, name }) => `${kind} ${name}`).sort()).toEqual([
       'Deployment customer-api',
       'Deployment replicator',
       'Job tandem-configuration-check',
       'Pod tandem-test',
     ]);
-    for (const { pod } of workloads) {
-      expect(pod.securityContext).toMatchObject({
-        runAsNonRoot: true,
-        seccompProfile: { type: 'RuntimeDefault' },
-      });
-      expect(pod.automountServiceAccountToken).toBe(false);
-      for (const { securityContext } of pod.containers) {
-        expect(securityContext).toMatchObject({
-          allowPrivilegeEscalation: false,
-          readOnlyRootFilesystem: true,
-          capabilities: { drop: ['ALL'] },
-        });
-      }
-    }
-  });
-
-  it('asks for processor and memory everywhere, and limits memory', () => {
-    for (const { resources } of workloads.flatMap(({ pod }) => pod.containers)) {
-      expect(resources?.requests).toHaveProperty('cpu');
-      expect(amountOf(resources?.limits?.['memory'])).toBeGreaterThanOrEqual(
-        amountOf(resources?.requests?.['memory']),
-      );
-    }
+    expect(findRunProblems(manifests)).toEqual([]);
   });
 
   it('opens the network for each pod, and only to what it needs', () => {
@@ -76,32 +37,6 @@ describe.each(RELEASES)('a release: $region, $profile', (release) => {
       expect({ name, policies: own.length }).toEqual({ name, policies: 1 });
       expect(own[0]?.['spec']).toMatchObject({ policyTypes: ['Ingress', 'Egress'] });
       expect(JSON.stringify(own[0]?.['spec'])).toContain('169.254.169.254/32');
-    }
-  });
-
-  it('selects its own pods with services, budgets and scalers', () => {
-    for (const name of ['customer-api', 'replicator']) {
-      const labels = workloads.find((one) => one.name === name)?.labels;
-      expect(labels).toMatchObject(
-        (find(manifests, 'Service', name)['spec'] as SelectorSpec).selector,
-      );
-      const budget = find(manifests, 'PodDisruptionBudget', name)['spec'] as BudgetSpec;
-      expect(labels).toMatchObject(budget.selector.matchLabels);
-      expect(budget.maxUnavailable).toBe(1);
-    }
-    expect(find(manifests, 'HorizontalPodAutoscaler', 'customer-api')['spec']).toMatchObject({
-      scaleTargetRef: { kind: 'Deployment', name: 'customer-api' },
-    });
-  });
-
-  it('gives a pod longer to stop than the process takes', () => {
-    for (const { name, pod } of workloads.filter(({ kind }) => kind === 'Deployment')) {
-      const text = pod.containers[0]?.env?.find(
-        (one) => one.name === 'SHUTDOWN_DEADLINE_MS',
-      )?.value;
-      const steps = name === 'customer-api' ? 3 : 1;
-      const leastSeconds = (Number(text) * steps) / MILLI;
-      expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(leastSeconds);
     }
   });
 
@@ -137,13 +72,6 @@ describe.each(RELEASES)('a release: $region, $profile', (release) => {
   });
 });
 
-interface SelectorSpec {
-  readonly selector: Readonly<Record<string, string>>;
-}
-interface BudgetSpec {
-  readonly maxUnavailable: number;
-  readonly selector: { readonly matchLabels: Readonly<Record<string, string>> };
-}
 interface QuotaSpec {
   readonly hard: Readonly<Record<string, string>>;
 }

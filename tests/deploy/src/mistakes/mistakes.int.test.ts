@@ -1,10 +1,15 @@
 // The table of mistakes: each is put into something that is right, and must be refused with words
 // that name it. A check that lets one pass is worth nothing.
-import { beforeAll, describe, expect, it } from 'vitest';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findRunProblems } from '../charts/find-run-problems.ts';
 import { CHART, helm, renderChart } from '../charts/helm.ts';
 import { checkEach } from '../manifests/check-manifests.ts';
 import { buildOverlay } from '../manifests/kustomize.ts';
 import { type Manifest, parseManifests } from '../manifests/manifest.ts';
+import { CACHE_FOLDER } from '../tools/folders.ts';
+import { CHART_FAULTS, type ChartFault } from './chart-faults.ts';
 import { CHART_MISTAKES, type ManifestMistake, OVERLAY_MISTAKES } from './manifest-mistakes.ts';
 import { VALUE_MISTAKES } from './value-mistakes.ts';
 
@@ -74,7 +79,35 @@ describe.each([
   );
 });
 
-it(`the tables have at least ${MISTAKES_MIN} mistakes that schemas must catch`, () => {
+describe('a fault in the chart that every schema takes is noticed', () => {
+  const folders: string[] = [];
+  afterAll(() => {
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** A copy of the chart with the fault in it. */
+  const spoilChart = ({ name, file, replace }: ChartFault): string => {
+    mkdirSync(CACHE_FOLDER, { recursive: true });
+    const chart = mkdtempSync(join(CACHE_FOLDER, 'chart-'));
+    folders.push(chart);
+    cpSync(CHART, chart, { recursive: true });
+    const path = join(chart, file);
+    const text = readFileSync(path, 'utf8');
+    const spoiled = text.replace(...replace);
+    if (spoiled === text) throw new Error(`Nothing to replace for ${name} in ${file}.`);
+    writeFileSync(path, spoiled);
+    return chart;
+  };
+
+  it.each(CHART_FAULTS)('$name', async (fault) => {
+    const run = await renderChart(RELEASE, { chart: spoilChart(fault) });
+    expect(run).toMatchObject({ exitCode: 0 });
+    expect(findRunProblems(parseManifests(run.stdout)).join('\n')).toMatch(fault.says);
+  });
+});
+
+it(`the tables have at least ${MISTAKES_MIN} mistakes`, () => {
   expect(CHART_MISTAKES.length + OVERLAY_MISTAKES.length).toBeGreaterThanOrEqual(MISTAKES_MIN);
+  expect(CHART_FAULTS.length).toBeGreaterThanOrEqual(MISTAKES_MIN);
   expect(VALUE_MISTAKES.length).toBeGreaterThanOrEqual(MISTAKES_MIN);
 });

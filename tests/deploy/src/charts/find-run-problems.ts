@@ -1,0 +1,202 @@
+// How a pod runs, is asked, is replaced and ends: what no schema knows, and what a cluster shows only on a
+// bad day. The table of faults in mistakes/ holds these rules to what they promise.
+import type { Manifest } from '../manifests/manifest.ts';
+import { type Workload, workloadsOf } from './rendered-release.ts';
+
+const MILLI = 1_000;
+const MEBI = 2 ** 20;
+const UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  m: 1 / MILLI,
+  Ki: 1_024,
+  Mi: MEBI,
+  Gi: 1_024 * MEBI,
+};
+
+/** Returns what a quantity such as `250m` or `8Gi` amounts to. */
+export function amountOf(quantity: string | undefined): number {
+  const [, digits = '', unit = ''] = /^([\d.]+)([A-Za-z]*)$/.exec(quantity ?? '') ?? [];
+  const factor = UNITS[unit];
+  if (digits === '' || factor === undefined) throw new Error(`No quantity: ${quantity}`);
+  return Number(digits) * factor;
+}
+
+interface ServiceNeeds {
+  /** Steps of the shutdown that may each take the deadline that the process is told. */
+  readonly stepsToDeadline: number;
+  /** What steps with a deadline of their own may take beside these. */
+  readonly otherStepsSeconds: number;
+  /** How long load balancers go on sending. */
+  readonly routedSeconds: number;
+  /** What the service was seen to need; V8 is told nothing but the limit. */
+  readonly memoryMiB: number;
+}
+
+const SERVICES: Readonly<Record<string, ServiceNeeds>> = {
+  // Finish requests, drain the relay, close the senders.
+  'customer-api': {
+    stepsToDeadline: 3,
+    otherStepsSeconds: 0,
+    routedSeconds: 10,
+    // 567 MB with 500 connections, and 192 MiB for a million rows that it remembers.
+    memoryMiB: 733,
+  },
+  // The batch in hand, and four steps of three seconds; `pnpm hostile` gives it this heap.
+  replicator: {
+    stepsToDeadline: 1,
+    otherStepsSeconds: 12,
+    routedSeconds: 0,
+    memoryMiB: 512,
+  },
+};
+
+const PROBES = {
+  startupProbe: '/health/live',
+  livenessProbe: '/health/live',
+  // Of the process, not of the region: see the template.
+  readinessProbe: '/health/serving',
+} as const;
+/** A process reads its configuration and opens its tables before it answers. */
+const STARTUP_SECONDS_MIN = 30;
+const TIMEOUT_SECONDS_MIN = 2;
+
+/** Returns what is wrong with how the pods of a rendered release run, a sentence each. */
+export function findRunProblems(manifests: readonly Manifest[]): readonly string[] {
+  const workloads = workloadsOf(manifests);
+  return [
+    ...workloads.flatMap((one) =>
+      prefixed(one, [...restrictionProblems(one), ...resourceProblems(one)]),
+    ),
+    ...Object.entries(SERVICES).flatMap(([name, needs]) => {
+      const own = workloads.find((one) => one.kind === 'Deployment' && one.name === name);
+      if (own === undefined) return [`There is no Deployment ${name}.`];
+      return prefixed(own, [
+        ...probeProblems(own),
+        ...endProblems(own, needs),
+        ...replacementProblems(own, manifests),
+      ]);
+    }),
+  ];
+}
+
+function prefixed({ kind, name }: Workload, problems: readonly string[]): readonly string[] {
+  return problems.map((problem) => `${kind} ${name}: ${problem}`);
+}
+
+/** Returns the sentences of the rules that do not hold. */
+function broken(rules: Readonly<Record<string, boolean>>): readonly string[] {
+  return Object.keys(rules).filter((sentence) => rules[sentence] === false);
+}
+
+function restrictionProblems({ pod }: Workload): readonly string[] {
+  const whole = pod.securityContext ?? {};
+  const { type } = (whole['seccompProfile'] ?? {}) as { readonly type?: string };
+  return [
+    ...broken({
+      'it may run as root': whole['runAsNonRoot'] === true && Number(whole['runAsUser']) > 0,
+      'it has no seccomp profile': type === 'RuntimeDefault',
+      'it has the token of a service account': pod.automountServiceAccountToken === false,
+    }),
+    ...pod.containers.flatMap(({ securityContext: own = {} }) => {
+      const { drop } = (own['capabilities'] ?? {}) as { readonly drop?: readonly string[] };
+      return broken({
+        'it may escalate its privileges': own['allowPrivilegeEscalation'] === false,
+        'its root can be written': own['readOnlyRootFilesystem'] === true,
+        'it keeps capabilities': drop?.includes('ALL') === true,
+      });
+    }),
+  ];
+}
+
+function resourceProblems({ name, pod }: Workload): readonly string[] {
+  return pod.containers.flatMap(({ resources }) => {
+    const { requests = {}, limits = {} } = resources ?? {};
+    if (requests['cpu'] === undefined || requests['memory'] === undefined) {
+      return ['it asks for no processor or no memory'];
+    }
+    if (limits['memory'] === undefined) return ['its memory has no limit'];
+    const limitMiB = amountOf(limits['memory']) / MEBI;
+    return broken({
+      'its processor is throttled': limits['cpu'] === undefined,
+      'its memory is limited to less than it asks for':
+        amountOf(limits['memory']) >= amountOf(requests['memory']),
+      'its memory is limited to less than it was seen to need':
+        limitMiB >= (SERVICES[name]?.memoryMiB ?? 0),
+    });
+  });
+}
+
+function probeProblems({ pod }: Workload): readonly string[] {
+  const [container] = pod.containers;
+  const patienceSeconds = (probe: keyof typeof PROBES): number => {
+    const { periodSeconds = 10, failureThreshold = 3 } = container?.[probe] ?? {};
+    return periodSeconds * failureThreshold;
+  };
+  return [
+    ...Object.entries(PROBES).flatMap(([name, path]) => {
+      const probe = container?.[name as keyof typeof PROBES];
+      return broken({
+        [`its ${name} does not ask ${path}`]: probe?.httpGet?.path === path,
+        [`its ${name} asks another port`]: probe?.httpGet?.port === 'http',
+        [`its ${name} is impatient`]: (probe?.timeoutSeconds ?? 1) >= TIMEOUT_SECONDS_MIN,
+        [`its ${name} takes one lost answer for the end`]: (probe?.failureThreshold ?? 3) > 1,
+      });
+    }),
+    ...broken({
+      'it is ended before it has started': patienceSeconds('startupProbe') >= STARTUP_SECONDS_MIN,
+      // Taken out of the load balancer first, and only then started again.
+      'it is ended before it is taken out':
+        patienceSeconds('livenessProbe') > patienceSeconds('readinessProbe'),
+    }),
+  ];
+}
+
+function endProblems({ pod }: Workload, needs: ServiceNeeds): readonly string[] {
+  const [container] = pod.containers;
+  const told = container?.env?.find(({ name }) => name === 'SHUTDOWN_DEADLINE_MS')?.value;
+  const preStopSeconds = container?.lifecycle?.preStop?.sleep?.seconds ?? 0;
+  const stepsSeconds = (Number(told) * needs.stepsToDeadline) / MILLI + needs.otherStepsSeconds;
+  return broken({
+    'it stops answering while it is still sent requests': preStopSeconds >= needs.routedSeconds,
+    'it is killed before it has stopped':
+      (pod.terminationGracePeriodSeconds ?? 30) > preStopSeconds + stepsSeconds,
+  });
+}
+
+interface Selected {
+  readonly selector?: { readonly matchLabels?: Labels } & Labels;
+  readonly maxUnavailable?: number;
+  readonly unhealthyPodEvictionPolicy?: string;
+  readonly scaleTargetRef?: { readonly kind?: string; readonly name?: string };
+  readonly minReplicas?: number;
+  readonly minReplicaCount?: number;
+  readonly replicas?: number;
+  readonly strategy?: { readonly rollingUpdate?: { readonly maxUnavailable?: number } };
+}
+type Labels = Readonly<Record<string, unknown>>;
+
+function replacementProblems(
+  { name, labels }: Workload,
+  manifests: readonly Manifest[],
+): readonly string[] {
+  const specOf = (kinds: readonly string[]): Selected | undefined =>
+    manifests.find((one) => kinds.includes(one.kind) && one.metadata.name === name)?.['spec'] as
+      | Selected
+      | undefined;
+  const selects = (wanted: Labels | undefined): boolean =>
+    wanted !== undefined && Object.entries(wanted).every(([key, value]) => labels[key] === value);
+  const deployment = specOf(['Deployment']);
+  const budget = specOf(['PodDisruptionBudget']);
+  const scaler = specOf(['HorizontalPodAutoscaler', 'ScaledObject']);
+  const least = scaler?.minReplicas ?? scaler?.minReplicaCount ?? deployment?.replicas ?? 0;
+  return broken({
+    'its service sends to other pods': selects(specOf(['Service'])?.selector),
+    'its budget counts other pods': selects(budget?.selector?.matchLabels),
+    'a drained node takes all or none of it': budget?.maxUnavailable === 1,
+    'a region that catches up keeps a node from being drained':
+      budget?.unhealthyPodEvictionPolicy === 'AlwaysAllow',
+    'a rollout takes it away': deployment?.strategy?.rollingUpdate?.maxUnavailable === 0,
+    'its last replica may be taken away': least > 0,
+    'its scaler scales another': scaler === undefined || scaler.scaleTargetRef?.name === name,
+  });
+}
