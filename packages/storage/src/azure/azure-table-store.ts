@@ -45,9 +45,9 @@ export type AzureTableStoreOptions = TableAccountOptions & {
 };
 
 /** The service itself answers a query within five seconds, with what it has found by then. */
-const READ_TIMEOUT_MS = 5_500;
+export const READ_TIMEOUT_MS = 5_500;
 /** Less than a caller is made to wait: see `WRITE_MS_MAX`. */
-const COMMIT_TIMEOUT_MS = 9_000;
+export const COMMIT_TIMEOUT_MS = 9_000;
 
 interface Answer {
   readonly text: string;

@@ -2,7 +2,8 @@ import type { History } from '../clients/history.ts';
 import type { Ledger } from '../observe/ledger.ts';
 import { includesStamp } from '../observe/raw-state.ts';
 import type { Probe } from '../observe/readiness-probe.ts';
-import type { World } from '../world/world.ts';
+import { isTroubledLink } from '../world/links.ts';
+import { isTroubledSlot, type World } from '../world/world.ts';
 import type { Report } from './watch.ts';
 
 /** The default of `Readiness.HeartbeatMsMax`, and some time for an answer to come. */
@@ -17,11 +18,8 @@ export interface ReadinessWatch {
 }
 
 /** I14: a region whose replicator is dead, or that is behind, does not report ready. */
-export function createReadinessWatch(
-  sources: { readonly world: World; readonly ledger: Ledger; readonly history: History },
-  report: Report,
-): ReadinessWatch {
-  const { world, ledger, history } = sources;
+export function createReadinessWatch(sources: MissingSources, report: Report): ReadinessWatch {
+  const { world } = sources;
   let lastTroubleMs = world.scheduler.nowMs();
 
   const isDead = (region: string, atMs: number): boolean =>
@@ -29,23 +27,6 @@ export function createReadinessWatch(
       .regionNamed(region)
       .slots.filter(({ role }) => role === 'replicator')
       .every(({ downSinceMs }) => downSinceMs !== undefined && downSinceMs < atMs - SILENT_MS_MAX);
-
-  const isBehind = (region: string, beforeMs: number): string | undefined => {
-    const { rows, collected, lost } = ledger.regionNamed(region);
-    for (const peer of world.plan.regions) {
-      const late = history
-        .acknowledgedIn(peer)
-        .find(
-          ({ atMs, stamp, entityId }) =>
-            atMs < beforeMs &&
-            !includesStamp(rows.get(entityId)?.vector, stamp) &&
-            !collected.has(entityId) &&
-            !lost.has(entityId),
-        );
-      if (peer !== region && late !== undefined) return late.stamp;
-    }
-    return undefined;
-  };
 
   const look = (): void => {
     if (isTroubled(world)) lastTroubleMs = world.scheduler.nowMs();
@@ -60,7 +41,8 @@ export function createReadinessWatch(
     }
     const hasAside = world.plan.upgradeMs !== undefined;
     if (!hasTrueClocks || hasAside || lastTroubleMs > askedMs - WHOLE_MS) return;
-    const missing = isBehind(region, askedMs - WHOLE_MS);
+    const peers = world.plan.regions.filter((peer) => peer !== region);
+    const missing = findMissing(sources, { region, peers, beforeMs: askedMs - WHOLE_MS });
     if (missing === undefined) return;
     report('ready-too-soon', `${region} is ready at ${askedMs} without ${missing}`);
   };
@@ -70,11 +52,44 @@ export function createReadinessWatch(
 /** Looked at whenever a region is asked, which is often enough to see all but the shortest. */
 function isTroubled({ links, regions, slots, scheduler }: World): boolean {
   return (
-    links.all.some(({ cuts, answersLost, clogMs }) => cuts + answersLost + clogMs > 0) ||
-    regions.some(({ account, namespace }) => account.outages + namespace.outages > 0) ||
-    slots.some(
-      ({ isDown, isPaused, limpShare, silentUntilMs }) =>
-        isDown || isPaused || limpShare > 0 || silentUntilMs > scheduler.nowMs(),
-    )
+    links.all.some(isTroubledLink) ||
+    regions.some(
+      ({ account, namespace }) =>
+        account.outages + namespace.outages > 0 ||
+        account.freezer.isFrozen ||
+        namespace.freezer.isFrozen,
+    ) ||
+    slots.some((slot) => isTroubledSlot(slot, scheduler.nowMs()))
   );
+}
+
+export interface MissingSources {
+  readonly world: World;
+  readonly ledger: Ledger;
+  readonly history: History;
+}
+
+/** What one of the peers acknowledged before the time, and the region has not. */
+export function findMissing(
+  { ledger, history }: MissingSources,
+  {
+    region,
+    peers,
+    beforeMs,
+  }: {
+    readonly region: string;
+    readonly peers: readonly string[];
+    readonly beforeMs: number;
+  },
+): string | undefined {
+  const { rows, collected, lost } = ledger.regionNamed(region);
+  return peers
+    .flatMap((peer) => history.acknowledgedIn(peer))
+    .find(
+      ({ atMs, stamp, entityId }) =>
+        atMs < beforeMs &&
+        !includesStamp(rows.get(entityId)?.vector, stamp) &&
+        !collected.has(entityId) &&
+        !lost.has(entityId),
+    )?.stamp;
 }

@@ -34,6 +34,17 @@ export function applyNetworkFault(event: NemesisEvent, world: World): Undo {
     case 'bus-down':
       region.namespace.outages += 1;
       return () => void (region.namespace.outages -= 1);
+    case 'freeze-store':
+      return region.account.freezer.freeze();
+    case 'freeze-broker':
+      return region.namespace.freezer.freeze();
+    case 'freeze-link': {
+      const thaw = link.freezer.freeze();
+      return () => {
+        thaw();
+        link.lastFaultMs = scheduler.nowMs();
+      };
+    }
     default:
       slot.silentUntilMs = scheduler.nowMs() + event.durationMs;
       return () => {

@@ -12,6 +12,9 @@ export type NemesisKind =
   | 'store-down'
   | 'bus-down'
   | 'silent-receiver'
+  | 'freeze-store'
+  | 'freeze-broker'
+  | 'freeze-link'
   | 'clock-skew'
   | 'clock-back'
   | 'clock-freeze'
@@ -53,6 +56,9 @@ export const NEMESIS_RULES: readonly NemesisRule[] = [
   { kind: 'store-down', countMax: 2, durationMs: [500, 45_000] },
   { kind: 'bus-down', countMax: 2, durationMs: [500, 40_000] },
   { kind: 'silent-receiver', countMax: 2, durationMs: [1_000, 40_000] },
+  { kind: 'freeze-store', countMax: 2, durationMs: [2_000, 60_000] },
+  { kind: 'freeze-broker', countMax: 2, durationMs: [2_000, 60_000] },
+  { kind: 'freeze-link', countMax: 2, durationMs: [2_000, 60_000] },
   { kind: 'clock-skew', countMax: 3, durationMs: [5_000, 60_000] },
   { kind: 'clock-back', countMax: 2, durationMs: [5_000, 60_000] },
   { kind: 'clock-freeze', countMax: 2, durationMs: [1_000, 20_000] },

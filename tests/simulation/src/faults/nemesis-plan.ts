@@ -7,6 +7,8 @@ const TARGET_MAX = 1_000_000;
 /** Where tombstones are collected soon, a clock so wrong would break what their age stands for. */
 const NEVER_WITH_TOMBSTONES = new Set<NemesisKind>(['clock-far-ahead']);
 
+const FREEZES = new Set<NemesisKind>(['freeze-store', 'freeze-broker', 'freeze-link']);
+
 /** Only where an operator makes them good. */
 const LOSSES = new Set<NemesisKind>(['lose-rows', 'lose-archive', 'lose-all']);
 
@@ -22,6 +24,7 @@ export function drawNemesis(
   const events: NemesisEvent[] = [];
   for (const { kind, countMax, durationMs } of NEMESIS_RULES) {
     if (!draw.chance(`nemesis.${kind}`, KIND_PROBABILITY)) continue;
+    if (plan.hasOnlyFreezes && !FREEZES.has(kind)) continue;
     if (!plan.hasLosses && LOSSES.has(kind)) continue;
     if (plan.quietMs > 0 && NEVER_WITH_TOMBSTONES.has(kind)) continue;
     const isEarly = kind === 'resend-old' && window > 0;

@@ -104,6 +104,31 @@ export const relayMutants: readonly Mutant[] = [
     ],
   },
   {
+    id: 'peers-wait-for-each-other',
+    title: 'a peer that hangs is waited for as long as its calls take',
+    edits: [
+      {
+        file: `${CORE}replication/peer-link.ts`,
+        find: 'const outcome = await within(failures === 0 ? BRIEF_MS : TRIAL_MS, work, clock);',
+        replace: "const outcome: T | 'late' = await work;",
+      },
+      {
+        file: QUEUE,
+        find: 'relay.peers.map((peer) => [peer, laneOf((batch) => this.#send(peer, batch))]),',
+        replace:
+          'relay.peers.map((peer) => [\n' +
+          '        peer,\n' +
+          '        laneOf((batch) => (this.#last = this.#last.then(() => this.#send(peer, batch)))),\n' +
+          '      ]),',
+      },
+      {
+        file: QUEUE,
+        find: '  #isDraining = false;',
+        replace: '  #isDraining = false;\n  #last: Promise<void> = Promise.resolve();',
+      },
+    ],
+  },
+  {
     id: 'link-closed-by-wrong-clock',
     title: 'a backoff that began by a clock which ran ahead ends when that time comes',
     edits: [

@@ -24,6 +24,8 @@ export interface ProbeWatcher {
 export interface ReadinessProbe {
   /** The first region, in order of priority, that was ready when last asked; else the first. */
   preferredRegion(): string;
+  /** True when every region was ready when it was last asked. */
+  isAllReady(): boolean;
 }
 
 export function startReadinessProbe(world: World, watcher: ProbeWatcher): ReadinessProbe {
@@ -59,5 +61,6 @@ export function startReadinessProbe(world: World, watcher: ProbeWatcher): Readin
   return {
     preferredRegion: () =>
       plan.regions.find((region) => ready.get(region) === true) ?? (plan.regions[0] as string),
+    isAllReady: () => plan.regions.every((region) => ready.get(region) === true),
   };
 }

@@ -2,6 +2,7 @@ import type { AppError } from '@tandem/core';
 import type { FaultInjector } from '../faults/fault-injector.ts';
 import type { CallClass, CallFault } from '../faults/fault-kinds.ts';
 import type { Draw } from '../world/draw.ts';
+import type { Freezer } from '../world/freezer.ts';
 import type { Scheduler } from '../world/scheduler.ts';
 import type { Sites } from '../world/sites.ts';
 import type { Trace } from '../world/trace.ts';
@@ -18,6 +19,10 @@ interface PortCall<T> {
   errorOf(fault: CallFault): AppError;
   /** A fault of the surroundings at this moment, such as an account that is down. */
   surroundings?(): CallFault | undefined;
+  /** What the call goes to, and how it gets there: each may stand still. */
+  readonly freezers: readonly Freezer[];
+  /** When the adapter of the product gives up a call that nobody answers. */
+  readonly deadlineMs: number;
   /** Added to the way there and back, in milliseconds. */
   extraMs?(): number;
 }
@@ -136,8 +141,37 @@ export function createIncarnation(options: IncarnationOptions): Incarnation {
         );
       };
 
+      /** Nothing answers: the request, or its answer, waits until the service goes on, and the caller gives up first. */
+      const waitForThaw = (frozen: Freezer): void => {
+        let isOver = false;
+        const end: typeof answer = (delayMs, settle, note) => {
+          if (isOver) return;
+          isOver = true;
+          answer(delayMs, settle, note);
+        };
+        const noteFault = (): void => {
+          if (isTableCall(port.call)) slot.lastTableFaultMs = scheduler.nowMs();
+        };
+        noteFault();
+        const giveUp = (): void => {
+          noteFault();
+          reject(port.errorOf(port.call === 'commit' ? 'answer-lost' : 'unavailable'));
+        };
+        if (!frozen.isEndless) scheduler.schedule(port.deadlineMs, () => end(0, giveUp, 'frozen'));
+        if (!draw.chance(`${key}.frozen-there`, 0.5)) {
+          perform(undefined, (...answered) => frozen.whenThawed(() => end(...answered)));
+          return;
+        }
+        frozen.whenThawed(() => {
+          if (isOver && !draw.chance(`${key}.arrives`, ARRIVES_AFTER_DEATH)) return;
+          perform(undefined, end);
+        });
+      };
+
       scheduler.schedule(wayMs('there') + slowThereMs, () => {
         if (!isAlive && !draw.chance(`${key}.arrives`, ARRIVES_AFTER_DEATH)) return;
+        const frozen = port.freezers.find(({ isFrozen }) => isFrozen);
+        if (frozen !== undefined) return waitForThaw(frozen);
         const what = port.surroundings?.() ?? fault;
         if (what !== undefined && isTableCall(port.call)) slot.lastTableFaultMs = scheduler.nowMs();
         switch (what) {

@@ -32,6 +32,9 @@ export interface PublisherPortOptions {
   readonly isUpgraded: () => boolean;
 }
 
+/** What `packages/messaging` gives a call: `CALL_TIMEOUT_MS`. */
+export const BUS_DEADLINE_MS = 10_000;
+
 const SENT_KEPT_MAX = 200;
 const AGAIN_MS = [1, 40_000] as const;
 
@@ -78,8 +81,13 @@ export function createPublisherPort(options: PublisherPortOptions): ChangePublis
             void queue.publish(messages);
           });
         },
-        errorOf: busError,
+        errorOf(fault) {
+          link.lastFaultMs = scheduler.nowMs();
+          return busError(fault);
+        },
         surroundings: () => (namespace.outages > 0 ? 'unavailable' : linkFault(link)),
+        freezers: [link.freezer, namespace.freezer],
+        deadlineMs: BUS_DEADLINE_MS,
         extraMs: () => link.clogMs,
       });
     },

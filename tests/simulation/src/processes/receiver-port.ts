@@ -3,7 +3,7 @@ import type { CallFault } from '../faults/fault-kinds.ts';
 import type { Draw } from '../world/draw.ts';
 import type { Namespace } from '../world/namespace.ts';
 import type { Scheduler } from '../world/scheduler.ts';
-import { busError } from './publisher-port.ts';
+import { BUS_DEADLINE_MS, busError } from './publisher-port.ts';
 import type { Incarnation } from './incarnation.ts';
 import { fromNextWire } from './next-build.ts';
 
@@ -43,6 +43,8 @@ export function createReceiverPort(options: ReceiverPortOptions): ChangeReceiver
       perform,
       errorOf: busError,
       surroundings: () => (namespace.outages > 0 ? 'unavailable' : undefined),
+      freezers: [namespace.freezer],
+      deadlineMs: BUS_DEADLINE_MS,
     });
 
   const receive = async (

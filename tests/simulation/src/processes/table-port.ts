@@ -1,4 +1,5 @@
 import { TransientError, type AppError, type TableStore } from '@tandem/core';
+import { COMMIT_TIMEOUT_MS, READ_TIMEOUT_MS } from '@tandem/storage';
 import type { CallFault } from '../faults/fault-kinds.ts';
 import type { Account } from '../world/account.ts';
 import type { Draw } from '../world/draw.ts';
@@ -29,6 +30,8 @@ export function createTablePort(options: TablePortOptions): TableStore {
       perform,
       errorOf: (fault) => tableError(fault),
       surroundings: () => (account.outages > 0 ? 'unavailable' : undefined),
+      freezers: [account.freezer],
+      deadlineMs: READ_TIMEOUT_MS,
     });
 
   return {
@@ -52,6 +55,8 @@ export function createTablePort(options: TablePortOptions): TableStore {
         },
         errorOf: tableError,
         surroundings: () => (account.outages > 0 ? 'unknown-before' : undefined),
+        freezers: [account.freezer],
+        deadlineMs: COMMIT_TIMEOUT_MS,
       });
     },
   };

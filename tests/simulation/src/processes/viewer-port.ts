@@ -10,7 +10,7 @@ import {
 import type { Namespace } from '../world/namespace.ts';
 import type { Incarnation } from './incarnation.ts';
 import { fromNextWireBody } from './next-build.ts';
-import { busError } from './publisher-port.ts';
+import { BUS_DEADLINE_MS, busError } from './publisher-port.ts';
 
 export interface ViewerPortOptions {
   readonly incarnation: Incarnation;
@@ -41,6 +41,8 @@ export function createViewerPort(options: ViewerPortOptions): QueueViewer {
       perform: () => perform(),
       errorOf: busError,
       surroundings: () => (namespace.outages > 0 ? 'unavailable' : undefined),
+      freezers: [namespace.freezer],
+      deadlineMs: BUS_DEADLINE_MS,
     });
 
   // Operators are the first to be upgraded.

@@ -17,6 +17,8 @@ export interface RunPlan {
   readonly operators: number;
   /** A store may lose what it had acknowledged. */
   readonly hasLosses: boolean;
+  /** Nothing else goes wrong for long, so that it shows what a freeze does to those beside it. */
+  readonly hasOnlyFreezes: boolean;
   readonly clients: number;
   readonly operationsPerClient: number;
   readonly entityCount: number;
@@ -66,9 +68,10 @@ export function drawRunPlan(draw: Draw): RunPlan {
   const quietBeyondAge = draw.chance('plan.late', 0.5)
     ? int('quiet', 0, Math.round(busyMs * 0.7)) - faultsMs
     : 40_000;
+  const regions = REGIONS.slice(0, draw.chance('plan.three', 0.55) ? 3 : 2);
   const entitiesMax = burst > 4 ? 30 : hasTombstones ? 14 : 6;
   return {
-    regions: REGIONS.slice(0, draw.chance('plan.three', 0.55) ? 3 : 2),
+    regions,
     // Some runs cross midnight, where archive partitions change.
     startMs: Date.UTC(2026, 0, 1) + int('start', 1, 4) * 6 * 60 * MINUTE_MS - int('to', 0, 90_000),
     bucketCount: hasCrowd ? 1 : int('buckets', 1, 3),
@@ -76,6 +79,7 @@ export function drawRunPlan(draw: Draw): RunPlan {
     replicatorsPerRegion: draw.chance('plan.replicators', 0.5) ? 2 : 1,
     operators,
     hasLosses: operators > 0 && !hasTombstones && draw.chance('plan.losses', 0.45),
+    hasOnlyFreezes: regions.length > 2 && draw.chance('plan.only-freezes', 0.2),
     clients: int('clients', 2, 5),
     operationsPerClient,
     entityCount: hasCrowd ? CROWD : int('entities', 1, entitiesMax),

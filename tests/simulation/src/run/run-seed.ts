@@ -1,6 +1,7 @@
 import type { FinalState, Violation } from '../checkers/checker.ts';
 import { FINAL_CHECKERS } from '../checkers/final-checkers.ts';
 import { createAtRiskWatch } from '../checkers/watch-at-risk.ts';
+import { createLaneWatch } from '../checkers/watch-lanes.ts';
 import { createMemoryWatch } from '../checkers/watch-memory.ts';
 import { createReadinessWatch } from '../checkers/watch-readiness.ts';
 import { watchOverwrites } from '../checkers/watch-overwrites.ts';
@@ -17,7 +18,7 @@ import { runClient } from '../clients/run-client.ts';
 import { drawNemesis } from '../faults/nemesis-plan.ts';
 import { runNemesis } from '../faults/run-nemesis.ts';
 import { createLedger, type Ledger } from '../observe/ledger.ts';
-import { startReadinessProbe } from '../observe/readiness-probe.ts';
+import { type ReadinessProbe, startReadinessProbe } from '../observe/readiness-probe.ts';
 import { startResubmitting } from '../processes/next-build.ts';
 import { createSupervisor } from '../processes/supervisor.ts';
 import { createWorld, type WorldOptions } from '../world/create-world.ts';
@@ -31,6 +32,8 @@ import { windowsOf } from './windows.ts';
 const STEP_MS = 1_000;
 /** Locks, backoffs and leases are over long before. */
 const SETTLE_STEPS_MAX = 400;
+/** Longer than any claim of a wrong clock is believed. */
+const READY_STEPS_MAX = 150;
 /** After that, so that nothing which was under way comes late: longer than what counts as young waits. */
 const QUIET_STEPS = 7;
 /** The archive is replayed to these parts of all commits, and to the end. */
@@ -64,13 +67,17 @@ export async function runSeed(options: RunOptions): Promise<SeedResult> {
   watchRiskList({ world, ledger }, report);
   noteCollections(world, ledger);
   const watchReadiness = createReadinessWatch({ world, ledger, history }, report);
+  const watchLanes = createLaneWatch({ world, history }, report);
   const watchMemory = createMemoryWatch(world, report);
   const watchAtRisk = createAtRiskWatch({ world, ledger, history }, report);
   const watchSession = createSessionWatch({ history, ledger }, report);
   supervisor.startAll();
   const nemesis = runNemesis({ world, supervisor, events, poison, ledger });
   const probe = startReadinessProbe(world, {
-    onAsk: watchReadiness.look,
+    onAsk: () => {
+      watchReadiness.look();
+      watchLanes();
+    },
     onAnswer: (result) => {
       watchReadiness.judge(result);
       watchMemory(result);
@@ -92,6 +99,8 @@ export async function runSeed(options: RunOptions): Promise<SeedResult> {
   });
   supervisor.closeRecovery().catch((error: unknown) => world.reportBug(undefined, error));
   const isSettled = await settle(world, ledger);
+  // A wrong clock, a damaged row or a hang must not keep a region out of traffic for ever.
+  if (!(await untilReady(world, probe))) report('unready', 'not every region is ready in the end');
   const final = await readFinalState({ world, ledger, history, poison, isSettled });
   for (const { name, check } of FINAL_CHECKERS) for (const text of check(final)) report(name, text);
   for (const bug of world.bugs) report('bug', bug);
@@ -131,6 +140,16 @@ async function settle(world: World, ledger: Ledger): Promise<boolean> {
     quiet = world.recoveries.isClosed && (await hasConverged(world, ledger)) ? quiet + 1 : 0;
   }
   return quiet >= QUIET_STEPS;
+}
+
+async function untilReady(
+  { scheduler }: World,
+  probe: Pick<ReadinessProbe, 'isAllReady'>,
+): Promise<boolean> {
+  for (let step = 0; step < READY_STEPS_MAX && !probe.isAllReady(); step += 1) {
+    await scheduler.runUntil(() => false, scheduler.nowMs() + STEP_MS);
+  }
+  return probe.isAllReady();
 }
 
 async function readFinalState(

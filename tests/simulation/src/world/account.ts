@@ -1,5 +1,6 @@
 import type { CommitOutcome, TableRow, TableStore, Transaction } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
+import { createFreezer, type Freezer } from './freezer.ts';
 
 /** Told of every transaction at the moment at which it is durable. */
 type CommitListener = (transaction: Transaction, site: string) => void;
@@ -15,6 +16,7 @@ export interface Account {
   commit(transaction: Transaction, site: string): Promise<CommitOutcome>;
   /** Faults may overlap, so each is counted. */
   outages: number;
+  readonly freezer: Freezer;
   /** Of all transactions that were ever asked for, the most operations. */
   readonly operationsMax: number;
   onCommitted(listener: CommitListener): void;
@@ -40,6 +42,7 @@ export function createAccount(): Account {
   };
   return {
     outages: 0,
+    freezer: createFreezer(),
     get operationsMax() {
       return operationsMax;
     },

@@ -1,4 +1,5 @@
 import type { CallFault } from '../faults/fault-kinds.ts';
+import { createFreezer, type Freezer } from './freezer.ts';
 
 /** The network from the processes of one region to the queue of another. */
 export interface Link {
@@ -8,6 +9,7 @@ export interface Link {
   cuts: number;
   answersLost: number;
   clogMs: number;
+  readonly freezer: Freezer;
   /** True time at which it was last not whole. */
   lastFaultMs: number;
 }
@@ -22,7 +24,15 @@ export function createLinks(regions: readonly string[]): Links {
     regions
       .filter((to) => to !== from)
       .map(
-        (to): Link => ({ from, to, cuts: 0, answersLost: 0, clogMs: 0, lastFaultMs: -Infinity }),
+        (to): Link => ({
+          from,
+          to,
+          cuts: 0,
+          answersLost: 0,
+          clogMs: 0,
+          freezer: createFreezer(true),
+          lastFaultMs: -Infinity,
+        }),
       ),
   );
   return {
@@ -33,6 +43,11 @@ export function createLinks(regions: readonly string[]): Links {
       return link;
     },
   };
+}
+
+/** True when calls on it fail, hang or are late. */
+export function isTroubledLink({ cuts, answersLost, clogMs, freezer }: Link): boolean {
+  return cuts + answersLost + clogMs > 0 || freezer.isFrozen;
 }
 
 export function linkFault(link: Link): CallFault | undefined {

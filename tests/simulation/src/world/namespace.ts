@@ -1,5 +1,6 @@
 import type { Clock } from '@tandem/core';
 import { createMemoryBus, type MemoryBus } from '@tandem/core/memory';
+import { createFreezer, type Freezer } from './freezer.ts';
 
 /** The queue of one region: what survives every crash. */
 export interface Namespace {
@@ -7,6 +8,7 @@ export interface Namespace {
   readonly queue: string;
   /** Faults may overlap, so each is counted. */
   outages: number;
+  readonly freezer: Freezer;
 }
 
 /** In production it is 2,000: nothing that Tandem does itself may ever reach even this. */
@@ -17,5 +19,5 @@ export function createNamespace(
   options: { readonly clock: Clock; readonly lockDurationMs: number },
 ): Namespace {
   const bus = createMemoryBus({ ...options, deliveryCountMax: DELIVERY_COUNT_MAX });
-  return { bus, queue: region, outages: 0 };
+  return { bus, queue: region, outages: 0, freezer: createFreezer() };
 }

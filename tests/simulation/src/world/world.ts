@@ -16,6 +16,14 @@ import type { Situations } from './situations.ts';
 import type { Sites } from './sites.ts';
 import type { Trace } from './trace.ts';
 
+/** True when the process in it is dead, stands still, hardly works or hears nothing. */
+export function isTroubledSlot(
+  { isDown, isPaused, limpShare, silentUntilMs }: Slot,
+  nowMs: number,
+): boolean {
+  return isDown || isPaused || limpShare > 0 || silentUntilMs > nowMs;
+}
+
 /** One region: what is durable, and the places where its processes run. */
 export interface Region {
   readonly name: string;
