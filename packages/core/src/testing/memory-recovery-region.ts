@@ -5,6 +5,7 @@ import type {
   ScannedRow,
 } from '../ports/recovery-region.ts';
 import type { Digest } from '../recovery/compare-bucket.ts';
+import { joinChangeSets } from '../recovery/restored-set.ts';
 import { TerminalError } from '../errors.ts';
 import type { RowWrite, StoredRow } from '../ports/replica.ts';
 import { archivePartitionOf, type Change, type ChangeSet } from '../replication/change-set.ts';
@@ -94,6 +95,11 @@ export function createMemoryRecoveryRegion(region: string): MemoryRecoveryRegion
     version += 1;
     rows.set(entityId, { entityId, state, referenceId, etag: String(version) });
   };
+  const keep = (set: ChangeSet): void => {
+    const nth = sets.findIndex(({ stamp }) => stamp === set.stamp);
+    if (nth < 0) sets.push(set);
+    else sets[nth] = set;
+  };
   const isChanged = ({ entityId, stored }: RowWrite): boolean =>
     rows.get(entityId)?.etag !== stored?.etag;
   return {
@@ -144,18 +150,21 @@ export function createMemoryRecoveryRegion(region: string): MemoryRecoveryRegion
     },
     archive: {
       async *scan({ fromMs = 0, beforeMs = Number.POSITIVE_INFINITY }) {
-        for (const set of sets) {
+        for (const set of sets.toSorted((a, b) => (a.stamp < b.stamp ? -1 : 1))) {
           const timeMs = parseInt(set.stamp.slice(0, 12), 16);
           if (timeMs >= fromMs && timeMs < beforeMs) yield { kind: 'set', ...archiveRowOf(set) };
         }
       },
       put: async (found) => {
-        sets.push(...found.map(({ set }) => set));
+        for (const { set } of found) keep(set);
         return [];
       },
       restore: async (restored) => {
         done.push('archive');
-        sets.push(...restored);
+        for (const set of restored) {
+          const own = sets.find(({ stamp }) => stamp === set.stamp);
+          keep(own === undefined ? set : (joinChangeSets(own, set) ?? own));
+        }
       },
     },
     conflicts: {

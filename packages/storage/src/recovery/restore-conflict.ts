@@ -100,7 +100,7 @@ function writtenSince<K extends EntityKind>(
       const { life } = conflict;
       if (life === undefined || state.alive === undefined) return false;
       const pairs = all.flatMap((one) => (one.life ? [[one.life.deleted, one.life.alive]] : []));
-      return !reachable([life.alive], pairs).has(state.alive);
+      return !reachable([life.deleted, life.alive], pairs).has(state.alive);
     }
     const now = state.fields.get(name)?.stamp;
     const field = chosen.find((one) => one.name === name);
