@@ -1,6 +1,6 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { findInventory } from './inventory/find-inventory.ts';
 import { createCliHarness } from './testing/cli-harness.ts';
@@ -84,6 +84,45 @@ describe('the program', () => {
     const environment = { TANDEM_REGIONS: `\uFEFF${inventory}` };
     const { regions } = await findInventory({ environment, folder: '/' }, undefined);
     expect(regions).toHaveLength(2);
+  });
+
+  test('takes the inventory that is named, else that of the variable, else the first that is there', async () => {
+    const of = (name: string) =>
+      Buffer.from(`{"version":1,"regions":[{"name":"${name}","storage":"a"}]}`);
+    const [named, there] = [await saved(of('named')), await saved(of('there'))];
+    const environment = { TANDEM_REGIONS: named };
+    const nameIn = async (at: Parameters<typeof findInventory>[0], file?: string) =>
+      (await findInventory(at, file)).regions[0]?.name;
+    const folder = dirname(there);
+    expect(await nameIn({ environment, folder }, there)).toBe('there');
+    expect(await nameIn({ environment, folder })).toBe('named');
+    expect(await nameIn({ environment: {}, folder })).toBe('there');
+    expect(await nameIn({ environment: { TANDEM_REGIONS: '' }, folder })).toBe('there');
+    const inline = ` \n${of('inline').toString()}`;
+    expect(await nameIn({ environment: { TANDEM_REGIONS: inline }, folder })).toBe('inline');
+    const started = await mkdtemp(join(tmpdir(), 'tandem-inventory-'));
+    folders.push(started);
+    await mkdir(join(started, '.tandem'));
+    await writeFile(join(started, '.tandem', 'tandem.regions.json'), of('started'));
+    expect(await nameIn({ environment: {}, folder: started })).toBe('started');
+    await expect(nameIn({ environment: {}, folder }, started)).rejects.toThrow('EISDIR');
+  });
+
+  test('reads of an inventory what stands in variables, and shows none of it', async () => {
+    const regions = [
+      { name: 'east', storage: 'env:EAST_STORAGE', serviceBus: 'xenv:EAST', api: 'http://e' },
+    ];
+    const text = JSON.stringify({ version: 1, regions });
+    const find = (more: Readonly<Record<string, string>>) =>
+      findInventory({ environment: { TANDEM_REGIONS: text, ...more }, folder: '/' }, undefined);
+    expect((await find({ EAST_STORAGE: 'a secret' })).regions).toEqual([
+      { ...regions[0], storage: 'a secret' },
+    ]);
+    await expect(find({ EAST_STORAGE: '' })).rejects.toThrow(
+      'TANDEM_REGIONS: storage of east is in the variable EAST_STORAGE, which is not set.',
+    );
+    const broken = findInventory({ environment: {}, folder: '/' }, '{"AccountKey=secret');
+    await expect(broken).rejects.toThrow(/^TANDEM_REGIONS is not JSON\.$/);
   });
 
   test('says where it looked for an inventory', async () => {

@@ -14,6 +14,8 @@ import { type Area, AREA_NAMES, type AreaName, AREAS } from './areas.ts';
 const ROOT = resolve(import.meta.dirname, '../../..');
 const TESTS_CONFIG = 'vitest.mutation.config.ts';
 const TEST_MS_MAX = 60_000;
+/** On a busy machine, all tests of an area once. */
+const DRY_RUN_MINUTES_MAX = 30;
 /** So many of the faults must be noticed. */
 const GOAL_PERCENT = 90;
 const EXIT_CODES = { reached: 0, missed: 1, misused: 2 } as const;
@@ -61,6 +63,7 @@ async function mutate(area: Area, files: readonly string[]): Promise<readonly Mu
       reporters: ['clear-text'],
       clearTextReporter: { allowColor: false, logTests: false, reportTests: false },
       ignoreStatic: true,
+      dryRunTimeoutMinutes: DRY_RUN_MINUTES_MAX,
     });
     const mutants = await stryker.runMutationTest();
     return mutants.map(({ fileName, status }) => ({ fileName: relative(copy, fileName), status }));
