@@ -8,7 +8,7 @@ import type { Report } from './watch.ts';
 
 /**
  * I19: whoever writes a row or an archive row, recovery above all, takes nothing newer away: each field, each
- * life and each transaction that was in it is in it still, or something later.
+ * life and each transaction that was in it is in it still, or something later; and what was erased stays so.
  */
 export function watchOverwrites(
   { world, ledger }: { readonly world: World; readonly ledger: Ledger },
@@ -64,8 +64,11 @@ export function watchOverwrites(
 
 /** What of `before` the state does not have any more, in words. */
 function missingIn(next: RawState, before: RawState): string | undefined {
-  for (const [name, { stamp }] of before.fields) {
-    if (stamp > (next.fields.get(name)?.stamp ?? '')) return `${name} by ${stamp}`;
+  for (const [name, { stamp, value }] of before.fields) {
+    const own = next.fields.get(name);
+    if (stamp > (own?.stamp ?? '')) return `${name} by ${stamp}`;
+    if (value === null && stamp === own?.stamp && own.value !== null)
+      return `the erasure of ${name}`;
   }
   for (const [region, stamp] of before.vector) {
     if (stamp > (next.vector.get(region) ?? '')) return `${stamp} of ${region}`;

@@ -1,7 +1,7 @@
 import type { ReplayPlan } from '@tandem/core';
-import { decodeVector } from '@tandem/core';
+import { decodeVector, isAlive } from '@tandem/core';
 import type { Ledger } from '../observe/ledger.ts';
-import { isRawAlive, type RawState } from '../observe/raw-state.ts';
+import { includesStamp, isRawAlive, type RawState } from '../observe/raw-state.ts';
 import { readRawRow } from '../observe/read-raw.ts';
 import type { Plan, Recovery } from '../operators/recovery-log.ts';
 import { gadgetKind } from '../world/gadget-kind.ts';
@@ -17,7 +17,8 @@ interface Written {
 
 /**
  * I19: what a recovery command writes is what its plan said, and all of it, but for what someone else wrote or
- * a store lost since the plan was begun. What it makes of a row is what the plan said it would be.
+ * a store lost since the plan was begun. What it makes of a row is what the plan said it would be; and whatever
+ * anybody wrote meanwhile, a restore writes on what it saw or not at all.
  */
 export function watchPlans(
   { world, ledger }: { readonly world: World; readonly ledger: Ledger },
@@ -47,6 +48,12 @@ export function watchPlans(
 
   const judge = (recovery: Recovery, plan: Plan, written: Written): void => {
     const { region, entityId } = written;
+    if (!isOnWhatWasSeen(plan, written)) {
+      report(
+        'plan-overwrites',
+        `${recovery.id} (${plan.kind}) wrote ${entityId} in ${region} unseen`,
+      );
+    }
     const wrong = isPlanned(plan, written) ? undefined : `${entityId} in ${region}`;
     if (wrong === undefined || wasTouched(entityId, recovery)) return;
     report(
@@ -65,6 +72,7 @@ export function watchPlans(
       const after = operation.kind === 'delete' ? undefined : readRawRow(operation.properties);
       if (after === undefined) {
         rows.delete(key);
+        touch(entityId, by);
         continue;
       }
       const before = rows.get(key);
@@ -85,6 +93,16 @@ export function watchPlans(
       const [, entityId = ''] = key.split(' ');
       if (writtenBy.get(id)?.has(key) === true || wasTouched(entityId, recovery)) continue;
       report('plan-undone', `${id} (${plan.kind}) was to write ${key}, and says that it is done`);
+    }
+    // What comes back in one region nobody else would send to its peers.
+    for (const { entityId, state } of plan.kind === 'replay-join' ? plan.plan.changes : []) {
+      if (wasTouched(entityId, recovery)) continue;
+      for (const { name } of world.regions) {
+        const vector = rows.get(`${name} ${entityId}`)?.vector;
+        if ([...(state?.vector.values() ?? [])].every((stamp) => includesStamp(vector, stamp)))
+          continue;
+        report('plan-undone', `${id} (${plan.kind}) has left ${name} without ${entityId}`);
+      }
     }
   });
 }
@@ -142,18 +160,38 @@ function isAsConflictRestored(
   });
 }
 
-/** Written on the version that the plan was made on, and alive afterwards or not as it says. */
-function isAsRestored({ changes }: ReplayPlan, { entityId, before, after }: Written): boolean {
+/** Alive afterwards or not, as the plan says. */
+function isAsRestored({ changes }: ReplayPlan, { entityId, after }: Written): boolean {
   const change = changes.find((one) => one.entityId === entityId);
-  if (change === undefined) return false;
-  const { now, then } = change.difference.regions;
-  if (isRawAlive(after) !== (then?.life === 'alive')) return false;
-  const wasAlive = before !== undefined && isRawAlive(before);
-  if (now?.life !== 'alive' || change.version === undefined) return !wasAlive;
-  const planned = decodeVector(change.version) ?? new Map<string, string>();
-  const vector: ReadonlyMap<string, string> = before?.vector ?? new Map<string, string>();
   return (
-    vector.size === planned.size &&
-    [...planned].every(([name, stamp]) => vector.get(name) === stamp)
+    change !== undefined &&
+    isRawAlive(after) === (change.difference.regions['then']?.life === 'alive')
   );
+}
+
+/**
+ * True when a restore wrote on the very version that it was decided on, or where there was nothing then and
+ * now: whatever others wrote meanwhile, it takes nothing of theirs away.
+ */
+function isOnWhatWasSeen(plan: Plan, { entityId, before }: Written): boolean {
+  const isOn = (seen: Vector | undefined): boolean =>
+    before === undefined || !isRawAlive(before)
+      ? seen === undefined
+      : seen !== undefined && isSameVector(before.vector, seen);
+  if (plan.kind === 'restore-conflict') {
+    const { state } = plan.looked;
+    return isOn(state !== undefined && isAlive(state) ? state.vector : undefined);
+  }
+  if (plan.kind !== 'replay-restore') return true;
+  const change = plan.plan.changes.find((one) => one.entityId === entityId);
+  // What the plan does not name at all is told of as such.
+  if (change === undefined) return true;
+  const { version = '', difference } = change;
+  return isOn(difference.regions['now']?.life === 'alive' ? decodeVector(version) : undefined);
+}
+
+type Vector = ReadonlyMap<string, string>;
+
+function isSameVector(a: Vector, b: Vector): boolean {
+  return a.size === b.size && [...a].every(([name, stamp]) => b.get(name) === stamp);
 }

@@ -5,7 +5,8 @@ import type { Report } from './watch.ts';
 
 /**
  * I11: the list of `at-risk` is exact. What was committed before it began and is in no other region when it
- * ends is listed as lost; nothing is that was in another one when it began, within the reach of the command.
+ * ends is listed as lost; nothing is that was in another one when it began, within the reach of the command. What
+ * a peer lacks all the while, and its queue as well, is listed in any case.
  */
 export function watchRiskList(
   { world, ledger }: { readonly world: World; readonly ledger: Ledger },
@@ -50,9 +51,25 @@ export function watchRiskList(
       if (isUnknown || wasTaken) continue;
       report('risk-list-invents', `${id} calls ${key} lost, which had left ${region} before`);
     }
-    for (const { stamp, entityId } of survey.writes) {
+    // Owed to a peer before and after: be it in its own row or parked, the outbox has told of it all the while.
+    for (const { stamp, entityId, region, atMs } of ledger.commits) {
+      if (region !== command.region || atMs >= runStartMs) continue;
+      const key = `${stamp} ${entityId}`;
+      const owed = peers.find(
+        (peer) =>
+          !world.acceptedBy(peer).has(stamp) &&
+          !isInRows(peer, entityId, stamp) &&
+          (ledger.regionNamed(peer).lost.get(entityId) ?? 0) < runStartMs,
+      );
+      if (owed === undefined || listed.has(key)) continue;
+      report('risk-list-flatters', `${id} does not list ${key}, which ${owed} lacks`);
+    }
+    for (const { stamp, entityId, places } of survey.writes) {
       const isKnown = ledger.commitsUnder(stamp).some((one) => one.entityId === entityId);
       if (!isKnown) report('risk-list-invents', `${id} lists ${stamp}, which nobody committed`);
+      const guessed = [...done.unread].find((peer) => places[peer] === 'nowhere');
+      if (guessed === undefined) continue;
+      report('risk-list-invents', `${id} tells of ${stamp} that ${guessed} lacks it, unread`);
     }
   });
 }

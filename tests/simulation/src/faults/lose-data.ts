@@ -1,11 +1,12 @@
 import type { TableRow, TableStore } from '@tandem/core';
 import { ARCHIVE_TABLE, CONFLICTS_TABLE } from '@tandem/storage';
+import type { History } from '../clients/history.ts';
 import type { Ledger } from '../observe/ledger.ts';
 import { gadgetKind } from '../world/gadget-kind.ts';
 import type { World } from '../world/world.ts';
 import type { NemesisEvent } from './nemesis-kinds.ts';
 
-/** Of what is archived everywhere long since nobody asks whether it was committed. */
+/** Of what was answered, or is archived everywhere long since, nobody asks whether it was committed. */
 const SETTLED_MS = 45_000;
 const SYSTEM_ROWS = '~';
 const PAGE_ROWS = 1_000;
@@ -16,12 +17,21 @@ export interface Losses {
   readonly needsFilling: Set<string>;
 }
 
+interface LossOptions {
+  readonly world: World;
+  readonly ledger: Ledger;
+  readonly history: History;
+}
+
 /**
  * A store loses what it had acknowledged: rows of the entities, or of the archive and the journal as well. One
  * region of a run does, since what two have lost nobody can bring back. The outbox stays: what is lost with it is
  * what `at-risk` names.
  */
-export async function loseData(event: NemesisEvent, world: World, ledger: Ledger): Promise<void> {
+export async function loseData(
+  event: NemesisEvent,
+  { world, ledger, history }: LossOptions,
+): Promise<void> {
   const { draw, losses, scheduler } = world;
   const region = draw.pick('losses.region', world.regions);
   const { account, name } = region;
@@ -35,10 +45,17 @@ export async function loseData(event: NemesisEvent, world: World, ledger: Ledger
   losses.needsFilling.add(name);
   const settledMs = scheduler.nowMs() - SETTLED_MS;
   const peers = world.plan.regions.filter((peer) => peer !== name);
+  const answered = new Set(
+    world.plan.regions.flatMap((peer) =>
+      history.acknowledgedIn(peer).map(({ stamp, entityId }) => `${stamp} ${entityId}`),
+    ),
+  );
   const isSettled = (rowKey: string): boolean => {
     const [stamp = ''] = rowKey.split('~');
     return (
-      ledger.commitsUnder(stamp).every(({ atMs }) => atMs < settledMs) &&
+      ledger
+        .commitsUnder(stamp)
+        .every(({ atMs, entityId }) => atMs < settledMs || answered.has(`${stamp} ${entityId}`)) &&
       peers.every((peer) => ledger.regionNamed(peer).archived.has(stamp))
     );
   };

@@ -1,3 +1,4 @@
+import type { History } from '../clients/history.ts';
 import type { Ledger } from '../observe/ledger.ts';
 import type { Supervisor } from '../processes/supervisor.ts';
 import type { World } from '../world/world.ts';
@@ -25,6 +26,7 @@ export interface NemesisOptions {
   readonly events: readonly NemesisEvent[];
   readonly poison: PoisonLog;
   readonly ledger: Ledger;
+  readonly history: History;
 }
 
 /** Lets the events happen when they are due, and ends each after its time. */
@@ -53,7 +55,8 @@ export function runNemesis(options: NemesisOptions): Nemesis {
   };
 }
 
-function begin(event: NemesisEvent, { world, supervisor, poison, ledger }: NemesisOptions): Undo {
+function begin(event: NemesisEvent, options: NemesisOptions): Undo {
+  const { world, supervisor, poison } = options;
   const slots = [...world.slots, ...world.operatorSlots];
   const slot = slots[event.target % slots.length];
   if (slot === undefined) return undefined;
@@ -87,7 +90,7 @@ function begin(event: NemesisEvent, { world, supervisor, poison, ledger }: Nemes
     case 'lose-rows':
     case 'lose-archive':
     case 'lose-all':
-      loseData(event, world, ledger).catch((error: unknown) => world.reportBug(undefined, error));
+      loseData(event, options).catch((error: unknown) => world.reportBug(undefined, error));
       return undefined;
     default:
       return applyNetworkFault(event, world);

@@ -4,12 +4,18 @@ import { applyEdit } from './apply-edit.ts';
 import { MUTANTS } from './mutants.ts';
 
 const ROOT = new URL('../../../../', import.meta.url);
-const MUTANTS_MIN = 30;
+const MUTANTS_MIN = 120;
+const RECOVERY_MIN = 30;
+const RECOVERY = /^packages\/(core|storage)\/src\/recovery\//;
 
 describe('the mutants', () => {
   test('are enough, and each has a name of its own', () => {
     expect(new Set(MUTANTS.map(({ id }) => id)).size).toBe(MUTANTS.length);
     expect(MUTANTS.length).toBeGreaterThanOrEqual(MUTANTS_MIN);
+    const ofRecovery = MUTANTS.filter(({ edits }) =>
+      edits.every(({ file }) => RECOVERY.test(file)),
+    );
+    expect(ofRecovery.length).toBeGreaterThanOrEqual(RECOVERY_MIN);
   });
 
   test.each(MUTANTS)('$id finds the code that it breaks', ({ edits }) => {

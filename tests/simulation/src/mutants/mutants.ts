@@ -1,4 +1,5 @@
 import { applyMutants } from './apply.ts';
+import { arrivalMutants } from './arrival.ts';
 import { firstFormMutants } from './first-form.ts';
 import { groupMutants } from './group-commit.ts';
 import { messageMutants } from './messages.ts';
@@ -15,6 +16,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...groupMutants,
   ...relayMutants,
   ...applyMutants,
+  ...arrivalMutants,
   ...conflictMutants,
   ...messageMutants,
   ...watermarkMutants,

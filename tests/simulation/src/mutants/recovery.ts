@@ -10,6 +10,15 @@ const REPAIR = `${CORE}recovery/repair-regions.ts`;
 const KEEPER = `${STORAGE}recovery/archive-keeper.ts`;
 const FORGET = `${STORAGE}recovery/forget-entity.ts`;
 const TABLE = `${STORAGE}recovery/replay-into-table.ts`;
+const RESTORE_CONFLICT = `${STORAGE}recovery/restore-conflict.ts`;
+const RESTORE_ENTITIES = `${STORAGE}recovery/restore-entities.ts`;
+const REPLAY_INTO = `${CORE}recovery/replay-into.ts`;
+const IN_PLACE = `${CORE}recovery/replay-in-place.ts`;
+const FILL = `${CORE}recovery/fill-region.ts`;
+const COPY = `${CORE}recovery/copy-archive.ts`;
+const COMPARE = `${CORE}recovery/compare-bucket.ts`;
+const SURVEY = `${CORE}recovery/survey-risk.ts`;
+const LETTERS = `${CORE}recovery/settle-dead-letters.ts`;
 
 /** Faults of what operators run when something was lost. */
 export const recoveryMutants: readonly Mutant[] = [
@@ -171,6 +180,260 @@ export const recoveryMutants: readonly Mutant[] = [
         file: RISK,
         find: 'for (const bucket of buckets) {',
         replace: 'for (const bucket of buckets.slice(0, 1)) {',
+      },
+    ],
+  },
+  {
+    id: 'restore-takes-newer',
+    title: 'a restore of a conflict takes away what was written after the conflict was seen',
+    edits: [
+      {
+        file: RESTORE_CONFLICT,
+        find: '  if (names.length === 0) return;',
+        replace: '  if (names.length >= 0) return;',
+      },
+    ],
+  },
+  {
+    id: 'restore-over-newer',
+    title: 'a restore to a time writes over what was written since it was planned',
+    edits: [
+      {
+        file: RESTORE_ENTITIES,
+        find: '      ? await table.put(entityId, toEntity(kind, state), condition)',
+        replace: '      ? await table.put(entityId, toEntity(kind, state), condition && undefined)',
+      },
+    ],
+  },
+  {
+    id: 'restore-never-deletes',
+    title: 'a restore to a time leaves what was not there then',
+    edits: [
+      {
+        file: RESTORE_ENTITIES,
+        find: '      : await table.remove(entityId, condition);',
+        replace: "      : await Promise.resolve({ kind: 'deleted' } as const);",
+      },
+    ],
+  },
+  {
+    id: 'replay-record-before-rows',
+    title: 'a bucket is recorded as replayed before its rows are written',
+    edits: [
+      {
+        file: REPLAY_INTO,
+        find: '    await options.onBucketDone?.(bucket);\n',
+        replace: '',
+      },
+      {
+        file: REPLAY_INTO,
+        find: '    await foldArchive({\n',
+        replace: '    await options.onBucketDone?.(bucket);\n    await foldArchive({\n',
+      },
+    ],
+  },
+  {
+    id: 'replay-reads-one-page',
+    title: 'a replay reads the first page of the archive',
+    edits: [
+      {
+        file: KEEPER,
+        find: '    ({ continuation } = page);\n',
+        replace: '',
+      },
+    ],
+  },
+  {
+    id: 'fold-ignores-since',
+    title: 'a replay from a time on takes what was written before as well',
+    edits: [
+      {
+        file: SPAN,
+        find: '      ...(fromMs === undefined ? {} : { fromMs }),\n',
+        replace: '',
+      },
+    ],
+  },
+  {
+    id: 'forget-misses-letters',
+    title: 'forgetting leaves what lies among the dead letters',
+    edits: [
+      {
+        file: FORGET,
+        find: '    await discardLetters(region, entityId);',
+        replace: '    if (region === undefined) await discardLetters(region, entityId);',
+      },
+    ],
+  },
+  {
+    id: 'restored-over-archived',
+    title: 'what recovery knows of a change set is archived over the change set itself',
+    edits: [
+      {
+        file: KEEPER,
+        find: '    own.set === undefined\n      ? [toRow(',
+        replace: "    own.set === undefined || own.etag !== ''\n      ? [toRow(",
+      },
+    ],
+  },
+  {
+    id: 'fill-without-archive',
+    title: 'a rebuild leaves the archive as it is',
+    edits: [{ file: FILL, find: "  'archive',\n  'rows',", replace: "  'rows'," }],
+  },
+  {
+    id: 'fill-without-conflicts',
+    title: 'a rebuild leaves the journal as it is',
+    edits: [
+      { file: FILL, find: "  'conflicts',\n  'give-back',\n];", replace: "  'give-back',\n];" },
+    ],
+  },
+  {
+    id: 'copy-archive-half',
+    title: 'of an archive every other change set is copied',
+    edits: [
+      {
+        file: COPY,
+        find: '    waiting.push(wanted);',
+        replace: '    if ((bytes += 1) % 2 === 1) waiting.push(wanted);',
+      },
+      { file: COPY, find: '    bytes += plainBytesOf(wanted.encoded);\n', replace: '' },
+    ],
+  },
+  {
+    id: 'copy-archive-loses-last',
+    title: 'what is left of an archive at its end is not copied',
+    edits: [
+      {
+        file: COPY,
+        find: '  await flush();\n  return { written, leftOut };',
+        replace: '  return { written, leftOut };',
+      },
+    ],
+  },
+  {
+    id: 'join-without-archive',
+    title: 'what a repair joins into a row is not archived',
+    edits: [
+      {
+        file: JOIN,
+        find: '  await archive.restore(\n    joined.map(',
+        replace: '  await archive.restore(\n    joined.slice(0, 0).map(',
+      },
+    ],
+  },
+  {
+    id: 'join-archives-after-rows',
+    title: 'a repair writes rows of which a cut leaves no trace in the archive',
+    edits: [
+      {
+        file: JOIN,
+        find: '  const outcome = await replica.write(\n',
+        replace: '  const outcome = await writeFirst(\n',
+      },
+      {
+        file: JOIN,
+        find: '  // Before the rows: once they are joined, a repetition would see neither gap nor conflict.\n',
+        replace:
+          '  const written = await replica.write(bucket, joined.map(({ write }) => write));\n' +
+          '  const writeFirst = async (...asked: unknown[]) => (asked.length > 0 ? written : written);\n',
+      },
+    ],
+  },
+  {
+    id: 'in-place-leaves-peers',
+    title: 'a replay in place gives the peers nothing of what comes back',
+    edits: [
+      {
+        file: IN_PLACE,
+        find: '  const regions = [...peers, target];',
+        replace: '  const regions = [...peers.slice(0, 0), target];',
+      },
+    ],
+  },
+  {
+    id: 'verify-skips-absent',
+    title: 'a row that one region lacks counts as no difference',
+    edits: [
+      {
+        file: COMPARE,
+        find: 'if (!isDamaged && new Set(texts).size > 1)',
+        replace: "if (!isDamaged && new Set(texts.filter((text) => text !== '')).size > 1)",
+      },
+    ],
+  },
+  {
+    id: 'risk-parked-unseen',
+    title: 'the list of what is at risk leaves out what is parked',
+    edits: [
+      {
+        file: RISK,
+        find: 'for await (const page of scanOutbox(outbox, { bucket, peers })) {',
+        replace:
+          'for await (const page of scanOutbox(outbox, { bucket, peers: peers.slice(0, 0) })) {',
+      },
+    ],
+  },
+  {
+    id: 'risk-trusts-unknown',
+    title: 'a peer of which nothing is known counts as having the change',
+    edits: [
+      {
+        file: RISK,
+        find: "place !== 'nowhere' && place !== 'not-known'",
+        replace: "place !== 'nowhere'",
+      },
+    ],
+  },
+  {
+    id: 'risk-queue-is-nothing',
+    title: 'a queue that cannot be read counts as empty',
+    edits: [
+      {
+        file: RISK,
+        find: "  if (messages === undefined) return 'not-known';",
+        replace: "  if (messages === undefined) return 'nowhere';",
+      },
+    ],
+  },
+  {
+    id: 'risk-first-page-of-queue',
+    title: 'the list of what is at risk reads the first page of a queue',
+    edits: [
+      {
+        file: SURVEY,
+        find: "      for await (const page of eachQueuePage(queue, 'messages')) {\n",
+        replace:
+          "      for await (const page of eachQueuePage(queue, 'messages')) {\n" +
+          '        if (vectors.queued.size > 0) break;\n',
+      },
+    ],
+  },
+  {
+    id: 'resubmit-completes-first',
+    title: 'a dead letter is completed before it is sent again',
+    edits: [
+      {
+        file: LETTERS,
+        find: "      if (verdict === 'resubmit') for (const one of taken) await link.send(one);\n",
+        replace: '',
+      },
+      {
+        file: LETTERS,
+        find: '        await link.complete(one);\n',
+        replace:
+          "        await link.complete(one);\n        if (verdict === 'resubmit') await link.send(one);\n",
+      },
+    ],
+  },
+  {
+    id: 'resubmit-never-sends',
+    title: 'a dead letter that is to be sent again is thrown away',
+    edits: [
+      {
+        file: LETTERS,
+        find: "if (verdict === 'resubmit') for",
+        replace: "if (verdict !== 'resubmit') for",
       },
     ],
   },

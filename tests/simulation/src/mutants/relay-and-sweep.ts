@@ -178,4 +178,15 @@ export const relayMutants: readonly Mutant[] = [
       },
     ],
   },
+  {
+    id: 'archive-append-overwrites',
+    title: 'a change set that is delivered again is archived over what is there, erased or not',
+    edits: [
+      {
+        file: `${STORAGE}archive/table-archive.ts`,
+        find: '  if (own.set.changes.every(({ entityId }) => ids.has(entityId))) return undefined;',
+        replace: '  if (own.set.changes.every(({ entityId }) => ids.has(entityId))) return own;',
+      },
+    ],
+  },
 ];

@@ -1,6 +1,7 @@
+import { readableSetsIn } from '@tandem/core';
 import type { Ledger } from '../observe/ledger.ts';
 import type { World } from '../world/world.ts';
-import { isAside, isUpgraded } from '../processes/next-build.ts';
+import { fromNextWireBody, isAside, isUpgraded } from '../processes/next-build.ts';
 import type { Command } from './recovery-log.ts';
 
 const KINDS: readonly Command['kind'][] = [
@@ -10,8 +11,11 @@ const KINDS: readonly Command['kind'][] = [
   'replay-table',
   'replay-table',
   'replay-join',
+  'replay-join',
+  'replay-restore',
   'replay-restore',
   'rebuild',
+  'forget',
   'forget',
   'restore-conflict',
   'restore-conflict',
@@ -21,7 +25,8 @@ const KINDS: readonly Command['kind'][] = [
 ];
 const ONE_ENTITY_PROBABILITY = 0.6;
 const ONE_BUCKET_PROBABILITY = 0.5;
-const FORGOTTEN_MAX = 2;
+const URGENT_PROBABILITY = 0.4;
+const FORGOTTEN_MAX = 4;
 const CONFLICTS_PICKED_MAX = 1_000;
 
 /** What an operator does next. */
@@ -29,6 +34,8 @@ export function chooseCommand(world: World, ledger: Ledger, key: string): Comman
   const { draw, plan } = world;
   const waiting = asideIn(world);
   if (waiting !== undefined) return { kind: 'resubmit', region: waiting };
+  const urgent = draw.chance(`${key}.urgent`, URGENT_PROBABILITY) ? urgentIn(world) : undefined;
+  if (urgent !== undefined) return urgent;
   const kind = draw.pick(`${key}.kind`, KINDS);
   const region = draw.pick(`${key}.region`, plan.regions);
   const target = draw.pick(`${key}.target`, plan.regions);
@@ -53,18 +60,54 @@ export function chooseCommand(world: World, ledger: Ledger, key: string): Comman
     case 'forget':
       return chooseForget(world, ledger, key);
     case 'restore-conflict':
-      return { kind, region, pick: draw.integer(`${key}.pick`, [0, CONFLICTS_PICKED_MAX]) };
+      return {
+        kind,
+        region,
+        pick: draw.chance(`${key}.newest`, 0.5)
+          ? 0
+          : draw.integer(`${key}.pick`, [0, CONFLICTS_PICKED_MAX]),
+      };
     default:
       return { kind, region };
   }
 }
 
-/** Of few entities, since of what is forgotten little can be said later. */
-function chooseForget({ draw, recoveries }: World, ledger: Ledger, key: string): Command {
+/** What an alarm would tell of: a region that lost its archive, one whose queue or store cannot be reached. */
+function urgentIn({ regions, losses, plan, recoveries }: World): Command | undefined {
+  const [lost] = losses.needsFilling;
+  const isFilled = recoveries.all.some(
+    ({ command, state }) => command.kind === 'rebuild' && state.kind === 'done',
+  );
+  if (lost !== undefined && !isFilled) return { kind: 'rebuild', target: lost };
+  const down = regions.find(
+    ({ namespace, account }) => namespace.outages > 0 || account.outages > 0,
+  );
+  const [other] = plan.regions.filter((name) => name !== down?.name);
+  return down === undefined || other === undefined ? undefined : { kind: 'at-risk', region: other };
+}
+
+/**
+ * Of few entities, since of what is forgotten little can be said later; of those first that dead letters hold
+ * values of.
+ */
+function chooseForget(world: World, ledger: Ledger, key: string): Command {
+  const { draw, recoveries } = world;
   const known = [...recoveries.forgotten];
-  const ids = known.length >= FORGOTTEN_MAX ? known : [...ledger.truth.keys()];
-  if (ids.length < FORGOTTEN_MAX) return { kind: 'verify' };
-  return { kind: 'forget', entityId: draw.pick(`${key}.entity`, ids) };
+  const all = [...ledger.truth.keys()];
+  if (all.length < 2) return { kind: 'verify' };
+  const ids = known.length >= Math.min(FORGOTTEN_MAX, all.length / 2) ? known : all;
+  const letters = world.regions.flatMap(({ namespace: { bus, queue } }) =>
+    bus.deadLettersOf(queue),
+  );
+  const dead = new Set(
+    letters.flatMap(({ body }) =>
+      readableSetsIn(fromNextWireBody(body)).flatMap(({ changes }) =>
+        changes.map(({ entityId }) => entityId),
+      ),
+    ),
+  );
+  const named = ids.filter((id) => dead.has(id));
+  return { kind: 'forget', entityId: draw.pick(`${key}.entity`, named.length > 0 ? named : ids) };
 }
 
 /** The region of which letters wait that it could read by now. */
@@ -92,8 +135,8 @@ function spanOf(world: World, ledger: Ledger, key: string) {
 }
 
 function sinceOf(world: World, key: string): { readonly fromMs?: number } {
-  return world.draw.chance(`${key}.has-since`, 0.15)
-    ? { fromMs: world.plan.startMs + world.draw.integer(`${key}.since`, [0, 4_000]) }
+  return world.draw.chance(`${key}.has-since`, 0.25)
+    ? { fromMs: pastOf(world, `${key}.since`) }
     : {};
 }
 

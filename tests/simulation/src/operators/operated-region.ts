@@ -26,15 +26,20 @@ export interface OperatedOptions {
   readonly part: string;
   /** Names the run, so that watchers know whose transactions they see. */
   readonly by: string;
+  /** The rows or messages of a page. */
+  readonly pageMax: number;
 }
 
+/** Between the look that a write is planned on and the write: others write meanwhile. */
+const OPENING_MS = [0, 2_000, 8_000];
+
 export function openOperatedRegion(options: OperatedOptions): OperatedRegion {
-  const { context, region, part, by } = options;
+  const { context, region, part, by, pageMax } = options;
   const { incarnation, randomness, world } = context;
   const { account, namespace } = world.regionNamed(region);
   const { bucketCount, driftMsMax, regions } = world.plan;
   const clock = context.clock(part);
-  const port = createTablePort({ incarnation, account, draw: world.draw, part, by });
+  const port = createTablePort({ incarnation, account, draw: world.draw, part, by, pageMax });
   const store = createRetriedStore(port, { clock, randomness });
   const peers = regions.filter((name) => name !== region);
   const recovery = createRecoveryRegion({ region, store, kind: gadgetKind, bucketCount, peers });
@@ -59,11 +64,13 @@ export function openOperatedRegion(options: OperatedOptions): OperatedRegion {
           namespace,
           region,
           part,
+          pageMax,
           onResubmitted: (stamp) => void world.resubmitted.add(`${region} ${stamp}`),
         }),
       ),
-    openTable: async () =>
-      createReplicatedTable({
+    async openTable() {
+      await clock.sleep(world.draw.pick(`${by}.open`, OPENING_MS));
+      return createReplicatedTable({
         kind: gadgetKind,
         store,
         archive: createTableArchive({ store }),
@@ -78,6 +85,7 @@ export function openOperatedRegion(options: OperatedOptions): OperatedRegion {
         bucketCount,
         peers,
         onCommitted: () => undefined,
-      }),
+      });
+    },
   };
 }

@@ -1,4 +1,4 @@
-import type { ReplayPlan, RepairPlan, RiskSurvey, VerifyReport } from '@tandem/core';
+import type { EntityState, ReplayPlan, RepairPlan, RiskSurvey, VerifyReport } from '@tandem/core';
 import type { RegionTraces, Restoration } from '@tandem/storage';
 
 interface Span {
@@ -42,6 +42,8 @@ export type Plan =
       readonly region: string;
       readonly entityId: string;
       readonly restoration: Restoration;
+      /** What the command saw when it last looked at the row: before a write, what that is decided on. */
+      readonly looked: { readonly state: EntityState | undefined };
       /** By field: the value that lost, as the wire spells it. */
       readonly lost: ReadonlyMap<string, unknown>;
       /** Stamps of values that took part in conflicts of the entity: what else is there is newer. */
@@ -56,7 +58,12 @@ export type Report =
   | { readonly kind: 'restored' }
   | { readonly kind: 'rebuilt'; readonly proof: VerifyReport }
   | { readonly kind: 'forgotten'; readonly traces: readonly RegionTraces[] }
-  | { readonly kind: 'at-risk'; readonly survey: RiskSurvey }
+  | {
+      readonly kind: 'at-risk';
+      readonly survey: RiskSurvey;
+      /** Peers of which the queue was not read to its end. */
+      readonly unread: ReadonlySet<string>;
+    }
   | { readonly kind: 'resubmitted'; readonly chosen: readonly bigint[] }
   | { readonly kind: 'nothing-to-do' };
 

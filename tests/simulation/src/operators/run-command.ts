@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
 import {
+  AppError,
   applyRepair,
   bucketOf,
   type Conflict,
   type Digest,
+  eachQueuePage,
   encodeFieldValue,
+  type EntityState,
   holdLeases,
   planRepair,
   planReplay,
@@ -29,7 +32,9 @@ import type { Command, Plan, Recovery, Report } from './recovery-log.ts';
 const RECHECKS = { recheckCountMax: 3, recheckDelayMs: 2_000 };
 const FORGET_WAIT_MS = 20_000;
 const CONFLICTS_MAX = 100_000;
-const LETTERS_MAX = 100_000;
+const LOOKED_AT_MAX = 5;
+/** Every reader of pages comes to a second one. */
+const PAGE_MAX = [2, 3, 5, 1_000];
 
 /** One run of a command by one process. */
 interface Run {
@@ -53,10 +58,11 @@ export async function runCommand(
   const leaseLost = new AbortController();
   const signal = AbortSignal.any([context.incarnation.signal, leaseLost.signal]);
   const part = command.kind;
+  const pageMax = context.world.draw.pick(`${recovery.id}.page`, PAGE_MAX);
   const regions = new Map(
     context.world.plan.regions.map((region) => [
       region,
-      openOperatedRegion({ context, region, part, by: recovery.id }),
+      openOperatedRegion({ context, region, part, by: recovery.id, pageMax }),
     ]),
   );
   const run: Run = { context, recovery, regions, signal };
@@ -242,6 +248,31 @@ async function forget(run: Run, entityId: string): Promise<Report> {
   return { kind: 'forgotten', traces };
 }
 
+/** From the one that was picked on, the first of a few of which something can be restored. */
+async function findRestorable(
+  { recovery }: OperatedRegion,
+  recorded: readonly Conflict[],
+  pick: number,
+): Promise<Conflict | undefined> {
+  const at = pick % Math.max(1, recorded.length);
+  const looked = [...recorded.slice(at), ...recorded.slice(0, at)].slice(0, LOOKED_AT_MAX);
+  for (const conflict of looked) {
+    const options = { conflict, recorded, chosen: conflict.fields, recovery, isForced: false };
+    const plan = await orRefused(restoreConflict(options));
+    if (plan !== undefined && plan.kind !== 'none') return conflict;
+  }
+  return looked[0];
+}
+
+async function orRefused<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'RECOVERY_REFUSED') return undefined;
+    throw error;
+  }
+}
+
 async function restoreOneConflict(
   run: Run,
   { region, pick }: Extract<Command, { kind: 'restore-conflict' }>,
@@ -249,15 +280,22 @@ async function restoreOneConflict(
   const target = regionNamed(run, region);
   const conflicts = await target.recovery.conflicts.list(gadgetKind.name, CONFLICTS_MAX);
   const found = conflicts.filter(({ fields, life }) => fields.length > 0 || life !== undefined);
-  const conflict: Conflict | undefined = found[pick % Math.max(1, found.length)];
+  const conflict = await findRestorable(target, found, pick);
   if (conflict === undefined) return { kind: 'nothing-to-do' };
   const { entityId, fields } = conflict;
   const recorded = conflicts.filter((one) => one.entityId === entityId);
+  const { replica } = target.recovery;
+  const looked: { state: EntityState | undefined } = { state: undefined };
+  const read: typeof replica.read = async (...asked) => {
+    const rows = await replica.read(...asked);
+    looked.state = rows.get(entityId)?.state;
+    return rows;
+  };
   const options = {
     conflict,
     recorded,
     chosen: fields,
-    recovery: target.recovery,
+    recovery: { replica: { ...replica, read } },
     isForced: false,
   };
   run.recovery.planStartMs = run.context.world.scheduler.nowMs();
@@ -267,6 +305,7 @@ async function restoreOneConflict(
     region,
     entityId,
     restoration,
+    looked,
     lost: new Map(fields.map(({ name, loser }) => [name, encodeFieldValue(loser.value)])),
     contested: new Set(
       recorded.flatMap((one) =>
@@ -280,6 +319,7 @@ async function restoreOneConflict(
 
 async function atRisk(run: Run, region: string): Promise<Report> {
   const { outbox } = regionNamed(run, region).recovery;
+  const unread = new Set<string>();
   const survey = await surveyRisk({
     region,
     outbox,
@@ -287,16 +327,25 @@ async function atRisk(run: Run, region: string): Promise<Report> {
     peers: [...run.regions.keys()].filter((name) => name !== region),
     async openPeer(peer) {
       const { recovery, withQueue } = regionNamed(run, peer);
-      return { replica: recovery.replica, withQueue };
+      return {
+        replica: recovery.replica,
+        withQueue: (work) =>
+          withQueue(work).catch((error: unknown) => {
+            unread.add(peer);
+            throw error;
+          }),
+      };
     },
   });
-  return { kind: 'at-risk', survey };
+  return { kind: 'at-risk', survey, unread };
 }
 
 async function resubmit(run: Run, region: string): Promise<Report> {
   return regionNamed(run, region).withQueue(async (queue) => {
-    const letters = await queue.peek('dead-letters', 0n, LETTERS_MAX);
-    const chosen = letters.map(({ sequenceNumber }) => sequenceNumber);
+    const chosen: bigint[] = [];
+    for await (const page of eachQueuePage(queue, 'dead-letters')) {
+      chosen.push(...page.map(({ sequenceNumber }) => sequenceNumber));
+    }
     if (chosen.length === 0) return { kind: 'nothing-to-do' };
     const settled = await queue.settle(new Set(chosen), 'resubmit');
     if (settled.size === 0) throw new TerminalError('RECOVERY_REFUSED', 'Others hold the letters.');

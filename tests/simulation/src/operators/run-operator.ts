@@ -47,7 +47,10 @@ export async function startOperator(
         : recoveries.begin(chooseCommand(world, ledger, key), world.scheduler.nowMs());
     if (recovery !== cutOff) desk.begun.set(slot, (desk.begun.get(slot) ?? 0) + 1);
     desk.unfinished.set(slot, recovery);
-    const isLeased = !draw.chance(`${recovery.id}.unleased`, UNLEASED_PROBABILITY);
+    // Whoever was cut off has left the leases for longer than most runs last.
+    const { state } = recovery;
+    const isBusy = state.kind === 'failed' && state.code === 'RECOVERY_BUSY';
+    const isLeased = !isBusy && !draw.chance(`${recovery.id}.unleased`, UNLEASED_PROBABILITY);
     const isDone = await attempt(context, recovery, isLeased);
     if (isDone) desk.unfinished.delete(slot);
     await wait(`break.${recovery.id}.${recovery.runs}`, isDone ? BREAK_MS_MAX : AGAIN_MS);

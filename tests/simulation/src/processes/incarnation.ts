@@ -60,6 +60,8 @@ const TIMEOUT_POWER = 4;
 const LATE_MS = [10, 12_000] as const;
 /** Of the requests that were on their way when the process died, the share that still arrives. */
 const ARRIVES_AFTER_DEATH = 0.5;
+const PICKED_PROBABILITY = 0.12;
+const PICKED_CRASH_RATE = 0.35;
 
 export function createIncarnation(options: IncarnationOptions): Incarnation {
   const { slot, draw, scheduler, faults, sites, trace } = options;
@@ -77,11 +79,29 @@ export function createIncarnation(options: IncarnationOptions): Incarnation {
     options.onCrash(incarnation);
   };
 
+  /**
+   * A command passes each place of its own once or twice in a run, which chance alone would miss: each seed picks
+   * some of them, and kills there once.
+   */
+  const isPicked = (
+    { point, key }: { readonly point: string; readonly key: string },
+    phase: 'before' | 'after',
+  ): boolean =>
+    slot.role === 'operator' &&
+    !sites.crashed.has(point) &&
+    draw.chance(`picked.${point}`, PICKED_PROBABILITY) &&
+    draw.chance(`${key}.picked-${phase}`, PICKED_CRASH_RATE) &&
+    faults.admits(`${key}.picked-${phase}`, `crash-${phase}`);
+
   /** True when the process dies here. */
-  const dies = (site: string, phase: 'before' | 'after', fault: CallFault | undefined): boolean => {
+  const dies = (
+    { site, key }: { readonly site: string; readonly key: string },
+    phase: 'before' | 'after',
+    fault: CallFault | undefined,
+  ): boolean => {
     const point = `${slot.role}.${site}!${phase}`;
     sites.see(point);
-    if (fault !== `crash-${phase}`) return false;
+    if (fault !== `crash-${phase}` && !isPicked({ point, key }, phase)) return false;
     sites.crash(point);
     crash();
     return true;
@@ -106,7 +126,8 @@ export function createIncarnation(options: IncarnationOptions): Incarnation {
       if (!isAlive) return;
       const key = keyOf(port.site);
       const fault = faults.faultOf(key, port.call, `${slot.role}.${port.site}`);
-      if (dies(port.site, 'before', fault)) return;
+      const place = { site: port.site, key };
+      if (dies(place, 'before', fault)) return;
       pendingCount += 1;
       const limpMs = (way: string): number =>
         draw.chance(`${way}.limps`, slot.limpShare) ? draw.integer(`${way}.limp`, SLOW_MS) : 0;
@@ -117,7 +138,7 @@ export function createIncarnation(options: IncarnationOptions): Incarnation {
         inProcess(delayMs, () => {
           pendingCount -= 1;
           trace.note(`${key} ${note}`);
-          if (!dies(port.site, 'after', fault)) settle();
+          if (!dies(place, 'after', fault)) settle();
         });
       };
       const fail = (what: CallFault): void => {
@@ -200,11 +221,12 @@ export function createIncarnation(options: IncarnationOptions): Incarnation {
     new Promise((resolve) => {
       if (!isAlive) return;
       if (signal?.aborted === true || durationMs <= 0) return resolve();
-      const fault = faults.faultOf(keyOf(site), 'sleep', `${slot.role}.${site}`);
-      if (dies(site, 'before', fault)) return;
+      const place = { site, key: keyOf(site) };
+      const fault = faults.faultOf(place.key, 'sleep', `${slot.role}.${site}`);
+      if (dies(place, 'before', fault)) return;
       const wake = (): void => {
         signal?.removeEventListener('abort', cancel);
-        if (!dies(site, 'after', fault)) resolve();
+        if (!dies(place, 'after', fault)) resolve();
       };
       const stop = inProcess(durationMs, wake);
       const cancel = (): void => {

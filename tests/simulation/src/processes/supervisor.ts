@@ -69,9 +69,12 @@ export function createSupervisor(world: World, ledger: Ledger): Supervisor {
     slot.downSinceMs = scheduler.nowMs();
     slot.isPaused = false;
     slot.held.splice(0);
-    if (slot.role === 'operator' && world.isClosing) return;
     const drawnMs = draw.integer(`${slot.name}.restart.${slot.starts}`, RESTART_MS);
-    scheduler.schedule(Math.max(drawnMs, slot.downMsMin), () => start(slot));
+    scheduler.schedule(Math.max(drawnMs, slot.downMsMin), () => {
+      // By then one of them may be putting everything in order, and must be alone in that.
+      if (slot.role === 'operator' && world.isClosing) return;
+      start(slot);
+    });
     slot.downMsMin = 0;
   };
 

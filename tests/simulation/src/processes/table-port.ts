@@ -14,11 +14,13 @@ export interface TablePortOptions {
   readonly part: string;
   /** Of an operator's command: told to those who watch the account. */
   readonly by?: string;
+  /** A page has no more rows, whatever is asked for: the service may end one wherever it likes. */
+  readonly pageMax?: number;
 }
 
 /** The store of a region, as one part of one process reaches it. */
 export function createTablePort(options: TablePortOptions): TableStore {
-  const { incarnation, account, draw, part, by } = options;
+  const { incarnation, account, draw, part, by, pageMax = Number.POSITIVE_INFINITY } = options;
   const { store } = account;
   const read = <T>(
     what: string,
@@ -40,8 +42,9 @@ export function createTablePort(options: TablePortOptions): TableStore {
       read(`get.${describeRow(table, rowKey)}`, () => store.get(table, partitionKey, rowKey)),
     query: (range) =>
       read(`query.${describeRange(range)}`, (fault, key) => {
-        if (fault !== 'short-page') return store.query(range);
-        const limit = draw.integer(`${key}.limit`, [1, Math.min(3, range.limit)]);
+        const most = Math.min(range.limit, pageMax);
+        const limit =
+          fault === 'short-page' ? draw.integer(`${key}.limit`, [1, Math.min(3, most)]) : most;
         return store.query({ ...range, limit });
       }),
     commit(transaction) {

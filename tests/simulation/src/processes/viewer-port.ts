@@ -18,6 +18,8 @@ export interface ViewerPortOptions {
   /** Whose queue it is. */
   readonly region: string;
   readonly part: string;
+  /** Peeking gives no more messages at a time, whatever is asked for. */
+  readonly pageMax: number;
   /** Told of the change sets that are put back, which no watermark is behind any more. */
   readonly onResubmitted: (stamp: string) => void;
 }
@@ -26,7 +28,7 @@ const BATCH_MAX = 3;
 
 /** A region's own queue, as an operator looks at it: dead letters are settled by the shipping way, call by call. */
 export function createViewerPort(options: ViewerPortOptions): QueueViewer {
-  const { incarnation, namespace, region, part } = options;
+  const { incarnation, namespace, region, part, pageMax } = options;
   const { bus, queue } = namespace;
   const viewer = bus.viewerFor(queue);
   const publisher = bus.publisherFor(region, queue);
@@ -79,7 +81,8 @@ export function createViewerPort(options: ViewerPortOptions): QueueViewer {
   };
 
   return {
-    peek: (lane, from, countMax) => call(`peek.${lane}`, 'peek', () => peek(lane, from, countMax)),
+    peek: (lane, from, countMax) =>
+      call(`peek.${lane}`, 'peek', () => peek(lane, from, Math.min(countMax, pageMax))),
     setAside: (...asked) => call('set-aside', 'settle', () => viewer.setAside(...asked)),
     settle: (numbers, verdict) => settleDeadLetters(link(), numbers, verdict),
     close: () => Promise.resolve(),

@@ -62,7 +62,11 @@ export function drawRunPlan(draw: Draw): RunPlan {
   // A collected tombstone is only safe when it is older than every lag, so it outlives the faults.
   const ages = hasTombstones ? int('age', 210_000, 260_000) : 90 * DAY_MS;
   const operationsPerClient = int('operations', 14, 32);
-  const thinkMsMax = draw.pick('plan.think', [300, 1_500, 4_000]);
+  // Recovering goes on for as long as the faults, and clients are to write beside it.
+  const thinkMsMax = draw.pick(
+    'plan.think',
+    operators > 0 ? [300, 1_500, 4_000, 4_000] : [300, 1_500, 4_000],
+  );
   const busyMs = Math.min(faultsMs, (operationsPerClient * thinkMsMax) / 2);
   // All tombstones are collected before there are faults again, or the younger ones only then.
   const quietBeyondAge = draw.chance('plan.late', 0.5)

@@ -1,5 +1,6 @@
 import type { FinalState, Violation } from '../checkers/checker.ts';
 import { FINAL_CHECKERS } from '../checkers/final-checkers.ts';
+import { watchArchives } from '../checkers/watch-archives.ts';
 import { createAtRiskWatch } from '../checkers/watch-at-risk.ts';
 import { createLaneWatch } from '../checkers/watch-lanes.ts';
 import { createMemoryWatch } from '../checkers/watch-memory.ts';
@@ -61,6 +62,7 @@ export async function runSeed(options: RunOptions): Promise<SeedResult> {
   watchRevivals(ledger, report);
   watchSweep({ world, ledger }, report);
   watchOverwrites({ world, ledger }, report);
+  watchArchives({ world, ledger }, report);
   watchPlans({ world, ledger }, report);
   watchProofs({ world, ledger }, report);
   watchReplays({ world, ledger }, report);
@@ -72,7 +74,7 @@ export async function runSeed(options: RunOptions): Promise<SeedResult> {
   const watchAtRisk = createAtRiskWatch({ world, ledger, history }, report);
   const watchSession = createSessionWatch({ history, ledger }, report);
   supervisor.startAll();
-  const nemesis = runNemesis({ world, supervisor, events, poison, ledger });
+  const nemesis = runNemesis({ world, supervisor, events, poison, ledger, history });
   const probe = startReadinessProbe(world, {
     onAsk: () => {
       watchReadiness.look();

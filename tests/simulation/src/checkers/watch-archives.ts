@@ -1,0 +1,62 @@
+import { ARCHIVE_TABLE } from '@tandem/storage';
+import type { Ledger } from '../observe/ledger.ts';
+import { includesStamp, joinStates, type RawState } from '../observe/raw-state.ts';
+import { type RawChangeSet, readRawChangeSet, readRawRow } from '../observe/read-raw.ts';
+import { gadgetKind } from '../world/gadget-kind.ts';
+import type { World } from '../world/world.ts';
+import type { Report } from './watch.ts';
+
+/** Parts of commands that join what others had committed into rows. */
+const JOINS = /^(repair|rebuild|replay-join)\./;
+
+/**
+ * I5, at each moment of a recovery: what it joins into a row is in the archive of that region before, so that
+ * wherever it is cut off a replay of the archive still gives the table.
+ */
+export function watchArchives(
+  { world, ledger }: { readonly world: World; readonly ledger: Ledger },
+  report: Report,
+): void {
+  const archives = new Map<string, Map<string, RawChangeSet>>();
+  const lostAtMs = new Map<string, number>();
+  for (const { name, account } of world.regions) {
+    archives.set(name, new Map());
+    account.onLost((table, rowKey) => {
+      if (table !== ARCHIVE_TABLE) return;
+      archives.get(name)?.delete(rowKey);
+      lostAtMs.set(name, world.scheduler.nowMs());
+    });
+  }
+  const archivedOf = (region: string, entityId: string): RawState | undefined => {
+    let joined: RawState | undefined;
+    for (const { changes } of archives.get(region)?.values() ?? []) {
+      const own = changes.find((change) => change.entityId === entityId);
+      if (own !== undefined) joined = joinStates(joined, own.state);
+    }
+    return joined;
+  };
+
+  ledger.onTransaction((region, { table, operations }, site) => {
+    if (table === ARCHIVE_TABLE) {
+      for (const operation of operations) {
+        if (operation.kind === 'delete') continue;
+        archives.get(region)?.set(operation.rowKey, readRawChangeSet(operation.properties));
+      }
+    }
+    if (table !== gadgetKind.name || !JOINS.test(site)) return;
+    const [, by = ''] = site.split('@');
+    // What the store lost after it was looked at, nobody can have seen.
+    const sinceMs = world.recoveries.named(by)?.runStartMs ?? 0;
+    if ((lostAtMs.get(region) ?? 0) >= sinceMs) return;
+    for (const operation of operations) {
+      const row = operation.kind === 'delete' ? undefined : readRawRow(operation.properties);
+      if (row === undefined) continue;
+      const archived = archivedOf(region, operation.rowKey);
+      const missing = [...row.vector.values()].find(
+        (stamp) => !includesStamp(archived?.vector, stamp),
+      );
+      if (missing === undefined) continue;
+      report('unarchived', `${site} wrote ${missing} of ${operation.rowKey} in ${region} alone`);
+    }
+  });
+}
