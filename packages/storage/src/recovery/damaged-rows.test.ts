@@ -6,8 +6,10 @@ import {
   applyRepair,
   TerminalError,
 } from '@tandem/core';
+import { createMemoryTableStore } from '@tandem/core/memory';
 import { describe, expect, test } from 'vitest';
 import { ARCHIVE_TABLE } from '../archive/table-archive.ts';
+import { CONFLICTS_TABLE } from '../conflicts/table-conflict-journal.ts';
 import { collectTombstones } from '../table/collect-tombstones.ts';
 import { deviceKind } from '../testing/device-kind.ts';
 import { MEMORY_BUCKET_COUNT, MEMORY_GRACE_MS } from '../testing/memory-region.ts';
@@ -18,6 +20,7 @@ import {
 } from '../testing/recovery-regions.ts';
 import { createTwoRegions, type TwoRegions } from '../testing/two-regions.ts';
 import { createDamagedRows, type DamagedRowFound } from './damaged-rows.ts';
+import { createTableRowScanner } from './row-scanner.ts';
 
 type Regions = TwoRegions<typeof deviceKind>;
 
@@ -258,5 +261,123 @@ describe('A7: a row that nobody can read', () => {
     await expect(rows.setAside(aside)).rejects.toThrow('aside already');
     await rows.discard(aside);
     expect(await found(east)).toEqual([]);
+  });
+});
+
+describe('the list of what nobody reads', () => {
+  async function setUp() {
+    const store = createMemoryTableStore();
+    for (const table of [TABLE, ARCHIVE_TABLE, CONFLICTS_TABLE]) await store.createTable(table);
+    const fill = async (table: string, partitionKey: string, keys: readonly string[]) => {
+      for (let at = 0; at < keys.length; at += 100) {
+        const operations = keys.slice(at, at + 100).map((rowKey) => {
+          const properties = new Map([['payload0', text('torn')]]);
+          return { kind: 'upsert' as const, rowKey, properties };
+        });
+        await store.commit({ table, partitionKey, operations });
+      }
+    };
+    const listed = async (depth?: 'quick', peers: readonly string[] = ['west']) => {
+      const rows = createDamagedRows({
+        store,
+        kind: deviceKind,
+        bucketCount: MEMORY_BUCKET_COUNT,
+        peers,
+      });
+      const all: DamagedRowFound[] = [];
+      for await (const one of rows.scan(depth)) all.push(one);
+      return all;
+    };
+    return { store, fill, listed };
+  }
+  const keys = (beginning: string, count: number) =>
+    Array.from({ length: count }, (_, n) => `${beginning}${String(n).padStart(4, '0')}`);
+
+  test('has every row of every table, over many pages, and of this kind alone', async () => {
+    const { fill, listed } = await setUp();
+    await fill(TABLE, 'tenant', keys('r', 1_101));
+    await fill(ARCHIVE_TABLE, `${TABLE}-00-20260101`, keys('a', 501));
+    await fill(CONFLICTS_TABLE, `${TABLE}-00`, keys('c', 501));
+    await fill(ARCHIVE_TABLE, 'Orders-00-20260101', ['other']);
+    await fill(CONFLICTS_TABLE, 'Orders-00', ['other']);
+    const countsOf = (all: readonly DamagedRowFound[]) =>
+      [TABLE, ARCHIVE_TABLE, CONFLICTS_TABLE].map(
+        (table) => all.filter((one) => one.table === table).length,
+      );
+    const all = await listed();
+    expect(countsOf(all)).toEqual([1_101, 501, 501]);
+    expect(new Set(all.map(({ state }) => state))).toEqual(new Set(['foreign', 'damaged']));
+    expect(countsOf(await listed('quick'))).toEqual([1_101, 0, 0]);
+  });
+
+  test('tells rows of an outbox that cannot be sent from those that something else wrote', async () => {
+    const { store, fill, listed } = await setUp();
+    const { east } = await createTwoRegions(deviceKind, { east: { relaysAtOnce: false } });
+    await east.table.put('a', { label: 'sound' });
+    const bucket = bucketOf('a', MEMORY_BUCKET_COUNT);
+    const {
+      rows: [row],
+    } = await east.store.query({ table: TABLE, partitions: bucket, rowsFrom: '~', limit: 1 });
+    const stamp = row!.rowKey.slice(3);
+    const operations = ['~o~', '~p~west~', '~p~north~'].map((lane) => ({
+      kind: 'insert' as const,
+      rowKey: `${lane}${stamp}`,
+      properties: row!.properties,
+    }));
+    await store.commit({ table: TABLE, partitionKey: bucket, operations });
+    await fill(TABLE, bucket, ['~', '~x~o~1', '~p~~1', '~o~torn', '~p~west~torn', '~o~!aside']);
+    const told = (all: readonly DamagedRowFound[]) =>
+      Object.fromEntries(all.map(({ rowKey, state }) => [rowKey, state]));
+    const damaged = {
+      '~': 'foreign',
+      '~x~o~1': 'foreign',
+      '~p~~1': 'foreign',
+      '~o~torn': 'damaged',
+      '~p~west~torn': 'damaged',
+      '~o~!aside': 'aside',
+    };
+    const all = await listed();
+    expect(told(all)).toEqual({ ...damaged, [`~p~north~${stamp}`]: 'damaged' });
+    expect(all.find(({ rowKey }) => rowKey.includes('north'))?.problem).toContain(
+      'waits for north, which is no peer',
+    );
+    // A region that nobody named a peer of may have any.
+    expect(told(await listed(undefined, []))).toEqual(damaged);
+  });
+
+  test('is not changed where a row is gone, or another lies in its place', async () => {
+    const { store, fill } = await setUp();
+    await fill(TABLE, '00', ['~o~a', '~o~!a']);
+    const rows = createDamagedRows({
+      store,
+      kind: deviceKind,
+      bucketCount: MEMORY_BUCKET_COUNT,
+      peers: [],
+    });
+    const at = (rowKey: string) => ({ table: TABLE, partitionKey: '00', rowKey });
+    await expect(rows.setAside(at('~o~a'))).rejects.toThrow('a row ~o~!a is there');
+    await expect(rows.setAside(at('~o~b'))).rejects.toThrow('There is no row');
+    await expect(rows.putBack(at('~o~!b'))).rejects.toThrow('There is no row');
+    await expect(rows.discard(at('~o~!b'))).rejects.toThrow('There is no row');
+    expect(await rows.read(at('~o~a'))).toBeDefined();
+  });
+
+  test('reads a bucket of more rows than a page in the order of its keys', async () => {
+    const { store } = await setUp();
+    const { east } = await createTwoRegions(deviceKind);
+    await east.table.put('a', { label: 'sound' });
+    const row = await east.store.get(TABLE, bucketOf('a', MEMORY_BUCKET_COUNT), 'a');
+    const own = keys('r', 2_105);
+    for (let at = 0; at < own.length; at += 100) {
+      const operations = own
+        .slice(at, at + 100)
+        .map((rowKey) => ({ kind: 'insert' as const, rowKey, properties: row!.properties }));
+      await store.commit({ table: TABLE, partitionKey: '00', operations });
+    }
+    const found: string[] = [];
+    for await (const one of createTableRowScanner({ store, kind: deviceKind }).scan('00')) {
+      found.push(`${one.kind} ${one.rowKey}`);
+    }
+    expect(found).toEqual(own.map((rowKey) => `row ${rowKey}`));
   });
 });

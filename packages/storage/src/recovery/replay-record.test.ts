@@ -1,7 +1,14 @@
-import type { RowPage, TableStore } from '@tandem/core';
-import { createMemoryTableStore } from '@tandem/core/memory';
+import { type RowPage, type TableStore, TransientError } from '@tandem/core';
+import {
+  createMemoryTableStore,
+  createSeededRandomness,
+  createVirtualClock,
+  driveVirtualTime,
+} from '@tandem/core/memory';
 import { expect, test } from 'vitest';
 import { REPLICATION_TABLE } from '../status/table-replication-status.ts';
+import { createFaultyStore } from '../testing/faulty-store.ts';
+import { createRetriedStore } from './retried-store.ts';
 import { listReplayTables, openReplayTable, writeReplayRecord } from './replay-record.ts';
 
 const FIRST = 'first';
@@ -43,4 +50,75 @@ test('every table of a replay is listed as it was named, however few come at onc
     await writeReplayRecord(store, table, { content: 'all', bucketsDone: [] });
   }
   expect(await listReplayTables(store)).toEqual(['One', 'three', 'Two']);
+});
+
+test.each([
+  ['ab', false],
+  ['abc', true],
+  ['1abc', false],
+  ['a-bc', false],
+  ['-abc', false],
+  ['abc-', false],
+  ['x'.repeat(63), true],
+  ['x'.repeat(64), false],
+  ['customers', false],
+])('a replay into "%s" is taken: %s', async (table, isTaken) => {
+  const store = await createMiserlyStore();
+  const opening = openReplayTable(store, table, { ...OPTIONS, ownTables: ['Customers'] });
+  const code = await opening.then(
+    () => undefined,
+    (error: { code: string }) => error.code,
+  );
+  expect(code).toBe(isTaken ? undefined : 'TABLE_FOREIGN');
+});
+
+test('the same replay goes on in its table, another one only where nothing lies in it yet', async () => {
+  const store = await createMiserlyStore();
+  const begun = { content: OPTIONS.content, bucketsDone: ['00', '03'] };
+  await openReplayTable(store, 'Mine', OPTIONS);
+  await writeReplayRecord(store, 'Mine', begun);
+  const operations = [{ kind: 'insert' as const, rowKey: 'a', properties: new Map() }];
+  await store.commit({ table: 'Mine', partitionKey: '00', operations });
+  expect(await openReplayTable(store, 'mine', OPTIONS)).toEqual(begun);
+  const other = { ...OPTIONS, content: 'all of west' };
+  await expect(openReplayTable(store, 'Mine', other)).rejects.toThrow(
+    `holds another replay (${OPTIONS.content})`,
+  );
+  await expect(openReplayTable(store, 'Mine', { ...other, ownTables: ['Mine'] })).rejects.toThrow(
+    'of the product itself',
+  );
+  await openReplayTable(store, 'Empty', OPTIONS);
+  expect(await openReplayTable(store, 'Empty', other)).toEqual({
+    content: other.content,
+    bucketsDone: [],
+  });
+  // The record says so from then on.
+  await store.commit({ table: 'Empty', partitionKey: '00', operations });
+  await expect(openReplayTable(store, 'Empty', OPTIONS)).rejects.toThrow('all of west');
+});
+
+test('a command asks a throttled table again, and never for what may have been done', async () => {
+  const store = await createMiserlyStore();
+  const clock = createVirtualClock(0);
+  const faulty = createFaultyStore(store);
+  const retried = createRetriedStore(faulty, { clock, randomness: createSeededRandomness(1) });
+  const operations = [{ kind: 'insert' as const, rowKey: 'a', properties: new Map() }];
+  const commit = () =>
+    driveVirtualTime(
+      clock,
+      retried.commit({ table: REPLICATION_TABLE, partitionKey: 'x', operations }),
+    );
+  const unknown = new TransientError('TABLE_OUTCOME_UNKNOWN', 'no answer');
+  faulty.failCommits([{ when: 'before', error: unknown }]);
+  await expect(commit()).rejects.toBe(unknown);
+  const throttled = new TransientError('TABLE_THROTTLED', 'slow down');
+  faulty.failCommits(Array.from({ length: 4 }, () => ({ when: 'before', error: throttled })));
+  expect(await commit()).toMatchObject({ kind: 'committed' });
+  faulty.failCommits(Array.from({ length: 5 }, () => ({ when: 'before', error: throttled })));
+  await expect(commit()).rejects.toBe(throttled);
+  faulty.setOutage(throttled);
+  const reading = retried.get(REPLICATION_TABLE, 'x', 'a');
+  await clock.advance(50);
+  faulty.setOutage(undefined);
+  expect(await driveVirtualTime(clock, reading)).toBeDefined();
 });

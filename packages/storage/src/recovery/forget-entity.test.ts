@@ -1,0 +1,181 @@
+import { encodeChangeSet, type OutboundMessage } from '@tandem/core';
+import { expect, test } from 'vitest';
+import { deviceKind } from '../testing/device-kind.ts';
+import { idInBucket, MEMORY_BUCKET_COUNT } from '../testing/memory-region.ts';
+import { recoveryRegionOf } from '../testing/recovery-regions.ts';
+import { createMemoryRegions } from '../testing/two-regions.ts';
+import { findAllTraces, forgetEntity, type ForgettingRegion } from './forget-entity.ts';
+import { writeReplayRecord } from './replay-record.ts';
+
+const NAMES = ['east', 'west', 'north'];
+/** In one bucket, so that each lies beside the other everywhere. */
+const [ID, OTHER] = ['a', 'b'].map((beginning) => idInBucket(beginning, '00')) as [string, string];
+const NOTHING = { rows: 0, archiveRows: 0, conflicts: 0, outboxRows: 0, unreadable: 0 };
+const NOWHERE = { ...NOTHING, queued: 0, deadLetters: 0, replayTables: 0 };
+
+async function setUp(more: { readonly relaysAtOnce?: boolean } = {}) {
+  const regions = await createMemoryRegions(deviceKind, { east: more, west: {}, north: {} });
+  const { bus, clock } = regions;
+  const [east, west, north] = regions.regions as [
+    (typeof regions.regions)[0],
+    (typeof regions.regions)[0],
+    (typeof regions.regions)[0],
+  ];
+  const opened: string[] = [];
+  const forgetting = regions.regions.map(
+    (region): ForgettingRegion<typeof deviceKind> => ({
+      name: region.region,
+      kind: deviceKind,
+      store: region.store,
+      bucketCount: MEMORY_BUCKET_COUNT,
+      recovery: recoveryRegionOf(region, deviceKind, NAMES),
+      withQueue: (work) => work(bus.viewerFor(region.region)),
+      openTable: async () => {
+        opened.push(region.region);
+        return region.table;
+      },
+    }),
+  );
+  let slept = 0;
+  const forget = (
+    entityId: string,
+    {
+      waitMs = 60_000,
+      isGoing = true,
+      signal = new AbortController().signal,
+    }: {
+      readonly waitMs?: number;
+      /** The regions go on while it waits. */
+      readonly isGoing?: boolean;
+      readonly signal?: AbortSignal;
+    } = {},
+  ) =>
+    forgetEntity({
+      regions: forgetting,
+      entityId,
+      signal,
+      waitMs,
+      clock: {
+        nowMs: () => clock.nowMs(),
+        sleep: async (ms) => {
+          slept += 1;
+          await (isGoing ? regions.settle() : clock.advance(ms));
+        },
+      },
+    });
+  /** As when somebody has deleted its rows by hand. */
+  const dropRows = async () => {
+    for (const { store } of regions.regions) {
+      const operations = [{ kind: 'delete' as const, rowKey: ID }];
+      await store.commit({ table: deviceKind.name, partitionKey: '00', operations });
+    }
+  };
+  const traces = (entityId: string) => findAllTraces({ regions: forgetting, entityId });
+  /** The change set of the entity's first write, as a message. */
+  const message = (): OutboundMessage => {
+    const set = east.committed.find(({ set: one }) => one.changes[0]?.entityId === ID)!.set;
+    return { messageId: 'again', subject: 'change-set', body: encodeChangeSet(set) };
+  };
+  return {
+    ...regions,
+    east,
+    west,
+    north,
+    opened,
+    forget,
+    traces,
+    dropRows,
+    message,
+    slept: () => slept,
+  };
+}
+
+test('an entity is deleted where it is newest, and erased once every region has that', async () => {
+  const { east, west, clock, settle, opened, forget, traces, slept } = await setUp();
+  await east.table.put(ID, { label: 'secret' });
+  await east.table.put(OTHER, { label: 'kept' });
+  await settle();
+  await west.table.patch(ID, { label: 'another secret' });
+  await clock.advance(0);
+  expect(await traces(ID)).toMatchObject([
+    { region: 'east', rows: 1, archiveRows: 1, queued: 1, isKnown: true },
+    { region: 'west', rows: 1, queued: 0 },
+    { region: 'north', rows: 1, queued: 1 },
+  ]);
+  const left = await forget(ID);
+  expect(left).toEqual(NAMES.map((region) => ({ ...NOWHERE, region, isKnown: true })));
+  expect(opened).toEqual(['west']);
+  expect(slept()).toBe(1);
+  for (const one of await traces(OTHER)) expect(one).toMatchObject({ rows: 1, archiveRows: 1 });
+  // Again there is nothing to do, nor of one that nobody knows.
+  expect(await forget(ID)).toEqual(left);
+  expect((await forget('nobody')).map(({ isKnown }) => isKnown)).toEqual([false, false, false]);
+  // All have the same by then.
+  expect(opened).toEqual(['west', 'east']);
+});
+
+test('what no region has a row of any more is erased all the same', async () => {
+  const { east, settle, opened, dropRows, forget, traces } = await setUp();
+  await east.table.put(ID, { label: 'secret' });
+  await settle();
+  await dropRows();
+  expect(await traces(ID)).toMatchObject(NAMES.map(() => ({ rows: 0, archiveRows: 1 })));
+  expect(await forget(ID)).toMatchObject(NAMES.map(() => NOWHERE));
+  expect(opened).toEqual([]);
+});
+
+test('nothing is erased while a region has not the deletion, and the wait ends', async () => {
+  const { east, settle, forget, traces, slept } = await setUp();
+  await east.table.put(ID, { label: 'secret' });
+  await settle();
+  await expect(forget(ID, { waitMs: 3_000, isGoing: false })).rejects.toMatchObject({
+    code: 'STATE_NOT_REACHED',
+    message: expect.stringContaining('not reached west, north yet'),
+  });
+  expect(slept()).toBe(3);
+  expect(await traces(ID)).toMatchObject(NAMES.map(() => ({ archiveRows: 1 })));
+  await expect(forget(ID, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+    name: 'AbortError',
+  });
+  expect(slept()).toBe(3);
+});
+
+test('what lies in an outbox, or in a queue, is waited for, and a dead letter thrown away', async () => {
+  const { east, bus, settle, drive, dropRows, forget, traces, message } = await setUp({
+    relaysAtOnce: false,
+  });
+  await east.table.put(ID, { label: 'secret' });
+  await east.table.put(OTHER, { label: 'kept' });
+  expect(await traces(ID)).toMatchObject([{ outboxRows: 1 }, { outboxRows: 0 }, { outboxRows: 0 }]);
+  await dropRows();
+  await expect(forget(ID, { waitMs: 0 })).rejects.toThrow('not reached east yet');
+  await settle();
+  await dropRows();
+  await bus.publisherFor('west', 'west').publish([message()]);
+  await expect(forget(ID, { waitMs: 0 })).rejects.toThrow('not reached west yet');
+  const [other] = east.committed.slice(1);
+  const letters = [message(), { ...message(), body: other!.encoded }];
+  await bus.publisherFor('north', 'north').publish(letters);
+  const receiver = bus.receiverFor('north');
+  for (const one of await drive(receiver.receive(10, 0))) {
+    await receiver.settle(one, { kind: 'dead-letter', reason: 'x', description: 'x' });
+  }
+  expect(await traces(ID)).toMatchObject([
+    { queued: 0, deadLetters: 0 },
+    { queued: 1, deadLetters: 0 },
+    { queued: 0, deadLetters: 1 },
+  ]);
+  await settle();
+  await dropRows();
+  expect(await forget(ID)).toMatchObject(NAMES.map(() => NOWHERE));
+  const kept = await bus.viewerFor('north').peek('dead-letters', 0n, 10);
+  expect(kept.map(({ body }) => body)).toEqual([other!.encoded]);
+});
+
+test('a table of a replay that someone has dropped holds nothing', async () => {
+  const { east, settle, traces } = await setUp();
+  await east.table.put(ID, { label: 'secret' });
+  await settle();
+  await writeReplayRecord(east.store, 'Dropped', { content: 'all', bucketsDone: [] });
+  expect(await traces(ID)).toMatchObject(NAMES.map(() => ({ replayTables: 0 })));
+});
