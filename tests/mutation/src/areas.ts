@@ -14,22 +14,25 @@ const REPLICATOR = 'apps/replicator/src/**/!(*.int).test.ts';
 export const AREAS = {
   recovery: {
     mutated: ['packages/{core,storage}/src/recovery/*.ts'],
-    tests: [CORE, STORAGE, COMMANDS],
+    tests: ['packages/{core,storage}/src/recovery/!(*.int).test.ts', COMMANDS],
   },
   drill: {
     mutated: ['{packages/core,apps/cli,apps/replicator}/src/drill/*.ts'],
-    tests: [CORE, COMMANDS, REPLICATOR],
+    tests: ['{packages/core,apps/cli,apps/replicator}/src/drill/!(*.int).test.ts'],
   },
   archive: {
     mutated: ['packages/storage/src/{archive,conflicts,history}/*.ts'],
-    tests: [STORAGE, COMMANDS],
+    tests: ['packages/storage/src/{archive,conflicts,history,recovery}/!(*.int).test.ts'],
   },
   outbox: {
     mutated: [
       'packages/core/src/replication/{relay,sweep,scan-outbox,finish-late,archive-in-rounds}.ts',
       'packages/storage/src/outbox/*.ts',
     ],
-    tests: [CORE, STORAGE],
+    tests: [
+      'packages/core/src/replication/!(*.int).test.ts',
+      'packages/storage/src/{outbox,group-commit}/!(*.int).test.ts',
+    ],
   },
   tombstones: {
     mutated: [

@@ -23,6 +23,22 @@ import {
   setHoldsValues,
 } from './erase-entity.ts';
 
+function conflictOf(entityId: string, timeMs: number): Conflict {
+  return {
+    entityKind: SPAN.entityKind,
+    entityId,
+    stamps: [at(timeMs), at(timeMs, 'west')],
+    fields: [
+      {
+        name: 'label',
+        winner: { stamp: at(timeMs, 'west'), value: { type: 'String', value: 'w' } },
+        loser: { stamp: at(timeMs), value: { type: 'String', value: 'l' } },
+      },
+    ],
+    life: undefined,
+  };
+}
+
 describe('erasing', () => {
   const later = at(50);
   const state = stateWith({ label: [at(5), 'old'], phone: [later, 'later'], gone: [at(5), null] });
@@ -94,19 +110,6 @@ describe('erasing', () => {
     const others = setOf(at(6), ['b', alive(6, 'kept')]);
     const erasedBefore = setOf(at(7), ['a', eraseState(alive(7))], ['b', alive(7, 'kept')]);
     filledArchive(region, neighbours, others, erasedBefore);
-    const conflictOf = (entityId: string, timeMs: number): Conflict => ({
-      entityKind: SPAN.entityKind,
-      entityId,
-      stamps: [at(timeMs), at(timeMs, 'west')],
-      fields: [
-        {
-          name: 'label',
-          winner: { stamp: at(timeMs, 'west'), value: { type: 'String', value: 'w' } },
-          loser: { stamp: at(timeMs), value: { type: 'String', value: 'l' } },
-        },
-      ],
-      life: undefined,
-    });
     const recorded = [
       conflictOf('b', 1),
       ...Array.from({ length: 205 }, (_, n) => conflictOf('a', n + 2)),
@@ -167,12 +170,14 @@ describe('erasing', () => {
     };
     region.put('a', alive(5));
     region.put('c', eraseState(alive(5)));
+    await region.conflicts.accept(['a', 'a', 'other'].map(conflictOf));
     const none = { rows: 0, archiveRows: 0, conflicts: 0, outboxRows: 0, unreadable: 4 };
     expect(await findTraces(parts, 'a', ['west', 'north'])).toEqual({
       ...none,
       region: 'east',
       rows: 1,
       archiveRows: 2,
+      conflicts: 2,
       outboxRows: 2,
       isKnown: true,
     });

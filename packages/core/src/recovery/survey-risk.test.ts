@@ -250,6 +250,19 @@ describe('what is at risk with three regions', () => {
     }
   });
 
+  test('holds half a million writes, each once however often it lies there, and no more', async () => {
+    const ids = Array.from({ length: 100 }, (_, n) => `d${n}`);
+    const entries = Array.from({ length: 5_000 }, (_, n) => entryOf(setOf(at(n + 1), ...ids)));
+    // Nobody else there: nothing is at risk, but all of it is read.
+    const most = [...entries, ...entries.slice(0, 9)];
+    expect((await survey(most, {})).writes).toEqual([]);
+    const more = survey([...most, entryOf(setOf(at(9_000), 'one more'))], {});
+    await expect(more).rejects.toMatchObject({
+      code: 'RECOVERY_REFUSED',
+      message: expect.stringContaining('More than 500000 writes'),
+    });
+  });
+
   test('what waits in two queues is one write in two places, and what is owed is told once', async () => {
     const sent = setOf(at(3), 'sent');
     const owed = setOf(at(5), 'owed');

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { TerminalError, TransientError } from '../errors.ts';
 import { driveVirtualTime } from '../memory/drive-virtual-time.ts';
 import { createVirtualClock } from '../memory/virtual-clock.ts';
 import type { EntityState } from '../state/entity-state.ts';
@@ -290,6 +291,27 @@ describe('verifying regions', () => {
     late[0].put('a', alive(2_000));
     const onSleep = (): void => late[2].damage('a');
     expect(await verify(late, { onSleep })).toMatchObject({ differentCount: 0, settledCount: 1 });
+  });
+
+  test('takes no failure of the store for a torn row', async () => {
+    const [east, west] = createThree();
+    east.put('a', alive(2_000));
+    const torn = new TerminalError('ROW_MALFORMED', 'torn');
+    for (const failures of [
+      [new TransientError('TABLE_UNAVAILABLE', 'down')],
+      [new Error('a bug')],
+      [torn, new TransientError('TABLE_UNAVAILABLE', 'down')],
+    ]) {
+      const read: typeof west.replica.read = async (...asked) => {
+        const failure = failures.shift();
+        if (failure !== undefined) throw failure;
+        return west.replica.read(...asked);
+      };
+      const last = failures.at(-1);
+      await expect(verify([east, { ...west, replica: { ...west.replica, read } }])).rejects.toBe(
+        last,
+      );
+    }
   });
 
   test('has the buckets in their order, tells of rows as it reads them, a hundred at a time', async () => {
