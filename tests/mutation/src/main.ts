@@ -31,7 +31,7 @@ interface Score {
   readonly missed: number;
 }
 
-async function copyOf(area: Area): Promise<string> {
+async function copyOf(tests: readonly string[]): Promise<string> {
   const copy = await mkdtemp(join(tmpdir(), 'tandem-mutation-'));
   execFileSync('git', ['clone', '-q', '--local', ROOT, copy], { stdio: 'inherit' });
   execFileSync('node', ['scripts/pnpm.mjs', 'install', '--frozen-lockfile', '--silent'], {
@@ -40,19 +40,19 @@ async function copyOf(area: Area): Promise<string> {
   });
   await writeFile(
     join(copy, TESTS_CONFIG),
-    `export default { test: { testTimeout: ${TEST_MS_MAX}, include: ${JSON.stringify(area.tests)}, ` +
+    `export default { test: { testTimeout: ${TEST_MS_MAX}, include: ${JSON.stringify(tests)}, ` +
       `exclude: ['**/node_modules/**'] } };\n`,
   );
   return copy;
 }
 
-async function mutate(area: Area, files: readonly string[]): Promise<readonly Mutant[]> {
-  const copy = await copyOf(area);
+async function mutate({ mutated, tests }: Area): Promise<readonly Mutant[]> {
+  const copy = await copyOf(tests);
   const before = process.cwd();
   try {
     process.chdir(copy);
     const stryker = new Stryker({
-      mutate: [...(files.length > 0 ? files : area.mutated), '!**/*.test.ts', '!**/index.ts'],
+      mutate: [...mutated, '!**/*.test.ts', '!**/index.ts'],
       mutator: { excludedMutations: EXCLUDED_MUTATIONS },
       testRunner: 'vitest',
       plugins: [fileURLToPath(import.meta.resolve('@stryker-mutator/vitest-runner'))],
@@ -96,6 +96,12 @@ async function main(): Promise<number> {
     )
     .addArgument(new Argument('<area>', 'what to put them into').choices(AREA_NAMES))
     .argument('[files...]', 'only these of its files, as paths from the root')
+    .option(
+      '--tests <glob>',
+      'only these tests, again for more: they find no more than all of the area do',
+      (glob: string, before: readonly string[]) => [...before, glob],
+      [],
+    )
     .option('--json', 'end with one line of JSON', false)
     .addHelpText(
       'after',
@@ -104,7 +110,12 @@ async function main(): Promise<number> {
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : EXIT_CODES.misused));
   command.parse();
   const [name, files] = command.processedArgs as [AreaName, readonly string[]];
-  const mutants = await mutate(AREAS[name], files);
+  const options = command.opts<{ json: boolean; tests: readonly string[] }>();
+  const area: Area = AREAS[name];
+  const mutants = await mutate({
+    mutated: files.length > 0 ? files : area.mutated,
+    tests: options.tests.length > 0 ? options.tests : area.tests,
+  });
   const scores = scoresOf(mutants);
   const total = {
     found: scores.reduce((sum, { found }) => sum + found, 0),
@@ -118,7 +129,7 @@ async function main(): Promise<number> {
     table.push([score.folder, score.found, score.missed, percentOf(score)]);
   process.stdout.write(`${table.toString()}\n`);
   const percent = percentOf(total);
-  if (command.opts<{ json: boolean }>().json) {
+  if (options.json) {
     process.stdout.write(`${JSON.stringify({ area: name, ...total, percent, scores })}\n`);
   }
   return percent >= GOAL_PERCENT ? EXIT_CODES.reached : EXIT_CODES.missed;
