@@ -1,9 +1,11 @@
 // The duties that are a few lines each; those with a state of their own have tests beside them.
-import { TransientError } from '@tandem/core';
+import { type Outbox, type OutboxEntry, TransientError } from '@tandem/core';
 import { createVirtualClock } from '@tandem/core/memory';
+import type { RegionTables } from '@tandem/region-kit';
 import { describe, expect, test } from 'vitest';
 import { createActivity } from '../observe/activity.ts';
 import { recordLog } from '../testing/record-log.ts';
+import { createArchiveSweeper } from './archive-sweeper.ts';
 import { createConfigurationDuty } from './configuration-duty.ts';
 import { createDeadLetterDuty } from './dead-letter-duty.ts';
 import { createHeartbeatDuty } from './heartbeat-duty.ts';
@@ -99,5 +101,68 @@ describe('the heartbeat', () => {
     const { calls, duty } = setUp(() => Promise.reject(down), false);
     await expect(duty.turn(signal)).rejects.toBe(down);
     expect(calls).toEqual(['look']);
+  });
+});
+
+describe('the sweep of a region without peers', () => {
+  const GRACE_MS = 2_000;
+  const setUp = ({ holdsLease = true, failure }: { holdsLease?: boolean; failure?: Error }) => {
+    const clock = createVirtualClock(Date.UTC(2026, 0, 1));
+    const activity = createActivity({ logger: recordLog().logger, clock });
+    const leasesMs: number[] = [];
+    const relayed: OutboxEntry[] = [];
+    const committed = (committedAfterMs: number) =>
+      ({ committedAfterMs, owed: [], set: {} }) as unknown as OutboxEntry;
+    const old = committed(clock.nowMs() - GRACE_MS);
+    const entries = [old, committed(clock.nowMs() - GRACE_MS + 1)];
+    const outbox: Outbox = {
+      entityKind: 'Customers',
+      buckets: ['00'],
+      scan: async () => ({ entries, unreadable: ['damaged'], aside: [] }),
+      remove: async () => undefined,
+      park: async () => undefined,
+    };
+    const sweeper = createArchiveSweeper({
+      sweepLease: {
+        acquire: async (durationMs) => {
+          leasesMs.push(durationMs);
+          return holdsLease;
+        },
+        release: async () => undefined,
+      },
+      leaseMs: 9_000,
+      // Only what a sweep asks of them.
+      tables: { outboxes: new Map([['Customers', outbox]]) } as unknown as RegionTables,
+      relay: {
+        relay: async (due) => {
+          if (failure !== undefined) throw failure;
+          relayed.push(...due);
+          return { relayed: due.length, owed: [] };
+        },
+      },
+      clock,
+      settings: { sweepGraceMs: GRACE_MS },
+      activity,
+    });
+    return { sweeper, leasesMs, relayed, old, activity };
+  };
+
+  test('relays what is older than the grace, under its lease, and names what nobody can read', async () => {
+    const { sweeper, leasesMs, relayed, old, activity } = setUp({});
+    expect(await sweeper.sweepOnce()).toMatchObject({ relayed: 1, failure: undefined });
+    expect(relayed).toEqual([old]);
+    expect(leasesMs).toEqual([9_000]);
+    expect(activity.notices.count('outbox-row-damaged')).toBe(1);
+  });
+
+  test('is left to the process that has the lease', async () => {
+    const { sweeper, relayed } = setUp({ holdsLease: false });
+    expect(await sweeper.sweepOnce()).toBeUndefined();
+    expect(relayed).toEqual([]);
+  });
+
+  test('fails with what the archive fails with', async () => {
+    const failure = new TransientError('TABLE_UNAVAILABLE', 'The archive does not answer.');
+    await expect(setUp({ failure }).sweeper.sweepOnce()).rejects.toBe(failure);
   });
 });

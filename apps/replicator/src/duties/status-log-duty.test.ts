@@ -90,4 +90,18 @@ describe('the line that alerts are made from', () => {
     await sweeper.sweepOnce();
     expect(await line()).toMatchObject({ outboxAgeMs: null });
   });
+
+  test('I11: believes of a peer no time that its clock cannot have said, and has no lag below nothing', async () => {
+    const { clock, heartbeat, line } = setUp();
+    await clock.advance(2_000);
+    heartbeat(beatOf(clock.nowMs() + 3_600_000));
+    expect(await line()).toMatchObject({ lagMsMax: 2_000, outboxAgeMs: null });
+    heartbeat(beatOf(clock.nowMs() + 1_000));
+    expect(await line()).toMatchObject({
+      peers: [
+        { peer: 'west', lagMs: 0, reachable: true },
+        { peer: 'north', lagMs: 2_000 },
+      ],
+    });
+  });
 });
