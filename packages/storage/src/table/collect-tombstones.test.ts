@@ -92,6 +92,28 @@ describe('collecting tombstones', () => {
     for (const id of ids) expect(await isThere(east.store, id)).toBe(false);
   });
 
+  test('finds what stands behind a page of rows that live', async () => {
+    const { east } = await createDeleted('zz');
+    const bucket = bucketOf('zz', MEMORY_BUCKET_COUNT);
+    const ids = Array.from({ length: 4_000 }, (_, n) => `device-${n}`)
+      .filter((id) => bucketOf(id, MEMORY_BUCKET_COUNT) === bucket)
+      .slice(0, 600);
+    expect(ids).toHaveLength(600);
+    const [first = ''] = ids;
+    await east.table.put(first, { label: first });
+    const row = await east.store.get(deviceKind.name, bucket, encodeRowKey(first));
+    for (let at = 1; at < ids.length; at += 100) {
+      const operations = ids.slice(at, at + 100).map((id) => ({
+        kind: 'insert' as const,
+        rowKey: encodeRowKey(id),
+        properties: row?.properties ?? new Map(),
+      }));
+      await east.store.commit({ table: deviceKind.name, partitionKey: bucket, operations });
+    }
+    expect(await collect(east)).toBe(1);
+    expect(await isThere(east.store, 'zz')).toBe(false);
+  });
+
   test('leaves the outbox alone', async () => {
     const regions = await createTwoRegions(deviceKind);
     const { east, bus } = regions;
