@@ -6,10 +6,7 @@ export interface Area {
   readonly tests: readonly string[];
 }
 
-const CORE = 'packages/core/src/**/!(*.int).test.ts';
-const STORAGE = 'packages/storage/src/**/!(*.int).test.ts';
 const COMMANDS = 'apps/cli/src/**/!(*.int).test.ts';
-const REPLICATOR = 'apps/replicator/src/**/!(*.int).test.ts';
 
 export const AREAS = {
   recovery: {
@@ -40,7 +37,11 @@ export const AREAS = {
       'packages/storage/src/table/collect-tombstones.ts',
       'apps/replicator/src/duties/tombstone-duty.ts',
     ],
-    tests: [CORE, STORAGE, REPLICATOR],
+    tests: [
+      'packages/core/src/replication/tombstone-horizon.test.ts',
+      'packages/storage/src/table/collect-tombstones.test.ts',
+      'apps/replicator/src/duties/tombstone-duty.test.ts',
+    ],
   },
   leases: {
     mutated: [
@@ -48,7 +49,11 @@ export const AREAS = {
       'packages/core/src/replication/heartbeat.ts',
       'apps/replicator/src/duties/*.ts',
     ],
-    tests: [CORE, STORAGE, REPLICATOR],
+    tests: [
+      'packages/storage/src/status/!(*.int).test.ts',
+      'packages/core/src/replication/heartbeat.test.ts',
+      'apps/replicator/src/duties/!(*.int).test.ts',
+    ],
   },
   commands: {
     mutated: ['apps/cli/src/*.ts', 'apps/cli/src/{commands,inventory,regions,replay,report}/*.ts'],
