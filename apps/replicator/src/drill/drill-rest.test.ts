@@ -1,9 +1,9 @@
-import { type DrillOrder, TransientError } from '@tandem/core';
+import { type DrillOrder, type Lease, TransientError } from '@tandem/core';
 import { createVirtualClock, driveVirtualTime } from '@tandem/core/memory';
 import { expect, test } from 'vitest';
 import type { Duty } from '../duties/duty.ts';
 import { recordLog } from '../testing/record-log.ts';
-import { createDrillRest, restDuringDrill } from './drill-rest.ts';
+import { createDrillRest, releaseLeases, restDuringDrill } from './drill-rest.ts';
 
 const NOW_MS = Date.UTC(2026, 10, 22);
 
@@ -48,11 +48,12 @@ test('a duty rests while its region is out, and goes on when the drill is ended'
   await turn();
   expect(turns()).toBe(1);
   order({ id: 'a', untilMs: NOW_MS + 60_000 });
-  await rest.look();
+  // However often it looks, it says so once.
+  for (let nth = 0; nth < 2; nth += 1) await rest.look();
   await turn();
   expect(turns()).toBe(1);
   order(undefined);
-  await rest.look();
+  for (let nth = 0; nth < 2; nth += 1) await rest.look();
   await turn();
   expect(turns()).toBe(2);
   expect(lines.map(({ event }) => event)).toEqual(['drill-begun', 'drill-ended']);
@@ -67,4 +68,24 @@ test('a drill ends in time although the table cannot be read any more', async ()
   expect(rest.isOut()).toBe(true);
   await clock.advance(60_000);
   expect(rest.isOut()).toBe(false);
+});
+
+test('leases are released one after the other, until the table does not answer', async () => {
+  const released: string[] = [];
+  const leaseOf = (name: string, error?: Error): Lease => ({
+    acquire: async () => true,
+    release: async () => {
+      released.push(name);
+      if (error !== undefined) throw error;
+    },
+  });
+  const { logger, lines } = recordLog();
+  await releaseLeases([leaseOf('sweep'), leaseOf('rows')], logger);
+  expect([released, lines]).toEqual([['sweep', 'rows'], []]);
+  const down = new TransientError('TABLE_UNAVAILABLE', 'down');
+  await releaseLeases([leaseOf('down', down), leaseOf('left')], logger);
+  expect(released).toEqual(['sweep', 'rows', 'down']);
+  expect(lines.map(({ event }) => event)).toEqual(['lease-not-released']);
+  const bug = new Error('a bug');
+  await expect(releaseLeases([leaseOf('bug', bug)], logger)).rejects.toBe(bug);
 });
