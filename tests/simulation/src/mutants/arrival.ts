@@ -7,44 +7,6 @@ const READ = `${CORE}arrival/read-change-sets.ts`;
 /** Faults of judging what arrives, and of believing what others claim. */
 export const arrivalMutants: readonly Mutant[] = [
   {
-    id: 'claim-of-the-future-believed',
-    title: 'a claim of the future is believed as it is',
-    edits: [
-      {
-        file: CLAIMS,
-        find: 'return claimMs >= 0 && claimMs <= nowMs + (driftMsMax ?? CLAIM_AHEAD_MS_MAX);',
-        replace: 'return claimMs >= 0 && (driftMsMax ?? 0) >= 0 && nowMs >= 0;',
-      },
-      {
-        file: CLAIMS,
-        find: '  return Math.min(claimMs, own.nowMs);',
-        replace: '  return claimMs;',
-      },
-    ],
-  },
-  {
-    id: 'no-claim-believed',
-    title: 'no claim is believed',
-    edits: [
-      {
-        file: CLAIMS,
-        find: '  return Math.min(claimMs, own.nowMs);',
-        replace: '  return undefined;',
-      },
-    ],
-  },
-  {
-    id: 'judged-with-neighbours',
-    title: 'a change that is refused takes the sound ones of its set along',
-    edits: [
-      {
-        file: JUDGE,
-        find: '  return { sound: sound && { ...sound, replica }, refusal:',
-        replace: '  return { sound: sound && undefined, refusal:',
-      },
-    ],
-  },
-  {
     id: 'own-stamps-foreign',
     title: 'a region refuses what comes from the last of its peers as of nobody',
     edits: [
@@ -69,14 +31,25 @@ export const arrivalMutants: readonly Mutant[] = [
     ],
   },
   {
-    id: 'unreadable-set-read-as-none',
-    title: 'a body that nobody can read counts as one without change sets',
+    id: 'claims-taken-for-now',
+    title: 'whatever a peer claims counts as said of now',
+    edits: [
+      {
+        file: CLAIMS,
+        find: '  return Math.min(claimMs, own.nowMs);',
+        replace: '  return Math.max(claimMs, own.nowMs);',
+      },
+    ],
+  },
+  {
+    id: 'unreadable-sets-left-out',
+    title: 'a change set that nobody can read counts as none',
     edits: [
       {
         file: READ,
-        find: '  if (unpacked instanceof AppError) return [unreadable(body, unpacked)];',
+        find: "{ kind: 'set', set, encoded };\n  });",
         replace:
-          '  if (unpacked instanceof AppError) return [unreadable(body, unpacked)].slice(1);',
+          "{ kind: 'set', set, encoded };\n  }).filter(({ kind }): boolean => kind === 'set');",
       },
     ],
   },

@@ -62,6 +62,9 @@ const LATE_MS = [10, 12_000] as const;
 const ARRIVES_AFTER_DEATH = 0.5;
 const PICKED_PROBABILITY = 0.12;
 const PICKED_CRASH_RATE = 0.35;
+/** Few runs have dead letters that someone settles. */
+const LETTERS = /\.letters\./;
+const PICKED_LETTERS_PROBABILITY = 0.6;
 
 export function createIncarnation(options: IncarnationOptions): Incarnation {
   const { slot, draw, scheduler, faults, sites, trace } = options;
@@ -89,7 +92,10 @@ export function createIncarnation(options: IncarnationOptions): Incarnation {
   ): boolean =>
     slot.role === 'operator' &&
     !sites.crashed.has(point) &&
-    draw.chance(`picked.${point}`, PICKED_PROBABILITY) &&
+    draw.chance(
+      `picked.${point}`,
+      LETTERS.test(point) ? PICKED_LETTERS_PROBABILITY : PICKED_PROBABILITY,
+    ) &&
     draw.chance(`${key}.picked-${phase}`, PICKED_CRASH_RATE) &&
     faults.admits(`${key}.picked-${phase}`, `crash-${phase}`);
 
