@@ -31,7 +31,7 @@ function plannedOf(entityId: string, now: Life, then: Life): PlannedReplay {
       fields: [],
       behind: [],
     },
-  } as unknown as PlannedReplay;
+  };
 }
 
 /** A table whose writes of the entities that are named find them changed. */
