@@ -118,6 +118,16 @@ describe('restoring states to an archive', () => {
     // An older state is another change set, and is not hidden by a newer one under another stamp.
     await keeper.restore([restoring('a', stateOf('one', first))]);
     expect(await read()).toHaveLength(2);
+    // Under its own stamp one that contains more is newer, and one that contains something else is not.
+    const third = stampAt(3);
+    const [west, north] = ['west', 'north'].map((region) => stampAt(1, region)) as [Stamp, Stamp];
+    const vectorOf = (...stamps: readonly Stamp[]): VersionVector =>
+      new Map(stamps.map((stamp) => [stamp.split('-')[2] ?? '', stamp]));
+    await append(setOf(third, [changeOf('c', stateOf('c', third, vectorOf(third, west)))]));
+    await keeper.restore([restoring('c', stateOf('c', third, vectorOf(third)))]);
+    expect(await read()).toHaveLength(3);
+    await keeper.restore([restoring('c', stateOf('c', third, vectorOf(third, north)))]);
+    expect(await read()).toHaveLength(4);
   });
 
   test('a state of several transactions lies beside the change set, which stays as it is', async () => {
@@ -156,9 +166,17 @@ describe('restoring states to an archive', () => {
       ['west', west],
     ]);
     await keeper.restore([restoring('a', stateOf('joined', east, vector))]);
-    expect((await read()).map(({ rowKey }) => rowKey)).toEqual([
-      east,
-      `${east}~r${bucketOf('a', 256)}`,
+    const rows = await read();
+    expect(rows.map(({ rowKey }) => rowKey)).toEqual([east, `${east}~r${bucketOf('a', 256)}`]);
+    // The one stands for the set until that comes, the other for nothing.
+    expect(rows.map((row) => row.kind === 'set' && row.isStandIn)).toEqual([true, undefined]);
+    const copy = await setUp();
+    await copy.keeper.put(
+      rows.flatMap((row) => (row.kind === 'set' ? [{ ...row, etag: undefined }] : [])),
+    );
+    expect((await copy.read()).map((row) => row.kind === 'set' && row.isStandIn)).toEqual([
+      true,
+      undefined,
     ]);
   });
 
@@ -266,6 +284,10 @@ describe('putting rows into an archive', () => {
     const stamps = (await read()).map(({ rowKey }) => rowKey);
     expect(stamps).toEqual(days.map(({ stamp }) => stamp));
     expect(stamps.length).toBeGreaterThan(500);
+    const [fromMs, beforeMs] = [START_MS + DAY_MS + 5, START_MS + 2 * DAY_MS + 5];
+    const some: string[] = [];
+    for await (const { rowKey } of keeper.scan({ ...SPAN, fromMs, beforeMs })) some.push(rowKey);
+    expect(some).toEqual(stamps.slice(210, 415));
   });
 
   test('fills no transaction beyond its bytes', async () => {
