@@ -1,4 +1,4 @@
-import { type RowPage, type TableStore, TransientError } from '@tandem/core';
+import { type RowOperation, type RowPage, type TableStore, TransientError } from '@tandem/core';
 import {
   createMemoryTableStore,
   createSeededRandomness,
@@ -6,8 +6,14 @@ import {
   driveVirtualTime,
 } from '@tandem/core/memory';
 import { expect, test } from 'vitest';
+import { ARCHIVE_TABLE } from '../archive/table-archive.ts';
 import { REPLICATION_TABLE } from '../status/table-replication-status.ts';
+import { deviceKind } from '../testing/device-kind.ts';
 import { createFaultyStore } from '../testing/faulty-store.ts';
+import { idInBucket, readRows } from '../testing/memory-region.ts';
+import { createTwoRegions } from '../testing/two-regions.ts';
+import { createTableArchiveKeeper } from './archive-keeper.ts';
+import { replayIntoTable } from './replay-into-table.ts';
 import { createRetriedStore } from './retried-store.ts';
 import { listReplayTables, openReplayTable, writeReplayRecord } from './replay-record.ts';
 
@@ -95,6 +101,37 @@ test('the same replay goes on in its table, another one only where nothing lies 
   // The record says so from then on.
   await store.commit({ table: 'Empty', partitionKey: '00', operations });
   await expect(openReplayTable(store, 'Empty', OPTIONS)).rejects.toThrow('all of west');
+});
+
+test('a replay that ended halfway goes on with the buckets that are left, and with none twice', async () => {
+  const regions = await createTwoRegions(deviceKind);
+  const { east } = regions;
+  const buckets = ['00', '01', '02'];
+  const ids = buckets.flatMap((bucket) => ['a', 'b'].map((id) => idInBucket(id, bucket)));
+  for (const id of ids) await east.table.put(id, { label: id });
+  await regions.settle();
+  const target = { name: 'east', store: east.store, kind: deviceKind, bucketCount: 4 };
+  const replay = (more: { readonly buckets?: readonly string[] } = {}) =>
+    replayIntoTable({
+      archive: createTableArchiveKeeper({ store: east.store }),
+      source: 'east',
+      target,
+      table: 'Copy',
+      span: {},
+      buckets,
+      ...more,
+    });
+  const day = new Date(regions.clock.nowMs()).toISOString().slice(0, 10).replaceAll('-', '');
+  const partitionKey = `${deviceKind.name}-01-${day}`;
+  const commit = (operation: RowOperation) =>
+    east.store.commit({ table: ARCHIVE_TABLE, partitionKey, operations: [operation] });
+  await commit({ kind: 'insert', rowKey: '0000-torn', properties: new Map() });
+  await expect(replay()).rejects.toMatchObject({ code: 'ARCHIVE_DAMAGED' });
+  await commit({ kind: 'delete', rowKey: '0000-torn' });
+  expect(await replay()).toEqual({ changeSets: 2, rowsWritten: 2, bucketsDone: 1 });
+  expect(await replay()).toEqual({ changeSets: 0, rowsWritten: 0, bucketsDone: 0 });
+  expect(await readRows(east, 'Copy')).toEqual(await readRows(east, deviceKind.name));
+  await expect(replay({ buckets: ['00'] })).rejects.toThrow('holds another replay');
 });
 
 test('a command asks a throttled table again, and never for what may have been done', async () => {
