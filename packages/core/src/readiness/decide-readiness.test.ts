@@ -124,6 +124,12 @@ describe('I14: a region that is behind never reports ready', () => {
     );
   });
 
+  test('a process that began by a clock which ran ahead believes heartbeats once that is right', () => {
+    expect(decide({ heartbeatMs: NOW_MS - 500 }, { startedMs: NOW_MS + 365 * 86_400_000 })).toBe(
+      'ready',
+    );
+  });
+
   test('a region that is out for a drill is not ready, and is again when the drill is over', () => {
     expect(decide({}, { drill: { id: 'a', untilMs: NOW_MS + 1 } })).toBe('out-for-drill');
     const over = { drill: { id: 'a', untilMs: NOW_MS - 2_000 } };

@@ -140,8 +140,11 @@ function isAlive(
 ): boolean {
   // What was said before a drill ended is from before all that was missed during it.
   const sinceMs = drill !== undefined && drill.untilMs <= nowMs ? drill.untilMs : 0;
+  // A start that is still to come was told by a clock that has been set right since: it would rule out every
+  // heartbeat until then.
+  const beganMs = startedMs <= nowMs ? startedMs : 0;
   const spokeMs = progress?.heartbeatMs ?? 0;
-  if (progress === undefined || spokeMs < Math.max(startedMs, sinceMs)) return false;
+  if (progress === undefined || spokeMs < Math.max(beganMs, sinceMs)) return false;
   return nowMs - progress.heartbeatMs <= settings.heartbeatMsMax;
 }
 

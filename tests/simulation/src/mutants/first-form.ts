@@ -110,7 +110,14 @@ export const firstFormMutants: readonly Mutant[] = [
         find: '  attemptsMax: Number.POSITIVE_INFINITY,\n',
         replace: '  attemptsMax: 1,\n',
       },
+      {
+        file: INBOUND,
+        find: 'await retry(() => applyOrIsolate(sets, options), {',
+        replace:
+          'await retry(() => options.applier.apply(sets).then((results) => ({ results, isolated: new Map() })), {',
+      },
     ],
+    seedsMax: 600,
   },
   {
     id: 'types-lost',

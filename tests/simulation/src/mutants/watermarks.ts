@@ -66,4 +66,17 @@ export const watermarkMutants: readonly Mutant[] = [
     ],
     seedsMax: 2_000,
   },
+  {
+    id: 'began-in-the-future',
+    title:
+      'a process that began by a clock which ran ahead believes no heartbeat until that time comes',
+    edits: [
+      {
+        file: `${CORE}readiness/decide-readiness.ts`,
+        find: 'const beganMs = startedMs <= nowMs ? startedMs : 0;',
+        replace: 'const beganMs = startedMs;',
+      },
+    ],
+    seedsMax: 1_100,
+  },
 ];
