@@ -271,9 +271,8 @@ function createLateFinish({ tables, tracing, clock, logger }: Cradle): LateFinis
 
 function createRelayQueueOf(cradle: Cradle): RelayQueue {
   const { links, lateFinish, acknowledgements, clock, logger } = cradle;
-  const { archive, outboxes } = lateFinish;
   const queue = createRelayQueue({
-    relay: createRelay({ archive, outboxes, links }),
+    relay: createRelay({ finish: lateFinish, links }),
     clock,
     onSent: (entry, peer, isAccepted) => acknowledgements.sent(entry, peer, isAccepted),
     onFailure: (error) =>

@@ -4,6 +4,7 @@ import {
   type ArchiveRounds,
   type ChangePublisher,
   createRelay,
+  finishAtOnce,
   type Lease,
   type PeerLink,
   type Relay,
@@ -187,8 +188,10 @@ function commonParts(options: CompositionOptions): Parts<Omit<CommonCradle, 'swe
     links: singleton(createPeerLinks),
     relay: singleton(({ tables, links }: CommonCradle) =>
       createRelay({
-        archive: traceArchive(tables.archive, options.tracer),
-        outboxes: tables.outboxes,
+        finish: finishAtOnce({
+          archive: traceArchive(tables.archive, options.tracer),
+          outboxes: tables.outboxes,
+        }),
         links,
       }),
     ),

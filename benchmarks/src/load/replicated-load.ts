@@ -60,7 +60,7 @@ export function createReplicatedLoad(options: ReplicatedLoadOptions): Replicated
   const publisher = createServiceBusPublisher({ peer, connection: peerBroker, queue });
   const links = createPeerLinks({ publishers: [publisher], clock, randomness, ...LINKS });
   const late = finishLate({ archive: tables.archive, outboxes: tables.outboxes, clock });
-  const relay = createRelay({ ...late, links });
+  const relay = createRelay({ finish: late, links });
   const relayQueue = createRelayQueue({
     relay,
     clock,

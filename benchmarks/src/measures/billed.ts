@@ -97,7 +97,7 @@ async function openCounted(
   const links = [
     createPeerLink({ publisher, clock, randomness, wireVersion: DEFLATED_WIRE_VERSION }),
   ];
-  const relayQueue = createRelayQueue({ relay: createRelay({ ...late, links }), clock });
+  const relayQueue = createRelayQueue({ relay: createRelay({ finish: late, links }), clock });
   const table = createReplicatedTable({
     kind: customerKind,
     store: east.store,

@@ -1,4 +1,4 @@
-import { createPeerLink, createRelay, createRelayQueue } from '@tandem/core';
+import { createPeerLink, createRelay, createRelayQueue, finishAtOnce } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { createSeededRandomness } from '@tandem/core/memory';
 import { createSystemClock } from '@tandem/service-kit';
@@ -42,7 +42,7 @@ async function createEast(): Promise<{
   const acknowledgements = createAcknowledgements({ clock, links });
   const outboxes = new Map([[customerKind.name, east.outbox]]);
   const queue = createRelayQueue({
-    relay: createRelay({ archive: east.archive, outboxes, links }),
+    relay: createRelay({ finish: finishAtOnce({ archive: east.archive, outboxes }), links }),
     onSent: (entry, peer, isAccepted) => acknowledgements.sent(entry, peer, isAccepted),
   });
   Object.assign(parts, { acknowledgements, offer: queue.offer.bind(queue) });

@@ -1,6 +1,7 @@
 import {
   createHybridClock,
   createRelay,
+  finishAtOnce,
   createRelayQueue,
   createRequestJudge,
   type TableStore,
@@ -100,7 +101,9 @@ function createMemoryTable(store: TableStore): ReplicatedTable<CustomerKind> {
   const archive = createTableArchive({ store });
   const outbox = createTableOutbox({ store, kind: customerKind, bucketCount: BUCKET_COUNT });
   const outboxes = new Map([[customerKind.name, outbox]]);
-  const relayQueue = createRelayQueue({ relay: createRelay({ archive, outboxes, links: [] }) });
+  const relayQueue = createRelayQueue({
+    relay: createRelay({ finish: finishAtOnce({ archive, outboxes }), links: [] }),
+  });
   return createReplicatedTable({
     kind: customerKind,
     store,

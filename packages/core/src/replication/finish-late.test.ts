@@ -57,8 +57,8 @@ beforeEach(() => {
 
 async function relayAll(entries: readonly OutboxEntry[]): Promise<void> {
   for (const one of entries) {
-    await late.archive.append([one]);
-    await late.outboxes.get('Devices')?.remove([one]);
+    await late.archive([one]);
+    await late.remove([one]);
   }
 }
 
@@ -78,11 +78,11 @@ describe('finishing late', () => {
   test('never removes what could not be archived: the sweep has it', async () => {
     failing = true;
     const [lost, kept] = [entry(1), entry(2)];
-    await late.archive.append([lost]);
+    await late.archive([lost]);
     await clock.advance(0);
     failing = false;
-    await late.archive.append([kept]);
-    await late.outboxes.get('Devices')?.remove([lost, kept]);
+    await late.archive([kept]);
+    await late.remove([lost, kept]);
     await clock.advance(PAUSE_MS);
     expect(calls).toEqual([
       ['archive', 2],
@@ -92,7 +92,7 @@ describe('finishing late', () => {
   });
 
   test('leaves to the sweep what exceeds its bound', async () => {
-    await late.archive.append([entry(0)]);
+    await late.archive([entry(0)]);
     const many = Array.from({ length: 25 }, (_, index) => entry(index + 1));
     await relayAll(many);
     await clock.advance(10 * PAUSE_MS);
@@ -103,7 +103,7 @@ describe('finishing late', () => {
   });
 
   test('archives before it parks, for then the row tells of the commit no more', async () => {
-    await late.outboxes.get('Devices')?.park(entry(1), ['west']);
+    await late.park(entry(1), ['west']);
     expect(calls).toEqual([
       ['archive', 1],
       ['park', 1],
@@ -113,31 +113,18 @@ describe('finishing late', () => {
   test('leaves to the sweep what it would have to remove beyond its bound', async () => {
     const many = Array.from({ length: 25 }, (_, index) => entry(index + 1));
     for (let at = 0; at < many.length; at += 5) {
-      await late.archive.append(many.slice(at, at + 5));
+      await late.archive(many.slice(at, at + 5));
       await clock.advance(PAUSE_MS);
     }
     calls.length = 0;
-    await late.archive.append([entry(99)]);
-    await late.outboxes.get('Devices')?.remove(many.slice(0, 8));
-    await late.outboxes.get('Devices')?.remove(many.slice(8));
+    await late.archive([entry(99)]);
+    await late.remove(many.slice(0, 8));
+    await late.remove(many.slice(8));
     await clock.advance(10 * PAUSE_MS);
     expect(calls).toEqual([
       ['archive', 99],
       ['remove', 1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
     ]);
-  });
-
-  test('reads what the archive and the outbox have', async () => {
-    const { stamp } = entry(1).set;
-    expect(await late.archive.has({ entityKind: 'Devices', bucket: '00', stamp })).toBe(true);
-    expect(await late.archive.has({ entityKind: 'Devices', bucket: '01', stamp })).toBe(false);
-    const read: string[] = [];
-    for await (const { bucket } of late.archive.read({ entityKind: 'Devices', bucket: '07' })) {
-      read.push(bucket);
-    }
-    expect(read).toEqual(['07']);
-    const page = await late.outboxes.get('Devices')?.scan({ bucket: '00', limit: 3 });
-    expect(numbers(page?.entries ?? [])).toEqual([3]);
   });
 
   test('when drained waits for no pause, but for what is under way, or the deadline', async () => {
@@ -149,7 +136,7 @@ describe('finishing late', () => {
     ]);
     await late.drain(NEVER);
     answering = NEVER;
-    await late.archive.append([entry(2)]);
+    await late.archive([entry(2)]);
     await late.drain(Promise.resolve());
     const drained = late.drain(NEVER).then(() => 'drained');
     expect(await Promise.race([drained, clock.advance(PAUSE_MS)])).toBeUndefined();

@@ -8,6 +8,7 @@ import type { OutboundMessage } from '../ports/change-publisher.ts';
 import type { Outbox, OutboxEntry } from '../ports/outbox.ts';
 import { formatStamp, stampTimeMs } from '../time/stamp.ts';
 import { unpackChangeSets } from './change-set-pack.ts';
+import { finishAtOnce } from './finish-late.ts';
 import { createPeerLink, type PeerLink } from './peer-link.ts';
 import { createRelay } from './relay.ts';
 
@@ -92,7 +93,7 @@ function setUp({ wireVersion = 9, peers = PEERS, kinds = ['Devices'] } = {}) {
     }),
   );
   const outboxes = new Map(kinds.map((kind) => [kind, createOutbox(kind)]));
-  const relay = createRelay({ archive, outboxes, links });
+  const relay = createRelay({ finish: finishAtOnce({ archive, outboxes }), links });
   const relayed = async (entries: readonly OutboxEntry[]) => {
     const { relayed: count, owed, stuck } = await driveVirtualTime(clock, relay.relay(entries));
     const codes = [...(stuck ?? new Map<OutboxEntry, AppError>())].map(

@@ -1,16 +1,14 @@
 import { chunk } from '../concurrency/chunk.ts';
 import { forEachBounded } from '../concurrency/for-each-bounded.ts';
 import { AppError, TerminalError } from '../errors.ts';
-import type { Archive } from '../ports/archive.ts';
 import type { OutboundMessage } from '../ports/change-publisher.ts';
-import type { Outbox, OutboxEntry } from '../ports/outbox.ts';
+import type { OutboxEntry } from '../ports/outbox.ts';
 import { PACK_BOUNDS, packChangeSets, packMessageId } from './change-set-pack.ts';
+import type { Finish } from './finish-late.ts';
 import type { PeerLink } from './peer-link.ts';
 
 export interface RelayOptions {
-  readonly archive: Archive;
-  /** By entity kind. */
-  readonly outboxes: ReadonlyMap<string, Outbox>;
+  readonly finish: Finish;
   readonly links: readonly PeerLink[];
 }
 
@@ -62,13 +60,7 @@ const ALONE_IN_VAIN_MAX = 10;
 
 type Accepted = ReadonlyMap<string, ReadonlySet<OutboxEntry>>;
 
-export function createRelay({ archive, outboxes, links }: RelayOptions): Relay & RelaySteps {
-  const outboxOf = (entry: OutboxEntry): Outbox => {
-    const outbox = outboxes.get(entry.set.entityKind);
-    if (outbox === undefined) throw new Error(`no outbox for kind ${entry.set.entityKind}`);
-    return outbox;
-  };
-
+export function createRelay({ finish, links }: RelayOptions): Relay & RelaySteps {
   const sendBriefly = createBriefSender();
 
   /** For each peer the entries owed to it that its queue accepted. */
@@ -83,12 +75,12 @@ export function createRelay({ archive, outboxes, links }: RelayOptions): Relay &
     return new Map(outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])));
   };
 
-  const finish = async (sent: readonly SentEntry[]): Promise<void> => {
+  const settle = async (sent: readonly SentEntry[]): Promise<void> => {
     const done = sent.filter(({ owed }) => owed.length === 0).map(({ entry }) => entry);
-    for (const [outbox, own] of Map.groupBy(done, outboxOf)) await outbox.remove(own);
+    if (done.length > 0) await finish.remove(done);
     const parked = sent.filter(({ entry, owed }) => isPart(owed, entry.owed));
     await forEachBounded(parked, PARKINGS_AT_ONCE_MAX, ({ entry, owed }) =>
-      outboxOf(entry).park(entry, owed),
+      finish.park(entry, owed),
     );
   };
 
@@ -97,17 +89,17 @@ export function createRelay({ archive, outboxes, links }: RelayOptions): Relay &
   return {
     peers: links.map(({ peer }) => peer),
     isReachable: (peer) => linkOf(peer)?.isReachable() === true,
-    archive: (entries) => archive.append(entries),
+    archive: (entries) => finish.archive(entries),
     async send(peer, owed) {
       const link = linkOf(peer);
       if (link === undefined) return new Set();
       // What is refused stays in the outbox, where the sweep finds it and names it.
       return sendTo({ link, onRefused: () => undefined }, owed);
     },
-    finish,
+    finish: settle,
     async relay(entries) {
       if (entries.length === 0) return { relayed: 0, owed: [] };
-      const unarchived = await archiveApart(archive, entries);
+      const unarchived = await archiveApart(finish, entries);
       const archived = entries.filter((entry) => !unarchived.has(entry));
       const stuck = new Map(unarchived);
       const accepted = await send(archived, (entry, error) => stuck.set(entry, error));
@@ -115,7 +107,7 @@ export function createRelay({ archive, outboxes, links }: RelayOptions): Relay &
         entry,
         owed: entry.owed.filter((peer) => accepted.get(peer)?.has(entry) !== true),
       }));
-      await finish(sent);
+      await settle(sent);
       const owed = sent.flatMap((one) => (one.owed.length > 0 ? [one.entry] : []));
       const relayed = sent.length - owed.length;
       return { relayed, owed: [...unarchived.keys(), ...owed], stuck };
@@ -177,14 +169,14 @@ type OnRefused = (entry: OutboxEntry, error: AppError) => void;
  * Throws when it takes none: that is an outage. Throttling is one always.
  */
 async function archiveApart(
-  archive: Pick<Archive, 'append'>,
+  finish: Pick<Finish, 'archive'>,
   entries: readonly OutboxEntry[],
 ): Promise<Map<OutboxEntry, AppError>> {
   const stuck = new Map<OutboxEntry, AppError>();
   let isAnyTaken = false;
   const append = async (some: readonly OutboxEntry[]): Promise<void> => {
     try {
-      await archive.append(some);
+      await finish.archive(some);
       isAnyTaken = true;
     } catch (error) {
       const [only] = some;

@@ -15,6 +15,7 @@ import {
   createReplicator,
   DEFLATED_WIRE_VERSION,
   type EntityKind,
+  finishAtOnce,
   finishLate,
   type HybridClock,
   type Outbox,
@@ -131,9 +132,9 @@ export async function createMemoryRegion<K extends EntityKind>(
     }),
   );
   const outboxes = new Map([[kind.name, outbox]]);
-  const relay = createRelay({ archive, outboxes, links });
+  const relay = createRelay({ finish: finishAtOnce({ archive, outboxes }), links });
   const late = finishLate({ archive, outboxes, clock });
-  const relayQueue = createRelayQueue({ relay: createRelay({ ...late, links }) });
+  const relayQueue = createRelayQueue({ relay: createRelay({ finish: late, links }) });
   const committed: OutboxEntry[] = [];
   const conflicts: Conflict[] = [];
   const rounds =

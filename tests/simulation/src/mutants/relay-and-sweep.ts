@@ -14,7 +14,7 @@ export const relayMutants: readonly Mutant[] = [
         file: RELAY,
         find: 'const accepted = await send(archived, (entry, error) => stuck.set(entry, error));',
         replace:
-          'for (const [outbox, own] of Map.groupBy(entries, outboxOf)) await outbox.remove(own);\n' +
+          'await finish.remove(entries);\n' +
           '      const accepted = await send(archived, (entry, error) => stuck.set(entry, error));',
       },
       {
@@ -32,19 +32,18 @@ export const relayMutants: readonly Mutant[] = [
     edits: [
       {
         file: RELAY,
-        find: 'const unarchived = await archiveApart(archive, entries);',
+        find: 'const unarchived = await archiveApart(finish, entries);',
         replace: 'const unarchived: Awaited<ReturnType<typeof archiveApart>> = new Map();',
       },
       {
         file: RELAY,
-        find: '    archive: (entries) => archive.append(entries),',
+        find: '    archive: (entries) => finish.archive(entries),',
         replace: '    archive: async () => undefined,',
       },
       {
         file: RELAY,
-        find: 'Map.groupBy(done, outboxOf)) await outbox.remove(own);',
-        replace:
-          'Map.groupBy(done, outboxOf)) await outbox.remove(own);\n    await archive.append(done);',
+        find: 'if (done.length > 0) await finish.remove(done);',
+        replace: 'if (done.length > 0) await finish.remove(done);\n    await finish.archive(done);',
       },
     ],
   },

@@ -1,6 +1,7 @@
 import {
   createPeerLink,
   createRelay,
+  finishAtOnce,
   finishLate,
   type Outbox,
   type PeerLink,
@@ -41,10 +42,10 @@ export function createRelayParts(
     }),
   );
   const archive = createTableArchive({ store });
-  const finish = { archive, outboxes: new Map([[gadgetKind.name, outbox]]) };
-  const late =
+  const stored = { archive, outboxes: new Map([[gadgetKind.name, outbox]]) };
+  const finish =
     options.finishesLate === true
-      ? finishLate({ ...finish, clock: context.clock(`${part}-late`) })
-      : finish;
-  return { relay: createRelay({ ...late, links }), outbox, links };
+      ? finishLate({ ...stored, clock: context.clock(`${part}-late`) })
+      : finishAtOnce(stored);
+  return { relay: createRelay({ finish, links }), outbox, links };
 }
