@@ -12,8 +12,8 @@ readonly LOG="$STATE/dockerd.log"
 readonly START_SECONDS_MAX=60
 readonly STOP_SECONDS_MAX=60
 readonly INSTALL_SECONDS_MAX=300
-# Of two regions and what is in front of them.
-readonly CONTAINERS=10
+# Of three regions and what is in front of them.
+readonly CONTAINERS=13
 
 say() { echo "docker engine: $*"; }
 

@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { TransientError } from '../errors.ts';
+import { TerminalError, TransientError } from '../errors.ts';
 import { driveVirtualTime } from '../memory/drive-virtual-time.ts';
 import { createMemoryBus } from '../memory/memory-bus.ts';
 import { createSeededRandomness } from '../memory/seeded-randomness.ts';
 import { createVirtualClock } from '../memory/virtual-clock.ts';
 import type { ChangeReceiver } from '../ports/change-receiver.ts';
+import { formatStamp } from '../time/stamp.ts';
 import type { Applier } from './apply-change-sets.ts';
+import { encodeConflictMessages } from './encode-conflict.ts';
 import { createInbound } from './inbound.ts';
 import { encodeWatermark } from './watermark.ts';
 
@@ -53,6 +55,13 @@ function createRig(applier: Applier, rounds?: { hurry(): void }) {
   };
 }
 
+function conflictMessage(n: number): Uint8Array {
+  const stampOf = (region: string) => formatStamp({ timeMs: n, counter: 0, region, writer: 'a' });
+  const found = { entityKind: 'Devices', entityId: `id-${n}`, fields: [], life: undefined };
+  const conflict = { ...found, stamps: [stampOf('east'), stampOf('west')] as const };
+  return encodeConflictMessages('east', [conflict])[0] ?? new Uint8Array();
+}
+
 const AT_ONCE: Applier = {
   async apply(_, onMerged) {
     onMerged?.();
@@ -68,6 +77,35 @@ describe('what is received', () => {
     rig.failSettlements(3);
     expect(await rig.drive(rig.inbound.receiveOnce(NOT_ABORTED))).toBe(1);
     expect([await rig.left(), rig.dead()]).toEqual([0, 0]);
+  });
+
+  test('A11: is told of conflicts by many messages, and keeps them in one go', async () => {
+    const kept: number[] = [];
+    const rig = createRig({
+      ...AT_ONCE,
+      acceptConflicts: async (conflicts) => void kept.push(conflicts.length),
+    });
+    for (let n = 0; n < 5; n += 1) await rig.send(conflictMessage(n));
+    expect(await rig.drive(rig.inbound.receiveOnce(NOT_ABORTED))).toBe(5);
+    expect(kept).toEqual([5]);
+    expect([await rig.left(), rig.dead()]).toEqual([0, 0]);
+  });
+
+  test('A4: is told of a conflict that can never be kept, and keeps those of the other messages', async () => {
+    const kept = new Set<string>();
+    const rig = createRig({
+      ...AT_ONCE,
+      async acceptConflicts(conflicts) {
+        if (conflicts.some(({ entityId }) => entityId === 'id-2')) {
+          throw new TerminalError('CHANGE_UNDECODABLE', 'This one never.');
+        }
+        for (const { entityId } of conflicts) kept.add(entityId);
+      },
+    });
+    for (let n = 0; n < 5; n += 1) await rig.send(conflictMessage(n));
+    await rig.drive(rig.inbound.receiveOnce(NOT_ABORTED));
+    expect([...kept].toSorted()).toEqual(['id-0', 'id-1', 'id-3', 'id-4']);
+    expect([await rig.left(), rig.dead()]).toEqual([0, 1]);
   });
 
   test('is received on while an earlier batch waits, and its failure is told by a later turn', async () => {

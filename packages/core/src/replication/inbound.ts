@@ -196,11 +196,14 @@ async function applyMessages(
     signal,
     ...(options.onOutage === undefined ? {} : { onRetry: options.onOutage }),
   });
+  const areKept = await acceptTogether(read, options);
   const settlements: (Settlement | IsolatedMessage)[] = [];
   for (const [index, one] of read.entries()) {
     const message = messages[index];
     if (one.kind === 'settled' || message === undefined) {
       settlements.push(one.kind === 'settled' ? one.settlement : { kind: 'abandon' });
+    } else if (one.kind === 'conflicts' && areKept) {
+      settlements.push({ kind: 'complete' });
     } else if (one.kind === 'conflicts') {
       settlements.push(await acceptConflicts(one.conflicts, message, { ...options, signal }));
     } else {
@@ -243,6 +246,24 @@ interface Trial {
 interface IsolationContext extends BatchOptions {
   readonly signal: AbortSignal;
   readonly message: InboundMessage;
+}
+
+/**
+ * Keeps the conflicts of all messages in one go, and resolves with whether they are: each message spreads over
+ * all buckets, so one by one they cost as many transactions as they have buckets, and the watermarks behind
+ * them wait. Where that fails each message is tried alone, and tells why.
+ */
+async function acceptTogether(
+  read: readonly ReadMessage[],
+  { applier }: InboundOptions,
+): Promise<boolean> {
+  const all = read.flatMap((one) => (one.kind === 'conflicts' ? [one.conflicts] : []));
+  if (all.length < 2) return false;
+  // Whatever it fails with, the trial of the one message says again.
+  return applier.acceptConflicts(all.flat()).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Conflicts that cannot be kept now are tried on their own: nothing else waits for them. */

@@ -39,6 +39,11 @@ export const conflictMutants: readonly Mutant[] = [
         find: 'const accept = (): Promise<void> => options.applier.acceptConflicts(conflicts);',
         replace: 'const accept = (): Promise<void> => Promise.resolve();',
       },
+      {
+        file: INBOUND,
+        find: 'return applier.acceptConflicts(all.flat()).then(',
+        replace: 'return Promise.resolve().then(',
+      },
     ],
   },
   {
