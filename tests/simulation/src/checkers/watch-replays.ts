@@ -49,7 +49,8 @@ export function watchReplays(
     for (const { rowKey, properties } of rows) {
       const state = readRawRow(properties);
       if (state === undefined || isLoose(rowKey)) continue;
-      const wrong = outside(state, { least: least.get(rowKey), most: most.get(rowKey) });
+      const { fromMs = 0 } = command.span;
+      const wrong = outside(state, { least: least.get(rowKey), most: most.get(rowKey), fromMs });
       if (wrong !== undefined) report('replayed-wrong', `${id} made ${rowKey} with ${wrong}`);
     }
     const { bucket } = command.span;
@@ -103,15 +104,18 @@ interface MadeTable {
 interface Bounds {
   readonly least: RawState | undefined;
   readonly most: RawState | undefined;
+  /** A row that stands for what was lost also holds what is older than the span. */
+  readonly fromMs: number;
 }
 
 /** What of a state is older than the least or newer than the most that it may be, in words. */
-function outside(state: RawState, { least, most }: Bounds): string | undefined {
+function outside(state: RawState, { least, most, fromMs }: Bounds): string | undefined {
   if (most === undefined) return 'a row, although nothing was committed';
+  const isLater = (stamp = '', newest = ''): boolean => stamp > newest && timeMsOf(stamp) >= fromMs;
   for (const [name, { stamp, value }] of state.fields) {
     const newest = most.fields.get(name);
     if (stamp < (least?.fields.get(name)?.stamp ?? '')) return `an old ${name}, by ${stamp}`;
-    if (stamp > (newest?.stamp ?? '')) return `a ${name} of later, by ${stamp}`;
+    if (isLater(stamp, newest?.stamp)) return `a ${name} of later, by ${stamp}`;
     if (stamp === newest?.stamp && JSON.stringify(value) !== JSON.stringify(newest.value)) {
       return `another ${name}`;
     }
@@ -122,7 +126,7 @@ function outside(state: RawState, { least, most }: Bounds): string | undefined {
   }
   for (const life of ['alive', 'deleted'] as const) {
     if ((least?.[life] ?? '') > (state[life] ?? '')) return `an older ${life}`;
-    if ((state[life] ?? '') > (most[life] ?? '')) return `a later ${life}`;
+    if (isLater(state[life], most[life])) return `a later ${life}`;
   }
   return undefined;
 }
