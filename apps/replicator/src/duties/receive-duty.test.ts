@@ -34,7 +34,7 @@ function setUp(
     },
   });
   const turn = () => duty.turn(new AbortController().signal);
-  return { calls, activity, turn };
+  return { calls, activity, turn, duty };
 }
 
 test('creates its queue once, and then only receives', async () => {
@@ -65,4 +65,10 @@ test('asks nothing of the administration after an ordinary outage', async () => 
   await expect(turn()).rejects.toThrow(DOWN);
   await turn();
   expect(calls).toEqual(['ensure', 'receive', 'receive']);
+});
+
+test('is needed to be ready, begins at once, and waits in its turns alone', () => {
+  const { duty } = setUp([]);
+  expect(duty).toMatchObject({ isNeededForReady: true, firstDelayMs: 0 });
+  expect(duty.intervalMs()).toBe(0);
 });

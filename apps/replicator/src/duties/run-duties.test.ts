@@ -86,14 +86,16 @@ describe('running the duties', () => {
     expect(turns).toBeGreaterThan(80);
   });
 
-  test('ends every loop soon after an abort, also one that waits', async () => {
+  test('ends every loop soon after an abort, also one that waits, which begins no turn', async () => {
+    let turns = 0;
     const { clock, controller, running } = setUp(
-      { firstDelayMs: 3_600_000 },
+      { firstDelayMs: 3_600_000, turn: async () => void (turns += 1) },
       { name: 'heartbeat' },
     );
     await clock.advance(100);
     controller.abort();
     await running.stopped;
     expect(running.health().map(({ isRunning }) => isRunning)).toEqual([false, false]);
+    expect(turns).toBe(0);
   });
 });
