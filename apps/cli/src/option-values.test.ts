@@ -44,9 +44,12 @@ describe('a duration', () => {
     expect(() => duration(501)('500ms')).toThrow('at least 501 ms');
   });
 
-  test.each(['', '5', '5 s', '-5s', '1.5s', '5d', 's', '12345678901s'])('"%s" is none', (text) => {
-    expect(() => duration(0)(text)).toThrow('It must be a duration');
-  });
+  test.each(['', '5', '5 s', '-5s', '1.5s', '5d', '30s1', 's', '12345678901s'])(
+    '"%s" is none',
+    (text) => {
+      expect(() => duration(0)(text)).toThrow('It must be a duration');
+    },
+  );
 });
 
 describe('a whole number', () => {
