@@ -60,11 +60,13 @@ const TIMEOUT_POWER = 4;
 const LATE_MS = [10, 12_000] as const;
 /** Of the requests that were on their way when the process died, the share that still arrives. */
 const ARRIVES_AFTER_DEATH = 0.5;
-const PICKED_PROBABILITY = 0.12;
 const PICKED_CRASH_RATE = 0.35;
-/** Few runs have dead letters that someone settles. */
-const LETTERS = /\.letters\./;
-const PICKED_LETTERS_PROBABILITY = 0.6;
+
+/** Few runs have dead letters that someone settles, and in few a command finds conflicts or gaps in an archive. */
+function pickedProbability(point: string): number {
+  if (point.includes('.letters.')) return 0.6;
+  return /^operator\.forget\.|\.conflict!|\.archive!|\.get\.outbox!/.test(point) ? 0.25 : 0.12;
+}
 
 export function createIncarnation(options: IncarnationOptions): Incarnation {
   const { slot, draw, scheduler, faults, sites, trace } = options;
@@ -92,10 +94,7 @@ export function createIncarnation(options: IncarnationOptions): Incarnation {
   ): boolean =>
     slot.role === 'operator' &&
     !sites.crashed.has(point) &&
-    draw.chance(
-      `picked.${point}`,
-      LETTERS.test(point) ? PICKED_LETTERS_PROBABILITY : PICKED_PROBABILITY,
-    ) &&
+    draw.chance(`picked.${point}`, pickedProbability(point)) &&
     draw.chance(`${key}.picked-${phase}`, PICKED_CRASH_RATE) &&
     faults.admits(`${key}.picked-${phase}`, `crash-${phase}`);
 
