@@ -10,6 +10,7 @@ import {
   verifyRegions,
 } from '@tandem/core';
 import { createMemoryBus, createSeededRandomness, type MemoryBus } from '@tandem/core/memory';
+import { createForger } from '@tandem/core/testing';
 import { createSystemClock } from '@tandem/service-kit';
 import { createRecoveryRegion } from '@tandem/storage';
 import {
@@ -19,7 +20,6 @@ import {
   MEMORY_BUCKET_COUNT,
   type MemoryRegion,
 } from '@tandem/storage/testing';
-import { createForger } from './forge-message.ts';
 
 type Region = MemoryRegion<typeof deviceKind>;
 
@@ -43,6 +43,7 @@ const BLOCKED_MS_MAX = 30_000;
 const SETTLE_MS_MAX = 120_000;
 const MESSAGES_PEEKED = 10_000;
 const FORGED = 'h/';
+const FORGED_IDS = 3_000;
 
 const clock = createSystemClock();
 
@@ -95,7 +96,15 @@ async function run(messages: number, seed: number): Promise<RegionReport> {
   const loops = [east.region, west.region].map((region) => runLoops(region, stopping.signal));
 
   const honest = createHonestClient(east.region, west.region);
-  const forger = createForger(seed, () => clock.nowMs());
+  const forger = createForger({
+    seed,
+    nowMs: () => clock.nowMs(),
+    kindName: deviceKind.name,
+    bucketCount: MEMORY_BUCKET_COUNT,
+    idPrefix: 'device',
+    idCount: FORGED_IDS,
+    writer: 'f',
+  });
   const queues = ['east', 'west'].map((name) => bus.publisherFor(name, name));
   for (let sent = 0; sent < messages; ) {
     const count = Math.min(MESSAGES_AT_ONCE, messages - sent);

@@ -35,6 +35,8 @@ export interface FinalRegion {
   /** All that its tables and its queue say, by place. */
   readonly everything: readonly { readonly place: string; readonly texts: readonly string[] }[];
   readonly deadLetters: readonly { readonly messageId: string; readonly reason: string }[];
+  /** What its replicators tell of its peers, as it is written. */
+  readonly progress: string | undefined;
   /** How long the oldest message has been waiting, in milliseconds; 0 for an empty queue. */
   readonly oldestMessageMs: number;
   /** What replaying the archive from empty gives, for stamps before a time. */

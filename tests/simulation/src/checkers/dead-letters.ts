@@ -1,4 +1,5 @@
 import { isAside } from '../processes/next-build.ts';
+import { isForged } from '../faults/forge-messages.ts';
 import type { FinalChecker } from './checker.ts';
 
 /**
@@ -7,8 +8,9 @@ import type { FinalChecker } from './checker.ts';
  */
 export const deadLetters: FinalChecker = {
   name: 'dead-letters',
-  check: ({ world, regions, poison }) =>
-    regions.flatMap(({ name, deadLetters: found }) => {
+  check: ({ world, regions, poison }) => [
+    ...world.unfounded.map((what) => `${what} for no reason`),
+    ...regions.flatMap(({ name, deadLetters: found }) => {
       const expected = new Map(poison.expected.get(name));
       const known = new Map(expected);
       const wasResubmitted = world.recoveries.all.some(
@@ -16,8 +18,12 @@ export const deadLetters: FinalChecker = {
       );
       const wrong: string[] = [];
       for (const { messageId, reason } of found) {
-        // Of a message that the next build has sent to a region before its upgrade.
-        if (world.plan.upgradeMs !== undefined && isAside({ messageId, reason })) continue;
+        // Of a message that the next build has sent to a region before its upgrade, or that its store failed for.
+        const isTooNew = reason === 'CHANGE_TOO_NEW';
+        const mayBeAside = !isTooNew || world.plan.upgradeMs !== undefined;
+        if (mayBeAside && isAside({ messageId, reason }, world.plan)) continue;
+        // Why is for every region to decide alike: see `decidedApart`.
+        if (isForged(messageId)) continue;
         const isTooOld = reason === 'CHANGE_TOO_OLD' && world.plan.quietMs > 0;
         const isExpected = expected.get(messageId) === reason;
         expected.delete(messageId);
@@ -33,4 +39,5 @@ export const deadLetters: FinalChecker = {
       );
       return [...wrong, ...missing];
     }),
+  ],
 };

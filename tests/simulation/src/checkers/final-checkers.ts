@@ -4,7 +4,9 @@ import { badPage } from './bad-page.ts';
 import type { FinalChecker } from './checker.ts';
 import { conflictsDiffer, conflictUnrecorded } from './conflict-unrecorded.ts';
 import { deadLetters } from './dead-letters.ts';
+import { decidedApart } from './decided-apart.ts';
 import { diverged } from './diverged.ts';
+import { falseClaim } from './false-claim.ts';
 import { forgotten } from './forgotten.ts';
 import { lost } from './lost.ts';
 import { outOfOrder } from './out-of-order.ts';
@@ -42,10 +44,12 @@ export const FINAL_CHECKERS: readonly FinalChecker[] = [
   conflictsDiffer,
   undrained,
   deadLetters,
+  decidedApart,
   badPage,
   unavailable,
   oversizedTransaction,
   runawayClock,
+  falseClaim,
   forgotten,
   unproven,
 ];

@@ -1,3 +1,4 @@
+import { isClientsId } from '../world/gadget-kind.ts';
 import { type FinalChecker, isForgottenAnywhere } from './checker.ts';
 import { describeState, describeVisible } from './describe-state.ts';
 
@@ -8,7 +9,7 @@ export const untrue: FinalChecker = {
     const { ledger, regions } = final;
     return regions.flatMap(({ name, rows }) => [
       ...[...rows.keys()]
-        .filter((entityId) => !ledger.truth.has(entityId))
+        .filter((entityId) => isClientsId(entityId) && !ledger.truth.has(entityId))
         .map((entityId) => `${entityId} is in ${name}, and nobody committed it`),
       ...[...ledger.truth].flatMap(([entityId, truth]) => {
         const row = rows.get(entityId);

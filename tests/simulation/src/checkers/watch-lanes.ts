@@ -1,3 +1,4 @@
+import { ARCHIVE_TABLE } from '@tandem/storage';
 import type { History } from '../clients/history.ts';
 import { isTroubledLink } from '../world/links.ts';
 import { isTroubledSlot, type World } from '../world/world.ts';
@@ -21,6 +22,10 @@ export function createLaneWatch(
 ): () => void {
   const lastTroubleMs = new Map<string, number>();
 
+  /** What the archive does not take is not sent. */
+  const isStuck = (from: string, stamp: string): boolean =>
+    world.regionNamed(from).account.failures.hasFailed(ARCHIVE_TABLE, stamp);
+
   return () => {
     if (world.plan.regions.length < 3) return;
     const nowMs = world.scheduler.nowMs();
@@ -32,7 +37,9 @@ export function createLaneWatch(
       const accepted = world.acceptedBy(to);
       const late = history
         .acknowledgedIn(from)
-        .find(({ atMs, stamp }) => atMs < beforeMs && !accepted.has(stamp));
+        .find(
+          ({ atMs, stamp }) => atMs < beforeMs && !accepted.has(stamp) && !isStuck(from, stamp),
+        );
       if (late === undefined) continue;
       report('held-up', `${late.stamp} waits in ${from} for ${to}, and the way is whole`);
     }

@@ -1,3 +1,5 @@
+import { ARCHIVE_TABLE, CONFLICTS_TABLE } from '@tandem/storage';
+import { gadgetKind } from '../world/gadget-kind.ts';
 import type { History } from '../clients/history.ts';
 import type { Ledger } from '../observe/ledger.ts';
 import { includesStamp } from '../observe/raw-state.ts';
@@ -39,7 +41,13 @@ export function createReadinessWatch(sources: MissingSources, report: Report): R
     if (hasTrueClocks && isDead(region, askedMs)) {
       report('ready-too-soon', `${region} is ready at ${askedMs} without any replicator`);
     }
-    const hasAside = world.plan.upgradeMs !== undefined;
+    const hasAside =
+      world.plan.upgradeMs !== undefined ||
+      world.regions.some(({ account }) =>
+        [gadgetKind.name, ARCHIVE_TABLE, CONFLICTS_TABLE].some((table) =>
+          account.failures.hasFailed(table),
+        ),
+      );
     if (!hasTrueClocks || hasAside || lastTroubleMs > askedMs - WHOLE_MS) return;
     const peers = world.plan.regions.filter((peer) => peer !== region);
     const missing = findMissing(sources, { region, peers, beforeMs: askedMs - WHOLE_MS });

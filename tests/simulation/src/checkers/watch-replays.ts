@@ -2,6 +2,7 @@ import type { Ledger } from '../observe/ledger.ts';
 import { isRawAlive, joinStates, type RawState, timeMsOf } from '../observe/raw-state.ts';
 import { readRawRow } from '../observe/read-raw.ts';
 import type { Command } from '../operators/recovery-log.ts';
+import { isClientsId } from '../world/gadget-kind.ts';
 import type { World } from '../world/world.ts';
 import type { Report } from './watch.ts';
 
@@ -48,7 +49,7 @@ export function watchReplays(
     const rows = await world.readRows(command.target, command.table);
     for (const { rowKey, properties } of rows) {
       const state = readRawRow(properties);
-      if (state === undefined || isLoose(rowKey)) continue;
+      if (state === undefined || isLoose(rowKey) || !isClientsId(rowKey)) continue;
       const { fromMs = 0 } = command.span;
       const wrong = outside(state, { least: least.get(rowKey), most: most.get(rowKey), fromMs });
       if (wrong !== undefined) report('replayed-wrong', `${id} made ${rowKey} with ${wrong}`);

@@ -1,5 +1,6 @@
 import type { Ledger } from '../observe/ledger.ts';
 import { includesStamp } from '../observe/raw-state.ts';
+import { isClientsId } from '../world/gadget-kind.ts';
 import type { World } from '../world/world.ts';
 import type { Report } from './watch.ts';
 
@@ -65,6 +66,7 @@ export function watchRiskList(
       report('risk-list-flatters', `${id} does not list ${key}, which ${owed} lacks`);
     }
     for (const { stamp, entityId, places } of survey.writes) {
+      if (!isClientsId(entityId)) continue;
       const isKnown = ledger.commitsUnder(stamp).some((one) => one.entityId === entityId);
       if (!isKnown) report('risk-list-invents', `${id} lists ${stamp}, which nobody committed`);
       const guessed = [...done.unread].find((peer) => places[peer] === 'nowhere');

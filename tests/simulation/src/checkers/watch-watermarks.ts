@@ -16,6 +16,9 @@ interface Progress {
   }[];
 }
 
+/** How far ahead a clock may be whose word is believed, once what it said has waited a while in a queue. */
+const BELIEVED_AHEAD_MS_MAX = 360_000;
+
 /** What `origin` acknowledged before the time is said to be in the rows of `holder`. */
 interface Claim {
   readonly checker: string;
@@ -25,9 +28,10 @@ interface Claim {
 }
 
 /**
- * I11: when a region says that it has passed a peer's watermark, or that the peer has applied what it
+ * I11, I16: when a region says that it has passed a peer's watermark, or that the peer has applied what it
  * sent, then everything acknowledged before that time is in the rows of the one that received it. A
- * clock that ran ahead is allowed for: what a region says by a wrong clock is only as true as the clock.
+ * clock that ran ahead is allowed for as far as it is believed: what a region says by a wrong clock is only as true
+ * as the clock.
  */
 export function watchWatermarks(
   sources: { readonly world: World; readonly ledger: Ledger; readonly history: History },
@@ -41,12 +45,18 @@ export function watchWatermarks(
     const { bus, queue } = world.regionNamed(region).namespace;
     return bus
       .deadLettersOf(queue)
-      .some((letter) => isAside(letter) && stampsIn(letter).some((one) => one === stamp));
+      .some(
+        (letter) => isAside(letter, world.plan) && stampsIn(letter).some((one) => one === stamp),
+      );
   };
 
   const check = ({ checker, origin, holder, beforeMs }: Claim): void => {
+    // By no right clock is it believed (I16), and none has written it.
+    if (beforeMs > world.scheduler.nowMs() + world.plan.driftMsMax) return;
     const aheadMs = Math.max(
-      ...world.slots.filter((slot) => slot.region === origin).map(({ clock }) => clock.aheadMsMax),
+      ...world.slots
+        .filter((slot) => slot.region === origin)
+        .map(({ clock }) => clock.aheadMsMaxWithin(BELIEVED_AHEAD_MS_MAX)),
     );
     const acknowledged = history.acknowledgedIn(origin);
     const key = `${checker} ${origin} ${holder}`;

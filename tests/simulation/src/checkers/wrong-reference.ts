@@ -1,4 +1,5 @@
 import { regionOf } from '../observe/raw-state.ts';
+import { isClientsId } from '../world/gadget-kind.ts';
 import { type FinalChecker, isCollectedAnywhere } from './checker.ts';
 
 /** I5: a replicated row names its archive record, which is there; a row written here names none. */
@@ -7,6 +8,7 @@ export const wrongReference: FinalChecker = {
   check: (final) =>
     final.regions.flatMap(({ name, rows, archive }) =>
       [...rows].flatMap(([entityId, { state, referenceId }]) => {
+        if (!isClientsId(entityId)) return [];
         const newest = [...state.vector.values()].sort().at(-1) ?? '';
         if (regionOf(newest) === name) {
           return referenceId === undefined

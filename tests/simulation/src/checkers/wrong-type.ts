@@ -1,4 +1,5 @@
 import { GADGET_FIELDS, rawGadgetOf } from '../clients/values.ts';
+import { isClientsId } from '../world/gadget-kind.ts';
 import type { FinalChecker } from './checker.ts';
 
 /** I12: every value is one that a client wrote, of the Edm type in which it wrote it. */
@@ -11,13 +12,15 @@ export const wrongType: FinalChecker = {
       for (const name of GADGET_FIELDS) known.add(`${name} ${JSON.stringify(values[name])}`);
     }
     return regions.flatMap(({ name: region, rows }) =>
-      [...rows].flatMap(([entityId, { state }]) =>
-        [...state.fields]
-          .filter(([, { value }]) => value !== null)
-          .map(([name, { value }]) => `${name} ${JSON.stringify(value)}`)
-          .filter((text) => !known.has(text))
-          .map((text) => `${entityId} in ${region} has ${text}, which nobody wrote`),
-      ),
+      [...rows]
+        .filter(([entityId]) => isClientsId(entityId))
+        .flatMap(([entityId, { state }]) =>
+          [...state.fields]
+            .filter(([, { value }]) => value !== null)
+            .map(([name, { value }]) => `${name} ${JSON.stringify(value)}`)
+            .filter((text) => !known.has(text))
+            .map((text) => `${entityId} in ${region} has ${text}, which nobody wrote`),
+        ),
     );
   },
 };

@@ -6,6 +6,7 @@ const SKEW_MS_MAX = 20_000;
 const BACK_MS_MAX = 30_000;
 const HOUR_MS = 3_600_000;
 const AHEAD_HOURS_MAX = 5;
+const YEAR_MS = 365 * 24 * HOUR_MS;
 
 /** What goes wrong with the clock of one machine, until someone sets it right. */
 export function applyClockFault(event: NemesisEvent, slot: Slot): Undo {
@@ -19,6 +20,9 @@ export function applyClockFault(event: NemesisEvent, slot: Slot): Undo {
       break;
     case 'clock-far-ahead':
       clock.setOffset(Math.round((0.05 + event.amount) * AHEAD_HOURS_MAX * HOUR_MS));
+      break;
+    case 'clock-year-ahead':
+      clock.setOffset(YEAR_MS);
       break;
     default:
       clock.freeze();

@@ -21,6 +21,9 @@ export type NemesisKind =
   | 'clock-far-ahead'
   | 'poison'
   | 'resend-old'
+  | 'forged'
+  | 'fail-one-row'
+  | 'clock-year-ahead'
   | 'lose-rows'
   | 'lose-archive'
   | 'lose-all';
@@ -63,6 +66,9 @@ export const NEMESIS_RULES: readonly NemesisRule[] = [
   { kind: 'clock-back', countMax: 2, durationMs: [5_000, 60_000] },
   { kind: 'clock-freeze', countMax: 2, durationMs: [1_000, 20_000] },
   { kind: 'clock-far-ahead', countMax: 1, durationMs: [5_000, 60_000] },
+  { kind: 'clock-year-ahead', countMax: 3, durationMs: [300, 4_000] },
+  { kind: 'fail-one-row', countMax: 2, durationMs: [500, 70_000] },
+  { kind: 'forged', countMax: 2, durationMs: [0, 0] },
   { kind: 'poison', countMax: 4, durationMs: [0, 0] },
   { kind: 'resend-old', countMax: 4, durationMs: [0, 0] },
   { kind: 'lose-rows', countMax: 2, durationMs: [0, 0] },

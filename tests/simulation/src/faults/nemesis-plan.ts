@@ -5,7 +5,11 @@ const KIND_PROBABILITY = 0.4;
 const TARGET_MAX = 1_000_000;
 
 /** Where tombstones are collected soon, a clock so wrong would break what their age stands for. */
-const NEVER_WITH_TOMBSTONES = new Set<NemesisKind>(['clock-far-ahead']);
+const NEVER_WITH_TOMBSTONES = new Set<NemesisKind>([
+  'clock-far-ahead',
+  'clock-year-ahead',
+  'forged',
+]);
 
 const FREEZES = new Set<NemesisKind>(['freeze-store', 'freeze-broker', 'freeze-link']);
 

@@ -4,6 +4,8 @@ import type { Supervisor } from '../processes/supervisor.ts';
 import type { World } from '../world/world.ts';
 import { applyClockFault } from './apply-clock-fault.ts';
 import { applyNetworkFault } from './apply-network-fault.ts';
+import { failOneRow } from './fail-one-row.ts';
+import { forgeMessages } from './forge-messages.ts';
 import { injectMessages } from './inject-messages.ts';
 import { loseData } from './lose-data.ts';
 import type { NemesisEvent } from './nemesis-kinds.ts';
@@ -83,6 +85,17 @@ function begin(event: NemesisEvent, options: NemesisOptions): Undo {
     case 'clock-freeze':
     case 'clock-far-ahead':
       return applyClockFault(event, slot);
+    case 'clock-year-ahead': {
+      // Long enough for a sweep and a heartbeat, which tell the peers and the own region of it.
+      const sweepers = world.slots.filter(({ role }) => role === 'replicator');
+      const sweeper = sweepers[event.target % sweepers.length];
+      return sweeper && applyClockFault(event, sweeper);
+    }
+    case 'fail-one-row':
+      return failOneRow(event, world);
+    case 'forged':
+      forgeMessages(event, world);
+      return undefined;
     case 'poison':
     case 'resend-old':
       injectMessages(event, world, poison);

@@ -248,4 +248,15 @@ export const applyMutants: readonly Mutant[] = [
       },
     ],
   },
+  {
+    id: 'bucket-not-judged',
+    title: 'a change set is taken for a bucket that is not its entities own',
+    edits: [
+      {
+        file: `${CORE}arrival/judge-change-set.ts`,
+        find: 'replica.bucketOf(entityId) !== bucket);',
+        replace: 'replica.bucketOf(entityId) === undefined && bucket.length > 99);',
+      },
+    ],
+  },
 ];

@@ -79,4 +79,20 @@ export const watermarkMutants: readonly Mutant[] = [
     ],
     seedsMax: 1_100,
   },
+  {
+    id: 'claims-of-any-time',
+    title: 'a claim of a time to come is believed, and remembered',
+    edits: [
+      {
+        file: `${CORE}arrival/claims.ts`,
+        find: 'return claimMs >= 0 && claimMs <= nowMs + (driftMsMax ?? CLAIM_AHEAD_MS_MAX);',
+        replace: 'return claimMs >= 0 || nowMs + (driftMsMax ?? CLAIM_AHEAD_MS_MAX) < 0;',
+      },
+      {
+        file: `${CORE}arrival/claims.ts`,
+        find: '  return Math.min(claimMs, own.nowMs);',
+        replace: '  return claimMs;',
+      },
+    ],
+  },
 ];

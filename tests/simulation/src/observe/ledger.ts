@@ -1,7 +1,7 @@
 import type { RowOperation, Transaction } from '@tandem/core';
 import { ARCHIVE_TABLE, CONFLICTS_TABLE, UNTOLD_PREFIX } from '@tandem/storage';
 import { OUTBOX_PREFIX, PARKED_PREFIX } from '../world/describe-transaction.ts';
-import { gadgetKind } from '../world/gadget-kind.ts';
+import { gadgetKind, isClientsId } from '../world/gadget-kind.ts';
 import type { World } from '../world/world.ts';
 import { isRawAlive, joinStates, type RawState } from './raw-state.ts';
 import { describeColumns, readRawChangeSet, readRawRow } from './read-raw.ts';
@@ -64,6 +64,7 @@ export function createLedger(world: World): Ledger {
     const after = operation.properties.get('committedAfterMs');
     if (after?.type === 'Int64') committedAfter.set(set.stamp, Number(after.value));
     for (const { entityId, operation: kind, state } of set.changes) {
+      if (!isClientsId(entityId)) continue;
       const atMs = world.scheduler.nowMs();
       const commit = { stamp: set.stamp, region, entityId, operation: kind, state, atMs };
       commits.push(commit);

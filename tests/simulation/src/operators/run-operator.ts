@@ -114,7 +114,8 @@ export async function closeRecovery(context: ProcessContext): Promise<void> {
   const isEqual = (report: Report): boolean =>
     (report.kind === 'rebuilt' || report.kind === 'verified') && report.proof.isEqual;
   for (const { name, namespace } of world.regions) {
-    const hasAside = (): boolean => namespace.bus.deadLettersOf(namespace.queue).some(isAside);
+    const hasAside = (): boolean =>
+      namespace.bus.deadLettersOf(namespace.queue).some((one) => isAside(one, world.plan));
     if (hasAside()) await until({ kind: 'resubmit', region: name }, () => !hasAside());
   }
   for (const region of await brokenRegions(world)) {

@@ -1,4 +1,5 @@
-import type { InboundMessage, OutboundMessage } from '@tandem/core';
+import type { InboundMessage, MessageSubject, OutboundMessage } from '@tandem/core';
+import type { RunPlan } from '../run/run-plan.ts';
 import type { World } from '../world/world.ts';
 
 /**
@@ -31,27 +32,23 @@ export function fromNextWireBody(body: Uint8Array): Uint8Array {
 }
 
 /**
- * An operator, who from now on looks again and again for what was too new for a region that has been
- * upgraded since, and puts it back: each message once, and in time, since what is older than every
- * tombstone is refused for good.
+ * An operator, who from now on looks again and again for what was too new for a region that has been upgraded
+ * since, or for a store that has been mended since, and puts it back: each message once, and in time, since what
+ * is older than every tombstone is refused for good.
  */
-export function startResubmitting({
-  regions,
-  plan,
-  situations,
-  scheduler,
-  resubmitted,
-}: World): void {
-  if (plan.upgradeMs === undefined) return;
+export function startResubmitting(world: World): void {
+  const { regions, plan, situations, scheduler, resubmitted } = world;
   const look = (): void => {
     for (const { name, namespace } of regions) {
       const { bus, queue } = namespace;
       for (const letter of bus.deadLettersOf(queue)) {
-        const { messageId, body } = fromNextWire(letter);
-        if (!isAside(letter) || resubmitted.has(`${queue} ${messageId}`)) continue;
+        const { messageId, subject, body } = fromNextWire(letter);
+        if (!isAside(letter, plan) || resubmitted.has(`${queue} ${messageId}`)) continue;
         resubmitted.add(`${queue} ${messageId}`);
         situations.note('dead-letter-resubmitted');
-        void bus.publisherFor(name, queue).publish([{ messageId, subject: 'change-set', body }]);
+        void bus
+          .publisherFor(name, queue)
+          .publish([{ messageId, subject: subject as MessageSubject, body }]);
       }
     }
     scheduler.schedule(LOOK_AGAIN_MS, look);
@@ -59,9 +56,16 @@ export function startResubmitting({
   look();
 }
 
-/** True for what was set aside because of the upgrade, and for no poison. */
-export function isAside(letter: { readonly messageId: string; readonly reason: string }): boolean {
-  return letter.reason === 'CHANGE_TOO_NEW' && letter.messageId.includes('/');
+/**
+ * True for what was set aside because of the upgrade, of a store that failed for it alone, or of a clock that was
+ * ahead by more than the age of a tombstone, and for no poison.
+ */
+export function isAside(
+  { reason, messageId }: { readonly messageId: string; readonly reason: string },
+  { quietMs }: Pick<RunPlan, 'quietMs'>,
+): boolean {
+  if (reason === 'CHANGE_TOO_NEW') return messageId.includes('/');
+  return reason === 'ENTITY_UNSTORABLE' || (reason === 'CHANGE_TOO_OLD' && quietMs === 0);
 }
 
 function replaced(body: Uint8Array, from: RegExp, to: string): Uint8Array {

@@ -2,10 +2,14 @@ import {
   type ChangePublisher,
   type ChangeReceiver,
   type Clock,
+  type InboundMessage,
   type Randomness,
+  readableSetsIn,
   type TableStore,
 } from '@tandem/core';
 import { createSeededRandomness } from '@tandem/core/memory';
+import { ARCHIVE_TABLE, CONFLICTS_TABLE } from '@tandem/storage';
+import { gadgetKind } from '../world/gadget-kind.ts';
 import { hashText } from '../world/draw.ts';
 import type { World } from '../world/world.ts';
 import { createClockPort } from './clock-port.ts';
@@ -26,6 +30,30 @@ export interface ProcessContext {
   clock(part: string): Clock;
   publisher(part: string, peer: string): ChangePublisher;
   receiver(): ChangeReceiver;
+}
+
+/** What is said to be unstorable where the store failed for nothing of it, or too old where no clock was wrong. */
+function noteUnfounded(
+  world: World,
+  region: string,
+  { messageId, reason, body }: InboundMessage & { readonly reason: string },
+): void {
+  const { account, slots } = world.regionNamed(region);
+  const { quietMs, tombstoneAgeMs } = world.plan;
+  if (reason === 'CHANGE_TOO_OLD' && quietMs === 0) {
+    const wasAhead = slots.some(({ clock }) => clock.aheadMsMax >= tombstoneAgeMs);
+    if (!wasAhead) world.unfounded.push(`${messageId} in ${region}: ${reason}`);
+  }
+  if (reason !== 'ENTITY_UNSTORABLE') return;
+  const { failures } = account;
+  const isFounded =
+    failures.hasFailed(CONFLICTS_TABLE) ||
+    readableSetsIn(body).some(
+      ({ stamp, changes }) =>
+        failures.hasFailed(ARCHIVE_TABLE, stamp) ||
+        changes.some(({ entityId }) => failures.hasFailed(gadgetKind.name, entityId)),
+    );
+  if (!isFounded) world.unfounded.push(`${messageId} in ${region}: ${reason}`);
 }
 
 export function createProcessContext(world: World, incarnation: Incarnation): ProcessContext {
@@ -61,6 +89,7 @@ export function createProcessContext(world: World, incarnation: Incarnation): Pr
         draw,
         scheduler,
         isUpgraded: () => isUpgraded(world, region),
+        onDeadLettered: (message, reason) => noteUnfounded(world, region, { ...message, reason }),
       }),
   };
 }

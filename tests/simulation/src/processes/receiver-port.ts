@@ -14,6 +14,8 @@ export interface ReceiverPortOptions {
   readonly scheduler: Scheduler;
   /** True once the region runs the next build. */
   readonly isUpgraded: () => boolean;
+  /** Told of what is dead-lettered. */
+  readonly onDeadLettered: (message: InboundMessage, reason: string) => void;
 }
 
 /** The region's own queue, as one replicator receives from it. */
@@ -75,9 +77,10 @@ export function createReceiverPort(options: ReceiverPortOptions): ChangeReceiver
         (await receive({ countMax, waitMsMax, signal }, fault, key)).map(read),
       ),
     settle: (message, settlement) =>
-      call(`receive.settle.${settlement.kind}`, 'settle', async (fault) =>
-        fault === 'lock-lost' ? 'lock-lost' : queue.settle(original(message), settlement),
-      ),
+      call(`receive.settle.${settlement.kind}`, 'settle', async (fault) => {
+        if (settlement.kind === 'dead-letter') options.onDeadLettered(message, settlement.reason);
+        return fault === 'lock-lost' ? 'lock-lost' : queue.settle(original(message), settlement);
+      }),
     renewLock: (message) =>
       call('receive.renew', 'renew', async (fault) =>
         fault === 'lock-lost' ? 'lock-lost' : queue.renewLock(original(message)),

@@ -57,7 +57,10 @@ export function createTablePort(options: TablePortOptions): TableStore {
           return account.commit(transaction, by === undefined ? site : `${site}@${by}`);
         },
         errorOf: tableError,
-        surroundings: () => (account.outages > 0 ? 'unknown-before' : undefined),
+        surroundings: () =>
+          account.outages > 0 || account.failures.isFailing(transaction)
+            ? 'unknown-before'
+            : undefined,
         freezers: [account.freezer],
         deadlineMs: COMMIT_TIMEOUT_MS,
       });

@@ -2,6 +2,7 @@ import type { TableRow, TableStore } from '@tandem/core';
 import {
   ARCHIVE_TABLE,
   CONFLICTS_TABLE,
+  REPLICATION_TABLE,
   UNTOLD_PREFIX,
   createTableArchiveKeeper,
   createTableReplica,
@@ -47,6 +48,7 @@ export async function readFinalRegion(
     const rows = await replay(world, region, { table: `Checked${index}`, beforeMs });
     replays.push({ beforeMs, rows });
   }
+  const heartbeat = await store.get(REPLICATION_TABLE, 'status', 'heartbeat');
   const oldest = await bus.receiverFor(queue).oldestMessage();
   return {
     name: region.name,
@@ -63,6 +65,7 @@ export async function readFinalRegion(
     ),
     outboxKeys: rows.map(({ rowKey }) => rowKey).filter((key) => key >= SYSTEM_ROWS),
     everything: world.recoveries.forgotten.size === 0 ? [] : [...texts, ...messages],
+    progress: heartbeat && textOf(heartbeat.properties, 'progress'),
     deadLetters: bus.deadLettersOf(queue),
     oldestMessageMs: oldest === undefined ? 0 : world.scheduler.nowMs() - oldest.enqueuedAtMs,
     replays,

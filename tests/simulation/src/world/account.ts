@@ -1,5 +1,6 @@
 import type { CommitOutcome, TableRow, TableStore, Transaction } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
+import { createRowFailures, type RowFailures } from '../faults/fail-one-row.ts';
 import { createFreezer, type Freezer } from './freezer.ts';
 
 /** Told of every transaction at the moment at which it is durable. */
@@ -17,6 +18,7 @@ export interface Account {
   /** Faults may overlap, so each is counted. */
   outages: number;
   readonly freezer: Freezer;
+  readonly failures: RowFailures;
   /** Of all transactions that were ever asked for, the most operations. */
   readonly operationsMax: number;
   onCommitted(listener: CommitListener): void;
@@ -43,6 +45,7 @@ export function createAccount(): Account {
   return {
     outages: 0,
     freezer: createFreezer(),
+    failures: createRowFailures(),
     get operationsMax() {
       return operationsMax;
     },

@@ -86,6 +86,7 @@ export async function createWorld({ seed, only }: WorldOptions): Promise<World> 
     bugs,
     poison: createPoisonLog(),
     resubmitted: new Set(),
+    unfounded: [],
   };
 }
 

@@ -10,6 +10,11 @@ const GadgetSchema = Type.Object({
   ratio: edm.double(),
 });
 
+/** Of the clients' entities; what else lies in the table was forged. */
+export function isClientsId(entityId: string): boolean {
+  return entityId.startsWith('gadget-');
+}
+
 /** The entities of the simulated clients. */
 export const gadgetKind: EntityKind<typeof GadgetSchema> = defineEntityKind({
   name: 'Gadgets',

@@ -69,6 +69,8 @@ export interface World {
   readonly poison: PoisonLog;
   /** Dead letters that an operator has put back, by queue and message id. */
   readonly resubmitted: Set<string>;
+  /** Messages that were set aside although the store took all that is in them, and no clock was wrong. */
+  readonly unfounded: string[];
   /** Something that no operating error explains. */
   reportBug(incarnation: Incarnation | undefined, error: unknown): void;
   readonly bugs: readonly string[];

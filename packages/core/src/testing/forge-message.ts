@@ -1,13 +1,12 @@
 // Messages that nobody sends in good order, drawn from a seed: a valid one, and on most of them one or two
 // mutations of the wire format, of any level of it.
 import { deflateSync } from 'node:zlib';
-import { bucketOf, type MessageSubject, type OutboundMessage } from '@tandem/core';
-import { createSeededRandomness } from '@tandem/core/memory';
-import { deviceKind, MEMORY_BUCKET_COUNT } from '@tandem/storage/testing';
+import { bucketOf } from '../entity-kind/bucket.ts';
+import { createSeededRandomness } from '../memory/seeded-randomness.ts';
+import type { MessageSubject, OutboundMessage } from '../ports/change-publisher.ts';
 
 /** A queue takes no more than this of one. */
 const BODY_BYTES_MAX = 250 * 1_024;
-const IDS = 3_000;
 const YEAR_MS = 365 * 24 * 3_600_000;
 
 interface Draw {
@@ -40,8 +39,22 @@ export interface Forger {
   next(): OutboundMessage;
 }
 
-export function createForger(seed: number, nowMs: () => number): Forger {
-  const randomness = createSeededRandomness(seed);
+/** Whose messages are forged. */
+export interface ForgerOptions {
+  readonly seed: number;
+  readonly nowMs: () => number;
+  readonly kindName: string;
+  readonly bucketCount: number;
+  /** Its entities are `<idPrefix>-0` and so on, as many as `idCount`. */
+  readonly idPrefix: string;
+  readonly idCount: number;
+  /** Of its stamps, so that two forgers never make the same one; letters and digits. */
+  readonly writer: string;
+}
+
+export function createForger(options: ForgerOptions): Forger {
+  const { nowMs } = options;
+  const randomness = createSeededRandomness(options.seed);
   const draw: Draw = {
     below: (count) => Math.floor(randomness.fraction() * count),
     chance: (of) => randomness.fraction() < 1 / of,
@@ -52,13 +65,13 @@ export function createForger(seed: number, nowMs: () => number): Forger {
 
   // One stamp stands for one content, whatever is done to it: a second content would be another forgery.
   const nextStamp = (region: string, timeMs = nowMs()): string =>
-    stampText(timeMs, number % 65_536, region, `f${Math.floor(number / 65_536)}`);
+    stampText(timeMs, number % 65_536, region, `${options.writer}${Math.floor(number / 65_536)}`);
 
   return {
     next() {
       number += 1;
       if (last !== undefined && draw.chance(20)) return { ...last, messageId: `h/${number}` };
-      const body = forgeBody(draw, nextStamp, nowMs).subarray(0, BODY_BYTES_MAX);
+      const body = forgeBody(draw, nextStamp, options).subarray(0, BODY_BYTES_MAX);
       const isWatermark = body.length < 100_000 && /^\{"wire":[^,]*,"from"/.test(startOf(body));
       const subject = draw.chance(40) ? draw.pick(ODD_SUBJECTS) : subjectOf(isWatermark);
       last = { messageId: `h/${number}`, subject: subject as MessageSubject, body };
@@ -75,26 +88,27 @@ function subjectOf(isWatermark: boolean): MessageSubject {
 
 type NextStamp = (region: string, timeMs?: number) => string;
 
-function forgeBody(draw: Draw, nextStamp: NextStamp, nowMs: () => number): Uint8Array {
-  const one = (): Uint8Array => encode(forgeSet(draw, nextStamp, nowMs), draw);
+function forgeBody(draw: Draw, nextStamp: NextStamp, options: ForgerOptions): Uint8Array {
+  const one = (): Uint8Array => encode(forgeSet(draw, nextStamp, options), draw);
   const kind = draw.below(100);
   if (kind < 60) return damage(one(), draw);
   if (kind < 70) return damage(deflated(one(), draw), draw);
   // Each of a pack needs a stamp of its own, so only one of them is drawn and the others are nothing.
   if (kind < 78) return damage(packOf(one(), draw), draw);
   if (kind < 82) return bombPack(draw);
-  if (kind < 94) return damage(bytesOf(JSON.stringify(forgeWatermark(draw, nowMs()))), draw);
+  if (kind < 94) return damage(bytesOf(JSON.stringify(forgeWatermark(draw, options))), draw);
   return draw.pick(RUBBISH)(draw);
 }
 
-function forgeSet(draw: Draw, nextStamp: NextStamp, nowMs: () => number): WireSet {
+function forgeSet(draw: Draw, nextStamp: NextStamp, options: ForgerOptions): WireSet {
+  const { nowMs, kindName, bucketCount, idPrefix, idCount } = options;
   const region = draw.pick(['west', 'east']);
   const stamp = nextStamp(region, draw.chance(15) ? nowMs() + YEAR_MS : nowMs());
-  const entityId = `device-${draw.below(IDS)}`;
+  const entityId = `${idPrefix}-${draw.below(idCount)}`;
   const set: WireSet = {
     wire: 1,
-    entityKind: deviceKind.name,
-    bucket: bucketOf(entityId, MEMORY_BUCKET_COUNT),
+    entityKind: kindName,
+    bucket: bucketOf(entityId, bucketCount),
     stamp,
     changes: [
       {
@@ -340,7 +354,8 @@ function bombPack(draw: Draw): Uint8Array {
 
 const BOMBS = new Map<number, string>();
 
-function forgeWatermark(draw: Draw, nowMs: number): Json {
+function forgeWatermark(draw: Draw, options: ForgerOptions): Json {
+  const nowMs = options.nowMs();
   const watermark: Json = {
     wire: draw.pick<unknown>([1, 1, 1, 2, 0, '1']),
     from: draw.pick<unknown>([
@@ -364,21 +379,21 @@ function forgeWatermark(draw: Draw, nowMs: number): Json {
     ]),
   };
   if (draw.chance(2)) watermark['appliedMs'] = draw.pick<unknown>([nowMs, 2 ** 53 - 1, -1, 'x']);
-  if (draw.chance(4)) watermark['conflicts'] = draw.pick(FORGED_CONFLICTS)();
+  if (draw.chance(4)) watermark['conflicts'] = draw.pick(FORGED_CONFLICTS)(options.kindName);
   return watermark;
 }
 
-const FORGED_CONFLICTS: readonly (() => unknown)[] = [
+const FORGED_CONFLICTS: readonly ((kindName: string) => unknown)[] = [
   () => 7,
   () => '!!!',
   () => deflateSync(Buffer.alloc(8 * 1_024 * 1_024, 0x20)).toString('base64'),
   () => deflateSync(Buffer.from('[]')).toString('base64'),
-  () =>
+  (entityKind) =>
     deflateSync(
       Buffer.from(
         JSON.stringify([
           {
-            entityKind: deviceKind.name,
+            entityKind,
             entityId: '\ud800',
             stamps: ['ffffffffffff-ffff-mars-a', 'ffffffffffff-ffff-mars-b'],
             fields: [],
