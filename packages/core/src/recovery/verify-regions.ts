@@ -69,9 +69,9 @@ export async function verifyRegions(options: VerifyOptions): Promise<VerifyRepor
     });
     buckets.push(comparison);
   });
-  const left = await recheck(suspects, options, horizonMs);
+  const { left, damaged: damagedSince } = await recheck(suspects, options, horizonMs);
   const differentCount = left.length + suspectCount - suspects.length;
-  const damaged = buckets.flatMap((one) => one.damaged);
+  const damaged = [...buckets.flatMap((one) => one.damaged), ...damagedSince];
   return {
     asOfMs,
     isEqual: differentCount === 0 && damaged.length === 0,
@@ -94,14 +94,21 @@ interface Convict extends Suspect {
   readonly states: StatesByRegion;
 }
 
+interface Rechecked {
+  readonly left: readonly Convict[];
+  /** What could be read in the scan and cannot any more: nobody can say that it is the same. */
+  readonly damaged: readonly DamagedRow[];
+}
+
 /** Reads again what differed, until it is the same or was read often enough. */
 async function recheck(
   suspects: readonly Suspect[],
   { regions, clock, recheckCountMax, recheckDelayMs }: VerifyOptions,
   horizonMs: number,
-): Promise<Convict[]> {
+): Promise<Rechecked> {
   let left: readonly Suspect[] = suspects;
   let convicts: Convict[] = [];
+  const damaged: DamagedRow[] = [];
   for (let round = 0; left.length > 0 && round <= recheckCountMax; round += 1) {
     // At once at first: most of it is still under way only for as long as the scan took.
     if (round > 0) await clock.sleep(recheckDelayMs);
@@ -110,14 +117,15 @@ async function recheck(
       for (const part of chunk(own, { countMax: READ_BATCH_MAX })) {
         const ids = part.map(({ entityId }) => entityId);
         const read = await readStates(regions, bucket, ids);
-        for (const [entityId, states] of read) {
+        damaged.push(...read.damaged);
+        for (const [entityId, states] of read.states) {
           if (!areSame(states, horizonMs)) convicts.push({ bucket, entityId, states });
         }
       }
     }
     left = convicts;
   }
-  return convicts;
+  return { left: convicts, damaged };
 }
 
 /** The states of the entities in every region. */
@@ -125,7 +133,10 @@ async function readStates(
   regions: readonly RecoveryRegion[],
   bucket: string,
   entityIds: readonly string[],
-): Promise<ReadonlyMap<string, StatesByRegion>> {
+): Promise<{
+  readonly states: ReadonlyMap<string, StatesByRegion>;
+  readonly damaged: readonly DamagedRow[];
+}> {
   const read = await Promise.all(
     regions.map(async ({ region, replica }) => ({
       region,
@@ -135,7 +146,7 @@ async function readStates(
   // What cannot be read somewhere is reported as damaged, and differs from nothing.
   const isReadable = (entityId: string): boolean =>
     read.every(({ damaged }) => !damaged.has(entityId));
-  return new Map(
+  const states = new Map(
     entityIds
       .filter(isReadable)
       .map((entityId) => [
@@ -143,7 +154,13 @@ async function readStates(
         new Map(read.map(({ region, rows }) => [region, rows.get(entityId)?.state])),
       ]),
   );
+  const damaged = read.flatMap(({ region, damaged: ids }) =>
+    [...ids].map((rowKey) => ({ region, bucket, rowKey, problem: UNREADABLE, isForeign: false })),
+  );
+  return { states, damaged };
 }
+
+const UNREADABLE = 'it cannot be read any more';
 
 function areSame(states: StatesByRegion, horizonMs: number): boolean {
   const [first, ...others] = [...states.values()].map((state) => visible(state, horizonMs));

@@ -101,6 +101,26 @@ describe('verify', () => {
     expect(report.isEqual).toBe(false);
     expect(report.damaged).toMatchObject([{ region: 'west', rowKey: 'a' }]);
   });
+
+  test('proves nothing of a row that is damaged between the scan and the second look', async () => {
+    const regions = await createTwoRegions(deviceKind);
+    await regions.east.table.put('a', { label: 'one' });
+    await regions.settle();
+    await regions.east.table.put('a', { label: 'late' });
+    const partitionKey = bucketOf('a', MEMORY_BUCKET_COUNT);
+    const properties = new Map([['_vector', { type: 'String' as const, value: 'nonsense' }]]);
+    const damaging = regions.clock.sleep(50).then(() =>
+      regions.west.store.commit({
+        table: deviceKind.name,
+        partitionKey,
+        operations: [{ kind: 'upsert', rowKey: 'a', properties }],
+      }),
+    );
+    const report = await verifyTwo(regions, deviceKind);
+    await regions.drive(damaging);
+    expect(report).toMatchObject({ isEqual: false, differentCount: 0 });
+    expect(report.damaged).toMatchObject([{ region: 'west', rowKey: 'a' }]);
+  });
 });
 
 describe('repair', () => {

@@ -9,6 +9,7 @@ import type { FinalChecker } from './checker.ts';
 export const deadLetters: FinalChecker = {
   name: 'dead-letters',
   check: ({ world, regions, poison }) => [
+    ...world.damages.unnamed.map((row) => `${row} is damaged, and no command names it`),
     ...world.unfounded.map((what) => `${what} for no reason`),
     ...regions.flatMap(({ name, deadLetters: found }) => {
       const expected = new Map(poison.expected.get(name));

@@ -1,4 +1,6 @@
 import { TIMED_OUT } from '../clients/run-client.ts';
+import { wasDamaged } from '../faults/damage-rows.ts';
+import { gadgetKind } from '../world/gadget-kind.ts';
 import type { FinalChecker } from './checker.ts';
 
 /** What a write may be told although every service of its own region works. */
@@ -13,12 +15,16 @@ const GIVEN_UP_MS_MIN = 8_400;
  */
 export const unavailable: FinalChecker = {
   name: 'unavailable',
-  check: ({ history }) =>
+  check: ({ history, world }) =>
     history.operations
       .filter(({ hadStoreFault }) => !hadStoreFault)
-      .flatMap(({ id, kind, region, outcome, wasPaused, startMs, endMs }) => {
+      .flatMap(({ id, kind, region, entityId, outcome, wasPaused, startMs, endMs }) => {
         const isGivenUp = wasPaused && endMs - startMs >= GIVEN_UP_MS_MIN;
-        const isRefused = outcome.kind === 'refused' && !OUTCOMES.has(outcome.code);
+        const isOfDamage =
+          outcome.kind === 'refused' &&
+          outcome.code === 'ROW_MALFORMED' &&
+          wasDamaged(world, region, gadgetKind.name, entityId);
+        const isRefused = outcome.kind === 'refused' && !OUTCOMES.has(outcome.code) && !isOfDamage;
         const isUnknown = outcome.kind === 'unknown' && outcome.why.startsWith('TABLE');
         const isWrong =
           (isRefused && kind !== 'oversize' && !isGivenUp) ||

@@ -1,5 +1,7 @@
 import { ARCHIVE_TABLE } from '@tandem/storage';
 import type { History } from '../clients/history.ts';
+import { wasDamaged } from '../faults/damage-rows.ts';
+import { gadgetKind } from '../world/gadget-kind.ts';
 import { isTroubledLink } from '../world/links.ts';
 import { isTroubledSlot, type World } from '../world/world.ts';
 import type { Report } from './watch.ts';
@@ -22,9 +24,10 @@ export function createLaneWatch(
 ): () => void {
   const lastTroubleMs = new Map<string, number>();
 
-  /** What the archive does not take is not sent. */
+  /** What the archive does not take is not sent, nor what nobody can read. */
   const isStuck = (from: string, stamp: string): boolean =>
-    world.regionNamed(from).account.failures.hasFailed(ARCHIVE_TABLE, stamp);
+    world.regionNamed(from).account.failures.hasFailed(ARCHIVE_TABLE, stamp) ||
+    wasDamaged(world, from, gadgetKind.name);
 
   return () => {
     if (world.plan.regions.length < 3) return;
@@ -55,6 +58,7 @@ function isWayTroubled({ links, regionNamed, scheduler }: World, from: string, t
     link.lastFaultMs > scheduler.nowMs() - LOOK_MS ||
     account.outages + namespace.outages > 0 ||
     account.freezer.isFrozen ||
+    account.misconfigured > 0 ||
     namespace.freezer.isFrozen ||
     slots.some((slot) => isTroubledSlot(slot, scheduler.nowMs()) || slot.clock.offMsMax > 0)
   );

@@ -4,7 +4,7 @@ import type { Ledger } from '../observe/ledger.ts';
 import { includesStamp, isRawAlive, type RawState } from '../observe/raw-state.ts';
 import { readRawRow } from '../observe/read-raw.ts';
 import type { Plan, Recovery } from '../operators/recovery-log.ts';
-import { gadgetKind } from '../world/gadget-kind.ts';
+import { gadgetKind, isClientsId } from '../world/gadget-kind.ts';
 import type { World } from '../world/world.ts';
 import type { Report } from './watch.ts';
 
@@ -77,7 +77,7 @@ export function watchPlans(
       }
       const before = rows.get(key);
       rows.set(key, after);
-      if (recovery?.plan !== undefined) {
+      if (recovery?.plan !== undefined && isClientsId(entityId)) {
         const own = writtenBy.get(by) ?? new Set<string>();
         writtenBy.set(by, own.add(key));
         judge(recovery, recovery.plan, { region, entityId, before, after });
@@ -91,6 +91,8 @@ export function watchPlans(
     if (plan === undefined) return;
     for (const key of plannedRows(plan)) {
       const [, entityId = ''] = key.split(' ');
+      // The key of a forged entity may spell its id otherwise.
+      if (!isClientsId(entityId)) continue;
       if (writtenBy.get(id)?.has(key) === true || wasTouched(entityId, recovery)) continue;
       report('plan-undone', `${id} (${plan.kind}) was to write ${key}, and says that it is done`);
     }

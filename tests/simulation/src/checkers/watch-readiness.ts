@@ -1,4 +1,5 @@
 import { ARCHIVE_TABLE, CONFLICTS_TABLE } from '@tandem/storage';
+import { wasDamaged } from '../faults/damage-rows.ts';
 import { gadgetKind } from '../world/gadget-kind.ts';
 import type { History } from '../clients/history.ts';
 import type { Ledger } from '../observe/ledger.ts';
@@ -43,10 +44,13 @@ export function createReadinessWatch(sources: MissingSources, report: Report): R
     }
     const hasAside =
       world.plan.upgradeMs !== undefined ||
-      world.regions.some(({ account }) =>
-        [gadgetKind.name, ARCHIVE_TABLE, CONFLICTS_TABLE].some((table) =>
-          account.failures.hasFailed(table),
-        ),
+      // The region is ready although it lacks what is damaged in the outbox of a peer.
+      world.regions.some(
+        ({ name, account }) =>
+          [gadgetKind.name, ARCHIVE_TABLE].some((table) => wasDamaged(world, name, table)) ||
+          [gadgetKind.name, ARCHIVE_TABLE, CONFLICTS_TABLE].some((table) =>
+            account.failures.hasFailed(table),
+          ),
       );
     if (!hasTrueClocks || hasAside || lastTroubleMs > askedMs - WHOLE_MS) return;
     const peers = world.plan.regions.filter((peer) => peer !== region);
@@ -65,6 +69,7 @@ function isTroubled({ links, regions, slots, scheduler }: World): boolean {
       ({ account, namespace }) =>
         account.outages + namespace.outages > 0 ||
         account.freezer.isFrozen ||
+        account.misconfigured > 0 ||
         namespace.freezer.isFrozen,
     ) ||
     slots.some((slot) => isTroubledSlot(slot, scheduler.nowMs()))

@@ -1,6 +1,8 @@
 import type { Ledger } from '../observe/ledger.ts';
 import { isRawAlive, joinStates, type RawState, timeMsOf } from '../observe/raw-state.ts';
 import { readRawRow } from '../observe/read-raw.ts';
+import { ARCHIVE_TABLE } from '@tandem/storage';
+import { wasDamaged } from '../faults/damage-rows.ts';
 import type { Command } from '../operators/recovery-log.ts';
 import { isClientsId } from '../world/gadget-kind.ts';
 import type { World } from '../world/world.ts';
@@ -64,7 +66,7 @@ export function watchReplays(
 
   recoveries.onBegun(({ id, command }) => {
     const source = sourceOf(command);
-    if (source === undefined) return;
+    if (source === undefined || wasDamaged(world, source.region, ARCHIVE_TABLE)) return;
     const { archived } = ledger.regionNamed(source.region);
     before.set(
       id,
@@ -75,6 +77,8 @@ export function watchReplays(
     const source = sourceOf(command);
     const least = before.get(id);
     if (source === undefined || least === undefined) return;
+    // What nobody can read is skipped, and put back later.
+    if (wasDamaged(world, source.region, ARCHIVE_TABLE)) return;
     const most = joined(source.span, () => true);
     if (command.kind === 'replay-table' && done.kind === 'replayed') {
       judgeTable({ id, command, least, most }).catch((error: unknown) =>

@@ -1,6 +1,7 @@
 import type { Ledger } from '../observe/ledger.ts';
 import { includesStamp } from '../observe/raw-state.ts';
-import { isClientsId } from '../world/gadget-kind.ts';
+import { wasDamaged } from '../faults/damage-rows.ts';
+import { gadgetKind, isClientsId } from '../world/gadget-kind.ts';
 import type { World } from '../world/world.ts';
 import type { Report } from './watch.ts';
 
@@ -26,6 +27,8 @@ export function watchRiskList(
   world.recoveries.onDone(({ id, command, runStartMs }, done) => {
     if (done.kind !== 'at-risk' || command.kind !== 'at-risk') return;
     const { survey } = done;
+    // Of a row that nobody can read the list has the key, and no entity.
+    if (wasDamaged(world, command.region, gadgetKind.name)) return;
     const peers = world.plan.regions.filter((name) => name !== command.region);
     const listed = new Map(
       survey.writes.map(({ stamp, entityId, fate }) => [`${stamp} ${entityId}`, fate]),

@@ -5,7 +5,7 @@ import { gadgetKind } from '../world/gadget-kind.ts';
 import type { World } from '../world/world.ts';
 import type { NemesisEvent } from './nemesis-kinds.ts';
 
-const MESSAGES_MAX = 12;
+const MESSAGES_MAX = 30;
 const IDS = 4;
 
 /** Whether a message is one of a forger's. */

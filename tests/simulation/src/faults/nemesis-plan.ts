@@ -1,3 +1,4 @@
+import type { Draw } from '../world/draw.ts';
 import type { World } from '../world/world.ts';
 import { type NemesisEvent, type NemesisKind, NEMESIS_RULES } from './nemesis-kinds.ts';
 
@@ -11,6 +12,12 @@ const NEVER_WITH_TOMBSTONES = new Set<NemesisKind>([
   'forged',
 ]);
 
+/** Whether single rows fail, or are damaged, in the run: what is set aside for that is resubmitted in the end. */
+export function drawsRowFaults(draw: Draw): boolean {
+  return ROW_FAULTS.some((kind) => draw.chance(`nemesis.${kind}`, KIND_PROBABILITY));
+}
+
+const ROW_FAULTS: readonly NemesisKind[] = ['fail-one-row', 'damage-row'];
 const FREEZES = new Set<NemesisKind>(['freeze-store', 'freeze-broker', 'freeze-link']);
 
 /** Only where an operator makes them good. */

@@ -4,6 +4,7 @@ import type { Supervisor } from '../processes/supervisor.ts';
 import type { World } from '../world/world.ts';
 import { applyClockFault } from './apply-clock-fault.ts';
 import { applyNetworkFault } from './apply-network-fault.ts';
+import { damageRow } from './damage-rows.ts';
 import { failOneRow } from './fail-one-row.ts';
 import { forgeMessages } from './forge-messages.ts';
 import { injectMessages } from './inject-messages.ts';
@@ -91,6 +92,8 @@ function begin(event: NemesisEvent, options: NemesisOptions): Undo {
       const sweeper = sweepers[event.target % sweepers.length];
       return sweeper && applyClockFault(event, sweeper);
     }
+    case 'damage-row':
+      return damageRow(event, world);
     case 'fail-one-row':
       return failOneRow(event, world);
     case 'forged':

@@ -84,6 +84,8 @@ export function createLedger(world: World): Ledger {
   const noteConflicts = (view: RegionView, { partitionKey, operations }: Transaction): void => {
     if (partitionKey.startsWith(UNTOLD_PREFIX)) return;
     for (const operation of operations) {
+      // What was set aside is no record.
+      if (operation.rowKey.startsWith('!')) continue;
       const key = `${partitionKey}/${operation.rowKey}`;
       if (operation.kind !== 'delete') {
         view.conflicts.set(key, describeColumns(operation.properties));

@@ -47,7 +47,8 @@ export function readRawChangeSet(properties: Properties): RawChangeSet {
 }
 
 function parseRawChangeSet(text: string): RawChangeSet {
-  const json = inflated(JSON.parse(text) as JsonSet | JsonDeflated);
+  // A forged set may begin with a byte order mark, which decoding as UTF-8 takes away.
+  const json = inflated(JSON.parse(text.replace(/^\ufeff/u, '')) as JsonSet | JsonDeflated);
   const { stamp } = json;
   return {
     stamp,

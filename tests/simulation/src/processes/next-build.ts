@@ -65,7 +65,11 @@ export function isAside(
   { quietMs }: Pick<RunPlan, 'quietMs'>,
 ): boolean {
   if (reason === 'CHANGE_TOO_NEW') return messageId.includes('/');
-  return reason === 'ENTITY_UNSTORABLE' || (reason === 'CHANGE_TOO_OLD' && quietMs === 0);
+  return (
+    reason === 'ENTITY_UNSTORABLE' ||
+    reason === 'ROW_MALFORMED' ||
+    (reason === 'CHANGE_TOO_OLD' && quietMs === 0)
+  );
 }
 
 function replaced(body: Uint8Array, from: RegExp, to: string): Uint8Array {

@@ -10,6 +10,7 @@ import {
 import { createSeededRandomness } from '@tandem/core/memory';
 import { ARCHIVE_TABLE, CONFLICTS_TABLE } from '@tandem/storage';
 import { gadgetKind } from '../world/gadget-kind.ts';
+import { wasDamaged } from '../faults/damage-rows.ts';
 import { hashText } from '../world/draw.ts';
 import type { World } from '../world/world.ts';
 import { createClockPort } from './clock-port.ts';
@@ -44,7 +45,8 @@ function noteUnfounded(
     const wasAhead = slots.some(({ clock }) => clock.aheadMsMax >= tombstoneAgeMs);
     if (!wasAhead) world.unfounded.push(`${messageId} in ${region}: ${reason}`);
   }
-  if (reason !== 'ENTITY_UNSTORABLE') return;
+  const isOfDamage = reason === 'ROW_MALFORMED' && wasDamaged(world, region, gadgetKind.name);
+  if (isOfDamage || !['ENTITY_UNSTORABLE', 'ROW_MALFORMED'].includes(reason)) return;
   const { failures } = account;
   const isFounded =
     failures.hasFailed(CONFLICTS_TABLE) ||

@@ -6,6 +6,7 @@ import {
   readableSetsIn,
 } from '@tandem/core';
 import type { CallFault } from '../faults/fault-kinds.ts';
+import { drawsRowFaults } from '../faults/nemesis-plan.ts';
 import type { PoisonLog } from '../faults/poison.ts';
 import { spoilMessage } from '../faults/spoil-message.ts';
 import type { Draw } from '../world/draw.ts';
@@ -52,7 +53,8 @@ export function createPublisherPort(options: PublisherPortOptions): ChangePublis
   /** The first of the messages in bad company. */
   const spoil = (first: OutboundMessage, key: string): OutboundMessage => {
     const spoiled = spoilMessage(first, { id: key, isFirst: draw.chance(`${key}.first`, 0.5) });
-    if (spoiled === undefined) return first;
+    // What is set aside in company that nobody can read is not known for what can be resubmitted.
+    if (spoiled === undefined || drawsRowFaults(draw)) return first;
     options.poison.note(namespace.queue, spoiled.messageId, 'CHANGE_UNDECODABLE');
     return spoiled;
   };

@@ -27,7 +27,9 @@ export async function readSettings(context: ProcessContext): Promise<TandemConfi
       await recordBucketCount(store, gadgetKind, configuration.get('Customer.BucketCount'));
       return configuration;
     } catch (error) {
-      if (!(error instanceof AppError) || !error.retryable) throw error;
+      // One that finds a setting damaged ends, and is started again until somebody has mended it.
+      const isDamaged = error instanceof AppError && error.code === 'CONFIGURATION_INVALID';
+      if (!isDamaged && !(error instanceof AppError && error.retryable)) throw error;
       await clock.sleep(RETRY_MS);
     }
   }

@@ -29,7 +29,10 @@ export async function readFinalRegion(
   const rows = await readTable(store, gadgetKind.name);
   const archive = await readTable(store, ARCHIVE_TABLE);
   const journal = await readTable(store, CONFLICTS_TABLE);
-  const conflicts = journal.filter(({ partitionKey }) => !partitionKey.startsWith(UNTOLD_PREFIX));
+  const conflicts = journal.filter(
+    ({ partitionKey, rowKey }) =>
+      !partitionKey.startsWith(UNTOLD_PREFIX) && !rowKey.startsWith('!'),
+  );
   const { bus, queue } = region.namespace;
   const replayed: TableRow[] = [];
   for (const table of await listReplayTables(store))

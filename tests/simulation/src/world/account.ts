@@ -17,6 +17,8 @@ export interface Account {
   commit(transaction: Transaction, site: string): Promise<CommitOutcome>;
   /** Faults may overlap, so each is counted. */
   outages: number;
+  /** Rows of its configuration that nobody can read: no process starts then. */
+  misconfigured: number;
   readonly freezer: Freezer;
   readonly failures: RowFailures;
   /** Of all transactions that were ever asked for, the most operations. */
@@ -25,6 +27,8 @@ export interface Account {
   /** The row is gone, as if it had never been there. */
   lose(table: string, partitionKey: string, rowKey: string): Promise<void>;
   onLost(listener: (table: string, rowKey: string) => void): void;
+  /** Gives the row other columns, unseen by whoever watches the account. */
+  rewrite(table: string, row: TableRow, properties: TableRow['properties']): Promise<void>;
   /** Gives the rows that the transaction expects unchanged new ETags, as another writer would. */
   touch(transaction: Transaction): Promise<void>;
 }
@@ -44,6 +48,7 @@ export function createAccount(): Account {
   };
   return {
     outages: 0,
+    misconfigured: 0,
     freezer: createFreezer(),
     failures: createRowFailures(),
     get operationsMax() {
@@ -57,6 +62,10 @@ export function createAccount(): Account {
       for (const listener of lossListeners) listener(table, rowKey);
     },
     onLost: (listener) => void lossListeners.push(listener),
+    async rewrite(table, { partitionKey, rowKey }, properties) {
+      const upsert = { kind: 'upsert', rowKey, properties } as const;
+      await inner.commit({ table, partitionKey, operations: [upsert] });
+    },
     async touch({ table, partitionKey, operations }) {
       for (const operation of operations) {
         if (operation.kind !== 'replace') continue;

@@ -56,6 +56,7 @@ export async function createWorld({ seed, only }: WorldOptions): Promise<World> 
     ),
     recoveries: createRecoveryLog(),
     losses: { needsFilling: new Set() },
+    damages: { rows: new Map(), unnamed: [] },
     isClosing: false,
     living: new Map(),
     regionNamed(name) {

@@ -7,6 +7,7 @@ import type { Slot } from '../processes/slot.ts';
 import type { RunPlan } from '../run/run-plan.ts';
 import type { Account } from './account.ts';
 import type { Draw } from './draw.ts';
+import type { Damages } from '../faults/damage-rows.ts';
 import type { Losses } from '../faults/lose-data.ts';
 import type { RecoveryLog } from '../operators/recovery-log.ts';
 import type { Links } from './links.ts';
@@ -50,6 +51,7 @@ export interface World {
   readonly operatorSlots: readonly Slot[];
   readonly recoveries: RecoveryLog;
   readonly losses: Losses;
+  readonly damages: Damages;
   /** The faults are over, and operators finish what they are at. */
   isClosing: boolean;
   /** The process in each slot, while one lives. */
