@@ -1,3 +1,4 @@
+import { TransientError } from '@tandem/core';
 import { createMemoryTableStore, createVirtualClock } from '@tandem/core/memory';
 import {
   CONFIGURATION_TABLE,
@@ -75,4 +76,10 @@ test.each([
 test('a region without tables speaks of none', async () => {
   const region = { store: createMemoryTableStore() };
   expect(await readSpokenPeers(region, createVirtualClock(NOW_MS))).toBeUndefined();
+});
+
+test('a region that is out of reach is not taken for one that is silent', async () => {
+  const down = new TransientError('TABLE_UNAVAILABLE', 'It does not answer.');
+  const region = { store: { ...createMemoryTableStore(), get: () => Promise.reject(down) } };
+  await expect(readSpokenPeers(region, createVirtualClock(NOW_MS))).rejects.toBe(down);
 });
