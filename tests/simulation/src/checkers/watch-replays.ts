@@ -87,7 +87,7 @@ export function watchReplays(
     }
     if (plan?.kind !== 'replay-restore') return;
     for (const { entityId, state, difference } of plan.plan.changes) {
-      if (isLoose(entityId)) continue;
+      if (isLoose(entityId) || !isClientsId(entityId)) continue;
       const truth = visible(least.get(entityId));
       if (truth !== visible(most.get(entityId))) continue;
       const isAlive = difference.regions['then']?.life === 'alive';
