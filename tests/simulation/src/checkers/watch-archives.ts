@@ -2,7 +2,7 @@ import { ARCHIVE_TABLE } from '@tandem/storage';
 import type { Ledger } from '../observe/ledger.ts';
 import { includesStamp, joinStates, type RawState } from '../observe/raw-state.ts';
 import { type RawChangeSet, readRawChangeSet, readRawRow } from '../observe/read-raw.ts';
-import { gadgetKind } from '../world/gadget-kind.ts';
+import { gadgetKind, isClientsId } from '../world/gadget-kind.ts';
 import type { World } from '../world/world.ts';
 import type { Report } from './watch.ts';
 
@@ -50,7 +50,7 @@ export function watchArchives(
     if ((lostAtMs.get(region) ?? 0) >= sinceMs) return;
     for (const operation of operations) {
       const row = operation.kind === 'delete' ? undefined : readRawRow(operation.properties);
-      if (row === undefined) continue;
+      if (row === undefined || !isClientsId(operation.rowKey)) continue;
       const archived = archivedOf(region, operation.rowKey);
       const missing = [...row.vector.values()].find(
         (stamp) => !includesStamp(archived?.vector, stamp),
