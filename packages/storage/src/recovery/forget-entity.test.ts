@@ -1,5 +1,6 @@
 import { encodeChangeSet, type OutboundMessage } from '@tandem/core';
 import { expect, test } from 'vitest';
+import { createTableReplica } from '../replica/table-replica.ts';
 import { deviceKind } from '../testing/device-kind.ts';
 import { idInBucket, MEMORY_BUCKET_COUNT } from '../testing/memory-region.ts';
 import { recoveryRegionOf } from '../testing/recovery-regions.ts';
@@ -178,4 +179,20 @@ test('a table of a replay that someone has dropped holds nothing', async () => {
   await settle();
   await writeReplayRecord(east.store, 'Dropped', { content: 'all', bucketsDone: [] });
   expect(await traces(ID)).toMatchObject(NAMES.map(() => ({ replayTables: 0 })));
+});
+
+test('a table of a replay is erased, too, where the tombstone of the entity is collected since', async () => {
+  const { east, settle, dropRows, forget, traces } = await setUp();
+  await east.table.put(ID, { label: 'secret' });
+  await settle();
+  const { store } = east;
+  await store.createTable('Copied');
+  await writeReplayRecord(store, 'Copied', { content: 'all', bucketsDone: [] });
+  const bucketCount = MEMORY_BUCKET_COUNT;
+  const copy = createTableReplica({ store, kind: deviceKind, bucketCount, table: 'Copied' });
+  const row = (await recoveryRegionOf(east, deviceKind, NAMES).replica.read('00', [ID])).get(ID)!;
+  await copy.write('00', [{ entityId: ID, row, stored: undefined }]);
+  await dropRows();
+  expect(await traces(ID)).toMatchObject([{ replayTables: 1 }, {}, {}]);
+  expect(await forget(ID)).toMatchObject(NAMES.map(() => NOWHERE));
 });

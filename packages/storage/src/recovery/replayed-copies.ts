@@ -1,6 +1,7 @@
 import {
   AppError,
   type EntityKind,
+  eraseState,
   holdsValues,
   type RecoveryRegion,
   type Replica,
@@ -27,14 +28,17 @@ export async function countCopies(region: CopyingRegion, entityId: string): Prom
   return (await findCopies(region, entityId)).length;
 }
 
-/** A replay made them, and the rows there take the erased state as every row does. */
+/**
+ * A replay made them, and the rows there take the erased state as every row does. Where the tombstone of the
+ * entity is collected since, a copy keeps its own stamps, without the values.
+ */
 export async function eraseCopies(region: CopyingRegion, entityId: string): Promise<void> {
   const { replica: live } = region.recovery;
   const bucket = live.bucketOf(entityId);
   const erased = (await live.read(bucket, [entityId])).get(entityId);
-  if (erased === undefined) return;
-  for (const { replica, row } of await findCopies(region, entityId)) {
-    await replica.write(bucket, [{ entityId, row: erased, stored: row }]);
+  for (const { replica, row: stored } of await findCopies(region, entityId)) {
+    const row = erased ?? { ...stored, state: eraseState(stored.state) };
+    await replica.write(bucket, [{ entityId, row, stored }]);
   }
 }
 

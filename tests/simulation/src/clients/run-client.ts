@@ -167,7 +167,9 @@ async function request(options: Request): Promise<Outcome> {
   history.end(record, outcome, scheduler.nowMs());
   const { lastTableFaultMs, lastPausedMs, isPaused, limpShare } = incarnation.slot;
   record.hadStoreFault = lastTableFaultMs >= record.startMs - TIMEOUT_MS_MAX;
-  record.wasPaused = isPaused || limpShare > 0 || lastPausedMs >= record.startMs;
+  // A call that was made while the process limped holds up what is behind it until it is answered.
+  const isSlowed = lastPausedMs >= record.startMs - TIMEOUT_MS_MAX;
+  record.wasPaused = isPaused || limpShare > 0 || isSlowed;
   if (version !== undefined) seen.set(intent.entityId, version);
   trace.note(`op ${id} ${region} ${intent.kind} ${intent.entityId} ${describe(outcome)}`);
   if (outcome.kind === 'read') options.onRead(record, api);
