@@ -2,6 +2,7 @@ import {
   type ArchiveSpan,
   type ChangeSet,
   CHANGES_PER_SET_MAX,
+  deflateChangeSet,
   encodeChangeSet,
   type EntityState,
   eraseState,
@@ -68,6 +69,18 @@ test('I19: what stands for a change set gives way to it', async () => {
   await createTableArchiveKeeper({ store }).restore([OF_A]);
   expect(await archivedIn(store)).toEqual([OF_A]);
   await append(store, WHOLE);
+  expect(await archivedIn(store)).toEqual([WHOLE]);
+});
+
+test('I5: a set of which a part was archived first lies there at last in the bytes that came', async () => {
+  const store = await openStore();
+  await append(store, OF_A);
+  const encoded = deflateChangeSet(encodeChangeSet(WHOLE));
+  await createTableArchive({ store }).append([{ set: WHOLE, encoded }]);
+  const keeper = createTableArchiveKeeper({ store });
+  for await (const row of keeper.scan({ entityKind: 'Devices', bucket: '00' })) {
+    expect(row).toMatchObject({ kind: 'set', encoded });
+  }
   expect(await archivedIn(store)).toEqual([WHOLE]);
 });
 

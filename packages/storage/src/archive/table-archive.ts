@@ -9,6 +9,7 @@ import {
   encodeChangeSet,
   type FieldValue,
   forEachBounded,
+  isSameState,
   joinChangeSets,
   originOf,
   type Properties,
@@ -126,7 +127,14 @@ function missingIn(row: TableRow, own: ArchiveEntry): ArchiveEntry | undefined {
   const ids = new Set(there.changes.map(({ entityId }) => entityId));
   if (own.set.changes.every(({ entityId }) => ids.has(entityId))) return undefined;
   const set = joinChangeSets(there, own.set);
-  return set === undefined ? undefined : { set, encoded: encodeChangeSet(set) };
+  if (set === undefined) return undefined;
+  // As it arrived, so that it lies in the same bytes in every region.
+  return isAllOf(own.set, set) ? own : { set, encoded: encodeChangeSet(set) };
+}
+
+function isAllOf(whole: ChangeSet, { changes }: ChangeSet): boolean {
+  const states = new Map(whole.changes.map(({ entityId, state }) => [entityId, state]));
+  return changes.every(({ entityId, state }) => isSameState(states.get(entityId), state));
 }
 
 function readRow(
