@@ -1,6 +1,6 @@
 import { AppError } from '@tandem/core';
 import type { Command } from 'commander';
-import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.ts';
+import { EXIT, type ExitCode, exitCodeOf } from './exit-codes.ts';
 import type { Io } from './io.ts';
 import { escapeLines, indentRest, toJsonLine } from './report/escape-text.ts';
 import { type CommonOptions, createSession, type Session } from './session.ts';

@@ -1,10 +1,9 @@
 // The process: streams, signals and the exit code. What it does is in program.ts.
 import { createInterface } from 'node:readline/promises';
-import { readQueueCounts } from '@tandem/messaging';
-import { createServiceBusQueueViewer, inspectQueue } from '@tandem/messaging';
+import { createServiceBusQueueViewer, inspectQueue, readQueueCounts } from '@tandem/messaging';
 import { openStore } from '@tandem/region-kit';
 import { createSystemClock, createSystemRandomness } from '@tandem/service-kit';
-import { readReadiness } from './drill/read-readiness.ts';
+import { readReadiness } from './drill/http-drill-client.ts';
 import { EXIT } from './exit-codes.ts';
 import { runProgram } from './program.ts';
 

@@ -1,5 +1,6 @@
-import { readInstantMs } from '@tandem/core';
+import { type EntityKind, readInstantMs } from '@tandem/core';
 import { InvalidArgumentError } from 'commander';
+import { UsageError } from './usage-error.ts';
 
 export function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {
@@ -37,4 +38,11 @@ export function pointInTime(text: string): number {
   throw new InvalidArgumentError(
     'It must be a time that there is, with a zone: 2026-11-22T10:00:00Z.',
   );
+}
+
+/** The id as the kind spells it, of a text as people paste it. Throws `UsageError` for what is none. */
+export function readEntityId({ name, isEntityId }: EntityKind, text: string): string {
+  const found = [text, text.toLowerCase()].find(isEntityId);
+  if (found !== undefined) return found;
+  throw new UsageError(`"${text}" is no id of ${name}.`);
 }

@@ -1,8 +1,8 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import type { JudgeRequest } from '@tandem/core';
-import type { Pace } from './bulk/pace.ts';
+import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import type { TokenVerifier } from './auth/token-verifier.ts';
+import type { Pace } from './bulk/pace.ts';
 import type { CustomerService } from './customers/customer-service.ts';
 import type { ProcessReadiness } from './health/process-readiness.ts';
 import { createClientErrorHandler } from './http/client-error.ts';
@@ -12,39 +12,39 @@ import {
   CONNECTIONS_CHECK_MS,
   HEADERS_TIMEOUT_MS,
   KEEP_ALIVE_TIMEOUT_MS,
-  PARAM_LENGTH_MAX,
   LONG_REQUEST_TIMEOUT_MS,
+  PARAM_LENGTH_MAX,
   STREAM_PACE,
 } from './http/limits.ts';
-import { compileValidator } from './validation/validator.ts';
 import { authPlugin } from './plugins/auth.ts';
 import { httpRulesPlugin } from './plugins/http-rules.ts';
 import { jsonBodyPlugin } from './plugins/json-body.ts';
+import { openapiPlugin } from './plugins/openapi.ts';
+import { lastAnswersPlugin, problemsPlugin, sendProblem } from './plugins/problems.ts';
 import {
+  bodyTimeoutPlugin,
   loadSheddingPlugin,
   rateLimitPlugin,
-  bodyTimeoutPlugin,
   securityHeadersPlugin,
 } from './plugins/protection.ts';
-import { openapiPlugin } from './plugins/openapi.ts';
-import { problemsPlugin, sendProblem, lastAnswersPlugin } from './plugins/problems.ts';
 import {
-  requestLogPlugin,
-  RequestLogger,
-  telemetryPlugin,
-  type TelemetryPluginOptions,
   commonHeadersPlugin,
+  RequestLogger,
+  requestLogPlugin,
   setCommonHeaders,
+  type TelemetryPluginOptions,
+  telemetryPlugin,
 } from './plugins/request-log.ts';
-import { customerRoutes } from './routes/customers.ts';
-import { healthRoutes, LiveAnswer, ReadyAnswer } from './routes/health.ts';
-import { problemTypeRoutes, ProblemTypeAnswer } from './routes/problem-types.ts';
-import { CustomerAnswer, CustomerPage, ListedCustomer } from './routes/customers-schema.ts';
 import { BatchAnswer } from './routes/batch.ts';
 import { ImportReportLine } from './routes/bulk-schema.ts';
-import { ReceiptAnswer } from './routes/receipt.ts';
+import { customerRoutes } from './routes/customers.ts';
+import { CustomerAnswer, CustomerPage, ListedCustomer } from './routes/customers-schema.ts';
+import { healthRoutes, LiveAnswer, ReadyAnswer } from './routes/health.ts';
 import { CustomerHistory } from './routes/history.ts';
+import { ProblemTypeAnswer, problemTypeRoutes } from './routes/problem-types.ts';
+import { ReceiptAnswer } from './routes/receipt.ts';
 import { ProblemAnswer } from './routes/schema-parts.ts';
+import { compileValidator } from './validation/validator.ts';
 
 export interface AppOptions {
   readonly region: string;

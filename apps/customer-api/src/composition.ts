@@ -1,32 +1,35 @@
 // What serves the customers of a region. The only file that knows the container.
 import {
+  assert,
+  bucketOf,
+  type ChangePublisher,
   type Clock,
   createHybridClock,
   createNotices,
-  type HybridClock,
-  type Notices,
-  type Randomness,
-  type TableStore,
-  assert,
-  bucketOf,
   createRelay,
   createRelayQueue,
-  finishLate,
-  type LateFinish,
-  type RelayQueue,
-  type ChangePublisher,
-  type PeerLink,
-  type ReadinessSettings,
   type EntityKind,
+  finishLate,
+  type HybridClock,
+  type LateFinish,
+  type Notices,
+  type PeerLink,
+  type Randomness,
+  type ReadinessSettings,
+  type RelayQueue,
+  type TableStore,
 } from '@tandem/core';
+import { customerKind } from '@tandem/core/customers';
+import { createMemoryTableStore } from '@tandem/core/memory';
+import { createServiceBusPublisher } from '@tandem/messaging';
 import {
   createPeerLinks,
   createRegionTables,
-  type OpenedRegion,
-  type RegionTables,
-  type RegionSettings,
   createTables,
   type DataAccess as DataAccessName,
+  type OpenedRegion,
+  type RegionSettings,
+  type RegionTables,
 } from '@tandem/region-kit';
 import { createWriterId, type Logger, untilTurnEnds } from '@tandem/service-kit';
 import {
@@ -35,14 +38,13 @@ import {
   createReplicatedTable,
   createRowMemory,
   isCommitted,
+  type Peer,
   type ReplicatedTable,
   type TandemConfiguration,
-  type Peer,
 } from '@tandem/storage';
-import { tracePublisher, traceArchive, type Telemetry } from '@tandem/telemetry';
+import { type Telemetry, traceArchive, tracePublisher } from '@tandem/telemetry';
 import { asFunction, asValue, createContainer, InjectionMode } from 'awilix';
-import { createAcknowledgements, type Acknowledgements } from './consistency/acknowledgements.ts';
-import { customerKind } from '@tandem/core/customers';
+import { type Acknowledgements, createAcknowledgements } from './consistency/acknowledgements.ts';
 import {
   createVersionGate,
   type ReadVersion,
@@ -50,14 +52,12 @@ import {
   whyImpossible,
 } from './consistency/version-gate.ts';
 import {
-  createCustomerService,
   type CustomerKind,
   type CustomerService,
+  createCustomerService,
 } from './customers/customer-service.ts';
 import { createRegionReadiness, type RegionReadiness } from './health/region-readiness.ts';
 import { createReceipts, whyForged } from './receipts/receipts.ts';
-import { createMemoryTableStore } from '@tandem/core/memory';
-import { createServiceBusPublisher } from '@tandem/messaging';
 
 export interface CompositionOptions {
   readonly region: string;

@@ -1,4 +1,7 @@
 // The process of the customer API: environment, signals, sockets, exit code.
+
+import process from 'node:process';
+import { AppError } from '@tandem/core';
 import { isStrayOfLinkLayer } from '@tandem/messaging';
 import {
   createLogger,
@@ -8,10 +11,8 @@ import {
   installSignals,
 } from '@tandem/service-kit';
 import { startTelemetry } from '@tandem/telemetry';
-import process from 'node:process';
 import { type Config, readConfig } from './config.ts';
 import { startService } from './lifecycle/start-service.ts';
-import { AppError } from '@tandem/core';
 
 /** What a person reads when the start has failed; undefined for what no person can mend. */
 function explainFailure(error: unknown, { listen }: Pick<Config, 'listen'>): string | undefined {

@@ -1,13 +1,13 @@
 // The process: arguments, exit codes and signals. What it does is in run/.
 import {
   type ClusterEvent,
-  listenForStop,
   LocalClusterError,
+  listenForStop,
   PROBING_DEFAULT,
   PROBING_FAST,
   startCluster,
 } from '@tandem/local-cluster';
-import { makeCustomers, type DemoCustomer } from './customers/make-customers.ts';
+import { type DemoCustomer, makeCustomers } from './customers/make-customers.ts';
 import { readCustomerFile } from './customers/read-customer-file.ts';
 import { COUNT_DEFAULT, type DemoOptions, readOptions } from './options/read-options.ts';
 import {

@@ -1,15 +1,16 @@
 // The process: arguments, signals and exit codes. `npm start` and `pnpm dev` run it.
 import {
-  listenForStop,
   LocalClusterError,
+  listenForStop,
   PROBING_DEFAULT,
   PROBING_FAST,
-  removeDataFolder,
   RESTART_POLICY,
+  removeDataFolder,
   startCluster,
 } from '@tandem/local-cluster';
 import { type LocalOptions, readOptions } from './options/read-options.ts';
 import { describeCluster, describeEvent, writeInventory } from './report/describe-cluster.ts';
+
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 

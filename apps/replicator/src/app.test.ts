@@ -1,7 +1,7 @@
 import { createRequestJudge } from '@tandem/core';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createApp } from './app.ts';
-import { type ProcessView, describeStatus } from './http/health-routes.ts';
+import { describeStatus, type ProcessView } from './http/health-routes.ts';
 import { recordLog } from './testing/record-log.ts';
 
 const STATUS = describeStatus({

@@ -1,7 +1,7 @@
+import type { AddressInfo } from 'node:net';
 import type { JudgeRequest } from '@tandem/core';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import { healthRoutes, type ProcessView } from './http/health-routes.ts';
-import type { AddressInfo } from 'node:net';
 
 export interface AppOptions {
   readonly region: string;

@@ -1,7 +1,7 @@
-import { customerKind } from '@tandem/core/customers';
-import { createMemoryTableStore, createVirtualClock } from '@tandem/core/memory';
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { customerKind } from '@tandem/core/customers';
+import { createMemoryTableStore, createVirtualClock } from '@tandem/core/memory';
 import { describe, expect, test } from 'vitest';
 import { checkSettings } from './main.ts';
 

@@ -21,13 +21,9 @@ import { createWriterId } from '@tandem/service-kit';
 import { createTableLease } from '@tandem/storage';
 import { traceApplier, traceArchive, tracePublisher } from '@tandem/telemetry';
 import { asFunction, asValue, createContainer, InjectionMode, type Resolver } from 'awilix';
-import type { Composition, CompositionOptions } from './composition/composition-options.ts';
 import {
-  createRegionConfigurationDuty,
-  createRegionTombstoneDuty,
-  ownQueueOf,
-} from './composition/create-region-duties.ts';
-import {
+  type Composition,
+  type CompositionOptions,
   createRegionApplier,
   createRegionArchiveRounds,
   createRegionReplicator,
@@ -36,24 +32,31 @@ import {
 import {
   createDrillRest,
   type DrillRest,
-  restDuringDrill,
   releaseLeases,
+  restDuringDrill,
 } from './drill/drill-rest.ts';
-import { createArchiveSweeper } from './duties/archive-sweeper.ts';
-import { createDeadLetterDuty } from './duties/dead-letter-duty.ts';
 import type { Duty } from './duties/duty.ts';
-import { createHeartbeatDuty } from './duties/heartbeat-duty.ts';
-import { createReceiveDuty } from './duties/receive-duty.ts';
-import { createStatusLogDuty } from './duties/status-log-duty.ts';
-import { createSweepDuty } from './duties/sweep-duty.ts';
+import {
+  createArchiveSweeper,
+  createDeadLetterDuty,
+  createReceiveDuty,
+  createSweepDuty,
+} from './duties/queue-duties.ts';
+import {
+  createHeartbeatDuty,
+  createRegionConfigurationDuty,
+  createRegionTombstoneDuty,
+  ownQueueOf,
+} from './duties/region-duties.ts';
+import { createStatusLogDuty } from './duties/run-duties.ts';
 import { type Activity, createActivity } from './observe/activity.ts';
 import {
-  observeReceiver,
   type ObservedReceiver,
-  observeStatus,
   type ObservedStatus,
-  observeSweeper,
   type ObservedSweeper,
+  observeReceiver,
+  observeStatus,
+  observeSweeper,
 } from './observe/observed-ports.ts';
 
 interface CommonCradle extends CompositionOptions {

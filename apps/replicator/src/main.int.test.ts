@@ -1,8 +1,8 @@
-import { createServer } from 'node:net';
 import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { openStore } from '@tandem/region-kit';
 import { seedConfiguration, tandemSettings } from '@tandem/storage';
 import { startAzurite } from '@tandem/storage/testing';
-import { openStore } from '@tandem/region-kit';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { startReplicator, startTwoRealRegions } from './testing/real-region.ts';
 import { environmentOf, fetchJson, startProcess } from './testing/start-process.ts';

@@ -2,14 +2,14 @@
 import {
   AppError,
   assertNever,
-  createRequestJudge,
-  type TableStore,
   type Clock,
+  createRequestJudge,
   type EntityKind,
+  type TableStore,
 } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { isStrayOfLinkLayer } from '@tandem/messaging';
-import { openStore, openRegion } from '@tandem/region-kit';
+import { openRegion, openStore } from '@tandem/region-kit';
 import {
   createLogger,
   createShutdown,
@@ -19,10 +19,10 @@ import {
   installSignals,
   type Logger,
 } from '@tandem/service-kit';
-import { createApp, listen } from './app.ts';
 import { startTelemetry } from '@tandem/telemetry';
+import { createApp, listen } from './app.ts';
 import { createServiceBus } from './bus/service-bus.ts';
-import { readConfig, type ReplicatorConfig } from './config.ts';
+import { type ReplicatorConfig, readConfig } from './config.ts';
 import { measureReplicator } from './observe/replicator-metrics.ts';
 import { createReplicatorProcess, type StartOutcome } from './replicator-process.ts';
 

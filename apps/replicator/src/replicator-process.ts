@@ -10,8 +10,8 @@ import { createQuietLogger, openRegion, retryOpening } from '@tandem/region-kit'
 import type { Logger, ShutdownStep } from '@tandem/service-kit';
 import type { Telemetry } from '@tandem/telemetry';
 import type { Bus } from './bus/service-bus.ts';
+import type { Composition } from './composition/create-replication.ts';
 import { compose } from './composition.ts';
-import type { Composition } from './composition/composition-options.ts';
 import { type RunningDuties, runDuties } from './duties/run-duties.ts';
 import {
   decideLiveness,
@@ -19,8 +19,8 @@ import {
   type HealthInput,
   type ProcessPhase,
 } from './health/decide-health.ts';
+import { describeStatus, type ProcessView, type StatusInput } from './http/health-routes.ts';
 import type { ActivityCounts } from './observe/activity.ts';
-import { type ProcessView, describeStatus, type StatusInput } from './http/health-routes.ts';
 
 export interface ReplicatorOptions {
   readonly region: string;

@@ -1,5 +1,5 @@
-import { describe, expect, onTestFinished, test } from 'vitest';
 import { createServiceBusPublisher, createServiceBusReceiver } from '@tandem/messaging';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { type RealRegion, startReplicator, startTwoRealRegions } from './testing/real-region.ts';
 import { until } from './testing/until.ts';
 import { customerId, untilCount, writeCustomers } from './testing/write-customers.ts';

@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
 import { describeProblem, readConfig, type TrafficManagerConfig } from './settings/read-config.ts';
+
 const STOP_DEADLINE_MS = 5000;
 
 async function main(): Promise<void> {

@@ -1,7 +1,8 @@
 /** What the pattern's first form uses, counted: in line an upsert, an archive row and a message. */
-import { createMemoryTableStore, createVirtualClock, driveVirtualTime } from '@tandem/core/memory';
-import { customerKind } from '@tandem/core/customers';
+
 import type { FieldValue, TableStore } from '@tandem/core';
+import { customerKind } from '@tandem/core/customers';
+import { createMemoryTableStore, createVirtualClock, driveVirtualTime } from '@tandem/core/memory';
 import { customerFor, customerId } from '../load/customers.ts';
 import { countedStore, type Latencies } from './counted-ports.ts';
 import { newUsage, noteMessage, type Usage, usageBetween } from './usage.ts';

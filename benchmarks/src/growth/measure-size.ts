@@ -1,7 +1,7 @@
 /** The figures of one number of customers, in a process of its own: its memory is then what they take. */
 import { customerFor, customerId, customerOf } from '../load/customers.ts';
-import { percentile, runCount, runWriters } from '../load/run-writers.ts';
 import { runPaced } from '../load/paced-load.ts';
+import { percentile, runCount, runWriters } from '../load/run-writers.ts';
 import { round } from '../stats/spread.ts';
 import { type CountedRegions, openCountedRegions } from './counted-regions.ts';
 import type { PatternFigures, SizeFigures, SizeOptions } from './size-figures.ts';

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { TableStore } from '@tandem/core';
-import { startProgram, type RunningProgram } from '../rig/start-program.ts';
+import { type RunningProgram, startProgram } from '../rig/start-program.ts';
 import type { SeedRequest, StoreAnswer, StoreRequest } from './store-messages.ts';
 
 /** What was asked of a store, counted. */

@@ -7,10 +7,10 @@ import {
   CHANGES_PER_SET_MAX,
   formatStamp,
   type RowWrite,
+  toAllFieldValues,
   writeEntity,
 } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
-import { toAllFieldValues } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
 import { createRowMemory, createTableReplica } from '@tandem/storage';
 import { customerFor, customerId } from '../load/customers.ts';

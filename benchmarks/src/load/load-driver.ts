@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { QUEUE, type Rig } from '../rig/start-regions.ts';
 import { type RunningProgram, startProgram } from '../rig/start-program.ts';
+import { QUEUE, type Rig } from '../rig/start-regions.ts';
 import type { LoadCommand, LoadReport, LoadSettings } from './load-command.ts';
 
 export interface LoadDriver {

@@ -1,5 +1,5 @@
 /** The process that writes: bare upserts and replicated writes alike, so that both share its costs. */
-import { bucketNames, replayInto, type ArchiveSpan } from '@tandem/core';
+import { type ArchiveSpan, bucketNames, replayInto } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import {
   createAzureTableStore,

@@ -7,8 +7,8 @@ import {
 } from '../growth/count-growth.ts';
 import type { SizeFigures as CountedSizeFigures } from '../growth/size-figures.ts';
 import { startLoad } from '../load/load-driver.ts';
-import { type Rig, startRegions } from '../rig/start-regions.ts';
 import type { RunningProgram } from '../rig/start-program.ts';
+import { type Rig, startRegions } from '../rig/start-regions.ts';
 import { round } from '../stats/spread.ts';
 import { measureLag } from './lag.ts';
 

@@ -1,7 +1,7 @@
-import type { LoadDriver } from '../load/load-driver.ts';
 import type { LoadReport } from '../load/load-command.ts';
-import { alternate, type Pair } from '../run/alternate.ts';
+import type { LoadDriver } from '../load/load-driver.ts';
 import type { Rig } from '../rig/start-regions.ts';
+import { alternate, type Pair } from '../run/alternate.ts';
 import { round, type Spread, spreadOf } from '../stats/spread.ts';
 
 export interface ComparedLoads {

@@ -1,6 +1,7 @@
 /** Two whole regions without their APIs: stores in memory, brokers, replicators, each a process. */
+
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { join, dirname } from 'node:path';
 import { DEFLATED_WIRE_VERSION, type TableStore } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { ensureQueue } from '@tandem/messaging';

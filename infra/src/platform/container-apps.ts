@@ -9,11 +9,11 @@ import {
   Type as ProbeType,
 } from '@pulumi/azure-native/app/index.js';
 import { DiagnosticSetting } from '@pulumi/azure-native/monitor/index.js';
-import type { ImageRegistry } from '../registry.ts';
 import { grant } from '../access/grant.ts';
 import type { Region } from '../region/build-region.ts';
 import { placeOf, prefixOf } from '../region/region-context.ts';
-import { serviceEnvironment, type ServicePlan } from './service-environment.ts';
+import type { ImageRegistry } from '../registry.ts';
+import { type ServicePlan, serviceEnvironment } from './service-environment.ts';
 
 const API: ServicePlan = { service: 'customer-api', port: 8_080, shutdownDeadlineMs: 8_000 };
 const REPLICATOR: ServicePlan = { service: 'replicator', port: 8_081, shutdownDeadlineMs: 20_000 };

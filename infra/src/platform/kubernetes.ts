@@ -1,4 +1,5 @@
 import { PrincipalType, RoleAssignment } from '@pulumi/azure-native/authorization/index.js';
+import type { Registry } from '@pulumi/azure-native/containerregistry/index.js';
 import {
   AgentPoolMode,
   LoadBalancerSku,
@@ -18,7 +19,6 @@ import {
   FederatedIdentityCredential,
   UserAssignedIdentity,
 } from '@pulumi/azure-native/managedidentity/index.js';
-import type { Registry } from '@pulumi/azure-native/containerregistry/index.js';
 import { grant } from '../access/grant.ts';
 import { NETWORK_CONTRIBUTOR, roleDefinitionId } from '../access/roles.ts';
 import type { Region } from '../region/build-region.ts';

@@ -1,3 +1,3 @@
-export { type ClientOptions, createApiClient, type CustomerApi } from './create-api-client.ts';
+export { type ClientOptions, type CustomerApi, createApiClient } from './create-api-client.ts';
 export { eachCustomer } from './each-customer.ts';
 export type * from './schema.generated.ts';

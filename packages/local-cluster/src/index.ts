@@ -6,21 +6,21 @@ export {
 } from './cluster/cluster.ts';
 export { inventoryOf, removeDataFolder } from './cluster/data-folder.ts';
 export type { Region, RegionAddresses } from './cluster/region.ts';
+export { startCluster } from './cluster/start-cluster.ts';
 export {
   type ClusterEvent,
   type ClusterListener,
   RESTART_POLICY,
   type RestartPolicy,
 } from './cluster/supervised-process.ts';
-export { startCluster } from './cluster/start-cluster.ts';
 export { LocalClusterError, type LocalClusterErrorCode } from './local-cluster-error.ts';
 export {
-  parsePortBase,
   PORT_BASE_DEFAULT,
   type PortPlan,
+  parsePortBase,
   portsText,
-  reserveFreePorts,
   type ReservedPorts,
+  reserveFreePorts,
 } from './ports/port-plan.ts';
 export type { LocalProcess } from './process/local-process.ts';
 export { brokerConnection, tablesConnection, urlOf } from './programs/region-programs.ts';

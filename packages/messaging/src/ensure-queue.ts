@@ -1,4 +1,5 @@
 import type { QueueProperties, ServiceBusAdministrationClient } from '@azure/service-bus';
+import { CALL_TIMEOUT_MS } from './bus-link.ts';
 import {
   type BusConnection,
   createAdministrationClient,
@@ -6,7 +7,6 @@ import {
   withDeadline,
 } from './connection.ts';
 import { isQueueMissing, translateBusError } from './translate-bus-error.ts';
-import { CALL_TIMEOUT_MS } from './bus-link.ts';
 
 export interface EnsureQueueOptions {
   readonly connection: BusConnection;

@@ -1,5 +1,16 @@
 export type { BusConnection } from './connection.ts';
 export {
+  type EnsureQueueOptions,
+  ensureQueue,
+  inspectQueue,
+  type QueueDifference,
+  readQueueCounts,
+} from './ensure-queue.ts';
+export {
+  createServiceBusQueueViewer,
+  type ServiceBusQueueViewerOptions,
+} from './queue-viewer.ts';
+export {
   createServiceBusPublisher,
   type ServiceBusPublisherOptions,
 } from './service-bus-publisher.ts';
@@ -7,15 +18,4 @@ export {
   createServiceBusReceiver,
   type ServiceBusReceiverOptions,
 } from './service-bus-receiver.ts';
-export { readQueueCounts } from './ensure-queue.ts';
-export {
-  createServiceBusQueueViewer,
-  type ServiceBusQueueViewerOptions,
-} from './queue-viewer.ts';
-export {
-  ensureQueue,
-  type EnsureQueueOptions,
-  inspectQueue,
-  type QueueDifference,
-} from './ensure-queue.ts';
 export { isStrayOfLinkLayer } from './translate-bus-error.ts';

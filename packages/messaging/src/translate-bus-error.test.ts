@@ -78,7 +78,7 @@ describe('I15: a failure that nobody waits for', () => {
     ],
     ['on_detach (/app/node_modules/rhea/lib/link.js:165:9)', true],
     ['close (/app/node_modules/@azure/core-amqp/dist/commonjs/cbs.js:1:1)', true],
-    ['apply (/app/packages/core/src/replication/inbound.ts:10:3)', false],
+    ['apply (/app/packages/core/src/inbound/inbound.ts:10:3)', false],
     ['call (/app/node_modules/@azure/core-rest-pipeline/dist/index.js:1:1)', false],
   ])('thrown at %s is of the link layer: %s', (frame, isOfLinkLayer) => {
     expect(isStrayOfLinkLayer(thrownAt(frame))).toBe(isOfLinkLayer);

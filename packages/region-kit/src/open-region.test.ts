@@ -1,6 +1,6 @@
 import { BUCKET_COUNT_DEFAULT } from '@tandem/core';
-import { createMemoryTableStore, createVirtualClock } from '@tandem/core/memory';
 import { customerKind } from '@tandem/core/customers';
+import { createMemoryTableStore, createVirtualClock } from '@tandem/core/memory';
 import {
   createTableRegionHold,
   recordBucketCount,

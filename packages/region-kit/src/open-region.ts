@@ -2,25 +2,25 @@ import {
   AppError,
   type Clock,
   type EntityKind,
-  type TableStore,
   type Randomness,
   retryDelayMs,
+  type TableStore,
 } from '@tandem/core';
+import type { Logger } from '@tandem/service-kit';
 import {
+  ARCHIVE_TABLE,
+  CONFLICTS_TABLE,
   createConfiguration,
+  createTableRegionHold,
+  isBucketCountRecorded,
+  REPLICATION_TABLE,
   recordBucketCount,
   recordRegions,
   type TandemConfiguration,
   tandemSettings,
-  ARCHIVE_TABLE,
-  CONFLICTS_TABLE,
-  createTableRegionHold,
-  isBucketCountRecorded,
-  REPLICATION_TABLE,
 } from '@tandem/storage';
-import { readRegionSettings, type RegionSettings } from './region-settings.ts';
+import { type RegionSettings, readRegionSettings } from './region-settings.ts';
 import { createTables } from './region-tables.ts';
-import type { Logger } from '@tandem/service-kit';
 
 export interface OpenRegionOptions {
   readonly region: string;

@@ -1,14 +1,14 @@
-import { type ReadinessSettings, AppError, readPastedText } from '@tandem/core';
+import { AppError, type ReadinessSettings, readPastedText } from '@tandem/core';
+import type { Environment } from '@tandem/service-kit';
 import {
+  environmentNameOf,
+  findOverrideProblems,
   type Peer,
   readPeers,
   type SettingValue,
   type TandemConfiguration,
   tandemSettings,
-  environmentNameOf,
-  findOverrideProblems,
 } from '@tandem/storage';
-import type { Environment } from '@tandem/service-kit';
 import { openStore } from './region-tables.ts';
 
 const MIB = 1024 * 1024;

@@ -8,14 +8,15 @@ import {
   type RegionHold,
   type Replica,
   type ReplicationStatus,
+  STORAGE_PARTS,
   type TableRow,
   type TableStore,
-  STORAGE_PARTS,
   tidyConnectionString,
 } from '@tandem/core';
 import {
   ARCHIVE_TABLE,
   CONFLICTS_TABLE,
+  createAzureTableStore,
   createRowMemory,
   createTableArchive,
   createTableConflictJournal,
@@ -25,7 +26,6 @@ import {
   createTableReplica,
   createTableReplicationStatus,
   REPLICATION_TABLE,
-  createAzureTableStore,
 } from '@tandem/storage';
 
 /** What one region keeps in its storage account, for every entity kind that it replicates. */

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createLogger, createGatheredLines, GATHER_LINES_MS } from './logger.ts';
+import { createGatheredLines, createLogger, GATHER_LINES_MS } from './logger.ts';
 
 function capture() {
   const written: string[] = [];

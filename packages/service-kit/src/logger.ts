@@ -1,6 +1,7 @@
-import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
 import process from 'node:process';
+import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
 import { redactLine } from './redact.ts';
+
 export type { PinoLogger };
 
 /**

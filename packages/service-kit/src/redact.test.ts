@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { redactLine } from './redact.ts';
 import { serializeError } from './logger.ts';
+import { redactLine } from './redact.ts';
 
 const SECRET = 'hunter2+/==';
 const JWT = 'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJodW50ZXIyIn0.c2lnbmF0dXJlLWh1bnRlcjI';

@@ -1,5 +1,5 @@
-import type { Clock, Randomness } from '@tandem/core';
 import { randomUUID } from 'node:crypto';
+import type { Clock, Randomness } from '@tandem/core';
 
 /** Timers of Node count in 32 bits; a longer one fires at once. */
 const TIMER_MS_MAX = 2 ** 31 - 1;

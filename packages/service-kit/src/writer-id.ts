@@ -1,5 +1,5 @@
-import type { Randomness } from '@tandem/core';
 import { randomBytes } from 'node:crypto';
+import type { Randomness } from '@tandem/core';
 
 const LENGTH = 10;
 const RADIX = 36;

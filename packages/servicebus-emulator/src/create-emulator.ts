@@ -1,17 +1,17 @@
 import { join } from 'node:path';
 import { startAdminServer } from './admin/admin-server.ts';
-import { startAmqpServer, type AmqpServer } from './amqp/amqp-server.ts';
-import { systemClock, type Clock } from './clock.ts';
+import { type AmqpServer, startAmqpServer } from './amqp/amqp-server.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { type ControlServer, startControlServer } from './control/control-server.ts';
 import { createControl, type EmulatorControl } from './control/create-control.ts';
-import { startControlServer, type ControlServer } from './control/control-server.ts';
 import { createFaults } from './faults.ts';
+import { type Namespace, openNamespace } from './namespace.ts';
 import type { TlsIdentity } from './port-server.ts';
-import type { Tenant } from './tenant.ts';
-import { openNamespace, type Namespace } from './namespace.ts';
 import type { QueueProperties } from './queue/queue-properties.ts';
 import type { SharedAccessKey, SharedAccessRule } from './shared-access-signature.ts';
 import { openLmdbStore } from './store/lmdb-store.ts';
 import { createMemoryStore } from './store/memory-store.ts';
+import type { Tenant } from './tenant.ts';
 
 /** A namespace and the queues to create in it. */
 export interface NamespaceSeed {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { openNamespace, type Namespace } from './namespace.ts';
+import { type Namespace, openNamespace } from './namespace.ts';
 import { createMemoryStore } from './store/memory-store.ts';
 import { createReceiver, incoming } from './testing/queue-harness.ts';
 import { createVirtualClock } from './testing/virtual-clock.ts';

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import './require-node.ts';
 import { readFile } from 'node:fs/promises';
+import { readQueueDescription } from './admin/queue-description.ts';
 import {
   createEmulator,
   type Emulator,
@@ -9,8 +10,7 @@ import {
   type QueueSeed,
 } from './create-emulator.ts';
 import type { TlsIdentity } from './port-server.ts';
-import { readFlags, USAGE, type Flags } from './read-flags.ts';
-import { readQueueDescription } from './admin/queue-description.ts';
+import { type Flags, readFlags, USAGE } from './read-flags.ts';
 
 type Declared = Required<Pick<EmulatorOptions, 'queues' | 'namespaces'>>;
 

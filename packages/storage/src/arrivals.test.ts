@@ -1,15 +1,15 @@
 import {
   applyRepair,
   type ChangeSet,
-  encodeChangeSet,
   type EntityState,
+  encodeChangeSet,
   formatStamp,
+  NIL_STAMP,
   planRepair,
-  type Stamp,
   STAMP_POSSIBLE_MS_MAX,
+  type Stamp,
   stampRegion,
   stampTimeMs,
-  NIL_STAMP,
 } from '@tandem/core';
 import { describe, expect, test } from 'vitest';
 import { toEntityProperties } from './rows/entity-row.ts';

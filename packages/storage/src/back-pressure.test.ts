@@ -1,4 +1,4 @@
-import { type OutboxEntry, type Transaction, encodeChangeSet } from '@tandem/core';
+import { encodeChangeSet, type OutboxEntry, type Transaction } from '@tandem/core';
 import { describe, expect, test } from 'vitest';
 import { deviceKind } from './testing/device-kind.ts';
 import { idInBucket } from './testing/memory-region.ts';

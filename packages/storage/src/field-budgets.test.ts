@@ -1,4 +1,4 @@
-import { defineEntityKind, edm, type EntityState, formatStamp } from '@tandem/core';
+import { defineEntityKind, type EntityState, edm, formatStamp } from '@tandem/core';
 import { Type } from 'typebox';
 import { describe, expect, test } from 'vitest';
 import { toEntityProperties } from './rows/entity-row.ts';

@@ -1,12 +1,12 @@
 import {
-  encodeChangeSet,
-  replayInto,
-  TerminalError,
-  stampTimeMs,
-  toEntity,
-  TransientError,
   type ChangeSet,
+  encodeChangeSet,
   type OutboxEntry,
+  replayInto,
+  stampTimeMs,
+  TerminalError,
+  TransientError,
+  toEntity,
 } from '@tandem/core';
 import { describe, expect, test } from 'vitest';
 import { createTableArchiveKeeper } from './recovery/archive-keeper.ts';

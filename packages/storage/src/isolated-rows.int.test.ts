@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { TableClient } from '@azure/data-tables';
 import {
-  applyApart,
   type Applier,
+  applyApart,
   bucketOf,
   type ChangeSet,
   createHybridClock,
@@ -17,7 +17,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ARCHIVE_TABLE, createTableArchive } from './archive/table-archive.ts';
 import { createAzureTableStore } from './azure/azure-table-store.ts';
 import { CONFLICTS_TABLE } from './conflicts/table-conflict-journal.ts';
-import { createTableRowScanner } from './recovery/row-scanner.ts';
+import { createTableRowScanner } from './recovery/recovery-region.ts';
 import { createTableReplica } from './replica/table-replica.ts';
 import { createStoreProbe } from './status/store-probe.ts';
 import { createReplicatedTable } from './table/create-replicated-table.ts';

@@ -5,12 +5,12 @@ import {
   checkTransaction,
   decodeChangeSet,
   defineEntityKind,
+  type EntityKind,
+  type EntityState,
   edm,
   encodeChangeSet,
   encodeConflict,
   encodeVector,
-  type EntityKind,
-  type EntityState,
   findConflicts,
   fitsBytes,
   formatStamp,
@@ -18,8 +18,8 @@ import {
   mergeStates,
   type NullableFieldValue,
   readChangeSets,
-  type Stamp,
   STAMP_POSSIBLE_MS_MAX,
+  type Stamp,
   stampRegion,
   UNKNOWN_FIELD_BYTES_MAX,
   UNKNOWN_FIELDS_MAX,
@@ -33,7 +33,7 @@ import { describe, expect, test } from 'vitest';
 import { toArchiveProperties } from './archive/table-archive.ts';
 import { outboxRowKey, toOutboxProperties } from './outbox/outbox-row.ts';
 import { createTableReplica, toRowOperation } from './replica/table-replica.ts';
-import { toPayloadColumns } from './rows/payload-columns.ts';
+import { toPayloadColumns } from './rows/entity-row.ts';
 
 /** What a version may have as a header, twice in an answer, of the 16 KiB that most servers take. */
 const VERSION_LENGTH_MAX = 4_096;

@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { regionNames } from '@tandem/local-cluster';
 import { describe, expect, type TestContext, test } from 'vitest';
 import type { Breakage } from './broken/breakage.ts';
-import { regionNames } from '@tandem/local-cluster';
 import { REGIONS_MIN } from './cluster/wire-plan.ts';
 import { drawSchedule } from './faults/draw-schedule.ts';
 import { type ChaosSummary, summarize } from './run/chaos-report.ts';

@@ -3,9 +3,9 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { listenForStop, regionNames } from '@tandem/local-cluster';
+import { drawSchedule } from './faults/draw-schedule.ts';
 import { EXIT_CODES, readArguments } from './run/arguments.ts';
 import { summarize, toTable } from './run/chaos-report.ts';
-import { drawSchedule } from './faults/draw-schedule.ts';
 import { runChaos } from './run/run-chaos.ts';
 
 const FINDINGS_SHOWN_MAX = 20;

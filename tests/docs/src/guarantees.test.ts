@@ -1,6 +1,6 @@
 import { globSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { readTestsByName, ROOT, withTests } from './guarantees-page.ts';
+import { ROOT, readTestsByName, withTests } from './guarantees-page.ts';
 
 const PAGE = readFileSync(`${ROOT}/docs/guarantees.md`, 'utf8');
 const INVARIANTS = Array.from({ length: 19 }, (_, index) => `I${index + 1}`);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { type Cluster, startCluster } from '@tandem/local-cluster';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { fileURLToPath } from 'node:url';
 import { atPorts, readShownCommands, runInOneShell, toPattern } from './shown-commands.ts';
 
 const README = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');

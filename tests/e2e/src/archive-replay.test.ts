@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { bucketNames, BUCKET_COUNT_DEFAULT, replayInto, type TableStore } from '@tandem/core';
+import { BUCKET_COUNT_DEFAULT, bucketNames, replayInto, type TableStore } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import {
   createAzureTableStore,

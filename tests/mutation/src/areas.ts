@@ -33,12 +33,12 @@ export const AREAS = {
   },
   tombstones: {
     mutated: [
-      'packages/core/src/replication/tombstone-horizon.ts',
+      'packages/core/src/inbound/tombstone-horizon.ts',
       'packages/storage/src/table/collect-tombstones.ts',
       'apps/replicator/src/duties/tombstone-duty.ts',
     ],
     tests: [
-      'packages/core/src/replication/tombstone-horizon.test.ts',
+      'packages/core/src/inbound/tombstone-horizon.test.ts',
       'packages/storage/src/table/collect-tombstones.test.ts',
       'apps/replicator/src/duties/tombstone-duty.test.ts',
     ],
@@ -46,12 +46,12 @@ export const AREAS = {
   leases: {
     mutated: [
       'packages/storage/src/status/*.ts',
-      'packages/core/src/replication/heartbeat.ts',
+      'packages/core/src/inbound/heartbeat.ts',
       'apps/replicator/src/duties/*.ts',
     ],
     tests: [
       'packages/storage/src/status/!(*.int).test.ts',
-      'packages/core/src/replication/heartbeat.test.ts',
+      'packages/core/src/inbound/heartbeat.test.ts',
       'apps/replicator/src/duties/!(*.int).test.ts',
     ],
   },

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { Stryker } from '@stryker-mutator/core';
 import Table from 'cli-table3';
 import { Argument, Command } from 'commander';
-import { type Area, AREA_NAMES, type AreaName, AREAS } from './areas.ts';
+import { AREA_NAMES, AREAS, type Area, type AreaName } from './areas.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 const TESTS_CONFIG = 'vitest.mutation.config.ts';

@@ -1,7 +1,7 @@
-import { Command, InvalidArgumentError } from 'commander';
 import { availableParallelism } from 'node:os';
-import { runMutantsCommand } from './commands/run-mutants.ts';
+import { Command, InvalidArgumentError } from 'commander';
 import { replaySeedCommand } from './commands/replay-seed.ts';
+import { runMutantsCommand } from './commands/run-mutants.ts';
 import { runSeedsCommand } from './commands/run-seeds.ts';
 
 const SEEDS_DEFAULT = 200;

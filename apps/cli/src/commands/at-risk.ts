@@ -1,7 +1,7 @@
 import { type RiskSurvey, surveyRisk, type WriteAtRisk } from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
-import { chooseBuckets } from '../regions/choose-buckets.ts';
+import { chooseBuckets } from '../regions/cli-region.ts';
 import { withQueue } from '../regions/open-queue.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';

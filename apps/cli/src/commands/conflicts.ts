@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import {
   assertNever,
   type Conflict,
-  encodeFieldValue,
   type EncodedFieldValue,
+  encodeFieldValue,
   stampTimeMs,
 } from '@tandem/core';
 import { type Restoration, restoreConflict } from '@tandem/storage';

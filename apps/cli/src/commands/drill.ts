@@ -1,8 +1,8 @@
 import {
   type Clock,
   measureClockOffset,
-  predictDrill,
   type ProbeSettings,
+  predictDrill,
   runDrill,
   settlingMs,
   TerminalError,

@@ -1,10 +1,9 @@
 import type { QueueViewer } from '@tandem/core';
 import { findAllTraces, forgetEntity } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
-import { duration } from '../option-values.ts';
+import { duration, readEntityId } from '../option-values.ts';
 import { withQueue } from '../regions/open-queue.ts';
 import { openWriter } from '../regions/open-writer.ts';
-import { readEntityId } from '../regions/read-entity-id.ts';
 import { countTraces, describeForget } from '../report/describe-forget.ts';
 import type { Session } from '../session.ts';
 import { NotFoundError } from '../usage-error.ts';

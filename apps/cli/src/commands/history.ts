@@ -3,8 +3,8 @@ import { customerKind } from '@tandem/core/customers';
 import { createEntityHistory, createTableArchive, type HistoryEntry } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
-import type { CustomerKind } from '../regions/customer-kind.ts';
-import { readEntityId } from '../regions/read-entity-id.ts';
+import { readEntityId } from '../option-values.ts';
+import type { CustomerKind } from '../regions/cli-region.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
 

@@ -6,8 +6,8 @@ import {
   createTableLease,
   createTableRegionHold,
   createTableReplicationStatus,
-  readConfigurationRow,
   REPLICATION_TABLE,
+  readConfigurationRow,
 } from '@tandem/storage';
 import { emptyTable, expectReplayable, MEMORY_TOMBSTONE_AGE_MS } from '@tandem/storage/testing';
 import { describe, expect, test } from 'vitest';

@@ -1,19 +1,18 @@
 import { type FillPhase, planFill, TerminalError } from '@tandem/core';
 import { createTables } from '@tandem/region-kit';
 import {
-  rebuildRegion,
+  REPLICATION_TABLE,
   readRecordedRegions,
+  rebuildRegion,
   recordBucketCount,
   recordRegions,
-  REPLICATION_TABLE,
   seedConfiguration,
   tandemSettings,
 } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
-import type { CliRegion } from '../regions/cli-region.ts';
-import { createSha256Digest } from '../regions/digest.ts';
+import { type CliRegion, createSha256Digest } from '../regions/cli-region.ts';
 import { planConfiguration } from '../regions/plan-configuration.ts';
-import { requirePeersKnow } from '../regions/require-peers-know.ts';
+import { requirePeersKnow } from '../regions/read-peer-names.ts';
 import { readTombstoneAgeMs } from '../regions/region-setting.ts';
 import { describeRebuild } from '../report/describe-rebuild.ts';
 import { describeDamagedRow } from '../report/describe-verify.ts';

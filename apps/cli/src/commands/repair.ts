@@ -1,18 +1,18 @@
 import {
   applyRepair,
-  planRepair,
   type PlannedRepair,
+  planRepair,
   type RepairPlan,
   type VerifyReport,
 } from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
 import type { CliRegion } from '../regions/cli-region.ts';
 import { readTombstoneAgeMs } from '../regions/region-setting.ts';
-import { escapeValue } from '../report/escape-text.ts';
 import { describeDamagedRow } from '../report/describe-verify.ts';
+import { escapeValue } from '../report/escape-text.ts';
 import { firstRows, textTable } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
-import { exitCodeOfProof, toJson, verify, type VerifyChoice } from './verify.ts';
+import { exitCodeOfProof, toJson, type VerifyChoice, verify } from './verify.ts';
 import { withRechecks } from './with-rechecks.ts';
 
 interface RepairOptions extends VerifyChoice {

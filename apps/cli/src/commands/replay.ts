@@ -1,10 +1,8 @@
 import { bucketOf, findArchiveStart, type ReplayPlan } from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
-import { pointInTime } from '../option-values.ts';
-import { chooseBuckets } from '../regions/choose-buckets.ts';
-import type { CliRegion } from '../regions/cli-region.ts';
-import { openPeers } from '../regions/open-peers.ts';
-import { readEntityId } from '../regions/read-entity-id.ts';
+import { pointInTime, readEntityId } from '../option-values.ts';
+import { type CliRegion, chooseBuckets } from '../regions/cli-region.ts';
+import { openPeers } from '../regions/open-writer.ts';
 import {
   applyInPlace,
   applyToTable,

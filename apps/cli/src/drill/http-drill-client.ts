@@ -1,4 +1,4 @@
-import { decodeVector, type DrillAnswer, type DrillClient, encodeVector } from '@tandem/core';
+import { type DrillAnswer, type DrillClient, decodeVector, encodeVector } from '@tandem/core';
 import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 
@@ -80,6 +80,24 @@ function countIn(text: string): number | undefined {
     return Number(NAME.exec(customer.lastName ?? '')?.[1] ?? 0);
   } catch {
     // Something in between has answered in the name of the region.
+    return undefined;
+  }
+}
+
+const READINESS_TIMEOUT_MS = 5_000;
+const READY = 200;
+const NOT_READY = 503;
+
+/** Whether the region says that it may take traffic; undefined when it says neither. */
+export async function readReadiness(api: string): Promise<boolean | undefined> {
+  try {
+    const signal = AbortSignal.timeout(READINESS_TIMEOUT_MS);
+    const response = await fetch(`${api.replace(/\/$/, '')}/health/ready`, { signal });
+    await response.body?.cancel();
+    if (response.status === READY) return true;
+    return response.status === NOT_READY ? false : undefined;
+  } catch {
+    // It is down, or out of reach: both are no answer.
     return undefined;
   }
 }

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { Compile } from 'typebox/compile';
 import type { Io } from '../io.ts';
 import { UsageError } from '../usage-error.ts';
-import type { Inventory } from './inventory.ts';
-import { parseInventory } from './parse-inventory.ts';
+import { type Inventory, type InventoryRegion, InventorySchema } from './inventory.ts';
 
 const VARIABLE = 'TANDEM_REGIONS';
 /** In which editors and shells save a text: what a byte order mark says, else UTF-8. */
@@ -62,4 +62,57 @@ function decodeText(file: string, bytes: Uint8Array): string {
     if (!(error instanceof TypeError)) throw error;
   }
   throw new UsageError(`${file} is not UTF-8, nor UTF-16 with its mark: save it as UTF-8.`);
+}
+
+const checkInventory = Compile(InventorySchema);
+const ENV_REFERENCE = /^env:([A-Za-z_][A-Za-z0-9_]*)$/;
+
+/** Throws `UsageError`, naming the place and never a value: it may be a secret. */
+function parseInventory(
+  text: string,
+  source: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): Inventory {
+  const json = parseJson(text, source);
+  if (!checkInventory.Check(json)) {
+    const [first] = checkInventory.Errors(json);
+    throw new UsageError(
+      `${source} is no inventory of regions: ${first?.instancePath || '/'} ${first?.message ?? ''}.`,
+    );
+  }
+  const names = json.regions.map(({ name }) => name);
+  const repeated = names.find((name, index) => names.indexOf(name) < index);
+  if (repeated !== undefined) throw new UsageError(`${source} names the region ${repeated} twice.`);
+  const regions = json.regions.map((region) => resolveRegion(region, { source, environment }));
+  return { ...json, regions };
+}
+
+interface Surroundings {
+  readonly source: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+function resolveRegion(region: InventoryRegion, surroundings: Surroundings): InventoryRegion {
+  const entries = Object.entries(region).map(([key, value]) => [
+    key,
+    resolveText(value, `${key} of ${region.name}`, surroundings),
+  ]);
+  return Object.fromEntries(entries) as InventoryRegion;
+}
+
+function resolveText(text: string, place: string, { source, environment }: Surroundings): string {
+  const [, variable] = ENV_REFERENCE.exec(text) ?? [];
+  if (variable === undefined) return text;
+  const value = environment[variable] ?? '';
+  if (value !== '') return value;
+  throw new UsageError(`${source}: ${place} is in the variable ${variable}, which is not set.`);
+}
+
+function parseJson(text: string, source: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The parser's message quotes the text, which may hold a key.
+    throw new UsageError(`${source} is not JSON.`);
+  }
 }

@@ -1,12 +1,16 @@
-import type {
-  Clock,
-  EntityKind,
-  Lease,
-  Randomness,
-  RecoveryRegion,
-  RegionHold,
-  TableStore,
+import { createHash } from 'node:crypto';
+import {
+  type Clock,
+  type Digest,
+  type EntityKind,
+  type Lease,
+  type Randomness,
+  type RecoveryRegion,
+  type RegionHold,
+  type TableStore,
+  TerminalError,
 } from '@tandem/core';
+import type { customerKind } from '@tandem/core/customers';
 import {
   createRecoveryRegion,
   createRetriedStore,
@@ -15,7 +19,7 @@ import {
   readRecordedBucketCount,
 } from '@tandem/storage';
 import type { InventoryRegion } from '../inventory/inventory.ts';
-import { countRequests } from './counted-store.ts';
+import { UsageError } from '../usage-error.ts';
 import { createPatience, type Patience } from './patience.ts';
 
 /** A region as the commands see it. */
@@ -93,3 +97,58 @@ export async function openCliRegion(options: OpenCliRegionOptions): Promise<CliR
     },
   };
 }
+
+interface CountedStore extends TableStore {
+  requests(): number;
+  /** Begins to count anew, for work that goes on round by round. */
+  beginRound(): void;
+}
+
+/** Counts what is asked of a store, since the service bills it, and refuses more than the bound. */
+export function countRequests(store: TableStore, requestsMax: number): CountedStore {
+  let requests = 0;
+  const count = async <T>(ask: () => Promise<T>): Promise<T> => {
+    requests += 1;
+    if (requests > requestsMax) {
+      throw new TerminalError(
+        'RECOVERY_REFUSED',
+        `It would take more than ${requestsMax} requests to one region. Raise --requests-max, or do ` +
+          'it bucket by bucket with --bucket.',
+      );
+    }
+    return ask();
+  };
+  return {
+    requests: () => requests,
+    beginRound: () => void (requests = 0),
+    createTable: (table) => count(() => store.createTable(table)),
+    get: (table, partitionKey, rowKey) => count(() => store.get(table, partitionKey, rowKey)),
+    commit: (transaction) => count(() => store.commit(transaction)),
+    query: (range) => count(() => store.query(range)),
+  };
+}
+
+/** The bucket that was asked for, or all of them. Throws `UsageError` for one that there is not. */
+export function chooseBuckets(
+  buckets: readonly string[],
+  wanted: string | undefined,
+): readonly string[] {
+  if (wanted === undefined) return buckets;
+  if (buckets.includes(wanted)) return [wanted];
+  throw new UsageError(
+    `There is no bucket "${wanted}"; there are ${buckets[0]} to ${buckets.at(-1)}.`,
+  );
+}
+
+export type CustomerKind = typeof customerKind;
+
+/** SHA-256, cut to 16 hex digits: it is compared by people, and nobody tries to forge it. */
+export function createSha256Digest(): Digest {
+  const hash = createHash('sha256');
+  return {
+    update: (text) => void hash.update(text),
+    hex: () => hash.digest('hex').slice(0, DIGITS),
+  };
+}
+
+const DIGITS = 16;

@@ -1,4 +1,4 @@
-import { AppError, readRegionStatus, type RegionStatus } from '@tandem/core';
+import { AppError, type RegionStatus, readRegionStatus } from '@tandem/core';
 import type { Session } from '../session.ts';
 import { createRegionSources } from './region-sources.ts';
 

@@ -2,8 +2,8 @@ import { customerKind } from '@tandem/core/customers';
 import {
   CONFIGURATION_TABLE,
   createTableReplicationStatus,
-  recordBucketCount,
   REPLICATION_TABLE,
+  recordBucketCount,
 } from '@tandem/storage';
 import { emptyTable, MEMORY_BUCKET_COUNT } from '@tandem/storage/testing';
 import { expect, test } from 'vitest';

@@ -2,19 +2,19 @@ import {
   countReplay,
   type DamagedArchiveRow,
   planReplay,
-  replayInPlace,
   type ReplayMode,
   type ReplayPlan,
   type ReplaySpan,
+  replayInPlace,
 } from '@tandem/core';
 import { replayIntoTable, restoreEntities } from '@tandem/storage';
 import type { Outcome } from '../act.ts';
-import { describeReplay } from '../report/describe-replay.ts';
-import type { Session } from '../session.ts';
 import type { CliRegion } from '../regions/cli-region.ts';
 import { openWriter } from '../regions/open-writer.ts';
 import { readTombstoneAgeMs } from '../regions/region-setting.ts';
 import { requireConfirmation } from '../regions/require-confirmation.ts';
+import { describeReplay } from '../report/describe-replay.ts';
+import type { Session } from '../session.ts';
 
 export interface ReplayOptions {
   readonly from: string;

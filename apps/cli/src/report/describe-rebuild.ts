@@ -1,8 +1,8 @@
 import type { Difference, FillReport } from '@tandem/core';
 import type { Outcome } from '../act.ts';
 import { exitCodeOfProof, toJson } from '../commands/verify.ts';
-import { escapeValue } from './escape-text.ts';
 import { describeDamagedRow } from './describe-verify.ts';
+import { escapeValue } from './escape-text.ts';
 import { firstRows, timeText } from './text-table.ts';
 
 const SHOWN_MAX = 20;

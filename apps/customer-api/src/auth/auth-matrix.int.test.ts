@@ -2,7 +2,7 @@ import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../testing/create-test-app.ts';
 import { AUDIENCE, startIssuer, type TestIssuer } from '../testing/start-issuer.ts';
-import { type Scope, scopeOf, SCOPES } from './scopes.ts';
+import { SCOPES, type Scope, scopeOf } from './scopes.ts';
 import { createTokenVerifier } from './token-verifier.ts';
 
 interface Route {

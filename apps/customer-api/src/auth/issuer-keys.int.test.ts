@@ -1,7 +1,7 @@
 import { errors } from 'jose';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { AUDIENCE, startIssuer, type TestIssuer } from '../testing/start-issuer.ts';
-import { type AuthSettings, createTokenVerifier, createIssuerKeys } from './token-verifier.ts';
+import { type AuthSettings, createIssuerKeys, createTokenVerifier } from './token-verifier.ts';
 
 const KEY = { alg: 'RS256', kid: 'key-0' };
 const NO_TOKEN = { payload: '', signature: '' };

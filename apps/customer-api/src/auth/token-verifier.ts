@@ -1,10 +1,10 @@
-import { type JWTPayload, jwtVerify, type JWTVerifyGetKey, createRemoteJWKSet, errors } from 'jose';
-import { ProblemError } from '../http/problem.ts';
-import { isAboutToken, outliveIssuer } from './outlive-issuer.ts';
-import { type Scope, SCOPES } from './scopes.ts';
+import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { isLoopback } from '../http/loopback.ts';
+import { ProblemError } from '../http/problem.ts';
+import { isAboutToken, outliveIssuer } from './outlive-issuer.ts';
+import { SCOPES, type Scope } from './scopes.ts';
 
 /** Whose tokens are taken: those of Microsoft Entra ID, or of any OpenID Connect issuer. */
 export interface AuthSettings {

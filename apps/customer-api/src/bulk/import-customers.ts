@@ -1,19 +1,19 @@
 import type { CustomerService } from '../customers/customer-service.ts';
-import { problemOfOutcome } from '../routes/answer-customer.ts';
-import { ProblemError, toProblem, toProblemError, PROBLEMS } from '../http/problem.ts';
-import { isUnavailable } from '../plugins/problems.ts';
 import {
   IMPORT_FAILURES_MAX,
   IMPORT_LINE_BYTES_MAX,
   IMPORT_LINES_AT_ONCE,
   IMPORT_LINES_MAX,
 } from '../http/limits.ts';
-import { preconditionRequired } from '../preconditions/preconditions.ts';
-import { ImportLine, type ImportReportLine } from '../routes/bulk-schema.ts';
-import { type RawLine, splitLines } from './split-lines.ts';
+import { PROBLEMS, ProblemError, toProblem, toProblemError } from '../http/problem.ts';
 import { parseJson } from '../plugins/json-body.ts';
+import { isUnavailable } from '../plugins/problems.ts';
+import { preconditionRequired } from '../preconditions/preconditions.ts';
+import { problemOfOutcome } from '../routes/answer-customer.ts';
+import { ImportLine, type ImportReportLine } from '../routes/bulk-schema.ts';
 import { compileValidator } from '../validation/validator.ts';
 import { describeViolations } from '../validation/violation.ts';
+import { type RawLine, splitLines } from './split-lines.ts';
 
 export interface ImportOptions {
   readonly customers: CustomerService;

@@ -16,14 +16,14 @@ import type {
   Acknowledgements,
 } from '../consistency/acknowledgements.ts';
 import type { Reach, ReadVersion, VersionGate, Wait } from '../consistency/version-gate.ts';
+import { creationDigest, customerIdOf } from '../idempotency/read-idempotency-key.ts';
 import {
-  type ReceiptAnswer,
-  type Receipts,
   decodeReceipt,
   encodeReceipt,
+  type ReceiptAnswer,
+  type Receipts,
   type WriteReceipt,
 } from '../receipts/receipts.ts';
-import { creationDigest, customerIdOf } from '../idempotency/read-idempotency-key.ts';
 import type { CustomerBody, CustomerPatch } from '../routes/customers-schema.ts';
 export type CustomerKind = typeof customerKind;
 export type CustomerRecord = EntityRecord<CustomerKind>;

@@ -1,8 +1,8 @@
 import {
   type Clock,
-  decideReadiness,
   type DrillOrder,
   type DrillSwitch,
+  decideReadiness,
   type Hold,
   isBelievable,
   type Readiness,

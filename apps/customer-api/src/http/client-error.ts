@@ -1,6 +1,6 @@
-import type { Socket } from 'node:net';
 import { STATUS_CODES } from 'node:http';
-import { ProblemError, toProblem, PROBLEM_MEDIA_TYPE, PROBLEMS } from './problem.ts';
+import type { Socket } from 'node:net';
+import { PROBLEM_MEDIA_TYPE, PROBLEMS, ProblemError, toProblem } from './problem.ts';
 
 interface ClientErrorOptions {
   readonly region: string;

@@ -1,6 +1,6 @@
+import { gzipSync } from 'node:zlib';
 import { TerminalError, TransientError } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
-import { gzipSync } from 'node:zlib';
 import type { InjectOptions } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../testing/create-test-app.ts';

@@ -1,6 +1,6 @@
+import { createHash } from 'node:crypto';
 import type { Caller } from '../auth/token-verifier.ts';
 import { ProblemError } from '../http/problem.ts';
-import { createHash } from 'node:crypto';
 import type { CustomerBody } from '../routes/customers-schema.ts';
 
 /**

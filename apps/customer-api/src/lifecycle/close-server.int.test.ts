@@ -1,5 +1,5 @@
-import { createSystemClock } from '@tandem/service-kit';
 import type { AddressInfo } from 'node:net';
+import { createSystemClock } from '@tandem/service-kit';
 import { describe, expect, it } from 'vitest';
 import { createTestApp } from '../testing/create-test-app.ts';
 import { closeServer } from './shutdown-steps.ts';

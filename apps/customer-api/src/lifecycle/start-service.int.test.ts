@@ -6,8 +6,8 @@ import { createEmulator, type Emulator } from '@tandem/servicebus-emulator';
 import { createAzureTableStore } from '@tandem/storage';
 import { type Azurite, startAzurite } from '@tandem/storage/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { readConfig } from '../config.ts';
 import { KINDS } from '../composition.ts';
+import { readConfig } from '../config.ts';
 import { describeLostTables } from '../testing/describe-lost-tables.ts';
 import { type Service, startService } from './start-service.ts';
 

@@ -1,31 +1,31 @@
+import type { AddressInfo } from 'node:net';
 import { type Clock, type Randomness, type TableStore, TransientError } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
-import { openStore, createQuietLogger, openRegion, retryOpening } from '@tandem/region-kit';
+import { createQuietLogger, openRegion, openStore, retryOpening } from '@tandem/region-kit';
 import {
   createRandomIds,
   createShutdown,
+  type Logger,
   type PinoLogger,
   type Shutdown,
-  type Logger,
 } from '@tandem/service-kit';
-import type { FastifyInstance } from 'fastify';
-import type { AddressInfo } from 'node:net';
 import {
   createHttpTelemetry,
   createTraceScope,
+  type Meter,
+  measureNotices,
   TELEMETRY_OFF,
   type Telemetry,
-  measureNotices,
-  type Meter,
 } from '@tandem/telemetry';
+import type { FastifyInstance } from 'fastify';
 import { type AppOptions, createApp } from '../app.ts';
-import { type Composition, compose, type Tracing, KINDS } from '../composition.ts';
-import type { Config } from '../config.ts';
 import { createTokenVerifier } from '../auth/token-verifier.ts';
-import { EVENT_LOOP_DELAY_MS_MAX } from '../http/limits.ts';
-import { createProcessReadiness, createServing } from '../health/process-readiness.ts';
-import { shutdownSteps } from './shutdown-steps.ts';
+import { type Composition, compose, KINDS, type Tracing } from '../composition.ts';
+import type { Config } from '../config.ts';
 import type { CustomerService } from '../customers/customer-service.ts';
+import { createProcessReadiness, createServing } from '../health/process-readiness.ts';
+import { EVENT_LOOP_DELAY_MS_MAX } from '../http/limits.ts';
+import { shutdownSteps } from './shutdown-steps.ts';
 
 export interface StartServiceOptions {
   readonly config: Config;

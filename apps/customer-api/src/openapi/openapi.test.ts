@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTestApp, type TestApp } from '../testing/create-test-app.ts';
 import { formatOpenapi, OPENAPI_FILE } from '../plugins/openapi.ts';
+import { createTestApp, type TestApp } from '../testing/create-test-app.ts';
 
 interface Operation {
   readonly operationId?: string;

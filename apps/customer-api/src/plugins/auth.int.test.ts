@@ -1,9 +1,9 @@
 import { once } from 'node:events';
-import Fastify from 'fastify';
 import { type IncomingMessage, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import Fastify from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Scope, SCOPES } from '../auth/scopes.ts';
+import { SCOPES, type Scope } from '../auth/scopes.ts';
 import type { TokenVerifier } from '../auth/token-verifier.ts';
 import { createTestApp, type TestApp } from '../testing/create-test-app.ts';
 import { authPlugin } from './auth.ts';

@@ -1,9 +1,9 @@
-import Fastify, { type FastifyInstance, type onRequestHookHandler } from 'fastify';
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
+import Fastify, { type FastifyInstance, type onRequestHookHandler } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bodyTimeoutPlugin } from './protection.ts';
 import { problemsPlugin } from './problems.ts';
+import { bodyTimeoutPlugin } from './protection.ts';
 
 let app: FastifyInstance;
 let port = 0;

@@ -1,8 +1,9 @@
+import { isAscii } from 'node:buffer';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import type { IncomingHttpHeaders } from 'node:http';
 import { ProblemError } from '../http/problem.ts';
-import { isAscii } from 'node:buffer';
+
 type BodyDone = (error: Error | null, body?: unknown) => void;
 
 /** Throws `malformed-json`. An empty body is no body. */

@@ -1,9 +1,9 @@
-import { assert } from '@tandem/core';
-import { BEARER } from '../auth/scopes.ts';
+import { fileURLToPath } from 'node:url';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
+import { assert } from '@tandem/core';
 import fp from 'fastify-plugin';
-import { fileURLToPath } from 'node:url';
+import { BEARER } from '../auth/scopes.ts';
 
 /** The description of every route registered after it, at /openapi.json and, to read, at /docs. */
 export const openapiPlugin = fp(

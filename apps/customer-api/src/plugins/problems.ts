@@ -1,13 +1,13 @@
+import { TerminalError } from '@tandem/core';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import {
+  PROBLEM_MEDIA_TYPE,
+  PROBLEMS,
   ProblemError,
   toProblem,
   toProblemError,
-  PROBLEM_MEDIA_TYPE,
-  PROBLEMS,
 } from '../http/problem.ts';
-import { TerminalError } from '@tandem/core';
 
 /** Every error, from wherever, leaves as problem+json; so do unknown paths and methods. */
 export const problemsPlugin = fp(

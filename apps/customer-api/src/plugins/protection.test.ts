@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import type { TokenVerifier } from '../auth/token-verifier.ts';
 import { SCOPES } from '../auth/scopes.ts';
+import type { TokenVerifier } from '../auth/token-verifier.ts';
 import { createTestApp } from '../testing/create-test-app.ts';
 
 const PER_MINUTE = 3;

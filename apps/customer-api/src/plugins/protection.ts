@@ -1,13 +1,13 @@
-import underPressure from '@fastify/under-pressure';
-import fp from 'fastify-plugin';
-import { ProblemError } from '../http/problem.ts';
-import rateLimit from '@fastify/rate-limit';
 import { IncomingMessage, ServerResponse } from 'node:http';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { REQUEST_TIMEOUT_MS } from '../http/limits.ts';
-import { sendProblem } from './problems.ts';
 import { Socket } from 'node:net';
+import rateLimit from '@fastify/rate-limit';
+import underPressure from '@fastify/under-pressure';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
 import helmet, { type HelmetOptions } from 'helmet';
+import { REQUEST_TIMEOUT_MS } from '../http/limits.ts';
+import { ProblemError } from '../http/problem.ts';
+import { sendProblem } from './problems.ts';
 
 interface LoadSheddingPluginOptions {
   /**

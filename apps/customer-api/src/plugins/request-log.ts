@@ -1,6 +1,6 @@
-import fp from 'fastify-plugin';
-import type { FastifyBaseLogger, FastifyReply } from 'fastify';
 import type { HttpExchange, HttpRequest } from '@tandem/telemetry';
+import type { FastifyBaseLogger, FastifyReply } from 'fastify';
+import fp from 'fastify-plugin';
 
 /**
  * One line for each request: never its body, query, headers or path, which may hold personal data

@@ -1,10 +1,10 @@
 import { decodeVector, encodeVector, type VersionVector } from '@tandem/core';
 import type { WriteCondition } from '@tandem/storage';
-import { type EntityTag, type EntityTags, parseEntityTags, formatEntityTag } from './entity-tag.ts';
-import { ProblemError } from '../http/problem.ts';
 import type { CustomerRecord, CustomerService } from '../customers/customer-service.ts';
+import { ProblemError } from '../http/problem.ts';
 import type { ReadOnlyMembers } from '../routes/customers-schema.ts';
 import type { Violation } from '../validation/violation.ts';
+import { type EntityTag, type EntityTags, formatEntityTag, parseEntityTags } from './entity-tag.ts';
 
 export interface PreconditionHeaders {
   readonly 'if-match'?: string | undefined;

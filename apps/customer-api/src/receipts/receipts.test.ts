@@ -10,11 +10,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTwoRegionApps, type TwoRegionApps } from '../testing/two-region-apps.ts';
 import {
   createReceipts,
-  whyForged,
-  judgeReceipt,
   decodeReceipt,
   encodeReceipt,
+  judgeReceipt,
+  whyForged,
 } from './receipts.ts';
+
 const ID = '4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88';
 const OTHER = '4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e89';
 const ADA = { email: 'ada@example.com' };

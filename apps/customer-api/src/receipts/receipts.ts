@@ -1,19 +1,19 @@
 import {
   believedPeers,
   type Clock,
-  newestStamp,
-  type ReplicationStatus,
-  type Stamp,
-  stampTimeMs,
-  type PeerProgress,
-  stampRegion,
   decodeVector,
   encodeVector,
+  newestStamp,
+  type PeerProgress,
+  type ReplicationStatus,
+  type Stamp,
+  stampRegion,
+  stampTimeMs,
   type VersionVector,
 } from '@tandem/core';
+import { sealCursor, unsealCursor } from '@tandem/storage';
 import type { ReadVersion, VersionBounds, VersionGate, Wait } from '../consistency/version-gate.ts';
 import { createPlaces } from '../http/places.ts';
-import { sealCursor, unsealCursor } from '@tandem/storage';
 
 export type ReceiptAnswer =
   | { readonly kind: 'told'; readonly regions: readonly RegionReceipt[] }

@@ -1,24 +1,24 @@
-import { versionOf } from '../customers/customer-service.ts';
-import { assert, encodeVector, type VersionVector, assertNever } from '@tandem/core';
+import { assert, assertNever, encodeVector, type VersionVector } from '@tandem/core';
+import type { EntityPage } from '@tandem/storage';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { nameUnknownLevel, readPreferences } from '../consistency/preferences.ts';
 import type {
   CreateOutcome,
+  CustomerKind,
   CustomerOutcome,
   CustomerRecord,
-  CustomerKind,
   CustomerService,
 } from '../customers/customer-service.ts';
-import type { CustomerAnswer, CustomerPage, ListedCustomer } from './customers-schema.ts';
+import { versionOf } from '../customers/customer-service.ts';
+import { ProblemError } from '../http/problem.ts';
 import { formatEntityTag } from '../preconditions/entity-tag.ts';
 import {
-  whyNeverMatched,
   judgeRead,
   type PreconditionHeaders,
   preconditionFailed,
+  whyNeverMatched,
 } from '../preconditions/preconditions.ts';
-import { ProblemError } from '../http/problem.ts';
-import type { EntityPage } from '@tandem/storage';
-import { nameUnknownLevel, readPreferences } from '../consistency/preferences.ts';
+import type { CustomerAnswer, CustomerPage, ListedCustomer } from './customers-schema.ts';
 
 function toAnswer(record: CustomerRecord): CustomerAnswer {
   const { entityId, entity, referenceId } = record;

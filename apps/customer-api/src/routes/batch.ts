@@ -1,42 +1,42 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { encodeVector } from '@tandem/core';
+import type { WriteCondition } from '@tandem/storage';
+import { type Static, Type } from 'typebox';
+import { requireScope } from '../auth/scopes.ts';
 import type { Acknowledgement } from '../consistency/acknowledgements.ts';
 import { nameUnknownLevel, type Preferences, readPreferences } from '../consistency/preferences.ts';
 import {
+  type BatchOutcome,
   type CustomerService,
   versionOf,
-  type BatchOutcome,
 } from '../customers/customer-service.ts';
 import { BATCH_BODY_BYTES_MAX, BATCH_OPERATIONS_MAX } from '../http/limits.ts';
-import { ProblemError, toProblem, toProblemError, PROBLEMS } from '../http/problem.ts';
-import { logUnexpected } from '../plugins/problems.ts';
+import { PROBLEMS, ProblemError, toProblem, toProblemError } from '../http/problem.ts';
 import { readIdempotencyKey } from '../idempotency/read-idempotency-key.ts';
+import { logUnexpected } from '../plugins/problems.ts';
 import {
+  agreeOn,
+  preconditionRequired,
   refuseConditions,
   whyNoVersion,
-  preconditionRequired,
-  agreeOn,
 } from '../preconditions/preconditions.ts';
+import type { Violation } from '../validation/violation.ts';
 import { problemOfOutcome } from './answer-customer.ts';
-import { type Static, Type } from 'typebox';
 import {
+  BODY_PROBLEMS,
   CustomerBody,
   CustomerReplacement,
   JSON_TYPES,
-  BODY_PROBLEMS,
 } from './customers-schema.ts';
 import {
-  CustomerParams,
-  VERSION_LENGTH_MAX,
   CreateHeaders,
+  CustomerParams,
   guardedResponses,
   jsonResponse,
-  UNKNOWN_LEVEL_HEADER,
   tags,
+  UNKNOWN_LEVEL_HEADER,
+  VERSION_LENGTH_MAX,
 } from './schema-parts.ts';
-import type { Violation } from '../validation/violation.ts';
-import type { WriteCondition } from '@tandem/storage';
-import { requireScope } from '../auth/scopes.ts';
 
 export const batchRoute: FastifyPluginAsyncTypebox<{
   readonly customers: CustomerService;
@@ -239,7 +239,7 @@ export const BatchAnswer = Type.Object(
   },
 );
 
-export type BatchOperation = Static<typeof BatchOperation>;
+type BatchOperation = Static<typeof BatchOperation>;
 type BatchItem = Static<typeof BatchItem>;
 
 /** The operations of a batch on a customer that an earlier one names: which comes first, none says. */

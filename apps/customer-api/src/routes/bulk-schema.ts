@@ -1,17 +1,18 @@
 import { type Static, Type } from 'typebox';
+import { requireScope } from '../auth/scopes.ts';
 import { CustomerBody } from './customers-schema.ts';
 import {
   ChangedSince,
   CustomerParams,
+  guardedResponses,
   IDEMPOTENCY_KEY,
-  REFERENCE_LENGTH_MAX,
-  VERSION_LENGTH_MAX,
   NDJSON,
   ndjsonResponse,
-  guardedResponses,
+  REFERENCE_LENGTH_MAX,
   tags,
+  VERSION_LENGTH_MAX,
 } from './schema-parts.ts';
-import { requireScope } from '../auth/scopes.ts';
+
 const { customerId } = CustomerParams.properties;
 const LINE_NUMBER_MAX = 1_000_000_000;
 

@@ -1,33 +1,33 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { ListFilter } from '@tandem/storage';
+import type { FastifyRequest } from 'fastify';
 import {
-  importCustomers,
   type ImportOptions,
+  importCustomers,
   toNdjson,
   toReportLine,
 } from '../bulk/import-customers.ts';
 import { type Pace, PaceKeeper } from '../bulk/pace.ts';
-import type { CustomerService, CustomerKind } from '../customers/customer-service.ts';
+import type { CustomerKind, CustomerService } from '../customers/customer-service.ts';
 import {
+  EXPORT_PAGE_ROWS,
+  EXPORTS_AT_ONCE_MAX,
+  EXPORTS_PER_CALLER_MAX,
   IMPORTS_AT_ONCE_MAX,
   IMPORTS_PER_CALLER_MAX,
   LONG_REQUEST_TIMEOUT_MS,
-  EXPORTS_AT_ONCE_MAX,
-  EXPORTS_PER_CALLER_MAX,
-  EXPORT_PAGE_ROWS,
 } from '../http/limits.ts';
 import { createPlaces, placeHolder } from '../http/places.ts';
 import { ProblemError } from '../http/problem.ts';
-import { logUnexpected } from '../plugins/problems.ts';
 import { readIdempotencyKey } from '../idempotency/read-idempotency-key.ts';
+import { logUnexpected } from '../plugins/problems.ts';
 import { refuseConditions } from '../preconditions/preconditions.ts';
-import { importSchema, exportSchema } from './bulk-schema.ts';
-import { NDJSON } from './schema-parts.ts';
 import { compileValidator } from '../validation/validator.ts';
-import { type ListedCustomer, readChangedSince } from './customers-schema.ts';
-import type { ListFilter } from '@tandem/storage';
 import { toListed } from './answer-customer.ts';
+import { exportSchema, importSchema } from './bulk-schema.ts';
+import { type ListedCustomer, readChangedSince } from './customers-schema.ts';
+import { NDJSON } from './schema-parts.ts';
 
 export const importRoute: FastifyPluginAsyncTypebox<{
   readonly customers: CustomerService;

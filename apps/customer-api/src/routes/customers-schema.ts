@@ -1,30 +1,30 @@
+import { readInstantMs } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
+import { type Static, type TSchema, type TString, type TUnsafe, Type } from 'typebox';
+import { requireScope } from '../auth/scopes.ts';
+import { ProblemError } from '../http/problem.ts';
+import type { Violation } from '../validation/violation.ts';
 import {
-  CUSTOMER_ID,
-  REFERENCE_LENGTH_MAX,
-  VERSION_LENGTH_MAX,
   CreateHeaders,
+  CUSTOMER_ID,
   CustomerParams,
-  emptyResponse,
   ETAG_HEADER,
+  emptyResponse,
+  guardedResponses,
   jsonResponse,
   LINK_HEADER,
   LOCATION_HEADER,
   PageQuery,
-  ReadHeaders,
+  REFERENCE_LENGTH_MAX,
   REPLAYED_HEADER,
+  ReadHeaders,
   type RouteResponse,
+  tags,
   VERSION_HEADER,
+  VERSION_LENGTH_MAX,
   WRITE_HEADERS,
   WriteHeaders,
-  guardedResponses,
-  tags,
 } from './schema-parts.ts';
-import { type Static, type TSchema, type TString, type TUnsafe, Type } from 'typebox';
-import { requireScope } from '../auth/scopes.ts';
-import type { Violation } from '../validation/violation.ts';
-import { readInstantMs } from '@tandem/core';
-import { ProblemError } from '../http/problem.ts';
 
 const { email, firstName, lastName, phoneNumber } = customerKind.schema.properties;
 

@@ -1,27 +1,27 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { Pace } from '../bulk/pace.ts';
+import { namesLeastVersion, requireVersion } from '../consistency/require-version.ts';
 import type { CustomerService } from '../customers/customer-service.ts';
 import { PAGE_LIMIT_DEFAULT } from '../http/limits.ts';
-import { demandedCondition, refuseConditions, agreeOn } from '../preconditions/preconditions.ts';
-import { sendPage, sendWrite, sendRead, toPage } from './answer-customer.ts';
 import { readIdempotencyKey } from '../idempotency/read-idempotency-key.ts';
-import { namesLeastVersion, requireVersion } from '../consistency/require-version.ts';
-import { historyRoute } from './history.ts';
+import { isJsonType, parseJsonBody, parseNoBody } from '../plugins/json-body.ts';
+import { agreeOn, demandedCondition, refuseConditions } from '../preconditions/preconditions.ts';
+import { sendPage, sendRead, sendWrite, toPage } from './answer-customer.ts';
+import { batchRoute } from './batch.ts';
+import { exportRoute, importRoute } from './bulk.ts';
 import {
-  listCustomersSchema,
-  postCustomerSchema,
-  putCustomerSchema,
+  deleteCustomerSchema,
   getCustomerSchema,
   headCustomerSchema,
+  listCustomersSchema,
   patchCustomerSchema,
-  deleteCustomerSchema,
-  searchCustomersSchema,
+  postCustomerSchema,
+  putCustomerSchema,
   readChangedSince,
+  searchCustomersSchema,
 } from './customers-schema.ts';
-import { batchRoute } from './batch.ts';
-import { importRoute, exportRoute } from './bulk.ts';
+import { historyRoute } from './history.ts';
 import { receiptRoute } from './receipt.ts';
-import { parseJsonBody, isJsonType, parseNoBody } from '../plugins/json-body.ts';
 export const customerRoutes: FastifyPluginAsyncTypebox<{
   readonly customers: CustomerService;
   /** Of clients that an export or an import waits for. */

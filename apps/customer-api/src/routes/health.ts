@@ -1,10 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { assertNever } from '@tandem/core';
 import type { FastifyReply } from 'fastify';
-import type { ProcessReadiness } from '../health/process-readiness.ts';
 import { type Static, Type } from 'typebox';
 import { ANYONE } from '../auth/scopes.ts';
+import type { ProcessReadiness } from '../health/process-readiness.ts';
 import { jsonResponse, problemResponses } from './schema-parts.ts';
-import { assertNever } from '@tandem/core';
 
 export interface HealthRoutesOptions {
   readonly region: string;

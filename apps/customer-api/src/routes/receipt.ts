@@ -1,13 +1,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { encodeVector } from '@tandem/core';
+import { type Static, Type } from 'typebox';
+import { requireScope } from '../auth/scopes.ts';
 import { readPreferences } from '../consistency/preferences.ts';
 import { versionNotReached } from '../consistency/require-version.ts';
 import type { CustomerService } from '../customers/customer-service.ts';
 import { placeHolder } from '../http/places.ts';
 import { ProblemError } from '../http/problem.ts';
-import { type Static, Type } from 'typebox';
-import { PREFER, CustomerParams, guardedResponses, jsonResponse, tags } from './schema-parts.ts';
-import { requireScope } from '../auth/scopes.ts';
+import { CustomerParams, guardedResponses, jsonResponse, PREFER, tags } from './schema-parts.ts';
 
 export const receiptRoute: FastifyPluginAsyncTypebox<{
   readonly customers: CustomerService;

@@ -1,11 +1,11 @@
+import { PAGE_LIMIT_MAX } from '@tandem/storage';
 import { type TSchemaOptions, Type } from 'typebox';
 import { CURSOR_LENGTH_MAX, PAGE_LIMIT_DEFAULT } from '../http/limits.ts';
-import { PAGE_LIMIT_MAX } from '@tandem/storage';
 import {
-  type ProblemCode,
   PROBLEM_CODES,
   PROBLEM_MEDIA_TYPE,
   PROBLEMS,
+  type ProblemCode,
   problemType,
 } from '../http/problem.ts';
 export const CUSTOMER_ID = {

@@ -1,9 +1,9 @@
 import {
   createHybridClock,
   createRelay,
-  finishAtOnce,
   createRelayQueue,
   createRequestJudge,
+  finishAtOnce,
   type TableStore,
 } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
@@ -12,6 +12,7 @@ import {
   createSeededRandomness,
   createVirtualClock,
 } from '@tandem/core/memory';
+import { createLogger, createSystemClock } from '@tandem/service-kit';
 import {
   ARCHIVE_TABLE,
   createReplicatedTable,
@@ -19,11 +20,10 @@ import {
   createTableOutbox,
   type ReplicatedTable,
 } from '@tandem/storage';
-import { createLogger, createSystemClock } from '@tandem/service-kit';
 import type { FastifyInstance } from 'fastify';
 import { createApp } from '../app.ts';
-import type { Pace } from '../bulk/pace.ts';
 import type { TokenVerifier } from '../auth/token-verifier.ts';
+import type { Pace } from '../bulk/pace.ts';
 import type { CustomerKind } from '../customers/customer-service.ts';
 import type { ProcessReadiness } from '../health/process-readiness.ts';
 import { customersOver } from './customers-over.ts';

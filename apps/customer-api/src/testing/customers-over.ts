@@ -9,13 +9,13 @@ import {
   type ReplicatedTable,
 } from '@tandem/storage';
 import { type Acknowledgements, createAcknowledgements } from '../consistency/acknowledgements.ts';
-import { createReceipts, whyForged } from '../receipts/receipts.ts';
 import { createVersionGate, type ReadVersion, whyImpossible } from '../consistency/version-gate.ts';
 import {
-  createCustomerService,
   type CustomerKind,
   type CustomerService,
+  createCustomerService,
 } from '../customers/customer-service.ts';
+import { createReceipts, whyForged } from '../receipts/receipts.ts';
 
 interface CustomersOverOptions {
   readonly region: string;

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import {
   exportJWK,
   generateKeyPair,
@@ -5,9 +8,6 @@ import {
   type JWTPayload,
   SignJWT,
 } from 'jose';
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 
 export interface TestIssuer {
   readonly issuer: string;

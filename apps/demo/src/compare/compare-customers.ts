@@ -1,10 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { CustomerClient, CustomerPage } from '../api/customer-client.ts';
 import {
   CUSTOMER_FIELDS,
   type CustomerField,
   type CustomerFields,
 } from '../customers/make-customers.ts';
-import { setTimeout as delay } from 'node:timers/promises';
-import type { CustomerClient, CustomerPage } from '../api/customer-client.ts';
 
 export interface Comparison {
   /** How many are there with every field as it was written. */

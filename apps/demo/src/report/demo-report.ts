@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
 import { type Comparison, isUnchanged } from '../compare/compare-customers.ts';
+
 const EXAMPLES_MAX = 5;
 
 interface FailOverReport {

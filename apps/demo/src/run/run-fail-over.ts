@@ -1,9 +1,9 @@
 import type { Cluster, Region } from '@tandem/local-cluster';
-import { createCustomerClient, type CustomerClient } from '../api/customer-client.ts';
+import { type CustomerClient, createCustomerClient } from '../api/customer-client.ts';
 import { untilEqual } from '../compare/compare-customers.ts';
 import { createLagSampler, type LagSampler } from '../lag/lag-sampler.ts';
 import type { DemoReport } from '../report/demo-report.ts';
-import { writeCustomers, type WriteResult } from '../write/write-customers.ts';
+import { type WriteResult, writeCustomers } from '../write/write-customers.ts';
 import { pairOf, type RunOptions, SAMPLES_WAIT_MS_MAX } from './run-plain.ts';
 
 const LOST_AT = 0.5;

@@ -1,11 +1,11 @@
 import type { Cluster, Region } from '@tandem/local-cluster';
 import { createCustomerClient } from '../api/customer-client.ts';
 import { untilEqual } from '../compare/compare-customers.ts';
+import type { DemoCustomer } from '../customers/make-customers.ts';
 import { createLagSampler } from '../lag/lag-sampler.ts';
 import type { DemoReport } from '../report/demo-report.ts';
-import { writeCustomers } from '../write/write-customers.ts';
-import type { DemoCustomer } from '../customers/make-customers.ts';
 import type { Progress } from '../report/progress.ts';
+import { writeCustomers } from '../write/write-customers.ts';
 
 /** Writes in the first region and compares in the second. */
 export async function runPlain(cluster: Cluster, options: RunOptions): Promise<DemoReport> {

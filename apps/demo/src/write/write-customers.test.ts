@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CustomerClient, WriteAnswer } from '../api/customer-client.ts';
-import { makeCustomers, type DemoCustomer } from '../customers/make-customers.ts';
-import { writeCustomers, type WriteOptions } from './write-customers.ts';
+import { type DemoCustomer, makeCustomers } from '../customers/make-customers.ts';
+import { type WriteOptions, writeCustomers } from './write-customers.ts';
 
 const UNANSWERED: WriteAnswer = { kind: 'unanswered', reason: 'connection refused' };
 const withoutIds = (customers: readonly DemoCustomer[]): DemoCustomer[] =>

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { CustomerClient, WriteAnswer } from '../api/customer-client.ts';
 import type { WrittenCustomers } from '../compare/compare-customers.ts';
 import type { CustomerFields, DemoCustomer } from '../customers/make-customers.ts';
-import { setTimeout as delay } from 'node:timers/promises';
 
 const REASONS_KEPT_MAX = 5;
 

@@ -1,6 +1,6 @@
 import {
-  parsePortBase,
   PORT_BASE_DEFAULT,
+  parsePortBase,
   portsText,
   REGION_NAMES_MAX,
   regionNames,

@@ -1,7 +1,7 @@
-import { type Cluster, type Region, type ClusterEvent, inventoryOf } from '@tandem/local-cluster';
-import Table from 'cli-table3';
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type Cluster, type ClusterEvent, inventoryOf, type Region } from '@tandem/local-cluster';
+import Table from 'cli-table3';
 
 /** Of the customer that the examples write. */
 const EXAMPLE_ID = '4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88';

@@ -1,12 +1,13 @@
 import {
   type Applier,
-  archiveInRounds,
   type ArchiveRounds,
+  archiveInRounds,
   type Clock,
   createAppliedClaim,
   createApplier,
   createHybridClock,
   createReplicator,
+  type EntityKind,
   type Lease,
   type PeerLink,
   type Randomness,
@@ -14,10 +15,19 @@ import {
   type Replicator,
   type TableStore,
 } from '@tandem/core';
-import type { RegionSettings, RegionTables } from '@tandem/region-kit';
+import type { OpenedRegion, RegionSettings, RegionTables } from '@tandem/region-kit';
+import type { Logger } from '@tandem/service-kit';
 import { createStoreProbe } from '@tandem/storage';
+import type { Telemetry } from '@tandem/telemetry';
+import type { Bus } from '../bus/service-bus.ts';
+import type { Duty } from '../duties/duty.ts';
 import type { Activity } from '../observe/activity.ts';
-import type { ObservedReceiver, ObservedStatus } from '../observe/observed-ports.ts';
+import type {
+  ObservedReceiver,
+  ObservedStatus,
+  ObservedSweeper,
+} from '../observe/observed-ports.ts';
+
 /** Short, since until it ends no other process sweeps for one that was killed. */
 export const SWEEP_LEASE_MS = 10_000;
 /** Often enough for all but the shortest locks that a queue may have been given by someone else. */
@@ -113,4 +123,34 @@ export function createRegionReplicator(options: RegionReplicatorOptions): Replic
       onOutage: activity.onOutage,
     },
   });
+}
+
+/** What a replicator is made from. */
+export interface CompositionOptions {
+  readonly region: string;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly logger: Logger;
+  readonly store: TableStore;
+  readonly bus: Bus;
+  readonly kinds: readonly EntityKind[];
+  readonly opened: OpenedRegion;
+  readonly tracer?: Telemetry['tracer'];
+}
+
+export interface Composition {
+  readonly duties: readonly Duty[];
+  readonly activity: Activity;
+  readonly links: readonly PeerLink[];
+  /** Undefined in a region without peers. */
+  readonly receiver: ObservedReceiver | undefined;
+  readonly status: ObservedStatus;
+  /** Undefined in a region without peers. */
+  readonly sweeper: ObservedSweeper | undefined;
+  /** Resolves when all that was received is settled or given up. Never rejects. */
+  drain(): Promise<void>;
+  /** Lets another process go on at once. Only a saving, so what fails is only logged. */
+  releaseLeases(): Promise<void>;
+  /** The receiver first, then the senders. */
+  closeBus(): Promise<void>;
 }

@@ -1,9 +1,9 @@
 import {
+  AppError,
   type Clock,
   type DrillOrder,
   type DrillSwitch,
   isOutForDrill,
-  AppError,
   type Lease,
 } from '@tandem/core';
 import type { Logger } from '@tandem/service-kit';

@@ -5,11 +5,8 @@ import type { RegionTables } from '@tandem/region-kit';
 import { describe, expect, test } from 'vitest';
 import { createActivity } from '../observe/activity.ts';
 import { recordLog } from '../testing/record-log.ts';
-import { createArchiveSweeper } from './archive-sweeper.ts';
-import { createConfigurationDuty } from './configuration-duty.ts';
-import { createDeadLetterDuty } from './dead-letter-duty.ts';
-import { createHeartbeatDuty } from './heartbeat-duty.ts';
-import { createSweepDuty } from './sweep-duty.ts';
+import { createArchiveSweeper, createDeadLetterDuty, createSweepDuty } from './queue-duties.ts';
+import { createConfigurationDuty, createHeartbeatDuty } from './region-duties.ts';
 
 const { signal } = new AbortController();
 

@@ -3,7 +3,7 @@ import { createVirtualClock } from '@tandem/core/memory';
 import { expect, test } from 'vitest';
 import { createActivity } from '../observe/activity.ts';
 import { recordLog } from '../testing/record-log.ts';
-import { createReceiveDuty } from './receive-duty.ts';
+import { createReceiveDuty } from './queue-duties.ts';
 
 const MISSING = new TerminalError('BUS_ENTITY_MISSING', 'There is no queue "customer".');
 const DOWN = new TransientError('BUS_UNAVAILABLE', 'The namespace does not answer.');

@@ -3,7 +3,7 @@ import { createVirtualClock } from '@tandem/core/memory';
 import { describe, expect, test } from 'vitest';
 import { observeSweeper } from '../observe/observed-ports.ts';
 import { recordLog } from '../testing/record-log.ts';
-import { createStatusLogDuty } from './status-log-duty.ts';
+import { createStatusLogDuty } from './run-duties.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 1);
 const UNSEEN = { isReachable: undefined, oldestEnqueuedMs: undefined, deadLetters: undefined };

@@ -2,7 +2,7 @@ import type { Lease, PeerProgress } from '@tandem/core';
 import { createSeededRandomness, createVirtualClock } from '@tandem/core/memory';
 import { describe, expect, test } from 'vitest';
 import { recordLog } from '../testing/record-log.ts';
-import { createTombstoneDuty } from './tombstone-duty.ts';
+import { createTombstoneDuty } from './region-duties.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 1);
 const AGE_MS = 1_000_000;

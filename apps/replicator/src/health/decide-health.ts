@@ -1,5 +1,5 @@
-import type { DutyHealth } from '../duties/run-duties.ts';
 import type { DutyName } from '../duties/duty.ts';
+import type { DutyHealth } from '../duties/run-duties.ts';
 /**
  * `opening` until the region's tables and settings are there, `running` while the loops run,
  * `stopping` from the first signal on.

@@ -1,18 +1,18 @@
-import type { FastifyPluginAsync, FastifyReply } from 'fastify';
-import type { Liveness, ProcessReadiness, ProcessPhase } from '../health/decide-health.ts';
-import { type Static, Type, type TSchema } from 'typebox';
 import {
-  NOTICE_KINDS,
-  type PeerLink,
-  type Heartbeat,
-  type Notice,
-  believedPeer,
-  believedMs,
   AppError,
+  believedMs,
+  believedPeer,
+  type Heartbeat,
+  NOTICE_KINDS,
+  type Notice,
+  type PeerLink,
 } from '@tandem/core';
-import type { QueueView } from '../observe/observed-ports.ts';
+import type { FastifyPluginAsync, FastifyReply } from 'fastify';
+import { type Static, type TSchema, Type } from 'typebox';
 import type { DutyHealth } from '../duties/run-duties.ts';
+import type { Liveness, ProcessPhase, ProcessReadiness } from '../health/decide-health.ts';
 import type { ActivityCounts } from '../observe/activity.ts';
+import type { QueueView } from '../observe/observed-ports.ts';
 
 /** What the process says of itself; from memory, so it answers during any outage. */
 export interface ProcessView {

@@ -3,14 +3,14 @@ import {
   type Clock,
   type Conflict,
   createNotices,
+  type DriftReport,
   type InboundMessage,
   isRefusalReason,
+  type Notice,
   type Notices,
+  REFUSALS,
   type RefusalReason,
   type Settlement,
-  type DriftReport,
-  type Notice,
-  REFUSALS,
 } from '@tandem/core';
 import type { Logger } from '@tandem/service-kit';
 

@@ -1,7 +1,7 @@
 import { type Clock, REFUSAL_REASONS } from '@tandem/core';
-import { measureNotices, type Meter } from '@tandem/telemetry';
-import type { ReplicatorProcess } from '../replicator-process.ts';
+import { type Meter, measureNotices } from '@tandem/telemetry';
 import type { StatusAnswer } from '../http/health-routes.ts';
+import type { ReplicatorProcess } from '../replicator-process.ts';
 
 type Value = number | boolean | null;
 /** One series: its value, and the attributes that tell it from the others of its name. */

@@ -1,7 +1,7 @@
 import { forEachBounded } from '@tandem/core';
 import { customer } from './customer.ts';
-import type { RealRegion } from './real-region.ts';
 import { readOutbox } from './read-outbox.ts';
+import type { RealRegion } from './real-region.ts';
 import { until } from './until.ts';
 
 /** Few, so that hardly any two of one bucket travel together in one change set. */

@@ -1,6 +1,6 @@
-import type { FastifyReply, FastifyInstance } from 'fastify';
-import { type Static, Type } from 'typebox';
 import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { type Static, Type } from 'typebox';
 
 const PROBLEM_CONTENT_TYPE = 'application/problem+json';
 

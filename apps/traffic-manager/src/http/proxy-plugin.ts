@@ -1,6 +1,6 @@
 // The traffic itself. Real Traffic Manager only answers DNS and hides no outage before its probes
 // notice it, so a request that fails here is tried once, on the endpoint it was resolved to.
-import { METHODS, type IncomingHttpHeaders } from 'node:http';
+import { type IncomingHttpHeaders, METHODS } from 'node:http';
 import type { LookupFunction } from 'node:net';
 import httpProxy from '@fastify/http-proxy';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';

@@ -1,18 +1,18 @@
 // The pages and switches of the stand-in itself, under a path that no region uses.
-import { type JudgeRequest, failOverBounds } from '@tandem/core';
+import { failOverBounds, type JudgeRequest } from '@tandem/core';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { Type, type Static } from 'typebox';
+import { type Static, Type } from 'typebox';
+import { countFailures } from '../monitoring/endpoint-state.ts';
+import {
+  chooseEndpoint,
+  nameChosen,
+  type Profile,
+  type ProfileEndpoint,
+} from '../monitoring/profile.ts';
 import type { ProfileMonitor } from '../monitoring/profile-monitor.ts';
 import type { TrafficManagerConfig } from '../settings/read-config.ts';
 import { problemSchema, sendProblem } from './problem.ts';
 import { STATUS_PAGE, STATUS_PAGE_POLICY } from './status-page.ts';
-import { countFailures } from '../monitoring/endpoint-state.ts';
-import {
-  nameChosen,
-  type Profile,
-  type ProfileEndpoint,
-  chooseEndpoint,
-} from '../monitoring/profile.ts';
 
 const stateSchema = Type.String({ enum: ['checking', 'online', 'degraded', 'disabled'] });
 const timeSchema = Type.String({ description: 'ISO 8601, UTC' });

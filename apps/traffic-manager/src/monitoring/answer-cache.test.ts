@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import type { EndpointAddress, EndpointChoice } from './profile.ts';
 import {
   type AnswerCache,
   CLIENTS_REMEMBERED_MAX,
   EMPTY_CACHE,
   lookUp,
 } from './resolve-endpoint.ts';
-import type { EndpointAddress, EndpointChoice } from './profile.ts';
 
 const TTL_MS = 10_000;
 const to = (name: string): EndpointChoice<EndpointAddress> => ({

@@ -3,9 +3,9 @@
 // recovery", and reliability-traffic-manager.md for the formula TTL + retries x interval.
 import { failOverBounds } from '@tandem/core';
 import { describe, expect, it } from 'vitest';
+import { createProfile, evolveProfile, type Transition } from './profile.ts';
 import { nextProbeDelayMs } from './profile-monitor.ts';
 import { EMPTY_CACHE, lookUp } from './resolve-endpoint.ts';
-import { createProfile, evolveProfile, type Transition } from './profile.ts';
 
 const SECOND_MS = 1000;
 const PROBES_MAX = 20;

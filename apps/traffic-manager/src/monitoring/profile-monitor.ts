@@ -1,14 +1,14 @@
 // The one place that holds a profile and changes it: probes every enabled endpoint on its own
 // schedule and feeds the outcomes to the pure state machine.
 import {
+  chooseEndpoint,
+  type EndpointChoice,
   evolveProfile,
   type ProbeOutcome,
   type Profile,
   type ProfileEndpoint,
   type ProfileEvent,
   type Transition,
-  chooseEndpoint,
-  type EndpointChoice,
 } from './profile.ts';
 
 export interface ProfileMonitorOptions {

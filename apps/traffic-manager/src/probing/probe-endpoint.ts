@@ -1,7 +1,7 @@
+import { type LookupAddress, lookup } from 'node:dns';
 import { request } from 'node:http';
 import type { LookupFunction } from 'node:net';
 import type { ProbeOutcome } from '../monitoring/profile.ts';
-import { lookup, type LookupAddress } from 'node:dns';
 
 export interface ProbeRequest {
   readonly url: string;

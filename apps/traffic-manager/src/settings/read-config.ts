@@ -3,11 +3,11 @@ import type { TSchemaOptions } from 'typebox';
 import { Value } from 'typebox/value';
 import type { EndpointAddress } from '../monitoring/profile.ts';
 import {
+  ENDPOINTS_MAX,
   type SettingName,
   type SettingProblem,
   type Settings,
   settingsSchema,
-  ENDPOINTS_MAX,
 } from './settings-schema.ts';
 
 export interface TrafficManagerConfig {

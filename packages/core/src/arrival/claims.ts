@@ -1,4 +1,4 @@
-import type { PeerProgress, ReplicationProgress } from '../readiness/decide-readiness.ts';
+import type { PeerProgress, ReplicationProgress } from '../model/progress.ts';
 
 /**
  * What a region or a process says of itself and another one believes: times of watermarks, of heartbeats, of

@@ -3,14 +3,14 @@
 // is believed. What is refused here every region refuses, so nobody sends it in good order; what is accepted
 // here stays acceptable whatever it is joined with. See docs/adr/0020.
 import { TerminalError } from '../errors.ts';
+import type { Change, ChangeSet } from '../model/change-set.ts';
+import type { Conflict } from '../model/conflict.ts';
 import type { ArchiveEntry } from '../ports/archive.ts';
 import type { Replica } from '../ports/replica.ts';
-import type { Change, ChangeSet } from '../replication/change-set.ts';
-import type { Conflict } from '../replication/conflict.ts';
-import { encodeChangeSet } from '../replication/encode-change-set.ts';
 import { stampsOf } from '../state/entity-state.ts';
 import { hasSeen } from '../state/version-vector.ts';
 import { isPossibleStamp, NIL_STAMP, type Stamp, stampRegion } from '../time/stamp.ts';
+import { encodeChangeSet } from '../wire/encode-change-set.ts';
 import type { RefusalReason } from './refusal.ts';
 
 export interface ReceivedSet extends ArchiveEntry {

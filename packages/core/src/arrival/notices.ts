@@ -1,40 +1,5 @@
+import { NOTICE_KINDS, type Notice, type NoticeKind } from '../model/progress.ts';
 import type { Clock } from '../ports/clock.ts';
-
-/** What a region has met and an operator has to know of; each has a place in a runbook. */
-export type NoticeKind =
-  /** A time that a peer or a process said and that cannot be true, or a region that nobody knows. */
-  | 'claim-refused'
-  /** A message that the store does not take although it takes others; it is tried apart from them. */
-  | 'message-isolated'
-  /** A row of the outbox that cannot be read. */
-  | 'outbox-row-damaged'
-  /** A row of the outbox that an operator has set aside: what is in it is still owed. */
-  | 'outbox-row-aside'
-  /** A row of the outbox that the archive or a peer's queue does not take although they take others. */
-  | 'outbox-row-stuck'
-  /** A row in the table of an entity kind that this product did not write, or no longer can read. */
-  | 'row-foreign';
-
-export const NOTICE_KINDS: readonly NoticeKind[] = [
-  'claim-refused',
-  'message-isolated',
-  'outbox-row-damaged',
-  'outbox-row-aside',
-  'outbox-row-stuck',
-  'row-foreign',
-];
-
-/** Names and numbers only, never values of an entity. */
-export interface Notice {
-  readonly kind: NoticeKind;
-  /** Which: a peer, the key of a row, the number of a message. */
-  readonly subject: string;
-  readonly detail: string;
-  readonly count: number;
-  /** Milliseconds since the epoch. */
-  readonly sinceMs: number;
-  readonly lastMs: number;
-}
 
 /** What is noticed in one process, or, in the region's own table, in all of them. */
 export interface Notices {

@@ -1,7 +1,7 @@
 import { deflateSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { packChangeSets } from '../replication/change-set-pack.ts';
-import { slicesOf } from '../replication/messages-in-hand.ts';
+import { slicesOf } from '../inbound/messages-in-hand.ts';
+import { packChangeSets } from '../wire/change-set-pack.ts';
 import { inflatedBytesOf, MESSAGE_PLAIN_BYTES_MAX, readChangeSets } from './read-change-sets.ts';
 
 const KIB = 1_024;

@@ -1,9 +1,9 @@
 import { AppError, TerminalError } from '../errors.ts';
+import type { ChangeSet } from '../model/change-set.ts';
 import type { ArchiveEntry } from '../ports/archive.ts';
-import type { ChangeSet } from '../replication/change-set.ts';
-import { packChangeSets, unpackChangeSets } from '../replication/change-set-pack.ts';
-import { decodeChangeSet } from './decode-change-set.ts';
-import { inflateChangeSet, plainBytesOf } from '../replication/deflate-change-set.ts';
+import { packChangeSets, unpackChangeSets } from '../wire/change-set-pack.ts';
+import { decodeChangeSet } from '../wire/decode-change-set.ts';
+import { inflateChangeSet, plainBytesOf } from '../wire/deflate-change-set.ts';
 
 /**
  * What the change sets of one message may take together once they are inflated: who sends packs keeps to half

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
-import { defineEntityKind, type EntityKind } from '../entity-kind/entity-kind.ts';
 import { edm } from '../entity-kind/edm.ts';
+import { defineEntityKind, type EntityKind } from '../entity-kind/entity-kind.ts';
 import { isGuidText } from '../values/encode-field-value.ts';
 
 /** Longest e-mail address that mail servers carry (RFC 5321, with the angle brackets off). */

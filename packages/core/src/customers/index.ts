@@ -1,2 +1,3 @@
 import '../require-node.ts';
+
 export { type Customer, customerKind } from './customer.ts';

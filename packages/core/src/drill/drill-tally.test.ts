@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { DrillAnswer } from '../ports/drill-client.ts';
 import { formatStamp } from '../time/stamp.ts';
-import { createDrillTally } from './drill-tally.ts';
+import { createDrillTally } from './run-drill.ts';
 
 const stampOf = (region: string, timeMs: number) =>
   formatStamp({ timeMs, counter: 0, region, writer: '0000000a' });

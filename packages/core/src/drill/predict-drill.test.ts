@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { DirectionStatus, RegionStatus } from '../region-status/read-region-status.ts';
-import { failOverBounds } from './fail-over-bounds.ts';
-import { predictDrill } from './predict-drill.ts';
+import { failOverBounds, predictDrill } from './predict-drill.ts';
 
 const PROBING = { intervalMs: 10_000, timeoutMs: 9_000, toleratedFailures: 3, ttlMs: 10_000 };
 

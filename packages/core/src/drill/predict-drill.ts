@@ -1,5 +1,4 @@
 import type { RegionStatus } from '../region-status/read-region-status.ts';
-import { type FailOverBounds, failOverBounds, type ProbeSettings } from './fail-over-bounds.ts';
 
 export interface DrillPrediction {
   readonly region: string;
@@ -52,4 +51,32 @@ export function predictDrill(options: PredictOptions): DrillPrediction {
     drainMs:
       waiting === undefined ? undefined : Math.ceil((waiting / messagesPerSecond) * MS_PER_S),
   };
+}
+
+/** How Traffic Manager probes, and how long clients keep its answers. */
+export interface ProbeSettings {
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  readonly toleratedFailures: number;
+  readonly ttlMs: number;
+}
+
+/** From the moment at which an endpoint dies to the one at which the last client has left it. */
+export interface FailOverBounds {
+  /** No client can be elsewhere sooner: that many probes have to fail first. */
+  readonly soonestMs: number;
+  /** Microsoft's formula, TTL + retries x interval: reliability-traffic-manager.md. */
+  readonly formulaMs: number;
+  /**
+   * The region dies just after a healthy probe, every probe of it runs into the time-out, and the
+   * client looked up just before the last one failed.
+   */
+  readonly worstMs: number;
+}
+
+export function failOverBounds(settings: ProbeSettings): FailOverBounds {
+  const { intervalMs, timeoutMs, toleratedFailures, ttlMs } = settings;
+  const soonestMs = toleratedFailures * intervalMs;
+  const formulaMs = ttlMs + soonestMs;
+  return { soonestMs, formulaMs, worstMs: formulaMs + intervalMs + timeoutMs };
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { isOutForDrill } from '../model/drill-order.ts';
 import type { DrillSwitch } from '../ports/drill-switch.ts';
 import {
   createDrillWorld,
@@ -6,7 +7,6 @@ import {
   PROBING,
   WORLD_START_MS,
 } from '../testing/drill-world.ts';
-import { isOutForDrill } from './drill-order.ts';
 import { type DrillOptions, settlingMs } from './run-drill.ts';
 
 describe('a drill', () => {

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { DRILL_MS_MAX, isOutForDrill } from '../model/drill-order.ts';
 import type { DrillClient } from '../ports/drill-client.ts';
 import type { VersionVector } from '../state/version-vector.ts';
 import { type Asked, createDrillWorld, PROBING, WORLD_START_MS } from '../testing/drill-world.ts';
 import { formatStamp } from '../time/stamp.ts';
-import { DRILL_MS_MAX, isOutForDrill } from './drill-order.ts';
-import type { ProbeSettings } from './fail-over-bounds.ts';
+import type { ProbeSettings } from './predict-drill.ts';
 
 describe('a drill', () => {
   test.each([-600_000, 600_000])(

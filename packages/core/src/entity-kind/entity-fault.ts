@@ -1,7 +1,7 @@
-import { type EntityState, findFieldNameFault } from '../state/entity-state.ts';
-import { findValueFault } from '../limits/table-limits.ts';
-import type { FieldValue } from '../values/field-value.ts';
 import type { RefusalReason } from '../arrival/refusal.ts';
+import { findValueFault } from '../limits/table-limits.ts';
+import { type EntityState, findFieldNameFault } from '../state/entity-state.ts';
+import type { FieldValue } from '../values/field-value.ts';
 import { findEntityIdFault } from './entity-fields.ts';
 import type { EntityKind } from './entity-kind.ts';
 import { fitsBytes, UNKNOWN_FIELD_BYTES_MAX, VECTOR_REGIONS_MAX } from './field-budgets.ts';

@@ -1,10 +1,10 @@
 import type { Static, TObject, TSchema } from 'typebox';
-import { type EdmType, isEdmType } from '../values/field-value.ts';
 import { TerminalError } from '../errors.ts';
 import { findFieldNameFault } from '../state/entity-state.ts';
 import type { MergePolicy } from '../state/write-entity.ts';
-import { ANNOTATIONS, type FieldConstraint, MARKS, readConstraints } from './field-constraint.ts';
+import { type EdmType, isEdmType } from '../values/field-value.ts';
 import { type FieldBudget, shareBudgets, UNKNOWN_FIELDS_MAX } from './field-budgets.ts';
+import { ANNOTATIONS, type FieldConstraint, MARKS, readConstraints } from './field-constraint.ts';
 
 /**
  * A kind of entity that is replicated: its name (also the name of its table), its fields with their

@@ -1,7 +1,8 @@
 import '../require-node.ts';
-export * from './virtual-clock.ts';
-export * from './drive-virtual-time.ts';
-export * from './seeded-randomness.ts';
+
 export * from './memory-bus.ts';
 export type { DeadLetter } from './memory-queue.ts';
 export * from './memory-table-store.ts';
+export * from './seeded-randomness.ts';
+export * from './virtual-clock.ts';
+export * from './virtual-clock.ts';

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { describeChangeBusContract } from '../testing/change-bus-contract.ts';
-import { driveVirtualTime } from './drive-virtual-time.ts';
 import { createMemoryBus, MEMORY_MESSAGE_BYTES_MAX, type MemoryBus } from './memory-bus.ts';
-import { createVirtualClock, type VirtualClock } from './virtual-clock.ts';
+import { createVirtualClock, driveVirtualTime, type VirtualClock } from './virtual-clock.ts';
 
 const LOCK_DURATION_MS = 5_000;
 const DELIVERY_COUNT_MAX = 3;

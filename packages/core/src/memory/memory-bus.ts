@@ -3,8 +3,7 @@ import type { ChangePublisher } from '../ports/change-publisher.ts';
 import type { ChangeReceiver, InboundMessage } from '../ports/change-receiver.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { QueueViewer } from '../ports/queue-viewer.ts';
-import { type DeadLetter, MemoryQueue } from './memory-queue.ts';
-import { viewMemoryQueue } from './view-memory-queue.ts';
+import { type DeadLetter, MemoryQueue, viewMemoryQueue } from './memory-queue.ts';
 
 export interface MemoryBusOptions {
   readonly clock: Clock;

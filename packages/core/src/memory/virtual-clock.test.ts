@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { describeClockContract } from '../testing/clock-contract.ts';
-import { driveVirtualTime } from './drive-virtual-time.ts';
-import { createVirtualClock } from './virtual-clock.ts';
+import { createVirtualClock, driveVirtualTime } from './virtual-clock.ts';
 
 const START_MS = Date.UTC(2026, 0, 1);
 

@@ -1,4 +1,4 @@
-import type { ChangeSet } from '../replication/change-set.ts';
+import type { ChangeSet } from '../model/change-set.ts';
 
 export interface ArchiveEntry {
   readonly set: ChangeSet;

@@ -1,4 +1,4 @@
-import type { Settlement } from '../replication/settle.ts';
+import type { Settlement } from '../model/settlement.ts';
 
 /** The message with the lowest sequence number. */
 export interface OldestMessage {

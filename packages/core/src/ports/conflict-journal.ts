@@ -1,4 +1,4 @@
-import type { Conflict } from '../replication/conflict.ts';
+import type { Conflict } from '../model/conflict.ts';
 
 /** A conflict that was found in this region and that a peer has not been told of. */
 export interface UntoldConflict {

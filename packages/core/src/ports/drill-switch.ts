@@ -1,4 +1,4 @@
-import type { DrillOrder } from '../drill/drill-order.ts';
+import type { DrillOrder } from '../model/drill-order.ts';
 
 /**
  * The order of a drill, in the region's own table: its processes obey it within seconds. All times are by the

@@ -1,4 +1,4 @@
-import type { ChangeSet } from '../replication/change-set.ts';
+import type { ChangeSet } from '../model/change-set.ts';
 
 /** A change set committed here, not yet archived and accepted by every peer's queue. */
 export interface OutboxEntry {

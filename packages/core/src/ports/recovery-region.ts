@@ -1,4 +1,4 @@
-import type { ChangeSet } from '../replication/change-set.ts';
+import type { ChangeSet } from '../model/change-set.ts';
 import type { ArchiveSpan } from './archive.ts';
 import type { ConflictJournal } from './conflict-journal.ts';
 import type { Outbox } from './outbox.ts';

@@ -1,6 +1,5 @@
 import type { EntityFault } from '../entity-kind/entity-fault.ts';
-import type { EntityState } from '../state/entity-state.ts';
-import type { StoredState } from '../replication/decide-apply.ts';
+import type { EntityState, StoredState } from '../state/entity-state.ts';
 
 export interface StoredRow extends StoredState {
   readonly entityId: string;

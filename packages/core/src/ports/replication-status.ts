@@ -1,5 +1,4 @@
-import type { Notice } from '../arrival/notices.ts';
-import type { PeerProgress, ReplicationProgress } from '../readiness/decide-readiness.ts';
+import type { Notice, PeerProgress, ReplicationProgress } from '../model/progress.ts';
 
 export interface Heartbeat {
   readonly nowMs: number;

@@ -1,5 +1,6 @@
 import { isBelievable } from '../arrival/claims.ts';
-import { judgePeer, type ReadinessSettings, type ReplicationProgress } from './decide-readiness.ts';
+import type { ReplicationProgress } from '../model/progress.ts';
+import { judgePeer, type ReadinessSettings } from './decide-readiness.ts';
 
 export interface CatchUpInput {
   readonly nowMs: number;

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import type { ReplicationProgress } from '../model/progress.ts';
 import {
   decideReadiness,
   type ReadinessInput,
   type ReadinessSettings,
-  type ReplicationProgress,
 } from './decide-readiness.ts';
 
 const NOW_MS = 1_000_000;

@@ -1,7 +1,7 @@
 import { believedPeer, isBelievable, newestMs } from '../arrival/claims.ts';
-import type { Notice } from '../arrival/notices.ts';
+import { type DrillOrder, isOutForDrill } from '../model/drill-order.ts';
+import type { PeerProgress, ReplicationProgress } from '../model/progress.ts';
 import type { Hold } from '../ports/region-hold.ts';
-import { type DrillOrder, isOutForDrill } from '../drill/drill-order.ts';
 
 /**
  * Whether a region may take traffic. Traffic Manager fails back on the first healthy probe, so this
@@ -16,30 +16,6 @@ export interface ReadinessSettings {
   readonly heartbeatMsMax: number;
   /** A claim further ahead of the clock is not believed; `CLAIM_AHEAD_MS_MAX` by default. */
   readonly driftMsMax?: number;
-}
-
-export interface PeerProgress {
-  readonly peer: string;
-  /** Time of the newest watermark passed; undefined when none ever was. */
-  readonly passedMs: number | undefined;
-  /** The peer's word that it has applied all that this region acknowledged before; if it gave one. */
-  readonly appliedMs?: number;
-  /** As `passedMs`, but for what waits in the peer's outbox for an operator. */
-  readonly soundMs?: number;
-  /** The peer's queue accepted something from us lately. */
-  readonly isReachable: boolean;
-}
-
-export interface ReplicationProgress {
-  /** When the replicator last said that it is alive. */
-  readonly heartbeatMs: number;
-  /** Since when it has been catching up without a break; undefined once it had caught up. */
-  readonly catchingUpSinceMs: number | undefined;
-  /** A message has waited in this region's queue for longer than `lagMsMax`. */
-  readonly hasBacklog: boolean;
-  readonly peers: readonly PeerProgress[];
-  /** What the region's replicators have noticed; none from an earlier build. */
-  readonly notices?: readonly Notice[];
 }
 
 export interface ReadinessInput {

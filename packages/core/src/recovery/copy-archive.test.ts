@@ -1,16 +1,12 @@
 import { describe, expect, test } from 'vitest';
+import { archivePartitionOf, CHANGES_PER_SET_MAX, type ChangeSet } from '../model/change-set.ts';
+import type { Conflict } from '../model/conflict.ts';
 import type { ArchiveRow, ScannedArchiveRow } from '../ports/recovery-region.ts';
-import {
-  archivePartitionOf,
-  type ChangeSet,
-  CHANGES_PER_SET_MAX,
-} from '../replication/change-set.ts';
-import type { Conflict } from '../replication/conflict.ts';
-import { encodeChangeSet } from '../replication/encode-change-set.ts';
 import type { EntityState } from '../state/entity-state.ts';
-import { alive, at, setOf, SPAN } from '../testing/memory-recovery-region.ts';
+import { alive, at, SPAN, setOf } from '../testing/memory-recovery-region.ts';
+import { encodeChangeSet } from '../wire/encode-change-set.ts';
 import { copyArchive } from './copy-archive.ts';
-import { copyConflicts } from './copy-conflicts.ts';
+import { copyConflicts } from './fill-region.ts';
 
 function rowOf(set: ChangeSet, more: Partial<ArchiveRow> = {}): ScannedArchiveRow {
   const partitionKey = archivePartitionOf(set);

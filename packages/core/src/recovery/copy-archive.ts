@@ -1,9 +1,9 @@
 import { TransientError } from '../errors.ts';
 import type { ArchiveKeeper, ArchiveRow, ScannedArchiveRow } from '../ports/recovery-region.ts';
-import { plainBytesOf } from '../replication/deflate-change-set.ts';
-import { encodeChangeSet } from '../replication/encode-change-set.ts';
-import type { DamagedArchiveRow } from './fold-archive.ts';
-import { joinChangeSets } from './restored-set.ts';
+import { plainBytesOf } from '../wire/deflate-change-set.ts';
+import { encodeChangeSet } from '../wire/encode-change-set.ts';
+import { joinChangeSets } from './repair-regions.ts';
+import type { DamagedArchiveRow } from './replay.ts';
 
 export interface CopyArchiveOptions {
   readonly entityKind: string;

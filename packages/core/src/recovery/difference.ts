@@ -1,10 +1,9 @@
-import { type EntityState, isAlive } from '../state/entity-state.ts';
+import type { StoredRow } from '../ports/replica.ts';
+import { type EntityState, isAlive, type StoredState, stampsOf } from '../state/entity-state.ts';
 import { mergeStates } from '../state/merge.ts';
-import { encodeVector } from '../state/version-vector.ts';
-import type { Stamp } from '../time/stamp.ts';
-import { isSameState } from './state-text.ts';
-import { encodeFieldValue, type EncodedFieldValue } from '../values/encode-field-value.ts';
-
+import { encodeVector, hasSeen } from '../state/version-vector.ts';
+import { type Stamp, stampTimeMs } from '../time/stamp.ts';
+import { type EncodedFieldValue, encodeFieldValue } from '../values/encode-field-value.ts';
 /** By region: undefined where there is no row. */
 export type StatesByRegion = ReadonlyMap<string, EntityState | undefined>;
 
@@ -75,4 +74,41 @@ function describeField(name: string, states: StatesByRegion): DifferingField | u
 function lifeOf(state: EntityState | undefined): 'alive' | 'deleted' | 'absent' {
   if (state === undefined) return 'absent';
   return isAlive(state) ? 'alive' : 'deleted';
+}
+
+/** One text for one state, the same in every region: what digests are made of and rows compared by. */
+export function stateText(state: EntityState): string {
+  const fields = [...state.fields]
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, { stamp, value }]) => [name, stamp, encodeFieldValue(value)]);
+  return JSON.stringify([
+    fields,
+    state.alive ?? null,
+    state.deleted ?? null,
+    encodeVector(state.vector),
+  ]);
+}
+
+export function isSameState(a: EntityState | undefined, b: EntityState | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return stateText(a) === stateText(b);
+}
+
+/**
+ * What tells how an entity was at a time: its row, when it was not written since; the archive, when it
+ * has every write of before that the row shows; else nothing does.
+ */
+export function proofOf(
+  row: StoredRow | undefined,
+  found: StoredState | undefined,
+  beforeMs: number,
+): 'row' | 'archive' | 'none' {
+  if (row === undefined) return 'archive';
+  const { state } = row;
+  const isOlder = (stamp: Stamp): boolean => stampTimeMs(stamp) < beforeMs;
+  if ([...state.vector.values()].every(isOlder)) return 'row';
+  const vector = found?.state.vector ?? new Map<string, Stamp>();
+  return [...stampsOf(state)].filter(isOlder).every((stamp) => hasSeen(vector, stamp))
+    ? 'archive'
+    : 'none';
 }

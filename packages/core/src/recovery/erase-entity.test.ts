@@ -1,19 +1,19 @@
 import { describe, expect, test } from 'vitest';
+import type { ChangeSet } from '../model/change-set.ts';
+import { type Conflict, conflictHoldsValues, eraseConflict } from '../model/conflict.ts';
 import type { OutboxEntry, OutboxPage, OutboxScan } from '../ports/outbox.ts';
 import type { ArchiveRow } from '../ports/recovery-region.ts';
-import type { ChangeSet } from '../replication/change-set.ts';
-import { type Conflict, conflictHoldsValues, eraseConflict } from '../replication/conflict.ts';
-import { encodeChangeSet } from '../replication/encode-change-set.ts';
 import {
   alive,
-  at,
   archiveOf,
+  at,
   createMemoryRecoveryRegion,
-  SPAN,
   filledArchive,
+  SPAN,
   setOf,
   stateWith,
 } from '../testing/memory-recovery-region.ts';
+import { encodeChangeSet } from '../wire/encode-change-set.ts';
 import {
   countOutboxRows,
   eraseEntity,

@@ -1,11 +1,15 @@
+import { readChangeSets } from '../arrival/read-change-sets.ts';
+import { TerminalError, TransientError } from '../errors.ts';
+import type { ChangeSet } from '../model/change-set.ts';
+import { type Conflict, conflictHoldsValues, eraseConflict } from '../model/conflict.ts';
+import { scanOutbox } from '../outbound/sweep.ts';
+import type { QueuedMessage, QueueLane, QueueViewer } from '../ports/queue-viewer.ts';
 import type { ArchiveRow, RecoveryRegion } from '../ports/recovery-region.ts';
-import { type Conflict, conflictHoldsValues, eraseConflict } from '../replication/conflict.ts';
-import type { ChangeSet } from '../replication/change-set.ts';
-import { encodeChangeSet } from '../replication/encode-change-set.ts';
-import { scanOutbox } from '../replication/scan-outbox.ts';
-import { TransientError } from '../errors.ts';
 import { type EntityState, eraseField, type StampedField } from '../state/entity-state.ts';
 import type { Stamp } from '../time/stamp.ts';
+import { inflateChangeSet } from '../wire/deflate-change-set.ts';
+import { encodeChangeSet } from '../wire/encode-change-set.ts';
+import { decodeConflictMessage } from '../wire/encode-conflict.ts';
 
 /** Where values of an entity still are in one region. */
 export interface Traces {
@@ -179,4 +183,68 @@ async function lookIntoOutbox(
     unreadable += page.unreadable.length + page.aside.length;
   }
   return { holding, unreadable };
+}
+
+const PAGE_MESSAGES = 500;
+const PAGES_MAX = 4_000;
+
+/** Every message, a page in memory at a time. Throws `RECOVERY_REFUSED` for a queue that has too many. */
+export async function* eachQueuePage(
+  queue: QueueViewer,
+  lane: QueueLane,
+): AsyncGenerator<readonly QueuedMessage[]> {
+  let from = 0n;
+  for (let page = 0; page < PAGES_MAX; page += 1) {
+    const messages = await queue.peek(lane, from, PAGE_MESSAGES);
+    const last = messages.at(-1);
+    if (last === undefined) return;
+    yield messages;
+    from = last.sequenceNumber + 1n;
+  }
+  throw new TerminalError(
+    'RECOVERY_REFUSED',
+    `More than ${PAGES_MAX * PAGE_MESSAGES} messages lie in a queue: wait until some are applied.`,
+  );
+}
+
+/** The numbers of the messages that hold values of the entity. */
+export async function findHolding(
+  queue: QueueViewer,
+  lane: QueueLane,
+  id: string,
+): Promise<bigint[]> {
+  const found: bigint[] = [];
+  for await (const page of eachQueuePage(queue, lane)) {
+    const holding = page.filter((message) => messageHolds(message, id));
+    found.push(...holding.map(({ sequenceNumber }) => sequenceNumber));
+  }
+  return found;
+}
+
+function messageHolds({ subject, body }: QueuedMessage, id: string): boolean {
+  if (subject === 'watermark') return conflictsHold(body, id);
+  return readChangeSets(body).some((one) =>
+    one.kind === 'set' ? setHoldsValues(one.set, id) : mayName(one.encoded, id),
+  );
+}
+
+/** A watermark may tell of conflicts; one that cannot be read may tell of this one. */
+function conflictsHold(body: Uint8Array, id: string): boolean {
+  try {
+    return decodeConflictMessage(body)?.some((one) => conflictHoldsValues(one, id)) ?? false;
+  } catch (error) {
+    if (error instanceof TerminalError) return true;
+    throw error;
+  }
+}
+
+/** What cannot be read may still name it; of what lies deflated in it nobody can tell. */
+function mayName(encoded: Uint8Array, id: string): boolean {
+  try {
+    const text = new TextDecoder().decode(inflateChangeSet(encoded));
+    return text.includes(id) || text.includes('"deflated":"');
+  } catch (error) {
+    if (error instanceof TerminalError) return true;
+    throw error;
+  }
 }

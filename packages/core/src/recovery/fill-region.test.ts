@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { TerminalError, TransientError } from '../errors.ts';
 import { createVirtualClock } from '../memory/virtual-clock.ts';
+import type { Conflict } from '../model/conflict.ts';
 import type { RecoveryRegion } from '../ports/recovery-region.ts';
-import type { Conflict } from '../replication/conflict.ts';
 import {
   alive,
   archiveOf,
@@ -12,8 +12,8 @@ import {
   dead,
   filledArchive,
   MEMORY_BUCKET,
-  setOf,
   SPAN,
+  setOf,
 } from '../testing/memory-recovery-region.ts';
 import { type FillOptions, type FillProgress, fillRegion, planFill } from './fill-region.ts';
 

@@ -1,15 +1,19 @@
-import type { Clock } from '../ports/clock.ts';
-import type { RecoveryRegion, RowScanner } from '../ports/recovery-region.ts';
 import { AppError, assertNever } from '../errors.ts';
-import { compareBucket, type DamagedRow, type Digest } from './compare-bucket.ts';
+import type { Conflict } from '../model/conflict.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { ConflictJournal } from '../ports/conflict-journal.ts';
+import type { RecoveryRegion, RowScanner } from '../ports/recovery-region.ts';
 import { copyArchive } from './copy-archive.ts';
-import { copyConflicts } from './copy-conflicts.ts';
 import type { Difference } from './difference.ts';
-import type { DamagedArchiveRow } from './fold-archive.ts';
-import { joinEntities } from './join-entities.ts';
-import { applyRepair, planRepair } from './repair-regions.ts';
-import { replayInto } from './replay-into.ts';
-import { type VerifyReport, verifyRegions } from './verify-regions.ts';
+import { applyRepair, joinEntities, planRepair } from './repair-regions.ts';
+import { type DamagedArchiveRow, replayInto } from './replay.ts';
+import {
+  compareBucket,
+  type DamagedRow,
+  type Digest,
+  type VerifyReport,
+  verifyRegions,
+} from './verify-regions.ts';
 
 export type FillPhase = 'archive' | 'rows' | 'replay' | 'conflicts' | 'give-back' | 'prove';
 
@@ -267,4 +271,33 @@ async function copyRows(
 function noteDamaged(tally: Tally, { region }: RecoveryRegion, row: DamagedArchiveRow): void {
   const key = `${region}/${row.partitionKey}/${row.rowKey}`;
   tally.damaged.set(key, { ...row, region });
+}
+
+interface CopyConflictsOptions {
+  readonly entityKind: string;
+  readonly bucket: string;
+  readonly from: Pick<ConflictJournal, 'scan'>;
+  readonly into: Pick<ConflictJournal, 'accept'>;
+  readonly onCopied: (count: number) => void;
+}
+
+const BATCH_MAX = 500;
+
+/** Gives one journal every conflict of a bucket that another has. Idempotent. Resolves with their number. */
+export async function copyConflicts(options: CopyConflictsOptions): Promise<number> {
+  const { entityKind, bucket, from, into, onCopied } = options;
+  let copied = 0;
+  let waiting: Conflict[] = [];
+  const flush = async (): Promise<void> => {
+    await into.accept(waiting);
+    copied += waiting.length;
+    onCopied(waiting.length);
+    waiting = [];
+  };
+  for await (const conflict of from.scan(entityKind, bucket)) {
+    waiting.push(conflict);
+    if (waiting.length >= BATCH_MAX) await flush();
+  }
+  await flush();
+  return copied;
 }

@@ -1,11 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { type ChangeSet, CHANGES_PER_SET_MAX } from '../replication/change-set.ts';
-import type { StoredState } from '../replication/decide-apply.ts';
-import type { EntityState } from '../state/entity-state.ts';
-import { alive, at, archiveOf, setOf, SPAN, stateWith } from '../testing/memory-recovery-region.ts';
-import { foldArchive } from './fold-archive.ts';
-import { proofOf } from './proof-of.ts';
-import { joinChangeSets, restoredSet } from './restored-set.ts';
+import { CHANGES_PER_SET_MAX, type ChangeSet } from '../model/change-set.ts';
+import type { EntityState, StoredState } from '../state/entity-state.ts';
+import { alive, archiveOf, at, SPAN, setOf, stateWith } from '../testing/memory-recovery-region.ts';
+import { proofOf } from './difference.ts';
+import { joinChangeSets, restoredSet } from './repair-regions.ts';
+import { foldArchive } from './replay.ts';
 
 describe('folding an archive', () => {
   const fold = async (

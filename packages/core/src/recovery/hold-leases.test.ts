@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { TransientError } from '../errors.ts';
-import { driveVirtualTime } from '../memory/drive-virtual-time.ts';
-import { createVirtualClock } from '../memory/virtual-clock.ts';
+import { createVirtualClock, driveVirtualTime } from '../memory/virtual-clock.ts';
 import { holdLeases } from './hold-leases.ts';
 
 type Renewal = () => Promise<boolean>;

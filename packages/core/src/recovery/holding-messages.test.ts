@@ -1,16 +1,15 @@
 import { expect, test } from 'vitest';
 import { createMemoryBus } from '../memory/memory-bus.ts';
 import { createVirtualClock } from '../memory/virtual-clock.ts';
-import { deflateChangeSet } from '../replication/deflate-change-set.ts';
-import { packChangeSets } from '../replication/change-set-pack.ts';
-import { type Conflict, eraseConflict } from '../replication/conflict.ts';
-import { encodeChangeSet } from '../replication/encode-change-set.ts';
-import { encodeConflictMessages } from '../replication/encode-conflict.ts';
-import { encodeWatermark } from '../replication/watermark.ts';
+import { type Conflict, eraseConflict } from '../model/conflict.ts';
 import type { QueuedMessage, QueueViewer } from '../ports/queue-viewer.ts';
 import { alive, at, setOf } from '../testing/memory-recovery-region.ts';
-import { eraseState } from './erase-entity.ts';
-import { eachQueuePage, findHolding } from './holding-messages.ts';
+import { packChangeSets } from '../wire/change-set-pack.ts';
+import { deflateChangeSet } from '../wire/deflate-change-set.ts';
+import { encodeChangeSet } from '../wire/encode-change-set.ts';
+import { encodeConflictMessages } from '../wire/encode-conflict.ts';
+import { encodeWatermark } from '../wire/watermark.ts';
+import { eachQueuePage, eraseState, findHolding } from './erase-entity.ts';
 
 const ID = '00b479c9-f61f-451a-86d2-ee8cc047c181';
 

@@ -1,11 +1,13 @@
+import { readableSetsIn } from '../arrival/read-change-sets.ts';
 import { chunk } from '../concurrency/chunk.ts';
 import { TerminalError } from '../errors.ts';
+import { type ChangeSet, type Operation, originOf } from '../model/change-set.ts';
+import { scanOutbox } from '../outbound/sweep.ts';
 import type { Outbox, OutboxEntry } from '../ports/outbox.ts';
+import type { QueuedMessage } from '../ports/queue-viewer.ts';
 import type { Replica } from '../ports/replica.ts';
-import type { Operation } from '../replication/change-set.ts';
-import { scanOutbox } from '../replication/scan-outbox.ts';
-import { hasSeen, type VersionVector } from '../state/version-vector.ts';
-import type { Stamp } from '../time/stamp.ts';
+import { hasSeen, mergeVectors, type VersionVector } from '../state/version-vector.ts';
+import { type Stamp, stampTimeMs } from '../time/stamp.ts';
 
 /** Where a peer has a change: in its rows, in its queue, among its dead letters, or nowhere. */
 export type PeerPlace = 'applied' | 'queued' | 'dead-lettered' | 'nowhere' | 'not-known';
@@ -191,4 +193,52 @@ function onTheWay(
 
 function placeKey({ stamp }: OwedSet, entityId: string): string {
   return `${stamp}/${entityId}`;
+}
+
+export interface QueuedAt {
+  /** The region whose queue it is. */
+  readonly peer: string;
+  readonly place: Extract<PeerPlace, 'queued' | 'dead-lettered'>;
+  readonly messages: readonly QueuedMessage[];
+}
+
+/**
+ * The writes of a region that have left it and are not applied at a peer: they outlive the region, and
+ * are late there.
+ */
+export function listQueuedWrites(
+  region: string,
+  { peer, place, messages }: QueuedAt,
+): readonly WriteAtRisk[] {
+  return messages.flatMap(readSets).flatMap((set): WriteAtRisk[] => {
+    if (originOf(set) !== region) return [];
+    const { entityKind, bucket, stamp } = set;
+    return set.changes.map(({ entityId, operation }) => ({
+      entityKind,
+      bucket,
+      entityId,
+      stamp,
+      operation,
+      committedMs: stampTimeMs(stamp),
+      fate: 'delayed',
+      places: { [peer]: place },
+    }));
+  });
+}
+
+/** Adds what the change sets among the messages contain, by entity id: queues are read page by page. */
+export function addVectors(
+  vectors: Map<string, VersionVector>,
+  messages: readonly QueuedMessage[],
+): void {
+  for (const { changes } of messages.flatMap(readSets)) {
+    for (const { entityId, state } of changes) {
+      vectors.set(entityId, mergeVectors(vectors.get(entityId) ?? new Map(), state.vector));
+    }
+  }
+}
+
+/** None of watermarks and of what cannot be read. */
+function readSets({ subject, body }: QueuedMessage): readonly ChangeSet[] {
+  return subject === 'watermark' ? [] : readableSetsIn(body);
 }

@@ -1,11 +1,12 @@
 import { chunk } from '../concurrency/chunk.ts';
 import { TransientError } from '../errors.ts';
+import { fitRow, mergeRows } from '../inbound/decide-apply.ts';
+import { areConcurrent, type Conflict, findConflicts } from '../model/conflict.ts';
 import type { ConflictJournal } from '../ports/conflict-journal.ts';
 import type { Replica, RowWrite } from '../ports/replica.ts';
-import { areConcurrent, type Conflict, findConflicts } from '../replication/conflict.ts';
-import { fitRow, mergeRows, type StoredState } from '../replication/decide-apply.ts';
+import type { StoredState } from '../state/entity-state.ts';
+import { isSameState, stateText } from './difference.ts';
 import { readReadable } from './read-readable.ts';
-import { isSameState, stateText } from './state-text.ts';
 
 const ATTEMPTS_MAX = 10;
 const ROWS_MAX = 100;

@@ -1,19 +1,20 @@
 import { chunk } from '../concurrency/chunk.ts';
 import { TerminalError } from '../errors.ts';
+import { fitRow, mergeRows } from '../inbound/decide-apply.ts';
 import type { ArchiveKeeper, RowScanner } from '../ports/recovery-region.ts';
 import type { Replica, StoredRow } from '../ports/replica.ts';
-import { fitRow, mergeRows, type StoredState } from '../replication/decide-apply.ts';
-import { type EntityState, isAlive } from '../state/entity-state.ts';
+import {
+  type EntityState,
+  isAlive,
+  isCollectable,
+  type StoredState,
+} from '../state/entity-state.ts';
 import { encodeVector } from '../state/version-vector.ts';
 import { isStamp, stampTimeMs } from '../time/stamp.ts';
 import { isSameValue } from '../values/field-value.ts';
-import { describeDifference, type Difference } from './difference.ts';
-import { type DamagedArchiveRow, foldArchive } from './fold-archive.ts';
-import { proofOf } from './proof-of.ts';
+import { type Difference, describeDifference, isSameState, proofOf } from './difference.ts';
 import { readReadable } from './read-readable.ts';
-import { foldSpanOf, type ReplaySpan } from './replay-span.ts';
-import { isCollectable, isSameState } from './state-text.ts';
-
+import { type DamagedArchiveRow, foldArchive, foldSpanOf, type ReplaySpan } from './replay.ts';
 /**
  * `join`: what the archive has is joined into the rows, which brings back what is missing and undoes
  * nothing. `restore`: the entities become what they were, which is a new write of each.

@@ -7,15 +7,13 @@ import {
   alive,
   at,
   createMemoryRecoveryRegion,
-  MEMORY_BUCKET,
   createThree,
+  MEMORY_BUCKET,
   stateWith,
 } from '../testing/memory-recovery-region.ts';
-import { describeDifference, type Difference } from './difference.ts';
-import { joinEntities } from './join-entities.ts';
+import { type Difference, describeDifference, isSameState } from './difference.ts';
 import { mergeStatesInto } from './merge-states-into.ts';
-import { applyRepair, planRepair } from './repair-regions.ts';
-import { isSameState } from './state-text.ts';
+import { applyRepair, joinEntities, planRepair } from './repair-regions.ts';
 
 const HORIZON_MS = 1_000;
 

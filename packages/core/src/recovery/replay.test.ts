@@ -2,21 +2,20 @@ import { describe, expect, test } from 'vitest';
 import type { EntityState } from '../state/entity-state.ts';
 import {
   alive,
+  archiveOf,
   at,
   createMemoryRecoveryRegion,
   dead,
-  MEMORY_BUCKET,
   filledArchive,
-  archiveOf,
+  MEMORY_BUCKET,
   type MemoryRecoveryRegion,
-  setOf,
   SPAN,
+  setOf,
   stateWith,
 } from '../testing/memory-recovery-region.ts';
 import type { Difference } from './difference.ts';
 import { countReplay, findArchiveStart, planReplay, type ReplayPlan } from './plan-replay.ts';
-import { replayInPlace } from './replay-in-place.ts';
-import { replayInto } from './replay-into.ts';
+import { replayInPlace, replayInto } from './replay.ts';
 
 /** Not as a literal: an object with a `then` is taken for a promise. */
 function lives(

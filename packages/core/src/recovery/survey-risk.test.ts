@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { TerminalError, TransientError } from '../errors.ts';
+import type { ChangeSet } from '../model/change-set.ts';
 import type { Outbox, OutboxEntry } from '../ports/outbox.ts';
 import type { QueuedMessage, QueueLane, QueueViewer } from '../ports/queue-viewer.ts';
-import type { ChangeSet } from '../replication/change-set.ts';
-import { encodeChangeSet } from '../replication/encode-change-set.ts';
 import type { EntityState } from '../state/entity-state.ts';
 import {
   createMemoryRecoveryRegion,
@@ -12,9 +11,10 @@ import {
   stateWith,
 } from '../testing/memory-recovery-region.ts';
 import { formatStamp, type Stamp } from '../time/stamp.ts';
-import { eachQueuePage } from './holding-messages.ts';
-import { addVectors, listQueuedWrites } from './list-queued-writes.ts';
-import { surveyRisk, type SurveyedPeer } from './survey-risk.ts';
+import { encodeChangeSet } from '../wire/encode-change-set.ts';
+import { eachQueuePage } from './erase-entity.ts';
+import { addVectors, listQueuedWrites } from './list-at-risk.ts';
+import { type SurveyedPeer, surveyRisk } from './survey-risk.ts';
 
 const KIND = 'Devices';
 const PEERS = ['west', 'north'];

@@ -3,9 +3,14 @@ import type { Outbox } from '../ports/outbox.ts';
 import type { QueueViewer } from '../ports/queue-viewer.ts';
 import type { Replica } from '../ports/replica.ts';
 import type { VersionVector } from '../state/version-vector.ts';
-import { eachQueuePage } from './holding-messages.ts';
-import { listAtRisk, type PeerSight, type WriteAtRisk } from './list-at-risk.ts';
-import { addVectors, listQueuedWrites } from './list-queued-writes.ts';
+import { eachQueuePage } from './erase-entity.ts';
+import {
+  addVectors,
+  listAtRisk,
+  listQueuedWrites,
+  type PeerSight,
+  type WriteAtRisk,
+} from './list-at-risk.ts';
 
 /** A peer as far as it is needed to say what it has of another region's writes. */
 export interface SurveyedPeer {

@@ -1,25 +1,22 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { TerminalError, TransientError } from '../errors.ts';
-import { driveVirtualTime } from '../memory/drive-virtual-time.ts';
-import { createVirtualClock } from '../memory/virtual-clock.ts';
-import type { EntityState } from '../state/entity-state.ts';
+import { createVirtualClock, driveVirtualTime } from '../memory/virtual-clock.ts';
+import { type EntityState, isCollectable } from '../state/entity-state.ts';
 import { mergeStates } from '../state/merge.ts';
 import { arbitraryEntityState } from '../testing/arbitrary-entity-state.ts';
 import {
   alive,
   at,
-  dead,
-  MEMORY_BUCKET,
   createTextDigest,
   createThree,
+  dead,
+  MEMORY_BUCKET,
   type MemoryRecoveryRegion,
   stateWith,
 } from '../testing/memory-recovery-region.ts';
-import { compareBucket } from './compare-bucket.ts';
-import { describeDifference } from './difference.ts';
-import { isCollectable, isSameState, stateText } from './state-text.ts';
-import { verifyRegions, type VerifyReport } from './verify-regions.ts';
+import { describeDifference, isSameState, stateText } from './difference.ts';
+import { compareBucket, type VerifyReport, verifyRegions } from './verify-regions.ts';
 
 const HORIZON_MS = 1_000;
 

@@ -1,6 +1,6 @@
 import { isBelievable, type OwnClock } from '../arrival/claims.ts';
+import { scanOutbox } from '../outbound/sweep.ts';
 import type { Outbox } from '../ports/outbox.ts';
-import { scanOutbox } from '../replication/scan-outbox.ts';
 
 /** What a region still owes one peer. */
 interface OwedToPeer {

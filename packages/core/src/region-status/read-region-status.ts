@@ -1,6 +1,7 @@
 import { believedMs, believedPeers, type OwnClock } from '../arrival/claims.ts';
-import { joinNotices, type Notice } from '../arrival/notices.ts';
+import { joinNotices } from '../arrival/notices.ts';
 import { AppError } from '../errors.ts';
+import type { Notice, ReplicationProgress } from '../model/progress.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ConflictJournal } from '../ports/conflict-journal.ts';
 import type { DrillSwitch } from '../ports/drill-switch.ts';
@@ -11,9 +12,7 @@ import {
   decideReadiness,
   type Readiness,
   type ReadinessSettings,
-  type ReplicationProgress,
 } from '../readiness/decide-readiness.ts';
-import { measureClockOffset } from './clock-offset.ts';
 import { type OutboxDepth, readOutboxDepth } from './read-outbox-depth.ts';
 
 /** Messages that wait in a region's own queue. */
@@ -135,4 +134,28 @@ async function countMessages(
     if (!(error instanceof AppError)) throw error;
     return { error: error.code };
   }
+}
+
+const POLL_MS = 100;
+/** A heartbeat comes every second, more or less. */
+const POLLS_MAX = 25;
+
+/**
+ * How far the clock of a region's replicator is ahead of ours, in milliseconds, to about the time of
+ * a poll: read off a heartbeat that was written between two looks. Undefined when none comes.
+ */
+export async function measureClockOffset(
+  status: Pick<ReplicationStatus, 'read'>,
+  clock: Clock,
+): Promise<number | undefined> {
+  const first = (await status.read())?.heartbeatMs;
+  if (first === undefined) return undefined;
+  for (let poll = 1; poll <= POLLS_MAX; poll += 1) {
+    const beforeMs = clock.nowMs();
+    await clock.sleep(POLL_MS);
+    const heartbeatMs = (await status.read())?.heartbeatMs;
+    if (heartbeatMs === undefined) return undefined;
+    if (heartbeatMs !== first) return heartbeatMs - Math.round((beforeMs + clock.nowMs()) / 2);
+  }
+  return undefined;
 }

@@ -1,7 +1,6 @@
 import { AppError } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Randomness } from '../ports/randomness.ts';
-import { retryDelayMs, type RetryPolicy } from './retry-policy.ts';
 
 export interface RetryOptions {
   readonly policy: RetryPolicy;
@@ -40,4 +39,19 @@ export async function retry<T>(work: () => Promise<T>, options: RetryOptions): P
       await clock.sleep(delayMs, signal);
     }
   }
+}
+
+export interface RetryPolicy {
+  readonly attemptsMax: number;
+  readonly delayMsMin: number;
+  readonly delayMsMax: number;
+}
+
+/**
+ * How long to wait after the `attempt`-th failure (the first is 1), in milliseconds: exponential,
+ * with full jitter, so that many who failed together do not return together.
+ */
+export function retryDelayMs(policy: RetryPolicy, attempt: number, fraction: number): number {
+  const ceiling = Math.min(policy.delayMsMax, policy.delayMsMin * 2 ** (attempt - 1));
+  return Math.round(policy.delayMsMin / 2 + fraction * (ceiling - policy.delayMsMin / 2));
 }

@@ -1,5 +1,5 @@
+import { maxStamp, type Stamp, stampTimeMs } from '../time/stamp.ts';
 import type { NullableFieldValue } from '../values/field-value.ts';
-import { maxStamp, type Stamp } from '../time/stamp.ts';
 import type { VersionVector } from './version-vector.ts';
 
 export interface StampedField {
@@ -81,4 +81,16 @@ export function* stampsOf(state: EntityState): Generator<Stamp> {
   if (state.alive !== undefined) yield state.alive;
   if (state.deleted !== undefined) yield state.deleted;
   for (const field of state.fields.values()) yield field.stamp;
+}
+
+export interface StoredState {
+  readonly state: EntityState;
+  /** Of the newest transaction in the state; absent when that was written in this region. */
+  readonly referenceId: string | undefined;
+}
+
+/** A tombstone that any region may have collected by now: that it is gone elsewhere says nothing. */
+export function isCollectable(state: EntityState, horizonMs: number): boolean {
+  const newest = latestStamp(state);
+  return !isAlive(state) && newest !== undefined && stampTimeMs(newest) < horizonMs;
 }

@@ -1,5 +1,5 @@
-import { encodeFieldValue } from '../values/encode-field-value.ts';
 import type { Stamp } from '../time/stamp.ts';
+import { encodeFieldValue } from '../values/encode-field-value.ts';
 import type { EntityState, StampedField } from './entity-state.ts';
 import { mergeVectors } from './version-vector.ts';
 

@@ -1,6 +1,6 @@
 import { isPossibleStamp, NIL_STAMP, type Stamp, stampRegion } from '../time/stamp.ts';
 import { type EntityState, stampsOf } from './entity-state.ts';
-import { vectorWith, type VersionVector } from './version-vector.ts';
+import { type VersionVector, vectorWith } from './version-vector.ts';
 
 /**
  * Returns the state with `NIL_STAMP` in the place of each impossible stamp, and the same state where there is

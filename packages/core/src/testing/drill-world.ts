@@ -1,8 +1,11 @@
-import { type DrillOrder, isOutForDrill } from '../drill/drill-order.ts';
-import type { ProbeSettings } from '../drill/fail-over-bounds.ts';
+import type { ProbeSettings } from '../drill/predict-drill.ts';
 import { type DrillOptions, type DrillReport, runDrill } from '../drill/run-drill.ts';
-import { driveVirtualTime } from '../memory/drive-virtual-time.ts';
-import { createVirtualClock, type VirtualClock } from '../memory/virtual-clock.ts';
+import {
+  createVirtualClock,
+  driveVirtualTime,
+  type VirtualClock,
+} from '../memory/virtual-clock.ts';
+import { type DrillOrder, isOutForDrill } from '../model/drill-order.ts';
 import type { DrillAnswer, DrillClient } from '../ports/drill-client.ts';
 import type { DrillSwitch } from '../ports/drill-switch.ts';
 import type { VersionVector } from '../state/version-vector.ts';

@@ -1,20 +1,19 @@
+import { TerminalError } from '../errors.ts';
+import { archivePartitionOf, type Change, type ChangeSet } from '../model/change-set.ts';
+import type { Conflict } from '../model/conflict.ts';
 import type {
   ArchiveRow,
   RecoveryRegion,
   ScannedArchiveRow,
   ScannedRow,
 } from '../ports/recovery-region.ts';
-import type { Digest } from '../recovery/compare-bucket.ts';
-import { joinChangeSets } from '../recovery/restored-set.ts';
-import { TerminalError } from '../errors.ts';
 import type { RowWrite, StoredRow } from '../ports/replica.ts';
-import { archivePartitionOf, type Change, type ChangeSet } from '../replication/change-set.ts';
-import type { Conflict } from '../replication/conflict.ts';
-import type { StoredState } from '../replication/decide-apply.ts';
-import { encodeChangeSet } from '../replication/encode-change-set.ts';
-import type { EntityState } from '../state/entity-state.ts';
+import { joinChangeSets } from '../recovery/repair-regions.ts';
+import type { Digest } from '../recovery/verify-regions.ts';
+import type { EntityState, StoredState } from '../state/entity-state.ts';
 import { formatStamp, type Stamp } from '../time/stamp.ts';
 import type { FieldValue } from '../values/field-value.ts';
+import { encodeChangeSet } from '../wire/encode-change-set.ts';
 
 /** What a test holds of a region that is nothing but maps. Every id lies in the one bucket. */
 export interface MemoryRecoveryRegion extends RecoveryRegion {

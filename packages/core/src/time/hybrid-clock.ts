@@ -4,9 +4,9 @@ import {
   isRegionName,
   isWriterId,
   parseStamp,
-  type Stamp,
   STAMP_COUNTER_MAX,
   STAMP_POSSIBLE_MS_MAX,
+  type Stamp,
   stampTimeMs,
 } from './stamp.ts';
 

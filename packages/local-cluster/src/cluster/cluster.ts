@@ -1,7 +1,7 @@
 import type { LocalProcess } from '../process/local-process.ts';
 import type { Probing } from '../programs/traffic-manager-program.ts';
 import type { Region } from './region.ts';
-import type { RestartPolicy, ClusterListener } from './supervised-process.ts';
+import type { ClusterListener, RestartPolicy } from './supervised-process.ts';
 
 /** As many as have a name of their own, in the order in which the traffic manager prefers them. */
 const REGION_NAMES: readonly string[] = ['east', 'west', 'north', 'south', 'center'];

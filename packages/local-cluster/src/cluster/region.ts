@@ -1,19 +1,19 @@
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { LocalClusterError } from '../local-cluster-error.ts';
 import type { LocalProcess } from '../process/local-process.ts';
 import type { Program } from '../process/program.ts';
 import {
   apiProgram,
   azuriteProgram,
+  brokerAdminConnection,
+  brokerConnection,
   brokerProgram,
   type RegionPlan,
   replicatorProgram,
-  brokerAdminConnection,
-  brokerConnection,
   tablesConnection,
   urlOf,
 } from '../programs/region-programs.ts';
-import { setTimeout as delay } from 'node:timers/promises';
-import { LocalClusterError } from '../local-cluster-error.ts';
 
 const READY_MS_MAX = 60_000;
 

@@ -5,12 +5,12 @@ import { rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import {
-  listPorts,
-  planPorts,
-  reserveFreePorts,
   findTakenPorts,
   holdPort,
+  listPorts,
+  planPorts,
   releasePort,
+  reserveFreePorts,
 } from '../ports/port-plan.ts';
 import { isAlive, scratchFile } from '../testing/start-sample.ts';
 import { type Cluster, type ClusterOptions, REGIONS_DEFAULT } from './cluster.ts';

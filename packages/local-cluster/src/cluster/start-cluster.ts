@@ -1,6 +1,12 @@
 import { join } from 'node:path';
 import { AppError, isRegionName } from '@tandem/core';
 import { LocalClusterError } from '../local-cluster-error.ts';
+import {
+  REGIONS_MAX,
+  type ReservedPorts,
+  reserveFreePorts,
+  reservePortsAt,
+} from '../ports/port-plan.ts';
 import type { LocalProcess } from '../process/local-process.ts';
 import type { Program } from '../process/program.ts';
 import { urlOf } from '../programs/region-programs.ts';
@@ -9,13 +15,7 @@ import { prepareRegions } from '../seed/prepare-regions.ts';
 import { type Cluster, type ClusterOptions, REGIONS_DEFAULT } from './cluster.ts';
 import { createTemporaryFolder, type DataFolder, openDataFolder } from './data-folder.ts';
 import { createRegion, type Region, startAll } from './region.ts';
-import { createSupervisedProcess, type ClusterListener } from './supervised-process.ts';
-import {
-  REGIONS_MAX,
-  reserveFreePorts,
-  type ReservedPorts,
-  reservePortsAt,
-} from '../ports/port-plan.ts';
+import { type ClusterListener, createSupervisedProcess } from './supervised-process.ts';
 
 /** How long the regions may take to find each other. */
 const CAUGHT_UP_MS_MAX = 120_000;

@@ -1,9 +1,9 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Behaviour, sampleProgram, scratchFile } from '../testing/start-sample.ts';
 import {
+  type ClusterEvent,
   createSupervisedProcess,
   type RestartPolicy,
-  type ClusterEvent,
 } from './supervised-process.ts';
 
 const QUICK: RestartPolicy = { triesMax: 2, delayMsFirst: 1, delayMsMax: 1, steadyMs: 60_000 };

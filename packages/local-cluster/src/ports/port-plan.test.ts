@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { listPorts, parsePortBase, planPorts, PORT_BLOCK_SIZE, REGIONS_MAX } from './port-plan.ts';
+import { listPorts, PORT_BLOCK_SIZE, parsePortBase, planPorts, REGIONS_MAX } from './port-plan.ts';
 
 const NAMES = Array.from({ length: REGIONS_MAX }, (_, index) => `r${index}`);
 

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
-import { LocalClusterError } from '../local-cluster-error.ts';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
+import { LocalClusterError } from '../local-cluster-error.ts';
 
 /** Ports of one cluster are one block, so that choosing another block is one number. */
 export const PORT_BASE_DEFAULT = 7700;

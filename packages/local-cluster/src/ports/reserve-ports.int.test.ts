@@ -1,11 +1,11 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { LocalClusterError } from '../local-cluster-error.ts';
 import {
-  reserveFreePorts,
-  type ReservedPorts,
-  reservePortsAt,
   holdPort,
+  type ReservedPorts,
   releasePort,
+  reserveFreePorts,
+  reservePortsAt,
 } from './port-plan.ts';
 
 const REGIONS = ['east', 'west'];

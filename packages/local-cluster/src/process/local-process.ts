@@ -1,9 +1,9 @@
-import { openBoundedLog, type BoundedLog } from './bounded-log.ts';
-import { type Program, argumentsOf, environmentOf } from './program.ts';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { LocalClusterError } from '../local-cluster-error.ts';
+import { type BoundedLog, openBoundedLog } from './bounded-log.ts';
+import { argumentsOf, environmentOf, type Program } from './program.ts';
 
 const START_MS_MAX = 60_000;
 const STOP_MS_MAX = 20_000;

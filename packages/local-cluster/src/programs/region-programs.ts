@@ -1,8 +1,8 @@
 import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type RegionPorts, LOOPBACK } from '../ports/port-plan.ts';
-import { isReadyEvent, type Program } from '../process/program.ts';
 import { azuriteConnectionString } from '@tandem/storage/testing';
+import { LOOPBACK, type RegionPorts } from '../ports/port-plan.ts';
+import { isReadyEvent, type Program } from '../process/program.ts';
 
 /** What a service may still do once it is told to stop. */
 const SHUTDOWN_DEADLINE_MS = '5000';

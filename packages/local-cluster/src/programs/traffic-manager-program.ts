@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { type PortPlan, LOOPBACK } from '../ports/port-plan.ts';
+import { LOOPBACK, type PortPlan } from '../ports/port-plan.ts';
 import { isReadyEvent, type Program } from '../process/program.ts';
 import { urlOf } from './region-programs.ts';
 

@@ -2,6 +2,7 @@ import { DEFLATED_WIRE_VERSION, type Properties, type TableStore } from '@tandem
 import { ensureQueue } from '@tandem/messaging';
 import { createAzureTableStore, seedConfiguration, tandemSettings } from '@tandem/storage';
 import type { Region, RegionAddresses } from '../cluster/region.ts';
+
 /** The table, and its one partition; a row is a setting, its column `value` the text. */
 const CONFIGURATION = 'Configuration';
 

@@ -1,7 +1,7 @@
+import { installSignals } from '../install-signals.ts';
 import { createLogger } from '../logger.ts';
 import { createShutdown } from '../shutdown.ts';
 import { createSystemClock } from '../system-clock.ts';
-import { installSignals } from '../install-signals.ts';
 
 // A process for install-signals.int.test.ts: it would run for ever, says when it is ready, and
 // shuts down in one step that takes a moment.

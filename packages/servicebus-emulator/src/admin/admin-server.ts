@@ -7,23 +7,23 @@ import type { Clock } from '../clock.ts';
 import { findPageFault } from '../faults.ts';
 import { createPortServer, type TlsIdentity } from '../port-server.ts';
 import { accessRulesOf } from '../queue-access-rules.ts';
-import { tenantOf, type Tenant } from '../tenant.ts';
 import {
   coversResource,
   hasRight,
-  verifySignature,
   type SharedAccessRule,
+  verifySignature,
 } from '../shared-access-signature.ts';
+import { type Tenant, tenantOf } from '../tenant.ts';
 import {
-  failure,
   type AdminAction,
   type AdminRequest,
   type AdminResponse,
   atom,
+  failure,
   notFound,
 } from './admin-request.ts';
-import { putQueue } from './put-queue.ts';
 import { element, writeEntry, writeFeed } from './atom.ts';
+import { putQueue } from './put-queue.ts';
 import { toEntry } from './queue-description.ts';
 
 export interface AdminServerOptions {

@@ -1,12 +1,12 @@
 import { assertNever } from '../assert-never.ts';
 import type { QueueProperties } from '../queue/queue-properties.ts';
 import {
-  atom,
-  failure,
-  notFound,
   type AdminAction,
   type AdminRequest,
   type AdminResponse,
+  atom,
+  failure,
+  notFound,
 } from './admin-request.ts';
 import { readEntry, writeEntry } from './atom.ts';
 import { readQueueDescription, toEntry } from './queue-description.ts';

@@ -4,8 +4,9 @@ import {
   type QueueProperties,
   shownSizeMegabytes,
 } from '../queue/queue-properties.ts';
+import { type AtomEntry, element } from './atom.ts';
 import { readAuthorizationRules, writeAuthorizationRules } from './authorization-rules.ts';
-import { element, type AtomEntry } from './atom.ts';
+
 /** The wire form of a queue's settings, and what of it the emulator can honour. */
 
 const COUNTS = 'http://schemas.microsoft.com/netservices/2011/06/servicebus';

@@ -2,6 +2,10 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import rhea, { type Connection, type ConnectionOptions } from 'rhea';
+import { types } from '../message/amqp-types.ts';
+import { createPortServer, type TlsIdentity } from '../port-server.ts';
+import type { Tenant } from '../tenant.ts';
+import { CHANNEL_MAX } from './bound-links.ts';
 import {
   acknowledgeReads,
   boundFrames,
@@ -9,12 +13,8 @@ import {
   forgetConnection,
   ProtocolError,
 } from './rhea-internals.ts';
-import { CHANNEL_MAX } from './bound-links.ts';
 import { enableSasl } from './sasl-login.ts';
-import { createPortServer, type TlsIdentity } from '../port-server.ts';
-import type { Tenant } from '../tenant.ts';
-import { serveConnection, type ServedConnection, type ServeOptions } from './serve-connection.ts';
-import { types } from '../message/amqp-types.ts';
+import { type ServedConnection, type ServeOptions, serveConnection } from './serve-connection.ts';
 
 export interface AmqpServerOptions extends ServeOptions {
   readonly host: string;

@@ -1,7 +1,7 @@
-import type { Connection, Session, Receiver, Sender } from 'rhea';
-import { ProtocolError, type AmqpCondition } from './rhea-internals.ts';
+import type { Connection, Receiver, Sender, Session } from 'rhea';
 import type { Queue } from '../queue/queue.ts';
-import { refusalOfUse, type QueueUse } from './incoming-link.ts';
+import { type QueueUse, refusalOfUse } from './incoming-link.ts';
+import { type AmqpCondition, ProtocolError } from './rhea-internals.ts';
 
 /**
  * Bounds how many sessions a connection has and how many links a session: rhea looks at all of them

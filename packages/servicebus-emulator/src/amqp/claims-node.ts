@@ -1,13 +1,13 @@
 import type { Clock } from '../clock.ts';
 import { types } from '../message/amqp-types.ts';
+import type { QueueAccessRules } from '../queue-access-rules.ts';
 import {
+  type AccessRight,
   coversResource,
   hasRight,
-  verifySignature,
-  type AccessRight,
   type SharedAccessRule,
+  verifySignature,
 } from '../shared-access-signature.ts';
-import type { QueueAccessRules } from '../queue-access-rules.ts';
 import type { AmqpRequest, AmqpResponse } from './request-node.ts';
 
 /** The claims that one connection has put on $cbs. */

@@ -1,27 +1,27 @@
 import type { Delivery, EventContext, Receiver } from 'rhea';
 import type { Faults } from '../faults.ts';
 import { readBatch, readMessage } from '../message/read-message.ts';
-import { withMessageId } from './with-message-id.ts';
 import { DecodeError } from '../message/sections.ts';
 import type { Queue } from '../queue/queue.ts';
+import type { QueueStatus } from '../queue/queue-properties.ts';
 import {
   askedFor,
   emptyBatch,
+  entityDisabled,
   internalError,
   messageTooLarge,
+  sendDisabled,
   sendRefusal,
   undecodable,
-  entityDisabled,
-  sendDisabled,
 } from './conditions.ts';
 import {
-  BATCH_FORMAT,
+  type AmqpCondition,
   answerAttach,
+  BATCH_FORMAT,
   receiveRaw,
   settleDelivery,
-  type AmqpCondition,
 } from './rhea-internals.ts';
-import type { QueueStatus } from '../queue/queue-properties.ts';
+import { withMessageId } from './with-message-id.ts';
 
 /** The limit of the service's Standard tier, for a message and for a batch. */
 export const MESSAGE_BYTES_MAX = 256 * 1024;

@@ -1,25 +1,25 @@
-import { assertNever } from '../assert-never.ts';
 import type { Delivery, EventContext, Sender } from 'rhea';
+import { assertNever } from '../assert-never.ts';
 import type { Faults } from '../faults.ts';
+import type { PropertyChanges } from '../message/set-application-properties.ts';
 import { writeMessage } from '../message/write-message.ts';
+import type { Settlement, SettleOutcome } from '../queue/actions/settle.ts';
 import type { Consumer } from '../queue/consumers.ts';
 import type { MessageLock } from '../queue/lock-table.ts';
 import type { Queue } from '../queue/queue.ts';
-import type { SettleOutcome, Settlement } from '../queue/actions/settle.ts';
 import { askedFor, internalError, lockLost, notAllowed, sessionLockLost } from './conditions.ts';
 import {
+  type AmqpCondition,
   answerAttach,
-  flushAttach,
+  answerDrain,
+  backlogBytesOf,
   creditOf,
+  deliveryCountOf,
+  flushAttach,
   isDraining,
   roomOf,
   settleDelivery,
-  type AmqpCondition,
-  answerDrain,
-  backlogBytesOf,
-  deliveryCountOf,
 } from './rhea-internals.ts';
-import type { PropertyChanges } from '../message/set-application-properties.ts';
 
 const SETTLED_BY_SENDER = 1;
 const OUTCOMES: readonly OutcomeName[] = ['accepted', 'rejected', 'released', 'modified'];

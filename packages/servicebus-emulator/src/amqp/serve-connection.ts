@@ -2,11 +2,11 @@ import type { Connection, EventContext, Receiver, Sender } from 'rhea';
 import type { Clock } from '../clock.ts';
 import type { Queue } from '../queue/queue.ts';
 import { accessRulesOf } from '../queue-access-rules.ts';
-import { tenantOf, type Tenant } from '../tenant.ts';
-import { findRule, type AccessRight, type SharedAccessRule } from '../shared-access-signature.ts';
-import { findQueue, isDeadLetterPath, parseAddress, type Address } from './address.ts';
+import { type AccessRight, findRule, type SharedAccessRule } from '../shared-access-signature.ts';
+import { type Tenant, tenantOf } from '../tenant.ts';
+import { type Address, findQueue, isDeadLetterPath, parseAddress } from './address.ts';
 import { boundLinks, boundSessions, closeDisabledLinks, closeLinksTo } from './bound-links.ts';
-import { createClaims, type Claims } from './claims-node.ts';
+import { type Claims, createClaims } from './claims-node.ts';
 import {
   askedFor,
   detachForced,
@@ -16,18 +16,18 @@ import {
   sessionRequired,
   unauthorized,
 } from './conditions.ts';
-import { openIncomingLink, refusalOfUse, type QueueUse } from './incoming-link.ts';
+import { openIncomingLink, type QueueUse, refusalOfUse } from './incoming-link.ts';
 import { handleManagementRequest } from './management/management-node.ts';
 import { openOutgoingLink } from './outgoing-link.ts';
-import { openSessionLink, SESSION_FILTER } from './session-link.ts';
 import { createReplyLinks, openRequestNode, type ReplyLinks } from './request-node.ts';
-import { loginOf } from './sasl-login.ts';
 import {
+  type AmqpCondition,
   boundDeliveries,
   boundDispositions,
   separateDirections,
-  type AmqpCondition,
 } from './rhea-internals.ts';
+import { loginOf } from './sasl-login.ts';
+import { openSessionLink, SESSION_FILTER } from './session-link.ts';
 
 export interface ServeOptions {
   /** At least one. */

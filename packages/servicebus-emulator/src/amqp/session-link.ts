@@ -11,7 +11,7 @@ import {
   sessionTimeout,
 } from './conditions.ts';
 import { openOutgoingLink } from './outgoing-link.ts';
-import { holdAttach, type AmqpCondition } from './rhea-internals.ts';
+import { type AmqpCondition, holdAttach } from './rhea-internals.ts';
 
 export const SESSION_FILTER = 'com.microsoft:session-filter';
 const TIMEOUT_PROPERTY = 'com.microsoft:timeout';

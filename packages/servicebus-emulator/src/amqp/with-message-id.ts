@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from '../message/read-message.ts';
 import { decodeValue, encodeValues, types } from '../message/amqp-types.ts';
-import { SECTION, findSections } from '../message/sections.ts';
+import type { IncomingMessage } from '../message/read-message.ts';
+import { findSections, SECTION } from '../message/sections.ts';
 
 const createMessageId = (): string => randomUUID().replaceAll('-', '');
 

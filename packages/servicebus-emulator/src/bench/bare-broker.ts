@@ -1,5 +1,5 @@
-import rhea, { type EventContext, type Message, type Sender } from 'rhea';
 import type { AddressInfo, Server } from 'node:net';
+import rhea, { type EventContext, type Message, type Sender } from 'rhea';
 
 /**
  * A program: plain rhea that passes on what it is sent, in order, and keeps nothing. What a broker in

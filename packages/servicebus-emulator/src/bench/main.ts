@@ -4,8 +4,8 @@
  * while the queue is short and long.
  */
 import { availableParallelism, loadavg } from 'node:os';
-import { BENCH_USAGE, readBenchFlags, type BenchFlags } from './flags.ts';
-import { measureDepth, type DepthCost } from './measure-depth.ts';
+import { BENCH_USAGE, type BenchFlags, readBenchFlags } from './flags.ts';
+import { type DepthCost, measureDepth } from './measure-depth.ts';
 import { measureMemory } from './measure-memory.ts';
 import { measureThroughput } from './measure-throughput.ts';
 

@@ -1,6 +1,6 @@
 import { ServiceBusClient } from '@azure/service-bus';
 import { completeWithSdk, sendWithSdk } from './sdk-client.ts';
-import { QUEUE, withBroker, type BrokerKind } from './with-broker.ts';
+import { type BrokerKind, QUEUE, withBroker } from './with-broker.ts';
 
 /** Small, so that a million of them fit a queue of the default size. */
 const BYTES = 100;

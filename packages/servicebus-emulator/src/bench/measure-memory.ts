@@ -1,6 +1,6 @@
 import { ServiceBusClient } from '@azure/service-bus';
 import { sendWithSdk } from './sdk-client.ts';
-import { QUEUE, withBroker, type BrokerKind } from './with-broker.ts';
+import { type BrokerKind, QUEUE, withBroker } from './with-broker.ts';
 
 const MESSAGES = 100_000;
 const BYTES = 1_024;

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startBroker, type Broker } from './start-broker.ts';
+import { type Broker, startBroker } from './start-broker.ts';
 
 export const QUEUE = 'bench';
 

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import {
+  type CreateQueueOptions,
   ServiceBusAdministrationClient,
   ServiceBusClient,
-  type CreateQueueOptions,
   type ServiceBusSender,
 } from '@azure/service-bus';
 import { afterAll, beforeAll } from 'vitest';

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { connectRawPeer, parseConnectionString } from './raw-peer.ts';
 
 /** What a client says to the broker in a short and whole conversation, as it was written. */

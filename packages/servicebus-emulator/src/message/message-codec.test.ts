@@ -1,7 +1,7 @@
 import rhea from 'rhea';
 import { describe, expect, it } from 'vitest';
-import { storedMessage } from '../testing/message-store-contract.ts';
 import { ensureMessageId } from '../amqp/with-message-id.ts';
+import { storedMessage } from '../testing/message-store-contract.ts';
 import { readBatch, readMessage } from './read-message.ts';
 import { DecodeError, findSections } from './sections.ts';
 import { setApplicationProperties } from './set-application-properties.ts';

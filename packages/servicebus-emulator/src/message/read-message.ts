@@ -2,11 +2,11 @@ import type { Typed } from 'rhea';
 import { decodeValue, encodeValues, mapItems } from './amqp-types.ts';
 import {
   DecodeError,
-  SECTION,
   dataOf,
-  findSections,
-  type Section,
   endOfValue,
+  findSections,
+  SECTION,
+  type Section,
 } from './sections.ts';
 
 /** A message as a client sends it, before the queue gives it a number. */

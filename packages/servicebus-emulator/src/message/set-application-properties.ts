@@ -1,6 +1,6 @@
 import type { Typed } from 'rhea';
 import { decodeValue, encodeValues, mapItems, types } from './amqp-types.ts';
-import { SECTION, findSections } from './sections.ts';
+import { findSections, SECTION } from './sections.ts';
 
 /** Values by name, as a client gave them; encoded the way rhea encodes JavaScript values. */
 export type PropertyChanges = Readonly<Record<string, unknown>>;

@@ -1,5 +1,5 @@
 import type { MessageState, StoredMessage } from '../store/message-store.ts';
-import { findSections, SECTION, reorderLockToken } from './sections.ts';
+import { findSections, reorderLockToken, SECTION } from './sections.ts';
 
 /**
  * Puts a stored message together for a receiver: a header and message annotations in front of the

@@ -1,5 +1,5 @@
-import type { StoredMessage } from '../store/message-store.ts';
 import { randomFillSync } from 'node:crypto';
+import type { StoredMessage } from '../store/message-store.ts';
 
 export interface MessageLock {
   /** 16 bytes, which are also the delivery tag. */

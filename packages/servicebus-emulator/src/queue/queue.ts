@@ -1,28 +1,28 @@
 import type { Clock } from '../clock.ts';
 import type { IncomingMessage } from '../message/read-message.ts';
 import type { MessageStore, QueueCounters, StoredMessage } from '../store/message-store.ts';
-import { createConsumers, type Consumer } from './consumers.ts';
-import { createLockTable } from './lock-table.ts';
 import { pump } from './actions/pump.ts';
-import { lockTerms, type QueueCore, isExpired, createAlarm } from './queue-core.ts';
-import type { QueueProperties } from './queue-properties.ts';
-import { createReadyMessages } from './ready-messages.ts';
-import { send, type SendOutcome } from './actions/send.ts';
+import { type SendOutcome, send } from './actions/send.ts';
 import {
-  expireLocks,
-  settle,
-  type SettleOutcome,
-  type Settlement,
-  receiveDeferred,
   type DeferredOutcome,
   type DeferredRequest,
+  expireLocks,
+  receiveDeferred,
+  type Settlement,
+  type SettleOutcome,
+  settle,
 } from './actions/settle.ts';
-import { openSeenMessages } from './seen-messages.ts';
-import { createQueueSessions, type QueueSessions } from './sessions/queue-sessions.ts';
-import { expireSessions } from './sessions/hold-session.ts';
-import { openSessions } from './sessions/sessions.ts';
-import { sweepExpired, deleteBatch, type DeleteBatchRequest } from './actions/sweep-expired.ts';
+import { type DeleteBatchRequest, deleteBatch, sweepExpired } from './actions/sweep-expired.ts';
+import { type Consumer, createConsumers } from './consumers.ts';
+import { createLockTable } from './lock-table.ts';
 import { createChange } from './queue-change.ts';
+import { createAlarm, isExpired, lockTerms, type QueueCore } from './queue-core.ts';
+import type { QueueProperties } from './queue-properties.ts';
+import { createReadyMessages } from './ready-messages.ts';
+import { openSeenMessages } from './seen-messages.ts';
+import { expireSessions } from './sessions/hold-session.ts';
+import { createQueueSessions, type QueueSessions } from './sessions/queue-sessions.ts';
+import { openSessions } from './sessions/sessions.ts';
 
 /** One queue, or one dead-letter sub-queue. Every promise resolves after its change is committed. */
 export interface Queue {

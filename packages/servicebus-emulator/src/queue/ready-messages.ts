@@ -1,4 +1,5 @@
 import type { MessageStore, StoredMessage } from '../store/message-store.ts';
+
 /** How much of a queue's head is held in memory, ready to be delivered without a read. */
 const WINDOW_MESSAGES_MAX = 1_000;
 const WINDOW_BYTES_MAX = 16 * 1024 * 1024;

@@ -1,30 +1,30 @@
 import { mkdir } from 'node:fs/promises';
-import { open, type Database, type RootDatabase } from 'lmdb';
+import { type Database, open, type RootDatabase } from 'lmdb';
+import { DEFAULT_QUEUE_PROPERTIES, type QueueProperties } from '../queue/queue-properties.ts';
 import {
   EMPTY_COUNTERS,
   type EmulatorStore,
   type MessageStore,
+  type QueueCatalog,
   type QueueCounters,
   type ScanDueOptions,
   type ScanOptions,
   type StoredMessage,
-  type StoreWrite,
-  type QueueCatalog,
   type StoredQueue,
+  type StoreWrite,
 } from './message-store.ts';
 import {
+  decodeMessage,
   dueKey,
   dueOf,
+  encodeMessage,
   messageKey,
   noteKey,
   noteKeyEnd,
   noteNameOf,
-  sequenceNumberOf,
   queueIdOf,
-  decodeMessage,
-  encodeMessage,
+  sequenceNumberOf,
 } from './store-keys.ts';
-import { DEFAULT_QUEUE_PROPERTIES, type QueueProperties } from '../queue/queue-properties.ts';
 
 interface LmdbTables {
   readonly root: RootDatabase;

@@ -1,16 +1,16 @@
 import {
+  type DueMessage,
   EMPTY_COUNTERS,
   type EmulatorStore,
   type MessageStore,
   type NoteKey,
   type QueueCatalog,
   type QueueCounters,
-  type StoreWrite,
-  type StoredQueue,
-  type DueMessage,
   type ScanDueOptions,
   type ScanOptions,
   type StoredMessage,
+  type StoredQueue,
+  type StoreWrite,
 } from './message-store.ts';
 
 interface QueueContent {

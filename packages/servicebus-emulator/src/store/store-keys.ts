@@ -1,4 +1,4 @@
-import type { DueMessage, NoteKey, MessageState, StoredMessage } from './message-store.ts';
+import type { DueMessage, MessageState, NoteKey, StoredMessage } from './message-store.ts';
 
 /** Keys that sort as bytes the way their parts sort as numbers. */
 const HIGH_WORD = 2 ** 32;

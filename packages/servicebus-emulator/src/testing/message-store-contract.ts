@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DEFAULT_QUEUE_PROPERTIES } from '../queue/queue-properties.ts';
 import {
   EMPTY_COUNTERS,
   type EmulatorStore,
   type StoredMessage,
   type StoredQueue,
 } from '../store/message-store.ts';
-import { DEFAULT_QUEUE_PROPERTIES } from '../queue/queue-properties.ts';
 
 const QUEUE_ID = 4;
 const BYTES_MAX = 1024 * 1024;

@@ -1,9 +1,9 @@
 import rhea from 'rhea';
-import { readMessage, type IncomingMessage } from '../message/read-message.ts';
+import { type IncomingMessage, readMessage } from '../message/read-message.ts';
 import type { Consumer } from '../queue/consumers.ts';
 import type { MessageLock } from '../queue/lock-table.ts';
-import { DEFAULT_QUEUE_PROPERTIES, type QueueProperties } from '../queue/queue-properties.ts';
 import { openQueue, type Queue } from '../queue/queue.ts';
+import { DEFAULT_QUEUE_PROPERTIES, type QueueProperties } from '../queue/queue-properties.ts';
 import { createMemoryStore } from '../store/memory-store.ts';
 import type { EmulatorStore, StoredMessage } from '../store/message-store.ts';
 import { createVirtualClock } from './virtual-clock.ts';

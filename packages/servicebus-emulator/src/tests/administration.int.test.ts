@@ -1,6 +1,6 @@
 import type { ServiceBusError } from '@azure/service-bus';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startSdkHarness, type SdkHarness } from '../testing/sdk-harness.ts';
+import { type SdkHarness, startSdkHarness } from '../testing/sdk-harness.ts';
 
 const NEVER = 'P10675199DT2H48M5.4775807S';
 

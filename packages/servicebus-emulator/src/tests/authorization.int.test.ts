@@ -1,7 +1,7 @@
 import { ServiceBusAdministrationClient, ServiceBusClient } from '@azure/service-bus';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startSdkHarness, type SdkHarness } from '../testing/sdk-harness.ts';
 import { usePlainHttp } from '../create-emulator.ts';
+import { type SdkHarness, startSdkHarness } from '../testing/sdk-harness.ts';
 
 const KEY = { name: 'root', key: 'c2VjcmV0LWtleQ==' };
 

@@ -7,8 +7,8 @@ import {
   receiveBriefly,
   receiveExactly,
   receiveOne,
-  startSdkHarness,
   type SdkHarness,
+  startSdkHarness,
 } from '../testing/sdk-harness.ts';
 
 let sdk: SdkHarness;

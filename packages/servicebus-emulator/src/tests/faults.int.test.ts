@@ -1,12 +1,12 @@
-import { ServiceBusClient } from '@azure/service-bus';
 import type { Socket } from 'node:net';
+import { ServiceBusClient } from '@azure/service-bus';
 import rhea, { type EventContext } from 'rhea';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   receiveBriefly,
   receiveOne,
-  startSdkHarness,
   type SdkHarness,
+  startSdkHarness,
 } from '../testing/sdk-harness.ts';
 import { createVirtualClock } from '../testing/virtual-clock.ts';
 

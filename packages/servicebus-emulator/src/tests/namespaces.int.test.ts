@@ -5,6 +5,7 @@ import { ServiceBusAdministrationClient, ServiceBusClient } from '@azure/service
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createEmulator, type Emulator, usePlainHttp } from '../create-emulator.ts';
 import { receiveBriefly, receiveOne } from '../testing/sdk-harness.ts';
+
 let folder: string;
 let emulator: Emulator;
 const start = () =>

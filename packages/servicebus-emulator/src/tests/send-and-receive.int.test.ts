@@ -8,8 +8,8 @@ import {
   receiveBriefly,
   receiveExactly,
   receiveOne,
-  startSdkHarness,
   type SdkHarness,
+  startSdkHarness,
 } from '../testing/sdk-harness.ts';
 
 const newName = () => `queue-${randomUUID()}`;

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CreateQueueOptions } from '@azure/service-bus';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   receiveBriefly,
   receiveExactly,
   receiveOne,
-  startSdkHarness,
   type SdkHarness,
+  startSdkHarness,
 } from '../testing/sdk-harness.ts';
 import { createVirtualClock } from '../testing/virtual-clock.ts';
 

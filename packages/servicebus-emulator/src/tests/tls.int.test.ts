@@ -1,12 +1,12 @@
+import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
-import { once } from 'node:events';
 import tls from 'node:tls';
 import { ServiceBusAdministrationClient, ServiceBusClient } from '@azure/service-bus';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import { createCertificate } from '../testing/certificate.ts';
-import { receiveOne, startSdkHarness, type SdkHarness } from '../testing/sdk-harness.ts';
+import { receiveOne, type SdkHarness, startSdkHarness } from '../testing/sdk-harness.ts';
 
 const trusted = tls.getCACertificates('default');
 

@@ -1,10 +1,10 @@
 import {
   type ArchiveSpan,
-  type ChangeSet,
   CHANGES_PER_SET_MAX,
+  type ChangeSet,
   deflateChangeSet,
-  encodeChangeSet,
   type EntityState,
+  encodeChangeSet,
   eraseState,
   formatStamp,
   type Stamp,
@@ -13,9 +13,9 @@ import {
 } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
 import { describe, expect, test } from 'vitest';
+import { createTableArchiveKeeper } from '../recovery/archive-keeper.ts';
 import { createFaultyStore } from '../testing/faulty-store.ts';
 import { ARCHIVE_TABLE, createTableArchive } from './table-archive.ts';
-import { createTableArchiveKeeper } from '../recovery/archive-keeper.ts';
 
 const STAMP = '019b78230721-0000-east-a0n1' as Stamp;
 const LATER = '019b78230722-0000-east-a0n1' as Stamp;

@@ -18,7 +18,7 @@ import {
   type TableStore,
   TransientError,
 } from '@tandem/core';
-import { fromPayloadColumns, toPayloadColumns } from '../rows/payload-columns.ts';
+import { fromPayloadColumns, toPayloadColumns } from '../rows/entity-row.ts';
 import { ENTITY_ROWS_FROM } from '../rows/row-key.ts';
 
 export const ARCHIVE_TABLE = 'Archive';

@@ -4,11 +4,11 @@
  */
 import { randomUUID } from 'node:crypto';
 import {
+  type CommitOutcome,
   checkKey,
   checkRange,
   checkTableName,
   checkTransaction,
-  type CommitOutcome,
   type RowPage,
   type RowRange,
   type TableRow,
@@ -16,9 +16,7 @@ import {
   type Transaction,
 } from '@tandem/core';
 import { type BatchPart, decodeBatch, encodeBatch } from './batch.ts';
-import { decodeContinuation, encodeContinuation } from './query-position.ts';
 import { decodeRow, decodeRows } from './row-json.ts';
-import { readRefusal, type ServiceRefusal } from './service-answer.ts';
 import {
   createTableAccount,
   type TableAccount,
@@ -26,9 +24,13 @@ import {
 } from './table-account.ts';
 import {
   createTableRequest,
+  decodeContinuation,
+  encodeContinuation,
   getRequest,
   operationRequest,
   queryRequest,
+  readRefusal,
+  type ServiceRefusal,
   type TableRequest,
 } from './table-request.ts';
 import {

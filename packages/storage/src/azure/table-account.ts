@@ -8,8 +8,11 @@ import {
 import { TableServiceClient } from '@azure/data-tables';
 import { DefaultAzureCredential } from '@azure/identity';
 import { TerminalError } from '@tandem/core';
-import { createSharedKeyPolicy, SDK_SHARED_KEY_POLICY } from './shared-key-policy.ts';
-import { createTableHttpClient } from './table-http-client.ts';
+import {
+  createSharedKeyPolicy,
+  createTableHttpClient,
+  SDK_SHARED_KEY_POLICY,
+} from './table-http-client.ts';
 import type { TableRequest } from './table-request.ts';
 import { CallTimedOut } from './translate-table-error.ts';
 

@@ -1,5 +1,4 @@
-import type { RowOperation, RowRange } from '@tandem/core';
-import type { QueryPosition } from './query-position.ts';
+import { type RowOperation, type RowRange, TerminalError } from '@tandem/core';
 import { encodeProperties, encodeRow } from './row-json.ts';
 
 /** One request of the table service's REST interface; `path` is relative to the account's URL. */
@@ -79,4 +78,90 @@ function filterOf({ partitions, rowsFrom, rowsBefore }: RowRange): string {
 
 function quote(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** Where the service says that a query goes on; both values mean something to it only. */
+interface QueryPosition {
+  readonly nextPartitionKey: string;
+  readonly nextRowKey: string | undefined;
+}
+
+export function encodeContinuation(position: QueryPosition): string {
+  return Buffer.from(JSON.stringify(position)).toString('base64url');
+}
+
+/** Throws `CURSOR_INVALID`. */
+export function decodeContinuation(continuation: string | undefined): QueryPosition | undefined {
+  if (continuation === undefined) return undefined;
+  const position = parse(Buffer.from(continuation, 'base64url').toString());
+  if (isPosition(position)) return position;
+  const message = 'The continuation was not made by this store. Start from the first page.';
+  throw new TerminalError('CURSOR_INVALID', message);
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function isPosition(value: unknown): value is QueryPosition {
+  if (typeof value !== 'object' || value === null) return false;
+  const { nextPartitionKey, nextRowKey } = value as Partial<QueryPosition>;
+  const isRowKey = nextRowKey === undefined || typeof nextRowKey === 'string';
+  return typeof nextPartitionKey === 'string' && isRowKey;
+}
+
+/** What the table service says when it does not do what it was asked. */
+export interface ServiceRefusal {
+  readonly status: number;
+  /** Such as `EntityAlreadyExists`; empty when the answer names none. */
+  readonly code: string;
+  readonly message: string;
+  /** Which operation of a batch it is about, when the message leads with it. */
+  readonly index: number | undefined;
+  readonly retryAfterMs: number | undefined;
+}
+
+/** Every kind of header access fits: `(name) => headers.get(name)`. */
+type HeaderLookup = (name: string) => string | undefined;
+
+const MESSAGE_LENGTH_MAX = 300;
+const NO_HEADERS: HeaderLookup = () => undefined;
+
+/** Reads JSON and XML alike: what stands before the tables (load, authentication) answers in XML. */
+export function readRefusal(
+  status: number,
+  text: string,
+  header: HeaderLookup = NO_HEADERS,
+): ServiceRefusal {
+  const code = header('x-ms-error-code') ?? readMember(text, 'code') ?? '';
+  const full = readMember(text, 'value') ?? readMember(text, 'message') ?? '';
+  const index = /^(\d{1,3}):/.exec(full)?.[1];
+  return {
+    status,
+    code,
+    // The rest is the request's id and time, and for a failed signature what was signed.
+    message: (full.split('\n')[0] ?? '').replace(/^\d{1,3}:/, '').slice(0, MESSAGE_LENGTH_MAX),
+    index: index === undefined ? undefined : Number(index),
+    retryAfterMs: readRetryAfterMs(header),
+  };
+}
+
+function readMember(text: string, name: string): string | undefined {
+  const json = new RegExp(`"${name}":("(?:[^"\\\\]|\\\\.)*")`).exec(text)?.[1];
+  if (json !== undefined) return String(JSON.parse(json));
+  return new RegExp(`<(?:m:)?${name}[^>]*>([^<]*)<`).exec(text)?.[1];
+}
+
+function readRetryAfterMs(header: HeaderLookup): number | undefined {
+  for (const name of ['retry-after-ms', 'x-ms-retry-after-ms']) {
+    const milliseconds = Number(header(name) ?? Number.NaN);
+    if (milliseconds >= 0) return milliseconds;
+  }
+  const seconds = Number(header('retry-after') ?? Number.NaN);
+  return seconds >= 0 ? seconds * 1_000 : undefined;
 }

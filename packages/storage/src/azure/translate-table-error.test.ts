@@ -1,6 +1,6 @@
 import { RestError } from '@azure/core-rest-pipeline';
 import { describe, expect, test } from 'vitest';
-import { readRefusal } from './service-answer.ts';
+import { readRefusal } from './table-request.ts';
 import {
   CallTimedOut,
   outcomeOf,

@@ -2,10 +2,12 @@ import { type AppError, assert, type TableStore } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
 import { Type } from 'typebox';
 import { beforeEach, describe, expect, expectTypeOf, test, vi } from 'vitest';
-import { type ConfigurationOptions, createConfiguration } from './create-configuration.ts';
-import { environmentNameOf } from './environment-name.ts';
-import type { Secret } from './secret.ts';
-import { seedConfiguration } from './seed-configuration.ts';
+import {
+  type ConfigurationOptions,
+  createConfiguration,
+  seedConfiguration,
+} from './create-configuration.ts';
+import { environmentNameOf, type Secret } from './setting.ts';
 import { boolean, choice, durationMs, integer, json, secret, text } from './setting-kinds.ts';
 
 const settings = {

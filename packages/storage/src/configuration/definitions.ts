@@ -10,8 +10,7 @@ import {
 import { type Static, Type } from 'typebox';
 import { ROW_MEMORY_BYTES_DEFAULT } from '../replica/row-memory.ts';
 import type { Configuration } from './create-configuration.ts';
-import { createSecret } from './secret.ts';
-import { malformed, type Parsed, valueOf } from './setting.ts';
+import { createSecret, malformed, type Parsed, valueOf } from './setting.ts';
 import { choice, durationMs, integer, json, secret, text } from './setting-kinds.ts';
 
 const MIB = 1024 * 1024;

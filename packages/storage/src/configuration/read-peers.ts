@@ -1,6 +1,6 @@
 import { partOfConnectionString, TerminalError } from '@tandem/core';
 import type { TandemConfiguration } from './definitions.ts';
-import type { Secret } from './secret.ts';
+import type { Secret } from './setting.ts';
 
 export interface Peer {
   readonly region: string;

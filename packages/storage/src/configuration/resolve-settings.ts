@@ -1,6 +1,5 @@
-import { readPastedText, TerminalError } from '@tandem/core';
-import { environmentNameOf } from './environment-name.ts';
-import type { SettingDefinition } from './setting.ts';
+import { assertNever, readPastedText, TerminalError } from '@tandem/core';
+import { environmentNameOf, type SettingDefinition } from './setting.ts';
 
 export type SettingDefinitions = Readonly<Record<string, SettingDefinition>>;
 
@@ -89,4 +88,60 @@ export function configurationInvalid(
   const count = `${problems.length} ${problems.length === 1 ? 'setting is' : 'settings are'} wrong`;
   const message = `${count} (table Configuration, or the variable that overrides it):\n${lines.join('\n')}`;
   return new TerminalError('CONFIGURATION_INVALID', message, { details: { problems } });
+}
+
+/** A table in Markdown of every setting, in the order of the definitions. */
+export function describeSettings(definitions: Readonly<Record<string, SettingDefinition>>): string {
+  const rows = Object.entries(definitions).map(([name, definition]) => [
+    `\`${name}\`${definition.isSecret ? ' (secret)' : ''}`,
+    `\`${environmentNameOf(name)}\``,
+    definition.description,
+    definition.rule.replaceAll('|', '\\|'),
+    presence(definition),
+    `\`${definition.example}\``,
+  ]);
+  return [
+    ['Setting', 'Variable', 'Meaning', 'Value', 'Default', 'Example'],
+    ['---', '---', '---', '---', '---', '---'],
+    ...rows,
+  ]
+    .map((row) => `| ${row.join(' | ')} |`)
+    .join('\n');
+}
+
+function presence({ presence: rule }: SettingDefinition): string {
+  switch (rule.kind) {
+    case 'required':
+      return 'required';
+    case 'required-when':
+      return `required when \`${rule.setting}\` is \`${rule.is}\``;
+    case 'default':
+      return `\`${String(rule.value)}\``;
+    case 'optional':
+      return '';
+    default:
+      return assertNever(rule);
+  }
+}
+
+/**
+ * A sentence for each variable that overrides a setting and cannot be used. They are known before any
+ * table is read, so a start need not wait for one to refuse them. No value is repeated.
+ */
+export function findOverrideProblems(
+  definitions: SettingDefinitions,
+  environment: Readonly<Record<string, string | undefined>>,
+): string[] {
+  return Object.entries(definitions).flatMap(([setting, definition]) => {
+    const { rule, example } = definition;
+    const variable = environmentNameOf(setting);
+    const text = environment[variable] ?? '';
+    if (isBlank(text)) return [];
+    const parsed = definition.parse(text);
+    if (parsed.kind === 'value') return [];
+    return [
+      `${variable} cannot be used: it ${parsed.problem}, and overrides the setting ${setting}, which must be ` +
+        `${rule}, for example ${variable}=${example}.`,
+    ];
+  });
 }

@@ -1,6 +1,6 @@
 import { format, inspect } from 'node:util';
 import { expect, test } from 'vitest';
-import { createSecret } from './secret.ts';
+import { createSecret } from './setting.ts';
 
 test('a secret prints itself in no way, and is still there', () => {
   const secret = createSecret('hush');

@@ -2,12 +2,13 @@
 import { readPastedText } from '@tandem/core';
 import type { Static, TSchema } from 'typebox';
 import { Value } from 'typebox/value';
-import { createSecret, type Secret } from './secret.ts';
 import {
+  createSecret,
   define,
   malformed,
   type Parsed,
   type Resolved,
+  type Secret,
   type SettingDefinition,
   type SettingOptions,
   valueOf,

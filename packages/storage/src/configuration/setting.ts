@@ -86,3 +86,31 @@ export function valueOf<T>(value: T): Parsed<T> {
 export function malformed(problem: string): { kind: 'malformed'; problem: string } {
   return { kind: 'malformed', problem };
 }
+
+/**
+ * Under which name the environment can override a setting: `Customer.Queue` is `CUSTOMER_QUEUE`,
+ * `ServiceBusConnection` is `SERVICE_BUS_CONNECTION`.
+ */
+export function environmentNameOf(setting: string): string {
+  return setting
+    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .replaceAll('.', '_')
+    .toUpperCase();
+}
+
+/** A text that does not print itself: in a log, in JSON or in an error it is only `[secret]`. */
+export interface Secret {
+  /** Give it to whom it is meant for, and to no one else. */
+  reveal(): string;
+  toString(): string;
+  toJSON(): string;
+}
+
+const REDACTED = '[secret]';
+/** What `util.inspect`, and so `console.log`, asks an object for. */
+const INSPECT = Symbol.for('nodejs.util.inspect.custom');
+
+export function createSecret(text: string): Secret {
+  const redact = (): string => REDACTED;
+  return { reveal: () => text, toString: redact, toJSON: redact, [INSPECT]: redact } as Secret;
+}

@@ -1,5 +1,3 @@
-import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
 import {
   type Conflict,
   defineEntityKind,
@@ -10,6 +8,8 @@ import {
   isSameValue,
   joinEntities,
 } from '@tandem/core';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
 import { deviceKind } from '../testing/device-kind.ts';
 import type { MemoryRegion } from '../testing/memory-region.ts';
 import { recoveryRegionOf } from '../testing/recovery-regions.ts';

@@ -1,4 +1,3 @@
-import { describe, expect, test } from 'vitest';
 import {
   bucketOf,
   type Conflict,
@@ -9,6 +8,7 @@ import {
   TransientError,
 } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
+import { describe, expect, test } from 'vitest';
 import { deviceKind } from '../testing/device-kind.ts';
 import { createFaultyStore } from '../testing/faulty-store.ts';
 import { MEMORY_BUCKET_COUNT } from '../testing/memory-region.ts';

@@ -3,12 +3,12 @@ import {
   AppError,
   bucketNames,
   bucketOf,
-  chunk,
   type Conflict,
   type ConflictJournal,
+  chunk,
   decodeConflict,
-  encodeConflict,
   type EntityKind,
+  encodeConflict,
   forEachBounded,
   joinConflicts,
   KEY_LENGTH_MAX,
@@ -19,9 +19,8 @@ import {
   TransientError,
   type UntoldConflict,
 } from '@tandem/core';
-import { fromPayloadColumns, toPayloadColumns } from '../rows/payload-columns.ts';
+import { fromPayloadColumns, textOf, toPayloadColumns } from '../rows/entity-row.ts';
 import { asideKeyOf, ENTITY_ROWS_FROM, encodeRowKey } from '../rows/row-key.ts';
-import { textOf } from '../rows/entity-row.ts';
 
 export const CONFLICTS_TABLE = 'Conflicts';
 /** Partitions of what peers are still to be told of; no bucket's partition begins like this. */

@@ -1,24 +1,38 @@
 import {
   AppError,
+  type Archive,
   assert,
   CHANGES_PER_SET_MAX,
+  type Clock,
   type EntityKind,
+  type HybridClock,
   isMessageFault,
-  retryDelayMs,
+  type OutboxEntry,
+  type Randomness,
+  type Replica,
   type RetryPolicy,
+  retryDelayMs,
+  type TableStore,
 } from '@tandem/core';
+import type { RowMemory } from '../replica/row-memory.ts';
 import type { WriteOutcome } from '../replicated-table.ts';
-import { toOutcome, toRecord } from '../table/entity-record.ts';
-import { readRow } from '../table/read-row.ts';
+import { readRow, toOutcome, toRecord } from '../table/entity-record.ts';
 import { type ChangeSetOutcome, commitChangeSet } from './commit-change-set.ts';
-import { decidePending } from './decide-pending.ts';
+import { decidePending } from './decide-write.ts';
 import { type EntityLine, EntityLines } from './entity-lines.ts';
-import type { Leave } from './gate.ts';
-import type { LaneContext, LaneWrite } from './lane-context.ts';
-import { errorContended, errorFull, errorLate, errorNotTried } from './lane-errors.ts';
-import { type PackedGroup, packGroup } from './pack-group.ts';
-import { type KnownRow, NEVER_TOLD, type WriteRequest } from './pending-write.ts';
-import { settleRefusal } from './settle-refusal.ts';
+import type { Gate, Leave } from './gate.ts';
+import { type GroupWrite, type PackedGroup, packGroup } from './pack-group.ts';
+import {
+  errorContended,
+  errorFull,
+  errorLate,
+  errorNotTried,
+  type KnownRow,
+  NEVER_TOLD,
+  type PendingWrite,
+  settleRefusal,
+  type WriteRequest,
+} from './pending-write.ts';
 
 /** What one partition takes in a second. */
 export const WAITING_PER_BUCKET_MAX = 2_000;
@@ -288,4 +302,33 @@ export class BucketLane<K extends EntityKind> {
     line.known = undefined;
     this.#context.memory.forget(line.entityId);
   }
+}
+
+/** What the lanes of one table share. */
+export interface LaneContext<K extends EntityKind> {
+  readonly kind: K;
+  readonly store: TableStore;
+  readonly archive: Archive;
+  readonly replica: Replica;
+  readonly memory: RowMemory;
+  readonly hybridClock: HybridClock;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly wireVersion: number;
+  readonly peers: readonly string[];
+  /** Resolves when who is about to write has had the time to: who comes meanwhile goes along. */
+  readonly gather?: (() => Promise<void>) | undefined;
+  readonly onCommitted: (entry: OutboxEntry) => void;
+  /** Transactions, and reads, under way over all buckets. */
+  readonly commitGate: Gate;
+  readonly readGate: Gate;
+  /** Of arrivals and store calls, in one count for the whole table. */
+  readonly nextNumber: () => number;
+}
+
+/** A write that is decided, and the line at whose head it stands. */
+interface LaneWrite<K extends EntityKind> extends GroupWrite {
+  readonly line: EntityLine<K>;
+  readonly pending: PendingWrite<K>;
+  readonly isRemembered: boolean;
 }

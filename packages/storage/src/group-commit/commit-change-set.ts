@@ -4,15 +4,19 @@ import {
   type CommitOutcome,
   type OutboxEntry,
   type Randomness,
-  retry,
-  retryDelayMs,
   type RetryPolicy,
   type RowOperation,
+  retry,
+  retryDelayMs,
   type TableStore,
   type Transaction,
 } from '@tandem/core';
-import { type CommittedContext, isCommitted } from '../outbox/is-committed.ts';
-import { outboxRowKey, toOutboxProperties } from '../outbox/outbox-row.ts';
+import {
+  type CommittedContext,
+  isCommitted,
+  outboxRowKey,
+  toOutboxProperties,
+} from '../outbox/outbox-row.ts';
 
 export interface CommitContext extends CommittedContext, Pick<TableStore, 'commit'> {
   readonly clock: Clock;

@@ -1,9 +1,8 @@
 import type { EntityKind } from '@tandem/core';
 import type { WriteOutcome } from '../replicated-table.ts';
 import { createAdaptiveLimit } from './adaptive-limit.ts';
-import { BucketLane } from './bucket-lane.ts';
+import { BucketLane, type LaneContext } from './bucket-lane.ts';
 import { createGate } from './gate.ts';
-import type { LaneContext } from './lane-context.ts';
 import type { WriteRequest } from './pending-write.ts';
 
 export interface GroupCommit<K extends EntityKind> {

@@ -2,7 +2,7 @@ import { formatStamp } from '@tandem/core';
 import { describe, expect, test } from 'vitest';
 import type { WriteCondition } from '../replicated-table.ts';
 import { deviceKind } from '../testing/device-kind.ts';
-import { decidePending } from './decide-pending.ts';
+import { decidePending } from './decide-write.ts';
 import { type KnownRow, NEVER_TOLD } from './pending-write.ts';
 
 const ARRIVED_AT = 10;

@@ -1,14 +1,14 @@
 import {
   CHANGE_SET_BYTES_MAX,
   CHANGES_PER_SET_MAX,
-  findEntityFault,
-  decodeChangeSet,
   DEFLATED_WIRE_VERSION,
+  decodeChangeSet,
+  findEntityFault,
   formatStamp,
   PACK_WIRE_VERSION,
   type Stamp,
-  stampTimeMs,
   type StoredRow,
+  stampTimeMs,
   WIRE_VERSION,
 } from '@tandem/core';
 import { describe, expect, test } from 'vitest';

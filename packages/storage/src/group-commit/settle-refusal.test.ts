@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { settleRefusal } from './settle-refusal.ts';
+import { settleRefusal } from './pending-write.ts';
 
 const known = { id: 'known', isRemembered: false };
 const remembered = { id: 'remembered', isRemembered: true };

@@ -14,7 +14,7 @@ import {
   toEntity,
   type VersionVector,
 } from '@tandem/core';
-import { sealCursor, unsealCursor } from '../table/sealed-cursor.ts';
+import { sealCursor, unsealCursor } from '../table/page-cursor.ts';
 
 /** One transaction of one entity, as the archive of this region holds it. */
 export interface HistoryEntry<K extends EntityKind> {

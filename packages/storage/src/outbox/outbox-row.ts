@@ -1,4 +1,6 @@
 import {
+  type Archive,
+  type ArchiveKey,
   type ChangeSet,
   decodeChangeSet,
   type FieldValue,
@@ -7,10 +9,10 @@ import {
   type Properties,
   type Stamp,
   type TableRow,
+  type TableStore,
   TerminalError,
 } from '@tandem/core';
-import { textOf } from '../rows/entity-row.ts';
-import { fromPayloadColumns, toPayloadColumns } from '../rows/payload-columns.ts';
+import { fromPayloadColumns, textOf, toPayloadColumns } from '../rows/entity-row.ts';
 
 /**
  * Outbox rows lie in the partition of the entities they tell of, above every entity's key:
@@ -65,4 +67,19 @@ export function fromOutboxRow(row: TableRow, { entityKind, parkedFor }: OutboxPl
 
 function malformed(what: string): TerminalError {
   return new TerminalError('ROW_MALFORMED', `The outbox row is damaged: ${what}.`);
+}
+
+export interface CommittedContext extends Pick<TableStore, 'get'> {
+  readonly archive: Pick<Archive, 'has'>;
+  readonly table: string;
+}
+
+/** Tells whether this region has committed, or applied, a change set: one of its two rows is always there. */
+export async function isCommitted(
+  key: ArchiveKey,
+  { get, archive, table }: CommittedContext,
+): Promise<boolean> {
+  // The outbox first: what has left it is in the archive already.
+  const row = await get(table, key.bucket, outboxRowKey(key.stamp));
+  return row !== undefined || (await archive.has(key));
 }

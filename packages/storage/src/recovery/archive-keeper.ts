@@ -1,9 +1,9 @@
 import {
   AppError,
-  archivePartitionOf,
   type ArchiveKeeper,
   type ArchiveRow,
   type ArchiveSpan,
+  archivePartitionOf,
   bucketOf,
   type ChangeSet,
   chunk,
@@ -26,7 +26,7 @@ import {
   toArchiveProperties,
   toStandInProperties,
 } from '../archive/table-archive.ts';
-import { fromPayloadColumns } from '../rows/payload-columns.ts';
+import { fromPayloadColumns } from '../rows/entity-row.ts';
 import { ENTITY_ROWS_FROM } from '../rows/row-key.ts';
 
 const PAGE_ROWS = 500;

@@ -1,9 +1,9 @@
 import {
-  type FieldValue,
+  applyRepair,
   bucketOf,
+  type FieldValue,
   formatStamp,
   planRepair,
-  applyRepair,
   TerminalError,
 } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
@@ -20,7 +20,7 @@ import {
 } from '../testing/recovery-regions.ts';
 import { createTwoRegions, type TwoRegions } from '../testing/two-regions.ts';
 import { createDamagedRows, type DamagedRowFound } from './damaged-rows.ts';
-import { createTableRowScanner } from './row-scanner.ts';
+import { createTableRowScanner } from './recovery-region.ts';
 
 type Regions = TwoRegions<typeof deviceKind>;
 

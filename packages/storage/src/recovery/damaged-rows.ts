@@ -1,8 +1,8 @@
 import {
   AppError,
   bucketNames,
-  decodeStoredChangeSet,
   decodeConflict,
+  decodeStoredChangeSet,
   type EntityKind,
   type RowPage,
   type RowRange,
@@ -13,8 +13,8 @@ import {
 import { ARCHIVE_TABLE } from '../archive/table-archive.ts';
 import { CONFLICTS_TABLE } from '../conflicts/table-conflict-journal.ts';
 import { fromOutboxRow } from '../outbox/outbox-row.ts';
+import { fromPayloadColumns } from '../rows/entity-row.ts';
 import { judgeRow } from '../rows/judge-row.ts';
-import { fromPayloadColumns } from '../rows/payload-columns.ts';
 import { asideKeyOf, keyBeforeAside, SYSTEM_ROWS_FROM } from '../rows/row-key.ts';
 
 /** Where a row lies. */

@@ -1,8 +1,8 @@
 import {
   bucketOf,
-  fillRegion,
   type FillPhase,
   type FillReport,
+  fillRegion,
   type TableStore,
 } from '@tandem/core';
 import { describe, expect, test } from 'vitest';

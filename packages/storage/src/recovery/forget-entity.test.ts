@@ -5,7 +5,7 @@ import { deviceKind } from '../testing/device-kind.ts';
 import { idInBucket, MEMORY_BUCKET_COUNT } from '../testing/memory-region.ts';
 import { recoveryRegionOf } from '../testing/recovery-regions.ts';
 import { createMemoryRegions } from '../testing/two-regions.ts';
-import { findAllTraces, forgetEntity, type ForgettingRegion } from './forget-entity.ts';
+import { type ForgettingRegion, findAllTraces, forgetEntity } from './forget-entity.ts';
 import { writeReplayRecord } from './replay-record.ts';
 
 const NAMES = ['east', 'west', 'north'];

@@ -15,7 +15,7 @@ import {
   TransientError,
 } from '@tandem/core';
 import type { ReplicatedTable } from '../replicated-table.ts';
-import { countCopies, eraseCopies } from './replayed-copies.ts';
+import { countCopies, eraseCopies } from './replay-into-table.ts';
 
 /** A region that is to forget an entity. */
 export interface ForgettingRegion<K extends EntityKind> {

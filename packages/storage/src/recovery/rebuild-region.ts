@@ -1,7 +1,7 @@
 import {
-  fillRegion,
   type FillOptions,
   type FillReport,
+  fillRegion,
   type RecoveryRegion,
   type RegionHold,
   type TableStore,

@@ -13,8 +13,8 @@ import { createFaultyStore } from '../testing/faulty-store.ts';
 import { idInBucket, readRows } from '../testing/memory-region.ts';
 import { createTwoRegions } from '../testing/two-regions.ts';
 import { createTableArchiveKeeper } from './archive-keeper.ts';
+import { createRetriedStore } from './recovery-region.ts';
 import { replayIntoTable } from './replay-into-table.ts';
-import { createRetriedStore } from './retried-store.ts';
 import { listReplayTables, openReplayTable, writeReplayRecord } from './replay-record.ts';
 
 const FIRST = 'first';

@@ -1,14 +1,14 @@
 import {
   decodeFieldValue,
-  encodeFieldValue,
   type EntityState,
+  encodeFieldValue,
   type FieldValue,
-  newestStamp,
   type NullableFieldValue,
+  newestStamp,
   type Stamp,
   type StampedField,
-  stampRegion,
   type StoredRow,
+  stampRegion,
 } from '@tandem/core';
 import { PackedBytes } from './packed-bytes.ts';
 

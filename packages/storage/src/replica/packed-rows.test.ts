@@ -8,7 +8,7 @@ import {
 } from '@tandem/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createPackedRows } from './packed-rows.ts';
+import { createPackedRows } from './row-memory.ts';
 
 const MIB = 1024 * 1024;
 

@@ -1,7 +1,6 @@
 import { type EntityState, formatStamp, type StoredRow } from '@tandem/core';
 import { describe, expect, test } from 'vitest';
-import { createRowMemory, type RowMemory } from './row-memory.ts';
-import { withRecentRows } from './recent-rows.ts';
+import { createRowMemory, type RowMemory, withRecentRows } from './row-memory.ts';
 
 const stamp = formatStamp({ timeMs: 1, counter: 0, region: 'east', writer: '0000000a' });
 

@@ -1,10 +1,7 @@
 import {
   bucketNames,
   type EntityKind,
-  isAlive,
-  latestStamp,
-  stampTimeMs,
-  type StoredRow,
+  isCollectable,
   type TableRow,
   type TableStore,
 } from '@tandem/core';
@@ -44,7 +41,7 @@ export async function collectTombstones(options: CollectOptions): Promise<number
       for (const row of page.rows) {
         const judged = judgeRow(row, options);
         if (judged.kind === 'damaged') options.onDamaged?.(judged);
-        else if (isCollectable(judged.row, options.horizonMs)) doomed.push(row);
+        else if (isCollectable(judged.row.state, options.horizonMs)) doomed.push(row);
       }
       for (const row of doomed) {
         const outcome = await store.commit({
@@ -58,9 +55,4 @@ export async function collectTombstones(options: CollectOptions): Promise<number
     } while (continuation !== undefined);
   }
   return collected;
-}
-
-function isCollectable({ state }: StoredRow, horizonMs: number): boolean {
-  const newest = latestStamp(state);
-  return !isAlive(state) && newest !== undefined && stampTimeMs(newest) < horizonMs;
 }

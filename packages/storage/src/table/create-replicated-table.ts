@@ -1,7 +1,7 @@
 import {
   type Archive,
-  checkEntityId,
   type Clock,
+  checkEntityId,
   type EntityKind,
   type HybridClock,
   type OutboxEntry,
@@ -23,9 +23,8 @@ import {
   type WriteOutcome,
 } from '../replicated-table.ts';
 import type { DamagedEntityRow } from '../rows/judge-row.ts';
-import { toLiveRecord, toRecord } from './entity-record.ts';
+import { readRow, retryRead, toLiveRecord, toRecord } from './entity-record.ts';
 import { listEntities } from './list-entities.ts';
-import { readRow, retryRead } from './read-row.ts';
 
 export interface ReplicatedTableOptions<K extends EntityKind> {
   readonly kind: K;

@@ -1,8 +1,14 @@
 import {
+  type Clock,
   type EntityKind,
   isAlive,
   newestStamp,
   type Operation,
+  type Randomness,
+  type Replica,
+  type RetryPolicy,
+  retry,
+  type StoredRow,
   type StoredState,
   stampRegion,
   toEntity,
@@ -39,4 +45,31 @@ export function toOutcome<K extends EntityKind>(
 ): WriteOutcome<K> {
   if (operation === 'delete') return { kind: 'deleted', version: record.version };
   return { kind: operation === 'create' ? 'created' : 'replaced', record };
+}
+
+interface ReadContext {
+  readonly replica: Replica;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+}
+
+const READ_POLICY: RetryPolicy = { attemptsMax: 4, delayMsMin: 50, delayMsMax: 1_000 };
+/** With what one read may take, a store that hangs is given up within ten seconds. */
+const READ_BUDGET_MS = 3_500;
+
+/** A tombstone is a row too. */
+export async function readRow(
+  entityId: string,
+  context: ReadContext,
+): Promise<StoredRow | undefined> {
+  const { replica } = context;
+  const rows = await retryRead(() => replica.read(replica.bucketOf(entityId), [entityId]), context);
+  return rows.get(entityId);
+}
+
+export function retryRead<T>(
+  read: () => Promise<T>,
+  { clock, randomness }: Pick<ReadContext, 'clock' | 'randomness'>,
+): Promise<T> {
+  return retry(read, { policy: READ_POLICY, clock, randomness, budgetMs: READ_BUDGET_MS });
 }

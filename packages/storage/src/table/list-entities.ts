@@ -2,16 +2,18 @@ import {
   assert,
   bucketNames,
   type EntityKind,
+  type EntityState,
   isAlive,
+  newestStamp,
   type RowPage,
   type StoredState,
+  stampTimeMs,
   type TableStore,
   TransientError,
 } from '@tandem/core';
 import type { ListFilter } from '../replicated-table.ts';
 import { type DamagedEntityRow, judgeRow } from '../rows/judge-row.ts';
 import { ENTITY_ROWS_FROM, keyAfter, SYSTEM_ROWS_FROM } from '../rows/row-key.ts';
-import { nameFilter, passesFilter } from './list-filter.ts';
 import { type CursorScope, decodeCursor, encodeCursor, type PagePosition } from './page-cursor.ts';
 
 export interface ListOptions {
@@ -139,4 +141,26 @@ function startOf({ cursor }: ListOptions, scope: CursorScope): PagePosition {
 function nextBucket(buckets: readonly string[], bucket: string): PagePosition | undefined {
   const next = buckets[buckets.indexOf(bucket) + 1];
   return next === undefined ? undefined : { bucket: next, rowKey: '' };
+}
+
+/** Names a filter: two that ask for the same have the same name. */
+function nameFilter({ changedSinceMs, equals = {} }: ListFilter): string {
+  const fields = Object.entries(equals).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return changedSinceMs === undefined && fields.length === 0
+    ? ''
+    : JSON.stringify([changedSinceMs ?? null, fields]);
+}
+
+/** Whether a live entity is one that the filter asks for. */
+function passesFilter(
+  { changedSinceMs, equals = {} }: ListFilter,
+  { vector, fields }: EntityState,
+): boolean {
+  const newest = newestStamp(vector);
+  const changedMs = newest === undefined ? 0 : stampTimeMs(newest);
+  if (changedSinceMs !== undefined && changedMs < changedSinceMs) return false;
+  return Object.entries(equals).every(([name, text]) => {
+    const value = fields.get(name)?.value;
+    return value?.type === 'String' && value.value === text;
+  });
 }

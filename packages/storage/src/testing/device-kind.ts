@@ -1,4 +1,4 @@
-import { defineEntityKind, edm, type EntityKind } from '@tandem/core';
+import { defineEntityKind, type EntityKind, edm } from '@tandem/core';
 import { Type } from 'typebox';
 
 const DeviceSchema = Type.Object({

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { deepStrictEqual } from 'node:assert';
+import { createHash } from 'node:crypto';
 import {
   bucketNames,
   type Digest,
@@ -7,12 +7,12 @@ import {
   type RecoveryRegion,
   replayInto,
   type TableStore,
-  verifyRegions,
   type VerifyReport,
+  verifyRegions,
 } from '@tandem/core';
-import { createTableReplica } from '../replica/table-replica.ts';
 import { createTableArchiveKeeper } from '../recovery/archive-keeper.ts';
-import { createRecoveryRegion } from '../recovery/create-recovery-region.ts';
+import { createRecoveryRegion } from '../recovery/recovery-region.ts';
+import { createTableReplica } from '../replica/table-replica.ts';
 import { MEMORY_BUCKET_COUNT, type MemoryRegion, readRows } from './memory-region.ts';
 import type { TwoRegions } from './two-regions.ts';
 

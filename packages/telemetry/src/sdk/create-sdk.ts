@@ -1,4 +1,7 @@
 // The only part that knows OpenTelemetry's SDK; loaded when telemetry is asked for.
+
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-http';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
@@ -11,20 +14,18 @@ import {
 } from '@opentelemetry/resources';
 import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
 import {
-  BatchSpanProcessor,
-  type SpanProcessor,
-  TracerProvider,
   AlwaysOffSampler,
   AlwaysOnSampler,
+  BatchSpanProcessor,
   ParentBasedSampler,
   type Sampler,
+  type SpanProcessor,
   TraceIdRatioBasedSampler,
+  TracerProvider,
 } from '@opentelemetry/sdk-trace';
 import type { Static } from 'typebox';
 import type { Telemetry, TelemetryOptions, TelemetryStart } from '../telemetry.ts';
-import type { TelemetryEnvironmentSchema, SAMPLERS } from '../telemetry-environment.ts';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { SAMPLERS, TelemetryEnvironmentSchema } from '../telemetry-environment.ts';
 
 type Settings = Static<typeof TelemetryEnvironmentSchema>;
 

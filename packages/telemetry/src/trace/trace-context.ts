@@ -1,14 +1,14 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import {
   type Context,
   type Link,
   ROOT_CONTEXT,
+  type Span,
   type SpanContext,
   type SpanOptions,
-  trace,
   TraceFlags,
-  type Span,
+  trace,
 } from '@opentelemetry/api';
-import { AsyncLocalStorage } from 'node:async_hooks';
 
 /** The W3C form, of version 00: it is what changes carry to the other regions. */
 const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;

@@ -1,16 +1,16 @@
 import {
-  SpanKind,
-  type Tracer,
   type Attributes,
   type Span,
+  SpanKind,
   SpanStatusCode,
+  type Tracer,
 } from '@opentelemetry/api';
 import {
+  AppError,
   type Applier,
   type Archive,
   type ChangePublisher,
   type ChangeSet,
-  AppError,
 } from '@tandem/core';
 import { placeOf } from './trace-context.ts';
 

@@ -2,11 +2,11 @@
 import { copyFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { DOCUMENT_FILE, RELEASED_FILE } from '../files.ts';
+import { EXIT_FAILED, readCommand } from '../run/read-command.ts';
 import type { Check } from './check.ts';
 import { checkClientBuilds, checkClientIsCurrent } from './check-client.ts';
 import { findBreakingChanges } from './find-breaking-changes.ts';
 import { findDrift } from './find-drift.ts';
-import { EXIT_FAILED, readCommand } from '../run/read-command.ts';
 import { lintWithRedocly, lintWithSpectral } from './lint-document.ts';
 
 const CHECKS: readonly Check[] = [

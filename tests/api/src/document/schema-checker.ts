@@ -1,5 +1,5 @@
-import addFormats from 'ajv-formats';
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
 import type { ApiDocument, Schema } from './document.ts';
 
 /** What is wrong with the value; undefined when nothing is. */

@@ -9,7 +9,7 @@ import { isAccident, judgeAnswer } from './judge-answer.ts';
 import { createLearnedValues } from './learned-values.ts';
 import { planRequest } from './requests/plan-request.ts';
 import type { PlannedRequest } from './requests/planned-request.ts';
-import { sendRequest, type SendOptions, type Sent } from './send/send-request.ts';
+import { type SendOptions, type Sent, sendRequest } from './send/send-request.ts';
 
 export interface FuzzOptions {
   readonly region: OneRegion;

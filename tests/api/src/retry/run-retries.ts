@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createApiClient, type CustomerApi, eachCustomer } from '@tandem/customer-client';
+import { type CustomerApi, createApiClient, eachCustomer } from '@tandem/customer-client';
 import type { Cluster } from '@tandem/local-cluster';
-import { createUntilAnswered, type Created, type Creation } from './create-until-answered.ts';
+import { type Created, type Creation, createUntilAnswered } from './create-until-answered.ts';
 
 export interface RetryOptions {
   readonly kills: number;

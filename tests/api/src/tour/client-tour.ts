@@ -1,6 +1,6 @@
 // The tour of the README with the generated client: node client-tour.ts <region> <another region>.
 import { randomUUID } from 'node:crypto';
-import { type components, createApiClient, type CustomerApi } from '@tandem/customer-client';
+import { type CustomerApi, type components, createApiClient } from '@tandem/customer-client';
 
 type Body = components['schemas']['Customer'];
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Urls } from '../clients/perform.ts';
 import { purgeQueue } from '../cluster/queue-administration.ts';
 import type { ChaosCluster } from '../cluster/start-chaos-cluster.ts';
-import type { Urls } from '../clients/perform.ts';
 import { unknownKind } from '../unknown-kind.ts';
 import type { Breakage } from './breakage.ts';
 import { startSwallowingProxy } from './start-swallowing-proxy.ts';

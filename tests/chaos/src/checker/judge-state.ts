@@ -1,4 +1,4 @@
-import { type Field, FIELDS, type Operation, type Seen } from '../history/operation.ts';
+import { FIELDS, type Field, type Operation, type Seen } from '../history/operation.ts';
 import type { CustomerHistory } from './customer-history.ts';
 import { CLOCK_MARGIN_MS, precedes } from './precedes.ts';
 

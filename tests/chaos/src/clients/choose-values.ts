@@ -1,4 +1,4 @@
-import { type Field, FIELDS, type Values } from '../history/operation.ts';
+import { FIELDS, type Field, type Values } from '../history/operation.ts';
 import type { Random } from '../random.ts';
 
 const VALUE_CHANCE = 0.65;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Endpoint, Operation } from '../history/operation.ts';
 import type { HistoryLog } from '../history/history-log.ts';
+import type { Endpoint, Operation } from '../history/operation.ts';
 import type { Random } from '../random.ts';
 import { chooseAllValues, chooseSomeValues, toWholeBody } from './choose-values.ts';
 import type { CustomerPool } from './customer-pool.ts';

@@ -1,6 +1,6 @@
 import { rename } from 'node:fs/promises';
-import type { Cluster, LocalProcess } from '@tandem/local-cluster';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Cluster, LocalProcess } from '@tandem/local-cluster';
 
 const START_TRIES_MAX = 60;
 const RETRY_MS = 1_000;

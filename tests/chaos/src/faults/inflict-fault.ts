@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LocalProcess, Region } from '@tandem/local-cluster';
-import type { ChaosCluster } from '../cluster/start-chaos-cluster.ts';
 import { keepLog, processesByName, startAgain } from '../cluster/processes.ts';
+import type { ChaosCluster } from '../cluster/start-chaos-cluster.ts';
 import { unknownKind } from '../unknown-kind.ts';
 import type { Fault } from './fault.ts';
 

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Manifest, parseManifests } from '../manifests/manifest.ts';
 import { buildOverlay } from '../manifests/kustomize.ts';
+import { type Manifest, parseManifests } from '../manifests/manifest.ts';
 import { amountOf, findRunProblems } from './find-run-problems.ts';
 import { RELEASES } from './releases.ts';
 import { find, renderRelease, type Workload, workloadsOf } from './rendered-release.ts';

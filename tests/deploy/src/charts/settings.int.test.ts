@@ -1,6 +1,7 @@
 // The charts' settings against those of the services: the services themselves read them.
-import { tandemSettings } from '@tandem/storage';
+
 import { readFileSync } from 'node:fs';
+import { tandemSettings } from '@tandem/storage';
 import { describe, expect, it } from 'vitest';
 import { ROOT } from '../tools/folders.ts';
 import { CHART } from './helm.ts';

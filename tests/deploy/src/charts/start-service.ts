@@ -1,7 +1,8 @@
 // Starts the services as far as their tables, which are in memory: what they say of an environment is
 // what they would say of a container's.
-import { readConfig as readApiConfig } from '@tandem/customer-api/config';
+
 import { createMemoryTableStore } from '@tandem/core/memory';
+import { readConfig as readApiConfig } from '@tandem/customer-api/config';
 import { openRegion } from '@tandem/region-kit';
 import { readConfig as readReplicatorConfig } from '@tandem/replicator/config';
 

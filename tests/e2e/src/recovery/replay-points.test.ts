@@ -1,6 +1,6 @@
 // An archive replayed to points in time, each compared with what the REST API had answered then.
 // REPLAY_POINTS and REPLAY_SEED set how many and which; by default they are few.
-import { bucketNames, BUCKET_COUNT_DEFAULT, encodeVector } from '@tandem/core';
+import { BUCKET_COUNT_DEFAULT, bucketNames, encodeVector } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { createSeededRandomness } from '@tandem/core/memory';
 import { type Cluster, PROBING_FAST, type Region, startCluster } from '@tandem/local-cluster';

@@ -1,5 +1,5 @@
-import { isAside } from '../processes/next-build.ts';
 import { isForged } from '../faults/forge-messages.ts';
+import { isAside } from '../processes/next-build.ts';
 import type { FinalChecker } from './checker.ts';
 
 /**

@@ -21,8 +21,8 @@ import { unproven } from './unproven.ts';
 import { untrue } from './untrue.ts';
 import { writtenTwice } from './written-twice.ts';
 import { wrongPartition } from './wrong-partition.ts';
-import { wrongRefusal } from './wrong-refusal.ts';
 import { wrongReference } from './wrong-reference.ts';
+import { wrongRefusal } from './wrong-refusal.ts';
 import { wrongType } from './wrong-type.ts';
 
 export const FINAL_CHECKERS: readonly FinalChecker[] = [

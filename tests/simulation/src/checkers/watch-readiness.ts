@@ -1,10 +1,10 @@
 import { ARCHIVE_TABLE, CONFLICTS_TABLE } from '@tandem/storage';
-import { wasDamaged } from '../faults/damage-rows.ts';
-import { gadgetKind } from '../world/gadget-kind.ts';
 import type { History } from '../clients/history.ts';
+import { wasDamaged } from '../faults/damage-rows.ts';
 import type { Ledger } from '../observe/ledger.ts';
 import { includesStamp } from '../observe/raw-state.ts';
 import type { Probe } from '../observe/readiness-probe.ts';
+import { gadgetKind } from '../world/gadget-kind.ts';
 import { isTroubledLink } from '../world/links.ts';
 import { isTroubledSlot, type World } from '../world/world.ts';
 import type { Report } from './watch.ts';
@@ -83,7 +83,7 @@ export interface MissingSources {
 }
 
 /** What one of the peers acknowledged before the time, and the region has not. */
-export function findMissing(
+function findMissing(
   { ledger, history }: MissingSources,
   {
     region,

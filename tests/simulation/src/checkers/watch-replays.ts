@@ -1,8 +1,8 @@
+import { ARCHIVE_TABLE } from '@tandem/storage';
+import { wasDamaged } from '../faults/damage-rows.ts';
 import type { Ledger } from '../observe/ledger.ts';
 import { isRawAlive, joinStates, type RawState, timeMsOf } from '../observe/raw-state.ts';
 import { readRawRow } from '../observe/read-raw.ts';
-import { ARCHIVE_TABLE } from '@tandem/storage';
-import { wasDamaged } from '../faults/damage-rows.ts';
 import type { Command } from '../operators/recovery-log.ts';
 import { isClientsId } from '../world/gadget-kind.ts';
 import type { World } from '../world/world.ts';

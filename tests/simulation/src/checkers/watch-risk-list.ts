@@ -1,6 +1,6 @@
+import { wasDamaged } from '../faults/damage-rows.ts';
 import type { Ledger } from '../observe/ledger.ts';
 import { includesStamp } from '../observe/raw-state.ts';
-import { wasDamaged } from '../faults/damage-rows.ts';
 import { gadgetKind, isClientsId } from '../world/gadget-kind.ts';
 import type { World } from '../world/world.ts';
 import type { Report } from './watch.ts';

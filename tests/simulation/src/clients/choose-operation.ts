@@ -1,5 +1,5 @@
-import type { Draw } from '../world/draw.ts';
 import type { RunPlan } from '../run/run-plan.ts';
+import type { Draw } from '../world/draw.ts';
 import type { OperationKind } from './history.ts';
 import { GADGET_FIELDS, type GadgetField } from './values.ts';
 

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
-import { type SeedWorker, startSeedWorker } from '../run/seed-worker.ts';
 import type { SeedResult } from '../run/seed-result.ts';
+import { type SeedWorker, startSeedWorker } from '../run/seed-worker.ts';
 import { shrink } from '../run/shrink.ts';
 import { describeViolations, type Output, replayCommand, say, sayResult } from './output.ts';
 

@@ -1,6 +1,6 @@
 import type { Draw } from '../world/draw.ts';
 import type { World } from '../world/world.ts';
-import { type NemesisEvent, type NemesisKind, NEMESIS_RULES } from './nemesis-kinds.ts';
+import { NEMESIS_RULES, type NemesisEvent, type NemesisKind } from './nemesis-kinds.ts';
 
 const KIND_PROBABILITY = 0.4;
 const TARGET_MAX = 1_000_000;

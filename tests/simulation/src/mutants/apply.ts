@@ -1,10 +1,10 @@
 import { CORE, type Mutant, STORAGE } from './mutant.ts';
 
-const DECIDE = `${CORE}replication/decide-apply.ts`;
-const TO_BUCKET = `${CORE}replication/apply-to-bucket.ts`;
-const APPLY = `${CORE}replication/apply-change-sets.ts`;
-const INBOUND = `${CORE}replication/inbound.ts`;
-const ISOLATE = `${CORE}replication/isolate-fault.ts`;
+const DECIDE = `${CORE}inbound/decide-apply.ts`;
+const TO_BUCKET = `${CORE}inbound/apply-to-bucket.ts`;
+const APPLY = `${CORE}inbound/apply-change-sets.ts`;
+const INBOUND = `${CORE}inbound/inbound.ts`;
+const ISOLATE = `${CORE}inbound/isolate-fault.ts`;
 const MERGE = `${CORE}state/merge.ts`;
 
 /** Faults of receiving, merging and collecting. */
@@ -130,7 +130,7 @@ export const applyMutants: readonly Mutant[] = [
     title: 'a conflict names the winning value as the losing one',
     edits: [
       {
-        file: `${CORE}replication/conflict.ts`,
+        file: `${CORE}model/conflict.ts`,
         find: 'const loser = winner === own ? other : own;',
         replace: 'const loser = winner === own ? own : other;',
       },
@@ -190,12 +190,12 @@ export const applyMutants: readonly Mutant[] = [
     title: 'a change of a newer wire version is read as if it were of this one',
     edits: [
       {
-        file: `${CORE}arrival/decode-change-set.ts`,
+        file: `${CORE}wire/decode-change-set.ts`,
         find: 'if (json.wire > DEFLATED_WIRE_VERSION) {',
         replace: 'if (json.wire > DEFLATED_WIRE_VERSION + 1_000) {',
       },
       {
-        file: `${CORE}arrival/decode-change-set.ts`,
+        file: `${CORE}wire/decode-change-set.ts`,
         find: 'if (json.wire !== WIRE_VERSION) {',
         replace: 'if (json.wire < WIRE_VERSION) {',
       },
@@ -218,7 +218,7 @@ export const applyMutants: readonly Mutant[] = [
     title: 'tombstones are collected long before they are old enough',
     edits: [
       {
-        file: `${CORE}replication/tombstone-horizon.ts`,
+        file: `${CORE}inbound/tombstone-horizon.ts`,
         find: 'return Math.min(input.nowMs, ...reached) - input.ageMs;',
         replace: 'return Math.min(input.nowMs, ...reached) - input.ageMs / 60;',
       },

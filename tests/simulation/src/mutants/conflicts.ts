@@ -1,8 +1,8 @@
 import { CORE, type Mutant, STORAGE } from './mutant.ts';
 
-const CONFLICT = `${CORE}replication/conflict.ts`;
-const TELL = `${CORE}replication/tell-conflicts.ts`;
-const INBOUND = `${CORE}replication/inbound.ts`;
+const CONFLICT = `${CORE}model/conflict.ts`;
+const TELL = `${CORE}outbound/sweep.ts`;
+const INBOUND = `${CORE}inbound/inbound.ts`;
 const JOURNAL = `${STORAGE}conflicts/table-conflict-journal.ts`;
 
 /** Faults of finding conflicts and of telling the other regions of them. */

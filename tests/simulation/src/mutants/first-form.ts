@@ -2,7 +2,7 @@ import { CORE, type Mutant, STORAGE } from './mutant.ts';
 
 const LANE = `${STORAGE}group-commit/bucket-lane.ts`;
 const COMMIT = `${STORAGE}group-commit/commit-change-set.ts`;
-const INBOUND = `${CORE}replication/inbound.ts`;
+const INBOUND = `${CORE}inbound/inbound.ts`;
 
 /** The faults of the pattern's first form, each as it was. */
 export const firstFormMutants: readonly Mutant[] = [
@@ -36,7 +36,7 @@ export const firstFormMutants: readonly Mutant[] = [
           'catch (error) { return this.#onFailed(group.members, error); }',
       },
       {
-        file: `${CORE}replication/relay-queue.ts`,
+        file: `${CORE}outbound/relay-queue.ts`,
         find: '    if (this.#isDraining || this.length >= this.#lengthMax) {\n',
         replace:
           '    const { relay } = this.#options;\n' +
@@ -50,7 +50,7 @@ export const firstFormMutants: readonly Mutant[] = [
           '    if (this.#isDraining || this.length >= this.#lengthMax) {\n',
       },
       {
-        file: `${CORE}replication/relay-queue.ts`,
+        file: `${CORE}outbound/relay-queue.ts`,
         find: "import type { RelaySteps, SentEntry } from './relay.ts';",
         replace:
           "import type { RelaySteps, SentEntry } from './relay.ts';\n" +
@@ -89,7 +89,7 @@ export const firstFormMutants: readonly Mutant[] = [
     title: 'whatever arrives overwrites the row, without a look at its version',
     edits: [
       {
-        file: `${CORE}replication/decide-apply.ts`,
+        file: `${CORE}inbound/decide-apply.ts`,
         find: "if (covers(stored.state.vector, incoming.state.vector)) return { kind: 'skip' };",
         replace: "if (stored !== undefined) return { kind: 'write', row: incoming };",
       },

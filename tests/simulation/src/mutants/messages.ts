@@ -1,8 +1,8 @@
 import { CORE, type Mutant } from './mutant.ts';
 
-const PACK = `${CORE}replication/change-set-pack.ts`;
-const INBOUND = `${CORE}replication/inbound.ts`;
-const ROUNDS = `${CORE}replication/archive-in-rounds.ts`;
+const PACK = `${CORE}wire/change-set-pack.ts`;
+const INBOUND = `${CORE}inbound/inbound.ts`;
+const ROUNDS = `${CORE}inbound/archive-in-rounds.ts`;
 
 /** Faults of change sets that share messages, and of archiving in rounds what was received. */
 export const messageMutants: readonly Mutant[] = [
@@ -22,7 +22,7 @@ export const messageMutants: readonly Mutant[] = [
     title: 'a change set that does not fit the pack counts as sent with it',
     edits: [
       {
-        file: `${CORE}replication/relay.ts`,
+        file: `${CORE}outbound/relay.ts`,
         find: 'const body = isPack ? packChangeSets(entries.map(({ encoded }) => encoded)) : first.encoded;',
         replace:
           'const body = isPack ? packChangeSets(entries.slice(0, 3).map(({ encoded }) => encoded)) : first.encoded;',

@@ -1,9 +1,9 @@
 import { applyMutants } from './apply.ts';
 import { arrivalMutants } from './arrival.ts';
+import { conflictMutants } from './conflicts.ts';
 import { firstFormMutants } from './first-form.ts';
 import { groupMutants } from './group-commit.ts';
 import { messageMutants } from './messages.ts';
-import { conflictMutants } from './conflicts.ts';
 import type { Mutant } from './mutant.ts';
 import { recoveryMutants } from './recovery.ts';
 import { relayMutants } from './relay-and-sweep.ts';

@@ -1,8 +1,8 @@
 import { CORE, type Mutant, STORAGE } from './mutant.ts';
 
-const FOLD = `${CORE}recovery/fold-archive.ts`;
-const JOIN = `${CORE}recovery/join-entities.ts`;
-const SPAN = `${CORE}recovery/replay-span.ts`;
+const FOLD = `${CORE}recovery/replay.ts`;
+const JOIN = `${CORE}recovery/repair-regions.ts`;
+const SPAN = `${CORE}recovery/replay.ts`;
 const VERIFY = `${CORE}recovery/verify-regions.ts`;
 const ERASE = `${CORE}recovery/erase-entity.ts`;
 const RISK = `${CORE}recovery/list-at-risk.ts`;
@@ -12,11 +12,11 @@ const FORGET = `${STORAGE}recovery/forget-entity.ts`;
 const TABLE = `${STORAGE}recovery/replay-into-table.ts`;
 const RESTORE_CONFLICT = `${STORAGE}recovery/restore-conflict.ts`;
 const RESTORE_ENTITIES = `${STORAGE}recovery/restore-entities.ts`;
-const REPLAY_INTO = `${CORE}recovery/replay-into.ts`;
-const IN_PLACE = `${CORE}recovery/replay-in-place.ts`;
+const REPLAY_INTO = `${CORE}recovery/replay.ts`;
+const IN_PLACE = `${CORE}recovery/replay.ts`;
 const FILL = `${CORE}recovery/fill-region.ts`;
 const COPY = `${CORE}recovery/copy-archive.ts`;
-const COMPARE = `${CORE}recovery/compare-bucket.ts`;
+const COMPARE = `${CORE}recovery/verify-regions.ts`;
 const SURVEY = `${CORE}recovery/survey-risk.ts`;
 const LETTERS = `${CORE}recovery/settle-dead-letters.ts`;
 

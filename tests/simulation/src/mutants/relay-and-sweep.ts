@@ -1,8 +1,8 @@
 import { CORE, type Mutant, STORAGE } from './mutant.ts';
 
-const RELAY = `${CORE}replication/relay.ts`;
-const QUEUE = `${CORE}replication/relay-queue.ts`;
-const SWEEP = `${CORE}replication/sweep.ts`;
+const RELAY = `${CORE}outbound/relay.ts`;
+const QUEUE = `${CORE}outbound/relay-queue.ts`;
+const SWEEP = `${CORE}outbound/sweep.ts`;
 
 /** Faults of what carries change sets from the outbox to the archive and to the peers. */
 export const relayMutants: readonly Mutant[] = [
@@ -107,7 +107,7 @@ export const relayMutants: readonly Mutant[] = [
     title: 'a peer that hangs is waited for as long as its calls take',
     edits: [
       {
-        file: `${CORE}replication/peer-link.ts`,
+        file: `${CORE}outbound/peer-link.ts`,
         find: 'const outcome = await within(failures === 0 ? BRIEF_MS : TRIAL_MS, work, clock);',
         replace: "const outcome: T | 'late' = await work;",
       },
@@ -132,7 +132,7 @@ export const relayMutants: readonly Mutant[] = [
     title: 'a backoff that began by a clock which ran ahead ends when that time comes',
     edits: [
       {
-        file: `${CORE}replication/peer-link.ts`,
+        file: `${CORE}outbound/peer-link.ts`,
         find: 'return waitMs <= 0 || waitMs > PEER_BACKOFF.delayMsMax;',
         replace: 'return waitMs <= 0;',
       },

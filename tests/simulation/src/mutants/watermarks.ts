@@ -1,8 +1,8 @@
 import { CORE, type Mutant } from './mutant.ts';
 
-const SWEEP = `${CORE}replication/sweep.ts`;
-const WATERMARK = `${CORE}replication/watermark.ts`;
-const HEARTBEAT = `${CORE}replication/heartbeat.ts`;
+const SWEEP = `${CORE}outbound/sweep.ts`;
+const WATERMARK = `${CORE}wire/watermark.ts`;
+const HEARTBEAT = `${CORE}inbound/heartbeat.ts`;
 
 /** Faults of what one region says of how far it has got. */
 export const watermarkMutants: readonly Mutant[] = [

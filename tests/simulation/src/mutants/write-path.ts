@@ -49,7 +49,7 @@ export const writePathMutants: readonly Mutant[] = [
       'after an ambiguous answer only the outbox is asked, though the relay may have emptied it',
     edits: [
       {
-        file: `${STORAGE}outbox/is-committed.ts`,
+        file: `${STORAGE}outbox/outbox-row.ts`,
         find: 'return row !== undefined || (await archive.has(key));',
         replace: 'return row !== undefined || !archive;',
       },

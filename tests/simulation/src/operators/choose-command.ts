@@ -1,7 +1,7 @@
 import { readableSetsIn } from '@tandem/core';
 import type { Ledger } from '../observe/ledger.ts';
-import type { World } from '../world/world.ts';
 import { fromNextWireBody, isAside, isUpgraded } from '../processes/next-build.ts';
+import type { World } from '../world/world.ts';
 import type { Command } from './recovery-log.ts';
 
 const KINDS: readonly Command['kind'][] = [

@@ -1,4 +1,4 @@
-import type { EntityState, ReplayPlan, RepairPlan, RiskSurvey, VerifyReport } from '@tandem/core';
+import type { EntityState, RepairPlan, ReplayPlan, RiskSurvey, VerifyReport } from '@tandem/core';
 import type { RegionTraces, Restoration } from '@tandem/storage';
 
 interface Span {

@@ -5,17 +5,17 @@ import {
   bucketOf,
   type Conflict,
   type Digest,
+  type EntityState,
   eachQueuePage,
   encodeFieldValue,
-  type EntityState,
   holdLeases,
   planRepair,
   planReplay,
   replayInPlace,
   surveyRisk,
   TerminalError,
-  verifyRegions,
   type VerifyReport,
+  verifyRegions,
 } from '@tandem/core';
 import {
   forgetEntity,
@@ -26,7 +26,7 @@ import {
 } from '@tandem/storage';
 import type { ProcessContext } from '../processes/process-context.ts';
 import { gadgetKind } from '../world/gadget-kind.ts';
-import { openOperatedRegion, type OperatedRegion } from './operated-region.ts';
+import { type OperatedRegion, openOperatedRegion } from './operated-region.ts';
 import type { Command, Plan, Recovery, Report } from './recovery-log.ts';
 
 const RECHECKS = { recheckCountMax: 3, recheckDelayMs: 2_000 };

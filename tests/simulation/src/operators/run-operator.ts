@@ -1,8 +1,8 @@
 import { AppError } from '@tandem/core';
 import { createTableRegionHold } from '@tandem/storage';
 import type { Ledger } from '../observe/ledger.ts';
-import type { ProcessContext } from '../processes/process-context.ts';
 import { isAside } from '../processes/next-build.ts';
+import type { ProcessContext } from '../processes/process-context.ts';
 import type { Slot } from '../processes/slot.ts';
 import type { World } from '../world/world.ts';
 import { chooseCommand } from './choose-command.ts';

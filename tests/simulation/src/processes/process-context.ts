@@ -9,9 +9,9 @@ import {
 } from '@tandem/core';
 import { createSeededRandomness } from '@tandem/core/memory';
 import { ARCHIVE_TABLE, CONFLICTS_TABLE } from '@tandem/storage';
-import { gadgetKind } from '../world/gadget-kind.ts';
 import { wasDamaged } from '../faults/damage-rows.ts';
 import { hashText } from '../world/draw.ts';
+import { gadgetKind } from '../world/gadget-kind.ts';
 import type { World } from '../world/world.ts';
 import { createClockPort } from './clock-port.ts';
 import type { Incarnation } from './incarnation.ts';

@@ -1,9 +1,9 @@
 import {
-  TransientError,
   type AppError,
   type ChangePublisher,
   type OutboundMessage,
   readableSetsIn,
+  TransientError,
 } from '@tandem/core';
 import type { CallFault } from '../faults/fault-kinds.ts';
 import { drawsRowFaults } from '../faults/nemesis-plan.ts';

@@ -3,9 +3,9 @@ import type { CallFault } from '../faults/fault-kinds.ts';
 import type { Draw } from '../world/draw.ts';
 import type { Namespace } from '../world/namespace.ts';
 import type { Scheduler } from '../world/scheduler.ts';
-import { BUS_DEADLINE_MS, busError } from './publisher-port.ts';
 import type { Incarnation } from './incarnation.ts';
 import { fromNextWire } from './next-build.ts';
+import { BUS_DEADLINE_MS, busError } from './publisher-port.ts';
 
 export interface ReceiverPortOptions {
   readonly incarnation: Incarnation;

@@ -1,11 +1,11 @@
-import { createIncarnation, type Incarnation } from './incarnation.ts';
-import type { World } from '../world/world.ts';
-import { startApi } from './api-process.ts';
-import { createProcessContext } from './process-context.ts';
-import { startReplicator } from './replicator-process.ts';
+import type { Ledger } from '../observe/ledger.ts';
 import type { OperatorDesk } from '../operators/run-operator.ts';
 import { closeRecovery, startOperator } from '../operators/run-operator.ts';
-import type { Ledger } from '../observe/ledger.ts';
+import type { World } from '../world/world.ts';
+import { startApi } from './api-process.ts';
+import { createIncarnation, type Incarnation } from './incarnation.ts';
+import { createProcessContext } from './process-context.ts';
+import { startReplicator } from './replicator-process.ts';
 import { createSlot, type Slot } from './slot.ts';
 
 /** No other operator has this number. */

@@ -1,9 +1,9 @@
-import { TransientError, type AppError, type TableStore } from '@tandem/core';
+import { type AppError, type TableStore, TransientError } from '@tandem/core';
 import { COMMIT_TIMEOUT_MS, READ_TIMEOUT_MS } from '@tandem/storage';
 import type { CallFault } from '../faults/fault-kinds.ts';
 import type { Account } from '../world/account.ts';
-import type { Draw } from '../world/draw.ts';
 import { describeRange, describeRow, describeTransaction } from '../world/describe-transaction.ts';
+import type { Draw } from '../world/draw.ts';
 import type { Incarnation } from './incarnation.ts';
 
 export interface TablePortOptions {

@@ -1,16 +1,16 @@
 import type { TableRow, TableStore } from '@tandem/core';
+import { bucketNames, replayInto } from '@tandem/core';
 import {
   ARCHIVE_TABLE,
   CONFLICTS_TABLE,
-  REPLICATION_TABLE,
-  UNTOLD_PREFIX,
   createTableArchiveKeeper,
   createTableReplica,
   listReplayTables,
+  REPLICATION_TABLE,
+  UNTOLD_PREFIX,
 } from '@tandem/storage';
-import { bucketNames, replayInto } from '@tandem/core';
-import { textsOf } from '../checkers/forgotten.ts';
 import type { FinalRegion, RecordedConflict, StoredEntity } from '../checkers/checker.ts';
+import { textsOf } from '../checkers/forgotten.ts';
 import { describeColumns, readRawChangeSet, readRawRow, textOf } from '../observe/read-raw.ts';
 import { gadgetKind } from '../world/gadget-kind.ts';
 import type { Region, World } from '../world/world.ts';

@@ -1,5 +1,5 @@
-import { startSeedWorker } from './seed-worker.ts';
 import type { SeedResult } from './seed-result.ts';
+import { startSeedWorker } from './seed-worker.ts';
 
 export interface RunSeedsOptions {
   readonly seeds: readonly number[];

@@ -1,11 +1,16 @@
 import { bucketOf, type OutboundMessage } from '@tandem/core';
+import {
+  ARCHIVE_TABLE,
+  CONFLICTS_TABLE,
+  REPLICATION_TABLE,
+  seedConfiguration,
+  tandemSettings,
+} from '@tandem/storage';
 import { createFaultInjector } from '../faults/fault-injector.ts';
 import { createPoisonLog } from '../faults/poison.ts';
 import { createRecoveryLog } from '../operators/recovery-log.ts';
 import { createSlot, type Role } from '../processes/slot.ts';
 import { drawRunPlan, type RunPlan } from '../run/run-plan.ts';
-import { ARCHIVE_TABLE, CONFLICTS_TABLE, REPLICATION_TABLE } from '@tandem/storage';
-import { seedConfiguration, tandemSettings } from '@tandem/storage';
 import { createAccount } from './account.ts';
 import { createDraw } from './draw.ts';
 import { gadgetKind } from './gadget-kind.ts';

@@ -1,4 +1,4 @@
-import { type TimedEvent, EventHeap } from './event-heap.ts';
+import { EventHeap, type TimedEvent } from './event-heap.ts';
 
 /** Virtual time. One event at a time, and everything that it sets going runs before the next. */
 export interface Scheduler {

@@ -1,20 +1,20 @@
 import type { OutboundMessage, TableRow } from '@tandem/core';
+import type { Damages } from '../faults/damage-rows.ts';
 import type { FaultInjector } from '../faults/fault-injector.ts';
+import type { Losses } from '../faults/lose-data.ts';
 import type { PoisonLog } from '../faults/poison.ts';
-import type { Incarnation } from '../processes/incarnation.ts';
+import type { RecoveryLog } from '../operators/recovery-log.ts';
 import type { ApiProcess } from '../processes/api-process.ts';
+import type { Incarnation } from '../processes/incarnation.ts';
 import type { Slot } from '../processes/slot.ts';
 import type { RunPlan } from '../run/run-plan.ts';
 import type { Account } from './account.ts';
 import type { Draw } from './draw.ts';
-import type { Damages } from '../faults/damage-rows.ts';
-import type { Losses } from '../faults/lose-data.ts';
-import type { RecoveryLog } from '../operators/recovery-log.ts';
 import type { Links } from './links.ts';
 import type { Namespace } from './namespace.ts';
 import type { Scheduler } from './scheduler.ts';
-import type { Situations } from './situations.ts';
 import type { Sites } from './sites.ts';
+import type { Situations } from './situations.ts';
 import type { Trace } from './trace.ts';
 
 /** True when the process in it is dead, stands still, hardly works or hears nothing. */

@@ -1,9 +1,9 @@
 import type { Faults } from '../../faults.ts';
 import type { Queue } from '../../queue/queue.ts';
-import { refusalOfUse, type QueueUse } from '../incoming-link.ts';
 import { askedFor, internalError, notImplemented } from '../conditions.ts';
+import { type QueueUse, refusalOfUse } from '../incoming-link.ts';
 import type { AmqpRequest, AmqpResponse } from '../request-node.ts';
-import { InvalidRequest, refused, type ManagementAction } from './management-response.ts';
+import { InvalidRequest, type ManagementAction, refused } from './management-response.ts';
 import {
   batchDeleteMessages,
   cancelScheduledMessage,
@@ -19,6 +19,7 @@ import {
   renewSessionLock,
   setSessionState,
 } from './session-operations.ts';
+
 const ACTIONS: ReadonlyMap<string, ManagementAction> = new Map([
   ['com.microsoft:peek-message', peekMessage],
   ['com.microsoft:receive-by-sequence-number', receiveBySequenceNumber],

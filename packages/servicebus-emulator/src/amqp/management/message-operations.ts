@@ -1,29 +1,29 @@
-import { types } from '../../message/amqp-types.ts';
-import { DELETE_BATCH_MAX } from '../../queue/actions/sweep-expired.ts';
-import {
-  InvalidRequest,
-  nothingFound,
-  succeeded,
-  type ManagementAction,
-  refused,
-} from './management-response.ts';
-import { readNumber, readText, readNumbers, readLockTokens, readMap } from './read-body.ts';
-import {
-  messageNotFound,
-  sessionLockLost,
-  lockLost,
-  messageTooLarge,
-  sendRefusal,
-  notAllowed,
-} from '../conditions.ts';
-import { writeMessage, writeMessageWithoutBody } from '../../message/write-message.ts';
 import { assertNever } from '../../assert-never.ts';
-import type { MessageLock } from '../../queue/lock-table.ts';
+import { types } from '../../message/amqp-types.ts';
+import { type IncomingMessage, readMessage } from '../../message/read-message.ts';
 import { DecodeError, reorderLockToken } from '../../message/sections.ts';
-import { readMessage, type IncomingMessage } from '../../message/read-message.ts';
+import { writeMessage, writeMessageWithoutBody } from '../../message/write-message.ts';
+import type { Settlement } from '../../queue/actions/settle.ts';
+import { DELETE_BATCH_MAX } from '../../queue/actions/sweep-expired.ts';
+import type { MessageLock } from '../../queue/lock-table.ts';
+import {
+  lockLost,
+  messageNotFound,
+  messageTooLarge,
+  notAllowed,
+  sendRefusal,
+  sessionLockLost,
+} from '../conditions.ts';
 import { MESSAGE_BYTES_MAX } from '../incoming-link.ts';
 import { withMessageId } from '../with-message-id.ts';
-import type { Settlement } from '../../queue/actions/settle.ts';
+import {
+  InvalidRequest,
+  type ManagementAction,
+  nothingFound,
+  refused,
+  succeeded,
+} from './management-response.ts';
+import { readLockTokens, readMap, readNumber, readNumbers, readText } from './read-body.ts';
 
 /** Deletes messages that were enqueued before a time, oldest first, without delivering them. */
 export const batchDeleteMessages: ManagementAction = async (queue, body) => {

@@ -5,10 +5,10 @@ import { messageTooLarge, sessionLockLost } from '../conditions.ts';
 import { MESSAGE_BYTES_MAX } from '../incoming-link.ts';
 import {
   InvalidRequest,
+  type ManagementAction,
   nothingFound,
   refused,
   succeeded,
-  type ManagementAction,
 } from './management-response.ts';
 import { readNumber, readText } from './read-body.ts';
 

@@ -1,10 +1,10 @@
 import type { EventContext, Message, Receiver, Sender } from 'rhea';
 import { afterAll, beforeAll } from 'vitest';
-import { useConformanceTarget, waitFor, type ConformanceTarget } from '../conformance-target.ts';
+import { type ConformanceTarget, useConformanceTarget, waitFor } from '../conformance-target.ts';
 import {
   connectRawPeer,
-  parseConnectionString,
   type LinkOutcome,
+  parseConnectionString,
   type RawPeer,
 } from '../raw-peer.ts';
 

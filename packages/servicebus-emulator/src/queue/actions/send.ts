@@ -1,8 +1,8 @@
 import { type IncomingMessage, readProperty } from '../../message/read-message.ts';
 import { createChange, type MessageDraft, type QueueChange } from '../queue-change.ts';
 import type { QueueCore } from '../queue-core.ts';
-import { encodeTime } from '../seen-messages.ts';
 import { sizeBytesMax } from '../queue-properties.ts';
+import { encodeTime } from '../seen-messages.ts';
 
 /** The service's limit for the ids of messages and sessions, in characters. */
 const ID_LENGTH_MAX = 128;

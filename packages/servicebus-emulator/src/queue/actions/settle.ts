@@ -1,13 +1,13 @@
 import { assertNever } from '../../assert-never.ts';
-import type { StoredMessage } from '../../store/message-store.ts';
 import {
-  setApplicationProperties,
   type PropertyChanges,
+  setApplicationProperties,
 } from '../../message/set-application-properties.ts';
-import { createChange, type QueueChange } from '../queue-change.ts';
-import { isExpired, type QueueCore, lockMessage } from '../queue-core.ts';
+import type { StoredMessage } from '../../store/message-store.ts';
 import type { Consumer } from '../consumers.ts';
 import type { MessageLock } from '../lock-table.ts';
+import { createChange, type QueueChange } from '../queue-change.ts';
+import { isExpired, lockMessage, type QueueCore } from '../queue-core.ts';
 
 export type SettleOutcome =
   | 'settled'

@@ -1,8 +1,8 @@
 import type { DueMessage, StoredMessage } from '../../store/message-store.ts';
-import { TIME_TO_LIVE_EXPIRED, moveToDeadLetters } from './settle.ts';
 import { createChange, type QueueChange } from '../queue-change.ts';
-import { type QueueCore, isExpired } from '../queue-core.ts';
+import { isExpired, type QueueCore } from '../queue-core.ts';
 import type { ReadyMessages } from '../ready-messages.ts';
+import { moveToDeadLetters, TIME_TO_LIVE_EXPIRED } from './settle.ts';
 
 const SWEEP_PAGE_MAX = 500;
 

@@ -1,6 +1,6 @@
+import { returnMessages } from '../actions/settle.ts';
 import type { Consumer } from '../consumers.ts';
 import type { QueueCore } from '../queue-core.ts';
-import { returnMessages } from '../actions/settle.ts';
 import type { Session, SessionHolder } from './sessions.ts';
 
 /** A session as its one receiver sees it. */

@@ -1,7 +1,7 @@
-import type { QueueCore } from '../queue-core.ts';
-import { renewSession, holdSession, type HeldSession } from './hold-session.ts';
 import { createChange } from '../queue-change.ts';
+import type { QueueCore } from '../queue-core.ts';
 import { decodeTime, encodeTime } from '../seen-messages.ts';
+import { type HeldSession, holdSession, renewSession } from './hold-session.ts';
 import type { Session } from './sessions.ts';
 
 /** The sessions of one queue. */

@@ -1,6 +1,6 @@
-import { createConsumers, type Consumers } from '../consumers.ts';
 import type { MessageStore, StoredMessage } from '../../store/message-store.ts';
-import { type ReadyMessages, createMinHeap } from '../ready-messages.ts';
+import { type Consumers, createConsumers } from '../consumers.ts';
+import { createMinHeap, type ReadyMessages } from '../ready-messages.ts';
 
 /** The one receiver that holds a session. */
 export interface SessionHolder {

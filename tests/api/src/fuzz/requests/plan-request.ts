@@ -1,12 +1,17 @@
 import fc from 'fast-check';
-import type { ApiDocument, MediaType, Operation, Parameter } from '../../document/document.ts';
+import type {
+  ApiDocument,
+  MediaType,
+  Operation,
+  Parameter,
+  Schema,
+} from '../../document/document.ts';
 import type { SchemaCheck } from '../../document/schema-checker.ts';
-import type { Schema } from '../../document/document.ts';
 import type { LearnedValues } from '../learned-values.ts';
 import { brokenParameters, brokenValue } from '../values/broken-value.ts';
-import { validValue, type ValueOptions } from '../values/valid-value.ts';
+import { type ValueOptions, validValue } from '../values/valid-value.ts';
 import { HOSTILITIES } from './hostilities.ts';
-import { type Kind, KINDS, type PlannedRequest } from './planned-request.ts';
+import { KINDS, type Kind, type PlannedRequest } from './planned-request.ts';
 
 export interface PlanOptions {
   readonly document: ApiDocument;

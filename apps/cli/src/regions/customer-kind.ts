@@ -1,3 +1,0 @@
-import type { customerKind } from '@tandem/core/customers';
-
-export type CustomerKind = typeof customerKind;

@@ -1,0 +1,124 @@
+import {
+  AppError,
+  type ChangeReceiver,
+  type Clock,
+  type Lease,
+  type Relay,
+  type Replicator,
+  sweep,
+} from '@tandem/core';
+import type { RegionSettings, RegionTables } from '@tandem/region-kit';
+import type { Activity } from '../observe/activity.ts';
+import type { Duty } from './duty.ts';
+
+interface ReceiveDutyOptions {
+  readonly replicator: Pick<Replicator, 'receiveOnce'>;
+  /** Makes this region's own queue exist. */
+  readonly ensureQueue: () => Promise<void>;
+  readonly activity: Activity;
+}
+
+/** While the store is down the batch in hand gives a sign of life at each attempt. */
+const RECEIVE_STALL_MS = 300_000;
+
+/** Receives, applies and settles batch after batch, once the region's own queue exists. */
+export function createReceiveDuty(options: ReceiveDutyOptions): Duty {
+  const { replicator, ensureQueue, activity } = options;
+  let isQueueThere = false;
+  return {
+    name: 'receive',
+    intervalMs: () => 0,
+    firstDelayMs: 0,
+    isNeededForReady: true,
+    stallMs: RECEIVE_STALL_MS,
+    async turn(signal) {
+      if (!isQueueThere) await ensureQueue();
+      isQueueThere = true;
+      try {
+        activity.noteReceived(await replicator.receiveOnce(signal));
+      } catch (error) {
+        isQueueThere = !(error instanceof AppError && error.code === 'BUS_ENTITY_MISSING');
+        throw error;
+      }
+    },
+  };
+}
+
+interface SweepDutyOptions {
+  readonly sweeper: Pick<Replicator, 'sweepOnce'>;
+  readonly activity: Activity;
+  readonly intervalMs: () => number;
+}
+
+/** A pass reads at most a bounded number of rows, yet each may wait for a throttled table. */
+const SWEEP_STALL_MS = 300_000;
+
+/** Relays what crashed processes left in the outbox, and sends every peer a watermark. */
+export function createSweepDuty({ sweeper, activity, intervalMs }: SweepDutyOptions): Duty {
+  return {
+    name: 'sweep',
+    intervalMs,
+    firstDelayMs: 0,
+    isNeededForReady: true,
+    stallMs: SWEEP_STALL_MS,
+    async turn() {
+      const report = await sweeper.sweepOnce();
+      activity.noteRelayed(report?.relayed ?? 0);
+    },
+  };
+}
+
+const COUNT_INTERVAL_MS = 10_000;
+/** They are counted by looking at each one. */
+const DEAD_LETTERS_COUNTED_MAX = 1_000;
+const COUNT_STALL_MS = 300_000;
+
+/** Counts the dead letters of this region's queue, for `/status`. */
+export function createDeadLetterDuty({
+  receiver,
+}: {
+  readonly receiver: Pick<ChangeReceiver, 'countDeadLetters'>;
+}): Duty {
+  return {
+    name: 'dead-letters',
+    intervalMs: () => COUNT_INTERVAL_MS,
+    firstDelayMs: 0,
+    isNeededForReady: false,
+    stallMs: COUNT_STALL_MS,
+    async turn() {
+      await receiver.countDeadLetters(DEAD_LETTERS_COUNTED_MAX);
+    },
+  };
+}
+
+interface ArchiveSweeperOptions {
+  readonly sweepLease: Lease;
+  readonly leaseMs: number;
+  readonly tables: RegionTables;
+  readonly relay: Relay;
+  readonly clock: Clock;
+  readonly settings: Pick<RegionSettings, 'sweepGraceMs'>;
+  readonly activity: Pick<Activity, 'notices'>;
+}
+
+/** The sweep of a region without peers: what was left in the outbox goes to the archive. */
+export function createArchiveSweeper(
+  options: ArchiveSweeperOptions,
+): Pick<Replicator, 'sweepOnce'> {
+  const { sweepLease, tables, relay, clock, settings, activity } = options;
+  return {
+    async sweepOnce() {
+      if (!(await sweepLease.acquire(options.leaseMs))) return undefined;
+      const report = await sweep({
+        outboxes: [...tables.outboxes.values()],
+        links: [],
+        relay,
+        clock,
+        graceMs: settings.sweepGraceMs,
+        notices: activity.notices,
+      });
+      if (report.failure !== undefined) throw report.failure;
+      return report;
+    },
+  };
+}

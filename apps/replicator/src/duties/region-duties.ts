@@ -1,0 +1,220 @@
+import {
+  assert,
+  type Clock,
+  type EntityKind,
+  type Lease,
+  type Randomness,
+  type ReplicationStatus,
+  type Replicator,
+  type TableStore,
+  tombstoneHorizonMs,
+} from '@tandem/core';
+import type { OpenedRegion, RegionSettings } from '@tandem/region-kit';
+import type { Logger } from '@tandem/service-kit';
+import { collectTombstones, type Secret, tandemSettings } from '@tandem/storage';
+import type { BusQueue } from '../bus/service-bus.ts';
+import type { DrillRest } from '../drill/drill-rest.ts';
+import type { Activity } from '../observe/activity.ts';
+import type { ObservedStatus } from '../observe/observed-ports.ts';
+import type { Duty } from './duty.ts';
+
+interface ConfigurationDutyOptions {
+  readonly logger: Logger;
+  readonly refresh: () => Promise<void>;
+  /** The settings that this process read when it started, by name; compared, never shown. */
+  readonly readAtStart: () => ReadonlyMap<string, string | undefined>;
+}
+
+const CHECK_INTERVAL_MS = 30_000;
+const CHECK_STALL_MS = 300_000;
+
+/** Keeps the settings fresh, and says which of the changed ones wait for a restart: names only. */
+export function createConfigurationDuty(options: ConfigurationDutyOptions): Duty {
+  const { logger, refresh, readAtStart } = options;
+  let known = readAtStart();
+  return {
+    name: 'configuration',
+    intervalMs: () => CHECK_INTERVAL_MS,
+    firstDelayMs: CHECK_INTERVAL_MS,
+    isNeededForReady: false,
+    stallMs: CHECK_STALL_MS,
+    async turn() {
+      await refresh();
+      const current = readAtStart();
+      const settings = [...current.keys()].filter((name) => current.get(name) !== known.get(name));
+      known = current;
+      if (settings.length === 0) return;
+      logger.warn(
+        { event: 'configuration-changed', settings },
+        'Settings were changed that take effect when the replicator is restarted.',
+      );
+    },
+  };
+}
+
+interface TombstoneDutyOptions {
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly logger: Logger;
+  readonly status: Pick<ReplicationStatus, 'read'>;
+  readonly peers: readonly string[];
+  /** Another than the sweep's: keeps several replicators from reading the same tables for nothing. */
+  readonly lease: Lease;
+  /** What the apply loop refuses by: not to be changed while the process runs. */
+  readonly ageMs: number;
+  /** Deletes the tombstones stamped before the horizon; resolves with how many. */
+  readonly collect: (horizonMs: number, signal: AbortSignal) => Promise<number>;
+}
+
+const COLLECT_INTERVAL_MS = 3_600_000;
+/** Shorter than the interval at its shortest, so that whoever held it last can take it again. */
+const LEASE_MS = COLLECT_INTERVAL_MS / 2;
+
+/** Deletes what has been deleted for long enough, and only while no peer is behind. */
+export function createTombstoneDuty(options: TombstoneDutyOptions): Duty {
+  const { clock, logger, status, peers } = options;
+  return {
+    name: 'tombstones',
+    intervalMs: () => COLLECT_INTERVAL_MS,
+    // It reads every row, so a process that restarts often does not begin with it each time.
+    firstDelayMs: Math.round(COLLECT_INTERVAL_MS * options.randomness.fraction()),
+    isNeededForReady: false,
+    // It takes as long as the tables are large.
+    stallMs: undefined,
+    async turn(signal) {
+      if (!(await options.lease.acquire(LEASE_MS))) return;
+      const progress = peers.length === 0 ? undefined : await status.read();
+      const passedMs = peers.map(
+        (name) => progress?.peers.find(({ peer }) => peer === name)?.passedMs,
+      );
+      const horizonMs = tombstoneHorizonMs({
+        nowMs: clock.nowMs(),
+        ageMs: options.ageMs,
+        passedMs,
+      });
+      if (horizonMs === undefined) {
+        const unheard = peers.filter((_, index) => passedMs[index] === undefined);
+        logger.info(
+          { event: 'tombstones-kept', peers: unheard },
+          'No tombstone is collected before every peer was heard.',
+        );
+        return;
+      }
+      const collected = await options.collect(horizonMs, signal);
+      logger.info(
+        { event: 'tombstones-collected', collected, horizonMs },
+        'Old tombstones were collected.',
+      );
+    },
+  };
+}
+
+const BEAT_INTERVAL_MS = 1_000;
+const BEAT_STALL_MS = 120_000;
+
+/**
+ * Writes the progress that the region's readiness is decided from. A region that is out for a drill
+ * is silent, and catches up when it is back as after an outage.
+ */
+export function createHeartbeatDuty({
+  replicator,
+  drillRest,
+}: {
+  readonly replicator: Pick<Replicator, 'beatOnce' | 'interrupt'>;
+  readonly drillRest: DrillRest;
+}): Duty {
+  return {
+    name: 'heartbeat',
+    intervalMs: () => BEAT_INTERVAL_MS,
+    firstDelayMs: 0,
+    isNeededForReady: false,
+    stallMs: BEAT_STALL_MS,
+    async turn() {
+      await drillRest.look();
+      if (drillRest.isOut()) replicator.interrupt();
+      else await replicator.beatOnce();
+    },
+  };
+}
+
+/** Read again before each turn, so no restart is needed when it changes. */
+const LIVE_SETTINGS: ReadonlySet<string> = new Set(['Sweep.IntervalMs']);
+
+interface TombstonePartsOptions {
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly logger: Logger;
+  readonly store: TableStore;
+  readonly kinds: readonly EntityKind[];
+  readonly settings: RegionSettings;
+  readonly status: ObservedStatus;
+  readonly tombstoneLease: Lease;
+  readonly activity: Pick<Activity, 'notices'>;
+}
+
+export function createRegionTombstoneDuty(options: TombstonePartsOptions): Duty {
+  const { clock, randomness, logger, store, kinds, settings, status, tombstoneLease } = options;
+  const { activity } = options;
+  const { bucketCount, tombstoneAgeMs } = settings;
+  return createTombstoneDuty({
+    clock,
+    randomness,
+    logger,
+    status,
+    peers: settings.peers.map(({ region }) => region),
+    lease: tombstoneLease,
+    ageMs: tombstoneAgeMs,
+    async collect(horizonMs, signal) {
+      let collected = 0;
+      for (const kind of kinds) {
+        collected += await collectTombstones({
+          store,
+          kind,
+          bucketCount,
+          horizonMs,
+          signal,
+          // It reads every row there is, so it meets those that are none of ours.
+          onDamaged: ({ partitionKey, rowKey, problem }) => {
+            const key = `${kind.name}/${partitionKey}/${rowKey}`;
+            activity.notices.note('row-foreign', key, problem);
+          },
+        });
+      }
+      return collected;
+    },
+  });
+}
+
+export function createRegionConfigurationDuty(options: {
+  readonly logger: Logger;
+  readonly opened: OpenedRegion;
+}): Duty {
+  const { configuration } = options.opened;
+  const names = Object.keys(tandemSettings) as (keyof typeof tandemSettings)[];
+  const readAtStart = names.filter((name) => !LIVE_SETTINGS.has(name));
+  return createConfigurationDuty({
+    logger: options.logger,
+    refresh: () => configuration.refresh(),
+    readAtStart: () =>
+      new Map(readAtStart.map((name) => [name, comparable(configuration.get(name))])),
+  });
+}
+
+/** With secrets in it, so never to be shown. */
+function comparable(value: unknown): string | undefined {
+  return JSON.stringify(value, function reveal(this: Record<string, unknown>, name, part: unknown) {
+    const original = this[name];
+    return isSecret(original) ? original.reveal() : part;
+  });
+}
+
+function isSecret(value: unknown): value is Secret {
+  return typeof value === 'object' && value !== null && 'reveal' in value;
+}
+
+/** This region's own queue. */
+export function ownQueueOf({ configuration, settings }: OpenedRegion): BusQueue {
+  const connection = configuration.get('ServiceBusConnection');
+  assert(connection !== undefined, 'a region with peers has a connection to its own namespace');
+  return { connection: connection.reveal(), queue: settings.queue };
+}

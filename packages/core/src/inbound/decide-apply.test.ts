@@ -1,0 +1,128 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { EntityState } from '../state/entity-state.ts';
+import { mergeStates } from '../state/merge.ts';
+import { writeEntity } from '../state/write-entity.ts';
+import { arbitraryEntityState } from '../testing/arbitrary-entity-state.ts';
+import { formatStamp, type Stamp } from '../time/stamp.ts';
+import { type ApplyDecision, decideApply } from './decide-apply.ts';
+
+function at(timeMs: number, region: string): Stamp {
+  return formatStamp({ timeMs, counter: 0, region, writer: 'w' });
+}
+
+function put(stored: EntityState | undefined, email: string, stamp: Stamp): EntityState {
+  const values = new Map([['email', { type: 'String' as const, value: email }]]);
+  return writeEntity({ kind: 'put', values }, { stored, stamp, policy: 'field' });
+}
+
+function apply(incoming: EntityState, stored: EntityState | undefined, nowMs = 100): ApplyDecision {
+  return decideApply(
+    { entityKind: 'Devices', entityId: 'a', state: incoming, referenceId: 'ref' },
+    {
+      stored: stored && { state: stored, referenceId: undefined },
+      nowMs,
+      tombstoneAgeMs: 1_000,
+    },
+  );
+}
+
+const first = put(undefined, 'first', at(1, 'east'));
+const second = put(first, 'second', at(2, 'east'));
+const here = put(first, 'here', at(3, 'west'));
+
+describe('a region that receives a change', () => {
+  test('writes it where there is no row', () => {
+    expect(apply(first, undefined)).toMatchObject({ kind: 'write', row: { referenceId: 'ref' } });
+  });
+
+  test('writes it over what it has seen', () => {
+    expect(apply(second, first)).toMatchObject({ kind: 'write', row: { state: second } });
+  });
+
+  test('skips a duplicate, and an older one', () => {
+    expect(apply(second, second)).toEqual({ kind: 'skip' });
+    expect(apply(first, second)).toEqual({ kind: 'skip' });
+  });
+
+  test('I7: merges a concurrent one and names the losing value', () => {
+    const decision = apply(second, here);
+    expect(decision).toMatchObject({
+      kind: 'merge',
+      conflicts: [
+        {
+          stamps: [at(2, 'east'), at(3, 'west')],
+          fields: [
+            {
+              name: 'email',
+              winner: { value: { value: 'here' } },
+              loser: { value: { value: 'second' } },
+            },
+          ],
+        },
+      ],
+    });
+  });
+
+  test('I7: both regions record the same conflict', () => {
+    const inWest = apply(second, here);
+    const inEast = apply(here, second);
+    expect(inWest.kind === 'merge' && inEast.kind === 'merge' && inWest.conflicts).toEqual(
+      inEast.kind === 'merge' && inEast.conflicts,
+    );
+  });
+
+  test('I7: a deletion against an edit it had not seen is a conflict over life', () => {
+    const write = { kind: 'delete' } as const;
+    const deleted = writeEntity(write, { stored: first, stamp: at(4, 'east'), policy: 'field' });
+    expect(apply(deleted, here)).toMatchObject({
+      kind: 'merge',
+      conflicts: [
+        {
+          stamps: [at(3, 'west'), at(4, 'east')],
+          fields: [{ name: 'email', loser: { value: { value: 'here' }, stamp: at(3, 'west') } }],
+          life: { alive: at(3, 'west'), deleted: at(4, 'east'), survives: false },
+        },
+      ],
+    });
+    const later = put(first, 'later', at(5, 'west'));
+    expect(apply(deleted, later)).toMatchObject({
+      conflicts: [
+        {
+          stamps: [at(4, 'east'), at(5, 'west')],
+          fields: [],
+          life: { alive: at(5, 'west'), deleted: at(4, 'east'), survives: true },
+        },
+      ],
+    });
+  });
+
+  test('I4: refuses one older than the tombstones where there is no row', () => {
+    expect(apply(first, undefined, 1_001)).toMatchObject({ kind: 'write' });
+    expect(apply(first, undefined, 1_002)).toEqual({
+      kind: 'refuse',
+      reason: 'older-than-tombstones',
+    });
+    expect(apply(second, first, 1_000_000)).toMatchObject({ kind: 'write' });
+  });
+
+  test('whatever it decides, what it keeps is the merge', () => {
+    fc.assert(
+      fc.property(arbitraryEntityState, arbitraryEntityState, (incoming, stored) => {
+        // A vector that contains another's stamps contains its writes too; only such pairs occur.
+        const merged = mergeStates(incoming, stored);
+        const decision = apply(merged, stored, 0);
+        const kept = decision.kind === 'write' ? decision.row.state : stored;
+        expect(kept.vector).toEqual(merged.vector);
+        expect(apply(stored, merged, 0)).toEqual({ kind: 'skip' });
+      }),
+    );
+  });
+
+  test('the reference belongs to the newest transaction, whichever was there first', () => {
+    const inWest = apply(second, here);
+    const inEast = apply(here, second);
+    expect(inWest).toMatchObject({ row: { referenceId: undefined } });
+    expect(inEast).toMatchObject({ row: { referenceId: 'ref' } });
+  });
+});

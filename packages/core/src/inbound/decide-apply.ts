@@ -1,0 +1,82 @@
+import { type Conflict, findConflicts } from '../model/conflict.ts';
+import type { Replica } from '../ports/replica.ts';
+import type { EntityState, StoredState } from '../state/entity-state.ts';
+import { mergeStates } from '../state/merge.ts';
+import { covers, newestStamp, type VersionVector } from '../state/version-vector.ts';
+import { type Stamp, stampTimeMs } from '../time/stamp.ts';
+
+export interface IncomingChange extends StoredState {
+  readonly entityId: string;
+  readonly entityKind: string;
+}
+
+export type ApplyDecision =
+  | { readonly kind: 'write'; readonly row: StoredState }
+  | { readonly kind: 'skip' }
+  | {
+      readonly kind: 'merge';
+      readonly row: StoredState;
+      readonly conflicts: readonly Conflict[];
+    }
+  | { readonly kind: 'refuse'; readonly reason: 'older-than-tombstones' };
+
+export interface ApplyContext {
+  readonly stored: StoredState | undefined;
+  readonly nowMs: number;
+  /** Tombstones older than this may have been collected. */
+  readonly tombstoneAgeMs: number;
+}
+
+/** Decides what a region does with one received change. Total: every pair of states has an answer. */
+export function decideApply(incoming: IncomingChange, context: ApplyContext): ApplyDecision {
+  const { stored } = context;
+  if (stored === undefined) {
+    // The row may be missing because its tombstone was collected: an old message must not revive it.
+    return isOlderThanTombstones(incoming.state.vector, context)
+      ? { kind: 'refuse', reason: 'older-than-tombstones' }
+      : { kind: 'write', row: incoming };
+  }
+  // A row is always the join of all that came, as a replay makes it. Of states that regions made the newer one
+  // is the join already; a forged one may say that it contains what it leaves out.
+  const joined = (): StoredState => mergeRows(stored, incoming);
+  const isOld = covers(stored.state.vector, incoming.state.vector);
+  if (isOld && addsTo(stored.state, incoming.state)) return { kind: 'write', row: joined() };
+  if (covers(stored.state.vector, incoming.state.vector)) return { kind: 'skip' };
+  if (covers(incoming.state.vector, stored.state.vector)) return { kind: 'write', row: joined() };
+  return {
+    kind: 'merge',
+    row: mergeRows(stored, incoming),
+    conflicts: findConflicts(stored.state, incoming),
+  };
+}
+
+/** Whether the join of the two holds anything that the stored one does not. */
+function addsTo(stored: EntityState, { fields, alive, deleted }: EntityState): boolean {
+  const exceeds = (stamp: Stamp | undefined, own: Stamp | undefined): boolean =>
+    stamp !== undefined && (own === undefined || stamp > own);
+  if (exceeds(alive, stored.alive) || exceeds(deleted, stored.deleted)) return true;
+  for (const [name, { stamp }] of fields) {
+    if (exceeds(stamp, stored.fields.get(name)?.stamp)) return true;
+  }
+  return false;
+}
+
+/** The merge of two rows; `referenceId` follows the newest transaction, so order cannot matter. */
+export function mergeRows(a: StoredState, b: StoredState): StoredState {
+  const newest = (row: StoredState): Stamp | '' => newestStamp(row.state.vector) ?? '';
+  return {
+    state: mergeStates(a.state, b.state),
+    referenceId: newest(a) >= newest(b) ? a.referenceId : b.referenceId,
+  };
+}
+
+/** The same row, with no more in it than one of the replica holds: what is joined is written like this. */
+export function fitRow<R extends StoredState>(replica: Pick<Replica, 'fit'>, row: R): R {
+  const state = replica.fit(row.state);
+  return state === row.state ? row : { ...row, state };
+}
+
+function isOlderThanTombstones(vector: VersionVector, context: ApplyContext): boolean {
+  const newest = newestStamp(vector);
+  return newest === undefined || stampTimeMs(newest) < context.nowMs - context.tombstoneAgeMs;
+}

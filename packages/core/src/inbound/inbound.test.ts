@@ -1,0 +1,175 @@
+import { describe, expect, test } from 'vitest';
+import { TerminalError, TransientError } from '../errors.ts';
+import { createMemoryBus } from '../memory/memory-bus.ts';
+import { createSeededRandomness } from '../memory/seeded-randomness.ts';
+import { createVirtualClock, driveVirtualTime } from '../memory/virtual-clock.ts';
+import type { ChangeReceiver } from '../ports/change-receiver.ts';
+import { formatStamp } from '../time/stamp.ts';
+import { encodeConflictMessages } from '../wire/encode-conflict.ts';
+import { encodeWatermark } from '../wire/watermark.ts';
+import type { Applier } from './apply-change-sets.ts';
+import { createInbound } from './inbound.ts';
+
+const LOCK_MS = 30_000;
+const NOT_ABORTED = new AbortController().signal;
+const WATERMARK = encodeWatermark({ from: 'east', timeMs: 1 });
+
+function createRig(applier: Applier, rounds?: { hurry(): void }) {
+  const clock = createVirtualClock(0);
+  const bus = createMemoryBus({ clock, lockDurationMs: LOCK_MS, deliveryCountMax: 1 });
+  const inner = bus.receiverFor('west');
+  let failuresLeft = 0;
+  const receiver: ChangeReceiver = {
+    receive: (...args) => inner.receive(...args),
+    renewLock: (message) => inner.renewLock(message),
+    oldestMessage: () => inner.oldestMessage(),
+    countDeadLetters: (countMax) => inner.countDeadLetters(countMax),
+    close: () => inner.close(),
+    async settle(message, settlement) {
+      failuresLeft -= 1;
+      if (failuresLeft >= 0) throw new TransientError('BUS_UNAVAILABLE', 'The link is gone.');
+      return inner.settle(message, settlement);
+    },
+  };
+  const inbound = createInbound({
+    receiver,
+    applier,
+    clock,
+    randomness: createSeededRandomness(1),
+    lockRenewMs: LOCK_MS / 3,
+    onWatermark: () => undefined,
+    ...(rounds === undefined ? {} : { rounds }),
+  });
+  return {
+    inbound,
+    clock,
+    drive: <T>(work: Promise<T>): Promise<T> => driveVirtualTime(clock, work),
+    send: (body = WATERMARK) =>
+      bus.publisherFor('west', 'west').publish([{ messageId: 'm', subject: 'watermark', body }]),
+    left: async () => (await bus.viewerFor('west').peek('messages', 0n, 100)).length,
+    dead: () => bus.deadLettersOf('west').length,
+    failSettlements: (count: number) => {
+      failuresLeft = count;
+    },
+  };
+}
+
+function conflictMessage(n: number): Uint8Array {
+  const stampOf = (region: string) => formatStamp({ timeMs: n, counter: 0, region, writer: 'a' });
+  const found = { entityKind: 'Devices', entityId: `id-${n}`, fields: [], life: undefined };
+  const conflict = { ...found, stamps: [stampOf('east'), stampOf('west')] as const };
+  return encodeConflictMessages('east', [conflict])[0] ?? new Uint8Array();
+}
+
+const AT_ONCE: Applier = {
+  async apply(_, onMerged) {
+    onMerged?.();
+    return new Map();
+  },
+  acceptConflicts: () => Promise.resolve(),
+};
+
+describe('what is received', () => {
+  test('is settled again where the bus did not answer: the same delivery, not another', async () => {
+    const rig = createRig(AT_ONCE);
+    await rig.send();
+    rig.failSettlements(3);
+    expect(await rig.drive(rig.inbound.receiveOnce(NOT_ABORTED))).toBe(1);
+    expect([await rig.left(), rig.dead()]).toEqual([0, 0]);
+  });
+
+  test('A11: is told of conflicts by many messages, and keeps them in one go', async () => {
+    const kept: number[] = [];
+    const rig = createRig({
+      ...AT_ONCE,
+      acceptConflicts: async (conflicts) => void kept.push(conflicts.length),
+    });
+    for (let n = 0; n < 5; n += 1) await rig.send(conflictMessage(n));
+    expect(await rig.drive(rig.inbound.receiveOnce(NOT_ABORTED))).toBe(5);
+    expect(kept).toEqual([5]);
+    expect([await rig.left(), rig.dead()]).toEqual([0, 0]);
+  });
+
+  test('A4: is told of a conflict that can never be kept, and keeps those of the other messages', async () => {
+    const kept = new Set<string>();
+    const rig = createRig({
+      ...AT_ONCE,
+      async acceptConflicts(conflicts) {
+        if (conflicts.some(({ entityId }) => entityId === 'id-2')) {
+          throw new TerminalError('CHANGE_UNDECODABLE', 'This one never.');
+        }
+        for (const { entityId } of conflicts) kept.add(entityId);
+      },
+    });
+    for (let n = 0; n < 5; n += 1) await rig.send(conflictMessage(n));
+    await rig.drive(rig.inbound.receiveOnce(NOT_ABORTED));
+    expect([...kept].toSorted()).toEqual(['id-0', 'id-1', 'id-3', 'id-4']);
+    expect([await rig.left(), rig.dead()]).toEqual([0, 1]);
+  });
+
+  test('is received on while an earlier batch waits, and its failure is told by a later turn', async () => {
+    let fail: (error: Error) => void = () => undefined;
+    const applier: Applier = {
+      ...AT_ONCE,
+      apply(_, onMerged) {
+        onMerged?.();
+        return new Promise((_resolve, reject) => {
+          fail = reject;
+        });
+      },
+    };
+    const rig = createRig(applier, { hurry: () => undefined });
+    await rig.send();
+    expect(await rig.drive(rig.inbound.receiveOnce(NOT_ABORTED))).toBe(1);
+    const failFirst = fail;
+    await rig.send();
+    expect(await rig.drive(rig.inbound.receiveOnce(NOT_ABORTED))).toBe(1);
+    failFirst(new Error('no archive'));
+    const later = rig.inbound.receiveOnce(NOT_ABORTED);
+    await expect(rig.drive(later)).rejects.toThrow('no archive');
+    // Both are locked still: neither was settled.
+    expect(await rig.left()).toBe(2);
+  });
+
+  test('is held in bounded numbers: beyond them nothing is received until something is settled', async () => {
+    const done: (() => void)[] = [];
+    const applier: Applier = {
+      ...AT_ONCE,
+      apply(_, onMerged) {
+        onMerged?.();
+        return new Promise((resolve) => {
+          done.push(() => resolve(new Map()));
+        });
+      },
+    };
+    const rig = createRig(applier, { hurry: () => undefined });
+    // One fewer than a batch, so that the whole batches that follow do not come out even.
+    for (let n = 0; n < 199; n += 1) await rig.send();
+    expect(await rig.drive(rig.inbound.receiveOnce(NOT_ABORTED))).toBe(199);
+    for (let n = 0; n < 2_300; n += 1) await rig.send();
+    for (let turn = 1; turn < 10; turn += 1) {
+      expect(await rig.drive(rig.inbound.receiveOnce(NOT_ABORTED))).toBe(200);
+    }
+    let isReceived = false;
+    const next = rig.inbound.receiveOnce(NOT_ABORTED).then((count) => {
+      isReceived = true;
+      return count;
+    });
+    await rig.clock.advance(2_000);
+    expect([isReceived, done.length]).toEqual([false, 10]);
+    done[0]?.();
+    expect(await rig.drive(next)).toBe(200);
+  });
+
+  test('is few messages at a time where they are large, and many again where they are small', async () => {
+    const rig = createRig(AT_ONCE);
+    const large = new Uint8Array(60 * 1_024);
+    for (let n = 0; n < 300; n += 1) await rig.send(large);
+    for (let n = 0; n < 400; n += 1) await rig.send();
+    const counts: number[] = [];
+    do counts.push(await rig.drive(rig.inbound.receiveOnce(NOT_ABORTED)));
+    while (await rig.left());
+    expect(counts.slice(0, 2)).toEqual([200, 68]);
+    expect(counts.at(-2)).toBe(200);
+  });
+});

@@ -1,0 +1,387 @@
+import type { ReceivedSet } from '../arrival/judge-change-set.ts';
+import type { Notices } from '../arrival/notices.ts';
+import { readChangeSets } from '../arrival/read-change-sets.ts';
+import { isMessageFault } from '../arrival/refusal.ts';
+import { AppError, TerminalError } from '../errors.ts';
+import type { Conflict } from '../model/conflict.ts';
+import type { Settlement } from '../model/settlement.ts';
+import type { ChangeReceiver, InboundMessage } from '../ports/change-receiver.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Randomness } from '../ports/randomness.ts';
+import { type RetryPolicy, retry } from '../retry/retry.ts';
+import { decodeConflictMessage } from '../wire/encode-conflict.ts';
+import { decodeWatermark, type PendingWatermark } from '../wire/watermark.ts';
+import type { Applier } from './apply-change-sets.ts';
+import type { ArchiveRounds } from './archive-in-rounds.ts';
+import { type AppliedApart, applyApart, type ProbedSet, retryIsolated } from './isolate-fault.ts';
+import {
+  countLike,
+  isRoomFor,
+  loadOf,
+  MESSAGES_PER_BATCH_MAX,
+  type MessageLoad,
+  slicesOf,
+  withLocksRenewed,
+} from './messages-in-hand.ts';
+import { type FailedSet, settlementFor, settlementOfSets } from './settle.ts';
+
+export interface InboundOptions {
+  readonly receiver: ChangeReceiver;
+  readonly applier: Applier;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly lockRenewMs: number;
+  /** What the applier archives with, where it works in rounds; the archive of the region otherwise. */
+  readonly rounds?: Pick<ArchiveRounds, 'hurry'>;
+  readonly onWatermark: (watermark: PendingWatermark) => void;
+  /**
+   * Resolves when the store takes a write where the set would go. With it a set that the store never takes
+   * is told from an outage, and holds up no other; without it every failure is an outage.
+   */
+  readonly probe?: (set: ProbedSet) => Promise<void>;
+  readonly notices?: Pick<Notices, 'note'>;
+  readonly onDeadLettered?: (message: InboundMessage, settlement: Settlement) => void;
+  readonly onOutage?: (error: AppError, attempt: number, retryInMs: number) => void;
+}
+
+const RECEIVE_WAIT_MS = 1_000;
+
+// While the store is down nothing more is received and nothing is given back: the locks are renewed
+// and the same batch is tried again, so that no delivery count is burned by an outage.
+const OUTAGE_POLICY: RetryPolicy = {
+  attemptsMax: Number.POSITIVE_INFINITY,
+  delayMsMin: 200,
+  delayMsMax: 5_000,
+};
+
+// A connection that another call found broken is replaced, while what was applied is being settled on it.
+const SETTLE_POLICY: RetryPolicy = { attemptsMax: 6, delayMsMin: 100, delayMsMax: 2_000 };
+
+export interface Inbound {
+  /**
+   * Receives one batch and applies it. Resolves with how many messages there were, once they are settled;
+   * where the archive works in rounds as soon as the rows are written, so that the next batch is received
+   * meanwhile. Throws when the bus cannot be reached, or when the signal aborts before a batch could be
+   * applied, be it an earlier one: the messages then come again. One call at a time.
+   */
+  receiveOnce(signal: AbortSignal): Promise<number>;
+  /** Resolves when everything in hand is settled or given up. Never rejects. */
+  drain(): Promise<void>;
+}
+
+export function createInbound(options: InboundOptions): Inbound {
+  const { receiver, rounds } = options;
+  const inHand = new Map<Promise<void>, MessageLoad>();
+  const failures: unknown[] = [];
+  let countMax = MESSAGES_PER_BATCH_MAX;
+
+  const isFull = (): boolean => !isRoomFor(countMax, [...inHand.values()]);
+
+  const throwFailure = (): void => {
+    const [failure] = failures.splice(0);
+    if (failure !== undefined) throw failure;
+  };
+
+  const begin = (messages: readonly InboundMessage[], signal: AbortSignal): Promise<void> => {
+    const { promise: merged, resolve: onMerged } = Promise.withResolvers<void>();
+    const onIsolated = (some: readonly InboundMessage[]): void =>
+      void inHand.set(handled, loadOf(some));
+    const handled: Promise<void> = handle(messages, { ...options, onMerged, onIsolated }, signal)
+      .catch((error: unknown) => void failures.push(error))
+      .finally(() => inHand.delete(handled));
+    const load = loadOf(messages);
+    countMax = countLike(load);
+    inHand.set(handled, load);
+    return Promise.race([merged, handled]);
+  };
+
+  const drain = async (): Promise<void> => {
+    rounds?.hurry();
+    while (inHand.size > 0) await Promise.all(inHand.keys());
+  };
+
+  return {
+    async receiveOnce(signal) {
+      while (isFull()) await Promise.race(inHand.keys());
+      throwFailure();
+      const messages = await receiver.receive(countMax, RECEIVE_WAIT_MS, signal);
+      if (messages.length > 0) await begin(messages, signal);
+      if (rounds === undefined || signal.aborted) await drain();
+      throwFailure();
+      return messages.length;
+    },
+    drain,
+  };
+}
+
+interface BatchOptions extends InboundOptions {
+  /** The rows are written, and what is left is to archive and to settle. */
+  readonly onMerged: () => void;
+  /** All others are settled. */
+  readonly onIsolated: (messages: readonly InboundMessage[]) => void;
+}
+
+/** Applies one batch and settles every message of it; their locks are renewed until then. */
+async function handle(
+  messages: readonly InboundMessage[],
+  options: BatchOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const { receiver, clock, lockRenewMs: everyMs } = options;
+  const slices = slicesOf(messages);
+  await withLocksRenewed({ messages, receiver, clock, everyMs }, async () => {
+    const late: LateMessage[] = [];
+    for (const [place, slice] of slices.entries()) {
+      const onMerged = place === slices.length - 1 ? options.onMerged : NOT_ALL_MERGED;
+      late.push(...(await applyAndSettle(slice, { ...options, onMerged }, signal)));
+    }
+    if (late.length === 0) return;
+    options.onIsolated(late.map(({ message }) => message));
+    await Promise.all(
+      late.map(async ({ message, isolated }) =>
+        settle(message, await isolated.settlement(), { ...options, signal }),
+      ),
+    );
+  });
+}
+
+const NOT_ALL_MERGED = (): void => undefined;
+
+/** One that was tried alone, and is settled once that is over. */
+interface LateMessage {
+  readonly message: InboundMessage;
+  readonly isolated: IsolatedMessage;
+}
+
+/** Resolves with those that are not settled yet, since the store does not take them although it takes others. */
+async function applyAndSettle(
+  messages: readonly InboundMessage[],
+  options: BatchOptions,
+  signal: AbortSignal,
+): Promise<readonly LateMessage[]> {
+  const settlements = await applyMessages(messages, options, signal);
+  const late: LateMessage[] = [];
+  await Promise.all(
+    messages.map(async (message, index) => {
+      const settlement = settlements[index] ?? { kind: 'abandon' };
+      if (settlement.kind === 'isolated') late.push({ message, isolated: settlement });
+      else await settle(message, settlement, { ...options, signal });
+    }),
+  );
+  return late;
+}
+
+async function settle(
+  message: InboundMessage,
+  settlement: Settlement,
+  { receiver, clock, randomness, signal, onDeadLettered }: InboundOptions & { signal: AbortSignal },
+): Promise<void> {
+  const settling = { policy: SETTLE_POLICY, clock, randomness, signal };
+  if (settlement.kind === 'dead-letter') onDeadLettered?.(message, settlement);
+  await retry(() => receiver.settle(message, settlement), settling);
+}
+
+async function applyMessages(
+  messages: readonly InboundMessage[],
+  options: BatchOptions,
+  signal: AbortSignal,
+): Promise<(Settlement | IsolatedMessage)[]> {
+  const read = messages.map((message, index) => readMessage(message, String(index), options));
+  const sets = read.flatMap((one) => (one.kind === 'change-sets' ? one.received : []));
+  const { clock, randomness } = options;
+  const { results, isolated } = await retry(() => applyOrIsolate(sets, options), {
+    policy: OUTAGE_POLICY,
+    clock,
+    randomness,
+    signal,
+    ...(options.onOutage === undefined ? {} : { onRetry: options.onOutage }),
+  });
+  const areKept = await acceptTogether(read, options);
+  const settlements: (Settlement | IsolatedMessage)[] = [];
+  for (const [index, one] of read.entries()) {
+    const message = messages[index];
+    if (one.kind === 'settled' || message === undefined) {
+      settlements.push(one.kind === 'settled' ? one.settlement : { kind: 'abandon' });
+    } else if (one.kind === 'conflicts' && areKept) {
+      settlements.push({ kind: 'complete' });
+    } else if (one.kind === 'conflicts') {
+      settlements.push(await acceptConflicts(one.conflicts, message, { ...options, signal }));
+    } else {
+      const failed = one.received.flatMap(({ key, set }): FailedSet[] => {
+        const error = results.get(key);
+        return error === undefined ? [] : [{ set, error }];
+      });
+      const known = [...one.unreadable, ...failed];
+      const apart = one.received.filter(({ key }) => isolated.has(key));
+      const trials = apart.map(
+        ({ key, set, encoded }): Trial => ({
+          set,
+          error: isolated.get(key)?.error,
+          attempt: async () => (await options.applier.apply([{ key, set, encoded }])).get(key),
+        }),
+      );
+      if (trials.length === 0) settlements.push(settlementOfSets(known, one.count));
+      else {
+        const counted = { known, count: one.count };
+        settlements.push(isolate(trials, counted, { ...options, signal, message }));
+      }
+    }
+  }
+  return settlements;
+}
+
+/** A message that the store does not take, although it takes others: it is settled later, on its own. */
+interface IsolatedMessage {
+  readonly kind: 'isolated';
+  readonly settlement: () => Promise<Settlement>;
+}
+
+/** Something in a message that failed alone, and how to try it again. */
+interface Trial {
+  readonly set: ProbedSet;
+  readonly error: unknown;
+  readonly attempt: () => Promise<TerminalError | undefined>;
+}
+
+interface IsolationContext extends BatchOptions {
+  readonly signal: AbortSignal;
+  readonly message: InboundMessage;
+}
+
+/**
+ * Keeps the conflicts of all messages in one go, and resolves with whether they are: each message spreads over
+ * all buckets, so one by one they cost as many transactions as they have buckets, and the watermarks behind
+ * them wait. Where that fails each message is tried alone, and tells why.
+ */
+async function acceptTogether(
+  read: readonly ReadMessage[],
+  { applier }: InboundOptions,
+): Promise<boolean> {
+  const all = read.flatMap((one) => (one.kind === 'conflicts' ? [one.conflicts] : []));
+  if (all.length < 2) return false;
+  // Whatever it fails with, the trial of the one message says again.
+  return applier.acceptConflicts(all.flat()).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Conflicts that cannot be kept now are tried on their own: nothing else waits for them. */
+async function acceptConflicts(
+  conflicts: readonly Conflict[],
+  message: InboundMessage,
+  options: BatchOptions & { readonly signal: AbortSignal },
+): Promise<Settlement | IsolatedMessage> {
+  const [first] = conflicts;
+  const accept = (): Promise<void> => options.applier.acceptConflicts(conflicts);
+  try {
+    await accept();
+    return { kind: 'complete' };
+  } catch (error) {
+    if (error instanceof TerminalError && isMessageFault(error)) return settlementFor(error);
+    if (first === undefined) throw error;
+    const { entityKind, entityId, stamps } = first;
+    const set = { entityKind, bucket: '00', stamp: stamps[1], changes: [{ entityId }] };
+    const attempt = (): Promise<undefined> => accept().then(() => undefined);
+    const counted = { known: [], count: 1 };
+    return isolate([{ set, error, attempt }], counted, { ...options, message });
+  }
+}
+
+function isolate(
+  trials: readonly Trial[],
+  { known, count }: { readonly known: readonly FailedSet[]; readonly count: number },
+  context: IsolationContext,
+): IsolatedMessage {
+  const settlement = async (): Promise<Settlement> => {
+    const tried = await tryApart(trials, context);
+    return tried === 'stopped'
+      ? { kind: 'abandon' }
+      : settlementOfSets([...known, ...tried], count);
+  };
+  return { kind: 'isolated', settlement };
+}
+
+const NONE_ISOLATED: AppliedApart['isolated'] = new Map();
+
+/** Throws when the store is to blame, be it for a while: then all of it is to be repeated. */
+async function applyOrIsolate(
+  sets: readonly ReceivedSet[],
+  { applier, onMerged, probe, rounds }: BatchOptions,
+): Promise<AppliedApart> {
+  try {
+    return { results: await applier.apply(sets, onMerged), isolated: NONE_ISOLATED };
+  } catch (error) {
+    if (probe === undefined) throw error;
+    const hurry = (): void => rounds?.hurry();
+    const applied = await applyApart(sets, error, { applier, probe, hurry });
+    onMerged();
+    return applied;
+  }
+}
+
+/** Why those of them that never can be applied cannot. */
+async function tryApart(
+  trials: readonly Trial[],
+  { message, notices, probe, rounds, clock, randomness, signal, onOutage }: IsolationContext,
+): Promise<readonly FailedSet[] | 'stopped'> {
+  const failed: FailedSet[] = [];
+  for (const { set, error, attempt } of trials) {
+    const ids = set.changes.map(({ entityId }) => entityId).join(', ');
+    const fault = await retryIsolated(error, {
+      set,
+      attempt,
+      clock,
+      randomness,
+      signal,
+      probe: async (probed) => probe?.(probed),
+      hurry: () => rounds?.hurry(),
+      onFailed: (cause) => {
+        const code = cause instanceof AppError ? cause.code : 'an unexpected error';
+        const subject = `message ${message.sequenceNumber}`;
+        notices?.note('message-isolated', subject, `${code} for ${set.entityKind} ${ids}`);
+      },
+      onOutage,
+    });
+    if (fault === 'stopped') return 'stopped';
+    if (fault !== undefined) failed.push({ error: fault });
+  }
+  return failed;
+}
+
+interface ReadSets {
+  readonly kind: 'change-sets';
+  readonly received: readonly ReceivedSet[];
+  readonly unreadable: readonly FailedSet[];
+  /** Of both. */
+  readonly count: number;
+}
+
+type ReadMessage =
+  | ReadSets
+  | { readonly kind: 'conflicts'; readonly conflicts: readonly Conflict[] }
+  | { readonly kind: 'settled'; readonly settlement: Settlement };
+
+/** One bad message, and one bad change set in a message, holds up no other (I10). */
+function readMessage(message: InboundMessage, key: string, options: InboundOptions): ReadMessage {
+  try {
+    if (message.subject === 'watermark') {
+      const conflicts = decodeConflictMessage(message.body);
+      if (conflicts !== undefined) return { kind: 'conflicts', conflicts };
+      const watermark = decodeWatermark(message.body);
+      options.onWatermark({ ...watermark, sequenceNumber: message.sequenceNumber });
+      return { kind: 'settled', settlement: { kind: 'complete' } };
+    }
+  } catch (error) {
+    return { kind: 'settled', settlement: settlementFor(error) };
+  }
+  const received: ReceivedSet[] = [];
+  const unreadable: FailedSet[] = [];
+  const sets = readChangeSets(message.body);
+  for (const [place, one] of sets.entries()) {
+    if (one.kind === 'set') {
+      received.push({ key: `${key}.${place}`, set: one.set, encoded: one.encoded });
+    } else unreadable.push({ error: one.error });
+  }
+  return { kind: 'change-sets', received, unreadable, count: sets.length };
+}

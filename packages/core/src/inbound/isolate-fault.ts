@@ -1,0 +1,167 @@
+import type { ReceivedSet } from '../arrival/judge-change-set.ts';
+import { AppError, TerminalError } from '../errors.ts';
+import type { ChangeSet } from '../model/change-set.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Randomness } from '../ports/randomness.ts';
+import { type RetryPolicy, retryDelayMs } from '../retry/retry.ts';
+import type { Applier } from './apply-change-sets.ts';
+
+/** Where a change set goes, and which entities it is about. */
+export interface ProbedSet extends Pick<ChangeSet, 'entityKind' | 'bucket' | 'stamp'> {
+  readonly changes: readonly { readonly entityId: string }[];
+}
+
+/**
+ * Tells a change set that the store never takes from a store that takes nothing.
+ *
+ *     a batch fails ──▶ probe fails ──▶ an outage: the batch is held, nothing is settled
+ *                  └──▶ probe works ──▶ by halves: what works is applied and settled at once,
+ *                                       what fails alone is isolated and tried again, alone
+ *     isolated ──▶ works                      ──▶ applied
+ *              ──▶ fails, ten probes work, 8 times ──▶ dead-lettered as `ENTITY_UNSTORABLE`
+ *              ──▶ fails, one of them fails    ──▶ an outage: not counted
+ *
+ * The probe asks the same tables, in the same partitions, for a write that is about no entity.
+ */
+interface IsolationOptions {
+  readonly applier: Pick<Applier, 'apply'>;
+  /** Resolves when the store takes a write where the set would go; throws what the store throws. */
+  readonly probe: (set: ProbedSet) => Promise<void>;
+  /** Archives without a pause what is appended next. */
+  readonly hurry: () => void;
+}
+
+interface Isolated {
+  readonly received: ReceivedSet;
+  readonly error: unknown;
+}
+
+export interface AppliedApart {
+  /** By key, of all that are not isolated. */
+  readonly results: ReadonlyMap<string, TerminalError | undefined>;
+  /** By key. */
+  readonly isolated: ReadonlyMap<string, Isolated>;
+}
+
+/**
+ * Applies by halves what failed together. Throws what failed when the probe fails too: then the store is to
+ * blame, and nothing is isolated. Throttling is the store's always.
+ */
+export async function applyApart(
+  sets: readonly ReceivedSet[],
+  failure: unknown,
+  options: IsolationOptions,
+): Promise<AppliedApart> {
+  const results = new Map<string, TerminalError | undefined>();
+  const isolated = new Map<string, Isolated>();
+  const split = async (some: readonly ReceivedSet[], error: unknown): Promise<void> => {
+    const [first] = some;
+    if (first === undefined || isThrottled(error)) throw error;
+    if (!(await isAnswered(() => options.probe(first.set)))) throw error;
+    if (some.length === 1) {
+      isolated.set(first.key, { received: first, error });
+      return;
+    }
+    const half = Math.ceil(some.length / 2);
+    for (const part of [some.slice(0, half), some.slice(half)]) await applyPart(part);
+  };
+  const applyPart = async (some: readonly ReceivedSet[]): Promise<void> => {
+    try {
+      options.hurry();
+      for (const [key, result] of await options.applier.apply(some)) results.set(key, result);
+    } catch (error) {
+      await split(some, error);
+    }
+  };
+  await split(sets, failure);
+  return { results, isolated };
+}
+
+interface RetryIsolatedOptions extends Omit<IsolationOptions, 'applier'> {
+  readonly set: ProbedSet;
+  /** Resolves with why it never can be applied, or undefined when it is. */
+  readonly attempt: () => Promise<TerminalError | undefined>;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly signal: AbortSignal;
+  /** Told of each failure that was its own. */
+  readonly onFailed: (error: unknown) => void;
+  /** Told of each failure that was the store's. */
+  readonly onOutage?: ((error: AppError, attempt: number, retryInMs: number) => void) | undefined;
+}
+
+/** Failures of its own, each with a probe that works beside it, after which a set is given up. */
+const ISOLATED_FAILURES_MAX = 8;
+/**
+ * So many probes in a row have to work before a failure is the set's own. Applying a set takes several calls, so a
+ * store that fails every third call would fail for a set far more often than for one probe.
+ */
+const PROBES_PER_FAILURE = 10;
+/** With the failures above at most 13 s of waiting: less than what makes a region fall behind its queue. */
+const ISOLATED_POLICY: RetryPolicy = {
+  attemptsMax: Number.POSITIVE_INFINITY,
+  delayMsMin: 250,
+  delayMsMax: 3_000,
+};
+
+/**
+ * Tries what failed alone until it is applied, is refused for good, or has failed so often while the store
+ * took others that it is to blame itself. Resolves with why it never can be applied, or undefined; with
+ * 'stopped' when the signal aborts first.
+ */
+export async function retryIsolated(
+  failure: unknown,
+  options: RetryIsolatedOptions,
+): Promise<TerminalError | undefined | 'stopped'> {
+  const { set, attempt, probe, hurry, clock, randomness, signal } = options;
+  let error = failure;
+  options.onFailed(error);
+  for (let failures = 1; failures < ISOLATED_FAILURES_MAX; ) {
+    const waitMs = retryDelayMs(ISOLATED_POLICY, failures, randomness.fraction());
+    await clock.sleep(waitMs, signal);
+    if (signal.aborted) return 'stopped';
+    try {
+      hurry();
+      return await attempt();
+    } catch (thrown) {
+      error = thrown;
+    }
+    const isOwn = !isThrottled(error) && (await isSteady(() => probe(set)));
+    if (isOwn) {
+      failures += 1;
+      options.onFailed(error);
+    } else if (error instanceof AppError) options.onOutage?.(error, failures, waitMs);
+  }
+  return unstorable(set, error);
+}
+
+async function isAnswered(ask: () => Promise<void>): Promise<boolean> {
+  try {
+    await ask();
+    return true;
+  } catch (error) {
+    if (error instanceof AppError) return false;
+    throw error;
+  }
+}
+
+async function isSteady(ask: () => Promise<void>): Promise<boolean> {
+  for (let probes = 0; probes < PROBES_PER_FAILURE; probes += 1) {
+    if (!(await isAnswered(ask))) return false;
+  }
+  return true;
+}
+
+function isThrottled(error: unknown): boolean {
+  return error instanceof AppError && error.code === 'TABLE_THROTTLED';
+}
+
+function unstorable(set: ProbedSet, error: unknown): TerminalError {
+  const code = error instanceof AppError ? error.code : 'an unexpected error';
+  return new TerminalError(
+    'ENTITY_UNSTORABLE',
+    `The store took others and failed ${ISOLATED_FAILURES_MAX} times for this one alone (${code}). Mend ` +
+      'what it does not take, or resubmit the message once it does.',
+    { cause: error, details: { entityIds: set.changes.map(({ entityId }) => entityId) } },
+  );
+}

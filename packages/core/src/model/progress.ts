@@ -1,0 +1,59 @@
+export interface PeerProgress {
+  readonly peer: string;
+  /** Time of the newest watermark passed; undefined when none ever was. */
+  readonly passedMs: number | undefined;
+  /** The peer's word that it has applied all that this region acknowledged before; if it gave one. */
+  readonly appliedMs?: number;
+  /** As `passedMs`, but for what waits in the peer's outbox for an operator. */
+  readonly soundMs?: number;
+  /** The peer's queue accepted something from us lately. */
+  readonly isReachable: boolean;
+}
+
+export interface ReplicationProgress {
+  /** When the replicator last said that it is alive. */
+  readonly heartbeatMs: number;
+  /** Since when it has been catching up without a break; undefined once it had caught up. */
+  readonly catchingUpSinceMs: number | undefined;
+  /** A message has waited in this region's queue for longer than `lagMsMax`. */
+  readonly hasBacklog: boolean;
+  readonly peers: readonly PeerProgress[];
+  /** What the region's replicators have noticed; none from an earlier build. */
+  readonly notices?: readonly Notice[];
+}
+
+/** What a region has met and an operator has to know of; each has a place in a runbook. */
+export type NoticeKind =
+  /** A time that a peer or a process said and that cannot be true, or a region that nobody knows. */
+  | 'claim-refused'
+  /** A message that the store does not take although it takes others; it is tried apart from them. */
+  | 'message-isolated'
+  /** A row of the outbox that cannot be read. */
+  | 'outbox-row-damaged'
+  /** A row of the outbox that an operator has set aside: what is in it is still owed. */
+  | 'outbox-row-aside'
+  /** A row of the outbox that the archive or a peer's queue does not take although they take others. */
+  | 'outbox-row-stuck'
+  /** A row in the table of an entity kind that this product did not write, or no longer can read. */
+  | 'row-foreign';
+
+export const NOTICE_KINDS: readonly NoticeKind[] = [
+  'claim-refused',
+  'message-isolated',
+  'outbox-row-damaged',
+  'outbox-row-aside',
+  'outbox-row-stuck',
+  'row-foreign',
+];
+
+/** Names and numbers only, never values of an entity. */
+export interface Notice {
+  readonly kind: NoticeKind;
+  /** Which: a peer, the key of a row, the number of a message. */
+  readonly subject: string;
+  readonly detail: string;
+  readonly count: number;
+  /** Milliseconds since the epoch. */
+  readonly sinceMs: number;
+  readonly lastMs: number;
+}

@@ -1,0 +1,239 @@
+import { chunk } from '../concurrency/chunk.ts';
+import { forEachBounded } from '../concurrency/for-each-bounded.ts';
+import { AppError, TerminalError } from '../errors.ts';
+import type { OutboundMessage } from '../ports/change-publisher.ts';
+import type { OutboxEntry } from '../ports/outbox.ts';
+import { PACK_BOUNDS, packChangeSets, packMessageId } from '../wire/change-set-pack.ts';
+import type { Finish } from './finish.ts';
+import type { PeerLink } from './peer-link.ts';
+
+export interface RelayOptions {
+  readonly finish: Finish;
+  readonly links: readonly PeerLink[];
+}
+
+export interface RelayReport {
+  /** Accepted by every peer, and gone from the outbox. */
+  readonly relayed: number;
+  /** Still owed to a peer that is down. */
+  readonly owed: readonly OutboxEntry[];
+  /**
+   * Of `owed`, what the archive or a peer's queue did not take when it was asked for it alone, although
+   * they took others: no outage, and no other entry waits for it. None by default.
+   */
+  readonly stuck?: ReadonlyMap<OutboxEntry, AppError>;
+}
+
+/** An entry, and the peers whose queue has not accepted it. */
+export interface SentEntry {
+  readonly entry: OutboxEntry;
+  readonly owed: readonly string[];
+}
+
+export interface Relay {
+  /**
+   * Archives the entries, sends them to every peer they are owed to, and removes them from the
+   * outbox, in this order: whatever is interrupted is repeated by the sweep, and every step can be.
+   * A peer that hangs is waited for as `PeerLink.briefly` does, and counts as down meanwhile.
+   */
+  relay(entries: readonly OutboxEntry[]): Promise<RelayReport>;
+}
+
+/** The same in steps, for who has the peers go at their own pace. */
+export interface RelaySteps {
+  readonly peers: readonly string[];
+  /** Whether the peer answers, as far as is known. */
+  isReachable(peer: string): boolean;
+  archive(entries: readonly OutboxEntry[]): Promise<void>;
+  /** Sends what is owed to the peer, and resolves with the entries that its queue accepted. */
+  send(peer: string, owed: readonly OutboxEntry[]): Promise<ReadonlySet<OutboxEntry>>;
+  /** Removes what nobody is owed any more, and parks the rest for those who are. */
+  finish(sent: readonly SentEntry[]): Promise<void>;
+}
+
+const PARKINGS_AT_ONCE_MAX = 8;
+/** Of what was accepted late: beyond it the oldest are sent once more. */
+const ACCEPTED_LATE_MAX = 10_000;
+
+/** Entries that are asked for alone and fail, before any was taken: from then on it is an outage. */
+const ALONE_IN_VAIN_MAX = 10;
+
+type Accepted = ReadonlyMap<string, ReadonlySet<OutboxEntry>>;
+
+export function createRelay({ finish, links }: RelayOptions): Relay & RelaySteps {
+  const sendBriefly = createBriefSender();
+
+  /** For each peer the entries owed to it that its queue accepted. */
+  const send = async (entries: readonly OutboxEntry[], onRefused: OnRefused): Promise<Accepted> => {
+    const sending = links.map(async (link): Promise<[string, ReadonlySet<OutboxEntry>]> => {
+      const owed = entries.filter((entry) => entry.owed.includes(link.peer));
+      return [link.peer, await sendBriefly({ link, onRefused }, owed)];
+    });
+    const outcomes = await Promise.allSettled(sending);
+    const failed = outcomes.find((one) => one.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+    return new Map(outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])));
+  };
+
+  const settle = async (sent: readonly SentEntry[]): Promise<void> => {
+    const done = sent.filter(({ owed }) => owed.length === 0).map(({ entry }) => entry);
+    if (done.length > 0) await finish.remove(done);
+    const parked = sent.filter(({ entry, owed }) => isPart(owed, entry.owed));
+    await forEachBounded(parked, PARKINGS_AT_ONCE_MAX, ({ entry, owed }) =>
+      finish.park(entry, owed),
+    );
+  };
+
+  const linkOf = (peer: string): PeerLink | undefined => links.find((one) => one.peer === peer);
+
+  return {
+    peers: links.map(({ peer }) => peer),
+    isReachable: (peer) => linkOf(peer)?.isReachable() === true,
+    archive: (entries) => finish.archive(entries),
+    async send(peer, owed) {
+      const link = linkOf(peer);
+      if (link === undefined) return new Set();
+      // What is refused stays in the outbox, where the sweep finds it and names it.
+      return sendTo({ link, onRefused: () => undefined }, owed);
+    },
+    finish: settle,
+    async relay(entries) {
+      if (entries.length === 0) return { relayed: 0, owed: [] };
+      const unarchived = await archiveApart(finish, entries);
+      const archived = entries.filter((entry) => !unarchived.has(entry));
+      const stuck = new Map(unarchived);
+      const accepted = await send(archived, (entry, error) => stuck.set(entry, error));
+      const sent = archived.map((entry) => ({
+        entry,
+        owed: entry.owed.filter((peer) => accepted.get(peer)?.has(entry) !== true),
+      }));
+      await settle(sent);
+      const owed = sent.flatMap((one) => (one.owed.length > 0 ? [one.entry] : []));
+      const relayed = sent.length - owed.length;
+      return { relayed, owed: [...unarchived.keys(), ...owed], stuck };
+    },
+  };
+}
+
+/** What is owed to all as before needs no other place. */
+function isPart(owed: readonly string[], before: readonly string[]): boolean {
+  return owed.length > 0 && owed.length < before.length;
+}
+
+/**
+ * Sends what is owed to a peer, and waits no longer than others can be made to. What the queue accepts when
+ * nobody waits for it any more is remembered: sent again and again, it would never be done with at a slow peer.
+ */
+function createBriefSender() {
+  const acceptedLate = new Set<string>();
+
+  const rememberLate = (peer: string, accepted: ReadonlySet<OutboxEntry>): void => {
+    for (const entry of accepted) acceptedLate.add(keyOf(peer, entry));
+    for (const oldest of acceptedLate) {
+      if (acceptedLate.size <= ACCEPTED_LATE_MAX) break;
+      acceptedLate.delete(oldest);
+    }
+  };
+
+  return async (to: Sending, owed: readonly OutboxEntry[]): Promise<ReadonlySet<OutboxEntry>> => {
+    const { link } = to;
+    const { peer } = link;
+    const known = new Set(owed.filter((entry) => acceptedLate.delete(keyOf(peer, entry))));
+    const sending = sendTo(
+      to,
+      owed.filter((entry) => !known.has(entry)),
+    );
+    const accepted = await link.briefly(sending);
+    if (accepted !== 'late') return new Set([...known, ...accepted]);
+    sending.then(
+      (late) => rememberLate(peer, late),
+      () => undefined,
+    );
+    return known;
+  };
+}
+
+function keyOf(peer: string, { set }: OutboxEntry): string {
+  return `${peer}/${set.entityKind}/${set.stamp}`;
+}
+
+interface Sending {
+  readonly link: PeerLink;
+  readonly onRefused: OnRefused;
+}
+
+type OnRefused = (entry: OutboxEntry, error: AppError) => void;
+
+/**
+ * Archives the entries, and finds by halves those that the archive does not take although it takes others.
+ * Throws when it takes none: that is an outage. Throttling is one always.
+ */
+async function archiveApart(
+  finish: Pick<Finish, 'archive'>,
+  entries: readonly OutboxEntry[],
+): Promise<Map<OutboxEntry, AppError>> {
+  const stuck = new Map<OutboxEntry, AppError>();
+  let isAnyTaken = false;
+  const append = async (some: readonly OutboxEntry[]): Promise<void> => {
+    try {
+      await finish.archive(some);
+      isAnyTaken = true;
+    } catch (error) {
+      const [only] = some;
+      const mayBeOne = error instanceof AppError && error.code !== 'TABLE_THROTTLED';
+      if (!mayBeOne || entries.length === 1 || only === undefined) throw error;
+      if (some.length === 1) {
+        stuck.set(only, error);
+        if (!isAnyTaken && stuck.size >= ALONE_IN_VAIN_MAX) throw error;
+        return;
+      }
+      const half = Math.ceil(some.length / 2);
+      await append(some.slice(0, half));
+      await append(some.slice(half));
+    }
+  };
+  await append(entries);
+  const [first] = stuck.values();
+  if (first !== undefined && !isAnyTaken) throw first;
+  return stuck;
+}
+
+/** One message that is refused for good must not keep the others: then each is sent on its own. */
+async function sendTo(
+  sending: Sending,
+  owed: readonly OutboxEntry[],
+): Promise<ReadonlySet<OutboxEntry>> {
+  const { link, onRefused } = sending;
+  if (owed.length === 0) return new Set();
+  try {
+    const packs = chunk(owed, link.readsPacks ? PACK_BOUNDS : { countMax: 1 });
+    const outcome = await link.publish(packs.map(toMessage));
+    return new Set(outcome === 'accepted' ? owed : []);
+  } catch (error) {
+    if (!(error instanceof TerminalError)) throw error;
+    const [only] = owed;
+    if (owed.length === 1 && only !== undefined) {
+      onRefused(only, error);
+      return new Set();
+    }
+    const accepted = new Set<OutboxEntry>();
+    for (const entry of owed) {
+      for (const one of await sendTo(sending, [entry])) accepted.add(one);
+    }
+    return accepted;
+  }
+}
+
+/** One set travels as it was written, so that every build reads it; several travel as a pack. */
+function toMessage(entries: readonly OutboxEntry[]): OutboundMessage {
+  const [first] = entries;
+  const sets = entries.map(({ set }) => set);
+  const isPack = entries.length > 1 || first === undefined;
+  const messageId = isPack
+    ? packMessageId(sets.map(({ stamp }) => stamp))
+    : `${first.set.entityKind}/${first.set.stamp}`;
+  const body = isPack ? packChangeSets(entries.map(({ encoded }) => encoded)) : first.encoded;
+  const traces = sets.flatMap(({ changes }) => changes.flatMap(({ trace }) => trace ?? []));
+  const message = { messageId, subject: 'change-set', body } as const;
+  return traces.length === 0 ? message : { ...message, traces };
+}

@@ -1,0 +1,237 @@
+import { chunk } from '../concurrency/chunk.ts';
+import { forEachBounded } from '../concurrency/for-each-bounded.ts';
+import { TerminalError } from '../errors.ts';
+import { fitRow, mergeRows } from '../inbound/decide-apply.ts';
+import { type ChangeSet, originOf, referenceIdOf } from '../model/change-set.ts';
+import type { ArchiveSpan } from '../ports/archive.ts';
+import type { ConflictJournal } from '../ports/conflict-journal.ts';
+import type { ArchiveKeeper, RecoveryRegion } from '../ports/recovery-region.ts';
+import type { Replica } from '../ports/replica.ts';
+import { isCollectable, type StoredState } from '../state/entity-state.ts';
+import { isSameState } from './difference.ts';
+import { mergeStatesInto } from './merge-states-into.ts';
+import { readReadable } from './read-readable.ts';
+import { joinEntities } from './repair-regions.ts';
+
+export interface ReplaySpan {
+  /** Only of this entity. */
+  readonly entityId?: string;
+  /** What was stamped from this time on, in milliseconds. */
+  readonly fromMs?: number;
+  /** What was stamped before this time, in milliseconds. */
+  readonly beforeMs?: number;
+}
+
+/** What of one bucket's archive a replay folds. */
+export function foldSpanOf(
+  { entityId, fromMs, beforeMs }: ReplaySpan,
+  bucket: Pick<ArchiveSpan, 'entityKind' | 'bucket'>,
+): Pick<FoldOptions, 'span' | 'entityId'> {
+  return {
+    span: {
+      ...bucket,
+      ...(fromMs === undefined ? {} : { fromMs }),
+      ...(beforeMs === undefined ? {} : { beforeMs }),
+    },
+    ...(entityId === undefined ? {} : { entityId }),
+  };
+}
+
+export interface DamagedArchiveRow {
+  readonly partitionKey: string;
+  readonly rowKey: string;
+  readonly problem: string;
+}
+
+export interface FoldOptions {
+  readonly archive: Pick<ArchiveKeeper, 'scan'>;
+  readonly span: ArchiveSpan;
+  /** The region whose archive it is. */
+  readonly region: string;
+  /** Only of this entity. */
+  readonly entityId?: string;
+  /** Entities held in memory before they are given away. */
+  readonly entitiesMax: number;
+  /** Joined states, each entity once a call; an entity may come again in a later call. */
+  readonly onStates: (states: ReadonlyMap<string, StoredState>) => Promise<void>;
+  /** Without it a damaged row is an error. */
+  readonly onDamaged?: (row: DamagedArchiveRow) => void;
+  readonly onSet?: (set: ChangeSet) => void;
+}
+
+/**
+ * Joins the archived states of each entity, so that rows are written once and not once for each of
+ * their changes. Memory is bounded by `entitiesMax`. Throws `ARCHIVE_DAMAGED`, naming the row.
+ */
+export async function foldArchive(options: FoldOptions): Promise<void> {
+  const { archive, span, region, entityId, entitiesMax, onStates } = options;
+  let states = new Map<string, StoredState>();
+  for await (const row of archive.scan(span)) {
+    if (row.kind === 'damaged') {
+      if (options.onDamaged === undefined) throw damaged(row);
+      options.onDamaged(row);
+      continue;
+    }
+    options.onSet?.(row.set);
+    for (const change of row.set.changes) {
+      if (entityId !== undefined && change.entityId !== entityId) continue;
+      const isOwn = originOf(row.set) === region;
+      const referenceId = isOwn ? undefined : referenceIdOf(row.set, change.entityId);
+      const known = states.get(change.entityId);
+      const found = { state: change.state, referenceId };
+      states.set(change.entityId, known === undefined ? found : mergeRows(known, found));
+    }
+    if (states.size >= entitiesMax) {
+      const full = states;
+      states = new Map();
+      await onStates(full);
+    }
+  }
+  if (states.size > 0) await onStates(states);
+}
+
+function damaged({ partitionKey, rowKey, problem }: DamagedArchiveRow): TerminalError {
+  return new TerminalError(
+    'ARCHIVE_DAMAGED',
+    `The archive row ${partitionKey}/${rowKey} cannot be read: ${problem} Nothing after it was ` +
+      'replayed. Copy the row from the archive of another region, or leave such rows out and say so.',
+    { details: { partitionKey, rowKey } },
+  );
+}
+
+export interface ReplayIntoOptions {
+  readonly archive: Pick<ArchiveKeeper, 'scan'>;
+  /** The region whose archive it is. */
+  readonly region: string;
+  readonly into: Replica;
+  /** Of what is found in the rows and had not been seen; without it none is kept. */
+  readonly conflicts?: Pick<ConflictJournal, 'record'>;
+  readonly buckets: readonly string[];
+  readonly span: ReplaySpan;
+  /** Leaves out what cannot be read, and tells of it; an error without. */
+  readonly onDamaged?: (row: DamagedArchiveRow) => void;
+  readonly onProgress?: (progress: ReplayProgress) => void;
+  /** A bucket that is done need not be replayed again. */
+  readonly onBucketDone?: (bucket: string) => Promise<void>;
+  readonly signal?: AbortSignal;
+}
+
+export interface ReplayProgress {
+  readonly changeSets: number;
+  readonly rowsWritten: number;
+  readonly bucketsDone: number;
+}
+
+const BUCKETS_AT_ONCE_MAX = 4;
+/** Entities of one bucket joined in memory before their rows are written. */
+const ENTITIES_MAX = 5_000;
+
+/**
+ * Rebuilds rows from an archive by joining them into whatever is there, so it may be interrupted and
+ * repeated, and never overwrites what is newer. Throws `ARCHIVE_DAMAGED`.
+ */
+export async function replayInto(options: ReplayIntoOptions): Promise<ReplayProgress> {
+  const { archive, region, into, span, signal } = options;
+  let progress: ReplayProgress = { changeSets: 0, rowsWritten: 0, bucketsDone: 0 };
+  const advance = (more: Partial<ReplayProgress>): void => {
+    progress = {
+      changeSets: progress.changeSets + (more.changeSets ?? 0),
+      rowsWritten: progress.rowsWritten + (more.rowsWritten ?? 0),
+      bucketsDone: progress.bucketsDone + (more.bucketsDone ?? 0),
+    };
+    options.onProgress?.(progress);
+  };
+  await forEachBounded(options.buckets, BUCKETS_AT_ONCE_MAX, async (bucket) => {
+    await foldArchive({
+      archive,
+      region,
+      ...foldSpanOf(span, { entityKind: into.entityKind, bucket }),
+      ...(options.onDamaged === undefined ? {} : { onDamaged: options.onDamaged }),
+      entitiesMax: ENTITIES_MAX,
+      onSet() {
+        signal?.throwIfAborted();
+        advance({ changeSets: 1 });
+      },
+      async onStates(states) {
+        advance({ rowsWritten: await mergeStatesInto(into, states, options.conflicts) });
+      },
+    });
+    await options.onBucketDone?.(bucket);
+    advance({ bucketsDone: 1 });
+  });
+  return progress;
+}
+
+export interface ReplayInPlaceOptions
+  extends Pick<
+    ReplayIntoOptions,
+    'archive' | 'buckets' | 'span' | 'onDamaged' | 'onProgress' | 'signal'
+  > {
+  /** The region whose archive it is. */
+  readonly source: string;
+  readonly target: RecoveryRegion;
+  /** They are given what the target did not have, too: nobody else would send it to them. */
+  readonly peers: readonly RecoveryRegion[];
+  /** Tombstones stamped before this time, in milliseconds, are not made again. */
+  readonly horizonMs: number;
+}
+
+const BATCH_MAX = 100;
+
+/**
+ * Joins what an archive has into the live rows of a region, and where these change, into its archive and
+ * into rows and archives of its peers: replaying any of the archives still gives the live table (I5), and
+ * the regions stay equal (I2). May be interrupted and repeated. Throws `ARCHIVE_DAMAGED`.
+ */
+export async function replayInPlace(options: ReplayInPlaceOptions): Promise<ReplayProgress> {
+  const { archive, source, target, span, signal } = options;
+  let progress: ReplayProgress = { changeSets: 0, rowsWritten: 0, bucketsDone: 0 };
+  const advance = (name: keyof ReplayProgress, count: number): void => {
+    progress = { ...progress, [name]: progress[name] + count };
+    options.onProgress?.(progress);
+  };
+  await forEachBounded(options.buckets, BUCKETS_AT_ONCE_MAX, async (bucket) => {
+    await foldArchive({
+      archive,
+      region: source,
+      ...foldSpanOf(span, { entityKind: target.entityKind, bucket }),
+      ...(options.onDamaged === undefined ? {} : { onDamaged: options.onDamaged }),
+      entitiesMax: ENTITIES_MAX,
+      onSet() {
+        signal?.throwIfAborted();
+        advance('changeSets', 1);
+      },
+      async onStates(states) {
+        for (const part of chunk([...states], { countMax: BATCH_MAX })) {
+          signal?.throwIfAborted();
+          advance('rowsWritten', await joinBatch(options, bucket, new Map(part)));
+        }
+      },
+    });
+    advance('bucketsDone', 1);
+  });
+  return progress;
+}
+
+/** Resolves with the rows written in the target. A row that nobody can read is left as it is. */
+async function joinBatch(
+  { target, peers, horizonMs }: ReplayInPlaceOptions,
+  bucket: string,
+  states: ReadonlyMap<string, StoredState>,
+): Promise<number> {
+  const { rows, damaged } = await readReadable(target.replica, bucket, [...states.keys()]);
+  const changed = [...states].flatMap(([entityId, archived]) => {
+    if (damaged.has(entityId)) return [];
+    const row = rows.get(entityId);
+    const isSame =
+      row === undefined
+        ? isCollectable(archived.state, horizonMs)
+        : isSameState(row.state, fitRow(target.replica, mergeRows(row, archived)).state);
+    return isSame ? [] : [entityId];
+  });
+  if (changed.length === 0) return 0;
+  // The target last: interrupted before it, a repetition finds the same entities again.
+  const regions = [...peers, target];
+  const written = await joinEntities({ regions, bucket, entityIds: changed, archived: states });
+  return written.get(target.region) ?? 0;
+}

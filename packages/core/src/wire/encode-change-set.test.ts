@@ -1,0 +1,107 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { TerminalError } from '../errors.ts';
+import type { ChangeSet } from '../model/change-set.ts';
+import type { EntityState } from '../state/entity-state.ts';
+import { vectorWith } from '../state/version-vector.ts';
+import {
+  arbitraryEntityState,
+  arbitraryFieldValue,
+  arbitraryStamp,
+} from '../testing/arbitrary-entity-state.ts';
+import { decodeChangeSet } from './decode-change-set.ts';
+import { encodeChangeSet } from './encode-change-set.ts';
+
+const changeSet: fc.Arbitrary<ChangeSet> = fc
+  .record({
+    stamp: arbitraryStamp,
+    bucket: fc.constantFrom('00', '0f', 'ff'),
+    ids: fc.uniqueArray(fc.string({ minLength: 1, maxLength: 40 }), { minLength: 1, maxLength: 4 }),
+    state: arbitraryEntityState,
+    value: arbitraryFieldValue,
+    operation: fc.constantFrom('create', 'replace', 'patch', 'delete'),
+  })
+  .map(({ stamp, bucket, ids, state, value, operation }) => ({
+    entityKind: 'Devices',
+    bucket,
+    stamp,
+    changes: ids.map((entityId) => ({
+      entityId,
+      operation,
+      state: {
+        ...state,
+        fields: new Map([...state.fields, ['any', { value, stamp }]]),
+        vector: vectorWith(state.vector, stamp),
+      } satisfies EntityState,
+    })),
+  }));
+
+function bytesOf(json: unknown): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(json));
+}
+
+function codeOf(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof TerminalError) return error.code;
+    throw error;
+  }
+  return 'none';
+}
+
+describe('the encoding of a change set', () => {
+  test('I12: every value of every Edm type reads back as it was written', () => {
+    fc.assert(
+      fc.property(changeSet, (set) => {
+        expect(decodeChangeSet(encodeChangeSet(set))).toEqual(set);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('any bytes at all are decoded or refused, never anything else', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        expect(codeOf(() => decodeChangeSet(bytes))).toBe('CHANGE_UNDECODABLE');
+      }),
+    );
+  });
+
+  test('one damaged place is refused or still decodes, never anything else', () => {
+    const damaged = fc.tuple(changeSet, fc.nat(), fc.jsonValue());
+    fc.assert(
+      fc.property(damaged, ([set, where, junk]) => {
+        const json = JSON.parse(new TextDecoder().decode(encodeChangeSet(set)));
+        const paths = Object.keys(json);
+        json[paths[where % paths.length] ?? ''] = junk;
+        expect(['none', 'CHANGE_UNDECODABLE', 'CHANGE_TOO_NEW']).toContain(
+          codeOf(() => decodeChangeSet(bytesOf(json))),
+        );
+      }),
+    );
+  });
+
+  test('a newer wire version is refused as such', () => {
+    expect(codeOf(() => decodeChangeSet(bytesOf({ wire: 4, what: 'ever' })))).toBe(
+      'CHANGE_TOO_NEW',
+    );
+  });
+
+  test('a state that does not contain its own stamp is refused', () => {
+    const [set] = fc.sample(changeSet, 1);
+    const json = JSON.parse(new TextDecoder().decode(encodeChangeSet(set as ChangeSet)));
+    const forged = bytesOf({ ...json, stamp: '0fffffffffff-0000-south-w' });
+    expect(codeOf(() => decodeChangeSet(forged))).toBe('CHANGE_UNDECODABLE');
+  });
+
+  test('a field name that would change a prototype is refused', () => {
+    const stamp = '0199a1b2c3d4-0003-east-w';
+    const text =
+      `{"wire":1,"entityKind":"Devices","bucket":"00","stamp":"${stamp}","changes":[{"entityId":"a",` +
+      `"operation":"create","state":{"fields":{"__proto__":["${stamp}",null]},"vector":["${stamp}"]}}]}`;
+    expect(codeOf(() => decodeChangeSet(new TextEncoder().encode(text)))).toBe(
+      'CHANGE_UNDECODABLE',
+    );
+  });
+});

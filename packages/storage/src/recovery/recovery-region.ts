@@ -1,0 +1,105 @@
+import {
+  bucketNames,
+  type Clock,
+  type EntityKind,
+  type Randomness,
+  type RecoveryRegion,
+  type RetryPolicy,
+  type RowScanner,
+  retry,
+  type TableStore,
+} from '@tandem/core';
+import { createTableConflictJournal } from '../conflicts/table-conflict-journal.ts';
+import { createTableOutbox } from '../outbox/table-outbox.ts';
+import { createRowMemory } from '../replica/row-memory.ts';
+import { createTableReplica } from '../replica/table-replica.ts';
+import { type JudgeRowOptions, judgeRow } from '../rows/judge-row.ts';
+import { ENTITY_ROWS_FROM, SYSTEM_ROWS_FROM } from '../rows/row-key.ts';
+import { createTableArchiveKeeper } from './archive-keeper.ts';
+
+export interface RecoveryRegionOptions {
+  readonly region: string;
+  readonly store: TableStore;
+  readonly kind: EntityKind;
+  readonly bucketCount: number;
+  /** The other regions, which are told of conflicts that recovering finds; none by default. */
+  readonly peers?: readonly string[];
+}
+
+/** Nothing here is written from memory. */
+const LITTLE = { bytesMax: 1024 * 1024 };
+
+/** One entity kind of a region as the recovery use cases see it. Only names the tables. */
+export function createRecoveryRegion(options: RecoveryRegionOptions): RecoveryRegion {
+  const { region, store, kind, bucketCount, peers = [] } = options;
+  return {
+    region,
+    entityKind: kind.name,
+    buckets: bucketNames(bucketCount),
+    rows: createTableRowScanner({ store, kind, bucketCount }),
+    replica: createTableReplica({ store, kind, bucketCount, memory: createRowMemory(LITTLE) }),
+    archive: createTableArchiveKeeper({ store }),
+    conflicts: createTableConflictJournal({ store, kinds: [kind], bucketCount, peers }),
+    outbox: createTableOutbox({ store, kind, bucketCount }),
+  };
+}
+
+export interface TableRowScannerOptions {
+  readonly store: TableStore;
+  readonly kind: JudgeRowOptions['kind'];
+  /** Without it a row in another bucket than its own counts as one. */
+  readonly bucketCount?: number;
+  /** Another table than the kind's own. */
+  readonly table?: string;
+}
+
+const PAGE_ROWS = 1_000;
+
+/** The rows of one entity kind in the order of their keys, outbox rows left out. */
+export function createTableRowScanner(options: TableRowScannerOptions): RowScanner {
+  const { store, kind, table = kind.name, bucketCount } = options;
+  return {
+    async *scan(bucket) {
+      let continuation: string | undefined;
+      do {
+        const page = await store.query({
+          table,
+          partitions: bucket,
+          rowsFrom: ENTITY_ROWS_FROM,
+          rowsBefore: SYSTEM_ROWS_FROM,
+          limit: PAGE_ROWS,
+          ...(continuation === undefined ? {} : { continuation }),
+        });
+        for (const row of page.rows) {
+          const judged = judgeRow(row, { kind, bucketCount });
+          const { rowKey } = row;
+          yield judged.kind === 'row' ? { kind: 'row', rowKey, row: judged.row } : judged;
+        }
+        ({ continuation } = page);
+      } while (continuation !== undefined);
+    },
+  };
+}
+
+const RETRY: RetryPolicy = { attemptsMax: 5, delayMsMin: 100, delayMsMax: 2_000 };
+
+/** Asks for reads again, and for a commit only when nothing was done: a command outlasts a throttled table. */
+export function createRetriedStore(
+  store: TableStore,
+  { clock, randomness }: { readonly clock: Clock; readonly randomness: Randomness },
+): TableStore {
+  const again = <T>(ask: () => Promise<T>): Promise<T> =>
+    retry(ask, { policy: RETRY, clock, randomness });
+  return {
+    createTable: (table) => again(() => store.createTable(table)),
+    get: (table, partitionKey, rowKey) => again(() => store.get(table, partitionKey, rowKey)),
+    query: (range) => again(() => store.query(range)),
+    commit: (transaction) =>
+      retry(() => store.commit(transaction), {
+        policy: RETRY,
+        clock,
+        randomness,
+        retryIf: (error) => error.code !== 'TABLE_OUTCOME_UNKNOWN',
+      }),
+  };
+}
