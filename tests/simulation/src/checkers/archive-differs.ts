@@ -1,3 +1,4 @@
+import { isClientsId } from '../world/gadget-kind.ts';
 import { type FinalChecker, isCollectedAnywhere } from './checker.ts';
 
 /** I5: a change set lies in the archive of every region in the same bytes. */
@@ -7,6 +8,8 @@ export const archiveDiffers: FinalChecker = {
     const texts = new Map<string, string>();
     return final.regions.flatMap(({ name, archive }) =>
       [...archive.values()].flatMap(({ stamp, text, changes }) => {
+        // Where a forged set was refused, a repair records by its own what it joins from elsewhere.
+        if (!changes.some(({ entityId }) => isClientsId(entityId))) return [];
         // Of what was refused, since its tombstone may have been collected, nothing is archived.
         if (changes.some(({ entityId }) => isCollectedAnywhere(final, entityId))) return [];
         const other = texts.get(stamp) ?? text;

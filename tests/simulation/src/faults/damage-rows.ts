@@ -101,7 +101,10 @@ async function spoil(
   { event, world }: { readonly event: NemesisEvent; readonly world: World },
 ): Promise<TableRow | undefined> {
   const range = { table: kind.table, partitions: { from: '', before: '\uffff' }, limit: PAGE_ROWS };
-  const rows = (await account.store.query(range)).rows.filter(kind.isOne);
+  // One that is spoilt already is another's to put back.
+  const rows = (await account.store.query(range)).rows.filter(
+    (row) => kind.isOne(row) && !isSpoilt(row.properties, kind),
+  );
   if (rows.length === 0) return undefined;
   const row = world.draw.pick(`${event.id}.row`, rows);
   const key = `${name} ${kind.table}`;

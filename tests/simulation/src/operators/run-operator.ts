@@ -1,9 +1,11 @@
-import { AppError } from '@tandem/core';
+import { AppError, type Clock } from '@tandem/core';
 import { createTableRegionHold } from '@tandem/storage';
 import type { Ledger } from '../observe/ledger.ts';
 import { isAside } from '../processes/next-build.ts';
 import type { ProcessContext } from '../processes/process-context.ts';
 import type { Slot } from '../processes/slot.ts';
+import { OUTBOX_PREFIX } from '../world/describe-transaction.ts';
+import { gadgetKind } from '../world/gadget-kind.ts';
 import type { World } from '../world/world.ts';
 import { chooseCommand } from './choose-command.ts';
 import type { Command, Recovery, Report } from './recovery-log.ts';
@@ -121,12 +123,33 @@ export async function closeRecovery(context: ProcessContext): Promise<void> {
   for (const region of await brokenRegions(world)) {
     await until({ kind: 'rebuild', target: region }, isEqual);
   }
+  await untilNothingIsUnderWay(world, clock);
   await until({ kind: 'repair' }, () => true);
   for (const entityId of recoveries.forgotten) {
     await until({ kind: 'forget', entityId }, isAllForgotten);
   }
   await until({ kind: 'verify' }, isEqual);
   recoveries.isClosed = true;
+}
+
+/** A set that is still under way may tell of a row that its region has lost, which no repair would know of. */
+async function untilNothingIsUnderWay(
+  { regions }: World,
+  clock: Pick<Clock, 'sleep'>,
+): Promise<void> {
+  for (let step = 0; step < CLOSING_STEPS_MAX; step += 1) {
+    const waiting: unknown[] = [];
+    for (const { account, namespace } of regions) {
+      const { bus, queue } = namespace;
+      const messages = await bus.viewerFor(queue).peek('messages', 0n, Number.MAX_SAFE_INTEGER);
+      waiting.push(...messages.filter(({ subject }) => subject !== 'watermark'));
+      const partitions = { from: '', before: '\uffff' };
+      const outbox = { table: gadgetKind.name, partitions, rowsFrom: OUTBOX_PREFIX, limit: 1 };
+      waiting.push(...(await account.store.query(outbox)).rows);
+    }
+    if (waiting.length === 0) return;
+    await clock.sleep(AGAIN_MS);
+  }
 }
 
 /** Those that lost more than rows, and those that a rebuild left held. */
