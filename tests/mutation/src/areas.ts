@@ -23,11 +23,12 @@ export const AREAS = {
   },
   outbox: {
     mutated: [
-      'packages/core/src/replication/{relay,sweep,scan-outbox,finish-late,archive-in-rounds}.ts',
+      'packages/core/src/outbound/{relay,sweep,finish}.ts',
+      'packages/core/src/inbound/archive-in-rounds.ts',
       'packages/storage/src/outbox/*.ts',
     ],
     tests: [
-      'packages/core/src/replication/!(*.int).test.ts',
+      'packages/core/src/{outbound,inbound}/!(*.int).test.ts',
       'packages/storage/src/{outbox,group-commit}/!(*.int).test.ts',
     ],
   },
@@ -35,7 +36,7 @@ export const AREAS = {
     mutated: [
       'packages/core/src/inbound/tombstone-horizon.ts',
       'packages/storage/src/table/collect-tombstones.ts',
-      'apps/replicator/src/duties/tombstone-duty.ts',
+      'apps/replicator/src/duties/region-duties.ts',
     ],
     tests: [
       'packages/core/src/inbound/tombstone-horizon.test.ts',
