@@ -87,4 +87,27 @@ describe('memory bus', () => {
     await driveVirtualTime(clock, bus.receiverFor('inbound').receive(1, 750));
     expect(clock.nowMs() - startedMs).toBe(750);
   });
+
+  test('dead letters are seen ascending, page by page, in whatever order they died', async () => {
+    const { bus } = createBus();
+    const ids = ['a', 'b', 'c', 'd', 'e'];
+    await bus
+      .publisherFor('west', 'inbound')
+      .publish(ids.map((messageId) => ({ ...MESSAGE, messageId })));
+    const receiver = bus.receiverFor('inbound');
+    const received = await receiver.receive(5, 0);
+    for (const one of received.toReversed()) {
+      await receiver.settle(one, { kind: 'dead-letter', reason: 'x', description: 'x' });
+    }
+    const viewer = bus.viewerFor('inbound');
+    const seen: string[] = [];
+    for (let from = 0n; ; ) {
+      const page = await viewer.peek('dead-letters', from, 2);
+      const last = page.at(-1);
+      if (last === undefined) break;
+      seen.push(...page.map(({ messageId }) => messageId));
+      from = last.sequenceNumber + 1n;
+    }
+    expect(seen).toEqual(ids);
+  });
 });

@@ -219,6 +219,7 @@ export function viewMemoryQueue(queue: MemoryQueue, onSent: () => void): QueueVi
     async peek(lane, from, countMax) {
       return all(lane)
         .filter(({ sequenceNumber }) => sequenceNumber >= from)
+        .toSorted((a, b) => Number(a.sequenceNumber - b.sequenceNumber))
         .slice(0, countMax);
     },
     async settle(sequenceNumbers, verdict) {

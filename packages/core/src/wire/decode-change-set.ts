@@ -7,6 +7,7 @@ import { toPossibleStamp, toPossibleState } from '../state/possible-state.ts';
 import { isStamp, type Stamp, stampRegion } from '../time/stamp.ts';
 import { decodeFieldValue } from '../values/encode-field-value.ts';
 import { inflateChangeSet } from './deflate-change-set.ts';
+import { parseJson } from './parse-json.ts';
 import { DEFLATED_WIRE_VERSION, WIRE_VERSION } from './versions.ts';
 
 const StampText = Type.String({ maxLength: 80 });
@@ -52,7 +53,9 @@ const checkChangeSet = Compile(ChangeSetSchema);
  * first fault, for everything else.
  */
 export function decodeChangeSet(bytes: Uint8Array): ChangeSet {
-  const json = parseJson(inflateChangeSet(bytes));
+  const json = parseJson(inflateChangeSet(bytes), (cause) =>
+    undecodable('it is not UTF-8 JSON', cause),
+  );
   if (!checkVersion.Check(json)) throw undecodable('it carries no wire version');
   if (json.wire > DEFLATED_WIRE_VERSION) {
     throw new TerminalError(
@@ -119,14 +122,6 @@ function decodeField(name: string, stamp: string, encoded: unknown): [string, St
 function decodeStamp(text: string): Stamp {
   if (!isStamp(text)) throw undecodable(`"${text}" is no stamp`);
   return text;
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (cause) {
-    throw undecodable('it is not UTF-8 JSON', cause);
-  }
 }
 
 function undecodable(what: string, cause?: unknown): TerminalError {

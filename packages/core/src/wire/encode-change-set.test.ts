@@ -11,6 +11,7 @@ import {
 } from '../testing/arbitrary-entity-state.ts';
 import { decodeChangeSet } from './decode-change-set.ts';
 import { encodeChangeSet } from './encode-change-set.ts';
+import { decodeWatermark, encodeWatermark } from './watermark.ts';
 
 const changeSet: fc.Arbitrary<ChangeSet> = fc
   .record({
@@ -79,6 +80,16 @@ describe('the encoding of a change set', () => {
           codeOf(() => decodeChangeSet(bytesOf(json))),
         );
       }),
+    );
+  });
+
+  test('a byte order mark is none, so that the archive is read alike by everybody', () => {
+    const [set] = fc.sample(changeSet, 1);
+    const marked = Buffer.concat([Buffer.from('\ufeff'), encodeChangeSet(set!)]);
+    expect(codeOf(() => decodeChangeSet(marked))).toBe('CHANGE_UNDECODABLE');
+    const watermark = encodeWatermark({ from: 'west', timeMs: 1 });
+    expect(codeOf(() => decodeWatermark(Buffer.concat([Buffer.from('\ufeff'), watermark])))).toBe(
+      'CHANGE_UNDECODABLE',
     );
   });
 

@@ -10,6 +10,7 @@ import {
   type EncodedFieldValue,
   encodeFieldValue,
 } from '../values/encode-field-value.ts';
+import { parseJson } from './parse-json.ts';
 import { WIRE_VERSION } from './versions.ts';
 
 /*
@@ -104,11 +105,11 @@ export function encodeConflictMessages(
  * Throws `CHANGE_UNDECODABLE`.
  */
 export function decodeConflictMessage(bytes: Uint8Array): readonly Conflict[] | undefined {
-  const message = parseJson(bytes);
+  const message = parseJson(bytes, undecodable);
   if (typeof message !== 'object' || message === null || !('conflicts' in message))
     return undefined;
   if (!checkMessage.Check(message) || !isRegionName(message.from)) throw undecodable();
-  const json = parseJson(inflate(message.conflicts));
+  const json = parseJson(inflate(message.conflicts), undecodable);
   if (!checkConflicts.Check(json)) throw undecodable();
   return json.map((one) => fromJson(one, undecodable));
 }
@@ -178,14 +179,6 @@ function fromJson(json: EncodedConflict, fault: Fault): Conflict {
     }),
     life: life && { ...life, alive: stampFrom(life.alive), deleted: stampFrom(life.deleted) },
   };
-}
-
-function parseJson(bytes: Uint8Array, fault: Fault = undecodable): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (cause) {
-    throw fault(cause);
-  }
 }
 
 function malformedRow(cause?: unknown): TerminalError {

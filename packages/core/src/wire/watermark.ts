@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { TerminalError } from '../errors.ts';
 import { isRegionName } from '../time/stamp.ts';
+import { parseJson } from './parse-json.ts';
 import { WIRE_VERSION } from './versions.ts';
 
 const WatermarkSchema = Type.Object({
@@ -29,7 +30,11 @@ export function encodeWatermark(watermark: Watermark): Uint8Array {
 
 /** Throws `CHANGE_UNDECODABLE`. */
 export function decodeWatermark(bytes: Uint8Array): Watermark {
-  const json = parseJson(bytes);
+  const json = parseJson(
+    bytes,
+    (cause) =>
+      new TerminalError('CHANGE_UNDECODABLE', 'The watermark is not UTF-8 JSON.', { cause }),
+  );
   if (!checkWatermark.Check(json) || !isRegionName(json.from)) {
     throw new TerminalError('CHANGE_UNDECODABLE', 'The message is no watermark.');
   }
@@ -40,14 +45,6 @@ export function decodeWatermark(bytes: Uint8Array): Watermark {
     ...(appliedMs === undefined ? {} : { appliedMs }),
     ...(soundMs === undefined ? {} : { soundMs }),
   };
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (cause) {
-    throw new TerminalError('CHANGE_UNDECODABLE', 'The watermark is not UTF-8 JSON.', { cause });
-  }
 }
 
 export interface ScannedOutbox {

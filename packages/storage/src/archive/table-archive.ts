@@ -126,7 +126,8 @@ function missingIn(row: TableRow, own: ArchiveEntry): ArchiveEntry | undefined {
   if (there === undefined) return own;
   const ids = new Set(there.changes.map(({ entityId }) => entityId));
   if (own.set.changes.every(({ entityId }) => ids.has(entityId))) return undefined;
-  const set = joinChangeSets(there, own.set);
+  // In the order in which it comes to every region.
+  const set = joinChangeSets(own.set, there);
   if (set === undefined) return undefined;
   // As it arrived, so that it lies in the same bytes in every region.
   return isAllOf(own.set, set) ? own : { set, encoded: encodeChangeSet(set) };

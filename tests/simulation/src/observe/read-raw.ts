@@ -47,8 +47,7 @@ export function readRawChangeSet(properties: Properties): RawChangeSet {
 }
 
 function parseRawChangeSet(text: string): RawChangeSet {
-  // A forged set may begin with a byte order mark, which decoding as UTF-8 takes away.
-  const json = inflated(JSON.parse(text.replace(/^\ufeff/u, '')) as JsonSet | JsonDeflated);
+  const json = inflated(JSON.parse(text) as JsonSet | JsonDeflated);
   const { stamp } = json;
   return {
     stamp,
