@@ -1,14 +1,11 @@
 // What a replicator is made of, for each data access. The only file that knows the container.
 import {
-  type Applier,
-  type ArchiveRounds,
   type ChangePublisher,
   createRelay,
   finishAtOnce,
   type Lease,
   type PeerLink,
   type Relay,
-  type Replicator,
 } from '@tandem/core';
 import {
   createPeerLinks,
@@ -20,7 +17,7 @@ import {
 import { createWriterId } from '@tandem/service-kit';
 import { createTableLease } from '@tandem/storage';
 import { traceApplier, traceArchive, tracePublisher } from '@tandem/telemetry';
-import { asFunction, asValue, createContainer, InjectionMode, type Resolver } from 'awilix';
+import { asFunction, createContainer, InjectionMode } from 'awilix';
 import {
   type Composition,
   type CompositionOptions,
@@ -29,13 +26,7 @@ import {
   createRegionReplicator,
   SWEEP_LEASE_MS,
 } from './composition/create-replication.ts';
-import {
-  createDrillRest,
-  type DrillRest,
-  releaseLeases,
-  restDuringDrill,
-} from './drill/drill-rest.ts';
-import type { Duty } from './duties/duty.ts';
+import { createDrillRest, releaseLeases, restDuringDrill } from './drill/drill-rest.ts';
 import {
   createArchiveSweeper,
   createDeadLetterDuty,
@@ -51,15 +42,68 @@ import {
 import { createStatusLogDuty } from './duties/run-duties.ts';
 import { type Activity, createActivity } from './observe/activity.ts';
 import {
-  type ObservedReceiver,
   type ObservedStatus,
-  type ObservedSweeper,
   observeReceiver,
   observeStatus,
   observeSweeper,
 } from './observe/observed-ports.ts';
 
-interface CommonCradle extends CompositionOptions {
+/** Undefined where a replicator has nothing to do. Throws `CONFIGURATION_INVALID`. */
+export function compose(options: CompositionOptions): Composition | undefined {
+  const container = createContainer<Record<DataAccess, Composition | undefined>>({
+    injectionMode: InjectionMode.PROXY,
+    strict: true,
+  });
+  // The container chooses by the setting `Customer.DataAccess`; only what is chosen is made.
+  container.register({
+    'multi-region': asFunction(() => composeMultiRegion(options)),
+    'single-region': asFunction(() => composeSingleRegion(options)),
+    memory: asFunction(() => undefined),
+  });
+  return container.resolve(options.opened.settings.dataAccess);
+}
+
+function composeMultiRegion(options: CompositionOptions): Composition {
+  const { bus, clock, logger, opened, tracer } = options;
+  const common = commonParts(options);
+  const { activity, tables, status, links } = common;
+  const receiver = observeReceiver(bus.createReceiver(ownQueueOf(opened)));
+  const rounds = createRegionArchiveRounds({ clock, tables });
+  const applier = traceApplier(createRegionApplier({ ...options, ...common, rounds }), tracer);
+  const replicator = createRegionReplicator({ ...options, ...common, receiver, rounds, applier });
+  const sweeper = observeSweeper(replicator);
+  const receiveDuty = createReceiveDuty({
+    replicator,
+    activity,
+    ensureQueue: () => bus.ensureQueue(ownQueueOf(opened)),
+  });
+  const drillRest = createDrillRest({ drill: tables.drill, clock, logger });
+  return toComposition(options, {
+    ...common,
+    receiver,
+    sweeper,
+    drain: () => replicator.drain(),
+    // The sweep goes on: what was written here still reaches the peers, and they stay sure of it.
+    duties: [
+      restDuringDrill(receiveDuty, { rest: drillRest, clock }),
+      createHeartbeatDuty({ replicator, drillRest }),
+      createDeadLetterDuty({ receiver }),
+      createStatusLogDuty({ clock, logger, links, status, sweeper, receiver }),
+    ],
+  });
+}
+
+function composeSingleRegion(options: CompositionOptions): Composition {
+  return toComposition(options, {
+    ...commonParts(options),
+    receiver: undefined,
+    sweeper: undefined,
+    drain: async () => undefined,
+    duties: [],
+  });
+}
+
+interface CommonParts {
   readonly settings: RegionSettings;
   readonly writer: string;
   readonly activity: Activity;
@@ -70,178 +114,68 @@ interface CommonCradle extends CompositionOptions {
   readonly publishers: readonly ChangePublisher[];
   readonly links: readonly PeerLink[];
   readonly relay: Relay;
-  readonly leaseMs: number;
-  readonly sweeper: Pick<Replicator, 'sweepOnce'>;
-  readonly sweepDuty: Duty;
-  readonly tombstoneDuty: Duty;
-  readonly configurationDuty: Duty;
 }
 
-interface MultiRegionCradle extends CommonCradle {
-  readonly receiver: ObservedReceiver;
-  readonly rounds: ArchiveRounds;
-  readonly applier: Applier;
-  readonly replicator: Replicator;
-  readonly drillRest: DrillRest;
-  readonly receiveDuty: Duty;
-  readonly heartbeatDuty: Duty;
-  readonly deadLetterDuty: Duty;
-  readonly sweeper: ObservedSweeper;
-  readonly statusLogDuty: Duty;
-}
-
-/** Undefined where a replicator has nothing to do. Throws `CONFIGURATION_INVALID`. */
-export function compose(options: CompositionOptions): Composition | undefined {
-  return COMPOSITIONS[options.opened.settings.dataAccess]?.(options);
-}
-
-const COMPOSITIONS: Record<DataAccess, ((options: CompositionOptions) => Composition) | undefined> =
-  {
-    'multi-region': composeMultiRegion,
-    'single-region': composeSingleRegion,
-    memory: undefined,
-  };
-
-function composeMultiRegion(options: CompositionOptions): Composition {
-  const cradle = resolveAll<MultiRegionCradle>({
-    ...commonParts(options),
-    receiver: singleton(({ bus, opened }: MultiRegionCradle) =>
-      observeReceiver(bus.createReceiver(ownQueueOf(opened))),
-    ),
-    rounds: singleton(createRegionArchiveRounds),
-    applier: singleton((cradle: MultiRegionCradle) =>
-      traceApplier(createRegionApplier(cradle), options.tracer),
-    ),
-    replicator: singleton(createRegionReplicator),
-    sweeper: singleton(({ replicator }: MultiRegionCradle) => observeSweeper(replicator)),
-    receiveDuty: singleton(({ replicator, activity, bus, opened }: MultiRegionCradle) =>
-      createReceiveDuty({
-        replicator,
-        activity,
-        ensureQueue: () => bus.ensureQueue(ownQueueOf(opened)),
-      }),
-    ),
-    drillRest: singleton(({ tables, clock, logger }: MultiRegionCradle) =>
-      createDrillRest({ drill: tables.drill, clock, logger }),
-    ),
-    heartbeatDuty: singleton(createHeartbeatDuty),
-    deadLetterDuty: singleton(createDeadLetterDuty),
-    statusLogDuty: singleton(createStatusLogDuty),
-  });
-  const { receiver, heartbeatDuty, deadLetterDuty, statusLogDuty, drillRest: rest } = cradle;
-  // The sweep goes on: what was written here still reaches the peers, and they stay sure of it.
-  const receiveDuty = restDuringDrill(cradle.receiveDuty, { rest, clock: cradle.clock });
-  return toComposition(cradle, {
-    receiver,
-    sweeper: cradle.sweeper,
-    drain: () => cradle.replicator.drain(),
-    duties: [receiveDuty, heartbeatDuty, deadLetterDuty, statusLogDuty],
-  });
-}
-
-function composeSingleRegion(options: CompositionOptions): Composition {
-  const cradle = resolveAll<CommonCradle>({
-    ...commonParts(options),
-    sweeper: singleton(createArchiveSweeper),
-  });
-  return toComposition(cradle, {
-    receiver: undefined,
-    sweeper: undefined,
-    drain: nothingToDrain,
-    duties: [],
-  });
-}
-
-function nothingToDrain(): Promise<void> {
-  return Promise.resolve();
-}
-
-function commonParts(options: CompositionOptions): Parts<Omit<CommonCradle, 'sweeper' | 'tracer'>> {
-  const lease = (name: string) =>
-    singleton(({ store, clock, writer }: CommonCradle) =>
-      createTableLease({ store, clock, name, holder: writer }),
-    );
+function commonParts(options: CompositionOptions): CommonParts {
+  const { store, kinds, clock, randomness, logger, bus, tracer } = options;
+  const { settings } = options.opened;
+  const writer = createWriterId(randomness);
+  const lease = (name: string): Lease => createTableLease({ store, clock, name, holder: writer });
+  const tables = createRegionTables({ store, kinds, ...settings });
+  const publishers = settings.peers.map(({ region, connection, queue }) =>
+    tracePublisher(bus.createPublisher({ region, connection: connection.reveal(), queue }), tracer),
+  );
+  const links = createPeerLinks({ publishers, clock, randomness, logger, settings });
   return {
-    region: asValue(options.region),
-    clock: asValue(options.clock),
-    randomness: asValue(options.randomness),
-    logger: asValue(options.logger),
-    store: asValue(options.store),
-    bus: asValue(options.bus),
-    kinds: asValue(options.kinds),
-    opened: asValue(options.opened),
-    settings: asValue(options.opened.settings),
-    leaseMs: asValue(SWEEP_LEASE_MS),
-    writer: singleton(({ randomness }: CommonCradle) => createWriterId(randomness)),
-    activity: singleton(createActivity),
-    tables: singleton(({ store, kinds, settings }: CommonCradle) =>
-      createRegionTables({ store, kinds, ...settings }),
-    ),
-    status: singleton(({ tables }: CommonCradle) => observeStatus(tables.status)),
+    settings,
+    writer,
+    activity: createActivity({ clock, logger }),
+    tables,
+    status: observeStatus(tables.status),
     sweepLease: lease('sweep'),
     tombstoneLease: lease('tombstones'),
-    publishers: singleton(({ bus, settings }: CommonCradle) =>
-      settings.peers.map(({ region, connection, queue }) =>
-        tracePublisher(
-          bus.createPublisher({ region, connection: connection.reveal(), queue }),
-          options.tracer,
-        ),
-      ),
-    ),
-    links: singleton(createPeerLinks),
-    relay: singleton(({ tables, links }: CommonCradle) =>
-      createRelay({
-        finish: finishAtOnce({
-          archive: traceArchive(tables.archive, options.tracer),
-          outboxes: tables.outboxes,
-        }),
-        links,
+    publishers,
+    links,
+    relay: createRelay({
+      finish: finishAtOnce({
+        archive: traceArchive(tables.archive, tracer),
+        outboxes: tables.outboxes,
       }),
-    ),
-    sweepDuty: singleton(({ sweeper, activity, opened }: CommonCradle) =>
-      createSweepDuty({
-        sweeper,
-        activity,
-        intervalMs: () => opened.configuration.get('Sweep.IntervalMs'),
-      }),
-    ),
-    tombstoneDuty: singleton(createRegionTombstoneDuty),
-    configurationDuty: singleton(createRegionConfigurationDuty),
+      links,
+    }),
   };
 }
 
-/** A part that is missing does not compile. */
-type Parts<Cradle> = { readonly [Name in keyof Cradle]: Resolver<Cradle[Name]> };
-
-function singleton<Part>(create: (cradle: MultiRegionCradle) => Part): Resolver<Part> {
-  return asFunction(create).singleton();
-}
-
-/** Resolves everything at once, so that a part that cannot be made fails at the start. */
-function resolveAll<Cradle extends object>(parts: Parts<Cradle>): Cradle {
-  const container = createContainer({ injectionMode: InjectionMode.PROXY, strict: true });
-  container.register(parts);
-  const resolved = Object.keys(parts).map((name) => [name, container.resolve<unknown>(name)]);
-  return Object.fromEntries(resolved) as Cradle;
-}
-
+/** With the duties of any data access; without a sweeper of its own what is left goes to the archive only. */
 function toComposition(
-  cradle: CommonCradle,
-  own: Pick<Composition, 'receiver' | 'sweeper' | 'drain' | 'duties'>,
+  options: CompositionOptions,
+  parts: CommonParts & Pick<Composition, 'receiver' | 'sweeper' | 'drain' | 'duties'>,
 ): Composition {
-  const { activity, links, status, publishers, logger, sweepLease, tombstoneLease } = cradle;
-  const { sweepDuty, tombstoneDuty, configurationDuty } = cradle;
+  const { clock, logger, opened } = options;
+  const { activity, links, status, receiver, sweeper, publishers, sweepLease } = parts;
+  const { tombstoneLease } = parts;
+  const leaseMs = SWEEP_LEASE_MS;
+  const sweepDuty = createSweepDuty({
+    sweeper: sweeper ?? createArchiveSweeper({ ...parts, clock, leaseMs }),
+    activity,
+    intervalMs: () => opened.configuration.get('Sweep.IntervalMs'),
+  });
   return {
     activity,
     links,
     status,
-    receiver: own.receiver,
-    sweeper: own.sweeper,
-    drain: own.drain,
-    duties: [sweepDuty, ...own.duties, tombstoneDuty, configurationDuty],
+    receiver,
+    sweeper,
+    drain: () => parts.drain(),
+    duties: [
+      sweepDuty,
+      ...parts.duties,
+      createRegionTombstoneDuty({ ...options, ...parts }),
+      createRegionConfigurationDuty({ logger, opened }),
+    ],
     releaseLeases: () => releaseLeases([sweepLease, tombstoneLease], logger),
     async closeBus() {
-      await own.receiver?.close();
+      await receiver?.close();
       await Promise.all(publishers.map((publisher) => publisher.close()));
     },
   };

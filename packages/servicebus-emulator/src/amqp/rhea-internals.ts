@@ -9,8 +9,8 @@ import rhea, {
 } from 'rhea';
 
 /**
- * The only file that reaches into rhea behind its typings. Each function says what rhea 3.0.5
- * lacks that makes it necessary.
+ * What reaches into rhea behind its typings and has more than one reader. Each function says what rhea 3.0.5
+ * lacks that makes it necessary; what one file alone needs stands there, beside the bound or the log-in that it is for.
  */
 
 interface LinkInternals {
