@@ -151,8 +151,6 @@ function fail(message: string): void {
   process.exitCode = 1;
 }
 
-await main();
-
 interface CheckOptions {
   readonly config: Pick<ReplicatorConfig, 'region' | 'environment'>;
   readonly kinds: readonly EntityKind[];
@@ -185,3 +183,5 @@ export async function checkSettings(options: CheckOptions): Promise<string | und
     return error.message;
   }
 }
+
+await main();

@@ -52,8 +52,6 @@ function fail(message: string): void {
   process.exitCode = 1;
 }
 
-await main();
-
 const IDLE_CHECK_MS = 50;
 
 /**
@@ -72,3 +70,5 @@ export async function stopWithin(app: FastifyInstance, deadlineMs: number): Prom
   clearTimeout(cut);
   return isCut;
 }
+
+await main();

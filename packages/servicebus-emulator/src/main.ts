@@ -95,8 +95,6 @@ async function main(): Promise<void> {
   process.stdout.write(`${JSON.stringify({ event: 'ready', ...facts })}\n`);
 }
 
-await main();
-
 type ConfigResult =
   /** The first namespace has the queues; the others are named. */
   | {
@@ -164,3 +162,5 @@ export function readConfigFile(text: string): ConfigResult {
   if (first === undefined) return invalid('UserConfig.Namespaces must hold a namespace');
   return { kind: 'read', queues: first.queues ?? [], namespaces };
 }
+
+await main();

@@ -60,6 +60,12 @@ function isWayTroubled({ links, regionNamed, scheduler }: World, from: string, t
     account.freezer.isFrozen ||
     account.misconfigured > 0 ||
     namespace.freezer.isFrozen ||
-    slots.some((slot) => isTroubledSlot(slot, scheduler.nowMs()) || slot.clock.offMsMax > 0)
+    slots.some(
+      (slot) =>
+        isTroubledSlot(slot, scheduler.nowMs()) ||
+        slot.clock.offMsMax > 0 ||
+        // A sweep that fails at its own table begins again a little later, for all peers alike.
+        slot.lastTableFaultMs > scheduler.nowMs() - LOOK_MS,
+    )
   );
 }

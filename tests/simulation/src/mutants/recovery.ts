@@ -227,8 +227,9 @@ export const recoveryMutants: readonly Mutant[] = [
       },
       {
         file: REPLAY_INTO,
-        find: '    await foldArchive({\n',
-        replace: '    await options.onBucketDone?.(bucket);\n    await foldArchive({\n',
+        find: '    await foldArchive({\n      archive,\n      region,\n',
+        replace:
+          '    await options.onBucketDone?.(bucket);\n    await foldArchive({\n      archive,\n      region,\n',
       },
     ],
   },
