@@ -30,6 +30,10 @@ export const archiveDiffers: FinalChecker = {
 function contentOf({ changes }: RawChangeSet): string {
   const sorted = changes.toSorted((a, b) => (a.entityId < b.entityId ? -1 : 1));
   return JSON.stringify(sorted, (_, value: unknown) =>
-    value instanceof Map ? [...value].sort() : value,
+    value instanceof Map ? inOrder(value as ReadonlyMap<string, unknown>) : value,
   );
+}
+
+function inOrder(entries: ReadonlyMap<string, unknown>): readonly (readonly [string, unknown])[] {
+  return [...entries].toSorted(([a], [b]) => (a < b ? -1 : 1));
 }
