@@ -16,7 +16,7 @@ import type {
   Acknowledgements,
 } from '../consistency/acknowledgements.ts';
 import type { Reach, ReadVersion, VersionGate, Wait } from '../consistency/version-gate.ts';
-import { creationDigest, customerIdOf } from '../idempotency/read-idempotency-key.ts';
+import { creationDigest, customerIdOf } from '../idempotency/idempotency-key.ts';
 import {
   decodeReceipt,
   encodeReceipt,

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createTwoRegionApps, type TwoRegionApps } from '../testing/two-region-apps.ts';
-import { creationDigest, customerIdOf } from './read-idempotency-key.ts';
+import { creationDigest, customerIdOf } from './idempotency-key.ts';
 
 const ADA = { email: 'ada@example.com', firstName: 'Ada' };
 

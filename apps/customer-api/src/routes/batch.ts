@@ -12,7 +12,7 @@ import {
 } from '../customers/customer-service.ts';
 import { BATCH_BODY_BYTES_MAX, BATCH_OPERATIONS_MAX } from '../http/limits.ts';
 import { PROBLEMS, ProblemError, toProblem, toProblemError } from '../http/problem.ts';
-import { readIdempotencyKey } from '../idempotency/read-idempotency-key.ts';
+import { readIdempotencyKey } from '../idempotency/idempotency-key.ts';
 import { logUnexpected } from '../plugins/problems.ts';
 import {
   agreeOn,

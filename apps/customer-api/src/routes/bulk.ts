@@ -20,7 +20,7 @@ import {
 } from '../http/limits.ts';
 import { createPlaces, placeHolder } from '../http/places.ts';
 import { ProblemError } from '../http/problem.ts';
-import { readIdempotencyKey } from '../idempotency/read-idempotency-key.ts';
+import { readIdempotencyKey } from '../idempotency/idempotency-key.ts';
 import { logUnexpected } from '../plugins/problems.ts';
 import { refuseConditions } from '../preconditions/preconditions.ts';
 import { compileValidator } from '../validation/validator.ts';

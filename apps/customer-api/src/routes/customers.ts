@@ -3,7 +3,7 @@ import type { Pace } from '../bulk/pace.ts';
 import { namesLeastVersion, requireVersion } from '../consistency/require-version.ts';
 import type { CustomerService } from '../customers/customer-service.ts';
 import { PAGE_LIMIT_DEFAULT } from '../http/limits.ts';
-import { readIdempotencyKey } from '../idempotency/read-idempotency-key.ts';
+import { readIdempotencyKey } from '../idempotency/idempotency-key.ts';
 import { isJsonType, parseJsonBody, parseNoBody } from '../plugins/json-body.ts';
 import { agreeOn, demandedCondition, refuseConditions } from '../preconditions/preconditions.ts';
 import { sendPage, sendRead, sendWrite, toPage } from './answer-customer.ts';

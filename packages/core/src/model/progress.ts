@@ -1,3 +1,6 @@
+// What the replicators of a region say of it through its own table: how far they are, and what they have noticed.
+
+/** How far this region is with what a peer has sent, as the peer and the queue say. */
 export interface PeerProgress {
   readonly peer: string;
   /** Time of the newest watermark passed; undefined when none ever was. */
@@ -10,6 +13,7 @@ export interface PeerProgress {
   readonly isReachable: boolean;
 }
 
+/** How far this region is, to be believed as far as `believedPeers` does. */
 export interface ReplicationProgress {
   /** When the replicator last said that it is alive. */
   readonly heartbeatMs: number;
