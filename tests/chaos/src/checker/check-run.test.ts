@@ -171,6 +171,18 @@ const FINAL: readonly Case[] = [
     found: ['lost'],
   },
   {
+    name: 'a patch that took nothing away, gone with a deletion that its region had not seen',
+    operations: [PUT, { action: 'delete', via: 'west' }, patch(null)],
+    east: ABSENT,
+    found: [],
+  },
+  {
+    name: 'a patch that gave a value, gone with a deletion that its region had not seen',
+    operations: [PUT, { action: 'delete', via: 'west' }, patch('1')],
+    east: ABSENT,
+    found: ['lost'],
+  },
+  {
     name: 'an unanswered deletion, alive or not',
     operations: [PUT, { action: 'delete', ...unknown }],
     east: ABSENT,

@@ -53,8 +53,15 @@ function judgeAbsence({ possible, owed }: Context): Flaw[] {
   const lives = owed.filter((write) => !isDeletion(write));
   if (lives.length === 0) return [];
   const deletions = possible.filter(isDeletion);
-  const write = findUnexplained(lives, deletions);
+  const isLater = (life: Operation, deletion: Operation): boolean =>
+    precedes(deletion, life) && (!mayChangeNothing(life) || hasSeen(life, deletion));
+  const write = findUnexplained(lives, deletions, isLater);
   return write === undefined ? [] : [{ kind: 'missing', field: 'existence', write }];
+}
+
+/** Tells a patch that only takes values away: where there are none, it writes nothing at all. */
+function mayChangeNothing({ action, values: written }: Operation): boolean {
+  return action === 'patch' && Object.values(written).every((value) => value === null);
 }
 
 function judgePresence({ possible, owed }: Context): Flaw[] {
