@@ -20,9 +20,9 @@ import { CONFLICTS_TABLE } from './conflicts/table-conflict-journal.ts';
 import { createTableRowScanner } from './recovery/recovery-region.ts';
 import { createTableReplica } from './replica/table-replica.ts';
 import { createStoreProbe } from './status/store-probe.ts';
-import { createReplicatedTable } from './table/create-replicated-table.ts';
 import { deviceKind } from './testing/device-kind.ts';
 import { type Azurite, startAzurite } from './testing/start-azurite.ts';
+import { createReplicatedTable } from './write-path/create-replicated-table.ts';
 
 const BUCKET_COUNT = 2;
 const BUCKET = '00';

@@ -26,10 +26,11 @@ export const AREAS = {
       'packages/core/src/outbound/{relay,sweep,finish}.ts',
       'packages/core/src/inbound/archive-in-rounds.ts',
       'packages/storage/src/outbox/*.ts',
+      'packages/storage/src/write-path/commit-change-set.ts',
     ],
     tests: [
       'packages/core/src/{outbound,inbound}/!(*.int).test.ts',
-      'packages/storage/src/{outbox,group-commit}/!(*.int).test.ts',
+      'packages/storage/src/{outbox,write-path}/!(*.int).test.ts',
     ],
   },
   tombstones: {

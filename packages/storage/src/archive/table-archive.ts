@@ -18,9 +18,7 @@ import {
   type TableStore,
   TransientError,
 } from '@tandem/core';
-import { fromPayloadColumns, toPayloadColumns } from '../rows/entity-row.ts';
-import { ENTITY_ROWS_FROM } from '../rows/row-key.ts';
-
+import { ENTITY_ROWS_FROM, fromPayloadColumns, toPayloadColumns } from '../rows/entity-row.ts';
 export const ARCHIVE_TABLE = 'Archive';
 
 const ROWS_PER_TRANSACTION_MAX = 100;

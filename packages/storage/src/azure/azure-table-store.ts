@@ -1,6 +1,6 @@
 /**
  * The table store over Azure Table Storage. Credentials and pipeline are those of
- * `@azure/data-tables`; the requests are our own, for the reasons in `row-json.ts` and `batch.ts`.
+ * `@azure/data-tables`; the requests are our own, for the reasons in `table-protocol.ts`.
  */
 import { randomUUID } from 'node:crypto';
 import {
@@ -15,16 +15,19 @@ import {
   type TableStore,
   type Transaction,
 } from '@tandem/core';
-import { type BatchPart, decodeBatch, encodeBatch } from './batch.ts';
-import { decodeRow, decodeRows } from './row-json.ts';
 import {
   createTableAccount,
   type TableAccount,
   type TableAccountOptions,
 } from './table-account.ts';
 import {
+  type BatchPart,
   createTableRequest,
+  decodeBatch,
   decodeContinuation,
+  decodeRow,
+  decodeRows,
+  encodeBatch,
   encodeContinuation,
   getRequest,
   operationRequest,
@@ -32,7 +35,7 @@ import {
   readRefusal,
   type ServiceRefusal,
   type TableRequest,
-} from './table-request.ts';
+} from './table-protocol.ts';
 import {
   outcomeOf,
   type TableCall,

@@ -1,8 +1,7 @@
 import { type FieldValue, operationBytes, type RowOperation } from '@tandem/core';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decodeBatch, encodeBatch } from './batch.ts';
-import { operationRequest } from './table-request.ts';
+import { decodeBatch, encodeBatch, operationRequest } from './table-protocol.ts';
 
 const ACCOUNT_URL = 'https://tandemeast.table.core.windows.net/';
 

@@ -7,7 +7,7 @@ import {
 } from '@azure/core-rest-pipeline';
 import { TableServiceClient } from '@azure/data-tables';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { createSharedKeyPolicy } from './table-http-client.ts';
+import { createSharedKeyPolicy } from './table-account.ts';
 
 const HOST = 'https://someone.table.core.windows.net';
 const KEY = Buffer.from('a key of no account').toString('base64');

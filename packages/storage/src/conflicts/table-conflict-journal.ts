@@ -19,9 +19,14 @@ import {
   TransientError,
   type UntoldConflict,
 } from '@tandem/core';
-import { fromPayloadColumns, textOf, toPayloadColumns } from '../rows/entity-row.ts';
-import { asideKeyOf, ENTITY_ROWS_FROM, encodeRowKey } from '../rows/row-key.ts';
-
+import {
+  asideKeyOf,
+  ENTITY_ROWS_FROM,
+  encodeRowKey,
+  fromPayloadColumns,
+  textOf,
+  toPayloadColumns,
+} from '../rows/entity-row.ts';
 export const CONFLICTS_TABLE = 'Conflicts';
 /** Partitions of what peers are still to be told of; no bucket's partition begins like this. */
 export const UNTOLD_PREFIX = '~untold-';

@@ -13,7 +13,7 @@ import { describe, expect, test } from 'vitest';
 import { deviceKind } from '../testing/device-kind.ts';
 import { createFaultyStore } from '../testing/faulty-store.ts';
 import { MEMORY_BUCKET_COUNT } from '../testing/memory-region.ts';
-import { outboxRowKey, toOutboxProperties } from './outbox-row.ts';
+import { outboxRowKey, toOutboxProperties } from '../write-path/commit-change-set.ts';
 import { createTableOutbox } from './table-outbox.ts';
 
 const [BUCKET = '', OTHER_BUCKET = ''] = bucketNames(MEMORY_BUCKET_COUNT);

@@ -10,14 +10,14 @@ import {
   type TableStore,
   TerminalError,
 } from '@tandem/core';
-import { keyBeforeAside } from '../rows/row-key.ts';
+import { keyBeforeAside } from '../rows/entity-row.ts';
 import {
   fromOutboxRow,
   lanePrefix,
   type OutboxPlace,
   outboxRowKey,
   toOutboxProperties,
-} from './outbox-row.ts';
+} from '../write-path/commit-change-set.ts';
 
 export interface TableOutboxOptions {
   readonly store: TableStore;

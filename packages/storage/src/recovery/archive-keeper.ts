@@ -26,8 +26,7 @@ import {
   toArchiveProperties,
   toStandInProperties,
 } from '../archive/table-archive.ts';
-import { fromPayloadColumns } from '../rows/entity-row.ts';
-import { ENTITY_ROWS_FROM } from '../rows/row-key.ts';
+import { ENTITY_ROWS_FROM, fromPayloadColumns } from '../rows/entity-row.ts';
 
 const PAGE_ROWS = 500;
 const PARTITIONS_AT_ONCE_MAX = 8;

@@ -12,10 +12,14 @@ import {
 } from '@tandem/core';
 import { ARCHIVE_TABLE } from '../archive/table-archive.ts';
 import { CONFLICTS_TABLE } from '../conflicts/table-conflict-journal.ts';
-import { fromOutboxRow } from '../outbox/outbox-row.ts';
-import { fromPayloadColumns } from '../rows/entity-row.ts';
-import { judgeRow } from '../rows/judge-row.ts';
-import { asideKeyOf, keyBeforeAside, SYSTEM_ROWS_FROM } from '../rows/row-key.ts';
+import {
+  asideKeyOf,
+  fromPayloadColumns,
+  judgeRow,
+  keyBeforeAside,
+  SYSTEM_ROWS_FROM,
+} from '../rows/entity-row.ts';
+import { fromOutboxRow } from '../write-path/commit-change-set.ts';
 
 /** Where a row lies. */
 export interface RowAddress {

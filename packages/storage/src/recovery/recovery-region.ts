@@ -13,8 +13,12 @@ import { createTableConflictJournal } from '../conflicts/table-conflict-journal.
 import { createTableOutbox } from '../outbox/table-outbox.ts';
 import { createRowMemory } from '../replica/row-memory.ts';
 import { createTableReplica } from '../replica/table-replica.ts';
-import { type JudgeRowOptions, judgeRow } from '../rows/judge-row.ts';
-import { ENTITY_ROWS_FROM, SYSTEM_ROWS_FROM } from '../rows/row-key.ts';
+import {
+  ENTITY_ROWS_FROM,
+  type JudgeRowOptions,
+  judgeRow,
+  SYSTEM_ROWS_FROM,
+} from '../rows/entity-row.ts';
 import { createTableArchiveKeeper } from './archive-keeper.ts';
 
 export interface RecoveryRegionOptions {

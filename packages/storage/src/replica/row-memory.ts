@@ -1,7 +1,26 @@
+/**
+ * The rows that this process remembers, so that neither a write nor an apply reads a row that it has seen.
+ *
+ *     recall, remember, forget
+ *        │
+ *     recent rows        on the heap, as they are: the 4,096 that came last and are light
+ *        │               what came first goes down; what is heavy or holds bytes goes down at once
+ *     packed rows        outside the heap, bounded by bytes
+ *        ├── index       1/8 of the bytes: 64 parts, each of groups of 8 places; a place is a position
+ *        │                 hash of the id ──► part ──► group: 8 × Float64, -1 where it is free
+ *        │                 a part that is full doubles up to its bound, then its lowest position gives way
+ *        └── log         7/8 of the bytes: segments of 256 KiB, the oldest gives way whole
+ *                          position = number of the segment × 256 KiB + offset, never used again
+ *                          ┌────────────┬──────────────┬──────────────────────┬──────┬──────────┐
+ *                          │ hash (u32) │ length (u32) │ id, ETag, all stamps │ rest │ to 8 B   │
+ *                          └────────────┴──────────────┴──────────────────────┴──────┴──────────┘
+ *                                                       the packed row, of `length` bytes
+ *
+ * The hash in an entry tells whether a place of the index is of this id, and the id that the packed row begins
+ * with decides. `pack-row.ts` says how a row is packed.
+ */
 import type { EntityState, StoredRow } from '@tandem/core';
-import { ByteLog } from './byte-log.ts';
 import { RowPacker } from './pack-row.ts';
-import { PositionIndex } from './position-index.ts';
 
 /**
  * Rows as this process last saw them. Anyone may have changed them since, so what is recalled is good
@@ -133,4 +152,214 @@ function hashOf(text: string): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+/**
+ * Entries of bytes at positions that are never used again. When its room is taken, the oldest
+ * segment gives way with all that is in it. Room is taken as it is needed, outside the heap.
+ */
+class ByteLog {
+  readonly #segments = new Map<number, Buffer>();
+  readonly #segmentsMax: number;
+  /** The newest; they are numbered from 0 on. */
+  #newest = -1;
+  #free = SEGMENT_BYTES;
+
+  constructor(bytesMax: number) {
+    this.#segmentsMax = Math.max(1, Math.floor(bytesMax / SEGMENT_BYTES));
+  }
+
+  get bytesTaken(): number {
+    return this.#segments.size * SEGMENT_BYTES;
+  }
+
+  /** Its position, or undefined for one that is larger than a segment. */
+  append(entry: Uint8Array, hash: number): number | undefined {
+    const size = roomFor(entry.length);
+    if (size > SEGMENT_BYTES) return undefined;
+    if (this.#free + size > SEGMENT_BYTES) this.#openSegment();
+    const position = this.#newest * SEGMENT_BYTES + this.#free;
+    const segment = this.#segments.get(this.#newest)!;
+    segment.writeUInt32LE(hash, this.#free);
+    writeEntry(segment, this.#free, entry);
+    this.#free += size;
+    return position;
+  }
+
+  isThere(position: number): boolean {
+    return this.#segments.has(Math.floor(position / SEGMENT_BYTES));
+  }
+
+  /** Good until the next change; undefined when it gave way. */
+  read(position: number): Buffer | undefined {
+    const segment = this.#segments.get(Math.floor(position / SEGMENT_BYTES));
+    if (segment === undefined) return undefined;
+    const from = position % SEGMENT_BYTES;
+    const length = segment.readUInt32LE(from + LENGTH_AT);
+    return segment.subarray(from + HEAD_BYTES, from + HEAD_BYTES + length);
+  }
+
+  /** False, too, once it gave way. */
+  beginsWith(position: number, bytes: Uint8Array): boolean {
+    const segment = this.#segments.get(Math.floor(position / SEGMENT_BYTES));
+    if (segment === undefined) return false;
+    const from = position % SEGMENT_BYTES;
+    if (bytes.length > segment.readUInt32LE(from + LENGTH_AT)) return false;
+    for (let n = 0; n < bytes.length; n += 1) {
+      if (segment[from + HEAD_BYTES + n] !== bytes[n]) return false;
+    }
+    return true;
+  }
+
+  hashAt(position: number): number {
+    const segment = this.#segments.get(Math.floor(position / SEGMENT_BYTES));
+    return segment?.readUInt32LE(position % SEGMENT_BYTES) ?? 0;
+  }
+
+  /** In the place of the entry there, if it fits; false otherwise. */
+  replace(position: number, entry: Uint8Array): boolean {
+    const segment = this.#segments.get(Math.floor(position / SEGMENT_BYTES));
+    if (segment === undefined) return false;
+    const from = position % SEGMENT_BYTES;
+    if (roomFor(entry.length) > roomFor(segment.readUInt32LE(from + LENGTH_AT))) return false;
+    // The room stays as large as it was made: a shorter entry may grow again only to its own size.
+    writeEntry(segment, from, entry);
+    return true;
+  }
+
+  #openSegment(): void {
+    const oldest = this.#newest + 1 - this.#segmentsMax;
+    const reused = this.#segments.get(oldest);
+    this.#segments.delete(oldest);
+    this.#newest += 1;
+    this.#segments.set(this.#newest, reused ?? Buffer.allocUnsafeSlow(SEGMENT_BYTES));
+    this.#free = 0;
+  }
+}
+
+const SEGMENT_BYTES = 256 * 1024;
+/** The hash and the length of an entry stand before it. */
+const HEAD_BYTES = 8;
+const LENGTH_AT = 4;
+/** An entry that is a little longer the next time then stays where it is. */
+const ROUNDED_TO_BYTES = 8;
+
+function roomFor(length: number): number {
+  return Math.ceil((HEAD_BYTES + length) / ROUNDED_TO_BYTES) * ROUNDED_TO_BYTES;
+}
+
+function writeEntry(segment: Buffer, from: number, entry: Uint8Array): void {
+  segment.writeUInt32LE(entry.length, from + LENGTH_AT);
+  segment.set(entry, from + HEAD_BYTES);
+}
+
+/** Whose positions these are. */
+interface Positions {
+  /** False once what lay there is gone: its place in the index is free then. */
+  isThere(position: number): boolean;
+  hashAt(position: number): number;
+}
+
+/**
+ * Positions by the hash of a key. Each hash has a few places, and when all are taken the index grows, a part
+ * of it at a time, up to its bound; then the lowest position gives way. So it may forget, but
+ * never waits long, and what it gives is to be checked against the key.
+ */
+class PositionIndex {
+  readonly #positions: Positions;
+  readonly #parts: Float64Array<ArrayBuffer>[];
+  readonly #placesPerPartMax: number;
+
+  constructor(bytesMax: number, positions: Positions) {
+    this.#positions = positions;
+    const placesMax = bytesMax / PARTS / Float64Array.BYTES_PER_ELEMENT;
+    this.#placesPerPartMax = Math.max(WAYS, 2 ** Math.floor(Math.log2(placesMax)));
+    this.#parts = Array.from({ length: PARTS }, () => emptyPart(WAYS));
+  }
+
+  get bytesTaken(): number {
+    return this.#parts.reduce((sum, part) => sum + part.byteLength, 0);
+  }
+
+  /** The first of its positions for which `isWanted` holds. */
+  find(hash: number, isWanted: (position: number) => boolean): number | undefined {
+    const part = this.#parts[hash % PARTS]!;
+    const from = firstPlace(part, hash);
+    for (let place = from; place < from + WAYS; place += 1) {
+      const position = part[place]!;
+      if (position === FREE || !this.#isOf(position, hash)) continue;
+      if (isWanted(position)) return position;
+    }
+    return undefined;
+  }
+
+  add(hash: number, position: number): void {
+    const part = this.#parts[hash % PARTS]!;
+    const place = this.#freePlace(part, hash);
+    if (place !== undefined) {
+      part[place] = position;
+    } else if (part.length < this.#placesPerPartMax) {
+      this.#grow(hash % PARTS);
+      this.add(hash, position);
+    } else {
+      part[lowestPlace(part, hash)] = position;
+    }
+  }
+
+  remove(hash: number, position: number): void {
+    const part = this.#parts[hash % PARTS]!;
+    const from = firstPlace(part, hash);
+    for (let place = from; place < from + WAYS; place += 1) {
+      if (part[place] === position) part[place] = FREE;
+    }
+  }
+
+  #isOf(position: number, hash: number): boolean {
+    return this.#positions.isThere(position) && this.#positions.hashAt(position) === hash;
+  }
+
+  #freePlace(part: Float64Array, hash: number): number | undefined {
+    const from = firstPlace(part, hash);
+    for (let place = from; place < from + WAYS; place += 1) {
+      const position = part[place]!;
+      if (position === FREE || !this.#positions.isThere(position)) return place;
+    }
+    return undefined;
+  }
+
+  /** Twice the places, so those of one hash are shared out over two. */
+  #grow(number: number): void {
+    const part = this.#parts[number]!;
+    const wider = emptyPart(2 * part.length);
+    this.#parts[number] = wider;
+    for (const position of part) {
+      if (position === FREE || !this.#positions.isThere(position)) continue;
+      const hash = this.#positions.hashAt(position);
+      const place = this.#freePlace(wider, hash);
+      if (place !== undefined) wider[place] = position;
+    }
+  }
+}
+
+const FREE = -1;
+const WAYS = 8;
+/** One part grows at a time, so that no write waits for the whole. */
+const PARTS = 64;
+
+function emptyPart(places: number): Float64Array<ArrayBuffer> {
+  return new Float64Array(places).fill(FREE);
+}
+
+function firstPlace(part: Float64Array, hash: number): number {
+  const groups = part.length / WAYS;
+  return (Math.floor(hash / PARTS) % groups) * WAYS;
+}
+
+function lowestPlace(part: Float64Array, hash: number): number {
+  const from = firstPlace(part, hash);
+  let lowest = from;
+  for (let place = from; place < from + WAYS; place += 1) {
+    if (part[place]! < part[lowest]!) lowest = place;
+  }
+  return lowest;
 }

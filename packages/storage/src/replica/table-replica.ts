@@ -12,8 +12,12 @@ import {
   type TableStore,
   withinUnknown,
 } from '@tandem/core';
-import { changedColumns, fromEntityProperties, toEntityProperties } from '../rows/entity-row.ts';
-import { encodeRowKey } from '../rows/row-key.ts';
+import {
+  changedColumns,
+  encodeRowKey,
+  fromEntityProperties,
+  toEntityProperties,
+} from '../rows/entity-row.ts';
 import { createRowMemory, type RowMemory } from './row-memory.ts';
 
 export interface TableReplicaOptions {

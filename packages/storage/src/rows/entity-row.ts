@@ -1,5 +1,8 @@
 import {
+  AppError,
+  bucketOf,
   decodeVector,
+  type EntityKind,
   type EntityState,
   encodeVector,
   type FieldValue,
@@ -9,8 +12,10 @@ import {
   type Properties,
   type Stamp,
   type StampedField,
+  type StoredRow,
   type StoredState,
   stampRegion,
+  type TableRow,
   TerminalError,
   toPossibleState,
 } from '@tandem/core';
@@ -182,4 +187,127 @@ export function fromPayloadColumns(properties: Properties): Uint8Array {
   }
   if (parts.length === 0) throw new TerminalError('ROW_MALFORMED', 'The row has no payload.');
   return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts);
+}
+
+/**
+ * Entity ids as row keys. Letters, digits, `.`, `_` and `-` stand for themselves; every other byte of
+ * the UTF-8 text is written `=HH`. So a key never holds what Table Storage forbids (`/ \ # ?` and
+ * control characters) and never begins with `~`, which the system's own rows in the partition do. Throws
+ * `ENTITY_INVALID` for half a surrogate pair: UTF-8 has no bytes for it, and every one would be the same key.
+ */
+export function encodeRowKey(entityId: string): string {
+  if (PLAIN_ID.test(entityId)) return entityId;
+  if (!entityId.isWellFormed()) {
+    const message = 'An entity id holds half a surrogate pair: no row has a key for it.';
+    throw new TerminalError('ENTITY_INVALID', message);
+  }
+  let key = '';
+  for (const byte of new TextEncoder().encode(entityId)) {
+    const char = String.fromCharCode(byte);
+    key += PLAIN.test(char) ? char : `=${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  }
+  return key;
+}
+
+export function decodeRowKey(rowKey: string): string {
+  return decodeURIComponent(rowKey.replaceAll('%', '%25').replaceAll('=', '%'));
+}
+
+/** Sorts before every key that extends `rowKey`, and after `rowKey` itself. */
+export function keyAfter(rowKey: string): string {
+  return `${rowKey}!`;
+}
+
+/**
+ * What an operator has set aside stays in its partition, with its columns as they were, under a key that
+ * nobody reads as a row: `!` before the key, behind the lane of an outbox row (ADR 0022).
+ */
+export function asideKeyOf(rowKey: string): string {
+  const lane = laneIn(rowKey);
+  return `${lane}!${rowKey.slice(lane.length)}`;
+}
+
+/** The key that the row had; undefined for one that is not set aside. */
+export function keyBeforeAside(rowKey: string): string | undefined {
+  const lane = laneIn(rowKey);
+  const own = rowKey.slice(lane.length);
+  return own.startsWith('!') ? `${lane}${own.slice(1)}` : undefined;
+}
+
+function laneIn(rowKey: string): string {
+  return LANE.exec(rowKey)?.[0] ?? '';
+}
+
+const LANE = /^(?:~o~|~p~[^~]*~)/;
+
+/** Below every key of an entity and every stamp, and above what is set aside. */
+export const ENTITY_ROWS_FROM = '"';
+
+/** Rows of the system in an entity partition: above every entity's key. */
+export const SYSTEM_ROWS_FROM = '~';
+
+const PLAIN = /^[A-Za-z0-9._-]$/;
+const PLAIN_ID = /^[A-Za-z0-9._-]*$/;
+
+/** A row in the table of an entity kind that is none of its entities, or that nobody can read. */
+export interface DamagedEntityRow {
+  readonly kind: 'damaged';
+  readonly partitionKey: string;
+  readonly rowKey: string;
+  /** Which column, and what is wrong with it: never a value. */
+  readonly problem: string;
+  /** No entity can have the key, so it was written by something else, and no entity is missing for it. */
+  readonly isForeign: boolean;
+}
+
+type JudgedRow = { readonly kind: 'row'; readonly row: StoredRow } | DamagedEntityRow;
+
+export interface JudgeRowOptions {
+  readonly kind: Pick<EntityKind, 'name'> & Partial<Pick<EntityKind, 'isEntityId'>>;
+  /** Undefined where buckets are not to be told apart. */
+  readonly bucketCount: number | undefined;
+}
+
+/**
+ * The one place that tells the rows of our entities from what else may lie in their table: whoever reads
+ * many rows skips the others, and names them by their keys.
+ */
+export function judgeRow(row: TableRow, options: JudgeRowOptions): JudgedRow {
+  const { partitionKey, rowKey, etag, properties } = row;
+  const damaged = (problem: string, isForeign: boolean): DamagedEntityRow => ({
+    kind: 'damaged',
+    partitionKey,
+    rowKey,
+    problem,
+    isForeign,
+  });
+  const entityId = entityIdIn(partitionKey, rowKey, options);
+  if (entityId === undefined) return damaged('no entity has this key', true);
+  try {
+    if (row.damage !== undefined) throw new TerminalError('ROW_MALFORMED', `${row.damage}.`);
+    return { kind: 'row', row: { entityId, etag, ...fromEntityProperties(properties) } };
+  } catch (error) {
+    if (error instanceof AppError) return damaged(error.message, false);
+    throw error;
+  }
+}
+
+/** Undefined for a key under which nobody would look for an entity. */
+function entityIdIn(
+  partitionKey: string,
+  rowKey: string,
+  { kind, bucketCount }: JudgeRowOptions,
+): string | undefined {
+  try {
+    const entityId = decodeRowKey(rowKey);
+    const isOurs =
+      encodeRowKey(entityId) === rowKey &&
+      kind.isEntityId?.(entityId) !== false &&
+      (bucketCount === undefined || bucketOf(entityId, bucketCount) === partitionKey);
+    return isOurs ? entityId : undefined;
+  } catch (error) {
+    // Such as a key with an escape that stands for no character.
+    if (error instanceof URIError || error instanceof AppError) return undefined;
+    throw error;
+  }
 }

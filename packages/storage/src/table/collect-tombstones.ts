@@ -5,8 +5,12 @@ import {
   type TableRow,
   type TableStore,
 } from '@tandem/core';
-import { type DamagedEntityRow, judgeRow } from '../rows/judge-row.ts';
-import { ENTITY_ROWS_FROM, SYSTEM_ROWS_FROM } from '../rows/row-key.ts';
+import {
+  type DamagedEntityRow,
+  ENTITY_ROWS_FROM,
+  judgeRow,
+  SYSTEM_ROWS_FROM,
+} from '../rows/entity-row.ts';
 
 export interface CollectOptions {
   readonly store: TableStore;

@@ -12,8 +12,13 @@ import {
   TransientError,
 } from '@tandem/core';
 import type { ListFilter } from '../replicated-table.ts';
-import { type DamagedEntityRow, judgeRow } from '../rows/judge-row.ts';
-import { ENTITY_ROWS_FROM, keyAfter, SYSTEM_ROWS_FROM } from '../rows/row-key.ts';
+import {
+  type DamagedEntityRow,
+  ENTITY_ROWS_FROM,
+  judgeRow,
+  keyAfter,
+  SYSTEM_ROWS_FROM,
+} from '../rows/entity-row.ts';
 import { type CursorScope, decodeCursor, encodeCursor, type PagePosition } from './page-cursor.ts';
 
 export interface ListOptions {

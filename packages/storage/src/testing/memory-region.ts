@@ -44,7 +44,7 @@ import {
   createTableReplicationStatus,
   REPLICATION_TABLE,
 } from '../status/table-replication-status.ts';
-import { createReplicatedTable } from '../table/create-replicated-table.ts';
+import { createReplicatedTable } from '../write-path/create-replicated-table.ts';
 import { createFaultyStore, type FaultyStore } from './faulty-store.ts';
 
 export interface MemoryRegionOptions<K extends EntityKind> {

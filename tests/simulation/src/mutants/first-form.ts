@@ -1,7 +1,7 @@
 import { CORE, type Mutant, STORAGE } from './mutant.ts';
 
-const LANE = `${STORAGE}group-commit/bucket-lane.ts`;
-const COMMIT = `${STORAGE}group-commit/commit-change-set.ts`;
+const LANE = `${STORAGE}write-path/bucket-lane.ts`;
+const COMMIT = `${STORAGE}write-path/commit-change-set.ts`;
 const INBOUND = `${CORE}inbound/inbound.ts`;
 
 /** The faults of the pattern's first form, each as it was. */

@@ -1,8 +1,8 @@
 import { CORE, type Mutant, STORAGE } from './mutant.ts';
 
-const LANE = `${STORAGE}group-commit/bucket-lane.ts`;
-const LINES = `${STORAGE}group-commit/entity-lines.ts`;
-const PACK = `${STORAGE}group-commit/pack-group.ts`;
+const LANE = `${STORAGE}write-path/bucket-lane.ts`;
+const LINES = `${STORAGE}write-path/entity-lines.ts`;
+const PACK = `${STORAGE}write-path/pack-group.ts`;
 const FINISH = `${CORE}outbound/finish.ts`;
 const TO_BUCKET = `${CORE}inbound/apply-to-bucket.ts`;
 
@@ -13,7 +13,7 @@ export const groupMutants: readonly Mutant[] = [
     title: 'a write is refused by what is remembered of its row, without a look at it',
     edits: [
       {
-        file: `${STORAGE}group-commit/decide-write.ts`,
+        file: `${STORAGE}write-path/decide-write.ts`,
         find: 'if (known.toldAt <= arrivedAt)',
         replace: 'if (known.toldAt <= arrivedAt - 1e9)',
       },

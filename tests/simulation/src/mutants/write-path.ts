@@ -1,6 +1,6 @@
 import { CORE, type Mutant, STORAGE } from './mutant.ts';
 
-const COMMIT = `${STORAGE}group-commit/commit-change-set.ts`;
+const COMMIT = `${STORAGE}write-path/commit-change-set.ts`;
 const WRITE = `${CORE}state/write-entity.ts`;
 
 /** Faults of the write path and of the clock that it stamps with. */
@@ -49,7 +49,7 @@ export const writePathMutants: readonly Mutant[] = [
       'after an ambiguous answer only the outbox is asked, though the relay may have emptied it',
     edits: [
       {
-        file: `${STORAGE}outbox/outbox-row.ts`,
+        file: `${STORAGE}write-path/commit-change-set.ts`,
         find: 'return row !== undefined || (await archive.has(key));',
         replace: 'return row !== undefined || !archive;',
       },

@@ -1,7 +1,3 @@
-/**
- * Any interleaving of writers gives what some serial order gives: every answer is that of a moment
- * between the asking and the answer, on the states that the row went through.
- */
 import {
   encodeVector,
   newestStamp,
@@ -17,16 +13,16 @@ import {
 import { createMemoryTableStore } from '@tandem/core/memory';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  type ReplicatedTable,
-  type WriteCondition,
-  type WriteOutcome,
-} from '../replicated-table.ts';
+import type { ReplicatedTable, WriteCondition, WriteOutcome } from '../replicated-table.ts';
 import { fromEntityProperties } from '../rows/entity-row.ts';
 import { deviceKind } from '../testing/device-kind.ts';
 import { createTwoRegions } from '../testing/two-regions.ts';
 import { decideWrite } from './decide-write.ts';
 
+/**
+ * Any interleaving of writers gives what some serial order gives: every answer is that of a moment
+ * between the asking and the answer, on the states that the row went through.
+ */
 type Kind = typeof deviceKind;
 /** One to four letters of one bucket or several: it does not matter which. */
 const IDS = ['a', 'b', 'c', 'e', 'i', 'm'];

@@ -50,7 +50,7 @@ export interface PackedGroup<W extends GroupWrite> {
   readonly operations: readonly RowOperation[];
 }
 
-export interface Packing<W extends GroupWrite> {
+interface Packing<W extends GroupWrite> {
   /** Undefined when no write fits any transaction. */
   readonly group: PackedGroup<W> | undefined;
   /** In their order; they go with a later group. */
@@ -59,7 +59,7 @@ export interface Packing<W extends GroupWrite> {
   readonly refused: readonly { readonly write: W; readonly error: AppError }[];
 }
 
-export interface PackOptions {
+interface PackOptions {
   readonly kind: EntityKind;
   /** Says what no region would take. */
   readonly replica: Pick<Replica, 'faultOf'>;

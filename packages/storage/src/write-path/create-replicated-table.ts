@@ -13,7 +13,6 @@ import {
   WIRE_VERSION,
   type Write,
 } from '@tandem/core';
-import { createGroupCommit } from '../group-commit/create-group-commit.ts';
 import { createRowMemory, type RowMemory } from '../replica/row-memory.ts';
 import { createTableReplica } from '../replica/table-replica.ts';
 import {
@@ -22,9 +21,12 @@ import {
   type WriteCondition,
   type WriteOutcome,
 } from '../replicated-table.ts';
-import type { DamagedEntityRow } from '../rows/judge-row.ts';
-import { readRow, retryRead, toLiveRecord, toRecord } from './entity-record.ts';
-import { listEntities } from './list-entities.ts';
+import type { DamagedEntityRow } from '../rows/entity-row.ts';
+import { readRow, retryRead, toLiveRecord, toRecord } from '../table/entity-record.ts';
+import { listEntities } from '../table/list-entities.ts';
+import { BucketLane, type LaneContext } from './bucket-lane.ts';
+import { createAdaptiveLimit, createGate } from './gate.ts';
+import type { WriteRequest } from './pending-write.ts';
 
 export interface ReplicatedTableOptions<K extends EntityKind> {
   readonly kind: K;
@@ -108,6 +110,47 @@ export function createReplicatedTable<K extends EntityKind>(
       );
       const records = page.rows.map(({ entityId, row }) => toRecord(kind, entityId, row));
       return { records, cursor: page.cursor };
+    },
+  };
+}
+
+interface GroupCommit<K extends EntityKind> {
+  /** Resolves once the write is committed, or decided not to happen. */
+  write(request: WriteRequest): Promise<WriteOutcome<K>>;
+}
+
+type GroupCommitOptions<K extends EntityKind> = Omit<
+  LaneContext<K>,
+  'commitGate' | 'readGate' | 'nextNumber'
+>;
+
+const READS_AT_ONCE_MAX = 32;
+/** A transaction takes milliseconds; one that takes this long hangs. */
+const STAY_MS_MAX = 250;
+
+/** Writes of one table, grouped by bucket into transactions. */
+function createGroupCommit<K extends EntityKind>(options: GroupCommitOptions<K>): GroupCommit<K> {
+  const { replica, clock } = options;
+  const limit = createAdaptiveLimit();
+  let number = 0;
+  const context: LaneContext<K> = {
+    ...options,
+    commitGate: createGate({
+      insideMax: limit.current,
+      stayMsMax: STAY_MS_MAX,
+      clock,
+      onLeft: (stayMs, effort) => limit.note(stayMs, effort),
+    }),
+    readGate: createGate({ insideMax: () => READS_AT_ONCE_MAX, stayMsMax: STAY_MS_MAX, clock }),
+    nextNumber: () => (number += 1),
+  };
+  const lanes = new Map<string, BucketLane<K>>();
+  return {
+    write(request) {
+      const bucket = replica.bucketOf(request.entityId);
+      const lane = lanes.get(bucket) ?? new BucketLane(bucket, context);
+      lanes.set(bucket, lane);
+      return lane.add(request);
     },
   };
 }

@@ -6,8 +6,8 @@ import {
 } from '@tandem/core/memory';
 import { expect, test } from 'vitest';
 import { createTableArchive } from '../archive/table-archive.ts';
-import { createReplicatedTable } from '../table/create-replicated-table.ts';
 import { deviceKind } from '../testing/device-kind.ts';
+import { createReplicatedTable } from './create-replicated-table.ts';
 
 test('the first write of an idle bucket waits for those that gather, and no longer', async () => {
   const store = createMemoryTableStore();

@@ -14,14 +14,14 @@ import type { WriteCondition, WriteOutcome } from '../replicated-table.ts';
 import { toLiveRecord } from '../table/entity-record.ts';
 import type { KnownRow, PendingWrite } from './pending-write.ts';
 
-export type WriteDecision =
+type WriteDecision =
   | { readonly kind: 'write'; readonly operation: Operation }
   /** Every field is as the write would make it. */
   | { readonly kind: 'unchanged' }
   | { readonly kind: 'not-found' }
   | { readonly kind: 'condition-failed' };
 
-export interface WriteRules {
+interface WriteRules {
   readonly condition: WriteCondition | undefined;
   readonly policy: MergePolicy;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { AT_ONCE_MAX, AT_ONCE_MIN, createAdaptiveLimit } from './adaptive-limit.ts';
+import { AT_ONCE_MAX, AT_ONCE_MIN, createAdaptiveLimit } from './gate.ts';
 
 /** Ends between two probes. */
 const ROUNDS = 1_900;

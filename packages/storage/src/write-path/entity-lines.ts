@@ -10,7 +10,7 @@ export interface EntityLine<K extends EntityKind> {
   known: KnownRow | undefined;
 }
 
-export interface EntityLinesOptions<K extends EntityKind> {
+interface EntityLinesOptions<K extends EntityKind> {
   /** What the row is taken to be without asking the store. */
   readonly recall: (request: WriteRequest) => KnownRow | undefined;
   /** To end in `makeReady` or in `rejectAll`. */
