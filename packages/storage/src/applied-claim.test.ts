@@ -1,6 +1,6 @@
 import { createAppliedClaim } from '@tandem/core';
 import { describe, expect, test } from 'vitest';
-import { createTableRegionHold } from './status/table-region-hold.ts';
+import { createTableRegionHold } from './status/status-tables.ts';
 import { deviceKind } from './testing/device-kind.ts';
 import type { MemoryRegion } from './testing/memory-region.ts';
 import { createTwoRegions, type TwoRegions } from './testing/two-regions.ts';

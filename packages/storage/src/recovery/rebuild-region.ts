@@ -6,7 +6,7 @@ import {
   type RegionHold,
   type TableStore,
 } from '@tandem/core';
-import { createTableProof } from '../status/table-proof.ts';
+import { createTableProof } from '../status/status-tables.ts';
 
 export interface RebuildRegionOptions
   extends Omit<FillOptions, 'target' | 'sources' | 'tombstoneAgeMs'> {

@@ -16,7 +16,7 @@ import { CONFIGURATION_TABLE } from '../configuration/configuration-table.ts';
 import { CONFLICTS_TABLE } from '../conflicts/table-conflict-journal.ts';
 import { createRowMemory } from '../replica/row-memory.ts';
 import { createTableReplica } from '../replica/table-replica.ts';
-import { REPLICATION_TABLE } from '../status/table-replication-status.ts';
+import { REPLICATION_TABLE } from '../status/status-row.ts';
 import { listReplayTables, openReplayTable, writeReplayRecord } from './replay-record.ts';
 
 export interface ReplayIntoTableOptions

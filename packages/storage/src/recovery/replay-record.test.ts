@@ -7,7 +7,7 @@ import {
 } from '@tandem/core/memory';
 import { expect, test } from 'vitest';
 import { ARCHIVE_TABLE } from '../archive/table-archive.ts';
-import { REPLICATION_TABLE } from '../status/table-replication-status.ts';
+import { REPLICATION_TABLE } from '../status/status-row.ts';
 import { deviceKind } from '../testing/device-kind.ts';
 import { createFaultyStore } from '../testing/faulty-store.ts';
 import { idInBucket, readRows } from '../testing/memory-region.ts';

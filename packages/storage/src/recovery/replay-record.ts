@@ -1,6 +1,6 @@
 import { type TableStore, TerminalError } from '@tandem/core';
 import { textOf } from '../rows/entity-row.ts';
-import { REPLICATION_TABLE } from '../status/table-replication-status.ts';
+import { REPLICATION_TABLE } from '../status/status-row.ts';
 
 const PARTITION = 'replay';
 const PAGE_ROWS = 1_000;

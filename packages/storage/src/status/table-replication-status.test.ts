@@ -2,7 +2,8 @@ import type { Heartbeat } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
 import { describe, expect, test } from 'vitest';
 import { createFaultyStore } from '../testing/faulty-store.ts';
-import { createTableReplicationStatus, REPLICATION_TABLE } from './table-replication-status.ts';
+import { REPLICATION_TABLE } from './status-row.ts';
+import { createTableReplicationStatus } from './table-replication-status.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 1);
 const YEAR_MS = 365 * 86_400_000;

@@ -1,7 +1,6 @@
 import {
   believedPeers,
   CLAIM_AHEAD_MS_MAX,
-  type FieldValue,
   type Heartbeat,
   isBelievable,
   joinNotices,
@@ -16,12 +15,8 @@ import {
 } from '@tandem/core';
 import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { textOf } from '../rows/entity-row.ts';
+import { createStatusRow, jsonColumn } from './status-row.ts';
 
-export const REPLICATION_TABLE = 'Replication';
-
-const PARTITION = 'status';
-const ROW = 'heartbeat';
 const ATTEMPTS_MAX = 5;
 
 const checkProgress = Compile(
@@ -58,31 +53,19 @@ export function createTableReplicationStatus(options: {
   readonly store: TableStore;
 }): ReplicationStatus {
   const { store } = options;
-
-  const readRow = async (): Promise<
-    { progress: ReplicationProgress | undefined; etag: string } | undefined
-  > => {
-    const row = await store.get(REPLICATION_TABLE, PARTITION, ROW);
-    if (row === undefined) return undefined;
-    return { progress: decode(textOf(row.properties, 'progress')), etag: row.etag };
-  };
+  const columns = { progress: jsonColumn(progressOf) };
+  const row = createStatusRow({ store, rowKey: 'heartbeat', columns });
 
   return {
-    read: async () => (await readRow())?.progress,
+    async read() {
+      const seen = await row.look();
+      return seen.kind === 'value' ? seen.value.progress : undefined;
+    },
     async beat(heartbeat) {
       for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
-        const stored = await readRow();
-        const properties = encode(combine(stored?.progress, heartbeat));
-        const outcome = await store.commit({
-          table: REPLICATION_TABLE,
-          partitionKey: PARTITION,
-          operations: [
-            stored === undefined
-              ? { kind: 'insert', rowKey: ROW, properties }
-              : { kind: 'replace', rowKey: ROW, properties, etag: stored.etag },
-          ],
-        });
-        if (outcome.kind === 'committed') return;
+        const seen = await row.look();
+        const stored = seen.kind === 'value' ? seen.value.progress : undefined;
+        if (await row.write({ progress: combine(stored, heartbeat) }, seen)) return;
       }
       throw new TransientError('WRITE_CONTENDED', 'The heartbeat row is contended.');
     },
@@ -118,13 +101,8 @@ function combine(stored: ReplicationProgress | undefined, beat: Heartbeat): Repl
   };
 }
 
-function encode(progress: ReplicationProgress): ReadonlyMap<string, FieldValue> {
-  return new Map([['progress', { type: 'String', value: JSON.stringify(progress) }]]);
-}
-
-/** Undefined for a row that nobody can read, which counts as none: the next beat replaces it. */
-function decode(text: string | undefined): ReplicationProgress | undefined {
-  const json = parseJson(text ?? 'null');
+/** Returns undefined for what nobody can read, which counts as none: the next beat replaces it. */
+function progressOf(json: unknown): ReplicationProgress | undefined {
   if (!checkProgress.Check(json)) return undefined;
   return {
     ...json,
@@ -132,13 +110,4 @@ function decode(text: string | undefined): ReplicationProgress | undefined {
     peers: json.peers.map((peer) => ({ ...peer, passedMs: peer.passedMs })),
     notices: (json.notices ?? []).filter((one): one is Notice => checkNotice.Check(one)),
   };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

@@ -39,11 +39,9 @@ import type { RowMemory } from '../replica/row-memory.ts';
 import { createTableReplica } from '../replica/table-replica.ts';
 import type { ReplicatedTable } from '../replicated-table.ts';
 import { createStoreProbe } from '../status/store-probe.ts';
-import { createTableLease } from '../status/table-lease.ts';
-import {
-  createTableReplicationStatus,
-  REPLICATION_TABLE,
-} from '../status/table-replication-status.ts';
+import { REPLICATION_TABLE } from '../status/status-row.ts';
+import { createTableLease } from '../status/status-tables.ts';
+import { createTableReplicationStatus } from '../status/table-replication-status.ts';
 import { createReplicatedTable } from '../write-path/create-replicated-table.ts';
 import { createFaultyStore, type FaultyStore } from './faulty-store.ts';
 

@@ -143,7 +143,7 @@ export const relayMutants: readonly Mutant[] = [
     title: 'a lease taken by a clock that ran ahead is held until that time comes',
     edits: [
       {
-        file: `${STORAGE}status/table-lease.ts`,
+        file: `${STORAGE}status/status-tables.ts`,
         find: 'const isFree = leftMs <= 0 || leftMs > durationMs + SKEW_MS_MAX;',
         replace: 'const isFree = leftMs <= 0;',
       },

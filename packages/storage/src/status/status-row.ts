@@ -1,0 +1,130 @@
+import type { FieldValue, Properties, TableStore } from '@tandem/core';
+
+/** The table whose rows say how a region stands: who beats, holds, drills, leases, and what was proven. */
+export const REPLICATION_TABLE = 'Replication';
+
+/** How one column is written and read; one that has `orElse` is read as that where nobody can read it. */
+export interface Column<T> {
+  write(value: T): FieldValue;
+  read(field: FieldValue | undefined): T | undefined;
+}
+
+type Columns<T> = { readonly [Name in keyof T]: Column<T[Name]> };
+
+/** What one look at the row has found. `damaged` is a row that is there and that nobody can read. */
+export type Seen<T> =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'damaged'; readonly etag: string }
+  | { readonly kind: 'value'; readonly value: T; readonly etag: string };
+
+/**
+ * Keeps one value as one row of `Replication`. What damage means is left to whoever reads; every write but
+ * `put` and `drop` is guarded by what its writer has seen.
+ */
+export interface StatusRow<T> {
+  look(): Promise<Seen<T>>;
+  /** Returns false, and writes nothing, when the row is not as it was seen. */
+  write(value: T, seen: Seen<T>): Promise<boolean>;
+  /** Writes the value whatever is there. */
+  put(value: T): Promise<void>;
+  /** Takes the row away: as it was seen, or whatever is there. One that is gone, or another, is no error. */
+  drop(seen?: Seen<T>): Promise<void>;
+}
+
+export interface StatusRowOptions<T> {
+  readonly store: TableStore;
+  readonly partitionKey?: string;
+  readonly rowKey: string;
+  readonly columns: Columns<T>;
+}
+
+const PARTITION_DEFAULT = 'status';
+
+export function createStatusRow<T extends object>(options: StatusRowOptions<T>): StatusRow<T> {
+  const { store, partitionKey = PARTITION_DEFAULT, rowKey, columns } = options;
+  const address = { table: REPLICATION_TABLE, partitionKey };
+  const names = Object.keys(columns) as (keyof T & string)[];
+
+  const encode = (value: T): Properties =>
+    new Map(names.map((name) => [name, columns[name].write(value[name])]));
+  const decode = (properties: Properties): T | undefined => {
+    const read = names.map((name) => [name, columns[name].read(properties.get(name))] as const);
+    if (read.some(([, value]) => value === undefined)) return undefined;
+    return Object.fromEntries(read) as T;
+  };
+
+  return {
+    async look() {
+      const row = await store.get(REPLICATION_TABLE, partitionKey, rowKey);
+      if (row === undefined) return { kind: 'none' };
+      const value = decode(row.properties);
+      return value === undefined
+        ? { kind: 'damaged', etag: row.etag }
+        : { kind: 'value', value, etag: row.etag };
+    },
+    async write(value, seen) {
+      const properties = encode(value);
+      const outcome = await store.commit({
+        ...address,
+        operations: [
+          seen.kind === 'none'
+            ? { kind: 'insert', rowKey, properties }
+            : { kind: 'replace', rowKey, properties, etag: seen.etag },
+        ],
+      });
+      return outcome.kind === 'committed';
+    },
+    async put(value) {
+      const operations = [{ kind: 'upsert' as const, rowKey, properties: encode(value) }];
+      await store.commit({ ...address, operations });
+    },
+    async drop(seen) {
+      if (seen?.kind === 'none') return;
+      const guard = seen === undefined ? {} : { etag: seen.etag };
+      await store.commit({ ...address, operations: [{ kind: 'delete', rowKey, ...guard }] });
+    },
+  };
+}
+
+export function textColumn(orElse?: string): Column<string> {
+  return {
+    write: (value) => ({ type: 'String', value }),
+    read: (field) => (field?.type === 'String' ? field.value : orElse),
+  };
+}
+
+/** A time in milliseconds, written as people read it. */
+export function timeColumn(orElse?: number): Column<number> {
+  return {
+    write: (value) => ({ type: 'String', value: new Date(value).toISOString() }),
+    read(field) {
+      const timeMs = Date.parse(field?.type === 'String' ? field.value : '');
+      return Number.isNaN(timeMs) ? orElse : timeMs;
+    },
+  };
+}
+
+/** A whole number, as the service's Int64. */
+export function wholeNumberColumn(): Column<number> {
+  return {
+    write: (value) => ({ type: 'Int64', value: BigInt(Math.trunc(value)) }),
+    read: (field) => (field?.type === 'Int64' ? Number(field.value) : undefined),
+  };
+}
+
+/** JSON that `check` has to recognise. */
+export function jsonColumn<T>(check: (json: unknown) => T | undefined): Column<T> {
+  return {
+    write: (value) => ({ type: 'String', value: JSON.stringify(value) }),
+    read: (field) => (field?.type === 'String' ? check(parseJson(field.value)) : undefined),
+  };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}

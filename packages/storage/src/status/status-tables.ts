@@ -1,0 +1,115 @@
+import {
+  type Clock,
+  type DrillSwitch,
+  isOutForDrill,
+  type Lease,
+  type RegionHold,
+  type TableStore,
+} from '@tandem/core';
+import {
+  createStatusRow,
+  type Seen,
+  textColumn,
+  timeColumn,
+  wholeNumberColumn,
+} from './status-row.ts';
+
+interface OverStore {
+  readonly store: TableStore;
+}
+
+/** Keeps the order of a drill; what no build of ours wrote counts as no order. */
+export function createTableDrillSwitch({ store }: OverStore): DrillSwitch {
+  const columns = { id: textColumn(), until: timeColumn() };
+  const row = createStatusRow({ store, rowKey: 'drill', columns });
+  type Order = { readonly id: string; readonly until: number };
+  const orderOf = (seen: Seen<Order>) =>
+    seen.kind === 'value' ? { id: seen.value.id, untilMs: seen.value.until } : undefined;
+
+  return {
+    read: async () => orderOf(await row.look()),
+    async begin({ id, untilMs }, nowMs) {
+      const seen = await row.look();
+      const present = orderOf(seen);
+      if (isOutForDrill(present, nowMs) && present.id !== id) return 'taken';
+      return (await row.write({ id, until: untilMs }, seen)) ? 'begun' : 'taken';
+    },
+    async end(id, nowMs) {
+      const seen = await row.look();
+      const present = orderOf(seen);
+      if (present?.id !== id || present.untilMs <= nowMs) return;
+      await row.write({ id, until: nowMs }, seen);
+    },
+  };
+}
+
+/** What ends later than any clock but a broken one can have said is free: its holder may be dead. */
+const SKEW_MS_MAX = 60_000;
+
+export interface TableLeaseOptions {
+  readonly store: TableStore;
+  readonly clock: Clock;
+  readonly name: string;
+  /** This process. */
+  readonly holder: string;
+}
+
+/** Keeps who does what only one process may do; the lease is taken and renewed by ETag. */
+export function createTableLease({ store, clock, name, holder }: TableLeaseOptions): Lease {
+  const columns = { holder: textColumn(''), untilMs: wholeNumberColumn() };
+  const row = createStatusRow({ store, partitionKey: 'lease', rowKey: name, columns });
+
+  return {
+    async acquire(durationMs) {
+      const seen = await row.look();
+      const leftMs = seen.kind === 'value' ? seen.value.untilMs - clock.nowMs() : 0;
+      const isFree = leftMs <= 0 || leftMs > durationMs + SKEW_MS_MAX;
+      if (seen.kind === 'value' && !isFree && seen.value.holder !== holder) return false;
+      return await row.write({ holder, untilMs: clock.nowMs() + durationMs }, seen);
+    },
+    async release() {
+      const seen = await row.look();
+      if (seen.kind === 'value' && seen.value.holder === holder) await row.drop(seen);
+    },
+  };
+}
+
+/** Says that the regions were proven equal: every write acknowledged before `asOfMs` was everywhere. */
+export interface Proof {
+  readonly asOfMs: number;
+  readonly regions: readonly string[];
+}
+
+export interface TableProof {
+  /** Returns the newest; undefined when none was ever kept, or none that says its time. */
+  read(): Promise<Proof | undefined>;
+  keep(proof: Proof): Promise<void>;
+}
+
+export function createTableProof({ store }: OverStore): TableProof {
+  const columns = { asOf: timeColumn(), regions: textColumn('') };
+  const row = createStatusRow({ store, rowKey: 'proof', columns });
+  return {
+    async read() {
+      const seen = await row.look();
+      if (seen.kind !== 'value') return undefined;
+      return { asOfMs: seen.value.asOf, regions: seen.value.regions.split(',') };
+    },
+    keep: ({ asOfMs, regions }) => row.put({ asOf: asOfMs, regions: regions.join(',') }),
+  };
+}
+
+/** Keeps a region out of traffic; a row that nobody can read holds too. */
+export function createTableRegionHold({ store }: OverStore): RegionHold {
+  const columns = { reason: textColumn('unknown'), since: timeColumn(0) };
+  const row = createStatusRow({ store, rowKey: 'hold', columns });
+  return {
+    async read() {
+      const seen = await row.look();
+      if (seen.kind !== 'value') return undefined;
+      return { reason: seen.value.reason, sinceMs: seen.value.since };
+    },
+    set: ({ reason, sinceMs }) => row.put({ reason, since: sinceMs }),
+    release: () => row.drop(),
+  };
+}
