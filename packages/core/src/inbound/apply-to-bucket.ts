@@ -1,4 +1,5 @@
-import { assertNever, TransientError } from '../errors.ts';
+import { untilUncontended } from '../concurrency/contention.ts';
+import { assertNever } from '../errors.ts';
 import { type Change, type ChangeSet, originOf, referenceIdOf } from '../model/change-set.ts';
 import type { Conflict } from '../model/conflict.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -16,7 +17,7 @@ export interface ApplyBatchOptions {
   readonly onConflict?: (conflict: Conflict) => void;
 }
 
-const ATTEMPTS_MAX = 10;
+const CONTENTION = { attemptsMax: 10 };
 
 /**
  * Merges the sets of one bucket, which together touch at most 100 rows, into its rows in one
@@ -33,7 +34,7 @@ export async function applyToBucket(
   const refused = new Set<string>();
   // One bucket at the sender is one bucket here, unless the regions were given different counts.
   for (const [bucket, entityIds] of byBucket) {
-    for (let attempt = 1; ; attempt += 1) {
+    await untilUncontended(async (attempt) => {
       const fold = (entityId: string, stored: StoredRow | undefined): Fold =>
         foldChanges(byEntity.get(entityId) ?? [], stored, {
           ...options,
@@ -46,18 +47,13 @@ export async function applyToBucket(
       const writes = folds.flatMap((fold) => fold.write ?? []);
       const outcome =
         writes.length === 0 ? { kind: 'written' as const } : await replica.write(bucket, writes);
-      if (outcome.kind === 'written') {
-        for (const fold of folds) for (const key of fold.refused) refused.add(key);
-        for (const conflict of conflicts) options.onConflict?.(conflict);
-        break;
+      if (outcome.kind !== 'written') {
+        return { contended: `Row ${outcome.entityId} of ${replica.entityKind}` };
       }
-      if (attempt >= ATTEMPTS_MAX) {
-        throw new TransientError(
-          'WRITE_CONTENDED',
-          `Row ${outcome.entityId} of ${replica.entityKind} changed ${ATTEMPTS_MAX} times under us.`,
-        );
-      }
-    }
+      for (const fold of folds) for (const key of fold.refused) refused.add(key);
+      for (const conflict of conflicts) options.onConflict?.(conflict);
+      return undefined;
+    }, CONTENTION);
   }
   return refused;
 }

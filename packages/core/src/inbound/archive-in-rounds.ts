@@ -1,3 +1,4 @@
+import { Rounds } from '../concurrency/rounds.ts';
 import type { Archive, ArchiveEntry } from '../ports/archive.ts';
 import type { Clock } from '../ports/clock.ts';
 
@@ -33,19 +34,13 @@ const ROUND_BYTES_MAX = 4 * 1_024 * 1_024;
  */
 export function archiveInRounds(options: ArchiveInRoundsOptions): ArchiveRounds {
   const { archive, clock, pauseMs = PAUSE_MS_DEFAULT } = options;
-  let waiting: Waiting[] = [];
   let waitingEntries = 0;
   let waitingBytes = 0;
-  let isWorking = false;
-  let isHurrying = false;
-  let pausing = new AbortController();
 
   const isFull = (): boolean =>
     waitingEntries >= ROUND_ENTRIES_MAX || waitingBytes >= ROUND_BYTES_MAX;
 
-  const appendRound = async (): Promise<void> => {
-    const round = waiting;
-    waiting = [];
+  const appendRound = async (round: readonly Waiting[]): Promise<void> => {
     waitingEntries = 0;
     waitingBytes = 0;
     try {
@@ -55,35 +50,21 @@ export function archiveInRounds(options: ArchiveInRoundsOptions): ArchiveRounds 
       for (const { reject } of round) reject(error);
     }
   };
-
-  const work = async (): Promise<void> => {
-    isWorking = true;
-    while (waiting.length > 0) {
-      await appendRound();
-      pausing = new AbortController();
-      if (!isHurrying && !isFull()) await clock.sleep(pauseMs, pausing.signal);
-    }
-    isWorking = false;
-    isHurrying = false;
-  };
+  const pause = { clock, pauseMs: () => (isFull() ? 0 : pauseMs) };
+  const rounds = new Rounds<Waiting>({ flush: appendRound, pause });
 
   return {
     has: (key) => archive.has(key),
     read: (span) => archive.read(span),
     append(entries) {
       if (entries.length === 0) return Promise.resolve();
-      const archived = new Promise<void>((resolve, reject) => {
-        waiting.push({ entries, resolve, reject });
-      });
+      const archived = Promise.withResolvers<void>();
       waitingEntries += entries.length;
       for (const { encoded } of entries) waitingBytes += encoded.length;
-      if (isFull()) pausing.abort();
-      if (!isWorking) void work();
-      return archived;
+      rounds.add({ entries, ...archived });
+      if (isFull()) rounds.wake();
+      return archived.promise;
     },
-    hurry() {
-      isHurrying = true;
-      pausing.abort();
-    },
+    hurry: () => rounds.hurry(),
   };
 }

@@ -1,3 +1,4 @@
+import { Rounds } from '../concurrency/rounds.ts';
 import type { Archive, ArchiveEntry } from '../ports/archive.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Outbox, OutboxEntry } from '../ports/outbox.ts';
@@ -61,41 +62,38 @@ const LENGTH_MAX_DEFAULT = 10_000;
 export function finishLate(options: FinishLateOptions): LateFinish {
   const { archive, outboxes, clock, pauseMs = PAUSE_MS_DEFAULT } = options;
   const lengthMax = options.lengthMax ?? LENGTH_MAX_DEFAULT;
-  let appends: ArchiveEntry[] = [];
-  let removes: OutboxEntry[] = [];
   const unarchived = new WeakSet<ArchiveEntry>();
-  const draining = new AbortController();
-  let working: Promise<void> | undefined;
+  const waiting = { archive: 0, remove: 0 };
+  let isDraining = false;
 
-  const finishRound = async (): Promise<void> => {
-    const [archiving, removing] = [appends, removes];
-    appends = [];
-    removes = [];
+  const finishRound = async (round: readonly LateStep[]): Promise<void> => {
+    const entriesOf = (step: LateStep['step']): readonly OutboxEntry[] =>
+      round.flatMap((one) => (one.step === step ? [one.entry] : []));
+    waiting.archive = 0;
+    waiting.remove = 0;
+    const archiving = entriesOf('archive');
     if (archiving.length > 0) await archive.append(archiving);
     for (const entry of archiving) unarchived.delete(entry);
-    const safe = removing.filter((entry) => !unarchived.has(entry));
+    const safe = entriesOf('remove').filter((entry) => !unarchived.has(entry));
     for (const [kind, own] of Map.groupBy(safe, ({ set }) => set.entityKind)) {
       await outboxes.get(kind)?.remove(own);
     }
   };
-
-  const work = async (): Promise<void> => {
-    while (appends.length > 0 || removes.length > 0) {
-      await finishRound().catch((error: unknown) => options.onFailure?.(error));
-      await clock.sleep(pauseMs, draining.signal);
-    }
-    working = undefined;
+  const pause = { clock, pauseMs: () => (isDraining ? 0 : pauseMs) };
+  const rounds = new Rounds({ flush: finishRound, onFailure: options.onFailure, pause });
+  const promise = (step: LateStep['step'], entries: readonly OutboxEntry[]): void => {
+    const taken = entries.slice(0, Math.max(0, lengthMax - waiting[step]));
+    waiting[step] += taken.length;
+    rounds.add(...taken.map((entry) => ({ step, entry })));
   };
 
   return {
     async archive(entries) {
       for (const entry of entries) unarchived.add(entry);
-      appends.push(...entries.slice(0, Math.max(0, lengthMax - appends.length)));
-      working ??= work();
+      promise('archive', entries);
     },
     async remove(entries) {
-      removes.push(...entries.slice(0, Math.max(0, lengthMax - removes.length)));
-      working ??= work();
+      promise('remove', entries);
     },
     async park(entry, owed) {
       // Parking takes the row away by which its writer finds out that it was committed.
@@ -103,10 +101,17 @@ export function finishLate(options: FinishLateOptions): LateFinish {
       await outboxOf(outboxes, entry).park(entry, owed);
     },
     async drain(deadline) {
-      draining.abort();
-      await Promise.race([working ?? Promise.resolve(), deadline]);
+      isDraining = true;
+      rounds.wake();
+      await Promise.race([rounds.working ?? Promise.resolve(), deadline]);
     },
   };
+}
+
+/** What was promised of one entry. */
+interface LateStep {
+  readonly step: 'archive' | 'remove';
+  readonly entry: OutboxEntry;
 }
 
 function outboxOf(outboxes: ReadonlyMap<string, Outbox>, { set }: OutboxEntry): Outbox {

@@ -1,3 +1,4 @@
+import { Rounds, type RoundsPause } from '../concurrency/rounds.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { OutboxEntry } from '../ports/outbox.ts';
 import type { RelaySteps, SentEntry } from './relay.ts';
@@ -56,25 +57,27 @@ class RelayLanes implements RelayQueue {
   readonly #batchMax: number;
   /** Together they leave room for what comes in: one that hangs must not take the place of the others. */
   readonly #laneMax: number;
-  readonly #entering: Lane<OutboxEntry>;
-  readonly #lanes: ReadonlyMap<string, Lane<OutboxEntry>>;
-  readonly #finishing: Lane<SentEntry>;
+  readonly #entering: Rounds<OutboxEntry>;
+  readonly #lanes: ReadonlyMap<string, Rounds<OutboxEntry>>;
+  readonly #finishing: Rounds<SentEntry>;
   readonly #sendings = new Map<OutboxEntry, Sending>();
-  readonly #hurry = new AbortController();
   #isDraining = false;
   #taken = 0;
 
   constructor(options: RelayQueueOptions) {
     const { relay, lengthMax = LENGTH_MAX_DEFAULT, batchMax = BATCH_MAX_DEFAULT } = options;
-    const laneOf = <T>(work: (batch: T[]) => Promise<void>): Lane<T> =>
-      new Lane({ batchMax, work, onFailure: options.onFailure });
+    const laneOf = <T>(flush: (batch: T[]) => Promise<void>, pause?: RoundsPause): Rounds<T> =>
+      new Rounds({ countMax: batchMax, flush, onFailure: options.onFailure, pause });
     this.#options = options;
     this.#lengthMax = lengthMax;
     this.#batchMax = batchMax;
     this.#laneMax = Math.ceil(lengthMax / (relay.peers.length + 1));
     this.#entering = laneOf((batch) => this.#archive(batch));
     this.#lanes = new Map(
-      relay.peers.map((peer) => [peer, laneOf((batch) => this.#send(peer, batch))]),
+      relay.peers.map((peer) => [
+        peer,
+        laneOf((batch) => this.#send(peer, batch), this.#gather(peer)),
+      ]),
     );
     this.#finishing = laneOf((batch) => this.#finishAll(batch));
   }
@@ -95,7 +98,7 @@ class RelayLanes implements RelayQueue {
 
   async drain(deadline: Promise<unknown>): Promise<void> {
     this.#isDraining = true;
-    this.#hurry.abort();
+    for (const lane of this.#lanes.values()) lane.wake();
     await Promise.race([this.#untilIdle(), deadline]);
   }
 
@@ -138,15 +141,13 @@ class RelayLanes implements RelayQueue {
   }
 
   async #send(peer: string, batch: readonly OutboxEntry[]): Promise<void> {
-    const { relay, clock } = this.#options;
-    const beganMs = clock?.nowMs();
+    const { relay } = this.#options;
     let accepted: ReadonlySet<OutboxEntry> = NONE;
     try {
       accepted = await relay.send(peer, batch);
     } finally {
       for (const entry of batch) this.#decide(entry, peer, accepted.has(entry));
     }
-    await this.#gather(this.#lanes.get(peer)?.waiting ?? 0, beganMs);
   }
 
   #decide(entry: OutboxEntry, peer: string, isAccepted: boolean): void {
@@ -176,53 +177,18 @@ class RelayLanes implements RelayQueue {
     }
   }
 
-  async #gather(waiting: number, sinceMs: number | undefined): Promise<void> {
+  /** What comes in quick succession is sent together, unless a whole batch waits. */
+  #gather(peer: string): RoundsPause | undefined {
     const { clock } = this.#options;
-    if (clock === undefined || sinceMs === undefined) return;
-    const leftMs = sinceMs + GATHER_MS - clock.nowMs();
-    // Nothing is left to wait for, or the clock was set back.
-    if (leftMs <= 0 || leftMs > GATHER_MS || waiting >= this.#batchMax) return;
-    await clock.sleep(leftMs, this.#hurry.signal);
+    if (clock === undefined) return undefined;
+    const pauseMs = (beganMs: number): number => {
+      const leftMs = beganMs + GATHER_MS - clock.nowMs();
+      const isWhole = (this.#lanes.get(peer)?.waiting ?? 0) >= this.#batchMax;
+      // Beyond it the clock was set back.
+      return this.#isDraining || isWhole || leftMs > GATHER_MS ? 0 : leftMs;
+    };
+    return { clock, pauseMs };
   }
 }
 
 const NONE: ReadonlySet<OutboxEntry> = new Set();
-
-interface LaneOptions<T> {
-  readonly batchMax: number;
-  readonly work: (batch: T[]) => Promise<void>;
-  readonly onFailure: ((error: unknown) => void) | undefined;
-}
-
-/** One step, which takes what waits for it in batches, one after the other; a batch that fails ends no lane. */
-class Lane<T> {
-  readonly #options: LaneOptions<T>;
-  #waiting: T[] = [];
-  /** Undefined while nothing waits. */
-  working: Promise<void> | undefined;
-
-  constructor(options: LaneOptions<T>) {
-    this.#options = options;
-  }
-
-  get waiting(): number {
-    return this.#waiting.length;
-  }
-
-  add(item: T): void {
-    this.#waiting.push(item);
-    this.working ??= this.#work();
-  }
-
-  async #work(): Promise<void> {
-    const { batchMax, work, onFailure } = this.#options;
-    while (this.#waiting.length > 0) {
-      try {
-        await work(this.#waiting.splice(0, batchMax));
-      } catch (error) {
-        onFailure?.(error);
-      }
-    }
-    this.working = undefined;
-  }
-}

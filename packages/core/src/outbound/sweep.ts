@@ -1,5 +1,6 @@
 import type { Notices } from '../arrival/notices.ts';
 import { forEachBounded } from '../concurrency/for-each-bounded.ts';
+import { pagesOf } from '../concurrency/pages.ts';
 import { AppError } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ConflictJournal } from '../ports/conflict-journal.ts';
@@ -102,19 +103,14 @@ async function sweepLane(lane: LaneSweep): Promise<void> {
   // A region without peers still has its archive to fill.
   const isAnyOpen =
     peers.length === 0 || lane.links.some((link) => peers.includes(link.peer) && link.isOpen());
-  let continuation: string | undefined;
-  for (let page = 0; page < PAGES_MAX; page += 1) {
-    const scan = { bucket: lane.bucket, limit: isAnyOpen ? PAGE_ROWS : 1 };
-    const {
-      entries,
-      unreadable,
-      aside,
-      continuation: next,
-    } = await lane.outbox.scan({
-      ...scan,
-      ...(lane.parkedFor === undefined ? {} : { parkedFor: lane.parkedFor }),
-      ...(continuation === undefined ? {} : { continuation }),
-    });
+  const scan = {
+    bucket: lane.bucket,
+    limit: isAnyOpen ? PAGE_ROWS : 1,
+    ...(lane.parkedFor === undefined ? {} : { parkedFor: lane.parkedFor }),
+  };
+  let pages = 0;
+  for await (const page of pagesOf((from) => lane.outbox.scan({ ...scan, ...from }))) {
+    const { entries, unreadable, aside } = page;
     await sweepEntries(lane, entries);
     if (unreadable.length + aside.length > 0) {
       for (const peer of peers) lane.tally.damaged.add(peer);
@@ -131,10 +127,10 @@ async function sweepLane(lane: LaneSweep): Promise<void> {
         'it was set aside, and is still owed',
       );
     }
-    if (next === undefined) return;
+    if (page.continuation === undefined) return;
     // While every peer is down the oldest row says all there is to say; reading on is waste.
-    if (!isAnyOpen && entries.length > 0) break;
-    continuation = next;
+    pages += 1;
+    if (pages === PAGES_MAX || (!isAnyOpen && entries.length > 0)) break;
   }
   for (const peer of peers) lane.tally.unread.add(peer);
 }
@@ -197,17 +193,12 @@ export async function* scanOutbox(
   { bucket, peers }: BucketOutbox,
 ): AsyncGenerator<OutboxPage> {
   for (const parkedFor of [undefined, ...peers]) {
-    let continuation: string | undefined;
-    do {
-      const page = await outbox.scan({
-        bucket,
-        limit: SCAN_PAGE_ROWS,
-        ...(parkedFor === undefined ? {} : { parkedFor }),
-        ...(continuation === undefined ? {} : { continuation }),
-      });
-      yield page;
-      ({ continuation } = page);
-    } while (continuation !== undefined);
+    const scan = {
+      bucket,
+      limit: SCAN_PAGE_ROWS,
+      ...(parkedFor === undefined ? {} : { parkedFor }),
+    };
+    yield* pagesOf((from) => outbox.scan({ ...scan, ...from }));
   }
 }
 

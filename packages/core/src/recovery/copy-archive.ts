@@ -1,4 +1,4 @@
-import { TransientError } from '../errors.ts';
+import { untilUncontended } from '../concurrency/contention.ts';
 import type { ArchiveKeeper, ArchiveRow, ScannedArchiveRow } from '../ports/recovery-region.ts';
 import { plainBytesOf } from '../wire/deflate-change-set.ts';
 import { encodeChangeSet } from '../wire/encode-change-set.ts';
@@ -17,7 +17,7 @@ export interface CopyArchiveOptions {
 const BATCH_MAX = 500;
 const BATCH_BYTES_MAX = 4 * 1024 * 1024;
 
-const ATTEMPTS_MAX = 5;
+const CONTENTION = { attemptsMax: 5, remedy: 'Repeat the command.' };
 
 /**
  * Gives the archive `into` every change set of a bucket that the archive `from` has. Where both have
@@ -26,15 +26,11 @@ const ATTEMPTS_MAX = 5;
  */
 export async function copyArchive(options: CopyArchiveOptions): Promise<number> {
   let written = 0;
-  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
+  return untilUncontended<number>(async () => {
     const pass = await copyOnce(options);
     written += pass.written;
-    if (pass.leftOut === 0) return written;
-  }
-  throw new TransientError(
-    'WRITE_CONTENDED',
-    `The archive of bucket ${options.bucket} changed ${ATTEMPTS_MAX} times under us. Repeat the command.`,
-  );
+    return pass.leftOut === 0 ? written : { contended: `The archive of bucket ${options.bucket}` };
+  }, CONTENTION);
 }
 
 async function copyOnce(

@@ -1,5 +1,6 @@
 import { readChangeSets } from '../arrival/read-change-sets.ts';
-import { TerminalError, TransientError } from '../errors.ts';
+import { untilUncontended } from '../concurrency/contention.ts';
+import { TerminalError } from '../errors.ts';
 import type { ChangeSet } from '../model/change-set.ts';
 import { type Conflict, conflictHoldsValues, eraseConflict } from '../model/conflict.ts';
 import { scanOutbox } from '../outbound/sweep.ts';
@@ -25,7 +26,7 @@ export interface Traces {
 }
 
 const PUT_BATCH_MAX = 100;
-const ATTEMPTS_MAX = 5;
+const CONTENTION = { attemptsMax: 5, remedy: 'Repeat the command.' };
 
 /**
  * The state without its values: stamps and vector stay, so that it still joins as before. Of two fields
@@ -92,16 +93,11 @@ export async function eraseEntity(
   entityId: string,
   until?: Stamp,
 ): Promise<void> {
-  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
-    if (await eraseArchive(region, entityId, until)) {
-      await eraseConflicts(region, entityId, until);
-      return;
-    }
-  }
-  throw new TransientError(
-    'WRITE_CONTENDED',
-    `The archive rows of ${entityId} changed ${ATTEMPTS_MAX} times under us. Repeat the command.`,
-  );
+  await untilUncontended(async () => {
+    const isErased = await eraseArchive(region, entityId, until);
+    return isErased || { contended: `The archive rows of ${entityId}` };
+  }, CONTENTION);
+  await eraseConflicts(region, entityId, until);
 }
 
 /** False when some of it was written by someone else meanwhile. */

@@ -1,5 +1,5 @@
 import { chunk } from '../concurrency/chunk.ts';
-import { TransientError } from '../errors.ts';
+import { untilUncontended } from '../concurrency/contention.ts';
 import { fitRow, mergeRows } from '../inbound/decide-apply.ts';
 import { areConcurrent, type Conflict, findConflicts } from '../model/conflict.ts';
 import type { ConflictJournal } from '../ports/conflict-journal.ts';
@@ -8,7 +8,7 @@ import type { StoredState } from '../state/entity-state.ts';
 import { isSameState, stateText } from './difference.ts';
 import { readReadable } from './read-readable.ts';
 
-const ATTEMPTS_MAX = 10;
+const CONTENTION = { attemptsMax: 10, remedy: 'Repeat the command.' };
 const ROWS_MAX = 100;
 const BYTES_MAX = 1024 * 1024;
 
@@ -47,7 +47,7 @@ async function mergePart(
   { replica, bucket, conflicts }: MergeInto,
   part: readonly (readonly [string, StoredState])[],
 ): Promise<number> {
-  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
+  return untilUncontended<number>(async () => {
     const ids = part.map(([entityId]) => entityId);
     const { rows, damaged } = await readReadable(replica, bucket, ids);
     const writes = part.flatMap(([entityId, found]): RowWrite[] => {
@@ -67,10 +67,8 @@ async function mergePart(
     // Before the rows: once they are merged, a repetition would no longer see it.
     if (found.length > 0) await conflicts?.record(found);
     const outcome = await replica.write(bucket, writes);
-    if (outcome.kind === 'written') return writes.length;
-  }
-  throw new TransientError(
-    'WRITE_CONTENDED',
-    `Rows of bucket ${bucket} changed ${ATTEMPTS_MAX} times under us. Repeat the command.`,
-  );
+    return outcome.kind === 'written'
+      ? writes.length
+      : { contended: `Row ${outcome.entityId} in bucket ${bucket}` };
+  }, CONTENTION);
 }

@@ -1,6 +1,7 @@
 import { chunk } from '../concurrency/chunk.ts';
+import { untilUncontended } from '../concurrency/contention.ts';
 import { forEachBounded } from '../concurrency/for-each-bounded.ts';
-import { assert, TransientError } from '../errors.ts';
+import { assert } from '../errors.ts';
 import { fitRow, mergeRows } from '../inbound/decide-apply.ts';
 import {
   CHANGES_PER_SET_MAX,
@@ -116,7 +117,7 @@ export interface JoinOptions {
   readonly into?: readonly string[];
 }
 
-const ATTEMPTS_MAX = 10;
+const CONTENTION = { attemptsMax: 10, remedy: 'Repeat the command.' };
 /** Below the 100 rows and 4 MiB of an entity group transaction: a row is larger than its text. */
 const WRITE_BOUNDS = {
   countMax: 100,
@@ -134,7 +135,8 @@ export async function joinEntities(options: JoinOptions): Promise<ReadonlyMap<st
   const { into = regions.map(({ region }) => region) } = options;
   const written = new Map<string, number>();
   let left = entityIds;
-  for (let attempt = 1; left.length > 0; attempt += 1) {
+  if (left.length === 0) return written;
+  return untilUncontended<ReadonlyMap<string, number>>(async () => {
     const rows = await readAll(regions, bucket, left);
     const found = [...rows].map(([region, readable]) => [region, readable.rows] as const);
     const read: StatesBySource = new Map<string, ReadonlyMap<string, StoredState>>(
@@ -152,14 +154,8 @@ export async function joinEntities(options: JoinOptions): Promise<ReadonlyMap<st
       }
     }
     left = [...contended];
-    if (left.length > 0 && attempt >= ATTEMPTS_MAX) {
-      throw new TransientError(
-        'WRITE_CONTENDED',
-        `Row ${left[0]} in bucket ${bucket} changed ${ATTEMPTS_MAX} times under us. Repeat the command.`,
-      );
-    }
-  }
-  return written;
+    return left.length === 0 ? written : { contended: `Row ${left[0]} in bucket ${bucket}` };
+  }, CONTENTION);
 }
 
 type RowsByRegion = ReadonlyMap<string, ReadableRows>;

@@ -13,11 +13,12 @@ import {
   joinConflicts,
   KEY_LENGTH_MAX,
   type Properties,
+  pagesOf,
   type RowOperation,
   type TableRow,
   type TableStore,
-  TransientError,
   type UntoldConflict,
+  untilUncontended,
 } from '@tandem/core';
 import {
   asideKeyOf,
@@ -44,7 +45,7 @@ const ROWS_PER_TRANSACTION_MAX = 50;
 const BYTES_PER_TRANSACTION_MAX = 1024 * 1024;
 const PAGE_ROWS = 500;
 const READS_AT_ONCE_MAX = 8;
-const ATTEMPTS_MAX = 10;
+const CONTENTION = { attemptsMax: 10 };
 /** One in each sweep. */
 const LOOKS_MAX = 100;
 
@@ -93,21 +94,16 @@ export function createTableConflictJournal(options: TableConflictJournalOptions)
   };
 
   async function* scan(entityKind: string, bucket: string): AsyncGenerator<Conflict> {
-    let continuation: string | undefined;
-    do {
-      const page = await store.query({
-        table: CONFLICTS_TABLE,
-        partitions: `${entityKind}-${bucket}`,
-        rowsFrom: ENTITY_ROWS_FROM,
-        limit: PAGE_ROWS,
-        ...(continuation === undefined ? {} : { continuation }),
-      });
-      for (const row of page.rows) {
+    const partitions = `${entityKind}-${bucket}`;
+    const range = { table: CONFLICTS_TABLE, partitions, rowsFrom: ENTITY_ROWS_FROM };
+    for await (const { rows } of pagesOf((from) =>
+      store.query({ ...range, limit: PAGE_ROWS, ...from }),
+    )) {
+      for (const row of rows) {
         const conflict = readConflict(row);
         if (conflict !== undefined) yield conflict;
       }
-      ({ continuation } = page);
-    } while (continuation !== undefined);
+    }
   }
 
   return {
@@ -203,14 +199,14 @@ function untoldIn(store: TableStore): Pick<ConflictJournal, 'untold' | 'told'> {
 /** Joins the conflict into the row that is there, unless that says as much already. */
 async function joinRow(store: TableStore, row: EncodedRow): Promise<void> {
   const { partitionKey, rowKey, conflict } = row;
-  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
+  await untilUncontended(async () => {
     const stored = await store.get(CONFLICTS_TABLE, partitionKey, rowKey);
     const own = stored && readConflict(stored);
     let operations: readonly RowOperation[] = [toInsert(row)];
     if (stored !== undefined) {
       const bytes = encodeConflict(own === undefined ? conflict : joinConflicts(own, conflict));
       const known = own && fromPayloadColumns(stored.properties);
-      if (known !== undefined && Buffer.compare(bytes, known) === 0) return;
+      if (known !== undefined && Buffer.compare(bytes, known) === 0) return undefined;
       const properties = toConflictProperties(decodeConflict(bytes), bytes);
       operations = [{ kind: 'replace', rowKey, etag: stored.etag, properties }];
       // What nobody can read is kept beside it: it may be all that is left of a value.
@@ -218,12 +214,8 @@ async function joinRow(store: TableStore, row: EncodedRow): Promise<void> {
       if (own === undefined) operations = [{ kind: 'upsert', ...aside }, ...operations];
     }
     const outcome = await store.commit({ table: CONFLICTS_TABLE, partitionKey, operations });
-    if (outcome.kind === 'committed') return;
-  }
-  throw new TransientError(
-    'WRITE_CONTENDED',
-    `The conflict ${rowKey} changed ${ATTEMPTS_MAX} times under us.`,
-  );
+    return outcome.kind === 'committed' ? undefined : { contended: `The conflict ${rowKey}` };
+  }, CONTENTION);
 }
 
 /**

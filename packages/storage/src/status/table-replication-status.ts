@@ -11,13 +11,13 @@ import {
   type ReplicationProgress,
   type ReplicationStatus,
   type TableStore,
-  TransientError,
+  untilUncontended,
 } from '@tandem/core';
 import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { createStatusRow, jsonColumn } from './status-row.ts';
 
-const ATTEMPTS_MAX = 5;
+const CONTENTION = { attemptsMax: 5 };
 
 const checkProgress = Compile(
   Type.Object({
@@ -62,12 +62,12 @@ export function createTableReplicationStatus(options: {
       return seen.kind === 'value' ? seen.value.progress : undefined;
     },
     async beat(heartbeat) {
-      for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
+      await untilUncontended(async () => {
         const seen = await row.look();
         const stored = seen.kind === 'value' ? seen.value.progress : undefined;
-        if (await row.write({ progress: combine(stored, heartbeat) }, seen)) return;
-      }
-      throw new TransientError('WRITE_CONTENDED', 'The heartbeat row is contended.');
+        const isWritten = await row.write({ progress: combine(stored, heartbeat) }, seen);
+        return isWritten || { contended: 'The heartbeat row' };
+      }, CONTENTION);
     },
   };
 }

@@ -1,0 +1,32 @@
+import { TransientError } from '../errors.ts';
+
+/** What is read page after page: `continuation` is there while there may be more. */
+interface Page {
+  readonly continuation?: string;
+}
+
+/** A service that was busy may answer a page that ends where it began; so many in a row, and no more. */
+export const PAGES_IN_PLACE_MAX = 100;
+
+/**
+ * Yields every page, each read from where the one before has ended. Throws `TABLE_UNAVAILABLE` when the
+ * reading does not get on.
+ */
+export async function* pagesOf<P extends Page>(
+  read: (from: Page) => Promise<P>,
+): AsyncGenerator<P, void, undefined> {
+  let from: Page = {};
+  let pagesInPlace = 0;
+  for (;;) {
+    const page = await read(from);
+    yield page;
+    const { continuation } = page;
+    if (continuation === undefined) return;
+    pagesInPlace = continuation === from.continuation ? pagesInPlace + 1 : 0;
+    if (pagesInPlace >= PAGES_IN_PLACE_MAX) {
+      const message = `${PAGES_IN_PLACE_MAX} pages in a row ended where they began. Ask again.`;
+      throw new TransientError('TABLE_UNAVAILABLE', message);
+    }
+    from = { continuation };
+  }
+}
