@@ -1,4 +1,4 @@
-import type { AppError, AppErrorCode } from '@tandem/core';
+import type { AppError, AppErrorCode, VerifyReport } from '@tandem/core';
 
 /** Documented in docs/cli.md; scripts rely on them. */
 export const EXIT = {
@@ -41,4 +41,10 @@ const BY_ERROR: Partial<Record<AppErrorCode, ExitCode>> = {
 
 export function exitCodeOf(error: AppError): ExitCode {
   return BY_ERROR[error.code] ?? EXIT.failed;
+}
+
+/** Returns 0 for regions that are equal, else whether they differ or cannot be read. */
+export function exitCodeOfProof({ isEqual, damaged }: VerifyReport): ExitCode {
+  if (isEqual) return EXIT.ok;
+  return damaged.length > 0 ? EXIT.damaged : EXIT.finding;
 }

@@ -1,5 +1,5 @@
 import { type EntityKind, readInstantMs } from '@tandem/core';
-import { InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { UsageError } from './usage-error.ts';
 
 export function wholeNumber(min: number, max: number): (text: string) => number {
@@ -45,4 +45,30 @@ export function readEntityId({ name, isEntityId }: EntityKind, text: string): st
   const found = [text, text.toLowerCase()].find(isEntityId);
   if (found !== undefined) return found;
   throw new UsageError(`"${text}" is no id of ${name}.`);
+}
+
+/** How long a difference is given to vanish: a write under way looks like one. */
+export interface RecheckOptions {
+  readonly rechecks: number;
+  readonly recheckEvery: number;
+}
+
+const RECHECKS_DEFAULT = 5;
+const RECHECK_EVERY_MS_DEFAULT = 1_000;
+
+/** Adds the options of `RecheckOptions` to a command. */
+export function withRechecks(command: Command): Command {
+  return command
+    .option(
+      '--rechecks <n>',
+      'how often what differs is read again',
+      wholeNumber(0, 1_000),
+      RECHECKS_DEFAULT,
+    )
+    .option(
+      '--recheck-every <duration>',
+      'and how long after',
+      duration(1),
+      RECHECK_EVERY_MS_DEFAULT,
+    );
 }

@@ -3,8 +3,8 @@ import { customerKind } from '@tandem/core/customers';
 import { findInventory } from './inventory/find-inventory.ts';
 import type { Inventory, InventoryRegion } from './inventory/inventory.ts';
 import type { Io, WorkIo } from './io.ts';
-import { type CliRegion, type CustomerKind, openCliRegion } from './regions/cli-region.ts';
 import { LOOKING_MS_MAX, WRITING_MS_MAX } from './regions/patience.ts';
+import { type CliRegion, type CustomerKind, openCliRegion } from './regions/region.ts';
 import { escapeValue } from './report/escape-text.ts';
 import { createProgress, type Progress } from './report/progress.ts';
 import { UsageError } from './usage-error.ts';
@@ -34,8 +34,12 @@ export interface Session {
   entry(name: string): Promise<InventoryRegion>;
   /** All regions without names. Throws `UsageError` when their bucket counts differ. */
   open(names?: readonly string[]): Promise<readonly CliRegion[]>;
-  /** Throws `UsageError` for a region that records no bucket count, unless one is given to be used then. */
-  openOne(name: string, bucketCount?: number): Promise<CliRegion>;
+  /** Throws `UsageError` for a region that has no tables of ours. */
+  openOne(name: string): Promise<CliRegion>;
+  /** Opens a region that may have no tables of ours: for what asks nothing of its buckets. */
+  openAsIs(name: string): Promise<CliRegion>;
+  /** Opens a region that may have no tables yet, and has so many buckets then. */
+  openToFill(name: string, bucketCount: number): Promise<CliRegion>;
   /** Requests by region, as far as regions were opened. */
   requests(): Readonly<Record<string, number>>;
   /**
@@ -57,6 +61,24 @@ export function createSession(surroundings: Io, options: CommonOptions): Session
   const opened: CliRegion[] = [];
   let inventory: Promise<Inventory> | undefined;
 
+  const openRegion = async (name: string, bucketCount: number): Promise<CliRegion> => {
+    const isWriting = options.apply === true || options.forReal === true;
+    const region = await openCliRegion({
+      entry: await session.entry(name),
+      names: (await session.inventory()).regions.map((one) => one.name),
+      kind,
+      openStore: io.openStore,
+      requestsMax: options.requestsMax,
+      clock,
+      randomness,
+      holder,
+      silenceMsMax: isWriting ? WRITING_MS_MAX : LOOKING_MS_MAX,
+      bucketCount,
+    });
+    opened.push(region);
+    return region;
+  };
+
   const session: Session = {
     io,
     kind,
@@ -77,34 +99,20 @@ export function createSession(surroundings: Io, options: CommonOptions): Session
       checkBuckets(regions);
       return regions;
     },
-    async openOne(name, bucketCount) {
-      const entry = await session.entry(name);
-      const { requestsMax } = options;
-      const names = (await session.inventory()).regions.map((region) => region.name);
-      const region = await openCliRegion({
-        entry,
-        names,
-        kind,
-        openStore: io.openStore,
-        requestsMax,
-        clock,
-        randomness,
-        holder,
-        silenceMsMax:
-          options.apply === true || options.forReal === true ? WRITING_MS_MAX : LOOKING_MS_MAX,
-        ...(bucketCount === undefined ? {} : { bucketCount }),
-      });
-      opened.push(region);
-      if (bucketCount === undefined) requireBuckets(region);
+    async openOne(name) {
+      const region = await session.openAsIs(name);
+      requireBuckets(region);
       return region;
     },
+    openAsIs: (name) => openRegion(name, 0),
+    openToFill: (name, bucketCount) => openRegion(name, bucketCount),
     requests: () => Object.fromEntries(opened.map((region) => [region.name, region.requests()])),
     alone: (regions, work) => holdLeases(regions, { ...io, leaseLost }, work),
   };
   return session;
 }
 
-/** Of a region without buckets every question would be answered as if nothing were there. */
+/** Refuses a region without buckets: every question would be answered as if nothing were there. */
 function requireBuckets({ name, bucketCount }: CliRegion): void {
   if (bucketCount > 0) return;
   throw new UsageError(

@@ -1,8 +1,7 @@
 import { type RiskSurvey, surveyRisk, type WriteAtRisk } from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
-import { chooseBuckets } from '../regions/cli-region.ts';
-import { withQueue } from '../regions/open-queue.ts';
+import { chooseBuckets, withQueue } from '../regions/region.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
 
@@ -43,7 +42,7 @@ async function list(session: Session, { region: name, bucket }: AtRiskOptions): 
     buckets,
     peers,
     async openPeer(peer) {
-      const opened = await session.openOne(peer, region.bucketCount);
+      const opened = await session.openToFill(peer, region.bucketCount);
       return {
         replica: opened.recovery.replica,
         withQueue: (work) => withQueue(opened, session.io, work),

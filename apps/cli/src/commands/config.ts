@@ -7,12 +7,8 @@ import {
 } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
-import {
-  findNewProblems,
-  findSettingProblems,
-  type Named,
-} from '../regions/find-setting-problems.ts';
-import { readSettingText } from '../regions/region-setting.ts';
+import { findNewProblems, findSettingProblems } from '../regions/find-setting-problems.ts';
+import { type Named, readSettingText } from '../regions/region.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import { textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
@@ -60,7 +56,7 @@ export function addConfig({ program, act }: Cli): void {
 
 async function get(session: Session, name: string, setting: string | undefined): Promise<Outcome> {
   if (setting !== undefined) definitionOf(setting);
-  const region = await session.openOne(name, 1);
+  const region = await session.openAsIs(name);
   const texts = await readConfigurationRows(region.store);
   const names = setting === undefined ? Object.keys(tandemSettings) : [setting];
   const shown = names.map((one) => shownSetting(one as Named, texts.get(one)));
@@ -94,7 +90,7 @@ async function change(
   const { clock } = io;
   const { isSecret } = checkRule(setting, text);
   const named = setting as Named;
-  const region = await session.openOne(name, 1);
+  const region = await session.openAsIs(name);
   const row = await readSettingText(region, named);
   if (text === undefined && row === undefined) {
     return {
@@ -157,7 +153,7 @@ async function history(
   setting: string | undefined,
 ): Promise<Outcome> {
   if (setting !== undefined) definitionOf(setting);
-  const region = await session.openOne(name, 1);
+  const region = await session.openAsIs(name);
   const changes = await readSettingHistory(region.store, setting);
   const rows = changes.map((one) => [
     timeText(one.atMs),
@@ -176,7 +172,7 @@ async function history(
 }
 
 async function check(session: Session, { region: name }: ConfigOptions): Promise<Outcome> {
-  const region = await session.openOne(name, 1);
+  const region = await session.openAsIs(name);
   const { problems, elsewhere } = await findSettingProblems(region, {
     kind: session.kind,
     clock: session.io.clock,

@@ -9,8 +9,8 @@ import {
 import { type Restoration, restoreConflict } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
 import { wholeNumber } from '../option-values.ts';
-import type { CliRegion } from '../regions/cli-region.ts';
 import { openWriter } from '../regions/open-writer.ts';
+import type { CliRegion } from '../regions/region.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';

@@ -1,14 +1,8 @@
 import type { TableRow } from '@tandem/core';
-import {
-  createDamagedRows,
-  type DamagedRowFound,
-  type DamagedRows,
-  type RowAddress,
-} from '@tandem/storage';
+import type { DamagedRowFound, DamagedRows, RowAddress } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
-import type { CliRegion } from '../regions/cli-region.ts';
-import { readPeerNames } from '../regions/read-peer-names.ts';
+import { damagedRowsOf } from '../regions/find-damage.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import { firstRows, textTable } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
@@ -84,13 +78,6 @@ export function addDamagedRows({ program, act }: Cli): void {
         move(session, options, { row, name: name as keyof typeof MOVES }),
     );
   }
-}
-
-/** The damaged rows of a region that is open. */
-export async function damagedRowsOf(session: Session, region: CliRegion): Promise<DamagedRows> {
-  const { store, bucketCount } = region;
-  const peers = await readPeerNames(region, session.io.clock);
-  return createDamagedRows({ store, kind: session.kind, bucketCount, peers });
 }
 
 async function list(session: Session, { region: name }: RowOptions): Promise<Outcome> {

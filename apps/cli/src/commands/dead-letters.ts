@@ -6,7 +6,7 @@ import {
 } from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
-import { readLane, withQueue } from '../regions/open-queue.ts';
+import { readLane, withQueue } from '../regions/region.ts';
 import { requireConfirmation } from '../regions/require-confirmation.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
@@ -64,7 +64,7 @@ const WHAT: Readonly<Record<DeadLetterVerdict, string>> = {
 };
 
 async function readLetters(session: Session, name: string): Promise<readonly QueuedMessage[]> {
-  const region = await session.openOne(name, 1);
+  const region = await session.openAsIs(name);
   return withQueue(region, session.io, (queue) => readLane(queue, 'dead-letters'));
 }
 
@@ -136,7 +136,7 @@ async function settle(
     await requireConfirmation(session, { region: name, what, given: confirm });
   }
   // Those alone that were there to be seen: what has come since is not thrown away unseen.
-  const region = await session.openOne(name, 1);
+  const region = await session.openAsIs(name);
   const settled = await withQueue(region, session.io, (queue) => queue.settle(there, verdict));
   return {
     text: `${settled.size} of ${there.size} were ${done}.${missingNote(missing)}`,

@@ -1,17 +1,16 @@
 import { AppError, RECOVERY_LEASE_MS } from '@tandem/core';
-import {
-  ARCHIVE_TABLE,
-  CONFLICTS_TABLE,
-  createTableReplicationStatus,
-  REPLICATION_TABLE,
-} from '@tandem/storage';
+import { ARCHIVE_TABLE, CONFLICTS_TABLE, REPLICATION_TABLE } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
-import type { CliRegion } from '../regions/cli-region.ts';
 import { findDamage } from '../regions/find-damage.ts';
 import { findSettingProblems } from '../regions/find-setting-problems.ts';
-import { readLane, withQueue } from '../regions/open-queue.ts';
-import { readDurationMs, readSettingText } from '../regions/region-setting.ts';
+import {
+  type CliRegion,
+  readDurationMs,
+  readLane,
+  requireQueue,
+  withQueue,
+} from '../regions/region.ts';
 import { textTable } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
 
@@ -66,7 +65,7 @@ async function examineRegion(session: Session, name: string): Promise<Examined> 
   const add = (one: Omit<Finding, 'region'>): void => void findings.push({ region: name, ...one });
   let region: CliRegion;
   try {
-    region = await session.openOne(name, 0);
+    region = await session.openAsIs(name);
   } catch (error) {
     add(failure('storage', error));
     return { region: undefined, findings };
@@ -106,8 +105,8 @@ const CHECKS: Readonly<Record<string, Check>> = {
     if (held === undefined) return [];
     return [{ check: 'hold', finding: held.reason, remedy: `tandem rebuild-region ${name}` }];
   },
-  clock: async ({ io }, { store }) => {
-    const progress = await createTableReplicationStatus({ store }).read();
+  clock: async ({ io }, { status }) => {
+    const progress = await status.read();
     const aheadMs = (progress?.heartbeatMs ?? 0) - io.clock.nowMs();
     if (aheadMs <= CLOCK_OFFSET_MS_MAX) return [];
     const finding = `its replicator's clock is ${Math.round(aheadMs / 1_000)} s ahead of this one`;
@@ -123,7 +122,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
       return [{ check: 'queue', finding: `${letters.length} dead letters`, remedy }];
     }),
   'queue properties': async ({ io }, region) => {
-    const queue = await queueOf(region);
+    const queue = await requireQueue(region);
     const differences = await region.busPatience.bound(() => io.inspectQueue(queue));
     if (differences === undefined) {
       const remedy = 'start the replicator: it makes its queue';
@@ -136,18 +135,6 @@ const CHECKS: Readonly<Record<string, Check>> = {
     }));
   },
 };
-
-async function queueOf(region: CliRegion) {
-  const { serviceBus, serviceBusAdministration, queue } = region.entry;
-  const connection = serviceBus ?? (await readSettingText(region, 'ServiceBusConnection')) ?? '';
-  return {
-    connection,
-    queue: queue ?? (await readSettingText(region, 'Customer.Queue')) ?? 'customer',
-    ...(serviceBusAdministration === undefined
-      ? {}
-      : { administrationConnection: serviceBusAdministration }),
-  };
-}
 
 function compare(regions: readonly CliRegion[]): Finding[] {
   const counts = new Set(regions.map(({ bucketCount }) => bucketCount));

@@ -7,15 +7,13 @@ import {
   settlingMs,
   TerminalError,
 } from '@tandem/core';
-import { createTableReplicationStatus } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
 import { createHttpDrillClient } from '../drill/http-drill-client.ts';
 import { readTrafficManager, type TrafficManagerSight } from '../drill/read-traffic-manager.ts';
 import { EXIT } from '../exit-codes.ts';
 import { duration, wholeNumber } from '../option-values.ts';
-import type { CliRegion } from '../regions/cli-region.ts';
 import { isReady, lookAtRegions } from '../regions/look-at-regions.ts';
-import { drillSwitchOf } from '../regions/region-sources.ts';
+import type { CliRegion } from '../regions/region.ts';
 import { describeDrill, describePrediction } from '../report/describe-drill.ts';
 import type { Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
@@ -117,11 +115,11 @@ async function drillForReal(
   }
   const apis = new Map(regions.map(({ name, api }) => [name, api]));
   const token = io.environment['TANDEM_TOKEN'];
-  const region = await session.openOne(options.region, 1);
+  const region = await session.openAsIs(options.region);
   const report = await runDrill({
     region: options.region,
     probing,
-    drill: drillSwitchOf(region),
+    drill: region.drill,
     regionAheadMs: await measureAheadMs(region, io.clock),
     client: createHttpDrillClient({ front, customerId: io.randomness.uuid(), token }),
     isReady: async (one) => {
@@ -167,8 +165,8 @@ function isSettled(
   return isSteady && online.some((one) => one !== region);
 }
 
-async function measureAheadMs({ name, store }: CliRegion, clock: Clock): Promise<number> {
-  const aheadMs = await measureClockOffset(createTableReplicationStatus({ store }), clock);
+async function measureAheadMs({ name, status }: CliRegion, clock: Clock): Promise<number> {
+  const aheadMs = await measureClockOffset(status, clock);
   if (aheadMs !== undefined) return aheadMs;
   throw new TerminalError(
     'DRILL_REFUSED',

@@ -4,7 +4,7 @@ import { createEntityHistory, createTableArchive, type HistoryEntry } from '@tan
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
 import { readEntityId } from '../option-values.ts';
-import type { CustomerKind } from '../regions/cli-region.ts';
+import type { CustomerKind } from '../regions/region.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
 

@@ -1,7 +1,7 @@
 import { plainBodyOf, type QueuedMessage, readableSetsIn } from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
-import { withQueue } from '../regions/open-queue.ts';
+import { withQueue } from '../regions/region.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
@@ -54,7 +54,7 @@ export function addMessages({ program, act }: Cli): void {
 }
 
 async function readWaiting(session: Session, name: string): Promise<readonly QueuedMessage[]> {
-  const region = await session.openOne(name, 1);
+  const region = await session.openAsIs(name);
   return withQueue(region, session.io, (queue) => queue.peek('messages', 0n, LISTED_MAX));
 }
 
@@ -109,7 +109,7 @@ async function setAside(
       json: { region: name, applied: false, chosen: there.map(messageJson) },
     };
   }
-  const region = await session.openOne(name, 1);
+  const region = await session.openAsIs(name);
   const found = await withQueue(region, session.io, (queue) => queue.setAside(wanted));
   const missing = [...wanted].filter((number) => !found.has(number)).map(String);
   const note =

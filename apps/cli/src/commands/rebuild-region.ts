@@ -10,16 +10,15 @@ import {
   tandemSettings,
 } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
-import { type CliRegion, createSha256Digest } from '../regions/cli-region.ts';
+import { type RecheckOptions, withRechecks } from '../option-values.ts';
 import { planConfiguration } from '../regions/plan-configuration.ts';
 import { requirePeersKnow } from '../regions/read-peer-names.ts';
-import { readTombstoneAgeMs } from '../regions/region-setting.ts';
+import { type CliRegion, createSha256Digest, readTombstoneAgeMs } from '../regions/region.ts';
 import { describeRebuild } from '../report/describe-rebuild.ts';
 import { describeDamagedRow } from '../report/describe-verify.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import type { Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
-import { type RecheckOptions, withRechecks } from './with-rechecks.ts';
 
 interface RebuildOptions extends RecheckOptions {
   readonly apply: boolean;
@@ -95,7 +94,7 @@ async function run(
   }
   const sources = await session.open(others);
   const bucketCount = sources[0]?.bucketCount ?? 0;
-  const target = await session.openOne(name, bucketCount);
+  const target = await session.openToFill(name, bucketCount);
   if (target.bucketCount !== bucketCount) {
     throw new TerminalError(
       'RECOVERY_REFUSED',
@@ -193,7 +192,7 @@ async function showPlan(
 }
 
 async function release(session: Session, name: string, isApplied: boolean): Promise<Outcome> {
-  const region = await session.openOne(name, 1);
+  const region = await session.openAsIs(name);
   const hold = await region.hold.read();
   if (hold === undefined) {
     return { text: `${name} is not held.`, json: { held: false, applied: false } };

@@ -6,14 +6,15 @@ import {
   type VerifyReport,
 } from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
-import type { CliRegion } from '../regions/cli-region.ts';
-import { readTombstoneAgeMs } from '../regions/region-setting.ts';
-import { describeDamagedRow } from '../report/describe-verify.ts';
+import { exitCodeOfProof } from '../exit-codes.ts';
+import { withRechecks } from '../option-values.ts';
+import { proveEqual, type VerifyChoice } from '../regions/prove-equal.ts';
+import type { CliRegion } from '../regions/region.ts';
+import { readTombstoneAgeMs } from '../regions/region.ts';
+import { describeDamagedRow, differenceJson } from '../report/describe-verify.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import { firstRows, textTable } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
-import { exitCodeOfProof, toJson, type VerifyChoice, verify } from './verify.ts';
-import { withRechecks } from './with-rechecks.ts';
 
 interface RepairOptions extends VerifyChoice {
   readonly apply: boolean;
@@ -42,7 +43,7 @@ export function addRepair({ program, act }: Cli): void {
     const regions = await session.open();
     const tombstoneAgeMs = await readTombstoneAgeMs(regions);
     const find = async (): Promise<Found> => {
-      const report = await verify(session, regions, options);
+      const report = await proveEqual(session, regions, options);
       const nowMs = session.io.clock.nowMs();
       const includesDoubtful = options.includeOld;
       const { differences } = report;
@@ -129,11 +130,11 @@ function foundJson({ plan, report }: Found): object {
     equal: report.isEqual,
     different: report.differentCount,
     repairs: plan.repairs.map(repairJson),
-    doubtful: plan.doubtful.map(toJson),
+    doubtful: plan.doubtful.map(differenceJson),
     damaged: report.damaged,
   };
 }
 
 function repairJson({ into, difference }: PlannedRepair): object {
-  return { ...toJson(difference), into };
+  return { ...differenceJson(difference), into };
 }

@@ -1,8 +1,8 @@
 import { bucketOf, findArchiveStart, type ReplayPlan } from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
 import { pointInTime, readEntityId } from '../option-values.ts';
-import { type CliRegion, chooseBuckets } from '../regions/cli-region.ts';
 import { openPeers } from '../regions/open-writer.ts';
+import { type CliRegion, chooseBuckets } from '../regions/region.ts';
 import {
   applyInPlace,
   applyToTable,

@@ -1,24 +1,12 @@
-import {
-  AppError,
-  type Difference,
-  TransientError,
-  type VerifyReport,
-  verifyRegions,
-} from '@tandem/core';
-import { createTableProof } from '@tandem/storage';
+import { TransientError, type VerifyReport } from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
-import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { duration } from '../option-values.ts';
-import { type CliRegion, chooseBuckets, createSha256Digest } from '../regions/cli-region.ts';
-import { readTombstoneAgeMs } from '../regions/region-setting.ts';
-import { describeVerify } from '../report/describe-verify.ts';
+import { exitCodeOfProof } from '../exit-codes.ts';
+import { duration, withRechecks } from '../option-values.ts';
+import { proveEqual, type VerifyChoice } from '../regions/prove-equal.ts';
+import type { CliRegion } from '../regions/region.ts';
+import { describeVerify, differenceJson } from '../report/describe-verify.ts';
 import { timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
-import { type RecheckOptions, withRechecks } from './with-rechecks.ts';
-
-export interface VerifyChoice extends RecheckOptions {
-  readonly bucket?: string;
-}
 
 interface VerifyOptions extends VerifyChoice {
   readonly every?: number;
@@ -46,7 +34,7 @@ async function verifyOnce(
   regions: readonly CliRegion[],
   options: VerifyChoice,
 ): Promise<Outcome> {
-  const report = await verify(session, regions, options);
+  const report = await proveEqual(session, regions, options);
   return toOutcome(report, session);
 }
 
@@ -65,7 +53,7 @@ async function verifyForEver(
   for (;;) {
     for (const region of regions) region.beginRound();
     try {
-      last = await verify(session, regions, options);
+      last = await proveEqual(session, regions, options);
       if (last.isEqual) provenMs = last.asOfMs;
       session.tell(`${provenText(provenMs)}; different now: ${last.differentCount}`);
     } catch (error) {
@@ -82,53 +70,6 @@ async function verifyForEver(
 
 function provenText(provenMs: number | undefined): string {
   return `proven equal as of ${provenMs === undefined ? 'never' : timeText(provenMs)}`;
-}
-
-/** Verifies, and keeps the proof in every region when it is of all buckets. */
-export async function verify(
-  session: Session,
-  regions: readonly CliRegion[],
-  options: VerifyChoice,
-): Promise<VerifyReport> {
-  const { io, progress } = session;
-  const buckets = chooseBuckets(regions[0]?.recovery.buckets ?? [], options.bucket);
-  let rows = 0;
-  const report = await verifyRegions({
-    regions: regions.map(({ recovery }) => recovery),
-    buckets,
-    clock: io.clock,
-    createDigest: createSha256Digest,
-    tombstoneAgeMs: await readTombstoneAgeMs(regions),
-    recheckCountMax: options.rechecks,
-    recheckDelayMs: options.recheckEvery,
-    onRows(count) {
-      io.signal.throwIfAborted();
-      rows += count;
-      progress.update('rows read', rows);
-    },
-  });
-  progress.end();
-  if (report.isEqual && options.bucket === undefined) {
-    await keepProof(regions, report.asOfMs, session);
-  }
-  return report;
-}
-
-/** Whoever may only read has a proof all the same; it is then not kept for others. */
-async function keepProof(
-  regions: readonly CliRegion[],
-  asOfMs: number,
-  session: Session,
-): Promise<void> {
-  const names = regions.map(({ name }) => name);
-  for (const { name, store } of regions) {
-    try {
-      await createTableProof({ store }).keep({ asOfMs, regions: names });
-    } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-      session.tell(`The proof was not kept in ${name}: ${error.message}`);
-    }
-  }
 }
 
 function toOutcome(report: VerifyReport, session: Session, provenMs?: number): Outcome {
@@ -148,19 +89,10 @@ function toOutcome(report: VerifyReport, session: Session, provenMs?: number): O
         rows: Object.fromEntries(rows),
         digests: Object.fromEntries(digests),
       })),
-      differences: report.differences.map(toJson),
+      differences: report.differences.map(differenceJson),
       damaged: report.damaged,
       requests,
     },
     exitCode: exitCodeOfProof(report),
   };
-}
-
-export function exitCodeOfProof({ isEqual, damaged }: VerifyReport): ExitCode {
-  if (isEqual) return EXIT.ok;
-  return damaged.length > 0 ? EXIT.damaged : EXIT.finding;
-}
-
-export function toJson({ bucket, entityId, regions, fields }: Difference): object {
-  return { id: entityId, bucket, regions, fields };
 }

@@ -1,7 +1,7 @@
 import type { TableStore } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
 import { expect, test } from 'vitest';
-import { countRequests } from './cli-region.ts';
+import { countRequests } from './region.ts';
 
 const ASKS: readonly ((store: TableStore) => Promise<unknown>)[] = [
   (store) => store.createTable('Things'),

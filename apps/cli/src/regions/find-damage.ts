@@ -1,8 +1,8 @@
 import { joinNotices, type Notice, type NoticeKind } from '@tandem/core';
-import { createTableReplicationStatus } from '@tandem/storage';
-import { damagedRowsOf } from '../commands/damaged-rows.ts';
+import { createDamagedRows, type DamagedRows } from '@tandem/storage';
 import type { Session } from '../session.ts';
-import type { CliRegion } from './cli-region.ts';
+import { readPeerNames } from './read-peer-names.ts';
+import type { CliRegion } from './region.ts';
 
 export interface Damage {
   readonly check: string;
@@ -13,9 +13,9 @@ export interface Damage {
 /** Listed one by one; `tandem damaged-rows list` has all of them. */
 const ROWS_MAX = 10;
 
-/** What the replicators of a region have noticed, and what lies in its tables that nobody reads. */
+/** Finds what the replicators of a region have noticed, and what lies in its tables that nobody reads. */
 export async function findDamage(session: Session, region: CliRegion): Promise<readonly Damage[]> {
-  const progress = await createTableReplicationStatus(region).read();
+  const progress = await region.status.read();
   const noticed = joinNotices([progress?.notices ?? []], session.io.clock.nowMs());
   const rows: Damage[] = [];
   const seen = new Set<string>();
@@ -59,3 +59,10 @@ const REMEDIES: Readonly<Record<NoticeKind, string>> = {
     'tandem damaged-rows set-aside … --region REGION; see docs/runbooks/damage.md',
   'row-foreign': 'tandem damaged-rows list --region REGION; see docs/runbooks/damage.md',
 };
+
+/** Opens the rows of a region that nobody can read. */
+export async function damagedRowsOf(session: Session, region: CliRegion): Promise<DamagedRows> {
+  const { store, bucketCount } = region;
+  const peers = await readPeerNames(region, session.io.clock);
+  return createDamagedRows({ store, kind: session.kind, bucketCount, peers });
+}

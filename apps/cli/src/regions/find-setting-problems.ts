@@ -9,8 +9,8 @@ import {
   type TandemConfiguration,
   tandemSettings,
 } from '@tandem/storage';
-import type { CliRegion } from './cli-region.ts';
 import { readSpokenPeers } from './read-peer-names.ts';
+import type { CliRegion, Named } from './region.ts';
 
 export interface SettingFindings {
   /** What would keep the services of the region from starting. */
@@ -18,8 +18,6 @@ export interface SettingFindings {
   /** Settings that the table lacks and the services have, for they run: from their environment. */
   readonly elsewhere: readonly string[];
 }
-
-export type Named = keyof typeof tandemSettings;
 
 /** What the peers of a region are made of. */
 const PEER_SETTINGS: readonly Named[] = [

@@ -1,6 +1,7 @@
-import { AppError, type RegionStatus, readRegionStatus } from '@tandem/core';
+import { AppError, type RegionSources, type RegionStatus, readRegionStatus } from '@tandem/core';
+import type { WorkIo } from '../io.ts';
 import type { Session } from '../session.ts';
-import { createRegionSources } from './region-sources.ts';
+import { type CliRegion, findQueue, readDurationMs } from './region.ts';
 
 /** What the API of a region says when it is asked whether it is ready; `unknown` where nobody says where it is. */
 export type ApiSight = 'ready' | 'unready' | 'silent' | 'unknown';
@@ -17,9 +18,9 @@ export async function lookAtRegions(session: Session): Promise<readonly RegionSi
   return Promise.all(
     names.map(async (name): Promise<RegionSight> => {
       try {
-        const region = await session.openOne(name, 0);
+        const region = await session.openAsIs(name);
         const peers = names.filter((other) => other !== name);
-        const sources = await createRegionSources(region, { io: session.io, peers });
+        const sources = await sourcesOf(region, { io: session.io, peers });
         const [status, api] = await Promise.all([
           readRegionStatus(sources),
           askApi(session, region.entry.api),
@@ -44,4 +45,40 @@ async function askApi({ io }: Session, api: string | undefined): Promise<ApiSigh
   const isApiReady = await io.readReadiness(api);
   if (isApiReady === undefined) return 'silent';
   return isApiReady ? 'ready' : 'unready';
+}
+
+/** Says what the status of a region is read from. */
+async function sourcesOf(
+  region: CliRegion,
+  { io, peers }: { readonly io: WorkIo; readonly peers: readonly string[] },
+): Promise<RegionSources> {
+  const { recovery, hold, status, drill, proof } = region;
+  const [lagMsMax, waitMsMax, heartbeatMsMax, driftMsMax] = await Promise.all([
+    readDurationMs(region, 'Readiness.LagMsMax'),
+    readDurationMs(region, 'Readiness.WaitMsMax'),
+    readDurationMs(region, 'Readiness.HeartbeatMsMax'),
+    readDurationMs(region, 'Clock.DriftMsMax'),
+  ]);
+  return {
+    region: region.name,
+    peers,
+    entityKind: recovery.entityKind,
+    outbox: recovery.outbox,
+    status,
+    drill,
+    hold,
+    conflicts: recovery.conflicts,
+    settings: { lagMsMax, waitMsMax, heartbeatMsMax, driftMsMax },
+    clock: io.clock,
+    countMessages: await counterOf(region, io),
+    readProof: async () => (await proof.read())?.asOfMs,
+  };
+}
+
+/** Returns what counts the messages that wait; undefined where nobody can. */
+async function counterOf(region: CliRegion, io: WorkIo): Promise<RegionSources['countMessages']> {
+  const { countMessages } = io;
+  const place = await findQueue(region);
+  if (place === undefined || countMessages === undefined) return undefined;
+  return () => region.busPatience.bound(() => countMessages(place));
 }

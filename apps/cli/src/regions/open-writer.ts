@@ -5,9 +5,9 @@ import { createReplicatedTable, createTableArchive, type ReplicatedTable } from 
 import type { Io } from '../io.ts';
 import type { Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
-import type { CliRegion, CustomerKind } from './cli-region.ts';
 import { readPeerNames } from './read-peer-names.ts';
-import { readDurationMs, readSettingText } from './region-setting.ts';
+import type { CliRegion, CustomerKind } from './region.ts';
+import { readDurationMs, readSettingText } from './region.ts';
 
 /**
  * The region's own table to write to as its API does: what is written is owed to every peer, and the
@@ -73,7 +73,7 @@ export async function openPeers(session: Session, target: CliRegion): Promise<Op
 
 async function openOrUndefined(session: Session, name: string): Promise<CliRegion | undefined> {
   try {
-    const peer = await session.openOne(name, 0);
+    const peer = await session.openAsIs(name);
     return peer.bucketCount > 0 ? peer : undefined;
   } catch (error) {
     if (error instanceof TransientError) return undefined;

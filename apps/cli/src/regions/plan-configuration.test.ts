@@ -2,8 +2,8 @@ import { createMemoryTableStore } from '@tandem/core/memory';
 import { seedConfiguration, tandemSettings } from '@tandem/storage';
 import { expect, test } from 'vitest';
 import type { InventoryRegion } from '../inventory/inventory.ts';
-import type { CliRegion } from './cli-region.ts';
 import { planConfiguration } from './plan-configuration.ts';
+import type { CliRegion } from './region.ts';
 
 const entryOf = (name: string, more: Partial<InventoryRegion> = {}): InventoryRegion => ({
   name,

@@ -1,16 +1,14 @@
 import { environmentNameOf, tandemSettings } from '@tandem/storage';
 import type { Inventory, InventoryRegion } from '../inventory/inventory.ts';
 import { UsageError } from '../usage-error.ts';
-import type { CliRegion } from './cli-region.ts';
-import { readSettingText } from './region-setting.ts';
+import type { CliRegion, Named } from './region.ts';
+import { readSettingText } from './region.ts';
 
 export interface PlanConfigurationOptions {
   readonly target: CliRegion;
   readonly sources: readonly CliRegion[];
   readonly inventory: Inventory;
 }
-
-type Named = keyof typeof tandemSettings;
 
 /** These are the region's own; all others are as its peers have them. */
 const CONNECTING: ReadonlySet<string> = new Set([

@@ -6,8 +6,8 @@ import {
   TerminalError,
 } from '@tandem/core';
 import { createTableReplicationStatus, tandemSettings } from '@tandem/storage';
-import type { CliRegion } from './cli-region.ts';
-import { readSettingText } from './region-setting.ts';
+import type { CliRegion } from './region.ts';
+import { readSettingText } from './region.ts';
 
 /** A heartbeat comes every second, and clocks differ. */
 const HEARD_MS_MAX = 60_000;

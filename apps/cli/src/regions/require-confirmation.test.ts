@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Session } from '../session.ts';
-import { chooseBuckets } from './cli-region.ts';
+import { chooseBuckets } from './region.ts';
 import { requireConfirmation } from './require-confirmation.ts';
 
 async function ask(given: string | undefined, typed?: string): Promise<readonly string[]> {

@@ -9,9 +9,9 @@ import {
 } from '@tandem/core';
 import { replayIntoTable, restoreEntities } from '@tandem/storage';
 import type { Outcome } from '../act.ts';
-import type { CliRegion } from '../regions/cli-region.ts';
 import { openWriter } from '../regions/open-writer.ts';
-import { readTombstoneAgeMs } from '../regions/region-setting.ts';
+import type { CliRegion } from '../regions/region.ts';
+import { readTombstoneAgeMs } from '../regions/region.ts';
 import { requireConfirmation } from '../regions/require-confirmation.ts';
 import { describeReplay } from '../report/describe-replay.ts';
 import type { Session } from '../session.ts';

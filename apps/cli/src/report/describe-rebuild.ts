@@ -1,7 +1,7 @@
 import type { Difference, FillReport } from '@tandem/core';
 import type { Outcome } from '../act.ts';
-import { exitCodeOfProof, toJson } from '../commands/verify.ts';
-import { describeDamagedRow } from './describe-verify.ts';
+import { exitCodeOfProof } from '../exit-codes.ts';
+import { describeDamagedRow, differenceJson } from './describe-verify.ts';
 import { escapeValue } from './escape-text.ts';
 import { firstRows, timeText } from './text-table.ts';
 
@@ -37,7 +37,7 @@ export function describeRebuild(region: string, report: FillReport, tookMs: numb
       different: proof.differentCount,
       damaged: damagedArchiveRows,
       damagedRows: proof.damaged,
-      doubtful: doubtful.map(toJson),
+      doubtful: doubtful.map(differenceJson),
       tookMs,
       rowsPerS,
     },

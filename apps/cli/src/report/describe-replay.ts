@@ -1,7 +1,7 @@
 import { countReplay, type DamagedArchiveRow, type ReplayPlan } from '@tandem/core';
 import type { Outcome } from '../act.ts';
-import { toJson } from '../commands/verify.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { differenceJson } from './describe-verify.ts';
 import { escapeValue } from './escape-text.ts';
 import { firstRows, textTable, timeText } from './text-table.ts';
 
@@ -125,7 +125,7 @@ export function describeReplayPlan(
       changeSets,
       same,
       ...(options.inPlace ? counts : {}),
-      changes: changes.map(({ difference }) => toJson(difference)),
+      changes: changes.map(({ difference }) => differenceJson(difference)),
       unarchived,
       damaged,
     },

@@ -65,3 +65,8 @@ function describeDifferences(differences: readonly Difference[]): string {
   ]);
   return textTable(['id', 'bucket', 'rows', 'fields that differ'], rows) + more;
 }
+
+/** Returns a difference as the line of JSON has it. */
+export function differenceJson({ bucket, entityId, regions, fields }: Difference): object {
+  return { id: entityId, bucket, regions, fields };
+}

@@ -1,0 +1,55 @@
+import { AppError, type VerifyReport, verifyRegions } from '@tandem/core';
+import type { RecheckOptions } from '../option-values.ts';
+import type { Session } from '../session.ts';
+import { type CliRegion, chooseBuckets, createSha256Digest, readTombstoneAgeMs } from './region.ts';
+
+export interface VerifyChoice extends RecheckOptions {
+  readonly bucket?: string;
+}
+
+/** Compares the regions, and keeps the proof in every one when it is of all buckets. */
+export async function proveEqual(
+  session: Session,
+  regions: readonly CliRegion[],
+  options: VerifyChoice,
+): Promise<VerifyReport> {
+  const { io, progress } = session;
+  const buckets = chooseBuckets(regions[0]?.recovery.buckets ?? [], options.bucket);
+  let rows = 0;
+  const report = await verifyRegions({
+    regions: regions.map(({ recovery }) => recovery),
+    buckets,
+    clock: io.clock,
+    createDigest: createSha256Digest,
+    tombstoneAgeMs: await readTombstoneAgeMs(regions),
+    recheckCountMax: options.rechecks,
+    recheckDelayMs: options.recheckEvery,
+    onRows(count) {
+      io.signal.throwIfAborted();
+      rows += count;
+      progress.update('rows read', rows);
+    },
+  });
+  progress.end();
+  if (report.isEqual && options.bucket === undefined) {
+    await keepProof(regions, report.asOfMs, session);
+  }
+  return report;
+}
+
+/** Keeps the proof for others; whoever may only read has it all the same. */
+async function keepProof(
+  regions: readonly CliRegion[],
+  asOfMs: number,
+  session: Session,
+): Promise<void> {
+  const names = regions.map(({ name }) => name);
+  for (const { name, proof } of regions) {
+    try {
+      await proof.keep({ asOfMs, regions: names });
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      session.tell(`The proof was not kept in ${name}: ${error.message}`);
+    }
+  }
+}
