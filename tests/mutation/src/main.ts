@@ -60,7 +60,7 @@ async function mutate({ mutated, tests }: Area): Promise<readonly Mutant[]> {
       coverageAnalysis: 'perTest',
       concurrency: Math.max(1, availableParallelism() - 1),
       inPlace: true,
-      reporters: ['clear-text'],
+      reporters: ['clear-text', 'progress-append-only'],
       clearTextReporter: { allowColor: false, logTests: false, reportTests: false },
       ignoreStatic: true,
       dryRunTimeoutMinutes: DRY_RUN_MINUTES_MAX,
