@@ -15,7 +15,7 @@ describe('readConfig', () => {
         judgeRequest: expect.any(Function),
         requestsPerMinuteMax: 60_000,
         logLevel: 'info',
-        shutdownStepMs: 10_000,
+        shutdownMs: 20_000,
         environment: GOOD,
       },
     });
@@ -52,7 +52,7 @@ describe('readConfig', () => {
   });
 
   it('lists every problem at once, by variable', () => {
-    const reading = readConfig({ PORT: 'x', LOG_LEVEL: 'loud', SHUTDOWN_DEADLINE_MS: '5' });
+    const reading = readConfig({ PORT: 'x', LOG_LEVEL: 'loud', SHUTDOWN_DEADLINE_MS: '-5' });
     if (reading.ok) throw new Error('the environment was bad');
     expect(reading.problems.map((problem) => problem.split(' ')[0])).toEqual([
       'REGION_ID',

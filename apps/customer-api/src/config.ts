@@ -4,13 +4,15 @@ import {
   type JudgeRequest,
   readAllowedHosts,
 } from '@tandem/core';
-import { type ConfigReading, findRegionProblems } from '@tandem/region-kit';
+import { findRegionProblems } from '@tandem/region-kit';
 import {
+  type ConfigReading,
   describeProblem,
   type Environment,
-  LOG_LEVELS,
-  type LogLevel,
   readEnvironment,
+  SERVICE_VARIABLES,
+  type ServiceConfig,
+  serviceConfigOf,
 } from '@tandem/service-kit';
 import { type Static, Type } from 'typebox';
 import type { AuthSettings } from './auth/token-verifier.ts';
@@ -18,30 +20,7 @@ import { isLoopback } from './http/loopback.ts';
 
 /** What the process must know before it can read the table `Configuration`. */
 export const EnvironmentSchema = Type.Object({
-  REGION_ID: Type.String({
-    description: 'The name of this region: part of keys and stamps, so it never changes.',
-    pattern: '^[a-z][a-z0-9]{0,30}$',
-    examples: ['east'],
-  }),
-  STORAGE_CONNECTION: Type.Optional(
-    Type.String({
-      description:
-        'The storage account of this region: a connection string, or the URL of its tables for ' +
-        'the identity of the process. Not needed when the data access is `memory`.',
-      examples: ['https://tandemeast.table.core.windows.net'],
-    }),
-  ),
-  HOST: Type.String({
-    description: 'The address to listen on.',
-    default: '127.0.0.1',
-    examples: ['0.0.0.0'],
-  }),
-  PORT: Type.Integer({
-    description: 'The port to listen on; 0 takes any free one.',
-    minimum: 0,
-    maximum: 65_535,
-    examples: [8_080],
-  }),
+  ...SERVICE_VARIABLES,
   AUTH_ISSUER: Type.Optional(
     Type.String({
       description:
@@ -98,36 +77,19 @@ export const EnvironmentSchema = Type.Object({
     default: 60_000,
     examples: [60_000],
   }),
-  LOG_LEVEL: Type.Enum([...LOG_LEVELS], {
-    description: 'The least that is logged.',
-    default: 'info',
-  }),
-  SHUTDOWN_DEADLINE_MS: Type.Integer({
-    description: 'How long each step of a stop may take, in milliseconds.',
-    minimum: 100,
-    maximum: 600_000,
-    default: 10_000,
-    examples: [10_000],
-  }),
 });
 
-export interface Config {
-  readonly region: string;
-  /** Undefined when nothing is kept outside this process. */
-  readonly storageConnection: string | undefined;
-  readonly listen: { readonly host: string; readonly port: number };
+export interface Config extends ServiceConfig {
   /** Undefined when no token is asked for. */
   readonly auth: AuthSettings | undefined;
   /** Undefined when requests of any site are taken. */
   readonly judgeRequest: JudgeRequest | undefined;
   readonly requestsPerMinuteMax: number;
-  readonly logLevel: LogLevel;
-  readonly shutdownStepMs: number;
   /** May override settings of the table `Configuration`, for development. */
   readonly environment: Environment;
 }
 
-/** Pure; finds all problems at once. */
+/** Reads the environment, and finds all problems at once. */
 export function readConfig(environment: Environment): ConfigReading<Config> {
   const reading = readEnvironment(EnvironmentSchema, environment);
   const problems = [
@@ -138,14 +100,10 @@ export function readConfig(environment: Environment): ConfigReading<Config> {
   if (!reading.ok || problems.length > 0) return { ok: false, problems };
   const { value } = reading;
   const config = {
-    region: value.REGION_ID,
-    storageConnection: value.STORAGE_CONNECTION,
-    listen: Object.freeze({ host: value.HOST, port: value.PORT }),
+    ...serviceConfigOf(value),
     auth: authOf(value),
     judgeRequest: judgeOf(value),
     requestsPerMinuteMax: value.REQUESTS_PER_MINUTE_MAX,
-    logLevel: value.LOG_LEVEL,
-    shutdownStepMs: value.SHUTDOWN_DEADLINE_MS,
     environment,
   };
   return { ok: true, config: Object.freeze(config) };

@@ -40,7 +40,7 @@ describe('the process', () => {
   });
 
   it('lists everything that is wrong with its environment, and ends with 1', async () => {
-    const api = start({ PORT: 'eighty', SHUTDOWN_DEADLINE_MS: '1' });
+    const api = start({ PORT: 'eighty', SHUTDOWN_DEADLINE_MS: 'soon' });
     expect(await api.untilExit()).toBe(1);
     const { stdout, stderr } = api.output();
     expect(stdout).toBe('');
@@ -89,7 +89,7 @@ describe('the process', () => {
     const second = start({ ...IN_MEMORY, PORT: String(port) });
     expect(await second.untilExit()).toBe(1);
     expect(second.output().stderr).toBe(
-      `Port ${port} on 127.0.0.1 is taken: set PORT to another one (0 takes any free one).\n`,
+      `Port ${port} on 127.0.0.1 is already in use: set PORT to another one (0 takes any free one).\n`,
     );
   });
 

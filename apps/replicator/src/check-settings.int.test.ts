@@ -3,13 +3,14 @@ import { fileURLToPath } from 'node:url';
 import { customerKind } from '@tandem/core/customers';
 import { createMemoryTableStore, createVirtualClock } from '@tandem/core/memory';
 import { describe, expect, test } from 'vitest';
-import { checkSettings } from './main.ts';
+import { checkSettings } from './replicator-process.ts';
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 
 function check(environment: Readonly<Record<string, string>>): Promise<string | undefined> {
   return checkSettings({
-    config: { region: 'east', environment },
+    region: 'east',
+    environment,
     kinds: [customerKind],
     store: createMemoryTableStore(),
     clock: createVirtualClock(0),

@@ -14,7 +14,7 @@ describe('configuration from the environment', () => {
         listen: { host: '127.0.0.1', port: 0 },
         allowedHosts: [],
         logLevel: 'info',
-        drainDeadlineMs: 20_000,
+        shutdownMs: 20_000,
         environment: GOOD,
       },
     });

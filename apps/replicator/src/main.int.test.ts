@@ -79,7 +79,7 @@ describe('starting the process', () => {
     });
     expect(await process.exitCode).toBe(1);
     expect(await process.stderr).toBe(
-      `Port ${port} on 127.0.0.1 is already in use: set PORT to a free one.\n`,
+      `Port ${port} on 127.0.0.1 is already in use: set PORT to another one (0 takes any free one).\n`,
     );
   });
 

@@ -1,4 +1,5 @@
 import {
+  AppError,
   type Clock,
   type EntityKind,
   type Notices,
@@ -51,8 +52,10 @@ export interface ReplicatorProcess extends ProcessView {
   start(): Promise<StartOutcome>;
   /** What it has noticed; undefined before the region is open. */
   notices(): Notices | undefined;
-  /** In this order: nothing new is begun, the batch in hand ends, the lease and the bus are let go. */
-  stopSteps(drainDeadlineMs: number): readonly ShutdownStep[];
+  /** Begin nothing new, and end the batch in hand. */
+  readonly drain: readonly ShutdownStep[];
+  /** Let go of the leases and the bus. */
+  readonly close: readonly ShutdownStep[];
 }
 
 const LOG_WINDOW_MS = 60_000;
@@ -92,7 +95,8 @@ export function createReplicatorProcess(options: ReplicatorOptions): ReplicatorP
       return describeStatus({ nowMs, region, phase, duties, ...viewOf(state.composition) });
     },
     notices: () => state.composition?.activity.notices,
-    stopSteps: (drainDeadlineMs) => stopStepsOf(state, drainDeadlineMs),
+    drain: drainStepsOf(state),
+    close: closeStepsOf(state),
   };
 }
 
@@ -116,18 +120,22 @@ async function begin(state: ProcessState, options: ReplicatorOptions): Promise<S
   }
 }
 
-function stopStepsOf(state: ProcessState, drainDeadlineMs: number): readonly ShutdownStep[] {
+function drainStepsOf(state: ProcessState): readonly ShutdownStep[] {
   return [
     { name: 'begin nothing new', run: () => state.stopping.abort() },
     {
       name: 'finish the batch in hand',
-      deadlineMs: drainDeadlineMs,
       run: async () => {
         await state.started;
         await state.running?.stopped;
         await state.composition?.drain();
       },
     },
+  ];
+}
+
+function closeStepsOf(state: ProcessState): readonly ShutdownStep[] {
+  return [
     { name: 'release the leases', run: () => state.composition?.releaseLeases() },
     { name: 'close the bus', run: () => state.composition?.closeBus() },
   ];
@@ -173,4 +181,23 @@ function viewOf(
     counts: composition?.activity.counts() ?? NO_COUNTS,
     notices: composition?.activity.notices.current() ?? [],
   };
+}
+
+/** Nothing is kept that could grow old. */
+const NEVER_MS = Number.MAX_SAFE_INTEGER;
+
+/**
+ * Opens the region once, as a start would, and nothing more: for a deployment that must not begin
+ * with settings that its processes will refuse. Returns what is wrong, or undefined.
+ */
+export async function checkSettings(
+  options: Pick<ReplicatorOptions, 'region' | 'kinds' | 'store' | 'clock' | 'environment'>,
+): Promise<string | undefined> {
+  try {
+    await openRegion({ ...options, refreshMs: NEVER_MS, onRefreshFailed: () => undefined });
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return error.message;
+  }
 }

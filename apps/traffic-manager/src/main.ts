@@ -1,7 +1,9 @@
 // The process: environment, socket and signals. What it does is in app.ts.
+import { AppError } from '@tandem/core';
+import { listen } from '@tandem/service-kit';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
-import { describeProblem, readConfig, type TrafficManagerConfig } from './settings/read-config.ts';
+import { describeProblem, readConfig } from './settings/read-config.ts';
 
 const STOP_DEADLINE_MS = 5000;
 
@@ -13,32 +15,19 @@ async function main(): Promise<void> {
   }
   const { config } = outcome;
   const app = await buildApp({ config, logger: { level: 'info' } });
-  const url = await listen(app, config);
-  if (url === undefined) return;
+  let url: string;
+  try {
+    ({ url } = await listen(app, config.listen));
+  } catch (error) {
+    await app.close();
+    if (!(error instanceof AppError)) throw error;
+    fail(error.message);
+    return;
+  }
   const endpoints = config.endpoints.map(({ name }) => name);
   app.log.info({ event: 'ready', url, endpoints }, 'Traffic manager is ready.');
   process.once('SIGTERM', () => void stop(app));
   process.once('SIGINT', () => void stop(app));
-}
-
-/** Resolves to the url, or to undefined with the reason said and the exit code set, when the address is not free. */
-async function listen(
-  app: FastifyInstance,
-  config: TrafficManagerConfig,
-): Promise<string | undefined> {
-  const { host, port } = config.listen;
-  try {
-    return await app.listen({ host, port });
-  } catch (error) {
-    await app.close();
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'EADDRINUSE') {
-      fail(`Port ${port} on ${host} is already in use: set PORT to a free one.`);
-    } else if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EACCES') {
-      fail(`Cannot listen on ${host} port ${port} (${code}): set HOST and PORT to others.`);
-    } else throw error;
-    return undefined;
-  }
 }
 
 async function stop(app: FastifyInstance): Promise<void> {

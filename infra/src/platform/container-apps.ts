@@ -15,9 +15,9 @@ import { placeOf, prefixOf } from '../region/region-context.ts';
 import type { ImageRegistry } from '../registry.ts';
 import { type ServicePlan, serviceEnvironment } from './service-environment.ts';
 
-const API: ServicePlan = { service: 'customer-api', port: 8_080, shutdownDeadlineMs: 8_000 };
+const API: ServicePlan = { service: 'customer-api', port: 8_080, shutdownDeadlineMs: 20_000 };
 const REPLICATOR: ServicePlan = { service: 'replicator', port: 8_081, shutdownDeadlineMs: 20_000 };
-/** Longer than all steps of a stop together; the numbers are those of the charts. */
+/** Longer than a stop may take; the numbers are those of the charts. */
 const STOP_SECONDS = 40;
 const MESSAGES_PER_REPLICA = 500;
 const REQUESTS_PER_REPLICA = 50;

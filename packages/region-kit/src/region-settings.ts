@@ -62,12 +62,6 @@ export function readRegionSettings(
   };
 }
 
-/** What a process of a region reads of its environment. */
-export type ConfigReading<C> =
-  | { readonly ok: true; readonly config: C }
-  /** A sentence each, with variable, rule and example. */
-  | { readonly ok: false; readonly problems: readonly string[] };
-
 const DATA_ACCESS_VARIABLE = environmentNameOf('Customer.DataAccess');
 const STORAGE_MISSING =
   'STORAGE_CONNECTION is not set: it must be a connection string or the URL of the tables of an ' +

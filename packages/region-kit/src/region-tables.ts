@@ -13,6 +13,8 @@ import {
   type TableStore,
   tidyConnectionString,
 } from '@tandem/core';
+import { createMemoryTableStore } from '@tandem/core/memory';
+import type { ServiceConfig } from '@tandem/service-kit';
 import {
   ARCHIVE_TABLE,
   CONFLICTS_TABLE,
@@ -82,6 +84,13 @@ export async function createTables({
 }: Pick<RegionTablesOptions, 'store' | 'kinds'>): Promise<void> {
   const names = [...kinds.map(({ name }) => name), ARCHIVE_TABLE, CONFLICTS_TABLE];
   for (const table of [...names, REPLICATION_TABLE]) await store.createTable(table);
+}
+
+/** Returns the tables of a region by what its environment says: in memory where it names no account. */
+export function openRegionStore({
+  storageConnection,
+}: Pick<ServiceConfig, 'storageConnection'>): TableStore {
+  return storageConnection === undefined ? createMemoryTableStore() : openStore(storageConnection);
 }
 
 const ACCOUNT_URL = /^https?:\/\//i;

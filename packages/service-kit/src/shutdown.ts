@@ -4,18 +4,19 @@ import type { Logger } from './logger.ts';
 export interface ShutdownStep {
   /** Says what it does: `stop accepting`, `drain the relay`, `close the senders`. */
   readonly name: string;
-  readonly run: () => Promise<void> | void;
-  /** Instead of the common deadline. */
-  readonly deadlineMs?: number;
+  /** Is told how long it may take, in milliseconds, so that it can say before what it leaves undone. */
+  readonly run: (deadlineMs: number) => Promise<void> | void;
 }
 
 export interface ShutdownOptions {
   readonly logger: Logger;
   readonly clock: Clock;
-  /** How long each step may take, in milliseconds. */
+  /** How long all of it may take, in milliseconds. */
   readonly deadlineMs: number;
-  /** In the order in which they run. */
-  readonly steps: readonly ShutdownStep[];
+  /** Let finish what is under way, in the order in which they run. */
+  readonly drain: readonly ShutdownStep[];
+  /** Close what was open, after that. */
+  readonly close: readonly ShutdownStep[];
 }
 
 export interface Shutdown {
@@ -28,20 +29,26 @@ export interface Shutdown {
 }
 
 const EXIT_CODE_FAILED = 1;
+/** What is under way is worth more of the time than a socket that will be gone anyway. */
+const SHARE_TO_DRAIN = 0.8;
 
+/**
+ * Ends a process in order and in time. A step may take its share of what is left: what one does not need,
+ * those after it have.
+ */
 export function createShutdown(options: ShutdownOptions): Shutdown {
-  const { logger, steps } = options;
+  const { logger, clock, deadlineMs, drain, close } = options;
   let running: Promise<number> | undefined;
 
   const runAll = async (reason: string): Promise<number> => {
     logger.info({ event: 'shutdown-started', reason }, 'The process shuts down.');
-    let failedSteps = 0;
-    for (const step of steps) {
-      if (!(await runStep(step, options))) failedSteps += 1;
-    }
+    const startedMs = clock.nowMs();
+    const late =
+      (await runSteps(drain, startedMs + deadlineMs * SHARE_TO_DRAIN, options)) +
+      (await runSteps(close, startedMs + deadlineMs, options));
     // Whether the process ends well is not for the steps of its stop to say.
-    logger.info({ event: 'shutdown-finished', failedSteps }, 'The process has shut down.');
-    return failedSteps === 0 ? 0 : EXIT_CODE_FAILED;
+    logger.info({ event: 'shutdown-finished', failedSteps: late }, 'The process has shut down.');
+    return late === 0 ? 0 : EXIT_CODE_FAILED;
   };
 
   return {
@@ -52,13 +59,32 @@ export function createShutdown(options: ShutdownOptions): Shutdown {
   };
 }
 
-async function runStep(step: ShutdownStep, options: ShutdownOptions): Promise<boolean> {
-  const { logger, clock } = options;
-  const deadlineMs = step.deadlineMs ?? options.deadlineMs;
+type Surroundings = Pick<ShutdownOptions, 'logger' | 'clock'>;
+
+/** Returns how many of the steps failed or were left behind. */
+async function runSteps(
+  steps: readonly ShutdownStep[],
+  endMs: number,
+  surroundings: Surroundings,
+): Promise<number> {
+  let failed = 0;
+  for (const [index, step] of steps.entries()) {
+    const leftMs = Math.max(0, endMs - surroundings.clock.nowMs());
+    const deadlineMs = Math.floor(leftMs / (steps.length - index));
+    if (!(await runStep(step, deadlineMs, surroundings))) failed += 1;
+  }
+  return failed;
+}
+
+async function runStep(
+  step: ShutdownStep,
+  deadlineMs: number,
+  { logger, clock }: Surroundings,
+): Promise<boolean> {
   const startedMs = clock.nowMs();
   const finished = new AbortController();
   const work = (async () => {
-    await step.run();
+    await step.run(deadlineMs);
     return 'done' as const;
   })();
   const deadline = clock.sleep(deadlineMs, finished.signal).then(() => 'late' as const);

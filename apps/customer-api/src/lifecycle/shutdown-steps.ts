@@ -11,28 +11,33 @@ export interface ShutdownStepsOptions {
   readonly composition: () => Composition | undefined;
   readonly clock: Clock;
   readonly logger: Logger & Pick<PinoLogger, 'flush'>;
-  /** How long each step may take, in milliseconds. */
-  readonly stepMs: number;
   readonly telemetry: Pick<Telemetry, 'stop'>;
 }
 
 /** A step that waits gives up before its deadline, in order to say what it leaves undone. */
 const PATIENCE = 0.8;
 
-/** In order. The tables need no closing: nothing is held there. */
-export function shutdownSteps(options: ShutdownStepsOptions): readonly ShutdownStep[] {
+/** Returns what lets the work under way finish, in order. */
+export function drainSteps(options: ShutdownStepsOptions): readonly ShutdownStep[] {
   const { app, stopping, composition, clock, logger } = options;
-  const graceMs = Math.floor(options.stepMs * PATIENCE);
+  const graceOf = (deadlineMs: number): number => Math.floor(deadlineMs * PATIENCE);
   return [
     { name: 'turn readiness red', run: () => stopping.abort() },
     {
       name: 'stop accepting and finish what runs',
-      run: () => closeServer(app, { clock, logger, graceMs }),
+      run: (deadlineMs) => closeServer(app, { clock, logger, graceMs: graceOf(deadlineMs) }),
     },
     {
       name: 'drain the relay',
-      run: () => composition()?.relayQueue.drain(clock.sleep(graceMs)),
+      run: (deadlineMs) => composition()?.relayQueue.drain(clock.sleep(graceOf(deadlineMs))),
     },
+  ];
+}
+
+/** Returns what closes the connections. The tables need no closing: nothing is held there. */
+export function closeSteps(options: ShutdownStepsOptions): readonly ShutdownStep[] {
+  const { composition, telemetry, logger } = options;
+  return [
     {
       name: 'close the senders',
       run: async () => {
@@ -40,7 +45,7 @@ export function shutdownSteps(options: ShutdownStepsOptions): readonly ShutdownS
         await Promise.all(publishers.map((publisher) => publisher.close()));
       },
     },
-    { name: 'send the last telemetry', run: () => options.telemetry.stop() },
+    { name: 'send the last telemetry', run: () => telemetry.stop() },
     { name: 'flush the log', run: () => logger.flush() },
   ];
 }

@@ -102,8 +102,9 @@ export async function createMemoryReplicator(
       createShutdown({
         logger: log.logger,
         clock,
-        deadlineMs: 1_000,
-        steps: process.stopSteps(20_000),
+        deadlineMs: 25_000,
+        drain: process.drain,
+        close: process.close,
       }).run('SIGTERM'),
   };
 }

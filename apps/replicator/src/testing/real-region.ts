@@ -155,8 +155,8 @@ export function startReplicator(own: RealRegion): RunningReplicator {
     environment: {},
   });
   void process.start();
-  const steps = process.stopSteps(15_000);
-  const shutdown = createShutdown({ logger, clock, deadlineMs: 3_000, steps });
+  const { drain, close } = process;
+  const shutdown = createShutdown({ logger, clock, deadlineMs: 20_000, drain, close });
   onTestFinished(async () => void (await shutdown.run('the test has ended')));
   return { process, log };
 }

@@ -13,10 +13,11 @@ const shutdown = createShutdown({
   logger,
   clock,
   deadlineMs: 5_000,
-  steps: [
+  drain: [
     { name: 'stop the loop', run: () => stopped.abort() },
     { name: 'take a moment', run: () => clock.sleep(20) },
   ],
+  close: [],
 });
 installSignals({ shutdown, logger, source: process });
 logger.info({ event: 'ready' }, 'The fixture is ready.');

@@ -22,10 +22,6 @@ export function amountOf(quantity: string | undefined): number {
 }
 
 interface ServiceNeeds {
-  /** Steps of the shutdown that may each take the deadline that the process is told. */
-  readonly stepsToDeadline: number;
-  /** What steps with a deadline of their own may take beside these. */
-  readonly otherStepsSeconds: number;
   /** How long load balancers go on sending. */
   readonly routedSeconds: number;
   /** What the service was seen to need; V8 is told nothing but the limit. */
@@ -33,18 +29,13 @@ interface ServiceNeeds {
 }
 
 const SERVICES: Readonly<Record<string, ServiceNeeds>> = {
-  // Finish requests, drain the relay, close the senders.
   'customer-api': {
-    stepsToDeadline: 3,
-    otherStepsSeconds: 0,
     routedSeconds: 10,
     // 567 MB with 500 connections, and 192 MiB for a million rows that it remembers.
     memoryMiB: 733,
   },
-  // The batch in hand, and four steps of three seconds; `pnpm hostile` gives it this heap.
+  // `pnpm hostile` gives it this heap.
   replicator: {
-    stepsToDeadline: 1,
-    otherStepsSeconds: 12,
     routedSeconds: 0,
     memoryMiB: 512,
   },
@@ -155,11 +146,10 @@ function endProblems({ pod }: Workload, needs: ServiceNeeds): readonly string[] 
   const [container] = pod.containers;
   const told = container?.env?.find(({ name }) => name === 'SHUTDOWN_DEADLINE_MS')?.value;
   const preStopSeconds = container?.lifecycle?.preStop?.sleep?.seconds ?? 0;
-  const stepsSeconds = (Number(told) * needs.stepsToDeadline) / MILLI + needs.otherStepsSeconds;
   return broken({
     'it stops answering while it is still sent requests': preStopSeconds >= needs.routedSeconds,
     'it is killed before it has stopped':
-      (pod.terminationGracePeriodSeconds ?? 30) > preStopSeconds + stepsSeconds,
+      (pod.terminationGracePeriodSeconds ?? 30) > preStopSeconds + Number(told) / MILLI,
   });
 }
 

@@ -88,15 +88,15 @@ export const CHART_FAULTS: readonly ChartFault[] = [
     says: /customer-api: it is killed before it has stopped/,
   },
   {
-    name: 'a grace period for one step of three',
-    file: `${API}/templates/deployment.yaml`,
-    replace: ['"shutdownSteps" 3', '"shutdownSteps" 1'],
-    says: /customer-api: it is killed before it has stopped/,
+    name: 'a grace period that ends with the deadline of a stop',
+    file: DEPLOYMENT,
+    replace: ['$shutdownSeconds 5 }}', '$shutdownSeconds }}'],
+    says: /customer-api: it is killed before it has stopped[^]*replicator: it is killed/,
   },
   {
-    name: 'a grace period without the steps that have a deadline of their own',
-    file: `${REPLICATOR}/templates/deployment.yaml`,
-    replace: ['"shutdownMarginSeconds" 15', '"shutdownMarginSeconds" 5'],
+    name: 'a grace period for half a stop',
+    file: DEPLOYMENT,
+    replace: ['999) 1000', '999) 2000'],
     says: /replicator: it is killed before it has stopped/,
   },
   {

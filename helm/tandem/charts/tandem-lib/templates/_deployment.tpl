@@ -1,14 +1,13 @@
 {{/*
-The Deployment of a service: dict with root, isScaled (another object sets the number of replicas),
-shutdownSteps (how many of them may each take shutdownDeadlineMs), shutdownMarginSeconds (for those
-with a deadline of their own) and environment (what only this service reads, as text).
+The Deployment of a service: dict with root, isScaled (another object sets the number of replicas)
+and environment (what only this service reads, as text). A pod may take its sleep, its deadline for a stop,
+and a moment to be told and to be gone.
 */}}
 {{- define "tandem.deployment" -}}
 {{- $root := .root -}}
 {{- $values := $root.Values -}}
 {{- include "tandem.validateReplicas" $root -}}
-{{- $shutdownMs := mul .shutdownSteps (int64 $values.shutdownDeadlineMs) -}}
-{{- $shutdownSeconds := div (add $shutdownMs 999) 1000 -}}
+{{- $shutdownSeconds := div (add (int64 $values.shutdownDeadlineMs) 999) 1000 -}}
 apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -38,7 +37,7 @@ spec:
       serviceAccountName: {{ $root.Chart.Name }}
       automountServiceAccountToken: false
       enableServiceLinks: false
-      terminationGracePeriodSeconds: {{ add (int64 $values.preStopSeconds) $shutdownSeconds .shutdownMarginSeconds }}
+      terminationGracePeriodSeconds: {{ add (int64 $values.preStopSeconds) $shutdownSeconds 5 }}
       securityContext:
         {{- include "tandem.podSecurityContext" $root | nindent 8 }}
       topologySpreadConstraints:

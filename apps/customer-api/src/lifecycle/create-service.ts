@@ -1,14 +1,6 @@
-import type { AddressInfo } from 'node:net';
 import { type Clock, type Randomness, type TableStore, TransientError } from '@tandem/core';
-import { createMemoryTableStore } from '@tandem/core/memory';
-import { createQuietLogger, openRegion, openStore, retryOpening } from '@tandem/region-kit';
-import {
-  createRandomIds,
-  createShutdown,
-  type Logger,
-  type PinoLogger,
-  type Shutdown,
-} from '@tandem/service-kit';
+import { createQuietLogger, openRegion, openRegionStore, retryOpening } from '@tandem/region-kit';
+import { createRandomIds, type Logger, type PinoLogger, type Service } from '@tandem/service-kit';
 import {
   createHttpTelemetry,
   createTraceScope,
@@ -25,38 +17,19 @@ import type { Config } from '../config.ts';
 import type { CustomerService } from '../customers/customer-service.ts';
 import { createProcessReadiness, createServing } from '../health/process-readiness.ts';
 import { EVENT_LOOP_DELAY_MS_MAX } from '../http/limits.ts';
-import { shutdownSteps } from './shutdown-steps.ts';
+import { closeSteps, drainSteps } from './shutdown-steps.ts';
 
-export interface StartServiceOptions {
+export interface ServiceOptions {
   readonly config: Config;
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly logger: PinoLogger;
-  /** Called before anything is opened: from then on the service can be stopped. */
-  readonly onStoppable?: (shutdown: Shutdown) => void;
   readonly telemetry?: Telemetry;
 }
 
-export interface Service {
-  readonly port: number;
-  readonly shutdown: Shutdown;
-  /**
-   * Resolves once the region is opened, or the service stops before. Rejects with
-   * `CONFIGURATION_INVALID`.
-   */
-  readonly opened: Promise<void>;
-}
-
-/** Wrong settings fail the start when the account answers within this time. */
-const OPEN_BEFORE_LISTENING_MS = 5_000;
-
-/**
- * Opens the region and listens. While the storage account is down it listens all the same, and says
- * that it is not ready. Throws `CONFIGURATION_INVALID`, and what listening throws.
- */
-export async function startService(options: StartServiceOptions): Promise<Service> {
+/** Makes the service, which opens its region once it is told to, and answers that it is not ready until then. */
+export async function createService(options: ServiceOptions): Promise<Service> {
   const { config, clock, logger, telemetry = TELEMETRY_OFF } = options;
-  const store = storeOf(config);
   const stopping = new AbortController();
   let composition: Composition | undefined;
   const scope = createTraceScope();
@@ -71,27 +44,18 @@ export async function startService(options: StartServiceOptions): Promise<Servic
     measureApi(telemetry.meter, state);
     measureNotices(telemetry.meter, () => composition?.notices);
   }
-  const stepMs = config.shutdownStepMs;
-  const stop = { app, stopping, composition: () => composition, clock, logger, stepMs, telemetry };
-  const steps = shutdownSteps(stop);
-  const shutdown = createShutdown({ logger, clock, deadlineMs: stepMs, steps });
-  options.onStoppable?.(shutdown);
-
-  const open = async (): Promise<void> => {
-    composition = await openService({ ...options, store, stopping: stopping.signal, tracing });
+  const stop = { app, stopping, composition: () => composition, clock, logger, telemetry };
+  return {
+    async open() {
+      const store = openRegionStore(config);
+      composition = await openService({ ...options, store, stopping: stopping.signal, tracing });
+      return undefined;
+    },
+    app,
+    facts: { metricsPort: telemetry.metricsPort },
+    drain: drainSteps(stop),
+    close: closeSteps(stop),
   };
-  try {
-    const opened = open();
-    await settledWithin(opened, clock);
-    return { port: await listen(app, options), shutdown, opened };
-  } catch (error) {
-    await shutdown.run('the start has failed');
-    throw error;
-  }
-}
-
-function storeOf({ storageConnection }: Config): TableStore {
-  return storageConnection === undefined ? createMemoryTableStore() : openStore(storageConnection);
 }
 
 interface ServiceState {
@@ -101,9 +65,13 @@ interface ServiceState {
 }
 
 function createServiceApp(
-  { config, logger }: StartServiceOptions,
+  { config, logger }: ServiceOptions,
   { composition, stopping, observe }: ServiceState,
 ): Promise<FastifyInstance> {
+  if (config.auth === undefined) {
+    const line = { event: 'no-authentication', host: config.listen.host };
+    logger.warn(line, 'No token is asked for: whoever reaches this address reads and writes.');
+  }
   const state = { region: () => composition()?.readiness, stopping };
   return createApp({
     region: config.region,
@@ -118,31 +86,6 @@ function createServiceApp(
     observe,
     newRequestId: createRandomIds(),
   });
-}
-
-async function settledWithin(opened: Promise<void>, clock: Clock): Promise<void> {
-  const settled = new AbortController();
-  try {
-    await Promise.race([opened, clock.sleep(OPEN_BEFORE_LISTENING_MS, settled.signal)]);
-  } finally {
-    settled.abort();
-  }
-}
-
-async function listen(
-  app: FastifyInstance,
-  { config, logger, telemetry }: StartServiceOptions,
-): Promise<number> {
-  const { host, port } = config.listen;
-  await app.listen({ host, port, listenTextResolver: () => 'The server listens.' });
-  const { port: bound } = app.server.address() as AddressInfo;
-  if (config.auth === undefined) {
-    const line = { event: 'no-authentication', host };
-    logger.warn(line, 'No token is asked for: whoever reaches this address reads and writes.');
-  }
-  const metricsPort = telemetry?.metricsPort;
-  logger.info({ event: 'ready', host, port: bound, metricsPort }, 'The customer API listens.');
-  return bound;
 }
 
 interface OpenServiceOptions {

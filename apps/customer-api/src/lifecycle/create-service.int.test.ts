@@ -1,7 +1,13 @@
 import { decodeChangeSet } from '@tandem/core';
 import { createServiceBusReceiver } from '@tandem/messaging';
 import { createRegionTables, openStore } from '@tandem/region-kit';
-import { createLogger, createSystemClock, createSystemRandomness } from '@tandem/service-kit';
+import {
+  createLogger,
+  createSystemClock,
+  createSystemRandomness,
+  type StartedService,
+  startService,
+} from '@tandem/service-kit';
 import { createEmulator, type Emulator } from '@tandem/servicebus-emulator';
 import { createAzureTableStore } from '@tandem/storage';
 import { type Azurite, startAzurite } from '@tandem/storage/testing';
@@ -9,7 +15,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { KINDS } from '../composition.ts';
 import { readConfig } from '../config.ts';
 import { describeLostTables } from '../testing/describe-lost-tables.ts';
-import { type Service, startService } from './start-service.ts';
+import { createService } from './create-service.ts';
 
 const ADA = { email: 'ada@example.com', firstName: 'Ada', lastName: null, phoneNumber: null };
 const clock = createSystemClock();
@@ -18,7 +24,7 @@ let azurite: Azurite;
 /** Nobody creates a table in it. */
 let empty: Azurite;
 let emulator: Emulator;
-let services: Service[] = [];
+let services: StartedService[] = [];
 
 beforeAll(async () => {
   [azurite, empty] = await Promise.all([startAzurite(), startAzurite()]);
@@ -43,11 +49,14 @@ async function start(environment: Readonly<Record<string, string>>) {
     ...environment,
   });
   if (!reading.ok) throw new Error(reading.problems.join('\n'));
-  const service = await startService({
-    config: reading.config,
+  const { config } = reading;
+  const logger = createLogger({ service: 'customer-api', region: 'east', level: 'silent' });
+  const randomness = createSystemRandomness();
+  const service = await startService(await createService({ config, clock, randomness, logger }), {
+    listen: config.listen,
+    shutdownMs: config.shutdownMs,
     clock,
-    randomness: createSystemRandomness(),
-    logger: createLogger({ service: 'customer-api', region: 'east', level: 'silent' }),
+    logger,
   });
   services.push(service);
   return { ...service, origin: `http://127.0.0.1:${service.port}` };
