@@ -1,5 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { BUCKET_COUNT_DEFAULT, bucketNames, replayInto, type TableStore } from '@tandem/core';
+import {
+  BUCKET_COUNT_DEFAULT,
+  bucketNames,
+  pagesOf,
+  replayInto,
+  type TableStore,
+} from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import {
   createAzureTableStore,
@@ -23,18 +29,10 @@ afterAll(() => cluster?.stop());
 async function readTable(store: TableStore, table: string): Promise<Record<string, unknown>> {
   const rows: Record<string, unknown> = {};
   for (const bucket of bucketNames(BUCKET_COUNT_DEFAULT)) {
-    let continuation: string | undefined;
-    do {
-      const page = await store.query({
-        table,
-        partitions: bucket,
-        rowsBefore: '~',
-        limit: 1_000,
-        ...(continuation === undefined ? {} : { continuation }),
-      });
+    const range = { table, partitions: bucket, rowsBefore: '~', limit: 1_000 };
+    for await (const page of pagesOf((from) => store.query({ ...range, ...from }))) {
       for (const row of page.rows) rows[`${bucket}/${row.rowKey}`] = row.properties;
-      ({ continuation } = page);
-    } while (continuation !== undefined);
+    }
   }
   return rows;
 }

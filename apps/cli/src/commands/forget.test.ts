@@ -1,4 +1,4 @@
-import { bucketOf, inflateChangeSet, type TableStore } from '@tandem/core';
+import { bucketOf, inflateChangeSet, pagesOf, type TableStore } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { ARCHIVE_TABLE, CONFLICTS_TABLE, writeReplayRecord } from '@tandem/storage';
 import { expectReplayable, MEMORY_BUCKET_COUNT } from '@tandem/storage/testing';
@@ -24,23 +24,15 @@ function textOf(bytes: Uint8Array): string {
 
 async function readRaw(store: TableStore, table: string): Promise<string> {
   let raw = '';
-  let continuation: string | undefined;
-  do {
-    const more = continuation === undefined ? {} : { continuation };
-    const page = await store.query({
-      table,
-      partitions: { from: '!', before: '~~' },
-      limit: 1_000,
-      ...more,
-    });
+  const range = { table, partitions: { from: '!', before: '~~' }, limit: 1_000 };
+  for await (const page of pagesOf((from) => store.query({ ...range, ...from }))) {
     for (const { partitionKey, rowKey, properties } of page.rows) {
       raw += `${partitionKey} ${rowKey}\n`;
       for (const { value } of properties.values()) {
         raw += `${value instanceof Uint8Array ? textOf(value) : String(value)}\n`;
       }
     }
-    ({ continuation } = page);
-  } while (continuation !== undefined);
+  }
   return raw;
 }
 

@@ -13,10 +13,11 @@ import {
   joinChangeSets,
   originOf,
   type Properties,
+  pagesOf,
   type RowOperation,
   type TableRow,
   type TableStore,
-  TransientError,
+  untilUncontended,
 } from '@tandem/core';
 import { ENTITY_ROWS_FROM, fromPayloadColumns, toPayloadColumns } from '../rows/entity-row.ts';
 export const ARCHIVE_TABLE = 'Archive';
@@ -26,7 +27,7 @@ const ROWS_PER_TRANSACTION_MAX = 100;
 const BYTES_PER_TRANSACTION_MAX = 2 * 1024 * 1024;
 const PARTITIONS_AT_ONCE_MAX = 8;
 const ROWS_AT_ONCE_MAX = 16;
-const ATTEMPTS_MAX = 10;
+const CONTENTION = { attemptsMax: 10 };
 const PAGE_ROWS = 200;
 /** A column of rows that stand where a change set is missing, with what recovery knows of it. */
 const STAND_IN = 'standIn';
@@ -67,23 +68,20 @@ export function createTableArchive({ store, onDamaged }: TableArchiveOptions): A
 
     async *read({ entityKind, bucket, fromMs, beforeMs }) {
       const prefix = `${entityKind}-${bucket}`;
-      let continuation: string | undefined;
-      do {
-        // Stamps begin with their time, so bounds on the row keys hold in every day's partition.
-        const page = await store.query({
-          table,
-          partitions: { from: `${prefix}-`, before: `${prefix}.` },
-          limit: PAGE_ROWS,
-          rowsFrom: fromMs === undefined ? ENTITY_ROWS_FROM : stampPrefix(fromMs),
-          ...(beforeMs === undefined ? {} : { rowsBefore: stampPrefix(beforeMs) }),
-          ...(continuation === undefined ? {} : { continuation }),
-        });
-        for (const row of page.rows) {
+      // Stamps begin with their time, so bounds on the row keys hold in every day's partition.
+      const range = {
+        table,
+        partitions: { from: `${prefix}-`, before: `${prefix}.` },
+        limit: PAGE_ROWS,
+        rowsFrom: fromMs === undefined ? ENTITY_ROWS_FROM : stampPrefix(fromMs),
+        ...(beforeMs === undefined ? {} : { rowsBefore: stampPrefix(beforeMs) }),
+      };
+      for await (const { rows } of pagesOf((from) => store.query({ ...range, ...from }))) {
+        for (const row of rows) {
           const set = readRow(row, onDamaged);
           if (set !== undefined) yield set;
         }
-        ({ continuation } = page);
-      } while (continuation !== undefined);
+      }
     },
   };
 }
@@ -98,22 +96,20 @@ async function appendOne(
   { set, encoded }: ArchiveEntry,
 ): Promise<void> {
   const rowKey = set.stamp;
-  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
+  await untilUncontended(async () => {
     const row = await store.get(ARCHIVE_TABLE, partitionKey, rowKey);
     const entry = row === undefined ? { set, encoded } : missingIn(row, { set, encoded });
-    if (entry === undefined) return;
+    if (entry === undefined) return undefined;
     const properties = toArchiveProperties(entry);
     const operation: RowOperation =
       row === undefined
         ? { kind: 'insert', rowKey, properties }
         : { kind: 'replace', rowKey, properties, etag: row.etag };
     const transaction = { table: ARCHIVE_TABLE, partitionKey, operations: [operation] };
-    if ((await store.commit(transaction)).kind === 'committed') return;
-  }
-  throw new TransientError(
-    'WRITE_CONTENDED',
-    `The archive row ${partitionKey}/${rowKey} changed ${ATTEMPTS_MAX} times under us.`,
-  );
+    const outcome = await store.commit(transaction);
+    if (outcome.kind === 'committed') return undefined;
+    return { contended: `The archive row ${partitionKey}/${rowKey}` };
+  }, CONTENTION);
 }
 
 /** Undefined when the row has all of it. */

@@ -1,11 +1,9 @@
-import type { FieldValue, Properties, TableStore } from '@tandem/core';
+import { type FieldValue, type Properties, pagesOf, type TableStore } from '@tandem/core';
 
 export const CONFIGURATION_TABLE = 'Configuration';
 const PARTITION = 'Configuration';
 const COLUMN = 'value';
 const PAGE_ROWS = 1_000;
-/** Far above any number of settings; it only keeps the loop bounded. */
-const PAGES_MAX = 10;
 
 /** The texts by name. */
 export async function readConfigurationRows(
@@ -15,13 +13,8 @@ export async function readConfigurationRows(
   // Above the settings lies their history.
   const bounds = { partitions: PARTITION, rowsBefore: '~' };
   const range = { table: CONFIGURATION_TABLE, ...bounds, limit: PAGE_ROWS };
-  let continuation: string | undefined;
-  for (let page = 0; page < PAGES_MAX; page += 1) {
-    const more = continuation === undefined ? {} : { continuation };
-    const result = await store.query({ ...range, ...more });
-    for (const row of result.rows) texts.set(row.rowKey, textOf(row.properties));
-    ({ continuation } = result);
-    if (continuation === undefined) break;
+  for await (const { rows } of pagesOf((from) => store.query({ ...range, ...from }))) {
+    for (const row of rows) texts.set(row.rowKey, textOf(row.properties));
   }
   return texts;
 }

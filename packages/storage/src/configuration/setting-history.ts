@@ -1,4 +1,10 @@
-import { type FieldValue, type RowOperation, type TableStore, TransientError } from '@tandem/core';
+import {
+  type FieldValue,
+  pagesOf,
+  type RowOperation,
+  type TableStore,
+  TransientError,
+} from '@tandem/core';
 import { textOf } from '../rows/entity-row.ts';
 import { CONFIGURATION_TABLE, readConfigurationRow } from './configuration-table.ts';
 
@@ -78,16 +84,9 @@ export async function readSettingHistory(
 ): Promise<readonly SettingChange[]> {
   const prefix = setting === undefined ? HISTORY : `${HISTORY}${setting}~`;
   const changes: SettingChange[] = [];
-  let continuation: string | undefined;
-  do {
-    const page = await store.query({
-      table: CONFIGURATION_TABLE,
-      partitions: PARTITION,
-      rowsFrom: prefix,
-      rowsBefore: `${prefix}~`,
-      limit: PAGE_ROWS,
-      ...(continuation === undefined ? {} : { continuation }),
-    });
+  const keys = { rowsFrom: prefix, rowsBefore: `${prefix}~` };
+  const range = { table: CONFIGURATION_TABLE, partitions: PARTITION, ...keys, limit: PAGE_ROWS };
+  for await (const page of pagesOf((from) => store.query({ ...range, ...from }))) {
     for (const { rowKey, properties } of page.rows) {
       const [, , name = '', time = ''] = rowKey.split('~');
       changes.push({
@@ -98,8 +97,7 @@ export async function readSettingHistory(
         after: textOf(properties, 'after'),
       });
     }
-    ({ continuation } = page);
-  } while (continuation !== undefined);
+  }
   return changes.toSorted((a, b) => a.atMs - b.atMs);
 }
 

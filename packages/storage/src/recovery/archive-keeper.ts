@@ -13,11 +13,12 @@ import {
   forEachBounded,
   isSameState,
   joinChangeSets,
+  pagesOf,
   type RowOperation,
   type ScannedArchiveRow,
   type TableRow,
   type TableStore,
-  TransientError,
+  untilUncontended,
 } from '@tandem/core';
 import {
   ARCHIVE_TABLE,
@@ -31,7 +32,7 @@ import { ENTITY_ROWS_FROM, fromPayloadColumns } from '../rows/entity-row.ts';
 const PAGE_ROWS = 500;
 const PARTITIONS_AT_ONCE_MAX = 8;
 const READS_AT_ONCE_MAX = 16;
-const ATTEMPTS_MAX = 10;
+const CONTENTION = { attemptsMax: 10, remedy: 'Repeat the command.' };
 const TRANSACTION_BOUNDS = {
   countMax: 100,
   /** Binary columns travel as Base64, a third longer, and 4 MiB is the bound of a transaction. */
@@ -76,17 +77,16 @@ export function createTableArchiveKeeper({ store }: { readonly store: TableStore
     put,
     async restore(sets) {
       // What was written meanwhile may hold them by now, so it is looked at again.
-      for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
+      await untilUncontended(async () => {
         const found: ArchiveRow[] = [];
         await forEachBounded(sets, READS_AT_ONCE_MAX, async (set) => {
           found.push(...(await missingRows(store, set)));
         });
-        if ((await put(joinSameKeys(found))).length === 0) return;
-      }
-      throw new TransientError(
-        'WRITE_CONTENDED',
-        `Rows of the archive changed ${ATTEMPTS_MAX} times under us. Repeat the command.`,
-      );
+        const [leftOut] = await put(joinSameKeys(found));
+        return (
+          leftOut && { contended: `The archive row ${leftOut.partitionKey}/${leftOut.rowKey}` }
+        );
+      }, CONTENTION);
     },
   };
 }
@@ -96,20 +96,17 @@ async function* scanArchive(
   { entityKind, bucket, fromMs, beforeMs }: ArchiveSpan,
 ): AsyncGenerator<ScannedArchiveRow> {
   const prefix = `${entityKind}-${bucket}`;
-  let continuation: string | undefined;
-  do {
-    // Stamps begin with their time, so bounds on the row keys hold in every day's partition.
-    const page = await store.query({
-      table: ARCHIVE_TABLE,
-      partitions: { from: `${prefix}-`, before: `${prefix}.` },
-      limit: PAGE_ROWS,
-      rowsFrom: fromMs === undefined ? ENTITY_ROWS_FROM : stampPrefix(fromMs),
-      ...(beforeMs === undefined ? {} : { rowsBefore: stampPrefix(beforeMs) }),
-      ...(continuation === undefined ? {} : { continuation }),
-    });
+  // Stamps begin with their time, so bounds on the row keys hold in every day's partition.
+  const range = {
+    table: ARCHIVE_TABLE,
+    partitions: { from: `${prefix}-`, before: `${prefix}.` },
+    limit: PAGE_ROWS,
+    rowsFrom: fromMs === undefined ? ENTITY_ROWS_FROM : stampPrefix(fromMs),
+    ...(beforeMs === undefined ? {} : { rowsBefore: stampPrefix(beforeMs) }),
+  };
+  for await (const page of pagesOf((from) => store.query({ ...range, ...from }))) {
     for (const row of page.rows) yield readArchiveRow(row);
-    ({ continuation } = page);
-  } while (continuation !== undefined);
+  }
 }
 
 function readArchiveRow({ partitionKey, rowKey, properties, etag }: TableRow): ScannedArchiveRow {

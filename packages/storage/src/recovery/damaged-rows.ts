@@ -4,7 +4,7 @@ import {
   decodeConflict,
   decodeStoredChangeSet,
   type EntityKind,
-  type RowPage,
+  pagesOf,
   type RowRange,
   type TableRow,
   type TableStore,
@@ -200,17 +200,8 @@ function outboxProblem(row: TableRow, { kind, peers }: DamagedRowsOptions): Prob
 }
 
 async function* rowsOf(store: TableStore, table: string, range: Range): AsyncGenerator<TableRow> {
-  let continuation: string | undefined;
-  do {
-    const page: RowPage = await store.query({
-      table,
-      ...range,
-      limit: PAGE_ROWS,
-      ...(continuation === undefined ? {} : { continuation }),
-    });
-    yield* page.rows;
-    ({ continuation } = page);
-  } while (continuation !== undefined);
+  const whole = { table, ...range, limit: PAGE_ROWS };
+  for await (const page of pagesOf((from) => store.query({ ...whole, ...from }))) yield* page.rows;
 }
 
 function missing({ table, partitionKey, rowKey }: RowAddress): TerminalError {

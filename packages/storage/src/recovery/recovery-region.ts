@@ -2,6 +2,7 @@ import {
   bucketNames,
   type Clock,
   type EntityKind,
+  pagesOf,
   type Randomness,
   type RecoveryRegion,
   type RetryPolicy,
@@ -64,23 +65,15 @@ export function createTableRowScanner(options: TableRowScannerOptions): RowScann
   const { store, kind, table = kind.name, bucketCount } = options;
   return {
     async *scan(bucket) {
-      let continuation: string | undefined;
-      do {
-        const page = await store.query({
-          table,
-          partitions: bucket,
-          rowsFrom: ENTITY_ROWS_FROM,
-          rowsBefore: SYSTEM_ROWS_FROM,
-          limit: PAGE_ROWS,
-          ...(continuation === undefined ? {} : { continuation }),
-        });
-        for (const row of page.rows) {
+      const keys = { rowsFrom: ENTITY_ROWS_FROM, rowsBefore: SYSTEM_ROWS_FROM };
+      const range = { table, partitions: bucket, ...keys, limit: PAGE_ROWS };
+      for await (const { rows } of pagesOf((from) => store.query({ ...range, ...from }))) {
+        for (const row of rows) {
           const judged = judgeRow(row, { kind, bucketCount });
           const { rowKey } = row;
           yield judged.kind === 'row' ? { kind: 'row', rowKey, row: judged.row } : judged;
         }
-        ({ continuation } = page);
-      } while (continuation !== undefined);
+      }
     },
   };
 }

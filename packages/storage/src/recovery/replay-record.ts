@@ -1,4 +1,4 @@
-import { type TableStore, TerminalError } from '@tandem/core';
+import { pagesOf, type TableStore, TerminalError } from '@tandem/core';
 import { textOf } from '../rows/entity-row.ts';
 import { REPLICATION_TABLE } from '../status/status-row.ts';
 
@@ -79,35 +79,19 @@ export async function writeReplayRecord(
 /** The tables that replays made here, dropped ones included: they hold what the archive held. */
 export async function listReplayTables(store: TableStore): Promise<readonly string[]> {
   const tables: string[] = [];
-  let continuation: string | undefined;
-  do {
-    const page = await store.query({
-      table: REPLICATION_TABLE,
-      partitions: PARTITION,
-      limit: PAGE_ROWS,
-      ...(continuation === undefined ? {} : { continuation }),
-    });
-    tables.push(
-      ...page.rows.map(({ rowKey, properties }) => textOf(properties, 'table') ?? rowKey),
-    );
-    ({ continuation } = page);
-  } while (continuation !== undefined);
+  const range = { table: REPLICATION_TABLE, partitions: PARTITION, limit: PAGE_ROWS };
+  for await (const { rows } of pagesOf((from) => store.query({ ...range, ...from }))) {
+    tables.push(...rows.map(({ rowKey, properties }) => textOf(properties, 'table') ?? rowKey));
+  }
   return tables;
 }
 
 /** A page without rows says nothing: the service may end one wherever it likes. */
 async function isEmptyTable(store: TableStore, table: string): Promise<boolean> {
-  let continuation: string | undefined;
-  do {
-    const page = await store.query({
-      table,
-      partitions: { from: '!', before: '~~' },
-      limit: 1,
-      ...(continuation === undefined ? {} : { continuation }),
-    });
-    if (page.rows.length > 0) return false;
-    ({ continuation } = page);
-  } while (continuation !== undefined);
+  const range = { table, partitions: { from: '!', before: '~~' }, limit: 1 };
+  for await (const { rows } of pagesOf((from) => store.query({ ...range, ...from }))) {
+    if (rows.length > 0) return false;
+  }
   return true;
 }
 

@@ -2,6 +2,7 @@ import {
   bucketNames,
   type EntityKind,
   isCollectable,
+  pagesOf,
   type TableRow,
   type TableStore,
 } from '@tandem/core';
@@ -28,19 +29,13 @@ const PAGE_ROWS = 500;
 /** Deletes tombstones older than the horizon, each only if nobody wrote to it meanwhile. */
 export async function collectTombstones(options: CollectOptions): Promise<number> {
   const { store, kind } = options;
+  const isStopped = (): boolean => options.signal?.aborted === true;
   let collected = 0;
   for (const bucket of bucketNames(options.bucketCount)) {
-    let continuation: string | undefined;
-    do {
-      if (options.signal?.aborted === true) return collected;
-      const page = await store.query({
-        table: kind.name,
-        partitions: bucket,
-        rowsFrom: ENTITY_ROWS_FROM,
-        rowsBefore: SYSTEM_ROWS_FROM,
-        limit: PAGE_ROWS,
-        ...(continuation === undefined ? {} : { continuation }),
-      });
+    if (isStopped()) return collected;
+    const keys = { rowsFrom: ENTITY_ROWS_FROM, rowsBefore: SYSTEM_ROWS_FROM };
+    const range = { table: kind.name, partitions: bucket, ...keys, limit: PAGE_ROWS };
+    for await (const page of pagesOf((from) => store.query({ ...range, ...from }))) {
       const doomed: TableRow[] = [];
       for (const row of page.rows) {
         const judged = judgeRow(row, options);
@@ -55,8 +50,8 @@ export async function collectTombstones(options: CollectOptions): Promise<number
         });
         if (outcome.kind === 'committed') collected += 1;
       }
-      ({ continuation } = page);
-    } while (continuation !== undefined);
+      if (isStopped()) return collected;
+    }
   }
   return collected;
 }

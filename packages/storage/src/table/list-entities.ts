@@ -5,6 +5,7 @@ import {
   type EntityState,
   isAlive,
   newestStamp,
+  pagesOf,
   type RowPage,
   type StoredState,
   stampTimeMs,
@@ -117,18 +118,18 @@ async function readOn(reading: Reading): Promise<ReadRows> {
  * that page began it would answer the same again. Throws `TABLE_UNAVAILABLE` when none ever has rows.
  */
 async function readPage({ store, kind, at, rowsMax }: Reading): Promise<RowPage> {
-  let continuation: string | undefined;
-  for (let page = 0; page < EMPTY_PAGES_MAX; page += 1) {
-    const answer = await store.query({
-      table: kind.name,
-      partitions: at.bucket,
-      rowsFrom: at.rowKey === '' ? ENTITY_ROWS_FROM : keyAfter(at.rowKey),
-      rowsBefore: SYSTEM_ROWS_FROM,
-      limit: rowsMax,
-      ...(continuation === undefined ? {} : { continuation }),
-    });
-    if (answer.rows.length > 0 || answer.continuation === undefined) return answer;
-    ({ continuation } = answer);
+  const range = {
+    table: kind.name,
+    partitions: at.bucket,
+    rowsFrom: at.rowKey === '' ? ENTITY_ROWS_FROM : keyAfter(at.rowKey),
+    rowsBefore: SYSTEM_ROWS_FROM,
+    limit: rowsMax,
+  };
+  let pages = 0;
+  for await (const page of pagesOf((from) => store.query({ ...range, ...from }))) {
+    if (page.rows.length > 0 || page.continuation === undefined) return page;
+    pages += 1;
+    if (pages === EMPTY_PAGES_MAX) break;
   }
   throw new TransientError(
     'TABLE_UNAVAILABLE',

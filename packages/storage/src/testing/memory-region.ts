@@ -20,6 +20,7 @@ import {
   type HybridClock,
   type Outbox,
   type OutboxEntry,
+  pagesOf,
   type Randomness,
   type ReadinessSettings,
   type Relay,
@@ -206,23 +207,15 @@ export async function readRows(
 ): Promise<readonly { readonly key: string; readonly properties: unknown }[]> {
   const rows: { key: string; properties: unknown }[] = [];
   for (const bucket of bucketNames(MEMORY_BUCKET_COUNT)) {
-    let continuation: string | undefined;
-    do {
-      const page = await region.store.query({
-        table,
-        partitions: bucket,
-        rowsBefore: '~',
-        limit: 1_000,
-        ...(continuation === undefined ? {} : { continuation }),
-      });
+    const range = { table, partitions: bucket, rowsBefore: '~', limit: 1_000 };
+    for await (const page of pagesOf((from) => region.store.query({ ...range, ...from }))) {
       for (const row of page.rows) {
         rows.push({
           key: `${row.partitionKey}/${row.rowKey}`,
           properties: Object.fromEntries(row.properties),
         });
       }
-      ({ continuation } = page);
-    } while (continuation !== undefined);
+    }
   }
   return rows;
 }

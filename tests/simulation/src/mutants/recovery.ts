@@ -239,8 +239,8 @@ export const recoveryMutants: readonly Mutant[] = [
     edits: [
       {
         file: KEEPER,
-        find: '    ({ continuation } = page);\n',
-        replace: '',
+        find: '    for (const row of page.rows) yield readArchiveRow(row);\n',
+        replace: '    for (const row of page.rows) yield readArchiveRow(row);\n    break;\n',
       },
     ],
   },

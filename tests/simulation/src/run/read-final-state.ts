@@ -1,5 +1,4 @@
-import type { TableRow, TableStore } from '@tandem/core';
-import { bucketNames, replayInto } from '@tandem/core';
+import { bucketNames, pagesOf, replayInto, type TableRow, type TableStore } from '@tandem/core';
 import {
   ARCHIVE_TABLE,
   CONFLICTS_TABLE,
@@ -16,7 +15,6 @@ import { gadgetKind } from '../world/gadget-kind.ts';
 import type { Region, World } from '../world/world.ts';
 
 const PAGE_ROWS = 1_000;
-const PAGES_MAX = 1_000;
 const SYSTEM_ROWS = '~';
 
 /** Reads a region's account with nothing in the way. */
@@ -114,15 +112,8 @@ function conflictText({ properties }: TableRow): string {
 async function readTable(store: TableStore, table: string): Promise<TableRow[]> {
   const rows: TableRow[] = [];
   const range = { table, partitions: { from: '', before: '\uffff' }, limit: PAGE_ROWS };
-  let continuation: string | undefined;
-  for (let page = 0; page < PAGES_MAX; page += 1) {
-    const result = await store.query({
-      ...range,
-      ...(continuation === undefined ? {} : { continuation }),
-    });
-    rows.push(...result.rows);
-    ({ continuation } = result);
-    if (continuation === undefined) break;
+  for await (const page of pagesOf((from) => store.query({ ...range, ...from }))) {
+    rows.push(...page.rows);
   }
   return rows;
 }
