@@ -6,6 +6,7 @@ import {
   formatStamp,
   KEY_LENGTH_MAX,
   TransientError,
+  type UntoldConflict,
 } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
 import { describe, expect, test } from 'vitest';
@@ -150,6 +151,39 @@ describe('what a journal owes its peers', () => {
     await untold('west');
     expect(await rowsIn('~untold-west')).toHaveLength(1);
     expect(await rowsIn('~untold-north')).toHaveLength(2);
+  });
+
+  test('I18: is told once the record says all that was found, not what an earlier find left there', async () => {
+    const { journal, untold, store, scanned, rowsIn } = await setUp();
+    const [alive, deleted] = conflictAt(1).stamps;
+    const life = { alive, deleted, survives: false };
+    const found = [
+      conflictAt(1),
+      conflictAt(1, { fields: [lost('label')] }),
+      conflictAt(1, { fields: [lost('label')], life }),
+    ];
+    await journal.record(found.slice(0, 1));
+    for (const one of found.slice(1)) {
+      const lookedInBetween: (readonly UntoldConflict[])[] = [];
+      store.beforeCommit(async ({ partitionKey, operations }) => {
+        if (partitionKey !== PARTITION || operations[0]?.kind !== 'insert') return;
+        const untoldYet = await journal.untold('west', 10);
+        lookedInBetween.push(untoldYet);
+        await journal.told('west', untoldYet);
+      });
+      await journal.record([one]);
+      store.beforeCommit(() => undefined);
+      expect(lookedInBetween).toHaveLength(1);
+      expect((await journal.untold('west', 10)).map(({ conflict }) => conflict)).toEqual([one]);
+    }
+    expect(await scanned()).toEqual(found.slice(2));
+    expect(await untold('north')).toHaveLength(found.length);
+    for (const { properties } of await rowsIn('~untold-north')) {
+      for (const value of properties.values()) {
+        const text = value.type === 'Binary' ? new TextDecoder().decode(value.value) : value.value;
+        expect(text).not.toContain('old label');
+      }
+    }
   });
 });
 

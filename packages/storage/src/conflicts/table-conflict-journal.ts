@@ -9,6 +9,7 @@ import {
   decodeConflict,
   type EntityKind,
   encodeConflict,
+  eraseConflict,
   forEachBounded,
   joinConflicts,
   KEY_LENGTH_MAX,
@@ -66,7 +67,7 @@ const TRANSACTION_BOUNDS = {
  * The table `Conflicts`.
  *
  *     <kind>-<bucket>   <greater stamp>~<smaller stamp>~<entity>   a conflict
- *     ~untold-<peer>    a hash of the two keys                     a conflict that the peer is to be told of
+ *     ~untold-<peer>    a hash of the two keys and what was lost   a conflict that the peer is to be told of
  *
  * Every region derives the same key from the same two transactions. The stamps alone are no name: the changes
  * of one commit share a stamp, and several of them may meet several of another.
@@ -112,7 +113,7 @@ export function createTableConflictJournal(options: TableConflictJournalOptions)
       // First: whoever is cut off in between may not find the conflict again, for another may merge the rows
       // meanwhile, and what is recorded must be told.
       for (const peer of peers) {
-        for (const part of chunk(rows, { countMax: ROWS_PER_TRANSACTION_MAX })) {
+        for (const part of chunk(rows, TRANSACTION_BOUNDS)) {
           await store.commit({
             table: CONFLICTS_TABLE,
             partitionKey: `${UNTOLD_PREFIX}${peer}`,
@@ -172,7 +173,7 @@ function untoldIn(store: TableStore): Pick<ConflictJournal, 'untold' | 'told'> {
       await forEachBounded(rows, READS_AT_ONCE_MAX, async ({ rowKey, etag, properties }) => {
         const of = (name: string): string => textOf(properties, name) ?? '';
         const conflict = await read(of('conflictPartition'), of('conflictRow'));
-        if (conflict === undefined) {
+        if (conflict === undefined || !saysAll(conflict, readPromised(properties))) {
           await lookAgain(store, partitions, { rowKey, etag, properties });
         } else found.push({ conflict, key: JSON.stringify([rowKey, etag]) });
       });
@@ -219,6 +220,21 @@ async function joinRow(store: TableStore, row: EncodedRow): Promise<void> {
 }
 
 /**
+ * Returns what the record has to say before the peer is told: an earlier find of the same two transactions may
+ * be all that is there yet. Undefined for a marker of a build that noted none.
+ */
+function readPromised(properties: Properties): Conflict | undefined {
+  return properties.has('payload0') ? readConflict({ properties }) : undefined;
+}
+
+function saysAll({ fields, life }: Conflict, promised: Conflict | undefined): boolean {
+  if (promised === undefined) return true;
+  if (promised.life !== undefined && life === undefined) return false;
+  const names = new Set(fields.map(({ name }) => name));
+  return promised.fields.every(({ name }) => names.has(name));
+}
+
+/**
  * What a marker names may be about to be recorded; where whoever was at it was cut off it never is, and after
  * `LOOKS_MAX` the marker goes.
  */
@@ -259,7 +275,7 @@ function joinAlike(conflicts: readonly Conflict[]): readonly Conflict[] {
 }
 
 /** Undefined for a row that nobody can read: it hides no other, and `tandem damaged-rows` lists it. */
-function readConflict({ properties }: TableRow): Conflict | undefined {
+function readConflict({ properties }: Pick<TableRow, 'properties'>): Conflict | undefined {
   try {
     return decodeConflict(fromPayloadColumns(properties));
   } catch (error) {
@@ -280,13 +296,19 @@ function toInsert({ conflict, rowKey, bytes }: EncodedRow): RowOperation {
   return { kind: 'insert', rowKey, properties: toConflictProperties(conflict, bytes) };
 }
 
-/** Names the conflict and holds nothing of it, so that there is one place to erase values from. */
-function toMarker({ partitionKey, rowKey }: EncodedRow): RowOperation {
+/**
+ * Names the conflict and what was found lost in it, without the values, so that there is one place to erase
+ * them from. Each find has its own, which stays until the record says as much.
+ */
+function toMarker({ conflict, partitionKey, rowKey }: EncodedRow): RowOperation {
+  const promised = encodeConflict(eraseConflict(conflict));
   const properties: Properties = new Map([
     ['conflictPartition', { type: 'String', value: partitionKey }],
     ['conflictRow', { type: 'String', value: rowKey }],
+    ...toPayloadColumns(promised),
   ]);
-  return { kind: 'upsert', rowKey: digest(`${partitionKey}/${rowKey}`), properties };
+  const name = `${partitionKey}/${rowKey}/${new TextDecoder().decode(promised)}`;
+  return { kind: 'upsert', rowKey: digest(name), properties };
 }
 
 function digest(text: string): string {
