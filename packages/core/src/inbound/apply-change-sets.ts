@@ -111,12 +111,17 @@ export function createApplier(options: ApplierOptions): Applier {
   };
 }
 
-/** What was forgotten here must not come back with a conflict that was on its way meanwhile. */
+/**
+ * Tells whether the entity was forgotten here, so that its values must not come back with a conflict that was on
+ * its way meanwhile. A forgetting leaves nulls that are newer than any life; an entity that had no values and was
+ * deleted has nulls of that life, and its conflicts are as in every region.
+ */
 async function isForgotten(entityId: string, replica: Replica): Promise<boolean> {
   const rows = await replica.read(replica.bucketOf(entityId), [entityId]);
   const state = rows.get(entityId)?.state;
   if (state === undefined || isAlive(state)) return false;
-  return [...state.fields.values()].every(({ value }) => value === null);
+  const { alive = '' } = state;
+  return [...state.fields.values()].every(({ value, stamp }) => value === null && stamp > alive);
 }
 
 const BATCH_BOUNDS = {

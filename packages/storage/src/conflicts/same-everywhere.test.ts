@@ -128,6 +128,20 @@ function lossesOf(regions: readonly MemoryRegion<Device>[]): readonly string[] {
 }
 
 describe('I18, A11: the same conflicts under the same ids in every region', () => {
+  test('also of an entity that held no value when it was deleted: it is not a forgotten one', async () => {
+    const all = await createMemoryRegions(deviceKind, { east: {}, west: {} });
+    const [east, west] = all.regions as [MemoryRegion<Device>, MemoryRegion<Device>];
+    await all.drive(east.table.put('a', { label: 'lost' }));
+    await all.clock.advance(1);
+    await all.drive(west.table.put('a', {}));
+    await all.drive(west.table.remove('a'));
+    await all.settle();
+    const expected = await conflictsOf(east, deviceKind);
+    expect(await conflictsOf(west, deviceKind)).toEqual(expected);
+    const losses = expected.flatMap(({ fields }) => fields.filter(({ name }) => name === 'label'));
+    expect(losses.map(({ loser }) => loser.value?.value)).toEqual(['lost', 'lost']);
+  });
+
   const scenario = fc.record({
     count: fc.integer({ min: 2, max: 5 }),
     kind: fc.constantFrom(deviceKind, rowKind),
