@@ -71,6 +71,25 @@ describe('an operator’s view of a queue', () => {
     expect(await idsIn('dead-letters')).toHaveLength(148);
   });
 
+  test('sends what stands for a letter, under its subject, and takes the letter away', async () => {
+    await deadLetterAll();
+    const [first, second] = await viewer.peek('dead-letters', 0n, 2);
+    const number = second?.sequenceNumber ?? 0n;
+    const bodies = ['one', 'two'].map((text) => new TextEncoder().encode(text));
+    const instead = bodies.map((body, n) => ({ messageId: `m1~${n}`, body }));
+    const found = await viewer.replace(new Map([[number, instead]]));
+    expect(found).toEqual(new Set([number]));
+    const sent = await viewer.peek('messages', 0n, EVERYTHING);
+    expect(sent).toMatchObject([
+      { messageId: 'm1~0', subject: 'change-set' },
+      { messageId: 'm1~1', subject: 'change-set' },
+    ]);
+    expect(sent.map(({ body }) => new TextDecoder().decode(body))).toEqual(['one', 'two']);
+    expect(await idsIn('dead-letters')).toHaveLength(149);
+    expect(await idsIn('dead-letters')).not.toContain(second?.messageId);
+    expect(await idsIn('dead-letters')).toContain(first?.messageId);
+  });
+
   test('A4: sets a live message aside, whole, leaves the others, and puts it back', async () => {
     const messages = await viewer.peek('messages', 0n, EVERYTHING);
     const numbers = new Set(messages.slice(120, 122).map(({ sequenceNumber }) => sequenceNumber));

@@ -8,6 +8,7 @@ import {
   assert,
   chunk,
   type DeadLetterLink,
+  type DeadLetterReplacement,
   type QueuedMessage,
   type QueueViewer,
   SET_ASIDE_DESCRIPTION,
@@ -72,6 +73,8 @@ export function createServiceBusQueueViewer(options: ServiceBusQueueViewerOption
       return found;
     },
     settle: (wanted, verdict) => settleDeadLetters(deadLetterLink(link, waitMs), wanted, verdict),
+    replace: (replacements) =>
+      settleDeadLetters(deadLetterLink(link, waitMs), new Set(replacements.keys()), replacements),
     // To complete one is here to move it: nothing is sent for it.
     setAside: (wanted) => settleDeadLetters(messageLink(link, waitMs), wanted, 'discard'),
     close: () => link.close(),
@@ -85,7 +88,7 @@ function deadLetterLink(
   return {
     receive: () => receiveOf(link, 'deadLetters', waitMs),
     numberOf: (one) => toQueuedMessage(one).sequenceNumber,
-    send: (one) => sendAgain(link, one),
+    send: (one, instead) => sendAgain(link, one, instead),
     complete: (one) =>
       link.use({ name: 'settle a dead letter' }, ({ deadLetters }) =>
         deadLetters.completeMessage(one),
@@ -139,10 +142,15 @@ async function giveBack(
   }
 }
 
-async function sendAgain(link: BusLink<Links>, one: ServiceBusReceivedMessage): Promise<void> {
-  const { messageId, subject, contentType } = one;
+async function sendAgain(
+  link: BusLink<Links>,
+  one: ServiceBusReceivedMessage,
+  instead?: DeadLetterReplacement,
+): Promise<void> {
+  const { subject, contentType } = one;
+  const { messageId = one.messageId, body = toInboundMessage(one).body } = instead ?? {};
   const copy: ServiceBusMessage = {
-    body: Buffer.from(toInboundMessage(one).body),
+    body: Buffer.from(body),
     ...(messageId === undefined ? {} : { messageId }),
     ...(subject === undefined ? {} : { subject }),
     ...(contentType === undefined ? {} : { contentType }),

@@ -19,8 +19,8 @@ const HELP = `
 Deletes the entity by a write that keeps no value, waits until every region has it, and then erases what
 archives, conflicts, dead letters and tables of replays hold of it. Stamps and id stay, so that regions
 stay equal and a replay brings nothing back. All regions must be within reach; repeat it until it says
-that nothing is left. What storage or namespace keep as backups is not touched. A dead letter that holds other
-entities too is discarded whole: tandem verify tells whether one of them is missed, and repair brings it back.
+that nothing is left. What storage or namespace keep as backups is not touched. Dead letters are
+put back into their queue without its values; one that nobody can read, and that may hold some, is named and left.
 `;
 
 export function addForget({ program, act }: Cli): void {

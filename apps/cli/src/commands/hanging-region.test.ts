@@ -33,7 +33,13 @@ function hangingTables({ regions }: CliHarness, from?: number): Partial<Io> {
 }
 
 function hangingNamespace({ regions }: CliHarness): Partial<Io> {
-  const viewer: QueueViewer = { peek: never, settle: never, setAside: never, close: never };
+  const viewer: QueueViewer = {
+    peek: never,
+    settle: never,
+    replace: never,
+    setAside: never,
+    close: never,
+  };
   return {
     openQueue: ({ connection }) =>
       connection.startsWith('west') ? viewer : regions.bus.viewerFor('east'),

@@ -3,6 +3,7 @@ import type { Settlement } from '../model/settlement.ts';
 import type { MessageSubject, OutboundMessage } from '../ports/change-publisher.ts';
 import type { InboundMessage, OldestMessage } from '../ports/change-receiver.ts';
 import {
+  type DeadLetterReplacement,
   type QueuedMessage,
   type QueueViewer,
   SET_ASIDE_DESCRIPTION,
@@ -215,6 +216,19 @@ export function viewMemoryQueue(queue: MemoryQueue, onSent: () => void): QueueVi
     lane === 'messages'
       ? queue.waiting().map((one) => ({ ...one, reason: undefined, description: undefined }))
       : queue.deadLetters().map((one) => ({ ...one, enqueuedAtMs: 0 }));
+  const take = (isWanted: (sequenceNumber: bigint) => boolean): readonly DeadLetter[] =>
+    queue.takeDeadLetters((one) => isWanted(one.sequenceNumber));
+  const send = ({ subject }: DeadLetter, messages: readonly DeadLetterReplacement[]): void =>
+    queue.accept(
+      messages.map(({ messageId, body }) => ({
+        messageId,
+        body,
+        subject: (subject ?? '') as MessageSubject,
+      })),
+    );
+  const numbersOf = (letters: readonly DeadLetter[]): ReadonlySet<bigint> =>
+    new Set(letters.map(({ sequenceNumber }) => sequenceNumber));
+
   return {
     async peek(lane, from, countMax) {
       return all(lane)
@@ -223,18 +237,18 @@ export function viewMemoryQueue(queue: MemoryQueue, onSent: () => void): QueueVi
         .slice(0, countMax);
     },
     async settle(sequenceNumbers, verdict) {
-      const taken = queue.takeDeadLetters((one) => sequenceNumbers.has(one.sequenceNumber));
+      const taken = take((number) => sequenceNumbers.has(number));
       if (verdict === 'resubmit') {
-        queue.accept(
-          taken.map(({ messageId, subject, body }) => ({
-            messageId,
-            subject: (subject ?? '') as MessageSubject,
-            body,
-          })),
-        );
+        for (const one of taken) send(one, [one]);
         onSent();
       }
-      return new Set(taken.map(({ sequenceNumber }) => sequenceNumber));
+      return numbersOf(taken);
+    },
+    async replace(replacements) {
+      const taken = take((number) => replacements.has(number));
+      for (const one of taken) send(one, replacements.get(one.sequenceNumber) ?? []);
+      onSent();
+      return numbersOf(taken);
     },
     async setAside(sequenceNumbers) {
       const isWanted = (number: bigint): boolean => sequenceNumbers.has(number);

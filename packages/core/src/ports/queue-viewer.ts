@@ -19,6 +19,15 @@ export const SET_ASIDE_DESCRIPTION = 'An operator has set it aside.';
 /** What an operator does about one dead letter: sends it again, or throws it away. */
 export type DeadLetterVerdict = 'resubmit' | 'discard';
 
+/** What is sent in the place of a dead letter, under its subject. */
+export interface DeadLetterReplacement {
+  readonly messageId: string;
+  readonly body: Uint8Array;
+}
+
+/** By the number of the letter. */
+export type DeadLetterReplacements = ReadonlyMap<bigint, readonly DeadLetterReplacement[]>;
+
 /**
  * A region's own queue, for an operator. Every method throws `BUS_UNAVAILABLE`, `BUS_THROTTLED`,
  * `BUS_ENTITY_MISSING` or `BUS_FORBIDDEN`.
@@ -35,6 +44,10 @@ export interface QueueViewer {
     sequenceNumbers: ReadonlySet<bigint>,
     verdict: DeadLetterVerdict,
   ): Promise<ReadonlySet<bigint>>;
+  /**
+   * Sends to the queue what stands in the place of each dead letter that is named, and only then takes the letter away: what stands for it may come twice and is never lost. Resolves as `settle` does.
+   */
+  replace(replacements: DeadLetterReplacements): Promise<ReadonlySet<bigint>>;
   /**
    * Moves messages that are named from the queue to its dead letters, with `SET_ASIDE_REASON`: nothing of
    * them is lost, and `settle` puts them back. Resolves with the sequence numbers that were found; a message

@@ -4,13 +4,23 @@ import { TerminalError } from '../errors.ts';
 import type { ChangeSet } from '../model/change-set.ts';
 import { type Conflict, conflictHoldsValues, eraseConflict } from '../model/conflict.ts';
 import { scanOutbox } from '../outbound/sweep.ts';
-import type { QueuedMessage, QueueLane, QueueViewer } from '../ports/queue-viewer.ts';
+import type {
+  DeadLetterReplacement,
+  QueuedMessage,
+  QueueLane,
+  QueueViewer,
+} from '../ports/queue-viewer.ts';
 import type { ArchiveRow, RecoveryRegion } from '../ports/recovery-region.ts';
 import { type EntityState, eraseField, type StampedField } from '../state/entity-state.ts';
 import type { Stamp } from '../time/stamp.ts';
-import { inflateChangeSet } from '../wire/deflate-change-set.ts';
+import { packChangeSets } from '../wire/change-set-pack.ts';
+import { deflateChangeSet, inflateChangeSet } from '../wire/deflate-change-set.ts';
 import { encodeChangeSet } from '../wire/encode-change-set.ts';
-import { decodeConflictMessage } from '../wire/encode-conflict.ts';
+import {
+  decodeConflictMessage,
+  encodeConflict,
+  rewriteConflictMessage,
+} from '../wire/encode-conflict.ts';
 
 /** Where values of an entity still are in one region. */
 export interface Traces {
@@ -215,6 +225,99 @@ export async function findHolding(
     found.push(...holding.map(({ sequenceNumber }) => sequenceNumber));
   }
   return found;
+}
+
+/**
+ * Erases the values from the dead letters of a region's queue: what a letter says without them is sent to the
+ * queue, whatever else is in it included, and then the letter goes. What was written after `until` stays.
+ * Idempotent. Resolves with the numbers of the letters that nobody can read and that may hold some: they stay as
+ * they are, for only an operator can tell what would be lost with them.
+ */
+export async function eraseDeadLetters(
+  queue: QueueViewer,
+  id: string,
+  until?: Stamp,
+): Promise<readonly bigint[]> {
+  const unreadable: bigint[] = [];
+  for await (const page of eachQueuePage(queue, 'dead-letters')) {
+    const replacements = new Map<bigint, DeadLetterReplacement[]>();
+    for (const message of page) {
+      const { sequenceNumber, messageId } = message;
+      const bodies = messageHolds(message, id) ? withoutValues(message, id, until) : undefined;
+      if (bodies === 'unreadable') unreadable.push(sequenceNumber);
+      else if (bodies !== undefined) {
+        // Under names of their own: a queue may drop what comes again under one that it knows.
+        const start = `${messageId.slice(0, MESSAGE_ID_START_MAX)}~${sequenceNumber}`;
+        const toReplacement = (body: Uint8Array, nth: number): DeadLetterReplacement => ({
+          messageId: `${start}.${nth}`,
+          body,
+        });
+        replacements.set(sequenceNumber, bodies.map(toReplacement));
+      }
+    }
+    if (replacements.size > 0) await queue.replace(replacements);
+  }
+  return unreadable;
+}
+
+/** Of the 128 characters that the name of a message may have. */
+const MESSAGE_ID_START_MAX = 100;
+
+/** Returns the bodies that say the same without the values; undefined when there is nothing to erase. */
+function withoutValues(
+  { subject, body }: QueuedMessage,
+  id: string,
+  until: Stamp | undefined,
+): readonly Uint8Array[] | 'unreadable' | undefined {
+  if (subject === 'watermark') return conflictsWithoutValues(body, id, until);
+  const clean: Uint8Array[] = [];
+  const doubtful: Uint8Array[] = [];
+  let isErased = false;
+  for (const one of readChangeSets(body)) {
+    const erased = one.kind === 'set' ? eraseSet(one.set, id, until) : undefined;
+    isErased ||= erased !== undefined;
+    if (one.kind === 'unreadable' && mayName(one.encoded, id)) doubtful.push(one.encoded);
+    else clean.push(erased === undefined ? one.encoded : encodeLike(one.encoded, erased));
+  }
+  if (doubtful.length === 0) return isErased ? [toBody(clean)] : undefined;
+  // What nobody can read is kept apart from what can be applied.
+  return clean.length === 0 ? 'unreadable' : [toBody(clean), toBody(doubtful)];
+}
+
+function toBody(sets: readonly Uint8Array[]): Uint8Array {
+  const [first] = sets;
+  return sets.length === 1 && first !== undefined ? first : packChangeSets(sets);
+}
+
+/** Deflated where it was: whoever wrote it knew that its peers read that. */
+function encodeLike(encoded: Uint8Array, set: ChangeSet): Uint8Array {
+  const plain = encodeChangeSet(set);
+  return inflateChangeSet(encoded) === encoded ? plain : deflateChangeSet(plain);
+}
+
+function conflictsWithoutValues(
+  body: Uint8Array,
+  id: string,
+  until: Stamp | undefined,
+): readonly Uint8Array[] | 'unreadable' | undefined {
+  let isErased = false;
+  const erase = (conflict: Conflict): Conflict => {
+    if (!conflictHoldsValues(conflict, id)) return conflict;
+    const erased = eraseConflict(conflict, until);
+    isErased ||= !isSameConflict(erased, conflict);
+    return erased;
+  };
+  try {
+    const rewritten = rewriteConflictMessage(body, erase);
+    return rewritten === undefined || !isErased ? undefined : [rewritten];
+  } catch (error) {
+    if (error instanceof TerminalError) return 'unreadable';
+    throw error;
+  }
+}
+
+function isSameConflict(a: Conflict, b: Conflict): boolean {
+  return Buffer.compare(encodeConflict(a), encodeConflict(b)) === 0;
 }
 
 function messageHolds({ subject, body }: QueuedMessage, id: string): boolean {

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import type { DeadLetterVerdict } from '../ports/queue-viewer.ts';
+import type { DeadLetterReplacements, DeadLetterVerdict } from '../ports/queue-viewer.ts';
 import { settleDeadLetters } from './settle-dead-letters.ts';
 
 async function settle(
   batches: readonly (readonly number[])[],
   wanted: readonly number[],
-  verdict: DeadLetterVerdict = 'resubmit',
+  verdict: DeadLetterVerdict | DeadLetterReplacements = 'resubmit',
   failing?: string,
 ) {
   const calls: string[] = [];
@@ -22,7 +22,7 @@ async function settle(
         return left.shift() ?? [];
       },
       numberOf: (letter) => BigInt(letter),
-      send: (letter) => note(`send ${letter}`),
+      send: (letter, instead) => note(`send ${instead?.messageId ?? letter}`),
       complete: (letter) => note(`complete ${letter}`),
       giveBack: (letters) => note(`give back ${letters.join(' ')}`),
     },
@@ -52,6 +52,26 @@ describe('settling dead letters', () => {
   test('sends nothing that is thrown away', async () => {
     const { settled, calls } = await settle([[1, 2]], [2], 'discard');
     expect([settled, calls]).toEqual([new Set([2n]), ['complete 2', 'give back 1']]);
+  });
+
+  test('sends all that stands for a letter before it completes the letter', async () => {
+    const body = new Uint8Array();
+    const replacements = new Map([
+      [1n, [{ messageId: '1a', body }]],
+      [2n, ['2a', '2b'].map((messageId) => ({ messageId, body }))],
+    ]);
+    const { settled, calls } = await settle([[1, 2, 3]], [1, 2], replacements);
+    expect(settled).toEqual(new Set([1n, 2n]));
+    expect(calls).toEqual([
+      'send 1a',
+      'send 2a',
+      'send 2b',
+      'complete 1',
+      'complete 2',
+      'give back 3',
+    ]);
+    const cutOff = await settle([[1, 2]], [1, 2], replacements, 'send 2b');
+    expect(cutOff.calls).toEqual(['send 1a', 'send 2a', 'send 2b', 'give back ']);
   });
 
   test('ends where no more are there, or five thousand are held', async () => {

@@ -70,6 +70,7 @@ function queueOf(lanes: Partial<Record<QueueLane, readonly QueuedMessage[]>>): Q
     peek: async (lane, from, countMax) =>
       (lanes[lane] ?? []).filter((one) => one.sequenceNumber >= from).slice(0, countMax),
     settle: async () => new Set(),
+    replace: async () => new Set<bigint>(),
     setAside: async () => new Set(),
     close: async () => undefined,
   };

@@ -114,6 +114,23 @@ export function decodeConflictMessage(bytes: Uint8Array): readonly Conflict[] | 
   return json.map((one) => fromJson(one, undecodable));
 }
 
+/**
+ * Returns the message with each conflict changed; undefined where it is an ordinary watermark. Throws
+ * `CHANGE_UNDECODABLE`.
+ */
+export function rewriteConflictMessage(
+  bytes: Uint8Array,
+  change: (conflict: Conflict) => Conflict,
+): Uint8Array | undefined {
+  const conflicts = decodeConflictMessage(bytes);
+  if (conflicts === undefined) return undefined;
+  const { from } = parseJson(bytes, undecodable) as Static<typeof MessageSchema>;
+  return toMessage(
+    from,
+    `[${conflicts.map((one) => JSON.stringify(toJson(change(one)))).join(',')}]`,
+  );
+}
+
 /** A conflict that is too large for one message goes field by field: what is received is joined. */
 function sendableParts(conflict: Conflict): readonly Conflict[] {
   if (conflict.fields.length < 2 || encodeConflict(conflict).length <= MESSAGE_BYTES_MAX) {

@@ -1,4 +1,4 @@
-import { encodeChangeSet, type OutboundMessage } from '@tandem/core';
+import { type ChangeSet, encodeChangeSet, formatStamp, type OutboundMessage } from '@tandem/core';
 import { expect, test } from 'vitest';
 import { createTableReplica } from '../replica/table-replica.ts';
 import { deviceKind } from '../testing/device-kind.ts';
@@ -141,7 +141,7 @@ test('nothing is erased while a region has not the deletion, and the wait ends',
   expect(slept()).toBe(3);
 });
 
-test('what lies in an outbox, or in a queue, is waited for, and a dead letter thrown away', async () => {
+test('what lies in an outbox, or in a queue, is waited for, and a dead letter is emptied of it', async () => {
   const { east, bus, settle, drive, dropRows, forget, traces, message } = await setUp({
     relaysAtOnce: false,
   });
@@ -169,9 +169,89 @@ test('what lies in an outbox, or in a queue, is waited for, and a dead letter th
   await settle();
   await dropRows();
   expect(await forget(ID)).toMatchObject(NAMES.map(() => NOWHERE));
-  const kept = await bus.viewerFor('north').peek('dead-letters', 0n, 10);
+  const viewer = bus.viewerFor('north');
+  const kept = await viewer.peek('dead-letters', 0n, 10);
   expect(kept.map(({ body }) => body)).toEqual([other!.encoded]);
+  const [sent] = await viewer.peek('messages', 0n, 10);
+  expect(sent).toMatchObject({
+    messageId: expect.stringMatching(/^again~\d+\.0$/),
+    subject: 'change-set',
+  });
+  expect(new TextDecoder().decode(sent!.body)).toContain(`"${ID}"`);
 });
+
+/** Of north, where a message died before it was applied. */
+async function dieInNorth(
+  { bus, drive }: Awaited<ReturnType<typeof setUp>>,
+  ...bodies: readonly Uint8Array[]
+) {
+  const messages = bodies.map((body, n): OutboundMessage => {
+    return { messageId: `m${n}`, subject: 'change-set', body };
+  });
+  await bus.publisherFor('north', 'north').publish(messages);
+  const receiver = bus.receiverFor('north');
+  for (const one of await drive(receiver.receive(10, 0))) {
+    await receiver.settle(one, { kind: 'dead-letter', reason: 'x', description: 'x' });
+  }
+}
+
+test('what a dead letter holds of others is applied, once the values are out of it', async () => {
+  const all = await setUp({ relaysAtOnce: false });
+  const { east, north, bus, settle, drive, forget, traces } = all;
+  await drive(east.table.put(ID, { label: 'secret' }));
+  await drive(east.table.put(OTHER, { label: 'kept' }));
+  const sets = east.committed.map(({ encoded }) => encoded);
+  // As if an older build of north had refused them both, and east had deleted what it owed.
+  const operations = (
+    await east.store.query({ table: deviceKind.name, partitions: '00', limit: 100 })
+  ).rows
+    .filter(({ rowKey }) => rowKey.startsWith('~'))
+    .map(({ rowKey }) => ({ kind: 'delete' as const, rowKey }));
+  await east.store.commit({ table: deviceKind.name, partitionKey: '00', operations });
+  const torn = new TextEncoder().encode(`{"wire":9,"no":"${ID}"}`);
+  await dieInNorth(all, packOf([...sets, torn]), torn);
+  expect(await traces(ID)).toMatchObject([{}, {}, { deadLetters: 2 }]);
+  await expect(forget(ID)).rejects.toMatchObject({
+    code: 'RECOVERY_REFUSED',
+    message: expect.stringContaining('2 of north'),
+    details: { deadLetters: { north: ['2'] } },
+  });
+  await settle();
+  expect((await north.table.get(OTHER))?.entity.label).toBe('kept');
+  // The part that nobody can read is dead again, alone.
+  const left = await bus.viewerFor('north').peek('dead-letters', 0n, 10);
+  expect(left.map(({ body }) => body)).toEqual([torn, torn]);
+  await bus
+    .viewerFor('north')
+    .settle(new Set(left.map(({ sequenceNumber }) => sequenceNumber)), 'discard');
+  expect(await forget(ID)).toMatchObject(NAMES.map(() => NOWHERE));
+});
+
+test('a dead letter of a later life is left as it is', async () => {
+  const all = await setUp();
+  const { east, settle, drive, forget, traces } = all;
+  await drive(east.table.put(ID, { label: 'secret' }));
+  await settle();
+  const revived = setOfLaterLife(all.clock.nowMs() + 3_600_000);
+  await dieInNorth(all, encodeChangeSet(revived));
+  expect(await forget(ID)).toMatchObject([NOWHERE, NOWHERE, { ...NOWHERE, deadLetters: 1 }]);
+  expect(await traces(ID)).toMatchObject([{}, {}, { deadLetters: 1 }]);
+});
+
+function packOf(sets: readonly Uint8Array[]): Uint8Array {
+  const lengths = sets.map(({ length }) => length).join();
+  const texts = sets.map((set) => new TextDecoder().decode(set)).join();
+  return new TextEncoder().encode(`{"wire":2,"lengths":[${lengths}],"sets":[${texts}]}`);
+}
+
+function setOfLaterLife(timeMs: number): ChangeSet {
+  const stamp = formatStamp({ timeMs, counter: 0, region: 'east', writer: 'later' });
+  const fields = new Map([['label', { stamp, value: { type: 'String', value: 'new' } as const }]]);
+  const vector = new Map([['east', stamp]]);
+  const state = { fields, alive: stamp, deleted: undefined, vector };
+  const changes = [{ entityId: ID, operation: 'create', state } as const];
+  return { entityKind: deviceKind.name, bucket: '00', stamp, changes };
+}
 
 test('a table of a replay that someone has dropped holds nothing', async () => {
   const { east, settle, traces } = await setUp();

@@ -2,6 +2,7 @@ import {
   type Clock,
   countOutboxRows,
   type EntityKind,
+  eraseDeadLetters,
   eraseEntity,
   findHolding,
   findTraces,
@@ -11,6 +12,7 @@ import {
   type RecoveryRegion,
   type Stamp,
   type TableStore,
+  TerminalError,
   type Traces,
   TransientError,
 } from '@tandem/core';
@@ -70,7 +72,8 @@ export async function findAllTraces<K extends EntityKind>({
 /**
  * Deletes the entity by a write that keeps no value, waits until every region has it, and erases what
  * archives, conflicts, dead letters and tables of replays hold of it. Idempotent: repeat it until nothing is
- * left. Resolves with what is. Throws `STATE_NOT_REACHED`, naming the regions that are behind.
+ * left. Resolves with what is. Throws `STATE_NOT_REACHED`, naming the regions that are behind, and once all else
+ * is erased `RECOVERY_REFUSED`, naming the dead letters that nobody can read.
  */
 export async function forgetEntity<K extends EntityKind>(
   options: ForgetOptions<K>,
@@ -78,11 +81,14 @@ export async function forgetEntity<K extends EntityKind>(
   const { regions, entityId } = options;
   const stamp = await writeForgetting(options);
   await untilGone(options, stamp);
+  const unreadable: Record<string, readonly string[]> = {};
   for (const region of regions) {
     await eraseEntity(region.recovery, entityId, stamp);
-    await discardLetters(region, entityId);
+    const left = await region.withQueue((queue) => eraseDeadLetters(queue, entityId, stamp));
+    if (left.length > 0) unreadable[region.name] = left.map(String);
     await eraseCopies(region, entityId);
   }
+  refuseUnreadable(entityId, unreadable);
   return findAllTraces(options);
 }
 
@@ -149,12 +155,20 @@ async function isUnderWay<K extends EntityKind>(
   );
 }
 
-async function discardLetters<K extends EntityKind>(
-  region: ForgettingRegion<K>,
+/** Throws when dead letters may hold values of the entity and cannot be read. */
+function refuseUnreadable(
   entityId: string,
-): Promise<void> {
-  await region.withQueue(async (queue) => {
-    const holding = await findHolding(queue, 'dead-letters', entityId);
-    if (holding.length > 0) await queue.settle(new Set(holding), 'discard');
-  });
+  unreadable: Readonly<Record<string, readonly string[]>>,
+): void {
+  const named = Object.entries(unreadable).map(
+    ([region, numbers]) => `${numbers.join(', ')} of ${region}`,
+  );
+  if (named.length === 0) return;
+  throw new TerminalError(
+    'RECOVERY_REFUSED',
+    `All else is erased, but dead letters cannot be read and may hold values of ${entityId}: ` +
+      `${named.join('; ')}. Look at each by "tandem dead-letters show", resubmit it where a newer build can ` +
+      'read it, discard it where it is worth nothing to others, and repeat this.',
+    { details: { deadLetters: unreadable } },
+  );
 }

@@ -18,7 +18,8 @@ export const deadLetters: FinalChecker = {
         ({ command }) => command.kind === 'resubmit' && command.region === name,
       );
       const wrong: string[] = [];
-      for (const { messageId, reason } of found) {
+      for (const { messageId: deadId, reason } of found) {
+        const messageId = idBeforeForgetting(deadId);
         // Of a message that the next build has sent to a region before its upgrade, or that its store failed for.
         const isTooNew = reason === 'CHANGE_TOO_NEW';
         const mayBeAside = !isTooNew || world.plan.upgradeMs !== undefined;
@@ -29,11 +30,11 @@ export const deadLetters: FinalChecker = {
         const isExpected = expected.get(messageId) === reason;
         expected.delete(messageId);
         // One that was sent again before its process died is there twice.
-        const isAgain = wasResubmitted && known.get(messageId) === reason;
+        const isAgain = (wasResubmitted || deadId !== messageId) && known.get(messageId) === reason;
         if (!isExpected && !isTooOld && !isAgain)
           wrong.push(`${messageId} is dead in ${name}: ${reason}`);
       }
-      // A letter that holds values of what is to be forgotten is thrown away.
+      // A letter that may hold values of what is to be forgotten, and that nobody can read, is thrown away.
       const isForgetting = world.recoveries.forgotten.size > 0;
       const missing = (isForgetting ? [] : [...expected]).map(
         ([messageId, reason]) => `${messageId} should be dead in ${name}: ${reason}`,
@@ -42,3 +43,8 @@ export const deadLetters: FinalChecker = {
     }),
   ],
 };
+
+/** What a forgetting empties goes back to the queue under a name that begins with its own. */
+function idBeforeForgetting(messageId: string): string {
+  return messageId.replace(/(?:~\d+\.\d+)+$/, '');
+}

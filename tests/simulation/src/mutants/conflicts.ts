@@ -70,6 +70,18 @@ export const conflictMutants: readonly Mutant[] = [
     seedsMax: 600,
   },
   {
+    id: 'conflict-told-too-early',
+    title: 'a peer is told of a conflict before the record says all that was found',
+    edits: [
+      {
+        file: JOURNAL,
+        find: 'if (promised === undefined) return true;',
+        replace: "if (promised?.entityId !== '') return true;",
+      },
+    ],
+    seedsMax: 3_000,
+  },
+  {
     id: 'conflict-found-first',
     title: 'of what regions find of the same two transactions only what came first is kept',
     edits: [

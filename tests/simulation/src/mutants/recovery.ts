@@ -261,10 +261,23 @@ export const recoveryMutants: readonly Mutant[] = [
     edits: [
       {
         file: FORGET,
-        find: '    await discardLetters(region, entityId);',
-        replace: '    if (region === undefined) await discardLetters(region, entityId);',
+        find: 'await region.withQueue((queue) => eraseDeadLetters(queue, entityId, stamp));',
+        replace: '[];',
       },
     ],
+  },
+  {
+    id: 'forget-discards-letters',
+    title:
+      'a dead letter that holds values of what is forgotten is thrown away with all that is in it',
+    edits: [
+      {
+        file: ERASE,
+        find: 'bodies.map(toReplacement)',
+        replace: 'bodies.slice(0, 0).map(toReplacement)',
+      },
+    ],
+    seedsMax: 1_000,
   },
   {
     id: 'restored-over-archived',
@@ -416,14 +429,13 @@ export const recoveryMutants: readonly Mutant[] = [
     edits: [
       {
         file: LETTERS,
-        find: "      if (verdict === 'resubmit') for (const one of taken) await link.send(one);\n",
+        find: '      for (const one of taken) await sendFor(link, one, verdict);\n',
         replace: '',
       },
       {
         file: LETTERS,
         find: '        await link.complete(one);\n',
-        replace:
-          "        await link.complete(one);\n        if (verdict === 'resubmit') await link.send(one);\n",
+        replace: '        await link.complete(one);\n        await sendFor(link, one, verdict);\n',
       },
     ],
   },
@@ -433,8 +445,8 @@ export const recoveryMutants: readonly Mutant[] = [
     edits: [
       {
         file: LETTERS,
-        find: "if (verdict === 'resubmit') for",
-        replace: "if (verdict !== 'resubmit') for",
+        find: "if (verdict === 'resubmit') return link.send(letter);",
+        replace: "if (verdict === 'resubmit') return;",
       },
     ],
   },

@@ -244,8 +244,21 @@ async function forget(run: Run, entityId: string): Promise<Report> {
     clock: clockOf(run),
     signal: run.signal,
     waitMs: FORGET_WAIT_MS,
+  }).catch(async (error: unknown) => {
+    if (error instanceof AppError) await discardNamed(run, error);
+    throw error;
   });
   return { kind: 'forgotten', traces };
+}
+
+/** Throws away, as the refusal says, the letters that no build can read: in this world they are all forged or torn. */
+async function discardNamed(run: Run, { details }: AppError): Promise<void> {
+  const named = (details['deadLetters'] ?? {}) as Readonly<Record<string, readonly string[]>>;
+  for (const [region, numbers] of Object.entries(named)) {
+    await regionNamed(run, region).withQueue((queue) =>
+      queue.settle(new Set(numbers.map(BigInt)), 'discard'),
+    );
+  }
 }
 
 /** From the one that was picked on, the first of a few of which something can be restored. */

@@ -65,12 +65,12 @@ export function createViewerPort(options: ViewerPortOptions): QueueViewer {
           return batch;
         }),
       numberOf: (one) => one.sequenceNumber,
-      send: ({ messageId, subject, body }) =>
+      send: (letter, instead = letter) =>
         call('letters.send', 'publish', async () => {
+          const { messageId, body } = instead;
+          const subject = (letter.subject ?? '') as MessageSubject;
           for (const { stamp } of readableSetsIn(body)) options.onResubmitted(stamp);
-          await publisher.publish([
-            { messageId, subject: (subject ?? '') as MessageSubject, body },
-          ]);
+          await publisher.publish([{ messageId, subject, body }]);
         }),
       complete: (one) =>
         call('letters.complete', 'settle', async () => {
@@ -85,6 +85,8 @@ export function createViewerPort(options: ViewerPortOptions): QueueViewer {
       call(`peek.${lane}`, 'peek', () => peek(lane, from, Math.min(countMax, pageMax))),
     setAside: (...asked) => call('set-aside', 'settle', () => viewer.setAside(...asked)),
     settle: (numbers, verdict) => settleDeadLetters(link(), numbers, verdict),
+    replace: (replacements) =>
+      settleDeadLetters(link(), new Set(replacements.keys()), replacements),
     close: () => Promise.resolve(),
   };
 }
