@@ -33,6 +33,7 @@ export * from './limits/table-limits.ts';
 export * from './model/change-set.ts';
 export * from './model/conflict.ts';
 export * from './model/drill-order.ts';
+export * from './model/predicate.ts';
 export * from './model/progress.ts';
 export type * from './model/settlement.ts';
 export * from './outbound/finish.ts';

@@ -1,0 +1,103 @@
+import { assertNever } from '../errors.ts';
+import { canonicalValue } from '../values/canonical-value.ts';
+import type { FieldValue } from '../values/field-value.ts';
+
+export type ComparisonOperator = 'eq' | 'ne' | 'gt' | 'ge' | 'lt' | 'le';
+
+/** Compares one property with a value that was given. */
+export interface Comparison {
+  readonly kind: 'compare';
+  readonly name: string;
+  readonly operator: ComparisonOperator;
+  readonly value: FieldValue;
+}
+
+/** Says which rows are meant: what a store is asked for and what is judged here are one and the same tree. */
+export type Predicate =
+  | Comparison
+  | { readonly kind: 'and' | 'or'; readonly parts: readonly Predicate[] }
+  | { readonly kind: 'not'; readonly part: Predicate }
+  | { readonly kind: 'constant'; readonly value: boolean };
+
+/**
+ * Tells whether a row is meant. A comparison with a property that the row has not, or that has another
+ * type, is false whatever its operator, `ne` too; numbers of different types compare where the value given
+ * is an Int32, which OData widens.
+ */
+export function matches(
+  predicate: Predicate,
+  valueOf: (name: string) => FieldValue | undefined,
+): boolean {
+  switch (predicate.kind) {
+    case 'and':
+      return predicate.parts.every((part) => matches(part, valueOf));
+    case 'or':
+      return predicate.parts.some((part) => matches(part, valueOf));
+    case 'not':
+      return !matches(predicate.part, valueOf);
+    case 'constant':
+      return predicate.value;
+    case 'compare':
+      return holds(predicate, valueOf(predicate.name));
+    default:
+      return assertNever(predicate);
+  }
+}
+
+function holds({ operator, value: given }: Comparison, stored: FieldValue | undefined): boolean {
+  if (stored === undefined) return false;
+  const order = compare(stored, given);
+  if (order === undefined) return false;
+  switch (operator) {
+    case 'eq':
+      return order === 0;
+    case 'ne':
+      return order !== 0;
+    case 'gt':
+      return order > 0;
+    case 'ge':
+      return order >= 0;
+    case 'lt':
+      return order < 0;
+    case 'le':
+      return order <= 0;
+    default:
+      return assertNever(operator);
+  }
+}
+
+/** Returns undefined where there is no order between the two. */
+function compare(stored: FieldValue, given: FieldValue): number | undefined {
+  if (stored.type !== given.type) return compareWidened(stored, given);
+  if (stored.type === 'Binary' && given.type === 'Binary') {
+    return Buffer.compare(stored.value, given.value);
+  }
+  return order(comparableOf(stored), comparableOf(given));
+}
+
+function compareWidened(stored: FieldValue, given: FieldValue): number | undefined {
+  const isNumber = stored.type === 'Int64' || stored.type === 'Double' || stored.type === 'Int32';
+  if (!isNumber || given.type !== 'Int32') return undefined;
+  return order(stored.value, given.value);
+}
+
+type Comparable = string | number | bigint | boolean;
+
+function comparableOf(field: FieldValue): Comparable {
+  const { value, type } = canonicalValue(field);
+  if (type === 'DateTime') return padded(value);
+  return value as Comparable;
+}
+
+/** Texts of instants compare as the instants do once all have seven digits of a second. */
+function padded(dateTime: string): string {
+  const [seconds = '', fraction = ''] = dateTime.slice(0, -1).split('.');
+  return `${seconds}.${fraction.padEnd(7, '0')}`;
+}
+
+function order(stored: Comparable, given: Comparable): number | undefined {
+  if (stored < given) return -1;
+  if (stored > given) return 1;
+  // What is neither less nor greater is equal, but for NaN, which equals nothing.
+  return Number.isNaN(stored) || Number.isNaN(given) ? undefined : 0;
+}

@@ -1,0 +1,75 @@
+// Errors
+
+// Transactions
+export {
+  BATCH_OPERATIONS_MAX,
+  type Batch,
+  type BatchAnswer,
+  type BatchRequest,
+  encodeBatch,
+  parseBatch,
+} from './batch.ts';
+export { decodeContinuation, encodeContinuation } from './continuation.ts';
+// Entities
+export {
+  decodeEntity,
+  type EntityFormat,
+  encodeEntities,
+  encodeEntity,
+  entityAddress,
+  type MetadataLevel,
+  parseObject,
+  type SentEntity,
+  type StoredEntity,
+} from './edm-json.ts';
+export { checkKey, checkProperties, KEY_LENGTH_MAX } from './entity-limits.ts';
+// Versions of an entity
+export { entityTagOf, type IfMatch, parseIfMatch } from './entity-tag.ts';
+// Filters
+export { parseFilter, printFilter } from './filter.ts';
+export { type KeyBox, type KeyRange, keyBoxesOf } from './key-ranges.ts';
+// Addresses
+export {
+  checkTableName,
+  parseTableUrl,
+  type Resource,
+  type TableUrl,
+  type UrlStyle,
+} from './request-url.ts';
+// Documents of the service
+export {
+  CORS_RULES_MAX,
+  type CorsRule,
+  encodeAcl,
+  encodeServiceProperties,
+  encodeServiceStats,
+  findCorsRule,
+  type GeoReplication,
+  type Preflight,
+  parseAcl,
+  parseServiceProperties,
+  type ServiceProperties,
+  SIGNED_IDENTIFIERS_MAX,
+  type SignedIdentifier,
+} from './service-xml.ts';
+export {
+  type Access,
+  type AccessRequest,
+  boxOfRange,
+  checkGrant,
+  type Grant,
+  hasSharedAccess,
+  isInRange,
+  type StoredPolicy,
+  type TableOperation,
+  type TableRange,
+  verifySharedAccess,
+} from './shared-access.ts';
+// Who may do what
+export {
+  type AccountKeys,
+  DATE_WINDOW_MS,
+  type SignedRequest,
+  verifySharedKey,
+} from './shared-key.ts';
+export { errorJson, errorXml, TableError, type TableErrorCode } from './table-error.ts';

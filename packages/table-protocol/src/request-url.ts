@@ -1,0 +1,130 @@
+import { TableError } from './table-error.ts';
+
+/** What an address of the service names. */
+export type Resource =
+  | { readonly kind: 'service' }
+  /** `/Tables`: all of them. */
+  | { readonly kind: 'tables' }
+  /** `/Tables('T')`: one, as an entry of that list. */
+  | { readonly kind: 'table'; readonly table: string }
+  /** `/T` or `/T()`. */
+  | { readonly kind: 'entities'; readonly table: string }
+  | {
+      readonly kind: 'entity';
+      readonly table: string;
+      readonly partitionKey: string;
+      readonly rowKey: string;
+    }
+  | { readonly kind: 'batch' };
+
+export interface TableUrl {
+  readonly account: string;
+  /** Tells whether the read-only address of the other region was asked. */
+  readonly isSecondary: boolean;
+  readonly resource: Resource;
+  /** Each name once. */
+  readonly query: ReadonlyMap<string, string>;
+  /** As it came, which is how it was signed. */
+  readonly path: string;
+}
+
+export interface UrlStyle {
+  /** The account where the host names it; undefined where the first segment of the path does. */
+  readonly account?: string | undefined;
+  readonly isSecondary?: boolean;
+}
+
+const SECONDARY = '-secondary';
+/** The service's own limit of an address. */
+const URL_LENGTH_MAX = 65_536;
+
+/**
+ * Reads the target of a request, unparsed: a key may hold what other parsers take for structure. Throws
+ * `InvalidUri` for what names nothing, and `InvalidQueryParameterValue` for a name that stands twice.
+ */
+export function parseTableUrl(target: string, style: UrlStyle = {}): TableUrl {
+  if (target.length > URL_LENGTH_MAX) {
+    throw new TableError('InvalidUri', `It is longer than ${URL_LENGTH_MAX} characters.`);
+  }
+  const [path = '', ...rest] = target.split('?');
+  const query = parseQuery(rest.join('?'));
+  if (!path.startsWith('/')) throw new TableError('InvalidUri');
+  if (style.account !== undefined) {
+    const { account, isSecondary = false } = style;
+    return { account, isSecondary, resource: parseResource(path.slice(1)), query, path };
+  }
+  const slash = path.indexOf('/', 1);
+  const named = decode(path.slice(1, slash < 0 ? undefined : slash));
+  const isSecondary = named.endsWith(SECONDARY);
+  const account = isSecondary ? named.slice(0, -SECONDARY.length) : named;
+  const resource = parseResource(slash < 0 ? '' : path.slice(slash + 1));
+  return { account, isSecondary, resource, query, path };
+}
+
+function parseQuery(text: string): ReadonlyMap<string, string> {
+  const query = new Map<string, string>();
+  for (const part of text.split('&')) {
+    if (part === '') continue;
+    const equals = part.indexOf('=');
+    const name = decode(equals < 0 ? part : part.slice(0, equals));
+    if (query.has(name)) {
+      throw new TableError('InvalidQueryParameterValue', `"${name.slice(0, 40)}" is given twice.`);
+    }
+    query.set(name, equals < 0 ? '' : decode(part.slice(equals + 1).replaceAll('+', ' ')));
+  }
+  return query;
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new TableError('InvalidUri', 'A percent sign in it begins no character of UTF-8.');
+  }
+}
+
+const NAMED = /^(?<name>[^()/]*)(?:\((?<inner>.*)\))?\/?$/s;
+const KEYS =
+  /^(?:PartitionKey='(?<first>(?:[^']|'')*)',RowKey='(?<second>(?:[^']|'')*)'|RowKey='(?<row>(?:[^']|'')*)',PartitionKey='(?<partition>(?:[^']|'')*)')$/s;
+const TABLE = /^'(?<name>[^']*)'$/;
+
+function parseResource(encoded: string): Resource {
+  if (encoded === '') return { kind: 'service' };
+  const text = decode(encoded);
+  if (text === '$batch') return { kind: 'batch' };
+  const groups = NAMED.exec(text)?.groups;
+  const name = groups?.['name'];
+  if (name === undefined || name === '') throw new TableError('InvalidUri');
+  const inner = groups?.['inner']?.trim() ?? '';
+  // The service takes this one name in any case.
+  if (name.toLowerCase() === 'tables') {
+    if (inner === '') return { kind: 'tables' };
+    const table = TABLE.exec(inner)?.groups?.['name'];
+    if (table === undefined) throw new TableError('InvalidUri');
+    return { kind: 'table', table };
+  }
+  if (inner === '') return { kind: 'entities', table: name };
+  const keys = KEYS.exec(inner)?.groups;
+  if (keys === undefined) {
+    throw new TableError('InvalidUri', "An entity is named as (PartitionKey='..',RowKey='..').");
+  }
+  const partitionKey = unquoted(keys['first'] ?? keys['partition']);
+  const rowKey = unquoted(keys['second'] ?? keys['row']);
+  return { kind: 'entity', table: name, partitionKey, rowKey };
+}
+
+function unquoted(key = ''): string {
+  return key.replaceAll("''", "'");
+}
+
+/** Three to 63 letters and digits, a letter first; not the name of the list of tables. */
+const TABLE_NAME = /^[A-Za-z][A-Za-z0-9]{2,62}$/;
+
+/** Throws `InvalidResourceName` for a text that can name no table. */
+export function checkTableName(name: string): void {
+  if (TABLE_NAME.test(name) && name.toLowerCase() !== 'tables') return;
+  throw new TableError(
+    'InvalidResourceName',
+    'A table has 3 to 63 letters and digits, a letter first, and is not called "tables".',
+  );
+}
