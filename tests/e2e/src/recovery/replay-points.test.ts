@@ -108,7 +108,7 @@ test(
     }
     const points: Point[] = [];
     for (let n = 0; n < POINTS; n += 1) points.push(await createPoint(ids, n));
-    await Promise.all(cluster.regions.map(untilSent));
+    await Promise.all(cluster.regions.map((region) => untilSent(region)));
     for (const [n, { atMs, answered }] of points.entries()) {
       const region = pick(cluster.regions);
       const table = `Replay${n}`;
