@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type Cluster, startCluster } from '@tandem/local-cluster';
@@ -5,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { atPorts, readShownCommands, runInOneShell, toPattern } from './shown-commands.ts';
 
 const README = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
+/** The same code as the README's, where the compiler and the linters see it. */
+const EXAMPLE = new URL('./library-example.ts', import.meta.url);
 
 const START_MS_MAX = 300_000;
 
@@ -30,6 +33,17 @@ describe('the README', () => {
       expect(outputs[index] ?? '').toMatch(toPattern(session[index]?.output ?? ''));
     },
   );
+
+  test('shows the library as it compiles, and as it runs against the tables of a region', () => {
+    expect(README).toContain(`\`\`\`ts\n${readFileSync(EXAMPLE, 'utf8')}\`\`\`\n`);
+    const env = { ...process.env, STORAGE_CONNECTION: cluster.region('east').addresses.tables };
+    const output = execFileSync(process.execPath, [fileURLToPath(EXAMPLE)], {
+      env,
+      encoding: 'utf8',
+    });
+    expect(output).toMatch(/-east-\w+ is owed to west\n/);
+    expect(output).toContain("{ label: 'Pump 7', restarts: 0 }");
+  });
 
   test('names only scripts and files that exist', () => {
     const { scripts } = JSON.parse(

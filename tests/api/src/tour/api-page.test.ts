@@ -10,18 +10,18 @@ import { type Cluster, startCluster } from '@tandem/local-cluster';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ROOT } from '../files.ts';
 
-const SECTION = 'The REST API';
+const SECTION = 'A tour';
 const TOUR_MS_MAX = 600_000;
 /** What the tour in Python says where its client is not installed. */
 const NOT_MADE = 'THE TOUR IN PYTHON WAS NOT MADE';
 
 function readTour(): ShownCommand[] {
-  const readme = readFileSync(`${ROOT}README.md`, 'utf8');
-  const section = readme.split(`## ${SECTION}\n`)[1]?.split(/^## /m)[0] ?? '';
+  const page = readFileSync(`${ROOT}docs/api.md`, 'utf8');
+  const section = page.split(`## ${SECTION}\n`)[1]?.split(/^## /m)[0] ?? '';
   return readShownCommands(section, 'shell-session');
 }
 
-describe(`the commands of "${SECTION}" in the README`, () => {
+describe('the commands of the tour in docs/api.md', () => {
   const tour = readTour();
   let cluster: Cluster;
   let outputs: readonly string[];

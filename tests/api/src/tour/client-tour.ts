@@ -1,4 +1,4 @@
-// The tour of the README with the generated client: node client-tour.ts <region> <another region>.
+// The tour of docs/api.md with the generated client: node client-tour.ts <region> <another region>.
 import { randomUUID } from 'node:crypto';
 import { type CustomerApi, type components, createApiClient } from '@tandem/customer-client';
 

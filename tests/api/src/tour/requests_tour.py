@@ -1,4 +1,4 @@
-"""The tour of the README with Python's requests: python3 requests_tour.py <region> <another region>."""
+"""The tour of docs/api.md with Python's requests: python3 requests_tour.py <region> <another region>."""
 
 import json
 import sys

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 
 const FOLDER = new URL('.', import.meta.url);
-const PAGE = readFileSync(new URL('../../../../docs/guarantees.md', import.meta.url), 'utf8');
+const PAGE = readFileSync(new URL('../../../../docs/testing.md', import.meta.url), 'utf8');
 const INVARIANTS = Array.from({ length: 19 }, (_, index) => `I${index + 1}`);
 /** What checkers have in common. */
 const NO_CHECKERS = ['checker.ts', 'describe-state.ts', 'final-checkers.ts', 'watch.ts'];
@@ -21,7 +21,7 @@ function rowsOfPage(): {
   });
 }
 
-test('docs/guarantees.md names every checker, and no other', () => {
+test('docs/testing.md names every checker, and no other', () => {
   const files = readdirSync(FOLDER).filter(
     (file) => !file.endsWith('.test.ts') && !NO_CHECKERS.includes(file),
   );
