@@ -40,7 +40,7 @@ async function copyOf(tests: readonly string[]): Promise<string> {
   });
   await writeFile(
     join(copy, TESTS_CONFIG),
-    `export default { test: { testTimeout: ${TEST_MS_MAX}, include: ${JSON.stringify(tests)}, ` +
+    `export default { test: { isolate: false, testTimeout: ${TEST_MS_MAX}, include: ${JSON.stringify(tests)}, ` +
       `exclude: ['**/node_modules/**'] } };\n`,
   );
   return copy;
