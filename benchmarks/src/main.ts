@@ -82,7 +82,7 @@ async function withRig<Result>(
   options: RigOptions,
   measure: (rig: Rig, load: LoadDriver) => Promise<Result>,
 ): Promise<Result> {
-  const settings = { 'Customer.BucketCount': String(BUCKETS) };
+  const settings = { 'Tables.BucketCount': String(BUCKETS) };
   const rig = await startRegions({ nodeFlags, settings, ...options });
   const load = await startLoad(rig, { bucketCount: BUCKETS, nodeFlags });
   try {

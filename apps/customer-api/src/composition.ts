@@ -122,7 +122,7 @@ export async function compose(options: CompositionOptions): Promise<Composition>
     acknowledgements,
     receipts: openReceipts(options, { store, tables, peers, gate, readVersion }),
     clock,
-    isPreconditionRequired: () => configuration.get('Customer.Preconditions') === 'required',
+    isPreconditionRequired: () => configuration.get('Api.Preconditions') === 'required',
     entityHistory: createEntityHistory({
       archive: tables.archive,
       kind: customerKind,

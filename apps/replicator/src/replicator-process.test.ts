@@ -233,7 +233,7 @@ describe('replicator at the start', () => {
       operations: [
         {
           kind: 'upsert',
-          rowKey: 'Customer.BucketCount',
+          rowKey: 'Tables.BucketCount',
           properties: new Map([['value', { type: 'String', value: '8' }]]),
         },
       ],

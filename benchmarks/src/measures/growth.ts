@@ -62,7 +62,7 @@ export async function measureGrowth(options: GrowthOptions): Promise<Growth> {
     const rig = await startRegions({
       settings: {
         'Sweep.IntervalMs': String(SWEEP_INTERVAL_MS),
-        'Customer.BucketCount': String(options.bucketCount),
+        'Tables.BucketCount': String(options.bucketCount),
       },
     });
     try {

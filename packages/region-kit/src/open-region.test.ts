@@ -73,7 +73,7 @@ describe('opening a region', () => {
     const { open } = await setUp();
     await open();
     await open();
-    await expect(open({ CUSTOMER_BUCKET_COUNT: '8' })).rejects.toMatchObject({
+    await expect(open({ TABLES_BUCKET_COUNT: '8' })).rejects.toMatchObject({
       code: 'CONFIGURATION_INVALID',
       details: { asked: 8, recorded: String(BUCKET_COUNT_DEFAULT) },
     });

@@ -44,7 +44,7 @@ export function readRegionSettings(
   const former = configuration.get('Regions.Former')?.split(',') ?? [];
   return {
     dataAccess: configuration.get('Customer.DataAccess'),
-    bucketCount: configuration.get('Customer.BucketCount'),
+    bucketCount: configuration.get('Tables.BucketCount'),
     rowMemoryBytesMax: configuration.get('Rows.MemoryMib') * MIB,
     queue: configuration.get('Customer.Queue'),
     peers,

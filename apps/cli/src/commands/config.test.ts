@@ -25,7 +25,7 @@ const OTHER_COUNT = String(MEMORY_BUCKET_COUNT * 2);
 
 describe('B3: tandem config refuses what a start would refuse', () => {
   test.each([
-    ['another bucket count than is recorded', 'Customer.BucketCount', OTHER_COUNT, 'records 4'],
+    ['another bucket count than is recorded', 'Tables.BucketCount', OTHER_COUNT, 'records 4'],
     ['a region as its own peer', 'Peer.Region', 'west', '"west" is this region'],
     [
       'the own queue as that of the peer',
@@ -76,17 +76,17 @@ describe('B3: tandem config refuses what a start would refuse', () => {
 
   test('and sees in a check what someone wrote past it', async () => {
     const { run, regions } = await createCliHarness();
-    await write(regions.west.store, 'Customer.BucketCount', OTHER_COUNT);
+    await write(regions.west.store, 'Tables.BucketCount', OTHER_COUNT);
     const { code, json } = await run('config', 'check', ...AT);
     expect(code).toBe(3);
     expect(String(json['problems'])).toContain(`${OTHER_COUNT} buckets are asked for`);
     const { json: found } = await run('doctor');
     expect(found['findings']).toMatchObject([{ region: 'west', check: 'settings' }]);
     // What is recorded may always be set, and mends it.
-    const set = ['config', 'set', 'Customer.BucketCount', String(MEMORY_BUCKET_COUNT), ...AT];
+    const set = ['config', 'set', 'Tables.BucketCount', String(MEMORY_BUCKET_COUNT), ...AT];
     expect(await run(...set, '--apply')).toMatchObject({ code: 0 });
     expect(await run('config', 'check', ...AT)).toMatchObject({ code: 0 });
-    expect(await run('config', 'unset', 'Customer.BucketCount', ...AT, '--apply')).toMatchObject({
+    expect(await run('config', 'unset', 'Tables.BucketCount', ...AT, '--apply')).toMatchObject({
       code: 0,
     });
   });
@@ -214,6 +214,80 @@ describe('tandem config', () => {
     const { code, json } = await run('config', 'check', ...AT);
     expect(code).toBe(3);
     expect(String(json['problems'])).toContain('"west" is this region');
+  });
+});
+
+describe('a setting under its old name', () => {
+  const OLD = 'Customer.Preconditions';
+  const NEW = 'Api.Preconditions';
+
+  async function setUp() {
+    const harness = await createCliHarness();
+    const { store } = harness.regions.west;
+    await write(store, OLD, 'required');
+    const rows = async () => [
+      await readConfigurationRow(store, OLD),
+      await readConfigurationRow(store, NEW),
+    ];
+    return { ...harness, store, rows };
+  }
+
+  test('counts, and is called old by a check with its new name, which fails nothing', async () => {
+    const { run, runWith } = await setUp();
+    const { code, json } = await run('config', 'check', ...AT);
+    expect({ code, old: json['old'] }).toEqual({
+      code: 0,
+      old: [{ formerName: OLD, setting: NEW, counts: true }],
+    });
+    const { out } = await runWith({}, 'config', 'check', ...AT);
+    expect(out).toContain(`${OLD} is an old name, and still read: set ${NEW}`);
+    for (const name of [OLD, NEW]) {
+      const got = await run('config', 'get', name, ...AT);
+      expect(got.json['settings']).toEqual([
+        { setting: NEW, value: 'required', isSet: true, oldName: OLD },
+      ]);
+    }
+    expect((await runWith({}, 'config', 'get', ...AT)).out).toMatch(
+      /Api\.Preconditions +│ required +│ set as Customer\.Preconditions/,
+    );
+  });
+
+  test('is set under its new one, which wins, and has one history', async () => {
+    const { run, runWith, rows } = await setUp();
+    const set = await run('config', 'set', OLD, 'optional', ...AT, '--apply');
+    expect(set).toMatchObject({ code: 0, json: { setting: NEW, before: null, after: 'optional' } });
+    expect(await rows()).toEqual(['required', 'optional']);
+    const got = await run('config', 'get', ...AT);
+    expect(got.json['settings']).toContainEqual({ setting: NEW, value: 'optional', isSet: true });
+    expect(await run('config', 'check', ...AT)).toMatchObject({
+      code: 0,
+      json: { old: [{ formerName: OLD, counts: false }] },
+    });
+    const { out } = await runWith({}, 'config', 'check', ...AT);
+    expect(out).toContain(`${OLD} is an old name, and does not count beside ${NEW}: unset it.`);
+    await run('config', 'unset', OLD, ...AT, '--apply');
+    expect(await rows()).toEqual([undefined, 'optional']);
+    expect(await run('config', 'check', ...AT)).toMatchObject({ json: { old: [] } });
+    for (const name of [OLD, NEW]) {
+      const { json } = await run('config', 'history', name, ...AT);
+      expect(json['changes']).toMatchObject([
+        { setting: NEW, after: 'optional' },
+        { setting: OLD, before: 'required', after: null },
+      ]);
+    }
+  });
+
+  test('is checked as the new one', async () => {
+    const { run, store, rows } = await setUp();
+    expect(await run('config', 'set', OLD, 'perhaps', ...AT, '--apply')).toMatchObject({ code: 2 });
+    await write(store, 'Customer.BucketCount', OTHER_COUNT);
+    // It would count at once.
+    const unset = ['config', 'unset', 'Tables.BucketCount', ...AT, '--apply'];
+    expect(await run(...unset)).toMatchObject({ code: 2 });
+    await write(store, 'Tables.BucketCount', '');
+    expect(await run('config', 'check', ...AT)).toMatchObject({ code: 3 });
+    expect(await run('config', 'unset', NEW, ...AT)).toMatchObject({ json: { applied: false } });
+    expect(await rows()).toEqual(['required', undefined]);
   });
 });
 

@@ -1,4 +1,9 @@
+import { AppError } from '@tandem/core';
 import {
+  currentNameOf,
+  findOldNames,
+  namesOf,
+  readConfigurationRow,
   readConfigurationRows,
   readSettingHistory,
   type SettingChange,
@@ -8,7 +13,7 @@ import {
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
 import { findNewProblems, findSettingProblems } from '../regions/find-setting-problems.ts';
-import { type Named, readSettingText } from '../regions/region.ts';
+import type { CliRegion, Named } from '../regions/region.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import { textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
@@ -55,24 +60,34 @@ export function addConfig({ program, act }: Cli): void {
 }
 
 async function get(session: Session, name: string, setting: string | undefined): Promise<Outcome> {
-  if (setting !== undefined) definitionOf(setting);
+  const names = setting === undefined ? Object.keys(tandemSettings) : [currentName(setting)];
   const region = await session.openAsIs(name);
   const texts = await readConfigurationRows(region.store);
-  const names = setting === undefined ? Object.keys(tandemSettings) : [setting];
-  const shown = names.map((one) => shownSetting(one as Named, texts.get(one)));
-  const rows = shown.map((one) => [one.setting, one.value ?? '', one.isSet ? '' : 'default']);
+  const old = new Map(
+    findOldNames(tandemSettings, (one) => texts.get(one)).flatMap((one) =>
+      one.counts ? [[one.setting, one.formerName] as const] : [],
+    ),
+  );
+  const shown = names.map((one) => {
+    const formerName = old.get(one);
+    return shownSetting(one as Named, texts.get(formerName ?? one), formerName);
+  });
+  const rows = shown.map(({ setting: one, value, isSet, oldName }) => {
+    const note = oldName === undefined ? '' : `set as ${oldName}`;
+    return [one, value ?? '', isSet ? note : 'default'];
+  });
   return {
     text: textTable(['setting', 'value', ''], rows),
     json: { region: name, settings: shown },
   };
 }
 
-function shownSetting(setting: Named, text: string | undefined) {
+function shownSetting(setting: Named, text: string | undefined, oldName: string | undefined) {
   const { isSecret, presence } = tandemSettings[setting];
   const isSet = text !== undefined && text !== '';
   const fallback = presence.kind === 'default' ? String(presence.value) : null;
   const value = isSet ? (isSecret ? SECRET : text) : fallback;
-  return { setting, value, isSet };
+  return { setting, value, isSet, ...(oldName === undefined ? {} : { oldName }) };
 }
 
 interface Change {
@@ -84,14 +99,15 @@ interface Change {
 async function change(
   session: Session,
   { region: name, apply }: ConfigOptions,
-  { setting, text }: Change,
+  { setting: given, text }: Change,
 ): Promise<Outcome> {
   const { io, kind } = session;
   const { clock } = io;
-  const { isSecret } = checkRule(setting, text);
-  const named = setting as Named;
+  const { isSecret } = checkRule(given, text);
+  // What stands under a former name is taken away under it, and set under the name of today, which wins.
+  const setting = text === undefined ? given : currentName(given);
   const region = await session.openAsIs(name);
-  const row = await readSettingText(region, named);
+  const row = await readRow(region, setting);
   if (text === undefined && row === undefined) {
     return {
       text: `${setting} is not set in ${name}.`,
@@ -100,7 +116,7 @@ async function change(
   }
   const [before, after] = await Promise.all([
     findSettingProblems(region, { kind, clock }),
-    findSettingProblems(region, { kind, clock, changed: { setting: named, text } }),
+    findSettingProblems(region, { kind, clock, changed: { name: setting, text } }),
   ]);
   const problems = findNewProblems(before, after);
   if (problems.length > 0) {
@@ -136,6 +152,16 @@ async function change(
   };
 }
 
+/** Reads what stands in the table under that very name. */
+async function readRow({ store }: CliRegion, name: string): Promise<string | undefined> {
+  try {
+    return await readConfigurationRow(store, name);
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'TABLE_MISSING') return undefined;
+    throw error;
+  }
+}
+
 /** Throws `UsageError` for a setting that there is not, and a text that it cannot have. */
 function checkRule(setting: string, text: string | undefined): (typeof tandemSettings)[Named] {
   const definition = definitionOf(setting);
@@ -152,9 +178,11 @@ async function history(
   name: string,
   setting: string | undefined,
 ): Promise<Outcome> {
-  if (setting !== undefined) definitionOf(setting);
+  const names =
+    setting === undefined ? [undefined] : namesOf(currentName(setting), definitionOf(setting));
   const region = await session.openAsIs(name);
-  const changes = await readSettingHistory(region.store, setting);
+  const histories = await Promise.all(names.map((one) => readSettingHistory(region.store, one)));
+  const changes = histories.flat().toSorted((a, b) => a.atMs - b.atMs);
   const rows = changes.map((one) => [
     timeText(one.atMs),
     one.by,
@@ -173,7 +201,7 @@ async function history(
 
 async function check(session: Session, { region: name }: ConfigOptions): Promise<Outcome> {
   const region = await session.openAsIs(name);
-  const { problems, elsewhere } = await findSettingProblems(region, {
+  const { problems, elsewhere, old } = await findSettingProblems(region, {
     kind: session.kind,
     clock: session.io.clock,
   });
@@ -185,14 +213,26 @@ async function check(session: Session, { region: name }: ConfigOptions): Promise
         : [
             `Not in the table, so given by the environment of its services: ${elsewhere.join(', ')}.`,
           ]),
+      ...old.map(({ formerName, setting, counts }) =>
+        counts
+          ? `${formerName} is an old name, and still read: set ${setting}, and unset the old one once all ` +
+            `services of ${name} run this release.`
+          : `${formerName} is an old name, and does not count beside ${setting}: unset it.`,
+      ),
     ].join('\n'),
-    json: { region: name, problems, elsewhere },
+    json: { region: name, problems, elsewhere, old },
     exitCode: problems.length === 0 ? EXIT.ok : EXIT.finding,
   };
 }
 
-function definitionOf(setting: string): (typeof tandemSettings)[Named] {
-  if (Object.hasOwn(tandemSettings, setting)) return tandemSettings[setting as Named];
+function definitionOf(name: string): (typeof tandemSettings)[Named] {
+  return tandemSettings[currentName(name)];
+}
+
+/** Returns the name that a setting has today. Throws `UsageError` for none. */
+function currentName(setting: string): Named {
+  const found = currentNameOf(tandemSettings, setting);
+  if (found !== undefined) return found as Named;
   throw new UsageError(
     `There is no setting "${setting}"; there is ${Object.keys(tandemSettings).join(', ')}.`,
   );

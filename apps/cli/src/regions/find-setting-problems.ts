@@ -3,6 +3,8 @@ import { readRegionSettings } from '@tandem/region-kit';
 import {
   describeOtherCount,
   describeSettingProblem,
+  findOldNames,
+  type OldSettingName,
   readConfigurationRows,
   readRecordedBucketCount,
   resolveSettings,
@@ -17,6 +19,8 @@ export interface SettingFindings {
   readonly problems: readonly string[];
   /** Settings that the table lacks and the services have, for they run: from their environment. */
   readonly elsewhere: readonly string[];
+  /** What stands in the table under a former name. */
+  readonly old: readonly OldSettingName[];
 }
 
 /** What the peers of a region are made of. */
@@ -31,8 +35,8 @@ const PEER_SETTINGS: readonly Named[] = [
 export interface FindSettingProblemsOptions {
   readonly kind: Pick<EntityKind, 'name'>;
   readonly clock: Pick<Clock, 'nowMs'>;
-  /** What the table would hold; undefined where it would hold nothing. */
-  readonly changed?: { readonly setting: Named; readonly text: string | undefined };
+  /** What the table would hold under a name; undefined where it would hold nothing. */
+  readonly changed?: { readonly name: string; readonly text: string | undefined };
 }
 
 /**
@@ -44,15 +48,15 @@ export async function findSettingProblems(
   { kind, clock, changed }: FindSettingProblemsOptions,
 ): Promise<SettingFindings> {
   const rows = new Map(await readRows(store));
-  if (changed?.text !== undefined) rows.set(changed.setting, changed.text);
-  else if (changed !== undefined) rows.delete(changed.setting);
+  if (changed?.text !== undefined) rows.set(changed.name, changed.text);
+  else if (changed !== undefined) rows.delete(changed.name);
   const peers = await readSpokenPeers({ store }, clock);
   const standIns = peers === undefined ? new Map<string, string>() : standInsFor(rows, peers);
   const elsewhere = [...standIns.keys()];
-  const { values, problems } = resolveSettings(
-    tandemSettings,
-    (setting) => standIns.get(setting) ?? rows.get(setting),
-  );
+  const { values, problems } = resolveSettings(tandemSettings, [
+    (name) => standIns.get(name),
+    (name) => rows.get(name),
+  ]);
   const malformed = new Set(problems.map(({ setting }) => setting));
   const configuration = { get: (setting: string) => values.get(setting) };
   // Of what is malformed itself nothing further can be told.
@@ -60,7 +64,7 @@ export async function findSettingProblems(
     ? []
     : problemsOf(name, configuration as Pick<TandemConfiguration, 'get'>);
   const recorded = await readRecordedBucketCount(store, kind);
-  const asked = values.get('Customer.BucketCount');
+  const asked = values.get('Tables.BucketCount');
   const isOther =
     typeof asked === 'number' &&
     recorded !== undefined &&
@@ -73,6 +77,7 @@ export async function findSettingProblems(
       ...(isOther ? [describeOtherCount(kind, asked, String(recorded))] : []),
     ],
     elsewhere,
+    old: findOldNames(tandemSettings, (name) => rows.get(name)),
   };
 }
 

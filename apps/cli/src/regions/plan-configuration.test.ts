@@ -57,6 +57,21 @@ test('a region without settings is connected to its one peer, and set as that is
   });
 });
 
+test('what a peer has under an old name is given under the new one', async () => {
+  const old = entryOf('west');
+  const source = await regionOf(old, {});
+  const properties = new Map([['value', { type: 'String' as const, value: 'required' }]]);
+  await source.store.commit({
+    table: 'Configuration',
+    partitionKey: 'Configuration',
+    operations: [{ kind: 'insert', rowKey: 'Customer.Preconditions', properties }],
+  });
+  const target = await regionOf(entryOf('east'));
+  const inventory = { version: 1 as const, regions: [target.entry, old] };
+  const values = await planConfiguration({ target, sources: [source], inventory });
+  expect(values).toHaveProperty(['Api.Preconditions'], 'required');
+});
+
 test('a region without settings is connected to all peers, each with its queue if it has another', async () => {
   const north = entryOf('north', { queue: 'others' });
   const values = await plan([entryOf('east'), entryOf('west'), north]);

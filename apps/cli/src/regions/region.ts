@@ -27,6 +27,8 @@ import {
   createTableProof,
   createTableRegionHold,
   createTableReplicationStatus,
+  isBlank,
+  namesOf,
   readConfigurationRow,
   readRecordedBucketCount,
   tandemSettings,
@@ -176,13 +178,17 @@ const DIGITS = 16;
 /** The name of a setting. */
 export type Named = keyof typeof tandemSettings;
 
-/** Reads the text of a setting of a region; undefined where it has none or no table for them. */
+/** Reads the text of a setting of a region, also under its old name; undefined where it has none or no table for them. */
 export async function readSettingText(
   { store }: Pick<CliRegion, 'store'>,
   setting: Named,
 ): Promise<string | undefined> {
   try {
-    return await readConfigurationRow(store, setting);
+    for (const name of namesOf(setting, tandemSettings[setting])) {
+      const text = await readConfigurationRow(store, name);
+      if (text !== undefined && !isBlank(text)) return text;
+    }
+    return undefined;
   } catch (error) {
     if (error instanceof AppError && error.code === 'TABLE_MISSING') return undefined;
     throw error;

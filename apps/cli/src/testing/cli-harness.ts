@@ -67,7 +67,7 @@ export async function createCliHarness(...others: readonly string[]): Promise<Cl
       values: {
         ServiceBusConnection: `${own}.servicebus.example`,
         ...peerSettings(peers),
-        'Customer.BucketCount': String(MEMORY_BUCKET_COUNT),
+        'Tables.BucketCount': String(MEMORY_BUCKET_COUNT),
       },
     });
     await recordBucketCount(store, customerKind, MEMORY_BUCKET_COUNT);

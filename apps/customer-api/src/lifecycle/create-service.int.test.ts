@@ -126,7 +126,7 @@ describe('a region on its own', () => {
   });
 
   it('refuses to start with another number of buckets than is recorded', async () => {
-    await expect(start({ ...ALONE, CUSTOMER_BUCKET_COUNT: '8' })).rejects.toMatchObject({
+    await expect(start({ ...ALONE, TABLES_BUCKET_COUNT: '8' })).rejects.toMatchObject({
       code: 'CONFIGURATION_INVALID',
     });
   });

@@ -58,7 +58,7 @@ export async function createMemoryReplicator(
     ServiceBusConnection: connectionOf(region),
     RedundancyServiceBusConnection: connectionOf(peer),
     'Peer.Region': peer,
-    'Customer.BucketCount': String(BUCKET_COUNT),
+    'Tables.BucketCount': String(BUCKET_COUNT),
     ...options.settings,
   };
   const given = Object.entries(values).filter(([, value]) => value !== undefined);

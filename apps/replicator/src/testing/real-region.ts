@@ -115,7 +115,7 @@ async function introduce(one: RealRegion, other: RealRegion): Promise<void> {
         ServiceBusConnection: own.busConnection,
         RedundancyServiceBusConnection: peer.busConnection,
         'Peer.Region': peer.region,
-        'Customer.BucketCount': String(BUCKET_COUNT),
+        'Tables.BucketCount': String(BUCKET_COUNT),
         'Sweep.IntervalMs': '100',
         'Sweep.GraceMs': '0',
       },

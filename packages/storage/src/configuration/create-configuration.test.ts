@@ -7,7 +7,9 @@ import {
   createConfiguration,
   seedConfiguration,
 } from './create-configuration.ts';
-import { environmentNameOf, type Secret } from './setting.ts';
+import { tandemSettings } from './definitions.ts';
+import { currentNameOf, findOldNames, findOverrideProblems } from './resolve-settings.ts';
+import { environmentNameOf, type Secret, type SettingDefinition } from './setting.ts';
 import { boolean, choice, durationMs, integer, json, secret, text } from './setting-kinds.ts';
 
 const settings = {
@@ -21,7 +23,13 @@ const settings = {
     example: 'k-…',
     required: true,
   }),
-  Count: integer({ description: 'Count.', min: 1, max: 16, default: 4 }),
+  Count: integer({
+    formerName: 'Old.Count',
+    description: 'Count.',
+    min: 1,
+    max: 16,
+    default: 4,
+  }),
   'Sweep.IntervalMs': durationMs({
     description: 'Interval.',
     min: 10,
@@ -257,6 +265,83 @@ describe('seeding', () => {
     const error = await failureOf(create().load());
     expect(error.message).toContain('2 settings are wrong');
   });
+});
+
+describe('a setting that had another name', () => {
+  test.each<[string, Record<string, string>, Record<string, string>, number]>([
+    ['is read under its old name', { 'Old.Count': '7' }, {}, 7],
+    ['has its new name win where both are set', { 'Old.Count': '7', Count: '8' }, {}, 8],
+    ['takes an empty new name for none', { 'Old.Count': '7', Count: ' ' }, {}, 7],
+    ['is overridden under its old name', { 'Old.Count': '7' }, { OLD_COUNT: '9' }, 9],
+    ['has the environment win, whatever the names', { Count: '8' }, { OLD_COUNT: '9' }, 9],
+    ['has its new variable win', {}, { OLD_COUNT: '9', COUNT: '10' }, 10],
+  ])('%s', async (_, rows, overrides, count) => {
+    await seedConfiguration({ store, definitions: settings, values: GOOD });
+    for (const [name, value] of Object.entries(rows)) await setRow(name, value);
+    const configuration = create({ overrides });
+    await configuration.load();
+    expect(configuration.get('Count')).toBe(count);
+  });
+
+  test('is named with its old name where that is malformed', async () => {
+    await seedConfiguration({ store, definitions: settings, values: GOOD });
+    await setRow('Old.Count', '0');
+    const error = await failureOf(create().load());
+    expect(error.message).toContain('Count (or COUNT): under its old name Old.Count, "0" does not');
+    expect(findOverrideProblems(settings, { OLD_COUNT: '0' })).toEqual([
+      expect.stringMatching(/^OLD_COUNT cannot be used: it does not fit, .* setting Count,/),
+    ]);
+    // The old one does not count beside the new one.
+    expect(findOverrideProblems(settings, { OLD_COUNT: '0', COUNT: '1' })).toEqual([]);
+  });
+
+  test('is not seeded beside its old name, where it would win', async () => {
+    const values = { ...GOOD, Count: '8' };
+    await seedConfiguration({ store, definitions: settings, values: { Region: 'east' } });
+    await setRow('Old.Count', '7');
+    expect(await seedConfiguration({ store, definitions: settings, values })).toEqual(['Key']);
+    await setRow('Old.Count', '');
+    expect(await seedConfiguration({ store, definitions: settings, values })).toEqual(['Count']);
+  });
+
+  test('is found under both, and its old name is told from one that counts no more', () => {
+    const textIn = (rows: Record<string, string>) => (name: string) => rows[name];
+    const old = { formerName: 'Old.Count', setting: 'Count' };
+    expect(findOldNames(settings, textIn({ Count: '8' }))).toEqual([]);
+    expect(findOldNames(settings, textIn({ 'Old.Count': '7' }))).toEqual([
+      { ...old, counts: true },
+    ]);
+    expect(findOldNames(settings, textIn({ 'Old.Count': '7', Count: '8' }))).toEqual([
+      { ...old, counts: false },
+    ]);
+    const names = ['Count', 'Old.Count', 'toString', 'Older'];
+    expect(names.map((name) => currentNameOf(settings, name))).toEqual([
+      'Count',
+      'Count',
+      undefined,
+      undefined,
+    ]);
+  });
+});
+
+test('the four names that are given stay for ever', () => {
+  const names = Object.keys(tandemSettings);
+  expect(names).toEqual(
+    expect.arrayContaining([
+      'Customer.Queue',
+      'ServiceBusConnection',
+      'Customer.DataAccess',
+      'RedundancyServiceBusConnection',
+    ]),
+  );
+  // What else is of customers would be wrong for any other entity kind.
+  const ofCustomers = names.filter((name) => name.startsWith('Customer.'));
+  expect(ofCustomers).toEqual(['Customer.DataAccess', 'Customer.Queue']);
+  const formerly = Object.values<SettingDefinition>(tandemSettings).map((one) => one.formerName);
+  expect(formerly.filter((name) => name !== undefined)).toEqual([
+    'Customer.BucketCount',
+    'Customer.Preconditions',
+  ]);
 });
 
 test.each([

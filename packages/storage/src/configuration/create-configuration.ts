@@ -98,10 +98,10 @@ async function readSettings(
 ): Promise<ResolvedSettings> {
   const { store, definitions, overrides = {} } = options;
   const rows = await readConfigurationRows(store);
-  return resolveSettings(definitions, (setting) => {
-    const override = overrides[environmentNameOf(setting)] ?? '';
-    return isBlank(override) ? rows.get(setting) : override;
-  });
+  return resolveSettings(definitions, [
+    (name) => overrides[environmentNameOf(name)],
+    (name) => rows.get(name),
+  ]);
 }
 
 export interface SeedOptions<D extends SettingDefinitions> {
@@ -129,8 +129,12 @@ export async function seedConfiguration<D extends SettingDefinitions>(
   });
   if (problems.length > 0) throw configurationInvalid(definitions, problems);
   await store.createTable(CONFIGURATION_TABLE);
+  const rows = await readConfigurationRows(store);
   const written: string[] = [];
   for (const [setting, text] of texts) {
+    // Beside it, a row of the new name would win.
+    const { formerName } = definitions[setting] ?? {};
+    if (formerName !== undefined && !isBlank(rows.get(formerName) ?? '')) continue;
     if (await insertConfigurationRow(store, setting, text)) written.push(setting);
   }
   return written;

@@ -78,15 +78,17 @@ export const tandemSettings = {
     rule: QUEUE_RULE,
     default: 'customer',
   }),
-  'Customer.BucketCount': integer({
+  'Tables.BucketCount': integer({
+    formerName: 'Customer.BucketCount',
     description:
-      'Partitions of the table Customers, one for each 1,000 writes a second that are expected at peak. ' +
-      'Recorded at the first start, then fixed.',
+      'Partitions of the table of each entity kind, one for each 1,000 writes a second that are expected at ' +
+      'peak. Recorded at the first start, then fixed.',
     min: 1,
     max: BUCKET_COUNT_MAX,
     default: BUCKET_COUNT_DEFAULT,
   }),
-  'Customer.Preconditions': choice({
+  'Api.Preconditions': choice({
+    formerName: 'Customer.Preconditions',
     description:
       'Whether a client that replaces, changes or deletes a customer must name the version that it ' +
       'has seen (else 428).',

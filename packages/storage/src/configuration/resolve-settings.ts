@@ -14,23 +14,33 @@ export interface ResolvedSettings {
   readonly problems: readonly SettingProblem[];
 }
 
-/** The values of all settings, and everything that is wrong with them. An empty text is none. */
+/** Where texts of settings stand, by the names that they have there. */
+export type SettingTexts = (name: string) => string | undefined;
+
+/**
+ * Reads the values of all settings, and finds everything that is wrong with them. What stands in an earlier
+ * place wins over what stands in a later one, and in one place a name over a former one. An empty text is none.
+ */
 export function resolveSettings(
   definitions: SettingDefinitions,
-  textOf: (setting: string) => string | undefined,
+  places: readonly SettingTexts[],
 ): ResolvedSettings {
   const values = new Map<string, unknown>();
   const problems: SettingProblem[] = [];
   const absent: [string, SettingDefinition][] = [];
   for (const [setting, definition] of Object.entries(definitions)) {
-    const text = textOf(setting) ?? '';
-    if (isBlank(text)) {
+    const found = findText(setting, definition, places);
+    if (found === undefined) {
       absent.push([setting, definition]);
       continue;
     }
+    const { name, text } = found;
     const parsed = definition.parse(text);
     if (parsed.kind === 'value') values.set(setting, parsed.value);
-    else problems.push({ setting, problem: quoted(text, definition) + parsed.problem });
+    else {
+      const where = name === setting ? '' : `under its old name ${name}, `;
+      problems.push({ setting, problem: where + quoted(text, definition) + parsed.problem });
+    }
   }
   for (const [setting, { presence }] of absent) {
     if (presence.kind === 'default') values.set(setting, presence.value);
@@ -46,6 +56,52 @@ export function resolveSettings(
   const order = Object.keys(definitions);
   problems.sort((a, b) => order.indexOf(a.setting) - order.indexOf(b.setting));
   return { values, problems };
+}
+
+/** Returns all names of a setting: its own, and the one that it had. */
+export function namesOf(setting: string, definition: SettingDefinition): readonly string[] {
+  const { formerName } = definition;
+  return formerName === undefined ? [setting] : [setting, formerName];
+}
+
+/** Finds the text that counts, and the name under which it stands. */
+function findText(
+  setting: string,
+  definition: SettingDefinition,
+  places: readonly SettingTexts[],
+): { readonly name: string; readonly text: string } | undefined {
+  for (const textOf of places) {
+    for (const name of namesOf(setting, definition)) {
+      const text = textOf(name) ?? '';
+      if (!isBlank(text)) return { name, text };
+    }
+  }
+  return undefined;
+}
+
+/** A setting whose former name still stands in a table. */
+export interface OldSettingName {
+  readonly formerName: string;
+  readonly setting: string;
+  /** Whether it counts; else the new name stands there, too, and wins. */
+  readonly counts: boolean;
+}
+
+/** Finds the former names under which something stands. */
+export function findOldNames(
+  definitions: SettingDefinitions,
+  textOf: SettingTexts,
+): readonly OldSettingName[] {
+  return Object.entries(definitions).flatMap(([setting, { formerName }]) => {
+    if (formerName === undefined || isBlank(textOf(formerName) ?? '')) return [];
+    return [{ formerName, setting, counts: isBlank(textOf(setting) ?? '') }];
+  });
+}
+
+/** Returns the name that a setting has today, be it given by this or by its former one; undefined for none. */
+export function currentNameOf(definitions: SettingDefinitions, name: string): string | undefined {
+  if (Object.hasOwn(definitions, name)) return name;
+  return Object.keys(definitions).find((setting) => definitions[setting]?.formerName === name);
 }
 
 /** Also of what pasting leaves: blanks, quotes around nothing, a byte order mark. */
@@ -95,7 +151,7 @@ export function describeSettings(definitions: Readonly<Record<string, SettingDef
   const rows = Object.entries(definitions).map(([name, definition]) => [
     `\`${name}\`${definition.isSecret ? ' (secret)' : ''}`,
     `\`${environmentNameOf(name)}\``,
-    definition.description,
+    definition.description + formerNote(definition),
     definition.rule.replaceAll('|', '\\|'),
     presence(definition),
     `\`${definition.example}\``,
@@ -107,6 +163,11 @@ export function describeSettings(definitions: Readonly<Record<string, SettingDef
   ]
     .map((row) => `| ${row.join(' | ')} |`)
     .join('\n');
+}
+
+function formerNote({ formerName }: SettingDefinition): string {
+  if (formerName === undefined) return '';
+  return ` Its old name \`${formerName}\` (\`${environmentNameOf(formerName)}\`) is still read.`;
 }
 
 function presence({ presence: rule }: SettingDefinition): string {
@@ -134,10 +195,11 @@ export function findOverrideProblems(
 ): string[] {
   return Object.entries(definitions).flatMap(([setting, definition]) => {
     const { rule, example } = definition;
-    const variable = environmentNameOf(setting);
-    const text = environment[variable] ?? '';
-    if (isBlank(text)) return [];
-    const parsed = definition.parse(text);
+    const [variable] = namesOf(setting, definition)
+      .map(environmentNameOf)
+      .filter((name) => !isBlank(environment[name] ?? ''));
+    if (variable === undefined) return [];
+    const parsed = definition.parse(environment[variable] ?? '');
     if (parsed.kind === 'value') return [];
     return [
       `${variable} cannot be used: it ${parsed.problem}, and overrides the setting ${setting}, which must be ` +

@@ -21,6 +21,8 @@ type SettingPresence =
   | { readonly kind: 'optional' };
 
 export interface SettingDefinition<T = unknown> {
+  /** The name that it had in earlier releases, which is still read; see docs/adr/0029. */
+  readonly formerName?: string;
   readonly description: string;
   readonly rule: string;
   readonly example: string;
@@ -30,6 +32,7 @@ export interface SettingDefinition<T = unknown> {
 }
 
 export interface SettingOptions<T> {
+  readonly formerName?: string;
   readonly description: string;
   readonly example?: string;
   readonly default?: T;
@@ -55,8 +58,9 @@ export function define<T, O extends SettingOptions<T>>(
   options: O,
   kind: SettingKind<T>,
 ): SettingDefinition<Resolved<T, O>> {
-  const { description, example = kind.example } = options;
+  const { description, formerName, example = kind.example } = options;
   return {
+    ...(formerName === undefined ? {} : { formerName }),
     description,
     example,
     rule: kind.rule,

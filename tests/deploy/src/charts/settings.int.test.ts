@@ -1,7 +1,7 @@
 // The charts' settings against those of the services: the services themselves read them.
 
 import { readFileSync } from 'node:fs';
-import { tandemSettings } from '@tandem/storage';
+import { type SettingDefinition, tandemSettings } from '@tandem/storage';
 import { describe, expect, it } from 'vitest';
 import { ROOT } from '../tools/folders.ts';
 import { CHART } from './helm.ts';
@@ -56,7 +56,10 @@ describe('the settings of a release', () => {
       $defs: { settings: { properties: Record<string, unknown> } };
     };
     const allowed = Object.keys(schema.$defs.settings.properties);
-    expect([...allowed, ...DERIVED].sort()).toEqual(Object.keys(tandemSettings).sort());
+    const names = Object.entries<SettingDefinition>(tandemSettings).flatMap(
+      ([setting, { formerName }]) => (formerName === undefined ? [setting] : [setting, formerName]),
+    );
+    expect([...allowed, ...DERIVED].sort()).toEqual(names.sort());
   });
 
   it.each(CASES)('start $service: $region, $profile', async ({ service, ...release }) => {
@@ -89,14 +92,23 @@ describe('the settings of a release', () => {
     Readiness.LagMsMax: 30000
     Readiness.WaitMsMax: 604800000
     Tombstone.AgeMs: 7776000000
-    Customer.Preconditions: required
+    Api.Preconditions: required
 `;
     const release = { region: 'east', profile: 'production' };
     const environment = await environmentOf(release, ['customer-api', extraValues]);
     const { settings } = await startWith(environment, SERVICES['customer-api']!);
     expect(settings.readiness).toMatchObject({ lagMsMax: 30_000, waitMsMax: 604_800_000 });
     expect(settings.tombstoneAgeMs).toBe(7_776_000_000);
-    expect(environment).toMatchObject({ CUSTOMER_PRECONDITIONS: 'required' });
+    expect(environment).toMatchObject({ API_PRECONDITIONS: 'required' });
+  });
+
+  it('reach the service under their old names, too', async () => {
+    const extraValues = 'global: {settings: {Customer.BucketCount: 8}}';
+    const release = { region: 'east', profile: 'production' };
+    const environment = await environmentOf(release, ['replicator', extraValues]);
+    const { settings } = await startWith(environment, SERVICES['replicator']!);
+    expect(environment).toMatchObject({ CUSTOMER_BUCKET_COUNT: '8' });
+    expect(settings.bucketCount).toBe(8);
   });
 
   it.each(['customer-api', 'replicator'])(

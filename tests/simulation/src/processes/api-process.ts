@@ -29,7 +29,7 @@ export interface ApiProcess {
 export async function startApi(context: ProcessContext): Promise<ApiProcess> {
   const { incarnation, region, peers, randomness, world } = context;
   const configuration = await readSettings(context);
-  const bucketCount = configuration.get('Customer.BucketCount');
+  const bucketCount = configuration.get('Tables.BucketCount');
   const wireVersion = configuration.get('Messages.WireVersion');
   const sent = { part: 'relay', bucketCount, wireVersion, finishesLate: true };
   const { relay } = createRelayParts(context, sent);

@@ -24,7 +24,7 @@ export async function readSettings(context: ProcessContext): Promise<TandemConfi
   for (;;) {
     try {
       await configuration.load();
-      await recordBucketCount(store, gadgetKind, configuration.get('Customer.BucketCount'));
+      await recordBucketCount(store, gadgetKind, configuration.get('Tables.BucketCount'));
       return configuration;
     } catch (error) {
       // One that finds a setting damaged ends, and is started again until somebody has mended it.

@@ -37,13 +37,13 @@ export async function startReplicator(context: ProcessContext): Promise<void> {
   startLoop(context, { name: 'heartbeat', waitMs: plan.heartbeatIntervalMs }, () =>
     replicator.beatOnce(),
   );
-  const collect = createCollector(context, configuration.get('Customer.BucketCount'));
+  const collect = createCollector(context, configuration.get('Tables.BucketCount'));
   startLoop(context, { name: 'tombstones', waitMs: plan.collectIntervalMs }, collect);
 }
 
 function composeReplicator(context: ProcessContext, configuration: TandemConfiguration) {
   const { incarnation, region, randomness, world } = context;
-  const bucketCount = configuration.get('Customer.BucketCount');
+  const bucketCount = configuration.get('Tables.BucketCount');
   const clock = context.clock('apply');
   const store = context.store('apply');
   const sweepStore = context.store('sweep');

@@ -113,7 +113,7 @@ async function createRegion(name: string, plan: RunPlan, scheduler: Scheduler): 
     definitions: tandemSettings,
     values: {
       'Customer.DataAccess': 'multi-region',
-      'Customer.BucketCount': String(plan.bucketCount),
+      'Tables.BucketCount': String(plan.bucketCount),
       ServiceBusConnection: `${name}.servicebus.example`,
       'Messages.WireVersion': String(plan.wireVersion),
       'Sweep.GraceMs': String(plan.sweepGraceMs),
