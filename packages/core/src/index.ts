@@ -3,11 +3,9 @@ import './require-node.ts';
 export * from './arrival/claims.ts';
 export * from './arrival/judge-change-set.ts';
 export * from './arrival/notices.ts';
-export * from './arrival/read-change-sets.ts';
 export * from './arrival/refusal.ts';
-export * from './concurrency/chunk.ts';
+export * from './concurrency/bounded.ts';
 export { untilUncontended } from './concurrency/contention.ts';
-export * from './concurrency/for-each-bounded.ts';
 export { pagesOf } from './concurrency/pages.ts';
 export * from './drill/predict-drill.ts';
 export * from './drill/run-drill.ts';
@@ -20,12 +18,10 @@ export * from './entity-kind/field-budgets.ts';
 export type { FieldConstraint } from './entity-kind/field-constraint.ts';
 export * from './errors.ts';
 export * from './inbound/apply-change-sets.ts';
-export * from './inbound/apply-to-bucket.ts';
 export * from './inbound/archive-in-rounds.ts';
 export * from './inbound/decide-apply.ts';
 export * from './inbound/inbound.ts';
 export { applyApart, type ProbedSet } from './inbound/isolate-fault.ts';
-export * from './inbound/settle.ts';
 export * from './inbound/tombstone-horizon.ts';
 export * from './inbound/watermark-tracker.ts';
 export * from './limits/row-size.ts';
@@ -101,13 +97,8 @@ export {
   type JudgeRequest,
   readAllowedHosts,
 } from './web/judge-request.ts';
-export { unpackChangeSets } from './wire/change-set-pack.ts';
-export * from './wire/decode-change-set.ts';
-export {
-  deflateChangeSet,
-  inflateChangeSet,
-} from './wire/deflate-change-set.ts';
-export * from './wire/encode-change-set.ts';
+export * from './wire/change-set-bytes.ts';
 export * from './wire/encode-conflict.ts';
+export * from './wire/message-body.ts';
 export * from './wire/versions.ts';
 export * from './wire/watermark.ts';

@@ -1,12 +1,16 @@
-import type { ServiceBusClient } from '@azure/service-bus';
-import { TransientError } from '@tandem/core';
+import { createRequire } from 'node:module';
+import { DefaultAzureCredential } from '@azure/identity';
 import {
-  type BusConnection,
-  clientFactory,
-  closeClient,
-  namespaceOf,
-  withDeadline,
-} from './connection.ts';
+  ServiceBusAdministrationClient,
+  ServiceBusClient,
+  type ServiceBusClientOptions,
+} from '@azure/service-bus';
+import {
+  SERVICE_BUS_PARTS,
+  TerminalError,
+  TransientError,
+  tidyConnectionString,
+} from '@tandem/core';
 import { type BusCall, translateBusError } from './translate-bus-error.ts';
 
 export interface BusLinkOptions<Opened> {
@@ -119,5 +123,165 @@ export class BusLink<Opened> {
 
   #callOf({ name }: BusAction): BusCall {
     return { namespace: this.#namespace, queue: this.#options.queue, action: name };
+  }
+}
+
+/**
+ * A connection string, or the fully qualified name of a namespace (`tandem-east.servicebus.windows.net`),
+ * for which the process's own identity is used.
+ */
+export type BusConnection = string;
+
+/** Is in the connection strings of emulators, which have no certificate. */
+const EMULATOR = /;\s*UseDevelopmentEmulator=true/i;
+const ENDPOINT = /(?:^|;)\s*Endpoint\s*=\s*sb:\/\/([^/;\s]+)/i;
+const NAMESPACE = /^[a-z0-9][a-z0-9.-]*(?::\d+)?$/i;
+
+/** The namespace's host; never a secret. Throws `CONFIGURATION_INVALID`. */
+export function namespaceOf(connection: BusConnection): string {
+  const host = ENDPOINT.exec(connection)?.[1] ?? NAMESPACE.exec(connection)?.[0];
+  if (host !== undefined) return host;
+  throw new TerminalError(
+    'CONFIGURATION_INVALID',
+    'A Service Bus connection must be a connection string that begins with Endpoint=sb://, or the ' +
+      'fully qualified name of a namespace, such as tandem-east.servicebus.windows.net.',
+  );
+}
+
+/** Gives a function that makes one client after another, all with the same credential. */
+export function clientFactory(
+  connection: BusConnection,
+  options: ServiceBusClientOptions,
+): () => ServiceBusClient {
+  const namespace = namespaceOf(connection);
+  letClosingNeverFail();
+  if (isConnectionString(connection)) {
+    const tidy = tidyConnectionString(connection, SERVICE_BUS_PARTS);
+    return () => new ServiceBusClient(tidy, options);
+  }
+  const credential = new DefaultAzureCredential();
+  return () => new ServiceBusClient(namespace, credential, options);
+}
+
+interface Closable {
+  close: (...parameters: unknown[]) => Promise<void>;
+}
+
+/** What is needed of rhea-promise 3.0.3, on which the library stands. */
+type LinkLayer = Readonly<
+  Record<'Receiver' | 'Sender' | 'AwaitableSender' | 'Session', { readonly prototype: Closable }>
+>;
+
+const forgiving = new WeakSet<Closable>();
+
+/**
+ * Makes the closing of every AMQP link and session resolve when it fails, or when the namespace has not answered
+ * it within the minute that the library gives it. @azure/service-bus 7.9.5 leaves that promise to nobody where it
+ * closes the receiver of a receive that was aborted while it drained (`_receiveMessagesImpl`) or whose drain
+ * was not answered (`tryDrainReceiver`, which a timer begins as `_finalAction`) and the link of an opening
+ * that was aborted (`_initLinkImpl`); so does rhea-promise where creating a link timed out (`createReceiver`,
+ * `createSender`). So a namespace that hung for half a minute ended the process a minute later with an
+ * unhandled OperationTimeoutError. Nobody can do anything about it: the link is of no more use, and
+ * whoever waited for it has been answered by a deadline of ours. To be removed once the library owns them.
+ */
+function letClosingNeverFail(): void {
+  // Through the library, so that it is the same instance whatever else is installed.
+  const library = createRequire(import.meta.url).resolve('@azure/service-bus');
+  const layer = createRequire(library)('rhea-promise') as LinkLayer;
+  for (const { prototype } of Object.values(pickLinks(layer))) {
+    if (forgiving.has(prototype)) continue;
+    forgiving.add(prototype);
+    const { close } = prototype;
+    prototype.close = async function closeOrGiveUp(...parameters) {
+      await close.apply(this, parameters).catch(() => undefined);
+    };
+  }
+}
+
+function pickLinks({ Receiver, Sender, AwaitableSender, Session }: LinkLayer): LinkLayer {
+  return { Receiver, Sender, AwaitableSender, Session };
+}
+
+/** What is needed of the inside of ServiceBusClient 7.9.5. */
+interface ClientInternals {
+  readonly _connectionContext?: {
+    readonly connection?: {
+      readonly _connection?: { readonly socket?: { readonly destroy?: () => void } };
+    };
+  };
+}
+
+/**
+ * Closes the client, and its socket with it: the library leaves the socket open for good when the
+ * namespace took the connection and never answered. One for each try would pile up in an outage.
+ * Rejects as the library does, or after `timeoutMs`.
+ */
+async function closeClient(client: ServiceBusClient, timeoutMs: number): Promise<void> {
+  try {
+    await withDeadline(timeoutMs, () => client.close());
+  } finally {
+    const { _connectionContext: context } = client as unknown as ClientInternals;
+    context?.connection?._connection?.socket?.destroy?.();
+  }
+}
+
+export function createAdministrationClient(
+  connection: BusConnection,
+): ServiceBusAdministrationClient {
+  const namespace = namespaceOf(connection);
+  if (!isConnectionString(connection)) {
+    return new ServiceBusAdministrationClient(namespace, new DefaultAzureCredential());
+  }
+  const client = new ServiceBusAdministrationClient(
+    tidyConnectionString(connection, SERVICE_BUS_PARTS),
+  );
+  if (EMULATOR.test(connection)) speakPlainHttp(client);
+  return client;
+}
+
+function isConnectionString(connection: BusConnection): boolean {
+  return ENDPOINT.test(connection);
+}
+
+/** @azure/service-bus 7.9.5 administers by https even where the connection string says emulator. */
+function speakPlainHttp(client: ServiceBusAdministrationClient): void {
+  client.pipeline.addPolicy({
+    name: 'speakPlainHttp',
+    sendRequest(request, next) {
+      request.url = request.url.replace(/^https:/, 'http:');
+      request.allowInsecureConnection = true;
+      return next(request);
+    },
+  });
+}
+
+class CallTimedOut extends Error {
+  constructor(timeoutMs: number) {
+    super(`no answer within ${timeoutMs} ms`);
+    this.name = 'CallTimedOut';
+  }
+}
+
+/**
+ * Gives `work` so many milliseconds. Not every call of the Service Bus library takes an abort
+ * signal, and some hang for a minute on a dead namespace: so the signal is aborted, and whatever
+ * still runs is left behind.
+ */
+export async function withDeadline<T>(
+  timeoutMs: number,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const expired = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new CallTimedOut(timeoutMs));
+      controller.abort();
+    }, timeoutMs);
+  });
+  try {
+    return await Promise.race([work(controller.signal), expired]);
+  } finally {
+    clearTimeout(timer);
   }
 }

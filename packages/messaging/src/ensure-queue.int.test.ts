@@ -1,6 +1,6 @@
 import { createEmulator, type Emulator } from '@tandem/servicebus-emulator';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createAdministrationClient } from './connection.ts';
+import { createAdministrationClient } from './bus-link.ts';
 import { ensureQueue, type QueueDifference } from './ensure-queue.ts';
 import { createServiceBusPublisher } from './service-bus-publisher.ts';
 

@@ -1,11 +1,11 @@
 import type { QueueProperties, ServiceBusAdministrationClient } from '@azure/service-bus';
-import { CALL_TIMEOUT_MS } from './bus-link.ts';
 import {
   type BusConnection,
+  CALL_TIMEOUT_MS,
   createAdministrationClient,
   namespaceOf,
   withDeadline,
-} from './connection.ts';
+} from './bus-link.ts';
 import { isQueueMissing, translateBusError } from './translate-bus-error.ts';
 
 export interface EnsureQueueOptions {

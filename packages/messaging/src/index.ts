@@ -1,4 +1,4 @@
-export type { BusConnection } from './connection.ts';
+export type { BusConnection } from './bus-link.ts';
 export {
   type EnsureQueueOptions,
   ensureQueue,

@@ -16,9 +16,8 @@ import {
   settleDeadLetters,
 } from '@tandem/core';
 import Long from 'long';
-import { BusLink, CALL_TIMEOUT_MS } from './bus-link.ts';
-import type { BusConnection } from './connection.ts';
-import { toInboundMessage } from './to-inbound-message.ts';
+import { type BusConnection, BusLink, CALL_TIMEOUT_MS } from './bus-link.ts';
+import { toInboundMessage } from './service-bus-receiver.ts';
 
 export interface ServiceBusQueueViewerOptions {
   /** To the region's own namespace. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ReceiveSlices, SLICE_MS } from './receive-slices.ts';
+import { ReceiveSlices, SLICE_MS } from './service-bus-receiver.ts';
 
 const HOUR_MS = 3_600_000;
 

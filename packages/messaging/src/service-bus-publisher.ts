@@ -4,8 +4,7 @@ import type {
   ServiceBusSender,
 } from '@azure/service-bus';
 import { type ChangePublisher, type OutboundMessage, TerminalError } from '@tandem/core';
-import { BusLink, CALL_TIMEOUT_MS } from './bus-link.ts';
-import type { BusConnection } from './connection.ts';
+import { type BusConnection, BusLink, CALL_TIMEOUT_MS } from './bus-link.ts';
 
 export interface ServiceBusPublisherOptions {
   /** The peer's region. */

@@ -1,7 +1,7 @@
 import type { ServiceBusReceivedMessage } from '@azure/service-bus';
 import Long from 'long';
 import { describe, expect, test } from 'vitest';
-import { toInboundMessage } from './to-inbound-message.ts';
+import { toInboundMessage } from './service-bus-receiver.ts';
 
 function received(parts: Partial<ServiceBusReceivedMessage>): ServiceBusReceivedMessage {
   return {

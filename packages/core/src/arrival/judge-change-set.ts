@@ -10,7 +10,7 @@ import type { Replica } from '../ports/replica.ts';
 import { stampsOf } from '../state/entity-state.ts';
 import { hasSeen } from '../state/version-vector.ts';
 import { isPossibleStamp, NIL_STAMP, type Stamp, stampRegion } from '../time/stamp.ts';
-import { encodeChangeSet } from '../wire/encode-change-set.ts';
+import { encodeChangeSet } from '../wire/change-set-bytes.ts';
 import type { RefusalReason } from './refusal.ts';
 
 export interface ReceivedSet extends ArchiveEntry {

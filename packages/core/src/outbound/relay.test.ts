@@ -10,7 +10,7 @@ import type { Archive } from '../ports/archive.ts';
 import type { OutboundMessage } from '../ports/change-publisher.ts';
 import type { Outbox, OutboxEntry } from '../ports/outbox.ts';
 import { formatStamp, stampTimeMs } from '../time/stamp.ts';
-import { unpackChangeSets } from '../wire/change-set-pack.ts';
+import { unpackChangeSets } from '../wire/message-body.ts';
 import { finishAtOnce } from './finish.ts';
 import { createPeerLink, type PeerLink } from './peer-link.ts';
 import { createRelay } from './relay.ts';

@@ -1,9 +1,8 @@
-import { chunk } from '../concurrency/chunk.ts';
-import { forEachBounded } from '../concurrency/for-each-bounded.ts';
+import { chunk, forEachBounded } from '../concurrency/bounded.ts';
 import { AppError, TerminalError } from '../errors.ts';
 import type { OutboundMessage } from '../ports/change-publisher.ts';
 import type { OutboxEntry } from '../ports/outbox.ts';
-import { PACK_BOUNDS, packChangeSets, packMessageId } from '../wire/change-set-pack.ts';
+import { PACK_BOUNDS, packChangeSets, packMessageId } from '../wire/message-body.ts';
 import type { Finish } from './finish.ts';
 import type { PeerLink } from './peer-link.ts';
 

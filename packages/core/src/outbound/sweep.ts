@@ -1,5 +1,5 @@
 import type { Notices } from '../arrival/notices.ts';
-import { forEachBounded } from '../concurrency/for-each-bounded.ts';
+import { forEachBounded } from '../concurrency/bounded.ts';
 import { pagesOf } from '../concurrency/pages.ts';
 import { AppError } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';

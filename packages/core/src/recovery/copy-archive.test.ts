@@ -4,7 +4,7 @@ import type { Conflict } from '../model/conflict.ts';
 import type { ArchiveRow, ScannedArchiveRow } from '../ports/recovery-region.ts';
 import type { EntityState } from '../state/entity-state.ts';
 import { alive, at, SPAN, setOf } from '../testing/memory-recovery-region.ts';
-import { encodeChangeSet } from '../wire/encode-change-set.ts';
+import { encodeChangeSet } from '../wire/change-set-bytes.ts';
 import { copyArchive } from './copy-archive.ts';
 import { copyConflicts } from './fill-region.ts';
 

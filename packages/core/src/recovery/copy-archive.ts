@@ -1,7 +1,6 @@
 import { untilUncontended } from '../concurrency/contention.ts';
 import type { ArchiveKeeper, ArchiveRow, ScannedArchiveRow } from '../ports/recovery-region.ts';
-import { plainBytesOf } from '../wire/deflate-change-set.ts';
-import { encodeChangeSet } from '../wire/encode-change-set.ts';
+import { encodeChangeSet, plainBytesOf } from '../wire/change-set-bytes.ts';
 import { joinChangeSets } from './repair-regions.ts';
 import type { DamagedArchiveRow } from './replay.ts';
 

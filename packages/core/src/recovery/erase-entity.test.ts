@@ -13,7 +13,7 @@ import {
   setOf,
   stateWith,
 } from '../testing/memory-recovery-region.ts';
-import { encodeChangeSet } from '../wire/encode-change-set.ts';
+import { encodeChangeSet } from '../wire/change-set-bytes.ts';
 import {
   countOutboxRows,
   eraseEntity,

@@ -1,4 +1,3 @@
-import { readChangeSets } from '../arrival/read-change-sets.ts';
 import { untilUncontended } from '../concurrency/contention.ts';
 import { TerminalError } from '../errors.ts';
 import type { ChangeSet } from '../model/change-set.ts';
@@ -13,14 +12,13 @@ import type {
 import type { ArchiveRow, RecoveryRegion } from '../ports/recovery-region.ts';
 import { type EntityState, eraseField, type StampedField } from '../state/entity-state.ts';
 import type { Stamp } from '../time/stamp.ts';
-import { packChangeSets } from '../wire/change-set-pack.ts';
-import { deflateChangeSet, inflateChangeSet } from '../wire/deflate-change-set.ts';
-import { encodeChangeSet } from '../wire/encode-change-set.ts';
+import { deflateChangeSet, encodeChangeSet, inflateChangeSet } from '../wire/change-set-bytes.ts';
 import {
   decodeConflictMessage,
   encodeConflict,
   rewriteConflictMessage,
 } from '../wire/encode-conflict.ts';
+import { packChangeSets, readChangeSets } from '../wire/message-body.ts';
 
 /** Where values of an entity still are in one region. */
 export interface Traces {

@@ -4,10 +4,9 @@ import { createVirtualClock } from '../memory/virtual-clock.ts';
 import { type Conflict, eraseConflict } from '../model/conflict.ts';
 import type { QueuedMessage, QueueViewer } from '../ports/queue-viewer.ts';
 import { alive, at, setOf } from '../testing/memory-recovery-region.ts';
-import { packChangeSets } from '../wire/change-set-pack.ts';
-import { deflateChangeSet } from '../wire/deflate-change-set.ts';
-import { encodeChangeSet } from '../wire/encode-change-set.ts';
+import { deflateChangeSet, encodeChangeSet } from '../wire/change-set-bytes.ts';
 import { encodeConflictMessages } from '../wire/encode-conflict.ts';
+import { packChangeSets } from '../wire/message-body.ts';
 import { encodeWatermark } from '../wire/watermark.ts';
 import { eachQueuePage, eraseState, findHolding } from './erase-entity.ts';
 

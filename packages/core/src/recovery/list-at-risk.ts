@@ -1,5 +1,4 @@
-import { readableSetsIn } from '../arrival/read-change-sets.ts';
-import { chunk } from '../concurrency/chunk.ts';
+import { chunk } from '../concurrency/bounded.ts';
 import { TerminalError } from '../errors.ts';
 import { type ChangeSet, type Operation, originOf } from '../model/change-set.ts';
 import { scanOutbox } from '../outbound/sweep.ts';
@@ -8,6 +7,7 @@ import type { QueuedMessage } from '../ports/queue-viewer.ts';
 import type { Replica } from '../ports/replica.ts';
 import { hasSeen, mergeVectors, type VersionVector } from '../state/version-vector.ts';
 import { type Stamp, stampTimeMs } from '../time/stamp.ts';
+import { readableSetsIn } from '../wire/message-body.ts';
 
 /** Where a peer has a change: in its rows, in its queue, among its dead letters, or nowhere. */
 export type PeerPlace = 'applied' | 'queued' | 'dead-lettered' | 'nowhere' | 'not-known';

@@ -1,4 +1,4 @@
-import { chunk } from '../concurrency/chunk.ts';
+import { chunk } from '../concurrency/bounded.ts';
 import { untilUncontended } from '../concurrency/contention.ts';
 import { fitRow, mergeRows } from '../inbound/decide-apply.ts';
 import { areConcurrent, type Conflict, findConflicts } from '../model/conflict.ts';

@@ -1,4 +1,4 @@
-import { chunk } from '../concurrency/chunk.ts';
+import { chunk } from '../concurrency/bounded.ts';
 import { TerminalError } from '../errors.ts';
 import { fitRow, mergeRows } from '../inbound/decide-apply.ts';
 import type { ArchiveKeeper, RowScanner } from '../ports/recovery-region.ts';

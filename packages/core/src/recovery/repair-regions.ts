@@ -1,6 +1,5 @@
-import { chunk } from '../concurrency/chunk.ts';
+import { chunk, forEachBounded } from '../concurrency/bounded.ts';
 import { untilUncontended } from '../concurrency/contention.ts';
-import { forEachBounded } from '../concurrency/for-each-bounded.ts';
 import { assert } from '../errors.ts';
 import { fitRow, mergeRows } from '../inbound/decide-apply.ts';
 import {

@@ -1,5 +1,4 @@
-import { chunk } from '../concurrency/chunk.ts';
-import { forEachBounded } from '../concurrency/for-each-bounded.ts';
+import { chunk, forEachBounded } from '../concurrency/bounded.ts';
 import { TerminalError } from '../errors.ts';
 import { fitRow, mergeRows } from '../inbound/decide-apply.ts';
 import { type ChangeSet, originOf, referenceIdOf } from '../model/change-set.ts';

@@ -11,7 +11,7 @@ import {
   stateWith,
 } from '../testing/memory-recovery-region.ts';
 import { formatStamp, type Stamp } from '../time/stamp.ts';
-import { encodeChangeSet } from '../wire/encode-change-set.ts';
+import { encodeChangeSet } from '../wire/change-set-bytes.ts';
 import { eachQueuePage } from './erase-entity.ts';
 import { addVectors, listQueuedWrites } from './list-at-risk.ts';
 import { type SurveyedPeer, surveyRisk } from './survey-risk.ts';

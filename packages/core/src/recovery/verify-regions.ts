@@ -1,5 +1,4 @@
-import { chunk } from '../concurrency/chunk.ts';
-import { forEachBounded } from '../concurrency/for-each-bounded.ts';
+import { chunk, forEachBounded } from '../concurrency/bounded.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { RecoveryRegion, ScannedRow } from '../ports/recovery-region.ts';
 import { type EntityState, isCollectable } from '../state/entity-state.ts';

@@ -13,7 +13,7 @@ import type { Digest } from '../recovery/verify-regions.ts';
 import type { EntityState, StoredState } from '../state/entity-state.ts';
 import { formatStamp, type Stamp } from '../time/stamp.ts';
 import type { FieldValue } from '../values/field-value.ts';
-import { encodeChangeSet } from '../wire/encode-change-set.ts';
+import { encodeChangeSet } from '../wire/change-set-bytes.ts';
 
 /** What a test holds of a region that is nothing but maps. Every id lies in the one bucket. */
 export interface MemoryRecoveryRegion extends RecoveryRegion {

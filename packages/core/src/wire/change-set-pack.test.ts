@@ -1,19 +1,20 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readableSetsIn, readChangeSets } from '../arrival/read-change-sets.ts';
-import { chunk } from '../concurrency/chunk.ts';
+import { chunk } from '../concurrency/bounded.ts';
 import { TerminalError } from '../errors.ts';
 import type { ChangeSet } from '../model/change-set.ts';
 import { formatStamp } from '../time/stamp.ts';
+import { encodeChangeSet } from './change-set-bytes.ts';
 import {
   PACK_BOUNDS,
   PACK_BYTES_MAX,
   PACK_SETS_MAX,
   packChangeSets,
   packMessageId,
+  readableSetsIn,
+  readChangeSets,
   unpackChangeSets,
-} from './change-set-pack.ts';
-import { encodeChangeSet } from './encode-change-set.ts';
+} from './message-body.ts';
 
 function setOf(n: number, entityId = `e${n}`): ChangeSet {
   const stamp = formatStamp({ timeMs: 1_000 + n, counter: 0, region: 'east', writer: 'w' });

@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest';
 import type { ChangeSet } from '../model/change-set.ts';
 import { formatStamp } from '../time/stamp.ts';
-import { decodeChangeSet } from './decode-change-set.ts';
-import { encodeChangeSet } from './encode-change-set.ts';
+import { decodeChangeSet, encodeChangeSet } from './change-set-bytes.ts';
 
 const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 const stamp = formatStamp({ timeMs: 1_000, counter: 0, region: 'east', writer: 'w1' });

@@ -1,17 +1,20 @@
 import { deflateSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readChangeSets } from '../arrival/read-change-sets.ts';
-import { chunk } from '../concurrency/chunk.ts';
+import { chunk } from '../concurrency/bounded.ts';
 import { TerminalError } from '../errors.ts';
-import { countLike, isRoomFor, loadOf } from '../inbound/messages-in-hand.ts';
+import { countLike, isRoomFor, loadOf } from '../inbound/inbound.ts';
 import type { ChangeSet } from '../model/change-set.ts';
 import type { InboundMessage } from '../ports/change-receiver.ts';
 import { formatStamp } from '../time/stamp.ts';
-import { PACK_BOUNDS, PACK_BYTES_MAX, packChangeSets } from './change-set-pack.ts';
-import { decodeChangeSet } from './decode-change-set.ts';
-import { deflateChangeSet, inflateChangeSet, plainBytesOf } from './deflate-change-set.ts';
-import { encodeChangeSet } from './encode-change-set.ts';
+import {
+  decodeChangeSet,
+  deflateChangeSet,
+  encodeChangeSet,
+  inflateChangeSet,
+  plainBytesOf,
+} from './change-set-bytes.ts';
+import { PACK_BOUNDS, PACK_BYTES_MAX, packChangeSets, readChangeSets } from './message-body.ts';
 
 const MEBIBYTE = 1_024 * 1_024;
 

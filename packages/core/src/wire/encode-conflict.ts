@@ -10,7 +10,7 @@ import {
   type EncodedFieldValue,
   encodeFieldValue,
 } from '../values/encode-field-value.ts';
-import { parseJson } from './parse-json.ts';
+import { parseJson } from './change-set-bytes.ts';
 import { WIRE_VERSION } from './versions.ts';
 
 /*

@@ -2,7 +2,7 @@
 
 /**
  * The version of a plain change set, in every message, outbox row and archive row. A reader accepts its own
- * version and older ones; a newer one is dead-lettered as such, not as garbage. See encode-change-set.ts.
+ * version and older ones; a newer one is dead-lettered as such, not as garbage. See change-set-bytes.ts.
  */
 export const WIRE_VERSION = 1;
 

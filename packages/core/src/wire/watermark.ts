@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { TerminalError } from '../errors.ts';
 import { isRegionName } from '../time/stamp.ts';
-import { parseJson } from './parse-json.ts';
+import { parseJson } from './change-set-bytes.ts';
 import { WIRE_VERSION } from './versions.ts';
 
 const WatermarkSchema = Type.Object({

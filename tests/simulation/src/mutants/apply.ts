@@ -1,7 +1,7 @@
 import { CORE, type Mutant, STORAGE } from './mutant.ts';
 
 const DECIDE = `${CORE}inbound/decide-apply.ts`;
-const TO_BUCKET = `${CORE}inbound/apply-to-bucket.ts`;
+const TO_BUCKET = `${CORE}inbound/apply-change-sets.ts`;
 const APPLY = `${CORE}inbound/apply-change-sets.ts`;
 const INBOUND = `${CORE}inbound/inbound.ts`;
 const ISOLATE = `${CORE}inbound/isolate-fault.ts`;
@@ -190,12 +190,12 @@ export const applyMutants: readonly Mutant[] = [
     title: 'a change of a newer wire version is read as if it were of this one',
     edits: [
       {
-        file: `${CORE}wire/decode-change-set.ts`,
+        file: `${CORE}wire/change-set-bytes.ts`,
         find: 'if (json.wire > DEFLATED_WIRE_VERSION) {',
         replace: 'if (json.wire > DEFLATED_WIRE_VERSION + 1_000) {',
       },
       {
-        file: `${CORE}wire/decode-change-set.ts`,
+        file: `${CORE}wire/change-set-bytes.ts`,
         find: 'if (json.wire !== WIRE_VERSION) {',
         replace: 'if (json.wire < WIRE_VERSION) {',
       },

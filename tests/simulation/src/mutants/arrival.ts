@@ -2,7 +2,7 @@ import { CORE, type Mutant } from './mutant.ts';
 
 const CLAIMS = `${CORE}arrival/claims.ts`;
 const JUDGE = `${CORE}arrival/judge-change-set.ts`;
-const READ = `${CORE}arrival/read-change-sets.ts`;
+const READ = `${CORE}wire/message-body.ts`;
 
 /** Faults of judging what arrives, and of believing what others claim. */
 export const arrivalMutants: readonly Mutant[] = [

@@ -4,7 +4,7 @@ const LANE = `${STORAGE}write-path/bucket-lane.ts`;
 const LINES = `${STORAGE}write-path/entity-lines.ts`;
 const PACK = `${STORAGE}write-path/pack-group.ts`;
 const FINISH = `${CORE}outbound/finish.ts`;
-const TO_BUCKET = `${CORE}inbound/apply-to-bucket.ts`;
+const TO_BUCKET = `${CORE}inbound/apply-change-sets.ts`;
 
 /** Faults of what writes, archives and applies many changes at once, and of remembered rows. */
 export const groupMutants: readonly Mutant[] = [

@@ -1,6 +1,6 @@
 import { CORE, type Mutant } from './mutant.ts';
 
-const PACK = `${CORE}wire/change-set-pack.ts`;
+const PACK = `${CORE}wire/message-body.ts`;
 const INBOUND = `${CORE}inbound/inbound.ts`;
 const ROUNDS = `${CORE}inbound/archive-in-rounds.ts`;
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { TerminalError } from '../errors.ts';
 import type { ChangeSet } from '../model/change-set.ts';
 import { formatStamp } from '../time/stamp.ts';
-import { type FailedSet, settlementOfSets } from './settle.ts';
+import { type FailedSet, settlementOfSets } from './refusal.ts';
 
 const STAMP = formatStamp({ timeMs: 1_000, counter: 0, region: 'east', writer: 'w' });
 const STATE = { fields: new Map(), alive: STAMP, deleted: undefined, vector: new Map() };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { clientFactory, namespaceOf } from './connection.ts';
+import { clientFactory, namespaceOf } from './bus-link.ts';
 import { createServiceBusPublisher } from './service-bus-publisher.ts';
 
 const KEY = 'SharedAccessKeyName=Root;SharedAccessKey=hunter2+/=';

@@ -1,8 +1,12 @@
 import { deflateSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { slicesOf } from '../inbound/messages-in-hand.ts';
-import { packChangeSets } from '../wire/change-set-pack.ts';
-import { inflatedBytesOf, MESSAGE_PLAIN_BYTES_MAX, readChangeSets } from './read-change-sets.ts';
+import { slicesOf } from '../inbound/inbound.ts';
+import {
+  inflatedBytesOf,
+  MESSAGE_PLAIN_BYTES_MAX,
+  packChangeSets,
+  readChangeSets,
+} from './message-body.ts';
 
 const KIB = 1_024;
 const BATCH_BYTES_MAX = 4 * KIB * KIB;

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { chunk } from './chunk.ts';
-import { forEachBounded } from './for-each-bounded.ts';
+import { chunk, forEachBounded } from './bounded.ts';
 
 describe('forEachBounded', () => {
   test('works on every item, never on more than the bound at once', async () => {

@@ -9,8 +9,7 @@ import {
   arbitraryFieldValue,
   arbitraryStamp,
 } from '../testing/arbitrary-entity-state.ts';
-import { decodeChangeSet } from './decode-change-set.ts';
-import { encodeChangeSet } from './encode-change-set.ts';
+import { decodeChangeSet, encodeChangeSet } from './change-set-bytes.ts';
 import { decodeWatermark, encodeWatermark } from './watermark.ts';
 
 const changeSet: fc.Arbitrary<ChangeSet> = fc

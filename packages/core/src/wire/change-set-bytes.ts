@@ -1,0 +1,266 @@
+import { deflateSync, inflateSync } from 'node:zlib';
+import { type Static, Type } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { TerminalError } from '../errors.ts';
+import {
+  CHANGES_PER_SET_MAX,
+  type Change,
+  type ChangeSet,
+  isWellFormed,
+} from '../model/change-set.ts';
+import { type EntityState, hasFieldNameForm, type StampedField } from '../state/entity-state.ts';
+import { toPossibleStamp, toPossibleState } from '../state/possible-state.ts';
+import { isStamp, type Stamp, stampRegion } from '../time/stamp.ts';
+import {
+  decodeFieldValue,
+  type EncodedFieldValue,
+  encodeFieldValue,
+} from '../values/encode-field-value.ts';
+import { DEFLATED_WIRE_VERSION, WIRE_VERSION } from './versions.ts';
+
+const encoder = new TextEncoder();
+
+export interface EncodedState {
+  readonly fields: Record<string, readonly [string, EncodedFieldValue]>;
+  readonly alive?: string;
+  readonly deleted?: string;
+  readonly vector: readonly string[];
+}
+
+/** UTF-8 JSON. The same bytes are written to the outbox, archived and sent. */
+export function encodeChangeSet(set: ChangeSet): Uint8Array {
+  return joinChangeSet(set, set.changes.map(encodeChange));
+}
+
+/** One change as JSON: whoever packs several into a set knows by its length what it takes there. */
+export function encodeChange({ entityId, operation, state, trace }: Change): string {
+  // A reader that does not know `trace` reads over it, and JSON leaves it out when there is none.
+  return JSON.stringify({ entityId, operation, state: encodeState(state), trace });
+}
+
+/** The encoding of a set whose changes, in their order, were encoded by `encodeChange`. */
+export function joinChangeSet(
+  { entityKind, bucket, stamp }: Omit<ChangeSet, 'changes'>,
+  changes: readonly string[],
+): Uint8Array {
+  const head = JSON.stringify({ wire: WIRE_VERSION, entityKind, bucket, stamp }).slice(0, -1);
+  return encoder.encode(`${head},"changes":[${changes.join(',')}]}`);
+}
+
+function encodeState(state: EntityState): EncodedState {
+  const fields: Record<string, readonly [string, EncodedFieldValue]> = {};
+  for (const [name, field] of state.fields) fields[name] = encodeField(field);
+  return {
+    fields,
+    ...(state.alive === undefined ? {} : { alive: state.alive }),
+    ...(state.deleted === undefined ? {} : { deleted: state.deleted }),
+    vector: [...state.vector.values()],
+  };
+}
+
+function encodeField(field: StampedField): readonly [string, EncodedFieldValue] {
+  return [field.stamp, encodeFieldValue(field.value)];
+}
+
+/** A little more than what a set may take when it is written: no reader ever needs more memory for one. */
+const PLAIN_BYTES_MAX = 256 * 1_024;
+const START = `{"wire":${DEFLATED_WIRE_VERSION},`;
+const HEAD_LENGTH_MAX = 48;
+const HEAD = new RegExp(`^\\{"wire":${DEFLATED_WIRE_VERSION},"bytes":(\\d{1,7}),"deflated":"`);
+const TAIL = '"}';
+/** Ten change sets in one take a tenth of their bytes at any level, and this one a few microseconds. */
+const LEVEL = 1;
+
+/** What comes back is the same set in fewer bytes, or the same bytes when these are the fewest. */
+export function deflateChangeSet(plain: Uint8Array): Uint8Array {
+  if (plain.length > PLAIN_BYTES_MAX) return plain;
+  const deflated = deflateSync(plain, { level: LEVEL }).toString('base64');
+  const text = `${START}"bytes":${plain.length},"deflated":"${deflated}${TAIL}`;
+  return text.length < plain.length ? new TextEncoder().encode(text) : plain;
+}
+
+/** The plain encoding of a set, deflated or not. Throws `CHANGE_UNDECODABLE` and `CHANGE_TOO_LARGE`. */
+export function inflateChangeSet(encoded: Uint8Array): Uint8Array {
+  const head = headOf(encoded);
+  if (head === undefined) return encoded;
+  const { bytes, length } = head;
+  if (bytes > PLAIN_BYTES_MAX) {
+    throw new TerminalError(
+      'CHANGE_TOO_LARGE',
+      `The deflated change set says that it takes ${bytes} bytes, the limit is ${PLAIN_BYTES_MAX}. ` +
+        'No region writes as much: find who did.',
+      { details: { bytes } },
+    );
+  }
+  const plain = inflate(textOf(encoded.subarray(length, -TAIL.length)), bytes);
+  if (plain.length !== bytes || textOf(encoded.subarray(-TAIL.length)) !== TAIL) {
+    throw damaged('it is not what its head says');
+  }
+  return plain;
+}
+
+/** What the set takes once it is inflated, as its head says; nothing else of it is looked at. */
+export function plainBytesOf(encoded: Uint8Array): number {
+  return headOf(encoded)?.bytes ?? encoded.length;
+}
+
+function headOf(
+  encoded: Uint8Array,
+): { readonly bytes: number; readonly length: number } | undefined {
+  const start = textOf(encoded.subarray(0, HEAD_LENGTH_MAX));
+  const head = start.startsWith(START) ? HEAD.exec(start) : null;
+  return head === null ? undefined : { bytes: Number(head[1]), length: head[0].length };
+}
+
+function inflate(base64: string, bytes: number): Uint8Array {
+  try {
+    const maxOutputLength = Math.max(1, bytes);
+    const plain = inflateSync(Buffer.from(base64, 'base64'), { maxOutputLength });
+    return new Uint8Array(plain.buffer, plain.byteOffset, plain.byteLength);
+  } catch (cause) {
+    throw damaged('it cannot be inflated', cause);
+  }
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+}
+
+function damaged(what: string, cause?: unknown): TerminalError {
+  const message = `The message is no deflated change set: ${what}.`;
+  return new TerminalError('CHANGE_UNDECODABLE', message, { cause });
+}
+
+const StampText = Type.String({ maxLength: 80 });
+
+const StateSchema = Type.Object({
+  fields: Type.Record(Type.String(), Type.Tuple([StampText, Type.Unknown()])),
+  alive: Type.Optional(StampText),
+  deleted: Type.Optional(StampText),
+  vector: Type.Array(StampText, { minItems: 1, maxItems: 64 }),
+});
+
+const ChangeSetSchema = Type.Object({
+  entityKind: Type.String({ pattern: '^[A-Za-z][A-Za-z0-9]{0,40}$' }),
+  bucket: Type.String({ pattern: '^[0-9a-f]{2}$' }),
+  stamp: StampText,
+  changes: Type.Array(
+    Type.Object({
+      entityId: Type.String({ minLength: 1, maxLength: 512 }),
+      operation: Type.Union([
+        Type.Literal('create'),
+        Type.Literal('replace'),
+        Type.Literal('patch'),
+        Type.Literal('delete'),
+      ]),
+      state: StateSchema,
+      // Whatever it is: no change is refused for the sake of its trace.
+      trace: Type.Optional(Type.Unknown()),
+    }),
+    { minItems: 1, maxItems: CHANGES_PER_SET_MAX },
+  ),
+});
+
+/** The W3C form, version 00. */
+const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+const checkVersion = Compile(Type.Object({ wire: Type.Integer({ minimum: 1 }) }));
+const checkChangeSet = Compile(ChangeSetSchema);
+
+/**
+ * Returns what the bytes of a plain set or of a deflated one say, as they say it: `judgeChangeSet` says what
+ * of it is believed. Throws `CHANGE_TOO_NEW` for a wire version that this build does not know (upgrade it,
+ * then resubmit), `CHANGE_TOO_LARGE` for more bytes than a set takes, and `CHANGE_UNDECODABLE`, naming the
+ * first fault, for everything else.
+ */
+export function decodeChangeSet(bytes: Uint8Array): ChangeSet {
+  const json = parseJson(inflateChangeSet(bytes), (cause) =>
+    undecodable('it is not UTF-8 JSON', cause),
+  );
+  if (!checkVersion.Check(json)) throw undecodable('it carries no wire version');
+  if (json.wire > DEFLATED_WIRE_VERSION) {
+    throw new TerminalError(
+      'CHANGE_TOO_NEW',
+      `The change set has wire version ${json.wire}; this build reads up to ${DEFLATED_WIRE_VERSION}. ` +
+        'Upgrade this region, then resubmit the message.',
+      { details: { wire: json.wire } },
+    );
+  }
+  if (json.wire !== WIRE_VERSION) {
+    throw undecodable(`a set is not written like this in wire version ${json.wire}`);
+  }
+  if (!checkChangeSet.Check(json)) {
+    const [first] = checkChangeSet.Errors(json);
+    throw undecodable(`${first?.instancePath ?? '/'} ${first?.message ?? 'is malformed'}`);
+  }
+  const set: ChangeSet = {
+    entityKind: json.entityKind,
+    bucket: json.bucket,
+    stamp: decodeStamp(json.stamp),
+    changes: json.changes.map(({ entityId, operation, state, trace }) => ({
+      entityId,
+      operation,
+      state: decodeState(state),
+      ...(typeof trace === 'string' && TRACEPARENT.test(trace) ? { trace } : {}),
+    })),
+  };
+  if (!isWellFormed(set)) throw undecodable('its changes do not belong to its stamp');
+  return set;
+}
+
+/** Returns a set that was stored here, without the impossible stamps that it may have taken long ago. */
+export function decodeStoredChangeSet(bytes: Uint8Array): ChangeSet {
+  const set = decodeChangeSet(bytes);
+  return {
+    ...set,
+    stamp: toPossibleStamp(set.stamp),
+    changes: set.changes.map((change) => ({ ...change, state: toPossibleState(change.state) })),
+  };
+}
+
+function decodeState(encoded: Static<typeof StateSchema>): EntityState {
+  const fields = Object.entries(encoded.fields).map(([name, [stamp, value]]) =>
+    decodeField(name, stamp, value),
+  );
+  const stamps = encoded.vector.map(decodeStamp);
+  const vector = new Map(stamps.map((stamp) => [stampRegion(stamp), stamp]));
+  if (vector.size !== stamps.length) throw undecodable('a version vector names a region twice');
+  return {
+    fields: new Map(fields),
+    alive: encoded.alive === undefined ? undefined : decodeStamp(encoded.alive),
+    deleted: encoded.deleted === undefined ? undefined : decodeStamp(encoded.deleted),
+    vector,
+  };
+}
+
+function decodeField(name: string, stamp: string, encoded: unknown): [string, StampedField] {
+  if (!hasFieldNameForm(name)) throw undecodable(`"${name}" is no field name`);
+  const value = decodeFieldValue(encoded);
+  if (value === undefined) throw undecodable(`field "${name}" holds no value of its type`);
+  return [name, { value, stamp: decodeStamp(stamp) }];
+}
+
+function decodeStamp(text: string): Stamp {
+  if (!isStamp(text)) throw undecodable(`"${text}" is no stamp`);
+  return text;
+}
+
+function undecodable(what: string, cause?: unknown): TerminalError {
+  return new TerminalError('CHANGE_UNDECODABLE', `The message is no change set: ${what}.`, {
+    cause,
+  });
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/**
+ * Returns what the JSON says. Throws `fault` for what is no UTF-8 or no JSON; a byte order mark is none, for what
+ * is archived as it came is to be read alike by everybody (RFC 8259, 8.1).
+ */
+export function parseJson(bytes: Uint8Array, fault: (cause: unknown) => TerminalError): unknown {
+  try {
+    return JSON.parse(decoder.decode(bytes));
+  } catch (cause) {
+    throw fault(cause);
+  }
+}
