@@ -1,23 +1,20 @@
 import {
   bucketOf,
+  type Clock,
   type EntityFault,
   type EntityKind,
   findEntityFault,
   forEachBounded,
   KEY_LENGTH_MAX,
+  type Randomness,
   type Replica,
-  type RowOperation,
-  type RowWrite,
+  type RetryPolicy,
+  retry,
   type StoredRow,
   type TableStore,
   withinUnknown,
 } from '@tandem/core';
-import {
-  changedColumns,
-  encodeRowKey,
-  fromEntityProperties,
-  toEntityProperties,
-} from '../rows/entity-row.ts';
+import { encodeRowKey, fromEntityProperties, toRowOperation } from '../rows/entity-row.ts';
 import { createRowMemory, type RowMemory } from './row-memory.ts';
 
 export interface TableReplicaOptions {
@@ -36,7 +33,7 @@ const READS_AT_ONCE_MAX = 16;
 export function createTableReplica(options: TableReplicaOptions): Replica {
   const { store, kind, bucketCount, table = kind.name, memory = createRowMemory() } = options;
 
-  const readRow = async (bucket: string, entityId: string): Promise<StoredRow | undefined> => {
+  const readStored = async (bucket: string, entityId: string): Promise<StoredRow | undefined> => {
     const row = await store.get(table, bucket, encodeRowKey(entityId));
     if (row === undefined) {
       memory.forget(entityId);
@@ -57,7 +54,7 @@ export function createTableReplica(options: TableReplicaOptions): Replica {
     async read(bucket, entityIds) {
       const rows = new Map<string, StoredRow>();
       const readOne = async (entityId: string): Promise<void> => {
-        const row = await readRow(bucket, entityId);
+        const row = await readStored(bucket, entityId);
         if (row !== undefined) rows.set(entityId, row);
       };
       const [first] = entityIds;
@@ -97,10 +94,31 @@ function findKeyFault(entityId: string): EntityFault | undefined {
   return { reason: 'ENTITY_INVALID', text };
 }
 
-export function toRowOperation({ entityId, row, stored }: RowWrite): RowOperation {
-  const rowKey = encodeRowKey(entityId);
-  const properties = toEntityProperties(row);
-  if (stored === undefined) return { kind: 'insert', rowKey, properties };
-  const changed = changedColumns(stored, row);
-  return { kind: 'replace', rowKey, properties, etag: stored.etag, changed };
+/** What a read asks, and how it waits before it asks again. */
+export interface ReadContext {
+  readonly replica: Replica;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+}
+
+const READ_POLICY: RetryPolicy = { attemptsMax: 4, delayMsMin: 50, delayMsMax: 1_000 };
+/** With what one read may take, a store that hangs is given up within ten seconds. */
+const READ_BUDGET_MS = 3_500;
+
+/** Reads the row of an entity; a tombstone is one too. */
+export async function readRow(
+  entityId: string,
+  context: ReadContext,
+): Promise<StoredRow | undefined> {
+  const { replica } = context;
+  const rows = await retryRead(() => replica.read(replica.bucketOf(entityId), [entityId]), context);
+  return rows.get(entityId);
+}
+
+/** Asks again, for as long as a caller can be made to wait, while the store gives no answer. */
+export function retryRead<T>(
+  read: () => Promise<T>,
+  { clock, randomness }: Pick<ReadContext, 'clock' | 'randomness'>,
+): Promise<T> {
+  return retry(read, { policy: READ_POLICY, clock, randomness, budgetMs: READ_BUDGET_MS });
 }

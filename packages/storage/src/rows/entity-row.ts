@@ -10,6 +10,8 @@ import {
   isStamp,
   newestStamp,
   type Properties,
+  type RowOperation,
+  type RowWrite,
   type Stamp,
   type StampedField,
   type StoredRow,
@@ -149,6 +151,15 @@ function stampOf(properties: Properties, name: string): Stamp | undefined {
   const text = textOf(properties, name);
   if (text === undefined ? !properties.has(name) : isStamp(text)) return text as Stamp | undefined;
   throw malformed(name);
+}
+
+/** Returns what writes the row on what is stored: under its ETag, and only the columns that differ (ADR 0018). */
+export function toRowOperation({ entityId, row, stored }: RowWrite): RowOperation {
+  const rowKey = encodeRowKey(entityId);
+  const properties = toEntityProperties(row);
+  if (stored === undefined) return { kind: 'insert', rowKey, properties };
+  const changed = changedColumns(stored, row);
+  return { kind: 'replace', rowKey, properties, etag: stored.etag, changed };
 }
 
 export function textOf(properties: Properties, name: string): string | undefined {

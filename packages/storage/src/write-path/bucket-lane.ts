@@ -1,3 +1,40 @@
+/**
+ * The writes of one bucket, each from its arrival to its answer. While one transaction is in flight further
+ * writes gather, and the next one carries all of them, each entity once; the writes of one entity stand in a
+ * line, each decided on what the one before it left. The first write of an idle bucket leaves at once, or with
+ * those for which the context lets it wait.
+ *
+ *     add ──► waiting ──► reading ──► ready ──► in-group ──► answered
+ *                │           ▲ ▲      ▲ │ ▲        │ │           ▲
+ *                │           │ └──────┼─┤ └────────┘ │           │
+ *                │           └────────┼─┼────────────┘           │
+ *                └────────────────────┘ └────────────────────────┘
+ *
+ *     state       what it proves of the write
+ *     waiting     another write of its entity stands before it
+ *     reading     it is the first of its line; its row is being read, by a call that began after it had come
+ *     ready       it is the first of its line; its row is known: the store told it, or it is remembered
+ *     in-group    it was decided to happen on that row; the store has been given it, and may have done it
+ *     answered    it has left its line, and its caller knows the outcome, or that there is none
+ *
+ *     event                                          from        to
+ *     the one before it was answered                 waiting     ready where the row is known, else reading
+ *     the row was read                               reading     ready
+ *     the row could not be read                      reading     answered, with all of its line
+ *     decided to happen, and packed                  ready       in-group
+ *     decided to happen, and did not fit             ready       ready, before all others
+ *     decided not to happen, or fits nowhere         ready       answered
+ *     what is known is too old to refuse it with     ready       reading
+ *     committed                                      in-group    answered, and what it left is known
+ *     its row was not as expected                    in-group    reading; after ten times answered
+ *     the row of another was not                     in-group    ready; if two groups in a row failed so and its
+ *                                                                row was only remembered, reading
+ *     refused as malformed, in company               in-group    ready, to go alone
+ *     refused as malformed alone, or the store fails in-group    answered; if the store fails, who is ready too
+ *     it has waited for nine seconds                 any         the same: only its caller is told. Behind the
+ *                                                                first of its line it leaves; the first goes
+ *                                                                no further than what is under way for it
+ */
 import {
   AppError,
   type Archive,
@@ -15,24 +52,25 @@ import {
   type TableStore,
 } from '@tandem/core';
 import type { RowMemory } from '../replica/row-memory.ts';
+import { readRow } from '../replica/table-replica.ts';
 import type { WriteOutcome } from '../replicated-table.ts';
-import { readRow, toOutcome, toRecord } from '../table/entity-record.ts';
 import { type ChangeSetOutcome, commitChangeSet } from './commit-change-set.ts';
-import { decidePending } from './decide-write.ts';
-import { type EntityLine, EntityLines } from './entity-lines.ts';
-import type { Gate, Leave } from './gate.ts';
-import { type GroupWrite, type PackedGroup, packGroup } from './pack-group.ts';
 import {
+  type Basis,
+  decideChange,
+  decideRefusal,
+  type EntityChange,
   errorContended,
   errorFull,
   errorLate,
   errorNotTried,
   type KnownRow,
   NEVER_TOLD,
-  type PendingWrite,
-  settleRefusal,
-  type WriteRequest,
-} from './pending-write.ts';
+  toOutcome,
+  toRecord,
+} from './decide-write.ts';
+import type { Gate, Leave } from './gate.ts';
+import { type PackedGroup, packGroup } from './pack-group.ts';
 
 /** What one partition takes in a second. */
 export const WAITING_PER_BUCKET_MAX = 2_000;
@@ -53,256 +91,6 @@ const LOOKS_MAX = WRITE_MS_MAX / LOOK_EVERY_MS;
 const EFFORT_PER_ROW = 0.1;
 
 const CONTENTION_POLICY: RetryPolicy = { attemptsMax: 10, delayMsMin: 5, delayMsMax: 200 };
-
-/**
- * The writes of one bucket. While one transaction is in flight further writes gather, and the next
- * one carries all of them, each entity once; the writes of one entity follow one another, each on
- * what the one before it left. The first write of an idle bucket leaves at once, or with those for which
- * the context lets it wait.
- */
-export class BucketLane<K extends EntityKind> {
-  readonly #bucket: string;
-  readonly #context: LaneContext<K>;
-  readonly #lines: EntityLines<K>;
-  #refusalsInRow = 0;
-  #isRunning = false;
-  #isWatching = false;
-
-  constructor(bucket: string, context: LaneContext<K>) {
-    this.#bucket = bucket;
-    this.#context = context;
-    this.#lines = new EntityLines({
-      recall: (request) => this.#recall(request),
-      read: (line) => void this.#read(line),
-      onReady: () => this.#run(),
-    });
-  }
-
-  /** Throws `TABLE_THROTTLED` when too many wait already; nothing was done then. */
-  async add(request: WriteRequest): Promise<WriteOutcome<K>> {
-    const { kind, nextNumber, commitGate } = this.#context;
-    if (this.#lines.waitingCount >= WAITING_PER_BUCKET_MAX) {
-      throw errorFull({ table: kind.name, bucket: this.#bucket }, WAITING_PER_BUCKET_MAX);
-    }
-    return new Promise((resolve, reject) => {
-      const state = {
-        looks: 0,
-        refusals: 0,
-        goesAlone: false,
-        isUnderWay: false,
-        isGivenUp: false,
-      };
-      this.#lines.add({ request, arrivedAt: nextNumber(), ...state, resolve, reject });
-      commitGate.poke();
-      void this.#watch();
-    });
-  }
-
-  #recall({ entityId, condition }: WriteRequest): KnownRow | undefined {
-    const row = this.#context.memory.recall(entityId);
-    // A create needs no read: the insert tells whether something is there.
-    if (row === undefined && condition?.kind !== 'absent') return undefined;
-    return { row, toldAt: NEVER_TOLD };
-  }
-
-  #run(): void {
-    if (this.#isRunning) return;
-    this.#isRunning = true;
-    void this.#commitAll();
-  }
-
-  /** Tells who waits for too long; looks only while someone waits. */
-  async #watch(): Promise<void> {
-    if (this.#isWatching) return;
-    this.#isWatching = true;
-    const { clock, kind } = this.#context;
-    const lane = { table: kind.name, bucket: this.#bucket };
-    while (this.#lines.waitingCount > 0) {
-      await clock.sleep(LOOK_EVERY_MS);
-      this.#lines.giveUp(LOOKS_MAX, ({ isUnderWay }) =>
-        errorLate(lane, { waitMs: WRITE_MS_MAX, isUnderWay }),
-      );
-    }
-    this.#isWatching = false;
-  }
-
-  /** Whatever a round fails with is told to those who wait for it, and the lane goes on. */
-  async #commitAll(): Promise<void> {
-    while (this.#lines.hasReady) {
-      try {
-        await this.#commitRound();
-      } catch (error) {
-        for (const line of this.#lines.takeReady(WAITING_PER_BUCKET_MAX)) {
-          this.#lines.rejectAll(line, error);
-        }
-      }
-    }
-    this.#isRunning = false;
-  }
-
-  async #commitRound(): Promise<void> {
-    await this.#context.gather?.();
-    const leave = await this.#context.commitGate.enter();
-    try {
-      // Only now: what came while there was no room goes along.
-      const group = this.#formGroup();
-      if (group !== undefined) await this.#commitGroup(group, leave);
-    } finally {
-      leave();
-    }
-  }
-
-  #formGroup(): PackedGroup<LaneWrite<K>> | undefined {
-    const lines = this.#lines.takeReady(CHANGES_PER_SET_MAX);
-    try {
-      return this.#pack(lines.flatMap((line) => this.#decide(line)));
-    } catch (error) {
-      // Nothing that stands in a row may end the lane: whoever waits for it is told.
-      for (const line of lines) this.#lines.rejectAll(line, error);
-      return undefined;
-    }
-  }
-
-  #pack(writes: readonly LaneWrite<K>[]): PackedGroup<LaneWrite<K>> | undefined {
-    const { kind, replica, hybridClock, wireVersion } = this.#context;
-    const { group, left, refused } = packGroup(writes, {
-      kind,
-      replica,
-      bucket: this.#bucket,
-      wireVersion,
-      tick: (floor) => hybridClock.tick(floor),
-      isTooFarAhead: (stamp) => hybridClock.isTooFarAhead(stamp),
-    });
-    this.#lines.putBack(left.map(({ line }) => line));
-    for (const { write, error } of refused) this.#lines.reject(write.line, error);
-    return group;
-  }
-
-  /** The write at the head of the line, unless it is answered or has to wait for a read. */
-  #decide(line: EntityLine<K>): LaneWrite<K>[] {
-    const { pending, known } = this.#lines.head(line);
-    if (pending.isGivenUp) {
-      // Its caller has been told already, so nobody hears this.
-      this.#lines.reject(line, undefined);
-      return [];
-    }
-    const decision = decidePending(pending, known, this.#context.kind);
-    if (decision.kind === 'answer') this.#lines.resolve(line, decision.outcome);
-    if (decision.kind === 'reread') void this.#read(line);
-    if (decision.kind !== 'write') return [];
-    const { entityId, write, trace } = pending.request;
-    const { goesAlone } = pending;
-    const isRemembered = known.toldAt === NEVER_TOLD;
-    const decided = { entityId, write, trace, operation: decision.operation, stored: known.row };
-    return [{ ...decided, line, pending, goesAlone, isRemembered }];
-  }
-
-  async #commitGroup(group: PackedGroup<LaneWrite<K>>, leave: Leave): Promise<void> {
-    const { store, clock, peers, kind, nextNumber } = this.#context;
-    const toldAt = nextNumber();
-    const { set, encoded, members } = group;
-    const committedAfterMs = clock.nowMs();
-    const entry = { set, encoded, owed: peers, committedAfterMs, parkedFor: undefined };
-    let outcome: ChangeSetOutcome;
-    for (const { pending } of members) pending.isUnderWay = true;
-    try {
-      outcome = await commitChangeSet(entry, group.operations, {
-        ...this.#context,
-        table: kind.name,
-        get: (table, partitionKey, rowKey) => store.get(table, partitionKey, rowKey),
-        // Whoever waits out a trouble does it outside, where it holds up no other bucket.
-        commit: (transaction) =>
-          store.commit(transaction).finally(() => leave(1 + members.length * EFFORT_PER_ROW)),
-      });
-    } catch (error) {
-      return this.#onFailed(group.members, error);
-    } finally {
-      for (const { pending } of members) pending.isUnderWay = false;
-    }
-    if (outcome.kind === 'refused') return this.#onRefused(group.members, outcome.index);
-    this.#context.onCommitted(entry);
-    return this.#onCommitted(group, { etags: outcome.etags, toldAt });
-  }
-
-  #onCommitted(
-    { members, states }: PackedGroup<LaneWrite<K>>,
-    { etags, toldAt }: { etags: readonly (string | undefined)[]; toldAt: number },
-  ): void {
-    const { kind, memory } = this.#context;
-    this.#refusalsInRow = 0;
-    for (const [index, { line, operation, entityId }] of members.entries()) {
-      const state = states[index];
-      assert(state !== undefined, 'a group has a state for each of its members');
-      const etag = etags[index];
-      const row = { entityId, state, referenceId: undefined };
-      line.known = etag === undefined ? undefined : { row: { ...row, etag }, toldAt };
-      if (etag === undefined) memory.forget(entityId);
-      else memory.remember({ ...row, etag });
-      this.#lines.resolve(line, toOutcome(operation, toRecord(kind, entityId, row)));
-    }
-  }
-
-  /** Takes the write whose row was changed out of the group; the rest goes again at once. */
-  #onRefused(members: readonly LaneWrite<K>[], index: number): void {
-    const { kind, randomness } = this.#context;
-    this.#refusalsInRow += 1;
-    const plan = settleRefusal(members, index, this.#refusalsInRow);
-    assert(plan !== undefined, 'the outbox row of a new stamp was there already');
-    this.#lines.putBack(plan.resubmitted.map(({ line }) => line));
-    for (const { line } of plan.doubtful) void this.#read(line);
-    const { line, pending, isRemembered } = plan.refused;
-    // What was only remembered says nothing of how often others write.
-    if (isRemembered) return void this.#read(line);
-    pending.refusals += 1;
-    const delayMs = retryDelayMs(CONTENTION_POLICY, pending.refusals, randomness.fraction());
-    if (pending.refusals < CONTENTION_POLICY.attemptsMax) return void this.#read(line, delayMs);
-    this.#forget(line);
-    this.#lines.reject(line, errorContended(kind.name, line.entityId, pending.refusals));
-  }
-
-  #onFailed(members: readonly LaneWrite<K>[], error: unknown): void {
-    const isFault = error instanceof AppError && isMessageFault(error);
-    if (isFault && members.length > 1) {
-      // One of them is to blame, and the others are not to pay for it.
-      for (const { pending } of members) pending.goesAlone = true;
-      this.#lines.putBack(members.map(({ line }) => line));
-      return;
-    }
-    for (const { line } of members) {
-      this.#forget(line);
-      this.#lines.reject(line, error);
-    }
-    if (isFault) return;
-    // Behind a store that gives no answer they would wait in vain, and for ever longer.
-    const refusal = errorNotTried({ table: this.#context.kind.name, bucket: this.#bucket }, error);
-    for (const line of this.#lines.takeReady(WAITING_PER_BUCKET_MAX)) {
-      this.#lines.rejectAll(line, refusal);
-    }
-  }
-
-  async #read(line: EntityLine<K>, delayMs = 0): Promise<void> {
-    const { clock, readGate, nextNumber } = this.#context;
-    this.#forget(line);
-    try {
-      if (delayMs > 0) await clock.sleep(delayMs);
-      const leave = await readGate.enter();
-      try {
-        const toldAt = nextNumber();
-        line.known = { row: await readRow(line.entityId, this.#context), toldAt };
-      } finally {
-        leave();
-      }
-      this.#lines.makeReady(line);
-    } catch (error) {
-      this.#lines.rejectAll(line, error);
-    }
-  }
-
-  #forget(line: EntityLine<K>): void {
-    line.known = undefined;
-    this.#context.memory.forget(line.entityId);
-  }
-}
 
 /** What the lanes of one table share. */
 export interface LaneContext<K extends EntityKind> {
@@ -326,9 +114,356 @@ export interface LaneContext<K extends EntityKind> {
   readonly nextNumber: () => number;
 }
 
-/** A write that is decided, and the line at whose head it stands. */
-interface LaneWrite<K extends EntityKind> extends GroupWrite {
+/** One write, from its arrival to its answer. */
+interface PendingWrite<K extends EntityKind> {
+  /**
+   * One to an entity. A write is of one so far: where it may be of several, all of one bucket, this becomes a
+   * list, and what counts on one no longer compiles. Packing and refusals take several already.
+   */
+  readonly changes: readonly [PendingChange<K>];
+  /** The trace that it belongs to. */
+  readonly trace: string | undefined;
+  readonly arrivedAt: number;
+  state: 'waiting' | 'reading' | 'ready' | 'in-group' | 'answered';
+  /** How often it was found waiting. */
+  looks: number;
+  /** Its caller was told that it took too long; what has not begun of it is not done any more. */
+  isGivenUp: boolean;
+  /** How often the row was changed by someone else between reading and committing. */
+  refusals: number;
+  /** Set once a group that it was part of was refused as malformed: it then goes without company. */
+  goesAlone: boolean;
+  readonly resolve: (outcome: WriteOutcome<K>) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface PendingChange<K extends EntityKind> extends EntityChange {
   readonly line: EntityLine<K>;
-  readonly pending: PendingWrite<K>;
-  readonly isRemembered: boolean;
+  /** Undefined until it is decided that the change goes ahead. */
+  basis: Basis | undefined;
+}
+
+/** The writes of one entity; the first of them is the one that is on its way. */
+interface EntityLine<K extends EntityKind> {
+  readonly entityId: string;
+  readonly waiting: PendingWrite<K>[];
+  /** Undefined while it is being read. */
+  known: KnownRow | undefined;
+}
+
+type Group<K extends EntityKind> = PackedGroup<PendingWrite<K>>;
+
+export class BucketLane<K extends EntityKind> {
+  readonly #bucket: string;
+  readonly #context: LaneContext<K>;
+  readonly #lines = new Map<string, EntityLine<K>>();
+  /** In the order in which they are served. */
+  #ready: PendingWrite<K>[] = [];
+  #waitingCount = 0;
+  #refusalsInRow = 0;
+  #isRunning = false;
+  #isWatching = false;
+
+  constructor(bucket: string, context: LaneContext<K>) {
+    this.#bucket = bucket;
+    this.#context = context;
+  }
+
+  /** Rejects with `TABLE_THROTTLED` when too many wait already; nothing was done then. */
+  add(change: EntityChange, trace: string | undefined): Promise<WriteOutcome<K>> {
+    return new Promise((resolve, reject) => {
+      if (this.#waitingCount >= WAITING_PER_BUCKET_MAX) {
+        throw errorFull(this.#name, WAITING_PER_BUCKET_MAX);
+      }
+      const line = this.#lines.get(change.entityId) ?? this.#openLine(change);
+      line.waiting.push({
+        changes: [{ ...change, line, basis: undefined }],
+        trace,
+        arrivedAt: this.#context.nextNumber(),
+        state: 'waiting',
+        looks: 0,
+        isGivenUp: false,
+        refusals: 0,
+        goesAlone: false,
+        resolve,
+        reject,
+      });
+      this.#waitingCount += 1;
+      if (line.waiting.length === 1) this.#serve(line);
+      this.#context.commitGate.poke();
+      void this.#watch();
+    });
+  }
+
+  get #name(): { readonly table: string; readonly bucket: string } {
+    return { table: this.#context.kind.name, bucket: this.#bucket };
+  }
+
+  #openLine({ entityId, condition }: EntityChange): EntityLine<K> {
+    const row = this.#context.memory.recall(entityId);
+    // A create needs no read: the insert tells whether something is there.
+    const isSupposed = row !== undefined || condition?.kind === 'absent';
+    const line: EntityLine<K> = {
+      entityId,
+      waiting: [],
+      known: isSupposed ? { row, toldAt: NEVER_TOLD } : undefined,
+    };
+    this.#lines.set(entityId, line);
+    return line;
+  }
+
+  #serve(line: EntityLine<K>): void {
+    if (line.known === undefined) void this.#read(line);
+    else this.#makeReady(line);
+  }
+
+  #makeReady({ waiting: [first] }: EntityLine<K>): void {
+    assert(first !== undefined, 'a line without a write is served');
+    first.state = 'ready';
+    this.#ready.push(first);
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    void this.#commitAll();
+  }
+
+  /** Whatever a round fails with is told to those who wait for it, and the lane goes on. */
+  async #commitAll(): Promise<void> {
+    while (this.#ready.length > 0) {
+      try {
+        await this.#commitRound();
+      } catch (error) {
+        this.#failReady(error);
+      }
+    }
+    this.#isRunning = false;
+  }
+
+  async #commitRound(): Promise<void> {
+    await this.#context.gather?.();
+    const leave = await this.#context.commitGate.enter();
+    try {
+      // Only now: what came while there was no room goes along.
+      const group = this.#formGroup();
+      if (group !== undefined) await this.#commitGroup(group, leave);
+    } finally {
+      leave();
+    }
+  }
+
+  #formGroup(): Group<K> | undefined {
+    const taken = this.#ready.splice(0, CHANGES_PER_SET_MAX);
+    try {
+      return this.#pack(taken.filter((write) => this.#goesAhead(write)));
+    } catch (error) {
+      // Nothing that stands in a row may end the lane: whoever waits for it is told.
+      for (const write of taken) if (write.state === 'ready') this.#failLine(write, error);
+      return undefined;
+    }
+  }
+
+  /** True for a write that is to be packed; any other is answered, or its row is being read. */
+  #goesAhead(write: PendingWrite<K>): boolean {
+    const [change] = write.changes;
+    const { known } = change.line;
+    assert(known !== undefined, 'a write is ready whose row is not known');
+    if (write.isGivenUp) {
+      this.#leave(write);
+      return false;
+    }
+    const { kind } = this.#context;
+    const decision = decideChange(change, { known, arrivedAt: write.arrivedAt, kind });
+    if (decision.kind === 'answer') this.#resolve(write, decision.outcome);
+    if (decision.kind === 'reread') void this.#read(change.line);
+    if (decision.kind !== 'write') return false;
+    change.basis = decision.basis;
+    return true;
+  }
+
+  #pack(writes: readonly PendingWrite<K>[]): Group<K> | undefined {
+    const { kind, replica, hybridClock, wireVersion } = this.#context;
+    const { group, left, refused } = packGroup(writes, {
+      kind,
+      replica,
+      bucket: this.#bucket,
+      wireVersion,
+      tick: (floor) => hybridClock.tick(floor),
+      isTooFarAhead: (stamp) => hybridClock.isTooFarAhead(stamp),
+    });
+    this.#putBack(left);
+    for (const { write, error } of refused) this.#reject(write, error);
+    return group;
+  }
+
+  async #commitGroup(group: Group<K>, leave: Leave): Promise<void> {
+    const { store, clock, peers, kind, nextNumber } = this.#context;
+    const toldAt = nextNumber();
+    const { set, encoded, members } = group;
+    const committedAfterMs = clock.nowMs();
+    const entry = { set, encoded, owed: peers, committedAfterMs, parkedFor: undefined };
+    for (const write of members) write.state = 'in-group';
+    let outcome: ChangeSetOutcome;
+    try {
+      outcome = await commitChangeSet(entry, group.operations, {
+        ...this.#context,
+        table: kind.name,
+        get: (table, partitionKey, rowKey) => store.get(table, partitionKey, rowKey),
+        // Whoever waits out a trouble does it outside, where it holds up no other bucket.
+        commit: (transaction) =>
+          store
+            .commit(transaction)
+            .finally(() => leave(1 + group.operations.length * EFFORT_PER_ROW)),
+      });
+    } catch (error) {
+      return this.#onFailed(members, error);
+    }
+    if (outcome.kind === 'refused') return this.#onRefused(members, outcome.index);
+    this.#context.onCommitted(entry);
+    return this.#onCommitted(group, { etags: outcome.etags, toldAt });
+  }
+
+  #onCommitted(
+    { members, states }: Group<K>,
+    { etags, toldAt }: { etags: readonly (string | undefined)[]; toldAt: number },
+  ): void {
+    const { kind, memory } = this.#context;
+    this.#refusalsInRow = 0;
+    for (const [index, write] of members.entries()) {
+      const [{ line, entityId, basis }] = write.changes;
+      const state = states[index];
+      assert(state !== undefined && basis !== undefined, 'a group has a state for each change');
+      const etag = etags[index];
+      const row = { entityId, state, referenceId: undefined };
+      line.known = etag === undefined ? undefined : { row: { ...row, etag }, toldAt };
+      if (etag === undefined) memory.forget(entityId);
+      else memory.remember({ ...row, etag });
+      this.#resolve(write, toOutcome(basis.operation, toRecord(kind, entityId, row)));
+    }
+  }
+
+  /** Takes the write whose row was changed out of the group; the rest goes again at once. */
+  #onRefused(members: readonly PendingWrite<K>[], index: number): void {
+    const { kind, randomness } = this.#context;
+    this.#refusalsInRow += 1;
+    const plan = decideRefusal(members, index, this.#refusalsInRow);
+    assert(plan !== undefined, 'the outbox row of a new stamp was there already');
+    this.#putBack(plan.resubmitted);
+    for (const { changes } of plan.doubtful) void this.#read(changes[0].line);
+    const write = plan.refused;
+    const [{ line, entityId, basis }] = write.changes;
+    // What was only remembered says nothing of how often others write.
+    if (basis?.isRemembered === true) return void this.#read(line);
+    write.refusals += 1;
+    const delayMs = retryDelayMs(CONTENTION_POLICY, write.refusals, randomness.fraction());
+    if (write.refusals < CONTENTION_POLICY.attemptsMax) return void this.#read(line, delayMs);
+    this.#forget(line);
+    this.#reject(write, errorContended(kind.name, entityId, write.refusals));
+  }
+
+  #onFailed(members: readonly PendingWrite<K>[], error: unknown): void {
+    const isFault = error instanceof AppError && isMessageFault(error);
+    if (isFault && members.length > 1) {
+      // One of them is to blame, and the others are not to pay for it.
+      for (const write of members) write.goesAlone = true;
+      this.#putBack(members);
+      return;
+    }
+    for (const write of members) {
+      this.#forget(write.changes[0].line);
+      this.#reject(write, error);
+    }
+    // Behind a store that gives no answer they would wait in vain, and for ever longer.
+    if (!isFault) this.#failReady(errorNotTried(this.#name, error));
+  }
+
+  async #read(line: EntityLine<K>, delayMs = 0): Promise<void> {
+    const { clock, readGate, nextNumber } = this.#context;
+    const [first] = line.waiting;
+    assert(first !== undefined, 'a row is read for nobody');
+    first.state = 'reading';
+    this.#forget(line);
+    try {
+      if (delayMs > 0) await clock.sleep(delayMs);
+      const leave = await readGate.enter();
+      try {
+        const toldAt = nextNumber();
+        line.known = { row: await readRow(line.entityId, this.#context), toldAt };
+      } finally {
+        leave();
+      }
+      this.#makeReady(line);
+    } catch (error) {
+      this.#failLine(first, error);
+    }
+  }
+
+  #forget(line: EntityLine<K>): void {
+    line.known = undefined;
+    this.#context.memory.forget(line.entityId);
+  }
+
+  /** To be served before all others. */
+  #putBack(writes: readonly PendingWrite<K>[]): void {
+    for (const write of writes) write.state = 'ready';
+    this.#ready.unshift(...writes);
+  }
+
+  #resolve(write: PendingWrite<K>, outcome: WriteOutcome<K>): void {
+    write.resolve(outcome);
+    this.#leave(write);
+  }
+
+  #reject(write: PendingWrite<K>, error: unknown): void {
+    write.reject(error);
+    this.#leave(write);
+  }
+
+  /** Lets the next of its line, which it was the first of, take its turn. */
+  #leave(write: PendingWrite<K>): void {
+    const [{ line }] = write.changes;
+    write.state = 'answered';
+    line.waiting.shift();
+    this.#waitingCount -= 1;
+    if (line.waiting.length === 0) this.#lines.delete(line.entityId);
+    else this.#serve(line);
+  }
+
+  #failReady(error: unknown): void {
+    for (const write of this.#ready.splice(0)) this.#failLine(write, error);
+  }
+
+  /** Tells everybody in the line of the write. */
+  #failLine({ changes: [{ line }] }: PendingWrite<K>, error: unknown): void {
+    this.#lines.delete(line.entityId);
+    this.#waitingCount -= line.waiting.length;
+    for (const write of line.waiting.splice(0)) {
+      write.state = 'answered';
+      write.reject(error);
+    }
+  }
+
+  /** Tells who waits for too long; looks only while someone waits. */
+  async #watch(): Promise<void> {
+    if (this.#isWatching) return;
+    this.#isWatching = true;
+    while (this.#waitingCount > 0) {
+      await this.#context.clock.sleep(LOOK_EVERY_MS);
+      for (const line of this.#lines.values()) this.#giveUpLate(line);
+    }
+    this.#isWatching = false;
+  }
+
+  /** Leaves the first in its place, since a read or a transaction is under way for it. */
+  #giveUpLate({ waiting }: EntityLine<K>): void {
+    for (const write of waiting) {
+      write.looks += 1;
+      if (write.isGivenUp || write.looks < LOOKS_MAX) continue;
+      write.isGivenUp = true;
+      const isUnderWay = write.state === 'in-group';
+      write.reject(errorLate(this.#name, { waitMs: WRITE_MS_MAX, isUnderWay }));
+    }
+    const left = waiting.filter(({ isGivenUp }, place) => place === 0 || !isGivenUp);
+    if (left.length === waiting.length) return;
+    this.#waitingCount -= waiting.length - left.length;
+    waiting.splice(0, waiting.length, ...left);
+  }
 }

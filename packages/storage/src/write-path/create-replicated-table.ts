@@ -11,22 +11,15 @@ import {
   toAllFieldValues,
   toFieldValues,
   WIRE_VERSION,
-  type Write,
 } from '@tandem/core';
 import { createRowMemory, type RowMemory } from '../replica/row-memory.ts';
-import { createTableReplica } from '../replica/table-replica.ts';
-import {
-  PAGE_LIMIT_MAX,
-  type ReplicatedTable,
-  type WriteCondition,
-  type WriteOutcome,
-} from '../replicated-table.ts';
+import { createTableReplica, readRow, retryRead } from '../replica/table-replica.ts';
+import { PAGE_LIMIT_MAX, type ReplicatedTable, type WriteOutcome } from '../replicated-table.ts';
 import type { DamagedEntityRow } from '../rows/entity-row.ts';
-import { readRow, retryRead, toLiveRecord, toRecord } from '../table/entity-record.ts';
 import { listEntities } from '../table/list-entities.ts';
 import { BucketLane, type LaneContext } from './bucket-lane.ts';
+import { type EntityChange, toLiveRecord, toRecord } from './decide-write.ts';
 import { createAdaptiveLimit, createGate } from './gate.ts';
-import type { WriteRequest } from './pending-write.ts';
 
 export interface ReplicatedTableOptions<K extends EntityKind> {
   readonly kind: K;
@@ -64,73 +57,53 @@ export function createReplicatedTable<K extends EntityKind>(
   const replica = createTableReplica({ store, kind, bucketCount, memory });
   const { wireVersion = WIRE_VERSION } = options;
   const context = { ...options, wireVersion, memory, replica };
-  const groupCommit = createGroupCommit(context);
+  const laneOf = createLanes(context);
 
-  const writeWith =
-    (entityId: string, condition: WriteCondition | undefined) =>
-    (write: Write): Promise<WriteOutcome<K>> => {
-      checkEntityId(kind, entityId);
-      return groupCommit.write({ entityId, condition, write, trace: options.traceOf?.() });
-    };
+  const write = (change: EntityChange): Promise<WriteOutcome<K>> => {
+    const { entityId } = change;
+    checkEntityId(kind, entityId);
+    return laneOf(replica.bucketOf(entityId)).add(change, options.traceOf?.());
+  };
 
   return {
     async get(entityId) {
       checkEntityId(kind, entityId);
       return toLiveRecord(kind, entityId, await readRow(entityId, context));
     },
-    put: async (entityId, entity, condition) =>
-      writeWith(
-        entityId,
-        condition,
-      )({
-        kind: 'put',
-        values: toAllFieldValues(kind, entity),
-        keeps: kind.keptFields,
-      }),
-    patch: async (entityId, changes, condition) =>
-      writeWith(entityId, condition)({ kind: 'patch', values: toFieldValues(kind, changes) }),
-    remove: async (entityId, condition) => writeWith(entityId, condition)({ kind: 'delete' }),
-    forget: async (entityId) => writeWith(entityId, undefined)({ kind: 'forget' }),
+    async put(entityId, entity, condition) {
+      const values = toAllFieldValues(kind, entity);
+      return write({ entityId, condition, write: { kind: 'put', values, keeps: kind.keptFields } });
+    },
+    async patch(entityId, changes, condition) {
+      const values = toFieldValues(kind, changes);
+      return write({ entityId, condition, write: { kind: 'patch', values } });
+    },
+    remove: async (entityId, condition) =>
+      write({ entityId, condition, write: { kind: 'delete' } }),
+    forget: async (entityId) =>
+      write({ entityId, condition: undefined, write: { kind: 'forget' } }),
     async list(limit, cursor, filter = {}) {
       if (!Number.isInteger(limit) || limit < 1 || limit > PAGE_LIMIT_MAX) {
         throw new TerminalError('ENTITY_INVALID', `A page has 1 to ${PAGE_LIMIT_MAX} entities.`);
       }
-      const page = await retryRead(
-        () =>
-          listEntities({
-            store,
-            kind,
-            bucketCount,
-            limit,
-            cursor,
-            filter,
-            onDamaged: options.onDamaged,
-          }),
-        options,
-      );
+      const { onDamaged } = options;
+      const asked = { store, kind, bucketCount, limit, cursor, filter, onDamaged };
+      const page = await retryRead(() => listEntities(asked), options);
       const records = page.rows.map(({ entityId, row }) => toRecord(kind, entityId, row));
       return { records, cursor: page.cursor };
     },
   };
 }
 
-interface GroupCommit<K extends EntityKind> {
-  /** Resolves once the write is committed, or decided not to happen. */
-  write(request: WriteRequest): Promise<WriteOutcome<K>>;
-}
-
-type GroupCommitOptions<K extends EntityKind> = Omit<
-  LaneContext<K>,
-  'commitGate' | 'readGate' | 'nextNumber'
->;
-
 const READS_AT_ONCE_MAX = 32;
 /** A transaction takes milliseconds; one that takes this long hangs. */
 const STAY_MS_MAX = 250;
 
-/** Writes of one table, grouped by bucket into transactions. */
-function createGroupCommit<K extends EntityKind>(options: GroupCommitOptions<K>): GroupCommit<K> {
-  const { replica, clock } = options;
+/** Returns what finds the lane of a bucket. The lanes of a table share its gates. */
+function createLanes<K extends EntityKind>(
+  options: Omit<LaneContext<K>, 'commitGate' | 'readGate' | 'nextNumber'>,
+): (bucket: string) => BucketLane<K> {
+  const { clock } = options;
   const limit = createAdaptiveLimit();
   let number = 0;
   const context: LaneContext<K> = {
@@ -145,12 +118,9 @@ function createGroupCommit<K extends EntityKind>(options: GroupCommitOptions<K>)
     nextNumber: () => (number += 1),
   };
   const lanes = new Map<string, BucketLane<K>>();
-  return {
-    write(request) {
-      const bucket = replica.bucketOf(request.entityId);
-      const lane = lanes.get(bucket) ?? new BucketLane(bucket, context);
-      lanes.set(bucket, lane);
-      return lane.add(request);
-    },
+  return (bucket) => {
+    const lane = lanes.get(bucket) ?? new BucketLane(bucket, context);
+    lanes.set(bucket, lane);
+    return lane;
   };
 }

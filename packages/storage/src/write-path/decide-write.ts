@@ -1,3 +1,4 @@
+/** What becomes of a write, and what its caller is told: decided by what is known, and by nothing else. */
 import {
   assert,
   assertNever,
@@ -6,22 +7,53 @@ import {
   encodeVector,
   isAlive,
   type MergePolicy,
+  newestStamp,
   type Operation,
   type StoredRow,
+  type StoredState,
+  stampRegion,
+  TransientError,
+  toEntity,
   type Write,
 } from '@tandem/core';
-import type { WriteCondition, WriteOutcome } from '../replicated-table.ts';
-import { toLiveRecord } from '../table/entity-record.ts';
-import type { KnownRow, PendingWrite } from './pending-write.ts';
+import type { EntityRecord, WriteCondition, WriteOutcome } from '../replicated-table.ts';
 
-type WriteDecision =
+/** What is asked to be done to one entity. */
+export interface EntityChange {
+  readonly entityId: string;
+  readonly write: Write;
+  readonly condition: WriteCondition | undefined;
+}
+
+/**
+ * What a row is taken to be. A write may always go ahead on it, because its ETag guards the commit;
+ * any other answer needs a call of the store that began after the write was asked for.
+ */
+export interface KnownRow {
+  readonly row: StoredRow | undefined;
+  /** The number of the store call that told, in one count with the arrivals of writes. */
+  readonly toldAt: number;
+}
+
+/** Stands for the call of the store where a row is remembered from earlier, or merely supposed. */
+export const NEVER_TOLD = -1;
+
+/** What a change that goes ahead does, and on what. */
+export interface Basis {
+  readonly operation: Operation;
+  readonly stored: StoredRow | undefined;
+  /** The row was remembered or supposed, and not told by the store since the write was asked for. */
+  readonly isRemembered: boolean;
+}
+
+export type WriteDecision =
   | { readonly kind: 'write'; readonly operation: Operation }
   /** Every field is as the write would make it. */
   | { readonly kind: 'unchanged' }
   | { readonly kind: 'not-found' }
   | { readonly kind: 'condition-failed' };
 
-interface WriteRules {
+export interface WriteRules {
   readonly condition: WriteCondition | undefined;
   readonly policy: MergePolicy;
 }
@@ -64,29 +96,147 @@ function holds(condition: WriteCondition, live: StoredRow | undefined): boolean 
   }
 }
 
-type PendingDecision<K extends EntityKind> =
-  | { readonly kind: 'write'; readonly operation: Operation }
+export type ChangeDecision<K extends EntityKind> =
+  | { readonly kind: 'write'; readonly basis: Basis }
   | { readonly kind: 'answer'; readonly outcome: WriteOutcome<K> }
   /** What is known of the row is too old to refuse the write with, or to call it needless. */
   | { readonly kind: 'reread' };
 
-/** What becomes of a waiting write on what is known of its row. */
-export function decidePending<K extends EntityKind>(
-  { request, arrivedAt }: Pick<PendingWrite<K>, 'request' | 'arrivedAt'>,
-  known: KnownRow,
-  kind: K,
-): PendingDecision<K> {
-  const decision = decideWrite(request.write, known.row, {
-    condition: request.condition,
-    policy: kind.policy,
-  });
-  if (decision.kind === 'write') return decision;
+export interface Deciding<K extends EntityKind> {
+  readonly known: KnownRow;
+  /** When the write came, in one count with the calls of the store. */
+  readonly arrivedAt: number;
+  readonly kind: K;
+}
+
+/** Decides what becomes of a change whose turn it is, on what is known of its row. */
+export function decideChange<K extends EntityKind>(
+  { entityId, write, condition }: EntityChange,
+  { known, arrivedAt, kind }: Deciding<K>,
+): ChangeDecision<K> {
+  const decision = decideWrite(write, known.row, { condition, policy: kind.policy });
+  if (decision.kind === 'write') {
+    const isRemembered = known.toldAt === NEVER_TOLD;
+    const { operation } = decision;
+    return { kind: 'write', basis: { operation, stored: known.row, isRemembered } };
+  }
   if (known.toldAt <= arrivedAt) return { kind: 'reread' };
   if (decision.kind === 'not-found') return { kind: 'answer', outcome: decision };
-  const current = toLiveRecord(kind, request.entityId, known.row);
+  const current = toLiveRecord(kind, entityId, known.row);
   if (decision.kind === 'unchanged') {
     assert(current !== undefined, 'only what is there can stay as it is');
     return { kind: 'answer', outcome: { kind: 'unchanged', record: current } };
   }
   return { kind: 'answer', outcome: { kind: 'condition-failed', current } };
+}
+
+/** What to do after the store refused a group because one row was not as expected. */
+interface RefusalPlan<W> {
+  /** Its row was changed by someone else: read it again, decide again, commit it later. */
+  readonly refused: W;
+  /** To be committed at once. */
+  readonly resubmitted: readonly W[];
+  /** To be read before they are committed. */
+  readonly doubtful: readonly W[];
+}
+
+interface RefusableWrite {
+  readonly changes: readonly { readonly basis: Pick<Basis, 'isRemembered'> | undefined }[];
+}
+
+/** The store names one row at a time, so many stale ones would cost a transaction each. */
+const REFUSALS_BEFORE_DOUBT = 2;
+
+/**
+ * Decides what becomes of a group whose row at `index` was not as expected. `refusals` counts those in a row,
+ * this one included. Undefined when no write of the group has that row.
+ */
+export function decideRefusal<W extends RefusableWrite>(
+  members: readonly W[],
+  index: number,
+  refusals: number,
+): RefusalPlan<W> | undefined {
+  const owners = members.flatMap((member) => member.changes.map(() => member));
+  const refused = owners[index];
+  if (refused === undefined) return undefined;
+  const others = members.filter((member) => member !== refused);
+  if (refusals < REFUSALS_BEFORE_DOUBT) return { refused, resubmitted: others, doubtful: [] };
+  const { resubmitted = [], doubtful = [] } = Object.groupBy(others, ({ changes }) =>
+    changes.some(({ basis }) => basis?.isRemembered === true) ? 'doubtful' : 'resubmitted',
+  );
+  return { refused, resubmitted, doubtful };
+}
+
+export function toRecord<K extends EntityKind>(
+  kind: K,
+  entityId: string,
+  { state, referenceId }: StoredState,
+): EntityRecord<K> {
+  const newest = newestStamp(state.vector);
+  return {
+    entityId,
+    entity: toEntity(kind, state),
+    version: state.vector,
+    origin: newest === undefined ? '' : stampRegion(newest),
+    referenceId,
+  };
+}
+
+/** Returns undefined for a tombstone, as for no row at all. */
+export function toLiveRecord<K extends EntityKind>(
+  kind: K,
+  entityId: string,
+  row: StoredState | undefined,
+): EntityRecord<K> | undefined {
+  return row !== undefined && isAlive(row.state) ? toRecord(kind, entityId, row) : undefined;
+}
+
+/** Returns what the caller of a committed write is told. */
+export function toOutcome<K extends EntityKind>(
+  operation: Operation,
+  record: EntityRecord<K>,
+): WriteOutcome<K> {
+  if (operation === 'delete') return { kind: 'deleted', version: record.version };
+  return { kind: operation === 'create' ? 'created' : 'replaced', record };
+}
+
+interface Bucket {
+  readonly table: string;
+  readonly bucket: string;
+}
+
+const RETRY_AFTER_MS = 1_000;
+
+export function errorFull({ table, bucket }: Bucket, waitingMax: number): TransientError {
+  return new TransientError(
+    'TABLE_THROTTLED',
+    `${waitingMax} writes wait for bucket ${bucket} of ${table}, and no more may. ` +
+      'Write less often, or try again.',
+    { retryAfterMs: RETRY_AFTER_MS },
+  );
+}
+
+export function errorContended(table: string, entityId: string, times: number): TransientError {
+  return new TransientError(
+    'WRITE_CONTENDED',
+    `Entity ${entityId} of ${table} was changed by others ${times} times in a row. Try again.`,
+  );
+}
+
+/** Tells a write that waited behind one that failed with `cause`: of itself nothing was done. */
+export function errorNotTried({ table, bucket }: Bucket, cause: unknown): unknown {
+  if (!(cause instanceof TransientError) || cause.code !== 'TABLE_OUTCOME_UNKNOWN') return cause;
+  const message = `Bucket ${bucket} of ${table} gives no answer; nothing was done. Try again.`;
+  return new TransientError('TABLE_UNAVAILABLE', message, { cause });
+}
+
+/** Tells a caller who waits no longer. `isUnderWay`: the store has the write, and may have done it. */
+export function errorLate(
+  { table, bucket }: Bucket,
+  { waitMs, isUnderWay }: { readonly waitMs: number; readonly isUnderWay: boolean },
+): TransientError {
+  const silence = `Bucket ${bucket} of ${table} gave no answer within ${waitMs} ms`;
+  return isUnderWay
+    ? new TransientError('TABLE_OUTCOME_UNKNOWN', `${silence}; the write may have been done.`)
+    : new TransientError('TABLE_UNAVAILABLE', `${silence}; nothing was done. Try again.`);
 }

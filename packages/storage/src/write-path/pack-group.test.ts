@@ -36,7 +36,13 @@ function put(entityId: string, label = 'x', storedAtMs?: number): GroupWrite {
   };
   const values = new Map([['label', { type: 'String', value: label } as const]]);
   const operation = stored === undefined ? 'create' : 'replace';
-  return { entityId, write: { kind: 'put', values }, operation, stored, goesAlone: false };
+  const basis = { operation, stored, isRemembered: false } as const;
+  const change = { entityId, write: { kind: 'put', values }, basis } as const;
+  return { changes: [change], trace: undefined, goesAlone: false };
+}
+
+function together(...writes: readonly GroupWrite[]): GroupWrite {
+  return { ...put('none'), changes: writes.flatMap(({ changes }) => changes) };
 }
 
 function pack(writes: readonly GroupWrite[], wireVersion = WIRE_VERSION) {
@@ -51,7 +57,7 @@ function pack(writes: readonly GroupWrite[], wireVersion = WIRE_VERSION) {
 }
 
 const idsOf = (writes: readonly GroupWrite[] = []): string[] =>
-  writes.map(({ entityId }) => entityId);
+  writes.flatMap(({ changes }) => changes.map(({ entityId }) => entityId));
 
 describe('a group', () => {
   test('takes all that waits, under one stamp greater than every stamp it replaces', () => {
@@ -90,9 +96,8 @@ describe('a group', () => {
   test('goes without a write that fits no message, which is told so', () => {
     const { group, refused } = pack([put('a'), put('b', 'x'.repeat(CHANGE_SET_BYTES_MAX))]);
     expect(idsOf(group?.members)).toEqual(['a']);
-    expect(refused).toMatchObject([
-      { write: { entityId: 'b' }, error: { code: 'TABLE_LIMIT_EXCEEDED' } },
-    ]);
+    expect(idsOf(refused.map(({ write }) => write))).toEqual(['b']);
+    expect(refused).toMatchObject([{ error: { code: 'TABLE_LIMIT_EXCEEDED' } }]);
   });
 
   test('is none when nothing fits', () => {
@@ -117,5 +122,35 @@ describe('a write that is to go alone', () => {
     const { group, left } = pack([{ ...put('a'), goesAlone: true }, put('b')]);
     expect(idsOf(group?.members)).toEqual(['a']);
     expect(idsOf(left)).toEqual(['b']);
+  });
+});
+
+describe('a write of several entities', () => {
+  test('goes whole, in the order of its changes', () => {
+    const { group } = pack([put('a'), together(put('b', 'x', 900), put('c')), put('d')]);
+    expect(group?.set.changes.map(({ entityId }) => entityId)).toEqual(['a', 'b', 'c', 'd']);
+    expect(group?.members).toHaveLength(3);
+    expect(group?.set.stamp).toBe(stampAt(901));
+  });
+
+  test('waits whole when some of it does not fit', () => {
+    const large = (id: string) => put(id, 'x'.repeat(30_000));
+    const fill = Array.from('abcdefg', large);
+    const { group, left } = pack([...fill, together(large('y'), large('z'))]);
+    expect(idsOf(group?.members)).toEqual(Array.from('abcdefg'));
+    expect(idsOf(left)).toEqual(['y', 'z']);
+    const many = Array.from({ length: CHANGES_PER_SET_MAX - 1 }, (_, index) => put(`id${index}`));
+    const rest = pack([...many, together(put('y'), put('z')), put('last')]);
+    expect(idsOf(rest.left)).toEqual(['y', 'z']);
+    expect(rest.group?.set.changes).toHaveLength(CHANGES_PER_SET_MAX);
+  });
+
+  test('is refused whole for one of them, and goes alone for one that is far ahead', () => {
+    const bad = together(put('a'), put('b', 'x'.repeat(CHANGE_SET_BYTES_MAX)));
+    const { group, refused } = pack([bad, put('c')]);
+    expect(idsOf(group?.members)).toEqual(['c']);
+    expect(idsOf(refused.map(({ write }) => write))).toEqual(['a', 'b']);
+    const ahead = together(put('d'), put('e', 'x', FAR_AHEAD_MS));
+    expect(idsOf(pack([put('c'), ahead]).left)).toEqual(['d', 'e']);
   });
 });

@@ -1,5 +1,6 @@
 import {
   AppError,
+  assert,
   CHANGE_SET_BYTES_MAX,
   CHANGES_PER_SET_MAX,
   type Change,
@@ -13,7 +14,6 @@ import {
   joinChangeSet,
   latestStamp,
   maxStamp,
-  type Operation,
   operationBytes,
   type Replica,
   type RowOperation,
@@ -25,27 +25,31 @@ import {
   type Write,
   writeEntity,
 } from '@tandem/core';
-import { toRowOperation } from '../replica/table-replica.ts';
+import { toRowOperation } from '../rows/entity-row.ts';
+import type { Basis, EntityChange } from './decide-write.ts';
 
 /** The outbox row holds the change set in Base64, a third longer, beside its other columns. */
 const OUTBOX_OPERATION_BYTES_MAX = 512 * 1024;
 const ROWS_BYTES_MAX = TRANSACTION_BYTES_MAX - OUTBOX_OPERATION_BYTES_MAX;
 
-/** A write that is decided to happen on `stored`. Each entity stands once among them. */
+/** A write that is decided to happen. Each entity stands once among the changes of all. */
 export interface GroupWrite {
-  readonly entityId: string;
-  readonly write: Write;
-  readonly operation: Operation;
-  readonly stored: StoredRow | undefined;
-  readonly trace?: string | undefined;
+  /** Done together or not at all. */
+  readonly changes: readonly GroupChange[];
+  readonly trace: string | undefined;
   readonly goesAlone: boolean;
+}
+
+export interface GroupChange extends Pick<EntityChange, 'entityId' | 'write'> {
+  readonly basis: Basis | undefined;
 }
 
 export interface PackedGroup<W extends GroupWrite> {
   readonly set: ChangeSet;
   readonly encoded: Uint8Array;
-  /** In the order of the set's changes, as are `states` and `operations`. */
+  /** In the order of the set's changes, which are theirs one after the other. */
   readonly members: readonly W[];
+  /** One to a change, as are the operations. */
   readonly states: readonly EntityState[];
   readonly operations: readonly RowOperation[];
 }
@@ -80,40 +84,35 @@ export function packGroup<W extends GroupWrite>(
 ): Packing<W> {
   const { company, others } = chooseCompany(writes, options);
   const { kind, bucket } = options;
-  const floors = company.flatMap(({ stored }) => (stored && latestStamp(stored.state)) ?? []);
+  const floors = company.flatMap(({ changes }) => changes.flatMap((one) => latestOf(one) ?? []));
   const stamp = tickOrRefuse(maxStamp(floors), options);
   if (stamp instanceof AppError) {
     const refused = company.map((write) => ({ write, error: stamp }));
     return { group: undefined, left: others, refused };
   }
   const head = { entityKind: kind.name, bucket, stamp };
-  const packed: { member: W; change: Change; text: string; operation: RowOperation }[] = [];
+  const stamped = { ...options, stamp };
+  const members: W[] = [];
+  const packed: PackedChange[] = [];
   const refused: { write: W; error: TerminalError }[] = [];
   let setBytes = SET_HEAD_BYTES_MAX;
   let rowsBytes = 0;
-  let taken = 0;
-  for (const member of company) {
-    const change = toChange(member, { ...options, stamp });
-    const text = encodeChange(change);
-    const textBytes = Buffer.byteLength(text) + 1;
-    const error =
-      findRefusal(member, change, options) ?? findTooLarge(kind, member.entityId, textBytes);
-    if (error !== undefined) {
-      refused.push({ write: member, error });
-      taken += 1;
+  for (const write of company) {
+    const own = packWrite(write, stamped);
+    if (own instanceof TerminalError) {
+      refused.push({ write, error: own });
       continue;
     }
-    const operation = toOperation(member, change.state);
-    const operationSize = operationBytes(bucket, operation);
     const fits =
-      setBytes + textBytes <= CHANGE_SET_BYTES_MAX && rowsBytes + operationSize <= ROWS_BYTES_MAX;
+      setBytes + own.setBytes <= CHANGE_SET_BYTES_MAX &&
+      rowsBytes + own.rowsBytes <= ROWS_BYTES_MAX;
     if (!fits && packed.length > 0) break;
-    packed.push({ member, change, text, operation });
-    setBytes += textBytes;
-    rowsBytes += operationSize;
-    taken += 1;
+    members.push(write);
+    packed.push(...own.packed);
+    setBytes += own.setBytes;
+    rowsBytes += own.rowsBytes;
   }
-  const left = [...company.slice(taken), ...others];
+  const left = [...company.slice(members.length + refused.length), ...others];
   if (packed.length === 0) return { group: undefined, left, refused };
   const set = { ...head, changes: packed.map(({ change }) => change) };
   const texts = packed.map(({ text }) => text);
@@ -121,7 +120,7 @@ export function packGroup<W extends GroupWrite>(
   const group = {
     set,
     encoded: options.wireVersion >= DEFLATED_WIRE_VERSION ? deflateChangeSet(plain) : plain,
-    members: packed.map(({ member }) => member),
+    members,
     states: packed.map(({ change }) => change.state),
     operations: packed.map(({ operation }) => operation),
   };
@@ -136,21 +135,29 @@ function chooseCompany<W extends GroupWrite>(
   writes: readonly W[],
   { isTooFarAhead }: PackOptions,
 ): { company: readonly W[]; others: readonly W[] } {
-  const isLoner = ({ goesAlone, stored }: W): boolean => {
-    const latest = stored && latestStamp(stored.state);
-    return goesAlone || (latest !== undefined && isTooFarAhead(latest));
-  };
+  const isLoner = ({ goesAlone, changes }: W): boolean =>
+    goesAlone ||
+    changes.some((one) => {
+      const latest = latestOf(one);
+      return latest !== undefined && isTooFarAhead(latest);
+    });
   const [first] = writes;
   if (first === undefined || isLoner(first)) {
     return { company: writes.slice(0, 1), others: writes.slice(1) };
   }
   const company: W[] = [];
   const others: W[] = [];
+  let room = CHANGES_PER_SET_MAX;
   for (const write of writes) {
-    const isWelcome = company.length < CHANGES_PER_SET_MAX && !isLoner(write);
+    const isWelcome = write.changes.length <= room && !isLoner(write);
     (isWelcome ? company : others).push(write);
+    if (isWelcome) room -= write.changes.length;
   }
   return { company, others };
+}
+
+function latestOf({ basis }: GroupChange): Stamp | undefined {
+  return basis?.stored && latestStamp(basis.stored.state);
 }
 
 function tickOrRefuse(
@@ -165,26 +172,62 @@ function tickOrRefuse(
   }
 }
 
-function toChange(
-  member: GroupWrite,
-  { kind, replica, stamp }: PackOptions & { readonly stamp: Stamp },
-): Change {
-  const { entityId, operation, stored, trace } = member;
-  const context = { stored: stored?.state, stamp, policy: kind.policy };
-  let state = writeEntity(member.write, context);
-  // What an entity holds that no change can carry must not keep it from being deleted.
-  if (member.write.kind === 'delete' && replica.faultOf(entityId, state) !== undefined) {
-    state = writeEntity({ kind: 'forget' }, context);
+interface PackedChange {
+  readonly change: Change;
+  readonly text: string;
+  readonly operation: RowOperation;
+}
+
+interface PackedWrite {
+  readonly packed: readonly PackedChange[];
+  readonly setBytes: number;
+  readonly rowsBytes: number;
+}
+
+type StampedOptions = PackOptions & { readonly stamp: Stamp };
+
+/** Returns why no region would take the write, where none would. */
+function packWrite(
+  { changes, trace }: GroupWrite,
+  options: StampedOptions,
+): PackedWrite | TerminalError {
+  const packed: PackedChange[] = [];
+  let setBytes = 0;
+  let rowsBytes = 0;
+  for (const one of changes) {
+    const { entityId, basis } = one;
+    assert(basis !== undefined, 'only what is decided to happen is packed');
+    const { operation, stored } = basis;
+    const state = toState(one, stored, options);
+    const refusal = findRefusal(one, state, options);
+    if (refusal !== undefined) return refusal;
+    const change =
+      trace === undefined ? { entityId, operation, state } : { entityId, operation, state, trace };
+    const text = encodeChange(change);
+    const row = toRowOperation({ entityId, row: { state, referenceId: undefined }, stored });
+    packed.push({ change, text, operation: row });
+    setBytes += Buffer.byteLength(text) + 1;
+    rowsBytes += operationBytes(options.bucket, row);
   }
-  return trace === undefined
-    ? { entityId, operation, state }
-    : { entityId, operation, state, trace };
+  return findTooLarge(options.kind, changes, setBytes) ?? { packed, setBytes, rowsBytes };
+}
+
+function toState(
+  { entityId, write }: GroupChange,
+  stored: StoredRow | undefined,
+  { kind, replica, stamp }: StampedOptions,
+): EntityState {
+  const context = { stored: stored?.state, stamp, policy: kind.policy };
+  const state = writeEntity(write, context);
+  // What an entity holds that no change can carry must not keep it from being deleted.
+  const isStuck = write.kind === 'delete' && replica.faultOf(entityId, state) !== undefined;
+  return isStuck ? writeEntity({ kind: 'forget' }, context) : state;
 }
 
 /** What every region would refuse is not acknowledged here either (I17). */
 function findRefusal(
-  { entityId, write }: GroupWrite,
-  { state }: Change,
+  { entityId, write }: GroupChange,
+  state: EntityState,
   { kind, replica }: PackOptions,
 ): TerminalError | undefined {
   const fault = replica.faultOf(entityId, state);
@@ -210,19 +253,16 @@ function findWrittenFault(write: Write, kind: EntityKind): string | undefined {
   return undefined;
 }
 
-function toOperation({ entityId, stored }: GroupWrite, state: EntityState): RowOperation {
-  return toRowOperation({ entityId, row: { state, referenceId: undefined }, stored });
-}
-
 function findTooLarge(
   kind: EntityKind,
-  entityId: string,
+  changes: readonly GroupChange[],
   bytes: number,
 ): TerminalError | undefined {
   if (SET_HEAD_BYTES_MAX + bytes <= CHANGE_SET_BYTES_MAX) return undefined;
+  const ids = changes.map(({ entityId }) => entityId).join(', ');
   return new TerminalError(
     'TABLE_LIMIT_EXCEEDED',
-    `Entity ${entityId} of ${kind.name} takes ${bytes} bytes as a change; the limit is ` +
+    `Entity ${ids} of ${kind.name} takes ${bytes} bytes as a change; the limit is ` +
       `${CHANGE_SET_BYTES_MAX}, since it must fit one Service Bus message. Make it smaller.`,
     { details: { bytes, limit: CHANGE_SET_BYTES_MAX } },
   );

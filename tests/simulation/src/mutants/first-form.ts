@@ -33,7 +33,7 @@ export const firstFormMutants: readonly Mutant[] = [
         find: 'this.#context.onCommitted(entry);',
         replace:
           'try { await (this.#context.onCommitted(entry) as unknown as Promise<void>); } ' +
-          'catch (error) { return this.#onFailed(group.members, error); }',
+          'catch (error) { return this.#onFailed(members, error); }',
       },
       {
         file: `${CORE}outbound/relay-queue.ts`,

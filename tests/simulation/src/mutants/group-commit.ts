@@ -1,7 +1,6 @@
 import { CORE, type Mutant, STORAGE } from './mutant.ts';
 
 const LANE = `${STORAGE}write-path/bucket-lane.ts`;
-const LINES = `${STORAGE}write-path/entity-lines.ts`;
 const PACK = `${STORAGE}write-path/pack-group.ts`;
 const FINISH = `${CORE}outbound/finish.ts`;
 const TO_BUCKET = `${CORE}inbound/apply-change-sets.ts`;
@@ -27,11 +26,12 @@ export const groupMutants: readonly Mutant[] = [
         file: LANE,
         find: '    let outcome: ChangeSetOutcome;\n',
         replace:
-          '    for (const [place, { line, operation, entityId }] of members.entries()) {\n' +
+          '    for (const [place, write] of members.entries()) {\n' +
+          '      const [{ basis, entityId }] = write.changes;\n' +
           '      const state = group.states[place];\n' +
-          '      if (state === undefined) continue;\n' +
+          '      if (state === undefined || basis === undefined) continue;\n' +
           '      const row = { entityId, state, referenceId: undefined };\n' +
-          '      line.waiting[0]?.resolve(toOutcome(operation, toRecord(kind, entityId, row)));\n' +
+          '      write.resolve(toOutcome(basis.operation, toRecord(kind, entityId, row)));\n' +
           '    }\n' +
           '    let outcome: ChangeSetOutcome;\n',
       },
@@ -54,12 +54,13 @@ export const groupMutants: readonly Mutant[] = [
     edits: [
       {
         file: LANE,
-        find: 'this.#lines.putBack(plan.resubmitted.map(({ line }) => line));',
+        find: 'this.#putBack(plan.resubmitted);',
         replace:
           'for (const one of plan.resubmitted) {\n' +
-          '      const { stored, entityId, operation } = one;\n' +
-          '      if (stored === undefined) this.#lines.reject(one.line, errorContended(kind.name, entityId, 1));\n' +
-          '      else this.#lines.resolve(one.line, toOutcome(operation, toRecord(kind, entityId, stored)));\n' +
+          '      const [{ basis, entityId }] = one.changes;\n' +
+          '      const stored = basis?.stored;\n' +
+          '      if (stored === undefined) this.#reject(one, errorContended(kind.name, entityId, 1));\n' +
+          '      else this.#resolve(one, toOutcome(basis!.operation, toRecord(kind, entityId, stored)));\n' +
           '    }',
       },
     ],
@@ -70,7 +71,7 @@ export const groupMutants: readonly Mutant[] = [
     edits: [
       {
         file: LANE,
-        find: 'this.#lines.putBack(plan.resubmitted.map(({ line }) => line));',
+        find: 'this.#putBack(plan.resubmitted);',
         replace: '',
       },
     ],
@@ -81,8 +82,8 @@ export const groupMutants: readonly Mutant[] = [
     edits: [
       {
         file: LANE,
-        find: 'this.#lines.putBack(left.map(({ line }) => line));',
-        replace: 'this.#lines.putBack(left.slice(0, 0).map(({ line }) => line));',
+        find: 'this.#putBack(left);',
+        replace: 'this.#putBack(left.slice(0, 0));',
       },
     ],
   },
@@ -91,9 +92,9 @@ export const groupMutants: readonly Mutant[] = [
     title: 'of the writes of one entity that wait for each other only the first is done',
     edits: [
       {
-        file: LINES,
-        find: '    else this.#prepare(line);',
-        replace: '    else if (line.waiting.length > 1e9) this.#prepare(line);',
+        file: LANE,
+        find: '    else this.#serve(line);',
+        replace: '    else if (line.waiting.length > 1e9) this.#serve(line);',
       },
     ],
   },
@@ -114,8 +115,8 @@ export const groupMutants: readonly Mutant[] = [
     edits: [
       {
         file: PACK,
-        find: 'return goesAlone || (latest !== undefined && isTooFarAhead(latest));',
-        replace: 'return goesAlone || (latest !== undefined && !isTooFarAhead);',
+        find: 'return latest !== undefined && isTooFarAhead(latest);',
+        replace: 'return latest !== undefined && !isTooFarAhead;',
       },
     ],
     seedsMax: 400,
@@ -126,13 +127,13 @@ export const groupMutants: readonly Mutant[] = [
     edits: [
       {
         file: PACK,
-        find: 'company.length < CHANGES_PER_SET_MAX',
-        replace: 'company.length <= CHANGES_PER_SET_MAX',
+        find: 'let room = CHANGES_PER_SET_MAX;',
+        replace: 'let room = CHANGES_PER_SET_MAX + 1;',
       },
       {
         file: LANE,
-        find: 'this.#lines.takeReady(CHANGES_PER_SET_MAX)',
-        replace: 'this.#lines.takeReady(CHANGES_PER_SET_MAX + 1)',
+        find: 'this.#ready.splice(0, CHANGES_PER_SET_MAX)',
+        replace: 'this.#ready.splice(0, CHANGES_PER_SET_MAX + 1)',
       },
     ],
   },
@@ -215,7 +216,7 @@ export const groupMutants: readonly Mutant[] = [
         replace: '{ entityId, row, stored: undefined }',
       },
       {
-        file: `${STORAGE}replica/table-replica.ts`,
+        file: `${STORAGE}rows/entity-row.ts`,
         find: "return { kind: 'insert', rowKey, properties };",
         replace: "return { kind: 'upsert', rowKey, properties };",
       },

@@ -60,7 +60,7 @@ export const writePathMutants: readonly Mutant[] = [
     title: 'rows are overwritten whatever their ETag is',
     edits: [
       {
-        file: `${STORAGE}replica/table-replica.ts`,
+        file: `${STORAGE}rows/entity-row.ts`,
         find: "return { kind: 'replace', rowKey, properties, etag: stored.etag, changed };",
         replace: "return { kind: 'upsert', rowKey, properties };",
       },

@@ -2,8 +2,7 @@ import { formatStamp } from '@tandem/core';
 import { describe, expect, test } from 'vitest';
 import type { WriteCondition } from '../replicated-table.ts';
 import { deviceKind } from '../testing/device-kind.ts';
-import { decidePending } from './decide-write.ts';
-import { type KnownRow, NEVER_TOLD } from './pending-write.ts';
+import { decideChange, decideRefusal, type KnownRow, NEVER_TOLD } from './decide-write.ts';
 
 const ARRIVED_AT = 10;
 const stamp = formatStamp({ timeMs: 1, counter: 0, region: 'east', writer: 'w1' });
@@ -22,8 +21,8 @@ const live = {
 function decide(known: KnownRow, condition?: WriteCondition, label = 'new') {
   const values = new Map([['label', { type: 'String', value: label } as const]]);
   const write = { kind: 'patch', values } as const;
-  const request = { entityId: 'a', write, condition, trace: undefined };
-  return decidePending({ request, arrivedAt: ARRIVED_AT }, known, deviceKind).kind;
+  const change = { entityId: 'a', write, condition };
+  return decideChange(change, { known, arrivedAt: ARRIVED_AT, kind: deviceKind }).kind;
 }
 
 describe('a waiting write', () => {
@@ -51,5 +50,43 @@ describe('a waiting write', () => {
     expect(decide({ row: live, toldAt: ARRIVED_AT + 1 }, undefined, 'old')).toBe('answer');
     expect(decide({ row: live, toldAt: ARRIVED_AT - 1 }, undefined, 'old')).toBe('reread');
     expect(decide({ row: live, toldAt: NEVER_TOLD }, undefined, 'old')).toBe('reread');
+  });
+});
+
+const told = { basis: { isRemembered: false } };
+const supposed = { basis: { isRemembered: true } };
+const known = { id: 'known', changes: [told] };
+const remembered = { id: 'remembered', changes: [supposed] };
+const other = { id: 'other', changes: [supposed] };
+const several = { id: 'several', changes: [told, supposed] };
+
+describe('the refusal of a group', () => {
+  test('takes out the write that the store named and sends the others again', () => {
+    expect(decideRefusal([known, remembered, other], 1, 1)).toEqual({
+      refused: remembered,
+      resubmitted: [known, other],
+      doubtful: [],
+    });
+  });
+
+  test('repeated, has every row read that was only remembered', () => {
+    expect(decideRefusal([known, remembered, other], 1, 2)).toEqual({
+      refused: remembered,
+      resubmitted: [known],
+      doubtful: [other],
+    });
+  });
+
+  test('at no data row is none that a group can answer', () => {
+    expect(decideRefusal([known], 1, 1)).toBeUndefined();
+  });
+
+  test('at any row of a write of several entities takes out the whole write', () => {
+    for (const index of [1, 2]) {
+      const plan = decideRefusal([known, several, other], index, 1);
+      expect(plan).toEqual({ refused: several, resubmitted: [known, other], doubtful: [] });
+    }
+    expect(decideRefusal([known, several, other], 3, 2)?.refused).toBe(other);
+    expect(decideRefusal([known, several, other], 0, 2)?.doubtful).toEqual([several, other]);
   });
 });
