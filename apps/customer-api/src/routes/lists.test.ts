@@ -133,3 +133,71 @@ describe('the history of nobody', () => {
     expect((await test.app.inject({ url: `${url}/history` })).statusCode).toBe(200);
   });
 });
+
+interface Page {
+  readonly items: readonly { readonly customerId: string }[];
+  readonly nextCursor?: string;
+  /** The cursor in the target of the Link header. */
+  readonly linkedCursor: string | undefined;
+}
+
+async function readPages(app: TestApp['app'], limit: number): Promise<Page[]> {
+  const pages: Page[] = [];
+  let url: string | undefined = `/customers?limit=${limit}`;
+  while (url !== undefined) {
+    const response: { statusCode: number; headers: { link?: unknown }; json(): Page } =
+      await app.inject({ url });
+    expect(response.statusCode).toBe(200);
+    const { link } = response.headers;
+    url = typeof link === 'string' ? /^<([^>]+)>; rel="next"$/.exec(link)?.[1] : undefined;
+    const linked = new URL(url ?? '/', 'http://localhost').searchParams.get('cursor');
+    pages.push({ ...response.json(), linkedCursor: linked ?? undefined });
+  }
+  return pages;
+}
+
+describe('GET /customers', () => {
+  it('gives every customer once, page by page, along nextCursor and the Link header', async () => {
+    const { app } = await createTestApp();
+    const ids: string[] = [];
+    for (let index = 0; index < 7; index += 1) {
+      const created = await app.inject({
+        method: 'POST',
+        url: '/customers',
+        payload: { email: email(0) },
+      });
+      ids.push(created.json().customerId);
+    }
+    const pages = await readPages(app, 3);
+    expect(pages.map((page) => page.items.length <= 3)).not.toContain(false);
+    expect(pages.map((page) => page.linkedCursor)).toEqual(pages.map((page) => page.nextCursor));
+    const seen = pages.flatMap((page) => page.items.map((item) => item.customerId));
+    expect(seen.sort()).toEqual(ids.sort());
+    await app.close();
+  });
+
+  it.each(['0', '1001', '-1', '1.5', 'abc', '', '1e2', 'true', ' 5', '0x10', '1&limit=2'])(
+    'refuses limit=%s, naming it',
+    async (limit) => {
+      const response = await test.app.inject({ url: `/customers?limit=${limit}` });
+      expect(response.statusCode).toBe(400);
+      expect(response.json().errors[0]).toMatchObject({ in: 'query', field: '/limit' });
+    },
+  );
+
+  it.each(['bogus', '%00', 'eyJ4IjoxfQ', '%F0%9F%92%A9'])(
+    'refuses the cursor %s, which no list gave out',
+    async (cursor) => {
+      const response = await test.app.inject({ url: `/customers?cursor=${cursor}` });
+      expect(response.statusCode).toBe(400);
+    },
+  );
+
+  it('refuses a query parameter that it does not know', async () => {
+    const response = await test.app.inject({ url: '/customers?limt=5' });
+    expect(response.statusCode).toBe(400);
+    expect(response.json().errors).toEqual([
+      expect.objectContaining({ in: 'query', field: '/limt', rule: 'additionalProperties' }),
+    ]);
+  });
+});
