@@ -53,13 +53,13 @@ export interface AppOptions {
   readonly readiness: () => Promise<ProcessReadiness>;
   /** How slow the clients of streams may be; `STREAM_PACE` by default. */
   readonly pace?: Pace | undefined;
-  /** Of this process alone. */
+  /** Tells the readiness of this process alone. */
   readonly serving: () => ProcessReadiness;
   /** Undefined when everything is open to everyone who can reach it. */
   readonly verifyToken?: TokenVerifier | undefined;
   /** Undefined when pages of any site may ask, under any name. */
   readonly judgeRequest?: JudgeRequest | undefined;
-  /** Of one caller; it counts only where tokens are asked for. */
+  /** Bounds the requests of one caller; it counts only where tokens are asked for. */
   readonly requestsPerMinuteMax: number;
   /** Beyond it requests are refused; 0 refuses none. */
   readonly eventLoopDelayMsMax: number;

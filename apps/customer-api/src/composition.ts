@@ -62,7 +62,7 @@ export interface CompositionOptions {
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly logger: Logger;
-  /** Of the region's storage account. */
+  /** Reaches the region's storage account. */
   readonly store: TableStore;
   readonly opened: OpenedRegion;
   /** Ends what requests wait for, so that they are answered before the process ends. */
@@ -323,7 +323,7 @@ interface DataAccess {
 }
 
 interface DataAccessParts {
-  /** Of the region's storage account, with its tables. */
+  /** Reaches the region's storage account, with its tables. */
   readonly store: TableStore;
   readonly peers: readonly Peer[];
 }

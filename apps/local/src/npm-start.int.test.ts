@@ -45,7 +45,7 @@ async function npmStart(...options: readonly string[]): Promise<Started> {
   return { npm, portBase, output: () => output };
 }
 
-/** Those of the block that someone listens on. */
+/** Returns those of the block that someone listens on. */
 async function openPorts(portBase: number): Promise<number[]> {
   const ofRegions = [10, 20, 30].flatMap((first) => [0, 1, 2, 3, 4].map((nth) => first + nth));
   const ports = [0, ...ofRegions].map((offset) => portBase + offset);

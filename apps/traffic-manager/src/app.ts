@@ -20,7 +20,7 @@ import type { TrafficManagerConfig } from './settings/read-config.ts';
 
 const REQUEST_TIMEOUT_MS = 300_000;
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
-/** Of the stand-in's own routes; a forwarded body is streamed and has no limit. */
+/** Bounds the stand-in's own routes; a forwarded body is streamed and has no limit. */
 const OWN_BODY_BYTES_MAX = 1024;
 
 export interface AppOptions {

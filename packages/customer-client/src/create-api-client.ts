@@ -24,11 +24,11 @@ interface ClientPaths extends Omit<paths, typeof EXPORT | typeof IMPORT> {
 export type CustomerApi = Client<ClientPaths>;
 
 export interface ClientOptions {
-  /** Of one region, or of what stands in front of all: `http://127.0.0.1:7700`. */
+  /** Leads to one region, or to what stands in front of all: `http://127.0.0.1:7700`. */
   readonly baseUrl: string;
-  /** The bearer token of a request; asked for each time, so that it may be renewed. */
+  /** Returns the bearer token of a request; it is asked for each time, so that it may be renewed. */
   readonly token?: () => string | Promise<string>;
-  /** How long one request may take, its body included. */
+  /** Bounds what one request may take, its body included. */
   readonly timeoutMs?: number;
 }
 
@@ -61,7 +61,7 @@ export function createApiClient(options: ClientOptions): CustomerApi {
   return client;
 }
 
-/** What the library takes for JSON, as it takes everything that nobody told it of. */
+/** Names the types that the library takes for JSON, as it takes everything that nobody told it of. */
 const linesAsText: Middleware = {
   onRequest({ request, schemaPath }) {
     if (schemaPath === IMPORT) request.headers.set('content-type', LINES);

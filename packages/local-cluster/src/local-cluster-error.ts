@@ -7,7 +7,7 @@ export type LocalClusterErrorCode =
   | 'OPTIONS_INVALID'
   | 'STOPPED';
 
-/** Why a cluster or a part of it could not be had; the message is for the person who asked. */
+/** Says why a cluster or a part of it could not be had; the message is for the person who asked. */
 export class LocalClusterError extends Error {
   readonly code: LocalClusterErrorCode;
 

@@ -64,9 +64,9 @@ export interface Emulator {
   readonly adminConnectionString: string;
   /** Undefined unless it was asked for. */
   readonly controlPort: number | undefined;
-  /** Of the first namespace. */
+  /** Controls the first namespace. */
   readonly control: EmulatorControl;
-  /** Of the named namespace; throws when there is none. */
+  /** Returns the control of the named namespace; throws when there is none. */
   controlOf(namespace: string): EmulatorControl;
   close(): Promise<void>;
 }

@@ -5,25 +5,25 @@ import { contextOf, type TraceScope } from './trace/trace-context.ts';
 export interface HttpExchange {
   /** Does the work within the span of the request. */
   run(work: () => void): void;
-  /** To be called once, when the answer is out. */
+  /** Ends the span; it is called once, when the answer is out. */
   end(answer: { readonly status: number; readonly durationMs: number }): void;
 }
 
-/** The pattern of the route, never the address itself: that names who was asked for. */
+/** Is the pattern of the route, never the address itself: that names who was asked for. */
 export interface HttpRequest {
   readonly method: string;
   readonly route: string;
   readonly traceparent: string | undefined;
 }
 
-/** Of the semantic conventions, in seconds. */
+/** Follows the semantic conventions of OpenTelemetry, in seconds. */
 const DURATION_BOUNDARIES = [
   0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
 ];
 const MS_PER_S = 1_000;
 const SERVER_ERROR = 500;
 
-/** Spans and durations of requests by the semantic conventions; undefined where telemetry is off. */
+/** Makes spans and durations of requests by the semantic conventions; undefined where telemetry is off. */
 export function createHttpTelemetry(
   { tracer, meter }: Pick<Telemetry, 'tracer' | 'meter'>,
   scope: TraceScope,

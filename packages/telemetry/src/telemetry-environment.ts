@@ -9,7 +9,7 @@ export const SAMPLERS = [
   'parentbased_traceidratio',
 ] as const;
 
-/** The standard variables of OpenTelemetry that are obeyed; those of its OTLP exporters work too. */
+/** Lists the standard variables of OpenTelemetry that are obeyed; those of its OTLP exporters work too. */
 export const TelemetryEnvironmentSchema = Type.Object({
   OTEL_SDK_DISABLED: Type.Boolean({
     description: 'Turns all telemetry off, whatever the others say.',

@@ -5,11 +5,11 @@ export type { Meter, Tracer } from '@opentelemetry/api';
 
 /** What a process measures and traces with. Where telemetry is off there is none of it at all. */
 export interface Telemetry {
-  /** Undefined when no traces are exported: then nothing is wrapped, and a write costs no more. */
+  /** Is undefined when no traces are exported: then nothing is wrapped, and a write costs no more. */
   readonly tracer: Tracer | undefined;
-  /** Undefined when no metrics are exported. */
+  /** Is undefined when no metrics are exported. */
   readonly meter: Meter | undefined;
-  /** On which `/metrics` is served, if it is. */
+  /** Is where `/metrics` is served; undefined where it is not. */
   readonly metricsPort: number | undefined;
   /** Sends what is left. Idempotent. */
   stop(): Promise<void>;
@@ -30,5 +30,5 @@ export interface TelemetryOptions {
 
 export type TelemetryStart =
   | { readonly kind: 'started'; readonly telemetry: Telemetry }
-  /** A sentence for each setting that cannot be used. */
+  /** Has a sentence for each setting that cannot be used. */
   | { readonly kind: 'invalid'; readonly problems: readonly string[] };

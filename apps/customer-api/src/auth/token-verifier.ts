@@ -90,7 +90,7 @@ export function createTokenVerifier(
   };
 }
 
-/** Of ID tokens (OpenID Connect Core 2 and 3.3.2.11), of logout and other events, of DPoP proofs. */
+/** Belong to ID tokens (OpenID Connect Core 2 and 3.3.2.11), to logout and other events, to DPoP proofs. */
 const FOREIGN_CLAIMS = ['nonce', 'at_hash', 'c_hash', 's_hash', 'events', 'htm', 'htu'];
 
 /** RFC 9068, section 4, and RFC 8725, 3.11 and 3.12: one kind of JWT is never taken for another. */

@@ -21,7 +21,7 @@ export interface VersionGate {
   reach(customerId: string, least: VersionVector, wait: Wait): Promise<Reach>;
 }
 
-/** Of the row, tombstone or not; undefined when there is none. */
+/** Reads the version of a row, tombstone or not; undefined when there is none. */
 export type ReadVersion = (customerId: string) => Promise<VersionVector | undefined>;
 
 export interface VersionGateOptions {

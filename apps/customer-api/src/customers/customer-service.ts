@@ -75,7 +75,7 @@ export interface CustomerService {
   reach(customerId: string, least: VersionVector, wait: Wait): Promise<Reach>;
   /** What a write of this process, with this version, reaches in the time given. */
   acknowledgementOf(version: VersionVector, asked: AcknowledgementAsked): Promise<Acknowledgement>;
-  /** Of a write that was acknowledged just now. */
+  /** Makes the receipt of a write that was acknowledged just now. */
   receiptFor(customerId: string, version: VersionVector): string;
   /** Undefined for what is no receipt of this customer. */
   readReceipt(customerId: string, receipt: string): WriteReceipt | undefined;
@@ -161,7 +161,7 @@ function judgeRepetition(current: CustomerRecord | undefined, digest: string): C
   return first === digest ? { kind: 'replayed', record: current } : { kind: 'key-reused' };
 }
 
-/** Of the outcome; undefined when nothing was written. */
+/** Returns the version that the outcome left; undefined when nothing was written. */
 export function versionOf(outcome: BatchOutcome): VersionVector | undefined {
   if (outcome.kind === 'deleted') return outcome.version;
   return 'record' in outcome ? outcome.record.version : undefined;

@@ -81,7 +81,7 @@ export function createRegionReadiness(options: RegionReadinessOptions): RegionRe
     return seen ?? last.observation;
   };
 
-  /** Of several replicators one may have a wrong clock: what it writes hides what the others wrote. */
+  /** Keeps what was heard last that can be believed: a replicator with a wrong clock hides what the others wrote. */
   const hear = (
     progress: ReplicationProgress | undefined,
     nowMs: number,

@@ -18,7 +18,7 @@ export const EXPORT_PAGE_ROWS = 500;
 export const EXPORTS_AT_ONCE_MAX = 8;
 export const EXPORTS_PER_CALLER_MAX = 4;
 
-/** Of clients that an export or an import waits for; slower ones lose their connection. */
+/** Says how fast clients have to be that an export or an import waits for; slower ones lose their connection. */
 export const STREAM_PACE = { bytesPerSecondMin: 16 * 1_024, patienceMs: 30_000 } as const;
 
 /** An id has 36 characters, the longest problem code 22. */

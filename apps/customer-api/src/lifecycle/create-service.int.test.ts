@@ -211,7 +211,7 @@ describe('a region with a peer', () => {
   });
 });
 
-/** Of another account: what it signs is no signature here. */
+/** Belongs to another account: what it signs is no signature here. */
 const OTHER_KEY = Buffer.from('not the key of this account').toString('base64');
 
 // The account that nobody has created a table in is as one whose tables were dropped.

@@ -52,7 +52,7 @@ export const authPlugin = fp(
   { name: 'auth', dependencies: ['problems'] },
 );
 
-/** Of several Node keeps the first, and what stands before this server may have looked at another. */
+/** Counts the headers: of several Node keeps the first, and what stands before this server may have looked at another. */
 function countAuthorizations(rawHeaders: readonly string[]): number {
   let count = 0;
   for (let index = 0; index < rawHeaders.length; index += 2) {

@@ -12,7 +12,7 @@ export function parseJsonBody(_request: unknown, body: Buffer, done: BodyDone): 
   else done(null, parseJson(body));
 }
 
-/** Of Content-Type (RFC 9110, 8.3.2); JSON has no other encoding (RFC 8259, 8.1). */
+/** Finds in a Content-Type another charset than UTF-8 (RFC 9110, 8.3.2); JSON has no other encoding (RFC 8259, 8.1). */
 const OTHER_CHARSET = /;\s*charset\s*=\s*(?!utf-?8\s*(?:;|$)|"utf-?8"\s*(?:;|$))/i;
 
 /** Refused before anything of it is read: what is sent packed can be of any size unpacked. */
@@ -93,7 +93,7 @@ const STRING = /"[^"\\]*(?:\\.[^"\\]*)*"/y;
  * the last, other readers the first, and what stands between them may have looked at either.
  */
 export function hasRepeatedKey(text: string): boolean {
-  /** Of the objects and arrays around the place; undefined for an array. */
+  /** Holds the keys of each object around the place; undefined stands for an array. */
   const around: (Set<string> | undefined)[] = [];
   let isKeyNext = false;
   for (let at = 0; at < text.length; at += 1) {

@@ -260,7 +260,7 @@ function findRepeatedIds(operations: readonly BatchOperation[]): readonly Violat
 
 interface BatchContext {
   readonly customers: CustomerService;
-  /** Of the batch: its creations without an id get theirs from it. */
+  /** Names the batch: its creations without an id get theirs from it. */
   readonly key: string | undefined;
 }
 

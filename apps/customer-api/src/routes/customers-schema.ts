@@ -188,7 +188,7 @@ export type CustomerPage = Static<typeof CustomerPage>;
 export const JSON_TYPES = ['application/json'];
 const PATCH_TYPES = ['application/merge-patch+json', 'application/json'];
 
-/** Of any route but GET and HEAD, which do not look at a body. */
+/** Can meet any route but GET and HEAD, which do not look at a body. */
 const SENT_BODY_PROBLEMS = ['malformed-json', 'body-too-large', 'unsupported-media-type'] as const;
 export const BODY_PROBLEMS = [...SENT_BODY_PROBLEMS, 'limit-exceeded', 'entity-invalid'] as const;
 export const VERSION_PROBLEMS = ['version-malformed', 'version-not-reached'] as const;

@@ -24,7 +24,7 @@ import { historyRoute } from './history.ts';
 import { receiptRoute } from './receipt.ts';
 export const customerRoutes: FastifyPluginAsyncTypebox<{
   readonly customers: CustomerService;
-  /** Of clients that an export or an import waits for. */
+  /** Says how fast clients have to be that an export or an import waits for. */
   readonly pace: Pace;
 }> = async (app, { customers, pace }) => {
   app.addHook('preHandler', (request, _reply, done) => {

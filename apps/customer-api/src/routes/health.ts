@@ -10,7 +10,7 @@ export interface HealthRoutesOptions {
   readonly region: string;
   /** Never throws, and answers within the time that a probe waits. */
   readonly readiness: () => Promise<ProcessReadiness>;
-  /** Of this process alone. */
+  /** Tells the readiness of this process alone. */
   readonly serving: () => ProcessReadiness;
 }
 

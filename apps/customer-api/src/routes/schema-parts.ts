@@ -324,7 +324,7 @@ export function problemResponses(codes: readonly ProblemCode[]): Record<number, 
   return Object.fromEntries(responses);
 }
 
-/** Of the problem that is the route's own: those of every route come first. */
+/** Shows the problem that is the route's own: those of every route come first. */
 function exampleOf(codes: readonly ProblemCode[]): object {
   const code = codes.at(-1) ?? 'internal-error';
   const { title, status } = PROBLEMS[code];

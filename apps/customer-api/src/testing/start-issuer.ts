@@ -29,7 +29,7 @@ interface Description {
   readonly says?: Claims;
 }
 
-/** Of any type: a token may say anything. */
+/** May be of any type: a token may say anything. */
 export type Claims = Readonly<Record<string, unknown>>;
 
 export const AUDIENCE = 'api://tandem';

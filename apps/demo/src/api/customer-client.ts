@@ -9,7 +9,7 @@ export type WriteAnswer =
   | { readonly kind: 'acknowledged'; readonly customerId: string; readonly region: string }
   /** Sending the same again will not help. */
   | { readonly kind: 'refused'; readonly reason: string }
-  /** No answer, or one that says to try again: it may have been written all the same. */
+  /** Had no answer, or one that says to try again: it may have been written all the same. */
   | { readonly kind: 'unanswered'; readonly reason: string };
 
 export interface CustomerPage {
@@ -17,7 +17,7 @@ export interface CustomerPage {
   readonly nextCursor: string | undefined;
 }
 
-/** The REST API of one region, or the traffic manager in front of all. */
+/** Speaks to the REST API of one region, or to the traffic manager in front of all. */
 export interface CustomerClient {
   put(customerId: string, fields: CustomerFields): Promise<WriteAnswer>;
   post(fields: CustomerFields): Promise<WriteAnswer>;

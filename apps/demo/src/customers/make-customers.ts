@@ -46,7 +46,7 @@ const LAST_NAMES = [
 const WITHOUT_PHONE = 7;
 const SEED = 0x7a4d_e301;
 
-/** The same people every time, each with an id. */
+/** Makes the same people every time, each with an id. */
 export function makeCustomers(count: number): readonly DemoCustomer[] {
   const next = createSequence(SEED);
   const pick = (names: readonly string[]): string => names[next() % names.length] ?? '';
@@ -65,7 +65,7 @@ export function makeCustomers(count: number): readonly DemoCustomer[] {
   });
 }
 
-/** Mulberry32: 32 bits a call, the same for the same seed. */
+/** Draws 32 bits a call by Mulberry32, the same for the same seed. */
 function createSequence(seed: number): () => number {
   let state = seed;
   return () => {
@@ -95,7 +95,7 @@ export type CustomerFields = Readonly<Record<CustomerField, string | null>>;
 
 /** One customer to write. Without an id the API makes one. */
 export interface DemoCustomer {
-  /** A GUID in lower case. */
+  /** Returns a GUID in lower case. */
   readonly customerId: string | null;
   readonly fields: CustomerFields;
 }

@@ -53,7 +53,7 @@ const CUSTOMERS_MAX = 1_000_000;
 
 type ParsedCustomers =
   | { readonly kind: 'customers'; readonly customers: readonly DemoCustomer[] }
-  /** Where it is and which rule it breaks; never a value. */
+  /** Says where it is and which rule it breaks; never a value. */
   | { readonly kind: 'problem'; readonly problem: string };
 
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -110,7 +110,7 @@ function problem(text: string): ProblemResult {
   return { kind: 'problem', problem: text };
 }
 
-/** The customer, or what is wrong with it. */
+/** Returns the customer, or what is wrong with it. */
 function parseCustomer(item: unknown): DemoCustomer | string {
   if (typeof item !== 'object' || item === null || Array.isArray(item)) return 'is no object';
   const values: Partial<Record<'customerId' | CustomerField, string>> = {};

@@ -17,7 +17,7 @@ export interface LagSampler {
 }
 
 export interface LagSamplerOptions {
-  /** How many customers there will be. */
+  /** Counts the customers that there will be. */
   readonly total: number;
   /** Whether the customer can be read in another region than the given one. False also for no answer. */
   readonly hasArrived: (customerId: string, writtenIn: string) => Promise<boolean>;

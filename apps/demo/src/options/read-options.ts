@@ -6,7 +6,7 @@ export const COUNT_DEFAULT = 1_000;
 const COUNT_MAX = 1_000_000;
 
 export interface DemoOptions {
-  /** A file of customers; made-up people without one. */
+  /** Names a file of customers; without one they are made up. */
   readonly customers?: string;
   readonly count?: number;
   readonly concurrency: number;

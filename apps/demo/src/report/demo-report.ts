@@ -4,28 +4,28 @@ import { type Comparison, isUnchanged } from '../compare/compare-customers.ts';
 const EXAMPLES_MAX = 5;
 
 interface FailOverReport {
-  /** The region that was lost. */
+  /** Names the region that was lost. */
   readonly lost: string;
-  /** The longest time, from the loss on, in which no write was acknowledged. */
+  /** Measures the longest time, from the loss on, in which no write was acknowledged. */
   readonly outageMs: number;
   readonly failedRequests: number;
   readonly retriedWrites: number;
 }
 
 export interface DemoReport {
-  /** Where the customers were read and compared. */
+  /** Names the regions in which the customers were read and compared. */
   readonly comparedIn: readonly string[];
   readonly writtenCount: number;
   readonly writeMs: number;
   readonly notAcknowledged: { readonly count: number; readonly reasons: readonly string[] };
   readonly comparison: Comparison;
-  /** From the first write until the last customer was there, comparing included. */
+  /** Lasts from the first write until the last customer was there, comparing included. */
   readonly totalMs: number;
   readonly lagsMs: readonly number[];
   readonly failOver?: FailOverReport;
 }
 
-/** Everything was acknowledged and is everywhere as it was written. */
+/** Tells whether everything was acknowledged and is everywhere as it was written. */
 export function hasSucceeded(report: DemoReport): boolean {
   return report.notAcknowledged.count === 0 && isUnchanged(report.comparison);
 }
@@ -78,7 +78,7 @@ export function toTable(report: DemoReport): string {
   return table.toString();
 }
 
-/** What went wrong, a few examples of each: ids and names of fields, never values. */
+/** Tells what went wrong, with a few examples of each: ids and names of fields, never values. */
 export function describeFaults({ comparison, notAcknowledged }: DemoReport): readonly string[] {
   const { missing, different, extra } = comparison;
   const examples = (ids: Iterable<string>): string => [...ids].slice(0, EXAMPLES_MAX).join(', ');

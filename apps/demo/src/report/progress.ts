@@ -38,7 +38,7 @@ function createBars(stream: NodeJS.WriteStream): Progress {
   };
 }
 
-/** At most one line in five seconds, and one at the end. */
+/** Writes at most one line in five seconds, and one at the end. */
 export function createLines(
   write: (line: string) => void,
   nowMs: () => number = () => performance.now(),

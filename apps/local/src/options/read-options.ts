@@ -11,10 +11,10 @@ const DATA_DEFAULT = '.tandem';
 const REGIONS_MIN = 2;
 
 export interface LocalOptions {
-  /** Their names, the preferred one first. */
+  /** Names them, the preferred one first. */
   readonly regions: readonly string[];
   readonly portBase: number;
-  /** Folder that keeps the data from run to run. */
+  /** Keeps the data from run to run. */
   readonly data: string;
   readonly fresh: boolean;
   readonly fastProbes: boolean;

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { type Cluster, type ClusterEvent, inventoryOf, type Region } from '@tandem/local-cluster';
 import Table from 'cli-table3';
 
-/** Of the customer that the examples write. */
+/** Names the customer that the examples write. */
 const EXAMPLE_ID = '4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88';
 const EXAMPLE_BODY = '{"email":"ada@example.com","firstName":"Ada","lastName":"Lovelace"}';
 
-/** Every address of the cluster, one row each. */
+/** Returns every address of the cluster, one row each. */
 function toAddressTable(cluster: Cluster): string {
   const table = new Table({ style: { head: [], border: [] } });
   for (const region of cluster.regions) table.push(...rowsOf(region));
@@ -32,7 +32,7 @@ function rowsOf({ name, addresses }: Region): Table.HorizontalTableRow[] {
   );
 }
 
-/** Three commands that a person can paste into a shell, in this order. */
+/** Returns three commands that a person can paste into a shell, in this order. */
 function toExamples({ regions, trafficManagerUrl }: Cluster): readonly string[] {
   const [home] = regions;
   const other = regions.at(-1);
@@ -73,7 +73,7 @@ function endpointOf(connection: string, key: string): string {
   return value?.slice(key.length + 1) ?? connection;
 }
 
-/** One line or more for a person; undefined for what is not worth one. */
+/** Returns one line or more for a person; undefined for what is not worth one. */
 export function describeEvent(event: ClusterEvent): string | undefined {
   switch (event.kind) {
     case 'starting':

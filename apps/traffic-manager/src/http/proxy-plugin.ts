@@ -22,7 +22,7 @@ declare module 'fastify' {
 
 export interface ProxyPluginOptions {
   readonly resolver: EndpointResolver;
-  /** Of the endpoints' names. */
+  /** Resolves the names of the endpoints. */
   readonly lookup: LookupFunction;
 }
 

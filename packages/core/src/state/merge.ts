@@ -4,9 +4,11 @@ import type { EntityState, StampedField } from './entity-state.ts';
 import { mergeVectors } from './version-vector.ts';
 
 /**
- * The join of two states: per field the value with the greater stamp, the greater deletion and
- * alive stamps, the pointwise maximum of the vectors. Commutative, associative and idempotent, so
- * neither order nor repetition of deliveries can matter (I3).
+ * Returns the join of two states: per field the value with the greater stamp, the greater deletion and
+ * alive stamps, the pointwise maximum of the vectors. The join is commutative, associative and idempotent, so
+ * neither order nor repetition of deliveries can matter (I3): an entity is a state-based CRDT, a map of
+ * last-writer-wins registers (Shapiro, Preguiça, Baquero and Zawirski, "Conflict-free Replicated Data Types", SSS 2011; the
+ * register is 3.2.1 of their study INRIA RR-7506).
  */
 export function mergeStates(a: EntityState, b: EntityState): EntityState {
   const fields = new Map(a.fields);
@@ -22,7 +24,7 @@ export function mergeStates(a: EntityState, b: EntityState): EntityState {
   };
 }
 
-/** Of two fields, the one that every region keeps. */
+/** Returns that one of two fields which every region keeps. */
 export function laterField(a: StampedField, b: StampedField): StampedField {
   if (a.stamp !== b.stamp) return a.stamp > b.stamp ? a : b;
   // A stamp is unique, so the values are the same too unless one was erased, or a message forged: every

@@ -1,7 +1,8 @@
 import { isStamp, maxStamp, type Stamp, stampRegion } from '../time/stamp.ts';
 
 /**
- * For each region, the stamp of its newest transaction that a state contains. A region's own
+ * Holds for each region the stamp of its newest transaction that a state contains (Parker et al., "Detection of Mutual
+ * Inconsistency in Distributed Systems", IEEE TSE 1983, with stamps in place of counts). A region's own
  * transactions on one entity are ordered by the row they were committed to, so one stamp a region
  * says it all. Never empty for a state that exists.
  */

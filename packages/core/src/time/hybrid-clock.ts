@@ -49,6 +49,11 @@ const ZERO: Reading = { timeMs: 0, counter: 0 };
 /** Spans of far-ahead readings that are remembered; the two nearest become one when there are more. */
 const SPANS_MAX = 1_024;
 
+/**
+ * Creates a hybrid logical clock, whose stamps follow both the wall clock and every stamp that it was shown
+ * (Kulkarni, Demirbas, Madappa, Avva and Leone, "Logical Physical Clocks", OPODIS 2014). It departs from the paper where a
+ * stamp is too far ahead: that one is exceeded where it has to be, and never adopted.
+ */
 export function createHybridClock(options: HybridClockOptions): HybridClock {
   const { region, writer, nowMs, driftMsMax } = options;
   assert(isRegionName(region), `"${region}" is no region name`);

@@ -3,10 +3,10 @@ import type { Probing } from '../programs/traffic-manager-program.ts';
 import type { Region } from './region.ts';
 import type { ClusterListener, RestartPolicy } from './supervised-process.ts';
 
-/** As many as have a name of their own, in the order in which the traffic manager prefers them. */
+/** Names as many as have a name of their own, in the order in which the traffic manager prefers them. */
 const REGION_NAMES: readonly string[] = ['east', 'west', 'north', 'south', 'center'];
 
-/** How many regions `regionNames` has names for. */
+/** Counts the regions that `regionNames` has names for. */
 export const REGION_NAMES_MAX = REGION_NAMES.length;
 
 /** Returns the names of so many regions, at most REGION_NAMES_MAX. */
@@ -17,35 +17,35 @@ export function regionNames(count: number): readonly string[] {
 export const REGIONS_DEFAULT = regionNames(2);
 
 export interface ClusterOptions {
-  /** 1 to 9 names; the first is preferred by the traffic manager. East and west by default. */
+  /** Has 1 to 9 names; the first is preferred by the traffic manager. East and west by default. */
   readonly regions?: readonly string[];
-  /** First of the 100 ports that the cluster may use; by default a free block is found. */
+  /** Is the first of the 100 ports that the cluster may use; by default a free block is found. */
   readonly portBase?: number;
-  /** Kept from run to run. By default a temporary folder, removed at the end. */
+  /** Is kept from run to run. By default a temporary folder, removed at the end. */
   readonly dataFolder?: string;
   /** Leaves a temporary folder where it is. */
   readonly keepData?: boolean;
   readonly probing?: Probing;
   /** By default a process that ends unexpectedly is reported, also by `stop`, and left down. */
   readonly restart?: RestartPolicy;
-  /** Rows of the Configuration table of every region, beyond those that connect the regions. */
+  /** Adds rows to the Configuration table of every region, beyond those that connect the regions. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** Variables of single processes, by their name (`API of east`), over those that they have anyway. */
+  /** Sets variables of single processes, by their name (`API of east`), over those that they have anyway. */
   readonly environment?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly onEvent?: ClusterListener;
   /** Aborted, it stops the start; what was started already is gone when the start rejects. */
   readonly signal?: AbortSignal;
 }
 
-/** Whole regions as processes of this machine, with a traffic manager in front. */
+/** Is whole regions as processes of this machine, with a traffic manager in front. */
 export interface Cluster {
   readonly dataFolder: string;
   readonly logFolder: string;
   readonly portBase: number;
-  /** In priority order. */
+  /** Stand in the order in which the traffic manager prefers them. */
   readonly regions: readonly Region[];
   readonly trafficManager: LocalProcess;
-  /** `http://127.0.0.1:7700` */
+  /** Is `http://127.0.0.1:7700`, or of another block. */
   readonly trafficManagerUrl: string;
   /** Throws when there is no such region. */
   region(name: string): Region;

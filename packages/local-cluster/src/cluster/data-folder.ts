@@ -12,9 +12,9 @@ const OWNER_ONLY_FILE = 0o600;
 
 interface DataRecord {
   readonly version: 1;
-  /** Of the process whose cluster uses the folder now; null when none does. */
+  /** Names the process whose cluster uses the folder now; null when none does. */
   readonly pid: number | null;
-  /** Whose data is in it; undefined when nobody knows. */
+  /** Names the regions whose data is in it; undefined when nobody knows. */
   readonly regions: readonly string[] | undefined;
 }
 
@@ -26,7 +26,7 @@ export interface DataFolder {
   release(): Promise<void>;
 }
 
-/** In the system's folder for such things. */
+/** Creates it in the system's folder for such things. */
 export async function createTemporaryFolder(
   regions: readonly string[],
   isKept: boolean,
@@ -170,7 +170,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** What the `tandem` command needs to find the regions: the content of its inventory. */
+/** Returns what the `tandem` command needs to find the regions: the content of its inventory. */
 export function inventoryOf({
   regions,
   trafficManagerUrl,

@@ -18,19 +18,19 @@ import {
 const READY_MS_MAX = 60_000;
 
 export interface RegionAddresses {
-  /** The customer API: `http://127.0.0.1:7710`. */
+  /** Leads to the customer API: `http://127.0.0.1:7710`. */
   readonly api: string;
-  /** Of the replicator's health and status. */
+  /** Leads to the replicator's health and status. */
   readonly replicator: string;
-  /** Connection string of the storage account. */
+  /** Connects to the storage account. */
   readonly tables: string;
-  /** Connection string of the Service Bus namespace. */
+  /** Connects to the Service Bus namespace. */
   readonly broker: string;
-  /** The same for its administration, which an emulator has on a port of its own. */
+  /** Connects to its administration, which an emulator has on a port of its own. */
   readonly brokerAdmin: string;
 }
 
-/** One region as processes of this machine. */
+/** Is one region as processes of this machine. */
 export interface Region {
   readonly name: string;
   readonly addresses: RegionAddresses;
@@ -40,7 +40,7 @@ export interface Region {
   readonly broker: LocalProcess;
   /** Starts whatever of it does not run, and resolves when all of it listens. */
   start(): Promise<void>;
-  /** In order: what serves first, what it stands on last. */
+  /** Stops in order: what serves first, what it stands on last. */
   stop(): Promise<void>;
   /**
    * The loss of the region. The API, the replicator and the broker get a SIGKILL before this
@@ -55,7 +55,7 @@ export interface Region {
 export interface RegionOptions {
   readonly plan: RegionPlan;
   readonly createProcess: (program: Program, logFile: string) => LocalProcess;
-  /** Folder of the logs. */
+  /** Holds the logs. */
   readonly logFolder: string;
 }
 
@@ -115,7 +115,7 @@ const POLL_TIMEOUT_MS = 5_000;
 const ANSWER_LENGTH_MAX = 500;
 
 interface UntilHealthyOptions {
-  /** For the error: `API of east`. */
+  /** Names it in the error: `API of east`. */
   readonly name: string;
   readonly url: string;
   readonly waitMsMax: number;

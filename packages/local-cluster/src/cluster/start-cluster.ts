@@ -17,9 +17,9 @@ import { createTemporaryFolder, type DataFolder, openDataFolder } from './data-f
 import { createRegion, type Region, startAll } from './region.ts';
 import { type ClusterListener, createSupervisedProcess } from './supervised-process.ts';
 
-/** How long the regions may take to find each other. */
+/** Bounds the time that the regions may take to find each other. */
 const CAUGHT_UP_MS_MAX = 120_000;
-/** The queue of every region. */
+/** Names the queue of every region. */
 const QUEUE = 'customer';
 
 /**
@@ -50,7 +50,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   }
 }
 
-/** Where something else has gone wrong that says more. */
+/** Stops where something else has gone wrong that says more. */
 async function stopQuietly(cluster: Cluster): Promise<void> {
   await cluster.stop().catch(() => undefined);
 }

@@ -8,11 +8,11 @@ export interface SupervisedProcessOptions {
   readonly onEvent: ClusterListener;
   /** Without one, a process that ends unexpectedly is reported and left down. */
   readonly restart?: RestartPolicy | undefined;
-  /** Aborted when the cluster stops: nothing is started again then. */
+  /** Is aborted when the cluster stops: nothing is started again then. */
   readonly stopping: AbortSignal;
 }
 
-/** A local process whose life is told, and which is started again when it ends unexpectedly. */
+/** Runs a local process whose life is told, and which is started again when it ends unexpectedly. */
 export function createSupervisedProcess(options: SupervisedProcessOptions): LocalProcess {
   const { program, logFile, onEvent, restart, stopping } = options;
   let history: RestartHistory = { tries: 0 };
@@ -82,9 +82,9 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** How often, and when, a process that ended unexpectedly is started again. */
+/** Says how often, and when, a process that ended unexpectedly is started again. */
 export interface RestartPolicy {
-  /** In a row: a process that lived for `steadyMs` begins anew. */
+  /** Counts restarts in a row: a process that lived for `steadyMs` begins anew. */
   readonly triesMax: number;
   readonly delayMsFirst: number;
   readonly delayMsMax: number;
@@ -98,7 +98,7 @@ export const RESTART_POLICY: RestartPolicy = {
   steadyMs: 60_000,
 };
 
-/** How many restarts in a row there were, this end not counted. */
+/** Counts the restarts in a row, this end not among them. */
 export interface RestartHistory {
   readonly tries: number;
 }
@@ -118,7 +118,7 @@ export function decideRestart(
   return { kind: 'restart', delayMs, history: { tries: tries + 1 } };
 }
 
-/** What a cluster tells whoever watches it; in the order in which it happens. */
+/** Tells whoever watches a cluster what happens, in that order. */
 export type ClusterEvent =
   | { readonly kind: 'starting'; readonly process: string }
   | { readonly kind: 'ready'; readonly process: string; readonly durationMs: number }

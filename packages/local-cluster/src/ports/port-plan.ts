@@ -6,7 +6,7 @@ import { LocalClusterError } from '../local-cluster-error.ts';
 /** Ports of one cluster are one block, so that choosing another block is one number. */
 export const PORT_BASE_DEFAULT = 7700;
 export const PORT_BLOCK_SIZE = 100;
-/** Ten ports a region, the first ten of the block are for what stands in front. */
+/** Gives each region ten ports; the first ten of the block are for what stands in front. */
 export const REGIONS_MAX = 9;
 const REGION_PORTS = 10;
 const PORT_BASE_MIN = 1024;
@@ -14,7 +14,7 @@ const PORT_BASE_MAX = 65_535 - PORT_BLOCK_SIZE + 1;
 
 export interface RegionPorts {
   readonly api: number;
-  /** Of the replicator's health and status. */
+  /** Serves the replicator's health and status. */
   readonly replicator: number;
   readonly tables: number;
   readonly broker: number;
@@ -31,7 +31,7 @@ export interface PortUse {
   readonly usedBy: string;
 }
 
-/** With base 7700: 7700 in front, 7710 to 7714 for the first region, 7720 to 7724 for the second. */
+/** Lays out, with base 7700: 7700 in front, 7710 to 7714 for the first region, 7720 to 7724 for the second. */
 export function planPorts(base: number, regions: readonly string[]): PortPlan {
   const entries = regions.map((region, index) => {
     const first = base + REGION_PORTS * (index + 1);
@@ -58,7 +58,7 @@ export function listPorts(plan: PortPlan): readonly PortUse[] {
   return [{ port: plan.trafficManager, usedBy: 'the traffic manager' }, ...ofRegions];
 }
 
-/** The plan in words, for a help text. */
+/** Tells the plan in words, for a help text. */
 export function portsText(): string {
   return [
     '  B        the traffic manager, in front of all regions',
@@ -87,7 +87,7 @@ export function parsePortBase(
 // ports free when it comes back.
 const FREE_BASE_MIN = 20_000;
 const FREE_BLOCKS = 120;
-/** Held for as long as the cluster lives, so that two clusters that start together never meet. */
+/** Are held for as long as the cluster lives, so that two clusters that start together never meet. */
 const GUARD_OFFSET = PORT_BLOCK_SIZE - 1;
 
 export interface ReservedPorts {
@@ -143,7 +143,7 @@ export const LOOPBACK = '127.0.0.1';
 
 const BUSY = new Set(['EADDRINUSE', 'EACCES']);
 
-/** A server that holds the port until it is closed; undefined when someone else has it. */
+/** Returns a server that holds the port until it is closed; undefined when someone else has it. */
 export async function holdPort(port: number): Promise<Server | undefined> {
   const server = createServer().listen({ port, host: LOOPBACK, exclusive: true });
   try {
@@ -160,7 +160,7 @@ export async function releasePort(server: Server): Promise<void> {
   await once(server, 'close');
 }
 
-/** Those that someone has already, in the order given. */
+/** Returns those that someone has already, in the order given. */
 export async function findTakenPorts(uses: readonly PortUse[]): Promise<readonly PortUse[]> {
   const taken: PortUse[] = [];
   for (const use of uses) {

@@ -4,7 +4,7 @@ const LOG_BYTES_MAX = 8 * 1024 * 1024;
 const TAIL_LENGTH_MAX = 16 * 1024;
 export const TAIL_LINES_MAX = 15;
 
-/** What a process printed: in a file, and its end in memory. */
+/** Keeps what a process printed: in a file, and its end in memory. */
 export interface BoundedLog {
   readonly file: string;
   write(chunk: Buffer): void;

@@ -8,11 +8,11 @@ import { argumentsOf, environmentOf, type Program } from './program.ts';
 const START_MS_MAX = 60_000;
 const STOP_MS_MAX = 20_000;
 
-/** A program that can be started, stopped and started again under the same ports and data. */
+/** Runs a program that can be started, stopped and started again under the same ports and data. */
 export interface LocalProcess {
   readonly name: string;
   readonly logFile: string;
-  /** Of the process that runs now. */
+  /** Names the process that runs now. */
   readonly pid: number | undefined;
   /** Resolves when it is ready; rejects with PROCESS_FAILED. Nothing when it runs already. */
   start(): Promise<void>;
@@ -23,7 +23,7 @@ export interface LocalProcess {
   stop(): Promise<'stopped' | 'killed'>;
   /** SIGKILL, sent before this returns; resolves when it is gone. Idempotent. */
   kill(): Promise<void>;
-  /** SIGSTOP: it keeps its sockets and answers nobody. */
+  /** Sends SIGSTOP: it keeps its sockets and answers nobody. */
   pause(): Promise<void>;
   resume(): void;
 }
@@ -166,11 +166,11 @@ const LINE_LENGTH_MAX = 64 * 1024;
 interface ProcessEnd {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** Why it could not be started at all. */
+  /** Says why it could not be started at all. */
   readonly error?: Error;
 }
 
-/** One run of a program, from its start to its end. */
+/** Is one run of a program, from its start to its end. */
 interface ProcessRun {
   readonly pid: number | undefined;
   readonly ended: Promise<ProcessEnd>;

@@ -1,14 +1,14 @@
-/** What to run and how it says that it runs. */
+/** Says what to run, and how it tells that it runs. */
 export interface Program {
-  /** For people, and for the name of its log: `east API`. */
+  /** Names it for people, and its log: `east API`. */
   readonly name: string;
-  /** Absolute path of the file that Node runs. */
+  /** Is the absolute path of the file that Node runs. */
   readonly main: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly isReadyLine: (line: string) => boolean;
   readonly stopSignal: 'SIGTERM' | 'SIGINT';
-  /** Whether it ends on its own when the channel to its parent closes. */
+  /** Tells whether it ends on its own when the channel to its parent closes. */
   readonly watchesParent: boolean;
 }
 
@@ -32,7 +32,7 @@ export function argumentsOf(program: Program): string[] {
   return [...imports, program.main, ...program.args];
 }
 
-/** The line that every service of ours prints when it listens. */
+/** Knows the line that every service of ours prints when it listens. */
 export function isReadyEvent(line: string): boolean {
   if (!line.startsWith('{') || !line.includes('"ready"')) return false;
   try {

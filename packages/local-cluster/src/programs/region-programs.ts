@@ -4,7 +4,7 @@ import { azuriteConnectionString } from '@tandem/storage/testing';
 import { LOOPBACK, type RegionPorts } from '../ports/port-plan.ts';
 import { isReadyEvent, type Program } from '../process/program.ts';
 
-/** What a service may still do once it is told to stop. */
+/** Bounds what a service may still do once it is told to stop. */
 const SHUTDOWN_DEADLINE_MS = '5000';
 
 export interface RegionPlan {

@@ -3,16 +3,16 @@ import { LOOPBACK, type PortPlan } from '../ports/port-plan.ts';
 import { isReadyEvent, type Program } from '../process/program.ts';
 import { urlOf } from './region-programs.ts';
 
-/** How the traffic manager finds out that a region is down. */
+/** Says how the traffic manager finds out that a region is down. */
 export interface Probing {
   readonly intervalMs: number;
   readonly timeoutMs: number;
   readonly toleratedFailures: number;
-  /** How long a client keeps using the region that it was sent to. */
+  /** Says how long a client keeps using the region that it was sent to. */
   readonly ttlMs: number;
 }
 
-/** What Azure Traffic Manager does with its fast interval. */
+/** Does what Azure Traffic Manager does with its fast interval. */
 export const PROBING_DEFAULT: Probing = {
   intervalMs: 10_000,
   timeoutMs: 9_000,
@@ -20,7 +20,7 @@ export const PROBING_DEFAULT: Probing = {
   ttlMs: 10_000,
 };
 
-/** For a demonstration: a lost region is noticed in about three seconds instead of forty. */
+/** Serves a demonstration: a lost region is noticed in about three seconds instead of forty. */
 export const PROBING_FAST: Probing = {
   intervalMs: 1_000,
   timeoutMs: 900,

@@ -3,7 +3,7 @@ import { ensureQueue } from '@tandem/messaging';
 import { createAzureTableStore, seedConfiguration, tandemSettings } from '@tandem/storage';
 import type { Region, RegionAddresses } from '../cluster/region.ts';
 
-/** The table, and its one partition; a row is a setting, its column `value` the text. */
+/** Names the table, and its one partition; a row is a setting, its column `value` the text. */
 const CONFIGURATION = 'Configuration';
 
 /** Every process of every region runs this build, so none needs to be spared what it cannot read. */
@@ -11,7 +11,7 @@ const ALL_OF_ONE_BUILD = { 'Messages.WireVersion': String(DEFLATED_WIRE_VERSION)
 
 export interface PrepareRegionsOptions {
   readonly queue: string;
-  /** Further rows, as texts; those that are there already stay as they are. */
+  /** Adds rows, as texts; those that are there already stay as they are. */
   readonly settings: Readonly<Record<string, string>>;
 }
 

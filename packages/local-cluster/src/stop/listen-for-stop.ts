@@ -6,7 +6,7 @@ const EXIT_INTERRUPTED = 130;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export interface StopSignal {
-  /** Aborted by the first SIGINT, SIGTERM or SIGHUP; the reason is the signal's name. */
+  /** Is aborted by the first SIGINT, SIGTERM or SIGHUP; the reason is the signal's name. */
   readonly signal: AbortSignal;
   /** Stops listening: the signals do again what they did before. */
   release(): void;

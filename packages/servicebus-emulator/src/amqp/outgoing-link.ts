@@ -196,7 +196,7 @@ interface SendCount {
 function createSendCount(sender: Sender): SendCount {
   let sent = 0;
   let drained = 0;
-  /** Of the messages that wait, in their order, and before them of those that are on the wire. */
+  /** Holds the sizes of the messages that wait, in their order, behind those that are on the wire. */
   let sizes: number[] = [];
   let head = 0;
   let waitingBytes = 0;

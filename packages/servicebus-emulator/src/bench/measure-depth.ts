@@ -9,7 +9,7 @@ const PROBES = 3;
 
 export interface DepthCost {
   readonly queued: number;
-  /** Of sending, receiving and completing one message, while so many others are queued. */
+  /** Counts what sending, receiving and completing one message takes while so many others are queued. */
   readonly microsecondsPerMessage: number;
   /** The broker's part of it, which the load of the machine does not change as much. */
   readonly processorMicrosecondsPerMessage: number | undefined;

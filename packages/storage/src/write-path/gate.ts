@@ -74,10 +74,14 @@ export function createGate({ insideMax, stayMsMax, clock, onLeft }: GateOptions)
 }
 
 /**
- * How many transactions to have under way at once. The fewer, the more writes gather in each; but only
+ * Tells how many transactions to have under way at once. The fewer, the more writes gather in each; but only
  * a store that is busy makes waiting worth it. Azure serves many partitions side by side, so more at
  * once take no longer; a store at its limit (Azurite has one thread) makes each wait for the others,
  * so that more at once bring nothing but smaller groups.
+ *
+ * The limit moves as a window of TCP Vegas, by one a window as the time taken nears or leaves that of an idle store
+ * (Brakmo and Peterson, IEEE JSAC 1995), which is measured now and then with few under way, as BBR measures the
+ * shortest round trip (Cardwell et al., ACM Queue 2016).
  */
 interface AdaptiveLimit {
   readonly current: () => number;

@@ -89,7 +89,7 @@ interface Metrics {
   stop(): Promise<void>;
 }
 
-/** Undefined when there are to be none; a sentence when they cannot be served. */
+/** Returns undefined when there are to be none, a sentence when they cannot be served. */
 async function createMetrics(
   resource: Resource,
   settings: Settings,
@@ -144,7 +144,7 @@ export function createSampler(name: SamplerName, ratio: number): Sampler {
 
 type MetricsServing =
   | { readonly kind: 'serving'; readonly port: number; close(): Promise<void> }
-  /** A sentence that names the address and the settings to change. */
+  /** Returns a sentence that names the address and the settings to change. */
   | { readonly kind: 'refused'; readonly reason: string };
 
 const PATH = '/metrics';

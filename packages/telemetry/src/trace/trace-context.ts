@@ -10,11 +10,11 @@ import {
   trace,
 } from '@opentelemetry/api';
 
-/** The W3C form, of version 00: it is what changes carry to the other regions. */
+/** Writes the W3C form, of version 00: it is what changes carry to the other regions. */
 const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
 const LINKS_MAX = 128;
 
-/** Undefined for a span that nobody keeps: a change then carries nothing. */
+/** Is undefined for a span that nobody keeps: a change then carries nothing. */
 export function toTraceparent(context: SpanContext): string | undefined {
   if ((context.traceFlags & TraceFlags.SAMPLED) === 0) return undefined;
   const flags = context.traceFlags.toString(16).padStart(2, '0');
@@ -28,7 +28,7 @@ export function fromTraceparent(text: string | undefined): SpanContext | undefin
   return { traceId, spanId, traceFlags: Number.parseInt(flags, 16), isRemote: true };
 }
 
-/** The context of a span whose parent is named so; that of a new trace when nothing is. */
+/** Returns the context of a span whose parent is named so; that of a new trace when nothing is. */
 export function contextOf(traceparent: string | undefined): Context {
   const parent = fromTraceparent(traceparent);
   return parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent);
@@ -52,10 +52,10 @@ export function placeOf(traces: readonly string[]): {
   return { context: ROOT_CONTEXT, options: { links } };
 }
 
-/** Which span the work in hand belongs to, through every await, without being passed along. */
+/** Knows which span the work in hand belongs to, through every await, without being passed along. */
 export interface TraceScope {
   run<T>(span: Span, work: () => T): T;
-  /** What a write that is made now carries to the other regions; undefined outside of a trace. */
+  /** Returns what a write that is made now carries to the other regions; undefined outside of a trace. */
   traceparent(): string | undefined;
 }
 

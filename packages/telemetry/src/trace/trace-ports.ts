@@ -96,7 +96,7 @@ interface TracedWork {
   readonly name: string;
   readonly kind: SpanKind;
   readonly attributes: Attributes;
-  /** Of the writes that it is done for; without any, nobody asks after it and there is no span. */
+  /** Names the traces of the writes that it is done for; without any, nobody asks after it and there is no span. */
   readonly traces: readonly string[];
 }
 
