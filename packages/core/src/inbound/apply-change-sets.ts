@@ -8,6 +8,7 @@ import { isMessageFault } from '../arrival/refusal.ts';
 import { chunk, forEachBounded } from '../concurrency/bounded.ts';
 import { untilUncontended } from '../concurrency/contention.ts';
 import { AppError, assertNever, TerminalError, TransientError } from '../errors.ts';
+import { ROWS_PER_TRANSACTION_MAX } from '../limits/table-limits.ts';
 import { type Change, type ChangeSet, originOf, referenceIdOf } from '../model/change-set.ts';
 import { type Conflict, eraseConflict } from '../model/conflict.ts';
 import type { Archive, ArchiveEntry } from '../ports/archive.ts';
@@ -52,7 +53,6 @@ export interface Applier {
 }
 
 const BUCKETS_AT_ONCE_MAX = 8;
-const ROWS_PER_WRITE_MAX = 100;
 /** Below the 4 MiB of an entity group transaction: a row is larger than its encoded change. */
 const BYTES_PER_WRITE_MAX = 1024 * 1024;
 
@@ -126,11 +126,11 @@ async function isForgotten(entityId: string, replica: Replica): Promise<boolean>
 
 const BATCH_BOUNDS = {
   countMax: 1_000,
-  weightMax: ROWS_PER_WRITE_MAX,
+  weightMax: ROWS_PER_TRANSACTION_MAX,
   weigh: ({ set, encoded }: ReceivedSet): number =>
     Math.max(
       set.changes.length,
-      (plainBytesOf(encoded) / BYTES_PER_WRITE_MAX) * ROWS_PER_WRITE_MAX,
+      (plainBytesOf(encoded) / BYTES_PER_WRITE_MAX) * ROWS_PER_TRANSACTION_MAX,
     ),
 };
 

@@ -19,7 +19,8 @@ export const PROPERTY_NAME_LENGTH_MAX = 255;
 /** A String counts as UTF-16, so it holds half as many characters. */
 export const PROPERTY_BYTES_MAX = 64 * KIB;
 export const ROW_BYTES_MAX = MIB;
-export const OPERATIONS_MAX = 100;
+/** Of an entity group transaction. */
+export const ROWS_PER_TRANSACTION_MAX = 100;
 export const TRANSACTION_BYTES_MAX = 4 * MIB;
 export const QUERY_LIMIT_MAX = 1_000;
 
@@ -64,9 +65,9 @@ export function checkTransaction(transaction: Transaction): void {
   checkTableName(table);
   checkKey('partition key', partitionKey);
   if (operations.length === 0) throw invalid('A transaction needs at least one operation.');
-  if (operations.length > OPERATIONS_MAX) {
+  if (operations.length > ROWS_PER_TRANSACTION_MAX) {
     const figures = `A transaction of ${operations.length} operations exceeds the limit`;
-    throw exceeded(`${figures} of ${OPERATIONS_MAX}. Split it.`, { table });
+    throw exceeded(`${figures} of ${ROWS_PER_TRANSACTION_MAX}. Split it.`, { table });
   }
   const rowKeys = new Set<string>();
   let bytes = 0;

@@ -1,3 +1,4 @@
+import { ROWS_PER_TRANSACTION_MAX } from '../limits/table-limits.ts';
 import type { EntityState } from '../state/entity-state.ts';
 import { hasSeen } from '../state/version-vector.ts';
 import { type Stamp, stampRegion, stampTimeMs } from '../time/stamp.ts';
@@ -22,8 +23,8 @@ export interface ChangeSet {
   readonly changes: readonly Change[];
 }
 
-/** An entity group transaction holds 100 rows, and the outbox row is one of them. */
-export const CHANGES_PER_SET_MAX = 99;
+/** The outbox row is one of the transaction's. */
+export const CHANGES_PER_SET_MAX = ROWS_PER_TRANSACTION_MAX - 1;
 
 export function originOf(set: ChangeSet): string {
   return stampRegion(set.stamp);

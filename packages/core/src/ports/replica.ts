@@ -28,7 +28,7 @@ export interface Replica {
    */
   recall(entityId: string): StoredRow | undefined;
   /**
-   * Writes 1 to 100 rows of one bucket, all or none; `changed` names the row that had been written by
+   * Writes 1 to `ROWS_PER_TRANSACTION_MAX` rows of one bucket, all or none; `changed` names the row that had been written by
    * someone else since it was read.
    */
   write(

@@ -32,7 +32,7 @@ export type RowOperation =
 export interface Transaction {
   readonly table: string;
   readonly partitionKey: string;
-  /** 1 to 100, each row once, at most `TRANSACTION_BYTES_MAX` as `operationBytes` counts them. */
+  /** 1 to `ROWS_PER_TRANSACTION_MAX`, each row once, at most `TRANSACTION_BYTES_MAX` as `operationBytes` counts them. */
   readonly operations: readonly RowOperation[];
 }
 

@@ -1,5 +1,6 @@
 import { untilUncontended } from '../concurrency/contention.ts';
 import { TerminalError } from '../errors.ts';
+import { ROWS_PER_TRANSACTION_MAX } from '../limits/table-limits.ts';
 import type { ChangeSet } from '../model/change-set.ts';
 import { type Conflict, conflictHoldsValues, eraseConflict } from '../model/conflict.ts';
 import { scanOutbox } from '../outbound/sweep.ts';
@@ -33,7 +34,6 @@ export interface Traces {
   readonly isKnown: boolean;
 }
 
-const PUT_BATCH_MAX = 100;
 const CONTENTION = { attemptsMax: 5, remedy: 'Repeat the command.' };
 
 /**
@@ -126,7 +126,7 @@ async function eraseArchive(
     const set = eraseSet(row.set, entityId, until);
     if (set === undefined) continue;
     erased.push({ ...row, set, encoded: encodeChangeSet(set) });
-    if (erased.length >= PUT_BATCH_MAX) await flush();
+    if (erased.length >= ROWS_PER_TRANSACTION_MAX) await flush();
   }
   await flush();
   return leftOut === 0;
@@ -141,7 +141,7 @@ async function eraseConflicts(
   for await (const one of conflicts.scan(entityKind, replica.bucketOf(entityId))) {
     if (!conflictHoldsValues(one, entityId)) continue;
     erased.push(eraseConflict(one, until));
-    if (erased.length < PUT_BATCH_MAX) continue;
+    if (erased.length < ROWS_PER_TRANSACTION_MAX) continue;
     await conflicts.accept(erased);
     erased = [];
   }

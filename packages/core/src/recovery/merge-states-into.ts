@@ -1,6 +1,7 @@
 import { chunk } from '../concurrency/bounded.ts';
 import { untilUncontended } from '../concurrency/contention.ts';
 import { fitRow, mergeRows } from '../inbound/decide-apply.ts';
+import { ROWS_PER_TRANSACTION_MAX } from '../limits/table-limits.ts';
 import { areConcurrent, type Conflict, findConflicts } from '../model/conflict.ts';
 import type { ConflictJournal } from '../ports/conflict-journal.ts';
 import type { Replica, RowWrite } from '../ports/replica.ts';
@@ -9,7 +10,6 @@ import { isSameState, stateText } from './difference.ts';
 import { readReadable } from './read-readable.ts';
 
 const CONTENTION = { attemptsMax: 10, remedy: 'Repeat the command.' };
-const ROWS_MAX = 100;
 const BYTES_MAX = 1024 * 1024;
 
 /**
@@ -26,7 +26,7 @@ export async function mergeStatesInto(
   const byBucket = Map.groupBy(states, ([entityId]) => replica.bucketOf(entityId));
   for (const [bucket, own] of byBucket) {
     const bounds = {
-      countMax: ROWS_MAX,
+      countMax: ROWS_PER_TRANSACTION_MAX,
       weightMax: BYTES_MAX,
       weigh: ([, { state }]: [string, StoredState]): number => stateText(state).length,
     };

@@ -2,6 +2,7 @@ import { chunk, forEachBounded } from '../concurrency/bounded.ts';
 import { untilUncontended } from '../concurrency/contention.ts';
 import { assert } from '../errors.ts';
 import { fitRow, mergeRows } from '../inbound/decide-apply.ts';
+import { ROWS_PER_TRANSACTION_MAX } from '../limits/table-limits.ts';
 import {
   CHANGES_PER_SET_MAX,
   type ChangeSet,
@@ -81,7 +82,6 @@ export interface ApplyRepairOptions {
 }
 
 const BUCKETS_AT_ONCE_MAX = 4;
-const BATCH_MAX = 100;
 
 /**
  * Makes the rows equal by their join. May be interrupted at any point and repeated. Resolves with the
@@ -93,7 +93,7 @@ export async function applyRepair(
   const written = new Map<string, number>();
   let done = 0;
   const work = [...Map.groupBy(options.repairs, ({ bucket }) => bucket)].flatMap(([bucket, own]) =>
-    chunk(own, { countMax: BATCH_MAX }).map((part) => ({ bucket, part })),
+    chunk(own, { countMax: ROWS_PER_TRANSACTION_MAX }).map((part) => ({ bucket, part })),
   );
   await forEachBounded(work, BUCKETS_AT_ONCE_MAX, async ({ bucket, part }) => {
     const entityIds = part.map(({ entityId }) => entityId);
@@ -117,9 +117,9 @@ export interface JoinOptions {
 }
 
 const CONTENTION = { attemptsMax: 10, remedy: 'Repeat the command.' };
-/** Below the 100 rows and 4 MiB of an entity group transaction: a row is larger than its text. */
+/** Below the rows and the 4 MiB of an entity group transaction: a row is larger than its text. */
 const WRITE_BOUNDS = {
-  countMax: 100,
+  countMax: ROWS_PER_TRANSACTION_MAX,
   weightMax: 1024 * 1024,
   weigh: ({ write }: JoinedRow): number => stateText(write.row.state).length,
 };

@@ -1,6 +1,7 @@
 import { chunk, forEachBounded } from '../concurrency/bounded.ts';
 import { TerminalError } from '../errors.ts';
 import { fitRow, mergeRows } from '../inbound/decide-apply.ts';
+import { ROWS_PER_TRANSACTION_MAX } from '../limits/table-limits.ts';
 import { type ChangeSet, originOf, referenceIdOf } from '../model/change-set.ts';
 import type { ArchiveSpan } from '../ports/archive.ts';
 import type { ConflictJournal } from '../ports/conflict-journal.ts';
@@ -175,8 +176,6 @@ export interface ReplayInPlaceOptions
   readonly horizonMs: number;
 }
 
-const BATCH_MAX = 100;
-
 /**
  * Joins what an archive has into the live rows of a region, and where these change, into its archive and
  * into rows and archives of its peers: replaying any of the archives still gives the live table (I5), and
@@ -201,7 +200,7 @@ export async function replayInPlace(options: ReplayInPlaceOptions): Promise<Repl
         advance('changeSets', 1);
       },
       async onStates(states) {
-        for (const part of chunk([...states], { countMax: BATCH_MAX })) {
+        for (const part of chunk([...states], { countMax: ROWS_PER_TRANSACTION_MAX })) {
           signal?.throwIfAborted();
           advance('rowsWritten', await joinBatch(options, bucket, new Map(part)));
         }

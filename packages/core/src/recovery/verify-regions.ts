@@ -1,4 +1,5 @@
 import { chunk, forEachBounded } from '../concurrency/bounded.ts';
+import { ROWS_PER_TRANSACTION_MAX } from '../limits/table-limits.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { RecoveryRegion, ScannedRow } from '../ports/recovery-region.ts';
 import { type EntityState, isCollectable } from '../state/entity-state.ts';
@@ -179,7 +180,7 @@ export interface CompareOptions {
   readonly createDigest: () => Digest;
   /** Tombstones stamped before this time, in milliseconds, count as no row. */
   readonly horizonMs: number;
-  /** Told of the ids whose rows are not the same everywhere, at most `BATCH_MAX` at a time. */
+  /** Told of the ids whose rows are not the same everywhere, at most `ROWS_PER_TRANSACTION_MAX` at a time. */
   readonly onDifferent: (entityIds: readonly string[]) => Promise<void>;
   readonly onRows?: (count: number) => void;
 }
@@ -202,9 +203,6 @@ export interface BucketComparison {
   readonly damaged: readonly DamagedRow[];
 }
 
-/** Ids told of together: as many as one transaction holds rows. */
-const BATCH_MAX = 100;
-
 /**
  * Reads one bucket of every region once, side by side in the order of the keys, so that memory does
  * not grow with the table. Writes under way show as differences: whoever is told reads them again.
@@ -219,7 +217,7 @@ export async function compareBucket(
   const damaged: DamagedRow[] = [];
   const flush = async (countMin: number): Promise<void> => {
     if (different.length < countMin) return;
-    for (const part of chunk(different.splice(0), { countMax: BATCH_MAX })) {
+    for (const part of chunk(different.splice(0), { countMax: ROWS_PER_TRANSACTION_MAX })) {
       await options.onDifferent(part);
     }
   };
@@ -233,7 +231,7 @@ export async function compareBucket(
     const texts = readers.map((reader) => (atKey.includes(reader) ? reader.take(damaged) : ''));
     if (!isDamaged && new Set(texts).size > 1) different.push(...idsOf(atKey));
     options.onRows?.(atKey.length);
-    await flush(BATCH_MAX);
+    await flush(ROWS_PER_TRANSACTION_MAX);
     await Promise.all(atKey.map((reader) => reader.advance()));
   }
   await flush(1);

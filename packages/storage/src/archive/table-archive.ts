@@ -14,6 +14,7 @@ import {
   originOf,
   type Properties,
   pagesOf,
+  ROWS_PER_TRANSACTION_MAX,
   type RowOperation,
   type TableRow,
   type TableStore,
@@ -22,7 +23,6 @@ import {
 import { ENTITY_ROWS_FROM, fromPayloadColumns, toPayloadColumns } from '../rows/entity-row.ts';
 export const ARCHIVE_TABLE = 'Archive';
 
-const ROWS_PER_TRANSACTION_MAX = 100;
 /** Binary columns travel as Base64, a third longer, and 4 MiB is the bound of a transaction. */
 const BYTES_PER_TRANSACTION_MAX = 2 * 1024 * 1024;
 const PARTITIONS_AT_ONCE_MAX = 8;

@@ -3,8 +3,8 @@ import {
   type ChangeSet,
   encodeChangeSet,
   formatStamp,
-  OPERATIONS_MAX,
   type OutboxEntry,
+  ROWS_PER_TRANSACTION_MAX,
   scanOutbox,
   vectorWith,
 } from '@tandem/core';
@@ -43,8 +43,8 @@ async function setUp(...entries: readonly OutboxEntry[]) {
   await store.createTable(TABLE);
   const outbox = createTableOutbox({ store, kind: deviceKind, bucketCount: MEMORY_BUCKET_COUNT });
   for (const [partitionKey, own] of Map.groupBy(entries, ({ set }) => set.bucket)) {
-    for (let at = 0; at < own.length; at += OPERATIONS_MAX) {
-      const operations = own.slice(at, at + OPERATIONS_MAX).map((entry) => ({
+    for (let at = 0; at < own.length; at += ROWS_PER_TRANSACTION_MAX) {
+      const operations = own.slice(at, at + ROWS_PER_TRANSACTION_MAX).map((entry) => ({
         kind: 'insert' as const,
         rowKey: outboxRowKey(entry.set.stamp, entry.parkedFor),
         properties: toOutboxProperties(entry),

@@ -5,6 +5,7 @@ import {
   forEachBounded,
   type Outbox,
   type OutboxEntry,
+  ROWS_PER_TRANSACTION_MAX,
   type RowOperation,
   type TableRow,
   type TableStore,
@@ -25,7 +26,6 @@ export interface TableOutboxOptions {
   readonly bucketCount: number;
 }
 
-const ROWS_PER_TRANSACTION_MAX = 100;
 const BUCKETS_AT_ONCE_MAX = 8;
 
 /** The outbox rows in the partitions of one entity kind's table. */

@@ -8,7 +8,7 @@ import {
   type EntityState,
   encodeChangeSet,
   formatStamp,
-  OPERATIONS_MAX,
+  ROWS_PER_TRANSACTION_MAX,
   restoredSet,
   type ScannedArchiveRow,
   type Stamp,
@@ -279,7 +279,7 @@ describe('putting rows into an archive', () => {
       row.kind === 'set' ? [{ ...row, etag: undefined }] : [],
     );
     expect(await keeper.put(rows)).toEqual([]);
-    expect(Math.max(...sizes)).toBe(OPERATIONS_MAX);
+    expect(Math.max(...sizes)).toBe(ROWS_PER_TRANSACTION_MAX);
     expect(sizes.toSorted((a, b) => a - b)).toEqual([5, 5, 5, 100, 100, 100, 100, 100, 100]);
     const stamps = (await read()).map(({ rowKey }) => rowKey);
     expect(stamps).toEqual(days.map(({ stamp }) => stamp));

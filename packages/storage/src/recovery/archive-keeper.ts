@@ -14,6 +14,7 @@ import {
   isSameState,
   joinChangeSets,
   pagesOf,
+  ROWS_PER_TRANSACTION_MAX,
   type RowOperation,
   type ScannedArchiveRow,
   type TableRow,
@@ -34,7 +35,7 @@ const PARTITIONS_AT_ONCE_MAX = 8;
 const READS_AT_ONCE_MAX = 16;
 const CONTENTION = { attemptsMax: 10, remedy: 'Repeat the command.' };
 const TRANSACTION_BOUNDS = {
-  countMax: 100,
+  countMax: ROWS_PER_TRANSACTION_MAX,
   /** Binary columns travel as Base64, a third longer, and 4 MiB is the bound of a transaction. */
   weightMax: 2 * 1024 * 1024,
   weigh: ({ encoded }: ArchiveRow): number => encoded.length,

@@ -112,8 +112,8 @@ export const recoveryMutants: readonly Mutant[] = [
     edits: [
       {
         file: REPAIR,
-        find: 'chunk(own, { countMax: BATCH_MAX })',
-        replace: 'chunk(own.slice(0, 1), { countMax: BATCH_MAX })',
+        find: 'chunk(own, { countMax: ROWS_PER_TRANSACTION_MAX })',
+        replace: 'chunk(own.slice(0, 1), { countMax: ROWS_PER_TRANSACTION_MAX })',
       },
     ],
   },
