@@ -1,0 +1,114 @@
+// The two ways that data takes, as docs/architecture.md lists their files: short, whole, and in the order of the calls.
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { ROOT } from './guarantees-page.ts';
+
+const PAGE = readFileSync(`${ROOT}/docs/architecture.md`, 'utf8');
+
+const WALKS = [
+  { title: 'From a PUT to its message on the bus', filesMax: 28 },
+  { title: 'From a message to its row and the archive', filesMax: 25 },
+];
+
+/** Returns the files of the list below the heading, in order. */
+function readWalk(page: string, title: string): readonly string[] {
+  const [, section = ''] = page.split(`## ${title}\n`);
+  const [list = ''] = section.split(/^## /m);
+  return [...list.matchAll(/^\d+\. `([^`]+)`/gm)].map(([, file = '']) => file);
+}
+
+const FROM = /(?:import|export)\s+(?:type\s+)?(\*|\{[^}]*\}|[\w*\s{},]+?)\s+from\s+'([^']+)'/g;
+
+interface Import {
+  readonly names: readonly string[];
+  readonly from: string;
+}
+
+function readImports(file: string): readonly Import[] {
+  const text = readFileSync(`${ROOT}/${file}`, 'utf8');
+  return [...text.matchAll(FROM)].map(([, names = '', from = '']) => ({
+    names: [...names.matchAll(/(?:type\s+)?([\w*]+)(?:\s+as\s+\w+)?/g)].map(
+      ([, name = '']) => name,
+    ),
+    from,
+  }));
+}
+
+/** Returns our file behind a specifier: beside the file, or the entry of one of our packages. */
+function resolveModule(from: string, file: string): string | undefined {
+  if (from.startsWith('.')) return join(dirname(file), from);
+  const [, name, path = ''] = /^@tandem\/([^/]+)(\/.+)?$/.exec(from) ?? [];
+  if (name === undefined) return undefined;
+  const folder = existsSync(`${ROOT}/packages/${name}`) ? `packages/${name}` : `apps/${name}`;
+  const { exports } = JSON.parse(readFileSync(`${ROOT}/${folder}/package.json`, 'utf8')) as {
+    exports: Readonly<Record<string, string>>;
+  };
+  return join(folder, exports[`.${path}`] ?? 'missing');
+}
+
+function declares(file: string, name: string): boolean {
+  const text = readFileSync(`${ROOT}/${file}`, 'utf8');
+  const declaration = `export (?:abstract |async )*(?:class|const|function\\*?|interface|type) ${name}\\b`;
+  return new RegExp(declaration).test(text);
+}
+
+/** Returns the files in which the names are declared that `file` gives on from others, and `file` itself. */
+function declaringFiles(file: string, names: readonly string[]): readonly string[] {
+  if (!existsSync(`${ROOT}/${file}`)) return [];
+  const given = readImports(file).flatMap((one) => {
+    const behind = resolveModule(one.from, file);
+    const wanted = one.names.includes('*')
+      ? names
+      : names.filter((name) => one.names.includes(name));
+    return behind === undefined || wanted.length === 0 || !file.endsWith('/index.ts')
+      ? []
+      : declaringFiles(behind, wanted);
+  });
+  return [...given.filter((one) => names.some((name) => declares(one, name))), file];
+}
+
+/** Returns the files of ours that a file imports from, directly or through the entry of a package. */
+function filesImportedBy(file: string): ReadonlySet<string> {
+  return new Set(
+    readImports(file).flatMap(({ names, from }) => {
+      const behind = resolveModule(from, file);
+      return behind === undefined ? [] : declaringFiles(behind, names);
+    }),
+  );
+}
+
+/** Returns what is wrong with a list of files, in words; nothing for one that can be walked. */
+function findGaps(files: readonly string[]): readonly string[] {
+  const reached = new Set(files.slice(0, 1));
+  return files.flatMap((file, index) => {
+    if (!existsSync(`${ROOT}/${file}`)) return [`${file} does not exist`];
+    const isReached = reached.has(file);
+    for (const imported of filesImportedBy(file)) reached.add(imported);
+    const gaps = isReached ? [] : [`${file} is imported by no file above it`];
+    return files.indexOf(file) === index ? gaps : [...gaps, `${file} stands twice`];
+  });
+}
+
+describe.each(WALKS)('the walk "$title"', ({ title, filesMax }) => {
+  const files = readWalk(PAGE, title);
+
+  test('is listed, and no longer than a reader stands', () => {
+    expect(files.length).toBeGreaterThan(10);
+    expect(files.length).toBeLessThanOrEqual(filesMax);
+  });
+
+  test('leads from each file to one that it imports', () => {
+    expect(findGaps(files)).toEqual([]);
+  });
+
+  test('is one that a missing file, a repeated one or a leap would break', () => {
+    const [first = '', second = '', ...others] = files;
+    expect(findGaps([first, 'packages/core/src/no-such-file.ts', second, ...others])).toHaveLength(
+      1,
+    );
+    expect(findGaps([first, second, second, ...others])).toEqual([`${second} stands twice`]);
+    const leap = ['packages/core/src/time/stamp.ts', 'apps/replicator/src/main.ts'];
+    expect(findGaps(leap)).toEqual(['apps/replicator/src/main.ts is imported by no file above it']);
+  });
+});
