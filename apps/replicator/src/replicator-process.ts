@@ -36,7 +36,7 @@ export interface ReplicatorOptions {
   readonly tracer?: Telemetry['tracer'];
 }
 
-export type StartOutcome =
+type StartOutcome =
   | { readonly kind: 'running' }
   /** The region's data is kept in memory: there is nothing to replicate. */
   | { readonly kind: 'nothing-to-do' }

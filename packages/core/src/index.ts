@@ -1,88 +1,324 @@
+// What the packages, apps and tools build on, named one by one. What only tests need is in `@tandem/core/testing`,
+// adapters in memory in `/memory`, the kind of the customers in `/customers`.
 import './require-node.ts';
 
-export * from './arrival/claims.ts';
-export * from './arrival/judge-change-set.ts';
-export * from './arrival/notices.ts';
-export * from './arrival/refusal.ts';
-export * from './concurrency/bounded.ts';
+// What arrives: whether it is believed, and why it is refused.
+export {
+  believedMs,
+  believedPeer,
+  believedPeers,
+  CLAIM_AHEAD_MS_MAX,
+  isBelievable,
+  newestMs,
+} from './arrival/claims.ts';
+export {
+  createNotices,
+  joinNotices,
+  type Notices,
+  type NoticesOptions,
+} from './arrival/notices.ts';
+export {
+  isMessageFault,
+  isRefusalReason,
+  REFUSAL_REASONS,
+  REFUSALS,
+  type RefusalReason,
+} from './arrival/refusal.ts';
+// What bounds, pages and repeats work.
+export { chunk, forEachBounded } from './concurrency/bounded.ts';
 export { untilUncontended } from './concurrency/contention.ts';
 export { pagesOf } from './concurrency/pages.ts';
-export * from './drill/predict-drill.ts';
-export * from './drill/run-drill.ts';
-export * from './entity-kind/bucket.ts';
-export * from './entity-kind/edm.ts';
-export * from './entity-kind/entity-fault.ts';
-export * from './entity-kind/entity-fields.ts';
-export * from './entity-kind/entity-kind.ts';
-export * from './entity-kind/field-budgets.ts';
-export type { FieldConstraint } from './entity-kind/field-constraint.ts';
-export * from './errors.ts';
-export * from './inbound/apply-change-sets.ts';
-export * from './inbound/archive-in-rounds.ts';
-export * from './inbound/decide-apply.ts';
-export * from './inbound/inbound.ts';
-export { applyApart, type ProbedSet } from './inbound/isolate-fault.ts';
-export * from './inbound/tombstone-horizon.ts';
-export * from './inbound/watermark-tracker.ts';
-export * from './limits/row-size.ts';
-export * from './limits/table-limits.ts';
-export * from './model/change-set.ts';
-export * from './model/conflict.ts';
-export * from './model/drill-order.ts';
-export * from './model/predicate.ts';
-export * from './model/progress.ts';
-export type * from './model/settlement.ts';
-export * from './outbound/finish.ts';
-export * from './outbound/peer-link.ts';
-export * from './outbound/relay.ts';
-export * from './outbound/relay-queue.ts';
-export * from './outbound/replicator.ts';
-export * from './outbound/sweep.ts';
-export type * from './ports/archive.ts';
-export type * from './ports/change-publisher.ts';
-export type * from './ports/change-receiver.ts';
-export type * from './ports/clock.ts';
-export type * from './ports/conflict-journal.ts';
-export type * from './ports/drill-client.ts';
-export type * from './ports/drill-switch.ts';
-export type * from './ports/lease.ts';
-export type * from './ports/outbox.ts';
-export * from './ports/queue-viewer.ts';
-export type * from './ports/randomness.ts';
-export type * from './ports/recovery-region.ts';
-export type * from './ports/region-hold.ts';
-export type * from './ports/replica.ts';
-export type * from './ports/replication-status.ts';
-export type * from './ports/table-store.ts';
-export * from './readiness/catch-up.ts';
-export * from './readiness/decide-readiness.ts';
-export * from './recovery/copy-archive.ts';
-export * from './recovery/difference.ts';
-export * from './recovery/erase-entity.ts';
-export * from './recovery/fill-region.ts';
-export * from './recovery/hold-leases.ts';
-export * from './recovery/list-at-risk.ts';
-export * from './recovery/merge-states-into.ts';
-export * from './recovery/plan-replay.ts';
-export * from './recovery/repair-regions.ts';
-export type { ReplaySpan } from './recovery/replay.ts';
-export * from './recovery/replay.ts';
-export * from './recovery/settle-dead-letters.ts';
-export * from './recovery/survey-risk.ts';
-export * from './recovery/verify-regions.ts';
-export * from './region-status/read-region-status.ts';
-export * from './retry/retry.ts';
-export * from './state/entity-state.ts';
-export * from './state/merge.ts';
-export * from './state/possible-state.ts';
-export * from './state/version-vector.ts';
-export * from './state/write-entity.ts';
-export * from './time/hybrid-clock.ts';
+// Drills.
+export {
+  type DrillPrediction,
+  failOverBounds,
+  type PredictOptions,
+  type ProbeSettings,
+  predictDrill,
+} from './drill/predict-drill.ts';
+export { type DrillOptions, type DrillReport, runDrill, settlingMs } from './drill/run-drill.ts';
+// Entity kinds: how they are defined, and what their fields may hold.
+export {
+  BUCKET_COUNT_DEFAULT,
+  BUCKET_COUNT_MAX,
+  bucketNames,
+  bucketOf,
+} from './entity-kind/bucket.ts';
+export { edm } from './entity-kind/edm.ts';
+export { type EntityFault, findEntityFault, withinUnknown } from './entity-kind/entity-fault.ts';
+export {
+  checkEntityId,
+  toAllFieldValues,
+  toEntity,
+  toFieldValues,
+} from './entity-kind/entity-fields.ts';
+export {
+  defineEntityKind,
+  type EntityKind,
+  type EntityKindOptions,
+  type EntityOf,
+} from './entity-kind/entity-kind.ts';
+export {
+  CHANGE_SET_BYTES_MAX,
+  fitsBytes,
+  SET_HEAD_BYTES_MAX,
+} from './entity-kind/field-budgets.ts';
+// The three kinds of trouble.
+export {
+  AppError,
+  type AppErrorCode,
+  type AppErrorOptions,
+  assert,
+  assertNever,
+  TerminalError,
+  TransientError,
+} from './errors.ts';
+// The way in: receive, apply, archive.
+export { type Applier, type ApplierOptions, createApplier } from './inbound/apply-change-sets.ts';
+export {
+  type ArchiveInRoundsOptions,
+  type ArchiveRounds,
+  archiveInRounds,
+} from './inbound/archive-in-rounds.ts';
+export { createInbound, type InboundOptions } from './inbound/inbound.ts';
+export type { ProbedSet } from './inbound/isolate-fault.ts';
+export { tombstoneHorizonMs } from './inbound/tombstone-horizon.ts';
+export { type AppliedClaimOptions, createAppliedClaim } from './inbound/watermark-tracker.ts';
+// The limits of Table Storage.
+export { operationBytes } from './limits/row-size.ts';
+export {
+  checkKey,
+  checkRange,
+  checkTableName,
+  checkTransaction,
+  KEY_LENGTH_MAX,
+  ROWS_PER_TRANSACTION_MAX,
+  TRANSACTION_BYTES_MAX,
+} from './limits/table-limits.ts';
+// The words: what is stored, changed, lost and settled.
+export {
+  archivePartitionOf,
+  CHANGES_PER_SET_MAX,
+  type Change,
+  type ChangeSet,
+  type Operation,
+  originOf,
+} from './model/change-set.ts';
+export {
+  type Conflict,
+  type ContestedField,
+  eraseConflict,
+  joinConflicts,
+} from './model/conflict.ts';
+export { type DrillOrder, isOutForDrill } from './model/drill-order.ts';
+export {
+  type Comparison,
+  type ComparisonOperator,
+  matches,
+  type Predicate,
+} from './model/predicate.ts';
+export {
+  NOTICE_KINDS,
+  type Notice,
+  type NoticeKind,
+  type PeerProgress,
+  type ReplicationProgress,
+} from './model/progress.ts';
+export type { Settlement } from './model/settlement.ts';
+// The way out: relay, links to the peers, sweep, and the duties of a replicator.
+export {
+  type FinishLateOptions,
+  type FinishOptions,
+  finishAtOnce,
+  finishLate,
+} from './outbound/finish.ts';
+export { createPeerLink, type PeerLink, type PeerLinkOptions } from './outbound/peer-link.ts';
+export { createRelay, type Relay, type RelayOptions, type RelaySteps } from './outbound/relay.ts';
+export {
+  createRelayQueue,
+  type RelayQueue,
+  type RelayQueueOptions,
+} from './outbound/relay-queue.ts';
+export {
+  createReplicator,
+  type Replicator,
+  type ReplicatorOptions,
+} from './outbound/replicator.ts';
+export { type SweepOptions, type SweepReport, sweep } from './outbound/sweep.ts';
+// What the outside must do, in those words: each comment is the contract.
+export type { Archive, ArchiveEntry, ArchiveKey, ArchiveSpan } from './ports/archive.ts';
+export type { ChangePublisher, MessageSubject, OutboundMessage } from './ports/change-publisher.ts';
+export type { ChangeReceiver, InboundMessage, OldestMessage } from './ports/change-receiver.ts';
+export type { Clock } from './ports/clock.ts';
+export type { ConflictJournal, UntoldConflict } from './ports/conflict-journal.ts';
+export type { DrillAnswer, DrillClient } from './ports/drill-client.ts';
+export type { DrillSwitch } from './ports/drill-switch.ts';
+export type { Lease } from './ports/lease.ts';
+export type { Outbox, OutboxEntry } from './ports/outbox.ts';
+export {
+  type DeadLetterReplacement,
+  type DeadLetterVerdict,
+  type QueuedMessage,
+  type QueueLane,
+  type QueueViewer,
+  SET_ASIDE_DESCRIPTION,
+  SET_ASIDE_REASON,
+} from './ports/queue-viewer.ts';
+export type { Randomness } from './ports/randomness.ts';
+export type {
+  ArchiveKeeper,
+  ArchiveRow,
+  RecoveryRegion,
+  RowScanner,
+  ScannedArchiveRow,
+} from './ports/recovery-region.ts';
+export type { Hold, RegionHold } from './ports/region-hold.ts';
+export type { Replica, RowWrite, StoredRow } from './ports/replica.ts';
+export type { Heartbeat, ReplicationStatus } from './ports/replication-status.ts';
+export type {
+  CommitOutcome,
+  Properties,
+  RowOperation,
+  RowPage,
+  RowRange,
+  TableRow,
+  TableStore,
+  Transaction,
+} from './ports/table-store.ts';
+// When a region may take traffic.
+export {
+  decideReadiness,
+  type Readiness,
+  type ReadinessSettings,
+  type UnreadyReason,
+} from './readiness/decide-readiness.ts';
+// What operators run: fill, verify, repair, replay, erase.
+export { type Difference, isSameState } from './recovery/difference.ts';
+export {
+  countOutboxRows,
+  eachQueuePage,
+  eraseDeadLetters,
+  eraseEntity,
+  eraseState,
+  findHolding,
+  findTraces,
+  holdsValues,
+  type Traces,
+} from './recovery/erase-entity.ts';
+export {
+  type FillOptions,
+  type FillPhase,
+  type FillReport,
+  fillRegion,
+  planFill,
+} from './recovery/fill-region.ts';
+export { holdLeases, RECOVERY_LEASE_MS } from './recovery/hold-leases.ts';
+export type { WriteAtRisk } from './recovery/list-at-risk.ts';
+export {
+  countReplay,
+  findArchiveStart,
+  type PlannedReplay,
+  type PlanReplayOptions,
+  planReplay,
+  type ReplayCounts,
+  type ReplayMode,
+  type ReplayPlan,
+} from './recovery/plan-replay.ts';
+export {
+  type ApplyRepairOptions,
+  applyRepair,
+  joinChangeSets,
+  type PlannedRepair,
+  type PlanOptions,
+  planRepair,
+  type RepairPlan,
+} from './recovery/repair-regions.ts';
+export {
+  type DamagedArchiveRow,
+  type ReplayInPlaceOptions,
+  type ReplayIntoOptions,
+  type ReplayProgress,
+  type ReplaySpan,
+  replayInPlace,
+  replayInto,
+} from './recovery/replay.ts';
+export { type DeadLetterLink, settleDeadLetters } from './recovery/settle-dead-letters.ts';
+export { type RiskSurvey, type SurveyRiskOptions, surveyRisk } from './recovery/survey-risk.ts';
+export {
+  type DamagedRow,
+  type Digest,
+  type VerifyOptions,
+  type VerifyReport,
+  verifyRegions,
+} from './recovery/verify-regions.ts';
+// How a region stands, for people.
+export {
+  CONFLICTS_COUNTED_MAX,
+  type DirectionStatus,
+  measureClockOffset,
+  type RegionSources,
+  type RegionStatus,
+  readRegionStatus,
+} from './region-status/read-region-status.ts';
+// Trying again what may pass.
+export { type RetryOptions, type RetryPolicy, retry, retryDelayMs } from './retry/retry.ts';
+// States of entities: how they are written, merged and compared.
+export {
+  type EntityState,
+  isAlive,
+  isCollectable,
+  latestStamp,
+  type StampedField,
+  type StoredState,
+} from './state/entity-state.ts';
+export { toPossibleState } from './state/possible-state.ts';
+export {
+  covers,
+  decodeVector,
+  encodeVector,
+  hasSeen,
+  newestStamp,
+  type VersionVector,
+  vectorWith,
+} from './state/version-vector.ts';
+export { changesNothing, type MergePolicy, type Write, writeEntity } from './state/write-entity.ts';
+// Times, stamps and the clock that makes them.
+export {
+  createHybridClock,
+  type DriftReport,
+  type HybridClock,
+  type HybridClockOptions,
+} from './time/hybrid-clock.ts';
 export { readInstantMs } from './time/instant.ts';
-export * from './time/stamp.ts';
-export * from './values/canonical-value.ts';
-export * from './values/encode-field-value.ts';
-export * from './values/field-value.ts';
+export {
+  formatStamp,
+  isRegionName,
+  isStamp,
+  maxStamp,
+  parseStamp,
+  type Stamp,
+  stampRegion,
+  stampTimeMs,
+} from './time/stamp.ts';
+// Values of fields, and texts as people paste them.
+export { canonicalValue } from './values/canonical-value.ts';
+export {
+  decodeFieldValue,
+  type EncodedFieldValue,
+  encodeFieldValue,
+  isDateTimeText,
+  isGuidText,
+  isInt32,
+  isInt64,
+  isWholeText,
+} from './values/encode-field-value.ts';
+export {
+  type EdmType,
+  type FieldValue,
+  isEdmType,
+  isSameValue,
+  type NullableFieldValue,
+} from './values/field-value.ts';
 export {
   partOfConnectionString,
   readPastedText,
@@ -91,14 +327,24 @@ export {
   tidyConnectionString,
   unwrapPastedText,
 } from './values/pasted-text.ts';
+// Which requests from a browser are let in.
 export {
   ALLOWED_HOSTS_PATTERN,
   createRequestJudge,
   type JudgeRequest,
   readAllowedHosts,
 } from './web/judge-request.ts';
-export * from './wire/change-set-bytes.ts';
-export * from './wire/encode-conflict.ts';
-export * from './wire/message-body.ts';
-export * from './wire/versions.ts';
-export * from './wire/watermark.ts';
+// How change sets, conflicts and watermarks are bytes.
+export {
+  decodeChangeSet,
+  decodeStoredChangeSet,
+  deflateChangeSet,
+  encodeChange,
+  encodeChangeSet,
+  inflateChangeSet,
+  joinChangeSet,
+} from './wire/change-set-bytes.ts';
+export { decodeConflict, encodeConflict } from './wire/encode-conflict.ts';
+export { plainBodyOf, readableSetsIn, unpackChangeSets } from './wire/message-body.ts';
+export { DEFLATED_WIRE_VERSION, PACK_WIRE_VERSION, WIRE_VERSION } from './wire/versions.ts';
+export { decodeWatermark } from './wire/watermark.ts';

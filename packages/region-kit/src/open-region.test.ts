@@ -1,5 +1,4 @@
 import { BUCKET_COUNT_DEFAULT } from '@tandem/core';
-import { customerKind } from '@tandem/core/customers';
 import { createMemoryTableStore, createVirtualClock } from '@tandem/core/memory';
 import {
   createTableRegionHold,
@@ -7,6 +6,7 @@ import {
   seedConfiguration,
   tandemSettings,
 } from '@tandem/storage';
+import { deviceKind } from '@tandem/storage/testing';
 import { describe, expect, test } from 'vitest';
 import { openRegion } from './open-region.ts';
 
@@ -23,7 +23,7 @@ async function setUp(values: Readonly<Record<string, string>> = SETTINGS) {
     openRegion({
       region: 'east',
       store,
-      kinds: [customerKind],
+      kinds: [deviceKind],
       clock: createVirtualClock(0),
       environment,
       refreshMs: 60_000,
@@ -43,17 +43,17 @@ describe('opening a region', () => {
       peers: [{ region: 'west', queue: 'customer' }],
       readiness: { lagMsMax: 15_000, waitMsMax: 600_000, heartbeatMsMax: 15_000 },
     });
-    for (const table of ['Customers', 'Archive', 'Conflicts', 'Replication']) {
+    for (const table of ['Devices', 'Archive', 'Conflicts', 'Replication']) {
       expect(await store.query({ table, partitions: 'p', limit: 1 })).toEqual({ rows: [] });
     }
   });
 
-  test.each(['Customers', 'Archive', 'Conflicts', 'Replication'])(
+  test.each(['Devices', 'Archive', 'Conflicts', 'Replication'])(
     'I14: holds a region whose table %s is gone, until it is proven whole',
     async (gone) => {
       const { store, open } = await setUp();
-      await recordBucketCount(store, customerKind, BUCKET_COUNT_DEFAULT);
-      for (const table of ['Customers', 'Archive', 'Conflicts', 'Replication']) {
+      await recordBucketCount(store, deviceKind, BUCKET_COUNT_DEFAULT);
+      for (const table of ['Devices', 'Archive', 'Conflicts', 'Replication']) {
         if (table !== gone) await store.createTable(table);
       }
       await open();
@@ -83,7 +83,7 @@ describe('opening a region', () => {
     const { store, open } = await setUp({ 'Customer.DataAccess': 'memory' });
     expect((await open()).settings).toMatchObject({ dataAccess: 'memory', peers: [] });
     await expect(
-      store.query({ table: 'Customers', partitions: 'p', limit: 1 }),
+      store.query({ table: 'Devices', partitions: 'p', limit: 1 }),
     ).rejects.toMatchObject({
       code: 'TABLE_MISSING',
     });

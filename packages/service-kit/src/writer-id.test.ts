@@ -1,5 +1,5 @@
-import { isWriterId } from '@tandem/core';
 import { createSeededRandomness } from '@tandem/core/memory';
+import { isWriterId } from '@tandem/core/testing';
 import { describe, expect, test } from 'vitest';
 import { createWriterId } from './writer-id.ts';
 

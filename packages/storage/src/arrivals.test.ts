@@ -4,13 +4,12 @@ import {
   type EntityState,
   encodeChangeSet,
   formatStamp,
-  NIL_STAMP,
   planRepair,
-  STAMP_POSSIBLE_MS_MAX,
   type Stamp,
   stampRegion,
   stampTimeMs,
 } from '@tandem/core';
+import { NIL_STAMP, STAMP_POSSIBLE_MS_MAX } from '@tandem/core/testing';
 import { describe, expect, test } from 'vitest';
 import { toEntityProperties } from './rows/entity-row.ts';
 import { deviceKind } from './testing/device-kind.ts';

@@ -2,17 +2,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { TableClient } from '@azure/data-tables';
 import {
   type Applier,
-  applyApart,
   bucketOf,
   type ChangeSet,
   createHybridClock,
   encodeChangeSet,
   type FieldValue,
   formatStamp,
-  type ReceivedSet,
   type TableStore,
 } from '@tandem/core';
 import { createSeededRandomness } from '@tandem/core/memory';
+import { applyApart, type ReceivedSet } from '@tandem/core/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ARCHIVE_TABLE, createTableArchive } from './archive/table-archive.ts';
 import { createAzureTableStore } from './azure/azure-table-store.ts';

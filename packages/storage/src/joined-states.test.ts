@@ -1,5 +1,4 @@
 import {
-  type ArrivalRules,
   CHANGE_SET_BYTES_MAX,
   type ChangeSet,
   checkTransaction,
@@ -11,22 +10,25 @@ import {
   encodeChangeSet,
   encodeConflict,
   encodeVector,
-  findConflicts,
   fitsBytes,
   formatStamp,
-  judgeChangeSet,
-  mergeStates,
   type NullableFieldValue,
-  readChangeSets,
-  STAMP_POSSIBLE_MS_MAX,
   type Stamp,
   stampRegion,
-  UNKNOWN_FIELD_BYTES_MAX,
-  UNKNOWN_FIELDS_MAX,
-  VECTOR_REGIONS_MAX,
   writeEntity,
 } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
+import {
+  type ArrivalRules,
+  findConflicts,
+  judgeChangeSet,
+  mergeStates,
+  readChangeSets,
+  STAMP_POSSIBLE_MS_MAX,
+  UNKNOWN_FIELD_BYTES_MAX,
+  UNKNOWN_FIELDS_MAX,
+  VECTOR_REGIONS_MAX,
+} from '@tandem/core/testing';
 import fc from 'fast-check';
 import { Type } from 'typebox';
 import { describe, expect, test } from 'vitest';

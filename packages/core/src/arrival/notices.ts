@@ -22,7 +22,7 @@ const NOTICE_AGE_MS = 120_000;
 /** The rows of the entities are all read every hour. */
 const ROW_NOTICE_AGE_MS = 2 * 3_600_000;
 /** Kept of each kind; beyond it only counted. */
-export const NOTICES_PER_KIND_MAX = 20;
+const NOTICES_PER_KIND_MAX = 20;
 const SUBJECT_LENGTH_MAX = 160;
 const DETAIL_LENGTH_MAX = 200;
 
@@ -60,7 +60,7 @@ export function createNotices(options: NoticesOptions): Notices {
 }
 
 /** Whether a notice still counts, by a clock that may have been set since. */
-export function isCurrent({ kind, lastMs }: Notice, nowMs: number): boolean {
+function isCurrent({ kind, lastMs }: Notice, nowMs: number): boolean {
   const ageMsMax = kind === 'row-foreign' ? ROW_NOTICE_AGE_MS : NOTICE_AGE_MS;
   return Math.abs(nowMs - lastMs) <= ageMsMax;
 }

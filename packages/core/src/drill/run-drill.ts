@@ -7,7 +7,7 @@ import type { Randomness } from '../ports/randomness.ts';
 import { covers, mergeVectors, type VersionVector } from '../state/version-vector.ts';
 import { type FailOverBounds, failOverBounds, type ProbeSettings } from './predict-drill.ts';
 
-export type DrillPhase = 'settling' | 'before' | 'leaving' | 'away' | 'returning' | 'after';
+type DrillPhase = 'settling' | 'before' | 'leaving' | 'away' | 'returning' | 'after';
 
 export interface DrillOptions {
   readonly region: string;
@@ -245,7 +245,7 @@ function notLeft(region: string, msMax: number): TerminalError {
   );
 }
 
-export interface DrillCounts {
+interface DrillCounts {
   readonly writes: number;
   readonly reads: number;
   /** Requests that got no answer, or an error. */

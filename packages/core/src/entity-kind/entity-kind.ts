@@ -50,7 +50,7 @@ export interface EntityKindOptions<S extends TObject> {
 }
 
 /** Table Storage holds 252 properties a row; the rest is kept for the system's own and unknown ones. */
-export const FIELDS_MAX = 240;
+const FIELDS_MAX = 240;
 const FIELDS_WITH_UNKNOWN_MAX = 246;
 
 const KIND_NAME = /^[A-Za-z][A-Za-z0-9]{2,29}$/;

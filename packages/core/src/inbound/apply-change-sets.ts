@@ -36,7 +36,7 @@ export interface ApplierOptions {
 }
 
 /** By key: undefined when the set was applied, else why it can never be. */
-export type ApplyResults = ReadonlyMap<string, TerminalError | undefined>;
+type ApplyResults = ReadonlyMap<string, TerminalError | undefined>;
 
 export interface Applier {
   /**
@@ -160,7 +160,7 @@ async function applyPart(
 }
 
 /** Keyed by `<stamp>/<entity id>`. */
-export type RefusedChanges = ReadonlySet<string>;
+type RefusedChanges = ReadonlySet<string>;
 
 function refusalOf(set: ChangeSet, refused: RefusedChanges): TerminalError | undefined {
   const ids = set.changes

@@ -27,7 +27,7 @@ export interface WatermarkTracker {
   claimsOf(peer: string): PeerClaims;
 }
 
-export interface PeerClaims {
+interface PeerClaims {
   /** Milliseconds since the epoch, of the newest watermark of the peer that was passed. */
   readonly passedMs: number | undefined;
   /** The same, but for what is damaged in the peer's outbox and waits for an operator. */

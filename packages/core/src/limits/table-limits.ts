@@ -14,15 +14,15 @@ const MIB = 1_024 * KIB;
 
 /** 1 KiB of UTF-16. */
 export const KEY_LENGTH_MAX = 512;
-export const PROPERTIES_MAX = 252;
-export const PROPERTY_NAME_LENGTH_MAX = 255;
+const PROPERTIES_MAX = 252;
+const PROPERTY_NAME_LENGTH_MAX = 255;
 /** A String counts as UTF-16, so it holds half as many characters. */
-export const PROPERTY_BYTES_MAX = 64 * KIB;
-export const ROW_BYTES_MAX = MIB;
+const PROPERTY_BYTES_MAX = 64 * KIB;
+const ROW_BYTES_MAX = MIB;
 /** Of an entity group transaction. */
 export const ROWS_PER_TRANSACTION_MAX = 100;
 export const TRANSACTION_BYTES_MAX = 4 * MIB;
-export const QUERY_LIMIT_MAX = 1_000;
+const QUERY_LIMIT_MAX = 1_000;
 
 /** The value's own length, without the four bytes in which the table counts it. */
 const LENGTH_BYTES = 4;

@@ -20,8 +20,8 @@ describe('the memory store', () => {
 
   test('knows a table by its name in any case, as Table Storage does', async () => {
     const store = createMemoryTableStore();
-    await store.createTable('Customers');
-    expect(await store.get('customers', 'p', 'a')).toBeUndefined();
+    await store.createTable('Devices');
+    expect(await store.get('devices', 'p', 'a')).toBeUndefined();
   });
 
   test('gives the same ETags for the same calls', async () => {

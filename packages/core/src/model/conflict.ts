@@ -12,7 +12,7 @@ export interface ContestedField {
 }
 
 /** The stamp of a write that made the entity alive, and of a deletion, neither of which saw the other. */
-export interface ContestedLife {
+interface ContestedLife {
   readonly alive: Stamp;
   readonly deleted: Stamp;
   readonly survives: boolean;

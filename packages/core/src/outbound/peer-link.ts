@@ -5,7 +5,7 @@ import type { Randomness } from '../ports/randomness.ts';
 import { type RetryPolicy, retryDelayMs } from '../retry/retry.ts';
 import { PACK_WIRE_VERSION, WIRE_VERSION } from '../wire/versions.ts';
 
-export type PublishOutcome = 'accepted' | 'peer-down';
+type PublishOutcome = 'accepted' | 'peer-down';
 
 /**
  * A publisher that, after a failure, is not asked again until its backoff is over. One that takes
@@ -45,7 +45,7 @@ const PEER_BACKOFF: RetryPolicy = {
 };
 
 /** A send takes milliseconds, and the first of a connection some hundreds of them. */
-export const HANGS_AFTER_MS = 2_000;
+const HANGS_AFTER_MS = 2_000;
 /** What others are made to wait for a peer that answered the last time. */
 const BRIEF_MS = 500;
 /** The same for one that did not: when it is back, it has until the next attempt to answer. */

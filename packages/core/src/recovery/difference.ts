@@ -7,7 +7,7 @@ import { type EncodedFieldValue, encodeFieldValue } from '../values/encode-field
 /** By region: undefined where there is no row. */
 export type StatesByRegion = ReadonlyMap<string, EntityState | undefined>;
 
-export interface DifferingField {
+interface DifferingField {
   readonly name: string;
   /** By region; undefined where the row has no such field. */
   readonly values: Readonly<

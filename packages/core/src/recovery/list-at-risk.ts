@@ -10,7 +10,7 @@ import { type Stamp, stampTimeMs } from '../time/stamp.ts';
 import { readableSetsIn } from '../wire/message-body.ts';
 
 /** Where a peer has a change: in its rows, in its queue, among its dead letters, or nowhere. */
-export type PeerPlace = 'applied' | 'queued' | 'dead-lettered' | 'nowhere' | 'not-known';
+type PeerPlace = 'applied' | 'queued' | 'dead-lettered' | 'nowhere' | 'not-known';
 
 type RowsRead = Awaited<ReturnType<Replica['read']>>;
 

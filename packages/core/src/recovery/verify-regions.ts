@@ -39,7 +39,7 @@ export interface VerifyReport {
   readonly damaged: readonly DamagedRow[];
 }
 
-export const DIFFERENCES_MAX = 10_000;
+const DIFFERENCES_MAX = 10_000;
 const BUCKETS_AT_ONCE_MAX = 4;
 const READ_BATCH_MAX = 100;
 

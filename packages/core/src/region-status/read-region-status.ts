@@ -16,7 +16,7 @@ import {
 import { type OutboxDepth, readOutboxDepth } from './read-outbox-depth.ts';
 
 /** Messages that wait in a region's own queue. */
-export interface QueueCounts {
+interface QueueCounts {
   readonly waiting: number;
   readonly deadLettered: number;
 }

@@ -16,7 +16,6 @@ export interface StampParts {
   readonly writer: string;
 }
 
-export const STAMP_TIME_MS_MAX = 2 ** 48 - 1;
 export const STAMP_COUNTER_MAX = 2 ** 16 - 1;
 /**
  * The middle of the range, in the year 6429: no clock that is merely wrong says so, each stamp up to here

@@ -20,7 +20,7 @@ import { DEFLATED_WIRE_VERSION, WIRE_VERSION } from './versions.ts';
 
 const encoder = new TextEncoder();
 
-export interface EncodedState {
+interface EncodedState {
   readonly fields: Record<string, readonly [string, EncodedFieldValue]>;
   readonly alive?: string;
   readonly deleted?: string;

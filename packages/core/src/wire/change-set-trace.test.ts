@@ -12,7 +12,7 @@ const state = {
   vector: new Map([['east', stamp]]),
 };
 const set: ChangeSet = {
-  entityKind: 'Customers',
+  entityKind: 'Devices',
   bucket: '00',
   stamp,
   changes: [

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { createAzureTableStore } from './azure-table-store.ts';
 
 const KEY = Buffer.from('not a real key').toString('base64');
-const TABLE = 'Customers';
+const TABLE = 'Devices';
 /** Long enough for a request to arrive on a busy machine. */
 const TIMEOUT_MS = 500;
 
@@ -174,7 +174,7 @@ describe('an account', () => {
     await store.get(TABLE, 'p', 'a');
     const query = store.query({ table: TABLE, partitions: 'p', limit: 1 });
     await expect(query).rejects.toMatchObject({ code: 'TABLE_REQUEST_INVALID' });
-    expect(urls[0]).toBe(`/account/Customers(PartitionKey='p',RowKey='a')?sv=1&sig=a%2Bb`);
+    expect(urls[0]).toBe(`/account/Devices(PartitionKey='p',RowKey='a')?sv=1&sig=a%2Bb`);
     expect(urls[1]).toMatch(/\?\$top=1&\$filter=.*&sv=1&sig=a%2Bb$/);
   });
 });

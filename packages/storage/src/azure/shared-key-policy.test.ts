@@ -40,8 +40,8 @@ afterEach(() => {
 
 describe('the signature of a request', () => {
   test.each([
-    ['Customers()?$top=3&$filter=RowKey%20ge%20%27%C3%A9%27', undefined],
-    ["Customers(PartitionKey='00',RowKey='%7Eo%7E1')", undefined],
+    ['Devices()?$top=3&$filter=RowKey%20ge%20%27%C3%A9%27', undefined],
+    ["Devices(PartitionKey='00',RowKey='%7Eo%7E1')", undefined],
     ['$batch', '--é--'],
   ])('of %s is that of the SDK', async (path, body) => {
     vi.useFakeTimers({ toFake: ['Date'] });

@@ -9,8 +9,8 @@ import {
   translateThrown,
 } from './translate-table-error.ts';
 
-const READ: TableCall = { kind: 'read', table: 'Customers' };
-const COMMIT: TableCall = { kind: 'commit', table: 'Customers' };
+const READ: TableCall = { kind: 'read', table: 'Devices' };
+const COMMIT: TableCall = { kind: 'commit', table: 'Devices' };
 
 function json(code: string, message: string): string {
   return JSON.stringify({ 'odata.error': { code, message: { lang: 'en-US', value: message } } });
@@ -41,7 +41,7 @@ describe('an answer that refuses', () => {
     expect(outcomeOf(refusal, 1)).toBeUndefined();
     expect(translateRefusal(refusal, READ)).toMatchObject({ code: onRead });
     expect(translateRefusal(refusal, COMMIT)).toMatchObject({ code: onCommit });
-    expect(translateRefusal(refusal, COMMIT).message).toContain('Customers');
+    expect(translateRefusal(refusal, COMMIT).message).toContain('Devices');
   });
 
   test.each([

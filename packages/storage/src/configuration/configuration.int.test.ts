@@ -33,7 +33,7 @@ test('a region reads its settings and peers from its table', async () => {
   expect(configuration.get('Customer.Queue')).toBe('kunden');
   expect(configuration.get('Tombstone.AgeMs')).toBe(90 * 86_400_000);
   expect(readPeers(configuration, 'east')).toMatchObject([{ region: 'west', queue: 'kunden' }]);
-  await recordBucketCount(store, { name: 'Customers' }, 16);
-  const other = recordBucketCount(store, { name: 'Customers' }, 8);
+  await recordBucketCount(store, { name: 'Devices' }, 16);
+  const other = recordBucketCount(store, { name: 'Devices' }, 8);
   await expect(other).rejects.toMatchObject({ code: 'CONFIGURATION_INVALID' });
 });

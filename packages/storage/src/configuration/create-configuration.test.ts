@@ -95,7 +95,7 @@ describe('a getter', () => {
     expectTypeOf(configuration.get('Depends')).toEqualTypeOf<string | undefined>();
     expectTypeOf(configuration.get('Limits')).toEqualTypeOf<Map<string, number> | undefined>();
     // @ts-expect-error -- there is no such setting.
-    expect(() => configuration.get('Customer.Quue')).toThrow('no setting');
+    expect(() => configuration.get('Region.Nmae')).toThrow('no setting');
   });
 
   test('gives what the rows say, and the default where there is none', async () => {

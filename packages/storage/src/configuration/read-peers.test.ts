@@ -144,7 +144,7 @@ describe('D1: a connection string that is for another queue', () => {
   });
 
   test('is taken for its own', async () => {
-    const overrides = { REDUNDANCY_SERVICE_BUS_CONNECTION: `${WEST_KEY};EntityPath=Customer` };
+    const overrides = { REDUNDANCY_SERVICE_BUS_CONNECTION: `${WEST_KEY};EntityPath=CUSTOMER` };
     expect(await peersOf({ ...peer, ...overrides })).toMatchObject([{ region: 'west' }]);
   });
 });

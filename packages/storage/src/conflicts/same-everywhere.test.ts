@@ -6,8 +6,8 @@ import {
   hasSeen,
   isAlive,
   isSameValue,
-  joinEntities,
 } from '@tandem/core';
+import { joinEntities } from '@tandem/core/testing';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { deviceKind } from '../testing/device-kind.ts';

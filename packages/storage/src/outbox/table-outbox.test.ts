@@ -5,10 +5,10 @@ import {
   formatStamp,
   type OutboxEntry,
   ROWS_PER_TRANSACTION_MAX,
-  scanOutbox,
   vectorWith,
 } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
+import { scanOutbox } from '@tandem/core/testing';
 import { describe, expect, test } from 'vitest';
 import { deviceKind } from '../testing/device-kind.ts';
 import { createFaultyStore } from '../testing/faulty-store.ts';

@@ -4,17 +4,16 @@ import {
   bucketOf,
   type Change,
   type ChangeSet,
-  copyArchive,
   type EntityState,
   encodeChangeSet,
   formatStamp,
   ROWS_PER_TRANSACTION_MAX,
-  restoredSet,
   type ScannedArchiveRow,
   type Stamp,
   type VersionVector,
 } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
+import { copyArchive, restoredSet } from '@tandem/core/testing';
 import { describe, expect, test } from 'vitest';
 import { ARCHIVE_TABLE, createTableArchive } from '../archive/table-archive.ts';
 import { deviceKind } from '../testing/device-kind.ts';

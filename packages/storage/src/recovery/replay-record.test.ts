@@ -67,10 +67,10 @@ test.each([
   ['abc-', false],
   ['x'.repeat(63), true],
   ['x'.repeat(64), false],
-  ['customers', false],
+  ['devices', false],
 ])('a replay into "%s" is taken: %s', async (table, isTaken) => {
   const store = await createMiserlyStore();
-  const opening = openReplayTable(store, table, { ...OPTIONS, ownTables: ['Customers'] });
+  const opening = openReplayTable(store, table, { ...OPTIONS, ownTables: ['Devices'] });
   const code = await opening.then(
     () => undefined,
     (error: { code: string }) => error.code,

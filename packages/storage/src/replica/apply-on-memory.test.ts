@@ -1,4 +1,5 @@
-import { applyToBucket, bucketOf, type ChangeSet } from '@tandem/core';
+import { bucketOf, type ChangeSet } from '@tandem/core';
+import { applyToBucket } from '@tandem/core/testing';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { deviceKind } from '../testing/device-kind.ts';
 import { MEMORY_BUCKET_COUNT } from '../testing/memory-region.ts';

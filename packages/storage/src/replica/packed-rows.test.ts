@@ -87,7 +87,7 @@ describe('the packed rows', () => {
       const stamp = formatStamp({ timeMs: nth, counter: 0, region: 'east', writer: `w${nth}` });
       const one = customer(nth);
       const state = { ...one.state, alive: stamp, vector: new Map([['east', stamp]]) };
-      return { ...one, state, referenceId: `Customers-00-${nth}/${stamp}/${one.entityId}` };
+      return { ...one, state, referenceId: `Devices-00-${nth}/${stamp}/${one.entityId}` };
     };
     for (let nth = 0; nth < 6_000; nth += 1) memory.remember(rowOf(nth));
     for (let nth = 0; nth < 6_000; nth += 1) {
