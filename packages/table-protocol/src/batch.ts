@@ -51,10 +51,8 @@ export function parseBatch(contentType: string, body: string): Batch {
 }
 
 function tooMany(): TableError {
-  const detail = `The batch request operation exceeds the maximum ${BATCH_OPERATIONS_MAX} changes per change set.`;
-  const error = new TableError('InvalidInput', undefined, BATCH_OPERATIONS_MAX - 1);
-  error.message = detail;
-  return error;
+  const sentence = `The batch request operation exceeds the maximum ${BATCH_OPERATIONS_MAX} changes per change set.`;
+  return TableError.saying('InvalidInput', sentence, BATCH_OPERATIONS_MAX - 1);
 }
 
 const BOUNDARY = /;\s*boundary=(?:"([^"]{1,200})"|([^\s;,"]{1,200}))/i;

@@ -74,11 +74,24 @@ describe('an address', () => {
     "/acc/T1(PartitionKey='p',RowKey='r'",
     "/acc/T1(PartitionKey='p'',RowKey='r')",
     '/acc/Tables(T1)',
-    '/acc/a/b',
+    '/acc/a/b/c',
+    '/acc/Tables/a',
     '/acc/?x=%',
     `/acc/${'x'.repeat(70_000)}`,
   ])('%.40s is refused', (target) => {
     expect(() => parseTableUrl(target)).toThrow(expect.objectContaining({ code: 'InvalidUri' }));
+  });
+
+  it('beneath a table names nothing, but it is known of which table', () => {
+    const { resource } = parseTableUrl('/acc/T1/Tables');
+    expect(resource).toEqual({ kind: 'beneath', table: 'T1' });
+    expect(() => parseTableUrl("/acc/T1/Tables('T1')")).toThrow(
+      expect.objectContaining({
+        code: 'InvalidInput',
+        message:
+          "The number of keys specified in the URI does not match number of key properties for the resource 'acc.T1'.",
+      }),
+    );
   });
 
   it('of an entity is read as the keys that it was made of', () => {

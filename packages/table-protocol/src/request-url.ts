@@ -15,6 +15,8 @@ export type Resource =
       readonly partitionKey: string;
       readonly rowKey: string;
     }
+  /** `/T/x`: nothing that the service has, but an insertion there is taken for one into the table. */
+  | { readonly kind: 'beneath'; readonly table: string }
   | { readonly kind: 'batch' };
 
 export interface TableUrl {
@@ -51,13 +53,14 @@ export function parseTableUrl(target: string, style: UrlStyle = {}): TableUrl {
   if (!path.startsWith('/')) throw new TableError('InvalidUri');
   if (style.account !== undefined) {
     const { account, isSecondary = false } = style;
-    return { account, isSecondary, resource: parseResource(path.slice(1)), query, path };
+    const resource = parseResource(path.slice(1), account);
+    return { account, isSecondary, resource, query, path };
   }
   const slash = path.indexOf('/', 1);
   const named = decode(path.slice(1, slash < 0 ? undefined : slash));
   const isSecondary = named.endsWith(SECONDARY);
   const account = isSecondary ? named.slice(0, -SECONDARY.length) : named;
-  const resource = parseResource(slash < 0 ? '' : path.slice(slash + 1));
+  const resource = parseResource(slash < 0 ? '' : path.slice(slash + 1), account);
   return { account, isSecondary, resource, query, path };
 }
 
@@ -83,15 +86,18 @@ function decode(text: string): string {
   }
 }
 
+const BENEATH = /^(?<name>(?!tables\/|\$)[^()/]+)\/[^()/]+(?<keys>\(.+\))?$/is;
 const NAMED = /^(?<name>[^()/]*)(?:\((?<inner>.*)\))?\/?$/s;
 const KEYS =
   /^(?:PartitionKey='(?<first>(?:[^']|'')*)',RowKey='(?<second>(?:[^']|'')*)'|RowKey='(?<row>(?:[^']|'')*)',PartitionKey='(?<partition>(?:[^']|'')*)')$/s;
 const TABLE = /^'(?<name>[^']*)'$/;
 
-function parseResource(encoded: string): Resource {
+function parseResource(encoded: string, account: string): Resource {
   if (encoded === '') return { kind: 'service' };
   const text = decode(encoded);
   if (text === '$batch') return { kind: 'batch' };
+  const beneath = BENEATH.exec(text)?.groups;
+  if (beneath !== undefined) return parseBeneath(beneath, account);
   const groups = NAMED.exec(text)?.groups;
   const name = groups?.['name'];
   if (name === undefined || name === '') throw new TableError('InvalidUri');
@@ -112,6 +118,15 @@ function parseResource(encoded: string): Resource {
   const rowKey = unquoted(keys['second'] ?? keys['row']);
   return { kind: 'entity', table: name, partitionKey, rowKey };
 }
+
+/** A client whose endpoint ends with the name of a table asks there for tables. */
+function parseBeneath({ name: table = '', keys }: Groups, account: string): Resource {
+  if (keys === undefined) return { kind: 'beneath', table };
+  const sentence = `The number of keys specified in the URI does not match number of key properties for the resource '${account}.${table}'.`;
+  throw TableError.saying('InvalidInput', sentence);
+}
+
+type Groups = Readonly<Record<string, string | undefined>>;
 
 function unquoted(key = ''): string {
   return key.replaceAll("''", "'");

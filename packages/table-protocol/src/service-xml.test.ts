@@ -85,6 +85,17 @@ describe('the properties of the service', () => {
     expect(parseServiceProperties(properties('')).cors).toBeUndefined();
   });
 
+  it('are written in the order of the service, whatever order they were set in', () => {
+    const retention =
+      '<RetentionPolicy><Days>7</Days><Enabled>true</Enabled></RetentionPolicy><Later>1</Later>';
+    const read = parseServiceProperties(
+      properties(`<Logging>${retention}<Delete>true</Delete><Read>true</Read></Logging>`),
+    );
+    expect(encodeServiceProperties(read)).toContain(
+      '<Logging><Read>true</Read><Delete>true</Delete><RetentionPolicy><Enabled>true</Enabled><Days>7</Days></RetentionPolicy><Later>1</Later></Logging>',
+    );
+  });
+
   it.each([
     properties(`<Cors>${RULE.repeat(6)}</Cors>`),
     properties(`<Cors>${RULE.replace('GET,PUT', 'FETCH')}</Cors>`),

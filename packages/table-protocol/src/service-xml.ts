@@ -189,6 +189,26 @@ const LOGGING_OFF = {
 };
 const METRICS_OFF = { Version: '1.0', Enabled: 'false', ...RETENTION_OFF };
 
+/** The service writes settings in this order, whatever order they were sent in. */
+const ORDER: readonly string[] = [
+  'Version',
+  'Read',
+  'Write',
+  'Delete',
+  'Enabled',
+  'IncludeAPIs',
+  'Days',
+  'RetentionPolicy',
+];
+
+function ordered(settings: unknown): unknown {
+  if (typeof settings !== 'object' || settings === null) return settings;
+  const node = settings as Node;
+  const known = ORDER.filter((name) => Object.hasOwn(node, name));
+  const names = new Set([...known, ...Object.keys(node)]);
+  return Object.fromEntries([...names].map((name) => [name, ordered(node[name])]));
+}
+
 export function encodeServiceProperties(properties: ServiceProperties): string {
   const rules = (properties.cors ?? []).map((rule) => ({
     AllowedOrigins: rule.origins.join(','),
@@ -199,9 +219,9 @@ export function encodeServiceProperties(properties: ServiceProperties): string {
   }));
   return build({
     StorageServiceProperties: {
-      Logging: properties.logging ?? LOGGING_OFF,
-      HourMetrics: properties.hourMetrics ?? METRICS_OFF,
-      MinuteMetrics: properties.minuteMetrics ?? METRICS_OFF,
+      Logging: ordered(properties.logging ?? LOGGING_OFF),
+      HourMetrics: ordered(properties.hourMetrics ?? METRICS_OFF),
+      MinuteMetrics: ordered(properties.minuteMetrics ?? METRICS_OFF),
       Cors: { CorsRule: rules },
     },
   });

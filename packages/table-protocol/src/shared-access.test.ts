@@ -127,6 +127,8 @@ describe('a signature of a table', () => {
         checkGrant(grant, { operation: 'insertEntity', table: 'MyTable', row }),
       );
       expect([undefined, 'AuthorizationFailure']).toContain(code);
+      const toRead = { operation: 'queryEntities', table: 'MyTable', row } as const;
+      expect(refusalOf(() => checkGrant(grant, toRead))).toBe(code && 'ResourceNotFound');
       return code === undefined;
     };
     const rows: readonly (readonly [string, string, boolean])[] = [

@@ -247,14 +247,20 @@ export function checkGrant(grant: Grant, { operation, table, row }: Access): voi
     }
   } else {
     const isOther = need.resourceType !== 'o' || table?.toLowerCase() !== grant.table;
-    if (isOther || (row !== undefined && !isInRange(grant.range, row))) {
-      throw new TableError('AuthorizationFailure');
+    if (isOther) throw new TableError('AuthorizationFailure');
+    if (row !== undefined && !isInRange(grant.range, row)) {
+      // The service says of a row that may not be read that there is none.
+      throw new TableError(isRead(operation) ? 'ResourceNotFound' : 'AuthorizationFailure');
     }
   }
   const isAllowed = need.permissions.every((anyOf) =>
     anyOf.some((permission) => grant.permissions.includes(permission)),
   );
   if (!isAllowed) throw new TableError('AuthorizationPermissionMismatch');
+}
+
+function isRead(operation: TableOperation): boolean {
+  return operation === 'queryEntities';
 }
 
 /** Tells whether a row lies within a range, by partition first, then by row. */

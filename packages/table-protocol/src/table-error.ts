@@ -114,11 +114,16 @@ export class TableError extends Error {
     this.operation = operation;
   }
 
+  /** Returns an error that says another sentence than its code usually does. */
+  static saying(code: TableErrorCode, sentence: string, operation?: number): TableError {
+    const error = new TableError(code, undefined, operation);
+    error.message = sentence;
+    return error;
+  }
+
   /** Returns the same error as one of an operation within a transaction. */
   ofOperation(operation: number): TableError {
-    const moved = new TableError(this.code, undefined, operation);
-    moved.message = this.message;
-    return moved;
+    return TableError.saying(this.code, this.message, operation);
   }
 }
 
