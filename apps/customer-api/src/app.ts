@@ -66,7 +66,7 @@ export interface AppOptions {
   /** Traces and measures requests; undefined where telemetry is off. */
   readonly observe?: TelemetryPluginOptions['observe'] | undefined;
   readonly logger: FastifyBaseLogger;
-  /** Unique, whatever trace a request belongs to. */
+  /** Makes an id that is unique, whatever trace a request belongs to. */
   readonly newRequestId: () => string;
 }
 

@@ -301,7 +301,7 @@ function openReceipts(
 /** Both undefined where nothing is traced. */
 export interface Tracing {
   readonly tracer: Telemetry['tracer'];
-  /** The trace that a write made now belongs to. */
+  /** Returns the trace that a write made now belongs to. */
   readonly traceOf: (() => string | undefined) | undefined;
 }
 
@@ -318,7 +318,7 @@ function readReadinessSettings(configuration: Pick<TandemConfiguration, 'get'>):
 /** Where customers are kept, and to whom their changes are sent. */
 interface DataAccess {
   readonly store: TableStore;
-  /** One for each peer. */
+  /** Send to the peers, one to each. */
   readonly publishers: readonly ChangePublisher[];
 }
 
@@ -361,5 +361,5 @@ async function openMemory(): Promise<DataAccess> {
   return { store, publishers: [] };
 }
 
-/** The entity kinds whose tables this API opens. */
+/** Lists the entity kinds whose tables this API opens. */
 export const KINDS: readonly EntityKind[] = [customerKind];

@@ -24,7 +24,7 @@ export interface AuthSettings {
 export type TokenType = 'at+jwt' | 'jwt';
 
 export interface Caller {
-  /** The same for one caller in every region. */
+  /** Names one caller, by the same text in every region. */
   readonly subject: string;
   readonly scopes: ReadonlySet<Scope>;
 }

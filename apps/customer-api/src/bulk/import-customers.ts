@@ -21,7 +21,7 @@ export interface ImportOptions {
   readonly key: string | undefined;
   /** The number of the first line: of an import that goes on with the rest of a file. */
   readonly firstLine: number;
-  /** True once the server stops. */
+  /** Is true once the server stops. */
   readonly isStopping: () => boolean;
 }
 
@@ -158,7 +158,7 @@ async function* inGroups(lines: AsyncIterable<RawLine>): AsyncGenerator<RawLine[
 
 const validate = compileValidator({ schema: ImportLine, httpPart: 'body', method: '', url: '' });
 
-/** Nothing but what editors and other programs leave on a line: a byte order mark, blanks. */
+/** Matches what editors and other programs leave on a line and is nothing: a byte order mark, blanks. */
 const BLANK = /^(?:\xef\xbb\xbf)?[ \t\r]*$/;
 
 /** Undefined for a line without anything on it. Throws the problem that the line is. */

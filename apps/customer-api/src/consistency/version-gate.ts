@@ -88,7 +88,7 @@ export function createVersionGate(options: VersionGateOptions): VersionGate {
 }
 
 export interface VersionBounds {
-  /** This one and its peers. */
+  /** Names this region and its peers. */
   readonly regions: readonly string[];
   readonly nowMs: number;
   /** How far ahead of this clock another one may be, in milliseconds. */

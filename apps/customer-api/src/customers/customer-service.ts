@@ -73,7 +73,7 @@ export interface CustomerService {
   ): Promise<HistoryPage<CustomerKind> | undefined>;
   /** Whether this region shows at least `least`, within the wait; see `VersionGate`. */
   reach(customerId: string, least: VersionVector, wait: Wait): Promise<Reach>;
-  /** What a write of this process, with this version, reaches in the time given. */
+  /** Resolves to what a write of this process, with this version, reaches in the time given. */
   acknowledgementOf(version: VersionVector, asked: AcknowledgementAsked): Promise<Acknowledgement>;
   /** Makes the receipt of a write that was acknowledged just now. */
   receiptFor(customerId: string, version: VersionVector): string;

@@ -1,4 +1,4 @@
-/** The limits of the server, each passed on explicitly. */
+/** Limits the server; each is passed on explicitly. */
 export const BODY_BYTES_MAX = 64 * 1_024;
 
 /** 100 customers of the longest fields in plain text. */
@@ -30,7 +30,7 @@ export const REQUEST_TIMEOUT_MS = 30_000;
 /** The same for what may take long, because its body is a stream. */
 export const LONG_REQUEST_TIMEOUT_MS = 15 * 60_000;
 
-/** All headers of a request. */
+/** Bounds all headers of a request. */
 export const HEADERS_TIMEOUT_MS = 30_000;
 
 /** How late the server may notice that a request is over its time. */

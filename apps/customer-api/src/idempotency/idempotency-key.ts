@@ -31,7 +31,7 @@ const NAMESPACE = Buffer.from('6f1d2c0b9d0c4f6aa3f15a1f4c0e7d52', 'hex');
 const VERSION_5 = 0x50;
 const VARIANT = 0x80;
 
-/** A name-based UUID (RFC 9562, version 5): in every region the same one for the same key. */
+/** Returns a name-based UUID (RFC 9562, version 5): in every region the same one for the same key. */
 export function customerIdOf(key: string): string {
   const hash = createHash('sha1').update(NAMESPACE).update(key).digest().subarray(0, 16);
   hash.writeUInt8((hash.readUInt8(6) & 0x0f) | VERSION_5, 6);

@@ -61,7 +61,7 @@ function countAuthorizations(rawHeaders: readonly string[]): number {
   return count;
 }
 
-/** RFC 6750, 3.1. */
+/** Follows RFC 6750, 3.1. */
 function authorizationsTwo(): ProblemError {
   return new ProblemError('malformed-request', {
     detail: 'Send one Authorization header.',

@@ -5,7 +5,7 @@ import { assert } from '@tandem/core';
 import fp from 'fastify-plugin';
 import { BEARER } from '../auth/scopes.ts';
 
-/** The description of every route registered after it, at /openapi.json and, to read, at /docs. */
+/** Serves the description of every route registered after it, at /openapi.json and, to read, at /docs. */
 export const openapiPlugin = fp(
   async (app) => {
     await app.register(swagger, {
@@ -54,7 +54,7 @@ function componentName({ $id }: { readonly $id?: unknown }): string {
   return $id;
 }
 
-/** The checked-in description of the API. */
+/** Renders the checked-in description of the API. */
 export const OPENAPI_FILE = fileURLToPath(new URL('../../openapi.json', import.meta.url));
 
 export function formatOpenapi(document: unknown): string {

@@ -71,7 +71,7 @@ export function sendProblem(error: unknown, { request, reply }: Exchange): void 
     .send(toProblem(problem, request.id));
 }
 
-/** RFC 9110, 15.5.16, and RFC 5789, 2.2. */
+/** Follows RFC 9110, 15.5.16, and RFC 5789, 2.2. */
 function takenTypes(types: readonly string[], method: string): Record<string, string> {
   const accept = types.join(', ');
   return method === 'PATCH' ? { accept, 'accept-patch': accept } : { accept };
@@ -92,7 +92,7 @@ export function isUnavailable(error: unknown): boolean {
   return toProblemError(error).code === 'service-unavailable';
 }
 
-/** Which methods a path takes, for the Allow header of a 405 answer. */
+/** Tells which methods a path takes, for the Allow header of a 405 answer. */
 interface AllowedMethods {
   add(pattern: string, methods: string | readonly string[]): void;
   /** Empty when no route has this path. `path` is without its query. */

@@ -15,7 +15,7 @@ export function formatEntityTag(version: VersionVector): string {
 }
 
 const TAGS_MAX = 50;
-/** One element of a list, with the comma before it; RFC 9110 lets elements be empty. */
+/** Matches one element of a list, with the comma before it; RFC 9110 lets elements be empty. */
 const ELEMENT = /[ \t]*(?:(?<weak>W\/)?"(?<value>[\x21\x23-\x7e\x80-\xff]*)")?[ \t]*(?:,|$)/y;
 
 /**

@@ -134,7 +134,7 @@ interface Target {
 }
 
 interface Agreement<T> {
-  /** Without the members that no write sets. */
+  /** Returns the body without the members that no write sets. */
   readonly fields: Omit<T, keyof ReadOnlyMembers>;
   /** Holds only while what was sent is what is there. */
   readonly condition: WriteCondition | undefined;

@@ -211,7 +211,7 @@ export interface WriteReceipt {
 
 const TEXT = /^([0-9a-z]{1,11}):(.+)$/;
 
-/** Opaque, and bound to the customer. */
+/** Returns an opaque text that is bound to the customer. */
 export function encodeReceipt(
   customerId: string,
   { version, acknowledgedMs }: WriteReceipt,

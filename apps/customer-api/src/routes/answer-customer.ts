@@ -29,7 +29,7 @@ function toAnswer(record: CustomerRecord): CustomerAnswer {
   };
 }
 
-/** What clients see of a customer. */
+/** Returns what clients see of a customer. */
 export function toFields({
   creationDigest: _digest,
   ...fields

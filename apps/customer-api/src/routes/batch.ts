@@ -271,7 +271,7 @@ type BatchResult =
 
 interface BatchTarget {
   readonly customerId: string | undefined;
-  /** The version that the operation depends on. */
+  /** Is the version that the operation depends on. */
   readonly ifVersion: string | undefined;
 }
 

@@ -90,7 +90,7 @@ const readCustomerRoutes: FastifyPluginAsyncTypebox<{
 };
 
 const MERGE_PATCH = 'application/merge-patch+json';
-/** What `fetch` puts on every text whose type nobody names. */
+/** Matches what `fetch` puts on every text whose type nobody names. */
 const UNNAMED_TEXT = /^\s*text\/plain\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 
 const patchCustomerRoute: FastifyPluginAsyncTypebox<{

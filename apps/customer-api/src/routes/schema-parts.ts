@@ -123,7 +123,7 @@ export const WriteHeaders = Type.Object({
   ),
 });
 
-/** On every answer. */
+/** Are on every answer. */
 const COMMON_HEADERS = {
   'x-tandem-region': { type: 'string', description: 'The region that answered.' },
   'x-request-id': {

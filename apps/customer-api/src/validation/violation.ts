@@ -1,14 +1,14 @@
-/** One rule that one part of a request breaks. Never carries the value. */
+/** Is one rule that one part of a request breaks, and never carries the value. */
 export interface Violation {
   readonly in: 'body' | 'path' | 'query' | 'header';
-  /** A JSON pointer into that part; empty for the whole of it. */
+  /** Points into that part, as a JSON pointer; it is empty for the whole of it. */
   readonly field: string;
-  /** The JSON Schema keyword, or `text` for characters that no table holds. */
+  /** Names the JSON Schema keyword, or is `text` for characters that no table holds. */
   readonly rule: string;
   readonly message: string;
 }
 
-/** As validators report it: Ajv's shape, which TypeBox shares. */
+/** Has the shape in which validators report it: Ajv's, which TypeBox shares. */
 interface ValidatorError {
   readonly keyword: string;
   readonly instancePath: string;

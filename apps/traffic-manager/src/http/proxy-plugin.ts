@@ -121,7 +121,7 @@ function reasonOf(cause: unknown): string {
 // What the proxy changes in the headers of a request and of its answer; all else passes as it came.
 const ENDPOINT_HEADER = 'x-tandem-endpoint';
 
-/** Headers of one connection (RFC 9110, 7.6.1): they end here, in both directions. */
+/** Belong to one connection (RFC 9110, 7.6.1): they end here, in both directions. */
 const CONNECTION_HEADERS: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -165,7 +165,7 @@ export function requestHeaders(
   return forwarded;
 }
 
-/** Headers for the client: the endpoint's own, and which endpoint it was. */
+/** Returns the headers for the client: the endpoint's own, and which endpoint it was. */
 export function answerHeaders(
   headers: IncomingHttpHeaders,
   endpointName: string,

@@ -15,7 +15,7 @@ export interface ProfileMonitorOptions {
   readonly profile: Profile;
   readonly intervalMs: number;
   readonly probe: (endpoint: ProfileEndpoint, signal: AbortSignal) => Promise<ProbeOutcome>;
-  /** Epoch milliseconds. */
+  /** Counts milliseconds since the epoch. */
   readonly now: () => number;
   /** Resolves after the time or as soon as the signal aborts; never rejects. */
   readonly sleep: (durationMs: number, signal: AbortSignal) => Promise<void>;

@@ -17,7 +17,7 @@ export type ProbeOutcome = { readonly durationMs: number } & (
 
 export interface EndpointAddress {
   readonly name: string;
-  /** Scheme, host and port, without a trailing slash. */
+  /** Has scheme, host and port, and no trailing slash. */
   readonly url: string;
 }
 
@@ -39,9 +39,9 @@ export interface Transition {
 
 export interface Profile {
   readonly toleratedFailures: number;
-  /** In priority order. */
+  /** Stand in priority order. */
   readonly endpoints: readonly ProfileEndpoint[];
-  /** Oldest first, the last TRANSITIONS_KEPT_MAX. */
+  /** Keep the last TRANSITIONS_KEPT_MAX, oldest first. */
   readonly transitions: readonly Transition[];
 }
 

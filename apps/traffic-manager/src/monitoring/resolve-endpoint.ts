@@ -13,7 +13,7 @@ export interface ResolverOptions {
   /** What a look-up would be answered at this moment. */
   readonly currentChoice: () => EndpointChoice<EndpointAddress>;
   readonly ttlMs: number;
-  /** Milliseconds; only differences count. */
+  /** Counts milliseconds, of which only differences matter. */
   readonly now: () => number;
 }
 
@@ -38,7 +38,7 @@ interface Answer {
   readonly expiresMs: number;
 }
 
-/** By client, oldest answer first. */
+/** Holds answers by client, the oldest first. */
 export type AnswerCache = ReadonlyMap<string, Answer>;
 
 export const EMPTY_CACHE: AnswerCache = new Map();
@@ -53,7 +53,7 @@ interface LookUp {
   readonly choice: EndpointChoice<EndpointAddress>;
 }
 
-/** The answer that the client acts on: the one it remembers, else the present one. */
+/** Returns the answer that the client acts on: the one it remembers, else the present one. */
 export function lookUp(
   cache: AnswerCache,
   { client, nowMs, ttlMs, choice }: LookUp,

@@ -57,7 +57,7 @@ type Outcome =
   | { readonly kind: 'found'; readonly addresses: readonly LookupAddress[] }
   | { readonly kind: 'failed'; readonly error: NodeJS.ErrnoException };
 
-/** All addresses of a name, at least one. Never rejects. */
+/** Resolves to all addresses of a name, at least one; never rejects. */
 export type ResolveName = (hostname: string) => Promise<Outcome>;
 
 const askSystem: ResolveName = async (hostname) => {

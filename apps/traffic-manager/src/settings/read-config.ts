@@ -14,7 +14,7 @@ export interface TrafficManagerConfig {
   readonly listen: { readonly host: string; readonly port: number };
   /** More names under which the stand-in's own pages may be asked for. */
   readonly allowedHosts: readonly string[];
-  /** In priority order. */
+  /** Stand in priority order. */
   readonly endpoints: readonly EndpointAddress[];
   readonly probing: {
     readonly intervalMs: number;
@@ -154,7 +154,7 @@ const TIMEOUT_MS_MAX_BY_INTERVAL_MS: ReadonlyMap<number, number> = new Map([
 ]);
 const FAST_INTERVAL_MS_LIMIT = 10_000;
 
-/** The rules of Traffic Manager that tie the interval and the time-out of probes together. */
+/** Checks the rules of Traffic Manager that tie the interval and the time-out of probes together. */
 function findProbeTimingProblems(timing: ProbeTiming): readonly SettingProblem[] {
   const { PROBE_INTERVAL_MS: intervalMs, PROBE_TIMEOUT_MS: timeoutMs } = timing;
   if (intervalMs < FAST_INTERVAL_MS_LIMIT) {

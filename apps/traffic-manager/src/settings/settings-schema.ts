@@ -6,7 +6,7 @@ import { type Static, Type } from 'typebox';
 export const ENDPOINTS_MAX = 200;
 const TOLERATED_FAILURES_MAX = 9;
 
-/** A day; Traffic Manager itself allows 68 years. */
+/** Is a day; Traffic Manager itself allows 68 years. */
 const DNS_TTL_MS_MAX = 86_400_000;
 
 // Below Traffic Manager's own interval, for a developer's machine and for tests.
