@@ -53,7 +53,7 @@ interface Failure extends Outcome {
   readonly isFailure: true;
 }
 
-/** What went wrong as an outcome; only broken invariants are thrown on. */
+/** Turns what went wrong into an outcome; only broken invariants are thrown on. */
 async function settle(work: () => Promise<Outcome>, io: Io): Promise<Outcome | Failure> {
   try {
     return await work();
@@ -87,7 +87,7 @@ function print(command: string, outcome: Outcome | Failure, { io, isJson }: Prin
   else if (!isFailure && text !== '') io.out(`${shown}\n`);
 }
 
-/** `conflicts list` */
+/** Returns the whole name: `conflicts list`. */
 function nameOf(command: Command): string {
   const { parent } = command;
   return parent?.parent ? `${nameOf(parent)} ${command.name()}` : command.name();

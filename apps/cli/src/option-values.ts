@@ -12,7 +12,7 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
-/** `500ms`, `30s`, `5m`, `1h`, in milliseconds. */
+/** Reads `500ms`, `30s`, `5m` and `1h` as milliseconds. */
 export function duration(minMs: number): (text: string) => number {
   return (text) => {
     const [, count = '', unit = ''] = /^(\d{1,9})(ms|s|m|h)$/.exec(text) ?? [];
@@ -27,7 +27,7 @@ const DATE = /^\d{4}-\d{2}-\d{2}$/;
 const WITHOUT_SECONDS = /^(\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2})([Zz]|[+-]\d{2}:\d{2})$/;
 const EPOCH_MS = /^\d{12,14}$/;
 
-/** `2026-11-22`, `2026-11-22T10:00:00Z` or milliseconds since the epoch; in milliseconds. */
+/** Reads `2026-11-22`, `2026-11-22T10:00:00Z` or milliseconds since the epoch as milliseconds. */
 export function pointInTime(text: string): number {
   const valueMs = EPOCH_MS.test(text)
     ? Number(text)
@@ -40,7 +40,10 @@ export function pointInTime(text: string): number {
   );
 }
 
-/** The id as the kind spells it, of a text as people paste it. Throws `UsageError` for what is none. */
+/**
+ * Returns the id as the kind spells it, of a text as people paste it. Throws `UsageError` for what
+ * is none.
+ */
 export function readEntityId({ name, isEntityId }: EntityKind, text: string): string {
   const found = [text, text.toLowerCase()].find(isEntityId);
   if (found !== undefined) return found;

@@ -86,7 +86,7 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
   }
 }
 
-/** What commander does not pass on to commands that are made before their program is set up. */
+/** Passes on what commander does not to commands that are made before their program is set up. */
 function inherit(command: Command): void {
   command.helpOption('--help', 'show this text').allowExcessArguments(false).exitOverride();
   for (const inner of command.commands) inherit(inner);

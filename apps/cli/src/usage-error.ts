@@ -1,4 +1,4 @@
-/** What the operator asked for cannot be meant: the message says what can. */
+/** Says that what the operator asked for cannot be meant, and what can. */
 export class UsageError extends Error {
   constructor(message: string) {
     super(message);
@@ -6,7 +6,7 @@ export class UsageError extends Error {
   }
 }
 
-/** What the operator named is nowhere: well formed, and of nothing that there is. */
+/** Says that what the operator named is nowhere: well formed, and of nothing that there is. */
 export class NotFoundError extends Error {
   constructor(message: string) {
     super(message);

@@ -17,7 +17,7 @@ export interface PeerLinksOptions {
   readonly settings: Pick<RegionSettings, 'wireVersion'>;
 }
 
-/** A link to every peer, which logs when the peer goes down and when it is back. */
+/** Makes a link to every peer, which logs when the peer goes down and when it is back. */
 export function createPeerLinks(options: PeerLinksOptions): readonly PeerLink[] {
   const { publishers, clock, randomness, logger, settings } = options;
   return publishers.map((publisher) =>

@@ -6,7 +6,7 @@ export interface QuietLoggerOptions {
   readonly clock: Clock;
   /** A line that says the same as an earlier one is held back for this long, in milliseconds. */
   readonly windowMs: number;
-  /** Of one event, however much its lines differ, at most this many within `windowMs`. */
+  /** Bounds the lines of one event within `windowMs`, however much they differ. */
   readonly linesPerEventMax: number;
 }
 

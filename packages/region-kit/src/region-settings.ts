@@ -18,7 +18,7 @@ export type DataAccess = SettingValue<(typeof tandemSettings)['Customer.DataAcce
 /** What the processes of a region read of its Configuration once, when they start. */
 export interface RegionSettings {
   readonly dataAccess: DataAccess;
-  /** Of every entity kind. */
+  /** Counts for every entity kind. */
   readonly bucketCount: number;
   /** For the rows that a process remembers, of each entity kind. */
   readonly rowMemoryBytesMax: number;
@@ -35,7 +35,10 @@ export interface RegionSettings {
   readonly wireVersion: number;
 }
 
-/** Throws `CONFIGURATION_INVALID` when the peers are wrong. */
+/**
+ * Reads the settings that a process needs when it starts. Throws `CONFIGURATION_INVALID` when the
+ * peers are wrong.
+ */
 export function readRegionSettings(
   configuration: Pick<TandemConfiguration, 'get'>,
   region: string,

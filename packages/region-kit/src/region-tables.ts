@@ -49,13 +49,16 @@ export interface RegionTablesOptions {
   readonly bucketCount: number;
   /** They are told of the conflicts that are found here; none by default. */
   readonly peers?: readonly { readonly region: string }[];
-  /** What the replicas of a kind may take for remembering rows; as `createRowMemory` has it by default. */
+  /**
+   * What the replicas of a kind may take for remembering rows; as `createRowMemory` has it by
+   * default.
+   */
   readonly rowMemoryBytesMax?: number;
   /** Told of each row of the archive that a history skips. */
   readonly onDamagedArchiveRow?: (row: TableRow, error: AppError) => void;
 }
 
-/** Only names the tables: `createTables` makes them exist. */
+/** Names the tables, and no more: `createTables` makes them exist. */
 export function createRegionTables(options: RegionTablesOptions): RegionTables {
   const { store, kinds, bucketCount } = options;
   const peers = options.peers?.map(({ region }) => region) ?? [];
@@ -77,7 +80,7 @@ export function createRegionTables(options: RegionTablesOptions): RegionTables {
   };
 }
 
-/** Idempotent. Throws what the store throws. */
+/** Makes the tables exist, however often it is called. Throws what the store throws. */
 export async function createTables({
   store,
   kinds,
@@ -86,7 +89,9 @@ export async function createTables({
   for (const table of [...names, REPLICATION_TABLE]) await store.createTable(table);
 }
 
-/** Returns the tables of a region by what its environment says: in memory where it names no account. */
+/**
+ * Returns the tables of a region by what its environment says: in memory where it names no account.
+ */
 export function openRegionStore({
   storageConnection,
 }: Pick<ServiceConfig, 'storageConnection'>): TableStore {

@@ -46,7 +46,7 @@ export function readEnvironment<Schema extends TObject>(
   return { ok: true, value: Object.freeze(value) as Readonly<Static<Schema>> };
 }
 
-/** One sentence for each problem: what a start that fails prints. */
+/** Returns a sentence for a problem: what a start that fails prints. */
 export function describeProblem(problem: EnvironmentProblem): string {
   const { variable, kind, rule, example, unreadable } = problem;
   const complaint = kind === 'missing' ? 'is not set' : 'cannot be used';
@@ -55,7 +55,7 @@ export function describeProblem(problem: EnvironmentProblem): string {
   return `${variable} ${complaint}: it must be ${rule}${hint}.`;
 }
 
-/** A table in Markdown of every variable, sorted as in the schema. */
+/** Returns a table in Markdown of every variable, sorted as in the schema. */
 export function describeEnvironment(schema: TObject): string {
   const rows = settingsOf(schema).map(([variable, property]) => [
     `\`${variable}\``,
@@ -95,7 +95,10 @@ const INTEGER = /^[+-]?\d+$/;
 const NUMBER = /^[+-]?(?:\d+(?:\.\d+)?|\.\d+)$/;
 const BOOLEANS: Readonly<Record<string, boolean>> = { true: true, 1: true, false: false, 0: false };
 
-/** What cannot be coerced stays a text, which the schema then refuses. */
+/**
+ * Reads a text as the type that is asked for; what cannot be read so stays a text, which the schema
+ * then refuses.
+ */
 function coerce(property: SettingSchema, text: string): unknown {
   switch (property.type ?? 'string') {
     case 'integer':
@@ -153,7 +156,7 @@ interface SettingSchema {
   readonly format?: string;
 }
 
-/** What a value has to be, as the rest of a sentence that begins "it must be". */
+/** Says what a value has to be, as the rest of a sentence that begins "it must be". */
 function describeRule(schema: SettingSchema): string {
   const choices = choicesOf(schema);
   if (choices !== undefined) return `one of ${choices.join(', ')}`;

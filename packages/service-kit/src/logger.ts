@@ -34,7 +34,10 @@ export interface LoggerOptions {
   readonly destination?: DestinationStream;
 }
 
-/** One JSON object per line: ISO time, level by name, `service` and `region` in each. */
+/**
+ * Makes a logger that writes a JSON object per line: ISO time, level by name, `service` and
+ * `region` in each.
+ */
 export function createLogger({ service, region, level, destination }: LoggerOptions): PinoLogger {
   return pino(
     {
@@ -51,7 +54,10 @@ export function createLogger({ service, region, level, destination }: LoggerOpti
   );
 }
 
-/** The member `time` of a line. Under load many lines fall into one millisecond, which is written once. */
+/**
+ * Makes what gives the member `time` of a line: many lines of one millisecond under load have it
+ * written once.
+ */
 function createTimeMember(): () => string {
   let writtenMs = Number.NaN;
   let member = '';

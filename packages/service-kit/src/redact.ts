@@ -6,7 +6,10 @@
  */
 const REDACTED = '[redacted]';
 
-/** Names of fields and headers, without case, dashes and underscores; also as the end of a longer name. */
+/**
+ * Names of fields and headers, without case, dashes and underscores; also as the end of a longer
+ * name.
+ */
 const SENSITIVE_ENDS = [
   'email',
   'emailaddress',
@@ -79,7 +82,10 @@ const JWT =
 const USER_OF_URL = /([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/?#"'<>]+@/gi;
 const MAIL =
   /[A-Za-z0-9._%+'-]{1,64}(?:@|%40)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,6}\.[A-Za-z]{2,24}\b/g;
-/** A name and what begins a value of its own: a quote, a bracket, a digit. JSON may be quoted in JSON. */
+/**
+ * A name and what begins a value of its own: a quote, a bracket, a digit. JSON may be quoted in
+ * JSON.
+ */
 const FIELD_IN_TEXT =
   /([A-Za-z_][\w-]{0,60})(?:\\*["'])?\s*[:=]\s*(?=\\*["'`]|[[{]|-?\d[\d.]*(?:[\s,;)}\]]|$))/g;
 const PRIVATE_KEY =
@@ -89,7 +95,7 @@ const PRIVATE_KEY =
 const SUSPECT =
   /@|%40|eyJ|mail|name|phone|authorization|cookie|pass|pwd|secret|token|jwt|assertion|credential|key|sig|connection|code=|bearer|basic |dpop|negotiate/i;
 
-/** Takes and gives one line of JSON. */
+/** Returns a line of JSON without what must not be in a log. */
 export function redactLine(line: string): string {
   if (!SUSPECT.test(line)) return line;
   let value: unknown;
@@ -114,7 +120,7 @@ function redactValue(value: unknown): unknown {
   return redactNamed(Object.fromEntries(entries) as Record<string, unknown>);
 }
 
-/** Headers as Node has them raw: names and values in turn. */
+/** Redacts headers as Node has them raw: names and values in turn. */
 function redactList(list: readonly unknown[]): unknown[] {
   return list.map((value, index) => {
     const before = index === 0 ? undefined : list[index - 1];
@@ -173,7 +179,7 @@ function redactFields(text: string): string {
   return redacted + text.slice(done);
 }
 
-/** Where the value ends that begins at a place, and in which quotes it stands. */
+/** Finds where the value ends that begins at a place, and in which quotes it stands. */
 function valueAt(text: string, from: number): { quote: string; end: number } {
   const quote = quoteAt(text, from);
   if (quote !== undefined) return { quote, end: endOfQuoted(text, { from, quote }) };

@@ -19,7 +19,7 @@ export interface LoopHealth {
   readonly isRunning: boolean;
   /** When a round last ended well, in milliseconds since the epoch. */
   readonly lastSuccessMs: number | undefined;
-  /** Of the latest failure, also when the loop has recovered since. */
+  /** Stays as the latest failure was, also when the loop has recovered since. */
   readonly lastError: unknown;
   readonly lastFailureMs: number | undefined;
   readonly roundCount: number;

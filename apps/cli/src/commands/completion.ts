@@ -17,7 +17,7 @@ export function addCompletion({ program, act }: Cli): void {
 const SHELLS = ['bash', 'zsh', 'fish'] as const;
 type Shell = (typeof SHELLS)[number];
 
-/** What can follow a command: `conflicts` → list, show, restore, --regions, … */
+/** Lists what can follow a command: `conflicts` → list, show, restore, --regions, … */
 function completionsOf(program: Command): ReadonlyMap<string, readonly string[]> {
   const global = optionsOf(program);
   const found = new Map<string, readonly string[]>();
@@ -35,7 +35,7 @@ function optionsOf(command: Command): string[] {
   return [...command.options.flatMap(({ long }) => long ?? []), '--help'];
 }
 
-/** A script that the shell evaluates; it holds the words, so completing starts no process. */
+/** Makes a script that the shell evaluates; it holds the words, so completing starts no process. */
 function completionScript(shell: Shell, program: Command): string {
   const words = completionsOf(program);
   return shell === 'fish' ? fishScript(words) : bashScript(words, shell);

@@ -162,7 +162,10 @@ async function readRow({ store }: CliRegion, name: string): Promise<string | und
   }
 }
 
-/** Throws `UsageError` for a setting that there is not, and a text that it cannot have. */
+/**
+ * Returns the definition. Throws `UsageError` for a setting that there is not, and a text that it
+ * cannot have.
+ */
 function checkRule(setting: string, text: string | undefined): (typeof tandemSettings)[Named] {
   const definition = definitionOf(setting);
   const parsed = text === undefined ? undefined : definition.parse(text);

@@ -163,7 +163,10 @@ function find(conflicts: readonly Conflict[], name: string): Conflict {
   throw new UsageError(`There is no conflict "${name}": tandem conflicts list names them.`);
 }
 
-/** A short name of the entity and the two changes, which no other conflict has; the same everywhere. */
+/**
+ * Makes a short name of the entity and the two changes, which no other conflict has; the same
+ * everywhere.
+ */
 function nameOf({ entityId, stamps }: Conflict): string {
   const text = [entityId, ...stamps].join('/');
   return createHash('sha256').update(text).digest('hex').slice(0, NAME_DIGITS);

@@ -144,7 +144,7 @@ function nameOf({ table, partitionKey, rowKey }: RowAddress): string {
   return `${table}/${partitionKey}/${rowKey}`;
 }
 
-/** No key holds a slash, so the three are told apart. */
+/** Reads the three parts of an address, which no slash in a key confuses: no key holds one. */
 function addressIn(row: string): RowAddress {
   const [table = '', partitionKey, rowKey, ...rest] = row.split('/');
   if (partitionKey !== undefined && rowKey !== undefined && rest.length === 0) {

@@ -37,7 +37,10 @@ const PROBING_DEFAULT: ProbeSettings = {
 };
 const AWAY_MS_DEFAULT = 10_000;
 const RETURN_MS_DEFAULT = 300_000;
-/** A cautious guess: 2,000 change sets, and 100 of them in each message. Whoever knows better says so. */
+/**
+ * A cautious guess: 2,000 change sets, and 100 of them in each message. Whoever knows better says
+ * so.
+ */
 const MESSAGES_PER_SECOND_DEFAULT = 20;
 
 export function addDrill({ program, act }: Cli): void {
@@ -156,7 +159,9 @@ interface Settling {
   readonly nowMs: number;
 }
 
-/** It counts on another region, and has not changed its mind about any for a while. */
+/**
+ * Tells whether it counts on another region, and has not changed its mind about any for a while.
+ */
 function isSettled(
   { online, changedMs }: TrafficManagerSight,
   { region, probing, nowMs }: Settling,
@@ -175,7 +180,7 @@ async function measureAheadMs({ name, status }: CliRegion, clock: Clock): Promis
   );
 }
 
-/** What was given, else what the stand-in says, else what a stack sets up. */
+/** Takes what was given, else what the stand-in says, else what a stack sets up. */
 async function findProbing(
   session: Session,
   { intervalMs, timeoutMs, toleratedFailures, ttlMs }: Partial<ProbeSettings>,

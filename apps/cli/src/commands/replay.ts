@@ -65,7 +65,7 @@ async function replay(session: Session, options: ReplayOptions): Promise<Outcome
   );
 }
 
-/** To have been nothing is not to be told from never having been recorded. */
+/** Refuses a time from which nothing is recorded: to have been nothing looks the same. */
 async function refuseBeforeArchive(
   { name, recovery }: CliRegion,
   { before, beforeArchive }: ReplayOptions,

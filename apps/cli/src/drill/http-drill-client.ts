@@ -18,7 +18,7 @@ const checkCustomer = Compile(
   Type.Object({ lastName: Type.Optional(Type.Union([Type.String(), Type.Null()])) }),
 );
 
-/** A customer of the drill's own, through the customer API. */
+/** Makes a client that writes and reads a customer of the drill's own, through the customer API. */
 export function createHttpDrillClient(options: HttpDrillClientOptions): DrillClient {
   const { customerId, token } = options;
   const url = `${options.front.replace(/\/$/, '')}/customers/${customerId}`;
@@ -88,7 +88,7 @@ const READINESS_TIMEOUT_MS = 5_000;
 const READY = 200;
 const NOT_READY = 503;
 
-/** Whether the region says that it may take traffic; undefined when it says neither. */
+/** Asks a region whether it may take traffic; undefined when it says neither. */
 export async function readReadiness(api: string): Promise<boolean | undefined> {
   try {
     const signal = AbortSignal.timeout(READINESS_TIMEOUT_MS);

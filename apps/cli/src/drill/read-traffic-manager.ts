@@ -24,7 +24,9 @@ export interface TrafficManagerSight {
   readonly changedMs: number | undefined;
 }
 
-/** What the stand-in says of itself; undefined where there is none: Azure's has no such page. */
+/**
+ * Reads what the stand-in says of itself; undefined where there is none: Azure's has no such page.
+ */
 export async function readTrafficManager(
   url: string | undefined,
 ): Promise<TrafficManagerSight | undefined> {

@@ -16,7 +16,7 @@ const ENCODINGS = [
 const FILES = ['tandem.regions.json', '.tandem/tandem.regions.json'] as const;
 
 /**
- * The inventory of the file that is named, else of the variable `TANDEM_REGIONS` (a file, or the JSON
+ * Reads the inventory of the file that is named, else of the variable `TANDEM_REGIONS` (a file, or the JSON
  * itself), else of the first file that is there. Throws `UsageError`.
  */
 export async function findInventory(
@@ -49,7 +49,9 @@ async function readText(file: string): Promise<string | undefined> {
   }
 }
 
-/** Throws `UsageError` for what is no text, and for UTF-16 that does not say so. */
+/**
+ * Reads bytes as text. Throws `UsageError` for what is none, and for UTF-16 that does not say so.
+ */
 function decodeText(file: string, bytes: Uint8Array): string {
   const { label } =
     ENCODINGS.find(({ mark }) => mark.every((byte, index) => bytes[index] === byte)) ??
@@ -67,7 +69,9 @@ function decodeText(file: string, bytes: Uint8Array): string {
 const checkInventory = Compile(InventorySchema);
 const ENV_REFERENCE = /^env:([A-Za-z_][A-Za-z0-9_]*)$/;
 
-/** Throws `UsageError`, naming the place and never a value: it may be a secret. */
+/**
+ * Reads an inventory. Throws `UsageError`, naming the place and never a value: it may be a secret.
+ */
 function parseInventory(
   text: string,
   source: string,

@@ -81,7 +81,10 @@ export async function findSettingProblems(
   };
 }
 
-/** What of them was not so before: who mends one thing after the other is not kept from it. */
+/**
+ * Returns the problems that were not there before: who mends one thing after the other is not kept
+ * from it.
+ */
 export function findNewProblems(before: SettingFindings, after: SettingFindings): string[] {
   const known = new Set(before.problems);
   const wasIncomplete = before.problems.some(isIncomplete);
@@ -90,7 +93,7 @@ export function findNewProblems(before: SettingFindings, after: SettingFindings)
   );
 }
 
-/** A peer takes several settings, and is set one by one. */
+/** Tells whether a peer is set by half: it takes several settings, which are set one by one. */
 function isIncomplete(problem: string): boolean {
   return problem.includes('no peer is named');
 }
@@ -114,7 +117,7 @@ function problemsOf(region: string, configuration: Pick<TandemConfiguration, 'ge
   }
 }
 
-/** Something well formed for what the table lacks and a region cannot start without. */
+/** Returns something well formed for what the table lacks and a region cannot start without. */
 function standInsFor(
   rows: ReadonlyMap<string, string>,
   peers: readonly string[],

@@ -3,7 +3,10 @@ import type { WorkIo } from '../io.ts';
 import type { Session } from '../session.ts';
 import { type CliRegion, findQueue, readDurationMs } from './region.ts';
 
-/** What the API of a region says when it is asked whether it is ready; `unknown` where nobody says where it is. */
+/**
+ * What the API of a region says when it is asked whether it is ready; `unknown` where nobody says
+ * where it is.
+ */
 export type ApiSight = 'ready' | 'unready' | 'silent' | 'unknown';
 
 /** A region, or why nothing can be known of it. */
@@ -11,7 +14,10 @@ export type RegionSight =
   | { readonly kind: 'seen'; readonly status: RegionStatus; readonly api: ApiSight }
   | { readonly kind: 'unseen'; readonly region: string; readonly error: AppError };
 
-/** In the order of the inventory, which is that of their priority. One that is down hides no other. */
+/**
+ * Looks at all regions, in the order of the inventory, which is that of their priority. One that is
+ * down hides no other.
+ */
 export async function lookAtRegions(session: Session): Promise<readonly RegionSight[]> {
   const { regions } = await session.inventory();
   const names = regions.map(({ name }) => name);
@@ -34,7 +40,7 @@ export async function lookAtRegions(session: Session): Promise<readonly RegionSi
   );
 }
 
-/** Its tables may say so while no API is there to take traffic: what it says itself counts as well. */
+/** Tells whether a region takes traffic: what its API says counts beside what its tables say. */
 export function isReady(sight: RegionSight): boolean {
   if (sight.kind === 'unseen' || sight.status.readiness.kind !== 'ready') return false;
   return sight.api === 'ready' || sight.api === 'unknown';

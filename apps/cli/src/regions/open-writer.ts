@@ -10,7 +10,7 @@ import type { CliRegion, CustomerKind } from './region.ts';
 import { readDurationMs, readSettingText } from './region.ts';
 
 /**
- * The region's own table to write to as its API does: what is written is owed to every peer, and the
+ * Opens the region's own table to write to as its API does: what is written is owed to every peer, and the
  * region's replicator sends it within seconds. Throws `CONFIGURATION_INVALID`.
  */
 export async function openWriter(
@@ -37,7 +37,10 @@ export async function openWriter(
   });
 }
 
-/** A write that is owed to nobody would stay here for ever, so it is not made by mistake. */
+/**
+ * Finds whom a write is owed to; one that is owed to nobody would stay here for ever, and is not
+ * made by mistake.
+ */
 async function findPeers(region: CliRegion, clock: Io['clock']): Promise<readonly string[]> {
   if ((await readSettingText(region, 'Customer.DataAccess')) === 'single-region') return [];
   const peers = await readPeerNames(region, clock);
@@ -56,7 +59,10 @@ interface OpenedPeers {
   readonly outOfReach: readonly string[];
 }
 
-/** All regions but that one, as far as they can be worked in. Throws `UsageError` for unlike bucket counts. */
+/**
+ * Opens all regions but that one, as far as they can be worked in. Throws `UsageError` for unlike
+ * bucket counts.
+ */
 export async function openPeers(session: Session, target: CliRegion): Promise<OpenedPeers> {
   const { regions } = await session.inventory();
   const peers: CliRegion[] = [];

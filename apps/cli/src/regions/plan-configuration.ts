@@ -19,7 +19,7 @@ const CONNECTING: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * What settings a region needs that has none: those that connect it from the inventory, the others as a
+ * Plans the settings of a region that has none: those that connect it from the inventory, the others as a
  * peer has them. Throws `UsageError` where the inventory says too little.
  */
 export async function planConfiguration(

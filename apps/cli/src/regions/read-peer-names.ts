@@ -13,7 +13,7 @@ import { readSettingText } from './region.ts';
 const HEARD_MS_MAX = 60_000;
 
 /**
- * The regions that a region sends its changes to; empty where nobody can tell. Its running replicator
+ * Reads which regions a region sends its changes to; empty where nobody can tell. Its running replicator
  * knows best, for the environment of the services wins over the table `Configuration`, and may be the
  * only place that names them; then the table; then what the replicator said last.
  */
@@ -27,7 +27,7 @@ export async function readPeerNames(
   return listed.length > 0 ? listed : namesIn(progress);
 }
 
-/** The peers that the running replicator of a region names; undefined when none is heard. */
+/** Reads the peers that the running replicator of a region names; undefined when none is heard. */
 export async function readSpokenPeers(
   region: Pick<CliRegion, 'store'>,
   clock: Pick<Clock, 'nowMs'>,

@@ -150,7 +150,10 @@ export function countRequests(store: TableStore, requestsMax: number): CountedSt
   };
 }
 
-/** Returns the bucket that was asked for, or all of them. Throws `UsageError` for one that there is not. */
+/**
+ * Returns the bucket that was asked for, or all of them. Throws `UsageError` for one that there is
+ * not.
+ */
 export function chooseBuckets(
   buckets: readonly string[],
   wanted: string | undefined,
@@ -164,7 +167,10 @@ export function chooseBuckets(
 
 export type CustomerKind = typeof customerKind;
 
-/** Makes a SHA-256 that is cut to 16 hex digits: it is compared by people, and nobody tries to forge it. */
+/**
+ * Makes a SHA-256 that is cut to 16 hex digits: it is compared by people, and nobody tries to forge
+ * it.
+ */
 export function createSha256Digest(): Digest {
   const hash = createHash('sha256');
   return {
@@ -178,7 +184,10 @@ const DIGITS = 16;
 /** The name of a setting. */
 export type Named = keyof typeof tandemSettings;
 
-/** Reads the text of a setting of a region, also under its old name; undefined where it has none or no table for them. */
+/**
+ * Reads the text of a setting of a region, also under its old name; undefined where it has none or
+ * no table for them.
+ */
 export async function readSettingText(
   { store }: Pick<CliRegion, 'store'>,
   setting: Named,
@@ -234,7 +243,10 @@ export interface QueuePlace {
   readonly administrationConnection?: string;
 }
 
-/** Finds where the region's queue is: as the inventory has it, else as the region is set; undefined where neither tells. */
+/**
+ * Finds where the region's queue is: as the inventory has it, else as the region is set; undefined
+ * where neither tells.
+ */
 export async function findQueue(region: CliRegion): Promise<QueuePlace | undefined> {
   const { serviceBus, serviceBusAdministration, queue } = region.entry;
   const connection = serviceBus ?? (await readSettingText(region, 'ServiceBusConnection'));
@@ -249,7 +261,7 @@ export async function findQueue(region: CliRegion): Promise<QueuePlace | undefin
   };
 }
 
-/** As `findQueue`. Throws `UsageError` where nobody tells. */
+/** Finds where the region's queue is. Throws `UsageError` where nobody tells. */
 export async function requireQueue(region: CliRegion): Promise<QueuePlace> {
   const place = await findQueue(region);
   if (place !== undefined) return place;
@@ -262,7 +274,10 @@ export async function requireQueue(region: CliRegion): Promise<QueuePlace> {
 /** More than this is listed as "and more": an operator repairs then, and does not read. */
 const QUEUED_MAX = 100_000;
 
-/** Opens the queue of the region, and closes it when the work is done. Looking has the patience of the region. */
+/**
+ * Opens the queue of the region, and closes it when the work is done. Looking has the patience of
+ * the region.
+ */
 export async function withQueue<T>(
   region: CliRegion,
   io: Pick<Io, 'openQueue'>,

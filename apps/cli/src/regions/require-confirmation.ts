@@ -7,7 +7,7 @@ export interface Confirmation {
   readonly region: string;
   /** What the command is about to do: `delete 916 customers`. */
   readonly what: string;
-  /** Of `--confirm`. */
+  /** What `--confirm` says. */
   readonly given: string | undefined;
 }
 

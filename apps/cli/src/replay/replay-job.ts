@@ -48,7 +48,7 @@ export interface ReplayJob {
   readonly damaged: DamagedArchiveRow[];
 }
 
-/** In place, and not to a time: nothing is undone. */
+/** Tells whether it goes in place, and not to a time: then nothing is undone. */
 export function isJoin({ inPlace, before }: ReplayOptions): boolean {
   return inPlace && before === undefined;
 }

@@ -41,7 +41,7 @@ export function describeForget(
   };
 }
 
-/** The places in one region that hold values of the entity. */
+/** Counts the places in one region that hold values of the entity. */
 export function countTraces(traces: RegionTraces): number {
   return countsOf(traces).reduce((a, b) => a + b, 0);
 }

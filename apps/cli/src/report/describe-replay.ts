@@ -66,7 +66,7 @@ function exitCodeOf(findings: Required<ReplayFindings>): ExitCode {
   return outOfReach.length + leftAlone.length > 0 ? EXIT.finding : EXIT.ok;
 }
 
-/** In UTC, whatever zone it was given in. */
+/** Writes the span in UTC, whatever zone it was given in. */
 function describeReach({ before, since }: Partial<ReplayReach['options']>): string {
   return [
     ...(since === undefined ? [] : [` from ${timeText(since)} on`]),

@@ -122,7 +122,9 @@ function unseenRow({ region, error }: Extract<RegionSight, { kind: 'unseen' }>):
   ];
 }
 
-/** What goes out of a region is owed by it; how late it is, its peer knows. */
+/**
+ * Describes a link: what goes out of a region is owed by it, and how late it is, its peer knows.
+ */
 function directionRows(status: RegionStatus, sights: readonly RegionSight[]): string[][] {
   return status.directions.map((direction) => {
     const to = sights.find((one) => one.kind === 'seen' && one.status.region === direction.peer);
@@ -141,7 +143,9 @@ function directionRows(status: RegionStatus, sights: readonly RegionSight[]): st
   });
 }
 
-/** What cannot be dated says so, for an age in its place would be that of the epoch. */
+/**
+ * Writes an age; what cannot be dated says so, for an age in its place would be that of the epoch.
+ */
 function describeAge({ owedAgeMs, owedUndated }: DirectionStatus): string {
   const undated = owedUndated === 0 ? [] : [`${owedUndated} not dated`];
   const dated = owedAgeMs === undefined ? [] : [secondsText(owedAgeMs)];

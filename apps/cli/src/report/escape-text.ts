@@ -8,7 +8,10 @@ const UNSHOWABLE = /(?![\u200C\u200D])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
-/** Returns a value with escapes for all that is not to be shown, line breaks among it: one line stays one. */
+/**
+ * Returns a value with escapes for all that is not to be shown, line breaks among it: one line
+ * stays one.
+ */
 export function escapeValue(text: string): string {
   return text.replace(UNSHOWABLE, (found) => SHORT[found] ?? escapesOf(found));
 }
@@ -20,7 +23,10 @@ export function escapeLines(text: string): string {
   );
 }
 
-/** Returns an error, which may quote a value with a line break: what follows must not pass for a line of its own. */
+/**
+ * Returns an error, which may quote a value with a line break: what follows must not pass for a
+ * line of its own.
+ */
 export function indentRest(text: string): string {
   return text.replaceAll('\n', '\n  ');
 }
@@ -33,7 +39,7 @@ export function toJsonLine(value: unknown): string {
   return JSON.stringify(value).replace(UNSHOWABLE, escapesOf);
 }
 
-/** By UTF-16 units, as JSON has it. */
+/** Escapes by UTF-16 units, as JSON has it. */
 function escapesOf(text: string): string {
   return Array.from(
     { length: text.length },

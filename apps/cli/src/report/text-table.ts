@@ -4,7 +4,9 @@ import { escapeValue } from './escape-text.ts';
 /** A value, or a cell of several lines. */
 export type Cell = string | readonly string[];
 
-/** Rows under a head, for a person; without colours, so that pipes get plain text. Values are escaped. */
+/**
+ * Draws rows under a head, without colours, so that pipes get plain text, and with values escaped.
+ */
 export function textTable(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
   const table = new Table({ head: [...head], style: { head: [], border: [], compact: true } });
   table.push(...rows.map((row) => row.map(textOfCell)));
@@ -15,13 +17,15 @@ function textOfCell(cell: Cell): string {
   return typeof cell === 'string' ? escapeValue(cell) : cell.map(escapeValue).join('\n');
 }
 
-/** In UTC. What no calendar reaches, as damage may say, is shown as the number that it is. */
+/**
+ * Writes an instant in UTC; what no calendar reaches, as damage may say, as the number that it is.
+ */
 export function timeText(timeMs: number): string {
   const time = new Date(timeMs);
   return Number.isNaN(time.getTime()) ? `${timeMs} ms` : time.toISOString();
 }
 
-/** Long lists are cut for a person; `--json` has all of it. */
+/** Cuts a long list for a person; `--json` has all of it. */
 export function firstRows<T>(
   items: readonly T[],
   countMax: number,

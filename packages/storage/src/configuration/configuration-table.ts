@@ -5,7 +5,7 @@ const PARTITION = 'Configuration';
 const COLUMN = 'value';
 const PAGE_ROWS = 1_000;
 
-/** The texts by name. */
+/** Reads the texts by name. */
 export async function readConfigurationRows(
   store: TableStore,
 ): Promise<ReadonlyMap<string, string>> {
@@ -19,7 +19,7 @@ export async function readConfigurationRows(
   return texts;
 }
 
-/** Undefined when there is no row. */
+/** Reads the text of one name; undefined when there is no row. */
 export async function readConfigurationRow(
   store: TableStore,
   name: string,
@@ -28,7 +28,7 @@ export async function readConfigurationRow(
   return row === undefined ? undefined : textOf(row.properties);
 }
 
-/** False when there is one already, which stays as it is. */
+/** Writes a row, and returns false when there is one already, which stays as it is. */
 export async function insertConfigurationRow(
   store: TableStore,
   name: string,
@@ -45,7 +45,10 @@ export async function insertConfigurationRow(
   return outcome.kind === 'committed';
 }
 
-/** A person may have given the column another type than String: what counts is how it reads. */
+/**
+ * Reads the column as a text: a person may have given it another type, and what counts is how it
+ * reads.
+ */
 function textOf(properties: Properties): string {
   const value = properties.get(COLUMN)?.value ?? '';
   return value instanceof Uint8Array ? Buffer.from(value).toString() : String(value);

@@ -30,7 +30,10 @@ const QUEUE_RULE = 'the name of a queue';
 const REGION_RULE = 'a region: lower-case letters and digits, a letter first, at most 31';
 const PEERS_MAX = 32;
 
-/** What the library would say of it is a raw error, at the first use; nothing is said of the text itself. */
+/**
+ * Refuses here what the library would refuse with a raw error at the first use; repeats nothing of
+ * the text.
+ */
 function readServiceBus(given: string): Parsed<string> {
   if (!CONNECTION_STRING.test(given)) return valueOf(given);
   const text = tidyConnectionString(given, SERVICE_BUS_PARTS);
@@ -55,7 +58,7 @@ const PeersSchema = Type.Array(
   { minItems: 1, maxItems: PEERS_MAX },
 );
 
-/** By its place, for its connection may hold a key. */
+/** Names the first peer that cannot be used by its place, for its connection may hold a key. */
 function findPeerProblem(peers: Static<typeof PeersSchema>): string | undefined {
   for (const [index, { connection }] of peers.entries()) {
     const read = readServiceBus(connection);

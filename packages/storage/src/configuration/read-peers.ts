@@ -10,7 +10,7 @@ export interface Peer {
 }
 
 /**
- * The regions that this one sends its changes to; none unless `Customer.DataAccess` is
+ * Reads the regions that this one sends its changes to; none unless `Customer.DataAccess` is
  * `multi-region`. Throws `CONFIGURATION_INVALID` with everything that is wrong with them.
  */
 export function readPeers(
@@ -45,7 +45,10 @@ function readOnlyPeer(configuration: Pick<TandemConfiguration, 'get'>, queue: st
   throw invalid([`no peer is named: set ${missing}, ${alternative}`]);
 }
 
-/** A region that sent to the queue it listens to, or two peers to one queue, would lose changes. */
+/**
+ * Finds queues that are shared: a region that sent to its own, or two peers to one, would lose
+ * changes.
+ */
 function sharedQueues(
   configuration: Pick<TandemConfiguration, 'get'>,
   peers: readonly Peer[],
@@ -66,7 +69,7 @@ function sharedQueues(
   });
 }
 
-/** A connection string that was copied from a queue is for that queue alone. */
+/** Finds connection strings that were copied from another queue, for which alone they are. */
 function foreignPaths(
   configuration: Pick<TandemConfiguration, 'get'>,
   peers: readonly Peer[],
@@ -94,7 +97,7 @@ function foreignPaths(
   });
 }
 
-/** Host and queue, without key or credentials. */
+/** Returns host and queue, without key or credentials. */
 function addressOf({ connection, queue }: Pick<Peer, 'connection' | 'queue'>): string {
   const text = connection.reveal();
   const host = /Endpoint=sb:\/\/([^/;]+)/i.exec(text)?.[1] ?? text;

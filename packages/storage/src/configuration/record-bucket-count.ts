@@ -40,7 +40,7 @@ export function describeOtherCount(
   );
 }
 
-/** Whether the kind's table was ever used in this region. */
+/** Tells whether the kind's table was ever used in this region. */
 export async function isBucketCountRecorded(
   store: TableStore,
   kind: Pick<EntityKind, 'name'>,
@@ -52,7 +52,10 @@ function recordName({ name }: Pick<EntityKind, 'name'>): string {
   return `Recorded.BucketCount.${name}`;
 }
 
-/** Undefined where the kind's table was never used, or `Configuration` itself is gone. */
+/**
+ * Reads the recorded count; undefined where the kind's table was never used, or `Configuration`
+ * itself is gone.
+ */
 export async function readRecordedBucketCount(
   store: TableStore,
   kind: Pick<EntityKind, 'name'>,

@@ -98,13 +98,19 @@ export function findOldNames(
   });
 }
 
-/** Returns the name that a setting has today, be it given by this or by its former one; undefined for none. */
+/**
+ * Returns the name that a setting has today, be it given by this or by its former one; undefined
+ * for none.
+ */
 export function currentNameOf(definitions: SettingDefinitions, name: string): string | undefined {
   if (Object.hasOwn(definitions, name)) return name;
   return Object.keys(definitions).find((setting) => definitions[setting]?.formerName === name);
 }
 
-/** Also of what pasting leaves: blanks, quotes around nothing, a byte order mark. */
+/**
+ * Tells whether nothing is set, also where pasting left blanks, quotes around nothing or a byte
+ * order mark.
+ */
 export function isBlank(text: string): boolean {
   const read = readPastedText(text);
   return read.kind === 'text' && read.text === '';
@@ -135,7 +141,7 @@ export function describeSettingProblem(
   return `${setting} (or ${environmentNameOf(setting)}): ${problem}.${rule}${example}`;
 }
 
-/** One error that lists every problem with its rule and an example. */
+/** Makes one error that lists every problem with its rule and an example. */
 export function configurationInvalid(
   definitions: SettingDefinitions,
   problems: readonly SettingProblem[],
@@ -146,7 +152,7 @@ export function configurationInvalid(
   return new TerminalError('CONFIGURATION_INVALID', message, { details: { problems } });
 }
 
-/** A table in Markdown of every setting, in the order of the definitions. */
+/** Returns a table in Markdown of every setting, in the order of the definitions. */
 export function describeSettings(definitions: Readonly<Record<string, SettingDefinition>>): string {
   const rows = Object.entries(definitions).map(([name, definition]) => [
     `\`${name}\`${definition.isSecret ? ' (secret)' : ''}`,
@@ -186,8 +192,8 @@ function presence({ presence: rule }: SettingDefinition): string {
 }
 
 /**
- * A sentence for each variable that overrides a setting and cannot be used. They are known before any
- * table is read, so a start need not wait for one to refuse them. No value is repeated.
+ * Returns a sentence for each variable that overrides a setting and cannot be used. They are known before any
+ * table is read, so a start need not wait for one to refuse them. Repeats no value.
  */
 export function findOverrideProblems(
   definitions: SettingDefinitions,

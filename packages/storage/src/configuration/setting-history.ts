@@ -77,7 +77,7 @@ export async function writeSetting(
   throw new TransientError('WRITE_CONTENDED', `${setting} was set by someone else just now.`);
 }
 
-/** Oldest first; of all settings without a name. */
+/** Reads what was changed of a setting, or of all, oldest first. */
 export async function readSettingHistory(
   store: TableStore,
   setting?: string,
@@ -101,7 +101,10 @@ export async function readSettingHistory(
   return changes.toSorted((a, b) => a.atMs - b.atMs);
 }
 
-/** Under the ETag of the row that was read: what someone else set meanwhile stays. */
+/**
+ * Makes the operation, under the ETag of the row that was read: what someone else set meanwhile
+ * stays.
+ */
 function writeOf(
   setting: string,
   text: string | undefined,

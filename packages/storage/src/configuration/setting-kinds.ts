@@ -1,4 +1,6 @@
-/** The kinds of settings: each makes a definition whose value has the type that the options imply. */
+/**
+ * The kinds of settings: each makes a definition whose value has the type that the options imply.
+ */
 import { readPastedText } from '@tandem/core';
 import type { Static, TSchema } from 'typebox';
 import { Value } from 'typebox/value';
@@ -148,7 +150,7 @@ export function json<S extends TSchema, T, const O extends SettingOptions<T>>(
   });
 }
 
-/** Its texts are pasted as any other. */
+/** Reads JSON whose texts are pasted as any other. */
 function parseJson(json: string): Parsed<unknown> {
   let problem: string | undefined;
   const revive = (_: string, given: unknown): unknown => {

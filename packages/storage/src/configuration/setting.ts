@@ -92,7 +92,7 @@ export function malformed(problem: string): { kind: 'malformed'; problem: string
 }
 
 /**
- * Under which name the environment can override a setting: `Customer.Queue` is `CUSTOMER_QUEUE`,
+ * Returns the name under which the environment can override a setting: `Customer.Queue` is `CUSTOMER_QUEUE`,
  * `ServiceBusConnection` is `SERVICE_BUS_CONNECTION`.
  */
 export function environmentNameOf(setting: string): string {
