@@ -1,6 +1,6 @@
-import type { DrillReport } from '@tandem/core';
+import type { DrillPrediction, DrillReport } from '@tandem/core';
 import { expect, test } from 'vitest';
-import { describeDrill } from './describe-drill.ts';
+import { describeDrill, describePrediction } from './describe-drill.ts';
 
 const REPORT: DrillReport = {
   region: 'east',
@@ -30,4 +30,54 @@ test('a drill whose region did not return, or left too late, says so', () => {
   const text = describeDrill({ ...REPORT, failBackMs: undefined, isWithinBounds: false });
   expect(text).toContain('NOT within');
   expect(text).toContain('east did not take traffic again in time');
+});
+
+test('a drill is measured for nothing while another region had not settled', () => {
+  const text = describeDrill({ ...REPORT, unsettled: ['north'], catchUpMs: undefined });
+  expect(text).toContain('north was not ready all the while');
+  expect(text).toMatch(/caught up .*not in time/);
+  expect(describeDrill(REPORT)).not.toContain('not ready');
+  expect(describeDrill(REPORT)).not.toContain('in time');
+});
+
+const PREDICTION: DrillPrediction = {
+  region: 'east',
+  successor: 'west',
+  lostChanges: 2,
+  delayedChanges: 5,
+  isAtLeast: false,
+  failOver: { soonestMs: 30_000, formulaMs: 40_000, worstMs: 59_000 },
+  successorLagMs: 1_200,
+  successorWaiting: 40,
+  drainMs: 2_000,
+};
+
+test('a prediction says what is lost, what is late, and for how long clients ask in vain', () => {
+  const text = describePrediction(PREDICTION);
+  for (const line of [
+    /traffic would go to .*west/,
+    /lost, if it never came back .* 2 changes/,
+    /late: some regions have them, not all .* 5 changes/,
+    /time to fail over .*40\.0 s by the formula, 59\.0 s at worst/,
+    /old by .*1\.2 s/,
+    /messages to apply first .* 40 /,
+    /time to drain them .*2\.0 s/,
+  ]) {
+    expect(text).toMatch(line);
+  }
+  expect(text).not.toContain('at least');
+});
+
+test('a prediction says what nobody knows, and that no region is left', () => {
+  const text = describePrediction({
+    ...PREDICTION,
+    isAtLeast: true,
+    successor: undefined,
+    successorLagMs: undefined,
+    successorWaiting: undefined,
+    drainMs: undefined,
+  });
+  expect(text).toContain('at least 2 changes');
+  expect(text).toContain('NOBODY: no other region is ready');
+  expect(text.match(/not known/g)).toHaveLength(3);
 });
