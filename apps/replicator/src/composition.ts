@@ -48,7 +48,7 @@ import {
   observeSweeper,
 } from './observe/observed-ports.ts';
 
-/** Undefined where a replicator has nothing to do. Throws `CONFIGURATION_INVALID`. */
+/** Returns undefined where a replicator has nothing to do. Throws `CONFIGURATION_INVALID`. */
 export function compose(options: CompositionOptions): Composition | undefined {
   const container = createContainer<Record<DataAccess, Composition | undefined>>({
     injectionMode: InjectionMode.PROXY,
@@ -146,7 +146,7 @@ function commonParts(options: CompositionOptions): CommonParts {
   };
 }
 
-/** With the duties of any data access; without a sweeper of its own what is left goes to the archive only. */
+/** Adds the duties of any data access; without a sweeper of its own what is left goes to the archive only. */
 function toComposition(
   options: CompositionOptions,
   parts: CommonParts & Pick<Composition, 'receiver' | 'sweeper' | 'drain' | 'duties'>,

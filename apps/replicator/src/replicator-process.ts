@@ -50,7 +50,7 @@ export interface ReplicatorProcess extends ProcessView {
    * rejects only when an invariant is broken.
    */
   start(): Promise<StartOutcome>;
-  /** What it has noticed; undefined before the region is open. */
+  /** Returns what it has noticed; undefined before the region is open. */
   notices(): Notices | undefined;
   /** Begin nothing new, and end the batch in hand. */
   readonly drain: readonly ShutdownStep[];

@@ -137,7 +137,7 @@ const EMULATOR = /;\s*UseDevelopmentEmulator=true/i;
 const ENDPOINT = /(?:^|;)\s*Endpoint\s*=\s*sb:\/\/([^/;\s]+)/i;
 const NAMESPACE = /^[a-z0-9][a-z0-9.-]*(?::\d+)?$/i;
 
-/** The namespace's host; never a secret. Throws `CONFIGURATION_INVALID`. */
+/** Returns the namespace's host; never a secret. Throws `CONFIGURATION_INVALID`. */
 export function namespaceOf(connection: BusConnection): string {
   const host = ENDPOINT.exec(connection)?.[1] ?? NAMESPACE.exec(connection)?.[0];
   if (host !== undefined) return host;

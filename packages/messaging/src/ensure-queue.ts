@@ -58,7 +58,7 @@ export async function ensureQueue(options: EnsureQueueOptions): Promise<'created
 }
 
 /**
- * What is unlike what it should be; undefined when there is no queue. Changes nothing. Throws as
+ * Returns what is unlike what it should be; undefined when there is no queue. Changes nothing. Throws as
  * `ensureQueue` does.
  */
 export async function inspectQueue(
@@ -135,7 +135,7 @@ function differencesOf(found: QueueProperties): QueueDifference[] {
   return differences;
 }
 
-/** Of an ISO 8601 duration, whole days only: `P10675199DT2H48M5.4775807S` is the service's maximum. */
+/** Returns the whole days of an ISO 8601 duration: `P10675199DT2H48M5.4775807S` is the service's maximum. */
 function daysOf(duration: string): number {
   return Number(/^P(\d+)D/.exec(duration)?.[1] ?? 0);
 }
@@ -148,7 +148,7 @@ interface QueueCountsOptions {
 }
 
 /**
- * How many messages wait in the queue, locked ones included, and how many lie dead-lettered. Throws
+ * Counts how many messages wait in the queue, locked ones included, and how many lie dead-lettered. Throws
  * `BUS_FORBIDDEN` where the right to manage is missing, `BUS_ENTITY_MISSING`, `BUS_UNAVAILABLE` and
  * `BUS_THROTTLED`.
  */

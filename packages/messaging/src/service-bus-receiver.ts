@@ -32,7 +32,10 @@ export class SettlementTurns {
   /** The first is under way. */
   readonly #turns: Turn[] = [];
 
-  /** `outcome` tells apart all that a disposition says: its kind, its reason, its description. */
+  /**
+   * Runs it in its turn; `outcome` tells apart all that a disposition says: its kind, its reason, its
+   * description.
+   */
   async run<T>(outcome: string, settle: () => Promise<T>): Promise<T> {
     const turn = this.#turnOf(outcome);
     turn.left += 1;

@@ -37,7 +37,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
 /** What the library says, as a plain Error, when the broker has settled the delivery itself. */
 const ALREADY_SETTLED = 'has either been deleted or already settled';
 
-/** The lock of the message has ended, or the message is gone: an outcome, not an error. */
+/** Says whether the lock of the message has ended, or the message is gone: an outcome, not an error. */
 export function isLockLost(error: unknown): boolean {
   if (meaningOf(error) === 'lock-lost') return true;
   return error instanceof Error && error.message.includes(ALREADY_SETTLED);
@@ -47,14 +47,14 @@ export function isQueueMissing(error: unknown): boolean {
   return meaningOf(error) === 'missing';
 }
 
-/** Of the libraries that speak AMQP; what they threw themselves has such a frame on top. */
+/** Knows a frame of the libraries that speak AMQP; what they threw themselves has such a frame on top. */
 const LINK_LAYER_FRAME =
   /node_modules[\\/](?:rhea|rhea-promise|@azure[\\/](?:service-bus|core-amqp))[\\/]/;
 const AMQP_CONDITION = /^(?:amqp|com\.microsoft):/;
 
 /**
- * Whether the AMQP libraries threw it themselves. Where such a failure reaches nobody, it is of a link that
- * nobody uses any more: who does is answered by a deadline of ours, whatever becomes of the link.
+ * Says whether the AMQP libraries threw it themselves. Where such a failure reaches nobody, it is of a link
+ * that nobody uses any more: who does is answered by a deadline of ours, whatever becomes of the link.
  */
 export function isStrayOfLinkLayer(failure: unknown): boolean {
   if (failure instanceof Error) {

@@ -151,6 +151,6 @@ export interface Composition {
   drain(): Promise<void>;
   /** Lets another process go on at once. Only a saving, so what fails is only logged. */
   releaseLeases(): Promise<void>;
-  /** The receiver first, then the senders. */
+  /** Closes the receiver first, then the senders. */
   closeBus(): Promise<void>;
 }

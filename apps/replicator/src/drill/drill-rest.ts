@@ -41,7 +41,7 @@ export function createDrillRest({ drill, clock, logger }: DrillRestOptions): Dri
 
 const REST_MS = 250;
 
-/** The duty, but that its turns do nothing while the region is out. */
+/** Returns the duty, whose turns do nothing while the region is out. */
 export function restDuringDrill(
   duty: Duty,
   { rest, clock }: { readonly rest: DrillRest; readonly clock: Clock },

@@ -101,7 +101,7 @@ interface ArchiveSweeperOptions {
   readonly activity: Pick<Activity, 'notices'>;
 }
 
-/** The sweep of a region without peers: what was left in the outbox goes to the archive. */
+/** Sweeps a region without peers: what was left in the outbox goes to the archive. */
 export function createArchiveSweeper(
   options: ArchiveSweeperOptions,
 ): Pick<Replicator, 'sweepOnce'> {

@@ -200,7 +200,7 @@ export function createRegionConfigurationDuty(options: {
   });
 }
 
-/** With secrets in it, so never to be shown. */
+/** Writes secrets too, so it is never shown. */
 function comparable(value: unknown): string | undefined {
   return JSON.stringify(value, function reveal(this: Record<string, unknown>, name, part: unknown) {
     const original = this[name];

@@ -35,7 +35,7 @@ export type ProcessReadiness =
   | { readonly kind: 'ready' }
   | { readonly kind: 'not-ready'; readonly reasons: readonly NotReadyReason[] };
 
-/** Of this process. Whether the region may take traffic is the customer API's to say. */
+/** Speaks of this process: whether the region may take traffic is the customer API's to say. */
 export function decideProcessReadiness({ phase, duties }: HealthInput): ProcessReadiness {
   if (phase !== 'running') return { kind: 'not-ready', reasons: [{ kind: phase }] };
   const reasons = duties

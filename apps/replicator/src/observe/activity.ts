@@ -19,7 +19,7 @@ export interface ActivityCounts {
   readonly conflicts: number;
   readonly relayed: number;
   readonly deadLettered: number;
-  /** Of those, by the reason for which they were refused. */
+  /** Counts those by the reason for which they were refused. */
   readonly refused: Readonly<Partial<Record<RefusalReason, number>>>;
   readonly received: number;
 }
@@ -27,7 +27,7 @@ export interface ActivityCounts {
 /** Counts what the duties do, and logs what an operator must know of it. */
 export interface Activity extends ActivityLog {
   counts(): ActivityCounts;
-  /** When a duty that waits out an outage last tried again, in milliseconds since the epoch. */
+  /** Returns when a duty that waits out an outage last tried again, in milliseconds since the epoch. */
   lastOutageMs(): number | undefined;
   readonly notices: Notices;
   noteRelayed(changeSets: number): void;
@@ -130,7 +130,10 @@ export function createActivityLog(options: ActivityLogOptions): ActivityLog {
   };
 }
 
-/** By reason, of which there are as many as the code names: a flood of messages is no flood of lines. */
+/**
+ * Tells each reason now and then, of which there are as many as the code names: a flood of messages is no flood
+ * of lines.
+ */
 function createRefusalLog({ logger, clock }: ActivityLogOptions): ActivityLog['onDeadLettered'] {
   const told = new Map<string, { readonly atMs: number; since: number }>();
   return ({ messageId, sequenceNumber, deliveryCount }, settlement) => {

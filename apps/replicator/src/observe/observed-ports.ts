@@ -56,7 +56,7 @@ export function observeReceiver(receiver: ChangeReceiver): ObservedReceiver {
 }
 
 export interface ObservedStatus extends ReplicationStatus {
-  /** The newest heartbeat that was written. */
+  /** Returns the newest heartbeat that was written. */
   lastBeat(): Heartbeat | undefined;
 }
 
@@ -75,11 +75,11 @@ export function observeStatus(status: ReplicationStatus): ObservedStatus {
 
 export interface ObservedSweeper extends Pick<Replicator, 'sweepOnce'> {
   /**
-   * The oldest time, in milliseconds since the epoch, from which on something may still be owed to a
+   * Returns the oldest time, in milliseconds since the epoch, from which on something may still be owed to a
    * peer. Undefined in a process that does not sweep: another one knows.
    */
   owedSinceMs(): number | undefined;
-  /** The same for one peer. */
+  /** Returns the same for one peer. */
   owedToSinceMs(peer: string): number | undefined;
 }
 

@@ -28,9 +28,9 @@ export interface MemoryReplicator {
   readonly log: RecordedLog;
   /** Writes as the customer API does, but leaves every change to the sweep. */
   readonly customers: ReplicatedTable<typeof customerKind>;
-  /** What is in the outbox. */
+  /** Returns what is in the outbox. */
   outbox(): Promise<readonly OutboxEntry[]>;
-  /** As on SIGTERM; resolves to the exit code. */
+  /** Stops it as on SIGTERM; resolves to the exit code. */
   stop(): Promise<number>;
 }
 
@@ -47,7 +47,7 @@ export interface MemoryReplicatorOptions {
 
 export const STORE_DOWN = new TransientError('TABLE_UNAVAILABLE', 'The store does not answer.');
 
-/** A replicator over a store, a bus and a clock that a test holds in its hands; not yet started. */
+/** Makes a replicator over a store, a bus and a clock that a test holds in its hands; not yet started. */
 export async function createMemoryReplicator(
   options: MemoryReplicatorOptions,
 ): Promise<MemoryReplicator> {

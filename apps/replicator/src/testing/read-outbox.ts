@@ -3,7 +3,7 @@ import type { RegionTables } from '@tandem/region-kit';
 
 const PAGE_ROWS = 100;
 
-/** What is owed to any peer, of every kind; at most a page of each bucket. */
+/** Reads what is owed to any peer, of every kind; at most a page of each bucket. */
 export async function readOutbox({ outboxes }: RegionTables): Promise<readonly OutboxEntry[]> {
   const entries: OutboxEntry[] = [];
   for (const outbox of outboxes.values()) {

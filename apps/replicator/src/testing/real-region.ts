@@ -53,7 +53,7 @@ interface RealRegionOptions {
 const clock = createSystemClock();
 const randomness = createSystemRandomness();
 
-/** On disk, in a folder that goes with the test. */
+/** Starts a region on disk, in a folder that goes with the test. */
 async function startRealRegion(options: RealRegionOptions): Promise<RealRegion> {
   const { region, peer, queues = [] } = options;
   const folder = await mkdtemp(join(tmpdir(), `tandem-${region}-`));
@@ -139,7 +139,7 @@ export interface RunningReplicator {
   readonly log: RecordedLog;
 }
 
-/** A replicator in this process, which stops with the test as on SIGTERM. */
+/** Starts a replicator in this process, which stops with the test as on SIGTERM. */
 export function startReplicator(own: RealRegion): RunningReplicator {
   const { region, store, administrationConnection } = own;
   const log = recordLog(region);

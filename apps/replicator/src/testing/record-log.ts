@@ -3,11 +3,11 @@ import { createLogger, type PinoLogger } from '@tandem/service-kit';
 export interface RecordedLog {
   readonly logger: PinoLogger;
   readonly lines: readonly Readonly<Record<string, unknown>>[];
-  /** The lines of one event, in order. */
+  /** Returns the lines of one event, in order. */
   of(event: string): readonly Readonly<Record<string, unknown>>[];
 }
 
-/** The real logger, whose lines are kept instead of written. */
+/** Makes the real logger, whose lines are kept instead of written. */
 export function recordLog(region = 'east'): RecordedLog {
   const lines: Record<string, unknown>[] = [];
   const logger = createLogger({

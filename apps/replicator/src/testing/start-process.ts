@@ -59,7 +59,7 @@ export function environmentOf(own: RealRegion): Record<string, string> {
   };
 }
 
-/** Of the health server of a process that has said that it is ready. */
+/** Asks the health server of a process that has said that it is ready. */
 export async function fetchJson(
   process: TestProcess,
   path: string,

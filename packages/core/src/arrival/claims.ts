@@ -14,7 +14,7 @@ export interface OwnClock {
 /** The default of the setting `Clock.DriftMsMax`. */
 export const CLAIM_AHEAD_MS_MAX = 60_000;
 
-/** Whether a claim of that time can be true: no honest clock is further ahead than clocks may drift. */
+/** Says whether a claim of that time can be true: no honest clock is further ahead than clocks may drift. */
 export function isBelievable(claimMs: number, { nowMs, driftMsMax }: OwnClock): boolean {
   return claimMs >= 0 && claimMs <= nowMs + (driftMsMax ?? CLAIM_AHEAD_MS_MAX);
 }

@@ -155,7 +155,7 @@ function refuse(set: ChangeSet, { reason, text }: Fault): TerminalError {
   });
 }
 
-/** Under the reason of the first. */
+/** Refuses them under the reason of the first. */
 function refuseEntities(entityKind: string, faults: ReadonlyMap<string, Fault>): TerminalError {
   const [first] = faults.values();
   const named = [...faults].map(([entityId, { text }]) => `${JSON.stringify(entityId)}: ${text}`);

@@ -3,11 +3,11 @@ import type { Clock } from '../ports/clock.ts';
 
 /** What is noticed in one process, or, in the region's own table, in all of them. */
 export interface Notices {
-  /** Of one subject there is one notice, however often it is met. */
+  /** Keeps one notice of one subject, however often it is met. */
   note(kind: NoticeKind, subject: string, detail: string): void;
-  /** Those that were met lately, the newest first. */
+  /** Returns those that were met lately, the newest first. */
   current(): readonly Notice[];
-  /** How often this kind was met since this process began. */
+  /** Counts how often this kind was met since this process began. */
   count(kind: NoticeKind): number;
 }
 
@@ -59,7 +59,7 @@ export function createNotices(options: NoticesOptions): Notices {
   };
 }
 
-/** Whether a notice still counts, by a clock that may have been set since. */
+/** Says whether a notice still counts, by a clock that may have been set since. */
 function isCurrent({ kind, lastMs }: Notice, nowMs: number): boolean {
   const ageMsMax = kind === 'row-foreign' ? ROW_NOTICE_AGE_MS : NOTICE_AGE_MS;
   return Math.abs(nowMs - lastMs) <= ageMsMax;

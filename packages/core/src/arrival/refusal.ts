@@ -38,7 +38,7 @@ export function isRefusalReason(code: string): code is RefusalReason {
   return Object.hasOwn(REFUSALS, code);
 }
 
-/** Whether only another message can mend it. Any other failure passes, or is mended by an operator. */
+/** Says whether only another message can mend it. Any other failure passes, or is mended by an operator. */
 export function isMessageFault(error: AppError): boolean {
   return isRefusalReason(error.code);
 }
@@ -47,8 +47,8 @@ export function isMessageFault(error: AppError): boolean {
 const DESCRIPTION_LENGTH_MAX = 1_024;
 
 /**
- * The one place that maps an error to a settlement: a fault of the message is dead-lettered with its
- * code as the reason, anything else is retried.
+ * Maps an error, here and nowhere else, to a settlement: a fault of the message is dead-lettered with its code
+ * as the reason, anything else is retried.
  */
 export function settlementFor(error: unknown): Settlement {
   if (!(error instanceof AppError) || !isMessageFault(error)) return { kind: 'abandon' };
@@ -66,9 +66,9 @@ export interface FailedSet {
 }
 
 /**
- * What becomes of a message of `count` change sets of which some have failed for good: the others are
- * applied, so sending all of it again does no harm. The reason is that of the first; the description
- * names the entities first, since it is cut, and then what is wrong with them.
+ * Decides what becomes of a message of `count` change sets of which some have failed for good: the others are
+ * applied, so sending all of it again does no harm. The reason is that of the first; the description names the
+ * entities first, since it is cut, and then what is wrong with them.
  */
 export function settlementOfSets(failed: readonly FailedSet[], count: number): Settlement {
   const [first] = failed;
@@ -85,7 +85,7 @@ export function settlementOfSets(failed: readonly FailedSet[], count: number): S
   };
 }
 
-/** Of a set that was applied but for some of its changes, those. */
+/** Names the changes that failed; all of them where the error does not say. */
 function namesOf({ set, error }: FailedSet): string {
   if (set === undefined) return 'one that cannot be read';
   const all = set.changes.map(({ entityId }) => entityId);

@@ -16,7 +16,7 @@ const CustomerSchema = Type.Object({
   lastName: edm.string({ maxLength: NAME_LENGTH_MAX }),
   phoneNumber: edm.string({ maxLength: PHONE_LENGTH_MAX }),
   /**
-   * Of the request that created the customer, when that could be repeated; no client sees it. It
+   * Identifies the request that created the customer, when that could be repeated; no client sees it. It
    * travels with the customer, so that every region knows a repetition from another request.
    */
   creationDigest: edm.string({ maxLength: DIGEST_LENGTH }),

@@ -28,7 +28,7 @@ export interface PredictOptions {
 
 const MS_PER_S = 1_000;
 
-/** What would happen if the region vanished now. Nothing is done, and nothing flatters (I11). */
+/** Says what would happen if the region vanished now. Nothing is done, and nothing flatters (I11). */
 export function predictDrill(options: PredictOptions): DrillPrediction {
   const { region, statuses, probing, messagesPerSecond } = options;
   const own = statuses.find((one) => one.region === region);

@@ -261,14 +261,14 @@ interface DrillCounts {
 
 /** What one client saw of a drill, and when it was answered by which region. */
 export interface DrillTally {
-  /** What the client has seen so far. */
+  /** Returns what the client has seen so far. */
   version(): VersionVector | undefined;
   nextCount(): number;
   noteWrite(answer: DrillAnswer, atMs: number): void;
   noteRead(answer: DrillAnswer, atMs: number): void;
-  /** The region that answered last. */
+  /** Returns the region that answered last. */
   region(): string | undefined;
-  /** When a region answered for the first time since it last was another. */
+  /** Returns when a region answered for the first time since it last was another. */
   sinceMs(): number;
   counts(): DrillCounts;
 }

@@ -6,7 +6,7 @@ const HASH_PRIME = 0x01000193;
 const ASCII_MAX = 0x7f;
 
 /**
- * The partition an entity lives in: two hex digits, from a stable hash (FNV-1a, 32 bits) of its id.
+ * Returns the partition an entity lives in: two hex digits, from a stable hash (FNV-1a, 32 bits) of its id.
  * Never change this: rows would not be found where they lie.
  */
 export function bucketOf(entityId: string, bucketCount: number): string {

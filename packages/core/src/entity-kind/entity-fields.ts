@@ -13,7 +13,7 @@ import type { EdmType, FieldValue, NullableFieldValue } from '../values/field-va
 import type { EntityKind, EntityOf } from './entity-kind.ts';
 
 /**
- * The typed values of the fields that `entity` names. Throws `ENTITY_INVALID`, naming the field, for
+ * Returns the typed values of the fields that `entity` names. Throws `ENTITY_INVALID`, naming the field, for
  * one that the kind does not have or a value that its Edm type cannot hold.
  */
 export function toFieldValues<K extends EntityKind>(
@@ -78,7 +78,10 @@ export function findEntityIdFault(kind: EntityKind, entityId: unknown): string |
   return kind.isEntityId(entityId) ? undefined : 'is none of its kind';
 }
 
-/** As `toFieldValues`, for an entity that is meant whole: what it does not name is null, but for kept fields. */
+/**
+ * Does as `toFieldValues`, for an entity that is meant whole: what it does not name is null, but for kept
+ * fields.
+ */
 export function toAllFieldValues<K extends EntityKind>(
   kind: K,
   entity: Partial<EntityOf<K>>,
@@ -89,7 +92,7 @@ export function toAllFieldValues<K extends EntityKind>(
   return values;
 }
 
-/** The entity as ordinary values: every field of the kind, null where there is no column. */
+/** Returns the entity as ordinary values: every field of the kind, null where there is no column. */
 export function toEntity<K extends EntityKind>(kind: K, state: EntityState): EntityOf<K> {
   const entity: Record<string, unknown> = {};
   for (const [name, type] of kind.edmTypes) {

@@ -10,7 +10,7 @@ export const CHANGE_SET_BYTES_MAX = 240 * 1024;
 /** The members of a change set besides its changes. */
 export const SET_HEAD_BYTES_MAX = 512;
 
-/** Of fields that a newer build of a peer has, and this one keeps without knowing them. */
+/** Bounds the fields that a newer build of a peer has, and this one keeps without knowing them. */
 export const UNKNOWN_FIELDS_MAX = 16;
 export const UNKNOWN_FIELD_BYTES_MAX = 1_024;
 
@@ -18,11 +18,11 @@ export const UNKNOWN_FIELD_BYTES_MAX = 1_024;
 export const VECTOR_REGIONS_MAX = 48;
 
 export interface FieldBudget {
-  /** Of the value in its JSON form, in any state that is held, sent or taken. */
+  /** Counts the bytes of the value in its JSON form, in any state that is held, sent or taken. */
   readonly bytesMax: number;
   /**
-   * Of a value that is written now. Less where the field has a share and no length of its own: shares shrink
-   * when a kind gets more fields, and what is held must stay sendable then.
+   * Bounds a value that is written now. It is less where the field has a share and no length of its own: shares
+   * shrink when a kind gets more fields, and what is held must stay sendable then.
    */
   readonly writtenBytesMax: number;
 }
@@ -31,7 +31,7 @@ export interface FieldBudget {
 const STAMP_BYTES_MAX = 69;
 /** A change without its fields: an id of 512 units of six bytes, two stamps, the vector, the trace. */
 const CHANGE_FRAME_BYTES_MAX = 512 * 6 + 2 * 80 + (VECTOR_REGIONS_MAX + 1) * STAMP_BYTES_MAX + 256;
-/** Of a field besides its name and value: its stamp, quotes, brackets, colon and commas. */
+/** Counts what a field takes besides its name and value: its stamp, quotes, brackets, colon and commas. */
 const FIELD_FRAME_BYTES = STAMP_BYTES_MAX + 8;
 const NAME_LENGTH_MAX = 128;
 /** The longest number, DateTime or Guid with its type. */
@@ -49,7 +49,7 @@ const STAMPS_COLUMN_UNITS_MAX = COLUMN_BYTES_MAX / 2;
 export interface FieldSize {
   readonly name: string;
   readonly type: EdmType;
-  /** Of a String in UTF-16 units, of a Binary in bytes; undefined when its schema does not say. */
+  /** Counts a String in UTF-16 units, a Binary in bytes; undefined when its schema does not say. */
   readonly lengthMax: number | undefined;
 }
 
@@ -87,7 +87,7 @@ export function shareBudgets(
   return budgets;
 }
 
-/** The most that a value of the field can take in JSON. */
+/** Returns the most that a value of the field can take in JSON. */
 function bytesWanted({ type, lengthMax }: FieldSize): number {
   if (type === 'String') {
     const units = Math.min(lengthMax ?? COLUMN_BYTES_MAX / 2, COLUMN_BYTES_MAX / 2);
@@ -99,7 +99,7 @@ function bytesWanted({ type, lengthMax }: FieldSize): number {
   return SCALAR_BYTES_MAX;
 }
 
-/** Whether the value takes no more than `bytesMax` in its JSON form. */
+/** Says whether the value takes no more than `bytesMax` in its JSON form. */
 export function fitsBytes(field: FieldValue, bytesMax: number): boolean {
   if (field.type === 'Binary') return binaryBytes(field.value.length) <= bytesMax;
   if (field.type !== 'String') return SCALAR_BYTES_MAX <= bytesMax;

@@ -199,7 +199,7 @@ function isAtMost(text: string, count: number): boolean {
   return text.length <= count || characters(text) <= count;
 }
 
-/** As JSON Schema counts them: code points. */
+/** Counts as JSON Schema does: code points. */
 function characters(text: string): number {
   let count = text.length;
   for (let index = 0; index < text.length; index += 1) {

@@ -175,7 +175,7 @@ function refusalOf(set: ChangeSet, refused: RefusedChanges): TerminalError | und
   );
 }
 
-/** What was refused is left out of the archive: replaying it must not do what applying did not. */
+/** Leaves out of the archive what was refused: replaying it must not do what applying did not. */
 function toArchive(received: ReceivedSet, error: TerminalError | undefined): ArchiveEntry[] {
   if (error === undefined) return [received];
   if (error.code !== 'CHANGE_TOO_OLD') return [];
@@ -280,7 +280,7 @@ async function foldAll(
   return [...folds, ...unread.map((entityId) => fold(entityId, rows.get(entityId)))];
 }
 
-/** The first change that there ever was of the entity, so most likely there is no row. */
+/** Says whether it is the first change that there ever was of the entity, so most likely there is no row. */
 function isFirst(changes: ChangesOfEntity | undefined): boolean {
   const change = changes?.[0]?.change;
   return (
@@ -298,7 +298,7 @@ interface Fold {
   readonly refused: readonly string[];
 }
 
-/** Several changes of one entity become one write of its row. */
+/** Folds several changes of one entity into one write of its row. */
 function foldChanges(
   changes: ChangesOfEntity,
   stored: StoredRow | undefined,

@@ -29,8 +29,8 @@ const ROUND_ENTRIES_MAX = 1_000;
 const ROUND_BYTES_MAX = 4 * 1_024 * 1_024;
 
 /**
- * The first round begins at once, the next after a pause with all that has gathered, so that under load
- * many change sets of a bucket share a transaction. Whoever appends waits, and so knows what is archived.
+ * Archives the first round at once, the next after a pause with all that has gathered, so that under load many
+ * change sets of a bucket share a transaction. Whoever appends waits, and so knows what is archived.
  */
 export function archiveInRounds(options: ArchiveInRoundsOptions): ArchiveRounds {
   const { archive, clock, pauseMs = PAUSE_MS_DEFAULT } = options;

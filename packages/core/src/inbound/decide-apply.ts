@@ -50,7 +50,7 @@ export function decideApply(incoming: IncomingChange, context: ApplyContext): Ap
   };
 }
 
-/** Whether the join of the two holds anything that the stored one does not. */
+/** Says whether the join of the two holds anything that the stored one does not. */
 function addsTo(stored: EntityState, { fields, alive, deleted }: EntityState): boolean {
   const exceeds = (stamp: Stamp | undefined, own: Stamp | undefined): boolean =>
     stamp !== undefined && (own === undefined || stamp > own);
@@ -61,7 +61,7 @@ function addsTo(stored: EntityState, { fields, alive, deleted }: EntityState): b
   return false;
 }
 
-/** The merge of two rows; `referenceId` follows the newest transaction, so order cannot matter. */
+/** Merges two rows; `referenceId` follows the newest transaction, so order cannot matter. */
 export function mergeRows(a: StoredState, b: StoredState): StoredState {
   const newest = (row: StoredState): Stamp | '' => newestStamp(row.state.vector) ?? '';
   return {
@@ -70,7 +70,9 @@ export function mergeRows(a: StoredState, b: StoredState): StoredState {
   };
 }
 
-/** The same row, with no more in it than one of the replica holds: what is joined is written like this. */
+/**
+ * Returns the same row, with no more in it than one of the replica holds: what is joined is written like this.
+ */
 export function fitRow<R extends StoredState>(replica: Pick<Replica, 'fit'>, row: R): R {
   const state = replica.fit(row.state);
   return state === row.state ? row : { ...row, state };

@@ -21,7 +21,7 @@ interface HeartbeatOptions {
 }
 
 interface HeartbeatWriter {
-  /** The region may have missed something: it catches up anew. */
+  /** Tells that the region may have missed something: it catches up anew. */
   interrupt(): void;
   /** Writes the progress that the region's readiness is decided from. */
   beatOnce(): Promise<void>;

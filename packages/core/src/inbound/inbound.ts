@@ -1,3 +1,18 @@
+// The way of a message from the region's queue to its settlement.
+//
+//     state       event                                   next        what it proves
+//     in queue    received under peek-lock                locked      nobody else works on it while its lock is renewed
+//     locked      decoded, set by set                     read        what cannot be read is known, and holds up no other (I10)
+//     read        judged; conflicts, then rows written    merged      this region has it: the next batch is received meanwhile
+//     merged      its round of the archive is written     archived    a replay has it too, so no other copy is needed
+//     archived    completed                               settled     the queue has it no more
+//     read        refused by a reason of `REFUSALS`       settled     it lies in the dead letters, under that reason
+//     read        the store fails, and the probe too      read        nothing: an outage; all of the batch is held and tried again
+//     read        it fails alone, while the probe works   isolated    the others are settled, and it is tried on its own
+//     isolated    applied, or refused after 8 failures    settled     as above
+//     any         stop, crash, lock lost                  in queue    nothing: it comes again, and every step can be repeated
+//
+// A watermark is passed when no message with a smaller number is in the queue, so what stays unsettled here holds it back.
 import type { ReceivedSet } from '../arrival/judge-change-set.ts';
 import type { Notices } from '../arrival/notices.ts';
 import {
@@ -19,7 +34,14 @@ import { inflatedBytesOf, readChangeSets } from '../wire/message-body.ts';
 import { decodeWatermark, type PendingWatermark } from '../wire/watermark.ts';
 import type { Applier } from './apply-change-sets.ts';
 import type { ArchiveRounds } from './archive-in-rounds.ts';
-import { type AppliedApart, applyApart, type ProbedSet, retryIsolated } from './isolate-fault.ts';
+import {
+  type AppliedApart,
+  applyApart,
+  type IsolatedMessage,
+  isolate,
+  type ProbedSet,
+  type Trial,
+} from './isolate-fault.ts';
 
 export interface InboundOptions {
   readonly receiver: ChangeReceiver;
@@ -226,24 +248,6 @@ async function applyMessages(
   return settlements;
 }
 
-/** A message that the store does not take, although it takes others: it is settled later, on its own. */
-interface IsolatedMessage {
-  readonly kind: 'isolated';
-  readonly settlement: () => Promise<Settlement>;
-}
-
-/** Something in a message that failed alone, and how to try it again. */
-interface Trial {
-  readonly set: ProbedSet;
-  readonly error: unknown;
-  readonly attempt: () => Promise<TerminalError | undefined>;
-}
-
-interface IsolationContext extends BatchOptions {
-  readonly signal: AbortSignal;
-  readonly message: InboundMessage;
-}
-
 /**
  * Keeps the conflicts of all messages in one go, and resolves with whether they are: each message spreads over
  * all buckets, so one by one they cost as many transactions as they have buckets, and the watermarks behind
@@ -284,20 +288,6 @@ async function acceptConflicts(
   }
 }
 
-function isolate(
-  trials: readonly Trial[],
-  { known, count }: { readonly known: readonly FailedSet[]; readonly count: number },
-  context: IsolationContext,
-): IsolatedMessage {
-  const settlement = async (): Promise<Settlement> => {
-    const tried = await tryApart(trials, context);
-    return tried === 'stopped'
-      ? { kind: 'abandon' }
-      : settlementOfSets([...known, ...tried], count);
-  };
-  return { kind: 'isolated', settlement };
-}
-
 const NONE_ISOLATED: AppliedApart['isolated'] = new Map();
 
 /** Throws when the store is to blame, be it for a while: then all of it is to be repeated. */
@@ -316,40 +306,11 @@ async function applyOrIsolate(
   }
 }
 
-/** Why those of them that never can be applied cannot. */
-async function tryApart(
-  trials: readonly Trial[],
-  { message, notices, probe, rounds, clock, randomness, signal, onOutage }: IsolationContext,
-): Promise<readonly FailedSet[] | 'stopped'> {
-  const failed: FailedSet[] = [];
-  for (const { set, error, attempt } of trials) {
-    const ids = set.changes.map(({ entityId }) => entityId).join(', ');
-    const fault = await retryIsolated(error, {
-      set,
-      attempt,
-      clock,
-      randomness,
-      signal,
-      probe: async (probed) => probe?.(probed),
-      hurry: () => rounds?.hurry(),
-      onFailed: (cause) => {
-        const code = cause instanceof AppError ? cause.code : 'an unexpected error';
-        const subject = `message ${message.sequenceNumber}`;
-        notices?.note('message-isolated', subject, `${code} for ${set.entityKind} ${ids}`);
-      },
-      onOutage,
-    });
-    if (fault === 'stopped') return 'stopped';
-    if (fault !== undefined) failed.push({ error: fault });
-  }
-  return failed;
-}
-
 interface ReadSets {
   readonly kind: 'change-sets';
   readonly received: readonly ReceivedSet[];
   readonly unreadable: readonly FailedSet[];
-  /** Of both. */
+  /** Counts both. */
   readonly count: number;
 }
 
@@ -405,7 +366,7 @@ export function loadOf(messages: readonly InboundMessage[]): MessageLoad {
   return { count: messages.length, bytes };
 }
 
-/** Of what is received no more than this is held at once: beyond it something has to be settled first. */
+/** Says whether so many more can be held at once: beyond it something has to be settled first. */
 export function isRoomFor(countMax: number, held: readonly MessageLoad[]): boolean {
   const sumOf = (of: (load: MessageLoad) => number): number =>
     held.reduce((sum, load) => sum + of(load), 0);
@@ -415,15 +376,15 @@ export function isRoomFor(countMax: number, held: readonly MessageLoad[]): boole
   );
 }
 
-/** How many like these a batch should have. */
+/** Returns how many like these a batch should have. */
 export function countLike({ count, bytes }: MessageLoad): number {
   const fitting = Math.floor((BYTES_PER_BATCH * count) / bytes);
   return Math.max(MESSAGES_PER_BATCH_MIN, Math.min(MESSAGES_PER_BATCH_MAX, fitting));
 }
 
 /**
- * The messages in parts that are decoded and applied one after the other: a batch holds as many as like the
- * ones before, and then each of them may be a hundred times as large.
+ * Returns the messages in parts that are decoded and applied one after the other: a batch holds as many as like
+ * the ones before, and then each of them may be a hundred times as large.
  */
 export function slicesOf(messages: readonly InboundMessage[]): readonly InboundMessage[][] {
   return chunk(messages, {

@@ -1,6 +1,10 @@
 import type { ReceivedSet } from '../arrival/judge-change-set.ts';
+import type { Notices } from '../arrival/notices.ts';
+import { type FailedSet, settlementOfSets } from '../arrival/refusal.ts';
 import { AppError, TerminalError } from '../errors.ts';
 import type { ChangeSet } from '../model/change-set.ts';
+import type { Settlement } from '../model/settlement.ts';
+import type { InboundMessage } from '../ports/change-receiver.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Randomness } from '../ports/randomness.ts';
 import { type RetryPolicy, retryDelayMs } from '../retry/retry.ts';
@@ -109,7 +113,7 @@ const ISOLATED_POLICY: RetryPolicy = {
  * took others that it is to blame itself. Resolves with why it never can be applied, or undefined; with
  * 'stopped' when the signal aborts first.
  */
-export async function retryIsolated(
+async function retryIsolated(
   failure: unknown,
   options: RetryIsolatedOptions,
 ): Promise<TerminalError | undefined | 'stopped'> {
@@ -164,4 +168,72 @@ function unstorable(set: ProbedSet, error: unknown): TerminalError {
       'what it does not take, or resubmit the message once it does.',
     { cause: error, details: { entityIds: set.changes.map(({ entityId }) => entityId) } },
   );
+}
+
+/** A message that the store does not take, although it takes others: it is settled later, on its own. */
+export interface IsolatedMessage {
+  readonly kind: 'isolated';
+  readonly settlement: () => Promise<Settlement>;
+}
+
+/** Something in a message that failed alone, and how to try it again. */
+export interface Trial {
+  readonly set: ProbedSet;
+  readonly error: unknown;
+  readonly attempt: () => Promise<TerminalError | undefined>;
+}
+
+export interface IsolationContext {
+  readonly message: InboundMessage;
+  readonly probe?: ((set: ProbedSet) => Promise<void>) | undefined;
+  readonly rounds?: { hurry(): void } | undefined;
+  readonly notices?: Pick<Notices, 'note'> | undefined;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly signal: AbortSignal;
+  readonly onOutage?: ((error: AppError, attempt: number, retryInMs: number) => void) | undefined;
+}
+
+/** Has what failed alone tried again later, and settles its message once all of that is over. */
+export function isolate(
+  trials: readonly Trial[],
+  { known, count }: { readonly known: readonly FailedSet[]; readonly count: number },
+  context: IsolationContext,
+): IsolatedMessage {
+  const settlement = async (): Promise<Settlement> => {
+    const tried = await tryApart(trials, context);
+    return tried === 'stopped'
+      ? { kind: 'abandon' }
+      : settlementOfSets([...known, ...tried], count);
+  };
+  return { kind: 'isolated', settlement };
+}
+
+/** Resolves with why those of them that never can be applied cannot. */
+async function tryApart(
+  trials: readonly Trial[],
+  { message, notices, probe, rounds, clock, randomness, signal, onOutage }: IsolationContext,
+): Promise<readonly FailedSet[] | 'stopped'> {
+  const failed: FailedSet[] = [];
+  for (const { set, error, attempt } of trials) {
+    const ids = set.changes.map(({ entityId }) => entityId).join(', ');
+    const fault = await retryIsolated(error, {
+      set,
+      attempt,
+      clock,
+      randomness,
+      signal,
+      probe: async (probed) => probe?.(probed),
+      hurry: () => rounds?.hurry(),
+      onFailed: (cause) => {
+        const code = cause instanceof AppError ? cause.code : 'an unexpected error';
+        const subject = `message ${message.sequenceNumber}`;
+        notices?.note('message-isolated', subject, `${code} for ${set.entityKind} ${ids}`);
+      },
+      onOutage,
+    });
+    if (fault === 'stopped') return 'stopped';
+    if (fault !== undefined) failed.push({ error: fault });
+  }
+  return failed;
 }

@@ -14,12 +14,12 @@ import { type PendingWatermark, passedWatermark, soundOf } from '../wire/waterma
 
 /** Which watermarks of the peers this process has received, and which are passed. */
 export interface WatermarkTracker {
-  /** One that cannot be believed is reported and forgotten. */
+  /** Takes a watermark; one that cannot be believed is reported and forgotten. */
   note(watermark: PendingWatermark): void;
-  /** Those that are not known to be passed: to be read before the queue is looked at. */
+  /** Returns those that are not known to be passed: to be read before the queue is looked at. */
   pending(): readonly PendingWatermark[];
   /**
-   * Of `pending`, as read before, those with no message before them are passed. `lowestLeft` is the
+   * Takes for passed those of `pending`, as read before, that have no message before them. `lowestLeft` is the
    * lowest sequence number in the queue, undefined when it is empty.
    */
   settle(pending: readonly PendingWatermark[], lowestLeft: bigint | undefined): void;
@@ -115,14 +115,14 @@ function whyUnbelievable(watermark: PendingWatermark, own: OwnClock): string | u
   return `it speaks of a time ${latestMs - own.nowMs} ms ahead of the clock here`;
 }
 
-/** What a clock that is a little ahead says of the time after it was heard is left out. */
+/** Leaves out what a clock that is a little ahead says of the time after it was heard. */
 function upToNow(watermark: PendingWatermark, { nowMs }: OwnClock): PendingWatermark {
   const { timeMs, soundMs } = watermark;
   const sound = soundMs === undefined ? {} : { soundMs: Math.min(soundMs, nowMs) };
   return { ...watermark, timeMs: Math.min(timeMs, nowMs), ...sound };
 }
 
-/** Every other one, and always the newest. */
+/** Keeps every other one, and always the newest. */
 function thin(pending: readonly PendingWatermark[]): readonly PendingWatermark[] {
   return pending.filter((_, index) => (pending.length - 1 - index) % 2 === 0);
 }

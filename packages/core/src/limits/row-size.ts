@@ -51,7 +51,7 @@ export function valueBytes(field: FieldValue): number {
 }
 
 /**
- * The most bytes that an operation can add to the body of a transaction. The sum over all must not
+ * Returns the most bytes that an operation can add to the body of a transaction. The sum over all must not
  * exceed `TRANSACTION_BYTES_MAX`; whoever packs rows into transactions counts with this.
  */
 export function operationBytes(partitionKey: string, operation: RowOperation): number {

@@ -19,7 +19,7 @@ const PROPERTY_NAME_LENGTH_MAX = 255;
 /** A String counts as UTF-16, so it holds half as many characters. */
 const PROPERTY_BYTES_MAX = 64 * KIB;
 const ROW_BYTES_MAX = MIB;
-/** Of an entity group transaction. */
+/** Bounds an entity group transaction. */
 export const ROWS_PER_TRANSACTION_MAX = 100;
 export const TRANSACTION_BYTES_MAX = 4 * MIB;
 const QUERY_LIMIT_MAX = 1_000;

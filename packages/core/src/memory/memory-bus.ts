@@ -10,7 +10,7 @@ export interface MemoryBusOptions {
   readonly lockDurationMs: number;
   /** A message delivered this often and not completed is dead-lettered. */
   readonly deliveryCountMax: number;
-  /** Of the body alone. */
+  /** Bounds the body alone. */
   readonly messageBytesMax?: number;
 }
 
@@ -22,7 +22,7 @@ export interface MemoryBus {
   publisherFor(peer: string, queue: string): ChangePublisher;
   receiverFor(queue: string): ChangeReceiver;
   viewerFor(queue: string): QueueViewer;
-  /** In the order in which they were dead-lettered. */
+  /** Returns them in the order in which they were dead-lettered. */
   deadLettersOf(queue: string): readonly DeadLetter[];
 }
 

@@ -151,7 +151,7 @@ export class MemoryQueue {
     return taken;
   }
 
-  /** When the next lock ends, in milliseconds since the epoch. */
+  /** Returns when the next lock ends, in milliseconds since the epoch. */
   nextLockEndMs(): number | undefined {
     const ends = [...this.#locked].flatMap(({ lock }) => lock?.endsMs ?? []);
     return ends.length === 0 ? undefined : Math.min(...ends);
@@ -210,7 +210,7 @@ function checkSize(message: OutboundMessage, { name, messageBytesMax }: MemoryQu
   );
 }
 
-/** An operator's view of a queue in memory. */
+/** Makes an operator's view of a queue in memory. */
 export function viewMemoryQueue(queue: MemoryQueue, onSent: () => void): QueueViewer {
   const all = (lane: 'messages' | 'dead-letters'): readonly QueuedMessage[] =>
     lane === 'messages'

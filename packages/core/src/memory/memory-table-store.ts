@@ -19,7 +19,7 @@ type Partition = SortedMap<TableRow>;
 type Table = SortedMap<Partition>;
 
 /**
- * A table store in memory, with the semantics of the port and the limits of Table Storage. It uses
+ * Makes a table store in memory, with the semantics of the port and the limits of Table Storage. It uses
  * neither clock nor randomness: the same calls give the same rows with the same ETags.
  */
 export function createMemoryTableStore(): TableStore {
@@ -103,7 +103,7 @@ function refusalOf(operation: RowOperation, stored: TableRow | undefined) {
   }
 }
 
-/** What is said to be as it was is taken from the row, so that whoever says so wrongly is found out. */
+/** Takes from the row what is said to be as it was, so that whoever says so wrongly is found out. */
 function propertiesAfter(operation: RowWriting, stored: TableRow | undefined): Properties {
   if (operation.kind !== 'replace' || operation.changed === undefined) return operation.properties;
   const { properties, changed } = operation;
@@ -154,7 +154,7 @@ function max(a: string, b: string): string {
   return a < b ? b : a;
 }
 
-/** As Table Storage does, a continuation names the row that comes next. */
+/** Names the row that comes next, as Table Storage does. */
 function encodeContinuation({ partitionKey, rowKey }: Position): string {
   return JSON.stringify([partitionKey, rowKey]);
 }

@@ -7,8 +7,8 @@ const FRACTION_BITS = 2 ** 53;
 const WARM_UP_ROUNDS = 12;
 
 /**
- * The same seed gives the same sequence, on every machine. The generator is sfc32: small, fast and
- * good enough to choose faults and jitter with, never for secrets.
+ * Gives the same sequence for the same seed, on every machine. The generator is sfc32: small, fast and good
+ * enough to choose faults and jitter with, never for secrets.
  */
 export function createSeededRandomness(seed: number): Randomness {
   const nextWord = createSfc32(seed);

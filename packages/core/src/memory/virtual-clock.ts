@@ -9,7 +9,7 @@ export interface VirtualClock extends Clock {
    * again before the next is woken: so what they do is deterministic. Not reentrant.
    */
   advance(durationMs: number): Promise<void>;
-  /** When the next sleeper is due, in milliseconds since the epoch; undefined when nobody sleeps. */
+  /** Returns when the next sleeper is due, in milliseconds since the epoch; undefined when nobody sleeps. */
   nextWakeMs(): number | undefined;
 }
 

@@ -30,7 +30,7 @@ export function originOf(set: ChangeSet): string {
   return stampRegion(set.stamp);
 }
 
-/** The place of a change in the archive: `<archive partition>/<stamp>/<entity id>`. */
+/** Returns the place of a change in the archive: `<archive partition>/<stamp>/<entity id>`. */
 export function referenceIdOf(set: ChangeSet, entityId: string): string {
   return `${archivePartitionOf(set)}/${set.stamp}/${entityId}`;
 }
@@ -45,7 +45,7 @@ export function archivePartitionOf(
   return `${set.entityKind}-${set.bucket}-${stampDay(set.stamp)}`;
 }
 
-/** True when every change is contained in its own state, which is what makes redelivery harmless. */
+/** Returns true when every change is contained in its own state, which is what makes redelivery harmless. */
 export function isWellFormed(set: ChangeSet): boolean {
   const ids = new Set(set.changes.map((change) => change.entityId));
   return (

@@ -41,7 +41,7 @@ export function areConcurrent(a: EntityState, b: EntityState): boolean {
 }
 
 /**
- * What is lost when two concurrent states are merged, a conflict for each two transactions that lose
+ * Returns what is lost when two concurrent states are merged, a conflict for each two transactions that lose
  * something to each other; never empty. A state tells of every value which transaction wrote it.
  */
 export function findConflicts(
@@ -89,7 +89,7 @@ function joinContested(a: ContestedField, b: ContestedField): ContestedField {
   };
 }
 
-/** The conflict without its values: whatever is joined with it has none of them any more. */
+/** Returns the conflict without its values: whatever is joined with it has none of them any more. */
 export function eraseConflict(conflict: Conflict, until?: Stamp): Conflict {
   const fields = conflict.fields.map(({ name, winner, loser }) => ({
     name,

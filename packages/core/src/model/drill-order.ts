@@ -9,7 +9,7 @@ export interface DrillOrder {
 /** A drill ends by itself: one that claims to end later than this was made by a wrong clock. */
 export const DRILL_MS_MAX = 3_600_000;
 
-/** Whether the order is in force: the region says that it is not ready, and its replicator rests. */
+/** Says whether the order is in force: the region says that it is not ready, and its replicator rests. */
 export function isOutForDrill(order: DrillOrder | undefined, nowMs: number): order is DrillOrder {
   return order !== undefined && nowMs < order.untilMs && order.untilMs - nowMs <= DRILL_MS_MAX;
 }

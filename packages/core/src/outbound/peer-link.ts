@@ -15,9 +15,9 @@ export interface PeerLink {
   readonly peer: string;
   /** Every replicator of the peer reads packs of change sets. */
   readonly readsPacks: boolean;
-  /** False while the backoff of the last failure runs, or work that `briefly` left behind. */
+  /** Returns false while the backoff of the last failure runs, or work that `briefly` left behind. */
   isOpen(): boolean;
-  /** True when the last attempt, if any, was accepted, and none hangs. */
+  /** Returns true when the last attempt, if any, was accepted, and none hangs. */
   isReachable(): boolean;
   /** Throws only terminal errors: a peer that is down is an outcome. */
   publish(messages: readonly OutboundMessage[]): Promise<PublishOutcome>;

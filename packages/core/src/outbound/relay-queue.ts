@@ -164,7 +164,7 @@ class RelayLanes implements RelayQueue {
     this.#finishing.add({ entry, owed });
   }
 
-  /** What is left to the sweep. */
+  /** Tells what is left to the sweep. */
   #tellLeft(entry: OutboxEntry, peers: Iterable<string>): void {
     for (const peer of peers) this.#options.onSent?.(entry, peer, false);
   }
@@ -177,7 +177,7 @@ class RelayLanes implements RelayQueue {
     }
   }
 
-  /** What comes in quick succession is sent together, unless a whole batch waits. */
+  /** Waits for what comes in quick succession, to send it together, unless a whole batch waits. */
   #gather(peer: string): RoundsPause | undefined {
     const { clock } = this.#options;
     if (clock === undefined) return undefined;

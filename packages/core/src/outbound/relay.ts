@@ -17,7 +17,7 @@ export interface RelayReport {
   /** Still owed to a peer that is down. */
   readonly owed: readonly OutboxEntry[];
   /**
-   * Of `owed`, what the archive or a peer's queue did not take when it was asked for it alone, although
+   * Names what of `owed` the archive or a peer's queue did not take when it was asked for it alone, although
    * they took others: no outage, and no other entry waits for it. None by default.
    */
   readonly stuck?: ReadonlyMap<OutboxEntry, AppError>;
@@ -41,7 +41,7 @@ export interface Relay {
 /** The same in steps, for who has the peers go at their own pace. */
 export interface RelaySteps {
   readonly peers: readonly string[];
-  /** Whether the peer answers, as far as is known. */
+  /** Says whether the peer answers, as far as is known. */
   isReachable(peer: string): boolean;
   archive(entries: readonly OutboxEntry[]): Promise<void>;
   /** Sends what is owed to the peer, and resolves with the entries that its queue accepted. */
@@ -51,7 +51,7 @@ export interface RelaySteps {
 }
 
 const PARKINGS_AT_ONCE_MAX = 8;
-/** Of what was accepted late: beyond it the oldest are sent once more. */
+/** Bounds what is known to be accepted late: beyond it the oldest are sent once more. */
 const ACCEPTED_LATE_MAX = 10_000;
 
 /** Entries that are asked for alone and fail, before any was taken: from then on it is an outage. */

@@ -49,7 +49,7 @@ export interface Replicator {
   drain(): Promise<void>;
   /** Writes the progress that the region's readiness is decided from. */
   beatOnce(): Promise<void>;
-  /** The region may have missed something: from the next beat on it catches up anew. */
+  /** Tells that the region may have missed something: from the next beat on it catches up anew. */
   interrupt(): void;
 }
 

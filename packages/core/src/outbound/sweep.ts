@@ -37,7 +37,7 @@ const BUCKETS_AT_ONCE = 4;
 /** A row that fails for so long is named; where others are taken, nobody has to wait for it. */
 const STUCK_AGE_MS = 60_000;
 
-/** One pass over every bucket's outbox: relays what was left behind and finds what is still owed. */
+/** Makes one pass over every bucket's outbox: relays what was left behind and finds what is still owed. */
 export async function sweep(options: SweepOptions): Promise<SweepReport> {
   // Before the scan: a write committed and acknowledged from here on is not vouched for.
   const scanStartedMs = options.clock.nowMs();
@@ -187,7 +187,7 @@ interface BucketOutbox {
 
 const SCAN_PAGE_ROWS = 1_000;
 
-/** All of one bucket, page after page: what is not parked first, then what is parked for each peer. */
+/** Yields all of one bucket, page after page: what is not parked first, then what is parked for each peer. */
 export async function* scanOutbox(
   outbox: Pick<Outbox, 'scan'>,
   { bucket, peers }: BucketOutbox,
@@ -210,7 +210,7 @@ interface TellOptions {
 }
 
 const CONFLICTS_PER_ROUND = 100;
-/** Of one pass: what is left waits for the next one. */
+/** Bounds one pass: what is left waits for the next one. */
 const ROUNDS_MAX = 20;
 
 /**

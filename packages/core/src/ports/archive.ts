@@ -20,6 +20,6 @@ export interface Archive {
   /** Idempotent: the same change set has the same key. */
   append(entries: readonly ArchiveEntry[]): Promise<void>;
   has(key: ArchiveKey): Promise<boolean>;
-  /** In stamp order. */
+  /** Yields them in stamp order. */
   read(span: ArchiveSpan): AsyncIterable<ChangeSet>;
 }

@@ -27,15 +27,19 @@ export interface InboundMessage {
  */
 export interface ChangeReceiver {
   /**
-   * At most `countMax`, in the order of acceptance; none when nothing arrived within `waitMsMax` or
-   * the signal aborted. An abort loses nothing: what had arrived is received by a later call, here
-   * or elsewhere. One call at a time.
+   * Resolves with at most `countMax`, in the order of acceptance; none when nothing arrived within `waitMsMax`
+   * or the signal aborted. An abort loses nothing: what had arrived is received by a later call, here or
+   * elsewhere. One call at a time.
    */
   receive(countMax: number, waitMsMax: number, signal?: AbortSignal): Promise<InboundMessage[]>;
-  /** `lock-lost` means that it was settled before, or will be or has been delivered again. */
+  /**
+   * Resolves with `lock-lost`, which means that it was settled before, or will be or has been delivered again.
+   */
   settle(message: InboundMessage, settlement: Settlement): Promise<'settled' | 'lock-lost'>;
   renewLock(message: InboundMessage): Promise<'renewed' | 'lock-lost'>;
-  /** Of the messages still in the queue, locked ones included; undefined when there are none. */
+  /**
+   * Resolves with the oldest message still in the queue, locked ones included; undefined when there is none.
+   */
   oldestMessage(): Promise<OldestMessage | undefined>;
   /** Counts up to `countMax` and stops. */
   countDeadLetters(countMax: number): Promise<number>;

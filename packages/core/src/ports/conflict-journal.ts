@@ -16,12 +16,12 @@ export interface ConflictJournal {
   record(conflicts: readonly Conflict[]): Promise<void>;
   /** Keeps, joined as by `record`, what another journal has: nobody is told of it. Idempotent. */
   accept(conflicts: readonly Conflict[]): Promise<void>;
-  /** At most `limit`, in any order. */
+  /** Resolves with at most `limit`, in any order. */
   untold(peer: string, limit: number): Promise<readonly UntoldConflict[]>;
-  /** The peer's queue has them; what was found again meanwhile stays untold. */
+  /** Notes that the peer's queue has them; what was found again meanwhile stays untold. */
   told(peer: string, conflicts: readonly UntoldConflict[]): Promise<void>;
-  /** Every conflict of a bucket, a page in memory at a time. */
+  /** Yields every conflict of a bucket, a page in memory at a time. */
   scan(entityKind: string, bucket: string): AsyncIterable<Conflict>;
-  /** Newest first, at most `limit`. */
+  /** Resolves with the newest first, at most `limit`. */
   list(entityKind: string, limit: number): Promise<readonly Conflict[]>;
 }

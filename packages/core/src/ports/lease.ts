@@ -3,7 +3,7 @@
  * is wrong, since a holder may be paused past its end.
  */
 export interface Lease {
-  /** True when this process holds it for `durationMs` from now. Renews what it already holds. */
+  /** Resolves with true when this process holds it for `durationMs` from now. Renews what it already holds. */
   acquire(durationMs: number): Promise<boolean>;
   release(): Promise<void>;
 }

@@ -7,7 +7,7 @@ export interface QueuedMessage {
   readonly subject: string | undefined;
   readonly body: Uint8Array;
   readonly enqueuedAtMs: number;
-  /** Of a dead letter. */
+  /** Is there for a dead letter. */
   readonly reason: string | undefined;
   readonly description: string | undefined;
 }
@@ -54,6 +54,6 @@ export interface QueueViewer {
    * that somebody holds is not, until he lets it go.
    */
   setAside(sequenceNumbers: ReadonlySet<bigint>): Promise<ReadonlySet<bigint>>;
-  /** Idempotent. */
+  /** Closes the connection. Idempotent. */
   close(): Promise<void>;
 }

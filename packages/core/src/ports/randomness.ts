@@ -1,6 +1,6 @@
 export interface Randomness {
   /** Uniform in [0, 1). */
   fraction(): number;
-  /** A version 4 UUID in lower case. */
+  /** Returns a version 4 UUID in lower case. */
   uuid(): string;
 }

@@ -16,7 +16,7 @@ export type ScannedRow =
     };
 
 export interface RowScanner {
-  /** Every row of the bucket, tombstones included, in the order of the row keys. */
+  /** Yields every row of the bucket, tombstones included, in the order of the row keys. */
   scan(bucket: string): AsyncIterable<ScannedRow>;
 }
 
@@ -25,7 +25,7 @@ export interface ArchiveRow {
   readonly rowKey: string;
   readonly set: ChangeSet;
   readonly encoded: Uint8Array;
-  /** Of the row that it was read from, or that it replaces; undefined where there is none. */
+  /** Guards the row that it was read from, or that it replaces; undefined where there is none. */
   readonly etag: string | undefined;
   /** It stands where a change set is missing, until that itself is archived. */
   readonly isStandIn?: boolean;

@@ -10,6 +10,6 @@ export interface RegionHold {
   read(): Promise<Hold | undefined>;
   /** Replaces what there is. */
   set(hold: Hold): Promise<void>;
-  /** Idempotent. */
+  /** Ends the hold. Idempotent. */
   release(): Promise<void>;
 }

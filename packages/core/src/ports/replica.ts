@@ -9,21 +9,21 @@ export interface StoredRow extends StoredState {
 export interface RowWrite {
   readonly entityId: string;
   readonly row: StoredState;
-  /** The row that it replaces, under the ETag of which it is written; undefined when there was none. */
+  /** Is the row that it replaces, under the ETag of which it is written; undefined when there was none. */
   readonly stored: StoredRow | undefined;
 }
 
 /** The rows of one entity kind in this region, as the apply loop and replay see them. */
 export interface Replica {
   readonly entityKind: string;
-  /** Why a received state can be none of this kind, or undefined. */
+  /** Returns why a received state can be none of this kind, or undefined. */
   faultOf(entityId: string, state: EntityState): EntityFault | undefined;
-  /** The state as a row here may hold it: see `withinUnknown`. Whoever joins states writes this one. */
+  /** Returns the state as a row here may hold it: see `withinUnknown`. Whoever joins states writes this one. */
   fit(state: EntityState): EntityState;
   bucketOf(entityId: string): string;
   read(bucket: string, entityIds: readonly string[]): Promise<ReadonlyMap<string, StoredRow>>;
   /**
-   * The row as this process last saw it, without asking the store. It may have changed since, so
+   * Returns the row as this process last saw it, without asking the store. It may have changed since, so
    * nothing may follow from it but a write, which its ETag guards.
    */
   recall(entityId: string): StoredRow | undefined;

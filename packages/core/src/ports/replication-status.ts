@@ -13,8 +13,10 @@ export interface Heartbeat {
 
 /** What the replicator tells the customer API of its region, through the region's own table. */
 export interface ReplicationStatus {
-  /** As it is written there, to be judged by `believedPeers`; undefined when nobody ever wrote one. */
+  /**
+   * Resolves with what is written there, to be judged by `believedPeers`; undefined when nobody ever wrote one.
+   */
   read(): Promise<ReplicationProgress | undefined>;
-  /** Several replicators may write: of each peer's claims the newest that is believed is kept. */
+  /** Keeps the newest of each peer's claims that is believed, for several replicators may write. */
   beat(heartbeat: Heartbeat): Promise<void>;
 }

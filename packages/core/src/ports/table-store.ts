@@ -7,7 +7,7 @@ export interface TableRow {
   readonly rowKey: string;
   readonly etag: string;
   readonly properties: Properties;
-  /** Of a row in a page: which property is left out, since nobody can tell its value. */
+  /** Says of a row in a page which property is left out, since nobody can tell its value. */
   readonly damage?: string;
 }
 
@@ -77,11 +77,11 @@ export interface RowPage {
  * caller must know how often it asked. A page is never refused for the sake of one of its rows.
  */
 export interface TableStore {
-  /** Idempotent. */
+  /** Makes the table exist. Idempotent. */
   createTable(table: string): Promise<void>;
   get(table: string, partitionKey: string, rowKey: string): Promise<TableRow | undefined>;
-  /** All or nothing. A refusal is an outcome, not an error. */
+  /** Writes all or nothing. A refusal is an outcome, not an error. */
   commit(transaction: Transaction): Promise<CommitOutcome>;
-  /** In the order of (partition key, row key). */
+  /** Resolves with a page in the order of (partition key, row key). */
   query(range: RowRange): Promise<RowPage>;
 }

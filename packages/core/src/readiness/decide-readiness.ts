@@ -124,7 +124,7 @@ function isAlive(
   return nowMs - progress.heartbeatMs <= settings.heartbeatMsMax;
 }
 
-/** A watermark from before the outage says nothing of what was written during it. */
+/** Asks for a watermark from after the outage: one from before says nothing of what was written during it. */
 function hasCaughtUp(peer: PeerProgress, { catchingUpSinceMs }: ReplicationProgress): boolean {
   return catchingUpSinceMs === undefined || (reachedMs(peer) ?? 0) >= catchingUpSinceMs;
 }

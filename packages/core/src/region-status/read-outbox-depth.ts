@@ -8,7 +8,10 @@ interface OwedToPeer {
   readonly changes: number;
   /** The writer's wall clock before the oldest was committed; undefined when nothing that is owed says so. */
   readonly oldestMs: number | undefined;
-  /** Of `changes`, those of which nobody can say how old they are: damaged, set aside, or of a wrong clock. */
+  /**
+   * Counts those of `changes` of which nobody can say how old they are: damaged, set aside, or of a wrong
+   * clock.
+   */
   readonly undated: number;
 }
 

@@ -45,7 +45,7 @@ export interface DirectionStatus {
   /** Changes that are still owed to the peer, and how old the oldest of them is. */
   readonly owedChanges: number;
   readonly owedAgeMs: number | undefined;
-  /** Of `owedChanges`, those of which nobody can say how old they are. */
+  /** Counts those of `owedChanges` of which nobody can say how old they are. */
   readonly owedUndated: number;
   readonly isReachable: boolean | undefined;
 }
@@ -60,7 +60,10 @@ export interface RegionStatus {
   readonly queue: QueueCounts | { readonly error: string } | undefined;
   /** Up to `CONFLICTS_COUNTED_MAX`. */
   readonly conflicts: number;
-  /** Of the replicator's clock against ours: positive when it is ahead; undefined when it is silent. */
+  /**
+   * Says how the replicator's clock stands against ours: positive when it is ahead; undefined when it is
+   * silent.
+   */
   readonly clockOffsetMs: number | undefined;
   readonly provenEqualMs: number | undefined;
   /** What its replicators have noticed and an operator has to know of. */
@@ -69,7 +72,7 @@ export interface RegionStatus {
 
 export const CONFLICTS_COUNTED_MAX = 1_000;
 
-/** All that can be known of a region from its own tables and queue. Throws what the store throws. */
+/** Reads all that can be known of a region from its own tables and queue. Throws what the store throws. */
 export async function readRegionStatus(sources: RegionSources): Promise<RegionStatus> {
   const { region, peers, entityKind, clock, settings } = sources;
   const [progress, drill, hold, depth, conflicts, clockOffsetMs, queue, provenEqualMs] =
@@ -141,8 +144,8 @@ const POLL_MS = 100;
 const POLLS_MAX = 25;
 
 /**
- * How far the clock of a region's replicator is ahead of ours, in milliseconds, to about the time of
- * a poll: read off a heartbeat that was written between two looks. Undefined when none comes.
+ * Measures how far the clock of a region's replicator is ahead of ours, in milliseconds, to about the time of a
+ * poll: read off a heartbeat that was written between two looks. Undefined when none comes.
  */
 export async function measureClockOffset(
   status: Pick<ReplicationStatus, 'read'>,

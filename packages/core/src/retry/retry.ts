@@ -9,7 +9,7 @@ export interface RetryOptions {
   readonly signal?: AbortSignal | undefined;
   /** No further attempt begins when it would begin later than this after the first, in milliseconds. */
   readonly budgetMs?: number;
-  /** Of the errors that a retry may mend, those to retry here; all by default. */
+  /** Picks, of the errors that a retry may mend, those to retry here; all by default. */
   readonly retryIf?: (error: AppError) => boolean;
   readonly onRetry?: (error: AppError, attempt: number, delayMs: number) => void;
 }
@@ -48,8 +48,8 @@ export interface RetryPolicy {
 }
 
 /**
- * How long to wait after the `attempt`-th failure (the first is 1), in milliseconds: exponential,
- * with full jitter, so that many who failed together do not return together.
+ * Returns how long to wait after the `attempt`-th failure (the first is 1), in milliseconds: exponential, with
+ * full jitter, so that many who failed together do not return together.
  */
 export function retryDelayMs(policy: RetryPolicy, attempt: number, fraction: number): number {
   const ceiling = Math.min(policy.delayMsMax, policy.delayMsMin * 2 ** (attempt - 1));

@@ -34,7 +34,7 @@ const GLANCE_MS = 300;
 const HOUR_MS = 3_600_000;
 const ROUNDS_MAX = 500;
 
-/** What every adapter of `ChangePublisher` and `ChangeReceiver` promises, together. */
+/** Tests what every adapter of `ChangePublisher` and `ChangeReceiver` promises, together. */
 export function describeChangeBusContract(
   name: string,
   createHarness: () => Promise<ChangeBusHarness>,

@@ -48,7 +48,7 @@ export interface ForgerOptions {
   /** Its entities are `<idPrefix>-0` and so on, as many as `idCount`. */
   readonly idPrefix: string;
   readonly idCount: number;
-  /** Of its stamps, so that two forgers never make the same one; letters and digits. */
+  /** Names the writer of its stamps, so that two forgers never make the same one; letters and digits. */
   readonly writer: string;
 }
 

@@ -224,7 +224,7 @@ export function filledArchive(region: MemoryRecoveryRegion, ...sets: readonly Ch
   (region.sets as ChangeSet[]).push(...sets);
 }
 
-/** All that it was given, so that a test sees what a digest is of. */
+/** Keeps all that it was given, so that a test sees what a digest is of. */
 export function createTextDigest(): Digest {
   let text = '';
   return { update: (more) => void (text += more), hex: () => text };

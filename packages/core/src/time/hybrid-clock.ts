@@ -28,9 +28,9 @@ export interface DriftReport {
 
 export interface HybridClock {
   /**
-   * A new stamp, greater than every stamp this clock made and than `floor`, whatever the wall
-   * clock says: what a person overwrote must stay overwritten (I8). Above a floor that is too far ahead
-   * it is the next one that this clock has not made yet. Throws `STAMP_IMPOSSIBLE` when there is none.
+   * Makes a new stamp, greater than every stamp this clock made and than `floor`, whatever the wall clock says:
+   * what a person overwrote must stay overwritten (I8). Above a floor that is too far ahead it is the next one
+   * that this clock has not made yet. Throws `STAMP_IMPOSSIBLE` when there is none.
    */
   tick(floor?: Stamp): Stamp;
   /** Learns of a received stamp. One too far ahead is reported and never adopted. */
@@ -102,14 +102,14 @@ interface Span {
 }
 
 interface Spans {
-  /** The first reading from `from` on that is in no span. */
+  /** Returns the first reading from `from` on that is in no span. */
   free(from: Reading): Reading;
-  /** As `free`, and from then on in a span. */
+  /** Does as `free`, and the reading is from then on in a span. */
   take(from: Reading): Reading;
   forgetBelow(reading: Reading): void;
 }
 
-/** The readings made so far above far-ahead floors, as spans in ascending order that do not touch. */
+/** Keeps the readings made so far above far-ahead floors, as spans in ascending order that do not touch. */
 function createSpans(): Spans {
   const spans: Span[] = [];
 

@@ -51,7 +51,7 @@ export function readInstantMs(text: string): number | undefined {
   return instantMs < INSTANT_MS_MIN || instantMs > INSTANT_MS_MAX ? undefined : instantMs;
 }
 
-/** Undefined for a day that does not exist. */
+/** Returns undefined for a day that does not exist. */
 function dayStartMs(year: number, month: number, day: number): number | undefined {
   const date = new Date(0);
   // Not `Date.UTC`, which takes the years 0 to 99 for those of the 20th century.

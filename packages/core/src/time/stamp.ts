@@ -46,7 +46,7 @@ export function isStamp(value: unknown): value is Stamp {
   return typeof value === 'string' && STAMP.test(value);
 }
 
-/** Whether a clock, right or wrong, can have made it: any other is refused, or counts as `NIL_STAMP`. */
+/** Says whether a clock, right or wrong, can have made it: any other is refused, or counts as `NIL_STAMP`. */
 export function isPossibleStamp(stamp: Stamp): boolean {
   return stampTimeMs(stamp) <= STAMP_POSSIBLE_MS_MAX;
 }
@@ -59,7 +59,7 @@ export function parseStamp(stamp: Stamp): StampParts {
   return { timeMs: parseInt(time, 16), counter: parseInt(counter, 16), region, writer };
 }
 
-/** Milliseconds since the epoch on the hybrid clock, which may run ahead of any wall clock. */
+/** Returns the milliseconds since the epoch on the hybrid clock, which may run ahead of any wall clock. */
 export function stampTimeMs(stamp: Stamp): number {
   return parseInt(stamp.slice(0, 12), 16);
 }

@@ -1,9 +1,9 @@
 import type { FieldValue } from './field-value.ts';
 
 /**
- * The one spelling in which a table keeps a value, so that a value reads back as it was written
- * whichever store holds it: Table Storage itself returns a DateTime without the trailing zeros of its
- * fraction and a Guid in lower case, and JSON has no negative zero.
+ * Returns the one spelling in which a table keeps a value, so that a value reads back as it was written
+ * whichever store holds it: Table Storage itself returns a DateTime without the trailing zeros of its fraction
+ * and a Guid in lower case, and JSON has no negative zero.
  */
 export function canonicalValue(value: FieldValue): FieldValue {
   switch (value.type) {

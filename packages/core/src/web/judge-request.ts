@@ -80,14 +80,14 @@ function authorityOf(target: string): string | undefined {
   return /^[a-z][a-z0-9+.-]*:\/\/(?:[^/?#]*@)?([^/?#]*)/i.exec(target)?.[1];
 }
 
-/** In lower case, without its port; undefined for what can be no host. */
+/** Returns the name in lower case, without its port; undefined for what can be no host. */
 function hostNameOf(host: string): string | undefined {
   const groups = HOST.exec(host)?.groups;
   return (groups?.['v6'] ?? groups?.['name'])?.toLowerCase().replace(/\.$/, '');
 }
 
 /**
- * Whether no page can be of a site with this name unless it is ours: an address, which no name stands for;
+ * Says whether no page can be of a site with this name unless it is ours: an address, which no name stands for;
  * a name of this machine; and names that are in no public zone, as containers and clusters have them.
  */
 function isOwn(name: string): boolean {

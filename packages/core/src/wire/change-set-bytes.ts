@@ -27,18 +27,18 @@ interface EncodedState {
   readonly vector: readonly string[];
 }
 
-/** UTF-8 JSON. The same bytes are written to the outbox, archived and sent. */
+/** Writes UTF-8 JSON. The same bytes are written to the outbox, archived and sent. */
 export function encodeChangeSet(set: ChangeSet): Uint8Array {
   return joinChangeSet(set, set.changes.map(encodeChange));
 }
 
-/** One change as JSON: whoever packs several into a set knows by its length what it takes there. */
+/** Writes one change as JSON: whoever packs several into a set knows by its length what it takes there. */
 export function encodeChange({ entityId, operation, state, trace }: Change): string {
   // A reader that does not know `trace` reads over it, and JSON leaves it out when there is none.
   return JSON.stringify({ entityId, operation, state: encodeState(state), trace });
 }
 
-/** The encoding of a set whose changes, in their order, were encoded by `encodeChange`. */
+/** Returns the encoding of a set whose changes, in their order, were encoded by `encodeChange`. */
 export function joinChangeSet(
   { entityKind, bucket, stamp }: Omit<ChangeSet, 'changes'>,
   changes: readonly string[],
@@ -71,7 +71,7 @@ const TAIL = '"}';
 /** Ten change sets in one take a tenth of their bytes at any level, and this one a few microseconds. */
 const LEVEL = 1;
 
-/** What comes back is the same set in fewer bytes, or the same bytes when these are the fewest. */
+/** Returns the same set in fewer bytes, or the same bytes when these are the fewest. */
 export function deflateChangeSet(plain: Uint8Array): Uint8Array {
   if (plain.length > PLAIN_BYTES_MAX) return plain;
   const deflated = deflateSync(plain, { level: LEVEL }).toString('base64');
@@ -79,7 +79,7 @@ export function deflateChangeSet(plain: Uint8Array): Uint8Array {
   return text.length < plain.length ? new TextEncoder().encode(text) : plain;
 }
 
-/** The plain encoding of a set, deflated or not. Throws `CHANGE_UNDECODABLE` and `CHANGE_TOO_LARGE`. */
+/** Returns the plain encoding of a set, deflated or not. Throws `CHANGE_UNDECODABLE` and `CHANGE_TOO_LARGE`. */
 export function inflateChangeSet(encoded: Uint8Array): Uint8Array {
   const head = headOf(encoded);
   if (head === undefined) return encoded;
@@ -99,7 +99,7 @@ export function inflateChangeSet(encoded: Uint8Array): Uint8Array {
   return plain;
 }
 
-/** What the set takes once it is inflated, as its head says; nothing else of it is looked at. */
+/** Returns what the set takes once it is inflated, as its head says; nothing else of it is looked at. */
 export function plainBytesOf(encoded: Uint8Array): number {
   return headOf(encoded)?.bytes ?? encoded.length;
 }

@@ -74,10 +74,10 @@ export function decodeConflict(bytes: Uint8Array): Conflict {
 
 /** Below the 256 KiB that a queue takes, in Base64, once deflated. */
 const MESSAGE_BYTES_MAX = 160 * 1024;
-/** Of what is in one message before it is deflated: four times the largest conflict that is sent whole. */
+/** Bounds what is in one message before it is deflated: four times the largest conflict that is sent whole. */
 export const CONFLICTS_PLAIN_BYTES_MAX = 1024 * 1024;
 
-/** The bodies of as many messages as the conflicts take. */
+/** Returns the bodies of as many messages as the conflicts take. */
 export function encodeConflictMessages(
   from: string,
   conflicts: readonly Conflict[],
@@ -101,8 +101,8 @@ export function encodeConflictMessages(
 }
 
 /**
- * The conflicts that a message with the subject of a watermark tells of; undefined for an ordinary watermark.
- * Throws `CHANGE_UNDECODABLE`.
+ * Returns the conflicts that a message with the subject of a watermark tells of; undefined for an ordinary
+ * watermark. Throws `CHANGE_UNDECODABLE`.
  */
 export function decodeConflictMessage(bytes: Uint8Array): readonly Conflict[] | undefined {
   const message = parseJson(bytes, undecodable);
@@ -131,7 +131,7 @@ export function rewriteConflictMessage(
   );
 }
 
-/** A conflict that is too large for one message goes field by field: what is received is joined. */
+/** Cuts a conflict that is too large for one message field by field: what is received is joined. */
 function sendableParts(conflict: Conflict): readonly Conflict[] {
   if (conflict.fields.length < 2 || encodeConflict(conflict).length <= MESSAGE_BYTES_MAX) {
     return [conflict];

@@ -15,8 +15,8 @@ export type ReadSet =
   | { readonly kind: 'unreadable'; readonly encoded: Uint8Array; readonly error: AppError };
 
 /**
- * What is in the body of a message, be it one change set or a pack of them: one that cannot be read
- * takes none of the others with it. Never throws, and is never empty.
+ * Reads what is in the body of a message, be it one change set or a pack of them: one that cannot be read takes
+ * none of the others with it. Never throws, and is never empty.
  */
 export function readChangeSets(body: Uint8Array): readonly ReadSet[] {
   const unpacked = orError(() => unpackBounded(body));
@@ -40,14 +40,14 @@ function unpackBounded(body: Uint8Array): readonly Uint8Array[] {
   );
 }
 
-/** What a message takes while it is applied: what is refused for its size is never inflated. */
+/** Returns what a message takes while it is applied: what is refused for its size is never inflated. */
 export function inflatedBytesOf(body: Uint8Array): number {
   const sets = orError(() => unpackBounded(body));
   if (sets instanceof AppError) return body.length;
   return sets.reduce((sum, encoded) => sum + plainBytesOf(encoded), 0);
 }
 
-/** The same message for people to read: no set in it is deflated. What is damaged stays as it is. */
+/** Returns the same message for people to read: no set in it is deflated. What is damaged stays as it is. */
 export function plainBodyOf(body: Uint8Array): Uint8Array {
   const plain = orError(() => unpackBounded(body).map(inflateChangeSet));
   if (plain instanceof AppError) return body;
@@ -55,7 +55,7 @@ export function plainBodyOf(body: Uint8Array): Uint8Array {
   return plain.length > 1 ? packChangeSets(plain) : first;
 }
 
-/** Those of them that can be read. */
+/** Returns those of them that can be read. */
 export function readableSetsIn(body: Uint8Array): readonly ChangeSet[] {
   return readChangeSets(body).flatMap((one) => (one.kind === 'set' ? [one.set] : []));
 }
@@ -77,7 +77,7 @@ export const PACK_SETS_MAX = 100;
 /** Service Bus bills a message for every 64 KiB begun; what is left is for its headers. */
 export const PACK_BYTES_MAX = 60 * 1_024;
 
-/** Of plain bytes a pack holds this many times as much: who receives a batch has all of its in memory. */
+/** Bounds the plain bytes of a pack, this many times as much: who receives a batch has all of its in memory. */
 const INFLATION_MAX = 2;
 /** A comma in each of the two lists, and at most seven digits. */
 const BYTES_BESIDE_A_SET = 9;
@@ -97,7 +97,7 @@ export const PACK_BOUNDS = {
     Math.max(encoded.length, plainBytesOf(encoded) / INFLATION_MAX) + BYTES_BESIDE_A_SET,
 };
 
-/** 2 to `PACK_SETS_MAX` encoded change sets as one JSON document. */
+/** Joins 2 to `PACK_SETS_MAX` encoded change sets as one JSON document. */
 export function packChangeSets(sets: readonly Uint8Array[]): Uint8Array {
   const lengths = sets.map(({ length }) => length).join(',');
   const parts: Uint8Array[] = [bytesOf(`${START}"lengths":[${lengths}],"sets":[`)];
@@ -113,7 +113,7 @@ export function packChangeSets(sets: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
- * The encoded change sets in the body of a message, in their order: the body itself where it is no
+ * Returns the encoded change sets in the body of a message, in their order: the body itself where it is no
  * pack. Throws `CHANGE_UNDECODABLE` for a pack that is damaged; what is in the sets is not looked at.
  */
 export function unpackChangeSets(body: Uint8Array): readonly Uint8Array[] {
@@ -137,7 +137,7 @@ export function unpackChangeSets(body: Uint8Array): readonly Uint8Array[] {
   return sets;
 }
 
-/** The same for the same sets in the same order, and else another: queues may drop what has one id. */
+/** Returns the same for the same sets in the same order, and else another: queues may drop what has one id. */
 export function packMessageId(stamps: readonly string[]): string {
   const text = stamps.join();
   return `change-sets/${stamps[0] ?? ''}+${stamps.length}-${hash(text, 0x811c9dc5)}${hash(text, 0x01234567)}`;

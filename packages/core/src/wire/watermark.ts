@@ -54,7 +54,7 @@ export interface ScannedOutbox {
   readonly oldestOwedMs: number | undefined;
 }
 
-/** The time before which nothing acknowledged is still owed. Never flattering (I11). */
+/** Returns the time before which nothing acknowledged is still owed. Never flattering (I11). */
 export function watermarkTimeMs({ scanStartedMs, oldestOwedMs }: ScannedOutbox): number {
   return Math.min(scanStartedMs, oldestOwedMs ?? scanStartedMs);
 }
@@ -64,8 +64,8 @@ export interface PendingWatermark extends Watermark {
 }
 
 /**
- * The newest watermark that has been passed: no message with a smaller sequence number is left in
- * the queue. `lowestLeft` is undefined when the queue is empty.
+ * Returns the newest watermark that has been passed: no message with a smaller sequence number is left in the
+ * queue. `lowestLeft` is undefined when the queue is empty.
  */
 export function passedWatermark(
   pending: readonly PendingWatermark[],

@@ -64,7 +64,7 @@ const TRANSACTION_BOUNDS = {
 };
 
 /**
- * The table `Conflicts`.
+ * Keeps the table `Conflicts`.
  *
  *     <kind>-<bucket>   <greater stamp>~<smaller stamp>~<entity>   a conflict
  *     ~untold-<peer>    a hash of the two keys and what was lost   a conflict that the peer is to be told of
@@ -138,7 +138,9 @@ export function createTableConflictJournal(options: TableConflictJournalOptions)
   };
 }
 
-/** Of all buckets; keeps no more than what can still be asked for, however long the journal is. */
+/**
+ * Finds the newest of all buckets; keeps no more than what can still be asked for, however long the journal is.
+ */
 async function newestOf(
   buckets: readonly AsyncIterable<Conflict>[],
   limit: number,
@@ -158,7 +160,7 @@ async function newestOf(
   return found;
 }
 
-/** What peers are still to be told of: the markers, and the conflicts that they name. */
+/** Keeps what peers are still to be told of: the markers, and the conflicts that they name. */
 function untoldIn(store: TableStore): Pick<ConflictJournal, 'untold' | 'told'> {
   const read = async (partitionKey: string, rowKey: string): Promise<Conflict | undefined> => {
     const row = await store.get(CONFLICTS_TABLE, partitionKey, rowKey);
@@ -253,7 +255,7 @@ async function lookAgain(
   await store.commit({ table: CONFLICTS_TABLE, partitionKey, operations });
 }
 
-/** One that is gone or was written again since is left alone. */
+/** Deletes the marker; one that is gone or was written again since is left alone. */
 async function forget(
   store: TableStore,
   partitionKey: string,
@@ -263,7 +265,7 @@ async function forget(
   await store.commit({ table: CONFLICTS_TABLE, partitionKey, operations });
 }
 
-/** A transaction takes each row once. */
+/** Joins what is of one row: a transaction takes each row once. */
 function joinAlike(conflicts: readonly Conflict[]): readonly Conflict[] {
   const distinct = new Map<string, Conflict>();
   for (const one of conflicts) {
@@ -274,7 +276,7 @@ function joinAlike(conflicts: readonly Conflict[]): readonly Conflict[] {
   return [...distinct.values()];
 }
 
-/** Undefined for a row that nobody can read: it hides no other, and `tandem damaged-rows` lists it. */
+/** Returns undefined for a row that nobody can read: it hides no other, and `tandem damaged-rows` lists it. */
 function readConflict({ properties }: Pick<TableRow, 'properties'>): Conflict | undefined {
   try {
     return decodeConflict(fromPayloadColumns(properties));

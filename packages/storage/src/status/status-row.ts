@@ -93,7 +93,7 @@ export function textColumn(orElse?: string): Column<string> {
   };
 }
 
-/** A time in milliseconds, written as people read it. */
+/** Holds a time in milliseconds, written as people read it. */
 export function timeColumn(orElse?: number): Column<number> {
   return {
     write: (value) => ({ type: 'String', value: new Date(value).toISOString() }),
@@ -104,7 +104,7 @@ export function timeColumn(orElse?: number): Column<number> {
   };
 }
 
-/** A whole number, as the service's Int64. */
+/** Holds a whole number, as the service's Int64. */
 export function wholeNumberColumn(): Column<number> {
   return {
     write: (value) => ({ type: 'Int64', value: BigInt(Math.trunc(value)) }),

@@ -48,7 +48,7 @@ const checkNotice = Compile(
   }),
 );
 
-/** One row of the table `Replication`, written by the replicators and read by the customer API. */
+/** Keeps one row of the table `Replication`, written by the replicators and read by the customer API. */
 export function createTableReplicationStatus(options: {
   readonly store: TableStore;
 }): ReplicationStatus {
@@ -73,9 +73,9 @@ export function createTableReplicationStatus(options: {
 }
 
 /**
- * Of several replicators each sees some of the watermarks, so the newest of each peer is kept, unless it is
- * of a time that the writer's clock does not believe: a row that a wrong clock has written ends with the
- * next beat (I16).
+ * Keeps the newest watermark of each peer, for each of several replicators sees some of them, unless it is of a
+ * time that the writer's clock does not believe: a row that a wrong clock has written ends with the next beat
+ * (I16).
  */
 function combine(stored: ReplicationProgress | undefined, beat: Heartbeat): ReplicationProgress {
   const clock = { nowMs: beat.nowMs, driftMsMax: beat.driftMsMax ?? CLAIM_AHEAD_MS_MAX };

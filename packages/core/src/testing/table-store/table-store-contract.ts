@@ -5,7 +5,7 @@ import { describeLimits } from './table-store-limits.ts';
 import { describeQueries } from './table-store-queries.ts';
 import { describeValues } from './table-store-values.ts';
 
-/** Every promise of the `TableStore` port. One store serves the suite; it must start empty. */
+/** Tests every promise of the `TableStore` port. One store serves the suite; it must start empty. */
 export function describeTableStoreContract(
   name: string,
   createHarness: () => Promise<TableStoreHarness>,

@@ -23,7 +23,7 @@ export interface TableStoreUnderTest {
   /** Commits, and gives the ETags; throws when it is refused. */
   write(partitionKey: string, ...operations: RowOperation[]): Promise<(string | undefined)[]>;
   get(partitionKey: string, rowKey: string): Promise<TableRow | undefined>;
-  /** Every row of the range, following continuations. */
+  /** Reads every row of the range, following continuations. */
   readAll(range: Omit<RowRange, 'table'>): Promise<TableRow[]>;
 }
 
@@ -89,7 +89,7 @@ export function text(value: string): FieldValue {
   return { type: 'String', value };
 }
 
-/** A row that holds one String named `v`. */
+/** Makes a row that holds one String named `v`. */
 function holding(value: string): Properties {
   return new Map([['v', text(value)]]);
 }
