@@ -54,7 +54,7 @@ function componentName({ $id }: { readonly $id?: unknown }): string {
   return $id;
 }
 
-/** Renders the checked-in description of the API. */
+/** Is the checked-in description of the API. */
 export const OPENAPI_FILE = fileURLToPath(new URL('../../openapi.json', import.meta.url));
 
 export function formatOpenapi(document: unknown): string {

@@ -154,7 +154,7 @@ const TIMEOUT_MS_MAX_BY_INTERVAL_MS: ReadonlyMap<number, number> = new Map([
 ]);
 const FAST_INTERVAL_MS_LIMIT = 10_000;
 
-/** Checks the rules of Traffic Manager that tie the interval and the time-out of probes together. */
+/** Returns what breaks the rules by which Traffic Manager ties the interval and the time-out of probes together. */
 function findProbeTimingProblems(timing: ProbeTiming): readonly SettingProblem[] {
   const { PROBE_INTERVAL_MS: intervalMs, PROBE_TIMEOUT_MS: timeoutMs } = timing;
   if (intervalMs < FAST_INTERVAL_MS_LIMIT) {
