@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { type Cluster, PROBING_FAST, startCluster } from '@tandem/local-cluster';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Customer, listCustomers, send, until } from '../customers-client.ts';
+import { readReplayed } from '../recovery/read-replayed.ts';
 import { runTandem, type TandemRun } from '../recovery/run-tandem.ts';
-import { KEPT_DATA, type KeptCustomer, type KeptRecord } from './kept-data.ts';
+import { BUCKET_COUNT, KEPT_DATA, type KeptCustomer, type KeptRecord } from './kept-data.ts';
 
 const REGIONS = ['east', 'west'];
 
@@ -85,6 +86,16 @@ test('I2: regions that go on with kept data are proven equal', async () => {
   expect(run.json).toMatchObject({ equal: true, differences: [] });
   const risk = await runTandem(cluster, 'at-risk', '--region', 'east');
   expect(risk.json).toMatchObject({ lost: [], outOfReach: [], unreadable: [] });
+});
+
+test.each(REGIONS)('I5: what %s archived in either release gives its table', async (name) => {
+  const into = ['--from', name, '--table', 'Replayed', '--apply'];
+  const { code, err } = await runTandem(cluster, 'replay', ...into);
+  expect({ code, err }).toEqual({ code: 0, err: '' });
+  const replayed = await readReplayed(cluster.region(name), 'Replayed', BUCKET_COUNT);
+  expect(Object.values(replayed)).toHaveLength(record.living.length);
+  const living = record.living.map((customer) => [customer.customerId, customer]);
+  expect(replayed).toMatchObject(Object.fromEntries(living));
 });
 
 test.each(REGIONS)(

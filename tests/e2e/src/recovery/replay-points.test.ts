@@ -1,14 +1,12 @@
 // An archive replayed to points in time, each compared with what the REST API had answered then.
 // REPLAY_POINTS and REPLAY_SEED set how many and which; by default they are few.
-import { BUCKET_COUNT_DEFAULT, bucketNames, encodeVector } from '@tandem/core';
-import { customerKind } from '@tandem/core/customers';
 import { createSeededRandomness } from '@tandem/core/memory';
-import { type Cluster, PROBING_FAST, type Region, startCluster } from '@tandem/local-cluster';
-import { createAzureTableStore, createTableRowScanner } from '@tandem/storage';
+import { type Cluster, PROBING_FAST, startCluster } from '@tandem/local-cluster';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { untilEqual } from '../compare-regions.ts';
 import { listCustomers, send, until } from '../customers-client.ts';
 import { say } from '../say.ts';
+import { type Replayed, readReplayed } from './read-replayed.ts';
 import { runTandem } from './run-tandem.ts';
 import { untilSent } from './until-sent.ts';
 
@@ -30,11 +28,9 @@ beforeAll(async () => {
 
 afterAll(() => cluster?.stop());
 
-type Answered = Record<string, unknown>;
-
 interface Point {
   readonly atMs: number;
-  readonly answered: Answered;
+  readonly answered: Replayed;
 }
 
 /** The regions share this machine's clock: once it has moved on, no stamp of before is later. */
@@ -72,30 +68,6 @@ async function createPoint(ids: readonly string[], n: number): Promise<Point> {
     return [id, { customerId, email, firstName, lastName, phoneNumber, version }];
   });
   return { atMs, answered: Object.fromEntries(answered) };
-}
-
-/** A table that a replay made, as the API would answer from it. */
-async function readReplayed({ addresses }: Region, table: string): Promise<Answered> {
-  const store = createAzureTableStore({ connectionString: addresses.tables });
-  const scanner = createTableRowScanner({ store, kind: customerKind, table });
-  const found: Answered = {};
-  for (const bucket of bucketNames(BUCKET_COUNT_DEFAULT)) {
-    for await (const scanned of scanner.scan(bucket)) {
-      if (scanned.kind === 'damaged') throw new Error(scanned.problem);
-      const { entityId, state } = scanned.row;
-      if ((state.alive ?? '') < (state.deleted ?? '')) continue;
-      const valueOf = (name: string) => state.fields.get(name)?.value?.value ?? null;
-      found[entityId] = {
-        customerId: entityId,
-        email: valueOf('email'),
-        firstName: valueOf('firstName'),
-        lastName: valueOf('lastName'),
-        phoneNumber: valueOf('phoneNumber'),
-        version: encodeVector(state.vector),
-      };
-    }
-  }
-  return found;
 }
 
 test(
