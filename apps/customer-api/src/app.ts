@@ -17,12 +17,12 @@ import {
   STREAM_PACE,
 } from './http/limits.ts';
 import { authPlugin } from './plugins/auth.ts';
-import { httpRulesPlugin } from './plugins/http-rules.ts';
 import { jsonBodyPlugin } from './plugins/json-body.ts';
 import { openapiPlugin } from './plugins/openapi.ts';
 import { lastAnswersPlugin, problemsPlugin, sendProblem } from './plugins/problems.ts';
 import {
   bodyTimeoutPlugin,
+  httpRulesPlugin,
   loadSheddingPlugin,
   rateLimitPlugin,
   securityHeadersPlugin,
@@ -137,7 +137,7 @@ function createServer({ region, logger, newRequestId }: AppOptions): FastifyInst
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     bodyLimit: BODY_BYTES_MAX,
     routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
-    // A request without a host is answered as any other that is malformed: see http-rules.ts.
+    // A request without a host is answered as any other that is malformed: see protection.ts.
     http: {
       requireHostHeader: false,
       headersTimeout: HEADERS_TIMEOUT_MS,

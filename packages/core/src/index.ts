@@ -126,14 +126,17 @@ export {
 } from './model/progress.ts';
 export type { Settlement } from './model/settlement.ts';
 // The way out: relay, links to the peers, sweep, and the duties of a replicator.
+export { createPeerLink, type PeerLink, type PeerLinkOptions } from './outbound/peer-link.ts';
 export {
+  createRelay,
   type FinishLateOptions,
   type FinishOptions,
   finishAtOnce,
   finishLate,
-} from './outbound/finish.ts';
-export { createPeerLink, type PeerLink, type PeerLinkOptions } from './outbound/peer-link.ts';
-export { createRelay, type Relay, type RelayOptions, type RelaySteps } from './outbound/relay.ts';
+  type Relay,
+  type RelayOptions,
+  type RelaySteps,
+} from './outbound/relay.ts';
 export {
   createRelayQueue,
   type RelayQueue,

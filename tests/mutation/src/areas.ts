@@ -23,7 +23,7 @@ export const AREAS = {
   },
   outbox: {
     mutated: [
-      'packages/core/src/outbound/{relay,sweep,finish}.ts',
+      'packages/core/src/outbound/{relay,sweep}.ts',
       'packages/core/src/inbound/archive-in-rounds.ts',
       'packages/storage/src/outbox/*.ts',
       'packages/storage/src/write-path/commit-change-set.ts',

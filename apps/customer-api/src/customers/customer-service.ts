@@ -1,4 +1,10 @@
-import { assert, type Clock, type Randomness, type VersionVector } from '@tandem/core';
+import {
+  assert,
+  type Clock,
+  type Randomness,
+  TransientError,
+  type VersionVector,
+} from '@tandem/core';
 import type { customerKind } from '@tandem/core/customers';
 import type {
   EntityHistory,
@@ -147,6 +153,42 @@ export function createCustomerService(options: CustomerServiceOptions): Customer
     whereApplied: (customerId, receipt, wait) =>
       options.receipts.whereApplied(customerId.toLowerCase(), receipt, wait),
     isPreconditionRequired: () => options.isPreconditionRequired(),
+  };
+}
+
+export interface OpeningCustomers extends CustomerService {
+  /** From now on what is asked goes there. */
+  open(customers: CustomerService): void;
+}
+
+/**
+ * Returns the customers of a region whose tables and settings may not have been read yet: until then every
+ * call throws `TABLE_UNAVAILABLE`, so a process that starts during an outage is up, and says so.
+ */
+export function createOpeningCustomers(): OpeningCustomers {
+  let opened: CustomerService | undefined;
+  const customers = (): CustomerService => {
+    if (opened !== undefined) return opened;
+    throw new TransientError('TABLE_UNAVAILABLE', 'The tables of this region are not open yet.');
+  };
+  return {
+    open(service) {
+      opened = service;
+    },
+    create: (customer, key) => customers().create(customer, key),
+    get: (customerId) => customers().get(customerId),
+    put: (customerId, customer, condition) => customers().put(customerId, customer, condition),
+    patch: (customerId, changes, condition) => customers().patch(customerId, changes, condition),
+    remove: (customerId, condition) => customers().remove(customerId, condition),
+    list: (limit, cursor, filter) => customers().list(limit, cursor, filter),
+    history: (customerId, limit, cursor) => customers().history(customerId, limit, cursor),
+    reach: (customerId, least, wait) => customers().reach(customerId, least, wait),
+    acknowledgementOf: (version, asked) => customers().acknowledgementOf(version, asked),
+    receiptFor: (customerId, version) => customers().receiptFor(customerId, version),
+    readReceipt: (customerId, receipt) => customers().readReceipt(customerId, receipt),
+    whereApplied: (customerId, receipt, wait) =>
+      customers().whereApplied(customerId, receipt, wait),
+    isPreconditionRequired: () => customers().isPreconditionRequired(),
   };
 }
 

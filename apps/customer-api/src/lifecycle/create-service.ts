@@ -1,4 +1,4 @@
-import { type Clock, type Randomness, type TableStore, TransientError } from '@tandem/core';
+import type { Clock, Randomness, TableStore } from '@tandem/core';
 import { createQuietLogger, openRegion, openRegionStore, retryOpening } from '@tandem/region-kit';
 import { createRandomIds, type Logger, type PinoLogger, type Service } from '@tandem/service-kit';
 import {
@@ -14,7 +14,7 @@ import { type AppOptions, createApp } from '../app.ts';
 import { createTokenVerifier } from '../auth/token-verifier.ts';
 import { type Composition, compose, KINDS, type Tracing } from '../composition.ts';
 import type { Config } from '../config.ts';
-import type { CustomerService } from '../customers/customer-service.ts';
+import { type CustomerService, createOpeningCustomers } from '../customers/customer-service.ts';
 import { createProcessReadiness, createServing } from '../health/process-readiness.ts';
 import { EVENT_LOOP_DELAY_MS_MAX } from '../http/limits.ts';
 import { closeSteps, drainSteps } from './shutdown-steps.ts';
@@ -35,9 +35,11 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   const scope = createTraceScope();
   const { tracer } = telemetry;
   const tracing = { tracer, traceOf: tracer && (() => scope.traceparent()) };
+  const customers = createOpeningCustomers();
   const state = { composition: () => composition, stopping: stopping.signal };
   const app = await createServiceApp(options, {
     ...state,
+    customers,
     observe: createHttpTelemetry(telemetry, scope),
   });
   if (telemetry.meter !== undefined) {
@@ -49,6 +51,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     async open() {
       const store = openRegionStore(config);
       composition = await openService({ ...options, store, stopping: stopping.signal, tracing });
+      if (composition !== undefined) customers.open(composition.customers);
       return undefined;
     },
     app,
@@ -60,13 +63,14 @@ export async function createService(options: ServiceOptions): Promise<Service> {
 
 interface ServiceState {
   readonly composition: () => Composition | undefined;
+  readonly customers: CustomerService;
   readonly stopping: AbortSignal;
   readonly observe: AppOptions['observe'];
 }
 
 function createServiceApp(
   { config, logger }: ServiceOptions,
-  { composition, stopping, observe }: ServiceState,
+  { composition, customers, stopping, observe }: ServiceState,
 ): Promise<FastifyInstance> {
   if (config.auth === undefined) {
     const line = { event: 'no-authentication', host: config.listen.host };
@@ -75,7 +79,7 @@ function createServiceApp(
   const state = { region: () => composition()?.readiness, stopping };
   return createApp({
     region: config.region,
-    customers: createOpeningCustomers(() => composition()?.customers),
+    customers,
     readiness: createProcessReadiness(state),
     serving: createServing(state),
     verifyToken: config.auth === undefined ? undefined : createTokenVerifier(config.auth),
@@ -154,32 +158,4 @@ function measureApi(meter: Meter, { composition, stopping }: ApiState): void {
       description: 'Change sets that wait in this process to be sent; the outbox holds them too.',
     })
     .addCallback((result) => result.observe(composition()?.relayQueue.length ?? 0));
-}
-
-/**
- * The customers of a region whose tables and settings may not have been read yet: until then every
- * call throws `TABLE_UNAVAILABLE`, so a process that starts during an outage is up, and says so.
- */
-function createOpeningCustomers(opened: () => CustomerService | undefined): CustomerService {
-  const customers = (): CustomerService => {
-    const service = opened();
-    if (service !== undefined) return service;
-    throw new TransientError('TABLE_UNAVAILABLE', 'The tables of this region are not open yet.');
-  };
-  return {
-    create: (customer, key) => customers().create(customer, key),
-    get: (customerId) => customers().get(customerId),
-    put: (customerId, customer, condition) => customers().put(customerId, customer, condition),
-    patch: (customerId, changes, condition) => customers().patch(customerId, changes, condition),
-    remove: (customerId, condition) => customers().remove(customerId, condition),
-    list: (limit, cursor, filter) => customers().list(limit, cursor, filter),
-    history: (customerId, limit, cursor) => customers().history(customerId, limit, cursor),
-    reach: (customerId, least, wait) => customers().reach(customerId, least, wait),
-    acknowledgementOf: (version, asked) => customers().acknowledgementOf(version, asked),
-    receiptFor: (customerId, version) => customers().receiptFor(customerId, version),
-    readReceipt: (customerId, receipt) => customers().readReceipt(customerId, receipt),
-    whereApplied: (customerId, receipt, wait) =>
-      customers().whereApplied(customerId, receipt, wait),
-    isPreconditionRequired: () => customers().isPreconditionRequired(),
-  };
 }

@@ -1,11 +1,16 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { Pace } from '../bulk/pace.ts';
-import { namesLeastVersion, requireVersion } from '../consistency/require-version.ts';
 import type { CustomerService } from '../customers/customer-service.ts';
 import { PAGE_LIMIT_DEFAULT } from '../http/limits.ts';
 import { readIdempotencyKey } from '../idempotency/idempotency-key.ts';
 import { isJsonType, parseJsonBody, parseNoBody } from '../plugins/json-body.ts';
-import { agreeOn, demandedCondition, refuseConditions } from '../preconditions/preconditions.ts';
+import {
+  agreeOn,
+  demandedCondition,
+  namesLeastVersion,
+  refuseConditions,
+  requireVersion,
+} from '../preconditions/preconditions.ts';
 import { sendPage, sendRead, sendWrite, toPage } from './answer-customer.ts';
 import { batchRoute } from './batch.ts';
 import { exportRoute, importRoute } from './bulk.ts';

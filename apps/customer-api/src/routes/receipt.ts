@@ -3,10 +3,10 @@ import { encodeVector } from '@tandem/core';
 import { type Static, Type } from 'typebox';
 import { requireScope } from '../auth/scopes.ts';
 import { readPreferences } from '../consistency/preferences.ts';
-import { versionNotReached } from '../consistency/require-version.ts';
 import type { CustomerService } from '../customers/customer-service.ts';
 import { placeHolder } from '../http/places.ts';
 import { ProblemError } from '../http/problem.ts';
+import { versionNotReached } from '../preconditions/preconditions.ts';
 import { CustomerParams, guardedResponses, jsonResponse, PREFER, tags } from './schema-parts.ts';
 
 export const receiptRoute: FastifyPluginAsyncTypebox<{

@@ -3,7 +3,7 @@ import { createVirtualClock, type VirtualClock } from '../memory/virtual-clock.t
 import type { Archive } from '../ports/archive.ts';
 import type { Outbox, OutboxEntry } from '../ports/outbox.ts';
 import { formatStamp } from '../time/stamp.ts';
-import { finishLate, type LateFinish } from './finish.ts';
+import { finishLate, type LateFinish } from './relay.ts';
 
 function entry(n: number): OutboxEntry {
   const stamp = formatStamp({ timeMs: n, counter: 0, region: 'east', writer: 'w' });

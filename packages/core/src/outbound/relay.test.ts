@@ -11,9 +11,8 @@ import type { OutboundMessage } from '../ports/change-publisher.ts';
 import type { Outbox, OutboxEntry } from '../ports/outbox.ts';
 import { formatStamp, stampTimeMs } from '../time/stamp.ts';
 import { unpackChangeSets } from '../wire/message-body.ts';
-import { finishAtOnce } from './finish.ts';
 import { createPeerLink, type PeerLink } from './peer-link.ts';
-import { createRelay } from './relay.ts';
+import { createRelay, finishAtOnce } from './relay.ts';
 
 const PEERS = ['west', 'north', 'south'];
 const TOO_LARGE = new TerminalError('MESSAGE_TOO_LARGE', 'too large');

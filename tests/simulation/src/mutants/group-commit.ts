@@ -2,7 +2,7 @@ import { CORE, type Mutant, STORAGE } from './mutant.ts';
 
 const LANE = `${STORAGE}write-path/bucket-lane.ts`;
 const PACK = `${STORAGE}write-path/pack-group.ts`;
-const FINISH = `${CORE}outbound/finish.ts`;
+const FINISH = `${CORE}outbound/relay.ts`;
 const TO_BUCKET = `${CORE}inbound/apply-change-sets.ts`;
 
 /** Faults of what writes, archives and applies many changes at once, and of remembered rows. */
