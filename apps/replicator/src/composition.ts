@@ -1,32 +1,40 @@
-// What a replicator is made of, for each data access. The only file that knows the container.
+// What a replicator is made of, for each data access: the parts in order, then how each is made. The only file
+// that knows the container.
 import {
+  type Applier,
+  type ArchiveRounds,
+  archiveInRounds,
   type ChangePublisher,
+  type Clock,
+  createAppliedClaim,
+  createApplier,
+  createHybridClock,
   createRelay,
+  createReplicator,
+  type EntityKind,
   finishAtOnce,
   type Lease,
   type PeerLink,
+  type Randomness,
   type Relay,
+  type Replicator,
+  type TableStore,
 } from '@tandem/core';
 import {
   createPeerLinks,
   createRegionTables,
   type DataAccess,
+  type OpenedRegion,
   type RegionSettings,
   type RegionTables,
 } from '@tandem/region-kit';
-import { createWriterId } from '@tandem/service-kit';
-import { createTableLease } from '@tandem/storage';
-import { traceApplier, traceArchive, tracePublisher } from '@tandem/telemetry';
+import { createWriterId, type Logger } from '@tandem/service-kit';
+import { createStoreProbe, createTableLease } from '@tandem/storage';
+import { type Telemetry, traceApplier, traceArchive, tracePublisher } from '@tandem/telemetry';
 import { asFunction, createContainer, InjectionMode } from 'awilix';
-import {
-  type Composition,
-  type CompositionOptions,
-  createRegionApplier,
-  createRegionArchiveRounds,
-  createRegionReplicator,
-  SWEEP_LEASE_MS,
-} from './composition/create-replication.ts';
+import type { Bus } from './bus/service-bus.ts';
 import { createDrillRest, releaseLeases, restDuringDrill } from './drill/drill-rest.ts';
+import type { Duty } from './duties/duty.ts';
 import {
   createArchiveSweeper,
   createDeadLetterDuty,
@@ -42,7 +50,9 @@ import {
 import { createStatusLogDuty } from './duties/run-duties.ts';
 import { type Activity, createActivity } from './observe/activity.ts';
 import {
+  type ObservedReceiver,
   type ObservedStatus,
+  type ObservedSweeper,
   observeReceiver,
   observeStatus,
   observeSweeper,
@@ -179,4 +189,131 @@ function toComposition(
       await Promise.all(publishers.map((publisher) => publisher.close()));
     },
   };
+}
+
+/** Short, since until it ends no other process sweeps for one that was killed. */
+const SWEEP_LEASE_MS = 10_000;
+/** Often enough for all but the shortest locks that a queue may have been given by someone else. */
+const LOCK_RENEW_MS = 10_000;
+
+/** Archives what is received: many change sets of a bucket share a transaction. */
+function createRegionArchiveRounds(options: {
+  readonly clock: Clock;
+  readonly tables: RegionTables;
+}): ArchiveRounds {
+  return archiveInRounds({ archive: options.tables.archive, clock: options.clock });
+}
+
+interface RegionApplierOptions {
+  readonly region: string;
+  readonly writer: string;
+  readonly clock: Clock;
+  readonly tables: RegionTables;
+  readonly rounds: ArchiveRounds;
+  readonly settings: RegionSettings;
+  readonly activity: Activity;
+}
+
+function createRegionApplier(options: RegionApplierOptions): Applier {
+  const { region, writer, clock, tables, settings, activity } = options;
+  const { replicas, conflicts } = tables;
+  const { driftMsMax, tombstoneAgeMs } = settings;
+  const { onConflict, onDrift } = activity;
+  const nowMs = (): number => clock.nowMs();
+  const hybridClock = createHybridClock({ region, writer, nowMs, driftMsMax, onDrift });
+  return createApplier({
+    region,
+    regions: settings.regions,
+    replicas,
+    archive: options.rounds,
+    conflicts,
+    clock,
+    hybridClock,
+    tombstoneAgeMs,
+    onConflict,
+  });
+}
+
+interface RegionReplicatorOptions {
+  readonly store: TableStore;
+  readonly region: string;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly tables: RegionTables;
+  readonly settings: RegionSettings;
+  readonly activity: Activity;
+  readonly links: readonly PeerLink[];
+  readonly receiver: ObservedReceiver;
+  readonly status: ObservedStatus;
+  readonly sweepLease: Lease;
+  readonly relay: Relay;
+  readonly applier: Applier;
+  readonly rounds: ArchiveRounds;
+}
+
+function createRegionReplicator(options: RegionReplicatorOptions): Replicator {
+  const { region, clock, receiver, links, status, settings, activity } = options;
+  return createReplicator({
+    region,
+    clock,
+    receiver,
+    links,
+    status,
+    lease: options.sweepLease,
+    leaseMs: SWEEP_LEASE_MS,
+    readiness: settings.readiness,
+    conflicts: options.tables.conflicts,
+    notices: activity.notices,
+    appliedClaim: createAppliedClaim({
+      status,
+      receiver,
+      hold: options.tables.hold,
+      clock,
+      driftMsMax: settings.driftMsMax,
+    }),
+    sweep: {
+      outboxes: [...options.tables.outboxes.values()],
+      relay: options.relay,
+      graceMs: settings.sweepGraceMs,
+    },
+    inbound: {
+      applier: options.applier,
+      randomness: options.randomness,
+      lockRenewMs: LOCK_RENEW_MS,
+      rounds: options.rounds,
+      probe: createStoreProbe({ store: options.store }),
+      onDeadLettered: activity.onDeadLettered,
+      onOutage: activity.onOutage,
+    },
+  });
+}
+
+/** What a replicator is made from. */
+interface CompositionOptions {
+  readonly region: string;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly logger: Logger;
+  readonly store: TableStore;
+  readonly bus: Bus;
+  readonly kinds: readonly EntityKind[];
+  readonly opened: OpenedRegion;
+  readonly tracer?: Telemetry['tracer'];
+}
+
+export interface Composition {
+  readonly duties: readonly Duty[];
+  readonly activity: Activity;
+  readonly links: readonly PeerLink[];
+  /** Undefined in a region without peers. */
+  readonly receiver: ObservedReceiver | undefined;
+  readonly status: ObservedStatus;
+  /** Undefined in a region without peers. */
+  readonly sweeper: ObservedSweeper | undefined;
+  /** Resolves when all that was received is settled or given up. Never rejects. */
+  drain(): Promise<void>;
+  /** Lets another process go on at once. Only a saving, so what fails is only logged. */
+  releaseLeases(): Promise<void>;
+  /** Closes the receiver first, then the senders. */
+  closeBus(): Promise<void>;
 }

@@ -11,8 +11,7 @@ import { createQuietLogger, openRegion, retryOpening } from '@tandem/region-kit'
 import type { Logger, ShutdownStep } from '@tandem/service-kit';
 import type { Telemetry } from '@tandem/telemetry';
 import type { Bus } from './bus/service-bus.ts';
-import type { Composition } from './composition/create-replication.ts';
-import { compose } from './composition.ts';
+import { type Composition, compose } from './composition.ts';
 import { type RunningDuties, runDuties } from './duties/run-duties.ts';
 import {
   decideLiveness,

@@ -22,7 +22,7 @@ import {
   settlementOfSets,
 } from '../arrival/refusal.ts';
 import { chunk } from '../concurrency/bounded.ts';
-import { AppError, TerminalError } from '../errors.ts';
+import { type AppError, TerminalError } from '../errors.ts';
 import type { Conflict } from '../model/conflict.ts';
 import type { Settlement } from '../model/settlement.ts';
 import type { ChangeReceiver, InboundMessage } from '../ports/change-receiver.ts';
