@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Cluster, startCluster } from '@tandem/local-cluster';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -44,18 +45,33 @@ describe('the README', () => {
     expect(output).toMatch(/-east-\w+ is owed to west\n/);
     expect(output).toContain("{ label: 'Pump 7', restarts: 0 }");
   });
+});
 
-  test('names only scripts and files that exist', () => {
-    const { scripts } = JSON.parse(
-      readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
-    ) as { scripts: Record<string, string> };
-    for (const [, script] of README.matchAll(/(?:npm run|pnpm) ([a-z0-9:]+)/g)) {
-      expect(Object.keys(scripts)).toContain(script);
-    }
-    for (const [, path] of README.matchAll(/\]\((?!http)([^)#]+)/g)) {
-      expect(() => readFileSync(new URL(`../../../${path}`, import.meta.url))).not.toThrow(
-        /ENOENT/,
-      );
-    }
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const PAGES = globSync('{*.md,docs/**/*.md}', { cwd: ROOT });
+const { scripts: SCRIPTS } = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8')) as {
+  scripts: Record<string, string>;
+};
+
+/** Words of pnpm itself that pages show. */
+const BUILT_IN = ['exec', 'install', 'run'];
+
+describe.each(PAGES)('%s', (page) => {
+  const text = readFileSync(`${ROOT}${page}`, 'utf8');
+
+  test('names only scripts that exist', () => {
+    const named = [...text.matchAll(/(?:^|`)(?:npm run|pnpm) ([a-z][a-z0-9:]*)/gm)].map(
+      ([, name = '']) => name,
+    );
+    const known = [...Object.keys(SCRIPTS), ...BUILT_IN];
+    expect(named.filter((name) => !known.includes(name))).toEqual([]);
+  });
+
+  test('leads only to files that exist', () => {
+    const targets = [...text.matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)/g)].map(
+      ([, path = '']) => path,
+    );
+    const missing = targets.filter((path) => !existsSync(join(ROOT, dirname(page), path)));
+    expect(missing).toEqual([]);
   });
 });
