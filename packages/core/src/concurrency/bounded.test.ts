@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { chunk, forEachBounded } from './bounded.ts';
+import { batchesOf, chunk, forEachBounded } from './bounded.ts';
 
 describe('forEachBounded', () => {
   test('works on every item, never on more than the bound at once', async () => {
@@ -36,5 +36,35 @@ describe('chunk', () => {
     const bounds = { countMax: 3, weightMax: 10, weigh: (item: number) => item };
     expect(chunk([1, 2, 3, 4, 5, 6, 20, 1], bounds)).toEqual([[1, 2, 3], [4, 5], [6], [20], [1]]);
     expect(chunk([], bounds)).toEqual([]);
+  });
+});
+
+describe('batchesOf', () => {
+  const collect = async (bounds: Parameters<typeof batchesOf<number>>[1]): Promise<number[][]> => {
+    const read: number[] = [];
+    const source = async function* (): AsyncGenerator<number> {
+      for (const item of [1, 2, 3, 4, 5, 6, 20, 1]) {
+        read.push(item);
+        yield item;
+      }
+    };
+    const batches: number[][] = [];
+    for await (const batch of batchesOf(source(), bounds)) {
+      // Nothing is read ahead: whoever takes a batch writes it before more comes.
+      expect(read).toEqual([...batches.flat(), ...batch]);
+      batches.push(batch);
+    }
+    return batches;
+  };
+
+  test('yields a batch as soon as a bound is reached, and what is left', async () => {
+    expect(await collect({ countMax: 3 })).toEqual([
+      [1, 2, 3],
+      [4, 5, 6],
+      [20, 1],
+    ]);
+    const weighed = { countMax: 3, weightMax: 9, weigh: (item: number) => item };
+    expect(await collect(weighed)).toEqual([[1, 2, 3], [4, 5], [6, 20], [1]]);
+    expect(await collect({ countMax: 4 })).toHaveLength(2);
   });
 });

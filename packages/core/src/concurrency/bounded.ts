@@ -31,11 +31,15 @@ export async function forEachBounded<T>(
   if (failures.length > 0) throw failures[0];
 }
 
+export interface BatchBounds<T> {
+  readonly countMax: number;
+  /** None by default. */
+  readonly weightMax?: number;
+  readonly weigh?: (item: T) => number;
+}
+
 /** Splits in order, into runs whose weights add up to at most `weightMax` and of at most `countMax`. */
-export function chunk<T>(
-  items: readonly T[],
-  bounds: { countMax: number; weightMax?: number; weigh?: (item: T) => number },
-): T[][] {
+export function chunk<T>(items: readonly T[], bounds: BatchBounds<T>): T[][] {
   const { countMax, weightMax = Number.POSITIVE_INFINITY, weigh = () => 0 } = bounds;
   const chunks: T[][] = [];
   let current: T[] = [];
@@ -52,4 +56,23 @@ export function chunk<T>(
   }
   if (current.length > 0) chunks.push(current);
   return chunks;
+}
+
+/** Yields what comes in batches, in order, as soon as one has reached a bound; the last one is what is left. */
+export async function* batchesOf<T>(
+  items: AsyncIterable<T>,
+  bounds: BatchBounds<T>,
+): AsyncGenerator<T[], void, undefined> {
+  const { countMax, weightMax = Number.POSITIVE_INFINITY, weigh = () => 0 } = bounds;
+  let batch: T[] = [];
+  let weight = 0;
+  for await (const item of items) {
+    batch.push(item);
+    weight += weigh(item);
+    if (batch.length < countMax && weight < weightMax) continue;
+    yield batch;
+    batch = [];
+    weight = 0;
+  }
+  if (batch.length > 0) yield batch;
 }

@@ -1,3 +1,4 @@
+import { batchesOf } from '../concurrency/bounded.ts';
 import { untilUncontended } from '../concurrency/contention.ts';
 import type { ArchiveKeeper, ArchiveRow, ScannedArchiveRow } from '../ports/recovery-region.ts';
 import { encodeChangeSet, plainBytesOf } from '../wire/change-set-bytes.ts';
@@ -35,25 +36,30 @@ export async function copyArchive(options: CopyArchiveOptions): Promise<number> 
 async function copyOnce(
   options: CopyArchiveOptions,
 ): Promise<{ readonly written: number; readonly leftOut: number }> {
+  let written = 0;
+  let leftOut = 0;
+  const bounds = {
+    countMax: BATCH_MAX,
+    weightMax: BATCH_BYTES_MAX,
+    weigh: ({ encoded }: ArchiveRow) => plainBytesOf(encoded),
+  };
+  for await (const batch of batchesOf(missingRows(options), bounds)) {
+    const refused = await options.into.put(batch);
+    leftOut += refused.length;
+    written += batch.length - refused.length;
+    options.onRows?.(batch.length - refused.length);
+  }
+  return { written, leftOut };
+}
+
+/** Yields what `from` has and `into` has not, by reading both in the order of their keys. */
+async function* missingRows(options: CopyArchiveOptions): AsyncGenerator<ArchiveRow> {
   const { entityKind, bucket, into, onDamaged } = options;
   const span = { entityKind, bucket };
   const own = into.scan(span)[Symbol.asyncIterator]();
   const readOwn = async (): Promise<ScannedArchiveRow | undefined> => {
     const next = await own.next();
     return next.done === true ? undefined : next.value;
-  };
-  let waiting: ArchiveRow[] = [];
-  let bytes = 0;
-  let written = 0;
-  let leftOut = 0;
-  const flush = async (): Promise<void> => {
-    if (waiting.length === 0) return;
-    const refused = await into.put(waiting);
-    leftOut += refused.length;
-    written += waiting.length - refused.length;
-    options.onRows?.(waiting.length - refused.length);
-    waiting = [];
-    bytes = 0;
   };
   let head = await readOwn();
   for await (const row of options.from.scan(span)) {
@@ -64,13 +70,8 @@ async function copyOnce(
     while (head !== undefined && keyOf(head) < keyOf(row)) head = await readOwn();
     const there = head !== undefined && keyOf(head) === keyOf(row) ? head : undefined;
     const wanted = missing(row, there);
-    if (wanted === undefined) continue;
-    waiting.push(wanted);
-    bytes += plainBytesOf(wanted.encoded);
-    if (waiting.length >= BATCH_MAX || bytes >= BATCH_BYTES_MAX) await flush();
+    if (wanted !== undefined) yield wanted;
   }
-  await flush();
-  return { written, leftOut };
 }
 
 /** Undefined when all of it is there. */

@@ -1,3 +1,4 @@
+import { batchesOf } from '../concurrency/bounded.ts';
 import { untilUncontended } from '../concurrency/contention.ts';
 import { TerminalError } from '../errors.ts';
 import { ROWS_PER_TRANSACTION_MAX } from '../limits/table-limits.ts';
@@ -34,6 +35,7 @@ export interface Traces {
   readonly isKnown: boolean;
 }
 
+const ERASED_BOUNDS = { countMax: ROWS_PER_TRANSACTION_MAX };
 const CONTENTION = { attemptsMax: 5, remedy: 'Repeat the command.' };
 
 /**
@@ -115,20 +117,16 @@ async function eraseArchive(
   until: Stamp | undefined,
 ): Promise<boolean> {
   const bucket = replica.bucketOf(entityId);
-  let erased: ArchiveRow[] = [];
-  let leftOut = 0;
-  const flush = async (): Promise<void> => {
-    leftOut += (await archive.put(erased)).length;
-    erased = [];
+  const erasedRows = async function* (): AsyncGenerator<ArchiveRow> {
+    for await (const row of archive.scan({ entityKind, bucket })) {
+      const set = row.kind === 'damaged' ? undefined : eraseSet(row.set, entityId, until);
+      if (set !== undefined) yield { ...row, set, encoded: encodeChangeSet(set) };
+    }
   };
-  for await (const row of archive.scan({ entityKind, bucket })) {
-    if (row.kind === 'damaged') continue;
-    const set = eraseSet(row.set, entityId, until);
-    if (set === undefined) continue;
-    erased.push({ ...row, set, encoded: encodeChangeSet(set) });
-    if (erased.length >= ROWS_PER_TRANSACTION_MAX) await flush();
+  let leftOut = 0;
+  for await (const batch of batchesOf(erasedRows(), ERASED_BOUNDS)) {
+    leftOut += (await archive.put(batch)).length;
   }
-  await flush();
   return leftOut === 0;
 }
 
@@ -137,15 +135,12 @@ async function eraseConflicts(
   entityId: string,
   until: Stamp | undefined,
 ): Promise<void> {
-  let erased: Conflict[] = [];
-  for await (const one of conflicts.scan(entityKind, replica.bucketOf(entityId))) {
-    if (!conflictHoldsValues(one, entityId)) continue;
-    erased.push(eraseConflict(one, until));
-    if (erased.length < ROWS_PER_TRANSACTION_MAX) continue;
-    await conflicts.accept(erased);
-    erased = [];
-  }
-  await conflicts.accept(erased);
+  const erasedOnes = async function* (): AsyncGenerator<Conflict> {
+    for await (const one of conflicts.scan(entityKind, replica.bucketOf(entityId))) {
+      if (conflictHoldsValues(one, entityId)) yield eraseConflict(one, until);
+    }
+  };
+  for await (const batch of batchesOf(erasedOnes(), ERASED_BOUNDS)) await conflicts.accept(batch);
 }
 
 /** Undefined when it holds nothing that is to be erased. */

@@ -1,5 +1,6 @@
+import { batchesOf } from '../concurrency/bounded.ts';
 import { AppError, assertNever } from '../errors.ts';
-import type { Conflict } from '../model/conflict.ts';
+
 import type { Clock } from '../ports/clock.ts';
 import type { ConflictJournal } from '../ports/conflict-journal.ts';
 import type { RecoveryRegion, RowScanner } from '../ports/recovery-region.ts';
@@ -287,17 +288,11 @@ const BATCH_MAX = 500;
 export async function copyConflicts(options: CopyConflictsOptions): Promise<number> {
   const { entityKind, bucket, from, into, onCopied } = options;
   let copied = 0;
-  let waiting: Conflict[] = [];
-  const flush = async (): Promise<void> => {
-    await into.accept(waiting);
-    copied += waiting.length;
-    onCopied(waiting.length);
-    waiting = [];
-  };
-  for await (const conflict of from.scan(entityKind, bucket)) {
-    waiting.push(conflict);
-    if (waiting.length >= BATCH_MAX) await flush();
+  const bounds = { countMax: BATCH_MAX };
+  for await (const batch of batchesOf(from.scan(entityKind, bucket), bounds)) {
+    await into.accept(batch);
+    copied += batch.length;
+    onCopied(batch.length);
   }
-  await flush();
   return copied;
 }

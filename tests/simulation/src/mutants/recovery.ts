@@ -308,10 +308,14 @@ export const recoveryMutants: readonly Mutant[] = [
     edits: [
       {
         file: COPY,
-        find: '    waiting.push(wanted);',
-        replace: '    if ((bytes += 1) % 2 === 1) waiting.push(wanted);',
+        find: '    if (wanted !== undefined) yield wanted;',
+        replace: '    if (wanted !== undefined && (seen += 1) % 2 === 1) yield wanted;',
       },
-      { file: COPY, find: '    bytes += plainBytesOf(wanted.encoded);\n', replace: '' },
+      {
+        file: COPY,
+        find: '  let head = await readOwn();',
+        replace: '  let seen = 0;\n  let head = await readOwn();',
+      },
     ],
   },
   {
@@ -320,8 +324,9 @@ export const recoveryMutants: readonly Mutant[] = [
     edits: [
       {
         file: COPY,
-        find: '  await flush();\n  return { written, leftOut };',
-        replace: '  return { written, leftOut };',
+        find: '    const refused = await options.into.put(batch);',
+        replace:
+          '    if (batch.length < BATCH_MAX) continue;\n    const refused = await options.into.put(batch);',
       },
     ],
   },
