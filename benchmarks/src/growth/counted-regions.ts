@@ -2,8 +2,12 @@ import { bucketNames, type Clock, type OutboxEntry } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { createMemoryBus } from '@tandem/core/memory';
 import { createSystemClock, createSystemRandomness } from '@tandem/service-kit';
-import { createRowMemory, createTableRowScanner, type RowMemory } from '@tandem/storage';
-import { createMemoryRegion, type MemoryRegion } from '@tandem/storage/testing';
+import { createRowMemory, type RowMemory } from '@tandem/storage';
+import {
+  createMemoryRegion,
+  createTableRowScanner,
+  type MemoryRegion,
+} from '@tandem/storage/testing';
 import { type RemoteStore, startRemoteStore } from './remote-store.ts';
 
 type Region = MemoryRegion<typeof customerKind>;

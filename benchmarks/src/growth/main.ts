@@ -3,7 +3,7 @@
  * the requests counted, the processor time without that of the stores. Nothing is recorded.
  */
 import { BUCKET_COUNT_DEFAULT } from '@tandem/core';
-import { ROW_MEMORY_BYTES_DEFAULT } from '@tandem/storage';
+import { ROW_MEMORY_BYTES_DEFAULT } from '@tandem/storage/testing';
 import { Command } from 'commander';
 import { describeRun } from '../run/describe-run.ts';
 import { positive, readSizes } from '../run/flag-values.ts';

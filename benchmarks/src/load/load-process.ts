@@ -1,11 +1,8 @@
 /** The process that writes: bare upserts and replicated writes alike, so that both share its costs. */
 import { type ArchiveSpan, bucketNames, replayInto } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
-import {
-  createAzureTableStore,
-  createTableArchiveKeeper,
-  createTableReplica,
-} from '@tandem/storage';
+import { createAzureTableStore, createTableReplica } from '@tandem/storage';
+import { createTableArchiveKeeper } from '@tandem/storage/testing';
 import { createBareLoad, ROWS_PER_BATCH } from './bare-load.ts';
 import { customerFor, customerId, customerOf } from './customers.ts';
 import { createFirstForm } from './first-form-load.ts';

@@ -1,4 +1,4 @@
-import { ROW_MEMORY_BYTES_DEFAULT } from '@tandem/storage';
+import { ROW_MEMORY_BYTES_DEFAULT } from '@tandem/storage/testing';
 import {
   COUNTED_SIZES,
   type CountedGrowth,

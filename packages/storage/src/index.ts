@@ -1,35 +1,134 @@
-export * from './archive/table-archive.ts';
-export * from './azure/azure-table-store.ts';
-export * from './configuration/configuration-table.ts';
-export * from './configuration/create-configuration.ts';
-export * from './configuration/definitions.ts';
-export * from './configuration/read-peers.ts';
-export * from './configuration/record-bucket-count.ts';
-export * from './configuration/resolve-settings.ts';
-export { describeSettingProblem, resolveSettings } from './configuration/resolve-settings.ts';
-export * from './configuration/setting.ts';
-export * from './configuration/setting-history.ts';
-export * from './conflicts/table-conflict-journal.ts';
-export * from './history/entity-history.ts';
-export * from './outbox/table-outbox.ts';
-export * from './recovery/archive-keeper.ts';
-export * from './recovery/damaged-rows.ts';
-export * from './recovery/forget-entity.ts';
-export * from './recovery/rebuild-region.ts';
-export * from './recovery/recovery-region.ts';
-export * from './recovery/replay-into-table.ts';
-export * from './recovery/replay-record.ts';
-export * from './recovery/restore-conflict.ts';
-export * from './recovery/restore-entities.ts';
-export * from './replica/row-memory.ts';
-export * from './replica/table-replica.ts';
-export * from './replicated-table.ts';
+// What the packages, apps and tools build on, named one by one. What only tests, simulation and benchmarks need is
+// in `@tandem/storage/testing`.
+
+// The ports of core over tables: rows, outbox, archive, conflicts.
+export {
+  ARCHIVE_TABLE,
+  createTableArchive,
+  type TableArchiveOptions,
+} from './archive/table-archive.ts';
+// The store: Azure Table Storage, and whether it answers.
+export { type AzureTableStoreOptions, createAzureTableStore } from './azure/azure-table-store.ts';
+// Settings: what there are, where they are written, how they are read and checked.
+export {
+  CONFIGURATION_TABLE,
+  readConfigurationRow,
+  readConfigurationRows,
+} from './configuration/configuration-table.ts';
+export {
+  type Configuration,
+  type ConfigurationOptions,
+  createConfiguration,
+  type SeedOptions,
+  type SettingValue,
+  seedConfiguration,
+} from './configuration/create-configuration.ts';
+export { type TandemConfiguration, tandemSettings } from './configuration/definitions.ts';
+export { type Peer, readPeers } from './configuration/read-peers.ts';
+export {
+  describeOtherCount,
+  isBucketCountRecorded,
+  readRecordedBucketCount,
+  readRecordedRegions,
+  recordBucketCount,
+  recordRegions,
+} from './configuration/record-bucket-count.ts';
+export {
+  currentNameOf,
+  describeSettingProblem,
+  findOldNames,
+  findOverrideProblems,
+  isBlank,
+  namesOf,
+  type OldSettingName,
+  type ResolvedSettings,
+  resolveSettings,
+  type SettingDefinitions,
+  type SettingProblem,
+  type SettingTexts,
+} from './configuration/resolve-settings.ts';
+export { environmentNameOf, type Secret, type SettingDefinition } from './configuration/setting.ts';
+export {
+  readSettingHistory,
+  type SettingChange,
+  type WriteSettingOptions,
+  writeSetting,
+} from './configuration/setting-history.ts';
+export {
+  CONFLICTS_TABLE,
+  createTableConflictJournal,
+  type TableConflictJournalOptions,
+} from './conflicts/table-conflict-journal.ts';
+// The replicated table of an entity kind: written, read, listed, and what was before.
+export {
+  createEntityHistory,
+  type EntityHistory,
+  type EntityHistoryOptions,
+  type HistoryEntry,
+  type HistoryPage,
+} from './history/entity-history.ts';
+export { createTableOutbox, type TableOutboxOptions } from './outbox/table-outbox.ts';
+// Recovery, as the commands run it.
+export {
+  createDamagedRows,
+  type DamagedRowFound,
+  type DamagedRows,
+  type DamagedRowsOptions,
+  type RowAddress,
+} from './recovery/damaged-rows.ts';
+export {
+  type ForgetOptions,
+  type ForgettingRegion,
+  findAllTraces,
+  forgetEntity,
+  type RegionTraces,
+} from './recovery/forget-entity.ts';
+export { type RebuildRegionOptions, rebuildRegion } from './recovery/rebuild-region.ts';
+export {
+  createRecoveryRegion,
+  createRetriedStore,
+  type RecoveryRegionOptions,
+} from './recovery/recovery-region.ts';
+export { type ReplayIntoTableOptions, replayIntoTable } from './recovery/replay-into-table.ts';
+export {
+  type Restoration,
+  type RestoreConflictOptions,
+  restoreConflict,
+} from './recovery/restore-conflict.ts';
+export {
+  type RestoreEntitiesOptions,
+  type RestoreReport,
+  restoreEntities,
+} from './recovery/restore-entities.ts';
+export { createRowMemory, type RowMemory, type RowMemoryOptions } from './replica/row-memory.ts';
+export { createTableReplica, type TableReplicaOptions } from './replica/table-replica.ts';
+export {
+  type EntityPage,
+  type EntityRecord,
+  type ListFilter,
+  PAGE_LIMIT_MAX,
+  type ReplicatedTable,
+  type WriteCondition,
+  type WriteOutcome,
+} from './replicated-table.ts';
 export type { DamagedEntityRow } from './rows/entity-row.ts';
+// What a region says of itself: status, drill, hold, lease, proof.
 export { REPLICATION_TABLE } from './status/status-row.ts';
-export * from './status/status-tables.ts';
-export * from './status/store-probe.ts';
-export * from './status/table-replication-status.ts';
-export * from './table/collect-tombstones.ts';
-export * from './table/page-cursor.ts';
-export * from './write-path/commit-change-set.ts';
-export * from './write-path/create-replicated-table.ts';
+export {
+  createTableDrillSwitch,
+  createTableLease,
+  createTableProof,
+  createTableRegionHold,
+  type Proof,
+  type TableLeaseOptions,
+  type TableProof,
+} from './status/status-tables.ts';
+export { createStoreProbe } from './status/store-probe.ts';
+export { createTableReplicationStatus } from './status/table-replication-status.ts';
+export { type CollectOptions, collectTombstones } from './table/collect-tombstones.ts';
+export { sealCursor, unsealCursor } from './table/page-cursor.ts';
+export { isCommitted } from './write-path/commit-change-set.ts';
+export {
+  createReplicatedTable,
+  type ReplicatedTableOptions,
+} from './write-path/create-replicated-table.ts';

@@ -1,7 +1,8 @@
 import { EnvironmentSchema as CustomerApiEnvironment } from '@tandem/customer-api/config';
 import { EnvironmentSchema as ReplicatorEnvironment } from '@tandem/replicator/config';
 import { describeEnvironment } from '@tandem/service-kit';
-import { describeSettings, tandemSettings } from '@tandem/storage';
+import { tandemSettings } from '@tandem/storage';
+import { describeSettings } from '@tandem/storage/testing';
 import { TelemetryEnvironmentSchema } from '@tandem/telemetry';
 
 /** `docs/configuration.md`, from the schemas that the processes read their settings with. */

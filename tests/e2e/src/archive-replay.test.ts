@@ -7,11 +7,8 @@ import {
   type TableStore,
 } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
-import {
-  createAzureTableStore,
-  createTableArchiveKeeper,
-  createTableReplica,
-} from '@tandem/storage';
+import { createAzureTableStore, createTableReplica } from '@tandem/storage';
+import { createTableArchiveKeeper } from '@tandem/storage/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fieldsOf, listCustomers, send, until } from './customers-client.ts';
 import type { E2eCluster } from './harness/e2e-cluster.ts';

@@ -1,7 +1,7 @@
 import { bucketOf, inflateChangeSet, pagesOf, type TableStore } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
-import { ARCHIVE_TABLE, CONFLICTS_TABLE, writeReplayRecord } from '@tandem/storage';
-import { expectReplayable, MEMORY_BUCKET_COUNT } from '@tandem/storage/testing';
+import { ARCHIVE_TABLE, CONFLICTS_TABLE } from '@tandem/storage';
+import { expectReplayable, MEMORY_BUCKET_COUNT, writeReplayRecord } from '@tandem/storage/testing';
 import { expect, test } from 'vitest';
 import { type CliHarness, createCliHarness } from '../testing/cli-harness.ts';
 

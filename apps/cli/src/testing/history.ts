@@ -1,8 +1,7 @@
 import { bucketNames, type TableStore } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { createSeededRandomness } from '@tandem/core/memory';
-import { createTableRowScanner } from '@tandem/storage';
-import { MEMORY_BUCKET_COUNT } from '@tandem/storage/testing';
+import { createTableRowScanner, MEMORY_BUCKET_COUNT } from '@tandem/storage/testing';
 import type { CliHarness } from './cli-harness.ts';
 
 /** What the histories write: few enough for each to be written often. */

@@ -40,7 +40,7 @@ export interface GroupWrite {
   readonly goesAlone: boolean;
 }
 
-export interface GroupChange extends Pick<EntityChange, 'entityId' | 'write'> {
+interface GroupChange extends Pick<EntityChange, 'entityId' | 'write'> {
   readonly basis: Basis | undefined;
 }
 

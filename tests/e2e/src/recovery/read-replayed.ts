@@ -1,7 +1,8 @@
 import { BUCKET_COUNT_DEFAULT, bucketNames, encodeVector } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import type { Region } from '@tandem/local-cluster';
-import { createAzureTableStore, createTableRowScanner } from '@tandem/storage';
+import { createAzureTableStore } from '@tandem/storage';
+import { createTableRowScanner } from '@tandem/storage/testing';
 
 /** By id, what an answer would show of each customer. */
 export type Replayed = Readonly<Record<string, unknown>>;

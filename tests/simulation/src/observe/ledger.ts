@@ -1,5 +1,6 @@
 import type { RowOperation, Transaction } from '@tandem/core';
-import { ARCHIVE_TABLE, CONFLICTS_TABLE, UNTOLD_PREFIX } from '@tandem/storage';
+import { ARCHIVE_TABLE, CONFLICTS_TABLE } from '@tandem/storage';
+import { UNTOLD_PREFIX } from '@tandem/storage/testing';
 import { OUTBOX_PREFIX, PARKED_PREFIX } from '../world/describe-transaction.ts';
 import { gadgetKind, isClientsId } from '../world/gadget-kind.ts';
 import type { World } from '../world/world.ts';

@@ -1,5 +1,5 @@
 import { type AppError, type TableStore, TransientError } from '@tandem/core';
-import { COMMIT_TIMEOUT_MS, READ_TIMEOUT_MS } from '@tandem/storage';
+import { COMMIT_TIMEOUT_MS, READ_TIMEOUT_MS } from '@tandem/storage/testing';
 import type { CallFault } from '../faults/fault-kinds.ts';
 import type { Account } from '../world/account.ts';
 import { describeRange, describeRow, describeTransaction } from '../world/describe-transaction.ts';

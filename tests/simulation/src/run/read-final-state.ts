@@ -2,12 +2,10 @@ import { bucketNames, pagesOf, replayInto, type TableRow, type TableStore } from
 import {
   ARCHIVE_TABLE,
   CONFLICTS_TABLE,
-  createTableArchiveKeeper,
   createTableReplica,
-  listReplayTables,
   REPLICATION_TABLE,
-  UNTOLD_PREFIX,
 } from '@tandem/storage';
+import { createTableArchiveKeeper, listReplayTables, UNTOLD_PREFIX } from '@tandem/storage/testing';
 import type { FinalRegion, RecordedConflict, StoredEntity } from '../checkers/checker.ts';
 import { textsOf } from '../checkers/forgotten.ts';
 import { describeColumns, readRawChangeSet, readRawRow, textOf } from '../observe/read-raw.ts';
