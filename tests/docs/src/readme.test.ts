@@ -48,7 +48,7 @@ describe('the README', () => {
 });
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const PAGES = globSync('{*.md,docs/**/*.md}', { cwd: ROOT });
+const PAGES = globSync('{*,docs/**/*,packages/*/*,infra/*,observability/*}.md', { cwd: ROOT });
 const { scripts: SCRIPTS } = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8')) as {
   scripts: Record<string, string>;
 };
@@ -74,4 +74,23 @@ describe.each(PAGES)('%s', (page) => {
     const missing = targets.filter((path) => !existsSync(join(ROOT, dirname(page), path)));
     expect(missing).toEqual([]);
   });
+
+  test('leads only to headings that exist', () => {
+    const links = [...text.matchAll(/\]\((?!https?:|mailto:)([^)#\s]*)#([^)\s]+)\)/g)];
+    const missing = links.filter(([, path = '', heading = '']) => {
+      const target = path === '' ? page : join(dirname(page), path);
+      return !anchorsOf(readFileSync(join(ROOT, target), 'utf8')).includes(heading);
+    });
+    expect(missing.map(([link]) => link)).toEqual([]);
+  });
 });
+
+/** Returns the names under which GitHub leads to the headings of a page. */
+function anchorsOf(text: string): readonly string[] {
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  );
+}
