@@ -85,6 +85,12 @@ describe('the client of a drill', () => {
     for (const bare of [get, remove]) expect(bare?.headers).not.toHaveProperty('content-type');
   });
 
+  test('removes what is answered with nothing at all, and what nobody answers', async () => {
+    next = { status: 204 };
+    await expect(clientOf().remove()).resolves.toBeUndefined();
+    await expect(clientOf(undefined, NOWHERE).remove()).resolves.toBeUndefined();
+  });
+
   test('shows its token where it has one', async () => {
     await clientOf('t0').read(undefined);
     await clientOf().read(undefined);
@@ -110,6 +116,18 @@ describe('the client of a drill', () => {
       { headers: ofWest, body: '{"lastName":"drill 3a"}' },
       'answered',
       0,
+    ],
+    [
+      'a customer whose name is none',
+      { headers: ofWest, body: '{"lastName":5}' },
+      'failed',
+      undefined,
+    ],
+    [
+      'an absence that is cut off',
+      { status: 404, headers: ofWest, body: '{}', isCutOff: true },
+      'failed',
+      undefined,
     ],
     ['a customer without a name', { headers: ofWest, body: '{}' }, 'answered', 0],
     [

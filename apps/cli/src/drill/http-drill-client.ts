@@ -58,8 +58,9 @@ export function createHttpDrillClient(options: HttpDrillClientOptions): DrillCli
 }
 
 async function toAnswer(response: Response | undefined): Promise<DrillAnswer> {
-  const region = response?.headers.get('x-tandem-region');
-  if (response === undefined || region === null || region === undefined) return { kind: 'failed' };
+  if (response === undefined) return { kind: 'failed' };
+  const region = response.headers.get('x-tandem-region');
+  if (region === null) return { kind: 'failed' };
   // Cut off in the middle, as while a region goes down: no answer either.
   const text = await response.text().catch(() => undefined);
   if (text === undefined) return { kind: 'failed' };

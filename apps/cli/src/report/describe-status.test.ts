@@ -61,6 +61,14 @@ describe('the status', () => {
     },
     directions: [
       {
+        peer: 'north',
+        lagMs: 99_000,
+        owedChanges: 0,
+        owedAgeMs: undefined,
+        owedUndated: 0,
+        isReachable: true,
+      },
+      {
         peer: 'east',
         lagMs: 2_500,
         owedChanges: 9,
@@ -113,6 +121,7 @@ describe('the status', () => {
         "east | west | 2.5 s | 3 | 4.0 s, 2 not dated | yes",
         "east | north | not known | 0 | none | NO",
         "east | south | not known | 1 | 1 not dated | not known",
+        "west | north | not known | at least 0 | none | yes",
         "west | east | 1.2 s | at least 9 | 0.5 s | yes",
         "region | noticed | what | why | times",
         "west | row-foreign | Customers/00/x | no version | 4",
@@ -128,13 +137,14 @@ describe('the status', () => {
       queue: undefined,
       clockOffsetMs: undefined,
     } as unknown as RegionStatus;
-    const sights = [seen(silent, 'silent'), seen(silent, 'unknown')];
+    const even = { ...silent, clockOffsetMs: 0 };
+    const sights = [seen(silent, 'silent'), seen(even, 'unknown')];
     expect(linesOf(describeStatus(sights))).toMatchInlineSnapshot(`
       [
         "region | ready | API | waiting | dead letters | conflicts | clock | proven equal as of",
         "east | NO | does NOT answer | not known | not known | 5 | not known | 2026-11-22T10:00:00.000Z",
         " | catching up for 3 s",
-        "east | yes | not known | not known | not known | 5 | not known | 2026-11-22T10:00:00.000Z",
+        "east | yes | not known | not known | not known | 5 | +0.0 s | 2026-11-22T10:00:00.000Z",
         " | catching up for 3 s",
         "from | to | lag | owed | oldest owed | peer accepts",
       ]
@@ -199,6 +209,14 @@ describe('the status', () => {
           "clockOffsetMs": -250,
           "conflicts": 1000,
           "directions": [
+            {
+              "lagMs": 99000,
+              "owedAgeMs": null,
+              "owedChanges": 0,
+              "owedUndated": 0,
+              "peer": "north",
+              "peerAccepts": true,
+            },
             {
               "lagMs": 2500,
               "owedAgeMs": 500,
