@@ -131,6 +131,33 @@ describe('the program', () => {
     await expect(findInventory(nowhere, 'elsewhere.json')).rejects.toThrow('elsewhere.json');
   });
 
+  test.each([
+    ['verify', 'extra'],
+    ['conflicts', 'list', '--region', 'west', 'extra'],
+    ['verify', '-h'],
+    ['conflicts', 'list', '-h'],
+  ])('refuses what a command does not take, in one line: %s %s', async (...args) => {
+    const { runWith } = await createCliHarness();
+    const { code, out, err } = await runWith({}, ...args);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toMatch(/^error: [^\n]+\n$/);
+  });
+
+  test('writes JSON for who asks for it alone', async () => {
+    const { run, runWith } = await createCliHarness();
+    expect((await run('config', 'check', '--region', 'west')).out).toMatch(/^\{/);
+    const { out } = await runWith({}, 'config', 'check', '--region', 'west');
+    expect(out).toBe('The settings of west are well.\n');
+  });
+
+  test('a bug is thrown on, and is no wrong usage', async () => {
+    const { runWith } = await createCliHarness();
+    const openStore = (): never => {
+      throw new Error('a bug');
+    };
+    await expect(runWith({ openStore }, 'status')).rejects.toThrow('a bug');
+  });
+
   test('shows progress on a terminal, and none in a pipe', async () => {
     const { runWith, regions } = await createCliHarness();
     await regions.east.table.put('00b479c9-f61f-451a-86d2-ee8cc047c181', {
