@@ -1,29 +1,16 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { PAST_FAILURES } from './run/past-failures.ts';
 import { runSeeds } from './run/run-seeds.ts';
 import type { SeedResult } from './run/seed-result.ts';
 import { startSeedWorker } from './run/seed-worker.ts';
 import { hashText } from './world/draw.ts';
-
-interface PastFailure {
-  readonly seed: number;
-  /** What was wrong. */
-  readonly bug: string;
-  /** Puts it back; without one where the simulation itself was wrong. */
-  readonly mutant?: string;
-  readonly checker: string;
-}
 
 /** `pnpm sim --seeds 2000` is the long form. */
 const SMOKE_SEEDS = 30;
 /** So that every commit looks where none has looked; `pnpm sim --commit <hash>` begins there too. */
 const FRESH_SEEDS = 10;
 const WORKERS = 1;
-
-const pastFailures = JSON.parse(
-  readFileSync(new URL('seeds.json', import.meta.url), 'utf8'),
-) as readonly PastFailure[];
 
 function freshSeeds(): readonly number[] {
   const { stdout } = spawnSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' });
@@ -51,7 +38,7 @@ describe('regions in virtual time, under every fault we know', () => {
     const seeds = [...Array(SMOKE_SEEDS).keys()].map((index) => index + 1);
     const results = await resultsOf([
       ...seeds,
-      ...pastFailures.map(({ seed }) => seed),
+      ...PAST_FAILURES.map(({ seed }) => seed),
       ...freshSeeds(),
     ]);
     const failed = results.filter(({ violations }) => violations.length > 0);
@@ -65,7 +52,7 @@ describe('regions in virtual time, under every fault we know', () => {
     expect(new Set(first.map(({ digest }) => digest)).size).toBe(2);
   });
 
-  const withMutant = pastFailures.flatMap(({ mutant, ...rest }) =>
+  const withMutant = PAST_FAILURES.flatMap(({ mutant, ...rest }) =>
     mutant === undefined ? [] : [{ mutant, ...rest }],
   );
   test.each(withMutant)('seed $seed still finds $mutant', async ({ seed, mutant, checker }) => {

@@ -19,7 +19,7 @@ export const deadLetters: FinalChecker = {
       );
       const wrong: string[] = [];
       for (const { messageId: deadId, reason } of found) {
-        const messageId = idBeforeForgetting(deadId);
+        const messageId = idBeforeForgetting(deadId, [...known.keys()]);
         // Of a message that the next build has sent to a region before its upgrade, or that its store failed for.
         const isTooNew = reason === 'CHANGE_TOO_NEW';
         const mayBeAside = !isTooNew || world.plan.upgradeMs !== undefined;
@@ -44,7 +44,11 @@ export const deadLetters: FinalChecker = {
   ],
 };
 
-/** What a forgetting empties goes back to the queue under a name that begins with its own. */
-function idBeforeForgetting(messageId: string): string {
-  return messageId.replace(/(?:~\d+\.\d+)+$/, '');
+/** What a forgetting empties goes back to the queue under a name that begins as its own does. */
+function idBeforeForgetting(messageId: string, known: readonly string[]): string {
+  const start = messageId.replace(EMPTIED, '');
+  if (start === messageId) return messageId;
+  return known.find((id) => id === start) ?? known.find((id) => id.startsWith(start)) ?? start;
 }
+
+const EMPTIED = /(?:~\d+\.\d+)+$/;

@@ -9,28 +9,34 @@ const OUTCOMES = new Set(['not-found', 'condition-failed', 'WRITE_CONTENDED']);
 /** After about nine seconds a write is given up: a machine that hardly works may take longer for a call. */
 const GIVEN_UP_MS_MIN = 8_400;
 
+/** What the table says of a row that it never takes. */
+const NO_SUCH_ROW = 'TABLE_REQUEST_INVALID';
+
 /**
  * I6: while a region's own table works its writes succeed, and are answered, whatever becomes of the
- * others.
+ * others; and no write is refused for the row of another, whatever becomes of the table.
  */
 export const unavailable: FinalChecker = {
   name: 'unavailable',
   check: ({ history, world }) =>
-    history.operations
-      .filter(({ hadStoreFault }) => !hadStoreFault)
-      .flatMap(({ id, kind, region, entityId, outcome, wasPaused, startMs, endMs }) => {
-        const isGivenUp = wasPaused && endMs - startMs >= GIVEN_UP_MS_MIN;
-        const isOfDamage =
-          outcome.kind === 'refused' &&
-          outcome.code === 'ROW_MALFORMED' &&
-          wasDamaged(world, region, gadgetKind.name, entityId);
-        const isRefused = outcome.kind === 'refused' && !OUTCOMES.has(outcome.code) && !isOfDamage;
-        const isUnknown = outcome.kind === 'unknown' && outcome.why.startsWith('TABLE');
-        const isWrong =
-          (isRefused && kind !== 'oversize' && !isGivenUp) ||
-          (isUnknown && !isGivenUp) ||
-          (outcome.kind === 'unknown' && outcome.why === TIMED_OUT && !wasPaused);
-        const why = outcome.kind === 'refused' ? outcome.code : outcome.kind;
-        return isWrong ? [`${kind} ${id} in ${region} failed for no reason: ${why}`] : [];
-      }),
+    history.operations.flatMap((operation) => {
+      const { id, kind, region, entityId, outcome, wasPaused, startMs, endMs } = operation;
+      const code = outcome.kind === 'refused' ? outcome.code : undefined;
+      const isOfRow = world.regionNamed(region).account.failures.hasRefused(entityId);
+      if (code === NO_SUCH_ROW && !isOfRow && kind !== 'oversize')
+        return [`${kind} ${id} in ${region} was refused for the row of another`];
+      if (operation.hadStoreFault || code === NO_SUCH_ROW) return [];
+      const isGivenUp = wasPaused && endMs - startMs >= GIVEN_UP_MS_MIN;
+      const isOfDamage =
+        code === 'ROW_MALFORMED' && wasDamaged(world, region, gadgetKind.name, entityId);
+      const isRefused = code !== undefined && !OUTCOMES.has(code) && !isOfDamage;
+      const isUnknown = outcome.kind === 'unknown' && outcome.why.startsWith('TABLE');
+      const isWrong =
+        (isRefused && kind !== 'oversize' && !isGivenUp) ||
+        (isUnknown && !isGivenUp) ||
+        (outcome.kind === 'unknown' && outcome.why === TIMED_OUT && !wasPaused);
+      return isWrong
+        ? [`${kind} ${id} in ${region} failed for no reason: ${code ?? outcome.kind}`]
+        : [];
+    }),
 };

@@ -8,8 +8,8 @@ import type { Report } from './watch.ts';
 
 /** After a fault of the way itself a backoff of it may run, and a sweep pick up what was left. */
 const WHOLE_MS = 28_000;
-/** What was acknowledged so long ago is then in the queue of the peer. */
-const LATE_MS_MAX = 15_000;
+/** What a sweep takes besides for what a relay has left to it: a round for each peer, a hang's first moments, a look. */
+const SWEPT_MS = 4_000;
 
 /** It is called more often than that. */
 const LOOK_MS = 4_000;
@@ -29,14 +29,17 @@ export function createLaneWatch(
     world.regionNamed(from).account.failures.hasFailed(ARCHIVE_TABLE, stamp) ||
     wasDamaged(world, from, gadgetKind.name);
 
+  // A sweep leaves young rows alone, and begins once in its interval: what is older is in the queue of the peer.
+  const { sweepGraceMs, sweepIntervalMs, regions } = world.plan;
+  const lateMs = sweepGraceMs + sweepIntervalMs + SWEPT_MS;
   return () => {
-    if (world.plan.regions.length < 3) return;
+    if (regions.length < 3) return;
     const nowMs = world.scheduler.nowMs();
     for (const { from, to } of world.links.all) {
       const key = `${from} ${to}`;
       if (isWayTroubled(world, from, to)) lastTroubleMs.set(key, nowMs);
       if ((lastTroubleMs.get(key) ?? world.plan.startMs) >= nowMs - WHOLE_MS) continue;
-      const beforeMs = nowMs - LATE_MS_MAX;
+      const beforeMs = nowMs - lateMs;
       const accepted = world.acceptedBy(to);
       const late = history
         .acknowledgedIn(from)

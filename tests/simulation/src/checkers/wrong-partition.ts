@@ -1,17 +1,26 @@
 import type { FinalChecker } from './checker.ts';
 
-/** Rows lie in the bucket that the hash of their id names, so no partition has to carry them all. */
+/**
+ * Rows lie in the bucket that the hash of their id names, so no partition has to carry them all; so does what the
+ * archive has of an entity, where its history, a replay and a forgetting look for it.
+ */
 export const wrongPartition: FinalChecker = {
   name: 'wrong-partition',
   check: ({ regions, world }) =>
-    regions.flatMap(({ name, rows }) =>
-      [...rows].flatMap(([entityId, { partition }]) => {
-        const bucket = bucketOf(idIn(entityId), world.plan.bucketCount);
+    regions.flatMap(({ name, rows, archive }) => {
+      const places = [
+        ...[...rows].map(([key, { partition }]) => ({ entityId: idIn(key), partition })),
+        ...[...archive].flatMap(([key, { changes }]) =>
+          changes.map(({ entityId }) => ({ entityId, partition: key.split('-')[1] ?? '' })),
+        ),
+      ];
+      return places.flatMap(({ entityId, partition }) => {
+        const bucket = bucketOf(entityId, world.plan.bucketCount);
         return partition === bucket
           ? []
           : [`${entityId} lies in partition ${partition} of ${name}, not in ${bucket}`];
-      }),
-    ),
+      });
+    }),
 };
 
 /** A forged id may hold what a key does not, spelt `=HH`. */

@@ -1,5 +1,6 @@
 import type { Mutant } from '../mutants/mutant.ts';
 import { findMutant, MUTANTS } from '../mutants/mutants.ts';
+import { PAST_FAILURES } from '../run/past-failures.ts';
 import { runSeeds } from '../run/run-seeds.ts';
 import { type Output, replayCommand, say, sayResult } from './output.ts';
 
@@ -46,8 +47,11 @@ export async function runMutantsCommand(
 async function hunt({ id, seedsMax = SEEDS_MAX_DEFAULT }: Mutant): Promise<Finding> {
   let finding: Finding | undefined;
   let seeds = 0;
+  // What found it in earnest comes first.
+  const past = PAST_FAILURES.flatMap(({ mutant, seed }) => (mutant === id ? [seed] : []));
+  const drawn = Array.from({ length: seedsMax }, (_, index) => index + 1);
   await runSeeds({
-    seeds: Array.from({ length: seedsMax }, (_, index) => index + 1),
+    seeds: [...past, ...drawn].slice(0, seedsMax),
     workers: 1,
     mutant: id,
     isDone: () => finding !== undefined,

@@ -5,6 +5,8 @@ export interface FaultInjectorOptions {
   readonly draw: Draw;
   /** When given, only the faults with these ids happen: a replay, or a step of shrinking. */
   readonly only?: ReadonlySet<string>;
+  /** No call fails by itself, so that what lasts shows what it does to those beside it. */
+  readonly isCalm?: boolean;
 }
 
 /** Decides which calls fail and how, and keeps the list of what happened. */
@@ -21,6 +23,13 @@ export interface FaultInjector {
   readonly counts: ReadonlyMap<string, number>;
 }
 
+const CALM: ReadonlySet<CallFault> = new Set([
+  'touched',
+  'short-page',
+  'duplicated',
+  'reordered',
+  'held-back',
+]);
 /** A seed leaves out some kinds, so that each is also seen without the others. */
 const KIND_PROBABILITY = 0.55;
 const WEIGHTS = [0.3, 1, 1, 2.5];
@@ -44,12 +53,16 @@ interface WeightedFault {
   readonly rate: number;
 }
 
-export function createFaultInjector({ draw, only }: FaultInjectorOptions): FaultInjector {
+export function createFaultInjector({
+  draw,
+  only,
+  isCalm = false,
+}: FaultInjectorOptions): FaultInjector {
   const happened: string[] = [];
   const counts = new Map<string, number>();
   const hotSites = new Map<string, boolean>();
   let isPaused = false;
-  const rates = drawRates(draw);
+  const rates = drawRates(draw, isCalm);
   const hasCrashes = rates.get('sleep')?.some(({ fault }) => fault.startsWith('crash')) === true;
 
   const keep = (id: string, kind: string): boolean => {
@@ -107,10 +120,11 @@ export function createFaultInjector({ draw, only }: FaultInjectorOptions): Fault
   };
 }
 
-function drawRates(draw: Draw): ReadonlyMap<CallClass, readonly WeightedFault[]> {
+function drawRates(draw: Draw, isCalm: boolean): ReadonlyMap<CallClass, readonly WeightedFault[]> {
   const rates = new Map<CallClass, WeightedFault[]>();
   for (const rule of CALL_FAULT_RULES) {
     if (!draw.chance(`kind.${rule.fault}`, KIND_PROBABILITY)) continue;
+    if (isCalm && !CALM.has(rule.fault)) continue;
     const rate = rule.rate * draw.pick(`weight.${rule.fault}`, WEIGHTS);
     for (const call of rule.calls) {
       rates.set(call, [...(rates.get(call) ?? []), { fault: rule.fault, rate }]);

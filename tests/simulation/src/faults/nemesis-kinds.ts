@@ -23,6 +23,7 @@ export type NemesisKind =
   | 'resend-old'
   | 'forged'
   | 'fail-one-row'
+  | 'refuse-one-row'
   | 'clock-year-ahead'
   | 'damage-row'
   | 'lose-rows'
@@ -69,6 +70,7 @@ export const NEMESIS_RULES: readonly NemesisRule[] = [
   { kind: 'clock-far-ahead', countMax: 1, durationMs: [5_000, 60_000] },
   { kind: 'clock-year-ahead', countMax: 3, durationMs: [300, 4_000] },
   { kind: 'fail-one-row', countMax: 2, durationMs: [500, 70_000] },
+  { kind: 'refuse-one-row', countMax: 2, durationMs: [5_000, 40_000] },
   { kind: 'damage-row', countMax: 5, durationMs: [1_000, 40_000] },
   { kind: 'forged', countMax: 2, durationMs: [0, 0] },
   { kind: 'poison', countMax: 4, durationMs: [0, 0] },

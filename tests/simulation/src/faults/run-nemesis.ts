@@ -5,7 +5,7 @@ import type { World } from '../world/world.ts';
 import { applyClockFault } from './apply-clock-fault.ts';
 import { applyNetworkFault } from './apply-network-fault.ts';
 import { damageRow } from './damage-rows.ts';
-import { failOneRow } from './fail-one-row.ts';
+import { failOneRow, refuseOneRow } from './fail-one-row.ts';
 import { forgeMessages } from './forge-messages.ts';
 import { injectMessages } from './inject-messages.ts';
 import { loseData } from './lose-data.ts';
@@ -96,6 +96,8 @@ function begin(event: NemesisEvent, options: NemesisOptions): Undo {
       return damageRow(event, world);
     case 'fail-one-row':
       return failOneRow(event, world);
+    case 'refuse-one-row':
+      return refuseOneRow(event, world);
     case 'forged':
       forgeMessages(event, world);
       return undefined;

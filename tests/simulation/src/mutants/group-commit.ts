@@ -165,8 +165,8 @@ export const groupMutants: readonly Mutant[] = [
     edits: [
       {
         file: FINISH,
-        find: 'const safe = removing.filter((entry) => !unarchived.has(entry));',
-        replace: 'const safe = removing;',
+        find: "const safe = entriesOf('remove').filter((entry) => !unarchived.has(entry));",
+        replace: "const safe = entriesOf('remove');",
       },
     ],
   },

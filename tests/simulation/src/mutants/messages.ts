@@ -68,8 +68,8 @@ export const messageMutants: readonly Mutant[] = [
     edits: [
       {
         file: ROUNDS,
-        find: '      return archived;',
-        replace: '      archived.catch(() => undefined);\n      return Promise.resolve();',
+        find: '      return archived.promise;',
+        replace: '      archived.promise.catch(() => undefined);\n      return Promise.resolve();',
       },
     ],
   },

@@ -134,8 +134,8 @@ export const recoveryMutants: readonly Mutant[] = [
     edits: [
       {
         file: ERASE,
-        find: 'if (set === undefined) continue;',
-        replace: "if (set === undefined || entityId !== '') continue;",
+        find: 'if (set !== undefined) yield {',
+        replace: "if (set !== undefined && entityId === '') yield {",
       },
     ],
   },
@@ -145,8 +145,8 @@ export const recoveryMutants: readonly Mutant[] = [
     edits: [
       {
         file: ERASE,
-        find: '      await eraseConflicts(region, entityId, until);',
-        replace: '      if (region === undefined) await eraseConflicts(region, entityId, until);',
+        find: '  await eraseConflicts(region, entityId, until);',
+        replace: '  if (region === undefined) await eraseConflicts(region, entityId, until);',
       },
     ],
   },

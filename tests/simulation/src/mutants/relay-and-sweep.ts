@@ -113,12 +113,12 @@ export const relayMutants: readonly Mutant[] = [
       },
       {
         file: QUEUE,
-        find: 'relay.peers.map((peer) => [peer, laneOf((batch) => this.#send(peer, batch))]),',
+        find: 'laneOf((batch) => this.#send(peer, batch), this.#gather(peer)),',
         replace:
-          'relay.peers.map((peer) => [\n' +
-          '        peer,\n' +
-          '        laneOf((batch) => (this.#last = this.#last.then(() => this.#send(peer, batch)))),\n' +
-          '      ]),',
+          'laneOf(\n' +
+          '          (batch) => (this.#last = this.#last.then(() => this.#send(peer, batch))),\n' +
+          '          this.#gather(peer),\n' +
+          '        ),',
       },
       {
         file: QUEUE,
@@ -171,7 +171,7 @@ export const relayMutants: readonly Mutant[] = [
     title: 'a replay to a time goes on to the end',
     edits: [
       {
-        file: `${STORAGE}archive/table-archive.ts`,
+        file: `${STORAGE}recovery/archive-keeper.ts`,
         find: '...(beforeMs === undefined ? {} : { rowsBefore: stampPrefix(beforeMs) }),',
         replace: '...(beforeMs === undefined ? {} : {}),',
       },

@@ -72,13 +72,23 @@ export function chooseCommand(world: World, ledger: Ledger, key: string): Comman
   }
 }
 
-/** What an alarm would tell of: a region that lost its archive, one whose queue or store cannot be reached. */
-function urgentIn({ regions, losses, plan, recoveries }: World): Command | undefined {
+/**
+ * What an alarm would tell of: a region that lost its archive, one that can send to nobody, one whose queue or
+ * store cannot be reached.
+ */
+function urgentIn({ regions, losses, plan, recoveries, links }: World): Command | undefined {
   const [lost] = losses.needsFilling;
   const isFilled = recoveries.all.some(
     ({ command, state }) => command.kind === 'rebuild' && state.kind === 'done',
   );
   if (lost !== undefined && !isFilled) return { kind: 'rebuild', target: lost };
+  // What it has archived is given to one of several others by hand, and these have it from there.
+  const mute = regions.find(({ name }) =>
+    links.all.filter(({ from }) => from === name).every(({ cuts }) => cuts > 0),
+  );
+  const target = plan.regions.find((name) => name !== mute?.name);
+  if (mute !== undefined && target !== undefined && plan.regions.length > 2)
+    return { kind: 'replay-join', source: mute.name, target, span: {} };
   const down = regions.find(
     ({ namespace, account }) => namespace.outages > 0 || account.outages > 0,
   );

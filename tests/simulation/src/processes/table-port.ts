@@ -1,4 +1,10 @@
-import { type AppError, type TableStore, TransientError } from '@tandem/core';
+import {
+  type AppError,
+  type TableStore,
+  TerminalError,
+  type Transaction,
+  TransientError,
+} from '@tandem/core';
 import { COMMIT_TIMEOUT_MS, READ_TIMEOUT_MS } from '@tandem/storage/testing';
 import type { CallFault } from '../faults/fault-kinds.ts';
 import type { Account } from '../world/account.ts';
@@ -53,6 +59,9 @@ export function createTablePort(options: TablePortOptions): TableStore {
         site,
         call: 'commit',
         async perform(fault) {
+          if (isOfClients(transaction) && account.failures.isRefusing(transaction)) {
+            throw new TerminalError('TABLE_REQUEST_INVALID', 'The table takes no such row.');
+          }
           if (fault === 'touched') await account.touch(transaction);
           return account.commit(transaction, by === undefined ? site : `${site}@${by}`);
         },
@@ -66,6 +75,10 @@ export function createTablePort(options: TablePortOptions): TableStore {
       });
     },
   };
+}
+
+function isOfClients(transaction: Transaction): boolean {
+  return describeTransaction(transaction) === 'entity+outbox';
 }
 
 function tableError(fault: CallFault): AppError {

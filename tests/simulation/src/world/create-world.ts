@@ -46,7 +46,11 @@ export async function createWorld({ seed, only }: WorldOptions): Promise<World> 
     plan,
     draw,
     scheduler,
-    faults: createFaultInjector({ draw, ...(only === undefined ? {} : { only }) }),
+    faults: createFaultInjector({
+      draw,
+      isCalm: plan.hasOnlyFreezes,
+      ...(only === undefined ? {} : { only }),
+    }),
     sites: createSites(),
     situations,
     trace,
