@@ -11,11 +11,21 @@ const WALKS = [
   { title: 'From a message to its row and the archive', filesMax: 25 },
 ];
 
-/** Returns the files of the list below the heading, in order. */
-function readWalk(page: string, title: string): readonly string[] {
+interface Walk {
+  readonly files: readonly string[];
+  /** Make what the files need, and are no step of it themselves. */
+  readonly joiners: readonly string[];
+}
+
+/** Returns the files of the list below the heading, in order, and what the text before it says they are joined by. */
+function readWalk(page: string, title: string): Walk {
   const [, section = ''] = page.split(`## ${title}\n`);
   const [list = ''] = section.split(/^## /m);
-  return [...list.matchAll(/^\d+\. `([^`]+)`/gm)].map(([, file = '']) => file);
+  const [, joined = ''] = /Joined by ([^;]*);/.exec(list) ?? [];
+  return {
+    files: [...list.matchAll(/^\d+\. `([^`]+)`/gm)].map(([, file = '']) => file),
+    joiners: [...joined.matchAll(/`([^`]+)`/g)].map(([, file = '']) => file),
+  };
 }
 
 const FROM = /(?:import|export)\s+(?:type\s+)?(\*|\{[^}]*\}|[\w*\s{},]+?)\s+from\s+'([^']+)'/g;
@@ -78,9 +88,12 @@ function filesImportedBy(file: string): ReadonlySet<string> {
   );
 }
 
+const JOINERS_MAX = 3;
+
 /** Returns what is wrong with a list of files, in words; nothing for one that can be walked. */
-function findGaps(files: readonly string[]): readonly string[] {
-  const reached = new Set(files.slice(0, 1));
+function findGaps({ files, joiners }: Walk): readonly string[] {
+  const joined = joiners.flatMap((file) => [...filesImportedBy(file)]);
+  const reached = new Set(joined.length === 0 ? files.slice(0, 1) : joined);
   return files.flatMap((file, index) => {
     if (!existsSync(`${ROOT}/${file}`)) return [`${file} does not exist`];
     const isReached = reached.has(file);
@@ -91,24 +104,29 @@ function findGaps(files: readonly string[]): readonly string[] {
 }
 
 describe.each(WALKS)('the walk "$title"', ({ title, filesMax }) => {
-  const files = readWalk(PAGE, title);
+  const walk = readWalk(PAGE, title);
+  const { files, joiners } = walk;
 
   test('is listed, and no longer than a reader stands', () => {
     expect(files.length).toBeGreaterThan(10);
     expect(files.length).toBeLessThanOrEqual(filesMax);
+    expect(joiners.length).toBeLessThanOrEqual(JOINERS_MAX);
+    expect(joiners.filter((file) => files.includes(file))).toEqual([]);
   });
 
   test('leads from each file to one that it imports', () => {
-    expect(findGaps(files)).toEqual([]);
+    expect(findGaps(walk)).toEqual([]);
   });
 
   test('is one that a missing file, a repeated one or a leap would break', () => {
     const [first = '', second = '', ...others] = files;
-    expect(findGaps([first, 'packages/core/src/no-such-file.ts', second, ...others])).toHaveLength(
-      1,
-    );
-    expect(findGaps([first, second, second, ...others])).toEqual([`${second} stands twice`]);
+    const gapsOf = (changed: readonly string[]): readonly string[] =>
+      findGaps({ files: changed, joiners });
+    expect(gapsOf([first, 'packages/core/src/no-such-file.ts', second, ...others])).toHaveLength(1);
+    expect(gapsOf([first, second, second, ...others])).toEqual([`${second} stands twice`]);
     const leap = ['packages/core/src/time/stamp.ts', 'apps/replicator/src/main.ts'];
-    expect(findGaps(leap)).toEqual(['apps/replicator/src/main.ts is imported by no file above it']);
+    expect(findGaps({ files: leap, joiners: [] })).toEqual([
+      'apps/replicator/src/main.ts is imported by no file above it',
+    ]);
   });
 });
