@@ -304,7 +304,7 @@ export function finishLate(options: FinishLateOptions): LateFinish {
 
   const finishRound = async (round: readonly LateStep[]): Promise<void> => {
     const entriesOf = (step: LateStep['step']): readonly OutboxEntry[] =>
-      round.flatMap((one) => (one.step === step ? [one.entry] : []));
+      round.flatMap((one) => (one.step === step ? one.entries : []));
     waiting.archive = 0;
     waiting.remove = 0;
     const archiving = entriesOf('archive');
@@ -319,8 +319,9 @@ export function finishLate(options: FinishLateOptions): LateFinish {
   const rounds = new Rounds({ flush: finishRound, onFailure: options.onFailure, pause });
   const promise = (step: LateStep['step'], entries: readonly OutboxEntry[]): void => {
     const taken = entries.slice(0, Math.max(0, lengthMax - waiting[step]));
+    if (taken.length === 0) return;
     waiting[step] += taken.length;
-    rounds.add(...taken.map((entry) => ({ step, entry })));
+    rounds.add({ step, entries: taken });
   };
 
   return {
@@ -344,10 +345,10 @@ export function finishLate(options: FinishLateOptions): LateFinish {
   };
 }
 
-/** What was promised of one entry. */
+/** What was promised of some entries. */
 interface LateStep {
   readonly step: 'archive' | 'remove';
-  readonly entry: OutboxEntry;
+  readonly entries: readonly OutboxEntry[];
 }
 
 function outboxOf(outboxes: ReadonlyMap<string, Outbox>, { set }: OutboxEntry): Outbox {
