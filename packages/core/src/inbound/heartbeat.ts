@@ -6,8 +6,7 @@ import type { PeerLink } from '../outbound/peer-link.ts';
 import type { ChangeReceiver, OldestMessage } from '../ports/change-receiver.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ReplicationStatus } from '../ports/replication-status.ts';
-import { nextCatchUp } from '../readiness/catch-up.ts';
-import type { ReadinessSettings } from '../readiness/decide-readiness.ts';
+import { nextCatchUp, type ReadinessSettings } from '../readiness/decide-readiness.ts';
 import type { WatermarkTracker } from './watermark-tracker.ts';
 
 interface HeartbeatOptions {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type CatchUpInput, nextCatchUp } from './catch-up.ts';
+import { type CatchUpInput, nextCatchUp } from './decide-readiness.ts';
 
 const NOW_MS = 1_000_000;
 
