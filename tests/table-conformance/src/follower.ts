@@ -85,12 +85,7 @@ export class Follower {
     else if (kind === 'beneath') insertBeneath(request);
     else if (url.query.get('comp') === 'acl') this.#handleAcl(request, answer);
     else if (request.method === 'GET') this.#read(url, range, answer);
-    else {
-      const written = this.#write(toOperation(request), url, answer.headers);
-      if (written !== undefined && answer.status === 201) {
-        expectJson(encodeEntity(written, formatOf(url)), answer);
-      }
-    }
+    else this.#write(toOperation(request), url, answer);
   }
 
   #handleService({ method, body }: RecordedRequest, answer: RecordedAnswer, url: TableUrl): void {
@@ -136,11 +131,7 @@ export class Follower {
   }
 
   /** Takes the time of a write from its answer, which is absent in a transaction that was refused. */
-  #write(
-    { method, headers, body }: BatchRequest,
-    url: TableUrl,
-    answered?: Answered,
-  ): StoredEntity | undefined {
+  #write({ method, headers, body }: BatchRequest, url: TableUrl, answer?: RecordedAnswer): void {
     const sent = method === 'DELETE' ? undefined : decodeEntity(body);
     const { table, partitionKey, rowKey } = { ...sent, ...entityOf(url) };
     if (partitionKey === undefined || rowKey === undefined) {
@@ -152,22 +143,23 @@ export class Follower {
     checkCondition(method, headers['if-match'], stored);
     if (sent === undefined) {
       this.#rows.delete(address);
-      return undefined;
+      return;
     }
     const kept = method === 'PATCH' ? (stored?.properties ?? []) : [];
     const properties = new Map([...kept, ...sent.properties]);
-    if (answered === undefined) return undefined;
+    if (answer === undefined) return;
+    const answered = answer.headers;
     const etag = answered['ETag'] ?? '';
     const timestamp = decodeURIComponent(etag.slice(`W/"datetime'`.length, -2));
     expect(entityTagOf(timestamp)).toBe(etag);
     const written = { ...keys, timestamp, etag, properties };
     this.#rows.set(address, written);
-    if (method !== 'POST') return written;
+    if (method !== 'POST') return;
     expect([answered['Location'], answered['DataServiceId']]).toEqual([
       `${BASE}/${address}`,
       answered['Preference-Applied'] && `${BASE}/${address}`,
     ]);
-    return written;
+    if (answer.status === 201) expectJson(encodeEntity(written, formatOf(url)), answer);
   }
 
   #read(url: TableUrl, range: TableRange, answer: RecordedAnswer): void {
@@ -207,14 +199,12 @@ export class Follower {
     const isDone = parts.every(({ status }) => status < 400);
     for (const [index, request] of requests.entries()) {
       const url = parseTableUrl(request.target, { account: 'acc' });
-      const answered = isDone ? parts[index]?.headers : undefined;
-      const error = refusalOf(() => this.#write(request, url, answered));
+      const part = isDone ? parts[index] : undefined;
+      const error = refusalOf(() => this.#write(request, url, part));
       if (error !== undefined) throw error.ofOperation(index);
     }
   }
 }
-
-type Answered = Readonly<Record<string, string>>;
 
 function refusalOf(act: () => void): TableError | undefined {
   try {
@@ -360,7 +350,7 @@ function expectNext({ headers }: RecordedAnswer, next: Record<string, string | u
 
 const PART_TYPE = 'Content-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n';
 
-function linesOf(first: string, headers: Answered, body: string): string {
+function linesOf(first: string, headers: Readonly<Record<string, string>>, body: string): string {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
   return [PART_TYPE, first, ...lines, '', body].join('\r\n');
 }
