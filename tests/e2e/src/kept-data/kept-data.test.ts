@@ -108,5 +108,17 @@ test.each(REGIONS)(
     });
     // Customer.Preconditions is required, and Customer.BucketCount is 3 in each row that was found above.
     expect(status).toBe(428);
+
+    const check = await runTandem(cluster, 'config', 'check', '--region', name);
+    expect({ code: check.code, json: check.json }).toMatchObject({
+      code: 0,
+      json: {
+        problems: [],
+        old: [
+          { formerName: 'Customer.BucketCount', setting: 'Tables.BucketCount', counts: true },
+          { formerName: 'Customer.Preconditions', setting: 'Api.Preconditions', counts: true },
+        ],
+      },
+    });
   },
 );
