@@ -16,16 +16,16 @@ import { type BusCall, translateBusError } from './translate-bus-error.ts';
 export interface BusLinkOptions<Opened> {
   readonly connection: BusConnection;
   readonly queue: string;
-  /** For each call, in milliseconds. */
+  /** Bounds each call, in milliseconds. */
   readonly timeoutMs: number;
   /** Makes what the calls use; must not wait for the network. */
   readonly open: (client: ServiceBusClient) => Opened;
 }
 
 export interface BusAction {
-  /** As in "could not be reached to ...". */
+  /** Reads as in "could not be reached to ...". */
   readonly name: string;
-  /** By how much the call may take longer than others, in milliseconds. */
+  /** Says by how much the call may take longer than others, in milliseconds. */
   readonly extraMs?: number;
 }
 
@@ -39,15 +39,15 @@ interface Session<Opened> {
  * AggregateError without a code, which says neither throttled nor forbidden.
  */
 const RETRIES_MAX = 0;
-/** To close a client whose namespace is dead can take a minute; nobody waits longer than this. */
+/** Bounds the wait for a client to close: one whose namespace is dead can take a minute. */
 const CLOSE_WAIT_MS = 2_000;
 
 export const CALL_TIMEOUT_MS = 10_000;
 
 /**
- * The connection to one queue. The library's own recovery has left links that never answered again,
- * so this does not rely on it: after a call that failed as unavailable, the whole client is thrown
- * away, and the next call makes a new one.
+ * Is the connection to one queue. The library's own recovery has left links that never answered again, so this
+ * does not rely on it: after a call that failed as unavailable, the whole client is thrown away, and the next
+ * call makes a new one.
  */
 export class BusLink<Opened> {
   readonly #options: BusLinkOptions<Opened>;
@@ -127,7 +127,7 @@ export class BusLink<Opened> {
 }
 
 /**
- * A connection string, or the fully qualified name of a namespace (`tandem-east.servicebus.windows.net`),
+ * Is a connection string, or the fully qualified name of a namespace (`tandem-east.servicebus.windows.net`),
  * for which the process's own identity is used.
  */
 export type BusConnection = string;
@@ -167,7 +167,7 @@ interface Closable {
   close: (...parameters: unknown[]) => Promise<void>;
 }
 
-/** What is needed of rhea-promise 3.0.3, on which the library stands. */
+/** Is what is needed of rhea-promise 3.0.3, on which the library stands. */
 type LinkLayer = Readonly<
   Record<'Receiver' | 'Sender' | 'AwaitableSender' | 'Session', { readonly prototype: Closable }>
 >;
@@ -202,7 +202,7 @@ function pickLinks({ Receiver, Sender, AwaitableSender, Session }: LinkLayer): L
   return { Receiver, Sender, AwaitableSender, Session };
 }
 
-/** What is needed of the inside of ServiceBusClient 7.9.5. */
+/** Is what is needed of the inside of ServiceBusClient 7.9.5. */
 interface ClientInternals {
   readonly _connectionContext?: {
     readonly connection?: {

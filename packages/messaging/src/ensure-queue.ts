@@ -11,9 +11,9 @@ import { isQueueMissing, translateBusError } from './translate-bus-error.ts';
 export interface EnsureQueueOptions {
   readonly connection: BusConnection;
   readonly queue: string;
-  /** Where queues are administered, if elsewhere: an emulator has a port of its own for it. */
+  /** Says where queues are administered, if elsewhere: an emulator has a port of its own for it. */
   readonly administrationConnection?: BusConnection;
-  /** For each call, in milliseconds. */
+  /** Bounds each call, in milliseconds. */
   readonly timeoutMs?: number;
   /** Told what is unlike what it should be when the queue was there already. */
   readonly onDifference?: (differences: readonly QueueDifference[]) => void;
@@ -143,7 +143,7 @@ function daysOf(duration: string): number {
 interface QueueCountsOptions {
   readonly connection: BusConnection;
   readonly queue: string;
-  /** Where queues are administered, if elsewhere: an emulator has a port of its own for it. */
+  /** Says where queues are administered, if elsewhere: an emulator has a port of its own for it. */
   readonly administrationConnection?: BusConnection;
 }
 

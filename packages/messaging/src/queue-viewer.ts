@@ -20,12 +20,12 @@ import { type BusConnection, BusLink, CALL_TIMEOUT_MS } from './bus-link.ts';
 import { toInboundMessage } from './service-bus-receiver.ts';
 
 export interface ServiceBusQueueViewerOptions {
-  /** To the region's own namespace. */
+  /** Leads to the region's own namespace. */
   readonly connection: BusConnection;
   readonly queue: string;
-  /** For each call over the network, in milliseconds. */
+  /** Bounds each call over the network, in milliseconds. */
   readonly timeoutMs?: number;
-  /** How long a further dead letter is waited for, in milliseconds. */
+  /** Says how long a further dead letter is waited for, in milliseconds. */
   readonly waitMs?: number;
 }
 

@@ -7,12 +7,12 @@ import { type ChangePublisher, type OutboundMessage, TerminalError } from '@tand
 import { type BusConnection, BusLink, CALL_TIMEOUT_MS } from './bus-link.ts';
 
 export interface ServiceBusPublisherOptions {
-  /** The peer's region. */
+  /** Names the peer's region. */
   readonly peer: string;
-  /** To the peer's namespace. */
+  /** Leads to the peer's namespace. */
   readonly connection: BusConnection;
   readonly queue: string;
-  /** For each call over the network, in milliseconds. */
+  /** Bounds each call over the network, in milliseconds. */
   readonly timeoutMs?: number;
 }
 

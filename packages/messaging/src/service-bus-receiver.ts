@@ -19,7 +19,7 @@ interface Turn {
   readonly outcome: string;
   readonly begun: Promise<void>;
   readonly begin: () => void;
-  /** Settlements that have not ended. */
+  /** Counts the settlements that have not ended. */
   left: number;
 }
 
@@ -65,19 +65,19 @@ export class SettlementTurns {
 }
 
 export interface ServiceBusReceiverOptions {
-  /** To this region's own namespace. */
+  /** Leads to this region's own namespace. */
   readonly connection: BusConnection;
   readonly queue: string;
-  /** For each call over the network, in milliseconds, on top of what a receive waits. */
+  /** Bounds each call over the network, in milliseconds, on top of what a receive waits. */
   readonly timeoutMs?: number;
-  /** After so many receives in a row without a message, looks whether the queue is truly empty. */
+  /** Looks, after so many receives in a row without a message, whether the queue is truly empty. */
   readonly emptyReceivesMax?: number;
   /** Told when the queue had messages and the receiver was silent, so that it was replaced. */
   readonly onSilentReceiver?: () => void;
 }
 
 const EMPTY_RECEIVES_MAX = 10;
-/** After the first message, how long to gather more; the library's own second is added to the lag. */
+/** Says how long to gather more after the first message; the library's own second is added to the lag. */
 const GATHER_MS = 10;
 const PEEK_PAGE = 50;
 /** The library's buffer of a link holds 2,048 messages. */
@@ -97,7 +97,7 @@ class QueueReceiver implements ChangeReceiver {
   readonly #options: ServiceBusReceiverOptions;
   readonly #link: BusLink<Receivers>;
   readonly #slices: ReceiveSlices<InboundMessage>;
-  /** What the library needs to settle a message; gone as soon as the message is settled. */
+  /** Holds what the library needs to settle a message; gone as soon as the message is settled. */
   readonly #locked = new WeakMap<InboundMessage, ServiceBusReceivedMessage>();
   readonly #turns = new SettlementTurns();
   #emptyReceives = 0;
@@ -289,7 +289,7 @@ interface SlicesOptions<Message> {
   readonly receiveSlice: (countMax: number, waitMs: number) => Promise<readonly Message[]>;
 }
 
-/** How long one slice waits, and so how long a stop may take at most. */
+/** Says how long one slice waits, and so how long a stop may take at most. */
 export const SLICE_MS = 1_000;
 
 /**

@@ -1,10 +1,10 @@
 import { AppError, TerminalError, TransientError } from '@tandem/core';
 
-/** What was being done, for the message of the error. Holds no secrets. */
+/** Says what was being done, for the message of the error. Holds no secrets. */
 export interface BusCall {
   readonly namespace: string;
   readonly queue: string;
-  /** As in "while it was to ...": `send`, `receive`, `settle a message`. */
+  /** Reads as in "while it was to ...": `send`, `receive`, `settle a message`. */
   readonly action: string;
 }
 
@@ -14,8 +14,8 @@ const THROTTLED_RETRY_AFTER_MS = 10_000;
 type Meaning = 'lock-lost' | 'missing' | 'forbidden' | 'throttled' | 'too-large' | 'unavailable';
 
 /**
- * The codes of ServiceBusError, those of the AMQP errors that some calls let through as they are,
- * and those of the administration client. This file is the only one that knows them.
+ * Knows the codes of ServiceBusError, those of the AMQP errors that some calls let through as they are, and
+ * those of the administration client. This file is the only one that knows them.
  */
 const MEANINGS: Readonly<Record<string, Meaning>> = {
   MessageLockLost: 'lock-lost',
@@ -34,7 +34,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   MessageTooLargeError: 'too-large',
 };
 
-/** What the library says, as a plain Error, when the broker has settled the delivery itself. */
+/** Is what the library says, as a plain Error, when the broker has settled the delivery itself. */
 const ALREADY_SETTLED = 'has either been deleted or already settled';
 
 /** Says whether the lock of the message has ended, or the message is gone: an outcome, not an error. */

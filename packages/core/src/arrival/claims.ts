@@ -1,17 +1,17 @@
 import type { PeerProgress, ReplicationProgress } from '../model/progress.ts';
 
 /**
- * What a region or a process says of itself and another one believes: times of watermarks, of heartbeats, of
+ * Is what a region or a process says of itself and another one believes: times of watermarks, of heartbeats, of
  * what was applied, of proofs. A claim is no data: one that cannot be true is refused and forgotten, and
  * whoever made it says it again in a second (I16).
  */
 export interface OwnClock {
   readonly nowMs: number;
-  /** How far ahead of this clock another may be and still be believed; `CLAIM_AHEAD_MS_MAX` by default. */
+  /** Says how far ahead of this clock another may be and still be believed; `CLAIM_AHEAD_MS_MAX` by default. */
   readonly driftMsMax?: number | undefined;
 }
 
-/** The default of the setting `Clock.DriftMsMax`. */
+/** Is the default of the setting `Clock.DriftMsMax`. */
 export const CLAIM_AHEAD_MS_MAX = 60_000;
 
 /** Says whether a claim of that time can be true: no honest clock is further ahead than clocks may drift. */

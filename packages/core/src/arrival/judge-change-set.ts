@@ -14,21 +14,21 @@ import { encodeChangeSet } from '../wire/change-set-bytes.ts';
 import type { RefusalReason } from './refusal.ts';
 
 export interface ReceivedSet extends ArchiveEntry {
-  /** The caller's own name for it, given back with the result. */
+  /** Is the caller's own name for it, given back with the result. */
   readonly key: string;
 }
 
 export interface ArrivalRules {
-  /** This region, those it exchanges changes with, and former ones: nobody else has ever written. */
+  /** Names this region, those it exchanges changes with, and former ones: nobody else has ever written. */
   readonly regions: ReadonlySet<string>;
-  /** By entity kind. */
+  /** Holds them by entity kind. */
   readonly replicas: ReadonlyMap<string, Replica>;
 }
 
 export interface Judgement {
-  /** What of it is applied: all, the changes that are sound, or nothing. */
+  /** Is what of it is applied: all, the changes that are sound, or nothing. */
   readonly sound: (ReceivedSet & { readonly replica: Replica }) | undefined;
-  /** Why the rest is not. */
+  /** Says why the rest is not. */
   readonly refusal: TerminalError | undefined;
 }
 

@@ -1,7 +1,7 @@
 import { NOTICE_KINDS, type Notice, type NoticeKind } from '../model/progress.ts';
 import type { Clock } from '../ports/clock.ts';
 
-/** What is noticed in one process, or, in the region's own table, in all of them. */
+/** Keeps what is noticed in one process, or, in the region's own table, in all of them. */
 export interface Notices {
   /** Keeps one notice of one subject, however often it is met. */
   note(kind: NoticeKind, subject: string, detail: string): void;
@@ -21,7 +21,7 @@ export interface NoticesOptions {
 const NOTICE_AGE_MS = 120_000;
 /** The rows of the entities are all read every hour. */
 const ROW_NOTICE_AGE_MS = 2 * 3_600_000;
-/** Kept of each kind; beyond it only counted. */
+/** Bounds what is kept of each kind; beyond it they are only counted. */
 const NOTICES_PER_KIND_MAX = 20;
 const SUBJECT_LENGTH_MAX = 160;
 const DETAIL_LENGTH_MAX = 200;

@@ -3,8 +3,8 @@ import type { ChangeSet } from '../model/change-set.ts';
 import type { Settlement } from '../model/settlement.ts';
 
 /**
- * Every reason for which what arrives is refused and dead-lettered, each with what an operator does about it:
- * the reason of the dead letter, the label of the metric and the field of the log line. Any other failure
+ * Names every reason for which what arrives is refused and dead-lettered, each with what an operator does about
+ * it: the reason of the dead letter, the label of the metric and the field of the log line. Any other failure
  * passes by itself, or is mended at the region, and refuses nothing.
  */
 export const REFUSALS = {
@@ -60,7 +60,7 @@ export function settlementFor(error: unknown): Settlement {
 }
 
 export interface FailedSet {
-  /** Undefined when it could not be read. */
+  /** Is undefined when it could not be read. */
   readonly set?: ChangeSet;
   readonly error: AppError;
 }

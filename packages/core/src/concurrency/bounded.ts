@@ -33,7 +33,7 @@ export async function forEachBounded<T>(
 
 export interface BatchBounds<T> {
   readonly countMax: number;
-  /** None by default. */
+  /** Is without a bound by default. */
   readonly weightMax?: number;
   readonly weigh?: (item: T) => number;
 }

@@ -2,13 +2,13 @@ import { TransientError } from '../errors.ts';
 
 /** Says that someone else has written to what was read, so that nothing was written. */
 export interface Contended {
-  /** What it was, as the subject of a sentence. */
+  /** Says what it was, as the subject of a sentence. */
   readonly contended: string;
 }
 
 export interface ContentionOptions {
   readonly attemptsMax: number;
-  /** What whoever reads the error can do, as sentences. */
+  /** Says what whoever reads the error can do, as sentences. */
   readonly remedy?: string;
 }
 

@@ -1,11 +1,11 @@
 import { TransientError } from '../errors.ts';
 
-/** What is read page after page: `continuation` is there while there may be more. */
+/** Is read page after page: `continuation` is there while there may be more. */
 interface Page {
   readonly continuation?: string;
 }
 
-/** A service that was busy may answer a page that ends where it began; so many in a row, and no more. */
+/** Bounds the pages in a row that end where they began, as a service that is busy may answer. */
 export const PAGES_IN_PLACE_MAX = 100;
 
 /**

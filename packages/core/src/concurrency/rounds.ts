@@ -4,7 +4,7 @@ export interface RoundsOptions<T> {
   /** Takes one round. One that fails ends no other. */
   readonly flush: (round: T[]) => Promise<void>;
   readonly onFailure?: ((error: unknown) => void) | undefined;
-  /** How many a round takes at most; all that wait by default. */
+  /** Bounds how many a round takes; all that wait by default. */
   readonly countMax?: number;
   /** Without it the next round begins as soon as the one before has ended. */
   readonly pause?: RoundsPause | undefined;
@@ -12,7 +12,7 @@ export interface RoundsOptions<T> {
 
 export interface RoundsPause {
   readonly clock: Pick<Clock, 'nowMs' | 'sleep'>;
-  /** How long after a round that began at `beganMs` nothing is flushed, in milliseconds. */
+  /** Says how long after a round that began at `beganMs` nothing is flushed, in milliseconds. */
   readonly pauseMs: (beganMs: number) => number;
 }
 

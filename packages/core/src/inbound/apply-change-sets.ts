@@ -22,9 +22,9 @@ import { decideApply, fitRow } from './decide-apply.ts';
 
 export interface ApplierOptions {
   readonly region: string;
-  /** This region, its peers and former ones: nobody else is believed to have written anything. */
+  /** Names this region, its peers and former ones: nobody else is believed to have written anything. */
   readonly regions: ReadonlySet<string>;
-  /** By entity kind. */
+  /** Holds them by entity kind. */
   readonly replicas: ReadonlyMap<string, Replica>;
   readonly archive: Archive;
   readonly conflicts: ConflictJournal;
@@ -35,7 +35,7 @@ export interface ApplierOptions {
   readonly onConflict?: (conflict: Conflict) => void;
 }
 
-/** By key: undefined when the set was applied, else why it can never be. */
+/** Says by key: undefined when the set was applied, else why it can never be. */
 type ApplyResults = ReadonlyMap<string, TerminalError | undefined>;
 
 export interface Applier {
@@ -53,7 +53,7 @@ export interface Applier {
 }
 
 const BUCKETS_AT_ONCE_MAX = 8;
-/** Below the 4 MiB of an entity group transaction: a row is larger than its encoded change. */
+/** Stays below the 4 MiB of an entity group transaction: a row is larger than its encoded change. */
 const BYTES_PER_WRITE_MAX = 1024 * 1024;
 
 export function createApplier(options: ApplierOptions): Applier {
@@ -159,7 +159,7 @@ async function applyPart(
   }
 }
 
-/** Keyed by `<stamp>/<entity id>`. */
+/** Holds them by `<stamp>/<entity id>`. */
 type RefusedChanges = ReadonlySet<string>;
 
 function refusalOf(set: ChangeSet, refused: RefusedChanges): TerminalError | undefined {
@@ -198,7 +198,7 @@ function byStamp(a: ReceivedSet, b: ReceivedSet): number {
 }
 
 export interface ApplyBatchOptions {
-  /** This region: what it wrote itself has no reference into the archive. */
+  /** Names this region: what it wrote itself has no reference into the archive. */
   readonly region: string;
   readonly conflicts: Pick<ConflictJournal, 'record'>;
   readonly clock: Clock;

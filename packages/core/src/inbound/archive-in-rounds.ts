@@ -5,11 +5,13 @@ import type { Clock } from '../ports/clock.ts';
 export interface ArchiveInRoundsOptions {
   readonly archive: Archive;
   readonly clock: Clock;
-  /** Between one round and the next, in milliseconds; well below the duration of a lock. */
+  /**
+   * Bounds the time between one round and the next, in milliseconds; it is well below the duration of a lock.
+   */
   readonly pauseMs?: number;
 }
 
-/** An archive whose appends share transactions. */
+/** Is an archive whose appends share transactions. */
 export interface ArchiveRounds extends Archive {
   /** Resolves when the entries are archived; rejects when their round has failed, as it does. */
   append(entries: readonly ArchiveEntry[]): Promise<void>;

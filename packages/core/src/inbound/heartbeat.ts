@@ -32,7 +32,7 @@ export function createHeartbeatWriter(options: HeartbeatOptions): HeartbeatWrite
   let previous: { atMs: number; catchingUpSinceMs: number | undefined } | undefined;
   let wasInterrupted = false;
 
-  /** What is left in the queue, or undefined when the queue cannot be reached. */
+  /** Is what is left in the queue, or undefined when the queue cannot be reached. */
   const lookAtQueue = async (): Promise<{ oldest: OldestMessage | undefined } | undefined> => {
     // Only what was received before the look: a watermark that arrives during it may stand behind
     // a change that the look did not see.

@@ -49,7 +49,7 @@ export interface InboundOptions {
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly lockRenewMs: number;
-  /** What the applier archives with, where it works in rounds; the archive of the region otherwise. */
+  /** Is what the applier archives with, where that works in rounds; else it is the archive of the region. */
   readonly rounds?: Pick<ArchiveRounds, 'hurry'>;
   readonly onWatermark: (watermark: PendingWatermark) => void;
   /**
@@ -133,9 +133,9 @@ export function createInbound(options: InboundOptions): Inbound {
 }
 
 interface BatchOptions extends InboundOptions {
-  /** The rows are written, and what is left is to archive and to settle. */
+  /** Is called when the rows are written, and what is left is to archive and to settle. */
   readonly onMerged: () => void;
-  /** All others are settled. */
+  /** Is called when all others are settled. */
   readonly onIsolated: (messages: readonly InboundMessage[]) => void;
 }
 
@@ -165,7 +165,7 @@ async function handle(
 
 const NOT_ALL_MERGED = (): void => undefined;
 
-/** One that was tried alone, and is settled once that is over. */
+/** Is one that was tried alone, and is settled once that is over. */
 interface LateMessage {
   readonly message: InboundMessage;
   readonly isolated: IsolatedMessage;
@@ -345,7 +345,7 @@ function readMessage(message: InboundMessage, key: string, options: InboundOptio
 
 const MESSAGES_PER_BATCH_MAX = 200;
 /**
- * What one batch should hold, by the size of the messages before, which differ a hundredfold: decoding a
+ * Bounds what one batch should hold, by the size of the messages before, which differ a hundredfold: decoding a
  * batch keeps everything else in the process waiting, health included, and takes three times its bytes.
  */
 const BYTES_PER_BATCH = 4 * 1_024 * 1_024;
@@ -355,7 +355,7 @@ const MESSAGES_PER_BATCH_MIN = 20;
 const MESSAGES_IN_HAND_MAX = 2_000;
 const BYTES_IN_HAND_MAX = 16 * 1_024 * 1_024;
 
-/** What some messages take while they are applied: their change sets are inflated then. */
+/** Is what some messages take while they are applied: their change sets are inflated then. */
 interface MessageLoad {
   readonly count: number;
   readonly bytes: number;

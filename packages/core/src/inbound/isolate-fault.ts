@@ -10,7 +10,7 @@ import type { Randomness } from '../ports/randomness.ts';
 import { type RetryPolicy, retryDelayMs } from '../retry/retry.ts';
 import type { Applier } from './apply-change-sets.ts';
 
-/** Where a change set goes, and which entities it is about. */
+/** Says where a change set goes, and which entities it is about. */
 export interface ProbedSet extends Pick<ChangeSet, 'entityKind' | 'bucket' | 'stamp'> {
   readonly changes: readonly { readonly entityId: string }[];
 }
@@ -41,9 +41,9 @@ interface Isolated {
 }
 
 export interface AppliedApart {
-  /** By key, of all that are not isolated. */
+  /** Says, by key, what became of all that are not isolated. */
   readonly results: ReadonlyMap<string, TerminalError | undefined>;
-  /** By key. */
+  /** Holds them by key. */
   readonly isolated: ReadonlyMap<string, Isolated>;
 }
 
@@ -94,14 +94,17 @@ interface RetryIsolatedOptions extends Omit<IsolationOptions, 'applier'> {
   readonly onOutage?: ((error: AppError, attempt: number, retryInMs: number) => void) | undefined;
 }
 
-/** Failures of its own, each with a probe that works beside it, after which a set is given up. */
+/** Bounds the failures of its own, each with a probe that works beside it, after which a set is given up. */
 const ISOLATED_FAILURES_MAX = 8;
 /**
  * So many probes in a row have to work before a failure is the set's own. Applying a set takes several calls, so a
  * store that fails every third call would fail for a set far more often than for one probe.
  */
 const PROBES_PER_FAILURE = 10;
-/** With the failures above at most 13 s of waiting: less than what makes a region fall behind its queue. */
+/**
+ * Adds up with the failures above to at most 13 s of waiting: less than what makes a region fall behind its
+ * queue.
+ */
 const ISOLATED_POLICY: RetryPolicy = {
   attemptsMax: Number.POSITIVE_INFINITY,
   delayMsMin: 250,
@@ -170,13 +173,13 @@ function unstorable(set: ProbedSet, error: unknown): TerminalError {
   );
 }
 
-/** A message that the store does not take, although it takes others: it is settled later, on its own. */
+/** Is a message that the store does not take, although it takes others: it is settled later, on its own. */
 export interface IsolatedMessage {
   readonly kind: 'isolated';
   readonly settlement: () => Promise<Settlement>;
 }
 
-/** Something in a message that failed alone, and how to try it again. */
+/** Is something in a message that failed alone, and how to try it again. */
 export interface Trial {
   readonly set: ProbedSet;
   readonly error: unknown;

@@ -2,7 +2,7 @@ import { believedMs, type OwnClock } from '../arrival/claims.ts';
 
 export interface TombstoneHorizonInput extends OwnClock {
   readonly ageMs: number;
-  /** For every peer the time of its newest watermark that this region has passed. */
+  /** Holds for every peer the time of its newest watermark that this region has passed. */
   readonly passedMs: readonly (number | undefined)[];
 }
 

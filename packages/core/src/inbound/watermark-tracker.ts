@@ -12,7 +12,7 @@ import type { RegionHold } from '../ports/region-hold.ts';
 import type { ReplicationStatus } from '../ports/replication-status.ts';
 import { type PendingWatermark, passedWatermark, soundOf } from '../wire/watermark.ts';
 
-/** Which watermarks of the peers this process has received, and which are passed. */
+/** Knows which watermarks of the peers this process has received, and which are passed. */
 export interface WatermarkTracker {
   /** Takes a watermark; one that cannot be believed is reported and forgotten. */
   note(watermark: PendingWatermark): void;
@@ -28,17 +28,17 @@ export interface WatermarkTracker {
 }
 
 interface PeerClaims {
-  /** Milliseconds since the epoch, of the newest watermark of the peer that was passed. */
+  /** Is the time, in milliseconds since the epoch, of the newest watermark of the peer that was passed. */
   readonly passedMs: number | undefined;
-  /** The same, but for what is damaged in the peer's outbox and waits for an operator. */
+  /** Is the same, but for what is damaged in the peer's outbox and waits for an operator. */
   readonly soundMs: number | undefined;
-  /** What the peer says to have applied of this region's, by the newest word of it. */
+  /** Is what the peer says to have applied of this region's, by the newest word of it. */
   readonly appliedMs: number | undefined;
 }
 
 export interface WatermarkTrackerOptions {
   readonly clock: Pick<Clock, 'nowMs'>;
-  /** Those whose word counts. What anybody else says takes no memory. */
+  /** Names those whose word counts. What anybody else says takes no memory. */
   readonly peers: readonly string[];
   readonly driftMsMax?: number | undefined;
   readonly onRefused: (from: string, why: string) => void;
@@ -128,10 +128,10 @@ function thin(pending: readonly PendingWatermark[]): readonly PendingWatermark[]
 }
 
 /**
- * What this region may tell each peer that it has applied of the peer's: the time of the peer's
- * newest watermark that it has passed. Nothing while a dead letter lies in its queue, since what was
- * passed may be what lies there, nor while the region is held, since it may have lost what it had
- * applied; nothing either while that cannot be found out. Never throws.
+ * Says what this region may tell each peer that it has applied of the peer's: the time of the peer's newest
+ * watermark that it has passed. Nothing while a dead letter lies in its queue, since what was passed may be
+ * what lies there, nor while the region is held, since it may have lost what it had applied; nothing either
+ * while that cannot be found out. Never throws.
  */
 export type AppliedClaim = () => Promise<ReadonlyMap<string, number>>;
 

@@ -5,21 +5,21 @@ import { type Stamp, stampRegion, stampTimeMs } from '../time/stamp.ts';
 
 export type Operation = 'create' | 'replace' | 'patch' | 'delete';
 
-/** One transaction's full resulting state of one entity. */
+/** Is one transaction's full resulting state of one entity. */
 export interface Change {
   readonly entityId: string;
   readonly operation: Operation;
   readonly state: EntityState;
-  /** The trace that the write belongs to, as `traceparent`; it means nothing to replication. */
+  /** Is the trace that the write belongs to, as `traceparent`; it means nothing to replication. */
   readonly trace?: string;
 }
 
-/** The changes of one commit in one bucket: written, archived, sent and applied as a whole. */
+/** Holds the changes of one commit in one bucket: written, archived, sent and applied as a whole. */
 export interface ChangeSet {
   readonly entityKind: string;
   readonly bucket: string;
   readonly stamp: Stamp;
-  /** 1 to `CHANGES_PER_SET_MAX`, each entity once. */
+  /** Holds 1 to `CHANGES_PER_SET_MAX`, each entity once. */
   readonly changes: readonly Change[];
 }
 

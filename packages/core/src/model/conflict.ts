@@ -4,14 +4,14 @@ import { covers, hasSeen, newestStamp } from '../state/version-vector.ts';
 import { maxStamp, type Stamp } from '../time/stamp.ts';
 import { isSameValue } from '../values/field-value.ts';
 
-/** A value that lost. Where a deletion won, the winner is the null that it left, under its stamp. */
+/** Is a value that lost. Where a deletion won, the winner is the null that it left, under its stamp. */
 export interface ContestedField {
   readonly name: string;
   readonly winner: StampedField;
   readonly loser: StampedField;
 }
 
-/** The stamp of a write that made the entity alive, and of a deletion, neither of which saw the other. */
+/** Names the stamp of a write that made the entity alive, and of a deletion, neither of which saw the other. */
 interface ContestedLife {
   readonly alive: Stamp;
   readonly deleted: Stamp;
@@ -19,18 +19,18 @@ interface ContestedLife {
 }
 
 /**
- * What was lost between two transactions of one entity, neither of which had seen the other. It is named by
- * the two and says nothing else that depends on where they met, so that what several regions find of the
- * same two joins to one record. See docs/adr/0024.
+ * Is what was lost between two transactions of one entity, neither of which had seen the other. It is named by
+ * the two and says nothing else that depends on where they met, so that what several regions find of the same
+ * two joins to one record. See docs/adr/0024.
  */
 export interface Conflict {
   readonly entityKind: string;
   readonly entityId: string;
-  /** The two transactions, the smaller stamp first. */
+  /** Names the two transactions, the smaller stamp first. */
   readonly stamps: readonly [Stamp, Stamp];
   /**
-   * Each name once: what the one of them had written and lost to the other. Empty when they wrote different
-   * fields, so that both survive whole, and when what lost is a deletion.
+   * Holds each name once: what the one of them had written and lost to the other. Empty when they wrote
+   * different fields, so that both survive whole, and when what lost is a deletion.
    */
   readonly fields: readonly ContestedField[];
   readonly life: ContestedLife | undefined;

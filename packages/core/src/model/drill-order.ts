@@ -2,7 +2,7 @@
 export interface DrillOrder {
   /** Whoever ends a drill names it, so that two operators do not end each other's. */
   readonly id: string;
-  /** Milliseconds since the epoch, by the clock of the region. */
+  /** Is a time in milliseconds since the epoch, by the clock of the region. */
   readonly untilMs: number;
 }
 

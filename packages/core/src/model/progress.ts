@@ -1,32 +1,32 @@
 // What the replicators of a region say of it through its own table: how far they are, and what they have noticed.
 
-/** How far this region is with what a peer has sent, as the peer and the queue say. */
+/** Says how far this region is with what a peer has sent, as the peer and the queue say. */
 export interface PeerProgress {
   readonly peer: string;
-  /** Time of the newest watermark passed; undefined when none ever was. */
+  /** Is the time of the newest watermark passed; undefined when none ever was. */
   readonly passedMs: number | undefined;
-  /** The peer's word that it has applied all that this region acknowledged before; if it gave one. */
+  /** Is the peer's word that it has applied all that this region acknowledged before; if it gave one. */
   readonly appliedMs?: number;
-  /** As `passedMs`, but for what waits in the peer's outbox for an operator. */
+  /** Is as `passedMs`, but for what waits in the peer's outbox for an operator. */
   readonly soundMs?: number;
-  /** The peer's queue accepted something from us lately. */
+  /** Says that the peer's queue accepted something from us lately. */
   readonly isReachable: boolean;
 }
 
-/** How far this region is, to be believed as far as `believedPeers` does. */
+/** Says how far this region is, to be believed as far as `believedPeers` does. */
 export interface ReplicationProgress {
-  /** When the replicator last said that it is alive. */
+  /** Says when the replicator last said that it is alive. */
   readonly heartbeatMs: number;
-  /** Since when it has been catching up without a break; undefined once it had caught up. */
+  /** Says since when it has been catching up without a break; undefined once it had caught up. */
   readonly catchingUpSinceMs: number | undefined;
-  /** A message has waited in this region's queue for longer than `lagMsMax`. */
+  /** Says that a message has waited in this region's queue for longer than `lagMsMax`. */
   readonly hasBacklog: boolean;
   readonly peers: readonly PeerProgress[];
-  /** What the region's replicators have noticed; none from an earlier build. */
+  /** Holds what the region's replicators have noticed; none from an earlier build. */
   readonly notices?: readonly Notice[];
 }
 
-/** What a region has met and an operator has to know of; each has a place in a runbook. */
+/** Is what a region has met and an operator has to know of; each has a place in a runbook. */
 export type NoticeKind =
   /** A time that a peer or a process said and that cannot be true, or a region that nobody knows. */
   | 'claim-refused'
@@ -53,11 +53,11 @@ export const NOTICE_KINDS: readonly NoticeKind[] = [
 /** Names and numbers only, never values of an entity. */
 export interface Notice {
   readonly kind: NoticeKind;
-  /** Which: a peer, the key of a row, the number of a message. */
+  /** Names which: a peer, the key of a row, the number of a message. */
   readonly subject: string;
   readonly detail: string;
   readonly count: number;
-  /** Milliseconds since the epoch. */
+  /** Is a time in milliseconds since the epoch. */
   readonly sinceMs: number;
   readonly lastMs: number;
 }

@@ -1,4 +1,4 @@
-/** What becomes of a received message. */
+/** Says what becomes of a received message. */
 export type Settlement =
   | { readonly kind: 'complete' }
   | { readonly kind: 'abandon' }

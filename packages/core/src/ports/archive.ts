@@ -10,12 +10,12 @@ export type ArchiveKey = Pick<ChangeSet, 'entityKind' | 'bucket' | 'stamp'>;
 export interface ArchiveSpan {
   readonly entityKind: string;
   readonly bucket: string;
-  /** Milliseconds since the epoch, inclusive and exclusive. */
+  /** Bounds the time in milliseconds since the epoch, inclusive and exclusive. */
   readonly fromMs?: number;
   readonly beforeMs?: number;
 }
 
-/** Every change set committed or applied in this region, ordered by stamp within a bucket. */
+/** Holds every change set committed or applied in this region, ordered by stamp within a bucket. */
 export interface Archive {
   /** Idempotent: the same change set has the same key. */
   append(entries: readonly ArchiveEntry[]): Promise<void>;

@@ -4,7 +4,7 @@ export interface OutboundMessage {
   readonly messageId: string;
   readonly subject: MessageSubject;
   readonly body: Uint8Array;
-  /** The traces of the writes in it, for whoever traces the sending; the body carries them too. */
+  /** Holds the traces of the writes in it, for whoever traces the sending; the body carries them too. */
   readonly traces?: readonly string[];
 }
 
@@ -13,7 +13,7 @@ export interface OutboundMessage {
  * holds up no other.
  */
 export interface ChangePublisher {
-  /** The peer's region. */
+  /** Names the peer's region. */
   readonly peer: string;
   /**
    * Resolves when the peer's queue has accepted every message, in the order given. Throws

@@ -1,20 +1,20 @@
 import type { Settlement } from '../model/settlement.ts';
 
-/** The message with the lowest sequence number. */
+/** Is the message with the lowest sequence number. */
 export interface OldestMessage {
   readonly sequenceNumber: bigint;
-  /** When the queue accepted it, by the clock of the queue. */
+  /** Says when the queue accepted it, by the clock of the queue. */
   readonly enqueuedAtMs: number;
 }
 
 export interface InboundMessage {
   readonly messageId: string;
-  /** As the sender gave it; anything at all may arrive. */
+  /** Is as the sender gave it; anything at all may arrive. */
   readonly subject: string | undefined;
   readonly body: Uint8Array;
-  /** Ascending in the order in which the queue accepted the messages. */
+  /** Ascends in the order in which the queue accepted the messages. */
   readonly sequenceNumber: bigint;
-  /** Deliveries so far, this one included: 1 the first time. */
+  /** Counts the deliveries so far, this one included: 1 the first time. */
   readonly deliveryCount: number;
 }
 

@@ -1,4 +1,4 @@
-/** The wall clock of this process. It may jump, stand still or run ahead; nothing relies on it. */
+/** Is the wall clock of this process. It may jump, stand still or run ahead; nothing relies on it. */
 export interface Clock {
   /** Returns the milliseconds since the epoch. */
   nowMs(): number;

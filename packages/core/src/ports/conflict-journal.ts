@@ -1,13 +1,13 @@
 import type { Conflict } from '../model/conflict.ts';
 
-/** A conflict that was found in this region and that a peer has not been told of. */
+/** Is a conflict that was found in this region and that a peer has not been told of. */
 export interface UntoldConflict {
   readonly conflict: Conflict;
-  /** The journal's own name for what is owed, given back with `told`. */
+  /** Is the journal's own name for what is owed, given back with `told`. */
   readonly key: string;
 }
 
-/** The conflicts of a region, those found here and those that its peers have told of. */
+/** Keeps the conflicts of a region, those found here and those that its peers have told of. */
 export interface ConflictJournal {
   /**
    * Keeps what was found here, joined with what is recorded of the same two transactions, and that every

@@ -3,18 +3,18 @@ import type { VersionVector } from '../state/version-vector.ts';
 export type DrillAnswer =
   | {
       readonly kind: 'answered';
-      /** The region that answered. */
+      /** Names the region that answered. */
       readonly region: string;
-      /** Empty when nothing is there. */
+      /** Is empty when nothing is there. */
       readonly version: VersionVector;
-      /** The number that was written; 0 when nothing is there. */
+      /** Is the number that was written; 0 when nothing is there. */
       readonly count: number;
     }
   /** The region has not reached the version that the client has seen, and says so. */
   | { readonly kind: 'refused'; readonly region: string }
   | { readonly kind: 'failed' };
 
-/** One client of the product, in front of all regions, with one entity of its own. */
+/** Is one client of the product, in front of all regions, with one entity of its own. */
 export interface DrillClient {
   /** Neither throws: whatever goes wrong is an answer. `least` is the version the client has seen. */
   write(count: number, least: VersionVector | undefined): Promise<DrillAnswer>;

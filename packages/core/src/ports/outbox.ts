@@ -1,14 +1,14 @@
 import type { ChangeSet } from '../model/change-set.ts';
 
-/** A change set committed here, not yet archived and accepted by every peer's queue. */
+/** Is a change set committed here, not yet archived and accepted by every peer's queue. */
 export interface OutboxEntry {
   readonly set: ChangeSet;
   readonly encoded: Uint8Array;
-  /** The peers whose queue has not accepted it. */
+  /** Names the peers whose queue has not accepted it. */
   readonly owed: readonly string[];
-  /** The writer's wall clock before the commit began, so never later than the acknowledgement. */
+  /** Is the writer's wall clock before the commit began, so never later than the acknowledgement. */
   readonly committedAfterMs: number;
-  /** The one peer that it was parked for; undefined while it is owed to all of `owed`. */
+  /** Names the one peer that it was parked for; undefined while it is owed to all of `owed`. */
   readonly parkedFor: string | undefined;
 }
 
@@ -21,16 +21,18 @@ export interface OutboxScan {
 }
 
 export interface OutboxPage {
-  /** Oldest stamp first. */
+  /** Begins with the oldest stamp. */
   readonly entries: readonly OutboxEntry[];
-  /** Keys of rows that this build cannot read. They stay, and no watermark may claim them. */
+  /** Holds the keys of rows that this build cannot read. They stay, and no watermark may claim them. */
   readonly unreadable: readonly string[];
-  /** Keys of rows that an operator has set aside. They are not sent, and no watermark may claim them. */
+  /**
+   * Holds the keys of rows that an operator has set aside. They are not sent, and no watermark may claim them.
+   */
   readonly aside: readonly string[];
   readonly continuation?: string;
 }
 
-/** The outbox rows of one entity kind. The table is the queue: nothing here is kept in memory. */
+/** Keeps the outbox rows of one entity kind. The table is the queue: nothing here is kept in memory. */
 export interface Outbox {
   readonly entityKind: string;
   readonly buckets: readonly string[];

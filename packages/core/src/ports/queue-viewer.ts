@@ -1,6 +1,6 @@
 export type QueueLane = 'messages' | 'dead-letters';
 
-/** A message in a queue as an operator sees it: nothing is locked by looking. */
+/** Is a message in a queue as an operator sees it: nothing is locked by looking. */
 export interface QueuedMessage {
   readonly sequenceNumber: bigint;
   readonly messageId: string;
@@ -12,24 +12,24 @@ export interface QueuedMessage {
   readonly description: string | undefined;
 }
 
-/** Why a message lies dead that an operator has set aside. */
+/** Says why a message lies dead that an operator has set aside. */
 export const SET_ASIDE_REASON = 'SET_ASIDE';
 export const SET_ASIDE_DESCRIPTION = 'An operator has set it aside.';
 
-/** What an operator does about one dead letter: sends it again, or throws it away. */
+/** Says what an operator does about one dead letter: sends it again, or throws it away. */
 export type DeadLetterVerdict = 'resubmit' | 'discard';
 
-/** What is sent in the place of a dead letter, under its subject. */
+/** Is sent in the place of a dead letter, under its subject. */
 export interface DeadLetterReplacement {
   readonly messageId: string;
   readonly body: Uint8Array;
 }
 
-/** By the number of the letter. */
+/** Holds them by the number of the letter. */
 export type DeadLetterReplacements = ReadonlyMap<bigint, readonly DeadLetterReplacement[]>;
 
 /**
- * A region's own queue, for an operator. Every method throws `BUS_UNAVAILABLE`, `BUS_THROTTLED`,
+ * Shows a region's own queue to an operator. Every method throws `BUS_UNAVAILABLE`, `BUS_THROTTLED`,
  * `BUS_ENTITY_MISSING` or `BUS_FORBIDDEN`.
  */
 export interface QueueViewer {

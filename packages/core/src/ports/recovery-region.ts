@@ -11,7 +11,7 @@ export type ScannedRow =
       readonly kind: 'damaged';
       readonly rowKey: string;
       readonly problem: string;
-      /** No entity can have the key: nothing is missing for it. */
+      /** Is true where no entity can have the key: nothing is missing for it. */
       readonly isForeign: boolean;
     };
 
@@ -41,7 +41,7 @@ export type ScannedArchiveRow =
       readonly etag: string | undefined;
     };
 
-/** The archive of a region row by row, for copying, replaying and erasing. */
+/** Keeps the archive of a region row by row, for copying, replaying and erasing. */
 export interface ArchiveKeeper {
   /** In the order of (partition key, row key). A damaged row is an outcome, not an error. */
   scan(span: ArchiveSpan): AsyncIterable<ScannedArchiveRow>;
@@ -58,7 +58,7 @@ export interface ArchiveKeeper {
   restore(sets: readonly ChangeSet[]): Promise<void>;
 }
 
-/** One entity kind in one region, as verify, repair, rebuild and replay see it. */
+/** Is one entity kind in one region, as verify, repair, rebuild and replay see it. */
 export interface RecoveryRegion {
   readonly region: string;
   readonly entityKind: string;

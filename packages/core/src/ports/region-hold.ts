@@ -1,11 +1,11 @@
-/** Why a region takes no traffic until an operator has proven it whole. */
+/** Says why a region takes no traffic until an operator has proven it whole. */
 export interface Hold {
   readonly reason: string;
-  /** Milliseconds since the epoch. */
+  /** Is a time in milliseconds since the epoch. */
   readonly sinceMs: number;
 }
 
-/** The hold on a region, in its own table: a held region is never ready, whatever else it is (I14). */
+/** Keeps the hold on a region in its own table: a held region is never ready, whatever else it is (I14). */
 export interface RegionHold {
   read(): Promise<Hold | undefined>;
   /** Replaces what there is. */

@@ -13,7 +13,7 @@ export interface RowWrite {
   readonly stored: StoredRow | undefined;
 }
 
-/** The rows of one entity kind in this region, as the apply loop and replay see them. */
+/** Keeps the rows of one entity kind in this region, as the apply loop and replay see them. */
 export interface Replica {
   readonly entityKind: string;
   /** Returns why a received state can be none of this kind, or undefined. */

@@ -5,13 +5,13 @@ export interface Heartbeat {
   readonly catchingUpSinceMs: number | undefined;
   readonly hasBacklog: boolean;
   readonly peers: readonly PeerProgress[];
-  /** What the writer has noticed; none by default. */
+  /** Holds what the writer has noticed; none by default. */
   readonly notices?: readonly Notice[];
-  /** How far ahead of `nowMs` a stored claim may be and be kept; `CLAIM_AHEAD_MS_MAX` by default. */
+  /** Says how far ahead of `nowMs` a stored claim may be and be kept; `CLAIM_AHEAD_MS_MAX` by default. */
   readonly driftMsMax?: number | undefined;
 }
 
-/** What the replicator tells the customer API of its region, through the region's own table. */
+/** Keeps what the replicator tells the customer API of its region, through the region's own table. */
 export interface ReplicationStatus {
   /**
    * Resolves with what is written there, to be judged by `believedPeers`; undefined when nobody ever wrote one.

@@ -16,12 +16,12 @@ export type RowOperation =
   | {
       readonly kind: 'replace';
       readonly rowKey: string;
-      /** The whole row. */
+      /** Is the whole row. */
       readonly properties: Properties;
       readonly etag: string;
       /**
-       * Said by whoever knows the row under `etag`: every other property is as it was there, and none that it
-       * had is gone. A store may then send no more than these.
+       * Is said by whoever knows the row under `etag`: every other property is as it was there, and none that
+       * it had is gone. A store may then send no more than these.
        */
       readonly changed?: ReadonlySet<string> | undefined;
     }
@@ -32,7 +32,10 @@ export type RowOperation =
 export interface Transaction {
   readonly table: string;
   readonly partitionKey: string;
-  /** 1 to `ROWS_PER_TRANSACTION_MAX`, each row once, at most `TRANSACTION_BYTES_MAX` as `operationBytes` counts them. */
+  /**
+   * Holds 1 to `ROWS_PER_TRANSACTION_MAX`, each row once, at most `TRANSACTION_BYTES_MAX` as `operationBytes`
+   * counts them.
+   */
   readonly operations: readonly RowOperation[];
 }
 
@@ -48,26 +51,26 @@ export type CommitOutcome =
 
 export interface RowRange {
   readonly table: string;
-  /** One partition, or all from `from` (inclusive) to `before` (exclusive). */
+  /** Names one partition, or all from `from` (inclusive) to `before` (exclusive). */
   readonly partitions: string | { readonly from: string; readonly before: string };
   /** Bounds on the row key, inclusive and exclusive. */
   readonly rowsFrom?: string;
   readonly rowsBefore?: string;
-  /** 1 to 1,000. */
+  /** Is 1 to 1,000. */
   readonly limit: number;
   readonly continuation?: string;
 }
 
 export interface RowPage {
   readonly rows: readonly TableRow[];
-  /** Opaque. Present when there may be more: a page may be short, or empty, and still have one. */
+  /** Is opaque, and present when there may be more: a page may be short, or empty, and still have one. */
   readonly continuation?: string;
 }
 
 /**
- * A store of tables with the semantics of Azure Table Storage. Every write gives a row an ETag that
- * it never had before. Values come back in the spelling of `canonicalValue`, exact in type and
- * value. Keys are compared by their UTF-16 units.
+ * Is a store of tables with the semantics of Azure Table Storage. Every write gives a row an ETag that it never
+ * had before. Values come back in the spelling of `canonicalValue`, exact in type and value. Keys are compared
+ * by their UTF-16 units.
  *
  * Every method throws `TABLE_THROTTLED` or `TABLE_UNAVAILABLE` when nothing was done and a retry
  * may work, and a terminal error when none can: `TABLE_LIMIT_EXCEEDED` or `TABLE_REQUEST_INVALID`,

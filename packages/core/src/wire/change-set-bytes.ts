@@ -62,7 +62,7 @@ function encodeField(field: StampedField): readonly [string, EncodedFieldValue] 
   return [field.stamp, encodeFieldValue(field.value)];
 }
 
-/** A little more than what a set may take when it is written: no reader ever needs more memory for one. */
+/** Is a little more than what a set may take when it is written: no reader ever needs more memory for one. */
 const PLAIN_BYTES_MAX = 256 * 1_024;
 const START = `{"wire":${DEFLATED_WIRE_VERSION},`;
 const HEAD_LENGTH_MAX = 48;
@@ -161,7 +161,7 @@ const ChangeSetSchema = Type.Object({
   ),
 });
 
-/** The W3C form, version 00. */
+/** Is the W3C form, version 00. */
 const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 const checkVersion = Compile(Type.Object({ wire: Type.Integer({ minimum: 1 }) }));

@@ -72,7 +72,7 @@ export function decodeConflict(bytes: Uint8Array): Conflict {
   return fromJson(json, malformedRow);
 }
 
-/** Below the 256 KiB that a queue takes, in Base64, once deflated. */
+/** Stays below the 256 KiB that a queue takes, in Base64, once deflated. */
 const MESSAGE_BYTES_MAX = 160 * 1024;
 /** Bounds what is in one message before it is deflated: four times the largest conflict that is sent whole. */
 export const CONFLICTS_PLAIN_BYTES_MAX = 1024 * 1024;

@@ -5,8 +5,8 @@ import { decodeChangeSet, inflateChangeSet, plainBytesOf } from './change-set-by
 import { PACK_WIRE_VERSION } from './versions.ts';
 
 /**
- * What the change sets of one message may take together once they are inflated: who sends packs keeps to half
- * of it, and one set alone to less.
+ * Bounds what the change sets of one message may take together once they are inflated: who sends packs keeps to
+ * half of it, and one set alone to less.
  */
 export const MESSAGE_PLAIN_BYTES_MAX = 256 * 1_024;
 
@@ -79,17 +79,17 @@ export const PACK_BYTES_MAX = 60 * 1_024;
 
 /** Bounds the plain bytes of a pack, this many times as much: who receives a batch has all of its in memory. */
 const INFLATION_MAX = 2;
-/** A comma in each of the two lists, and at most seven digits. */
+/** Counts a comma in each of the two lists, and at most seven digits. */
 const BYTES_BESIDE_A_SET = 9;
 const HEAD_BYTES_MAX = 64;
-/** Before the sets: their lengths in bytes, so that each is cut out as it was put in. */
+/** Stands before the sets: their lengths in bytes, so that each is cut out as it was put in. */
 const HEAD = new RegExp(
   `^\\{"wire":${PACK_WIRE_VERSION},"lengths":\\[(\\d{1,7}(?:,\\d{1,7}){0,${PACK_SETS_MAX - 1}})\\],"sets":\\[`,
 );
 const START = `{"wire":${PACK_WIRE_VERSION},`;
 const HEAD_LENGTH_MAX = HEAD_BYTES_MAX + PACK_SETS_MAX * BYTES_BESIDE_A_SET;
 
-/** How to split what is to be sent into packs; a set that alone is too large for one is alone. */
+/** Says how to split what is to be sent into packs; a set that alone is too large for one is alone. */
 export const PACK_BOUNDS = {
   countMax: PACK_SETS_MAX,
   weightMax: PACK_BYTES_MAX - HEAD_BYTES_MAX,

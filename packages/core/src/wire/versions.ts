@@ -1,22 +1,22 @@
 // Every wire version there is and what it brought, oldest first. A build reads its own and all older ones.
 
 /**
- * The version of a plain change set, in every message, outbox row and archive row. A reader accepts its own
+ * Is the version of a plain change set, in every message, outbox row and archive row. A reader accepts its own
  * version and older ones; a newer one is dead-lettered as such, not as garbage. See change-set-bytes.ts.
  */
 export const WIRE_VERSION = 1;
 
 /**
- * The wire version of a pack: several encoded change sets, of any buckets, in the body of one message.
- * The sets in it keep the version and the bytes that they were written and are archived with. A build
- * that knows only single sets sets a pack aside as too new, so packs are sent to those peers only that
- * are known to read them. See docs/adr/0014.
+ * Is the wire version of a pack: several encoded change sets, of any buckets, in the body of one message. The
+ * sets in it keep the version and the bytes that they were written and are archived with. A build that knows
+ * only single sets sets a pack aside as too new, so packs are sent to those peers only that are known to read
+ * them. See docs/adr/0014.
  */
 export const PACK_WIRE_VERSION = 2;
 
 /**
- * The wire version of an encoded change set that is deflated: the bytes of a plain one as zlib packs
- * them (RFC 1950, with a checksum), in Base64. A build that does not know it sets it aside as too new,
- * so it is written only where every region is known to read it. See docs/adr/0016.
+ * Is the wire version of an encoded change set that is deflated: the bytes of a plain one as zlib packs them
+ * (RFC 1950, with a checksum), in Base64. A build that does not know it sets it aside as too new, so it is
+ * written only where every region is known to read it. See docs/adr/0016.
  */
 export const DEFLATED_WIRE_VERSION = 3;

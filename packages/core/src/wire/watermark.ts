@@ -14,11 +14,10 @@ const WatermarkSchema = Type.Object({
 });
 
 /**
- * A region's word to a peer: everything that I acknowledged before `timeMs` is already in your
- * queue, ahead of this message. With `appliedMs` also: everything that you acknowledged before that
- * time, I have applied. With `soundMs`: everything before that later time too, but for rows of my outbox
- * that wait for an operator, so waiting for it is in vain (ADR 0021). A build that does not know a claim
- * reads over it.
+ * Is a region's word to a peer: everything that I acknowledged before `timeMs` is already in your queue, ahead
+ * of this message. With `appliedMs` also: everything that you acknowledged before that time, I have applied.
+ * With `soundMs`: everything before that later time too, but for rows of my outbox that wait for an operator,
+ * so waiting for it is in vain (ADR 0021). A build that does not know a claim reads over it.
  */
 export type Watermark = Omit<Static<typeof WatermarkSchema>, 'wire'>;
 
@@ -48,9 +47,9 @@ export function decodeWatermark(bytes: Uint8Array): Watermark {
 }
 
 export interface ScannedOutbox {
-  /** Read before the scan began. */
+  /** Was read before the scan began. */
   readonly scanStartedMs: number;
-  /** For the oldest change set still owed to the peer: the wall clock before its commit. */
+  /** Is, for the oldest change set still owed to the peer: the wall clock before its commit. */
   readonly oldestOwedMs: number | undefined;
 }
 

@@ -30,24 +30,24 @@ import {
   toPayloadColumns,
 } from '../rows/entity-row.ts';
 export const CONFLICTS_TABLE = 'Conflicts';
-/** Partitions of what peers are still to be told of; no bucket's partition begins like this. */
+/** Begins the partitions of what peers are still to be told of; no bucket's partition begins like this. */
 export const UNTOLD_PREFIX = '~untold-';
 
 export interface TableConflictJournalOptions {
   readonly store: TableStore;
   readonly kinds: readonly EntityKind[];
   readonly bucketCount: number;
-  /** The regions that are told of what is found here; none by default. */
+  /** Names the regions that are told of what is found here; none by default. */
   readonly peers?: readonly string[];
 }
 
 const ROWS_PER_TRANSACTION_MAX = 50;
-/** Below the 4 MiB of a transaction: a row takes more than its encoded conflict, once more in Base64. */
+/** Stays below the 4 MiB of a transaction: a row takes more than its encoded conflict, once more in Base64. */
 const BYTES_PER_TRANSACTION_MAX = 1024 * 1024;
 const PAGE_ROWS = 500;
 const READS_AT_ONCE_MAX = 8;
 const CONTENTION = { attemptsMax: 10 };
-/** One in each sweep. */
+/** Bounds the looks, of which there is one in each sweep. */
 const LOOKS_MAX = 100;
 
 interface EncodedRow {

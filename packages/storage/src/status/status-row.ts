@@ -1,9 +1,9 @@
 import type { FieldValue, Properties, TableStore } from '@tandem/core';
 
-/** The table whose rows say how a region stands: who beats, holds, drills, leases, and what was proven. */
+/** Is the table whose rows say how a region stands: who beats, holds, drills, leases, and what was proven. */
 export const REPLICATION_TABLE = 'Replication';
 
-/** How one column is written and read; one that has `orElse` is read as that where nobody can read it. */
+/** Says how one column is written and read; one that has `orElse` is read as that where nobody can read it. */
 export interface Column<T> {
   write(value: T): FieldValue;
   read(field: FieldValue | undefined): T | undefined;
@@ -11,7 +11,7 @@ export interface Column<T> {
 
 type Columns<T> = { readonly [Name in keyof T]: Column<T[Name]> };
 
-/** What one look at the row has found. `damaged` is a row that is there and that nobody can read. */
+/** Is what one look at the row has found. `damaged` is a row that is there and that nobody can read. */
 export type Seen<T> =
   | { readonly kind: 'none' }
   | { readonly kind: 'damaged'; readonly etag: string }

@@ -50,7 +50,7 @@ export interface TableLeaseOptions {
   readonly store: TableStore;
   readonly clock: Clock;
   readonly name: string;
-  /** This process. */
+  /** Names this process. */
   readonly holder: string;
 }
 
