@@ -10,6 +10,7 @@ import {
 import { emptyTable, MEMORY_BUCKET_COUNT } from '@tandem/storage/testing';
 import { describe, expect, test } from 'vitest';
 import { type CliHarness, createCliHarness } from '../testing/cli-harness.ts';
+import { linesOf } from '../testing/lines-of.ts';
 
 const AT = ['--region', 'west'] as const;
 
@@ -214,6 +215,90 @@ describe('tandem config', () => {
     const { code, json } = await run('config', 'check', ...AT);
     expect(code).toBe(3);
     expect(String(json['problems'])).toContain('"west" is this region');
+  });
+});
+
+describe('what tandem config says to a person', () => {
+  const SETTING = 'Sweep.IntervalMs';
+
+  test('is each step of a change, before it and after it, and who made it', async () => {
+    const { runWith, inventory } = await createCliHarness();
+    const say = async (...args: readonly string[]): Promise<readonly string[]> =>
+      linesOf((await runWith({}, 'config', ...args, ...AT)).out.trimEnd());
+    expect(await say('history')).toEqual(['Nothing was changed with this command.']);
+    expect(await say('unset', SETTING)).toEqual([`${SETTING} is not set in west.`]);
+    expect(await say('set', SETTING, '500')).toEqual([
+      `Would set ${SETTING} in west: nothing → 500. Its services read it when they start. Run it again ` +
+        'with --apply.',
+    ]);
+    expect(await say('set', SETTING, '500', '--apply')).toEqual([
+      `Set ${SETTING} in west: nothing → 500.`,
+    ]);
+    expect(await say('get', SETTING)).toEqual(['setting | value', `${SETTING} | 500`]);
+    expect((await say('unset', SETTING))[0]).toContain(
+      `Would unset ${SETTING} in west: 500 → nothing.`,
+    );
+    const environment = { TANDEM_REGIONS: inventory, USER: 'ada' };
+    const unset = ['config', 'unset', SETTING, ...AT, '--apply'];
+    expect((await runWith({ environment }, ...unset)).out).toBe(
+      `Unset ${SETTING} in west: 500 → nothing.\n`,
+    );
+    const [head, first, second] = await say('history', SETTING);
+    expect(head).toBe('at | by | setting | before | after');
+    // Without a name of the system, the run itself stands for whoever made it.
+    expect(first).toMatch(/^2026-\S+Z \| cli-\w+ \| Sweep.IntervalMs \| {2}\| 500$/);
+    expect(second).toMatch(/^2026-\S+Z \| ada \| Sweep.IntervalMs \| 500 \| \(unset\)$/);
+    expect(await say('get', SETTING)).toEqual(['setting | value', `${SETTING} | 1000 | default`]);
+    expect(await say('check')).toEqual(['The settings of west are well.']);
+  });
+
+  test('is in JSON what was and what would be, with null for nothing', async () => {
+    const { run } = await createCliHarness();
+    const at = { region: 'west', setting: SETTING };
+    expect((await run('config', 'unset', SETTING, ...AT)).json).toMatchObject({
+      applied: false,
+      ...at,
+    });
+    expect((await run('config', 'set', SETTING, '500', ...AT)).json).toMatchObject({
+      applied: false,
+      ...at,
+      before: null,
+      after: '500',
+    });
+    const applied = await run('config', 'set', SETTING, '500', ...AT, '--apply');
+    expect(applied.json).toMatchObject({
+      applied: true,
+      ...at,
+      before: null,
+      after: '500',
+      by: expect.stringMatching(/^cli-/),
+      atMs: expect.any(Number),
+    });
+    const unset = await run('config', 'unset', SETTING, ...AT, '--apply');
+    expect(unset.json).toMatchObject({ applied: true, ...at, before: '500', after: null });
+    const got = await run('config', 'get', SETTING, ...AT);
+    expect(got.json).toMatchObject({
+      region: 'west',
+      settings: [{ setting: SETTING, value: '1000', isSet: false }],
+    });
+    const none = await run('config', 'get', 'Regions.Former', ...AT);
+    expect(none.json['settings']).toEqual([
+      { setting: 'Regions.Former', value: null, isSet: false },
+    ]);
+  });
+
+  test('is the rule and an example where a value is refused, and all settings where a name is', async () => {
+    const { run } = await createCliHarness();
+    const refused = await run('config', 'set', SETTING, '1', ...AT);
+    expect(refused.err).toContain('it must be milliseconds, 10 to 3600000, for example 1000.');
+    for (const asked of [['get'], ['history'], ['set'], ['unset']]) {
+      const value = asked[0] === 'set' ? ['1'] : [];
+      const unknown = await run('config', ...asked, 'Nonsense', ...value, ...AT);
+      expect(unknown.code).toBe(2);
+      expect(unknown.err).toContain(
+        'There is no setting "Nonsense"; there is Customer.DataAccess, ',
+      );
+    }
   });
 });
 
