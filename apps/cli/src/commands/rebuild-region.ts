@@ -197,7 +197,7 @@ async function release(session: Session, name: string, isApplied: boolean): Prom
   if (hold === undefined) {
     return { text: `${name} is not held.`, json: { held: false, applied: false } };
   }
-  if (isApplied) await region.hold.release();
+  if (isApplied) await region.hold.release(hold);
   const what = isApplied ? 'is released' : 'is held; --apply releases it';
   return {
     text: escapeValue(`${name} ${what}: ${hold.reason}`),

@@ -10,6 +10,9 @@ export interface RegionHold {
   read(): Promise<Hold | undefined>;
   /** Replaces what there is. */
   set(hold: Hold): Promise<void>;
-  /** Ends the hold. Idempotent. */
-  release(): Promise<void>;
+  /**
+   * Ends the hold that was read or set. Idempotent. Throws `RECOVERY_REFUSED`, with the reason, when another has
+   * taken its place: whoever set that knows of something that its releaser does not.
+   */
+  release(seen: Hold): Promise<void>;
 }

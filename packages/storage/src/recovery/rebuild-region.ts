@@ -25,14 +25,12 @@ export interface RebuildRegionOptions
 /**
  * Fills a region from the others while it is held, and lets it go once it is proven equal. Held before the
  * tables are made: one that is there and empty must not look caught up. Interrupted, it stays held, and the
- * same call goes on.
+ * same call goes on. Throws `RECOVERY_REFUSED` when somebody else has held it meanwhile.
  */
 export async function rebuildRegion(options: RebuildRegionOptions): Promise<FillReport> {
   const { target, sources, prepare, tombstoneAgeMs, ...rest } = options;
-  await target.hold.set({
-    reason: 'It is being filled from the others.',
-    sinceMs: options.clock.nowMs(),
-  });
+  const hold = { reason: 'It is being filled from the others.', sinceMs: options.clock.nowMs() };
+  await target.hold.set(hold);
   await prepare();
   const report = await fillRegion({
     ...rest,
@@ -44,6 +42,6 @@ export async function rebuildRegion(options: RebuildRegionOptions): Promise<Fill
   if (!isEqual) return report;
   const regions = [target.recovery, ...sources].map(({ region }) => region);
   await createTableProof(target).keep({ asOfMs, regions });
-  await target.hold.release();
+  await target.hold.release(hold);
   return report;
 }

@@ -19,7 +19,7 @@ export type Seen<T> =
 
 /**
  * Keeps one value as one row of `Replication`. What damage means is left to whoever reads; every write but
- * `put` and `drop` is guarded by what its writer has seen.
+ * `put` is guarded by what its writer has seen.
  */
 export interface StatusRow<T> {
   look(): Promise<Seen<T>>;
@@ -27,8 +27,8 @@ export interface StatusRow<T> {
   write(value: T, seen: Seen<T>): Promise<boolean>;
   /** Writes the value whatever is there. */
   put(value: T): Promise<void>;
-  /** Takes the row away: as it was seen, or whatever is there. One that is gone, or another, is no error. */
-  drop(seen?: Seen<T>): Promise<void>;
+  /** Takes the row away as it was seen. Returns false when it is not so any more; one that is gone is no error. */
+  drop(seen: Seen<T>): Promise<boolean>;
 }
 
 export interface StatusRowOptions<T> {
@@ -79,9 +79,9 @@ export function createStatusRow<T extends object>(options: StatusRowOptions<T>):
       await store.commit({ ...address, operations });
     },
     async drop(seen) {
-      if (seen?.kind === 'none') return;
-      const guard = seen === undefined ? {} : { etag: seen.etag };
-      await store.commit({ ...address, operations: [{ kind: 'delete', rowKey, ...guard }] });
+      if (seen.kind === 'none') return true;
+      const operations = [{ kind: 'delete' as const, rowKey, etag: seen.etag }];
+      return (await store.commit({ ...address, operations })).kind === 'committed';
     },
   };
 }

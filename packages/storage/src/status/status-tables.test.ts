@@ -225,16 +225,40 @@ test.each([
   expect(await proof.read()).toMatchObject({ asOfMs: 5 });
 });
 
-test('a hold is there until it is released, and releasing can be repeated', async () => {
+test('a hold is there until it is released, releasing can be repeated, and a newer one stays', async () => {
   const store = createMemoryTableStore();
   await store.createTable(REPLICATION_TABLE);
   const hold = createTableRegionHold({ store });
   expect(await hold.read()).toBeUndefined();
   await hold.set({ reason: 'is rebuilt', sinceMs: 5 });
   expect(await hold.read()).toEqual({ reason: 'is rebuilt', sinceMs: 5 });
-  await hold.release();
-  await hold.release();
+  const seen = (await hold.read())!;
+  await hold.release(seen);
+  await hold.release(seen);
   expect(await hold.read()).toBeUndefined();
+  await hold.set({ reason: 'Lost table: Archive.', sinceMs: 6 });
+  const refused = { code: 'RECOVERY_REFUSED', message: expect.stringContaining('Lost table') };
+  await expect(hold.release(seen)).rejects.toMatchObject(refused);
+  await expect(hold.release({ ...seen, sinceMs: 6 })).rejects.toMatchObject(refused);
+  expect(await hold.read()).toMatchObject({ reason: 'Lost table: Archive.' });
+});
+
+test('a hold that is set while another is being released stays', async () => {
+  const store = createMemoryTableStore();
+  await store.createTable(REPLICATION_TABLE);
+  const first = { reason: 'is rebuilt', sinceMs: 5 };
+  await createTableRegionHold({ store }).set(first);
+  const hold = createTableRegionHold({
+    store: {
+      ...store,
+      async commit(transaction) {
+        await createTableRegionHold({ store }).set({ reason: 'is rebuilt anew', sinceMs: 6 });
+        return store.commit(transaction);
+      },
+    },
+  });
+  await expect(hold.release(first)).rejects.toMatchObject({ code: 'RECOVERY_REFUSED' });
+  expect(await hold.read()).toEqual({ reason: 'is rebuilt anew', sinceMs: 6 });
 });
 
 test('a hold that nobody can read holds all the same', async () => {

@@ -1,10 +1,12 @@
 import {
   type Clock,
   type DrillSwitch,
+  type Hold,
   isOutForDrill,
   type Lease,
   type RegionHold,
   type TableStore,
+  TerminalError,
 } from '@tandem/core';
 import {
   createStatusRow,
@@ -103,6 +105,13 @@ export function createTableProof({ store }: OverStore): TableProof {
 export function createTableRegionHold({ store }: OverStore): RegionHold {
   const columns = { reason: textColumn('unknown'), since: timeColumn(0) };
   const row = createStatusRow({ store, rowKey: 'hold', columns });
+  const release = async ({ reason, sinceMs }: Hold): Promise<void> => {
+    const seen = await row.look();
+    if (seen.kind !== 'value') return;
+    const { value } = seen;
+    const isSame = value.reason === reason && value.since === Math.trunc(sinceMs);
+    if (!isSame || !(await row.drop(seen))) throw errorHeldAnew(value.reason);
+  };
   return {
     async read() {
       const seen = await row.look();
@@ -110,6 +119,13 @@ export function createTableRegionHold({ store }: OverStore): RegionHold {
       return { reason: seen.value.reason, sinceMs: seen.value.since };
     },
     set: ({ reason, sinceMs }) => row.put({ reason, since: sinceMs }),
-    release: () => row.drop(),
+    release,
   };
+}
+
+function errorHeldAnew(reason: string): TerminalError {
+  return new TerminalError(
+    'RECOVERY_REFUSED',
+    `The region was held anew meanwhile, and stays so: ${reason} Look at why, and repeat the command.`,
+  );
 }
