@@ -45,7 +45,7 @@ import {
 } from './translate-table-error.ts';
 
 export type AzureTableStoreOptions = TableAccountOptions & {
-  /** For one request, waiting for a connection included; 5,500 for one that reads, 9,000 for others by default. */
+  /** Bounds one request, waiting for a connection included; 5,500 for one that reads, 9,000 for others by default. */
   readonly timeoutMs?: number;
 };
 
@@ -117,7 +117,7 @@ async function getRow(
   throw translateRefusal(refusal, call);
 }
 
-/** Equivalent to a batch of one, and half the work for the service. */
+/** Does what a batch of one does, for half the work of the service. */
 async function commitOne(send: Send, transaction: Transaction): Promise<CommitOutcome> {
   const { table, partitionKey, operations } = transaction;
   const [request] = operations.map((operation) => operationRequest(table, partitionKey, operation));

@@ -100,7 +100,7 @@ function quote(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
-/** Where the service says that a query goes on; both values mean something to it only. */
+/** Says where the service goes on with a query; both values mean something to it only. */
 interface QueryPosition {
   readonly nextPartitionKey: string;
   readonly nextRowKey: string | undefined;
@@ -135,13 +135,13 @@ function isPosition(value: unknown): value is QueryPosition {
   return typeof nextPartitionKey === 'string' && isRowKey;
 }
 
-/** What the table service says when it does not do what it was asked. */
+/** Holds what the table service says when it does not do what it was asked. */
 export interface ServiceRefusal {
   readonly status: number;
   /** Such as `EntityAlreadyExists`; empty when the answer names none. */
   readonly code: string;
   readonly message: string;
-  /** Which operation of a batch it is about, when the message leads with it. */
+  /** Says which operation of a batch it is about, when the message leads with it. */
   readonly index: number | undefined;
   readonly retryAfterMs: number | undefined;
 }
@@ -196,7 +196,7 @@ interface Batch {
 export interface BatchPart {
   readonly status: number;
   readonly etag: string | undefined;
-  /** The answer to one request, headers and body. */
+  /** Holds the answer to one request, headers and body. */
   readonly text: string;
 }
 
@@ -235,7 +235,7 @@ function encodePart(changeset: string, accountUrl: string, request: TableRequest
   ].join(LINE);
 }
 
-/** One part for each request, or a single one that says why the whole was refused. */
+/** Returns one part for each request, or a single one that says why the whole was refused. */
 export function decodeBatch(text: string): BatchPart[] {
   const parts = text.split(/^--changesetresponse_[^\r\n]*/m).slice(1, -1);
   return parts.map((text) => ({
@@ -245,7 +245,7 @@ export function decodeBatch(text: string): BatchPart[] {
   }));
 }
 
-/** What is cut from a text keeps all of it in memory, and ETags are remembered for long. */
+/** Copies a part of a text: what is cut from one keeps all of it in memory, and ETags are remembered for long. */
 function copyOf(etag: string | undefined): string | undefined {
   return etag && Buffer.from(etag, 'latin1').toString('latin1');
 }
@@ -260,7 +260,7 @@ function encodeRow(partitionKey: string, rowKey: string, properties: Properties)
   return joinMembers(members);
 }
 
-/** Those that are named, without the keys of the row. */
+/** Encodes those that are named, without the keys of the row. */
 function encodeProperties(properties: Properties, names: ReadonlySet<string>): string {
   const members: string[] = [];
   for (const [name, value] of properties) if (names.has(name)) pushProperty(members, name, value);

@@ -15,7 +15,7 @@ export interface TableCall {
   readonly table: string;
 }
 
-/** A call that did not end within its time; thrown by `sendTableRequest`. */
+/** A call that did not end within its time; thrown by `TableAccount.send`. */
 export class CallTimedOut extends Error {}
 
 /** Before there is a connection nothing can have been sent. */
@@ -31,7 +31,7 @@ const LIMIT_CODES = new Set([
   'KeyValueTooLarge',
 ]);
 
-/** Undefined for what is an error and no outcome. */
+/** Returns undefined for what is an error and no outcome. */
 export function outcomeOf(
   refusal: ServiceRefusal,
   operationCount: number,
@@ -50,7 +50,7 @@ function reasonOf({ status, code }: ServiceRefusal) {
   return undefined;
 }
 
-/** An answer of the service that is not a success. */
+/** Translates an answer of the service that is not a success. */
 export function translateRefusal(refusal: ServiceRefusal, call: TableCall): AppError {
   const { status, code } = refusal;
   const answer = `${status}${code === '' ? '' : ` ${code}`}`;
@@ -89,7 +89,7 @@ export function translateRefusal(refusal: ServiceRefusal, call: TableCall): AppE
   );
 }
 
-/** Whatever was thrown instead of an answer. */
+/** Translates whatever was thrown instead of an answer. */
 export function translateThrown(error: unknown, call: TableCall): AppError {
   const options = { cause: error, details: { table: call.table } };
   if (error instanceof CallTimedOut) return translateNoAnswer(call, error.message, options);
@@ -122,7 +122,7 @@ function translateAuthentication(error: AuthenticationFailure, call: TableCall):
   return new TerminalError('TABLE_FORBIDDEN', message, options);
 }
 
-/** No answer, or none that says whether it was done. */
+/** Translates that there is no answer, or none that says whether it was done. */
 export function translateNoAnswer(
   call: TableCall,
   what: string,

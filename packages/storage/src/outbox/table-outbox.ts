@@ -28,7 +28,7 @@ export interface TableOutboxOptions {
 
 const BUCKETS_AT_ONCE_MAX = 8;
 
-/** The outbox rows in the partitions of one entity kind's table. */
+/** Returns the outbox rows in the partitions of one entity kind's table. */
 export function createTableOutbox({ store, kind, bucketCount }: TableOutboxOptions): Outbox {
   const table = kind.name;
 
@@ -95,7 +95,7 @@ export function createTableOutbox({ store, kind, bucketCount }: TableOutboxOptio
   };
 }
 
-/** The row's key where the row cannot be read: one bad row must not hold up the others. */
+/** Returns the row's key where the row cannot be read: one bad row must not hold up the others. */
 function readRow(row: TableRow, place: OutboxPlace): OutboxEntry | string {
   try {
     return fromOutboxRow(row, place);

@@ -24,7 +24,7 @@ class PackedBytes {
     this.bytes = bytes;
   }
 
-  /** Good until something else is written over it. */
+  /** Returns what is good until something else is written over it. */
   written(): Uint8Array {
     return this.bytes.subarray(0, this.at);
   }
@@ -41,7 +41,7 @@ class PackedBytes {
     return byte;
   }
 
-  /** Seven bits a byte, the lowest first. */
+  /** Writes seven bits a byte, the lowest first. */
   putCount(count: number): void {
     let rest = count;
     while (rest >= 0x80) {
@@ -60,7 +60,7 @@ class PackedBytes {
     }
   }
 
-  /** A whole number below 2 to the power of 48. */
+  /** Writes a whole number below 2 to the power of 48. */
   putUint48(value: number): void {
     this.#makeRoom(6);
     this.at = this.bytes.writeUIntBE(value, this.at, 6);
@@ -108,7 +108,7 @@ class PackedBytes {
     return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
   }
 
-  /** In lower case; false when it is another text. */
+  /** Writes one in lower case; returns false when it is another text. */
   #putUuid(text: string): boolean {
     if (!UUID.test(text)) return false;
     this.putCount(UUID_BYTES * FORMS + UUID_FORM);
@@ -120,7 +120,7 @@ class PackedBytes {
     return true;
   }
 
-  /** `W/"datetime'2026-11-22T17%3A22%3A45.1234567Z'"`: 21 digits; false when it is another text. */
+  /** `W/"datetime'2026-11-22T17%3A22%3A45.1234567Z'"`: is 21 digits; returns false when it is another text. */
   #putEtag(text: string): boolean {
     if (!ETAG_OF_TABLES.test(text)) return false;
     this.putCount(ETAG);
@@ -170,14 +170,14 @@ const ETAG = 3;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const UUID_LENGTH = 36;
 const UUID_BYTES = 16;
-/** Where in the text the digits of each byte stand. */
+/** Says where in the text the digits of each byte stand. */
 const UUID_PLACES = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 const DIGITS_FROM = 0x30;
 const LETTERS_FROM = 0x61;
 const ETAG_FRONT = `W/"datetime'`;
 const ETAG_OF_TABLES = /^W\/"datetime'\d{4}-\d\d-\d\dT\d\d%3A\d\d%3A\d\d\.\d{7}Z'"$/;
 
-/** Of 0-9 and a-f. */
+/** Reads one of 0-9 and a-f. */
 function hexDigit(text: string, place: number): number {
   const unit = text.charCodeAt(place);
   return unit < LETTERS_FROM ? unit - DIGITS_FROM : unit - LETTERS_FROM + 10;
@@ -188,27 +188,27 @@ function isLatin1(text: string): boolean {
   return true;
 }
 
-/** Names of fields, of regions with their writers, and of archive partitions. */
+/** Bounds the names that are kept once: of fields, of regions with their writers, and of archive partitions. */
 const NAMES_MAX = 4_096;
 const NAME_LENGTH_MAX = 256;
 const UNNUMBERED = 0;
 const SCRATCH_BYTES = 8 * 1024;
 
 const NO_REFERENCE = 0;
-/** To the archive row of one of the row's own stamps. */
+/** Refers to the archive row of one of the row's own stamps. */
 const OWN_REFERENCE = 1;
 const OTHER_REFERENCE = 2;
 
 const NULL_TYPE = 0;
 const JSON_TYPE = 1;
-/** Kept as they are; of the other types the JSON form is, which is exact for all. */
+/** Are kept as they are; of the other types the JSON form is, which is exact for all. */
 const TEXT_TYPES = ['String', 'DateTime', 'Guid'] as const;
 const TEXT_TYPE_FROM = 2;
 
-/** With what a packed row begins; `version` begins with `id`, and is that of no other row. */
+/** Holds with what a packed row begins; `version` begins with `id`, and is that of no other row. */
 export interface PackedVersion {
   readonly id: Uint8Array;
-  /** Id, ETag and stamps. */
+  /** Holds id, ETag and stamps. */
   readonly version: Uint8Array;
 }
 
@@ -220,7 +220,7 @@ export class RowPacker {
   readonly #names: string[] = [];
   readonly #numbers = new Map<string, number>();
   readonly #scratch = new PackedBytes(Buffer.allocUnsafeSlow(SCRATCH_BYTES));
-  /** Of the version that was packed last. */
+  /** Are those of the version that was packed last. */
   #stamps: readonly Stamp[] = [];
 
   /** All that is packed here is good until something else is packed. */
@@ -242,7 +242,7 @@ export class RowPacker {
     return { id, version: packed.written() };
   }
 
-  /** The whole of the row whose version was the last that was packed. */
+  /** Packs the whole of the row whose version was the last that was packed. */
   packRest({ entityId, state, referenceId }: StoredRow): Uint8Array {
     const packed = this.#scratch;
     const stamps = this.#stamps;
@@ -288,7 +288,7 @@ export class RowPacker {
     return { entityId, etag, state, referenceId: this.#reference(packed, { entityId, vector }) };
   }
 
-  /** `<time>-<counter>-<region>-<writer>`, where region and writer are one name. */
+  /** Packs `<time>-<counter>-<region>-<writer>`, where region and writer are one name. */
   #putStamp(packed: PackedBytes, stamp: Stamp): void {
     packed.putUint48(parseInt(stamp.slice(0, 12), 16));
     packed.putUint16(parseInt(stamp.slice(13, 17), 16));
@@ -327,7 +327,7 @@ export class RowPacker {
     return `${this.#name(packed)}${endingOf({ entityId, newest: newestStamp(vector) })}`;
   }
 
-  /** Its number, from 1 on; what came when there was room for no more names stands there itself. */
+  /** Writes its number, from 1 on; what came when there was room for no more names stands there itself. */
   #putName(packed: PackedBytes, name: string): void {
     let number = this.#numbers.get(name);
     if (number === undefined && this.#names.length < NAMES_MAX && name.length <= NAME_LENGTH_MAX) {
@@ -357,7 +357,7 @@ function distinctStamps({ vector, alive, deleted, fields }: EntityState): Stamp[
   return stamps;
 }
 
-/** How `referenceIdOf` ends where it names the newest transaction. */
+/** Returns how `referenceIdOf` ends where it names the newest transaction. */
 function endingOf(row: { readonly entityId: string; readonly newest: Stamp | undefined }): string {
   return `/${row.newest}/${row.entityId}`;
 }

@@ -31,7 +31,7 @@ export interface RowMemory {
   /** Rows of one id are the same if their ETags and their stamps are: a stamp is of one transaction. */
   remember(row: StoredRow): void;
   forget(entityId: string): void;
-  /** Of all that it has taken so far, outside the heap. */
+  /** Counts all that it has taken so far, outside the heap. */
   readonly bytesTaken: number;
 }
 
@@ -39,7 +39,7 @@ export interface RowMemoryOptions {
   readonly bytesMax?: number | undefined;
 }
 
-/** A million customers, and room beside it in a container of 512 MiB. It is taken as rows come. */
+/** Holds a million customers, and leaves room beside it in a container of 512 MiB. It is taken as rows come. */
 export const ROW_MEMORY_BYTES_DEFAULT = 192 * 1024 * 1024;
 
 /** `bytesMax` bounds what is outside the heap; the rows that came last are in it, and bounded by themselves. */
@@ -48,9 +48,9 @@ export function createRowMemory(options: RowMemoryOptions = {}): RowMemory {
   return withRecentRows(createPackedRows(bytesMax));
 }
 
-/** Of customers some 6 MiB of the heap, of the heaviest rows some 30. */
+/** Takes of customers some 6 MiB of the heap, of the heaviest rows some 30. */
 const ROWS_MAX = 4_096;
-/** Characters of all texts, and what the objects of each field weigh; a larger row is packed at once. */
+/** Counts characters of all texts, and what the objects of each field weigh; a larger row is packed at once. */
 const ROW_WEIGHT_MAX = 2_048;
 const FIELD_WEIGHT = 100;
 
@@ -98,7 +98,7 @@ function isLight({ fields }: EntityState): boolean {
   return true;
 }
 
-/** The part of the bound that is for finding the rows. */
+/** Says which part of the bound is for finding the rows. */
 const INDEX_SHARE = 1 / 8;
 
 /**
@@ -143,7 +143,7 @@ export function createPackedRows(bytesMax: number): RowMemory {
   };
 }
 
-/** 32 bits, FNV-1a with its bits mixed once more: ids often differ in their last digits alone. */
+/** Returns 32 bits, FNV-1a with its bits mixed once more: ids often differ in their last digits alone. */
 function hashOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let n = 0; n < text.length; n += 1) {
@@ -173,7 +173,7 @@ class ByteLog {
     return this.#segments.size * SEGMENT_BYTES;
   }
 
-  /** Its position, or undefined for one that is larger than a segment. */
+  /** Returns its position, or undefined for one that is larger than a segment. */
   append(entry: Uint8Array, hash: number): number | undefined {
     const size = roomFor(entry.length);
     if (size > SEGMENT_BYTES) return undefined;
@@ -190,7 +190,7 @@ class ByteLog {
     return this.#segments.has(Math.floor(position / SEGMENT_BYTES));
   }
 
-  /** Good until the next change; undefined when it gave way. */
+  /** Returns what is good until the next change; undefined when it gave way. */
   read(position: number): Buffer | undefined {
     const segment = this.#segments.get(Math.floor(position / SEGMENT_BYTES));
     if (segment === undefined) return undefined;
@@ -199,7 +199,7 @@ class ByteLog {
     return segment.subarray(from + HEAD_BYTES, from + HEAD_BYTES + length);
   }
 
-  /** False, too, once it gave way. */
+  /** Returns false, too, once it gave way. */
   beginsWith(position: number, bytes: Uint8Array): boolean {
     const segment = this.#segments.get(Math.floor(position / SEGMENT_BYTES));
     if (segment === undefined) return false;
@@ -216,7 +216,7 @@ class ByteLog {
     return segment?.readUInt32LE(position % SEGMENT_BYTES) ?? 0;
   }
 
-  /** In the place of the entry there, if it fits; false otherwise. */
+  /** Writes in the place of the entry there, if it fits; returns false otherwise. */
   replace(position: number, entry: Uint8Array): boolean {
     const segment = this.#segments.get(Math.floor(position / SEGMENT_BYTES));
     if (segment === undefined) return false;
@@ -253,9 +253,9 @@ function writeEntry(segment: Buffer, from: number, entry: Uint8Array): void {
   segment.set(entry, from + HEAD_BYTES);
 }
 
-/** Whose positions these are. */
+/** Tells whose positions these are. */
 interface Positions {
-  /** False once what lay there is gone: its place in the index is free then. */
+  /** Returns false once what lay there is gone: its place in the index is free then. */
   isThere(position: number): boolean;
   hashAt(position: number): number;
 }
@@ -281,7 +281,7 @@ class PositionIndex {
     return this.#parts.reduce((sum, part) => sum + part.byteLength, 0);
   }
 
-  /** The first of its positions for which `isWanted` holds. */
+  /** Returns the first of its positions for which `isWanted` holds. */
   find(hash: number, isWanted: (position: number) => boolean): number | undefined {
     const part = this.#parts[hash % PARTS]!;
     const from = firstPlace(part, hash);
@@ -327,7 +327,7 @@ class PositionIndex {
     return undefined;
   }
 
-  /** Twice the places, so those of one hash are shared out over two. */
+  /** Makes twice the places, so those of one hash are shared out over two. */
   #grow(number: number): void {
     const part = this.#parts[number]!;
     const wider = emptyPart(2 * part.length);

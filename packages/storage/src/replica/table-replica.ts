@@ -29,7 +29,7 @@ export interface TableReplicaOptions {
 
 const READS_AT_ONCE_MAX = 16;
 
-/** The rows of one entity kind, as the apply loop and replay see them. */
+/** Returns the rows of one entity kind, as the apply loop and replay see them. */
 export function createTableReplica(options: TableReplicaOptions): Replica {
   const { store, kind, bucketCount, table = kind.name, memory = createRowMemory() } = options;
 
@@ -94,7 +94,7 @@ function findKeyFault(entityId: string): EntityFault | undefined {
   return { reason: 'ENTITY_INVALID', text };
 }
 
-/** What a read asks, and how it waits before it asks again. */
+/** Holds what a read asks, and how it waits before it asks again. */
 export interface ReadContext {
   readonly replica: Replica;
   readonly clock: Clock;

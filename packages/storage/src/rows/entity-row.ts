@@ -178,7 +178,7 @@ function malformed(column: string, cause?: unknown): TerminalError {
 const COLUMN_BYTES_MAX = 64 * 1024;
 const COLUMNS_MAX = 16;
 
-/** Bytes spread over as many Binary columns as they need: `payload0`, `payload1`, … */
+/** Spreads bytes over as many Binary columns as they need: `payload0`, `payload1`, … */
 export function toPayloadColumns(bytes: Uint8Array): [string, FieldValue][] {
   const columns: [string, FieldValue][] = [];
   for (let start = 0; start < bytes.length; start += COLUMN_BYTES_MAX) {
@@ -238,7 +238,7 @@ export function asideKeyOf(rowKey: string): string {
   return `${lane}!${rowKey.slice(lane.length)}`;
 }
 
-/** The key that the row had; undefined for one that is not set aside. */
+/** Returns the key that the row had; undefined for one that is not set aside. */
 export function keyBeforeAside(rowKey: string): string | undefined {
   const lane = laneIn(rowKey);
   const own = rowKey.slice(lane.length);
@@ -251,7 +251,7 @@ function laneIn(rowKey: string): string {
 
 const LANE = /^(?:~o~|~p~[^~]*~)/;
 
-/** Below every key of an entity and every stamp, and above what is set aside. */
+/** Sorts below every key of an entity and every stamp, and above what is set aside. */
 export const ENTITY_ROWS_FROM = '"';
 
 /** Rows of the system in an entity partition: above every entity's key. */
@@ -303,7 +303,7 @@ export function judgeRow(row: TableRow, options: JudgeRowOptions): JudgedRow {
   }
 }
 
-/** Undefined for a key under which nobody would look for an entity. */
+/** Returns undefined for a key under which nobody would look for an entity. */
 function entityIdIn(
   partitionKey: string,
   rowKey: string,

@@ -72,7 +72,7 @@ import {
 import type { Gate, Leave } from './gate.ts';
 import { type PackedGroup, packGroup } from './pack-group.ts';
 
-/** What one partition takes in a second. */
+/** Bounds what waits to what one partition takes in a second. */
 export const WAITING_PER_BUCKET_MAX = 2_000;
 
 /**
@@ -92,7 +92,7 @@ const EFFORT_PER_ROW = 0.1;
 
 const CONTENTION_POLICY: RetryPolicy = { attemptsMax: 10, delayMsMin: 5, delayMsMax: 200 };
 
-/** What the lanes of one table share. */
+/** Holds what the lanes of one table share. */
 export interface LaneContext<K extends EntityKind> {
   readonly kind: K;
   readonly store: TableStore;
@@ -107,14 +107,14 @@ export interface LaneContext<K extends EntityKind> {
   /** Resolves when who is about to write has had the time to: who comes meanwhile goes along. */
   readonly gather?: (() => Promise<void>) | undefined;
   readonly onCommitted: (entry: OutboxEntry) => void;
-  /** Transactions, and reads, under way over all buckets. */
+  /** Bound the transactions, and the reads, under way over all buckets. */
   readonly commitGate: Gate;
   readonly readGate: Gate;
-  /** Of arrivals and store calls, in one count for the whole table. */
+  /** Counts arrivals and store calls, in one count for the whole table. */
   readonly nextNumber: () => number;
 }
 
-/** One write, from its arrival to its answer. */
+/** Stands for one write, from its arrival to its answer. */
 interface PendingWrite<K extends EntityKind> {
   /**
    * One to an entity. A write is of one so far: where it may be of several, all of one bucket, this becomes a
@@ -125,11 +125,11 @@ interface PendingWrite<K extends EntityKind> {
   readonly trace: string | undefined;
   readonly arrivedAt: number;
   state: 'waiting' | 'reading' | 'ready' | 'in-group' | 'answered';
-  /** How often it was found waiting. */
+  /** Counts how often it was found waiting. */
   looks: number;
   /** Its caller was told that it took too long; what has not begun of it is not done any more. */
   isGivenUp: boolean;
-  /** How often the row was changed by someone else between reading and committing. */
+  /** Counts how often the row was changed by someone else between reading and committing. */
   refusals: number;
   /** Set once a group that it was part of was refused as malformed: it then goes without company. */
   goesAlone: boolean;
@@ -143,7 +143,7 @@ interface PendingChange<K extends EntityKind> extends EntityChange {
   basis: Basis | undefined;
 }
 
-/** The writes of one entity; the first of them is the one that is on its way. */
+/** Holds the writes of one entity; the first of them is the one that is on its way. */
 interface EntityLine<K extends EntityKind> {
   readonly entityId: string;
   readonly waiting: PendingWrite<K>[];
@@ -261,7 +261,7 @@ export class BucketLane<K extends EntityKind> {
     }
   }
 
-  /** True for a write that is to be packed; any other is answered, or its row is being read. */
+  /** Returns true for a write that is to be packed; any other is answered, or its row is being read. */
   #goesAhead(write: PendingWrite<K>): boolean {
     const [change] = write.changes;
     const { known } = change.line;
@@ -401,7 +401,7 @@ export class BucketLane<K extends EntityKind> {
     this.#context.memory.forget(line.entityId);
   }
 
-  /** To be served before all others. */
+  /** Has the writes served before all others. */
   #putBack(writes: readonly PendingWrite<K>[]): void {
     for (const write of writes) write.state = 'ready';
     this.#ready.unshift(...writes);

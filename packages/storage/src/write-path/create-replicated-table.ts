@@ -48,7 +48,7 @@ export interface ReplicatedTableOptions<K extends EntityKind> {
   readonly traceOf?: (() => string | undefined) | undefined;
 }
 
-/** The replicated table of one kind. The caller makes the table itself exist. */
+/** Returns the replicated table of one kind. The caller makes the table itself exist. */
 export function createReplicatedTable<K extends EntityKind>(
   options: ReplicatedTableOptions<K>,
 ): ReplicatedTable<K> {

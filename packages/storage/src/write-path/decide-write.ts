@@ -18,7 +18,7 @@ import {
 } from '@tandem/core';
 import type { EntityRecord, WriteCondition, WriteOutcome } from '../replicated-table.ts';
 
-/** What is asked to be done to one entity. */
+/** Says what is asked to be done to one entity. */
 export interface EntityChange {
   readonly entityId: string;
   readonly write: Write;
@@ -38,7 +38,7 @@ export interface KnownRow {
 /** Stands for the call of the store where a row is remembered from earlier, or merely supposed. */
 export const NEVER_TOLD = -1;
 
-/** What a change that goes ahead does, and on what. */
+/** Says what a change that goes ahead does, and on what. */
 export interface Basis {
   readonly operation: Operation;
   readonly stored: StoredRow | undefined;
@@ -130,7 +130,7 @@ export function decideChange<K extends EntityKind>(
   return { kind: 'answer', outcome: { kind: 'condition-failed', current } };
 }
 
-/** What to do after the store refused a group because one row was not as expected. */
+/** Says what to do after the store refused a group because one row was not as expected. */
 interface RefusalPlan<W> {
   /** Its row was changed by someone else: read it again, decide again, commit it later. */
   readonly refused: W;

@@ -11,7 +11,7 @@ export interface Gate {
 export type Leave = (effort?: number) => void;
 
 interface GateOptions {
-  /** How many may be inside, now. */
+  /** Returns how many may be inside, now. */
   readonly insideMax: () => number;
   /** Whoever is inside for longer no longer counts: one that hangs must not hold up the others. */
   readonly stayMsMax: number;
@@ -85,19 +85,19 @@ export function createGate({ insideMax, stayMsMax, clock, onLeft }: GateOptions)
  */
 interface AdaptiveLimit {
   readonly current: () => number;
-  /** One transaction took so long; `effort` is what its size makes of the time of the smallest. */
+  /** Learns that one transaction took so long; `effort` is what its size makes of the time of the smallest. */
   note(durationMs: number, effort: number): void;
 }
 
 export const AT_ONCE_MIN = 1;
 export const AT_ONCE_MAX = 32;
 const AT_ONCE_START = 4;
-/** Of the time that a transaction takes while few are under way. */
+/** Both are parts of the time that a transaction takes while few are under way. */
 const BUSY_FROM = 1.4;
 const IDLE_BELOW = 1.2;
 /** A straggler counts for no more than this: one in twenty must not make a store look busy. */
 const SLOWDOWN_COUNTED_MAX = 3;
-/** How much a new figure counts. */
+/** Says how much a new figure counts. */
 const SMOOTHING = 0.2;
 /** The clock counts whole milliseconds. */
 const DURATION_MS_MIN = 1;

@@ -32,9 +32,9 @@ import type { Basis, EntityChange } from './decide-write.ts';
 const OUTBOX_OPERATION_BYTES_MAX = 512 * 1024;
 const ROWS_BYTES_MAX = TRANSACTION_BYTES_MAX - OUTBOX_OPERATION_BYTES_MAX;
 
-/** A write that is decided to happen. Each entity stands once among the changes of all. */
+/** Stands for a write that is decided to happen. Each entity stands once among the changes of all. */
 export interface GroupWrite {
-  /** Done together or not at all. */
+  /** Are done together or not at all. */
   readonly changes: readonly GroupChange[];
   readonly trace: string | undefined;
   readonly goesAlone: boolean;
@@ -69,7 +69,7 @@ interface PackOptions {
   readonly replica: Pick<Replica, 'faultOf'>;
   readonly bucket: string;
   readonly wireVersion: number;
-  /** A new stamp greater than the one given. */
+  /** Returns a new stamp greater than the one given. */
   readonly tick: (floor: Stamp | undefined) => Stamp;
   readonly isTooFarAhead: (stamp: Stamp) => boolean;
 }
@@ -224,7 +224,7 @@ function toState(
   return isStuck ? writeEntity({ kind: 'forget' }, context) : state;
 }
 
-/** What every region would refuse is not acknowledged here either (I17). */
+/** Finds what every region would refuse: it is not acknowledged here either (I17). */
 function findRefusal(
   { entityId, write }: GroupChange,
   state: EntityState,
