@@ -84,13 +84,13 @@ export function decideReadiness(input: ReadinessInput, settings: ReadinessSettin
   return reasons.length === 0 ? { kind: 'ready', notes } : { kind: 'not-ready', reasons };
 }
 
-export type PeerVerdict = 'caught-up' | 'behind' | 'not heard, let through' | 'waited long enough';
+type PeerVerdict = 'caught-up' | 'behind' | 'not heard, let through' | 'waited long enough';
 
 /**
  * A peer that is down must not hold this region back, and an empty queue proves nothing: the peer's
  * outbox may still be full of what was written while we were away.
  */
-export function judgePeer(
+function judgePeer(
   peer: PeerProgress,
   context: { progress: ReplicationProgress; nowMs: number; settings: ReadinessSettings },
 ): PeerVerdict {
