@@ -76,7 +76,6 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
     exitCode = code;
   });
   for (const add of COMMANDS) add(cli);
-  for (const command of program.commands) inherit(command);
   try {
     await program.parseAsync([...args], { from: 'user' });
     return exitCode;
@@ -84,10 +83,4 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
     if (!(error instanceof CommanderError)) throw error;
     return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   }
-}
-
-/** Passes on what commander does not to commands that are made before their program is set up. */
-function inherit(command: Command): void {
-  command.helpOption('--help', 'show this text').allowExcessArguments(false).exitOverride();
-  for (const inner of command.commands) inherit(inner);
 }

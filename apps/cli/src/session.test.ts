@@ -1,5 +1,6 @@
 import { RECOVERY_LEASE_MS } from '@tandem/core';
 import { CONFIGURATION_TABLE, createTableLease, REPLICATION_TABLE } from '@tandem/storage';
+import { emptyTable } from '@tandem/storage/testing';
 import { expect, test } from 'vitest';
 import { createCliHarness } from './testing/cli-harness.ts';
 
@@ -27,6 +28,17 @@ test('regions with different numbers of buckets are compared by no command', asy
   }
   // One of them alone is compared with none.
   expect(await run('conflicts', 'list', '--region', 'west')).toMatchObject({ code: 0 });
+});
+
+test('a region without tables of ours is asked nothing of its rows', async () => {
+  const { regions, run } = await createCliHarness();
+  await emptyTable(regions.west.store, CONFIGURATION_TABLE);
+  for (const args of [['verify'], ['at-risk', '--region', 'west']]) {
+    const refused = await run(...args);
+    expect(refused.code).toBe(2);
+    expect(refused.err).toContain('The region west has no tables of ours');
+  }
+  expect(await run('messages', 'list', '--region', 'west')).toMatchObject({ code: 0 });
 });
 
 test('a region that the inventory does not name is refused with those that it names', async () => {
