@@ -22,6 +22,8 @@ export type Seen<T> =
  * `put` is guarded by what its writer has seen.
  */
 export interface StatusRow<T> {
+  /** Returns the columns of the value, for who writes it together with another row. */
+  encode(value: T): Properties;
   look(): Promise<Seen<T>>;
   /** Returns false, and writes nothing, when the row is not as it was seen. */
   write(value: T, seen: Seen<T>): Promise<boolean>;
@@ -38,10 +40,10 @@ export interface StatusRowOptions<T> {
   readonly columns: Columns<T>;
 }
 
-const PARTITION_DEFAULT = 'status';
+export const STATUS_PARTITION = 'status';
 
 export function createStatusRow<T extends object>(options: StatusRowOptions<T>): StatusRow<T> {
-  const { store, partitionKey = PARTITION_DEFAULT, rowKey, columns } = options;
+  const { store, partitionKey = STATUS_PARTITION, rowKey, columns } = options;
   const address = { table: REPLICATION_TABLE, partitionKey };
   const names = Object.keys(columns) as (keyof T & string)[];
 
@@ -54,6 +56,7 @@ export function createStatusRow<T extends object>(options: StatusRowOptions<T>):
   };
 
   return {
+    encode,
     async look() {
       const row = await store.get(REPLICATION_TABLE, partitionKey, rowKey);
       if (row === undefined) return { kind: 'none' };

@@ -1,4 +1,4 @@
-import type { Clock, DrillSwitch } from '@tandem/core';
+import { type Clock, type DrillSwitch, TransientError } from '@tandem/core';
 import { createMemoryTableStore, createVirtualClock } from '@tandem/core/memory';
 import { describe, expect, test } from 'vitest';
 import { createFaultyStore } from '../testing/faulty-store.ts';
@@ -241,6 +241,28 @@ test('a hold is there until it is released, releasing can be repeated, and a new
   await expect(hold.release(seen)).rejects.toMatchObject(refused);
   await expect(hold.release({ ...seen, sinceMs: 6 })).rejects.toMatchObject(refused);
   expect(await hold.read()).toMatchObject({ reason: 'Lost table: Archive.' });
+});
+
+test('a hold that the store sets long after it was asked to holds nothing that was let go since', async () => {
+  const store = createMemoryTableStore();
+  await store.createTable(REPLICATION_TABLE);
+  const late: (() => Promise<unknown>)[] = [];
+  const slow = createTableRegionHold({
+    store: {
+      ...store,
+      async commit(transaction) {
+        late.push(() => store.commit(transaction));
+        throw new TransientError('TABLE_OUTCOME_UNKNOWN', 'no answer');
+      },
+    },
+  });
+  const first = { reason: 'is rebuilt', sinceMs: 5 };
+  await expect(slow.set(first)).rejects.toMatchObject({ code: 'TABLE_OUTCOME_UNKNOWN' });
+  const hold = createTableRegionHold({ store });
+  await hold.set({ ...first, sinceMs: 6 });
+  await hold.release({ ...first, sinceMs: 6 });
+  for (const commit of late) await commit();
+  expect(await hold.read()).toBeUndefined();
 });
 
 test('a hold that is set while another is being released stays', async () => {

@@ -5,12 +5,17 @@ import {
   isOutForDrill,
   type Lease,
   type RegionHold,
+  type RowOperation,
+  type TableRow,
   type TableStore,
   TerminalError,
+  untilUncontended,
 } from '@tandem/core';
 import {
   createStatusRow,
+  REPLICATION_TABLE,
   type Seen,
+  STATUS_PARTITION,
   textColumn,
   timeColumn,
   wholeNumberColumn,
@@ -101,16 +106,44 @@ export function createTableProof({ store }: OverStore): TableProof {
   };
 }
 
-/** Keeps a region out of traffic; a row that nobody can read holds too. */
+const HOLD = 'hold';
+/** Stays when the hold goes, and has another ETag after each change of it. */
+const HOLD_GUARD = 'hold-guard';
+const CONTENTION = { attemptsMax: 10, remedy: 'Repeat the command.' };
+
+/**
+ * Keeps a region out of traffic; a row that nobody can read holds too. Each change is made on the guard that was
+ * seen before it, so that one whose answer was lost, and which the store carries out much later, changes nothing
+ * any more: it would hold a region that was proven equal and let go since.
+ */
 export function createTableRegionHold({ store }: OverStore): RegionHold {
   const columns = { reason: textColumn('unknown'), since: timeColumn(0) };
-  const row = createStatusRow({ store, rowKey: 'hold', columns });
+  const row = createStatusRow({ store, rowKey: HOLD, columns });
+  const lookAtGuard = () => store.get(REPLICATION_TABLE, STATUS_PARTITION, HOLD_GUARD);
+  const change = async (guard: TableRow | undefined, operation: RowOperation): Promise<boolean> => {
+    const properties = new Map();
+    const guarding: RowOperation =
+      guard === undefined
+        ? { kind: 'insert', rowKey: HOLD_GUARD, properties }
+        : { kind: 'replace', rowKey: HOLD_GUARD, properties, etag: guard.etag };
+    const outcome = await store.commit({
+      table: REPLICATION_TABLE,
+      partitionKey: STATUS_PARTITION,
+      operations: [operation, guarding],
+    });
+    return outcome.kind === 'committed';
+  };
   const release = async ({ reason, sinceMs }: Hold): Promise<void> => {
     const seen = await row.look();
     if (seen.kind !== 'value') return;
     const { value } = seen;
     const isSame = value.reason === reason && value.since === Math.trunc(sinceMs);
-    if (!isSame || !(await row.drop(seen))) throw errorHeldAnew(value.reason);
+    if (
+      !isSame ||
+      !(await change(await lookAtGuard(), { kind: 'delete', rowKey: HOLD, etag: seen.etag }))
+    ) {
+      throw errorHeldAnew(value.reason);
+    }
   };
   return {
     async read() {
@@ -118,7 +151,17 @@ export function createTableRegionHold({ store }: OverStore): RegionHold {
       if (seen.kind !== 'value') return undefined;
       return { reason: seen.value.reason, sinceMs: seen.value.since };
     },
-    set: ({ reason, sinceMs }) => row.put({ reason, since: sinceMs }),
+    async set({ reason, sinceMs }) {
+      const properties = row.encode({ reason, since: sinceMs });
+      await untilUncontended(async () => {
+        const isSet = await change(await lookAtGuard(), {
+          kind: 'upsert',
+          rowKey: HOLD,
+          properties,
+        });
+        return isSet ? undefined : { contended: 'The hold of the region' };
+      }, CONTENTION);
+    },
     release,
   };
 }
