@@ -1,6 +1,6 @@
 import type { ReceivedSet } from '../arrival/judge-change-set.ts';
 import type { Notices } from '../arrival/notices.ts';
-import { type FailedSet, settlementOfSets } from '../arrival/refusal.ts';
+import { type FailedSet, isMessageFault, settlementOfSets } from '../arrival/refusal.ts';
 import { AppError, TerminalError } from '../errors.ts';
 import type { ChangeSet } from '../model/change-set.ts';
 import type { Settlement } from '../model/settlement.ts';
@@ -132,6 +132,8 @@ async function retryIsolated(
       return await attempt();
     } catch (thrown) {
       error = thrown;
+      // It says itself why no store can take it, and what to mend.
+      if (thrown instanceof TerminalError && isMessageFault(thrown)) return thrown;
     }
     const isOwn = !isThrottled(error) && (await isSteady(() => probe(set)));
     if (isOwn) {

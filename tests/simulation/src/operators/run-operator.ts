@@ -128,6 +128,9 @@ export async function closeRecovery(context: ProcessContext): Promise<void> {
   for (const entityId of recoveries.forgotten) {
     await until({ kind: 'forget', entityId }, isAllForgotten);
   }
+  // A rebuild that was told no outcome may have held its region since.
+  for (const region of await heldRegions(world))
+    await until({ kind: 'rebuild', target: region }, isEqual);
   await until({ kind: 'verify' }, isEqual);
   recoveries.isClosed = true;
 }
@@ -153,13 +156,17 @@ async function untilNothingIsUnderWay(
 }
 
 /** Those that lost more than rows, and those that a rebuild left held. */
-async function brokenRegions({ regions, losses }: World): Promise<string[]> {
-  const broken: string[] = [];
+async function brokenRegions(world: World): Promise<readonly string[]> {
+  return [...new Set([...(await heldRegions(world)), ...world.losses.needsFilling])];
+}
+
+async function heldRegions({ regions }: World): Promise<readonly string[]> {
+  const held: string[] = [];
   for (const { name, account } of regions) {
     const hold = await createTableRegionHold({ store: account.store }).read();
-    if (hold !== undefined || losses.needsFilling.has(name)) broken.push(name);
+    if (hold !== undefined) held.push(name);
   }
-  return broken;
+  return held;
 }
 
 function isAllForgotten(report: Report): boolean {
