@@ -286,10 +286,12 @@ describe('what a replay says', () => {
     bucket: '03',
     difference: {
       ...difference(entityId),
-      regions: Object.fromEntries([
-        ['now', { life: now }],
-        ['then', { life: then }],
-      ]),
+      regions: Object.fromEntries(
+        new Map([
+          ['now', { life: now }],
+          ['then', { life: then }],
+        ]),
+      ),
     },
   });
   const plan = {
