@@ -107,6 +107,24 @@ describe('what is received', () => {
     expect([await rig.left(), rig.dead()]).toEqual([0, 1]);
   });
 
+  test('A4: gives up what failed for the store by its own reason, once it has one', async () => {
+    let tries = 0;
+    const rig = createRig({
+      ...AT_ONCE,
+      async acceptConflicts() {
+        tries += 1;
+        if (tries === 1) throw new TransientError('TABLE_UNAVAILABLE', 'The store is down.');
+        throw new TerminalError('ROW_MALFORMED', 'Nobody can read the row.');
+      },
+    });
+    await rig.send(conflictMessage(0));
+    await rig.drive(rig.inbound.receiveOnce(NOT_ABORTED));
+    for (let turn = 0; turn < 20 && rig.dead() === 0; turn += 1) {
+      await rig.drive(rig.inbound.receiveOnce(NOT_ABORTED));
+    }
+    expect([await rig.left(), rig.dead(), tries]).toEqual([0, 1, 2]);
+  });
+
   test('is received on while an earlier batch waits, and its failure is told by a later turn', async () => {
     let fail: (error: Error) => void = () => undefined;
     const applier: Applier = {
