@@ -20,7 +20,7 @@ export interface Batch {
   readonly requests: readonly BatchRequest[];
 }
 
-/** Of one transaction. */
+/** Bounds the operations of one transaction. */
 export const BATCH_OPERATIONS_MAX = 100;
 
 /**
@@ -107,7 +107,7 @@ interface Headed {
 }
 
 const HEADER = /^([!#$%&'*+.^_`|~\w-]+):[ \t]*(.*?)[ \t]*$/;
-/** Of one part; more are none that a client means. */
+/** Bounds the headers of one part: more are none that a client means. */
 const HEADERS_MAX = 64;
 
 function readHeaders(text: string): Headed {

@@ -6,7 +6,7 @@ import { TableError } from './table-error.ts';
 const PROPERTIES_MAX = 252;
 /** In UTF-16 units. */
 const NAME_LENGTH_MAX = 255;
-/** Of a text in UTF-16, or of bytes. */
+/** Bounds a text in UTF-16, or bytes. */
 const VALUE_BYTES_MAX = 65_536;
 const ENTITY_BYTES_MAX = 1_048_576;
 /** In UTF-16 units, each. */

@@ -27,7 +27,7 @@ import { TableError } from './table-error.ts';
 
 /** In UTF-16 units; the service takes URLs of 32 KiB. */
 export const FILTER_LENGTH_MAX = 32_768;
-/** Of parentheses and negations within each other. */
+/** Bounds how many parentheses and negations stand within each other. */
 export const FILTER_DEPTH_MAX = 100;
 /** As the service documents it. */
 export const FILTER_COMPARISONS_MAX = 15;

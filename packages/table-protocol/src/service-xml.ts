@@ -10,7 +10,7 @@ export interface SignedIdentifier {
   readonly permissions?: string;
 }
 
-/** Of one table. */
+/** Bounds the policies of one table. */
 export const SIGNED_IDENTIFIERS_MAX = 5;
 /** In UTF-16 units. */
 const ID_LENGTH_MAX = 64;

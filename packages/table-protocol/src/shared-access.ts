@@ -57,7 +57,7 @@ export interface AccessRequest {
   readonly ip: string;
   readonly isHttps: boolean;
   readonly nowMs: number;
-  /** Of the table that the signature names, or undefined where it has none of that id. */
+  /** Finds a policy of the table that the signature names; undefined where the table has none of that id. */
   readonly policyOf: (table: string, id: string) => StoredPolicy | undefined;
 }
 

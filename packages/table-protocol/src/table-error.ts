@@ -102,7 +102,7 @@ export class TableError extends Error {
   override readonly name = 'TableError';
   readonly code: TableErrorCode;
   readonly status: number;
-  /** Of the operation within a transaction, counted from 0. */
+  /** Counts from 0 which operation of a transaction it is of; undefined for the whole request. */
   readonly operation: number | undefined;
 
   /** Takes what was wrong in particular as `detail`, which follows the service's own sentence. */

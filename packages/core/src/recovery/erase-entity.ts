@@ -253,7 +253,7 @@ export async function eraseDeadLetters(
   return unreadable;
 }
 
-/** Of the 128 characters that the name of a message may have. */
+/** Bounds what is taken of the 128 characters that the name of a message may have. */
 const MESSAGE_ID_START_MAX = 100;
 
 /** Returns the bodies that say the same without the values; undefined when there is nothing to erase. */

@@ -42,7 +42,7 @@ export interface FillReport {
   readonly rowsWritten: number;
   readonly conflictsCopied: number;
   readonly damagedArchiveRows: readonly (DamagedArchiveRow & { readonly region: string })[];
-  /** Of the last round; equal unless the rounds were used up, or nothing but doubtful rows is left. */
+  /** Says what the last round found; equal unless the rounds were used up, or nothing but doubtful rows is left. */
   readonly proof: VerifyReport;
   /** See `RepairPlan`: left alone, so that what was deleted long ago is not revived. */
   readonly doubtful: readonly Difference[];

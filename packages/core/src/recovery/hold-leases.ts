@@ -15,7 +15,7 @@ export interface LeaseHolding {
 
 export interface LeasedRegion {
   readonly name: string;
-  /** Of whoever recovers the region; only a courtesy between operators. */
+  /** Names whoever recovers the region; only a courtesy between operators. */
   readonly lease: Lease;
 }
 

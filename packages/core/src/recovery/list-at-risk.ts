@@ -49,7 +49,7 @@ export interface WriteAtRisk {
 
 export interface ListAtRiskOptions {
   readonly outbox: Outbox;
-  /** Of the outbox that are looked through; all by default. */
+  /** Names the buckets of the outbox that are looked through; all by default. */
   readonly buckets?: readonly string[];
   readonly peers: readonly string[];
   /**

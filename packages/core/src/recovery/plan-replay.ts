@@ -26,7 +26,7 @@ export interface PlannedReplay {
   readonly entityId: string;
   /** What the archive says; undefined where it says nothing, so that the entity was not there. */
   readonly state: EntityState | undefined;
-  /** Of the row as it is now; undefined where there is none. */
+  /** Guards the row as it is now; undefined where there is none. */
   readonly version: string | undefined;
   /** Between the row (`now`) and what it will be (`then`). */
   readonly difference: Difference;
@@ -62,7 +62,7 @@ export interface PlanReplayOptions {
   readonly buckets: readonly string[];
   readonly span: ReplaySpan;
   readonly mode: ReplayMode;
-  /** Of a `join`: tombstones stamped before this time, in milliseconds, are not made again. */
+  /** Keeps a `join` from making tombstones again that are stamped before this time, in milliseconds. */
   readonly horizonMs: number;
   readonly onDamaged?: (row: DamagedArchiveRow) => void;
   readonly onSet?: () => void;

@@ -104,7 +104,7 @@ export interface ReplayIntoOptions {
   /** The region whose archive it is. */
   readonly region: string;
   readonly into: Replica;
-  /** Of what is found in the rows and had not been seen; without it none is kept. */
+  /** Keeps the conflicts of what is found in the rows and had not been seen; without it none is kept. */
   readonly conflicts?: Pick<ConflictJournal, 'record'>;
   readonly buckets: readonly string[];
   readonly span: ReplaySpan;

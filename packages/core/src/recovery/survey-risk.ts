@@ -127,7 +127,7 @@ async function look(
   return { sight, queued, rows };
 }
 
-/** Of what is out of reach nothing is assumed, and the list goes on. */
+/** Assumes nothing of what is out of reach, and goes on with the list. */
 async function orUndefined<T>(asked: Promise<T>): Promise<T | undefined> {
   try {
     return await asked;

@@ -85,7 +85,7 @@ export function* stampsOf(state: EntityState): Generator<Stamp> {
 
 export interface StoredState {
   readonly state: EntityState;
-  /** Of the newest transaction in the state; absent when that was written in this region. */
+  /** Names the archive row of the newest transaction in the state; absent when that was written in this region. */
   readonly referenceId: string | undefined;
 }
 

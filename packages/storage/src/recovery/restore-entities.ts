@@ -15,7 +15,7 @@ export interface RestoreReport extends ReplayCounts {
 
 export interface RestoreEntitiesOptions<K extends EntityKind> {
   readonly kind: K;
-  /** Of the region that the plan is of. */
+  /** Names the region that the plan is of. */
   readonly table: ReplicatedTable<K>;
   readonly onProgress?: (done: number) => void;
   readonly signal?: AbortSignal;
