@@ -33,18 +33,22 @@ export function fromNextWireBody(body: Uint8Array): Uint8Array {
 
 /**
  * An operator, who from now on looks again and again for what was too new for a region that has been upgraded
- * since, or for a store that has been mended since, and puts it back: each message once, and in time, since what
- * is older than every tombstone is refused for good.
+ * since, or for a store that has been mended since, and puts it back: each letter once, since one that was put back
+ * too early is dead again, and in time, since what is older than every tombstone is refused for good.
  */
 export function startResubmitting(world: World): void {
   const { regions, plan, situations, scheduler, resubmitted } = world;
   const look = (): void => {
     for (const { name, namespace } of regions) {
       const { bus, queue } = namespace;
+      const letters = new Map<string, number>();
       for (const letter of bus.deadLettersOf(queue)) {
         const { messageId, subject, body } = fromNextWire(letter);
-        if (!isAside(letter, plan) || resubmitted.has(`${queue} ${messageId}`)) continue;
-        resubmitted.add(`${queue} ${messageId}`);
+        const count = (letters.get(messageId) ?? 0) + 1;
+        letters.set(messageId, count);
+        const key = count === 1 ? `${queue} ${messageId}` : `${queue} ${messageId} ${count}`;
+        if (!isAside(letter, plan) || resubmitted.has(key)) continue;
+        resubmitted.add(key);
         situations.note('dead-letter-resubmitted');
         void bus
           .publisherFor(name, queue)
