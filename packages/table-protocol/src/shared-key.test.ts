@@ -100,6 +100,17 @@ describe('a signed request', () => {
     expect(() => verifySharedKey(request, ACCOUNT, NOW - 15 * 60_000 - 1)).toThrow(failed);
   });
 
+  it.each(['', '!'])('is refused where the key is %o, which has no secret in it', (key) => {
+    const signature = createHmac('sha256', Buffer.alloc(0))
+      .update(`${DATE}\n/acc/acc`)
+      .digest('base64');
+    const authorization = `SharedKeyLite acc:${signature}`;
+    const headers = { authorization, 'x-ms-date': DATE };
+    const request = { method: 'GET', path: '/acc', comp: undefined, headers };
+    const account = { account: 'acc', keys: [key] };
+    expect(() => verifySharedKey(request, account, NOW)).toThrow(isRefused('AuthenticationFailed'));
+  });
+
   it.each([
     undefined,
     '',

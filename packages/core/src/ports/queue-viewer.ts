@@ -45,7 +45,8 @@ export interface QueueViewer {
     verdict: DeadLetterVerdict,
   ): Promise<ReadonlySet<bigint>>;
   /**
-   * Sends to the queue what stands in the place of each dead letter that is named, and only then takes the letter away: what stands for it may come twice and is never lost. Resolves as `settle` does.
+   * Sends to the queue what stands in the place of each dead letter that is named, and only then takes the letter
+   * away: what stands for it may come twice and is never lost. Resolves as `settle` does.
    */
   replace(replacements: DeadLetterReplacements): Promise<ReadonlySet<bigint>>;
   /**

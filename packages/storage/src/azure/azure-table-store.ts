@@ -35,7 +35,7 @@ import {
   readRefusal,
   type ServiceRefusal,
   type TableRequest,
-} from './table-protocol.ts';
+} from './table-requests.ts';
 import {
   outcomeOf,
   type TableCall,

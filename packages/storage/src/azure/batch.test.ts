@@ -1,7 +1,7 @@
 import { type FieldValue, operationBytes, type RowOperation } from '@tandem/core';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decodeBatch, encodeBatch, operationRequest } from './table-protocol.ts';
+import { decodeBatch, encodeBatch, operationRequest } from './table-requests.ts';
 
 const ACCOUNT_URL = 'https://tandemeast.table.core.windows.net/';
 

@@ -19,7 +19,7 @@ import {
 import { TableServiceClient } from '@azure/data-tables';
 import { DefaultAzureCredential } from '@azure/identity';
 import { TerminalError } from '@tandem/core';
-import type { TableRequest } from './table-protocol.ts';
+import type { TableRequest } from './table-requests.ts';
 import { CallTimedOut } from './translate-table-error.ts';
 
 export type TableAccountOptions =

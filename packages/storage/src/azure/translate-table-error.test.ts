@@ -1,6 +1,6 @@
 import { RestError } from '@azure/core-rest-pipeline';
 import { describe, expect, test } from 'vitest';
-import { readRefusal } from './table-protocol.ts';
+import { readRefusal } from './table-requests.ts';
 import {
   CallTimedOut,
   outcomeOf,

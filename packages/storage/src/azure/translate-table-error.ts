@@ -7,7 +7,7 @@ import {
   TerminalError,
   TransientError,
 } from '@tandem/core';
-import type { ServiceRefusal } from './table-protocol.ts';
+import type { ServiceRefusal } from './table-requests.ts';
 
 export interface TableCall {
   /** A commit that may have been done leaves an unknown outcome; anything else can be repeated. */
