@@ -1,7 +1,7 @@
 // The process: streams, signals and the exit code. What it does is in program.ts.
 import { createInterface } from 'node:readline/promises';
 import { createServiceBusQueueViewer, inspectQueue, readQueueCounts } from '@tandem/messaging';
-import { openStore } from '@tandem/region-kit';
+import { openStore } from '@tandem/region';
 import { createSystemClock, createSystemRandomness } from '@tandem/service-kit';
 import { readReadiness } from './drill/http-drill-client.ts';
 import { EXIT } from './exit-codes.ts';

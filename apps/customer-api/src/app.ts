@@ -1,10 +1,10 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { JudgeRequest } from '@tandem/core';
+import type { ProcessReadiness } from '@tandem/region';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import type { TokenVerifier } from './auth/token-verifier.ts';
 import type { Pace } from './bulk/pace.ts';
 import type { CustomerService } from './customers/customer-service.ts';
-import type { ProcessReadiness } from './health/process-readiness.ts';
 import { createClientErrorHandler } from './http/client-error.ts';
 import {
   BODY_BYTES_MAX,

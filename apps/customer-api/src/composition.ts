@@ -22,13 +22,24 @@ import { customerKind } from '@tandem/core/customers';
 import { createMemoryTableStore } from '@tandem/core/memory';
 import { createServiceBusPublisher } from '@tandem/messaging';
 import {
+  type Acknowledgements,
+  createAcknowledgements,
   createPeerLinks,
+  createReceipts,
+  createRegionReadiness,
   createRegionTables,
   createTables,
+  createVersionGate,
   type DataAccess as DataAccessName,
-  type OpenedRegion,
+  type PreparedRegion,
+  type ReadVersion,
+  type Receipts,
+  type RegionReadiness,
   type RegionTables,
-} from '@tandem/region-kit';
+  type VersionGate,
+  whyForged,
+  whyImpossible,
+} from '@tandem/region';
 import { createWriterId, type Logger, untilTurnEnds } from '@tandem/service-kit';
 import {
   ARCHIVE_TABLE,
@@ -42,20 +53,11 @@ import {
 } from '@tandem/storage';
 import { type Telemetry, traceArchive, tracePublisher } from '@tandem/telemetry';
 import { asFunction, asValue, createContainer, InjectionMode } from 'awilix';
-import { type Acknowledgements, createAcknowledgements } from './consistency/acknowledgements.ts';
-import {
-  createVersionGate,
-  type ReadVersion,
-  type VersionGate,
-  whyImpossible,
-} from './consistency/version-gate.ts';
 import {
   type CustomerKind,
   type CustomerService,
   createCustomerService,
 } from './customers/customer-service.ts';
-import { createRegionReadiness, type RegionReadiness } from './health/region-readiness.ts';
-import { createReceipts, type Receipts, whyForged } from './receipts/receipts.ts';
 
 export interface CompositionOptions {
   readonly region: string;
@@ -64,7 +66,7 @@ export interface CompositionOptions {
   readonly logger: Logger;
   /** Reaches the region's storage account. */
   readonly store: TableStore;
-  readonly opened: OpenedRegion;
+  readonly opened: PreparedRegion;
   /** Ends what requests wait for, so that they are answered before the process ends. */
   readonly stopping?: AbortSignal;
   readonly tracing?: Tracing;

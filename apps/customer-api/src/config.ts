@@ -4,7 +4,7 @@ import {
   type JudgeRequest,
   readAllowedHosts,
 } from '@tandem/core';
-import { findRegionProblems } from '@tandem/region-kit';
+import { findRegionProblems } from '@tandem/region';
 import {
   type ConfigReading,
   describeProblem,

@@ -24,10 +24,10 @@ import {
   createPeerLinks,
   createRegionTables,
   type DataAccess,
-  type OpenedRegion,
+  type PreparedRegion,
   type RegionSettings,
   type RegionTables,
-} from '@tandem/region-kit';
+} from '@tandem/region';
 import { createWriterId, type Logger } from '@tandem/service-kit';
 import { createStoreProbe, createTableLease } from '@tandem/storage';
 import { type Telemetry, traceApplier, traceArchive, tracePublisher } from '@tandem/telemetry';
@@ -297,7 +297,7 @@ interface CompositionOptions {
   readonly store: TableStore;
   readonly bus: Bus;
   readonly kinds: readonly EntityKind[];
-  readonly opened: OpenedRegion;
+  readonly opened: PreparedRegion;
   readonly tracer?: Telemetry['tracer'];
 }
 

@@ -1,5 +1,5 @@
 import { ALLOWED_HOSTS_PATTERN, readAllowedHosts } from '@tandem/core';
-import { findRegionProblems } from '@tandem/region-kit';
+import { findRegionProblems } from '@tandem/region';
 import {
   type ConfigReading,
   describeProblem,

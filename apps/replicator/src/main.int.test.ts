@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { openStore } from '@tandem/region-kit';
+import { openStore } from '@tandem/region';
 import { seedConfiguration, tandemSettings } from '@tandem/storage';
 import { startAzurite } from '@tandem/storage/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';

@@ -3,7 +3,7 @@ import process from 'node:process';
 import { assertNever, createRequestJudge } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { isStrayOfLinkLayer } from '@tandem/messaging';
-import { openRegionStore } from '@tandem/region-kit';
+import { openRegionStore } from '@tandem/region';
 import {
   createSystemClock,
   runService,

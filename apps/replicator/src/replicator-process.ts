@@ -7,7 +7,7 @@ import {
   type TableStore,
   TerminalError,
 } from '@tandem/core';
-import { createQuietLogger, openRegion, retryOpening } from '@tandem/region-kit';
+import { createQuietLogger, prepareRegion, retryOpening } from '@tandem/region';
 import type { Logger, ShutdownStep } from '@tandem/service-kit';
 import type { Telemetry } from '@tandem/telemetry';
 import type { Bus } from './bus/service-bus.ts';
@@ -141,7 +141,7 @@ function closeStepsOf(state: ProcessState): readonly ShutdownStep[] {
 }
 
 function open({ region, store, kinds, clock, environment, logger }: ReplicatorOptions) {
-  return openRegion({
+  return prepareRegion({
     region,
     store,
     kinds,
@@ -193,7 +193,7 @@ export async function checkSettings(
   options: Pick<ReplicatorOptions, 'region' | 'kinds' | 'store' | 'clock' | 'environment'>,
 ): Promise<string | undefined> {
   try {
-    await openRegion({ ...options, refreshMs: NEVER_MS, onRefreshFailed: () => undefined });
+    await prepareRegion({ ...options, refreshMs: NEVER_MS, onRefreshFailed: () => undefined });
     return undefined;
   } catch (error) {
     if (!(error instanceof AppError)) throw error;

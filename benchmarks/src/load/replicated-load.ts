@@ -11,7 +11,7 @@ import {
 } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { createServiceBusPublisher } from '@tandem/messaging';
-import { createPeerLinks, createRegionTables } from '@tandem/region-kit';
+import { createPeerLinks, createRegionTables } from '@tandem/region';
 import {
   createSystemClock,
   createSystemRandomness,

@@ -18,7 +18,7 @@ import {
 } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { createMemoryBus } from '@tandem/core/memory';
-import { createRegionTables, createTables, type RegionTables } from '@tandem/region-kit';
+import { createRegionTables, createTables, type RegionTables } from '@tandem/region';
 import { createSystemClock, createSystemRandomness, createWriterId } from '@tandem/service-kit';
 import {
   createAzureTableStore,

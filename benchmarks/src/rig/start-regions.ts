@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { DEFLATED_WIRE_VERSION, type TableStore } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { ensureQueue } from '@tandem/messaging';
-import { createTables } from '@tandem/region-kit';
+import { createTables } from '@tandem/region';
 import { createAzureTableStore, seedConfiguration, tandemSettings } from '@tandem/storage';
 import { azuriteConnectionString } from '@tandem/storage/testing';
 import { freePort } from './free-port.ts';

@@ -47,7 +47,7 @@ describe('F6: a Node that is too old', () => {
   });
 
   test('imports no package of a region, and is told why in one sentence', async () => {
-    const names = ['core', 'storage', 'messaging', 'service-kit', 'region-kit', 'telemetry'];
+    const names = ['core', 'storage', 'messaging', 'service-kit', 'region', 'telemetry'];
     const entries = names.map((name) => `${PACKAGES}${name}/src/index.ts`);
     const script = `for (const entry of ${JSON.stringify([...entries, `${PACKAGES}servicebus-emulator/src/index.ts`])}) {
       await import(entry).then(() => console.log('imported'), (error) => console.log(error.stack));

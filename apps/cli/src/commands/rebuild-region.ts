@@ -1,5 +1,5 @@
 import { type FillPhase, planFill, TerminalError } from '@tandem/core';
-import { createTables } from '@tandem/region-kit';
+import { createTables } from '@tandem/region';
 import {
   REPLICATION_TABLE,
   readRecordedRegions,

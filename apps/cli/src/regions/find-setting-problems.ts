@@ -1,5 +1,5 @@
 import { AppError, type Clock, type EntityKind } from '@tandem/core';
-import { readRegionSettings } from '@tandem/region-kit';
+import { readRegionSettings } from '@tandem/region';
 import {
   describeOtherCount,
   describeSettingProblem,

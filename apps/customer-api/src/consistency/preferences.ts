@@ -1,5 +1,5 @@
+import type { AcknowledgementLevel, PeersAsked } from '@tandem/region';
 import type { FastifyReply } from 'fastify';
-import type { AcknowledgementLevel, PeersAsked } from './acknowledgements.ts';
 
 /** What a client prefers (RFC 7240). What it does not say, or not well, has its default. */
 export interface Preferences {

@@ -1,13 +1,13 @@
 import { createPeerLink, createRelay, createRelayQueue, finishAtOnce } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { createSeededRandomness } from '@tandem/core/memory';
+import { type Acknowledgements, createAcknowledgements } from '@tandem/region';
 import { createSystemClock } from '@tandem/service-kit';
 import { createMemoryRegions, type MemoryRegion } from '@tandem/storage/testing';
 import type { FastifyInstance } from 'fastify';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { CustomerKind } from '../customers/customer-service.ts';
 import { createAppOver } from '../testing/two-region-apps.ts';
-import { type Acknowledgements, createAcknowledgements } from './acknowledgements.ts';
 
 const ID = '5c1d8f8e-0000-4000-8000-00000000ada1';
 const ADA = { email: 'ada@example.com' };

@@ -6,6 +6,20 @@ import {
   type VersionVector,
 } from '@tandem/core';
 import type { customerKind } from '@tandem/core/customers';
+import {
+  type Acknowledgement,
+  type AcknowledgementAsked,
+  type Acknowledgements,
+  decodeReceipt,
+  encodeReceipt,
+  type Reach,
+  type ReadVersion,
+  type ReceiptAnswer,
+  type Receipts,
+  type VersionGate,
+  type Wait,
+  type WriteReceipt,
+} from '@tandem/region';
 import type {
   EntityHistory,
   EntityPage,
@@ -16,21 +30,9 @@ import type {
   WriteCondition,
   WriteOutcome,
 } from '@tandem/storage';
-import type {
-  Acknowledgement,
-  AcknowledgementAsked,
-  Acknowledgements,
-} from '../consistency/acknowledgements.ts';
-import type { Reach, ReadVersion, VersionGate, Wait } from '../consistency/version-gate.ts';
 import { creationDigest, customerIdOf } from '../idempotency/idempotency-key.ts';
-import {
-  decodeReceipt,
-  encodeReceipt,
-  type ReceiptAnswer,
-  type Receipts,
-  type WriteReceipt,
-} from '../receipts/receipts.ts';
 import type { CustomerBody, CustomerPatch } from '../routes/customers-schema.ts';
+
 export type CustomerKind = typeof customerKind;
 export type CustomerRecord = EntityRecord<CustomerKind>;
 export type CustomerOutcome = WriteOutcome<CustomerKind>;

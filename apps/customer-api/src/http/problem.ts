@@ -46,6 +46,7 @@ const BY_APP_ERROR: Readonly<Record<AppErrorCode, ProblemCode>> = {
   BUS_THROTTLED: 'service-unavailable',
   STATE_NOT_REACHED: 'service-unavailable',
   SHUTTING_DOWN: 'service-unavailable',
+  OVERLOADED: 'overloaded',
   RECOVERY_BUSY: 'service-unavailable',
   TABLE_LIMIT_EXCEEDED: 'limit-exceeded',
   ENTITY_INVALID: 'entity-invalid',
@@ -132,13 +133,15 @@ export function toProblem(error: ProblemError, requestId: string): Problem {
 function fromAppError(error: AppError): ProblemError {
   const code = BY_APP_ERROR[error.code];
   if (code === 'internal-error') return internalError();
-  // Terminal errors of input name the field and the limit, and quote no values.
-  if (code !== 'service-unavailable') return new ProblemError(code, { detail: error.message });
+  // Errors of input, and of places that are taken, name the limit and quote no values.
+  const detail =
+    code === 'service-unavailable'
+      ? (UNAVAILABLE_DETAIL[error.code] ?? 'The table of this region does not answer.')
+      : error.message;
+  if (code !== 'service-unavailable' && code !== 'overloaded')
+    return new ProblemError(code, { detail });
   const seconds = Math.ceil((error.retryAfterMs ?? RETRY_AFTER_MS_DEFAULT) / 1_000);
-  return new ProblemError(code, {
-    detail: UNAVAILABLE_DETAIL[error.code] ?? 'The table of this region does not answer.',
-    headers: { 'retry-after': String(seconds) },
-  });
+  return new ProblemError(code, { detail, headers: { 'retry-after': String(seconds) } });
 }
 
 function fromFrameworkError(error: unknown): ProblemError | undefined {

@@ -1,6 +1,6 @@
 import { decodeChangeSet } from '@tandem/core';
 import { createServiceBusReceiver } from '@tandem/messaging';
-import { createRegionTables, openStore } from '@tandem/region-kit';
+import { createRegionTables, openStore } from '@tandem/region';
 import {
   createLogger,
   createSystemClock,

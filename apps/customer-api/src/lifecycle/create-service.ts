@@ -1,5 +1,12 @@
 import type { Clock, Randomness, TableStore } from '@tandem/core';
-import { createQuietLogger, openRegion, openRegionStore, retryOpening } from '@tandem/region-kit';
+import {
+  createProcessReadiness,
+  createQuietLogger,
+  createServing,
+  openRegionStore,
+  prepareRegion,
+  retryOpening,
+} from '@tandem/region';
 import { createRandomIds, type Logger, type PinoLogger, type Service } from '@tandem/service-kit';
 import {
   createHttpTelemetry,
@@ -15,7 +22,6 @@ import { createTokenVerifier } from '../auth/token-verifier.ts';
 import { type Composition, compose, KINDS, type Tracing } from '../composition.ts';
 import type { Config } from '../config.ts';
 import { type CustomerService, createOpeningCustomers } from '../customers/customer-service.ts';
-import { createProcessReadiness, createServing } from '../health/process-readiness.ts';
 import { EVENT_LOOP_DELAY_MS_MAX } from '../http/limits.ts';
 import { closeSteps, drainSteps } from './shutdown-steps.ts';
 
@@ -120,7 +126,7 @@ async function openService(options: OpenServiceOptions): Promise<Composition | u
     linesPerEventMax: LINES_PER_EVENT_MAX,
   });
   const open = async (): Promise<Composition> => {
-    const opened = await openRegion({
+    const opened = await prepareRegion({
       region,
       store,
       kinds: KINDS,

@@ -1,4 +1,5 @@
 import { assert } from '@tandem/core';
+import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { ANYONE, scopeOf } from '../auth/scopes.ts';
 import type { Caller, TokenVerifier } from '../auth/token-verifier.ts';
@@ -91,4 +92,9 @@ function scopeMissing(scope: string): ProblemError {
     detail: `This takes a token with the scope ${scope}.`,
     headers: { 'www-authenticate': error },
   });
+}
+
+/** Whose places a request takes: where no token is asked for, those of the address that it came from. */
+export function placeHolder({ caller, ip }: FastifyRequest): string {
+  return caller === undefined ? `address ${ip}` : `subject ${caller.subject}`;
 }

@@ -1,9 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { encodeVector } from '@tandem/core';
+import type { Acknowledgement } from '@tandem/region';
 import type { WriteCondition } from '@tandem/storage';
 import { type Static, Type } from 'typebox';
 import { requireScope } from '../auth/scopes.ts';
-import type { Acknowledgement } from '../consistency/acknowledgements.ts';
 import { nameUnknownLevel, type Preferences, readPreferences } from '../consistency/preferences.ts';
 import {
   type BatchOutcome,

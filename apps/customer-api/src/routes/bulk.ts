@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { createPlaces } from '@tandem/region';
 import type { ListFilter } from '@tandem/storage';
 import type { FastifyRequest } from 'fastify';
 import {
@@ -18,9 +19,9 @@ import {
   IMPORTS_PER_CALLER_MAX,
   LONG_REQUEST_TIMEOUT_MS,
 } from '../http/limits.ts';
-import { createPlaces, placeHolder } from '../http/places.ts';
 import { ProblemError } from '../http/problem.ts';
 import { readIdempotencyKey } from '../idempotency/idempotency-key.ts';
+import { placeHolder } from '../plugins/auth.ts';
 import { logUnexpected } from '../plugins/problems.ts';
 import { refuseConditions } from '../preconditions/preconditions.ts';
 import { compileValidator } from '../validation/validator.ts';

@@ -1,5 +1,5 @@
+import type { ProcessReadiness } from '@tandem/region';
 import { describe, expect, it } from 'vitest';
-import type { ProcessReadiness } from '../health/process-readiness.ts';
 import { createTestApp } from '../testing/create-test-app.ts';
 
 const ask = async (url: string, readiness: ProcessReadiness) => {

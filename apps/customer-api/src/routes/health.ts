@@ -1,9 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { assertNever } from '@tandem/core';
+import type { ProcessReadiness } from '@tandem/region';
 import type { FastifyReply } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { ANYONE } from '../auth/scopes.ts';
-import type { ProcessReadiness } from '../health/process-readiness.ts';
 import { jsonResponse, problemResponses } from './schema-parts.ts';
 
 export interface HealthRoutesOptions {

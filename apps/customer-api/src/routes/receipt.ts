@@ -4,8 +4,8 @@ import { type Static, Type } from 'typebox';
 import { requireScope } from '../auth/scopes.ts';
 import { readPreferences } from '../consistency/preferences.ts';
 import type { CustomerService } from '../customers/customer-service.ts';
-import { placeHolder } from '../http/places.ts';
 import { ProblemError } from '../http/problem.ts';
+import { placeHolder } from '../plugins/auth.ts';
 import { versionNotReached } from '../preconditions/preconditions.ts';
 import { CustomerParams, guardedResponses, jsonResponse, PREFER, tags } from './schema-parts.ts';
 

@@ -12,6 +12,7 @@ import {
   createSeededRandomness,
   createVirtualClock,
 } from '@tandem/core/memory';
+import type { ProcessReadiness } from '@tandem/region';
 import { createLogger, createSystemClock } from '@tandem/service-kit';
 import {
   ARCHIVE_TABLE,
@@ -25,7 +26,6 @@ import { createApp } from '../app.ts';
 import type { TokenVerifier } from '../auth/token-verifier.ts';
 import type { Pace } from '../bulk/pace.ts';
 import type { CustomerKind } from '../customers/customer-service.ts';
-import type { ProcessReadiness } from '../health/process-readiness.ts';
 import { customersOver } from './customers-over.ts';
 
 export interface TestApp {

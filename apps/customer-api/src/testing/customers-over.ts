@@ -1,6 +1,15 @@
 import type { Clock, Randomness, TableStore } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import {
+  type Acknowledgements,
+  createAcknowledgements,
+  createReceipts,
+  createVersionGate,
+  type ReadVersion,
+  whyForged,
+  whyImpossible,
+} from '@tandem/region';
+import {
   createEntityHistory,
   createTableArchive,
   createTableReplica,
@@ -8,14 +17,11 @@ import {
   isCommitted,
   type ReplicatedTable,
 } from '@tandem/storage';
-import { type Acknowledgements, createAcknowledgements } from '../consistency/acknowledgements.ts';
-import { createVersionGate, type ReadVersion, whyImpossible } from '../consistency/version-gate.ts';
 import {
   type CustomerKind,
   type CustomerService,
   createCustomerService,
 } from '../customers/customer-service.ts';
-import { createReceipts, whyForged } from '../receipts/receipts.ts';
 
 interface CustomersOverOptions {
   readonly region: string;

@@ -7,7 +7,7 @@ import {
   type Replicator,
   sweep,
 } from '@tandem/core';
-import type { RegionSettings, RegionTables } from '@tandem/region-kit';
+import type { RegionSettings, RegionTables } from '@tandem/region';
 import type { Activity } from '../observe/activity.ts';
 import type { Duty } from './duty.ts';
 

@@ -9,7 +9,7 @@ import {
   type TableStore,
   tombstoneHorizonMs,
 } from '@tandem/core';
-import type { OpenedRegion, RegionSettings } from '@tandem/region-kit';
+import type { PreparedRegion, RegionSettings } from '@tandem/region';
 import type { Logger } from '@tandem/service-kit';
 import { collectTombstones, type Secret, tandemSettings } from '@tandem/storage';
 import type { BusQueue } from '../bus/service-bus.ts';
@@ -187,7 +187,7 @@ export function createRegionTombstoneDuty(options: TombstonePartsOptions): Duty 
 
 export function createRegionConfigurationDuty(options: {
   readonly logger: Logger;
-  readonly opened: OpenedRegion;
+  readonly opened: PreparedRegion;
 }): Duty {
   const { configuration } = options.opened;
   const names = Object.keys(tandemSettings) as (keyof typeof tandemSettings)[];
@@ -213,7 +213,7 @@ function isSecret(value: unknown): value is Secret {
 }
 
 /** This region's own queue. */
-export function ownQueueOf({ configuration, settings }: OpenedRegion): BusQueue {
+export function ownQueueOf({ configuration, settings }: PreparedRegion): BusQueue {
   const connection = configuration.get('ServiceBusConnection');
   assert(connection !== undefined, 'a region with peers has a connection to its own namespace');
   return { connection: connection.reveal(), queue: settings.queue };

@@ -6,7 +6,7 @@ import {
   type MemoryBus,
   type VirtualClock,
 } from '@tandem/core/memory';
-import { createRegionTables, createTables } from '@tandem/region-kit';
+import { createRegionTables, createTables } from '@tandem/region';
 import { createShutdown } from '@tandem/service-kit';
 import {
   createReplicatedTable,

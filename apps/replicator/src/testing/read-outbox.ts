@@ -1,5 +1,5 @@
 import type { OutboxEntry } from '@tandem/core';
-import type { RegionTables } from '@tandem/region-kit';
+import type { RegionTables } from '@tandem/region';
 
 const PAGE_ROWS = 100;
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createHybridClock, type TableStore } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
-import { createRegionTables, createTables, openStore, type RegionTables } from '@tandem/region-kit';
+import { createRegionTables, createTables, openStore, type RegionTables } from '@tandem/region';
 import {
   createShutdown,
   createSystemClock,

@@ -3,7 +3,7 @@
 
 import { createMemoryTableStore } from '@tandem/core/memory';
 import { readConfig as readApiConfig } from '@tandem/customer-api/config';
-import { openRegion } from '@tandem/region-kit';
+import { prepareRegion } from '@tandem/region';
 import { readConfig as readReplicatorConfig } from '@tandem/replicator/config';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -30,7 +30,7 @@ export async function startWith(environment: Record<string, string>, readConfig:
     },
   });
   const problems = [...readConfig(watched)];
-  const opened = await openRegion({
+  const opened = await prepareRegion({
     region: environment['REGION_ID'] ?? '',
     store: createMemoryTableStore(),
     kinds: [],

@@ -47,10 +47,10 @@ describe('a version gate', () => {
     const reach = createGate({ clock, readVersion: async () => OLD, ...bounds });
     const waiting = [reach(NEW, 1_000), reach(NEW, 1_000)];
     await clock.advance(0);
-    await expect(reach(NEW, 1_000)).rejects.toMatchObject({ code: 'overloaded' });
+    await expect(reach(NEW, 1_000)).rejects.toMatchObject({ code: 'OVERLOADED' });
     waiting.push(reach(NEW, 1_000, 'bob'));
     await clock.advance(0);
-    await expect(reach(NEW, 1_000, 'eve')).rejects.toMatchObject({ code: 'overloaded' });
+    await expect(reach(NEW, 1_000, 'eve')).rejects.toMatchObject({ code: 'OVERLOADED' });
     // Whoever need not wait takes no place.
     expect(await reach(OLD, 1_000)).toBe('reached');
     expect(await reach(NEW, 0)).toBe('not-reached');

@@ -8,7 +8,7 @@ import {
 } from '@tandem/storage';
 import { deviceKind } from '@tandem/storage/testing';
 import { describe, expect, test } from 'vitest';
-import { openRegion } from './open-region.ts';
+import { prepareRegion } from './prepare-region.ts';
 
 const SETTINGS = {
   ServiceBusConnection: 'east.servicebus.example',
@@ -20,7 +20,7 @@ async function setUp(values: Readonly<Record<string, string>> = SETTINGS) {
   const store = createMemoryTableStore();
   await seedConfiguration({ store, definitions: tandemSettings, values });
   const open = (environment: Readonly<Record<string, string>> = {}) =>
-    openRegion({
+    prepareRegion({
       region: 'east',
       store,
       kinds: [deviceKind],

@@ -2,7 +2,7 @@ import { TerminalError, TransientError } from '@tandem/core';
 import { createSeededRandomness, createVirtualClock } from '@tandem/core/memory';
 import type { LogFields, Logger } from '@tandem/service-kit';
 import { describe, expect, test } from 'vitest';
-import { retryOpening } from './open-region.ts';
+import { retryOpening } from './prepare-region.ts';
 
 const DOWN = new TransientError('TABLE_UNAVAILABLE', 'The table does not answer.');
 const FORBIDDEN = new TerminalError('TABLE_FORBIDDEN', 'The identity has no right to the table.');

@@ -12,8 +12,8 @@ import {
   type VersionVector,
 } from '@tandem/core';
 import { sealCursor, unsealCursor } from '@tandem/storage';
-import type { ReadVersion, VersionBounds, VersionGate, Wait } from '../consistency/version-gate.ts';
-import { createPlaces } from '../http/places.ts';
+import { createPlaces } from './places.ts';
+import type { ReadVersion, VersionBounds, VersionGate, Wait } from './version-gate.ts';
 
 export type ReceiptAnswer =
   | { readonly kind: 'told'; readonly regions: readonly RegionReceipt[] }
@@ -26,7 +26,7 @@ export type ReceiptAnswer =
 export interface Receipts {
   /**
    * As soon as every region has applied the write, or none but those that this region is not told
-   * of is left; or when the wait is over. Throws what reading throws, and `overloaded` where there is no
+   * of is left; or when the wait is over. Throws what reading throws, and `OVERLOADED` where there is no
    * place to wait.
    */
   whereApplied(customerId: string, receipt: WriteReceipt, wait: Wait): Promise<ReceiptAnswer>;

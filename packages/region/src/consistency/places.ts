@@ -1,12 +1,11 @@
-import type { FastifyRequest } from 'fastify';
-import { ProblemError } from './problem.ts';
+import { TransientError } from '@tandem/core';
 
 /**
  * Places of something that lasts: so many in this process, and fewer for one caller, so that nobody takes
  * those of the others. Whoever finds none is told to come back.
  */
 export interface Places {
-  /** Throws `overloaded`. Call what it returns once, at the end. */
+  /** Throws `OVERLOADED`. Call what it returns once, at the end. */
   take(caller: string): () => void;
 }
 
@@ -17,7 +16,7 @@ export interface PlacesOptions {
   readonly perCallerMax: number;
 }
 
-const RETRY_AFTER_S = 5;
+const RETRY_AFTER_MS = 5_000;
 
 export function createPlaces({ what, countMax, perCallerMax }: PlacesOptions): Places {
   let taken = 0;
@@ -46,14 +45,6 @@ export function createPlaces({ what, countMax, perCallerMax }: PlacesOptions): P
   };
 }
 
-/** Whose places a request takes: where no token is asked for, those of the address that it came from. */
-export function placeHolder({ caller, ip }: FastifyRequest): string {
-  return caller === undefined ? `address ${ip}` : `subject ${caller.subject}`;
-}
-
-function full(detail: string): ProblemError {
-  return new ProblemError('overloaded', {
-    detail,
-    headers: { 'retry-after': String(RETRY_AFTER_S) },
-  });
+function full(message: string): TransientError {
+  return new TransientError('OVERLOADED', message, { retryAfterMs: RETRY_AFTER_MS });
 }

@@ -1,5 +1,5 @@
 import { type Clock, covers, stampRegion, stampTimeMs, type VersionVector } from '@tandem/core';
-import { createPlaces } from '../http/places.ts';
+import { createPlaces } from './places.ts';
 
 /** How long a request may be held back, and whose place it takes meanwhile. */
 export interface Wait {
@@ -16,7 +16,7 @@ export type Reach =
 export interface VersionGate {
   /**
    * Whether the row of the customer contains `least`: at once, or after at most `waitMs`. Throws what
-   * reading throws, and `overloaded` where there is no place to wait.
+   * reading throws, and `OVERLOADED` where there is no place to wait.
    */
   reach(customerId: string, least: VersionVector, wait: Wait): Promise<Reach>;
 }

@@ -22,7 +22,7 @@ import {
 import { type RegionSettings, readRegionSettings } from './region-settings.ts';
 import { createTables } from './region-tables.ts';
 
-export interface OpenRegionOptions {
+export interface PrepareRegionOptions {
   readonly region: string;
   readonly store: TableStore;
   readonly kinds: readonly EntityKind[];
@@ -34,7 +34,7 @@ export interface OpenRegionOptions {
   readonly onRefreshFailed: (error: AppError) => void;
 }
 
-export interface OpenedRegion {
+export interface PreparedRegion {
   readonly configuration: TandemConfiguration;
   readonly settings: RegionSettings;
 }
@@ -44,7 +44,7 @@ export interface OpenedRegion {
  * Idempotent. Throws `CONFIGURATION_INVALID` with all that is wrong, also when the tables hold
  * another number of buckets than is asked for, and the store's errors.
  */
-export async function openRegion(options: OpenRegionOptions): Promise<OpenedRegion> {
+export async function prepareRegion(options: PrepareRegionOptions): Promise<PreparedRegion> {
   const { region, store, kinds, clock, environment, refreshMs, onRefreshFailed } = options;
   const configuration = createConfiguration({
     store,
