@@ -1,8 +1,8 @@
 import { createRequestJudge } from '@tandem/core';
+import { describeStatus, type ReplicatorView } from '@tandem/region';
+import { recordLog } from '@tandem/region/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createApp } from './app.ts';
-import { describeStatus, type ProcessView } from './http/health-routes.ts';
-import { recordLog } from './testing/record-log.ts';
 
 const STATUS = describeStatus({
   nowMs: 1,
@@ -17,7 +17,7 @@ const STATUS = describeStatus({
   notices: [],
 });
 
-async function setUp(view: Partial<ProcessView> = {}) {
+async function setUp(view: Partial<ReplicatorView> = {}) {
   const app = await createApp({
     region: 'east',
     logger: recordLog().logger,

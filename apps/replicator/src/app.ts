@@ -1,10 +1,11 @@
 import type { JudgeRequest } from '@tandem/core';
+import type { ReplicatorView } from '@tandem/region';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
-import { healthRoutes, type ProcessView } from './http/health-routes.ts';
+import { healthRoutes } from './http/health-routes.ts';
 
 export interface AppOptions {
   readonly region: string;
-  readonly view: ProcessView;
+  readonly view: ReplicatorView;
   readonly judgeRequest: JudgeRequest;
   readonly logger: FastifyBaseLogger;
 }

@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { customerKind } from '@tandem/core/customers';
 import { createMemoryTableStore, createVirtualClock } from '@tandem/core/memory';
+import { checkSettings } from '@tandem/region';
 import { describe, expect, test } from 'vitest';
-import { checkSettings } from './replicator-process.ts';
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 

@@ -1,18 +1,19 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { openStore } from '@tandem/region';
-import { seedConfiguration, tandemSettings } from '@tandem/storage';
-import { startAzurite } from '@tandem/storage/testing';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { startReplicator, startTwoRealRegions } from './testing/real-region.ts';
-import { environmentOf, fetchJson, startProcess } from './testing/start-process.ts';
-import { until } from './testing/until.ts';
 import {
   countCustomers,
+  startReplicator,
+  startTwoRealRegions,
+  until,
   untilCount,
   untilRelayed,
   writeCustomers,
-} from './testing/write-customers.ts';
+} from '@tandem/region/testing';
+import { seedConfiguration, tandemSettings } from '@tandem/storage';
+import { startAzurite } from '@tandem/storage/testing';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { environmentOf, fetchJson, startProcess } from './testing/start-process.ts';
 
 /** More than two batches of the receive loop. */
 const MANY = 900;

@@ -1,9 +1,16 @@
-// The process: environment, signals and the socket. What it does is in replicator-process.ts.
+// The process: environment, signals and the socket. What it does is in @tandem/region.
 import process from 'node:process';
 import { assertNever, createRequestJudge } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { isStrayOfLinkLayer } from '@tandem/messaging';
-import { openRegionStore } from '@tandem/region';
+import {
+  checkSettings,
+  createReplicatorProcess,
+  createServiceBus,
+  measureReplicator,
+  openRegionStore,
+  type ReplicatorProcess,
+} from '@tandem/region';
 import {
   createSystemClock,
   runService,
@@ -13,14 +20,7 @@ import {
 } from '@tandem/service-kit';
 import { startTelemetry } from '@tandem/telemetry';
 import { createApp } from './app.ts';
-import { createServiceBus } from './bus/service-bus.ts';
 import { type ReplicatorConfig, readConfig } from './config.ts';
-import { measureReplicator } from './observe/replicator-metrics.ts';
-import {
-  checkSettings,
-  createReplicatorProcess,
-  type ReplicatorProcess,
-} from './replicator-process.ts';
 
 /** Every entity kind that this replicator carries. */
 const KINDS = [customerKind];

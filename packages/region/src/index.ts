@@ -58,3 +58,16 @@ export {
   openStore,
   type RegionTables,
 } from './region-tables.ts';
+export { measureReplicator } from './replication/replicator-metrics.ts';
+// What replicates a region: the duties, in a process of their own.
+export {
+  checkSettings,
+  createReplicatorProcess,
+  type ReplicatorProcess,
+} from './replication/replicator-process.ts';
+export {
+  describeStatus,
+  type ReplicatorStatus,
+  type ReplicatorView,
+} from './replication/replicator-status.ts';
+export { createServiceBus } from './replication/service-bus.ts';

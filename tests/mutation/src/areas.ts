@@ -14,8 +14,14 @@ export const AREAS = {
     tests: ['packages/{core,storage}/src/recovery/!(*.int).test.ts', COMMANDS],
   },
   drill: {
-    mutated: ['{packages/core,apps/cli,apps/replicator}/src/drill/*.ts'],
-    tests: ['{packages/core,apps/cli,apps/replicator}/src/drill/!(*.int).test.ts'],
+    mutated: [
+      '{packages/core,apps/cli}/src/drill/*.ts',
+      'packages/region/src/replication/drill-rest.ts',
+    ],
+    tests: [
+      '{packages/core,apps/cli}/src/drill/!(*.int).test.ts',
+      'packages/region/src/replication/drill-rest.test.ts',
+    ],
   },
   archive: {
     mutated: ['packages/storage/src/{archive,conflicts,history}/*.ts'],
@@ -37,24 +43,24 @@ export const AREAS = {
     mutated: [
       'packages/core/src/inbound/tombstone-horizon.ts',
       'packages/storage/src/table/collect-tombstones.ts',
-      'apps/replicator/src/duties/region-duties.ts',
+      'packages/region/src/replication/duties/region-duties.ts',
     ],
     tests: [
       'packages/core/src/inbound/tombstone-horizon.test.ts',
       'packages/storage/src/table/collect-tombstones.test.ts',
-      'apps/replicator/src/duties/tombstone-duty.test.ts',
+      'packages/region/src/replication/duties/tombstone-duty.test.ts',
     ],
   },
   leases: {
     mutated: [
       'packages/storage/src/status/*.ts',
       'packages/core/src/inbound/heartbeat.ts',
-      'apps/replicator/src/duties/*.ts',
+      'packages/region/src/replication/duties/*.ts',
     ],
     tests: [
       'packages/storage/src/status/!(*.int).test.ts',
       'packages/core/src/inbound/heartbeat.test.ts',
-      'apps/replicator/src/duties/!(*.int).test.ts',
+      'packages/region/src/replication/duties/!(*.int).test.ts',
     ],
   },
   commands: {

@@ -1,29 +1,11 @@
-import {
-  AppError,
-  believedMs,
-  believedPeer,
-  type Heartbeat,
-  NOTICE_KINDS,
-  type Notice,
-  type PeerLink,
-} from '@tandem/core';
+import { NOTICE_KINDS } from '@tandem/core';
+import type { ReplicatorView } from '@tandem/region';
 import type { FastifyPluginAsync, FastifyReply } from 'fastify';
 import { type Static, type TSchema, Type } from 'typebox';
-import type { DutyHealth } from '../duties/run-duties.ts';
-import type { Liveness, ProcessPhase, ProcessReadiness } from '../health/decide-health.ts';
-import type { ActivityCounts } from '../observe/activity.ts';
-import type { QueueView } from '../observe/observed-ports.ts';
-
-/** What the process says of itself; from memory, so it answers during any outage. */
-export interface ProcessView {
-  liveness(): Liveness;
-  readiness(): ProcessReadiness;
-  status(): StatusAnswer;
-}
 
 export interface HealthRoutesOptions {
   readonly region: string;
-  readonly view: ProcessView;
+  readonly view: ReplicatorView;
 }
 
 export const healthRoutes: FastifyPluginAsync<HealthRoutesOptions> = async (
@@ -88,7 +70,7 @@ const DurationMs = Type.Integer({ description: 'Milliseconds.' });
 const Count = Type.Integer();
 
 /** What is not known is null. */
-export const StatusAnswer = Type.Object({
+const StatusAnswer = Type.Object({
   region: Type.String(),
   phase: Type.Enum(['opening', 'running', 'stopping']),
   peers: Type.Array(
@@ -138,76 +120,3 @@ export const StatusAnswer = Type.Object({
     received: Count,
   }),
 });
-
-export type StatusAnswer = Static<typeof StatusAnswer>;
-
-/** All from memory, and each with what it is known from: nothing is asked for an answer. */
-export interface StatusInput {
-  readonly nowMs: number;
-  readonly region: string;
-  readonly phase: ProcessPhase;
-  readonly links: readonly Pick<PeerLink, 'peer' | 'isReachable'>[];
-  readonly lastBeat: Heartbeat | undefined;
-  /** From when on something may be owed to the peer; not known where another process sweeps. */
-  readonly owedToSinceMs: (peer: string) => number | undefined;
-  readonly queue: QueueView | undefined;
-  readonly duties: readonly DutyHealth[];
-  readonly counts: ActivityCounts;
-  readonly notices: readonly Notice[];
-  readonly driftMsMax?: number | undefined;
-}
-
-/** What is not known is null, and never a figure that flatters (I11). */
-export function describeStatus(input: StatusInput): StatusAnswer {
-  const { nowMs, region, phase, lastBeat, queue, counts } = input;
-  return {
-    region,
-    phase,
-    peers: input.links.map((link) => {
-      // Judged again: the clock may have been set since.
-      const own = { nowMs, driftMsMax: input.driftMsMax };
-      const told = lastBeat?.peers.find(({ peer }) => peer === link.peer);
-      const believed = told && believedPeer(told, own);
-      const passedMs = believed?.passedMs ?? null;
-      const owedSinceMs = believedMs(input.owedToSinceMs(link.peer), own);
-      return {
-        peer: link.peer,
-        reachable: link.isReachable(),
-        passedMs,
-        lagMs: passedMs === null ? null : nowMs - passedMs,
-        outboxAgeMs: owedSinceMs === undefined ? null : nowMs - owedSinceMs,
-      };
-    }),
-    backlog: queue?.isReachable === true ? (lastBeat?.hasBacklog ?? null) : null,
-    catchingUpSinceMs: lastBeat?.catchingUpSinceMs ?? null,
-    heartbeatMs: lastBeat?.nowMs ?? null,
-    queue: {
-      reachable: queue?.isReachable ?? null,
-      oldestMessageAgeMs:
-        queue?.oldestEnqueuedMs === undefined ? null : Math.max(0, nowMs - queue.oldestEnqueuedMs),
-      deadLetterCount: queue?.deadLetters ?? null,
-    },
-    loops: input.duties.map(describeLoop),
-    notices: [...input.notices],
-    sinceStart: counts,
-  };
-}
-
-function describeLoop(health: DutyHealth): StatusAnswer['loops'][number] {
-  const { lastError } = health;
-  return {
-    name: health.duty.name,
-    running: health.isRunning,
-    lastSuccessMs: health.lastSuccessMs ?? null,
-    lastFailureMs: health.lastFailureMs ?? null,
-    // The code alone: a message may name what does not belong on an open port.
-    lastErrorCode:
-      lastError === undefined
-        ? null
-        : lastError instanceof AppError
-          ? lastError.code
-          : 'UNEXPECTED',
-    failureCount: health.failureCount,
-    consecutiveFailureCount: health.consecutiveFailureCount,
-  };
-}

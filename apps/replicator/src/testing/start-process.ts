@@ -3,9 +3,8 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { type RealRegion, until } from '@tandem/region/testing';
 import { onTestFinished } from 'vitest';
-import type { RealRegion } from './real-region.ts';
-import { until } from './until.ts';
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 

@@ -131,7 +131,7 @@ describe('the runbooks', () => {
 
 describe('the alerts on logs', () => {
   it('read what the replicator writes', () => {
-    const path = `${ROOT}apps/replicator/src/duties/run-duties.ts`;
+    const path = `${ROOT}packages/region/src/replication/duties/run-duties.ts`;
     const source = readFileSync(path, 'utf8');
     expect(source).toContain(`event: '${STATUS_EVENT}'`);
     for (const { event, measure } of LOG_ALERTS) {

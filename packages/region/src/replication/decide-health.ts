@@ -1,5 +1,5 @@
-import type { DutyName } from '../duties/duty.ts';
-import type { DutyHealth } from '../duties/run-duties.ts';
+import type { DutyName } from './duties/duty.ts';
+import type { DutyHealth } from './duties/run-duties.ts';
 /**
  * `opening` until the region's tables and settings are there, `running` while the loops run,
  * `stopping` from the first signal on.
@@ -31,12 +31,12 @@ type NotReadyReason =
   | { readonly kind: 'stopping' }
   | { readonly kind: 'loop-not-through'; readonly loop: DutyName };
 
-export type ProcessReadiness =
+export type ReplicatorReadiness =
   | { readonly kind: 'ready' }
   | { readonly kind: 'not-ready'; readonly reasons: readonly NotReadyReason[] };
 
 /** Speaks of this process: whether the region may take traffic is the customer API's to say. */
-export function decideProcessReadiness({ phase, duties }: HealthInput): ProcessReadiness {
+export function decideReplicatorReadiness({ phase, duties }: HealthInput): ReplicatorReadiness {
   if (phase !== 'running') return { kind: 'not-ready', reasons: [{ kind: phase }] };
   const reasons = duties
     .filter(({ duty, lastSuccessMs }) => duty.isNeededForReady && lastSuccessMs === undefined)

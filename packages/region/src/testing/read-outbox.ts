@@ -1,5 +1,5 @@
 import type { OutboxEntry } from '@tandem/core';
-import type { RegionTables } from '@tandem/region';
+import type { RegionTables } from '../region-tables.ts';
 
 const PAGE_ROWS = 100;
 

@@ -7,20 +7,21 @@ import {
   type TableStore,
   TerminalError,
 } from '@tandem/core';
-import { createQuietLogger, prepareRegion, retryOpening } from '@tandem/region';
 import type { Logger, ShutdownStep } from '@tandem/service-kit';
 import type { Telemetry } from '@tandem/telemetry';
-import type { Bus } from './bus/service-bus.ts';
-import { type Composition, compose } from './composition.ts';
-import { type RunningDuties, runDuties } from './duties/run-duties.ts';
+import { prepareRegion, retryOpening } from '../prepare-region.ts';
+import { createQuietLogger } from '../quiet-logger.ts';
+import type { ActivityCounts } from './activity.ts';
+import { composeReplicator, type ReplicatorParts } from './compose-replicator.ts';
 import {
   decideLiveness,
-  decideProcessReadiness,
+  decideReplicatorReadiness,
   type HealthInput,
   type ProcessPhase,
-} from './health/decide-health.ts';
-import { describeStatus, type ProcessView, type StatusInput } from './http/health-routes.ts';
-import type { ActivityCounts } from './observe/activity.ts';
+} from './decide-health.ts';
+import { type RunningDuties, runDuties } from './duties/run-duties.ts';
+import { describeStatus, type ReplicatorView, type StatusInput } from './replicator-status.ts';
+import type { Bus } from './service-bus.ts';
 
 export interface ReplicatorOptions {
   readonly region: string;
@@ -43,7 +44,7 @@ type StartOutcome =
   | { readonly kind: 'invalid'; readonly error: TerminalError }
   | { readonly kind: 'stopped' };
 
-export interface ReplicatorProcess extends ProcessView {
+export interface ReplicatorProcess extends ReplicatorView {
   /**
    * Opens the region, however long the store is down, and begins the duties. To be called once;
    * rejects only when an invariant is broken.
@@ -66,7 +67,7 @@ const SETTINGS_REFRESH_MS = 300_000;
 interface ProcessState {
   readonly stopping: AbortController;
   started?: Promise<StartOutcome>;
-  composition?: Composition | undefined;
+  composition?: ReplicatorParts | undefined;
   running?: RunningDuties;
 }
 
@@ -88,7 +89,7 @@ export function createReplicatorProcess(options: ReplicatorOptions): ReplicatorP
   return {
     start: () => (state.started = begin(state, { ...options, logger })),
     liveness: () => decideLiveness(health()),
-    readiness: () => decideProcessReadiness(health()),
+    readiness: () => decideReplicatorReadiness(health()),
     status: () => {
       const { nowMs, phase, duties } = health();
       return describeStatus({ nowMs, region, phase, duties, ...viewOf(state.composition) });
@@ -105,7 +106,7 @@ async function begin(state: ProcessState, options: ReplicatorOptions): Promise<S
   try {
     const opened = await retryOpening(() => open(options), context);
     if (opened === undefined) return { kind: 'stopped' };
-    const composition = compose({ ...options, opened });
+    const composition = composeReplicator({ ...options, opened });
     if (composition === undefined) return { kind: 'nothing-to-do' };
     state.composition = composition;
     state.running = runDuties({ duties: composition.duties, ...context });
@@ -170,7 +171,7 @@ const NO_COUNTS: ActivityCounts = {
 };
 
 function viewOf(
-  composition: Composition | undefined,
+  composition: ReplicatorParts | undefined,
 ): Pick<StatusInput, 'links' | 'lastBeat' | 'owedToSinceMs' | 'queue' | 'counts' | 'notices'> {
   return {
     links: composition?.links ?? [],

@@ -1,12 +1,12 @@
 import { createMemoryBus, createMemoryTableStore, createVirtualClock } from '@tandem/core/memory';
 import { describe, expect, test } from 'vitest';
-import { customer } from './testing/customer.ts';
+import { customer } from '../testing/customer.ts';
 import {
   createMemoryReplicator,
   type MemoryReplicatorOptions,
   queueOf,
   STORE_DOWN,
-} from './testing/memory-replicator.ts';
+} from '../testing/memory-replicator.ts';
 
 const START_MS = Date.UTC(2026, 0, 1);
 const ID = '4f1de9a3-2a68-4c55-8d0a-0a1b2c3d4e5f';

@@ -1,7 +1,7 @@
 import type { Lease, PeerProgress } from '@tandem/core';
 import { createSeededRandomness, createVirtualClock } from '@tandem/core/memory';
 import { describe, expect, test } from 'vitest';
-import { recordLog } from '../testing/record-log.ts';
+import { recordLog } from '../../testing/record-log.ts';
 import { createTombstoneDuty } from './region-duties.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 1);

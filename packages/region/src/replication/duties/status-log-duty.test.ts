@@ -1,8 +1,8 @@
 import type { Heartbeat, SweepReport } from '@tandem/core';
 import { createVirtualClock } from '@tandem/core/memory';
 import { describe, expect, test } from 'vitest';
-import { observeSweeper } from '../observe/observed-ports.ts';
-import { recordLog } from '../testing/record-log.ts';
+import { recordLog } from '../../testing/record-log.ts';
+import { observeSweeper } from '../observed-ports.ts';
 import { createStatusLogDuty } from './run-duties.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 1);

@@ -7,8 +7,9 @@ import {
   type Replicator,
   sweep,
 } from '@tandem/core';
-import type { RegionSettings, RegionTables } from '@tandem/region';
-import type { Activity } from '../observe/activity.ts';
+import type { RegionSettings } from '../../region-settings.ts';
+import type { RegionTables } from '../../region-tables.ts';
+import type { Activity } from '../activity.ts';
 import type { Duty } from './duty.ts';
 
 interface ReceiveDutyOptions {

@@ -1,10 +1,10 @@
 // The duties that are a few lines each; those with a state of their own have tests beside them.
 import { type Outbox, type OutboxEntry, TransientError } from '@tandem/core';
 import { createVirtualClock } from '@tandem/core/memory';
-import type { RegionTables } from '@tandem/region';
 import { describe, expect, test } from 'vitest';
-import { createActivity } from '../observe/activity.ts';
-import { recordLog } from '../testing/record-log.ts';
+import type { RegionTables } from '../../region-tables.ts';
+import { recordLog } from '../../testing/record-log.ts';
+import { createActivity } from '../activity.ts';
 import { createArchiveSweeper, createDeadLetterDuty, createSweepDuty } from './queue-duties.ts';
 import { createConfigurationDuty, createHeartbeatDuty } from './region-duties.ts';
 

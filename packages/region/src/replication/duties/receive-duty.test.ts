@@ -1,8 +1,8 @@
 import { TerminalError, TransientError } from '@tandem/core';
 import { createVirtualClock } from '@tandem/core/memory';
 import { expect, test } from 'vitest';
-import { createActivity } from '../observe/activity.ts';
-import { recordLog } from '../testing/record-log.ts';
+import { recordLog } from '../../testing/record-log.ts';
+import { createActivity } from '../activity.ts';
 import { createReceiveDuty } from './queue-duties.ts';
 
 const MISSING = new TerminalError('BUS_ENTITY_MISSING', 'There is no queue "customer".');

@@ -5,11 +5,7 @@ import {
   type SupervisedLoop,
   superviseLoop,
 } from '@tandem/service-kit';
-import type {
-  ObservedReceiver,
-  ObservedStatus,
-  ObservedSweeper,
-} from '../observe/observed-ports.ts';
+import type { ObservedReceiver, ObservedStatus, ObservedSweeper } from '../observed-ports.ts';
 import type { Duty } from './duty.ts';
 
 export interface RunDutiesOptions {

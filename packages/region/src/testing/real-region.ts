@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createHybridClock, type TableStore } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
-import { createRegionTables, createTables, openStore, type RegionTables } from '@tandem/region';
 import {
   createShutdown,
   createSystemClock,
@@ -19,8 +18,17 @@ import {
 } from '@tandem/storage';
 import { type Azurite, startAzurite } from '@tandem/storage/testing';
 import { onTestFinished } from 'vitest';
-import { createServiceBus } from '../bus/service-bus.ts';
-import { createReplicatorProcess, type ReplicatorProcess } from '../replicator-process.ts';
+import {
+  createRegionTables,
+  createTables,
+  openStore,
+  type RegionTables,
+} from '../region-tables.ts';
+import {
+  createReplicatorProcess,
+  type ReplicatorProcess,
+} from '../replication/replicator-process.ts';
+import { createServiceBus } from '../replication/service-bus.ts';
 import { type RecordedLog, recordLog } from './record-log.ts';
 
 const BUCKET_COUNT = 4;

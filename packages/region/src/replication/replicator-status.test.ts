@@ -1,6 +1,6 @@
 import { TransientError } from '@tandem/core';
 import { expect, test } from 'vitest';
-import { describeStatus, type StatusInput } from '../http/health-routes.ts';
+import { describeStatus, type StatusInput } from './replicator-status.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 1);
 

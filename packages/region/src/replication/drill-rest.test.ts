@@ -1,9 +1,9 @@
 import { type DrillOrder, type Lease, TransientError } from '@tandem/core';
 import { createVirtualClock, driveVirtualTime } from '@tandem/core/memory';
 import { expect, test } from 'vitest';
-import type { Duty } from '../duties/duty.ts';
 import { recordLog } from '../testing/record-log.ts';
 import { createDrillRest, releaseLeases, restDuringDrill } from './drill-rest.ts';
+import type { Duty } from './duties/duty.ts';
 
 const NOW_MS = Date.UTC(2026, 10, 22);
 

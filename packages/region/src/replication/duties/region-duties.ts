@@ -9,13 +9,14 @@ import {
   type TableStore,
   tombstoneHorizonMs,
 } from '@tandem/core';
-import type { PreparedRegion, RegionSettings } from '@tandem/region';
 import type { Logger } from '@tandem/service-kit';
 import { collectTombstones, type Secret, tandemSettings } from '@tandem/storage';
-import type { BusQueue } from '../bus/service-bus.ts';
-import type { DrillRest } from '../drill/drill-rest.ts';
-import type { Activity } from '../observe/activity.ts';
-import type { ObservedStatus } from '../observe/observed-ports.ts';
+import type { PreparedRegion } from '../../prepare-region.ts';
+import type { RegionSettings } from '../../region-settings.ts';
+import type { Activity } from '../activity.ts';
+import type { DrillRest } from '../drill-rest.ts';
+import type { ObservedStatus } from '../observed-ports.ts';
+import type { BusQueue } from '../service-bus.ts';
 import type { Duty } from './duty.ts';
 
 interface ConfigurationDutyOptions {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { DutyName } from '../duties/duty.ts';
-import type { DutyHealth } from '../duties/run-duties.ts';
-import { decideLiveness, decideProcessReadiness, type HealthInput } from './decide-health.ts';
+import { decideLiveness, decideReplicatorReadiness, type HealthInput } from './decide-health.ts';
+import type { DutyName } from './duties/duty.ts';
+import type { DutyHealth } from './duties/run-duties.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 1);
 const STALL_MS = 60_000;
@@ -88,7 +88,7 @@ describe('readiness of the process', () => {
       { name: 'receive' },
       { name: 'tombstones', isNeededForReady: false },
     ];
-    expect(decideProcessReadiness(input(duties))).toEqual({
+    expect(decideReplicatorReadiness(input(duties))).toEqual({
       kind: 'not-ready',
       reasons: [{ kind: 'loop-not-through', loop: 'receive' }],
     });
@@ -96,11 +96,11 @@ describe('readiness of the process', () => {
 
   test('stays once every loop has succeeded, though one fails later', () => {
     const duties: Case[] = [{ succeededAgoMs: 900_000, failedAgoMs: 1 }];
-    expect(decideProcessReadiness(input(duties))).toEqual({ kind: 'ready' });
+    expect(decideReplicatorReadiness(input(duties))).toEqual({ kind: 'ready' });
   });
 
   test.each(['opening', 'stopping'] as const)('is red while %s', (phase) => {
-    expect(decideProcessReadiness(input([{ succeededAgoMs: 1 }], { phase }))).toEqual({
+    expect(decideReplicatorReadiness(input([{ succeededAgoMs: 1 }], { phase }))).toEqual({
       kind: 'not-ready',
       reasons: [{ kind: phase }],
     });

@@ -6,7 +6,6 @@ import {
   type MemoryBus,
   type VirtualClock,
 } from '@tandem/core/memory';
-import { createRegionTables, createTables } from '@tandem/region';
 import { createShutdown } from '@tandem/service-kit';
 import {
   createReplicatedTable,
@@ -15,8 +14,12 @@ import {
   tandemSettings,
 } from '@tandem/storage';
 import { createFaultyStore, type FaultyStore } from '@tandem/storage/testing';
-import type { Bus, BusQueue } from '../bus/service-bus.ts';
-import { createReplicatorProcess, type ReplicatorProcess } from '../replicator-process.ts';
+import { createRegionTables, createTables } from '../region-tables.ts';
+import {
+  createReplicatorProcess,
+  type ReplicatorProcess,
+} from '../replication/replicator-process.ts';
+import type { Bus, BusQueue } from '../replication/service-bus.ts';
 import { readOutbox } from './read-outbox.ts';
 import { type RecordedLog, recordLog } from './record-log.ts';
 

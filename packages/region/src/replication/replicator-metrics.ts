@@ -1,7 +1,7 @@
 import { type Clock, REFUSAL_REASONS } from '@tandem/core';
 import { type Meter, measureNotices } from '@tandem/telemetry';
-import type { StatusAnswer } from '../http/health-routes.ts';
-import type { ReplicatorProcess } from '../replicator-process.ts';
+import type { ReplicatorProcess } from './replicator-process.ts';
+import type { ReplicatorStatus } from './replicator-status.ts';
 
 type Value = number | boolean | null;
 /** One series: its value, and the attributes that tell it from the others of its name. */
@@ -13,14 +13,16 @@ interface Metric {
   readonly unit: string;
   readonly description: string;
   readonly isCounter?: true;
-  readonly read: (status: StatusAnswer, sinceStartMs: number) => readonly Series[];
+  readonly read: (status: ReplicatorStatus, sinceStartMs: number) => readonly Series[];
 }
 
 const MS_PER_S = 1_000;
 const seconds = (ms: number | null): number | null => (ms === null ? null : ms / MS_PER_S);
 
 const ofPeers =
-  (read: (peer: StatusAnswer['peers'][number], sinceStartMs: number) => Value): Metric['read'] =>
+  (
+    read: (peer: ReplicatorStatus['peers'][number], sinceStartMs: number) => Value,
+  ): Metric['read'] =>
   ({ peers }, sinceStartMs) =>
     peers.map((peer) => [read(peer, sinceStartMs), { 'tandem.peer': peer.peer }]);
 

@@ -1,8 +1,8 @@
 import { createServiceBusPublisher, createServiceBusReceiver } from '@tandem/messaging';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { type RealRegion, startReplicator, startTwoRealRegions } from './testing/real-region.ts';
-import { until } from './testing/until.ts';
-import { customerId, untilCount, writeCustomers } from './testing/write-customers.ts';
+import { type RealRegion, startReplicator, startTwoRealRegions } from '../testing/real-region.ts';
+import { until } from '../testing/until.ts';
+import { customerId, untilCount, writeCustomers } from '../testing/write-customers.ts';
 
 async function countDeadLetters(region: RealRegion): Promise<number> {
   const receiver = createServiceBusReceiver({

@@ -20,20 +20,16 @@ import {
   type Replicator,
   type TableStore,
 } from '@tandem/core';
-import {
-  createPeerLinks,
-  createRegionTables,
-  type DataAccess,
-  type PreparedRegion,
-  type RegionSettings,
-  type RegionTables,
-} from '@tandem/region';
 import { createWriterId, type Logger } from '@tandem/service-kit';
 import { createStoreProbe, createTableLease } from '@tandem/storage';
 import { type Telemetry, traceApplier, traceArchive, tracePublisher } from '@tandem/telemetry';
 import { asFunction, createContainer, InjectionMode } from 'awilix';
-import type { Bus } from './bus/service-bus.ts';
-import { createDrillRest, releaseLeases, restDuringDrill } from './drill/drill-rest.ts';
+import { createPeerLinks } from '../peer-links.ts';
+import { type PreparedRegion } from '../prepare-region.ts';
+import { type DataAccess, type RegionSettings } from '../region-settings.ts';
+import { createRegionTables, type RegionTables } from '../region-tables.ts';
+import { type Activity, createActivity } from './activity.ts';
+import { createDrillRest, releaseLeases, restDuringDrill } from './drill-rest.ts';
 import type { Duty } from './duties/duty.ts';
 import {
   createArchiveSweeper,
@@ -48,7 +44,6 @@ import {
   ownQueueOf,
 } from './duties/region-duties.ts';
 import { createStatusLogDuty } from './duties/run-duties.ts';
-import { type Activity, createActivity } from './observe/activity.ts';
 import {
   type ObservedReceiver,
   type ObservedStatus,
@@ -56,11 +51,12 @@ import {
   observeReceiver,
   observeStatus,
   observeSweeper,
-} from './observe/observed-ports.ts';
+} from './observed-ports.ts';
+import type { Bus } from './service-bus.ts';
 
 /** Returns undefined where a replicator has nothing to do. Throws `CONFIGURATION_INVALID`. */
-export function compose(options: CompositionOptions): Composition | undefined {
-  const container = createContainer<Record<DataAccess, Composition | undefined>>({
+export function composeReplicator(options: ReplicatorPartsOptions): ReplicatorParts | undefined {
+  const container = createContainer<Record<DataAccess, ReplicatorParts | undefined>>({
     injectionMode: InjectionMode.PROXY,
     strict: true,
   });
@@ -73,7 +69,7 @@ export function compose(options: CompositionOptions): Composition | undefined {
   return container.resolve(options.opened.settings.dataAccess);
 }
 
-function composeMultiRegion(options: CompositionOptions): Composition {
+function composeMultiRegion(options: ReplicatorPartsOptions): ReplicatorParts {
   const { bus, clock, logger, opened, tracer } = options;
   const common = commonParts(options);
   const { activity, tables, status, links } = common;
@@ -88,7 +84,7 @@ function composeMultiRegion(options: CompositionOptions): Composition {
     ensureQueue: () => bus.ensureQueue(ownQueueOf(opened)),
   });
   const drillRest = createDrillRest({ drill: tables.drill, clock, logger });
-  return toComposition(options, {
+  return toParts(options, {
     ...common,
     receiver,
     sweeper,
@@ -103,8 +99,8 @@ function composeMultiRegion(options: CompositionOptions): Composition {
   });
 }
 
-function composeSingleRegion(options: CompositionOptions): Composition {
-  return toComposition(options, {
+function composeSingleRegion(options: ReplicatorPartsOptions): ReplicatorParts {
+  return toParts(options, {
     ...commonParts(options),
     receiver: undefined,
     sweeper: undefined,
@@ -126,7 +122,7 @@ interface CommonParts {
   readonly relay: Relay;
 }
 
-function commonParts(options: CompositionOptions): CommonParts {
+function commonParts(options: ReplicatorPartsOptions): CommonParts {
   const { store, kinds, clock, randomness, logger, bus, tracer } = options;
   const { settings } = options.opened;
   const writer = createWriterId(randomness);
@@ -157,10 +153,10 @@ function commonParts(options: CompositionOptions): CommonParts {
 }
 
 /** Adds the duties of any data access; without a sweeper of its own what is left goes to the archive only. */
-function toComposition(
-  options: CompositionOptions,
-  parts: CommonParts & Pick<Composition, 'receiver' | 'sweeper' | 'drain' | 'duties'>,
-): Composition {
+function toParts(
+  options: ReplicatorPartsOptions,
+  parts: CommonParts & Pick<ReplicatorParts, 'receiver' | 'sweeper' | 'drain' | 'duties'>,
+): ReplicatorParts {
   const { clock, logger, opened } = options;
   const { activity, links, status, receiver, sweeper, publishers, sweepLease } = parts;
   const { tombstoneLease } = parts;
@@ -289,7 +285,7 @@ function createRegionReplicator(options: RegionReplicatorOptions): Replicator {
 }
 
 /** What a replicator is made from. */
-interface CompositionOptions {
+interface ReplicatorPartsOptions {
   readonly region: string;
   readonly clock: Clock;
   readonly randomness: Randomness;
@@ -301,7 +297,7 @@ interface CompositionOptions {
   readonly tracer?: Telemetry['tracer'];
 }
 
-export interface Composition {
+export interface ReplicatorParts {
   readonly duties: readonly Duty[];
   readonly activity: Activity;
   readonly links: readonly PeerLink[];

@@ -1,0 +1,129 @@
+// What a replicator says of itself, from memory: how far behind, what it owes, what failed.
+import {
+  AppError,
+  believedMs,
+  believedPeer,
+  type Heartbeat,
+  type Notice,
+  type PeerLink,
+} from '@tandem/core';
+import type { ActivityCounts } from './activity.ts';
+import type { Liveness, ProcessPhase, ReplicatorReadiness } from './decide-health.ts';
+import type { DutyHealth } from './duties/run-duties.ts';
+import type { QueueView } from './observed-ports.ts';
+
+/** What the process says of itself; from memory, so it answers during any outage. */
+export interface ReplicatorView {
+  liveness(): Liveness;
+  readiness(): ReplicatorReadiness;
+  status(): ReplicatorStatus;
+}
+
+/** Times are in milliseconds since the epoch, ages in milliseconds. What is not known is null. */
+export interface ReplicatorStatus {
+  readonly region: string;
+  readonly phase: ProcessPhase;
+  readonly peers: readonly PeerStatus[];
+  readonly backlog: boolean | null;
+  readonly catchingUpSinceMs: number | null;
+  readonly heartbeatMs: number | null;
+  readonly queue: {
+    readonly reachable: boolean | null;
+    readonly oldestMessageAgeMs: number | null;
+    readonly deadLetterCount: number | null;
+  };
+  readonly loops: readonly LoopStatus[];
+  /** Lists what was met lately and an operator has to see to. */
+  readonly notices: readonly Notice[];
+  readonly sinceStart: ActivityCounts;
+}
+
+interface PeerStatus {
+  readonly peer: string;
+  /** Its queue accepted the last that was sent. */
+  readonly reachable: boolean;
+  readonly passedMs: number | null;
+  readonly lagMs: number | null;
+  readonly outboxAgeMs: number | null;
+}
+
+interface LoopStatus {
+  readonly name: string;
+  readonly running: boolean;
+  readonly lastSuccessMs: number | null;
+  readonly lastFailureMs: number | null;
+  readonly lastErrorCode: string | null;
+  readonly failureCount: number;
+  readonly consecutiveFailureCount: number;
+}
+
+/** All from memory, and each with what it is known from: nothing is asked for an answer. */
+export interface StatusInput {
+  readonly nowMs: number;
+  readonly region: string;
+  readonly phase: ProcessPhase;
+  readonly links: readonly Pick<PeerLink, 'peer' | 'isReachable'>[];
+  readonly lastBeat: Heartbeat | undefined;
+  /** From when on something may be owed to the peer; not known where another process sweeps. */
+  readonly owedToSinceMs: (peer: string) => number | undefined;
+  readonly queue: QueueView | undefined;
+  readonly duties: readonly DutyHealth[];
+  readonly counts: ActivityCounts;
+  readonly notices: readonly Notice[];
+  readonly driftMsMax?: number | undefined;
+}
+
+/** What is not known is null, and never a figure that flatters (I11). */
+export function describeStatus(input: StatusInput): ReplicatorStatus {
+  const { nowMs, region, phase, lastBeat, queue, counts } = input;
+  return {
+    region,
+    phase,
+    peers: input.links.map((link) => {
+      // Judged again: the clock may have been set since.
+      const own = { nowMs, driftMsMax: input.driftMsMax };
+      const told = lastBeat?.peers.find(({ peer }) => peer === link.peer);
+      const believed = told && believedPeer(told, own);
+      const passedMs = believed?.passedMs ?? null;
+      const owedSinceMs = believedMs(input.owedToSinceMs(link.peer), own);
+      return {
+        peer: link.peer,
+        reachable: link.isReachable(),
+        passedMs,
+        lagMs: passedMs === null ? null : nowMs - passedMs,
+        outboxAgeMs: owedSinceMs === undefined ? null : nowMs - owedSinceMs,
+      };
+    }),
+    backlog: queue?.isReachable === true ? (lastBeat?.hasBacklog ?? null) : null,
+    catchingUpSinceMs: lastBeat?.catchingUpSinceMs ?? null,
+    heartbeatMs: lastBeat?.nowMs ?? null,
+    queue: {
+      reachable: queue?.isReachable ?? null,
+      oldestMessageAgeMs:
+        queue?.oldestEnqueuedMs === undefined ? null : Math.max(0, nowMs - queue.oldestEnqueuedMs),
+      deadLetterCount: queue?.deadLetters ?? null,
+    },
+    loops: input.duties.map(describeLoop),
+    notices: [...input.notices],
+    sinceStart: counts,
+  };
+}
+
+function describeLoop(health: DutyHealth): LoopStatus {
+  const { lastError } = health;
+  return {
+    name: health.duty.name,
+    running: health.isRunning,
+    lastSuccessMs: health.lastSuccessMs ?? null,
+    lastFailureMs: health.lastFailureMs ?? null,
+    // The code alone: a message may name what does not belong on an open port.
+    lastErrorCode:
+      lastError === undefined
+        ? null
+        : lastError instanceof AppError
+          ? lastError.code
+          : 'UNEXPECTED',
+    failureCount: health.failureCount,
+    consecutiveFailureCount: health.consecutiveFailureCount,
+  };
+}
