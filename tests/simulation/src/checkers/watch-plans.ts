@@ -1,8 +1,9 @@
 import type { ReplayPlan } from '@tandem/core';
 import { decodeVector, isAlive } from '@tandem/core';
+import { ARCHIVE_TABLE } from '@tandem/storage';
 import type { Ledger } from '../observe/ledger.ts';
 import { includesStamp, isRawAlive, type RawState } from '../observe/raw-state.ts';
-import { readRawRow } from '../observe/read-raw.ts';
+import { readRawChangeSet, readRawRow } from '../observe/read-raw.ts';
 import type { Plan, Recovery } from '../operators/recovery-log.ts';
 import { gadgetKind, isClientsId } from '../world/gadget-kind.ts';
 import type { World } from '../world/world.ts';
@@ -15,10 +16,17 @@ interface Written {
   readonly after: RawState;
 }
 
+interface Touch {
+  /** True time. */
+  readonly atMs: number;
+  readonly by: string;
+}
+
 /**
  * I19: what a recovery command writes is what its plan said, and all of it, but for what someone else wrote or
- * a store lost since the plan was begun. What it makes of a row is what the plan said it would be; and whatever
- * anybody wrote meanwhile, a restore writes on what it saw or not at all.
+ * a store lost since the plan was begun, in the rows or, of a replay that joins, in the archive that it reads.
+ * What it makes of a row is what the plan said it would be; and whatever anybody wrote meanwhile, a restore
+ * writes on what it saw or not at all.
  */
 export function watchPlans(
   { world, ledger }: { readonly world: World; readonly ledger: Ledger },
@@ -27,19 +35,32 @@ export function watchPlans(
   const { recoveries, scheduler } = world;
   const rows = new Map<string, RawState>();
   /** By entity: when others last wrote it, and who. */
-  const touches = new Map<string, { readonly atMs: number; readonly by: string }[]>();
+  const touches = new Map<string, Touch[]>();
+  /** By region and entity: when others last gave its archive a set with a change of it, and who. */
+  const archivings = new Map<string, Touch[]>();
   const writtenBy = new Map<string, Set<string>>();
 
-  const touch = (entityId: string, by: string): void => {
-    const own = touches.get(entityId) ?? [];
-    touches.set(entityId, own);
+  const note = (into: Map<string, Touch[]>, key: string, by: string): void => {
+    const own = into.get(key) ?? [];
+    into.set(key, own);
     own.push({ atMs: scheduler.nowMs(), by });
   };
-  const wasTouched = (entityId: string, { id, planStartMs }: Recovery): boolean =>
-    (touches.get(entityId) ?? []).some(({ atMs, by }) => by !== id && atMs >= planStartMs);
+  const touch = (entityId: string, by: string): void => note(touches, entityId, by);
+  const isSincePlan = (own: readonly Touch[] = [], { id, planStartMs }: Recovery): boolean =>
+    own.some(({ atMs, by }) => by !== id && atMs >= planStartMs);
+  const wasTouched = (entityId: string, recovery: Recovery): boolean =>
+    isSincePlan(touches.get(entityId), recovery);
+  // What was committed before the plan may come into the archive after it.
+  const wasArchived = (entityId: string, recovery: Recovery): boolean =>
+    recovery.command.kind === 'replay-join' &&
+    isSincePlan(archivings.get(`${recovery.command.source} ${entityId}`), recovery);
 
   for (const { name, account } of world.regions) {
     account.onLost((table, rowKey) => {
+      if (table === ARCHIVE_TABLE) {
+        const [stamp = ''] = rowKey.split('~');
+        for (const { entityId } of ledger.commitsUnder(stamp)) touch(entityId, 'nobody');
+      }
       if (table !== gadgetKind.name) return;
       rows.delete(`${name} ${rowKey}`);
       touch(rowKey, 'nobody');
@@ -56,6 +77,7 @@ export function watchPlans(
     }
     const wrong = isPlanned(plan, written) ? undefined : `${entityId} in ${region}`;
     if (wrong === undefined || wasTouched(entityId, recovery)) return;
+    if (wasArchived(entityId, recovery)) return;
     report(
       'plan-untrue',
       `${recovery.id} (${plan.kind}) wrote ${wrong}, which its plan does not say`,
@@ -63,8 +85,13 @@ export function watchPlans(
   };
 
   ledger.onTransaction((region, { table, operations }, site) => {
-    if (table !== gadgetKind.name) return;
     const [, by = site] = site.split('@');
+    for (const operation of table === ARCHIVE_TABLE ? operations : []) {
+      if (operation.kind === 'delete') continue;
+      for (const { entityId } of readRawChangeSet(operation.properties).changes)
+        note(archivings, `${region} ${entityId}`, by);
+    }
+    if (table !== gadgetKind.name) return;
     const recovery = recoveries.named(by);
     for (const operation of operations) {
       const { rowKey: entityId } = operation;
