@@ -24,6 +24,34 @@ export {
   REFUSALS,
   type RefusalReason,
 } from './arrival/refusal.ts';
+// The catalogue of client tables: its records, and what follows from them.
+export {
+  CATALOG_BUCKET_COUNT,
+  type CatalogRecord,
+  catalogKind,
+  formatGeneration,
+  readGeneration,
+  readRecordId,
+  recordIdOf,
+  tableKeyOf,
+} from './catalogue/catalog-kind.ts';
+export {
+  type Catalogue,
+  checkFixed,
+  currentTable,
+  decideCreate,
+  decideDelete,
+  decideRestore,
+  findPurgeable,
+  isLiving,
+  readCatalogue,
+  type StoredRecord,
+  type TableGeneration,
+  type TableSettings,
+  toChange,
+  toCreation,
+  toDeletion,
+} from './catalogue/decide-catalogue.ts';
 // What bounds, pages and repeats work.
 export { chunk, forEachBounded } from './concurrency/bounded.ts';
 export { untilUncontended } from './concurrency/contention.ts';

@@ -9,6 +9,14 @@ export {
 } from './archive/table-archive.ts';
 // The store: Azure Table Storage, and whether it answers.
 export { type AzureTableStoreOptions, createAzureTableStore } from './azure/azure-table-store.ts';
+// The catalogue of client tables.
+export {
+  type CreateOutcome,
+  createTableCatalogue,
+  type FoundTable,
+  type TableCatalogue,
+  type TableCatalogueOptions,
+} from './catalogue/table-catalogue.ts';
 // Settings: what there are, where they are written, how they are read and checked.
 export {
   CONFIGURATION_TABLE,

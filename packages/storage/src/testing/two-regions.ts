@@ -41,6 +41,7 @@ type RegionSettings<K extends EntityKind> = Partial<
     | 'store'
     | 'wireVersion'
     | 'archivesInRounds'
+    | 'bucketCount'
     | 'onCommitted'
   >
 >;

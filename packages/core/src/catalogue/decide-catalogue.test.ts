@@ -1,0 +1,370 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { toAllFieldValues, toEntity } from '../entity-kind/entity-fields.ts';
+import type { EntityState } from '../state/entity-state.ts';
+import { isAlive, latestStamp } from '../state/entity-state.ts';
+import { mergeStates } from '../state/merge.ts';
+import { writeEntity } from '../state/write-entity.ts';
+import { formatStamp } from '../time/stamp.ts';
+import {
+  type CatalogRecord,
+  catalogKind,
+  readRecordId,
+  recordIdOf,
+  tableKeyOf,
+} from './catalog-kind.ts';
+import {
+  currentTable,
+  decideCreate,
+  decideDelete,
+  decideRestore,
+  findPurgeable,
+  isLiving,
+  readCatalogue,
+  type TableGeneration,
+  type TableSettings,
+  toCreation,
+  toDeletion,
+} from './decide-catalogue.ts';
+
+const KEY = 'orders';
+const KEEP_MS = 1_000;
+
+/** One region's records, written and merged by the rules of every entity. */
+class Region {
+  readonly states = new Map<string, EntityState>();
+  readonly #name: string;
+  #counter = 0;
+  skewMs: number;
+
+  constructor(name: string, skewMs: number) {
+    this.#name = name;
+    this.skewMs = skewMs;
+  }
+
+  generations(): readonly TableGeneration[] {
+    const records = [...this.states].flatMap(([entityId, state]) =>
+      isAlive(state) ? [{ entityId, entity: toEntity(catalogKind, state) }] : [],
+    );
+    return readCatalogue(records).get(KEY) ?? [];
+  }
+
+  /** As the replicated table does with the condition that there is none. */
+  put(entityId: string, record: Partial<CatalogRecord>, nowMs: number): void {
+    const stored = this.states.get(entityId);
+    if (stored !== undefined) return;
+    this.#counter += 1;
+    const stamp = formatStamp({
+      timeMs: nowMs + this.skewMs,
+      counter: this.#counter,
+      region: this.#name,
+      writer: 'w',
+    });
+    expect((stored && latestStamp(stored)) ?? '').not.toBe(stamp);
+    const values = toAllFieldValues(catalogKind, record);
+    const write = { kind: 'put', values, keeps: catalogKind.keptFields } as const;
+    this.states.set(entityId, writeEntity(write, { stored, stamp, policy: catalogKind.policy }));
+  }
+
+  receive(entityId: string, state: EntityState): void {
+    const stored = this.states.get(entityId);
+    this.states.set(entityId, stored === undefined ? state : mergeStates(stored, state));
+  }
+
+  create(nowMs: number, settings: TableSettings = {}): TableGeneration {
+    const decision = decideCreate('Orders', settings, this.generations());
+    if (decision.kind === 'exists') return decision.table;
+    this.put(
+      recordIdOf(KEY, decision.generation, 'creation'),
+      toCreation('Orders', settings, { nowMs }),
+      nowMs,
+    );
+    return currentTable(this.generations())!;
+  }
+
+  delete(nowMs: number): readonly number[] {
+    const ended = decideDelete(this.generations());
+    for (const one of ended) {
+      const { entityId, entity } = toDeletion(one, nowMs);
+      this.put(entityId, entity, nowMs);
+    }
+    return ended.map(({ generation }) => generation);
+  }
+
+  restore(nowMs: number): void {
+    const asked = { nowMs, keepMs: KEEP_MS };
+    const { generation, from, rowsOf } = decideRestore('Orders', this.generations(), asked);
+    const record = toCreation('Orders', { policy: from.policy }, { nowMs, rowsOf });
+    this.put(recordIdOf(KEY, generation, 'creation'), record, nowMs);
+  }
+}
+
+const NAMES = ['east', 'west', 'north'];
+
+type Step =
+  | { readonly kind: 'create' | 'delete' | 'restore'; readonly region: number }
+  | { readonly kind: 'deliver'; readonly which: number };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({
+    kind: fc.constantFrom(
+      'create' as const,
+      'create' as const,
+      'delete' as const,
+      'restore' as const,
+    ),
+    region: fc.nat(2),
+  }),
+  fc.record({ kind: fc.constant('deliver' as const), which: fc.nat(1_000) }),
+);
+
+interface Sent {
+  readonly to: number;
+  readonly entityId: string;
+  readonly state: EntityState;
+}
+
+/** Regions, and what is under way between them. */
+class World {
+  readonly regions: readonly Region[];
+  readonly underWay: Sent[] = [];
+  /** Every generation whose deletion was answered anywhere. */
+  readonly ended = new Set<number>();
+  /** What went wrong, in words. */
+  readonly faults: string[] = [];
+  readonly #seenEnded: readonly Set<number>[];
+
+  constructor(count: number, skews: readonly number[]) {
+    this.regions = NAMES.slice(0, count).map((name, index) => new Region(name, skews[index] ?? 0));
+    this.#seenEnded = this.regions.map(() => new Set<number>());
+  }
+
+  perform(step: Step, nowMs: number): void {
+    if (step.kind === 'deliver') {
+      this.deliver(step.which);
+      return;
+    }
+    const index = step.region % this.regions.length;
+    const region = this.regions[index]!;
+    const before = new Map(region.states);
+    this.#act(step.kind, region, nowMs);
+    for (const [entityId, state] of region.states) {
+      if (before.get(entityId) === state) continue;
+      for (const to of this.regions.keys()) {
+        if (to !== index) this.underWay.push({ to, entityId, state });
+      }
+    }
+    this.#check(index);
+  }
+
+  #act(kind: 'create' | 'delete' | 'restore', region: Region, nowMs: number): void {
+    const current = currentTable(region.generations());
+    const created = region.generations().some(({ createdMs }) => createdMs !== undefined);
+    if (kind === 'restore' && (current !== undefined || !created)) return;
+    if (kind === 'create') {
+      const table = region.create(nowMs);
+      if (table.generation < (current?.generation ?? 0))
+        this.faults.push('an older one was created');
+    }
+    if (kind === 'restore') region.restore(nowMs);
+    if (kind === 'delete') for (const one of region.delete(nowMs)) this.ended.add(one);
+    const exists = currentTable(region.generations()) !== undefined;
+    if (exists === (kind === 'delete')) this.faults.push(`${kind} was without effect`);
+  }
+
+  deliver(which: number): void {
+    const [sent] = this.underWay.splice(which % this.underWay.length, 1);
+    if (sent === undefined) return;
+    this.regions[sent.to]!.receive(sent.entityId, sent.state);
+    // A message may come twice, at any time.
+    if (which % 7 === 0) this.underWay.push(sent);
+    this.#check(sent.to);
+  }
+
+  /** What a region has seen deleted lives there no more. */
+  #check(index: number): void {
+    const seen = this.#seenEnded[index]!;
+    const generations = this.regions[index]!.generations();
+    for (const one of generations) if (one.deletedMs !== undefined) seen.add(one.generation);
+    for (const one of generations) {
+      if (seen.has(one.generation) && isLiving(one))
+        this.faults.push(`${one.generation} came back`);
+    }
+  }
+}
+
+describe('I21: the catalogue of tables', () => {
+  test('agrees in every region on the table there is, and no deleted generation comes back, whatever the order of arrival', () => {
+    const run = fc.record({
+      count: fc.integer({ min: 2, max: 3 }),
+      skews: fc.array(fc.integer({ min: 0, max: 200 }), { minLength: 3, maxLength: 3 }),
+      steps: fc.array(step, { maxLength: 24 }),
+      // No multiple of seven, or it would never end.
+      order: fc.infiniteStream(fc.nat(1_000).map((number) => 7 * number + 1)),
+    });
+    fc.assert(
+      fc.property(run, ({ count, skews, steps, order }) => {
+        const world = new World(count, skews);
+        for (const [nowMs, one] of steps.entries()) world.perform(one, nowMs);
+        for (const which of order) {
+          if (world.underWay.length === 0) break;
+          world.deliver(which);
+        }
+        expect(world.faults).toEqual([]);
+        const [first = [], ...others] = world.regions.map((region) => region.generations());
+        for (const other of others) expect(other).toEqual(first);
+        expect(first.filter((one) => world.ended.has(one.generation) && isLiving(one))).toEqual([]);
+      }),
+      { numRuns: 10_000 },
+    );
+  }, 60_000);
+
+  test('two regions that create the same table at once agree on its generation', () => {
+    const east = new Region('east', 0);
+    const west = new Region('west', 5);
+    expect(east.create(1).generation).toBe(west.create(1).generation);
+    for (const [id, state] of west.states) east.receive(id, state);
+    expect(east.generations()).toHaveLength(1);
+  });
+
+  test('a creation that arrives after its deletion, with a later stamp, does not bring the table back', () => {
+    const east = new Region('east', 0);
+    const west = new Region('west', 500);
+    const north = new Region('north', 0);
+    east.create(1);
+    east.delete(2);
+    west.create(3);
+    for (const region of [east, west]) {
+      for (const [id, state] of region.states) north.receive(id, state);
+    }
+    expect(currentTable(north.generations())).toBeUndefined();
+    expect(north.create(4).generation).toBe(1);
+  });
+
+  test('a deletion that arrives before its creation ends it all the same', () => {
+    const east = new Region('east', 0);
+    const west = new Region('west', 0);
+    east.create(1);
+    east.delete(2);
+    const [creation, deletion] = [...east.states];
+    west.receive(...deletion!);
+    expect(west.generations()).toMatchObject([{ createdMs: undefined, deletedMs: 2 }]);
+    expect(currentTable(west.generations())).toBeUndefined();
+    west.receive(...creation!);
+    expect(currentTable(west.generations())).toBeUndefined();
+  });
+
+  test('a deletion ends every generation that lives, so that no older one shows up', () => {
+    const east = new Region('east', 0);
+    east.put(recordIdOf(KEY, 0, 'creation'), toCreation('Orders', {}, { nowMs: 1 }), 1);
+    east.put(recordIdOf(KEY, 1, 'creation'), toCreation('Orders', {}, { nowMs: 2 }), 2);
+    expect(currentTable(east.generations())?.generation).toBe(1);
+    expect(east.delete(3)).toEqual([0, 1]);
+    expect(currentTable(east.generations())).toBeUndefined();
+  });
+});
+
+describe('a table that was deleted', () => {
+  const region = (): Region => {
+    const east = new Region('east', 0);
+    east.create(1, { policy: 'field' });
+    east.delete(10);
+    return east;
+  };
+
+  test('comes back as a new generation that shows the old rows, with the old policy', () => {
+    const east = region();
+    east.restore(20);
+    expect(currentTable(east.generations())).toMatchObject({
+      generation: 1,
+      rowsOf: 0,
+      policy: 'field',
+    });
+    east.delete(30);
+    east.restore(40);
+    expect(currentTable(east.generations())).toMatchObject({ generation: 2, rowsOf: 0 });
+  });
+
+  test('does not come back while one of its name exists, nor when its rows may be gone', () => {
+    const east = region();
+    expect(() => east.restore(10 + KEEP_MS)).toThrow(/were kept until 1970-01-01T00:00:01.010Z/);
+    east.create(20);
+    expect(() => east.restore(30)).toThrow(/exists. Delete it first/);
+    expect(() => decideRestore('Devices', [], { nowMs: 0, keepMs: 1 })).toThrow(
+      /no table of that name/,
+    );
+  });
+
+  test('is purgeable when every generation that showed its rows was deleted before the horizon', () => {
+    const east = region();
+    const purgeable = (horizonMs: number): readonly number[] =>
+      findPurgeable(east.generations(), horizonMs).map(({ generation }) => generation);
+    expect(purgeable(10)).toEqual([]);
+    expect(purgeable(11)).toEqual([0]);
+    east.restore(20);
+    expect(purgeable(1_000_000)).toEqual([]);
+    east.delete(30);
+    expect(purgeable(30)).toEqual([]);
+    expect(purgeable(31)).toEqual([0, 1]);
+  });
+});
+
+describe('settings of a table', () => {
+  test.each([
+    ['policy', { policy: 'field' }],
+    ['replicate', { replicate: 'none' }],
+  ] as const)('%s is not changed under a live table', (setting, settings) => {
+    const east = new Region('east', 0);
+    east.create(1);
+    expect(() => east.create(2, settings)).toThrow(
+      new RegExp(`has the ${setting} .* Delete the table`),
+    );
+    expect(() => east.create(2, { policy: 'row', replicate: 'all' })).not.toThrow();
+    east.delete(3);
+    expect(east.create(4, settings)).toMatchObject(settings);
+  });
+
+  test.each([0, -1, 1.5, Number.NaN])('an age of %j is refused', (tombstoneAgeMs) => {
+    expect(() => toCreation('Orders', { tombstoneAgeMs }, { nowMs: 0 })).toThrow(
+      /tombstoneAgeMs is/,
+    );
+  });
+});
+
+describe('the name of a table', () => {
+  test.each(['abc', 'Orders', 'a'.repeat(63), 'A1234'])('%j is one, in any case', (name) => {
+    expect(tableKeyOf(name)).toBe(name.toLowerCase());
+    expect(catalogKind.isEntityId(recordIdOf(tableKeyOf(name), 35, 'creation'))).toBe(true);
+  });
+
+  test.each(['', 'ab', '1abc', 'a-b', 'a b', 'größe', 'a'.repeat(64), 'abc\n', 'abc~0000'])(
+    '%j is none',
+    (name) => {
+      expect(() => tableKeyOf(name)).toThrow(/3 to 63 letters and digits, a letter first/);
+    },
+  );
+
+  test.each(['tables', 'Tables', 'TABLES'])('%j is kept by the service', (name) => {
+    expect(() => tableKeyOf(name)).toThrow(/Choose another name/);
+  });
+
+  test.each([
+    ['orders~0010', { key: 'orders', generation: 36, isDeletion: false }],
+    ['orders~zzzz~deleted', { key: 'orders', generation: 36 ** 4 - 1, isDeletion: true }],
+    ['Orders~0000', undefined],
+    ['orders', undefined],
+    ['orders~0000~purged', undefined],
+  ])('%j as the id of a record', (id, expected) => {
+    expect(readRecordId(id)).toEqual(expected);
+  });
+
+  test('a name whose every number is used is refused', () => {
+    const last = readCatalogue([
+      {
+        entityId: 'orders~zzzz~deleted',
+        entity: { deletedAt: '2026-01-01T00:00:00Z' } as CatalogRecord,
+      },
+    ]);
+    expect(() => decideCreate('Orders', {}, last.get('orders'))).toThrow(/1679616 times/);
+  });
+});

@@ -1,0 +1,314 @@
+// What follows from the records of the catalogue: which table there is, and what may be done with it. Pure: whoever
+// has the same records decides the same, in every region.
+import { TerminalError } from '../errors.ts';
+import type { MergePolicy } from '../state/write-entity.ts';
+import { readInstantMs } from '../time/instant.ts';
+import {
+  type CatalogRecord,
+  formatGeneration,
+  GENERATIONS_MAX,
+  readGeneration,
+  readRecordId,
+  recordIdOf,
+} from './catalog-kind.ts';
+
+/** What may be stated of a table. */
+export interface TableSettings {
+  /** `row` by default; never changed while the table lives. */
+  readonly policy?: MergePolicy;
+  /** `all` by default; never changed while the table lives. */
+  readonly replicate?: 'all' | 'none';
+  /** The region's setting where it is undefined. */
+  readonly tombstoneAgeMs?: number;
+  readonly archiveKeepMs?: number;
+  /** Stored access policies, as JSON. */
+  readonly acl?: string;
+}
+
+/** A table between its creation and its deletion: created again it is another. */
+export interface TableGeneration {
+  /** As it was spelt. */
+  readonly name: string;
+  /** In lower case: the name by which it is found. */
+  readonly key: string;
+  readonly generation: number;
+  readonly policy: MergePolicy;
+  readonly replicate: 'all' | 'none';
+  readonly tombstoneAgeMs: number | undefined;
+  readonly archiveKeepMs: number | undefined;
+  readonly acl: string | undefined;
+  readonly source: string | undefined;
+  /** The generation whose rows it shows: its own, unless it was restored. */
+  readonly rowsOf: number;
+  /** Undefined where only its deletion is known here so far. */
+  readonly createdMs: number | undefined;
+  /** Undefined while it lives; infinite where nobody can read the time. */
+  readonly deletedMs: number | undefined;
+  /** When its rows were purged. */
+  readonly purgedMs: number | undefined;
+}
+
+/** A record as a region has it. */
+export interface StoredRecord {
+  readonly entityId: string;
+  /** Undefined where it was taken away, or nobody can read it: that there was one counts all the same. */
+  readonly entity: CatalogRecord | undefined;
+}
+
+/** Every generation there ever was, by the lower-case names of the tables, the oldest first. */
+export type Catalogue = ReadonlyMap<string, readonly TableGeneration[]>;
+
+export function readCatalogue(records: Iterable<StoredRecord>): Catalogue {
+  const tables = new Map<string, Map<number, TableGeneration>>();
+  for (const { entityId, entity } of records) {
+    const id = readRecordId(entityId);
+    if (id === undefined) continue;
+    const generations = tables.get(id.key) ?? new Map<number, TableGeneration>();
+    tables.set(id.key, generations);
+    const known = generations.get(id.generation) ?? unknownGeneration(id.key, id.generation);
+    generations.set(
+      id.generation,
+      id.isDeletion ? withDeletion(known, entity) : withCreation(known, entity),
+    );
+  }
+  return new Map(
+    [...tables].map(([key, generations]) => [
+      key,
+      [...generations.values()].toSorted((a, b) => a.generation - b.generation),
+    ]),
+  );
+}
+
+function unknownGeneration(key: string, generation: number): TableGeneration {
+  return {
+    name: key,
+    key,
+    generation,
+    policy: 'row',
+    replicate: 'all',
+    tombstoneAgeMs: undefined,
+    archiveKeepMs: undefined,
+    acl: undefined,
+    source: undefined,
+    rowsOf: generation,
+    createdMs: undefined,
+    deletedMs: undefined,
+    purgedMs: undefined,
+  };
+}
+
+function withCreation(known: TableGeneration, record: CatalogRecord | undefined): TableGeneration {
+  if (record === undefined) return known;
+  return {
+    ...known,
+    name: record.name ?? known.key,
+    policy: record.policy === 'field' ? 'field' : 'row',
+    replicate: record.replicate === 'none' ? 'none' : 'all',
+    tombstoneAgeMs: toNumber(record.tombstoneAgeMs),
+    archiveKeepMs: toNumber(record.archiveKeepMs),
+    acl: record.acl ?? undefined,
+    source: record.source ?? undefined,
+    rowsOf: record.rowsOf === null ? known.generation : readGeneration(record.rowsOf),
+    createdMs: toMs(record.createdAt) ?? 0,
+  };
+}
+
+function withDeletion(known: TableGeneration, record: CatalogRecord | undefined): TableGeneration {
+  // Of a deletion whose time nobody can read it is certain all the same that there was one: its rows are kept for ever.
+  const deletedMs = toMs(record?.deletedAt ?? null) ?? Number.POSITIVE_INFINITY;
+  return { ...known, deletedMs, purgedMs: toMs(record?.purgedAt ?? null) };
+}
+
+function toMs(text: string | null): number | undefined {
+  return text === null ? undefined : readInstantMs(text);
+}
+
+function toNumber(value: bigint | null): number | undefined {
+  return value === null ? undefined : Number(value);
+}
+
+/** Tells whether it was created, as far as is known here, and never deleted. */
+export function isLiving({ createdMs, deletedMs }: TableGeneration): boolean {
+  return createdMs !== undefined && deletedMs === undefined;
+}
+
+/** Returns the table that a name stands for: of the generations that live the highest. */
+export function currentTable(
+  generations: readonly TableGeneration[] | undefined,
+): TableGeneration | undefined {
+  return generations?.findLast(isLiving);
+}
+
+export type CreateDecision =
+  | { readonly kind: 'exists'; readonly table: TableGeneration }
+  | { readonly kind: 'create'; readonly generation: number };
+
+/**
+ * Decides on the creation of a table. Throws `TABLE_REQUEST_INVALID` where one of that name lives with another merge
+ * policy or replication than is asked for, and where every number is used.
+ */
+export function decideCreate(
+  name: string,
+  settings: TableSettings,
+  generations: readonly TableGeneration[] = [],
+): CreateDecision {
+  const table = currentTable(generations);
+  if (table === undefined) return { kind: 'create', generation: nextGeneration(name, generations) };
+  checkFixed(table, settings);
+  return { kind: 'exists', table };
+}
+
+/** Throws `TABLE_REQUEST_INVALID` for a setting that a living table does not change. */
+export function checkFixed(table: TableGeneration, settings: TableSettings): void {
+  for (const setting of ['policy', 'replicate'] as const) {
+    const asked = settings[setting];
+    if (asked === undefined || asked === table[setting]) continue;
+    throw new TerminalError(
+      'TABLE_REQUEST_INVALID',
+      `Table ${table.name} has the ${setting} "${table[setting]}", and "${asked}" was asked for: it is fixed while the ` +
+        'table lives. Delete the table, or use another name.',
+      { details: { table: table.name, setting } },
+    );
+  }
+}
+
+function nextGeneration(name: string, generations: readonly TableGeneration[]): number {
+  const next = (generations.at(-1)?.generation ?? -1) + 1;
+  if (next < GENERATIONS_MAX) return next;
+  throw new TerminalError(
+    'TABLE_REQUEST_INVALID',
+    `Table ${name} was created ${GENERATIONS_MAX} times, which is the limit. Use another name.`,
+  );
+}
+
+/** Returns the generations that a deletion ends: all that live, or an older one would show up in its place. */
+export function decideDelete(
+  generations: readonly TableGeneration[] = [],
+): readonly TableGeneration[] {
+  return generations.filter(isLiving);
+}
+
+export interface RestoreDecision {
+  /** The new generation. */
+  readonly generation: number;
+  /** Whose settings it gets. */
+  readonly from: TableGeneration;
+  /** Whose rows it shows. */
+  readonly rowsOf: number;
+}
+
+/**
+ * Decides how what was deleted comes back: as a new generation that shows the rows of an old one, by default of the last.
+ * Throws `TABLE_REQUEST_INVALID` where a table of that name lives, where none was deleted, and where the rows may be gone.
+ */
+export function decideRestore(
+  name: string,
+  generations: readonly TableGeneration[] = [],
+  {
+    generation,
+    nowMs,
+    keepMs,
+  }: { readonly generation?: number | undefined; readonly nowMs: number; readonly keepMs: number },
+): RestoreDecision {
+  const refuse = (why: string): TerminalError =>
+    new TerminalError('TABLE_REQUEST_INVALID', `Table ${name} cannot be restored: ${why}`);
+  if (currentTable(generations) !== undefined) {
+    throw refuse('one of that name exists. Delete it first.');
+  }
+  const from = generations.findLast(
+    (one) =>
+      one.createdMs !== undefined && (generation === undefined || one.generation === generation),
+  );
+  if (from === undefined) {
+    const which = generation === undefined ? 'table' : `generation ${formatGeneration(generation)}`;
+    throw refuse(`no ${which} of that name was deleted.`);
+  }
+  const rows = generations.find((one) => one.generation === from.rowsOf);
+  const keptUntilMs = lastShownMs(generations, from.rowsOf) + keepMs;
+  if (rows?.purgedMs !== undefined || nowMs >= keptUntilMs) {
+    throw refuse(`its rows were kept until ${new Date(keptUntilMs).toISOString()}.`);
+  }
+  return { generation: nextGeneration(name, generations), from, rowsOf: from.rowsOf };
+}
+
+/** Returns when the last generation that showed these rows was deleted; never, while one lives. */
+function lastShownMs(generations: readonly TableGeneration[], rowsOf: number): number {
+  const shown = generations.filter((one) => one.rowsOf === rowsOf || one.generation === rowsOf);
+  return Math.max(...shown.map(({ deletedMs }) => deletedMs ?? Number.POSITIVE_INFINITY));
+}
+
+/**
+ * Lists the generations whose own rows nobody can ask for again: each that shows them was deleted before the horizon,
+ * and no restoration can be under way. The horizon is a time that every peer has passed, less the time for which rows
+ * are kept.
+ */
+export function findPurgeable(
+  generations: readonly TableGeneration[],
+  horizonMs: number,
+): readonly TableGeneration[] {
+  return generations.filter(
+    (one) =>
+      one.deletedMs !== undefined &&
+      one.purgedMs === undefined &&
+      lastShownMs(generations, one.generation) < horizonMs,
+  );
+}
+
+/** Returns the record of a table that is created now. */
+export function toCreation(
+  name: string,
+  { policy = 'row', replicate = 'all', tombstoneAgeMs, archiveKeepMs, acl }: TableSettings,
+  { nowMs, rowsOf }: { readonly nowMs: number; readonly rowsOf?: number },
+): Partial<CatalogRecord> {
+  return {
+    name,
+    policy,
+    replicate,
+    tombstoneAgeMs: toInt64(name, 'tombstoneAgeMs', tombstoneAgeMs),
+    archiveKeepMs: toInt64(name, 'archiveKeepMs', archiveKeepMs),
+    acl: acl ?? null,
+    rowsOf: rowsOf === undefined ? null : formatGeneration(rowsOf),
+    createdAt: new Date(nowMs).toISOString(),
+  };
+}
+
+/** Returns what a change of the settings changes of the record of a living table: what it names. */
+export function toChange(
+  name: string,
+  { tombstoneAgeMs, archiveKeepMs, acl }: TableSettings,
+): Partial<CatalogRecord> {
+  return {
+    ...(tombstoneAgeMs === undefined
+      ? {}
+      : { tombstoneAgeMs: toInt64(name, 'tombstoneAgeMs', tombstoneAgeMs) }),
+    ...(archiveKeepMs === undefined
+      ? {}
+      : { archiveKeepMs: toInt64(name, 'archiveKeepMs', archiveKeepMs) }),
+    ...(acl === undefined ? {} : { acl }),
+  };
+}
+
+function toInt64(table: string, setting: string, value: number | undefined): bigint | null {
+  if (value === undefined) return null;
+  if (Number.isSafeInteger(value) && value > 0) return BigInt(value);
+  throw new TerminalError(
+    'TABLE_REQUEST_INVALID',
+    `Table ${table}: ${setting} is ${value}. It is a whole number of milliseconds, at least 1.`,
+  );
+}
+
+/** Returns the record that a table is deleted now. */
+export function toDeletion(
+  { name, key, generation }: TableGeneration,
+  nowMs: number,
+): StoredDeletion {
+  return {
+    entityId: recordIdOf(key, generation, 'deletion'),
+    entity: { name, deletedAt: new Date(nowMs).toISOString() },
+  };
+}
+
+export interface StoredDeletion {
+  readonly entityId: string;
+  readonly entity: Partial<CatalogRecord>;
+}

@@ -1,0 +1,226 @@
+import { catalogKind, type TableStore, TransientError } from '@tandem/core';
+import { describe, expect, test } from 'vitest';
+import { createTwoRegions, type MemoryRegion, type TwoRegions } from '../testing/index.ts';
+import { createTableCatalogue, type TableCatalogue } from './table-catalogue.ts';
+
+const DAY_MS = 24 * 3_600_000;
+const KEEP_MS = 7 * DAY_MS;
+const outage = new TransientError('TABLE_UNAVAILABLE', 'The store is down.');
+
+interface Harness {
+  readonly regions: TwoRegions<typeof catalogKind>;
+  /** Opens the catalogue as one more process of a region does. */
+  open(
+    region: MemoryRegion<typeof catalogKind>,
+    store?: TableStore,
+    onRefreshFailed?: () => void,
+  ): TableCatalogue;
+}
+
+async function createHarness(): Promise<Harness> {
+  const regions = await createTwoRegions(catalogKind, {
+    east: { bucketCount: 1 },
+    west: { bucketCount: 1 },
+  });
+  return {
+    regions,
+    open: (region, store = region.store, onRefreshFailed = () => undefined) =>
+      createTableCatalogue({
+        store,
+        table: region.openTable(),
+        clock: regions.clock,
+        keepMs: () => KEEP_MS,
+        onRefreshFailed,
+      }),
+  };
+}
+
+/** Counts what is asked of a store. */
+function counted(store: TableStore): TableStore & { queries: number } {
+  const counting = {
+    ...store,
+    queries: 0,
+    query(range: Parameters<TableStore['query']>[0]) {
+      counting.queries += 1;
+      return store.query(range);
+    },
+  };
+  return counting;
+}
+
+const namesOf = async (catalogue: TableCatalogue): Promise<readonly string[]> =>
+  (await catalogue.list()).map(({ name }) => name);
+
+describe('I21: the catalogue of tables', () => {
+  test('a table that is created in one region exists in the other, in any case of its name', async () => {
+    const { regions, open } = await createHarness();
+    const [east, west] = [open(regions.east), open(regions.west)];
+    expect(await east.create('Orders', { policy: 'field', acl: '[]' })).toMatchObject({
+      kind: 'created',
+      table: { name: 'Orders', key: 'orders', generation: 0, policy: 'field', acl: '[]' },
+    });
+    expect(await west.find('orders')).toBeUndefined();
+    await regions.settle();
+    expect((await west.find('ORDERS'))?.table).toMatchObject({ name: 'Orders', policy: 'field' });
+    expect(await west.create('orders')).toMatchObject({
+      kind: 'exists',
+      table: { name: 'Orders' },
+    });
+    await east.create('Devices');
+    expect(await namesOf(east)).toEqual(['Devices', 'Orders']);
+  });
+
+  test('regions that create, delete and create at once agree when they are quiet', async () => {
+    const { regions, open } = await createHarness();
+    const [east, west] = [open(regions.east), open(regions.west)];
+    await Promise.all([east.create('Orders'), west.create('orders')]);
+    await regions.drive(east.remove('Orders'));
+    // West has not heard of any of it, and makes the same generation once more, with later stamps.
+    await west.create('Orders', { acl: '[1]' });
+    await regions.settle();
+    for (const catalogue of [east, west]) expect(await catalogue.find('Orders')).toBeUndefined();
+    expect(await west.create('Orders')).toMatchObject({ table: { generation: 1 } });
+    await regions.settle();
+    expect(await east.generations('Orders')).toEqual(await west.generations('Orders'));
+    expect((await east.find('Orders'))?.table.generation).toBe(1);
+  });
+
+  test('of two processes of a region that create at once one creates', async () => {
+    const { regions, open } = await createHarness();
+    const made = await Promise.all([
+      open(regions.east).create('Orders'),
+      open(regions.east).create('Orders'),
+    ]);
+    expect(made.map(({ kind }) => kind).toSorted()).toEqual(['created', 'exists']);
+    expect(made[0]?.table.generation).toBe(made[1]?.table.generation);
+  });
+
+  test('a deletion whose record is taken away, or that nobody can read, stays one', async () => {
+    const { regions, open } = await createHarness();
+    const catalogue = open(regions.east);
+    await catalogue.create('Orders');
+    await regions.drive(catalogue.remove('Orders'));
+    await regions.east.table.remove('orders~0000~deleted');
+    expect(await catalogue.find('Orders')).toBeUndefined();
+    const key = { table: catalogKind.name, partitionKey: '00', rowKey: 'orders=7E0000=7Edeleted' };
+    const row = await regions.east.store.get(key.table, key.partitionKey, key.rowKey);
+    const properties = new Map([['_vector', { type: 'String', value: 'none' } as const]]);
+    const damage = { kind: 'replace', rowKey: key.rowKey, properties, etag: row!.etag } as const;
+    await regions.east.store.commit({ ...key, operations: [damage] });
+    expect(await catalogue.find('Orders')).toBeUndefined();
+    expect(await catalogue.create('Orders')).toMatchObject({ table: { generation: 1 } });
+  });
+});
+
+describe('a table that is deleted', () => {
+  test('is answered when no process of the region takes it for living any more', async () => {
+    const { regions, open } = await createHarness();
+    const [one, other] = [open(regions.east), open(regions.east)];
+    await one.create('Orders');
+    await other.find('Orders');
+    await regions.clock.advance(0);
+    const found = (await other.find('Orders'))!;
+    let answeredMs = Number.POSITIVE_INFINITY;
+    const removal = one.remove('Orders').then(() => (answeredMs = regions.clock.nowMs()));
+    let acknowledgedMs = 0;
+    for (let step = 0; step < 50; step += 1) {
+      await regions.clock.advance(100);
+      if (await other.confirm(found)) acknowledgedMs = regions.clock.nowMs();
+    }
+    await removal;
+    expect(acknowledgedMs).toBeGreaterThan(0);
+    expect(acknowledgedMs).toBeLessThan(answeredMs);
+    expect(await other.find('Orders')).toBeUndefined();
+    expect(await one.remove('Orders')).toBeUndefined();
+  });
+
+  test('can be created again at once, and what was found before is another table', async () => {
+    const { regions, open } = await createHarness();
+    const catalogue = open(regions.east);
+    await catalogue.create('Orders');
+    const found = (await catalogue.find('Orders'))!;
+    await regions.drive(catalogue.remove('Orders'));
+    await catalogue.create('Orders');
+    expect(await catalogue.confirm(found)).toBe(false);
+    expect(await catalogue.confirm((await catalogue.find('Orders'))!)).toBe(true);
+  });
+
+  test('comes back in every region with its settings, until its rows may be gone', async () => {
+    const { regions, open } = await createHarness();
+    const [east, west] = [open(regions.east), open(regions.west)];
+    await east.create('Orders', { policy: 'field', tombstoneAgeMs: DAY_MS });
+    await regions.drive(east.remove('Orders'));
+    await regions.settle();
+    expect(await west.restore('Orders')).toMatchObject({ generation: 1, rowsOf: 0 });
+    await regions.settle();
+    expect((await east.find('Orders'))?.table).toMatchObject({
+      rowsOf: 0,
+      policy: 'field',
+      tombstoneAgeMs: DAY_MS,
+    });
+    await regions.drive(east.remove('Orders'));
+    await regions.clock.advance(KEEP_MS);
+    await expect(east.restore('Orders')).rejects.toThrow(/its rows were kept until/);
+  });
+});
+
+describe('what a process remembers', () => {
+  test('is read anew once a second while it is asked for, and not at all while it is not', async () => {
+    const { regions, open } = await createHarness();
+    await open(regions.east).create('Orders');
+    const store = counted(regions.east.store);
+    const catalogue = open(regions.east, store);
+    for (let asked = 0; asked < 100; asked += 1) {
+      await catalogue.find('Orders');
+      await regions.clock.advance(50);
+    }
+    expect(store.queries).toBeLessThanOrEqual(7);
+    const queries = store.queries;
+    await regions.clock.advance(60_000);
+    expect(store.queries).toBe(queries);
+  });
+
+  test('is not believed after three seconds, nor when the clock was set back', async () => {
+    const { regions, open } = await createHarness();
+    await open(regions.east).create('Orders');
+    let isDown = false;
+    const { store } = regions.east;
+    const failing: TableStore = {
+      ...store,
+      query: (range) => (isDown ? Promise.reject(outage) : store.query(range)),
+    };
+    let failures = 0;
+    const catalogue = open(regions.east, failing, () => (failures += 1));
+    await catalogue.find('Orders');
+    await regions.clock.advance(0);
+    isDown = true;
+    await regions.clock.advance(2_999);
+    expect((await catalogue.find('Orders'))?.table.name).toBe('Orders');
+    await regions.clock.advance(1);
+    await expect(catalogue.find('Orders')).rejects.toBe(outage);
+    expect(failures).toBeGreaterThan(0);
+  });
+
+  test('never hides a table that another process has just made', async () => {
+    const { regions, open } = await createHarness();
+    const [one, other] = [open(regions.east), open(regions.east)];
+    expect(await other.find('Orders')).toBeUndefined();
+    await regions.clock.advance(0);
+    await one.create('Orders');
+    expect((await other.find('Orders'))?.table.generation).toBe(0);
+  });
+});
+
+test('what a table was made with is changed but for its policy and its replication', async () => {
+  const { regions, open } = await createHarness();
+  const catalogue = open(regions.east);
+  expect(await catalogue.change('Orders', { acl: '[]' })).toBeUndefined();
+  await catalogue.create('Orders', { archiveKeepMs: DAY_MS });
+  expect(await catalogue.change('Orders', { acl: '[]', policy: 'row' })).toMatchObject({
+    acl: '[]',
+    archiveKeepMs: DAY_MS,
+  });
+  await expect(catalogue.change('Orders', { policy: 'field' })).rejects.toThrow(/is fixed while/);
+  await expect(catalogue.create('orders', { replicate: 'none' })).rejects.toThrow(/is fixed while/);
+  await expect(catalogue.find('no such name')).rejects.toThrow(/3 to 63 letters/);
+});

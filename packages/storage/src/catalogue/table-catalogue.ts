@@ -1,0 +1,328 @@
+// The catalogue of tables as a process of a region asks and changes it: docs/adr/0033. What follows from its records is
+// decided in core; here they are read, remembered for a short time, and written.
+import {
+  AppError,
+  assert,
+  CATALOG_BUCKET_COUNT,
+  type Catalogue,
+  type Clock,
+  catalogKind,
+  checkFixed,
+  currentTable,
+  decideCreate,
+  decideDelete,
+  decideRestore,
+  isAlive,
+  pagesOf,
+  readCatalogue,
+  recordIdOf,
+  type StoredRecord,
+  type TableGeneration,
+  type TableRow,
+  type TableSettings,
+  type TableStore,
+  TerminalError,
+  tableKeyOf,
+  toChange,
+  toCreation,
+  toDeletion,
+  toEntity,
+  untilUncontended,
+} from '@tandem/core';
+import type { ReplicatedTable } from '../replicated-table.ts';
+import {
+  type DamagedEntityRow,
+  decodeRowKey,
+  ENTITY_ROWS_FROM,
+  encodeRowKey,
+  judgeRow,
+  SYSTEM_ROWS_FROM,
+} from '../rows/entity-row.ts';
+
+/** A table that was found, and how long it may be taken for the current one without asking again. */
+export interface FoundTable {
+  readonly table: TableGeneration;
+  /** On the clock of this process, in milliseconds since the epoch. */
+  readonly trustedUntilMs: number;
+}
+
+export type CreateOutcome =
+  | { readonly kind: 'created'; readonly table: TableGeneration }
+  | { readonly kind: 'exists'; readonly table: TableGeneration };
+
+/**
+ * The tables of clients. Every method throws `TABLE_REQUEST_INVALID` for what is no name of a table, and what the
+ * store throws.
+ */
+export interface TableCatalogue {
+  /** Returns the living table of that name, in any case; undefined where there is none. */
+  find(name: string): Promise<FoundTable | undefined>;
+  /**
+   * Tells whether it is still the current table. To be asked after a write was committed and before it is
+   * acknowledged: when a deletion is answered, nothing is acknowledged into what was deleted.
+   */
+  confirm(found: FoundTable): Promise<boolean>;
+  /** Returns the living tables by their names, as the region has them now. */
+  list(): Promise<readonly TableGeneration[]>;
+  /** Returns every generation of a name, the oldest first. */
+  generations(name: string): Promise<readonly TableGeneration[]>;
+  /** Throws `TABLE_REQUEST_INVALID` where the table lives with another policy or replication than is asked for. */
+  create(name: string, settings?: TableSettings): Promise<CreateOutcome>;
+  /** Changes what it names; undefined where there is no such table. Throws as `create` does. */
+  change(name: string, settings: TableSettings): Promise<TableGeneration | undefined>;
+  /**
+   * Ends the living table of that name; undefined where there is none. Resolves when no process of this region
+   * acknowledges a write into it any more, three seconds later.
+   */
+  remove(name: string): Promise<TableGeneration | undefined>;
+  /** Brings a deleted table back with its rows. Throws `TABLE_REQUEST_INVALID`, saying why it cannot. */
+  restore(name: string, generation?: number): Promise<TableGeneration>;
+}
+
+export interface TableCatalogueOptions {
+  readonly store: TableStore;
+  /** The replicated table of the kind, to write to. */
+  readonly table: ReplicatedTable<typeof catalogKind>;
+  readonly clock: Clock;
+  /** How long the rows of what was deleted are kept, in milliseconds. */
+  readonly keepMs: () => number;
+  /** Told when what is remembered could not be read anew; it is asked for by name then. */
+  readonly onRefreshFailed?: (error: AppError) => void;
+  /** Told of each row that is none of the catalogue, or that nobody can read. */
+  readonly onDamaged?: (row: DamagedEntityRow) => void;
+}
+
+/** What is remembered is read anew when it is this old, while it is asked for. */
+const REFRESH_MS = 1_000;
+/** Nothing is acknowledged on what is remembered for longer. */
+const TRUST_MS = 3_000;
+const ATTEMPTS_MAX = 10;
+/** Bounds the memory of every process of a region. */
+const GENERATIONS_KEPT_MAX = 50_000;
+const PAGE_ROWS = 1_000;
+const BUCKET = '00';
+
+interface Known {
+  readonly catalogue: Catalogue;
+  /** When reading began. */
+  readonly askedMs: number;
+}
+
+export function createTableCatalogue(options: TableCatalogueOptions): TableCatalogue {
+  const { table, clock } = options;
+  const records = new Records(options);
+
+  return {
+    find: async (name) => records.find(tableKeyOf(name)),
+    confirm: (found) => records.confirm(found),
+    list: () => records.list(),
+    generations: async (name) => records.ofName(tableKeyOf(name)),
+    create: async (name, settings = {}) =>
+      writeDecided(name, { records, table }, (generations) => {
+        const decision = decideCreate(name, settings, generations);
+        if (decision.kind === 'exists') return decision;
+        return { ...decision, record: toCreation(name, settings, { nowMs: clock.nowMs() }) };
+      }),
+    async change(name, settings) {
+      const key = tableKeyOf(name);
+      const current = currentTable(await records.ofName(key));
+      if (current === undefined) return undefined;
+      checkFixed(current, settings);
+      await table.patch(recordIdOf(key, current.generation, 'creation'), toChange(name, settings));
+      records.forget();
+      return currentTable(await records.ofName(key));
+    },
+    async remove(name) {
+      const ended = decideDelete(await records.ofName(tableKeyOf(name)));
+      for (const one of ended) {
+        const { entityId, entity } = toDeletion(one, clock.nowMs());
+        // Whoever else has deleted it meanwhile has done the same.
+        await table.put(entityId, entity, { kind: 'absent' });
+      }
+      records.forget();
+      const last = ended.at(-1);
+      // Until then other processes may go by what they remember.
+      if (last !== undefined) await clock.sleep(TRUST_MS);
+      return last;
+    },
+    async restore(name, generation) {
+      const { table: restored } = await writeDecided(name, { records, table }, (generations) => {
+        const nowMs = clock.nowMs();
+        const asked = { generation, nowMs, keepMs: options.keepMs() };
+        const { from, rowsOf, generation: next } = decideRestore(name, generations, asked);
+        const record = toCreation(from.name, settingsOf(from), { nowMs, rowsOf });
+        return { kind: 'create', generation: next, record };
+      });
+      return restored;
+    },
+  };
+}
+
+/** The records of the region: read, and remembered for a short time. */
+class Records {
+  readonly #options: TableCatalogueOptions;
+  #known: Known | undefined;
+  #reading: Promise<Known> | undefined;
+
+  constructor(options: TableCatalogueOptions) {
+    this.#options = options;
+  }
+
+  async find(key: string): Promise<FoundTable | undefined> {
+    const known = this.#known;
+    if (known === undefined || this.#nowMs() - known.askedMs >= REFRESH_MS) this.#refreshBehind();
+    const trustedUntilMs = (known?.askedMs ?? 0) + TRUST_MS;
+    // That there is none is not believed: another process may just have answered that it made one.
+    const current = currentTable(known?.catalogue.get(key));
+    if (current !== undefined && this.#isTrusted(trustedUntilMs)) {
+      return { table: current, trustedUntilMs };
+    }
+    return this.#readCurrent(key);
+  }
+
+  async confirm({ table: { key, generation }, trustedUntilMs }: FoundTable): Promise<boolean> {
+    if (this.#isTrusted(trustedUntilMs)) return true;
+    const current = await this.#readCurrent(key);
+    return current?.table.generation === generation;
+  }
+
+  async list(): Promise<readonly TableGeneration[]> {
+    const { catalogue } = await this.#readAll();
+    return [...catalogue.values()]
+      .flatMap((generations) => currentTable(generations) ?? [])
+      .toSorted((a, b) => (a.key < b.key ? -1 : 1));
+  }
+
+  /** Reads the generations of one name. */
+  async ofName(key: string): Promise<readonly TableGeneration[]> {
+    const [from = '', before = ''] = [`${key}~`, `${key}\u007f`].map(encodeRowKey);
+    const records = await scanRecords(this.#options, from, before);
+    return readCatalogue(records).get(key) ?? [];
+  }
+
+  /** Forgets what is remembered: this process has changed it. */
+  forget(): void {
+    this.#known = undefined;
+  }
+
+  /** Counts the generations, as far as they are remembered. */
+  count(): number {
+    let count = 0;
+    for (const generations of this.#known?.catalogue.values() ?? []) count += generations.length;
+    return count;
+  }
+
+  async #readCurrent(key: string): Promise<FoundTable | undefined> {
+    const trustedUntilMs = this.#nowMs() + TRUST_MS;
+    const current = currentTable(await this.ofName(key));
+    return current && { table: current, trustedUntilMs };
+  }
+
+  async #readAll(): Promise<Known> {
+    const askedMs = this.#nowMs();
+    const records = await scanRecords(this.#options, ENTITY_ROWS_FROM, SYSTEM_ROWS_FROM);
+    const read = { catalogue: readCatalogue(records), askedMs };
+    // A slower reading that began before must not replace what a faster one has brought.
+    if (this.#known === undefined || this.#known.askedMs <= askedMs) this.#known = read;
+    return read;
+  }
+
+  #refreshBehind(): void {
+    this.#reading ??= this.#readAll().finally(() => (this.#reading = undefined));
+    this.#reading.catch((error: unknown) => {
+      if (!(error instanceof AppError)) throw error;
+      this.#options.onRefreshFailed?.(error);
+    });
+  }
+
+  #isTrusted(untilMs: number): boolean {
+    const leftMs = untilMs - this.#nowMs();
+    // A clock that was set back must not make it last longer.
+    return leftMs > 0 && leftMs <= TRUST_MS;
+  }
+
+  #nowMs(): number {
+    return this.#options.clock.nowMs();
+  }
+}
+
+type Decided =
+  | { readonly kind: 'exists'; readonly table: TableGeneration }
+  | {
+      readonly kind: 'create';
+      readonly generation: number;
+      readonly record: ReturnType<typeof toCreation>;
+    };
+
+/** Writes what is decided on what there is, until nobody else has written meanwhile. */
+async function writeDecided(
+  name: string,
+  { records, table }: { readonly records: Records } & Pick<TableCatalogueOptions, 'table'>,
+  decide: (generations: readonly TableGeneration[]) => Decided,
+): Promise<CreateOutcome> {
+  const key = tableKeyOf(name);
+  return untilUncontended(
+    async (): Promise<CreateOutcome | { readonly contended: string }> => {
+      const decided = decide(await records.ofName(key));
+      if (decided.kind === 'exists') return decided;
+      refuseTooMany(records.count());
+      const entityId = recordIdOf(key, decided.generation, 'creation');
+      const outcome = await table.put(entityId, decided.record, { kind: 'absent' });
+      if (outcome.kind !== 'created') return { contended: `Table ${name}` };
+      records.forget();
+      const [created] = readCatalogue([{ entityId, entity: outcome.record.entity }]).get(key) ?? [];
+      assert(created !== undefined, 'a record of the catalogue is one of a generation');
+      return { kind: 'created', table: created };
+    },
+    { attemptsMax: ATTEMPTS_MAX, remedy: 'Try again.' },
+  );
+}
+
+function settingsOf(table: TableGeneration): TableSettings {
+  const { policy, replicate, tombstoneAgeMs, archiveKeepMs, acl } = table;
+  return {
+    policy,
+    replicate,
+    ...(tombstoneAgeMs === undefined ? {} : { tombstoneAgeMs }),
+    ...(archiveKeepMs === undefined ? {} : { archiveKeepMs }),
+    ...(acl === undefined ? {} : { acl }),
+  };
+}
+
+function refuseTooMany(count: number): void {
+  if (count < GENERATIONS_KEPT_MAX) return;
+  throw new TerminalError(
+    'TABLE_LIMIT_EXCEEDED',
+    `The catalogue holds ${count} tables, those that were deleted included; the limit is ${GENERATIONS_KEPT_MAX}. ` +
+      'Use partitions of one table in place of many tables.',
+  );
+}
+
+/** Reads the records with row keys of a range, also those that are no longer alive or that nobody can read. */
+async function scanRecords(
+  { store, onDamaged }: Pick<TableCatalogueOptions, 'store' | 'onDamaged'>,
+  rowsFrom: string,
+  rowsBefore: string,
+): Promise<readonly StoredRecord[]> {
+  const range = { table: catalogKind.name, partitions: BUCKET, rowsFrom, rowsBefore };
+  const records: StoredRecord[] = [];
+  for await (const page of pagesOf((from) =>
+    store.query({ ...range, limit: PAGE_ROWS, ...from }),
+  )) {
+    for (const row of page.rows) records.push(...readRecord(row, onDamaged));
+  }
+  return records;
+}
+
+function readRecord(
+  row: TableRow,
+  onDamaged: TableCatalogueOptions['onDamaged'],
+): readonly StoredRecord[] {
+  const judged = judgeRow(row, { kind: catalogKind, bucketCount: CATALOG_BUCKET_COUNT });
+  if (judged.kind === 'row') {
+    const { entityId, state } = judged.row;
+    return [{ entityId, entity: isAlive(state) ? toEntity(catalogKind, state) : undefined }];
+  }
+  onDamaged?.(judged);
+  return judged.isForeign ? [] : [{ entityId: decodeRowKey(row.rowKey), entity: undefined }];
+}
