@@ -296,6 +296,7 @@ export { type RetryOptions, type RetryPolicy, retry, retryDelayMs } from './retr
 // States of entities: how they are written, merged and compared.
 export {
   type EntityState,
+  fieldsSince,
   isAlive,
   isCollectable,
   latestStamp,
@@ -377,5 +378,11 @@ export {
 } from './wire/change-set-bytes.ts';
 export { decodeConflict, encodeConflict } from './wire/encode-conflict.ts';
 export { plainBodyOf, readableSetsIn, unpackChangeSets } from './wire/message-body.ts';
-export { DEFLATED_WIRE_VERSION, PACK_WIRE_VERSION, WIRE_VERSION } from './wire/versions.ts';
+export {
+  BASE_WIRE_VERSION,
+  DEFLATED_WIRE_VERSION,
+  NEWEST_WIRE_VERSION,
+  PACK_WIRE_VERSION,
+  WIRE_VERSION,
+} from './wire/versions.ts';
 export { decodeWatermark } from './wire/watermark.ts';

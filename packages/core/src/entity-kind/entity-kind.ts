@@ -51,7 +51,7 @@ export interface EntityKindOptions<S extends TObject> {
 
 /** Table Storage holds 252 properties a row; the rest is kept for the system's own and unknown ones. */
 const FIELDS_MAX = 240;
-const FIELDS_WITH_UNKNOWN_MAX = 246;
+const FIELDS_WITH_UNKNOWN_MAX = 245;
 
 const KIND_NAME = /^[A-Za-z][A-Za-z0-9]{2,29}$/;
 /** Table names are one and the same in either case; the service itself keeps the last one. */

@@ -29,8 +29,8 @@ export interface FieldBudget {
 
 /** A stamp with its quotes and a comma. */
 const STAMP_BYTES_MAX = 69;
-/** A change without its fields: an id of 512 units of six bytes, two stamps, the vector, the trace. */
-const CHANGE_FRAME_BYTES_MAX = 512 * 6 + 2 * 80 + (VECTOR_REGIONS_MAX + 1) * STAMP_BYTES_MAX + 256;
+/** A change without its fields: an id of 512 units of six bytes, three stamps, the vector, the trace. */
+const CHANGE_FRAME_BYTES_MAX = 512 * 6 + 3 * 80 + (VECTOR_REGIONS_MAX + 1) * STAMP_BYTES_MAX + 256;
 /** Counts what a field takes besides its name and value: its stamp, quotes, brackets, colon and commas. */
 const FIELD_FRAME_BYTES = STAMP_BYTES_MAX + 8;
 const NAME_LENGTH_MAX = 128;

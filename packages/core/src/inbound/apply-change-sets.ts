@@ -120,8 +120,10 @@ async function isForgotten(entityId: string, replica: Replica): Promise<boolean>
   const rows = await replica.read(replica.bucketOf(entityId), [entityId]);
   const state = rows.get(entityId)?.state;
   if (state === undefined || isAlive(state)) return false;
-  const { alive = '' } = state;
-  return [...state.fields.values()].every(({ value, stamp }) => value === null && stamp > alive);
+  const { alive = '', base, fields } = state;
+  // With the policy `row` a deletion leaves no field, and it is a forgetting that leaves nulls.
+  if (base !== undefined && fields.size === 0) return false;
+  return [...fields.values()].every(({ value, stamp }) => value === null && stamp > alive);
 }
 
 const BATCH_BOUNDS = {

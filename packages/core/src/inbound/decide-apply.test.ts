@@ -97,6 +97,50 @@ describe('a region that receives a change', () => {
     });
   });
 
+  test('I7: names every value of a write that lost to one which owned the whole entity', () => {
+    const own = (fields: Record<string, string>, stamp: Stamp): EntityState => {
+      const values = new Map(
+        Object.entries(fields).map(([name, value]) => [name, { type: 'String' as const, value }]),
+      );
+      const write = { kind: 'put', values } as const;
+      return writeEntity(write, { stored: first, stamp, policy: 'row', mayTakeBase: true });
+    };
+    const lost = own({ email: 'lost', phone: '1', note: 'n' }, at(5, 'east'));
+    const won = own({ email: 'won' }, at(6, 'west'));
+    const conflict = {
+      stamps: [at(5, 'east'), at(6, 'west')],
+      fields: [
+        { name: 'email', winner: { value: { value: 'won' } }, loser: { value: { value: 'lost' } } },
+        {
+          name: 'note',
+          winner: { value: null, stamp: at(6, 'west') },
+          loser: { value: { value: 'n' } },
+        },
+        {
+          name: 'phone',
+          winner: { value: null },
+          loser: { value: { value: '1' }, stamp: at(5, 'east') },
+        },
+      ],
+    };
+    for (const decision of [apply(lost, won), apply(won, lost)]) {
+      expect(decision).toMatchObject({ kind: 'merge', conflicts: [conflict] });
+      expect(decision.kind === 'merge' && decision.row.state).toEqual(mergeStates(lost, won));
+    }
+    const gone = writeEntity(
+      { kind: 'delete' },
+      { stored: first, stamp: at(7, 'west'), policy: 'row', mayTakeBase: true },
+    );
+    const decision = apply(gone, lost);
+    expect(decision.kind === 'merge' && decision.conflicts).toMatchObject([
+      {
+        stamps: [at(5, 'east'), at(7, 'west')],
+        fields: [{ name: 'email' }, { name: 'note' }, { name: 'phone' }],
+        life: { alive: at(5, 'east'), deleted: at(7, 'west'), survives: false },
+      },
+    ]);
+  });
+
   test('I4: refuses one older than the tombstones where there is no row', () => {
     expect(apply(first, undefined, 1_001)).toMatchObject({ kind: 'write' });
     expect(apply(first, undefined, 1_002)).toEqual({

@@ -1,6 +1,6 @@
 import { type Conflict, findConflicts } from '../model/conflict.ts';
 import type { Replica } from '../ports/replica.ts';
-import type { EntityState, StoredState } from '../state/entity-state.ts';
+import { type EntityState, fieldsSince, type StoredState } from '../state/entity-state.ts';
 import { mergeStates } from '../state/merge.ts';
 import { covers, newestStamp, type VersionVector } from '../state/version-vector.ts';
 import { type Stamp, stampTimeMs } from '../time/stamp.ts';
@@ -51,11 +51,12 @@ export function decideApply(incoming: IncomingChange, context: ApplyContext): Ap
 }
 
 /** Says whether the join of the two holds anything that the stored one does not. */
-function addsTo(stored: EntityState, { fields, alive, deleted }: EntityState): boolean {
+function addsTo(stored: EntityState, { fields, alive, deleted, base }: EntityState): boolean {
   const exceeds = (stamp: Stamp | undefined, own: Stamp | undefined): boolean =>
     stamp !== undefined && (own === undefined || stamp > own);
   if (exceeds(alive, stored.alive) || exceeds(deleted, stored.deleted)) return true;
-  for (const [name, { stamp }] of fields) {
+  if (exceeds(base, stored.base)) return true;
+  for (const [name, { stamp }] of fieldsSince(stored.base, fields)) {
     if (exceeds(stamp, stored.fields.get(name)?.stamp)) return true;
   }
   return false;

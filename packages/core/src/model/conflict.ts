@@ -4,7 +4,10 @@ import { covers, hasSeen, newestStamp } from '../state/version-vector.ts';
 import { maxStamp, type Stamp } from '../time/stamp.ts';
 import { isSameValue } from '../values/field-value.ts';
 
-/** Is a value that lost. Where a deletion won, the winner is the null that it left, under its stamp. */
+/**
+ * Is a value that lost. Where a deletion won, or a write that owned the whole entity and did not name the field,
+ * the winner is the null that it left, under its stamp.
+ */
 export interface ContestedField {
   readonly name: string;
   readonly winner: StampedField;
@@ -51,6 +54,8 @@ export function findConflicts(
   const { state, entityKind, entityId } = incoming;
   const losses = [
     ...contestedFields(stored, state),
+    ...droppedFields(stored, state),
+    ...droppedFields(state, stored),
     ...lostLife(stored, state),
     ...lostLife(state, stored),
   ];
@@ -121,6 +126,20 @@ function contestedFields(a: EntityState, b: EntityState): Loss[] {
     contested.push({ stamps: [loser.stamp, winner.stamp], field: { name, winner, loser } });
   }
   return contested;
+}
+
+/** Values of the one that the other, whose base is later, neither saw nor has anything in the place of. */
+function droppedFields({ fields, vector }: EntityState, other: EntityState): Loss[] {
+  const { base } = other;
+  if (base === undefined || hasSeen(vector, base)) return [];
+  const dropped: Loss[] = [];
+  for (const [name, loser] of fields) {
+    if (loser.stamp >= base || loser.value === null || other.fields.has(name)) continue;
+    if (hasSeen(other.vector, loser.stamp)) continue;
+    const winner = { value: null, stamp: base };
+    dropped.push({ stamps: [loser.stamp, base], field: { name, winner, loser } });
+  }
+  return dropped;
 }
 
 /** `dead` deleted what `live` wrote, or `live` outlives its deletion: to be called both ways. */

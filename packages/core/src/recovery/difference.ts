@@ -86,6 +86,8 @@ export function stateText(state: EntityState): string {
     state.alive ?? null,
     state.deleted ?? null,
     encodeVector(state.vector),
+    // Left out where there is none: an older build says the same of the same row.
+    ...(state.base === undefined ? [] : [state.base]),
   ]);
 }
 

@@ -60,6 +60,7 @@ describe('a state as text', () => {
     ['the name of a field', stateWith({ lobel: [at(1), 'a'] })],
     ['when it was made alive', stateWith({ label: [at(1), 'a'] }, { alive: undefined })],
     ['a deletion', stateWith({ label: [at(1), 'a'] }, { deleted: at(1) })],
+    ['a base', stateWith({ label: [at(1), 'a'] }, { base: at(1) })],
     [
       'what it contains',
       stateWith({ label: [at(1), 'a'] }, { vector: new Map([['west', at(1, 'west')]]) }),

@@ -20,7 +20,21 @@ export interface EntityState {
   readonly alive: Stamp | undefined;
   /** The last deletion. */
   readonly deleted: Stamp | undefined;
+  /**
+   * The last write that owned the whole entity: what was stamped before it is gone, and no state holds a field
+   * of before its base. Undefined where no write ever did. See docs/adr/0030.
+   */
+  readonly base?: Stamp | undefined;
   readonly vector: VersionVector;
+}
+
+/** Returns those of the fields that a write which owned the whole entity has not taken away. */
+export function fieldsSince(
+  base: Stamp | undefined,
+  fields: ReadonlyMap<string, StampedField>,
+): ReadonlyMap<string, StampedField> {
+  if (base === undefined) return fields;
+  return new Map([...fields].filter(([, { stamp }]) => stamp >= base));
 }
 
 /** Names of fields are names of columns too, and a leading underscore is kept for the system's. */
@@ -58,6 +72,15 @@ export function hasFieldNameForm(name: string): boolean {
   return FIELD_NAME.test(name);
 }
 
+/** A name of a property as Table Storage takes it: an identifier of C#, of any script, up to 255 characters. */
+const OPEN_NAME = /^[\p{L}\p{Nl}_][\p{L}\p{Nl}\p{Nd}\p{Mn}\p{Mc}\p{Pc}\p{Cf}]*$/u;
+const OPEN_NAME_LENGTH_MAX = 255;
+
+/** Whether a name is written as names of properties are in Table Storage, for rows without a schema. */
+export function hasOpenNameForm(name: string): boolean {
+  return name.length <= OPEN_NAME_LENGTH_MAX && OPEN_NAME.test(name);
+}
+
 export function isAlive(state: EntityState): boolean {
   if (state.alive === undefined) return false;
   return state.deleted === undefined || state.alive > state.deleted;
@@ -71,6 +94,7 @@ export function latestStamp(state: EntityState): Stamp | undefined {
   };
   consider(state.alive);
   consider(state.deleted);
+  consider(state.base);
   for (const { stamp } of state.fields.values()) consider(stamp);
   return latest;
 }
@@ -80,6 +104,7 @@ export function* stampsOf(state: EntityState): Generator<Stamp> {
   yield* state.vector.values();
   if (state.alive !== undefined) yield state.alive;
   if (state.deleted !== undefined) yield state.deleted;
+  if (state.base !== undefined) yield state.base;
   for (const field of state.fields.values()) yield field.stamp;
 }
 

@@ -6,6 +6,7 @@ import { mergeStates } from './merge.ts';
 import { covers } from './version-vector.ts';
 
 const state = arbitraryEntityState;
+const MANY = { numRuns: 2_000 };
 
 describe('I3: merge is a join', () => {
   test('commutative', () => {
@@ -13,6 +14,7 @@ describe('I3: merge is a join', () => {
       fc.property(state, state, (a, b) => {
         expect(mergeStates(a, b)).toEqual(mergeStates(b, a));
       }),
+      MANY,
     );
   });
 
@@ -21,6 +23,7 @@ describe('I3: merge is a join', () => {
       fc.property(state, state, state, (a, b, c) => {
         expect(mergeStates(mergeStates(a, b), c)).toEqual(mergeStates(a, mergeStates(b, c)));
       }),
+      MANY,
     );
   });
 
@@ -29,6 +32,7 @@ describe('I3: merge is a join', () => {
       fc.property(state, (a) => {
         expect(mergeStates(a, a)).toEqual(a);
       }),
+      MANY,
     );
   });
 
@@ -53,6 +57,30 @@ describe('I3: merge is a join', () => {
     fc.assert(
       fc.property(deliveries, ([once, many]) => {
         expect(many.reduce(mergeStates)).toEqual(once.reduce(mergeStates));
+      }),
+    );
+  });
+});
+
+describe('a base', () => {
+  test('takes away what was stamped before it, on either side, and nothing else', () => {
+    fc.assert(
+      fc.property(state, state, (a, b) => {
+        const merged = mergeStates(a, b);
+        const [greater] = [a.base, b.base]
+          .filter((one) => one !== undefined)
+          .toSorted()
+          .toReversed();
+        expect(merged.base).toBe(greater);
+        const names = new Set([...a.fields.keys(), ...b.fields.keys()]);
+        for (const name of names) {
+          const [later = ''] = [a, b]
+            .flatMap(({ fields }) => fields.get(name)?.stamp ?? [])
+            .toSorted()
+            .toReversed();
+          const expected = greater === undefined || later >= greater ? later : undefined;
+          expect(merged.fields.get(name)?.stamp).toBe(expected);
+        }
       }),
     );
   });

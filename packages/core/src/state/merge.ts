@@ -1,11 +1,12 @@
 import type { Stamp } from '../time/stamp.ts';
 import { encodeFieldValue } from '../values/encode-field-value.ts';
-import type { EntityState, StampedField } from './entity-state.ts';
+import { type EntityState, fieldsSince, type StampedField } from './entity-state.ts';
 import { mergeVectors } from './version-vector.ts';
 
 /**
- * Returns the join of two states: per field the value with the greater stamp, the greater deletion and
- * alive stamps, the pointwise maximum of the vectors. The join is commutative, associative and idempotent, so
+ * Returns the join of two states: per field the value with the greater stamp, the greater deletion, alive and
+ * base stamps, the pointwise maximum of the vectors; then without the fields of before the base. A field that
+ * one order of merges takes away early is below the base of every other order too, so the join is commutative, associative and idempotent, so
  * neither order nor repetition of deliveries can matter (I3): an entity is a state-based CRDT, a map of
  * last-writer-wins registers (Shapiro, Preguiça, Baquero and Zawirski, "Conflict-free Replicated Data Types", SSS 2011; the
  * register is 3.2.1 of their study INRIA RR-7506).
@@ -16,10 +17,12 @@ export function mergeStates(a: EntityState, b: EntityState): EntityState {
     const own = fields.get(name);
     fields.set(name, own === undefined ? field : laterField(own, field));
   }
+  const base = laterStamp(a.base, b.base);
   return {
-    fields,
+    fields: fieldsSince(base, fields),
     alive: laterStamp(a.alive, b.alive),
     deleted: laterStamp(a.deleted, b.deleted),
+    ...(base === undefined ? {} : { base }),
     vector: mergeVectors(a.vector, b.vector),
   };
 }

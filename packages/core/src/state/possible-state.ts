@@ -1,5 +1,5 @@
 import { isPossibleStamp, NIL_STAMP, type Stamp, stampRegion } from '../time/stamp.ts';
-import { type EntityState, stampsOf } from './entity-state.ts';
+import { type EntityState, fieldsSince, stampsOf } from './entity-state.ts';
 import { type VersionVector, vectorWith } from './version-vector.ts';
 
 /**
@@ -11,15 +11,18 @@ export function toPossibleState(state: EntityState): EntityState {
   let isPossible = true;
   for (const stamp of stampsOf(state)) isPossible &&= isPossibleStamp(stamp);
   if (isPossible) return state;
+  const base = state.base && toPossibleStamp(state.base);
+  const fields = new Map(
+    [...state.fields].map(([name, { value, stamp }]) => [
+      name,
+      { value, stamp: toPossibleStamp(stamp) },
+    ]),
+  );
   return {
-    fields: new Map(
-      [...state.fields].map(([name, { value, stamp }]) => [
-        name,
-        { value, stamp: toPossibleStamp(stamp) },
-      ]),
-    ),
+    fields: fieldsSince(base, fields),
     alive: state.alive && toPossibleStamp(state.alive),
     deleted: state.deleted && toPossibleStamp(state.deleted),
+    ...(base === undefined ? {} : { base }),
     vector: possibleVector(state),
   };
 }

@@ -96,3 +96,66 @@ describe('a write', () => {
     expect(() => write(created, { kind: 'delete' }, at(1))).toThrow('Broken invariant');
   });
 });
+
+describe('a write that owns the whole entity', () => {
+  function own(stored: EntityState | undefined, one: Write, stamp: Stamp): EntityState {
+    return writeEntity(one, { stored, stamp, policy: 'row', mayTakeBase: true });
+  }
+  const patch = (entries: Record<string, string | null>): Write => ({
+    kind: 'patch',
+    values: values(entries),
+  });
+
+  test('leaves nothing of a concurrent one that is earlier, be it a field that only that has', () => {
+    const east = own(created, patch({ nickname: 'e' }), at(2));
+    const west = own(created, { kind: 'put', values: values({ email: 'w' }) }, at(3, 'west'));
+    const merged = mergeStates(east, west);
+    expect(shown(merged)).toEqual({ email: 'w' });
+    expect(merged).toEqual(mergeStates(west, east));
+    expect(merged.base).toBe(at(3, 'west'));
+    expect(merged.vector).toEqual(mergeStates(east, west).vector);
+  });
+
+  test('without a base a field that only the earlier one has survives, as every build knows it', () => {
+    const east = write(created, patch({ nickname: 'e' }), at(2), 'row');
+    const west = write(created, patch({ email: 'w' }), at(3, 'west'), 'row');
+    expect(shown(mergeStates(east, west))).toEqual({ email: 'w', phone: '1', nickname: 'e' });
+    expect(mergeStates(east, west).base).toBeUndefined();
+  });
+
+  test('keeps what it does not change, under its own stamp, and no null', () => {
+    const patched = own(created, patch({ email: 'b', phone: null }), at(2));
+    expect([...patched.fields]).toEqual([
+      ['email', { value: { type: 'String', value: 'b' }, stamp: at(2) }],
+    ]);
+    const kept = own(
+      created,
+      { kind: 'put', values: values({ email: 'c' }), keeps: new Set(['phone']) },
+      at(3),
+    );
+    expect(shown(kept)).toEqual({ email: 'c', phone: '1' });
+    expect(kept.fields.get('phone')?.stamp).toBe(at(3));
+  });
+
+  test('leaves no value in a tombstone, and a new life begins with none', () => {
+    const deleted = own(created, { kind: 'delete' }, at(2));
+    expect(deleted).toMatchObject({ deleted: at(2), base: at(2), fields: new Map() });
+    const again = own(deleted, { kind: 'put', values: values({ phone: '2' }) }, at(3));
+    expect(shown(again)).toEqual({ phone: '2' });
+    expect(isAlive(again)).toBe(true);
+  });
+
+  test('a forgetting leaves a null of every field, by which it is told from a deletion', () => {
+    const forgotten = own(created, { kind: 'forget' }, at(2));
+    expect(shown(forgotten)).toEqual({ email: undefined, phone: undefined });
+    expect(forgotten.base).toBe(at(2));
+  });
+
+  test('a base stays under a write that owns no more than its fields', () => {
+    const owned = own(created, patch({ email: 'b' }), at(2));
+    const edited = write(owned, patch({ phone: '3' }), at(4));
+    expect(edited.base).toBe(at(2));
+    const late = write(created, patch({ nickname: 'old' }), at(1, 'west'));
+    expect(shown(mergeStates(edited, late))).toEqual({ email: 'b', phone: '3' });
+  });
+});

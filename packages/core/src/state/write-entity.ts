@@ -8,7 +8,8 @@ export type FieldValues = ReadonlyMap<string, NullableFieldValue>;
 
 /**
  * `field`: a write stamps only what it changes, so concurrent edits of different fields both
- * survive. `row`: a write stamps every field, so the later of two concurrent writes wins whole.
+ * survive. `row`: a write owns the whole entity, so the later of two concurrent writes wins whole and of the
+ * other nothing survives but in the conflict journal. It matters to who writes only: every state merges alike.
  */
 export type MergePolicy = 'field' | 'row';
 
@@ -29,6 +30,11 @@ export interface WriteContext {
   /** Greater than every stamp in `stored`. */
   readonly stamp: Stamp;
   readonly policy: MergePolicy;
+  /**
+   * Says that every region reads a base, wire version 4. By default it is not so: with the policy `row` a write
+   * then stamps every field instead, and a field that only the other of two concurrent writes has survives.
+   */
+  readonly mayTakeBase?: boolean;
 }
 
 /** The full state that results from a write by this region. */
@@ -39,6 +45,9 @@ export function writeEntity(write: Write, context: WriteContext): EntityState {
     'a new stamp must exceed every stamp of the row that it replaces',
   );
   const vector = vectorWith(stored?.vector ?? new Map(), stamp);
+  if (context.policy === 'row' && context.mayTakeBase === true) {
+    return { ...ownWhole(write, context), base: stamp, vector };
+  }
   const unchanged = stored ?? { fields: new Map(), alive: undefined, deleted: undefined, vector };
   switch (write.kind) {
     case 'put':
@@ -57,6 +66,51 @@ export function writeEntity(write: Write, context: WriteContext): EntityState {
     default:
       return assertNever(write);
   }
+}
+
+/** Returns what is left of an entity where a write owns all of it: what it says, and what it keeps. */
+function ownWhole(write: Write, context: WriteContext): Omit<EntityState, 'base' | 'vector'> {
+  const { stored, stamp } = context;
+  const { alive, deleted } = stored ?? { alive: undefined, deleted: undefined };
+  switch (write.kind) {
+    case 'put':
+      return {
+        fields: ownFields(valuesOfPut(write, stored), write.keeps ?? NONE, context),
+        alive: stamp,
+        deleted,
+      };
+    case 'patch':
+      return {
+        fields: ownFields(write.values, new Set(stored?.fields.keys()), context),
+        alive: stamp,
+        deleted,
+      };
+    case 'delete':
+      return { fields: new Map(), alive, deleted: stamp };
+    case 'forget':
+      // The nulls tell a forgotten entity from one that was deleted, and so what becomes of its conflicts.
+      return { fields: nullFields(context), alive, deleted: stamp };
+    default:
+      return assertNever(write);
+  }
+}
+
+/** Nulls need not be kept: the base says of every other field that it is gone. */
+function ownFields(
+  values: FieldValues,
+  keeps: ReadonlySet<string>,
+  { stored, stamp }: WriteContext,
+): Map<string, StampedField> {
+  const fields = new Map<string, StampedField>();
+  const isLive = stored !== undefined && isAlive(stored);
+  for (const [name, { value }] of isLive ? stored.fields : []) {
+    if (value !== null && keeps.has(name)) fields.set(name, { value, stamp });
+  }
+  for (const [name, value] of values) {
+    if (value === null) fields.delete(name);
+    else fields.set(name, { value, stamp });
+  }
+  return fields;
 }
 
 function nullFields({ stored, stamp }: WriteContext): Map<string, StampedField> {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { EntityState } from '../state/entity-state.ts';
+import { type EntityState, fieldsSince } from '../state/entity-state.ts';
 import { formatStamp, type Stamp } from '../time/stamp.ts';
 import type { FieldValue, NullableFieldValue } from '../values/field-value.ts';
 
@@ -42,17 +42,25 @@ export const arbitraryEntityState: fc.Arbitrary<EntityState> = fc
     fields: fc.dictionary(fc.constantFrom(...FIELDS), arbitraryStamp),
     alive: fc.option(arbitraryStamp, { nil: undefined }),
     deleted: fc.option(arbitraryStamp, { nil: undefined }),
+    base: fc.option(arbitraryStamp, { nil: undefined }),
     vector: fc.uniqueArray(arbitraryStamp, {
       minLength: 1,
       maxLength: 3,
       selector: (stamp) => stamp.split('-')[2],
     }),
   })
-  .map(({ fields, alive, deleted, vector }) => ({
-    fields: new Map(
-      Object.entries(fields).map(([name, stamp]) => [name, { value: valueOf(name, stamp), stamp }]),
+  .map(({ fields, alive, deleted, base, vector }) => ({
+    fields: fieldsSince(
+      base,
+      new Map(
+        Object.entries(fields).map(([name, stamp]) => [
+          name,
+          { value: valueOf(name, stamp), stamp },
+        ]),
+      ),
     ),
     alive,
     deleted,
+    ...(base === undefined ? {} : { base }),
     vector: new Map(vector.map((stamp) => [stamp.split('-')[2] ?? '', stamp])),
   }));

@@ -2,13 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { TerminalError } from '../errors.ts';
 import type { ChangeSet } from '../model/change-set.ts';
-import type { EntityState } from '../state/entity-state.ts';
+import { type EntityState, fieldsSince } from '../state/entity-state.ts';
 import { vectorWith } from '../state/version-vector.ts';
 import {
   arbitraryEntityState,
   arbitraryFieldValue,
   arbitraryStamp,
 } from '../testing/arbitrary-entity-state.ts';
+import { formatStamp } from '../time/stamp.ts';
 import { decodeChangeSet, encodeChangeSet } from './change-set-bytes.ts';
 import { decodeWatermark, encodeWatermark } from './watermark.ts';
 
@@ -30,7 +31,7 @@ const changeSet: fc.Arbitrary<ChangeSet> = fc
       operation,
       state: {
         ...state,
-        fields: new Map([...state.fields, ['any', { value, stamp }]]),
+        fields: fieldsSince(state.base, new Map([...state.fields, ['any', { value, stamp }]])),
         vector: vectorWith(state.vector, stamp),
       } satisfies EntityState,
     })),
@@ -51,6 +52,58 @@ function codeOf(work: () => unknown): string {
 }
 
 describe('the encoding of a change set', () => {
+  const setWith = (state: Partial<EntityState>): ChangeSet => {
+    const stamp = formatStamp({ timeMs: 9, counter: 0, region: 'east', writer: 'w' });
+    const value = { type: 'String', value: 'x' } as const;
+    const base = { alive: stamp, deleted: undefined, vector: new Map([['east', stamp]]) };
+    const whole = { fields: new Map([['any', { value, stamp }]]), ...base, ...state };
+    const changes = [{ entityId: 'a', operation: 'create' as const, state: whole }];
+    return { entityKind: 'Devices', bucket: '00', stamp, changes };
+  };
+  const wireOf = (set: ChangeSet): unknown =>
+    (JSON.parse(new TextDecoder().decode(encodeChangeSet(set))) as { wire: unknown }).wire;
+  const STAMP = setWith({}).stamp;
+
+  test('is of the first version where that says all, and of the fourth with a base or an open name', () => {
+    const field = { value: null, stamp: STAMP };
+    expect(wireOf(setWith({}))).toBe(1);
+    expect(wireOf(setWith({ base: STAMP }))).toBe(4);
+    for (const name of ['_vector', 'größe', '名前', '__proto__', 'n'.repeat(255)]) {
+      expect(wireOf(setWith({ fields: new Map([[name, field]]) }))).toBe(4);
+    }
+  });
+
+  test('keeps names of any script, and those that every object has', () => {
+    const names = ['_x0', 'größe', '名前', '__proto__', 'constructor', 'toString', 'referenceId'];
+    const fields = new Map(names.map((name) => [name, { value: null, stamp: STAMP }]));
+    const set = setWith({ fields });
+    expect(decodeChangeSet(encodeChangeSet(set))).toEqual(set);
+  });
+
+  test('refuses a base that is no stamp, a field of before it, and names that no service takes', () => {
+    const jsonOf = (state: object): Uint8Array => {
+      const json = JSON.parse(new TextDecoder().decode(encodeChangeSet(setWith({ base: STAMP }))));
+      Object.assign(json.changes[0].state, state);
+      return bytesOf(json);
+    };
+    const later = formatStamp({ timeMs: 10, counter: 0, region: 'east', writer: 'w' });
+    expect(codeOf(() => decodeChangeSet(jsonOf({})))).toBe('none');
+    for (const base of ['x', 1, null, later]) {
+      expect(codeOf(() => decodeChangeSet(jsonOf({ base })))).toBe('CHANGE_UNDECODABLE');
+    }
+    for (const name of ['', '1a', 'a b', 'a-b', 'n'.repeat(256), '\u{1f600}']) {
+      const fields = { [name]: [STAMP, null] };
+      expect(codeOf(() => decodeChangeSet(jsonOf({ fields })))).toBe('CHANGE_UNDECODABLE');
+    }
+  });
+
+  test('a set of the first version has no base, whatever it says: an older build reads over it', () => {
+    const set = setWith({});
+    const json = JSON.parse(new TextDecoder().decode(encodeChangeSet(set)));
+    json.changes[0].state.base = STAMP;
+    expect(decodeChangeSet(bytesOf(json)).changes[0]?.state.base).toBeUndefined();
+  });
+
   test('I12: every value of every Edm type reads back as it was written', () => {
     fc.assert(
       fc.property(changeSet, (set) => {
@@ -93,7 +146,7 @@ describe('the encoding of a change set', () => {
   });
 
   test('a newer wire version is refused as such', () => {
-    expect(codeOf(() => decodeChangeSet(bytesOf({ wire: 4, what: 'ever' })))).toBe(
+    expect(codeOf(() => decodeChangeSet(bytesOf({ wire: 5, what: 'ever' })))).toBe(
       'CHANGE_TOO_NEW',
     );
   });

@@ -8,7 +8,13 @@ import {
   type ChangeSet,
   isWellFormed,
 } from '../model/change-set.ts';
-import { type EntityState, hasFieldNameForm, type StampedField } from '../state/entity-state.ts';
+import {
+  type EntityState,
+  fieldsSince,
+  hasFieldNameForm,
+  hasOpenNameForm,
+  type StampedField,
+} from '../state/entity-state.ts';
 import { toPossibleStamp, toPossibleState } from '../state/possible-state.ts';
 import { isStamp, type Stamp, stampRegion } from '../time/stamp.ts';
 import {
@@ -16,7 +22,12 @@ import {
   type EncodedFieldValue,
   encodeFieldValue,
 } from '../values/encode-field-value.ts';
-import { DEFLATED_WIRE_VERSION, WIRE_VERSION } from './versions.ts';
+import {
+  BASE_WIRE_VERSION,
+  DEFLATED_WIRE_VERSION,
+  NEWEST_WIRE_VERSION,
+  WIRE_VERSION,
+} from './versions.ts';
 
 const encoder = new TextEncoder();
 
@@ -24,6 +35,7 @@ interface EncodedState {
   readonly fields: Record<string, readonly [string, EncodedFieldValue]>;
   readonly alive?: string;
   readonly deleted?: string;
+  readonly base?: string;
   readonly vector: readonly string[];
 }
 
@@ -38,22 +50,31 @@ export function encodeChange({ entityId, operation, state, trace }: Change): str
   return JSON.stringify({ entityId, operation, state: encodeState(state), trace });
 }
 
-/** Returns the encoding of a set whose changes, in their order, were encoded by `encodeChange`. */
-export function joinChangeSet(
-  { entityKind, bucket, stamp }: Omit<ChangeSet, 'changes'>,
-  changes: readonly string[],
-): Uint8Array {
-  const head = JSON.stringify({ wire: WIRE_VERSION, entityKind, bucket, stamp }).slice(0, -1);
-  return encoder.encode(`${head},"changes":[${changes.join(',')}]}`);
+/** Returns the encoding of a set whose changes, in their order, `encodeChange` has encoded as `texts`. */
+export function joinChangeSet(set: ChangeSet, texts: readonly string[]): Uint8Array {
+  const { entityKind, bucket, stamp } = set;
+  const head = JSON.stringify({ wire: wireVersionOf(set), entityKind, bucket, stamp }).slice(0, -1);
+  return encoder.encode(`${head},"changes":[${texts.join(',')}]}`);
+}
+
+/** Returns the oldest version that says all of the set: what needs no newer one stays readable everywhere. */
+function wireVersionOf({ changes }: ChangeSet): number {
+  const needsBase = changes.some(
+    ({ state }) =>
+      state.base !== undefined || [...state.fields.keys()].some((name) => !hasFieldNameForm(name)),
+  );
+  return needsBase ? BASE_WIRE_VERSION : WIRE_VERSION;
 }
 
 function encodeState(state: EntityState): EncodedState {
-  const fields: Record<string, readonly [string, EncodedFieldValue]> = {};
+  // Of no prototype, for `__proto__` is a name like any other.
+  const fields = Object.create(null) as Record<string, readonly [string, EncodedFieldValue]>;
   for (const [name, field] of state.fields) fields[name] = encodeField(field);
   return {
     fields,
     ...(state.alive === undefined ? {} : { alive: state.alive }),
     ...(state.deleted === undefined ? {} : { deleted: state.deleted }),
+    ...(state.base === undefined ? {} : { base: state.base }),
     vector: [...state.vector.values()],
   };
 }
@@ -137,6 +158,8 @@ const StateSchema = Type.Object({
   fields: Type.Record(Type.String(), Type.Tuple([StampText, Type.Unknown()])),
   alive: Type.Optional(StampText),
   deleted: Type.Optional(StampText),
+  /** Means nothing in a set of the first version: an older build reads over it. */
+  base: Type.Optional(Type.Unknown()),
   vector: Type.Array(StampText, { minItems: 1, maxItems: 64 }),
 });
 
@@ -178,16 +201,17 @@ export function decodeChangeSet(bytes: Uint8Array): ChangeSet {
     undecodable('it is not UTF-8 JSON', cause),
   );
   if (!checkVersion.Check(json)) throw undecodable('it carries no wire version');
-  if (json.wire > DEFLATED_WIRE_VERSION) {
+  if (json.wire > NEWEST_WIRE_VERSION) {
     throw new TerminalError(
       'CHANGE_TOO_NEW',
-      `The change set has wire version ${json.wire}; this build reads up to ${DEFLATED_WIRE_VERSION}. ` +
+      `The change set has wire version ${json.wire}; this build reads up to ${NEWEST_WIRE_VERSION}. ` +
         'Upgrade this region, then resubmit the message.',
       { details: { wire: json.wire } },
     );
   }
-  if (json.wire !== WIRE_VERSION) {
-    throw undecodable(`a set is not written like this in wire version ${json.wire}`);
+  const { wire } = json;
+  if (wire !== WIRE_VERSION && wire !== BASE_WIRE_VERSION) {
+    throw undecodable(`a set is not written like this in wire version ${wire}`);
   }
   if (!checkChangeSet.Check(json)) {
     const [first] = checkChangeSet.Errors(json);
@@ -200,7 +224,7 @@ export function decodeChangeSet(bytes: Uint8Array): ChangeSet {
     changes: json.changes.map(({ entityId, operation, state, trace }) => ({
       entityId,
       operation,
-      state: decodeState(state),
+      state: decodeState(state, wire),
       ...(typeof trace === 'string' && TRACEPARENT.test(trace) ? { trace } : {}),
     })),
   };
@@ -218,26 +242,38 @@ export function decodeStoredChangeSet(bytes: Uint8Array): ChangeSet {
   };
 }
 
-function decodeState(encoded: Static<typeof StateSchema>): EntityState {
-  const fields = Object.entries(encoded.fields).map(([name, [stamp, value]]) =>
-    decodeField(name, stamp, value),
-  );
+function decodeState(encoded: Static<typeof StateSchema>, wire: number): EntityState {
+  const isNameForm = wire === BASE_WIRE_VERSION ? hasOpenNameForm : hasFieldNameForm;
+  const fields = new Map<string, StampedField>();
+  for (const [name, [stamp, value]] of Object.entries(encoded.fields)) {
+    if (!isNameForm(name)) throw undecodable(`"${name}" is no field name`);
+    fields.set(name, decodeField(name, stamp, value));
+  }
+  const base = wire === BASE_WIRE_VERSION ? decodeBase(encoded.base) : undefined;
+  if (fieldsSince(base, fields).size < fields.size) {
+    throw undecodable('a field is stamped before the base of its state');
+  }
   const stamps = encoded.vector.map(decodeStamp);
   const vector = new Map(stamps.map((stamp) => [stampRegion(stamp), stamp]));
   if (vector.size !== stamps.length) throw undecodable('a version vector names a region twice');
   return {
-    fields: new Map(fields),
+    fields,
     alive: encoded.alive === undefined ? undefined : decodeStamp(encoded.alive),
     deleted: encoded.deleted === undefined ? undefined : decodeStamp(encoded.deleted),
+    ...(base === undefined ? {} : { base }),
     vector,
   };
 }
 
-function decodeField(name: string, stamp: string, encoded: unknown): [string, StampedField] {
-  if (!hasFieldNameForm(name)) throw undecodable(`"${name}" is no field name`);
+function decodeBase(base: unknown): Stamp | undefined {
+  if (base === undefined || isStamp(base)) return base;
+  throw undecodable('its base is no stamp');
+}
+
+function decodeField(name: string, stamp: string, encoded: unknown): StampedField {
   const value = decodeFieldValue(encoded);
   if (value === undefined) throw undecodable(`field "${name}" holds no value of its type`);
-  return [name, { value, stamp: decodeStamp(stamp) }];
+  return { value, stamp: decodeStamp(stamp) };
 }
 
 function decodeStamp(text: string): Stamp {

@@ -20,3 +20,19 @@ export const PACK_WIRE_VERSION = 2;
  * written only where every region is known to read it. See docs/adr/0016.
  */
 export const DEFLATED_WIRE_VERSION = 3;
+
+/**
+ * Is the wire version of a plain change set that says more than the first can: a state with a base, and names of
+ * fields as Table Storage takes them. What needs none of it is written as before, byte for byte. A build that does
+ * not know it sets it aside as too new, so a base is taken only where every region is known to read it. See
+ * docs/adr/0030.
+ */
+export const BASE_WIRE_VERSION = 4;
+
+/** Is the newest version that this build reads. */
+export const NEWEST_WIRE_VERSION = Math.max(
+  WIRE_VERSION,
+  PACK_WIRE_VERSION,
+  DEFLATED_WIRE_VERSION,
+  BASE_WIRE_VERSION,
+);

@@ -1,4 +1,4 @@
-import { DEFLATED_WIRE_VERSION, type Properties, type TableStore } from '@tandem/core';
+import { NEWEST_WIRE_VERSION, type Properties, type TableStore } from '@tandem/core';
 import { ensureQueue } from '@tandem/messaging';
 import { createAzureTableStore, seedConfiguration, tandemSettings } from '@tandem/storage';
 import type { Region, RegionAddresses } from '../cluster/region.ts';
@@ -7,7 +7,7 @@ import type { Region, RegionAddresses } from '../cluster/region.ts';
 const CONFIGURATION = 'Configuration';
 
 /** Every process of every region runs this build, so none needs to be spared what it cannot read. */
-const ALL_OF_ONE_BUILD = { 'Messages.WireVersion': String(DEFLATED_WIRE_VERSION) };
+const ALL_OF_ONE_BUILD = { 'Messages.WireVersion': String(NEWEST_WIRE_VERSION) };
 
 export interface PrepareRegionsOptions {
   readonly queue: string;

@@ -1,7 +1,7 @@
 import {
   BUCKET_COUNT_DEFAULT,
   BUCKET_COUNT_MAX,
-  DEFLATED_WIRE_VERSION,
+  NEWEST_WIRE_VERSION,
   partOfConnectionString,
   SERVICE_BUS_PARTS,
   tidyConnectionString,
@@ -170,9 +170,10 @@ export const tandemSettings = {
   'Messages.WireVersion': integer({
     description:
       'The newest wire version that every region reads: 2 lets change sets share a message, 3 deflates ' +
-      'them besides, in tables and archives too. Raise it when every region runs a build that knows it.',
+      'them besides, in tables and archives too, 4 lets a write own the whole row where the merge policy ' +
+      'is `row`. Raise it when every region runs a build that knows it; from 4 there is no way back.',
     min: WIRE_VERSION,
-    max: DEFLATED_WIRE_VERSION,
+    max: NEWEST_WIRE_VERSION,
     default: WIRE_VERSION,
   }),
   'Readiness.LagMsMax': durationMs({

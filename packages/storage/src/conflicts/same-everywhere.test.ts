@@ -102,10 +102,13 @@ function lossesOf(regions: readonly MemoryRegion<Device>[]): readonly string[] {
       if (field.stamp !== stamp) continue;
       const wins = (one: EntityState): boolean => {
         const other = one.fields.get(name);
+        if (other === undefined) return field.value !== null && (one.base ?? '') > stamp;
         return other !== undefined && other.stamp > stamp && !isSameValue(other.value, field.value);
       };
       const isKept = aware.every((one) => one.fields.get(name)?.stamp === stamp);
-      const rivals = unaware.filter((one) => (one.fields.get(name)?.stamp ?? '') > stamp);
+      const rivals = unaware.filter(
+        (one) => (one.fields.get(name)?.stamp ?? one.base ?? '') > stamp,
+      );
       if (isKept && rivals.length > 0 && rivals.every(wins))
         losses.push(`${entityId} ${name} ${stamp}`);
       const isLostTo = ({ stamp: deletion, state: { vector, deleted } }: (typeof others)[0]) => {

@@ -102,7 +102,8 @@ function writtenSince<K extends EntityKind>(
       const pairs = all.flatMap((one) => (one.life ? [[one.life.deleted, one.life.alive]] : []));
       return !reachable([life.deleted, life.alive], pairs).has(state.alive);
     }
-    const now = state.fields.get(name)?.stamp;
+    // A field that is not there was taken away by the last write that owned the whole entity.
+    const now = state.fields.get(name)?.stamp ?? state.base;
     const field = chosen.find((one) => one.name === name);
     if (now === undefined || field === undefined) return false;
     const pairs = all

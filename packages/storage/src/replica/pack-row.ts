@@ -250,6 +250,7 @@ export class RowPacker {
     for (const stamp of state.vector.values()) packed.putCount(stamps.indexOf(stamp));
     packed.putCount(state.alive === undefined ? 0 : stamps.indexOf(state.alive) + 1);
     packed.putCount(state.deleted === undefined ? 0 : stamps.indexOf(state.deleted) + 1);
+    packed.putCount(state.base === undefined ? 0 : stamps.indexOf(state.base) + 1);
     packed.putCount(state.fields.size);
     for (const [name, { value, stamp }] of state.fields) {
       this.#putName(packed, name);
@@ -272,7 +273,7 @@ export class RowPacker {
       const stamp = stampAt(packed.count());
       vector.set(stampRegion(stamp), stamp);
     }
-    const [alive, deleted] = [packed.count(), packed.count()];
+    const [alive, deleted, base] = [packed.count(), packed.count(), packed.count()];
     const fields = new Map<string, StampedField>();
     for (let left = packed.count(); left > 0; left -= 1) {
       const name = this.#name(packed);
@@ -283,6 +284,7 @@ export class RowPacker {
       fields,
       alive: alive === 0 ? undefined : stampAt(alive - 1),
       deleted: deleted === 0 ? undefined : stampAt(deleted - 1),
+      ...(base === 0 ? {} : { base: stampAt(base - 1) }),
       vector,
     };
     return { entityId, etag, state, referenceId: this.#reference(packed, { entityId, vector }) };
@@ -345,7 +347,7 @@ export class RowPacker {
 }
 
 /** A row has few, so a list is quicker than a set. */
-function distinctStamps({ vector, alive, deleted, fields }: EntityState): Stamp[] {
+function distinctStamps({ vector, alive, deleted, base, fields }: EntityState): Stamp[] {
   const stamps: Stamp[] = [];
   const consider = (stamp: Stamp | undefined): void => {
     if (stamp !== undefined && !stamps.includes(stamp)) stamps.push(stamp);
@@ -353,6 +355,7 @@ function distinctStamps({ vector, alive, deleted, fields }: EntityState): Stamp[
   for (const stamp of vector.values()) consider(stamp);
   consider(alive);
   consider(deleted);
+  consider(base);
   for (const { stamp } of fields.values()) consider(stamp);
   return stamps;
 }

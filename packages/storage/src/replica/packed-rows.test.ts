@@ -168,10 +168,11 @@ const rows: fc.Arbitrary<StoredRow> = fc
     fields: fc.array(fc.tuple(fc.string(), values, stamps)),
     alive: fc.option(stamps, { nil: undefined }),
     deleted: fc.option(stamps, { nil: undefined }),
+    base: fc.option(stamps, { nil: undefined }),
     vector: fc.array(stamps, { minLength: 1, maxLength: 4 }),
     reference: fc.constantFrom('none', 'own', 'other'),
   })
-  .map(({ entityId, etag, fields, alive, deleted, vector, reference }) => {
+  .map(({ entityId, etag, fields, alive, deleted, base, vector, reference }) => {
     const newest = vector.toSorted().at(-1);
     const references = {
       none: undefined,
@@ -186,6 +187,7 @@ const rows: fc.Arbitrary<StoredRow> = fc
         fields: new Map(fields.map(([name, value, stamp]) => [name, { value, stamp }])),
         alive,
         deleted,
+        base,
         vector: new Map(vector.map((stamp) => [stamp.split('-')[2]!, stamp])),
       },
     };

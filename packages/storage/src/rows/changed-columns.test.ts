@@ -27,6 +27,7 @@ const state: fc.Arbitrary<EntityState> = fc.record({
     .map((entries): Map<string, StampedField> => new Map(entries)),
   alive: mark,
   deleted: mark,
+  base: mark,
   vector: fc.integer({ min: 1, max: 3 }).map((timeMs) => new Map([['east', stampAt(timeMs)]])),
 });
 const stored: fc.Arbitrary<StoredState> = fc.record({

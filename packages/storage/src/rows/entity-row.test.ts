@@ -32,6 +32,18 @@ test('one state is one row, whatever order its fields came in', () => {
   });
 });
 
+test('a row gives back its base, and nothing that was stamped before it', () => {
+  const state = { ...stateWith(fields.slice(1)), base: LATER };
+  const row = toEntityProperties({ state, referenceId: undefined });
+  expect(row.get('_base')).toEqual({ type: 'String', value: LATER });
+  expect(fromEntityProperties(row).state).toEqual(state);
+  const below = toEntityProperties({
+    state: { ...stateWith(fields), base: LATER },
+    referenceId: undefined,
+  });
+  expect(fromEntityProperties(below).state).toEqual(state);
+});
+
 test('a row gives back its state, a field without a column included', () => {
   const state = stateWith(fields);
   const stored = fromEntityProperties(toEntityProperties({ state, referenceId: 'there' }));

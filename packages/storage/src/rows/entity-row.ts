@@ -6,6 +6,7 @@ import {
   type EntityState,
   encodeVector,
   type FieldValue,
+  fieldsSince,
   isSameValue,
   isStamp,
   newestStamp,
@@ -30,6 +31,7 @@ import {
  *     _stamps   JSON: for each stamp the fields that carry it, those without a column included, sorted
  *     _alive    stamp of the last write that made it alive
  *     _deleted  stamp of the last deletion
+ *     _base     stamp of the last write that owned the whole entity
  *     _origin   region of the newest transaction
  */
 export function toEntityProperties({ state, referenceId }: StoredState): Properties {
@@ -44,6 +46,7 @@ export function toEntityProperties({ state, referenceId }: StoredState): Propert
   setText('_stamps', encodeStamps(state));
   setText('_alive', state.alive);
   setText('_deleted', state.deleted);
+  setText('_base', state.base);
   setText('_origin', originOf(state));
   setText('referenceId', referenceId);
   return properties;
@@ -79,6 +82,7 @@ export function changedColumns(
   const texts = [
     ['_alive', before.state.alive, after.state.alive],
     ['_deleted', before.state.deleted, after.state.deleted],
+    ['_base', before.state.base, after.state.base],
     ['_origin', originOf(before.state), originOf(after.state)],
     ['referenceId', before.referenceId, after.referenceId],
   ] as const;
@@ -115,10 +119,12 @@ function encodeStamps({ fields }: EntityState): string {
 export function fromEntityProperties(properties: Properties): StoredState {
   const vector = decodeVector(textOf(properties, '_vector') ?? '');
   if (vector === undefined) throw malformed('_vector');
+  const base = stampOf(properties, '_base');
   const state: EntityState = {
-    fields: readFields(properties),
+    fields: fieldsSince(base, readFields(properties)),
     alive: stampOf(properties, '_alive'),
     deleted: stampOf(properties, '_deleted'),
+    ...(base === undefined ? {} : { base }),
     vector,
   };
   return { state: toPossibleState(state), referenceId: textOf(properties, 'referenceId') };

@@ -13,11 +13,11 @@ import {
   createRelay,
   createRelayQueue,
   createReplicator,
-  DEFLATED_WIRE_VERSION,
   type EntityKind,
   finishAtOnce,
   finishLate,
   type HybridClock,
+  NEWEST_WIRE_VERSION,
   type Outbox,
   type OutboxEntry,
   pagesOf,
@@ -116,7 +116,7 @@ export async function createMemoryRegion<K extends EntityKind>(
     createHybridClock({ region, writer, nowMs: () => clock.nowMs(), driftMsMax: DRIFT_MS_MAX });
   const writer = newWriter();
   const hybridClock = newClock(writer);
-  const { bucketCount = MEMORY_BUCKET_COUNT, wireVersion = DEFLATED_WIRE_VERSION } = options;
+  const { bucketCount = MEMORY_BUCKET_COUNT, wireVersion = NEWEST_WIRE_VERSION } = options;
   const stored = { store, kind, bucketCount };
   const archive = createTableArchive(stored);
   const outbox = createTableOutbox(stored);

@@ -29,7 +29,10 @@ export interface ReplicatedTableOptions<K extends EntityKind> {
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly bucketCount: number;
-  /** The newest that every region reads: from `DEFLATED_WIRE_VERSION` on change sets are deflated. */
+  /**
+   * The newest that every region reads, the first by default: from `DEFLATED_WIRE_VERSION` on change sets are
+   * deflated, from `BASE_WIRE_VERSION` on a write under the policy `row` owns the whole entity.
+   */
   readonly wireVersion?: number;
   /** The regions that every change is owed to. */
   readonly peers: readonly string[];

@@ -23,6 +23,8 @@ export interface EntityChange {
   readonly entityId: string;
   readonly write: Write;
   readonly condition: WriteCondition | undefined;
+  /** Is that of its kind by default. */
+  readonly policy?: MergePolicy;
 }
 
 /**
@@ -111,10 +113,13 @@ export interface Deciding<K extends EntityKind> {
 
 /** Decides what becomes of a change whose turn it is, on what is known of its row. */
 export function decideChange<K extends EntityKind>(
-  { entityId, write, condition }: EntityChange,
+  { entityId, write, condition, policy }: EntityChange,
   { known, arrivedAt, kind }: Deciding<K>,
 ): ChangeDecision<K> {
-  const decision = decideWrite(write, known.row, { condition, policy: kind.policy });
+  const decision = decideWrite(write, known.row, {
+    condition,
+    policy: policy ?? kind.policy,
+  });
   if (decision.kind === 'write') {
     const isRemembered = known.toldAt === NEVER_TOLD;
     const { operation } = decision;

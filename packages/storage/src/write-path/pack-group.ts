@@ -1,6 +1,7 @@
 import {
   AppError,
   assert,
+  BASE_WIRE_VERSION,
   CHANGE_SET_BYTES_MAX,
   CHANGES_PER_SET_MAX,
   type Change,
@@ -40,7 +41,7 @@ export interface GroupWrite {
   readonly goesAlone: boolean;
 }
 
-interface GroupChange extends Pick<EntityChange, 'entityId' | 'write'> {
+interface GroupChange extends Pick<EntityChange, 'entityId' | 'write' | 'policy'> {
   readonly basis: Basis | undefined;
 }
 
@@ -116,7 +117,7 @@ export function packGroup<W extends GroupWrite>(
   if (packed.length === 0) return { group: undefined, left, refused };
   const set = { ...head, changes: packed.map(({ change }) => change) };
   const texts = packed.map(({ text }) => text);
-  const plain = joinChangeSet(head, texts);
+  const plain = joinChangeSet(set, texts);
   const group = {
     set,
     encoded: options.wireVersion >= DEFLATED_WIRE_VERSION ? deflateChangeSet(plain) : plain,
@@ -213,11 +214,16 @@ function packWrite(
 }
 
 function toState(
-  { entityId, write }: GroupChange,
+  { entityId, write, policy }: GroupChange,
   stored: StoredRow | undefined,
-  { kind, replica, stamp }: StampedOptions,
+  { kind, replica, stamp, wireVersion }: StampedOptions,
 ): EntityState {
-  const context = { stored: stored?.state, stamp, policy: kind.policy };
+  const context = {
+    stored: stored?.state,
+    stamp,
+    policy: policy ?? kind.policy,
+    mayTakeBase: wireVersion >= BASE_WIRE_VERSION,
+  };
   const state = writeEntity(write, context);
   // What an entity holds that no change can carry must not keep it from being deleted.
   const isStuck = write.kind === 'delete' && replica.faultOf(entityId, state) !== undefined;

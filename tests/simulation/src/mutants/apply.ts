@@ -191,13 +191,13 @@ export const applyMutants: readonly Mutant[] = [
     edits: [
       {
         file: `${CORE}wire/change-set-bytes.ts`,
-        find: 'if (json.wire > DEFLATED_WIRE_VERSION) {',
-        replace: 'if (json.wire > DEFLATED_WIRE_VERSION + 1_000) {',
+        find: 'if (json.wire > NEWEST_WIRE_VERSION) {',
+        replace: 'if (json.wire > NEWEST_WIRE_VERSION + 1_000) {',
       },
       {
         file: `${CORE}wire/change-set-bytes.ts`,
-        find: 'if (json.wire !== WIRE_VERSION) {',
-        replace: 'if (json.wire < WIRE_VERSION) {',
+        find: 'if (wire !== WIRE_VERSION && wire !== BASE_WIRE_VERSION) {',
+        replace: 'if (wire < WIRE_VERSION) {',
       },
     ],
   },
