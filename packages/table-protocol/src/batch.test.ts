@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BATCH_OPERATIONS_MAX, encodeBatch, parseBatch } from './batch.ts';
+import { type Batch, checkOperationCount, encodeBatch, parseBatch } from './batch.ts';
 import { refusalOf } from './testing/refusal.ts';
 
 const operation = (
@@ -103,9 +103,12 @@ describe('a batch', () => {
   });
 
   it('has at most a hundred operations, and the error names the last that may be', () => {
-    const most = Array.from({ length: BATCH_OPERATIONS_MAX }, () => operation('{}'));
-    expect(parseBatch(TYPE, batch(most).join('\r\n')).requests).toHaveLength(BATCH_OPERATIONS_MAX);
-    expect(() => parseBatch(TYPE, batch([...most, operation('{}')]).join('\r\n'))).toThrow(
+    const most = Array.from({ length: 100 }, () => operation('{}'));
+    const read = (count: number): Batch =>
+      parseBatch(TYPE, batch([...most, ...most].slice(0, count)).join('\r\n'));
+    expect(() => checkOperationCount(read(100))).not.toThrow();
+    expect(read(200).requests).toHaveLength(101);
+    expect(() => checkOperationCount(read(101))).toThrow(
       expect.objectContaining({
         code: 'InvalidInput',
         operation: 99,

@@ -21,11 +21,11 @@ export interface Batch {
 }
 
 /** Bounds the operations of one transaction. */
-export const BATCH_OPERATIONS_MAX = 100;
+const BATCH_OPERATIONS_MAX = 100;
 
 /**
- * Splits the body of a `$batch` request. Throws `InvalidInput`, naming what is malformed; the count is judged
- * by the service as an error of its last operation that may be.
+ * Splits the body of a `$batch` request, up to one operation beyond the limit. Throws `InvalidInput`, naming
+ * what is malformed.
  */
 export function parseBatch(contentType: string, body: string): Batch {
   const parts = splitParts(body, boundaryOf(contentType, 'batch'));
@@ -41,7 +41,8 @@ export function parseBatch(contentType: string, body: string): Batch {
   }
   const requests: BatchRequest[] = [];
   for (const operation of splitParts(rest, boundaryOf(type, 'change set'))) {
-    if (requests.length === BATCH_OPERATIONS_MAX) throw tooMany();
+    // One more is enough to know that there are too many.
+    if (requests.length > BATCH_OPERATIONS_MAX) break;
     requests.push(readRequest(operation));
   }
   if (requests.length === 0) throw invalid('The change set has no operation.');
@@ -50,9 +51,11 @@ export function parseBatch(contentType: string, body: string): Batch {
   return { isChangeSet: true, requests };
 }
 
-function tooMany(): TableError {
+/** Throws for a transaction of too many operations, as the service does: of the last that may be. */
+export function checkOperationCount({ requests }: Batch): void {
+  if (requests.length <= BATCH_OPERATIONS_MAX) return;
   const sentence = `The batch request operation exceeds the maximum ${BATCH_OPERATIONS_MAX} changes per change set.`;
-  return TableError.saying('InvalidInput', sentence, BATCH_OPERATIONS_MAX - 1);
+  throw TableError.saying('InvalidInput', sentence, BATCH_OPERATIONS_MAX - 1);
 }
 
 const BOUNDARY = /;\s*boundary=(?:"([^"]{1,200})"|([^\s;,"]{1,200}))/i;

@@ -2,10 +2,10 @@
 
 // Transactions
 export {
-  BATCH_OPERATIONS_MAX,
   type Batch,
   type BatchAnswer,
   type BatchRequest,
+  checkOperationCount,
   encodeBatch,
   parseBatch,
 } from './batch.ts';

@@ -36,6 +36,10 @@ const ERRORS = {
   CorsPreflightFailure: [403, 'CORS not enabled or no matching rule found for this request.'],
   EntityAlreadyExists: [409, 'The specified entity already exists.'],
   EntityTooLarge: [400, 'The entity is larger than the maximum allowed size (1MB).'],
+  InsufficientAccountPermissions: [
+    403,
+    'The account being accessed does not have sufficient permissions to execute this operation.',
+  ],
   InternalError: [500, 'Server encountered an internal error. Please try again after some time.'],
   InvalidAuthenticationInfo: [
     400,

@@ -1,0 +1,183 @@
+/** Answers for the service as a whole, its list of tables, and who a table lets in. */
+import { matches } from '@tandem/core';
+import {
+  checkTableName,
+  decodeContinuation,
+  encodeAcl,
+  encodeContinuation,
+  encodeServiceProperties,
+  encodeServiceStats,
+  parseAcl,
+  parseFilter,
+  parseObject,
+  parseServiceProperties,
+  TableError,
+} from '@tandem/table-protocol';
+import { type Answer, type Context, checkPermit, JSON_TYPES, preferenceOf } from './exchange.ts';
+import { readQuery, topOf } from './query-options.ts';
+
+/** Answers `/?restype=service&comp=…`. */
+export async function answerService(context: Context): Promise<Answer> {
+  const { request, url, permit, tables } = context;
+  if (url.query.get('restype') !== 'service') {
+    throw new TableError('InvalidQueryParameterValue', '"restype" is "service".');
+  }
+  const comp = url.query.get('comp');
+  if (comp === 'stats') {
+    only(request.method, ['GET']);
+    checkPermit(permit, { operation: 'getServiceStats' });
+    if (!url.isSecondary) {
+      throw new TableError('InvalidQueryParameterValue', 'Only the secondary address tells it.');
+    }
+    const lastSyncTime = await tables.syncedAt();
+    return xml(
+      encodeServiceStats(
+        lastSyncTime === undefined ? { status: 'unavailable' } : { status: 'live', lastSyncTime },
+      ),
+    );
+  }
+  if (comp !== 'properties') {
+    throw new TableError('InvalidQueryParameterValue', '"comp" is "properties" or "stats".');
+  }
+  if (request.method === 'GET') {
+    checkPermit(permit, { operation: 'getServiceProperties' });
+    return xml(encodeServiceProperties(await tables.properties()));
+  }
+  only(request.method, ['PUT']);
+  checkPermit(permit, { operation: 'setServiceProperties' });
+  const set = parseServiceProperties(request.body);
+  // What is not named stays as it is.
+  await tables.setProperties({ ...(await tables.properties()), ...set });
+  return { status: 202, headers: {} };
+}
+
+/** Answers `/Tables`: their list, or the creation of one. */
+export async function answerTables(context: Context): Promise<Answer> {
+  const { request, permit } = context;
+  if (request.method === 'GET') {
+    checkPermit(permit, { operation: 'queryTables' });
+    return listTables(context);
+  }
+  only(request.method, ['POST']);
+  checkPermit(permit, { operation: 'createTable' });
+  return createTable(context);
+}
+
+async function listTables({ url, tables, level, base }: Context): Promise<Answer> {
+  const { query } = url;
+  const { filter } = readQuery(query);
+  const where = filter === undefined ? undefined : parseFilter(filter);
+  const from = nameIn(query.get('NextTableName'));
+  const top = topOf(query);
+  const meant = (await tables.list())
+    .filter((name) => name >= from)
+    .filter((name) => where === undefined || matches(where, valuesOf(name)));
+  const page = meant.slice(0, top);
+  const next = meant[top];
+  const context = level === 'none' ? '' : `"odata.metadata":"${base}/$metadata#Tables",`;
+  const rows = page.map((name) => JSON.stringify(entryOf(name, { base, level, url })));
+  return {
+    status: 200,
+    headers: {
+      'Content-Type': JSON_TYPES[level],
+      ...(next !== undefined && { 'x-ms-continuation-NextTableName': encodeContinuation(next) }),
+    },
+    body: `{${context}"value":[${rows.join(',')}]}`,
+  };
+}
+
+/** A token of the service also says when it was made. */
+function nameIn(token: string | undefined): string {
+  return token === undefined ? '' : (decodeContinuation(token).split('\u0001', 1)[0] ?? '');
+}
+
+function valuesOf(table: string): Parameters<typeof matches>[1] {
+  return (name) => (name === 'TableName' ? { type: 'String', value: table } : undefined);
+}
+
+function entryOf(
+  name: string,
+  { base, level, url }: Pick<Context, 'base' | 'level' | 'url'>,
+): Readonly<Record<string, string>> {
+  if (level !== 'full') return { TableName: name };
+  return {
+    'odata.type': `${url.account}.Tables`,
+    'odata.id': `${base}/Tables('${name}')`,
+    'odata.editLink': `Tables('${name}')`,
+    TableName: name,
+  };
+}
+
+async function createTable({ request, tables, level, base, url }: Context): Promise<Answer> {
+  checkJsonBody(request.headers);
+  const { TableName: name } = parseObject(request.body);
+  if (typeof name !== 'string') throw new TableError('PropertiesNeedValue');
+  checkTableName(name);
+  if (!(await tables.create(name))) throw new TableError('TableAlreadyExists');
+  const address = `${base}/Tables('${name}')`;
+  const { isContentWanted, applied } = preferenceOf(request.headers);
+  if (!isContentWanted) {
+    const headers = { ...applied, Location: address, DataServiceId: address };
+    return { status: 204, headers };
+  }
+  const entry = entryOf(name, { base, level, url });
+  const context = level === 'none' ? {} : { 'odata.metadata': `${base}/$metadata#Tables/@Element` };
+  return {
+    status: 201,
+    headers: { ...applied, 'Content-Type': JSON_TYPES[level], Location: address },
+    body: JSON.stringify({ ...context, ...entry }),
+  };
+}
+
+/** Answers `/Tables('T')`. */
+export async function answerTable(context: Context, table: string): Promise<Answer> {
+  const { request, permit, tables, level, base, url } = context;
+  checkTableName(table);
+  if (request.method === 'GET') {
+    checkPermit(permit, { operation: 'queryTables', table });
+    const found = await tables.find(table);
+    if (found === undefined) throw new TableError('ResourceNotFound');
+    const at = level === 'none' ? {} : { 'odata.metadata': `${base}/$metadata#Tables/@Element` };
+    return {
+      status: 200,
+      headers: { 'Content-Type': JSON_TYPES[level] },
+      body: JSON.stringify({ ...at, ...entryOf(found.name, { base, level, url }) }),
+    };
+  }
+  only(request.method, ['DELETE']);
+  checkPermit(permit, { operation: 'deleteTable', table });
+  if (!(await tables.remove(table))) throw new TableError('ResourceNotFound');
+  return { status: 204, headers: {} };
+}
+
+/** Answers `/T?comp=acl`. */
+export async function answerPolicies(context: Context, table: string): Promise<Answer> {
+  const { request, permit, tables } = context;
+  if (request.method === 'GET') {
+    checkPermit(permit, { operation: 'getTableAcl', table });
+    const found = await tables.find(table);
+    if (found === undefined) throw new TableError('TableNotFound');
+    return xml(encodeAcl(found.policies));
+  }
+  only(request.method, ['PUT']);
+  checkPermit(permit, { operation: 'setTableAcl', table });
+  const policies = request.body === '' ? [] : parseAcl(request.body);
+  if (!(await tables.setPolicies(table, policies))) throw new TableError('TableNotFound');
+  return { status: 204, headers: {} };
+}
+
+/** Throws for a method that the resource has not. */
+export function only(method: string, methods: readonly string[]): void {
+  if (!methods.includes(method)) throw new TableError('UnsupportedHttpVerb');
+}
+
+/** Throws for a body in a format that is not read; without a type it is taken for JSON. */
+export function checkJsonBody(headers: Readonly<Record<string, string | undefined>>): void {
+  const type = headers['content-type'] ?? 'application/json';
+  if (/^application\/json/i.test(type)) return;
+  throw new TableError(/atom/i.test(type) ? 'AtomFormatNotSupported' : 'MediaTypeNotSupported');
+}
+
+function xml(body: string): Answer {
+  return { status: 200, headers: { 'Content-Type': 'application/xml' }, body };
+}

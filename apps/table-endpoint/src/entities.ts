@@ -1,0 +1,409 @@
+/** Answers for rows: one of them, a page of them, and transactions over several. */
+import type { ComparisonOperator, Predicate } from '@tandem/core';
+import {
+  type Access,
+  type BatchAnswer,
+  type BatchRequest,
+  checkKey,
+  checkOperationCount,
+  checkTableName,
+  decodeContinuation,
+  decodeEntity,
+  encodeBatch,
+  encodeContinuation,
+  encodeEntities,
+  encodeEntity,
+  entityAddress,
+  errorJson,
+  type IfMatch,
+  parseBatch,
+  parseFilter,
+  parseIfMatch,
+  parseTableUrl,
+  type Resource,
+  type StoredEntity,
+  TableError,
+  type TableOperation,
+  type TableRange,
+} from '@tandem/table-protocol';
+import { answerPolicies, checkJsonBody, only } from './documents.ts';
+import {
+  type Answer,
+  type Context,
+  checkPermit,
+  type EndpointRequest,
+  formatOf,
+  JSON_TYPES,
+  preferenceOf,
+} from './exchange.ts';
+import { readQuery, topOf } from './query-options.ts';
+import type { Keys, RowCondition, RowWrite, ServedTable, WriteAnswer } from './served-tables.ts';
+
+type OfTable = Extract<Resource, { kind: 'entities' | 'beneath' }>;
+type OfEntity = Extract<Resource, { kind: 'entity' }>;
+
+/** Answers `/T` and `/T()`: a page of rows, an insertion, or the policies of the table. */
+export async function answerEntities(context: Context, resource: OfTable): Promise<Answer> {
+  const { request, url } = context;
+  const { table } = resource;
+  checkTableName(table);
+  if (url.query.get('comp') === 'acl') return answerPolicies(context, table);
+  if (request.method === 'GET') {
+    if (resource.kind === 'beneath') throw new TableError('NotImplemented');
+    return queryRows(context, table);
+  }
+  only(request.method, ['POST']);
+  return answerWrite(context, resource);
+}
+
+/** Answers `/T(PartitionKey='..',RowKey='..')`. */
+export async function answerEntity(context: Context, resource: OfEntity): Promise<Answer> {
+  checkTableName(resource.table);
+  if (context.request.method === 'GET') return readRow(context, resource);
+  return answerWrite(context, resource);
+}
+
+async function readRow(context: Context, resource: OfEntity): Promise<Answer> {
+  const { url, permit, level } = context;
+  const { table: name, partitionKey, rowKey } = resource;
+  const { select } = readQuery(url.query);
+  checkKeys(resource);
+  const row = [partitionKey, rowKey] as const;
+  checkPermit(permit, { operation: 'queryEntities', table: name, row });
+  const found = await (await tableOf(context, name)).get({ partitionKey, rowKey });
+  if (found === undefined) throw new TableError('ResourceNotFound');
+  return {
+    status: 200,
+    headers: { 'Content-Type': JSON_TYPES[level], ETag: found.etag },
+    body: encodeEntity(found, formatOf(context, name, select)),
+  };
+}
+
+function checkKeys({ partitionKey, rowKey }: Keys): void {
+  checkKey('PartitionKey', partitionKey);
+  checkKey('RowKey', rowKey);
+}
+
+async function tableOf({ tables }: Context, name: string): Promise<ServedTable> {
+  const table = await tables.find(name);
+  if (table === undefined) throw new TableError('TableNotFound');
+  return table;
+}
+
+const EVERYTHING: Predicate = { kind: 'constant', value: true };
+
+async function queryRows(context: Context, name: string): Promise<Answer> {
+  const { url, permit, level } = context;
+  const { query } = url;
+  const { filter, select } = readQuery(query);
+  checkPermit(permit, { operation: 'queryEntities', table: name });
+  const limit = topOf(query);
+  const asked = filter === undefined ? EVERYTHING : parseFilter(filter);
+  const where = permit.kind === 'table' ? within(permit.range, asked) : asked;
+  const from = fromOf(query);
+  const table = await tableOf(context, name);
+  const page =
+    limit === 0 ? { rows: [], next: undefined } : await table.query({ where, from, limit });
+  return {
+    status: 200,
+    headers: {
+      'Content-Type': JSON_TYPES[level],
+      ...(page.next !== undefined && {
+        'x-ms-continuation-NextPartitionKey': encodeContinuation(page.next.partitionKey),
+        'x-ms-continuation-NextRowKey': encodeContinuation(page.next.rowKey),
+      }),
+    },
+    body: encodeEntities(page.rows, formatOf(context, name, select)),
+  };
+}
+
+function fromOf(query: ReadonlyMap<string, string>): Keys | undefined {
+  const partition = query.get('NextPartitionKey');
+  if (partition === undefined) return undefined;
+  const row = query.get('NextRowKey');
+  return {
+    partitionKey: decodeContinuation(partition),
+    rowKey: row === undefined || row === '' ? '' : decodeContinuation(row),
+  };
+}
+
+/** Narrows what was asked to the rows that the caller may see. */
+function within(range: TableRange, asked: Predicate): Predicate {
+  const { startPartition, startRow, endPartition, endRow } = range;
+  const parts: Predicate[] = [asked];
+  if (startPartition !== undefined) {
+    parts.push(compare('PartitionKey', 'ge', startPartition));
+    if (startRow !== undefined) {
+      parts.push(
+        either(compare('PartitionKey', 'gt', startPartition), compare('RowKey', 'ge', startRow)),
+      );
+    }
+  }
+  if (endPartition !== undefined) {
+    parts.push(compare('PartitionKey', 'le', endPartition));
+    if (endRow !== undefined) {
+      parts.push(
+        either(compare('PartitionKey', 'lt', endPartition), compare('RowKey', 'le', endRow)),
+      );
+    }
+  }
+  return parts.length === 1 ? asked : { kind: 'and', parts };
+}
+
+function either(...parts: readonly Predicate[]): Predicate {
+  return { kind: 'or', parts };
+}
+
+function compare(name: string, operator: ComparisonOperator, text: string): Predicate {
+  return { kind: 'compare', name, operator, value: { type: 'String', value: text } };
+}
+
+/** One write as it was asked for, with what its answer depends on. */
+interface ReadWrite {
+  readonly operation: TableOperation;
+  /** As the address spells it. */
+  readonly table: string;
+  readonly write: RowWrite;
+  readonly headers: EndpointRequest['headers'];
+}
+
+type WriteRequest = Pick<EndpointRequest, 'method' | 'headers' | 'body'>;
+
+async function answerWrite(context: Context, resource: OfTable | OfEntity): Promise<Answer> {
+  const { request, permit } = context;
+  const read = readWrite(request, resource);
+  checkPermit(permit, accessOf(read));
+  const table = await tableOf(context, read.table);
+  const rows = rowsOf(await table.write([read.write]));
+  return answerOf(context, read, rows[0]);
+}
+
+function accessOf({ operation, table, write: { keys } }: ReadWrite): Access {
+  return { operation, table, row: [keys.partitionKey, keys.rowKey] };
+}
+
+function readWrite(request: WriteRequest, resource: OfTable | OfEntity): ReadWrite {
+  const { table } = resource;
+  const { method, headers } = request;
+  if (resource.kind !== 'entity') {
+    only(method, ['POST']);
+    checkJsonBody(headers);
+    const { partitionKey, rowKey, properties } = decodeEntity(request.body);
+    if (partitionKey === undefined || rowKey === undefined) {
+      throw new TableError('PropertiesNeedValue');
+    }
+    const keys = { partitionKey, rowKey };
+    const condition = { kind: 'absent' } as const;
+    const write: RowWrite = { kind: 'replace', keys, properties, condition };
+    return { operation: 'insertEntity', table, write, headers };
+  }
+  const keys = { partitionKey: resource.partitionKey, rowKey: resource.rowKey };
+  checkKeys(keys);
+  const condition = conditionOf(parseIfMatch(headers['if-match']));
+  if (method === 'DELETE') {
+    if (condition.kind === 'none') throw new TableError('MissingRequiredHeader', 'It is If-Match.');
+    return {
+      operation: 'deleteEntity',
+      table,
+      write: { kind: 'delete', keys, condition },
+      headers,
+    };
+  }
+  only(method, ['PUT', 'PATCH', 'MERGE']);
+  checkJsonBody(headers);
+  const { properties } = decodeEntity(request.body);
+  const kind = method === 'PUT' ? 'replace' : 'merge';
+  const operation = condition.kind === 'none' ? 'upsertEntity' : 'updateEntity';
+  return { operation, table, write: { kind, keys, properties, condition }, headers };
+}
+
+function conditionOf(ifMatch: IfMatch): RowCondition {
+  switch (ifMatch.kind) {
+    case 'none':
+      return { kind: 'none' };
+    case 'any':
+      return { kind: 'present' };
+    case 'tag':
+    default:
+      return { kind: 'tag', tag: ifMatch.tag };
+  }
+}
+
+const REFUSALS = {
+  exists: 'EntityAlreadyExists',
+  missing: 'ResourceNotFound',
+  'other-version': 'UpdateConditionNotSatisfied',
+} as const;
+
+function rowsOf(answer: WriteAnswer, isInBatch = false): readonly (StoredEntity | undefined)[] {
+  if (answer.kind === 'done') return answer.rows;
+  const error = new TableError(REFUSALS[answer.why]);
+  throw isInBatch ? error.ofOperation(answer.index) : error;
+}
+
+function answerOf(
+  context: Context,
+  { operation, table, headers }: ReadWrite,
+  row?: StoredEntity,
+): Answer {
+  if (row === undefined || operation === 'deleteEntity') return { status: 204, headers: {} };
+  if (operation !== 'insertEntity') return { status: 204, headers: { ETag: row.etag } };
+  const { level, base } = context;
+  const location = `${base}/${entityAddress(table, row)}`;
+  const { isContentWanted, applied } = preferenceOf(headers);
+  const common = { ...applied, Location: location, ETag: row.etag };
+  if (!isContentWanted) return { status: 204, headers: { ...common, DataServiceId: location } };
+  return {
+    status: 201,
+    headers: { ...common, 'Content-Type': JSON_TYPES[level] },
+    body: encodeEntity(row, formatOf(context, table)),
+  };
+}
+
+/** Answers `/$batch`: a transaction, or one query. */
+export async function answerBatch(context: Context): Promise<Answer> {
+  const { request, requestId } = context;
+  only(request.method, ['POST']);
+  const { isChangeSet, requests } = parseBatch(request.headers['content-type'] ?? '', request.body);
+  const parts = isChangeSet
+    ? await transact(context, requests)
+    : [toPart(await queryInBatch(context, requests[0]!))];
+  const { contentType, body } = encodeBatch(parts, { isChangeSet, id: requestId });
+  return { status: 202, headers: { 'Content-Type': contentType }, body };
+}
+
+async function queryInBatch(context: Context, read: BatchRequest): Promise<Answer> {
+  return answerPart(context, async () => {
+    const url = urlOf(context, read);
+    const inner: Context = { ...context, url, request: { ...context.request, ...read } };
+    const { resource } = url;
+    if (resource.kind === 'entity') return answerEntity(inner, resource);
+    if (resource.kind === 'entities') return answerEntities(inner, resource);
+    throw new TableError('InvalidInput', 'A batch reads rows.');
+  });
+}
+
+/** Addresses in a batch name the account as the request's own does, or leave it out. */
+function urlOf({ url }: Context, { target }: BatchRequest): Context['url'] {
+  const inPath = `/${url.account}/`;
+  const isInPath = url.path.startsWith(inPath);
+  const style = isInPath && target.startsWith(inPath) ? {} : { account: url.account };
+  return parseTableUrl(target, style);
+}
+
+async function answerPart(context: Context, make: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await make();
+  } catch (error) {
+    if (!(error instanceof TableError)) throw error;
+    return refusalInBatch(context, error);
+  }
+}
+
+function refusalInBatch({ requestId, level }: Context, error: TableError): Answer {
+  const time = `${new Date().toISOString().slice(0, -1)}0000Z`;
+  return {
+    status: error.status,
+    headers: { 'Content-Type': JSON_TYPES[level] },
+    body: errorJson(error, { requestId, time }),
+  };
+}
+
+async function transact(
+  context: Context,
+  requests: readonly BatchRequest[],
+): Promise<readonly BatchAnswer[]> {
+  try {
+    const reads = readTransaction(context, requests);
+    const table = await tableOf(context, reads[0]!.table);
+    const rows = rowsOf(await table.write(reads.map(({ write }) => write)), true);
+    return reads.map((read, index) => toPart(partOf(context, read, rows[index])));
+  } catch (error) {
+    if (!(error instanceof TableError)) throw error;
+    // Of a transaction that failed one answer tells which operation it was, and what was wrong with it.
+    const { operation = 0 } = error;
+    const { headers, ...refused } = refusalInBatch(context, error.ofOperation(operation));
+    const { applied } = preferenceOf(requests[operation]?.headers ?? {});
+    return [
+      toPart({ ...refused, headers: { ...headers, DataServiceVersion: '3.0;', ...applied } }),
+    ];
+  }
+}
+
+function partOf(context: Context, read: ReadWrite, row: StoredEntity | undefined): Answer {
+  const answer = answerOf(context, read, row);
+  const version = answer.status === 204 && read.operation !== 'insertEntity' ? '1.0;' : '3.0;';
+  return {
+    ...answer,
+    headers: {
+      'X-Content-Type-Options': 'nosniff',
+      'Cache-Control': 'no-cache',
+      DataServiceVersion: version,
+      ...answer.headers,
+    },
+  };
+}
+
+function readTransaction(
+  context: Context,
+  requests: readonly BatchRequest[],
+): readonly ReadWrite[] {
+  checkOperationCount({ isChangeSet: true, requests });
+  const seen = new Set<string>();
+  const reads: ReadWrite[] = [];
+  for (const [index, request] of requests.entries()) {
+    const read = ofOperation(index, () => {
+      const { resource } = urlOf(context, request);
+      if (resource.kind !== 'entity' && resource.kind !== 'entities') {
+        throw new TableError('InvalidInput', 'A transaction writes rows.');
+      }
+      checkTableName(resource.table);
+      const one = readWrite(request, resource);
+      checkPermit(context.permit, accessOf(one));
+      checkCompany(one, { first: reads[0], seen });
+      return one;
+    });
+    reads.push(read);
+  }
+  return reads;
+}
+
+function ofOperation<T>(index: number, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    throw error instanceof TableError ? error.ofOperation(index) : error;
+  }
+}
+
+interface Company {
+  readonly first: ReadWrite | undefined;
+  /** The row keys of the operations before. */
+  readonly seen: Set<string>;
+}
+
+function checkCompany({ table, write: { keys } }: ReadWrite, { first, seen }: Company): void {
+  const isOther =
+    first !== undefined &&
+    (first.table.toLowerCase() !== table.toLowerCase() ||
+      first.write.keys.partitionKey !== keys.partitionKey);
+  if (isOther) throw new TableError('CommandsInBatchActOnDifferentPartitions');
+  if (seen.has(keys.rowKey)) throw new TableError('InvalidDuplicateRow');
+  seen.add(keys.rowKey);
+}
+
+const REASONS: Readonly<Record<number, string>> = {
+  200: 'OK',
+  201: 'Created',
+  202: 'Accepted',
+  204: 'No Content',
+  400: 'Bad Request',
+  403: 'Forbidden',
+  404: 'Not Found',
+  409: 'Conflict',
+  412: 'Precondition Failed',
+};
+
+function toPart({ status, headers, body }: Answer): BatchAnswer {
+  return { status, reason: REASONS[status] ?? 'Error', headers, body };
+}

@@ -1,0 +1,79 @@
+/** What passes between the parts of the endpoint: a request, who sent it, and its answer. */
+import {
+  type Access,
+  checkGrant,
+  type EntityFormat,
+  type Grant,
+  type MetadataLevel,
+  type TableUrl,
+} from '@tandem/table-protocol';
+import type { ServedTables } from './served-tables.ts';
+
+export interface EndpointRequest {
+  readonly method: string;
+  /** Path and query as they came. */
+  readonly target: string;
+  /** By their names in lower case. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body: string;
+  /** Address of the caller. */
+  readonly ip: string;
+  readonly isHttps: boolean;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | undefined;
+}
+
+/** What a request may do: all of the account, or what it was granted. */
+export type Permit = { readonly kind: 'owner' } | Grant;
+
+/** What the answers to one request are made of. */
+export interface Context {
+  readonly request: EndpointRequest;
+  readonly url: TableUrl;
+  readonly permit: Permit;
+  readonly tables: ServedTables;
+  /** How much an answer says beside the values. */
+  readonly level: MetadataLevel;
+  /** Address of the service as the client wrote it, without a slash at its end. */
+  readonly base: string;
+  readonly requestId: string;
+}
+
+/** The type of an answer in JSON, by how much it says. */
+export const JSON_TYPES: Readonly<Record<MetadataLevel, string>> = {
+  none: 'application/json;odata=nometadata;streaming=true;charset=utf-8',
+  minimal: 'application/json;odata=minimalmetadata;streaming=true;charset=utf-8',
+  full: 'application/json;odata=fullmetadata;streaming=true;charset=utf-8',
+};
+
+/** Throws the service's own error where the caller may not do what it asks. */
+export function checkPermit(permit: Permit, access: Access): void {
+  if (permit.kind !== 'owner') checkGrant(permit, access);
+}
+
+/** Returns how the entities of a table are written, with `select` as it was asked for. */
+export function formatOf(
+  context: Context,
+  table: string,
+  select?: ReadonlySet<string>,
+): EntityFormat {
+  const { level, base, url } = context;
+  return { level, base, account: url.account, table, select };
+}
+
+const NO_CONTENT = 'return-no-content';
+
+/** Tells what the client asks the answer to an insertion to hold; by default what was inserted. */
+export function preferenceOf(headers: EndpointRequest['headers']): {
+  readonly isContentWanted: boolean;
+  readonly applied: Readonly<Record<string, string>>;
+} {
+  const { prefer } = headers;
+  const isContentWanted = prefer !== NO_CONTENT;
+  const isApplied = prefer === NO_CONTENT || prefer === 'return-content';
+  return { isContentWanted, applied: isApplied ? { 'Preference-Applied': prefer } : {} };
+}

@@ -1,0 +1,4 @@
+export { createApp } from './app.ts';
+export { createEndpoint, type Endpoint, type EndpointOptions } from './endpoint.ts';
+export type { Answer, EndpointRequest } from './exchange.ts';
+export type { ServedTable, ServedTables } from './served-tables.ts';
