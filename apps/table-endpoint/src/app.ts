@@ -1,5 +1,11 @@
 import { errorJson, TableError, type TableErrorCode } from '@tandem/table-protocol';
-import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
+import {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyRequest,
+  fastify,
+  LogController,
+} from 'fastify';
 import type { Endpoint } from './endpoint.ts';
 import { JSON_TYPES } from './exchange.ts';
 
@@ -12,13 +18,15 @@ export interface AppOptions {
   readonly isHttps?: boolean;
 }
 
-export interface ProbeAnswer {
+interface ProbeAnswer {
   readonly status: number;
   readonly body: object;
 }
 
 /** As the service has it, for transactions and single rows alike. */
 const BODY_BYTES_MAX = 4 * 1_024 * 1_024;
+/** What is too large is read to its end, and thrown away, so that its sender hears the answer. */
+const DISCARDED_BYTES_MAX = 64 * 1_024 * 1_024;
 /** Keys stand in the address, percent-encoded in three signs for a byte. */
 const HEADER_BYTES_MAX = 64 * 1_024;
 /** A whole request must have arrived within this time. */
@@ -74,7 +82,7 @@ function createServer({ logger, paths }: ServerOptions): FastifyInstance {
   const app = fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit: BODY_BYTES_MAX,
+    bodyLimit: DISCARDED_BYTES_MAX,
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionTimeout: CONNECTION_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
@@ -91,7 +99,10 @@ function createServer({ logger, paths }: ServerOptions): FastifyInstance {
   // The oldest clients merge by a verb of its own.
   app.addHttpMethod('MERGE', { hasBody: true });
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.addContentTypeParser(
+    '*',
+    async (_request: FastifyRequest, payload: AsyncIterable<Uint8Array>) => readBody(payload),
+  );
   app.addHook('onResponse', (request, reply, done) => {
     const line = {
       event: 'request-finished',
@@ -117,6 +128,19 @@ function createServer({ logger, paths }: ServerOptions): FastifyInstance {
 function codeOf(status: number | undefined): TableErrorCode {
   if (status === 413) return 'RequestBodyTooLarge';
   return status !== undefined && status < 500 ? 'InvalidInput' : 'InternalError';
+}
+
+async function readBody(payload: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of payload) {
+    bytes += chunk.length;
+    if (bytes > DISCARDED_BYTES_MAX) break;
+    if (bytes <= BODY_BYTES_MAX) chunks.push(chunk);
+    else chunks.length = 0;
+  }
+  if (bytes > BODY_BYTES_MAX) throw new TableError('RequestBodyTooLarge');
+  return Buffer.concat(chunks);
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

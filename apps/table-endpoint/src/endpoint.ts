@@ -9,6 +9,7 @@
 import { AppError } from '@tandem/core';
 import {
   type AccountKeys,
+  errorDocument,
   errorJson,
   errorXml,
   findCorsRule,
@@ -112,7 +113,7 @@ async function answerRequest(request: EndpointRequest, options: Answering): Prom
     throw new TableError('InsufficientAccountPermissions');
   }
   const context: Context = {
-    request,
+    request: { ...request, method: verbOf(request) },
     url,
     permit,
     tables,
@@ -123,6 +124,11 @@ async function answerRequest(request: EndpointRequest, options: Answering): Prom
   const answer = await answerResource(context);
   const cors = await corsHeaders(request, tables);
   return cors === undefined ? answer : { ...answer, headers: { ...answer.headers, ...cors } };
+}
+
+/** A client that cannot send a verb sends another, and names it. */
+function verbOf({ method, headers }: EndpointRequest): string {
+  return method === 'POST' ? (headers['x-http-method'] ?? method) : method;
 }
 
 function answerResource(context: Context): Promise<Answer> {
@@ -177,8 +183,9 @@ async function identify(
   const isShared = hasSharedAccess(url.query);
   const { authorization } = headers;
   if (authorization === undefined && !isShared) throw new TableError('NoAuthenticationInformation');
-  if (account === undefined) throw new TableError('AuthenticationFailed');
-  if (authorization === undefined) return identifyBySignature({ request, url }, options, account);
+  if (account === undefined) throw new TableError('ResourceNotFound');
+  // Who sends both may do what the signature allows, which is the less.
+  if (isShared) return identifyBySignature({ request, url }, options, account);
   const path =
     options.styleOf(host).account === undefined || !url.isSecondary
       ? url.path
@@ -188,10 +195,15 @@ async function identify(
 }
 
 async function identifyBySignature(
-  { request: { ip, isHttps }, url: { query } }: { request: EndpointRequest; url: TableUrl },
+  { request: { ip, isHttps }, url }: { request: EndpointRequest; url: TableUrl },
   { tables, nowMs }: Answering,
   account: AccountKeys,
 ): Promise<Permit> {
+  const { resource } = url;
+  const query = new Map(url.query);
+  // Some clients leave out the table that the address names; the signature is over it all the same.
+  const isNamed = query.has('tn') || query.has('ss');
+  if (!isNamed && 'table' in resource) query.set('tn', resource.table);
   const named = query.get('si') === undefined ? undefined : query.get('tn');
   const table = named === undefined ? undefined : await tables.find(named);
   const policies = new Map(table?.policies.map((policy) => [policy.id, policy]));
@@ -228,10 +240,7 @@ async function answerPreflight(
   const origin = headers['origin'];
   const method = headers['access-control-request-method'];
   if (origin === undefined || method === undefined) {
-    throw new TableError(
-      'MissingRequiredHeader',
-      'A preflight has Origin and Access-Control-Request-Method.',
-    );
+    throw TableError.saying('InvalidHeaderValue', 'A required CORS header is not present.');
   }
   const asked = headers['access-control-request-headers'] ?? '';
   const names = asked
@@ -299,7 +308,7 @@ function refusal(
   { request, common, challenge, requestId, nowMs }: Refusing,
 ): Answer {
   const facts = { requestId, time: `${new Date(nowMs()).toISOString().slice(0, -1)}0000Z` };
-  const isXml = isAskedForXml(request);
+  const isXml = request.method === 'OPTIONS' || isAskedForXml(request);
   const headers: Record<string, string> = {
     ...common,
     'Content-Type': isXml ? 'application/xml' : JSON_TYPES.minimal,
@@ -310,11 +319,8 @@ function refusal(
     if (challenge !== undefined) headers['WWW-Authenticate'] = challenge;
   }
   if (error.status === 503) headers['Retry-After'] = String(RETRY_AFTER_S_MIN);
-  return {
-    status: error.status,
-    headers,
-    body: isXml ? errorXml(error, facts) : errorJson(error, facts),
-  };
+  const write = request.method === 'OPTIONS' ? errorDocument : isXml ? errorXml : errorJson;
+  return { status: error.status, headers, body: write(error, facts) };
 }
 
 /** The documents of the service are XML, and so is what is said of them. */

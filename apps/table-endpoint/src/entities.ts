@@ -296,7 +296,7 @@ async function answerPart(context: Context, make: () => Promise<Answer>): Promis
     return await make();
   } catch (error) {
     if (!(error instanceof TableError)) throw error;
-    return refusalInBatch(context, error);
+    return refusalInBatch(context, error.ofOperation(0));
   }
 }
 

@@ -24,7 +24,7 @@ export function readQuery(query: ReadonlyMap<string, string>): QueryOptions {
 }
 
 /** Bounds the rows of one page, as the service does. */
-export const TOP_MAX = 1_000;
+const TOP_MAX = 1_000;
 
 /** Throws `InvalidInput` for what is no number, or more than a page holds. */
 export function topOf(query: ReadonlyMap<string, string>): number {

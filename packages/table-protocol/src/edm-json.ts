@@ -108,13 +108,13 @@ function readType(annotation: unknown): EdmType | undefined {
 }
 
 const WHOLE = /^-?\d{1,19}$/;
-const SPECIAL_DOUBLES: Readonly<Record<string, number | undefined>> = {
-  NaN: Number.NaN,
-  Infinity: Number.POSITIVE_INFINITY,
-  '-Infinity': Number.NEGATIVE_INFINITY,
-  INF: Number.POSITIVE_INFINITY,
-  '-INF': Number.NEGATIVE_INFINITY,
-};
+const SPECIAL_DOUBLES: ReadonlyMap<string, number> = new Map([
+  ['NaN', Number.NaN],
+  ['Infinity', Number.POSITIVE_INFINITY],
+  ['-Infinity', Number.NEGATIVE_INFINITY],
+  ['INF', Number.POSITIVE_INFINITY],
+  ['-INF', Number.NEGATIVE_INFINITY],
+]);
 const NUMBER = /^-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 
 /** Some clients send numbers and truths as texts beside their type. */
@@ -137,8 +137,10 @@ const DECODERS: Readonly<Record<EdmType, (value: unknown) => FieldValue | undefi
   Double: (value) => {
     const text = textOf(value);
     if (text === undefined) return undefined;
-    const number = SPECIAL_DOUBLES[text] ?? (NUMBER.test(text) ? Number(text) : undefined);
-    return number === undefined ? undefined : { type: 'Double', value: number };
+    const special = SPECIAL_DOUBLES.get(text);
+    if (special !== undefined) return { type: 'Double', value: special };
+    const number = NUMBER.test(text) ? Number(text) : Number.NaN;
+    return Number.isFinite(number) ? { type: 'Double', value: number } : undefined;
   },
   DateTime: (value) => {
     const utc = typeof value === 'string' ? toUtcText(value) : undefined;

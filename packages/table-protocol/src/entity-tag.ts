@@ -18,6 +18,6 @@ export type IfMatch =
 export function parseIfMatch(header: string | undefined): IfMatch {
   if (header === undefined || header === '') return { kind: 'none' };
   if (header === '*') return { kind: 'any' };
-  if (/^W\/"[\u0021\u0023-\u007E]*"$/.test(header)) return { kind: 'tag', tag: header };
+  if (/^[Ww]\/"[\u0021\u0023-\u007E]*"$/.test(header)) return { kind: 'tag', tag: header };
   throw new TableError('InvalidInput', `The etag value '${header.slice(0, 100)}' is malformed.`);
 }

@@ -158,3 +158,13 @@ describe('a filter', () => {
     );
   });
 });
+
+describe('words that every object knows', () => {
+  it.each(['constructor', 'toString', '__proto__'])('%s names a property', (name) => {
+    expect(parseFilter(`${name} eq 1`)).toMatchObject({ kind: 'compare', name });
+  });
+
+  it('takes truths in any case', () => {
+    expect(parseFilter('a eq True')).toEqual(parseFilter('a eq true'));
+  });
+});

@@ -193,14 +193,15 @@ function toToken(groups: Readonly<Record<string, string | undefined>>): Token {
     const content = text.replaceAll("''", "'");
     return { kind: 'value', text: 'a text', value: toTyped(groups['typed'] ?? '', content) };
   }
-  const value = toNumber(word) ?? BOOLEANS[word];
+  const value = toNumber(word) ?? BOOLEANS.get(word.toLowerCase());
   return value === undefined ? { kind: 'word', text: word } : { kind: 'value', text: word, value };
 }
 
-const BOOLEANS: Readonly<Record<string, FieldValue | undefined>> = {
-  true: { type: 'Boolean', value: true },
-  false: { type: 'Boolean', value: false },
-};
+/** Written in any case. */
+const BOOLEANS: ReadonlyMap<string, FieldValue> = new Map([
+  ['true', { type: 'Boolean', value: true }],
+  ['false', { type: 'Boolean', value: false }],
+]);
 
 const NUMBER = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 const LONG = /^(-?\d+)[lL]?$/;

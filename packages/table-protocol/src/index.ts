@@ -72,4 +72,10 @@ export {
   type SignedRequest,
   verifySharedKey,
 } from './shared-key.ts';
-export { errorJson, errorXml, TableError, type TableErrorCode } from './table-error.ts';
+export {
+  errorDocument,
+  errorJson,
+  errorXml,
+  TableError,
+  type TableErrorCode,
+} from './table-error.ts';

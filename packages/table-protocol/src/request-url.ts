@@ -70,6 +70,8 @@ function parseQuery(text: string): ReadonlyMap<string, string> {
     if (part === '') continue;
     const equals = part.indexOf('=');
     const name = decode(equals < 0 ? part : part.slice(0, equals));
+    // Which of two signatures holds is not for the server to choose.
+    if (query.has(name) && name === 'sig') throw new TableError('AuthenticationFailed');
     if (query.has(name)) {
       throw new TableError('InvalidQueryParameterValue', `"${name.slice(0, 40)}" is given twice.`);
     }
@@ -95,7 +97,7 @@ const TABLE = /^'(?<name>[^']*)'$/;
 function parseResource(encoded: string, account: string): Resource {
   if (encoded === '') return { kind: 'service' };
   const text = decode(encoded);
-  if (text === '$batch') return { kind: 'batch' };
+  if (/^\$batch\/?$/.test(text)) return { kind: 'batch' };
   const beneath = BENEATH.exec(text)?.groups;
   if (beneath !== undefined) return parseBeneath(beneath, account);
   const groups = NAMED.exec(text)?.groups;

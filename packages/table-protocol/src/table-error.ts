@@ -150,8 +150,19 @@ export function errorJson(error: TableError, facts: AnswerFacts): string {
 
 /** Returns the body of an error below that level, of a signature for one. */
 export function errorXml(error: TableError, facts: AnswerFacts): string {
-  const value = sentenceOf(error, facts).replace(/[<>&]/g, (found) => XML_ESCAPES[found] ?? found);
-  return `<?xml version="1.0" encoding="utf-8"?><error xmlns="http://schemas.microsoft.com/ado/2007/08/dataservices/metadata"><code>${error.code}</code><message xml:lang="en-US">${value}</message></error>`;
+  const value = escapedSentenceOf(error, facts);
+  return `${DECLARATION}<error xmlns="http://schemas.microsoft.com/ado/2007/08/dataservices/metadata"><code>${error.code}</code><message xml:lang="en-US">${value}</message></error>`;
 }
+
+/** Returns the body of an error that all services of an account have alike, of a preflight for one. */
+export function errorDocument(error: TableError, facts: AnswerFacts): string {
+  return `${DECLARATION}<Error><Code>${error.code}</Code><Message>${escapedSentenceOf(error, facts)}</Message></Error>`;
+}
+
+function escapedSentenceOf(error: TableError, facts: AnswerFacts): string {
+  return sentenceOf(error, facts).replace(/[<>&]/g, (found) => XML_ESCAPES[found] ?? found);
+}
+
+const DECLARATION = '<?xml version="1.0" encoding="utf-8"?>';
 
 const XML_ESCAPES: Readonly<Record<string, string>> = { '<': '&lt;', '>': '&gt;', '&': '&amp;' };

@@ -42,9 +42,6 @@ export interface Exchange {
   readonly answer: RecordedAnswer;
 }
 
-/** The address that every recorded one was turned into. */
-export const BASE = 'https://acc.table.core.windows.net';
-
 /** Returns all exchanges in their recorded order, with a time for each that the facts leave open. */
 export function readExchanges(): readonly Exchange[] {
   const text = readFileSync(new URL('../exchanges.ndjson', import.meta.url), 'utf8');

@@ -24,7 +24,7 @@ export const ACCOUNT = {
   account: 'acc',
   keys: [Buffer.from('the key of a replay').toString('base64')],
 } as const;
-export const HOST = 'acc.table.core.windows.net';
+const HOST = 'acc.table.core.windows.net';
 const SECONDARY_HOST = 'acc-secondary.table.core.windows.net';
 
 export class Replay {
