@@ -304,6 +304,7 @@ export {
   type StoredState,
 } from './state/entity-state.ts';
 export { toPossibleState } from './state/possible-state.ts';
+export { publicETag, publicTimestamp } from './state/public-version.ts';
 export {
   covers,
   decodeVector,

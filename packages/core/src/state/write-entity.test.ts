@@ -3,7 +3,13 @@ import { formatStamp, type Stamp } from '../time/stamp.ts';
 import type { NullableFieldValue } from '../values/field-value.ts';
 import { type EntityState, isAlive } from './entity-state.ts';
 import { mergeStates } from './merge.ts';
-import { type FieldValues, type MergePolicy, type Write, writeEntity } from './write-entity.ts';
+import {
+  type FieldValues,
+  type MergePolicy,
+  NULL_UNITS_MAX,
+  type Write,
+  writeEntity,
+} from './write-entity.ts';
 
 function at(timeMs: number, region = 'east'): Stamp {
   return formatStamp({ timeMs, counter: 0, region, writer: 'w' });
@@ -157,5 +163,79 @@ describe('a write that owns the whole entity', () => {
     expect(edited.base).toBe(at(2));
     const late = write(created, patch({ nickname: 'old' }), at(1, 'west'));
     expect(shown(mergeStates(edited, late))).toEqual({ email: 'b', phone: '3' });
+  });
+});
+
+describe('a merge', () => {
+  const merge = (entries: Record<string, string | null>): Write => ({
+    kind: 'merge',
+    values: values(entries),
+  });
+
+  test.each(['field', 'row'] as const)(
+    'is a patch of what is there, by the policy %s',
+    (policy) => {
+      const context = { stored: created, stamp: at(2), policy, mayTakeBase: true };
+      const merged = writeEntity(merge({ email: 'b', phone: null }), context);
+      const patched = writeEntity(
+        { kind: 'patch', values: values({ email: 'b', phone: null }) },
+        context,
+      );
+      expect(merged).toEqual(patched);
+      expect(shown(merged)).toEqual(
+        policy === 'row' ? { email: 'b' } : { email: 'b', phone: undefined },
+      );
+    },
+  );
+
+  test.each(['field', 'row'] as const)('makes what is not there, by the policy %s', (policy) => {
+    const fresh = { stored: undefined, stamp: at(2), policy, mayTakeBase: true };
+    expect(writeEntity(merge({ email: 'b' }), fresh)).toMatchObject({ alive: at(2) });
+    const stored = write(created, { kind: 'delete' }, at(3));
+    const again = writeEntity(merge({ phone: '2' }), { ...fresh, stored, stamp: at(4) });
+    expect(isAlive(again)).toBe(true);
+    // Nothing of the life before shows through.
+    expect(again.fields.get('email')?.value ?? null).toBeNull();
+  });
+});
+
+describe('removed names', () => {
+  test('pile up to the bound, and then a write owns the whole entity', () => {
+    let state = created;
+    let longest = 0;
+    const bases = new Set<Stamp | undefined>();
+    for (let nth = 0; nth < 3_000; nth += 1) {
+      const one = {
+        kind: 'patch',
+        values: values({ [`n${nth}`]: 'x', [`n${nth - 1}`]: null }),
+      } as const;
+      state = writeEntity(one, {
+        stored: state,
+        stamp: at(10 + nth),
+        policy: 'field',
+        mayTakeBase: true,
+        nullUnitsMax: NULL_UNITS_MAX,
+      });
+      bases.add(state.base);
+      longest = Math.max(longest, state.fields.size);
+      const living = [...state.fields].filter(([, { value }]) => value !== null);
+      expect(living.map(([name]) => name).sort()).toEqual(['email', `n${nth}`, 'phone']);
+    }
+    expect(longest).toBeLessThan(1_000);
+    expect(bases.size).toBeGreaterThan(2);
+    expect(bases.size).toBeLessThan(8);
+  });
+
+  test('stay where some region does not read a base, and where a kind declares its fields', () => {
+    const gone = Object.fromEntries(Array.from({ length: 1_000 }, (_, nth) => [`n${nth}`, null]));
+    const one = { kind: 'patch', values: values(gone) } as const;
+    const given = { ...created, fields: new Map(created.fields) };
+    for (const name of Object.keys(gone))
+      given.fields.set(name, { value: { type: 'Boolean', value: true }, stamp: at(1) });
+    const context = { stored: given, stamp: at(2), policy: 'field' } as const;
+    expect(writeEntity(one, { ...context, mayTakeBase: true }).base).toBeUndefined();
+    expect(writeEntity(one, { ...context, nullUnitsMax: 100 }).base).toBeUndefined();
+    const owned = writeEntity(one, { ...context, mayTakeBase: true, nullUnitsMax: NULL_UNITS_MAX });
+    expect([...owned.fields.keys()]).toEqual(['email', 'phone']);
   });
 });

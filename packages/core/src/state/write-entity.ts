@@ -2,7 +2,7 @@ import { assert, assertNever } from '../errors.ts';
 import type { Stamp } from '../time/stamp.ts';
 import { isSameValue, type NullableFieldValue } from '../values/field-value.ts';
 import { type EntityState, isAlive, latestStamp, type StampedField } from './entity-state.ts';
-import { vectorWith } from './version-vector.ts';
+import { type VersionVector, vectorWith } from './version-vector.ts';
 
 export type FieldValues = ReadonlyMap<string, NullableFieldValue>;
 
@@ -21,6 +21,8 @@ export type Write =
       readonly keeps?: ReadonlySet<string>;
     }
   | { readonly kind: 'patch'; readonly values: FieldValues }
+  /** A patch of what is there, a put where nothing is. */
+  | { readonly kind: 'merge'; readonly values: FieldValues }
   | { readonly kind: 'delete' }
   /** A deletion that keeps no value: every field is set to null, in a tombstone too. */
   | { readonly kind: 'forget' };
@@ -35,19 +37,40 @@ export interface WriteContext {
    * then stamps every field instead, and a field that only the other of two concurrent writes has survives.
    */
   readonly mayTakeBase?: boolean;
+  /**
+   * How much the names of fields that were set to null may take, each counted with its stamp, in UTF-16 units; any
+   * number by default. A write that would leave more of them behind owns the whole entity, whatever the policy.
+   */
+  readonly nullUnitsMax?: number | undefined;
 }
 
+/** Is some 300 names: where nobody declares the fields, names that come and go would else pile up. */
+export const NULL_UNITS_MAX = 16 * 1_024;
+
 /** The full state that results from a write by this region. */
-export function writeEntity(write: Write, context: WriteContext): EntityState {
-  const { stored, stamp } = context;
+export function writeEntity(given: Write, context: WriteContext): EntityState {
+  const { stored, stamp, mayTakeBase = false, nullUnitsMax } = context;
+  const isLive = stored !== undefined && isAlive(stored);
+  const write = given.kind === 'merge' ? mergeOf(given, isLive) : given;
   assert(
     stored === undefined || (latestStamp(stored) ?? '') < stamp,
     'a new stamp must exceed every stamp of the row that it replaces',
   );
   const vector = vectorWith(stored?.vector ?? new Map(), stamp);
-  if (context.policy === 'row' && context.mayTakeBase === true) {
-    return { ...ownWhole(write, context), base: stamp, vector };
-  }
+  const owned = (): EntityState => ({ ...ownWhole(write, context), base: stamp, vector });
+  if (mayTakeBase && context.policy === 'row') return owned();
+  const written = writeFields(write, context, vector);
+  const isOverfull = nullUnitsMax !== undefined && nullUnitsOf(written) > nullUnitsMax;
+  return mayTakeBase && isOverfull ? owned() : written;
+}
+
+/** Writes fields, each under a stamp of its own. */
+function writeFields(
+  write: DistinctWrite,
+  context: WriteContext,
+  vector: VersionVector,
+): EntityState {
+  const { stored, stamp } = context;
   const unchanged = stored ?? { fields: new Map(), alive: undefined, deleted: undefined, vector };
   switch (write.kind) {
     case 'put':
@@ -68,8 +91,25 @@ export function writeEntity(write: Write, context: WriteContext): EntityState {
   }
 }
 
+type DistinctWrite = Exclude<Write, { kind: 'merge' }>;
+
+function mergeOf({ values }: Extract<Write, { kind: 'merge' }>, isLive: boolean): DistinctWrite {
+  return { kind: isLive ? 'patch' : 'put', values };
+}
+
+function nullUnitsOf({ fields }: EntityState): number {
+  let units = 0;
+  for (const [name, { value, stamp }] of fields) {
+    if (value === null) units += name.length + stamp.length;
+  }
+  return units;
+}
+
 /** Returns what is left of an entity where a write owns all of it: what it says, and what it keeps. */
-function ownWhole(write: Write, context: WriteContext): Omit<EntityState, 'base' | 'vector'> {
+function ownWhole(
+  write: DistinctWrite,
+  context: WriteContext,
+): Omit<EntityState, 'base' | 'vector'> {
   const { stored, stamp } = context;
   const { alive, deleted } = stored ?? { alive: undefined, deleted: undefined };
   switch (write.kind) {
@@ -122,7 +162,7 @@ function nullFields({ stored, stamp }: WriteContext): Map<string, StampedField> 
  * Tells whether a write would leave every field of a live entity as it is. Of a deletion it is false.
  */
 export function changesNothing(write: Write, stored: EntityState): boolean {
-  if (!isAlive(stored) || (write.kind !== 'put' && write.kind !== 'patch')) return false;
+  if (!isAlive(stored) || write.kind === 'delete' || write.kind === 'forget') return false;
   const values = write.kind === 'put' ? valuesOfPut(write, stored) : write.values;
   return [...values].every(([name, value]) => isUnchanged(stored.fields.get(name), value));
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createHybridClock, type DriftReport, type HybridClock } from './hybrid-clock.ts';
-import { formatStamp, type Stamp, stampTimeMs } from './stamp.ts';
+import { formatStamp, parseStamp, type Stamp, stampTimeMs } from './stamp.ts';
 
 const DRIFT_MS_MAX = 1_000;
 
@@ -45,8 +45,17 @@ describe('the hybrid clock', () => {
 
   test('carries into the milliseconds when the counter is full', () => {
     const { clock } = createClockAt(5_000);
-    const next = clock.tick(stampAt(5_500, 2 ** 16 - 1));
-    expect(stampTimeMs(next)).toBe(5_501);
+    const next = clock.tick(stampAt(5_500, 9_999));
+    expect(parseStamp(next)).toMatchObject({ timeMs: 5_501, counter: 0 });
+    expect(parseStamp(clock.tick(stampAt(5_600, 9_998))).counter).toBe(9_999);
+  });
+
+  test('exceeds a counter that an earlier build has made, and makes none as great', () => {
+    const { clock } = createClockAt(5_000);
+    const floor = stampAt(5_500, 2 ** 16 - 1);
+    expect(clock.tick(floor) > floor).toBe(true);
+    const next = clock.tick(stampAt(5_500, 20_000));
+    expect(parseStamp(next)).toMatchObject({ timeMs: 5_501, counter: 1 });
   });
 
   test('I8: a new stamp exceeds the one it replaces, however far ahead that is', () => {

@@ -16,7 +16,11 @@ export interface StampParts {
   readonly writer: string;
 }
 
-export const STAMP_COUNTER_MAX = 2 ** 16 - 1;
+/**
+ * The greatest counter that a clock makes: four digits, so that a stamp has a public time of seven. What earlier
+ * builds made goes up to ffff.
+ */
+export const STAMP_COUNTER_MAX = 9_999;
 /**
  * The middle of the range, in the year 6429: no clock that is merely wrong says so, each stamp up to here
  * has a day of four digits, and above it nothing could be overwritten for long. See docs/adr/0020.

@@ -25,6 +25,7 @@ export function canonicalValue(value: FieldValue): FieldValue {
 
 const FRACTION_ZEROS = /(?:\.0*|(\.\d*[1-9])0+)Z$/;
 
-function canonicalDateTime(text: string): string {
+/** Returns the text without the zeros at the end of its fraction. */
+export function canonicalDateTime(text: string): string {
   return text.replace(FRACTION_ZEROS, '$1Z');
 }

@@ -2,7 +2,13 @@ import { formatStamp } from '@tandem/core';
 import { describe, expect, test } from 'vitest';
 import type { WriteCondition } from '../replicated-table.ts';
 import { deviceKind } from '../testing/device-kind.ts';
-import { decideChange, decideRefusal, type KnownRow, NEVER_TOLD } from './decide-write.ts';
+import {
+  decideChange,
+  decideRefusal,
+  decideWrite,
+  type KnownRow,
+  NEVER_TOLD,
+} from './decide-write.ts';
 
 const ARRIVED_AT = 10;
 const stamp = formatStamp({ timeMs: 1, counter: 0, region: 'east', writer: 'w1' });
@@ -90,3 +96,16 @@ describe('the refusal of a group', () => {
     expect(decideRefusal([known, several, other], 0, 2)?.doubtful).toEqual([several, other]);
   });
 });
+
+test.each(['field', 'row'] as const)(
+  'a merge goes ahead whether the entity is there or not, by the policy %s',
+  (policy) => {
+    const values = new Map([['label', { type: 'String', value: 'new' } as const]]);
+    const write = { kind: 'merge', values } as const;
+    const rules = { condition: undefined, policy };
+    expect(decideWrite(write, undefined, rules)).toEqual({ kind: 'write', operation: 'create' });
+    expect(decideWrite(write, live, rules)).toEqual({ kind: 'write', operation: 'patch' });
+    const present = { condition: { kind: 'present' }, policy } as const;
+    expect(decideWrite(write, undefined, present)).toEqual({ kind: 'condition-failed' });
+  },
+);

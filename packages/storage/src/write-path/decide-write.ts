@@ -74,6 +74,8 @@ export function decideWrite(
   switch (write.kind) {
     case 'put':
       return { kind: 'write', operation: live === undefined ? 'create' : 'replace' };
+    case 'merge':
+      return { kind: 'write', operation: live === undefined ? 'create' : 'patch' };
     case 'patch':
       return live === undefined ? { kind: 'not-found' } : { kind: 'write', operation: 'patch' };
     case 'delete':

@@ -247,7 +247,7 @@ function findRefusal(
 }
 
 function findWrittenFault(write: Write, kind: EntityKind): string | undefined {
-  if (write.kind !== 'put' && write.kind !== 'patch') return undefined;
+  if (write.kind === 'delete' || write.kind === 'forget') return undefined;
   for (const [name, value] of write.values) {
     const bytesMax = kind.budgets.get(name)?.writtenBytesMax;
     if (value === null || bytesMax === undefined || fitsBytes(value, bytesMax)) continue;
