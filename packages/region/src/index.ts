@@ -1,65 +1,43 @@
-// What the processes of a region share, named one by one.
+// What a service of a region is built on, named one by one. What only tests need is in `@tandem/region/testing`.
 
+// Connections, tables and settings.
+export { createServiceBus, openRegionStore, openStore } from './connections.ts';
 // What a write has reached, and what a reader waits for.
-export {
-  type Acknowledgement,
-  type AcknowledgementAsked,
-  type AcknowledgementLevel,
-  type Acknowledgements,
-  createAcknowledgements,
-  type PeersAsked,
+export type {
+  Acknowledgement,
+  AcknowledgementAsked,
+  AcknowledgementLevel,
+  PeersAsked,
 } from './consistency/acknowledgements.ts';
 export { createPlaces } from './consistency/places.ts';
 export {
-  createReceipts,
   decodeReceipt,
   encodeReceipt,
   type ReceiptAnswer,
-  type Receipts,
   type WriteReceipt,
-  whyForged,
 } from './consistency/receipts.ts';
-export {
-  createVersionGate,
-  type Reach,
-  type ReadVersion,
-  type VersionGate,
-  type Wait,
-  whyImpossible,
-} from './consistency/version-gate.ts';
-// Links, tables and settings.
+export type { Reach, Wait } from './consistency/version-gate.ts';
+// One region in one process.
+export { measureRegion } from './measure-region.ts';
+export { createRegion, openRegion, type Region } from './open-region.ts';
 export { createPeerLinks } from './peer-links.ts';
+export { type PreparedRegion, prepareRegion } from './prepare-region.ts';
+export type { ProcessReadiness } from './readiness/process-readiness.ts';
+export type { RegionKinds, RegionOptions } from './region-options.ts';
 export {
-  type PreparedRegion,
-  prepareRegion,
-  retryOpening,
-} from './prepare-region.ts';
-export { createQuietLogger } from './quiet-logger.ts';
-// Readiness.
-export {
-  createProcessReadiness,
-  createServing,
-  type ProcessReadiness,
-} from './readiness/process-readiness.ts';
-export {
-  createRegionReadiness,
-  type RegionReadiness,
-} from './readiness/region-readiness.ts';
-export {
-  type DataAccess,
   findRegionProblems,
   type RegionSettings,
   readRegionSettings,
 } from './region-settings.ts';
 export {
-  createRegionTables,
-  createTables,
-  openRegionStore,
-  openStore,
-  type RegionTables,
-} from './region-tables.ts';
+  type CreateOutcome,
+  type Creation,
+  type RegionTable,
+  versionOf,
+} from './region-table.ts';
+export { createRegionTables, createTables, type RegionTables } from './region-tables.ts';
+// What replicates a region, in a process of its own.
 export { measureReplicator } from './replication/replicator-metrics.ts';
-// What replicates a region: the duties, in a process of their own.
 export {
   checkSettings,
   createReplicatorProcess,
@@ -70,4 +48,3 @@ export {
   type ReplicatorStatus,
   type ReplicatorView,
 } from './replication/replicator-status.ts';
-export { createServiceBus } from './replication/service-bus.ts';

@@ -9,7 +9,7 @@ import {
   type TandemConfiguration,
   tandemSettings,
 } from '@tandem/storage';
-import { openStore } from './region-tables.ts';
+import { openStore } from './connections.ts';
 
 const MIB = 1024 * 1024;
 
@@ -52,16 +52,23 @@ export function readRegionSettings(
     queue: configuration.get('Customer.Queue'),
     peers,
     regions: new Set([region, ...peers.map((peer) => peer.region), ...former]),
-    readiness: {
-      lagMsMax: configuration.get('Readiness.LagMsMax'),
-      waitMsMax: configuration.get('Readiness.WaitMsMax'),
-      heartbeatMsMax: configuration.get('Readiness.HeartbeatMsMax'),
-      driftMsMax: configuration.get('Clock.DriftMsMax'),
-    },
+    readiness: readReadinessSettings(configuration),
     driftMsMax: configuration.get('Clock.DriftMsMax'),
     tombstoneAgeMs: configuration.get('Tombstone.AgeMs'),
     sweepGraceMs: configuration.get('Sweep.GraceMs'),
     wireVersion: configuration.get('Messages.WireVersion'),
+  };
+}
+
+/** Reads what readiness is decided by; what an operator changes counts at the next probe. */
+export function readReadinessSettings(
+  configuration: Pick<TandemConfiguration, 'get'>,
+): ReadinessSettings {
+  return {
+    lagMsMax: configuration.get('Readiness.LagMsMax'),
+    waitMsMax: configuration.get('Readiness.WaitMsMax'),
+    heartbeatMsMax: configuration.get('Readiness.HeartbeatMsMax'),
+    driftMsMax: configuration.get('Clock.DriftMsMax'),
   };
 }
 

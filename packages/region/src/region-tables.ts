@@ -8,17 +8,12 @@ import {
   type RegionHold,
   type Replica,
   type ReplicationStatus,
-  STORAGE_PARTS,
   type TableRow,
   type TableStore,
-  tidyConnectionString,
 } from '@tandem/core';
-import { createMemoryTableStore } from '@tandem/core/memory';
-import type { ServiceConfig } from '@tandem/service-kit';
 import {
   ARCHIVE_TABLE,
   CONFLICTS_TABLE,
-  createAzureTableStore,
   createRowMemory,
   createTableArchive,
   createTableConflictJournal,
@@ -87,26 +82,4 @@ export async function createTables({
 }: Pick<RegionTablesOptions, 'store' | 'kinds'>): Promise<void> {
   const names = [...kinds.map(({ name }) => name), ARCHIVE_TABLE, CONFLICTS_TABLE];
   for (const table of [...names, REPLICATION_TABLE]) await store.createTable(table);
-}
-
-/**
- * Returns the tables of a region by what its environment says: in memory where it names no account.
- */
-export function openRegionStore({
-  storageConnection,
-}: Pick<ServiceConfig, 'storageConnection'>): TableStore {
-  return storageConnection === undefined ? createMemoryTableStore() : openStore(storageConnection);
-}
-
-const ACCOUNT_URL = /^https?:\/\//i;
-
-/**
- * The tables of a storage account, named by a connection string or by its URL; with a URL the
- * process's own identity is used. Throws `CONFIGURATION_INVALID` for what is neither; connects
- * when first used.
- */
-export function openStore(connection: string): TableStore {
-  return ACCOUNT_URL.test(connection)
-    ? createAzureTableStore({ accountUrl: connection })
-    : createAzureTableStore({ connectionString: tidyConnectionString(connection, STORAGE_PARTS) });
 }

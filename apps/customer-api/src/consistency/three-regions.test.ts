@@ -1,7 +1,7 @@
 import { createPeerLink, createRelay, createRelayQueue, finishAtOnce } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { createSeededRandomness } from '@tandem/core/memory';
-import { type Acknowledgements, createAcknowledgements } from '@tandem/region';
+import { type Acknowledgements, createAcknowledgements } from '@tandem/region/testing';
 import { createSystemClock } from '@tandem/service-kit';
 import { createMemoryRegions, type MemoryRegion } from '@tandem/storage/testing';
 import type { FastifyInstance } from 'fastify';

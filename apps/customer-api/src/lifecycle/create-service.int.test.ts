@@ -1,4 +1,5 @@
 import { decodeChangeSet } from '@tandem/core';
+import { customerKind } from '@tandem/core/customers';
 import { createServiceBusReceiver } from '@tandem/messaging';
 import { createRegionTables, openStore } from '@tandem/region';
 import {
@@ -12,7 +13,6 @@ import { createEmulator, type Emulator } from '@tandem/servicebus-emulator';
 import { createAzureTableStore } from '@tandem/storage';
 import { type Azurite, startAzurite } from '@tandem/storage/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { KINDS } from '../composition.ts';
 import { readConfig } from '../config.ts';
 import { describeLostTables } from '../testing/describe-lost-tables.ts';
 import { createService } from './create-service.ts';
@@ -79,7 +79,7 @@ const statusOf = async (url: string): Promise<number> => (await fetch(url)).stat
 
 function tablesOf(account: Azurite) {
   const store = openStore(account.connectionString);
-  return createRegionTables({ store, kinds: KINDS, bucketCount: 16 });
+  return createRegionTables({ store, kinds: [customerKind], bucketCount: 16 });
 }
 
 async function outboxLength(account: Azurite): Promise<number> {

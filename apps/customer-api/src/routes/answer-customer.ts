@@ -1,4 +1,5 @@
 import { assert, assertNever, encodeVector, type VersionVector } from '@tandem/core';
+import { versionOf } from '@tandem/region';
 import type { EntityPage } from '@tandem/storage';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { nameUnknownLevel, readPreferences } from '../consistency/preferences.ts';
@@ -9,7 +10,6 @@ import type {
   CustomerRecord,
   CustomerService,
 } from '../customers/customer-service.ts';
-import { versionOf } from '../customers/customer-service.ts';
 import { ProblemError } from '../http/problem.ts';
 import { formatEntityTag } from '../preconditions/entity-tag.ts';
 import {

@@ -1,15 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { encodeVector } from '@tandem/core';
-import type { Acknowledgement } from '@tandem/region';
+import { type Acknowledgement, versionOf } from '@tandem/region';
 import type { WriteCondition } from '@tandem/storage';
 import { type Static, Type } from 'typebox';
 import { requireScope } from '../auth/scopes.ts';
 import { nameUnknownLevel, type Preferences, readPreferences } from '../consistency/preferences.ts';
-import {
-  type BatchOutcome,
-  type CustomerService,
-  versionOf,
-} from '../customers/customer-service.ts';
+import type { BatchOutcome, CustomerService } from '../customers/customer-service.ts';
 import { BATCH_BODY_BYTES_MAX, BATCH_OPERATIONS_MAX } from '../http/limits.ts';
 import { PROBLEMS, ProblemError, toProblem, toProblemError } from '../http/problem.ts';
 import { readIdempotencyKey } from '../idempotency/idempotency-key.ts';

@@ -4,11 +4,12 @@ import {
   type Acknowledgements,
   createAcknowledgements,
   createReceipts,
+  createRegionTable,
   createVersionGate,
   type ReadVersion,
   whyForged,
   whyImpossible,
-} from '@tandem/region';
+} from '@tandem/region/testing';
 import {
   createEntityHistory,
   createTableArchive,
@@ -54,10 +55,9 @@ export function customersOver(options: CustomersOverOptions): CustomerService {
     whyImpossible: (version) => whyImpossible(version, { ...bounds, nowMs: wallClock.nowMs() }),
   });
   const bounds = { regions: [region, ...peers], driftMsMax: DRIFT_MS_MAX };
-  return createCustomerService({
+  const customers = createRegionTable({
     region,
-    customers: table,
-    randomness,
+    table,
     readVersion,
     gate,
     acknowledgements: options.acknowledgements ?? createAcknowledgements({ clock }),
@@ -79,11 +79,15 @@ export function customersOver(options: CustomersOverOptions): CustomerService {
       skewMsMax: () => 0,
     }),
     clock: wallClock,
-    isPreconditionRequired: () => options.isPreconditionRequired ?? false,
     entityHistory: createEntityHistory({
       archive: createTableArchive({ store }),
       kind: customerKind,
       bucketCount,
     }),
+  });
+  return createCustomerService({
+    customers: () => customers,
+    randomness,
+    isPreconditionRequired: () => options.isPreconditionRequired ?? false,
   });
 }

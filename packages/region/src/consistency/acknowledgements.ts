@@ -89,8 +89,8 @@ export function createAcknowledgements(options: AcknowledgementsOptions): Acknow
         const following = followed.get(stamp);
         if (following === undefined) return ONLY_LOCAL;
         const leftMs = endMs - clock.nowMs();
-        const found = judge(following.peers, { asked, isReachable });
-        if (found.isDecided || leftMs <= 0 || stopping?.aborted === true) return found;
+        const { isDecided, ...found } = judge(following.peers, { asked, isReachable });
+        if (isDecided || leftMs <= 0 || stopping?.aborted === true) return found;
         await untilDecided(following, Math.min(leftMs, LOOK_EVERY_MS), { clock, stopping });
       }
     },

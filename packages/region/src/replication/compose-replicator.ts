@@ -24,6 +24,7 @@ import { createWriterId, type Logger } from '@tandem/service-kit';
 import { createStoreProbe, createTableLease } from '@tandem/storage';
 import { type Telemetry, traceApplier, traceArchive, tracePublisher } from '@tandem/telemetry';
 import { asFunction, createContainer, InjectionMode } from 'awilix';
+import type { Bus } from '../connections.ts';
 import { createPeerLinks } from '../peer-links.ts';
 import { type PreparedRegion } from '../prepare-region.ts';
 import { type DataAccess, type RegionSettings } from '../region-settings.ts';
@@ -52,7 +53,6 @@ import {
   observeStatus,
   observeSweeper,
 } from './observed-ports.ts';
-import type { Bus } from './service-bus.ts';
 
 /** Returns undefined where a replicator has nothing to do. Throws `CONFIGURATION_INVALID`. */
 export function composeReplicator(options: ReplicatorPartsOptions): ReplicatorParts | undefined {
@@ -128,10 +128,11 @@ function commonParts(options: ReplicatorPartsOptions): CommonParts {
   const writer = createWriterId(randomness);
   const lease = (name: string): Lease => createTableLease({ store, clock, name, holder: writer });
   const tables = createRegionTables({ store, kinds, ...settings });
-  const publishers = settings.peers.map(({ region, connection, queue }) =>
-    tracePublisher(bus.createPublisher({ region, connection: connection.reveal(), queue }), tracer),
+  const publishers = (options.links === undefined ? settings.peers : []).map((peer) =>
+    tracePublisher(bus.createPublisher({ ...peer, connection: peer.connection.reveal() }), tracer),
   );
-  const links = createPeerLinks({ publishers, clock, randomness, logger, settings });
+  const links =
+    options.links ?? createPeerLinks({ publishers, clock, randomness, logger, settings });
   return {
     settings,
     writer,
@@ -295,6 +296,8 @@ interface ReplicatorPartsOptions {
   readonly kinds: readonly EntityKind[];
   readonly opened: PreparedRegion;
   readonly tracer?: Telemetry['tracer'];
+  /** Links to all peers, whose publishers somebody else closes; made here by default. */
+  readonly links?: readonly PeerLink[] | undefined;
 }
 
 export interface ReplicatorParts {

@@ -1,7 +1,7 @@
 import { type Clock, REFUSAL_REASONS } from '@tandem/core';
 import { type Meter, measureNotices } from '@tandem/telemetry';
 import type { ReplicatorProcess } from './replicator-process.ts';
-import type { ReplicatorStatus } from './replicator-status.ts';
+import type { ReplicatorStatus, ReplicatorView } from './replicator-status.ts';
 
 type Value = number | boolean | null;
 /** One series: its value, and the attributes that tell it from the others of its name. */
@@ -128,8 +128,17 @@ export function measureReplicator(
   view: Pick<ReplicatorProcess, 'status' | 'notices'>,
   clock: Pick<Clock, 'nowMs'>,
 ): void {
-  const startedMs = clock.nowMs();
   measureNotices(meter, () => view.notices());
+  measureReplication(meter, view, clock);
+}
+
+/** Measures the same but for what was noticed, for a process that has noticed more than that. */
+export function measureReplication(
+  meter: Meter,
+  view: Pick<ReplicatorView, 'status'>,
+  clock: Pick<Clock, 'nowMs'>,
+): void {
+  const startedMs = clock.nowMs();
   for (const { name, unit, description, isCounter, read } of METRICS) {
     const options = { unit, description };
     const instrument =

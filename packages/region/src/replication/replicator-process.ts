@@ -3,13 +3,15 @@ import {
   type Clock,
   type EntityKind,
   type Notices,
+  type PeerLink,
   type Randomness,
   type TableStore,
   TerminalError,
 } from '@tandem/core';
 import type { Logger, ShutdownStep } from '@tandem/service-kit';
 import type { Telemetry } from '@tandem/telemetry';
-import { prepareRegion, retryOpening } from '../prepare-region.ts';
+import type { Bus } from '../connections.ts';
+import { type PreparedRegion, prepareRegion, retryOpening } from '../prepare-region.ts';
 import { createQuietLogger } from '../quiet-logger.ts';
 import type { ActivityCounts } from './activity.ts';
 import { composeReplicator, type ReplicatorParts } from './compose-replicator.ts';
@@ -21,7 +23,6 @@ import {
 } from './decide-health.ts';
 import { type RunningDuties, runDuties } from './duties/run-duties.ts';
 import { describeStatus, type ReplicatorView, type StatusInput } from './replicator-status.ts';
-import type { Bus } from './service-bus.ts';
 
 export interface ReplicatorOptions {
   readonly region: string;
@@ -34,6 +35,10 @@ export interface ReplicatorOptions {
   /** May override settings of the table `Configuration`, for development. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly tracer?: Telemetry['tracer'];
+  /** Returns the region where this process has opened it already; otherwise it is opened here. */
+  readonly prepared?: () => PreparedRegion;
+  /** Returns links to all peers that are this process's already; otherwise they are made here. */
+  readonly links?: () => readonly PeerLink[];
 }
 
 type StartOutcome =
@@ -106,7 +111,7 @@ async function begin(state: ProcessState, options: ReplicatorOptions): Promise<S
   try {
     const opened = await retryOpening(() => open(options), context);
     if (opened === undefined) return { kind: 'stopped' };
-    const composition = composeReplicator({ ...options, opened });
+    const composition = composeReplicator({ ...options, opened, links: options.links?.() });
     if (composition === undefined) return { kind: 'nothing-to-do' };
     state.composition = composition;
     state.running = runDuties({ duties: composition.duties, ...context });
@@ -141,7 +146,9 @@ function closeStepsOf(state: ProcessState): readonly ShutdownStep[] {
   ];
 }
 
-function open({ region, store, kinds, clock, environment, logger }: ReplicatorOptions) {
+async function open(options: ReplicatorOptions): Promise<PreparedRegion> {
+  const { region, store, kinds, clock, environment, logger } = options;
+  if (options.prepared !== undefined) return options.prepared();
   return prepareRegion({
     region,
     store,

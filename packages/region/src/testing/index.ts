@@ -1,4 +1,8 @@
-// Whole regions for tests: replicators over Azurite and the Service Bus emulator, each of which can be stopped.
+// What tests need besides: the parts of a region, and replicators over Azurite and the Service Bus emulator.
+export { type Acknowledgements, createAcknowledgements } from '../consistency/acknowledgements.ts';
+export { createReceipts, whyForged } from '../consistency/receipts.ts';
+export { createVersionGate, type ReadVersion, whyImpossible } from '../consistency/version-gate.ts';
+export { createRegionTable } from '../region-table.ts';
 export { type RealRegion, startReplicator, startTwoRealRegions } from './real-region.ts';
 export { recordLog } from './record-log.ts';
 export { until } from './until.ts';

@@ -19,7 +19,7 @@ import {
   createReplicatorProcess,
   type ReplicatorProcess,
 } from '../replication/replicator-process.ts';
-import type { Bus, BusQueue } from '../replication/service-bus.ts';
+import { memoryBusOf } from './memory-bus.ts';
 import { readOutbox } from './read-outbox.ts';
 import { type RecordedLog, recordLog } from './record-log.ts';
 
@@ -77,7 +77,7 @@ export async function createMemoryReplicator(
     region,
     kinds,
     store,
-    bus: toBus(options.bus),
+    bus: memoryBusOf(options.bus),
     clock,
     randomness,
     logger: log.logger,
@@ -119,13 +119,4 @@ export function queueOf(region: string, queue = 'customer'): string {
 
 function connectionOf(region: string): string {
   return `${region}.servicebus.example`;
-}
-
-function toBus(bus: MemoryBus): Bus {
-  const nameOf = ({ connection, queue }: BusQueue): string => `${connection}/${queue}`;
-  return {
-    createPublisher: (peer) => bus.publisherFor(peer.region, nameOf(peer)),
-    createReceiver: (own) => bus.receiverFor(nameOf(own)),
-    ensureQueue: async () => undefined,
-  };
 }

@@ -18,17 +18,12 @@ import {
 } from '@tandem/storage';
 import { type Azurite, startAzurite } from '@tandem/storage/testing';
 import { onTestFinished } from 'vitest';
-import {
-  createRegionTables,
-  createTables,
-  openStore,
-  type RegionTables,
-} from '../region-tables.ts';
+import { createServiceBus, openStore } from '../connections.ts';
+import { createRegionTables, createTables, type RegionTables } from '../region-tables.ts';
 import {
   createReplicatorProcess,
   type ReplicatorProcess,
 } from '../replication/replicator-process.ts';
-import { createServiceBus } from '../replication/service-bus.ts';
 import { type RecordedLog, recordLog } from './record-log.ts';
 
 const BUCKET_COUNT = 4;

@@ -11,12 +11,12 @@ import {
 } from '@tandem/core';
 import type { Logger } from '@tandem/service-kit';
 import { collectTombstones, type Secret, tandemSettings } from '@tandem/storage';
+import type { BusQueue } from '../../connections.ts';
 import type { PreparedRegion } from '../../prepare-region.ts';
 import type { RegionSettings } from '../../region-settings.ts';
 import type { Activity } from '../activity.ts';
 import type { DrillRest } from '../drill-rest.ts';
 import type { ObservedStatus } from '../observed-ports.ts';
-import type { BusQueue } from '../service-bus.ts';
 import type { Duty } from './duty.ts';
 
 interface ConfigurationDutyOptions {

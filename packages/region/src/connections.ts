@@ -1,10 +1,20 @@
-import { AppError, type ChangePublisher, type ChangeReceiver } from '@tandem/core';
+// What leaves the process: to the region's storage account, to its own namespace and to those of its peers.
+import {
+  AppError,
+  type ChangePublisher,
+  type ChangeReceiver,
+  STORAGE_PARTS,
+  type TableStore,
+  tidyConnectionString,
+} from '@tandem/core';
+import { createMemoryTableStore } from '@tandem/core/memory';
 import {
   createServiceBusPublisher,
   createServiceBusReceiver,
   ensureQueue,
 } from '@tandem/messaging';
-import type { Logger } from '@tandem/service-kit';
+import type { Logger, ServiceConfig } from '@tandem/service-kit';
+import { createAzureTableStore } from '@tandem/storage';
 
 export interface ServiceBusOptions {
   readonly logger: Logger;
@@ -73,4 +83,26 @@ export interface Bus {
   createReceiver(own: BusQueue): ChangeReceiver;
   /** Throws `BUS_UNAVAILABLE` or `BUS_THROTTLED` while the namespace is not there. */
   ensureQueue(own: BusQueue): Promise<void>;
+}
+
+/**
+ * Returns the tables of a region by what its environment says: in memory where it names no account.
+ */
+export function openRegionStore({
+  storageConnection,
+}: Pick<ServiceConfig, 'storageConnection'>): TableStore {
+  return storageConnection === undefined ? createMemoryTableStore() : openStore(storageConnection);
+}
+
+const ACCOUNT_URL = /^https?:\/\//i;
+
+/**
+ * The tables of a storage account, named by a connection string or by its URL; with a URL the
+ * process's own identity is used. Throws `CONFIGURATION_INVALID` for what is neither; connects
+ * when first used.
+ */
+export function openStore(connection: string): TableStore {
+  return ACCOUNT_URL.test(connection)
+    ? createAzureTableStore({ accountUrl: connection })
+    : createAzureTableStore({ connectionString: tidyConnectionString(connection, STORAGE_PARTS) });
 }

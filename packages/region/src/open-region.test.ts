@@ -1,0 +1,281 @@
+import { defineEntityKind, edm, type TableStore, TransientError } from '@tandem/core';
+import {
+  createMemoryBus,
+  createMemoryTableStore,
+  createSeededRandomness,
+  createVirtualClock,
+  driveVirtualTime,
+  type MemoryBus,
+  type VirtualClock,
+} from '@tandem/core/memory';
+import { createFaultyStore, deviceKind } from '@tandem/storage/testing';
+import { Type } from 'typebox';
+import { describe, expect, test } from 'vitest';
+import { createRegion, type Region } from './open-region.ts';
+import type { RegionOptions } from './region-options.ts';
+import { memoryBusOf } from './testing/memory-bus.ts';
+import { recordLog } from './testing/record-log.ts';
+
+const orderKind = defineEntityKind({
+  name: 'Orders',
+  schema: Type.Object({ item: edm.string({ maxLength: 80 }), count: edm.int32() }),
+});
+const TABLES = { orders: orderKind, devices: deviceKind };
+type Tables = typeof TABLES;
+
+const START_MS = Date.UTC(2026, 0, 1);
+const namespaceOf = (region: string): string => `${region}.servicebus.example`;
+
+interface World {
+  readonly clock: VirtualClock;
+  readonly bus: MemoryBus;
+}
+
+function createWorld(): World {
+  const clock = createVirtualClock(START_MS);
+  return { clock, bus: createMemoryBus({ clock, lockDurationMs: 60_000, deliveryCountMax: 3 }) };
+}
+
+interface Given extends Partial<RegionOptions<Tables>> {
+  readonly region: string;
+  readonly peer: string;
+}
+
+function regionOf({ clock, bus }: World, { region, peer, ...rest }: Given) {
+  const log = recordLog(region);
+  const made = createRegion({
+    region,
+    store: createMemoryTableStore(),
+    tables: TABLES,
+    replicate: true,
+    bus: memoryBusOf(bus),
+    settings: {
+      ServiceBusConnection: namespaceOf(region),
+      RedundancyServiceBusConnection: namespaceOf(peer),
+      'Peer.Region': peer,
+    },
+    clock,
+    randomness: createSeededRandomness(region.length + region.charCodeAt(0)),
+    logger: log.logger,
+    ...rest,
+  });
+  return { region: made, log };
+}
+
+async function openTwo(world: World) {
+  const east = regionOf(world, { region: 'east', peer: 'west' });
+  const west = regionOf(world, { region: 'west', peer: 'east' });
+  await drive(world, Promise.all([east.region.open(), west.region.open()]));
+  return { east, west };
+}
+
+const drive = <T>({ clock }: World, work: Promise<T>): Promise<T> => driveVirtualTime(clock, work);
+
+async function untilReady(world: World, region: Region<Tables>): Promise<void> {
+  for (let second = 0; second < 60; second += 1) {
+    const readiness = await drive(world, region.readiness());
+    if (readiness.kind === 'ready') return;
+    await world.clock.advance(1_000);
+  }
+  throw new Error('the region is not ready after a minute');
+}
+
+describe('a region that replicates in its own process', () => {
+  test('serves every table by its name, and brings each to the peer', async () => {
+    const world = createWorld();
+    const { east, west } = await openTwo(world);
+    const { orders, devices } = east.region.tables;
+    await drive(world, orders.put('o-1', { item: 'pump', count: 2 }));
+    await drive(world, devices.put('d-1', { label: 'Pump 7' }));
+    await world.clock.advance(5_000);
+    const order = await drive(world, west.region.tables.orders.get('o-1'));
+    expect(order).toMatchObject({ entity: { item: 'pump', count: 2 }, origin: 'east' });
+    const device = await drive(world, west.region.tables.devices.get('d-1'));
+    expect(device?.entity.label).toBe('Pump 7');
+    expect(west.region.replication?.status().sinceStart.received).toBeGreaterThan(0);
+  });
+
+  test('I14: is ready once it has caught up, and not before it is opened or once it stops', async () => {
+    const world = createWorld();
+    const east = regionOf(world, { region: 'east', peer: 'west' }).region;
+    expect(() => east.tables).toThrow(expect.objectContaining({ code: 'TABLE_UNAVAILABLE' }));
+    expect(await east.readiness()).toMatchObject({ reasons: [{ kind: 'starting' }] });
+    expect(east.serving().kind).toBe('not-ready');
+    const west = regionOf(world, { region: 'west', peer: 'east' }).region;
+    await drive(world, Promise.all([east.open(), west.open()]));
+    expect(east.serving().kind).toBe('ready');
+    await untilReady(world, east);
+    expect(await drive(world, east.stop())).toBe(true);
+    expect(await east.readiness()).toMatchObject({ reasons: [{ kind: 'stopping' }] });
+  });
+
+  test('answers what the queue of the peer has accepted, and gives a receipt of it', async () => {
+    const world = createWorld();
+    const { east } = await openTwo(world);
+    const { orders } = east.region.tables;
+    const outcome = await drive(world, orders.put('o-1', { item: 'pump', count: 2 }));
+    if (outcome.kind !== 'created') throw new Error(outcome.kind);
+    const { version } = outcome.record;
+    const asked = { peers: 'all', waitMs: 2_000 } as const;
+    const reached = await drive(world, orders.acknowledgementOf(version, asked));
+    expect(reached).toEqual({ level: 'queued', peers: ['west'] });
+    const receipt = orders.readReceipt('o-1', orders.receiptFor('o-1', version));
+    if (receipt === undefined) throw new Error('no receipt');
+    const wait = { waitMs: 30_000, caller: 'ada' };
+    expect(await drive(world, orders.whereApplied('o-1', receipt, wait))).toEqual({
+      kind: 'told',
+      regions: [
+        { region: 'east', state: 'applied' },
+        { region: 'west', state: 'applied' },
+      ],
+    });
+  });
+
+  test('I9: shows in the peer what a version names, as soon as it is there', async () => {
+    const world = createWorld();
+    const { east, west } = await openTwo(world);
+    const outcome = await drive(world, east.region.tables.orders.put('o-1', { item: 'pump' }));
+    if (outcome.kind !== 'created') throw new Error(outcome.kind);
+    const wait = { waitMs: 10_000, caller: 'ada' };
+    const reach = west.region.tables.orders.reach('o-1', outcome.record.version, wait);
+    expect(await drive(world, reach)).toEqual({ kind: 'reached' });
+    expect(await drive(world, west.region.tables.orders.get('o-1'))).toBeDefined();
+  });
+
+  test('sends what it has acknowledged before it stops, and closes what it opened in order', async () => {
+    const world = createWorld();
+    const { east, west } = await openTwo(world);
+    await drive(world, east.region.tables.orders.put('o-1', { item: 'pump' }));
+    const stopped = drive(world, east.region.stop());
+    expect(await stopped).toBe(true);
+    expect(east.log.of('shutdown-step-done').map(({ step }) => step)).toEqual([
+      'turn readiness red',
+      'begin nothing new',
+      'finish the batch in hand',
+      'drain the relay',
+      'release the leases',
+      'close the bus',
+      'close the senders',
+    ]);
+    await world.clock.advance(5_000);
+    expect(await drive(world, west.region.tables.orders.get('o-1'))).toBeDefined();
+  });
+
+  test('I1: another process sends what one that was killed has acknowledged', async () => {
+    const world = createWorld();
+    const store = createMemoryTableStore();
+    const down = { ...memoryBusOf(world.bus), createPublisher: neverSending };
+    // The duties of neither run, so this process is as good as dead once it has written.
+    const killed = regionOf(world, {
+      region: 'east',
+      peer: 'west',
+      store,
+      bus: down,
+      replicate: false,
+    });
+    const west = regionOf(world, { region: 'west', peer: 'east' });
+    await drive(world, Promise.all([killed.region.open(), west.region.open()]));
+    await drive(world, killed.region.tables.orders.put('o-1', { item: 'pump' }));
+    const again = regionOf(world, { region: 'east', peer: 'west', store });
+    await drive(world, again.region.open());
+    await world.clock.advance(20_000);
+    expect(await drive(world, west.region.tables.orders.get('o-1'))).toBeDefined();
+  });
+
+  test('is safe beside another process that does the same', async () => {
+    const world = createWorld();
+    const store = createMemoryTableStore();
+    const { clock } = world;
+    const one = regionOf(world, { region: 'east', peer: 'west', store });
+    const other = regionOf(world, {
+      region: 'east',
+      peer: 'west',
+      store,
+      randomness: createSeededRandomness(77),
+    });
+    const west = regionOf(world, { region: 'west', peer: 'east' });
+    const all = [one, other, west].map(({ region }) => region.open());
+    await drive(world, Promise.all(all));
+    for (let number = 0; number < 20; number += 1) {
+      const { orders } = (number % 2 === 0 ? one : other).region.tables;
+      await drive(world, orders.put(`o-${number}`, { item: 'pump', count: number }));
+    }
+    await clock.advance(10_000);
+    const page = await drive(world, west.region.tables.orders.list(100));
+    expect(page.records).toHaveLength(20);
+    expect(west.region.replication?.status().sinceStart.deadLettered).toBe(0);
+  });
+});
+
+const neverSending = ({ region }: { readonly region: string }) => ({
+  peer: region,
+  publish: async (): Promise<never> => {
+    throw new TransientError('BUS_UNAVAILABLE', 'The namespace does not answer.');
+  },
+  close: async () => undefined,
+});
+
+describe('a region that leaves its duties to another process', () => {
+  test('I14: is not ready while no replicator is heard', async () => {
+    const world = createWorld();
+    const { region } = regionOf(world, { region: 'east', peer: 'west', replicate: false });
+    await drive(world, region.open());
+    expect(region.replication).toBeUndefined();
+    expect(await drive(world, region.readiness())).toMatchObject({ kind: 'not-ready' });
+    expect(region.serving().kind).toBe('ready');
+  });
+
+  test('opens, however long its account is out of reach', async () => {
+    const world = createWorld();
+    const store = createFaultyStore(createMemoryTableStore());
+    const { region } = regionOf(world, { region: 'east', peer: 'west', store });
+    store.setOutage(new TransientError('TABLE_UNAVAILABLE', 'The store does not answer.'));
+    const opening = region.open();
+    await world.clock.advance(30_000);
+    expect(region.serving().kind).toBe('not-ready');
+    store.setOutage(undefined);
+    await drive(world, opening);
+    expect(region.serving().kind).toBe('ready');
+  });
+
+  test('opens no more once it is stopped', async () => {
+    const world = createWorld();
+    const store = createFaultyStore(createMemoryTableStore());
+    store.setOutage(new TransientError('TABLE_UNAVAILABLE', 'The store does not answer.'));
+    const { region } = regionOf(world, { region: 'east', peer: 'west', store });
+    const opening = region.open();
+    await world.clock.advance(1_000);
+    expect(await drive(world, region.stop())).toBe(true);
+    await opening;
+    expect(() => region.tables).toThrow(/not open yet/);
+  });
+});
+
+describe('what a region is opened with', () => {
+  const store: TableStore = createMemoryTableStore();
+  const open = (options: Partial<RegionOptions<Readonly<Record<string, typeof orderKind>>>>) =>
+    createRegion({ region: 'east', store, tables: { orders: orderKind }, ...options });
+
+  test.each<readonly [Parameters<typeof open>[0], string, RegExp]>([
+    [{ region: 'East!' }, 'CONFIGURATION_INVALID', /"East!" names no region/],
+    [{ store: 'nothing of the kind' }, 'CONFIGURATION_INVALID', /./],
+    [{ tables: {} }, 'ENTITY_KIND_INVALID', /one table at least/],
+    [
+      { tables: { orders: orderKind, sales: orderKind } },
+      'ENTITY_KIND_INVALID',
+      /"orders" and "sales" are both of the kind Orders/,
+    ],
+  ])('is refused before anything is opened, as %#', (options, code, message) => {
+    expect(() => open(options)).toThrow(
+      expect.objectContaining({ code, message: expect.stringMatching(message) }),
+    );
+  });
+
+  test('is refused at the opening where settings are wrong, all of them at once', async () => {
+    const settings = { 'Sweep.IntervalMs': 'soon', 'Peer.Region': 'west' };
+    await expect(open({ settings }).open()).rejects.toMatchObject({
+      code: 'CONFIGURATION_INVALID',
+      message: expect.stringMatching(/ServiceBusConnection(.|\n)*Sweep\.IntervalMs/),
+    });
+  });
+});

@@ -1,0 +1,359 @@
+// One region in one process: what serves its tables, and, where it is asked to, what replicates them. From the
+// options to what is opened, each part from those above it.
+import {
+  type AppError,
+  type Clock,
+  createHybridClock,
+  createNotices,
+  createRelay,
+  createRelayQueue,
+  type EntityKind,
+  finishLate,
+  joinNotices,
+  type Notices,
+  type OutboxEntry,
+  type PeerLink,
+  type RelayQueue,
+  type TableStore,
+  TransientError,
+} from '@tandem/core';
+import {
+  createShutdown,
+  createWriterId,
+  type ShutdownStep,
+  untilTurnEnds,
+} from '@tandem/service-kit';
+import {
+  ARCHIVE_TABLE,
+  createReplicatedTable,
+  createRowMemory,
+  type ReplicatedTable,
+  type SettingValue,
+  type tandemSettings,
+} from '@tandem/storage';
+import { traceArchive, tracePublisher } from '@tandem/telemetry';
+import { type Acknowledgements, createAcknowledgements } from './consistency/acknowledgements.ts';
+import { type DataAccess, openDataAccess } from './data-access.ts';
+import { createPeerLinks } from './peer-links.ts';
+import { type PreparedRegion, prepareRegion, retryOpening } from './prepare-region.ts';
+import {
+  createProcessReadiness,
+  createServing,
+  type ProcessReadiness,
+} from './readiness/process-readiness.ts';
+import { createRegionReadiness, type RegionReadiness } from './readiness/region-readiness.ts';
+import {
+  type RegionKinds,
+  type RegionOptions,
+  type RegionSetup,
+  readOptions,
+} from './region-options.ts';
+import { readReadinessSettings } from './region-settings.ts';
+import { openRegionTable, type RegionTable } from './region-table.ts';
+import { createRegionTables, type RegionTables } from './region-tables.ts';
+import {
+  createReplicatorProcess,
+  type ReplicatorProcess,
+} from './replication/replicator-process.ts';
+import type { ReplicatorView } from './replication/replicator-status.ts';
+
+export interface Region<T extends RegionKinds> {
+  /** Throws `TABLE_UNAVAILABLE` until the region is open. */
+  readonly tables: { readonly [N in keyof T]: RegionTable<T[N]> };
+  /**
+   * Opens the region, however long its storage account is out of reach; resolves without when it is stopped
+   * first. To be called once. Rejects with `CONFIGURATION_INVALID` for what a person must mend.
+   */
+  open(): Promise<void>;
+  /** Returns a setting as it is now; throws `TABLE_UNAVAILABLE` until the region is open. */
+  setting<N extends keyof typeof tandemSettings>(name: N): SettingValue<(typeof tandemSettings)[N]>;
+  /** Whether the region may take traffic; never rejects, and answers within 3 s. */
+  readiness(): Promise<ProcessReadiness>;
+  /** Whether this process serves, however its region is. */
+  serving(): ProcessReadiness;
+  /** Says how the duties are; undefined where another process runs them. */
+  readonly replication: ReplicatorView | undefined;
+  /** What this process has met and an operator has to see to. */
+  notices(): Pick<Notices, 'current' | 'count'>;
+  /** Change sets that wait in this process to be sent; the outbox holds them too. */
+  relayQueueLength(): number;
+  /** Returns what lets finish what is under way, in order: after readiness has turned red, `requests`. */
+  drain(...requests: readonly ShutdownStep[]): readonly ShutdownStep[];
+  /** Close what was open, in order. The tables need no closing: nothing is held there. */
+  readonly close: readonly ShutdownStep[];
+  /** Runs `drain`, then `close`. Resolves to whether all steps were done in time. Never rejects. */
+  stop(): Promise<boolean>;
+}
+
+const SHUTDOWN_MS_DEFAULT = 20_000;
+/** A step that waits gives up before its deadline, in order to say what it leaves undone. */
+const PATIENCE = 0.8;
+
+/** Opens a region, and resolves once its tables can be used. Throws as `Region.open` does. */
+export async function openRegion<T extends RegionKinds>(
+  options: RegionOptions<T>,
+): Promise<Region<T>> {
+  const region = createRegion(options);
+  await region.open();
+  return region;
+}
+
+/**
+ * Makes a region that is opened later, for a process that says meanwhile that it is not ready. Throws
+ * `CONFIGURATION_INVALID` for a name or a connection, and `ENTITY_KIND_INVALID` for tables, that cannot be used.
+ */
+export function createRegion<T extends RegionKinds>(given: RegionOptions<T>): Region<T> {
+  const setup = readOptions(given);
+  const { clock, logger, stopping } = setup;
+  let served: Served | undefined;
+  const open = (): Served => {
+    if (served !== undefined) return served;
+    throw new TransientError('TABLE_UNAVAILABLE', 'The tables of this region are not open yet.');
+  };
+  const replicator = given.replicate === true ? createDuties(setup, open) : undefined;
+  const seen = { region: () => served?.readiness, stopping: stopping.signal };
+  const drain = (...requests: readonly ShutdownStep[]): readonly ShutdownStep[] => [
+    { name: 'turn readiness red', run: () => stopping.abort() },
+    ...requests,
+    ...(replicator?.drain ?? []),
+    {
+      name: 'drain the relay',
+      run: (deadlineMs) => served?.relayQueue.drain(clock.sleep(Math.floor(deadlineMs * PATIENCE))),
+    },
+  ];
+  const close: readonly ShutdownStep[] = [
+    ...(replicator?.close ?? []),
+    {
+      name: 'close the senders',
+      run: async () => {
+        await Promise.all((served?.publishers ?? []).map((publisher) => publisher.close()));
+      },
+    },
+  ];
+  return {
+    get tables() {
+      return open().tables as Region<T>['tables'];
+    },
+    async open() {
+      const { signal } = stopping;
+      const context = { clock, randomness: setup.randomness, logger: setup.quiet, signal };
+      served = await retryOpening(async () => serve(setup, await prepare(setup)), context);
+      const outcome = served === undefined ? undefined : await replicator?.start();
+      if (outcome?.kind === 'invalid') throw outcome.error;
+    },
+    setting: (name) => open().opened.configuration.get(name),
+    readiness: createProcessReadiness(seen),
+    serving: createServing(seen),
+    replication: replicator,
+    notices: () => joined(clock, [served?.notices, replicator?.notices()]),
+    relayQueueLength: () => served?.relayQueue.length ?? 0,
+    drain,
+    close,
+    async stop() {
+      const deadlineMs = given.shutdownMs ?? SHUTDOWN_MS_DEFAULT;
+      const shutdown = createShutdown({ logger, clock, deadlineMs, drain: drain(), close });
+      return (await shutdown.run('the region is stopped')) === 0;
+    },
+  };
+}
+
+const SETTINGS_AGE_MS_MAX = 30_000;
+
+function prepare({ region, store, kinds, clock, environment, quiet }: RegionSetup) {
+  return prepareRegion({
+    region,
+    store,
+    kinds,
+    clock,
+    environment,
+    refreshMs: SETTINGS_AGE_MS_MAX,
+    onRefreshFailed: (error: AppError) =>
+      quiet.warn({ event: 'settings-not-refreshed', error }, 'Settings stay as they were.'),
+  });
+}
+
+/** The duties over what was opened for serving: one set of settings, and one link to each peer. */
+function createDuties(setup: RegionSetup, open: () => Served): ReplicatorProcess {
+  return createReplicatorProcess({
+    ...setup,
+    tracer: setup.tracing.tracer,
+    prepared: () => open().opened,
+    links: () => open().links,
+  });
+}
+
+/** What serves the tables of an opened region. */
+interface Served {
+  readonly opened: PreparedRegion;
+  readonly tables: Readonly<Record<string, RegionTable<EntityKind>>>;
+  readonly readiness: RegionReadiness;
+  readonly relayQueue: RelayQueue;
+  readonly publishers: DataAccess['publishers'];
+  readonly links: readonly PeerLink[];
+  readonly notices: Notices;
+}
+
+async function serve(setup: RegionSetup, opened: PreparedRegion): Promise<Served> {
+  const { region, kinds, clock, randomness, quiet: logger, tracing } = setup;
+  const { settings } = opened;
+  const access = await openDataAccess({ ...setup, settings });
+  const { store } = access;
+  const publishers = access.publishers.map((one) => tracePublisher(one, tracing.tracer));
+  const peers = publishers.map(({ peer }) => peer);
+  const notices = createNotices({
+    clock,
+    onNew: ({ kind, subject, detail }) =>
+      logger.error({ event: kind, subject, detail }, 'A row was skipped; see tandem doctor.'),
+  });
+  // What writes remembers rows itself; through these they are only read.
+  const tables = createRegionTables({
+    ...settings,
+    store,
+    kinds,
+    rowMemoryBytesMax: 0,
+    onDamagedArchiveRow: ({ partitionKey, rowKey }, { code }) =>
+      notices.note('row-foreign', `${ARCHIVE_TABLE}/${partitionKey}/${rowKey}`, code),
+  });
+  const links = createPeerLinks({ publishers, clock, randomness, settings, logger });
+  const stopping = setup.stopping.signal;
+  const acknowledgements = createAcknowledgements({ links, clock, stopping });
+  const relayQueue = openRelayQueue(setup, { tables, links, acknowledgements });
+  const onCommitted = (entry: OutboxEntry): void => {
+    acknowledgements.committed(entry);
+    relayQueue.offer(entry);
+  };
+  const shared = { region, peers, store, tables, opened, acknowledgements, clock, stopping };
+  const openTable = createTableOpener(setup, { ...shared, notices, onCommitted });
+  const opening = Object.entries(setup.tables).map(
+    ([name, kind]) => [name, openRegionTable(kind, openTable(kind), shared)] as const,
+  );
+  return {
+    opened,
+    tables: Object.fromEntries(opening),
+    readiness: openReadiness(setup, shared),
+    relayQueue,
+    publishers,
+    links,
+    notices,
+  };
+}
+
+interface ServingParts {
+  readonly store: TableStore;
+  readonly tables: RegionTables;
+  readonly peers: readonly string[];
+  readonly opened: PreparedRegion;
+}
+
+/** A point read is the cheapest question there is; no row has this key. */
+const PROBED_BUCKET = '00';
+const PROBED_ROW = '~probe';
+
+function openReadiness(
+  { kinds, clock, quiet: logger }: RegionSetup,
+  { store, tables, peers, opened }: ServingParts,
+): RegionReadiness {
+  return createRegionReadiness({
+    probeTable: () =>
+      Promise.all(kinds.map(({ name }) => store.get(name, PROBED_BUCKET, PROBED_ROW))),
+    status: tables.status,
+    drill: tables.drill,
+    hold: tables.hold,
+    hasPeers: peers.length > 0,
+    // Read anew for each probe: an operator may change them while the process runs.
+    settings: () => readReadinessSettings(opened.configuration),
+    clock,
+    logger,
+  });
+}
+
+interface RelayParts {
+  readonly tables: RegionTables;
+  readonly links: readonly PeerLink[];
+  readonly acknowledgements: Acknowledgements;
+}
+
+function openRelayQueue(
+  { clock, quiet: logger, tracing }: RegionSetup,
+  { tables, links, acknowledgements }: RelayParts,
+): RelayQueue {
+  const finish = finishLate({
+    archive: traceArchive(tables.archive, tracing.tracer),
+    outboxes: tables.outboxes,
+    clock,
+    onFailure: (error) =>
+      logger.warn({ event: 'archive-failed', error }, 'Changes were not archived: the sweep will.'),
+  });
+  const queue = createRelayQueue({
+    relay: createRelay({ finish, links }),
+    clock,
+    onSent: (entry, peer, isAccepted) => acknowledgements.sent(entry, peer, isAccepted),
+    onFailure: (error) =>
+      logger.warn({ event: 'relay-failed', error }, 'Changes were not relayed: the sweep will.'),
+  });
+  return {
+    get length() {
+      return queue.length;
+    },
+    offer: (entry) => queue.offer(entry),
+    async drain(deadline) {
+      await queue.drain(deadline);
+      await finish.drain(deadline);
+    },
+  };
+}
+
+interface WritingParts extends ServingParts {
+  readonly notices: Notices;
+  readonly onCommitted: (entry: OutboxEntry) => void;
+}
+
+/** Returns what opens the table of a kind. All tables of a process stamp by one clock, as one writer. */
+function createTableOpener(
+  { region, clock, randomness, quiet: logger, tracing }: RegionSetup,
+  { store, tables, peers, opened, notices, onCommitted }: WritingParts,
+): <K extends EntityKind>(kind: K) => ReplicatedTable<K> {
+  const { bucketCount, rowMemoryBytesMax, wireVersion, driftMsMax } = opened.settings;
+  const hybridClock = createHybridClock({
+    region,
+    writer: createWriterId(randomness),
+    nowMs: () => clock.nowMs(),
+    driftMsMax,
+    onDrift: (report) =>
+      logger.warn({ event: 'clock-drift', ...report }, 'A stamp is far ahead of the clock.'),
+  });
+  return (kind) =>
+    createReplicatedTable({
+      kind,
+      store,
+      archive: tables.archive,
+      hybridClock,
+      clock,
+      randomness,
+      bucketCount,
+      memory: createRowMemory({ bytesMax: rowMemoryBytesMax }),
+      wireVersion,
+      peers,
+      traceOf: tracing.traceOf,
+      gather: untilTurnEnds,
+      onDamaged: ({ partitionKey, rowKey, problem }) =>
+        notices.note('row-foreign', `${kind.name}/${partitionKey}/${rowKey}`, problem),
+      onCommitted,
+    });
+}
+
+/** Of one subject the newest word counts, whichever half of the process it is of. */
+function joined(
+  clock: Clock,
+  parts: readonly (Notices | undefined)[],
+): Pick<Notices, 'current' | 'count'> {
+  const met = parts.filter((one) => one !== undefined);
+  return {
+    current: () =>
+      joinNotices(
+        met.map((one) => one.current()),
+        clock.nowMs(),
+      ),
+    count: (kind) => met.reduce((sum, one) => sum + one.count(kind), 0),
+  };
+}
