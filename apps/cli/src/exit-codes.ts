@@ -37,6 +37,7 @@ const BY_ERROR: Partial<Record<AppErrorCode, ExitCode>> = {
   CONFIGURATION_INVALID: EXIT.usage,
   TABLE_FOREIGN: EXIT.usage,
   CURSOR_INVALID: EXIT.usage,
+  TRANSACTION_INVALID: EXIT.usage,
 };
 
 export function exitCodeOf(error: AppError): ExitCode {

@@ -384,6 +384,7 @@ export {
   DEFLATED_WIRE_VERSION,
   NEWEST_WIRE_VERSION,
   PACK_WIRE_VERSION,
+  WHOLE_WIRE_VERSION,
   WIRE_VERSION,
 } from './wire/versions.ts';
 export { decodeWatermark } from './wire/watermark.ts';

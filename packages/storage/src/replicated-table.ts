@@ -1,4 +1,9 @@
-import type { EntityKind, EntityOf, VersionVector } from '@tandem/core';
+import {
+  CHANGES_PER_SET_MAX,
+  type EntityKind,
+  type EntityOf,
+  type VersionVector,
+} from '@tandem/core';
 
 /** One live entity as this region has it. */
 export interface EntityRecord<K extends EntityKind> {
@@ -30,6 +35,36 @@ export type WriteOutcome<K extends EntityKind> =
   | { readonly kind: 'deleted'; readonly version: VersionVector }
   | { readonly kind: 'not-found' }
   | { readonly kind: 'condition-failed'; readonly current: EntityRecord<K> | undefined };
+
+/** Is one of the operations of a transaction. */
+export type TransactOperation<K extends EntityKind> =
+  | {
+      readonly kind: 'put';
+      readonly entityId: string;
+      readonly entity: Partial<EntityOf<K>>;
+      readonly condition?: WriteCondition | undefined;
+    }
+  | {
+      readonly kind: 'patch';
+      readonly entityId: string;
+      readonly changes: Partial<EntityOf<K>>;
+      readonly condition?: WriteCondition | undefined;
+    }
+  | {
+      readonly kind: 'remove';
+      readonly entityId: string;
+      readonly condition?: WriteCondition | undefined;
+    };
+
+export type TransactOutcome<K extends EntityKind> =
+  /** All of it is done; one outcome to an operation, none of them `not-found` or `condition-failed`. */
+  | { readonly kind: 'done'; readonly outcomes: readonly WriteOutcome<K>[] }
+  /** Nothing of it was done, because of the operation at `index`, the first that cannot be done. */
+  | {
+      readonly kind: 'refused';
+      readonly index: number;
+      readonly outcome: Extract<WriteOutcome<K>, { kind: 'not-found' | 'condition-failed' }>;
+    };
 
 /** Which entities a list is to have: those for which all of it holds. */
 export interface ListFilter<K extends EntityKind = EntityKind> {
@@ -77,10 +112,23 @@ export interface ReplicatedTable<K extends EntityKind> {
    */
   forget(entityId: string): Promise<WriteOutcome<K>>;
   /**
+   * Does all of the operations or none, here and later in every other region: 1 to `OPERATIONS_PER_TRANSACTION_MAX`,
+   * each of another entity, all of one bucket (`bucketOf`). In a transaction of several an operation writes
+   * every field that it names, changed or not, so that of two concurrent ones the later wins on every field of
+   * every entity that both name. Throws `TRANSACTION_INVALID` before anything is written; several operations need
+   * `WHOLE_WIRE_VERSION`, as older regions would tear them.
+   */
+  transact(operations: readonly TransactOperation<K>[]): Promise<TransactOutcome<K>>;
+  /** Returns the bucket that the entity lies in; those of one transaction lie in one. */
+  bucketOf(entityId: string): string;
+  /**
    * Live entities in a stable order. `limit` is 1 to `PAGE_LIMIT_MAX`. There is no index: with a
    * filter the table is read all the same, so pages may be short, even empty, and have a cursor.
    */
   list(limit: number, cursor?: string, filter?: ListFilter<K>): Promise<EntityPage<K>>;
 }
+
+/** A transaction of the store holds one more, the outbox row. */
+export const OPERATIONS_PER_TRANSACTION_MAX: number = CHANGES_PER_SET_MAX;
 
 export const PAGE_LIMIT_MAX = 1_000;

@@ -51,6 +51,7 @@ const BY_APP_ERROR: Readonly<Record<AppErrorCode, ProblemCode>> = {
   TABLE_LIMIT_EXCEEDED: 'limit-exceeded',
   ENTITY_INVALID: 'entity-invalid',
   CURSOR_INVALID: 'cursor-invalid',
+  TRANSACTION_INVALID: 'internal-error',
   // Another region can do what this one cannot until an operator has mended it.
   TABLE_FORBIDDEN: 'service-unavailable',
   TABLE_MISSING: 'service-unavailable',

@@ -26,7 +26,7 @@ export interface ArrivalRules {
 }
 
 export interface Judgement {
-  /** Is what of it is applied: all, the changes that are sound, or nothing. */
+  /** Is what of it is applied: all, the changes that are sound, or nothing; of a `whole` set all or nothing. */
   readonly sound: (ReceivedSet & { readonly replica: Replica }) | undefined;
   /** Says why the rest is not. */
   readonly refusal: TerminalError | undefined;
@@ -49,6 +49,7 @@ export function judgeChangeSet(received: ReceivedSet, rules: ArrivalRules): Judg
     if (found !== undefined) faults.set(change.entityId, found);
   }
   if (faults.size === 0) return { sound: { ...received, replica }, refusal: undefined };
+  if (set.whole === true) return { sound: undefined, refusal: refuseWhole(set, faults) };
   const sound = withoutChanges(received, new Set(faults.keys()));
   return { sound: sound && { ...sound, replica }, refusal: refuseEntities(set.entityKind, faults) };
 }
@@ -153,6 +154,14 @@ function refuse(set: ChangeSet, { reason, text }: Fault): TerminalError {
   return new TerminalError(reason, `A change set of ${set.entityKind} is refused: ${text}.`, {
     details: { entityIds: set.changes.map(({ entityId }) => entityId) },
   });
+}
+
+/** Refuses all of a transaction for what is wrong with some of it: half of it would be what nobody wrote. */
+function refuseWhole(set: ChangeSet, faults: ReadonlyMap<string, Fault>): TerminalError {
+  const { code, message } = refuseEntities(set.entityKind, faults);
+  const text = `${message} It is one of a transaction of ${set.changes.length}, which is applied whole or not at all.`;
+  const entityIds = set.changes.map(({ entityId }) => entityId);
+  return new TerminalError(code, text, { details: { entityIds } });
 }
 
 /** Refuses them under the reason of the first. */

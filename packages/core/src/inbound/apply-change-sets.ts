@@ -17,6 +17,7 @@ import type { ConflictJournal } from '../ports/conflict-journal.ts';
 import type { Replica, RowWrite, StoredRow } from '../ports/replica.ts';
 import { isAlive, type StoredState } from '../state/entity-state.ts';
 import type { HybridClock } from '../time/hybrid-clock.ts';
+import type { Stamp } from '../time/stamp.ts';
 import { plainBytesOf } from '../wire/change-set-bytes.ts';
 import { decideApply, fitRow } from './decide-apply.ts';
 
@@ -223,15 +224,12 @@ export async function applyToBucket(
   const byEntity = Map.groupBy(changes, ({ change }) => change.entityId);
   const byBucket = Map.groupBy(byEntity.keys(), (entityId) => replica.bucketOf(entityId));
   const refused = new Set<string>();
-  // One bucket at the sender is one bucket here, unless the regions were given different counts.
+  // One bucket at the sender is one bucket here, or the set is refused before it comes here.
   for (const [bucket, entityIds] of byBucket) {
     await untilUncontended(async (attempt) => {
-      const fold = (entityId: string, stored: StoredRow | undefined): Fold =>
-        foldChanges(byEntity.get(entityId) ?? [], stored, {
-          ...options,
-          replica,
-        });
-      const folds = await foldAll({ bucket, entityIds, byEntity, fold }, replica, attempt === 1);
+      const fold = (entityId: string, stored: StoredRow | undefined, without: OldSets): Fold =>
+        foldChanges(byEntity.get(entityId) ?? [], stored, { ...options, replica, without });
+      const folds = await foldWhole({ bucket, entityIds, byEntity, fold }, replica, attempt === 1);
       // Before the rows: once they are merged, a repetition would no longer see the conflict (I7).
       const conflicts = folds.flatMap((fold) => fold.conflicts);
       if (conflicts.length > 0) await options.conflicts.record(conflicts);
@@ -251,11 +249,32 @@ export async function applyToBucket(
 
 type ChangesOfEntity = readonly { readonly set: ChangeSet; readonly change: Change }[];
 
+/** Holds the stamps of `whole` sets of which one change is refused, so that all of them are. */
+type OldSets = ReadonlySet<Stamp>;
+
 interface Bucketful {
   readonly bucket: string;
   readonly entityIds: readonly string[];
   readonly byEntity: ReadonlyMap<string, ChangesOfEntity>;
-  readonly fold: (entityId: string, stored: StoredRow | undefined) => Fold;
+  readonly fold: (entityId: string, stored: StoredRow | undefined, without: OldSets) => Fold;
+}
+
+/**
+ * Folds until no `whole` set is folded of which a change is refused. Without it another change may be refused, of
+ * an entity that only it made be there, so it is looked again; each look leaves out one set more, or is the last.
+ */
+async function foldWhole(
+  bucketful: Bucketful,
+  replica: Replica,
+  mayGuess: boolean,
+): Promise<readonly Fold[]> {
+  const without = new Set<Stamp>();
+  for (;;) {
+    const folds = await foldAll({ ...bucketful, without }, replica, mayGuess);
+    const torn = folds.flatMap(({ tears }) => tears).filter((stamp) => !without.has(stamp));
+    if (torn.length === 0) return folds;
+    for (const stamp of torn) without.add(stamp);
+  }
 }
 
 /**
@@ -264,7 +283,7 @@ interface Bucketful {
  * anything else (a conflict, a duplicate) is decided on what the store says.
  */
 async function foldAll(
-  { bucket, entityIds, byEntity, fold }: Bucketful,
+  { bucket, entityIds, byEntity, fold, without }: Bucketful & { readonly without: OldSets },
   replica: Replica,
   mayGuess: boolean,
 ): Promise<Fold[]> {
@@ -273,13 +292,13 @@ async function foldAll(
   for (const entityId of entityIds) {
     const remembered = mayGuess ? replica.recall(entityId) : undefined;
     const isGuess = mayGuess && (remembered !== undefined || isFirst(byEntity.get(entityId)));
-    const guessed = isGuess ? fold(entityId, remembered) : undefined;
+    const guessed = isGuess ? fold(entityId, remembered, without) : undefined;
     if (guessed?.isPlain === true) folds.push(guessed);
     else unread.push(entityId);
   }
   if (unread.length === 0) return folds;
   const rows = await replica.read(bucket, unread);
-  return [...folds, ...unread.map((entityId) => fold(entityId, rows.get(entityId)))];
+  return [...folds, ...unread.map((entityId) => fold(entityId, rows.get(entityId), without))];
 }
 
 /** Says whether it is the first change that there ever was of the entity, so most likely there is no row. */
@@ -298,21 +317,31 @@ interface Fold {
   readonly isPlain: boolean;
   readonly conflicts: readonly Conflict[];
   readonly refused: readonly string[];
+  /** Names the `whole` sets of which a change is refused. */
+  readonly tears: readonly Stamp[];
 }
 
 /** Folds several changes of one entity into one write of its row. */
 function foldChanges(
   changes: ChangesOfEntity,
   stored: StoredRow | undefined,
-  options: ApplyBatchOptions & { replica: Pick<Replica, 'entityKind' | 'fit'> },
+  options: ApplyBatchOptions & {
+    readonly replica: Pick<Replica, 'entityKind' | 'fit'>;
+    readonly without: OldSets;
+  },
 ): Fold {
   const conflicts: Conflict[] = [];
   const refused: string[] = [];
+  const tears: Stamp[] = [];
   let row: StoredState | undefined = stored;
   let entityId = '';
   let isPlain = true;
   for (const { set, change } of changes) {
     ({ entityId } = change);
+    if (options.without.has(set.stamp)) {
+      refused.push(`${set.stamp}/${entityId}`);
+      continue;
+    }
     const decision = decideApply(
       {
         entityKind: options.replica.entityKind,
@@ -335,6 +364,7 @@ function foldChanges(
         break;
       case 'refuse':
         refused.push(`${set.stamp}/${entityId}`);
+        if (set.whole === true) tears.push(set.stamp);
         break;
       default:
         assertNever(decision);
@@ -342,5 +372,5 @@ function foldChanges(
   }
   const isChanged = row !== undefined && row !== stored;
   const write = isChanged && row !== undefined ? { entityId, row, stored } : undefined;
-  return { write, isPlain, conflicts, refused };
+  return { write, isPlain, conflicts, refused, tears };
 }

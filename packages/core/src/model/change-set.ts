@@ -21,6 +21,11 @@ export interface ChangeSet {
   readonly stamp: Stamp;
   /** Holds 1 to `CHANGES_PER_SET_MAX`, each entity once. */
   readonly changes: readonly Change[];
+  /**
+   * Some of its changes are one transaction: every region applies, archives, replays or refuses all of the set or
+   * nothing. Without it each change stands for itself once the set is in the hands of another region.
+   */
+  readonly whole?: true;
 }
 
 /** The outbox row is one of the transaction's. */

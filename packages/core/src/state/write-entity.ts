@@ -42,6 +42,11 @@ export interface WriteContext {
    * number by default. A write that would leave more of them behind owns the whole entity, whatever the policy.
    */
   readonly nullUnitsMax?: number | undefined;
+  /**
+   * It is one of several writes that happen together: then each field that it names is stamped, changed or not,
+   * so that of two such transactions the later wins on everything that both name. False by default.
+   */
+  readonly stampsUnchanged?: boolean;
 }
 
 /** Is some 300 names: where nobody declares the fields, names that come and go would else pile up. */
@@ -189,7 +194,7 @@ function valuesOfPut(
 }
 
 function patchFields(values: FieldValues, context: WriteContext): Map<string, StampedField> {
-  const { stored, stamp, policy } = context;
+  const { stored, stamp, policy, stampsUnchanged = false } = context;
   const fields = new Map(stored?.fields);
   // What is written over a tombstone is a new life: no field of it may lose to an edit of the old.
   const stampAll = policy === 'row' || stored === undefined || !isAlive(stored);
@@ -199,7 +204,7 @@ function patchFields(values: FieldValues, context: WriteContext): Map<string, St
     // A new life says of every field what it is: where its tombstone was collected nobody here knows
     // what the old one had, and elsewhere it may not be forgotten yet.
     const isStamped = !isUnchanged(own, value) || (own === undefined && stampAll);
-    if (isStamped) fields.set(name, { value, stamp });
+    if (isStamped || stampsUnchanged) fields.set(name, { value, stamp });
   }
   return fields;
 }

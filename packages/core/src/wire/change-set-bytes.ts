@@ -26,6 +26,7 @@ import {
   BASE_WIRE_VERSION,
   DEFLATED_WIRE_VERSION,
   NEWEST_WIRE_VERSION,
+  WHOLE_WIRE_VERSION,
   WIRE_VERSION,
 } from './versions.ts';
 
@@ -52,13 +53,15 @@ export function encodeChange({ entityId, operation, state, trace }: Change): str
 
 /** Returns the encoding of a set whose changes, in their order, `encodeChange` has encoded as `texts`. */
 export function joinChangeSet(set: ChangeSet, texts: readonly string[]): Uint8Array {
-  const { entityKind, bucket, stamp } = set;
-  const head = JSON.stringify({ wire: wireVersionOf(set), entityKind, bucket, stamp }).slice(0, -1);
+  const { entityKind, bucket, stamp, whole } = set;
+  const wire = wireVersionOf(set);
+  const head = JSON.stringify({ wire, entityKind, bucket, stamp, whole }).slice(0, -1);
   return encoder.encode(`${head},"changes":[${texts.join(',')}]}`);
 }
 
 /** Returns the oldest version that says all of the set: what needs no newer one stays readable everywhere. */
-function wireVersionOf({ changes }: ChangeSet): number {
+function wireVersionOf({ changes, whole }: ChangeSet): number {
+  if (whole === true) return WHOLE_WIRE_VERSION;
   const needsBase = changes.some(
     ({ state }) =>
       state.base !== undefined || [...state.fields.keys()].some((name) => !hasFieldNameForm(name)),
@@ -167,6 +170,7 @@ const ChangeSetSchema = Type.Object({
   entityKind: Type.String({ pattern: '^[A-Za-z][A-Za-z0-9]{0,40}$' }),
   bucket: Type.String({ pattern: '^[0-9a-f]{2}$' }),
   stamp: StampText,
+  whole: Type.Optional(Type.Literal(true)),
   changes: Type.Array(
     Type.Object({
       entityId: Type.String({ minLength: 1, maxLength: 512 }),
@@ -221,6 +225,8 @@ export function decodeChangeSet(bytes: Uint8Array): ChangeSet {
     entityKind: json.entityKind,
     bucket: json.bucket,
     stamp: decodeStamp(json.stamp),
+    // A set of before says nothing of it, whatever stands there.
+    ...(wire >= WHOLE_WIRE_VERSION && json.whole === true ? { whole: true } : {}),
     changes: json.changes.map(({ entityId, operation, state, trace }) => ({
       entityId,
       operation,

@@ -11,29 +11,33 @@
  *                └────────────────────┘ └────────────────────────┘
  *
  *     state       what it proves of the write
- *     waiting     another write of its entity stands before it
- *     reading     it is the first of its line; its row is being read, by a call that began after it had come
- *     ready       it is the first of its line; its row is known: the store told it, or it is remembered
- *     in-group    it was decided to happen on that row; the store has been given it, and may have done it
- *     answered    it has left its line, and its caller knows the outcome, or that there is none
+ *     waiting     in the line of one of its entities another write stands before it
+ *     reading     it is the first of its lines; rows of it are being read, by calls that began after it had come
+ *     ready       it is the first of its lines; its rows are known: the store told them, or they are remembered
+ *     in-group    it was decided to happen on those rows; the store has been given it, and may have done it
+ *     answered    it has left its lines, and its caller knows the outcome, or that there is none
  *
  *     event                                          from        to
- *     the one before it was answered                 waiting     ready where the row is known, else reading
- *     the row was read                               reading     ready
- *     the row could not be read                      reading     answered, with all of its line
+ *     the last one before it was answered            waiting     ready where its rows are known, else reading
+ *     its rows were read                             reading     ready
+ *     a row could not be read                        reading     answered, with all of the lines that were read
  *     decided to happen, and packed                  ready       in-group
- *     decided to happen, and did not fit             ready       ready, before all others
+ *     decided to happen, and did not fit             ready       ready, before all that came to be so later
  *     decided not to happen, or fits nowhere         ready       answered
  *     what is known is too old to refuse it with     ready       reading
  *     committed                                      in-group    answered, and what it left is known
- *     its row was not as expected                    in-group    reading; after ten times answered
- *     the row of another was not                     in-group    ready; if two groups in a row failed so and its
- *                                                                row was only remembered, reading
+ *     a row of it was not as expected                in-group    reading; after ten times answered
+ *     a row of another was not                       in-group    ready; if two groups in a row failed so and a
+ *                                                                row of it was only remembered, reading
  *     refused as malformed, in company               in-group    ready, to go alone
  *     refused as malformed alone, or the store fails in-group    answered; if the store fails, who is ready too
- *     it has waited for nine seconds                 any         the same: only its caller is told. Behind the
- *                                                                first of its line it leaves; the first goes
- *                                                                no further than what is under way for it
+ *     it has waited for nine seconds                 any         the same: only its caller is told. While it is
+ *                                                                waiting it leaves; later it goes no further
+ *                                                                than what is under way for it
+ *
+ * A write of several entities, a transaction, takes its place in all their lines at once. So every line stands in
+ * the order of arrival, and the oldest write of all is the first of each of its lines: there is always one that
+ * may go, however the lines cross. It is decided whole, packed whole and committed whole.
  */
 import {
   AppError,
@@ -53,11 +57,12 @@ import {
 } from '@tandem/core';
 import type { RowMemory } from '../replica/row-memory.ts';
 import { readRow } from '../replica/table-replica.ts';
-import type { WriteOutcome } from '../replicated-table.ts';
+import type { TransactOutcome } from '../replicated-table.ts';
 import { type ChangeSetOutcome, commitChangeSet } from './commit-change-set.ts';
 import {
   type Basis,
-  decideChange,
+  type DecidableChange,
+  decideChanges,
   decideRefusal,
   type EntityChange,
   errorContended,
@@ -90,6 +95,9 @@ const LOOKS_MAX = WRITE_MS_MAX / LOOK_EVERY_MS;
 /** Measured: a transaction of 100 rows takes a store about 10 times as long as one of a single row. */
 const EFFORT_PER_ROW = 0.1;
 
+/** Bounds the changes that are looked at for one transaction of the store. */
+const CHANGES_TAKEN_MAX = 2 * CHANGES_PER_SET_MAX;
+
 const CONTENTION_POLICY: RetryPolicy = { attemptsMax: 10, delayMsMin: 5, delayMsMax: 200 };
 
 /** Holds what the lanes of one table share. */
@@ -116,11 +124,8 @@ export interface LaneContext<K extends EntityKind> {
 
 /** Stands for one write, from its arrival to its answer. */
 interface PendingWrite<K extends EntityKind> {
-  /**
-   * One to an entity. A write is of one so far: where it may be of several, all of one bucket, this becomes a
-   * list, and what counts on one no longer compiles. Packing and refusals take several already.
-   */
-  readonly changes: readonly [PendingChange<K>];
+  /** Is one to an entity, all of one bucket; several are a transaction. */
+  readonly changes: readonly PendingChange<K>[];
   /** The trace that it belongs to. */
   readonly trace: string | undefined;
   readonly arrivedAt: number;
@@ -133,7 +138,7 @@ interface PendingWrite<K extends EntityKind> {
   refusals: number;
   /** Set once a group that it was part of was refused as malformed: it then goes without company. */
   goesAlone: boolean;
-  readonly resolve: (outcome: WriteOutcome<K>) => void;
+  readonly resolve: (outcome: TransactOutcome<K>) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -157,8 +162,11 @@ export class BucketLane<K extends EntityKind> {
   readonly #bucket: string;
   readonly #context: LaneContext<K>;
   readonly #lines = new Map<string, EntityLine<K>>();
+  /** Holds all that are not answered yet, in the order of their arrival. */
+  readonly #writes = new Set<PendingWrite<K>>();
   /** In the order in which they are served. */
   #ready: PendingWrite<K>[] = [];
+  /** Counts the changes of all writes that are not answered yet. */
   #waitingCount = 0;
   #refusalsInRow = 0;
   #isRunning = false;
@@ -169,15 +177,20 @@ export class BucketLane<K extends EntityKind> {
     this.#context = context;
   }
 
-  /** Rejects with `TABLE_THROTTLED` when too many wait already; nothing was done then. */
-  add(change: EntityChange, trace: string | undefined): Promise<WriteOutcome<K>> {
+  /**
+   * Does all of the changes, each of another entity of this bucket and at most `CHANGES_PER_SET_MAX`, or none.
+   * Rejects with `TABLE_THROTTLED` when too many wait already; nothing was done then.
+   */
+  add(changes: readonly EntityChange[], trace: string | undefined): Promise<TransactOutcome<K>> {
     return new Promise((resolve, reject) => {
-      if (this.#waitingCount >= WAITING_PER_BUCKET_MAX) {
+      if (this.#waitingCount + changes.length > WAITING_PER_BUCKET_MAX) {
         throw errorFull(this.#name, WAITING_PER_BUCKET_MAX);
       }
-      const line = this.#lines.get(change.entityId) ?? this.#openLine(change);
-      line.waiting.push({
-        changes: [{ ...change, line, basis: undefined }],
+      const write: PendingWrite<K> = {
+        changes: changes.map((change) => {
+          const line = this.#lines.get(change.entityId) ?? this.#openLine(change);
+          return { ...change, line, basis: undefined };
+        }),
         trace,
         arrivedAt: this.#context.nextNumber(),
         state: 'waiting',
@@ -187,9 +200,11 @@ export class BucketLane<K extends EntityKind> {
         goesAlone: false,
         resolve,
         reject,
-      });
-      this.#waitingCount += 1;
-      if (line.waiting.length === 1) this.#serve(line);
+      };
+      for (const { line } of write.changes) line.waiting.push(write);
+      this.#writes.add(write);
+      this.#waitingCount += changes.length;
+      this.#serve(write);
       this.#context.commitGate.poke();
       void this.#watch();
     });
@@ -212,15 +227,18 @@ export class BucketLane<K extends EntityKind> {
     return line;
   }
 
-  #serve(line: EntityLine<K>): void {
-    if (line.known === undefined) void this.#read(line);
-    else this.#makeReady(line);
+  /** Lets the write take its turn where it is the first of all its lines. */
+  #serve(write: PendingWrite<K>): void {
+    const lines = write.changes.map(({ line }) => line);
+    if (lines.some(({ waiting }) => waiting[0] !== write)) return;
+    const unknown = lines.filter(({ known }) => known === undefined);
+    if (unknown.length > 0) void this.#read(write, unknown);
+    else this.#makeReady(write);
   }
 
-  #makeReady({ waiting: [first] }: EntityLine<K>): void {
-    assert(first !== undefined, 'a line without a write is served');
-    first.state = 'ready';
-    this.#ready.push(first);
+  #makeReady(write: PendingWrite<K>): void {
+    write.state = 'ready';
+    this.#ready.push(write);
     if (this.#isRunning) return;
     this.#isRunning = true;
     void this.#commitAll();
@@ -251,31 +269,47 @@ export class BucketLane<K extends EntityKind> {
   }
 
   #formGroup(): Group<K> | undefined {
-    const taken = this.#ready.splice(0, CHANGES_PER_SET_MAX);
+    const taken = this.#takeReady();
     try {
       return this.#pack(taken.filter((write) => this.#goesAhead(write)));
     } catch (error) {
       // Nothing that stands in a row may end the lane: whoever waits for it is told.
-      for (const write of taken) if (write.state === 'ready') this.#failLine(write, error);
+      this.#failLines(linesOf(taken.filter(({ state }) => state === 'ready')), error);
       return undefined;
     }
   }
 
-  /** Returns true for a write that is to be packed; any other is answered, or its row is being read. */
+  /** Takes some more than fit, since a transaction may leave room that later ones fill. */
+  #takeReady(): PendingWrite<K>[] {
+    let count = 0;
+    let changes = 0;
+    while (changes < CHANGES_TAKEN_MAX && count < this.#ready.length) {
+      changes += this.#ready[count]?.changes.length ?? 0;
+      count += 1;
+    }
+    return this.#ready.splice(0, count);
+  }
+
+  /** Returns true for a write that is to be packed; any other is answered, or rows of it are being read. */
   #goesAhead(write: PendingWrite<K>): boolean {
-    const [change] = write.changes;
-    const { known } = change.line;
-    assert(known !== undefined, 'a write is ready whose row is not known');
     if (write.isGivenUp) {
       this.#leave(write);
       return false;
     }
-    const { kind } = this.#context;
-    const decision = decideChange(change, { known, arrivedAt: write.arrivedAt, kind });
+    const { changes, arrivedAt } = write;
+    const decision = decideChanges(changes.map(toDecidable), {
+      arrivedAt,
+      kind: this.#context.kind,
+    });
     if (decision.kind === 'answer') this.#resolve(write, decision.outcome);
-    if (decision.kind === 'reread') void this.#read(change.line);
+    if (decision.kind === 'reread') {
+      void this.#read(
+        write,
+        linesOf([write]).filter((_, place) => decision.places.has(place)),
+      );
+    }
     if (decision.kind !== 'write') return false;
-    change.basis = decision.basis;
+    for (const [place, change] of changes.entries()) change.basis = decision.bases[place];
     return true;
   }
 
@@ -327,36 +361,44 @@ export class BucketLane<K extends EntityKind> {
   ): void {
     const { kind, memory } = this.#context;
     this.#refusalsInRow = 0;
-    for (const [index, write] of members.entries()) {
-      const [{ line, entityId, basis }] = write.changes;
-      const state = states[index];
-      assert(state !== undefined && basis !== undefined, 'a group has a state for each change');
-      const etag = etags[index];
-      const row = { entityId, state, referenceId: undefined };
-      line.known = etag === undefined ? undefined : { row: { ...row, etag }, toldAt };
-      if (etag === undefined) memory.forget(entityId);
-      else memory.remember({ ...row, etag });
-      this.#resolve(write, toOutcome(basis.operation, toRecord(kind, entityId, row)));
+    let index = 0;
+    for (const write of members) {
+      const outcomes = write.changes.map(({ line, entityId, basis }) => {
+        const state = states[index];
+        assert(state !== undefined && basis !== undefined, 'a group has a state for each change');
+        const etag = etags[index];
+        index += 1;
+        const row = { entityId, state, referenceId: undefined };
+        line.known = etag === undefined ? undefined : { row: { ...row, etag }, toldAt };
+        if (etag === undefined) memory.forget(entityId);
+        else memory.remember({ ...row, etag });
+        return toOutcome(basis.operation, toRecord(kind, entityId, row));
+      });
+      this.#resolve(write, { kind: 'done', outcomes });
     }
   }
 
-  /** Takes the write whose row was changed out of the group; the rest goes again at once. */
+  /** Takes the write of which a row was changed out of the group; the rest goes again at once. */
   #onRefused(members: readonly PendingWrite<K>[], index: number): void {
     const { kind, randomness } = this.#context;
     this.#refusalsInRow += 1;
     const plan = decideRefusal(members, index, this.#refusalsInRow);
     assert(plan !== undefined, 'the outbox row of a new stamp was there already');
     this.#putBack(plan.resubmitted);
-    for (const { changes } of plan.doubtful) void this.#read(changes[0].line);
-    const write = plan.refused;
-    const [{ line, entityId, basis }] = write.changes;
+    for (const write of plan.doubtful) void this.#read(write, rememberedOf(write));
+    const { refused: write, place } = plan;
+    const change = write.changes[place];
+    assert(change !== undefined, 'a write is refused for a row of another');
+    const lines = new Set([change.line, ...rememberedOf(write)]);
     // What was only remembered says nothing of how often others write.
-    if (basis?.isRemembered === true) return void this.#read(line);
+    if (change.basis?.isRemembered === true) return void this.#read(write, [...lines]);
     write.refusals += 1;
     const delayMs = retryDelayMs(CONTENTION_POLICY, write.refusals, randomness.fraction());
-    if (write.refusals < CONTENTION_POLICY.attemptsMax) return void this.#read(line, delayMs);
-    this.#forget(line);
-    this.#reject(write, errorContended(kind.name, entityId, write.refusals));
+    if (write.refusals < CONTENTION_POLICY.attemptsMax) {
+      return void this.#read(write, [...lines], delayMs);
+    }
+    this.#forget(change.line);
+    this.#reject(write, errorContended(kind.name, change.entityId, write.refusals));
   }
 
   #onFailed(members: readonly PendingWrite<K>[], error: unknown): void {
@@ -368,31 +410,34 @@ export class BucketLane<K extends EntityKind> {
       return;
     }
     for (const write of members) {
-      this.#forget(write.changes[0].line);
+      for (const line of linesOf([write])) this.#forget(line);
       this.#reject(write, error);
     }
     // Behind a store that gives no answer they would wait in vain, and for ever longer.
     if (!isFault) this.#failReady(errorNotTried(this.#name, error));
   }
 
-  async #read(line: EntityLine<K>, delayMs = 0): Promise<void> {
-    const { clock, readGate, nextNumber } = this.#context;
-    const [first] = line.waiting;
-    assert(first !== undefined, 'a row is read for nobody');
-    first.state = 'reading';
-    this.#forget(line);
+  /** Reads rows of a write whose turn it is. */
+  async #read(write: PendingWrite<K>, lines: readonly EntityLine<K>[], delayMs = 0): Promise<void> {
+    write.state = 'reading';
+    for (const line of lines) this.#forget(line);
     try {
-      if (delayMs > 0) await clock.sleep(delayMs);
-      const leave = await readGate.enter();
-      try {
-        const toldAt = nextNumber();
-        line.known = { row: await readRow(line.entityId, this.#context), toldAt };
-      } finally {
-        leave();
-      }
-      this.#makeReady(line);
+      if (delayMs > 0) await this.#context.clock.sleep(delayMs);
+      await Promise.all(lines.map((line) => this.#readLine(line)));
+      this.#makeReady(write);
     } catch (error) {
-      this.#failLine(first, error);
+      this.#failLines(lines, error);
+    }
+  }
+
+  async #readLine(line: EntityLine<K>): Promise<void> {
+    const { readGate, nextNumber } = this.#context;
+    const leave = await readGate.enter();
+    try {
+      const toldAt = nextNumber();
+      line.known = { row: await readRow(line.entityId, this.#context), toldAt };
+    } finally {
+      leave();
     }
   }
 
@@ -407,7 +452,7 @@ export class BucketLane<K extends EntityKind> {
     this.#ready.unshift(...writes);
   }
 
-  #resolve(write: PendingWrite<K>, outcome: WriteOutcome<K>): void {
+  #resolve(write: PendingWrite<K>, outcome: TransactOutcome<K>): void {
     write.resolve(outcome);
     this.#leave(write);
   }
@@ -417,28 +462,31 @@ export class BucketLane<K extends EntityKind> {
     this.#leave(write);
   }
 
-  /** Lets the next of its line, which it was the first of, take its turn. */
+  /** Lets the next of each line that it was the first of take its turn. */
   #leave(write: PendingWrite<K>): void {
-    const [{ line }] = write.changes;
     write.state = 'answered';
-    line.waiting.shift();
-    this.#waitingCount -= 1;
-    if (line.waiting.length === 0) this.#lines.delete(line.entityId);
-    else this.#serve(line);
+    this.#writes.delete(write);
+    this.#waitingCount -= write.changes.length;
+    const next = new Set<PendingWrite<K>>();
+    for (const { line } of write.changes) {
+      const place = line.waiting.indexOf(write);
+      line.waiting.splice(place, 1);
+      const [first] = line.waiting;
+      if (first === undefined) this.#lines.delete(line.entityId);
+      else if (place === 0) next.add(first);
+    }
+    for (const first of next) this.#serve(first);
   }
 
   #failReady(error: unknown): void {
-    for (const write of this.#ready.splice(0)) this.#failLine(write, error);
+    this.#failLines(linesOf(this.#ready.splice(0)), error);
   }
 
-  /** Tells everybody in the line of the write. */
-  #failLine({ changes: [{ line }] }: PendingWrite<K>, error: unknown): void {
-    this.#lines.delete(line.entityId);
-    this.#waitingCount -= line.waiting.length;
-    for (const write of line.waiting.splice(0)) {
-      write.state = 'answered';
-      write.reject(error);
-    }
+  /** Tells everybody in the lines, the last to come first: so none of them takes its turn before it is told. */
+  #failLines(lines: readonly EntityLine<K>[], error: unknown): void {
+    const writes = new Set(lines.flatMap(({ waiting }) => waiting));
+    const lastFirst = [...writes].sort((a, b) => b.arrivedAt - a.arrivedAt);
+    for (const write of lastFirst) this.#reject(write, error);
   }
 
   /** Tells who waits for too long; looks only while someone waits. */
@@ -447,23 +495,33 @@ export class BucketLane<K extends EntityKind> {
     this.#isWatching = true;
     while (this.#waitingCount > 0) {
       await this.#context.clock.sleep(LOOK_EVERY_MS);
-      for (const line of this.#lines.values()) this.#giveUpLate(line);
+      // The last to come first: so none that is late itself takes the place of one that leaves.
+      for (const write of [...this.#writes].reverse()) this.#giveUpLate(write);
     }
     this.#isWatching = false;
   }
 
-  /** Leaves the first in its place, since a read or a transaction is under way for it. */
-  #giveUpLate({ waiting }: EntityLine<K>): void {
-    for (const write of waiting) {
-      write.looks += 1;
-      if (write.isGivenUp || write.looks < LOOKS_MAX) continue;
-      write.isGivenUp = true;
-      const isUnderWay = write.state === 'in-group';
-      write.reject(errorLate(this.#name, { waitMs: WRITE_MS_MAX, isUnderWay }));
-    }
-    const left = waiting.filter(({ isGivenUp }, place) => place === 0 || !isGivenUp);
-    if (left.length === waiting.length) return;
-    this.#waitingCount -= waiting.length - left.length;
-    waiting.splice(0, waiting.length, ...left);
+  /** Leaves in its place what is past waiting, since a read or a transaction is under way for it. */
+  #giveUpLate(write: PendingWrite<K>): void {
+    write.looks += 1;
+    if (write.isGivenUp || write.looks < LOOKS_MAX) return;
+    write.isGivenUp = true;
+    const isUnderWay = write.state === 'in-group';
+    write.reject(errorLate(this.#name, { waitMs: WRITE_MS_MAX, isUnderWay }));
+    if (write.state === 'waiting') this.#leave(write);
   }
+}
+
+function linesOf<K extends EntityKind>(writes: readonly PendingWrite<K>[]): EntityLine<K>[] {
+  return writes.flatMap(({ changes }) => changes.map(({ line }) => line));
+}
+
+function rememberedOf<K extends EntityKind>({ changes }: PendingWrite<K>): EntityLine<K>[] {
+  return changes.flatMap(({ line, basis }) => (basis?.isRemembered === true ? [line] : []));
+}
+
+function toDecidable<K extends EntityKind>(change: PendingChange<K>): DecidableChange {
+  const { known } = change.line;
+  assert(known !== undefined, 'a write is ready of which a row is not known');
+  return { ...change, known };
 }

@@ -1,5 +1,7 @@
 import {
   type Archive,
+  assert,
+  assertNever,
   type Clock,
   checkEntityId,
   type EntityKind,
@@ -10,11 +12,19 @@ import {
   TerminalError,
   toAllFieldValues,
   toFieldValues,
+  WHOLE_WIRE_VERSION,
   WIRE_VERSION,
+  type Write,
 } from '@tandem/core';
 import { createRowMemory, type RowMemory } from '../replica/row-memory.ts';
 import { createTableReplica, readRow, retryRead } from '../replica/table-replica.ts';
-import { PAGE_LIMIT_MAX, type ReplicatedTable, type WriteOutcome } from '../replicated-table.ts';
+import {
+  OPERATIONS_PER_TRANSACTION_MAX,
+  PAGE_LIMIT_MAX,
+  type ReplicatedTable,
+  type TransactOperation,
+  type WriteOutcome,
+} from '../replicated-table.ts';
 import type { DamagedEntityRow } from '../rows/entity-row.ts';
 import { listEntities } from '../table/list-entities.ts';
 import { BucketLane, type LaneContext } from './bucket-lane.ts';
@@ -62,10 +72,18 @@ export function createReplicatedTable<K extends EntityKind>(
   const context = { ...options, wireVersion, memory, replica };
   const laneOf = createLanes(context);
 
-  const write = (change: EntityChange): Promise<WriteOutcome<K>> => {
+  const write = async (change: EntityChange): Promise<WriteOutcome<K>> => {
     const { entityId } = change;
     checkEntityId(kind, entityId);
-    return laneOf(replica.bucketOf(entityId)).add(change, options.traceOf?.());
+    const done = await laneOf(replica.bucketOf(entityId)).add([change], options.traceOf?.());
+    const [outcome] = done.kind === 'done' ? done.outcomes : [done.outcome];
+    assert(outcome !== undefined, 'a write has an outcome');
+    return outcome;
+  };
+  const toChange = (operation: TransactOperation<K>): EntityChange => {
+    const { entityId, condition } = operation;
+    checkEntityId(kind, entityId);
+    return { entityId, condition, write: toWrite(kind, operation) };
   };
 
   return {
@@ -73,16 +91,16 @@ export function createReplicatedTable<K extends EntityKind>(
       checkEntityId(kind, entityId);
       return toLiveRecord(kind, entityId, await readRow(entityId, context));
     },
-    async put(entityId, entity, condition) {
-      const values = toAllFieldValues(kind, entity);
-      return write({ entityId, condition, write: { kind: 'put', values, keeps: kind.keptFields } });
+    put: async (entityId, entity, condition) =>
+      write(toChange({ kind: 'put', entityId, entity, condition })),
+    patch: async (entityId, changes, condition) =>
+      write(toChange({ kind: 'patch', entityId, changes, condition })),
+    remove: async (entityId, condition) => write(toChange({ kind: 'remove', entityId, condition })),
+    bucketOf: (entityId) => replica.bucketOf(entityId),
+    async transact(operations) {
+      const bucket = checkTransaction(operations, { kind, replica, wireVersion });
+      return laneOf(bucket).add(operations.map(toChange), options.traceOf?.());
     },
-    async patch(entityId, changes, condition) {
-      const values = toFieldValues(kind, changes);
-      return write({ entityId, condition, write: { kind: 'patch', values } });
-    },
-    remove: async (entityId, condition) =>
-      write({ entityId, condition, write: { kind: 'delete' } }),
     forget: async (entityId) =>
       write({ entityId, condition: undefined, write: { kind: 'forget' } }),
     async list(limit, cursor, filter = {}) {
@@ -96,6 +114,68 @@ export function createReplicatedTable<K extends EntityKind>(
       return { records, cursor: page.cursor };
     },
   };
+}
+
+function toWrite<K extends EntityKind>(kind: K, operation: TransactOperation<K>): Write {
+  switch (operation.kind) {
+    case 'put':
+      return {
+        kind: 'put',
+        values: toAllFieldValues(kind, operation.entity),
+        keeps: kind.keptFields,
+      };
+    case 'patch':
+      return { kind: 'patch', values: toFieldValues(kind, operation.changes) };
+    case 'remove':
+      return { kind: 'delete' };
+    default:
+      return assertNever(operation);
+  }
+}
+
+/** Returns the bucket of all of them. Throws `TRANSACTION_INVALID` for what no transaction can hold. */
+function checkTransaction<K extends EntityKind>(
+  operations: readonly TransactOperation<K>[],
+  { kind, replica, wireVersion }: Pick<LaneContext<K>, 'kind' | 'replica' | 'wireVersion'>,
+): string {
+  const [first] = operations;
+  if (first === undefined) {
+    throw invalid(kind, 'has no operation. Give it at least one');
+  }
+  if (operations.length > OPERATIONS_PER_TRANSACTION_MAX) {
+    const figures = `has ${operations.length} operations, the limit is ${OPERATIONS_PER_TRANSACTION_MAX}`;
+    throw invalid(kind, `${figures}. Split it`);
+  }
+  if (operations.length > 1 && wireVersion < WHOLE_WIRE_VERSION) {
+    const versions = `${WHOLE_WIRE_VERSION}, and Messages.WireVersion is ${wireVersion}`;
+    throw invalid(
+      kind,
+      `has ${operations.length} operations, which needs wire version ${versions}: a region that does not know it ` +
+        'could do one half. Upgrade every region, then raise the setting; until then write one by one',
+    );
+  }
+  const bucket = replica.bucketOf(first.entityId);
+  const places = new Map<string, number>();
+  for (const [index, { entityId }] of operations.entries()) {
+    const before = places.get(entityId);
+    if (before !== undefined) {
+      const both = `operations ${before} and ${index} are both of ${JSON.stringify(entityId)}`;
+      throw invalid(kind, `names an entity twice: ${both}. Join them into one`);
+    }
+    places.set(entityId, index);
+    const own = replica.bucketOf(entityId);
+    if (own === bucket) continue;
+    throw invalid(
+      kind,
+      `is of one bucket: operation ${index}, ${JSON.stringify(entityId)}, lies in "${own}" and operation 0 in ` +
+        `"${bucket}". Write them apart, or give them ids that share a bucket`,
+    );
+  }
+  return bucket;
+}
+
+function invalid({ name }: EntityKind, what: string): TerminalError {
+  return new TerminalError('TRANSACTION_INVALID', `A transaction of ${name} ${what}.`);
 }
 
 const READS_AT_ONCE_MAX = 32;

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { WriteCondition } from '../replicated-table.ts';
 import { deviceKind } from '../testing/device-kind.ts';
 import {
-  decideChange,
+  decideChanges,
   decideRefusal,
   decideWrite,
   type KnownRow,
@@ -27,8 +27,8 @@ const live = {
 function decide(known: KnownRow, condition?: WriteCondition, label = 'new') {
   const values = new Map([['label', { type: 'String', value: label } as const]]);
   const write = { kind: 'patch', values } as const;
-  const change = { entityId: 'a', write, condition };
-  return decideChange(change, { known, arrivedAt: ARRIVED_AT, kind: deviceKind }).kind;
+  const change = { entityId: 'a', write, condition, known };
+  return decideChanges([change], { arrivedAt: ARRIVED_AT, kind: deviceKind }).kind;
 }
 
 describe('a waiting write', () => {
@@ -59,6 +59,41 @@ describe('a waiting write', () => {
   });
 });
 
+describe('a write of several entities', () => {
+  const several = (...rows: readonly (readonly [KnownRow, string])[]) =>
+    decideChanges(
+      rows.map(([row, label], index) => {
+        const values = new Map([['label', { type: 'String', value: label } as const]]);
+        const write = { kind: 'patch', values } as const;
+        return { entityId: `id${index}`, write, condition: undefined, known: row };
+      }),
+      { arrivedAt: ARRIVED_AT, kind: deviceKind },
+    );
+  const there = { row: live, toldAt: ARRIVED_AT + 1 };
+  const gone = { row: undefined, toldAt: ARRIVED_AT + 1 };
+  const staleGone = { row: undefined, toldAt: ARRIVED_AT - 1 };
+
+  test('is refused whole by the first that may not happen, which is named', () => {
+    expect(several([there, 'new'], [gone, 'new'], [gone, 'new'])).toEqual({
+      kind: 'answer',
+      outcome: { kind: 'refused', index: 1, outcome: { kind: 'not-found' } },
+    });
+  });
+
+  test('has all rows read at once that are too old to be refused for, before it is refused', () => {
+    const decision = several([there, 'new'], [staleGone, 'new'], [gone, 'new'], [staleGone, 'new']);
+    expect(decision).toEqual({ kind: 'reread', places: new Set([1, 3]) });
+  });
+
+  test('writes what it does not change too, for only what is written is guarded', () => {
+    const decision = several([there, 'old'], [there, 'new']);
+    expect(decision).toMatchObject({
+      kind: 'write',
+      bases: [{ operation: 'patch' }, { operation: 'patch' }],
+    });
+  });
+});
+
 const told = { basis: { isRemembered: false } };
 const supposed = { basis: { isRemembered: true } };
 const known = { id: 'known', changes: [told] };
@@ -70,6 +105,7 @@ describe('the refusal of a group', () => {
   test('takes out the write that the store named and sends the others again', () => {
     expect(decideRefusal([known, remembered, other], 1, 1)).toEqual({
       refused: remembered,
+      place: 0,
       resubmitted: [known, other],
       doubtful: [],
     });
@@ -78,6 +114,7 @@ describe('the refusal of a group', () => {
   test('repeated, has every row read that was only remembered', () => {
     expect(decideRefusal([known, remembered, other], 1, 2)).toEqual({
       refused: remembered,
+      place: 0,
       resubmitted: [known],
       doubtful: [other],
     });
@@ -90,7 +127,8 @@ describe('the refusal of a group', () => {
   test('at any row of a write of several entities takes out the whole write', () => {
     for (const index of [1, 2]) {
       const plan = decideRefusal([known, several, other], index, 1);
-      expect(plan).toEqual({ refused: several, resubmitted: [known, other], doubtful: [] });
+      const others = { resubmitted: [known, other], doubtful: [] };
+      expect(plan).toEqual({ refused: several, place: index - 1, ...others });
     }
     expect(decideRefusal([known, several, other], 3, 2)?.refused).toBe(other);
     expect(decideRefusal([known, several, other], 0, 2)?.doubtful).toEqual([several, other]);

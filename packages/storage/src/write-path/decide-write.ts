@@ -16,7 +16,12 @@ import {
   toEntity,
   type Write,
 } from '@tandem/core';
-import type { EntityRecord, WriteCondition, WriteOutcome } from '../replicated-table.ts';
+import type {
+  EntityRecord,
+  TransactOutcome,
+  WriteCondition,
+  WriteOutcome,
+} from '../replicated-table.ts';
 
 /** Says what is asked to be done to one entity. */
 export interface EntityChange {
@@ -58,17 +63,20 @@ export type WriteDecision =
 export interface WriteRules {
   readonly condition: WriteCondition | undefined;
   readonly policy: MergePolicy;
+  /** It is one of several that happen together: then it is written even where it changes nothing. */
+  readonly isOfSeveral?: boolean;
 }
 
 /** Decides whether a write goes ahead on what is stored. A tombstone counts as nothing stored. */
 export function decideWrite(
   write: Write,
   stored: StoredRow | undefined,
-  { condition, policy }: WriteRules,
+  { condition, policy, isOfSeveral = false }: WriteRules,
 ): WriteDecision {
   const live = stored !== undefined && isAlive(stored.state) ? stored : undefined;
   if (condition !== undefined && !holds(condition, live)) return { kind: 'condition-failed' };
-  if (policy === 'field' && live !== undefined && changesNothing(write, live.state)) {
+  const mayRest = policy === 'field' && !isOfSeveral;
+  if (mayRest && live !== undefined && changesNothing(write, live.state)) {
     return { kind: 'unchanged' };
   }
   switch (write.kind) {
@@ -100,47 +108,71 @@ function holds(condition: WriteCondition, live: StoredRow | undefined): boolean 
   }
 }
 
-export type ChangeDecision<K extends EntityKind> =
-  | { readonly kind: 'write'; readonly basis: Basis }
-  | { readonly kind: 'answer'; readonly outcome: WriteOutcome<K> }
-  /** What is known of the row is too old to refuse the write with, or to call it needless. */
-  | { readonly kind: 'reread' };
+export interface DecidableChange extends EntityChange {
+  readonly known: KnownRow;
+}
+
+export type ChangesDecision<K extends EntityKind> =
+  /** One basis to a change. */
+  | { readonly kind: 'write'; readonly bases: readonly Basis[] }
+  | { readonly kind: 'answer'; readonly outcome: TransactOutcome<K> }
+  /** What is known of these rows is too old to refuse the write with, or to call it needless. */
+  | { readonly kind: 'reread'; readonly places: ReadonlySet<number> };
 
 export interface Deciding<K extends EntityKind> {
-  readonly known: KnownRow;
   /** When the write came, in one count with the calls of the store. */
   readonly arrivedAt: number;
   readonly kind: K;
 }
 
-/** Decides what becomes of a change whose turn it is, on what is known of its row. */
-export function decideChange<K extends EntityKind>(
-  { entityId, write, condition, policy }: EntityChange,
-  { known, arrivedAt, kind }: Deciding<K>,
-): ChangeDecision<K> {
-  const decision = decideWrite(write, known.row, {
-    condition,
-    policy: policy ?? kind.policy,
-  });
-  if (decision.kind === 'write') {
-    const isRemembered = known.toldAt === NEVER_TOLD;
-    const { operation } = decision;
-    return { kind: 'write', basis: { operation, stored: known.row, isRemembered } };
+/**
+ * Decides what becomes of the changes of one write whose turn it is, on what is known of their rows: all of them
+ * happen, or the first that may not refuses all. One of several is written even where it changes nothing, for
+ * only what is written is guarded by its ETag until the others are.
+ */
+export function decideChanges<K extends EntityKind>(
+  changes: readonly DecidableChange[],
+  { arrivedAt, kind }: Deciding<K>,
+): ChangesDecision<K> {
+  const bases: Basis[] = [];
+  const places = new Set<number>();
+  const isOfSeveral = changes.length > 1;
+  for (const [place, { entityId, write, condition, known, ...change }] of changes.entries()) {
+    const { policy = kind.policy } = change;
+    const decision = decideWrite(write, known.row, { condition, policy, isOfSeveral });
+    if (decision.kind === 'write') {
+      const { operation } = decision;
+      const isRemembered = known.toldAt === NEVER_TOLD;
+      bases.push({ operation, stored: known.row, isRemembered });
+    } else if (known.toldAt <= arrivedAt) {
+      places.add(place);
+    } else if (places.size === 0) {
+      const current = toLiveRecord(kind, entityId, known.row);
+      return { kind: 'answer', outcome: toAnswer(decision.kind, place, current) };
+    }
   }
-  if (known.toldAt <= arrivedAt) return { kind: 'reread' };
-  if (decision.kind === 'not-found') return { kind: 'answer', outcome: decision };
-  const current = toLiveRecord(kind, entityId, known.row);
-  if (decision.kind === 'unchanged') {
-    assert(current !== undefined, 'only what is there can stay as it is');
-    return { kind: 'answer', outcome: { kind: 'unchanged', record: current } };
+  return places.size > 0 ? { kind: 'reread', places } : { kind: 'write', bases };
+}
+
+function toAnswer<K extends EntityKind>(
+  reason: Exclude<WriteDecision['kind'], 'write'>,
+  index: number,
+  current: EntityRecord<K> | undefined,
+): TransactOutcome<K> {
+  if (reason === 'not-found') return { kind: 'refused', index, outcome: { kind: reason } };
+  if (reason === 'condition-failed') {
+    return { kind: 'refused', index, outcome: { kind: reason, current } };
   }
-  return { kind: 'answer', outcome: { kind: 'condition-failed', current } };
+  assert(current !== undefined, 'only what is there can stay as it is');
+  return { kind: 'done', outcomes: [{ kind: 'unchanged', record: current }] };
 }
 
 /** Says what to do after the store refused a group because one row was not as expected. */
 interface RefusalPlan<W> {
-  /** Its row was changed by someone else: read it again, decide again, commit it later. */
+  /** A row of it was changed by someone else: read it again, decide again, commit it later. */
   readonly refused: W;
+  /** Says which of its changes has that row. */
+  readonly place: number;
   /** To be committed at once. */
   readonly resubmitted: readonly W[];
   /** To be read before they are committed. */
@@ -163,15 +195,17 @@ export function decideRefusal<W extends RefusableWrite>(
   index: number,
   refusals: number,
 ): RefusalPlan<W> | undefined {
-  const owners = members.flatMap((member) => member.changes.map(() => member));
-  const refused = owners[index];
-  if (refused === undefined) return undefined;
+  const owners = members.flatMap((member) => member.changes.map((_, place) => ({ member, place })));
+  const owner = owners[index];
+  if (owner === undefined) return undefined;
+  const { member: refused, place } = owner;
   const others = members.filter((member) => member !== refused);
-  if (refusals < REFUSALS_BEFORE_DOUBT) return { refused, resubmitted: others, doubtful: [] };
+  if (refusals < REFUSALS_BEFORE_DOUBT)
+    return { refused, place, resubmitted: others, doubtful: [] };
   const { resubmitted = [], doubtful = [] } = Object.groupBy(others, ({ changes }) =>
     changes.some(({ basis }) => basis?.isRemembered === true) ? 'doubtful' : 'resubmitted',
   );
-  return { refused, resubmitted, doubtful };
+  return { refused, place, resubmitted, doubtful };
 }
 
 export function toRecord<K extends EntityKind>(

@@ -91,7 +91,7 @@ export function packGroup<W extends GroupWrite>(
     const refused = company.map((write) => ({ write, error: stamp }));
     return { group: undefined, left: others, refused };
   }
-  const head = { entityKind: kind.name, bucket, stamp };
+  const bare = { entityKind: kind.name, bucket, stamp };
   const stamped = { ...options, stamp };
   const members: W[] = [];
   const packed: PackedChange[] = [];
@@ -113,8 +113,13 @@ export function packGroup<W extends GroupWrite>(
     setBytes += own.setBytes;
     rowsBytes += own.rowsBytes;
   }
-  const left = [...company.slice(members.length + refused.length), ...others];
+  const gone = new Set([...members, ...refused.map(({ write }) => write)]);
+  // In their order, which nobody loses by being too large: so each comes to be the first.
+  const left = writes.filter((write) => !gone.has(write));
   if (packed.length === 0) return { group: undefined, left, refused };
+  // Who travels with a transaction shares its lot: a set is applied whole, or each of its changes by itself.
+  const isWhole = members.some(({ changes }) => changes.length > 1);
+  const head = isWhole ? { ...bare, whole: true as const } : bare;
   const set = { ...head, changes: packed.map(({ change }) => change) };
   const texts = packed.map(({ text }) => text);
   const plain = joinChangeSet(set, texts);
@@ -195,13 +200,14 @@ function packWrite(
   const packed: PackedChange[] = [];
   let setBytes = 0;
   let rowsBytes = 0;
-  for (const one of changes) {
+  const isOfSeveral = changes.length > 1;
+  for (const [index, one] of changes.entries()) {
     const { entityId, basis } = one;
     assert(basis !== undefined, 'only what is decided to happen is packed');
     const { operation, stored } = basis;
-    const state = toState(one, stored, options);
+    const state = toState(one, stored, { ...options, isOfSeveral });
     const refusal = findRefusal(one, state, options);
-    if (refusal !== undefined) return refusal;
+    if (refusal !== undefined) return isOfSeveral ? ofOperation(index, refusal) : refusal;
     const change =
       trace === undefined ? { entityId, operation, state } : { entityId, operation, state, trace };
     const text = encodeChange(change);
@@ -216,13 +222,20 @@ function packWrite(
 function toState(
   { entityId, write, policy }: GroupChange,
   stored: StoredRow | undefined,
-  { kind, replica, stamp, wireVersion }: StampedOptions,
+  {
+    kind,
+    replica,
+    stamp,
+    wireVersion,
+    isOfSeveral,
+  }: StampedOptions & { readonly isOfSeveral: boolean },
 ): EntityState {
   const context = {
     stored: stored?.state,
     stamp,
     policy: policy ?? kind.policy,
     mayTakeBase: wireVersion >= BASE_WIRE_VERSION,
+    stampsUnchanged: isOfSeveral,
   };
   const state = writeEntity(write, context);
   // What an entity holds that no change can carry must not keep it from being deleted.
@@ -246,6 +259,17 @@ function findRefusal(
   );
 }
 
+/** Says of which operation of a transaction a refusal is, and that it refuses all. */
+function ofOperation(index: number, { code, message, details }: TerminalError): TerminalError {
+  return new TerminalError(
+    code,
+    `Operation ${index} of a transaction, so none is done: ${message}`,
+    {
+      details: { ...details, index },
+    },
+  );
+}
+
 function findWrittenFault(write: Write, kind: EntityKind): string | undefined {
   if (write.kind === 'delete' || write.kind === 'forget') return undefined;
   for (const [name, value] of write.values) {
@@ -265,11 +289,18 @@ function findTooLarge(
   bytes: number,
 ): TerminalError | undefined {
   if (SET_HEAD_BYTES_MAX + bytes <= CHANGE_SET_BYTES_MAX) return undefined;
-  const ids = changes.map(({ entityId }) => entityId).join(', ');
+  const figures = `takes ${bytes} bytes as a change; the limit is ${CHANGE_SET_BYTES_MAX}`;
+  const [first] = changes;
+  const [what, remedy] =
+    changes.length > 1
+      ? [
+          `A transaction of ${changes.length} operations, from entity ${first?.entityId} on,`,
+          'Split it',
+        ]
+      : [`Entity ${first?.entityId}`, 'Make it smaller'];
   return new TerminalError(
     'TABLE_LIMIT_EXCEEDED',
-    `Entity ${ids} of ${kind.name} takes ${bytes} bytes as a change; the limit is ` +
-      `${CHANGE_SET_BYTES_MAX}, since it must fit one Service Bus message. Make it smaller.`,
+    `${what} of ${kind.name} ${figures}, since it must fit one Service Bus message. ${remedy}.`,
     { details: { bytes, limit: CHANGE_SET_BYTES_MAX } },
   );
 }

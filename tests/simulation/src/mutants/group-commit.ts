@@ -26,12 +26,13 @@ export const groupMutants: readonly Mutant[] = [
         file: LANE,
         find: '    let outcome: ChangeSetOutcome;\n',
         replace:
-          '    for (const [place, write] of members.entries()) {\n' +
-          '      const [{ basis, entityId }] = write.changes;\n' +
-          '      const state = group.states[place];\n' +
-          '      if (state === undefined || basis === undefined) continue;\n' +
-          '      const row = { entityId, state, referenceId: undefined };\n' +
-          '      write.resolve(toOutcome(basis.operation, toRecord(kind, entityId, row)));\n' +
+          '    let at = 0;\n' +
+          '    for (const write of members) {\n' +
+          '      const outcomes = write.changes.map(({ basis, entityId }) => {\n' +
+          '        const row = { entityId, state: group.states[at++]!, referenceId: undefined };\n' +
+          '        return toOutcome(basis!.operation, toRecord(kind, entityId, row));\n' +
+          '      });\n' +
+          "      write.resolve({ kind: 'done', outcomes });\n" +
           '    }\n' +
           '    let outcome: ChangeSetOutcome;\n',
       },
@@ -57,10 +58,13 @@ export const groupMutants: readonly Mutant[] = [
         find: 'this.#putBack(plan.resubmitted);',
         replace:
           'for (const one of plan.resubmitted) {\n' +
-          '      const [{ basis, entityId }] = one.changes;\n' +
-          '      const stored = basis?.stored;\n' +
-          '      if (stored === undefined) this.#reject(one, errorContended(kind.name, entityId, 1));\n' +
-          '      else this.#resolve(one, toOutcome(basis!.operation, toRecord(kind, entityId, stored)));\n' +
+          '      const outcomes = one.changes.flatMap(({ basis, entityId }) =>\n' +
+          '        basis?.stored === undefined\n' +
+          '          ? []\n' +
+          '          : [toOutcome(basis.operation, toRecord(kind, entityId, basis.stored))]);\n' +
+          '      const isAll = outcomes.length === one.changes.length;\n' +
+          "      if (isAll) this.#resolve(one, { kind: 'done', outcomes });\n" +
+          "      else this.#reject(one, errorContended(kind.name, '', 1));\n" +
           '    }',
       },
     ],
@@ -93,8 +97,8 @@ export const groupMutants: readonly Mutant[] = [
     edits: [
       {
         file: LANE,
-        find: '    else this.#serve(line);',
-        replace: '    else if (line.waiting.length > 1e9) this.#serve(line);',
+        find: 'else if (place === 0) next.add(first);',
+        replace: 'else if (place === 1e9) next.add(first);',
       },
     ],
   },
@@ -129,11 +133,6 @@ export const groupMutants: readonly Mutant[] = [
         file: PACK,
         find: 'let room = CHANGES_PER_SET_MAX;',
         replace: 'let room = CHANGES_PER_SET_MAX + 1;',
-      },
-      {
-        file: LANE,
-        find: 'this.#ready.splice(0, CHANGES_PER_SET_MAX)',
-        replace: 'this.#ready.splice(0, CHANGES_PER_SET_MAX + 1)',
       },
     ],
   },
