@@ -71,6 +71,7 @@ export {
   BUCKET_COUNT_MAX,
   bucketNames,
   bucketOf,
+  entityBucketOf,
 } from './entity-kind/bucket.ts';
 export { edm } from './entity-kind/edm.ts';
 export { type EntityFault, findEntityFault, withinUnknown } from './entity-kind/entity-fault.ts';
@@ -82,15 +83,31 @@ export {
 } from './entity-kind/entity-fields.ts';
 export {
   defineEntityKind,
+  defineOpenKind,
+  defineOwnKind,
   type EntityKind,
   type EntityKindOptions,
   type EntityOf,
+  localRowsKind,
+  type OpenKind,
+  type OpenKindOptions,
+  rowsKind,
+  type TypedKind,
 } from './entity-kind/entity-kind.ts';
 export {
   CHANGE_SET_BYTES_MAX,
   fitsBytes,
   SET_HEAD_BYTES_MAX,
 } from './entity-kind/field-budgets.ts';
+export {
+  decodeOpenId,
+  encodeOpenId,
+  type IdRange,
+  OPEN_KEYS_LENGTH_MAX,
+  type OpenKey,
+  openIdRange,
+  openTableId,
+} from './entity-kind/open-id.ts';
 // The three kinds of trouble.
 export {
   AppError,
@@ -140,10 +157,18 @@ export {
 } from './model/conflict.ts';
 export { type DrillOrder, isOutForDrill } from './model/drill-order.ts';
 export {
+  type Bound,
+  KEY_BOXES_MAX,
+  type KeyBox,
+  type KeyRange,
+  keyBoxesOf,
+} from './model/key-ranges.ts';
+export {
   type Comparison,
   type ComparisonOperator,
   matches,
   type Predicate,
+  printPredicate,
 } from './model/predicate.ts';
 export {
   NOTICE_KINDS,

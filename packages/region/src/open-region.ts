@@ -7,7 +7,6 @@ import {
   createNotices,
   createRelay,
   createRelayQueue,
-  type EntityKind,
   finishLate,
   joinNotices,
   type Notices,
@@ -16,6 +15,7 @@ import {
   type RelayQueue,
   type TableStore,
   TransientError,
+  type TypedKind,
 } from '@tandem/core';
 import {
   createShutdown,
@@ -185,7 +185,7 @@ function createDuties(setup: RegionSetup, open: () => Served): ReplicatorProcess
 /** What serves the tables of an opened region. */
 interface Served {
   readonly opened: PreparedRegion;
-  readonly tables: Readonly<Record<string, RegionTable<EntityKind>>>;
+  readonly tables: Readonly<Record<string, RegionTable<TypedKind>>>;
   readonly readiness: RegionReadiness;
   readonly relayQueue: RelayQueue;
   readonly publishers: DataAccess['publishers'];
@@ -312,7 +312,7 @@ interface WritingParts extends ServingParts {
 function createTableOpener(
   { region, clock, randomness, quiet: logger, tracing }: RegionSetup,
   { store, tables, peers, opened, notices, onCommitted }: WritingParts,
-): <K extends EntityKind>(kind: K) => ReplicatedTable<K> {
+): <K extends TypedKind>(kind: K) => ReplicatedTable<K> {
   const { bucketCount, rowMemoryBytesMax, wireVersion, driftMsMax } = opened.settings;
   const hybridClock = createHybridClock({
     region,

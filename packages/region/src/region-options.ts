@@ -6,6 +6,7 @@ import {
   type Randomness,
   type TableStore,
   TerminalError,
+  type TypedKind,
 } from '@tandem/core';
 import {
   createLogger,
@@ -20,7 +21,7 @@ import { type Bus, createServiceBus, openStore } from './connections.ts';
 import { createQuietLogger } from './quiet-logger.ts';
 
 /** Entity kinds, by the names that a service has for their tables. */
-export type RegionKinds = Readonly<Record<string, EntityKind>>;
+export type RegionKinds = Readonly<Record<string, TypedKind>>;
 
 export interface RegionOptions<T extends RegionKinds> {
   /** The name of this region: part of keys and stamps, so it never changes. */

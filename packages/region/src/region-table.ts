@@ -1,10 +1,11 @@
 import {
   assert,
-  bucketOf,
   type Clock,
   type EntityKind,
   type EntityOf,
+  entityBucketOf,
   type TableStore,
+  type TypedKind,
   type VersionVector,
 } from '@tandem/core';
 import {
@@ -42,7 +43,7 @@ import type { PreparedRegion } from './prepare-region.ts';
 import type { RegionTables } from './region-tables.ts';
 
 /** A creation that may be repeated, in any region, and makes one entity. */
-export interface Creation<K extends EntityKind> {
+export interface Creation<K extends TypedKind> {
   /** Follows from what names the request, such as a key of its caller: the same for each repetition. */
   readonly entityId: string;
   readonly entity: Partial<EntityOf<K>>;
@@ -52,7 +53,7 @@ export interface Creation<K extends EntityKind> {
   readonly digest: string;
 }
 
-export type CreateOutcome<K extends EntityKind> =
+export type CreateOutcome<K extends TypedKind> =
   | Extract<WriteOutcome<K>, { kind: 'created' }>
   /** The same request has created this entity before. */
   | { readonly kind: 'replayed'; readonly record: EntityRecord<K> }
@@ -64,7 +65,7 @@ export type CreateOutcome<K extends EntityKind> =
   | { readonly kind: 'id-taken' };
 
 /** The table of one entity kind in one region, and what callers may ask of what they wrote and saw. */
-export interface RegionTable<K extends EntityKind> extends ReplicatedTable<K> {
+export interface RegionTable<K extends TypedKind> extends ReplicatedTable<K> {
   /** Creates an entity, or says what an earlier request under the same id made. Throws as `put` does. */
   createOnce(creation: Creation<K>): Promise<CreateOutcome<K>>;
   /**
@@ -84,7 +85,7 @@ export interface RegionTable<K extends EntityKind> extends ReplicatedTable<K> {
   whereApplied(entityId: string, receipt: WriteReceipt, wait: Wait): Promise<ReceiptAnswer>;
 }
 
-export interface RegionTableOptions<K extends EntityKind> {
+export interface RegionTableOptions<K extends TypedKind> {
   readonly region: string;
   readonly table: ReplicatedTable<K>;
   readonly entityHistory: EntityHistory<K>;
@@ -96,7 +97,7 @@ export interface RegionTableOptions<K extends EntityKind> {
 }
 
 /** Adds to a replicated table what the callers of a region ask. Reads and writes are the table's own. */
-export function createRegionTable<K extends EntityKind>(
+export function createRegionTable<K extends TypedKind>(
   options: RegionTableOptions<K>,
 ): RegionTable<K> {
   const { region, table, entityHistory, readVersion, gate, acknowledgements, clock } = options;
@@ -138,7 +139,7 @@ export function createRegionTable<K extends EntityKind>(
  * Only `createOnce` leaves a digest, whatever is written over it since. An entity without one is another's:
  * an id that follows from a key is no secret, so anybody may have made it.
  */
-function judgeRepetition<K extends EntityKind>(
+function judgeRepetition<K extends TypedKind>(
   current: EntityRecord<K> | undefined,
   { digestField, digest }: Pick<Creation<K>, 'digestField' | 'digest'>,
 ): CreateOutcome<K> {
@@ -149,7 +150,7 @@ function judgeRepetition<K extends EntityKind>(
 }
 
 /** Returns the version that an outcome left; undefined when nothing is there of which it could be. */
-export function versionOf<K extends EntityKind>(
+export function versionOf<K extends TypedKind>(
   outcome: WriteOutcome<K> | CreateOutcome<K>,
 ): VersionVector | undefined {
   if (outcome.kind === 'deleted') return outcome.version;
@@ -168,7 +169,7 @@ interface RegionTableParts {
 }
 
 /** Opens what the callers of one table ask, each of a gate and of receipts of their own. */
-export function openRegionTable<K extends EntityKind>(
+export function openRegionTable<K extends TypedKind>(
   kind: K,
   table: ReplicatedTable<K>,
   parts: RegionTableParts,
@@ -193,7 +194,7 @@ export function openRegionTable<K extends EntityKind>(
     gate,
     readVersion,
     isCommitted: (entityId, stamp) => {
-      const bucket = bucketOf(entityId, bucketCount);
+      const bucket = entityBucketOf(kind, entityId, bucketCount);
       const get: TableStore['get'] = (...key) => store.get(...key);
       const place = { entityKind: kind.name, bucket, stamp };
       return isCommitted(place, { get, archive, table: kind.name });

@@ -4,7 +4,6 @@ import {
   checkTransaction,
   decodeChangeSet,
   defineEntityKind,
-  type EntityKind,
   type EntityState,
   edm,
   encodeChangeSet,
@@ -15,6 +14,7 @@ import {
   type NullableFieldValue,
   type Stamp,
   stampRegion,
+  type TypedKind,
   writeEntity,
 } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
@@ -51,7 +51,7 @@ const texts = (count: number, length: number) =>
     Array.from({ length: count }, (_, index) => [`text${index}`.padEnd(length, 'x'), edm.string()]),
   );
 
-const KINDS: readonly EntityKind[] = [
+const KINDS: readonly TypedKind[] = [
   defineEntityKind({ name: 'Notes', schema: Type.Object(texts(14, 8)) }),
   defineEntityKind({ name: 'Widest', schema: Type.Object(texts(240, 40)) }),
   defineEntityKind({
@@ -98,7 +98,7 @@ interface Draft {
   readonly places: readonly number[];
 }
 
-const arbitraryDraft = (kind: EntityKind): fc.Arbitrary<Draft> =>
+const arbitraryDraft = (kind: TypedKind): fc.Arbitrary<Draft> =>
   fc.record({
     stamps: fc
       .subarray(REGIONS, { minLength: 1 })
@@ -113,7 +113,7 @@ const arbitraryDraft = (kind: EntityKind): fc.Arbitrary<Draft> =>
   });
 
 /** A state as an honest region could have sent it, as large as its kind allows. */
-function toState(kind: EntityKind, { stamps, names, unknown, unit, places }: Draft): EntityState {
+function toState(kind: TypedKind, { stamps, names, unknown, unit, places }: Draft): EntityState {
   const stampAt = (place: number): Stamp => {
     const at = places[place % places.length] ?? 0;
     return stamps[at % stamps.length] ?? stamps[0]!;
@@ -142,12 +142,12 @@ function toState(kind: EntityKind, { stamps, names, unknown, unit, places }: Dra
 
 const ID = '\u0001'.repeat(170);
 
-function rulesFor(kind: EntityKind): ArrivalRules {
+function rulesFor(kind: TypedKind): ArrivalRules {
   const replica = createTableReplica({ store: createMemoryTableStore(), kind, bucketCount: 1 });
   return { regions: new Set(REGIONS), replicas: new Map([[kind.name, replica]]) };
 }
 
-function setOf(kind: EntityKind, state: EntityState): ChangeSet {
+function setOf(kind: TypedKind, state: EntityState): ChangeSet {
   const [stamp] = [...state.vector.values()].toSorted().toReversed();
   const change = { entityId: ID, operation: 'replace', state } as const;
   return { entityKind: kind.name, bucket: '00', stamp: stamp!, changes: [change] };
@@ -158,7 +158,7 @@ function refusalOf(set: ChangeSet, rules: ArrivalRules): string | undefined {
 }
 
 /** Everything that becomes of a state: a write on it, its message, its rows, its headers. */
-function expectFit(kind: EntityKind, rules: ArrivalRules, state: EntityState): void {
+function expectFit(kind: TypedKind, rules: ArrivalRules, state: EntityState): void {
   const last = [...state.vector.values()].toSorted().at(-1)!;
   const stamp = formatStamp({
     timeMs: parseInt(last.slice(0, 12), 16) + 1,
@@ -186,7 +186,7 @@ function expectFit(kind: EntityKind, rules: ArrivalRules, state: EntityState): v
     table: kind.name,
     partitionKey: '00',
     operations: [
-      toRowOperation({ entityId: ID, row, stored: undefined }),
+      toRowOperation(kind, { entityId: ID, row, stored: undefined }),
       { ...insert, rowKey: outboxRowKey(stamp), properties: toOutboxProperties(entry) },
     ],
   });

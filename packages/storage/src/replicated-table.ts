@@ -1,12 +1,12 @@
 import {
   CHANGES_PER_SET_MAX,
-  type EntityKind,
   type EntityOf,
+  type TypedKind,
   type VersionVector,
 } from '@tandem/core';
 
 /** One live entity as this region has it. */
-export interface EntityRecord<K extends EntityKind> {
+export interface EntityRecord<K extends TypedKind> {
   readonly entityId: string;
   readonly entity: EntityOf<K>;
   /** Which transactions of which regions this record contains; `encodeVector` makes it an ETag. */
@@ -26,7 +26,7 @@ export type WriteCondition =
   /** The live entity has exactly one of these versions, each as `encodeVector` gives it. */
   | { readonly kind: 'version'; readonly versions: readonly string[] };
 
-export type WriteOutcome<K extends EntityKind> =
+export type WriteOutcome<K extends TypedKind> =
   | { readonly kind: 'created'; readonly record: EntityRecord<K> }
   | { readonly kind: 'replaced'; readonly record: EntityRecord<K> }
   /** Every field has the value already that it was to get: nothing was written, nothing is sent. */
@@ -37,7 +37,7 @@ export type WriteOutcome<K extends EntityKind> =
   | { readonly kind: 'condition-failed'; readonly current: EntityRecord<K> | undefined };
 
 /** Is one of the operations of a transaction. */
-export type TransactOperation<K extends EntityKind> =
+export type TransactOperation<K extends TypedKind> =
   | {
       readonly kind: 'put';
       readonly entityId: string;
@@ -56,7 +56,7 @@ export type TransactOperation<K extends EntityKind> =
       readonly condition?: WriteCondition | undefined;
     };
 
-export type TransactOutcome<K extends EntityKind> =
+export type TransactOutcome<K extends TypedKind> =
   /** All of it is done; one outcome to an operation, none of them `not-found` or `condition-failed`. */
   | { readonly kind: 'done'; readonly outcomes: readonly WriteOutcome<K>[] }
   /** Nothing of it was done, because of the operation at `index`, the first that cannot be done. */
@@ -67,14 +67,14 @@ export type TransactOutcome<K extends EntityKind> =
     };
 
 /** Which entities a list is to have: those for which all of it holds. */
-export interface ListFilter<K extends EntityKind = EntityKind> {
+export interface ListFilter<K extends TypedKind = TypedKind> {
   /** By the newest stamp, in milliseconds since the epoch: what was changed then or later. */
   readonly changedSinceMs?: number;
   /** Text fields that have exactly this value. */
   readonly equals?: { readonly [N in keyof EntityOf<K> & string]?: string };
 }
 
-export interface EntityPage<K extends EntityKind> {
+export interface EntityPage<K extends TypedKind> {
   readonly records: readonly EntityRecord<K>[];
   /** Opaque; undefined on the last page. */
   readonly cursor: string | undefined;
@@ -87,7 +87,7 @@ export interface EntityPage<K extends EntityKind> {
  * Throws `TABLE_LIMIT_EXCEEDED`, `ENTITY_INVALID` and `CURSOR_INVALID` for input that can never be
  * accepted, `WRITE_CONTENDED` when others kept changing the row, and the store's transient errors.
  */
-export interface ReplicatedTable<K extends EntityKind> {
+export interface ReplicatedTable<K extends TypedKind> {
   get(entityId: string): Promise<EntityRecord<K> | undefined>;
   /**
    * Creates, or replaces whole: a field that is not named becomes null, unless the kind keeps it. With the

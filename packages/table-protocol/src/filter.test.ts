@@ -1,4 +1,4 @@
-import type { Predicate } from '@tandem/core';
+import { type Predicate, printPredicate } from '@tandem/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -6,7 +6,6 @@ import {
   FILTER_DEPTH_MAX,
   FILTER_LENGTH_MAX,
   parseFilter,
-  printFilter,
 } from './filter.ts';
 import { refusalOf } from './testing/refusal.ts';
 
@@ -74,7 +73,7 @@ const REFUSED: readonly string[] = [
 
 describe('a filter', () => {
   it.each(READ)('%s is read as %s', (text, canonical) => {
-    expect(printFilter(parseFilter(text))).toBe(canonical);
+    expect(printPredicate(parseFilter(text))).toBe(canonical);
   });
 
   it.each(REFUSED)('%s is refused', (text) => {
@@ -125,7 +124,7 @@ describe('a filter', () => {
     });
     fc.assert(
       fc.property(fc.oneof(comparison, joined), (predicate) => {
-        expect(parseFilter(printFilter(predicate))).toEqual(predicate);
+        expect(parseFilter(printPredicate(predicate))).toEqual(predicate);
       }),
       { numRuns: 2_000 },
     );

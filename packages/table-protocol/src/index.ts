@@ -26,8 +26,7 @@ export { checkKey, checkProperties, KEY_LENGTH_MAX } from './entity-limits.ts';
 // Versions of an entity
 export { entityTagOf, type IfMatch, parseIfMatch } from './entity-tag.ts';
 // Filters
-export { parseFilter, printFilter } from './filter.ts';
-export { type KeyBox, type KeyRange, keyBoxesOf } from './key-ranges.ts';
+export { parseFilter } from './filter.ts';
 // Addresses
 export {
   checkTableName,

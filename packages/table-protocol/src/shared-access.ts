@@ -2,7 +2,7 @@
  * Shared access signatures: what of the service a caller may do who has no key. One of an account covers kinds
  * of resources; one of a table covers that table, or a range of its keys, by its own word or a stored policy's.
  */
-import type { KeyBox, KeyRange } from './key-ranges.ts';
+import type { KeyBox, KeyRange } from '@tandem/core';
 import { type AccountKeys, isSignedBy } from './shared-key.ts';
 import { TableError } from './table-error.ts';
 

@@ -1,4 +1,4 @@
-import { bucketOf, findArchiveStart, type ReplayPlan } from '@tandem/core';
+import { findArchiveStart, type ReplayPlan } from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
 import { pointInTime, readEntityId } from '../option-values.ts';
 import { openPeers } from '../regions/open-writer.ts';
@@ -119,5 +119,5 @@ function bucketsOf(
   }
   return entity === undefined
     ? chooseBuckets(source.recovery.buckets, bucket)
-    : [bucketOf(entity, source.bucketCount)];
+    : [source.recovery.replica.bucketOf(entity)];
 }

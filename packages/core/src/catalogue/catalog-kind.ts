@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { edm } from '../entity-kind/edm.ts';
-import { defineEntityKind, type EntityKind } from '../entity-kind/entity-kind.ts';
+import { defineOwnKind, type TypedKind } from '../entity-kind/entity-kind.ts';
 import { TerminalError } from '../errors.ts';
 
 // The catalogue of client tables as an entity kind: which records there are, and how they are named. What follows
@@ -50,7 +50,7 @@ export type CatalogRecord = Static<typeof CatalogSchema>;
  * `orders~0000`, and once it is deleted a second one, `orders~0000~deleted`. A deletion is an entity of its own, so no
  * write to the first, however late, merges it away; and none is ever removed, so no number is used twice.
  */
-export const catalogKind: EntityKind<typeof CatalogSchema> = defineEntityKind({
+export const catalogKind: TypedKind<typeof CatalogSchema> = defineOwnKind({
   name: 'Catalog',
   schema: CatalogSchema,
   isEntityId: (text) => RECORD_ID.test(text),

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { edm } from '../entity-kind/edm.ts';
-import { defineEntityKind, type EntityKind } from '../entity-kind/entity-kind.ts';
+import { defineEntityKind, type TypedKind } from '../entity-kind/entity-kind.ts';
 import { isGuidText } from '../values/encode-field-value.ts';
 
 /** Longest e-mail address that mail servers carry (RFC 5321, with the angle brackets off). */
@@ -25,7 +25,7 @@ const CustomerSchema = Type.Object({
 export type Customer = Static<typeof CustomerSchema>;
 
 /** The only entity kind that the packages know of; its id is a GUID in lower case. */
-export const customerKind: EntityKind<typeof CustomerSchema> = defineEntityKind({
+export const customerKind: TypedKind<typeof CustomerSchema> = defineEntityKind({
   name: 'Customers',
   schema: CustomerSchema,
   // Whoever replaces a customer does not make it one that no key has created.

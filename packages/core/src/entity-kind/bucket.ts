@@ -1,3 +1,5 @@
+import type { EntityKind } from './entity-kind.ts';
+
 const encoder = new TextEncoder();
 
 const HASH_START = 0x811c9dc5;
@@ -5,21 +7,30 @@ const HASH_PRIME = 0x01000193;
 /** Up to here a character is its byte, and encoding it would take longer than all the rest. */
 const ASCII_MAX = 0x7f;
 
+/** Returns the partition that an entity lives in. */
+export function entityBucketOf(
+  { bucketTextOf }: Pick<EntityKind, 'bucketTextOf'>,
+  entityId: string,
+  bucketCount: number,
+): string {
+  return bucketOf(bucketTextOf(entityId), bucketCount);
+}
+
 /**
- * Returns the partition an entity lives in: two hex digits, from a stable hash (FNV-1a, 32 bits) of its id.
+ * Returns a bucket: two hex digits, from a stable hash (FNV-1a, 32 bits) of a text, such as an id.
  * Never change this: rows would not be found where they lie.
  */
-export function bucketOf(entityId: string, bucketCount: number): string {
-  const hash = hashOf(entityId);
+export function bucketOf(text: string, bucketCount: number): string {
+  const hash = hashOf(text);
   // The low bits of FNV-1a mix worst, so the high half is folded in.
   return bucketName(((hash ^ (hash >>> 16)) >>> 0) % bucketCount);
 }
 
-function hashOf(entityId: string): number {
+function hashOf(text: string): number {
   let hash = HASH_START;
-  for (let index = 0; index < entityId.length; index += 1) {
-    const unit = entityId.charCodeAt(index);
-    if (unit > ASCII_MAX) return hashOfBytes(encoder.encode(entityId));
+  for (let index = 0; index < text.length; index += 1) {
+    const unit = text.charCodeAt(index);
+    if (unit > ASCII_MAX) return hashOfBytes(encoder.encode(text));
     hash = Math.imul(hash ^ unit, HASH_PRIME);
   }
   return hash;

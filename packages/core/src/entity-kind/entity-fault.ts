@@ -3,8 +3,13 @@ import { findValueFault } from '../limits/table-limits.ts';
 import { type EntityState, findFieldNameFault } from '../state/entity-state.ts';
 import type { FieldValue } from '../values/field-value.ts';
 import { findEntityIdFault } from './entity-fields.ts';
-import type { EntityKind } from './entity-kind.ts';
-import { fitsBytes, UNKNOWN_FIELD_BYTES_MAX, VECTOR_REGIONS_MAX } from './field-budgets.ts';
+import type { EntityKind, TypedKind } from './entity-kind.ts';
+import {
+  CHANGE_SET_BYTES_MAX,
+  fitsBytes,
+  UNKNOWN_FIELD_BYTES_MAX,
+  VECTOR_REGIONS_MAX,
+} from './field-budgets.ts';
 
 export interface EntityFault {
   readonly reason: Extract<
@@ -33,9 +38,10 @@ export function findEntityFault(
       text: `${figures}, the limit is ${VECTOR_REGIONS_MAX}. Repair the row`,
     };
   }
+  const rules = rulesOf(kind);
   let unknown = 0;
   for (const [name, { value }] of state.fields) {
-    if (!kind.edmTypes.has(name)) {
+    if (!rules.edmTypes.has(name)) {
       unknown += 1;
       const fault = findFieldNameFault(name);
       if (fault !== undefined) {
@@ -43,19 +49,36 @@ export function findEntityFault(
         return { reason: 'FIELD_RESERVED', text };
       }
     }
-    const fault = value === null ? undefined : findFieldFault(kind, name, value);
+    const fault = value === null ? undefined : findFieldFault(rules, name, value);
     if (fault !== undefined) return fault;
   }
-  if (unknown <= kind.unknownFieldsMax) return undefined;
+  if (unknown <= rules.unknownFieldsMax) return undefined;
   const figures = `it has ${unknown} fields that this build does not know`;
   return {
     reason: 'FIELD_UNKNOWN',
-    text: `${figures}, the limit is ${kind.unknownFieldsMax}. Upgrade this region`,
+    text: `${figures}, the limit is ${rules.unknownFieldsMax}. Upgrade this region`,
   };
 }
 
+interface FieldRules extends Pick<TypedKind, 'edmTypes' | 'budgets' | 'unknownFieldsMax'> {
+  readonly unknownBytesMax: number;
+}
+
+/** An open kind knows none of its fields. */
+const OPEN_RULES: FieldRules = {
+  edmTypes: new Map(),
+  budgets: new Map(),
+  unknownFieldsMax: 240,
+  unknownBytesMax: CHANGE_SET_BYTES_MAX,
+};
+
+function rulesOf(kind: EntityKind): FieldRules {
+  if (kind.form === 'open') return OPEN_RULES;
+  return { ...kind, unknownBytesMax: UNKNOWN_FIELD_BYTES_MAX };
+}
+
 function findFieldFault(
-  kind: EntityKind,
+  kind: FieldRules,
   name: string,
   value: FieldValue,
 ): EntityFault | undefined {
@@ -70,7 +93,7 @@ function findFieldFault(
       text: `its field "${name}" ${fault.text}`,
     };
   }
-  const bytesMax = kind.budgets.get(name)?.bytesMax ?? UNKNOWN_FIELD_BYTES_MAX;
+  const bytesMax = kind.budgets.get(name)?.bytesMax ?? kind.unknownBytesMax;
   if (fitsBytes(value, bytesMax)) return undefined;
   return {
     reason: 'FIELD_TOO_LARGE',
@@ -85,11 +108,12 @@ function findFieldFault(
  * states in any order the same are left. Only what nobody sends in good order can be more.
  */
 export function withinUnknown(kind: EntityKind, state: EntityState): EntityState {
-  if (state.fields.size <= kind.unknownFieldsMax) return state;
-  const unknown = [...state.fields.keys()].filter((name) => !kind.edmTypes.has(name));
-  if (unknown.length <= kind.unknownFieldsMax) return state;
+  const { edmTypes, unknownFieldsMax } = rulesOf(kind);
+  if (state.fields.size <= unknownFieldsMax) return state;
+  const unknown = [...state.fields.keys()].filter((name) => !edmTypes.has(name));
+  if (unknown.length <= unknownFieldsMax) return state;
   const fields = new Map(state.fields);
-  for (const name of unknown.sort().slice(kind.unknownFieldsMax)) fields.delete(name);
+  for (const name of unknown.sort().slice(unknownFieldsMax)) fields.delete(name);
   return { ...state, fields };
 }
 

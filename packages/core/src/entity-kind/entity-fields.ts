@@ -10,13 +10,13 @@ import {
   isWholeText,
 } from '../values/encode-field-value.ts';
 import type { EdmType, FieldValue, NullableFieldValue } from '../values/field-value.ts';
-import type { EntityKind, EntityOf } from './entity-kind.ts';
+import type { EntityKind, EntityOf, TypedKind } from './entity-kind.ts';
 
 /**
  * Returns the typed values of the fields that `entity` names. Throws `ENTITY_INVALID`, naming the field, for
  * one that the kind does not have or a value that its Edm type cannot hold.
  */
-export function toFieldValues<K extends EntityKind>(
+export function toFieldValues<K extends TypedKind>(
   kind: K,
   entity: Partial<EntityOf<K>>,
 ): FieldValues {
@@ -37,7 +37,7 @@ interface GivenField {
   readonly value: unknown;
 }
 
-function toTypedValue(kind: EntityKind, { name, type, value }: GivenField): FieldValue {
+function toTypedValue(kind: TypedKind, { name, type, value }: GivenField): FieldValue {
   const typed = toFieldValue(type, value);
   if (typed === undefined) {
     throw invalid(kind, `takes an Edm.${type} in field "${name}": ${EDM_VALUES[type]}`, { name });
@@ -82,7 +82,7 @@ export function findEntityIdFault(kind: EntityKind, entityId: unknown): string |
  * Does as `toFieldValues`, for an entity that is meant whole: what it does not name is null, but for kept
  * fields.
  */
-export function toAllFieldValues<K extends EntityKind>(
+export function toAllFieldValues<K extends TypedKind>(
   kind: K,
   entity: Partial<EntityOf<K>>,
 ): FieldValues {
@@ -93,7 +93,7 @@ export function toAllFieldValues<K extends EntityKind>(
 }
 
 /** Returns the entity as ordinary values: every field of the kind, null where there is no column. */
-export function toEntity<K extends EntityKind>(kind: K, state: EntityState): EntityOf<K> {
+export function toEntity<K extends TypedKind>(kind: K, state: EntityState): EntityOf<K> {
   const entity: Record<string, unknown> = {};
   for (const [name, type] of kind.edmTypes) {
     const value = state.fields.get(name)?.value ?? null;

@@ -2,7 +2,7 @@ import { type TObject, type TSchema, Type } from 'typebox';
 import { describe, expect, test } from 'vitest';
 import { edm } from './edm.ts';
 import { toFieldValues } from './entity-fields.ts';
-import { defineEntityKind } from './entity-kind.ts';
+import { defineEntityKind, defineOpenKind, defineOwnKind } from './entity-kind.ts';
 
 const kindOf = (schema: TObject, name = 'Things') => defineEntityKind({ name, schema });
 const kindWith = (field: TSchema) => kindOf(Type.Object({ field }));
@@ -122,6 +122,9 @@ describe('F4: at definition a kind is refused by a named error', () => {
     'Configuration',
     'Replication',
     'Tables',
+    'Rows',
+    'localRows',
+    'CATALOG',
     'ab',
     'a'.repeat(31),
     '1abc',
@@ -199,6 +202,15 @@ describe('F4: at definition a kind is refused by a named error', () => {
         details: { kind: 'Things', field: 'field' },
       }),
     );
+  });
+
+  test('that is open, or is to be Tandem’s own, by a name for neither', () => {
+    const refusal = expect.objectContaining({ code: 'ENTITY_KIND_INVALID' });
+    expect(() => defineOpenKind({ name: 'Rows' })).toThrow(refusal);
+    expect(() => defineOpenKind({ name: 'a b' })).toThrow(refusal);
+    expect(defineOpenKind({ name: 'Gauges' }).form).toBe('open');
+    expect(() => defineOwnKind({ name: 'Orders', schema: fields })).toThrow(refusal);
+    expect(defineOwnKind({ name: 'Catalog', schema: fields }).name).toBe('Catalog');
   });
 
   test('that has no object for a schema', () => {

@@ -5,16 +5,23 @@ import type { MergePolicy } from '../state/write-entity.ts';
 import { type EdmType, isEdmType } from '../values/field-value.ts';
 import { type FieldBudget, shareBudgets, UNKNOWN_FIELDS_MAX } from './field-budgets.ts';
 import { ANNOTATIONS, type FieldConstraint, MARKS, readConstraints } from './field-constraint.ts';
+import { bucketTextOfOpenId, isOpenId } from './open-id.ts';
 
-/**
- * A kind of entity that is replicated: its name (also the name of its table), its fields with their
- * Edm types, and how concurrent writes merge. Everything but `core/customers` and the apps is
- * generic over kinds.
- */
-export interface EntityKind<S extends TObject = TObject> {
+/** Holds what replication needs of any kind of entity, whatever its entities hold. */
+interface KindBase {
+  /** Names the table too. */
   readonly name: string;
-  readonly schema: S;
+  /** How concurrent writes merge that do not say it themselves. */
   readonly policy: MergePolicy;
+  readonly isEntityId: (text: string) => boolean;
+  /** Returns the part of an id that its bucket is a hash of: entities that have it in common lie together. */
+  readonly bucketTextOf: (entityId: string) => string;
+}
+
+/** A kind whose fields are known beforehand, with their Edm types. */
+export interface TypedKind<S extends TObject = TObject> extends KindBase {
+  readonly form: 'typed';
+  readonly schema: S;
   readonly edmTypes: ReadonlyMap<string, EdmType>;
   /** For each field what its schema asks of a value that is not null. */
   readonly constraints: ReadonlyMap<string, FieldConstraint>;
@@ -24,11 +31,24 @@ export interface EntityKind<S extends TObject = TObject> {
   readonly unknownFieldsMax: number;
   /** Fields that a put leaves as they are unless it names them. */
   readonly keptFields: ReadonlySet<string>;
-  readonly isEntityId: (text: string) => boolean;
 }
 
+/**
+ * A kind whose entities have any fields that Table Storage takes. Their ids are those of `encodeOpenId`: the
+ * rows of many tables lie in one, each table's in the order of its keys (docs/adr/0034).
+ */
+export interface OpenKind extends KindBase {
+  readonly form: 'open';
+}
+
+/**
+ * A kind of entity that is replicated. Everything but `core/customers` and the apps is generic over kinds, and
+ * over both forms of them where it can be.
+ */
+export type EntityKind = TypedKind | OpenKind;
+
 /** An entity of a kind: its fields as ordinary values; an absent or null field has no column. */
-export type EntityOf<K extends EntityKind> = Static<K['schema']>;
+export type EntityOf<K extends TypedKind> = Static<K['schema']>;
 
 export interface EntityKindOptions<S extends TObject> {
   /** 3 to 30 letters and digits, a letter first; none of Tandem's own tables. Names the table. */
@@ -54,6 +74,8 @@ const FIELDS_MAX = 240;
 const FIELDS_WITH_UNKNOWN_MAX = 245;
 
 const KIND_NAME = /^[A-Za-z][A-Za-z0-9]{2,29}$/;
+/** Kinds of Tandem's own: all rows of the tables of clients, their twin without peers, and the catalogue. */
+const OWN_KIND_NAMES: ReadonlySet<string> = new Set(['Rows', 'LocalRows', 'Catalog']);
 /** Table names are one and the same in either case; the service itself keeps the last one. */
 const RESERVED_KIND_NAMES: ReadonlySet<string> = new Set([
   'archive',
@@ -61,6 +83,7 @@ const RESERVED_KIND_NAMES: ReadonlySet<string> = new Set([
   'configuration',
   'replication',
   'tables',
+  ...[...OWN_KIND_NAMES].map((name) => name.toLowerCase()),
 ]);
 /** What `Type.Object` may state besides annotations: whatever the fields are, it holds. */
 const OBJECT_KEYWORDS: ReadonlySet<string> = new Set(['type', 'properties', 'required']);
@@ -69,9 +92,13 @@ const OBJECT_KEYWORDS: ReadonlySet<string> = new Set(['type', 'properties', 'req
  * Throws `ENTITY_KIND_INVALID`, naming the field and the constraint, for a kind that could not be kept as
  * it is stated.
  */
-export function defineEntityKind<S extends TObject>(options: EntityKindOptions<S>): EntityKind<S> {
+export function defineEntityKind<S extends TObject>(options: EntityKindOptions<S>): TypedKind<S> {
+  checkKindName(options.name);
+  return defineTypedKind(options);
+}
+
+function defineTypedKind<S extends TObject>(options: EntityKindOptions<S>): TypedKind<S> {
   const { name, schema, policy = 'field', keptFields = [], isEntityId = () => true } = options;
-  checkKindName(name);
   checkObject(name, schema);
   const edmTypes = new Map<string, EdmType>();
   const constraints = new Map<string, FieldConstraint>();
@@ -116,6 +143,7 @@ export function defineEntityKind<S extends TObject>(options: EntityKindOptions<S
     throw invalid(name, `field "${field}" is to be kept, and it has none of that name`, { field });
   }
   return {
+    form: 'typed',
     name,
     schema,
     policy,
@@ -125,8 +153,45 @@ export function defineEntityKind<S extends TObject>(options: EntityKindOptions<S
     unknownFieldsMax,
     keptFields: new Set(keptFields),
     isEntityId,
+    bucketTextOf: (entityId) => entityId,
   };
 }
+
+/** Returns a kind of Tandem's own; throws `ENTITY_KIND_INVALID` for a name that is not kept for one. */
+export function defineOwnKind<S extends TObject>(options: EntityKindOptions<S>): TypedKind<S> {
+  const { name } = options;
+  if (OWN_KIND_NAMES.has(name)) return defineTypedKind(options);
+  throw invalid(name, 'Tandem keeps no such name. Use defineEntityKind', {});
+}
+
+export interface OpenKindOptions {
+  /** 3 to 30 letters and digits, a letter first; none of Tandem's own tables. Names the table. */
+  readonly name: string;
+}
+
+/**
+ * Returns a kind whose entities are the rows of any number of tables. Throws `ENTITY_KIND_INVALID` for a name
+ * that no kind can have.
+ */
+export function defineOpenKind({ name }: OpenKindOptions): OpenKind {
+  checkKindName(name);
+  return openKindOf(name);
+}
+
+function openKindOf(name: string): OpenKind {
+  return {
+    form: 'open',
+    name,
+    policy: 'row',
+    isEntityId: isOpenId,
+    bucketTextOf: bucketTextOfOpenId,
+  };
+}
+
+/** Holds the rows of all tables of clients, in every region. */
+export const rowsKind: OpenKind = openKindOf('Rows');
+/** Holds the rows of those tables that are not replicated. */
+export const localRowsKind: OpenKind = openKindOf('LocalRows');
 
 function checkKindName(name: string): void {
   if (typeof name !== 'string' || !KIND_NAME.test(name)) {

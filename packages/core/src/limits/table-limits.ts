@@ -43,6 +43,18 @@ export function checkTableName(table: string): void {
   );
 }
 
+/** Returns what Table Storage refuses in a key, empty or not, or undefined. */
+export function findKeyFault(key: string): string | undefined {
+  if (key.length > KEY_LENGTH_MAX) {
+    return `has ${key.length} UTF-16 units, the limit is ${KEY_LENGTH_MAX}`;
+  }
+  const found = KEY_FORBIDDEN.exec(key)?.[0];
+  if (found !== undefined) {
+    return `holds ${JSON.stringify(found)}, and a key has no / \\ # ? and no control characters`;
+  }
+  return key.isWellFormed() ? undefined : 'holds half a surrogate pair';
+}
+
 /** Throws `TABLE_LIMIT_EXCEEDED` for a key that is too long, `TABLE_REQUEST_INVALID` for the rest. */
 export function checkKey(name: 'partition key' | 'row key', key: string): void {
   if (key.length > KEY_LENGTH_MAX) {

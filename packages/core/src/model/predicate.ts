@@ -101,3 +101,47 @@ function order(stored: Comparable, given: Comparable): number | undefined {
   // What is neither less nor greater is equal, but for NaN, which equals nothing.
   return Number.isNaN(stored) || Number.isNaN(given) ? undefined : 0;
 }
+
+/** Returns a predicate as the text of a `$filter`, which Table Storage reads as the same. */
+export function printPredicate(predicate: Predicate): string {
+  switch (predicate.kind) {
+    case 'and':
+    case 'or':
+      return predicate.parts
+        .map((part) =>
+          part.kind === 'and' || part.kind === 'or'
+            ? `(${printPredicate(part)})`
+            : printPredicate(part),
+        )
+        .join(` ${predicate.kind} `);
+    case 'not':
+      return `not (${printPredicate(predicate.part)})`;
+    case 'constant':
+      return String(predicate.value);
+    case 'compare':
+    default:
+      return `${predicate.name} ${predicate.operator} ${printValue(predicate.value)}`;
+  }
+}
+
+function printValue(field: FieldValue): string {
+  switch (field.type) {
+    case 'String':
+      return `'${field.value.replaceAll("'", "''")}'`;
+    case 'Int64':
+      return `${field.value}L`;
+    case 'Double':
+      return Number.isInteger(field.value) && !/e/.test(String(field.value))
+        ? `${field.value}.0`
+        : String(field.value);
+    case 'DateTime':
+    case 'Guid':
+      return `${field.type.toLowerCase()}'${field.value}'`;
+    case 'Binary':
+      return `X'${Buffer.from(field.value).toString('hex')}'`;
+    case 'Boolean':
+    case 'Int32':
+    default:
+      return String(field.value);
+  }
+}

@@ -20,7 +20,8 @@ import {
   type TableStore,
   untilUncontended,
 } from '@tandem/core';
-import { ENTITY_ROWS_FROM, fromPayloadColumns, toPayloadColumns } from '../rows/entity-row.ts';
+import { fromPayloadColumns, toPayloadColumns } from '../rows/entity-row.ts';
+import { ENTITY_ROWS_FROM } from '../rows/row-key.ts';
 export const ARCHIVE_TABLE = 'Archive';
 
 /** Binary columns travel as Base64, a third longer, and 4 MiB is the bound of a transaction. */

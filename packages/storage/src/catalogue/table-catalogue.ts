@@ -30,14 +30,8 @@ import {
   untilUncontended,
 } from '@tandem/core';
 import type { ReplicatedTable } from '../replicated-table.ts';
-import {
-  type DamagedEntityRow,
-  decodeRowKey,
-  ENTITY_ROWS_FROM,
-  encodeRowKey,
-  judgeRow,
-  SYSTEM_ROWS_FROM,
-} from '../rows/entity-row.ts';
+import { type DamagedEntityRow, judgeRow } from '../rows/entity-row.ts';
+import { decodeRowKey, ENTITY_ROWS_FROM, encodeRowKey, SYSTEM_ROWS_FROM } from '../rows/row-key.ts';
 
 /** A table that was found, and how long it may be taken for the current one without asking again. */
 export interface FoundTable {

@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import {
   AppError,
   bucketNames,
-  bucketOf,
   type Conflict,
   type ConflictJournal,
   chunk,
   decodeConflict,
   type EntityKind,
   encodeConflict,
+  entityBucketOf,
   eraseConflict,
   forEachBounded,
   joinConflicts,
@@ -21,14 +21,8 @@ import {
   type UntoldConflict,
   untilUncontended,
 } from '@tandem/core';
-import {
-  asideKeyOf,
-  ENTITY_ROWS_FROM,
-  encodeRowKey,
-  fromPayloadColumns,
-  textOf,
-  toPayloadColumns,
-} from '../rows/entity-row.ts';
+import { fromPayloadColumns, textOf, toPayloadColumns } from '../rows/entity-row.ts';
+import { asideKeyOf, ENTITY_ROWS_FROM, encodeRowKey } from '../rows/row-key.ts';
 export const CONFLICTS_TABLE = 'Conflicts';
 /** Begins the partitions of what peers are still to be told of; no bucket's partition begins like this. */
 export const UNTOLD_PREFIX = '~untold-';
@@ -49,6 +43,9 @@ const READS_AT_ONCE_MAX = 8;
 const CONTENTION = { attemptsMax: 10 };
 /** Bounds the looks, of which there is one in each sweep. */
 const LOOKS_MAX = 100;
+
+/** A kind that was served before and is no more was a typed one. */
+const UNKNOWN_KIND: Pick<EntityKind, 'bucketTextOf'> = { bucketTextOf: (entityId) => entityId };
 
 interface EncodedRow {
   readonly conflict: Conflict;
@@ -74,10 +71,13 @@ const TRANSACTION_BOUNDS = {
  */
 export function createTableConflictJournal(options: TableConflictJournalOptions): ConflictJournal {
   const { store, bucketCount, peers = [] } = options;
+  const kinds = new Map(options.kinds.map((kind) => [kind.name, kind]));
+  const bucketOfConflict = ({ entityKind, entityId }: Conflict): string =>
+    entityBucketOf(kinds.get(entityKind) ?? UNKNOWN_KIND, entityId, bucketCount);
 
   const toRow = (conflict: Conflict): EncodedRow => ({
     conflict,
-    partitionKey: `${conflict.entityKind}-${bucketOf(conflict.entityId, bucketCount)}`,
+    partitionKey: `${conflict.entityKind}-${bucketOfConflict(conflict)}`,
     rowKey: rowKeyOf(conflict),
     bytes: encodeConflict(conflict),
   });

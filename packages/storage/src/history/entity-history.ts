@@ -1,9 +1,9 @@
 import {
   type Archive,
-  bucketOf,
   type ChangeSet,
   type EntityKind,
   type EntityOf,
+  entityBucketOf,
   isAlive,
   isStamp,
   type Operation,
@@ -11,13 +11,14 @@ import {
   stampRegion,
   stampTimeMs,
   TerminalError,
+  type TypedKind,
   toEntity,
   type VersionVector,
 } from '@tandem/core';
 import { sealCursor, unsealCursor } from '../table/page-cursor.ts';
 
 /** One transaction of one entity, as the archive of this region holds it. */
-export interface HistoryEntry<K extends EntityKind> {
+export interface HistoryEntry<K extends TypedKind> {
   readonly stamp: Stamp;
   /** On the hybrid clock of the region that wrote it, in milliseconds. */
   readonly atMs: number;
@@ -31,14 +32,14 @@ export interface HistoryEntry<K extends EntityKind> {
   readonly version: VersionVector;
 }
 
-export interface HistoryPage<K extends EntityKind> {
+export interface HistoryPage<K extends TypedKind> {
   /** Oldest first. May be empty although there is a cursor. */
   readonly entries: readonly HistoryEntry<K>[];
   /** Opaque; undefined at the end of the archive. */
   readonly cursor: string | undefined;
 }
 
-export interface EntityHistory<K extends EntityKind> {
+export interface EntityHistory<K extends TypedKind> {
   /**
    * The transactions of one entity that this region has archived, oldest first. The archive lies by
    * bucket and time, so a page costs a scan of the bucket's archive, and ends after
@@ -47,7 +48,7 @@ export interface EntityHistory<K extends EntityKind> {
   read(entityId: string, limit: number, cursor?: string): Promise<HistoryPage<K>>;
 }
 
-export interface EntityHistoryOptions<K extends EntityKind> {
+export interface EntityHistoryOptions<K extends TypedKind> {
   readonly archive: Pick<Archive, 'read'>;
   readonly kind: K;
   readonly bucketCount: number;
@@ -55,13 +56,13 @@ export interface EntityHistoryOptions<K extends EntityKind> {
 
 export const CHANGE_SETS_PER_PAGE_MAX = 5_000;
 
-export function createEntityHistory<K extends EntityKind>(
+export function createEntityHistory<K extends TypedKind>(
   options: EntityHistoryOptions<K>,
 ): EntityHistory<K> {
   const { archive, kind, bucketCount } = options;
   return {
     async read(entityId, limit, cursor) {
-      const bucket = bucketOf(entityId, bucketCount);
+      const bucket = entityBucketOf(kind, entityId, bucketCount);
       const scope = scopeOf(kind, entityId);
       const after = cursor === undefined ? undefined : decodeCursor(cursor, scope);
       const span = { entityKind: kind.name, bucket };
@@ -82,7 +83,7 @@ export function createEntityHistory<K extends EntityKind>(
   };
 }
 
-function entriesOf<K extends EntityKind>(
+function entriesOf<K extends TypedKind>(
   set: ChangeSet,
   entityId: string,
   kind: K,

@@ -11,7 +11,7 @@ import {
   type TableStore,
   TerminalError,
 } from '@tandem/core';
-import { keyBeforeAside } from '../rows/entity-row.ts';
+import { keyBeforeAside } from '../rows/row-key.ts';
 import {
   fromOutboxRow,
   lanePrefix,

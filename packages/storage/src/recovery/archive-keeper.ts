@@ -28,7 +28,8 @@ import {
   toArchiveProperties,
   toStandInProperties,
 } from '../archive/table-archive.ts';
-import { ENTITY_ROWS_FROM, fromPayloadColumns } from '../rows/entity-row.ts';
+import { fromPayloadColumns } from '../rows/entity-row.ts';
+import { ENTITY_ROWS_FROM } from '../rows/row-key.ts';
 
 const PAGE_ROWS = 500;
 const PARTITIONS_AT_ONCE_MAX = 8;

@@ -12,13 +12,8 @@ import {
 } from '@tandem/core';
 import { ARCHIVE_TABLE } from '../archive/table-archive.ts';
 import { CONFLICTS_TABLE } from '../conflicts/table-conflict-journal.ts';
-import {
-  asideKeyOf,
-  fromPayloadColumns,
-  judgeRow,
-  keyBeforeAside,
-  SYSTEM_ROWS_FROM,
-} from '../rows/entity-row.ts';
+import { fromPayloadColumns, judgeRow } from '../rows/entity-row.ts';
+import { asideKeyOf, keyBeforeAside, SYSTEM_ROWS_FROM } from '../rows/row-key.ts';
 import { fromOutboxRow } from '../write-path/commit-change-set.ts';
 
 /** Where a row lies. */

@@ -8,7 +8,7 @@ import {
 import { describe, expect, test } from 'vitest';
 import { ARCHIVE_TABLE } from '../archive/table-archive.ts';
 import { CONFLICTS_TABLE } from '../conflicts/table-conflict-journal.ts';
-import { encodeRowKey } from '../rows/entity-row.ts';
+import { encodeRowKey } from '../rows/row-key.ts';
 import { deviceKind } from '../testing/device-kind.ts';
 import { MEMORY_BUCKET_COUNT } from '../testing/memory-region.ts';
 import {

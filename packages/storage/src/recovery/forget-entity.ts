@@ -1,7 +1,6 @@
 import {
   type Clock,
   countOutboxRows,
-  type EntityKind,
   eraseDeadLetters,
   eraseEntity,
   findHolding,
@@ -15,12 +14,13 @@ import {
   TerminalError,
   type Traces,
   TransientError,
+  type TypedKind,
 } from '@tandem/core';
 import type { ReplicatedTable } from '../replicated-table.ts';
 import { countCopies, eraseCopies } from './replay-into-table.ts';
 
 /** A region that is to forget an entity. */
-export interface ForgettingRegion<K extends EntityKind> {
+export interface ForgettingRegion<K extends TypedKind> {
   readonly name: string;
   readonly kind: K;
   readonly store: TableStore;
@@ -31,7 +31,7 @@ export interface ForgettingRegion<K extends EntityKind> {
   openTable(): Promise<ReplicatedTable<K>>;
 }
 
-export interface ForgetOptions<K extends EntityKind> {
+export interface ForgetOptions<K extends TypedKind> {
   /** All there are. */
   readonly regions: readonly ForgettingRegion<K>[];
   readonly entityId: string;
@@ -51,7 +51,7 @@ export interface RegionTraces extends Traces {
 const LOOK_EVERY_MS = 1_000;
 
 /** Counts in every region; writes nothing. */
-export async function findAllTraces<K extends EntityKind>({
+export async function findAllTraces<K extends TypedKind>({
   regions,
   entityId,
 }: Pick<ForgetOptions<K>, 'regions' | 'entityId'>): Promise<readonly RegionTraces[]> {
@@ -75,7 +75,7 @@ export async function findAllTraces<K extends EntityKind>({
  * left. Resolves with what is. Throws `STATE_NOT_REACHED`, naming the regions that are behind, and once all else
  * is erased `RECOVERY_REFUSED`, naming the dead letters that nobody can read.
  */
-export async function forgetEntity<K extends EntityKind>(
+export async function forgetEntity<K extends TypedKind>(
   options: ForgetOptions<K>,
 ): Promise<readonly RegionTraces[]> {
   const { regions, entityId } = options;
@@ -93,7 +93,7 @@ export async function forgetEntity<K extends EntityKind>(
 }
 
 /** In the region whose row is newest; undefined where no region has one. */
-async function writeForgetting<K extends EntityKind>({
+async function writeForgetting<K extends TypedKind>({
   regions,
   entityId,
 }: ForgetOptions<K>): Promise<Stamp | undefined> {
@@ -115,7 +115,7 @@ async function writeForgetting<K extends EntityKind>({
  * Until the deletion is in every row and nothing older is under way: what arrived later would be archived
  * with its values.
  */
-async function untilGone<K extends EntityKind>(
+async function untilGone<K extends TypedKind>(
   options: ForgetOptions<K>,
   stamp: Stamp | undefined,
 ): Promise<void> {
@@ -139,7 +139,7 @@ async function untilGone<K extends EntityKind>(
   }
 }
 
-async function isUnderWay<K extends EntityKind>(
+async function isUnderWay<K extends TypedKind>(
   region: ForgettingRegion<K>,
   { regions, entityId }: ForgetOptions<K>,
   stamp: Stamp | undefined,

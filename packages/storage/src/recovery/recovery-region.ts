@@ -14,12 +14,8 @@ import { createTableConflictJournal } from '../conflicts/table-conflict-journal.
 import { createTableOutbox } from '../outbox/table-outbox.ts';
 import { createRowMemory } from '../replica/row-memory.ts';
 import { createTableReplica } from '../replica/table-replica.ts';
-import {
-  ENTITY_ROWS_FROM,
-  type JudgeRowOptions,
-  judgeRow,
-  SYSTEM_ROWS_FROM,
-} from '../rows/entity-row.ts';
+import { judgeRow } from '../rows/entity-row.ts';
+import { ENTITY_ROWS_FROM, SYSTEM_ROWS_FROM } from '../rows/row-key.ts';
 import { createTableArchiveKeeper } from './archive-keeper.ts';
 
 export interface RecoveryRegionOptions {
@@ -51,7 +47,7 @@ export function createRecoveryRegion(options: RecoveryRegionOptions): RecoveryRe
 
 export interface TableRowScannerOptions {
   readonly store: TableStore;
-  readonly kind: JudgeRowOptions['kind'];
+  readonly kind: EntityKind;
   /** Without it a row in another bucket than its own counts as one. */
   readonly bucketCount?: number;
   /** Another table than the kind's own. */

@@ -1,7 +1,6 @@
 import {
   type Conflict,
   type ContestedField,
-  type EntityKind,
   type EntityOf,
   type EntityState,
   encodeVector,
@@ -9,10 +8,11 @@ import {
   type RecoveryRegion,
   type Stamp,
   TerminalError,
+  type TypedKind,
 } from '@tandem/core';
 import type { ReplicatedTable, WriteCondition, WriteOutcome } from '../replicated-table.ts';
 
-export interface RestoreConflictOptions<K extends EntityKind> {
+export interface RestoreConflictOptions<K extends TypedKind> {
   readonly conflict: Conflict;
   /** Every conflict of the entity that the region has recorded: what lost twice was won by the last. */
   readonly recorded: readonly Conflict[];
@@ -38,7 +38,7 @@ export interface Restoration {
  * conflict, having seen who won, is not overwritten without being asked to, and neither is what is written
  * from now on. Throws `RECOVERY_REFUSED`.
  */
-export async function restoreConflict<K extends EntityKind>(
+export async function restoreConflict<K extends TypedKind>(
   options: RestoreConflictOptions<K>,
 ): Promise<Restoration> {
   const { conflict, recovery } = options;
@@ -54,7 +54,7 @@ export async function restoreConflict<K extends EntityKind>(
   throw new TerminalError('RECOVERY_REFUSED', message);
 }
 
-function planRestoration<K extends EntityKind>(
+function planRestoration<K extends TypedKind>(
   options: RestoreConflictOptions<K>,
   state: EntityState | undefined,
 ): Restoration {
@@ -89,7 +89,7 @@ function planRestoration<K extends EntityKind>(
  * is neither what lost nor what won over it, be it by way of other conflicts. With several regions the value
  * that lost here to one may have lost there to another.
  */
-function writtenSince<K extends EntityKind>(
+function writtenSince<K extends TypedKind>(
   { conflict, chosen, recorded }: RestoreConflictOptions<K>,
   state: EntityState,
   names: readonly string[],
@@ -138,14 +138,14 @@ function refused(message: string): TerminalError {
   return new TerminalError('RECOVERY_REFUSED', message);
 }
 
-interface Writing<K extends EntityKind> {
+interface Writing<K extends TypedKind> {
   readonly table: ReplicatedTable<K>;
   readonly plan: Restoration;
   readonly state: EntityState | undefined;
   readonly options: RestoreConflictOptions<K>;
 }
 
-function write<K extends EntityKind>({
+function write<K extends TypedKind>({
   table,
   plan,
   state,

@@ -1,9 +1,9 @@
 import {
   chunk,
   countReplay,
-  type EntityKind,
   type PlannedReplay,
   type ReplayCounts,
+  type TypedKind,
   toEntity,
 } from '@tandem/core';
 import type { ReplicatedTable, WriteCondition } from '../replicated-table.ts';
@@ -13,7 +13,7 @@ export interface RestoreReport extends ReplayCounts {
   readonly leftAlone: readonly string[];
 }
 
-export interface RestoreEntitiesOptions<K extends EntityKind> {
+export interface RestoreEntitiesOptions<K extends TypedKind> {
   readonly kind: K;
   /** Names the region that the plan is of. */
   readonly table: ReplicatedTable<K>;
@@ -27,7 +27,7 @@ const WRITES_AT_ONCE = 100;
  * Makes entities what they were, each by an ordinary write on the version that the plan was made on: who
  * wrote meanwhile is not overwritten.
  */
-export async function restoreEntities<K extends EntityKind>(
+export async function restoreEntities<K extends TypedKind>(
   changes: readonly PlannedReplay[],
   options: RestoreEntitiesOptions<K>,
 ): Promise<RestoreReport> {
@@ -45,7 +45,7 @@ export async function restoreEntities<K extends EntityKind>(
 }
 
 /** False when someone has written it since the plan was made. */
-async function restoreEntity<K extends EntityKind>(
+async function restoreEntity<K extends TypedKind>(
   { entityId, state, version, difference }: PlannedReplay,
   { kind, table }: RestoreEntitiesOptions<K>,
 ): Promise<boolean> {

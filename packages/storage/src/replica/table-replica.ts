@@ -1,8 +1,8 @@
 import {
-  bucketOf,
   type Clock,
   type EntityFault,
   type EntityKind,
+  entityBucketOf,
   findEntityFault,
   forEachBounded,
   KEY_LENGTH_MAX,
@@ -14,7 +14,8 @@ import {
   type TableStore,
   withinUnknown,
 } from '@tandem/core';
-import { encodeRowKey, fromEntityProperties, toRowOperation } from '../rows/entity-row.ts';
+import { fromEntityProperties, toRowOperation } from '../rows/entity-row.ts';
+import { rowKeyOf } from '../rows/row-key.ts';
 import { createRowMemory, type RowMemory } from './row-memory.ts';
 
 export interface TableReplicaOptions {
@@ -34,7 +35,7 @@ export function createTableReplica(options: TableReplicaOptions): Replica {
   const { store, kind, bucketCount, table = kind.name, memory = createRowMemory() } = options;
 
   const readStored = async (bucket: string, entityId: string): Promise<StoredRow | undefined> => {
-    const row = await store.get(table, bucket, encodeRowKey(entityId));
+    const row = await store.get(table, bucket, rowKeyOf(kind, entityId));
     if (row === undefined) {
       memory.forget(entityId);
       return undefined;
@@ -47,9 +48,10 @@ export function createTableReplica(options: TableReplicaOptions): Replica {
 
   return {
     entityKind: kind.name,
-    faultOf: (entityId, state) => findEntityFault(kind, entityId, state) ?? findKeyFault(entityId),
+    faultOf: (entityId, state) =>
+      findEntityFault(kind, entityId, state) ?? findKeyFault(kind, entityId),
     fit: (state) => withinUnknown(kind, state),
-    bucketOf: (entityId) => bucketOf(entityId, bucketCount),
+    bucketOf: (entityId) => entityBucketOf(kind, entityId, bucketCount),
 
     async read(bucket, entityIds) {
       const rows = new Map<string, StoredRow>();
@@ -70,7 +72,7 @@ export function createTableReplica(options: TableReplicaOptions): Replica {
       const outcome = await store.commit({
         table,
         partitionKey: bucket,
-        operations: writes.map(toRowOperation),
+        operations: writes.map((write) => toRowOperation(kind, write)),
       });
       if (outcome.kind === 'refused') {
         const entityId = writes[outcome.index]?.entityId ?? '';
@@ -87,8 +89,8 @@ export function createTableReplica(options: TableReplicaOptions): Replica {
   };
 }
 
-function findKeyFault(entityId: string): EntityFault | undefined {
-  const { length } = encodeRowKey(entityId);
+function findKeyFault(kind: EntityKind, entityId: string): EntityFault | undefined {
+  const { length } = rowKeyOf(kind, entityId);
   if (length > 0 && length <= KEY_LENGTH_MAX) return undefined;
   const text = `its id takes ${length} units as a row key, the limit is ${KEY_LENGTH_MAX}`;
   return { reason: 'ENTITY_INVALID', text };

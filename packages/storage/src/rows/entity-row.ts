@@ -1,10 +1,10 @@
 import {
   AppError,
-  bucketOf,
   decodeVector,
   type EntityKind,
   type EntityState,
   encodeVector,
+  entityBucketOf,
   type FieldValue,
   fieldsSince,
   isSameValue,
@@ -22,6 +22,7 @@ import {
   TerminalError,
   toPossibleState,
 } from '@tandem/core';
+import { entityIdOf, rowKeyOf } from './row-key.ts';
 
 /**
  * A row of an entity: its fields as ordinary typed columns, as a person browsing the table expects,
@@ -160,8 +161,11 @@ function stampOf(properties: Properties, name: string): Stamp | undefined {
 }
 
 /** Returns what writes the row on what is stored: under its ETag, and only the columns that differ (ADR 0018). */
-export function toRowOperation({ entityId, row, stored }: RowWrite): RowOperation {
-  const rowKey = encodeRowKey(entityId);
+export function toRowOperation(
+  kind: Pick<EntityKind, 'form'>,
+  { entityId, row, stored }: RowWrite,
+): RowOperation {
+  const rowKey = rowKeyOf(kind, entityId);
   const properties = toEntityProperties(row);
   if (stored === undefined) return { kind: 'insert', rowKey, properties };
   const changed = changedColumns(stored, row);
@@ -206,66 +210,6 @@ export function fromPayloadColumns(properties: Properties): Uint8Array {
   return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts);
 }
 
-/**
- * Entity ids as row keys. Letters, digits, `.`, `_` and `-` stand for themselves; every other byte of
- * the UTF-8 text is written `=HH`. So a key never holds what Table Storage forbids (`/ \ # ?` and
- * control characters) and never begins with `~`, which the system's own rows in the partition do. Throws
- * `ENTITY_INVALID` for half a surrogate pair: UTF-8 has no bytes for it, and every one would be the same key.
- */
-export function encodeRowKey(entityId: string): string {
-  if (PLAIN_ID.test(entityId)) return entityId;
-  if (!entityId.isWellFormed()) {
-    const message = 'An entity id holds half a surrogate pair: no row has a key for it.';
-    throw new TerminalError('ENTITY_INVALID', message);
-  }
-  let key = '';
-  for (const byte of new TextEncoder().encode(entityId)) {
-    const char = String.fromCharCode(byte);
-    key += PLAIN.test(char) ? char : `=${byte.toString(16).toUpperCase().padStart(2, '0')}`;
-  }
-  return key;
-}
-
-export function decodeRowKey(rowKey: string): string {
-  return decodeURIComponent(rowKey.replaceAll('%', '%25').replaceAll('=', '%'));
-}
-
-/** Sorts before every key that extends `rowKey`, and after `rowKey` itself. */
-export function keyAfter(rowKey: string): string {
-  return `${rowKey}!`;
-}
-
-/**
- * What an operator has set aside stays in its partition, with its columns as they were, under a key that
- * nobody reads as a row: `!` before the key, behind the lane of an outbox row (ADR 0022).
- */
-export function asideKeyOf(rowKey: string): string {
-  const lane = laneIn(rowKey);
-  return `${lane}!${rowKey.slice(lane.length)}`;
-}
-
-/** Returns the key that the row had; undefined for one that is not set aside. */
-export function keyBeforeAside(rowKey: string): string | undefined {
-  const lane = laneIn(rowKey);
-  const own = rowKey.slice(lane.length);
-  return own.startsWith('!') ? `${lane}${own.slice(1)}` : undefined;
-}
-
-function laneIn(rowKey: string): string {
-  return LANE.exec(rowKey)?.[0] ?? '';
-}
-
-const LANE = /^(?:~o~|~p~[^~]*~)/;
-
-/** Sorts below every key of an entity and every stamp, and above what is set aside. */
-export const ENTITY_ROWS_FROM = '"';
-
-/** Rows of the system in an entity partition: above every entity's key. */
-export const SYSTEM_ROWS_FROM = '~';
-
-const PLAIN = /^[A-Za-z0-9._-]$/;
-const PLAIN_ID = /^[A-Za-z0-9._-]*$/;
-
 /** A row in the table of an entity kind that is none of its entities, or that nobody can read. */
 export interface DamagedEntityRow {
   readonly kind: 'damaged';
@@ -280,7 +224,7 @@ export interface DamagedEntityRow {
 type JudgedRow = { readonly kind: 'row'; readonly row: StoredRow } | DamagedEntityRow;
 
 export interface JudgeRowOptions {
-  readonly kind: Pick<EntityKind, 'name'> & Partial<Pick<EntityKind, 'isEntityId'>>;
+  readonly kind: Pick<EntityKind, 'form' | 'isEntityId' | 'bucketTextOf'>;
   /** Undefined where buckets are not to be told apart. */
   readonly bucketCount: number | undefined;
 }
@@ -316,11 +260,11 @@ function entityIdIn(
   { kind, bucketCount }: JudgeRowOptions,
 ): string | undefined {
   try {
-    const entityId = decodeRowKey(rowKey);
+    const entityId = entityIdOf(kind, rowKey);
     const isOurs =
-      encodeRowKey(entityId) === rowKey &&
-      kind.isEntityId?.(entityId) !== false &&
-      (bucketCount === undefined || bucketOf(entityId, bucketCount) === partitionKey);
+      rowKeyOf(kind, entityId) === rowKey &&
+      kind.isEntityId(entityId) &&
+      (bucketCount === undefined || entityBucketOf(kind, entityId, bucketCount) === partitionKey);
     return isOurs ? entityId : undefined;
   } catch (error) {
     // Such as a key with an escape that stands for no character.

@@ -1,6 +1,6 @@
 import { bucketOf, stampTimeMs, type TableStore } from '@tandem/core';
 import { describe, expect, test } from 'vitest';
-import { encodeRowKey } from '../rows/entity-row.ts';
+import { encodeRowKey } from '../rows/row-key.ts';
 import { deviceKind } from '../testing/device-kind.ts';
 import { MEMORY_BUCKET_COUNT, type MemoryRegion } from '../testing/memory-region.ts';
 import { createTwoRegions } from '../testing/two-regions.ts';

@@ -6,12 +6,8 @@ import {
   type TableRow,
   type TableStore,
 } from '@tandem/core';
-import {
-  type DamagedEntityRow,
-  ENTITY_ROWS_FROM,
-  judgeRow,
-  SYSTEM_ROWS_FROM,
-} from '../rows/entity-row.ts';
+import { type DamagedEntityRow, judgeRow } from '../rows/entity-row.ts';
+import { ENTITY_ROWS_FROM, SYSTEM_ROWS_FROM } from '../rows/row-key.ts';
 
 export interface CollectOptions {
   readonly store: TableStore;

@@ -13,13 +13,8 @@ import {
   TransientError,
 } from '@tandem/core';
 import type { ListFilter } from '../replicated-table.ts';
-import {
-  type DamagedEntityRow,
-  ENTITY_ROWS_FROM,
-  judgeRow,
-  keyAfter,
-  SYSTEM_ROWS_FROM,
-} from '../rows/entity-row.ts';
+import { type DamagedEntityRow, judgeRow } from '../rows/entity-row.ts';
+import { ENTITY_ROWS_FROM, keyAfter, SYSTEM_ROWS_FROM } from '../rows/row-key.ts';
 import { type CursorScope, decodeCursor, encodeCursor, type PagePosition } from './page-cursor.ts';
 
 export interface ListOptions {
@@ -121,7 +116,7 @@ async function readPage({ store, kind, at, rowsMax }: Reading): Promise<RowPage>
   const range = {
     table: kind.name,
     partitions: at.bucket,
-    rowsFrom: at.rowKey === '' ? ENTITY_ROWS_FROM : keyAfter(at.rowKey),
+    rowsFrom: at.rowKey === '' ? ENTITY_ROWS_FROM : keyAfter(kind, at.rowKey),
     rowsBefore: SYSTEM_ROWS_FROM,
     limit: rowsMax,
   };

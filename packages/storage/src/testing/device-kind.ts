@@ -1,4 +1,4 @@
-import { defineEntityKind, type EntityKind, edm } from '@tandem/core';
+import { defineEntityKind, edm, type TypedKind } from '@tandem/core';
 import { Type } from 'typebox';
 
 const DeviceSchema = Type.Object({
@@ -13,7 +13,7 @@ const DeviceSchema = Type.Object({
 });
 
 /** An entity kind that is no customer, with a column of every Edm type. */
-export const deviceKind: EntityKind<typeof DeviceSchema> = defineEntityKind({
+export const deviceKind: TypedKind<typeof DeviceSchema> = defineEntityKind({
   name: 'Devices',
   schema: DeviceSchema,
 });

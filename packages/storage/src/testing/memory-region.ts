@@ -13,7 +13,6 @@ import {
   createRelay,
   createRelayQueue,
   createReplicator,
-  type EntityKind,
   finishAtOnce,
   finishLate,
   type HybridClock,
@@ -28,6 +27,7 @@ import {
   type ReplicationStatus,
   type Replicator,
   type TableStore,
+  type TypedKind,
 } from '@tandem/core';
 import { createMemoryTableStore, type MemoryBus } from '@tandem/core/memory';
 import { ARCHIVE_TABLE, createTableArchive } from '../archive/table-archive.ts';
@@ -46,7 +46,7 @@ import { createTableReplicationStatus } from '../status/table-replication-status
 import { createReplicatedTable } from '../write-path/create-replicated-table.ts';
 import { createFaultyStore, type FaultyStore } from './faulty-store.ts';
 
-export interface MemoryRegionOptions<K extends EntityKind> {
+export interface MemoryRegionOptions<K extends TypedKind> {
   readonly region: string;
   readonly peers: readonly string[];
   readonly kind: K;
@@ -73,7 +73,7 @@ export interface MemoryRegionOptions<K extends EntityKind> {
 }
 
 /** A region of shipping code over stores, a bus and a clock that a test holds in its hands. */
-export interface MemoryRegion<K extends EntityKind> {
+export interface MemoryRegion<K extends TypedKind> {
   readonly region: string;
   readonly store: FaultyStore;
   readonly table: ReplicatedTable<K>;
@@ -102,7 +102,7 @@ export const MEMORY_READINESS: ReadinessSettings = {
 const DRIFT_MS_MAX = 60_000;
 const TOMBSTONE_AGE_MS = 90 * 24 * 3_600_000;
 
-export async function createMemoryRegion<K extends EntityKind>(
+export async function createMemoryRegion<K extends TypedKind>(
   options: MemoryRegionOptions<K>,
 ): Promise<MemoryRegion<K>> {
   const { region, peers, kind, bus, randomness, skewMs = 0, memories } = options;
@@ -202,7 +202,7 @@ export function idInBucket(beginning: string, bucket: string): string {
 
 /** Every row of the entity table, in order, tombstones included, outbox rows not. */
 export async function readRows(
-  region: Pick<MemoryRegion<EntityKind>, 'store'>,
+  region: Pick<MemoryRegion<TypedKind>, 'store'>,
   table: string,
 ): Promise<readonly { readonly key: string; readonly properties: unknown }[]> {
   const rows: { key: string; properties: unknown }[] = [];

@@ -7,6 +7,7 @@ import {
   type RecoveryRegion,
   replayInto,
   type TableStore,
+  type TypedKind,
   type VerifyReport,
   verifyRegions,
 } from '@tandem/core';
@@ -25,7 +26,7 @@ export function createTestDigest(): Digest {
 }
 
 /** Both regions as the recovery use cases see them. */
-export function recoveryRegionsOf<K extends EntityKind>(
+export function recoveryRegionsOf<K extends TypedKind>(
   { east, west }: TwoRegions<K>,
   kind: K,
 ): readonly [RecoveryRegion, RecoveryRegion] {
@@ -43,7 +44,7 @@ export function recoveryRegionOf(
   return createRecoveryRegion({ region, store, kind, bucketCount: MEMORY_BUCKET_COUNT, peers });
 }
 
-export function verifyTwo<K extends EntityKind>(
+export function verifyTwo<K extends TypedKind>(
   regions: TwoRegions<K>,
   kind: K,
 ): Promise<VerifyReport> {
@@ -74,7 +75,7 @@ export async function emptyTable(store: TableStore, table: string): Promise<void
 }
 
 /** The messages that wait in a queue are gone, as when someone purges it. */
-export async function purgeQueue<K extends EntityKind>(
+export async function purgeQueue<K extends TypedKind>(
   { bus, drive }: TwoRegions<K>,
   queue: string,
 ): Promise<void> {
@@ -87,7 +88,7 @@ export async function purgeQueue<K extends EntityKind>(
 }
 
 /** I5: its archive, replayed from empty, gives its live table. */
-export async function expectReplayable<K extends EntityKind>(
+export async function expectReplayable<K extends TypedKind>(
   { region, store }: Pick<MemoryRegion<K>, 'region' | 'store'>,
   kind: K,
 ): Promise<void> {

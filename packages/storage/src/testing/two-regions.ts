@@ -1,4 +1,4 @@
-import type { EntityKind } from '@tandem/core';
+import type { TypedKind } from '@tandem/core';
 import {
   createMemoryBus,
   createSeededRandomness,
@@ -14,7 +14,7 @@ import {
   type MemoryRegionOptions,
 } from './memory-region.ts';
 
-export interface MemoryRegions<K extends EntityKind> {
+export interface MemoryRegions<K extends TypedKind> {
   readonly regions: readonly MemoryRegion<K>[];
   readonly bus: FaultyBus;
   readonly clock: VirtualClock;
@@ -24,7 +24,7 @@ export interface MemoryRegions<K extends EntityKind> {
   settle(): Promise<void>;
 }
 
-export interface TwoRegions<K extends EntityKind> extends MemoryRegions<K> {
+export interface TwoRegions<K extends TypedKind> extends MemoryRegions<K> {
   readonly east: MemoryRegion<K>;
   readonly west: MemoryRegion<K>;
 }
@@ -32,7 +32,7 @@ export interface TwoRegions<K extends EntityKind> extends MemoryRegions<K> {
 const ROUNDS_MAX = 200;
 const START_MS = Date.UTC(2026, 0, 1);
 
-type RegionSettings<K extends EntityKind> = Partial<
+type RegionSettings<K extends TypedKind> = Partial<
   Pick<
     MemoryRegionOptions<K>,
     | 'relaysAtOnce'
@@ -51,7 +51,7 @@ interface CommonSettings {
   readonly messageBytesMax?: number;
 }
 
-export async function createTwoRegions<K extends EntityKind>(
+export async function createTwoRegions<K extends TypedKind>(
   kind: K,
   settings: CommonSettings & { east?: RegionSettings<K>; west?: RegionSettings<K> } = {},
 ): Promise<TwoRegions<K>> {
@@ -62,7 +62,7 @@ export async function createTwoRegions<K extends EntityKind>(
 }
 
 /** As many regions as are named, each the peer of all others. */
-export async function createMemoryRegions<K extends EntityKind>(
+export async function createMemoryRegions<K extends TypedKind>(
   kind: K,
   named: Readonly<Record<string, RegionSettings<K>>>,
   settings: CommonSettings = {},

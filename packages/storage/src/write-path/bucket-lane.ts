@@ -45,7 +45,6 @@ import {
   assert,
   CHANGES_PER_SET_MAX,
   type Clock,
-  type EntityKind,
   type HybridClock,
   isMessageFault,
   type OutboxEntry,
@@ -54,6 +53,7 @@ import {
   type RetryPolicy,
   retryDelayMs,
   type TableStore,
+  type TypedKind,
 } from '@tandem/core';
 import type { RowMemory } from '../replica/row-memory.ts';
 import { readRow } from '../replica/table-replica.ts';
@@ -101,7 +101,7 @@ const CHANGES_TAKEN_MAX = 2 * CHANGES_PER_SET_MAX;
 const CONTENTION_POLICY: RetryPolicy = { attemptsMax: 10, delayMsMin: 5, delayMsMax: 200 };
 
 /** Holds what the lanes of one table share. */
-export interface LaneContext<K extends EntityKind> {
+export interface LaneContext<K extends TypedKind> {
   readonly kind: K;
   readonly store: TableStore;
   readonly archive: Archive;
@@ -123,7 +123,7 @@ export interface LaneContext<K extends EntityKind> {
 }
 
 /** Stands for one write, from its arrival to its answer. */
-interface PendingWrite<K extends EntityKind> {
+interface PendingWrite<K extends TypedKind> {
   /** Is one to an entity, all of one bucket; several are a transaction. */
   readonly changes: readonly PendingChange<K>[];
   /** The trace that it belongs to. */
@@ -142,23 +142,23 @@ interface PendingWrite<K extends EntityKind> {
   readonly reject: (error: unknown) => void;
 }
 
-interface PendingChange<K extends EntityKind> extends EntityChange {
+interface PendingChange<K extends TypedKind> extends EntityChange {
   readonly line: EntityLine<K>;
   /** Undefined until it is decided that the change goes ahead. */
   basis: Basis | undefined;
 }
 
 /** Holds the writes of one entity; the first of them is the one that is on its way. */
-interface EntityLine<K extends EntityKind> {
+interface EntityLine<K extends TypedKind> {
   readonly entityId: string;
   readonly waiting: PendingWrite<K>[];
   /** Undefined while it is being read. */
   known: KnownRow | undefined;
 }
 
-type Group<K extends EntityKind> = PackedGroup<PendingWrite<K>>;
+type Group<K extends TypedKind> = PackedGroup<PendingWrite<K>>;
 
-export class BucketLane<K extends EntityKind> {
+export class BucketLane<K extends TypedKind> {
   readonly #bucket: string;
   readonly #context: LaneContext<K>;
   readonly #lines = new Map<string, EntityLine<K>>();
@@ -512,15 +512,15 @@ export class BucketLane<K extends EntityKind> {
   }
 }
 
-function linesOf<K extends EntityKind>(writes: readonly PendingWrite<K>[]): EntityLine<K>[] {
+function linesOf<K extends TypedKind>(writes: readonly PendingWrite<K>[]): EntityLine<K>[] {
   return writes.flatMap(({ changes }) => changes.map(({ line }) => line));
 }
 
-function rememberedOf<K extends EntityKind>({ changes }: PendingWrite<K>): EntityLine<K>[] {
+function rememberedOf<K extends TypedKind>({ changes }: PendingWrite<K>): EntityLine<K>[] {
   return changes.flatMap(({ line, basis }) => (basis?.isRemembered === true ? [line] : []));
 }
 
-function toDecidable<K extends EntityKind>(change: PendingChange<K>): DecidableChange {
+function toDecidable<K extends TypedKind>(change: PendingChange<K>): DecidableChange {
   const { known } = change.line;
   assert(known !== undefined, 'a write is ready of which a row is not known');
   return { ...change, known };

@@ -1,7 +1,7 @@
 import { customerKind } from '@tandem/core/customers';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decodeRowKey, encodeRowKey } from '../rows/entity-row.ts';
+import { decodeRowKey, encodeRowKey } from '../rows/row-key.ts';
 import { deviceKind } from '../testing/device-kind.ts';
 import { createTwoRegions } from '../testing/two-regions.ts';
 

@@ -10,6 +10,7 @@ import {
   type Randomness,
   type TableStore,
   TerminalError,
+  type TypedKind,
   toAllFieldValues,
   toFieldValues,
   WHOLE_WIRE_VERSION,
@@ -31,7 +32,7 @@ import { BucketLane, type LaneContext } from './bucket-lane.ts';
 import { type EntityChange, toLiveRecord, toRecord } from './decide-write.ts';
 import { createAdaptiveLimit, createGate } from './gate.ts';
 
-export interface ReplicatedTableOptions<K extends EntityKind> {
+export interface ReplicatedTableOptions<K extends TypedKind> {
   readonly kind: K;
   readonly store: TableStore;
   readonly archive: Archive;
@@ -62,7 +63,7 @@ export interface ReplicatedTableOptions<K extends EntityKind> {
 }
 
 /** Returns the replicated table of one kind. The caller makes the table itself exist. */
-export function createReplicatedTable<K extends EntityKind>(
+export function createReplicatedTable<K extends TypedKind>(
   options: ReplicatedTableOptions<K>,
 ): ReplicatedTable<K> {
   const { kind, store, bucketCount } = options;
@@ -116,7 +117,7 @@ export function createReplicatedTable<K extends EntityKind>(
   };
 }
 
-function toWrite<K extends EntityKind>(kind: K, operation: TransactOperation<K>): Write {
+function toWrite<K extends TypedKind>(kind: K, operation: TransactOperation<K>): Write {
   switch (operation.kind) {
     case 'put':
       return {
@@ -134,7 +135,7 @@ function toWrite<K extends EntityKind>(kind: K, operation: TransactOperation<K>)
 }
 
 /** Returns the bucket of all of them. Throws `TRANSACTION_INVALID` for what no transaction can hold. */
-function checkTransaction<K extends EntityKind>(
+function checkTransaction<K extends TypedKind>(
   operations: readonly TransactOperation<K>[],
   { kind, replica, wireVersion }: Pick<LaneContext<K>, 'kind' | 'replica' | 'wireVersion'>,
 ): string {
@@ -183,7 +184,7 @@ const READS_AT_ONCE_MAX = 32;
 const STAY_MS_MAX = 250;
 
 /** Returns what finds the lane of a bucket. The lanes of a table share its gates. */
-function createLanes<K extends EntityKind>(
+function createLanes<K extends TypedKind>(
   options: Omit<LaneContext<K>, 'commitGate' | 'readGate' | 'nextNumber'>,
 ): (bucket: string) => BucketLane<K> {
   const { clock } = options;

@@ -3,7 +3,6 @@ import {
   assert,
   assertNever,
   changesNothing,
-  type EntityKind,
   encodeVector,
   isAlive,
   type MergePolicy,
@@ -13,6 +12,7 @@ import {
   type StoredState,
   stampRegion,
   TransientError,
+  type TypedKind,
   toEntity,
   type Write,
 } from '@tandem/core';
@@ -112,14 +112,14 @@ export interface DecidableChange extends EntityChange {
   readonly known: KnownRow;
 }
 
-export type ChangesDecision<K extends EntityKind> =
+export type ChangesDecision<K extends TypedKind> =
   /** One basis to a change. */
   | { readonly kind: 'write'; readonly bases: readonly Basis[] }
   | { readonly kind: 'answer'; readonly outcome: TransactOutcome<K> }
   /** What is known of these rows is too old to refuse the write with, or to call it needless. */
   | { readonly kind: 'reread'; readonly places: ReadonlySet<number> };
 
-export interface Deciding<K extends EntityKind> {
+export interface Deciding<K extends TypedKind> {
   /** When the write came, in one count with the calls of the store. */
   readonly arrivedAt: number;
   readonly kind: K;
@@ -130,7 +130,7 @@ export interface Deciding<K extends EntityKind> {
  * happen, or the first that may not refuses all. One of several is written even where it changes nothing, for
  * only what is written is guarded by its ETag until the others are.
  */
-export function decideChanges<K extends EntityKind>(
+export function decideChanges<K extends TypedKind>(
   changes: readonly DecidableChange[],
   { arrivedAt, kind }: Deciding<K>,
 ): ChangesDecision<K> {
@@ -154,7 +154,7 @@ export function decideChanges<K extends EntityKind>(
   return places.size > 0 ? { kind: 'reread', places } : { kind: 'write', bases };
 }
 
-function toAnswer<K extends EntityKind>(
+function toAnswer<K extends TypedKind>(
   reason: Exclude<WriteDecision['kind'], 'write'>,
   index: number,
   current: EntityRecord<K> | undefined,
@@ -208,7 +208,7 @@ export function decideRefusal<W extends RefusableWrite>(
   return { refused, place, resubmitted, doubtful };
 }
 
-export function toRecord<K extends EntityKind>(
+export function toRecord<K extends TypedKind>(
   kind: K,
   entityId: string,
   { state, referenceId }: StoredState,
@@ -224,7 +224,7 @@ export function toRecord<K extends EntityKind>(
 }
 
 /** Returns undefined for a tombstone, as for no row at all. */
-export function toLiveRecord<K extends EntityKind>(
+export function toLiveRecord<K extends TypedKind>(
   kind: K,
   entityId: string,
   row: StoredState | undefined,
@@ -233,7 +233,7 @@ export function toLiveRecord<K extends EntityKind>(
 }
 
 /** Returns what the caller of a committed write is told. */
-export function toOutcome<K extends EntityKind>(
+export function toOutcome<K extends TypedKind>(
   operation: Operation,
   record: EntityRecord<K>,
 ): WriteOutcome<K> {

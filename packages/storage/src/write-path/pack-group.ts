@@ -211,7 +211,11 @@ function packWrite(
     const change =
       trace === undefined ? { entityId, operation, state } : { entityId, operation, state, trace };
     const text = encodeChange(change);
-    const row = toRowOperation({ entityId, row: { state, referenceId: undefined }, stored });
+    const row = toRowOperation(options.kind, {
+      entityId,
+      row: { state, referenceId: undefined },
+      stored,
+    });
     packed.push({ change, text, operation: row });
     setBytes += Buffer.byteLength(text) + 1;
     rowsBytes += operationBytes(options.bucket, row);
@@ -272,6 +276,7 @@ function ofOperation(index: number, { code, message, details }: TerminalError): 
 
 function findWrittenFault(write: Write, kind: EntityKind): string | undefined {
   if (write.kind === 'delete' || write.kind === 'forget') return undefined;
+  if (kind.form === 'open') return undefined;
   for (const [name, value] of write.values) {
     const bytesMax = kind.budgets.get(name)?.writtenBytesMax;
     if (value === null || bytesMax === undefined || fitsBytes(value, bytesMax)) continue;

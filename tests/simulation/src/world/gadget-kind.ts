@@ -1,4 +1,4 @@
-import { defineEntityKind, type EntityKind, edm } from '@tandem/core';
+import { defineEntityKind, edm, type TypedKind } from '@tandem/core';
 import { Type } from 'typebox';
 
 const GadgetSchema = Type.Object({
@@ -16,7 +16,7 @@ export function isClientsId(entityId: string): boolean {
 }
 
 /** The entities of the simulated clients. */
-export const gadgetKind: EntityKind<typeof GadgetSchema> = defineEntityKind({
+export const gadgetKind: TypedKind<typeof GadgetSchema> = defineEntityKind({
   name: 'Gadgets',
   schema: GadgetSchema,
 });

@@ -1,8 +1,14 @@
-import { matches, type Predicate } from '@tandem/core';
+import {
+  KEY_BOXES_MAX,
+  type KeyBox,
+  type KeyRange,
+  keyBoxesOf,
+  matches,
+  type Predicate,
+} from '@tandem/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseFilter } from './filter.ts';
-import { KEY_BOXES_MAX, type KeyBox, type KeyRange, keyBoxesOf } from './key-ranges.ts';
 
 const isIn = (key: string, { from, to }: KeyRange): boolean =>
   (from === undefined || key > from.value || (from.isIncluded && key === from.value)) &&

@@ -1,7 +1,7 @@
-import type { Comparison, Predicate } from '@tandem/core';
+import type { Comparison, Predicate } from './predicate.ts';
 
 /** A side of a range; absent where there is none. */
-interface Bound {
+export interface Bound {
   readonly value: string;
   readonly isIncluded: boolean;
 }
