@@ -14,7 +14,6 @@ import {
   errorXml,
   findCorsRule,
   hasSharedAccess,
-  type MetadataLevel,
   parseTableUrl,
   TableError,
   type TableUrl,
@@ -28,7 +27,9 @@ import {
   type Answer,
   type Context,
   type EndpointRequest,
+  formatAskedFor,
   JSON_TYPES,
+  levelOf,
   type Permit,
 } from './exchange.ts';
 import type { ServedTables } from './served-tables.ts';
@@ -112,12 +113,13 @@ async function answerRequest(request: EndpointRequest, options: Answering): Prom
   if (url.isSecondary && request.method !== 'GET' && request.method !== 'HEAD') {
     throw new TableError('InsufficientAccountPermissions');
   }
+  checkFormat(request, url);
   const context: Context = {
     request: { ...request, method: verbOf(request) },
     url,
     permit,
     tables,
-    level: levelOf(request, url),
+    level: levelOf(request),
     base: baseOf(request, { url, host }, options),
     requestId,
   };
@@ -211,26 +213,13 @@ async function identifyBySignature(
   return verifySharedAccess({ query, ip, isHttps, nowMs: nowMs(), policyOf }, account);
 }
 
-/** A client names the format it wants in the query, or in a header; without either it takes what there is. */
-function levelOf(
-  { headers, method }: EndpointRequest,
-  { query, resource }: TableUrl,
-): MetadataLevel {
-  const wanted = query.get('$format') ?? headers['accept'] ?? '';
-  if (wanted.includes('fullmetadata')) return 'full';
-  if (wanted.includes('nometadata')) return 'none';
+/** Older clients ask for Atom where an answer has no body too. */
+function checkFormat(request: EndpointRequest, { query, resource }: TableUrl): void {
   const isOfRows = resource.kind !== 'service' && resource.kind !== 'batch' && !query.has('comp');
-  // Older clients ask for Atom where an answer has no body too.
-  const hasBody = method === 'GET' || method === 'POST';
-  if (
-    isOfRows &&
-    hasBody &&
-    wanted.includes('application/atom+xml') &&
-    !/json|\*\/\*/.test(wanted)
-  ) {
-    throw new TableError('AtomFormatNotSupported');
-  }
-  return 'minimal';
+  const hasBody = request.method === 'GET' || request.method === 'POST';
+  const wanted = formatAskedFor(request);
+  const isAtom = wanted.includes('atom+xml') && !/json|\*\/\*/.test(wanted);
+  if (isOfRows && hasBody && isAtom) throw new TableError('AtomFormatNotSupported');
 }
 
 async function answerPreflight(
@@ -311,7 +300,7 @@ function refusal(
   const isXml = request.method === 'OPTIONS' || isAskedForXml(request);
   const headers: Record<string, string> = {
     ...common,
-    'Content-Type': isXml ? 'application/xml' : JSON_TYPES.minimal,
+    'Content-Type': isXml ? 'application/xml' : JSON_TYPES[levelOf(request)],
   };
   if (error.code === 'NoAuthenticationInformation') {
     headers['x-ms-error-code'] = error.code;

@@ -34,6 +34,7 @@ import {
   type EndpointRequest,
   formatOf,
   JSON_TYPES,
+  levelOf,
   preferenceOf,
 } from './exchange.ts';
 import { readQuery, topOf } from './query-options.ts';
@@ -164,10 +165,10 @@ interface ReadWrite {
   /** As the address spells it. */
   readonly table: string;
   readonly write: RowWrite;
-  readonly headers: EndpointRequest['headers'];
+  readonly request: WriteRequest;
 }
 
-type WriteRequest = Pick<EndpointRequest, 'method' | 'headers' | 'body'>;
+type WriteRequest = Omit<EndpointRequest, 'ip' | 'isHttps'>;
 
 async function answerWrite(context: Context, resource: OfTable | OfEntity): Promise<Answer> {
   const { request, permit } = context;
@@ -195,7 +196,7 @@ function readWrite(request: WriteRequest, resource: OfTable | OfEntity): ReadWri
     const keys = { partitionKey, rowKey };
     const condition = { kind: 'absent' } as const;
     const write: RowWrite = { kind: 'replace', keys, properties, condition };
-    return { operation: 'insertEntity', table, write, headers };
+    return { operation: 'insertEntity', table, write, request };
   }
   const keys = { partitionKey: resource.partitionKey, rowKey: resource.rowKey };
   checkKeys(keys);
@@ -206,7 +207,7 @@ function readWrite(request: WriteRequest, resource: OfTable | OfEntity): ReadWri
       operation: 'deleteEntity',
       table,
       write: { kind: 'delete', keys, condition },
-      headers,
+      request,
     };
   }
   only(method, ['PUT', 'PATCH', 'MERGE']);
@@ -214,7 +215,7 @@ function readWrite(request: WriteRequest, resource: OfTable | OfEntity): ReadWri
   const { properties } = decodeEntity(request.body);
   const kind = method === 'PUT' ? 'replace' : 'merge';
   const operation = condition.kind === 'none' ? 'upsertEntity' : 'updateEntity';
-  return { operation, table, write: { kind, keys, properties, condition }, headers };
+  return { operation, table, write: { kind, keys, properties, condition }, request };
 }
 
 function conditionOf(ifMatch: IfMatch): RowCondition {
@@ -243,20 +244,21 @@ function rowsOf(answer: WriteAnswer, isInBatch = false): readonly (StoredEntity 
 
 function answerOf(
   context: Context,
-  { operation, table, headers }: ReadWrite,
+  { operation, table, request }: ReadWrite,
   row?: StoredEntity,
 ): Answer {
   if (row === undefined || operation === 'deleteEntity') return { status: 204, headers: {} };
   if (operation !== 'insertEntity') return { status: 204, headers: { ETag: row.etag } };
-  const { level, base } = context;
+  const { base } = context;
+  const level = levelOf(request);
   const location = `${base}/${entityAddress(table, row)}`;
-  const { isContentWanted, applied } = preferenceOf(headers);
+  const { isContentWanted, applied } = preferenceOf(request.headers);
   const common = { ...applied, Location: location, ETag: row.etag };
   if (!isContentWanted) return { status: 204, headers: { ...common, DataServiceId: location } };
   return {
     status: 201,
     headers: { ...common, 'Content-Type': JSON_TYPES[level] },
-    body: encodeEntity(row, formatOf(context, table)),
+    body: encodeEntity(row, formatOf({ ...context, level }, table)),
   };
 }
 
@@ -275,7 +277,8 @@ export async function answerBatch(context: Context): Promise<Answer> {
 async function queryInBatch(context: Context, read: BatchRequest): Promise<Answer> {
   return answerPart(context, async () => {
     const url = urlOf(context, read);
-    const inner: Context = { ...context, url, request: { ...context.request, ...read } };
+    const request = { ...context.request, ...read };
+    const inner: Context = { ...context, url, request, level: levelOf(request) };
     const { resource } = url;
     if (resource.kind === 'entity') return answerEntity(inner, resource);
     if (resource.kind === 'entities') return answerEntities(inner, resource);

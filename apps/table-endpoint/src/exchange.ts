@@ -77,3 +77,18 @@ export function preferenceOf(headers: EndpointRequest['headers']): {
   const isApplied = prefer === NO_CONTENT || prefer === 'return-content';
   return { isContentWanted, applied: isApplied ? { 'Preference-Applied': prefer } : {} };
 }
+
+type Asking = Pick<EndpointRequest, 'headers' | 'target'>;
+
+/** A client names the format it wants in the query, or in a header; without either it takes what there is. */
+export function formatAskedFor({ headers, target }: Asking): string {
+  const named = /[?&](?:\$|%24)format=([^&]*)/i.exec(target)?.[1];
+  return named ?? headers['accept'] ?? '';
+}
+
+/** Returns how much an answer says beside the values. */
+export function levelOf(request: Asking): MetadataLevel {
+  const wanted = formatAskedFor(request);
+  if (wanted.includes('fullmetadata')) return 'full';
+  return wanted.includes('nometadata') ? 'none' : 'minimal';
+}

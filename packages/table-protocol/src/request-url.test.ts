@@ -63,6 +63,9 @@ describe('an address', () => {
       a: 'b c',
     });
     expect(() => parseTableUrl('/acc/T?sig=a&sig=b')).toThrow(
+      expect.objectContaining({ code: 'AuthenticationFailed' }),
+    );
+    expect(() => parseTableUrl('/acc/T?$top=1&$top=2')).toThrow(
       expect.objectContaining({ code: 'InvalidQueryParameterValue' }),
     );
   });

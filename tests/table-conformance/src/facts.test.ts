@@ -1,8 +1,8 @@
-import { createEndpoint, type Endpoint, type ServedTables } from '@tandem/table-endpoint';
 import { createMemoryTables } from '@tandem/table-endpoint/testing';
 import { describe, expect, it } from 'vitest';
 import { byFile, readExchanges } from './recorded.ts';
-import { ACCOUNT, Replay } from './replay.ts';
+import { Replay } from './replay.ts';
+import { openEndpoint } from './run-conformance.ts';
 
 const exchanges = readExchanges();
 
@@ -18,19 +18,3 @@ describe('the endpoint answers as the service did', () => {
     for (const exchange of recorded) await replay.send(exchange);
   });
 });
-
-function openEndpoint(tables: ServedTables): Endpoint {
-  let ids = 0;
-  return createEndpoint({
-    tables,
-    accounts: [ACCOUNT],
-    styleOf: (host) => ({ account: 'acc', isSecondary: host.startsWith('acc-secondary.') }),
-    nowMs: Date.now,
-    newRequestId: () => `id-${(ids += 1)}`,
-    challenge:
-      'Bearer authorization_uri=https://login.microsoftonline.com/<tenant>/oauth2/authorize resource_id=https://storage.azure.com',
-    onFailure: (error) => {
-      throw error;
-    },
-  });
-}

@@ -25,6 +25,9 @@ export const ACCOUNT = {
   keys: [Buffer.from('the key of a replay').toString('base64')],
 } as const;
 const HOST = 'acc.table.core.windows.net';
+/** What the records name as the place to ask for a token. */
+export const CHALLENGE =
+  'Bearer authorization_uri=https://login.microsoftonline.com/<tenant>/oauth2/authorize resource_id=https://storage.azure.com';
 const SECONDARY_HOST = 'acc-secondary.table.core.windows.net';
 
 export class Replay {
