@@ -7,6 +7,8 @@ export interface FaultInjectorOptions {
   readonly only?: ReadonlySet<string>;
   /** No call fails by itself, so that what lasts shows what it does to those beside it. */
   readonly isCalm?: boolean;
+  /** Calls that often take long. */
+  readonly slowSites?: ReadonlySet<string>;
 }
 
 /** Decides which calls fail and how, and keeps the list of what happened. */
@@ -45,6 +47,7 @@ const RARE_SITE_PROBABILITY = 0.5;
 /** A command passes each place of its own a few times in a run. */
 const OPERATOR_SITES = 'operator.';
 const OPERATOR_SITE_PROBABILITY = 0.12;
+const SLOW_SITE_RATE = 0.5;
 const FIRST_CALLS = 4;
 const FIRST_CALLS_CRASH_RATE = 0.3;
 
@@ -57,6 +60,7 @@ export function createFaultInjector({
   draw,
   only,
   isCalm = false,
+  slowSites,
 }: FaultInjectorOptions): FaultInjector {
   const happened: string[] = [];
   const counts = new Map<string, number>();
@@ -95,6 +99,8 @@ export function createFaultInjector({
       if (at < rate) return 'crash-after';
       at -= rate;
     }
+    if (slowSites?.has(site) === true && draw.chance(`${key}.slow-site`, SLOW_SITE_RATE))
+      return 'slow';
     for (const { fault, rate } of rates.get(call) ?? []) {
       if (at < rate) return fault;
       at -= rate;

@@ -159,6 +159,8 @@ export function createIncarnation(options: IncarnationOptions): Incarnation {
       };
       const slowMs = fault === 'slow' ? draw.integer(`${key}.slow`, SLOW_MS) : 0;
       const slowThereMs = draw.chance(`${key}.slow-there`, 0.5) ? slowMs : 0;
+      // Who waits for it gives up while it is still on its way, and had the fault all the same.
+      if (slowThereMs > 0 && isTableCall(port.call)) slot.lastTableFaultMs = scheduler.nowMs();
       const backMs = wayMs('back') + slowMs - slowThereMs;
       const perform = (what: CallFault | undefined, then: typeof answer | undefined): void => {
         port.perform(what, key).then(

@@ -5,6 +5,12 @@ const DAY_MS = 24 * 60 * MINUTE_MS;
 /** Entities; a transaction takes 99 changes. */
 const CROWD = 130;
 const REGIONS = ['east', 'west', 'south'];
+/** Nothing else has time to happen within the few milliseconds that they take otherwise. */
+const SLOW_SITES = [
+  'replicator.heartbeat.oldest',
+  'replicator.apply.commit.entity',
+  'replicator.apply.commit.conflict',
+];
 
 /** Everything about a run that is chosen before it begins. */
 export interface RunPlan {
@@ -19,6 +25,8 @@ export interface RunPlan {
   readonly hasLosses: boolean;
   /** Nothing else goes wrong for long, so that it shows what a freeze does to those beside it. */
   readonly hasOnlyFreezes: boolean;
+  /** Calls that often take long. */
+  readonly slowSites: ReadonlySet<string>;
   readonly clients: number;
   readonly operationsPerClient: number;
   readonly entityCount: number;
@@ -73,6 +81,9 @@ export function drawRunPlan(draw: Draw): RunPlan {
     ? int('quiet', 0, Math.round(busyMs * 0.7)) - faultsMs
     : 40_000;
   const regions = REGIONS.slice(0, draw.chance('plan.three', 0.55) ? 3 : 2);
+  const hasOnlyFreezes = regions.length > 2 && draw.chance('plan.only-freezes', 0.2);
+  // What a crowd writes would never all be applied.
+  const hasSlowSites = !hasOnlyFreezes && !hasCrowd && draw.chance('plan.slow-sites', 0.1);
   const entitiesMax = burst > 4 ? 30 : hasTombstones ? 14 : 6;
   return {
     regions,
@@ -83,7 +94,8 @@ export function drawRunPlan(draw: Draw): RunPlan {
     replicatorsPerRegion: draw.chance('plan.replicators', 0.5) ? 2 : 1,
     operators,
     hasLosses: operators > 0 && !hasTombstones && draw.chance('plan.losses', 0.45),
-    hasOnlyFreezes: regions.length > 2 && draw.chance('plan.only-freezes', 0.2),
+    hasOnlyFreezes,
+    slowSites: new Set(hasSlowSites ? SLOW_SITES : []),
     clients: int('clients', 2, 5),
     operationsPerClient,
     entityCount: hasCrowd ? CROWD : int('entities', 1, entitiesMax),

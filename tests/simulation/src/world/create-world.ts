@@ -49,6 +49,7 @@ export async function createWorld({ seed, only }: WorldOptions): Promise<World> 
     faults: createFaultInjector({
       draw,
       isCalm: plan.hasOnlyFreezes,
+      slowSites: plan.slowSites,
       ...(only === undefined ? {} : { only }),
     }),
     sites: createSites(),
