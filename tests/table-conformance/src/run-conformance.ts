@@ -31,7 +31,7 @@ export interface ConformanceReport {
 }
 
 /** The account that every emulator of storage publishes; it protects nothing. */
-const EMULATED = {
+export const EMULATED = {
   account: 'devstoreaccount1',
   key: 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==',
 } as const;
