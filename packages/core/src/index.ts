@@ -335,6 +335,7 @@ export {
   decodeVector,
   encodeVector,
   hasSeen,
+  mergeVectors,
   newestStamp,
   type VersionVector,
   vectorWith,

@@ -48,3 +48,4 @@ export {
   type ReplicatorStatus,
   type ReplicatorView,
 } from './replication/replicator-status.ts';
+export type { RegionSession, SessionOptions, SessionTable } from './session.ts';

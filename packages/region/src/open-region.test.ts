@@ -1,75 +1,19 @@
-import { defineEntityKind, edm, type TableStore, TransientError } from '@tandem/core';
-import {
-  createMemoryBus,
-  createMemoryTableStore,
-  createSeededRandomness,
-  createVirtualClock,
-  driveVirtualTime,
-  type MemoryBus,
-  type VirtualClock,
-} from '@tandem/core/memory';
-import { createFaultyStore, deviceKind } from '@tandem/storage/testing';
-import { Type } from 'typebox';
+import { type TableStore, TransientError } from '@tandem/core';
+import { createMemoryTableStore, createSeededRandomness } from '@tandem/core/memory';
+import { createFaultyStore } from '@tandem/storage/testing';
 import { describe, expect, test } from 'vitest';
 import { createRegion, type Region } from './open-region.ts';
 import type { RegionOptions } from './region-options.ts';
 import { memoryBusOf } from './testing/memory-bus.ts';
-import { recordLog } from './testing/record-log.ts';
-
-const orderKind = defineEntityKind({
-  name: 'Orders',
-  schema: Type.Object({ item: edm.string({ maxLength: 80 }), count: edm.int32() }),
-});
-const TABLES = { orders: orderKind, devices: deviceKind };
-type Tables = typeof TABLES;
-
-const START_MS = Date.UTC(2026, 0, 1);
-const namespaceOf = (region: string): string => `${region}.servicebus.example`;
-
-interface World {
-  readonly clock: VirtualClock;
-  readonly bus: MemoryBus;
-}
-
-function createWorld(): World {
-  const clock = createVirtualClock(START_MS);
-  return { clock, bus: createMemoryBus({ clock, lockDurationMs: 60_000, deliveryCountMax: 3 }) };
-}
-
-interface Given extends Partial<RegionOptions<Tables>> {
-  readonly region: string;
-  readonly peer: string;
-}
-
-function regionOf({ clock, bus }: World, { region, peer, ...rest }: Given) {
-  const log = recordLog(region);
-  const made = createRegion({
-    region,
-    store: createMemoryTableStore(),
-    tables: TABLES,
-    replicate: true,
-    bus: memoryBusOf(bus),
-    settings: {
-      ServiceBusConnection: namespaceOf(region),
-      RedundancyServiceBusConnection: namespaceOf(peer),
-      'Peer.Region': peer,
-    },
-    clock,
-    randomness: createSeededRandomness(region.length + region.charCodeAt(0)),
-    logger: log.logger,
-    ...rest,
-  });
-  return { region: made, log };
-}
-
-async function openTwo(world: World) {
-  const east = regionOf(world, { region: 'east', peer: 'west' });
-  const west = regionOf(world, { region: 'west', peer: 'east' });
-  await drive(world, Promise.all([east.region.open(), west.region.open()]));
-  return { east, west };
-}
-
-const drive = <T>({ clock }: World, work: Promise<T>): Promise<T> => driveVirtualTime(clock, work);
+import {
+  createWorld,
+  drive,
+  openTwo,
+  orderKind,
+  regionOf,
+  type Tables,
+  type World,
+} from './testing/memory-world.ts';
 
 async function untilReady(world: World, region: Region<Tables>): Promise<void> {
   for (let second = 0; second < 60; second += 1) {

@@ -33,6 +33,7 @@ import {
 } from '@tandem/storage';
 import { traceArchive, tracePublisher } from '@tandem/telemetry';
 import { type Acknowledgements, createAcknowledgements } from './consistency/acknowledgements.ts';
+import { createSharedRead } from './consistency/receipts.ts';
 import { type DataAccess, openDataAccess } from './data-access.ts';
 import { createPeerLinks } from './peer-links.ts';
 import { type PreparedRegion, prepareRegion, retryOpening } from './prepare-region.ts';
@@ -56,6 +57,12 @@ import {
   type ReplicatorProcess,
 } from './replication/replicator-process.ts';
 import type { ReplicatorView } from './replication/replicator-status.ts';
+import {
+  createSessions,
+  type OpenSession,
+  type RegionSession,
+  type SessionOptions,
+} from './session.ts';
 
 export interface Region<T extends RegionKinds> {
   /** Throws `TABLE_UNAVAILABLE` until the region is open. */
@@ -65,6 +72,11 @@ export interface Region<T extends RegionKinds> {
    * first. To be called once. Rejects with `CONFIGURATION_INVALID` for what a person must mend.
    */
   open(): Promise<void>;
+  /**
+   * Begins or continues what one caller reads and writes, so that he never sees anything older than what he has
+   * seen. Throws `SESSION_INVALID`, and `TABLE_UNAVAILABLE` until the region is open.
+   */
+  session(options?: SessionOptions): RegionSession<T>;
   /** Returns a setting as it is now; throws `TABLE_UNAVAILABLE` until the region is open. */
   setting<N extends keyof typeof tandemSettings>(name: N): SettingValue<(typeof tandemSettings)[N]>;
   /** Whether the region may take traffic; never rejects, and answers within 3 s. */
@@ -141,6 +153,7 @@ export function createRegion<T extends RegionKinds>(given: RegionOptions<T>): Re
       const outcome = served === undefined ? undefined : await replicator?.start();
       if (outcome?.kind === 'invalid') throw outcome.error;
     },
+    session: (asked = {}) => open().openSession(asked) as RegionSession<T>,
     setting: (name) => open().opened.configuration.get(name),
     readiness: createProcessReadiness(seen),
     serving: createServing(seen),
@@ -187,6 +200,7 @@ interface Served {
   readonly opened: PreparedRegion;
   readonly tables: Readonly<Record<string, RegionTable<TypedKind>>>;
   readonly readiness: RegionReadiness;
+  readonly openSession: OpenSession;
   readonly relayQueue: RelayQueue;
   readonly publishers: DataAccess['publishers'];
   readonly links: readonly PeerLink[];
@@ -224,12 +238,21 @@ async function serve(setup: RegionSetup, opened: PreparedRegion): Promise<Served
   };
   const shared = { region, peers, store, tables, opened, acknowledgements, clock, stopping };
   const openTable = createTableOpener(setup, { ...shared, notices, onCommitted });
-  const opening = Object.entries(setup.tables).map(
-    ([name, kind]) => [name, openRegionTable(kind, openTable(kind), shared)] as const,
-  );
+  const named = Object.entries(setup.tables).map(([name, kind]) => {
+    const table = openRegionTable(kind, openTable(kind), shared);
+    return [name, { kind, table }] as const;
+  });
   return {
     opened,
-    tables: Object.fromEntries(opening),
+    tables: Object.fromEntries(named.map(([name, { table }]) => [name, table])),
+    openSession: createSessions({
+      ...shared,
+      tables: Object.fromEntries(named),
+      regions: settings.regions,
+      readProgress: createSharedRead(() => tables.status.read(), clock),
+      skewMsMax: () => opened.configuration.get('Receipt.SkewMsMax'),
+      driftMsMax: () => opened.configuration.get('Clock.DriftMsMax'),
+    }),
     readiness: openReadiness(setup, shared),
     relayQueue,
     publishers,

@@ -52,6 +52,7 @@ const BY_APP_ERROR: Readonly<Record<AppErrorCode, ProblemCode>> = {
   ENTITY_INVALID: 'entity-invalid',
   CURSOR_INVALID: 'cursor-invalid',
   TRANSACTION_INVALID: 'internal-error',
+  SESSION_INVALID: 'internal-error',
   // Another region can do what this one cannot until an operator has mended it.
   TABLE_FORBIDDEN: 'service-unavailable',
   TABLE_MISSING: 'service-unavailable',

@@ -141,7 +141,7 @@ export function whyForged(
 }
 
 /** Who asks while it is being read gets the same answer, and who may have it that old gets the last one. */
-function createSharedRead<T>(
+export function createSharedRead<T>(
   read: () => Promise<T>,
   clock: Pick<Clock, 'nowMs'>,
 ): (ageMsMax: number) => Promise<T> {
