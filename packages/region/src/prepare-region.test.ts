@@ -1,7 +1,8 @@
-import { BUCKET_COUNT_DEFAULT } from '@tandem/core';
+import { BUCKET_COUNT_DEFAULT, catalogKind } from '@tandem/core';
 import { createMemoryTableStore, createVirtualClock } from '@tandem/core/memory';
 import {
   createTableRegionHold,
+  readRecordedBucketCount,
   recordBucketCount,
   seedConfiguration,
   tandemSettings,
@@ -23,7 +24,7 @@ async function setUp(values: Readonly<Record<string, string>> = SETTINGS) {
     prepareRegion({
       region: 'east',
       store,
-      kinds: [deviceKind],
+      kinds: [deviceKind, catalogKind],
       clock: createVirtualClock(0),
       environment,
       refreshMs: 60_000,
@@ -61,6 +62,13 @@ describe('opening a region', () => {
       expect(reason).toContain(`Lost table: ${gone}.`);
     },
   );
+
+  test('gives the catalogue of tables one bucket, whatever the others have', async () => {
+    const { store, open } = await setUp({ ...SETTINGS, 'Tables.BucketCount': '8' });
+    await open();
+    expect(await readRecordedBucketCount(store, deviceKind)).toBe(8);
+    expect(await readRecordedBucketCount(store, catalogKind)).toBe(1);
+  });
 
   test('holds no region that is new, or whose tables are there', async () => {
     const { store, open } = await setUp();

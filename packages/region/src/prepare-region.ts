@@ -20,7 +20,7 @@ import {
   tandemSettings,
 } from '@tandem/storage';
 import { type RegionSettings, readRegionSettings } from './region-settings.ts';
-import { createTables } from './region-tables.ts';
+import { bucketCountOf, createTables } from './region-tables.ts';
 
 export interface PrepareRegionOptions {
   readonly region: string;
@@ -59,7 +59,9 @@ export async function prepareRegion(options: PrepareRegionOptions): Promise<Prep
   if (settings.dataAccess !== 'memory') {
     await holdLostTables({ store, kinds, clock });
     await createTables({ store, kinds });
-    for (const kind of kinds) await recordBucketCount(store, kind, settings.bucketCount);
+    for (const kind of kinds) {
+      await recordBucketCount(store, kind, bucketCountOf(kind.name, settings));
+    }
     settings = { ...settings, regions: await recordRegions(store, settings.regions) };
   }
   return { configuration, settings };

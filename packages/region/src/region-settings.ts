@@ -18,7 +18,7 @@ export type DataAccess = SettingValue<(typeof tandemSettings)['Customer.DataAcce
 /** What the processes of a region read of its Configuration once, when they start. */
 export interface RegionSettings {
   readonly dataAccess: DataAccess;
-  /** Counts for every entity kind. */
+  /** Of every entity kind of an owner; `bucketCountOf` tells those of Tandem's own kinds. */
   readonly bucketCount: number;
   /** For the rows that a process remembers, of each entity kind. */
   readonly rowMemoryBytesMax: number;

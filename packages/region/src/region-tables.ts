@@ -1,7 +1,9 @@
 import {
   type AppError,
   type Archive,
+  CATALOG_BUCKET_COUNT,
   type ConflictJournal,
+  catalogKind,
   type DrillSwitch,
   type EntityKind,
   type Outbox,
@@ -41,6 +43,7 @@ export interface RegionTables {
 export interface RegionTablesOptions {
   readonly store: TableStore;
   readonly kinds: readonly EntityKind[];
+  /** Of the kinds of an owner; `bucketCountOf` tells that of each. */
   readonly bucketCount: number;
   /** They are told of the conflicts that are found here; none by default. */
   readonly peers?: readonly { readonly region: string }[];
@@ -53,22 +56,35 @@ export interface RegionTablesOptions {
   readonly onDamagedArchiveRow?: (row: TableRow, error: AppError) => void;
 }
 
+/** Returns how many buckets the table of a kind has in a region of these settings. */
+export function bucketCountOf(
+  entityKind: string,
+  { bucketCount }: Pick<RegionTablesOptions, 'bucketCount'>,
+): number {
+  return entityKind === catalogKind.name ? CATALOG_BUCKET_COUNT : bucketCount;
+}
+
 /** Names the tables, and no more: `createTables` makes them exist. */
 export function createRegionTables(options: RegionTablesOptions): RegionTables {
-  const { store, kinds, bucketCount } = options;
+  const { store, kinds } = options;
+  const countOf = (entityKind: string): number => bucketCountOf(entityKind, options);
   const peers = options.peers?.map(({ region }) => region) ?? [];
   return {
     archive: createTableArchive({ store, onDamaged: options.onDamagedArchiveRow }),
-    conflicts: createTableConflictJournal({ store, kinds, bucketCount, peers }),
+    conflicts: createTableConflictJournal({ store, kinds, bucketCount: countOf, peers }),
     status: createTableReplicationStatus({ store }),
     drill: createTableDrillSwitch({ store }),
     hold: createTableRegionHold({ store }),
     outboxes: new Map(
-      kinds.map((kind) => [kind.name, createTableOutbox({ store, kind, bucketCount })]),
+      kinds.map((kind) => [
+        kind.name,
+        createTableOutbox({ store, kind, bucketCount: countOf(kind.name) }),
+      ]),
     ),
     replicas: new Map(
       kinds.map((kind) => {
         const memory = createRowMemory({ bytesMax: options.rowMemoryBytesMax });
+        const bucketCount = countOf(kind.name);
         return [kind.name, createTableReplica({ store, kind, bucketCount, memory })];
       }),
     ),

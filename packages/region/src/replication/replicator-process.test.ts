@@ -45,6 +45,18 @@ describe('replicator of a region with peers', () => {
     expect(east.process.status().sinceStart.relayed).toBe(1);
   });
 
+  test('I21: brings the catalogue of tables to the other', async () => {
+    const { clock, east, west } = await setUpTwo();
+    await east.catalogue.create('Orders', { policy: 'field' });
+    await clock.advance(10_000);
+    expect((await west.catalogue.find('orders'))?.table).toMatchObject({ policy: 'field' });
+    const removal = west.catalogue.remove('Orders');
+    await clock.advance(10_000);
+    await removal;
+    expect(await east.catalogue.find('Orders')).toBeUndefined();
+    expect(await west.catalogue.create('Orders')).toMatchObject({ table: { generation: 1 } });
+  });
+
   test('is ready once it has swept and received', async () => {
     const { clock, east } = await setUpOne();
     expect(east.process.readiness()).toEqual({ kind: 'not-ready', reasons: [{ kind: 'opening' }] });

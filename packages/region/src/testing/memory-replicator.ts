@@ -1,4 +1,11 @@
-import { createHybridClock, type OutboxEntry, type TableStore, TransientError } from '@tandem/core';
+import {
+  catalogKind,
+  createHybridClock,
+  type EntityKind,
+  type OutboxEntry,
+  type TableStore,
+  TransientError,
+} from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import {
   createMemoryTableStore,
@@ -9,12 +16,14 @@ import {
 import { createShutdown } from '@tandem/service-kit';
 import {
   createReplicatedTable,
+  createTableCatalogue,
   type ReplicatedTable,
   seedConfiguration,
+  type TableCatalogue,
   tandemSettings,
 } from '@tandem/storage';
 import { createFaultyStore, type FaultyStore } from '@tandem/storage/testing';
-import { createRegionTables, createTables } from '../region-tables.ts';
+import { bucketCountOf, createRegionTables, createTables } from '../region-tables.ts';
 import {
   createReplicatorProcess,
   type ReplicatorProcess,
@@ -24,6 +33,7 @@ import { readOutbox } from './read-outbox.ts';
 import { type RecordedLog, recordLog } from './record-log.ts';
 
 const BUCKET_COUNT = 2;
+const DELETED_KEEP_MS = 7 * 24 * 3_600_000;
 
 export interface MemoryReplicator {
   readonly store: FaultyStore;
@@ -31,6 +41,8 @@ export interface MemoryReplicator {
   readonly log: RecordedLog;
   /** Writes as the customer API does, but leaves every change to the sweep. */
   readonly customers: ReplicatedTable<typeof customerKind>;
+  /** Creates and deletes tables as a service does, but leaves every change to the sweep. */
+  readonly catalogue: TableCatalogue;
   /** Returns what is in the outbox. */
   outbox(): Promise<readonly OutboxEntry[]>;
   /** Stops it as on SIGTERM; resolves to the exit code. */
@@ -56,7 +68,7 @@ export async function createMemoryReplicator(
 ): Promise<MemoryReplicator> {
   const { region, peer = 'west', clock } = options;
   const store = createFaultyStore(options.store ?? createMemoryTableStore());
-  const kinds = [customerKind];
+  const kinds = [customerKind, catalogKind];
   const values = {
     ServiceBusConnection: connectionOf(region),
     RedundancyServiceBusConnection: connectionOf(peer),
@@ -85,20 +97,28 @@ export async function createMemoryReplicator(
   });
   const tables = createRegionTables({ store, kinds, bucketCount: BUCKET_COUNT });
   const nowMs = () => clock.nowMs();
-  return {
-    store,
-    process,
-    log,
-    customers: createReplicatedTable({
-      kind: customerKind,
+  const openTable = <K extends EntityKind>(kind: K): ReplicatedTable<K> =>
+    createReplicatedTable({
+      kind,
       store,
       archive: tables.archive,
       hybridClock: createHybridClock({ region, writer: 'api', nowMs, driftMsMax: 60_000 }),
       clock,
       randomness,
-      bucketCount: BUCKET_COUNT,
+      bucketCount: bucketCountOf(kind.name, { bucketCount: BUCKET_COUNT }),
       peers: options.settings?.['Customer.DataAccess'] === 'single-region' ? [] : [peer],
       onCommitted: () => undefined,
+    });
+  return {
+    store,
+    process,
+    log,
+    customers: openTable(customerKind),
+    catalogue: createTableCatalogue({
+      store,
+      table: openTable(catalogKind),
+      clock,
+      keepMs: () => DELETED_KEEP_MS,
     }),
     outbox: () => readOutbox(tables),
     stop: () =>

@@ -1,5 +1,6 @@
 import { catalogKind, type TableStore, TransientError } from '@tandem/core';
 import { describe, expect, test } from 'vitest';
+import { collectTombstones } from '../table/collect-tombstones.ts';
 import { createTwoRegions, type MemoryRegion, type TwoRegions } from '../testing/index.ts';
 import { createTableCatalogue, type TableCatalogue } from './table-catalogue.ts';
 
@@ -101,6 +102,9 @@ describe('I21: the catalogue of tables', () => {
     await catalogue.create('Orders');
     await regions.drive(catalogue.remove('Orders'));
     await regions.east.table.remove('orders~0000~deleted');
+    expect(await catalogue.find('Orders')).toBeUndefined();
+    const collecting = { store: regions.east.store, kind: catalogKind, bucketCount: 1 };
+    expect(await collectTombstones({ ...collecting, horizonMs: Number.MAX_SAFE_INTEGER })).toBe(0);
     expect(await catalogue.find('Orders')).toBeUndefined();
     const key = { table: catalogKind.name, partitionKey: '00', rowKey: 'orders=7E0000=7Edeleted' };
     const row = await regions.east.store.get(key.table, key.partitionKey, key.rowKey);

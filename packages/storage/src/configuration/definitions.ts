@@ -90,6 +90,13 @@ export const tandemSettings = {
     max: BUCKET_COUNT_MAX,
     default: BUCKET_COUNT_DEFAULT,
   }),
+  'Tables.DeletedKeepMs': durationMs({
+    description:
+      'How long the rows of a deleted table are kept: until then the table can be restored.',
+    min: MINUTE_MS,
+    max: 3_650 * DAY_MS,
+    default: 7 * DAY_MS,
+  }),
   'Api.Preconditions': choice({
     formerName: 'Customer.Preconditions',
     description:

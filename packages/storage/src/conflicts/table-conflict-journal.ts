@@ -30,7 +30,8 @@ export const UNTOLD_PREFIX = '~untold-';
 export interface TableConflictJournalOptions {
   readonly store: TableStore;
   readonly kinds: readonly EntityKind[];
-  readonly bucketCount: number;
+  /** One for every kind, or by the kind. */
+  readonly bucketCount: number | ((entityKind: string) => number);
   /** Names the regions that are told of what is found here; none by default. */
   readonly peers?: readonly string[];
 }
@@ -72,8 +73,10 @@ const TRANSACTION_BOUNDS = {
 export function createTableConflictJournal(options: TableConflictJournalOptions): ConflictJournal {
   const { store, bucketCount, peers = [] } = options;
   const kinds = new Map(options.kinds.map((kind) => [kind.name, kind]));
+  const countOf = (entityKind: string): number =>
+    typeof bucketCount === 'number' ? bucketCount : bucketCount(entityKind);
   const bucketOfConflict = ({ entityKind, entityId }: Conflict): string =>
-    entityBucketOf(kinds.get(entityKind) ?? UNKNOWN_KIND, entityId, bucketCount);
+    entityBucketOf(kinds.get(entityKind) ?? UNKNOWN_KIND, entityId, countOf(entityKind));
 
   const toRow = (conflict: Conflict): EncodedRow => ({
     conflict,
@@ -132,7 +135,7 @@ export function createTableConflictJournal(options: TableConflictJournalOptions)
 
     list: (entityKind, limit) =>
       newestOf(
-        bucketNames(bucketCount).map((bucket) => scan(entityKind, bucket)),
+        bucketNames(countOf(entityKind)).map((bucket) => scan(entityKind, bucket)),
         limit,
       ),
   };

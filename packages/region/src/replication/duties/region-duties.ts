@@ -14,6 +14,7 @@ import { collectTombstones, type Secret, tandemSettings } from '@tandem/storage'
 import type { BusQueue } from '../../connections.ts';
 import type { PreparedRegion } from '../../prepare-region.ts';
 import type { RegionSettings } from '../../region-settings.ts';
+import { bucketCountOf } from '../../region-tables.ts';
 import type { Activity } from '../activity.ts';
 import type { DrillRest } from '../drill-rest.ts';
 import type { ObservedStatus } from '../observed-ports.ts';
@@ -156,7 +157,7 @@ interface TombstonePartsOptions {
 export function createRegionTombstoneDuty(options: TombstonePartsOptions): Duty {
   const { clock, randomness, logger, store, kinds, settings, status, tombstoneLease } = options;
   const { activity } = options;
-  const { bucketCount, tombstoneAgeMs } = settings;
+  const { tombstoneAgeMs } = settings;
   return createTombstoneDuty({
     clock,
     randomness,
@@ -171,7 +172,7 @@ export function createRegionTombstoneDuty(options: TombstonePartsOptions): Duty 
         collected += await collectTombstones({
           store,
           kind,
-          bucketCount,
+          bucketCount: bucketCountOf(kind.name, settings),
           horizonMs,
           signal,
           // It reads every row there is, so it meets those that are none of ours.
