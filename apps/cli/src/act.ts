@@ -2,6 +2,7 @@ import { AppError } from '@tandem/core';
 import type { Command } from 'commander';
 import { EXIT, type ExitCode, exitCodeOf } from './exit-codes.ts';
 import type { Io } from './io.ts';
+import { chooseKind } from './regions/choose-kind.ts';
 import { escapeLines, indentRest, toJsonLine } from './report/escape-text.ts';
 import { type CommonOptions, createSession, type Session } from './session.ts';
 import { NotFoundError, UsageError } from './usage-error.ts';
@@ -18,6 +19,9 @@ export interface Outcome {
   readonly exitCode?: ExitCode;
 }
 
+/** Names the table that a command is about; undefined for the customers. */
+type TableOf<Options> = (options: Options) => string | undefined;
+
 type Work<Options> = (
   session: Session,
   options: Options & CommonOptions,
@@ -29,24 +33,40 @@ export interface Cli {
   readonly io: Io;
   readonly program: Command;
   /** Runs the work when the command is chosen, prints its outcome, and keeps the exit code. */
-  readonly act: <Options extends object>(command: Command, work: Work<Options>) => void;
+  readonly act: <Options extends object>(
+    command: Command,
+    work: Work<Options>,
+    /** By default the option `--table`. */
+    tableOf?: TableOf<Options>,
+  ) => void;
 }
 
 export function createCli(program: Command, io: Io, onExit: (code: ExitCode) => void): Cli {
   return {
     io,
     program,
-    act: <Options extends object>(command: Command, work: Work<Options>) => {
+    act: <Options extends object>(
+      command: Command,
+      work: Work<Options>,
+      tableOf: TableOf<Options> = tableOption,
+    ) => {
       command.action(async () => {
         const options = command.optsWithGlobals<Options & CommonOptions>();
         const session = createSession(io, options);
-        const outcome = await settle(() => work(session, options, command.args), io);
+        const outcome = await settle(async () => {
+          const kind = chooseKind(tableOf(options));
+          return work(session.of(kind), options, command.args);
+        }, io);
         session.progress.end();
         onExit(outcome.exitCode ?? EXIT.ok);
         print(nameOf(command), outcome, { io, isJson: options.json });
       });
     },
   };
+}
+
+function tableOption(options: { readonly table?: string }): string | undefined {
+  return options.table;
 }
 
 interface Failure extends Outcome {

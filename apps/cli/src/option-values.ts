@@ -1,6 +1,5 @@
-import { type EntityKind, readInstantMs } from '@tandem/core';
+import { readInstantMs } from '@tandem/core';
 import { type Command, InvalidArgumentError } from 'commander';
-import { UsageError } from './usage-error.ts';
 
 export function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {
@@ -38,16 +37,6 @@ export function pointInTime(text: string): number {
   throw new InvalidArgumentError(
     'It must be a time that there is, with a zone: 2026-11-22T10:00:00Z.',
   );
-}
-
-/**
- * Returns the id as the kind spells it, of a text as people paste it. Throws `UsageError` for what
- * is none.
- */
-export function readEntityId({ name, isEntityId }: EntityKind, text: string): string {
-  const found = [text, text.toLowerCase()].find(isEntityId);
-  if (found !== undefined) return found;
-  throw new UsageError(`"${text}" is no id of ${name}.`);
 }
 
 /** How long a difference is given to vanish: a write under way looks like one. */

@@ -15,6 +15,7 @@ import { addRebuildRegion } from './commands/rebuild-region.ts';
 import { addRepair } from './commands/repair.ts';
 import { addReplay } from './commands/replay.ts';
 import { addStatus } from './commands/status.ts';
+import { addTables } from './commands/tables.ts';
 import { addVerify } from './commands/verify.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Io } from './io.ts';
@@ -33,6 +34,7 @@ const COMMANDS: readonly ((cli: Cli) => void)[] = [
   addMessages,
   addDamagedRows,
   addForget,
+  addTables,
   addConfig,
   addDoctor,
   addCompletion,

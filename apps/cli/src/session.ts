@@ -1,10 +1,10 @@
-import { holdLeases } from '@tandem/core';
-import { customerKind } from '@tandem/core/customers';
+import { type EntityKind, holdLeases } from '@tandem/core';
 import { findInventory } from './inventory/find-inventory.ts';
 import type { Inventory, InventoryRegion } from './inventory/inventory.ts';
 import type { Io, WorkIo } from './io.ts';
+import { chooseKind } from './regions/choose-kind.ts';
 import { LOOKING_MS_MAX, WRITING_MS_MAX } from './regions/patience.ts';
-import { type CliRegion, type CustomerKind, openCliRegion } from './regions/region.ts';
+import { type CliRegion, openCliRegion } from './regions/region.ts';
 import { escapeValue } from './report/escape-text.ts';
 import { createProgress, type Progress } from './report/progress.ts';
 import { UsageError } from './usage-error.ts';
@@ -23,7 +23,8 @@ export interface CommonOptions {
 export interface Session {
   /** Its signal ends the work also when a lease is lost. */
   readonly io: WorkIo;
-  readonly kind: CustomerKind;
+  /** Whose rows it is about. */
+  readonly kind: EntityKind;
   readonly progress: Progress;
   /** Says a line while the work goes on, beside the outcome. */
   tell(line: string): void;
@@ -40,6 +41,8 @@ export interface Session {
   openAsIs(name: string): Promise<CliRegion>;
   /** Opens a region that may have no tables yet, and has so many buckets then. */
   openToFill(name: string, bucketCount: number): Promise<CliRegion>;
+  /** The same run, about the rows of another kind. */
+  of(kind: EntityKind): Session;
   /** Requests by region, as far as regions were opened. */
   requests(): Readonly<Record<string, number>>;
   /**
@@ -55,68 +58,80 @@ export function createSession(surroundings: Io, options: CommonOptions): Session
     ...surroundings,
     signal: AbortSignal.any([surroundings.signal, leaseLost.signal]),
   };
-  const { clock, randomness } = io;
-  const kind = customerKind;
-  const holder = `cli-${randomness.uuid().slice(0, 8)}`;
+  const holder = `cli-${io.randomness.uuid().slice(0, 8)}`;
+  const progress = createProgress(io);
   const opened: CliRegion[] = [];
   let inventory: Promise<Inventory> | undefined;
 
-  const openRegion = async (name: string, bucketCount: number): Promise<CliRegion> => {
-    const isWriting = options.apply === true || options.forReal === true;
-    const region = await openCliRegion({
-      entry: await session.entry(name),
-      names: (await session.inventory()).regions.map((one) => one.name),
-      kind,
-      openStore: io.openStore,
-      requestsMax: options.requestsMax,
-      clock,
-      randomness,
-      holder,
-      silenceMsMax: isWriting ? WRITING_MS_MAX : LOOKING_MS_MAX,
-      bucketCount,
-    });
-    opened.push(region);
-    return region;
-  };
-
-  const session: Session = {
-    io,
-    kind,
-    holder,
-    progress: createProgress(io),
-    tell: (line) => io.err(`${escapeValue(line)}\n`),
-    inventory: () => (inventory ??= findInventory(io, options.regions)),
-    async entry(name) {
-      const { regions } = await session.inventory();
-      const found = regions.find((region) => region.name === name);
-      if (found !== undefined) return found;
-      const names = regions.map((region) => region.name).join(', ');
-      throw new UsageError(`There is no region "${name}" in the inventory; there is ${names}.`);
-    },
-    async open(names) {
-      const wanted = names ?? (await session.inventory()).regions.map(({ name }) => name);
-      const regions = await Promise.all(wanted.map((name) => session.openOne(name)));
-      checkBuckets(regions);
-      return regions;
-    },
-    async openOne(name) {
-      const region = await session.openAsIs(name);
-      requireBuckets(region);
+  const sessionOf = (kind: EntityKind): Session => {
+    const openRegion = async (name: string, bucketCount: number): Promise<CliRegion> => {
+      const isWriting = options.apply === true || options.forReal === true;
+      const region = await openCliRegion({
+        entry: await session.entry(name),
+        names: (await session.inventory()).regions.map((one) => one.name),
+        kind,
+        openStore: io.openStore,
+        requestsMax: options.requestsMax,
+        clock: io.clock,
+        randomness: io.randomness,
+        holder,
+        silenceMsMax: isWriting ? WRITING_MS_MAX : LOOKING_MS_MAX,
+        bucketCount,
+      });
+      opened.push(region);
       return region;
-    },
-    openAsIs: (name) => openRegion(name, 0),
-    openToFill: (name, bucketCount) => openRegion(name, bucketCount),
-    requests: () => Object.fromEntries(opened.map((region) => [region.name, region.requests()])),
-    alone: (regions, work) => holdLeases(regions, { ...io, leaseLost }, work),
+    };
+    const session: Session = {
+      io,
+      kind,
+      of: sessionOf,
+      holder,
+      progress,
+      tell: (line) => io.err(`${escapeValue(line)}\n`),
+      inventory: () => (inventory ??= findInventory(io, options.regions)),
+      entry: async (name) => findEntry(await session.inventory(), name),
+      async open(names) {
+        const wanted = names ?? (await session.inventory()).regions.map(({ name }) => name);
+        const regions = await Promise.all(wanted.map((name) => session.openOne(name)));
+        checkBuckets(regions);
+        return regions;
+      },
+      async openOne(name) {
+        const region = await session.openAsIs(name);
+        requireBuckets(region, kind);
+        return region;
+      },
+      openAsIs: (name) => openRegion(name, 0),
+      openToFill: (name, bucketCount) => openRegion(name, bucketCount),
+      requests: () => countRequestsOf(opened),
+      alone: (regions, work) => holdLeases(regions, { ...io, leaseLost }, work),
+    };
+    return session;
   };
-  return session;
+  return sessionOf(chooseKind(undefined));
+}
+
+function findEntry({ regions }: Inventory, name: string): InventoryRegion {
+  const found = regions.find((region) => region.name === name);
+  if (found !== undefined) return found;
+  const names = regions.map((region) => region.name).join(', ');
+  throw new UsageError(`There is no region "${name}" in the inventory; there is ${names}.`);
+}
+
+/** A region may be opened for several kinds. */
+function countRequestsOf(opened: readonly CliRegion[]): Readonly<Record<string, number>> {
+  const counts = new Map<string, number>();
+  for (const region of opened) {
+    counts.set(region.name, (counts.get(region.name) ?? 0) + region.requests());
+  }
+  return Object.fromEntries(counts);
 }
 
 /** Refuses a region without buckets: every question would be answered as if nothing were there. */
-function requireBuckets({ name, bucketCount }: CliRegion): void {
+function requireBuckets({ name, bucketCount }: CliRegion, kind: EntityKind): void {
   if (bucketCount > 0) return;
   throw new UsageError(
-    `The region ${name} has no tables of ours: its Configuration records no bucket count. ` +
+    `The region ${name} has no tables of ours: its Configuration records no bucket count of ${kind.name}. ` +
       `Start it, or fill it with tandem rebuild-region ${name}.`,
   );
 }

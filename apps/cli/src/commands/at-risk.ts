@@ -1,6 +1,7 @@
 import { type RiskSurvey, surveyRisk, type WriteAtRisk } from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
+import { withTable } from '../regions/choose-kind.ts';
 import { chooseBuckets, withQueue } from '../regions/region.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
@@ -22,7 +23,7 @@ export function addAtRisk({ program, act }: Cli): void {
       'Lists the writes that would be lost or late if a region vanished now, one by one.',
     )
     .addHelpText('after', HELP);
-  act<AtRiskOptions>(command, list);
+  act<AtRiskOptions>(withTable(command), list);
 }
 
 interface AtRiskOptions {

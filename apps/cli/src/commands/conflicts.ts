@@ -9,6 +9,7 @@ import {
 import { type Restoration, restoreConflict } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
 import { wholeNumber } from '../option-values.ts';
+import { refuseCatalogue, withTable } from '../regions/choose-kind.ts';
 import { openWriter } from '../regions/open-writer.ts';
 import type { CliRegion } from '../regions/region.ts';
 import { escapeValue } from '../report/escape-text.ts';
@@ -34,8 +35,7 @@ export function addConflicts({ program, act }: Cli): void {
     .command('conflicts')
     .description('Edits that had not seen each other: lists, shows, restores the losing value.');
   const add = (name: string, what: string): ReturnType<typeof group.command> =>
-    group
-      .command(name)
+    withTable(group.command(name))
       .description(what)
       .requiredOption('--region <region>', 'whose record; every region has the same')
       .option('--limit <n>', 'of the newest', wholeNumber(1, LIMIT_MAX), LIMIT_DEFAULT);
@@ -107,6 +107,7 @@ async function restore(
   options: ConflictOptions,
   [name = '']: readonly string[],
 ): Promise<Outcome> {
+  refuseCatalogue(session, 'set back');
   const { region, conflicts } = await read(session, { ...options, limit: LIMIT_MAX });
   const conflict = find(conflicts, name);
   const chosen = conflict.fields.filter(
@@ -122,7 +123,7 @@ async function restore(
     chosen,
     recovery: region.recovery,
     isForced: options.force,
-    ...(isApplied ? { openTable: () => openWriter(region, session.io) } : {}),
+    ...(isApplied ? { openTable: () => openWriter(region, session.kind, session.io) } : {}),
   });
   const { entityId: id } = conflict;
   const isDone = isApplied && kind !== 'none';

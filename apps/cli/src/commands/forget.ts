@@ -1,7 +1,8 @@
 import type { QueueViewer } from '@tandem/core';
 import { findAllTraces, forgetEntity } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
-import { duration, readEntityId } from '../option-values.ts';
+import { duration } from '../option-values.ts';
+import { readRowId, refuseCatalogue, withTable } from '../regions/choose-kind.ts';
 import { openWriter } from '../regions/open-writer.ts';
 import { withQueue } from '../regions/region.ts';
 import { countTraces, describeForget } from '../report/describe-forget.ts';
@@ -9,6 +10,7 @@ import type { Session } from '../session.ts';
 import { NotFoundError } from '../usage-error.ts';
 
 interface ForgetCommand {
+  readonly row?: string;
   readonly apply: boolean;
   readonly wait: number;
 }
@@ -26,7 +28,8 @@ put back into their queue without its values; one that nobody can read, and that
 export function addForget({ program, act }: Cli): void {
   const command = program
     .command('forget')
-    .argument('<id>')
+    .argument('[id]')
+    .option('--row <id>', 'the same, as an option')
     .description('Erases what is known of one entity in every region, and proves it.')
     .option(
       '--wait <duration>',
@@ -36,9 +39,10 @@ export function addForget({ program, act }: Cli): void {
     )
     .option('--apply', 'does it', false)
     .addHelpText('after', HELP);
-  act<ForgetCommand>(command, (session, options, [id = '']) =>
-    forget(session, options, readEntityId(session.kind, id)),
-  );
+  act<ForgetCommand>(withTable(command), async (session, options, [id]) => {
+    refuseCatalogue(session, 'erased');
+    return forget(session, options, readRowId(session, id, options.row));
+  });
 }
 
 async function forget(session: Session, options: ForgetCommand, id: string): Promise<Outcome> {
@@ -48,7 +52,7 @@ async function forget(session: Session, options: ForgetCommand, id: string): Pro
     ...region,
     kind,
     withQueue: <T>(work: (queue: QueueViewer) => Promise<T>) => withQueue(region, io, work),
-    openTable: () => openWriter(region, io),
+    openTable: () => openWriter(region, kind, io),
   }));
   const { clock, signal } = io;
   const wanted = { regions, entityId: id, clock, signal, waitMs: options.wait };

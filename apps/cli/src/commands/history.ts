@@ -1,10 +1,14 @@
-import { encodeVector } from '@tandem/core';
-import { customerKind } from '@tandem/core/customers';
+import {
+  type EncodedFieldValue,
+  type EntityKind,
+  encodeFieldValue,
+  encodeVector,
+  type FieldValue,
+} from '@tandem/core';
 import { createEntityHistory, createTableArchive, type HistoryEntry } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
-import { readEntityId } from '../option-values.ts';
-import type { CustomerKind } from '../regions/region.ts';
+import { readRowId, withTable } from '../regions/choose-kind.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
 
@@ -15,22 +19,24 @@ const SHOWN_MAX = 100;
 export function addHistory({ program, act }: Cli): void {
   const command = program
     .command('history')
-    .argument('<id>')
+    .argument('[id]')
+    .option('--row <id>', 'the same, as an option')
     .description('What the archives have of one entity, oldest first, deleted or not.')
     .option('--region <region>', 'only the archive of this one; all by default');
-  act<{ readonly region?: string }>(command, (session, { region }, [id = '']) =>
-    show(session, readEntityId(session.kind, id), region),
+  act<{ readonly region?: string; readonly row?: string }>(
+    withTable(command),
+    async (session, { region, row }, [id]) => show(session, readRowId(session, id, row), region),
   );
 }
 
-type Entry = HistoryEntry<CustomerKind>;
+type Entry = HistoryEntry<EntityKind>;
 
 async function show(session: Session, id: string, only: string | undefined): Promise<Outcome> {
   const regions = await session.open(only === undefined ? undefined : [only]);
   const found = new Map<string, { readonly entry: Entry; readonly archives: string[] }>();
   for (const { name, store, bucketCount } of regions) {
     const archive = createTableArchive({ store });
-    const history = createEntityHistory({ archive, kind: customerKind, bucketCount });
+    const history = createEntityHistory({ archive, kind: session.kind, bucketCount });
     let cursor: string | undefined;
     do {
       const page = await history.read(id, PAGE, cursor);
@@ -57,12 +63,31 @@ async function show(session: Session, id: string, only: string | undefined): Pro
       entries.length === 0
         ? `No archive has anything of ${id}.`
         : textTable(['at', 'written in', 'operation', 'fields', 'archived in'], rows) + more,
-    json: { id, entries: entries.map(({ entry, archives }) => entryJson(entry, archives)) },
+    json: {
+      table: session.kind.name,
+      id,
+      entries: entries.map(({ entry, archives }) => entryJson(session.kind, entry, archives)),
+    },
     exitCode: entries.length === 0 ? EXIT.finding : EXIT.ok,
   };
 }
 
-function entryJson(entry: Entry, archives: readonly string[]): object {
+function entryJson(kind: EntityKind, entry: Entry, archives: readonly string[]): object {
   const { stamp, atMs, region, operation, changedFields, entity } = entry;
-  return { stamp, atMs, region, operation, changedFields, entity: entity ?? null, archives };
+  const values = entity === undefined ? null : typedValues(kind, entity);
+  const head = { stamp, atMs, region, operation, changedFields };
+  return { ...head, entity: entity ?? null, values, archives };
+}
+
+/** Returns each value with its Edm type, as `["Int64", "5"]`; what has no column is left out. */
+function typedValues(
+  kind: EntityKind,
+  entity: NonNullable<Entry['entity']>,
+): Readonly<Record<string, EncodedFieldValue>> {
+  const given = entity as Readonly<Record<string, FieldValue['value'] | null>>;
+  const values = [...kind.edmTypes].flatMap(([name, type]) => {
+    const value = given[name] ?? null;
+    return value === null ? [] : [[name, encodeFieldValue({ type, value } as FieldValue)] as const];
+  });
+  return Object.fromEntries(values);
 }

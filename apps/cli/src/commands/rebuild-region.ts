@@ -1,4 +1,10 @@
-import { type FillPhase, planFill, TerminalError } from '@tandem/core';
+import {
+  type FillOptions,
+  type FillPhase,
+  fillRegion,
+  planFill,
+  TerminalError,
+} from '@tandem/core';
 import { createTables } from '@tandem/region';
 import {
   REPLICATION_TABLE,
@@ -11,6 +17,7 @@ import {
 } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
 import { type RecheckOptions, withRechecks } from '../option-values.ts';
+import { KINDS } from '../regions/choose-kind.ts';
 import { planConfiguration } from '../regions/plan-configuration.ts';
 import { requirePeersKnow } from '../regions/read-peer-names.ts';
 import { type CliRegion, createSha256Digest, readTombstoneAgeMs } from '../regions/region.ts';
@@ -123,9 +130,23 @@ async function fill(
   const startedMs = io.clock.nowMs();
   // Before the hold: what the inventory lacks must not leave the region held.
   const values = await planConfiguration({ target, sources, inventory: await session.inventory() });
+  const common: CommonFillOptions = {
+    clock: io.clock,
+    createDigest: createSha256Digest,
+    recheckCountMax: rechecks,
+    recheckDelayMs: recheckEvery,
+    onProgress({ phase, done }) {
+      io.signal.throwIfAborted();
+      progress.update(PHASES[phase], done);
+    },
+    signal: io.signal,
+  };
+  const tombstoneAgeMs = (): Promise<number> => readTombstoneAgeMs([target, ...sources]);
   const report = await rebuildRegion({
+    ...common,
     target,
     sources: sources.map(({ recovery }) => recovery),
+    tombstoneAgeMs,
     async prepare() {
       const { store, bucketCount } = target;
       await createTables({ store, kinds: [kind] });
@@ -135,20 +156,48 @@ async function fill(
         await recordRegions(store, [source.name, ...(await readRecordedRegions(source.store))]);
       }
       await seedConfiguration({ store, definitions: tandemSettings, values });
+      // While it is held for its customers: it must not be let go without the others.
+      for (const other of KINDS.filter(({ name }) => name !== kind.name)) {
+        const names = { target: target.name, sources: sources.map(({ name }) => name) };
+        await fillKind(session.of(other), names, {
+          ...common,
+          tombstoneAgeMs: await tombstoneAgeMs(),
+        });
+      }
     },
-    clock: io.clock,
-    createDigest: createSha256Digest,
-    tombstoneAgeMs: () => readTombstoneAgeMs([target, ...sources]),
-    recheckCountMax: rechecks,
-    recheckDelayMs: recheckEvery,
-    onProgress({ phase, done }) {
-      io.signal.throwIfAborted();
-      progress.update(PHASES[phase], done);
-    },
-    signal: io.signal,
   });
   progress.end();
   return describeRebuild(target.name, report, io.clock.nowMs() - startedMs);
+}
+
+type CommonFillOptions = Omit<FillOptions, 'target' | 'sources' | 'tombstoneAgeMs'>;
+
+/** Fills the table of one more kind, as far as other regions have it. Throws `RECOVERY_REFUSED` unless it is equal then. */
+async function fillKind(
+  session: Session,
+  names: { readonly target: string; readonly sources: readonly string[] },
+  options: Omit<FillOptions, 'target' | 'sources'>,
+): Promise<void> {
+  const { kind } = session;
+  const opened = await Promise.all(names.sources.map((name) => session.openAsIs(name)));
+  // A region of an older build has none of it.
+  const sources = opened.filter(({ bucketCount }) => bucketCount > 0);
+  const [first] = sources;
+  if (first === undefined) return;
+  const target = await session.openToFill(names.target, first.bucketCount);
+  await createTables({ store: target.store, kinds: [kind] });
+  await recordBucketCount(target.store, kind, first.bucketCount);
+  const report = await fillRegion({
+    ...options,
+    target: target.recovery,
+    sources: sources.map(({ recovery }) => recovery),
+  });
+  if (report.proof.isEqual) return;
+  throw new TerminalError(
+    'RECOVERY_REFUSED',
+    `${kind.name} of ${names.target} is not equal to that of the others: ${report.proof.differentCount} rows ` +
+      `differ. The region stays held. Look with tandem verify --table ${kind.name}, then run it again.`,
+  );
 }
 
 async function showPlan(

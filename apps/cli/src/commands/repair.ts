@@ -8,6 +8,7 @@ import {
 import type { Cli, Outcome } from '../act.ts';
 import { exitCodeOfProof } from '../exit-codes.ts';
 import { withRechecks } from '../option-values.ts';
+import { withTable } from '../regions/choose-kind.ts';
 import { proveEqual, type VerifyChoice } from '../regions/prove-equal.ts';
 import type { CliRegion } from '../regions/region.ts';
 import { readTombstoneAgeMs } from '../regions/region.ts';
@@ -39,7 +40,7 @@ export function addRepair({ program, act }: Cli): void {
     .option('--apply', 'does what the plan says', false)
     .option('--include-old', 'also what may have been deleted long ago', false)
     .option('--bucket <bucket>', 'only this bucket, 00 to ff');
-  act<RepairOptions>(withRechecks(command), async (session, options) => {
+  act<RepairOptions>(withTable(withRechecks(command)), async (session, options) => {
     const regions = await session.open();
     const tombstoneAgeMs = await readTombstoneAgeMs(regions);
     const find = async (): Promise<Found> => {

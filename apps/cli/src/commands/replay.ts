@@ -1,6 +1,7 @@
 import { findArchiveStart, type ReplayPlan } from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
-import { pointInTime, readEntityId } from '../option-values.ts';
+import { pointInTime } from '../option-values.ts';
+import { readRowId, refuseCatalogue, withTable } from '../regions/choose-kind.ts';
 import { openPeers } from '../regions/open-writer.ts';
 import { type CliRegion, chooseBuckets } from '../regions/region.ts';
 import {
@@ -33,18 +34,25 @@ export function addReplay({ program, act }: Cli): void {
     .option('--before <time>', 'what was written before: 2026-11-22T10:00:00Z', pointInTime)
     .option('--since <time>', 'what was written from then on', pointInTime)
     .option('--entity <id>', 'only this one')
+    .option('--row <id>', 'the same')
     .option('--bucket <bucket>', 'only this bucket, 00 to ff')
     .option('--before-archive', 'to a time before the first record: to nothing', false)
     .option('--confirm <region>', 'the region in which rows are deleted; asked for on a terminal')
     .option('--skip-damaged', 'leaves out archive rows that cannot be read, and lists them', false)
     .option('--apply', 'writes', false)
     .addHelpText('after', HELP);
-  act<ReplayOptions>(command, async (session, options) => {
-    check(options, session.io.clock.nowMs());
-    const entity =
-      options.entity === undefined ? {} : { entity: readEntityId(session.kind, options.entity) };
-    return replay(session, { ...options, ...entity });
-  });
+  // `--table` is where to.
+  act<ReplayOptions>(
+    withTable(command, '--of'),
+    async (session, options) => {
+      check(options, session.io.clock.nowMs());
+      if (options.inPlace && options.before !== undefined) refuseCatalogue(session, 'undone');
+      const isOne = options.entity !== undefined || options.row !== undefined;
+      const entity = isOne ? { entity: readRowId(session, options.entity, options.row) } : {};
+      return replay(session, { ...options, ...entity });
+    },
+    ({ of }) => of,
+  );
 }
 
 async function replay(session: Session, options: ReplayOptions): Promise<Outcome> {

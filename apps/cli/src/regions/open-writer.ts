@@ -1,26 +1,26 @@
-import { createHybridClock, TerminalError, TransientError } from '@tandem/core';
-import { customerKind } from '@tandem/core/customers';
+import { createHybridClock, type EntityKind, TerminalError, TransientError } from '@tandem/core';
 import { createWriterId } from '@tandem/service-kit';
 import { createReplicatedTable, createTableArchive, type ReplicatedTable } from '@tandem/storage';
 import type { Io } from '../io.ts';
 import type { Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
 import { readPeerNames } from './read-peer-names.ts';
-import type { CliRegion, CustomerKind } from './region.ts';
+import type { CliRegion } from './region.ts';
 import { readDurationMs, readSettingText } from './region.ts';
 
 /**
  * Opens the region's own table to write to as its API does: what is written is owed to every peer, and the
  * region's replicator sends it within seconds. Throws `CONFIGURATION_INVALID`.
  */
-export async function openWriter(
+export async function openWriter<K extends EntityKind>(
   region: CliRegion,
+  kind: K,
   { clock, randomness }: Pick<Io, 'clock' | 'randomness'>,
-): Promise<ReplicatedTable<CustomerKind>> {
+): Promise<ReplicatedTable<K>> {
   const { name, store, bucketCount } = region;
   const driftMsMax = await readDurationMs(region, 'Clock.DriftMsMax');
   return createReplicatedTable({
-    kind: customerKind,
+    kind,
     store,
     archive: createTableArchive({ store }),
     hybridClock: createHybridClock({

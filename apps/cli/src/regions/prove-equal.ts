@@ -1,4 +1,5 @@
 import { AppError, type VerifyReport, verifyRegions } from '@tandem/core';
+import { customerKind } from '@tandem/core/customers';
 import type { RecheckOptions } from '../option-values.ts';
 import type { Session } from '../session.ts';
 import { type CliRegion, chooseBuckets, createSha256Digest, readTombstoneAgeMs } from './region.ts';
@@ -13,7 +14,7 @@ export async function proveEqual(
   regions: readonly CliRegion[],
   options: VerifyChoice,
 ): Promise<VerifyReport> {
-  const { io, progress } = session;
+  const { io, progress, kind } = session;
   const buckets = chooseBuckets(regions[0]?.recovery.buckets ?? [], options.bucket);
   let rows = 0;
   const report = await verifyRegions({
@@ -31,7 +32,8 @@ export async function proveEqual(
     },
   });
   progress.end();
-  if (report.isEqual && options.bucket === undefined) {
+  // The proof that status shows is of the customers.
+  if (report.isEqual && options.bucket === undefined && kind.name === customerKind.name) {
     await keepProof(regions, report.asOfMs, session);
   }
   return report;

@@ -18,7 +18,6 @@ import {
   type TableStore,
   TerminalError,
 } from '@tandem/core';
-import type { customerKind } from '@tandem/core/customers';
 import {
   createRecoveryRegion,
   createRetriedStore,
@@ -165,8 +164,6 @@ export function chooseBuckets(
   );
 }
 
-export type CustomerKind = typeof customerKind;
-
 /**
  * Makes a SHA-256 that is cut to 16 hex digits: it is compared by people, and nobody tries to forge
  * it.
@@ -209,6 +206,7 @@ type DurationSetting =
   | 'Readiness.WaitMsMax'
   | 'Readiness.HeartbeatMsMax'
   | 'Tombstone.AgeMs'
+  | 'Tables.DeletedKeepMs'
   | 'Clock.DriftMsMax';
 
 /** Reads a duration as the region does: what it cannot use it would not have started with. */

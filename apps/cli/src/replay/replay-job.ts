@@ -24,6 +24,9 @@ export interface ReplayOptions {
   readonly before?: number;
   readonly since?: number;
   readonly entity?: string;
+  readonly row?: string;
+  /** Whose rows. */
+  readonly of?: string;
   readonly bucket?: string;
   readonly skipDamaged: boolean;
   /** To a time before the first record of the archive: to nothing. */
@@ -125,7 +128,7 @@ export async function applyInPlace(job: ReplayJob): Promise<Outcome> {
     }
     const { leftAlone, ...counts } = await restoreEntities(changes, {
       kind: session.kind,
-      table: await openWriter(target, session.io),
+      table: await openWriter(target, session.kind, session.io),
       onProgress: (done) => session.progress.update('restored', done, changes.length),
       signal: session.io.signal,
     });

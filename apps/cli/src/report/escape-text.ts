@@ -36,7 +36,13 @@ export function indentRest(text: string): string {
  * as they are, which many take for the end of a line, and the other characters that a terminal obeys.
  */
 export function toJsonLine(value: unknown): string {
-  return JSON.stringify(value).replace(UNSHOWABLE, escapesOf);
+  return JSON.stringify(value, toJson).replace(UNSHOWABLE, escapesOf);
+}
+
+/** JSON has no whole numbers beyond 2^53, and no bytes. */
+function toJson(_: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return String(value);
+  return value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value;
 }
 
 /** Escapes by UTF-16 units, as JSON has it. */

@@ -1,0 +1,250 @@
+import {
+  catalogKind,
+  formatGeneration,
+  readGeneration,
+  type TableGeneration,
+  type TableSettings,
+} from '@tandem/core';
+import { createTableCatalogue, type TableCatalogue } from '@tandem/storage';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Cli, Outcome } from '../act.ts';
+import { EXIT } from '../exit-codes.ts';
+import { duration } from '../option-values.ts';
+import { openWriter } from '../regions/open-writer.ts';
+import { readDurationMs } from '../regions/region.ts';
+import { requireConfirmation } from '../regions/require-confirmation.ts';
+import { escapeValue } from '../report/escape-text.ts';
+import { firstRows, textTable, timeText } from '../report/text-table.ts';
+import type { Session } from '../session.ts';
+import { NotFoundError } from '../usage-error.ts';
+
+interface TablesOptions {
+  readonly region: string;
+  readonly apply: boolean;
+  readonly confirm?: string;
+  readonly policy?: TableSettings['policy'];
+  readonly replicate?: TableSettings['replicate'];
+  readonly tombstoneAge?: number;
+  readonly archiveKeep?: number;
+  readonly generation?: number;
+}
+
+const SHOWN_MAX = 200;
+const HELP = `
+A table that is created or deleted in one region is so in every one. What was deleted can be restored for as long as
+Tables.DeletedKeepMs says, under the same name and with its rows.
+`;
+
+export function addTables({ program, act }: Cli): void {
+  const group = program
+    .command('tables')
+    .description('The catalogue of tables: lists, shows, creates, deletes, restores them.')
+    .addHelpText('after', HELP);
+  const add = (name: string, what: string): Command =>
+    group
+      .command(name)
+      .description(what)
+      .requiredOption('--region <region>', 'whose catalogue; every region has the same');
+  const addWriting = (name: string, what: string): Command =>
+    add(name, what).argument('<table>').option('--apply', 'does it', false);
+  const tableOf = (): string => catalogKind.name;
+  act<TablesOptions>(add('list', 'the tables there are'), list, tableOf);
+  act<TablesOptions>(
+    add('show', 'every generation of one name, deleted or not').argument('<table>'),
+    show,
+    tableOf,
+  );
+  act<TablesOptions>(
+    addWriting('create', 'makes a table')
+      .addOption(new Option('--policy <policy>', 'row by default').choices(['row', 'field']))
+      .addOption(new Option('--replicate <to>', 'all by default').choices(['all', 'none']))
+      .option('--tombstone-age <duration>', 'else Tombstone.AgeMs of each region', duration(1))
+      .option('--archive-keep <duration>', 'how long its archive is kept', duration(1)),
+    create,
+    tableOf,
+  );
+  act<TablesOptions>(
+    addWriting('delete', 'ends a table').option(
+      '--confirm <region>',
+      'the region in which it is deleted; asked for on a terminal',
+    ),
+    remove,
+    tableOf,
+  );
+  act<TablesOptions>(
+    addWriting('restore', 'brings a deleted table back, with its rows').option(
+      '--generation <generation>',
+      'as show names it; the last by default',
+      readGenerationOption,
+    ),
+    restore,
+    tableOf,
+  );
+}
+
+function readGenerationOption(text: string): number {
+  if (/^[0-9a-z]{4}$/.test(text)) return readGeneration(text);
+  throw new InvalidArgumentError(
+    'It must be four digits or letters, as tandem tables show has it.',
+  );
+}
+
+/** Opens the catalogue of a region; to be written to where `isWriting`. */
+async function openCatalogue(session: Session, name: string): Promise<TableCatalogue> {
+  const { clock } = session.io;
+  const region = await session.openOne(name);
+  const keepMs = await readDurationMs(region, 'Tables.DeletedKeepMs');
+  const table = await openWriter(region, catalogKind, session.io);
+  return createTableCatalogue({
+    store: region.store,
+    table,
+    clock,
+    keepMs: () => keepMs,
+    onDamaged: ({ rowKey, problem }) => session.tell(`Skipped ${rowKey}: ${problem}`),
+  });
+}
+
+async function list(session: Session, { region }: TablesOptions): Promise<Outcome> {
+  const catalogue = await openCatalogue(session, region);
+  const tables = await catalogue.list();
+  const [shown, more] = firstRows(tables, SHOWN_MAX);
+  const rows = shown.map((table) => [
+    table.name,
+    formatGeneration(table.generation),
+    table.policy,
+    table.replicate,
+    timeText(table.createdMs ?? 0),
+  ]);
+  return {
+    text:
+      tables.length === 0
+        ? 'There are no tables.'
+        : textTable(['table', 'generation', 'policy', 'replicated to', 'created'], rows) + more,
+    json: { region, tables: tables.map(tableJson) },
+  };
+}
+
+async function show(
+  session: Session,
+  { region }: TablesOptions,
+  [name = '']: readonly string[],
+): Promise<Outcome> {
+  const catalogue = await openCatalogue(session, region);
+  const generations = await catalogue.generations(name);
+  if (generations.length === 0) throw new NotFoundError(`${region} never had a table ${name}.`);
+  const current = (await catalogue.find(name))?.table;
+  const rows = generations.map((one) => [
+    formatGeneration(one.generation),
+    one.generation === current?.generation ? 'current' : describeLife(one),
+    one.policy,
+    one.replicate,
+    formatGeneration(one.rowsOf),
+    one.createdMs === undefined ? '' : timeText(one.createdMs),
+  ]);
+  return {
+    text: textTable(['generation', 'is', 'policy', 'replicated to', 'rows of', 'created'], rows),
+    json: {
+      region,
+      table: current?.name ?? generations.at(-1)?.name ?? name,
+      current: current === undefined ? null : formatGeneration(current.generation),
+      generations: generations.map(tableJson),
+    },
+    exitCode: current === undefined ? EXIT.finding : EXIT.ok,
+  };
+}
+
+function describeLife({ createdMs, deletedMs, purgedMs }: TableGeneration): string {
+  if (purgedMs !== undefined) return `purged ${timeText(purgedMs)}`;
+  if (deletedMs === undefined) return createdMs === undefined ? 'unknown' : 'hidden by a later one';
+  return Number.isFinite(deletedMs) ? `deleted ${timeText(deletedMs)}` : 'deleted';
+}
+
+async function create(
+  session: Session,
+  options: TablesOptions,
+  [name = '']: readonly string[],
+): Promise<Outcome> {
+  const { region, apply, policy, replicate, tombstoneAge, archiveKeep } = options;
+  const catalogue = await openCatalogue(session, region);
+  const settings = {
+    ...(policy === undefined ? {} : { policy }),
+    ...(replicate === undefined ? {} : { replicate }),
+    ...(tombstoneAge === undefined ? {} : { tombstoneAgeMs: tombstoneAge }),
+    ...(archiveKeep === undefined ? {} : { archiveKeepMs: archiveKeep }),
+  };
+  if (!apply) {
+    const found = await catalogue.find(name);
+    return {
+      text: found === undefined ? `Would create ${name}. Run it with --apply.` : `${name} exists.`,
+      json: { applied: false, exists: found !== undefined },
+    };
+  }
+  const { kind, table } = await catalogue.create(name, settings);
+  return {
+    text: escapeValue(
+      kind === 'created' ? `Created ${table.name}; every region gets it.` : `${table.name} exists.`,
+    ),
+    json: { applied: kind === 'created', exists: kind === 'exists', table: tableJson(table) },
+  };
+}
+
+async function remove(
+  session: Session,
+  { region, apply, confirm }: TablesOptions,
+  [name = '']: readonly string[],
+): Promise<Outcome> {
+  const catalogue = await openCatalogue(session, region);
+  const found = await catalogue.find(name);
+  if (found === undefined) throw new NotFoundError(`${region} has no table ${name}.`);
+  const { table } = found;
+  if (!apply) {
+    return {
+      text: `Would delete ${table.name} in every region. Run it with --apply.`,
+      json: { applied: false, table: tableJson(table) },
+    };
+  }
+  const what = `delete the table ${table.name}, in every region`;
+  await requireConfirmation(session, { region, what, given: confirm });
+  const ended = await catalogue.remove(name);
+  return {
+    text: `Deleted ${table.name}; every region gets it. tandem tables restore brings it back.`,
+    json: { applied: ended !== undefined, table: tableJson(ended ?? table) },
+  };
+}
+
+async function restore(
+  session: Session,
+  { region, apply, generation }: TablesOptions,
+  [name = '']: readonly string[],
+): Promise<Outcome> {
+  const catalogue = await openCatalogue(session, region);
+  if (!apply) {
+    const generations = await catalogue.generations(name);
+    return {
+      text: `Would bring ${name} back. Run it with --apply.`,
+      json: { applied: false, generations: generations.map(tableJson) },
+    };
+  }
+  const table = await catalogue.restore(name, generation);
+  return {
+    text: escapeValue(`Restored ${table.name}; every region gets it.`),
+    json: { applied: true, table: tableJson(table) },
+  };
+}
+
+function tableJson(table: TableGeneration): Readonly<Record<string, unknown>> {
+  const { name, policy, replicate, deletedMs } = table;
+  return {
+    name,
+    generation: formatGeneration(table.generation),
+    rowsOf: formatGeneration(table.rowsOf),
+    policy,
+    replicate,
+    tombstoneAgeMs: table.tombstoneAgeMs ?? null,
+    archiveKeepMs: table.archiveKeepMs ?? null,
+    createdMs: table.createdMs ?? null,
+    isDeleted: deletedMs !== undefined,
+    deletedMs: deletedMs !== undefined && Number.isFinite(deletedMs) ? deletedMs : null,
+    purgedMs: table.purgedMs ?? null,
+  };
+}
