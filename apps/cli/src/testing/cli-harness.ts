@@ -1,3 +1,4 @@
+import { CATALOG_BUCKET_COUNT, catalogKind, type EntityKind } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { createSeededRandomness } from '@tandem/core/memory';
 import { recordBucketCount, seedConfiguration, tandemSettings } from '@tandem/storage';
@@ -18,8 +19,8 @@ export interface CliRun {
   readonly json: Record<string, unknown>;
 }
 
-export interface CliHarness {
-  readonly regions: TwoRegions<typeof customerKind>;
+export interface CliHarness<K extends EntityKind = typeof customerKind> {
+  readonly regions: TwoRegions<K>;
   /** As JSON. */
   readonly inventory: string;
   /** With `--json`. */
@@ -49,14 +50,27 @@ function peerSettings(peers: readonly string[]): Record<string, string> {
  * Regions of shipping code in memory, east and west and those that are named besides, and the program beside
  * them in the same virtual time.
  */
-export async function createCliHarness(...others: readonly string[]): Promise<CliHarness> {
+export function createCliHarness(...others: readonly string[]): Promise<CliHarness> {
+  return createHarnessOf(customerKind, MEMORY_BUCKET_COUNT, others);
+}
+
+/** The same, but what they replicate is the catalogue of tables. */
+export function createCatalogueHarness(): Promise<CliHarness<typeof catalogKind>> {
+  return createHarnessOf(catalogKind, CATALOG_BUCKET_COUNT, []);
+}
+
+async function createHarnessOf<K extends EntityKind>(
+  kind: K,
+  bucketCount: number,
+  others: readonly string[],
+): Promise<CliHarness<K>> {
   const names = ['east', 'west', ...others];
   const inventory = inventoryOf(names);
   const all = await createMemoryRegions(
-    customerKind,
-    Object.fromEntries(names.map((name) => [name, {}])),
+    kind,
+    Object.fromEntries(names.map((name) => [name, { bucketCount }])),
   );
-  const regionNamed = (name: string): MemoryRegion<typeof customerKind> =>
+  const regionNamed = (name: string): MemoryRegion<K> =>
     all.regions.find(({ region }) => region === name)!;
   const regions = { ...all, east: regionNamed('east'), west: regionNamed('west') };
   for (const { region: own, store } of all.regions) {
@@ -70,10 +84,10 @@ export async function createCliHarness(...others: readonly string[]): Promise<Cl
         'Tables.BucketCount': String(MEMORY_BUCKET_COUNT),
       },
     });
-    await recordBucketCount(store, customerKind, MEMORY_BUCKET_COUNT);
+    await recordBucketCount(store, kind, bucketCount);
   }
   let runs = 0;
-  const runWith: CliHarness['runWith'] = async (own, ...args) => {
+  const runWith: CliHarness<K>['runWith'] = async (own, ...args) => {
     let out = '';
     let err = '';
     runs += 1;

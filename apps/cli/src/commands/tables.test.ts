@@ -1,0 +1,191 @@
+import type { catalogKind } from '@tandem/core';
+import { customerKind } from '@tandem/core/customers';
+import { emptyTable } from '@tandem/storage/testing';
+import { describe, expect, test } from 'vitest';
+import {
+  type CliHarness,
+  createCatalogueHarness,
+  createCliHarness,
+} from '../testing/cli-harness.ts';
+
+type Harness = CliHarness<typeof catalogKind>;
+
+const make = ({ run }: Harness, name: string, ...args: readonly string[]) =>
+  run('tables', 'create', name, '--region', 'east', ...args, '--apply');
+
+describe('tandem tables', () => {
+  test('I21: creates a table that every region has, and lists and shows it', async () => {
+    const harness = await createCatalogueHarness();
+    const { regions, run, runWith } = harness;
+    expect(await run('tables', 'create', 'Orders', '--region', 'east')).toMatchObject({
+      code: 0,
+      json: { applied: false, exists: false },
+    });
+    expect((await run('tables', 'list', '--region', 'east')).json['tables']).toEqual([]);
+    const settings = ['--policy', 'field', '--tombstone-age', '48h', '--archive-keep', '720h'];
+    expect(await make(harness, 'Orders', ...settings)).toMatchObject({
+      code: 0,
+      json: { applied: true, table: { name: 'Orders', generation: '0000', policy: 'field' } },
+    });
+    await regions.settle();
+    expect(await run('tables', 'create', 'ORDERS', '--region', 'west', '--apply')).toMatchObject({
+      code: 0,
+      json: { applied: false, exists: true, table: { name: 'Orders' } },
+    });
+    expect((await run('tables', 'list', '--region', 'west')).json['tables']).toMatchObject([
+      {
+        name: 'Orders',
+        tombstoneAgeMs: 172_800_000,
+        archiveKeepMs: 2_592_000_000,
+        deletedMs: null,
+      },
+    ]);
+    const shown = await runWith({}, 'tables', 'show', 'orders', '--region', 'west');
+    expect(shown.out).toMatch(/0000 +│ current +│ field +│ all/);
+  });
+
+  test('deletes a table where its region is named, and brings it back with its rows', async () => {
+    const harness = await createCatalogueHarness();
+    const { regions, run } = harness;
+    await make(harness, 'Orders');
+    await regions.settle();
+    const remove = ['tables', 'delete', 'Orders', '--region', 'west'];
+    expect(await run(...remove)).toMatchObject({ code: 0, json: { applied: false } });
+    const refused = await run(...remove, '--apply');
+    expect(refused.code).toBe(2);
+    expect(refused.err).toContain('confirm it with --confirm west');
+    expect(await run(...remove, '--apply', '--confirm', 'west')).toMatchObject({
+      code: 0,
+      json: { applied: true, table: { generation: '0000' } },
+    });
+    await regions.settle();
+    expect(await run('tables', 'show', 'Orders', '--region', 'east')).toMatchObject({
+      code: 3,
+      json: { current: null, generations: [{ generation: '0000', isDeleted: true }] },
+    });
+    expect(await run(...remove, '--apply', '--confirm', 'west')).toMatchObject({ code: 3 });
+    const restore = ['tables', 'restore', 'Orders', '--region', 'east', '--generation', '0000'];
+    expect(await run(...restore, '--apply')).toMatchObject({
+      code: 0,
+      json: { applied: true, table: { generation: '0001', rowsOf: '0000' } },
+    });
+    expect(await run(...restore, '--apply')).toMatchObject({ code: 1 });
+    await regions.clock.advance(8 * 24 * 3_600_000);
+    await run('tables', 'delete', 'Orders', '--region', 'east', '--apply', '--confirm', 'east');
+    await regions.clock.advance(8 * 24 * 3_600_000);
+    const late = await run('tables', 'restore', 'Orders', '--region', 'east', '--apply');
+    expect(late.err).toContain('its rows were kept until');
+  });
+
+  test.each([
+    [['create', 'a-b'], 1, '3 to 63 letters and digits'],
+    [['create', 'tables'], 1, 'Choose another name'],
+    [['create', 'Orders', '--policy', 'column'], 2, 'Allowed choices are row, field'],
+    [['restore', 'Orders', '--generation', '1'], 2, 'four digits or letters'],
+    [['show', 'Orders'], 3, 'never had a table Orders'],
+    [['restore', 'Orders'], 1, 'no table of that name was deleted'],
+  ])('refuses %j', async (args, code, message) => {
+    const { run } = await createCatalogueHarness();
+    const apply = args[0] === 'show' ? [] : ['--apply'];
+    const refused = await run('tables', ...args, '--region', 'east', ...apply);
+    expect(refused.code).toBe(code);
+    expect(refused.err).toContain(message);
+  });
+
+  test('a policy is not changed under a live table', async () => {
+    const harness = await createCatalogueHarness();
+    await make(harness, 'Orders');
+    const refused = await make(harness, 'orders', '--policy', 'field');
+    expect(refused.code).toBe(1);
+    expect(refused.err).toContain('fixed while the table lives. Delete the table');
+  });
+});
+
+describe('a command on another table than that of the customers', () => {
+  test('takes ids as they are, and shows values with their types', async () => {
+    const harness = await createCatalogueHarness();
+    const { regions, run } = harness;
+    await make(harness, 'Orders', '--tombstone-age', '1h');
+    await regions.settle();
+    const history = await run('history', '--table', 'catalog', '--row', 'orders~0000');
+    expect(history).toMatchObject({ code: 0, json: { table: 'Catalog', id: 'orders~0000' } });
+    expect(history.json['entries']).toMatchObject([
+      {
+        operation: 'create',
+        entity: { name: 'Orders', tombstoneAgeMs: '3600000' },
+        values: { name: ['String', 'Orders'], tombstoneAgeMs: ['Int64', '3600000'] },
+        archives: ['east', 'west'],
+      },
+    ]);
+    const other = await run('history', '--table', 'Catalog', 'Orders~0000');
+    expect(other.code).toBe(2);
+    expect(other.err).toContain('"Orders~0000" is no id of Catalog');
+    expect(await run('verify', '--table', 'Catalog')).toMatchObject({
+      code: 0,
+      json: { table: 'Catalog', equal: true, buckets: [{ bucket: '00', rows: { east: 1 } }] },
+    });
+    expect(await run('at-risk', '--table', 'Catalog', '--region', 'east')).toMatchObject({
+      code: 0,
+    });
+    expect(await run('repair', '--table', 'Catalog')).toMatchObject({ code: 0 });
+    const replay = ['replay', '--of', 'Catalog', '--from', 'east', '--row', 'orders~0000'];
+    expect(await run(...replay, '--table', 'Copies', '--apply')).toMatchObject({ code: 0 });
+  });
+
+  test('names the tables there are where it knows none of that name, and wants one row', async () => {
+    const { run } = await createCatalogueHarness();
+    const refused = await run('verify', '--table', 'Nothing');
+    expect(refused.code).toBe(2);
+    expect(refused.err).toContain('There is no table "Nothing"; there is Customers, Catalog.');
+    for (const args of [[], ['orders~0000', '--row', 'orders~0000']]) {
+      expect(await run('history', '--table', 'Catalog', ...args)).toMatchObject({ code: 2 });
+    }
+  });
+
+  test('never takes back what was created or deleted in the catalogue', async () => {
+    const harness = await createCatalogueHarness();
+    const { regions, run } = harness;
+    await make(harness, 'Orders');
+    await regions.settle();
+    const of = ['--of', 'Catalog', '--from', 'east', '--in-place', '--before', '2026-01-01'];
+    for (const args of [
+      ['forget', '--table', 'Catalog', 'orders~0000', '--apply'],
+      ['replay', ...of, '--before-archive', '--apply', '--confirm', 'east'],
+      ['conflicts', 'restore', 'abc', '--table', 'Catalog', '--region', 'east', '--apply'],
+    ]) {
+      const refused = await run(...args);
+      expect(refused.code).toBe(2);
+      expect(refused.err).toContain('tandem tables create, delete and restore keep its rules');
+    }
+    expect((await run('tables', 'list', '--region', 'east')).json['tables']).toHaveLength(1);
+  });
+});
+
+test('rebuild-region fills the catalogue too, before the region is let go', async () => {
+  const customers = await createCliHarness();
+  const catalogue = await createCatalogueHarness();
+  await make(catalogue, 'Orders');
+  // What east has of both kinds.
+  const { east, west } = customers.regions;
+  const { store } = catalogue.regions.east;
+  await east.store.createTable('Catalog');
+  const rows = await store.query({ table: 'Catalog', partitions: '00', limit: 10 });
+  for (const { partitionKey, rowKey, properties } of rows.rows) {
+    const operations = [{ kind: 'insert', rowKey, properties }] as const;
+    await east.store.commit({ table: 'Catalog', partitionKey, operations });
+  }
+  const properties = new Map([['value', { type: 'String' as const, value: '1' }]]);
+  await east.store.commit({
+    table: 'Configuration',
+    partitionKey: 'Configuration',
+    operations: [{ kind: 'upsert', rowKey: 'Recorded.BucketCount.Catalog', properties }],
+  });
+  await emptyTable(west.store, customerKind.name);
+  expect(await customers.run('rebuild-region', 'west', '--apply')).toMatchObject({
+    code: 0,
+    json: { equal: true },
+  });
+  const listed = await customers.run('tables', 'list', '--region', 'west');
+  expect(listed.json['tables']).toMatchObject([{ name: 'Orders' }]);
+  expect(await customers.run('verify', '--table', 'Catalog')).toMatchObject({ code: 0 });
+});
