@@ -51,7 +51,7 @@ import {
 } from './region-options.ts';
 import { readReadinessSettings } from './region-settings.ts';
 import { openRegionTable, type RegionTable } from './region-table.ts';
-import { createRegionTables, type RegionTables } from './region-tables.ts';
+import { bucketCountOf, createRegionTables, type RegionTables } from './region-tables.ts';
 import {
   createReplicatorProcess,
   type ReplicatorProcess,
@@ -336,7 +336,7 @@ function createTableOpener(
   { region, clock, randomness, quiet: logger, tracing }: RegionSetup,
   { store, tables, peers, opened, notices, onCommitted }: WritingParts,
 ): <K extends TypedKind>(kind: K) => ReplicatedTable<K> {
-  const { bucketCount, rowMemoryBytesMax, wireVersion, driftMsMax } = opened.settings;
+  const { rowMemoryBytesMax, wireVersion, driftMsMax } = opened.settings;
   const hybridClock = createHybridClock({
     region,
     writer: createWriterId(randomness),
@@ -353,7 +353,7 @@ function createTableOpener(
       hybridClock,
       clock,
       randomness,
-      bucketCount,
+      bucketCount: bucketCountOf(kind.name, opened.settings),
       memory: createRowMemory({ bytesMax: rowMemoryBytesMax }),
       wireVersion,
       peers,

@@ -40,7 +40,7 @@ import {
   whyImpossible,
 } from './consistency/version-gate.ts';
 import type { PreparedRegion } from './prepare-region.ts';
-import type { RegionTables } from './region-tables.ts';
+import { bucketCountOf, type RegionTables } from './region-tables.ts';
 
 /** A creation that may be repeated, in any region, and makes one entity. */
 export interface Creation<K extends TypedKind> {
@@ -176,7 +176,8 @@ export function openRegionTable<K extends TypedKind>(
 ): RegionTable<K> {
   const { region, peers, store, tables, opened, acknowledgements, clock, stopping } = parts;
   const { configuration, settings } = opened;
-  const { bucketCount, driftMsMax } = settings;
+  const { driftMsMax } = settings;
+  const bucketCount = bucketCountOf(kind.name, settings);
   const { archive, status } = tables;
   const readVersion = readVersionOf(kind, tables);
   const regions = [region, ...peers];
