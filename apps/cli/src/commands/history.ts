@@ -1,9 +1,9 @@
 import {
   type EncodedFieldValue,
-  type EntityKind,
   encodeFieldValue,
   encodeVector,
   type FieldValue,
+  type TypedKind,
 } from '@tandem/core';
 import { createEntityHistory, createTableArchive, type HistoryEntry } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
@@ -29,7 +29,7 @@ export function addHistory({ program, act }: Cli): void {
   );
 }
 
-type Entry = HistoryEntry<EntityKind>;
+type Entry = HistoryEntry<TypedKind>;
 
 async function show(session: Session, id: string, only: string | undefined): Promise<Outcome> {
   const regions = await session.open(only === undefined ? undefined : [only]);
@@ -72,7 +72,7 @@ async function show(session: Session, id: string, only: string | undefined): Pro
   };
 }
 
-function entryJson(kind: EntityKind, entry: Entry, archives: readonly string[]): object {
+function entryJson(kind: TypedKind, entry: Entry, archives: readonly string[]): object {
   const { stamp, atMs, region, operation, changedFields, entity } = entry;
   const values = entity === undefined ? null : typedValues(kind, entity);
   const head = { stamp, atMs, region, operation, changedFields };
@@ -81,7 +81,7 @@ function entryJson(kind: EntityKind, entry: Entry, archives: readonly string[]):
 
 /** Returns each value with its Edm type, as `["Int64", "5"]`; what has no column is left out. */
 function typedValues(
-  kind: EntityKind,
+  kind: TypedKind,
   entity: NonNullable<Entry['entity']>,
 ): Readonly<Record<string, EncodedFieldValue>> {
   const given = entity as Readonly<Record<string, FieldValue['value'] | null>>;

@@ -1,4 +1,4 @@
-import { createHybridClock, type EntityKind, TerminalError, TransientError } from '@tandem/core';
+import { createHybridClock, TerminalError, TransientError, type TypedKind } from '@tandem/core';
 import { createWriterId } from '@tandem/service-kit';
 import { createReplicatedTable, createTableArchive, type ReplicatedTable } from '@tandem/storage';
 import type { Io } from '../io.ts';
@@ -12,7 +12,7 @@ import { readDurationMs, readSettingText } from './region.ts';
  * Opens the region's own table to write to as its API does: what is written is owed to every peer, and the
  * region's replicator sends it within seconds. Throws `CONFIGURATION_INVALID`.
  */
-export async function openWriter<K extends EntityKind>(
+export async function openWriter<K extends TypedKind>(
   region: CliRegion,
   kind: K,
   { clock, randomness }: Pick<Io, 'clock' | 'randomness'>,

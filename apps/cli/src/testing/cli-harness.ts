@@ -1,4 +1,4 @@
-import { CATALOG_BUCKET_COUNT, catalogKind, type EntityKind } from '@tandem/core';
+import { CATALOG_BUCKET_COUNT, catalogKind, type TypedKind } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { createSeededRandomness } from '@tandem/core/memory';
 import { recordBucketCount, seedConfiguration, tandemSettings } from '@tandem/storage';
@@ -19,7 +19,7 @@ export interface CliRun {
   readonly json: Record<string, unknown>;
 }
 
-export interface CliHarness<K extends EntityKind = typeof customerKind> {
+export interface CliHarness<K extends TypedKind = typeof customerKind> {
   readonly regions: TwoRegions<K>;
   /** As JSON. */
   readonly inventory: string;
@@ -59,7 +59,7 @@ export function createCatalogueHarness(): Promise<CliHarness<typeof catalogKind>
   return createHarnessOf(catalogKind, CATALOG_BUCKET_COUNT, []);
 }
 
-async function createHarnessOf<K extends EntityKind>(
+async function createHarnessOf<K extends TypedKind>(
   kind: K,
   bucketCount: number,
   others: readonly string[],

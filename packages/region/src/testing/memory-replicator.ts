@@ -1,10 +1,10 @@
 import {
   catalogKind,
   createHybridClock,
-  type EntityKind,
   type OutboxEntry,
   type TableStore,
   TransientError,
+  type TypedKind,
 } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import {
@@ -97,7 +97,7 @@ export async function createMemoryReplicator(
   });
   const tables = createRegionTables({ store, kinds, bucketCount: BUCKET_COUNT });
   const nowMs = () => clock.nowMs();
-  const openTable = <K extends EntityKind>(kind: K): ReplicatedTable<K> =>
+  const openTable = <K extends TypedKind>(kind: K): ReplicatedTable<K> =>
     createReplicatedTable({
       kind,
       store,
