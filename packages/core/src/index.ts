@@ -132,10 +132,12 @@ export { type AppliedClaimOptions, createAppliedClaim } from './inbound/watermar
 // The limits of Table Storage.
 export { operationBytes } from './limits/row-size.ts';
 export {
+  COMPARISONS_MAX,
   checkKey,
   checkRange,
   checkTableName,
   checkTransaction,
+  isAskable,
   KEY_LENGTH_MAX,
   ROWS_PER_TRANSACTION_MAX,
   TRANSACTION_BYTES_MAX,
@@ -166,6 +168,7 @@ export {
 export {
   type Comparison,
   type ComparisonOperator,
+  comparisonsOf,
   matches,
   type Predicate,
   printPredicate,

@@ -3,7 +3,8 @@
  * limit, the actual figure and the remedy: the service says little more than "400".
  * https://learn.microsoft.com/azure/storage/tables/scalability-targets
  */
-import { TerminalError } from '../errors.ts';
+import { assertNever, TerminalError } from '../errors.ts';
+import { comparisonsOf, type Predicate } from '../model/predicate.ts';
 import type { Properties, RowOperation, RowRange, Transaction } from '../ports/table-store.ts';
 import { isDateTimeText, isGuidText, isInt32, isInt64 } from '../values/encode-field-value.ts';
 import type { FieldValue } from '../values/field-value.ts';
@@ -23,6 +24,8 @@ const ROW_BYTES_MAX = MIB;
 export const ROWS_PER_TRANSACTION_MAX = 100;
 export const TRANSACTION_BYTES_MAX = 4 * MIB;
 const QUERY_LIMIT_MAX = 1_000;
+/** As the service documents it: a filter that makes more is refused, or answered very slowly. */
+export const COMPARISONS_MAX = 15;
 
 /** The value's own length, without the four bytes in which the table counts it. */
 const LENGTH_BYTES = 4;
@@ -97,11 +100,85 @@ export function checkTransaction(transaction: Transaction): void {
   }
 }
 
-/** Throws `TABLE_REQUEST_INVALID`. */
-export function checkRange({ table, limit }: RowRange): void {
+/** Throws `TABLE_REQUEST_INVALID`, and `TABLE_LIMIT_EXCEEDED` for more comparisons than the service makes. */
+export function checkRange(range: RowRange): void {
+  const { table, limit, where, select } = range;
   checkTableName(table);
-  if (Number.isInteger(limit) && limit >= 1 && limit <= QUERY_LIMIT_MAX) return;
-  throw invalid(`A page of ${limit} rows was asked for: ask for 1 to ${QUERY_LIMIT_MAX}.`);
+  if (!Number.isInteger(limit) || limit < 1 || limit > QUERY_LIMIT_MAX) {
+    throw invalid(`A page of ${limit} rows was asked for: ask for 1 to ${QUERY_LIMIT_MAX}.`);
+  }
+  const bounds = keyBoundsOf(range);
+  for (const bound of bounds) {
+    if (bound.isWellFormed()) continue;
+    throw invalid('A bound of a range holds half a surrogate pair: no row key does. Leave it out.');
+  }
+  if (where !== undefined) checkPredicate(where, bounds.length);
+  if (select === undefined) return;
+  if (select.size === 0 || select.size > PROPERTIES_MAX) {
+    throw invalid(`${select.size} properties were chosen: choose 1 to ${PROPERTIES_MAX}, or all.`);
+  }
+  for (const name of select) checkPropertyName('A choice of properties', name);
+}
+
+/** Returns what a range compares keys with: one comparison of the service each. */
+function keyBoundsOf(range: RowRange): string[] {
+  const { partitions, rowsFrom, rowsAfter, rowsBefore, rowsThrough } = range;
+  const ofPartitions =
+    typeof partitions === 'string' ? [partitions] : [partitions.from, partitions.before];
+  const ofRows = [rowsFrom, rowsAfter, rowsBefore, rowsThrough];
+  return [...ofPartitions, ...ofRows.filter((bound) => bound !== undefined)];
+}
+
+function checkPredicate(where: Predicate, boundCount: number): void {
+  if (!isAskable(where)) {
+    throw invalid(
+      'A predicate was given to a store that stores differ on: leave out negations, constants, keys, whole numbers ' +
+        'and bytes, and judge the rows by them.',
+    );
+  }
+  const count = boundCount + [...comparisonsOf(where)].length;
+  if (count <= COMPARISONS_MAX) return;
+  const figures = `A range makes ${count} comparisons, those of its keys included`;
+  throw exceeded(`${figures}; the limit is ${COMPARISONS_MAX}. Judge some of the rows yourself.`, {
+    count,
+  });
+}
+
+/**
+ * Tells whether every store answers a predicate with all rows that match it. Not so where it negates, which is wrong
+ * as soon as a row of another type was let pass; nor where it gives a whole number: Azurite finds no Int64 by an
+ * Int32, and fails (500) over texts that are asked to be an Int64; nor where a number needs an exponent.
+ */
+export function isAskable(predicate: Predicate): boolean {
+  switch (predicate.kind) {
+    case 'and':
+    case 'or':
+      return predicate.parts.length > 0 && predicate.parts.every(isAskable);
+    case 'not':
+    case 'constant':
+      return false;
+    case 'compare':
+      return isPropertyName(predicate.name) && isAskableValue(predicate.value);
+    default:
+      return assertNever(predicate);
+  }
+}
+
+function isAskableValue(field: FieldValue): boolean {
+  switch (field.type) {
+    case 'String':
+    case 'Boolean':
+    case 'DateTime':
+    case 'Guid':
+      return findValueFault(field) === undefined;
+    case 'Double':
+      return Number.isFinite(field.value) && !/e/.test(String(field.value));
+    case 'Int32':
+    case 'Int64':
+    case 'Binary':
+    default:
+      return false;
+  }
 }
 
 function checkOperation(partitionKey: string, operation: RowOperation): void {
@@ -133,10 +210,16 @@ function checkPropertyName(row: string, name: string): void {
     const figures = `${row} has a property name of ${name.length} characters`;
     throw exceeded(`${figures}, the limit is ${PROPERTY_NAME_LENGTH_MAX}. Shorten it.`, {});
   }
-  if (PROPERTY_NAME.test(name) && !RESERVED_NAMES.has(name)) return;
+  if (isPropertyName(name)) return;
   throw invalid(
     `${row}: "${name}" is no name for a property. Use letters, digits and _, no digit first, ` +
       `and none of ${[...RESERVED_NAMES].join(', ')}.`,
+  );
+}
+
+function isPropertyName(name: string): boolean {
+  return (
+    name.length <= PROPERTY_NAME_LENGTH_MAX && PROPERTY_NAME.test(name) && !RESERVED_NAMES.has(name)
   );
 }
 

@@ -1,5 +1,6 @@
 import { assertNever, TerminalError } from '../errors.ts';
 import { checkKey, checkRange, checkTableName, checkTransaction } from '../limits/table-limits.ts';
+import { matches } from '../model/predicate.ts';
 import type {
   CommitOutcome,
   Properties,
@@ -122,12 +123,26 @@ function copyProperties(properties: Properties): Properties {
 
 function queryTable(table: Table, range: RowRange): RowPage {
   const start = decodeContinuation(range.continuation);
+  const { limit, where, select } = range;
   const rows: TableRow[] = [];
+  let seen = 0;
   for (const row of rowsInRange(table, range, start)) {
-    if (rows.length === range.limit) return { rows, continuation: encodeContinuation(row) };
-    rows.push(row);
+    if (rows.length === limit || seen === ROWS_SEEN_MAX) {
+      return { rows, continuation: encodeContinuation(row) };
+    }
+    seen += 1;
+    const { properties } = row;
+    if (where !== undefined && !matches(where, (name) => properties.get(name))) continue;
+    rows.push(select === undefined ? row : { ...row, properties: choose(properties, select) });
   }
   return { rows };
+}
+
+/** The service looks at no more for one page, and may have found nothing by then. */
+const ROWS_SEEN_MAX = 1_000;
+
+function choose(properties: Properties, select: ReadonlySet<string>): Properties {
+  return new Map([...properties].filter(([name]) => select.has(name)));
 }
 
 interface Position {
@@ -136,15 +151,17 @@ interface Position {
 }
 
 function* rowsInRange(table: Table, range: RowRange, start: Position | undefined) {
-  const { partitions, rowsFrom = '', rowsBefore } = range;
+  const { partitions, rowsFrom = '', rowsAfter = '' } = range;
   const from = typeof partitions === 'string' ? partitions : partitions.from;
   for (const [partitionKey, partition] of table.entriesFrom(max(from, start?.partitionKey ?? ''))) {
     const isInside =
       typeof partitions === 'string' ? partitionKey === from : partitionKey < partitions.before;
     if (!isInside) return;
     const resumed = partitionKey === start?.partitionKey ? start.rowKey : '';
-    for (const [rowKey, row] of partition.entriesFrom(max(rowsFrom, resumed))) {
-      if (rowsBefore !== undefined && rowKey >= rowsBefore) break;
+    for (const [rowKey, row] of partition.entriesFrom(max(max(rowsFrom, rowsAfter), resumed))) {
+      if (rowKey === range.rowsAfter) continue;
+      if (range.rowsBefore !== undefined && rowKey >= range.rowsBefore) break;
+      if (range.rowsThrough !== undefined && rowKey > range.rowsThrough) break;
       yield row;
     }
   }

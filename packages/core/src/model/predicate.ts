@@ -102,6 +102,26 @@ function order(stored: Comparable, given: Comparable): number | undefined {
   return Number.isNaN(stored) || Number.isNaN(given) ? undefined : 0;
 }
 
+/** Yields every comparison that a predicate makes. */
+export function* comparisonsOf(predicate: Predicate): Generator<Comparison> {
+  switch (predicate.kind) {
+    case 'and':
+    case 'or':
+      for (const part of predicate.parts) yield* comparisonsOf(part);
+      return;
+    case 'not':
+      yield* comparisonsOf(predicate.part);
+      return;
+    case 'compare':
+      yield predicate;
+      return;
+    case 'constant':
+      return;
+    default:
+      assertNever(predicate);
+  }
+}
+
 /** Returns a predicate as the text of a `$filter`, which Table Storage reads as the same. */
 export function printPredicate(predicate: Predicate): string {
   switch (predicate.kind) {

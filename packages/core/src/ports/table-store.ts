@@ -1,3 +1,4 @@
+import type { Predicate } from '../model/predicate.ts';
 import type { FieldValue } from '../values/field-value.ts';
 
 export type Properties = ReadonlyMap<string, FieldValue>;
@@ -53,9 +54,19 @@ export interface RowRange {
   readonly table: string;
   /** Names one partition, or all from `from` (inclusive) to `before` (exclusive). */
   readonly partitions: string | { readonly from: string; readonly before: string };
-  /** Bounds on the row key, inclusive and exclusive. */
+  /** Bounds on the row key, each of which holds where it is given: `From` and `Through` are inclusive. */
   readonly rowsFrom?: string;
+  readonly rowsAfter?: string;
   readonly rowsBefore?: string;
+  readonly rowsThrough?: string;
+  /**
+   * Leaves out rows that it does not match, where what it compares has the type of the value given; rows that
+   * have another type there may be left in, so whoever asks judges again. It has the form that `isAskable` tells,
+   * and makes, with the bounds above, at most `COMPARISONS_MAX` comparisons.
+   */
+  readonly where?: Predicate | undefined;
+  /** Leaves out every other property; all come without it. Names 1 to 252. */
+  readonly select?: ReadonlySet<string> | undefined;
   /** Is 1 to 1,000. */
   readonly limit: number;
   readonly continuation?: string;
@@ -63,7 +74,10 @@ export interface RowRange {
 
 export interface RowPage {
   readonly rows: readonly TableRow[];
-  /** Is opaque, and present when there may be more: a page may be short, or empty, and still have one. */
+  /**
+   * Is opaque, and present when there may be more: a page may be short, or empty, and still have one. Good for the
+   * same range alone.
+   */
   readonly continuation?: string;
 }
 

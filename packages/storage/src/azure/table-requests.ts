@@ -14,6 +14,7 @@ import {
   isInt32,
   isInt64,
   type Properties,
+  printPredicate,
   type RowOperation,
   type RowRange,
   type TableRow,
@@ -48,6 +49,10 @@ export function getRequest(table: string, partitionKey: string, rowKey: string):
 
 export function queryRequest(range: RowRange, position: QueryPosition | undefined): TableRequest {
   const parameters = [`$top=${range.limit}`, `$filter=${encodeURIComponent(filterOf(range))}`];
+  if (range.select !== undefined) {
+    const names = ['PartitionKey', 'RowKey', ...range.select];
+    parameters.push(`$select=${encodeURIComponent(names.join(','))}`);
+  }
   if (position !== undefined) {
     parameters.push(`NextPartitionKey=${encodeURIComponent(position.nextPartitionKey)}`);
     const { nextRowKey } = position;
@@ -83,7 +88,8 @@ function rowPath(table: string, partitionKey: string, rowKey: string): string {
   return `${table}(PartitionKey=${partition},RowKey=${row})`;
 }
 
-function filterOf({ partitions, rowsFrom, rowsBefore }: RowRange): string {
+function filterOf(range: RowRange): string {
+  const { partitions, rowsFrom, rowsAfter, rowsBefore, rowsThrough, where } = range;
   const conditions =
     typeof partitions === 'string'
       ? [`PartitionKey eq ${quote(partitions)}`]
@@ -92,7 +98,10 @@ function filterOf({ partitions, rowsFrom, rowsBefore }: RowRange): string {
           `PartitionKey lt ${quote(partitions.before)}`,
         ];
   if (rowsFrom !== undefined) conditions.push(`RowKey ge ${quote(rowsFrom)}`);
+  if (rowsAfter !== undefined) conditions.push(`RowKey gt ${quote(rowsAfter)}`);
   if (rowsBefore !== undefined) conditions.push(`RowKey lt ${quote(rowsBefore)}`);
+  if (rowsThrough !== undefined) conditions.push(`RowKey le ${quote(rowsThrough)}`);
+  if (where !== undefined) conditions.push(`(${printPredicate(where)})`);
   return conditions.join(' and ');
 }
 
@@ -350,6 +359,8 @@ function toRow(json: RowJson): TableRow {
   let damage: string | undefined;
   for (const [name, value] of Object.entries(json)) {
     if (SYSTEM_COLUMNS.has(name) || name.startsWith('odata.') || name.includes('@')) continue;
+    // Asked for by name, and not there.
+    if (value === null) continue;
     const decoded = decodeValue(json[`${name}${TYPE_SUFFIX}`], value);
     if (decoded === undefined) damage = `property "${name}" is not what its type says`;
     else properties.set(name, canonicalValue(decoded));

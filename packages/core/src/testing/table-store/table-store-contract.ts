@@ -2,6 +2,7 @@ import { describe } from 'vitest';
 import { describeCommits } from './table-store-commits.ts';
 import { type TableStoreHarness, useTableStore } from './table-store-harness.ts';
 import { describeLimits } from './table-store-limits.ts';
+import { describePredicates } from './table-store-predicates.ts';
 import { describeQueries } from './table-store-queries.ts';
 import { describeValues } from './table-store-values.ts';
 
@@ -15,6 +16,7 @@ export function describeTableStoreContract(
     describeCommits(it);
     describeValues(it);
     describeQueries(it);
+    describePredicates(it);
     describeLimits(it);
   });
 }

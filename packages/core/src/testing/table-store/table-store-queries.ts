@@ -51,6 +51,16 @@ export function describeQueries(it: TableStoreUnderTest): void {
       expect(await keysIn({ partitions: 'p', rowsBefore: 'b', limit: 100 })).toEqual(['p/a']);
     });
 
+    test('a row range may exclude its first key and include its last', async () => {
+      await seed();
+      await it.write('p', insert('b '), insert('d '));
+      const range = { partitions: 'p', rowsAfter: 'b', rowsThrough: 'd', limit: 1 };
+      expect(await keysIn(range)).toEqual(['p/b ', 'p/c', 'p/d']);
+      expect(await keysIn({ partitions: 'p', rowsAfter: 'd ', limit: 9 })).toEqual(['p/e']);
+      const both = { partitions: 'p', rowsFrom: 'a', rowsAfter: 'b', rowsBefore: 'd', limit: 9 };
+      expect(await keysIn({ ...both, rowsThrough: 'c' })).toEqual(['p/b ', 'p/c']);
+    });
+
     test('a range of partitions includes its first and excludes its last', async () => {
       await seed();
       const range = { partitions: { from: 'p', before: 'q' }, rowsFrom: 'd', limit: 100 };
