@@ -1,6 +1,6 @@
 import { deflateChangeSet, TransientError } from '@tandem/core';
 import { describe, expect, test } from 'vitest';
-import { type CliHarness, createCliHarness } from '../testing/cli-harness.ts';
+import { type CliHarness, type CliRun, createCliHarness } from '../testing/cli-harness.ts';
 
 const ID = '00b479c9-f61f-451a-86d2-ee8cc047c181';
 
@@ -173,7 +173,129 @@ describe('tandem dead-letters', () => {
     expect(regions.bus.deadLettersOf('west')).toHaveLength(1);
   });
 
+  const at = ['--region', 'west'];
+  const numbersIn = ({ json }: CliRun): readonly string[] =>
+    (json['deadLetters'] as { number: string }[]).map(({ number }) => number);
+
+  test('says so where there are none, and whose', async () => {
+    const { runWith } = await createPoisoned();
+    const { out } = await runWith({}, 'dead-letters', 'list', '--region', 'east');
+    expect(out).toBe('There are no dead letters in east.\n');
+  });
+
+  test('lists fifty of them to a person, and counts the others', async () => {
+    const harness = await createCliHarness();
+    const { bus, drive, west } = harness.regions;
+    const body = new TextEncoder().encode('poison');
+    const poison = Array.from({ length: 51 }, (_, index) => ({
+      messageId: `poison ${index}`,
+      subject: 'change-set' as const,
+      body,
+    }));
+    await bus.publisherFor('west', 'west').publish(poison);
+    await drive(west.replicator.receiveOnce(new AbortController().signal));
+    const { out } = await harness.runWith({}, 'dead-letters', 'list', ...at);
+    expect(out).toContain('poison 49');
+    expect(out).not.toContain('poison 50');
+    expect((await harness.run('dead-letters', 'list', ...at)).json).toMatchObject({ count: 51 });
+  });
+
+  test('names the entities of a letter, each once', async () => {
+    const harness = await createCliHarness();
+    const { bus, drive, east } = harness.regions;
+    await east.table.put(ID, { email: 'a@example.com' });
+    await drive(east.relayQueue.drain(harness.regions.clock.sleep(5_000)));
+    const [message] = await drive(bus.receiverFor('west').receive(1, 1_000));
+    if (message === undefined) throw new Error('nothing was sent');
+    const settlement = { reason: 'SET_ASIDE', description: 'for the test' } as const;
+    await bus.receiverFor('west').settle(message, { kind: 'dead-letter', ...settlement });
+    const { json } = await harness.run('dead-letters', 'list', ...at);
+    expect(json['deadLetters']).toMatchObject([
+      { reason: 'SET_ASIDE', description: 'for the test', ids: [ID] },
+    ]);
+    const { out } = await harness.runWith({}, 'dead-letters', 'list', ...at);
+    expect(out).toContain(ID);
+  });
+
+  test('shows the one that is asked for, with its reason, and knows which there are', async () => {
+    const { run, runWith } = await createPoisoned();
+    const [, second = ''] = numbersIn(await run('dead-letters', 'list', ...at));
+    const { out } = await runWith({}, 'dead-letters', 'show', second, ...at);
+    expect(out.split('\n')[0]).toBe(`${second} two`);
+    expect(out.split('\n')[1]).toMatch(/^CHANGE_UNDECODABLE: ./u);
+    const shown = await run('dead-letters', 'show', second, ...at);
+    expect(shown.json).toMatchObject({ region: 'west', number: second, messageId: 'two' });
+    const missing = await runWith({}, 'dead-letters', 'show', '99', ...at);
+    expect(missing).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('There is no dead letter 99 in west.'),
+    });
+  });
+
+  test('names those that are not there, in the plan and after the act', async () => {
+    const { regions, run, runWith } = await createPoisoned();
+    const [first = ''] = numbersIn(await run('dead-letters', 'list', ...at));
+    const args = ['dead-letters', 'resubmit', first, '98', '99', ...at];
+    expect(await run(...args)).toMatchObject({
+      code: 3,
+      json: { applied: false, chosen: [{ number: first }], missing: ['98', '99'] },
+    });
+    const plan = await runWith({}, ...args);
+    expect(plan.out).toBe(
+      '1 would be resubmitted. Run it again with --apply. Not there: 98, 99.\n',
+    );
+    const done = await runWith({}, ...args, '--apply');
+    expect(done).toMatchObject({ code: 3, out: '1 of 1 were resubmitted. Not there: 98, 99.\n' });
+    expect(regions.bus.deadLettersOf('west')).toHaveLength(1);
+  });
+
+  test('shows what it would do with all of them, and is done with that', async () => {
+    const { regions, run, runWith } = await createPoisoned();
+    const args = ['dead-letters', 'discard', '--all', ...at];
+    expect(await run(...args)).toMatchObject({ code: 0, json: { applied: false, missing: [] } });
+    expect((await runWith({}, ...args)).out).toBe(
+      '2 would be discarded. Run it again with --apply.\n',
+    );
+    expect(regions.bus.deadLettersOf('west')).toHaveLength(2);
+  });
+
+  test('throws all of them away only when the region is named once more', async () => {
+    const { regions, run, runWith } = await createPoisoned();
+    const args = ['dead-letters', 'discard', '--all', ...at, '--apply'];
+    expect(await run(...args)).toMatchObject({ code: 2 });
+    expect(await run(...args, '--confirm', 'east')).toMatchObject({ code: 2 });
+    expect(regions.bus.deadLettersOf('west')).toHaveLength(2);
+    const done = await runWith({}, ...args, '--confirm', 'west');
+    expect(done).toMatchObject({ code: 0, out: '2 of 2 were discarded.\n' });
+    // Of none nobody needs to be asked.
+    expect(await run(...args)).toMatchObject({ code: 0, json: { discarded: [] } });
+  });
+
+  test('puts all of them back without asking, and those alone that it has seen', async () => {
+    const { regions, run } = await createPoisoned();
+    const args = ['dead-letters', 'resubmit', '--all', ...at, '--apply'];
+    const { code, json } = await run(...args);
+    expect({ code, count: (json['resubmitted'] as unknown[]).length }).toEqual({
+      code: 0,
+      count: 2,
+    });
+    expect(regions.bus.deadLettersOf('west')).toHaveLength(0);
+  });
+
+  test('says so when somebody else has them in hand', async () => {
+    const { regions, runWith } = await createPoisoned();
+    const viewer = regions.bus.viewerFor('west');
+    const openQueue = () => ({ ...viewer, settle: async () => new Set<bigint>() });
+    const args = ['dead-letters', 'resubmit', '--all', ...at, '--apply'];
+    const run = await runWith({ openQueue }, ...args);
+    expect(run).toMatchObject({ code: 3, out: '0 of 2 were resubmitted.\n' });
+  });
+
   test.each([
+    ['numbers and all', ['discard', '1', '--all'], '--all'],
+    ['a number that is too long', ['discard', '1'.repeat(20)], 'sequence number'],
+    ['a number with something before it', ['discard', 'x1'], 'sequence number'],
+    ['a number with something behind it', ['discard', '1x'], 'sequence number'],
     ['neither numbers nor all', ['discard'], '--all'],
     ['a number that is none', ['discard', 'x'], 'sequence number'],
   ])('refuses %s', async (_, args, text) => {

@@ -1,7 +1,15 @@
 import { TransientError } from '@tandem/core';
-import { createTableDrillSwitch, createTableProof } from '@tandem/storage';
+import { customerKind } from '@tandem/core/customers';
+import {
+  CONFIGURATION_TABLE,
+  createTableDrillSwitch,
+  createTableProof,
+  createTableReplicationStatus,
+  recordBucketCount,
+} from '@tandem/storage';
+import { emptyTable, MEMORY_BUCKET_COUNT } from '@tandem/storage/testing';
 import { describe, expect, test } from 'vitest';
-import { createCliHarness } from '../testing/cli-harness.ts';
+import { type CliHarness, createCliHarness } from '../testing/cli-harness.ts';
 
 const IDS = [
   '00b479c9-f61f-451a-86d2-ee8cc047c181',
@@ -65,6 +73,94 @@ describe('tandem status', () => {
     const drill = createTableDrillSwitch({ store: regions.west.store });
     await drill.begin({ id: 'a', untilMs: nowMs + 600_000 }, nowMs);
     expect((await runWith({}, 'status')).out).toContain('out for a drill until');
+  });
+});
+
+describe('tandem status, where an API is asked', () => {
+  /** Both replicators have just caught up with each other. */
+  async function createHeard(): Promise<CliHarness> {
+    const harness = await createCliHarness();
+    const { regions } = harness;
+    const nowMs = regions.clock.nowMs();
+    for (const [own, peer] of [
+      ['east', 'west'],
+      ['west', 'east'],
+    ] as const) {
+      await createTableReplicationStatus(regions[own]).beat({
+        nowMs,
+        catchingUpSinceMs: nowMs,
+        hasBacklog: false,
+        peers: [{ peer, passedMs: nowMs, isReachable: true }],
+      });
+    }
+    return harness;
+  }
+
+  const withApi = (inventory: string): Record<string, string> => {
+    const { regions, ...rest } = JSON.parse(inventory) as { regions: { name: string }[] };
+    const apis = regions.map((region) => ({ ...region, api: `http://${region.name}.example` }));
+    return { TANDEM_REGIONS: JSON.stringify({ ...rest, regions: apis }) };
+  };
+
+  test('takes for ready what its tables and its replicator call ready', async () => {
+    const { run } = await createHeard();
+    const { code, json } = await run('status');
+    expect(code).toBe(0);
+    expect(json['regions']).toMatchObject([
+      { region: 'east', ready: true, api: null, inbound: null, directions: [{ peer: 'west' }] },
+      { region: 'west', ready: true, api: null, inbound: null, directions: [{ peer: 'east' }] },
+    ]);
+  });
+
+  test.each([
+    [true, 'ready', 0],
+    [false, 'unready', 3],
+    [undefined, 'silent', 3],
+  ])('asks the API of each region, which says %s', async (answer, api, code) => {
+    const { inventory, runWith } = await createHeard();
+    const asked: string[] = [];
+    const readReadiness = async (url: string) => {
+      asked.push(url);
+      return url.includes('west') ? answer : true;
+    };
+    const io = { environment: withApi(inventory), readReadiness };
+    const run = await runWith(io, '--json', 'status');
+    expect(run.code).toBe(code);
+    expect(run.json['regions']).toMatchObject([
+      { region: 'east', ready: true, api: 'ready' },
+      { region: 'west', ready: api === 'ready', api },
+    ]);
+    expect(asked.toSorted()).toEqual(['http://east.example', 'http://west.example']);
+  });
+
+  test.each([
+    ['Readiness.HeartbeatMsMax', '5000', { kind: 'replicator-not-heard' }],
+    ['Readiness.LagMsMax', '1000', { kind: 'behind', peer: 'east' }],
+  ])('goes by the setting %s of the region', async (setting, value, reason) => {
+    const { regions, run } = await createHeard();
+    await regions.clock.advance(6_000);
+    expect(await run('status')).toMatchObject({ code: 0 });
+    await run('config', 'set', setting, value, '--region', 'west', '--apply');
+    const { code, json } = await run('status');
+    expect(code).toBe(3);
+    expect(json['regions']).toMatchObject([{ ready: true }, { ready: false, reasons: [reason] }]);
+  });
+
+  test('counts nothing where nobody says where the queue is', async () => {
+    const { regions, inventory, runWith } = await createHeard();
+    await emptyTable(regions.west.store, CONFIGURATION_TABLE);
+    await recordBucketCount(regions.west.store, customerKind, MEMORY_BUCKET_COUNT);
+    const environment = { TANDEM_REGIONS: inventory.replaceAll(/,"serviceBus":"[^"]+"/g, '') };
+    const { json } = await runWith({ environment, countMessages: counts }, '--json', 'status');
+    expect(json['regions']).toMatchObject([{ inbound: { waiting: 3 } }, { inbound: null }]);
+  });
+
+  test('lets an error pass that no service gives: it is a bug of ours', async () => {
+    const { regions, runWith } = await createHeard();
+    regions.west.store.get = async () => {
+      throw new Error('a bug');
+    };
+    await expect(runWith({}, 'status')).rejects.toThrow('a bug');
   });
 });
 
