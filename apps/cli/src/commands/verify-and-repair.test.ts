@@ -1,9 +1,10 @@
-import { TerminalError, TransientError } from '@tandem/core';
+import { bucketOf, TerminalError, TransientError } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { createTableLease, createTableProof } from '@tandem/storage';
-import { emptyTable, purgeQueue } from '@tandem/storage/testing';
+import { emptyTable, MEMORY_BUCKET_COUNT, purgeQueue } from '@tandem/storage/testing';
 import { describe, expect, test } from 'vitest';
 import { type CliHarness, createCliHarness } from '../testing/cli-harness.ts';
+import { linesOf } from '../testing/lines-of.ts';
 
 const ID = '00b479c9-f61f-451a-86d2-ee8cc047c181';
 const OTHER = '5049a7a2-b0fe-45fc-9b2d-a8b0de1888f3';
@@ -96,6 +97,91 @@ describe('tandem verify', () => {
     expect(lines[2]).toContain('different now: 0');
   });
 
+  test('says of each bucket how many rows each region has, and their digests', async () => {
+    const { regions, run } = await createCliHarness();
+    await regions.east.table.put(ID, { email: 'one@example.com' });
+    await regions.settle();
+    const { json } = await run('verify');
+    const buckets = json['buckets'] as {
+      rows: Record<string, number>;
+      digests: Record<string, string>;
+    }[];
+    expect(buckets).toHaveLength(MEMORY_BUCKET_COUNT);
+    const held = buckets.filter(({ rows }) => rows['east'] === 1);
+    expect(held).toHaveLength(1);
+    expect(held[0]?.rows).toEqual({ east: 1, west: 1 });
+    expect(held[0]?.digests['east']).toMatch(/^[0-9a-f]{16}$/);
+    expect(held[0]?.digests['west']).toBe(held[0]?.digests['east']);
+    expect(json).toMatchObject({ different: 0, settled: 0, damaged: [] });
+    expect(json['asOfMs']).toBe(json['provenEqualAsOfMs']);
+  });
+
+  test('keeps no proof of one bucket alone, nor of regions that differ', async () => {
+    const { regions, run } = await createCliHarness();
+    const proof = createTableProof({ store: regions.east.store });
+    expect(await run('verify', '--bucket', '00')).toMatchObject({ code: 0, json: { equal: true } });
+    expect(await proof.read()).toBeUndefined();
+    await regions.east.table.put(ID, { email: 'one@example.com' });
+    expect(await run('verify', '--rechecks', '0')).toMatchObject({ code: 3 });
+    expect(await proof.read()).toBeUndefined();
+    await regions.settle();
+    expect(await run('verify')).toMatchObject({ code: 0 });
+    expect(await proof.read()).toMatchObject({ regions: ['east', 'west'] });
+  });
+
+  test('looks as often again, and as long after, as it is told to', async () => {
+    const { regions, run } = await createApart();
+    const took = async (...args: readonly string[]): Promise<number> => {
+      const startMs = regions.clock.nowMs();
+      await run('verify', ...args);
+      return regions.clock.nowMs() - startMs;
+    };
+    expect(await took('--rechecks', '0')).toBe(0);
+    expect(await took('--rechecks', '2', '--recheck-every', '3s')).toBe(6_000);
+  });
+
+  test('tells of the last proof while they differ, and ends with what was so in the end', async () => {
+    const { regions, runWith } = await createCliHarness();
+    const stop = new AbortController();
+    const lines: string[] = [];
+    const err = (text: string): void => {
+      lines.push(text);
+      if (lines.length === 1) void regions.east.table.put(ID, { email: 'one@example.com' });
+      if (lines.length === 2) stop.abort();
+    };
+    const args = ['--json', 'verify', '--rechecks', '0', '--every', '10s'];
+    const { code, json } = await runWith({ err, signal: stop.signal }, ...args);
+    expect(lines[0]).toMatch(/^proven equal as of 2026-[^;]*; different now: 0\n$/);
+    expect(lines[1]).toBe(lines[0]?.replace(': 0', ': 1'));
+    expect({ code, equal: json['equal'] }).toEqual({ code: 3, equal: false });
+    const { asOfMs, provenEqualAsOfMs } = json as Record<string, number>;
+    expect(asOfMs).toBeGreaterThan(provenEqualAsOfMs ?? 0);
+    expect(lines[0]).toContain(new Date(provenEqualAsOfMs ?? 0).toISOString());
+  });
+
+  test('says never where they have not been equal yet', async () => {
+    const { runWith } = await createApart();
+    const stop = new AbortController();
+    const lines: string[] = [];
+    const err = (text: string): void => {
+      lines.push(text);
+      stop.abort();
+    };
+    await runWith({ err, signal: stop.signal }, '--json', 'verify', '--every', '10s');
+    expect(lines[0]).toBe('proven equal as of never; different now: 2\n');
+  });
+
+  test('ends when a region is out of reach from the beginning, or takes no reader any more', async () => {
+    const { regions, run, runWith } = await createCliHarness();
+    const down = new TransientError('TABLE_UNAVAILABLE', 'The tables of west are down.');
+    regions.west.store.setOutage(down);
+    expect(await run('verify', '--every', '10s')).toMatchObject({ code: 4 });
+    regions.west.store.setOutage(undefined);
+    const forbidden = new TerminalError('TABLE_FORBIDDEN', 'No rights in west.');
+    const err = (): void => regions.west.store.setOutage(forbidden);
+    expect(await runWith({ err }, '--json', 'verify', '--every', '10s')).toMatchObject({ code: 5 });
+  });
+
   test('proves equality for whoever may only read', async () => {
     const { regions, run } = await createCliHarness();
     const forbidden = new TerminalError('TABLE_FORBIDDEN', 'This identity may not write.');
@@ -142,6 +228,73 @@ describe('tandem verify', () => {
 });
 
 describe('tandem repair', () => {
+  test('tells a person what would be written where, and of which fields', async () => {
+    const { runWith } = await createApart();
+    const lines = linesOf((await runWith({}, 'repair')).out);
+    const of = (id: string) => lines.find((line) => line.startsWith(id))?.split(' | ');
+    expect(of(ID)?.slice(2)).toEqual(['west', 'firstName']);
+    expect(of(OTHER)?.slice(2, 3)).toEqual(['west']);
+    expect(lines).toContain('2 to repair. Run it again with --apply to do it.');
+  });
+
+  test('tells a person what it has written, and that nothing is left', async () => {
+    const { runWith } = await createApart();
+    expect((await runWith({}, 'repair', '--apply')).out).toBe(
+      'Rows written: 2 in west.\nThe regions are equal.\n',
+    );
+    expect((await runWith({}, 'repair', '--apply')).out).toBe(
+      'Rows written: none.\nThe regions are equal.\n',
+    );
+    expect((await runWith({}, 'repair')).out).toBe('Nothing to repair: the regions are equal.\n');
+  });
+
+  test('names in JSON into which regions each row goes', async () => {
+    const { run } = await createApart();
+    const { json } = await run('repair');
+    expect(json).toMatchObject({ applied: false, equal: false, different: 2, doubtful: [] });
+    const repairs = json['repairs'] as { id: string; into: string[] }[];
+    expect(Object.fromEntries(repairs.map(({ id, into }) => [id, into]))).toEqual({
+      [ID]: ['west'],
+      [OTHER]: ['west'],
+    });
+  });
+
+  test('repairs one bucket alone where it is told to', async () => {
+    const { regions, run } = await createApart();
+    const other = bucketOf(ID, MEMORY_BUCKET_COUNT);
+    expect(bucketOf(OTHER, MEMORY_BUCKET_COUNT)).toBe(other);
+    const repair = (bucket: string) => run('repair', '--bucket', bucket, '--apply');
+    expect(await repair('01')).toMatchObject({ code: 0, json: { written: {} } });
+    expect(await regions.west.table.get(OTHER)).toBeUndefined();
+    expect(await repair(other)).toMatchObject({ code: 0, json: { written: { west: 2 } } });
+    expect(await regions.west.table.get(OTHER)).toBeDefined();
+  });
+
+  test('shows twenty rows to a person, and counts the others', async () => {
+    const harness = await createCliHarness();
+    for (let n = 0; n < 21; n += 1) {
+      await harness.regions.east.table.put(`${ID.slice(0, -2)}${String(n).padStart(2, '0')}`, {
+        email: `${n}@example.com`,
+      });
+    }
+    await purgeQueue(harness.regions, 'west');
+    const { out } = await harness.runWith({}, 'repair', '--rechecks', '0');
+    const shown = linesOf(out).filter((line) => line.startsWith(ID.slice(0, -2)));
+    expect(shown).toHaveLength(20);
+    expect(out).toContain('21 to repair.');
+    expect((await harness.run('repair', '--rechecks', '0')).json['repairs']).toHaveLength(21);
+  });
+
+  test('names what may have been deleted long ago', async () => {
+    const { regions, runWith } = await createApart();
+    await emptyTable(regions.west.store, customerKind.name);
+    await regions.clock.advance(91 * 24 * 3_600_000);
+    const { out } = await runWith({}, 'repair');
+    expect(out).toContain(`${OTHER} is missing in a region and older than every tombstone`);
+    expect(out).not.toContain('to repair.');
+    expect(out).not.toContain('more rows differ');
+  });
+
   test('shows the plan and writes nothing', async () => {
     const { regions, run, runWith } = await createApart();
     const { code, json } = await run('repair');
