@@ -8,8 +8,17 @@ import {
   createTableReplicationStatus,
   REPLICATION_TABLE,
   readConfigurationRow,
+  readRecordedBucketCount,
+  readRecordedRegions,
+  recordBucketCount,
+  recordRegions,
 } from '@tandem/storage';
-import { emptyTable, expectReplayable, MEMORY_TOMBSTONE_AGE_MS } from '@tandem/storage/testing';
+import {
+  emptyTable,
+  expectReplayable,
+  MEMORY_BUCKET_COUNT,
+  MEMORY_TOMBSTONE_AGE_MS,
+} from '@tandem/storage/testing';
 import { describe, expect, test } from 'vitest';
 import { type CliHarness, createCliHarness } from '../testing/cli-harness.ts';
 
@@ -142,6 +151,96 @@ describe('tandem rebuild-region', () => {
   });
 });
 
+describe('tandem rebuild-region, before it is told to', () => {
+  test('says what each region has, what differs, and what it would do', async () => {
+    const { run, runWith } = await createLost();
+    const { json } = await run('rebuild-region', 'west');
+    const rows = { west: 0, east: 20 };
+    expect(json).toEqual({
+      command: 'rebuild-region',
+      ok: true,
+      applied: false,
+      region: 'west',
+      from: ['east'],
+      rows,
+      different: 20,
+      damaged: [],
+    });
+    const { out } = await runWith({}, 'rebuild-region', 'west');
+    expect(out).toContain('Rows now: west 0, east 20; 20 of them are not the same');
+    expect(out).toContain('fill it from east, which are given what only west has');
+  });
+
+  test('makes no table of the region', async () => {
+    const { regions, run } = await createLost();
+    let commits = 0;
+    regions.west.store.beforeCommit(() => void (commits += 1));
+    await run('rebuild-region', 'west');
+    expect(commits).toBe(0);
+  });
+
+  test('shows on a terminal what it compares, and as it goes on what it copies', async () => {
+    const { regions, runWith } = await createLost();
+    const shownBy = async (...args: readonly string[]): Promise<string> => {
+      let shown = '';
+      const { query } = regions.east.store;
+      // Progress is shown five times a second.
+      regions.east.store.query = async (range) => {
+        await regions.clock.sleep(300);
+        return query(range);
+      };
+      const err = (text: string): void => void (shown += text);
+      await runWith({ isTerminal: true, err }, ...args);
+      regions.east.store.query = query;
+      return shown;
+    };
+    expect(await shownBy('rebuild-region', 'west')).toContain('rows compared');
+    const shown = await shownBy('rebuild-region', 'west', '--apply');
+    for (const label of ['archive rows copied', 'rows copied', 'rows compared'])
+      expect(shown).toContain(label);
+  });
+});
+
+describe('tandem rebuild-region refuses', () => {
+  test('a region that is the only one, or the only one that is left', async () => {
+    const { inventory, runWith, run } = await createLost();
+    const { regions, ...rest } = JSON.parse(inventory) as { regions: { name: string }[] };
+    const alone = regions.filter(({ name }) => name === 'west');
+    const environment = { TANDEM_REGIONS: JSON.stringify({ ...rest, regions: alone }) };
+    const text = 'west is the only region that is left in the inventory';
+    const only = await runWith({ environment }, 'rebuild-region', 'west', '--apply');
+    expect(only).toMatchObject({ code: 2, err: expect.stringContaining(text) });
+    const left = await run('rebuild-region', 'west', '--without', 'east', '--apply');
+    expect(left).toMatchObject({ code: 2, err: expect.stringContaining(text) });
+  });
+
+  test('to leave out a region that there is not', async () => {
+    const { run } = await createLost();
+    const refused = await run('rebuild-region', 'west', '--without', 'north');
+    expect(refused).toMatchObject({ code: 2, err: expect.stringContaining('"north"') });
+  });
+
+  test('a region that records another number of buckets', async () => {
+    const { regions, run } = await createLost();
+    await recordBucketCount(regions.west.store, customerKind, MEMORY_BUCKET_COUNT * 2);
+    const refused = await run('rebuild-region', 'west', '--apply');
+    expect(refused).toMatchObject({ code: 1, json: { error: { code: 'RECOVERY_REFUSED' } } });
+    expect(refused.err).toContain(
+      `west records ${MEMORY_BUCKET_COUNT * 2} buckets, the others ${MEMORY_BUCKET_COUNT}`,
+    );
+    expect(await createTableRegionHold(regions.west).read()).toBeUndefined();
+  });
+});
+
+test('a rebuilt region records the buckets of the others, and the regions that they know', async () => {
+  const { regions, run } = await createLost();
+  await recordRegions(regions.east.store, ['east', 'west', 'former']);
+  expect(await run('rebuild-region', 'west', '--apply')).toMatchObject({ code: 0 });
+  const { store } = regions.west;
+  expect(await readRecordedBucketCount(store, customerKind)).toBe(MEMORY_BUCKET_COUNT);
+  expect([...(await readRecordedRegions(store))].toSorted()).toEqual(['east', 'former', 'west']);
+});
+
 /** East's Configuration names this peer, or none, as where the environment of its services does. */
 async function nameInEast({ regions }: CliHarness, peer: string): Promise<void> {
   const properties = new Map([['value', { type: 'String' as const, value: peer }]]);
@@ -199,4 +298,26 @@ test('tandem release-region lets a held region go when it is told to', async () 
   expect(await hold.read()).toBeDefined();
   expect(await run('release-region', 'west', '--apply')).toMatchObject({ json: { held: false } });
   expect(await hold.read()).toBeUndefined();
+});
+
+test('tandem release-region says why it is held, since when, and what becomes of it', async () => {
+  const { regions, run, runWith } = await createCliHarness();
+  expect((await runWith({}, 'release-region', 'west')).out).toBe('west is not held.\n');
+  expect((await run('release-region', 'west', '--apply')).json).toMatchObject({
+    held: false,
+    applied: false,
+  });
+  await createTableRegionHold(regions.west).set({ reason: 'A table was gone.', sinceMs: 7 });
+  expect((await runWith({}, 'release-region', 'west')).out).toBe(
+    'west is held; --apply releases it: A table was gone.\n',
+  );
+  expect((await run('release-region', 'west')).json).toMatchObject({
+    held: true,
+    applied: false,
+    reason: 'A table was gone.',
+    sinceMs: 7,
+  });
+  expect((await runWith({}, 'release-region', 'west', '--apply')).out).toBe(
+    'west is released: A table was gone.\n',
+  );
 });
