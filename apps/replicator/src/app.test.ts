@@ -13,7 +13,7 @@ const STATUS = describeStatus({
   owedToSinceMs: () => undefined,
   queue: undefined,
   duties: [],
-  counts: { conflicts: 0, relayed: 0, deadLettered: 0, refused: {}, received: 0 },
+  counts: { conflicts: 0, relayed: 0, deadLettered: 0, refused: {}, received: 0, trimmed: {} },
   notices: [],
 });
 

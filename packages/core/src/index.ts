@@ -319,6 +319,13 @@ export {
   type RegionStatus,
   readRegionStatus,
 } from './region-status/read-region-status.ts';
+export { retentionHorizonMs } from './retention/retention-horizon.ts';
+// What of archives and journals may go.
+export {
+  findFullBefore,
+  type TrimReport,
+  trimArchive,
+} from './retention/trim-archive.ts';
 // Trying again what may pass.
 export { type RetryOptions, type RetryPolicy, retry, retryDelayMs } from './retry/retry.ts';
 // States of entities: how they are written, merged and compared.

@@ -119,6 +119,12 @@ export {
   type WriteCondition,
   type WriteOutcome,
 } from './replicated-table.ts';
+export {
+  type RetentionSettings,
+  type TrimmedKind,
+  type TrimRegionOptions,
+  trimRegion,
+} from './retention/trim-region.ts';
 export type { DamagedEntityRow } from './rows/entity-row.ts';
 // What a region says of itself: status, drill, hold, lease, proof.
 export { REPLICATION_TABLE } from './status/status-row.ts';

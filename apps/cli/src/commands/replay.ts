@@ -68,7 +68,9 @@ async function replay(session: Session, options: ReplayOptions): Promise<Outcome
     if (options.entity !== undefined) requireKnown(options.entity, plan, source);
     if (!options.apply) return describeReplayPlan(plan, planned);
   }
-  return session.alone([target, ...given.peers], () =>
+  // The source too: nobody trims an archive while it is replayed.
+  const others = [target, ...given.peers].filter(({ name }) => name !== source.name);
+  return session.alone([source, ...others], () =>
     options.inPlace ? applyInPlace(job) : applyToTable(job),
   );
 }

@@ -118,5 +118,8 @@ const StatusAnswer = Type.Object({
     deadLettered: Count,
     refused: Type.Record(Type.String(), Count, { description: 'Dead-lettered, by reason.' }),
     received: Count,
+    trimmed: Type.Record(Type.String(), Count, {
+      description: 'Rows that were older than is kept, by table.',
+    }),
   }),
 });

@@ -31,13 +31,15 @@ export function believedMs(claimMs: number | undefined, own: OwnClock): number |
 
 /** Returns what is believed of the progress that a table row tells of a peer. */
 export function believedPeer(peer: PeerProgress, own: OwnClock): PeerProgress {
-  const { appliedMs, soundMs, ...rest } = peer;
+  const { appliedMs, allAppliedMs, soundMs, ...rest } = peer;
   const applied = believedMs(appliedMs, own);
+  const allApplied = believedMs(allAppliedMs, own);
   const sound = believedMs(soundMs, own);
   return {
     ...rest,
     passedMs: believedMs(peer.passedMs, own),
     ...(applied === undefined ? {} : { appliedMs: applied }),
+    ...(allApplied === undefined ? {} : { allAppliedMs: allApplied }),
     ...(sound === undefined ? {} : { soundMs: sound }),
   };
 }

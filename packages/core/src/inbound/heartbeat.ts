@@ -59,6 +59,7 @@ export function createHeartbeatWriter(options: HeartbeatOptions): HeartbeatWrite
         isReachable: link.isReachable(),
         passedMs: newestMs(own.passedMs, stored?.passedMs),
         ...(own.appliedMs === undefined ? {} : { appliedMs: own.appliedMs }),
+        ...(own.allAppliedMs === undefined ? {} : { allAppliedMs: own.allAppliedMs }),
         ...(soundMs === undefined ? {} : { soundMs }),
       };
     });

@@ -34,6 +34,8 @@ interface PeerClaims {
   readonly soundMs: number | undefined;
   /** Is what the peer says to have applied of this region's, by the newest word of it. */
   readonly appliedMs: number | undefined;
+  /** Is what the peer says to have applied of all regions', by the newest word of it. */
+  readonly allAppliedMs: number | undefined;
 }
 
 export interface WatermarkTrackerOptions {
@@ -47,7 +49,12 @@ export interface WatermarkTrackerOptions {
 /** A backlog brings many watermarks at once; the older of them say nothing that is missed. */
 const PENDING_PER_PEER_MAX = 100;
 
-const NOTHING: PeerClaims = { passedMs: undefined, soundMs: undefined, appliedMs: undefined };
+const NOTHING: PeerClaims = {
+  passedMs: undefined,
+  soundMs: undefined,
+  appliedMs: undefined,
+  allAppliedMs: undefined,
+};
 
 export function createWatermarkTracker(options: WatermarkTrackerOptions): WatermarkTracker {
   const { clock, onRefused, driftMsMax } = options;
@@ -58,11 +65,12 @@ export function createWatermarkTracker(options: WatermarkTrackerOptions): Waterm
   /** What was believed by a clock that was wrong is not remembered once it is right. */
   const claimsOf = (peer: string): PeerClaims => {
     const own = { nowMs: clock.nowMs(), driftMsMax };
-    const { passedMs, soundMs, appliedMs } = knownOf.get(peer) ?? NOTHING;
+    const { passedMs, soundMs, appliedMs, allAppliedMs } = knownOf.get(peer) ?? NOTHING;
     const believed = {
       passedMs: believedMs(passedMs, own),
       soundMs: believedMs(soundMs, own),
       appliedMs: believedMs(appliedMs, own),
+      allAppliedMs: believedMs(allAppliedMs, own),
     };
     knownOf.set(peer, believed);
     return believed;
@@ -71,7 +79,7 @@ export function createWatermarkTracker(options: WatermarkTrackerOptions): Waterm
   return {
     note(watermark) {
       const own = { nowMs: clock.nowMs(), driftMsMax };
-      const { from, appliedMs } = watermark;
+      const { from, appliedMs, allAppliedMs } = watermark;
       const why = peers.has(from)
         ? whyUnbelievable(watermark, own)
         : 'it is no peer of this region';
@@ -80,6 +88,7 @@ export function createWatermarkTracker(options: WatermarkTrackerOptions): Waterm
       knownOf.set(from, {
         ...known,
         appliedMs: newestMs(known.appliedMs, believedMs(appliedMs, own)),
+        allAppliedMs: newestMs(known.allAppliedMs, believedMs(allAppliedMs, own)),
       });
       const before = (pendingOf.get(from) ?? []).filter((one) => isBelievable(soundOf(one), own));
       const all = [...before, upToNow(watermark, own)];
@@ -110,7 +119,8 @@ export function createWatermarkTracker(options: WatermarkTrackerOptions): Waterm
 }
 
 function whyUnbelievable(watermark: PendingWatermark, own: OwnClock): string | undefined {
-  const latestMs = Math.max(soundOf(watermark), watermark.appliedMs ?? 0);
+  const { appliedMs = 0, allAppliedMs = 0 } = watermark;
+  const latestMs = Math.max(soundOf(watermark), appliedMs, allAppliedMs);
   if (isBelievable(latestMs, own)) return undefined;
   return `it speaks of a time ${latestMs - own.nowMs} ms ahead of the clock here`;
 }

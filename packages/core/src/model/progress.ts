@@ -7,6 +7,8 @@ export interface PeerProgress {
   readonly passedMs: number | undefined;
   /** Is the peer's word that it has applied all that this region acknowledged before; if it gave one. */
   readonly appliedMs?: number;
+  /** Is its word that it has applied and archived all that any region acknowledged before; if it gave one. */
+  readonly allAppliedMs?: number;
   /** Is as `passedMs`, but for what waits in the peer's outbox for an operator. */
   readonly soundMs?: number;
   /** Says that the peer's queue accepted something from us lately. */

@@ -87,6 +87,7 @@ export function createReplicator(options: ReplicatorOptions): Replicator {
       if (!(await options.lease.acquire(options.leaseMs))) return undefined;
       const report = await sweep({ ...options.sweep, links, clock, notices });
       const claims = await claimInTime();
+      const allApplied = allAppliedOf(links, claims);
       await Promise.all(
         links.map(async (link) => {
           const soundMs = report.sound.get(link.peer);
@@ -95,7 +96,7 @@ export function createReplicator(options: ReplicatorOptions): Replicator {
           if (timeMs === undefined) return;
           const sound = soundMs === undefined || soundMs <= timeMs ? {} : { soundMs };
           const appliedMs = claims.get(link.peer);
-          const claim = appliedMs === undefined ? {} : { appliedMs };
+          const claim = appliedMs === undefined ? {} : { appliedMs, ...allApplied };
           await sendWatermark(link, { from: options.region, timeMs, ...claim, ...sound });
         }),
       );
@@ -134,6 +135,15 @@ function createTracker(
       notices.note('claim-refused', isPeer ? from : 'a region that is no peer', `${from}: ${why}`);
     },
   });
+}
+
+/** What of every region is applied here; nothing while one has not been heard. */
+function allAppliedOf(
+  links: readonly PeerLink[],
+  claims: ReadonlyMap<string, number>,
+): Pick<Watermark, 'allAppliedMs'> {
+  const times = links.map(({ peer }) => claims.get(peer)).filter((timeMs) => timeMs !== undefined);
+  return times.length < links.length ? {} : { allAppliedMs: Math.min(...times) };
 }
 
 const NO_CLAIMS: ReadonlyMap<string, number> = new Map();

@@ -56,6 +56,19 @@ export interface ArchiveKeeper {
    * Each set has one change. Idempotent. Throws `WRITE_CONTENDED`.
    */
   restore(sets: readonly ChangeSet[]): Promise<void>;
+  /**
+   * Takes the rows away that are as they were read, and resolves with them; one that somebody has written to
+   * meanwhile stays.
+   */
+  drop(rows: readonly ArchiveRow[]): Promise<readonly ArchiveRow[]>;
+  /**
+   * Resolves with how far back the archive of the entity kind goes: a replay to that time in milliseconds, or to a
+   * later one, gives what was, and one to an earlier time does not. Undefined where nothing was ever trimmed. Throws
+   * `ARCHIVE_DAMAGED` where nobody can read it.
+   */
+  horizonMs(entityKind: string): Promise<number | undefined>;
+  /** Records that nothing before that time is kept whole. It never goes back. Throws `WRITE_CONTENDED`. */
+  raiseHorizon(entityKind: string, horizonMs: number): Promise<void>;
 }
 
 /** Is one entity kind in one region, as verify, repair, rebuild and replay see it. */

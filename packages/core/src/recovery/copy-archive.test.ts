@@ -30,6 +30,7 @@ async function copied(
   from: readonly ScannedArchiveRow[],
   into: readonly ScannedArchiveRow[],
   refuse: (rows: readonly ArchiveRow[], nth: number) => readonly ArchiveRow[] = () => [],
+  horizonMs?: number,
 ) {
   const puts: (readonly ArchiveRow[])[] = [];
   const told: number[] = [];
@@ -39,6 +40,7 @@ async function copied(
     from: keeperOf(from),
     into: {
       ...keeperOf(into),
+      horizonMs: async () => horizonMs,
       put: async (rows) => {
         puts.push(rows);
         return refuse(rows, puts.length);

@@ -1,6 +1,8 @@
 import { batchesOf } from '../concurrency/bounded.ts';
 import { untilUncontended } from '../concurrency/contention.ts';
 import type { ArchiveKeeper, ArchiveRow, ScannedArchiveRow } from '../ports/recovery-region.ts';
+import { findSuperseded } from '../retention/trim-archive.ts';
+import { stampTimeMs } from '../time/stamp.ts';
 import { encodeChangeSet, plainBytesOf } from '../wire/change-set-bytes.ts';
 import { joinChangeSets } from './repair-regions.ts';
 import type { DamagedArchiveRow } from './replay.ts';
@@ -9,7 +11,7 @@ export interface CopyArchiveOptions {
   readonly entityKind: string;
   readonly bucket: string;
   readonly from: Pick<ArchiveKeeper, 'scan'>;
-  readonly into: Pick<ArchiveKeeper, 'scan' | 'put'>;
+  readonly into: Pick<ArchiveKeeper, 'scan' | 'put' | 'horizonMs'>;
   readonly onDamaged: (row: DamagedArchiveRow) => void;
   readonly onRows?: (copied: number) => void;
 }
@@ -22,19 +24,39 @@ const CONTENTION = { attemptsMax: 5, remedy: 'Repeat the command.' };
 /**
  * Gives the archive `into` every change set of a bucket that the archive `from` has. Where both have
  * one under the same key and they differ, each change of either is kept. What is archived meanwhile is looked at
- * again, not overwritten. Idempotent. Resolves with the rows written. Throws `WRITE_CONTENDED`.
+ * again, not overwritten. Where `into` was trimmed it is given of what was before only what it would have kept. Idempotent. Resolves with the rows written. Throws `WRITE_CONTENDED`.
  */
 export async function copyArchive(options: CopyArchiveOptions): Promise<number> {
   let written = 0;
   return untilUncontended<number>(async () => {
-    const pass = await copyOnce(options);
+    const pass = await copyOnce(options, await findTrimmed(options));
     written += pass.written;
     return pass.leftOut === 0 ? written : { contended: `The archive of bucket ${options.bucket}` };
   }, CONTENTION);
 }
 
+/** Tells of a row whether `into` has trimmed it, or would. */
+type IsTrimmed = (row: ArchiveRow) => boolean;
+
+async function findTrimmed({
+  entityKind,
+  bucket,
+  from,
+  into,
+}: CopyArchiveOptions): Promise<IsTrimmed> {
+  const horizonMs = await into.horizonMs(entityKind);
+  if (horizonMs === undefined) return () => false;
+  const needed = new Set<string>();
+  const onNeeded = (row: ScannedArchiveRow): void => void needed.add(keyOf(row));
+  const superseded = findSuperseded({ archive: from, entityKind, bucket, horizonMs, onNeeded });
+  // Only what is needed is kept in memory: there is no more of it than there are entities.
+  while ((await superseded.next()).done !== true);
+  return (row) => stampTimeMs(row.set.stamp) < horizonMs && !needed.has(keyOf(row));
+}
+
 async function copyOnce(
   options: CopyArchiveOptions,
+  isTrimmed: IsTrimmed,
 ): Promise<{ readonly written: number; readonly leftOut: number }> {
   let written = 0;
   let leftOut = 0;
@@ -43,7 +65,7 @@ async function copyOnce(
     weightMax: BATCH_BYTES_MAX,
     weigh: ({ encoded }: ArchiveRow) => plainBytesOf(encoded),
   };
-  for await (const batch of batchesOf(missingRows(options), bounds)) {
+  for await (const batch of batchesOf(missingRows(options, isTrimmed), bounds)) {
     const refused = await options.into.put(batch);
     leftOut += refused.length;
     written += batch.length - refused.length;
@@ -53,7 +75,10 @@ async function copyOnce(
 }
 
 /** Yields what `from` has and `into` has not, by reading both in the order of their keys. */
-async function* missingRows(options: CopyArchiveOptions): AsyncGenerator<ArchiveRow> {
+async function* missingRows(
+  options: CopyArchiveOptions,
+  isTrimmed: IsTrimmed,
+): AsyncGenerator<ArchiveRow> {
   const { entityKind, bucket, into, onDamaged } = options;
   const span = { entityKind, bucket };
   const own = into.scan(span)[Symbol.asyncIterator]();
@@ -67,6 +92,7 @@ async function* missingRows(options: CopyArchiveOptions): AsyncGenerator<Archive
       onDamaged(row);
       continue;
     }
+    if (isTrimmed(row)) continue;
     while (head !== undefined && keyOf(head) < keyOf(row)) head = await readOwn();
     const there = head !== undefined && keyOf(head) === keyOf(row) ? head : undefined;
     const wanted = missing(row, there);

@@ -168,6 +168,7 @@ async function runPhase(
   const advance = (count: number): void => onProgress?.({ phase, done: (done += count) });
   switch (phase) {
     case 'archive':
+      await takeHorizon(target, sources);
       return eachBucket(options, async (bucket) => {
         for (const source of sources) {
           tally.archiveRows += await copyBetween(source, target, { bucket, tally, advance });
@@ -204,6 +205,20 @@ async function runPhase(
     default:
       return assertNever(phase);
   }
+}
+
+/**
+ * Before anything is copied: of what every source has trimmed the target gets no more than they kept. What one of
+ * them still has whole is whole in what all of them give.
+ */
+async function takeHorizon(
+  { archive, entityKind }: RecoveryRegion,
+  sources: readonly RecoveryRegion[],
+): Promise<void> {
+  const horizons = await Promise.all(sources.map((one) => one.archive.horizonMs(entityKind)));
+  const known = horizons.filter((horizonMs) => horizonMs !== undefined);
+  if (known.length < horizons.length) return;
+  await archive.raiseHorizon(entityKind, Math.min(...known));
 }
 
 async function eachBucket(

@@ -53,7 +53,7 @@ export interface ReplayPlan {
 }
 
 export interface PlanReplayOptions {
-  readonly archive: Pick<ArchiveKeeper, 'scan'>;
+  readonly archive: Pick<ArchiveKeeper, 'scan' | 'horizonMs'>;
   /** The region whose archive it is. */
   readonly region: string;
   /** The rows that are compared with it. */
@@ -124,13 +124,16 @@ export function countReplay(changes: readonly Pick<PlannedReplay, 'difference'>[
 }
 
 /**
- * Returns when the first record of an archive was stamped, in milliseconds, undefined where it has none: of what
- * was before nothing can be said, and a replay to then would find that there was nothing.
+ * Returns how far back an archive goes, in milliseconds: to where it was trimmed, else to its first record,
+ * undefined where it has none. Of what was before nothing can be said, and a replay to then would find that there
+ * was nothing.
  */
 export async function findArchiveStart(
-  archive: Pick<ArchiveKeeper, 'scan'>,
+  archive: Pick<ArchiveKeeper, 'scan' | 'horizonMs'>,
   { entityKind, buckets }: { readonly entityKind: string; readonly buckets: readonly string[] },
 ): Promise<number | undefined> {
+  const horizonMs = await archive.horizonMs(entityKind);
+  if (horizonMs !== undefined) return horizonMs;
   let startMs: number | undefined;
   for (const bucket of buckets) {
     // A damaged row has its stamp all the same: it is its key.

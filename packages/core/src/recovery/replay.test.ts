@@ -194,6 +194,7 @@ describe('planning a replay', () => {
     const buckets = ['00', '01', '02'];
     const starts: Readonly<Record<string, number>> = { '00': 9, '01': 4 };
     const byBucket = {
+      ...archiveOf(),
       scan: ({ bucket }: { bucket: string }) => {
         const startMs = starts[bucket];
         return startMs === undefined

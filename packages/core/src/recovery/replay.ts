@@ -44,7 +44,7 @@ export interface DamagedArchiveRow {
 }
 
 export interface FoldOptions {
-  readonly archive: Pick<ArchiveKeeper, 'scan'>;
+  readonly archive: Pick<ArchiveKeeper, 'scan' | 'horizonMs'>;
   readonly span: ArchiveSpan;
   /** The region whose archive it is. */
   readonly region: string;
@@ -61,11 +61,13 @@ export interface FoldOptions {
 
 /**
  * Joins the archived states of each entity, so that rows are written once and not once for each of
- * their changes. Memory is bounded by `entitiesMax`. Throws `ARCHIVE_DAMAGED`, naming the row.
+ * their changes. Memory is bounded by `entitiesMax`. Throws `ARCHIVE_DAMAGED`, naming the row, and
+ * `RECOVERY_REFUSED` for a time to which the archive does not go back.
  */
 export async function foldArchive(options: FoldOptions): Promise<void> {
   const { archive, span, region, entityId, entitiesMax, onStates } = options;
   let states = new Map<string, StoredState>();
+  await refuseTrimmed(options);
   for await (const row of archive.scan(span)) {
     if (row.kind === 'damaged') {
       if (options.onDamaged === undefined) throw damaged(row);
@@ -87,7 +89,23 @@ export async function foldArchive(options: FoldOptions): Promise<void> {
       await onStates(full);
     }
   }
+  // Whoever looks only has no lease, and the archive may have been trimmed while it was read.
+  await refuseTrimmed(options);
   if (states.size > 0) await onStates(states);
+}
+
+async function refuseTrimmed({ archive, span, region }: FoldOptions): Promise<void> {
+  const { beforeMs, entityKind } = span;
+  if (beforeMs === undefined) return;
+  const horizonMs = await archive.horizonMs(entityKind);
+  if (horizonMs === undefined || beforeMs >= horizonMs) return;
+  const [start, wanted] = [horizonMs, beforeMs].map((timeMs) => new Date(timeMs).toISOString());
+  throw new TerminalError(
+    'RECOVERY_REFUSED',
+    `The archive of ${region} goes back to ${start}: what was before has been trimmed, so it cannot tell how ` +
+      `${entityKind} was at ${wanted}. Choose a later time, or the archive of a region that goes back further.`,
+    { details: { horizonMs } },
+  );
 }
 
 function damaged({ partitionKey, rowKey, problem }: DamagedArchiveRow): TerminalError {
@@ -100,7 +118,7 @@ function damaged({ partitionKey, rowKey, problem }: DamagedArchiveRow): Terminal
 }
 
 export interface ReplayIntoOptions {
-  readonly archive: Pick<ArchiveKeeper, 'scan'>;
+  readonly archive: Pick<ArchiveKeeper, 'scan' | 'horizonMs'>;
   /** The region whose archive it is. */
   readonly region: string;
   readonly into: Replica;

@@ -89,6 +89,7 @@ export function createMemoryRecoveryRegion(region: string): MemoryRecoveryRegion
   const done: string[] = [];
   const writes: number[] = [];
   let version = 0;
+  let horizonMs: number | undefined;
   let hook = (): void => undefined;
   const store = (entityId: string, { state, referenceId }: StoredState): void => {
     version += 1;
@@ -165,6 +166,19 @@ export function createMemoryRecoveryRegion(region: string): MemoryRecoveryRegion
           keep(own === undefined ? set : (joinChangeSets(own, set) ?? own));
         }
       },
+      drop: async (dropped) => {
+        done.push('drop');
+        for (const { set } of dropped) {
+          const nth = sets.findIndex(({ stamp }) => stamp === set.stamp);
+          if (nth >= 0) sets.splice(nth, 1);
+        }
+        return dropped;
+      },
+      horizonMs: async () => horizonMs,
+      raiseHorizon: async (_, raisedMs) => {
+        done.push('horizon');
+        horizonMs = Math.max(horizonMs ?? 0, raisedMs);
+      },
     },
     conflicts: {
       record: async (conflicts) => {
@@ -205,6 +219,7 @@ export function createThree(): readonly [
 
 export function archiveOf(...rows: readonly (ChangeSet | 'damaged')[]) {
   return {
+    horizonMs: async (): Promise<number | undefined> => undefined,
     async *scan(): AsyncGenerator<ScannedArchiveRow> {
       for (const [n, row] of rows.entries()) {
         if (row === 'damaged') {

@@ -10,12 +10,14 @@ const WatermarkSchema = Type.Object({
   from: Type.String(),
   timeMs: Type.Integer({ minimum: 0 }),
   appliedMs: Type.Optional(Type.Integer({ minimum: 0 })),
+  allAppliedMs: Type.Optional(Type.Integer({ minimum: 0 })),
   soundMs: Type.Optional(Type.Integer({ minimum: 0 })),
 });
 
 /**
  * Is a region's word to a peer: everything that I acknowledged before `timeMs` is already in your queue, ahead
  * of this message. With `appliedMs` also: everything that you acknowledged before that time, I have applied.
+ * With `allAppliedMs`: everything that any region acknowledged before that time, I have applied and archived.
  * With `soundMs`: everything before that later time too, but for rows of my outbox that wait for an operator,
  * so waiting for it is in vain (ADR 0021). A build that does not know a claim reads over it.
  */
@@ -37,11 +39,12 @@ export function decodeWatermark(bytes: Uint8Array): Watermark {
   if (!checkWatermark.Check(json) || !isRegionName(json.from)) {
     throw new TerminalError('CHANGE_UNDECODABLE', 'The message is no watermark.');
   }
-  const { wire: _wire, from, timeMs, appliedMs, soundMs } = json;
+  const { wire: _wire, from, timeMs, appliedMs, allAppliedMs, soundMs } = json;
   return {
     from,
     timeMs,
     ...(appliedMs === undefined ? {} : { appliedMs }),
+    ...(allAppliedMs === undefined ? {} : { allAppliedMs }),
     ...(soundMs === undefined ? {} : { soundMs }),
   };
 }

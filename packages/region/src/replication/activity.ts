@@ -13,6 +13,7 @@ import {
   type Settlement,
 } from '@tandem/core';
 import type { Logger } from '@tandem/service-kit';
+import type { TrimmedKind } from '@tandem/storage';
 
 /** Since this process started. */
 export interface ActivityCounts {
@@ -22,6 +23,8 @@ export interface ActivityCounts {
   /** Counts those by the reason for which they were refused. */
   readonly refused: Readonly<Partial<Record<RefusalReason, number>>>;
   readonly received: number;
+  /** Counts the rows that the retention took away, by table. */
+  readonly trimmed: Readonly<Partial<Record<TrimmedKind['table'], number>>>;
 }
 
 /** Counts what the duties do, and logs what an operator must know of it. */
@@ -32,6 +35,7 @@ export interface Activity extends ActivityLog {
   readonly notices: Notices;
   noteRelayed(changeSets: number): void;
   noteReceived(messages: number): void;
+  noteTrimmed(trimmed: Pick<TrimmedKind, 'table' | 'rows'>): void;
 }
 
 export function createActivity(options: {
@@ -42,19 +46,27 @@ export function createActivity(options: {
   const log = createActivityLog(options);
   const counts = { conflicts: 0, relayed: 0, deadLettered: 0, received: 0 };
   const refused: Partial<Record<RefusalReason, number>> = {};
+  const trimmed: Partial<Record<TrimmedKind['table'], number>> = {};
   const notices = createNotices({ clock, onNew: log.onNotice });
   let lastOutageMs: number | undefined;
 
   return {
     ...log,
     notices,
-    counts: () => ({ ...counts, refused: { ...refused } }),
+    counts: () => ({
+      ...counts,
+      refused: { ...refused },
+      trimmed: { ...trimmed },
+    }),
     lastOutageMs: () => lastOutageMs,
     noteRelayed(changeSets) {
       counts.relayed += changeSets;
     },
     noteReceived(messages) {
       counts.received += messages;
+    },
+    noteTrimmed({ table, rows }) {
+      trimmed[table] = (trimmed[table] ?? 0) + rows;
     },
     onConflict(conflict: Conflict) {
       counts.conflicts += 1;

@@ -44,6 +44,7 @@ import {
   createRegionTombstoneDuty,
   ownQueueOf,
 } from './duties/region-duties.ts';
+import { createRetentionDuty } from './duties/retention-duty.ts';
 import { createStatusLogDuty } from './duties/run-duties.ts';
 import {
   type ObservedReceiver,
@@ -117,6 +118,7 @@ interface CommonParts {
   readonly status: ObservedStatus;
   readonly sweepLease: Lease;
   readonly tombstoneLease: Lease;
+  readonly retentionLease: Lease;
   readonly publishers: readonly ChangePublisher[];
   readonly links: readonly PeerLink[];
   readonly relay: Relay;
@@ -141,6 +143,7 @@ function commonParts(options: ReplicatorPartsOptions): CommonParts {
     status: observeStatus(tables.status),
     sweepLease: lease('sweep'),
     tombstoneLease: lease('tombstones'),
+    retentionLease: lease('retention'),
     publishers,
     links,
     relay: createRelay({
@@ -160,7 +163,7 @@ function toParts(
 ): ReplicatorParts {
   const { clock, logger, opened } = options;
   const { activity, links, status, receiver, sweeper, publishers, sweepLease } = parts;
-  const { tombstoneLease } = parts;
+  const { tombstoneLease, retentionLease } = parts;
   const leaseMs = SWEEP_LEASE_MS;
   const sweepDuty = createSweepDuty({
     sweeper: sweeper ?? createArchiveSweeper({ ...parts, clock, leaseMs }),
@@ -178,9 +181,10 @@ function toParts(
       sweepDuty,
       ...parts.duties,
       createRegionTombstoneDuty({ ...options, ...parts }),
+      createRetentionDuty({ ...options, ...parts }),
       createRegionConfigurationDuty({ logger, opened }),
     ],
-    releaseLeases: () => releaseLeases([sweepLease, tombstoneLease], logger),
+    releaseLeases: () => releaseLeases([sweepLease, tombstoneLease, retentionLease], logger),
     async closeBus() {
       await receiver?.close();
       await Promise.all(publishers.map((publisher) => publisher.close()));

@@ -16,6 +16,7 @@ interface Metric {
   readonly read: (status: ReplicatorStatus, sinceStartMs: number) => readonly Series[];
 }
 
+const TRIMMED_TABLES = ['Archive', 'Conflicts'] as const;
 const MS_PER_S = 1_000;
 const seconds = (ms: number | null): number | null => (ms === null ? null : ms / MS_PER_S);
 
@@ -111,6 +112,15 @@ const METRICS: readonly Metric[] = [
         sinceStart.refused[reason] ?? 0,
         { 'tandem.reason': reason },
       ]),
+  },
+  {
+    name: 'tandem.rows.trimmed',
+    unit: '{row}',
+    description:
+      'Rows that were older than is kept and were taken away, since the start, by table.',
+    isCounter: true,
+    read: ({ sinceStart }) =>
+      TRIMMED_TABLES.map((table) => [sinceStart.trimmed[table] ?? 0, { 'tandem.table': table }]),
   },
   {
     name: 'tandem.loop.failures',

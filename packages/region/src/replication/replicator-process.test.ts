@@ -85,6 +85,7 @@ describe('replicator of a region with peers', () => {
       'dead-letters',
       'status-log',
       'tombstones',
+      'retention',
       'configuration',
     ]);
   });
@@ -279,6 +280,7 @@ describe('replicator of a region without peers', () => {
     expect(east.process.status().loops.map(({ name }) => name)).toEqual([
       'sweep',
       'tombstones',
+      'retention',
       'configuration',
     ]);
   });

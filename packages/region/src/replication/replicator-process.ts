@@ -175,6 +175,7 @@ const NO_COUNTS: ActivityCounts = {
   deadLettered: 0,
   refused: {},
   received: 0,
+  trimmed: {},
 };
 
 function viewOf(

@@ -15,6 +15,7 @@ import { choice, durationMs, integer, json, secret, text } from './setting-kinds
 
 const MIB = 1024 * 1024;
 const ROW_MEMORY_MIB_MAX = 64 * 1024;
+const ARCHIVE_MIB_MAX = 500 * 1024 * 1024;
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 const DAY_MS = 24 * 60 * MINUTE_MS;
@@ -152,6 +153,27 @@ export const tandemSettings = {
     min: DAY_MS,
     max: 3_650 * DAY_MS,
     default: 90 * DAY_MS,
+  }),
+  'Archive.KeepMs': durationMs({
+    description:
+      'How long the archive keeps every change: a replay, and a history, go back so far. What is older is trimmed ' +
+      'once every peer has it, but for what a replay to a younger time needs. For ever where it is not set.',
+    min: DAY_MS,
+    max: 3_650 * DAY_MS,
+  }),
+  'Archive.KeepMib': integer({
+    description:
+      'What the changes of an entity kind may take in the archive, in MiB: beyond that the oldest are trimmed although ' +
+      'they are younger than Archive.KeepMs, never those of the time that Retention.PromiseMs names. Any size where ' +
+      'it is not set.',
+    min: 1,
+    max: ARCHIVE_MIB_MAX,
+  }),
+  'Retention.PromiseMs': durationMs({
+    description: 'How much of the past is kept whole whatever its size.',
+    min: DAY_MS,
+    max: 3_650 * DAY_MS,
+    default: 7 * DAY_MS,
   }),
   'Rows.MemoryMib': integer({
     description:

@@ -28,6 +28,7 @@ import {
   toArchiveProperties,
   toStandInProperties,
 } from '../archive/table-archive.ts';
+import { createHorizonRows } from '../retention/horizon-rows.ts';
 import { fromPayloadColumns } from '../rows/entity-row.ts';
 import { ENTITY_ROWS_FROM } from '../rows/row-key.ts';
 
@@ -74,9 +75,22 @@ export function createTableArchiveKeeper({ store }: { readonly store: TableStore
     );
     return leftOut;
   };
+  const horizons = createHorizonRows({ store, table: ARCHIVE_TABLE });
   return {
     scan: (span) => scanArchive(store, span),
     put,
+    async drop(rows) {
+      const dropped: ArchiveRow[] = [];
+      const byPartition = Map.groupBy(rows, ({ partitionKey }) => partitionKey);
+      for (const [partitionKey, own] of byPartition) {
+        for (const part of chunk(own, TRANSACTION_BOUNDS)) {
+          dropped.push(...(await dropPart(store, partitionKey, part)));
+        }
+      }
+      return dropped;
+    },
+    horizonMs: (entityKind) => horizons.read(entityKind),
+    raiseHorizon: (entityKind, horizonMs) => horizons.raise(entityKind, horizonMs),
     async restore(sets) {
       // What was written meanwhile may hold them by now, so it is looked at again.
       await untilUncontended(async () => {
@@ -93,15 +107,37 @@ export function createTableArchiveKeeper({ store }: { readonly store: TableStore
   };
 }
 
+/** All in one transaction, or one by one when someone has written one of them. */
+async function dropPart(
+  store: TableStore,
+  partitionKey: string,
+  part: readonly ArchiveRow[],
+): Promise<readonly ArchiveRow[]> {
+  const operations = part.flatMap(({ rowKey, etag }): RowOperation[] =>
+    etag === undefined ? [] : [{ kind: 'delete', rowKey, etag }],
+  );
+  if (operations.length === 0) return [];
+  const outcome = await store.commit({ table: ARCHIVE_TABLE, partitionKey, operations });
+  if (outcome.kind === 'committed') return part;
+  if (part.length === 1) return [];
+  const dropped: ArchiveRow[] = [];
+  for (const row of part) dropped.push(...(await dropPart(store, partitionKey, [row])));
+  return dropped;
+}
+
 async function* scanArchive(
   store: TableStore,
   { entityKind, bucket, fromMs, beforeMs }: ArchiveSpan,
 ): AsyncGenerator<ScannedArchiveRow> {
   const prefix = `${entityKind}-${bucket}`;
-  // Stamps begin with their time, so bounds on the row keys hold in every day's partition.
+  // Stamps begin with their time, so bounds on the row keys hold in every day's partition; those of other days are
+  // left out.
   const range = {
     table: ARCHIVE_TABLE,
-    partitions: { from: `${prefix}-`, before: `${prefix}.` },
+    partitions: {
+      from: `${prefix}-${fromMs === undefined ? '' : dayOf(fromMs)}`,
+      before: beforeMs === undefined ? `${prefix}.` : `${prefix}-${dayOf(beforeMs)}~`,
+    },
     limit: PAGE_ROWS,
     rowsFrom: fromMs === undefined ? ENTITY_ROWS_FROM : stampPrefix(fromMs),
     ...(beforeMs === undefined ? {} : { rowsBefore: stampPrefix(beforeMs) }),
@@ -110,6 +146,14 @@ async function* scanArchive(
     for (const row of page.rows) yield readArchiveRow(row);
   }
 }
+
+/** The day of a time as a partition names it; no stamp is of a day that has no such name. */
+function dayOf(timeMs: number): string {
+  const dayMs = Math.min(Math.max(0, timeMs), LAST_DAY_MS);
+  return new Date(dayMs).toISOString().slice(0, 10).replaceAll('-', '');
+}
+
+const LAST_DAY_MS = Date.UTC(9999, 11, 31);
 
 function readArchiveRow({ partitionKey, rowKey, properties, etag }: TableRow): ScannedArchiveRow {
   try {

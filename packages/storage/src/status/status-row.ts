@@ -35,6 +35,8 @@ export interface StatusRow<T> {
 
 export interface StatusRowOptions<T> {
   readonly store: TableStore;
+  /** `Replication` by default. */
+  readonly table?: string;
   readonly partitionKey?: string;
   readonly rowKey: string;
   readonly columns: Columns<T>;
@@ -43,8 +45,9 @@ export interface StatusRowOptions<T> {
 export const STATUS_PARTITION = 'status';
 
 export function createStatusRow<T extends object>(options: StatusRowOptions<T>): StatusRow<T> {
-  const { store, partitionKey = STATUS_PARTITION, rowKey, columns } = options;
-  const address = { table: REPLICATION_TABLE, partitionKey };
+  const { store, table = REPLICATION_TABLE, rowKey, columns } = options;
+  const { partitionKey = STATUS_PARTITION } = options;
+  const address = { table, partitionKey };
   const names = Object.keys(columns) as (keyof T & string)[];
 
   const encode = (value: T): Properties =>
@@ -58,7 +61,7 @@ export function createStatusRow<T extends object>(options: StatusRowOptions<T>):
   return {
     encode,
     async look() {
-      const row = await store.get(REPLICATION_TABLE, partitionKey, rowKey);
+      const row = await store.get(table, partitionKey, rowKey);
       if (row === undefined) return { kind: 'none' };
       const value = decode(row.properties);
       return value === undefined

@@ -50,8 +50,10 @@ export function createTableDrillSwitch({ store }: OverStore): DrillSwitch {
   };
 }
 
-/** What ends later than any clock but a broken one can have said is free: its holder may be dead. */
 const SKEW_MS_MAX = 60_000;
+
+/** Whoever recovers a region holds it. */
+export const RECOVERY_LEASE = 'recovery';
 
 export interface TableLeaseOptions {
   readonly store: TableStore;
@@ -63,15 +65,14 @@ export interface TableLeaseOptions {
 
 /** Keeps who does what only one process may do; the lease is taken and renewed by ETag. */
 export function createTableLease({ store, clock, name, holder }: TableLeaseOptions): Lease {
-  const columns = { holder: textColumn(''), untilMs: wholeNumberColumn() };
-  const row = createStatusRow({ store, partitionKey: 'lease', rowKey: name, columns });
+  const row = createLeaseRow({ store, name });
 
   return {
     async acquire(durationMs) {
       const seen = await row.look();
       const leftMs = seen.kind === 'value' ? seen.value.untilMs - clock.nowMs() : 0;
-      const isFree = leftMs <= 0 || leftMs > durationMs + SKEW_MS_MAX;
-      if (seen.kind === 'value' && !isFree && seen.value.holder !== holder) return false;
+      const isTaken = isHeld(leftMs, durationMs);
+      if (seen.kind === 'value' && isTaken && seen.value.holder !== holder) return false;
       return await row.write({ holder, untilMs: clock.nowMs() + durationMs }, seen);
     },
     async release() {
@@ -79,6 +80,31 @@ export function createTableLease({ store, clock, name, holder }: TableLeaseOptio
       if (seen.kind === 'value' && seen.value.holder === holder) await row.drop(seen);
     },
   };
+}
+
+/** Tells whether anybody holds the lease; who asks needs none of his own. */
+export async function isLeaseTaken({
+  store,
+  clock,
+  name,
+  durationMs,
+}: Omit<TableLeaseOptions, 'holder'> & {
+  /** What its holders take it for, in milliseconds. */
+  readonly durationMs: number;
+}): Promise<boolean> {
+  const seen = await createLeaseRow({ store, name }).look();
+  if (seen.kind !== 'value') return false;
+  return isHeld(seen.value.untilMs - clock.nowMs(), durationMs);
+}
+
+function createLeaseRow({ store, name }: Pick<TableLeaseOptions, 'store' | 'name'>) {
+  const columns = { holder: textColumn(''), untilMs: wholeNumberColumn() };
+  return createStatusRow({ store, partitionKey: 'lease', rowKey: name, columns });
+}
+
+/** What ends later than any clock but a broken one can have said is free: its holder may be dead. */
+function isHeld(leftMs: number, durationMs: number): boolean {
+  return leftMs > 0 && leftMs <= durationMs + SKEW_MS_MAX;
 }
 
 /** Says that the regions were proven equal: every write acknowledged before `asOfMs` was everywhere. */

@@ -29,6 +29,7 @@ const checkProgress = Compile(
         peer: Type.String(),
         passedMs: Type.Optional(Type.Number()),
         appliedMs: Type.Optional(Type.Number()),
+        allAppliedMs: Type.Optional(Type.Number()),
         soundMs: Type.Optional(Type.Number()),
         isReachable: Type.Boolean(),
       }),
@@ -83,11 +84,13 @@ function combine(stored: ReplicationProgress | undefined, beat: Heartbeat): Repl
   const peers = beat.peers.map((own): PeerProgress => {
     const before = known.find(({ peer }) => peer === own.peer);
     const appliedMs = newestMs(before?.appliedMs, own.appliedMs);
+    const allAppliedMs = newestMs(before?.allAppliedMs, own.allAppliedMs);
     const soundMs = newestMs(before?.soundMs, own.soundMs);
     return {
       ...own,
       passedMs: newestMs(before?.passedMs, own.passedMs),
       ...(appliedMs === undefined ? {} : { appliedMs }),
+      ...(allAppliedMs === undefined ? {} : { allAppliedMs }),
       ...(soundMs === undefined ? {} : { soundMs }),
     };
   });

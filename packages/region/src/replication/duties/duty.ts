@@ -6,6 +6,7 @@ export type DutyName =
   | 'dead-letters'
   | 'status-log'
   | 'tombstones'
+  | 'retention'
   | 'configuration';
 
 /** Something that the replicator does again and again. */

@@ -140,7 +140,12 @@ export function createHeartbeatDuty({
 }
 
 /** Read again before each turn, so no restart is needed when it changes. */
-const LIVE_SETTINGS: ReadonlySet<string> = new Set(['Sweep.IntervalMs']);
+const LIVE_SETTINGS: ReadonlySet<string> = new Set([
+  'Sweep.IntervalMs',
+  'Archive.KeepMs',
+  'Archive.KeepMib',
+  'Retention.PromiseMs',
+]);
 
 interface TombstonePartsOptions {
   readonly clock: Clock;

@@ -1,0 +1,76 @@
+import type { Clock, EntityKind, Lease, Randomness, TableStore } from '@tandem/core';
+import type { OpenedRegion } from '@tandem/region-kit';
+import type { Logger } from '@tandem/service-kit';
+import { type RetentionSettings, trimRegion } from '@tandem/storage';
+import type { Activity } from '../observe/activity.ts';
+import type { ObservedStatus } from '../observe/observed-ports.ts';
+import type { Duty } from './duty.ts';
+
+interface RetentionDutyOptions {
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly logger: Logger;
+  readonly store: TableStore;
+  readonly kinds: readonly EntityKind[];
+  readonly opened: OpenedRegion;
+  readonly status: ObservedStatus;
+  /** Keeps several replicators from reading the same tables for nothing. */
+  readonly retentionLease: Lease;
+  readonly activity: Pick<Activity, 'noteTrimmed'>;
+}
+
+const TRIM_INTERVAL_MS = 3_600_000;
+/** Shorter than the interval at its shortest, so that whoever held it last can take it again. */
+const LEASE_MS = TRIM_INTERVAL_MS / 2;
+const MIB = 1024 * 1024;
+
+/** Trims what is older, or larger, than the settings of now have it; nothing where they say nothing. */
+export function createRetentionDuty(options: RetentionDutyOptions): Duty {
+  const { clock, logger, store, kinds, opened, status, activity } = options;
+  const { bucketCount, peers } = opened.settings;
+  return {
+    name: 'retention',
+    intervalMs: () => TRIM_INTERVAL_MS,
+    // It reads what is old from its beginning, so a process that restarts often does not begin with it each time.
+    firstDelayMs: Math.round(TRIM_INTERVAL_MS * options.randomness.fraction()),
+    isNeededForReady: false,
+    // It takes as long as the tables are large.
+    stallMs: undefined,
+    async turn(signal) {
+      const settings = readRetention(opened);
+      if (settings === undefined || !(await options.retentionLease.acquire(LEASE_MS))) return;
+      const trimmed = await trimRegion({
+        store,
+        kinds,
+        bucketCount,
+        clock,
+        status,
+        peers: peers.map(({ region }) => region),
+        settings,
+        signal,
+      });
+      for (const one of trimmed) {
+        activity.noteTrimmed(one);
+        logger.info(
+          { event: one.horizonMs === undefined ? 'retention-waits' : 'retention-trimmed', ...one },
+          one.horizonMs === undefined
+            ? 'Nothing is trimmed before every peer has said what it has.'
+            : 'What is older than is kept was trimmed.',
+        );
+      }
+    },
+  };
+}
+
+/** Undefined where everything is kept for ever. */
+function readRetention({ configuration, settings }: OpenedRegion): RetentionSettings | undefined {
+  const keepMs = configuration.get('Archive.KeepMs');
+  const keepMib = configuration.get('Archive.KeepMib');
+  if (keepMs === undefined && keepMib === undefined) return undefined;
+  return {
+    archive: { keepMs, keepBytes: keepMib === undefined ? undefined : keepMib * MIB },
+    promiseMs: configuration.get('Retention.PromiseMs'),
+    tombstoneAgeMs: settings.tombstoneAgeMs,
+    driftMsMax: settings.driftMsMax,
+  };
+}
