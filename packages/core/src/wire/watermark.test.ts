@@ -33,6 +33,7 @@ describe('A3, I16: the word of a wrong clock', () => {
   test.each([
     ['timeMs', { timeMs: Number.MAX_SAFE_INTEGER }],
     ['appliedMs', { timeMs: 1, appliedMs: Number.MAX_SAFE_INTEGER }],
+    ['allAppliedMs', { timeMs: 1, allAppliedMs: Number.MAX_SAFE_INTEGER }],
     ['soundMs', { timeMs: 1, soundMs: 1_000_000 + DRIFT_MS_MAX + 1 }],
   ])('is neither believed nor remembered where %s is too far ahead', (_, claim) => {
     const { tracker, wall, refused, hear } = setUp();
@@ -76,7 +77,12 @@ describe('A3, I16: the word of a wrong clock', () => {
   });
 });
 
-const NOTHING = { passedMs: undefined, soundMs: undefined, appliedMs: undefined };
+const NOTHING = {
+  passedMs: undefined,
+  soundMs: undefined,
+  appliedMs: undefined,
+  allAppliedMs: undefined,
+};
 
 describe('A7: what is damaged in the outbox of a peer', () => {
   test('is claimed by no watermark, and keeps nobody waiting', () => {

@@ -16,7 +16,7 @@ import { createTableArchiveKeeper } from '../recovery/archive-keeper.ts';
 import { createTableRegionHold, isLeaseTaken, RECOVERY_LEASE } from '../status/status-tables.ts';
 
 /** What of a table is kept: by age, by size, or for ever where neither is set. */
-export interface Keep {
+interface Keep {
   /** In milliseconds. */
   readonly keepMs: number | undefined;
   /** Of what is encoded, for each entity kind. */
@@ -50,7 +50,7 @@ export interface TrimRegionOptions {
 /** What one turn did to the tables of a kind. */
 export interface TrimmedKind extends TrimReport {
   readonly entityKind: string;
-  readonly table: 'Archive';
+  readonly table: 'Archive' | 'Conflicts';
   /** Undefined when nothing may be trimmed. */
   readonly horizonMs: number | undefined;
 }

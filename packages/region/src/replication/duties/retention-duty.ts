@@ -1,10 +1,25 @@
-import type { Clock, EntityKind, Lease, Randomness, TableStore } from '@tandem/core';
-import type { OpenedRegion } from '@tandem/region-kit';
+import type {
+  Clock,
+  EntityKind,
+  Lease,
+  Randomness,
+  ReplicationStatus,
+  TableStore,
+} from '@tandem/core';
 import type { Logger } from '@tandem/service-kit';
-import { type RetentionSettings, trimRegion } from '@tandem/storage';
-import type { Activity } from '../observe/activity.ts';
-import type { ObservedStatus } from '../observe/observed-ports.ts';
+import { type RetentionSettings, type TandemConfiguration, trimRegion } from '@tandem/storage';
+import type { RegionSettings } from '../../region-settings.ts';
+import type { Activity } from '../activity.ts';
 import type { Duty } from './duty.ts';
+
+/** What of an opened region the duty goes by. */
+interface KeptRegion {
+  readonly configuration: Pick<TandemConfiguration, 'get'>;
+  readonly settings: Pick<
+    RegionSettings,
+    'bucketCount' | 'peers' | 'tombstoneAgeMs' | 'driftMsMax'
+  >;
+}
 
 interface RetentionDutyOptions {
   readonly clock: Clock;
@@ -12,8 +27,8 @@ interface RetentionDutyOptions {
   readonly logger: Logger;
   readonly store: TableStore;
   readonly kinds: readonly EntityKind[];
-  readonly opened: OpenedRegion;
-  readonly status: ObservedStatus;
+  readonly opened: KeptRegion;
+  readonly status: Pick<ReplicationStatus, 'read'>;
   /** Keeps several replicators from reading the same tables for nothing. */
   readonly retentionLease: Lease;
   readonly activity: Pick<Activity, 'noteTrimmed'>;
@@ -63,7 +78,7 @@ export function createRetentionDuty(options: RetentionDutyOptions): Duty {
 }
 
 /** Undefined where everything is kept for ever. */
-function readRetention({ configuration, settings }: OpenedRegion): RetentionSettings | undefined {
+function readRetention({ configuration, settings }: KeptRegion): RetentionSettings | undefined {
   const keepMs = configuration.get('Archive.KeepMs');
   const keepMib = configuration.get('Archive.KeepMib');
   if (keepMs === undefined && keepMib === undefined) return undefined;
