@@ -50,6 +50,7 @@ export function createTableDrillSwitch({ store }: OverStore): DrillSwitch {
   };
 }
 
+/** What ends later than any clock but a broken one can have said is free: its holder may be dead. */
 const SKEW_MS_MAX = 60_000;
 
 /** Whoever recovers a region holds it. */
@@ -71,8 +72,8 @@ export function createTableLease({ store, clock, name, holder }: TableLeaseOptio
     async acquire(durationMs) {
       const seen = await row.look();
       const leftMs = seen.kind === 'value' ? seen.value.untilMs - clock.nowMs() : 0;
-      const isTaken = isHeld(leftMs, durationMs);
-      if (seen.kind === 'value' && isTaken && seen.value.holder !== holder) return false;
+      const isFree = leftMs <= 0 || leftMs > durationMs + SKEW_MS_MAX;
+      if (seen.kind === 'value' && !isFree && seen.value.holder !== holder) return false;
       return await row.write({ holder, untilMs: clock.nowMs() + durationMs }, seen);
     },
     async release() {
@@ -94,17 +95,13 @@ export async function isLeaseTaken({
 }): Promise<boolean> {
   const seen = await createLeaseRow({ store, name }).look();
   if (seen.kind !== 'value') return false;
-  return isHeld(seen.value.untilMs - clock.nowMs(), durationMs);
+  const leftMs = seen.value.untilMs - clock.nowMs();
+  return leftMs > 0 && leftMs <= durationMs + SKEW_MS_MAX;
 }
 
 function createLeaseRow({ store, name }: Pick<TableLeaseOptions, 'store' | 'name'>) {
   const columns = { holder: textColumn(''), untilMs: wholeNumberColumn() };
   return createStatusRow({ store, partitionKey: 'lease', rowKey: name, columns });
-}
-
-/** What ends later than any clock but a broken one can have said is free: its holder may be dead. */
-function isHeld(leftMs: number, durationMs: number): boolean {
-  return leftMs > 0 && leftMs <= durationMs + SKEW_MS_MAX;
 }
 
 /** Says that the regions were proven equal: every write acknowledged before `asOfMs` was everywhere. */
