@@ -102,7 +102,7 @@ const LOADS: Record<LoadCommand['kind'], (command: LoadCommand) => Promise<Loade
     let writes = 0;
     const keeper = createTableArchiveKeeper({ store });
     const archive = {
-      horizonMs: keeper.horizonMs,
+      horizonMs: (entityKind: string) => keeper.horizonMs(entityKind),
       async *scan(span: ArchiveSpan) {
         for await (const row of keeper.scan(span)) {
           if (row.kind === 'set') writes += row.set.changes.length;

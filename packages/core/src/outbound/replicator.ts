@@ -87,7 +87,6 @@ export function createReplicator(options: ReplicatorOptions): Replicator {
       if (!(await options.lease.acquire(options.leaseMs))) return undefined;
       const report = await sweep({ ...options.sweep, links, clock, notices });
       const claims = await claimInTime();
-      const allApplied = allAppliedOf(links, claims);
       await Promise.all(
         links.map(async (link) => {
           const soundMs = report.sound.get(link.peer);
@@ -95,8 +94,7 @@ export function createReplicator(options: ReplicatorOptions): Replicator {
             report.watermarks.get(link.peer) ?? (soundMs === undefined ? undefined : 0);
           if (timeMs === undefined) return;
           const sound = soundMs === undefined || soundMs <= timeMs ? {} : { soundMs };
-          const appliedMs = claims.get(link.peer);
-          const claim = appliedMs === undefined ? {} : { appliedMs, ...allApplied };
+          const claim = claimsFor(link.peer, { links, claims });
           await sendWatermark(link, { from: options.region, timeMs, ...claim, ...sound });
         }),
       );
@@ -137,13 +135,17 @@ function createTracker(
   });
 }
 
-/** What of every region is applied here; nothing while one has not been heard. */
-function allAppliedOf(
-  links: readonly PeerLink[],
-  claims: ReadonlyMap<string, number>,
-): Pick<Watermark, 'allAppliedMs'> {
-  const times = links.map(({ peer }) => claims.get(peer)).filter((timeMs) => timeMs !== undefined);
-  return times.length < links.length ? {} : { allAppliedMs: Math.min(...times) };
+/** What of the peer's is applied here, and what of every region; nothing while one has not been heard. */
+function claimsFor(
+  peer: string,
+  { links, claims }: { links: readonly PeerLink[]; claims: ReadonlyMap<string, number> },
+): Pick<Watermark, 'appliedMs' | 'allAppliedMs'> {
+  const appliedMs = claims.get(peer);
+  if (appliedMs === undefined) return {};
+  const times = links.map((link) => claims.get(link.peer)).filter((time) => time !== undefined);
+  return times.length < links.length
+    ? { appliedMs }
+    : { appliedMs, allAppliedMs: Math.min(...times) };
 }
 
 const NO_CLAIMS: ReadonlyMap<string, number> = new Map();
