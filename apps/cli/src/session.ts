@@ -1,4 +1,4 @@
-import { holdLeases, type TypedKind } from '@tandem/core';
+import { type EntityKind, holdLeases } from '@tandem/core';
 import { findInventory } from './inventory/find-inventory.ts';
 import type { Inventory, InventoryRegion } from './inventory/inventory.ts';
 import type { Io, WorkIo } from './io.ts';
@@ -24,7 +24,7 @@ export interface Session {
   /** Its signal ends the work also when a lease is lost. */
   readonly io: WorkIo;
   /** Whose rows it is about. */
-  readonly kind: TypedKind;
+  readonly kind: EntityKind;
   readonly progress: Progress;
   /** Says a line while the work goes on, beside the outcome. */
   tell(line: string): void;
@@ -42,7 +42,7 @@ export interface Session {
   /** Opens a region that may have no tables yet, and has so many buckets then. */
   openToFill(name: string, bucketCount: number): Promise<CliRegion>;
   /** The same run, about the rows of another kind. */
-  of(kind: TypedKind): Session;
+  of(kind: EntityKind): Session;
   /** Requests by region, as far as regions were opened. */
   requests(): Readonly<Record<string, number>>;
   /**
@@ -63,7 +63,7 @@ export function createSession(surroundings: Io, options: CommonOptions): Session
   const opened: CliRegion[] = [];
   let inventory: Promise<Inventory> | undefined;
 
-  const sessionOf = (kind: TypedKind): Session => {
+  const sessionOf = (kind: EntityKind): Session => {
     const openRegion = async (name: string, bucketCount: number): Promise<CliRegion> => {
       const isWriting = options.apply === true || options.forReal === true;
       const region = await openCliRegion({
@@ -128,7 +128,7 @@ function countRequestsOf(opened: readonly CliRegion[]): Readonly<Record<string, 
 }
 
 /** Refuses a region without buckets: every question would be answered as if nothing were there. */
-function requireBuckets({ name, bucketCount }: CliRegion, kind: TypedKind): void {
+function requireBuckets({ name, bucketCount }: CliRegion, kind: EntityKind): void {
   if (bucketCount > 0) return;
   throw new UsageError(
     `The region ${name} has no tables of ours: its Configuration records no bucket count of ${kind.name}. ` +

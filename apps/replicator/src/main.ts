@@ -1,6 +1,6 @@
 // The process: environment, signals and the socket. What it does is in @tandem/region.
 import process from 'node:process';
-import { assertNever, catalogKind, createRequestJudge } from '@tandem/core';
+import { assertNever, catalogKind, createRequestJudge, rowsKind } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { isStrayOfLinkLayer } from '@tandem/messaging';
 import {
@@ -23,7 +23,7 @@ import { createApp } from './app.ts';
 import { type ReplicatorConfig, readConfig } from './config.ts';
 
 /** Every entity kind that this replicator carries. */
-const KINDS = [customerKind, catalogKind];
+const KINDS = [customerKind, catalogKind, rowsKind];
 /** Only reads the settings, and exits with 0 when a start could use them. */
 const CHECK_ONLY = '--check';
 const NOTHING_TO_DO = 'Customer.DataAccess is memory: there is nothing to replicate.';

@@ -72,6 +72,7 @@ export {
   bucketNames,
   bucketOf,
   entityBucketOf,
+  ROWS_BUCKET_COUNT_DEFAULT,
 } from './entity-kind/bucket.ts';
 export { edm } from './entity-kind/edm.ts';
 export { type EntityFault, findEntityFault, withinUnknown } from './entity-kind/entity-fault.ts';

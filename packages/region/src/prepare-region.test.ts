@@ -1,4 +1,4 @@
-import { BUCKET_COUNT_DEFAULT, catalogKind } from '@tandem/core';
+import { BUCKET_COUNT_DEFAULT, catalogKind, rowsKind } from '@tandem/core';
 import { createMemoryTableStore, createVirtualClock } from '@tandem/core/memory';
 import {
   createTableRegionHold,
@@ -24,7 +24,7 @@ async function setUp(values: Readonly<Record<string, string>> = SETTINGS) {
     prepareRegion({
       region: 'east',
       store,
-      kinds: [deviceKind, catalogKind],
+      kinds: [deviceKind, catalogKind, rowsKind],
       clock: createVirtualClock(0),
       environment,
       refreshMs: 60_000,
@@ -63,11 +63,16 @@ describe('opening a region', () => {
     },
   );
 
-  test('gives the catalogue of tables one bucket, whatever the others have', async () => {
-    const { store, open } = await setUp({ ...SETTINGS, 'Tables.BucketCount': '8' });
+  test('gives the catalogue of tables one bucket, and the rows of tables as many as they are set to', async () => {
+    const { store, open } = await setUp({
+      ...SETTINGS,
+      'Tables.BucketCount': '8',
+      'Rows.BucketCount': '12',
+    });
     await open();
     expect(await readRecordedBucketCount(store, deviceKind)).toBe(8);
     expect(await readRecordedBucketCount(store, catalogKind)).toBe(1);
+    expect(await readRecordedBucketCount(store, rowsKind)).toBe(12);
   });
 
   test('holds no region that is new, or whose tables are there', async () => {

@@ -20,6 +20,8 @@ export interface RegionSettings {
   readonly dataAccess: DataAccess;
   /** Of every entity kind of an owner; `bucketCountOf` tells those of Tandem's own kinds. */
   readonly bucketCount: number;
+  /** Of the rows of the tables of clients. */
+  readonly rowsBucketCount: number;
   /** For the rows that a process remembers, of each entity kind. */
   readonly rowMemoryBytesMax: number;
   /** The queue of this region, and of each peer that names no other. */
@@ -48,6 +50,7 @@ export function readRegionSettings(
   return {
     dataAccess: configuration.get('Customer.DataAccess'),
     bucketCount: configuration.get('Tables.BucketCount'),
+    rowsBucketCount: configuration.get('Rows.BucketCount'),
     rowMemoryBytesMax: configuration.get('Rows.MemoryMib') * MIB,
     queue: configuration.get('Customer.Queue'),
     peers,

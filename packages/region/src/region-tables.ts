@@ -6,10 +6,13 @@ import {
   catalogKind,
   type DrillSwitch,
   type EntityKind,
+  localRowsKind,
   type Outbox,
   type RegionHold,
   type Replica,
   type ReplicationStatus,
+  ROWS_BUCKET_COUNT_DEFAULT,
+  rowsKind,
   type TableRow,
   type TableStore,
 } from '@tandem/core';
@@ -45,6 +48,8 @@ export interface RegionTablesOptions {
   readonly kinds: readonly EntityKind[];
   /** Of the kinds of an owner; `bucketCountOf` tells that of each. */
   readonly bucketCount: number;
+  /** Of the rows of the tables of clients; `ROWS_BUCKET_COUNT_DEFAULT` by default. */
+  readonly rowsBucketCount?: number;
   /** They are told of the conflicts that are found here; none by default. */
   readonly peers?: readonly { readonly region: string }[];
   /**
@@ -59,9 +64,14 @@ export interface RegionTablesOptions {
 /** Returns how many buckets the table of a kind has in a region of these settings. */
 export function bucketCountOf(
   entityKind: string,
-  { bucketCount }: Pick<RegionTablesOptions, 'bucketCount'>,
+  {
+    bucketCount,
+    rowsBucketCount = ROWS_BUCKET_COUNT_DEFAULT,
+  }: Pick<RegionTablesOptions, 'bucketCount' | 'rowsBucketCount'>,
 ): number {
-  return entityKind === catalogKind.name ? CATALOG_BUCKET_COUNT : bucketCount;
+  if (entityKind === catalogKind.name) return CATALOG_BUCKET_COUNT;
+  const isRows = entityKind === rowsKind.name || entityKind === localRowsKind.name;
+  return isRows ? rowsBucketCount : bucketCount;
 }
 
 /** Names the tables, and no more: `createTables` makes them exist. */

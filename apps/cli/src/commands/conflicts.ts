@@ -9,7 +9,7 @@ import {
 import { type Restoration, restoreConflict } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
 import { wholeNumber } from '../option-values.ts';
-import { refuseCatalogue, withTable } from '../regions/choose-kind.ts';
+import { refuseCatalogue, requireTyped, withTable } from '../regions/choose-kind.ts';
 import { openWriter } from '../regions/open-writer.ts';
 import type { CliRegion } from '../regions/region.ts';
 import { escapeValue } from '../report/escape-text.ts';
@@ -108,6 +108,7 @@ async function restore(
   [name = '']: readonly string[],
 ): Promise<Outcome> {
   refuseCatalogue(session, 'set back');
+  const typedKind = requireTyped(session, 'conflicts restore');
   const { region, conflicts } = await read(session, { ...options, limit: LIMIT_MAX });
   const conflict = find(conflicts, name);
   const chosen = conflict.fields.filter(
@@ -123,7 +124,7 @@ async function restore(
     chosen,
     recovery: region.recovery,
     isForced: options.force,
-    ...(isApplied ? { openTable: () => openWriter(region, session.kind, session.io) } : {}),
+    ...(isApplied ? { openTable: () => openWriter(region, typedKind, session.io) } : {}),
   });
   const { entityId: id } = conflict;
   const isDone = isApplied && kind !== 'none';

@@ -2,7 +2,7 @@ import type { QueueViewer } from '@tandem/core';
 import { findAllTraces, forgetEntity } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
 import { duration } from '../option-values.ts';
-import { readRowId, refuseCatalogue, withTable } from '../regions/choose-kind.ts';
+import { readRowId, refuseCatalogue, requireTyped, withTable } from '../regions/choose-kind.ts';
 import { openWriter } from '../regions/open-writer.ts';
 import { withQueue } from '../regions/region.ts';
 import { countTraces, describeForget } from '../report/describe-forget.ts';
@@ -46,7 +46,8 @@ export function addForget({ program, act }: Cli): void {
 }
 
 async function forget(session: Session, options: ForgetCommand, id: string): Promise<Outcome> {
-  const { io, kind } = session;
+  const { io } = session;
+  const kind = requireTyped(session, 'forget');
   const opened = await session.open();
   const regions = opened.map((region) => ({
     ...region,

@@ -8,7 +8,7 @@ import {
 import { createEntityHistory, createTableArchive, type HistoryEntry } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
-import { readRowId, withTable } from '../regions/choose-kind.ts';
+import { readRowId, requireTyped, withTable } from '../regions/choose-kind.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
 
@@ -32,11 +32,12 @@ export function addHistory({ program, act }: Cli): void {
 type Entry = HistoryEntry<TypedKind>;
 
 async function show(session: Session, id: string, only: string | undefined): Promise<Outcome> {
+  const kind = requireTyped(session, 'history');
   const regions = await session.open(only === undefined ? undefined : [only]);
   const found = new Map<string, { readonly entry: Entry; readonly archives: string[] }>();
   for (const { name, store, bucketCount } of regions) {
     const archive = createTableArchive({ store });
-    const history = createEntityHistory({ archive, kind: session.kind, bucketCount });
+    const history = createEntityHistory({ archive, kind, bucketCount });
     let cursor: string | undefined;
     do {
       const page = await history.read(id, PAGE, cursor);
@@ -64,9 +65,9 @@ async function show(session: Session, id: string, only: string | undefined): Pro
         ? `No archive has anything of ${id}.`
         : textTable(['at', 'written in', 'operation', 'fields', 'archived in'], rows) + more,
     json: {
-      table: session.kind.name,
+      table: kind.name,
       id,
-      entries: entries.map(({ entry, archives }) => entryJson(session.kind, entry, archives)),
+      entries: entries.map(({ entry, archives }) => entryJson(kind, entry, archives)),
     },
     exitCode: entries.length === 0 ? EXIT.finding : EXIT.ok,
   };

@@ -1,5 +1,14 @@
-import type { catalogKind } from '@tandem/core';
+import {
+  catalogKind,
+  encodeOpenId,
+  formatStamp,
+  openTableId,
+  rowsKind,
+  type TableStore,
+  writeEntity,
+} from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
+import { createTableReplica, recordBucketCount } from '@tandem/storage';
 import { emptyTable } from '@tandem/storage/testing';
 import { describe, expect, test } from 'vitest';
 import {
@@ -136,7 +145,9 @@ describe('a command on another table than that of the customers', () => {
     const { run } = await createCatalogueHarness();
     const refused = await run('verify', '--table', 'Nothing');
     expect(refused.code).toBe(2);
-    expect(refused.err).toContain('There is no table "Nothing"; there is Customers, Catalog.');
+    expect(refused.err).toContain(
+      'There is no table "Nothing"; there is Customers, Catalog, Rows.',
+    );
     for (const args of [[], ['orders~0000', '--row', 'orders~0000']]) {
       expect(await run('history', '--table', 'Catalog', ...args)).toMatchObject({ code: 2 });
     }
@@ -174,12 +185,9 @@ test('rebuild-region fills the catalogue too, before the region is let go', asyn
     const operations = [{ kind: 'insert', rowKey, properties }] as const;
     await east.store.commit({ table: 'Catalog', partitionKey, operations });
   }
-  const properties = new Map([['value', { type: 'String' as const, value: '1' }]]);
-  await east.store.commit({
-    table: 'Configuration',
-    partitionKey: 'Configuration',
-    operations: [{ kind: 'upsert', rowKey: 'Recorded.BucketCount.Catalog', properties }],
-  });
+  for (const { name } of [catalogKind, rowsKind]) await recordBucketCount(east.store, { name }, 1);
+  await east.store.createTable(rowsKind.name);
+  await writeOpenRow(east.store);
   await emptyTable(west.store, customerKind.name);
   expect(await customers.run('rebuild-region', 'west', '--apply')).toMatchObject({
     code: 0,
@@ -187,5 +195,26 @@ test('rebuild-region fills the catalogue too, before the region is let go', asyn
   });
   const listed = await customers.run('tables', 'list', '--region', 'west');
   expect(listed.json['tables']).toMatchObject([{ name: 'Orders' }]);
-  expect(await customers.run('verify', '--table', 'Catalog')).toMatchObject({ code: 0 });
+  for (const table of ['Catalog', 'Rows']) {
+    expect(await customers.run('verify', '--table', table)).toMatchObject({
+      code: 0,
+      json: { buckets: [{ rows: { east: 1, west: 1 } }] },
+    });
+  }
+  const refused = await customers.run('history', '--table', 'Rows', '--row', OPEN_ID);
+  expect(refused.err).toContain('knows no rows of Rows yet');
 });
+
+const OPEN_ID = encodeOpenId(openTableId('orders', '0000'), { partitionKey: 'p', rowKey: 'r' });
+
+async function writeOpenRow(store: TableStore): Promise<void> {
+  const stamp = formatStamp({ timeMs: 1, counter: 0, region: 'east', writer: 'w' });
+  const value = { type: 'Double', value: 1.5 } as const;
+  const state = writeEntity(
+    { kind: 'put', values: new Map([['amount', value]]) },
+    { stored: undefined, stamp, policy: rowsKind.policy },
+  );
+  const row = { state, referenceId: undefined };
+  const replica = createTableReplica({ store, kind: rowsKind, bucketCount: 1 });
+  await replica.write('00', [{ entityId: OPEN_ID, row, stored: undefined }]);
+}

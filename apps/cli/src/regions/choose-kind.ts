@@ -1,19 +1,19 @@
 // Whose rows a command is about: one of the entity kinds that the replicator carries, customers by default.
-import { catalogKind, type TypedKind } from '@tandem/core';
+import { catalogKind, type EntityKind, rowsKind, type TypedKind } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import type { Command } from 'commander';
 import { UsageError } from '../usage-error.ts';
 
 /** Every entity kind that the shipped replicator carries. */
-export const KINDS: readonly TypedKind[] = [customerKind, catalogKind];
+export const KINDS: readonly EntityKind[] = [customerKind, catalogKind, rowsKind];
 
 /** A session, as far as it tells whose rows it is about. */
 interface AboutKind {
-  readonly kind: TypedKind;
+  readonly kind: EntityKind;
 }
 
 /** Returns the kind of that name, in any case; customers without one. Throws `UsageError` for a name of none. */
-export function chooseKind(name: string | undefined): TypedKind {
+export function chooseKind(name: string | undefined): EntityKind {
   if (name === undefined) return customerKind;
   const found = KINDS.find((kind) => kind.name.toLowerCase() === name.toLowerCase());
   if (found !== undefined) return found;
@@ -30,7 +30,7 @@ export function withTable(command: Command, flag = '--table'): Command {
  * Returns the id as it was given; that of a customer, which people paste in either case, as it is spelt. Throws
  * `UsageError` for what is none.
  */
-function readEntityId(kind: TypedKind, text: string): string {
+function readEntityId(kind: EntityKind, text: string): string {
   const spellings = kind.name === customerKind.name ? [text, text.toLowerCase()] : [text];
   const found = spellings.find((spelling) => spelling !== '' && kind.isEntityId(spelling));
   if (found !== undefined) return found;
@@ -49,6 +49,15 @@ export function readRowId(
   const text = id ?? row;
   if (text === undefined) throw new UsageError('Name the row: as an argument, or by --row <id>.');
   return readEntityId(kind, text);
+}
+
+/** Returns the kind of the session. Throws `UsageError` for one whose columns nobody declares. */
+export function requireTyped({ kind }: AboutKind, command: string): TypedKind {
+  if (kind.form === 'typed') return kind;
+  throw new UsageError(
+    `tandem ${command} knows no rows of ${kind.name} yet, whose columns nobody declares: verify, repair, at-risk, ` +
+      'replay and rebuild-region do.',
+  );
 }
 
 /**

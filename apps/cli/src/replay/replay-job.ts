@@ -9,6 +9,7 @@ import {
 } from '@tandem/core';
 import { replayIntoTable, restoreEntities } from '@tandem/storage';
 import type { Outcome } from '../act.ts';
+import { requireTyped } from '../regions/choose-kind.ts';
 import { openWriter } from '../regions/open-writer.ts';
 import type { CliRegion } from '../regions/region.ts';
 import { readTombstoneAgeMs } from '../regions/region.ts';
@@ -119,6 +120,7 @@ export async function applyToTable(job: ReplayJob): Promise<Outcome> {
 export async function applyInPlace(job: ReplayJob): Promise<Outcome> {
   const { session, options, source, target, peers, buckets } = job;
   if (options.before !== undefined) {
+    const kind = requireTyped(session, 'replay --in-place --before');
     const { changes, changeSets, unarchived } = await planJob(job);
     session.progress.end();
     const { deleted } = countReplay(changes);
@@ -127,8 +129,8 @@ export async function applyInPlace(job: ReplayJob): Promise<Outcome> {
       await requireConfirmation(session, { region: target.name, what, given: options.confirm });
     }
     const { leftAlone, ...counts } = await restoreEntities(changes, {
-      kind: session.kind,
-      table: await openWriter(target, session.kind, session.io),
+      kind,
+      table: await openWriter(target, kind, session.io),
       onProgress: (done) => session.progress.update('restored', done, changes.length),
       signal: session.io.signal,
     });

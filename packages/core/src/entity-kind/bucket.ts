@@ -44,6 +44,8 @@ function hashOfBytes(bytes: Uint8Array): number {
 
 /** Groups are the larger the fewer there are, and each takes 2,000 writes a second: docs/adr/0017. */
 export const BUCKET_COUNT_DEFAULT = 4;
+/** Rows of the tables of clients are read by ranges of all buckets, and reads count as writes do. */
+export const ROWS_BUCKET_COUNT_DEFAULT = 16;
 export const BUCKET_COUNT_MAX = 256;
 
 export function bucketNames(bucketCount: number): string[] {

@@ -116,6 +116,18 @@ describe('I21: the catalogue of tables', () => {
   });
 });
 
+test('a table whose name has the hash of another is refused, be that deleted or not', async () => {
+  const { regions, open } = await createHarness();
+  const catalogue = open(regions.east);
+  await catalogue.create('table8qju');
+  await expect(catalogue.create('TableBdzk')).rejects.toThrow(
+    /table8qju, whose name has the same hash/,
+  );
+  await regions.drive(catalogue.remove('table8qju'));
+  await expect(catalogue.create('TableBdzk')).rejects.toThrow(/Choose another name/);
+  expect(await catalogue.create('table8qju')).toMatchObject({ table: { generation: 1 } });
+});
+
 describe('a table that is deleted', () => {
   test('is answered when no process of the region takes it for living any more', async () => {
     const { regions, open } = await createHarness();

@@ -12,7 +12,9 @@ import {
   decideCreate,
   decideDelete,
   decideRestore,
+  formatGeneration,
   isAlive,
+  openTableId,
   pagesOf,
   readCatalogue,
   recordIdOf,
@@ -199,11 +201,10 @@ class Records {
     this.#known = undefined;
   }
 
-  /** Counts the generations, as far as they are remembered. */
-  count(): number {
-    let count = 0;
-    for (const generations of this.#known?.catalogue.values() ?? []) count += generations.length;
-    return count;
+  /** Reads every generation of every name. */
+  async all(): Promise<readonly TableGeneration[]> {
+    const { catalogue } = await this.#readAll();
+    return [...catalogue.values()].flat();
   }
 
   async #readCurrent(key: string): Promise<FoundTable | undefined> {
@@ -259,7 +260,7 @@ async function writeDecided(
     async (): Promise<CreateOutcome | { readonly contended: string }> => {
       const decided = decide(await records.ofName(key));
       if (decided.kind === 'exists') return decided;
-      refuseTooMany(records.count());
+      refuseUnkeepable(name, { key, generation: decided.generation }, await records.all());
       const entityId = recordIdOf(key, decided.generation, 'creation');
       const outcome = await table.put(entityId, decided.record, { kind: 'absent' });
       if (outcome.kind !== 'created') return { contended: `Table ${name}` };
@@ -283,13 +284,30 @@ function settingsOf(table: TableGeneration): TableSettings {
   };
 }
 
-function refuseTooMany(count: number): void {
-  if (count < GENERATIONS_KEPT_MAX) return;
+/** Refuses one table too many, and one whose rows would lie among those of another: docs/adr/0034. */
+function refuseUnkeepable(
+  name: string,
+  wanted: Pick<TableGeneration, 'key' | 'generation'>,
+  kept: readonly TableGeneration[],
+): void {
+  if (kept.length >= GENERATIONS_KEPT_MAX) {
+    throw new TerminalError(
+      'TABLE_LIMIT_EXCEEDED',
+      `The catalogue holds ${kept.length} tables, those that were deleted included; the limit is ` +
+        `${GENERATIONS_KEPT_MAX}. Use partitions of one table in place of many tables.`,
+    );
+  }
+  const tableId = tableIdOf(wanted);
+  const other = kept.find((one) => one.key !== wanted.key && tableIdOf(one) === tableId);
+  if (other === undefined) return;
   throw new TerminalError(
-    'TABLE_LIMIT_EXCEEDED',
-    `The catalogue holds ${count} tables, those that were deleted included; the limit is ${GENERATIONS_KEPT_MAX}. ` +
-      'Use partitions of one table in place of many tables.',
+    'TABLE_REQUEST_INVALID',
+    `A table ${name} would share its rows with ${other.name}, whose name has the same hash. Choose another name.`,
   );
+}
+
+function tableIdOf({ key, generation }: Pick<TableGeneration, 'key' | 'generation'>): string {
+  return openTableId(key, formatGeneration(generation));
 }
 
 /** Reads the records with row keys of a range, also those that are no longer alive or that nobody can read. */

@@ -3,6 +3,7 @@ import {
   BUCKET_COUNT_MAX,
   NEWEST_WIRE_VERSION,
   partOfConnectionString,
+  ROWS_BUCKET_COUNT_DEFAULT,
   SERVICE_BUS_PARTS,
   tidyConnectionString,
   WIRE_VERSION,
@@ -90,6 +91,14 @@ export const tandemSettings = {
     min: 1,
     max: BUCKET_COUNT_MAX,
     default: BUCKET_COUNT_DEFAULT,
+  }),
+  'Rows.BucketCount': integer({
+    description:
+      'Partitions of the table of all rows of the tables of clients, one for each 1,000 reads and writes a second that ' +
+      'are expected at peak. Recorded at the first start, then fixed.',
+    min: 1,
+    max: BUCKET_COUNT_MAX,
+    default: ROWS_BUCKET_COUNT_DEFAULT,
   }),
   'Tables.DeletedKeepMs': durationMs({
     description:
