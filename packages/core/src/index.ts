@@ -131,7 +131,7 @@ export type { ProbedSet } from './inbound/isolate-fault.ts';
 export { tombstoneHorizonMs } from './inbound/tombstone-horizon.ts';
 export { type AppliedClaimOptions, createAppliedClaim } from './inbound/watermark-tracker.ts';
 // The limits of Table Storage.
-export { operationBytes } from './limits/row-size.ts';
+export { operationBytes, rowBytes, valueBytes } from './limits/row-size.ts';
 export {
   COMPARISONS_MAX,
   checkKey,
@@ -139,7 +139,10 @@ export {
   checkTableName,
   checkTransaction,
   isAskable,
+  isPropertyName,
   KEY_LENGTH_MAX,
+  PROPERTIES_MAX,
+  ROW_BYTES_MAX,
   ROWS_PER_TRANSACTION_MAX,
   TRANSACTION_BYTES_MAX,
 } from './limits/table-limits.ts';
@@ -338,6 +341,7 @@ export {
   latestStamp,
   type StampedField,
   type StoredState,
+  stampsOf,
 } from './state/entity-state.ts';
 export { toPossibleState } from './state/possible-state.ts';
 export { publicETag, publicTimestamp } from './state/public-version.ts';

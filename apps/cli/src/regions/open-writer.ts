@@ -6,7 +6,7 @@ import type { Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
 import { readPeerNames } from './read-peer-names.ts';
 import type { CliRegion } from './region.ts';
-import { readDurationMs, readSettingText } from './region.ts';
+import { readDurationMs, readSettingText, readWireVersion } from './region.ts';
 
 /**
  * Opens the region's own table to write to as its API does: what is written is owed to every peer, and the
@@ -32,6 +32,7 @@ export async function openWriter<K extends TypedKind>(
     clock,
     randomness,
     bucketCount,
+    wireVersion: await readWireVersion(region),
     peers: await findPeers(region, clock),
     onCommitted: () => undefined,
   });

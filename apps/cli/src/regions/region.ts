@@ -210,9 +210,21 @@ type DurationSetting =
   | 'Clock.DriftMsMax';
 
 /** Reads a duration as the region does: what it cannot use it would not have started with. */
-export async function readDurationMs(
+export function readDurationMs(
   region: Pick<CliRegion, 'store'>,
   name: DurationSetting,
+): Promise<number> {
+  return readNumber(region, name);
+}
+
+/** Returns the newest wire version that every region reads, as far as the region's table says. */
+export function readWireVersion(region: Pick<CliRegion, 'store'>): Promise<number> {
+  return readNumber(region, 'Messages.WireVersion');
+}
+
+async function readNumber(
+  region: Pick<CliRegion, 'store'>,
+  name: DurationSetting | 'Messages.WireVersion',
 ): Promise<number> {
   const setting = tandemSettings[name];
   const text = await readSettingText(region, name);

@@ -15,11 +15,13 @@ const MIB = 1_024 * KIB;
 
 /** 1 KiB of UTF-16. */
 export const KEY_LENGTH_MAX = 512;
-const PROPERTIES_MAX = 252;
+/** Counts the columns of a row besides its keys and its time. */
+export const PROPERTIES_MAX = 252;
 const PROPERTY_NAME_LENGTH_MAX = 255;
 /** A String counts as UTF-16, so it holds half as many characters. */
 const PROPERTY_BYTES_MAX = 64 * KIB;
-const ROW_BYTES_MAX = MIB;
+/** By the formula of `rowBytes`. */
+export const ROW_BYTES_MAX = MIB;
 /** Bounds an entity group transaction. */
 export const ROWS_PER_TRANSACTION_MAX = 100;
 export const TRANSACTION_BYTES_MAX = 4 * MIB;
@@ -37,6 +39,12 @@ const ETAG = /^[\x20-\x7e]{1,256}$/;
 const RESERVED_NAMES = new Set(['PartitionKey', 'RowKey', 'Timestamp']);
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for.
 const KEY_FORBIDDEN = /[/\\#?\u0000-\u001f\u007f-\u009f]/;
+
+/** Says whether a property can be named so: an identifier of any script, up to 255 characters, and no key. */
+export function isPropertyName(name: string): boolean {
+  if (name.length > PROPERTY_NAME_LENGTH_MAX) return false;
+  return PROPERTY_NAME.test(name) && !RESERVED_NAMES.has(name);
+}
 
 /** Throws `TABLE_REQUEST_INVALID`. */
 export function checkTableName(table: string): void {

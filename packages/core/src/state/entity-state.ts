@@ -72,15 +72,6 @@ export function hasFieldNameForm(name: string): boolean {
   return FIELD_NAME.test(name);
 }
 
-/** A name of a property as Table Storage takes it: an identifier of C#, of any script, up to 255 characters. */
-const OPEN_NAME = /^[\p{L}\p{Nl}_][\p{L}\p{Nl}\p{Nd}\p{Mn}\p{Mc}\p{Pc}\p{Cf}]*$/u;
-const OPEN_NAME_LENGTH_MAX = 255;
-
-/** Whether a name is written as names of properties are in Table Storage, for rows without a schema. */
-export function hasOpenNameForm(name: string): boolean {
-  return name.length <= OPEN_NAME_LENGTH_MAX && OPEN_NAME.test(name);
-}
-
 export function isAlive(state: EntityState): boolean {
   if (state.alive === undefined) return false;
   return state.deleted === undefined || state.alive > state.deleted;

@@ -33,8 +33,9 @@ export interface WriteContext {
   readonly stamp: Stamp;
   readonly policy: MergePolicy;
   /**
-   * Says that every region reads a base, wire version 4. By default it is not so: with the policy `row` a write
-   * then stamps every field instead, and a field that only the other of two concurrent writes has survives.
+   * Says that every region reads a base, wire version 4. By default only a base that is stored already says so:
+   * with the policy `row` a write else stamps every field instead, and a field that only the other of two concurrent
+   * writes has survives.
    */
   readonly mayTakeBase?: boolean;
   /**
@@ -54,7 +55,9 @@ export const NULL_UNITS_MAX = 16 * 1_024;
 
 /** The full state that results from a write by this region. */
 export function writeEntity(given: Write, context: WriteContext): EntityState {
-  const { stored, stamp, mayTakeBase = false, nullUnitsMax } = context;
+  const { stored, stamp, nullUnitsMax } = context;
+  // Where there is one, every region has been known to read it.
+  const mayTakeBase = context.mayTakeBase === true || stored?.base !== undefined;
   const isLive = stored !== undefined && isAlive(stored);
   const write = given.kind === 'merge' ? mergeOf(given, isLive) : given;
   assert(

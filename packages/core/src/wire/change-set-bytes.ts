@@ -2,6 +2,7 @@ import { deflateSync, inflateSync } from 'node:zlib';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { TerminalError } from '../errors.ts';
+import { isPropertyName } from '../limits/table-limits.ts';
 import {
   CHANGES_PER_SET_MAX,
   type Change,
@@ -12,7 +13,6 @@ import {
   type EntityState,
   fieldsSince,
   hasFieldNameForm,
-  hasOpenNameForm,
   type StampedField,
 } from '../state/entity-state.ts';
 import { toPossibleStamp, toPossibleState } from '../state/possible-state.ts';
@@ -249,7 +249,7 @@ export function decodeStoredChangeSet(bytes: Uint8Array): ChangeSet {
 }
 
 function decodeState(encoded: Static<typeof StateSchema>, wire: number): EntityState {
-  const isNameForm = wire === BASE_WIRE_VERSION ? hasOpenNameForm : hasFieldNameForm;
+  const isNameForm = wire === BASE_WIRE_VERSION ? isPropertyName : hasFieldNameForm;
   const fields = new Map<string, StampedField>();
   for (const [name, [stamp, value]] of Object.entries(encoded.fields)) {
     if (!isNameForm(name)) throw undecodable(`"${name}" is no field name`);

@@ -2,8 +2,9 @@ import { deflateSync, inflateSync } from 'node:zlib';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { TerminalError } from '../errors.ts';
+import { isPropertyName } from '../limits/table-limits.ts';
 import type { Conflict, ContestedField } from '../model/conflict.ts';
-import { hasOpenNameForm, type StampedField } from '../state/entity-state.ts';
+import type { StampedField } from '../state/entity-state.ts';
 import { isRegionName, isStamp, type Stamp } from '../time/stamp.ts';
 import {
   decodeFieldValue,
@@ -191,7 +192,7 @@ function fromJson(json: EncodedConflict, fault: Fault): Conflict {
     entityId: json.entityId,
     stamps: [stampFrom(smaller), stampFrom(greater)],
     fields: json.fields.map(({ name, winner, loser }): ContestedField => {
-      if (!hasOpenNameForm(name)) throw fault();
+      if (!isPropertyName(name)) throw fault();
       return { name, winner: fieldFrom(winner), loser: fieldFrom(loser) };
     }),
     life: life && { ...life, alive: stampFrom(life.alive), deleted: stampFrom(life.deleted) },

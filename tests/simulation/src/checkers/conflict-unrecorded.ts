@@ -1,5 +1,5 @@
 import type { Commit } from '../observe/ledger.ts';
-import { includesStamp, isRawAlive } from '../observe/raw-state.ts';
+import { includesStamp, isRawAlive, type RawField } from '../observe/raw-state.ts';
 import {
   type FinalChecker,
   type FinalRegion,
@@ -81,7 +81,8 @@ function hasLost(commit: Commit, name: string, commits: readonly Commit[]): bool
   const { stamp } = commit;
   const own = JSON.stringify(commit.state.fields.get(name)?.value);
   const others = commits.map(({ state }) => ({
-    field: state.fields.get(name),
+    // A write that owns the whole entity says of every field that it does not name that it is gone.
+    field: state.fields.get(name) ?? goneBy(state.base),
     hasSeen: includesStamp(state.vector, stamp),
   }));
   if (others.some(({ field, hasSeen }) => hasSeen && field?.stamp !== stamp)) return false;
@@ -89,6 +90,10 @@ function hasLost(commit: Commit, name: string, commits: readonly Commit[]): bool
     field !== undefined && !hasSeen && field.stamp > stamp ? [JSON.stringify(field.value)] : [],
   );
   return rivals.length > 0 && !rivals.includes(own);
+}
+
+function goneBy(base: string | undefined): RawField | undefined {
+  return base === undefined ? undefined : { stamp: base, value: null };
 }
 
 /**

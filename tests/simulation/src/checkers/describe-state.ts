@@ -2,8 +2,9 @@ import { isRawAlive, type RawState } from '../observe/raw-state.ts';
 
 /** One text for one state, whatever the order of its parts. */
 export function describeState(state: RawState): string {
-  const { alive = '', deleted = '', vector } = state;
-  return `${describeVisible(state)} alive ${alive} deleted ${deleted} vector ${sorted(vector)}`;
+  const { alive = '', deleted = '', base = '', vector } = state;
+  const life = `alive ${alive} deleted ${deleted} base ${base}`;
+  return `${describeVisible(state)} ${life} vector ${sorted(vector)}`;
 }
 
 /**

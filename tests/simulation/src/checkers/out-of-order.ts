@@ -13,7 +13,7 @@ export const outOfOrder: FinalChecker = {
       .map(({ stamp, entityId }) => `${stamp} of ${entityId} is older than what it overwrote`),
 };
 
-function stampsOf({ vector, fields, alive, deleted }: RawState): string[] {
+function stampsOf({ vector, fields, alive, deleted, base }: RawState): string[] {
   const own = [...vector.values(), ...[...fields.values()].map(({ stamp }) => stamp)];
-  return [...own, ...[alive, deleted].filter((stamp) => stamp !== undefined)];
+  return [...own, ...[alive, deleted, base].filter((stamp) => stamp !== undefined)];
 }

@@ -66,14 +66,14 @@ export function watchOverwrites(
 function missingIn(next: RawState, before: RawState): string | undefined {
   for (const [name, { stamp, value }] of before.fields) {
     const own = next.fields.get(name);
-    if (stamp > (own?.stamp ?? '')) return `${name} by ${stamp}`;
+    if (stamp > (own?.stamp ?? '') && stamp >= (next.base ?? '')) return `${name} by ${stamp}`;
     if (value === null && stamp === own?.stamp && own.value !== null)
       return `the erasure of ${name}`;
   }
   for (const [region, stamp] of before.vector) {
     if (stamp > (next.vector.get(region) ?? '')) return `${stamp} of ${region}`;
   }
-  for (const life of ['alive', 'deleted'] as const) {
+  for (const life of ['alive', 'deleted', 'base'] as const) {
     if ((before[life] ?? '') > (next[life] ?? '')) return `${life} ${before[life] ?? ''}`;
   }
   return undefined;

@@ -181,8 +181,11 @@ function isAsConflictRestored(
   if (isRawAlive(after) === (restoration.kind === 'delete')) return false;
   if (restoration.kind !== 'set') return true;
   return [...after.fields].every(([name, { stamp, value }]) => {
-    const was = before?.fields.get(name)?.stamp;
-    if (stamp === was) return true;
+    const own = before?.fields.get(name);
+    const was = own?.stamp;
+    // A write that owns the whole row stamps what it keeps.
+    const isKept = stamp === after.base && JSON.stringify(value) === JSON.stringify(own?.value);
+    if (stamp === was || isKept) return true;
     const isContested = was === undefined || contested.has(was);
     const isLoser = JSON.stringify(value) === JSON.stringify(lost.get(name) ?? null);
     return restoration.fields.includes(name) && isContested && isLoser;

@@ -120,16 +120,18 @@ function outside(state: RawState, { least, most, fromMs }: Bounds): string | und
   for (const [name, { stamp, value }] of state.fields) {
     const newest = most.fields.get(name);
     if (stamp < (least?.fields.get(name)?.stamp ?? '')) return `an old ${name}, by ${stamp}`;
-    if (isLater(stamp, newest?.stamp)) return `a ${name} of later, by ${stamp}`;
+    if (isLater(stamp, newest?.stamp ?? most.base)) return `a ${name} of later, by ${stamp}`;
     if (stamp === newest?.stamp && JSON.stringify(value) !== JSON.stringify(newest.value)) {
       return `another ${name}`;
     }
   }
-  for (const name of least?.fields.keys() ?? []) if (!state.fields.has(name)) return `no ${name}`;
+  for (const [name, { stamp }] of least?.fields ?? []) {
+    if (!state.fields.has(name) && stamp >= (state.base ?? '')) return `no ${name}`;
+  }
   for (const [region, stamp] of least?.vector ?? []) {
     if (stamp > (state.vector.get(region) ?? '')) return `nothing of ${stamp}`;
   }
-  for (const life of ['alive', 'deleted'] as const) {
+  for (const life of ['alive', 'deleted', 'base'] as const) {
     if ((least?.[life] ?? '') > (state[life] ?? '')) return `an older ${life}`;
     if (isLater(state[life], most[life])) return `a later ${life}`;
   }

@@ -1,11 +1,13 @@
 import { rawGadgetOf } from '../clients/values.ts';
+import type { Ledger } from '../observe/ledger.ts';
 import { isOperators } from '../observe/raw-state.ts';
 import type { FinalChecker } from './checker.ts';
 
 /** I3: one request is at most one transaction. */
 export const writtenTwice: FinalChecker = {
   name: 'written-twice',
-  check({ history, ledger }) {
+  check({ world, history, ledger }) {
+    if (world.plan.policy === 'row') return writtenAgain(ledger);
     const stampsOf = new Map<string, Set<string>>();
     for (const { state, stamp: own } of ledger.commits) {
       // An operator writes an old value again.
@@ -29,3 +31,20 @@ export const writtenTwice: FinalChecker = {
     });
   },
 };
+
+/**
+ * A write that owns the whole row stamps what it keeps too, so a stamp does not tell who wrote a value; but every
+ * write has a value that nobody had written before.
+ */
+function writtenAgain({ commits }: Ledger): string[] {
+  const written = new Set<string>();
+  return commits.flatMap(({ entityId, state, stamp, operation, region }) => {
+    const values = [...state.fields].map(
+      ([name, { value }]) => `${entityId} ${name} ${JSON.stringify(value)}`,
+    );
+    const isNew = values.some((value) => !written.has(value));
+    for (const value of values) written.add(value);
+    if (isNew || operation === 'delete' || isOperators(stamp)) return [];
+    return [`${entityId} was written again in ${region}, by ${stamp}`];
+  });
+}

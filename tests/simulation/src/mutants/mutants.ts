@@ -1,5 +1,6 @@
 import { applyMutants } from './apply.ts';
 import { arrivalMutants } from './arrival.ts';
+import { baseMutants } from './base.ts';
 import { conflictMutants } from './conflicts.ts';
 import { firstFormMutants } from './first-form.ts';
 import { groupMutants } from './group-commit.ts';
@@ -17,6 +18,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...relayMutants,
   ...applyMutants,
   ...arrivalMutants,
+  ...baseMutants,
   ...conflictMutants,
   ...messageMutants,
   ...watermarkMutants,

@@ -13,6 +13,8 @@ export interface RawState {
   readonly fields: ReadonlyMap<string, RawField>;
   readonly alive: string | undefined;
   readonly deleted: string | undefined;
+  /** What was stamped before it is gone. */
+  readonly base: string | undefined;
   /** By region. */
   readonly vector: ReadonlyMap<string, string>;
 }
@@ -54,7 +56,7 @@ export function includesStamp(
 const later = (a: string | undefined, b: string | undefined): string | undefined =>
   a === undefined || (b !== undefined && b > a) ? b : a;
 
-/** The model of the truth: of everything, what has the later stamp. */
+/** The model of the truth: of everything, what has the later stamp, and is not from before the later base. */
 export function joinStates(a: RawState | undefined, b: RawState): RawState {
   if (a === undefined) return b;
   const fields = new Map(a.fields);
@@ -67,5 +69,8 @@ export function joinStates(a: RawState | undefined, b: RawState): RawState {
   for (const [region, stamp] of b.vector) {
     if (stamp > (vector.get(region) ?? '')) vector.set(region, stamp);
   }
-  return { fields, alive: later(a.alive, b.alive), deleted: later(a.deleted, b.deleted), vector };
+  const base = later(a.base, b.base);
+  for (const [name, { stamp }] of fields) if (stamp < (base ?? '')) fields.delete(name);
+  const [alive, deleted] = [later(a.alive, b.alive), later(a.deleted, b.deleted)];
+  return { fields, alive, deleted, base, vector };
 }

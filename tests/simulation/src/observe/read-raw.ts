@@ -19,6 +19,7 @@ interface JsonState {
   readonly fields: Record<string, readonly [string, RawValue]>;
   readonly alive?: string;
   readonly deleted?: string;
+  readonly base?: string;
   readonly vector: readonly string[];
 }
 
@@ -61,6 +62,7 @@ function parseRawChangeSet(text: string): RawChangeSet {
         ),
         alive: state.alive,
         deleted: state.deleted,
+        base: state.base,
         vector: vectorOf(state.vector),
       },
     })),
@@ -86,6 +88,7 @@ export function readRawRow(properties: Properties): RawState | undefined {
     fields,
     alive: textOf(properties, '_alive'),
     deleted: textOf(properties, '_deleted'),
+    base: textOf(properties, '_base'),
     vector: vectorOf(vector.split('.')),
   };
 }

@@ -11,7 +11,7 @@ import {
 import type { ProcessContext } from '../processes/process-context.ts';
 import { createTablePort } from '../processes/table-port.ts';
 import { createViewerPort } from '../processes/viewer-port.ts';
-import { gadgetKind } from '../world/gadget-kind.ts';
+import { gadgetKind, gadgetKindOf } from '../world/gadget-kind.ts';
 
 /** A region as one run of a command works in it: over the same use cases as `tandem`. */
 export interface OperatedRegion extends ForgettingRegion<typeof gadgetKind> {
@@ -71,7 +71,7 @@ export function openOperatedRegion(options: OperatedOptions): OperatedRegion {
     async openTable() {
       await clock.sleep(world.draw.pick(`${by}.open`, OPENING_MS));
       return createReplicatedTable({
-        kind: gadgetKind,
+        kind: gadgetKindOf(world.plan),
         store,
         archive: createTableArchive({ store }),
         hybridClock: createHybridClock({
@@ -83,6 +83,7 @@ export function openOperatedRegion(options: OperatedOptions): OperatedRegion {
         clock,
         randomness,
         bucketCount,
+        wireVersion: world.plan.wireVersion,
         peers,
         onCommitted: () => undefined,
       });

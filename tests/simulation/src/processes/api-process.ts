@@ -12,7 +12,7 @@ import {
   createTableReplicationStatus,
   type ReplicatedTable,
 } from '@tandem/storage';
-import { gadgetKind } from '../world/gadget-kind.ts';
+import { type gadgetKind, gadgetKindOf } from '../world/gadget-kind.ts';
 import { createRelayParts } from './create-relay-parts.ts';
 import type { Incarnation } from './incarnation.ts';
 import type { ProcessContext } from './process-context.ts';
@@ -45,7 +45,7 @@ export async function startApi(context: ProcessContext): Promise<ApiProcess> {
   const status = createTableReplicationStatus(probed);
   const hold = createTableRegionHold(probed);
   const table = createReplicatedTable({
-    kind: gadgetKind,
+    kind: gadgetKindOf(world.plan),
     store,
     archive: createTableArchive({ store }),
     hybridClock: createHybridClock({

@@ -1,3 +1,4 @@
+import type { MergePolicy } from '@tandem/core';
 import type { Draw } from '../world/draw.ts';
 
 const MINUTE_MS = 60_000;
@@ -50,6 +51,8 @@ export interface RunPlan {
   readonly relayLengthMax: number;
   /** 1: each change set travels alone. */
   readonly wireVersion: number;
+  /** With `row` clients write fields that nobody else need have, and each write owns the whole entity. */
+  readonly policy: MergePolicy;
   /** After this time the regions are upgraded, one after the other. */
   readonly upgradeMs: number | undefined;
   /**
@@ -84,6 +87,7 @@ export function drawRunPlan(draw: Draw): RunPlan {
   const hasOnlyFreezes = regions.length > 2 && draw.chance('plan.only-freezes', 0.2);
   // What a crowd writes would never all be applied.
   const hasSlowSites = !hasOnlyFreezes && !hasCrowd && draw.chance('plan.slow-sites', 0.1);
+  const policy = draw.pick('plan.policy', ['field', 'field', 'row'] as const);
   const entitiesMax = burst > 4 ? 30 : hasTombstones ? 14 : 6;
   return {
     regions,
@@ -112,7 +116,9 @@ export function drawRunPlan(draw: Draw): RunPlan {
     heartbeatIntervalMs: int('heartbeat', 800, 3_000),
     driftMsMax: 60_000,
     relayLengthMax: draw.pick('plan.relay', [3, 1_000]),
-    wireVersion: draw.pick('plan.wire', [1, 2, 3, 3]),
+    // Where some region reads no base, the policy `row` is another, which nobody need be promised.
+    wireVersion: policy === 'row' ? 4 : draw.pick('plan.wire', [1, 2, 3, 3]),
+    policy,
     upgradeMs: draw.chance('plan.upgrade', 0.2) ? int('upgradeAt', 1_000, 10_000) : undefined,
     routing: draw.pick('plan.routing', ['priority', 'too-early', 'anywhere', 'home']),
   };

@@ -14,6 +14,7 @@ import { watchRiskList } from '../checkers/watch-risk-list.ts';
 import { createSessionWatch } from '../checkers/watch-sessions.ts';
 import { watchSweep } from '../checkers/watch-sweep.ts';
 import { watchWatermarks } from '../checkers/watch-watermarks.ts';
+import { watchWholeRows } from '../checkers/watch-whole-rows.ts';
 import { createHistory, type History } from '../clients/history.ts';
 import { runClient } from '../clients/run-client.ts';
 import { drawNemesis } from '../faults/nemesis-plan.ts';
@@ -60,6 +61,7 @@ export async function runSeed(options: RunOptions): Promise<SeedResult> {
   const events = windows.flatMap((window, index) => drawNemesis(world, window, index));
   watchWatermarks({ world, ledger, history }, report);
   watchRevivals(ledger, report);
+  watchWholeRows({ world, ledger }, report);
   watchSweep({ world, ledger }, report);
   watchOverwrites({ world, ledger }, report);
   watchArchives({ world, ledger }, report);

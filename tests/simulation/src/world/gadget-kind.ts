@@ -1,4 +1,4 @@
-import { defineEntityKind, edm, type TypedKind } from '@tandem/core';
+import { defineEntityKind, edm, type MergePolicy, type TypedKind } from '@tandem/core';
 import { Type } from 'typebox';
 
 const GadgetSchema = Type.Object({
@@ -20,3 +20,8 @@ export const gadgetKind: TypedKind<typeof GadgetSchema> = defineEntityKind({
   name: 'Gadgets',
   schema: GadgetSchema,
 });
+
+/** The same, as those write it whose merge policy is another. */
+export function gadgetKindOf({ policy }: { readonly policy: MergePolicy }): typeof gadgetKind {
+  return { ...gadgetKind, policy };
+}
