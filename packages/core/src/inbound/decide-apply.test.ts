@@ -97,7 +97,7 @@ describe('a region that receives a change', () => {
     });
   });
 
-  test('I7: names every value of a write that lost to one which owned the whole entity', () => {
+  test('I7, I23: names every value of a write that lost to one which owned the whole entity', () => {
     const own = (fields: Record<string, string>, stamp: Stamp): EntityState => {
       const values = new Map(
         Object.entries(fields).map(([name, value]) => [name, { type: 'String' as const, value }]),

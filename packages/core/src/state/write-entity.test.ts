@@ -112,7 +112,7 @@ describe('a write that owns the whole entity', () => {
     values: values(entries),
   });
 
-  test('leaves nothing of a concurrent one that is earlier, be it a field that only that has', () => {
+  test('I23: leaves nothing of a concurrent one that is earlier, be it a field that only that has', () => {
     const east = own(created, patch({ nickname: 'e' }), at(2));
     const west = own(created, { kind: 'put', values: values({ email: 'w' }) }, at(3, 'west'));
     const merged = mergeStates(east, west);

@@ -5,7 +5,7 @@ import type { World } from '../world/world.ts';
 import type { Report } from './watch.ts';
 
 /**
- * I22: where a write owns the whole row, no row ever holds values of two writes: of the one that lost nothing
+ * I23: where a write owns the whole row, no row ever holds values of two writes: of the one that lost nothing
  * survives, be it a field that only it had.
  */
 export function watchWholeRows(
