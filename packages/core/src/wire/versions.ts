@@ -33,7 +33,7 @@ export const BASE_WIRE_VERSION = 4;
  * Is the wire version of a plain change set that holds a transaction (`whole`): a build that does not know it would
  * apply one change of it and refuse another. It came with the base. See docs/adr/0031.
  */
-export const WHOLE_WIRE_VERSION: number = BASE_WIRE_VERSION;
+export const WHOLE_WIRE_VERSION = 4;
 
 /** Is the newest version that this build reads. */
 export const NEWEST_WIRE_VERSION = Math.max(
