@@ -225,12 +225,6 @@ function checkPropertyName(row: string, name: string): void {
   );
 }
 
-function isPropertyName(name: string): boolean {
-  return (
-    name.length <= PROPERTY_NAME_LENGTH_MAX && PROPERTY_NAME.test(name) && !RESERVED_NAMES.has(name)
-  );
-}
-
 /** The text that names the place is put together only for an error. */
 function checkValue({ row, name }: { row: string; name: string }, field: FieldValue): void {
   const what = (): string => `${row}: property "${name}"`;
