@@ -1,7 +1,13 @@
 import { AppError, RECOVERY_LEASE_MS } from '@tandem/core';
-import { ARCHIVE_TABLE, CONFLICTS_TABLE, REPLICATION_TABLE } from '@tandem/storage';
+import {
+  ARCHIVE_TABLE,
+  CONFLICTS_TABLE,
+  REPLICATION_TABLE,
+  readRecordedBucketCount,
+} from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
+import { KINDS } from '../regions/choose-kind.ts';
 import { findDamage } from '../regions/find-damage.ts';
 import { findSettingProblems } from '../regions/find-setting-problems.ts';
 import {
@@ -87,7 +93,13 @@ const CHECKS: Readonly<Record<string, Check>> = {
     return problems.map((finding) => ({ check: 'settings', finding, remedy }));
   },
   tables: async ({ kind }, { store, bucketCount }) => {
-    for (const table of [kind.name, ARCHIVE_TABLE, CONFLICTS_TABLE, REPLICATION_TABLE]) {
+    const kinds = [kind.name];
+    for (const other of KINDS) {
+      if (other.name === kind.name) continue;
+      // A region of an older build has none of it.
+      if ((await readRecordedBucketCount(store, other)) !== undefined) kinds.push(other.name);
+    }
+    for (const table of [...kinds, ARCHIVE_TABLE, CONFLICTS_TABLE, REPLICATION_TABLE]) {
       await store.query({ table, partitions: '00', limit: 1 });
     }
     const remedy = 'start its services, or tandem rebuild-region';

@@ -172,6 +172,20 @@ describe('a command on another table than that of the customers', () => {
   });
 });
 
+test('doctor misses the table of the catalogue in a region that had it', async () => {
+  const { regions, run } = await createCliHarness();
+  const missed = async () => {
+    const { json } = await run('doctor');
+    const findings = json['findings'] as readonly { region: string; finding: string }[];
+    return findings
+      .filter(({ finding }) => finding.includes('Catalog'))
+      .map(({ region }) => region);
+  };
+  expect(await missed()).toEqual([]);
+  await recordBucketCount(regions.west.store, catalogKind, 1);
+  expect(await missed()).toEqual(['west']);
+});
+
 test('rebuild-region fills the catalogue too, before the region is let go', async () => {
   const customers = await createCliHarness();
   const catalogue = await createCatalogueHarness();
