@@ -276,6 +276,7 @@ export {
   planFill,
 } from './recovery/fill-region.ts';
 export { holdLeases, RECOVERY_LEASE_MS } from './recovery/hold-leases.ts';
+export { type ConflictDifference, repairJournals } from './recovery/journals.ts';
 export type { WriteAtRisk } from './recovery/list-at-risk.ts';
 export {
   countReplay,

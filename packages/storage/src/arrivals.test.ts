@@ -246,7 +246,7 @@ describe('A1: a row that took an impossible stamp before they were refused', () 
     expect(report.differentCount).toBe(1);
     const own = recoveryRegionsOf(regions, deviceKind);
     const nowMs = regions.clock.nowMs();
-    const plan = planRepair(report.differences, { nowMs, tombstoneAgeMs: MEMORY_TOMBSTONE_AGE_MS });
+    const plan = planRepair(report, { nowMs, tombstoneAgeMs: MEMORY_TOMBSTONE_AGE_MS });
     await regions.drive(applyRepair({ regions: own, repairs: plan.repairs }));
     expect(await verifyTwo(regions, deviceKind)).toMatchObject({ isEqual: true });
     const west = await readRows(regions.west, deviceKind.name);

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   assertNever,
   type Conflict,
@@ -12,6 +11,7 @@ import { wholeNumber } from '../option-values.ts';
 import { refuseCatalogue, requireTyped, withTable } from '../regions/choose-kind.ts';
 import { openWriter } from '../regions/open-writer.ts';
 import type { CliRegion } from '../regions/region.ts';
+import { conflictName } from '../report/describe-conflict.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
@@ -28,7 +28,6 @@ interface ConflictOptions {
 const LIMIT_DEFAULT = 100;
 const LIMIT_MAX = 100_000;
 const SHOWN_MAX = 100;
-const NAME_DIGITS = 12;
 
 export function addConflicts({ program, act }: Cli): void {
   const group = program
@@ -70,7 +69,7 @@ async function list(session: Session, options: ConflictOptions): Promise<Outcome
     timeText(stampTimeMs(conflict.stamps[1])),
     conflict.entityId,
     lossOf(conflict),
-    nameOf(conflict),
+    conflictName(conflict),
   ]);
   return {
     text:
@@ -160,18 +159,9 @@ function describeRestoration(
 }
 
 function find(conflicts: readonly Conflict[], name: string): Conflict {
-  const found = conflicts.find((conflict) => nameOf(conflict) === name);
+  const found = conflicts.find((conflict) => conflictName(conflict) === name);
   if (found !== undefined) return found;
   throw new UsageError(`There is no conflict "${name}": tandem conflicts list names them.`);
-}
-
-/**
- * Makes a short name of the entity and the two changes, which no other conflict has; the same
- * everywhere.
- */
-function nameOf({ entityId, stamps }: Conflict): string {
-  const text = [entityId, ...stamps].join('/');
-  return createHash('sha256').update(text).digest('hex').slice(0, NAME_DIGITS);
 }
 
 function lossOf({ fields, life }: Conflict): string {
@@ -191,7 +181,7 @@ function textOf(value: EncodedFieldValue): string {
 function conflictJson(conflict: Conflict): Record<string, unknown> {
   const { entityId, stamps, fields, life } = conflict;
   return {
-    conflict: nameOf(conflict),
+    conflict: conflictName(conflict),
     id: entityId,
     atMs: stampTimeMs(stamps[1]),
     fields: fields.map(({ name, winner, loser }) => ({

@@ -37,7 +37,7 @@ const PHASES: Readonly<Record<FillPhase, string>> = {
   archive: 'archive rows copied',
   rows: 'rows copied',
   replay: 'change sets replayed',
-  conflicts: 'conflicts copied',
+  conflicts: 'conflicts joined',
   'give-back': 'archive rows given back',
   prove: 'rows compared',
 };

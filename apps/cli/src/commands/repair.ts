@@ -3,6 +3,7 @@ import {
   type PlannedRepair,
   planRepair,
   type RepairPlan,
+  repairJournals,
   type VerifyReport,
 } from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
@@ -12,6 +13,10 @@ import { withTable } from '../regions/choose-kind.ts';
 import { proveEqual, type VerifyChoice } from '../regions/prove-equal.ts';
 import type { CliRegion } from '../regions/region.ts';
 import { readTombstoneAgeMs } from '../regions/region.ts';
+import {
+  conflictDifferenceJson,
+  describeConflictDifferences,
+} from '../report/describe-conflict.ts';
 import { describeDamagedRow, differenceJson } from '../report/describe-verify.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import { firstRows, textTable } from '../report/text-table.ts';
@@ -34,8 +39,8 @@ export function addRepair({ program, act }: Cli): void {
   const command = program
     .command('repair')
     .description(
-      'Makes the regions equal by joining their rows: nothing newer is overwritten. Shows the plan; ' +
-        'writes with --apply.',
+      'Makes the regions equal by joining their rows and their journals of conflicts: nothing newer is ' +
+        'overwritten. Shows the plan; writes with --apply.',
     )
     .option('--apply', 'does what the plan says', false)
     .option('--include-old', 'also what may have been deleted long ago', false)
@@ -47,8 +52,7 @@ export function addRepair({ program, act }: Cli): void {
       const report = await proveEqual(session, regions, options);
       const nowMs = session.io.clock.nowMs();
       const includesDoubtful = options.includeOld;
-      const { differences } = report;
-      const plan = planRepair(differences, { nowMs, tombstoneAgeMs, includesDoubtful });
+      const plan = planRepair(report, { nowMs, tombstoneAgeMs, includesDoubtful });
       return { plan, report };
     };
     if (!options.apply) return showPlan(await find());
@@ -72,38 +76,56 @@ async function apply(
   find: () => Promise<Found>,
 ): Promise<Outcome> {
   const { plan } = await find();
+  const recoveries = regions.map(({ recovery }) => recovery);
+  const show = (label: string, total: number) => (done: number) => {
+    session.io.signal.throwIfAborted();
+    session.progress.update(label, done, total);
+  };
   const written = await applyRepair({
-    regions: regions.map(({ recovery }) => recovery),
+    regions: recoveries,
     repairs: plan.repairs,
-    onProgress(done) {
-      session.io.signal.throwIfAborted();
-      session.progress.update('repaired', done, plan.repairs.length);
-    },
+    onProgress: show('repaired', plan.repairs.length),
+  });
+  const recorded = await repairJournals({
+    regions: recoveries,
+    conflicts: plan.conflicts,
+    onProgress: show('conflicts joined', plan.conflicts.length),
   });
   const left = await find();
-  const counts = [...written].map(([region, count]) => `${count} in ${region}`).join(', ');
   return {
     text: [
-      `Rows written: ${counts === '' ? 'none' : counts}.`,
+      `Rows written: ${countsByRegion(written)}.`,
+      ...(recorded.size > 0 ? [`Conflicts recorded: ${countsByRegion(recorded)}.`] : []),
       left.report.isEqual ? 'The regions are equal.' : describeFound(left, 'Run it again.'),
     ].join('\n'),
-    json: { applied: true, written: Object.fromEntries(written), ...foundJson(left) },
+    json: {
+      applied: true,
+      written: Object.fromEntries(written),
+      conflictsWritten: Object.fromEntries(recorded),
+      ...foundJson(left),
+    },
     exitCode: exitCodeOfProof(left.report),
   };
 }
 
+function countsByRegion(counts: ReadonlyMap<string, number>): string {
+  const texts = [...counts].map(([region, count]) => `${count} in ${region}`);
+  return texts.length === 0 ? 'none' : texts.join(', ');
+}
+
 function describeFound({ plan, report }: Found, remedy: string): string {
-  const unlisted = report.differentCount - report.differences.length;
+  const { journals } = report;
+  const more = (what: string, count: number): string[] =>
+    count > 0 ? [`${count} more ${what} differ than were described: repeat it until none do.`] : [];
   return [
-    ...(unlisted > 0
-      ? [`${unlisted} more rows differ than were described: repeat it until none do.`]
-      : []),
+    ...more('rows', report.differentCount - report.differences.length),
+    ...more('conflicts', journals.differentCount - journals.differences.length),
     ...report.damaged.map(describeDamagedRow),
     ...describePlan(plan, remedy),
   ].join('\n');
 }
 
-function describePlan({ repairs, doubtful }: RepairPlan, remedy: string): string[] {
+function describePlan({ repairs, doubtful, conflicts }: RepairPlan, remedy: string): string[] {
   const [shown, more] = firstRows(repairs, SHOWN_MAX);
   const rows = shown.map(({ entityId, bucket, into, difference }) => [
     entityId,
@@ -118,6 +140,8 @@ function describePlan({ repairs, doubtful }: RepairPlan, remedy: string): string
           textTable(['id', 'bucket', 'is written in', 'fields'], rows) + more,
           `${repairs.length} to repair. ${remedy}`,
         ]),
+    ...describeConflictDifferences(conflicts, 'is recorded in'),
+    ...(conflicts.length === 0 ? [] : [`${conflicts.length} to record. ${remedy}`]),
     ...doubtful.map(
       ({ entityId }) =>
         `${escapeValue(entityId)} is missing in a region and older than every tombstone that is kept: lost, or ` +
@@ -132,6 +156,7 @@ function foundJson({ plan, report }: Found): object {
     different: report.differentCount,
     repairs: plan.repairs.map(repairJson),
     doubtful: plan.doubtful.map(differenceJson),
+    conflicts: plan.conflicts.map(conflictDifferenceJson),
     damaged: report.damaged,
   };
 }

@@ -1,6 +1,6 @@
 import { bucketOf, TerminalError, TransientError } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
-import { createTableLease, createTableProof } from '@tandem/storage';
+import { CONFLICTS_TABLE, createTableLease, createTableProof } from '@tandem/storage';
 import { emptyTable, MEMORY_BUCKET_COUNT, purgeQueue } from '@tandem/storage/testing';
 import { describe, expect, test } from 'vitest';
 import { type CliHarness, createCliHarness } from '../testing/cli-harness.ts';
@@ -312,6 +312,42 @@ describe('tandem repair', () => {
     expect((await regions.west.table.get(ID))?.entity).toMatchObject({ firstName: 'Ada' });
     expect(await run('repair')).toMatchObject({ code: 0, json: { repairs: [] } });
     expect(await run('verify')).toMatchObject({ code: 0 });
+  });
+
+  test('I18: finds a conflict that a journal has lost, and gives it back', async () => {
+    const { regions, run, runWith } = await createCliHarness('north');
+    await regions.east.table.put(ID, { email: 'one@example.com' });
+    await regions.settle();
+    await regions.east.table.patch(ID, { firstName: 'Ada' });
+    await regions.west.table.patch(ID, { firstName: 'Eve' });
+    await regions.settle();
+    const [conflict] = await regions.west.journal.list(customerKind.name, 10);
+    await emptyTable(regions.west.store, CONFLICTS_TABLE);
+    const lacking = { id: ID, behind: ['west'] };
+    expect(await run('verify')).toMatchObject({
+      code: 3,
+      json: {
+        equal: false,
+        different: 0,
+        provenEqualAsOfMs: null,
+        conflicts: {
+          different: 1,
+          recorded: { east: 1, west: 0, north: 1 },
+          differences: [lacking],
+        },
+      },
+    });
+    const planned = await run('repair');
+    expect(planned).toMatchObject({ code: 3, json: { applied: false, conflicts: [lacking] } });
+    const { out } = await runWith({}, 'repair');
+    expect(out).toContain('1 to record. Run it again with --apply');
+    expect(await regions.west.journal.list(customerKind.name, 10)).toEqual([]);
+    expect(await run('repair', '--apply')).toMatchObject({
+      code: 0,
+      json: { equal: true, written: {}, conflictsWritten: { west: 1 }, conflicts: [] },
+    });
+    expect(await regions.west.journal.list(customerKind.name, 10)).toEqual([conflict]);
+    expect(await run('verify')).toMatchObject({ code: 0, json: { conflicts: { different: 0 } } });
   });
 
   test('lets no two operators repair at once', async () => {

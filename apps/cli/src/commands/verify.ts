@@ -5,6 +5,7 @@ import { duration, withRechecks } from '../option-values.ts';
 import { withTable } from '../regions/choose-kind.ts';
 import { proveEqual, type VerifyChoice } from '../regions/prove-equal.ts';
 import type { CliRegion } from '../regions/region.ts';
+import { conflictDifferenceJson } from '../report/describe-conflict.ts';
 import { describeVerify, differenceJson } from '../report/describe-verify.ts';
 import { timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
@@ -16,7 +17,9 @@ interface VerifyOptions extends VerifyChoice {
 export function addVerify({ program, act }: Cli): void {
   const command = program
     .command('verify')
-    .description('Are the regions equal? Reads every row; writes nothing but the proof.')
+    .description(
+      'Are the regions equal? Reads every row and every conflict; writes nothing but the proof.',
+    )
     .option('--bucket <bucket>', 'only this bucket, 00 to ff')
     .option(
       '--every <duration>',
@@ -56,7 +59,7 @@ async function verifyForEver(
     try {
       last = await proveEqual(session, regions, options);
       if (last.isEqual) provenMs = last.asOfMs;
-      session.tell(`${provenText(provenMs)}; different now: ${last.differentCount}`);
+      session.tell(`${provenText(provenMs)}; different now: ${countDifferent(last)}`);
     } catch (error) {
       const isPassing = io.signal.aborted || error instanceof TransientError;
       if (!isPassing || last === undefined) throw error;
@@ -67,6 +70,11 @@ async function verifyForEver(
     await io.clock.sleep(options.every, io.signal);
     if (io.signal.aborted) return toOutcome(last, session, provenMs);
   }
+}
+
+/** Counts rows and conflicts. */
+function countDifferent({ differentCount, journals }: VerifyReport): number {
+  return differentCount + journals.differentCount;
 }
 
 function provenText(provenMs: number | undefined): string {
@@ -93,6 +101,12 @@ function toOutcome(report: VerifyReport, session: Session, provenMs?: number): O
       })),
       differences: report.differences.map(differenceJson),
       damaged: report.damaged,
+      conflicts: {
+        recorded: Object.fromEntries(report.journals.recorded),
+        different: report.journals.differentCount,
+        settled: report.journals.settledCount,
+        differences: report.journals.differences.map(conflictDifferenceJson),
+      },
       requests,
     },
     exitCode: exitCodeOfProof(report),

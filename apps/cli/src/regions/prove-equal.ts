@@ -8,7 +8,7 @@ export interface VerifyChoice extends RecheckOptions {
   readonly bucket?: string;
 }
 
-/** Compares the regions, and keeps the proof in every one when it is of all buckets. */
+/** Compares the regions, rows and journals of conflicts, and keeps the proof in every one when it is of all buckets. */
 export async function proveEqual(
   session: Session,
   regions: readonly CliRegion[],
@@ -16,7 +16,7 @@ export async function proveEqual(
 ): Promise<VerifyReport> {
   const { io, progress, kind } = session;
   const buckets = chooseBuckets(regions[0]?.recovery.buckets ?? [], options.bucket);
-  let rows = 0;
+  let [rows, conflicts] = [0, 0];
   const report = await verifyRegions({
     regions: regions.map(({ recovery }) => recovery),
     buckets,
@@ -29,6 +29,11 @@ export async function proveEqual(
       io.signal.throwIfAborted();
       rows += count;
       progress.update('rows read', rows);
+    },
+    onConflicts(count) {
+      io.signal.throwIfAborted();
+      conflicts += count;
+      progress.update('conflicts read', conflicts);
     },
   });
   progress.end();

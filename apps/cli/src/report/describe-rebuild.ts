@@ -1,7 +1,7 @@
 import type { Difference, FillReport } from '@tandem/core';
 import type { Outcome } from '../act.ts';
 import { exitCodeOfProof } from '../exit-codes.ts';
-import { describeDamagedRow, differenceJson } from './describe-verify.ts';
+import { countsOf, describeDamagedRow, differenceJson } from './describe-verify.ts';
 import { escapeValue } from './escape-text.ts';
 import { firstRows, timeText } from './text-table.ts';
 
@@ -11,10 +11,9 @@ export function describeRebuild(region: string, report: FillReport, tookMs: numb
   const { rowsWritten, archiveRowsCopied, conflictsCopied } = report;
   const { damagedArchiveRows, proof, doubtful } = report;
   const rowsPerS = Math.round(((rowsWritten + archiveRowsCopied) * 1_000) / Math.max(1, tookMs));
-  const counts = `${proof.differentCount} rows differ, ${proof.damaged.length} are damaged`;
   const verdict = proof.isEqual
     ? `${region} is equal as of ${timeText(proof.asOfMs)}, and no longer held.`
-    : `${region} is not proven equal (${counts}) and stays held. Run it again.`;
+    : `${region} is not proven equal (${countsOf(proof)}) and stays held. Run it again.`;
   return {
     text: [
       `${rowsWritten} rows, ${archiveRowsCopied} archive rows and ${conflictsCopied} conflicts in ` +
@@ -35,6 +34,7 @@ export function describeRebuild(region: string, report: FillReport, tookMs: numb
       archiveRowsCopied,
       conflictsCopied,
       different: proof.differentCount,
+      conflictsDifferent: proof.journals.differentCount,
       damaged: damagedArchiveRows,
       damagedRows: proof.damaged,
       doubtful: doubtful.map(differenceJson),

@@ -1,4 +1,5 @@
 import type { DamagedRow, Difference, VerifyReport } from '@tandem/core';
+import { describeConflictDifferences } from './describe-conflict.ts';
 import { escapeValue } from './escape-text.ts';
 import { firstRows, textTable, timeText } from './text-table.ts';
 
@@ -28,13 +29,15 @@ export function describeVerify(report: VerifyReport, { requests, tookMs }: Verif
     (sum, one) => sum + [...one.rows.values()].reduce((a, b) => a + b, 0),
     0,
   );
+  const conflicts = [...report.journals.recorded.values()].reduce((a, b) => a + b, 0);
   const cost = Object.entries(requests).map(([region, count]) => `${region} ${count}`);
   return [
     table,
     ...(report.differences.length === 0 ? [] : [describeDifferences(report.differences)]),
+    ...describeConflictDifferences(report.journals.differences, 'lacking in'),
     ...report.damaged.map(describeDamagedRow),
     verdict(report),
-    `Read ${rows} rows in ${(tookMs / 1_000).toFixed(1)} s; requests: ${cost.join(', ')}.`,
+    `Read ${rows} rows and ${conflicts} conflicts in ${(tookMs / 1_000).toFixed(1)} s; requests: ${cost.join(', ')}.`,
   ].join('\n');
 }
 
@@ -46,11 +49,18 @@ export function describeDamagedRow(row: DamagedRow): string {
 }
 
 function verdict(report: VerifyReport): string {
-  const { isEqual, asOfMs, settledCount, differentCount, damaged } = report;
+  const { isEqual, asOfMs, journals } = report;
+  const settledCount = report.settledCount + journals.settledCount;
   const settled = settledCount === 0 ? '' : ` (${settledCount} were on their way and have arrived)`;
   if (isEqual) return `Equal as of ${timeText(asOfMs)}${settled}.`;
+  return `Not equal as of ${timeText(asOfMs)}: ${countsOf(report)}${settled}. See: tandem repair.`;
+}
+
+/** Says how much of what a proof needs is not so. */
+export function countsOf({ differentCount, damaged, journals }: VerifyReport): string {
   const counts = `${differentCount} rows differ, ${damaged.length} are damaged`;
-  return `Not equal as of ${timeText(asOfMs)}: ${counts}${settled}. See: tandem repair.`;
+  const conflicts = journals.differentCount;
+  return conflicts === 0 ? counts : `${counts}, ${conflicts} conflicts are not recorded everywhere`;
 }
 
 function describeDifferences(differences: readonly Difference[]): string {

@@ -44,6 +44,15 @@ const PROOF: VerifyReport = {
   differentCount: 0,
   differences: [],
   damaged: [],
+  journals: {
+    recorded: new Map([
+      ['east', 2],
+      ['west', 1],
+    ]),
+    settledCount: 0,
+    differentCount: 0,
+    differences: [],
+  },
 } as unknown as VerifyReport;
 const DAMAGED = [
   { region: 'east', bucket: '00', rowKey: 'a', problem: 'no version', isForeign: false },
@@ -58,6 +67,15 @@ const UNEQUAL: VerifyReport = {
   damaged: DAMAGED,
 };
 
+const REBUILT = {
+  archiveRowsCopied: 30,
+  rowsWritten: 70,
+  conflictsCopied: 4,
+  damagedArchiveRows: [],
+  proof: PROOF,
+  doubtful: [],
+};
+
 describe('what verify says', () => {
   const cost = { requests: { east: 5, west: 6 }, tookMs: 2_340 };
 
@@ -68,7 +86,7 @@ describe('what verify says', () => {
         "00 | 2 | 3 | aa | bb",
         "01 | 4 | 0 | cc",
         "Equal as of 2026-11-22T10:00:00.000Z.",
-        "Read 9 rows in 2.3 s; requests: east 5, west 6.",
+        "Read 9 rows and 3 conflicts in 2.3 s; requests: east 5, west 6.",
       ]
     `);
     const settled = describeVerify({ ...PROOF, settledCount: 2 }, cost);
@@ -90,27 +108,47 @@ describe('what verify says', () => {
         "Damaged in east: row 00/a: no version Set it aside, then repair. See: tandem damaged-rows list --region east.",
         "Damaged in west: row 01/b: no id (none of ours) Set it aside, then repair. See: tandem damaged-rows list --region west.",
         "Not equal as of 2026-11-22T10:00:00.000Z: 21 rows differ, 2 are damaged (2 were on their way and have arrived). See: tandem repair.",
-        "Read 9 rows in 2.3 s; requests: east 5, west 6.",
+        "Read 9 rows and 3 conflicts in 2.3 s; requests: east 5, west 6.",
       ]
     `);
   });
 
+  test('of journals that differ is which conflict, and which region lacks of it', () => {
+    const stamps = ['019ab0000000-0000-east-w', '019ab0000001-0000-west-w'];
+    const lacking = { bucket: '03', entityId: 'id-1', stamps, behind: ['east', 'west'] };
+    const journals = { ...PROOF.journals, settledCount: 1, differentCount: 2 };
+    const report = {
+      ...PROOF,
+      isEqual: false,
+      settledCount: 2,
+      journals: { ...journals, differences: [lacking] },
+    } as unknown as VerifyReport;
+    expect(linesOf(describeVerify(report, cost)).slice(3, 6)).toMatchInlineSnapshot(`
+      [
+        "at | id | bucket | conflict | lacking in",
+        "2025-11-23T09:16:21.377Z | id-1 | 03 | 46a706d6dc89 | east, west",
+        "Not equal as of 2026-11-22T10:00:00.000Z: 0 rows differ, 0 are damaged, 2 conflicts are not recorded everywhere (3 were on their way and have arrived). See: tandem repair.",
+      ]
+    `);
+    expect(describeRebuild('west', { ...REBUILT, proof: report }, 1)).toMatchObject({
+      exitCode: 3,
+      json: { equal: false, different: 0, conflictsDifferent: 2 },
+      text: expect.stringContaining('2 conflicts are not recorded everywhere) and stays held'),
+    });
+  });
+
   test('of no bucket at all is no row', () => {
     const [head, verdict, read] = linesOf(describeVerify({ ...PROOF, buckets: [] }, cost));
-    expect([head, read]).toEqual(['bucket', expect.stringContaining('Read 0 rows in 2.3 s')]);
+    expect([head, read]).toEqual([
+      'bucket',
+      expect.stringContaining('Read 0 rows and 3 conflicts in 2.3 s'),
+    ]);
     expect(verdict).toContain('Equal as of');
   });
 });
 
 describe('what a rebuild says', () => {
-  const report = {
-    archiveRowsCopied: 30,
-    rowsWritten: 70,
-    conflictsCopied: 4,
-    damagedArchiveRows: [],
-    proof: PROOF,
-    doubtful: [],
-  };
+  const report = REBUILT;
 
   test('of a region that is equal', () => {
     expect(describeRebuild('west', report, 2_000)).toMatchInlineSnapshot(`
@@ -120,6 +158,7 @@ describe('what a rebuild says', () => {
           "applied": true,
           "archiveRowsCopied": 30,
           "conflictsCopied": 4,
+          "conflictsDifferent": 0,
           "damaged": [],
           "damagedRows": [],
           "different": 0,

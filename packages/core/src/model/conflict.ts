@@ -83,7 +83,18 @@ export function joinConflicts(a: Conflict, b: Conflict): Conflict {
     fields.set(field.name, own === undefined ? field : joinContested(own, field));
   }
   const sorted = [...fields.values()].sort((x, y) => (x.name < y.name ? -1 : 1));
-  return { ...a, fields: sorted, life: a.life ?? b.life };
+  return { ...a, fields: sorted, life: joinLife(a.life, b.life) };
+}
+
+/** The two transactions say it all, so both are the same unless one was forged: every region must choose alike. */
+function joinLife(
+  a: ContestedLife | undefined,
+  b: ContestedLife | undefined,
+): ContestedLife | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  const textOf = ({ alive, deleted, survives }: ContestedLife): string =>
+    [alive, deleted, survives].join();
+  return textOf(a) >= textOf(b) ? a : b;
 }
 
 function joinContested(a: ContestedField, b: ContestedField): ContestedField {

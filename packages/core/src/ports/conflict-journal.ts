@@ -20,7 +20,10 @@ export interface ConflictJournal {
   untold(peer: string, limit: number): Promise<readonly UntoldConflict[]>;
   /** Notes that the peer's queue has them; what was found again meanwhile stays untold. */
   told(peer: string, conflicts: readonly UntoldConflict[]): Promise<void>;
-  /** Yields every conflict of a bucket, a page in memory at a time. */
+  /**
+   * Yields every conflict of a bucket, a page in memory at a time, in the order of the later of the two
+   * transactions, then of the earlier one.
+   */
   scan(entityKind: string, bucket: string): AsyncIterable<Conflict>;
   /** Resolves with the newest first, at most `limit`. */
   list(entityKind: string, limit: number): Promise<readonly Conflict[]>;

@@ -1,12 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { archivePartitionOf, CHANGES_PER_SET_MAX, type ChangeSet } from '../model/change-set.ts';
-import type { Conflict } from '../model/conflict.ts';
 import type { ArchiveRow, ScannedArchiveRow } from '../ports/recovery-region.ts';
 import type { EntityState } from '../state/entity-state.ts';
 import { alive, at, SPAN, setOf } from '../testing/memory-recovery-region.ts';
 import { encodeChangeSet } from '../wire/change-set-bytes.ts';
 import { copyArchive } from './copy-archive.ts';
-import { copyConflicts } from './fill-region.ts';
 
 function rowOf(set: ChangeSet, more: Partial<ArchiveRow> = {}): ScannedArchiveRow {
   const partitionKey = archivePartitionOf(set);
@@ -123,28 +121,4 @@ describe('copying an archive', () => {
     expect(always.written).toMatchObject({ code: 'WRITE_CONTENDED' });
     expect(always.puts).toHaveLength(5);
   });
-});
-
-test('copying conflicts gives all of them, 500 at a time', async () => {
-  const conflicts = Array.from({ length: 1_050 }, (_, n): Conflict => {
-    const stamps = [at(n), at(n, 'west')] as const;
-    return { entityKind: SPAN.entityKind, entityId: 'a', stamps, fields: [], life: undefined };
-  });
-  const [accepted, told]: [Conflict[][], number[]] = [[], []];
-  const copiedCount = await copyConflicts({
-    ...SPAN,
-    from: {
-      async *scan() {
-        yield* conflicts;
-      },
-    },
-    into: { accept: async (some) => void accepted.push([...some]) },
-    onCopied: (count) => told.push(count),
-  });
-  expect(copiedCount).toBe(1_050);
-  expect([accepted.map(({ length }) => length), told]).toEqual([
-    [500, 500, 50],
-    [500, 500, 50],
-  ]);
-  expect(accepted.flat()).toEqual(conflicts);
 });

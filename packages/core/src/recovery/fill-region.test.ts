@@ -79,10 +79,10 @@ describe('filling a region', () => {
     expect(doneIn('archive')).toEqual([3]);
     expect(doneIn('rows')).toEqual([3]);
     expect(doneIn('replay').at(-1)).toBe(5);
-    // North has none to give.
-    expect(doneIn('conflicts')).toEqual([2]);
-    // West lacks two sets of the region, north three, and each three conflicts.
-    expect(doneIn('give-back')).toEqual([2, 5, 8, 11]);
+    // Of the three, none was in every journal.
+    expect(doneIn('conflicts')).toEqual([3]);
+    // West lacks two sets of the region, north three.
+    expect(doneIn('give-back')).toEqual([2, 5]);
     // One round finds what only the region had, the next that all have it.
     expect(doneIn('prove').at(-1)).toBe(12);
     const quiet = await fillRegion({
@@ -95,6 +95,22 @@ describe('filling a region', () => {
       recheckDelayMs: 50,
     });
     expect(quiet).toMatchObject({ archiveRowsCopied: 0, rowsWritten: 0, proof: { isEqual: true } });
+  });
+
+  test('I18: joins what journals are given while it is filled, until all have the same', async () => {
+    const [east, west, north] = createThree();
+    west.put('a', alive(2_000));
+    const { report } = await fill([east, west, north], {
+      // Once the phase of conflicts is over.
+      onProgress({ phase }) {
+        if (phase === 'prove') void west.conflicts.accept([conflictAt(8)]);
+      },
+    });
+    expect(report).toMatchObject({
+      conflictsCopied: 1,
+      proof: { isEqual: true, journals: { differentCount: 0 } },
+    });
+    for (const { recorded } of [east, north]) expect(recorded).toEqual([conflictAt(8)]);
   });
 
   test('names a torn record of its archive once, with the region, however often it is met', async () => {

@@ -1,11 +1,10 @@
-import { batchesOf } from '../concurrency/bounded.ts';
 import { AppError, assertNever } from '../errors.ts';
 
 import type { Clock } from '../ports/clock.ts';
-import type { ConflictJournal } from '../ports/conflict-journal.ts';
 import type { RecoveryRegion, RowScanner } from '../ports/recovery-region.ts';
 import { copyArchive } from './copy-archive.ts';
 import type { Difference } from './difference.ts';
+import { joinJournals, repairJournals } from './journals.ts';
 import { applyRepair, joinEntities, planRepair } from './repair-regions.ts';
 import { type DamagedArchiveRow, replayInto } from './replay.ts';
 import {
@@ -33,6 +32,7 @@ export interface FillOptions {
   readonly tombstoneAgeMs: number;
   readonly recheckCountMax: number;
   readonly recheckDelayMs: number;
+  readonly conflictsKeptFromMs?: number | undefined;
   readonly onProgress?: (progress: FillProgress) => void;
   readonly signal?: AbortSignal;
 }
@@ -40,6 +40,7 @@ export interface FillOptions {
 export interface FillReport {
   readonly archiveRowsCopied: number;
   readonly rowsWritten: number;
+  /** Conflicts of the others that its journal was given. */
   readonly conflictsCopied: number;
   readonly damagedArchiveRows: readonly (DamagedArchiveRow & { readonly region: string })[];
   /** Says what the last round found; equal unless the rounds were used up, or nothing but doubtful rows is left. */
@@ -116,6 +117,7 @@ export async function fillRegion(options: FillOptions): Promise<FillReport> {
   const tally: Tally = { archiveRows: 0, rows: 0, conflicts: 0, damaged: new Map() };
   for (const phase of PHASES) await runPhase(phase, options, tally);
   const regions = [target, ...sources];
+  const { conflictsKeptFromMs } = options;
   let proof: VerifyReport | undefined;
   let doubtful: readonly Difference[] = [];
   for (let round = 1; round <= PROOF_ROUNDS_MAX; round += 1) {
@@ -129,16 +131,20 @@ export async function fillRegion(options: FillOptions): Promise<FillReport> {
       tombstoneAgeMs,
       recheckCountMax: options.recheckCountMax,
       recheckDelayMs: options.recheckDelayMs,
+      conflictsKeptFromMs,
       onRows: (count) => options.onProgress?.({ phase: 'prove', done: (read += count) }),
     });
     // What is damaged no round mends, and what was not described differs all the same.
     doubtful = [];
-    if (proof.differentCount === 0) break;
-    const plan = planRepair(proof.differences, { nowMs: proof.asOfMs, tombstoneAgeMs });
+    if (proof.differentCount + proof.journals.differentCount === 0) break;
+    const plan = planRepair(proof, { nowMs: proof.asOfMs, tombstoneAgeMs });
     ({ doubtful } = plan);
-    if (plan.repairs.length === 0) break;
+    if (plan.repairs.length + plan.conflicts.length === 0) break;
     const written = await applyRepair({ regions, repairs: plan.repairs });
     tally.rows += written.get(target.region) ?? 0;
+    const { conflicts } = plan;
+    const recorded = await repairJournals({ regions, conflicts, conflictsKeptFromMs });
+    tally.conflicts += recorded.get(target.region) ?? 0;
   }
   return {
     archiveRowsCopied: tally.archiveRows,
@@ -190,16 +196,11 @@ async function runPhase(
       });
       return;
     case 'conflicts':
-      return eachBucket(options, async (bucket) => {
-        for (const source of sources) {
-          tally.conflicts += await conflictsBetween(source, target, { bucket, advance });
-        }
-      });
+      return eachBucket(options, (bucket) => joinConflictsOf(bucket, options, { tally, advance }));
     case 'give-back':
       return eachBucket(options, async (bucket) => {
         for (const source of sources) {
           await copyBetween(target, source, { bucket, tally, advance });
-          await conflictsBetween(target, source, { bucket, advance });
         }
       });
     default:
@@ -251,18 +252,16 @@ function copyBetween(
   });
 }
 
-function conflictsBetween(
-  from: RecoveryRegion,
-  into: RecoveryRegion,
-  { bucket, advance }: Pick<Step, 'advance'> & { readonly bucket: string },
-): Promise<number> {
-  return copyConflicts({
-    entityKind: from.entityKind,
-    bucket,
-    from: from.conflicts,
-    into: into.conflicts,
-    onCopied: advance,
-  });
+/** What one has told and another had not got yet is told by nobody again: so all of them are joined. */
+async function joinConflictsOf(
+  bucket: string,
+  { target, sources, conflictsKeptFromMs }: FillOptions,
+  { tally, advance }: Step,
+): Promise<void> {
+  const regions = [target, ...sources];
+  const keptFromMs = conflictsKeptFromMs;
+  const written = await joinJournals({ regions, bucket, keptFromMs, onJoined: advance });
+  tally.conflicts += written.get(target.region) ?? 0;
 }
 
 /** Straight from the rows: each is written once, however often it was changed. */
@@ -287,27 +286,4 @@ async function copyRows(
 function noteDamaged(tally: Tally, { region }: RecoveryRegion, row: DamagedArchiveRow): void {
   const key = `${region}/${row.partitionKey}/${row.rowKey}`;
   tally.damaged.set(key, { ...row, region });
-}
-
-interface CopyConflictsOptions {
-  readonly entityKind: string;
-  readonly bucket: string;
-  readonly from: Pick<ConflictJournal, 'scan'>;
-  readonly into: Pick<ConflictJournal, 'accept'>;
-  readonly onCopied: (count: number) => void;
-}
-
-const BATCH_MAX = 500;
-
-/** Gives one journal every conflict of a bucket that another has. Idempotent. Resolves with their number. */
-export async function copyConflicts(options: CopyConflictsOptions): Promise<number> {
-  const { entityKind, bucket, from, into, onCopied } = options;
-  let copied = 0;
-  const bounds = { countMax: BATCH_MAX };
-  for await (const batch of batchesOf(from.scan(entityKind, bucket), bounds)) {
-    await into.accept(batch);
-    copied += batch.length;
-    onCopied(batch.length);
-  }
-  return copied;
 }

@@ -22,23 +22,30 @@ describe('planning a repair', () => {
   const OPTIONS = { nowMs: NOW_MS, tombstoneAgeMs: NOW_MS - HORIZON_MS };
   const differenceOf = (states: Readonly<Record<string, EntityState | undefined>>): Difference =>
     describeDifference(MEMORY_BUCKET, 'a', new Map(Object.entries(states)));
+  const reportOf = (...differences: readonly Difference[]) => ({
+    differences,
+    journals: { differences: [] },
+  });
 
   test('writes where the newest of every region is not all there', () => {
     const [east, west] = [alive(2_000), alive(3_000, 'y', 'west')];
     const whole = mergeStates(east, west);
-    const plan = planRepair([differenceOf({ east, west: whole, north: undefined })], OPTIONS);
-    expect(plan.repairs).toMatchObject([{ bucket: MEMORY_BUCKET, into: ['east', 'north'] }]);
-    expect(planRepair([differenceOf({ east, west, north: whole })], OPTIONS).repairs).toMatchObject(
-      [{ into: ['east', 'west'] }],
+    const plan = planRepair(
+      reportOf(differenceOf({ east, west: whole, north: undefined })),
+      OPTIONS,
     );
-    expect(planRepair([differenceOf({ east, west })], OPTIONS).repairs).toMatchObject([
+    expect(plan.repairs).toMatchObject([{ bucket: MEMORY_BUCKET, into: ['east', 'north'] }]);
+    expect(
+      planRepair(reportOf(differenceOf({ east, west, north: whole })), OPTIONS).repairs,
+    ).toMatchObject([{ into: ['east', 'west'] }]);
+    expect(planRepair(reportOf(differenceOf({ east, west })), OPTIONS).repairs).toMatchObject([
       { into: ['east', 'west'] },
     ]);
   });
 
   test('I19: of the same transactions and yet not the same it writes what is not the join', () => {
     const plan = planRepair(
-      [differenceOf({ east: alive(2_000, 'a'), west: alive(2_000, 'b') })],
+      reportOf(differenceOf({ east: alive(2_000, 'a'), west: alive(2_000, 'b') })),
       OPTIONS,
     );
     expect(plan.repairs).toMatchObject([{ into: ['east'] }]);
@@ -64,11 +71,11 @@ describe('planning a repair', () => {
     ],
   ])('what is %s is doubtful: %s', (_, states, isDoubtful) => {
     const difference = differenceOf(states);
-    const plan = planRepair([difference], OPTIONS);
+    const plan = planRepair(reportOf(difference), OPTIONS);
     expect({ doubtful: plan.doubtful.length, repairs: plan.repairs.length }).toEqual(
       isDoubtful ? { doubtful: 1, repairs: 0 } : { doubtful: 0, repairs: 1 },
     );
-    const forced = planRepair([difference], { ...OPTIONS, includesDoubtful: true });
+    const forced = planRepair(reportOf(difference), { ...OPTIONS, includesDoubtful: true });
     expect(forced).toMatchObject({ doubtful: [], repairs: [{ entityId: 'a' }] });
   });
 });

@@ -17,7 +17,9 @@ import { mergeStates } from '../state/merge.ts';
 import { decodeVector, newestStamp } from '../state/version-vector.ts';
 import { stampTimeMs } from '../time/stamp.ts';
 import { type Difference, isSameState, stateText } from './difference.ts';
+import type { ConflictDifference } from './journals.ts';
 import { type ReadableRows, readReadable } from './read-readable.ts';
+import type { VerifyReport } from './verify-regions.ts';
 
 export interface RepairPlan {
   readonly repairs: readonly PlannedRepair[];
@@ -26,6 +28,8 @@ export interface RepairPlan {
    * lost there or deleted long ago cannot be told from the rows. Left alone unless asked for.
    */
   readonly doubtful: readonly Difference[];
+  /** What some journals lack, which those that are behind are given. */
+  readonly conflicts: readonly ConflictDifference[];
 }
 
 export interface PlannedRepair {
@@ -44,7 +48,15 @@ export interface PlanOptions {
 }
 
 /** What a repair would do about the differences that a verification found. Pure. */
-export function planRepair(differences: readonly Difference[], options: PlanOptions): RepairPlan {
+export function planRepair(
+  {
+    differences,
+    journals,
+  }: Pick<VerifyReport, 'differences'> & {
+    readonly journals: Pick<VerifyReport['journals'], 'differences'>;
+  },
+  options: PlanOptions,
+): RepairPlan {
   const horizonMs = options.nowMs - options.tombstoneAgeMs;
   const isDoubtful = (difference: Difference): boolean =>
     options.includesDoubtful !== true && isOldAndMissing(difference, horizonMs);
@@ -58,6 +70,7 @@ export function planRepair(differences: readonly Difference[], options: PlanOpti
         difference,
       })),
     doubtful: differences.filter(isDoubtful),
+    conflicts: journals.differences,
   };
 }
 

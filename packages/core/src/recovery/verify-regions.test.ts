@@ -224,6 +224,22 @@ describe('verifying regions', () => {
     return { ...report, tookMs: clock.nowMs() - 1_000_000 };
   };
 
+  test('I18: calls regions unequal of which one has lost a conflict that it had told of', async () => {
+    const [east, west, north] = createThree();
+    const stamps = [at(2_000), at(2_000, 'west')] as const;
+    const lost = { entityKind: 'Devices', entityId: 'a', stamps, fields: [], life: undefined };
+    for (const { conflicts } of [east, north]) await conflicts.accept([lost]);
+    expect(await verify([east, west, north])).toMatchObject({
+      isEqual: false,
+      differentCount: 0,
+      journals: { differentCount: 1, differences: [{ entityId: 'a', behind: ['west'] }] },
+    });
+    await west.conflicts.accept([lost]);
+    const equal = await verify([east, west, north]);
+    expect(equal).toMatchObject({ isEqual: true, journals: { differences: [] } });
+    expect(Object.fromEntries(equal.journals.recorded)).toEqual({ east: 1, west: 1, north: 1 });
+  });
+
   test('reads again what differs, as often as it is told to, and says what has settled', async () => {
     const [east, west] = createThree();
     for (const id of ['first', 'second', 'never']) east.put(id, alive(2_000));

@@ -1,6 +1,5 @@
 import { chunk, forEachBounded } from '../concurrency/bounded.ts';
 import { ROWS_PER_TRANSACTION_MAX } from '../limits/table-limits.ts';
-import type { Clock } from '../ports/clock.ts';
 import type { RecoveryRegion, ScannedRow } from '../ports/recovery-region.ts';
 import { type EntityState, isCollectable } from '../state/entity-state.ts';
 import {
@@ -10,18 +9,13 @@ import {
   type StatesByRegion,
   stateText,
 } from './difference.ts';
+import { type JournalsComparison, type VerifyJournalsOptions, verifyJournals } from './journals.ts';
 import { readReadable } from './read-readable.ts';
 
-export interface VerifyOptions {
-  readonly regions: readonly RecoveryRegion[];
-  readonly buckets: readonly string[];
-  readonly clock: Clock;
+export interface VerifyOptions extends VerifyJournalsOptions {
   readonly createDigest: () => Digest;
   /** Tombstones older than this may have been collected by some region. */
   readonly tombstoneAgeMs: number;
-  /** How often what differs is read again, for a write under way looks like a difference. */
-  readonly recheckCountMax: number;
-  readonly recheckDelayMs: number;
   readonly onRows?: (count: number) => void;
 }
 
@@ -37,6 +31,7 @@ export interface VerifyReport {
   readonly differences: readonly Difference[];
   /** Left out of the comparison, and no proof of equality while an operator has not set them aside. */
   readonly damaged: readonly DamagedRow[];
+  readonly journals: JournalsComparison;
 }
 
 const DIFFERENCES_MAX = 10_000;
@@ -44,9 +39,9 @@ const BUCKETS_AT_ONCE_MAX = 4;
 const READ_BATCH_MAX = 100;
 
 /**
- * Whether the regions hold the same rows, field for field and stamp for stamp. Each row is proven at
- * its own time: it was read the same in every region after `asOfMs`, so each region contains all that
- * any of them had acknowledged before. Reads only.
+ * Whether the regions hold the same rows, field for field and stamp for stamp, and have recorded the same
+ * conflicts. Each row and each conflict is proven at its own time: it was read the same in every region after
+ * `asOfMs`, so each region contains all that any of them had acknowledged before. Reads only.
  */
 export async function verifyRegions(options: VerifyOptions): Promise<VerifyReport> {
   const { regions, clock, createDigest, onRows } = options;
@@ -69,11 +64,12 @@ export async function verifyRegions(options: VerifyOptions): Promise<VerifyRepor
     buckets.push(comparison);
   });
   const { left, damaged: damagedSince } = await recheck(suspects, options, horizonMs);
+  const journals = await verifyJournals(options);
   const differentCount = left.length + suspectCount - suspects.length;
   const damaged = [...buckets.flatMap((one) => one.damaged), ...damagedSince];
   return {
     asOfMs,
-    isEqual: differentCount === 0 && damaged.length === 0,
+    isEqual: differentCount === 0 && damaged.length === 0 && journals.differentCount === 0,
     buckets: buckets.toSorted((a, b) => (a.bucket < b.bucket ? -1 : 1)),
     settledCount: suspects.length - left.length,
     differentCount,
@@ -81,6 +77,7 @@ export async function verifyRegions(options: VerifyOptions): Promise<VerifyRepor
       describeDifference(bucket, entityId, states),
     ),
     damaged,
+    journals,
   };
 }
 

@@ -1,6 +1,6 @@
 import { TerminalError } from '../errors.ts';
 import { archivePartitionOf, type Change, type ChangeSet } from '../model/change-set.ts';
-import type { Conflict } from '../model/conflict.ts';
+import { type Conflict, joinConflicts } from '../model/conflict.ts';
 import type {
   ArchiveRow,
   RecoveryRegion,
@@ -8,6 +8,7 @@ import type {
   ScannedRow,
 } from '../ports/recovery-region.ts';
 import type { RowWrite, StoredRow } from '../ports/replica.ts';
+import { conflictKey } from '../recovery/journals.ts';
 import { joinChangeSets } from '../recovery/repair-regions.ts';
 import type { Digest } from '../recovery/verify-regions.ts';
 import type { EntityState, StoredState } from '../state/entity-state.ts';
@@ -100,6 +101,14 @@ export function createMemoryRecoveryRegion(region: string): MemoryRecoveryRegion
     if (nth < 0) sets.push(set);
     else sets[nth] = set;
   };
+  const journal = (conflicts: readonly Conflict[]): void => {
+    for (const one of conflicts) {
+      const nth = recorded.findIndex((own) => conflictKey(own) === conflictKey(one));
+      const own = recorded[nth];
+      if (own === undefined) recorded.push(one);
+      else recorded[nth] = joinConflicts(own, one);
+    }
+  };
   const isChanged = ({ entityId, stored }: RowWrite): boolean =>
     rows.get(entityId)?.etag !== stored?.etag;
   return {
@@ -183,13 +192,13 @@ export function createMemoryRecoveryRegion(region: string): MemoryRecoveryRegion
     conflicts: {
       record: async (conflicts) => {
         done.push('conflicts');
-        recorded.push(...conflicts);
+        journal(conflicts);
       },
-      accept: async (conflicts) => void recorded.push(...conflicts),
+      accept: async (conflicts) => journal(conflicts),
       untold: async () => [],
       told: async () => undefined,
       async *scan() {
-        yield* recorded;
+        yield* recorded.toSorted((a, b) => (conflictKey(a) < conflictKey(b) ? -1 : 1));
       },
       list: async () => recorded,
     },

@@ -99,7 +99,7 @@ describe('A8, I15: a row in the table of a kind that something else wrote', () =
     expect(report.damaged.map(({ rowKey }) => rowKey)).toContain('with a space');
     await regions.west.table.put('device-0', { label: 'new' });
     const different = await verifyTwo(regions, deviceKind);
-    const { repairs } = planRepair(different.differences, {
+    const { repairs } = planRepair(different, {
       nowMs: regions.clock.nowMs(),
       tombstoneAgeMs: MEMORY_TOMBSTONE_AGE_MS,
     });
@@ -159,9 +159,9 @@ describe('A7: a row that nobody can read', () => {
     const rows = damagedRowsOf(east);
     const address = { table: TABLE, partitionKey: bucket, rowKey: id };
     const aside = await rows.setAside(address);
-    const { differences } = await verifyTwo(regions, deviceKind);
+    const different = await verifyTwo(regions, deviceKind);
     const options = { nowMs: regions.clock.nowMs(), tombstoneAgeMs: MEMORY_TOMBSTONE_AGE_MS };
-    const { repairs } = planRepair(differences, options);
+    const { repairs } = planRepair(different, options);
     await applyRepair({ regions: recoveryRegionsOf(regions, deviceKind), repairs });
     expect((await east.table.get(id))?.entity.label).toBe(id);
     expect(await verifyTwo(regions, deviceKind)).toMatchObject({ isEqual: true });

@@ -1,5 +1,6 @@
-import { applyRepair, bucketOf, planRepair, type VerifyReport } from '@tandem/core';
+import { applyRepair, bucketOf, planRepair, repairJournals, type VerifyReport } from '@tandem/core';
 import { describe, expect, test } from 'vitest';
+import { CONFLICTS_TABLE } from '../conflicts/table-conflict-journal.ts';
 import { deviceKind } from '../testing/device-kind.ts';
 import { MEMORY_BUCKET_COUNT } from '../testing/memory-region.ts';
 import {
@@ -16,7 +17,7 @@ type Regions = TwoRegions<typeof deviceKind>;
 
 async function planFor(regions: Regions, report: VerifyReport) {
   const nowMs = regions.clock.nowMs();
-  return planRepair(report.differences, { nowMs, tombstoneAgeMs: MEMORY_TOMBSTONE_AGE_MS });
+  return planRepair(report, { nowMs, tombstoneAgeMs: MEMORY_TOMBSTONE_AGE_MS });
 }
 
 async function repair(regions: Regions): Promise<ReadonlyMap<string, number>> {
@@ -156,6 +157,50 @@ describe('repair', () => {
     expect(await regions.west.journal.list(deviceKind.name, 10)).toHaveLength(1);
     await expectReplayable(regions.east, deviceKind);
     await expectReplayable(regions.west, deviceKind);
+  });
+
+  test('I18: joins journals of which one lost rows and one cannot read one, however long the ids', async () => {
+    const regions = await createTwoRegions(deviceKind);
+    const { east, west } = regions;
+    const ids = ['a', 'b', `long ${'é'.repeat(60)}`, 'c'.repeat(200)];
+    for (const id of ids) await east.table.put(id, { label: 'base' });
+    await regions.settle();
+    for (const label of ['east', 'again']) {
+      for (const id of ids) await east.table.patch(id, { label });
+    }
+    for (const id of ids) await west.table.patch(id, { label: 'west' });
+    await regions.settle();
+    const recorded = async ({ journal }: typeof east) =>
+      (await journal.list(deviceKind.name, 100)).map(({ entityId }) => entityId).toSorted();
+    expect(await verifyTwo(regions, deviceKind)).toMatchObject({ isEqual: true });
+    const before = await recorded(east);
+    expect(new Set(before)).toEqual(new Set(ids));
+    const partitions = { from: deviceKind.name, before: `${deviceKind.name}~` };
+    const { rows } = await west.store.query({ table: CONFLICTS_TABLE, partitions, limit: 100 });
+    for (const [nth, { partitionKey, rowKey, properties }] of rows.entries()) {
+      const payload0 = { type: 'Binary' as const, value: Buffer.from('torn') };
+      const torn = {
+        kind: 'upsert' as const,
+        properties: new Map([...properties, ['payload0', payload0]]),
+      };
+      const operations = [nth === 0 ? { ...torn, rowKey } : { kind: 'delete' as const, rowKey }];
+      await west.store.commit({ table: CONFLICTS_TABLE, partitionKey, operations });
+    }
+    const report = await verifyTwo(regions, deviceKind);
+    expect(report).toMatchObject({
+      isEqual: false,
+      differentCount: 0,
+      journals: { differentCount: rows.length },
+    });
+    const { conflicts } = await planFor(regions, report);
+    const both = recoveryRegionsOf(regions, deviceKind);
+    const written = await repairJournals({ regions: both, conflicts });
+    expect(Object.fromEntries(written)).toEqual({ west: rows.length });
+    expect(await recorded(west)).toEqual(before);
+    expect(await verifyTwo(regions, deviceKind)).toMatchObject({ isEqual: true });
+    // What nobody could read is kept beside it.
+    const after = await west.store.query({ table: CONFLICTS_TABLE, partitions, limit: 100 });
+    expect(after.rows.filter(({ rowKey }) => rowKey.startsWith('!'))).toHaveLength(1);
   });
 
   test('leaves alone what may have been deleted so long ago that its tombstone is gone', async () => {

@@ -1,3 +1,5 @@
+import { CONFLICTS_TABLE } from '@tandem/storage';
+import { wasDamaged } from '../faults/damage-rows.ts';
 import type { Commit } from '../observe/ledger.ts';
 import { includesStamp, isRawAlive, type RawField } from '../observe/raw-state.ts';
 import {
@@ -35,6 +37,27 @@ export const conflictsDiffer: FinalChecker = {
         .filter((key) => first.conflictBytes.get(key) !== other.conflictBytes.get(key))
         .map((key) => `the conflict ${key} is not the same in ${first.name} and ${other.name}`),
     );
+  },
+};
+
+/**
+ * I18: journals become the same by what regions tell each other. Only where a store lost some of one, or somebody
+ * damaged it, does the last repair find anything to join.
+ */
+export const conflictsUntold: FinalChecker = {
+  name: 'conflicts-untold',
+  check({ world }) {
+    const { losses, recoveries, regions } = world;
+    if (losses.needsFilling.size > 0) return [];
+    if (regions.some(({ name }) => wasDamaged(world, name, CONFLICTS_TABLE))) return [];
+    const last = recoveries.all.findLast(({ command }) => command.kind === 'repair');
+    if (last?.plan?.kind !== 'repair') return [];
+    // A forgetting that was cut off has erased in some regions what it has not in others.
+    return last.plan.plan.conflicts
+      .filter(({ entityId }) => !recoveries.forgotten.has(entityId))
+      .map(
+        ({ entityId, behind }) => `no one told ${behind.join(', ')} of a conflict of ${entityId}`,
+      );
   },
 };
 

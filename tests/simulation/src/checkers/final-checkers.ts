@@ -2,7 +2,7 @@ import { archiveDiffers } from './archive-differs.ts';
 import { archiveIncomplete } from './archive-incomplete.ts';
 import { badPage } from './bad-page.ts';
 import type { FinalChecker } from './checker.ts';
-import { conflictsDiffer, conflictUnrecorded } from './conflict-unrecorded.ts';
+import { conflictsDiffer, conflictsUntold, conflictUnrecorded } from './conflict-unrecorded.ts';
 import { deadLetters } from './dead-letters.ts';
 import { decidedApart } from './decided-apart.ts';
 import { diverged } from './diverged.ts';
@@ -42,6 +42,7 @@ export const FINAL_CHECKERS: readonly FinalChecker[] = [
   wrongPartition,
   conflictUnrecorded,
   conflictsDiffer,
+  conflictsUntold,
   undrained,
   deadLetters,
   decidedApart,

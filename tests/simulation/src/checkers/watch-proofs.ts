@@ -4,8 +4,8 @@ import type { World } from '../world/world.ts';
 import type { Report } from './watch.ts';
 
 /**
- * I2, as it is proven to an operator: when a command says that the regions are equal, each has all that any of
- * them had committed before the comparison began.
+ * I2 and I18, as they are proven to an operator: when a command says that the regions are equal, each has all that
+ * any of them had committed before the comparison began, and every conflict that any had recorded.
  */
 export function watchProofs(
   { world, ledger }: { readonly world: World; readonly ledger: Ledger },
@@ -25,5 +25,27 @@ export function watchProofs(
         report('proof-flatters', `${id} calls the regions equal, and ${name} lacks ${stamp}`);
       }
     }
+    for (const key of recordedBefore({ world, ledger }, runStartMs)) {
+      for (const { name } of world.regions) {
+        const { recordedMs, unrecordedMs } = ledger.regionNamed(name);
+        if (recordedMs.has(key) || (unrecordedMs.get(key) ?? 0) >= runStartMs) continue;
+        report(
+          'proof-flatters',
+          `${id} calls the regions equal, and ${name} lacks conflict ${key}`,
+        );
+      }
+    }
   });
+}
+
+function recordedBefore(
+  { world, ledger }: { readonly world: World; readonly ledger: Ledger },
+  beforeMs: number,
+): ReadonlySet<string> {
+  const views = world.regions.map(({ name }) => ledger.regionNamed(name));
+  return new Set(
+    views.flatMap(({ recordedMs }) =>
+      [...recordedMs].flatMap(([key, atMs]) => (atMs < beforeMs ? [key] : [])),
+    ),
+  );
 }

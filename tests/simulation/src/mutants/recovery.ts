@@ -15,6 +15,7 @@ const RESTORE_ENTITIES = `${STORAGE}recovery/restore-entities.ts`;
 const REPLAY_INTO = `${CORE}recovery/replay.ts`;
 const IN_PLACE = `${CORE}recovery/replay.ts`;
 const FILL = `${CORE}recovery/fill-region.ts`;
+const JOURNALS = `${CORE}recovery/journals.ts`;
 const COPY = `${CORE}recovery/copy-archive.ts`;
 const COMPARE = `${CORE}recovery/verify-regions.ts`;
 const SURVEY = `${CORE}recovery/survey-risk.ts`;
@@ -300,7 +301,48 @@ export const recoveryMutants: readonly Mutant[] = [
     title: 'a rebuild leaves the journal as it is',
     edits: [
       { file: FILL, find: "  'conflicts',\n  'give-back',\n];", replace: "  'give-back',\n];" },
+      {
+        file: FILL,
+        find: 'const { conflicts } = plan;',
+        replace: 'const conflicts = plan.conflicts.slice(0, 0);',
+      },
     ],
+  },
+  {
+    id: 'repair-leaves-journals',
+    title: 'a repair leaves the journals as they are',
+    edits: [
+      {
+        file: JOURNALS,
+        find: 'of Map.groupBy(conflicts, (conflict) => conflict.bucket)',
+        replace: 'of Map.groupBy(conflicts.slice(0, 0), (conflict) => conflict.bucket)',
+      },
+    ],
+  },
+  {
+    id: 'verify-leaves-journals',
+    title: 'a verification calls regions equal of which one lacks conflicts',
+    edits: [
+      { file: VERIFY, find: ' && journals.differentCount === 0', replace: '' },
+      {
+        file: VERIFY,
+        find: 'const journals = await verifyJournals(options);',
+        replace:
+          'const journals = { ...(await verifyJournals(options)), differentCount: 0, differences: [] };',
+      },
+    ],
+  },
+  {
+    id: 'journals-keep-first',
+    title: 'of records that differ the regions are given the first',
+    edits: [
+      {
+        file: JOURNALS,
+        find: '(joined, record) => joined && joinConflicts(joined, record)',
+        replace: '(joined, record) => joined ?? joinConflicts(record, record)',
+      },
+    ],
+    seedsMax: 600,
   },
   {
     id: 'copy-archive-half',

@@ -32,6 +32,10 @@ interface RegionView {
   readonly archived: Set<string>;
   /** What is recorded of conflicts, by key, as it is written. */
   readonly conflicts: Map<string, string>;
+  /** By row key of a conflict: since when (true time) it is recorded here. */
+  readonly recordedMs: Map<string, number>;
+  /** By row key of a conflict: when (true time) the store lost the record last. */
+  readonly unrecordedMs: Map<string, number>;
 }
 
 /** What is truly in the accounts, whatever anybody was told. */
@@ -90,6 +94,8 @@ export function createLedger(world: World): Ledger {
       const key = `${partitionKey}/${operation.rowKey}`;
       if (operation.kind !== 'delete') {
         view.conflicts.set(key, describeColumns(operation.properties));
+        const { rowKey } = operation;
+        view.recordedMs.set(rowKey, view.recordedMs.get(rowKey) ?? world.scheduler.nowMs());
       }
     }
   };
@@ -103,10 +109,14 @@ export function createLedger(world: World): Ledger {
       outboxKeys: new Set(),
       archived: new Set(),
       conflicts: new Map(),
+      recordedMs: new Map(),
+      unrecordedMs: new Map(),
     };
     views.set(region.name, view);
     region.account.onLost((table, rowKey) => {
       if (table === ARCHIVE_TABLE) view.archived.delete(rowKey);
+      if (table === CONFLICTS_TABLE && view.recordedMs.delete(rowKey))
+        view.unrecordedMs.set(rowKey, world.scheduler.nowMs());
       if (table !== gadgetKind.name) return;
       const nowMs = world.scheduler.nowMs();
       view.rows.delete(rowKey);

@@ -11,6 +11,7 @@ import {
   holdLeases,
   planRepair,
   planReplay,
+  repairJournals,
   replayInPlace,
   surveyRisk,
   TerminalError,
@@ -141,9 +142,11 @@ async function repair(run: Run): Promise<Report> {
   run.recovery.planStartMs = run.context.world.scheduler.nowMs();
   const report = await verify(run);
   const { tombstoneAgeMs } = run.context.world.plan;
-  const plan = planRepair(report.differences, { nowMs: clockOf(run).nowMs(), tombstoneAgeMs });
+  const plan = planRepair(report, { nowMs: clockOf(run).nowMs(), tombstoneAgeMs });
   announce(run, { kind: 'repair', plan });
-  const written = await applyRepair({ regions: recoveriesOf(run), repairs: plan.repairs });
+  const regions = recoveriesOf(run);
+  const written = await applyRepair({ regions, repairs: plan.repairs });
+  await repairJournals({ regions, conflicts: plan.conflicts });
   return { kind: 'repaired', written };
 }
 

@@ -1,5 +1,6 @@
-import { AppError, type Clock } from '@tandem/core';
-import { createTableRegionHold } from '@tandem/storage';
+import { AppError, type Clock, type QueuedMessage } from '@tandem/core';
+import { CONFLICTS_TABLE, createTableRegionHold } from '@tandem/storage';
+import { UNTOLD_PREFIX } from '@tandem/storage/testing';
 import type { Ledger } from '../observe/ledger.ts';
 import { isAside } from '../processes/next-build.ts';
 import type { ProcessContext } from '../processes/process-context.ts';
@@ -19,6 +20,9 @@ const AGAIN_PROBABILITY = 0.75;
 const RUNS_MAX = 4;
 const UNLEASED_PROBABILITY = 0.65;
 const CLOSING_STEPS_MAX = 400;
+/** A note of a conflict whose finder was cut off before it had recorded it stays for long, and tells nothing. */
+const UNTOLD_STEPS_MAX = 15;
+const UNTOLD = { from: UNTOLD_PREFIX, before: `${UNTOLD_PREFIX}\uffff` };
 
 /** What outlives the operator's process: what it was about. */
 export interface OperatorDesk {
@@ -135,7 +139,10 @@ export async function closeRecovery(context: ProcessContext): Promise<void> {
   recoveries.isClosed = true;
 }
 
-/** A set that is still under way may tell of a row that its region has lost, which no repair would know of. */
+/**
+ * A set that is still under way may tell of a row that its region has lost, which no repair would know of; and what
+ * peers are still to be told of a conflict is nothing that anybody has to repair.
+ */
 async function untilNothingIsUnderWay(
   { regions }: World,
   clock: Pick<Clock, 'sleep'>,
@@ -145,14 +152,21 @@ async function untilNothingIsUnderWay(
     for (const { account, namespace } of regions) {
       const { bus, queue } = namespace;
       const messages = await bus.viewerFor(queue).peek('messages', 0n, Number.MAX_SAFE_INTEGER);
-      waiting.push(...messages.filter(({ subject }) => subject !== 'watermark'));
+      waiting.push(...messages.filter((message) => !isWatermark(message)));
       const partitions = { from: '', before: '\uffff' };
       const outbox = { table: gadgetKind.name, partitions, rowsFrom: OUTBOX_PREFIX, limit: 1 };
       waiting.push(...(await account.store.query(outbox)).rows);
+      const untold = { table: CONFLICTS_TABLE, partitions: UNTOLD, limit: 1 };
+      if (step < UNTOLD_STEPS_MAX) waiting.push(...(await account.store.query(untold)).rows);
     }
     if (waiting.length === 0) return;
     await clock.sleep(AGAIN_MS);
   }
+}
+
+/** Watermarks never end; what tells of conflicts bears their subject, and is no watermark. */
+function isWatermark({ subject, body }: Pick<QueuedMessage, 'subject' | 'body'>): boolean {
+  return subject === 'watermark' && !Buffer.from(body).includes('"conflicts":');
 }
 
 /** Those that lost more than rows, and those that a rebuild left held. */
