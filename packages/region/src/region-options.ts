@@ -33,7 +33,10 @@ export interface RegionOptions<T extends RegionKinds> {
   readonly replicate?: boolean;
   /** Reaches the namespaces; Azure Service Bus by default. */
   readonly bus?: Bus;
-  /** Where the region's own queue is created, if elsewhere than where it is used, as with an emulator. */
+  /**
+   * Where the region's own queue is created, if elsewhere than where it is used, as with an emulator; by default
+   * what the environment has as `SERVICE_BUS_ADMINISTRATION_CONNECTION`.
+   */
   readonly administrationConnection?: string | undefined;
   /** Settings by their names, over what the table `Configuration` says. */
   readonly settings?: Readonly<Partial<Record<keyof typeof tandemSettings, string>>>;
@@ -79,7 +82,9 @@ const LINES_PER_EVENT_MAX = 10;
 /** Throws `CONFIGURATION_INVALID` and `ENTITY_KIND_INVALID`; connects to nothing. */
 export function readOptions(given: RegionOptions<RegionKinds>): RegionSetup {
   const { region, tables, settings = {}, environment = {} } = given;
-  const { clock = createSystemClock(), administrationConnection } = given;
+  const { clock = createSystemClock() } = given;
+  const administrationConnection =
+    given.administrationConnection ?? environment['SERVICE_BUS_ADMINISTRATION_CONNECTION'];
   const logger = given.logger ?? createLogger({ service: 'region', region, level: 'info' });
   if (!isRegionName(region)) {
     const rule = 'lower-case letters and digits, a letter first, at most 31, as "east"';

@@ -56,6 +56,23 @@ describe('I9: a session', () => {
     expect(patched).toMatchObject({ record: { entity: { item: 'pump', count: 2 } } });
   });
 
+  test('shows a transaction whole, in the order of its keys', async () => {
+    const { world, east, west } = await setUp();
+    const inEast = east.session();
+    const put = (order: string) =>
+      ({ kind: 'put', entityId: `ada/${order}`, entity: { item: order } }) as const;
+    const written = inEast.tables.orders.transact([put('002'), put('001')]);
+    expect((await drive(world, written)).kind).toBe('done');
+    const refused = inEast.tables.orders.transact([
+      put('003'),
+      { kind: 'patch', entityId: 'ada/009', changes: { count: 1 } },
+    ]);
+    expect(await drive(world, refused)).toMatchObject({ kind: 'refused', index: 1 });
+    const inWest = west.session({ token: inEast.token(), ...WAIT });
+    const { records } = await drive(world, inWest.tables.orders.list(100));
+    expect(records.map(({ entityId }) => entityId)).toEqual(['ada/001', 'ada/002']);
+  });
+
   test('joined by another sees what either has seen', async () => {
     const { world, east, west } = await setUp();
     const [ada, bob] = [east.session(), east.session()];

@@ -26,7 +26,7 @@ import { type RegionTable, versionOf } from './region-table.ts';
 /** A table as one caller uses it: each call waits for what he has seen, and what it shows is seen then. */
 export type SessionTable<K extends TypedKind> = Pick<
   RegionTable<K>,
-  'get' | 'put' | 'patch' | 'remove' | 'list'
+  'get' | 'put' | 'patch' | 'remove' | 'transact' | 'list'
 >;
 
 /**
@@ -146,6 +146,21 @@ class CallerSession implements RegionSession<RegionKinds> {
       patch: (id, changes, condition) =>
         onRow(id, () => table.patch(id, changes, condition), versionShown),
       remove: (id, condition) => onRow(id, () => table.remove(id, condition), versionShown),
+      transact: async (operations) => {
+        // Not only the rows that it names: what they are to be with may have been seen elsewhere.
+        await this.#untilAll();
+        const outcome = await table.transact(operations);
+        const outcomes = outcome.kind === 'done' ? outcome.outcomes : [outcome.outcome];
+        const first = outcome.kind === 'done' ? 0 : outcome.index;
+        for (const [index, one] of outcomes.entries()) {
+          const entityId = operations[first + index]?.entityId;
+          const version = versionShown(one);
+          if (entityId === undefined || version === undefined) continue;
+          const key = rowKeyOf(kind.name, entityId);
+          this.#seen = withRow(this.#seen, { key, version }, this.#here());
+        }
+        return outcome;
+      },
       list: async (limit, cursor, filter) => {
         await this.#untilAll();
         const page = await table.list(limit, cursor, filter);

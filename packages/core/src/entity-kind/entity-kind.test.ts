@@ -217,3 +217,11 @@ describe('F4: at definition a kind is refused by a named error', () => {
     expect(() => kindOf(Type.String() as unknown as TObject)).toThrow(/use Type.Object/);
   });
 });
+
+test('entities of one partition lie in one bucket, and a kind without partitions spreads all of its ids', () => {
+  const schema = Type.Object({ item: edm.string() });
+  const partitionOf = (id: string): string => id.split('/')[0] ?? '';
+  const orders = defineEntityKind({ name: 'Orders', schema, partitionOf });
+  expect(orders.bucketTextOf('ada/001')).toBe(orders.bucketTextOf('ada/002'));
+  expect(kindOf(schema).bucketTextOf('ada/001')).toBe('ada/001');
+});

@@ -67,6 +67,12 @@ export interface EntityKindOptions<S extends TObject> {
   readonly keptFields?: readonly string[];
   /** Whether a text can be an id; any well-formed text can by default. */
   readonly isEntityId?: (text: string) => boolean;
+  /**
+   * Returns the part of an id that the bucket is a hash of, the whole id by default: entities that have it in common
+   * lie together, so a transaction may hold several of them. The same in every region, and for good: rows would
+   * be looked for where they are not.
+   */
+  readonly partitionOf?: (entityId: string) => string;
 }
 
 /** Table Storage holds 252 properties a row; the rest is kept for the system's own and unknown ones. */
@@ -153,7 +159,7 @@ function defineTypedKind<S extends TObject>(options: EntityKindOptions<S>): Type
     unknownFieldsMax,
     keptFields: new Set(keptFields),
     isEntityId,
-    bucketTextOf: (entityId) => entityId,
+    bucketTextOf: options.partitionOf ?? ((entityId) => entityId),
   };
 }
 

@@ -19,6 +19,7 @@ import { recordLog } from './record-log.ts';
 export const orderKind = defineEntityKind({
   name: 'Orders',
   schema: Type.Object({ item: edm.string({ maxLength: 80 }), count: edm.int32() }),
+  partitionOf: (id) => id.split('/')[0] ?? '',
 });
 const TABLES = { orders: orderKind, devices: deviceKind };
 export type Tables = typeof TABLES;
@@ -53,6 +54,7 @@ export function regionOf({ clock, bus }: World, { region, peer, ...rest }: Given
       ServiceBusConnection: namespaceOf(region),
       RedundancyServiceBusConnection: namespaceOf(peer),
       'Peer.Region': peer,
+      'Messages.WireVersion': '4',
     },
     clock,
     randomness: createSeededRandomness(region.length + region.charCodeAt(0)),

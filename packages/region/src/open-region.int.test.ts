@@ -1,0 +1,70 @@
+import { createEmulator } from '@tandem/servicebus-emulator';
+import { startAzurite } from '@tandem/storage/testing';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { openRegion } from './open-region.ts';
+import { orderKind } from './testing/memory-world.ts';
+import { recordLog } from './testing/record-log.ts';
+import { until } from './testing/until.ts';
+
+const WAIT = { waitMs: 20_000 };
+
+async function startPlace() {
+  const [azurite, emulator] = await Promise.all([startAzurite(), createEmulator()]);
+  onTestFinished(async () => void (await Promise.all([azurite.stop(), emulator.close()])));
+  return { azurite, emulator };
+}
+
+type Place = Awaited<ReturnType<typeof startPlace>>;
+
+async function open(region: string, own: Place, peer: { readonly name: string; at: Place }) {
+  const opened = await openRegion({
+    region,
+    store: own.azurite.connectionString,
+    tables: { orders: orderKind },
+    replicate: true,
+    settings: {
+      ServiceBusConnection: own.emulator.connectionString,
+      RedundancyServiceBusConnection: peer.at.emulator.connectionString,
+      'Peer.Region': peer.name,
+      'Messages.WireVersion': '4',
+    },
+    administrationConnection: own.emulator.adminConnectionString,
+    logger: recordLog(region).logger,
+    shutdownMs: 10_000,
+  });
+  onTestFinished(async () => void (await opened.stop()));
+  return opened;
+}
+
+async function openTwoRegions() {
+  const [east, west] = await Promise.all([startPlace(), startPlace()]);
+  const regions = await Promise.all([
+    open('east', east, { name: 'west', at: west }),
+    open('west', west, { name: 'east', at: east }),
+  ]);
+  return { places: { east, west }, east: regions[0], west: regions[1] };
+}
+
+describe('two regions of one process over Azurite and the Service Bus emulator', () => {
+  test('I9: a session goes on in the other region, and both become ready', async () => {
+    const { east, west } = await openTwoRegions();
+    const inEast = east.session();
+    await inEast.tables.orders.put('ada/001', { item: 'pump', count: 1 });
+    const inWest = west.session({ token: inEast.token(), ...WAIT });
+    expect((await inWest.tables.orders.get('ada/001'))?.entity.item).toBe('pump');
+    await inWest.tables.orders.patch('ada/001', { count: 2 });
+    const back = east.session({ token: inWest.token(), ...WAIT });
+    expect((await back.tables.orders.list(10)).records).toMatchObject([{ entity: { count: 2 } }]);
+    for (const region of [east, west]) {
+      await until('the region is ready', async () => (await region.readiness()).kind === 'ready');
+    }
+  });
+
+  test('I6: one stopped, the other serves, and what it wrote is there once the one is back', async () => {
+    const { places, east, west } = await openTwoRegions();
+    expect(await west.stop()).toBe(true);
+    await east.tables.orders.put('ada/001', { item: 'pump' });
+    const again = await open('west', places.west, { name: 'east', at: places.east });
+    await until('the order in west', () => again.tables.orders.get('ada/001'));
+  });
+});
