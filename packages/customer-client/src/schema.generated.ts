@@ -114,8 +114,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Create, replace and delete up to 100 customers, each by itself
-         * @description No transaction: each operation is done or not, and the answer tells of each. It is 200 as soon as the batch itself is well-formed. A batch that names one customer twice is refused whole. With an `Idempotency-Key` the batch may be repeated, in any region: its creations without an id then make no second customers.
+         * Create, replace and delete up to 100 customers, each by itself or all together
+         * @description Each operation is done or not, and the answer tells of each. It is 200 as soon as the batch itself is well-formed. With `atomic` it is one transaction: all operations are done or none is. A batch that names one customer twice is refused whole. With an `Idempotency-Key` the batch may be repeated, in any region: its creations without an id then make no second customers.
          */
         post: operations["writeCustomers"];
         delete?: never;
@@ -558,7 +558,7 @@ export interface components {
              * Format: uri-reference
              * @enum {string}
              */
-            type: "/problems/malformed-request" | "/problems/malformed-json" | "/problems/validation-failed" | "/problems/precondition-malformed" | "/problems/version-malformed" | "/problems/cursor-invalid" | "/problems/receipt-invalid" | "/problems/token-missing" | "/problems/token-invalid" | "/problems/scope-missing" | "/problems/site-refused" | "/problems/customer-not-found" | "/problems/route-not-found" | "/problems/method-not-allowed" | "/problems/request-timeout" | "/problems/key-spent" | "/problems/id-taken" | "/problems/precondition-failed" | "/problems/body-too-large" | "/problems/line-too-long" | "/problems/uri-too-long" | "/problems/unsupported-media-type" | "/problems/read-only-differs" | "/problems/key-reused" | "/problems/limit-exceeded" | "/problems/entity-invalid" | "/problems/precondition-required" | "/problems/rate-limited" | "/problems/headers-too-large" | "/problems/internal-error" | "/problems/version-not-reached" | "/problems/overloaded" | "/problems/service-unavailable";
+            type: "/problems/malformed-request" | "/problems/malformed-json" | "/problems/validation-failed" | "/problems/precondition-malformed" | "/problems/version-malformed" | "/problems/cursor-invalid" | "/problems/receipt-invalid" | "/problems/token-missing" | "/problems/token-invalid" | "/problems/scope-missing" | "/problems/site-refused" | "/problems/customer-not-found" | "/problems/route-not-found" | "/problems/method-not-allowed" | "/problems/request-timeout" | "/problems/key-spent" | "/problems/id-taken" | "/problems/batch-refused" | "/problems/precondition-failed" | "/problems/body-too-large" | "/problems/line-too-long" | "/problems/uri-too-long" | "/problems/unsupported-media-type" | "/problems/batch-not-atomic" | "/problems/read-only-differs" | "/problems/key-reused" | "/problems/limit-exceeded" | "/problems/entity-invalid" | "/problems/precondition-required" | "/problems/rate-limited" | "/problems/headers-too-large" | "/problems/internal-error" | "/problems/version-not-reached" | "/problems/overloaded" | "/problems/service-unavailable";
             title: string;
             status: number;
             detail: string;
@@ -4614,6 +4614,11 @@ export interface operations {
                             ifVersion?: string;
                         };
                     }[];
+                    /**
+                     * @description All operations or none, in every region: of at most 99 customers that share a bucket, each named by its id. A batch of others is refused with `batch-not-atomic`, which names the buckets.
+                     * @default false
+                     */
+                    atomic?: boolean;
                 };
             };
         };
@@ -4757,6 +4762,34 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `batch-refused`: One operation refuses the whole batch. */
+            409: {
+                headers: {
+                    /** @description The region that answered. */
+                    "x-tandem-region"?: string;
+                    /** @description The id of this request alone, which its log has. */
+                    "x-request-id"?: string;
+                    /** @description Requests that the caller may send in a minute. Only where a token is asked for. */
+                    "ratelimit-limit"?: number;
+                    /** @description How many of them are left. */
+                    "ratelimit-remaining"?: number;
+                    /** @description Seconds until they are counted anew. */
+                    "ratelimit-reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/batch-refused",
+                     *       "title": "One operation refuses the whole batch.",
+                     *       "status": 409,
+                     *       "detail": "What is to be done about it, in a sentence or two.",
+                     *       "instance": "0af7651916cd43dd8448eb211c80319c"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `body-too-large`: The body is too large. */
             413: {
                 headers: {
@@ -4847,7 +4880,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `limit-exceeded`: The customer does not fit into a table row. `entity-invalid`: A field cannot hold its value. */
+            /** @description `batch-not-atomic`: The batch cannot be done whole. `limit-exceeded`: The customer does not fit into a table row. `entity-invalid`: A field cannot hold its value. */
             422: {
                 headers: {
                     /** @description The region that answered. */

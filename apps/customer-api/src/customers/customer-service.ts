@@ -15,6 +15,8 @@ import type {
   EntityRecord,
   HistoryPage,
   ListFilter,
+  TransactOperation,
+  TransactOutcome,
   WriteCondition,
   WriteOutcome,
 } from '@tandem/storage';
@@ -24,6 +26,8 @@ import type { CustomerBody, CustomerPatch } from '../routes/customers-schema.ts'
 export type CustomerKind = typeof customerKind;
 export type CustomerRecord = EntityRecord<CustomerKind>;
 export type CustomerOutcome = WriteOutcome<CustomerKind>;
+
+export type CustomerOperation = TransactOperation<CustomerKind>;
 
 export type CreateOutcome = CreateOutcomeOf<CustomerKind>;
 
@@ -46,6 +50,8 @@ export interface CustomerService {
     condition?: WriteCondition,
   ): Promise<CustomerOutcome>;
   remove(customerId: string, condition?: WriteCondition): Promise<CustomerOutcome>;
+  /** Does all of the operations or none; see `ReplicatedTable`. */
+  transact(operations: readonly CustomerOperation[]): Promise<TransactOutcome<CustomerKind>>;
   list(
     limit: number,
     cursor?: string,
@@ -105,6 +111,10 @@ export function createCustomerService(options: CustomerServiceOptions): Customer
       customers().patch(customerId.toLowerCase(), changes, condition),
     remove: async (customerId, condition) =>
       customers().remove(customerId.toLowerCase(), condition),
+    transact: async (operations) =>
+      customers().transact(
+        operations.map((one) => ({ ...one, entityId: one.entityId.toLowerCase() })),
+      ),
     list: async (limit, cursor, filter) => customers().list(limit, cursor, filter),
     history: async (customerId, limit, cursor) =>
       customers().history(customerId.toLowerCase(), limit, cursor),

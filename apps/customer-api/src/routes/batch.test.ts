@@ -1,4 +1,4 @@
-import { TransientError } from '@tandem/core';
+import { bucketOf, TransientError } from '@tandem/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../testing/create-test-app.ts';
 
@@ -19,6 +19,85 @@ afterAll(async () => {
 const batch = (operations: unknown, headers: Record<string, string> = {}, app = test.app) =>
   app.inject({ method: 'POST', url: '/customers/batch', payload: { operations }, headers });
 const read = (customerId: string) => test.app.inject({ url: `/customers/${customerId}` });
+
+/** Ids of one bucket of the test app's four, and of another. */
+const byBucket = Map.groupBy(
+  Array.from({ length: 60 }, (_, index) => id(5_000 + index)),
+  (customerId) => bucketOf(customerId, 4),
+);
+const [SHARED = [], OTHERS = []] = [...byBucket.values()];
+
+describe('POST /customers/batch with atomic', () => {
+  const whole = (operations: unknown, app = test.app) =>
+    app.inject({ method: 'POST', url: '/customers/batch', payload: { operations, atomic: true } });
+  const [A = '', B = '', C = ''] = SHARED;
+
+  it('I20: does all operations, and tells of each in its place', async () => {
+    const response = await whole([
+      { create: { customerId: A, customer: ADA } },
+      { replace: { customerId: B.toUpperCase(), customer: BOB } },
+    ]);
+    expect(response.statusCode).toBe(200);
+    const { items } = response.json();
+    expect(items).toMatchObject([
+      { status: 201, customerId: A, acknowledged: 'local', receipt: expect.any(String) },
+      { status: 201, customerId: B },
+    ]);
+    expect(items[0].version).toBe(items[1].version);
+    const next = await whole([
+      { delete: { customerId: A } },
+      { replace: { customerId: B, customer: ADA } },
+    ]);
+    expect(next.json().items).toMatchObject([{ status: 204 }, { status: 200 }]);
+  });
+
+  it.each([
+    ['a customer that is not there', () => ({ delete: { customerId: C } }), 'customer-not-found'],
+    [
+      'a version that is not the current one',
+      () => ({ replace: { customerId: SHARED[4], customer: BOB, ifVersion: 'stale' } }),
+      'precondition-failed',
+    ],
+    [
+      'a member that no write sets',
+      () => ({ replace: { customerId: SHARED[4], customer: { ...BOB, customerId: id(1) } } }),
+      'read-only-differs',
+    ],
+  ])('I20: does none when one is refused: %s', async (_, refused, rule) => {
+    const response = await whole([
+      { replace: { customerId: SHARED[3], customer: BOB } },
+      refused(),
+    ]);
+    expect(response.statusCode).toBe(409);
+    expect(response.json()).toMatchObject({
+      type: '/problems/batch-refused',
+      errors: [{ field: '/operations/1', rule }],
+    });
+    expect((await read(SHARED[3]!)).statusCode).toBe(404);
+  });
+
+  it.each([
+    ['two buckets', () => [SHARED[5], OTHERS[0]], /operation 1.*lies in/],
+    ['too many', () => Array.from({ length: 100 }, (_, n) => id(6_000 + n)), /limit is 99/],
+  ])('says why it cannot: %s', async (_, ids, why) => {
+    const operations = ids().map((customerId) => ({ replace: { customerId, customer: BOB } }));
+    const response = await whole(operations);
+    expect(response.statusCode).toBe(422);
+    expect(response.json()).toMatchObject({
+      type: '/problems/batch-not-atomic',
+      detail: expect.stringMatching(why),
+    });
+    expect((await read(ids()[0]!)).statusCode).toBe(404);
+  });
+
+  it('says of a creation without an id that it lies in any bucket', async () => {
+    const response = await whole([{ create: { customer: ADA } }]);
+    expect(response.json()).toMatchObject({
+      type: '/problems/batch-not-atomic',
+      detail: expect.stringContaining('customerId'),
+    });
+  });
+});
 
 describe('POST /customers/batch', () => {
   it('does each operation by itself, and tells of each in its place', async () => {

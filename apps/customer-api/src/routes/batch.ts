@@ -1,11 +1,15 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { encodeVector } from '@tandem/core';
+import { assert, encodeVector } from '@tandem/core';
 import { type Acknowledgement, versionOf } from '@tandem/region';
 import type { WriteCondition } from '@tandem/storage';
 import { type Static, Type } from 'typebox';
 import { requireScope } from '../auth/scopes.ts';
 import { nameUnknownLevel, type Preferences, readPreferences } from '../consistency/preferences.ts';
-import type { BatchOutcome, CustomerService } from '../customers/customer-service.ts';
+import type {
+  BatchOutcome,
+  CustomerOperation,
+  CustomerService,
+} from '../customers/customer-service.ts';
 import { BATCH_BODY_BYTES_MAX, BATCH_OPERATIONS_MAX } from '../http/limits.ts';
 import { PROBLEMS, ProblemError, toProblem, toProblemError } from '../http/problem.ts';
 import { readIdempotencyKey } from '../idempotency/idempotency-key.ts';
@@ -40,11 +44,13 @@ export const batchRoute: FastifyPluginAsyncTypebox<{
   const options = { schema: batchSchema, bodyLimit: BATCH_BODY_BYTES_MAX };
   app.post('/customers/batch', options, async (request, reply) => {
     refuseConditions(request.headers);
-    const { operations } = request.body;
+    const { operations, atomic = false } = request.body;
     const errors = findRepeatedIds(operations);
     if (errors.length > 0) throw repeatedIds(errors);
     const key = readIdempotencyKey(request.headers['idempotency-key'], request.caller);
-    const results = await applyBatch(operations, { customers, key });
+    const results = atomic
+      ? await applyWhole(operations, customers)
+      : await applyBatch(operations, { customers, key });
     for (const result of results) if ('error' in result) logUnexpected(result.error, request.log);
     const preferences = readPreferences(request.headers.prefer?.toString());
     nameUnknownLevel(reply, preferences);
@@ -166,6 +172,14 @@ const BatchBody = Type.Object(
       maxItems: BATCH_OPERATIONS_MAX,
       description: 'No two of one customer.',
     }),
+    atomic: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description:
+          'All operations or none, in every region: of at most 99 customers that share a bucket, each ' +
+          'named by its id. A batch of others is refused with `batch-not-atomic`, which names the buckets.',
+      }),
+    ),
   },
   {
     additionalProperties: false,
@@ -281,8 +295,7 @@ async function applyBatch(
 ): Promise<readonly BatchResult[]> {
   return Promise.all(
     operations.map(async (operation, index): Promise<BatchResult> => {
-      const { replace, delete: removal } = operation;
-      const target = { customerId: idOf(operation), ifVersion: (replace ?? removal)?.ifVersion };
+      const target = { customerId: idOf(operation), ifVersion: versionNamedBy(operation) };
       try {
         return { ...target, outcome: await apply(operation, index, context) };
       } catch (error) {
@@ -290,6 +303,83 @@ async function applyBatch(
       }
     }),
   );
+}
+
+/**
+ * Writes all or nothing. Throws `batch-not-atomic` for what no transaction can hold, and `batch-refused`, naming the
+ * operation, for what cannot be done now: nothing was written then.
+ */
+async function applyWhole(
+  operations: readonly BatchOperation[],
+  customers: CustomerService,
+): Promise<readonly BatchResult[]> {
+  const asked: CustomerOperation[] = [];
+  for (const [index, operation] of operations.entries()) {
+    try {
+      asked.push(await toOperation(operation, index, customers));
+    } catch (error) {
+      throw error instanceof ProblemError && error.code !== 'batch-not-atomic'
+        ? batchRefused(index, error)
+        : error;
+    }
+  }
+  const done = await customers.transact(asked);
+  const targets = operations.map((operation) => ({
+    customerId: idOf(operation),
+    ifVersion: versionNamedBy(operation),
+  }));
+  if (done.kind === 'done') {
+    return done.outcomes.map((outcome, index) => ({ ...targets[index]!, outcome }));
+  }
+  const why = whyNoVersion(targets[done.index]?.ifVersion);
+  const problem = problemOfOutcome(done.outcome, why);
+  assert(problem !== undefined, 'what refuses a batch is a problem');
+  throw batchRefused(done.index, problem);
+}
+
+async function toOperation(
+  { create, replace, delete: removal }: BatchOperation,
+  index: number,
+  customers: CustomerService,
+): Promise<CustomerOperation> {
+  if (create !== undefined) {
+    const { customerId: entityId, customer: entity } = create;
+    if (entityId !== undefined) {
+      return { kind: 'put', entityId, entity, condition: { kind: 'absent' } };
+    }
+    throw new ProblemError('batch-not-atomic', {
+      detail:
+        `Operation ${index} creates a customer without an id, which lies in any bucket. Nothing was ` +
+        'written: give it a customerId, or leave out `atomic`.',
+    });
+  }
+  const { customerId: entityId, ifVersion: version } = (replace ?? removal)!;
+  const condition = conditionOn(version, customers);
+  if (replace === undefined) return { kind: 'remove', entityId, condition };
+  const target = { customers, customerId: entityId };
+  const agreed = await agreeOn(replace.customer, target, condition);
+  return { kind: 'put', entityId, entity: agreed.fields, condition: agreed.condition };
+}
+
+function batchRefused(index: number, { code, message }: ProblemError): ProblemError {
+  return new ProblemError('batch-refused', {
+    detail: `Operation ${index} cannot be done, so nothing was written: ${message}`,
+    errors: [{ in: 'body', field: `/operations/${index}`, rule: code, message }],
+  });
+}
+
+function versionNamedBy({ replace, delete: removal }: BatchOperation): string | undefined {
+  return (replace ?? removal)?.ifVersion;
+}
+
+/** Throws `precondition-required` where the region takes no blind writes. */
+function conditionOn(
+  version: string | undefined,
+  customers: CustomerService,
+): WriteCondition | undefined {
+  if (version !== undefined) return { kind: 'version', versions: [version] };
+  if (customers.isPreconditionRequired()) throw preconditionRequired();
+  return undefined;
 }
 
 function idOf({ create, replace, delete: removal }: BatchOperation): string | undefined {
@@ -307,9 +397,7 @@ async function apply(
     return customers.create(customer, key === undefined ? undefined : `${key}\nbatch\n${index}`);
   }
   const { customerId, ifVersion } = (replace ?? removal)!;
-  const condition: WriteCondition | undefined =
-    ifVersion === undefined ? undefined : { kind: 'version', versions: [ifVersion] };
-  if (condition === undefined && customers.isPreconditionRequired()) throw preconditionRequired();
+  const condition = conditionOn(ifVersion, customers);
   if (replace === undefined) return customers.remove(customerId, condition);
   const agreed = await agreeOn(replace.customer, { customers, customerId }, condition);
   return customers.put(customerId, agreed.fields, agreed.condition);
@@ -318,20 +406,23 @@ async function apply(
 const batchSchema = {
   operationId: 'writeCustomers',
   security: requireScope('customers.write'),
-  summary: 'Create, replace and delete up to 100 customers, each by itself',
+  summary: 'Create, replace and delete up to 100 customers, each by itself or all together',
   description:
-    'No transaction: each operation is done or not, and the answer tells of each. It is 200 as soon ' +
-    'as the batch itself is well-formed. A batch that names one customer twice is refused whole. ' +
+    'Each operation is done or not, and the answer tells of each. It is 200 as soon as the batch itself ' +
+    'is well-formed. With `atomic` it is one transaction: all operations are done or none is. A batch that names one customer twice is refused whole. ' +
     'With an `Idempotency-Key` the batch may be repeated, in any region: its creations without an ' +
     'id then make no second customers.',
   tags,
   consumes: JSON_TYPES,
   headers: CreateHeaders,
   body: BatchBody,
-  response: guardedResponses(['version-malformed', ...BODY_PROBLEMS], {
-    200: jsonResponse('BatchResult', {
-      description: 'What became of each operation.',
-      headers: UNKNOWN_LEVEL_HEADER,
-    }),
-  }),
+  response: guardedResponses(
+    ['version-malformed', 'batch-refused', 'batch-not-atomic', ...BODY_PROBLEMS],
+    {
+      200: jsonResponse('BatchResult', {
+        description: 'What became of each operation.',
+        headers: UNKNOWN_LEVEL_HEADER,
+      }),
+    },
+  ),
 };
