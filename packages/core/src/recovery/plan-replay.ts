@@ -177,17 +177,25 @@ async function* readRows(
   { replica, rows, span, mode }: PlanReplayOptions,
 ): AsyncGenerator<readonly [string, StoredRow | undefined]> {
   const isWhole = span.entityId === undefined && span.fromMs === undefined;
+  let named = span.entityId === undefined ? [...states.keys()] : [span.entityId];
   if (mode === 'restore' && isWhole) {
     const left = new Set(states.keys());
+    let hasDamaged = false;
     for await (const scanned of rows.scan(bucket)) {
-      if (scanned.kind === 'damaged') continue;
+      if (scanned.kind === 'damaged') {
+        hasDamaged ||= !scanned.isForeign;
+        continue;
+      }
       left.delete(scanned.row.entityId);
       yield [scanned.row.entityId, scanned.row];
     }
-    for (const entityId of left) yield [entityId, undefined];
-    return;
+    if (!hasDamaged) {
+      for (const entityId of left) yield [entityId, undefined];
+      return;
+    }
+    // One of them may be there, in a row that nobody can read: it is looked at, so that no plan says to write it.
+    named = [...left];
   }
-  const named = span.entityId === undefined ? [...states.keys()] : [span.entityId];
   for (const part of chunk(named, { countMax: READ_BATCH_MAX })) {
     const { rows: found, damaged } = await readReadable(replica, bucket, part);
     for (const entityId of part) {

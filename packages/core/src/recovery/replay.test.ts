@@ -150,6 +150,19 @@ describe('planning a replay', () => {
     expect([found.same, damaged]).toEqual([1, ['torn-1']]);
   });
 
+  test('a restore plans nothing for a row that nobody can read, for it could not be written', async () => {
+    const east = createMemoryRecoveryRegion('east');
+    east.put('kept', alive(1, 'old'));
+    east.damage('torn');
+    filledArchive(
+      east,
+      setOf(at(1), ['kept', alive(1, 'old')]),
+      setOf(at(5), ['gone', alive(5)], ['torn', alive(5)]),
+    );
+    const found = await plan(east, { mode: 'restore', span: { beforeMs: 50 } });
+    expect(idsOf(found)).toEqual(['gone']);
+  });
+
   test('reads more rows than go into one request', async () => {
     const east = createMemoryRecoveryRegion('east');
     const ids = Array.from({ length: 205 }, (_, n) => `d${n}`);
