@@ -116,6 +116,8 @@ export {
   type ListFilter,
   PAGE_LIMIT_MAX,
   type ReplicatedTable,
+  type TransactOperation,
+  type TransactOutcome,
   type WriteCondition,
   type WriteOutcome,
 } from './replicated-table.ts';

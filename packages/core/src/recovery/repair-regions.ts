@@ -281,5 +281,7 @@ export function joinChangeSets(a: ChangeSet, b: ChangeSet): ChangeSet | undefine
     const state = own === undefined ? change.state : mergeStates(own.state, change.state);
     changes.set(change.entityId, { ...change, ...own, state });
   }
-  return changes.size > CHANGES_PER_SET_MAX ? undefined : { ...a, changes: [...changes.values()] };
+  if (changes.size > CHANGES_PER_SET_MAX) return undefined;
+  const joined = { ...a, changes: [...changes.values()] };
+  return b.whole === true ? { ...joined, whole: true } : joined;
 }

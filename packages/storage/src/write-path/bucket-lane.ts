@@ -279,12 +279,15 @@ export class BucketLane<K extends TypedKind> {
     }
   }
 
-  /** Takes some more than fit, since a transaction may leave room that later ones fill. */
+  /** Takes as many as fit, and some more where a transaction among them may leave room that later ones fill. */
   #takeReady(): PendingWrite<K>[] {
     let count = 0;
     let changes = 0;
-    while (changes < CHANGES_TAKEN_MAX && count < this.#ready.length) {
-      changes += this.#ready[count]?.changes.length ?? 0;
+    let changesMax = CHANGES_PER_SET_MAX;
+    for (const write of this.#ready) {
+      if (changes >= changesMax) break;
+      if (write.changes.length > 1) changesMax = CHANGES_TAKEN_MAX;
+      changes += write.changes.length;
       count += 1;
     }
     return this.#ready.splice(0, count);
