@@ -293,7 +293,8 @@ describe('two processes that write transactions at once, over a store that loses
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 25 }), fc.nat(), async (steps, seed) => {
         const inner = createMemoryTableStore();
-        let faults = steps.flatMap(({ fault }) => (fault === undefined ? [] : [fault]));
+        // Fewer than a commit is tried: so each write is answered.
+        let faults = steps.flatMap(({ fault }) => (fault === undefined ? [] : [fault])).slice(0, 6);
         const lost = (): never => {
           throw new TransientError('TABLE_OUTCOME_UNKNOWN', 'The answer was lost.');
         };

@@ -42,6 +42,41 @@ const refused = { outcome: 'refused', status: 412 } as const;
 const unknown = { outcome: 'unknown' } as const;
 const a1 = present(all('a@x', { phoneNumber: '1' }));
 
+describe('a group that only whole transactions write', () => {
+  const OTHER = 'c0a1b2c3-0d4e-4f5a-8b6c-7d8e9f0a1b2c';
+  const group = [CUSTOMER, OTHER];
+  const part = (customer: string, email: string, startMs: number): Forged => ({
+    action: 'put',
+    customer,
+    group,
+    values: all(email),
+    startMs,
+  });
+  const written = ['a@x', 'b@x'].flatMap((email, index) =>
+    group.map((customer) => part(customer, email, index * 1_000)),
+  );
+  const end = (...emails: readonly (string | undefined)[]) => [
+    {
+      region: 'east',
+      startMs: 1_000_000,
+      customers: new Map(
+        group.map((customer, place) => {
+          const email = emails[place];
+          return [customer, email === undefined ? ABSENT : present(all(email))];
+        }),
+      ),
+    },
+  ];
+  const found = (...emails: readonly (string | undefined)[]): string[] =>
+    checkRun(forgeHistory(written), end(...emails)).map(({ verdict }) => verdict);
+
+  it('shows one of them, and is torn where it shows two or a part', () => {
+    expect(found('b@x', 'b@x')).toEqual([]);
+    expect(found('b@x', 'a@x')).toContain('torn');
+    expect(found('b@x', undefined)).toContain('torn');
+  });
+});
+
 const FINAL: readonly Case[] = [
   { name: 'a write that is there', operations: [PUT], east: present(all('a@x')), found: [] },
   { name: 'a write that is nowhere', operations: [PUT], east: ABSENT, found: ['lost'] },

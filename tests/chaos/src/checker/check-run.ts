@@ -2,6 +2,7 @@ import type { Operation, RegionState } from '../history/operation.ts';
 import { checkEquality, checkFinalStates } from './check-final-states.ts';
 import { checkObservations } from './check-observations.ts';
 import { checkStatuses } from './check-statuses.ts';
+import { checkTransactions } from './check-transactions.ts';
 import { historiesByCustomer } from './customer-history.ts';
 import type { Finding } from './finding.ts';
 
@@ -27,6 +28,7 @@ export function checkRun(
   const strangers = [...listed].filter((customer) => !histories.has(customer));
   const findings = [
     ...checkStatuses(operations),
+    ...checkTransactions(operations, regions),
     ...[...histories.values()].flatMap((history) => [
       ...checkObservations(history),
       ...checkFinalStates(history, regions),

@@ -1,9 +1,9 @@
 /**
  * `lost`: an acknowledged write whose effect is neither there nor explained by another write.
  * `resurrected`: a customer that was deleted is alive without a later write. `diverged`: the regions
- * differ when all is over. `unexpected`: anything else that a caller should never see.
+ * differ when all is over. `torn`: of a transaction one part is there and another is not. `unexpected`: anything else that a caller should never see.
  */
-export type Verdict = 'lost' | 'resurrected' | 'diverged' | 'unexpected';
+export type Verdict = 'lost' | 'torn' | 'resurrected' | 'diverged' | 'unexpected';
 
 export interface Finding {
   readonly verdict: Verdict;

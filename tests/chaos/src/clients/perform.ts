@@ -21,6 +21,53 @@ const METHODS = {
   read: 'GET',
 } as const satisfies Record<Operation['action'], ApiRequest['method']>;
 
+/**
+ * Sends one transaction, which replaces all customers of a group with the same values, and notes what it means for
+ * each of them. Returns undefined, and notes nothing, where it was refused whole.
+ */
+export type Transact = (
+  via: Endpoint,
+  group: readonly string[],
+  whole: Whole,
+) => Promise<Operation | undefined>;
+
+interface Whole {
+  readonly values: Operation['values'];
+  readonly body: unknown;
+}
+
+/** What refuses a batch: it has done nothing. */
+const REFUSED_WHOLE = [409, 422];
+
+export function createTransact(urls: Urls, history: HistoryLog): Transact {
+  return async (via, group, { values, body }) => {
+    const startMs = performance.now();
+    const operations = group.map((customerId) => ({ replace: { customerId, customer: body } }));
+    const answer = await sendRequest({
+      method: 'POST',
+      url: `${urls[via]}/customers/batch`,
+      body: { operations, atomic: true },
+    });
+    const { outcome, status, region, note } = answer;
+    if (status !== undefined && REFUSED_WHOLE.includes(status)) return undefined;
+    const endMs = performance.now();
+    const common = {
+      action: 'put',
+      via,
+      values,
+      startMs,
+      endMs,
+      outcome,
+      status,
+      region,
+      note,
+    } as const;
+    const noted = group.map((customer) => ({ ...common, id: history.nextId(), customer, group }));
+    for (const operation of noted) history.add(operation);
+    return noted[0];
+  };
+}
+
 /** Sends one operation and notes it with its times and its answer. */
 export function createPerform(urls: Urls, history: HistoryLog): Perform {
   return async ({ headers, body, ...planned }) => {

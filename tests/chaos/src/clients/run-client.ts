@@ -4,13 +4,14 @@ import type { Endpoint, Operation } from '../history/operation.ts';
 import type { Random } from '../random.ts';
 import { chooseAllValues, chooseSomeValues, toWholeBody } from './choose-values.ts';
 import type { CustomerPool } from './customer-pool.ts';
-import type { Perform } from './perform.ts';
+import type { Perform, Transact } from './perform.ts';
 
 export interface ClientOptions {
   readonly home: Endpoint;
   /** All that there are. */
   readonly endpoints: readonly [Endpoint, ...Endpoint[]];
   readonly perform: Perform;
+  readonly transact: Transact;
   readonly history: HistoryLog;
   readonly customers: CustomerPool;
   readonly random: Random;
@@ -25,6 +26,9 @@ const CREATION_TRIES_MAX = 4;
 /** How often an acknowledged write is followed by a request, elsewhere, that demands its version. */
 const FOLLOW_CHANCE = 0.2;
 const CONDITION_CHANCE = 0.1;
+const TRANSACT_CHANCE = 0.1;
+/** Two customers share one of four buckets in a quarter of all cases, three in a sixteenth. */
+const GROUP_TRIES_MAX = 40;
 
 /** One caller, who does one thing after the other until told to stop; in trouble also elsewhere. */
 export async function runClient(options: ClientOptions): Promise<void> {
@@ -43,6 +47,10 @@ export async function runClient(options: ClientOptions): Promise<void> {
 
 async function actOnce(options: ClientOptions): Promise<Operation> {
   const { random } = options;
+  if (random.chance(TRANSACT_CHANCE)) {
+    const written = await transact(options);
+    if (written !== undefined) return written;
+  }
   const ticket = random.next();
   if (ticket < 0.15) return create(options);
   const customer = options.customers.take(random);
@@ -51,6 +59,26 @@ async function actOnce(options: ClientOptions): Promise<Operation> {
   if (written.status === 404) written = await put(options, customer);
   if (written.outcome !== 'acknowledged' || !random.chance(FOLLOW_CHANCE)) return written;
   return follow(options, written);
+}
+
+/** Writes a group whole, or finds one: the region says of which customers it can be. */
+async function transact(options: ClientOptions): Promise<Operation | undefined> {
+  const { home, history, random, customers, signal } = options;
+  const write = (group: readonly string[]): Promise<Operation | undefined> => {
+    const values = chooseAllValues(history.nextId(), random);
+    return options.transact(home, group, { values, body: toWholeBody(values, random) });
+  };
+  const known = customers.takeGroup(random);
+  if (known !== undefined) return write(known);
+  const size = random.chance(0.7) ? 2 : 3;
+  for (let tries = 0; tries < GROUP_TRIES_MAX && !signal.aborted; tries += 1) {
+    const group = Array.from({ length: size }, () => random.uuid());
+    const written = await write(group);
+    if (written === undefined) continue;
+    customers.addGroup(group, random);
+    return written;
+  }
+  return undefined;
 }
 
 /** A creation is repeated, anywhere, until it is answered: its key makes it one customer. */

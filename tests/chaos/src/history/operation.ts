@@ -48,6 +48,8 @@ export interface Operation {
   readonly atLeast?: number | undefined;
   /** The Idempotency-Key of a creation: all that have it are of one customer. */
   readonly key?: string | undefined;
+  /** All customers of the transaction that it was one part of, this one too: nothing else ever writes them. */
+  readonly group?: readonly string[] | undefined;
   /** What was wrong, in a few words; for people. */
   readonly note?: string | undefined;
 }

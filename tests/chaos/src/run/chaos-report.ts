@@ -23,6 +23,7 @@ export interface ChaosReport {
 export interface ChaosSummary {
   readonly acknowledged: number;
   readonly lost: number;
+  readonly torn: number;
   readonly resurrected: number;
   readonly diverged: number;
   readonly unexpected: number;
@@ -42,6 +43,7 @@ export function summarize(report: ChaosReport): ChaosSummary & Readonly<Record<s
   return {
     acknowledged: countWrites(operations, 'acknowledged'),
     lost: count('lost'),
+    torn: count('torn'),
     resurrected: count('resurrected'),
     diverged: count('diverged'),
     unexpected: count('unexpected'),
@@ -54,6 +56,7 @@ export function summarize(report: ChaosReport): ChaosSummary & Readonly<Record<s
     unanswered: countWrites(operations, 'unknown'),
     refused: countWrites(operations, 'refused'),
     reads: operations.filter(({ action }) => action === 'read').length,
+    transactions: countTransactions(operations),
     customers,
     regions,
     minutes,
@@ -66,6 +69,13 @@ export function summarize(report: ChaosReport): ChaosSummary & Readonly<Record<s
 
 function countWrites(operations: readonly Operation[], outcome: Operation['outcome']): number {
   return operations.filter((one) => one.action !== 'read' && one.outcome === outcome).length;
+}
+
+function countTransactions(operations: readonly Operation[]): number {
+  const acknowledged = operations.filter(
+    ({ group, outcome }) => group && outcome === 'acknowledged',
+  );
+  return new Set(acknowledged.map(({ values }) => values.email)).size;
 }
 
 export function toTable(report: ChaosReport): string {

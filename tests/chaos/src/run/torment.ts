@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { breakSystem } from '../broken/break-system.ts';
 import { createCustomerPool } from '../clients/customer-pool.ts';
-import { createPerform } from '../clients/perform.ts';
+import { createPerform, createTransact } from '../clients/perform.ts';
 import { runClient } from '../clients/run-client.ts';
 import { urlsOf } from '../cluster/start-chaos-cluster.ts';
 import { describeFault } from '../faults/fault.ts';
@@ -26,11 +26,12 @@ export async function torment(
   const over = new AbortController();
   const signal = AbortSignal.any([options.signal, over.signal]);
   const perform = createPerform(broken.urls, history);
+  const transact = createTransact(broken.urls, history);
   const customers = createCustomerPool();
   const endpoints: readonly [Endpoint, ...Endpoint[]] = [FRONT, ...options.regions];
   const perEndpoint = Math.ceil(CLIENTS / endpoints.length);
   const homes = endpoints.flatMap((home) => Array<Endpoint>(perEndpoint).fill(home));
-  const common = { endpoints, perform, history, customers, signal };
+  const common = { endpoints, perform, transact, history, customers, signal };
   const clients = homes.map((home, index) =>
     runClient({ ...common, home, random: createRandom(seed, index + 1) }),
   );

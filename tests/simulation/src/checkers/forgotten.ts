@@ -1,6 +1,6 @@
 import { inflateSync } from 'node:zlib';
 import type { FieldValue } from '@tandem/core';
-import { GADGET_FIELDS, rawGadgetOf } from '../clients/values.ts';
+import { GADGET_FIELDS, rawGadgetOf, valuesIdAt } from '../clients/values.ts';
 import type { FinalChecker } from './checker.ts';
 
 /** Numbers say too little to be looked for. */
@@ -13,10 +13,12 @@ export const forgotten: FinalChecker = {
   check({ world, history, regions }) {
     const { forgotten: ids } = world.recoveries;
     const values = new Map<string, string>();
-    for (const { id, entityId } of history.operations) {
-      if (!ids.has(entityId)) continue;
-      const own = rawGadgetOf(id);
-      for (const name of TELLING) values.set(JSON.stringify(own[name]?.[1]), entityId);
+    for (const { id, entityIds } of history.operations) {
+      for (const [place, entityId] of entityIds.entries()) {
+        if (!ids.has(entityId)) continue;
+        const own = rawGadgetOf(valuesIdAt(id, place));
+        for (const name of TELLING) values.set(JSON.stringify(own[name]?.[1]), entityId);
+      }
     }
     if (values.size === 0) return [];
     return regions.flatMap(({ name, everything }) =>

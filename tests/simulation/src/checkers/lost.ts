@@ -8,7 +8,10 @@ export const lost: FinalChecker = {
     const { history, ledger, regions } = final;
     const committed = new Set(ledger.commits.map(({ stamp }) => stamp));
     const found: string[] = [];
-    for (const { id, entityId, outcome, kind, region } of history.operations) {
+    const told = history.operations.flatMap(({ entityIds, ...operation }) =>
+      entityIds.map((entityId) => ({ ...operation, entityId })),
+    );
+    for (const { id, entityId, outcome, kind, region } of told) {
       if (outcome.kind !== 'acknowledged') continue;
       const { stamp } = outcome;
       if (stamp === undefined || !committed.has(stamp)) {

@@ -1,4 +1,4 @@
-import { rawGadgetOf } from '../clients/values.ts';
+import { rawGadgetOf, valuesIdAt } from '../clients/values.ts';
 import type { FinalChecker } from './checker.ts';
 
 /** I1: what the client was told did not happen did not happen. */
@@ -12,10 +12,12 @@ export const refusedButWritten: FinalChecker = {
     );
     return history.operations
       .filter(({ outcome, kind }) => outcome.kind === 'refused' && kind !== 'oversize')
-      .filter(({ id, fields }) => {
-        const values = rawGadgetOf(id);
-        return fields.some((name) => written.has(`${name} ${JSON.stringify(values[name])}`));
-      })
+      .filter(({ id, entityIds, fields }) =>
+        entityIds.some((_, place) => {
+          const values = rawGadgetOf(valuesIdAt(id, place));
+          return fields.some((name) => written.has(`${name} ${JSON.stringify(values[name])}`));
+        }),
+      )
       .map(({ id, kind, region }) => `${kind} ${id} in ${region} was refused and yet committed`);
   },
 };

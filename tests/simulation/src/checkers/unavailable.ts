@@ -1,10 +1,11 @@
+import { TRANSACTION_REFUSED } from '../clients/perform-operation.ts';
 import { TIMED_OUT } from '../clients/run-client.ts';
 import { wasDamaged } from '../faults/damage-rows.ts';
 import { gadgetKind } from '../world/gadget-kind.ts';
 import type { FinalChecker } from './checker.ts';
 
 /** What a write may be told although every service of its own region works. */
-const OUTCOMES = new Set(['not-found', 'condition-failed', 'WRITE_CONTENDED']);
+const OUTCOMES = new Set(['not-found', 'condition-failed', 'WRITE_CONTENDED', TRANSACTION_REFUSED]);
 
 /** After about nine seconds a write is given up: a machine that hardly works may take longer for a call. */
 const GIVEN_UP_MS_MIN = 8_400;
@@ -20,15 +21,17 @@ export const unavailable: FinalChecker = {
   name: 'unavailable',
   check: ({ history, world }) =>
     history.operations.flatMap((operation) => {
-      const { id, kind, region, entityId, outcome, wasPaused, startMs, endMs } = operation;
+      const { id, kind, region, entityIds, outcome, wasPaused, startMs, endMs } = operation;
       const code = outcome.kind === 'refused' ? outcome.code : undefined;
-      const isOfRow = world.regionNamed(region).account.failures.hasRefused(entityId);
+      const { failures } = world.regionNamed(region).account;
+      const isOfRow = entityIds.some((entityId) => failures.hasRefused(entityId));
       if (code === NO_SUCH_ROW && !isOfRow && kind !== 'oversize')
         return [`${kind} ${id} in ${region} was refused for the row of another`];
       if (operation.hadStoreFault || code === NO_SUCH_ROW) return [];
       const isGivenUp = wasPaused && endMs - startMs >= GIVEN_UP_MS_MIN;
       const isOfDamage =
-        code === 'ROW_MALFORMED' && wasDamaged(world, region, gadgetKind.name, entityId);
+        code === 'ROW_MALFORMED' &&
+        entityIds.some((entityId) => wasDamaged(world, region, gadgetKind.name, entityId));
       const isRefused = code !== undefined && !OUTCOMES.has(code) && !isOfDamage;
       const isUnknown = outcome.kind === 'unknown' && outcome.why.startsWith('TABLE');
       const isWrong =

@@ -1,4 +1,4 @@
-import { rawGadgetOf } from '../clients/values.ts';
+import { rawGadgetOf, valuesIdAt } from '../clients/values.ts';
 import type { Ledger } from '../observe/ledger.ts';
 import { isOperators } from '../observe/raw-state.ts';
 import type { FinalChecker } from './checker.ts';
@@ -19,12 +19,14 @@ export const writtenTwice: FinalChecker = {
         stampsOf.set(key, stamps.add(stamp));
       }
     }
-    return history.operations.flatMap(({ id, kind, fields, region }) => {
-      const values = rawGadgetOf(id);
+    return history.operations.flatMap(({ id, entityIds, kind, fields, region }) => {
+      const values = entityIds.map((_, place) => rawGadgetOf(valuesIdAt(id, place)));
       const stamps = new Set(
-        fields.flatMap((name) => [
-          ...(stampsOf.get(`${name} ${JSON.stringify(values[name])}`) ?? []),
-        ]),
+        values.flatMap((own) =>
+          fields.flatMap((name) => [
+            ...(stampsOf.get(`${name} ${JSON.stringify(own[name])}`) ?? []),
+          ]),
+        ),
       );
       if (stamps.size < 2) return [];
       return [`${kind} ${id} in ${region} was written as ${[...stamps].join(' and ')}`];

@@ -1,4 +1,4 @@
-import { GADGET_FIELDS, rawGadgetOf } from '../clients/values.ts';
+import { GADGET_FIELDS, rawGadgetOf, valuesIdAt } from '../clients/values.ts';
 import { isClientsId } from '../world/gadget-kind.ts';
 import type { FinalChecker } from './checker.ts';
 
@@ -7,9 +7,11 @@ export const wrongType: FinalChecker = {
   name: 'wrong-type',
   check({ history, regions }) {
     const known = new Set<string>();
-    for (const { id } of history.operations) {
-      const values = rawGadgetOf(id);
-      for (const name of GADGET_FIELDS) known.add(`${name} ${JSON.stringify(values[name])}`);
+    for (const { id, entityIds } of history.operations) {
+      for (const place of entityIds.keys()) {
+        const values = rawGadgetOf(valuesIdAt(id, place));
+        for (const name of GADGET_FIELDS) known.add(`${name} ${JSON.stringify(values[name])}`);
+      }
     }
     return regions.flatMap(({ name: region, rows }) =>
       [...rows]

@@ -1,3 +1,4 @@
+import { bucketOf, WHOLE_WIRE_VERSION } from '@tandem/core';
 import type { RunPlan } from '../run/run-plan.ts';
 import type { Draw } from '../world/draw.ts';
 import type { OperationKind } from './history.ts';
@@ -7,8 +8,15 @@ import { GADGET_FIELDS, type GadgetField } from './values.ts';
 export interface Intent {
   readonly kind: OperationKind;
   readonly entityId: string;
+  /** Are what a transaction is of besides, in the same bucket. */
+  readonly others?: readonly TransactPart[];
   readonly fields: readonly GadgetField[];
   readonly condition: 'none' | 'absent' | 'present' | 'version';
+}
+
+interface TransactPart {
+  readonly entityId: string;
+  readonly kind: 'put' | 'patch' | 'remove';
 }
 
 const KINDS: readonly OperationKind[] = [
@@ -37,6 +45,32 @@ export function chooseIntent(draw: Draw, plan: Pick<RunPlan, 'entityCount'>, key
     fields: chosen.length === 0 ? ['label'] : chosen,
     condition: draw.pick(`${key}.condition`, conditionsOf(kind)),
   };
+}
+
+const TRANSACT_PROBABILITY = 0.25;
+const OTHERS_MAX = 19;
+const PARTS: readonly TransactPart['kind'][] = ['put', 'put', 'put', 'patch', 'remove'];
+
+/** Makes some of what a client means to write a transaction of 2 to 20 entities, where every region reads those. */
+export function chooseTransaction(
+  draw: Draw,
+  {
+    entityCount,
+    bucketCount,
+    wireVersion,
+  }: Pick<RunPlan, 'entityCount' | 'bucketCount' | 'wireVersion'>,
+  { key, intent }: { readonly key: string; readonly intent: Intent },
+): Intent {
+  const isWrite = intent.kind === 'put' || intent.kind === 'patch';
+  if (wireVersion < WHOLE_WIRE_VERSION || !isWrite) return intent;
+  if (!draw.chance(`${key}.transact`, TRANSACT_PROBABILITY)) return intent;
+  const bucket = bucketOf(intent.entityId, bucketCount);
+  const others = Array.from({ length: entityCount }, (_, index) => entityIdOf(index))
+    .filter((id) => id !== intent.entityId && bucketOf(id, bucketCount) === bucket)
+    .filter((id) => draw.chance(`${key}.with.${id}`, 0.6))
+    .slice(0, OTHERS_MAX)
+    .map((id): TransactPart => ({ entityId: id, kind: draw.pick(`${key}.part.${id}`, PARTS) }));
+  return others.length === 0 ? intent : { ...intent, kind: 'transact', others };
 }
 
 /** Every entity there is; what must not be there yet is written without being read. */

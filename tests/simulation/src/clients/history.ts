@@ -1,7 +1,7 @@
 import type { Intent } from './choose-operation.ts';
 import type { GadgetField } from './values.ts';
 
-export type OperationKind = 'put' | 'patch' | 'remove' | 'get' | 'list' | 'oversize';
+export type OperationKind = 'put' | 'patch' | 'remove' | 'get' | 'list' | 'oversize' | 'transact';
 
 export type Outcome =
   | { readonly kind: 'pending' }
@@ -21,6 +21,8 @@ export interface OperationRecord {
   /** Of the process that was asked. */
   readonly writer: string;
   readonly entityId: string;
+  /** All entities that it is about: of a transaction several. */
+  readonly entityIds: readonly string[];
   readonly kind: OperationKind;
   readonly fields: readonly GadgetField[];
   readonly condition: Intent['condition'];

@@ -1,12 +1,12 @@
 import { AppError, encodeVector, type VersionVector } from '@tandem/core';
-import type { WriteCondition, WriteOutcome } from '@tandem/storage';
+import type { TransactOperation, WriteCondition, WriteOutcome } from '@tandem/storage';
 import type { Commit } from '../observe/ledger.ts';
 import { writerOf } from '../observe/raw-state.ts';
 import type { ApiProcess } from '../processes/api-process.ts';
 import type { gadgetKind } from '../world/gadget-kind.ts';
 import type { Intent } from './choose-operation.ts';
 import type { OperationRecord, Outcome } from './history.ts';
-import { type Gadget, gadgetOf } from './values.ts';
+import { type Gadget, gadgetOf, valuesIdAt } from './values.ts';
 
 export interface OperationContext {
   readonly api: ApiProcess;
@@ -26,6 +26,8 @@ export interface OperationResult {
 
 /** A text that no property of a row holds. */
 const OVERSIZE_LENGTH = 40_000;
+/** One of its operations could not be done. */
+export const TRANSACTION_REFUSED = 'transaction-refused';
 /** Less than there are entities. */
 export const LIST_LIMIT = 2;
 const PAGES_MAX = 50;
@@ -41,6 +43,7 @@ export async function performOperation(context: OperationContext): Promise<Opera
     if (intent.kind === 'list') {
       return { outcome: { kind: 'listed', pages: await listAll(api) }, version: undefined };
     }
+    if (intent.kind === 'transact') return await transact(context);
     return toResult(await write(context), context);
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
@@ -78,6 +81,27 @@ function write(context: OperationContext): Promise<WriteOutcome<typeof gadgetKin
     default:
       return api.table.put(intent.entityId, values, condition);
   }
+}
+
+async function transact(context: OperationContext): Promise<OperationResult> {
+  const { api, intent, record } = context;
+  const values = gadgetOf(record.id, intent.fields);
+  const put = { kind: 'put', entityId: intent.entityId, entity: values } as const;
+  const others = (intent.others ?? []).map(
+    ({ entityId, kind }, index): TransactOperation<typeof gadgetKind> => {
+      const values = gadgetOf(valuesIdAt(record.id, index + 1), intent.fields);
+      if (kind === 'put') return { kind, entityId, entity: values };
+      return kind === 'patch' ? { kind, entityId, changes: values } : { kind, entityId };
+    },
+  );
+  const done = await api.table.transact([{ ...put, condition: toCondition(context) }, ...others]);
+  if (done.kind === 'refused') {
+    // Which of them it was for is not asked: no checker may take it for the first.
+    return { outcome: { kind: 'refused', code: TRANSACTION_REFUSED }, version: undefined };
+  }
+  const [first] = done.outcomes;
+  const version = first !== undefined && 'record' in first ? first.record.version : undefined;
+  return { outcome: { kind: 'acknowledged', stamp: version?.get(record.region) }, version };
 }
 
 function toCondition({ intent, seenVersion }: OperationContext): WriteCondition | undefined {

@@ -2,7 +2,7 @@ import type { VersionVector } from '@tandem/core';
 import type { Ledger } from '../observe/ledger.ts';
 import type { ApiProcess } from '../processes/api-process.ts';
 import type { World } from '../world/world.ts';
-import { chooseCrowd, chooseIntent, type Intent } from './choose-operation.ts';
+import { chooseCrowd, chooseIntent, chooseTransaction, type Intent } from './choose-operation.ts';
 import type { History, OperationRecord, Outcome } from './history.ts';
 import { performOperation } from './perform-operation.ts';
 
@@ -90,9 +90,11 @@ function chooseIntents(
   const count = draw.chance(`${key}.burst`, BURST_PROBABILITY) ? plan.burst : 1;
   // Of the later window's clients some tombstones are left alone, to be collected under faults.
   const entityCount = window === 0 ? plan.entityCount : Math.ceil(plan.entityCount / 2);
-  return Array.from({ length: count }, (_, place) =>
-    chooseIntent(draw, { entityCount }, `${key}.${place}`),
-  );
+  return Array.from({ length: count }, (_, place) => {
+    const own = `${key}.${place}`;
+    const intent = chooseIntent(draw, { entityCount }, own);
+    return chooseTransaction(draw, { ...plan, entityCount }, { key: own, intent });
+  });
 }
 
 function regionFor(
@@ -143,6 +145,7 @@ async function request(options: Request): Promise<Outcome> {
     region,
     writer: incarnation.writer,
     entityId: intent.entityId,
+    entityIds: [intent.entityId, ...(intent.others ?? []).map(({ entityId }) => entityId)],
     kind: intent.kind,
     fields: intent.fields,
     condition: intent.condition,

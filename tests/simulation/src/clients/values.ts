@@ -29,6 +29,14 @@ export function gadgetOf(operationId: number, fields: readonly GadgetField[]): P
   return Object.fromEntries(fields.map((field) => [field, all[field]])) as Partial<Gadget>;
 }
 
+/** More than there are operations, and little enough for the values that are made of it. */
+const PLACE_STEP = 10_000;
+
+/** Returns the id for the values of one of the entities of an operation, so that each has its own. */
+export function valuesIdAt(operationId: number, place: number): number {
+  return operationId + place * PLACE_STEP;
+}
+
 /** The same values as the wire and the checkers spell them. */
 export function rawGadgetOf(operationId: number): Readonly<Record<GadgetField, RawValue>> {
   return {

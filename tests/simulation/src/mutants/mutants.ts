@@ -8,6 +8,7 @@ import { messageMutants } from './messages.ts';
 import type { Mutant } from './mutant.ts';
 import { recoveryMutants } from './recovery.ts';
 import { relayMutants } from './relay-and-sweep.ts';
+import { transactionMutants } from './transactions.ts';
 import { watermarkMutants } from './watermarks.ts';
 import { writePathMutants } from './write-path.ts';
 
@@ -15,6 +16,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...firstFormMutants,
   ...writePathMutants,
   ...groupMutants,
+  ...transactionMutants,
   ...relayMutants,
   ...applyMutants,
   ...arrivalMutants,

@@ -12,6 +12,7 @@ export interface RawChangeSet {
   readonly stamp: string;
   /** As it was written. */
   readonly text: string;
+  readonly isWhole: boolean;
   readonly changes: readonly RawChange[];
 }
 
@@ -25,6 +26,7 @@ interface JsonState {
 
 interface JsonSet {
   readonly stamp: string;
+  readonly whole?: boolean;
   readonly changes: readonly {
     readonly entityId: string;
     readonly operation: string;
@@ -53,6 +55,7 @@ function parseRawChangeSet(text: string): RawChangeSet {
   return {
     stamp,
     text,
+    isWhole: json.whole === true,
     changes: json.changes.map(({ entityId, operation, state }) => ({
       entityId,
       operation,

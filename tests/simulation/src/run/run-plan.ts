@@ -49,7 +49,7 @@ export interface RunPlan {
   readonly heartbeatIntervalMs: number;
   readonly driftMsMax: number;
   readonly relayLengthMax: number;
-  /** 1: each change set travels alone. */
+  /** 1: each change set travels alone; 4: transactions of several entities, too. */
   readonly wireVersion: number;
   /** With `row` clients write fields that nobody else need have, and each write owns the whole entity. */
   readonly policy: MergePolicy;
@@ -117,7 +117,7 @@ export function drawRunPlan(draw: Draw): RunPlan {
     driftMsMax: 60_000,
     relayLengthMax: draw.pick('plan.relay', [3, 1_000]),
     // Where some region reads no base, the policy `row` is another, which nobody need be promised.
-    wireVersion: policy === 'row' ? 4 : draw.pick('plan.wire', [1, 2, 3, 3]),
+    wireVersion: policy === 'row' || draw.chance('plan.whole', 0.4) ? 4 : draw.pick('plan.wire', [1, 2, 3, 3]),
     policy,
     upgradeMs: draw.chance('plan.upgrade', 0.2) ? int('upgradeAt', 1_000, 10_000) : undefined,
     routing: draw.pick('plan.routing', ['priority', 'too-early', 'anywhere', 'home']),

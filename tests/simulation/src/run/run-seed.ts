@@ -13,6 +13,7 @@ import { watchRevivals } from '../checkers/watch-revivals.ts';
 import { watchRiskList } from '../checkers/watch-risk-list.ts';
 import { createSessionWatch } from '../checkers/watch-sessions.ts';
 import { watchSweep } from '../checkers/watch-sweep.ts';
+import { watchTransactions } from '../checkers/watch-transactions.ts';
 import { watchWatermarks } from '../checkers/watch-watermarks.ts';
 import { watchWholeRows } from '../checkers/watch-whole-rows.ts';
 import { createHistory, type History } from '../clients/history.ts';
@@ -63,6 +64,7 @@ export async function runSeed(options: RunOptions): Promise<SeedResult> {
   watchRevivals(ledger, report);
   watchWholeRows({ world, ledger }, report);
   watchSweep({ world, ledger }, report);
+  watchTransactions({ world, ledger }, report);
   watchOverwrites({ world, ledger }, report);
   watchArchives({ world, ledger }, report);
   watchPlans({ world, ledger }, report);

@@ -8,6 +8,7 @@ type Situation =
   | 'upgrade'
   | 'two-replicators'
   | 'retried-elsewhere'
+  | 'transacted'
   | 'failed-over'
   | 'failed-back-too-early'
   | 'collected-while-cut'
