@@ -117,7 +117,8 @@ export function drawRunPlan(draw: Draw): RunPlan {
     driftMsMax: 60_000,
     relayLengthMax: draw.pick('plan.relay', [3, 1_000]),
     // Where some region reads no base, the policy `row` is another, which nobody need be promised.
-    wireVersion: policy === 'row' || draw.chance('plan.whole', 0.4) ? 4 : draw.pick('plan.wire', [1, 2, 3, 3]),
+    wireVersion:
+      policy === 'row' || draw.chance('plan.whole', 0.4) ? 4 : draw.pick('plan.wire', [1, 2, 3, 3]),
     policy,
     upgradeMs: draw.chance('plan.upgrade', 0.2) ? int('upgradeAt', 1_000, 10_000) : undefined,
     routing: draw.pick('plan.routing', ['priority', 'too-early', 'anywhere', 'home']),
