@@ -319,6 +319,7 @@ export {
 export {
   CONFLICTS_COUNTED_MAX,
   type DirectionStatus,
+  type KindSources,
   measureClockOffset,
   type RegionSources,
   type RegionStatus,

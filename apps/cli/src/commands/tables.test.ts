@@ -172,6 +172,18 @@ describe('a command on another table than that of the customers', () => {
   });
 });
 
+test('status counts what is owed of the catalogue beside the customers', async () => {
+  const { regions, run } = await createCliHarness();
+  await recordBucketCount(regions.east.store, catalogKind, 1);
+  await regions.east.store.createTable(catalogKind.name);
+  await run('tables', 'create', 'Orders', '--region', 'east', '--apply');
+  const { json } = await run('status');
+  expect(json['regions']).toMatchObject([
+    { region: 'east', owedToAll: 1, directions: [{ peer: 'west', owedChanges: 1 }] },
+    { region: 'west', owedToAll: 0 },
+  ]);
+});
+
 test('doctor misses the table of the catalogue in a region that had it', async () => {
   const { regions, run } = await createCliHarness();
   const missed = async () => {

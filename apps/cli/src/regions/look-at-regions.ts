@@ -1,6 +1,13 @@
-import { AppError, type RegionSources, type RegionStatus, readRegionStatus } from '@tandem/core';
+import {
+  AppError,
+  type KindSources,
+  type RegionSources,
+  type RegionStatus,
+  readRegionStatus,
+} from '@tandem/core';
 import type { WorkIo } from '../io.ts';
 import type { Session } from '../session.ts';
+import { KINDS } from './choose-kind.ts';
 import { type CliRegion, findQueue, readDurationMs } from './region.ts';
 
 /**
@@ -26,7 +33,7 @@ export async function lookAtRegions(session: Session): Promise<readonly RegionSi
       try {
         const region = await session.openAsIs(name);
         const peers = names.filter((other) => other !== name);
-        const sources = await sourcesOf(region, { io: session.io, peers });
+        const sources = await sourcesOf(region, { session, peers });
         const [status, api] = await Promise.all([
           readRegionStatus(sources),
           askApi(session, region.entry.api),
@@ -56,9 +63,10 @@ async function askApi({ io }: Session, api: string | undefined): Promise<ApiSigh
 /** Says what the status of a region is read from. */
 async function sourcesOf(
   region: CliRegion,
-  { io, peers }: { readonly io: WorkIo; readonly peers: readonly string[] },
+  { session, peers }: { readonly session: Session; readonly peers: readonly string[] },
 ): Promise<RegionSources> {
-  const { recovery, hold, status, drill, proof } = region;
+  const { hold, status, drill, proof } = region;
+  const { io } = session;
   const [lagMsMax, waitMsMax, heartbeatMsMax, driftMsMax] = await Promise.all([
     readDurationMs(region, 'Readiness.LagMsMax'),
     readDurationMs(region, 'Readiness.WaitMsMax'),
@@ -68,17 +76,22 @@ async function sourcesOf(
   return {
     region: region.name,
     peers,
-    entityKind: recovery.entityKind,
-    outbox: recovery.outbox,
+    kinds: [region.recovery, ...(await othersOf(region, session))],
     status,
     drill,
     hold,
-    conflicts: recovery.conflicts,
     settings: { lagMsMax, waitMsMax, heartbeatMsMax, driftMsMax },
     clock: io.clock,
     countMessages: await counterOf(region, io),
     readProof: async () => (await proof.read())?.asOfMs,
   };
+}
+
+/** Opens what the region keeps of the other kinds; one of an older build has none of them. */
+async function othersOf(region: CliRegion, session: Session): Promise<readonly KindSources[]> {
+  const others = KINDS.filter(({ name }) => name !== session.kind.name);
+  const opened = await Promise.all(others.map((kind) => session.of(kind).openAsIs(region.name)));
+  return opened.filter(({ bucketCount }) => bucketCount > 0).map(({ recovery }) => recovery);
 }
 
 /** Returns what counts the messages that wait; undefined where nobody can. */

@@ -26,29 +26,39 @@ export interface OutboxDepth {
 const ENTRIES_COUNTED_MAX = 20_000;
 
 /**
- * Counts what lies in the outbox. A row that cannot be read, or that was set aside, counts as one change that
+ * Counts what lies in the outboxes of a region's entity kinds. A row that cannot be read, or that was set aside, counts as one change that
  * is owed to everyone.
  */
 export async function readOutboxDepth(
-  outbox: Outbox,
+  outboxes: readonly Outbox[],
   peers: readonly string[],
   own: OwnClock,
 ): Promise<OutboxDepth> {
   const counted = createCount(peers, own);
-  for (const bucket of outbox.buckets) {
+  for (const [kind, outbox, bucket] of bucketsOf(outboxes)) {
     for await (const page of scanOutbox(outbox, { bucket, peers })) {
       for (const { set, owed, committedAfterMs, parkedFor } of page.entries) {
         const to = parkedFor === undefined ? owed : [parkedFor];
         counted.add(set.stamp, { to, changes: set.changes.length, committedAfterMs });
       }
       for (const rowKey of [...page.unreadable, ...page.aside]) {
-        counted.add(`${bucket}/${rowKey}`, { to: peers, changes: 1, committedAfterMs: undefined });
+        counted.add(`${kind}/${bucket}/${rowKey}`, {
+          to: peers,
+          changes: 1,
+          committedAfterMs: undefined,
+        });
       }
       if (counted.rows() >= ENTRIES_COUNTED_MAX) return counted.depth(false);
     }
   }
   // Where nobody knows the buckets nothing was looked at.
-  return counted.depth(outbox.buckets.length > 0);
+  return counted.depth(outboxes.every(({ buckets }) => buckets.length > 0));
+}
+
+function bucketsOf(outboxes: readonly Outbox[]): readonly (readonly [number, Outbox, string])[] {
+  return outboxes.flatMap((outbox, kind) =>
+    outbox.buckets.map((bucket) => [kind, outbox, bucket] as const),
+  );
 }
 
 interface OwedSet {

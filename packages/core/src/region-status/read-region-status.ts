@@ -21,15 +21,21 @@ interface QueueCounts {
   readonly deadLettered: number;
 }
 
+/** What a region keeps of one entity kind. */
+export interface KindSources {
+  readonly entityKind: string;
+  readonly outbox: Outbox;
+  readonly conflicts: Pick<ConflictJournal, 'list'>;
+}
+
 export interface RegionSources {
   readonly region: string;
   readonly peers: readonly string[];
-  readonly entityKind: string;
-  readonly outbox: Outbox;
+  /** What it keeps of each entity kind that it has. */
+  readonly kinds: readonly KindSources[];
   readonly status: Pick<ReplicationStatus, 'read'>;
   readonly drill: Pick<DrillSwitch, 'read'>;
   readonly hold: Pick<RegionHold, 'read'>;
-  readonly conflicts: Pick<ConflictJournal, 'list'>;
   readonly settings: ReadinessSettings;
   readonly clock: Clock;
   /** Throws what the bus throws; undefined where the queue cannot be asked. */
@@ -74,17 +80,18 @@ export const CONFLICTS_COUNTED_MAX = 1_000;
 
 /** Reads all that can be known of a region from its own tables and queue. Throws what the store throws. */
 export async function readRegionStatus(sources: RegionSources): Promise<RegionStatus> {
-  const { region, peers, entityKind, clock, settings } = sources;
+  const { region, peers, kinds, clock, settings } = sources;
   const [progress, drill, hold, depth, conflicts, clockOffsetMs, queue, provenEqualMs] =
     await Promise.all([
       sources.status.read(),
       sources.drill.read(),
       sources.hold.read(),
-      readOutboxDepth(sources.outbox, peers, {
-        nowMs: clock.nowMs(),
-        driftMsMax: settings.driftMsMax,
-      }),
-      sources.conflicts.list(entityKind, CONFLICTS_COUNTED_MAX),
+      readOutboxDepth(
+        kinds.map(({ outbox }) => outbox),
+        peers,
+        { nowMs: clock.nowMs(), driftMsMax: settings.driftMsMax },
+      ),
+      countConflicts(kinds),
       measureClockOffset(sources.status, clock),
       countMessages(sources.countMessages),
       sources.readProof(),
@@ -99,11 +106,19 @@ export async function readRegionStatus(sources: RegionSources): Promise<RegionSt
     directions: peers.map((peer) => directionOf(peer, { progress, depth, own })),
     outbox: { owedToAll: depth.owedToAll, isComplete: depth.isComplete },
     queue,
-    conflicts: conflicts.length,
+    conflicts,
     clockOffsetMs,
     provenEqualMs: believedMs(provenEqualMs, own),
     notices: joinNotices([progress?.notices ?? []], nowMs),
   };
+}
+
+async function countConflicts(kinds: readonly KindSources[]): Promise<number> {
+  const listed = await Promise.all(
+    kinds.map(({ conflicts, entityKind }) => conflicts.list(entityKind, CONFLICTS_COUNTED_MAX)),
+  );
+  const count = listed.reduce((sum, { length }) => sum + length, 0);
+  return Math.min(count, CONFLICTS_COUNTED_MAX);
 }
 
 interface Known {
