@@ -357,7 +357,13 @@ export {
   type VersionVector,
   vectorWith,
 } from './state/version-vector.ts';
-export { changesNothing, type MergePolicy, type Write, writeEntity } from './state/write-entity.ts';
+export {
+  changesNothing,
+  type MergePolicy,
+  NULL_UNITS_MAX,
+  type Write,
+  writeEntity,
+} from './state/write-entity.ts';
 // Times, stamps and the clock that makes them.
 export {
   createHybridClock,

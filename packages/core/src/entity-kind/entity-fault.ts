@@ -1,5 +1,5 @@
 import type { RefusalReason } from '../arrival/refusal.ts';
-import { findValueFault } from '../limits/table-limits.ts';
+import { findValueFault, isPropertyName } from '../limits/table-limits.ts';
 import { type EntityState, findFieldNameFault } from '../state/entity-state.ts';
 import type { FieldValue } from '../values/field-value.ts';
 import { findEntityIdFault } from './entity-fields.ts';
@@ -43,7 +43,7 @@ export function findEntityFault(
   for (const [name, { value }] of state.fields) {
     if (!rules.edmTypes.has(name)) {
       unknown += 1;
-      const fault = findFieldNameFault(name);
+      const fault = rules.findNameFault(name);
       if (fault !== undefined) {
         const text = `its field "${name}" cannot be named so: ${fault}`;
         return { reason: 'FIELD_RESERVED', text };
@@ -53,28 +53,44 @@ export function findEntityFault(
     if (fault !== undefined) return fault;
   }
   if (unknown <= rules.unknownFieldsMax) return undefined;
+  const limit = `the limit is ${rules.unknownFieldsMax}`;
+  if (kind.form === 'open') {
+    const text = `it has ${unknown} names of properties, ${limit}. Join some into one`;
+    return { reason: 'FIELD_UNKNOWN', text };
+  }
   const figures = `it has ${unknown} fields that this build does not know`;
-  return {
-    reason: 'FIELD_UNKNOWN',
-    text: `${figures}, the limit is ${rules.unknownFieldsMax}. Upgrade this region`,
-  };
+  return { reason: 'FIELD_UNKNOWN', text: `${figures}, ${limit}. Upgrade this region` };
 }
 
 interface FieldRules extends Pick<TypedKind, 'edmTypes' | 'budgets' | 'unknownFieldsMax'> {
   readonly unknownBytesMax: number;
+  readonly findNameFault: (name: string) => string | undefined;
 }
+
+/**
+ * Bounds the names of an open row, those included that are set to nothing: more than concurrent writes join to, each of
+ * which has at most as many properties as a row has columns.
+ */
+const OPEN_NAMES_MAX = 2_000;
+const OPEN_NAME_RULE =
+  'a name has 1 to 255 letters, digits and _, no digit first, and is none of PartitionKey, RowKey, Timestamp';
 
 /** An open kind knows none of its fields. */
 const OPEN_RULES: FieldRules = {
   edmTypes: new Map(),
   budgets: new Map(),
-  unknownFieldsMax: 240,
+  unknownFieldsMax: OPEN_NAMES_MAX,
   unknownBytesMax: CHANGE_SET_BYTES_MAX,
+  findNameFault: (name) => (isPropertyName(name) ? undefined : OPEN_NAME_RULE),
 };
 
 function rulesOf(kind: EntityKind): FieldRules {
   if (kind.form === 'open') return OPEN_RULES;
-  return { ...kind, unknownBytesMax: UNKNOWN_FIELD_BYTES_MAX };
+  return {
+    ...kind,
+    unknownBytesMax: UNKNOWN_FIELD_BYTES_MAX,
+    findNameFault: findFieldNameFault,
+  };
 }
 
 function findFieldFault(

@@ -14,7 +14,7 @@ import {
   type TableStore,
   withinUnknown,
 } from '@tandem/core';
-import { fromEntityProperties, toRowOperation } from '../rows/entity-row.ts';
+import { toRowOperation, toStoredState } from '../rows/entity-row.ts';
 import { rowKeyOf } from '../rows/row-key.ts';
 import { createRowMemory, type RowMemory } from './row-memory.ts';
 
@@ -41,7 +41,7 @@ export function createTableReplica(options: TableReplicaOptions): Replica {
       return undefined;
     }
     // Never what is remembered under the same ETag: in Azurite two quick versions may share one.
-    const stored = { entityId, etag: row.etag, ...fromEntityProperties(row.properties) };
+    const stored = { entityId, etag: row.etag, ...toStoredState(kind, entityId, row.properties) };
     memory.remember(stored);
     return stored;
   };

@@ -22,6 +22,7 @@ import {
   TerminalError,
   toPossibleState,
 } from '@tandem/core';
+import { changedOpenColumns, fromOpenProperties, toOpenProperties } from './open-row.ts';
 import { entityIdOf, rowKeyOf } from './row-key.ts';
 
 /**
@@ -160,15 +161,32 @@ function stampOf(properties: Properties, name: string): Stamp | undefined {
   throw malformed(name);
 }
 
-/** Returns what writes the row on what is stored: under its ETag, and only the columns that differ (ADR 0018). */
+/** Returns what the row of an entity says, in the form of its kind. Throws `ROW_MALFORMED`, naming the column. */
+export function toStoredState(
+  { form }: Pick<EntityKind, 'form'>,
+  entityId: string,
+  properties: Properties,
+): StoredState {
+  return form === 'open'
+    ? fromOpenProperties(properties, entityId)
+    : fromEntityProperties(properties);
+}
+
+/**
+ * Returns what writes the row on what is stored: under its ETag, and only the columns that differ (ADR 0018). Throws
+ * `TABLE_LIMIT_EXCEEDED` for a row of an open kind that the store takes in no form.
+ */
 export function toRowOperation(
   kind: Pick<EntityKind, 'form'>,
   { entityId, row, stored }: RowWrite,
 ): RowOperation {
   const rowKey = rowKeyOf(kind, entityId);
-  const properties = toEntityProperties(row);
+  const isOpen = kind.form === 'open';
+  const properties = isOpen ? toOpenProperties(row, entityId) : toEntityProperties(row);
   if (stored === undefined) return { kind: 'insert', rowKey, properties };
-  const changed = changedColumns(stored, row);
+  const changed = isOpen
+    ? changedOpenColumns(stored, properties, entityId)
+    : changedColumns(stored, row);
   return { kind: 'replace', rowKey, properties, etag: stored.etag, changed };
 }
 
@@ -246,7 +264,8 @@ export function judgeRow(row: TableRow, options: JudgeRowOptions): JudgedRow {
   if (entityId === undefined) return damaged('no entity has this key', true);
   try {
     if (row.damage !== undefined) throw new TerminalError('ROW_MALFORMED', `${row.damage}.`);
-    return { kind: 'row', row: { entityId, etag, ...fromEntityProperties(properties) } };
+    const stored = toStoredState(options.kind, entityId, properties);
+    return { kind: 'row', row: { entityId, etag, ...stored } };
   } catch (error) {
     if (error instanceof AppError) return damaged(error.message, false);
     throw error;

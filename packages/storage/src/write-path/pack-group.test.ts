@@ -1,11 +1,15 @@
+import { randomBytes } from 'node:crypto';
 import {
+  BASE_WIRE_VERSION,
   CHANGE_SET_BYTES_MAX,
   CHANGES_PER_SET_MAX,
   DEFLATED_WIRE_VERSION,
   decodeChangeSet,
+  type FieldValue,
   findEntityFault,
   formatStamp,
   PACK_WIRE_VERSION,
+  rowsKind,
   type Stamp,
   type StoredRow,
   stampTimeMs,
@@ -152,5 +156,61 @@ describe('a write of several entities', () => {
     expect(idsOf(refused.map(({ write }) => write))).toEqual(['a', 'b']);
     const ahead = together(put('d'), put('e', 'x', FAR_AHEAD_MS));
     expect(idsOf(pack([put('c'), ahead]).left)).toEqual(['d', 'e']);
+  });
+});
+
+describe('a group of an open kind', () => {
+  const ID = 'aaaaaaaap!0r';
+  const packOpen = (values: ReadonlyMap<string, FieldValue | null>, stored?: StoredRow) => {
+    const operation = stored === undefined ? 'create' : 'patch';
+    const basis = { operation, stored, isRemembered: false } as const;
+    const write = { kind: 'merge', values } as const;
+    const change = { entityId: ID, write, basis, policy: 'field' } as const;
+    return packGroup([{ changes: [change], trace: undefined, goesAlone: false }], {
+      kind: rowsKind,
+      replica: { faultOf: (id, state) => findEntityFault(rowsKind, id, state) },
+      bucket: '00',
+      wireVersion: BASE_WIRE_VERSION,
+      tick: () => stampAt(1_000),
+      isTooFarAhead: () => false,
+    });
+  };
+
+  test('refuses a row that the store would take in no form, before anything is written', () => {
+    const values = new Map(
+      Array.from({ length: 16 }, (_, nth) => {
+        const value = new Uint8Array(randomBytes(65_530));
+        return [`n${nth}`, { type: 'Binary', value }] as const;
+      }),
+    );
+    const { group, refused } = packOpen(values);
+    expect(group).toBeUndefined();
+    expect(refused[0]?.error).toMatchObject({ code: 'TABLE_LIMIT_EXCEEDED' });
+  });
+
+  test('bad input: has no 253rd property, and the error names the figures', () => {
+    const some = (count: number) =>
+      new Map(
+        Array.from({ length: count }, (_, nth) => [
+          `n${nth}`,
+          { type: 'Boolean', value: true } as const,
+        ]),
+      );
+    expect(packOpen(some(252)).refused).toEqual([]);
+    expect(packOpen(some(253)).refused[0]?.error.message).toMatch(
+      /253 properties, the limit is 252/,
+    );
+  });
+
+  test('takes the base where names that were removed pile up, also by the policy field', () => {
+    const stamp = stampAt(1);
+    const names = Array.from({ length: 800 }, (_, nth) => `name${nth}`);
+    const fields = new Map(names.map((name) => [name, { value: null, stamp }]));
+    const vector = new Map([['east', stamp]]);
+    const state = { fields, alive: stamp, deleted: undefined, vector };
+    const stored = { entityId: ID, etag: '"1"', referenceId: undefined, state };
+    const { group } = packOpen(new Map([['a', { type: 'Boolean', value: true }]]), stored);
+    expect(group?.states[0]?.base).toBe(stampAt(1_000));
+    expect([...(group?.states[0]?.fields.keys() ?? [])]).toEqual(['a']);
   });
 });

@@ -15,7 +15,9 @@ import {
   joinChangeSet,
   latestStamp,
   maxStamp,
+  NULL_UNITS_MAX,
   operationBytes,
+  PROPERTIES_MAX,
   type Replica,
   type RowOperation,
   SET_HEAD_BYTES_MAX,
@@ -23,6 +25,7 @@ import {
   type StoredRow,
   TerminalError,
   TRANSACTION_BYTES_MAX,
+  type TypedKind,
   type Write,
   writeEntity,
 } from '@tandem/core';
@@ -211,16 +214,23 @@ function packWrite(
     const change =
       trace === undefined ? { entityId, operation, state } : { entityId, operation, state, trace };
     const text = encodeChange(change);
-    const row = toRowOperation(options.kind, {
-      entityId,
-      row: { state, referenceId: undefined },
-      stored,
-    });
+    const written = { entityId, row: { state, referenceId: undefined }, stored };
+    const row = orRefusal(() => toRowOperation(options.kind, written));
+    if (row instanceof TerminalError) return isOfSeveral ? ofOperation(index, row) : row;
     packed.push({ change, text, operation: row });
     setBytes += Buffer.byteLength(text) + 1;
     rowsBytes += operationBytes(options.bucket, row);
   }
   return findTooLarge(options.kind, changes, setBytes) ?? { packed, setBytes, rowsBytes };
+}
+
+function orRefusal<T>(work: () => T): T | TerminalError {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof TerminalError) return error;
+    throw error;
+  }
 }
 
 function toState(
@@ -239,6 +249,7 @@ function toState(
     stamp,
     policy: policy ?? kind.policy,
     mayTakeBase: wireVersion >= BASE_WIRE_VERSION,
+    nullUnitsMax: kind.form === 'open' ? NULL_UNITS_MAX : undefined,
     stampsUnchanged: isOfSeveral,
   };
   const state = writeEntity(write, context);
@@ -249,12 +260,16 @@ function toState(
 
 /** Finds what every region would refuse: it is not acknowledged here either (I17). */
 function findRefusal(
-  { entityId, write }: GroupChange,
+  { entityId, write, basis }: GroupChange,
   state: EntityState,
   { kind, replica }: PackOptions,
 ): TerminalError | undefined {
   const fault = replica.faultOf(entityId, state);
-  const text = fault?.text ?? findWrittenFault(write, kind);
+  const text =
+    fault?.text ??
+    (kind.form === 'open'
+      ? findTooMany(state, basis?.stored?.state)
+      : findWrittenFault(write, kind));
   if (text === undefined) return undefined;
   return new TerminalError(
     fault?.reason === 'ENTITY_INVALID' ? 'ENTITY_INVALID' : 'TABLE_LIMIT_EXCEEDED',
@@ -274,9 +289,21 @@ function ofOperation(index: number, { code, message, details }: TerminalError): 
   );
 }
 
-function findWrittenFault(write: Write, kind: EntityKind): string | undefined {
+/** Concurrent writes may join to more; what leaves it at no more is no fault, or they could not be undone. */
+function findTooMany(state: EntityState, stored: EntityState | undefined): string | undefined {
+  const count = valuesIn(state);
+  if (count <= PROPERTIES_MAX || count <= valuesIn(stored)) return undefined;
+  return `it has ${count} properties, the limit is ${PROPERTIES_MAX}. Join some into one`;
+}
+
+function valuesIn(state: EntityState | undefined): number {
+  let count = 0;
+  for (const { value } of state?.fields.values() ?? []) if (value !== null) count += 1;
+  return count;
+}
+
+function findWrittenFault(write: Write, kind: TypedKind): string | undefined {
   if (write.kind === 'delete' || write.kind === 'forget') return undefined;
-  if (kind.form === 'open') return undefined;
   for (const [name, value] of write.values) {
     const bytesMax = kind.budgets.get(name)?.writtenBytesMax;
     if (value === null || bytesMax === undefined || fitsBytes(value, bytesMax)) continue;
