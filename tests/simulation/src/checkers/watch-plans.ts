@@ -1,6 +1,7 @@
 import type { ReplayPlan } from '@tandem/core';
 import { decodeVector, isAlive } from '@tandem/core';
 import { ARCHIVE_TABLE } from '@tandem/storage';
+import { wasDamaged } from '../faults/damage-rows.ts';
 import type { Ledger } from '../observe/ledger.ts';
 import { includesStamp, isRawAlive, type RawState } from '../observe/raw-state.ts';
 import { readRawChangeSet, readRawRow } from '../observe/read-raw.ts';
@@ -127,6 +128,8 @@ export function watchPlans(
     for (const { entityId, state } of plan.kind === 'replay-join' ? plan.plan.changes : []) {
       if (wasTouched(entityId, recovery)) continue;
       for (const { name } of world.regions) {
+        // What nobody can read there is not written over.
+        if (wasDamaged(world, name, gadgetKind.name, entityId)) continue;
         const vector = rows.get(`${name} ${entityId}`)?.vector;
         if ([...(state?.vector.values() ?? [])].every((stamp) => includesStamp(vector, stamp)))
           continue;
