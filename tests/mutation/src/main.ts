@@ -63,6 +63,8 @@ async function mutate({ mutated, tests }: Area): Promise<readonly Mutant[]> {
       reporters: ['clear-text', 'progress-append-only'],
       clearTextReporter: { allowColor: false, logTests: false, reportTests: false },
       ignoreStatic: true,
+      // A test that hangs counts as a find: one that is slow beside other work is none.
+      timeoutMS: TEST_MS_MAX,
       dryRunTimeoutMinutes: DRY_RUN_MINUTES_MAX,
     });
     const mutants = await stryker.runMutationTest();

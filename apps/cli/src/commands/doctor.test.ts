@@ -97,6 +97,8 @@ test.each<[string, string, (harness: CliHarness) => Promise<unknown>]>([
     expect(run.code).toBe(3);
     const found = findingsOf(run).filter((one) => one.region === 'west');
     expect(found.map((one) => one.check)).toContain(check);
+    // The other region is well, and one that cannot be opened is not compared with it.
+    expect(found).toHaveLength(findingsOf(run).length);
     expect(found.find((one) => one.check === check)?.remedy).toContain(remedy);
   },
 );
@@ -105,7 +107,14 @@ test('tandem doctor compares the regions with each other', async () => {
   const run = await examine(({ run: set }) =>
     set('config', 'set', 'Tombstone.AgeMs', '86400000', '--region', 'west', '--apply'),
   );
-  expect(findingsOf(run)).toMatchObject([{ region: 'all', check: 'tombstone ages' }]);
+  expect(findingsOf(run)).toEqual([
+    {
+      region: 'all',
+      check: 'tombstone ages',
+      finding: `east ${MEMORY_TOMBSTONE_AGE_MS} ms, west 86400000 ms`,
+      remedy: 'set Tombstone.AgeMs alike',
+    },
+  ]);
 });
 
 test('B5: tandem doctor compares settings by what they mean, not by how they are written', async () => {
@@ -279,6 +288,7 @@ test('tandem doctor tells a person of each difference of a queue in a row, with 
   const difference = { property: 'maxDeliveryCount', expected: '2000', actual: '10' };
   const { out, code } = await runWith({ inspectQueue: async () => [difference] }, 'doctor');
   expect(code).toBe(3);
+  expect(linesOf(out)).toContain('region | check | finding | remedy');
   expect(linesOf(out)).toContain(
     'west | queue properties | maxDeliveryCount is 10 | set it to 2000',
   );

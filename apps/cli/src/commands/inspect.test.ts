@@ -1,6 +1,7 @@
 import { deflateChangeSet, TransientError } from '@tandem/core';
 import { describe, expect, test } from 'vitest';
 import { type CliHarness, type CliRun, createCliHarness } from '../testing/cli-harness.ts';
+import { linesOf } from '../testing/lines-of.ts';
 
 const ID = '00b479c9-f61f-451a-86d2-ee8cc047c181';
 
@@ -129,6 +130,9 @@ describe('tandem dead-letters', () => {
     expect({ code, count: json['count'] }).toEqual({ code: 3, count: 2 });
     const [letter] = json['deadLetters'] as { number: string }[];
     expect(letter).toMatchObject({ messageId: 'one', reason: 'CHANGE_UNDECODABLE' });
+    const lines = linesOf((await runWith({}, 'dead-letters', 'list', '--region', 'west')).out);
+    expect(lines).toContain('number | since | reason | message | ids');
+    expect(lines.filter((line) => line.includes('CHANGE_UNDECODABLE | one'))).toHaveLength(1);
     const shown = await runWith(
       {},
       'dead-letters',
@@ -162,7 +166,7 @@ describe('tandem dead-letters', () => {
     expect(regions.bus.deadLettersOf('west')).toHaveLength(2);
     expect(await run('dead-letters', 'discard', first, ...at, '--apply')).toMatchObject({
       code: 0,
-      json: { discarded: [first] },
+      json: { applied: true, discarded: [first] },
     });
     expect(await run('dead-letters', 'resubmit', second, ...at, '--apply')).toMatchObject({
       code: 0,
