@@ -46,6 +46,9 @@ interface Reading {
 
 const ZERO: Reading = { timeMs: 0, counter: 0 };
 
+/** Is the greatest counter that a stamp has room for. */
+const COUNTER_FORM_MAX = 0xffff;
+
 /** Spans of far-ahead readings that are remembered; the two nearest become one when there are more. */
 const SPANS_MAX = 1_024;
 
@@ -165,8 +168,12 @@ function later(a: Reading, b: Reading): Reading {
 }
 
 function successor({ timeMs, counter }: Reading): Reading {
-  if (counter < STAMP_COUNTER_MAX) return { timeMs, counter: counter + 1 };
-  if (timeMs >= STAMP_POSSIBLE_MS_MAX) throw exhausted({ timeMs, counter });
+  // In the very last millisecond there is no next one to go on in.
+  const isLast = timeMs >= STAMP_POSSIBLE_MS_MAX;
+  if (counter < (isLast ? COUNTER_FORM_MAX : STAMP_COUNTER_MAX)) {
+    return { timeMs, counter: counter + 1 };
+  }
+  if (isLast) throw exhausted({ timeMs, counter });
   return { timeMs: timeMs + 1, counter: 0 };
 }
 
