@@ -35,7 +35,9 @@ async function show(session: Session, id: string, only: string | undefined): Pro
   const kind = requireTyped(session, 'history');
   const regions = await session.open(only === undefined ? undefined : [only]);
   const found = new Map<string, { readonly entry: Entry; readonly archives: string[] }>();
-  for (const { name, store, bucketCount } of regions) {
+  const archiveFromMs: Record<string, number | null> = {};
+  for (const { name, store, bucketCount, recovery } of regions) {
+    archiveFromMs[name] = (await recovery.archive.horizonMs(recovery.entityKind)) ?? null;
     const archive = createTableArchive({ store });
     const history = createEntityHistory({ archive, kind, bucketCount });
     let cursor: string | undefined;
@@ -59,18 +61,29 @@ async function show(session: Session, id: string, only: string | undefined): Pro
     entry.changedFields.join(', '),
     archives.join(', '),
   ]);
+  const table = textTable(['at', 'written in', 'operation', 'fields', 'archived in'], rows);
+  const text = entries.length === 0 ? `No archive has anything of ${id}.` : table + more;
   return {
-    text:
-      entries.length === 0
-        ? `No archive has anything of ${id}.`
-        : textTable(['at', 'written in', 'operation', 'fields', 'archived in'], rows) + more,
+    text: [text, ...describeStarts(archiveFromMs)].join('\n'),
     json: {
       table: kind.name,
       id,
+      archiveFromMs,
       entries: entries.map(({ entry, archives }) => entryJson(kind, entry, archives)),
     },
     exitCode: entries.length === 0 ? EXIT.finding : EXIT.ok,
   };
+}
+
+/** Says of each archive that was trimmed from when on it has every write. */
+function describeStarts(archiveFromMs: Readonly<Record<string, number | null>>): string[] {
+  return Object.entries(archiveFromMs).flatMap(([name, fromMs]) =>
+    fromMs === null
+      ? []
+      : [
+          `The archive of ${name} has every write since ${timeText(fromMs)}; older ones were trimmed.`,
+        ],
+  );
 }
 
 function entryJson(kind: TypedKind, entry: Entry, archives: readonly string[]): object {

@@ -1,7 +1,7 @@
 import { bucketOf } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { ARCHIVE_TABLE } from '@tandem/storage';
-import { emptyTable, MEMORY_BUCKET_COUNT } from '@tandem/storage/testing';
+import { createTableArchiveKeeper, emptyTable, MEMORY_BUCKET_COUNT } from '@tandem/storage/testing';
 import { describe, expect, test } from 'vitest';
 import { type CliHarness, createCliHarness } from '../testing/cli-harness.ts';
 import { at, createHistory, IDS, readLive, readTable } from '../testing/history.ts';
@@ -204,6 +204,24 @@ describe('B1: a replay to a point in time', () => {
       json: { written: 0, deleted: 2 },
     });
     expect(await readLive(harness, 'east')).toEqual({});
+  });
+
+  test('I22: before what was trimmed is refused, and says how far back the archive goes', async () => {
+    const { harness, run, runWith } = await createThree();
+    const horizonMs = harness.regions.clock.nowMs();
+    const { store } = harness.regions.east;
+    await createTableArchiveKeeper({ store }).raiseHorizon(customerKind.name, horizonMs);
+    const args = ['replay', '--from', 'east', '--in-place', '--confirm', 'east', '--apply'];
+    for (const more of [[], ['--before-archive']]) {
+      const refused = await runWith({}, ...args, '--before', at(horizonMs - 1), ...more);
+      expect(refused.code).not.toBe(0);
+      expect(refused.err).toContain(at(horizonMs));
+    }
+    expect(Object.keys(await readLive(harness, 'east'))).toHaveLength(2);
+    expect(await run('history', ID)).toMatchObject({
+      json: { archiveFromMs: { east: horizonMs, west: null } },
+    });
+    expect((await runWith({}, 'status')).out).toContain(at(horizonMs));
   });
 
   test('the very instant of the first record is before it, and the next one is not', async () => {

@@ -8,7 +8,7 @@ export function addStatus({ program, act }: Cli): void {
     .command('status')
     .description(
       'How every region is, from its own tables, queue and API: ready or why not, lag, what it owes, what ' +
-        'waits, dead letters, conflicts, clock, when all were last proven equal.',
+        'waits, dead letters, conflicts, clock, when all were last proven equal, how far back its archive goes.',
     );
   act(command, async (session): Promise<Outcome> => {
     const sights = await lookAtRegions(session);

@@ -82,6 +82,7 @@ describe('the status', () => {
     conflicts: 1_000,
     clockOffsetMs: -250,
     provenEqualMs: undefined,
+    archiveFromMs: NOW_MS,
     notices: [{ kind: 'row-foreign', subject: 'Customers/00/x', detail: 'no version', count: 4 }],
   } as unknown as RegionStatus;
   const seen = (
@@ -102,10 +103,10 @@ describe('the status', () => {
     const sights = [unseen, seen(STATUS, 'ready'), seen(WEST, 'unready')];
     expect(linesOf(describeStatus(sights))).toMatchInlineSnapshot(`
       [
-        "region | ready | API | waiting | dead letters | conflicts | clock | proven equal as of",
-        "east | yes | says that it is ready | 7 | 2 | 5 | +0.3 s | 2026-11-22T10:00:00.000Z",
+        "region | ready | API | waiting | dead letters | conflicts | clock | proven equal as of | archive from",
+        "east | yes | says that it is ready | 7 | 2 | 5 | +0.3 s | 2026-11-22T10:00:00.000Z | its beginning",
         " | catching up for 3 s",
-        "west | NO | says that it is NOT ready | BUS_FORBIDDEN | BUS_FORBIDDEN | 1000 or more | -0.3 s | never",
+        "west | NO | says that it is NOT ready | BUS_FORBIDDEN | BUS_FORBIDDEN | 1000 or more | -0.3 s | never | 2026-11-22T10:00:00.000Z",
         " | its table does not answer",
         " | its replicator's clock is 90.0 s ahead of this one",
         " | its replicator is silent for 61.0 s",
@@ -114,7 +115,7 @@ describe('the status', () => {
         " | out for a drill until 2026-11-22T10:00:00.000Z",
         " | 20.0 s behind east",
         " | never heard of north",
-        "north | NO | not known | not known | not known | not known | not known | not known",
+        "north | NO | not known | not known | not known | not known | not known | not known | not known",
         " | TABLE_FORBIDDEN",
         " | No rights.",
         "from | to | lag | owed | oldest owed | peer accepts",
@@ -141,10 +142,10 @@ describe('the status', () => {
     const sights = [seen(silent, 'silent'), seen(even, 'unknown')];
     expect(linesOf(describeStatus(sights))).toMatchInlineSnapshot(`
       [
-        "region | ready | API | waiting | dead letters | conflicts | clock | proven equal as of",
-        "east | NO | does NOT answer | not known | not known | 5 | not known | 2026-11-22T10:00:00.000Z",
+        "region | ready | API | waiting | dead letters | conflicts | clock | proven equal as of | archive from",
+        "east | NO | does NOT answer | not known | not known | 5 | not known | 2026-11-22T10:00:00.000Z | its beginning",
         " | catching up for 3 s",
-        "east | yes | not known | not known | not known | 5 | +0.0 s | 2026-11-22T10:00:00.000Z",
+        "east | yes | not known | not known | not known | 5 | +0.0 s | 2026-11-22T10:00:00.000Z | its beginning",
         " | catching up for 3 s",
         "from | to | lag | owed | oldest owed | peer accepts",
       ]
@@ -161,6 +162,7 @@ describe('the status', () => {
       [
         {
           "api": "ready",
+          "archiveFromMs": null,
           "clockOffsetMs": 250,
           "conflicts": 5,
           "directions": [
@@ -206,6 +208,7 @@ describe('the status', () => {
         },
         {
           "api": "unready",
+          "archiveFromMs": 1795341600000,
           "clockOffsetMs": -250,
           "conflicts": 1000,
           "directions": [

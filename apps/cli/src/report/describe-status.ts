@@ -28,6 +28,7 @@ export function describeStatus(sights: readonly RegionSight[]): string {
       'conflicts',
       'clock',
       'proven equal as of',
+      'archive from',
     ],
     // What answered comes first.
     [
@@ -86,13 +87,15 @@ export function toStatusJson(sight: RegionSight): object {
     conflicts: status.conflicts,
     clockOffsetMs: status.clockOffsetMs ?? null,
     provenEqualAsOfMs: status.provenEqualMs ?? null,
+    archiveFromMs: status.archiveFromMs ?? null,
     notices: status.notices,
   };
 }
 
 function regionRow(sight: Extract<RegionSight, { kind: 'seen' }>): Cell[] {
   const { status, api } = sight;
-  const { region, readiness, queue, conflicts, clockOffsetMs, provenEqualMs } = status;
+  const { region, readiness, queue, conflicts, clockOffsetMs, provenEqualMs, archiveFromMs } =
+    status;
   const counts = queue !== undefined && 'waiting' in queue ? queue : undefined;
   const unknown = queue !== undefined && 'error' in queue ? queue.error : UNKNOWN;
   return [
@@ -106,6 +109,7 @@ function regionRow(sight: Extract<RegionSight, { kind: 'seen' }>): Cell[] {
     conflicts >= CONFLICTS_COUNTED_MAX ? `${conflicts} or more` : String(conflicts),
     clockOffsetMs === undefined ? UNKNOWN : signedSeconds(clockOffsetMs),
     provenEqualMs === undefined ? 'never' : timeText(provenEqualMs),
+    archiveFromMs === undefined ? 'its beginning' : timeText(archiveFromMs),
   ];
 }
 
@@ -113,6 +117,7 @@ function unseenRow({ region, error }: Extract<RegionSight, { kind: 'unseen' }>):
   return [
     region,
     ['NO', error.code, error.message],
+    UNKNOWN,
     UNKNOWN,
     UNKNOWN,
     UNKNOWN,

@@ -18,6 +18,7 @@ function statusOf(region: string, more: Partial<RegionStatus> = {}): RegionStatu
     conflicts: 0,
     clockOffsetMs: 0,
     provenEqualMs: undefined,
+    archiveFromMs: undefined,
     notices: [],
     ...more,
   };

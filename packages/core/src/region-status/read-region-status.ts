@@ -6,6 +6,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { ConflictJournal } from '../ports/conflict-journal.ts';
 import type { DrillSwitch } from '../ports/drill-switch.ts';
 import type { Outbox } from '../ports/outbox.ts';
+import type { ArchiveKeeper } from '../ports/recovery-region.ts';
 import type { RegionHold } from '../ports/region-hold.ts';
 import type { ReplicationStatus } from '../ports/replication-status.ts';
 import {
@@ -26,6 +27,7 @@ export interface KindSources {
   readonly entityKind: string;
   readonly outbox: Outbox;
   readonly conflicts: Pick<ConflictJournal, 'list'>;
+  readonly archive: Pick<ArchiveKeeper, 'horizonMs'>;
 }
 
 export interface RegionSources {
@@ -72,6 +74,8 @@ export interface RegionStatus {
    */
   readonly clockOffsetMs: number | undefined;
   readonly provenEqualMs: number | undefined;
+  /** How far back its archive goes, in milliseconds; undefined where nothing was ever trimmed. */
+  readonly archiveFromMs: number | undefined;
   /** What its replicators have noticed and an operator has to know of. */
   readonly notices: readonly Notice[];
 }
@@ -81,7 +85,7 @@ export const CONFLICTS_COUNTED_MAX = 1_000;
 /** Reads all that can be known of a region from its own tables and queue. Throws what the store throws. */
 export async function readRegionStatus(sources: RegionSources): Promise<RegionStatus> {
   const { region, peers, kinds, clock, settings } = sources;
-  const [progress, drill, hold, depth, conflicts, clockOffsetMs, queue, provenEqualMs] =
+  const [progress, drill, hold, depth, conflicts, clockOffsetMs, queue, provenEqualMs, fromMs] =
     await Promise.all([
       sources.status.read(),
       sources.drill.read(),
@@ -95,6 +99,7 @@ export async function readRegionStatus(sources: RegionSources): Promise<RegionSt
       measureClockOffset(sources.status, clock),
       countMessages(sources.countMessages),
       sources.readProof(),
+      latestHorizonMs(kinds),
     ]);
   const nowMs = clock.nowMs();
   const own = { nowMs, driftMsMax: settings.driftMsMax };
@@ -109,8 +114,18 @@ export async function readRegionStatus(sources: RegionSources): Promise<RegionSt
     conflicts,
     clockOffsetMs,
     provenEqualMs: believedMs(provenEqualMs, own),
+    archiveFromMs: fromMs,
     notices: joinNotices([progress?.notices ?? []], nowMs),
   };
+}
+
+/** Of the kinds the one whose archive goes back least. */
+async function latestHorizonMs(kinds: readonly KindSources[]): Promise<number | undefined> {
+  const found = await Promise.all(
+    kinds.map(({ archive, entityKind }) => archive.horizonMs(entityKind)),
+  );
+  const known = found.filter((horizonMs) => horizonMs !== undefined);
+  return known.length === 0 ? undefined : Math.max(...known);
 }
 
 async function countConflicts(kinds: readonly KindSources[]): Promise<number> {

@@ -6,6 +6,7 @@ export { createTableArchiveKeeper } from '../recovery/archive-keeper.ts';
 export { createTableRowScanner } from '../recovery/recovery-region.ts';
 export { listReplayTables, writeReplayRecord } from '../recovery/replay-record.ts';
 export { ROW_MEMORY_BYTES_DEFAULT } from '../replica/row-memory.ts';
+export { HORIZON_PARTITION } from '../retention/horizon-rows.ts';
 // An entity kind that is not a customer.
 export { deviceKind } from './device-kind.ts';
 // Stores and buses that fail when they are told to.

@@ -12,6 +12,7 @@ export const archiveIncomplete: FinalChecker = {
         ...(repeated === 0 ? [] : [`${repeated} change sets are archived twice in ${name}`]),
         ...ledger.commits
           .filter(({ stamp, entityId, region }) => {
+            if (ledger.regionNamed(name).trimmed.has(stamp)) return false;
             const set = archived.get(stamp);
             if (set?.changes.some((change) => change.entityId === entityId)) return false;
             return region === name || !isCollectedAnywhere(final, entityId);

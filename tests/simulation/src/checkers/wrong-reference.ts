@@ -16,8 +16,10 @@ export const wrongReference: FinalChecker = {
             : [`${entityId} in ${name} refers to ${referenceId}`];
         }
         const [partition, stamp, id] = referenceId?.split('/') ?? [];
-        const isRight =
-          id === entityId && stamp === newest && archive.has(`${partition ?? ''}/${stamp}`);
+        const isThere =
+          archive.has(`${partition ?? ''}/${stamp}`) ||
+          final.ledger.regionNamed(name).trimmed.has(newest);
+        const isRight = id === entityId && stamp === newest && isThere;
         if (isRight || isCollectedAnywhere(final, entityId)) return [];
         return [`${entityId} in ${name} refers to ${referenceId ?? 'nothing'}, not to ${newest}`];
       }),

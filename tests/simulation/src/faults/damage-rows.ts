@@ -45,7 +45,11 @@ const isSystem = (rowKey: string): boolean => rowKey.startsWith('~');
 const KINDS: readonly Kind[] = [
   { table: gadgetKind.name, isOne: ({ rowKey }) => rowKey.startsWith(OUTBOX_PREFIX), ...payload },
   { table: gadgetKind.name, isOne: ({ rowKey }) => rowKey.startsWith(PARKED_PREFIX), ...payload },
-  { table: ARCHIVE_TABLE, isOne: ({ rowKey }) => !rowKey.includes('~'), ...payload },
+  {
+    table: ARCHIVE_TABLE,
+    isOne: ({ partitionKey, rowKey }) => !isSystem(partitionKey) && !rowKey.includes('~'),
+    ...payload,
+  },
   { table: CONFLICTS_TABLE, isOne: ({ partitionKey }) => !isSystem(partitionKey), ...payload },
   {
     table: gadgetKind.name,

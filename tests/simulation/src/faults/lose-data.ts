@@ -1,5 +1,6 @@
 import type { TableRow, TableStore } from '@tandem/core';
 import { ARCHIVE_TABLE, CONFLICTS_TABLE } from '@tandem/storage';
+import { HORIZON_PARTITION } from '@tandem/storage/testing';
 import type { History } from '../clients/history.ts';
 import type { Ledger } from '../observe/ledger.ts';
 import { gadgetKind } from '../world/gadget-kind.ts';
@@ -60,7 +61,8 @@ export async function loseData(
     );
   };
   for (const { partitionKey, rowKey } of await readAll(account.store, ARCHIVE_TABLE)) {
-    if (isSettled(rowKey) && isLost(rowKey))
+    // How far back it goes is lost with the whole table only.
+    if (partitionKey !== HORIZON_PARTITION && isSettled(rowKey) && isLost(rowKey))
       await account.lose(ARCHIVE_TABLE, partitionKey, rowKey);
   }
   for (const { partitionKey, rowKey } of await readAll(account.store, CONFLICTS_TABLE)) {

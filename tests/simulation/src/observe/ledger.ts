@@ -1,6 +1,6 @@
 import type { RowOperation, Transaction } from '@tandem/core';
 import { ARCHIVE_TABLE, CONFLICTS_TABLE } from '@tandem/storage';
-import { UNTOLD_PREFIX } from '@tandem/storage/testing';
+import { HORIZON_PARTITION, UNTOLD_PREFIX } from '@tandem/storage/testing';
 import { OUTBOX_PREFIX, PARKED_PREFIX } from '../world/describe-transaction.ts';
 import { gadgetKind, isClientsId } from '../world/gadget-kind.ts';
 import type { World } from '../world/world.ts';
@@ -28,8 +28,12 @@ interface RegionView {
   /** By entity: the deletion whose tombstone was collected here last. */
   readonly collected: Map<string, string>;
   readonly outboxKeys: Set<string>;
-  /** Stamps of the change sets in the archive. */
+  /** Stamps of the change sets in the archive, those included that were trimmed. */
   readonly archived: Set<string>;
+  /** Row keys of what was trimmed from the archive. */
+  readonly trimmed: Set<string>;
+  /** How far back the archive says to go, in milliseconds; 0 where nothing was ever trimmed. */
+  archiveFromMs: number;
   /** What is recorded of conflicts, by key, as it is written. */
   readonly conflicts: Map<string, string>;
   /** By row key of a conflict: since when (true time) it is recorded here. */
@@ -108,6 +112,8 @@ export function createLedger(world: World): Ledger {
       collected: new Map(),
       outboxKeys: new Set(),
       archived: new Set(),
+      trimmed: new Set(),
+      archiveFromMs: 0,
       conflicts: new Map(),
       recordedMs: new Map(),
       unrecordedMs: new Map(),
@@ -126,7 +132,18 @@ export function createLedger(world: World): Ledger {
     });
     region.account.onCommitted((transaction, site) => {
       const { table, operations } = transaction;
+      // No change set: how far back they go.
+      if (table === ARCHIVE_TABLE && transaction.partitionKey === HORIZON_PARTITION) {
+        for (const operation of operations) {
+          const from =
+            operation.kind === 'delete' ? undefined : operation.properties.get('wholeFrom');
+          if (from?.type === 'String') view.archiveFromMs = Date.parse(from.value);
+        }
+        return;
+      }
       for (const operation of table === ARCHIVE_TABLE ? operations : []) {
+        if (operation.kind === 'delete') view.trimmed.add(operation.rowKey);
+        else view.trimmed.delete(operation.rowKey);
         // What only stands for a change set lacks the rest of it.
         const isWhole =
           operation.kind !== 'delete' && operation.properties.get('standIn')?.value !== true;

@@ -16,6 +16,7 @@ import {
   createTableReplica,
   createTableReplicationStatus,
   type TandemConfiguration,
+  trimRegion,
 } from '@tandem/storage';
 import { gadgetKind } from '../world/gadget-kind.ts';
 import { createRelayParts } from './create-relay-parts.ts';
@@ -37,8 +38,14 @@ export async function startReplicator(context: ProcessContext): Promise<void> {
   startLoop(context, { name: 'heartbeat', waitMs: plan.heartbeatIntervalMs }, () =>
     replicator.beatOnce(),
   );
-  const collect = createCollector(context, configuration.get('Tables.BucketCount'));
+  const bucketCount = configuration.get('Tables.BucketCount');
+  const driftMsMax = configuration.get('Clock.DriftMsMax');
+  const collect = createCollector(context, bucketCount);
   startLoop(context, { name: 'tombstones', waitMs: plan.collectIntervalMs }, collect);
+  const { archiveKeepMs } = plan;
+  if (archiveKeepMs === undefined) return;
+  const trim = createTrimmer(context, { bucketCount, archiveKeepMs, driftMsMax });
+  startLoop(context, { name: 'retention', waitMs: plan.trimIntervalMs }, trim);
 }
 
 function composeReplicator(context: ProcessContext, configuration: TandemConfiguration) {
@@ -114,6 +121,47 @@ function createCollector(context: ProcessContext, bucketCount: number): () => Pr
     });
     if (horizonMs === undefined) return 0;
     return collectTombstones({ store, kind: gadgetKind, bucketCount, horizonMs });
+  };
+}
+
+/** Trims with the ages of this run, under a lease as the duty does. */
+function createTrimmer(
+  context: ProcessContext,
+  {
+    bucketCount,
+    archiveKeepMs,
+    driftMsMax,
+  }: {
+    readonly bucketCount: number;
+    readonly archiveKeepMs: number;
+    readonly driftMsMax: number;
+  },
+): () => Promise<unknown> {
+  const store = context.store('retention');
+  const clock = context.clock('retention');
+  const lease = createTableLease({
+    store,
+    clock,
+    name: 'retention',
+    holder: context.incarnation.writer,
+  });
+  return async () => {
+    if (!(await lease.acquire(LEASE_MS))) return;
+    const trimmed = await trimRegion({
+      store,
+      kinds: [gadgetKind],
+      bucketCount,
+      clock,
+      status: createTableReplicationStatus({ store }),
+      peers: context.peers,
+      settings: {
+        archive: { keepMs: archiveKeepMs, keepBytes: undefined },
+        promiseMs: archiveKeepMs,
+        tombstoneAgeMs: context.world.plan.tombstoneAgeMs,
+        driftMsMax,
+      },
+    });
+    if (trimmed.some(({ rows }) => rows > 0)) context.world.situations.note('archive-trimmed');
   };
 }
 

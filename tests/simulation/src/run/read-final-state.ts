@@ -5,7 +5,12 @@ import {
   createTableReplica,
   REPLICATION_TABLE,
 } from '@tandem/storage';
-import { createTableArchiveKeeper, listReplayTables, UNTOLD_PREFIX } from '@tandem/storage/testing';
+import {
+  createTableArchiveKeeper,
+  HORIZON_PARTITION,
+  listReplayTables,
+  UNTOLD_PREFIX,
+} from '@tandem/storage/testing';
 import type { FinalRegion, RecordedConflict, StoredEntity } from '../checkers/checker.ts';
 import { textsOf } from '../checkers/forgotten.ts';
 import { describeColumns, readRawChangeSet, readRawRow, textOf } from '../observe/read-raw.ts';
@@ -23,7 +28,9 @@ export async function readFinalRegion(
 ): Promise<FinalRegion> {
   const { store } = region.account;
   const rows = await readTable(store, gadgetKind.name);
-  const archive = await readTable(store, ARCHIVE_TABLE);
+  const archive = (await readTable(store, ARCHIVE_TABLE)).filter(
+    ({ partitionKey }) => partitionKey !== HORIZON_PARTITION,
+  );
   const journal = await readTable(store, CONFLICTS_TABLE);
   const conflicts = journal.filter(
     ({ partitionKey, rowKey }) =>
@@ -43,7 +50,11 @@ export async function readFinalRegion(
     ...(await viewer.peek('dead-letters', 0n, Number.MAX_SAFE_INTEGER)),
   ].map(({ messageId, body }) => ({ place: messageId, texts: textsOf(body) }));
   const replays: FinalRegion['replays'][number][] = [];
+  const keeper = createTableArchiveKeeper({ store });
+  const archiveFromMs = (await keeper.horizonMs(gadgetKind.name)) ?? 0;
   for (const [index, beforeMs] of replayTimesMs.entries()) {
+    // To an earlier time than it goes back to, an archive refuses to be replayed.
+    if (beforeMs < archiveFromMs) continue;
     const rows = await replay(world, region, { table: `Checked${index}`, beforeMs });
     replays.push({ beforeMs, rows });
   }

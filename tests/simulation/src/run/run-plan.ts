@@ -43,6 +43,9 @@ export interface RunPlan {
   readonly quietMs: number;
   readonly tombstoneAgeMs: number;
   readonly collectIntervalMs: number;
+  /** How long archives are kept whole; undefined for ever. */
+  readonly archiveKeepMs: number | undefined;
+  readonly trimIntervalMs: number;
   readonly lockDurationMs: number;
   readonly sweepIntervalMs: number;
   readonly sweepGraceMs: number;
@@ -110,6 +113,8 @@ export function drawRunPlan(draw: Draw): RunPlan {
     quietMs: hasTombstones ? ages + quietBeyondAge : 0,
     tombstoneAgeMs: ages,
     collectIntervalMs: hasTombstones ? 8_000 : 10 * MINUTE_MS,
+    archiveKeepMs: draw.chance('plan.retention', 0.35) ? int('keep', 20_000, 60_000) : undefined,
+    trimIntervalMs: int('trim', 3_000, 12_000),
     lockDurationMs: draw.pick('plan.lock', [15_000, 30_000, 60_000]),
     sweepIntervalMs: int('sweep', 700, 4_000),
     sweepGraceMs: draw.pick('plan.grace', [0, 500, 2_000, 5_000]),

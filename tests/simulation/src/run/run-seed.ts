@@ -14,6 +14,7 @@ import { watchRiskList } from '../checkers/watch-risk-list.ts';
 import { createSessionWatch } from '../checkers/watch-sessions.ts';
 import { watchSweep } from '../checkers/watch-sweep.ts';
 import { watchTransactions } from '../checkers/watch-transactions.ts';
+import { watchTrims } from '../checkers/watch-trims.ts';
 import { watchWatermarks } from '../checkers/watch-watermarks.ts';
 import { watchWholeRows } from '../checkers/watch-whole-rows.ts';
 import { createHistory, type History } from '../clients/history.ts';
@@ -70,6 +71,7 @@ export async function runSeed(options: RunOptions): Promise<SeedResult> {
   watchPlans({ world, ledger }, report);
   watchProofs({ world, ledger }, report);
   watchReplays({ world, ledger }, report);
+  watchTrims({ world, ledger }, report);
   watchRiskList({ world, ledger }, report);
   noteCollections(world, ledger);
   const watchReadiness = createReadinessWatch({ world, ledger, history }, report);

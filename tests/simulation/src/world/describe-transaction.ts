@@ -22,7 +22,7 @@ export function describeTransaction({ table, operations }: Transaction): string 
   return has(({ kind }) => kind === 'delete') ? 'tombstone' : 'entity';
 }
 
-const LEASES = new Set(['sweep', 'tombstones', 'recovery']);
+const LEASES = new Set(['sweep', 'tombstones', 'retention', 'recovery']);
 
 export function describeRow(table: string, rowKey: string): string {
   if (table !== gadgetKind.name) return describeTable(table, rowKey);

@@ -14,6 +14,7 @@ type Situation =
   | 'collected-while-cut'
   | 'dead-letter-resubmitted'
   | 'recovery-resumed'
+  | 'archive-trimmed'
   | `recovered-by-${Command['kind']}`;
 
 export interface Situations {
