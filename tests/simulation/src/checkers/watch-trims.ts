@@ -76,6 +76,7 @@ export function watchTrims(
   });
 }
 
-function textOf({ fields, vector, alive, deleted }: RawState): string {
-  return JSON.stringify([[...fields].sort(), [...vector].sort(), alive, deleted]);
+function textOf({ fields, vector, ...rest }: RawState): string {
+  const texts = [...fields, ...vector].map((entry) => JSON.stringify(entry));
+  return JSON.stringify([texts.sort(), rest.alive, rest.deleted, rest.base]);
 }

@@ -9,6 +9,7 @@ import type { Mutant } from './mutant.ts';
 import { recoveryMutants } from './recovery.ts';
 import { relayMutants } from './relay-and-sweep.ts';
 import { transactionMutants } from './transactions.ts';
+import { retentionMutants } from './retention.ts';
 import { watermarkMutants } from './watermarks.ts';
 import { writePathMutants } from './write-path.ts';
 
@@ -25,6 +26,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...messageMutants,
   ...watermarkMutants,
   ...recoveryMutants,
+  ...retentionMutants,
 ];
 
 export function findMutant(id: string): Mutant {

@@ -1,0 +1,59 @@
+import { CORE, type Mutant } from './mutant.ts';
+
+const HORIZON = `${CORE}retention/retention-horizon.ts`;
+const TRIM = `${CORE}retention/trim-archive.ts`;
+const FOLD = `${CORE}recovery/replay.ts`;
+
+/** Faults of the duty that trims the archive. */
+export const retentionMutants: readonly Mutant[] = [
+  {
+    id: 'trimmed-before-peers',
+    title: 'an archive is trimmed by its age alone, whatever the peers have',
+    edits: [
+      {
+        file: HORIZON,
+        find: 'for (const told of input.appliedByPeersMs) {',
+        replace: 'for (const told of input.appliedByPeersMs.slice(0, 0)) {',
+      },
+    ],
+  },
+  {
+    id: 'newest-trimmed',
+    title: 'of each entity the first row below the horizon is kept, and not the newest',
+    edits: [
+      {
+        file: TRIM,
+        find: 'if (held.holders.some((other) => supersedes(other, state))) continue;',
+        replace: 'if (held.named > 1 && supersedes !== undefined) continue;',
+      },
+    ],
+  },
+  {
+    id: 'horizon-after-trimming',
+    title: 'how far back an archive goes is recorded once it is trimmed',
+    edits: [
+      {
+        file: TRIM,
+        find: '  await archive.raiseHorizon(entityKind, horizonMs);\n',
+        replace: '',
+      },
+      {
+        file: TRIM,
+        find: '  return { rows, bytes, isWhole: true };',
+        replace:
+          '  await archive.raiseHorizon(entityKind, horizonMs);\n  return { rows, bytes, isWhole: true };',
+      },
+    ],
+  },
+  {
+    id: 'replay-past-horizon',
+    title: 'a replay to a time before the horizon is made of what is left',
+    edits: [
+      {
+        file: FOLD,
+        find: 'if (horizonMs === undefined || beforeMs >= horizonMs) return;',
+        replace: 'if (horizonMs === undefined || beforeMs >= 0) return;',
+      },
+    ],
+  },
+];
