@@ -1,3 +1,4 @@
+import { timeMsOf } from '../observe/raw-state.ts';
 import { type FinalChecker, isCollectedAnywhere } from './checker.ts';
 
 /** I5: every commit is in the archive of every region, once, under its own stamp. */
@@ -12,7 +13,9 @@ export const archiveIncomplete: FinalChecker = {
         ...(repeated === 0 ? [] : [`${repeated} change sets are archived twice in ${name}`]),
         ...ledger.commits
           .filter(({ stamp, entityId, region }) => {
-            if (ledger.regionNamed(name).trimmed.has(stamp)) return false;
+            // Before what it goes back to, replays say whether anything is missing.
+            const { trimmed, archiveFromMs } = ledger.regionNamed(name);
+            if (trimmed.has(stamp) || timeMsOf(stamp) < archiveFromMs) return false;
             const set = archived.get(stamp);
             if (set?.changes.some((change) => change.entityId === entityId)) return false;
             return region === name || !isCollectedAnywhere(final, entityId);

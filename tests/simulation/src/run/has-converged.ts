@@ -1,5 +1,5 @@
 import type { Commit, Ledger } from '../observe/ledger.ts';
-import { includesStamp, isRawAlive } from '../observe/raw-state.ts';
+import { includesStamp, isRawAlive, timeMsOf } from '../observe/raw-state.ts';
 import type { World } from '../world/world.ts';
 
 const FRESH_MS = 5_000;
@@ -14,13 +14,13 @@ export async function hasConverged(world: World, ledger: Ledger): Promise<boolea
   );
   for (const region of world.regions) {
     const view = ledger.regionNamed(region.name);
-    const { rows, outboxKeys, collected, archived, conflicts } = view;
+    const { rows, outboxKeys, collected, archived, archiveFromMs, conflicts } = view;
     if (outboxKeys.size > 0) return false;
     // What was told last may still be in the queue.
     if ([...found].some(([key, text]) => conflicts.get(key) !== text)) return false;
     // A later change tells of an earlier one, whose message may still be on its way to the archive.
     const isKnown = ({ stamp, entityId }: Commit): boolean =>
-      archived.has(stamp) || collected.has(entityId);
+      archived.has(stamp) || timeMsOf(stamp) < archiveFromMs || collected.has(entityId);
     if (!ledger.commits.every(isKnown)) return false;
     for (const [entityId, truth] of ledger.truth) {
       const row = rows.get(entityId);
