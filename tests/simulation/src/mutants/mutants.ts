@@ -8,8 +8,8 @@ import { messageMutants } from './messages.ts';
 import type { Mutant } from './mutant.ts';
 import { recoveryMutants } from './recovery.ts';
 import { relayMutants } from './relay-and-sweep.ts';
-import { transactionMutants } from './transactions.ts';
 import { retentionMutants } from './retention.ts';
+import { transactionMutants } from './transactions.ts';
 import { watermarkMutants } from './watermarks.ts';
 import { writePathMutants } from './write-path.ts';
 
