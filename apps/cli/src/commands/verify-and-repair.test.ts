@@ -35,7 +35,7 @@ describe('tandem verify', () => {
     expect(proof).toEqual({ asOfMs: json['provenEqualAsOfMs'], regions: ['east', 'west'] });
     const { out, err } = await runWith({}, 'verify');
     expect(out).toContain('Equal as of 2026-01-01T');
-    expect(out).toContain('Read 2 rows in 0.0 s; requests: east');
+    expect(out).toContain('Read 2 rows and 0 conflicts in 0.0 s; requests: east');
     expect(err).toBe('');
   });
 
