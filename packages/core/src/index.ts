@@ -107,6 +107,7 @@ export {
   OPEN_KEYS_LENGTH_MAX,
   type OpenKey,
   openIdRange,
+  openPartitionOf,
   openTableId,
 } from './entity-kind/open-id.ts';
 // The three kinds of trouble.
@@ -138,6 +139,7 @@ export {
   checkRange,
   checkTableName,
   checkTransaction,
+  findValueFault,
   isAskable,
   isPropertyName,
   KEY_LENGTH_MAX,
@@ -359,6 +361,7 @@ export {
 } from './state/version-vector.ts';
 export {
   changesNothing,
+  type FieldValues,
   type MergePolicy,
   NULL_UNITS_MAX,
   type Write,

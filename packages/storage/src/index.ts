@@ -114,8 +114,11 @@ export {
   type EntityPage,
   type EntityRecord,
   type ListFilter,
+  type OutcomeOf,
   PAGE_LIMIT_MAX,
   type ReplicatedTable,
+  type StateRecord,
+  type TransactedOf,
   type TransactOperation,
   type TransactOutcome,
   type WriteCondition,
@@ -142,9 +145,22 @@ export {
 export { createStoreProbe } from './status/store-probe.ts';
 export { createTableReplicationStatus } from './status/table-replication-status.ts';
 export { type CollectOptions, collectTombstones } from './table/collect-tombstones.ts';
+export {
+  createOpenTable,
+  type OpenOperation,
+  type OpenOutcome,
+  type OpenPage,
+  type OpenRecord,
+  type OpenTable,
+  type OpenTableOptions,
+} from './table/open-table.ts';
 export { sealCursor, unsealCursor } from './table/page-cursor.ts';
+export { OPEN_PAGE_LIMIT_MAX, type OpenQuery } from './table/query-open-rows.ts';
 export { isCommitted } from './write-path/commit-change-set.ts';
 export {
   createReplicatedTable,
+  createStateTable,
   type ReplicatedTableOptions,
+  type StateTable,
+  type StateTableOptions,
 } from './write-path/create-replicated-table.ts';

@@ -1,6 +1,7 @@
 import {
   CHANGES_PER_SET_MAX,
   type EntityOf,
+  type StoredState,
   type TypedKind,
   type VersionVector,
 } from '@tandem/core';
@@ -26,15 +27,23 @@ export type WriteCondition =
   /** The live entity has exactly one of these versions, each as `encodeVector` gives it. */
   | { readonly kind: 'version'; readonly versions: readonly string[] };
 
-export type WriteOutcome<K extends TypedKind> =
-  | { readonly kind: 'created'; readonly record: EntityRecord<K> }
-  | { readonly kind: 'replaced'; readonly record: EntityRecord<K> }
+/** One entity as this region has it, whatever its kind holds. */
+export interface StateRecord extends StoredState {
+  readonly entityId: string;
+}
+
+/** What became of a write, told with records of one or another form. */
+export type OutcomeOf<R> =
+  | { readonly kind: 'created'; readonly record: R }
+  | { readonly kind: 'replaced'; readonly record: R }
   /** Every field has the value already that it was to get: nothing was written, nothing is sent. */
-  | { readonly kind: 'unchanged'; readonly record: EntityRecord<K> }
+  | { readonly kind: 'unchanged'; readonly record: R }
   /** `version` is the tombstone's. */
   | { readonly kind: 'deleted'; readonly version: VersionVector }
   | { readonly kind: 'not-found' }
-  | { readonly kind: 'condition-failed'; readonly current: EntityRecord<K> | undefined };
+  | { readonly kind: 'condition-failed'; readonly current: R | undefined };
+
+export type WriteOutcome<K extends TypedKind> = OutcomeOf<EntityRecord<K>>;
 
 /** Is one of the operations of a transaction. */
 export type TransactOperation<K extends TypedKind> =
@@ -56,15 +65,17 @@ export type TransactOperation<K extends TypedKind> =
       readonly condition?: WriteCondition | undefined;
     };
 
-export type TransactOutcome<K extends TypedKind> =
+export type TransactedOf<R> =
   /** All of it is done; one outcome to an operation, none of them `not-found` or `condition-failed`. */
-  | { readonly kind: 'done'; readonly outcomes: readonly WriteOutcome<K>[] }
+  | { readonly kind: 'done'; readonly outcomes: readonly OutcomeOf<R>[] }
   /** Nothing of it was done, because of the operation at `index`, the first that cannot be done. */
   | {
       readonly kind: 'refused';
       readonly index: number;
-      readonly outcome: Extract<WriteOutcome<K>, { kind: 'not-found' | 'condition-failed' }>;
+      readonly outcome: Extract<OutcomeOf<R>, { kind: 'not-found' | 'condition-failed' }>;
     };
+
+export type TransactOutcome<K extends TypedKind> = TransactedOf<EntityRecord<K>>;
 
 /** Which entities a list is to have: those for which all of it holds. */
 export interface ListFilter<K extends TypedKind = TypedKind> {

@@ -129,6 +129,12 @@ export function openIdRange(tableId: string, { partitionKey, rowKey }: KeyBox): 
   };
 }
 
+/** Returns the text that the bucket of all rows in a box is a hash of; undefined where they lie in several. */
+export function openPartitionOf(tableId: string, { partitionKey }: KeyBox): string | undefined {
+  const one = partitionOf(partitionKey);
+  return one === undefined ? undefined : bucketTextOfPartition(tableId, one);
+}
+
 /** Returns the one PartitionKey that a range holds, or undefined. */
 function partitionOf({ from, to }: KeyRange): string | undefined {
   if (from?.isIncluded !== true || to?.isIncluded !== true) return undefined;

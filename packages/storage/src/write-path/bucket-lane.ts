@@ -45,6 +45,7 @@ import {
   assert,
   CHANGES_PER_SET_MAX,
   type Clock,
+  type EntityKind,
   type HybridClock,
   isMessageFault,
   type OutboxEntry,
@@ -53,11 +54,10 @@ import {
   type RetryPolicy,
   retryDelayMs,
   type TableStore,
-  type TypedKind,
 } from '@tandem/core';
 import type { RowMemory } from '../replica/row-memory.ts';
 import { readRow } from '../replica/table-replica.ts';
-import type { TransactOutcome } from '../replicated-table.ts';
+import type { StateRecord, TransactedOf } from '../replicated-table.ts';
 import { type ChangeSetOutcome, commitChangeSet } from './commit-change-set.ts';
 import {
   type Basis,
@@ -72,7 +72,6 @@ import {
   type KnownRow,
   NEVER_TOLD,
   toOutcome,
-  toRecord,
 } from './decide-write.ts';
 import type { Gate, Leave } from './gate.ts';
 import { type PackedGroup, packGroup } from './pack-group.ts';
@@ -101,8 +100,8 @@ const CHANGES_TAKEN_MAX = 2 * CHANGES_PER_SET_MAX;
 const CONTENTION_POLICY: RetryPolicy = { attemptsMax: 10, delayMsMin: 5, delayMsMax: 200 };
 
 /** Holds what the lanes of one table share. */
-export interface LaneContext<K extends TypedKind> {
-  readonly kind: K;
+export interface LaneContext {
+  readonly kind: EntityKind;
   readonly store: TableStore;
   readonly archive: Archive;
   readonly replica: Replica;
@@ -123,9 +122,9 @@ export interface LaneContext<K extends TypedKind> {
 }
 
 /** Stands for one write, from its arrival to its answer. */
-interface PendingWrite<K extends TypedKind> {
+interface PendingWrite {
   /** Is one to an entity, all of one bucket; several are a transaction. */
-  readonly changes: readonly PendingChange<K>[];
+  readonly changes: readonly PendingChange[];
   /** The trace that it belongs to. */
   readonly trace: string | undefined;
   readonly arrivedAt: number;
@@ -138,41 +137,41 @@ interface PendingWrite<K extends TypedKind> {
   refusals: number;
   /** Set once a group that it was part of was refused as malformed: it then goes without company. */
   goesAlone: boolean;
-  readonly resolve: (outcome: TransactOutcome<K>) => void;
+  readonly resolve: (outcome: TransactedOf<StateRecord>) => void;
   readonly reject: (error: unknown) => void;
 }
 
-interface PendingChange<K extends TypedKind> extends EntityChange {
-  readonly line: EntityLine<K>;
+interface PendingChange extends EntityChange {
+  readonly line: EntityLine;
   /** Undefined until it is decided that the change goes ahead. */
   basis: Basis | undefined;
 }
 
 /** Holds the writes of one entity; the first of them is the one that is on its way. */
-interface EntityLine<K extends TypedKind> {
+interface EntityLine {
   readonly entityId: string;
-  readonly waiting: PendingWrite<K>[];
+  readonly waiting: PendingWrite[];
   /** Undefined while it is being read. */
   known: KnownRow | undefined;
 }
 
-type Group<K extends TypedKind> = PackedGroup<PendingWrite<K>>;
+type Group = PackedGroup<PendingWrite>;
 
-export class BucketLane<K extends TypedKind> {
+export class BucketLane {
   readonly #bucket: string;
-  readonly #context: LaneContext<K>;
-  readonly #lines = new Map<string, EntityLine<K>>();
+  readonly #context: LaneContext;
+  readonly #lines = new Map<string, EntityLine>();
   /** Holds all that are not answered yet, in the order of their arrival. */
-  readonly #writes = new Set<PendingWrite<K>>();
+  readonly #writes = new Set<PendingWrite>();
   /** In the order in which they are served. */
-  #ready: PendingWrite<K>[] = [];
+  #ready: PendingWrite[] = [];
   /** Counts the changes of all writes that are not answered yet. */
   #waitingCount = 0;
   #refusalsInRow = 0;
   #isRunning = false;
   #isWatching = false;
 
-  constructor(bucket: string, context: LaneContext<K>) {
+  constructor(bucket: string, context: LaneContext) {
     this.#bucket = bucket;
     this.#context = context;
   }
@@ -181,12 +180,15 @@ export class BucketLane<K extends TypedKind> {
    * Does all of the changes, each of another entity of this bucket and at most `CHANGES_PER_SET_MAX`, or none.
    * Rejects with `TABLE_THROTTLED` when too many wait already; nothing was done then.
    */
-  add(changes: readonly EntityChange[], trace: string | undefined): Promise<TransactOutcome<K>> {
+  add(
+    changes: readonly EntityChange[],
+    trace: string | undefined,
+  ): Promise<TransactedOf<StateRecord>> {
     return new Promise((resolve, reject) => {
       if (this.#waitingCount + changes.length > WAITING_PER_BUCKET_MAX) {
         throw errorFull(this.#name, WAITING_PER_BUCKET_MAX);
       }
-      const write: PendingWrite<K> = {
+      const write: PendingWrite = {
         changes: changes.map((change) => {
           const line = this.#lines.get(change.entityId) ?? this.#openLine(change);
           return { ...change, line, basis: undefined };
@@ -214,11 +216,11 @@ export class BucketLane<K extends TypedKind> {
     return { table: this.#context.kind.name, bucket: this.#bucket };
   }
 
-  #openLine({ entityId, condition }: EntityChange): EntityLine<K> {
+  #openLine({ entityId, condition }: EntityChange): EntityLine {
     const row = this.#context.memory.recall(entityId);
     // A create needs no read: the insert tells whether something is there.
     const isSupposed = row !== undefined || condition?.kind === 'absent';
-    const line: EntityLine<K> = {
+    const line: EntityLine = {
       entityId,
       waiting: [],
       known: isSupposed ? { row, toldAt: NEVER_TOLD } : undefined,
@@ -228,7 +230,7 @@ export class BucketLane<K extends TypedKind> {
   }
 
   /** Lets the write take its turn where it is the first of all its lines. */
-  #serve(write: PendingWrite<K>): void {
+  #serve(write: PendingWrite): void {
     const lines = write.changes.map(({ line }) => line);
     if (lines.some(({ waiting }) => waiting[0] !== write)) return;
     const unknown = lines.filter(({ known }) => known === undefined);
@@ -236,7 +238,7 @@ export class BucketLane<K extends TypedKind> {
     else this.#makeReady(write);
   }
 
-  #makeReady(write: PendingWrite<K>): void {
+  #makeReady(write: PendingWrite): void {
     write.state = 'ready';
     this.#ready.push(write);
     if (this.#isRunning) return;
@@ -268,7 +270,7 @@ export class BucketLane<K extends TypedKind> {
     }
   }
 
-  #formGroup(): Group<K> | undefined {
+  #formGroup(): Group | undefined {
     const taken = this.#takeReady();
     try {
       return this.#pack(taken.filter((write) => this.#goesAhead(write)));
@@ -280,7 +282,7 @@ export class BucketLane<K extends TypedKind> {
   }
 
   /** Takes as many as fit, and some more where a transaction among them may leave room that later ones fill. */
-  #takeReady(): PendingWrite<K>[] {
+  #takeReady(): PendingWrite[] {
     let count = 0;
     let changes = 0;
     let changesMax = CHANGES_PER_SET_MAX;
@@ -294,7 +296,7 @@ export class BucketLane<K extends TypedKind> {
   }
 
   /** Returns true for a write that is to be packed; any other is answered, or rows of it are being read. */
-  #goesAhead(write: PendingWrite<K>): boolean {
+  #goesAhead(write: PendingWrite): boolean {
     if (write.isGivenUp) {
       this.#leave(write);
       return false;
@@ -316,7 +318,7 @@ export class BucketLane<K extends TypedKind> {
     return true;
   }
 
-  #pack(writes: readonly PendingWrite<K>[]): Group<K> | undefined {
+  #pack(writes: readonly PendingWrite[]): Group | undefined {
     const { kind, replica, hybridClock, wireVersion } = this.#context;
     const { group, left, refused } = packGroup(writes, {
       kind,
@@ -331,7 +333,7 @@ export class BucketLane<K extends TypedKind> {
     return group;
   }
 
-  async #commitGroup(group: Group<K>, leave: Leave): Promise<void> {
+  async #commitGroup(group: Group, leave: Leave): Promise<void> {
     const { store, clock, peers, kind, nextNumber } = this.#context;
     const toldAt = nextNumber();
     const { set, encoded, members } = group;
@@ -359,10 +361,10 @@ export class BucketLane<K extends TypedKind> {
   }
 
   #onCommitted(
-    { members, states }: Group<K>,
+    { members, states }: Group,
     { etags, toldAt }: { etags: readonly (string | undefined)[]; toldAt: number },
   ): void {
-    const { kind, memory } = this.#context;
+    const { memory } = this.#context;
     this.#refusalsInRow = 0;
     let index = 0;
     for (const write of members) {
@@ -375,14 +377,14 @@ export class BucketLane<K extends TypedKind> {
         line.known = etag === undefined ? undefined : { row: { ...row, etag }, toldAt };
         if (etag === undefined) memory.forget(entityId);
         else memory.remember({ ...row, etag });
-        return toOutcome(basis.operation, toRecord(kind, entityId, row));
+        return toOutcome(basis.operation, row);
       });
       this.#resolve(write, { kind: 'done', outcomes });
     }
   }
 
   /** Takes the write of which a row was changed out of the group; the rest goes again at once. */
-  #onRefused(members: readonly PendingWrite<K>[], index: number): void {
+  #onRefused(members: readonly PendingWrite[], index: number): void {
     const { kind, randomness } = this.#context;
     this.#refusalsInRow += 1;
     const plan = decideRefusal(members, index, this.#refusalsInRow);
@@ -404,7 +406,7 @@ export class BucketLane<K extends TypedKind> {
     this.#reject(write, errorContended(kind.name, change.entityId, write.refusals));
   }
 
-  #onFailed(members: readonly PendingWrite<K>[], error: unknown): void {
+  #onFailed(members: readonly PendingWrite[], error: unknown): void {
     const isFault = error instanceof AppError && isMessageFault(error);
     if (isFault && members.length > 1) {
       // One of them is to blame, and the others are not to pay for it.
@@ -421,7 +423,7 @@ export class BucketLane<K extends TypedKind> {
   }
 
   /** Reads rows of a write whose turn it is. */
-  async #read(write: PendingWrite<K>, lines: readonly EntityLine<K>[], delayMs = 0): Promise<void> {
+  async #read(write: PendingWrite, lines: readonly EntityLine[], delayMs = 0): Promise<void> {
     write.state = 'reading';
     for (const line of lines) this.#forget(line);
     try {
@@ -433,7 +435,7 @@ export class BucketLane<K extends TypedKind> {
     }
   }
 
-  async #readLine(line: EntityLine<K>): Promise<void> {
+  async #readLine(line: EntityLine): Promise<void> {
     const { readGate, nextNumber } = this.#context;
     const leave = await readGate.enter();
     try {
@@ -444,33 +446,33 @@ export class BucketLane<K extends TypedKind> {
     }
   }
 
-  #forget(line: EntityLine<K>): void {
+  #forget(line: EntityLine): void {
     line.known = undefined;
     this.#context.memory.forget(line.entityId);
   }
 
   /** Has the writes served before all others. */
-  #putBack(writes: readonly PendingWrite<K>[]): void {
+  #putBack(writes: readonly PendingWrite[]): void {
     for (const write of writes) write.state = 'ready';
     this.#ready.unshift(...writes);
   }
 
-  #resolve(write: PendingWrite<K>, outcome: TransactOutcome<K>): void {
+  #resolve(write: PendingWrite, outcome: TransactedOf<StateRecord>): void {
     write.resolve(outcome);
     this.#leave(write);
   }
 
-  #reject(write: PendingWrite<K>, error: unknown): void {
+  #reject(write: PendingWrite, error: unknown): void {
     write.reject(error);
     this.#leave(write);
   }
 
   /** Lets the next of each line that it was the first of take its turn. */
-  #leave(write: PendingWrite<K>): void {
+  #leave(write: PendingWrite): void {
     write.state = 'answered';
     this.#writes.delete(write);
     this.#waitingCount -= write.changes.length;
-    const next = new Set<PendingWrite<K>>();
+    const next = new Set<PendingWrite>();
     for (const { line } of write.changes) {
       const place = line.waiting.indexOf(write);
       line.waiting.splice(place, 1);
@@ -486,7 +488,7 @@ export class BucketLane<K extends TypedKind> {
   }
 
   /** Tells everybody in the lines, the last to come first: so none of them takes its turn before it is told. */
-  #failLines(lines: readonly EntityLine<K>[], error: unknown): void {
+  #failLines(lines: readonly EntityLine[], error: unknown): void {
     const writes = new Set(lines.flatMap(({ waiting }) => waiting));
     const lastFirst = [...writes].sort((a, b) => b.arrivedAt - a.arrivedAt);
     for (const write of lastFirst) this.#reject(write, error);
@@ -505,7 +507,7 @@ export class BucketLane<K extends TypedKind> {
   }
 
   /** Leaves in its place what is past waiting, since a read or a transaction is under way for it. */
-  #giveUpLate(write: PendingWrite<K>): void {
+  #giveUpLate(write: PendingWrite): void {
     write.looks += 1;
     if (write.isGivenUp || write.looks < LOOKS_MAX) return;
     write.isGivenUp = true;
@@ -515,15 +517,15 @@ export class BucketLane<K extends TypedKind> {
   }
 }
 
-function linesOf<K extends TypedKind>(writes: readonly PendingWrite<K>[]): EntityLine<K>[] {
+function linesOf(writes: readonly PendingWrite[]): EntityLine[] {
   return writes.flatMap(({ changes }) => changes.map(({ line }) => line));
 }
 
-function rememberedOf<K extends TypedKind>({ changes }: PendingWrite<K>): EntityLine<K>[] {
+function rememberedOf({ changes }: PendingWrite): EntityLine[] {
   return changes.flatMap(({ line, basis }) => (basis?.isRemembered === true ? [line] : []));
 }
 
-function toDecidable<K extends TypedKind>(change: PendingChange<K>): DecidableChange {
+function toDecidable(change: PendingChange): DecidableChange {
   const { known } = change.line;
   assert(known !== undefined, 'a write is ready of which a row is not known');
   return { ...change, known };

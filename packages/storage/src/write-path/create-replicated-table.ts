@@ -6,12 +6,17 @@ import {
   checkEntityId,
   type EntityKind,
   type HybridClock,
+  newestStamp,
   type OutboxEntry,
   type Randomness,
+  type Replica,
+  type StoredState,
+  stampRegion,
   type TableStore,
   TerminalError,
   type TypedKind,
   toAllFieldValues,
+  toEntity,
   toFieldValues,
   WHOLE_WIRE_VERSION,
   WIRE_VERSION,
@@ -20,20 +25,24 @@ import {
 import { createRowMemory, type RowMemory } from '../replica/row-memory.ts';
 import { createTableReplica, readRow, retryRead } from '../replica/table-replica.ts';
 import {
+  type EntityRecord,
   OPERATIONS_PER_TRANSACTION_MAX,
+  type OutcomeOf,
   PAGE_LIMIT_MAX,
   type ReplicatedTable,
+  type StateRecord,
+  type TransactedOf,
   type TransactOperation,
   type WriteOutcome,
 } from '../replicated-table.ts';
-import type { DamagedEntityRow } from '../rows/entity-row.ts';
+import { type DamagedEntityRow } from '../rows/entity-row.ts';
 import { listEntities } from '../table/list-entities.ts';
 import { BucketLane, type LaneContext } from './bucket-lane.ts';
-import { type EntityChange, toLiveRecord, toRecord } from './decide-write.ts';
+import { type EntityChange, toLiveRecord } from './decide-write.ts';
 import { createAdaptiveLimit, createGate } from './gate.ts';
 
-export interface ReplicatedTableOptions<K extends TypedKind> {
-  readonly kind: K;
+export interface StateTableOptions {
+  readonly kind: EntityKind;
   readonly store: TableStore;
   readonly archive: Archive;
   readonly hybridClock: HybridClock;
@@ -62,82 +71,53 @@ export interface ReplicatedTableOptions<K extends TypedKind> {
   readonly traceOf?: (() => string | undefined) | undefined;
 }
 
-/** Returns the replicated table of one kind. The caller makes the table itself exist. */
-export function createReplicatedTable<K extends TypedKind>(
-  options: ReplicatedTableOptions<K>,
-): ReplicatedTable<K> {
+/**
+ * The table of one entity kind in one region, whatever form the kind has: changes go in, states come out. The typed
+ * and the open table are built on it. Throws as `ReplicatedTable` does.
+ */
+export interface StateTable {
+  /** Returns what lives; a tombstone is none. */
+  get(entityId: string): Promise<StateRecord | undefined>;
+  write(change: EntityChange): Promise<OutcomeOf<StateRecord>>;
+  /** Does all of the changes or none: see `ReplicatedTable`. */
+  transact(changes: readonly EntityChange[]): Promise<TransactedOf<StateRecord>>;
+  bucketOf(entityId: string): string;
+}
+
+/** Returns the table of one kind. The caller makes the table itself exist. */
+export function createStateTable(options: StateTableOptions): StateTable {
   const { kind, store, bucketCount } = options;
   const { memory = createRowMemory() } = options;
-  const replica = createTableReplica({ store, kind, bucketCount, memory });
+  const replica: Replica = createTableReplica({ store, kind, bucketCount, memory });
   const { wireVersion = WIRE_VERSION } = options;
   const context = { ...options, wireVersion, memory, replica };
   const laneOf = createLanes(context);
-
-  const write = async (change: EntityChange): Promise<WriteOutcome<K>> => {
-    const { entityId } = change;
-    checkEntityId(kind, entityId);
-    const done = await laneOf(replica.bucketOf(entityId)).add([change], options.traceOf?.());
-    const [outcome] = done.kind === 'done' ? done.outcomes : [done.outcome];
-    assert(outcome !== undefined, 'a write has an outcome');
-    return outcome;
-  };
-  const toChange = (operation: TransactOperation<K>): EntityChange => {
-    const { entityId, condition } = operation;
-    checkEntityId(kind, entityId);
-    return { entityId, condition, write: toWrite(kind, operation) };
-  };
-
   return {
     async get(entityId) {
       checkEntityId(kind, entityId);
-      return toLiveRecord(kind, entityId, await readRow(entityId, context));
+      return toLiveRecord(entityId, await readRow(entityId, context));
     },
-    put: async (entityId, entity, condition) =>
-      write(toChange({ kind: 'put', entityId, entity, condition })),
-    patch: async (entityId, changes, condition) =>
-      write(toChange({ kind: 'patch', entityId, changes, condition })),
-    remove: async (entityId, condition) => write(toChange({ kind: 'remove', entityId, condition })),
+    async write(change) {
+      const { entityId } = change;
+      checkEntityId(kind, entityId);
+      const done = await laneOf(replica.bucketOf(entityId)).add([change], options.traceOf?.());
+      const [outcome] = done.kind === 'done' ? done.outcomes : [done.outcome];
+      assert(outcome !== undefined, 'a write has an outcome');
+      return outcome;
+    },
+    async transact(changes) {
+      for (const { entityId } of changes) checkEntityId(kind, entityId);
+      const bucket = checkTransaction(changes, { kind, replica, wireVersion });
+      return laneOf(bucket).add(changes, options.traceOf?.());
+    },
     bucketOf: (entityId) => replica.bucketOf(entityId),
-    async transact(operations) {
-      const bucket = checkTransaction(operations, { kind, replica, wireVersion });
-      return laneOf(bucket).add(operations.map(toChange), options.traceOf?.());
-    },
-    forget: async (entityId) =>
-      write({ entityId, condition: undefined, write: { kind: 'forget' } }),
-    async list(limit, cursor, filter = {}) {
-      if (!Number.isInteger(limit) || limit < 1 || limit > PAGE_LIMIT_MAX) {
-        throw new TerminalError('ENTITY_INVALID', `A page has 1 to ${PAGE_LIMIT_MAX} entities.`);
-      }
-      const { onDamaged } = options;
-      const asked = { store, kind, bucketCount, limit, cursor, filter, onDamaged };
-      const page = await retryRead(() => listEntities(asked), options);
-      const records = page.rows.map(({ entityId, row }) => toRecord(kind, entityId, row));
-      return { records, cursor: page.cursor };
-    },
   };
 }
 
-function toWrite<K extends TypedKind>(kind: K, operation: TransactOperation<K>): Write {
-  switch (operation.kind) {
-    case 'put':
-      return {
-        kind: 'put',
-        values: toAllFieldValues(kind, operation.entity),
-        keeps: kind.keptFields,
-      };
-    case 'patch':
-      return { kind: 'patch', values: toFieldValues(kind, operation.changes) };
-    case 'remove':
-      return { kind: 'delete' };
-    default:
-      return assertNever(operation);
-  }
-}
-
 /** Returns the bucket of all of them. Throws `TRANSACTION_INVALID` for what no transaction can hold. */
-function checkTransaction<K extends TypedKind>(
-  operations: readonly TransactOperation<K>[],
-  { kind, replica, wireVersion }: Pick<LaneContext<K>, 'kind' | 'replica' | 'wireVersion'>,
+function checkTransaction(
+  operations: readonly EntityChange[],
+  { kind, replica, wireVersion }: Pick<LaneContext, 'kind' | 'replica' | 'wireVersion'>,
 ): string {
   const [first] = operations;
   if (first === undefined) {
@@ -184,13 +164,13 @@ const READS_AT_ONCE_MAX = 32;
 const STAY_MS_MAX = 250;
 
 /** Returns what finds the lane of a bucket. The lanes of a table share its gates. */
-function createLanes<K extends TypedKind>(
-  options: Omit<LaneContext<K>, 'commitGate' | 'readGate' | 'nextNumber'>,
-): (bucket: string) => BucketLane<K> {
+function createLanes(
+  options: Omit<LaneContext, 'commitGate' | 'readGate' | 'nextNumber'>,
+): (bucket: string) => BucketLane {
   const { clock } = options;
   const limit = createAdaptiveLimit();
   let number = 0;
-  const context: LaneContext<K> = {
+  const context: LaneContext = {
     ...options,
     commitGate: createGate({
       insideMax: limit.current,
@@ -201,10 +181,122 @@ function createLanes<K extends TypedKind>(
     readGate: createGate({ insideMax: () => READS_AT_ONCE_MAX, stayMsMax: STAY_MS_MAX, clock }),
     nextNumber: () => (number += 1),
   };
-  const lanes = new Map<string, BucketLane<K>>();
+  const lanes = new Map<string, BucketLane>();
   return (bucket) => {
     const lane = lanes.get(bucket) ?? new BucketLane(bucket, context);
     lanes.set(bucket, lane);
     return lane;
   };
+}
+
+export interface ReplicatedTableOptions<K extends TypedKind> extends StateTableOptions {
+  readonly kind: K;
+}
+
+/** Returns the replicated table of one typed kind. The caller makes the table itself exist. */
+export function createReplicatedTable<K extends TypedKind>(
+  options: ReplicatedTableOptions<K>,
+): ReplicatedTable<K> {
+  const { kind, store, bucketCount } = options;
+  const states = createStateTable(options);
+  const told = (outcome: OutcomeOf<StateRecord>): WriteOutcome<K> =>
+    mapOutcome(outcome, (record) => toRecord(kind, record));
+  const toChange = (operation: TransactOperation<K>): EntityChange => {
+    const { entityId, condition } = operation;
+    checkEntityId(kind, entityId);
+    return { entityId, condition, write: toWrite(kind, operation) };
+  };
+  const write = async (operation: TransactOperation<K>): Promise<WriteOutcome<K>> =>
+    told(await states.write(toChange(operation)));
+
+  return {
+    async get(entityId) {
+      const record = await states.get(entityId);
+      return record && toRecord(kind, record);
+    },
+    put: (entityId, entity, condition) => write({ kind: 'put', entityId, entity, condition }),
+    patch: (entityId, changes, condition) => write({ kind: 'patch', entityId, changes, condition }),
+    remove: (entityId, condition) => write({ kind: 'remove', entityId, condition }),
+    bucketOf: (entityId) => states.bucketOf(entityId),
+    async transact(operations) {
+      const done = await states.transact(operations.map(toChange));
+      return mapTransacted(done, (record) => toRecord(kind, record));
+    },
+    forget: async (entityId) =>
+      told(await states.write({ entityId, condition: undefined, write: { kind: 'forget' } })),
+    async list(limit, cursor, filter = {}) {
+      if (!Number.isInteger(limit) || limit < 1 || limit > PAGE_LIMIT_MAX) {
+        throw new TerminalError('ENTITY_INVALID', `A page has 1 to ${PAGE_LIMIT_MAX} entities.`);
+      }
+      const { onDamaged } = options;
+      const asked = { store, kind, bucketCount, limit, cursor, filter, onDamaged };
+      const page = await retryRead(() => listEntities(asked), options);
+      const records = page.rows.map(({ entityId, row }) => toRecord(kind, { entityId, ...row }));
+      return { records, cursor: page.cursor };
+    },
+  };
+}
+
+function toRecord<K extends TypedKind>(kind: K, record: StateRecord): EntityRecord<K> {
+  const { entityId, state, referenceId } = record;
+  return {
+    entityId,
+    entity: toEntity(kind, state),
+    version: state.vector,
+    origin: originOf(state.vector),
+    referenceId,
+  };
+}
+
+/** Returns the region of the newest transaction. */
+function originOf(vector: StoredState['state']['vector']): string {
+  const newest = newestStamp(vector);
+  return newest === undefined ? '' : stampRegion(newest);
+}
+
+function toWrite<K extends TypedKind>(kind: K, operation: TransactOperation<K>): Write {
+  switch (operation.kind) {
+    case 'put':
+      return {
+        kind: 'put',
+        values: toAllFieldValues(kind, operation.entity),
+        keeps: kind.keptFields,
+      };
+    case 'patch':
+      return { kind: 'patch', values: toFieldValues(kind, operation.changes) };
+    case 'remove':
+      return { kind: 'delete' };
+    default:
+      return assertNever(operation);
+  }
+}
+
+/** Tells the same outcome with another form of its records. */
+export function mapOutcome<R, S>(outcome: OutcomeOf<R>, map: (record: R) => S): OutcomeOf<S> {
+  switch (outcome.kind) {
+    case 'created':
+    case 'replaced':
+    case 'unchanged':
+      return { kind: outcome.kind, record: map(outcome.record) };
+    case 'condition-failed': {
+      const { current } = outcome;
+      return { kind: outcome.kind, current: current === undefined ? undefined : map(current) };
+    }
+    case 'deleted':
+    case 'not-found':
+      return outcome;
+    default:
+      return assertNever(outcome);
+  }
+}
+
+/** Tells the same outcome of a transaction with another form of its records. */
+export function mapTransacted<R, S>(done: TransactedOf<R>, map: (record: R) => S): TransactedOf<S> {
+  if (done.kind === 'done') {
+    return { kind: 'done', outcomes: done.outcomes.map((outcome) => mapOutcome(outcome, map)) };
+  }
+  const { index, outcome } = done;
+  if (outcome.kind === 'not-found') return { kind: 'refused', index, outcome };
+  const current = outcome.current === undefined ? undefined : map(outcome.current);
+  return { kind: 'refused', index, outcome: { kind: outcome.kind, current } };
 }

@@ -3,25 +3,17 @@ import {
   assert,
   assertNever,
   changesNothing,
+  type EntityKind,
   encodeVector,
   isAlive,
   type MergePolicy,
-  newestStamp,
   type Operation,
   type StoredRow,
   type StoredState,
-  stampRegion,
   TransientError,
-  type TypedKind,
-  toEntity,
   type Write,
 } from '@tandem/core';
-import type {
-  EntityRecord,
-  TransactOutcome,
-  WriteCondition,
-  WriteOutcome,
-} from '../replicated-table.ts';
+import type { OutcomeOf, StateRecord, TransactedOf, WriteCondition } from '../replicated-table.ts';
 
 /** Says what is asked to be done to one entity. */
 export interface EntityChange {
@@ -112,17 +104,17 @@ export interface DecidableChange extends EntityChange {
   readonly known: KnownRow;
 }
 
-export type ChangesDecision<K extends TypedKind> =
+export type ChangesDecision =
   /** One basis to a change. */
   | { readonly kind: 'write'; readonly bases: readonly Basis[] }
-  | { readonly kind: 'answer'; readonly outcome: TransactOutcome<K> }
+  | { readonly kind: 'answer'; readonly outcome: TransactedOf<StateRecord> }
   /** What is known of these rows is too old to refuse the write with, or to call it needless. */
   | { readonly kind: 'reread'; readonly places: ReadonlySet<number> };
 
-export interface Deciding<K extends TypedKind> {
+export interface Deciding {
   /** When the write came, in one count with the calls of the store. */
   readonly arrivedAt: number;
-  readonly kind: K;
+  readonly kind: EntityKind;
 }
 
 /**
@@ -130,10 +122,10 @@ export interface Deciding<K extends TypedKind> {
  * happen, or the first that may not refuses all. One of several is written even where it changes nothing, for
  * only what is written is guarded by its ETag until the others are.
  */
-export function decideChanges<K extends TypedKind>(
+export function decideChanges(
   changes: readonly DecidableChange[],
-  { arrivedAt, kind }: Deciding<K>,
-): ChangesDecision<K> {
+  { arrivedAt, kind }: Deciding,
+): ChangesDecision {
   const bases: Basis[] = [];
   const places = new Set<number>();
   const isOfSeveral = changes.length > 1;
@@ -147,18 +139,18 @@ export function decideChanges<K extends TypedKind>(
     } else if (known.toldAt <= arrivedAt) {
       places.add(place);
     } else if (places.size === 0) {
-      const current = toLiveRecord(kind, entityId, known.row);
+      const current = toLiveRecord(entityId, known.row);
       return { kind: 'answer', outcome: toAnswer(decision.kind, place, current) };
     }
   }
   return places.size > 0 ? { kind: 'reread', places } : { kind: 'write', bases };
 }
 
-function toAnswer<K extends TypedKind>(
+function toAnswer(
   reason: Exclude<WriteDecision['kind'], 'write'>,
   index: number,
-  current: EntityRecord<K> | undefined,
-): TransactOutcome<K> {
+  current: StateRecord | undefined,
+): TransactedOf<StateRecord> {
   if (reason === 'not-found') return { kind: 'refused', index, outcome: { kind: reason } };
   if (reason === 'condition-failed') {
     return { kind: 'refused', index, outcome: { kind: reason, current } };
@@ -208,36 +200,18 @@ export function decideRefusal<W extends RefusableWrite>(
   return { refused, place, resubmitted, doubtful };
 }
 
-export function toRecord<K extends TypedKind>(
-  kind: K,
-  entityId: string,
-  { state, referenceId }: StoredState,
-): EntityRecord<K> {
-  const newest = newestStamp(state.vector);
-  return {
-    entityId,
-    entity: toEntity(kind, state),
-    version: state.vector,
-    origin: newest === undefined ? '' : stampRegion(newest),
-    referenceId,
-  };
-}
-
 /** Returns undefined for a tombstone, as for no row at all. */
-export function toLiveRecord<K extends TypedKind>(
-  kind: K,
+export function toLiveRecord(
   entityId: string,
   row: StoredState | undefined,
-): EntityRecord<K> | undefined {
-  return row !== undefined && isAlive(row.state) ? toRecord(kind, entityId, row) : undefined;
+): StateRecord | undefined {
+  if (row === undefined || !isAlive(row.state)) return undefined;
+  return { entityId, state: row.state, referenceId: row.referenceId };
 }
 
 /** Returns what the caller of a committed write is told. */
-export function toOutcome<K extends TypedKind>(
-  operation: Operation,
-  record: EntityRecord<K>,
-): WriteOutcome<K> {
-  if (operation === 'delete') return { kind: 'deleted', version: record.version };
+export function toOutcome(operation: Operation, record: StateRecord): OutcomeOf<StateRecord> {
+  if (operation === 'delete') return { kind: 'deleted', version: record.state.vector };
   return { kind: operation === 'create' ? 'created' : 'replaced', record };
 }
 

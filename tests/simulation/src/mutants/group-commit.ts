@@ -30,7 +30,7 @@ export const groupMutants: readonly Mutant[] = [
           '    for (const write of members) {\n' +
           '      const outcomes = write.changes.map(({ basis, entityId }) => {\n' +
           '        const row = { entityId, state: group.states[at++]!, referenceId: undefined };\n' +
-          '        return toOutcome(basis!.operation, toRecord(kind, entityId, row));\n' +
+          '        return toOutcome(basis!.operation, row);\n' +
           '      });\n' +
           "      write.resolve({ kind: 'done', outcomes });\n" +
           '    }\n' +
@@ -61,7 +61,7 @@ export const groupMutants: readonly Mutant[] = [
           '      const outcomes = one.changes.flatMap(({ basis, entityId }) =>\n' +
           '        basis?.stored === undefined\n' +
           '          ? []\n' +
-          '          : [toOutcome(basis.operation, toRecord(kind, entityId, basis.stored))]);\n' +
+          '          : [toOutcome(basis.operation, { entityId, ...basis.stored })]);\n' +
           '      const isAll = outcomes.length === one.changes.length;\n' +
           "      if (isAll) this.#resolve(one, { kind: 'done', outcomes });\n" +
           "      else this.#reject(one, errorContended(kind.name, '', 1));\n" +

@@ -1,0 +1,334 @@
+import {
+  type ChangeSet,
+  createApplier,
+  createHybridClock,
+  encodeOpenId,
+  encodeVector,
+  type FieldValue,
+  matches,
+  type OpenKey,
+  type OutboxEntry,
+  openTableId,
+  type Predicate,
+  rowsKind,
+  type TableStore,
+} from '@tandem/core';
+import {
+  createMemoryTableStore,
+  createSeededRandomness,
+  createVirtualClock,
+} from '@tandem/core/memory';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { createTableArchive } from '../archive/table-archive.ts';
+import { createTableConflictJournal } from '../conflicts/table-conflict-journal.ts';
+import { createTableReplica } from '../replica/table-replica.ts';
+import { createStateTable } from '../write-path/create-replicated-table.ts';
+import { createOpenTable, type OpenRecord, type OpenTable } from './open-table.ts';
+import type { OpenQuery } from './query-open-rows.ts';
+
+const BUCKETS = 4;
+const text = (value: string): FieldValue => ({ type: 'String', value });
+const HARD = ['', ' ', '!', '!0', 'a', 'a ', 'a!', 'a b', 'aa', '~', "O'Brien", 'ä', '\u{1F600}'];
+const keyOf = ({ partitionKey, rowKey }: OpenKey): OpenKey => ({ partitionKey, rowKey });
+
+async function createRegion(region = 'east', wrap = (store: TableStore): TableStore => store) {
+  const clock = createVirtualClock(Date.UTC(2026, 11, 1));
+  const stored = createMemoryTableStore();
+  const store = wrap(stored);
+  for (const table of [rowsKind.name, 'Archive', 'Conflicts']) await stored.createTable(table);
+  const damaged: string[] = [];
+  const sets: ChangeSet[] = [];
+  const received: (Pick<OutboxEntry, 'set' | 'encoded'> & { readonly key: string })[] = [];
+  const hybridClock = createHybridClock({
+    region,
+    writer: 'w0000001',
+    nowMs: () => clock.nowMs(),
+    driftMsMax: 60_000,
+  });
+  const archive = createTableArchive({ store: stored });
+  const options = {
+    kind: rowsKind,
+    store,
+    archive,
+    hybridClock,
+    clock,
+    randomness: createSeededRandomness(1),
+    bucketCount: BUCKETS,
+    peers: ['west'],
+    onCommitted: ({ set, encoded }: OutboxEntry) => {
+      sets.push(set);
+      received.push({ key: set.stamp, set, encoded });
+    },
+    onDamaged: ({ rowKey }: { rowKey: string }) => void damaged.push(rowKey),
+  };
+  const states = createStateTable(options);
+  const open = (name: string, generation = '0000'): OpenTable =>
+    createOpenTable({ ...options, states, tableId: openTableId(name, generation) });
+  const applier = createApplier({
+    region,
+    regions: new Set(['east', 'west']),
+    replicas: new Map([[rowsKind.name, createTableReplica({ ...options, store: stored })]]),
+    archive,
+    conflicts: createTableConflictJournal({ ...options, store: stored, kinds: [rowsKind] }),
+    clock,
+    hybridClock,
+    tombstoneAgeMs: 86_400_000,
+  });
+  return { store: stored, damaged, sets, received, open, applier };
+}
+
+async function readAll(table: OpenTable, query: OpenQuery = {}): Promise<OpenRecord[]> {
+  const records: OpenRecord[] = [];
+  let cursor: string | undefined;
+  for (let pages = 0; pages < 500; pages += 1) {
+    const page = await table.query({ ...query, cursor });
+    expect(page.records.length).toBeLessThanOrEqual(query.limit ?? 1_000);
+    records.push(...page.records);
+    ({ cursor } = page);
+    if (cursor === undefined) return records;
+  }
+  throw new Error('The query did not end.');
+}
+
+const orderOf = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
+const inOrder = (keys: readonly OpenKey[]): OpenKey[] =>
+  keys
+    .map(keyOf)
+    .sort((a, b) => orderOf(a.partitionKey, b.partitionKey) || orderOf(a.rowKey, b.rowKey));
+
+/** Every pair of the hard keys, in two tables; every third row of the first was deleted again. */
+async function seeded(wrap?: (store: TableStore) => TableStore) {
+  const region = await createRegion('east', wrap);
+  const [orders, others] = [region.open('Orders'), region.open('Others')];
+  const keys = HARD.flatMap((partitionKey) => HARD.map((rowKey) => ({ partitionKey, rowKey })));
+  await Promise.all(
+    keys.map(async (key, index) => {
+      const values = new Map([
+        ['label', text(`l${index % 5}`)],
+        ['whole', { type: 'Int32', value: index % 7 }] as const,
+      ]);
+      await orders.put(key, values);
+      await others.put(key, new Map());
+      if (index % 3 === 0) await orders.remove(key);
+    }),
+  );
+  const live = keys.map((key, index) => ({ ...key, index })).filter(({ index }) => index % 3 !== 0);
+  return { ...region, orders, live };
+}
+
+describe('a table of an open kind', () => {
+  test('keeps any properties under both keys, apart from other tables and generations', async () => {
+    const { open } = await createRegion();
+    const orders = open('Orders');
+    const key = { partitionKey: "O'Brien & co", rowKey: 'order 1!' };
+    const values = new Map<string, FieldValue>([
+      ['total', { type: 'Double', value: 12 }],
+      ['count', { type: 'Int64', value: 9_007_199_254_740_993n }],
+      ['bytes', { type: 'Binary', value: new Uint8Array([1, 2]) }],
+    ]);
+    expect((await orders.insert(key, values)).kind).toBe('created');
+    expect(await orders.get(key)).toMatchObject({ ...key, values, origin: 'east' });
+    expect(await open('ORDERS').get(key)).toMatchObject({ values });
+    expect(await open('Orders', '0001').get(key)).toBeUndefined();
+    expect(await open('Other').get(key)).toBeUndefined();
+  });
+
+  test('inserts, replaces, merges and removes under conditions', async () => {
+    const { open } = await createRegion();
+    const orders = open('Orders');
+    const key = { partitionKey: 'p', rowKey: '' };
+    const valuesOf = async () => [...((await orders.get(key))?.values ?? [])].map(([name]) => name);
+    expect((await orders.remove(key)).kind).toBe('not-found');
+    expect((await orders.merge(key, new Map([['a', text('1')]]), { kind: 'present' })).kind).toBe(
+      'condition-failed',
+    );
+    expect((await orders.merge(key, new Map([['a', text('1')]]))).kind).toBe('created');
+    expect((await orders.insert(key, new Map())).kind).toBe('condition-failed');
+    await orders.merge(key, new Map([['b', text('2')]]));
+    expect(await valuesOf()).toEqual(['a', 'b']);
+    const before = await orders.get(key);
+    const version = { kind: 'version', versions: [encodeVector(before!.version)] } as const;
+    expect((await orders.put(key, new Map([['c', text('3')]]), version)).kind).toBe('replaced');
+    expect(await valuesOf()).toEqual(['c']);
+    expect((await orders.put(key, new Map(), version)).kind).toBe('condition-failed');
+    expect((await orders.remove(key, { kind: 'present' })).kind).toBe('deleted');
+    expect(await orders.get(key)).toBeUndefined();
+  });
+
+  test('has the rows of one PartitionKey in one bucket, and the other region reads them in order', async () => {
+    const [east, west] = [await createRegion('east'), await createRegion('west')];
+    const orders = east.open('Orders');
+    for (const rowKey of HARD) {
+      await orders.put({ partitionKey: 'a customer', rowKey }, new Map([['n', text(rowKey)]]));
+    }
+    expect(new Set(east.sets.map(({ bucket }) => bucket)).size).toBe(1);
+    await west.applier.apply(east.received);
+    const read = await readAll(west.open('Orders'), { partition: 'a customer', limit: 3 });
+    expect(read.map(({ rowKey }) => rowKey)).toEqual(HARD.toSorted(orderOf));
+    expect(read.map(({ values }) => values.get('n'))).toEqual(HARD.toSorted(orderOf).map(text));
+    expect(new Set(read.map(({ origin }) => origin))).toEqual(new Set(['east']));
+  });
+
+  test.each<[string, OpenKey]>([
+    ['PartitionKey', { partitionKey: 'a/b', rowKey: 'r' }],
+    ['RowKey', { partitionKey: 'p', rowKey: '\ud800' }],
+    ['together', { partitionKey: 'p'.repeat(300), rowKey: 'r'.repeat(300) }],
+  ])('bad input: keys (%s) are refused by name before anything is written', async (what, key) => {
+    const { open, sets } = await createRegion();
+    const refusal = expect.objectContaining({
+      code: 'ENTITY_INVALID',
+      message: expect.stringContaining(what),
+    });
+    await expect(open('Orders').put(key, new Map())).rejects.toThrow(refusal);
+    await expect(open('Orders').get(key)).rejects.toThrow(refusal);
+    expect(sets).toEqual([]);
+  });
+});
+
+describe('a query of an open table', () => {
+  test.each([1, 2, 7, 50, 1_000])('gives all rows in order, in pages of %d', async (limit) => {
+    const { orders, live } = await seeded();
+    expect((await readAll(orders, { limit })).map(keyOf)).toEqual(inOrder(live));
+  });
+
+  test('gives what its predicate means, each row once, whatever it says of keys', async () => {
+    const { orders, live } = await seeded();
+    const key = fc.constantFrom(...HARD, '\n', 'z', 'a'.repeat(600));
+    const comparison = fc.oneof(
+      fc.record({
+        kind: fc.constant('compare' as const),
+        name: fc.constantFrom('PartitionKey', 'RowKey'),
+        operator: fc.constantFrom('eq', 'ne', 'gt', 'ge', 'lt', 'le'),
+        value: key.map(text),
+      }),
+      fc.record({
+        kind: fc.constant('compare' as const),
+        name: fc.constantFrom('label', 'whole', 'none'),
+        operator: fc.constantFrom('eq', 'ne', 'gt'),
+        value: fc.constantFrom<FieldValue>(text('l1'), { type: 'Int32', value: 3 }),
+      }),
+    ) as fc.Arbitrary<Predicate>;
+    const { predicate } = fc.letrec<{ predicate: Predicate }>((tie) => ({
+      predicate: fc.oneof(
+        { depthSize: 'small', withCrossShrink: true },
+        comparison,
+        fc.record({
+          kind: fc.constantFrom('and' as const, 'or' as const),
+          parts: fc.array(tie('predicate'), { minLength: 1, maxLength: 3 }),
+        }),
+        fc.record({ kind: fc.constant('not' as const), part: tie('predicate') }),
+      ),
+    }));
+    const limit = fc.constantFrom(1, 3, 20, 1_000);
+    await fc.assert(
+      fc.asyncProperty(predicate, limit, async (where, rowsMax) => {
+        const expected = live.filter(({ index, ...each }) =>
+          matches(where, (name) => {
+            if (name === 'PartitionKey') return text(each.partitionKey);
+            if (name === 'RowKey') return text(each.rowKey);
+            if (name === 'label') return text(`l${index % 5}`);
+            return name === 'whole' ? { type: 'Int32', value: index % 7 } : undefined;
+          }),
+        );
+        const read = await readAll(orders, { where, limit: rowsMax });
+        expect(read.map(keyOf)).toEqual(inOrder(expected));
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test('gives the properties that are chosen, and judges by others', async () => {
+    const { orders } = await seeded();
+    const where: Predicate = { kind: 'compare', name: 'label', operator: 'eq', value: text('l1') };
+    const read = await readAll(orders, { where, select: ['whole', 'none'] });
+    expect(read.length).toBeGreaterThan(10);
+    for (const { values } of read) expect([...values.keys()]).toEqual(['whole']);
+  });
+
+  test('looks at 10,000 rows for a page at most, which may then be empty', async () => {
+    let rows = 0;
+    const { store, open } = await createRegion('east', (inner) => ({
+      ...inner,
+      async query(range) {
+        const page = await inner.query(range);
+        rows += page.rows.length;
+        return page;
+      },
+    }));
+    const properties = new Map<string, FieldValue>([['_vector', text('')]]);
+    const id = (number: number) =>
+      encodeOpenId(openTableId('Orders', '0000'), {
+        partitionKey: 'p',
+        rowKey: String(number).padStart(6, '0'),
+      });
+    await open('Orders').put({ partitionKey: 'p', rowKey: 'z' }, new Map());
+    const [bucket] = await bucketsOf(store);
+    for (let start = 0; start < 12_000; start += 100) {
+      const operations = Array.from({ length: 100 }, (_, index) => ({
+        kind: 'insert' as const,
+        rowKey: id(start + index),
+        properties,
+      }));
+      await store.commit({ table: rowsKind.name, partitionKey: bucket!, operations });
+    }
+    const page = await open('Orders').query({ partition: 'p' });
+    expect(page.records).toEqual([]);
+    expect(rows).toBeLessThanOrEqual(11_000);
+    const next = await open('Orders').query({ partition: 'p', cursor: page.cursor });
+    expect(next.records.map(({ rowKey }) => rowKey)).toEqual(['z']);
+  });
+
+  test('skips rows that are none of ours, and tells of them', async () => {
+    const { orders, live, store, damaged } = await seeded();
+    const foreign = ['plain', 'aaaaaaaa!0x', openTableId('Orders', '0000'), 'tmrbpsep b!0x'];
+    for (const partitionKey of ['00', '01', '02', '03']) {
+      await store.commit({
+        table: rowsKind.name,
+        partitionKey,
+        operations: foreign.map((rowKey) => ({
+          kind: 'insert',
+          rowKey,
+          properties: new Map([['v', text('v')]]),
+        })),
+      });
+    }
+    expect((await readAll(orders, { limit: 9 })).map(keyOf)).toEqual(inOrder(live));
+    expect(new Set(damaged)).toEqual(new Set([foreign[2], foreign[3]]));
+  });
+
+  test('takes its own cursors alone, in any region', async () => {
+    const { orders, live } = await seeded();
+    const { cursor } = await orders.query({ limit: 10 });
+    const { records } = await orders.query({ limit: 1, cursor });
+    expect(records.map(keyOf)).toEqual(inOrder(live).slice(10, 11));
+    const refused = { code: 'CURSOR_INVALID' };
+    await expect(orders.query({ cursor, partition: 'a' })).rejects.toMatchObject(refused);
+    await expect(orders.query({ cursor: `${cursor}x` })).rejects.toMatchObject(refused);
+    const west = await createRegion('west');
+    expect(await west.open('Orders').query({ cursor })).toEqual({ records: [], cursor: undefined });
+    await expect(west.open('Others').query({ cursor })).rejects.toMatchObject(refused);
+  });
+
+  test.each<[OpenQuery, RegExp]>([
+    [{ limit: 0 }, /1 to 1000/],
+    [{ limit: 1_001 }, /1 to 1000/],
+    [{ partition: '\ud800' }, /half a surrogate pair/],
+    [{ select: [] }, /No property/],
+    [
+      { where: { kind: 'compare', name: 'a', operator: 'eq', value: text('\udc00') } },
+      /"a".*half a surrogate pair/,
+    ],
+  ])('bad input: %j is refused', async (query, message) => {
+    const { open } = await createRegion();
+    await expect(open('Orders').query(query)).rejects.toThrow(
+      expect.objectContaining({ code: 'ENTITY_INVALID', message: expect.stringMatching(message) }),
+    );
+  });
+});
+
+async function bucketsOf(store: TableStore): Promise<string[]> {
+  const partitions = { from: '0', before: 'g' };
+  const { rows } = await store.query({ table: rowsKind.name, partitions, limit: 10 });
+  return [...new Set(rows.map(({ partitionKey }) => partitionKey))];
+}

@@ -1,0 +1,125 @@
+import {
+  encodeOpenId,
+  type FieldValue,
+  type FieldValues,
+  type MergePolicy,
+  newestStamp,
+  type OpenKey,
+  type Properties,
+  stampRegion,
+  type VersionVector,
+  type Write,
+} from '@tandem/core';
+import type { OutcomeOf, StateRecord, TransactedOf, WriteCondition } from '../replicated-table.ts';
+import type { StateTable } from '../write-path/create-replicated-table.ts';
+import { mapOutcome, mapTransacted } from '../write-path/create-replicated-table.ts';
+import { type OpenQuery, type OpenRowsOptions, queryOpenRows } from './query-open-rows.ts';
+
+/** One live row of an open table as this region has it. */
+export interface OpenRecord extends OpenKey {
+  /** Its properties; those that a query did not ask for are left out. */
+  readonly values: Properties;
+  /** Which transactions of which regions this row contains; `encodeVector` makes it an ETag. */
+  readonly version: VersionVector;
+  /** The region of the newest transaction. */
+  readonly origin: string;
+  /** Its archive key; undefined when the newest transaction was written in this region. */
+  readonly referenceId: string | undefined;
+}
+
+export type OpenOutcome = OutcomeOf<OpenRecord>;
+
+export interface OpenPage {
+  readonly records: readonly OpenRecord[];
+  /** Opaque, and good in every region; undefined on the last page. */
+  readonly cursor: string | undefined;
+}
+
+/** Is one of the operations of a transaction. */
+export interface OpenOperation extends OpenKey {
+  readonly kind: 'put' | 'merge' | 'remove';
+  /** Of a removal none. */
+  readonly values?: FieldValues | undefined;
+  readonly condition?: WriteCondition | undefined;
+}
+
+/**
+ * One table of an open kind in one region: rows of any properties, under PartitionKey and RowKey. Throws as
+ * `ReplicatedTable` does; `ENTITY_INVALID` names a key that cannot be, before anything is written.
+ */
+export interface OpenTable {
+  get(key: OpenKey): Promise<OpenRecord | undefined>;
+  /** Creates; `condition-failed` where there is a row. */
+  insert(key: OpenKey, values: FieldValues): Promise<OpenOutcome>;
+  /** Creates, or replaces whole. */
+  put(key: OpenKey, values: FieldValues, condition?: WriteCondition): Promise<OpenOutcome>;
+  /** Creates, or changes the properties that are named; null removes one. */
+  merge(key: OpenKey, values: FieldValues, condition?: WriteCondition): Promise<OpenOutcome>;
+  remove(key: OpenKey, condition?: WriteCondition): Promise<OpenOutcome>;
+  /** Does all of the operations or none: of one PartitionKey, each of another row. See `ReplicatedTable`. */
+  transact(operations: readonly OpenOperation[]): Promise<TransactedOf<OpenRecord>>;
+  /** Live rows in the order of (PartitionKey, RowKey). A page may be short, even empty, and have a cursor. */
+  query(query?: OpenQuery): Promise<OpenPage>;
+}
+
+export interface OpenTableOptions extends OpenRowsOptions {
+  /** All rows of the kind, of whichever table. */
+  readonly states: StateTable;
+  /** How concurrent writes merge; `row` by default. */
+  readonly policy?: MergePolicy | undefined;
+}
+
+/** Returns one table of an open kind. What it holds is told apart by its `tableId`. */
+export function createOpenTable(options: OpenTableOptions): OpenTable {
+  const { states, tableId, policy = 'row' } = options;
+  const toChange = ({ kind, values = new Map(), condition, ...key }: OpenOperation) => ({
+    entityId: encodeOpenId(tableId, key),
+    condition,
+    policy,
+    write: toWrite(kind, values),
+  });
+  const write = async (operation: OpenOperation): Promise<OpenOutcome> => {
+    const outcome = await states.write(toChange(operation));
+    return mapOutcome(outcome, (record) => toRecord(operation, record));
+  };
+  return {
+    async get(key) {
+      const record = await states.get(encodeOpenId(tableId, key));
+      return record && toRecord(key, record);
+    },
+    insert: (key, values) => write({ ...key, kind: 'put', values, condition: { kind: 'absent' } }),
+    put: (key, values, condition) => write({ ...key, kind: 'put', values, condition }),
+    merge: (key, values, condition) => write({ ...key, kind: 'merge', values, condition }),
+    remove: (key, condition) => write({ ...key, kind: 'remove', condition }),
+    async transact(operations) {
+      const done = await states.transact(operations.map(toChange));
+      const keys = new Map(operations.map((one) => [encodeOpenId(tableId, one), one]));
+      return mapTransacted(done, (record) => toRecord(keys.get(record.entityId) ?? NO_KEY, record));
+    },
+    async query(query = {}) {
+      const { rows, cursor } = await queryOpenRows(query, options);
+      const chosen = query.select && new Set(query.select);
+      return { records: rows.map(({ row, ...key }) => toRecord(key, row, chosen)), cursor };
+    },
+  };
+}
+
+const NO_KEY: OpenKey = { partitionKey: '', rowKey: '' };
+
+function toWrite(kind: OpenOperation['kind'], values: FieldValues): Write {
+  return kind === 'remove' ? { kind: 'delete' } : { kind, values };
+}
+
+function toRecord(
+  { partitionKey, rowKey }: OpenKey,
+  { state, referenceId }: Omit<StateRecord, 'entityId'>,
+  chosen?: ReadonlySet<string>,
+): OpenRecord {
+  const values = new Map<string, FieldValue>();
+  for (const [name, { value }] of state.fields) {
+    if (value !== null && chosen?.has(name) !== false) values.set(name, value);
+  }
+  const newest = newestStamp(state.vector);
+  const origin = newest === undefined ? '' : stampRegion(newest);
+  return { partitionKey, rowKey, values, version: state.vector, origin, referenceId };
+}

@@ -1,0 +1,371 @@
+/**
+ * Reads rows of one table of an open kind in the order of (PartitionKey, RowKey). What the predicate says of keys
+ * becomes ranges of ids; each bucket that may hold some is a stream of rows in order, and the streams are merged.
+ *
+ *     bucket 0   [ range ][ range ]   ──► buffer ─┐
+ *     bucket 1   [ range ]            ──► buffer ─┼──► the least id of all heads, while every stream has a head
+ *     bucket 2   [ range ][ range ]   ──► buffer ─┘
+ *
+ * A page ends where it is full, where enough rows were looked at, or where it took long. Its cursor is the position of
+ * the least row that was not given, so it holds in every region. Rows that are none of ours are skipped and told of.
+ */
+import {
+  type Bound,
+  bucketNames,
+  bucketOf,
+  type Clock,
+  comparisonsOf,
+  decodeOpenId,
+  type FieldValue,
+  findValueFault,
+  type IdRange,
+  isAlive,
+  keyBoxesOf,
+  matches,
+  newestStamp,
+  type OpenKey,
+  type OpenKind,
+  openIdRange,
+  openPartitionOf,
+  type Predicate,
+  publicTimestamp,
+  type Randomness,
+  type RowRange,
+  type StoredRow,
+  type TableStore,
+  TerminalError,
+} from '@tandem/core';
+import { retryRead } from '../replica/table-replica.ts';
+import { type DamagedEntityRow, judgeRow } from '../rows/entity-row.ts';
+import { sealCursor, unsealCursor } from './page-cursor.ts';
+
+export interface OpenQuery {
+  /** Says which rows are meant, by their properties, `PartitionKey` and `RowKey`; all by default. */
+  readonly where?: Predicate | undefined;
+  /** All by default. */
+  readonly partition?: string | undefined;
+  /** 1 to 1,000 rows a page; 1,000 by default. */
+  readonly limit?: number | undefined;
+  /** That of the page before, of the same query, in any region. */
+  readonly cursor?: string | undefined;
+  /** Names the properties that are given; all by default. */
+  readonly select?: readonly string[] | undefined;
+}
+
+export interface OpenRowsOptions {
+  readonly store: TableStore;
+  readonly kind: OpenKind;
+  readonly bucketCount: number;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly tableId: string;
+  /** Told of each row that is skipped, since it is none of an entity or nobody can read it. */
+  readonly onDamaged?: ((row: DamagedEntityRow) => void) | undefined;
+}
+
+interface OpenRow extends OpenKey {
+  readonly row: StoredRow;
+}
+
+export interface OpenRowsPage {
+  readonly rows: readonly OpenRow[];
+  /** Undefined at the end. A page may be short, or empty, and have one. */
+  readonly cursor: string | undefined;
+}
+
+export const OPEN_PAGE_LIMIT_MAX = 1_000;
+const LOOKED_AT_MAX = 10_000;
+const PAGE_MS_MAX = 4_000;
+/** A page of the store that gives nothing has looked at no more than this. */
+const ROWS_PER_QUERY_MAX = 1_000;
+/** Each bucket is asked for its share of a page and a half of it more, and for a few where that is little. */
+const SHARE = 1.5;
+const SHARE_MIN = 8;
+/** Throws `ENTITY_INVALID` and `CURSOR_INVALID` before anything is read. */
+export async function queryOpenRows(
+  query: OpenQuery,
+  options: OpenRowsOptions,
+): Promise<OpenRowsPage> {
+  const { limit = OPEN_PAGE_LIMIT_MAX } = query;
+  checkQuery(query, limit);
+  const scope = `o1:${options.tableId}:${JSON.stringify([query.partition ?? null, nameOf(query.where)])}`;
+  const start = query.cursor === undefined ? undefined : decodeCursor(query.cursor, scope);
+  const streams = openStreams(query, start, options);
+  const share = Math.ceil((limit / Math.max(1, streams.length)) * SHARE) + SHARE_MIN;
+  const rowsMax = streams.length === 1 ? limit : Math.min(share, limit);
+  const asked: Asked = { ...options, ...toAsked(query, rowsMax) };
+  const endMs = options.clock.nowMs() + PAGE_MS_MAX;
+  const rows: OpenRow[] = [];
+  let lookedAt = 0;
+  while (rows.length < limit) {
+    const headless = streams.filter(isHeadless);
+    if (headless.length === 0) {
+      const first = leastHead(streams);
+      if (first === undefined) break;
+      rows.push(first);
+      continue;
+    }
+    if (lookedAt >= LOOKED_AT_MAX || options.clock.nowMs() >= endMs) {
+      rows.push(
+        ...headsBefore(leastPosition(streams.filter(isHeadless)), streams, limit - rows.length),
+      );
+      break;
+    }
+    const counts = await Promise.all(headless.map((stream) => refill(stream, asked)));
+    lookedAt += counts.reduce((sum, count) => sum + count, 0);
+  }
+  const next = leastPosition(streams);
+  return { rows, cursor: next === undefined ? undefined : encodeCursor(next, scope) };
+}
+
+/** Holds what is left of one bucket. */
+interface Stream {
+  readonly bucket: string;
+  /** In order, and apart from each other; the first begins behind what was read. */
+  ranges: readonly IdRange[];
+  readonly buffer: OpenRow[];
+  /** The store's own, after a page without rows: from where that began it would answer the same again. */
+  continuation: string | undefined;
+}
+
+interface Asked extends OpenRowsOptions {
+  readonly where: Predicate | undefined;
+  readonly rowsMax: number;
+}
+
+/** Tells whether nobody knows the next row of a stream that may have some. */
+function isHeadless({ buffer, ranges }: Stream): boolean {
+  return buffer.length === 0 && ranges.length > 0;
+}
+
+/** Takes the rows that lie before `position`, where it is given: nothing can come before them any more. */
+function headsBefore(
+  position: Bound | undefined,
+  streams: readonly Stream[],
+  countMax: number,
+): OpenRow[] {
+  const rows: OpenRow[] = [];
+  while (rows.length < countMax) {
+    const next = leastPosition(streams);
+    if (next === undefined || (position !== undefined && orderOfStarts(next, position) >= 0)) break;
+    const head = leastHead(streams);
+    if (head === undefined) break;
+    rows.push(head);
+  }
+  return rows;
+}
+
+function openStreams(
+  { where, partition }: OpenQuery,
+  start: Bound | undefined,
+  { tableId, bucketCount }: OpenRowsOptions,
+): Stream[] {
+  const boxes = keyBoxesOf(joined(where, partition));
+  const everywhere: IdRange[] = [];
+  const byBucket = new Map<string, IdRange[]>(bucketNames(bucketCount).map((name) => [name, []]));
+  for (const box of boxes) {
+    const range = openIdRange(tableId, box);
+    const text = openPartitionOf(tableId, box);
+    if (text === undefined) everywhere.push(range);
+    else byBucket.get(bucketOf(text, bucketCount))?.push(range);
+  }
+  return [...byBucket].flatMap(([bucket, own]) => {
+    const ranges = unite([...everywhere, ...own]).flatMap((range) => startingAt(range, start));
+    return ranges.length === 0 ? [] : [{ bucket, ranges, buffer: [], continuation: undefined }];
+  });
+}
+
+function joined(where: Predicate | undefined, partition: string | undefined): Predicate {
+  const parts = [
+    ...(where === undefined ? [] : [where]),
+    ...(partition === undefined ? [] : [isPartition(partition)]),
+  ];
+  return parts.length === 0 ? { kind: 'constant', value: true } : { kind: 'and', parts };
+}
+
+function isPartition(value: string): Predicate {
+  return {
+    kind: 'compare',
+    name: 'PartitionKey',
+    operator: 'eq',
+    value: { type: 'String', value },
+  };
+}
+
+/** Returns ranges that hold the same and are apart, so that no row comes twice. */
+function unite(ranges: readonly IdRange[]): IdRange[] {
+  const united: IdRange[] = [];
+  for (const range of ranges.toSorted((a, b) => orderOfStarts(a.from, b.from))) {
+    const last = united.at(-1);
+    if (last === undefined || range.from.value > last.to.value) united.push(range);
+    else if (orderOfEnds(last.to, range.to) < 0) united.splice(-1, 1, { ...last, to: range.to });
+  }
+  return united;
+}
+
+function orderOfStarts(a: Bound, b: Bound): number {
+  return orderOf(a.value, b.value) || Number(b.isIncluded) - Number(a.isIncluded);
+}
+
+function orderOfEnds(a: Bound, b: Bound): number {
+  return orderOf(a.value, b.value) || Number(a.isIncluded) - Number(b.isIncluded);
+}
+
+function orderOf(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}
+
+function startingAt(range: IdRange, start: Bound | undefined): IdRange[] {
+  if (start === undefined || orderOfStarts(start, range.from) <= 0) return [range];
+  if (start.value > range.to.value) return [];
+  return [{ ...range, from: start }];
+}
+
+function leastHead(streams: readonly Stream[]): OpenRow | undefined {
+  let least: Stream | undefined;
+  for (const stream of streams) {
+    const [head] = stream.buffer;
+    const [other] = least?.buffer ?? [];
+    if (head === undefined) continue;
+    if (other === undefined || head.row.entityId < other.row.entityId) least = stream;
+  }
+  return least?.buffer.shift();
+}
+
+/** Returns where the least row lies that was not given, or undefined when there is none. */
+function leastPosition(streams: readonly Stream[]): Bound | undefined {
+  const positions = streams.flatMap(({ buffer: [head], ranges: [range] }): Bound[] => {
+    if (head !== undefined) return [{ value: head.row.entityId, isIncluded: true }];
+    return range === undefined ? [] : [range.from];
+  });
+  return positions.sort(orderOfStarts)[0];
+}
+
+/** Reads one page into the buffer of a stream; returns how many rows were looked at for it. */
+async function refill(stream: Stream, asked: Asked): Promise<number> {
+  const { store, kind, rowsMax } = asked;
+  const [range] = stream.ranges;
+  if (range === undefined) return 0;
+  const { continuation } = stream;
+  const page = await retryRead(
+    () =>
+      store.query({
+        table: kind.name,
+        partitions: stream.bucket,
+        ...boundsOf(range),
+        limit: rowsMax,
+        ...(continuation === undefined ? {} : { continuation }),
+      }),
+    asked,
+  );
+  const last = page.rows.at(-1);
+  stream.buffer.push(...page.rows.flatMap((row) => judge(row, asked)));
+  if (page.continuation === undefined) stream.ranges = stream.ranges.slice(1);
+  else if (last !== undefined) stream.ranges = behind(stream.ranges, last.rowKey);
+  const isEmpty = last === undefined && page.continuation !== undefined;
+  stream.continuation = isEmpty ? page.continuation : undefined;
+  return isEmpty ? ROWS_PER_QUERY_MAX : page.rows.length;
+}
+
+function behind([range, ...others]: readonly IdRange[], rowKey: string): IdRange[] {
+  if (range === undefined) return [];
+  return [{ ...range, from: { value: rowKey, isIncluded: false } }, ...others];
+}
+
+function boundsOf({ from, to }: IdRange): Partial<RowRange> {
+  return {
+    ...(from.isIncluded ? { rowsFrom: from.value } : { rowsAfter: from.value }),
+    ...(to.isIncluded ? { rowsThrough: to.value } : { rowsBefore: to.value }),
+  };
+}
+
+function judge(row: Parameters<typeof judgeRow>[0], asked: Asked): OpenRow[] {
+  const judged = judgeRow(row, asked);
+  if (judged.kind === 'damaged') {
+    asked.onDamaged?.(judged);
+    return [];
+  }
+  const keys = decodeOpenId(judged.row.entityId);
+  if (keys === undefined || !isAlive(judged.row.state)) return [];
+  const { partitionKey, rowKey } = keys;
+  const found = { partitionKey, rowKey, row: judged.row };
+  const { where } = asked;
+  return where === undefined || matches(where, (name) => valueOf(found, name)) ? [found] : [];
+}
+
+function valueOf({ partitionKey, rowKey, row }: OpenRow, name: string): FieldValue | undefined {
+  if (name === 'PartitionKey') return { type: 'String', value: partitionKey };
+  if (name === 'RowKey') return { type: 'String', value: rowKey };
+  if (name === 'Timestamp') return timestampOf(row);
+  return row.state.fields.get(name)?.value ?? undefined;
+}
+
+/** Returns the time of the newest write in a row, as its origin's clock had it. */
+function timestampOf({ state }: StoredRow): FieldValue | undefined {
+  const newest = newestStamp(state.vector);
+  if (newest === undefined) return undefined;
+  return { type: 'DateTime', value: publicTimestamp(newest) };
+}
+
+/**
+ * A store is asked for keys alone: a property may lie in the spill of a row, where no store looks, and a row with
+ * some of its columns is as damaged as one that lost them.
+ */
+function toAsked(
+  { where, partition }: OpenQuery,
+  rowsMax: number,
+): Pick<Asked, 'where' | 'rowsMax'> {
+  if (where === undefined && partition === undefined) return { where: undefined, rowsMax };
+  const isOfProperties =
+    where !== undefined && [...comparisonsOf(where)].some(({ name }) => !KEYS.has(name));
+  // Most rows are then read in vain: as many at a time as the store gives.
+  return {
+    where: joined(where, partition),
+    rowsMax: isOfProperties ? ROWS_PER_QUERY_MAX : rowsMax,
+  };
+}
+
+const KEYS: ReadonlySet<string> = new Set(['PartitionKey', 'RowKey']);
+
+function checkQuery({ where, partition, select }: OpenQuery, limit: number): void {
+  if (!Number.isInteger(limit) || limit < 1 || limit > OPEN_PAGE_LIMIT_MAX) {
+    throw invalid(`A page of ${limit} rows was asked for: ask for 1 to ${OPEN_PAGE_LIMIT_MAX}.`);
+  }
+  if (partition?.isWellFormed() === false) {
+    throw invalid('The PartitionKey asked for holds half a surrogate pair: no row has it.');
+  }
+  if (select?.length === 0)
+    throw invalid('No property was chosen: name one, or leave `select` out.');
+  for (const { name, value } of where === undefined ? [] : comparisonsOf(where)) {
+    const fault = findValueFault(value);
+    if (fault === undefined) continue;
+    throw invalid(`What "${name}" is compared with ${fault.text}. Compare it with another value.`);
+  }
+}
+
+function invalid(message: string): TerminalError {
+  return new TerminalError('ENTITY_INVALID', message);
+}
+
+/** Names a predicate: two that are the same tree have the same name. */
+function nameOf(where: Predicate | undefined): string {
+  if (where === undefined) return '';
+  return JSON.stringify(where, (_, value: unknown) =>
+    typeof value === 'bigint' ? `${value}L` : value,
+  );
+}
+
+function encodeCursor({ value, isIncluded }: Bound, scope: string): string {
+  return sealCursor(`${isIncluded ? '=' : '>'}${value}`, scope);
+}
+
+function decodeCursor(cursor: string, scope: string): Bound {
+  const text = unsealCursor(cursor, scope);
+  if (text === undefined) {
+    throw new TerminalError(
+      'CURSOR_INVALID',
+      'The cursor is not one that this query gave out. Begin again without one.',
+    );
+  }
+  return { value: text.slice(1), isIncluded: text.startsWith('=') };
+}
