@@ -196,6 +196,26 @@ describe('the watermark of a sweep', () => {
     expect(report.relayed).toBe(0);
   });
 
+  test('I11: claims nothing while a peer is owed what a clock that ran far ahead has committed', async () => {
+    const ahead = ago(-3_600_000);
+    const owing = {
+      pages: [{ entries: [ahead, ago(9_000, ['north'])] }],
+      peers: ['west', 'north'],
+    };
+    const { report } = await sweepOf({ ...owing, relay: noneRelayed });
+    expect([...report.watermarks]).toEqual([
+      ['west', 0],
+      ['north', NOW_MS - 9_000],
+    ]);
+    expect(report.sound).toEqual(report.watermarks);
+    const stuck = new Map<OutboxEntry, AppError>([[ahead, REFUSED]]);
+    const refused = await sweepOf({ ...owing, relay: (owed) => ({ relayed: 0, owed, stuck }) });
+    expect(refused.report.watermarks.get('west')).toBe(0);
+    expect(refused.report.sound.get('west')).toBe(NOW_MS);
+    const within = { pages: [{ entries: [ago(-GRACE_MS)] }] };
+    expect([...(await sweepOf(within)).report.watermarks]).toEqual([['west', NOW_MS]]);
+  });
+
   test('is the time before the scan, however long that takes', async () => {
     expect([...(await sweepOf({ scanMs: 5_000 })).report.watermarks]).toEqual([['west', NOW_MS]]);
   });

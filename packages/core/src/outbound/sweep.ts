@@ -22,7 +22,7 @@ export interface SweepOptions {
 
 export interface SweepReport {
   readonly relayed: number;
-  /** For each peer whose outbox was read to its end: the time of the watermark to send. */
+  /** For each peer whose outbox was read to its end: the time of the watermark to send; 0 claims nothing. */
   readonly watermarks: ReadonlyMap<string, number>;
   /** The same but for rows that wait for an operator: no peer has to wait for those. */
   readonly sound: ReadonlyMap<string, number>;
@@ -36,6 +36,8 @@ const PAGES_MAX = 20;
 const BUCKETS_AT_ONCE = 4;
 /** A row that fails for so long is named; where others are taken, nobody has to wait for it. */
 const STUCK_AGE_MS = 60_000;
+/** Stands for when an entry of a wrong clock was committed: while it is owed, a watermark claims nothing. */
+const UNKNOWN_MS = 0;
 
 /** Makes one pass over every bucket's outbox: relays what was left behind and finds what is still owed. */
 export async function sweep(options: SweepOptions): Promise<SweepReport> {
@@ -139,8 +141,9 @@ async function sweepEntries(lane: LaneSweep, entries: readonly OutboxEntry[]): P
   const { tally, graceMs, scanStartedMs } = lane;
   // What was committed in the future was committed by a wrong clock, so nobody knows how old it is.
   const futureMs = lane.clock.nowMs() + graceMs;
-  const isDue = ({ committedAfterMs }: OutboxEntry): boolean =>
-    scanStartedMs - committedAfterMs >= graceMs || committedAfterMs > futureMs;
+  const isUndated = ({ committedAfterMs }: OutboxEntry): boolean => committedAfterMs > futureMs;
+  const isDue = (entry: OutboxEntry): boolean =>
+    scanStartedMs - entry.committedAfterMs >= graceMs || isUndated(entry);
   const due = entries.filter(isDue);
   const report = await relayDue(lane, due);
   tally.relayed += report.relayed;
@@ -151,16 +154,17 @@ async function sweepEntries(lane: LaneSweep, entries: readonly OutboxEntry[]): P
     const error = isOld(entry) ? report.stuck?.get(entry) : undefined;
     const subject = `${entityKind}/${bucket}/${stamp}`;
     if (error !== undefined) lane.notices?.note('outbox-row-stuck', subject, error.code);
+    const sinceMs = isUndated(entry) ? UNKNOWN_MS : entry.committedAfterMs;
     for (const peer of entry.owed) {
-      noteOwed(tally.oldestOwedMs, peer, entry);
-      if (error === undefined) noteOwed(tally.oldestSoundMs, peer, entry);
+      noteOwed(tally.oldestOwedMs, peer, sinceMs);
+      if (error === undefined) noteOwed(tally.oldestSoundMs, peer, sinceMs);
     }
   }
 }
 
-function noteOwed(oldestMs: Map<string, number>, peer: string, entry: OutboxEntry): void {
+function noteOwed(oldestMs: Map<string, number>, peer: string, sinceMs: number): void {
   const oldest = oldestMs.get(peer) ?? Number.POSITIVE_INFINITY;
-  oldestMs.set(peer, Math.min(oldest, entry.committedAfterMs));
+  oldestMs.set(peer, Math.min(oldest, sinceMs));
 }
 
 /** What fails holds up no other bucket, nor the watermarks: it is owed, and they say so. */

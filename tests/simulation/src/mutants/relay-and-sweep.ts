@@ -86,8 +86,8 @@ export const relayMutants: readonly Mutant[] = [
     edits: [
       {
         file: SWEEP,
-        find: 'scanStartedMs - committedAfterMs >= graceMs ||',
-        replace: 'scanStartedMs - committedAfterMs >= graceMs * 0 ||',
+        find: 'scanStartedMs - entry.committedAfterMs >= graceMs ||',
+        replace: 'scanStartedMs - entry.committedAfterMs >= graceMs * 0 ||',
       },
     ],
   },
@@ -97,8 +97,8 @@ export const relayMutants: readonly Mutant[] = [
     edits: [
       {
         file: SWEEP,
-        find: '|| committedAfterMs > futureMs;',
-        replace: '|| committedAfterMs > futureMs * 2;',
+        find: '|| isUndated(entry);',
+        replace: '|| (isUndated(entry) && futureMs < 0);',
       },
     ],
   },

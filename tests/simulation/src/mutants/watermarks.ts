@@ -43,6 +43,17 @@ export const watermarkMutants: readonly Mutant[] = [
     ],
   },
   {
+    id: 'watermark-dated-ahead',
+    title: 'what a clock that ran ahead has committed counts as committed when its time comes',
+    edits: [
+      {
+        file: SWEEP,
+        find: 'isUndated(entry) ? UNKNOWN_MS : entry.committedAfterMs;',
+        replace: 'isUndated(entry) ? entry.committedAfterMs : entry.committedAfterMs;',
+      },
+    ],
+  },
+  {
     id: 'watermark-passed-at-once',
     title: 'a watermark counts as passed when it is received',
     edits: [
