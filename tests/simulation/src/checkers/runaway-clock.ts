@@ -10,13 +10,14 @@ export const runawayClock: FinalChecker = {
   name: 'runaway-clock',
   check({ ledger, world }) {
     const { driftMsMax } = world.plan;
-    return ledger.commits.flatMap(({ stamp, region, entityId, atMs }) => {
+    return ledger.commits.flatMap(({ stamp, region, entityId, isWhole, atMs }) => {
       const slot = slotOf(world, region, writerOf(stamp));
       const boundMs = atMs + (slot?.clock.aheadMsMax ?? 0) + driftMsMax + ROUNDING_MS;
       if (timeMsOf(stamp) <= boundMs) return [];
-      // What lies ahead is overwritten alone, so that no neighbour is pushed there.
-      const hasFloor = ledger
-        .commitsOf(entityId)
+      // What lies ahead is overwritten alone, so that no neighbour is pushed there, but for those of a whole transaction.
+      const together = isWhole ? ledger.commitsUnder(stamp).map((one) => one.entityId) : [entityId];
+      const hasFloor = together
+        .flatMap((one) => ledger.commitsOf(one))
         .some((other) => other.stamp < stamp && timeMsOf(other.stamp) > boundMs);
       const aheadMs = timeMsOf(stamp) - atMs;
       return hasFloor ? [] : [`${stamp} of ${entityId} is ${aheadMs} ms ahead of its clock`];

@@ -14,6 +14,8 @@ export interface Commit {
   readonly entityId: string;
   readonly operation: string;
   readonly state: RawState;
+  /** One of a transaction that is taken whole. */
+  readonly isWhole: boolean;
   /** True time. */
   readonly atMs: number;
 }
@@ -75,7 +77,8 @@ export function createLedger(world: World): Ledger {
     for (const { entityId, operation: kind, state } of set.changes) {
       if (!isClientsId(entityId)) continue;
       const atMs = world.scheduler.nowMs();
-      const commit = { stamp: set.stamp, region, entityId, operation: kind, state, atMs };
+      const { stamp, isWhole } = set;
+      const commit = { stamp, region, entityId, operation: kind, state, isWhole, atMs };
       commits.push(commit);
       byStamp.set(set.stamp, [...(byStamp.get(set.stamp) ?? []), commit]);
       byEntity.set(entityId, [...(byEntity.get(entityId) ?? []), commit]);
