@@ -172,7 +172,7 @@ function refusalOf(set: ChangeSet, refused: RefusedChanges): TerminalError | und
   if (ids.length === 0) return undefined;
   return new TerminalError(
     'CHANGE_TOO_OLD',
-    `Older than every tombstone that is kept, for rows that are not here: ${ids.join(', ')}. ` +
+    `Older than every tombstone that is kept, for rows that are not here or were made since: ${ids.join(', ')}. ` +
       'Were it applied, it could revive what was deleted.',
     { details: { entityIds: ids } },
   );

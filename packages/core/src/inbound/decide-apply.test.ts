@@ -141,6 +141,28 @@ describe('a region that receives a change', () => {
     ]);
   });
 
+  test('I4: refuses what is left of an older life where a row was made since its tombstone went', () => {
+    const refused = { kind: 'refuse', reason: 'older-than-tombstones' };
+    const anew = put(undefined, 'anew', at(2_000, 'west'));
+    expect(apply(first, anew, 1_001)).toMatchObject({ kind: 'merge' });
+    expect(apply(first, anew, 1_002)).toEqual(refused);
+    // Of one region the newer life covers the older, and only a field that it never had would come back.
+    const note = new Map([['note', { type: 'String' as const, value: 'old' }]]);
+    const older = writeEntity(
+      { kind: 'put', values: note },
+      { stored: undefined, stamp: at(1, 'west'), policy: 'field' },
+    );
+    expect(apply(older, anew, 1_001)).toMatchObject({ kind: 'write' });
+    expect(apply(older, anew, 1_002)).toEqual(refused);
+    expect(apply(put(undefined, 'old', at(1, 'west')), anew, 1_002)).toEqual({ kind: 'skip' });
+    // A row that holds anything of that time has no such gap.
+    const patched = writeEntity(
+      { kind: 'patch', values: note },
+      { stored: here, stamp: at(2_000, 'west'), policy: 'field' },
+    );
+    expect(apply(second, patched, 1_500)).toMatchObject({ kind: 'merge' });
+  });
+
   test('I4: refuses one older than the tombstones where there is no row', () => {
     expect(apply(first, undefined, 1_001)).toMatchObject({ kind: 'write' });
     expect(apply(first, undefined, 1_002)).toEqual({

@@ -1,6 +1,11 @@
 import { type Conflict, findConflicts } from '../model/conflict.ts';
 import type { Replica } from '../ports/replica.ts';
-import { type EntityState, fieldsSince, type StoredState } from '../state/entity-state.ts';
+import {
+  type EntityState,
+  fieldsSince,
+  type StoredState,
+  stampsOf,
+} from '../state/entity-state.ts';
 import { mergeStates } from '../state/merge.ts';
 import { covers, newestStamp, type VersionVector } from '../state/version-vector.ts';
 import { type Stamp, stampTimeMs } from '../time/stamp.ts';
@@ -40,8 +45,16 @@ export function decideApply(incoming: IncomingChange, context: ApplyContext): Ap
   // is the join already; a forged one may say that it contains what it leaves out.
   const joined = (): StoredState => mergeRows(stored, incoming);
   const isOld = covers(stored.state.vector, incoming.state.vector);
-  if (isOld && addsTo(stored.state, incoming.state)) return { kind: 'write', row: joined() };
-  if (covers(stored.state.vector, incoming.state.vector)) return { kind: 'skip' };
+  if (isOld && !addsTo(stored.state, incoming.state)) return { kind: 'skip' };
+  // The row may have been made where the tombstone of an earlier life was collected: nothing of that life may come
+  // into it, as it may not where the message comes before the row is made.
+  if (
+    isOlderThanTombstones(incoming.state.vector, context) &&
+    isYoungerThanTombstones(stored.state, context)
+  ) {
+    return { kind: 'refuse', reason: 'older-than-tombstones' };
+  }
+  if (isOld) return { kind: 'write', row: joined() };
   if (covers(incoming.state.vector, stored.state.vector)) return { kind: 'write', row: joined() };
   return {
     kind: 'merge',
@@ -81,5 +94,15 @@ export function fitRow<R extends StoredState>(replica: Pick<Replica, 'fit'>, row
 
 function isOlderThanTombstones(vector: VersionVector, context: ApplyContext): boolean {
   const newest = newestStamp(vector);
-  return newest === undefined || stampTimeMs(newest) < context.nowMs - context.tombstoneAgeMs;
+  return newest === undefined || stampTimeMs(newest) < horizonOf(context);
+}
+
+/** Says whether nothing in the state is from when a tombstone may have been collected since. */
+function isYoungerThanTombstones(state: EntityState, context: ApplyContext): boolean {
+  const horizonMs = horizonOf(context);
+  return [...stampsOf(state)].every((stamp) => stampTimeMs(stamp) >= horizonMs);
+}
+
+function horizonOf({ nowMs, tombstoneAgeMs }: ApplyContext): number {
+  return nowMs - tombstoneAgeMs;
 }

@@ -238,6 +238,19 @@ export const applyMutants: readonly Mutant[] = [
     seedsMax: 600,
   },
   {
+    id: 'older-life-joins',
+    title:
+      'a change of an older life is merged into the row that was made since its tombstone went',
+    edits: [
+      {
+        file: DECIDE,
+        find: 'every((stamp) => stampTimeMs(stamp) >= horizonMs)',
+        replace: 'every((stamp) => stampTimeMs(stamp) >= 1e15 + horizonMs)',
+      },
+    ],
+    seedsMax: 2_000,
+  },
+  {
     id: 'isolated-by-one-probe',
     title: 'a store that fails now and then is taken for a set that it never takes',
     edits: [

@@ -90,7 +90,7 @@ export const firstFormMutants: readonly Mutant[] = [
     edits: [
       {
         file: `${CORE}inbound/decide-apply.ts`,
-        find: "if (covers(stored.state.vector, incoming.state.vector)) return { kind: 'skip' };",
+        find: "if (isOld && !addsTo(stored.state, incoming.state)) return { kind: 'skip' };",
         replace: "if (stored !== undefined) return { kind: 'write', row: incoming };",
       },
     ],
