@@ -126,7 +126,7 @@ export function watchPlans(
     }
     // What comes back in one region nobody else would send to its peers.
     for (const { entityId, state } of plan.kind === 'replay-join' ? plan.plan.changes : []) {
-      if (wasTouched(entityId, recovery)) continue;
+      if (!isClientsId(entityId) || wasTouched(entityId, recovery)) continue;
       for (const { name } of world.regions) {
         // What nobody can read there is not written over.
         if (wasDamaged(world, name, gadgetKind.name, entityId)) continue;
