@@ -101,31 +101,28 @@ async function queryRows(context: Context, name: string): Promise<Answer> {
   const limit = topOf(query);
   const asked = filter === undefined ? EVERYTHING : parseFilter(filter);
   const where = permit.kind === 'table' ? within(permit.range, asked) : asked;
-  const from = fromOf(query);
   const table = await tableOf(context, name);
-  const page =
-    limit === 0 ? { rows: [], next: undefined } : await table.query({ where, from, limit });
+  const { rows, cursor } =
+    limit === 0 ? NO_ROWS : await table.query({ where, cursor: cursorOf(query), limit });
   return {
     status: 200,
     headers: {
       'Content-Type': JSON_TYPES[level],
-      ...(page.next !== undefined && {
-        'x-ms-continuation-NextPartitionKey': encodeContinuation(page.next.partitionKey),
-        'x-ms-continuation-NextRowKey': encodeContinuation(page.next.rowKey),
+      ...(cursor !== undefined && {
+        'x-ms-continuation-NextPartitionKey': encodeContinuation(cursor),
+        // Clients send back what they were given of both, and some take an absent one for the end.
+        'x-ms-continuation-NextRowKey': encodeContinuation(''),
       }),
     },
-    body: encodeEntities(page.rows, formatOf(context, name, select)),
+    body: encodeEntities(rows, formatOf(context, name, select)),
   };
 }
 
-function fromOf(query: ReadonlyMap<string, string>): Keys | undefined {
-  const partition = query.get('NextPartitionKey');
-  if (partition === undefined) return undefined;
-  const row = query.get('NextRowKey');
-  return {
-    partitionKey: decodeContinuation(partition),
-    rowKey: row === undefined || row === '' ? '' : decodeContinuation(row),
-  };
+const NO_ROWS = { rows: [], cursor: undefined } as const;
+
+function cursorOf(query: ReadonlyMap<string, string>): string | undefined {
+  const token = query.get('NextPartitionKey');
+  return token === undefined ? undefined : decodeContinuation(token);
 }
 
 /** Narrows what was asked to the rows that the caller may see. */

@@ -36,16 +36,16 @@ export type WriteAnswer =
 
 export interface RowQuery {
   readonly where: Predicate;
-  /** Begins at these keys, included; at the first row by default. */
-  readonly from?: Keys | undefined;
+  /** That of the page before, of the same query; the first page by default. */
+  readonly cursor?: string | undefined;
   /** 1 to 1,000. */
   readonly limit: number;
 }
 
 export interface RowPage {
   readonly rows: readonly StoredEntity[];
-  /** Where the next page begins; undefined where there is none. */
-  readonly next: Keys | undefined;
+  /** Opaque, and good in every region; undefined on the last page. */
+  readonly cursor: string | undefined;
 }
 
 /** A table as clients know it. */
@@ -54,7 +54,7 @@ export interface ServedTable {
   readonly name: string;
   readonly policies: readonly SignedIdentifier[];
   get(keys: Keys): Promise<StoredEntity | undefined>;
-  /** Rows in the order of their keys. A page may be empty and have a next one. */
+  /** Rows in the order of their keys. A page may be empty and have a cursor. Throws `CURSOR_INVALID`. */
   query(query: RowQuery): Promise<RowPage>;
   /** All or none; the writes are of one partition, and of a row each. */
   write(writes: readonly RowWrite[]): Promise<WriteAnswer>;

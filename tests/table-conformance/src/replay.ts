@@ -88,7 +88,9 @@ export class Replay {
       const [a, b] = [normalize(name, told), normalize(name, value)];
       // The service names where it looks next, which may be a table that is gone.
       const isReached = name === 'x-ms-continuation-NextTableName' && a >= b;
-      expect(isReached ? b : a, `${name} of ${what}`).toBe(b);
+      // A place within a table is a text of our own, which no client reads.
+      const isPlace = /^x-ms-continuation-Next(?:Partition|Row)Key$/.test(name) && a !== '';
+      expect(isReached || isPlace ? b : a, `${name} of ${what}`).toBe(b);
     }
     const text = textOf(recorded.body);
     if (text.startsWith('\uFEFF') || text === '') {
@@ -181,7 +183,7 @@ function timeIn(tag: string): string {
 /** Older records have spaces between the parameters of a type. */
 function normalize(name: string, value: string): string {
   if (name === 'Content-Type') return value.replaceAll('; ', ';').replace(/;boundary=.*/, '');
-  return name.startsWith('x-ms-continuation') ? keyIn(value) : value;
+  return name === 'x-ms-continuation-NextTableName' ? keyIn(value) : value;
 }
 
 /** A token of the service for a table names it, and when the token was made. */

@@ -56,12 +56,18 @@ class MemoryTable implements ServedTable {
     return this.#rows.get(addressOf(keys));
   }
 
-  async query({ where, from, limit }: RowQuery): Promise<RowPage> {
+  async query({ where, cursor, limit }: RowQuery): Promise<RowPage> {
+    const from = cursor === undefined ? undefined : (JSON.parse(cursor) as Keys);
     const meant = [...this.#rows.values()]
       .toSorted((a, b) => compareKeys(a, b))
       .filter((row) => from === undefined || compareKeys(row, from) >= 0)
       .filter((row) => matches(where, (name) => valueIn(row, name)));
-    return { rows: meant.slice(0, limit), next: meant[limit] };
+    const next = meant[limit];
+    const { partitionKey, rowKey } = next ?? { partitionKey: '', rowKey: '' };
+    return {
+      rows: meant.slice(0, limit),
+      cursor: next && JSON.stringify({ partitionKey, rowKey }),
+    };
   }
 
   async write(writes: readonly RowWrite[]): Promise<WriteAnswer> {
