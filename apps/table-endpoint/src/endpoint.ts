@@ -60,7 +60,8 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
       return { ...answer, headers: { ...common, ...answer.headers } };
     } catch (error) {
       const known = toTableError(error);
-      if (!(error instanceof TableError)) options.onFailure(error, requestId);
+      if (known.code === 'InternalError' || known.status === 503)
+        options.onFailure(error, requestId);
       return refusal(known, { ...options, request, common, requestId });
     }
   };

@@ -34,7 +34,7 @@ export type WriteAnswer =
       readonly why: 'exists' | 'missing' | 'other-version';
     };
 
-export interface RowQuery {
+interface RowQuery {
   readonly where: Predicate;
   /** That of the page before, of the same query; the first page by default. */
   readonly cursor?: string | undefined;
@@ -42,7 +42,7 @@ export interface RowQuery {
   readonly limit: number;
 }
 
-export interface RowPage {
+interface RowPage {
   readonly rows: readonly StoredEntity[];
   /** Opaque, and good in every region; undefined on the last page. */
   readonly cursor: string | undefined;

@@ -25,7 +25,9 @@ export type WriteCondition =
   /** There is a live entity, whatever its version. */
   | { readonly kind: 'present' }
   /** The live entity has exactly one of these versions, each as `encodeVector` gives it. */
-  | { readonly kind: 'version'; readonly versions: readonly string[] };
+  | { readonly kind: 'version'; readonly versions: readonly string[] }
+  /** The live entity has the version of this tag, as `publicETag` gives it. */
+  | { readonly kind: 'etag'; readonly etag: string };
 
 /** One entity as this region has it, whatever its kind holds. */
 export interface StateRecord extends StoredState {

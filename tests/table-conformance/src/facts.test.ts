@@ -1,4 +1,4 @@
-import { createMemoryTables } from '@tandem/table-endpoint/testing';
+import { openLocalTables } from '@tandem/table-endpoint/testing';
 import { describe, expect, it } from 'vitest';
 import { byFile, readExchanges } from './recorded.ts';
 import { Replay } from './replay.ts';
@@ -13,7 +13,7 @@ describe('the endpoint answers as the service did', () => {
   });
 
   it.each([...byFile(exchanges)])('%s', async (_, recorded) => {
-    const tables = createMemoryTables();
+    const tables = await openLocalTables();
     const replay = new Replay(openEndpoint(tables), tables);
     for (const exchange of recorded) await replay.send(exchange);
   });

@@ -7,7 +7,7 @@ import {
   type Endpoint,
   type ServedTables,
 } from '@tandem/table-endpoint';
-import { createMemoryTables } from '@tandem/table-endpoint/testing';
+import { openLocalTables } from '@tandem/table-endpoint/testing';
 import { type Difference, runDifferential } from './differential/differential.ts';
 import { byFile, readExchanges } from './recorded.ts';
 import { ACCOUNT, CHALLENGE, Replay } from './replay.ts';
@@ -37,7 +37,7 @@ export const EMULATED = {
 } as const;
 
 /** Opens the endpoint over tables of its own, with the account of the records and that of the emulators. */
-export function openEndpoint(tables: ServedTables = createMemoryTables()): Endpoint {
+export function openEndpoint(tables: ServedTables): Endpoint {
   let ids = 0;
   return createEndpoint({
     tables,
@@ -65,7 +65,7 @@ async function replayAll(): Promise<{ readonly recorded: number; readonly differ
   const exchanges = readExchanges();
   let different = 0;
   for (const [, file] of byFile(exchanges)) {
-    const tables = createMemoryTables();
+    const tables = await openLocalTables();
     const replay = new Replay(openEndpoint(tables), tables);
     try {
       for (const exchange of file) await replay.send(exchange);
@@ -87,7 +87,7 @@ export async function compareWithAzurite({
   readonly first: readonly Difference[];
 }> {
   const logger = createLogger({ service: 'conformance', region: 'east', level: 'fatal' });
-  const app = createApp({ endpoint: openEndpoint(), logger });
+  const app = createApp({ endpoint: openEndpoint(await openLocalTables()), logger });
   const azurite = await startAzurite();
   try {
     const url = new URL(await app.listen({ host: '127.0.0.1', port: 0 }));

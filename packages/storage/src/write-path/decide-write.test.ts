@@ -43,6 +43,7 @@ describe('a waiting write', () => {
   test.each([
     ['no row', undefined, undefined],
     ['a version that is not the one asked for', live, { kind: 'version', versions: ['other'] }],
+    ['a tag that is not the one asked for', live, { kind: 'etag', etag: 'W/"other"' }],
   ] as const)(
     'is refused for %s only on what was told since it was asked for',
     (_, row, condition) => {

@@ -8,6 +8,7 @@ import {
   isAlive,
   type MergePolicy,
   type Operation,
+  publicETag,
   type StoredRow,
   type StoredState,
   TransientError,
@@ -95,6 +96,8 @@ function holds(condition: WriteCondition, live: StoredRow | undefined): boolean 
       return live !== undefined;
     case 'version':
       return live !== undefined && condition.versions.includes(encodeVector(live.state.vector));
+    case 'etag':
+      return live !== undefined && condition.etag === publicETag(live.state.vector);
     default:
       return assertNever(condition);
   }

@@ -1,4 +1,5 @@
 import { createSeededRandomness } from '@tandem/core/memory';
+import { openLocalTables } from '@tandem/table-endpoint/testing';
 import { expect, it } from 'vitest';
 import { EMULATED, openEndpoint } from '../run-conformance.ts';
 import { fuzz } from './fuzz.ts';
@@ -11,7 +12,7 @@ it(
   async () => {
     const report = await fuzz({
       ...EMULATED,
-      endpoint: openEndpoint(),
+      endpoint: openEndpoint(await openLocalTables()),
       requests: REQUESTS,
       random: createSeededRandomness(1),
     });
