@@ -29,6 +29,8 @@ export interface ArchiveRow {
   readonly etag: string | undefined;
   /** It stands where a change set is missing, until that itself is archived. */
   readonly isStandIn?: boolean;
+  /** Values were erased in it. It keeps them out: while it is there, the change set is not archived again. */
+  readonly isErased?: boolean;
 }
 
 export type ScannedArchiveRow =

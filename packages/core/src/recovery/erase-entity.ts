@@ -120,7 +120,8 @@ async function eraseArchive(
   const erasedRows = async function* (): AsyncGenerator<ArchiveRow> {
     for await (const row of archive.scan({ entityKind, bucket })) {
       const set = row.kind === 'damaged' ? undefined : eraseSet(row.set, entityId, until);
-      if (set !== undefined) yield { ...row, set, encoded: encodeChangeSet(set) };
+      if (set === undefined) continue;
+      yield { ...row, set, encoded: encodeChangeSet(set), isErased: true };
     }
   };
   let leftOut = 0;

@@ -201,6 +201,18 @@ describe('I22: trimming an archive', () => {
     expect(timesOf(region)).toEqual([1, 2]);
   });
 
+  test('keeps a row in which values were erased, since it keeps a late delivery of them out', async () => {
+    const region = regionOf(setOf(at(1), ['a', alive(1)]), setOf(at(2), ['a', alive(2)]));
+    const { archive } = region;
+    const scan: typeof archive.scan = async function* (span) {
+      for await (const row of archive.scan(span)) {
+        yield row.kind === 'set' ? { ...row, isErased: row.rowKey === at(1) } : row;
+      }
+    };
+    await trim({ ...region, archive: { ...archive, scan } }, { horizonMs: 9 });
+    expect(timesOf(region)).toEqual([1, 2]);
+  });
+
   test('forgets an old deletion only once nothing but it names the entity', async () => {
     const region = regionOf(
       setOf(at(1), ['a', alive(1)], ['b', alive(1)]),

@@ -45,7 +45,7 @@ interface Held {
  * Yields the rows that no replay to the horizon or later needs: each change in them is contained in a state that
  * another row below the horizon holds, and that is there when this one is yielded. So whoever drops each row as it
  * comes may be cut off anywhere, and the archive folds to the same states at each moment. What nobody can read, and
- * what only stands for a lost change set, proves nothing of others.
+ * what only stands for a lost change set, proves nothing of others. What was erased in stays.
  *
  * Deletions that are old enough go when nothing but they name the entity: first whatever they supersede has to be
  * gone, so that no cut brings it back.
@@ -60,7 +60,8 @@ export async function* findSuperseded(options: SiftOptions): AsyncGenerator<Scan
       continue;
     }
     const row: HeldRow = { found, holds: 0 };
-    let isPinned = false;
+    // It keeps out the values that were erased in it, which a late delivery would archive anew.
+    let isPinned = found.isErased === true;
     const released = new Set<HeldRow>();
     for (const { entityId, state } of found.set.changes) {
       const held = entities.get(entityId) ?? { holders: [], named: 0 };
@@ -84,7 +85,7 @@ export async function* findSuperseded(options: SiftOptions): AsyncGenerator<Scan
         released.add(other);
       }
     }
-    // It names entities that are not held in memory: for each of them it may be the newest.
+    // Of entities that are not held in memory it may be the newest.
     if (isPinned) {
       row.holds += 1;
       options.onNeeded?.(found);

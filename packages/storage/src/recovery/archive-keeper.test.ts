@@ -179,6 +179,22 @@ describe('restoring states to an archive', () => {
     ]);
   });
 
+  test('tells of a row that values were erased in it, also where it was copied to', async () => {
+    const { keeper, read } = await setUp();
+    await keeper.restore([restoring('a', stateOf('a', stampAt(1)))]);
+    const erased = (await read()).flatMap((row) =>
+      row.kind === 'set' ? [{ ...row, isErased: true, isStandIn: false }] : [],
+    );
+    await keeper.put(erased);
+    const copy = await setUp();
+    const copied = (await read()).flatMap((row) =>
+      row.kind === 'set' ? [{ ...row, etag: undefined }] : [],
+    );
+    await copy.keeper.put(copied);
+    expect(copied.map(({ isErased }) => isErased)).toEqual([true]);
+    expect((await copy.read()).map((row) => row.kind === 'set' && row.isErased)).toEqual([true]);
+  });
+
   test('several entities of one commit are all in the row of its stamp', async () => {
     const { keeper, labels, read } = await setUp();
     const stamp = stampAt(1);

@@ -13,6 +13,7 @@ import {
   forEachBounded,
   isSameState,
   joinChangeSets,
+  type Properties,
   pagesOf,
   ROWS_PER_TRANSACTION_MAX,
   type RowOperation,
@@ -53,8 +54,7 @@ export function createTableArchiveKeeper({ store }: { readonly store: TableStore
   ): Promise<void> => {
     const operations = part.map((row): RowOperation => {
       const { rowKey, etag } = row;
-      const properties =
-        row.isStandIn === true ? toStandInProperties(row) : toArchiveProperties(row);
+      const properties = toRowProperties(row);
       return etag === undefined
         ? { kind: 'insert', rowKey, properties }
         : { kind: 'replace', rowKey, properties, etag };
@@ -105,6 +105,16 @@ export function createTableArchiveKeeper({ store }: { readonly store: TableStore
       }, CONTENTION);
     },
   };
+}
+
+/** A column of rows in which values were erased. */
+const ERASED = 'erased';
+
+function toRowProperties(row: ArchiveRow): Properties {
+  if (row.isStandIn === true) return toStandInProperties(row);
+  const properties = toArchiveProperties(row);
+  if (row.isErased !== true) return properties;
+  return new Map([...properties, [ERASED, { type: 'Boolean', value: true }]]);
 }
 
 /** All in one transaction, or one by one when someone has written one of them. */
@@ -160,7 +170,11 @@ function readArchiveRow({ partitionKey, rowKey, properties, etag }: TableRow): S
     const encoded = fromPayloadColumns(properties);
     const set = decodeStoredChangeSet(encoded);
     const row = { kind: 'set', partitionKey, rowKey, set, encoded, etag } as const;
-    return isStandIn(properties) ? { ...row, isStandIn: true } : row;
+    return {
+      ...row,
+      ...(isStandIn(properties) && { isStandIn: true }),
+      ...(properties.get(ERASED)?.value === true && { isErased: true }),
+    };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     return { kind: 'damaged', partitionKey, rowKey, problem: error.message, etag };

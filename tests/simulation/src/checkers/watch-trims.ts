@@ -39,7 +39,9 @@ export function watchTrims(
     }
     const isWanted = ledger.commitsUnder(stamp).some(({ entityId }) => !isLoose(entityId));
     for (const other of isWanted ? world.plan.regions : []) {
-      if (hasLost.has(other) || ledger.regionNamed(other).archived.has(stamp)) continue;
+      // What only stands for it here was never archived here, and goes when others say all that it says.
+      if (other === region || hasLost.has(other) || ledger.regionNamed(other).archived.has(stamp))
+        continue;
       report('trimmed-early', `${rowKey} went in ${region}, and ${other} does not have it`);
     }
     const left = [...(archives.get(region)?.entries() ?? [])].flatMap(([key, { changes }]) =>

@@ -29,6 +29,17 @@ export const retentionMutants: readonly Mutant[] = [
     ],
   },
   {
+    id: 'erased-trimmed',
+    title: 'a row is trimmed in which values were erased',
+    edits: [
+      {
+        file: TRIM,
+        find: 'let isPinned = found.isErased === true;',
+        replace: 'let isPinned = false;',
+      },
+    ],
+  },
+  {
     id: 'horizon-after-trimming',
     title: 'how far back an archive goes is recorded once it is trimmed',
     edits: [
