@@ -318,6 +318,7 @@ export const recoveryMutants: readonly Mutant[] = [
         replace: 'of Map.groupBy(conflicts.slice(0, 0), (conflict) => conflict.bucket)',
       },
     ],
+    seedsMax: 3_000,
   },
   {
     id: 'verify-leaves-journals',
@@ -331,6 +332,7 @@ export const recoveryMutants: readonly Mutant[] = [
           'const journals = { ...(await verifyJournals(options)), differentCount: 0, differences: [] };',
       },
     ],
+    seedsMax: 1_500,
   },
   {
     id: 'journals-keep-first',
