@@ -50,7 +50,17 @@ async function installPacked(folder: string): Promise<void> {
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
   cpSync(EXAMPLE, join(folder, 'orders.ts'));
   const quiet = ['--no-audit', '--no-fund', '--prefer-offline'];
-  await run('npm', ['install', ...quiet, ...tarballs, `typebox@${version}`], { cwd: folder });
+  await run('npm', ['install', ...quiet, ...tarballs, `typebox@${version}`], {
+    cwd: folder,
+    env: newcomersEnvironment(),
+  });
+}
+
+/** What runs this test may have told its own npm things that are not for every folder. */
+function newcomersEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !name.toLowerCase().startsWith('npm_')),
+  );
 }
 
 async function freePort(): Promise<number> {

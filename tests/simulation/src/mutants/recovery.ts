@@ -135,8 +135,8 @@ export const recoveryMutants: readonly Mutant[] = [
     edits: [
       {
         file: ERASE,
-        find: 'if (set !== undefined) yield {',
-        replace: "if (set !== undefined && entityId === '') yield {",
+        find: 'if (set === undefined) continue;',
+        replace: "if (set === undefined || entityId !== '') continue;",
       },
     ],
   },
