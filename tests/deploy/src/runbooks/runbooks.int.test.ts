@@ -26,7 +26,7 @@ const KNOWN: readonly RegExp[] = [
 ];
 const ASKABLE = /^(helm|kubectl)\b/;
 /** A command, or one of a group of them. */
-const OURS = /^pnpm tandem ((?:(?:config|dead-letters|messages|damaged-rows) )?[a-z-]+)/;
+const OURS = /^pnpm tandem ((?:(?:config|dead-letters|messages|damaged-rows|tables) )?[a-z-]+)/;
 /** The script `tandem` of the root package. */
 const TANDEM = `${ROOT}apps/cli/src/main.ts`;
 const FLAG = /(?<=\s)--?[a-z][a-z-]*/g;
