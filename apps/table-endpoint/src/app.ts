@@ -7,7 +7,7 @@ import {
   LogController,
 } from 'fastify';
 import type { Endpoint } from './endpoint.ts';
-import { JSON_TYPES } from './exchange.ts';
+import { errorFacts, JSON_TYPES } from './exchange.ts';
 
 export interface AppOptions {
   readonly endpoint: Endpoint;
@@ -115,12 +115,11 @@ function createServer({ logger, paths }: ServerOptions): FastifyInstance {
   });
   app.setErrorHandler<Error & { readonly statusCode?: number }>((error, request, reply) => {
     const known = error instanceof TableError ? error : new TableError(codeOf(error.statusCode));
-    const time = `${new Date().toISOString().slice(0, -1)}0000Z`;
     if (known.status === 503) void reply.header('Retry-After', '1');
     return reply
       .code(known.status)
       .header('Content-Type', JSON_TYPES.minimal)
-      .send(errorJson(known, { requestId: request.id, time }));
+      .send(errorJson(known, errorFacts(request.id, Date.now())));
   });
   return app;
 }

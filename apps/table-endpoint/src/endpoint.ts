@@ -27,6 +27,7 @@ import {
   type Answer,
   type Context,
   type EndpointRequest,
+  errorFacts,
   formatAskedFor,
   JSON_TYPES,
   levelOf,
@@ -300,7 +301,7 @@ function refusal(
   error: TableError,
   { request, common, challenge, requestId, nowMs }: Refusing,
 ): Answer {
-  const facts = { requestId, time: `${new Date(nowMs()).toISOString().slice(0, -1)}0000Z` };
+  const facts = errorFacts(requestId, nowMs());
   const isXml = request.method === 'OPTIONS' || isAskedForXml(request);
   const headers: Record<string, string> = {
     ...common,

@@ -32,6 +32,7 @@ import {
   type Context,
   checkPermit,
   type EndpointRequest,
+  errorFacts,
   formatOf,
   JSON_TYPES,
   levelOf,
@@ -301,11 +302,10 @@ async function answerPart(context: Context, make: () => Promise<Answer>): Promis
 }
 
 function refusalInBatch({ requestId, level }: Context, error: TableError): Answer {
-  const time = `${new Date().toISOString().slice(0, -1)}0000Z`;
   return {
     status: error.status,
     headers: { 'Content-Type': JSON_TYPES[level] },
-    body: errorJson(error, { requestId, time }),
+    body: errorJson(error, errorFacts(requestId, Date.now())),
   };
 }
 

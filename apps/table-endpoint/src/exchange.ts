@@ -92,3 +92,8 @@ export function levelOf(request: Asking): MetadataLevel {
   if (wanted.includes('fullmetadata')) return 'full';
   return wanted.includes('nometadata') ? 'none' : 'minimal';
 }
+
+/** Returns what an error says of itself beside its sentence. */
+export function errorFacts(requestId: string, nowMs: number): { requestId: string; time: string } {
+  return { requestId, time: `${new Date(nowMs).toISOString().slice(0, -1)}0000Z` };
+}

@@ -17,7 +17,9 @@ import type {
   WriteCondition,
 } from '@tandem/storage';
 import {
+  encodeAcl,
   encodeServiceProperties,
+  parseAcl,
   parseServiceProperties,
   type ServiceProperties,
   type SignedIdentifier,
@@ -57,12 +59,13 @@ export function createRegionServedTables(options: RegionTablesOptions): ServedTa
     create: async (name) => (await catalogue.create(name)).kind === 'created',
     remove: async (name) => (await catalogue.remove(name)) !== undefined,
     async setPolicies(name, policies) {
-      return (await catalogue.change(name, { acl: JSON.stringify(policies) })) !== undefined;
+      return (await catalogue.change(name, { acl: encodeAcl(policies) })) !== undefined;
     },
     async properties() {
       const record = await service.get(PROPERTIES_KEY);
       const document = record?.values.get(PROPERTIES_COLUMN);
-      return document?.type === 'String' ? parseServiceProperties(document.value) : {};
+      if (document?.type !== 'String') return {};
+      return readable(() => parseServiceProperties(document.value), {});
     },
     async setProperties(properties: ServiceProperties) {
       const value: FieldValue = { type: 'String', value: encodeServiceProperties(properties) };
@@ -107,14 +110,18 @@ function serve(found: FoundTable, { catalogue, openRows }: RegionTablesOptions):
   };
 }
 
-/** A text that nobody can read lets nobody in. */
+/** Whoever wrote it, and however it came here: what nobody can read lets nobody in. */
 function policiesOf({ acl }: TableGeneration): readonly SignedIdentifier[] {
-  if (acl === undefined) return [];
+  return acl === undefined ? [] : readable(() => parseAcl(acl), []);
+}
+
+/** A document that is kept is not the caller's fault, so it fails no request of his. */
+function readable<T>(read: () => T, otherwise: T): T {
   try {
-    const policies: unknown = JSON.parse(acl);
-    return Array.isArray(policies) ? (policies as readonly SignedIdentifier[]) : [];
-  } catch {
-    return [];
+    return read();
+  } catch (error) {
+    if (error instanceof TableError) return otherwise;
+    throw error;
   }
 }
 

@@ -21,7 +21,7 @@ export interface TableSettings {
   /** The region's setting where it is undefined. */
   readonly tombstoneAgeMs?: number;
   readonly archiveKeepMs?: number;
-  /** Stored access policies, as JSON. */
+  /** Stored access policies, as the service's document. */
   readonly acl?: string;
 }
 
