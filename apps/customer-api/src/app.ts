@@ -2,7 +2,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { JudgeRequest } from '@tandem/core';
 import type { ProcessReadiness } from '@tandem/region';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
-import type { TokenVerifier } from './auth/token-verifier.ts';
+import type { ApiTokenVerifier } from './auth/scopes.ts';
 import type { Pace } from './bulk/pace.ts';
 import type { CustomerService } from './customers/customer-service.ts';
 import { createClientErrorHandler } from './http/client-error.ts';
@@ -56,7 +56,7 @@ export interface AppOptions {
   /** Tells the readiness of this process alone. */
   readonly serving: () => ProcessReadiness;
   /** Undefined when everything is open to everyone who can reach it. */
-  readonly verifyToken?: TokenVerifier | undefined;
+  readonly verifyToken?: ApiTokenVerifier | undefined;
   /** Undefined when pages of any site may ask, under any name. */
   readonly judgeRequest?: JudgeRequest | undefined;
   /** Bounds the requests of one caller; it counts only where tokens are asked for. */

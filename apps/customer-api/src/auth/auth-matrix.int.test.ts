@@ -1,9 +1,9 @@
+import { AUDIENCE, startIssuer, type TestIssuer } from '@tandem/service-kit/testing';
+import { createTokenVerifier } from '@tandem/service-kit/tokens';
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../testing/create-test-app.ts';
-import { AUDIENCE, startIssuer, type TestIssuer } from '../testing/start-issuer.ts';
 import { SCOPES, type Scope, scopeOf } from './scopes.ts';
-import { createTokenVerifier } from './token-verifier.ts';
 
 interface Route {
   readonly method: string;
@@ -26,6 +26,7 @@ beforeAll(async () => {
     audience: AUDIENCE,
     jwksUrl: undefined,
     tokenType: 'at+jwt',
+    scopes: SCOPES,
   });
   test = await createTestApp({ verifyToken });
   const { paths } = (await test.app.inject({ url: '/openapi.json' })).json();

@@ -1,7 +1,11 @@
+import type { Caller, TokenVerifier } from '@tandem/service-kit/tokens';
+
 /** What a token may allow. Without one of them a token allows nothing. */
 export const SCOPES = ['customers.read', 'customers.write', 'customers.operate'] as const;
 
 export type Scope = (typeof SCOPES)[number];
+export type ApiCaller = Caller<Scope>;
+export type ApiTokenVerifier = TokenVerifier<Scope>;
 
 export const BEARER = 'bearer';
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Caller } from '../auth/token-verifier.ts';
+import type { ApiCaller } from '../auth/scopes.ts';
 import { ProblemError } from '../http/problem.ts';
 import type { CustomerBody } from '../routes/customers-schema.ts';
 
@@ -10,7 +10,7 @@ import type { CustomerBody } from '../routes/customers-schema.ts';
  */
 export function readIdempotencyKey(
   header: string | undefined,
-  caller: Caller | undefined,
+  caller: ApiCaller | undefined,
 ): string | undefined {
   if (header === undefined) return undefined;
   const key = header.trim().replace(/^"(.*)"$/, '$1');

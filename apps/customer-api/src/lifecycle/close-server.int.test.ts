@@ -1,8 +1,7 @@
 import type { AddressInfo } from 'node:net';
-import { createSystemClock } from '@tandem/service-kit';
+import { closeServer, createSystemClock } from '@tandem/service-kit';
 import { describe, expect, it } from 'vitest';
 import { createTestApp } from '../testing/create-test-app.ts';
-import { closeServer } from './close-server.ts';
 
 const ID = '4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88';
 const clock = createSystemClock();

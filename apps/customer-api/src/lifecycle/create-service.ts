@@ -1,7 +1,8 @@
 import type { Clock, Randomness } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { createRegion, measureRegion, openRegionStore, type Region } from '@tandem/region';
-import { createRandomIds, type PinoLogger, type Service } from '@tandem/service-kit';
+import { closeServer, createRandomIds, type PinoLogger, type Service } from '@tandem/service-kit';
+import { createTokenVerifier } from '@tandem/service-kit/tokens';
 import {
   createHttpTelemetry,
   createTraceScope,
@@ -10,11 +11,10 @@ import {
 } from '@tandem/telemetry';
 import type { FastifyInstance } from 'fastify';
 import { type AppOptions, createApp } from '../app.ts';
-import { createTokenVerifier } from '../auth/token-verifier.ts';
+import { SCOPES } from '../auth/scopes.ts';
 import type { Config } from '../config.ts';
 import { createCustomerService } from '../customers/customer-service.ts';
 import { EVENT_LOOP_DELAY_MS_MAX } from '../http/limits.ts';
-import { closeServer } from './close-server.ts';
 
 export interface ServiceOptions {
   readonly config: Config;
@@ -83,7 +83,7 @@ function createServiceApp(
     }),
     readiness: () => region.readiness(),
     serving: () => region.serving(),
-    verifyToken: config.auth === undefined ? undefined : createTokenVerifier(config.auth),
+    verifyToken: config.auth && createTokenVerifier({ ...config.auth, scopes: SCOPES }),
     judgeRequest: config.judgeRequest,
     eventLoopDelayMsMax: EVENT_LOOP_DELAY_MS_MAX,
     requestsPerMinuteMax: config.requestsPerMinuteMax,

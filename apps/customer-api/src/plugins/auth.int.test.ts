@@ -3,8 +3,8 @@ import { type IncomingMessage, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Fastify from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ApiTokenVerifier } from '../auth/scopes.ts';
 import { SCOPES, type Scope } from '../auth/scopes.ts';
-import type { TokenVerifier } from '../auth/token-verifier.ts';
 import { createTestApp, type TestApp } from '../testing/create-test-app.ts';
 import { authPlugin } from './auth.ts';
 import { problemsPlugin } from './problems.ts';
@@ -12,7 +12,7 @@ import { problemsPlugin } from './problems.ts';
 const seen: string[] = [];
 
 /** Takes the token for a list of scopes, and `refused` for none. */
-const reading: TokenVerifier = async (token) => {
+const reading: ApiTokenVerifier = async (token) => {
   seen.push(token);
   if (token === 'refused') return { kind: 'refused' };
   const scopes = new Set(SCOPES.filter((one: Scope) => token.split('+').includes(one)));
@@ -111,7 +111,7 @@ describe('the Authorization header', () => {
 });
 
 describe('a route', () => {
-  const start = async (schema: object, verify: TokenVerifier | 'none' = reading) => {
+  const start = async (schema: object, verify: ApiTokenVerifier | 'none' = reading) => {
     const app = Fastify();
     await app.register(problemsPlugin);
     await app.register(authPlugin, { verifyToken: verify === 'none' ? undefined : verify });

@@ -1,20 +1,20 @@
 import { assert } from '@tandem/core';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
+import type { ApiCaller, ApiTokenVerifier } from '../auth/scopes.ts';
 import { ANYONE, scopeOf } from '../auth/scopes.ts';
-import type { Caller, TokenVerifier } from '../auth/token-verifier.ts';
 import { ProblemError } from '../http/problem.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** Undefined where anyone may ask, and where no tokens are asked for at all. */
-    caller: Caller | undefined;
+    caller: ApiCaller | undefined;
   }
 }
 
 export interface AuthPluginOptions {
   /** Undefined when everything is open to everyone who can reach it. */
-  readonly verifyToken: TokenVerifier | undefined;
+  readonly verifyToken: ApiTokenVerifier | undefined;
 }
 
 const BEARER_TOKEN = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i;
@@ -45,6 +45,7 @@ export const authPlugin = fp(
       if (header === undefined) throw tokenMissing();
       const token = BEARER_TOKEN.exec(header)?.[1];
       const verdict = token === undefined ? undefined : await verifyToken(token);
+      if (verdict?.kind === 'keys-unreadable') throw keysUnreadable(verdict.retryAfterS);
       if (verdict?.kind !== 'caller') throw tokenInvalid();
       if (!verdict.caller.scopes.has(scope)) throw scopeMissing(scope);
       request.caller = verdict.caller;
@@ -74,6 +75,13 @@ function tokenMissing(): ProblemError {
   return new ProblemError('token-missing', {
     detail: 'Send Authorization: Bearer with an access token for this API.',
     headers: { 'www-authenticate': 'Bearer realm="tandem"' },
+  });
+}
+
+function keysUnreadable(retryAfterS: number): ProblemError {
+  return new ProblemError('service-unavailable', {
+    detail: 'The keys of the issuer of access tokens cannot be read at the moment.',
+    headers: { 'retry-after': String(retryAfterS) },
   });
 }
 

@@ -1,13 +1,13 @@
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import type { ApiTokenVerifier } from '../auth/scopes.ts';
 import { SCOPES } from '../auth/scopes.ts';
-import type { TokenVerifier } from '../auth/token-verifier.ts';
 import { createTestApp } from '../testing/create-test-app.ts';
 
 const PER_MINUTE = 3;
 
 /** Takes the token for the name of its caller. */
-const trusting: TokenVerifier = async (subject) => ({
+const trusting: ApiTokenVerifier = async (subject) => ({
   kind: 'caller',
   caller: { subject, scopes: new Set(SCOPES) },
 });

@@ -24,7 +24,7 @@ import {
 } from '@tandem/storage';
 import type { FastifyInstance } from 'fastify';
 import { createApp } from '../app.ts';
-import type { TokenVerifier } from '../auth/token-verifier.ts';
+import type { ApiTokenVerifier } from '../auth/scopes.ts';
 import type { Pace } from '../bulk/pace.ts';
 import type { CustomerKind } from '../customers/customer-service.ts';
 import { customersOver } from './customers-over.ts';
@@ -42,7 +42,7 @@ interface TestAppOptions {
   /** Replaces methods of the table, to make it fail. */
   readonly table?: Partial<ReplicatedTable<CustomerKind>>;
   readonly readiness?: () => Promise<ProcessReadiness>;
-  readonly verifyToken?: TokenVerifier;
+  readonly verifyToken?: ApiTokenVerifier;
   readonly requestsPerMinuteMax?: number;
   readonly pace?: Pace;
   readonly isPreconditionRequired?: boolean;

@@ -1,40 +1,30 @@
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
-import { isLoopback } from '../http/loopback.ts';
-import { ProblemError } from '../http/problem.ts';
+import { isLoopback } from '../loopback.ts';
+import type { AuthSettings } from './auth-settings.ts';
 import { isAboutToken, outliveIssuer } from './outlive-issuer.ts';
-import { SCOPES, type Scope } from './scopes.ts';
 
-/** Whose tokens are taken: those of Microsoft Entra ID, or of any OpenID Connect issuer. */
-export interface AuthSettings {
-  /** As the tokens have it in `iss`. */
-  readonly issuer: string;
-  /** As the tokens have it in `aud`: this API. */
-  readonly audience: string;
-  /** Undefined to look it up at the issuer. */
-  readonly jwksUrl: string | undefined;
-  readonly tokenType: TokenType;
-}
-
-/**
- * What the issuer writes into `typ` of an access token: `at+jwt`, as RFC 9068 has it, or `jwt`, as those do
- * that are older than it, Microsoft Entra ID among them: then what else is a JWT is told by its claims.
- */
-export type TokenType = 'at+jwt' | 'jwt';
-
-export interface Caller {
+export interface Caller<S extends string = string> {
   /** Names one caller, by the same text in every region. */
   readonly subject: string;
-  readonly scopes: ReadonlySet<Scope>;
+  /** Those that the service knows, and the token names. */
+  readonly scopes: ReadonlySet<S>;
 }
 
-type TokenVerdict =
-  | { readonly kind: 'caller'; readonly caller: Caller }
-  | { readonly kind: 'refused' };
+type TokenVerdict<S extends string> =
+  | { readonly kind: 'caller'; readonly caller: Caller<S> }
+  | { readonly kind: 'refused' }
+  /** Nothing is known of the token: the issuer does not give its keys. */
+  | { readonly kind: 'keys-unreadable'; readonly retryAfterS: number };
 
-/** Throws `service-unavailable` when the keys of the issuer cannot be read, and nothing else. */
-export type TokenVerifier = (token: string) => Promise<TokenVerdict>;
+/** Never throws. */
+export type TokenVerifier<S extends string = string> = (token: string) => Promise<TokenVerdict<S>>;
+
+export interface TokenVerifierSettings<S extends string> extends AuthSettings {
+  /** What a token may allow: of its scopes and roles no others are looked at. */
+  readonly scopes: readonly S[];
+}
 
 /** Public keys only: neither `none` nor a shared secret can ever be meant. */
 const ALGORITHMS = [
@@ -55,10 +45,10 @@ const TOKEN_LENGTH_MAX = 8_192;
 /** Whatever a token says, nothing of it makes the keys unreadable. */
 class KeysUnreadable extends Error {}
 
-export function createTokenVerifier(
-  settings: AuthSettings,
+export function createTokenVerifier<S extends string>(
+  settings: TokenVerifierSettings<S>,
   keys: JWTVerifyGetKey = createIssuerKeys(settings),
-): TokenVerifier {
+): TokenVerifier<S> {
   const readKey: JWTVerifyGetKey = async (header, parts) => {
     try {
       return await keys(header, parts);
@@ -78,14 +68,11 @@ export function createTokenVerifier(
         requiredClaims: ['iss', 'aud', 'exp', 'sub'],
       });
       if (!isAccessToken(protectedHeader.typ, payload, settings)) return { kind: 'refused' };
-      const caller = callerOf(payload);
+      const caller = callerOf(payload, settings.scopes);
       return caller === undefined ? { kind: 'refused' } : { kind: 'caller', caller };
     } catch (error) {
       if (!(error instanceof KeysUnreadable)) return { kind: 'refused' };
-      throw new ProblemError('service-unavailable', {
-        detail: 'The keys of the issuer of access tokens cannot be read at the moment.',
-        headers: { 'retry-after': String(RETRY_AFTER_S) },
-      });
+      return { kind: 'keys-unreadable', retryAfterS: RETRY_AFTER_S };
     }
   };
 }
@@ -109,7 +96,10 @@ function isAccessToken(
 const SUBJECT = /^[^\p{Cc}]{1,255}$/u;
 
 /** Undefined for claims that are not what RFC 9068 makes them. */
-function callerOf(payload: JWTPayload): Caller | undefined {
+function callerOf<S extends string>(
+  payload: JWTPayload,
+  known: readonly S[],
+): Caller<S> | undefined {
   const { sub, scope, scp, roles } = payload as Readonly<Record<string, unknown>>;
   if (typeof sub !== 'string' || !sub.isWellFormed() || !SUBJECT.test(sub)) return undefined;
   // `scope` is of OAuth 2 (RFC 9068), `scp` and `roles` are what Entra ID writes for users and for apps.
@@ -117,7 +107,7 @@ function callerOf(payload: JWTPayload): Caller | undefined {
   const claims = [scope, scp, roles].map(namesIn);
   if (!claims.every((names) => names !== undefined)) return undefined;
   const granted = claims.flat();
-  return { subject: sub, scopes: new Set(SCOPES.filter((one) => granted.includes(one))) };
+  return { subject: sub, scopes: new Set(known.filter((one) => granted.includes(one))) };
 }
 
 /** Undefined for what is neither a text nor a list of texts. */

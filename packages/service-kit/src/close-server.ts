@@ -1,6 +1,11 @@
 import type { Clock } from '@tandem/core';
-import type { Logger } from '@tandem/service-kit';
-import type { FastifyInstance } from 'fastify';
+import type { Logger } from './logger.ts';
+
+/** The part of a Fastify instance that is needed. */
+interface ClosableServer {
+  readonly server: { closeAllConnections(): void };
+  close(): PromiseLike<unknown>;
+}
 
 interface CloseServerOptions {
   readonly clock: Clock;
@@ -14,11 +19,11 @@ interface CloseServerOptions {
  * still running after `graceMs` lose their connection.
  */
 export async function closeServer(
-  app: FastifyInstance,
+  app: ClosableServer,
   { clock, logger, graceMs }: CloseServerOptions,
 ): Promise<void> {
   const closed = new AbortController();
-  const closing = app.close().finally(() => closed.abort());
+  const closing = Promise.resolve(app.close()).finally(() => closed.abort());
   await clock.sleep(graceMs, closed.signal);
   if (!closed.signal.aborted) {
     logger.warn({ event: 'requests-cut-off', graceMs }, 'Some requests took too long to finish.');

@@ -1,0 +1,1 @@
+export { AUDIENCE, startIssuer, type TestIssuer } from './start-issuer.ts';
