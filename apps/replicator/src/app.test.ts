@@ -13,7 +13,15 @@ const STATUS = describeStatus({
   owedToSinceMs: () => undefined,
   queue: undefined,
   duties: [],
-  counts: { conflicts: 0, relayed: 0, deadLettered: 0, refused: {}, received: 0, trimmed: {} },
+  counts: {
+    conflicts: 0,
+    relayed: 0,
+    deadLettered: 0,
+    refused: {},
+    received: 0,
+    trimmed: {},
+    purged: 0,
+  },
   notices: [],
 });
 

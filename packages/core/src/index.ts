@@ -43,6 +43,7 @@ export {
   decideDelete,
   decideRestore,
   findPurgeable,
+  findPurged,
   isLiving,
   readCatalogue,
   type StoredRecord,
@@ -51,6 +52,7 @@ export {
   toChange,
   toCreation,
   toDeletion,
+  toPurge,
 } from './catalogue/decide-catalogue.ts';
 // What bounds, pages and repeats work.
 export { chunk, forEachBounded } from './concurrency/bounded.ts';
@@ -109,6 +111,7 @@ export {
   openIdRange,
   openPartitionOf,
   openTableId,
+  tableIdOf,
 } from './entity-kind/open-id.ts';
 // The three kinds of trouble.
 export {

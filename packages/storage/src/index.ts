@@ -11,6 +11,11 @@ export {
 export { type AzureTableStoreOptions, createAzureTableStore } from './azure/azure-table-store.ts';
 // The catalogue of client tables.
 export {
+  type PurgeTurn,
+  type PurgeTurnOptions,
+  takePurgeTurn,
+} from './catalogue/purge-tables.ts';
+export {
   type CreateOutcome,
   createTableCatalogue,
   type FoundTable,

@@ -121,5 +121,6 @@ const StatusAnswer = Type.Object({
     trimmed: Type.Record(Type.String(), Count, {
       description: 'Rows that were older than is kept, by table.',
     }),
+    purged: Type.Integer({ minimum: 0, description: 'Rows of deleted tables that are gone.' }),
   }),
 });

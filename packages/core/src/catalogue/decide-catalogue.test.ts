@@ -19,7 +19,9 @@ import {
   decideDelete,
   decideRestore,
   findPurgeable,
+  findPurged,
   readCatalogue,
+  type StoredRecord,
   type TableGeneration,
   type TableSettings,
   toCreation,
@@ -404,6 +406,64 @@ describe('a table that was deleted', () => {
     east.delete(30);
     expect(purgeable(30)).toEqual([]);
     expect(purgeable(31)).toEqual([0, 1]);
+  });
+});
+
+describe('the rows of a table that was deleted', () => {
+  const ofText = (timeMs: number): string => new Date(timeMs).toISOString();
+  const table = (
+    generation: number,
+    { rowsOf = generation, ...times }: { rowsOf?: number; deleted?: number; purged?: number },
+  ): readonly StoredRecord[] => [
+    {
+      entityId: recordIdOf(KEY, generation, 'creation'),
+      entity: { ...toCreation('Orders', {}, { nowMs: 1, rowsOf }) } as CatalogRecord,
+    },
+    ...(times.deleted === undefined
+      ? []
+      : [
+          {
+            entityId: recordIdOf(KEY, generation, 'deletion'),
+            entity: {
+              name: 'Orders',
+              deletedAt: ofText(times.deleted),
+              purgedAt: times.purged === undefined ? null : ofText(times.purged),
+            } as CatalogRecord,
+          },
+        ]),
+  ];
+  const read = (...records: readonly (readonly StoredRecord[])[]) =>
+    readCatalogue(records.flat()).get(KEY) ?? [];
+  const purged = (generations: readonly TableGeneration[], appliedMs: number) =>
+    findPurged(generations, appliedMs).map(({ generation }) => generation);
+
+  test('go once every region has applied that they do, and not before', () => {
+    const generations = read(table(0, { deleted: 10, purged: 500 }));
+    expect(purged(generations, 500)).toEqual([]);
+    expect(purged(generations, 501)).toEqual([0]);
+    expect(findPurgeable(generations, 1_000)).toEqual([]);
+    const asked = { nowMs: 11, keepMs: KEEP_MS };
+    expect(() => decideRestore('Orders', generations, asked)).toThrow(/cannot be restored/);
+  });
+
+  test('stay while a table shows them that was restored before that was heard of', () => {
+    const lives = read(table(0, { deleted: 10, purged: 500 }), table(1, { rowsOf: 0 }));
+    expect(purged(lives, 10_000)).toEqual([]);
+    // Once it is deleted too, they are kept anew, and it is to be said again that they go.
+    const again = read(
+      table(0, { deleted: 10, purged: 500 }),
+      table(1, { rowsOf: 0, deleted: 600 }),
+    );
+    expect(purged(again, 10_000)).toEqual([]);
+    expect(decideRestore('Orders', again, { nowMs: 700, keepMs: KEEP_MS }).rowsOf).toBe(0);
+    expect(findPurgeable(again, 601).map(({ generation }) => generation)).toEqual([0, 1]);
+  });
+
+  test('stay while nobody can read, or has heard, whose rows a later generation shows', () => {
+    const [creation] = table(1, { rowsOf: 0 });
+    const unreadable = [{ entityId: creation!.entityId, entity: undefined }];
+    expect(purged(read(table(0, { deleted: 10, purged: 500 }), unreadable), 10_000)).toEqual([]);
+    expect(findPurgeable(read(table(0, { deleted: 10 }), unreadable), 10_000)).toEqual([]);
   });
 });
 

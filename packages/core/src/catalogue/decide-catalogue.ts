@@ -44,7 +44,7 @@ export interface TableGeneration {
   readonly createdMs: number | undefined;
   /** Undefined while it lives; infinite where nobody can read the time. */
   readonly deletedMs: number | undefined;
-  /** When its rows were purged. */
+  /** When it was said that its rows go; of the last life that showed them only where that had ended before. */
   readonly purgedMs: number | undefined;
 }
 
@@ -223,34 +223,64 @@ export function decideRestore(
     const which = generation === undefined ? 'table' : `generation ${formatGeneration(generation)}`;
     throw refuse(`no ${which} of that name was deleted.`);
   }
-  const rows = generations.find((one) => one.generation === from.rowsOf);
   const keptUntilMs = lastShownMs(generations, from.rowsOf) + keepMs;
-  if (rows?.purgedMs !== undefined || nowMs >= keptUntilMs) {
+  if (isMarked(generations, from.rowsOf) || nowMs >= keptUntilMs) {
     throw refuse(`its rows were kept until ${new Date(keptUntilMs).toISOString()}.`);
   }
   return { generation: nextGeneration(name, generations), from, rowsOf: from.rowsOf };
 }
 
-/** Returns when the last generation that showed these rows was deleted; never, while one lives. */
+/**
+ * Returns when the last generation that showed these rows was deleted; never, while one lives. Of one whose creation
+ * nobody can read, or has not come yet, nobody knows whose rows it showed: it may be these.
+ */
 function lastShownMs(generations: readonly TableGeneration[], rowsOf: number): number {
-  const shown = generations.filter((one) => one.rowsOf === rowsOf || one.generation === rowsOf);
+  const shown = generations.filter(
+    (one) =>
+      one.rowsOf === rowsOf ||
+      one.generation === rowsOf ||
+      (one.createdMs === undefined && one.generation > rowsOf),
+  );
   return Math.max(...shown.map(({ deletedMs }) => deletedMs ?? Number.POSITIVE_INFINITY));
 }
 
 /**
- * Lists the generations whose own rows nobody can ask for again: each that shows them was deleted before the horizon,
- * and no restoration can be under way. The horizon is a time that every peer has passed, less the time for which rows
- * are kept.
+ * Tells whether it was said of rows that they go, and no generation has shown them since: a restoration that had not
+ * heard of it counts, and once it is deleted too they are kept as long as those of any other.
+ */
+function isMarked(generations: readonly TableGeneration[], rowsOf: number): boolean {
+  const purgedMs = generations.find(({ generation }) => generation === rowsOf)?.purgedMs;
+  return purgedMs !== undefined && purgedMs > lastShownMs(generations, rowsOf);
+}
+
+/**
+ * Lists the generations of which it is to be said that their own rows go: each that shows them was deleted before the
+ * horizon, and no restoration can be under way. The horizon is a time that every peer has passed, less the time for
+ * which rows are kept.
  */
 export function findPurgeable(
   generations: readonly TableGeneration[],
   horizonMs: number,
 ): readonly TableGeneration[] {
   return generations.filter(
-    (one) =>
-      one.deletedMs !== undefined &&
-      one.purgedMs === undefined &&
-      lastShownMs(generations, one.generation) < horizonMs,
+    ({ generation, deletedMs }) =>
+      deletedMs !== undefined &&
+      !isMarked(generations, generation) &&
+      lastShownMs(generations, generation) < horizonMs,
+  );
+}
+
+/**
+ * Lists the generations whose own rows go here: it was said of them before a time of which every region has said that
+ * it has applied all that was written before, so none restores them any more.
+ */
+export function findPurged(
+  generations: readonly TableGeneration[],
+  appliedMs: number,
+): readonly TableGeneration[] {
+  return generations.filter(
+    ({ generation, purgedMs }) =>
+      purgedMs !== undefined && purgedMs < appliedMs && isMarked(generations, generation),
   );
 }
 
@@ -306,6 +336,11 @@ export function toDeletion(
     entityId: recordIdOf(key, generation, 'deletion'),
     entity: { name, deletedAt: new Date(nowMs).toISOString() },
   };
+}
+
+/** Returns what is written into a record of a deletion when its rows go. */
+export function toPurge(nowMs: number): Partial<CatalogRecord> {
+  return { purgedAt: new Date(nowMs).toISOString() };
 }
 
 export interface StoredDeletion {

@@ -75,6 +75,11 @@ export function decodeOpenId(
   return isGood ? { tableId, partitionKey, rowKey } : undefined;
 }
 
+/** Returns what the id of a row begins with: the id of its table. */
+export function tableIdOf(entityId: string): string {
+  return entityId.slice(0, TABLE_ID_LENGTH);
+}
+
 export function isOpenId(text: string): boolean {
   return decodeOpenId(text) !== undefined;
 }

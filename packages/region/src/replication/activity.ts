@@ -25,6 +25,8 @@ export interface ActivityCounts {
   readonly received: number;
   /** Counts the rows that the retention took away, by table. */
   readonly trimmed: Readonly<Partial<Record<TrimmedKind['table'], number>>>;
+  /** Counts the rows of deleted tables that were taken away. */
+  readonly purged: number;
 }
 
 /** Counts what the duties do, and logs what an operator must know of it. */
@@ -35,6 +37,7 @@ export interface Activity extends ActivityLog {
   readonly notices: Notices;
   noteRelayed(changeSets: number): void;
   noteReceived(messages: number): void;
+  notePurged(rows: number): void;
   noteTrimmed(trimmed: Pick<TrimmedKind, 'table' | 'rows'>): void;
 }
 
@@ -44,7 +47,7 @@ export function createActivity(options: {
 }): Activity {
   const { clock } = options;
   const log = createActivityLog(options);
-  const counts = { conflicts: 0, relayed: 0, deadLettered: 0, received: 0 };
+  const counts = { conflicts: 0, relayed: 0, deadLettered: 0, received: 0, purged: 0 };
   const refused: Partial<Record<RefusalReason, number>> = {};
   const trimmed: Partial<Record<TrimmedKind['table'], number>> = {};
   const notices = createNotices({ clock, onNew: log.onNotice });
@@ -64,6 +67,9 @@ export function createActivity(options: {
     },
     noteReceived(messages) {
       counts.received += messages;
+    },
+    notePurged(rows) {
+      counts.purged += rows;
     },
     noteTrimmed({ table, rows }) {
       trimmed[table] = (trimmed[table] ?? 0) + rows;

@@ -123,6 +123,13 @@ const METRICS: readonly Metric[] = [
       TRIMMED_TABLES.map((table) => [sinceStart.trimmed[table] ?? 0, { 'tandem.table': table }]),
   },
   {
+    name: 'tandem.rows.purged',
+    unit: '{row}',
+    description: 'Rows of deleted tables that were taken away for good, since the start.',
+    isCounter: true,
+    read: ({ sinceStart }) => [[sinceStart.purged]],
+  },
+  {
     name: 'tandem.loop.failures',
     unit: '{failure}',
     description: 'Turns of a loop that failed, since the start.',

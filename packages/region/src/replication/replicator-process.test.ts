@@ -57,6 +57,35 @@ describe('replicator of a region with peers', () => {
     expect(await west.catalogue.create('Orders')).toMatchObject({ table: { generation: 1 } });
   });
 
+  test('I21: takes away the rows of a table that was deleted for long', async () => {
+    const { clock, east } = await setUpOne({
+      settings: {
+        'Customer.DataAccess': 'single-region',
+        'Tables.DeletedKeepMs': '60000',
+        'Sweep.IntervalMs': '3600000',
+      },
+    });
+    await east.process.start();
+    for (const name of ['Orders', 'Devices']) {
+      await east.catalogue.create(name);
+      const row = { partitionKey: 'p', rowKey: 'r' };
+      await east.rowsOf(name, 0).put(row, new Map([['n', { type: 'Int32', value: 1 }]]));
+    }
+    const removal = east.catalogue.remove('Orders');
+    await clock.advance(10_000);
+    await removal;
+    const key = { partitionKey: 'p', rowKey: 'r' };
+    expect(await east.rowsOf('Orders', 0).get(key)).toBeDefined();
+    await clock.advance(4 * 3_600_000);
+    expect(await east.rowsOf('Orders', 0).get(key)).toBeUndefined();
+    expect(await east.rowsOf('Devices', 0).get(key)).toBeDefined();
+    expect(east.process.status().sinceStart.purged).toBe(1);
+    expect(east.log.of('table-purge-due')).toMatchObject([{ table: 'Orders', generation: 0 }]);
+    expect(east.log.of('tables-purged')).toMatchObject([{ rows: 1, tables: ['Orders'] }]);
+    const [{ purgedMs } = { purgedMs: undefined }] = await east.catalogue.generations('Orders');
+    expect(purgedMs).toBeGreaterThan(START_MS);
+  });
+
   test('is ready once it has swept and received', async () => {
     const { clock, east } = await setUpOne();
     expect(east.process.readiness()).toEqual({ kind: 'not-ready', reasons: [{ kind: 'opening' }] });

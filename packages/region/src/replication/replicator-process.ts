@@ -176,6 +176,7 @@ const NO_COUNTS: ActivityCounts = {
   refused: {},
   received: 0,
   trimmed: {},
+  purged: 0,
 };
 
 function viewOf(

@@ -18,7 +18,15 @@ const INPUT: StatusInput = {
   owedToSinceMs: () => NOW_MS - 1_000,
   queue: { isReachable: true, oldestEnqueuedMs: NOW_MS - 3_000, deadLetters: 2 },
   duties: [],
-  counts: { conflicts: 1, relayed: 2, deadLettered: 3, refused: {}, received: 4, trimmed: {} },
+  counts: {
+    conflicts: 1,
+    relayed: 2,
+    deadLettered: 3,
+    refused: {},
+    received: 4,
+    trimmed: {},
+    purged: 0,
+  },
   notices: [],
 };
 

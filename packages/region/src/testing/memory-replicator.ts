@@ -1,7 +1,11 @@
 import {
   catalogKind,
   createHybridClock,
+  formatGeneration,
+  NEWEST_WIRE_VERSION,
   type OutboxEntry,
+  openTableId,
+  rowsKind,
   type TableStore,
   TransientError,
   type TypedKind,
@@ -15,8 +19,11 @@ import {
 } from '@tandem/core/memory';
 import { createShutdown } from '@tandem/service-kit';
 import {
+  createOpenTable,
   createReplicatedTable,
+  createStateTable,
   createTableCatalogue,
+  type OpenTable,
   type ReplicatedTable,
   seedConfiguration,
   type TableCatalogue,
@@ -43,6 +50,8 @@ export interface MemoryReplicator {
   readonly customers: ReplicatedTable<typeof customerKind>;
   /** Creates and deletes tables as a service does, but leaves every change to the sweep. */
   readonly catalogue: TableCatalogue;
+  /** Opens the rows of a generation of a table of clients. */
+  rowsOf(name: string, generation: number): OpenTable;
   /** Returns what is in the outbox. */
   outbox(): Promise<readonly OutboxEntry[]>;
   /** Stops it as on SIGTERM; resolves to the exit code. */
@@ -68,7 +77,7 @@ export async function createMemoryReplicator(
 ): Promise<MemoryReplicator> {
   const { region, peer = 'west', clock } = options;
   const store = createFaultyStore(options.store ?? createMemoryTableStore());
-  const kinds = [customerKind, catalogKind];
+  const kinds = [customerKind, catalogKind, rowsKind];
   const values = {
     ServiceBusConnection: connectionOf(region),
     RedundancyServiceBusConnection: connectionOf(peer),
@@ -120,6 +129,25 @@ export async function createMemoryReplicator(
       clock,
       keepMs: () => DELETED_KEEP_MS,
     }),
+    rowsOf(name, generation) {
+      const parts = {
+        kind: rowsKind,
+        store,
+        clock,
+        randomness,
+        bucketCount: bucketCountOf(rowsKind.name, { bucketCount: BUCKET_COUNT }),
+      };
+      const states = createStateTable({
+        ...parts,
+        archive: tables.archive,
+        hybridClock: createHybridClock({ region, writer: 'rows', nowMs, driftMsMax: 60_000 }),
+        wireVersion: NEWEST_WIRE_VERSION,
+        peers: [],
+        onCommitted: () => undefined,
+      });
+      const tableId = openTableId(name, formatGeneration(generation));
+      return createOpenTable({ ...parts, states, tableId });
+    },
     outbox: () => readOutbox(tables),
     stop: () =>
       createShutdown({

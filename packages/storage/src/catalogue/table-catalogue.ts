@@ -310,6 +310,13 @@ function tableIdOf({ key, generation }: Pick<TableGeneration, 'key' | 'generatio
   return openTableId(key, formatGeneration(generation));
 }
 
+/** Reads every generation of every name that a region knows, now. Throws what the store throws. */
+export async function readTables(
+  options: Pick<TableCatalogueOptions, 'store' | 'onDamaged'>,
+): Promise<Catalogue> {
+  return readCatalogue(await scanRecords(options, ENTITY_ROWS_FROM, SYSTEM_ROWS_FROM));
+}
+
 /** Reads the records with row keys of a range, also those that are no longer alive or that nobody can read. */
 async function scanRecords(
   { store, onDamaged }: Pick<TableCatalogueOptions, 'store' | 'onDamaged'>,

@@ -34,7 +34,8 @@ export interface RetentionSettings {
 export interface TrimRegionOptions {
   readonly store: TableStore;
   readonly kinds: readonly EntityKind[];
-  readonly bucketCount: number;
+  /** One for every kind, or by the kind. */
+  readonly bucketCount: number | ((entityKind: string) => number);
   readonly clock: Clock;
   readonly status: Pick<ReplicationStatus, 'read'>;
   /** All of them have to have what is trimmed. */
@@ -70,7 +71,6 @@ export async function trimRegion(options: TrimRegionOptions): Promise<readonly T
   const { driftMsMax, promiseMs } = settings;
   const archive = createTableArchiveKeeper({ store });
   const hold = createTableRegionHold({ store });
-  const buckets = bucketNames(bucketCount);
   const isBusy = async (): Promise<boolean> =>
     (await isLeaseTaken({ store, clock, name: RECOVERY_LEASE, durationMs: RECOVERY_LEASE_MS })) ||
     (await hold.read()) !== undefined;
@@ -79,6 +79,9 @@ export async function trimRegion(options: TrimRegionOptions): Promise<readonly T
     if (signal?.aborted === true) break;
     const { keepMs, keepBytes } = settings.archive;
     if (keepMs === undefined && keepBytes === undefined) continue;
+    const buckets = bucketNames(
+      typeof bucketCount === 'number' ? bucketCount : bucketCount(entityKind),
+    );
     const nowMs = clock.nowMs();
     const progress = peers.length === 0 ? undefined : await options.status.read();
     const known = believedPeers(progress, { nowMs, driftMsMax });

@@ -1,9 +1,11 @@
 import {
   bucketNames,
   catalogKind,
+  chunk,
   type EntityKind,
   isCollectable,
   pagesOf,
+  ROWS_PER_TRANSACTION_MAX,
   type TableRow,
   type TableStore,
 } from '@tandem/core';
@@ -16,14 +18,25 @@ export interface CollectOptions {
   readonly bucketCount: number;
   /** From `tombstoneHorizonMs`: what was stamped before it is collected. */
   readonly horizonMs: number;
+  /** Of which entities all goes, alive or not, since their table is gone for good; of none by default. */
+  readonly purge?: Purge | undefined;
   readonly signal?: AbortSignal;
   /** Told of each row that is none of an entity, or that nobody can read. */
   readonly onDamaged?: (row: DamagedEntityRow) => void;
 }
 
+interface Purge {
+  readonly isPurged: (entityId: string) => boolean;
+  /** Told of how many rows went. */
+  readonly onPurged: (rows: number) => void;
+}
+
 const PAGE_ROWS = 500;
 
-/** Deletes tombstones older than the horizon, each only if nobody wrote to it meanwhile. */
+/**
+ * Deletes tombstones older than the horizon and rows of tables that are gone, each only if nobody wrote to it
+ * meanwhile; returns how many tombstones went. May be cut off anywhere and repeated: what comes late goes the next time.
+ */
 export async function collectTombstones(options: CollectOptions): Promise<number> {
   const { store, kind } = options;
   // That there was a record of a table counts for ever: docs/adr/0033.
@@ -36,9 +49,11 @@ export async function collectTombstones(options: CollectOptions): Promise<number
     const range = { table: kind.name, partitions: bucket, ...keys, limit: PAGE_ROWS };
     for await (const page of pagesOf((from) => store.query({ ...range, ...from }))) {
       const doomed: TableRow[] = [];
+      const purged: TableRow[] = [];
       for (const row of page.rows) {
         const judged = judgeRow(row, options);
         if (judged.kind === 'damaged') options.onDamaged?.(judged);
+        else if (options.purge?.isPurged(judged.row.entityId) === true) purged.push(row);
         else if (isCollectable(judged.row.state, options.horizonMs)) doomed.push(row);
       }
       for (const row of doomed) {
@@ -49,8 +64,23 @@ export async function collectTombstones(options: CollectOptions): Promise<number
         });
         if (outcome.kind === 'committed') collected += 1;
       }
+      for (const part of chunk(purged, { countMax: ROWS_PER_TRANSACTION_MAX })) {
+        if (isStopped()) return collected;
+        options.purge?.onPurged(await removeRows(options, bucket, part));
+      }
       if (isStopped()) return collected;
     }
   }
   return collected;
+}
+
+/** Returns how many went. A row that somebody has written to since it was read holds up the others until the next time. */
+async function removeRows(
+  { store, kind }: CollectOptions,
+  partitionKey: string,
+  rows: readonly TableRow[],
+): Promise<number> {
+  const operations = rows.map(({ rowKey, etag }) => ({ kind: 'delete' as const, rowKey, etag }));
+  const outcome = await store.commit({ table: kind.name, partitionKey, operations });
+  return outcome.kind === 'committed' ? rows.length : 0;
 }

@@ -1,12 +1,10 @@
 import {
   assert,
   type Clock,
-  type EntityKind,
   type Lease,
   type Randomness,
   type ReplicationStatus,
   type Replicator,
-  type TableStore,
   tombstoneHorizonMs,
 } from '@tandem/core';
 import type { Logger } from '@tandem/service-kit';
@@ -17,8 +15,8 @@ import type { RegionSettings } from '../../region-settings.ts';
 import { bucketCountOf } from '../../region-tables.ts';
 import type { Activity } from '../activity.ts';
 import type { DrillRest } from '../drill-rest.ts';
-import type { ObservedStatus } from '../observed-ports.ts';
 import type { Duty } from './duty.ts';
+import { createPurge, type PurgeOptions } from './purge-duty.ts';
 
 interface ConfigurationDutyOptions {
   readonly logger: Logger;
@@ -147,22 +145,17 @@ const LIVE_SETTINGS: ReadonlySet<string> = new Set([
   'Retention.PromiseMs',
 ]);
 
-interface TombstonePartsOptions {
-  readonly clock: Clock;
-  readonly randomness: Randomness;
-  readonly logger: Logger;
-  readonly store: TableStore;
-  readonly kinds: readonly EntityKind[];
+interface TombstonePartsOptions extends PurgeOptions {
   readonly settings: RegionSettings;
-  readonly status: ObservedStatus;
   readonly tombstoneLease: Lease;
-  readonly activity: Pick<Activity, 'notices'>;
+  readonly activity: Pick<Activity, 'notices' | 'notePurged'>;
 }
 
 export function createRegionTombstoneDuty(options: TombstonePartsOptions): Duty {
   const { clock, randomness, logger, store, kinds, settings, status, tombstoneLease } = options;
   const { activity } = options;
   const { tombstoneAgeMs } = settings;
+  const purge = createPurge(options);
   return createTombstoneDuty({
     clock,
     randomness,
@@ -173,6 +166,9 @@ export function createRegionTombstoneDuty(options: TombstonePartsOptions): Duty 
     ageMs: tombstoneAgeMs,
     async collect(horizonMs, signal) {
       let collected = 0;
+      let rows = 0;
+      const turn = await purge?.(signal);
+      const isPurged = turn !== undefined && turn.purged.length > 0 ? turn.isPurged : undefined;
       for (const kind of kinds) {
         collected += await collectTombstones({
           store,
@@ -180,12 +176,20 @@ export function createRegionTombstoneDuty(options: TombstonePartsOptions): Duty 
           bucketCount: bucketCountOf(kind.name, settings),
           horizonMs,
           signal,
+          ...(kind.form === 'open' && isPurged !== undefined
+            ? { purge: { isPurged, onPurged: (count: number) => void (rows += count) } }
+            : {}),
           // It reads every row there is, so it meets those that are none of ours.
           onDamaged: ({ partitionKey, rowKey, problem }) => {
             const key = `${kind.name}/${partitionKey}/${rowKey}`;
             activity.notices.note('row-foreign', key, problem);
           },
         });
+      }
+      if (rows > 0) {
+        activity.notePurged(rows);
+        const tables = turn?.purged.map(({ name }) => name) ?? [];
+        logger.info({ event: 'tables-purged', rows, tables }, 'Rows of deleted tables are gone.');
       }
       return collected;
     },

@@ -50,6 +50,7 @@ async function setUp(given: Settings, peer: Partial<PeerProgress> = { allApplied
     opened: {
       configuration: { get },
       settings: {
+        rowsBucketCount: 2,
         bucketCount: 1,
         peers: [{ region: 'west' } as never],
         tombstoneAgeMs: 90 * DAY_MS,

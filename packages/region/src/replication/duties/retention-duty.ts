@@ -9,6 +9,7 @@ import type {
 import type { Logger } from '@tandem/service-kit';
 import { type RetentionSettings, type TandemConfiguration, trimRegion } from '@tandem/storage';
 import type { RegionSettings } from '../../region-settings.ts';
+import { bucketCountOf } from '../../region-tables.ts';
 import type { Activity } from '../activity.ts';
 import type { Duty } from './duty.ts';
 
@@ -17,7 +18,7 @@ interface KeptRegion {
   readonly configuration: Pick<TandemConfiguration, 'get'>;
   readonly settings: Pick<
     RegionSettings,
-    'bucketCount' | 'peers' | 'tombstoneAgeMs' | 'driftMsMax'
+    'bucketCount' | 'rowsBucketCount' | 'peers' | 'tombstoneAgeMs' | 'driftMsMax'
   >;
 }
 
@@ -42,7 +43,7 @@ const MIB = 1024 * 1024;
 /** Trims what is older, or larger, than the settings of now have it; nothing where they say nothing. */
 export function createRetentionDuty(options: RetentionDutyOptions): Duty {
   const { clock, logger, store, kinds, opened, status, activity } = options;
-  const { bucketCount, peers } = opened.settings;
+  const { peers } = opened.settings;
   return {
     name: 'retention',
     intervalMs: () => TRIM_INTERVAL_MS,
@@ -57,7 +58,7 @@ export function createRetentionDuty(options: RetentionDutyOptions): Duty {
       const trimmed = await trimRegion({
         store,
         kinds,
-        bucketCount,
+        bucketCount: (entityKind) => bucketCountOf(entityKind, opened.settings),
         clock,
         status,
         peers: peers.map(({ region }) => region),
