@@ -1,0 +1,165 @@
+// The packages as a stranger has them, installed from packed ones into a folder of his own; and there the service of one's own
+// that the README shows, run as a process for each of two regions: in west by the oldest Node that may.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { until } from '@tandem/region/testing';
+import { createEmulator, type Emulator } from '@tandem/servicebus-emulator';
+import { type Azurite, startAzurite } from '@tandem/storage/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ROOT } from './guarantees-page.ts';
+import { describePackages } from './packed/describe-packages.ts';
+import { describePrepack } from './packed/describe-prepack.ts';
+import { type Installed, installPacked } from './packed/install-packed.ts';
+
+const EXAMPLE = `${ROOT}/examples/orders/orders.ts`;
+const LINES_MAX = 30;
+const INSTALL_MS_MAX = 600_000;
+
+type RegionName = 'east' | 'west';
+
+let installed: Installed;
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+interface Place {
+  readonly azurite: Azurite;
+  readonly emulator: Emulator;
+  readonly port: number;
+}
+
+let places: Readonly<Record<RegionName, Place>>;
+const processes = new Map<RegionName, ChildProcess>();
+
+async function createPlace(): Promise<Place> {
+  return {
+    azurite: await startAzurite(),
+    emulator: await createEmulator(),
+    port: await freePort(),
+  };
+}
+
+/** Resolves once the service answers. */
+async function start(region: RegionName): Promise<void> {
+  const peer = region === 'east' ? 'west' : 'east';
+  const { azurite, emulator, port } = places[region];
+  const env = {
+    PATH: process.env['PATH'] ?? '',
+    REGION_ID: region,
+    STORAGE_CONNECTION: azurite.connectionString,
+    SERVICE_BUS_CONNECTION: emulator.connectionString,
+    SERVICE_BUS_ADMINISTRATION_CONNECTION: emulator.adminConnectionString,
+    REDUNDANCY_SERVICE_BUS_CONNECTION: places[peer].emulator.connectionString,
+    PEER_REGION: peer,
+    MESSAGES_WIRE_VERSION: '4',
+    PORT: String(port),
+  };
+  const node = region === 'east' ? process.execPath : installed.nodes.oldest;
+  const cwd = installed.folder;
+  const child = spawn(node, ['orders.ts'], { cwd, env, stdio: 'inherit' });
+  processes.set(region, child);
+  await untilShown(region, 'nobody', {});
+}
+
+async function kill(region: RegionName, signal: NodeJS.Signals): Promise<number | null> {
+  const child = processes.get(region);
+  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return null;
+  const ended = once(child, 'exit');
+  child.kill(signal);
+  const [code] = await ended;
+  return code as number | null;
+}
+
+interface Answer {
+  readonly items: unknown;
+  readonly session: string;
+}
+
+interface Asked {
+  readonly session?: string | undefined;
+  readonly orders?: Readonly<Record<string, string>>;
+}
+
+async function ask(
+  region: RegionName,
+  customer: string,
+  { session, orders }: Asked = {},
+): Promise<Answer> {
+  const response = await fetch(`http://127.0.0.1:${places[region].port}/${customer}`, {
+    headers: session === undefined ? {} : { 'x-session': session },
+    ...(orders === undefined ? {} : { method: 'PUT', body: JSON.stringify(orders) }),
+  });
+  const body = await response.text();
+  if (!response.ok) throw new Error(body);
+  return { items: JSON.parse(body), session: response.headers.get('x-session') ?? '' };
+}
+
+/** As a client does who is told to ask again. */
+function untilShown(region: RegionName, customer: string, asked: Asked): Promise<Answer> {
+  return until(`an answer of ${region}`, () => ask(region, customer, asked));
+}
+
+beforeAll(async () => {
+  installed = await installPacked(mkdtempSync(join(tmpdir(), 'tandem-packed-')));
+  cpSync(EXAMPLE, join(installed.folder, 'orders.ts'));
+}, INSTALL_MS_MAX);
+
+afterAll(() => {
+  if (installed !== undefined) rmSync(installed.folder, { recursive: true, force: true });
+});
+
+describePackages(() => installed);
+
+describePrepack();
+
+describe("the service of one's own", () => {
+  beforeAll(async () => {
+    places = { east: await createPlace(), west: await createPlace() };
+    await Promise.all([start('east'), start('west')]);
+  });
+
+  afterAll(async () => {
+    await Promise.all([kill('east', 'SIGKILL'), kill('west', 'SIGKILL')]);
+    for (const { azurite, emulator } of Object.values(places ?? {})) {
+      await Promise.all([azurite.stop(), emulator.close()]);
+    }
+  });
+
+  test('the example has at most 30 lines, and the README shows all of them', () => {
+    const source = readFileSync(EXAMPLE, 'utf8');
+    expect(source.trimEnd().split('\n').length).toBeLessThanOrEqual(LINES_MAX);
+    expect(readFileSync(`${ROOT}/README.md`, 'utf8')).toContain(`\`\`\`ts\n${source}\`\`\`\n`);
+  });
+
+  test('two orders of one transaction are read in the other region, in their order', async () => {
+    const { session } = await ask('east', 'ada', { orders: { '002': 'valve', '001': 'pump' } });
+    expect((await untilShown('west', 'ada', { session })).items).toEqual(['pump', 'valve']);
+  });
+
+  test('I6: one region killed, the other serves, and what either acknowledged is in both after', async () => {
+    const { session: first } = await ask('east', 'bob', { orders: { '001': 'pump' } });
+    await kill('east', 'SIGKILL');
+    // What was seen in east is there: it was sent before, or is when east is back.
+    const { session } = await ask('west', 'bob', { orders: { '002': 'valve' } });
+    expect((await ask('west', 'cyd', { orders: { '001': 'hose' } })).items).toEqual(['hose']);
+    await start('east');
+    const after = await untilShown('east', 'bob', { session });
+    expect(after.items).toEqual(['pump', 'valve']);
+    const shown = await untilShown('west', 'bob', { session: first });
+    expect(shown.items).toEqual(['pump', 'valve']);
+  });
+
+  test('it stops in order when it is told to', async () => {
+    expect(await kill('west', 'SIGTERM')).toBe(0);
+  });
+});
