@@ -1,6 +1,6 @@
 // The process: environment, signals and the socket. What it does is in @tandem/region.
 import process from 'node:process';
-import { assertNever, catalogKind, createRequestJudge, rowsKind } from '@tandem/core';
+import { assertNever, createRequestJudge } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { isStrayOfLinkLayer } from '@tandem/messaging';
 import {
@@ -22,8 +22,8 @@ import { startTelemetry } from '@tandem/telemetry';
 import { createApp } from './app.ts';
 import { type ReplicatorConfig, readConfig } from './config.ts';
 
-/** Every entity kind that this replicator carries. */
-const KINDS = [customerKind, catalogKind, rowsKind];
+/** The entity kinds that this replicator carries besides the tables of clients. */
+const KINDS = [customerKind];
 /** Only reads the settings, and exits with 0 when a start could use them. */
 const CHECK_ONLY = '--check';
 const NOTHING_TO_DO = 'Customer.DataAccess is memory: there is nothing to replicate.';

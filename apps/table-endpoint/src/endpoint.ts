@@ -284,6 +284,7 @@ function toTableError(error: unknown): TableError {
   if (error instanceof TableError) return error;
   if (!(error instanceof AppError)) return new TableError('InternalError');
   if (error.code === 'TABLE_OUTCOME_UNKNOWN') return new TableError('OperationTimedOut');
+  if (error.code === 'TABLE_NOT_FOUND') return new TableError('TableNotFound');
   if (error.code === 'CURSOR_INVALID') return new TableError('InvalidInput', error.message);
   if (error.code === 'ENTITY_INVALID') return new TableError('KeyValueTooLarge', error.message);
   if (error.code === 'TRANSACTION_INVALID') return new TableError('InvalidInput', error.message);

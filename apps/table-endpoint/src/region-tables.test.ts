@@ -1,24 +1,14 @@
-import type { OpenRecord, OpenTable, TableCatalogue } from '@tandem/storage';
+import type { FoundRegionTable } from '@tandem/region';
 import { expect, test } from 'vitest';
-import { createRegionServedTables } from './region-tables.ts';
+import { createRegionServedTables, type ServedRegion } from './region-tables.ts';
 
-/** Serves a table whose catalogue record, and the service's row, hold what nobody can read. */
+/** Serves a table whose catalogue record, and the service's, hold what nobody can read. */
 function serveDamaged(text: string) {
-  const table = {
-    name: 'Orders',
-    key: 'orders',
-    generation: 0,
-    rowsOf: 0,
-    policy: 'row',
-    acl: text,
-  };
-  const catalogue = { find: async () => ({ table, trustedUntilMs: 0 }) };
-  const values = new Map([['document', { type: 'String', value: text }]]);
-  const rows = { get: async () => ({ values }) as unknown as OpenRecord };
+  const table = { name: 'Orders', acl: text };
   return createRegionServedTables({
-    catalogue: catalogue as unknown as TableCatalogue,
-    openRows: () => rows as unknown as OpenTable,
-    syncedAt: async () => undefined,
+    catalogue: { service: async () => text } as ServedRegion['catalogue'],
+    findTable: async () => ({ table }) as FoundRegionTable,
+    syncedMs: async () => undefined,
   });
 }
 

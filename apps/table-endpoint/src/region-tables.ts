@@ -1,21 +1,13 @@
 /** The tables of a region as the Table service has them: names from the catalogue, rows of an open kind. */
 import {
-  type FieldValue,
-  formatGeneration,
+  AppError,
   newestStamp,
-  openTableId,
   publicETag,
   publicTimestamp,
   type TableGeneration,
 } from '@tandem/core';
-import type {
-  FoundTable,
-  OpenOperation,
-  OpenRecord,
-  OpenTable,
-  TableCatalogue,
-  WriteCondition,
-} from '@tandem/storage';
+import type { FoundRegionTable, Region } from '@tandem/region';
+import type { OpenOperation, OpenRecord, WriteCondition } from '@tandem/storage';
 import {
   encodeAcl,
   encodeServiceProperties,
@@ -34,50 +26,45 @@ import type {
   WriteAnswer,
 } from './served-tables.ts';
 
-export interface RegionTablesOptions {
-  readonly catalogue: TableCatalogue;
-  /** Opens the rows that ids beginning so name. */
-  readonly openRows: (tableId: string, table: Pick<TableGeneration, 'policy'>) => OpenTable;
-  /** The oldest time up to which everything written elsewhere is here; undefined where nobody knows. */
-  readonly syncedAt: () => Promise<Date | undefined>;
-}
+/** What of a region its tables are served from. */
+export type ServedRegion = Pick<
+  Region<Readonly<Record<string, never>>>,
+  'catalogue' | 'findTable' | 'syncedMs'
+>;
 
-/** No client's table can be called so: what the service keeps for itself has rows like any other. */
-const SERVICE_TABLE_ID = openTableId('$service', formatGeneration(0));
-const PROPERTIES_KEY = { partitionKey: 'service', rowKey: 'properties' };
-const PROPERTIES_COLUMN = 'document';
-
-export function createRegionServedTables(options: RegionTablesOptions): ServedTables {
-  const { catalogue, openRows, syncedAt } = options;
-  const service = openRows(SERVICE_TABLE_ID, { policy: 'row' });
+export function createRegionServedTables(region: ServedRegion): ServedTables {
   return {
     async find(name) {
-      const found = await catalogue.find(name);
-      return found && serve(found, options);
+      const found = await region.findTable(name);
+      return found && serve(found);
     },
-    list: async () => (await catalogue.list()).map(({ name }) => name),
-    create: async (name) => (await catalogue.create(name)).kind === 'created',
-    remove: async (name) => (await catalogue.remove(name)) !== undefined,
+    list: async () => (await region.catalogue.list()).map(({ name }) => name),
+    create: async (name) => (await region.catalogue.create(name)).kind === 'created',
+    remove: async (name) => (await region.catalogue.remove(name)) !== undefined,
     async setPolicies(name, policies) {
-      return (await catalogue.change(name, { acl: encodeAcl(policies) })) !== undefined;
+      return (await region.catalogue.change(name, { acl: encodeAcl(policies) })) !== undefined;
     },
     async properties() {
-      const record = await service.get(PROPERTIES_KEY);
-      const document = record?.values.get(PROPERTIES_COLUMN);
-      if (document?.type !== 'String') return {};
-      return readable(() => parseServiceProperties(document.value), {});
+      const document = await region.catalogue.service();
+      if (document === undefined) return {};
+      return readable(() => parseServiceProperties(document), {});
     },
     async setProperties(properties: ServiceProperties) {
-      const value: FieldValue = { type: 'String', value: encodeServiceProperties(properties) };
-      await service.put(PROPERTIES_KEY, new Map([[PROPERTIES_COLUMN, value]]));
+      try {
+        await region.catalogue.setService(encodeServiceProperties(properties));
+      } catch (error) {
+        if (!(error instanceof AppError) || error.code !== 'ENTITY_INVALID') throw error;
+        throw new TableError('InvalidXmlDocument', error.message);
+      }
     },
-    syncedAt,
+    async syncedAt() {
+      const syncedMs = await region.syncedMs();
+      return syncedMs === undefined ? undefined : new Date(syncedMs);
+    },
   };
 }
 
-function serve(found: FoundTable, { catalogue, openRows }: RegionTablesOptions): ServedTable {
-  const { table } = found;
-  const rows = openRows(openTableId(table.key, formatGeneration(table.rowsOf)), table);
+function serve({ table, rows }: FoundRegionTable): ServedTable {
   return {
     name: table.name,
     policies: policiesOf(table),
@@ -91,8 +78,6 @@ function serve(found: FoundTable, { catalogue, openRows }: RegionTablesOptions):
     },
     async write(writes) {
       const done = await rows.transact(writes.map(toOperation));
-      // Nothing is acknowledged into a table that was deleted meanwhile.
-      if (!(await catalogue.confirm(found))) throw new TableError('TableNotFound');
       if (done.kind === 'refused') {
         return {
           kind: 'refused',

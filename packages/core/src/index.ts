@@ -33,6 +33,7 @@ export {
   readGeneration,
   readRecordId,
   recordIdOf,
+  SERVICE_RECORD_ID,
   tableKeyOf,
 } from './catalogue/catalog-kind.ts';
 export {

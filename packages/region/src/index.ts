@@ -20,10 +20,16 @@ export type { Reach, Wait } from './consistency/version-gate.ts';
 // One region in one process.
 export { measureRegion } from './measure-region.ts';
 export { createRegion, openRegion, type Region } from './open-region.ts';
+export type { FoundRegionTable, RegionOpenTable } from './open-tables.ts';
 export { createPeerLinks } from './peer-links.ts';
 export { type PreparedRegion, prepareRegion } from './prepare-region.ts';
 export type { ProcessReadiness } from './readiness/process-readiness.ts';
-export type { RegionKinds, RegionOptions } from './region-options.ts';
+export {
+  type DeclaredTable,
+  defineOpenTable,
+  type RegionKinds,
+  type RegionOptions,
+} from './region-options.ts';
 export {
   findRegionProblems,
   type RegionSettings,

@@ -2,17 +2,21 @@
 // options to what is opened, each part from those above it.
 import {
   type AppError,
+  believedPeers,
   type Clock,
   createHybridClock,
   createNotices,
   createRelay,
   createRelayQueue,
+  type EntityKind,
   finishLate,
   joinNotices,
+  localRowsKind,
   type Notices,
   type OutboxEntry,
   type PeerLink,
   type RelayQueue,
+  type ReplicationProgress,
   type TableStore,
   TransientError,
   type TypedKind,
@@ -27,14 +31,16 @@ import {
   ARCHIVE_TABLE,
   createReplicatedTable,
   createRowMemory,
-  type ReplicatedTable,
   type SettingValue,
+  type TableCatalogue,
   type tandemSettings,
 } from '@tandem/storage';
 import { traceArchive, tracePublisher } from '@tandem/telemetry';
 import { type Acknowledgements, createAcknowledgements } from './consistency/acknowledgements.ts';
 import { createSharedRead } from './consistency/receipts.ts';
 import { type DataAccess, openDataAccess } from './data-access.ts';
+import { createDeclared, openClientTables, type StatesOptions } from './open-client-tables.ts';
+import { type FoundRegionTable, type OpenTables, type RegionOpenTable } from './open-tables.ts';
 import { createPeerLinks } from './peer-links.ts';
 import { type PreparedRegion, prepareRegion, retryOpening } from './prepare-region.ts';
 import {
@@ -66,7 +72,23 @@ import {
 
 export interface Region<T extends RegionKinds> {
   /** Throws `TABLE_UNAVAILABLE` until the region is open. */
-  readonly tables: { readonly [N in keyof T]: RegionTable<T[N]> };
+  readonly tables: {
+    readonly [N in keyof T]: T[N] extends TypedKind ? RegionTable<T[N]> : RegionOpenTable;
+  };
+  /** The tables of clients: made, changed, deleted and restored here, and so in every region. Throws as `tables` does. */
+  readonly catalogue: TableCatalogue;
+  /**
+   * Returns the table that the catalogue has under this name at each call, in any case. Throws
+   * `TABLE_REQUEST_INVALID` for what is no name of a table, and as `tables` does.
+   */
+  openTable(name: string): RegionOpenTable;
+  /** Returns the table that is there now, with what the catalogue says of it; undefined where there is none. */
+  findTable(name: string): Promise<FoundRegionTable | undefined>;
+  /**
+   * Resolves to the time up to which everything that was written in the other regions is here, in milliseconds
+   * since the epoch; undefined where nobody knows. Throws what reading throws.
+   */
+  syncedMs(): Promise<number | undefined>;
   /**
    * Opens the region, however long its storage account is out of reach; resolves without when it is stopped
    * first. To be called once. Rejects with `CONFIGURATION_INVALID` for what a person must mend.
@@ -135,12 +157,7 @@ export function createRegion<T extends RegionKinds>(given: RegionOptions<T>): Re
   ];
   const close: readonly ShutdownStep[] = [
     ...(replicator?.close ?? []),
-    {
-      name: 'close the senders',
-      run: async () => {
-        await Promise.all((served?.publishers ?? []).map((publisher) => publisher.close()));
-      },
-    },
+    { name: 'close the senders', run: () => closeSenders(served) },
   ];
   return {
     get tables() {
@@ -153,6 +170,12 @@ export function createRegion<T extends RegionKinds>(given: RegionOptions<T>): Re
       const outcome = served === undefined ? undefined : await replicator?.start();
       if (outcome?.kind === 'invalid') throw outcome.error;
     },
+    get catalogue() {
+      return open().catalogue;
+    },
+    openTable: (name) => open().openTables.open(name),
+    findTable: async (name) => open().openTables.find(name),
+    syncedMs: async () => open().syncedMs(),
     session: (asked = {}) => open().openSession(asked) as RegionSession<T>,
     setting: (name) => open().opened.configuration.get(name),
     readiness: createProcessReadiness(seen),
@@ -168,6 +191,10 @@ export function createRegion<T extends RegionKinds>(given: RegionOptions<T>): Re
       return (await shutdown.run('the region is stopped')) === 0;
     },
   };
+}
+
+async function closeSenders(served: Served | undefined): Promise<void> {
+  await Promise.all((served?.publishers ?? []).map((publisher) => publisher.close()));
 }
 
 const SETTINGS_AGE_MS_MAX = 30_000;
@@ -198,7 +225,10 @@ function createDuties(setup: RegionSetup, open: () => Served): ReplicatorProcess
 /** What serves the tables of an opened region. */
 interface Served {
   readonly opened: PreparedRegion;
-  readonly tables: Readonly<Record<string, RegionTable<TypedKind>>>;
+  readonly tables: Readonly<Record<string, RegionTable<TypedKind> | RegionOpenTable>>;
+  readonly catalogue: TableCatalogue;
+  readonly openTables: OpenTables;
+  readonly syncedMs: () => Promise<number | undefined>;
   readonly readiness: RegionReadiness;
   readonly openSession: OpenSession;
   readonly relayQueue: RelayQueue;
@@ -214,11 +244,7 @@ async function serve(setup: RegionSetup, opened: PreparedRegion): Promise<Served
   const { store } = access;
   const publishers = access.publishers.map((one) => tracePublisher(one, tracing.tracer));
   const peers = publishers.map(({ peer }) => peer);
-  const notices = createNotices({
-    clock,
-    onNew: ({ kind, subject, detail }) =>
-      logger.error({ event: kind, subject, detail }, 'A row was skipped; see tandem doctor.'),
-  });
+  const notices = openNotices(setup);
   // What writes remembers rows itself; through these they are only read.
   const tables = createRegionTables({
     ...settings,
@@ -237,21 +263,30 @@ async function serve(setup: RegionSetup, opened: PreparedRegion): Promise<Served
     relayQueue.offer(entry);
   };
   const shared = { region, peers, store, tables, opened, acknowledgements, clock, stopping };
-  const openTable = createTableOpener(setup, { ...shared, notices, onCommitted });
-  const named = Object.entries(setup.tables).map(([name, kind]) => {
-    const table = openRegionTable(kind, openTable(kind), shared);
-    return [name, { kind, table }] as const;
-  });
+  const statesOf = createStatesOpener(setup, { ...shared, notices, onCommitted });
+  const { catalogue, openTables } = openClientTables(setup, { ...shared, notices, statesOf });
+  await createDeclared(setup.tables, catalogue);
+  const named = nameTables(
+    setup.tables,
+    (kind) => openRegionTable(kind, createReplicatedTable({ kind, ...statesOf(kind) }), shared),
+    openTables,
+  );
+  const readProgress = createSharedRead(() => tables.status.read(), clock);
+  const driftMsMax = (): number => opened.configuration.get('Clock.DriftMsMax');
   return {
     opened,
     tables: Object.fromEntries(named.map(([name, { table }]) => [name, table])),
+    catalogue,
+    openTables,
+    syncedMs: () => readSyncedMs({ peers, clock, readProgress, driftMsMax }),
     openSession: createSessions({
       ...shared,
       tables: Object.fromEntries(named),
+      openTables,
       regions: settings.regions,
-      readProgress: createSharedRead(() => tables.status.read(), clock),
+      readProgress,
       skewMsMax: () => opened.configuration.get('Receipt.SkewMsMax'),
-      driftMsMax: () => opened.configuration.get('Clock.DriftMsMax'),
+      driftMsMax,
     }),
     readiness: openReadiness(setup, shared),
     relayQueue,
@@ -259,6 +294,49 @@ async function serve(setup: RegionSetup, opened: PreparedRegion): Promise<Served
     links,
     notices,
   };
+}
+
+function openNotices({ clock, quiet: logger }: RegionSetup): Notices {
+  return createNotices({
+    clock,
+    onNew: ({ kind, subject, detail }) =>
+      logger.error({ event: kind, subject, detail }, 'A row was skipped; see tandem doctor.'),
+  });
+}
+
+type NamedTable =
+  | { readonly form: 'typed'; readonly kind: TypedKind; readonly table: RegionTable<TypedKind> }
+  | { readonly form: 'open'; readonly name: string; readonly table: RegionOpenTable };
+
+/** Returns the tables by the names that a service has for them. */
+function nameTables(
+  tables: RegionKinds,
+  openTyped: (kind: TypedKind) => RegionTable<TypedKind>,
+  openTables: OpenTables,
+): readonly (readonly [string, NamedTable])[] {
+  return Object.entries(tables).map(([name, one]) => {
+    if (one.form === 'typed') return [name, { form: 'typed', kind: one, table: openTyped(one) }];
+    return [name, { form: 'open', name: one.name, table: openTables.open(one.name) }];
+  });
+}
+
+interface SyncedOptions {
+  readonly peers: readonly string[];
+  readonly clock: Pick<Clock, 'nowMs'>;
+  readonly readProgress: (ageMsMax: number) => Promise<ReplicationProgress | undefined>;
+  readonly driftMsMax: () => number;
+}
+
+/** A word of the peers is about a second old in any case. */
+const SYNCED_AGE_MS_MAX = 250;
+
+async function readSyncedMs(options: SyncedOptions): Promise<number | undefined> {
+  const { peers, clock, readProgress, driftMsMax } = options;
+  if (peers.length === 0) return clock.nowMs();
+  const own = { nowMs: clock.nowMs(), driftMsMax: driftMsMax() };
+  const known = believedPeers(await readProgress(SYNCED_AGE_MS_MAX), own);
+  const passedMs = peers.map((name) => known.find(({ peer }) => peer === name)?.passedMs);
+  return passedMs.includes(undefined) ? undefined : Math.min(...passedMs.map(Number));
 }
 
 interface ServingParts {
@@ -331,11 +409,11 @@ interface WritingParts extends ServingParts {
   readonly onCommitted: (entry: OutboxEntry) => void;
 }
 
-/** Returns what opens the table of a kind. All tables of a process stamp by one clock, as one writer. */
-function createTableOpener(
+/** Returns what the table of a kind is opened with. All tables of a process stamp by one clock, as one writer. */
+function createStatesOpener(
   { region, clock, randomness, quiet: logger, tracing }: RegionSetup,
   { store, tables, peers, opened, notices, onCommitted }: WritingParts,
-): <K extends TypedKind>(kind: K) => ReplicatedTable<K> {
+): (kind: EntityKind) => StatesOptions {
   const { rowMemoryBytesMax, wireVersion, driftMsMax } = opened.settings;
   const hybridClock = createHybridClock({
     region,
@@ -345,24 +423,22 @@ function createTableOpener(
     onDrift: (report) =>
       logger.warn({ event: 'clock-drift', ...report }, 'A stamp is far ahead of the clock.'),
   });
-  return (kind) =>
-    createReplicatedTable({
-      kind,
-      store,
-      archive: tables.archive,
-      hybridClock,
-      clock,
-      randomness,
-      bucketCount: bucketCountOf(kind.name, opened.settings),
-      memory: createRowMemory({ bytesMax: rowMemoryBytesMax }),
-      wireVersion,
-      peers,
-      traceOf: tracing.traceOf,
-      gather: untilTurnEnds,
-      onDamaged: ({ partitionKey, rowKey, problem }) =>
-        notices.note('row-foreign', `${kind.name}/${partitionKey}/${rowKey}`, problem),
-      onCommitted,
-    });
+  return (kind) => ({
+    store,
+    archive: tables.archive,
+    hybridClock,
+    clock,
+    randomness,
+    bucketCount: bucketCountOf(kind.name, opened.settings),
+    memory: createRowMemory({ bytesMax: rowMemoryBytesMax }),
+    wireVersion,
+    peers: kind.name === localRowsKind.name ? [] : peers,
+    traceOf: tracing.traceOf,
+    gather: untilTurnEnds,
+    onDamaged: ({ partitionKey, rowKey, problem }) =>
+      notices.note('row-foreign', `${kind.name}/${partitionKey}/${rowKey}`, problem),
+    onCommitted,
+  });
 }
 
 /** Of one subject the newest word counts, whichever half of the process it is of. */

@@ -4,9 +4,11 @@ import {
   type EntityKind,
   isRegionName,
   type Randomness,
+  type TableSettings,
   type TableStore,
   TerminalError,
   type TypedKind,
+  tableKeyOf,
 } from '@tandem/core';
 import {
   createLogger,
@@ -19,9 +21,29 @@ import { environmentNameOf, type tandemSettings } from '@tandem/storage';
 import type { Telemetry } from '@tandem/telemetry';
 import { type Bus, createServiceBus, openStore } from './connections.ts';
 import { createQuietLogger } from './quiet-logger.ts';
+import { withOwnKinds } from './region-tables.ts';
 
-/** Entity kinds, by the names that a service has for their tables. */
-export type RegionKinds = Readonly<Record<string, TypedKind>>;
+/** Entity kinds, and tables of the catalogue, by the names that a service has for them. */
+export type RegionKinds = Readonly<Record<string, TypedKind | DeclaredTable>>;
+
+/** A table of the catalogue that a region makes when it is opened, unless there is one of that name. */
+export interface DeclaredTable {
+  readonly form: 'declared';
+  readonly name: string;
+  readonly settings: TableSettings;
+}
+
+/**
+ * Declares a table of rows whose columns nobody declares. Throws `TABLE_REQUEST_INVALID` for what is no name of a
+ * table.
+ */
+export function defineOpenTable({
+  name,
+  ...settings
+}: TableSettings & { readonly name: string }): DeclaredTable {
+  tableKeyOf(name);
+  return { form: 'declared', name, settings };
+}
 
 export interface RegionOptions<T extends RegionKinds> {
   /** The name of this region: part of keys and stamps, so it never changes. */
@@ -63,6 +85,7 @@ interface Tracing {
 export interface RegionSetup {
   readonly region: string;
   readonly tables: RegionKinds;
+  /** Every kind that the region carries: those of its tables, and its own. */
   readonly kinds: readonly EntityKind[];
   readonly store: TableStore;
   readonly bus: Bus;
@@ -95,7 +118,7 @@ export function readOptions(given: RegionOptions<RegionKinds>): RegionSetup {
   return {
     region,
     tables,
-    kinds: Object.values(tables),
+    kinds: withOwnKinds(Object.values(tables).filter((one) => one.form === 'typed')),
     store: typeof given.store === 'string' ? openStore(given.store) : given.store,
     bus: given.bus ?? createServiceBus({ logger, administrationConnection }),
     environment: { ...environment, ...Object.fromEntries(overrides) },
@@ -113,17 +136,17 @@ export function readOptions(given: RegionOptions<RegionKinds>): RegionSetup {
   };
 }
 
-/** Of one kind there is one table, whose writes share transactions. */
+/** Of one kind there is one table, whose writes share transactions; and one table has one declaration. */
 function checkTables(tables: RegionKinds): void {
   const names = new Map<string, string>();
-  for (const [name, kind] of Object.entries(tables)) {
-    const other = names.get(kind.name.toLowerCase());
+  for (const [name, one] of Object.entries(tables)) {
+    const key = `${one.form} ${one.name.toLowerCase()}`;
+    const other = names.get(key);
     if (other !== undefined) {
-      const message = `The tables "${other}" and "${name}" are both of the kind ${kind.name}: give each kind one name.`;
+      const what = one.form === 'typed' ? 'of the kind' : 'the table';
+      const message = `The tables "${other}" and "${name}" are both ${what} ${one.name}: give each one name.`;
       throw new TerminalError('ENTITY_KIND_INVALID', message);
     }
-    names.set(kind.name.toLowerCase(), name);
+    names.set(key, name);
   }
-  if (names.size > 0) return;
-  throw new TerminalError('ENTITY_KIND_INVALID', 'A region has one table at least: name a kind.');
 }

@@ -61,6 +61,20 @@ export interface RegionTablesOptions {
   readonly onDamagedArchiveRow?: (row: TableRow, error: AppError) => void;
 }
 
+/** What every region carries besides the kinds of an owner: the tables of clients, and their catalogue. */
+const OWN_KINDS: readonly EntityKind[] = [catalogKind, rowsKind, localRowsKind];
+
+/** Returns the kinds of an owner, and those that every region has; which of these are named already counts once. */
+export function withOwnKinds(kinds: readonly EntityKind[]): readonly EntityKind[] {
+  const named = new Set(kinds.map(({ name }) => name));
+  return [...kinds, ...OWN_KINDS.filter(({ name }) => !named.has(name))];
+}
+
+/** Tells whether every region carries the kind, whoever owns it. */
+export function isOwnKind(entityKind: string): boolean {
+  return OWN_KINDS.some(({ name }) => name === entityKind);
+}
+
 /** Returns how many buckets the table of a kind has in a region of these settings. */
 export function bucketCountOf(
   entityKind: string,

@@ -1,14 +1,17 @@
 import {
   believedPeers,
   type Clock,
+  type OpenKey,
   type PeerProgress,
   type ReplicationProgress,
   TerminalError,
   TransientError,
   type TypedKind,
+  tableKeyOf,
   type VersionVector,
 } from '@tandem/core';
-import type { WriteOutcome } from '@tandem/storage';
+import type { OpenTable, OutcomeOf, TransactedOf } from '@tandem/storage';
+import type { Consistency } from './consistency/consistency.ts';
 import { createPlaces, type Places } from './consistency/places.ts';
 import {
   decodeSeen,
@@ -20,8 +23,15 @@ import {
   withRow,
   withVisit,
 } from './consistency/seen.ts';
+import type { Wait } from './consistency/version-gate.ts';
+import {
+  type FoundRegionTable,
+  noTable,
+  type OpenTables,
+  type RegionOpenTable,
+} from './open-tables.ts';
 import type { RegionKinds } from './region-options.ts';
-import { type RegionTable, versionOf } from './region-table.ts';
+import type { RegionTable } from './region-table.ts';
 
 /** A table as one caller uses it: each call waits for what he has seen, and what it shows is seen then. */
 export type SessionTable<K extends TypedKind> = Pick<
@@ -35,7 +45,11 @@ export type SessionTable<K extends TypedKind> = Pick<
  * `SESSION_INVALID` for a token that no region of these can have given.
  */
 export interface RegionSession<T extends RegionKinds> {
-  readonly tables: { readonly [N in keyof T]: SessionTable<T[N]> };
+  readonly tables: {
+    readonly [N in keyof T]: T[N] extends TypedKind ? SessionTable<T[N]> : OpenTable;
+  };
+  /** Returns a table of the catalogue, as `Region.openTable` does. */
+  openTable(name: string): OpenTable;
   /** Returns all that was seen so far, to go on from in any region; at most some 8 KiB. */
   token(): string;
   /** Adds what another session has seen. Throws `SESSION_INVALID`. */
@@ -51,10 +65,10 @@ export interface SessionOptions {
   readonly caller?: string;
 }
 
-interface SharedTable {
-  readonly kind: TypedKind;
-  readonly table: RegionTable<TypedKind>;
-}
+type SharedTable =
+  | { readonly form: 'typed'; readonly kind: TypedKind; readonly table: RegionTable<TypedKind> }
+  /** One of the catalogue, by its name. */
+  | { readonly form: 'open'; readonly name: string };
 
 /** What all sessions of a process share. */
 export interface SessionParts {
@@ -63,6 +77,7 @@ export interface SessionParts {
   /** This region, its peers, and those that were once. */
   readonly regions: ReadonlySet<string>;
   readonly tables: Readonly<Record<string, SharedTable>>;
+  readonly openTables: OpenTables;
   /** Reads the progress of the peers, at most so many milliseconds old. */
   readonly readProgress: (ageMsMax: number) => Promise<ReplicationProgress | undefined>;
   readonly clock: Clock;
@@ -107,10 +122,57 @@ class CallerSession implements RegionSession<RegionKinds> {
     this.#waitMs = waitMs;
     this.#caller = caller;
     this.#seen = token === undefined ? NOTHING_SEEN : checked(decodeSeen(token), parts);
-    const named = Object.entries(parts.tables).map(
-      ([name, { kind, table }]) => [name, this.#tableOf(kind, table)] as const,
-    );
-    this.tables = Object.fromEntries(named);
+    const named = Object.entries(parts.tables).map(([name, shared]) => {
+      const table =
+        shared.form === 'open'
+          ? this.openTable(shared.name)
+          : this.#tableOf(shared.kind, shared.table);
+      return [name, table] as const;
+    });
+    this.tables = Object.fromEntries(named) as RegionSession<RegionKinds>['tables'];
+  }
+
+  openTable(name: string): OpenTable {
+    tableKeyOf(name);
+    const onRow = async <O>(
+      key: OpenKey,
+      work: (rows: RegionOpenTable) => Promise<O>,
+      versionIn: (outcome: O) => VersionVector | undefined,
+    ): Promise<O> => {
+      const found = await this.#untilOpenRow(name, key);
+      const outcome = await work(found.rows);
+      this.#seeOpen(found, key, versionIn(outcome));
+      return outcome;
+    };
+    return {
+      get: (key) =>
+        onRow(
+          key,
+          (rows) => rows.get(key),
+          (record) => record?.version,
+        ),
+      insert: (key, values) => onRow(key, (rows) => rows.insert(key, values), versionShown),
+      put: (key, values, condition) =>
+        onRow(key, (rows) => rows.put(key, values, condition), versionShown),
+      merge: (key, values, condition) =>
+        onRow(key, (rows) => rows.merge(key, values, condition), versionShown),
+      remove: (key, condition) => onRow(key, (rows) => rows.remove(key, condition), versionShown),
+      transact: async (operations) => {
+        const found = await this.#untilOpenTable(name);
+        const outcome = await found.rows.transact(operations);
+        for (const [index, version] of versionsShown(outcome)) {
+          const key = operations[index];
+          if (key !== undefined) this.#seeOpen(found, key, version);
+        }
+        return outcome;
+      },
+      query: async (query) => {
+        const found = await this.#untilOpenTable(name);
+        const page = await found.rows.query(query);
+        if (!isLocal(found)) this.#visit(page.records);
+        return page;
+      },
+    };
   }
 
   token(): string {
@@ -127,11 +189,9 @@ class CallerSession implements RegionSession<RegionKinds> {
       work: () => Promise<O>,
       versionIn: (outcome: O) => VersionVector | undefined,
     ): Promise<O> => {
-      const key = rowKeyOf(kind.name, entityId);
-      await this.#untilRow(table, key, entityId);
+      await this.#untilRow(table, { kindName: kind.name, entityId });
       const outcome = await work();
-      const version = versionIn(outcome);
-      if (version !== undefined) this.#seen = withRow(this.#seen, { key, version }, this.#here());
+      this.#see(kind.name, entityId, versionIn(outcome));
       return outcome;
     };
     return {
@@ -150,32 +210,65 @@ class CallerSession implements RegionSession<RegionKinds> {
         // Not only the rows that it names: what they are to be with may have been seen elsewhere.
         await this.#untilAll();
         const outcome = await table.transact(operations);
-        const outcomes = outcome.kind === 'done' ? outcome.outcomes : [outcome.outcome];
-        const first = outcome.kind === 'done' ? 0 : outcome.index;
-        for (const [index, one] of outcomes.entries()) {
-          const entityId = operations[first + index]?.entityId;
-          const version = versionShown(one);
-          if (entityId === undefined || version === undefined) continue;
-          const key = rowKeyOf(kind.name, entityId);
-          this.#seen = withRow(this.#seen, { key, version }, this.#here());
+        for (const [index, version] of versionsShown(outcome)) {
+          const entityId = operations[index]?.entityId;
+          if (entityId !== undefined) this.#see(kind.name, entityId, version);
         }
         return outcome;
       },
       list: async (limit, cursor, filter) => {
         await this.#untilAll();
         const page = await table.list(limit, cursor, filter);
-        for (const { version } of page.records) {
-          this.#seen = withVisit(this.#seen, version, this.#here());
-        }
+        this.#visit(page.records);
         return page;
       },
     };
   }
 
+  #see(kindName: string, entityId: string, version: VersionVector | undefined): void {
+    if (version === undefined) return;
+    const key = rowKeyOf(kindName, entityId);
+    this.#seen = withRow(this.#seen, { key, version }, this.#here());
+  }
+
+  #seeOpen(found: FoundRegionTable, key: OpenKey, version: VersionVector | undefined): void {
+    if (!isLocal(found)) this.#see(found.kind.name, found.idOf(key), version);
+  }
+
+  #visit(records: readonly Versioned[]): void {
+    for (const { version } of records) {
+      this.#seen = withVisit(this.#seen, version, this.#here());
+    }
+  }
+
+  /** A table too may have been made where it was seen, so a row alone is waited for in one that is here already. */
+  async #untilOpenRow(name: string, key: OpenKey): Promise<FoundRegionTable> {
+    const { openTables } = this.#parts;
+    if (needsOf(this.#seen, this.#parts).size === 0) return this.#untilOpenTable(name);
+    const found = await openTables.findNow(name);
+    if (found === undefined) return this.#untilOpenTable(name);
+    const row = { kindName: found.kind.name, entityId: found.idOf(key) };
+    if (!this.#seen.rows.has(rowKeyOf(row.kindName, row.entityId))) {
+      return this.#untilOpenTable(name);
+    }
+    const reach = (_: string, ...asked: [VersionVector, Wait]) => found.rows.reach(key, ...asked);
+    await this.#untilRow({ reach }, row);
+    return found;
+  }
+
+  async #untilOpenTable(name: string): Promise<FoundRegionTable> {
+    const { openTables } = this.#parts;
+    const isAllHere = needsOf(this.#seen, this.#parts).size === 0;
+    if (!isAllHere) await this.#untilAll();
+    const found = await (isAllHere ? openTables.find(name) : openTables.findNow(name));
+    if (found !== undefined) return found;
+    throw noTable(name);
+  }
+
   /** Of a row that was met lately its version is enough, and is here as soon as it can be. */
-  async #untilRow(table: RegionTable<TypedKind>, key: string, entityId: string): Promise<void> {
+  async #untilRow(table: Pick<Consistency, 'reach'>, { kindName, entityId }: Row): Promise<void> {
     if (needsOf(this.#seen, this.#parts).size === 0) return;
-    const version = this.#seen.rows.get(key);
+    const version = this.#seen.rows.get(rowKeyOf(kindName, entityId));
     if (version === undefined) return this.#untilAll();
     const reach = await table.reach(entityId, version, {
       waitMs: this.#waitMs,
@@ -202,9 +295,35 @@ class CallerSession implements RegionSession<RegionKinds> {
   }
 }
 
+/** Names a row as replication does. */
+interface Row {
+  readonly kindName: string;
+  readonly entityId: string;
+}
+
+/** A record, as far as a session looks at it. */
+interface Versioned {
+  readonly version: VersionVector;
+}
+
 /** A write that was refused shows what is there instead. */
-function versionShown(outcome: WriteOutcome<TypedKind>): VersionVector | undefined {
-  return outcome.kind === 'condition-failed' ? outcome.current?.version : versionOf(outcome);
+function versionShown(outcome: OutcomeOf<Versioned>): VersionVector | undefined {
+  if (outcome.kind === 'condition-failed') return outcome.current?.version;
+  if (outcome.kind === 'deleted') return outcome.version;
+  return 'record' in outcome ? outcome.record.version : undefined;
+}
+
+/** Returns what a transaction shows of its rows, by the places of their operations. */
+function versionsShown(
+  done: TransactedOf<Versioned>,
+): readonly (readonly [number, VersionVector | undefined])[] {
+  if (done.kind === 'refused') return [[done.index, versionShown(done.outcome)]];
+  return done.outcomes.map((outcome, index) => [index, versionShown(outcome)] as const);
+}
+
+/** What no other region gets is waited for in none. */
+function isLocal({ table }: FoundRegionTable): boolean {
+  return table.replicate === 'none';
 }
 
 /** By region, the time before which all that it acknowledged must have been applied here. */

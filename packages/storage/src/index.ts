@@ -19,6 +19,7 @@ export {
   type CreateOutcome,
   createTableCatalogue,
   type FoundTable,
+  isCatalogueUsed,
   type TableCatalogue,
   type TableCatalogueOptions,
 } from './catalogue/table-catalogue.ts';

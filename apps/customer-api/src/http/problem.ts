@@ -56,6 +56,7 @@ const BY_APP_ERROR: Readonly<Record<AppErrorCode, ProblemCode>> = {
   // Another region can do what this one cannot until an operator has mended it.
   TABLE_FORBIDDEN: 'service-unavailable',
   TABLE_MISSING: 'service-unavailable',
+  TABLE_NOT_FOUND: 'internal-error',
   ARCHIVE_DAMAGED: 'internal-error',
   TABLE_FOREIGN: 'internal-error',
   RECOVERY_REFUSED: 'internal-error',

@@ -21,6 +21,8 @@ const REPLICATE = /^(?:all|none)$/;
 /** Five stored access policies take 2 KiB. */
 const ACL_LENGTH_MAX = 8_192;
 const SOURCE_LENGTH_MAX = 4_096;
+/** The service bounds the rules that such a document holds to 2 KiB. */
+const SERVICE_LENGTH_MAX = 8_192;
 
 const CatalogSchema = Type.Object({
   /** As it was spelt when the table was created. */
@@ -41,7 +43,12 @@ const CatalogSchema = Type.Object({
   deletedAt: edm.dateTime(),
   /** Only of a deletion record: its rows are gone for good. */
   purgedAt: edm.dateTime(),
+  /** Only of the record of the service: what holds for all tables, as the service's document. */
+  service: edm.string({ maxLength: SERVICE_LENGTH_MAX }),
 });
+
+/** Names the record of what holds for all tables. No table's record is named so. */
+export const SERVICE_RECORD_ID = 'service';
 
 export type CatalogRecord = Static<typeof CatalogSchema>;
 
@@ -49,11 +56,12 @@ export type CatalogRecord = Static<typeof CatalogSchema>;
  * The catalogue of client tables. A table has a record by its lower-case name and its generation,
  * `orders~0000`, and once it is deleted a second one, `orders~0000~deleted`. A deletion is an entity of its own, so no
  * write to the first, however late, merges it away; and none is ever removed, so no number is used twice.
+ * One more record, `service`, is of no table.
  */
 export const catalogKind: TypedKind<typeof CatalogSchema> = defineOwnKind({
   name: 'Catalog',
   schema: CatalogSchema,
-  isEntityId: (text) => RECORD_ID.test(text),
+  isEntityId: (text) => text === SERVICE_RECORD_ID || RECORD_ID.test(text),
 });
 
 /** It has one bucket: a table is created seldom, and whoever asks for all of them asks once. */

@@ -11,7 +11,8 @@ import type { PeerLink } from './peer-link.ts';
 import type { Relay, RelayReport } from './relay.ts';
 
 export interface SweepOptions {
-  readonly outboxes: readonly Outbox[];
+  /** Those that may hold something: asked anew for each pass, where that changes. */
+  readonly outboxes: readonly Outbox[] | (() => Promise<readonly Outbox[]>);
   readonly links: readonly PeerLink[];
   readonly relay: Relay;
   readonly clock: Clock;
@@ -44,9 +45,9 @@ export async function sweep(options: SweepOptions): Promise<SweepReport> {
   // Before the scan: a write committed and acknowledged from here on is not vouched for.
   const scanStartedMs = options.clock.nowMs();
   const tally = createTally();
-  const work = options.outboxes.flatMap((outbox) =>
-    outbox.buckets.map((bucket) => ({ outbox, bucket })),
-  );
+  const outboxes =
+    typeof options.outboxes === 'function' ? await options.outboxes() : options.outboxes;
+  const work = outboxes.flatMap((outbox) => outbox.buckets.map((bucket) => ({ outbox, bucket })));
   await forEachBounded(work, BUCKETS_AT_ONCE, async ({ outbox, bucket }) => {
     await sweepLane({ ...options, scanStartedMs, tally, outbox, bucket });
     if (options.links.length < 2) return;

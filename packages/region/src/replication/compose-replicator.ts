@@ -14,6 +14,7 @@ import {
   type EntityKind,
   finishAtOnce,
   type Lease,
+  localRowsKind,
   type PeerLink,
   type Randomness,
   type Relay,
@@ -30,6 +31,7 @@ import { type PreparedRegion } from '../prepare-region.ts';
 import { type DataAccess, type RegionSettings } from '../region-settings.ts';
 import { createRegionTables, type RegionTables } from '../region-tables.ts';
 import { type Activity, createActivity } from './activity.ts';
+import { createBusyOutboxes } from './busy-outboxes.ts';
 import { createDrillRest, releaseLeases, restDuringDrill } from './drill-rest.ts';
 import type { Duty } from './duties/duty.ts';
 import {
@@ -161,12 +163,12 @@ function toParts(
   options: ReplicatorPartsOptions,
   parts: CommonParts & Pick<ReplicatorParts, 'receiver' | 'sweeper' | 'drain' | 'duties'>,
 ): ReplicatorParts {
-  const { clock, logger, opened } = options;
+  const { clock, logger, opened, store } = options;
   const { activity, links, status, receiver, sweeper, publishers, sweepLease } = parts;
   const { tombstoneLease, retentionLease } = parts;
   const leaseMs = SWEEP_LEASE_MS;
   const sweepDuty = createSweepDuty({
-    sweeper: sweeper ?? createArchiveSweeper({ ...parts, clock, leaseMs }),
+    sweeper: sweeper ?? createArchiveSweeper({ ...parts, store, clock, leaseMs }),
     activity,
     intervalMs: () => opened.configuration.get('Sweep.IntervalMs'),
   });
@@ -217,7 +219,10 @@ interface RegionApplierOptions {
 
 function createRegionApplier(options: RegionApplierOptions): Applier {
   const { region, writer, clock, tables, settings, activity } = options;
-  const { replicas, conflicts } = tables;
+  const { conflicts } = tables;
+  // What is not replicated comes from nobody.
+  const replicas = new Map(tables.replicas);
+  replicas.delete(localRowsKind.name);
   const { driftMsMax, tombstoneAgeMs } = settings;
   const { onConflict, onDrift } = activity;
   const nowMs = (): number => clock.nowMs();
@@ -254,6 +259,7 @@ interface RegionReplicatorOptions {
 
 function createRegionReplicator(options: RegionReplicatorOptions): Replicator {
   const { region, clock, receiver, links, status, settings, activity } = options;
+  const { outboxes } = options.tables;
   return createReplicator({
     region,
     clock,
@@ -273,7 +279,7 @@ function createRegionReplicator(options: RegionReplicatorOptions): Replicator {
       driftMsMax: settings.driftMsMax,
     }),
     sweep: {
-      outboxes: [...options.tables.outboxes.values()],
+      outboxes: createBusyOutboxes({ store: options.store, clock, outboxes }),
       relay: options.relay,
       graceMs: settings.sweepGraceMs,
     },

@@ -13,6 +13,7 @@ import type { Telemetry } from '@tandem/telemetry';
 import type { Bus } from '../connections.ts';
 import { type PreparedRegion, prepareRegion, retryOpening } from '../prepare-region.ts';
 import { createQuietLogger } from '../quiet-logger.ts';
+import { withOwnKinds } from '../region-tables.ts';
 import type { ActivityCounts } from './activity.ts';
 import { composeReplicator, type ReplicatorParts } from './compose-replicator.ts';
 import {
@@ -26,6 +27,7 @@ import { describeStatus, type ReplicatorView, type StatusInput } from './replica
 
 export interface ReplicatorOptions {
   readonly region: string;
+  /** Those of an owner; the tables of clients are carried in any case. */
   readonly kinds: readonly EntityKind[];
   readonly store: TableStore;
   readonly bus: Bus;
@@ -76,7 +78,8 @@ interface ProcessState {
   running?: RunningDuties;
 }
 
-export function createReplicatorProcess(options: ReplicatorOptions): ReplicatorProcess {
+export function createReplicatorProcess(given: ReplicatorOptions): ReplicatorProcess {
+  const options = { ...given, kinds: withOwnKinds(given.kinds) };
   const { region, clock } = options;
   const logger = createQuietLogger({
     logger: options.logger,
@@ -203,7 +206,9 @@ export async function checkSettings(
   options: Pick<ReplicatorOptions, 'region' | 'kinds' | 'store' | 'clock' | 'environment'>,
 ): Promise<string | undefined> {
   try {
-    await prepareRegion({ ...options, refreshMs: NEVER_MS, onRefreshFailed: () => undefined });
+    const kinds = withOwnKinds(options.kinds);
+    const quietly = { refreshMs: NEVER_MS, onRefreshFailed: () => undefined };
+    await prepareRegion({ ...options, kinds, ...quietly });
     return undefined;
   } catch (error) {
     if (!(error instanceof AppError)) throw error;

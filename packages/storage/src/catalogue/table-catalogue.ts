@@ -18,6 +18,7 @@ import {
   pagesOf,
   readCatalogue,
   recordIdOf,
+  SERVICE_RECORD_ID,
   type StoredRecord,
   type TableGeneration,
   type TableRow,
@@ -53,6 +54,8 @@ export type CreateOutcome =
 export interface TableCatalogue {
   /** Returns the living table of that name, in any case; undefined where there is none. */
   find(name: string): Promise<FoundTable | undefined>;
+  /** Returns the same as the region's table has it at this moment, whatever is remembered. */
+  findNow(name: string): Promise<FoundTable | undefined>;
   /**
    * Tells whether it is still the current table. To be asked after a write was committed and before it is
    * acknowledged: when a deletion is answered, nothing is acknowledged into what was deleted.
@@ -73,6 +76,10 @@ export interface TableCatalogue {
   remove(name: string): Promise<TableGeneration | undefined>;
   /** Brings a deleted table back with its rows. Throws `TABLE_REQUEST_INVALID`, saying why it cannot. */
   restore(name: string, generation?: number): Promise<TableGeneration>;
+  /** Returns what holds for all tables, as it was set; undefined where nothing was. */
+  service(): Promise<string | undefined>;
+  /** Throws `ENTITY_INVALID` for a document that is too long. */
+  setService(document: string): Promise<void>;
 }
 
 export interface TableCatalogueOptions {
@@ -110,6 +117,7 @@ export function createTableCatalogue(options: TableCatalogueOptions): TableCatal
 
   return {
     find: async (name) => records.find(tableKeyOf(name)),
+    findNow: async (name) => records.findNow(tableKeyOf(name)),
     confirm: (found) => records.confirm(found),
     list: () => records.list(),
     generations: async (name) => records.ofName(tableKeyOf(name)),
@@ -151,6 +159,10 @@ export function createTableCatalogue(options: TableCatalogueOptions): TableCatal
       });
       return restored;
     },
+    service: async () => (await table.get(SERVICE_RECORD_ID))?.entity.service ?? undefined,
+    async setService(service) {
+      await table.put(SERVICE_RECORD_ID, { service });
+    },
   };
 }
 
@@ -173,12 +185,18 @@ class Records {
     if (current !== undefined && this.#isTrusted(trustedUntilMs)) {
       return { table: current, trustedUntilMs };
     }
-    return this.#readCurrent(key);
+    return this.findNow(key);
+  }
+
+  async findNow(key: string): Promise<FoundTable | undefined> {
+    const trustedUntilMs = this.#nowMs() + TRUST_MS;
+    const current = currentTable(await this.ofName(key));
+    return current && { table: current, trustedUntilMs };
   }
 
   async confirm({ table: { key, generation }, trustedUntilMs }: FoundTable): Promise<boolean> {
     if (this.#isTrusted(trustedUntilMs)) return true;
-    const current = await this.#readCurrent(key);
+    const current = await this.findNow(key);
     return current?.table.generation === generation;
   }
 
@@ -205,12 +223,6 @@ class Records {
   async all(): Promise<readonly TableGeneration[]> {
     const { catalogue } = await this.#readAll();
     return [...catalogue.values()].flat();
-  }
-
-  async #readCurrent(key: string): Promise<FoundTable | undefined> {
-    const trustedUntilMs = this.#nowMs() + TRUST_MS;
-    const current = currentTable(await this.ofName(key));
-    return current && { table: current, trustedUntilMs };
   }
 
   async #readAll(): Promise<Known> {
@@ -315,6 +327,19 @@ export async function readTables(
   options: Pick<TableCatalogueOptions, 'store' | 'onDamaged'>,
 ): Promise<Catalogue> {
   return readCatalogue(await scanRecords(options, ENTITY_ROWS_FROM, SYSTEM_ROWS_FROM));
+}
+
+/** Tells whether the catalogue of the region has, or ever had, a record: none is ever removed. */
+export async function isCatalogueUsed(store: Pick<TableStore, 'query'>): Promise<boolean> {
+  const rows = { rowsFrom: ENTITY_ROWS_FROM, rowsBefore: SYSTEM_ROWS_FROM };
+  const page = await store.query({
+    table: catalogKind.name,
+    partitions: BUCKET,
+    ...rows,
+    limit: 1,
+  });
+  // A page may be empty and not be the last.
+  return page.rows.length > 0 || page.continuation !== undefined;
 }
 
 /** Reads the records with row keys of a range, also those that are no longer alive or that nobody can read. */

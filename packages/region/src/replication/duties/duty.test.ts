@@ -128,6 +128,7 @@ describe('the sweep of a region without peers', () => {
         release: async () => undefined,
       },
       leaseMs: 9_000,
+      store: { query: async () => ({ rows: [] }) },
       // Only what a sweep asks of them.
       tables: { outboxes: new Map([['Customers', outbox]]) } as unknown as RegionTables,
       relay: {

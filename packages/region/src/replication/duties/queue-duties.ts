@@ -6,10 +6,12 @@ import {
   type Relay,
   type Replicator,
   sweep,
+  type TableStore,
 } from '@tandem/core';
 import type { RegionSettings } from '../../region-settings.ts';
 import type { RegionTables } from '../../region-tables.ts';
 import type { Activity } from '../activity.ts';
+import { createBusyOutboxes } from '../busy-outboxes.ts';
 import type { Duty } from './duty.ts';
 
 interface ReceiveDutyOptions {
@@ -95,6 +97,7 @@ export function createDeadLetterDuty({
 interface ArchiveSweeperOptions {
   readonly sweepLease: Lease;
   readonly leaseMs: number;
+  readonly store: Pick<TableStore, 'query'>;
   readonly tables: RegionTables;
   readonly relay: Relay;
   readonly clock: Clock;
@@ -107,11 +110,12 @@ export function createArchiveSweeper(
   options: ArchiveSweeperOptions,
 ): Pick<Replicator, 'sweepOnce'> {
   const { sweepLease, tables, relay, clock, settings, activity } = options;
+  const outboxes = createBusyOutboxes({ ...options, outboxes: tables.outboxes });
   return {
     async sweepOnce() {
       if (!(await sweepLease.acquire(options.leaseMs))) return undefined;
       const report = await sweep({
-        outboxes: [...tables.outboxes.values()],
+        outboxes,
         links: [],
         relay,
         clock,
