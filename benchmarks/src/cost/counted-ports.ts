@@ -25,6 +25,7 @@ export function countedStore(
     commit: (transaction) =>
       answered(transaction.operations.length, () => inner.commit(transaction)),
     query: (range) => answered(1, () => inner.query(range)),
+    timeMs: () => answered(1, () => inner.timeMs()),
   };
 }
 

@@ -66,6 +66,7 @@ export async function startRemoteStore(name: string): Promise<RemoteStore> {
         counts.rangeReads += 1;
         return call({ kind: 'query', args });
       },
+      timeMs: () => call({ kind: 'timeMs', args: [] }),
     },
   };
 }

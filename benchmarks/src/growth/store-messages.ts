@@ -18,6 +18,7 @@ export type StoreRequest =
   | Call<'get'>
   | Call<'commit'>
   | Call<'query'>
+  | Call<'timeMs'>
   | SeedRequest;
 
 export type StoreAnswer =

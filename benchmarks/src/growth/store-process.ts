@@ -61,6 +61,8 @@ async function answer(request: StoreRequest): Promise<unknown> {
       return store.commit(...request.args);
     case 'query':
       return store.query(...request.args);
+    case 'timeMs':
+      return store.timeMs(...request.args);
     default:
       return request satisfies never;
   }

@@ -122,6 +122,8 @@ async function openCounted(
       clock,
       hybridClock: createClock('west', common),
       tombstoneAgeMs: Number.POSITIVE_INFINITY,
+      store: west.store,
+      driftMsMax: Number.POSITIVE_INFINITY,
     }),
     clock,
     randomness,
@@ -186,5 +188,6 @@ function counting(store: TableStore, note: () => void): TableStore {
     get: (...key) => (note(), store.get(...key)),
     commit: (transaction) => (note(), store.commit(transaction)),
     query: (range) => (note(), store.query(range)),
+    timeMs: () => (note(), store.timeMs()),
   };
 }

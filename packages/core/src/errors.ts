@@ -18,6 +18,7 @@ export type TransientErrorCode =
   | 'BUS_THROTTLED'
   | 'STATE_NOT_REACHED'
   | 'RECOVERY_BUSY'
+  | 'CLOCK_AHEAD'
   | 'OVERLOADED'
   | 'SHUTTING_DOWN';
 

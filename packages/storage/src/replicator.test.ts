@@ -261,6 +261,24 @@ describe('I4: tombstones', () => {
     expect(bus.deadLettersOf('west')[0]?.description).toContain(': a.');
   });
 
+  test('I1: what only a clock far ahead calls too old is held until the clock is right', async () => {
+    let skewMs = 2 * AGE_MS;
+    const west = { tombstoneAgeMs: AGE_MS, skewMs: () => skewMs };
+    const regions = await createTwoRegions(deviceKind, { west });
+    const { clock, bus, drive } = regions;
+    await regions.east.table.put('a', { label: 'fresh' });
+    await clock.advance(MEMORY_GRACE_MS);
+    await drive(regions.east.replicator.sweepOnce());
+    const beganMs = clock.nowMs();
+    const corrected = clock.sleep(120_000).then(() => (skewMs = 0));
+    await drive(regions.west.replicator.receiveOnce(new AbortController().signal));
+    await drive(regions.west.replicator.drain());
+    await corrected;
+    expect(clock.nowMs() - beganMs).toBeGreaterThanOrEqual(120_000);
+    expect((await regions.west.table.get('a'))?.entity.label).toBe('fresh');
+    expect(bus.deadLettersOf('west')).toEqual([]);
+  });
+
   test('a live row and a young tombstone are never collected', async () => {
     const regions = await createTwoRegions(deviceKind);
     const { east, clock } = regions;

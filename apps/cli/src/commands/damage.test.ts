@@ -98,9 +98,21 @@ describe('tandem doctor and status', () => {
       catchingUpSinceMs: undefined,
       hasBacklog: false,
       peers: [{ peer: 'west', passedMs: nowMs + YEAR_MS, isReachable: true }],
+      notices: [
+        {
+          kind: 'clock-ahead',
+          subject: 'the clock of a replicator',
+          detail: 'It is ahead.',
+          count: 1,
+          sinceMs: nowMs + YEAR_MS,
+          lastMs: nowMs + YEAR_MS,
+        },
+      ],
     });
-    expect(await findingsOf(harness)).toContainEqual(
-      expect.objectContaining({ region: 'east', check: 'clock' }),
+    const findings = await findingsOf(harness);
+    expect(findings).toContainEqual(expect.objectContaining({ region: 'east', check: 'clock' }));
+    expect(findings).toContainEqual(
+      expect.objectContaining({ region: 'east', finding: expect.stringContaining('clock-ahead') }),
     );
     const { json } = await harness.run('status');
     expect(json['regions']).toMatchObject([

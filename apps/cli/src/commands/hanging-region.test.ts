@@ -22,6 +22,7 @@ function hangingStore(store: TableStore, from = 0): TableStore {
     createTable: (table) => hang(() => store.createTable(table)),
     get: (...address) => hang(() => store.get(...address)),
     query: (range) => hang(() => store.query(range)),
+    timeMs: () => hang(() => store.timeMs()),
     commit: (transaction) => hang(() => store.commit(transaction)),
   };
 }

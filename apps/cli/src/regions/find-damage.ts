@@ -16,7 +16,9 @@ const ROWS_MAX = 10;
 /** Finds what the replicators of a region have noticed, and what lies in its tables that nobody reads. */
 export async function findDamage(session: Session, region: CliRegion): Promise<readonly Damage[]> {
   const progress = await region.status.read();
-  const noticed = joinNotices([progress?.notices ?? []], session.io.clock.nowMs());
+  // By the clock that wrote them, where that one is ahead: it may be what they are about.
+  const nowMs = Math.max(session.io.clock.nowMs(), progress?.heartbeatMs ?? 0);
+  const noticed = joinNotices([progress?.notices ?? []], nowMs);
   const rows: Damage[] = [];
   const seen = new Set<string>();
   let count = 0;
@@ -52,6 +54,7 @@ function describe({ kind, subject, detail, count }: Notice, region: string): Dam
 
 const REMEDIES: Readonly<Record<NoticeKind, string>> = {
   'claim-refused': 'set the clocks by NTP; see docs/runbooks/clocks.md',
+  'clock-ahead': 'set the clock of the replicator by NTP; see docs/runbooks/clocks.md',
   'message-isolated': 'tandem messages list --region REGION; see docs/runbooks/damage.md',
   'outbox-row-damaged': 'tandem damaged-rows list --region REGION; see docs/runbooks/damage.md',
   'outbox-row-aside': 'tandem damaged-rows list --region REGION; see docs/runbooks/damage.md',

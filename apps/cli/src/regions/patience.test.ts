@@ -110,7 +110,13 @@ describe('the patience with a region', () => {
     const { clock, patience, watch } = setUp();
     const memory = createMemoryTableStore();
     await memory.createTable('Things');
-    const hanging = { createTable: never, get: never, query: never, commit: never };
+    const hanging = {
+      createTable: never,
+      get: never,
+      query: never,
+      commit: never,
+      timeMs: never,
+    };
     const asked = watch(CALLS[name](patience.hurry(hanging)));
     await clock.advance(SILENCE_MS - 1);
     const told = watch(CALLS[name](patience.listen(memory)));

@@ -146,6 +146,7 @@ export function countRequests(store: TableStore, requestsMax: number): CountedSt
     get: (table, partitionKey, rowKey) => count(() => store.get(table, partitionKey, rowKey)),
     commit: (transaction) => count(() => store.commit(transaction)),
     query: (range) => count(() => store.query(range)),
+    timeMs: () => count(() => store.timeMs()),
   };
 }
 

@@ -48,6 +48,7 @@ const BY_APP_ERROR: Readonly<Record<AppErrorCode, ProblemCode>> = {
   SHUTTING_DOWN: 'service-unavailable',
   OVERLOADED: 'overloaded',
   RECOVERY_BUSY: 'service-unavailable',
+  CLOCK_AHEAD: 'service-unavailable',
   TABLE_LIMIT_EXCEEDED: 'limit-exceeded',
   ENTITY_INVALID: 'entity-invalid',
   CURSOR_INVALID: 'cursor-invalid',

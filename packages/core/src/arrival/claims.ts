@@ -1,3 +1,4 @@
+import { TransientError } from '../errors.ts';
 import type { PeerProgress, ReplicationProgress } from '../model/progress.ts';
 
 /**
@@ -27,6 +28,20 @@ export function isBelievable(claimMs: number, { nowMs, driftMsMax }: OwnClock): 
 export function believedMs(claimMs: number | undefined, own: OwnClock): number | undefined {
   if (claimMs === undefined || !isBelievable(claimMs, own)) return undefined;
   return Math.min(claimMs, own.nowMs);
+}
+
+/**
+ * Throws `CLOCK_AHEAD` where the clock here is further ahead of the store's than clocks may drift. Which of the two is
+ * wrong nobody can tell here, so nothing that cannot be undone may follow from either.
+ */
+export function checkOwnClock({ nowMs, driftMsMax }: OwnClock, storeMs: number | undefined): void {
+  if (storeMs === undefined || isBelievable(nowMs, { nowMs: storeMs, driftMsMax })) return;
+  throw new TransientError(
+    'CLOCK_AHEAD',
+    `The clock here is ${nowMs - storeMs} ms ahead of the store's, the limit is Clock.DriftMsMax: what looks too old ` +
+      'is held. Set the clock of this machine by NTP, or move the process to another one.',
+    { details: { nowMs, storeMs } },
+  );
 }
 
 /** Returns what is believed of the progress that a table row tells of a peer. */

@@ -1,3 +1,4 @@
+import { checkOwnClock } from '../arrival/claims.ts';
 import {
   judgeChangeSet,
   judgeConflict,
@@ -15,6 +16,7 @@ import type { Archive, ArchiveEntry } from '../ports/archive.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ConflictJournal } from '../ports/conflict-journal.ts';
 import type { Replica, RowWrite, StoredRow } from '../ports/replica.ts';
+import type { TableStore } from '../ports/table-store.ts';
 import { isAlive, type StoredState } from '../state/entity-state.ts';
 import type { HybridClock } from '../time/hybrid-clock.ts';
 import type { Stamp } from '../time/stamp.ts';
@@ -33,6 +35,10 @@ export interface ApplierOptions {
   readonly hybridClock: HybridClock;
   /** Tombstones older than this may have been collected. */
   readonly tombstoneAgeMs: number;
+  /** Is asked for its time before anything is refused as too old. */
+  readonly store: Pick<TableStore, 'timeMs'>;
+  /** Says how far the clock here may be ahead of the store's. */
+  readonly driftMsMax: number;
   readonly onConflict?: (conflict: Conflict) => void;
 }
 
@@ -206,6 +212,8 @@ export interface ApplyBatchOptions {
   readonly conflicts: Pick<ConflictJournal, 'record'>;
   readonly clock: Clock;
   readonly tombstoneAgeMs: number;
+  readonly store: Pick<TableStore, 'timeMs'>;
+  readonly driftMsMax: number;
   readonly onConflict?: (conflict: Conflict) => void;
 }
 
@@ -213,7 +221,8 @@ const CONTENTION = { attemptsMax: 10 };
 
 /**
  * Merges the sets of one bucket, which together touch at most 100 rows, into its rows in one
- * transaction. Returns the changes refused, as `<stamp>/<entity id>`.
+ * transaction. Returns the changes refused, as `<stamp>/<entity id>`. Throws `CLOCK_AHEAD` where any would be and the
+ * clock here is not to be trusted with it: then nothing is written.
  */
 export async function applyToBucket(
   sets: readonly ChangeSet[],
@@ -227,9 +236,11 @@ export async function applyToBucket(
   // One bucket at the sender is one bucket here, or the set is refused before it comes here.
   for (const [bucket, entityIds] of byBucket) {
     await untilUncontended(async (attempt) => {
+      const nowMs = options.clock.nowMs();
       const fold = (entityId: string, stored: StoredRow | undefined, without: OldSets): Fold =>
-        foldChanges(byEntity.get(entityId) ?? [], stored, { ...options, replica, without });
+        foldChanges(byEntity.get(entityId) ?? [], stored, { ...options, replica, without, nowMs });
       const folds = await foldWhole({ bucket, entityIds, byEntity, fold }, replica, attempt === 1);
+      if (folds.some((one) => one.refused.length > 0)) await trustClock(nowMs, options);
       // Before the rows: once they are merged, a repetition would no longer see the conflict (I7).
       const conflicts = folds.flatMap((fold) => fold.conflicts);
       if (conflicts.length > 0) await options.conflicts.record(conflicts);
@@ -245,6 +256,16 @@ export async function applyToBucket(
     }, CONTENTION);
   }
   return refused;
+}
+
+/** Throws `CLOCK_AHEAD` unless the clock was right at `judgedMs`, as far as the store can tell. */
+async function trustClock(
+  judgedMs: number,
+  { clock, store, driftMsMax }: ApplyBatchOptions,
+): Promise<void> {
+  const storeMs = await store.timeMs();
+  // By the later of two readings: the clock may have been set right since, or the answer have taken its time.
+  checkOwnClock({ nowMs: Math.max(judgedMs, clock.nowMs()), driftMsMax }, storeMs);
 }
 
 type ChangesOfEntity = readonly { readonly set: ChangeSet; readonly change: Change }[];
@@ -325,9 +346,10 @@ interface Fold {
 function foldChanges(
   changes: ChangesOfEntity,
   stored: StoredRow | undefined,
-  options: ApplyBatchOptions & {
+  options: Pick<ApplyBatchOptions, 'region' | 'tombstoneAgeMs'> & {
     readonly replica: Pick<Replica, 'entityKind' | 'fit'>;
     readonly without: OldSets;
+    readonly nowMs: number;
   },
 ): Fold {
   const conflicts: Conflict[] = [];
@@ -349,7 +371,7 @@ function foldChanges(
         state: change.state,
         referenceId: originOf(set) === options.region ? undefined : referenceIdOf(set, entityId),
       },
-      { stored: row, nowMs: options.clock.nowMs(), tombstoneAgeMs: options.tombstoneAgeMs },
+      { stored: row, nowMs: options.nowMs, tombstoneAgeMs: options.tombstoneAgeMs },
     );
     isPlain &&= decision.kind === 'write';
     switch (decision.kind) {

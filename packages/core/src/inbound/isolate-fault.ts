@@ -1,7 +1,7 @@
 import type { ReceivedSet } from '../arrival/judge-change-set.ts';
 import type { Notices } from '../arrival/notices.ts';
 import { type FailedSet, isMessageFault, settlementOfSets } from '../arrival/refusal.ts';
-import { AppError, TerminalError } from '../errors.ts';
+import { AppError, type AppErrorCode, TerminalError } from '../errors.ts';
 import type { ChangeSet } from '../model/change-set.ts';
 import type { Settlement } from '../model/settlement.ts';
 import type { InboundMessage } from '../ports/change-receiver.ts';
@@ -49,7 +49,7 @@ export interface AppliedApart {
 
 /**
  * Applies by halves what failed together. Throws what failed when the probe fails too: then the store is to
- * blame, and nothing is isolated. Throttling is the store's always.
+ * blame, and nothing is isolated. Throttling is the store's always, and a wrong clock this process's.
  */
 export async function applyApart(
   sets: readonly ReceivedSet[],
@@ -60,7 +60,7 @@ export async function applyApart(
   const isolated = new Map<string, Isolated>();
   const split = async (some: readonly ReceivedSet[], error: unknown): Promise<void> => {
     const [first] = some;
-    if (first === undefined || isThrottled(error)) throw error;
+    if (first === undefined || isNoSets(error)) throw error;
     if (!(await isAnswered(() => options.probe(first.set)))) throw error;
     if (some.length === 1) {
       isolated.set(first.key, { received: first, error });
@@ -135,7 +135,7 @@ async function retryIsolated(
       // It says itself why no store can take it, and what to mend.
       if (thrown instanceof TerminalError && isMessageFault(thrown)) return thrown;
     }
-    const isOwn = !isThrottled(error) && (await isSteady(() => probe(set)));
+    const isOwn = !isNoSets(error) && (await isSteady(() => probe(set)));
     if (isOwn) {
       failures += 1;
       options.onFailed(error);
@@ -161,9 +161,12 @@ async function isSteady(ask: () => Promise<void>): Promise<boolean> {
   return true;
 }
 
-function isThrottled(error: unknown): boolean {
-  return error instanceof AppError && error.code === 'TABLE_THROTTLED';
+/** Says whether no set is to blame, however many are taken beside it. */
+function isNoSets(error: unknown): boolean {
+  return error instanceof AppError && NO_SETS.has(error.code);
 }
+
+const NO_SETS: ReadonlySet<AppErrorCode> = new Set(['TABLE_THROTTLED', 'CLOCK_AHEAD']);
 
 function unstorable(set: ProbedSet, error: unknown): TerminalError {
   const code = error instanceof AppError ? error.code : 'an unexpected error';

@@ -2,7 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { describeTableStoreContract } from '../testing/table-store/table-store-contract.ts';
 import { createMemoryTableStore } from './memory-table-store.ts';
 
-describeTableStoreContract('memory', async () => ({ store: createMemoryTableStore() }));
+describeTableStoreContract('memory', async () => ({
+  store: createMemoryTableStore({ nowMs: () => Date.now() }),
+}));
 
 describe('the memory store', () => {
   test('keeps what was written, whatever the caller does to it afterwards', async () => {
@@ -16,6 +18,10 @@ describe('the memory store', () => {
     properties.clear();
     const row = await store.get('Table', 'p', 'a');
     expect(row?.properties.get('v')).toEqual({ type: 'Binary', value: Uint8Array.of(1) });
+  });
+
+  test('tells no time that it was not given', async () => {
+    expect(await createMemoryTableStore().timeMs()).toBeUndefined();
   });
 
   test('knows a table by its name in any case, as Table Storage does', async () => {

@@ -21,9 +21,12 @@ type Table = SortedMap<Partition>;
 
 /**
  * Makes a table store in memory, with the semantics of the port and the limits of Table Storage. It uses
- * neither clock nor randomness: the same calls give the same rows with the same ETags.
+ * neither clock nor randomness: the same calls give the same rows with the same ETags. It tells the time where it is
+ * given one.
  */
-export function createMemoryTableStore(): TableStore {
+export function createMemoryTableStore(
+  options: { readonly nowMs?: () => number } = {},
+): TableStore {
   // Table names are the same in any case.
   const tables = new Map<string, Table>();
   let version = 0;
@@ -76,6 +79,7 @@ export function createMemoryTableStore(): TableStore {
       checkRange(range);
       return queryTable(tableOf(range.table), range);
     },
+    timeMs: async () => options.nowMs?.(),
   };
 }
 

@@ -32,6 +32,8 @@ export interface ReplicationProgress {
 export type NoticeKind =
   /** A time that a peer or a process said and that cannot be true, or a region that nobody knows. */
   | 'claim-refused'
+  /** A clock of this region that its own store contradicts: what it calls too old is held. */
+  | 'clock-ahead'
   /** A message that the store does not take although it takes others; it is tried apart from them. */
   | 'message-isolated'
   /** A row of the outbox that cannot be read. */
@@ -45,6 +47,7 @@ export type NoticeKind =
 
 export const NOTICE_KINDS: readonly NoticeKind[] = [
   'claim-refused',
+  'clock-ahead',
   'message-isolated',
   'outbox-row-damaged',
   'outbox-row-aside',

@@ -101,4 +101,9 @@ export interface TableStore {
   commit(transaction: Transaction): Promise<CommitOutcome>;
   /** Resolves with a page in the order of (partition key, row key). */
   query(range: RowRange): Promise<RowPage>;
+  /**
+   * Resolves with the milliseconds since the epoch by the store's own clock, up to a second less; undefined where it
+   * tells none.
+   */
+  timeMs(): Promise<number | undefined>;
 }

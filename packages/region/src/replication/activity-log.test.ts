@@ -1,7 +1,8 @@
 import { type Conflict, formatStamp, REFUSALS, type Stamp, TransientError } from '@tandem/core';
+import { createVirtualClock } from '@tandem/core/memory';
 import { expect, test } from 'vitest';
 import { recordLog } from '../testing/record-log.ts';
-import { createActivityLog } from './activity.ts';
+import { createActivity, createActivityLog } from './activity.ts';
 
 const stamp = (region: string): Stamp =>
   formatStamp({ timeMs: 1_000, counter: 0, region, writer: 'w1' });
@@ -55,6 +56,18 @@ test('every line has its event, ids and names, and never a value or a payload', 
     { event: 'clock-drift', stamp: stamp('west'), aheadMs: 90_000 },
   ]);
   expect(JSON.stringify(lines)).not.toMatch(/@example|payload|secret description/);
+});
+
+test('a clock that the store contradicts is noticed, another outage is not', () => {
+  const { logger, lines } = recordLog();
+  const activity = createActivity({ logger, clock: createVirtualClock(1_000) });
+  activity.onOutage(new TransientError('TABLE_UNAVAILABLE', 'No answer.'), 1, 500);
+  expect(activity.notices.current()).toEqual([]);
+  activity.onOutage(new TransientError('CLOCK_AHEAD', 'It is ahead.'), 2, 500);
+  expect(activity.notices.current()).toMatchObject([
+    { kind: 'clock-ahead', detail: 'It is ahead.' },
+  ]);
+  expect(lines.map(({ event }) => event)).toContain('clock-ahead');
 });
 
 test('a message id from outside has a bound', () => {

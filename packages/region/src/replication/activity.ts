@@ -87,10 +87,14 @@ export function createActivity(options: {
     },
     onOutage(error: AppError, attempt: number, retryInMs: number) {
       lastOutageMs = clock.nowMs();
+      if (error.code === 'CLOCK_AHEAD') notices.note('clock-ahead', OWN_CLOCK, error.message);
       log.onOutage(error, attempt, retryInMs);
     },
   };
 }
+
+/** Is what a notice of the clock here is about. */
+const OWN_CLOCK = 'the clock of a replicator';
 
 /** What an operator must know of the work that goes on: ids and names, never values. */
 interface ActivityLog {

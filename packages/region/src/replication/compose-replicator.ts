@@ -208,6 +208,7 @@ function createRegionArchiveRounds(options: {
 }
 
 interface RegionApplierOptions {
+  readonly store: TableStore;
   readonly region: string;
   readonly writer: string;
   readonly clock: Clock;
@@ -236,6 +237,8 @@ function createRegionApplier(options: RegionApplierOptions): Applier {
     clock,
     hybridClock,
     tombstoneAgeMs,
+    store: options.store,
+    driftMsMax,
     onConflict,
   });
 }

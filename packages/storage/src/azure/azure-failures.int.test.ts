@@ -132,6 +132,33 @@ describe.each(calls)('%s', (_, kind, call) => {
   });
 });
 
+describe('the time of the service', () => {
+  const timeMs = Date.UTC(2026, 0, 31, 23, 59, 58);
+
+  test.each([200, 403, 503])('is in every answer, one of status %i too', async (status) => {
+    const store = await storeOver((_, response) => {
+      response.writeHead(status, { Date: new Date(timeMs).toUTCString() }).end();
+    });
+    expect(await store.timeMs()).toBe(timeMs);
+  });
+
+  test.each([[{}], [{ Date: 'yesterday' }]])(
+    'is unknown where it tells none: %j',
+    async (headers) => {
+      const store = await storeOver((_, response) => {
+        response.sendDate = false;
+        response.writeHead(200, headers).end();
+      });
+      expect(await store.timeMs()).toBeUndefined();
+    },
+  );
+
+  test('cannot be had without an answer', async () => {
+    const store = await storeOver((request) => request.socket.destroy());
+    await expect(store.timeMs()).rejects.toMatchObject({ code: 'TABLE_UNAVAILABLE' });
+  });
+});
+
 test('calls in turn share one connection', async () => {
   const store = await storeOver((_, response) => response.writeHead(404).end());
   for (let count = 0; count < 20; count += 1) await store.get(TABLE, 'p', 'a');

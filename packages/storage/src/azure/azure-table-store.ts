@@ -30,6 +30,7 @@ import {
   encodeBatch,
   encodeContinuation,
   getRequest,
+  listTablesRequest,
   operationRequest,
   queryRequest,
   readRefusal,
@@ -82,6 +83,12 @@ export function createAzureTableStore(options: AzureTableStoreOptions): TableSto
         : commitBatch(send, transaction, account.url);
     },
     query: (range) => queryRows(send, range),
+    async timeMs() {
+      // Whatever is answered has the time, a refusal too: it may be refused because the clock here is wrong.
+      const { header } = await send(listTablesRequest(), { kind: 'read', table: 'Tables' });
+      const timeMs = Date.parse(header('date') ?? '');
+      return Number.isNaN(timeMs) ? undefined : timeMs;
+    },
   };
 }
 

@@ -43,6 +43,11 @@ export function createTableRequest(table: string): TableRequest {
   return { method: 'POST', path: 'Tables', headers: CONTENT, body };
 }
 
+/** Asks for next to nothing, of what every account has. */
+export function listTablesRequest(): TableRequest {
+  return { method: 'GET', path: 'Tables?$top=1', headers: ACCEPT };
+}
+
 export function getRequest(table: string, partitionKey: string, rowKey: string): TableRequest {
   return { method: 'GET', path: rowPath(table, partitionKey, rowKey), headers: ACCEPT };
 }

@@ -87,6 +87,7 @@ export function createRetriedStore(
     createTable: (table) => again(() => store.createTable(table)),
     get: (table, partitionKey, rowKey) => again(() => store.get(table, partitionKey, rowKey)),
     query: (range) => again(() => store.query(range)),
+    timeMs: () => again(() => store.timeMs()),
     commit: (transaction) =>
       retry(() => store.commit(transaction), {
         policy: RETRY,

@@ -6,6 +6,8 @@ import { MEMORY_BUCKET_COUNT } from '../testing/memory-region.ts';
 import { createTwoRegions, type TwoRegions } from '../testing/two-regions.ts';
 import { createTableReplica } from './table-replica.ts';
 
+const AGE_MS = 3_600_000;
+
 let regions: TwoRegions<typeof deviceKind>;
 let reads: string[];
 
@@ -74,7 +76,9 @@ describe('a replica that remembers rows', () => {
       region: 'west',
       conflicts: west.journal,
       clock: regions.clock,
-      tombstoneAgeMs: 3_600_000,
+      tombstoneAgeMs: AGE_MS,
+      store,
+      driftMsMax: 60_000,
     };
     await replica.read(set.bucket, ['a']);
     const bucket = bucketOf('a', MEMORY_BUCKET_COUNT);
@@ -83,5 +87,36 @@ describe('a replica that remembers rows', () => {
     await store.commit({ table: deviceKind.name, partitionKey: bucket, operations });
     await applyToBucket([set], replica, options);
     expect(await store.get(deviceKind.name, bucket, 'a')).toBeDefined();
+  });
+
+  test('I1: refuses nothing by a clock that was set right since it judged', async () => {
+    const { east, west, clock } = regions;
+    await east.table.put('a', { label: 'fresh' });
+    const { set } = east.committed[0] as { readonly set: ChangeSet };
+    const { store } = west;
+    const replica = createTableReplica({
+      store,
+      kind: deviceKind,
+      bucketCount: MEMORY_BUCKET_COUNT,
+    });
+    let skewMs = 2 * AGE_MS;
+    const options = {
+      region: 'west',
+      conflicts: west.journal,
+      clock: { ...clock, nowMs: () => clock.nowMs() + skewMs },
+      tombstoneAgeMs: AGE_MS,
+      store: {
+        timeMs: () => {
+          skewMs = 0;
+          return store.timeMs();
+        },
+      },
+      driftMsMax: 60_000,
+    };
+    await expect(applyToBucket([set], replica, options)).rejects.toMatchObject({
+      code: 'CLOCK_AHEAD',
+    });
+    expect([...(await applyToBucket([set], replica, options))]).toEqual([]);
+    expect(await store.get(deviceKind.name, set.bucket, 'a')).toBeDefined();
   });
 });

@@ -74,6 +74,8 @@ async function createRegion(region = 'east', wrap = (store: TableStore): TableSt
     clock,
     hybridClock,
     tombstoneAgeMs: 86_400_000,
+    store: stored,
+    driftMsMax: 60_000,
   });
   return { store: stored, damaged, sets, received, open, applier };
 }

@@ -31,6 +31,7 @@ export function createFaultyStore(inner: TableStore): FaultyStore {
     createTable: (table) => answer(() => inner.createTable(table)),
     get: (table, partitionKey, rowKey) => answer(() => inner.get(table, partitionKey, rowKey)),
     query: (range) => answer(() => inner.query(range)),
+    timeMs: () => answer(() => inner.timeMs()),
     commit: (transaction) =>
       answer(async () => {
         const fault = matches(transaction) ? faults.shift() : undefined;

@@ -68,8 +68,8 @@ export interface MemoryRegionOptions<K extends TypedKind> {
   readonly onCommitted?: (entry: OutboxEntry) => void;
   /** `MEMORY_BUCKET_COUNT` by default. */
   readonly bucketCount?: number;
-  /** This region's wall clock runs ahead by so much. */
-  readonly skewMs?: number;
+  /** This region's wall clock runs ahead by so much, its store's does not. */
+  readonly skewMs?: number | (() => number);
 }
 
 /** A region of shipping code over stores, a bus and a clock that a test holds in its hands. */
@@ -106,8 +106,12 @@ export async function createMemoryRegion<K extends TypedKind>(
   options: MemoryRegionOptions<K>,
 ): Promise<MemoryRegion<K>> {
   const { region, peers, kind, bus, randomness, skewMs = 0, memories } = options;
-  const clock: Clock = { ...options.clock, nowMs: () => options.clock.nowMs() + skewMs };
-  const store = createFaultyStore(options.store ?? createMemoryTableStore());
+  const aheadMs = typeof skewMs === 'number' ? () => skewMs : skewMs;
+  const clock: Clock = { ...options.clock, nowMs: () => options.clock.nowMs() + aheadMs() };
+
+  const store = createFaultyStore(
+    options.store ?? createMemoryTableStore({ nowMs: () => options.clock.nowMs() }),
+  );
   for (const table of [kind.name, ARCHIVE_TABLE, CONFLICTS_TABLE, REPLICATION_TABLE]) {
     await store.createTable(table);
   }
@@ -147,6 +151,8 @@ export async function createMemoryRegion<K extends TypedKind>(
     clock,
     hybridClock,
     tombstoneAgeMs: options.tombstoneAgeMs ?? TOMBSTONE_AGE_MS,
+    store,
+    driftMsMax: DRIFT_MS_MAX,
     onConflict: (conflict) => conflicts.push(conflict),
   });
   const receiver = bus.receiverFor(region);

@@ -23,7 +23,7 @@ export const deadLetters: FinalChecker = {
         // Of a message that the next build has sent to a region before its upgrade, or that its store failed for.
         const isTooNew = reason === 'CHANGE_TOO_NEW';
         const mayBeAside = !isTooNew || world.plan.upgradeMs !== undefined;
-        if (mayBeAside && isAside({ messageId, reason }, world.plan)) continue;
+        if (mayBeAside && isAside({ messageId, reason })) continue;
         // Why is for every region to decide alike: see `decidedApart`.
         if (isForged(messageId)) continue;
         const isTooOld = reason === 'CHANGE_TOO_OLD' && world.plan.quietMs > 0;

@@ -11,7 +11,7 @@ export const decidedApart: FinalChecker = {
     const reasonsOf = new Map<string, Map<string, string>>();
     for (const { name, deadLetters } of regions) {
       for (const { messageId, reason } of deadLetters) {
-        if (!isForged(messageId) || isAside({ messageId, reason }, world.plan)) continue;
+        if (!isForged(messageId) || isAside({ messageId, reason })) continue;
         const own = reasonsOf.get(messageId) ?? new Map<string, string>();
         reasonsOf.set(messageId, own.set(name, reason));
       }

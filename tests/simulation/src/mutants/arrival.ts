@@ -42,6 +42,17 @@ export const arrivalMutants: readonly Mutant[] = [
     ],
   },
   {
+    id: 'own-clock-unasked',
+    title: 'a region whose clock is far ahead takes what is fresh for older than every tombstone',
+    edits: [
+      {
+        file: CLAIMS,
+        find: '  if (storeMs === undefined || isBelievable(',
+        replace: '  if (storeMs !== nowMs || isBelievable(',
+      },
+    ],
+  },
+  {
     id: 'unreadable-sets-left-out',
     title: 'a change set that nobody can read counts as none',
     edits: [

@@ -124,7 +124,7 @@ function chooseForget(world: World, ledger: Ledger, key: string): Command {
 function asideIn(world: World): string | undefined {
   const found = world.regions.find(
     ({ name, namespace: { bus, queue } }) =>
-      isUpgraded(world, name) && bus.deadLettersOf(queue).some((one) => isAside(one, world.plan)),
+      isUpgraded(world, name) && bus.deadLettersOf(queue).some((one) => isAside(one)),
   );
   return found?.name;
 }

@@ -121,7 +121,7 @@ export async function closeRecovery(context: ProcessContext): Promise<void> {
     (report.kind === 'rebuilt' || report.kind === 'verified') && report.proof.isEqual;
   for (const { name, namespace } of world.regions) {
     const hasAside = (): boolean =>
-      namespace.bus.deadLettersOf(namespace.queue).some((one) => isAside(one, world.plan));
+      namespace.bus.deadLettersOf(namespace.queue).some((one) => isAside(one));
     if (hasAside()) await until({ kind: 'resubmit', region: name }, () => !hasAside());
   }
   for (const region of await brokenRegions(world)) {

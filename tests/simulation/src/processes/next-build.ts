@@ -1,5 +1,4 @@
 import type { InboundMessage, MessageSubject, OutboundMessage } from '@tandem/core';
-import type { RunPlan } from '../run/run-plan.ts';
 import type { World } from '../world/world.ts';
 
 /**
@@ -37,7 +36,7 @@ export function fromNextWireBody(body: Uint8Array): Uint8Array {
  * too early is dead again, and in time, since what is older than every tombstone is refused for good.
  */
 export function startResubmitting(world: World): void {
-  const { regions, plan, situations, scheduler, resubmitted } = world;
+  const { regions, situations, scheduler, resubmitted } = world;
   const look = (): void => {
     for (const { name, namespace } of regions) {
       const { bus, queue } = namespace;
@@ -47,7 +46,7 @@ export function startResubmitting(world: World): void {
         const count = (letters.get(messageId) ?? 0) + 1;
         letters.set(messageId, count);
         const key = count === 1 ? `${queue} ${messageId}` : `${queue} ${messageId} ${count}`;
-        if (!isAside(letter, plan) || resubmitted.has(key)) continue;
+        if (!isAside(letter) || resubmitted.has(key)) continue;
         resubmitted.add(key);
         situations.note('dead-letter-resubmitted');
         void bus
@@ -60,20 +59,16 @@ export function startResubmitting(world: World): void {
   look();
 }
 
-/**
- * True for what was set aside because of the upgrade, of a store that failed for it alone, or of a clock that was
- * ahead by more than the age of a tombstone, and for no poison.
- */
-export function isAside(
-  { reason, messageId }: { readonly messageId: string; readonly reason: string },
-  { quietMs }: Pick<RunPlan, 'quietMs'>,
-): boolean {
+/** True for what was set aside because of the upgrade, or of a store that failed for it alone, and for no poison. */
+export function isAside({
+  reason,
+  messageId,
+}: {
+  readonly messageId: string;
+  readonly reason: string;
+}): boolean {
   if (reason === 'CHANGE_TOO_NEW') return messageId.includes('/');
-  return (
-    reason === 'ENTITY_UNSTORABLE' ||
-    reason === 'ROW_MALFORMED' ||
-    (reason === 'CHANGE_TOO_OLD' && quietMs === 0)
-  );
+  return reason === 'ENTITY_UNSTORABLE' || reason === 'ROW_MALFORMED';
 }
 
 function replaced(body: Uint8Array, from: RegExp, to: string): Uint8Array {

@@ -33,17 +33,15 @@ export interface ProcessContext {
   receiver(): ChangeReceiver;
 }
 
-/** What is said to be unstorable where the store failed for nothing of it, or too old where no clock was wrong. */
+/** What is said to be unstorable where the store failed for nothing of it, or too old where nothing is that old. */
 function noteUnfounded(
   world: World,
   region: string,
   { messageId, reason, body }: InboundMessage & { readonly reason: string },
 ): void {
-  const { account, slots } = world.regionNamed(region);
-  const { quietMs, tombstoneAgeMs } = world.plan;
-  if (reason === 'CHANGE_TOO_OLD' && quietMs === 0) {
-    const wasAhead = slots.some(({ clock }) => clock.aheadMsMax >= tombstoneAgeMs);
-    if (!wasAhead) world.unfounded.push(`${messageId} in ${region}: ${reason}`);
+  const { account } = world.regionNamed(region);
+  if (reason === 'CHANGE_TOO_OLD' && world.plan.quietMs === 0) {
+    world.unfounded.push(`${messageId} in ${region}: ${reason}`);
   }
   const isOfDamage = reason === 'ROW_MALFORMED' && wasDamaged(world, region, gadgetKind.name);
   if (isOfDamage || !['ENTITY_UNSTORABLE', 'ROW_MALFORMED'].includes(reason)) return;

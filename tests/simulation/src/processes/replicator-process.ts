@@ -76,6 +76,8 @@ function composeReplicator(context: ProcessContext, configuration: TandemConfigu
       driftMsMax: configuration.get('Clock.DriftMsMax'),
     }),
     tombstoneAgeMs: world.plan.tombstoneAgeMs,
+    store,
+    driftMsMax: configuration.get('Clock.DriftMsMax'),
   });
   const lease = { store: sweepStore, clock, name: 'sweep', holder: incarnation.writer };
   const receiver = context.receiver();

@@ -53,6 +53,7 @@ export function createTablePort(options: TablePortOptions): TableStore {
           fault === 'short-page' ? draw.integer(`${key}.limit`, [1, Math.min(3, most)]) : most;
         return store.query({ ...range, limit });
       }),
+    timeMs: () => read('time', () => store.timeMs()),
     commit(transaction) {
       const site = `${part}.commit.${describeTransaction(transaction)}`;
       return incarnation.call({

@@ -33,8 +33,8 @@ export interface Account {
   touch(transaction: Transaction): Promise<void>;
 }
 
-export function createAccount(): Account {
-  const inner = createMemoryTableStore();
+export function createAccount(nowMs: () => number): Account {
+  const inner = createMemoryTableStore({ nowMs });
   const listeners: CommitListener[] = [];
   const lossListeners: ((table: string, rowKey: string) => void)[] = [];
   let operationsMax = 0;

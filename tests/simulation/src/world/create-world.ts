@@ -102,8 +102,8 @@ export async function createWorld({ seed, only }: WorldOptions): Promise<World> 
 }
 
 async function createRegion(name: string, plan: RunPlan, scheduler: Scheduler): Promise<Region> {
-  const account = createAccount();
   const nowMs = (): number => scheduler.nowMs();
+  const account = createAccount(nowMs);
   const clock = {
     nowMs,
     sleep: (durationMs: number, signal?: AbortSignal) =>
