@@ -70,6 +70,78 @@ describe('A7: tandem damaged-rows', () => {
   });
 });
 
+describe('tandem damaged-rows tells a person', () => {
+  const OF = ['--region', 'east'] as const;
+  const ROW = `${TABLE}/00/~o~x`;
+
+  async function withDamage(): Promise<CliHarness> {
+    const harness = await createCliHarness();
+    await put(harness, ['00', '~o~x'], {
+      payload0: { type: 'Binary', value: new Uint8Array([1, 2, 3]) },
+      count: { type: 'Int32', value: 5 },
+      note: { type: 'String', value: 'a\u001b[31m' },
+    });
+    return harness;
+  }
+
+  test('that every row can be read, where it can', async () => {
+    const harness = await createCliHarness();
+    const listed = await harness.runWith({}, 'damaged-rows', 'list', ...OF);
+    expect(listed).toMatchObject({ code: 0, out: 'Every row of east can be read.\n' });
+  });
+
+  test('which cannot, how many, and what is in one', async () => {
+    const harness = await withDamage();
+    const listed = await harness.runWith({}, 'damaged-rows', 'list', ...OF);
+    expect(listed.out).toContain(ROW);
+    expect(listed.out).toContain('\n1 in all.');
+    const { out } = await harness.runWith({}, 'damaged-rows', 'show', ROW, ...OF);
+    expect(out.trimEnd().split('\n').toSorted()).toEqual([
+      'count Int32 5',
+      'note String a\\u001b[31m',
+      'payload0 Binary AQID',
+    ]);
+  });
+
+  test('what would be done, what was, and under which key it lies then', async () => {
+    const harness = await withDamage();
+    const tell = async (...args: readonly string[]): Promise<string> =>
+      (await harness.runWith({}, 'damaged-rows', ...args, ...OF)).out;
+    const aside = `${TABLE}/00/~o~!x`;
+    expect(await tell('set-aside', ROW)).toContain('Run it again with --apply.');
+    expect(await tell('set-aside', ROW, '--apply')).toBe(`${ROW} was set aside: ${aside}.\n`);
+    expect(await tell('put-back', aside, '--apply')).toBe(`${aside} was put back: ${ROW}.\n`);
+    await tell('set-aside', ROW, '--apply');
+    expect(await tell('discard', aside, '--apply')).toBe(`${aside} was deleted.\n`);
+    expect(await tell('list')).toBe('Every row of east can be read.\n');
+  });
+
+  test('that what was deleted is nowhere', async () => {
+    const harness = await withDamage();
+    const { json } = await harness.run('damaged-rows', 'set-aside', ROW, ...OF, '--apply');
+    const discarded = await harness.run(
+      'damaged-rows',
+      'discard',
+      String(json['now']),
+      ...OF,
+      '--apply',
+    );
+    expect(discarded).toMatchObject({ code: 0, json: { applied: true, now: null } });
+  });
+
+  test.each([
+    ['show', TABLE],
+    ['show', `${TABLE}/00`],
+    ['show', `${TABLE}/00/a/b`],
+    ['show', `${TABLE}/00/none`],
+    ['set-aside', `${TABLE}/00/none`],
+  ])('%s of %s that it is no row', async (verb, row) => {
+    const harness = await createCliHarness();
+    const refused = await harness.run('damaged-rows', verb, row, ...OF);
+    expect(refused).toMatchObject({ code: 2, err: expect.stringContaining(row) });
+  });
+});
+
 describe('tandem doctor and status', () => {
   test('A7: name a damaged outbox row and its remedy, and date nothing that has no date', async () => {
     const harness = await createCliHarness();
@@ -172,6 +244,66 @@ describe('A4: tandem messages', () => {
     await harness.run('dead-letters', 'resubmit', '--all', ...of, '--apply');
     await drive(west.replicator.receiveOnce(new AbortController().signal));
     expect(await west.table.get(ID)).toBeDefined();
+  });
+
+  test('tells a person what waits, which entities it is about, and what would become of it', async () => {
+    const harness = await createCliHarness();
+    const { east, west, bus, drive, clock } = harness.regions;
+    const tell = async (...args: readonly string[]): Promise<string> =>
+      (await harness.runWith({}, 'messages', ...args, '--region', 'west')).out;
+    expect(await tell('list')).toBe('No message waits in west.\n');
+    const claim = { wire: 1, from: 'east', timeMs: clock.nowMs() };
+    const body = new TextEncoder().encode(JSON.stringify(claim));
+    await bus
+      .publisherFor('west', 'west')
+      .publish([{ messageId: 'mark', subject: 'watermark', body }]);
+    for (const email of ['a@example.com', 'b@example.com']) await east.table.put(ID, { email });
+    await drive(east.relayQueue.drain(clock.sleep(5_000)));
+    const { json } = await harness.run('messages', 'list', '--region', 'west');
+    const messages = json['messages'] as { number: string; messageId: string; ids: string[] }[];
+    expect(json['count']).toBe(messages.length);
+    expect(messages.map(({ ids }) => ids)).toEqual([[], ...messages.slice(1).map(() => [ID])]);
+    const listed = await tell('list');
+    for (const { number, messageId } of messages) {
+      expect(listed).toContain(` ${number} `);
+      expect(listed).toContain(messageId);
+    }
+    const { number = '', messageId } = messages.at(-1) ?? {};
+    expect(await tell('show', number)).toMatch(new RegExp(`^${number} ${messageId}\n.*${ID}`));
+    expect(await tell('set-aside', number, '999')).toBe(
+      '1 of 2 would be set aside. Run it again with --apply.\n',
+    );
+    const { out } = await harness.runWith(
+      {},
+      'messages',
+      'set-aside',
+      number,
+      '999',
+      '--region',
+      'west',
+      '--apply',
+    );
+    expect(out).toBe("1 of 2 were set aside. Not found, or in the replicator's hand: 999.\n");
+    expect(await west.table.get(ID)).toBeUndefined();
+  });
+
+  test.each(['x', '-1', '1.5', '1x', 'x1', '1'.repeat(20)])(
+    'takes %s for no number of a message',
+    async (number) => {
+      const harness = await createCliHarness();
+      const of = ['--region', 'west', '--apply', '--', number];
+      const refused = await harness.run('messages', 'set-aside', ...of);
+      expect(refused).toMatchObject({ code: 2, err: expect.stringContaining(`"${number}" is no`) });
+    },
+  );
+
+  test('shows none that does not wait', async () => {
+    const harness = await createCliHarness();
+    const { code, err } = await harness.run('messages', 'show', '7', '--region', 'west');
+    expect({ code, err }).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('No message 7 waits in west'),
+    });
   });
 
   test('says so of one that somebody has in hand', async () => {
