@@ -11,6 +11,7 @@ import { createEmulator, type Emulator } from '@tandem/servicebus-emulator';
 import { type Azurite, startAzurite } from '@tandem/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ROOT } from './guarantees-page.ts';
+import { describeExamples } from './packed/describe-examples.ts';
 import { describePackages } from './packed/describe-packages.ts';
 import { describePrepack } from './packed/describe-prepack.ts';
 import { type Installed, installPacked } from './packed/install-packed.ts';
@@ -119,6 +120,7 @@ afterAll(() => {
 });
 
 describePackages(() => installed);
+describeExamples(() => installed);
 
 describePrepack();
 

@@ -86,7 +86,7 @@ export function describePackages(installed: () => Installed): void {
       const modules = reachableModules(rootOf(folder), manifestOf(folder));
       const pages = files.filter((path) => !path.startsWith('dist/'));
       expect(PAGES).toEqual(expect.arrayContaining(pages));
-      expect(pages).toEqual(expect.arrayContaining(['LICENSE', 'package.json']));
+      expect(pages).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'package.json']));
       const dead = files.filter(
         (path) => path.startsWith('dist/') && !modules.has(path.replace(/(?:\.d\.ts|\.js)$/u, '')),
       );
