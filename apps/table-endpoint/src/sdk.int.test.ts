@@ -92,11 +92,11 @@ describe('an unmodified client of Table Storage', () => {
     const table = client('Whole');
     await table.createTable();
     const transaction = new TableTransaction();
-    for (let row = 0; row < 99; row += 1) {
+    for (let row = 0; row < 100; row += 1) {
       transaction.createEntity({ partitionKey: 'p', rowKey: `${row}`, row });
     }
     const { subResponses } = await table.submitTransaction(transaction.actions);
-    expect(subResponses.map(({ status }) => status)).toEqual(Array.from({ length: 99 }, () => 204));
+    expect(subResponses.map(({ status }) => status)).toEqual(Array.from({ length: 100 }, () => 204));
     await expect(
       table.submitTransaction([
         ['upsert', { partitionKey: 'p', rowKey: 'new' }],

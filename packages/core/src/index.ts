@@ -156,6 +156,7 @@ export {
 export {
   archivePartitionOf,
   CHANGES_PER_SET_MAX,
+  CHANGES_WITH_OUTBOX_MAX,
   type Change,
   type ChangeSet,
   type Operation,
@@ -438,6 +439,7 @@ export { plainBodyOf, readableSetsIn, unpackChangeSets } from './wire/message-bo
 export {
   BASE_WIRE_VERSION,
   DEFLATED_WIRE_VERSION,
+  FULL_WIRE_VERSION,
   NEWEST_WIRE_VERSION,
   PACK_WIRE_VERSION,
   WHOLE_WIRE_VERSION,

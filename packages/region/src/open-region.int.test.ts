@@ -26,7 +26,7 @@ async function open(region: string, own: Place, peer: { readonly name: string; a
       ServiceBusConnection: own.emulator.connectionString,
       RedundancyServiceBusConnection: peer.at.emulator.connectionString,
       'Peer.Region': peer.name,
-      'Messages.WireVersion': '4',
+      'Messages.WireVersion': '5',
     },
     administrationConnection: own.emulator.adminConnectionString,
     logger: recordLog(region).logger,

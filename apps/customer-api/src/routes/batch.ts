@@ -176,8 +176,8 @@ const BatchBody = Type.Object(
       Type.Boolean({
         default: false,
         description:
-          'All operations or none, in every region: of at most 99 customers that share a bucket, each ' +
-          'named by its id. A batch of others is refused with `batch-not-atomic`, which names the buckets.',
+          'All operations or none, in every region: of customers that share a bucket, each named by its ' +
+          'id; of a hundred where `Messages.WireVersion` is 5, else of 99. A batch of others is refused with `batch-not-atomic`, which names the buckets.',
       }),
     ),
   },

@@ -5,7 +5,7 @@ import {
   createRequestJudge,
   finishAtOnce,
   type TableStore,
-  WHOLE_WIRE_VERSION,
+  NEWEST_WIRE_VERSION,
 } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import {
@@ -118,7 +118,7 @@ function createMemoryTable(store: TableStore): ReplicatedTable<CustomerKind> {
     clock,
     randomness: createSeededRandomness(2),
     bucketCount: BUCKET_COUNT,
-    wireVersion: WHOLE_WIRE_VERSION,
+    wireVersion: NEWEST_WIRE_VERSION,
     peers: [],
     onCommitted: (entry) => relayQueue.offer(entry),
   });

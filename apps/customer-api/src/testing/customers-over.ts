@@ -72,7 +72,7 @@ export function customersOver(options: CustomersOverOptions): CustomerService {
         const bucket = replica.bucketOf(customerId);
         const get: TableStore['get'] = (...key) => store.get(...key);
         const archive = createTableArchive({ store });
-        return isCommitted({ entityKind, bucket, stamp }, { get, archive, table: entityKind });
+        return isCommitted({ entityKind, bucket, stamp }, { get, archive, kind: customerKind });
       },
       clock,
       whyForged: (receipt) => whyForged(receipt, { ...bounds, nowMs: wallClock.nowMs() }),

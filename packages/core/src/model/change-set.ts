@@ -28,8 +28,11 @@ export interface ChangeSet {
   readonly whole?: true;
 }
 
-/** The outbox row is one of the transaction's. */
-export const CHANGES_PER_SET_MAX = ROWS_PER_TRANSACTION_MAX - 1;
+/** Every region applies a set in one transaction of its store. */
+export const CHANGES_PER_SET_MAX = ROWS_PER_TRANSACTION_MAX;
+
+/** Is what fits one transaction with its outbox row; a set of more is prepared before it is committed. */
+export const CHANGES_WITH_OUTBOX_MAX = ROWS_PER_TRANSACTION_MAX - 1;
 
 export function originOf(set: ChangeSet): string {
   return stampRegion(set.stamp);

@@ -49,6 +49,7 @@ beforeEach(() => {
     scan: async ({ limit }) => ({ entries: [entry(limit)], unreadable: [], aside: [] }),
     remove: async (entries) => void calls.push(['remove', ...numbers(entries)]),
     park: async (one) => void calls.push(['park', ...numbers([one])]),
+    settle: async () => 'gone',
   };
   const outboxes = new Map([['Devices', outbox]]);
   const onFailure = (error: unknown) => failures.push(error);

@@ -33,6 +33,7 @@ interface World {
   /** Nobody wants to be told of notices. */
   readonly isUntold?: boolean;
   readonly relay?: (due: readonly OutboxEntry[]) => RelayReport;
+  readonly settle?: Outbox['settle'];
 }
 
 const allRelayed = (due: readonly OutboxEntry[]): RelayReport => ({
@@ -62,6 +63,7 @@ async function sweepOf(world: World) {
     },
     remove: () => Promise.resolve(),
     park: () => Promise.resolve(),
+    settle: world.settle ?? (() => Promise.reject(new Error('nothing is prepared'))),
   };
   const links = peers.map((peer) => ({ peer, isOpen: () => isOpen(peer) }) as unknown as PeerLink);
   const report = await sweep({
@@ -100,6 +102,34 @@ describe('what a sweep relays', () => {
     expect(await sweptOf([ahead, ago(-GRACE_MS)])).toEqual([ahead]);
     const [least] = [ago(-GRACE_MS - 1)];
     expect(await sweptOf([least])).toEqual([least]);
+  });
+
+  test('I20: of what is only prepared is what turns out to be committed', async () => {
+    const prepared = (ageMs: number): OutboxEntry => ({ ...ago(ageMs), prepared: 'x' });
+    const [young, done, undone, gone, unknown] = [14_999, 15_000, 15_001, 15_002, 80_000].map(
+      prepared,
+    ) as [OutboxEntry, OutboxEntry, OutboxEntry, OutboxEntry, OutboxEntry];
+    const asked: OutboxEntry[] = [];
+    const { report, swept, notices } = await sweepOf({
+      pages: [{ entries: [unknown, gone, undone, done, young] }],
+      async settle(entry) {
+        asked.push(entry);
+        if (entry === unknown) throw new TransientError('TABLE_UNAVAILABLE', 'down');
+        return entry === done ? 'committed' : entry === undone ? 'undone' : 'gone';
+      },
+    });
+    expect(asked).toEqual([unknown, gone, undone, done]);
+    expect(swept).toEqual([{ ...done, prepared: undefined }]);
+    // What nobody knows of yet is owed.
+    expect(report.watermarks.get('west')).toBe(unknown.committedAfterMs);
+    expect(report.failure?.code).toBe('TABLE_UNAVAILABLE');
+    expect(notices.join()).toContain('outbox-row-stuck');
+  });
+
+  test('I11: holds back the watermark for what is prepared, however young', async () => {
+    const young: OutboxEntry = { ...ago(1), prepared: 'x' };
+    const { report } = await sweepOf({ pages: [{ entries: [young] }] });
+    expect(report.watermarks.get('west')).toBe(young.committedAfterMs);
   });
 
   test('is in every page of every bucket, and what is parked for each of several peers', async () => {

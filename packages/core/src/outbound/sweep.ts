@@ -37,6 +37,11 @@ const PAGES_MAX = 20;
 const BUCKETS_AT_ONCE = 4;
 /** A row that fails for so long is named; where others are taken, nobody has to wait for it. */
 const STUCK_AGE_MS = 60_000;
+/**
+ * Whoever prepared an entry commits it within milliseconds, and its caller waits for nine seconds: an older one was
+ * left behind. One that is merely slow is refused by the store then, and decides again.
+ */
+const PREPARED_AGE_MS = 15_000;
 /** Stands for when an entry of a wrong clock was committed: while it is owed, a watermark claims nothing. */
 const UNKNOWN_MS = 0;
 
@@ -143,14 +148,17 @@ async function sweepEntries(lane: LaneSweep, entries: readonly OutboxEntry[]): P
   // What was committed in the future was committed by a wrong clock, so nobody knows how old it is.
   const futureMs = lane.clock.nowMs() + graceMs;
   const isUndated = ({ committedAfterMs }: OutboxEntry): boolean => committedAfterMs > futureMs;
+  const isOlder = (entry: OutboxEntry, ageMs: number): boolean =>
+    scanStartedMs - entry.committedAfterMs >= ageMs || isUndated(entry);
+  const left = (entry: OutboxEntry): boolean => isOlder(entry, Math.max(graceMs, PREPARED_AGE_MS));
+  const settled = await settlePrepared(lane, entries, left);
   const isDue = (entry: OutboxEntry): boolean =>
-    scanStartedMs - entry.committedAfterMs >= graceMs || isUndated(entry);
-  const due = entries.filter(isDue);
-  const report = await relayDue(lane, due);
+    entry.prepared === undefined && isOlder(entry, graceMs);
+  const report = await relayDue(lane, settled.filter(isDue));
   tally.relayed += report.relayed;
   const isOld = ({ committedAfterMs }: OutboxEntry): boolean =>
     Math.abs(scanStartedMs - committedAfterMs) > STUCK_AGE_MS;
-  for (const entry of [...entries.filter((one) => !isDue(one)), ...report.owed]) {
+  for (const entry of [...settled.filter((one) => !isDue(one)), ...report.owed]) {
     const { entityKind, bucket, stamp } = entry.set;
     const error = isOld(entry) ? report.stuck?.get(entry) : undefined;
     const subject = `${entityKind}/${bucket}/${stamp}`;
@@ -168,19 +176,54 @@ function noteOwed(oldestMs: Map<string, number>, peer: string, sinceMs: number):
   oldestMs.set(peer, Math.min(oldest, sinceMs));
 }
 
+/** Returns the entries as they are known by then: what was left behind prepared is committed, or no entry any more. */
+async function settlePrepared(
+  lane: LaneSweep,
+  entries: readonly OutboxEntry[],
+  isLeftBehind: (entry: OutboxEntry) => boolean,
+): Promise<readonly OutboxEntry[]> {
+  const settled: OutboxEntry[] = [];
+  for (const entry of entries) {
+    if (entry.prepared === undefined || !isLeftBehind(entry)) settled.push(entry);
+    else {
+      const outcome = await settleOne(lane, entry);
+      if (outcome === 'committed') settled.push({ ...entry, prepared: undefined });
+      else if (outcome === 'unknown') settled.push(entry);
+    }
+  }
+  return settled;
+}
+
+async function settleOne(
+  lane: LaneSweep,
+  entry: OutboxEntry,
+): Promise<Awaited<ReturnType<Outbox['settle']>> | 'unknown'> {
+  try {
+    return await lane.outbox.settle(entry);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    noteFailure(lane, [entry], error);
+    return 'unknown';
+  }
+}
+
 /** What fails holds up no other bucket, nor the watermarks: it is owed, and they say so. */
 async function relayDue(lane: LaneSweep, due: readonly OutboxEntry[]): Promise<RelayReport> {
   try {
     return await lane.relay.relay(due);
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    lane.tally.failure ??= error;
-    for (const { set, committedAfterMs } of due) {
-      const isOld = Math.abs(lane.scanStartedMs - committedAfterMs) > STUCK_AGE_MS;
-      const subject = `${set.entityKind}/${set.bucket}/${set.stamp}`;
-      if (isOld) lane.notices?.note('outbox-row-stuck', subject, error.code);
-    }
+    noteFailure(lane, due, error);
     return { relayed: 0, owed: due };
+  }
+}
+
+function noteFailure(lane: LaneSweep, entries: readonly OutboxEntry[], error: AppError): void {
+  lane.tally.failure ??= error;
+  for (const { set, committedAfterMs } of entries) {
+    const isOld = Math.abs(lane.scanStartedMs - committedAfterMs) > STUCK_AGE_MS;
+    const subject = `${set.entityKind}/${set.bucket}/${set.stamp}`;
+    if (isOld) lane.notices?.note('outbox-row-stuck', subject, error.code);
   }
 }
 

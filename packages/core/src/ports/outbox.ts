@@ -10,6 +10,11 @@ export interface OutboxEntry {
   readonly committedAfterMs: number;
   /** Names the one peer that it was parked for; undefined while it is owed to all of `owed`. */
   readonly parkedFor: string | undefined;
+  /**
+   * Names the entity whose row tells whether the set was committed: it is only prepared, and must neither be sent nor
+   * archived before `settle` has said so. Absent for every other entry, and of one that was seen to be committed.
+   */
+  readonly prepared?: string | undefined;
 }
 
 export interface OutboxScan {
@@ -44,4 +49,9 @@ export interface Outbox {
    * slow peer holds up no other. Idempotent; an entry that is gone stays gone.
    */
   park(entry: OutboxEntry, owed: readonly string[]): Promise<void>;
+  /**
+   * Finds out whether a prepared entry was committed, and sees to it that it never will be where it was not:
+   * then its row is gone. Idempotent; an entry that is gone already was settled by someone else.
+   */
+  settle(entry: OutboxEntry): Promise<'committed' | 'undone' | 'gone'>;
 }

@@ -28,6 +28,7 @@ function outboxOf(entries: readonly OutboxEntry[], unreadable: readonly string[]
     }),
     remove: () => Promise.resolve(),
     park: () => Promise.resolve(),
+    settle: () => Promise.resolve('gone'),
   };
 }
 

@@ -103,6 +103,11 @@ export interface StoredState {
   readonly state: EntityState;
   /** Names the archive row of the newest transaction in the state; absent when that was written in this region. */
   readonly referenceId: string | undefined;
+  /**
+   * Names the prepared change set that the row was committed with, of which nothing else tells that it was: whoever
+   * writes over the row settles the set before. See docs/adr/0037.
+   */
+  readonly prepared?: Stamp | undefined;
 }
 
 /** A tombstone that any region may have collected by now: that it is gone elsewhere says nothing. */

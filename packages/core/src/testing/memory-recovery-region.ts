@@ -208,6 +208,7 @@ export function createMemoryRecoveryRegion(region: string): MemoryRecoveryRegion
       scan: async () => ({ entries: [], unreadable: [], aside: [] }),
       remove: async () => undefined,
       park: async () => undefined,
+      settle: async () => 'gone',
     },
   };
 }

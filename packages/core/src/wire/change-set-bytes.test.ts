@@ -73,6 +73,23 @@ describe('the encoding of a change set', () => {
     }
   });
 
+  test('is of the fifth with a hundred changes, which no older one takes', () => {
+    const { changes, ...head } = setWith({});
+    const setOf = (count: number): ChangeSet => ({
+      ...head,
+      changes: Array.from({ length: count }, (_, index) => ({ ...changes[0]!, entityId: `${index}` })),
+    });
+    expect([99, 100].map((count) => wireOf(setOf(count)))).toEqual([1, 5]);
+    const full = setOf(100);
+    expect(decodeChangeSet(encodeChangeSet(full))).toEqual(full);
+    expect(decodeChangeSet(encodeChangeSet({ ...full, whole: true })).whole).toBe(true);
+    const json = JSON.parse(new TextDecoder().decode(encodeChangeSet(full)));
+    for (const wire of [1, 4]) {
+      expect(codeOf(() => decodeChangeSet(bytesOf({ ...json, wire })))).toBe('CHANGE_UNDECODABLE');
+    }
+    expect(codeOf(() => decodeChangeSet(encodeChangeSet(setOf(101))))).toBe('CHANGE_UNDECODABLE');
+  });
+
   test('keeps names of any script, and those that every object has', () => {
     const names = ['_x0', 'größe', '名前', '__proto__', 'constructor', 'toString', 'referenceId'];
     const fields = new Map(names.map((name) => [name, { value: null, stamp: STAMP }]));
@@ -146,7 +163,7 @@ describe('the encoding of a change set', () => {
   });
 
   test('a newer wire version is refused as such', () => {
-    expect(codeOf(() => decodeChangeSet(bytesOf({ wire: 5, what: 'ever' })))).toBe(
+    expect(codeOf(() => decodeChangeSet(bytesOf({ wire: 6, what: 'ever' })))).toBe(
       'CHANGE_TOO_NEW',
     );
   });

@@ -5,6 +5,7 @@ import { TerminalError } from '../errors.ts';
 import { isPropertyName } from '../limits/table-limits.ts';
 import {
   CHANGES_PER_SET_MAX,
+  CHANGES_WITH_OUTBOX_MAX,
   type Change,
   type ChangeSet,
   isWellFormed,
@@ -25,6 +26,7 @@ import {
 import {
   BASE_WIRE_VERSION,
   DEFLATED_WIRE_VERSION,
+  FULL_WIRE_VERSION,
   NEWEST_WIRE_VERSION,
   WHOLE_WIRE_VERSION,
   WIRE_VERSION,
@@ -61,6 +63,7 @@ export function joinChangeSet(set: ChangeSet, texts: readonly string[]): Uint8Ar
 
 /** Returns the oldest version that says all of the set: what needs no newer one stays readable everywhere. */
 function wireVersionOf({ changes, whole }: ChangeSet): number {
+  if (changes.length > CHANGES_WITH_OUTBOX_MAX) return FULL_WIRE_VERSION;
   if (whole === true) return WHOLE_WIRE_VERSION;
   const needsBase = changes.some(
     ({ state }) =>
@@ -191,6 +194,8 @@ const ChangeSetSchema = Type.Object({
 /** Is the W3C form, version 00. */
 const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
+const PLAIN_WIRE_VERSIONS = new Set([WIRE_VERSION, BASE_WIRE_VERSION, FULL_WIRE_VERSION]);
+
 const checkVersion = Compile(Type.Object({ wire: Type.Integer({ minimum: 1 }) }));
 const checkChangeSet = Compile(ChangeSetSchema);
 
@@ -214,12 +219,16 @@ export function decodeChangeSet(bytes: Uint8Array): ChangeSet {
     );
   }
   const { wire } = json;
-  if (wire !== WIRE_VERSION && wire !== BASE_WIRE_VERSION) {
+  if (!PLAIN_WIRE_VERSIONS.has(wire)) {
     throw undecodable(`a set is not written like this in wire version ${wire}`);
   }
   if (!checkChangeSet.Check(json)) {
     const [first] = checkChangeSet.Errors(json);
     throw undecodable(`${first?.instancePath ?? '/'} ${first?.message ?? 'is malformed'}`);
+  }
+  // Older builds refuse it, and what one region refuses all do.
+  if (wire < FULL_WIRE_VERSION && json.changes.length > CHANGES_WITH_OUTBOX_MAX) {
+    throw undecodable(`it has ${json.changes.length} changes, too many for wire version ${wire}`);
   }
   const set: ChangeSet = {
     entityKind: json.entityKind,
@@ -249,13 +258,13 @@ export function decodeStoredChangeSet(bytes: Uint8Array): ChangeSet {
 }
 
 function decodeState(encoded: Static<typeof StateSchema>, wire: number): EntityState {
-  const isNameForm = wire === BASE_WIRE_VERSION ? isPropertyName : hasFieldNameForm;
+  const isNameForm = wire >= BASE_WIRE_VERSION ? isPropertyName : hasFieldNameForm;
   const fields = new Map<string, StampedField>();
   for (const [name, [stamp, value]] of Object.entries(encoded.fields)) {
     if (!isNameForm(name)) throw undecodable(`"${name}" is no field name`);
     fields.set(name, decodeField(name, stamp, value));
   }
-  const base = wire === BASE_WIRE_VERSION ? decodeBase(encoded.base) : undefined;
+  const base = wire >= BASE_WIRE_VERSION ? decodeBase(encoded.base) : undefined;
   if (fieldsSince(base, fields).size < fields.size) {
     throw undecodable('a field is stamped before the base of its state');
   }

@@ -35,10 +35,18 @@ export const BASE_WIRE_VERSION = 4;
  */
 export const WHOLE_WIRE_VERSION = 4;
 
+/**
+ * Is the wire version of a plain change set of a hundred changes: a build that does not know it takes 99, and would
+ * call more damaged. It is that of their outbox row too, so an older build leaves one alone that is only prepared. See
+ * docs/adr/0037.
+ */
+export const FULL_WIRE_VERSION = 5;
+
 /** Is the newest version that this build reads. */
 export const NEWEST_WIRE_VERSION = Math.max(
   WIRE_VERSION,
   PACK_WIRE_VERSION,
   DEFLATED_WIRE_VERSION,
   BASE_WIRE_VERSION,
+  FULL_WIRE_VERSION,
 );

@@ -109,7 +109,7 @@ export function openConsistency(kind: EntityKind, parts: ConsistencyParts): Cons
       const bucket = entityBucketOf(kind, entityId, bucketCount);
       const get: TableStore['get'] = (...key) => store.get(...key);
       const place = { entityKind: kind.name, bucket, stamp };
-      return isCommitted(place, { get, archive, table: kind.name });
+      return isCommitted(place, { get, archive, kind });
     },
     whyForged: (receipt) => whyForged(receipt, { nowMs: clock.nowMs(), driftMsMax }),
     clock,

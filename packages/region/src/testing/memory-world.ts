@@ -54,7 +54,7 @@ export function regionOf({ clock, bus }: World, { region, peer, ...rest }: Given
       ServiceBusConnection: namespaceOf(region),
       RedundancyServiceBusConnection: namespaceOf(peer),
       'Peer.Region': peer,
-      'Messages.WireVersion': '4',
+      'Messages.WireVersion': '5',
     },
     clock,
     randomness: createSeededRandomness(region.length + region.charCodeAt(0)),

@@ -209,8 +209,8 @@ export const tandemSettings = {
     description:
       'The newest wire version that every region reads: 2 lets change sets share a message, 3 deflates ' +
       'them besides, in tables and archives too, 4 lets a write own the whole row where the merge policy ' +
-      'is `row`, and a transaction be of several entities. Raise it when every region runs a build that knows ' +
-      'it; from 4 there is no way back.',
+      'is `row`, and a transaction be of several entities, 5 of a hundred instead of 99. Raise it when every ' +
+      'process of every region is of a build that knows it; from 4 there is no way back.',
     min: WIRE_VERSION,
     max: NEWEST_WIRE_VERSION,
     default: WIRE_VERSION,

@@ -19,6 +19,7 @@ import {
   outboxRowKey,
   toOutboxProperties,
 } from '../write-path/commit-change-set.ts';
+import { settlePrepared } from '../write-path/prepared-set.ts';
 
 export interface TableOutboxOptions {
   readonly store: TableStore;
@@ -82,7 +83,8 @@ export function createTableOutbox({ store, kind, bucketCount }: TableOutboxOptio
 
     async park(entry, owed) {
       const parked = owed.map((peer): RowOperation => {
-        const copy: OutboxEntry = { ...entry, owed: [peer], parkedFor: peer };
+        const parkedFor = peer;
+        const copy: OutboxEntry = { ...entry, owed: [peer], parkedFor, prepared: undefined };
         return { kind: 'upsert', rowKey: keyOf(copy), properties: toOutboxProperties(copy) };
       });
       // Refused when the row is gone: then someone else has parked or delivered it.
@@ -92,6 +94,8 @@ export function createTableOutbox({ store, kind, bucketCount }: TableOutboxOptio
         operations: [{ kind: 'delete', rowKey: keyOf(entry) }, ...parked],
       });
     },
+
+    settle: (entry) => settlePrepared(entry, { store, kind, bucketCount }),
   };
 }
 

@@ -68,6 +68,11 @@ export function withRecentRows(behind: RowMemory): RowMemory {
     },
     recall: (entityId) => recent.get(entityId) ?? behind.recall(entityId),
     remember(row) {
+      // What it tells beside its state is not kept: whoever writes over it has to read it.
+      if (row.prepared !== undefined) {
+        this.forget(row.entityId);
+        return;
+      }
       if (!isLight(row.state)) {
         recent.delete(row.entityId);
         behind.remember(row);

@@ -16,6 +16,7 @@ import {
 } from '@tandem/core';
 import { toRowOperation, toStoredState } from '../rows/entity-row.ts';
 import { rowKeyOf } from '../rows/row-key.ts';
+import { settleMarks } from '../write-path/prepared-set.ts';
 import { createRowMemory, type RowMemory } from './row-memory.ts';
 
 export interface TableReplicaOptions {
@@ -69,6 +70,12 @@ export function createTableReplica(options: TableReplicaOptions): Replica {
     recall: (entityId) => memory.recall(entityId),
 
     async write(bucket, writes) {
+      if (table === kind.name) {
+        await settleMarks(
+          writes.map(({ stored }) => stored),
+          { store, kind, bucket },
+        );
+      }
       const outcome = await store.commit({
         table,
         partitionKey: bucket,

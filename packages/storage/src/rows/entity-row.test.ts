@@ -1,6 +1,6 @@
 import { type EntityState, formatStamp, type StampedField } from '@tandem/core';
 import { expect, test } from 'vitest';
-import { fromEntityProperties, toEntityProperties } from './entity-row.ts';
+import { changedColumns, fromEntityProperties, toEntityProperties } from './entity-row.ts';
 
 const stampAt = (timeMs: number) =>
   formatStamp({ timeMs, counter: 0, region: 'east', writer: '0000000a' });
@@ -48,4 +48,16 @@ test('a row gives back its state, a field without a column included', () => {
   const state = stateWith(fields);
   const stored = fromEntityProperties(toEntityProperties({ state, referenceId: 'there' }));
   expect(stored).toEqual({ state, referenceId: 'there' });
+});
+
+test('a row gives back the mark of its prepared set, and none is left when it is written over', () => {
+  const state = stateWith(fields);
+  const marked = { state, referenceId: undefined, prepared: LATER };
+  const row = toEntityProperties(marked);
+  expect(row.get('_prepared')).toEqual({ type: 'String', value: LATER });
+  expect(fromEntityProperties(row)).toEqual(marked);
+  expect(changedColumns(marked, { state, referenceId: undefined })).toBeUndefined();
+  expect(changedColumns({ state, referenceId: undefined }, marked)).toContain('_prepared');
+  const spoilt = new Map(row).set('_prepared', { type: 'String', value: 'x' });
+  expect(() => fromEntityProperties(spoilt)).toThrow(/_prepared/);
 });

@@ -35,8 +35,9 @@ import { entityIdOf, rowKeyOf } from './row-key.ts';
  *     _deleted  stamp of the last deletion
  *     _base     stamp of the last write that owned the whole entity
  *     _origin   region of the newest transaction
+ *     _prepared stamp of the prepared set that it was committed with, on one row of the set: docs/adr/0037
  */
-export function toEntityProperties({ state, referenceId }: StoredState): Properties {
+export function toEntityProperties({ state, referenceId, prepared }: StoredState): Properties {
   const properties = new Map<string, FieldValue>();
   for (const [name, { value }] of state.fields) {
     if (value !== null) properties.set(name, value);
@@ -51,6 +52,7 @@ export function toEntityProperties({ state, referenceId }: StoredState): Propert
   setText('_base', state.base);
   setText('_origin', originOf(state));
   setText('referenceId', referenceId);
+  setText('_prepared', prepared);
   return properties;
 }
 
@@ -87,6 +89,7 @@ export function changedColumns(
     ['_base', before.state.base, after.state.base],
     ['_origin', originOf(before.state), originOf(after.state)],
     ['referenceId', before.referenceId, after.referenceId],
+    ['_prepared', before.prepared, after.prepared],
   ] as const;
   for (const [name, textBefore, textAfter] of texts) {
     if (textBefore === textAfter) continue;
@@ -129,7 +132,10 @@ export function fromEntityProperties(properties: Properties): StoredState {
     ...(base === undefined ? {} : { base }),
     vector,
   };
-  return { state: toPossibleState(state), referenceId: textOf(properties, 'referenceId') };
+  const referenceId = textOf(properties, 'referenceId');
+  const prepared = stampOf(properties, '_prepared');
+  const stored = { state: toPossibleState(state), referenceId };
+  return prepared === undefined ? stored : { ...stored, prepared };
 }
 
 /** A column that no stamp names was added by hand; it is not part of the entity. */

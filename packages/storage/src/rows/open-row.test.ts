@@ -341,3 +341,22 @@ describe('bad input: a row that was not written like this', () => {
     );
   });
 });
+
+test('a row gives back the mark of its prepared set, and none is left when it is written over', () => {
+  const own = at(5);
+  const state: EntityState = {
+    fields: new Map([['a', { value: { type: 'Int32', value: 1 }, stamp: own }]]),
+    alive: own,
+    deleted: undefined,
+    vector: new Map([['east', own]]),
+  };
+  const marked = { state, referenceId: undefined, prepared: own };
+  const row = toOpenProperties(marked, ID);
+  expect(fromOpenProperties(row, ID)).toEqual(marked);
+  const plain = toOpenProperties({ state, referenceId: undefined }, ID);
+  expect(changedOpenColumns(marked, plain, ID)).toContain('_t');
+  expect(fromOpenProperties(plain, ID)).toEqual({ state, referenceId: undefined });
+  const text = row.get('_t') as { type: 'String'; value: string };
+  const spoilt = { type: 'String', value: text.value.replace(/"p":"[^"]*"/, '"p":"x"') } as const;
+  expect(() => fromOpenProperties(new Map(row).set('_t', spoilt), ID)).toThrow(/_t/);
+});

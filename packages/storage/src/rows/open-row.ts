@@ -57,6 +57,8 @@ const PackedSchema = Type.Object({
   /** Is the reference id; where that ends as most do, without its end. */
   r: Type.Optional(Type.String()),
   w: Type.Optional(Type.String()),
+  /** Is the stamp of the prepared set that the row was committed with: docs/adr/0037. */
+  p: Type.Optional(Type.String({ maxLength: 80 })),
 });
 type Packed = Static<typeof PackedSchema>;
 
@@ -203,7 +205,7 @@ function tooLarge(bytes: number, columns: number, entityId: string): TerminalErr
   );
 }
 
-function pack({ state, referenceId }: StoredState, entityId: string): Packed {
+function pack({ state, referenceId, prepared }: StoredState, entityId: string): Packed {
   const stamps = [...new Set(stampsOf(state))];
   const places = new Map(stamps.map((stamp, index) => [stamp, index]));
   const placeOf = (stamp: Stamp | undefined): number | undefined =>
@@ -236,6 +238,7 @@ function pack({ state, referenceId }: StoredState, entityId: string): Packed {
     c: most === undefined ? undefined : countOf(most),
     f: Object.keys(named).length === 0 ? undefined : named,
     ...packReference(referenceId, state, entityId),
+    p: prepared,
   };
   // JSON leaves out what is undefined.
   return { s: stamps, ...optional } as Packed;
@@ -304,7 +307,10 @@ export function fromOpenProperties(properties: Properties, entityId: string): St
   };
   const referenceId =
     packed.r === undefined ? packed.w : `${packed.r}/${newestStamp(vector)}/${entityId}`;
-  return { state: toPossibleState(state), referenceId };
+  const stored = { state: toPossibleState(state), referenceId };
+  if (packed.p === undefined) return stored;
+  if (!isStamp(packed.p)) throw malformed(PACKED);
+  return { ...stored, prepared: packed.p };
 }
 
 function readFields(

@@ -6,11 +6,13 @@ import {
   isCollectable,
   pagesOf,
   ROWS_PER_TRANSACTION_MAX,
+  type StoredRow,
   type TableRow,
   type TableStore,
 } from '@tandem/core';
 import { type DamagedEntityRow, judgeRow } from '../rows/entity-row.ts';
 import { ENTITY_ROWS_FROM, SYSTEM_ROWS_FROM } from '../rows/row-key.ts';
+import { settleMarks } from '../write-path/prepared-set.ts';
 
 export interface CollectOptions {
   readonly store: TableStore;
@@ -50,12 +52,19 @@ export async function collectTombstones(options: CollectOptions): Promise<number
     for await (const page of pagesOf((from) => store.query({ ...range, ...from }))) {
       const doomed: TableRow[] = [];
       const purged: TableRow[] = [];
+      const told: StoredRow[] = [];
       for (const row of page.rows) {
         const judged = judgeRow(row, options);
-        if (judged.kind === 'damaged') options.onDamaged?.(judged);
-        else if (options.purge?.isPurged(judged.row.entityId) === true) purged.push(row);
-        else if (isCollectable(judged.row.state, options.horizonMs)) doomed.push(row);
+        if (judged.kind === 'damaged') {
+          options.onDamaged?.(judged);
+          continue;
+        }
+        const isPurged = options.purge?.isPurged(judged.row.entityId) === true;
+        if (!isPurged && !isCollectable(judged.row.state, options.horizonMs)) continue;
+        (isPurged ? purged : doomed).push(row);
+        told.push(judged.row);
       }
+      await settleMarks(told, { store, kind, bucket });
       for (const row of doomed) {
         const outcome = await store.commit({
           table: kind.name,

@@ -43,7 +43,7 @@ import {
   AppError,
   type Archive,
   assert,
-  CHANGES_PER_SET_MAX,
+  CHANGES_WITH_OUTBOX_MAX,
   type Clock,
   type EntityKind,
   type HybridClock,
@@ -52,13 +52,14 @@ import {
   type Randomness,
   type Replica,
   type RetryPolicy,
+  retry,
   retryDelayMs,
   type TableStore,
 } from '@tandem/core';
 import type { RowMemory } from '../replica/row-memory.ts';
 import { readRow } from '../replica/table-replica.ts';
 import type { StateRecord, TransactedOf } from '../replicated-table.ts';
-import { type ChangeSetOutcome, commitChangeSet } from './commit-change-set.ts';
+import { type ChangeSetOutcome, commitChangeSet, NOT_DONE_POLICY } from './commit-change-set.ts';
 import {
   type Basis,
   type DecidableChange,
@@ -75,6 +76,7 @@ import {
 } from './decide-write.ts';
 import type { Gate, Leave } from './gate.ts';
 import { type PackedGroup, packGroup } from './pack-group.ts';
+import { settleMarks } from './prepared-set.ts';
 
 /** Bounds what waits to what one partition takes in a second. */
 export const WAITING_PER_BUCKET_MAX = 2_000;
@@ -95,7 +97,7 @@ const LOOKS_MAX = WRITE_MS_MAX / LOOK_EVERY_MS;
 const EFFORT_PER_ROW = 0.1;
 
 /** Bounds the changes that are looked at for one transaction of the store. */
-const CHANGES_TAKEN_MAX = 2 * CHANGES_PER_SET_MAX;
+const CHANGES_TAKEN_MAX = 2 * CHANGES_WITH_OUTBOX_MAX;
 
 const CONTENTION_POLICY: RetryPolicy = { attemptsMax: 10, delayMsMin: 5, delayMsMax: 200 };
 
@@ -285,7 +287,7 @@ export class BucketLane {
   #takeReady(): PendingWrite[] {
     let count = 0;
     let changes = 0;
-    let changesMax = CHANGES_PER_SET_MAX;
+    let changesMax = CHANGES_WITH_OUTBOX_MAX;
     for (const write of this.#ready) {
       if (changes >= changesMax) break;
       if (write.changes.length > 1) changesMax = CHANGES_TAKEN_MAX;
@@ -334,17 +336,21 @@ export class BucketLane {
   }
 
   async #commitGroup(group: Group, leave: Leave): Promise<void> {
-    const { store, clock, peers, kind, nextNumber } = this.#context;
+    const { store, clock, peers, nextNumber } = this.#context;
     const toldAt = nextNumber();
-    const { set, encoded, members } = group;
+    const { set, encoded, members, prepared } = group;
     const committedAfterMs = clock.nowMs();
     const entry = { set, encoded, owed: peers, committedAfterMs, parkedFor: undefined };
     for (const write of members) write.state = 'in-group';
     let outcome: ChangeSetOutcome;
     try {
-      outcome = await commitChangeSet(entry, group.operations, {
+      await this.#settleMarks(members);
+    } catch (error) {
+      return this.#onFailed(members, errorNotTried(this.#name, error));
+    }
+    try {
+      outcome = await commitChangeSet({ ...entry, prepared }, group.operations, {
         ...this.#context,
-        table: kind.name,
         get: (table, partitionKey, rowKey) => store.get(table, partitionKey, rowKey),
         // Whoever waits out a trouble does it outside, where it holds up no other bucket.
         commit: (transaction) =>
@@ -360,8 +366,18 @@ export class BucketLane {
     return this.#onCommitted(group, { etags: outcome.etags, toldAt });
   }
 
+  /** What was committed with rows that are written over is told by them alone. */
+  async #settleMarks(members: readonly PendingWrite[]): Promise<void> {
+    const { clock, randomness } = this.#context;
+    const rows = members.flatMap(({ changes }) => changes.map(({ basis }) => basis?.stored));
+    if (rows.every((row) => row?.prepared === undefined)) return;
+    const place = { ...this.#context, bucket: this.#bucket };
+    const policy = NOT_DONE_POLICY;
+    await retry(() => settleMarks(rows, place), { policy, clock, randomness });
+  }
+
   #onCommitted(
-    { members, states }: Group,
+    { members, states, prepared, set }: Group,
     { etags, toldAt }: { etags: readonly (string | undefined)[]; toldAt: number },
   ): void {
     const { memory } = this.#context;
@@ -374,9 +390,11 @@ export class BucketLane {
         const etag = etags[index];
         index += 1;
         const row = { entityId, state, referenceId: undefined };
-        line.known = etag === undefined ? undefined : { row: { ...row, etag }, toldAt };
-        if (etag === undefined) memory.forget(entityId);
-        else memory.remember({ ...row, etag });
+        const mark = entityId === prepared ? { prepared: set.stamp } : {};
+        const stored = etag === undefined ? undefined : { ...row, etag, ...mark };
+        line.known = stored && { row: stored, toldAt };
+        if (stored === undefined) memory.forget(entityId);
+        else memory.remember(stored);
         return toOutcome(basis.operation, row);
       });
       this.#resolve(write, { kind: 'done', outcomes });

@@ -6,6 +6,7 @@ import {
   type Clock,
   type CommitOutcome,
   decodeChangeSet,
+  type EntityKind,
   type FieldValue,
   isRegionName,
   type OutboxEntry,
@@ -20,10 +21,14 @@ import {
   type TableStore,
   TerminalError,
   type Transaction,
+  TransientError,
 } from '@tandem/core';
-import { fromPayloadColumns, textOf, toPayloadColumns } from '../rows/entity-row.ts';
+import { fromPayloadColumns, textOf, toPayloadColumns, toStoredState } from '../rows/entity-row.ts';
+import { rowKeyOf } from '../rows/row-key.ts';
 
 interface CommitContext extends CommittedContext, Pick<TableStore, 'commit'> {
+  /** Asked for what is beside the transaction itself. */
+  readonly store: Pick<TableStore, 'commit'>;
   readonly clock: Clock;
   readonly randomness: Randomness;
 }
@@ -34,12 +39,13 @@ export type ChangeSetOutcome =
   /** The data row at `index` was not as expected; nothing was written. */
   | { readonly kind: 'refused'; readonly index: number };
 
-const NOT_DONE_POLICY: RetryPolicy = { attemptsMax: 4, delayMsMin: 50, delayMsMax: 1_000 };
+export const NOT_DONE_POLICY: RetryPolicy = { attemptsMax: 4, delayMsMin: 50, delayMsMax: 1_000 };
 const COMMITTED_UNSEEN: ChangeSetOutcome = { kind: 'committed', etags: [] };
 const UNKNOWN_POLICY: RetryPolicy = { attemptsMax: 8, delayMsMin: 50, delayMsMax: 2_000 };
 
 /**
- * Writes the data rows and the outbox row that holds their change set in one transaction.
+ * Writes the data rows and the outbox row that holds their change set in one transaction. An entry that is to be
+ * prepared is written before its rows, which are as many as a transaction takes: see `prepared-set.ts`.
  *
  * After an ambiguous answer the data row cannot tell whether it was done (someone may have written
  * over it since), but the change set's own outbox or archive row can: one of the two is always
@@ -53,19 +59,63 @@ export async function commitChangeSet(
   rows: readonly RowOperation[],
   context: CommitContext,
 ): Promise<ChangeSetOutcome> {
-  const { clock, randomness } = context;
-  const transaction: Transaction = {
-    table: context.table,
-    partitionKey: entry.set.bucket,
-    operations: [
-      ...rows,
-      {
-        kind: 'insert',
-        rowKey: outboxRowKey(entry.set.stamp),
-        properties: toOutboxProperties(entry),
-      },
-    ],
+  const { bucket: partitionKey, stamp } = entry.set;
+  const outboxRow: RowOperation = {
+    kind: 'insert',
+    rowKey: outboxRowKey(stamp),
+    properties: toOutboxProperties(entry),
   };
+  const place = { table: context.kind.name, partitionKey };
+  if (entry.prepared === undefined) {
+    return commitDefinitely({ ...place, operations: [...rows, outboxRow] }, entry, context);
+  }
+  await prepare({ ...place, operations: [outboxRow] }, context);
+  const outcome = await commitDefinitely({ ...place, operations: rows }, entry, context);
+  if (outcome.kind === 'refused') {
+    const operations = [{ kind: 'delete' as const, rowKey: outboxRow.rowKey }];
+    await takeBack({ ...place, operations }, context);
+  }
+  return outcome;
+}
+
+/**
+ * Writes what is needed before the rows. A row that is there already was written by a try that gave no answer, for
+ * nobody else makes its stamp. What may come late is found by the sweep, and is of a set that was never committed.
+ */
+async function prepare(
+  transaction: Transaction,
+  { store, clock, randomness }: CommitContext,
+): Promise<void> {
+  try {
+    const policy = NOT_DONE_POLICY;
+    await retry(() => store.commit(transaction), { policy, clock, randomness });
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== 'TABLE_OUTCOME_UNKNOWN') throw error;
+    const message = `${error.message} Nothing was done: it was asked for what comes before. Try again.`;
+    throw new TransientError('TABLE_UNAVAILABLE', message, { cause: error });
+  }
+}
+
+/** Deletes what was prepared for rows that are certain not to be written. */
+async function takeBack(
+  transaction: Transaction,
+  { store, clock, randomness }: CommitContext,
+): Promise<void> {
+  try {
+    const policy = NOT_DONE_POLICY;
+    await retry(() => store.commit(transaction), { policy, clock, randomness });
+  } catch (error) {
+    // The sweep finds that it was never committed.
+    if (!(error instanceof AppError)) throw error;
+  }
+}
+
+async function commitDefinitely(
+  transaction: Transaction,
+  entry: OutboxEntry,
+  context: CommitContext,
+): Promise<ChangeSetOutcome> {
+  const { clock, randomness } = context;
   const commit = (): Promise<CommitOutcome> =>
     retry(() => context.commit(transaction), {
       policy: NOT_DONE_POLICY,
@@ -110,6 +160,7 @@ export function toOutboxProperties(entry: OutboxEntry): Properties {
   return new Map<string, FieldValue>([
     ['owed', { type: 'String', value: entry.owed.join(',') }],
     ['committedAfterMs', { type: 'Int64', value: BigInt(Math.trunc(entry.committedAfterMs)) }],
+    ...toPreparedColumn(entry.prepared),
     ...toPayloadColumns(entry.encoded),
   ]);
 }
@@ -135,6 +186,10 @@ export function fromOutboxRow(row: TableRow, { entityKind, parkedFor }: OutboxPl
     set.bucket === row.partitionKey &&
     row.rowKey === outboxRowKey(set.stamp, parkedFor);
   if (!isInPlace) throw malformed('it holds the change set of another row');
+  const prepared = textOf(row.properties, PREPARED);
+  if (prepared !== undefined && !set.changes.some(({ entityId }) => entityId === prepared)) {
+    throw malformed(`column ${PREPARED} names none of its entities`);
+  }
   return {
     set,
     encoded,
@@ -142,7 +197,25 @@ export function fromOutboxRow(row: TableRow, { entityKind, parkedFor }: OutboxPl
     // A row without the column vouches for nothing, so it holds back every watermark.
     committedAfterMs: committedAfter?.type === 'Int64' ? Number(committedAfter.value) : 0,
     parkedFor,
+    ...(prepared === undefined ? {} : { prepared }),
   };
+}
+
+/** Is the column of an outbox row that is only prepared: it names the entity whose row tells of the commit. */
+const PREPARED = 'prepared';
+
+function toPreparedColumn(prepared: string | undefined): [string, FieldValue][] {
+  return prepared === undefined ? [] : [[PREPARED, { type: 'String', value: prepared }]];
+}
+
+/** Returns the entity whose row tells whether the change set of an outbox row was committed, where it may not be. */
+export function preparedIn({ properties }: Pick<TableRow, 'properties'>): string | undefined {
+  return textOf(properties, PREPARED);
+}
+
+/** Returns the outbox row of a set that is known to be committed. */
+export function withoutPrepared({ properties }: Pick<TableRow, 'properties'>): Properties {
+  return new Map([...properties].filter(([name]) => name !== PREPARED));
 }
 
 function malformed(what: string): TerminalError {
@@ -151,15 +224,40 @@ function malformed(what: string): TerminalError {
 
 export interface CommittedContext extends Pick<TableStore, 'get'> {
   readonly archive: Pick<Archive, 'has'>;
-  readonly table: string;
+  readonly kind: Pick<EntityKind, 'name' | 'form'>;
 }
 
-/** Tells whether this region has committed, or applied, a change set: one of its two rows is always there. */
-export async function isCommitted(
-  key: ArchiveKey,
-  { get, archive, table }: CommittedContext,
-): Promise<boolean> {
+/**
+ * Tells whether this region has committed, or applied, a change set: one of its two rows is always there. Of a set
+ * that is only prepared a row of its own tells, and whoever writes over that settles the set before.
+ */
+export async function isCommitted(key: ArchiveKey, context: CommittedContext): Promise<boolean> {
+  const { get, archive, kind } = context;
+  const outboxRow = (): Promise<TableRow | undefined> =>
+    get(kind.name, key.bucket, outboxRowKey(key.stamp));
   // The outbox first: what has left it is in the archive already.
-  const row = await get(table, key.bucket, outboxRowKey(key.stamp));
+  let row = await outboxRow();
+  const entityId = row && preparedIn(row);
+  if (entityId !== undefined) {
+    const told = await get(kind.name, key.bucket, rowKeyOf(kind, entityId));
+    if (told !== undefined && markOf(kind, entityId, told) === key.stamp) return true;
+    // Only now: had it been settled and written over in between, this row would say so.
+    row = await outboxRow();
+    if (row !== undefined && preparedIn(row) !== undefined) row = undefined;
+  }
   return row !== undefined || (await archive.has(key));
+}
+
+/** Returns the prepared set that a row was committed with last; undefined for a row that nobody can read. */
+export function markOf(
+  kind: Pick<EntityKind, 'form'>,
+  entityId: string,
+  { properties }: Pick<TableRow, 'properties'>,
+): Stamp | undefined {
+  try {
+    return toStoredState(kind, entityId, properties).prepared;
+  } catch (error) {
+    if (error instanceof TerminalError) return undefined;
+    throw error;
+  }
 }

@@ -2,9 +2,11 @@ import {
   type Archive,
   assert,
   assertNever,
+  CHANGES_WITH_OUTBOX_MAX,
   type Clock,
   checkEntityId,
   type EntityKind,
+  FULL_WIRE_VERSION,
   type HybridClock,
   newestStamp,
   type OutboxEntry,
@@ -133,6 +135,14 @@ function checkTransaction(
       kind,
       `has ${operations.length} operations, which needs wire version ${versions}: a region that does not know it ` +
         'could do one half. Upgrade every region, then raise the setting; until then write one by one',
+    );
+  }
+  if (operations.length > CHANGES_WITH_OUTBOX_MAX && wireVersion < FULL_WIRE_VERSION) {
+    const figures = `has ${operations.length} operations, the limit is ${CHANGES_WITH_OUTBOX_MAX} up to`;
+    throw invalid(
+      kind,
+      `${figures} wire version ${FULL_WIRE_VERSION}, and Messages.WireVersion is ${wireVersion}. Split it, or ` +
+        'upgrade every region and raise the setting',
     );
   }
   const bucket = replica.bucketOf(first.entityId);

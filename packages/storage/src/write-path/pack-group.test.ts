@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import {
   BASE_WIRE_VERSION,
   CHANGE_SET_BYTES_MAX,
-  CHANGES_PER_SET_MAX,
+  CHANGES_WITH_OUTBOX_MAX,
   DEFLATED_WIRE_VERSION,
   decodeChangeSet,
   type FieldValue,
@@ -85,8 +85,8 @@ describe('a group', () => {
   test('leaves one row of the transaction to the outbox', () => {
     const writes = Array.from({ length: 150 }, (_, index) => put(`id${index}`));
     const { group, left } = pack(writes);
-    expect(group?.members).toHaveLength(CHANGES_PER_SET_MAX);
-    expect(left).toEqual(writes.slice(CHANGES_PER_SET_MAX));
+    expect(group?.members).toHaveLength(CHANGES_WITH_OUTBOX_MAX);
+    expect(left).toEqual(writes.slice(CHANGES_WITH_OUTBOX_MAX));
   });
 
   test('holds no more than a message, and what does not fit keeps its place', () => {
@@ -143,10 +143,10 @@ describe('a write of several entities', () => {
     const { group, left } = pack([...fill, together(large('y'), large('z'))]);
     expect(idsOf(group?.members)).toEqual(Array.from('abcdefg'));
     expect(idsOf(left)).toEqual(['y', 'z']);
-    const many = Array.from({ length: CHANGES_PER_SET_MAX - 1 }, (_, index) => put(`id${index}`));
+    const many = Array.from({ length: CHANGES_WITH_OUTBOX_MAX - 1 }, (_, index) => put(`id${index}`));
     const rest = pack([...many, together(put('y'), put('z')), put('last')]);
     expect(idsOf(rest.left)).toEqual(['y', 'z']);
-    expect(rest.group?.set.changes).toHaveLength(CHANGES_PER_SET_MAX);
+    expect(rest.group?.set.changes).toHaveLength(CHANGES_WITH_OUTBOX_MAX);
   });
 
   test('is refused whole for one of them, and goes alone for one that is far ahead', () => {

@@ -3,7 +3,7 @@ import {
   assert,
   BASE_WIRE_VERSION,
   CHANGE_SET_BYTES_MAX,
-  CHANGES_PER_SET_MAX,
+  CHANGES_WITH_OUTBOX_MAX,
   type Change,
   type ChangeSet,
   DEFLATED_WIRE_VERSION,
@@ -55,6 +55,8 @@ export interface PackedGroup<W extends GroupWrite> {
   readonly members: readonly W[];
   /** One to a change, as are the operations. */
   readonly states: readonly EntityState[];
+  /** Names the entity whose row bears the mark of the set, where that has to be prepared. */
+  readonly prepared: string | undefined;
   readonly operations: readonly RowOperation[];
 }
 
@@ -80,7 +82,7 @@ interface PackOptions {
 
 /**
  * Packs as many of the writes as fit one transaction, first come first, under one stamp: at most
- * `CHANGES_PER_SET_MAX`, and no more bytes than a transaction and a message hold.
+ * `CHANGES_WITH_OUTBOX_MAX`, or one write of more alone, and no more bytes than a transaction and a message hold.
  */
 export function packGroup<W extends GroupWrite>(
   writes: readonly W[],
@@ -130,6 +132,7 @@ export function packGroup<W extends GroupWrite>(
     set,
     encoded: options.wireVersion >= DEFLATED_WIRE_VERSION ? deflateChangeSet(plain) : plain,
     members,
+    prepared: members[0] && markedIn(members[0]),
     states: packed.map(({ change }) => change.state),
     operations: packed.map(({ operation }) => operation),
   };
@@ -146,6 +149,7 @@ function chooseCompany<W extends GroupWrite>(
 ): { company: readonly W[]; others: readonly W[] } {
   const isLoner = ({ goesAlone, changes }: W): boolean =>
     goesAlone ||
+    changes.length > CHANGES_WITH_OUTBOX_MAX ||
     changes.some((one) => {
       const latest = latestOf(one);
       return latest !== undefined && isTooFarAhead(latest);
@@ -156,7 +160,7 @@ function chooseCompany<W extends GroupWrite>(
   }
   const company: W[] = [];
   const others: W[] = [];
-  let room = CHANGES_PER_SET_MAX;
+  let room = CHANGES_WITH_OUTBOX_MAX;
   for (const write of writes) {
     const isWelcome = write.changes.length <= room && !isLoner(write);
     (isWelcome ? company : others).push(write);
@@ -195,11 +199,21 @@ interface PackedWrite {
 
 type StampedOptions = PackOptions & { readonly stamp: Stamp };
 
+/**
+ * Returns the entity whose row is to tell that the set was committed, where no outbox row fits beside the rows: one
+ * that is there, if any is, for then nothing has to be made to say that it was not.
+ */
+function markedIn({ changes }: Pick<GroupWrite, 'changes'>): string | undefined {
+  if (changes.length <= CHANGES_WITH_OUTBOX_MAX) return undefined;
+  return (changes.find(({ basis }) => basis?.stored !== undefined) ?? changes[0])?.entityId;
+}
+
 /** Returns why no region would take the write, where none would. */
 function packWrite(
   { changes, trace }: GroupWrite,
   options: StampedOptions,
 ): PackedWrite | TerminalError {
+  const marked = markedIn({ changes });
   const packed: PackedChange[] = [];
   let setBytes = 0;
   let rowsBytes = 0;
@@ -214,7 +228,8 @@ function packWrite(
     const change =
       trace === undefined ? { entityId, operation, state } : { entityId, operation, state, trace };
     const text = encodeChange(change);
-    const written = { entityId, row: { state, referenceId: undefined }, stored };
+    const mark = entityId === marked ? { prepared: options.stamp } : {};
+    const written = { entityId, row: { state, referenceId: undefined, ...mark }, stored };
     const row = orRefusal(() => toRowOperation(options.kind, written));
     if (row instanceof TerminalError) return isOfSeveral ? ofOperation(index, row) : row;
     packed.push({ change, text, operation: row });

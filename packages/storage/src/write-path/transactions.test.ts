@@ -1,5 +1,6 @@
 import {
   bucketOf,
+  CHANGES_WITH_OUTBOX_MAX,
   DEFLATED_WIRE_VERSION,
   encodeVector,
   type TableStore,
@@ -204,7 +205,7 @@ describe('a transaction that cannot be', () => {
 
   test.each([
     ['of nothing', [], 'no operation'],
-    ['of too many', many.slice(0, OPERATIONS_PER_TRANSACTION_MAX + 1), 'the limit is 99'],
+    ['of too many', many.slice(0, OPERATIONS_PER_TRANSACTION_MAX + 1), 'the limit is 100'],
     ['of an entity twice', [put(A, 'x'), put(B, 'x'), patch(A, 'y')], 'operations 0 and 2'],
     ['of two buckets', [put(A, 'x'), put(ELSEWHERE, 'x')], 'operation 1'],
   ] as const)('is refused before anything is written: %s', async (_, operations, text) => {
@@ -244,7 +245,7 @@ describe('transactions among singles', () => {
     for (let count = 1; count <= 150; count += 1) {
       writing.push(single(count));
     }
-    const full = IDS.slice(200, 200 + OPERATIONS_PER_TRANSACTION_MAX).map((id) =>
+    const full = IDS.slice(200, 200 + CHANGES_WITH_OUTBOX_MAX).map((id) =>
       put(id, 'x', { kind: 'absent' }),
     );
     writing.push(east.table.transact(full).then(note('full')));

@@ -70,7 +70,9 @@ export function watchRiskList(
     }
     for (const { stamp, entityId, places } of survey.writes) {
       if (!isClientsId(entityId)) continue;
-      const isKnown = ledger.commitsUnder(stamp).some((one) => one.entityId === entityId);
+      const isCommitted = ledger.commitsUnder(stamp).some((one) => one.entityId === entityId);
+      // What is only prepared may be committed the next moment, so it is listed.
+      const isKnown = isCommitted || ledger.committedAfterMs(stamp) !== undefined;
       if (!isKnown) report('risk-list-invents', `${id} lists ${stamp}, which nobody committed`);
       const guessed = [...done.unread].find((peer) => places[peer] === 'nowhere');
       if (guessed === undefined) continue;

@@ -10,12 +10,16 @@ import type { Report } from './watch.ts';
 
 type WrittenRow = Exclude<RowOperation, { kind: 'delete' }>;
 
+/** A set of so many has no room for its outbox row beside it. */
+const FULL = 100;
+
 /** Parts of commands that write states, some rows at a time: whole once they have ended. */
 const RECOVERS = /^(repair|rebuild|replay|restore|forget|drop|set-aside)/;
 
 /**
  * I20, at each moment: where the newest that a row of a region holds is a transaction, every other row of that
- * transaction holds it too, or something later; and an archive row of it has all of its changes.
+ * transaction holds it too, or something later; and an archive row of it has all of its changes, and is of what was
+ * committed and not only prepared.
  */
 export function watchTransactions(
   { world, ledger }: { readonly world: World; readonly ledger: Ledger },
@@ -28,12 +32,14 @@ export function watchTransactions(
 
   const noteSet = (set: ReturnType<typeof readRawChangeSet>): void => {
     if (!set.isWhole) return;
-    world.situations.note('transacted');
+    world.situations.note(set.changes.length === FULL ? 'prepared' : 'transacted');
     members.set(set.stamp, set.changes.map(({ entityId }) => entityId).filter(isClientsId));
   };
 
   const checkArchived = (region: string, site: string, row: WrittenRow): void => {
     const set = readRawChangeSet(row.properties);
+    if (set.isWhole && ledger.commitsUnder(set.stamp).length === 0)
+      report('torn', `${site} archived ${set.stamp} in ${region}, which nobody committed`);
     // What a recovery knows of a lost set stands in for it, or lies beside it.
     if (row.rowKey !== set.stamp || row.properties.get('standIn')?.value === true) return;
     const own = new Set(set.changes.map(({ entityId }) => entityId));

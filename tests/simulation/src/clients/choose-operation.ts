@@ -48,28 +48,37 @@ export function chooseIntent(draw: Draw, plan: Pick<RunPlan, 'entityCount'>, key
 }
 
 const TRANSACT_PROBABILITY = 0.25;
+const HUNDRED_PROBABILITY = 0.5;
+const HUNDRED = 100;
+const ODD_OF_HUNDRED = 0.01;
 const OTHERS_MAX = 19;
 const PARTS: readonly TransactPart['kind'][] = ['put', 'put', 'put', 'patch', 'remove'];
 
-/** Makes some of what a client means to write a transaction of 2 to 20 entities, where every region reads those. */
+/** Makes some of what a client means to write a transaction of 2 to 20 entities, or of 100, where every region reads those. */
 export function chooseTransaction(
   draw: Draw,
   {
     entityCount,
     bucketCount,
     wireVersion,
-  }: Pick<RunPlan, 'entityCount' | 'bucketCount' | 'wireVersion'>,
+    hasHundreds,
+  }: Pick<RunPlan, 'entityCount' | 'bucketCount' | 'wireVersion' | 'hasHundreds'>,
   { key, intent }: { readonly key: string; readonly intent: Intent },
 ): Intent {
   const isWrite = intent.kind === 'put' || intent.kind === 'patch';
   if (wireVersion < WHOLE_WIRE_VERSION || !isWrite) return intent;
-  if (!draw.chance(`${key}.transact`, TRANSACT_PROBABILITY)) return intent;
+  const isHundred = hasHundreds && draw.chance(`${key}.hundred`, HUNDRED_PROBABILITY);
+  if (!isHundred && !draw.chance(`${key}.transact`, TRANSACT_PROBABILITY)) return intent;
   const bucket = bucketOf(intent.entityId, bucketCount);
   const others = Array.from({ length: entityCount }, (_, index) => entityIdOf(index))
     .filter((id) => id !== intent.entityId && bucketOf(id, bucketCount) === bucket)
-    .filter((id) => draw.chance(`${key}.with.${id}`, 0.6))
-    .slice(0, OTHERS_MAX)
-    .map((id): TransactPart => ({ entityId: id, kind: draw.pick(`${key}.part.${id}`, PARTS) }));
+    .filter((id) => isHundred || draw.chance(`${key}.with.${id}`, 0.6))
+    .slice(0, isHundred ? HUNDRED - 1 : OTHERS_MAX)
+    .map((id): TransactPart => {
+      // One that may not happen refuses all.
+      const isPlain = isHundred && !draw.chance(`${key}.odd.${id}`, ODD_OF_HUNDRED);
+      return { entityId: id, kind: isPlain ? 'put' : draw.pick(`${key}.part.${id}`, PARTS) };
+    });
   return others.length === 0 ? intent : { ...intent, kind: 'transact', others };
 }
 

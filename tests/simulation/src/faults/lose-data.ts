@@ -38,8 +38,13 @@ export async function loseData(
   const { account, name } = region;
   const share = event.kind === 'lose-all' ? 1 : event.amount;
   const isLost = (key: string): boolean => share === 1 || draw.chance(`${event.id}.${key}`, share);
-  for (const { partitionKey, rowKey } of await readAll(account.store, gadgetKind.name)) {
+  for (const { partitionKey, rowKey, properties } of await readAll(
+    account.store,
+    gadgetKind.name,
+  )) {
     if (rowKey >= SYSTEM_ROWS || !isLost(rowKey)) continue;
+    // Where nothing else is left that tells of a set that is only prepared, it counts as never committed.
+    if (properties.has('_prepared')) continue;
     await account.lose(gadgetKind.name, partitionKey, rowKey);
   }
   if (event.kind === 'lose-rows') return;

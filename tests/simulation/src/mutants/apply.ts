@@ -196,7 +196,7 @@ export const applyMutants: readonly Mutant[] = [
       },
       {
         file: `${CORE}wire/change-set-bytes.ts`,
-        find: 'if (wire !== WIRE_VERSION && wire !== BASE_WIRE_VERSION) {',
+        find: 'if (!PLAIN_WIRE_VERSIONS.has(wire)) {',
         replace: 'if (wire < WIRE_VERSION) {',
       },
     ],

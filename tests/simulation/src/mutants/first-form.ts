@@ -12,15 +12,12 @@ export const firstFormMutants: readonly Mutant[] = [
     edits: [
       {
         file: COMMIT,
-        find: '      ...rows,\n      {\n',
+        find: 'return commitDefinitely({ ...place, operations: [...rows, outboxRow] }, entry, context);',
         replace:
-          '      ...rows,\n    ],\n  };\n  const outboxRow: Transaction = {\n    ...transaction,\n    operations: [\n      {\n',
-      },
-      {
-        file: COMMIT,
-        find: "if (outcome.kind === 'committed') return outcome;",
-        replace:
-          "if (outcome.kind === 'committed') { await context.commit(outboxRow); return outcome; }",
+          'const outcome = await commitDefinitely({ ...place, operations: rows }, entry, context);\n' +
+          "    if (outcome.kind !== 'committed') return outcome;\n" +
+          '    await context.commit({ ...place, operations: [outboxRow] });\n' +
+          '    return outcome;',
       },
     ],
   },

@@ -131,8 +131,8 @@ export const groupMutants: readonly Mutant[] = [
     edits: [
       {
         file: PACK,
-        find: 'let room = CHANGES_PER_SET_MAX;',
-        replace: 'let room = CHANGES_PER_SET_MAX + 1;',
+        find: 'let room = CHANGES_WITH_OUTBOX_MAX;',
+        replace: 'let room = CHANGES_WITH_OUTBOX_MAX + 1;',
       },
     ],
   },

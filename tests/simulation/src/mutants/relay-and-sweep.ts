@@ -86,8 +86,8 @@ export const relayMutants: readonly Mutant[] = [
     edits: [
       {
         file: SWEEP,
-        find: 'scanStartedMs - entry.committedAfterMs >= graceMs ||',
-        replace: 'scanStartedMs - entry.committedAfterMs >= graceMs * 0 ||',
+        find: 'entry.prepared === undefined && isOlder(entry, graceMs);',
+        replace: 'entry.prepared === undefined;',
       },
     ],
   },

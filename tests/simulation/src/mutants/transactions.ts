@@ -3,6 +3,9 @@ import { CORE, type Mutant, STORAGE } from './mutant.ts';
 const LANE = `${STORAGE}write-path/bucket-lane.ts`;
 const PACK = `${STORAGE}write-path/pack-group.ts`;
 const DECIDE = `${STORAGE}write-path/decide-write.ts`;
+const COMMIT = `${STORAGE}write-path/commit-change-set.ts`;
+const PREPARED = `${STORAGE}write-path/prepared-set.ts`;
+const SWEEP = `${CORE}outbound/sweep.ts`;
 const APPLY = `${CORE}inbound/apply-change-sets.ts`;
 
 /** Faults of what makes a write of several entities one. */
@@ -116,4 +119,97 @@ export const transactionMutants: readonly Mutant[] = [
       },
     ],
   },
+  ...preparedMutants(),
 ];
+
+/** Faults of sets that have no room for their outbox row. */
+function preparedMutants(): readonly Mutant[] {
+  return [
+    {
+      id: 'prepared-as-committed',
+      title: 'the sweep archives and sends what is only prepared',
+      edits: [
+        {
+          file: SWEEP,
+          find: 'entry.prepared === undefined && isOlder(entry, graceMs);',
+          replace: 'isOlder(entry, graceMs);',
+        },
+      ],
+    },
+    {
+      id: 'prepared-unfenced',
+      title: 'what was prepared is taken away while its commit may still arrive',
+      edits: [
+        {
+          file: PREPARED,
+          find: '    const operations = toUndoing({ entry, entityId, row, outboxRow }, kind);\n',
+          replace:
+            '    const operations = toUndoing({ entry, entityId, row, outboxRow }, kind).slice(-1);\n',
+        },
+      ],
+    },
+    {
+      id: 'prepared-mark-lost',
+      title: 'the row that tells of a commit is written over before the set is settled',
+      edits: [
+        {
+          file: PREPARED,
+          find: '  for (const stamp of stamps) await settleCommitted(stamp, place);\n',
+          replace: '',
+        },
+        {
+          file: PREPARED,
+          find: 'if (isMarked || (await isToldElsewhere(entry, { ...place, bucketCount }))) {',
+          replace: 'if (isMarked) {',
+        },
+      ],
+    },
+    {
+      id: 'prepared-undone',
+      title: 'what a crash left prepared counts as never committed',
+      edits: [
+        {
+          file: PREPARED,
+          find: 'if (isMarked || (await isToldElsewhere(entry, { ...place, bucketCount }))) {',
+          replace: 'if (isMarked && !bucketCount) {',
+        },
+      ],
+    },
+    {
+      id: 'prepared-answered',
+      title: 'a transaction is answered once it is prepared',
+      edits: [
+        {
+          file: COMMIT,
+          find: 'const outcome = await commitDefinitely({ ...place, operations: rows }, entry, context);',
+          replace:
+            'void commitDefinitely({ ...place, operations: rows }, entry, context).catch(() => undefined);\n' +
+            '  const outcome = COMMITTED_UNSEEN;',
+        },
+      ],
+    },
+    {
+      id: 'prepared-taken-for-committed',
+      title: 'after an ambiguous answer a set counts as committed that is only prepared',
+      edits: [
+        {
+          file: COMMIT,
+          find: 'const entityId = row && preparedIn(row);',
+          replace: 'const entityId = row && undefined;',
+        },
+      ],
+    },
+    {
+      id: 'prepared-unowed',
+      title: 'a watermark does not wait for what is prepared',
+      edits: [
+        {
+          file: SWEEP,
+          find: '[...settled.filter((one) => !isDue(one)), ...report.owed]',
+          replace:
+            '[...settled.filter((one) => !isDue(one) && one.prepared === undefined), ...report.owed]',
+        },
+      ],
+    },
+  ];
+}

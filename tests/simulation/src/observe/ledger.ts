@@ -5,7 +5,7 @@ import { OUTBOX_PREFIX, PARKED_PREFIX } from '../world/describe-transaction.ts';
 import { gadgetKind, isClientsId } from '../world/gadget-kind.ts';
 import type { World } from '../world/world.ts';
 import { isRawAlive, joinStates, type RawState } from './raw-state.ts';
-import { describeColumns, readRawChangeSet, readRawRow } from './read-raw.ts';
+import { describeColumns, readRawChangeSet, readRawRow, textOf } from './read-raw.ts';
 
 /** One change of one entity, committed by a region for its clients. */
 export interface Commit {
@@ -69,11 +69,17 @@ export function createLedger(world: World): Ledger {
   const listeners: TransactionListener[] = [];
   const committedAfter = new Map<string, number>();
 
+  const noteCommittedAfter = (operation: RowOperation): void => {
+    if (operation.kind === 'delete') return;
+    const after = operation.properties.get('committedAfterMs');
+    const stamp = operation.rowKey.slice(OUTBOX_PREFIX.length);
+    if (after?.type === 'Int64') committedAfter.set(stamp, Number(after.value));
+  };
+
   const noteCommit = (region: string, operation: RowOperation): void => {
     if (operation.kind === 'delete') return;
     const set = readRawChangeSet(operation.properties);
-    const after = operation.properties.get('committedAfterMs');
-    if (after?.type === 'Int64') committedAfter.set(set.stamp, Number(after.value));
+    noteCommittedAfter(operation);
     for (const { entityId, operation: kind, state } of set.changes) {
       if (!isClientsId(entityId)) continue;
       const atMs = world.scheduler.nowMs();
@@ -86,11 +92,28 @@ export function createLedger(world: World): Ledger {
     }
   };
 
+  /** By region and stamp: sets that are prepared, and are committed once a row bears their mark. */
+  const prepared = new Map<string, RowOperation>();
+
   const noteOutbox = (region: string, view: RegionView, operation: RowOperation): void => {
     const { rowKey, kind } = operation;
     if (kind === 'delete') view.outboxKeys.delete(rowKey);
     else view.outboxKeys.add(rowKey);
-    if (kind === 'insert' && rowKey.startsWith(OUTBOX_PREFIX)) noteCommit(region, operation);
+    if (kind !== 'insert' || !rowKey.startsWith(OUTBOX_PREFIX)) return;
+    if (!operation.properties.has('prepared')) noteCommit(region, operation);
+    else {
+      prepared.set(`${region} ${rowKey.slice(OUTBOX_PREFIX.length)}`, operation);
+      noteCommittedAfter(operation);
+    }
+  };
+
+  const noteMark = (region: string, operation: RowOperation): void => {
+    if (operation.kind === 'delete') return;
+    const key = `${region} ${textOf(operation.properties, '_prepared') ?? ''}`;
+    const outboxRow = prepared.get(key);
+    if (outboxRow === undefined) return;
+    prepared.delete(key);
+    noteCommit(region, outboxRow);
   };
 
   const noteConflicts = (view: RegionView, { partitionKey, operations }: Transaction): void => {
@@ -153,6 +176,7 @@ export function createLedger(world: World): Ledger {
         if (isWhole) view.archived.add(operation.rowKey);
       }
       if (table === CONFLICTS_TABLE) noteConflicts(view, transaction);
+      if (table === gadgetKind.name) for (const one of operations) noteMark(region.name, one);
       for (const operation of table === gadgetKind.name ? operations : []) {
         const { rowKey } = operation;
         if (rowKey.startsWith(OUTBOX_PREFIX) || rowKey.startsWith(PARKED_PREFIX)) {

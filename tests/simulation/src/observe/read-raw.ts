@@ -101,9 +101,11 @@ export function textOf(properties: Properties, name: string): string | undefined
   return column?.type === 'String' ? column.value : undefined;
 }
 
-/** Every column but `referenceId`, which only a row has that was received; sorted, as one text. */
+const HOW_IT_CAME = new Set(['referenceId', '_prepared']);
+
+/** Every column but two, which tell how the row came to be here and are not of its state; sorted, as one text. */
 export function describeColumns(properties: Properties): string {
-  const columns = [...properties].filter(([name]) => name !== 'referenceId');
+  const columns = [...properties].filter(([name]) => !HOW_IT_CAME.has(name));
   const texts = columns.map(([name, value]) => JSON.stringify([name, toRaw(value)]));
   return `[${texts.sort().join()}]`;
 }

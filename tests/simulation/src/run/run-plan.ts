@@ -3,8 +3,10 @@ import type { Draw } from '../world/draw.ts';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
-/** Entities; a transaction takes 99 changes. */
+/** Entities; a group takes 99 changes. */
 const CROWD = 130;
+/** Entities, a few more than a transaction takes. */
+const HUNDRED = 104;
 const REGIONS = ['east', 'west', 'south'];
 /** Nothing else has time to happen within the few milliseconds that they take otherwise. */
 const SLOW_SITES = [
@@ -35,6 +37,8 @@ export interface RunPlan {
   readonly burst: number;
   /** Some clients write every entity at once, more than one transaction takes. */
   readonly hasCrowd: boolean;
+  /** Some transactions are of a hundred entities, which no outbox row fits beside. */
+  readonly hasHundreds: boolean;
   /** Between two operations of a client, at most. */
   readonly thinkMsMax: number;
   /** Faults happen during this time from the start. */
@@ -52,7 +56,7 @@ export interface RunPlan {
   readonly heartbeatIntervalMs: number;
   readonly driftMsMax: number;
   readonly relayLengthMax: number;
-  /** 1: each change set travels alone; 4: transactions of several entities, too. */
+  /** 1: each change set travels alone; 4: transactions of several entities, too; 5: of a hundred. */
   readonly wireVersion: number;
   /** With `row` clients write fields that nobody else need have, and each write owns the whole entity. */
   readonly policy: MergePolicy;
@@ -71,11 +75,13 @@ export function drawRunPlan(draw: Draw): RunPlan {
     draw.integer(`plan.${key}`, [min, max]);
   const operators = draw.pick('plan.operators', [0, 1, 1, 2]);
   const hasCrowd = draw.chance('plan.crowd', 0.03);
-  const burst = draw.pick('plan.burst', [1, 1, 4, 10]);
+  const hasHundreds = !hasCrowd && draw.chance('plan.hundreds', 0.06);
+  const burst = draw.pick('plan.burst', hasHundreds ? [1, 1, 2] : [1, 1, 4, 10]);
   const faultsMs = int('faults', 30_000, 70_000);
   // A collected tombstone is only safe when it is older than every lag, so it outlives the faults.
   const ages = hasTombstones ? int('age', 210_000, 260_000) : 90 * DAY_MS;
-  const operationsPerClient = int('operations', 14, 32);
+  // Each of a hundred takes as long to simulate as many others.
+  const operationsPerClient = hasHundreds ? 12 : int('operations', 14, 32);
   // Recovering goes on for as long as the faults, and clients are to write beside it.
   const thinkMsMax = draw.pick(
     'plan.think',
@@ -86,28 +92,29 @@ export function drawRunPlan(draw: Draw): RunPlan {
   const quietBeyondAge = draw.chance('plan.late', 0.5)
     ? int('quiet', 0, Math.round(busyMs * 0.7)) - faultsMs
     : 40_000;
-  const regions = REGIONS.slice(0, draw.chance('plan.three', 0.55) ? 3 : 2);
+  const regions = REGIONS.slice(0, draw.chance('plan.three', hasHundreds ? 0.2 : 0.55) ? 3 : 2);
   const hasOnlyFreezes = regions.length > 2 && draw.chance('plan.only-freezes', 0.2);
   // What a crowd writes would never all be applied.
-  const hasSlowSites = !hasOnlyFreezes && !hasCrowd && draw.chance('plan.slow-sites', 0.1);
+  const hasSlowSites = !hasOnlyFreezes && !hasCrowd && !hasHundreds && draw.chance('plan.slow-sites', 0.1);
   const policy = draw.pick('plan.policy', ['field', 'field', 'row'] as const);
   const entitiesMax = burst > 4 ? 30 : hasTombstones ? 14 : 6;
   return {
     regions,
     // Some runs cross midnight, where archive partitions change.
     startMs: Date.UTC(2026, 0, 1) + int('start', 1, 4) * 6 * 60 * MINUTE_MS - int('to', 0, 90_000),
-    bucketCount: hasCrowd ? 1 : int('buckets', 1, 3),
+    bucketCount: hasCrowd || hasHundreds ? 1 : int('buckets', 1, 3),
     apisPerRegion: draw.chance('plan.apis', 0.4) ? 2 : 1,
     replicatorsPerRegion: draw.chance('plan.replicators', 0.5) ? 2 : 1,
     operators,
     hasLosses: operators > 0 && !hasTombstones && draw.chance('plan.losses', 0.45),
     hasOnlyFreezes,
     slowSites: new Set(hasSlowSites ? SLOW_SITES : []),
-    clients: int('clients', 2, 5),
+    clients: hasHundreds ? 2 : int('clients', 2, 5),
     operationsPerClient,
-    entityCount: hasCrowd ? CROWD : int('entities', 1, entitiesMax),
+    entityCount: hasCrowd ? CROWD : hasHundreds ? HUNDRED : int('entities', 1, entitiesMax),
     burst,
     hasCrowd,
+    hasHundreds,
     thinkMsMax,
     faultsMs,
     quietMs: hasTombstones ? ages + quietBeyondAge : 0,
@@ -122,8 +129,11 @@ export function drawRunPlan(draw: Draw): RunPlan {
     driftMsMax: 60_000,
     relayLengthMax: draw.pick('plan.relay', [3, 1_000]),
     // Where some region reads no base, the policy `row` is another, which nobody need be promised.
-    wireVersion:
-      policy === 'row' || draw.chance('plan.whole', 0.4) ? 4 : draw.pick('plan.wire', [1, 2, 3, 3]),
+    wireVersion: hasHundreds
+      ? 5
+      : policy === 'row' || draw.chance('plan.whole', 0.4)
+        ? draw.pick('plan.newest', [4, 5])
+        : draw.pick('plan.wire', [1, 2, 3, 3]),
     policy,
     upgradeMs: draw.chance('plan.upgrade', 0.2) ? int('upgradeAt', 1_000, 10_000) : undefined,
     routing: draw.pick('plan.routing', ['priority', 'too-early', 'anywhere', 'home']),

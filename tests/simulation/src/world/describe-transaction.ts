@@ -18,7 +18,8 @@ export function describeTransaction({ table, operations }: Transaction): string 
   const writesOutbox = has(({ kind, rowKey }) => kind !== 'delete' && isOutboxKey(rowKey));
   const deletesOutbox = has(({ kind, rowKey }) => kind === 'delete' && isOutboxKey(rowKey));
   if (deletesOutbox) return writesOutbox ? 'outbox-park' : 'outbox-remove';
-  if (writesOutbox) return 'entity+outbox';
+  const isPrepared = has((one) => one.kind === 'insert' && one.properties.has('prepared'));
+  if (writesOutbox) return isPrepared ? 'outbox-prepare' : 'entity+outbox';
   return has(({ kind }) => kind === 'delete') ? 'tombstone' : 'entity';
 }
 

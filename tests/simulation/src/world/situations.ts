@@ -9,6 +9,7 @@ type Situation =
   | 'two-replicators'
   | 'retried-elsewhere'
   | 'transacted'
+  | 'prepared'
   | 'failed-over'
   | 'failed-back-too-early'
   | 'collected-while-cut'

@@ -118,6 +118,7 @@ describe('the sweep of a region without peers', () => {
       scan: async () => ({ entries, unreadable: ['damaged'], aside: [] }),
       remove: async () => undefined,
       park: async () => undefined,
+      settle: async () => 'gone',
     };
     const sweeper = createArchiveSweeper({
       sweepLease: {
