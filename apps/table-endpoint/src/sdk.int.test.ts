@@ -96,7 +96,9 @@ describe('an unmodified client of Table Storage', () => {
       transaction.createEntity({ partitionKey: 'p', rowKey: `${row}`, row });
     }
     const { subResponses } = await table.submitTransaction(transaction.actions);
-    expect(subResponses.map(({ status }) => status)).toEqual(Array.from({ length: 100 }, () => 204));
+    expect(subResponses.map(({ status }) => status)).toEqual(
+      Array.from({ length: 100 }, () => 204),
+    );
     await expect(
       table.submitTransaction([
         ['upsert', { partitionKey: 'p', rowKey: 'new' }],

@@ -4,8 +4,8 @@ import {
   createRelayQueue,
   createRequestJudge,
   finishAtOnce,
-  type TableStore,
   NEWEST_WIRE_VERSION,
+  type TableStore,
 } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import {

@@ -77,7 +77,10 @@ describe('the encoding of a change set', () => {
     const { changes, ...head } = setWith({});
     const setOf = (count: number): ChangeSet => ({
       ...head,
-      changes: Array.from({ length: count }, (_, index) => ({ ...changes[0]!, entityId: `${index}` })),
+      changes: Array.from({ length: count }, (_, index) => ({
+        ...changes[0]!,
+        entityId: `${index}`,
+      })),
     });
     expect([99, 100].map((count) => wireOf(setOf(count)))).toEqual([1, 5]);
     const full = setOf(100);

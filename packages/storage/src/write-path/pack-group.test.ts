@@ -143,7 +143,9 @@ describe('a write of several entities', () => {
     const { group, left } = pack([...fill, together(large('y'), large('z'))]);
     expect(idsOf(group?.members)).toEqual(Array.from('abcdefg'));
     expect(idsOf(left)).toEqual(['y', 'z']);
-    const many = Array.from({ length: CHANGES_WITH_OUTBOX_MAX - 1 }, (_, index) => put(`id${index}`));
+    const many = Array.from({ length: CHANGES_WITH_OUTBOX_MAX - 1 }, (_, index) =>
+      put(`id${index}`),
+    );
     const rest = pack([...many, together(put('y'), put('z')), put('last')]);
     expect(idsOf(rest.left)).toEqual(['y', 'z']);
     expect(rest.group?.set.changes).toHaveLength(CHANGES_WITH_OUTBOX_MAX);

@@ -205,7 +205,8 @@ describe('I20: a transaction of a hundred', () => {
       const { east, west, drive } = regions;
       await drive(east.table.transact(putAll('a')));
       if (who === 'here') await drive(east.table.put(FIRST, { label: 'b' }));
-      else if (who === 'by another process') await drive(east.openTable().put(FIRST, { label: 'b' }));
+      else if (who === 'by another process')
+        await drive(east.openTable().put(FIRST, { label: 'b' }));
       else {
         await drive(west.table.put(FIRST, { label: 'b' }));
         await regions.clock.advance(3_000);

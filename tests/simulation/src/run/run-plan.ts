@@ -95,7 +95,8 @@ export function drawRunPlan(draw: Draw): RunPlan {
   const regions = REGIONS.slice(0, draw.chance('plan.three', hasHundreds ? 0.2 : 0.55) ? 3 : 2);
   const hasOnlyFreezes = regions.length > 2 && draw.chance('plan.only-freezes', 0.2);
   // What a crowd writes would never all be applied.
-  const hasSlowSites = !hasOnlyFreezes && !hasCrowd && !hasHundreds && draw.chance('plan.slow-sites', 0.1);
+  const hasSlowSites =
+    !hasOnlyFreezes && !hasCrowd && !hasHundreds && draw.chance('plan.slow-sites', 0.1);
   const policy = draw.pick('plan.policy', ['field', 'field', 'row'] as const);
   const entitiesMax = burst > 4 ? 30 : hasTombstones ? 14 : 6;
   return {
