@@ -7,7 +7,7 @@
  *     _x0…  Binary: deflated JSON of what cannot be a column, see `Spill`
  *
  * A property cannot be a column where it has a name of ours or of every JavaScript object, where there are more than a row takes, or where the
- * row would be larger than the store takes. See docs/adr/0036.
+ * row would be larger than the store takes. See docs/adr/0039.
  */
 import { deflateSync, inflateSync } from 'node:zlib';
 import {
