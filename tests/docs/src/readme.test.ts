@@ -8,8 +8,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { atPorts, readShownCommands, runInOneShell, toPattern } from './shown-commands.ts';
 
 const README = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
-/** The same code as that of the package's README, where the compiler and the linters see it. */
-const EXAMPLE = new URL('./library-example.ts', import.meta.url);
 
 const START_MS_MAX = 300_000;
 
@@ -37,23 +35,30 @@ describe('the README', () => {
   );
 });
 
-test('the README of the region shows the library as it compiles, and as it runs over an account', async () => {
-  const readme = readFileSync(
-    new URL('../../../packages/region/README.md', import.meta.url),
-    'utf8',
-  );
-  expect(readme).toContain(`\`\`\`ts\n${readFileSync(EXAMPLE, 'utf8')}\`\`\`\n`);
-  const azurite = await startAzurite();
-  try {
-    const env = { ...process.env, STORAGE_CONNECTION: azurite.connectionString };
-    const options = { env, encoding: 'utf8' } as const;
-    const output = execFileSync(process.execPath, [fileURLToPath(EXAMPLE)], options);
-    expect(output).toContain("{ label: 'Pump 7', restarts: 0 }");
-    expect(output).toContain('"event":"shutdown-finished"');
-  } finally {
-    await azurite.stop();
-  }
-});
+test.each([
+  ['library-example.ts', "{ label: 'Pump 7', restarts: 0 }"],
+  ['open-table-example.ts', "08:01 { type: 'Int32', value: 9 }"],
+])(
+  'the README of the region shows %s as it compiles, and as it runs over an account',
+  async (name, shown) => {
+    const example = new URL(`./${name}`, import.meta.url);
+    const readme = readFileSync(
+      new URL('../../../packages/region/README.md', import.meta.url),
+      'utf8',
+    );
+    expect(readme).toContain(`\`\`\`ts\n${readFileSync(example, 'utf8')}\`\`\`\n`);
+    const azurite = await startAzurite();
+    try {
+      const env = { ...process.env, STORAGE_CONNECTION: azurite.connectionString };
+      const options = { env, encoding: 'utf8' } as const;
+      const output = execFileSync(process.execPath, [fileURLToPath(example)], options);
+      expect(output).toContain(shown);
+      expect(output).toContain('"event":"shutdown-finished"');
+    } finally {
+      await azurite.stop();
+    }
+  },
+);
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const PAGES = globSync('{*,docs/**/*,packages/*/*,infra/*,observability/*}.md', { cwd: ROOT });
