@@ -2,7 +2,8 @@ import { AppError } from '@tandem/core';
 import type { Command } from 'commander';
 import { EXIT, type ExitCode, exitCodeOf } from './exit-codes.ts';
 import type { Io } from './io.ts';
-import { chooseKind } from './regions/choose-kind.ts';
+import { chooseKind, findKind, takesClientTables } from './regions/choose-kind.ts';
+import { findClientTable } from './regions/find-client-table.ts';
 import { escapeLines, indentRest, toJsonLine } from './report/escape-text.ts';
 import { type CommonOptions, createSession, type Session } from './session.ts';
 import { NotFoundError, UsageError } from './usage-error.ts';
@@ -54,8 +55,8 @@ export function createCli(program: Command, io: Io, onExit: (code: ExitCode) => 
         const options = command.optsWithGlobals<Options & CommonOptions>();
         const session = createSession(io, options);
         const outcome = await settle(async () => {
-          const kind = chooseKind(tableOf(options));
-          return work(session.of(kind), options, command.args);
+          const about = await sessionAbout(session, command, tableOf(options));
+          return work(about, options, command.args);
         }, io);
         session.progress.end();
         onExit(outcome.exitCode ?? EXIT.ok);
@@ -63,6 +64,19 @@ export function createCli(program: Command, io: Io, onExit: (code: ExitCode) => 
       });
     },
   };
+}
+
+/** Finds whose rows are meant: those of a kind, or, for a command that knows them, of a table of clients. */
+async function sessionAbout(
+  session: Session,
+  command: Command,
+  name: string | undefined,
+): Promise<Session> {
+  if (name === undefined || findKind(name) !== undefined || !takesClientTables(command)) {
+    return session.of(chooseKind(name));
+  }
+  const { kind, table } = await findClientTable(session, name);
+  return session.of(kind, table);
 }
 
 function tableOption(options: { readonly table?: string }): string | undefined {

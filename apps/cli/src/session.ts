@@ -2,7 +2,7 @@ import { type EntityKind, holdLeases } from '@tandem/core';
 import { findInventory } from './inventory/find-inventory.ts';
 import type { Inventory, InventoryRegion } from './inventory/inventory.ts';
 import type { Io, WorkIo } from './io.ts';
-import { chooseKind } from './regions/choose-kind.ts';
+import { type ClientTable, chooseKind } from './regions/choose-kind.ts';
 import { LOOKING_MS_MAX, WRITING_MS_MAX } from './regions/patience.ts';
 import { type CliRegion, openCliRegion } from './regions/region.ts';
 import { escapeValue } from './report/escape-text.ts';
@@ -25,6 +25,8 @@ export interface Session {
   readonly io: WorkIo;
   /** Whose rows it is about. */
   readonly kind: EntityKind;
+  /** The table of clients whose rows it is about; undefined where it is about all rows of the kind. */
+  readonly table: ClientTable | undefined;
   readonly progress: Progress;
   /** Says a line while the work goes on, beside the outcome. */
   tell(line: string): void;
@@ -41,8 +43,8 @@ export interface Session {
   openAsIs(name: string): Promise<CliRegion>;
   /** Opens a region that may have no tables yet, and has so many buckets then. */
   openToFill(name: string, bucketCount: number): Promise<CliRegion>;
-  /** The same run, about the rows of another kind. */
-  of(kind: EntityKind): Session;
+  /** The same run, about the rows of another kind, or of one table among them. */
+  of(kind: EntityKind, table?: ClientTable): Session;
   /** Requests by region, as far as regions were opened. */
   requests(): Readonly<Record<string, number>>;
   /**
@@ -63,7 +65,7 @@ export function createSession(surroundings: Io, options: CommonOptions): Session
   const opened: CliRegion[] = [];
   let inventory: Promise<Inventory> | undefined;
 
-  const sessionOf = (kind: EntityKind): Session => {
+  const sessionOf = (kind: EntityKind, table?: ClientTable): Session => {
     const openRegion = async (name: string, bucketCount: number): Promise<CliRegion> => {
       const isWriting = options.apply === true || options.forReal === true;
       const region = await openCliRegion({
@@ -84,6 +86,7 @@ export function createSession(surroundings: Io, options: CommonOptions): Session
     const session: Session = {
       io,
       kind,
+      table,
       of: sessionOf,
       holder,
       progress,

@@ -20,6 +20,7 @@ export {
   createTableCatalogue,
   type FoundTable,
   isCatalogueUsed,
+  readTables,
   type TableCatalogue,
   type TableCatalogueOptions,
 } from './catalogue/table-catalogue.ts';
@@ -76,10 +77,12 @@ export {
 // The replicated table of an entity kind: written, read, listed, and what was before.
 export {
   createEntityHistory,
+  createStateHistory,
   type EntityHistory,
   type EntityHistoryOptions,
   type HistoryEntry,
   type HistoryPage,
+  type StateHistoryEntry,
 } from './history/entity-history.ts';
 export { createTableOutbox, type TableOutboxOptions } from './outbox/table-outbox.ts';
 // Recovery, as the commands run it.
@@ -93,6 +96,7 @@ export {
 export {
   type ForgetOptions,
   type ForgettingRegion,
+  type ForgettingTable,
   findAllTraces,
   forgetEntity,
   type RegionTraces,

@@ -1,7 +1,7 @@
 import { type RiskSurvey, surveyRisk, type WriteAtRisk } from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
-import { withTable } from '../regions/choose-kind.ts';
+import { chooseRows, nameRow, type RowChoice, rowJson, withRow } from '../regions/choose-kind.ts';
 import { chooseBuckets, withQueue } from '../regions/region.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
@@ -23,15 +23,17 @@ export function addAtRisk({ program, act }: Cli): void {
       'Lists the writes that would be lost or late if a region vanished now, one by one.',
     )
     .addHelpText('after', HELP);
-  act<AtRiskOptions>(withTable(command), list);
+  act<AtRiskOptions>(withRow(command), list);
 }
 
-interface AtRiskOptions {
+interface AtRiskOptions extends RowChoice {
   readonly region: string;
   readonly bucket?: string;
 }
 
-async function list(session: Session, { region: name, bucket }: AtRiskOptions): Promise<Outcome> {
+async function list(session: Session, options: AtRiskOptions): Promise<Outcome> {
+  const { region: name, bucket } = options;
+  const isChosen = chooseRows(session, options);
   const asOfMs = session.io.clock.nowMs();
   const region = await session.openOne(name);
   const buckets = chooseBuckets(region.recovery.buckets, bucket);
@@ -50,21 +52,22 @@ async function list(session: Session, { region: name, bucket }: AtRiskOptions): 
       };
     },
   });
-  return toOutcome(name, { asOfMs, ...survey });
+  const writes = survey.writes.filter(({ entityId }) => isChosen(entityId));
+  return toOutcome(session, name, { asOfMs, ...survey, writes });
 }
 
 interface Findings extends RiskSurvey {
   readonly asOfMs: number;
 }
 
-function toOutcome(region: string, findings: Findings): Outcome {
+function toOutcome(session: Session, region: string, findings: Findings): Outcome {
   const { asOfMs, writes, outOfReach, unreadable } = findings;
   const lost = writes.filter(({ fate }) => fate === 'lost');
   const delayed = writes.filter(({ fate }) => fate === 'delayed');
   const [shown, more] = firstRows([...lost, ...delayed], SHOWN_MAX);
   const rows = shown.map(({ fate, entityId, operation, stamp, places }) => [
     fate,
-    entityId,
+    nameRow(session, entityId),
     operation,
     stamp,
     Object.entries(places)
@@ -89,8 +92,8 @@ function toOutcome(region: string, findings: Findings): Outcome {
     json: {
       region,
       asOfMs,
-      lost: lost.map(writeJson),
-      delayed: delayed.map(writeJson),
+      lost: lost.map((write) => writeJson(session, write)),
+      delayed: delayed.map((write) => writeJson(session, write)),
       outOfReach,
       unreadable,
     },
@@ -98,7 +101,7 @@ function toOutcome(region: string, findings: Findings): Outcome {
   };
 }
 
-function writeJson(write: WriteAtRisk): object {
+function writeJson(session: Session, write: WriteAtRisk): object {
   const { entityId, bucket, stamp, operation, committedMs, places } = write;
-  return { id: entityId, bucket, stamp, operation, committedMs, places };
+  return { ...rowJson(session, entityId), bucket, stamp, operation, committedMs, places };
 }

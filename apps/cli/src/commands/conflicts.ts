@@ -8,7 +8,15 @@ import {
 import { type Restoration, restoreConflict } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
 import { wholeNumber } from '../option-values.ts';
-import { refuseCatalogue, requireTyped, withTable } from '../regions/choose-kind.ts';
+import {
+  chooseRows,
+  nameRow,
+  type RowChoice,
+  refuseCatalogue,
+  requireTyped,
+  rowJson,
+  withRow,
+} from '../regions/choose-kind.ts';
 import { openWriter } from '../regions/open-writer.ts';
 import type { CliRegion } from '../regions/region.ts';
 import { conflictName } from '../report/describe-conflict.ts';
@@ -17,7 +25,7 @@ import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
 
-interface ConflictOptions {
+interface ConflictOptions extends RowChoice {
   readonly region: string;
   readonly limit: number;
   readonly field?: string;
@@ -34,7 +42,7 @@ export function addConflicts({ program, act }: Cli): void {
     .command('conflicts')
     .description('Edits that had not seen each other: lists, shows, restores the losing value.');
   const add = (name: string, what: string): ReturnType<typeof group.command> =>
-    withTable(group.command(name))
+    withRow(group.command(name))
       .description(what)
       .requiredOption('--region <region>', 'whose record; every region has the same')
       .option('--limit <n>', 'of the newest', wholeNumber(1, LIMIT_MAX), LIMIT_DEFAULT);
@@ -55,11 +63,18 @@ export function addConflicts({ program, act }: Cli): void {
 
 async function read(
   session: Session,
-  { region: name, limit }: ConflictOptions,
+  options: ConflictOptions,
 ): Promise<{ readonly region: CliRegion; readonly conflicts: readonly Conflict[] }> {
+  const { region: name, limit, partition, row } = options;
+  const isChosen = chooseRows(session, options);
   const [region] = await session.open([name]);
   if (region === undefined) throw new UsageError(`There is no region "${name}".`);
-  return { region, conflicts: await region.recovery.conflicts.list(session.kind.name, limit) };
+  // What is not of the rows that are chosen does not count.
+  const isOfAll = [session.table, partition, row].every((one) => one === undefined);
+  const asked = isOfAll ? limit : LIMIT_MAX;
+  const all = await region.recovery.conflicts.list(session.kind.name, asked);
+  const conflicts = all.filter(({ entityId }) => isChosen(entityId)).slice(0, limit);
+  return { region, conflicts };
 }
 
 async function list(session: Session, options: ConflictOptions): Promise<Outcome> {
@@ -67,7 +82,7 @@ async function list(session: Session, options: ConflictOptions): Promise<Outcome
   const [shown, more] = firstRows(conflicts, SHOWN_MAX);
   const rows = shown.map((conflict) => [
     timeText(stampTimeMs(conflict.stamps[1])),
-    conflict.entityId,
+    nameRow(session, conflict.entityId),
     lossOf(conflict),
     conflictName(conflict),
   ]);
@@ -76,7 +91,7 @@ async function list(session: Session, options: ConflictOptions): Promise<Outcome
       conflicts.length === 0
         ? 'There are no conflicts.'
         : textTable(['at', 'id', 'lost', 'conflict'], rows) + more,
-    json: { region: options.region, conflicts: conflicts.map(conflictJson) },
+    json: { region: options.region, conflicts: conflicts.map((one) => conflictJson(session, one)) },
   };
 }
 
@@ -96,8 +111,8 @@ async function show(
   const fate =
     life === undefined ? '' : `\nDeleted in one, written in the other; ${survival(life)}.`;
   return {
-    text: `${escapeValue(conflict.entityId)}\n${textTable(['field', 'won', 'lost'], rows)}${fate}`,
-    json: conflictJson(conflict),
+    text: `${escapeValue(nameRow(session, conflict.entityId))}\n${textTable(['field', 'won', 'lost'], rows)}${fate}`,
+    json: conflictJson(session, conflict),
   };
 }
 
@@ -178,11 +193,11 @@ function textOf(value: EncodedFieldValue): string {
   return value === null ? '' : String(value[1]);
 }
 
-function conflictJson(conflict: Conflict): Record<string, unknown> {
+function conflictJson(session: Session, conflict: Conflict): Record<string, unknown> {
   const { entityId, stamps, fields, life } = conflict;
   return {
     conflict: conflictName(conflict),
-    id: entityId,
+    ...rowJson(session, entityId),
     atMs: stampTimeMs(stamps[1]),
     fields: fields.map(({ name, winner, loser }) => ({
       name,

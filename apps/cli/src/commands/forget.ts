@@ -2,15 +2,21 @@ import type { QueueViewer } from '@tandem/core';
 import { findAllTraces, forgetEntity } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
 import { duration } from '../option-values.ts';
-import { readRowId, refuseCatalogue, requireTyped, withTable } from '../regions/choose-kind.ts';
-import { openWriter } from '../regions/open-writer.ts';
+import {
+  nameRow,
+  type RowChoice,
+  readRowId,
+  refuseCatalogue,
+  rowJson,
+  withRow,
+} from '../regions/choose-kind.ts';
+import { openForgetting } from '../regions/open-writer.ts';
 import { withQueue } from '../regions/region.ts';
 import { countTraces, describeForget } from '../report/describe-forget.ts';
 import type { Session } from '../session.ts';
 import { NotFoundError } from '../usage-error.ts';
 
-interface ForgetCommand {
-  readonly row?: string;
+interface ForgetCommand extends RowChoice {
   readonly apply: boolean;
   readonly wait: number;
 }
@@ -29,7 +35,6 @@ export function addForget({ program, act }: Cli): void {
   const command = program
     .command('forget')
     .argument('[id]')
-    .option('--row <id>', 'the same, as an option')
     .description('Erases what is known of one entity in every region, and proves it.')
     .option(
       '--wait <duration>',
@@ -39,29 +44,30 @@ export function addForget({ program, act }: Cli): void {
     )
     .option('--apply', 'does it', false)
     .addHelpText('after', HELP);
-  act<ForgetCommand>(withTable(command), async (session, options, [id]) => {
+  act<ForgetCommand>(withRow(command), async (session, options, [id]) => {
     refuseCatalogue(session, 'erased');
-    return forget(session, options, readRowId(session, id, options.row));
+    return forget(session, options, readRowId(session, id, options));
   });
 }
 
 async function forget(session: Session, options: ForgetCommand, id: string): Promise<Outcome> {
-  const { io } = session;
-  const kind = requireTyped(session, 'forget');
+  const { io, kind } = session;
+  const name = nameRow(session, id);
   const opened = await session.open();
   const regions = opened.map((region) => ({
     ...region,
     kind,
     withQueue: <T>(work: (queue: QueueViewer) => Promise<T>) => withQueue(region, io, work),
-    openTable: () => openWriter(region, kind, io),
+    openTable: () => openForgetting(region, kind, io),
   }));
   const { clock, signal } = io;
   const wanted = { regions, entityId: id, clock, signal, waitMs: options.wait };
   const before = await findAllTraces(wanted);
   const isKnown = before.some((one) => one.isKnown || countTraces(one) > 0 || one.unreadable > 0);
-  if (!isKnown) throw new NotFoundError(`No region has ever heard of ${id}.`);
-  if (!options.apply) return describeForget(id, before, 'planned');
+  if (!isKnown) throw new NotFoundError(`No region has ever heard of ${name}.`);
+  if (!options.apply)
+    return describeForget({ name, json: rowJson(session, id) }, before, 'planned');
   return session.alone(opened, async () =>
-    describeForget(id, await forgetEntity(wanted), 'applied'),
+    describeForget({ name, json: rowJson(session, id) }, await forgetEntity(wanted), 'applied'),
   );
 }

@@ -1,14 +1,16 @@
 import {
   type EncodedFieldValue,
+  type EntityKind,
+  type EntityState,
   encodeFieldValue,
   encodeVector,
-  type FieldValue,
-  type TypedKind,
+  isAlive,
+  toEntity,
 } from '@tandem/core';
-import { createEntityHistory, createTableArchive, type HistoryEntry } from '@tandem/storage';
+import { createStateHistory, createTableArchive, type StateHistoryEntry } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
-import { readRowId, requireTyped, withTable } from '../regions/choose-kind.ts';
+import { nameRow, type RowChoice, readRowId, rowJson, withRow } from '../regions/choose-kind.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
 
@@ -20,26 +22,26 @@ export function addHistory({ program, act }: Cli): void {
   const command = program
     .command('history')
     .argument('[id]')
-    .option('--row <id>', 'the same, as an option')
     .description('What the archives have of one entity, oldest first, deleted or not.')
     .option('--region <region>', 'only the archive of this one; all by default');
-  act<{ readonly region?: string; readonly row?: string }>(
-    withTable(command),
-    async (session, { region, row }, [id]) => show(session, readRowId(session, id, row), region),
+  act<RowChoice & { readonly region?: string }>(
+    withRow(command),
+    async (session, { region, ...choice }, [id]) =>
+      show(session, readRowId(session, id, choice), region),
   );
 }
 
-type Entry = HistoryEntry<TypedKind>;
+type Entry = StateHistoryEntry;
 
 async function show(session: Session, id: string, only: string | undefined): Promise<Outcome> {
-  const kind = requireTyped(session, 'history');
+  const { kind } = session;
   const regions = await session.open(only === undefined ? undefined : [only]);
   const found = new Map<string, { readonly entry: Entry; readonly archives: string[] }>();
   const archiveFromMs: Record<string, number | null> = {};
   for (const { name, store, bucketCount, recovery } of regions) {
     archiveFromMs[name] = (await recovery.archive.horizonMs(recovery.entityKind)) ?? null;
     const archive = createTableArchive({ store });
-    const history = createEntityHistory({ archive, kind, bucketCount });
+    const history = createStateHistory({ archive, kind, bucketCount });
     let cursor: string | undefined;
     do {
       const page = await history.read(id, PAGE, cursor);
@@ -62,12 +64,13 @@ async function show(session: Session, id: string, only: string | undefined): Pro
     archives.join(', '),
   ]);
   const table = textTable(['at', 'written in', 'operation', 'fields', 'archived in'], rows);
-  const text = entries.length === 0 ? `No archive has anything of ${id}.` : table + more;
+  const text =
+    entries.length === 0 ? `No archive has anything of ${nameRow(session, id)}.` : table + more;
   return {
     text: [text, ...describeStarts(archiveFromMs)].join('\n'),
     json: {
-      table: kind.name,
-      id,
+      table: session.table?.name ?? kind.name,
+      ...rowJson(session, id),
       archiveFromMs,
       entries: entries.map(({ entry, archives }) => entryJson(kind, entry, archives)),
     },
@@ -86,22 +89,23 @@ function describeStarts(archiveFromMs: Readonly<Record<string, number | null>>):
   );
 }
 
-function entryJson(kind: TypedKind, entry: Entry, archives: readonly string[]): object {
-  const { stamp, atMs, region, operation, changedFields, entity } = entry;
-  const values = entity === undefined ? null : typedValues(kind, entity);
+/** Of a kind whose columns nobody declares the values are all that there is to say. */
+function entryJson(kind: EntityKind, entry: Entry, archives: readonly string[]): object {
+  const { stamp, atMs, region, operation, changedFields, state } = entry;
   const head = { stamp, atMs, region, operation, changedFields };
-  return { ...head, entity: entity ?? null, values, archives };
+  const values = isAlive(state) ? typedValues(kind, state) : null;
+  if (kind.form === 'open') return { ...head, values, archives };
+  return { ...head, entity: isAlive(state) ? toEntity(kind, state) : null, values, archives };
 }
 
 /** Returns each value with its Edm type, as `["Int64", "5"]`; what has no column is left out. */
 function typedValues(
-  kind: TypedKind,
-  entity: NonNullable<Entry['entity']>,
+  kind: EntityKind,
+  { fields }: EntityState,
 ): Readonly<Record<string, EncodedFieldValue>> {
-  const given = entity as Readonly<Record<string, FieldValue['value'] | null>>;
-  const values = [...kind.edmTypes].flatMap(([name, type]) => {
-    const value = given[name] ?? null;
-    return value === null ? [] : [[name, encodeFieldValue({ type, value } as FieldValue)] as const];
+  const values = [...fields].flatMap(([name, { value }]) => {
+    const isKnown = kind.form === 'open' || kind.edmTypes.has(name);
+    return value === null || !isKnown ? [] : [[name, encodeFieldValue(value)] as const];
   });
   return Object.fromEntries(values);
 }

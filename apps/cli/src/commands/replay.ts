@@ -1,7 +1,7 @@
 import { findArchiveStart, type ReplayPlan } from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
 import { pointInTime } from '../option-values.ts';
-import { readRowId, refuseCatalogue, withTable } from '../regions/choose-kind.ts';
+import { readRowId, refuseCatalogue, withRow } from '../regions/choose-kind.ts';
 import { openPeers } from '../regions/open-writer.ts';
 import { type CliRegion, chooseBuckets } from '../regions/region.ts';
 import {
@@ -34,7 +34,6 @@ export function addReplay({ program, act }: Cli): void {
     .option('--before <time>', 'what was written before: 2026-11-22T10:00:00Z', pointInTime)
     .option('--since <time>', 'what was written from then on', pointInTime)
     .option('--entity <id>', 'only this one')
-    .option('--row <id>', 'the same')
     .option('--bucket <bucket>', 'only this bucket, 00 to ff')
     .option('--before-archive', 'to a time before the first record: to nothing', false)
     .option('--confirm <region>', 'the region in which rows are deleted; asked for on a terminal')
@@ -43,12 +42,17 @@ export function addReplay({ program, act }: Cli): void {
     .addHelpText('after', HELP);
   // `--table` is where to.
   act<ReplayOptions>(
-    withTable(command, '--of'),
+    withRow(command, '--of'),
     async (session, options) => {
       check(options, session.io.clock.nowMs());
       if (options.inPlace && options.before !== undefined) refuseCatalogue(session, 'undone');
       const isOne = options.entity !== undefined || options.row !== undefined;
-      const entity = isOne ? { entity: readRowId(session, options.entity, options.row) } : {};
+      if (!isOne && session.table !== undefined) {
+        throw new UsageError(
+          `A replay of all rows is one of all tables of clients: name a row of ${session.table.name}, or --of Rows.`,
+        );
+      }
+      const entity = isOne ? { entity: readRowId(session, options.entity, options) } : {};
       return replay(session, { ...options, ...entity });
     },
     ({ of }) => of,

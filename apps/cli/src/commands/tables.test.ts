@@ -146,7 +146,7 @@ describe('a command on another table than that of the customers', () => {
     const refused = await run('verify', '--table', 'Nothing');
     expect(refused.code).toBe(2);
     expect(refused.err).toContain(
-      'There is no table "Nothing"; there is Customers, Catalog, Rows.',
+      'There is no table "Nothing" for this command; there is Customers, Catalog, Rows.',
     );
     for (const args of [[], ['orders~0000', '--row', 'orders~0000']]) {
       expect(await run('history', '--table', 'Catalog', ...args)).toMatchObject({ code: 2 });
@@ -227,7 +227,8 @@ test('rebuild-region fills the catalogue too, before the region is let go', asyn
       json: { buckets: [{ rows: { east: 1, west: 1 } }] },
     });
   }
-  const refused = await customers.run('history', '--table', 'Rows', '--row', OPEN_ID);
+  const restoring = ['conflicts', 'restore', 'one', '--region', 'east', '--table', 'Rows'];
+  const refused = await customers.run(...restoring);
   expect(refused.err).toContain('knows no rows of Rows yet');
 });
 

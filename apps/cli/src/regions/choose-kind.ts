@@ -1,5 +1,12 @@
 // Whose rows a command is about: one of the entity kinds that the replicator carries, customers by default.
-import { catalogKind, type EntityKind, rowsKind, type TypedKind } from '@tandem/core';
+import {
+  catalogKind,
+  decodeOpenId,
+  type EntityKind,
+  encodeOpenId,
+  rowsKind,
+  type TypedKind,
+} from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import type { Command } from 'commander';
 import { UsageError } from '../usage-error.ts';
@@ -7,23 +14,59 @@ import { UsageError } from '../usage-error.ts';
 /** Every entity kind that the shipped replicator carries. */
 export const KINDS: readonly EntityKind[] = [customerKind, catalogKind, rowsKind];
 
+/** A table of clients, as the catalogue has it. */
+export interface ClientTable {
+  readonly name: string;
+  /** What the ids of its rows begin with. */
+  readonly tableId: string;
+}
+
 /** A session, as far as it tells whose rows it is about. */
 interface AboutKind {
   readonly kind: EntityKind;
+  /** Undefined where it is about all rows of the kind. */
+  readonly table: ClientTable | undefined;
 }
 
-/** Returns the kind of that name, in any case; customers without one. Throws `UsageError` for a name of none. */
-export function chooseKind(name: string | undefined): EntityKind {
+/** Returns the kind of that name, in any case; customers without one, undefined for a name of none. */
+export function findKind(name: string | undefined): EntityKind | undefined {
   if (name === undefined) return customerKind;
-  const found = KINDS.find((kind) => kind.name.toLowerCase() === name.toLowerCase());
+  return KINDS.find((kind) => kind.name.toLowerCase() === name.toLowerCase());
+}
+
+/** Returns the same. Throws `UsageError` for a name of none. */
+export function chooseKind(name: string | undefined): EntityKind {
+  const found = findKind(name);
   if (found !== undefined) return found;
   const names = KINDS.map((kind) => kind.name).join(', ');
-  throw new UsageError(`There is no table "${name}"; there is ${names}.`);
+  throw new UsageError(
+    `There is no table "${name}" for this command; there is ${names}. The rows of all tables of clients are ${rowsKind.name}.`,
+  );
 }
 
 /** Adds the option that names the table whose rows a command is about. */
 export function withTable(command: Command, flag = '--table'): Command {
   return command.option(`${flag} <name>`, 'whose rows: those of the customers by default');
+}
+
+/** How a row is named, in part or whole. */
+export interface RowChoice {
+  readonly partition?: string;
+  readonly row?: string;
+}
+
+/** Adds what names a row, also one of a table of clients by its two keys, to a command that knows these. */
+export function withRow(command: Command, flag = '--table'): Command {
+  return withTable(command, flag)
+    .option(PARTITION, 'of a table of clients: the PartitionKey of the row')
+    .option('--row <id>', 'which row: its id, or of a table of clients its RowKey');
+}
+
+const PARTITION = '--partition <key>';
+
+/** Tells whether a command knows the tables of clients by their own names. */
+export function takesClientTables(command: Command): boolean {
+  return command.options.some(({ flags }) => flags === PARTITION);
 }
 
 /**
@@ -37,12 +80,22 @@ function readEntityId(kind: EntityKind, text: string): string {
   throw new UsageError(`"${text}" is no id of ${kind.name}.`);
 }
 
-/** Returns the id that is named as an argument or by `--row`. Throws `UsageError` for none, and for two. */
+/**
+ * Returns the id that is named as an argument or by `--row`; of a table of clients the one that its two keys have.
+ * Throws `UsageError` for none, and for two.
+ */
 export function readRowId(
-  { kind }: AboutKind,
+  { kind, table }: AboutKind,
   id: string | undefined,
-  row: string | undefined,
+  { partition, row }: RowChoice,
 ): string {
+  if (table !== undefined) {
+    if (id === undefined && partition !== undefined && row !== undefined) {
+      return encodeOpenId(table.tableId, { partitionKey: partition, rowKey: row });
+    }
+    throw new UsageError(`Name the row of ${table.name}: --partition <key> --row <key>.`);
+  }
+  refusePartition(kind, partition);
   if (id !== undefined && row !== undefined) {
     throw new UsageError('Name the row once: as an argument, or by --row.');
   }
@@ -51,12 +104,55 @@ export function readRowId(
   return readEntityId(kind, text);
 }
 
+function refusePartition({ name }: EntityKind, partition: string | undefined): void {
+  if (partition === undefined) return;
+  throw new UsageError(
+    `Rows of ${name} are named by --row alone: --partition is of tables of clients.`,
+  );
+}
+
+/** Returns what tells whether a row is one of those that are chosen; all of the table by default. */
+export function chooseRows(
+  { kind, table }: AboutKind,
+  { partition, row }: RowChoice,
+): (entityId: string) => boolean {
+  if (table === undefined) {
+    refusePartition(kind, partition);
+    if (row === undefined) return () => true;
+    const id = readEntityId(kind, row);
+    return (entityId) => entityId === id;
+  }
+  return (entityId) => {
+    const key = decodeOpenId(entityId);
+    if (key?.tableId !== table.tableId) return false;
+    const isOfPartition = partition === undefined || key.partitionKey === partition;
+    return isOfPartition && (row === undefined || key.rowKey === row);
+  };
+}
+
+/** Returns how people know a row: of a table of clients by its two keys. */
+export function nameRow({ table }: Pick<AboutKind, 'table'>, entityId: string): string {
+  const key = table && decodeOpenId(entityId);
+  if (table === undefined || key === undefined) return entityId;
+  return `${table.name} ${JSON.stringify(key.partitionKey)} ${JSON.stringify(key.rowKey)}`;
+}
+
+/** Returns the same for programs. */
+export function rowJson(
+  { table }: Pick<AboutKind, 'table'>,
+  entityId: string,
+): Readonly<Record<string, string>> {
+  const key = table && decodeOpenId(entityId);
+  if (key === undefined) return { id: entityId };
+  return { id: entityId, partitionKey: key.partitionKey, rowKey: key.rowKey };
+}
+
 /** Returns the kind of the session. Throws `UsageError` for one whose columns nobody declares. */
 export function requireTyped({ kind }: AboutKind, command: string): TypedKind {
   if (kind.form === 'typed') return kind;
   throw new UsageError(
-    `tandem ${command} knows no rows of ${kind.name} yet, whose columns nobody declares: verify, repair, at-risk, ` +
-      'replay and rebuild-region do.',
+    `tandem ${command} knows no rows of ${kind.name} yet, whose columns nobody declares: history, forget, ` +
+      'conflicts list, verify, repair, at-risk, replay and rebuild-region do.',
   );
 }
 

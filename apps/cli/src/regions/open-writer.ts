@@ -1,12 +1,28 @@
-import { createHybridClock, TerminalError, TransientError, type TypedKind } from '@tandem/core';
+import {
+  createHybridClock,
+  type EntityKind,
+  localRowsKind,
+  TerminalError,
+  TransientError,
+  type TypedKind,
+} from '@tandem/core';
 import { createWriterId } from '@tandem/service-kit';
-import { createReplicatedTable, createTableArchive, type ReplicatedTable } from '@tandem/storage';
+import {
+  createReplicatedTable,
+  createStateTable,
+  createTableArchive,
+  type ForgettingTable,
+  type ReplicatedTable,
+  type StateTableOptions,
+} from '@tandem/storage';
 import type { Io } from '../io.ts';
 import type { Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
 import { readPeerNames } from './read-peer-names.ts';
 import type { CliRegion } from './region.ts';
 import { readDurationMs, readSettingText, readWireVersion } from './region.ts';
+
+type Writing = Pick<Io, 'clock' | 'randomness'>;
 
 /**
  * Opens the region's own table to write to as its API does: what is written is owed to every peer, and the
@@ -15,11 +31,30 @@ import { readDurationMs, readSettingText, readWireVersion } from './region.ts';
 export async function openWriter<K extends TypedKind>(
   region: CliRegion,
   kind: K,
-  { clock, randomness }: Pick<Io, 'clock' | 'randomness'>,
+  io: Writing,
 ): Promise<ReplicatedTable<K>> {
+  return createReplicatedTable({ ...(await readOptions(region, kind, io)), kind });
+}
+
+/** Opens the same of a kind of any form, to forget what is in it. */
+export async function openForgetting(
+  region: CliRegion,
+  kind: EntityKind,
+  io: Writing,
+): Promise<ForgettingTable> {
+  const states = createStateTable(await readOptions(region, kind, io));
+  const write = { kind: 'forget' } as const;
+  return { forget: (entityId) => states.write({ entityId, condition: undefined, write }) };
+}
+
+async function readOptions(
+  region: CliRegion,
+  kind: EntityKind,
+  { clock, randomness }: Writing,
+): Promise<StateTableOptions> {
   const { name, store, bucketCount } = region;
   const driftMsMax = await readDurationMs(region, 'Clock.DriftMsMax');
-  return createReplicatedTable({
+  return {
     kind,
     store,
     archive: createTableArchive({ store }),
@@ -33,9 +68,9 @@ export async function openWriter<K extends TypedKind>(
     randomness,
     bucketCount,
     wireVersion: await readWireVersion(region),
-    peers: await findPeers(region, clock),
+    peers: kind.name === localRowsKind.name ? [] : await findPeers(region, clock),
     onCommitted: () => undefined,
-  });
+  };
 }
 
 /**

@@ -26,6 +26,7 @@ export interface ReplayOptions {
   readonly since?: number;
   readonly entity?: string;
   readonly row?: string;
+  readonly partition?: string;
   /** Whose rows. */
   readonly of?: string;
   readonly bucket?: string;

@@ -15,7 +15,7 @@ const HEAD = [
 ];
 
 export function describeForget(
-  id: string,
+  { name, json }: { readonly name: string; readonly json: Outcome['json'] },
   found: readonly RegionTraces[],
   stage: 'planned' | 'applied',
 ): Outcome {
@@ -25,9 +25,9 @@ export function describeForget(
   const isApplied = stage === 'applied';
   const verdict = isApplied
     ? left === 0
-      ? `Nothing with values of ${id} left.`
-      : `${left} places with values of ${id} left: what was written since, or was under way. Repeat it.`
-    : `${left} places hold values of ${id}. Run it again with --apply to erase them.`;
+      ? `Nothing with values of ${name} left.`
+      : `${left} places with values of ${name} left: what was written since, or was under way. Repeat it.`
+    : `${left} places hold values of ${name}. Run it again with --apply to erase them.`;
   return {
     text: [
       textTable(HEAD, rows),
@@ -36,7 +36,7 @@ export function describeForget(
         ? []
         : [`${unreadable} rows of its bucket cannot be read, and may hold some.`]),
     ].join('\n'),
-    json: { id, applied: isApplied, left, regions: found },
+    json: { ...json, applied: isApplied, left, regions: found },
     exitCode: isApplied && left + unreadable > 0 ? EXIT.finding : EXIT.ok,
   };
 }

@@ -230,10 +230,12 @@ describe('what forget says', () => {
     replayTables: 0,
   };
 
+  const ADA = { name: 'ada', json: { id: 'ada' } };
+
   test('before it is how many places there are', () => {
     expect(countTraces(traces('east'))).toBe(28);
     const { text, json, exitCode } = describeForget(
-      'ada',
+      ADA,
       [traces('east'), traces('west', none)],
       'planned',
     );
@@ -259,7 +261,7 @@ describe('what forget says', () => {
     [{ ...none, queued: 1 }, 3, '1 places with values of ada left: '],
     [{ ...none, unreadable: 2 }, 3, '2 rows of its bucket cannot be read, and may hold some.'],
   ])('after it is whether all are gone: %j', (left, exitCode, told) => {
-    const outcome = describeForget('ada', [traces('east', left)], 'applied');
+    const outcome = describeForget(ADA, [traces('east', left)], 'applied');
     expect(outcome).toMatchObject({ exitCode, json: { applied: true } });
     expect(outcome.text).toContain(told);
     expect(outcome.text.includes('cannot be read')).toBe('unreadable' in left);

@@ -3,6 +3,7 @@ import {
   type ChangeSet,
   type EntityKind,
   type EntityOf,
+  type EntityState,
   entityBucketOf,
   isAlive,
   isStamp,
@@ -17,8 +18,8 @@ import {
 } from '@tandem/core';
 import { sealCursor, unsealCursor } from '../table/page-cursor.ts';
 
-/** One transaction of one entity, as the archive of this region holds it. */
-export interface HistoryEntry<K extends TypedKind> {
+/** One transaction of one entity, of whatever kind, as the archive of this region holds it. */
+export interface StateHistoryEntry {
   readonly stamp: Stamp;
   /** On the hybrid clock of the region that wrote it, in milliseconds. */
   readonly atMs: number;
@@ -27,17 +28,25 @@ export interface HistoryEntry<K extends TypedKind> {
   readonly operation: Operation;
   /** The fields that this transaction set. */
   readonly changedFields: readonly string[];
-  /** What the entity was after it; undefined after a deletion. */
-  readonly entity: EntityOf<K> | undefined;
+  /** What the entity was after it, a tombstone too. */
+  readonly state: EntityState;
   readonly version: VersionVector;
 }
 
-export interface HistoryPage<K extends TypedKind> {
+/** The same of a kind whose fields are known. */
+export interface HistoryEntry<K extends TypedKind> extends Omit<StateHistoryEntry, 'state'> {
+  /** What the entity was after it; undefined after a deletion. */
+  readonly entity: EntityOf<K> | undefined;
+}
+
+interface HistoryPageOf<E> {
   /** Oldest first. May be empty although there is a cursor. */
-  readonly entries: readonly HistoryEntry<K>[];
+  readonly entries: readonly E[];
   /** Opaque; undefined at the end of the archive. */
   readonly cursor: string | undefined;
 }
+
+export type HistoryPage<K extends TypedKind> = HistoryPageOf<HistoryEntry<K>>;
 
 export interface EntityHistory<K extends TypedKind> {
   /**
@@ -48,7 +57,12 @@ export interface EntityHistory<K extends TypedKind> {
   read(entityId: string, limit: number, cursor?: string): Promise<HistoryPage<K>>;
 }
 
-export interface EntityHistoryOptions<K extends TypedKind> {
+/** The same of a kind of any form. */
+export interface StateHistory {
+  read(entityId: string, limit: number, cursor?: string): Promise<HistoryPageOf<StateHistoryEntry>>;
+}
+
+export interface EntityHistoryOptions<K extends EntityKind> {
   readonly archive: Pick<Archive, 'read'>;
   readonly kind: K;
   readonly bucketCount: number;
@@ -59,6 +73,21 @@ export const CHANGE_SETS_PER_PAGE_MAX = 5_000;
 export function createEntityHistory<K extends TypedKind>(
   options: EntityHistoryOptions<K>,
 ): EntityHistory<K> {
+  const { kind } = options;
+  const states = createStateHistory(options);
+  return {
+    async read(...asked) {
+      const { entries, cursor } = await states.read(...asked);
+      const told = entries.map(({ state, ...entry }) => ({
+        ...entry,
+        entity: isAlive(state) ? toEntity(kind, state) : undefined,
+      }));
+      return { entries: told, cursor };
+    },
+  };
+}
+
+export function createStateHistory(options: EntityHistoryOptions<EntityKind>): StateHistory {
   const { archive, kind, bucketCount } = options;
   return {
     async read(entityId, limit, cursor) {
@@ -67,7 +96,7 @@ export function createEntityHistory<K extends TypedKind>(
       const after = cursor === undefined ? undefined : decodeCursor(cursor, scope);
       const span = { entityKind: kind.name, bucket };
       const fromMs = after === undefined ? {} : { fromMs: stampTimeMs(after) };
-      const entries: HistoryEntry<K>[] = [];
+      const entries: StateHistoryEntry[] = [];
       let scanned = 0;
       for await (const set of archive.read({ ...span, ...fromMs })) {
         // Several change sets may share the millisecond at which the last page ended.
@@ -83,11 +112,7 @@ export function createEntityHistory<K extends TypedKind>(
   };
 }
 
-function entriesOf<K extends TypedKind>(
-  set: ChangeSet,
-  entityId: string,
-  kind: K,
-): HistoryEntry<K>[] {
+function entriesOf(set: ChangeSet, entityId: string, kind: EntityKind): StateHistoryEntry[] {
   const { stamp } = set;
   return set.changes
     .filter((change) => change.entityId === entityId)
@@ -97,10 +122,11 @@ function entriesOf<K extends TypedKind>(
       region: stampRegion(stamp),
       operation,
       changedFields: [...state.fields]
-        .filter(([name, field]) => field.stamp === stamp && kind.edmTypes.has(name))
+        .filter(([, field]) => field.stamp === stamp)
         .map(([name]) => name)
+        .filter((name) => kind.form === 'open' || kind.edmTypes.has(name))
         .sort(),
-      entity: isAlive(state) ? toEntity(kind, state) : undefined,
+      state,
       version: state.vector,
     }));
 }

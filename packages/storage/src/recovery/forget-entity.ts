@@ -1,6 +1,7 @@
 import {
   type Clock,
   countOutboxRows,
+  type EntityKind,
   eraseDeadLetters,
   eraseEntity,
   findHolding,
@@ -14,13 +15,18 @@ import {
   TerminalError,
   type Traces,
   TransientError,
-  type TypedKind,
 } from '@tandem/core';
-import type { ReplicatedTable } from '../replicated-table.ts';
+import type { OutcomeOf } from '../replicated-table.ts';
 import { countCopies, eraseCopies } from './replay-into-table.ts';
 
+/** A table of whatever kind, as far as it forgets. */
+export interface ForgettingTable {
+  /** Deletes, and keeps no value. */
+  forget(entityId: string): Promise<OutcomeOf<unknown>>;
+}
+
 /** A region that is to forget an entity. */
-export interface ForgettingRegion<K extends TypedKind> {
+export interface ForgettingRegion<K extends EntityKind> {
   readonly name: string;
   readonly kind: K;
   readonly store: TableStore;
@@ -28,10 +34,10 @@ export interface ForgettingRegion<K extends TypedKind> {
   readonly recovery: RecoveryRegion;
   withQueue<T>(work: (queue: QueueViewer) => Promise<T>): Promise<T>;
   /** The region's own table to write to, as its API does. */
-  openTable(): Promise<ReplicatedTable<K>>;
+  openTable(): Promise<ForgettingTable>;
 }
 
-export interface ForgetOptions<K extends TypedKind> {
+export interface ForgetOptions<K extends EntityKind> {
   /** All there are. */
   readonly regions: readonly ForgettingRegion<K>[];
   readonly entityId: string;
@@ -51,7 +57,7 @@ export interface RegionTraces extends Traces {
 const LOOK_EVERY_MS = 1_000;
 
 /** Counts in every region; writes nothing. */
-export async function findAllTraces<K extends TypedKind>({
+export async function findAllTraces<K extends EntityKind>({
   regions,
   entityId,
 }: Pick<ForgetOptions<K>, 'regions' | 'entityId'>): Promise<readonly RegionTraces[]> {
@@ -75,7 +81,7 @@ export async function findAllTraces<K extends TypedKind>({
  * left. Resolves with what is. Throws `STATE_NOT_REACHED`, naming the regions that are behind, and once all else
  * is erased `RECOVERY_REFUSED`, naming the dead letters that nobody can read.
  */
-export async function forgetEntity<K extends TypedKind>(
+export async function forgetEntity<K extends EntityKind>(
   options: ForgetOptions<K>,
 ): Promise<readonly RegionTraces[]> {
   const { regions, entityId } = options;
@@ -93,7 +99,7 @@ export async function forgetEntity<K extends TypedKind>(
 }
 
 /** In the region whose row is newest; undefined where no region has one. */
-async function writeForgetting<K extends TypedKind>({
+async function writeForgetting<K extends EntityKind>({
   regions,
   entityId,
 }: ForgetOptions<K>): Promise<Stamp | undefined> {
@@ -115,7 +121,7 @@ async function writeForgetting<K extends TypedKind>({
  * Until the deletion is in every row and nothing older is under way: what arrived later would be archived
  * with its values.
  */
-async function untilGone<K extends TypedKind>(
+async function untilGone<K extends EntityKind>(
   options: ForgetOptions<K>,
   stamp: Stamp | undefined,
 ): Promise<void> {
@@ -139,7 +145,7 @@ async function untilGone<K extends TypedKind>(
   }
 }
 
-async function isUnderWay<K extends TypedKind>(
+async function isUnderWay<K extends EntityKind>(
   region: ForgettingRegion<K>,
   { regions, entityId }: ForgetOptions<K>,
   stamp: Stamp | undefined,

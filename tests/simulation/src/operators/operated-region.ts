@@ -7,6 +7,7 @@ import {
   createTableLease,
   createTableRegionHold,
   type ForgettingRegion,
+  type ReplicatedTable,
 } from '@tandem/storage';
 import type { ProcessContext } from '../processes/process-context.ts';
 import { createTablePort } from '../processes/table-port.ts';
@@ -17,6 +18,7 @@ import { gadgetKind, gadgetKindOf } from '../world/gadget-kind.ts';
 export interface OperatedRegion extends ForgettingRegion<typeof gadgetKind> {
   readonly hold: RegionHold;
   readonly lease: Lease;
+  openTable(): Promise<ReplicatedTable<typeof gadgetKind>>;
 }
 
 export interface OperatedOptions {
