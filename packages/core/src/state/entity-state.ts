@@ -105,7 +105,7 @@ export interface StoredState {
   readonly referenceId: string | undefined;
   /**
    * Names the prepared change set that the row was committed with, of which nothing else tells that it was: whoever
-   * writes over the row settles the set before. See docs/adr/0037.
+   * writes over the row settles the set before. See docs/adr/0038.
    */
   readonly prepared?: Stamp | undefined;
 }

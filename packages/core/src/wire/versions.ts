@@ -38,7 +38,7 @@ export const WHOLE_WIRE_VERSION = 4;
 /**
  * Is the wire version of a plain change set of a hundred changes: a build that does not know it takes 99, and would
  * call more damaged. It is that of their outbox row too, so an older build leaves one alone that is only prepared. See
- * docs/adr/0037.
+ * docs/adr/0038.
  */
 export const FULL_WIRE_VERSION = 5;
 

@@ -10,6 +10,7 @@ const outboxOf = (entityKind: string): Outbox => ({
   scan: async () => ({ entries: [], unreadable: [], aside: [] }),
   remove: async () => undefined,
   park: async () => undefined,
+  settle: async () => 'gone',
 });
 
 async function setUp() {

@@ -35,7 +35,7 @@ import { entityIdOf, rowKeyOf } from './row-key.ts';
  *     _deleted  stamp of the last deletion
  *     _base     stamp of the last write that owned the whole entity
  *     _origin   region of the newest transaction
- *     _prepared stamp of the prepared set that it was committed with, on one row of the set: docs/adr/0037
+ *     _prepared stamp of the prepared set that it was committed with, on one row of the set: docs/adr/0038
  */
 export function toEntityProperties({ state, referenceId, prepared }: StoredState): Properties {
   const properties = new Map<string, FieldValue>();

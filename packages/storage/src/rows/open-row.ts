@@ -57,7 +57,7 @@ const PackedSchema = Type.Object({
   /** Is the reference id; where that ends as most do, without its end. */
   r: Type.Optional(Type.String()),
   w: Type.Optional(Type.String()),
-  /** Is the stamp of the prepared set that the row was committed with: docs/adr/0037. */
+  /** Is the stamp of the prepared set that the row was committed with: docs/adr/0038. */
   p: Type.Optional(Type.String({ maxLength: 80 })),
 });
 type Packed = Static<typeof PackedSchema>;

@@ -1,5 +1,5 @@
 /**
- * A change set of as many rows as a transaction takes has no room in it for its outbox row (docs/adr/0037).
+ * A change set of as many rows as a transaction takes has no room in it for its outbox row (docs/adr/0038).
  *
  *     step      transaction                                      what it proves
  *     prepare   the outbox row, with a column `prepared`         nothing: it is owed, and holds the watermarks back
