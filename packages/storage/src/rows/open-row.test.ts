@@ -319,7 +319,7 @@ describe('bad input: a row that was not written like this', () => {
 
   test('what a later build adds is read over', () => {
     const packed = String(good.get('_t')?.value);
-    expect(codeOf(withText(packed.replace('{', '{"q":"hash","p":["x"],')))).toBe('none');
+    expect(codeOf(withText(packed.replace('{', '{"q":"hash","z":["x"],')))).toBe('none');
   });
 
   test('random bytes in any column never do more than be refused', () => {
