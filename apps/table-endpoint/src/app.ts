@@ -103,6 +103,11 @@ function createServer({ logger, paths }: ServerOptions): FastifyInstance {
     '*',
     async (_request: FastifyRequest, payload: AsyncIterable<Uint8Array>) => readBody(payload),
   );
+  app.addHook('onRequest', (request, _reply, done) => {
+    // Some clients send an empty one. Which of them fits what is asked is for the endpoint to say.
+    delete request.raw.headers['content-type'];
+    done();
+  });
   app.addHook('onResponse', (request, reply, done) => {
     const line = {
       event: 'request-finished',
