@@ -142,11 +142,18 @@ describe('an entity that is answered', () => {
     });
   });
 
-  it('has what was selected and nothing else, and says so', () => {
+  it('has its properties in the order of their names, in whichever order they are kept', () => {
+    const entries = [...ENTITY.properties];
+    const turned = { ...ENTITY, properties: new Map(entries.toReversed()) };
+    expect(entries.length).toBeGreaterThan(1);
+    expect(encodeEntity(turned, FORMAT)).toBe(encodeEntity(ENTITY, FORMAT));
+  });
+
+  it('has what was selected and nothing else, null where it is not there, and says so', () => {
     const select = new Set(['Timestamp', 's', 'absent']);
     expect(JSON.parse(encodeEntities([ENTITY], { ...FORMAT, select }))).toEqual({
       'odata.metadata': 'https://a.table.core.windows.net/$metadata#T&$select=Timestamp,s,absent',
-      value: [{ 'odata.etag': ENTITY.etag, Timestamp: ENTITY.timestamp, s: 'text' }],
+      value: [{ 'odata.etag': ENTITY.etag, Timestamp: ENTITY.timestamp, s: 'text', absent: null }],
     });
   });
 

@@ -227,6 +227,9 @@ function contextOf({ level, base, table, select }: EntityFormat, suffix: string)
   return [member('odata.metadata', `${base}/$metadata#${table}${suffix}${chosen}`)];
 }
 
+const SYSTEM_PROPERTIES: ReadonlySet<string> = new Set(['PartitionKey', 'RowKey', 'Timestamp']);
+
+/** What was asked for by name and is not there is null, as the service answers (Azurite issue 2535). */
 function membersOf(entity: StoredEntity, format: EntityFormat): string[] {
   const { level, base, account, table, select } = format;
   const isWanted = (name: string): boolean => select === undefined || select.has(name);
@@ -243,8 +246,14 @@ function membersOf(entity: StoredEntity, format: EntityFormat): string[] {
     if (level === 'full') members.push(member(`Timestamp${TYPE_SUFFIX}`, 'Edm.DateTime'));
     members.push(member('Timestamp', entity.timestamp));
   }
-  for (const [name, value] of entity.properties) {
+  // In which order a region keeps them depends on how they came there; the service sorts what was merged too.
+  const properties = [...entity.properties].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  for (const [name, value] of properties) {
     if (isWanted(name)) members.push(...encodeProperty(name, value, level));
+  }
+  for (const name of select ?? []) {
+    const isThere = SYSTEM_PROPERTIES.has(name) || entity.properties.has(name);
+    if (!isThere) members.push(`${JSON.stringify(name)}:null`);
   }
   return members;
 }
