@@ -1,6 +1,10 @@
 // pnpm tables:conformance: the endpoint held against the records of the real service, and against another server.
 import { Command } from 'commander';
+import { runRegions } from './regions/run-regions.ts';
 import { runConformance } from './run-conformance.ts';
+
+const REQUESTS_OF_REGIONS = 600;
+const DIFFERENCES_SHOWN_MAX = 20;
 
 const wholeNumber = (text: string): number => {
   const value = Number(text);
@@ -10,7 +14,8 @@ const wholeNumber = (text: string): number => {
 
 const { requests, seed, json } = new Command('tables:conformance')
   .description(
-    'Holds the Table endpoint against recorded answers of the service and against Azurite.',
+    'Holds the Table endpoint against recorded answers of the service, against Azurite, against the clients that people ' +
+      'use, and two regions against each other.',
   )
   .option('--requests <count>', 'how many are sent to both servers', wholeNumber, 3_000)
   .option('--seed <number>', 'the same requests for the same seed', wholeNumber, 1)
@@ -32,5 +37,19 @@ if (!json) {
     process.stdout.write(`${count} times: ${reason}\n`);
   }
 }
-process.stdout.write(`${JSON.stringify({ recorded, different, requests, unexplained, seed })}\n`);
-process.exitCode = different === 0 && unexplained === 0 ? 0 : 1;
+const { clients, compared } = await runRegions({
+  requests: REQUESTS_OF_REGIONS,
+  seed,
+  onProgress: (what) => void (json || process.stderr.write(`${what}\n`)),
+});
+for (const one of compared.differences.slice(0, DIFFERENCES_SHOWN_MAX)) {
+  process.stderr.write(`${JSON.stringify(one)}\n`);
+}
+const regionsDiffer = compared.differences.length;
+const found = { recorded, different, requests, unexplained, regionsDiffer, clients, seed };
+process.stdout.write(`${JSON.stringify(found)}\n`);
+// A client that is absent is said to be, and does not count as one that works.
+const isOk =
+  different + unexplained + regionsDiffer === 0 &&
+  Object.values(clients).every((result) => result === 'ok');
+process.exitCode = isOk ? 0 : 1;
