@@ -7,7 +7,10 @@ import { promisify } from 'node:util';
 const SUBJECT = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
 
 /** A certificate for localhost that signs itself, made by openssl. Throws where that is absent. */
-export async function createCertificate(): Promise<{ readonly key: string; readonly cert: string }> {
+export async function createCertificate(): Promise<{
+  readonly key: string;
+  readonly cert: string;
+}> {
   const folder = await mkdtemp(join(tmpdir(), 'certificate.'));
   const [keyFile, certFile] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
   try {
