@@ -4615,7 +4615,7 @@ export interface operations {
                         };
                     }[];
                     /**
-                     * @description All operations or none, in every region: of at most 99 customers that share a bucket, each named by its id. A batch of others is refused with `batch-not-atomic`, which names the buckets.
+                     * @description All operations or none, in every region: of customers that share a bucket, each named by its id; of a hundred where `Messages.WireVersion` is 5, else of 99. A batch of others is refused with `batch-not-atomic`, which names the buckets.
                      * @default false
                      */
                     atomic?: boolean;
