@@ -36,12 +36,19 @@ describe('the README', () => {
 });
 
 test.each([
-  ['library-example.ts', "{ label: 'Pump 7', restarts: 0 }"],
-  ['open-table-example.ts', "08:01 { type: 'Int32', value: 9 }"],
+  {
+    name: 'a table of a kind',
+    example: new URL('./library-example.ts', import.meta.url),
+    shown: "{ label: 'Pump 7', restarts: 0 }",
+  },
+  {
+    name: 'a table of the catalogue',
+    example: new URL('./open-table-example.ts', import.meta.url),
+    shown: "08:01 { type: 'Int32', value: 9 }",
+  },
 ])(
-  'the README of the region shows %s as it compiles, and as it runs over an account',
-  async (name, shown) => {
-    const example = new URL(`./${name}`, import.meta.url);
+  'the README of the region shows $name as it compiles, and as it runs over an account',
+  async ({ example, shown }) => {
     const readme = readFileSync(
       new URL('../../../packages/region/README.md', import.meta.url),
       'utf8',
