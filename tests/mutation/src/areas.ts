@@ -67,12 +67,24 @@ export const AREAS = {
     mutated: ['apps/cli/src/*.ts', 'apps/cli/src/{commands,inventory,regions,replay,report}/*.ts'],
     tests: [COMMANDS],
   },
+  region: {
+    mutated: [
+      'packages/region/src/*.ts',
+      'packages/region/src/{consistency,readiness}/*.ts',
+      'packages/region/src/replication/*.ts',
+    ],
+    tests: ['packages/region/src/**/!(*.int).test.ts'],
+  },
   auth: {
-    mutated: ['apps/customer-api/src/auth/*.ts', 'apps/customer-api/src/plugins/auth.ts'],
+    mutated: [
+      'packages/service-kit/src/tokens/*.ts',
+      'apps/customer-api/src/auth/*.ts',
+      'apps/customer-api/src/plugins/auth.ts',
+    ],
     // Those that listen on loopback need no more than that.
     tests: [
+      'packages/service-kit/src/tokens/*.test.ts',
       'apps/customer-api/src/{auth,plugins}/**/!(*.int).test.ts',
-      'apps/customer-api/src/auth/issuer-keys.int.test.ts',
       'apps/customer-api/src/plugins/auth.int.test.ts',
     ],
   },

@@ -411,18 +411,53 @@ describe('settings that only the environment of the services has', () => {
 });
 
 describe('tandem completion', () => {
-  test('completes commands and options in bash', async () => {
+  // Bash evaluates what is made for zsh too: there zsh brings what bash has.
+  test.each([
+    ['bash', ''],
+    ['zsh', 'autoload() { :; }; bashcompinit() { :; }'],
+  ])('completes commands and options in %s', async (shell, before) => {
     const { runWith } = await createCliHarness();
-    const { out, code } = await runWith({}, 'completion', 'bash');
+    const { out, code } = await runWith({}, 'completion', shell);
     expect(code).toBe(0);
-    const complete = (...words: readonly string[]): string[] => {
+    expect(out.includes('bashcompinit')).toBe(shell === 'zsh');
+    const cases: readonly [readonly string[], readonly string[]][] = [
+      [['re'], ['rebuild-region', 'release-region', 'repair', 'replay']],
+      [['conflicts', 'r'], ['restore']],
+      [
+        ['replay', '--from', 'east', '--bef'],
+        ['--before', '--before-archive'],
+      ],
+      [['replay', 'conflicts', 'rest'], []],
+      [['nothing', ''], []],
+      ...[[], ['conflicts'], ['conflicts', 'list'], ['replay', '--apply']].flatMap(
+        (path): [string[], string[]][] => [
+          [[...path, '--he'], ['--help']],
+          [[...path, '--js'], ['--json']],
+        ],
+      ),
+    ];
+    const asked = cases.map(([words]) => {
       const line = ['tandem', ...words].map((word) => `'${word}'`).join(' ');
-      const script = `${out}\nCOMP_WORDS=(${line}); COMP_CWORD=${words.length}; _tandem; echo "\${COMPREPLY[@]}"`;
-      return execFileSync('bash', ['-c', script], { encoding: 'utf8' }).trim().split(' ');
-    };
-    expect(complete('re')).toEqual(['rebuild-region', 'release-region', 'repair', 'replay']);
-    expect(complete('conflicts', 'r')).toEqual(['restore']);
-    expect(complete('replay', '--from', 'east', '--bef')).toEqual(['--before', '--before-archive']);
+      return `COMP_WORDS=(${line}); COMP_CWORD=${words.length}; _tandem; echo "\${COMPREPLY[@]}"`;
+    });
+    const script = [before, out, ...asked].join('\n');
+    const answers = execFileSync('bash', ['-c', script], { encoding: 'utf8' }).split('\n');
+    expect(answers.slice(0, cases.length)).toEqual(cases.map(([, words]) => words.join(' ')));
+  });
+
+  test('tells fish which words and options follow which command', async () => {
+    const { runWith } = await createCliHarness();
+    const lines = (await runWith({}, 'completion', 'fish')).out.trimEnd().split('\n');
+    const inConflicts = '__fish_seen_subcommand_from conflicts';
+    for (const line of [
+      "complete -c tandem -f -n '__fish_use_subcommand' -a replay",
+      "complete -c tandem -n '__fish_use_subcommand' -l json",
+      `complete -c tandem -f -n '${inConflicts}' -a restore`,
+      `complete -c tandem -n '${inConflicts}; and __fish_seen_subcommand_from restore' -l apply`,
+    ]) {
+      expect(lines).toContain(line);
+    }
+    expect(new Set(lines).size).toBe(lines.length);
   });
 
   test('knows other shells, and none that is not one', async () => {
