@@ -41,7 +41,10 @@ if (!builtFiles().every((path) => existsSync(path))) build('--force');
 const built = new Set(builtFiles());
 for (const path of globSync('dist/**/*.*')) if (!built.has(path)) rmSync(path);
 
-const promised = [exports, bin].flatMap((map) => Object.keys(map));
+// What stands in for the world in tests may be for this workspace alone.
+const promised = [exports, bin]
+  .flatMap((map) => Object.keys(map))
+  .filter((key) => key !== './testing');
 const kept = [publishConfig?.exports ?? {}, publishConfig?.bin ?? {}].flatMap(Object.entries);
 const paths = kept.flatMap(([, target]) =>
   Object.values(typeof target === 'string' ? [target] : target),

@@ -18,10 +18,11 @@ import { type Installed, installPacked } from './packed/install-packed.ts';
 
 const EXAMPLE = `${ROOT}/examples/orders/orders.ts`;
 const LINES_MAX = 30;
-const INSTALL_MS_MAX = 600_000;
+const INSTALL_MS_MAX = 900_000;
 
 type RegionName = 'east' | 'west';
 
+let folder: string;
 let installed: Installed;
 
 async function freePort(): Promise<number> {
@@ -111,13 +112,12 @@ function untilShown(region: RegionName, customer: string, asked: Asked): Promise
 }
 
 beforeAll(async () => {
-  installed = await installPacked(mkdtempSync(join(tmpdir(), 'tandem-packed-')));
+  folder = mkdtempSync(join(tmpdir(), 'tandem-packed-'));
+  installed = await installPacked(folder);
   cpSync(EXAMPLE, join(installed.folder, 'orders.ts'));
 }, INSTALL_MS_MAX);
 
-afterAll(() => {
-  if (installed !== undefined) rmSync(installed.folder, { recursive: true, force: true });
-});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describePackages(() => installed);
 describeExamples(() => installed);

@@ -3,11 +3,12 @@
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { ROOT } from '../guarantees-page.ts';
 
 const PACKAGES = `${ROOT}/packages`;
+const RELEASE = `${ROOT}/scripts/release.mjs`;
 /** The newest of the last line that the packages refuse: on it a write was once acknowledged and never sent. */
 const NODE_REFUSED = '20.20.2';
 /** What a project has of its own for `/testing`. */
@@ -30,14 +31,13 @@ export interface Installed {
   readonly folder: string;
   /** By name of the package. */
   readonly tarballs: ReadonlyMap<string, string>;
+  /** How many packages come with them, by the bill of materials. */
+  readonly components: number;
   /** Executables: the one that `engines` names, and one that is too old. */
   readonly nodes: { readonly oldest: string; readonly refused: string };
 }
 
 export const run = promisify(execFile);
-const pnpm = (folder: string, ...args: readonly string[]) =>
-  run(process.execPath, [`${ROOT}/scripts/pnpm.mjs`, ...args], { cwd: folder });
-
 export function readManifest(folder: string): Manifest {
   return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest;
 }
@@ -76,13 +76,13 @@ function ownVersion(name: string): string {
 }
 
 export async function installPacked(folder: string): Promise<Installed> {
-  const tarballs = new Map<string, string>();
-  for (const name of publicFolders()) {
-    const args = ['pack', '--json', '--pack-destination', folder];
-    const { stdout } = await pnpm(`${PACKAGES}/${name}`, ...args);
-    const { filename } = JSON.parse(stdout.slice(stdout.indexOf('{'))) as { filename: string };
-    tarballs.set(name, filename);
-  }
+  const { stdout } = await run(process.execPath, [RELEASE, '--out', folder]);
+  const made = JSON.parse(stdout) as Pick<Installed, 'components'> & {
+    readonly tarballs: Readonly<Record<string, string>>;
+  };
+  const tarballs = new Map(
+    Object.entries(made.tarballs).map(([name, path]) => [basename(name), path]),
+  );
   const brought = ['typebox', ...BROUGHT_FOR_TESTS].map((name) => `${name}@${ownVersion(name)}`);
   const { engines } = readManifest(`${PACKAGES}/core`);
   const [oldest, refused] = await Promise.all([
@@ -90,5 +90,5 @@ export async function installPacked(folder: string): Promise<Installed> {
     installNode(join(folder, 'node-refused'), NODE_REFUSED),
     npmInstall(folder, ...tarballs.values(), ...brought),
   ]);
-  return { folder, tarballs, nodes: { oldest, refused } };
+  return { folder, tarballs, components: made.components, nodes: { oldest, refused } };
 }
