@@ -7,6 +7,7 @@ import {
   createTableConflictJournal,
   REPLICATION_TABLE,
 } from '@tandem/storage';
+import { isPartitionOfTables } from '../tables/tables-ledger.ts';
 import { OUTBOX_PREFIX, PARKED_PREFIX } from '../world/describe-transaction.ts';
 import { gadgetKind, isClientsId } from '../world/gadget-kind.ts';
 import type { Region, World } from '../world/world.ts';
@@ -41,16 +42,19 @@ const payload = {
   isNamed: true,
 } as const;
 const isSystem = (rowKey: string): boolean => rowKey.startsWith('~');
+/** A partition of the clients' entities, for whose kind the scan of damaged rows is asked. */
+const isNamedOne = (partitionKey: string): boolean =>
+  !isSystem(partitionKey) && !isPartitionOfTables(partitionKey);
 
 const KINDS: readonly Kind[] = [
   { table: gadgetKind.name, isOne: ({ rowKey }) => rowKey.startsWith(OUTBOX_PREFIX), ...payload },
   { table: gadgetKind.name, isOne: ({ rowKey }) => rowKey.startsWith(PARKED_PREFIX), ...payload },
   {
     table: ARCHIVE_TABLE,
-    isOne: ({ partitionKey, rowKey }) => !isSystem(partitionKey) && !rowKey.includes('~'),
+    isOne: ({ partitionKey, rowKey }) => isNamedOne(partitionKey) && !rowKey.includes('~'),
     ...payload,
   },
-  { table: CONFLICTS_TABLE, isOne: ({ partitionKey }) => !isSystem(partitionKey), ...payload },
+  { table: CONFLICTS_TABLE, isOne: ({ partitionKey }) => isNamedOne(partitionKey), ...payload },
   {
     table: gadgetKind.name,
     isOne: ({ rowKey }) => isClientsId(rowKey),

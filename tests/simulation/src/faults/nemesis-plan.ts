@@ -12,6 +12,14 @@ const NEVER_WITH_TOMBSTONES = new Set<NemesisKind>([
   'forged',
 ]);
 
+/** A dead letter that nobody ever settles keeps all purges waiting, and so does a deletion of the next year. */
+const NEVER_WITH_TABLES = new Set<NemesisKind>([
+  'poison',
+  'forged',
+  'clock-far-ahead',
+  'clock-year-ahead',
+]);
+
 /** Whether single rows fail, or are damaged, in the run: what is set aside for that is resubmitted in the end. */
 export function drawsRowFaults(draw: Draw): boolean {
   return ROW_FAULTS.some((kind) => draw.chance(`nemesis.${kind}`, KIND_PROBABILITY));
@@ -38,6 +46,7 @@ export function drawNemesis(
     if (plan.hasOnlyFreezes && !FREEZES.has(kind)) continue;
     if (!plan.hasLosses && LOSSES.has(kind)) continue;
     if (plan.quietMs > 0 && NEVER_WITH_TOMBSTONES.has(kind)) continue;
+    if (plan.tables !== undefined && NEVER_WITH_TABLES.has(kind)) continue;
     const isEarly = kind === 'resend-old' && window > 0;
     const count = draw.integer(`nemesis.${kind}.count.${window}`, [1, countMax]);
     for (let index = 0; index < count; index += 1) {

@@ -9,6 +9,7 @@ import type { Mutant } from './mutant.ts';
 import { recoveryMutants } from './recovery.ts';
 import { relayMutants } from './relay-and-sweep.ts';
 import { retentionMutants } from './retention.ts';
+import { tableMutants } from './tables.ts';
 import { transactionMutants } from './transactions.ts';
 import { watermarkMutants } from './watermarks.ts';
 import { writePathMutants } from './write-path.ts';
@@ -27,6 +28,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...watermarkMutants,
   ...recoveryMutants,
   ...retentionMutants,
+  ...tableMutants,
 ];
 
 export function findMutant(id: string): Mutant {

@@ -1,6 +1,7 @@
 import type { RowOperation, Transaction } from '@tandem/core';
 import { ARCHIVE_TABLE, CONFLICTS_TABLE } from '@tandem/storage';
 import { HORIZON_PARTITION, UNTOLD_PREFIX } from '@tandem/storage/testing';
+import { isOfTables } from '../tables/tables-ledger.ts';
 import { OUTBOX_PREFIX, PARKED_PREFIX } from '../world/describe-transaction.ts';
 import { gadgetKind, isClientsId } from '../world/gadget-kind.ts';
 import type { World } from '../world/world.ts';
@@ -157,6 +158,7 @@ export function createLedger(world: World): Ledger {
       view.lives.set(rowKey, [...lives, { fromMs: nowMs, isAlive: false }]);
     });
     region.account.onCommitted((transaction, site) => {
+      if (isOfTables(transaction)) return;
       const { table, operations } = transaction;
       // No change set: how far back they go.
       if (table === ARCHIVE_TABLE && transaction.partitionKey === HORIZON_PARTITION) {

@@ -110,7 +110,7 @@ export function describeColumns(properties: Properties): string {
   return `[${texts.sort().join()}]`;
 }
 
-function toRaw(value: FieldValue | undefined): RawValue {
+export function toRaw(value: FieldValue | undefined): RawValue {
   if (value === undefined) return null;
   if (value.type === 'Binary') return ['Binary', Buffer.from(value.value).toString('base64')];
   if (value.type === 'Int64') return ['Int64', value.value.toString()];

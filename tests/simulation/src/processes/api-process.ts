@@ -2,6 +2,7 @@ import {
   createHybridClock,
   createRelayQueue,
   decideReadiness,
+  type OutboxEntry,
   type Readiness,
   type RelayQueue,
 } from '@tandem/core';
@@ -12,6 +13,7 @@ import {
   createTableReplicationStatus,
   type ReplicatedTable,
 } from '@tandem/storage';
+import { type OpenTables, openTables } from '../tables/open-tables.ts';
 import { type gadgetKind, gadgetKindOf } from '../world/gadget-kind.ts';
 import { createRelayParts } from './create-relay-parts.ts';
 import type { Incarnation } from './incarnation.ts';
@@ -22,6 +24,8 @@ import { readSettings } from './read-settings.ts';
 export interface ApiProcess {
   readonly incarnation: Incarnation;
   readonly table: ReplicatedTable<typeof gadgetKind>;
+  /** Of clients, where the run has any. */
+  readonly tables: OpenTables | undefined;
   readonly relayQueue: RelayQueue;
   readiness(): Promise<Readiness>;
 }
@@ -44,26 +48,33 @@ export async function startApi(context: ProcessContext): Promise<ApiProcess> {
   const probed = { store: context.store('probe') };
   const status = createTableReplicationStatus(probed);
   const hold = createTableRegionHold(probed);
+  const hybridClock = createHybridClock({
+    region,
+    writer: incarnation.writer,
+    nowMs: () => clock.nowMs(),
+    driftMsMax: configuration.get('Clock.DriftMsMax'),
+  });
+  const onCommitted = (entry: OutboxEntry): void => relayQueue.offer(entry);
+  const keepMs = world.plan.tables?.keepMs.get(region);
   const table = createReplicatedTable({
     kind: gadgetKindOf(world.plan),
     store,
     archive: createTableArchive({ store }),
-    hybridClock: createHybridClock({
-      region,
-      writer: incarnation.writer,
-      nowMs: () => clock.nowMs(),
-      driftMsMax: configuration.get('Clock.DriftMsMax'),
-    }),
+    hybridClock,
     clock,
     randomness,
     bucketCount,
     wireVersion,
     peers,
-    onCommitted: (entry) => relayQueue.offer(entry),
+    onCommitted,
   });
   return {
     incarnation,
     table,
+    tables:
+      keepMs === undefined
+        ? undefined
+        : openTables({ context, clock, hybridClock, wireVersion, keepMs, onCommitted }),
     relayQueue,
     async readiness() {
       const [progress, held] = [await status.read(), await hold.read()];

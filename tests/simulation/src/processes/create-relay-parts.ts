@@ -9,12 +9,12 @@ import {
   type RelaySteps,
 } from '@tandem/core';
 import { createTableArchive, createTableOutbox } from '@tandem/storage';
-import { gadgetKind } from '../world/gadget-kind.ts';
+import { bucketCountOf, kindsOf } from '../tables/open-tables.ts';
 import type { ProcessContext } from './process-context.ts';
 
 export interface RelayParts {
   readonly relay: Relay & RelaySteps;
-  readonly outbox: Outbox;
+  readonly outboxes: readonly Outbox[];
   readonly links: readonly PeerLink[];
 }
 
@@ -32,7 +32,12 @@ export function createRelayParts(
   const { part, bucketCount } = options;
   const store = context.store(part);
   const { randomness } = context;
-  const outbox = createTableOutbox({ store, kind: gadgetKind, bucketCount });
+  const outboxes = new Map(
+    kindsOf(context.world.plan).map((kind) => {
+      const count = bucketCountOf(kind.name, { bucketCount });
+      return [kind.name, createTableOutbox({ store, kind, bucketCount: count })];
+    }),
+  );
   const links = context.peers.map((peer) =>
     createPeerLink({
       publisher: context.publisher(part, peer),
@@ -42,10 +47,10 @@ export function createRelayParts(
     }),
   );
   const archive = createTableArchive({ store });
-  const stored = { archive, outboxes: new Map([[gadgetKind.name, outbox]]) };
+  const stored = { archive, outboxes };
   const finish =
     options.finishesLate === true
       ? finishLate({ ...stored, clock: context.clock(`${part}-late`) })
       : finishAtOnce(stored);
-  return { relay: createRelay({ finish, links }), outbox, links };
+  return { relay: createRelay({ finish, links }), outboxes: [...outboxes.values()], links };
 }

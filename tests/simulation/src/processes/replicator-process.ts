@@ -1,14 +1,18 @@
 import {
   AppError,
   archiveInRounds,
+  CATALOG_BUCKET_COUNT,
+  catalogKind,
   createAppliedClaim,
   createApplier,
   createHybridClock,
   createReplicator,
+  rowsKind,
   tombstoneHorizonMs,
 } from '@tandem/core';
 import {
   collectTombstones,
+  createReplicatedTable,
   createStoreProbe,
   createTableArchive,
   createTableConflictJournal,
@@ -16,9 +20,11 @@ import {
   createTableReplica,
   createTableReplicationStatus,
   type TandemConfiguration,
+  takePurgeTurn,
   trimRegion,
 } from '@tandem/storage';
-import { gadgetKind } from '../world/gadget-kind.ts';
+import type { TablesPlan } from '../run/run-plan.ts';
+import { bucketCountOf, kindsOf } from '../tables/open-tables.ts';
 import { createRelayParts } from './create-relay-parts.ts';
 import type { ProcessContext } from './process-context.ts';
 import { readSettings } from './read-settings.ts';
@@ -42,6 +48,10 @@ export async function startReplicator(context: ProcessContext): Promise<void> {
   const driftMsMax = configuration.get('Clock.DriftMsMax');
   const collect = createCollector(context, bucketCount);
   startLoop(context, { name: 'tombstones', waitMs: plan.collectIntervalMs }, collect);
+  if (plan.tables !== undefined) {
+    const purge = createPurger(context, configuration, plan.tables);
+    startLoop(context, { name: 'purge', waitMs: plan.tables.purgeIntervalMs }, purge);
+  }
   const { archiveKeepMs } = plan;
   if (archiveKeepMs === undefined) return;
   const trim = createTrimmer(context, { bucketCount, archiveKeepMs, driftMsMax });
@@ -56,18 +66,27 @@ function composeReplicator(context: ProcessContext, configuration: TandemConfigu
   const sweepStore = context.store('sweep');
   const wireVersion = configuration.get('Messages.WireVersion');
   const swept = { part: 'sweep', bucketCount, wireVersion };
-  const { relay, outbox, links } = createRelayParts(context, swept);
-  const kinds = [gadgetKind];
+  const { relay, outboxes, links } = createRelayParts(context, swept);
+  const kinds = kindsOf(world.plan);
+  const countOf = (entityKind: string): number => bucketCountOf(entityKind, { bucketCount });
   const archive = createTableArchive({ store });
   const rounds = archiveInRounds({ archive, clock: context.clock('apply-late') });
   const applier = createApplier({
     region,
     regions: new Set(world.plan.regions),
-    replicas: new Map([
-      [gadgetKind.name, createTableReplica({ store, kind: gadgetKind, bucketCount })],
-    ]),
+    replicas: new Map(
+      kinds.map((kind) => [
+        kind.name,
+        createTableReplica({ store, kind, bucketCount: countOf(kind.name) }),
+      ]),
+    ),
     archive: rounds,
-    conflicts: createTableConflictJournal({ store, kinds, bucketCount, peers: context.peers }),
+    conflicts: createTableConflictJournal({
+      store,
+      kinds,
+      bucketCount: countOf,
+      peers: context.peers,
+    }),
     clock,
     hybridClock: createHybridClock({
       region,
@@ -89,7 +108,7 @@ function composeReplicator(context: ProcessContext, configuration: TandemConfigu
     links,
     status: createTableReplicationStatus({ store: context.store('heartbeat') }),
     appliedClaim: createAppliedClaim(claimed),
-    conflicts: createTableConflictJournal({ store: sweepStore, kinds, bucketCount }),
+    conflicts: createTableConflictJournal({ store: sweepStore, kinds, bucketCount: countOf }),
     lease: createTableLease(lease),
     leaseMs: LEASE_MS,
     readiness: {
@@ -97,7 +116,7 @@ function composeReplicator(context: ProcessContext, configuration: TandemConfigu
       waitMsMax: configuration.get('Readiness.WaitMsMax'),
       heartbeatMsMax: configuration.get('Readiness.HeartbeatMsMax'),
     },
-    sweep: { outboxes: [outbox], relay, graceMs: configuration.get('Sweep.GraceMs') },
+    sweep: { outboxes, relay, graceMs: configuration.get('Sweep.GraceMs') },
     inbound: {
       applier,
       randomness,
@@ -121,8 +140,53 @@ function createCollector(context: ProcessContext, bucketCount: number): () => Pr
         (name) => progress?.peers.find(({ peer }) => peer === name)?.passedMs,
       ),
     });
-    if (horizonMs === undefined) return 0;
-    return collectTombstones({ store, kind: gadgetKind, bucketCount, horizonMs });
+    if (horizonMs === undefined) return;
+    for (const kind of kindsOf(context.world.plan)) {
+      const count = bucketCountOf(kind.name, { bucketCount });
+      await collectTombstones({ store, kind, bucketCount: count, horizonMs });
+    }
+  };
+}
+
+/** Says which rows of deleted tables go, and takes away those of which every region knows. */
+function createPurger(
+  context: ProcessContext,
+  configuration: TandemConfiguration,
+  { keepMs, keepMsMin, marginMs }: TablesPlan,
+): () => Promise<unknown> {
+  const { incarnation, region, randomness, peers } = context;
+  const store = context.store('purge');
+  const clock = context.clock('purge');
+  const driftMsMax = configuration.get('Clock.DriftMsMax');
+  const table = createReplicatedTable({
+    kind: catalogKind,
+    store,
+    archive: createTableArchive({ store }),
+    hybridClock: createHybridClock({
+      region,
+      writer: `${incarnation.writer}p`,
+      nowMs: () => clock.nowMs(),
+      driftMsMax,
+    }),
+    clock,
+    randomness,
+    bucketCount: CATALOG_BUCKET_COUNT,
+    wireVersion: configuration.get('Messages.WireVersion'),
+    peers,
+    onCommitted: () => undefined,
+  });
+  const status = createTableReplicationStatus({ store });
+  const own = { store, table, clock, status, peers, marginMs, driftMsMax };
+  return async () => {
+    const turn = await takePurgeTurn({ ...own, keepMs: keepMs.get(region) ?? keepMsMin });
+    if (turn.purged.length === 0) return;
+    await collectTombstones({
+      store,
+      kind: rowsKind,
+      bucketCount: bucketCountOf(rowsKind.name, context.world.plan),
+      horizonMs: 0,
+      purge: { isPurged: turn.isPurged, onPurged: () => undefined },
+    });
   };
 }
 
@@ -151,8 +215,8 @@ function createTrimmer(
     if (!(await lease.acquire(LEASE_MS))) return;
     const trimmed = await trimRegion({
       store,
-      kinds: [gadgetKind],
-      bucketCount,
+      kinds: kindsOf(context.world.plan),
+      bucketCount: (entityKind) => bucketCountOf(entityKind, { bucketCount }),
       clock,
       status: createTableReplicationStatus({ store }),
       peers: context.peers,

@@ -14,6 +14,7 @@ import {
 import type { FinalRegion, RecordedConflict, StoredEntity } from '../checkers/checker.ts';
 import { textsOf } from '../checkers/forgotten.ts';
 import { describeColumns, readRawChangeSet, readRawRow, textOf } from '../observe/read-raw.ts';
+import { isPartitionOfTables } from '../tables/tables-ledger.ts';
 import { gadgetKind } from '../world/gadget-kind.ts';
 import type { Region, World } from '../world/world.ts';
 
@@ -29,9 +30,11 @@ export async function readFinalRegion(
   const { store } = region.account;
   const rows = await readTable(store, gadgetKind.name);
   const archive = (await readTable(store, ARCHIVE_TABLE)).filter(
-    ({ partitionKey }) => partitionKey !== HORIZON_PARTITION,
+    ({ partitionKey }) => partitionKey !== HORIZON_PARTITION && !isPartitionOfTables(partitionKey),
   );
-  const journal = await readTable(store, CONFLICTS_TABLE);
+  const journal = (await readTable(store, CONFLICTS_TABLE)).filter(
+    ({ partitionKey }) => !isPartitionOfTables(partitionKey),
+  );
   const conflicts = journal.filter(
     ({ partitionKey, rowKey }) =>
       !partitionKey.startsWith(UNTOLD_PREFIX) && !rowKey.startsWith('!'),

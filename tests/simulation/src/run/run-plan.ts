@@ -15,6 +15,20 @@ const SLOW_SITES = [
   'replicator.apply.commit.conflict',
 ];
 
+/** What clients of tables do, and how what they delete goes. */
+export interface TablesPlan {
+  readonly clients: number;
+  readonly operationsPerClient: number;
+  /** Between two operations of a client, at most. */
+  readonly thinkMsMax: number;
+  /** By region, for how long what was deleted can be restored there; an operator may have it differ. */
+  readonly keepMs: ReadonlyMap<string, number>;
+  readonly keepMsMin: number;
+  /** A restoration is written within this time. */
+  readonly marginMs: number;
+  readonly purgeIntervalMs: number;
+}
+
 /** Everything about a run that is chosen before it begins. */
 export interface RunPlan {
   readonly regions: readonly string[];
@@ -54,6 +68,8 @@ export interface RunPlan {
   readonly sweepIntervalMs: number;
   readonly sweepGraceMs: number;
   readonly heartbeatIntervalMs: number;
+  /** Clients make tables and write to rows of any properties; undefined without. */
+  readonly tables: TablesPlan | undefined;
   readonly driftMsMax: number;
   readonly relayLengthMax: number;
   /** 1: each change set travels alone; 4: transactions of several entities, too; 5: of a hundred. */
@@ -67,6 +83,22 @@ export interface RunPlan {
    * at all, or anywhere.
    */
   readonly routing: 'priority' | 'too-early' | 'anywhere' | 'home';
+}
+
+const KEEP_STEP_MS = 6_000;
+const TABLES_MARGIN_MS = 25_000;
+
+function drawTables(draw: Draw, regions: readonly string[]): TablesPlan {
+  const keepMsMin = draw.integer('plan.tables.keep', [3_000, 12_000]);
+  return {
+    clients: draw.integer('plan.tables.clients', [2, 4]),
+    operationsPerClient: draw.integer('plan.tables.operations', [16, 36]),
+    thinkMsMax: draw.pick('plan.tables.think', [300, 1_500, 4_000]),
+    keepMs: new Map(regions.map((name, index) => [name, keepMsMin + index * KEEP_STEP_MS])),
+    keepMsMin,
+    marginMs: TABLES_MARGIN_MS,
+    purgeIntervalMs: draw.integer('plan.tables.purge', [2_000, 7_000]),
+  };
 }
 
 export function drawRunPlan(draw: Draw): RunPlan {
@@ -98,6 +130,17 @@ export function drawRunPlan(draw: Draw): RunPlan {
   const hasSlowSites =
     !hasOnlyFreezes && !hasCrowd && !hasHundreds && draw.chance('plan.slow-sites', 0.1);
   const policy = draw.pick('plan.policy', ['field', 'field', 'row'] as const);
+  // Where some region reads no base, the policy `row` is another, which nobody need be promised.
+  const wireVersion = hasHundreds
+    ? 5
+    : policy === 'row' || draw.chance('plan.whole', 0.4)
+      ? draw.pick('plan.newest', [4, 5])
+      : draw.pick('plan.wire', [1, 2, 3, 3]);
+  // Operators would work beside it on what the clients of tables do not see.
+  const tables =
+    operators === 0 && wireVersion >= 4 && !hasHundreds && draw.chance('plan.tables', 0.85)
+      ? drawTables(draw, regions)
+      : undefined;
   const entitiesMax = burst > 4 ? 30 : hasTombstones ? 14 : 6;
   return {
     regions,
@@ -129,14 +172,14 @@ export function drawRunPlan(draw: Draw): RunPlan {
     heartbeatIntervalMs: int('heartbeat', 800, 3_000),
     driftMsMax: 60_000,
     relayLengthMax: draw.pick('plan.relay', [3, 1_000]),
-    // Where some region reads no base, the policy `row` is another, which nobody need be promised.
-    wireVersion: hasHundreds
-      ? 5
-      : policy === 'row' || draw.chance('plan.whole', 0.4)
-        ? draw.pick('plan.newest', [4, 5])
-        : draw.pick('plan.wire', [1, 2, 3, 3]),
+    wireVersion,
+    tables,
     policy,
-    upgradeMs: draw.chance('plan.upgrade', 0.2) ? int('upgradeAt', 1_000, 10_000) : undefined,
+    // What waits for an upgrade is a dead letter, and nothing is purged then.
+    upgradeMs:
+      tables === undefined && draw.chance('plan.upgrade', 0.2)
+        ? int('upgradeAt', 1_000, 10_000)
+        : undefined,
     routing: draw.pick('plan.routing', ['priority', 'too-early', 'anywhere', 'home']),
   };
 }

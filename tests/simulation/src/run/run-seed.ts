@@ -25,11 +25,21 @@ import { createLedger, type Ledger } from '../observe/ledger.ts';
 import { type ReadinessProbe, startReadinessProbe } from '../observe/readiness-probe.ts';
 import { startResubmitting } from '../processes/next-build.ts';
 import { createSupervisor } from '../processes/supervisor.ts';
+import { runTableClient } from '../tables/run-table-client.ts';
+import type { TableOperation } from '../tables/tables-history.ts';
+import { createTablesLedger } from '../tables/tables-ledger.ts';
+import {
+  checkTables,
+  haveTablesConverged,
+  type TablesWatchOptions,
+  watchTables,
+} from '../tables/watch-tables.ts';
 import { createWorld, type WorldOptions } from '../world/create-world.ts';
 import { describeTransaction } from '../world/describe-transaction.ts';
 import type { World } from '../world/world.ts';
 import { hasConverged } from './has-converged.ts';
 import { readFinalRegion } from './read-final-state.ts';
+import type { TablesPlan } from './run-plan.ts';
 import type { SeedResult } from './seed-result.ts';
 import { windowsOf } from './windows.ts';
 
@@ -74,6 +84,9 @@ export async function runSeed(options: RunOptions): Promise<SeedResult> {
   watchTrims({ world, ledger }, report);
   watchRiskList({ world, ledger }, report);
   noteCollections(world, ledger);
+  const tableHistory: TableOperation[] = [];
+  const tables = { world, ledger: createTablesLedger(world), history: tableHistory };
+  if (world.plan.tables !== undefined) watchTables(tables, report);
   const watchReadiness = createReadinessWatch({ world, ledger, history }, report);
   const watchLanes = createLaneWatch({ world, history }, report);
   const watchMemory = createMemoryWatch(world, report);
@@ -100,17 +113,24 @@ export async function runSeed(options: RunOptions): Promise<SeedResult> {
       world.reportBug(undefined, error),
     );
   }
+  for (let index = 0; index < (world.plan.tables?.clients ?? 0); index += 1) {
+    const client = { world, plan: world.plan.tables as TablesPlan, history: tableHistory };
+    runTableClient({ ...client, index, windows }).catch((error: unknown) =>
+      world.reportBug(undefined, error),
+    );
+  }
   await runWindows(world, windows, () => {
     nemesis.heal();
     supervisor.startAll();
     if (world.plan.operators === 0) startResubmitting(world);
   });
   supervisor.closeRecovery().catch((error: unknown) => world.reportBug(undefined, error));
-  const isSettled = await settle(world, ledger);
+  const isSettled = await settle(world, ledger, tables);
   // A wrong clock, a damaged row or a hang must not keep a region out of traffic for ever.
   if (!(await untilReady(world, probe))) report('unready', 'not every region is ready in the end');
   const final = await readFinalState({ world, ledger, history, poison, isSettled });
   for (const { name, check } of FINAL_CHECKERS) for (const text of check(final)) report(name, text);
+  if (world.plan.tables !== undefined) checkTables(tables, report);
   for (const bug of world.bugs) report('bug', bug);
   const result = toResult(world, history, violations);
   return options.keepTrace === true ? { ...result, trace: world.trace.lines() } : result;
@@ -140,12 +160,17 @@ async function runWindows(
   }
 }
 
-async function settle(world: World, ledger: Ledger): Promise<boolean> {
+async function settle(world: World, ledger: Ledger, tables: TablesWatchOptions): Promise<boolean> {
   const { scheduler } = world;
   let quiet = 0;
   for (let step = 0; step < SETTLE_STEPS_MAX && quiet < QUIET_STEPS; step += 1) {
     await scheduler.runUntil(() => false, scheduler.nowMs() + STEP_MS);
-    quiet = world.recoveries.isClosed && (await hasConverged(world, ledger)) ? quiet + 1 : 0;
+    quiet =
+      world.recoveries.isClosed &&
+      (await hasConverged(world, ledger)) &&
+      haveTablesConverged(tables)
+        ? quiet + 1
+        : 0;
   }
   return quiet >= QUIET_STEPS;
 }

@@ -11,9 +11,9 @@ import { createPoisonLog } from '../faults/poison.ts';
 import { createRecoveryLog } from '../operators/recovery-log.ts';
 import { createSlot, type Role } from '../processes/slot.ts';
 import { drawRunPlan, type RunPlan } from '../run/run-plan.ts';
+import { kindsOf } from '../tables/open-tables.ts';
 import { createAccount } from './account.ts';
 import { createDraw } from './draw.ts';
-import { gadgetKind } from './gadget-kind.ts';
 import { createLinks } from './links.ts';
 import { createNamespace } from './namespace.ts';
 import { createScheduler, type Scheduler } from './scheduler.ts';
@@ -110,7 +110,8 @@ async function createRegion(name: string, plan: RunPlan, scheduler: Scheduler): 
       sleepUnlessAborted(scheduler, durationMs, signal),
   };
   const { lockDurationMs } = plan;
-  for (const table of [gadgetKind.name, ARCHIVE_TABLE, CONFLICTS_TABLE, REPLICATION_TABLE]) {
+  const kinds = kindsOf(plan).map((kind) => kind.name);
+  for (const table of [...kinds, ARCHIVE_TABLE, CONFLICTS_TABLE, REPLICATION_TABLE]) {
     await account.store.createTable(table);
   }
   await seedConfiguration({

@@ -1,4 +1,10 @@
-import { type RowOperation, type RowRange, type Transaction } from '@tandem/core';
+import {
+  catalogKind,
+  type RowOperation,
+  type RowRange,
+  rowsKind,
+  type Transaction,
+} from '@tandem/core';
 import { ARCHIVE_TABLE, CONFLICTS_TABLE, REPLICATION_TABLE } from '@tandem/storage';
 import { gadgetKind } from './gadget-kind.ts';
 
@@ -11,9 +17,20 @@ const isOutboxKey = (rowKey: string): boolean =>
 /** Tables that operators replay into. */
 const REPLAYED_PREFIX = 'Replayed';
 
+/** By table of an entity kind: what the names of its places begin with. */
+const ENTITY_TABLES: ReadonlyMap<string, string> = new Map([
+  [gadgetKind.name, ''],
+  [catalogKind.name, 'catalogue-'],
+  [rowsKind.name, 'open-'],
+]);
+
 /** What a transaction is for, from what is in it. */
 export function describeTransaction({ table, operations }: Transaction): string {
-  if (table !== gadgetKind.name) return describeTable(table);
+  const kind = ENTITY_TABLES.get(table);
+  return kind === undefined ? describeTable(table) : kind + describeOperations(operations);
+}
+
+function describeOperations(operations: readonly RowOperation[]): string {
   const has = (which: (operation: RowOperation) => boolean): boolean => operations.some(which);
   const writesOutbox = has(({ kind, rowKey }) => kind !== 'delete' && isOutboxKey(rowKey));
   const deletesOutbox = has(({ kind, rowKey }) => kind === 'delete' && isOutboxKey(rowKey));
@@ -26,14 +43,16 @@ export function describeTransaction({ table, operations }: Transaction): string 
 const LEASES = new Set(['sweep', 'tombstones', 'retention', 'recovery']);
 
 export function describeRow(table: string, rowKey: string): string {
-  if (table !== gadgetKind.name) return describeTable(table, rowKey);
-  return isOutboxKey(rowKey) ? 'outbox' : 'entity';
+  const kind = ENTITY_TABLES.get(table);
+  if (kind === undefined) return describeTable(table, rowKey);
+  return kind + (isOutboxKey(rowKey) ? 'outbox' : 'entity');
 }
 
 export function describeRange({ table, rowsFrom = '' }: RowRange): string {
-  if (table !== gadgetKind.name) return describeTable(table);
-  if (rowsFrom.startsWith(PARKED_PREFIX)) return 'parked';
-  return rowsFrom.startsWith(OUTBOX_PREFIX) ? 'outbox' : 'entities';
+  const kind = ENTITY_TABLES.get(table);
+  if (kind === undefined) return describeTable(table);
+  if (rowsFrom.startsWith(PARKED_PREFIX)) return `${kind}parked`;
+  return kind + (rowsFrom.startsWith(OUTBOX_PREFIX) ? 'outbox' : 'entities');
 }
 
 function describeTable(table: string, rowKey = ''): string {

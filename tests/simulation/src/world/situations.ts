@@ -10,6 +10,8 @@ type Situation =
   | 'retried-elsewhere'
   | 'transacted'
   | 'prepared'
+  | 'table-restored'
+  | 'table-purged'
   | 'failed-over'
   | 'failed-back-too-early'
   | 'collected-while-cut'

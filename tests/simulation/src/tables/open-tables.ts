@@ -1,0 +1,79 @@
+import {
+  CATALOG_BUCKET_COUNT,
+  type Clock,
+  catalogKind,
+  type EntityKind,
+  formatGeneration,
+  type HybridClock,
+  type OutboxEntry,
+  openTableId,
+  rowsKind,
+  type TableGeneration,
+} from '@tandem/core';
+import {
+  createOpenTable,
+  createReplicatedTable,
+  createStateTable,
+  createTableArchive,
+  createTableCatalogue,
+  type OpenTable,
+  type TableCatalogue,
+} from '@tandem/storage';
+import type { ProcessContext } from '../processes/process-context.ts';
+import type { RunPlan } from '../run/run-plan.ts';
+import { gadgetKind } from '../world/gadget-kind.ts';
+
+const ROWS_BUCKET_COUNT = 2;
+
+/** Every entity kind of a run. */
+export function kindsOf({ tables }: Pick<RunPlan, 'tables'>): readonly EntityKind[] {
+  return tables === undefined ? [gadgetKind] : [gadgetKind, catalogKind, rowsKind];
+}
+
+export function bucketCountOf(entityKind: string, plan: Pick<RunPlan, 'bucketCount'>): number {
+  if (entityKind === catalogKind.name) return CATALOG_BUCKET_COUNT;
+  return entityKind === rowsKind.name ? ROWS_BUCKET_COUNT : plan.bucketCount;
+}
+
+/** The tables of clients as a process has them open. */
+export interface OpenTables {
+  readonly catalogue: TableCatalogue;
+  rowsOf(table: TableGeneration): OpenTable;
+}
+
+export interface OpenTablesOptions {
+  readonly context: ProcessContext;
+  readonly clock: Clock;
+  /** The process's own, by which all of its tables stamp. */
+  readonly hybridClock: HybridClock;
+  readonly wireVersion: number;
+  readonly keepMs: number;
+  readonly onCommitted: (entry: OutboxEntry) => void;
+}
+
+export function openTables(options: OpenTablesOptions): OpenTables {
+  const { context, clock, keepMs } = options;
+  const { randomness, peers } = context;
+  const store = context.store('tables');
+  const { hybridClock, wireVersion, onCommitted } = options;
+  const archive = createTableArchive({ store });
+  const parts = { store, archive, hybridClock, clock, randomness, wireVersion, peers, onCommitted };
+  const rows = { ...parts, kind: rowsKind, bucketCount: ROWS_BUCKET_COUNT };
+  const states = createStateTable(rows);
+  const catalog = { ...parts, kind: catalogKind, bucketCount: CATALOG_BUCKET_COUNT };
+  return {
+    catalogue: createTableCatalogue({
+      store,
+      table: createReplicatedTable(catalog),
+      clock,
+      keepMs: () => keepMs,
+    }),
+    rowsOf: ({ key, rowsOf, policy }) =>
+      createOpenTable({
+        ...rows,
+        states,
+        tableId: openTableId(key, formatGeneration(rowsOf)),
+        policy,
+      }),
+  };
+}

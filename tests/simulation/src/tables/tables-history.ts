@@ -1,0 +1,34 @@
+export type TableOperationKind =
+  | 'create'
+  | 'delete'
+  | 'restore'
+  | 'put'
+  | 'insert'
+  | 'merge'
+  | 'remove'
+  | 'transact'
+  | 'get';
+
+export type TableOutcome =
+  | { readonly kind: 'pending' }
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'refused'; readonly code: string }
+  /** There was no such table. */
+  | { readonly kind: 'no-table' }
+  | { readonly kind: 'done' };
+
+/** What a client of tables asked for and was told. Times are true ones. */
+export interface TableOperation {
+  readonly id: number;
+  readonly region: string;
+  readonly kind: TableOperationKind;
+  /** In lower case. */
+  readonly key: string;
+  readonly startMs: number;
+  endMs: number;
+  outcome: TableOutcome;
+  /** The table that it was about, as the process knew it. */
+  generation: number | undefined;
+  /** A creation that found a table made none. */
+  isNew: boolean;
+}
