@@ -1,5 +1,5 @@
-# The images of Tandem, a target each: customer-api, replicator, traffic-manager and
-# servicebus-emulator; azurite is for compose.yaml and the tests only. Written for the classic builder
+# The images of Tandem, a target each: customer-api, table-endpoint, replicator,
+# traffic-manager and servicebus-emulator; azurite is for compose.yaml and the tests only. Written for the classic builder
 # as well as for BuildKit. `node scripts/docker/build-images.mjs` builds them all.
 #
 # What runs is the workspace as it lies here: Node strips the types when it loads a file, which it
@@ -59,6 +59,17 @@ EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "probe.mjs", "/health/live"]
 ENTRYPOINT ["node", "apps/customer-api/src/main.ts"]
+
+FROM runtime AS table-endpoint
+LABEL org.opencontainers.image.title="tandem-table-endpoint" \
+      org.opencontainers.image.description="The Table Storage endpoint of one region."
+COPY --from=modules /modules/table-endpoint /
+COPY --from=sources /sources/table-endpoint /
+WORKDIR /app
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+  CMD ["node", "probe.mjs", "/health/live"]
+ENTRYPOINT ["node", "apps/table-endpoint/src/main.ts"]
 
 FROM runtime AS replicator
 LABEL org.opencontainers.image.title="tandem-replicator" \

@@ -7,7 +7,14 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { readOptions } from './read-options.mjs';
 
-const TARGETS = ['customer-api', 'replicator', 'traffic-manager', 'servicebus-emulator', 'azurite'];
+const TARGETS = [
+  'customer-api',
+  'table-endpoint',
+  'replicator',
+  'traffic-manager',
+  'servicebus-emulator',
+  'azurite',
+];
 const ATTEMPT_MS_MAX = 8 * 60_000;
 /** A download that hangs is not waited for: what was built of an image until then is kept. */
 const ATTEMPTS_MAX = 3;

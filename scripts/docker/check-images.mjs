@@ -33,6 +33,7 @@ const IMAGES = [
   { name: 'azurite', port: 10_002, env: {}, needs: [] },
   { name: 'servicebus-emulator', port: 5_300, path: '/health', env: {}, needs: [] },
   { name: 'customer-api', port: 8_080, path: '/health/live', env: SERVICE, needs: NEEDED },
+  { name: 'table-endpoint', port: 8_080, path: '/health/live', env: SERVICE, needs: NEEDED },
   {
     name: 'replicator',
     port: 8_080,

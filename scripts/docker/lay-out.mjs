@@ -20,6 +20,7 @@ import { dirname, join } from 'node:path';
 /** `own` false: only the packages of others that it depends on, none of ours. */
 const IMAGES = [
   { name: 'customer-api', workspace: 'apps/customer-api', own: true },
+  { name: 'table-endpoint', workspace: 'apps/table-endpoint', own: true },
   { name: 'replicator', workspace: 'apps/replicator', own: true },
   { name: 'traffic-manager', workspace: 'apps/traffic-manager', own: true },
   { name: 'servicebus-emulator', workspace: 'packages/servicebus-emulator', own: true },

@@ -1,32 +1,42 @@
+import underPressure from '@fastify/under-pressure';
 import { errorJson, TableError, type TableErrorCode } from '@tandem/table-protocol';
+import type { HttpExchange, HttpRequest } from '@tandem/telemetry';
 import {
   type FastifyBaseLogger,
   type FastifyInstance,
+  type FastifyReply,
   type FastifyRequest,
   fastify,
   LogController,
 } from 'fastify';
 import type { Endpoint } from './endpoint.ts';
 import { errorFacts, JSON_TYPES } from './exchange.ts';
+import { BODY_BYTES_MAX, createRequestBodies, type RequestBody } from './request-bodies.ts';
 
 export interface AppOptions {
   readonly endpoint: Endpoint;
   readonly logger: FastifyBaseLogger;
-  /** Answers probes, beneath `/health/`; what is not one of them is a request of the Table service. */
+  /** Answers probes by their paths; what is not one of them is a request of the Table service. */
   readonly probes?: Readonly<Record<string, () => Promise<ProbeAnswer>>>;
-  /** Tells whether the caller came by TLS, where something before this process ended it. */
-  readonly isHttps?: boolean;
+  /**
+   * Networks whose word is taken for the address of a caller and for whether it came by TLS, with commas between;
+   * nobody's by default.
+   */
+  readonly trustedProxies?: string | undefined;
+  /** What the bodies of all requests together may hold, in bytes; 256 MiB by default. */
+  readonly bodiesBytesMax?: number | undefined;
+  /** The mean delay of the event loop beyond which requests are refused, in milliseconds; none is by default. */
+  readonly eventLoopDelayMsMax?: number | undefined;
+  /** Traces and measures requests; undefined where telemetry is off. */
+  readonly observe?: ((request: HttpRequest) => HttpExchange) | undefined;
 }
 
-interface ProbeAnswer {
+export interface ProbeAnswer {
   readonly status: number;
   readonly body: object;
 }
 
-/** As the service has it, for transactions and single rows alike. */
-const BODY_BYTES_MAX = 4 * 1_024 * 1_024;
-/** What is too large is read to its end, and thrown away, so that its sender hears the answer. */
-const DISCARDED_BYTES_MAX = 64 * 1_024 * 1_024;
+const BODIES_BYTES_MAX_DEFAULT = 256 * 1_024 * 1_024;
 /** Keys stand in the address, percent-encoded in three signs for a byte. */
 const HEADER_BYTES_MAX = 64 * 1_024;
 /** A whole request must have arrived within this time. */
@@ -43,46 +53,90 @@ const REQUESTS_AT_ONCE_MAX = 2_000;
  * by the endpoint alone, since a key may hold what a router takes for structure.
  */
 export function createApp(options: AppOptions): FastifyInstance {
-  const { endpoint, logger, probes = {}, isHttps = false } = options;
-  const app = createServer({ logger, paths: new Set(Object.keys(probes)) });
+  const { probes = {}, eventLoopDelayMsMax = 0 } = options;
+  const app = createServer(options);
   for (const [path, probe] of Object.entries(probes)) {
     app.get(path, async (_request, reply) => {
       const { status, body } = await probe();
       return reply.code(status).header('cache-control', 'no-store').send(body);
     });
   }
-  let underWay = 0;
-  app.all('/', async (request, reply) => {
-    if (underWay >= REQUESTS_AT_ONCE_MAX) throw new TableError('ServerBusy');
-    underWay += 1;
-    try {
-      const { status, headers, body } = await endpoint({
-        method: request.method,
-        target: request.originalUrl,
-        headers: headersOf(request.raw.rawHeaders),
-        body: textOf(request.body),
-        ip: request.ip,
-        isHttps,
-      });
-      return await reply.code(status).headers(headers).send(body);
-    } finally {
-      underWay -= 1;
-    }
+  void app.register(async (served) => {
+    await served.register(underPressure, {
+      maxEventLoopDelay: eventLoopDelayMsMax,
+      pressureHandler: () => {
+        throw new TableError('ServerBusy');
+      },
+    });
+    serve(served, options);
   });
   return app;
 }
 
-interface ServerOptions {
-  readonly logger: FastifyBaseLogger;
-  /** What is routed; every other address is the endpoint's. */
-  readonly paths: ReadonlySet<string>;
+function serve(app: FastifyInstance, { endpoint, observe, bodiesBytesMax }: AppOptions): void {
+  const bodies = createRequestBodies(bodiesBytesMax ?? BODIES_BYTES_MAX_DEFAULT);
+  let underWay = 0;
+  app.all('/', async (request, reply) => {
+    if (underWay >= REQUESTS_AT_ONCE_MAX) throw new TableError('ServerBusy');
+    underWay += 1;
+    const body = bodies.open();
+    const exchange = observe?.({
+      method: request.method,
+      route: routeOf(request.originalUrl),
+      traceparent: request.headers['traceparent']?.toString(),
+    });
+    if (exchange !== undefined) endWithAnswer(exchange, reply);
+    try {
+      const answer = await within(exchange, () =>
+        endpoint({
+          method: request.method,
+          target: request.originalUrl,
+          headers: headersOf(request.raw.rawHeaders),
+          body: () => readBody(request, body),
+          ip: request.ip,
+          isHttps: request.protocol === 'https',
+        }),
+      );
+      return await reply.code(answer.status).headers(answer.headers).send(answer.body);
+    } finally {
+      body.release();
+      underWay -= 1;
+    }
+  });
 }
 
-function createServer({ logger, paths }: ServerOptions): FastifyInstance {
+function endWithAnswer(exchange: HttpExchange, reply: FastifyReply): void {
+  reply.raw.once('close', () => {
+    exchange.end({ status: reply.statusCode, durationMs: reply.elapsedTime });
+  });
+}
+
+/** What is awaited by the work stays within the span of the request. */
+function within<T>(exchange: HttpExchange | undefined, work: () => Promise<T>): Promise<T> {
+  if (exchange === undefined) return work();
+  return new Promise((resolve, reject) => {
+    exchange.run(() => void work().then(resolve, reject));
+  });
+}
+
+/** Names what an address is of, and never a table or a key: for logs and metrics. */
+export function routeOf(target: string): string {
+  const [path = '', query = ''] = target.split('?', 2);
+  if (/(?:^|&)(?:comp|restype)=/.test(query)) return '/?comp';
+  const last = path.slice(path.lastIndexOf('/') + 1);
+  if (/^(?:\$|%24)batch$/i.test(last)) return '/$batch';
+  if (/^tables(?:$|\(|%28)/i.test(last)) return '/Tables';
+  return /=|%3d/i.test(last) ? '/{table}({keys})' : '/{table}';
+}
+
+function createServer(options: AppOptions): FastifyInstance {
+  const { logger, probes = {}, trustedProxies } = options;
+  const paths = new Set(Object.keys(probes));
   const app = fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit: DISCARDED_BYTES_MAX,
+    trustProxy: trustedProxies ?? false,
+    bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionTimeout: CONNECTION_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
@@ -98,24 +152,27 @@ function createServer({ logger, paths }: ServerOptions): FastifyInstance {
   });
   // The oldest clients merge by a verb of its own.
   app.addHttpMethod('MERGE', { hasBody: true });
+  // Nothing is read of a body before the endpoint knows who sends it.
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser(
-    '*',
-    async (_request: FastifyRequest, payload: AsyncIterable<Uint8Array>) => readBody(payload),
-  );
+  app.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
   app.addHook('onRequest', (request, _reply, done) => {
     // Some clients send an empty one. Which of them fits what is asked is for the endpoint to say.
     delete request.raw.headers['content-type'];
     done();
   });
   app.addHook('onResponse', (request, reply, done) => {
+    const route = paths.has(request.originalUrl)
+      ? request.originalUrl
+      : routeOf(request.originalUrl);
     const line = {
       event: 'request-finished',
+      requestId: reply.getHeader('x-ms-request-id'),
       method: request.method,
+      route,
       status: reply.statusCode,
       durationMs: Math.round(reply.elapsedTime * 10) / 10,
     };
-    app.log.debug(line, 'A request was answered.');
+    app.log[paths.has(route) ? 'debug' : 'info'](line, 'A request was answered.');
     done();
   });
   app.setErrorHandler<Error & { readonly statusCode?: number }>((error, request, reply) => {
@@ -134,28 +191,16 @@ function codeOf(status: number | undefined): TableErrorCode {
   return status !== undefined && status < 500 ? 'InvalidInput' : 'InternalError';
 }
 
-async function readBody(payload: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of payload) {
-    bytes += chunk.length;
-    if (bytes > DISCARDED_BYTES_MAX) break;
-    if (bytes <= BODY_BYTES_MAX) chunks.push(chunk);
-    else chunks.length = 0;
-  }
-  if (bytes > BODY_BYTES_MAX) throw new TableError('RequestBodyTooLarge');
-  return Buffer.concat(chunks);
-}
-
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-function textOf(body: unknown): string {
-  if (!(body instanceof Uint8Array)) return '';
-  try {
-    return decoder.decode(body);
-  } catch {
-    throw new TableError('InvalidInput', 'The body is no UTF-8.');
-  }
+async function readBody(
+  { body: payload, headers }: FastifyRequest,
+  body: RequestBody,
+): Promise<string> {
+  if (payload === undefined || payload === null) return '';
+  const announced = Number(headers['content-length'] ?? Number.NaN);
+  return body.read(
+    payload as AsyncIterable<Uint8Array>,
+    Number.isSafeInteger(announced) ? announced : undefined,
+  );
 }
 
 /** A header that stands twice would be signed as one thing and read as another: the first is taken. */

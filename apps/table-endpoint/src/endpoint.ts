@@ -1,12 +1,12 @@
 /**
  * One request of the Table service from its headers to its answer:
  *
- *     request ──► address ──► who asks ──► may he ──► documents.ts     service, tables, policies
- *                                              └────► entities.ts      one row, a page of rows, a transaction
+ *     headers ──► address ──► who asks ──► body ──► may he ──► documents.ts     service, tables, policies
+ *                                                       └────► entities.ts      one row, a page of rows, a transaction
  *
  * What goes wrong anywhere is a `TableError`, written here as the service writes it.
  */
-import { AppError } from '@tandem/core';
+import type { TokenVerifier } from '@tandem/service-kit/tokens';
 import {
   type AccountKeys,
   errorDocument,
@@ -26,21 +26,24 @@ import { answerBatch, answerEntities, answerEntity } from './entities.ts';
 import {
   type Answer,
   type Context,
-  type EndpointRequest,
   errorFacts,
   formatAskedFor,
+  type IncomingRequest,
   JSON_TYPES,
   levelOf,
   type Permit,
 } from './exchange.ts';
 import type { ServedTables } from './served-tables.ts';
+import { toTableError } from './to-table-error.ts';
 
 export interface EndpointOptions {
   readonly tables: ServedTables;
-  /** Each with its keys; a request of another account is refused. */
+  /** Each with its keys; a request of another account is refused, and without any account every request. */
   readonly accounts: readonly AccountKeys[];
   /** Returns the account that a host names; undefined where the path does. */
   readonly styleOf: (host: string) => UrlStyle;
+  /** Undefined where no access tokens are taken. */
+  readonly verifyToken?: TokenVerifier<TokenScope> | undefined;
   /** Where clients that come without a credential find out whom to ask for a token; nowhere by default. */
   readonly challenge?: string | undefined;
   readonly nowMs: () => number;
@@ -49,7 +52,11 @@ export interface EndpointOptions {
   readonly onFailure: (error: unknown, requestId: string) => void;
 }
 
-export type Endpoint = (request: EndpointRequest) => Promise<Answer>;
+export type Endpoint = (request: IncomingRequest) => Promise<Answer>;
+
+/** What a token may allow, each what the one before it allows too. */
+export const TOKEN_SCOPES = ['tables.read', 'tables.write', 'tables.operate'] as const;
+type TokenScope = (typeof TOKEN_SCOPES)[number];
 
 /** Returns what answers the requests of the Table service. It never rejects. */
 export function createEndpoint(options: EndpointOptions): Endpoint {
@@ -81,7 +88,7 @@ interface CommonFacts {
 const CLIENT_REQUEST_ID = /^[\u0021-\u007E]{1,1024}$/;
 
 function commonHeaders(
-  { headers }: EndpointRequest,
+  { headers }: IncomingRequest,
   { requestId, nowMs }: CommonFacts,
 ): Record<string, string> {
   const version = headers['x-ms-version'] ?? '';
@@ -102,7 +109,7 @@ function isVersion(text: string): boolean {
 
 type Answering = EndpointOptions & { readonly requestId: string };
 
-async function answerRequest(request: EndpointRequest, options: Answering): Promise<Answer> {
+async function answerRequest(request: IncomingRequest, options: Answering): Promise<Answer> {
   const { tables, requestId } = options;
   const host = hostOf(request);
   const url = parseTableUrl(request.target, options.styleOf(host));
@@ -117,7 +124,7 @@ async function answerRequest(request: EndpointRequest, options: Answering): Prom
   }
   checkFormat(request, url);
   const context: Context = {
-    request: { ...request, method: verbOf(request) },
+    request: { ...request, method: verbOf(request), body: await bodyOf(request) },
     url,
     permit,
     tables,
@@ -130,8 +137,12 @@ async function answerRequest(request: EndpointRequest, options: Answering): Prom
   return cors === undefined ? answer : { ...answer, headers: { ...answer.headers, ...cors } };
 }
 
+async function bodyOf({ body }: IncomingRequest): Promise<string> {
+  return typeof body === 'string' ? body : body();
+}
+
 /** A client that cannot send a verb sends another, and names it. */
-function verbOf({ method, headers }: EndpointRequest): string {
+function verbOf({ method, headers }: IncomingRequest): string {
   return method === 'POST' ? (headers['x-http-method'] ?? method) : method;
 }
 
@@ -157,7 +168,7 @@ function answerResource(context: Context): Promise<Answer> {
 
 const HOST = /^[\w.:[\]-]{1,255}$/;
 
-function hostOf({ headers }: EndpointRequest): string {
+function hostOf({ headers }: IncomingRequest): string {
   const { host = '' } = headers;
   if (HOST.test(host)) return host;
   throw new TableError('InvalidHeaderValue', 'It is Host.');
@@ -169,7 +180,7 @@ interface Place {
 }
 
 function baseOf(
-  { isHttps }: EndpointRequest,
+  { isHttps }: IncomingRequest,
   { url, host }: Place,
   { styleOf }: EndpointOptions,
 ): string {
@@ -179,10 +190,11 @@ function baseOf(
 }
 
 async function identify(
-  { request, url, host }: Place & { readonly request: EndpointRequest },
+  { request, url, host }: Place & { readonly request: IncomingRequest },
   options: Answering,
 ): Promise<Permit> {
   const { headers, method } = request;
+  if (options.accounts.length === 0) throw TableError.saying('AuthenticationFailed', CLOSED);
   const account = options.accounts.find((one) => one.account === url.account);
   const isShared = hasSharedAccess(url.query);
   const { authorization } = headers;
@@ -190,6 +202,7 @@ async function identify(
   if (account === undefined) throw new TableError('ResourceNotFound');
   // Who sends both may do what the signature allows, which is the less.
   if (isShared) return identifyBySignature({ request, url }, options, account);
+  if (BEARER.test(authorization ?? '')) return identifyByToken(authorization ?? '', options);
   const path =
     options.styleOf(host).account === undefined || !url.isSecondary
       ? url.path
@@ -198,8 +211,34 @@ async function identify(
   return { kind: 'owner' };
 }
 
+const CLOSED =
+  'No account is configured at this endpoint, so it refuses every request: set TABLE_ACCOUNTS.';
+
+const BEARER = /^Bearer(?: |$)/i;
+const BEARER_TOKEN = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i;
+
+/** By scope, the permissions of an account's signature that allow the same. */
+const TOKEN_PERMISSIONS: Readonly<Record<TokenScope, string>> = {
+  'tables.read': 'rl',
+  'tables.write': 'rlacud',
+  'tables.operate': 'rlacudw',
+};
+
+async function identifyByToken(authorization: string, { verifyToken }: Answering): Promise<Permit> {
+  const token = BEARER_TOKEN.exec(authorization)?.[1];
+  if (verifyToken === undefined || token === undefined) {
+    throw new TableError('InvalidAuthenticationInfo');
+  }
+  const verdict = await verifyToken(token);
+  if (verdict.kind === 'keys-unreadable') throw new TableError('ServerBusy');
+  if (verdict.kind === 'refused') throw new TableError('AuthenticationFailed');
+  const scopes = TOKEN_SCOPES.filter((scope) => verdict.caller.scopes.has(scope));
+  const permissions = scopes.map((scope) => TOKEN_PERMISSIONS[scope]).join('');
+  return { kind: 'account', permissions, resourceTypes: 'sco' };
+}
+
 async function identifyBySignature(
-  { request: { ip, isHttps }, url }: { request: EndpointRequest; url: TableUrl },
+  { request: { ip, isHttps }, url }: { request: IncomingRequest; url: TableUrl },
   { tables, nowMs }: Answering,
   account: AccountKeys,
 ): Promise<Permit> {
@@ -216,7 +255,7 @@ async function identifyBySignature(
 }
 
 /** Older clients ask for Atom where an answer has no body too. */
-function checkFormat(request: EndpointRequest, { query, resource }: TableUrl): void {
+function checkFormat(request: IncomingRequest, { query, resource }: TableUrl): void {
   const isOfRows = resource.kind !== 'service' && resource.kind !== 'batch' && !query.has('comp');
   const hasBody = request.method === 'GET' || request.method === 'POST';
   const wanted = formatAskedFor(request);
@@ -225,7 +264,7 @@ function checkFormat(request: EndpointRequest, { query, resource }: TableUrl): v
 }
 
 async function answerPreflight(
-  { headers }: EndpointRequest,
+  { headers }: IncomingRequest,
   tables: ServedTables,
 ): Promise<Answer> {
   const origin = headers['origin'];
@@ -255,7 +294,7 @@ async function answerPreflight(
 }
 
 async function corsHeaders(
-  { method, headers }: EndpointRequest,
+  { method, headers }: IncomingRequest,
   tables: ServedTables,
 ): Promise<Record<string, string> | undefined> {
   const origin = headers['origin'];
@@ -276,24 +315,8 @@ async function corsHeaders(
 
 const RETRY_AFTER_S_MIN = 1;
 
-/**
- * Returns what a client is told: trouble with the region's own account is never the client's, so it is asked to
- * come again; where nobody knows whether a write happened, it is told that, and repeats it.
- */
-function toTableError(error: unknown): TableError {
-  if (error instanceof TableError) return error;
-  if (!(error instanceof AppError)) return new TableError('InternalError');
-  if (error.code === 'TABLE_OUTCOME_UNKNOWN') return new TableError('OperationTimedOut');
-  if (error.code === 'TABLE_NOT_FOUND') return new TableError('TableNotFound');
-  if (error.code === 'CURSOR_INVALID') return new TableError('InvalidInput', error.message);
-  if (error.code === 'ENTITY_INVALID') return new TableError('KeyValueTooLarge', error.message);
-  if (error.code === 'TRANSACTION_INVALID') return new TableError('InvalidInput', error.message);
-  if (error.code === 'TABLE_LIMIT_EXCEEDED') return new TableError('EntityTooLarge', error.message);
-  return new TableError('ServerBusy');
-}
-
 interface Refusing extends EndpointOptions {
-  readonly request: EndpointRequest;
+  readonly request: IncomingRequest;
   readonly common: Readonly<Record<string, string>>;
   readonly requestId: string;
 }
@@ -319,7 +342,7 @@ function refusal(
 }
 
 /** The documents of the service are XML, and so is what is said of them. */
-function isAskedForXml({ target, headers }: EndpointRequest): boolean {
+function isAskedForXml({ target, headers }: IncomingRequest): boolean {
   if (/[?&]comp=/.test(target)) return true;
   const accept = headers['accept'] ?? '';
   return accept.includes('xml') && !accept.includes('json') && !target.includes('json');

@@ -1,5 +1,5 @@
 /** Answers for rows: one of them, a page of them, and transactions over several. */
-import type { ComparisonOperator, Predicate } from '@tandem/core';
+import { type ComparisonOperator, encodeOpenId, type Predicate } from '@tandem/core';
 import {
   type Access,
   type BatchAnswer,
@@ -40,6 +40,7 @@ import {
 } from './exchange.ts';
 import { readQuery, topOf } from './query-options.ts';
 import type { Keys, RowCondition, RowWrite, ServedTable, WriteAnswer } from './served-tables.ts';
+import { toTableError } from './to-table-error.ts';
 
 type OfTable = Extract<Resource, { kind: 'entities' | 'beneath' }>;
 type OfEntity = Extract<Resource, { kind: 'entity' }>;
@@ -81,9 +82,13 @@ async function readRow(context: Context, resource: OfEntity): Promise<Answer> {
   };
 }
 
+/** Stands for the id of any table. */
+const ANY_TABLE = 'aaaaaaaa';
+
 function checkKeys({ partitionKey, rowKey }: Keys): void {
   checkKey('PartitionKey', partitionKey);
   checkKey('RowKey', rowKey);
+  encodeOpenId(ANY_TABLE, { partitionKey, rowKey });
 }
 
 async function tableOf({ tables }: Context, name: string): Promise<ServedTable> {
@@ -192,6 +197,7 @@ function readWrite(request: WriteRequest, resource: OfTable | OfEntity): ReadWri
       throw new TableError('PropertiesNeedValue');
     }
     const keys = { partitionKey, rowKey };
+    checkKeys(keys);
     const condition = { kind: 'absent' } as const;
     const write: RowWrite = { kind: 'replace', keys, properties, condition };
     return { operation: 'insertEntity', table, write, request };
@@ -296,8 +302,9 @@ async function answerPart(context: Context, make: () => Promise<Answer>): Promis
   try {
     return await make();
   } catch (error) {
-    if (!(error instanceof TableError)) throw error;
-    return refusalInBatch(context, error.ofOperation(0));
+    const known = toTableError(error);
+    if (known !== error && known.status >= 500) throw error;
+    return refusalInBatch(context, known.ofOperation(0));
   }
 }
 
@@ -319,10 +326,12 @@ async function transact(
     const rows = rowsOf(await table.write(reads.map(({ write }) => write)), true);
     return reads.map((read, index) => toPart(partOf(context, read, rows[index])));
   } catch (error) {
-    if (!(error instanceof TableError)) throw error;
+    const known = toTableError(error);
+    // What is wrong here and not with the transaction is said of the request, which clients send again.
+    if (known !== error && known.status >= 500) throw error;
     // Of a transaction that failed one answer tells which operation it was, and what was wrong with it.
-    const { operation = 0 } = error;
-    const { headers, ...refused } = refusalInBatch(context, error.ofOperation(operation));
+    const { operation = 0 } = known;
+    const { headers, ...refused } = refusalInBatch(context, known.ofOperation(operation));
     const { applied } = preferenceOf(requests[operation]?.headers ?? {});
     return [
       toPart({ ...refused, headers: { ...headers, DataServiceVersion: '3.0;', ...applied } }),
@@ -372,7 +381,7 @@ function ofOperation<T>(index: number, act: () => T): T {
   try {
     return act();
   } catch (error) {
-    throw error instanceof TableError ? error.ofOperation(index) : error;
+    throw toTableError(error).ofOperation(index);
   }
 }
 

@@ -21,6 +21,12 @@ export interface EndpointRequest {
   readonly isHttps: boolean;
 }
 
+/** A request of which the headers are there, and the body may still be on its way. */
+export interface IncomingRequest extends Omit<EndpointRequest, 'body'> {
+  /** As a text, or what reads it: that is asked once it is known who sends it. */
+  readonly body: string | (() => Promise<string>);
+}
+
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;

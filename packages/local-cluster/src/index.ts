@@ -23,7 +23,12 @@ export {
   reserveFreePorts,
 } from './ports/port-plan.ts';
 export type { LocalProcess } from './process/local-process.ts';
-export { brokerConnection, tablesConnection, urlOf } from './programs/region-programs.ts';
+export {
+  brokerConnection,
+  endpointConnection,
+  tablesConnection,
+  urlOf,
+} from './programs/region-programs.ts';
 export {
   PROBING_DEFAULT,
   PROBING_FAST,

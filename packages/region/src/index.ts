@@ -23,7 +23,7 @@ export { createRegion, openRegion, type Region } from './open-region.ts';
 export type { FoundRegionTable, RegionOpenTable } from './open-tables.ts';
 export { createPeerLinks } from './peer-links.ts';
 export { type PreparedRegion, prepareRegion } from './prepare-region.ts';
-export type { ProcessReadiness } from './readiness/process-readiness.ts';
+export { type ProcessReadiness, readinessAnswerOf } from './readiness/process-readiness.ts';
 export {
   type DeclaredTable,
   defineOpenTable,

@@ -3,6 +3,7 @@ import { EnvironmentSchema as ReplicatorEnvironment } from '@tandem/replicator/c
 import { describeEnvironment } from '@tandem/service-kit';
 import { tandemSettings } from '@tandem/storage';
 import { describeSettings } from '@tandem/storage/testing';
+import { EnvironmentSchema as TableEndpointEnvironment } from '@tandem/table-endpoint/config';
 import { TelemetryEnvironmentSchema } from '@tandem/telemetry';
 
 /** `docs/configuration.md`, from the schemas that the processes read their settings with. */
@@ -19,10 +20,13 @@ In connection strings the names may be in either case.
 ## Environment of the customer API
 ${describeEnvironment(CustomerApiEnvironment)}
 
+## Environment of the Table endpoint
+${describeEnvironment(TableEndpointEnvironment)}
+
 ## Environment of the replicator
 ${describeEnvironment(ReplicatorEnvironment)}
 
-## Telemetry of the customer API and the replicator
+## Telemetry of the customer API, the Table endpoint and the replicator
 The standard variables of OpenTelemetry; unless they ask for it, nothing is measured, traced or served.
 \`/metrics\` has a port of its own, on loopback by default: it names regions and routes, so it is opened to
 the scraper alone and never through an ingress. Those variables of the OTLP exporters that are not listed

@@ -1,8 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { assertNever } from '@tandem/core';
-import type { ProcessReadiness } from '@tandem/region';
+import { type ProcessReadiness, readinessAnswerOf } from '@tandem/region';
 import type { FastifyReply } from 'fastify';
-import { type Static, Type } from 'typebox';
+import { Type } from 'typebox';
 import { ANYONE } from '../auth/scopes.ts';
 import { jsonResponse, problemResponses } from './schema-parts.ts';
 
@@ -23,7 +22,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox<HealthRoutesOptions> = asyn
   });
 
   const send = (reply: FastifyReply, readiness: ProcessReadiness): FastifyReply => {
-    const answer = toReadyAnswer(region, readiness);
+    const answer = readinessAnswerOf(region, readiness);
     return reply.code(answer.status === 'ready' ? 200 : 503).send(answer);
   };
 
@@ -97,8 +96,6 @@ export const ReadyAnswer = Type.Object(
   },
 );
 
-export type ReadyAnswer = Static<typeof ReadyAnswer>;
-
 const liveSchema = {
   operationId: 'getLiveness',
   security: ANYONE,
@@ -154,38 +151,3 @@ const healthSchema = {
   tags,
   response: readyResponse,
 };
-
-function toReadyAnswer(region: string, readiness: ProcessReadiness): ReadyAnswer {
-  if (readiness.kind === 'ready') {
-    return { status: 'ready', region, reasons: [], notes: [...readiness.notes] };
-  }
-  return { status: 'not-ready', region, reasons: readiness.reasons.map(toReason), notes: [] };
-}
-
-/** What is not known is left out. */
-function toReason(
-  reason: Extract<ProcessReadiness, { kind: 'not-ready' }>['reasons'][number],
-): ReadyAnswer['reasons'][number] {
-  switch (reason.kind) {
-    case 'replicator-not-heard':
-      return {
-        kind: reason.kind,
-        ...(reason.ageMs === undefined ? {} : { ageMs: Math.round(reason.ageMs) }),
-        ...(reason.aheadMs === undefined ? {} : { aheadMs: Math.round(reason.aheadMs) }),
-      };
-    case 'behind': {
-      const { kind, peer, lagMs } = reason;
-      return lagMs === undefined ? { kind, peer } : { kind, peer, lagMs: Math.round(lagMs) };
-    }
-    case 'held':
-      return { kind: reason.kind, why: reason.why };
-    case 'out-for-drill':
-      return { kind: reason.kind, untilMs: reason.untilMs };
-    case 'store-not-answering':
-    case 'starting':
-    case 'stopping':
-      return { kind: reason.kind };
-    default:
-      return assertNever(reason);
-  }
-}

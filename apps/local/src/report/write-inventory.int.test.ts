@@ -14,6 +14,7 @@ test('the inventory names every region with what a command needs to reach it', a
     tables: 'TableEndpoint=http://127.0.0.1:3',
     broker: 'Endpoint=sb://127.0.0.1:4',
     brokerAdmin: 'Endpoint=sb://127.0.0.1:5',
+    tableEndpoint: 'TableEndpoint=http://127.0.0.1:6/devstoreaccount1',
   };
   const regions = [{ name: 'east', addresses }] as unknown as readonly Region[];
   const trafficManagerUrl = 'http://127.0.0.1:6';

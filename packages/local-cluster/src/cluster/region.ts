@@ -9,8 +9,10 @@ import {
   brokerAdminConnection,
   brokerConnection,
   brokerProgram,
+  endpointConnection,
   type RegionPlan,
   replicatorProgram,
+  tableEndpointProgram,
   tablesConnection,
   urlOf,
 } from '../programs/region-programs.ts';
@@ -22,6 +24,8 @@ export interface RegionAddresses {
   readonly api: string;
   /** Leads to the replicator's health and status. */
   readonly replicator: string;
+  /** Connects clients of Table Storage to the region's Table endpoint. */
+  readonly tableEndpoint: string;
   /** Connects to the storage account. */
   readonly tables: string;
   /** Connects to the Service Bus namespace. */
@@ -36,6 +40,7 @@ export interface Region {
   readonly addresses: RegionAddresses;
   readonly api: LocalProcess;
   readonly replicator: LocalProcess;
+  readonly tableEndpoint: LocalProcess;
   readonly store: LocalProcess;
   readonly broker: LocalProcess;
   /** Starts whatever of it does not run, and resolves when all of it listens. */
@@ -43,7 +48,7 @@ export interface Region {
   /** Stops in order: what serves first, what it stands on last. */
   stop(): Promise<void>;
   /**
-   * The loss of the region. The API, the replicator and the broker get a SIGKILL before this
+   * The loss of the region. The API, the Table endpoint, the replicator and the broker get a SIGKILL before this
    * returns. The store is stopped so that it saves: killed, Azurite would lose what it has
    * acknowledged, and Azure Storage does not lose that with a region.
    */
@@ -65,11 +70,13 @@ export function createRegion({ plan, createProcess, logFolder }: RegionOptions):
     createProcess(program, join(logFolder, `${name}-${kind}.log`));
   const api = create('api', apiProgram(plan));
   const replicator = create('replicator', replicatorProgram(plan));
+  const tableEndpoint = create('table-endpoint', tableEndpointProgram(plan));
   const store = create('tables', azuriteProgram(plan));
   const broker = create('broker', brokerProgram(plan));
   const addresses: RegionAddresses = {
     api: urlOf(ports.api),
     replicator: urlOf(ports.replicator),
+    tableEndpoint: endpointConnection(ports),
     tables: tablesConnection(ports),
     broker: brokerConnection(ports),
     brokerAdmin: brokerAdminConnection(ports),
@@ -79,27 +86,32 @@ export function createRegion({ plan, createProcess, logFolder }: RegionOptions):
     addresses,
     api,
     replicator,
+    tableEndpoint,
     store,
     broker,
     async start() {
       await startAll([store, broker]);
-      await startAll([api, replicator]);
+      await startAll([api, replicator, tableEndpoint]);
     },
     async stop() {
-      await Promise.all([api.stop(), replicator.stop()]);
+      await Promise.all([api.stop(), replicator.stop(), tableEndpoint.stop()]);
       await Promise.all([store.stop(), broker.stop()]);
     },
     async kill() {
-      const killed = [api, replicator, broker].map((process) => process.kill());
+      const killed = [api, replicator, tableEndpoint, broker].map((process) => process.kill());
       await Promise.all([...killed, store.stop()]);
     },
-    untilReady: (waitMsMax = READY_MS_MAX, signal) =>
-      untilHealthy({
-        name: api.name,
-        url: `${addresses.api}/health/ready`,
-        waitMsMax,
-        signal,
-      }),
+    async untilReady(waitMsMax = READY_MS_MAX, signal) {
+      const origins = [
+        { name: api.name, origin: addresses.api },
+        { name: tableEndpoint.name, origin: urlOf(ports.tableEndpoint) },
+      ];
+      await Promise.all(
+        origins.map(({ name: asked, origin }) =>
+          untilHealthy({ name: asked, url: `${origin}/health/ready`, waitMsMax, signal }),
+        ),
+      );
+    },
   };
 }
 

@@ -128,7 +128,9 @@ async function bringUp(cluster: Cluster, options: ClusterOptions): Promise<void>
   const { signal } = options;
   await startAll(regions.flatMap(({ store, broker }) => [store, broker]));
   await prepare(regions, options);
-  await startAll(regions.flatMap(({ api, replicator }) => [api, replicator]));
+  await startAll(
+    regions.flatMap(({ api, replicator, tableEndpoint }) => [api, replicator, tableEndpoint]),
+  );
   await Promise.all(regions.map((region) => region.untilReady(CAUGHT_UP_MS_MAX, signal)));
   await trafficManager.start();
 }

@@ -15,8 +15,22 @@ describe('the ports of a cluster', () => {
     expect(planPorts(7700, ['east', 'west'])).toEqual({
       trafficManager: 7700,
       regions: {
-        east: { api: 7710, replicator: 7711, tables: 7712, broker: 7713, brokerAdmin: 7714 },
-        west: { api: 7720, replicator: 7721, tables: 7722, broker: 7723, brokerAdmin: 7724 },
+        east: {
+          api: 7710,
+          replicator: 7711,
+          tables: 7712,
+          broker: 7713,
+          brokerAdmin: 7714,
+          tableEndpoint: 7715,
+        },
+        west: {
+          api: 7720,
+          replicator: 7721,
+          tables: 7722,
+          broker: 7723,
+          brokerAdmin: 7724,
+          tableEndpoint: 7725,
+        },
       },
     });
   });

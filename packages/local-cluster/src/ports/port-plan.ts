@@ -19,6 +19,8 @@ export interface RegionPorts {
   readonly tables: number;
   readonly broker: number;
   readonly brokerAdmin: number;
+  /** Speaks the protocol of Table Storage. */
+  readonly tableEndpoint: number;
 }
 
 export interface PortPlan {
@@ -31,7 +33,7 @@ export interface PortUse {
   readonly usedBy: string;
 }
 
-/** Lays out, with base 7700: 7700 in front, 7710 to 7714 for the first region, 7720 to 7724 for the second. */
+/** Lays out, with base 7700: 7700 in front, 7710 to 7715 for the first region, 7720 to 7725 for the second. */
 export function planPorts(base: number, regions: readonly string[]): PortPlan {
   const entries = regions.map((region, index) => {
     const first = base + REGION_PORTS * (index + 1);
@@ -41,6 +43,7 @@ export function planPorts(base: number, regions: readonly string[]): PortPlan {
       tables: first + 2,
       broker: first + 3,
       brokerAdmin: first + 4,
+      tableEndpoint: first + 5,
     };
     return [region, ports] as const;
   });
@@ -54,6 +57,7 @@ export function listPorts(plan: PortPlan): readonly PortUse[] {
     { port: ports.tables, usedBy: `the tables of ${region}` },
     { port: ports.broker, usedBy: `the broker of ${region}` },
     { port: ports.brokerAdmin, usedBy: `the broker's administration of ${region}` },
+    { port: ports.tableEndpoint, usedBy: `the Table endpoint of ${region}` },
   ]);
   return [{ port: plan.trafficManager, usedBy: 'the traffic manager' }, ...ofRegions];
 }
@@ -66,6 +70,7 @@ export function portsText(): string {
     '  B+11     its replicator (status)        B+21     and so on',
     '  B+12     its tables',
     '  B+13     its broker, B+14 the administration of the broker',
+    '  B+15     its Table endpoint',
   ].join('\n');
 }
 

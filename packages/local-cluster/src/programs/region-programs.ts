@@ -63,6 +63,27 @@ export function apiProgram(plan: RegionPlan): Program {
   });
 }
 
+/** Serves the account that every emulator of storage publishes, on loopback. */
+export function tableEndpointProgram(plan: RegionPlan): Program {
+  return serviceProgram(plan, {
+    name: `Table endpoint of ${plan.name}`,
+    main: fileURLToPath(import.meta.resolve('@tandem/table-endpoint/main')),
+    env: {
+      PORT: String(plan.ports.tableEndpoint),
+      TABLE_ACCOUNTS: accountOf(azuriteConnectionString(plan.ports.tableEndpoint)),
+    },
+  });
+}
+
+function accountOf(connection: string): string {
+  const valueOf = (name: string): string =>
+    connection
+      .split(';')
+      .find((part) => part.startsWith(`${name}=`))
+      ?.slice(name.length + 1) ?? '';
+  return `${valueOf('AccountName')}:${valueOf('AccountKey')}`;
+}
+
 export function replicatorProgram(plan: RegionPlan): Program {
   return serviceProgram(plan, {
     name: `replicator of ${plan.name}`,
@@ -109,6 +130,11 @@ const BROKER_KEY = 'SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKe
 
 export function tablesConnection(ports: RegionPorts): string {
   return azuriteConnectionString(ports.tables);
+}
+
+/** Connects unmodified clients of Table Storage to the region. */
+export function endpointConnection(ports: RegionPorts): string {
+  return azuriteConnectionString(ports.tableEndpoint);
 }
 
 export function brokerConnection(ports: RegionPorts): string {

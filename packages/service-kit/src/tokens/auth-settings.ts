@@ -1,16 +1,23 @@
-import { type Static, type TObject, Type } from 'typebox';
+import { type Static, type TObject, type TOptional, type TString, Type } from 'typebox';
 import { isLoopback } from '../loopback.ts';
 
-/** What a service that takes access tokens reads of its environment. */
-export const AUTH_VARIABLES = {
-  AUTH_ISSUER: Type.Optional(
+const ISSUER_MEANING = 'Whose access tokens are taken, as they have it in `iss`. ';
+
+/** Returns what `AUTH_ISSUER` says of itself, with a sentence of what a service does without it. */
+export function authIssuerVariable(without: string): TOptional<TString> {
+  return Type.Optional(
     Type.String({
-      description:
-        'Whose access tokens are taken, as they have it in `iss`. Without it no token is asked ' +
-        'for, and HOST must be a loopback address.',
+      description: ISSUER_MEANING + without,
       pattern: '^https?://[^\\s?#]+$',
       examples: ['https://login.microsoftonline.com/<tenant>/v2.0'],
     }),
+  );
+}
+
+/** What a service that takes access tokens reads of its environment. */
+export const AUTH_VARIABLES = {
+  AUTH_ISSUER: authIssuerVariable(
+    'Without it no token is asked for, and HOST must be a loopback address.',
   ),
   AUTH_AUDIENCE: Type.Optional(
     Type.String({

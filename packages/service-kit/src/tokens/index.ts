@@ -1,6 +1,7 @@
 export {
   AUTH_VARIABLES,
   type AuthSettings,
+  authIssuerVariable,
   authSettingsOf,
   findAuthProblems,
 } from './auth-settings.ts';

@@ -289,7 +289,7 @@ function findRefusal(
   return new TerminalError(
     fault?.reason === 'ENTITY_INVALID' ? 'ENTITY_INVALID' : 'TABLE_LIMIT_EXCEEDED',
     `Entity ${entityId} of ${kind.name} would be taken by no region: ${text}.`,
-    { details: { entityId } },
+    { details: { entityId, reason: fault?.reason ?? 'FIELD_UNKNOWN' } },
   );
 }
 

@@ -1,7 +1,7 @@
 /** Sends drawn requests with damage in their addresses, headers and bodies: what a broken or hostile client sends. */
 import { createHmac } from 'node:crypto';
 import type { Randomness } from '@tandem/core';
-import type { Endpoint } from '@tandem/table-endpoint';
+import type { Endpoint, EndpointRequest } from '@tandem/table-endpoint';
 import { RequestDrawer, TABLES } from '../differential/draw-request.ts';
 
 export interface FuzzOptions {
@@ -18,8 +18,6 @@ export interface FuzzReport {
   /** Targets that were answered with 500: the endpoint did not foresee them. */
   readonly unforeseen: readonly string[];
 }
-
-type Request = Parameters<Endpoint>[0];
 
 export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   const { endpoint, requests, random } = options;
@@ -53,7 +51,7 @@ interface Damageable {
 function signed(
   { method, target, headers, body }: Damageable,
   { account, key }: FuzzOptions,
-): Request {
+): EndpointRequest {
   const date = new Date().toUTCString();
   const path = `/${account}${target}`;
   const [resource = ''] = path.split('?');

@@ -68,16 +68,21 @@ function isOfficial(variable: 'E2E_AZURITE' | 'E2E_SERVICE_BUS'): boolean {
 
 export interface ServicePlanOptions {
   readonly region: string;
-  readonly kind: 'api' | 'replicator';
+  readonly kind: 'api' | 'replicator' | 'table-endpoint';
   readonly port: number;
   readonly isPrevious: boolean;
 }
 
+const NAMES = {
+  api: 'API',
+  replicator: 'replicator',
+  'table-endpoint': 'Table endpoint',
+} as const;
+
 export function servicePlan({ region, kind, port, isPrevious }: ServicePlanOptions): ContainerPlan {
-  const isApi = kind === 'api';
   return {
-    name: isApi ? `API of ${region}` : `replicator of ${region}`,
-    image: imageOf(isApi ? 'customer-api' : 'replicator', isPrevious),
+    name: `${NAMES[kind]} of ${region}`,
+    image: imageOf(kind === 'api' ? 'customer-api' : kind, isPrevious),
     alias: `${region}-${kind}`,
     env: {
       REGION_ID: region,
@@ -86,14 +91,10 @@ export function servicePlan({ region, kind, port, isPrevious }: ServicePlanOptio
       NODE_EXTRA_CA_CERTS: CERTIFICATE,
       // The region's network is closed, and what is published is on loopback only.
       AUTH_OPEN_NETWORK: 'true',
-      ...(isApi
-        ? {}
-        : {
-            SERVICE_BUS_ADMINISTRATION_CONNECTION: brokerConnection(
-              `${region}-broker`,
-              PORTS.admin,
-            ),
-          }),
+      ...(kind === 'replicator' && {
+        SERVICE_BUS_ADMINISTRATION_CONNECTION: brokerConnection(`${region}-broker`, PORTS.admin),
+      }),
+      ...(kind === 'table-endpoint' && { TABLE_ACCOUNTS: `${ACCOUNT}:${ACCOUNT_KEY}` }),
     },
     files: { [AZURITE_CERTIFICATE]: CERTIFICATE },
     ports: { [PORTS.http]: port },

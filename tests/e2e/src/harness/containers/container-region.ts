@@ -21,6 +21,7 @@ const READY_MS_MAX = 300_000;
 export interface ContainerRegion extends Region {
   readonly api: ContainerProcess;
   readonly replicator: ContainerProcess;
+  readonly tableEndpoint: ContainerProcess;
   readonly store: ContainerProcess;
   readonly broker: ContainerProcess;
   /** Connection string of its broker, as the services of every region see it. */
@@ -33,14 +34,14 @@ export interface ContainerRegionOptions {
   readonly runtime: Runtime;
   readonly networks: Networks;
   readonly logFolder: string;
-  /** Five of this machine's. */
+  /** Six of this machine's. */
   readonly ports: readonly number[];
   readonly startsAtPreviousVersion: boolean;
 }
 
 export function createContainerRegion(options: ContainerRegionOptions): ContainerRegion {
   const { name, runtime, networks, logFolder } = options;
-  const [api = 0, replicator = 0, tables = 0, amqp = 0, admin = 0] = options.ports;
+  const [api = 0, replicator = 0, tables = 0, amqp = 0, admin = 0, endpoint = 0] = options.ports;
   const create = (kind: string, plan: ContainerPlan, isShared: boolean): ContainerProcess =>
     createContainerProcess({
       runtime,
@@ -52,14 +53,24 @@ export function createContainerRegion(options: ContainerRegionOptions): Containe
         if (isShared) await networks.connect(networks.between, containerId, alias);
       },
     });
-  const plans = (isPrevious: boolean): Record<'api' | 'replicator', ContainerPlan> => ({
+  const plans = (
+    isPrevious: boolean,
+  ): Record<'api' | 'replicator' | 'tableEndpoint', ContainerPlan> => ({
     api: servicePlan({ region: name, kind: 'api', port: api, isPrevious }),
     replicator: servicePlan({ region: name, kind: 'replicator', port: replicator, isPrevious }),
+    // An earlier version may have none.
+    tableEndpoint: servicePlan({
+      region: name,
+      kind: 'table-endpoint',
+      port: endpoint,
+      isPrevious: false,
+    }),
   });
   const first = plans(options.startsAtPreviousVersion);
   const parts = {
     api: create('api', first.api, true),
     replicator: create('replicator', first.replicator, true),
+    tableEndpoint: create('table-endpoint', first.tableEndpoint, true),
     store: create('tables', tablesPlan(name, tables), false),
     broker: create('broker', brokerPlan(name, amqp, admin), true),
   };
@@ -67,6 +78,7 @@ export function createContainerRegion(options: ContainerRegionOptions): Containe
     api: `http://127.0.0.1:${api}`,
     replicator: `http://127.0.0.1:${replicator}`,
     tables: tablesConnection('127.0.0.1', tables),
+    tableEndpoint: tablesConnection('127.0.0.1', endpoint).replace(/https/g, 'http'),
     broker: brokerConnection('127.0.0.1', amqp),
     brokerAdmin: brokerConnection('127.0.0.1', admin),
   };
@@ -83,24 +95,25 @@ export function createContainerRegion(options: ContainerRegionOptions): Containe
   };
 }
 
-type Parts = Pick<ContainerRegion, 'api' | 'replicator' | 'store' | 'broker'>;
+type Parts = Pick<ContainerRegion, 'api' | 'replicator' | 'tableEndpoint' | 'store' | 'broker'>;
 
 function lifeOf(
-  { api, replicator, store, broker }: Parts,
+  { api, replicator, tableEndpoint, store, broker }: Parts,
   apiUrl: string,
 ): Pick<Region, 'start' | 'stop' | 'kill' | 'untilReady'> {
   return {
     async start() {
       await Promise.all([store.start(), broker.start()]);
-      await Promise.all([api.start(), replicator.start()]);
+      await Promise.all([api.start(), replicator.start(), tableEndpoint.start()]);
     },
     async stop() {
-      await Promise.all([api.stop(), replicator.stop()]);
+      await Promise.all([api.stop(), replicator.stop(), tableEndpoint.stop()]);
       await Promise.all([store.stop(), broker.stop()]);
     },
     // Azurite is stopped and not killed: it would lose what Azure Storage does not.
     async kill() {
-      await Promise.all([api.kill(), replicator.kill(), broker.kill(), store.stop()]);
+      const killed = [api, replicator, tableEndpoint, broker].map((part) => part.kill());
+      await Promise.all([...killed, store.stop()]);
     },
     async untilReady(waitMsMax = READY_MS_MAX) {
       const ask = async (): Promise<true | undefined> => {

@@ -13,7 +13,7 @@ import { findFreePorts } from './free-ports.ts';
 import { createNetworks, type Networks } from './networks.ts';
 import { openRuntime, type Runtime } from './runtime.ts';
 
-const PORTS_PER_REGION = Object.keys(PORTS).length + 1;
+const PORTS_PER_REGION = Object.keys(PORTS).length + 2;
 const READY_MS_MAX = 240_000;
 
 /** Regions of containers, each on a network of its own. */
@@ -98,7 +98,11 @@ async function bringUp({ regions, trafficManager }: Parts, options: E2eOptions):
       prepare(region, { ...options.settings, ...settingsOf(region.name, brokers) }),
     ),
   );
-  await Promise.all(regions.flatMap(({ api, replicator }) => [api.start(), replicator.start()]));
+  await Promise.all(
+    regions.flatMap(({ api, replicator, tableEndpoint }) =>
+      [api, replicator, tableEndpoint].map((part) => part.start()),
+    ),
+  );
   await Promise.all(regions.map((region) => region.untilReady(READY_MS_MAX)));
   await trafficManager.start();
 }
@@ -127,7 +131,7 @@ async function forBrokers(
 }
 
 function partsOf(region: ContainerRegion): readonly ContainerProcess[] {
-  return [region.api, region.replicator, region.store, region.broker];
+  return [region.api, region.replicator, region.tableEndpoint, region.store, region.broker];
 }
 
 function regionOf(regions: readonly ContainerRegion[], name: string): ContainerRegion {
