@@ -24,6 +24,8 @@ export interface Deployment {
   readonly inventory: Output<object>;
   /** The name that the public host is an alias of. */
   readonly trafficManagerHost: Output<string>;
+  /** The same of the host for clients of Table Storage; undefined where there is none. */
+  readonly tableTrafficManagerHost: Output<string> | undefined;
   readonly registryServer: string;
 }
 
@@ -46,18 +48,46 @@ export function buildDeployment(
     if (settings.platform === 'container-apps') createContainerApps(region, regions, images);
     else clusterNames[region.context.region.name] = createCluster(region, images.registry).name;
   }
-  const profile = createTrafficManager(settings, group);
+  const profile = createTrafficManager(settings, group, {
+    name: `${settings.project}-traffic`,
+    dnsLabel: settings.dnsLabel,
+    targets: settings.regions,
+  });
+  const tableProfile = createTableTraffic(settings, group);
   const actions = createActionGroup(settings, group);
   for (const region of regions) createRegionAlerts(region, actions);
-  createEndpointAlert(settings, group, { profile, actions });
+  createEndpointAlert(settings, group, { name: 'endpoint-degraded', profile, actions });
+  if (tableProfile !== undefined) {
+    const alert = { name: 'table-endpoint-degraded', profile: tableProfile, actions };
+    createEndpointAlert(settings, group, alert);
+  }
   return {
     helmValues: helmValuesOf(settings, regions, images.server),
     kustomizeValues: kustomizeValuesOf(regions, tenantId),
     clusterNames: output(clusterNames),
     inventory: inventoryOf(settings, regions),
     trafficManagerHost: output(`${settings.dnsLabel}.trafficmanager.net`),
+    tableTrafficManagerHost:
+      settings.tables && output(`${settings.tables.dnsLabel}.trafficmanager.net`),
     registryServer: images.server,
   };
+}
+
+/** Of the Table endpoints; undefined where there are none. */
+function createTableTraffic(settings: DeploymentSettings, group: ResourceGroup) {
+  const { tables, project } = settings;
+  if (tables === undefined) return undefined;
+  const targets = settings.regions.map(({ name, host, tableHost }) => ({
+    name,
+    // Settings without one are refused.
+    host: tableHost ?? host,
+  }));
+  const { dnsLabel } = tables;
+  return createTrafficManager(settings, group, {
+    name: `${project}-table-traffic`,
+    dnsLabel,
+    targets,
+  });
 }
 
 function helmValuesOf(
@@ -68,17 +98,20 @@ function helmValuesOf(
   const entries = regions.map(({ context, data, identities }) => ({
     name: context.region.name,
     host: context.region.host,
+    ...(context.region.tableHost !== undefined && { tableHost: context.region.tableHost }),
     storageAccountUrl: data.accountUrl,
     serviceBusNamespace: data.namespaceHost,
     clientIds: {
       customerApi: identities.customerApi.clientId,
       replicator: identities.replicator.clientId,
       scaler: identities.scaler.clientId,
+      tableEndpoint: identities.tableEndpoint.clientId,
     },
   }));
-  const { publicHost, auth, queue, imageTag: tag } = settings;
+  const { publicHost, auth, queue, imageTag: tag, tables } = settings;
+  const names = { publicHost, ...(tables && { publicTableHost: tables.publicHost }) };
   return output({
-    global: { publicHost, auth, queue, image: { registry, tag }, regions: entries },
+    global: { ...names, auth, queue, image: { registry, tag }, regions: entries },
   });
 }
 

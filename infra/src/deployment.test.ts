@@ -9,11 +9,16 @@ const THREE_REGIONS = [
   ...EXAMPLE.regions,
   { name: 'north', location: 'swedencentral', host: 'north.customers.example.com' },
 ];
+const TABLES = {
+  tables: { publicHost: 'tables.example.com', dnsLabel: 'tandem-tables' },
+  regions: EXAMPLE.regions.map((one) => ({ ...one, tableHost: `${one.name}.tables.example.com` })),
+};
 const VARIANTS = [
   { variant: 'clusters', changes: {} },
   { variant: 'container apps', changes: { platform: 'container-apps' } },
   { variant: 'clusters, Premium', changes: { serviceBusTier: 'Premium' } },
   { variant: 'clusters in three regions', changes: { regions: THREE_REGIONS } },
+  { variant: 'clusters with Table endpoints', changes: TABLES },
 ];
 const ROLE_NAMES = new Map<string, string>(
   Object.entries(DATA_ROLES).map(([name, id]) => [id, name]),
@@ -121,9 +126,10 @@ describe.each(VARIANTS)('a deployment: $variant', ({ changes }) => {
       });
     const expected = regions.flatMap(({ name }) => {
       const own = `tandem-${name}`;
-      const senders = [`${own}-customerApi`, `${own}-replicator`];
+      const pulling = [`${own}-customerApi`, `${own}-replicator`];
+      const senders = [...pulling, `${own}-tableEndpoint`];
       const peers = regions.filter((peer) => peer.name !== name);
-      const pullers = platform === 'kubernetes' ? [`nodes of ${own}-cluster`] : senders;
+      const pullers = platform === 'kubernetes' ? [`nodes of ${own}-cluster`] : pulling;
       return [
         ...senders.map((who) => `${who}: storageTableDataContributor on ${own}-account`),
         `${own}-replicator: serviceBusDataReceiver on ${own}-queue`,
@@ -168,8 +174,9 @@ describe.each(VARIANTS)('a deployment: $variant', ({ changes }) => {
       },
     );
     const accounts = ['kube-system:keda-operator', 'tandem:customer-api', 'tandem:replicator'];
-    const expected = [...accounts, 'tandem:tandem-configuration-check'];
-    expect([...new Set(subjects)].sort()).toEqual(platform === 'kubernetes' ? expected : []);
+    const expected = [...accounts, 'tandem:table-endpoint', 'tandem:tandem-configuration-check'];
+    const isCluster = platform === 'kubernetes';
+    expect([...new Set(subjects)].sort()).toEqual(isCluster ? expected : []);
   });
 
   it('serves https only, and keeps the scaler out of the containers', () => {
@@ -193,29 +200,33 @@ describe.each(VARIANTS)('a deployment: $variant', ({ changes }) => {
   });
 
   it('sends clients to the first region that is ready, as fast as Traffic Manager can', () => {
-    expect(inputsOf('trafficmanager:Profile')).toEqual([
-      expect.objectContaining({
-        trafficRoutingMethod: 'Priority',
-        dnsConfig: { relativeName: 'tandem-customers', ttl: 10 },
-        monitorConfig: expect.objectContaining({
-          protocol: 'HTTPS',
-          port: 443,
-          path: '/health/ready',
-          intervalInSeconds: 10,
-          timeoutInSeconds: 9,
-          toleratedNumberOfFailures: 3,
-        }),
-        endpoints: regions.map(({ name, host }, index) =>
-          expect.objectContaining({
-            name,
-            target: host,
-            priority: index + 1,
-            endpointStatus: 'Enabled',
-            alwaysServe: 'Disabled',
+    const tables = 'tables' in changes ? [TABLES.tables.dnsLabel] : [];
+    const labels = ['tandem-customers', ...tables];
+    expect(inputsOf('trafficmanager:Profile')).toEqual(
+      labels.map((label) =>
+        expect.objectContaining({
+          trafficRoutingMethod: 'Priority',
+          dnsConfig: { relativeName: label, ttl: 10 },
+          monitorConfig: expect.objectContaining({
+            protocol: 'HTTPS',
+            port: 443,
+            path: '/health/ready',
+            intervalInSeconds: 10,
+            timeoutInSeconds: 9,
+            toleratedNumberOfFailures: 3,
           }),
-        ),
-      }),
-    ]);
+          endpoints: regions.map(({ name, host }, index) =>
+            expect.objectContaining({
+              name,
+              target: label === 'tandem-tables' ? `${name}.tables.example.com` : host,
+              priority: index + 1,
+              endpointStatus: 'Enabled',
+              alwaysServe: 'Disabled',
+            }),
+          ),
+        }),
+      ),
+    );
   });
 
   it('alerts on lag, outbox age, silence and dead letters in each region, and on a lost one', () => {
@@ -229,6 +240,8 @@ describe.each(VARIANTS)('a deployment: $variant', ({ changes }) => {
     const expected = regions.flatMap(({ name }) =>
       ['dead-letters', 'lag', 'outbox-age', 'silence'].map((alert) => `tandem-${name}-${alert}`),
     );
-    expect(names.sort()).toEqual(['tandem-endpoint-degraded', ...expected].sort());
+    const lost = ['tandem-endpoint-degraded'];
+    if ('tables' in changes) lost.push('tandem-table-endpoint-degraded');
+    expect(names.sort()).toEqual([...lost, ...expected].sort());
   });
 });

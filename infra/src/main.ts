@@ -17,5 +17,6 @@ export const {
   clusterNames,
   inventory,
   trafficManagerHost,
+  tableTrafficManagerHost,
   registryServer,
 } = deployment;

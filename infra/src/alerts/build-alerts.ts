@@ -125,12 +125,18 @@ function createDeadLetterAlert({ context, data }: Region, actions: ActionGroup):
 }
 
 /** A region that clients are no longer sent to. */
+interface EndpointAlert {
+  readonly name: string;
+  readonly profile: Profile;
+  readonly actions: ActionGroup;
+}
+
 export function createEndpointAlert(
   settings: DeploymentSettings,
   group: ResourceGroup,
-  { profile, actions }: { readonly profile: Profile; readonly actions: ActionGroup },
+  { name, profile, actions }: EndpointAlert,
 ): MetricAlert {
-  return new MetricAlert(`${settings.project}-endpoint-degraded`, {
+  return new MetricAlert(`${settings.project}-${name}`, {
     resourceGroupName: group.name,
     location: 'global',
     description: 'Traffic Manager takes a region for lost, see docs/runbooks/fail-over.md.',

@@ -29,9 +29,11 @@ import { collectContainerLogs } from './collect-container-logs.ts';
 /** Of the charts: the service accounts that act as an identity, by namespace and name. */
 const ACCOUNTS: readonly (readonly [IdentityName, string])[] = [
   ['customerApi', 'tandem:customer-api'],
+  ['tableEndpoint', 'tandem:table-endpoint'],
   ['replicator', 'tandem:replicator'],
   ['replicator', 'tandem:tandem-configuration-check'],
   ['secrets', 'tandem:customer-api'],
+  ['secrets', 'tandem:table-endpoint'],
   ['secrets', 'tandem:replicator'],
   ['secrets', 'tandem:tandem-configuration-check'],
   ['scaler', 'kube-system:keda-operator'],

@@ -52,10 +52,16 @@ export function buildRegion(options: RegionOptions): Region {
 /** What the services may do in their own region. */
 function grantOwn({ context, data, identities }: Pick<Region, 'context' | 'data' | 'identities'>) {
   const prefix = prefixOf(context);
-  const { customerApi, replicator, secrets, scaler } = identities;
+  const { customerApi, replicator, secrets, scaler, tableEndpoint } = identities;
   grant({
     name: `${prefix}-customer-api-tables`,
     principalId: customerApi.principalId,
+    role: 'storageTableDataContributor',
+    scope: data.account.id,
+  });
+  grant({
+    name: `${prefix}-table-endpoint-tables`,
+    principalId: tableEndpoint.principalId,
     role: 'storageTableDataContributor',
     scope: data.account.id,
   });

@@ -2,10 +2,10 @@ import { UserAssignedIdentity } from '@pulumi/azure-native/managedidentity/index
 import { placeOf, prefixOf, type RegionContext } from './region-context.ts';
 
 /**
- * One for each that acts: the two services, what reads connection strings from the vault, and what
+ * One for each that acts: the services, what reads connection strings from the vault, and what
  * scales the replicators, which must be allowed more on the queue than the replicator itself.
  */
-export type IdentityName = 'customerApi' | 'replicator' | 'secrets' | 'scaler';
+export type IdentityName = 'customerApi' | 'replicator' | 'secrets' | 'scaler' | 'tableEndpoint';
 export type RegionIdentities = Readonly<Record<IdentityName, UserAssignedIdentity>>;
 
 export function createIdentities(context: RegionContext): RegionIdentities {
@@ -16,5 +16,6 @@ export function createIdentities(context: RegionContext): RegionIdentities {
     replicator: create('replicator'),
     secrets: create('secrets'),
     scaler: create('scaler'),
+    tableEndpoint: create('tableEndpoint'),
   };
 }

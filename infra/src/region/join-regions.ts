@@ -23,7 +23,7 @@ export function joinRegions(regions: readonly Region[]): void {
 }
 
 function grantSending(own: Region, peer: Region): void {
-  for (const sender of ['customerApi', 'replicator'] as const) {
+  for (const sender of ['customerApi', 'replicator', 'tableEndpoint'] as const) {
     grant({
       name: `${prefixOf(own.context)}-${sender}-sends-to-${peer.context.region.name}`,
       principalId: own.identities[sender].principalId,

@@ -7,11 +7,15 @@ const UUID = '^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$';
 /** Azure gives every storage account, namespace and vault a name of its own in the whole world. */
 const Project = Type.String({ pattern: '^[a-z][a-z0-9]{2,9}$' });
 
+const DnsLabel = Type.String({ pattern: '^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$' });
+
 const Region = Type.Object(
   {
     name: Type.String({ pattern: '^[a-z][a-z0-9]{0,11}$' }),
     location: Type.String({ pattern: '^[a-z]+[a-z0-9]*$' }),
     host: Type.String({ pattern: HOST }),
+    /** Where clients of Table Storage find the region; needed where `tables` is set. */
+    tableHost: Type.Optional(Type.String({ pattern: HOST })),
   },
   closed,
 );
@@ -40,7 +44,11 @@ export const DeploymentSettings = Type.Object(
       },
       closed,
     ),
-    dnsLabel: Type.String({ pattern: '^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$' }),
+    dnsLabel: DnsLabel,
+    /** The names under which clients of Table Storage find all regions; without them there is no Table endpoint. */
+    tables: Type.Optional(
+      Type.Object({ publicHost: Type.String({ pattern: HOST }), dnsLabel: DnsLabel }, closed),
+    ),
     /** In the order of their priority. */
     regions: Type.Array(Region, { minItems: 1, maxItems: 33 }),
     queue: Type.String({

@@ -7,6 +7,8 @@ import { readSettings } from './read-settings.ts';
 
 const [east, west] = EXAMPLE.regions;
 
+const TABLES = { publicHost: 'tables.example.com', dnsLabel: 'tandem-tables' };
+
 function problemsOf(changes: object): readonly string[] {
   const reading = readSettings({ ...EXAMPLE, ...changes });
   return reading.ok ? [] : reading.problems;
@@ -57,6 +59,31 @@ describe('the settings of a stack', () => {
       'a project that no account can be named after',
       { project: 'My-Project' },
       'deployment.project',
+    ],
+    [
+      'tables without a host in a region',
+      { tables: TABLES },
+      'east has no tableHost: deployment.tables needs one',
+    ],
+    [
+      'a host for tables without tables',
+      { regions: [{ ...east, tableHost: 'east.tables.example.com' }, west] },
+      'east has a tableHost, but deployment.tables is not set',
+    ],
+    [
+      'tables without a cluster',
+      { tables: TABLES, platform: 'container-apps' },
+      'set platform to kubernetes',
+    ],
+    [
+      'one name for both',
+      { tables: { ...TABLES, dnsLabel: EXAMPLE.dnsLabel } },
+      'give the tables one of their own',
+    ],
+    [
+      'one host for both',
+      { tables: { ...TABLES, publicHost: EXAMPLE.publicHost } },
+      'need names of their own',
     ],
     ['no administrators', { operatorGroupId: 'everyone' }, 'deployment.operatorGroupId'],
   ])('are refused for %s', (_name, changes, sentence) => {

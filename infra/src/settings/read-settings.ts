@@ -15,13 +15,44 @@ export function readSettings(value: unknown): SettingsReading {
   );
   if (problems.length > 0) return { ok: false, problems };
   const settings = filled as DeploymentSettings;
-  const contradictions = [...findRegionProblems(settings), ...findProbeProblems(settings.probe)];
+  const contradictions = [
+    ...findRegionProblems(settings),
+    ...findTableProblems(settings),
+    ...findProbeProblems(settings.probe),
+  ];
   return contradictions.length > 0
     ? { ok: false, problems: contradictions }
     : { ok: true, settings };
 }
 
-function findRegionProblems({ regions, publicHost }: DeploymentSettings): string[] {
+function findTableProblems({ tables, platform, regions, dnsLabel }: DeploymentSettings): string[] {
+  if (tables === undefined) {
+    return regions
+      .filter(({ tableHost }) => tableHost !== undefined)
+      .map(
+        ({ name }) =>
+          `deployment.regions: ${name} has a tableHost, but deployment.tables is not set.`,
+      );
+  }
+  const problems = regions
+    .filter(({ tableHost }) => tableHost === undefined)
+    .map(
+      ({ name }) => `deployment.regions: ${name} has no tableHost: deployment.tables needs one.`,
+    );
+  if (platform !== 'kubernetes') {
+    problems.push(
+      'deployment.tables is set, and the Table endpoint is deployed by the charts alone: set platform to kubernetes.',
+    );
+  }
+  if (tables.dnsLabel === dnsLabel) {
+    problems.push(
+      `deployment has the dnsLabel ${dnsLabel} twice: give the tables one of their own.`,
+    );
+  }
+  return problems;
+}
+
+function findRegionProblems({ regions, publicHost, tables }: DeploymentSettings): string[] {
   const problems = [
     ...repeated(regions.map(({ name }) => name)).map(
       (name) => `deployment.regions lists ${name} twice: give each region a name of its own.`,
@@ -30,7 +61,13 @@ function findRegionProblems({ regions, publicHost }: DeploymentSettings): string
       (location) =>
         `deployment.regions has two regions in ${location}, which are lost together: put each into a location of its own.`,
     ),
-    ...repeated([publicHost, ...regions.map(({ host }) => host)]).map(
+    ...repeated(
+      [
+        publicHost,
+        tables?.publicHost,
+        ...regions.flatMap((one) => [one.host, one.tableHost]),
+      ].filter((host) => host !== undefined),
+    ).map(
       (host) =>
         `deployment has ${host} twice: the public host and each region need names of their own.`,
     ),

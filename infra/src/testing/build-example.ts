@@ -3,6 +3,8 @@ import { buildDeployment, type Deployment } from '../build-deployment.ts';
 import { readSettings } from '../settings/read-settings.ts';
 import { type AskedResource, EXAMPLE, recordResources, TENANT_ID } from './mock-deployment.ts';
 
+export { EXAMPLE };
+
 export interface BuiltExample {
   readonly deployment: Deployment;
   readonly asked: readonly AskedResource[];

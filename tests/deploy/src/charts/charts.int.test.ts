@@ -3,7 +3,7 @@ import { checkFields, KUBERNETES_MINORS } from '../manifests/check-fields.ts';
 import { checkManifests } from '../manifests/check-manifests.ts';
 import { parseManifests } from '../manifests/manifest.ts';
 import { lintChart, renderChart, renderNotes } from './helm.ts';
-import { PROFILES, REGIONS, RELEASES } from './releases.ts';
+import { PROFILES, REGIONS, RELEASES, servicesOf, TABLES_PROFILE } from './releases.ts';
 import { find, renderRelease, workloadsOf } from './rendered-release.ts';
 
 interface PolicySpec {
@@ -14,16 +14,18 @@ interface PolicySpec {
   }[];
 }
 
+/** It has every service. */
+const WITH_TABLES = { region: 'east', profile: TABLES_PROFILE };
 const COLLECTOR = '{endpoint: "http://otel-collector.observe:4318", toNamespace: observe}';
 
 function renderTraced(isMonitored: boolean): ReturnType<typeof renderRelease> {
   const extraValues = `global: {otlp: ${COLLECTOR}, serviceMonitor: {enabled: ${isMonitored}}}`;
-  return renderRelease({ region: 'east', profile: 'production' }, { extraValues });
+  return renderRelease(WITH_TABLES, { extraValues });
 }
 
 function renderMonitored(): ReturnType<typeof renderRelease> {
   const extraValues = 'global: {serviceMonitor: {enabled: true, labels: {release: prometheus}}}';
-  return renderRelease({ region: 'east', profile: 'production' }, { extraValues });
+  return renderRelease(WITH_TABLES, { extraValues });
 }
 
 describe('the chart of a region', () => {
@@ -59,13 +61,13 @@ describe('the chart of a region', () => {
 
   it('makes monitors that the Prometheus operator knows, when asked to', async () => {
     const monitors = (await renderMonitored()).filter(({ kind }) => kind === 'ServiceMonitor');
-    expect(monitors.map(({ metadata }) => metadata.name)).toEqual(['customer-api', 'replicator']);
+    expect(monitors.map(({ metadata }) => metadata.name)).toEqual(servicesOf(WITH_TABLES));
     expect(await checkManifests(await renderMonitored())).toEqual([]);
   });
 
   it('opens metrics to the collector alone, and nothing else to it', async () => {
     const manifests = await renderMonitored();
-    for (const name of ['customer-api', 'replicator']) {
+    for (const name of servicesOf(WITH_TABLES)) {
       const { ingress } = find(manifests, 'NetworkPolicy', name)['spec'] as PolicySpec;
       const collector = JSON.stringify({ 'kubernetes.io/metadata.name': 'monitoring' });
       const admitted = ingress.filter(({ from }) => JSON.stringify(from).includes(collector));
@@ -90,7 +92,7 @@ describe('the chart of a region', () => {
       const manifests = await renderTraced(isMonitored);
       expect(await checkManifests(manifests)).toEqual([]);
       const deployments = workloadsOf(manifests).filter(({ kind }) => kind === 'Deployment');
-      expect(deployments).toHaveLength(2);
+      expect(deployments).toHaveLength(servicesOf(WITH_TABLES).length);
       for (const { pod } of deployments) {
         const env = pod.containers[0]?.env?.filter(({ name }) => name.startsWith('OTEL_')) ?? [];
         expect(new Set(env.map(({ name }) => name)).size).toBe(env.length);
@@ -106,11 +108,11 @@ describe('the chart of a region', () => {
 
   it('opens the way to the collector where there is one, and to its port alone', async () => {
     const traced = await renderTraced(false);
-    const plain = await renderRelease({ region: 'east', profile: 'production' });
+    const plain = await renderRelease(WITH_TABLES);
     const to = [
       { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'observe' } } },
     ];
-    for (const name of ['customer-api', 'replicator']) {
+    for (const name of servicesOf(WITH_TABLES)) {
       const [open, closed] = [traced, plain].map(
         (manifests) => (find(manifests, 'NetworkPolicy', name)['spec'] as PolicySpec).egress,
       );

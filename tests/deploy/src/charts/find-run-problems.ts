@@ -34,6 +34,11 @@ const SERVICES: Readonly<Record<string, ServiceNeeds>> = {
     // 567 MB with 500 connections, and 192 MiB for a million rows that it remembers.
     memoryMiB: 733,
   },
+  'table-endpoint': {
+    routedSeconds: 10,
+    // What the customer API needs, and four times the 64 MiB of bodies.
+    memoryMiB: 989,
+  },
   // `pnpm hostile` gives it this heap.
   replicator: {
     routedSeconds: 0,
@@ -52,13 +57,18 @@ const STARTUP_SECONDS_MIN = 30;
 const TIMEOUT_SECONDS_MIN = 2;
 
 /** Returns what is wrong with how the pods of a rendered release run, a sentence each. */
-export function findRunProblems(manifests: readonly Manifest[]): readonly string[] {
+export function findRunProblems(
+  manifests: readonly Manifest[],
+  services: readonly string[] = ['customer-api', 'replicator'],
+): readonly string[] {
   const workloads = workloadsOf(manifests);
   return [
     ...workloads.flatMap((one) =>
       prefixed(one, [...restrictionProblems(one), ...resourceProblems(one)]),
     ),
-    ...Object.entries(SERVICES).flatMap(([name, needs]) => {
+    ...services.flatMap((name) => {
+      const needs = SERVICES[name];
+      if (needs === undefined) return [`Nobody knows what ${name} needs.`];
       const own = workloads.find((one) => one.kind === 'Deployment' && one.name === name);
       if (own === undefined) return [`There is no Deployment ${name}.`];
       return prefixed(own, [

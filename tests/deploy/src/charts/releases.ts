@@ -14,6 +14,15 @@ export const RELEASES: readonly Release[] = REGIONS.flatMap((region) =>
   PROFILES.map((profile) => ({ region, profile })),
 );
 
+/** The profile whose releases have a Table endpoint. */
+export const TABLES_PROFILE = 'tables';
+
+/** Returns the services of a release, by the names of their charts. */
+export function servicesOf({ profile }: Release): readonly string[] {
+  const services = ['customer-api', 'replicator'];
+  return profile === TABLES_PROFILE ? [...services, 'table-endpoint'] : services;
+}
+
 /** The files of values, in the order in which the runbook passes them. */
 export function valuesFiles({ region, profile }: Release): readonly string[] {
   return [

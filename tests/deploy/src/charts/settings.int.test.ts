@@ -5,7 +5,7 @@ import { type SettingDefinition, tandemSettings } from '@tandem/storage';
 import { describe, expect, it } from 'vitest';
 import { ROOT } from '../tools/folders.ts';
 import { CHART } from './helm.ts';
-import { RELEASES } from './releases.ts';
+import { RELEASES, servicesOf, TABLES_PROFILE } from './releases.ts';
 import { type EnvironmentEntry, renderRelease, workloadsOf } from './rendered-release.ts';
 import { SERVICES, startWith } from './start-service.ts';
 
@@ -14,6 +14,7 @@ const SECRETS: Readonly<Record<string, string>> = {
   'storage-connection': 'UseDevelopmentStorage=true',
   'service-bus-connection':
     'Endpoint=sb://own.example.com/;SharedAccessKeyName=a;SharedAccessKey=b',
+  'table-accounts': `shop:${Buffer.alloc(64, 1).toString('base64')}`,
   peers: '[{"region":"north","connection":"north.servicebus.windows.net"}]',
 };
 /** What the table Configuration lacks then. */
@@ -37,7 +38,7 @@ function textOf({ value, valueFrom }: EnvironmentEntry): string {
 }
 
 const CASES = RELEASES.flatMap((release) =>
-  Object.keys(SERVICES).map((service) => ({ ...release, service })),
+  servicesOf(release).map((service) => ({ ...release, service })),
 );
 
 /** Made from the list of regions, so that regions cannot contradict each other. */
@@ -111,10 +112,10 @@ describe('the settings of a release', () => {
     expect(settings.bucketCount).toBe(8);
   });
 
-  it.each(['customer-api', 'replicator'])(
+  it.each(['customer-api', 'replicator', 'table-endpoint'])(
     'are refused by %s when one that it requires is missing',
     async (service) => {
-      const release = { region: 'east', profile: 'production' };
+      const release = { region: 'east', profile: TABLES_PROFILE };
       const environment = await environmentOf(release, [service]);
       for (const name of ['REGION_ID', 'STORAGE_CONNECTION', 'PORT']) {
         const { [name]: _removed, ...rest } = environment;
@@ -131,7 +132,7 @@ describe('the settings of a release', () => {
     const extraValues = 'global: {serviceMonitor: {enabled: true}}';
     const documented = readFileSync(`${ROOT}docs/configuration.md`, 'utf8');
     for (const service of Object.keys(SERVICES)) {
-      const release = { region: 'east', profile: 'production' };
+      const release = { region: 'east', profile: TABLES_PROFILE };
       const environment = await environmentOf(release, [service, extraValues]);
       expect(SERVICES[service]!(environment)).toEqual([]);
       const names = Object.keys(environment).filter((name) => name.startsWith('OTEL_'));

@@ -5,6 +5,7 @@ import { createMemoryTableStore } from '@tandem/core/memory';
 import { readConfig as readApiConfig } from '@tandem/customer-api/config';
 import { prepareRegion } from '@tandem/region';
 import { readConfig as readReplicatorConfig } from '@tandem/replicator/config';
+import { readConfig as readEndpointConfig } from '@tandem/table-endpoint/config';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 type ReadConfig = (environment: Environment) => readonly string[];
@@ -18,6 +19,7 @@ function problemsOf(reading: Reading): readonly string[] {
 export const SERVICES: Readonly<Record<string, ReadConfig>> = {
   'customer-api': (environment) => problemsOf(readApiConfig(environment)),
   replicator: (environment) => problemsOf(readReplicatorConfig(environment)),
+  'table-endpoint': (environment) => problemsOf(readEndpointConfig(environment)),
 };
 
 /** The problems, the variables that were asked for, and the settings that came of them. */

@@ -2,9 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildExample, valueOf } from '@tandem/infra/testing';
+import { buildExample, EXAMPLE, valueOf } from '@tandem/infra/testing';
 import { describe, expect, it } from 'vitest';
 import { renderChart } from '../charts/helm.ts';
+import { TABLES_PROFILE } from '../charts/releases.ts';
 import { find, renderRelease, workloadsOf } from '../charts/rendered-release.ts';
 import { SERVICES, startWith } from '../charts/start-service.ts';
 import { checkManifests } from '../manifests/check-manifests.ts';
@@ -38,6 +39,23 @@ describe('the outputs of a stack', () => {
         'tandemimages.azurecr.io/tandem-replicator:0.1.0',
       ]);
     }
+  });
+
+  it('are values with which every region is released with a Table endpoint', async () => {
+    const { deployment } = await buildExample({
+      tables: { publicHost: 'tables.example.com', dnsLabel: 'tandem-tables' },
+      regions: EXAMPLE.regions.map((one) => ({
+        ...one,
+        tableHost: `${one.name}.tables.example.com`,
+      })),
+    });
+    const values = await valueOf(deployment.helmValues);
+    const release = { region: 'west', profile: TABLES_PROFILE };
+    const manifests = await renderRelease(release, { extraValues: JSON.stringify(values) });
+    expect(await checkManifests(manifests)).toEqual([]);
+    expect(find(manifests, 'HTTPRoute', 'table-endpoint')['spec']).toMatchObject({
+      hostnames: ['west.tables.example.com', 'tables.example.com'],
+    });
   });
 
   it('are an inventory that the command line reads', async () => {

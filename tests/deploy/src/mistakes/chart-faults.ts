@@ -164,7 +164,7 @@ export const CHART_FAULTS: readonly ChartFault[] = [
   },
   {
     name: 'a scaler of the other service',
-    file: `${API}/templates/autoscaler.yaml`,
+    file: `${LIB}/_autoscaler.tpl`,
     replace: ['kind: Deployment, name: {{ .Chart.Name }}', 'kind: Deployment, name: replicator'],
     says: /customer-api: its scaler scales another/,
   },

@@ -199,6 +199,25 @@ export const VALUE_MISTAKES: readonly ValueMistake[] = [
     says: /exposure\.ingress\.tlsSecretName is not set/,
   },
   {
+    name: 'a Table endpoint without accounts',
+    values: 'table-endpoint: {enabled: true, exposure: {gateway: {name: public}}}',
+    says: /accounts\.secretName is not set: name the Secret whose key table-accounts/,
+  },
+  {
+    name: 'a Table endpoint without a host',
+    values:
+      'global: {regions: [{name: east, host: e.example.com, storageAccountUrl: "https://aaa.table.core.windows.net", serviceBusNamespace: a.servicebus.windows.net, clientIds: {customerApi: 00000000-0000-4000-8000-0000000000e1, replicator: 00000000-0000-4000-8000-0000000000e2, tableEndpoint: 00000000-0000-4000-8000-0000000000e5}}, {name: west, host: w.example.com, storageAccountUrl: "https://bbb.table.core.windows.net", serviceBusNamespace: b.servicebus.windows.net}]}\n' +
+      'table-endpoint: {enabled: true, accounts: {secretName: a}, exposure: {gateway: {name: public}}}',
+    says: /east has no tableHost: name the host under which clients of Table Storage/,
+  },
+  {
+    name: 'a Table endpoint without an identity',
+    values:
+      'global: {regions: [{name: east, host: e.example.com, tableHost: t.example.com, storageAccountUrl: "https://aaa.table.core.windows.net", serviceBusNamespace: a.servicebus.windows.net, clientIds: {customerApi: 00000000-0000-4000-8000-0000000000e1, replicator: 00000000-0000-4000-8000-0000000000e2}}, {name: west, host: w.example.com, storageAccountUrl: "https://bbb.table.core.windows.net", serviceBusNamespace: b.servicebus.windows.net}]}\n' +
+      'table-endpoint: {enabled: true, accounts: {secretName: a}, exposure: {gateway: {name: public}}}',
+    says: /east has no clientIds\.tableEndpoint: set the client id/,
+  },
+  {
     name: 'memory in no unit',
     values: 'replicator: {resources: {limits: {memory: 384MB}}}',
     says: /memory.*does not match pattern/s,

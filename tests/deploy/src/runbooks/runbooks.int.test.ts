@@ -31,6 +31,8 @@ const OURS = /^pnpm tandem ((?:(?:config|dead-letters|messages|damaged-rows|tabl
 const TANDEM = `${ROOT}apps/cli/src/main.ts`;
 const FLAG = /(?<=\s)--?[a-z][a-z-]*/g;
 
+const NOUNS: Readonly<Record<string, number>> = { rollout: 2, create: 3 };
+
 /** What the tool itself says about a command: `upgrade`, `rollout status`. */
 async function helpOf(tool: 'helm' | 'kubectl', text: string): Promise<string> {
   const words = text
@@ -39,8 +41,9 @@ async function helpOf(tool: 'helm' | 'kubectl', text: string): Promise<string> {
     .join(' ')
     .replace(/^-n \S+ /, '')
     .split(' ');
-  const [verb = '', noun = ''] = words;
-  const path = verb === 'rollout' ? [verb, noun] : [verb];
+  const [verb = ''] = words;
+  // Some verbs have flags for each noun: `create secret generic`, `rollout status`.
+  const path = words.slice(0, NOUNS[verb] ?? 1);
   const { exitCode, stdout } = await runTool(unpackTool(tool), [...path, '--help']);
   expect({ text, exitCode }).toEqual({ text, exitCode: 0 });
   const options = tool === 'kubectl' ? await runTool(unpackTool(tool), ['options']) : undefined;

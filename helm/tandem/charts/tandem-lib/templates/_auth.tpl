@@ -1,5 +1,5 @@
 {{/* Whose access tokens are taken. */}}
-{{- define "customer-api.auth" -}}
+{{- define "tandem.auth" -}}
 {{- $auth := .Values.global.auth -}}
 - name: AUTH_ISSUER
   value: {{ $auth.issuer | quote }}
