@@ -24,6 +24,28 @@ describe('the README', () => {
 
   afterAll(() => cluster?.stop());
 
+  test('shows an application on Table Storage, whose row the unmodified client then finds in every region', async () => {
+    const [, shown = ''] = /```js\n([^`]*@azure\/data-tables[^`]*)```/.exec(README) ?? [];
+    const run = (code: string, region: string): string =>
+      execFileSync(process.execPath, ['--input-type=module', '--eval', code], {
+        cwd: fileURLToPath(new URL('..', import.meta.url)),
+        env: { ...process.env, TABLES: cluster.region(region).addresses.tableEndpoint },
+        encoding: 'utf8',
+      });
+    run(shown, 'east');
+    const [opening = ''] = shown.split('await orders.createTable()');
+    const reading = `${opening}console.log((await orders.getEntity('ada', '001')).item);`;
+    expect(run(reading, 'east')).toBe('pump\n');
+    const inWest = async (): Promise<string> => {
+      try {
+        return run(reading, 'west');
+      } catch (error) {
+        return String(error);
+      }
+    };
+    await expect.poll(inWest, { timeout: 60_000, interval: 500 }).toBe('pump\n');
+  }, 120_000);
+
   test('shows a session', () => expect(session.length).toBeGreaterThanOrEqual(5));
 
   // All at once, one behind the other: each waits for what the one before it wrote.
