@@ -23,6 +23,8 @@ export interface AppOptions {
    * nobody's by default.
    */
   readonly trustedProxies?: string | undefined;
+  /** Every caller comes by TLS, which something before this process ended without a word; false by default. */
+  readonly isHttps?: boolean | undefined;
   /** What the bodies of all requests together may hold, in bytes; 256 MiB by default. */
   readonly bodiesBytesMax?: number | undefined;
   /** The mean delay of the event loop beyond which requests are refused, in milliseconds; none is by default. */
@@ -73,7 +75,8 @@ export function createApp(options: AppOptions): FastifyInstance {
   return app;
 }
 
-function serve(app: FastifyInstance, { endpoint, observe, bodiesBytesMax }: AppOptions): void {
+function serve(app: FastifyInstance, options: AppOptions): void {
+  const { endpoint, observe, bodiesBytesMax, isHttps = false } = options;
   const bodies = createRequestBodies(bodiesBytesMax ?? BODIES_BYTES_MAX_DEFAULT);
   let underWay = 0;
   app.all('/', async (request, reply) => {
@@ -94,7 +97,7 @@ function serve(app: FastifyInstance, { endpoint, observe, bodiesBytesMax }: AppO
           headers: headersOf(request.raw.rawHeaders),
           body: () => readBody(request, body),
           ip: request.ip,
-          isHttps: request.protocol === 'https',
+          isHttps: isHttps || request.protocol === 'https',
         }),
       );
       return await reply.code(answer.status).headers(answer.headers).send(answer.body);

@@ -52,6 +52,12 @@ export const EnvironmentSchema = Type.Object({
       examples: ['10.0.0.0/8'],
     }),
   ),
+  BEHIND_TLS: Type.Boolean({
+    description:
+      'Every caller comes by TLS, which something before this process ends without a header that says so, a ' +
+      'sidecar for example.',
+    default: false,
+  }),
   REQUEST_BODIES_MIB: Type.Integer({
     description:
       'What the bodies of all requests under way together may hold, in MiB; what is beyond is answered with 503. ' +
@@ -69,6 +75,8 @@ export interface Config extends ServiceConfig {
   /** Undefined when no token is taken. */
   readonly auth: AuthSettings | undefined;
   readonly trustedProxies: string | undefined;
+  /** Every caller comes by TLS, whatever the request looks like here. */
+  readonly isHttps: boolean;
   readonly bodiesBytesMax: number;
   /** May override settings of the table `Configuration`, for development. */
   readonly environment: Environment;
@@ -90,6 +98,7 @@ export function readConfig(environment: Environment): ConfigReading<Config> {
     accounts: accounts.accounts,
     auth: authSettingsOf(value),
     trustedProxies: value.TRUSTED_PROXIES,
+    isHttps: value.BEHIND_TLS,
     bodiesBytesMax: value.REQUEST_BODIES_MIB * MIB,
     environment,
   };

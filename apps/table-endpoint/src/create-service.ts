@@ -57,6 +57,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     logger,
     probes: probesOf(config.region, region),
     trustedProxies: config.trustedProxies,
+    isHttps: config.isHttps,
     bodiesBytesMax: config.bodiesBytesMax,
     eventLoopDelayMsMax: EVENT_LOOP_DELAY_MS_MAX,
     observe: createHttpTelemetry(telemetry, scope),
