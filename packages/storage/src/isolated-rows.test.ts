@@ -115,6 +115,30 @@ describe('A4, I15: a message that the store never takes', () => {
   });
 });
 
+describe('A4, I15: a store that is to blame', () => {
+  const OUTAGE_MS = 300_000;
+
+  test('answers writes and no reads: nothing is dead-lettered for it', async () => {
+    const regions = await createTwoRegions(deviceKind, {
+      west: { archivesInRounds: true, relaysAtOnce: false },
+    });
+    const { east, west, bus, clock, drive } = regions;
+    // Where both have written, the row has to be read.
+    for (const { table } of [west, east])
+      for (const id of OTHERS) await table.put(id, { label: id });
+    const beganMs = clock.nowMs();
+    west.store.beforeGet(() => {
+      if (clock.nowMs() - beganMs < OUTAGE_MS) throw DOWN;
+    });
+    await drive(west.replicator.receiveOnce(new AbortController().signal));
+    await drive(west.replicator.drain());
+    expect(bus.deadLettersOf('west')).toEqual([]);
+    west.store.beforeGet(() => undefined);
+    await regions.settle();
+    expect(west.conflicts).toHaveLength(OTHERS.length);
+  });
+});
+
 describe('A4, I15: an outbox row that the archive never takes', () => {
   test('holds up no other row and no watermark of others, and is named', async () => {
     const regions = await createTwoRegions(deviceKind, { east: { relaysAtOnce: false } });

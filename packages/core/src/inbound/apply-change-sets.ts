@@ -57,6 +57,8 @@ export interface Applier {
    * refusal of one that is not believed once all others are kept.
    */
   acceptConflicts(conflicts: readonly Conflict[]): Promise<void>;
+  /** Names the bucket that the entity of a conflict is of; of a kind that nobody here has, any. */
+  bucketOf(conflict: Pick<Conflict, 'entityKind' | 'entityId'>): string;
 }
 
 const BUCKETS_AT_ONCE_MAX = 8;
@@ -115,6 +117,9 @@ export function createApplier(options: ApplierOptions): Applier {
       await options.conflicts.accept(accepted).catch(rethrowBlocked);
       if (refusal !== undefined) throw refusal;
     },
+
+    bucketOf: ({ entityKind, entityId }) =>
+      options.replicas.get(entityKind)?.bucketOf(entityId) ?? '00',
   };
 }
 

@@ -9,12 +9,18 @@ import { encodeConflictMessages } from '../wire/encode-conflict.ts';
 import { encodeWatermark } from '../wire/watermark.ts';
 import type { Applier } from './apply-change-sets.ts';
 import { createInbound } from './inbound.ts';
+import type { ProbedSet } from './isolate-fault.ts';
 
 const LOCK_MS = 30_000;
 const NOT_ABORTED = new AbortController().signal;
 const WATERMARK = encodeWatermark({ from: 'east', timeMs: 1 });
 
-function createRig(applier: Applier, rounds?: { hurry(): void }) {
+interface RigExtras {
+  readonly rounds?: { hurry(): void };
+  readonly probe?: (set: ProbedSet) => Promise<void>;
+}
+
+function createRig(applier: Applier, extras: RigExtras = {}) {
   const clock = createVirtualClock(0);
   const bus = createMemoryBus({ clock, lockDurationMs: LOCK_MS, deliveryCountMax: 1 });
   const inner = bus.receiverFor('west');
@@ -38,7 +44,7 @@ function createRig(applier: Applier, rounds?: { hurry(): void }) {
     randomness: createSeededRandomness(1),
     lockRenewMs: LOCK_MS / 3,
     onWatermark: () => undefined,
-    ...(rounds === undefined ? {} : { rounds }),
+    ...extras,
   });
   return {
     inbound,
@@ -54,11 +60,13 @@ function createRig(applier: Applier, rounds?: { hurry(): void }) {
   };
 }
 
-function conflictMessage(n: number): Uint8Array {
-  const stampOf = (region: string) => formatStamp({ timeMs: n, counter: 0, region, writer: 'a' });
-  const found = { entityKind: 'Devices', entityId: `id-${n}`, fields: [], life: undefined };
-  const conflict = { ...found, stamps: [stampOf('east'), stampOf('west')] as const };
-  return encodeConflictMessages('east', [conflict])[0] ?? new Uint8Array();
+function conflictMessage(...numbers: readonly number[]): Uint8Array {
+  const conflicts = numbers.map((n) => {
+    const stampOf = (region: string) => formatStamp({ timeMs: n, counter: 0, region, writer: 'a' });
+    const found = { entityKind: 'Devices', entityId: `id-${n}`, fields: [], life: undefined };
+    return { ...found, stamps: [stampOf('east'), stampOf('west')] as const };
+  });
+  return encodeConflictMessages('east', conflicts)[0] ?? new Uint8Array();
 }
 
 const AT_ONCE: Applier = {
@@ -67,6 +75,7 @@ const AT_ONCE: Applier = {
     return new Map();
   },
   acceptConflicts: () => Promise.resolve(),
+  bucketOf: () => '00',
 };
 
 describe('what is received', () => {
@@ -107,6 +116,50 @@ describe('what is received', () => {
     expect([await rig.left(), rig.dead()]).toEqual([0, 1]);
   });
 
+  test('A4: is told of many conflicts by one message, and keeps them from a store that fails now and then', async () => {
+    const kept = new Set<string>();
+    let calls = 0;
+    const rig = createRig({
+      ...AT_ONCE,
+      async acceptConflicts(conflicts) {
+        for (const { entityId } of conflicts) {
+          calls += 1;
+          if (calls % 7 === 0) throw new TransientError('TABLE_UNAVAILABLE', 'Not this time.');
+          if (conflicts.length === 1) kept.add(entityId);
+        }
+      },
+    });
+    const numbers = Array.from({ length: 40 }, (_, n) => n);
+    await rig.send(conflictMessage(...numbers));
+    await rig.drive(rig.inbound.receiveOnce(NOT_ABORTED));
+    expect(kept.size).toBe(numbers.length);
+    expect([await rig.left(), rig.dead()]).toEqual([0, 0]);
+  });
+
+  test('A4: is told of conflicts of which some never can be kept: all others are, and the letter names these', async () => {
+    const kept = new Set<string>();
+    const probed = new Set<string>();
+    const never = Array.from({ length: 20 }, (_, n) => `id-${n}`);
+    const rig = createRig(
+      {
+        ...AT_ONCE,
+        bucketOf: ({ entityId }) => `of ${entityId}`,
+        async acceptConflicts(conflicts) {
+          if (conflicts.some(({ entityId }) => never.includes(entityId)))
+            throw new TransientError('TABLE_UNAVAILABLE', 'These never.');
+          for (const { entityId } of conflicts) kept.add(entityId);
+        },
+      },
+      { probe: async ({ bucket }) => void probed.add(bucket) },
+    );
+    await rig.send(conflictMessage(...Array.from({ length: 40 }, (_, n) => n)));
+    await rig.drive(rig.inbound.receiveOnce(NOT_ABORTED));
+    expect(kept.size).toBe(20);
+    expect(rig.dead()).toBe(1);
+    // Where one that failed is to be kept, which is where a store may be to blame.
+    expect([...probed].every((bucket) => never.includes(bucket.replace('of ', '')))).toBe(true);
+  });
+
   test('A4: gives up what failed for the store by its own reason, once it has one', async () => {
     let tries = 0;
     const rig = createRig({
@@ -136,7 +189,7 @@ describe('what is received', () => {
         });
       },
     };
-    const rig = createRig(applier, { hurry: () => undefined });
+    const rig = createRig(applier, { rounds: { hurry: () => undefined } });
     await rig.send();
     expect(await rig.drive(rig.inbound.receiveOnce(NOT_ABORTED))).toBe(1);
     const failFirst = fail;
@@ -160,7 +213,7 @@ describe('what is received', () => {
         });
       },
     };
-    const rig = createRig(applier, { hurry: () => undefined });
+    const rig = createRig(applier, { rounds: { hurry: () => undefined } });
     // One fewer than a batch, so that the whole batches that follow do not come out even.
     for (let n = 0; n < 199; n += 1) await rig.send();
     expect(await rig.drive(rig.inbound.receiveOnce(NOT_ABORTED))).toBe(199);

@@ -53,7 +53,7 @@ export interface InboundOptions {
   readonly rounds?: Pick<ArchiveRounds, 'hurry'>;
   readonly onWatermark: (watermark: PendingWatermark) => void;
   /**
-   * Resolves when the store takes a write where the set would go. With it a set that the store never takes
+   * Resolves when the store answers a read and a write where the set would go. With it a set that the store never takes
    * is told from an outage, and holds up no other; without it every failure is an outage.
    */
   readonly probe?: (set: ProbedSet) => Promise<void>;
@@ -266,26 +266,69 @@ async function acceptTogether(
   );
 }
 
-/** Conflicts that cannot be kept now are tried on their own: nothing else waits for them. */
+/**
+ * Conflicts that cannot be kept now are tried on their own: nothing else waits for them. Each of them is then kept
+ * alone, so that those which the store took need not be tried again: a message has so many that a store which fails
+ * now and then hardly ever takes all of them in one go.
+ */
 async function acceptConflicts(
   conflicts: readonly Conflict[],
   message: InboundMessage,
   options: BatchOptions & { readonly signal: AbortSignal },
 ): Promise<Settlement | IsolatedMessage> {
+  const { applier } = options;
   const [first] = conflicts;
-  const accept = (): Promise<void> => options.applier.acceptConflicts(conflicts);
   try {
-    await accept();
+    await applier.acceptConflicts(conflicts);
     return { kind: 'complete' };
   } catch (error) {
     if (error instanceof TerminalError && isMessageFault(error)) return settlementFor(error);
     if (first === undefined) throw error;
-    const { entityKind, entityId, stamps } = first;
-    const set = { entityKind, bucket: '00', stamp: stamps[1], changes: [{ entityId }] };
-    const attempt = (): Promise<undefined> => accept().then(() => undefined);
+    const left = new Set(conflicts);
+    const set = {
+      entityKind: first.entityKind,
+      stamp: first.stamps[1],
+      get bucket() {
+        const [next = first] = left;
+        return applier.bucketOf(next);
+      },
+      get changes() {
+        return [...left];
+      },
+    };
+    const attempt = (): Promise<TerminalError | undefined> => acceptEach(left, applier);
     const counted = { known: [], count: 1 };
     return isolate([{ set, error, attempt }], counted, { ...options, message });
   }
+}
+
+/** A store that is down need not be asked for all of them. */
+const FAILURES_PER_TRIAL_MAX = 8;
+
+/**
+ * Takes out of `left` what is kept. Throws when some is left that can be tried again, and resolves with why another
+ * never can be kept.
+ */
+async function acceptEach(
+  left: Set<Conflict>,
+  applier: Applier,
+): Promise<TerminalError | undefined> {
+  let refusal: TerminalError | undefined;
+  const failures: unknown[] = [];
+  for (const conflict of [...left]) {
+    left.delete(conflict);
+    try {
+      await applier.acceptConflicts([conflict]);
+    } catch (error) {
+      // Behind the others, which are tried before it the next time.
+      left.add(conflict);
+      if (error instanceof TerminalError && isMessageFault(error)) refusal ??= error;
+      else failures.push(error);
+      if (failures.length === FAILURES_PER_TRIAL_MAX) break;
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+  return refusal;
 }
 
 const NONE_ISOLATED: AppliedApart['isolated'] = new Map();

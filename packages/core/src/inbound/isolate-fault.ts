@@ -1,6 +1,7 @@
 import type { ReceivedSet } from '../arrival/judge-change-set.ts';
 import type { Notices } from '../arrival/notices.ts';
 import { type FailedSet, isMessageFault, settlementOfSets } from '../arrival/refusal.ts';
+import { forEachBounded } from '../concurrency/bounded.ts';
 import { AppError, type AppErrorCode, TerminalError } from '../errors.ts';
 import type { ChangeSet } from '../model/change-set.ts';
 import type { Settlement } from '../model/settlement.ts';
@@ -22,14 +23,14 @@ export interface ProbedSet extends Pick<ChangeSet, 'entityKind' | 'bucket' | 'st
  *                  └──▶ probe works ──▶ by halves: what works is applied and settled at once,
  *                                       what fails alone is isolated and tried again, alone
  *     isolated ──▶ works                      ──▶ applied
- *              ──▶ fails, ten probes work, 8 times ──▶ dead-lettered as `ENTITY_UNSTORABLE`
+ *              ──▶ fails, all probes work, 8 times ──▶ dead-lettered as `ENTITY_UNSTORABLE`
  *              ──▶ fails, one of them fails    ──▶ an outage: not counted
  *
- * The probe asks the same tables, in the same partitions, for a write that is about no entity.
+ * The probe asks the same tables, in the same partitions, for a row and for a write that are about no entity.
  */
 interface IsolationOptions {
   readonly applier: Pick<Applier, 'apply'>;
-  /** Resolves when the store takes a write where the set would go; throws what the store throws. */
+  /** Resolves when the store answers a read and a write where the set would go; throws what the store throws. */
   readonly probe: (set: ProbedSet) => Promise<void>;
   /** Archives without a pause what is appended next. */
   readonly hurry: () => void;
@@ -97,10 +98,14 @@ interface RetryIsolatedOptions extends Omit<IsolationOptions, 'applier'> {
 /** Bounds the failures of its own, each with a probe that works beside it, after which a set is given up. */
 const ISOLATED_FAILURES_MAX = 8;
 /**
- * So many probes in a row have to work before a failure is the set's own. Applying a set takes several calls, so a
- * store that fails every third call would fail for a set far more often than for one probe.
+ * So many probes, and one more for each change, have to work before a failure is the set's own. Applying a set takes
+ * several calls, and more for each of its changes, so a store that fails now and then would fail for the set far more
+ * often than for one probe: together they make about three times as many calls.
  */
 const PROBES_PER_FAILURE = 10;
+/** No transaction applies more changes than that. */
+const CHANGES_PROBED_MAX = 100;
+const PROBES_AT_ONCE_MAX = 8;
 /**
  * Adds up with the failures above to at most 13 s of waiting: less than what makes a region fall behind its
  * queue.
@@ -135,7 +140,7 @@ async function retryIsolated(
       // It says itself why no store can take it, and what to mend.
       if (thrown instanceof TerminalError && isMessageFault(thrown)) return thrown;
     }
-    const isOwn = !isNoSets(error) && (await isSteady(() => probe(set)));
+    const isOwn = !isNoSets(error) && (await isSteady(set, probe));
     if (isOwn) {
       failures += 1;
       options.onFailed(error);
@@ -154,11 +159,10 @@ async function isAnswered(ask: () => Promise<void>): Promise<boolean> {
   }
 }
 
-async function isSteady(ask: () => Promise<void>): Promise<boolean> {
-  for (let probes = 0; probes < PROBES_PER_FAILURE; probes += 1) {
-    if (!(await isAnswered(ask))) return false;
-  }
-  return true;
+function isSteady(set: ProbedSet, probe: (probed: ProbedSet) => Promise<void>): Promise<boolean> {
+  const count = PROBES_PER_FAILURE + Math.min(set.changes.length, CHANGES_PROBED_MAX);
+  const probes = Array.from({ length: count }, () => set);
+  return isAnswered(() => forEachBounded(probes, PROBES_AT_ONCE_MAX, probe));
 }
 
 /** Says whether no set is to blame, however many are taken beside it. */

@@ -12,8 +12,13 @@ const PLACES = [
 
 test('a probe asks each table that a change set goes to, in its partition, and changes nothing', async () => {
   const asked: Transaction[] = [];
+  const read: (readonly string[])[] = [];
   const probe = createStoreProbe({
     store: {
+      get: async (...address) => {
+        read.push(address);
+        return undefined;
+      },
       commit: async (transaction) => {
         asked.push(transaction);
         return { kind: 'refused', index: 0, reason: 'row-missing' };
@@ -21,24 +26,31 @@ test('a probe asks each table that a change set goes to, in its partition, and c
     },
   });
   await probe(SET);
+  expect(read).toEqual(PLACES.map((place) => [...place, '~probe']));
   expect(asked.map(({ table, partitionKey }) => [table, partitionKey])).toEqual(PLACES);
   for (const { operations } of asked) {
     expect(operations).toEqual([{ kind: 'delete', rowKey: '~probe' }]);
   }
 });
 
-test.each(PLACES)(
-  'a probe fails with the words of %s when that does not answer',
-  async (silent) => {
-    const down = new TransientError('TABLE_UNAVAILABLE', `${silent} does not answer.`);
-    const probe = createStoreProbe({
-      store: {
-        commit: async ({ table }) => {
-          if (table === silent) throw down;
-          return { kind: 'refused', index: 0, reason: 'row-missing' };
-        },
+test.each(
+  PLACES.flatMap(([table]) => [
+    [table, 'reads'],
+    [table, 'writes'],
+  ]),
+)('a probe fails with the words of %s when that answers no %s', async (silent, calls) => {
+  const down = new TransientError('TABLE_UNAVAILABLE', `${silent} does not answer.`);
+  const probe = createStoreProbe({
+    store: {
+      get: async (table) => {
+        if (table === silent && calls === 'reads') throw down;
+        return undefined;
       },
-    });
-    await expect(probe(SET)).rejects.toBe(down);
-  },
-);
+      commit: async ({ table }) => {
+        if (table === silent && calls === 'writes') throw down;
+        return { kind: 'refused', index: 0, reason: 'row-missing' };
+      },
+    },
+  });
+  await expect(probe(SET)).rejects.toBe(down);
+});

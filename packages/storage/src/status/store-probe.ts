@@ -2,17 +2,18 @@ import { archivePartitionOf, type ProbedSet, type TableStore } from '@tandem/cor
 import { ARCHIVE_TABLE } from '../archive/table-archive.ts';
 import { CONFLICTS_TABLE } from '../conflicts/table-conflict-journal.ts';
 
-/** Nothing has this key, so nothing is written: the store has to look for it as for any other write. */
+/** Nothing has this key, so nothing is written: the store has to look for it as for any other row. */
 const NO_ROW = '~probe';
 
 /**
- * Asks every table that a change set is written to, in the partitions that it goes to, for a write about
- * nothing. Resolves when all of them answer; throws what the store throws.
+ * Asks every table that a change set is written to, in the partitions that it goes to, for a row and for a write
+ * about nothing: applying reads as well, and a store may answer the one and not the other. Resolves when all of them
+ * answer; throws what the store throws.
  */
 export function createStoreProbe({
   store,
 }: {
-  readonly store: Pick<TableStore, 'commit'>;
+  readonly store: Pick<TableStore, 'get' | 'commit'>;
 }): (set: ProbedSet) => Promise<void> {
   return async (set) => {
     const { entityKind, bucket } = set;
@@ -22,6 +23,7 @@ export function createStoreProbe({
       [CONFLICTS_TABLE, `${entityKind}-${bucket}`],
     ] as const;
     for (const [table, partitionKey] of places) {
+      await store.get(table, partitionKey, NO_ROW);
       await store.commit({ table, partitionKey, operations: [{ kind: 'delete', rowKey: NO_ROW }] });
     }
   };

@@ -11,6 +11,8 @@ export interface FaultyStore extends TableStore {
   failCommits(faults: readonly StoreFault[], matches?: (transaction: Transaction) => boolean): void;
   /** Called before every commit that is not made to fail. */
   beforeCommit(hook: (transaction: Transaction) => Promise<void> | void): void;
+  /** Called before every read of one row. */
+  beforeGet(hook: (table: string) => void): void;
   /** Every call throws this until it is undefined again. */
   setOutage(error: Error | undefined): void;
 }
@@ -20,6 +22,7 @@ export function createFaultyStore(inner: TableStore): FaultyStore {
   let faults: StoreFault[] = [];
   let matches: (transaction: Transaction) => boolean = () => true;
   let hook: (transaction: Transaction) => Promise<void> | void = () => undefined;
+  let getHook: (table: string) => void = () => undefined;
   let outage: Error | undefined;
 
   const answer = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -29,7 +32,11 @@ export function createFaultyStore(inner: TableStore): FaultyStore {
 
   return {
     createTable: (table) => answer(() => inner.createTable(table)),
-    get: (table, partitionKey, rowKey) => answer(() => inner.get(table, partitionKey, rowKey)),
+    get: (table, partitionKey, rowKey) =>
+      answer(async () => {
+        getHook(table);
+        return inner.get(table, partitionKey, rowKey);
+      }),
     query: (range) => answer(() => inner.query(range)),
     timeMs: () => answer(() => inner.timeMs()),
     commit: (transaction) =>
@@ -48,6 +55,9 @@ export function createFaultyStore(inner: TableStore): FaultyStore {
     },
     beforeCommit(next) {
       hook = next;
+    },
+    beforeGet(next) {
+      getHook = next;
     },
     setOutage(error) {
       outage = error;

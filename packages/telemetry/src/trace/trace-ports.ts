@@ -68,6 +68,7 @@ export function traceApplier(applier: Applier, tracer: Tracer | undefined): Appl
   if (tracer === undefined) return applier;
   return {
     acceptConflicts: (conflicts) => applier.acceptConflicts(conflicts),
+    bucketOf: (conflict) => applier.bucketOf(conflict),
     apply: (received, onMerged) =>
       traceWork(
         {

@@ -256,8 +256,8 @@ export const applyMutants: readonly Mutant[] = [
     edits: [
       {
         file: ISOLATE,
-        find: 'const PROBES_PER_FAILURE = 10;',
-        replace: 'const PROBES_PER_FAILURE = 1;',
+        find: 'const count = PROBES_PER_FAILURE + Math.min(set.changes.length, CHANGES_PROBED_MAX);',
+        replace: 'const count = 1;',
       },
     ],
   },

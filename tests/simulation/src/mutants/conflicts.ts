@@ -36,8 +36,8 @@ export const conflictMutants: readonly Mutant[] = [
     edits: [
       {
         file: INBOUND,
-        find: 'const accept = (): Promise<void> => options.applier.acceptConflicts(conflicts);',
-        replace: 'const accept = (): Promise<void> => Promise.resolve();',
+        find: 'await applier.acceptConflicts(conflicts);',
+        replace: 'await Promise.resolve();',
       },
       {
         file: INBOUND,
