@@ -21,7 +21,7 @@ export function watchProofs(
       for (const { name } of world.regions) {
         const { rows, collected, lost } = ledger.regionNamed(name);
         if (includesStamp(rows.get(entityId)?.vector, stamp) || collected.has(entityId)) continue;
-        if ((lost.get(entityId) ?? 0) >= runStartMs) continue;
+        if ((lost.get(entityId)?.at(-1) ?? 0) >= runStartMs) continue;
         report('proof-flatters', `${id} calls the regions equal, and ${name} lacks ${stamp}`);
       }
     }

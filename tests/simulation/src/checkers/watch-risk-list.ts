@@ -63,7 +63,7 @@ export function watchRiskList(
         (peer) =>
           !world.acceptedBy(peer).has(stamp) &&
           !isInRows(peer, entityId, stamp) &&
-          (ledger.regionNamed(peer).lost.get(entityId) ?? 0) < runStartMs,
+          (ledger.regionNamed(peer).lost.get(entityId)?.at(-1) ?? 0) < runStartMs,
       );
       if (owed === undefined || listed.has(key)) continue;
       report('risk-list-flatters', `${id} does not list ${key}, which ${owed} lacks`);

@@ -26,8 +26,8 @@ interface RegionView {
   readonly rows: Map<string, RawState>;
   /** By entity: since when (true time) it was there for clients, and since when not. */
   readonly lives: Map<string, { readonly fromMs: number; readonly isAlive: boolean }[]>;
-  /** By entity: when (true time) the store lost its row here last. */
-  readonly lost: Map<string, number>;
+  /** By entity: when (true time) the store lost its row here, the last time last. */
+  readonly lost: Map<string, number[]>;
   /** By entity: the deletion whose tombstone was collected here last. */
   readonly collected: Map<string, string>;
   readonly outboxKeys: Set<string>;
@@ -153,7 +153,7 @@ export function createLedger(world: World): Ledger {
       if (table !== gadgetKind.name) return;
       const nowMs = world.scheduler.nowMs();
       view.rows.delete(rowKey);
-      view.lost.set(rowKey, nowMs);
+      view.lost.set(rowKey, [...(view.lost.get(rowKey) ?? []), nowMs]);
       const lives = view.lives.get(rowKey) ?? [];
       view.lives.set(rowKey, [...lives, { fromMs: nowMs, isAlive: false }]);
     });
