@@ -48,7 +48,7 @@ export const conflictsUntold: FinalChecker = {
   name: 'conflicts-untold',
   check({ world }) {
     const { losses, recoveries, regions } = world;
-    if (losses.needsFilling.size > 0) return [];
+    if (losses.needsFilling.size + losses.needsConflicts.size > 0) return [];
     if (regions.some(({ name }) => wasDamaged(world, name, CONFLICTS_TABLE))) return [];
     const last = recoveries.all.findLast(({ command }) => command.kind === 'repair');
     if (last?.plan?.kind !== 'repair') return [];

@@ -4,7 +4,7 @@ import { HORIZON_PARTITION } from '@tandem/storage/testing';
 import type { History } from '../clients/history.ts';
 import type { Ledger } from '../observe/ledger.ts';
 import { gadgetKind } from '../world/gadget-kind.ts';
-import type { World } from '../world/world.ts';
+import type { Region, World } from '../world/world.ts';
 import type { NemesisEvent } from './nemesis-kinds.ts';
 
 /** Of what was answered, or is archived everywhere long since, nobody asks whether it was committed. */
@@ -16,6 +16,8 @@ const PAGE_ROWS = 1_000;
 export interface Losses {
   /** Regions that only a rebuild makes whole. */
   readonly needsFilling: Set<string>;
+  /** Regions whose journal lacks what no peer tells again: a repair brings it back, as a rebuild does. */
+  readonly needsConflicts: Set<string>;
 }
 
 interface LossOptions {
@@ -25,7 +27,7 @@ interface LossOptions {
 }
 
 /**
- * A store loses what it had acknowledged: rows of the entities, or of the archive and the journal as well. One
+ * A store loses what it had acknowledged: rows of the entities, of the journal, or of the archive as well. One
  * region of a run does, since what two have lost nobody can bring back. The outbox stays: what is lost with it is
  * what `at-risk` names.
  */
@@ -36,8 +38,10 @@ export async function loseData(
   const { draw, losses, scheduler } = world;
   const region = draw.pick('losses.region', world.regions);
   const { account, name } = region;
-  const share = event.kind === 'lose-all' ? 1 : event.amount;
+  const share = ['lose-all', 'lose-journal'].includes(event.kind) ? 1 : event.amount;
   const isLost = (key: string): boolean => share === 1 || draw.chance(`${event.id}.${key}`, share);
+  if (event.kind !== 'lose-rows') await loseConflicts(region, isLost, world);
+  if (event.kind === 'lose-journal') return;
   for (const { partitionKey, rowKey, properties } of await readAll(
     account.store,
     gadgetKind.name,
@@ -70,9 +74,18 @@ export async function loseData(
     if (partitionKey !== HORIZON_PARTITION && isSettled(rowKey) && isLost(rowKey))
       await account.lose(ARCHIVE_TABLE, partitionKey, rowKey);
   }
+}
+
+async function loseConflicts(
+  { name, account }: Region,
+  isLost: (key: string) => boolean,
+  world: World,
+): Promise<void> {
   for (const { partitionKey, rowKey } of await readAll(account.store, CONFLICTS_TABLE)) {
     const isKept = await isElsewhere(world, name, { partitionKey, rowKey });
-    if (isKept && isLost(rowKey)) await account.lose(CONFLICTS_TABLE, partitionKey, rowKey);
+    if (!isKept || !isLost(rowKey)) continue;
+    world.losses.needsConflicts.add(name);
+    await account.lose(CONFLICTS_TABLE, partitionKey, rowKey);
   }
 }
 

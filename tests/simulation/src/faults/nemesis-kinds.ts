@@ -27,6 +27,7 @@ export type NemesisKind =
   | 'clock-year-ahead'
   | 'damage-row'
   | 'lose-rows'
+  | 'lose-journal'
   | 'lose-archive'
   | 'lose-all';
 
@@ -76,6 +77,7 @@ export const NEMESIS_RULES: readonly NemesisRule[] = [
   { kind: 'poison', countMax: 4, durationMs: [0, 0] },
   { kind: 'resend-old', countMax: 4, durationMs: [0, 0] },
   { kind: 'lose-rows', countMax: 2, durationMs: [0, 0] },
+  { kind: 'lose-journal', countMax: 1, durationMs: [0, 0] },
   { kind: 'lose-archive', countMax: 1, durationMs: [0, 0] },
   { kind: 'lose-all', countMax: 1, durationMs: [0, 0] },
 ];

@@ -29,10 +29,12 @@ const ROW_FAULTS: readonly NemesisKind[] = ['fail-one-row', 'damage-row'];
 const FREEZES = new Set<NemesisKind>(['freeze-store', 'freeze-broker', 'freeze-link']);
 
 /** Only where an operator makes them good. */
-const LOSSES = new Set<NemesisKind>(['lose-rows', 'lose-archive', 'lose-all']);
+const LOSSES = new Set<NemesisKind>(['lose-rows', 'lose-journal', 'lose-archive', 'lose-all']);
 
 /** What is sent again does most harm before clients have written anew what had been collected. */
 const EARLY_MS = 6_000;
+/** What a journal holds by then nobody finds or tells again, so that only a repair brings it back. */
+const LATE_MS = 2_000;
 
 /** What happens within a window of true time. */
 export function drawNemesis(
@@ -54,7 +56,10 @@ export function drawNemesis(
       events.push({
         id,
         kind,
-        atMs: draw.integer(`${id}.at`, [fromMs + 500, isEarly ? fromMs + EARLY_MS : beforeMs]),
+        atMs: draw.integer(`${id}.at`, [
+          kind === 'lose-journal' ? beforeMs - LATE_MS : fromMs + 500,
+          isEarly ? fromMs + EARLY_MS : beforeMs,
+        ]),
         durationMs: draw.integer(`${id}.duration`, durationMs),
         target: draw.integer(`${id}.target`, [0, TARGET_MAX]),
         amount: draw.fraction(`${id}.amount`),

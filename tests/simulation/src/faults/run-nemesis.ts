@@ -106,6 +106,7 @@ function begin(event: NemesisEvent, options: NemesisOptions): Undo {
       injectMessages(event, world, poison);
       return undefined;
     case 'lose-rows':
+    case 'lose-journal':
     case 'lose-archive':
     case 'lose-all':
       loseData(event, options).catch((error: unknown) => world.reportBug(undefined, error));

@@ -318,7 +318,7 @@ export const recoveryMutants: readonly Mutant[] = [
         replace: 'of Map.groupBy(conflicts.slice(0, 0), (conflict) => conflict.bucket)',
       },
     ],
-    seedsMax: 3_000,
+    seedsMax: 600,
   },
   {
     id: 'verify-leaves-journals',

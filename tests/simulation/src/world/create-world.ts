@@ -65,7 +65,7 @@ export async function createWorld({ seed, only }: WorldOptions): Promise<World> 
       ),
     ),
     recoveries: createRecoveryLog(),
-    losses: { needsFilling: new Set() },
+    losses: { needsFilling: new Set(), needsConflicts: new Set() },
     damages: { rows: new Map(), unnamed: [] },
     isClosing: false,
     living: new Map(),
