@@ -70,7 +70,7 @@ const OPEN_ID = encodeOpenId(openTableId('Orders', '01'), { partitionKey: 'ada !
 const setOf = (state, more = {}) => ({
   entityKind: 'Devices',
   bucket: '03',
-  stamp: [...state.vector.values()].toSorted().at(-1),
+  stamp: [...state.vector.values()].reduce((a, b) => (a > b ? a : b)),
   changes: [
     {
       entityId: 'pump-7/ü',

@@ -41,7 +41,7 @@ describe('the accounts', () => {
   ])('are refused as %j, and the text is not repeated', (text, problem) => {
     const problems = read({ TABLE_ACCOUNTS: text });
     expect(problems).toEqual([expect.stringMatching(problem)]);
-    expect(String(problems)).not.toMatch(/hunter2|AQEB/);
+    expect(JSON.stringify(problems)).not.toMatch(/hunter2|AQEB/);
   });
 
   it('have the key of emulators on loopback alone, or in a network that is declared closed', () => {

@@ -315,7 +315,8 @@ async function acceptEach(
 ): Promise<TerminalError | undefined> {
   let refusal: TerminalError | undefined;
   const failures: unknown[] = [];
-  for (const conflict of [...left]) {
+  const tried = [...left];
+  for (const conflict of tried) {
     left.delete(conflict);
     try {
       await applier.acceptConflicts([conflict]);
