@@ -13,6 +13,12 @@ import { watchRevivals } from '../checkers/watch-revivals.ts';
 import { watchRiskList } from '../checkers/watch-risk-list.ts';
 import { createSessionWatch } from '../checkers/watch-sessions.ts';
 import { watchSweep } from '../checkers/watch-sweep.ts';
+import {
+  checkTables,
+  haveTablesConverged,
+  type TablesWatchOptions,
+  watchTables,
+} from '../checkers/watch-tables.ts';
 import { watchTransactions } from '../checkers/watch-transactions.ts';
 import { watchTrims } from '../checkers/watch-trims.ts';
 import { watchWatermarks } from '../checkers/watch-watermarks.ts';
@@ -28,12 +34,6 @@ import { createSupervisor } from '../processes/supervisor.ts';
 import { runTableClient } from '../tables/run-table-client.ts';
 import type { TableOperation } from '../tables/tables-history.ts';
 import { createTablesLedger } from '../tables/tables-ledger.ts';
-import {
-  checkTables,
-  haveTablesConverged,
-  type TablesWatchOptions,
-  watchTables,
-} from '../tables/watch-tables.ts';
 import { createWorld, type WorldOptions } from '../world/create-world.ts';
 import { describeTransaction } from '../world/describe-transaction.ts';
 import type { World } from '../world/world.ts';

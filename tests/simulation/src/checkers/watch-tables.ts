@@ -1,10 +1,10 @@
 import { formatGeneration, openTableId } from '@tandem/core';
-import type { Report } from '../checkers/watch.ts';
 import { includesStamp, isRawAlive, type RawState } from '../observe/raw-state.ts';
+import { TABLE_POLICIES } from '../tables/run-table-client.ts';
+import type { TableOperation } from '../tables/tables-history.ts';
+import type { RawOpenRow, TablesLedger, TablesView } from '../tables/tables-ledger.ts';
 import type { World } from '../world/world.ts';
-import { TABLE_POLICIES } from './run-table-client.ts';
-import type { TableOperation } from './tables-history.ts';
-import type { RawOpenRow, TablesLedger, TablesView } from './tables-ledger.ts';
+import type { Report } from './watch.ts';
 
 export interface TablesWatchOptions {
   readonly world: World;
@@ -73,7 +73,7 @@ function hadWrongClock({ faults }: World): boolean {
   return [...faults.counts.keys()].some((kind) => kind.startsWith('clock-'));
 }
 
-/** At each moment: I20 of rows, and that nothing of the catalogue or of a table that can be had goes. */
+/** At each moment: I20 of rows, I22 of archives, and that nothing of the catalogue or of a table that can be had goes. */
 export function watchTables({ world, ledger, history }: TablesWatchOptions, report: Report): void {
   const { plan } = world;
   /** It was decided on so long before it was written that nobody waited for it. */
