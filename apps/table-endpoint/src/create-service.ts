@@ -2,13 +2,13 @@ import { isIP } from 'node:net';
 import type { Clock, Randomness } from '@tandem/core';
 import {
   createRegion,
-  measureRegion,
+  createRegionService,
   openRegionStore,
   type ProcessReadiness,
   type Region,
   readinessAnswerOf,
 } from '@tandem/region';
-import { closeServer, createRandomIds, type PinoLogger, type Service } from '@tandem/service-kit';
+import { createRandomIds, type PinoLogger, type Service } from '@tandem/service-kit';
 import { createTokenVerifier } from '@tandem/service-kit/tokens';
 import type { AccountKeys, UrlStyle } from '@tandem/table-protocol';
 import {
@@ -33,9 +33,6 @@ export interface ServiceOptions {
 /** All its tables are those of the catalogue. */
 const TABLES = {} as const;
 type OwnRegion = Region<typeof TABLES>;
-
-/** Says before the deadline of the step which requests are cut off. */
-const PATIENCE = 0.8;
 /** The mean over a second, in milliseconds, beyond which requests are refused. */
 const EVENT_LOOP_DELAY_MS_MAX = 1_000;
 
@@ -62,28 +59,14 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     eventLoopDelayMsMax: EVENT_LOOP_DELAY_MS_MAX,
     observe: createHttpTelemetry(telemetry, scope),
   });
-  if (telemetry.meter !== undefined) measureRegion(telemetry.meter, region, clock);
-  return {
-    async open() {
-      await region.open();
-      return undefined;
-    },
+  return createRegionService({
+    region,
     app,
-    facts: {
-      metricsPort: telemetry.metricsPort,
-      accounts: config.accounts.map(({ account }) => account),
-    },
-    drain: region.drain({
-      name: 'stop accepting and finish what runs',
-      run: (deadlineMs) =>
-        closeServer(app, { clock, logger, graceMs: Math.floor(deadlineMs * PATIENCE) }),
-    }),
-    close: [
-      ...region.close,
-      { name: 'send the last telemetry', run: () => telemetry.stop() },
-      { name: 'flush the log', run: () => logger.flush() },
-    ],
-  };
+    clock,
+    logger,
+    telemetry,
+    facts: { accounts: config.accounts.map(({ account }) => account) },
+  });
 }
 
 function openEndpoint({ config, clock, logger }: ServiceOptions, region: OwnRegion): Endpoint {

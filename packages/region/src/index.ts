@@ -30,6 +30,8 @@ export {
   type RegionKinds,
   type RegionOptions,
 } from './region-options.ts';
+// A region served over HTTP.
+export { createRegionService } from './region-service.ts';
 export {
   findRegionProblems,
   type RegionSettings,

@@ -4,13 +4,18 @@ import type { Region } from './open-region.ts';
 import type { RegionKinds } from './region-options.ts';
 import { measureReplication } from './replication/replicator-metrics.ts';
 
+export type MeasuredRegion = Pick<
+  Region<RegionKinds>,
+  'readiness' | 'relayQueueLength' | 'notices' | 'replication'
+>;
+
 /**
  * Measures what a process of a region knows of it, looked at whenever someone asks: whether it may take traffic,
  * what waits to be sent, what was noticed; and, where the process runs the duties, what a replicator measures.
  */
 export function measureRegion(
   meter: Meter,
-  region: Pick<Region<RegionKinds>, 'readiness' | 'relayQueueLength' | 'notices' | 'replication'>,
+  region: MeasuredRegion,
   clock: Pick<Clock, 'nowMs'>,
 ): void {
   meter

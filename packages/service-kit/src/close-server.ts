@@ -2,7 +2,7 @@ import type { Clock } from '@tandem/core';
 import type { Logger } from './logger.ts';
 
 /** The part of a Fastify instance that is needed. */
-interface ClosableServer {
+export interface ClosableServer {
   readonly server: { closeAllConnections(): void };
   close(): PromiseLike<unknown>;
 }

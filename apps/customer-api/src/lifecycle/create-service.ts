@@ -1,7 +1,7 @@
 import type { Clock, Randomness } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
-import { createRegion, measureRegion, openRegionStore, type Region } from '@tandem/region';
-import { closeServer, createRandomIds, type PinoLogger, type Service } from '@tandem/service-kit';
+import { createRegion, createRegionService, openRegionStore, type Region } from '@tandem/region';
+import { createRandomIds, type PinoLogger, type Service } from '@tandem/service-kit';
 import { createTokenVerifier } from '@tandem/service-kit/tokens';
 import {
   createHttpTelemetry,
@@ -27,9 +27,6 @@ export interface ServiceOptions {
 /** The tables that this API serves; the replicator beside it has the duties. */
 const TABLES = { customers: customerKind } as const;
 
-/** Says before the deadline of the step which requests are cut off. */
-const PATIENCE = 0.8;
-
 /** Makes the service, which opens its region once it is told to, and answers that it is not ready until then. */
 export async function createService(options: ServiceOptions): Promise<Service> {
   const { config, clock, logger, telemetry = TELEMETRY_OFF } = options;
@@ -44,25 +41,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     tracing: { tracer, traceOf: tracer && (() => scope.traceparent()) },
   });
   const app = await createServiceApp(options, region, createHttpTelemetry(telemetry, scope));
-  if (telemetry.meter !== undefined) measureRegion(telemetry.meter, region, clock);
-  return {
-    async open() {
-      await region.open();
-      return undefined;
-    },
-    app,
-    facts: { metricsPort: telemetry.metricsPort },
-    drain: region.drain({
-      name: 'stop accepting and finish what runs',
-      run: (deadlineMs) =>
-        closeServer(app, { clock, logger, graceMs: Math.floor(deadlineMs * PATIENCE) }),
-    }),
-    close: [
-      ...region.close,
-      { name: 'send the last telemetry', run: () => telemetry.stop() },
-      { name: 'flush the log', run: () => logger.flush() },
-    ],
-  };
+  return createRegionService({ region, app, clock, logger, telemetry });
 }
 
 function createServiceApp(

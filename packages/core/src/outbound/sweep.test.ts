@@ -67,7 +67,7 @@ async function sweepOf(world: World) {
   };
   const links = peers.map((peer) => ({ peer, isOpen: () => isOpen(peer) }) as unknown as PeerLink);
   const report = await sweep({
-    outboxes: [outbox],
+    outboxes: async () => [outbox],
     links,
     clock: { nowMs: () => nowMs } as Clock,
     graceMs: GRACE_MS,

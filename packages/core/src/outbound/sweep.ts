@@ -12,7 +12,7 @@ import type { Relay, RelayReport } from './relay.ts';
 
 export interface SweepOptions {
   /** Those that may hold something: asked anew for each pass, where that changes. */
-  readonly outboxes: readonly Outbox[] | (() => Promise<readonly Outbox[]>);
+  readonly outboxes: () => Promise<readonly Outbox[]>;
   readonly links: readonly PeerLink[];
   readonly relay: Relay;
   readonly clock: Clock;
@@ -50,8 +50,7 @@ export async function sweep(options: SweepOptions): Promise<SweepReport> {
   // Before the scan: a write committed and acknowledged from here on is not vouched for.
   const scanStartedMs = options.clock.nowMs();
   const tally = createTally();
-  const outboxes =
-    typeof options.outboxes === 'function' ? await options.outboxes() : options.outboxes;
+  const outboxes = await options.outboxes();
   const work = outboxes.flatMap((outbox) => outbox.buckets.map((bucket) => ({ outbox, bucket })));
   await forEachBounded(work, BUCKETS_AT_ONCE, async ({ outbox, bucket }) => {
     await sweepLane({ ...options, scanStartedMs, tally, outbox, bucket });

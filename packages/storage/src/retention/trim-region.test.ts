@@ -38,7 +38,7 @@ function trim(
     trimRegion({
       store,
       kinds: [deviceKind],
-      bucketCount: MEMORY_BUCKET_COUNT,
+      bucketCountOf: () => MEMORY_BUCKET_COUNT,
       clock,
       status,
       peers: NAMES.filter((name) => name !== region),

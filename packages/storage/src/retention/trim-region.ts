@@ -34,8 +34,7 @@ export interface RetentionSettings {
 export interface TrimRegionOptions {
   readonly store: TableStore;
   readonly kinds: readonly EntityKind[];
-  /** One for every kind, or by the kind. */
-  readonly bucketCount: number | ((entityKind: string) => number);
+  readonly bucketCountOf: (entityKind: string) => number;
   readonly clock: Clock;
   readonly status: Pick<ReplicationStatus, 'read'>;
   /** All of them have to have what is trimmed. */
@@ -66,7 +65,7 @@ const NOTHING: TrimReport = { rows: 0, bytes: 0, isWhole: true };
  * repeated.
  */
 export async function trimRegion(options: TrimRegionOptions): Promise<readonly TrimmedKind[]> {
-  const { store, kinds, bucketCount, clock, peers, settings, signal } = options;
+  const { store, kinds, bucketCountOf, clock, peers, settings, signal } = options;
   const { paceMs = PACE_MS, rowsMax = ROWS_MAX } = options;
   const { driftMsMax, promiseMs } = settings;
   const archive = createTableArchiveKeeper({ store });
@@ -79,9 +78,7 @@ export async function trimRegion(options: TrimRegionOptions): Promise<readonly T
     if (signal?.aborted === true) break;
     const { keepMs, keepBytes } = settings.archive;
     if (keepMs === undefined && keepBytes === undefined) continue;
-    const buckets = bucketNames(
-      typeof bucketCount === 'number' ? bucketCount : bucketCount(entityKind),
-    );
+    const buckets = bucketNames(bucketCountOf(entityKind));
     const nowMs = clock.nowMs();
     const progress = peers.length === 0 ? undefined : await options.status.read();
     const known = believedPeers(progress, { nowMs, driftMsMax });

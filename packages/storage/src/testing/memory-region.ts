@@ -167,7 +167,7 @@ export async function createMemoryRegion<K extends TypedKind>(
     lease: createTableLease({ store, clock, name: 'sweep', holder: writer }),
     leaseMs: 10_000,
     readiness: MEMORY_READINESS,
-    sweep: { outboxes: [outbox], relay, graceMs: MEMORY_GRACE_MS },
+    sweep: { outboxes: async () => [outbox], relay, graceMs: MEMORY_GRACE_MS },
     inbound: {
       applier,
       randomness,

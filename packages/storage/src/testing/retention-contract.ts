@@ -89,7 +89,7 @@ export function describeRetention(name: string, openStore: () => Promise<TableSt
       const trimmed = await trimRegion({
         store,
         kinds: [deviceKind],
-        bucketCount: BUCKETS,
+        bucketCountOf: () => BUCKETS,
         clock,
         status: { read: async () => undefined },
         peers: [],
@@ -146,7 +146,7 @@ export function describeRetention(name: string, openStore: () => Promise<TableSt
       const options = {
         store,
         kinds: [deviceKind],
-        bucketCount: BUCKETS,
+        bucketCountOf: () => BUCKETS,
         clock,
         status: { read: async () => undefined },
         peers: [],

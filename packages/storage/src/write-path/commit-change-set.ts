@@ -82,13 +82,9 @@ export async function commitChangeSet(
  * Writes what is needed before the rows. A row that is there already was written by a try that gave no answer, for
  * nobody else makes its stamp. What may come late is found by the sweep, and is of a set that was never committed.
  */
-async function prepare(
-  transaction: Transaction,
-  { store, clock, randomness }: CommitContext,
-): Promise<void> {
+async function prepare(transaction: Transaction, context: CommitContext): Promise<void> {
   try {
-    const policy = NOT_DONE_POLICY;
-    await retry(() => store.commit(transaction), { policy, clock, randomness });
+    await commitRepeatable(transaction, context);
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== 'TABLE_OUTCOME_UNKNOWN') throw error;
     const message = `${error.message} Nothing was done: it was asked for what comes before. Try again.`;
@@ -97,17 +93,22 @@ async function prepare(
 }
 
 /** Deletes what was prepared for rows that are certain not to be written. */
-async function takeBack(
-  transaction: Transaction,
-  { store, clock, randomness }: CommitContext,
-): Promise<void> {
+async function takeBack(transaction: Transaction, context: CommitContext): Promise<void> {
   try {
-    const policy = NOT_DONE_POLICY;
-    await retry(() => store.commit(transaction), { policy, clock, randomness });
+    await commitRepeatable(transaction, context);
   } catch (error) {
     // The sweep finds that it was never committed.
     if (!(error instanceof AppError)) throw error;
   }
+}
+
+/** Repeats what does no harm when it is done twice. */
+async function commitRepeatable(
+  transaction: Transaction,
+  { store, clock, randomness }: CommitContext,
+): Promise<void> {
+  const policy = NOT_DONE_POLICY;
+  await retry(() => store.commit(transaction), { policy, clock, randomness });
 }
 
 async function commitDefinitely(

@@ -116,7 +116,7 @@ function composeReplicator(context: ProcessContext, configuration: TandemConfigu
       waitMsMax: configuration.get('Readiness.WaitMsMax'),
       heartbeatMsMax: configuration.get('Readiness.HeartbeatMsMax'),
     },
-    sweep: { outboxes, relay, graceMs: configuration.get('Sweep.GraceMs') },
+    sweep: { outboxes: async () => outboxes, relay, graceMs: configuration.get('Sweep.GraceMs') },
     inbound: {
       applier,
       randomness,
@@ -216,7 +216,7 @@ function createTrimmer(
     const trimmed = await trimRegion({
       store,
       kinds: kindsOf(context.world.plan),
-      bucketCount: (entityKind) => bucketCountOf(entityKind, { bucketCount }),
+      bucketCountOf: (entityKind) => bucketCountOf(entityKind, { bucketCount }),
       clock,
       status: createTableReplicationStatus({ store }),
       peers: context.peers,

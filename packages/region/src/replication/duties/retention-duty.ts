@@ -58,7 +58,7 @@ export function createRetentionDuty(options: RetentionDutyOptions): Duty {
       const trimmed = await trimRegion({
         store,
         kinds,
-        bucketCount: (entityKind) => bucketCountOf(entityKind, opened.settings),
+        bucketCountOf: (entityKind) => bucketCountOf(entityKind, opened.settings),
         clock,
         status,
         peers: peers.map(({ region }) => region),
