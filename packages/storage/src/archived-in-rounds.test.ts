@@ -1,6 +1,6 @@
 import { TerminalError, TransientError } from '@tandem/core';
 import { describe, expect, test } from 'vitest';
-import { ARCHIVE_TABLE } from './archive/table-archive.ts';
+import { ARCHIVE_TABLE } from './tables/table-archive.ts';
 import { deviceKind } from './testing/device-kind.ts';
 import { createTwoRegions, type TwoRegions } from './testing/two-regions.ts';
 

@@ -2,7 +2,7 @@ import { replayInto } from '@tandem/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createTableArchiveKeeper } from './recovery/archive-keeper.ts';
-import { createTableReplica } from './replica/table-replica.ts';
+import { createTableReplica } from './tables/table-replica.ts';
 import { deviceKind } from './testing/device-kind.ts';
 import { MEMORY_BUCKET_COUNT, readRows } from './testing/memory-region.ts';
 import { createTwoRegions, type TwoRegions } from './testing/two-regions.ts';

@@ -10,7 +10,7 @@ import {
 } from '@tandem/core';
 import { describe, expect, test } from 'vitest';
 import { createTableArchiveKeeper } from './recovery/archive-keeper.ts';
-import { createTableReplica } from './replica/table-replica.ts';
+import { createTableReplica } from './tables/table-replica.ts';
 import { deviceKind } from './testing/device-kind.ts';
 import { idInBucket, MEMORY_BUCKET_COUNT, readRows } from './testing/memory-region.ts';
 import { createTwoRegions, type TwoRegions } from './testing/two-regions.ts';

@@ -1,12 +1,6 @@
 // What the packages, apps and tools build on, named one by one. What only tests, simulation and benchmarks need is
 // in `@tandem/storage/testing`.
 
-// The ports of core over tables: rows, outbox, archive, conflicts.
-export {
-  ARCHIVE_TABLE,
-  createTableArchive,
-  type TableArchiveOptions,
-} from './archive/table-archive.ts';
 // The store: Azure Table Storage, and whether it answers.
 export { type AzureTableStoreOptions, createAzureTableStore } from './azure/azure-table-store.ts';
 // The catalogue of client tables.
@@ -69,11 +63,6 @@ export {
   type WriteSettingOptions,
   writeSetting,
 } from './configuration/setting-history.ts';
-export {
-  CONFLICTS_TABLE,
-  createTableConflictJournal,
-  type TableConflictJournalOptions,
-} from './conflicts/table-conflict-journal.ts';
 // The replicated table of an entity kind: written, read, listed, and what was before.
 export {
   createEntityHistory,
@@ -83,8 +72,18 @@ export {
   type HistoryEntry,
   type HistoryPage,
   type StateHistoryEntry,
-} from './history/entity-history.ts';
-export { createTableOutbox, type TableOutboxOptions } from './outbox/table-outbox.ts';
+} from './read/entity-history.ts';
+export {
+  createOpenTable,
+  type OpenOperation,
+  type OpenOutcome,
+  type OpenPage,
+  type OpenRecord,
+  type OpenTable,
+  type OpenTableOptions,
+} from './read/open-table.ts';
+export { sealCursor, unsealCursor } from './read/page-cursor.ts';
+export { OPEN_PAGE_LIMIT_MAX, type OpenQuery } from './read/query-open-rows.ts';
 // Recovery, as the commands run it.
 export {
   createDamagedRows,
@@ -118,8 +117,6 @@ export {
   type RestoreReport,
   restoreEntities,
 } from './recovery/restore-entities.ts';
-export { createRowMemory, type RowMemory, type RowMemoryOptions } from './replica/row-memory.ts';
-export { createTableReplica, type TableReplicaOptions } from './replica/table-replica.ts';
 export {
   type EntityPage,
   type EntityRecord,
@@ -134,6 +131,7 @@ export {
   type WriteCondition,
   type WriteOutcome,
 } from './replicated-table.ts';
+export { type CollectOptions, collectTombstones } from './retention/collect-tombstones.ts';
 export {
   type RetentionSettings,
   type TrimmedKind,
@@ -154,18 +152,20 @@ export {
 } from './status/status-tables.ts';
 export { createStoreProbe } from './status/store-probe.ts';
 export { createTableReplicationStatus } from './status/table-replication-status.ts';
-export { type CollectOptions, collectTombstones } from './table/collect-tombstones.ts';
+export { createRowMemory, type RowMemory, type RowMemoryOptions } from './tables/row-memory.ts';
+// The ports of core over tables: rows, outbox, archive, conflicts.
 export {
-  createOpenTable,
-  type OpenOperation,
-  type OpenOutcome,
-  type OpenPage,
-  type OpenRecord,
-  type OpenTable,
-  type OpenTableOptions,
-} from './table/open-table.ts';
-export { sealCursor, unsealCursor } from './table/page-cursor.ts';
-export { OPEN_PAGE_LIMIT_MAX, type OpenQuery } from './table/query-open-rows.ts';
+  ARCHIVE_TABLE,
+  createTableArchive,
+  type TableArchiveOptions,
+} from './tables/table-archive.ts';
+export {
+  CONFLICTS_TABLE,
+  createTableConflictJournal,
+  type TableConflictJournalOptions,
+} from './tables/table-conflict-journal.ts';
+export { createTableOutbox, type TableOutboxOptions } from './tables/table-outbox.ts';
+export { createTableReplica, type TableReplicaOptions } from './tables/table-replica.ts';
 export { isCommitted } from './write-path/commit-change-set.ts';
 export {
   createReplicatedTable,

@@ -13,12 +13,12 @@ import {
 import { createSeededRandomness } from '@tandem/core/memory';
 import { applyApart, type ReceivedSet } from '@tandem/core/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ARCHIVE_TABLE, createTableArchive } from './archive/table-archive.ts';
 import { createAzureTableStore } from './azure/azure-table-store.ts';
-import { CONFLICTS_TABLE } from './conflicts/table-conflict-journal.ts';
 import { createTableRowScanner } from './recovery/recovery-region.ts';
-import { createTableReplica } from './replica/table-replica.ts';
 import { createStoreProbe } from './status/store-probe.ts';
+import { ARCHIVE_TABLE, createTableArchive } from './tables/table-archive.ts';
+import { CONFLICTS_TABLE } from './tables/table-conflict-journal.ts';
+import { createTableReplica } from './tables/table-replica.ts';
 import { deviceKind } from './testing/device-kind.ts';
 import { type Azurite, startAzurite } from './testing/start-azurite.ts';
 import { createReplicatedTable } from './write-path/create-replicated-table.ts';

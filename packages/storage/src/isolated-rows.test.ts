@@ -1,7 +1,7 @@
 import { type Transaction, TransientError } from '@tandem/core';
 import { describe, expect, test } from 'vitest';
-import { ARCHIVE_TABLE } from './archive/table-archive.ts';
 import { createDamagedRows } from './recovery/damaged-rows.ts';
+import { ARCHIVE_TABLE } from './tables/table-archive.ts';
 import { deviceKind } from './testing/device-kind.ts';
 import { MEMORY_BUCKET_COUNT, MEMORY_GRACE_MS } from './testing/memory-region.ts';
 import { createTwoRegions, type TwoRegions } from './testing/two-regions.ts';

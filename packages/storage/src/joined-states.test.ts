@@ -32,9 +32,9 @@ import {
 import fc from 'fast-check';
 import { Type } from 'typebox';
 import { describe, expect, test } from 'vitest';
-import { toArchiveProperties } from './archive/table-archive.ts';
-import { createTableReplica } from './replica/table-replica.ts';
 import { toPayloadColumns, toRowOperation } from './rows/entity-row.ts';
+import { toArchiveProperties } from './tables/table-archive.ts';
+import { createTableReplica } from './tables/table-replica.ts';
 import { outboxRowKey, toOutboxProperties } from './write-path/commit-change-set.ts';
 
 /** What a version may have as a header, twice in an answer, of the 16 KiB that most servers take. */

@@ -7,7 +7,7 @@ import {
   driveVirtualTime,
 } from '@tandem/core/memory';
 import { describe, expect, test } from 'vitest';
-import { collectTombstones } from './table/collect-tombstones.ts';
+import { collectTombstones } from './retention/collect-tombstones.ts';
 import { deviceKind } from './testing/device-kind.ts';
 import { createFaultyBus } from './testing/faulty-bus.ts';
 import {

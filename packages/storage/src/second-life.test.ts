@@ -1,6 +1,6 @@
 import { tombstoneHorizonMs } from '@tandem/core';
 import { expect, test } from 'vitest';
-import { collectTombstones } from './table/collect-tombstones.ts';
+import { collectTombstones } from './retention/collect-tombstones.ts';
 import { deviceKind } from './testing/device-kind.ts';
 import { MEMORY_BUCKET_COUNT } from './testing/memory-region.ts';
 import { createTwoRegions } from './testing/two-regions.ts';

@@ -24,30 +24,33 @@ export const AREAS = {
     ],
   },
   archive: {
-    mutated: ['packages/storage/src/{archive,conflicts,history}/*.ts'],
-    tests: ['packages/storage/src/{archive,conflicts,history,recovery}/!(*.int).test.ts'],
+    mutated: [
+      'packages/storage/src/tables/{table-archive,table-conflict-journal}.ts',
+      'packages/storage/src/read/entity-history.ts',
+    ],
+    tests: ['packages/storage/src/{tables,read,recovery}/!(*.int).test.ts'],
   },
   outbox: {
     mutated: [
       'packages/core/src/outbound/{relay,sweep}.ts',
       'packages/core/src/inbound/archive-in-rounds.ts',
-      'packages/storage/src/outbox/*.ts',
+      'packages/storage/src/tables/table-outbox.ts',
       'packages/storage/src/write-path/commit-change-set.ts',
     ],
     tests: [
       'packages/core/src/{outbound,inbound}/!(*.int).test.ts',
-      'packages/storage/src/{outbox,write-path}/!(*.int).test.ts',
+      'packages/storage/src/{tables,write-path}/!(*.int).test.ts',
     ],
   },
   tombstones: {
     mutated: [
       'packages/core/src/inbound/tombstone-horizon.ts',
-      'packages/storage/src/table/collect-tombstones.ts',
+      'packages/storage/src/retention/collect-tombstones.ts',
       'packages/region/src/replication/duties/region-duties.ts',
     ],
     tests: [
       'packages/core/src/inbound/tombstone-horizon.test.ts',
-      'packages/storage/src/table/collect-tombstones.test.ts',
+      'packages/storage/src/retention/collect-tombstones.test.ts',
       'packages/region/src/replication/duties/tombstone-duty.test.ts',
     ],
   },

@@ -10,9 +10,9 @@ import {
 } from '@tandem/core';
 import { createSeededRandomness } from '@tandem/core/memory';
 import { describe, expect, test } from 'vitest';
-import { createTableArchive } from '../archive/table-archive.ts';
-import { collectTombstones } from '../table/collect-tombstones.ts';
-import { createOpenTable, type OpenTable } from '../table/open-table.ts';
+import { createOpenTable, type OpenTable } from '../read/open-table.ts';
+import { collectTombstones } from '../retention/collect-tombstones.ts';
+import { createTableArchive } from '../tables/table-archive.ts';
 import { createMemoryRegions, type MemoryRegion, type MemoryRegions } from '../testing/index.ts';
 import { createStateTable } from '../write-path/create-replicated-table.ts';
 import { type PurgeTurn, takePurgeTurn } from './purge-tables.ts';

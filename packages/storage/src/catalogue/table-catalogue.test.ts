@@ -1,6 +1,6 @@
 import { catalogKind, type TableStore, TransientError } from '@tandem/core';
 import { describe, expect, test } from 'vitest';
-import { collectTombstones } from '../table/collect-tombstones.ts';
+import { collectTombstones } from '../retention/collect-tombstones.ts';
 import { createTwoRegions, type MemoryRegion, type TwoRegions } from '../testing/index.ts';
 import { createTableCatalogue, type TableCatalogue } from './table-catalogue.ts';
 

@@ -9,7 +9,7 @@ import {
   WIRE_VERSION,
 } from '@tandem/core';
 import { type Static, Type } from 'typebox';
-import { ROW_MEMORY_BYTES_DEFAULT } from '../replica/row-memory.ts';
+import { ROW_MEMORY_BYTES_DEFAULT } from '../tables/row-memory.ts';
 import type { Configuration } from './create-configuration.ts';
 import { createSecret, malformed, type Parsed, valueOf } from './setting.ts';
 import { choice, durationMs, integer, json, secret, text } from './setting-kinds.ts';

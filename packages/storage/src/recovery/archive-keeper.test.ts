@@ -15,7 +15,7 @@ import {
 import { createMemoryTableStore } from '@tandem/core/memory';
 import { copyArchive, restoredSet } from '@tandem/core/testing';
 import { describe, expect, test } from 'vitest';
-import { ARCHIVE_TABLE, createTableArchive } from '../archive/table-archive.ts';
+import { ARCHIVE_TABLE, createTableArchive } from '../tables/table-archive.ts';
 import { deviceKind } from '../testing/device-kind.ts';
 import { createFaultyStore, type FaultyStore } from '../testing/faulty-store.ts';
 import { createTableArchiveKeeper } from './archive-keeper.ts';

@@ -22,16 +22,16 @@ import {
   type TableStore,
   untilUncontended,
 } from '@tandem/core';
+import { createHorizonRows } from '../retention/horizon-rows.ts';
+import { fromPayloadColumns } from '../rows/entity-row.ts';
+import { ENTITY_ROWS_FROM } from '../rows/row-key.ts';
 import {
   ARCHIVE_TABLE,
   isStandIn,
   stampPrefix,
   toArchiveProperties,
   toStandInProperties,
-} from '../archive/table-archive.ts';
-import { createHorizonRows } from '../retention/horizon-rows.ts';
-import { fromPayloadColumns } from '../rows/entity-row.ts';
-import { ENTITY_ROWS_FROM } from '../rows/row-key.ts';
+} from '../tables/table-archive.ts';
 
 const PAGE_ROWS = 500;
 const PARTITIONS_AT_ONCE_MAX = 8;

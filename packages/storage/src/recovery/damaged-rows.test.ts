@@ -8,9 +8,9 @@ import {
 } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
 import { describe, expect, test } from 'vitest';
-import { ARCHIVE_TABLE } from '../archive/table-archive.ts';
-import { CONFLICTS_TABLE } from '../conflicts/table-conflict-journal.ts';
-import { collectTombstones } from '../table/collect-tombstones.ts';
+import { collectTombstones } from '../retention/collect-tombstones.ts';
+import { ARCHIVE_TABLE } from '../tables/table-archive.ts';
+import { CONFLICTS_TABLE } from '../tables/table-conflict-journal.ts';
 import { deviceKind } from '../testing/device-kind.ts';
 import { MEMORY_BUCKET_COUNT, MEMORY_GRACE_MS } from '../testing/memory-region.ts';
 import {

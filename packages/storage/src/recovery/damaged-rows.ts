@@ -10,10 +10,10 @@ import {
   type TableStore,
   TerminalError,
 } from '@tandem/core';
-import { ARCHIVE_TABLE } from '../archive/table-archive.ts';
-import { CONFLICTS_TABLE } from '../conflicts/table-conflict-journal.ts';
 import { fromPayloadColumns, judgeRow } from '../rows/entity-row.ts';
 import { asideKeyOf, keyBeforeAside, SYSTEM_ROWS_FROM } from '../rows/row-key.ts';
+import { ARCHIVE_TABLE } from '../tables/table-archive.ts';
+import { CONFLICTS_TABLE } from '../tables/table-conflict-journal.ts';
 import { fromOutboxRow } from '../write-path/commit-change-set.ts';
 
 /** Where a row lies. */

@@ -6,9 +6,9 @@ import {
   type TableStore,
 } from '@tandem/core';
 import { describe, expect, test } from 'vitest';
-import { ARCHIVE_TABLE } from '../archive/table-archive.ts';
-import { CONFLICTS_TABLE } from '../conflicts/table-conflict-journal.ts';
 import { encodeRowKey } from '../rows/row-key.ts';
+import { ARCHIVE_TABLE } from '../tables/table-archive.ts';
+import { CONFLICTS_TABLE } from '../tables/table-conflict-journal.ts';
 import { deviceKind } from '../testing/device-kind.ts';
 import { MEMORY_BUCKET_COUNT } from '../testing/memory-region.ts';
 import {

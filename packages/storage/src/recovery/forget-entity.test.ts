@@ -1,6 +1,6 @@
 import { type ChangeSet, encodeChangeSet, formatStamp, type OutboundMessage } from '@tandem/core';
 import { expect, test } from 'vitest';
-import { createTableReplica } from '../replica/table-replica.ts';
+import { createTableReplica } from '../tables/table-replica.ts';
 import { deviceKind } from '../testing/device-kind.ts';
 import { idInBucket, MEMORY_BUCKET_COUNT } from '../testing/memory-region.ts';
 import { recoveryRegionOf } from '../testing/recovery-regions.ts';

@@ -10,12 +10,12 @@ import {
   retry,
   type TableStore,
 } from '@tandem/core';
-import { createTableConflictJournal } from '../conflicts/table-conflict-journal.ts';
-import { createTableOutbox } from '../outbox/table-outbox.ts';
-import { createRowMemory } from '../replica/row-memory.ts';
-import { createTableReplica } from '../replica/table-replica.ts';
 import { judgeRow } from '../rows/entity-row.ts';
 import { ENTITY_ROWS_FROM, SYSTEM_ROWS_FROM } from '../rows/row-key.ts';
+import { createRowMemory } from '../tables/row-memory.ts';
+import { createTableConflictJournal } from '../tables/table-conflict-journal.ts';
+import { createTableOutbox } from '../tables/table-outbox.ts';
+import { createTableReplica } from '../tables/table-replica.ts';
 import { createTableArchiveKeeper } from './archive-keeper.ts';
 
 export interface RecoveryRegionOptions {

@@ -11,12 +11,12 @@ import {
   type StoredRow,
   type TableStore,
 } from '@tandem/core';
-import { ARCHIVE_TABLE } from '../archive/table-archive.ts';
 import { CONFIGURATION_TABLE } from '../configuration/configuration-table.ts';
-import { CONFLICTS_TABLE } from '../conflicts/table-conflict-journal.ts';
-import { createRowMemory } from '../replica/row-memory.ts';
-import { createTableReplica } from '../replica/table-replica.ts';
 import { REPLICATION_TABLE } from '../status/status-row.ts';
+import { createRowMemory } from '../tables/row-memory.ts';
+import { ARCHIVE_TABLE } from '../tables/table-archive.ts';
+import { CONFLICTS_TABLE } from '../tables/table-conflict-journal.ts';
+import { createTableReplica } from '../tables/table-replica.ts';
 import { listReplayTables, openReplayTable, writeReplayRecord } from './replay-record.ts';
 
 export interface ReplayIntoTableOptions

@@ -6,8 +6,8 @@ import {
   driveVirtualTime,
 } from '@tandem/core/memory';
 import { expect, test } from 'vitest';
-import { ARCHIVE_TABLE } from '../archive/table-archive.ts';
 import { REPLICATION_TABLE } from '../status/status-row.ts';
+import { ARCHIVE_TABLE } from '../tables/table-archive.ts';
 import { deviceKind } from '../testing/device-kind.ts';
 import { createFaultyStore } from '../testing/faulty-store.ts';
 import { idInBucket, readRows } from '../testing/memory-region.ts';

@@ -1,6 +1,6 @@
 import { applyRepair, bucketOf, planRepair, repairJournals, type VerifyReport } from '@tandem/core';
 import { describe, expect, test } from 'vitest';
-import { CONFLICTS_TABLE } from '../conflicts/table-conflict-journal.ts';
+import { CONFLICTS_TABLE } from '../tables/table-conflict-journal.ts';
 import { deviceKind } from '../testing/device-kind.ts';
 import { MEMORY_BUCKET_COUNT } from '../testing/memory-region.ts';
 import {

@@ -2,7 +2,7 @@ import { fillRegion, type RecoveryRegion } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
 import { foldArchive, stateText } from '@tandem/core/testing';
 import { describe, expect, test } from 'vitest';
-import { ARCHIVE_TABLE } from '../archive/table-archive.ts';
+import { ARCHIVE_TABLE } from '../tables/table-archive.ts';
 import { deviceKind } from '../testing/device-kind.ts';
 import { MEMORY_BUCKET_COUNT, type MemoryRegion } from '../testing/memory-region.ts';
 import {

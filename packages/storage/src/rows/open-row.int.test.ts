@@ -7,7 +7,7 @@ import {
 } from '@tandem/core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createAzureTableStore } from '../azure/azure-table-store.ts';
-import { createTableReplica } from '../replica/table-replica.ts';
+import { createTableReplica } from '../tables/table-replica.ts';
 import { startAzurite } from '../testing/start-azurite.ts';
 
 const ID = 'aaaaaaaap!0r';

@@ -1,6 +1,6 @@
 import { archivePartitionOf, type ProbedSet, type TableStore } from '@tandem/core';
-import { ARCHIVE_TABLE } from '../archive/table-archive.ts';
-import { CONFLICTS_TABLE } from '../conflicts/table-conflict-journal.ts';
+import { ARCHIVE_TABLE } from '../tables/table-archive.ts';
+import { CONFLICTS_TABLE } from '../tables/table-conflict-journal.ts';
 
 /** Nothing has this key, so nothing is written: the store has to look for it as for any other row. */
 const NO_ROW = '~probe';

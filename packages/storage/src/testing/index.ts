@@ -1,12 +1,12 @@
 // What tests, simulation and benchmarks need besides, of what is inside and of what stands in for a region.
 export { COMMIT_TIMEOUT_MS, READ_TIMEOUT_MS } from '../azure/azure-table-store.ts';
 export { describeSettings } from '../configuration/resolve-settings.ts';
-export { UNTOLD_PREFIX } from '../conflicts/table-conflict-journal.ts';
 export { createTableArchiveKeeper } from '../recovery/archive-keeper.ts';
 export { createTableRowScanner } from '../recovery/recovery-region.ts';
 export { listReplayTables, writeReplayRecord } from '../recovery/replay-record.ts';
-export { ROW_MEMORY_BYTES_DEFAULT } from '../replica/row-memory.ts';
 export { HORIZON_PARTITION } from '../retention/horizon-rows.ts';
+export { ROW_MEMORY_BYTES_DEFAULT } from '../tables/row-memory.ts';
+export { UNTOLD_PREFIX } from '../tables/table-conflict-journal.ts';
 // An entity kind that is not a customer.
 export { deviceKind } from './device-kind.ts';
 // Stores and buses that fail when they are told to.

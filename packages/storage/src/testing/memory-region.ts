@@ -30,19 +30,16 @@ import {
   type TypedKind,
 } from '@tandem/core';
 import { createMemoryTableStore, type MemoryBus } from '@tandem/core/memory';
-import { ARCHIVE_TABLE, createTableArchive } from '../archive/table-archive.ts';
-import {
-  CONFLICTS_TABLE,
-  createTableConflictJournal,
-} from '../conflicts/table-conflict-journal.ts';
-import { createTableOutbox } from '../outbox/table-outbox.ts';
-import type { RowMemory } from '../replica/row-memory.ts';
-import { createTableReplica } from '../replica/table-replica.ts';
 import type { ReplicatedTable } from '../replicated-table.ts';
 import { REPLICATION_TABLE } from '../status/status-row.ts';
 import { createTableLease } from '../status/status-tables.ts';
 import { createStoreProbe } from '../status/store-probe.ts';
 import { createTableReplicationStatus } from '../status/table-replication-status.ts';
+import type { RowMemory } from '../tables/row-memory.ts';
+import { ARCHIVE_TABLE, createTableArchive } from '../tables/table-archive.ts';
+import { CONFLICTS_TABLE, createTableConflictJournal } from '../tables/table-conflict-journal.ts';
+import { createTableOutbox } from '../tables/table-outbox.ts';
+import { createTableReplica } from '../tables/table-replica.ts';
 import { createReplicatedTable } from '../write-path/create-replicated-table.ts';
 import { createFaultyStore, type FaultyStore } from './faulty-store.ts';
 

@@ -13,7 +13,7 @@ import {
 } from '@tandem/core';
 import { createTableArchiveKeeper } from '../recovery/archive-keeper.ts';
 import { createRecoveryRegion } from '../recovery/recovery-region.ts';
-import { createTableReplica } from '../replica/table-replica.ts';
+import { createTableReplica } from '../tables/table-replica.ts';
 import { MEMORY_BUCKET_COUNT, type MemoryRegion, readRows } from './memory-region.ts';
 import type { TwoRegions } from './two-regions.ts';
 

@@ -10,15 +10,11 @@ import {
 import { createVirtualClock } from '@tandem/core/memory';
 import { foldArchive } from '@tandem/core/testing';
 import { describe, expect, test } from 'vitest';
-import {
-  ARCHIVE_TABLE,
-  createTableArchive,
-  toArchiveProperties,
-} from '../archive/table-archive.ts';
 import { createTableArchiveKeeper } from '../recovery/archive-keeper.ts';
 import { type RetentionSettings, trimRegion } from '../retention/trim-region.ts';
 import { REPLICATION_TABLE } from '../status/status-row.ts';
 import { createTableLease } from '../status/status-tables.ts';
+import { ARCHIVE_TABLE, createTableArchive, toArchiveProperties } from '../tables/table-archive.ts';
 import { deviceKind } from './device-kind.ts';
 
 const DAY_MS = 86_400_000;

@@ -56,9 +56,9 @@ import {
   retryDelayMs,
   type TableStore,
 } from '@tandem/core';
-import type { RowMemory } from '../replica/row-memory.ts';
-import { readRow } from '../replica/table-replica.ts';
 import type { StateRecord, TransactedOf } from '../replicated-table.ts';
+import type { RowMemory } from '../tables/row-memory.ts';
+import { readRow } from '../tables/table-replica.ts';
 import { type ChangeSetOutcome, commitChangeSet, NOT_DONE_POLICY } from './commit-change-set.ts';
 import {
   type Basis,

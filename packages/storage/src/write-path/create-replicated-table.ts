@@ -24,8 +24,7 @@ import {
   WIRE_VERSION,
   type Write,
 } from '@tandem/core';
-import { createRowMemory, type RowMemory } from '../replica/row-memory.ts';
-import { createTableReplica, readRow, retryRead } from '../replica/table-replica.ts';
+import { listEntities } from '../read/list-entities.ts';
 import {
   type EntityRecord,
   OPERATIONS_PER_TRANSACTION_MAX,
@@ -38,7 +37,8 @@ import {
   type WriteOutcome,
 } from '../replicated-table.ts';
 import { type DamagedEntityRow } from '../rows/entity-row.ts';
-import { listEntities } from '../table/list-entities.ts';
+import { createRowMemory, type RowMemory } from '../tables/row-memory.ts';
+import { createTableReplica, readRow, retryRead } from '../tables/table-replica.ts';
 import { BucketLane, type LaneContext } from './bucket-lane.ts';
 import { type EntityChange, toLiveRecord } from './decide-write.ts';
 import { createAdaptiveLimit, createGate } from './gate.ts';

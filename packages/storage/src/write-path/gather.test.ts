@@ -5,7 +5,7 @@ import {
   createVirtualClock,
 } from '@tandem/core/memory';
 import { expect, test } from 'vitest';
-import { createTableArchive } from '../archive/table-archive.ts';
+import { createTableArchive } from '../tables/table-archive.ts';
 import { deviceKind } from '../testing/device-kind.ts';
 import { createReplicatedTable } from './create-replicated-table.ts';
 

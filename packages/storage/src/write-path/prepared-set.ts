@@ -28,9 +28,9 @@ import {
   type TableStore,
   untilUncontended,
 } from '@tandem/core';
-import { ARCHIVE_TABLE } from '../archive/table-archive.ts';
 import { judgeRow, toRowOperation } from '../rows/entity-row.ts';
 import { rowKeyOf } from '../rows/row-key.ts';
+import { ARCHIVE_TABLE } from '../tables/table-archive.ts';
 import {
   markOf,
   outboxRowKey,

@@ -141,7 +141,7 @@ export const applyMutants: readonly Mutant[] = [
     title: 'of the conflicts between two transactions only one is kept',
     edits: [
       {
-        file: `${STORAGE}conflicts/table-conflict-journal.ts`,
+        file: `${STORAGE}tables/table-conflict-journal.ts`,
         find: 'const entity = encodeRowKey(entityId);',
         replace: 'const entity = encodeRowKey(entityId.slice(0, 0));',
       },

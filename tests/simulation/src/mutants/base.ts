@@ -53,7 +53,7 @@ export const baseMutants: readonly Mutant[] = [
     title: 'what is remembered of a row lacks its base',
     edits: [
       {
-        file: `${STORAGE}replica/pack-row.ts`,
+        file: `${STORAGE}tables/pack-row.ts`,
         find: '      ...(base === 0 ? {} : { base: stampAt(base - 1) }),\n',
         replace: '',
       },

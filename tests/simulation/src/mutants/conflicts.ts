@@ -3,7 +3,7 @@ import { CORE, type Mutant, STORAGE } from './mutant.ts';
 const CONFLICT = `${CORE}model/conflict.ts`;
 const TELL = `${CORE}outbound/sweep.ts`;
 const INBOUND = `${CORE}inbound/inbound.ts`;
-const JOURNAL = `${STORAGE}conflicts/table-conflict-journal.ts`;
+const JOURNAL = `${STORAGE}tables/table-conflict-journal.ts`;
 
 /** Faults of finding conflicts and of telling the other regions of them. */
 export const conflictMutants: readonly Mutant[] = [

@@ -60,7 +60,7 @@ export const firstFormMutants: readonly Mutant[] = [
     title: 'archive rows have keys that say nothing of their order',
     edits: [
       {
-        file: `${STORAGE}archive/table-archive.ts`,
+        file: `${STORAGE}tables/table-archive.ts`,
         find: '          rowKey: entry.set.stamp,\n',
         replace: "          rowKey: entry.set.stamp.split('').reverse().join(''),\n",
       },
@@ -158,7 +158,7 @@ export const firstFormMutants: readonly Mutant[] = [
     title: 'a page of a list has everything in it',
     edits: [
       {
-        file: `${STORAGE}table/list-entities.ts`,
+        file: `${STORAGE}read/list-entities.ts`,
         find: 'const room = limit - rows.length;',
         replace: 'const room = 1_000 + limit - limit;',
       },

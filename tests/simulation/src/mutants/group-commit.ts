@@ -192,7 +192,7 @@ export const groupMutants: readonly Mutant[] = [
     title: 'of the change sets that are archived together only the first of each bucket is',
     edits: [
       {
-        file: `${STORAGE}archive/table-archive.ts`,
+        file: `${STORAGE}tables/table-archive.ts`,
         find: 'const operations = part.map((entry) => ({',
         replace: 'const operations = part.slice(0, 1).map((entry) => ({',
       },

@@ -63,7 +63,7 @@ export const relayMutants: readonly Mutant[] = [
     title: 'parking a change set forgets the peer that it is still owed to',
     edits: [
       {
-        file: `${STORAGE}outbox/table-outbox.ts`,
+        file: `${STORAGE}tables/table-outbox.ts`,
         find: 'const parked = owed.map(',
         replace: 'const parked = owed.slice(1).map(',
       },
@@ -182,7 +182,7 @@ export const relayMutants: readonly Mutant[] = [
     title: 'a change set that is delivered again is archived over what is there, erased or not',
     edits: [
       {
-        file: `${STORAGE}archive/table-archive.ts`,
+        file: `${STORAGE}tables/table-archive.ts`,
         find: '  if (own.set.changes.every(({ entityId }) => ids.has(entityId))) return undefined;',
         replace: '  if (own.set.changes.every(({ entityId }) => ids.has(entityId))) return own;',
       },

@@ -3,8 +3,8 @@ import { CORE, type Mutant, STORAGE } from './mutant.ts';
 const DECIDE = `${CORE}catalogue/decide-catalogue.ts`;
 const CATALOGUE = `${STORAGE}catalogue/table-catalogue.ts`;
 const PURGE = `${STORAGE}catalogue/purge-tables.ts`;
-const COLLECT = `${STORAGE}table/collect-tombstones.ts`;
-const OPEN = `${STORAGE}table/open-table.ts`;
+const COLLECT = `${STORAGE}retention/collect-tombstones.ts`;
+const OPEN = `${STORAGE}read/open-table.ts`;
 const ROWS = `${STORAGE}rows/open-row.ts`;
 
 /** Faults of the catalogue of tables, of open rows and of what takes them away. */

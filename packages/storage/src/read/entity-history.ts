@@ -16,7 +16,7 @@ import {
   toEntity,
   type VersionVector,
 } from '@tandem/core';
-import { sealCursor, unsealCursor } from '../table/page-cursor.ts';
+import { sealCursor, unsealCursor } from './page-cursor.ts';
 
 /** One transaction of one entity, of whatever kind, as the archive of this region holds it. */
 export interface StateHistoryEntry {

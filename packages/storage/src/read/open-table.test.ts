@@ -20,9 +20,9 @@ import {
 } from '@tandem/core/memory';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createTableArchive } from '../archive/table-archive.ts';
-import { createTableConflictJournal } from '../conflicts/table-conflict-journal.ts';
-import { createTableReplica } from '../replica/table-replica.ts';
+import { createTableArchive } from '../tables/table-archive.ts';
+import { createTableConflictJournal } from '../tables/table-conflict-journal.ts';
+import { createTableReplica } from '../tables/table-replica.ts';
 import { createStateTable } from '../write-path/create-replicated-table.ts';
 import { createOpenTable, type OpenRecord, type OpenTable } from './open-table.ts';
 import type { OpenQuery } from './query-open-rows.ts';

@@ -35,8 +35,8 @@ import {
   type TableStore,
   TerminalError,
 } from '@tandem/core';
-import { retryRead } from '../replica/table-replica.ts';
 import { type DamagedEntityRow, judgeRow } from '../rows/entity-row.ts';
+import { retryRead } from '../tables/table-replica.ts';
 import { sealCursor, unsealCursor } from './page-cursor.ts';
 
 export interface OpenQuery {
