@@ -161,6 +161,7 @@ export {
   type ChangeSet,
   type Operation,
   originOf,
+  transactionOf,
 } from './model/change-set.ts';
 export {
   type Conflict,
@@ -341,6 +342,7 @@ export {
 } from './retention/trim-archive.ts';
 // Trying again what may pass.
 export { type RetryOptions, type RetryPolicy, retry, retryDelayMs } from './retry/retry.ts';
+export { adoptedStamp, adoptedState, adoptionOf } from './state/adopted-state.ts';
 // States of entities: how they are written, merged and compared.
 export {
   type EntityState,
@@ -385,6 +387,7 @@ export {
   isRegionName,
   isStamp,
   maxStamp,
+  OLD_REGION,
   parseStamp,
   type Stamp,
   stampRegion,
@@ -437,6 +440,7 @@ export {
 export { decodeConflict, encodeConflict } from './wire/encode-conflict.ts';
 export { plainBodyOf, readableSetsIn, unpackChangeSets } from './wire/message-body.ts';
 export {
+  ADOPTED_WIRE_VERSION,
   BASE_WIRE_VERSION,
   DEFLATED_WIRE_VERSION,
   FULL_WIRE_VERSION,

@@ -110,7 +110,8 @@ export function readOptions(given: RegionOptions<RegionKinds>): RegionSetup {
     given.administrationConnection ?? environment['SERVICE_BUS_ADMINISTRATION_CONNECTION'];
   const logger = given.logger ?? createLogger({ service: 'region', region, level: 'info' });
   if (!isRegionName(region)) {
-    const rule = 'lower-case letters and digits, a letter first, at most 31, as "east"';
+    const rule =
+      'lower-case letters and digits, a letter first, at most 31, as "east", and not "old"';
     throw new TerminalError('CONFIGURATION_INVALID', `"${region}" names no region: use ${rule}.`);
   }
   checkTables(tables);

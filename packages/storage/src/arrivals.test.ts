@@ -1,4 +1,6 @@
 import {
+  adoptedStamp,
+  adoptedState,
   applyRepair,
   type ChangeSet,
   type EntityState,
@@ -352,5 +354,63 @@ describe('A18: a field', () => {
     expect(kept).toHaveLength(16);
     expect((await regions.drive(east.table.remove(ID))).kind).toBe('deleted');
     await expectEqual(regions);
+  });
+});
+
+describe('I24: a state that was adopted from an old table', () => {
+  const old = adoptedStamp(ID, '1999-12-31T23:59:59.1234567Z')!;
+  const adopted = adoptedState(old, new Map([['label', { type: 'String', value: 'old' }]]));
+  const setOfAdopted = ({ clock }: Regions, region = 'west'): ChangeSet =>
+    withState(setOf(stampOf(clock.nowMs(), 0, region)), adopted);
+
+  test('is taken in the set of a region, archived, and written on like any other', async () => {
+    const regions = await createTwoRegions(deviceKind);
+    const set = setOfAdopted(regions);
+    await send(regions, set);
+    await send(regions, set, 'west');
+    await regions.settle();
+    const { east, west } = regions;
+    expect(reasonsIn(regions)).toEqual([]);
+    const rows = await Promise.all([east, west].map(({ table }) => table.get(ID)));
+    for (const row of rows) expect(row).toMatchObject({ entity: { label: 'old' }, origin: 'old' });
+    expect(rows[0]?.version).toEqual(new Map([['old', old]]));
+    await expectEqual(regions);
+    await regions.drive(east.openTable().patch(ID, { restarts: 1 }));
+    await send(regions, set);
+    await expectEqual(regions);
+    expect((await west.openTable().get(ID))?.entity).toMatchObject({ label: 'old', restarts: 1 });
+  });
+
+  test('is repaired in a region that does not have it, its archive too', async () => {
+    const regions = await createTwoRegions(deviceKind);
+    await send(regions, setOfAdopted(regions));
+    await regions.settle();
+    const report = await verifyTwo(regions, deviceKind);
+    expect(report.differentCount).toBe(1);
+    const nowMs = regions.clock.nowMs();
+    const asked = { nowMs, tombstoneAgeMs: MEMORY_TOMBSTONE_AGE_MS };
+    // It is older than every tombstone, so an operator says that it was not deleted.
+    expect(planRepair(report, asked).repairs).toEqual([]);
+    const plan = planRepair(report, { ...asked, includesDoubtful: true });
+    const own = recoveryRegionsOf(regions, deviceKind);
+    await regions.drive(applyRepair({ regions: own, repairs: plan.repairs }));
+    await expectEqual(regions);
+    expect((await regions.west.table.get(ID))?.version).toEqual(new Map([['old', old]]));
+  });
+
+  test('is of no set that claims to be of the old table, and hides in no other state', async () => {
+    const regions = await createTwoRegions(deviceKind);
+    await send(regions, withState(setOf(old), adopted));
+    const stamp = stampOf(regions.clock.nowMs());
+    // The state is of the set's transaction, and the old table had done something later.
+    const later = adoptedStamp(ID, new Date(regions.clock.nowMs() + 1).toISOString())!;
+    const vector = new Map([
+      ['west', stamp],
+      ['old', later],
+    ]);
+    await send(regions, withState(setOf(stamp), { ...stateOf(stamp), vector }));
+    await regions.settle();
+    expect(reasonsIn(regions)).toEqual(['REGION_UNKNOWN', 'STAMP_INCONSISTENT']);
+    expect(await regions.east.table.get(ID)).toBeUndefined();
   });
 });

@@ -7,9 +7,10 @@ import type { Change, ChangeSet } from '../model/change-set.ts';
 import type { Conflict } from '../model/conflict.ts';
 import type { ArchiveEntry } from '../ports/archive.ts';
 import type { Replica } from '../ports/replica.ts';
+import { adoptionOf } from '../state/adopted-state.ts';
 import { stampsOf } from '../state/entity-state.ts';
 import { hasSeen } from '../state/version-vector.ts';
-import { isPossibleStamp, NIL_STAMP, type Stamp, stampRegion } from '../time/stamp.ts';
+import { isPossibleStamp, NIL_STAMP, OLD_REGION, type Stamp, stampRegion } from '../time/stamp.ts';
 import { encodeChangeSet } from '../wire/change-set-bytes.ts';
 import type { RefusalReason } from './refusal.ts';
 
@@ -83,6 +84,7 @@ function findForeignStamp(stamp: Stamp, { regions }: ArrivalRules): Fault | unde
   if (!isPossibleStamp(stamp)) {
     return { reason: 'STAMP_IMPOSSIBLE', text: `no clock can have made its stamp ${stamp}` };
   }
+  if (stampRegion(stamp) === OLD_REGION) return undefined;
   return regions.has(stampRegion(stamp)) ? undefined : unknownRegion(stampRegion(stamp));
 }
 
@@ -106,6 +108,8 @@ function findSetFault(set: ChangeSet, rules: ArrivalRules, replica: Replica): Fa
   const { stamp, bucket, changes } = set;
   const foreign = findForeignStamp(stamp, rules);
   if (foreign !== undefined) return foreign;
+  // What an old table had done comes in the sets of the region that takes it over.
+  if (stampRegion(stamp) === OLD_REGION) return unknownRegion(OLD_REGION);
   // A field of a state that was mended may carry it; as the name of a transaction it is everybody's.
   if (stamp === NIL_STAMP) {
     return { reason: 'STAMP_IMPOSSIBLE', text: `no transaction has the stamp ${stamp}` };
@@ -122,7 +126,8 @@ function findSetFault(set: ChangeSet, rules: ArrivalRules, replica: Replica): Fa
 
 /**
  * A write is stamped above all that its row held, and its vector takes every stamp in: so no stamp of a
- * change is above that of its set, and none is missing from its vector.
+ * change is above that of its set, and none is missing from its vector. An adopted state is of no transaction here, and
+ * all of it is of one of the old table.
  */
 function findStampFault(
   { state }: Change,
@@ -130,10 +135,11 @@ function findStampFault(
   { regions }: ArrivalRules,
 ): Fault | undefined {
   for (const region of state.vector.keys()) {
-    if (!regions.has(region) && state.vector.get(region) !== NIL_STAMP)
-      return unknownRegion(region);
+    if (region === OLD_REGION || state.vector.get(region) === NIL_STAMP) continue;
+    if (!regions.has(region)) return unknownRegion(region);
   }
-  if (state.vector.get(stampRegion(setStamp)) !== setStamp) {
+  const isAdopted = adoptionOf(state) !== undefined;
+  if (!isAdopted && state.vector.get(stampRegion(setStamp)) !== setStamp) {
     const text = `its vector does not say that it is of the transaction ${setStamp}`;
     return { reason: 'STAMP_INCONSISTENT', text };
   }

@@ -374,6 +374,7 @@ function foldChanges(
         entityKind: options.replica.entityKind,
         entityId,
         state: change.state,
+        stamp: set.stamp,
         referenceId: originOf(set) === options.region ? undefined : referenceIdOf(set, entityId),
       },
       { stored: row, nowMs: options.nowMs, tombstoneAgeMs: options.tombstoneAgeMs },

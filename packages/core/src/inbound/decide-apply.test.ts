@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { EntityState } from '../state/entity-state.ts';
 import { mergeStates } from '../state/merge.ts';
+import { newestStamp } from '../state/version-vector.ts';
 import { writeEntity } from '../state/write-entity.ts';
 import { arbitraryEntityState } from '../testing/arbitrary-entity-state.ts';
 import { formatStamp, type Stamp } from '../time/stamp.ts';
@@ -18,7 +19,13 @@ function put(stored: EntityState | undefined, email: string, stamp: Stamp): Enti
 
 function apply(incoming: EntityState, stored: EntityState | undefined, nowMs = 100): ApplyDecision {
   return decideApply(
-    { entityKind: 'Devices', entityId: 'a', state: incoming, referenceId: 'ref' },
+    {
+      entityKind: 'Devices',
+      entityId: 'a',
+      state: incoming,
+      referenceId: 'ref',
+      stamp: newestStamp(incoming.vector)!,
+    },
     {
       stored: stored && { state: stored, referenceId: undefined },
       nowMs,

@@ -1,5 +1,6 @@
 import { type Conflict, findConflicts } from '../model/conflict.ts';
 import type { Replica } from '../ports/replica.ts';
+import { adoptionOf } from '../state/adopted-state.ts';
 import {
   type EntityState,
   fieldsSince,
@@ -7,12 +8,14 @@ import {
   stampsOf,
 } from '../state/entity-state.ts';
 import { mergeStates } from '../state/merge.ts';
-import { covers, newestStamp, type VersionVector } from '../state/version-vector.ts';
+import { covers, newestStamp } from '../state/version-vector.ts';
 import { type Stamp, stampTimeMs } from '../time/stamp.ts';
 
 export interface IncomingChange extends StoredState {
   readonly entityId: string;
   readonly entityKind: string;
+  /** Is that of its change set: nothing in the state is newer, and all of an adopted one may be years older. */
+  readonly stamp: Stamp;
 }
 
 export type ApplyDecision =
@@ -37,7 +40,7 @@ export function decideApply(incoming: IncomingChange, context: ApplyContext): Ap
   const { stored } = context;
   if (stored === undefined) {
     // The row may be missing because its tombstone was collected: an old message must not revive it.
-    return isOlderThanTombstones(incoming.state.vector, context)
+    return isOlderThanTombstones(incoming, context)
       ? { kind: 'refuse', reason: 'older-than-tombstones' }
       : { kind: 'write', row: incoming };
   }
@@ -48,10 +51,7 @@ export function decideApply(incoming: IncomingChange, context: ApplyContext): Ap
   if (isOld && !addsTo(stored.state, incoming.state)) return { kind: 'skip' };
   // The row may have been made where the tombstone of an earlier life was collected: nothing of that life may come
   // into it, as it may not where the message comes before the row is made.
-  if (
-    isOlderThanTombstones(incoming.state.vector, context) &&
-    isYoungerThanTombstones(stored.state, context)
-  ) {
+  if (isOlderThanTombstones(incoming, context) && isYoungerThanTombstones(stored.state, context)) {
     return { kind: 'refuse', reason: 'older-than-tombstones' };
   }
   if (isOld) return { kind: 'write', row: joined() };
@@ -92,8 +92,12 @@ export function fitRow<R extends StoredState>(replica: Pick<Replica, 'fit'>, row
   return state === row.state ? row : { ...row, state };
 }
 
-function isOlderThanTombstones(vector: VersionVector, context: ApplyContext): boolean {
-  const newest = newestStamp(vector);
+/**
+ * Says whether a tombstone of what the change says may have been collected. An adopted state is as old as the set that
+ * brings it: while a table is taken over no tombstone of it is collected, so none is older than its first set.
+ */
+function isOlderThanTombstones({ state, stamp }: IncomingChange, context: ApplyContext): boolean {
+  const newest = adoptionOf(state) === undefined ? newestStamp(state.vector) : stamp;
   return newest === undefined || stampTimeMs(newest) < horizonOf(context);
 }
 

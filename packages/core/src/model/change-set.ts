@@ -1,4 +1,5 @@
 import { ROWS_PER_TRANSACTION_MAX } from '../limits/table-limits.ts';
+import { adoptionOf } from '../state/adopted-state.ts';
 import type { EntityState } from '../state/entity-state.ts';
 import { hasSeen } from '../state/version-vector.ts';
 import { type Stamp, stampRegion, stampTimeMs } from '../time/stamp.ts';
@@ -38,6 +39,14 @@ export function originOf(set: ChangeSet): string {
   return stampRegion(set.stamp);
 }
 
+/**
+ * Returns the transaction whose state a change of the set is: the set's own, or of an adopted state the one that the
+ * old table had done.
+ */
+export function transactionOf({ stamp }: Pick<ChangeSet, 'stamp'>, { state }: Change): Stamp {
+  return adoptionOf(state) ?? stamp;
+}
+
 /** Returns the place of a change in the archive: `<archive partition>/<stamp>/<entity id>`. */
 export function referenceIdOf(set: ChangeSet, entityId: string): string {
   return `${archivePartitionOf(set)}/${set.stamp}/${entityId}`;
@@ -58,7 +67,7 @@ export function isWellFormed(set: ChangeSet): boolean {
   const ids = new Set(set.changes.map((change) => change.entityId));
   return (
     ids.size === set.changes.length &&
-    set.changes.every((change) => hasSeen(change.state.vector, set.stamp))
+    set.changes.every((change) => hasSeen(change.state.vector, transactionOf(set, change)))
   );
 }
 

@@ -1,6 +1,6 @@
 import { chunk } from '../concurrency/bounded.ts';
 import { TerminalError } from '../errors.ts';
-import { type ChangeSet, type Operation, originOf } from '../model/change-set.ts';
+import { type ChangeSet, type Operation, originOf, transactionOf } from '../model/change-set.ts';
 import { scanOutbox } from '../outbound/sweep.ts';
 import type { Outbox, OutboxEntry } from '../ports/outbox.ts';
 import type { QueuedMessage } from '../ports/queue-viewer.ts';
@@ -71,7 +71,12 @@ interface OwedSet {
   readonly bucket: string;
   readonly stamp: Stamp;
   readonly committedMs: number;
-  readonly changes: readonly { readonly entityId: string; readonly operation: Operation }[];
+  readonly changes: readonly {
+    readonly entityId: string;
+    readonly operation: Operation;
+    /** Tells of a row that it contains the change. */
+    readonly transaction: Stamp;
+  }[];
 }
 
 /**
@@ -137,7 +142,11 @@ async function readOutbox({
 
 function owedSetOf({ set, committedAfterMs }: OutboxEntry): OwedSet {
   const { entityKind, bucket, stamp } = set;
-  const changes = set.changes.map(({ entityId, operation }) => ({ entityId, operation }));
+  const changes = set.changes.map((change) => ({
+    entityId: change.entityId,
+    operation: change.operation,
+    transaction: transactionOf(set, change),
+  }));
   return { entityKind, bucket, stamp, committedMs: committedAfterMs, changes };
 }
 
@@ -157,17 +166,17 @@ async function placesAt(
   if (sight === undefined) return places;
   const { replica, messages } = sight;
   const byEntity = Map.groupBy(
-    entries.flatMap((entry) => entry.changes.map(({ entityId }) => ({ entry, entityId }))),
+    entries.flatMap((entry) => entry.changes.map((change) => ({ ...change, entry }))),
     ({ entityId }) => entityId,
   );
   const byBucket = Map.groupBy(byEntity.keys(), (entityId) => replica.bucketOf(entityId));
   for (const [bucket, ids] of byBucket) {
     for (const part of chunk(ids, { countMax: READ_BATCH_MAX })) {
       const rows = await replica.read(bucket, part);
-      for (const { entry, entityId } of part.flatMap((id) => byEntity.get(id) ?? [])) {
+      for (const { entry, entityId, transaction } of part.flatMap((id) => byEntity.get(id) ?? [])) {
         const vector = rows?.get(entityId)?.state.vector;
-        const isApplied = vector !== undefined && hasSeen(vector, entry.stamp);
-        const way = onTheWay(entry, entityId, messages);
+        const isApplied = vector !== undefined && hasSeen(vector, transaction);
+        const way = onTheWay(transaction, entityId, messages);
         // Of rows that nobody can read it is not known that they lack it.
         const place = rows === undefined && way === 'nowhere' ? 'not-known' : way;
         places.set(placeKey(entry, entityId), isApplied ? 'applied' : place);
@@ -178,14 +187,14 @@ async function placesAt(
 }
 
 function onTheWay(
-  { stamp }: OwedSet,
+  transaction: Stamp,
   entityId: string,
   messages: PeerSight['messages'],
 ): PeerPlace {
   if (messages === undefined) return 'not-known';
   const isIn = (vectors: ReadonlyMap<string, VersionVector>): boolean => {
     const vector = vectors.get(entityId);
-    return vector !== undefined && hasSeen(vector, stamp);
+    return vector !== undefined && hasSeen(vector, transaction);
   };
   if (isIn(messages.queued)) return 'queued';
   return isIn(messages.deadLettered) ? 'dead-lettered' : 'nowhere';

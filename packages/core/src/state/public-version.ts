@@ -3,12 +3,10 @@
  * client holds of one region is good in the others. Both are derived, and nothing is ever read from them.
  */
 import { createHash } from 'node:crypto';
-import { parseStamp, STAMP_COUNTER_MAX, type Stamp } from '../time/stamp.ts';
+import { OLD_REGION, parseStamp, STAMP_COUNTER_MAX, type Stamp } from '../time/stamp.ts';
 import { canonicalDateTime } from '../values/canonical-value.ts';
 import { encodeVector, newestStamp, type VersionVector } from './version-vector.ts';
 
-/** Names the region of rows that were taken over from a table of before: it never writes. */
-const OLD_REGION = 'old';
 const HASH_LENGTH = 11;
 const COUNTER_DIGITS = 4;
 

@@ -44,7 +44,7 @@ describe('a stamp', () => {
     (value) => expect(isStamp(value)).toBe(false),
   );
 
-  test.each(['East', '1east', 'east-2', 'east us', ''])('"%s" names no region', (text) =>
+  test.each(['East', '1east', 'east-2', 'east us', '', 'old'])('"%s" names no region', (text) =>
     expect(isRegionName(text)).toBe(false),
   );
 });

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { TerminalError } from '../errors.ts';
 import type { ChangeSet } from '../model/change-set.ts';
+import { adoptedStamp, adoptedState } from '../state/adopted-state.ts';
 import { type EntityState, fieldsSince } from '../state/entity-state.ts';
 import { vectorWith } from '../state/version-vector.ts';
 import {
@@ -93,6 +94,33 @@ describe('the encoding of a change set', () => {
     expect(codeOf(() => decodeChangeSet(encodeChangeSet(setOf(101))))).toBe('CHANGE_UNDECODABLE');
   });
 
+  test('I24: is of the sixth with an adopted state, and no older one takes a state of another transaction', () => {
+    const old = adoptedStamp('a', '1999-12-31T23:59:59.9999999Z')!;
+    const value = { type: 'String', value: 'x' } as const;
+    const adopted = adoptedState(old, new Map([['größe', value]]));
+    const plain = setWith({});
+    const set = { ...plain, changes: [{ ...plain.changes[0]!, state: adopted }] };
+    expect(wireOf(set)).toBe(6);
+    expect(decodeChangeSet(encodeChangeSet(set))).toEqual(set);
+    const json = JSON.parse(new TextDecoder().decode(encodeChangeSet(set)));
+    for (const wire of [1, 4, 5]) {
+      expect(codeOf(() => decodeChangeSet(bytesOf({ ...json, wire })))).toBe('CHANGE_UNDECODABLE');
+    }
+    const west = formatStamp({ timeMs: 1, counter: 0, region: 'west', writer: 'w' });
+    const states: EntityState[] = [
+      { ...adopted, deleted: old },
+      { ...adopted, vector: vectorWith(adopted.vector, west) },
+      { ...setWith({}).changes[0]!.state, vector: new Map([['west', west]]) },
+    ];
+    for (const state of states) {
+      const other = { ...set, changes: [{ ...set.changes[0]!, state }] };
+      expect(codeOf(() => decodeChangeSet(encodeChangeSet(other)))).toBe('CHANGE_UNDECODABLE');
+    }
+    // One that was written on it is of the transaction that wrote.
+    const written = { ...adopted, alive: STAMP, vector: vectorWith(adopted.vector, STAMP) };
+    expect(wireOf(setWith(written))).toBe(4);
+  });
+
   test('keeps names of any script, and those that every object has', () => {
     const names = ['_x0', 'größe', '名前', '__proto__', 'constructor', 'toString', 'referenceId'];
     const fields = new Map(names.map((name) => [name, { value: null, stamp: STAMP }]));
@@ -166,7 +194,7 @@ describe('the encoding of a change set', () => {
   });
 
   test('a newer wire version is refused as such', () => {
-    expect(codeOf(() => decodeChangeSet(bytesOf({ wire: 6, what: 'ever' })))).toBe(
+    expect(codeOf(() => decodeChangeSet(bytesOf({ wire: 7, what: 'ever' })))).toBe(
       'CHANGE_TOO_NEW',
     );
   });

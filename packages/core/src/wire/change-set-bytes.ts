@@ -17,6 +17,7 @@ import {
   type StampedField,
 } from '../state/entity-state.ts';
 import { toPossibleStamp, toPossibleState } from '../state/possible-state.ts';
+import { hasSeen } from '../state/version-vector.ts';
 import { isStamp, type Stamp, stampRegion } from '../time/stamp.ts';
 import {
   decodeFieldValue,
@@ -24,6 +25,7 @@ import {
   encodeFieldValue,
 } from '../values/encode-field-value.ts';
 import {
+  ADOPTED_WIRE_VERSION,
   BASE_WIRE_VERSION,
   DEFLATED_WIRE_VERSION,
   FULL_WIRE_VERSION,
@@ -62,7 +64,8 @@ export function joinChangeSet(set: ChangeSet, texts: readonly string[]): Uint8Ar
 }
 
 /** Returns the oldest version that says all of the set: what needs no newer one stays readable everywhere. */
-function wireVersionOf({ changes, whole }: ChangeSet): number {
+function wireVersionOf({ changes, stamp, whole }: ChangeSet): number {
+  if (changes.some(({ state }) => !hasSeen(state.vector, stamp))) return ADOPTED_WIRE_VERSION;
   if (changes.length > CHANGES_WITH_OUTBOX_MAX) return FULL_WIRE_VERSION;
   if (whole === true) return WHOLE_WIRE_VERSION;
   const needsBase = changes.some(
@@ -194,7 +197,12 @@ const ChangeSetSchema = Type.Object({
 /** Is the W3C form, version 00. */
 const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
-const PLAIN_WIRE_VERSIONS = new Set([WIRE_VERSION, BASE_WIRE_VERSION, FULL_WIRE_VERSION]);
+const PLAIN_WIRE_VERSIONS = new Set([
+  WIRE_VERSION,
+  BASE_WIRE_VERSION,
+  FULL_WIRE_VERSION,
+  ADOPTED_WIRE_VERSION,
+]);
 
 const checkVersion = Compile(Type.Object({ wire: Type.Integer({ minimum: 1 }) }));
 const checkChangeSet = Compile(ChangeSetSchema);
@@ -243,7 +251,11 @@ export function decodeChangeSet(bytes: Uint8Array): ChangeSet {
       ...(typeof trace === 'string' && TRACEPARENT.test(trace) ? { trace } : {}),
     })),
   };
-  if (!isWellFormed(set)) throw undecodable('its changes do not belong to its stamp');
+  const { stamp } = set;
+  const hasAdopted = set.changes.some(({ state }) => !hasSeen(state.vector, stamp));
+  if (!isWellFormed(set) || (hasAdopted && wire < ADOPTED_WIRE_VERSION)) {
+    throw undecodable('its changes do not belong to its stamp');
+  }
   return set;
 }
 

@@ -42,6 +42,13 @@ export const WHOLE_WIRE_VERSION = 4;
  */
 export const FULL_WIRE_VERSION = 5;
 
+/**
+ * Is the wire version of a plain change set that holds adopted states: they are of no transaction of the region whose
+ * set it is, and a build that does not know it would call that inconsistent, and dead-letter it as such. See
+ * docs/adr/0040.
+ */
+export const ADOPTED_WIRE_VERSION = 6;
+
 /** Is the newest version that this build reads. */
 export const NEWEST_WIRE_VERSION = Math.max(
   WIRE_VERSION,
@@ -49,4 +56,5 @@ export const NEWEST_WIRE_VERSION = Math.max(
   DEFLATED_WIRE_VERSION,
   BASE_WIRE_VERSION,
   FULL_WIRE_VERSION,
+  ADOPTED_WIRE_VERSION,
 );

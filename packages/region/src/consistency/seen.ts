@@ -10,6 +10,7 @@ import {
   encodeVector,
   isRegionName,
   mergeVectors,
+  OLD_REGION,
   TerminalError,
   type VersionVector,
 } from '@tandem/core';
@@ -56,7 +57,9 @@ export function withVisit(
   { region, nowMs }: { readonly region: string; readonly nowMs: number },
 ): Seen {
   const before = visits.get(region);
-  const writers = new Set([...(before?.writers ?? []), ...version.keys()]);
+  // What an old table had done is in every region that shows the table, and no watermark is of it.
+  const of = [...version.keys()].filter((writer) => writer !== OLD_REGION);
+  const writers = new Set([...(before?.writers ?? []), ...of]);
   const timeMs = Math.max(before?.timeMs ?? 0, nowMs);
   return { visits: new Map(visits).set(region, { timeMs, writers }), rows };
 }

@@ -1,4 +1,11 @@
-import { type Clock, covers, stampRegion, stampTimeMs, type VersionVector } from '@tandem/core';
+import {
+  type Clock,
+  covers,
+  OLD_REGION,
+  stampRegion,
+  stampTimeMs,
+  type VersionVector,
+} from '@tandem/core';
 import { createPlaces } from './places.ts';
 
 /** How long a request may be held back, and whose place it takes meanwhile. */
@@ -102,7 +109,8 @@ export function whyImpossible(
 ): string | undefined {
   for (const stamp of version.values()) {
     const region = stampRegion(stamp);
-    if (!regions.includes(region)) return `it is of a region ${region}, which is none of these.`;
+    if (region !== OLD_REGION && !regions.includes(region))
+      return `it is of a region ${region}, which is none of these.`;
     if (stampTimeMs(stamp) > nowMs + driftMsMax) {
       return `its time in ${region} is further ahead than the clock of a region may be (${driftMsMax} ms).`;
     }

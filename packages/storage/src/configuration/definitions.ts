@@ -20,8 +20,9 @@ const ARCHIVE_MIB_MAX = 500 * 1024 * 1024;
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 const DAY_MS = 24 * 60 * MINUTE_MS;
-const REGION = /^[a-z][a-z0-9]{0,30}$/;
-const FORMER_REGIONS = /^[a-z][a-z0-9]{0,30}(?:,[a-z][a-z0-9]{0,30}){0,14}$/;
+const REGION = /^(?!old$)[a-z][a-z0-9]{0,30}$/;
+const FORMER_REGIONS =
+  /^(?!old(?:,|$))[a-z][a-z0-9]{0,30}(?:,(?!old(?:,|$))[a-z][a-z0-9]{0,30}){0,14}$/;
 const QUEUE = /^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,258}[A-Za-z0-9])?$/;
 const SERVICE_BUS = /^(?:Endpoint=sb:\/\/\S+|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)$/;
 const SERVICE_BUS_RULE =
@@ -29,7 +30,8 @@ const SERVICE_BUS_RULE =
   'environment';
 const SERVICE_BUS_EXAMPLE = 'tandem-east.servicebus.windows.net';
 const QUEUE_RULE = 'the name of a queue';
-const REGION_RULE = 'a region: lower-case letters and digits, a letter first, at most 31';
+const REGION_RULE =
+  'a region: lower-case letters and digits, a letter first, at most 31, and not "old"';
 const PEERS_MAX = 32;
 
 /**
@@ -209,8 +211,8 @@ export const tandemSettings = {
     description:
       'The newest wire version that every region reads: 2 lets change sets share a message, 3 deflates ' +
       'them besides, in tables and archives too, 4 lets a write own the whole row where the merge policy ' +
-      'is `row`, and a transaction be of several entities, 5 of a hundred instead of 99. Raise it when every ' +
-      'process of every region is of a build that knows it; from 4 there is no way back.',
+      'is `row`, and a transaction be of several entities, 5 of a hundred instead of 99, 6 lets a table be taken over. ' +
+      'Raise it when every process of every region is of a build that knows it; from 4 there is no way back.',
     min: WIRE_VERSION,
     max: NEWEST_WIRE_VERSION,
     default: WIRE_VERSION,

@@ -14,6 +14,7 @@ import {
   TerminalError,
   type TypedKind,
   toEntity,
+  transactionOf,
   type VersionVector,
 } from '@tandem/core';
 import { sealCursor, unsealCursor } from './page-cursor.ts';
@@ -113,10 +114,10 @@ export function createStateHistory(options: EntityHistoryOptions<EntityKind>): S
 }
 
 function entriesOf(set: ChangeSet, entityId: string, kind: EntityKind): StateHistoryEntry[] {
-  const { stamp } = set;
   return set.changes
     .filter((change) => change.entityId === entityId)
-    .map(({ operation, state }) => ({
+    .map((change) => ({ ...change, stamp: transactionOf(set, change) }))
+    .map(({ operation, state, stamp }) => ({
       stamp,
       atMs: stampTimeMs(stamp),
       region: stampRegion(stamp),
