@@ -16,6 +16,7 @@ import { addRepair } from './commands/repair.ts';
 import { addReplay } from './commands/replay.ts';
 import { addStatus } from './commands/status.ts';
 import { addTables } from './commands/tables.ts';
+import { addTransfer } from './commands/transfer-tables.ts';
 import { addVerify } from './commands/verify.ts';
 import { EXIT } from './exit-codes.ts';
 import type { Io } from './io.ts';
@@ -34,7 +35,7 @@ const COMMANDS: readonly ((cli: Cli) => void)[] = [
   addMessages,
   addDamagedRows,
   addForget,
-  addTables,
+  (cli) => addTransfer(cli, addTables(cli)),
   addConfig,
   addDoctor,
   addCompletion,

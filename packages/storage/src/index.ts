@@ -81,6 +81,7 @@ export {
   type OpenRecord,
   type OpenTable,
   type OpenTableOptions,
+  queryOpenTable,
 } from './read/open-table.ts';
 export { sealCursor, unsealCursor } from './read/page-cursor.ts';
 export { OPEN_PAGE_LIMIT_MAX, type OpenQuery } from './read/query-open-rows.ts';
@@ -140,7 +141,7 @@ export {
 } from './retention/trim-region.ts';
 export type { DamagedEntityRow } from './rows/entity-row.ts';
 // What a region says of itself: status, drill, hold, lease, proof.
-export { REPLICATION_TABLE } from './status/status-row.ts';
+export { REPLICATION_TABLE, type StatusRow } from './status/status-row.ts';
 export {
   createTableDrillSwitch,
   createTableLease,
@@ -152,6 +153,7 @@ export {
 } from './status/status-tables.ts';
 export { createStoreProbe } from './status/store-probe.ts';
 export { createTableReplicationStatus } from './status/table-replication-status.ts';
+export { createTransferRecord, type TransferRecord } from './status/transfer-record.ts';
 export { createRowMemory, type RowMemory, type RowMemoryOptions } from './tables/row-memory.ts';
 // The ports of core over tables: rows, outbox, archive, conflicts.
 export {

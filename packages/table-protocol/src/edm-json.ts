@@ -155,6 +155,17 @@ const DECODERS: Readonly<Record<EdmType, (value: unknown) => FieldValue | undefi
   },
 };
 
+/** Returns the value that a text is beside its type, as in a column of a file; undefined for what is none. */
+export function decodeTypedText(type: EdmType, text: string): FieldValue | undefined {
+  const value = DECODERS[type](text);
+  return value && canonicalValue(value);
+}
+
+/** Returns the text of a value, to stand beside its type. */
+export function typedTextOf({ type, value }: FieldValue): string {
+  return type === 'Binary' ? Buffer.from(value).toString('base64') : String(value);
+}
+
 const BOOLEANS: Readonly<Record<string, boolean | undefined>> = { true: true, false: false };
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
@@ -219,6 +230,23 @@ export function encodeEntity(entity: StoredEntity, format: EntityFormat): string
 export function encodeEntities(entities: readonly StoredEntity[], format: EntityFormat): string {
   const rows = entities.map((entity) => joined(membersOf(entity, format)));
   return joined([...contextOf(format, ''), `"value":[${rows.join(',')}]`]);
+}
+
+/** Returns an entity as one line that `decodeEntity` reads back: keys, types, and a Timestamp where one is known. */
+export function encodeEntityLine({
+  partitionKey,
+  rowKey,
+  timestamp,
+  properties,
+}: Pick<StoredEntity, 'partitionKey' | 'rowKey' | 'properties'> & {
+  readonly timestamp?: string | undefined;
+}): string {
+  return joined([
+    member('PartitionKey', partitionKey),
+    member('RowKey', rowKey),
+    ...(timestamp === undefined ? [] : [member('Timestamp', timestamp)]),
+    ...[...properties].flatMap(([name, value]) => encodeProperty(name, value, 'minimal')),
+  ]);
 }
 
 function contextOf({ level, base, table, select }: EntityFormat, suffix: string): string[] {

@@ -13,14 +13,17 @@ export { decodeContinuation, encodeContinuation } from './continuation.ts';
 // Entities
 export {
   decodeEntity,
+  decodeTypedText,
   type EntityFormat,
   encodeEntities,
   encodeEntity,
+  encodeEntityLine,
   entityAddress,
   type MetadataLevel,
   parseObject,
   type SentEntity,
   type StoredEntity,
+  typedTextOf,
 } from './edm-json.ts';
 export { checkKey, checkProperties, KEY_LENGTH_MAX } from './entity-limits.ts';
 // Versions of an entity

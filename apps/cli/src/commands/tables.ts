@@ -35,7 +35,8 @@ A table that is created or deleted in one region is so in every one. What was de
 Tables.DeletedKeepMs says, under the same name and with its rows.
 `;
 
-export function addTables({ program, act }: Cli): void {
+/** Returns the group of the commands, for those that are about rows. */
+export function addTables({ program, act }: Cli): Command {
   const group = program
     .command('tables')
     .description('The catalogue of tables: lists, shows, creates, deletes, restores them.')
@@ -80,6 +81,7 @@ export function addTables({ program, act }: Cli): void {
     restore,
     tableOf,
   );
+  return group;
 }
 
 function readGenerationOption(text: string): number {

@@ -8,10 +8,13 @@ import {
 } from '@tandem/core';
 import { createWriterId } from '@tandem/service-kit';
 import {
+  createOpenTable,
   createReplicatedTable,
   createStateTable,
   createTableArchive,
   type ForgettingTable,
+  type OpenTable,
+  type OpenTableOptions,
   type ReplicatedTable,
   type StateTableOptions,
 } from '@tandem/storage';
@@ -45,6 +48,16 @@ export async function openForgetting(
   const states = createStateTable(await readOptions(region, kind, io));
   const write = { kind: 'forget' } as const;
   return { forget: (entityId) => states.write({ entityId, condition: undefined, write }) };
+}
+
+/** Opens one table of clients to be written to, as the region's endpoint does. */
+export async function openClientWriter(
+  region: CliRegion,
+  { kind, tableId, policy }: Pick<OpenTableOptions, 'kind' | 'tableId' | 'policy'>,
+  io: Writing,
+): Promise<OpenTable> {
+  const options = { ...(await readOptions(region, kind, io)), kind };
+  return createOpenTable({ ...options, states: createStateTable(options), tableId, policy });
 }
 
 async function readOptions(

@@ -96,12 +96,18 @@ export function createOpenTable(options: OpenTableOptions): OpenTable {
       const keys = new Map(operations.map((one) => [encodeOpenId(tableId, one), one]));
       return mapTransacted(done, (record) => toRecord(keys.get(record.entityId) ?? NO_KEY, record));
     },
-    async query(query = {}) {
-      const { rows, cursor } = await queryOpenRows(query, options);
-      const chosen = query.select && new Set(query.select);
-      return { records: rows.map(({ row, ...key }) => toRecord(key, row, chosen)), cursor };
-    },
+    query: (query) => queryOpenTable(query, options),
   };
+}
+
+/** Returns a page of one table of an open kind, for who only reads; see `OpenTable`. */
+export async function queryOpenTable(
+  query: OpenQuery | undefined,
+  options: OpenRowsOptions,
+): Promise<OpenPage> {
+  const { rows, cursor } = await queryOpenRows(query ?? {}, options);
+  const chosen = query?.select && new Set(query.select);
+  return { records: rows.map(({ row, ...key }) => toRecord(key, row, chosen)), cursor };
 }
 
 const NO_KEY: OpenKey = { partitionKey: '', rowKey: '' };
