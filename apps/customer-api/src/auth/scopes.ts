@@ -19,7 +19,7 @@ export function requireScope(scope: Scope): readonly SecurityRequirement[] {
 /** For the schema of a route that anyone may ask. */
 export const ANYONE: readonly SecurityRequirement[] = [];
 
-/** Undefined for a route that anyone may ask. */
+/** Returns undefined for a route that anyone may ask. */
 export function scopeOf(security: readonly SecurityRequirement[]): Scope | undefined {
   const stated = security[0]?.[BEARER]?.[0];
   return SCOPES.find((scope) => scope === stated);

@@ -161,7 +161,7 @@ const validate = compileValidator({ schema: ImportLine, httpPart: 'body', method
 /** Matches what editors and other programs leave on a line and is nothing: a byte order mark, blanks. */
 const BLANK = /^(?:\xef\xbb\xbf)?[ \t\r]*$/;
 
-/** Undefined for a line without anything on it. Throws the problem that the line is. */
+/** Returns undefined for a line without anything on it. Throws the problem that the line is. */
 function readImportLine({ bytes }: RawLine): ImportLine | undefined {
   if (bytes === undefined) {
     throw new ProblemError('line-too-long', {

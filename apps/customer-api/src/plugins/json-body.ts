@@ -89,7 +89,7 @@ export function parseJson(bytes: Buffer): unknown {
 const STRING = /"[^"\\]*(?:\\.[^"\\]*)*"/y;
 
 /**
- * Whether an object in the text, which is well-formed JSON, names a field twice. `JSON.parse` takes
+ * Tells whether an object in the text, which is well-formed JSON, names a field twice. `JSON.parse` takes
  * the last, other readers the first, and what stands between them may have looked at either.
  */
 export function hasRepeatedKey(text: string): boolean {

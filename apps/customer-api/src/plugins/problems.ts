@@ -87,7 +87,7 @@ export function logUnexpected(error: unknown, log: FastifyRequest['log']): void 
   log.error({ event: 'request-failed', error }, 'A request failed unexpectedly.');
 }
 
-/** Whether the region as a whole cannot do what was asked, whatever else the request says. */
+/** Tells whether the region as a whole cannot do what was asked, whatever else the request says. */
 export function isUnavailable(error: unknown): boolean {
   return toProblemError(error).code === 'service-unavailable';
 }

@@ -87,7 +87,7 @@ function whyNoTag({ value, isWeak }: EntityTag): string | undefined {
   return whyNoVersion(value);
 }
 
-/** Undefined for a version, and for none at all. */
+/** Returns undefined for a version, and for none at all. */
 export function whyNoVersion(version: string | undefined): string | undefined {
   return version === undefined || decodeVector(version) !== undefined
     ? undefined

@@ -75,7 +75,7 @@ export function findConflicts(
   return [...found.values()];
 }
 
-/** Everything that either of two records of the same two transactions says; a value that was erased stays so. */
+/** Returns everything that either of two records of the same two transactions says; a value that was erased stays so. */
 export function joinConflicts(a: Conflict, b: Conflict): Conflict {
   const fields = new Map(a.fields.map((field) => [field.name, field]));
   for (const field of b.fields) {

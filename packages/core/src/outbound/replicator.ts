@@ -135,7 +135,7 @@ function createTracker(
   });
 }
 
-/** What of the peer's is applied here, and what of every region; nothing while one has not been heard. */
+/** Returns what of the peer's is applied here, and what of every region; nothing while one has not been heard. */
 function claimsFor(
   peer: string,
   { links, claims }: { links: readonly PeerLink[]; claims: ReadonlyMap<string, number> },

@@ -100,7 +100,7 @@ async function* missingRows(
   }
 }
 
-/** Undefined when all of it is there. */
+/** Returns undefined when all of it is there. */
 function missing(row: ArchiveRow, there: ScannedArchiveRow | undefined): ArchiveRow | undefined {
   // One that cannot be read is replaced by one that can.
   if (there === undefined || there.kind === 'damaged') return { ...row, etag: there?.etag };

@@ -76,7 +76,7 @@ function lifeOf(state: EntityState | undefined): 'alive' | 'deleted' | 'absent' 
   return isAlive(state) ? 'alive' : 'deleted';
 }
 
-/** One text for one state, the same in every region: what digests are made of and rows compared by. */
+/** Returns one text for one state, the same in every region: what digests are made of and rows compared by. */
 export function stateText(state: EntityState): string {
   const fields = [...state.fields]
     .toSorted(([a], [b]) => (a < b ? -1 : 1))

@@ -39,7 +39,7 @@ const ERASED_BOUNDS = { countMax: ROWS_PER_TRANSACTION_MAX };
 const CONTENTION = { attemptsMax: 5, remedy: 'Repeat the command.' };
 
 /**
- * The state without its values: stamps and vector stay, so that it still joins as before. Of two fields
+ * Returns the state without its values: stamps and vector stay, so that it still joins as before. Of two fields
  * of one stamp the null wins (see `laterField`), so an erased state cannot be undone by one that is not. What was
  * written after `until` stays.
  */
@@ -55,7 +55,7 @@ export function holdsValues({ fields }: EntityState): boolean {
   return [...fields.values()].some(({ value }) => value !== null);
 }
 
-/** Whether a change set holds values of the entity. */
+/** Tells whether a change set holds values of the entity. */
 export function setHoldsValues({ changes }: ChangeSet, entityId: string): boolean {
   return changes.some((change) => change.entityId === entityId && holdsValues(change.state));
 }
@@ -110,7 +110,7 @@ export async function eraseEntity(
   await eraseConflicts(region, entityId, until);
 }
 
-/** False when some of it was written by someone else meanwhile. */
+/** Returns false when some of it was written by someone else meanwhile. */
 async function eraseArchive(
   { entityKind, archive, replica }: RecoveryRegion,
   entityId: string,
@@ -144,7 +144,7 @@ async function eraseConflicts(
   for await (const batch of batchesOf(erasedOnes(), ERASED_BOUNDS)) await conflicts.accept(batch);
 }
 
-/** Undefined when it holds nothing that is to be erased. */
+/** Returns undefined when it holds nothing that is to be erased. */
 function eraseSet(
   set: ChangeSet,
   entityId: string,
@@ -162,7 +162,7 @@ function eraseSet(
   return { ...set, changes };
 }
 
-/** The outbox rows that hold values of the entity, those included that are parked for `peers`. */
+/** Counts the outbox rows that hold values of the entity, those included that are parked for `peers`. */
 export async function countOutboxRows(
   region: RecoveryRegion,
   entityId: string,
@@ -188,7 +188,7 @@ async function lookIntoOutbox(
 const PAGE_MESSAGES = 500;
 const PAGES_MAX = 4_000;
 
-/** Every message, a page in memory at a time. Throws `RECOVERY_REFUSED` for a queue that has too many. */
+/** Reads every message, a page in memory at a time. Throws `RECOVERY_REFUSED` for a queue that has too many. */
 export async function* eachQueuePage(
   queue: QueueViewer,
   lane: QueueLane,
@@ -207,7 +207,7 @@ export async function* eachQueuePage(
   );
 }
 
-/** The numbers of the messages that hold values of the entity. */
+/** Returns the numbers of the messages that hold values of the entity. */
 export async function findHolding(
   queue: QueueViewer,
   lane: QueueLane,

@@ -80,7 +80,7 @@ interface OwedSet {
 }
 
 /**
- * The writes acknowledged in a region that would be lost, or late, if it vanished now. Never
+ * Lists the writes acknowledged in a region that would be lost, or late, if it vanished now. Never
  * flattering (I11): of a peer that cannot be reached nothing is assumed. Throws `RECOVERY_REFUSED` when
  * more is owed than can be held in memory.
  */
@@ -111,7 +111,7 @@ export async function listAtRisk(options: ListAtRiskOptions): Promise<readonly W
     .toSorted((a, b) => (a.stamp < b.stamp ? -1 : 1));
 }
 
-/** Undefined when every peer shows it already. */
+/** Returns undefined when every peer shows it already. */
 function fateOf(places: readonly PeerPlace[]): WriteAtRisk['fate'] | undefined {
   if (places.every((place) => place === 'applied')) return undefined;
   const isSafe = places.some((place) => place !== 'nowhere' && place !== 'not-known');
@@ -212,7 +212,7 @@ export interface QueuedAt {
 }
 
 /**
- * The writes of a region that have left it and are not applied at a peer: they outlive the region, and
+ * Lists the writes of a region that have left it and are not applied at a peer: they outlive the region, and
  * are late there.
  */
 export function listQueuedWrites(
@@ -247,7 +247,7 @@ export function addVectors(
   }
 }
 
-/** None of watermarks and of what cannot be read. */
+/** Returns the change sets of a message; none of a watermark and of what cannot be read. */
 function readSets({ subject, body }: QueuedMessage): readonly ChangeSet[] {
   return subject === 'watermark' ? [] : readableSetsIn(body);
 }

@@ -73,7 +73,7 @@ const ENTITIES_MAX = 250_000;
 const CHANGES_MAX = 100_000;
 const READ_BATCH_MAX = 100;
 
-/** What a replay would change. Reads only. Throws `ARCHIVE_DAMAGED` and `RECOVERY_REFUSED`. */
+/** Tells what a replay would change. Reads only. Throws `ARCHIVE_DAMAGED` and `RECOVERY_REFUSED`. */
 export async function planReplay(options: PlanReplayOptions): Promise<ReplayPlan> {
   const changes: PlannedReplay[] = [];
   const unarchived: string[] = [];
@@ -170,7 +170,7 @@ async function foldBucket(
   return states;
 }
 
-/** The entities that the archive names, with their rows; to restore a time, all other rows as well. */
+/** Returns the entities that the archive names, with their rows; to restore a time, all other rows as well. */
 async function* readRows(
   bucket: string,
   states: ReadonlyMap<string, StoredState>,
@@ -212,7 +212,7 @@ interface Compared {
   readonly replica: Pick<Replica, 'fit'>;
 }
 
-/** Undefined when nothing is to be done. */
+/** Returns undefined when nothing is to be done. */
 function planEntity(
   bucket: string,
   entityId: string,
@@ -245,7 +245,7 @@ function planEntity(
   };
 }
 
-/** Whether a reader sees the same: the same values, or nothing in both. */
+/** Tells whether a reader sees the same: the same values, or nothing in both. */
 function looksSame(a: EntityState | undefined, b: EntityState | undefined): boolean {
   const isThere = a !== undefined && isAlive(a);
   if (b === undefined || !isAlive(b)) return !isThere;

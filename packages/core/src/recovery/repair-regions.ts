@@ -47,7 +47,7 @@ export interface PlanOptions {
   readonly includesDoubtful?: boolean;
 }
 
-/** What a repair would do about the differences that a verification found. Pure. */
+/** Tells what a repair would do about the differences that a verification found. Pure. */
 export function planRepair(
   {
     differences,
@@ -194,7 +194,7 @@ interface JoinedRow {
   readonly conflicts: readonly Conflict[];
 }
 
-/** Undefined when the region's row is the join already. */
+/** Returns undefined when the region's row is the join already. */
 function joinInto(
   target: RecoveryRegion,
   entityId: string,
@@ -221,7 +221,7 @@ function joinInto(
   return { write: { entityId, row, stored: own }, conflicts };
 }
 
-/** The row's place in the archive of the region it goes to; none for what was written there. */
+/** Returns the row's place in the archive of the region it goes to; none for what was written there. */
 function referenceFor(
   target: RecoveryRegion,
   entityId: string,
@@ -261,7 +261,7 @@ export interface RestoredEntity {
 }
 
 /**
- * A row's state as a change set of its own, under the stamp of its newest transaction: what an archive
+ * Returns a row's state as a change set of its own, under the stamp of its newest transaction: what an archive
  * keeps where the transactions themselves are lost.
  */
 export function restoredSet({ entityKind, bucket, entityId, state }: RestoredEntity): ChangeSet {
@@ -271,7 +271,7 @@ export function restoredSet({ entityKind, bucket, entityId, state }: RestoredEnt
 }
 
 /**
- * The join of two change sets of one stamp: every change of either, and of an entity that both have
+ * Returns the join of two change sets of one stamp: every change of either, and of an entity that both have
  * the join of its states. Undefined when it would hold more changes than a set can.
  */
 export function joinChangeSets(a: ChangeSet, b: ChangeSet): ChangeSet | undefined {

@@ -22,7 +22,7 @@ export interface ReplaySpan {
   readonly beforeMs?: number;
 }
 
-/** What of one bucket's archive a replay folds. */
+/** Returns what of one bucket's archive a replay folds. */
 export function foldSpanOf(
   { entityId, fromMs, beforeMs }: ReplaySpan,
   bucket: Pick<ArchiveSpan, 'entityKind' | 'bucket'>,

@@ -39,7 +39,7 @@ const BUCKETS_AT_ONCE_MAX = 4;
 const READ_BATCH_MAX = 100;
 
 /**
- * Whether the regions hold the same rows, field for field and stamp for stamp, and have recorded the same
+ * Tells whether the regions hold the same rows, field for field and stamp for stamp, and have recorded the same
  * conflicts. Each row and each conflict is proven at its own time: it was read the same in every region after
  * `asOfMs`, so each region contains all that any of them had acknowledged before. Reads only.
  */
@@ -124,7 +124,7 @@ async function recheck(
   return { left: convicts, damaged };
 }
 
-/** The states of the entities in every region. */
+/** Returns the states of the entities in every region. */
 async function readStates(
   regions: readonly RecoveryRegion[],
   bucket: string,
@@ -292,7 +292,7 @@ function leastKey(keys: readonly (string | undefined)[]): string | undefined {
   return least;
 }
 
-/** One id, or none where every row under the key is damaged. */
+/** Returns one id, or none where every row under the key is damaged. */
 function idsOf(readers: readonly Reader[]): string[] {
   for (const reader of readers) {
     const head = reader.head();

@@ -119,7 +119,7 @@ export async function readRegionStatus(sources: RegionSources): Promise<RegionSt
   };
 }
 
-/** Of the kinds the one whose archive goes back least. */
+/** Returns the horizon of the kind whose archive goes back least. */
 async function latestHorizonMs(kinds: readonly KindSources[]): Promise<number | undefined> {
   const found = await Promise.all(
     kinds.map(({ archive, entityKind }) => archive.horizonMs(entityKind)),

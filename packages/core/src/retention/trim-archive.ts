@@ -114,7 +114,7 @@ function* findForgotten(
   }
 }
 
-/** Whether a row's state of an entity says all that another state says. */
+/** Tells whether a row's state of an entity says all that another state says. */
 function supersedes({ row: { found }, state }: Holder, other: EntityState): boolean {
   // What itself arrives replaces a row that stands for it, and may say less.
   if (found.kind === 'damaged' || found.isStandIn === true) return false;

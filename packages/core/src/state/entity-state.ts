@@ -67,7 +67,7 @@ export function findFieldNameFault(name: string): string | undefined {
   return undefined;
 }
 
-/** Whether a name is written as names of fields are, be it reserved or not. */
+/** Tells whether a name is written as names of fields are, be it reserved or not. */
 export function hasFieldNameForm(name: string): boolean {
   return FIELD_NAME.test(name);
 }
@@ -77,7 +77,7 @@ export function isAlive(state: EntityState): boolean {
   return state.deleted === undefined || state.alive > state.deleted;
 }
 
-/** The greatest stamp anywhere in the state: what a new write of this entity must exceed. */
+/** Returns the greatest stamp anywhere in the state: what a new write of this entity must exceed. */
 export function latestStamp(state: EntityState): Stamp | undefined {
   let latest = maxStamp(state.vector.values());
   const consider = (stamp: Stamp | undefined): void => {
@@ -90,7 +90,7 @@ export function latestStamp(state: EntityState): Stamp | undefined {
   return latest;
 }
 
-/** Every stamp in the state, some more than once. */
+/** Returns every stamp in the state, some more than once. */
 export function* stampsOf(state: EntityState): Generator<Stamp> {
   yield* state.vector.values();
   if (state.alive !== undefined) yield state.alive;

@@ -17,7 +17,7 @@ export function hasSeen(vector: VersionVector, stamp: Stamp): boolean {
   return seen !== undefined && seen >= stamp;
 }
 
-/** True when `a` contains everything that `b` contains. */
+/** Returns true when `a` contains everything that `b` contains. */
 export function covers(a: VersionVector, b: VersionVector): boolean {
   for (const stamp of b.values()) if (!hasSeen(a, stamp)) return false;
   return true;
@@ -29,12 +29,12 @@ export function mergeVectors(a: VersionVector, b: VersionVector): VersionVector 
   return merged;
 }
 
-/** The newest transaction that the vector contains. */
+/** Returns the newest transaction that the vector contains. */
 export function newestStamp(vector: VersionVector): Stamp | undefined {
   return maxStamp(vector.values());
 }
 
-/** One text per vector, the same in every region: used as ETag and as version token. */
+/** Returns one text per vector, the same in every region: used as ETag and as version token. */
 export function encodeVector(vector: VersionVector): string {
   if (vector.size === 1) for (const stamp of vector.values()) return stamp;
   return [...vector.values()].sort(byRegion).join('.');

@@ -53,7 +53,7 @@ export interface WriteContext {
 /** Is some 300 names: where nobody declares the fields, names that come and go would else pile up. */
 export const NULL_UNITS_MAX = 16 * 1_024;
 
-/** The full state that results from a write by this region. */
+/** Returns the full state that results from a write by this region. */
 export function writeEntity(given: Write, context: WriteContext): EntityState {
   const { stored, stamp, nullUnitsMax } = context;
   // Where there is one, every region has been known to read it.

@@ -220,7 +220,7 @@ export function encodeReceipt(
   return sealCursor(text, scopeOf(customerId));
 }
 
-/** Undefined for a text that `encodeReceipt` did not make for this customer. */
+/** Returns undefined for a text that `encodeReceipt` did not make for this customer. */
 export function decodeReceipt(customerId: string, receipt: string): WriteReceipt | undefined {
   const text = unsealCursor(receipt, scopeOf(customerId)) ?? '';
   const [, time = '', vector = ''] = TEXT.exec(text) ?? [];

@@ -14,7 +14,7 @@ export type ProcessReadiness =
     };
 
 /**
- * Whether this process serves, however its region is. What the load balancer of the region asks:
+ * Tells whether this process serves, however its region is. What the load balancer of the region asks:
  * were it to ask the region, a replicator that is dead everywhere would take every process of every
  * region out, and nobody would serve although everybody could.
  */

@@ -95,7 +95,7 @@ function isAccessToken(
 /** Part of keys and of counts, so it has a bound, and nothing in it that could look like an end. */
 const SUBJECT = /^[^\p{Cc}]{1,255}$/u;
 
-/** Undefined for claims that are not what RFC 9068 makes them. */
+/** Returns undefined for claims that are not what RFC 9068 makes them. */
 function callerOf<S extends string>(
   payload: JWTPayload,
   known: readonly S[],
@@ -110,7 +110,7 @@ function callerOf<S extends string>(
   return { subject: sub, scopes: new Set(known.filter((one) => granted.includes(one))) };
 }
 
-/** Undefined for what is neither a text nor a list of texts. */
+/** Returns undefined for what is neither a text nor a list of texts. */
 function namesIn(claim: unknown): readonly string[] | undefined {
   if (claim === undefined) return [];
   if (typeof claim === 'string') return claim.split(' ');

@@ -253,7 +253,7 @@ export function creditOf(sender: Sender): number {
   return (sender as unknown as SenderInternals).credit;
 }
 
-/** True when the peer's last flow asked to use its credit now or give it up. */
+/** Returns true when the peer's last flow asked to use its credit now or give it up. */
 export function isDraining(sender: Sender): boolean {
   return (sender as unknown as SenderInternals)._draining;
 }

@@ -54,7 +54,7 @@ export function lockTerms(core: QueueCore): LockTerms {
   return { nowMs: core.clock.nowMs(), durationMs };
 }
 
-/** True when the message has outlived its time to live. */
+/** Returns true when the message has outlived its time to live. */
 export function isExpired(core: QueueCore, message: { readonly dueAtMs: number | undefined }) {
   return message.dueAtMs !== undefined && message.dueAtMs <= core.clock.nowMs();
 }

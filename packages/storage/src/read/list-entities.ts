@@ -48,7 +48,7 @@ const FILTERED_ROWS_PER_QUERY = 1_000;
 const EMPTY_PAGES_MAX = 20;
 
 /**
- * Live entities, bucket by bucket in the order of their keys. The cursor names the last key, so a
+ * Lists live entities, bucket by bucket in the order of their keys. The cursor names the last key, so a
  * page neither repeats nor misses an entity that exists throughout, whatever is written meanwhile.
  * Rows that are none of ours are skipped, and the cursor goes on behind them.
  * With a filter a page reads at most 10,000 rows, and is then short, or empty, and has a cursor.
@@ -152,7 +152,7 @@ function nameFilter({ changedSinceMs, equals = {} }: ListFilter): string {
     : JSON.stringify([changedSinceMs ?? null, fields]);
 }
 
-/** Whether a live entity is one that the filter asks for. */
+/** Tells whether a live entity is one that the filter asks for. */
 function passesFilter(
   { changedSinceMs, equals = {} }: ListFilter,
   { vector, fields }: EntityState,

@@ -45,7 +45,7 @@ const CHECK_LENGTH = 11;
 const CURSOR = /^[A-Za-z0-9_-]+$/;
 
 /**
- * A position as an opaque text, bound to what it is a position in. The check has no secret, since the
+ * Returns a position as an opaque text, bound to what it is a position in. The check has no secret, since the
  * regions share none and each is to take the cursors of the others: whoever forges one only chooses
  * where to read on in a list that is open to him anyway.
  */
@@ -53,7 +53,7 @@ export function sealCursor(position: string, scope: string): string {
   return Buffer.from(position).toString('base64url') + checkOf(position, scope);
 }
 
-/** Undefined for a text that `sealCursor` did not make for this scope. */
+/** Returns undefined for a text that `sealCursor` did not make for this scope. */
 export function unsealCursor(cursor: string, scope: string): string | undefined {
   if (!CURSOR.test(cursor)) return undefined;
   const position = Buffer.from(cursor.slice(0, -CHECK_LENGTH), 'base64url').toString('utf8');

@@ -44,7 +44,7 @@ const TRANSACTION_BOUNDS = {
   weigh: ({ encoded }: ArchiveRow): number => encoded.length,
 };
 
-/** The table `Archive` row by row. */
+/** Reads and writes the table `Archive` row by row. */
 export function createTableArchiveKeeper({ store }: { readonly store: TableStore }): ArchiveKeeper {
   /** All in one transaction, or one by one when someone has written one of them; adds what was left out. */
   const putPart = async (
@@ -157,7 +157,7 @@ async function* scanArchive(
   }
 }
 
-/** The day of a time as a partition names it; no stamp is of a day that has no such name. */
+/** Returns the day of a time as a partition names it; no stamp is of a day that has no such name. */
 function dayOf(timeMs: number): string {
   const dayMs = Math.min(Math.max(0, timeMs), LAST_DAY_MS);
   return new Date(dayMs).toISOString().slice(0, 10).replaceAll('-', '');
@@ -182,7 +182,7 @@ function readArchiveRow({ partitionKey, rowKey, properties, etag }: TableRow): S
 }
 
 /**
- * The rows to write so that the archive holds the state: none when it does; the change set's own row
+ * Returns the rows to write so that the archive holds the state: none when it does; the change set's own row
  * where there is none, for `referenceId` names it; and beside it one of the restored state, which no
  * redelivery of the change set overwrites.
  */

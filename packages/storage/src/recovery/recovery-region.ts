@@ -30,7 +30,7 @@ export interface RecoveryRegionOptions {
 /** Nothing here is written from memory. */
 const LITTLE = { bytesMax: 1024 * 1024 };
 
-/** One entity kind of a region as the recovery use cases see it. Only names the tables. */
+/** Shows one entity kind of a region as the recovery use cases see it. Only names the tables. */
 export function createRecoveryRegion(options: RecoveryRegionOptions): RecoveryRegion {
   const { region, store, kind, bucketCount, peers = [] } = options;
   return {
@@ -56,7 +56,7 @@ export interface TableRowScannerOptions {
 
 const PAGE_ROWS = 1_000;
 
-/** The rows of one entity kind in the order of their keys, outbox rows left out. */
+/** Reads the rows of one entity kind in the order of their keys, outbox rows left out. */
 export function createTableRowScanner(options: TableRowScannerOptions): RowScanner {
   const { store, kind, table = kind.name, bucketCount } = options;
   return {

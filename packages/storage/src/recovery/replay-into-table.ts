@@ -81,7 +81,7 @@ interface CopyingRegion {
   readonly recovery: Pick<RecoveryRegion, 'replica'>;
 }
 
-/** The tables that replays made in the region and that hold values of the entity. */
+/** Counts the tables that replays made in the region and that hold values of the entity. */
 export async function countCopies(region: CopyingRegion, entityId: string): Promise<number> {
   return (await findCopies(region, entityId)).length;
 }

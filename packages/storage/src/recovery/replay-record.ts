@@ -76,7 +76,7 @@ export async function writeReplayRecord(
   await store.commit({ table: REPLICATION_TABLE, partitionKey: PARTITION, operations });
 }
 
-/** The tables that replays made here, dropped ones included: they hold what the archive held. */
+/** Lists the tables that replays made here, dropped ones included: they hold what the archive held. */
 export async function listReplayTables(store: TableStore): Promise<readonly string[]> {
   const tables: string[] = [];
   const range = { table: REPLICATION_TABLE, partitions: PARTITION, limit: PAGE_ROWS };

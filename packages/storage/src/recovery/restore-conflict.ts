@@ -85,7 +85,7 @@ function planRestoration<K extends TypedKind>(
 }
 
 /**
- * The names, of fields or "life", that someone has written since who had seen the outcome: what is there now
+ * Returns the names, of fields or "life", that someone has written since who had seen the outcome: what is there now
  * is neither what lost nor what won over it, be it by way of other conflicts. With several regions the value
  * that lost here to one may have lost there to another.
  */
@@ -113,7 +113,7 @@ function writtenSince<K extends TypedKind>(
   });
 }
 
-/** All that is connected with the stamps by pairs of which the first lost to the second. */
+/** Returns all that is connected with the stamps by pairs of which the first lost to the second. */
 function reachable(
   from: readonly Stamp[],
   pairs: readonly (readonly (Stamp | undefined)[])[],

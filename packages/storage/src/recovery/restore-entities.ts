@@ -44,7 +44,7 @@ export async function restoreEntities<K extends TypedKind>(
   return { ...countReplay(settled), leftAlone };
 }
 
-/** False when someone has written it since the plan was made. */
+/** Returns false when someone has written it since the plan was made. */
 async function restoreEntity<K extends TypedKind>(
   { entityId, state, version, difference }: PlannedReplay,
   { kind, table }: RestoreEntitiesOptions<K>,

@@ -26,7 +26,7 @@ import { changedOpenColumns, fromOpenProperties, toOpenProperties } from './open
 import { entityIdOf, rowKeyOf } from './row-key.ts';
 
 /**
- * A row of an entity: its fields as ordinary typed columns, as a person browsing the table expects,
+ * Returns a row of an entity: its fields as ordinary typed columns, as a person browsing the table expects,
  * and the system's columns, which begin with an underscore (`referenceId` alone has its own name).
  *
  *     _vector   version vector, as `encodeVector` writes it
@@ -62,7 +62,7 @@ function originOf({ vector }: EntityState): string | undefined {
 }
 
 /**
- * The columns that differ between two states of a row; undefined when one of them is gone or has to be,
+ * Returns the columns that differ between two states of a row; undefined when one of them is gone or has to be,
  * for only the whole row says so. What nearly every write changes is named unlooked at.
  */
 export function changedColumns(

@@ -39,7 +39,7 @@ export interface TableArchiveOptions {
   readonly onDamaged?: ((row: TableRow, error: AppError) => void) | undefined;
 }
 
-/** The table `Archive`: one row a change set, in partitions by kind, bucket and day. */
+/** Opens the table `Archive`: one row a change set, in partitions by kind, bucket and day. */
 export function createTableArchive({ store, onDamaged }: TableArchiveOptions): Archive {
   const table = ARCHIVE_TABLE;
   return {
@@ -113,7 +113,7 @@ async function appendOne(
   }, CONTENTION);
 }
 
-/** Undefined when the row has all of it. */
+/** Returns undefined when the row has all of it. */
 function missingIn(row: TableRow, own: ArchiveEntry): ArchiveEntry | undefined {
   if (isStandIn(row.properties)) return own;
   // One that nobody can read is replaced.
@@ -164,7 +164,7 @@ export function isStandIn(properties: Properties): boolean {
   return properties.get(STAND_IN)?.value === true;
 }
 
-/** The row of what stands for a change set until that itself is archived. */
+/** Returns the row of what stands for a change set until that itself is archived. */
 export function toStandInProperties(entry: ArchiveEntry): Properties {
   return new Map([...toArchiveProperties(entry), [STAND_IN, { type: 'Boolean', value: true }]]);
 }

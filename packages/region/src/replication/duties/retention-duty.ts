@@ -78,7 +78,7 @@ export function createRetentionDuty(options: RetentionDutyOptions): Duty {
   };
 }
 
-/** Undefined where everything is kept for ever. */
+/** Returns undefined where everything is kept for ever. */
 function readRetention({ configuration, settings }: KeptRegion): RetentionSettings | undefined {
   const keepMs = configuration.get('Archive.KeepMs');
   const keepMib = configuration.get('Archive.KeepMib');

@@ -43,7 +43,7 @@ function findSessionProblem(core: QueueCore, messages: readonly IncomingMessage[
   return isMissing ? 'session-missing' : undefined;
 }
 
-/** True when a message of that id was sent within the queue's window; else remembers the id. */
+/** Returns true when a message of that id was sent within the queue's window; else remembers the id. */
 function isDuplicate(core: QueueCore, change: QueueChange, { payload }: IncomingMessage): boolean {
   if (core.seen === undefined) return false;
   const messageId = readProperty(payload, 'messageId');

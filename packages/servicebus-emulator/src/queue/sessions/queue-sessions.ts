@@ -19,7 +19,7 @@ export interface QueueSessions {
   idsUpdatedAfter(timeMs: number): Promise<string[]>;
 }
 
-/** Undefined when the queue has no sessions. */
+/** Returns undefined when the queue has no sessions. */
 export function createQueueSessions(core: QueueCore): QueueSessions | undefined {
   const { sessions } = core;
   if (sessions === undefined) return undefined;
