@@ -59,6 +59,46 @@ function commit(store: TableStore, ...operations: RowOperation[]): Promise<unkno
   return store.commit({ table: TABLE, partitionKey: 'p', operations });
 }
 
+describe('a connection that the service closes in the moment in which it is used again', () => {
+  /** Answers the first request of each connection, and breaks it at the second. */
+  const breakKept: RequestListener = (request, response) => {
+    const { socket } = request;
+    if (served.has(socket)) socket.destroy();
+    else response.writeHead(200, { 'Content-Type': 'application/json' }).end('{"value":[]}');
+    served.add(socket);
+  };
+  const served = new WeakSet<object>();
+  const [get, query] = calls;
+
+  test('has a read asked once more, on a new one', async () => {
+    const store = await storeOver(breakKept);
+    await query?.[2](store);
+    await expect(query?.[2](store)).resolves.toMatchObject({ rows: [] });
+    expect([requests, connections]).toEqual([3, 2]);
+  });
+
+  test('has a read asked no third time', async () => {
+    let answered = 0;
+    const store = await storeOver((request, response) => {
+      answered += 1;
+      if (answered === 1) response.writeHead(404, { 'x-ms-error-code': 'ResourceNotFound' }).end();
+      else request.socket.destroy();
+    });
+    await get?.[2](store);
+    await expect(get?.[2](store)).rejects.toMatchObject({ code: 'TABLE_UNAVAILABLE' });
+    expect(requests).toBe(3);
+  });
+
+  test('leaves a commit unknown', async () => {
+    const store = await storeOver(breakKept);
+    await query?.[2](store);
+    await expect(commit(store, insert('a'))).rejects.toMatchObject({
+      code: 'TABLE_OUTCOME_UNKNOWN',
+    });
+    expect(requests).toBe(2);
+  });
+});
+
 describe.each(calls)('%s', (_, kind, call) => {
   const noAnswer = kind === 'commit' ? 'TABLE_OUTCOME_UNKNOWN' : 'TABLE_UNAVAILABLE';
 

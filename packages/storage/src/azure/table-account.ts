@@ -161,21 +161,31 @@ function createTableHttpClient(): HttpClient {
   const agent = new Agent({ keepAlive: true });
   const secureAgent = new SecureAgent({ keepAlive: true });
   return {
-    sendRequest(request) {
+    async sendRequest(request) {
+      const { method, abortSignal } = request;
       const { protocol, hostname, port, pathname, search } = new URL(request.url);
       const isInsecure = protocol === 'http:';
       const send = isInsecure ? requestHttp : requestHttps;
-      return exchange(request, () =>
+      const open = (kept: Agent | false): ClientRequest =>
         send({
           // A proxy brings an agent of its own.
-          agent: (request.agent as Agent | undefined) ?? (isInsecure ? agent : secureAgent),
+          agent: (request.agent as Agent | undefined) ?? kept,
           hostname: hostname.replace(BRACKETS, ''),
           port,
           path: pathname + search,
-          method: request.method,
+          method,
           headers: request.headers.toJSON({ preserveCase: true }),
-        }),
-      );
+        });
+      let sent: ClientRequest | undefined;
+      try {
+        return await exchange(request, () => (sent = open(isInsecure ? agent : secureAgent)));
+      } catch (error) {
+        // The service closes connections that have rested, some in the moment in which they are used again. A read can be
+        // asked once more, on a new one; of a write nobody knows here whether it was done.
+        const wasKept = sent?.reusedSocket === true && abortSignal?.aborted !== true;
+        if (!wasKept || method !== 'GET') throw error;
+        return exchange(request, () => open(false));
+      }
     },
   };
 }
