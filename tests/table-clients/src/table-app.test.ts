@@ -1,11 +1,12 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { startAzurite } from '@tandem/storage/testing';
 import { expect, it, onTestFinished } from 'vitest';
-import { type ServedRegion, startTwoRegions, type TwoRegions } from './two-regions.ts';
+import { startLineProcess } from './child.ts';
+import { ACCOUNT, startTwoRegions, type TwoRegions } from './two-regions.ts';
 
 const APP = join(import.meta.dirname, '../../../examples/table-app/table-app.ts');
 const LINES_BEFORE_KILL = 15;
@@ -21,31 +22,32 @@ async function outputAtAzurite(): Promise<string> {
   }
 }
 
-const portOf = ({ connection }: ServedRegion): number =>
-  Number(/127\.0\.0\.1:(\d+)/.exec(connection)?.[1]);
+const PROBING = { PROBE_INTERVAL_MS: '500', PROBE_TIMEOUT_MS: '400', DNS_TTL_MS: '500' };
 
-/** Stands in for Traffic Manager: a new connection goes to the first region that takes it. */
-async function startDoor({ east, west }: TwoRegions): Promise<string> {
-  const door = createServer((socket) => {
-    socket.on('error', () => socket.destroy());
-    const tryNext = ([region, ...others]: readonly ServedRegion[]): void => {
-      if (region === undefined) return void socket.destroy();
-      const inner = connect(portOf(region), '127.0.0.1');
-      let isOpen = false;
-      inner.once('connect', () => {
-        isOpen = true;
-        socket.pipe(inner).pipe(socket);
-      });
-      inner.on('error', () => (isOpen ? socket.destroy() : tryNext(others)));
-      socket.once('close', () => inner.destroy());
-    };
-    tryNext([east, west]);
+/** Starts the stand-in for Traffic Manager before the endpoints, and returns what its clients are given. */
+async function startTrafficManager({ east, west }: TwoRegions): Promise<string> {
+  const endpoints = [east, west].map((one) => `${one.region}=http://127.0.0.1:${one.plainPort()}`);
+  const standIn = startLineProcess(fileURLToPath(MANAGER), [], {
+    ...PROBING,
+    TOLERATED_FAILURES: '1',
+    ALLOW_FAST_PROBES: 'true',
+    ENDPOINTS: endpoints.join(','),
+    HOST: '127.0.0.1',
+    PORT: '0',
   });
-  await once(door.listen(0, '127.0.0.1'), 'listening');
-  onTestFinished(() => void door.close());
-  const { port } = door.address() as AddressInfo;
-  return east.connection.replace(`127.0.0.1:${portOf(east)}`, `127.0.0.1:${port}`);
+  onTestFinished(() => standIn.kill());
+  for (;;) {
+    const { event, url = '' } = (await standIn.next()) as { event?: string; url?: string };
+    if (event !== 'ready') continue;
+    const { account, keys } = ACCOUNT;
+    return (
+      `DefaultEndpointsProtocol=http;AccountName=${account};AccountKey=${keys[0]};` +
+      `TableEndpoint=${new URL(`/${account}`, url).href}`
+    );
+  }
 }
+
+const MANAGER = import.meta.resolve('@tandem/traffic-manager/main');
 
 it('I1: an application of another account survives the death of a region by its connection string alone', async () => {
   const expected = await outputAtAzurite();
@@ -54,7 +56,7 @@ it('I1: an application of another account survives the death of a region by its 
   const { east, west, certificate } = regions;
   const trusting = { ...process.env, NODE_EXTRA_CA_CERTS: certificate };
   const app = spawn(process.execPath, [APP], {
-    env: { ...trusting, AZURE_STORAGE_CONNECTION_STRING: await startDoor(regions) },
+    env: { ...trusting, AZURE_STORAGE_CONNECTION_STRING: await startTrafficManager(regions) },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let output = '';

@@ -1,34 +1,23 @@
-/** Two regions over Azurite and the broker emulator, each of which can be killed and comes back. */
+/** Two regions as the processes that ship, each behind something that ends TLS; each can be killed and comes back. */
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openStore } from '@tandem/region';
-import { createEmulator } from '@tandem/servicebus-emulator';
+import { createServer } from 'node:tls';
+import { type Region, startCluster } from '@tandem/local-cluster';
 import { createCertificate } from '@tandem/servicebus-emulator/testing';
-import { seedConfiguration, tandemSettings } from '@tandem/storage';
-import { startAzurite } from '@tandem/storage/testing';
-import { type LineProcess, startLineProcess } from './child.ts';
 
-/** The account that every emulator of storage publishes; it protects nothing. */
+/** The account that every emulator of storage publishes, which a local cluster serves; it protects nothing. */
 export const ACCOUNT = {
   account: 'devstoreaccount1',
   keys: [
     'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==',
   ],
 } as const;
-const BUCKET_COUNT = 4;
-/** The first whose change sets are of several rows. */
-const WIRE_VERSION = 4;
-
-/** What the process of a region is told. */
-export interface RegionToServe {
-  readonly region: string;
-  readonly storageConnection: string;
-  readonly administrationConnection: string;
-  readonly tls: { readonly key: string; readonly cert: string };
-  readonly port: number;
-}
+const BUCKET_COUNT = '4';
+const SAID_LENGTH_MAX = 8_000;
 
 export interface ServedRegion {
   readonly region: string;
@@ -36,9 +25,9 @@ export interface ServedRegion {
   readonly connection: string;
   /** Beside the door that ends TLS. */
   plainPort(): number;
-  /** Returns what its process wrote last for people. */
+  /** Returns what its endpoint wrote last for people. */
   said(): string;
-  /** Ends its process by SIGKILL; its account and its namespace are gone with it. */
+  /** Ends its processes by SIGKILL; its account and its namespace are gone with them. */
   kill(): Promise<void>;
   /** Brings it back with what its account and its namespace had. */
   start(): Promise<void>;
@@ -57,110 +46,72 @@ export async function startTwoRegions(): Promise<TwoRegions> {
   const tls = await createCertificate();
   const certificate = join(folder, 'certificate.pem');
   await writeFile(certificate, tls.cert);
-  const places = await Promise.all(
-    ['east', 'west'].map((region) => startPlace(join(folder, region), region)),
-  );
-  const [one, other] = places as [Place, Place];
-  await Promise.all([introduce(one, other), introduce(other, one)]);
-  const [east, west] = await Promise.all([createRegion(one, tls), createRegion(other, tls)]);
-  await Promise.all([east.serve(), west.serve()]);
+  const behindTls = { BEHIND_TLS: 'true' };
+  const cluster = await startCluster({
+    regions: ['east', 'west'],
+    settings: { 'Rows.BucketCount': BUCKET_COUNT },
+    environment: { 'Table endpoint of east': behindTls, 'Table endpoint of west': behindTls },
+  });
+  const doors = await Promise.all(cluster.regions.map((region) => openDoor(region, tls)));
+  const serve = (name: string): ServedRegion => {
+    const region = cluster.region(name);
+    const { port } = doors[cluster.regions.indexOf(region)]!;
+    return serveRegion(region, { port, logFolder: cluster.logFolder });
+  };
   return {
-    east,
-    west,
+    east: serve('east'),
+    west: serve('west'),
     certificate,
     async stop() {
-      await Promise.all([east.kill(), west.kill()]);
+      for (const { close } of doors) close();
+      await cluster.stop();
       await rm(folder, { recursive: true });
     },
   };
 }
 
-type Place = Awaited<ReturnType<typeof startPlace>>;
-
-/** Starts the account and the namespace of a region, on disk. */
-async function startPlace(folder: string, region: string) {
-  const at = { storage: join(folder, 'storage'), broker: join(folder, 'broker') };
-  let azurite = await startAzurite({ location: at.storage });
-  let emulator = await createEmulator({ location: at.broker });
-  const { connectionString: storageConnection, port } = azurite;
-  const { connectionString: busConnection, adminConnectionString, amqpPort, adminPort } = emulator;
-  return {
-    region,
-    storageConnection,
-    busConnection,
-    administrationConnection: adminConnectionString,
-    async start() {
-      azurite = await startAzurite({ location: at.storage, port });
-      emulator = await createEmulator({ location: at.broker, amqpPort, adminPort });
-    },
-    async stop() {
-      await Promise.all([azurite.stop(), emulator.close()]);
-    },
-  };
+interface Door {
+  readonly port: number;
+  close(): void;
 }
 
-async function introduce(own: Place, peer: Place): Promise<void> {
-  await seedConfiguration({
-    store: openStore(own.storageConnection),
-    definitions: tandemSettings,
-    values: {
-      ServiceBusConnection: own.busConnection,
-      RedundancyServiceBusConnection: peer.busConnection,
-      'Peer.Region': peer.region,
-      'Rows.BucketCount': String(BUCKET_COUNT),
-      'Messages.WireVersion': String(WIRE_VERSION),
-    },
+/** Opens what ends TLS before the endpoint of a region. */
+async function openDoor(region: Region, tls: { key: string; cert: string }): Promise<Door> {
+  const server = createServer(tls, (socket) => {
+    const inner = connect(portIn(region), '127.0.0.1');
+    socket.on('error', () => inner.destroy());
+    inner.on('error', () => socket.destroy());
+    inner.once('close', () => socket.destroy());
+    socket.pipe(inner).pipe(socket);
   });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo;
+  return { port, close: () => void server.close() };
 }
 
-async function createRegion(
-  place: Place,
-  tls: RegionToServe['tls'],
-): Promise<ServedRegion & { serve(): Promise<void> }> {
-  const { region, storageConnection, administrationConnection } = place;
-  const port = await findFreePort();
+function portIn({ addresses }: Region): number {
+  return Number(/TableEndpoint=http:\/\/127\.0\.0\.1:(\d+)/.exec(addresses.tableEndpoint)?.[1]);
+}
+
+function serveRegion(
+  region: Region,
+  { port, logFolder }: { readonly port: number; readonly logFolder: string },
+): ServedRegion {
   const { account, keys } = ACCOUNT;
-  let served: { readonly child: LineProcess; readonly plainPort: number } | undefined;
-  const serve = async (): Promise<void> => {
-    const told: RegionToServe = {
-      region,
-      storageConnection,
-      administrationConnection,
-      tls,
-      port,
-    };
-    const file = join(import.meta.dirname, 'serve-region.ts');
-    const child = startLineProcess(file, [], { REGION: JSON.stringify(told) });
-    served = { child, ...((await child.next()) as { plainPort: number }) };
-  };
   return {
-    region,
+    region: region.name,
     connection:
       `DefaultEndpointsProtocol=https;AccountName=${account};AccountKey=${keys[0]};` +
       `TableEndpoint=https://127.0.0.1:${port}/${account}`,
-    plainPort: () => served?.plainPort ?? 0,
-    said: () => served?.child.said() ?? '',
-    serve,
+    plainPort: () => portIn(region),
+    said: () =>
+      readFileSync(join(logFolder, `${region.name}-table-endpoint.log`), 'utf8').slice(
+        -SAID_LENGTH_MAX,
+      ),
+    kill: () => region.kill(),
     async start() {
-      await place.start();
-      await serve();
-    },
-    async kill() {
-      await served?.child.kill();
-      // An Azurite that is killed would lose what it has answered, which the service never does.
-      await place.stop();
+      await region.start();
+      await region.untilReady();
     },
   };
-}
-
-/** Taken again by a region that comes back. */
-function findFreePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }
