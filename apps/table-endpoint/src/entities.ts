@@ -1,5 +1,5 @@
 /** Answers for rows: one of them, a page of them, and transactions over several. */
-import { type ComparisonOperator, encodeOpenId, type Predicate } from '@tandem/core';
+import { type ComparisonOperator, encodeOpenId, fingerprintOf, type Predicate } from '@tandem/core';
 import {
   type Access,
   type BatchAnswer,
@@ -178,8 +178,19 @@ async function answerWrite(context: Context, resource: OfTable | OfEntity): Prom
   const read = readWrite(request, resource);
   checkPermit(permit, accessOf(read));
   const table = await tableOf(context, read.table);
-  const rows = rowsOf(await table.write([read.write]));
+  const rows = rowsOf(await table.write([read.write], requestOf(context)));
   return answerOf(context, read, rows[0]);
+}
+
+/**
+ * Returns the fingerprint of a request that its client may repeat: SDKs send one id with all tries of one request. The id
+ * alone would not do, for some let several requests share it. What is signed anew for each try is no part of it.
+ */
+function requestOf({ request, url }: Context): string | undefined {
+  const { method, headers, body } = request;
+  const id = headers['x-ms-client-request-id'] ?? '';
+  if (id === '') return undefined;
+  return fingerprintOf([id, method, url.account, url.path, headers['if-match'] ?? '', body]);
 }
 
 function accessOf({ operation, table, write: { keys } }: ReadWrite): Access {
@@ -323,7 +334,8 @@ async function transact(
   try {
     const reads = readTransaction(context, requests);
     const table = await tableOf(context, reads[0]!.table);
-    const rows = rowsOf(await table.write(reads.map(({ write }) => write)), true);
+    const writes = reads.map(({ write }) => write);
+    const rows = rowsOf(await table.write(writes, requestOf(context)), true);
     return reads.map((read, index) => toPart(partOf(context, read, rows[index])));
   } catch (error) {
     const known = toTableError(error);

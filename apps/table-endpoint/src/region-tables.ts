@@ -76,8 +76,8 @@ function serve({ table, rows }: FoundRegionTable): ServedTable {
       const page = await rows.query({ where, cursor, limit });
       return { rows: page.records.map(toStoredEntity), cursor: page.cursor };
     },
-    async write(writes) {
-      const done = await rows.transact(writes.map(toOperation));
+    async write(writes, request) {
+      const done = await rows.transact(writes.map(toOperation), request);
       if (done.kind === 'refused') {
         return {
           kind: 'refused',

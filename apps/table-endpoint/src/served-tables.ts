@@ -56,8 +56,11 @@ export interface ServedTable {
   get(keys: Keys): Promise<StoredEntity | undefined>;
   /** Rows in the order of their keys. A page may be empty and have a cursor. Throws `CURSOR_INVALID`. */
   query(query: RowQuery): Promise<RowPage>;
-  /** All or none; the writes are of one partition, and of a row each. */
-  write(writes: readonly RowWrite[]): Promise<WriteAnswer>;
+  /**
+   * All or none; the writes are of one partition, and of a row each. A `request`, by its fingerprint, that was done before
+   * is answered as it was then.
+   */
+  write(writes: readonly RowWrite[], request: string | undefined): Promise<WriteAnswer>;
 }
 
 /** The tables that one region serves to clients of the Table service. Names are the same in any case. */

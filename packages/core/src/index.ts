@@ -356,6 +356,7 @@ export {
 } from './state/entity-state.ts';
 export { toPossibleState } from './state/possible-state.ts';
 export { publicETag, publicTimestamp } from './state/public-version.ts';
+export { fingerprintOf, isFingerprint } from './state/request-fingerprint.ts';
 export {
   covers,
   decodeVector,
@@ -446,6 +447,7 @@ export {
   FULL_WIRE_VERSION,
   NEWEST_WIRE_VERSION,
   PACK_WIRE_VERSION,
+  REQUEST_WIRE_VERSION,
   WHOLE_WIRE_VERSION,
   WIRE_VERSION,
 } from './wire/versions.ts';

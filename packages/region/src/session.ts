@@ -157,9 +157,9 @@ class CallerSession implements RegionSession<RegionKinds> {
       merge: (key, values, condition) =>
         onRow(key, (rows) => rows.merge(key, values, condition), versionShown),
       remove: (key, condition) => onRow(key, (rows) => rows.remove(key, condition), versionShown),
-      transact: async (operations) => {
+      transact: async (operations, request) => {
         const found = await this.#untilOpenTable(name);
-        const outcome = await found.rows.transact(operations);
+        const outcome = await found.rows.transact(operations, request);
         for (const [index, version] of versionsShown(outcome)) {
           const key = operations[index];
           if (key !== undefined) this.#seeOpen(found, key, version);

@@ -22,7 +22,7 @@ export async function openLocalTables(options: LocalTablesOptions = {}): Promise
     region: 'east',
     store,
     tables: {},
-    settings: { 'Customer.DataAccess': 'single-region', 'Messages.WireVersion': '5' },
+    settings: { 'Customer.DataAccess': 'single-region', 'Messages.WireVersion': '7' },
     clock: {
       nowMs: () => clock.nowMs(),
       sleep: (durationMs, signal) => clock.sleep(Math.min(durationMs, SLEEP_MS_MAX), signal),

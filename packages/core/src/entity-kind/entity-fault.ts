@@ -123,14 +123,22 @@ function findFieldFault(
  * Returns the state with as many unknown fields as a row has room for, those with the least names: of any
  * states in any order the same are left. Only what nobody sends in good order can be more.
  */
-export function withinUnknown(kind: EntityKind, state: EntityState): EntityState {
+export function withinUnknown(kind: EntityKind, given: EntityState): EntityState {
   const { edmTypes, unknownFieldsMax } = rulesOf(kind);
+  const state = kind.form === 'open' ? given : withoutRequest(given);
   if (state.fields.size <= unknownFieldsMax) return state;
   const unknown = [...state.fields.keys()].filter((name) => !edmTypes.has(name));
   if (unknown.length <= unknownFieldsMax) return state;
   const fields = new Map(state.fields);
   for (const name of unknown.sort().slice(unknownFieldsMax)) fields.delete(name);
   return { ...state, fields };
+}
+
+/** The row of a typed kind has no room for it, and nothing writes it there. */
+function withoutRequest(state: EntityState): EntityState {
+  if (state.request === undefined) return state;
+  const { request: _, ...rest } = state;
+  return rest;
 }
 
 function invalid(text: string): EntityFault {

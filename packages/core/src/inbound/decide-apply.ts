@@ -64,11 +64,14 @@ export function decideApply(incoming: IncomingChange, context: ApplyContext): Ap
 }
 
 /** Says whether the join of the two holds anything that the stored one does not. */
-function addsTo(stored: EntityState, { fields, alive, deleted, base }: EntityState): boolean {
+function addsTo(stored: EntityState, incoming: EntityState): boolean {
+  const { fields, alive, deleted, base, request } = incoming;
   const exceeds = (stamp: Stamp | undefined, own: Stamp | undefined): boolean =>
     stamp !== undefined && (own === undefined || stamp > own);
   if (exceeds(alive, stored.alive) || exceeds(deleted, stored.deleted)) return true;
   if (exceeds(base, stored.base)) return true;
+  const isOfSame = newestStamp(incoming.vector) === newestStamp(stored.vector);
+  if (isOfSame && (request ?? '') > (stored.request ?? '')) return true;
   for (const [name, { stamp }] of fieldsSince(stored.base, fields)) {
     if (exceeds(stamp, stored.fields.get(name)?.stamp)) return true;
   }

@@ -87,7 +87,8 @@ export function stateText(state: EntityState): string {
     state.deleted ?? null,
     encodeVector(state.vector),
     // Left out where there is none: an older build says the same of the same row.
-    ...(state.base === undefined ? [] : [state.base]),
+    ...(state.base === undefined && state.request === undefined ? [] : [state.base ?? null]),
+    ...(state.request === undefined ? [] : [state.request]),
   ]);
 }
 

@@ -25,6 +25,11 @@ export interface EntityState {
    * of before its base. Undefined where no write ever did. See docs/adr/0030.
    */
   readonly base?: Stamp | undefined;
+  /**
+   * The fingerprint of the request that made the newest transaction of the vector: its repetition is known by it.
+   * Undefined where that was asked for by nothing that is repeated. See docs/adr/0041.
+   */
+  readonly request?: string | undefined;
   readonly vector: VersionVector;
 }
 

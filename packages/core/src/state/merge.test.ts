@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { eraseState } from '../recovery/erase-entity.ts';
 import { arbitraryEntityState } from '../testing/arbitrary-entity-state.ts';
 import { mergeStates } from './merge.ts';
-import { covers } from './version-vector.ts';
+import { covers, newestStamp } from './version-vector.ts';
 
 const state = arbitraryEntityState;
 const MANY = { numRuns: 2_000 };
@@ -82,6 +82,20 @@ describe('a base', () => {
           expect(merged.fields.get(name)?.stamp).toBe(expected);
         }
       }),
+    );
+  });
+});
+
+describe('I25: the request of a row', () => {
+  test('is that of the newest transaction on either side', () => {
+    fc.assert(
+      fc.property(state, state, (a, b) => {
+        const newest = (one: typeof a): string => newestStamp(one.vector) ?? '';
+        const merged = mergeStates(a, b);
+        const later = [a, b].filter((one) => newest(one) === newest(merged));
+        expect(merged.request).toBe(later.find(({ request }) => request !== undefined)?.request);
+      }),
+      MANY,
     );
   });
 });

@@ -166,6 +166,23 @@ describe('a write that owns the whole entity', () => {
   });
 });
 
+describe('I25: the request of a write', () => {
+  test.each(['field', 'row'] as const)(
+    'is that of its row until the next write, which has its own or none: %s',
+    (policy) => {
+      const put = { kind: 'put', values: values({ email: 'b' }) } as const;
+      const context = { policy, mayTakeBase: true };
+      const asked = writeEntity(put, { ...context, stored: created, stamp: at(2), request: 'r' });
+      expect(asked.request).toBe('r');
+      for (const write of [put, { kind: 'delete' }] as const) {
+        const later = { ...context, stored: asked, stamp: at(3) };
+        expect(writeEntity(write, later).request).toBeUndefined();
+        expect(writeEntity(write, { ...later, request: 's' }).request).toBe('s');
+      }
+    },
+  );
+});
+
 describe('a merge', () => {
   const merge = (entries: Record<string, string | null>): Write => ({
     kind: 'merge',

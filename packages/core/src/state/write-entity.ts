@@ -48,6 +48,8 @@ export interface WriteContext {
    * so that of two such transactions the later wins on everything that both name. False by default.
    */
   readonly stampsUnchanged?: boolean;
+  /** The fingerprint of the request that asks for it; by default it is not known again. */
+  readonly request?: string | undefined;
 }
 
 /** Is some 300 names: where nobody declares the fields, names that come and go would else pile up. */
@@ -55,7 +57,7 @@ export const NULL_UNITS_MAX = 16 * 1_024;
 
 /** Returns the full state that results from a write by this region. */
 export function writeEntity(given: Write, context: WriteContext): EntityState {
-  const { stored, stamp, nullUnitsMax } = context;
+  const { stored, stamp, nullUnitsMax, request } = context;
   // Where there is one, every region has been known to read it.
   const mayTakeBase = context.mayTakeBase === true || stored?.base !== undefined;
   const isLive = stored !== undefined && isAlive(stored);
@@ -65,7 +67,12 @@ export function writeEntity(given: Write, context: WriteContext): EntityState {
     'a new stamp must exceed every stamp of the row that it replaces',
   );
   const vector = vectorWith(stored?.vector ?? new Map(), stamp);
-  const owned = (): EntityState => ({ ...ownWhole(write, context), base: stamp, vector });
+  const owned = (): EntityState => ({
+    ...ownWhole(write, context),
+    base: stamp,
+    ...(request === undefined ? {} : { request }),
+    vector,
+  });
   if (mayTakeBase && context.policy === 'row') return owned();
   const written = writeFields(write, context, vector);
   const isOverfull = nullUnitsMax !== undefined && nullUnitsOf(written) > nullUnitsMax;
@@ -78,13 +85,14 @@ function writeFields(
   context: WriteContext,
   vector: VersionVector,
 ): EntityState {
-  const { stored, stamp } = context;
-  const unchanged = stored ?? { fields: new Map(), alive: undefined, deleted: undefined, vector };
+  const { stored = NOTHING, stamp, request } = context;
+  // What is stored was asked for by another request.
+  const unchanged = stored.request === request ? stored : { ...stored, request };
   switch (write.kind) {
     case 'put':
       return {
         ...unchanged,
-        fields: patchFields(valuesOfPut(write, stored), context),
+        fields: patchFields(valuesOfPut(write, context.stored), context),
         alive: stamp,
         vector,
       };
@@ -98,6 +106,13 @@ function writeFields(
       return assertNever(write);
   }
 }
+
+const NOTHING: EntityState = {
+  fields: new Map(),
+  alive: undefined,
+  deleted: undefined,
+  vector: new Map(),
+};
 
 type DistinctWrite = Exclude<Write, { kind: 'merge' }>;
 
@@ -117,7 +132,7 @@ function nullUnitsOf({ fields }: EntityState): number {
 function ownWhole(
   write: DistinctWrite,
   context: WriteContext,
-): Omit<EntityState, 'base' | 'vector'> {
+): Omit<EntityState, 'base' | 'request' | 'vector'> {
   const { stored, stamp } = context;
   const { alive, deleted } = stored ?? { alive: undefined, deleted: undefined };
   switch (write.kind) {

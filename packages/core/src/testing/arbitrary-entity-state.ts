@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { type EntityState, fieldsSince } from '../state/entity-state.ts';
+import { fingerprintOf } from '../state/request-fingerprint.ts';
 import { formatStamp, type Stamp } from '../time/stamp.ts';
 import type { FieldValue, NullableFieldValue } from '../values/field-value.ts';
 
@@ -43,13 +44,14 @@ export const arbitraryEntityState: fc.Arbitrary<EntityState> = fc
     alive: fc.option(arbitraryStamp, { nil: undefined }),
     deleted: fc.option(arbitraryStamp, { nil: undefined }),
     base: fc.option(arbitraryStamp, { nil: undefined }),
+    hasRequest: fc.boolean(),
     vector: fc.uniqueArray(arbitraryStamp, {
       minLength: 1,
       maxLength: 3,
       selector: (stamp) => stamp.split('-')[2],
     }),
   })
-  .map(({ fields, alive, deleted, base, vector }) => ({
+  .map(({ fields, alive, deleted, base, hasRequest, vector }) => ({
     fields: fieldsSince(
       base,
       new Map(
@@ -62,5 +64,7 @@ export const arbitraryEntityState: fc.Arbitrary<EntityState> = fc
     alive,
     deleted,
     ...(base === undefined ? {} : { base }),
+    // One transaction is asked for by one request, and an older build does not say which.
+    ...(hasRequest ? { request: fingerprintOf([...vector].sort().slice(-1)) } : {}),
     vector: new Map(vector.map((stamp) => [stamp.split('-')[2] ?? '', stamp])),
   }));

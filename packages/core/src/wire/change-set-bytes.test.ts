@@ -4,6 +4,7 @@ import { TerminalError } from '../errors.ts';
 import type { ChangeSet } from '../model/change-set.ts';
 import { adoptedStamp, adoptedState } from '../state/adopted-state.ts';
 import { type EntityState, fieldsSince } from '../state/entity-state.ts';
+import { fingerprintOf } from '../state/request-fingerprint.ts';
 import { vectorWith } from '../state/version-vector.ts';
 import {
   arbitraryEntityState,
@@ -121,6 +122,20 @@ describe('the encoding of a change set', () => {
     expect(wireOf(setWith(written))).toBe(4);
   });
 
+  test('is of the seventh where a state says which request wrote it, which means nothing in an older one', () => {
+    const request = fingerprintOf(['a request']);
+    const set = setWith({ base: STAMP, request });
+    expect(wireOf(set)).toBe(7);
+    expect(decodeChangeSet(encodeChangeSet(set))).toEqual(set);
+    const json = JSON.parse(new TextDecoder().decode(encodeChangeSet(set)));
+    const older = decodeChangeSet(bytesOf({ ...json, wire: 6 }));
+    expect(older).toEqual(setWith({ base: STAMP }));
+    for (const one of ['', 'short', 1, null, `${request}x`]) {
+      json.changes[0].state.request = one;
+      expect(codeOf(() => decodeChangeSet(bytesOf(json)))).toBe('CHANGE_UNDECODABLE');
+    }
+  });
+
   test('keeps names of any script, and those that every object has', () => {
     const names = ['_x0', 'größe', '名前', '__proto__', 'constructor', 'toString', 'referenceId'];
     const fields = new Map(names.map((name) => [name, { value: null, stamp: STAMP }]));
@@ -194,7 +209,7 @@ describe('the encoding of a change set', () => {
   });
 
   test('a newer wire version is refused as such', () => {
-    expect(codeOf(() => decodeChangeSet(bytesOf({ wire: 7, what: 'ever' })))).toBe(
+    expect(codeOf(() => decodeChangeSet(bytesOf({ wire: 8, what: 'ever' })))).toBe(
       'CHANGE_TOO_NEW',
     );
   });

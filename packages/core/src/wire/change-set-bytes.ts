@@ -17,6 +17,7 @@ import {
   type StampedField,
 } from '../state/entity-state.ts';
 import { toPossibleStamp, toPossibleState } from '../state/possible-state.ts';
+import { isFingerprint } from '../state/request-fingerprint.ts';
 import { hasSeen } from '../state/version-vector.ts';
 import { isStamp, type Stamp, stampRegion } from '../time/stamp.ts';
 import {
@@ -30,6 +31,7 @@ import {
   DEFLATED_WIRE_VERSION,
   FULL_WIRE_VERSION,
   NEWEST_WIRE_VERSION,
+  REQUEST_WIRE_VERSION,
   WHOLE_WIRE_VERSION,
   WIRE_VERSION,
 } from './versions.ts';
@@ -41,6 +43,7 @@ interface EncodedState {
   readonly alive?: string;
   readonly deleted?: string;
   readonly base?: string;
+  readonly request?: string;
   readonly vector: readonly string[];
 }
 
@@ -65,6 +68,7 @@ export function joinChangeSet(set: ChangeSet, texts: readonly string[]): Uint8Ar
 
 /** Returns the oldest version that says all of the set: what needs no newer one stays readable everywhere. */
 function wireVersionOf({ changes, stamp, whole }: ChangeSet): number {
+  if (changes.some(({ state }) => state.request !== undefined)) return REQUEST_WIRE_VERSION;
   if (changes.some(({ state }) => !hasSeen(state.vector, stamp))) return ADOPTED_WIRE_VERSION;
   if (changes.length > CHANGES_WITH_OUTBOX_MAX) return FULL_WIRE_VERSION;
   if (whole === true) return WHOLE_WIRE_VERSION;
@@ -84,6 +88,7 @@ function encodeState(state: EntityState): EncodedState {
     ...(state.alive === undefined ? {} : { alive: state.alive }),
     ...(state.deleted === undefined ? {} : { deleted: state.deleted }),
     ...(state.base === undefined ? {} : { base: state.base }),
+    ...(state.request === undefined ? {} : { request: state.request }),
     vector: [...state.vector.values()],
   };
 }
@@ -169,6 +174,8 @@ const StateSchema = Type.Object({
   deleted: Type.Optional(StampText),
   /** Means nothing in a set of the first version: an older build reads over it. */
   base: Type.Optional(Type.Unknown()),
+  /** Means nothing below its version, for the same reason. */
+  request: Type.Optional(Type.Unknown()),
   vector: Type.Array(StampText, { minItems: 1, maxItems: 64 }),
 });
 
@@ -202,6 +209,7 @@ const PLAIN_WIRE_VERSIONS = new Set([
   BASE_WIRE_VERSION,
   FULL_WIRE_VERSION,
   ADOPTED_WIRE_VERSION,
+  REQUEST_WIRE_VERSION,
 ]);
 
 const checkVersion = Compile(Type.Object({ wire: Type.Integer({ minimum: 1 }) }));
@@ -277,6 +285,7 @@ function decodeState(encoded: Static<typeof StateSchema>, wire: number): EntityS
     fields.set(name, decodeField(name, stamp, value));
   }
   const base = wire >= BASE_WIRE_VERSION ? decodeBase(encoded.base) : undefined;
+  const request = wire >= REQUEST_WIRE_VERSION ? decodeRequest(encoded.request) : undefined;
   if (fieldsSince(base, fields).size < fields.size) {
     throw undecodable('a field is stamped before the base of its state');
   }
@@ -288,6 +297,7 @@ function decodeState(encoded: Static<typeof StateSchema>, wire: number): EntityS
     alive: encoded.alive === undefined ? undefined : decodeStamp(encoded.alive),
     deleted: encoded.deleted === undefined ? undefined : decodeStamp(encoded.deleted),
     ...(base === undefined ? {} : { base }),
+    ...(request === undefined ? {} : { request }),
     vector,
   };
 }
@@ -295,6 +305,11 @@ function decodeState(encoded: Static<typeof StateSchema>, wire: number): EntityS
 function decodeBase(base: unknown): Stamp | undefined {
   if (base === undefined || isStamp(base)) return base;
   throw undecodable('its base is no stamp');
+}
+
+function decodeRequest(request: unknown): string | undefined {
+  if (request === undefined || isFingerprint(request)) return request;
+  throw undecodable('its request is no fingerprint');
 }
 
 function decodeField(name: string, stamp: string, encoded: unknown): StampedField {

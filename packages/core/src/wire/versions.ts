@@ -49,6 +49,12 @@ export const FULL_WIRE_VERSION = 5;
  */
 export const ADOPTED_WIRE_VERSION = 6;
 
+/**
+ * Is the wire version of a plain change set in which a state names the request that wrote it: a build that does not know it
+ * would read over that, and would then not know a repetition of the request. See docs/adr/0041.
+ */
+export const REQUEST_WIRE_VERSION = 7;
+
 /** Is the newest version that this build reads. */
 export const NEWEST_WIRE_VERSION = Math.max(
   WIRE_VERSION,
@@ -57,4 +63,5 @@ export const NEWEST_WIRE_VERSION = Math.max(
   BASE_WIRE_VERSION,
   FULL_WIRE_VERSION,
   ADOPTED_WIRE_VERSION,
+  REQUEST_WIRE_VERSION,
 );

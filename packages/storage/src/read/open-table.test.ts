@@ -5,11 +5,15 @@ import {
   encodeOpenId,
   encodeVector,
   type FieldValue,
+  type FieldValues,
+  fingerprintOf,
   matches,
   type OpenKey,
   type OutboxEntry,
   openTableId,
   type Predicate,
+  publicETag,
+  REQUEST_WIRE_VERSION,
   rowsKind,
   type TableStore,
 } from '@tandem/core';
@@ -24,7 +28,12 @@ import { createTableArchive } from '../tables/table-archive.ts';
 import { createTableConflictJournal } from '../tables/table-conflict-journal.ts';
 import { createTableReplica } from '../tables/table-replica.ts';
 import { createStateTable } from '../write-path/create-replicated-table.ts';
-import { createOpenTable, type OpenRecord, type OpenTable } from './open-table.ts';
+import {
+  createOpenTable,
+  type OpenOperation,
+  type OpenRecord,
+  type OpenTable,
+} from './open-table.ts';
 import type { OpenQuery } from './query-open-rows.ts';
 
 const BUCKETS = 4;
@@ -32,7 +41,11 @@ const text = (value: string): FieldValue => ({ type: 'String', value });
 const HARD = ['', ' ', '!', '!0', 'a', 'a ', 'a!', 'a b', 'aa', '~', "O'Brien", 'ä', '\u{1F600}'];
 const keyOf = ({ partitionKey, rowKey }: OpenKey): OpenKey => ({ partitionKey, rowKey });
 
-async function createRegion(region = 'east', wrap = (store: TableStore): TableStore => store) {
+async function createRegion(
+  region = 'east',
+  wrap = (store: TableStore): TableStore => store,
+  wireVersion = 1,
+) {
   const clock = createVirtualClock(Date.UTC(2026, 11, 1));
   const stored = createMemoryTableStore();
   const store = wrap(stored);
@@ -55,6 +68,7 @@ async function createRegion(region = 'east', wrap = (store: TableStore): TableSt
     clock,
     randomness: createSeededRandomness(1),
     bucketCount: BUCKETS,
+    wireVersion,
     peers: ['west'],
     onCommitted: ({ set, encoded }: OutboxEntry) => {
       sets.push(set);
@@ -184,6 +198,109 @@ describe('a table of an open kind', () => {
     });
     await expect(open('Orders').put(key, new Map())).rejects.toThrow(refusal);
     await expect(open('Orders').get(key)).rejects.toThrow(refusal);
+    expect(sets).toEqual([]);
+  });
+});
+
+describe('I25: a request that its client repeats', () => {
+  const key = { partitionKey: 'p', rowKey: 'r' };
+  const other = { partitionKey: 'p', rowKey: 's' };
+  const values = (one: string): FieldValues => new Map([['a', text(one)]]);
+  const [first, second] = [fingerprintOf(['first']), fingerprintOf(['second'])];
+  const openOrders = async (region = 'east', wireVersion = REQUEST_WIRE_VERSION) => {
+    const all = await createRegion(region, undefined, wireVersion);
+    return { ...all, orders: all.open('Orders') };
+  };
+  type Orders = Awaited<ReturnType<typeof openOrders>>['orders'];
+  const insert = {
+    kind: 'put',
+    ...key,
+    values: values('1'),
+    condition: { kind: 'absent' },
+  } as const;
+  const versionIn = async (orders: Orders): Promise<string> =>
+    publicETag((await orders.get(key))?.version ?? new Map());
+
+  test.each<[string, (etag: string) => OpenOperation]>([
+    ['an insertion', () => insert],
+    ['a replacement', () => ({ kind: 'put', ...key, values: values('2') })],
+    ['a merge', () => ({ kind: 'merge', ...key, values: values('2') })],
+    [
+      'an update under an ETag',
+      (etag) => ({ kind: 'put', ...key, values: values('2'), condition: { kind: 'etag', etag } }),
+    ],
+    ['a deletion', (etag) => ({ kind: 'remove', ...key, condition: { kind: 'etag', etag } })],
+  ])('%s is done once, and answered as its first try was', async (what, operationOf) => {
+    const { orders, sets } = await openOrders();
+    if (what !== 'an insertion') await orders.put(key, values('0'));
+    const operation = operationOf(await versionIn(orders));
+    const answers = [await orders.transact([operation], first)];
+    const written = sets.length;
+    answers.push(await orders.transact([operation], first));
+    expect(sets.length).toBe(written);
+    const shown = answers.map((answer) =>
+      answer.kind === 'done' && 'record' in answer.outcomes[0]!
+        ? answer.outcomes[0].record
+        : answer,
+    );
+    expect(shown[1]).toEqual(shown[0]);
+    expect(answers[1]?.kind).toBe('done');
+  });
+
+  test.each([
+    ['first', key],
+    ['second', other],
+  ])('a transaction is known by any of its rows, when its %s was written over', async (_, one) => {
+    const { orders, sets } = await openOrders();
+    const transaction: OpenOperation[] = [insert, { ...insert, ...other }];
+    const done = await orders.transact(transaction, first);
+    await orders.put(one, values('later'));
+    const written = sets.length;
+    const again = await orders.transact(transaction, first);
+    expect(sets.length).toBe(written);
+    expect(again).toMatchObject(done);
+    expect(await orders.get(one)).toMatchObject({ values: values('later') });
+  });
+
+  test('is refused once every row of it was written over, by whomever', async () => {
+    const { orders } = await openOrders();
+    await orders.transact([insert], first);
+    await orders.transact([{ kind: 'put', ...key, values: values('2') }], second);
+    expect(await orders.transact([insert], first)).toMatchObject({ kind: 'refused', index: 0 });
+    await orders.put(key, values('3'));
+    expect(await orders.transact([insert], second)).toMatchObject({ kind: 'refused', index: 0 });
+  });
+
+  test('is known in the region that takes over, and what that writes is known here', async () => {
+    const [east, west] = [await openOrders('east'), await openOrders('west')];
+    await east.orders.transact([insert], first);
+    await west.applier.apply(east.received);
+    expect(await west.orders.transact([insert], first)).toMatchObject({ kind: 'done' });
+    expect(west.sets).toEqual([]);
+    await west.orders.transact([{ kind: 'remove', ...key }], second);
+    await east.applier.apply(west.received);
+    expect(await east.orders.transact([{ kind: 'remove', ...key }], second)).toMatchObject({
+      kind: 'done',
+    });
+    expect(await east.orders.transact([insert], first)).toMatchObject({ kind: 'done' });
+    expect(await east.orders.get(key)).toMatchObject({ values: values('1') });
+  });
+
+  test('is not known where some region does not read of which request a row is', async () => {
+    const { orders, sets } = await openOrders('east', REQUEST_WIRE_VERSION - 1);
+    await orders.transact([insert], first);
+    expect(await orders.transact([insert], first)).toMatchObject({ kind: 'refused' });
+    expect(sets.flatMap(({ changes }) => changes.map(({ state }) => state.request))).toEqual([
+      undefined,
+    ]);
+  });
+
+  test('bad input: is named by a fingerprint and by nothing else', async () => {
+    const { orders, sets } = await openOrders();
+    await expect(orders.transact([insert], 'id 1')).rejects.toMatchObject({
+      code: 'TRANSACTION_INVALID',
+      message: expect.stringContaining('fingerprint, 16 characters'),
+    });
     expect(sets).toEqual([]);
   });
 });

@@ -2,11 +2,13 @@ import {
   encodeOpenId,
   type FieldValue,
   type FieldValues,
+  isFingerprint,
   type MergePolicy,
   newestStamp,
   type OpenKey,
   type Properties,
   stampRegion,
+  TerminalError,
   type VersionVector,
   type Write,
 } from '@tandem/core';
@@ -56,8 +58,16 @@ export interface OpenTable {
   /** Creates, or changes the properties that are named; null removes one. */
   merge(key: OpenKey, values: FieldValues, condition?: WriteCondition): Promise<OpenOutcome>;
   remove(key: OpenKey, condition?: WriteCondition): Promise<OpenOutcome>;
-  /** Does all of the operations or none: of one PartitionKey, each of another row. See `ReplicatedTable`. */
-  transact(operations: readonly OpenOperation[]): Promise<TransactedOf<OpenRecord>>;
+  /**
+   * Does all of the operations or none: of one PartitionKey, each of another row. See `ReplicatedTable`. `request` is what
+   * `fingerprintOf` gives of a request that its client may repeat, without having had an answer: where one of the
+   * rows was last written by that request nothing is done again, and what the first try was answered is answered, in
+   * whichever region. It needs `REQUEST_WIRE_VERSION`; below, and by default, a repetition is a write like any other.
+   */
+  transact(
+    operations: readonly OpenOperation[],
+    request?: string,
+  ): Promise<TransactedOf<OpenRecord>>;
   /** Live rows in the order of (PartitionKey, RowKey). A page may be short, even empty, and have a cursor. */
   query(query?: OpenQuery): Promise<OpenPage>;
 }
@@ -91,8 +101,9 @@ export function createOpenTable(options: OpenTableOptions): OpenTable {
     put: (key, values, condition) => write({ ...key, kind: 'put', values, condition }),
     merge: (key, values, condition) => write({ ...key, kind: 'merge', values, condition }),
     remove: (key, condition) => write({ ...key, kind: 'remove', condition }),
-    async transact(operations) {
-      const done = await states.transact(operations.map(toChange));
+    async transact(operations, request) {
+      if (request !== undefined && !isFingerprint(request)) throw noFingerprint();
+      const done = await states.transact(operations.map(toChange), request);
       const keys = new Map(operations.map((one) => [encodeOpenId(tableId, one), one]));
       return mapTransacted(done, (record) => toRecord(keys.get(record.entityId) ?? NO_KEY, record));
     },
@@ -108,6 +119,13 @@ export async function queryOpenTable(
   const { rows, cursor } = await queryOpenRows(query ?? {}, options);
   const chosen = query?.select && new Set(query.select);
   return { records: rows.map(({ row, ...key }) => toRecord(key, row, chosen)), cursor };
+}
+
+function noFingerprint(): TerminalError {
+  return new TerminalError(
+    'TRANSACTION_INVALID',
+    'The request of a transaction is named by its fingerprint, 16 characters: take what `fingerprintOf` gives.',
+  );
 }
 
 const NO_KEY: OpenKey = { partitionKey: '', rowKey: '' };

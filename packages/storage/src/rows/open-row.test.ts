@@ -4,6 +4,7 @@ import {
   type EntityState,
   type FieldValue,
   fieldsSince,
+  fingerprintOf,
   formatStamp,
   type NullableFieldValue,
   type Properties,
@@ -90,9 +91,10 @@ const state: fc.Arbitrary<EntityState> = fc
     alive: fc.option(stamp, { nil: undefined }),
     deleted: fc.option(stamp, { nil: undefined }),
     base: fc.option(stamp, { nil: undefined }),
+    request: fc.option(fc.constant(fingerprintOf(['a request'])), { nil: undefined }),
     vector: fc.uniqueArray(stamp, { minLength: 1, selector: (one) => one.split('-')[2] }),
   })
-  .map(({ fields, base, vector, ...life }) => ({
+  .map(({ fields, base, request, vector, ...life }) => ({
     ...life,
     fields: fieldsSince(
       base,
@@ -101,6 +103,7 @@ const state: fc.Arbitrary<EntityState> = fc
       ),
     ),
     ...(base === undefined ? {} : { base }),
+    ...(request === undefined ? {} : { request }),
     vector: new Map(vector.map((one) => [one.split('-')[2] ?? '', one])),
   }));
 
@@ -297,6 +300,7 @@ describe('bad input: a row that was not written like this', () => {
       packed.replace('"c":2', '"c":1'),
       packed.replace('"c":2', '"c":3'),
       packed.replace('{', '{"v":2,'),
+      packed.replace('{', '{"q":"hash",'),
       packed.replace('{', '{"v":0,'),
       packed.replace('{', '{"f":{"9":["a"]},'),
       packed.replace('{', '{"f":{"0":["a-b"]},'),
@@ -319,7 +323,7 @@ describe('bad input: a row that was not written like this', () => {
 
   test('what a later build adds is read over', () => {
     const packed = String(good.get('_t')?.value);
-    expect(codeOf(withText(packed.replace('{', '{"q":"hash","z":["x"],')))).toBe('none');
+    expect(codeOf(withText(packed.replace('{', '{"y":"hash","z":["x"],')))).toBe('none');
   });
 
   test('random bytes in any column never do more than be refused', () => {

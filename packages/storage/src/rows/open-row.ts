@@ -17,6 +17,7 @@ import {
   encodeFieldValue,
   type FieldValue,
   fieldsSince,
+  isFingerprint,
   isPropertyName,
   isSameValue,
   isStamp,
@@ -59,6 +60,8 @@ const PackedSchema = Type.Object({
   w: Type.Optional(Type.String()),
   /** Is the stamp of the prepared set that the row was committed with: docs/adr/0038. */
   p: Type.Optional(Type.String({ maxLength: 80 })),
+  /** Is the fingerprint of the request that made the newest transaction: docs/adr/0041. */
+  q: Type.Optional(Type.String()),
 });
 type Packed = Static<typeof PackedSchema>;
 
@@ -239,6 +242,7 @@ function pack({ state, referenceId, prepared }: StoredState, entityId: string): 
     f: Object.keys(named).length === 0 ? undefined : named,
     ...packReference(referenceId, state, entityId),
     p: prepared,
+    q: state.request,
   };
   // JSON leaves out what is undefined.
   return { s: stamps, ...optional } as Packed;
@@ -298,11 +302,14 @@ export function fromOpenProperties(properties: Properties, entityId: string): St
     vector.set(stampRegion(stampAt(place)), stampAt(place));
   if (size === 0 || vector.size !== size) throw malformed(PACKED);
   const base = optionalAt(packed.b);
+  const { q: request } = packed;
+  if (request !== undefined && !isFingerprint(request)) throw malformed(PACKED);
   const state: EntityState = {
     fields: fieldsSince(base, readFields(packed, valuesOf(properties, spill), stampAt)),
     alive: optionalAt(packed.a),
     deleted: optionalAt(packed.d),
     ...(base === undefined ? {} : { base }),
+    ...(request === undefined ? {} : { request }),
     vector,
   };
   const referenceId =

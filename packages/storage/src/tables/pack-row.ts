@@ -194,6 +194,7 @@ const NAME_LENGTH_MAX = 256;
 const UNNUMBERED = 0;
 const SCRATCH_BYTES = 8 * 1024;
 
+const NO_REQUEST = '';
 const NO_REFERENCE = 0;
 /** Refers to the archive row of one of the row's own stamps. */
 const OWN_REFERENCE = 1;
@@ -251,6 +252,7 @@ export class RowPacker {
     packed.putCount(state.alive === undefined ? 0 : stamps.indexOf(state.alive) + 1);
     packed.putCount(state.deleted === undefined ? 0 : stamps.indexOf(state.deleted) + 1);
     packed.putCount(state.base === undefined ? 0 : stamps.indexOf(state.base) + 1);
+    packed.putText(state.request ?? NO_REQUEST);
     packed.putCount(state.fields.size);
     for (const [name, { value, stamp }] of state.fields) {
       this.#putName(packed, name);
@@ -274,6 +276,7 @@ export class RowPacker {
       vector.set(stampRegion(stamp), stamp);
     }
     const [alive, deleted, base] = [packed.count(), packed.count(), packed.count()];
+    const request = packed.text();
     const fields = new Map<string, StampedField>();
     for (let left = packed.count(); left > 0; left -= 1) {
       const name = this.#name(packed);
@@ -285,6 +288,7 @@ export class RowPacker {
       alive: alive === 0 ? undefined : stampAt(alive - 1),
       deleted: deleted === 0 ? undefined : stampAt(deleted - 1),
       ...(base === 0 ? {} : { base: stampAt(base - 1) }),
+      ...(request === NO_REQUEST ? {} : { request }),
       vector,
     };
     return { entityId, etag, state, referenceId: this.#reference(packed, { entityId, vector }) };

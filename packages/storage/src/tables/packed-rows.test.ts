@@ -169,10 +169,11 @@ const rows: fc.Arbitrary<StoredRow> = fc
     alive: fc.option(stamps, { nil: undefined }),
     deleted: fc.option(stamps, { nil: undefined }),
     base: fc.option(stamps, { nil: undefined }),
+    request: fc.option(fc.constantFrom('AbC_-01234567890', '0000000000000000'), { nil: undefined }),
     vector: fc.array(stamps, { minLength: 1, maxLength: 4 }),
     reference: fc.constantFrom('none', 'own', 'other'),
   })
-  .map(({ entityId, etag, fields, alive, deleted, base, vector, reference }) => {
+  .map(({ entityId, etag, fields, alive, deleted, base, request, vector, reference }) => {
     const newest = vector.toSorted().at(-1);
     const references = {
       none: undefined,
@@ -188,6 +189,7 @@ const rows: fc.Arbitrary<StoredRow> = fc
         alive,
         deleted,
         base,
+        request,
         vector: new Map(vector.map((stamp) => [stamp.split('-')[2]!, stamp])),
       },
     };

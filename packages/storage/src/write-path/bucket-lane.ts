@@ -123,12 +123,18 @@ export interface LaneContext {
   readonly nextNumber: () => number;
 }
 
-/** Stands for one write, from its arrival to its answer. */
-interface PendingWrite {
-  /** Is one to an entity, all of one bucket; several are a transaction. */
-  readonly changes: readonly PendingChange[];
+/** Says where a write comes from. */
+export interface WriteSource {
   /** The trace that it belongs to. */
   readonly trace: string | undefined;
+  /** The fingerprint of the request that asks for it, where its client may repeat that. */
+  readonly request: string | undefined;
+}
+
+/** Stands for one write, from its arrival to its answer. */
+interface PendingWrite extends WriteSource {
+  /** Is one to an entity, all of one bucket; several are a transaction. */
+  readonly changes: readonly PendingChange[];
   readonly arrivedAt: number;
   state: 'waiting' | 'reading' | 'ready' | 'in-group' | 'answered';
   /** Counts how often it was found waiting. */
@@ -184,7 +190,7 @@ export class BucketLane {
    */
   add(
     changes: readonly EntityChange[],
-    trace: string | undefined,
+    { trace, request }: WriteSource,
   ): Promise<TransactedOf<StateRecord>> {
     return new Promise((resolve, reject) => {
       if (this.#waitingCount + changes.length > WAITING_PER_BUCKET_MAX) {
@@ -196,6 +202,7 @@ export class BucketLane {
           return { ...change, line, basis: undefined };
         }),
         trace,
+        request,
         arrivedAt: this.#context.nextNumber(),
         state: 'waiting',
         looks: 0,
@@ -303,9 +310,10 @@ export class BucketLane {
       this.#leave(write);
       return false;
     }
-    const { changes, arrivedAt } = write;
+    const { changes, arrivedAt, request } = write;
     const decision = decideChanges(changes.map(toDecidable), {
       arrivedAt,
+      request,
       kind: this.#context.kind,
     });
     if (decision.kind === 'answer') this.#resolve(write, decision.outcome);

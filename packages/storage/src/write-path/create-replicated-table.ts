@@ -39,7 +39,7 @@ import {
 import { type DamagedEntityRow } from '../rows/entity-row.ts';
 import { createRowMemory, type RowMemory } from '../tables/row-memory.ts';
 import { createTableReplica, readRow, retryRead } from '../tables/table-replica.ts';
-import { BucketLane, type LaneContext } from './bucket-lane.ts';
+import { BucketLane, type LaneContext, type WriteSource } from './bucket-lane.ts';
 import { type EntityChange, toLiveRecord } from './decide-write.ts';
 import { createAdaptiveLimit, createGate } from './gate.ts';
 
@@ -81,8 +81,11 @@ export interface StateTable {
   /** Returns what lives; a tombstone is none. */
   get(entityId: string): Promise<StateRecord | undefined>;
   write(change: EntityChange): Promise<OutcomeOf<StateRecord>>;
-  /** Does all of the changes or none: see `ReplicatedTable`. */
-  transact(changes: readonly EntityChange[]): Promise<TransactedOf<StateRecord>>;
+  /**
+   * Does all of the changes or none: see `ReplicatedTable`. With the fingerprint of a `request` they are not done again
+   * where any of their rows was last written by that request: what it was answered is answered, whatever became of it.
+   */
+  transact(changes: readonly EntityChange[], request?: string): Promise<TransactedOf<StateRecord>>;
   bucketOf(entityId: string): string;
 }
 
@@ -94,6 +97,7 @@ export function createStateTable(options: StateTableOptions): StateTable {
   const { wireVersion = WIRE_VERSION } = options;
   const context = { ...options, wireVersion, memory, replica };
   const laneOf = createLanes(context);
+  const sourceOf = (request?: string): WriteSource => ({ trace: options.traceOf?.(), request });
   return {
     async get(entityId) {
       checkEntityId(kind, entityId);
@@ -102,15 +106,15 @@ export function createStateTable(options: StateTableOptions): StateTable {
     async write(change) {
       const { entityId } = change;
       checkEntityId(kind, entityId);
-      const done = await laneOf(replica.bucketOf(entityId)).add([change], options.traceOf?.());
+      const done = await laneOf(replica.bucketOf(entityId)).add([change], sourceOf());
       const [outcome] = done.kind === 'done' ? done.outcomes : [done.outcome];
       assert(outcome !== undefined, 'a write has an outcome');
       return outcome;
     },
-    async transact(changes) {
+    async transact(changes, request) {
       for (const { entityId } of changes) checkEntityId(kind, entityId);
       const bucket = checkTransaction(changes, { kind, replica, wireVersion });
-      return laneOf(bucket).add(changes, options.traceOf?.());
+      return laneOf(bucket).add(changes, sourceOf(request));
     },
     bucketOf: (entityId) => replica.bucketOf(entityId),
   };

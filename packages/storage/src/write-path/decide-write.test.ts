@@ -24,11 +24,15 @@ const live = {
   },
 };
 
-function decide(known: KnownRow, condition?: WriteCondition, label = 'new') {
+function decide(
+  known: KnownRow,
+  condition?: WriteCondition,
+  { label = 'new', request }: { readonly label?: string; readonly request?: string } = {},
+) {
   const values = new Map([['label', { type: 'String', value: label } as const]]);
   const write = { kind: 'patch', values } as const;
   const change = { entityId: 'a', write, condition, known };
-  return decideChanges([change], { arrivedAt: ARRIVED_AT, kind: deviceKind }).kind;
+  return decideChanges([change], { arrivedAt: ARRIVED_AT, kind: deviceKind, request }).kind;
 }
 
 describe('a waiting write', () => {
@@ -54,10 +58,24 @@ describe('a waiting write', () => {
   );
 
   test('C8: is needless only on what was told since it was asked for', () => {
-    expect(decide({ row: live, toldAt: ARRIVED_AT + 1 }, undefined, 'old')).toBe('answer');
-    expect(decide({ row: live, toldAt: ARRIVED_AT - 1 }, undefined, 'old')).toBe('reread');
-    expect(decide({ row: live, toldAt: NEVER_TOLD }, undefined, 'old')).toBe('reread');
+    expect(decide({ row: live, toldAt: ARRIVED_AT + 1 }, undefined, { label: 'old' })).toBe(
+      'answer',
+    );
+    expect(decide({ row: live, toldAt: ARRIVED_AT - 1 }, undefined, { label: 'old' })).toBe(
+      'reread',
+    );
+    expect(decide({ row: live, toldAt: NEVER_TOLD }, undefined, { label: 'old' })).toBe('reread');
   });
+});
+
+test('a request that its row tells of is answered, however old that knowledge is', () => {
+  const row = { ...live, state: { ...live.state, request: 'r' } };
+  const condition = { kind: 'absent' } as const;
+  for (const toldAt of [NEVER_TOLD, ARRIVED_AT + 1]) {
+    expect(decide({ row, toldAt }, condition, { request: 'r' })).toBe('answer');
+  }
+  expect(decide({ row, toldAt: NEVER_TOLD }, condition, { request: 's' })).toBe('reread');
+  expect(decide({ row, toldAt: NEVER_TOLD }, condition)).toBe('reread');
 });
 
 describe('a write of several entities', () => {
@@ -68,7 +86,7 @@ describe('a write of several entities', () => {
         const write = { kind: 'patch', values } as const;
         return { entityId: `id${index}`, write, condition: undefined, known: row };
       }),
-      { arrivedAt: ARRIVED_AT, kind: deviceKind },
+      { arrivedAt: ARRIVED_AT, kind: deviceKind, request: undefined },
     );
   const there = { row: live, toldAt: ARRIVED_AT + 1 };
   const gone = { row: undefined, toldAt: ARRIVED_AT + 1 };

@@ -7,12 +7,14 @@ import {
   encodeVector,
   isAlive,
   type MergePolicy,
+  newestStamp,
   type Operation,
   publicETag,
   type StoredRow,
   type StoredState,
   TransientError,
   type Write,
+  writeEntity,
 } from '@tandem/core';
 import type { OutcomeOf, StateRecord, TransactedOf, WriteCondition } from '../replicated-table.ts';
 
@@ -118,17 +120,21 @@ export interface Deciding {
   /** When the write came, in one count with the calls of the store. */
   readonly arrivedAt: number;
   readonly kind: EntityKind;
+  /** The fingerprint of the request that asks for it. */
+  readonly request: string | undefined;
 }
 
 /**
  * Decides what becomes of the changes of one write whose turn it is, on what is known of their rows: all of them
- * happen, or the first that may not refuses all. One of several is written even where it changes nothing, for
+ * happen, or the first that may not refuses all, or all have happened before and their client asks again. One of several is written even where it changes nothing, for
  * only what is written is guarded by its ETag until the others are.
  */
 export function decideChanges(
   changes: readonly DecidableChange[],
-  { arrivedAt, kind }: Deciding,
+  { arrivedAt, kind, request }: Deciding,
 ): ChangesDecision {
+  const outcomes = request && recognise(changes, request);
+  if (outcomes) return { kind: 'answer', outcome: { kind: 'done', outcomes } };
   const bases: Basis[] = [];
   const places = new Set<number>();
   const isOfSeveral = changes.length > 1;
@@ -147,6 +153,29 @@ export function decideChanges(
     }
   }
   return places.size > 0 ? { kind: 'reread', places } : { kind: 'write', bases };
+}
+
+/**
+ * Returns what the first try of a request was answered; undefined where no row tells that there was one. A row that it
+ * was the last to write proves that all of its rows were written, and that stays true however old the knowledge is.
+ */
+function recognise(
+  changes: readonly DecidableChange[],
+  request: string,
+): OutcomeOf<StateRecord>[] | undefined {
+  const proof = changes.find(({ known }) => known.row?.state.request === request);
+  const stamp = proof?.known.row && newestStamp(proof.known.row.state.vector);
+  if (stamp === undefined) return undefined;
+  return changes.map(({ entityId, write, condition, known: { row } }) => {
+    // Of what others have written over since, it is as the request asked: under its own version, which no row has now.
+    const state =
+      row?.state.request === request
+        ? row.state
+        : writeEntity(write, { stored: undefined, stamp, policy: 'row' });
+    const operation = condition?.kind === 'absent' ? 'create' : 'replace';
+    const record = { entityId, state, referenceId: undefined };
+    return toOutcome(write.kind === 'delete' ? write.kind : operation, record);
+  });
 }
 
 function toAnswer(

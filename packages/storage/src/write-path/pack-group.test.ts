@@ -42,7 +42,7 @@ function put(entityId: string, label = 'x', storedAtMs?: number): GroupWrite {
   const operation = stored === undefined ? 'create' : 'replace';
   const basis = { operation, stored, isRemembered: false } as const;
   const change = { entityId, write: { kind: 'put', values }, basis } as const;
-  return { changes: [change], trace: undefined, goesAlone: false };
+  return { changes: [change], trace: undefined, request: undefined, goesAlone: false };
 }
 
 function together(...writes: readonly GroupWrite[]): GroupWrite {
@@ -168,14 +168,17 @@ describe('a group of an open kind', () => {
     const basis = { operation, stored, isRemembered: false } as const;
     const write = { kind: 'merge', values } as const;
     const change = { entityId: ID, write, basis, policy: 'field' } as const;
-    return packGroup([{ changes: [change], trace: undefined, goesAlone: false }], {
-      kind: rowsKind,
-      replica: { faultOf: (id, state) => findEntityFault(rowsKind, id, state) },
-      bucket: '00',
-      wireVersion: BASE_WIRE_VERSION,
-      tick: () => stampAt(1_000),
-      isTooFarAhead: () => false,
-    });
+    return packGroup(
+      [{ changes: [change], trace: undefined, request: undefined, goesAlone: false }],
+      {
+        kind: rowsKind,
+        replica: { faultOf: (id, state) => findEntityFault(rowsKind, id, state) },
+        bucket: '00',
+        wireVersion: BASE_WIRE_VERSION,
+        tick: () => stampAt(1_000),
+        isTooFarAhead: () => false,
+      },
+    );
   };
 
   test('refuses a row that the store would take in no form, before anything is written', () => {

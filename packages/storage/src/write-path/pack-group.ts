@@ -18,6 +18,7 @@ import {
   NULL_UNITS_MAX,
   operationBytes,
   PROPERTIES_MAX,
+  REQUEST_WIRE_VERSION,
   type Replica,
   type RowOperation,
   SET_HEAD_BYTES_MAX,
@@ -41,6 +42,8 @@ export interface GroupWrite {
   /** Are done together or not at all. */
   readonly changes: readonly GroupChange[];
   readonly trace: string | undefined;
+  /** The fingerprint of the request that asks for them. */
+  readonly request: string | undefined;
   readonly goesAlone: boolean;
 }
 
@@ -210,7 +213,7 @@ function markedIn({ changes }: Pick<GroupWrite, 'changes'>): string | undefined 
 
 /** Returns why no region would take the write, where none would. */
 function packWrite(
-  { changes, trace }: GroupWrite,
+  { changes, trace, request }: GroupWrite,
   options: StampedOptions,
 ): PackedWrite | TerminalError {
   const marked = markedIn({ changes });
@@ -222,7 +225,7 @@ function packWrite(
     const { entityId, basis } = one;
     assert(basis !== undefined, 'only what is decided to happen is packed');
     const { operation, stored } = basis;
-    const state = toState(one, stored, { ...options, isOfSeveral });
+    const state = toState(one, stored, { ...options, isOfSeveral, request });
     const refusal = findRefusal(one, state, options);
     if (refusal !== undefined) return isOfSeveral ? ofOperation(index, refusal) : refusal;
     const change =
@@ -257,7 +260,8 @@ function toState(
     stamp,
     wireVersion,
     isOfSeveral,
-  }: StampedOptions & { readonly isOfSeveral: boolean },
+    request,
+  }: StampedOptions & Pick<GroupWrite, 'request'> & { readonly isOfSeveral: boolean },
 ): EntityState {
   const context = {
     stored: stored?.state,
@@ -266,6 +270,7 @@ function toState(
     mayTakeBase: wireVersion >= BASE_WIRE_VERSION,
     nullUnitsMax: kind.form === 'open' ? NULL_UNITS_MAX : undefined,
     stampsUnchanged: isOfSeveral,
+    request: wireVersion >= REQUEST_WIRE_VERSION ? request : undefined,
   };
   const state = writeEntity(write, context);
   // What an entity holds that no change can carry must not keep it from being deleted.

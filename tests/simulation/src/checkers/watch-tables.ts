@@ -207,6 +207,7 @@ function faultOf(row: RawOpenRow | undefined, truth: RawState): string | undefin
   for (const stamp of truth.vector.values()) {
     if (!includesStamp(row.vector, stamp)) return `${stamp} is missing`;
   }
+  if (row.request !== truth.request) return `it is of the request ${row.request}`;
   if (!row.isAlive) return undefined;
   const wanted = [...truth.fields].flatMap(([name, { value }]) => (value === null ? [] : [name]));
   const missing = wanted.find(

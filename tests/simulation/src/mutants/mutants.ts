@@ -8,6 +8,7 @@ import { messageMutants } from './messages.ts';
 import type { Mutant } from './mutant.ts';
 import { recoveryMutants } from './recovery.ts';
 import { relayMutants } from './relay-and-sweep.ts';
+import { requestMutants } from './requests.ts';
 import { retentionMutants } from './retention.ts';
 import { tableMutants } from './tables.ts';
 import { transactionMutants } from './transactions.ts';
@@ -29,6 +30,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...recoveryMutants,
   ...retentionMutants,
   ...tableMutants,
+  ...requestMutants,
 ];
 
 export function findMutant(id: string): Mutant {

@@ -15,6 +15,8 @@ export interface RawState {
   readonly deleted: string | undefined;
   /** What was stamped before it is gone. */
   readonly base: string | undefined;
+  /** Which request made the newest transaction. */
+  readonly request?: string | undefined;
   /** By region. */
   readonly vector: ReadonlyMap<string, string>;
 }
@@ -72,5 +74,11 @@ export function joinStates(a: RawState | undefined, b: RawState): RawState {
   const base = later(a.base, b.base);
   for (const [name, { stamp }] of fields) if (stamp < (base ?? '')) fields.delete(name);
   const [alive, deleted] = [later(a.alive, b.alive), later(a.deleted, b.deleted)];
-  return { fields, alive, deleted, base, vector };
+  const { request } = newestOf(b.vector) > newestOf(a.vector) ? b : a;
+  return { fields, alive, deleted, base, request, vector };
+}
+
+/** The stamp of the newest transaction. */
+function newestOf(vector: ReadonlyMap<string, string>): string {
+  return [...vector.values()].sort().at(-1) ?? '';
 }

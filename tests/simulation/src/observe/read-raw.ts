@@ -21,6 +21,7 @@ interface JsonState {
   readonly alive?: string;
   readonly deleted?: string;
   readonly base?: string;
+  readonly request?: string;
   readonly vector: readonly string[];
 }
 
@@ -66,6 +67,7 @@ function parseRawChangeSet(text: string): RawChangeSet {
         alive: state.alive,
         deleted: state.deleted,
         base: state.base,
+        request: state.request,
         vector: vectorOf(state.vector),
       },
     })),

@@ -1,4 +1,4 @@
-import type { MergePolicy } from '@tandem/core';
+import { type MergePolicy, REQUEST_WIRE_VERSION } from '@tandem/core';
 import type { Draw } from '../world/draw.ts';
 
 const MINUTE_MS = 60_000;
@@ -72,7 +72,7 @@ export interface RunPlan {
   readonly tables: TablesPlan | undefined;
   readonly driftMsMax: number;
   readonly relayLengthMax: number;
-  /** 1: each change set travels alone; 4: transactions of several entities, too; 5: of a hundred. */
+  /** 1: each change set travels alone; 4: transactions of several entities, too; 5: of a hundred; 7: requests are known again. */
   readonly wireVersion: number;
   /** With `row` clients write fields that nobody else need have, and each write owns the whole entity. */
   readonly policy: MergePolicy;
@@ -131,16 +131,18 @@ export function drawRunPlan(draw: Draw): RunPlan {
     !hasOnlyFreezes && !hasCrowd && !hasHundreds && draw.chance('plan.slow-sites', 0.1);
   const policy = draw.pick('plan.policy', ['field', 'field', 'row'] as const);
   // Where some region reads no base, the policy `row` is another, which nobody need be promised.
-  const wireVersion = hasHundreds
+  const drawnWireVersion = hasHundreds
     ? 5
     : policy === 'row' || draw.chance('plan.whole', 0.4)
       ? draw.pick('plan.newest', [4, 5])
       : draw.pick('plan.wire', [1, 2, 3, 3]);
   // Operators would work beside it on what the clients of tables do not see.
   const tables =
-    operators === 0 && wireVersion >= 4 && !hasHundreds && draw.chance('plan.tables', 0.85)
+    operators === 0 && drawnWireVersion >= 4 && !hasHundreds && draw.chance('plan.tables', 0.85)
       ? drawTables(draw, regions)
       : undefined;
+  const isKnownAgain = tables !== undefined && draw.chance('plan.requests', 0.85);
+  const wireVersion = isKnownAgain ? REQUEST_WIRE_VERSION : drawnWireVersion;
   const entitiesMax = burst > 4 ? 30 : hasTombstones ? 14 : 6;
   return {
     regions,

@@ -8,6 +8,7 @@ import { watchOverwrites } from '../checkers/watch-overwrites.ts';
 import { watchPlans } from '../checkers/watch-plans.ts';
 import { watchProofs } from '../checkers/watch-proofs.ts';
 import { createReadinessWatch } from '../checkers/watch-readiness.ts';
+import { watchRepeats } from '../checkers/watch-repeats.ts';
 import { watchReplays } from '../checkers/watch-replays.ts';
 import { watchRevivals } from '../checkers/watch-revivals.ts';
 import { watchRiskList } from '../checkers/watch-risk-list.ts';
@@ -87,6 +88,7 @@ export async function runSeed(options: RunOptions): Promise<SeedResult> {
   const tableHistory: TableOperation[] = [];
   const tables = { world, ledger: createTablesLedger(world), history: tableHistory };
   if (world.plan.tables !== undefined) watchTables(tables, report);
+  const checkRepeats = watchRepeats(tables, report);
   const watchReadiness = createReadinessWatch({ world, ledger, history }, report);
   const watchLanes = createLaneWatch({ world, history }, report);
   const watchMemory = createMemoryWatch(world, report);
@@ -131,6 +133,7 @@ export async function runSeed(options: RunOptions): Promise<SeedResult> {
   const final = await readFinalState({ world, ledger, history, poison, isSettled });
   for (const { name, check } of FINAL_CHECKERS) for (const text of check(final)) report(name, text);
   if (world.plan.tables !== undefined) checkTables(tables, report);
+  checkRepeats();
   for (const bug of world.bugs) report('bug', bug);
   const result = toResult(world, history, violations);
   return options.keepTrace === true ? { ...result, trace: world.trace.lines() } : result;

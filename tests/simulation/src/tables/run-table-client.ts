@@ -1,5 +1,16 @@
-import { AppError, type FieldValue, type OpenKey } from '@tandem/core';
-import type { OpenOperation, OpenTable } from '@tandem/storage';
+import {
+  AppError,
+  encodeOpenId,
+  type FieldValue,
+  fingerprintOf,
+  formatGeneration,
+  newestStamp,
+  type OpenKey,
+  openTableId,
+  publicETag,
+  type TableGeneration,
+} from '@tandem/core';
+import type { OpenOperation, OpenTable, WriteCondition } from '@tandem/storage';
 import type { ApiProcess } from '../processes/api-process.ts';
 import type { TablesPlan } from '../run/run-plan.ts';
 import type { World } from '../world/world.ts';
@@ -44,6 +55,21 @@ const PATIENCE_MS = 30_000;
 const IDS_PER_CLIENT = 1_000;
 /** Whoever has deleted a table by mistake is soon back. */
 const BACK_PROBABILITY = 0.5;
+/** Not every client gives its requests a name. */
+const NAMED_PROBABILITY = 0.8;
+const REPEATS_MAX = 4;
+/** After a fail-over the name leads elsewhere. */
+const ELSEWHERE_PROBABILITY = 0.25;
+/** The SDKs repeat what is answered so. */
+const REPEATED_CODES = new Set(['TABLE_UNAVAILABLE', 'TABLE_THROTTLED', 'WRITE_CONTENDED']);
+const WRITES: readonly TableOperationKind[] = ['put', 'insert', 'merge', 'remove', 'transact'];
+
+/** What a client asks for: all of its tries are of one. */
+interface Asked extends Pick<TableOperation, 'id' | 'kind' | 'key' | 'request'> {
+  /** Once it is known: it is read before the first try. */
+  condition?: WriteCondition | undefined;
+  isConditionKnown: boolean;
+}
 
 /** A client of tables: makes, deletes and restores them, and writes to their rows, in any region. */
 export async function runTableClient(options: TableClientOptions): Promise<void> {
@@ -61,20 +87,54 @@ export async function runTableClient(options: TableClientOptions): Promise<void>
       const isBack = last?.kind === 'delete' && draw.chance(`table${id}.back`, BACK_PROBABILITY);
       const drawn = count === 0 ? 'create' : draw.pick(`table${id}.kind`, KINDS);
       const key = isBack && last ? last.key : draw.pick(`table${id}.table`, TABLES);
-      last = await request(options, { id, kind: isBack ? 'restore' : drawn, key });
+      const kind = isBack ? 'restore' : drawn;
+      const isNamed = WRITES.includes(kind) && draw.chance(`table${id}.named`, NAMED_PROBABILITY);
+      const name = isNamed ? fingerprintOf([`op ${id}`]) : undefined;
+      const asked = { id, kind, key, request: name, isConditionKnown: false };
+      last = await untilAnswered(options, asked, beforeMs);
     }
   }
 }
 
+/** Does as an SDK does: what got no answer, or is told to come again, is asked for again, as the same request. */
+async function untilAnswered(
+  options: TableClientOptions,
+  asked: Asked,
+  beforeMs: number,
+): Promise<TableOperation | undefined> {
+  const { draw, scheduler, plan, situations } = options.world;
+  const { id } = asked;
+  let region = draw.pick(`table${id}.region`, plan.regions);
+  let last = await request(options, asked, { region, nth: 0 });
+  for (let nth = 1; nth <= REPEATS_MAX && isToRepeat(last); nth += 1) {
+    await scheduler.sleep(draw.integer(`table${id}.${nth}.wait`, [5, 3_000]));
+    if (scheduler.nowMs() >= beforeMs) break;
+    if (draw.chance(`table${id}.${nth}.elsewhere`, ELSEWHERE_PROBABILITY)) {
+      region = draw.pick(`table${id}.${nth}.region`, plan.regions);
+    }
+    situations.note('request-repeated');
+    last = (await request(options, asked, { region, nth })) ?? last;
+  }
+  return last;
+}
+
+function isToRepeat(operation: TableOperation | undefined): boolean {
+  if (operation?.request === undefined) return false;
+  const { outcome } = operation;
+  if (outcome.kind === 'refused') return REPEATED_CODES.has(outcome.code);
+  return outcome.kind === 'unknown';
+}
+
 async function request(
   { world, history }: TableClientOptions,
-  { id, kind, key }: Pick<TableOperation, 'id' | 'kind' | 'key'>,
+  asked: Asked,
+  { region, nth }: { readonly region: string; readonly nth: number },
 ): Promise<TableOperation | undefined> {
-  const { draw, scheduler, trace, plan } = world;
-  const region = draw.pick(`table${id}.region`, plan.regions);
+  const { draw, scheduler, trace } = world;
+  const { id, kind, key } = asked;
   const apis = [...world.regionNamed(region).apis.values()];
   if (apis.length === 0) return undefined;
-  const api = draw.pick(`table${id}.api`, apis);
+  const api = draw.pick(nth === 0 ? `table${id}.api` : `table${id}.${nth}.api`, apis);
   const { incarnation, tables } = api;
   if (tables === undefined) return undefined;
   const operation: TableOperation = {
@@ -87,9 +147,12 @@ async function request(
     outcome: { kind: 'pending' },
     generation: undefined,
     isNew: false,
+    request: asked.request,
+    rows: [],
+    answered: [],
   };
   history.push(operation);
-  const performing = perform(world, tables, operation);
+  const performing = perform(world, tables, { operation, asked });
   performing.catch((error: unknown) => world.reportBug(incarnation, error));
   operation.outcome = await Promise.race([performing, broken(world, api)]);
   operation.endMs = scheduler.nowMs();
@@ -98,13 +161,18 @@ async function request(
   return operation;
 }
 
+interface Performed {
+  readonly operation: TableOperation;
+  readonly asked: Asked;
+}
+
 async function perform(
   world: World,
   tables: OpenTables,
-  operation: TableOperation,
+  performed: Performed,
 ): Promise<TableOutcome> {
   try {
-    return await ask(world, tables, operation);
+    return await ask(world, tables, performed);
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     if (error.code === 'TABLE_OUTCOME_UNKNOWN') return { kind: 'unknown' };
@@ -115,8 +183,9 @@ async function perform(
 async function ask(
   world: World,
   { catalogue, rowsOf }: OpenTables,
-  operation: TableOperation,
+  performed: Performed,
 ): Promise<TableOutcome> {
+  const { operation } = performed;
   const { kind, key } = operation;
   switch (kind) {
     case 'create': {
@@ -140,55 +209,75 @@ async function ask(
       const found = await catalogue.find(key);
       if (found === undefined) return { kind: 'no-table' };
       operation.generation = found.table.generation;
-      const outcome = await askRows(world, rowsOf(found.table), operation);
+      const { table } = found;
+      const outcome = await askRows(world, { ...performed, table, rows: rowsOf(table) });
       // Nothing is acknowledged into a table that was deleted meanwhile.
       return (await catalogue.confirm(found)) ? outcome : { kind: 'no-table' };
     }
   }
 }
 
-async function askRows(
-  { draw }: World,
-  rows: OpenTable,
-  { id, kind }: TableOperation,
-): Promise<TableOutcome> {
-  const partitionKey = draw.pick(`table${id}.partition`, PARTITIONS);
-  const key: OpenKey = { partitionKey, rowKey: draw.pick(`table${id}.row`, ROWS) };
-  const values = valuesOf(draw, id, 0);
-  switch (kind) {
-    case 'get':
-      await rows.get(key);
-      return { kind: 'done' };
-    case 'insert':
-      return toOutcome(await rows.insert(key, values));
-    case 'merge':
-      return toOutcome(await rows.merge(key, values));
-    case 'remove':
-      return toOutcome(await rows.remove(key));
-    case 'transact': {
-      const parts = ROWS.map((rowKey, place): OpenOperation => {
-        const how = draw.pick(`table${id}.part${place}`, [
-          'put',
-          'put',
-          'merge',
-          'remove',
-        ] as const);
-        const own = { partitionKey, rowKey };
-        return how === 'remove'
-          ? { kind: how, ...own }
-          : { kind: how, ...own, values: valuesOf(draw, id, place) };
-      });
-      const done = await rows.transact(parts);
-      return done.kind === 'done' ? { kind: 'done' } : { kind: 'refused', code: done.outcome.kind };
-    }
-    default:
-      return toOutcome(await rows.put(key, values));
-  }
+interface AskedRows extends Performed {
+  readonly table: TableGeneration;
+  readonly rows: OpenTable;
 }
 
-function toOutcome({ kind }: { readonly kind: string }): TableOutcome {
-  const isDone = ['created', 'replaced', 'deleted', 'unchanged'].includes(kind);
-  return isDone ? { kind: 'done' } : { kind: 'refused', code: kind };
+async function askRows({ draw }: World, of: AskedRows): Promise<TableOutcome> {
+  const { operation, asked, rows, table } = of;
+  const { id, kind } = operation;
+  const partitionKey = draw.pick(`table${id}.partition`, PARTITIONS);
+  const key: OpenKey = { partitionKey, rowKey: draw.pick(`table${id}.row`, ROWS) };
+  if (kind === 'get') {
+    await rows.get(key);
+    return { kind: 'done' };
+  }
+  if (!asked.isConditionKnown) {
+    asked.condition = await conditionOf(draw, key, of);
+    asked.isConditionKnown = true;
+  }
+  const operations = operationsOf(draw, key, asked);
+  const tableId = openTableId(table.key, formatGeneration(table.rowsOf));
+  operation.rows = operations.map((one) => encodeOpenId(tableId, one));
+  const done = await rows.transact(operations, asked.request);
+  if (done.kind === 'refused') return { kind: 'refused', code: done.outcome.kind };
+  operation.answered = done.outcomes.map((outcome) => {
+    // Of what was left as it was another request is the writer.
+    if (outcome.kind === 'unchanged') return '';
+    const version = 'record' in outcome ? outcome.record.version : undefined;
+    return newestStamp(version ?? ('version' in outcome ? outcome.version : new Map())) ?? '';
+  });
+  return { kind: 'done' };
+}
+
+/** As a client asks for it: an insertion where there is none, else over what it has read, or over anything. */
+async function conditionOf(
+  draw: World['draw'],
+  key: OpenKey,
+  { operation: { id, kind }, rows }: AskedRows,
+): Promise<WriteCondition | undefined> {
+  if (kind === 'insert') return { kind: 'absent' };
+  const asks = draw.pick(`table${id}.condition`, ['none', 'none', 'etag', 'present'] as const);
+  if (asks === 'none') return undefined;
+  if (asks === 'present') return { kind: 'present' };
+  const record = await rows.get(key);
+  return record && { kind: 'etag', etag: publicETag(record.version) };
+}
+
+function operationsOf(draw: World['draw'], key: OpenKey, asked: Asked): readonly OpenOperation[] {
+  const { id, kind, condition } = asked;
+  const { partitionKey } = key;
+  if (kind !== 'transact') {
+    const how = kind === 'merge' || kind === 'remove' ? kind : 'put';
+    const values = kind === 'remove' ? {} : { values: valuesOf(draw, id, 0) };
+    return [{ kind: how, ...key, ...values, condition }];
+  }
+  return ROWS.map((rowKey, place): OpenOperation => {
+    const how = draw.pick(`table${id}.part${place}`, ['put', 'put', 'merge', 'remove'] as const);
+    const own = { partitionKey, rowKey, ...(rowKey === key.rowKey ? { condition } : {}) };
+    return how === 'remove'
+      ? { kind: how, ...own }
+      : { kind: how, ...own, values: valuesOf(draw, id, place) };
+  });
 }
 
 /** Values that no other operation writes, under names that other rows need not have. */

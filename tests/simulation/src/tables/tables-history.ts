@@ -31,4 +31,10 @@ export interface TableOperation {
   generation: number | undefined;
   /** A creation that found a table made none. */
   isNew: boolean;
+  /** The fingerprint of the request, which is that of each of its tries; undefined for one that is not known again. */
+  readonly request: string | undefined;
+  /** The rows that a write is of. */
+  rows: readonly string[];
+  /** Of what was written, in the order of the rows: under which stamp its newest version was, by what was answered. */
+  answered: readonly string[];
 }

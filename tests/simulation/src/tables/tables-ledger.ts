@@ -13,6 +13,7 @@ export interface RawOpenRow {
   readonly values: ReadonlyMap<string, RawValue>;
   /** By region. */
   readonly vector: ReadonlyMap<string, string>;
+  readonly request: string | undefined;
   /** Every column, as one text, but for what is a region's own. */
   readonly text: string;
 }
@@ -25,7 +26,7 @@ interface RawRecord {
   readonly sinceMs: number;
 }
 
-interface OpenCommit {
+export interface OpenCommit {
   readonly stamp: string;
   readonly entityId: string;
   readonly state: RawState;
@@ -44,12 +45,14 @@ export interface TablesView {
 
 /** What happens to rows and records as their stores see it. */
 interface TablesListener {
+  /** Told of what a region itself has committed, before any of it is known. */
+  onCommit?(region: string, commit: OpenCommit): void;
   onRow(region: string, id: string, row: RawOpenRow, site: string): void;
-  onRemoved(region: string, id: string, before: RawOpenRow | undefined): void;
+  onRemoved?(region: string, id: string, before: RawOpenRow | undefined): void;
   /** Told of a record before it is known. */
-  onRecord(region: string, id: string): void;
-  onRecordGone(region: string, id: string): void;
-  onTrimmed(region: string, stamp: string): void;
+  onRecord?(region: string, id: string): void;
+  onRecordGone?(region: string, id: string): void;
+  onTrimmed?(region: string, stamp: string): void;
 }
 
 /** What is truly in the open tables and in the catalogue of each region, whatever anybody was told. */
@@ -70,7 +73,10 @@ export function createTablesLedger(world: World): TablesLedger {
   const views = new Map<string, TablesView>();
   const listeners: TablesListener[] = [];
 
-  const noteCommit = (operation: Exclude<RowOperation, { kind: 'delete' }>): void => {
+  const noteCommit = (
+    region: string,
+    operation: Exclude<RowOperation, { kind: 'delete' }>,
+  ): void => {
     const { stamp, isWhole, changes } = readRawChangeSet(operation.properties);
     if (isWhole)
       members.set(
@@ -78,6 +84,7 @@ export function createTablesLedger(world: World): TablesLedger {
         changes.map(({ entityId }) => entityId),
       );
     for (const { entityId, state } of changes) {
+      for (const one of listeners) one.onCommit?.(region, { stamp, entityId, state });
       commits.set(entityId, [...(commits.get(entityId) ?? []), { stamp, entityId, state }]);
       truth.set(entityId, joinStates(truth.get(entityId), state));
     }
@@ -87,14 +94,16 @@ export function createTablesLedger(world: World): TablesLedger {
     const view = views.get(region) as TablesView;
     for (const operation of operations) {
       const { rowKey, kind } = operation;
-      if (isSystem(rowKey)) {
-        noteOutbox(view, operation);
-        if (kind === 'insert' && rowKey.startsWith(OUTBOX_PREFIX)) noteCommit(operation);
-      } else if (kind === 'delete') {
+      if (kind === 'insert' && rowKey.startsWith(OUTBOX_PREFIX)) noteCommit(region, operation);
+    }
+    for (const operation of operations) {
+      const { rowKey, kind } = operation;
+      if (isSystem(rowKey)) noteOutbox(view, operation);
+      else if (kind === 'delete') {
         const before = view.rows.get(rowKey);
         view.rows.delete(rowKey);
         view.removed.add(rowKey);
-        for (const one of listeners) one.onRemoved(region, rowKey, before);
+        for (const one of listeners) one.onRemoved?.(region, rowKey, before);
       } else view.rows.set(rowKey, readRawOpenRow(operation.properties));
     }
     for (const { rowKey } of operations) {
@@ -109,12 +118,12 @@ export function createTablesLedger(world: World): TablesLedger {
       const { rowKey } = operation;
       if (isSystem(rowKey)) noteOutbox(view, operation);
       else if (operation.kind === 'delete' || operation.properties.has('_deleted')) {
-        for (const one of listeners) one.onRecordGone(region, idOf(rowKey));
+        for (const one of listeners) one.onRecordGone?.(region, idOf(rowKey));
       } else {
         const columns = columnsOf(operation.properties);
         const isNew = operation.kind === 'insert' && !view.records.has(idOf(rowKey));
         const isOwn = site.startsWith('tables.');
-        if (isNew && isOwn) for (const one of listeners) one.onRecord(region, idOf(rowKey));
+        if (isNew && isOwn) for (const one of listeners) one.onRecord?.(region, idOf(rowKey));
         const text = textOf(columns);
         const sinceMs = view.records.get(idOf(rowKey))?.sinceMs ?? world.scheduler.nowMs();
         view.records.set(idOf(rowKey), { columns, text, sinceMs });
@@ -138,7 +147,7 @@ export function createTablesLedger(world: World): TablesLedger {
       if (table !== ARCHIVE_TABLE || !partitionKey.startsWith(`${rowsKind.name}-`)) return;
       for (const { kind, rowKey } of operations) {
         if (kind !== 'delete') view.archived.add(rowKey);
-        else for (const one of listeners) one.onTrimmed(name, rowKey);
+        else for (const one of listeners) one.onTrimmed?.(name, rowKey);
       }
     });
   }
@@ -192,12 +201,13 @@ interface Packed {
   readonly v?: number;
   readonly a?: number;
   readonly d?: number;
+  readonly q?: string;
 }
 
 function readRawOpenRow(properties: Columns): RawOpenRow {
   const columns = columnsOf(properties);
   const packed = columns.get('_t')?.[1];
-  const { s, v = 1, a, d } = JSON.parse(String(packed)) as Packed;
+  const { s, v = 1, a, d, q } = JSON.parse(String(packed)) as Packed;
   const stampAt = (place: number | undefined): string =>
     place === undefined ? '' : (s[place] ?? '');
   const values = [...columns].filter(([name]) => name !== '_t' && name !== '_ts');
@@ -205,11 +215,13 @@ function readRawOpenRow(properties: Columns): RawOpenRow {
     isAlive: stampAt(a) > stampAt(d),
     values: new Map(values),
     vector: new Map(s.slice(0, v).map((stamp) => [regionOf(stamp), stamp])),
+    request: q,
     text: JSON.stringify([
       s.slice(0, v).toSorted(),
       stampAt(a),
       stampAt(d),
       textOf(new Map(values)),
+      q ?? null,
     ]),
   };
 }

@@ -11,6 +11,7 @@ type Situation =
   | 'transacted'
   | 'prepared'
   | 'table-restored'
+  | 'request-repeated'
   | 'table-purged'
   | 'failed-over'
   | 'failed-back-too-early'
