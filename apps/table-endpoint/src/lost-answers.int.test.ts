@@ -80,6 +80,7 @@ describe('I25: a client whose answers are lost', () => {
     await table.createTable();
     [lost, rowsWritten] = [0, 0];
     let asked = 0;
+    const isEnough = (): boolean => lost >= LOST_MIN;
 
     const work = async (worker: number): Promise<void> => {
       const partitionKey = `p${worker}`;
@@ -120,12 +121,12 @@ describe('I25: a client whose answers are lost', () => {
         });
         const { subResponses } = await table.submitTransaction(actions);
         for (const [index, [kind, entity]] of actions.entries()) {
-          const rowKey = String(entity.rowKey);
+          const { rowKey } = entity;
           if (kind === 'delete') kept.delete(rowKey);
           else note(rowKey, Number((entity as TableEntity)['n']), subResponses[index]?.etag);
         }
       };
-      while (lost < LOST_MIN) {
+      while (!isEnough()) {
         const rowKeys = ROWS.filter(() => chance(0.5));
         if (rowKeys.length > 1 && chance(0.4)) await writeSeveral(rowKeys);
         else await writeOne(rowKeys[0] ?? 'r0');
