@@ -9,6 +9,8 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     expect: { poll: { timeout: 20_000 } },
+    // Both cores of a small machine: by default one of them is left idle.
+    maxWorkers: '100%',
     projects: [
       {
         extends: true,
