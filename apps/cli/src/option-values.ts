@@ -21,6 +21,13 @@ export function duration(minMs: number): (text: string) => number {
   };
 }
 
+/** Writes milliseconds as `duration` reads them, in the largest unit that is whole. */
+export function durationText(valueMs: number): string {
+  const [unit = 'ms', unitMs = 1] =
+    Object.entries(UNITS).findLast(([, ms]) => valueMs % ms === 0) ?? [];
+  return `${valueMs / unitMs}${unit}`;
+}
+
 /** What a point in time may leave out, in UTC: the time of the day, or the seconds. */
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
 const WITHOUT_SECONDS = /^(\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2})([Zz]|[+-]\d{2}:\d{2})$/;

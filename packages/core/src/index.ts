@@ -39,6 +39,7 @@ export {
 export {
   type Catalogue,
   checkFixed,
+  checkSettings,
   currentTable,
   decideCreate,
   decideDelete,
@@ -46,6 +47,7 @@ export {
   findPurgeable,
   findPurged,
   isLiving,
+  KEEP_SETTINGS,
   readCatalogue,
   type StoredRecord,
   type TableGeneration,
@@ -55,6 +57,7 @@ export {
   toDeletion,
   toPurge,
 } from './catalogue/decide-catalogue.ts';
+export { keepSettingsOf, keepsOf, rowsKindOf, type TableKeep } from './catalogue/table-keeps.ts';
 // What bounds, pages and repeats work.
 export { chunk, forEachBounded } from './concurrency/bounded.ts';
 export { untilUncontended } from './concurrency/contention.ts';
@@ -170,6 +173,14 @@ export {
   joinConflicts,
 } from './model/conflict.ts';
 export { type DrillOrder, isOutForDrill } from './model/drill-order.ts';
+// What of archives, journals and tombstones may go, and how far back they go since.
+export {
+  type Horizons,
+  horizonOf,
+  joinHorizons,
+  latestHorizon,
+  NO_HORIZONS,
+} from './model/horizons.ts';
 export {
   type Bound,
   KEY_BOXES_MAX,
@@ -239,6 +250,7 @@ export type { Randomness } from './ports/randomness.ts';
 export type {
   ArchiveKeeper,
   ArchiveRow,
+  HorizonRecord,
   RecoveryRegion,
   RowScanner,
   ScannedArchiveRow,
@@ -296,6 +308,7 @@ export {
   type ReplayMode,
   type ReplayPlan,
 } from './recovery/plan-replay.ts';
+export { readTombstones } from './recovery/read-tombstones.ts';
 export {
   type ApplyRepairOptions,
   applyRepair,
@@ -334,9 +347,9 @@ export {
   readRegionStatus,
 } from './region-status/read-region-status.ts';
 export { retentionHorizonMs } from './retention/retention-horizon.ts';
-// What of archives and journals may go.
 export {
   findFullBefore,
+  type SizedSpans,
   type TrimReport,
   trimArchive,
 } from './retention/trim-archive.ts';

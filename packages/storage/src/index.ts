@@ -134,6 +134,11 @@ export {
 } from './replicated-table.ts';
 export { type CollectOptions, collectTombstones } from './retention/collect-tombstones.ts';
 export {
+  createTombstoneHorizons,
+  type TombstoneTurnOptions,
+  takeTombstoneTurn,
+} from './retention/tombstone-horizons.ts';
+export {
   type RetentionSettings,
   type TrimmedKind,
   type TrimRegionOptions,

@@ -3,6 +3,8 @@ import {
   type Conflict,
   type EncodedFieldValue,
   encodeFieldValue,
+  latestHorizon,
+  NO_HORIZONS,
   stampTimeMs,
 } from '@tandem/core';
 import { type Restoration, restoreConflict } from '@tandem/storage';
@@ -78,7 +80,10 @@ async function read(
 }
 
 async function list(session: Session, options: ConflictOptions): Promise<Outcome> {
-  const { conflicts } = await read(session, options);
+  const { region, conflicts } = await read(session, options);
+  const kept = await region.recovery.conflictsFrom?.read();
+  const fromMs = latestHorizon(kept ?? NO_HORIZONS, session.table?.tableId);
+  const since = fromMs === undefined ? '' : `\nThose of before ${timeText(fromMs)} are trimmed.`;
   const [shown, more] = firstRows(conflicts, SHOWN_MAX);
   const rows = shown.map((conflict) => [
     timeText(stampTimeMs(conflict.stamps[1])),
@@ -89,9 +94,13 @@ async function list(session: Session, options: ConflictOptions): Promise<Outcome
   return {
     text:
       conflicts.length === 0
-        ? 'There are no conflicts.'
-        : textTable(['at', 'id', 'lost', 'conflict'], rows) + more,
-    json: { region: options.region, conflicts: conflicts.map((one) => conflictJson(session, one)) },
+        ? `There are no conflicts.${since}`
+        : textTable(['at', 'id', 'lost', 'conflict'], rows) + more + since,
+    json: {
+      region: options.region,
+      conflictsFromMs: fromMs ?? null,
+      conflicts: conflicts.map((one) => conflictJson(session, one)),
+    },
   };
 }
 

@@ -39,7 +39,8 @@ async function show(session: Session, id: string, only: string | undefined): Pro
   const found = new Map<string, { readonly entry: Entry; readonly archives: string[] }>();
   const archiveFromMs: Record<string, number | null> = {};
   for (const { name, store, bucketCount, recovery } of regions) {
-    archiveFromMs[name] = (await recovery.archive.horizonMs(recovery.entityKind)) ?? null;
+    const { archive: kept, entityKind } = recovery;
+    archiveFromMs[name] = (await kept.horizonMs(entityKind, session.table?.tableId)) ?? null;
     const archive = createTableArchive({ store });
     const history = createStateHistory({ archive, kind, bucketCount });
     let cursor: string | undefined;

@@ -8,14 +8,17 @@ import {
   writeEntity,
 } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
-import { createTableReplica, recordBucketCount } from '@tandem/storage';
-import { emptyTable } from '@tandem/storage/testing';
+import { createTableReplica, createTombstoneHorizons, recordBucketCount } from '@tandem/storage';
+import { createTableArchiveKeeper, emptyTable } from '@tandem/storage/testing';
 import { describe, expect, test } from 'vitest';
 import {
   type CliHarness,
   createCatalogueHarness,
   createCliHarness,
 } from '../testing/cli-harness.ts';
+
+/** What the ids of the rows of a first table Orders begin with. */
+const ORDERS = openTableId('orders', '0000');
 
 type Harness = CliHarness<typeof catalogKind>;
 
@@ -90,6 +93,9 @@ describe('tandem tables', () => {
     [['create', 'a-b'], 1, '3 to 63 letters and digits'],
     [['create', 'tables'], 1, 'Choose another name'],
     [['create', 'Orders', '--policy', 'column'], 2, 'Allowed choices are row, field'],
+    [['create', 'Orders', '--replicate', 'west'], 1, 'a list of regions is not followed yet'],
+    [['create', 'Orders', '--tombstone-age', '1m'], 1, 'It is at least 3600000'],
+    [['change', 'Orders', '--tombstone-age', '1h'], 3, 'no table Orders'],
     [['restore', 'Orders', '--generation', '1'], 2, 'four digits or letters'],
     [['show', 'Orders'], 3, 'never had a table Orders'],
     [['restore', 'Orders'], 1, 'no table of that name was deleted'],
@@ -99,6 +105,47 @@ describe('tandem tables', () => {
     const refused = await run('tables', ...args, '--region', 'east', ...apply);
     expect(refused.code).toBe(code);
     expect(refused.err).toContain(message);
+  });
+
+  test('I22: shows how long a table keeps what it had and how far back it goes, and changes that', async () => {
+    const harness = await createCatalogueHarness();
+    const { regions, run, runWith } = harness;
+    await make(harness, 'Orders', '--archive-keep', '720h', '--conflicts-keep', '48h');
+    const { store } = regions.east;
+    await store.createTable(rowsKind.name);
+    await createTableArchiveKeeper({ store }).raiseHorizon(rowsKind.name, 3_600_000, ORDERS);
+    await createTombstoneHorizons({ store, entityKind: rowsKind.name }).raise(7_200_000, ORDERS);
+    expect(await run('tables', 'show', 'Orders', '--region', 'east')).toMatchObject({
+      code: 0,
+      json: {
+        generations: [
+          {
+            conflictsKeepMs: 172_800_000,
+            kept: { tombstoneAgeMs: 7_776_000_000, archiveKeepMs: 2_592_000_000 },
+            archiveFromMs: 3_600_000,
+            conflictsFromMs: null,
+            tombstonesFromMs: 7_200_000,
+          },
+        ],
+      },
+    });
+    const shown = await runWith({}, 'tables', 'show', 'Orders', '--region', 'east');
+    expect(shown.out).toContain('Archive: kept 720h, goes back to 1970-01-01T01:00:00');
+    expect(shown.out).toContain('Conflicts: kept 48h, goes back to its beginning.');
+    expect(shown.out).toContain('are collected');
+    const change = ['tables', 'change', 'Orders', '--region', 'east'];
+    expect(await run(...change)).toMatchObject({ code: 2 });
+    expect(await run(...change, '--tombstone-age', '2h')).toMatchObject({
+      json: { applied: false },
+    });
+    expect(await run(...change, '--tombstone-age', '2h', '--apply')).toMatchObject({
+      code: 0,
+      json: { applied: true, table: { tombstoneAgeMs: 7_200_000, archiveKeepMs: 2_592_000_000 } },
+    });
+    await regions.settle();
+    expect((await run('tables', 'list', '--region', 'west')).json['tables']).toMatchObject([
+      { name: 'Orders', tombstoneAgeMs: 7_200_000, conflictsKeepMs: 172_800_000 },
+    ]);
   });
 
   test('a policy is not changed under a live table', async () => {

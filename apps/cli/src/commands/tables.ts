@@ -1,7 +1,14 @@
 import {
   catalogKind,
+  checkSettings,
   formatGeneration,
+  type Horizons,
+  KEEP_SETTINGS,
+  latestHorizon,
+  NO_HORIZONS,
+  openTableId,
   readGeneration,
+  rowsKindOf,
   type TableGeneration,
   type TableSettings,
 } from '@tandem/core';
@@ -9,14 +16,14 @@ import { createTableCatalogue, type TableCatalogue } from '@tandem/storage';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
-import { duration } from '../option-values.ts';
+import { duration, durationText } from '../option-values.ts';
 import { openWriter } from '../regions/open-writer.ts';
-import { readDurationMs } from '../regions/region.ts';
+import { readDurationMs, readOptionalMs } from '../regions/region.ts';
 import { requireConfirmation } from '../regions/require-confirmation.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
-import { NotFoundError } from '../usage-error.ts';
+import { NotFoundError, UsageError } from '../usage-error.ts';
 
 interface TablesOptions {
   readonly region: string;
@@ -26,6 +33,7 @@ interface TablesOptions {
   readonly replicate?: TableSettings['replicate'];
   readonly tombstoneAge?: number;
   readonly archiveKeep?: number;
+  readonly conflictsKeep?: number;
   readonly generation?: number;
 }
 
@@ -55,13 +63,23 @@ export function addTables({ program, act }: Cli): Command {
     show,
     tableOf,
   );
-  act<TablesOptions>(
-    addWriting('create', 'makes a table')
-      .addOption(new Option('--policy <policy>', 'row by default').choices(['row', 'field']))
-      .addOption(new Option('--replicate <to>', 'all by default').choices(['all', 'none']))
+  const withKeeps = (command: Command): Command =>
+    command
       .option('--tombstone-age <duration>', 'else Tombstone.AgeMs of each region', duration(1))
-      .option('--archive-keep <duration>', 'how long its archive is kept', duration(1)),
+      .option('--archive-keep <duration>', 'else Archive.KeepMs of each region', duration(1))
+      .option('--conflicts-keep <duration>', 'else Conflicts.KeepMs of each region', duration(1));
+  act<TablesOptions>(
+    withKeeps(
+      addWriting('create', 'makes a table')
+        .addOption(new Option('--policy <policy>', 'row by default').choices(['row', 'field']))
+        .option('--replicate <to>', 'all or none; all by default'),
+    ),
     create,
+    tableOf,
+  );
+  act<TablesOptions>(
+    withKeeps(addWriting('change', 'changes how long a table keeps what it had')),
+    change,
     tableOf,
   );
   act<TablesOptions>(
@@ -133,6 +151,7 @@ async function show(
 ): Promise<Outcome> {
   const catalogue = await openCatalogue(session, region);
   const generations = await catalogue.generations(name);
+  const read = await readReach(session, region, generations);
   if (generations.length === 0) throw new NotFoundError(`${region} never had a table ${name}.`);
   const current = (await catalogue.find(name))?.table;
   const rows = generations.map((one) => [
@@ -144,15 +163,87 @@ async function show(
     one.createdMs === undefined ? '' : timeText(one.createdMs),
   ]);
   return {
-    text: textTable(['generation', 'is', 'policy', 'replicated to', 'rows of', 'created'], rows),
+    text: [
+      textTable(['generation', 'is', 'policy', 'replicated to', 'rows of', 'created'], rows),
+      ...(current === undefined ? [] : describeReach(read(current))),
+    ].join('\n'),
     json: {
       region,
       table: current?.name ?? generations.at(-1)?.name ?? name,
       current: current === undefined ? null : formatGeneration(current.generation),
-      generations: generations.map(tableJson),
+      generations: generations.map((one) => ({ ...tableJson(one), ...read(one) })),
     },
     exitCode: current === undefined ? EXIT.finding : EXIT.ok,
   };
+}
+
+/** How long a table keeps what it had, and how far back it goes in one region. */
+interface Reach {
+  /** In milliseconds, its own or the region's; null where all of it is kept for ever. */
+  readonly kept: Readonly<
+    Record<'tombstoneAgeMs' | 'archiveKeepMs' | 'conflictsKeepMs', number | null>
+  >;
+  /** From when on replays give what was; null where nothing was ever trimmed. */
+  readonly archiveFromMs: number | null;
+  readonly conflictsFromMs: number | null;
+  /** Until when tombstones were collected; null where only their age tells. */
+  readonly tombstonesFromMs: number | null;
+}
+
+/** Returns what tells of each generation how far back its rows go in a region. */
+async function readReach(
+  session: Session,
+  name: string,
+  generations: readonly TableGeneration[],
+): Promise<(table: TableGeneration) => Reach> {
+  const ofKinds = new Map<string, Horizons[]>();
+  for (const kind of new Set(generations.map(rowsKindOf))) {
+    const { recovery } = await session.of(kind).openAsIs(name);
+    ofKinds.set(kind.name, [
+      await recovery.archive.horizons(kind.name),
+      (await recovery.conflictsFrom?.read()) ?? NO_HORIZONS,
+      (await recovery.tombstones?.read()) ?? NO_HORIZONS,
+    ]);
+  }
+  const region = await session.openAsIs(name);
+  const byRegion = {
+    tombstoneAgeMs: await readDurationMs(region, 'Tombstone.AgeMs'),
+    archiveKeepMs: await readOptionalMs(region, 'Archive.KeepMs'),
+    conflictsKeepMs: await readOptionalMs(region, 'Conflicts.KeepMs'),
+  };
+  return (table) => {
+    const tableId = openTableId(table.key, formatGeneration(table.rowsOf));
+    const [archive, conflicts, tombstones] = ofKinds.get(rowsKindOf(table).name) ?? [];
+    const from = (horizons = NO_HORIZONS): number | null =>
+      latestHorizon(horizons, tableId) ?? null;
+    const keeps = KEEP_SETTINGS.map((one) => [one, table[one] ?? byRegion[one] ?? null]);
+    return {
+      kept: Object.fromEntries(keeps) as Reach['kept'],
+      archiveFromMs: from(archive),
+      conflictsFromMs: from(conflicts),
+      tombstonesFromMs: tombstones?.tables.get(tableId) ?? null,
+    };
+  };
+}
+
+function describeReach({
+  kept,
+  archiveFromMs,
+  conflictsFromMs,
+  tombstonesFromMs,
+}: Reach): string[] {
+  const keptText = (ms: number | null): string => (ms === null ? 'for ever' : durationText(ms));
+  const fromText = (ms: number | null): string =>
+    ms === null ? 'goes back to its beginning' : `goes back to ${timeText(ms)}`;
+  const collected =
+    tombstonesFromMs === null
+      ? ''
+      : `; those of before ${timeText(tombstonesFromMs)} are collected`;
+  return [
+    `Archive: kept ${keptText(kept.archiveKeepMs)}, ${fromText(archiveFromMs)}.`,
+    `Conflicts: kept ${keptText(kept.conflictsKeepMs)}, ${fromText(conflictsFromMs)}.`,
+    `Tombstones: kept ${keptText(kept.tombstoneAgeMs)}${collected}.`,
+  ];
 }
 
 function describeLife({ createdMs, deletedMs, purgedMs }: TableGeneration): string {
@@ -166,14 +257,14 @@ async function create(
   options: TablesOptions,
   [name = '']: readonly string[],
 ): Promise<Outcome> {
-  const { region, apply, policy, replicate, tombstoneAge, archiveKeep } = options;
+  const { region, apply, policy, replicate } = options;
   const catalogue = await openCatalogue(session, region);
   const settings = {
     ...(policy === undefined ? {} : { policy }),
     ...(replicate === undefined ? {} : { replicate }),
-    ...(tombstoneAge === undefined ? {} : { tombstoneAgeMs: tombstoneAge }),
-    ...(archiveKeep === undefined ? {} : { archiveKeepMs: archiveKeep }),
+    ...keepsIn(options),
   };
+  checkSettings(name, settings);
   if (!apply) {
     const found = await catalogue.find(name);
     return {
@@ -187,6 +278,41 @@ async function create(
       kind === 'created' ? `Created ${table.name}; every region gets it.` : `${table.name} exists.`,
     ),
     json: { applied: kind === 'created', exists: kind === 'exists', table: tableJson(table) },
+  };
+}
+
+function keepsIn({ tombstoneAge, archiveKeep, conflictsKeep }: TablesOptions): TableSettings {
+  return {
+    ...(tombstoneAge === undefined ? {} : { tombstoneAgeMs: tombstoneAge }),
+    ...(archiveKeep === undefined ? {} : { archiveKeepMs: archiveKeep }),
+    ...(conflictsKeep === undefined ? {} : { conflictsKeepMs: conflictsKeep }),
+  };
+}
+
+async function change(
+  session: Session,
+  options: TablesOptions,
+  [name = '']: readonly string[],
+): Promise<Outcome> {
+  const { region, apply } = options;
+  const settings = keepsIn(options);
+  if (Object.keys(settings).length === 0) {
+    throw new UsageError('Say what to change: --tombstone-age, --archive-keep, --conflicts-keep.');
+  }
+  checkSettings(name, settings);
+  const catalogue = await openCatalogue(session, region);
+  const found = await catalogue.find(name);
+  if (found === undefined) throw new NotFoundError(`${region} has no table ${name}.`);
+  if (!apply) {
+    return {
+      text: `Would change ${found.table.name} in every region. Run it with --apply.`,
+      json: { applied: false, table: tableJson(found.table) },
+    };
+  }
+  const changed = await catalogue.change(name, settings);
+  return {
+    text: `Changed ${found.table.name}; every region gets it.`,
+    json: { applied: changed !== undefined, table: tableJson(changed ?? found.table) },
   };
 }
 
@@ -244,6 +370,7 @@ function tableJson(table: TableGeneration): Readonly<Record<string, unknown>> {
     replicate,
     tombstoneAgeMs: table.tombstoneAgeMs ?? null,
     archiveKeepMs: table.archiveKeepMs ?? null,
+    conflictsKeepMs: table.conflictsKeepMs ?? null,
     createdMs: table.createdMs ?? null,
     isDeleted: deletedMs !== undefined,
     deletedMs: deletedMs !== undefined && Number.isFinite(deletedMs) ? deletedMs : null,

@@ -218,6 +218,16 @@ export function readDurationMs(
   return readNumber(region, name);
 }
 
+/** Returns the same of a setting that need not be set; undefined where it is not. */
+export async function readOptionalMs(
+  region: Pick<CliRegion, 'store'>,
+  name: 'Archive.KeepMs' | 'Conflicts.KeepMs',
+): Promise<number | undefined> {
+  const text = await readSettingText(region, name);
+  const parsed = text === undefined ? undefined : tandemSettings[name].parse(text);
+  return parsed?.kind === 'value' ? parsed.value : undefined;
+}
+
 /** Returns the newest wire version that every region reads, as far as the region's table says. */
 export function readWireVersion(region: Pick<CliRegion, 'store'>): Promise<number> {
   return readNumber(region, 'Messages.WireVersion');

@@ -5,6 +5,7 @@ import {
   type ReplayMode,
   type ReplayPlan,
   type ReplaySpan,
+  readTombstones,
   replayInPlace,
 } from '@tandem/core';
 import { replayIntoTable, restoreEntities } from '@tandem/storage';
@@ -67,7 +68,7 @@ function spanOf({ entity, before, since }: ReplayOptions): ReplaySpan {
 }
 
 export async function planJob(job: ReplayJob): Promise<ReplayPlan> {
-  const { session, options, source, target, buckets } = job;
+  const { session, options, source, target, peers, buckets } = job;
   const mode: ReplayMode = isJoin(options) ? 'join' : 'restore';
   let sets = 0;
   return planReplay({
@@ -78,7 +79,10 @@ export async function planJob(job: ReplayJob): Promise<ReplayPlan> {
     buckets,
     span: spanOf(options),
     mode,
-    horizonMs: await horizonOf(job),
+    tombstones: await readTombstones(
+      [target, ...peers].map(({ recovery }) => recovery),
+      await horizonOf(job),
+    ),
     ...onDamaged(job),
     onSet() {
       session.io.signal.throwIfAborted();

@@ -83,6 +83,7 @@ describe('the status', () => {
     clockOffsetMs: -250,
     provenEqualMs: undefined,
     archiveFromMs: NOW_MS,
+    conflictsFromMs: NOW_MS,
     notices: [{ kind: 'row-foreign', subject: 'Customers/00/x', detail: 'no version', count: 4 }],
   } as unknown as RegionStatus;
   const seen = (
@@ -107,7 +108,7 @@ describe('the status', () => {
         "east | yes | says that it is ready | 7 | 2 | 5 | +0.3 s | 2026-11-22T10:00:00.000Z | its beginning",
         " | catching up for 3 s",
         "west | NO | says that it is NOT ready | BUS_FORBIDDEN | BUS_FORBIDDEN | 1000 or more | -0.3 s | never | 2026-11-22T10:00:00.000Z",
-        " | its table does not answer",
+        " | its table does not answer |  |  |  | from 2026-11-22T10:00:00.000Z",
         " | its replicator's clock is 90.0 s ahead of this one",
         " | its replicator is silent for 61.0 s",
         " | its replicator was never heard",
@@ -165,6 +166,7 @@ describe('the status', () => {
           "archiveFromMs": null,
           "clockOffsetMs": 250,
           "conflicts": 5,
+          "conflictsFromMs": null,
           "directions": [
             {
               "lagMs": 1200,
@@ -211,6 +213,7 @@ describe('the status', () => {
           "archiveFromMs": 1795341600000,
           "clockOffsetMs": -250,
           "conflicts": 1000,
+          "conflictsFromMs": 1795341600000,
           "directions": [
             {
               "lagMs": 99000,

@@ -88,6 +88,7 @@ export function toStatusJson(sight: RegionSight): object {
     clockOffsetMs: status.clockOffsetMs ?? null,
     provenEqualAsOfMs: status.provenEqualMs ?? null,
     archiveFromMs: status.archiveFromMs ?? null,
+    conflictsFromMs: status.conflictsFromMs ?? null,
     notices: status.notices,
   };
 }
@@ -96,6 +97,7 @@ function regionRow(sight: Extract<RegionSight, { kind: 'seen' }>): Cell[] {
   const { status, api } = sight;
   const { region, readiness, queue, conflicts, clockOffsetMs, provenEqualMs, archiveFromMs } =
     status;
+  const { conflictsFromMs } = status;
   const counts = queue !== undefined && 'waiting' in queue ? queue : undefined;
   const unknown = queue !== undefined && 'error' in queue ? queue.error : UNKNOWN;
   return [
@@ -106,7 +108,10 @@ function regionRow(sight: Extract<RegionSight, { kind: 'seen' }>): Cell[] {
     API_TEXTS[api],
     counts === undefined ? unknown : String(counts.waiting),
     counts === undefined ? unknown : String(counts.deadLettered),
-    conflicts >= CONFLICTS_COUNTED_MAX ? `${conflicts} or more` : String(conflicts),
+    [
+      conflicts >= CONFLICTS_COUNTED_MAX ? `${conflicts} or more` : String(conflicts),
+      ...(conflictsFromMs === undefined ? [] : [`from ${timeText(conflictsFromMs)}`]),
+    ],
     clockOffsetMs === undefined ? UNKNOWN : signedSeconds(clockOffsetMs),
     provenEqualMs === undefined ? 'never' : timeText(provenEqualMs),
     archiveFromMs === undefined ? 'its beginning' : timeText(archiveFromMs),

@@ -32,6 +32,7 @@ const CatalogSchema = Type.Object({
   /** In milliseconds; the region's setting counts where it is null. */
   tombstoneAgeMs: edm.int64({ minimum: 1 }),
   archiveKeepMs: edm.int64({ minimum: 1 }),
+  conflictsKeepMs: edm.int64({ minimum: 1 }),
   /** Stored access policies, as the service's document. */
   acl: edm.string({ maxLength: ACL_LENGTH_MAX }),
   /** Where the rows come from while a table is taken over, as JSON. */

@@ -18,12 +18,16 @@ export interface TableSettings {
   readonly policy?: MergePolicy;
   /** `all` by default; never changed while the table lives. */
   readonly replicate?: 'all' | 'none';
-  /** The region's setting where it is undefined. */
+  /** In milliseconds, like the next two; the setting of each region where it is undefined. May be changed. */
   readonly tombstoneAgeMs?: number;
   readonly archiveKeepMs?: number;
+  readonly conflictsKeepMs?: number;
   /** Stored access policies, as the service's document. */
   readonly acl?: string;
 }
+
+/** The settings that say how long something of a table is kept. They may be changed while it lives. */
+export const KEEP_SETTINGS = ['tombstoneAgeMs', 'archiveKeepMs', 'conflictsKeepMs'] as const;
 
 /** A table between its creation and its deletion: created again it is another. */
 export interface TableGeneration {
@@ -36,6 +40,7 @@ export interface TableGeneration {
   readonly replicate: 'all' | 'none';
   readonly tombstoneAgeMs: number | undefined;
   readonly archiveKeepMs: number | undefined;
+  readonly conflictsKeepMs: number | undefined;
   readonly acl: string | undefined;
   readonly source: string | undefined;
   /** The generation whose rows it shows: its own, unless it was restored. */
@@ -88,6 +93,7 @@ function unknownGeneration(key: string, generation: number): TableGeneration {
     replicate: 'all',
     tombstoneAgeMs: undefined,
     archiveKeepMs: undefined,
+    conflictsKeepMs: undefined,
     acl: undefined,
     source: undefined,
     rowsOf: generation,
@@ -106,6 +112,7 @@ function withCreation(known: TableGeneration, record: CatalogRecord | undefined)
     replicate: record.replicate === 'none' ? 'none' : 'all',
     tombstoneAgeMs: toNumber(record.tombstoneAgeMs),
     archiveKeepMs: toNumber(record.archiveKeepMs),
+    conflictsKeepMs: toNumber(record.conflictsKeepMs),
     acl: record.acl ?? undefined,
     source: record.source ?? undefined,
     rowsOf: record.rowsOf === null ? known.generation : readGeneration(record.rowsOf),
@@ -157,6 +164,37 @@ export function decideCreate(
   checkFixed(table, settings);
   return { kind: 'exists', table };
 }
+
+/** Below it a tombstone might go before a write that was stamped earlier is answered, or a clock is that far off. */
+export const TOMBSTONE_AGE_MS_MIN = 3_600_000;
+
+/** Throws `TABLE_REQUEST_INVALID` for settings that no region follows, before anything is written. */
+export function checkSettings(
+  name: string,
+  { replicate, tombstoneAgeMs }: TableSettings,
+  {
+    tombstoneAgeMsMin = TOMBSTONE_AGE_MS_MIN,
+  }: { readonly tombstoneAgeMsMin?: number | undefined } = {},
+): void {
+  // Settings come from callers without types as well.
+  if (replicate !== undefined && !REPLICATE_VALUES.has(replicate)) {
+    throw new TerminalError(
+      'TABLE_REQUEST_INVALID',
+      `Table ${name}: replicate is ${JSON.stringify(replicate)}. A table goes to all regions or to none: a list of ` +
+        'regions is not followed yet. Use "all" or "none".',
+      { details: { table: name, setting: 'replicate' } },
+    );
+  }
+  if (tombstoneAgeMs === undefined || tombstoneAgeMs >= tombstoneAgeMsMin) return;
+  throw new TerminalError(
+    'TABLE_REQUEST_INVALID',
+    `Table ${name}: tombstoneAgeMs is ${tombstoneAgeMs}. It is at least ${tombstoneAgeMsMin}, or what is under way ` +
+      'could come after the tombstone has gone.',
+    { details: { table: name, setting: 'tombstoneAgeMs' } },
+  );
+}
+
+const REPLICATE_VALUES: ReadonlySet<string> = new Set(['all', 'none']);
 
 /** Throws `TABLE_REQUEST_INVALID` for a setting that a living table does not change. */
 export function checkFixed(table: TableGeneration, settings: TableSettings): void {
@@ -287,15 +325,17 @@ export function findPurged(
 /** Returns the record of a table that is created now. */
 export function toCreation(
   name: string,
-  { policy = 'row', replicate = 'all', tombstoneAgeMs, archiveKeepMs, acl }: TableSettings,
+  settings: TableSettings,
   { nowMs, rowsOf }: { readonly nowMs: number; readonly rowsOf?: number },
 ): Partial<CatalogRecord> {
+  const { policy = 'row', replicate = 'all', acl } = settings;
   return {
     name,
     policy,
     replicate,
-    tombstoneAgeMs: toInt64(name, 'tombstoneAgeMs', tombstoneAgeMs),
-    archiveKeepMs: toInt64(name, 'archiveKeepMs', archiveKeepMs),
+    tombstoneAgeMs: toInt64(name, 'tombstoneAgeMs', settings.tombstoneAgeMs),
+    archiveKeepMs: toInt64(name, 'archiveKeepMs', settings.archiveKeepMs),
+    conflictsKeepMs: toInt64(name, 'conflictsKeepMs', settings.conflictsKeepMs),
     acl: acl ?? null,
     rowsOf: rowsOf === undefined ? null : formatGeneration(rowsOf),
     createdAt: new Date(nowMs).toISOString(),
@@ -303,19 +343,13 @@ export function toCreation(
 }
 
 /** Returns what a change of the settings changes of the record of a living table: what it names. */
-export function toChange(
-  name: string,
-  { tombstoneAgeMs, archiveKeepMs, acl }: TableSettings,
-): Partial<CatalogRecord> {
-  return {
-    ...(tombstoneAgeMs === undefined
-      ? {}
-      : { tombstoneAgeMs: toInt64(name, 'tombstoneAgeMs', tombstoneAgeMs) }),
-    ...(archiveKeepMs === undefined
-      ? {}
-      : { archiveKeepMs: toInt64(name, 'archiveKeepMs', archiveKeepMs) }),
-    ...(acl === undefined ? {} : { acl }),
-  };
+export function toChange(name: string, settings: TableSettings): Partial<CatalogRecord> {
+  const changed: Partial<CatalogRecord> = {};
+  for (const setting of KEEP_SETTINGS) {
+    const value = settings[setting];
+    if (value !== undefined) changed[setting] = toInt64(name, setting, value);
+  }
+  return settings.acl === undefined ? changed : { ...changed, acl: settings.acl };
 }
 
 function toInt64(table: string, setting: string, value: number | undefined): bigint | null {

@@ -19,6 +19,7 @@ function statusOf(region: string, more: Partial<RegionStatus> = {}): RegionStatu
     clockOffsetMs: 0,
     provenEqualMs: undefined,
     archiveFromMs: undefined,
+    conflictsFromMs: undefined,
     notices: [],
     ...more,
   };

@@ -6,8 +6,10 @@ import {
   withoutChanges,
 } from '../arrival/judge-change-set.ts';
 import { isMessageFault } from '../arrival/refusal.ts';
+import { TOMBSTONE_AGE_MS_MIN } from '../catalogue/decide-catalogue.ts';
 import { chunk, forEachBounded } from '../concurrency/bounded.ts';
 import { untilUncontended } from '../concurrency/contention.ts';
+import { tableIdOf } from '../entity-kind/open-id.ts';
 import { AppError, assertNever, TerminalError, TransientError } from '../errors.ts';
 import { ROWS_PER_TRANSACTION_MAX } from '../limits/table-limits.ts';
 import { type Change, type ChangeSet, originOf, referenceIdOf } from '../model/change-set.ts';
@@ -15,11 +17,13 @@ import { type Conflict, eraseConflict } from '../model/conflict.ts';
 import type { Archive, ArchiveEntry } from '../ports/archive.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ConflictJournal } from '../ports/conflict-journal.ts';
+import type { HorizonRecord } from '../ports/recovery-region.ts';
 import type { Replica, RowWrite, StoredRow } from '../ports/replica.ts';
 import type { TableStore } from '../ports/table-store.ts';
 import { isAlive, type StoredState } from '../state/entity-state.ts';
+import { newestStamp, type VersionVector } from '../state/version-vector.ts';
 import type { HybridClock } from '../time/hybrid-clock.ts';
-import type { Stamp } from '../time/stamp.ts';
+import { type Stamp, stampTimeMs } from '../time/stamp.ts';
 import { plainBytesOf } from '../wire/change-set-bytes.ts';
 import { decideApply, fitRow } from './decide-apply.ts';
 
@@ -35,6 +39,8 @@ export interface ApplierOptions {
   readonly hybridClock: HybridClock;
   /** Tombstones older than this may have been collected. */
   readonly tombstoneAgeMs: number;
+  /** Of the tables of clients, by the kind that holds them: until when those with an age of their own were collected. */
+  readonly tombstones?: ReadonlyMap<string, Pick<HorizonRecord, 'read'>> | undefined;
   /** Is asked for its time before anything is refused as too old. */
   readonly store: Pick<TableStore, 'timeMs'>;
   /** Says how far the clock here may be ahead of the store's. */
@@ -217,6 +223,7 @@ export interface ApplyBatchOptions {
   readonly conflicts: Pick<ConflictJournal, 'record'>;
   readonly clock: Clock;
   readonly tombstoneAgeMs: number;
+  readonly tombstones?: ReadonlyMap<string, Pick<HorizonRecord, 'read'>> | undefined;
   readonly store: Pick<TableStore, 'timeMs'>;
   readonly driftMsMax: number;
   readonly onConflict?: (conflict: Conflict) => void;
@@ -242,8 +249,15 @@ export async function applyToBucket(
   for (const [bucket, entityIds] of byBucket) {
     await untilUncontended(async (attempt) => {
       const nowMs = options.clock.nowMs();
+      const collected = await readCollected(sets, { replica, nowMs }, options);
       const fold = (entityId: string, stored: StoredRow | undefined, without: OldSets): Fold =>
-        foldChanges(byEntity.get(entityId) ?? [], stored, { ...options, replica, without, nowMs });
+        foldChanges(byEntity.get(entityId) ?? [], stored, {
+          ...options,
+          replica,
+          without,
+          nowMs,
+          collectedBeforeMs: collected.get(tableIdOf(entityId)),
+        });
       const folds = await foldWhole({ bucket, entityIds, byEntity, fold }, replica, attempt === 1);
       if (folds.some((one) => one.refused.length > 0)) await trustClock(nowMs, options);
       // Before the rows: once they are merged, a repetition would no longer see the conflict (I7).
@@ -261,6 +275,31 @@ export async function applyToBucket(
     }, CONTENTION);
   }
   return refused;
+}
+
+/** No tombstone of a younger set goes: `TOMBSTONE_AGE_MS_MIN` less what clocks may differ. */
+const YOUNG_MS = TOMBSTONE_AGE_MS_MIN / 2;
+const NONE: ReadonlyMap<string, number> = new Map();
+
+/**
+ * Resolves with the times, by table, before which tombstones may be gone here. They are recorded before any goes, and
+ * read after the sets have come; nobody is asked for sets that are too young.
+ */
+async function readCollected(
+  sets: readonly ChangeSet[],
+  { replica, nowMs }: { readonly replica: Replica; readonly nowMs: number },
+  { tombstones }: Pick<ApplyBatchOptions, 'tombstones'>,
+): Promise<ReadonlyMap<string, number>> {
+  const horizons = tombstones?.get(replica.entityKind);
+  if (horizons === undefined) return NONE;
+  const isOld = ({ changes }: ChangeSet): boolean =>
+    changes.some(({ state }) => newestMs(state.vector) < nowMs - YOUNG_MS);
+  return sets.some(isOld) ? (await horizons.read()).tables : NONE;
+}
+
+function newestMs(vector: VersionVector): number {
+  const newest = newestStamp(vector);
+  return newest === undefined ? 0 : stampTimeMs(newest);
 }
 
 /** Throws `CLOCK_AHEAD` unless the clock was right at `judgedMs`, as far as the store can tell. */
@@ -355,6 +394,7 @@ function foldChanges(
     readonly replica: Pick<Replica, 'entityKind' | 'fit'>;
     readonly without: OldSets;
     readonly nowMs: number;
+    readonly collectedBeforeMs: number | undefined;
   },
 ): Fold {
   const conflicts: Conflict[] = [];
@@ -377,7 +417,12 @@ function foldChanges(
         stamp: set.stamp,
         referenceId: originOf(set) === options.region ? undefined : referenceIdOf(set, entityId),
       },
-      { stored: row, nowMs: options.nowMs, tombstoneAgeMs: options.tombstoneAgeMs },
+      {
+        stored: row,
+        nowMs: options.nowMs,
+        tombstoneAgeMs: options.tombstoneAgeMs,
+        collectedBeforeMs: options.collectedBeforeMs,
+      },
     );
     isPlain &&= decision.kind === 'write';
     switch (decision.kind) {

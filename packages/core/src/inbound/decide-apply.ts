@@ -33,6 +33,8 @@ export interface ApplyContext {
   readonly nowMs: number;
   /** Tombstones older than this may have been collected. */
   readonly tombstoneAgeMs: number;
+  /** Those stamped before this time, in milliseconds, and no others, where it is known. */
+  readonly collectedBeforeMs?: number | undefined;
 }
 
 /** Decides what a region does with one received change. Total: every pair of states has an answer. */
@@ -110,6 +112,6 @@ function isYoungerThanTombstones(state: EntityState, context: ApplyContext): boo
   return [...stampsOf(state)].every((stamp) => stampTimeMs(stamp) >= horizonMs);
 }
 
-function horizonOf({ nowMs, tombstoneAgeMs }: ApplyContext): number {
-  return nowMs - tombstoneAgeMs;
+function horizonOf({ nowMs, tombstoneAgeMs, collectedBeforeMs }: ApplyContext): number {
+  return collectedBeforeMs ?? nowMs - tombstoneAgeMs;
 }

@@ -1,4 +1,5 @@
 import type { ChangeSet } from '../model/change-set.ts';
+import type { Horizons } from '../model/horizons.ts';
 import type { ArchiveSpan } from './archive.ts';
 import type { ConflictJournal } from './conflict-journal.ts';
 import type { Outbox } from './outbox.ts';
@@ -16,8 +17,11 @@ export type ScannedRow =
     };
 
 export interface RowScanner {
-  /** Yields every row of the bucket, tombstones included, in the order of the row keys. */
-  scan(bucket: string): AsyncIterable<ScannedRow>;
+  /**
+   * Yields every row of the bucket, tombstones included, in the order of the row keys; of an open kind, whose ids are
+   * its row keys, only those that begin with the prefix where one is given.
+   */
+  scan(bucket: string, idPrefix?: string): AsyncIterable<ScannedRow>;
 }
 
 export interface ArchiveRow {
@@ -64,13 +68,18 @@ export interface ArchiveKeeper {
    */
   drop(rows: readonly ArchiveRow[]): Promise<readonly ArchiveRow[]>;
   /**
-   * Resolves with how far back the archive of the entity kind goes: a replay to that time in milliseconds, or to a
-   * later one, gives what was, and one to an earlier time does not. Undefined where nothing was ever trimmed. Throws
-   * `ARCHIVE_DAMAGED` where nobody can read it.
+   * Resolves with how far back the archive of the entity kind goes, or that of one table of clients among it: a replay
+   * to that time in milliseconds, or to a later one, gives what was, and one to an earlier time does not. Undefined
+   * where nothing was ever trimmed. Throws `ARCHIVE_DAMAGED` where nobody can read it.
    */
-  horizonMs(entityKind: string): Promise<number | undefined>;
-  /** Records that nothing before that time is kept whole. It never goes back. Throws `WRITE_CONTENDED`. */
-  raiseHorizon(entityKind: string, horizonMs: number): Promise<void>;
+  horizonMs(entityKind: string, tableId?: string): Promise<number | undefined>;
+  /** Resolves with the same of the kind and of each of its tables that has a horizon of its own. */
+  horizons(entityKind: string): Promise<Horizons>;
+  /**
+   * Records that nothing of the kind, or of one of its tables, is kept whole before that time. It never goes back; the
+   * first of a table is no earlier than that of the kind, which counted before. Throws `WRITE_CONTENDED`.
+   */
+  raiseHorizon(entityKind: string, horizonMs: number, tableId?: string): Promise<void>;
 }
 
 /** Is one entity kind in one region, as verify, repair, rebuild and replay see it. */
@@ -83,4 +92,19 @@ export interface RecoveryRegion {
   readonly archive: ArchiveKeeper;
   readonly conflicts: ConflictJournal;
   readonly outbox: Outbox;
+  /**
+   * Says until when tombstones were collected of the tables of clients that have an age of their own; undefined where
+   * the kind holds no such tables.
+   */
+  readonly tombstones?: HorizonRecord | undefined;
+  /** Says how far back the journal of conflicts goes; all of it where it is undefined. */
+  readonly conflictsFrom?: HorizonRecord | undefined;
+}
+
+/** Keeps before when something was taken away, in the table that it is about. */
+export interface HorizonRecord {
+  /** Throws `ARCHIVE_DAMAGED` where nobody can read one. */
+  read(): Promise<Horizons>;
+  /** It never goes back; the first of a table is no earlier than that of the kind. Throws `WRITE_CONTENDED`. */
+  raise(horizonMs: number, tableId?: string): Promise<void>;
 }

@@ -38,7 +38,7 @@ async function copied(
     from: keeperOf(from),
     into: {
       ...keeperOf(into),
-      horizonMs: async () => horizonMs,
+      horizons: async () => ({ kindMs: horizonMs, tables: new Map() }),
       put: async (rows) => {
         puts.push(rows);
         return refuse(rows, puts.length);

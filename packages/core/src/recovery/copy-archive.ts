@@ -1,8 +1,8 @@
 import { batchesOf } from '../concurrency/bounded.ts';
 import { untilUncontended } from '../concurrency/contention.ts';
+import { isBelow, latestHorizon } from '../model/horizons.ts';
 import type { ArchiveKeeper, ArchiveRow, ScannedArchiveRow } from '../ports/recovery-region.ts';
 import { findSuperseded } from '../retention/trim-archive.ts';
-import { stampTimeMs } from '../time/stamp.ts';
 import { encodeChangeSet, plainBytesOf } from '../wire/change-set-bytes.ts';
 import { joinChangeSets } from './repair-regions.ts';
 import type { DamagedArchiveRow } from './replay.ts';
@@ -11,7 +11,7 @@ export interface CopyArchiveOptions {
   readonly entityKind: string;
   readonly bucket: string;
   readonly from: Pick<ArchiveKeeper, 'scan'>;
-  readonly into: Pick<ArchiveKeeper, 'scan' | 'put' | 'horizonMs'>;
+  readonly into: Pick<ArchiveKeeper, 'scan' | 'put' | 'horizons'>;
   readonly onDamaged: (row: DamagedArchiveRow) => void;
   readonly onRows?: (copied: number) => void;
 }
@@ -44,14 +44,14 @@ async function findTrimmed({
   from,
   into,
 }: CopyArchiveOptions): Promise<IsTrimmed> {
-  const horizonMs = await into.horizonMs(entityKind);
-  if (horizonMs === undefined) return () => false;
+  const horizons = await into.horizons(entityKind);
+  if (latestHorizon(horizons) === undefined) return () => false;
   const needed = new Set<string>();
   const onNeeded = (row: ScannedArchiveRow): void => void needed.add(keyOf(row));
-  const superseded = findSuperseded({ archive: from, entityKind, bucket, horizonMs, onNeeded });
+  const superseded = findSuperseded({ archive: from, entityKind, bucket, horizons, onNeeded });
   // Only what is needed is kept in memory: there is no more of it than there are entities.
   while ((await superseded.next()).done !== true);
-  return (row) => stampTimeMs(row.set.stamp) < horizonMs && !needed.has(keyOf(row));
+  return (row) => isBelow(row.set, horizons) && !needed.has(keyOf(row));
 }
 
 async function copyOnce(

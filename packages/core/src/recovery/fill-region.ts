@@ -1,10 +1,11 @@
 import { AppError, assertNever } from '../errors.ts';
-
+import { type Horizons, latestHorizon } from '../model/horizons.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { RecoveryRegion, RowScanner } from '../ports/recovery-region.ts';
 import { copyArchive } from './copy-archive.ts';
 import type { Difference } from './difference.ts';
-import { joinJournals, repairJournals } from './journals.ts';
+import { joinJournals, readKept, repairJournals } from './journals.ts';
+import { readTombstones } from './read-tombstones.ts';
 import { applyRepair, joinEntities, planRepair } from './repair-regions.ts';
 import { type DamagedArchiveRow, replayInto } from './replay.ts';
 import {
@@ -32,7 +33,6 @@ export interface FillOptions {
   readonly tombstoneAgeMs: number;
   readonly recheckCountMax: number;
   readonly recheckDelayMs: number;
-  readonly conflictsKeptFromMs?: number | undefined;
   readonly onProgress?: (progress: FillProgress) => void;
   readonly signal?: AbortSignal;
 }
@@ -68,13 +68,15 @@ export async function planFill(
   const rows = new Map<string, number>();
   const damaged: DamagedRow[] = [];
   let different = 0;
+  const regions = [target, ...sources];
+  const tombstones = await readTombstones(regions, clock.nowMs() - tombstoneAgeMs);
   for (const bucket of target.buckets) {
     const compared = await compareBucket(
       [{ ...target, rows: rowsIfThere(target.rows) }, ...sources],
       bucket,
       {
         createDigest,
-        horizonMs: clock.nowMs() - tombstoneAgeMs,
+        tombstones,
         onDifferent: async (entityIds) => void (different += entityIds.length),
         ...(onRows === undefined ? {} : { onRows }),
       },
@@ -117,7 +119,6 @@ export async function fillRegion(options: FillOptions): Promise<FillReport> {
   const tally: Tally = { archiveRows: 0, rows: 0, conflicts: 0, damaged: new Map() };
   for (const phase of PHASES) await runPhase(phase, options, tally);
   const regions = [target, ...sources];
-  const { conflictsKeptFromMs } = options;
   let proof: VerifyReport | undefined;
   let doubtful: readonly Difference[] = [];
   for (let round = 1; round <= PROOF_ROUNDS_MAX; round += 1) {
@@ -131,7 +132,6 @@ export async function fillRegion(options: FillOptions): Promise<FillReport> {
       tombstoneAgeMs,
       recheckCountMax: options.recheckCountMax,
       recheckDelayMs: options.recheckDelayMs,
-      conflictsKeptFromMs,
       onRows: (count) => options.onProgress?.({ phase: 'prove', done: (read += count) }),
     });
     // What is damaged no round mends, and what was not described differs all the same.
@@ -143,7 +143,7 @@ export async function fillRegion(options: FillOptions): Promise<FillReport> {
     const written = await applyRepair({ regions, repairs: plan.repairs });
     tally.rows += written.get(target.region) ?? 0;
     const { conflicts } = plan;
-    const recorded = await repairJournals({ regions, conflicts, conflictsKeptFromMs });
+    const recorded = await repairJournals({ regions, conflicts });
     tally.conflicts += recorded.get(target.region) ?? 0;
   }
   return {
@@ -180,8 +180,12 @@ async function runPhase(
           tally.archiveRows += await copyBetween(source, target, { bucket, tally, advance });
         }
       });
-    case 'rows':
-      return eachBucket(options, (bucket) => copyRows(bucket, options, { tally, advance }));
+    case 'rows': {
+      const tombstones = await takeTombstones(options);
+      return eachBucket(options, (bucket) =>
+        copyRows({ bucket, tombstones }, options, { tally, advance }),
+      );
+    }
     case 'replay':
       await replayInto({
         archive: target.archive,
@@ -195,8 +199,12 @@ async function runPhase(
         ...(signal === undefined ? {} : { signal }),
       });
       return;
-    case 'conflicts':
-      return eachBucket(options, (bucket) => joinConflictsOf(bucket, options, { tally, advance }));
+    case 'conflicts': {
+      const kept = await takeKept(options);
+      return eachBucket(options, (bucket) =>
+        joinConflictsOf(bucket, { ...options, kept }, { tally, advance }),
+      );
+    }
     case 'give-back':
       return eachBucket(options, async (bucket) => {
         for (const source of sources) {
@@ -216,10 +224,41 @@ async function takeHorizon(
   { archive, entityKind }: RecoveryRegion,
   sources: readonly RecoveryRegion[],
 ): Promise<void> {
-  const horizons = await Promise.all(sources.map((one) => one.archive.horizonMs(entityKind)));
-  const known = horizons.filter((horizonMs) => horizonMs !== undefined);
-  if (known.length < horizons.length) return;
-  await archive.raiseHorizon(entityKind, Math.min(...known));
+  const horizons = await Promise.all(sources.map((one) => one.archive.horizons(entityKind)));
+  const raise = async (ofSources: readonly (number | undefined)[], tableId?: string) => {
+    const known = ofSources.filter((horizonMs) => horizonMs !== undefined);
+    if (known.length < horizons.length) return;
+    await archive.raiseHorizon(entityKind, Math.min(...known), tableId);
+  };
+  for (const tableId of new Set(horizons.flatMap(({ tables }) => [...tables.keys()]))) {
+    await raise(
+      horizons.map((one) => latestHorizon(one, tableId)),
+      tableId,
+    );
+  }
+  await raise(horizons.map(({ kindMs }) => kindMs));
+}
+
+/** Before rows are copied, which tombstones that one of the sources may have collected are not: the target has as few. */
+async function takeTombstones({
+  target,
+  sources,
+  clock,
+  tombstoneAgeMs,
+}: FillOptions): Promise<Horizons> {
+  const tombstones = await readTombstones([target, ...sources], clock.nowMs() - tombstoneAgeMs);
+  for (const [tableId, horizonMs] of tombstones.tables) {
+    await target.tombstones?.raise(horizonMs, tableId);
+  }
+  return tombstones;
+}
+
+/** Before journals are joined: of what one of them has trimmed the target gets nothing, and says so. */
+async function takeKept({ target, sources }: FillOptions): Promise<Horizons> {
+  const kept = await readKept([target, ...sources]);
+  for (const [tableId, keptMs] of kept.tables) await target.conflictsFrom?.raise(keptMs, tableId);
+  if (kept.kindMs !== undefined) await target.conflictsFrom?.raise(kept.kindMs);
+  return kept;
 }
 
 async function eachBucket(
@@ -255,25 +294,24 @@ function copyBetween(
 /** What one has told and another had not got yet is told by nobody again: so all of them are joined. */
 async function joinConflictsOf(
   bucket: string,
-  { target, sources, conflictsKeptFromMs }: FillOptions,
+  { kept, target, sources }: FillOptions & { readonly kept: Horizons },
   { tally, advance }: Step,
 ): Promise<void> {
   const regions = [target, ...sources];
-  const keptFromMs = conflictsKeptFromMs;
-  const written = await joinJournals({ regions, bucket, keptFromMs, onJoined: advance });
+  const written = await joinJournals({ regions, bucket, kept, onJoined: advance });
   tally.conflicts += written.get(target.region) ?? 0;
 }
 
 /** Straight from the rows: each is written once, however often it was changed. */
 async function copyRows(
-  bucket: string,
-  { target, sources, createDigest, clock, tombstoneAgeMs }: FillOptions,
+  { bucket, tombstones }: { readonly bucket: string; readonly tombstones: Horizons },
+  { target, sources, createDigest }: FillOptions,
   { tally, advance }: Step,
 ): Promise<void> {
   const regions = [target, ...sources];
   await compareBucket(regions, bucket, {
     createDigest,
-    horizonMs: clock.nowMs() - tombstoneAgeMs,
+    tombstones,
     async onDifferent(entityIds) {
       const into = [target.region];
       const written = await joinEntities({ regions, bucket, entityIds, into });

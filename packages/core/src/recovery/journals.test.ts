@@ -42,7 +42,7 @@ async function differencesOf(
   const found: ConflictDifference[] = [];
   await compareJournals(regions, {
     bucket: MEMORY_BUCKET,
-    keptFromMs,
+    kept: { kindMs: keptFromMs, tables: new Map() },
     onDifferent: (difference) => void found.push(difference),
   });
   return found;
@@ -103,8 +103,31 @@ describe('comparing journals', () => {
     await east.conflicts.accept([conflictOf(9), conflictOf(10)]);
     expect(await differencesOf([east, west], 10)).toMatchObject([{ stamps: [at(10), {}] }]);
     expect(await differencesOf([east, west], 11)).toEqual([]);
-    await joinJournals({ regions: [east, west], bucket: MEMORY_BUCKET, keptFromMs: 10 });
+    const kept = { kindMs: 10, tables: new Map() };
+    await joinJournals({ regions: [east, west], bucket: MEMORY_BUCKET, kept });
     expect(west.recorded).toEqual([conflictOf(10)]);
+  });
+
+  test('I22: asks each region how far back its journal goes, and goes by the newest, table by table', async () => {
+    const [east, west] = createThree();
+    const of = (kindMs: number, tableMs: number) => ({
+      read: async () => ({ kindMs, tables: new Map([['ordersid', tableMs]]) }),
+      raise: async () => undefined,
+    });
+    await east.conflicts.accept([8, 9, 10].map((timeMs) => conflictOf(timeMs)));
+    await east.conflicts.accept([3, 4].map((timeMs) => conflictOf(timeMs, ['x'], 'ordersid-a')));
+    const found: number[] = [];
+    await compareJournals(
+      [
+        { ...east, conflictsFrom: of(9, 2) },
+        { ...west, conflictsFrom: of(1, 4) },
+      ],
+      {
+        bucket: MEMORY_BUCKET,
+        onDifferent: ({ stamps }) => void found.push(parseInt(stamps[1].slice(0, 12), 16)),
+      },
+    );
+    expect(found).toEqual([4, 9, 10]);
   });
 });
 

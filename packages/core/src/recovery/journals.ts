@@ -1,5 +1,6 @@
 import { forEachBounded } from '../concurrency/bounded.ts';
 import { type Conflict, joinConflicts } from '../model/conflict.ts';
+import { type Horizons, horizonOf, joinHorizons } from '../model/horizons.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { RecoveryRegion } from '../ports/recovery-region.ts';
 import { type Stamp, stampTimeMs } from '../time/stamp.ts';
@@ -23,11 +24,10 @@ export interface ConflictDifference {
 export interface CompareJournalsOptions {
   readonly bucket: string;
   /**
-   * Is the time, in milliseconds, from which on every one of the regions keeps its conflicts; all are compared by
-   * default. Where journals are trimmed it is the newest of the regions' times, so that what one has trimmed
-   * neither counts as lost nor is brought back by another.
+   * From when on every one of the regions keeps its conflicts; asked of the regions by default. Of their times the
+   * newest count, so that what one has trimmed neither counts as lost nor is brought back by another.
    */
-  readonly keptFromMs?: number | undefined;
+  readonly kept?: Horizons | undefined;
   /** Told of each conflict that is not the same everywhere, with the join of all records of it. */
   readonly onDifferent: (difference: ConflictDifference, joined: Conflict) => Promise<void> | void;
   /** Told how many records were read, region by region and conflict by conflict. */
@@ -41,9 +41,10 @@ export interface CompareJournalsOptions {
  */
 export async function compareJournals(
   regions: readonly RecoveryRegion[],
-  { bucket, keptFromMs = 0, onDifferent, onConflicts }: CompareJournalsOptions,
+  { bucket, kept, onDifferent, onConflicts }: CompareJournalsOptions,
 ): Promise<ReadonlyMap<string, number>> {
-  const readers = regions.map((region) => createReader(region, bucket, keptFromMs));
+  const from = kept ?? (await readKept(regions));
+  const readers = regions.map((region) => createReader(region, bucket, from));
   await Promise.all(readers.map((reader) => reader.advance()));
   for (;;) {
     const [key] = readers.flatMap((reader) => reader.head()?.key ?? []).toSorted(inOrder);
@@ -67,6 +68,14 @@ export async function compareJournals(
   return new Map(readers.map((reader) => [reader.region, reader.count()]));
 }
 
+/** Resolves with the times from which on each of the journals has every conflict. */
+export async function readKept(
+  regions: readonly Pick<RecoveryRegion, 'conflictsFrom'>[],
+): Promise<Horizons> {
+  const read = regions.flatMap(({ conflictsFrom }) => conflictsFrom?.read() ?? []);
+  return joinHorizons(await Promise.all(read));
+}
+
 /** Names a conflict within its bucket. */
 export function conflictKey({ entityId, stamps }: Pick<Conflict, 'entityId' | 'stamps'>): string {
   return `${orderOf(stamps)}${entityId}`;
@@ -79,8 +88,6 @@ export interface VerifyJournalsOptions {
   /** How often what differs is read again, for a write under way looks like a difference. */
   readonly recheckCountMax: number;
   readonly recheckDelayMs: number;
-  /** See `keptFromMs` of `CompareJournalsOptions`. */
-  readonly conflictsKeptFromMs?: number | undefined;
   readonly onConflicts?: ((count: number) => void) | undefined;
 }
 
@@ -100,14 +107,15 @@ const BUCKETS_AT_ONCE_MAX = 4;
 
 /** Compares the journals, and reads them again in the buckets where they were not the same. Reads only. */
 export async function verifyJournals(options: VerifyJournalsOptions): Promise<JournalsComparison> {
-  const { regions, clock, conflictsKeptFromMs, onConflicts } = options;
+  const { regions, clock, onConflicts } = options;
+  const kept = await readKept(regions);
   const recorded = new Map<string, number>();
   let suspects = new Map<string, ConflictDifference>();
   let unnamedCount = 0;
   await forEachBounded(options.buckets, BUCKETS_AT_ONCE_MAX, async (bucket) => {
     const counts = await compareJournals(regions, {
       bucket,
-      keptFromMs: conflictsKeptFromMs,
+      kept,
       onConflicts,
       onDifferent(difference) {
         if (suspects.size < NAMED_MAX) suspects.set(conflictKey(difference), difference);
@@ -123,7 +131,7 @@ export async function verifyJournals(options: VerifyJournalsOptions): Promise<Jo
     for (const bucket of new Set([...suspects.values()].map((one) => one.bucket))) {
       await compareJournals(regions, {
         bucket,
-        keptFromMs: conflictsKeptFromMs,
+        kept,
         onConflicts,
         onDifferent(difference) {
           const key = conflictKey(difference);
@@ -144,7 +152,7 @@ export async function verifyJournals(options: VerifyJournalsOptions): Promise<Jo
 export interface JoinJournalsOptions {
   readonly regions: readonly RecoveryRegion[];
   readonly bucket: string;
-  readonly keptFromMs?: number | undefined;
+  readonly kept?: Horizons | undefined;
   /** Leaves all others as they are; every conflict of the bucket is joined by default. */
   readonly only?: ReadonlySet<string>;
   /** Told how many conflicts are the same everywhere since. */
@@ -163,7 +171,7 @@ const PENDING_CHARS_MAX = 1024 * 1024;
 export async function joinJournals(
   options: JoinJournalsOptions,
 ): Promise<ReadonlyMap<string, number>> {
-  const { regions, bucket, keptFromMs, only, onJoined } = options;
+  const { regions, bucket, kept, only, onJoined } = options;
   const written = new Map<string, number>();
   const pending: { readonly joined: Conflict; readonly behind: readonly string[] }[] = [];
   let chars = 0;
@@ -180,7 +188,7 @@ export async function joinJournals(
   };
   await compareJournals(regions, {
     bucket,
-    keptFromMs,
+    kept,
     async onDifferent(difference, joined) {
       if (only?.has(conflictKey(difference)) === false) return;
       pending.push({ joined, behind: difference.behind });
@@ -195,7 +203,6 @@ export async function joinJournals(
 export interface RepairJournalsOptions {
   readonly regions: readonly RecoveryRegion[];
   readonly conflicts: readonly ConflictDifference[];
-  readonly conflictsKeptFromMs?: number | undefined;
   readonly onProgress?: (done: number) => void;
 }
 
@@ -207,14 +214,13 @@ export interface RepairJournalsOptions {
 export async function repairJournals(
   options: RepairJournalsOptions,
 ): Promise<ReadonlyMap<string, number>> {
-  const { regions, conflicts, conflictsKeptFromMs, onProgress } = options;
+  const { regions, conflicts, onProgress } = options;
   const written = new Map<string, number>();
   let done = 0;
   for (const [bucket, own] of Map.groupBy(conflicts, (conflict) => conflict.bucket)) {
     const counts = await joinJournals({
       regions,
       bucket,
-      keptFromMs: conflictsKeptFromMs,
       only: new Set(own.map(conflictKey)),
       onJoined: (count) => onProgress?.((done += count)),
     });
@@ -239,7 +245,7 @@ interface Reader {
 function createReader(
   { region, entityKind, conflicts }: RecoveryRegion,
   bucket: string,
-  keptFromMs: number,
+  kept: Horizons,
 ): Reader {
   const iterator = conflicts.scan(entityKind, bucket)[Symbol.asyncIterator]();
   let next: Conflict | undefined;
@@ -250,7 +256,7 @@ function createReader(
     for (;;) {
       const { done, value } = await iterator.next();
       if (done === true) return undefined;
-      if (stampTimeMs(value.stamps[1]) >= keptFromMs) return value;
+      if (stampTimeMs(value.stamps[1]) >= (horizonOf(kept, value.entityId) ?? 0)) return value;
     }
   };
   return {

@@ -1,19 +1,17 @@
 import { chunk } from '../concurrency/bounded.ts';
 import { TerminalError } from '../errors.ts';
 import { fitRow, mergeRows } from '../inbound/decide-apply.ts';
+import type { Horizons } from '../model/horizons.ts';
+import type { ArchiveSpan } from '../ports/archive.ts';
 import type { ArchiveKeeper, RowScanner } from '../ports/recovery-region.ts';
 import type { Replica, StoredRow } from '../ports/replica.ts';
-import {
-  type EntityState,
-  isAlive,
-  isCollectable,
-  type StoredState,
-} from '../state/entity-state.ts';
+import { type EntityState, isAlive, type StoredState } from '../state/entity-state.ts';
 import { encodeVector } from '../state/version-vector.ts';
 import { isStamp, stampTimeMs } from '../time/stamp.ts';
 import { isSameValue } from '../values/field-value.ts';
 import { type Difference, describeDifference, isSameState, proofOf } from './difference.ts';
 import { readReadable } from './read-readable.ts';
+import { mayBeGone } from './read-tombstones.ts';
 import { type DamagedArchiveRow, foldArchive, foldSpanOf, type ReplaySpan } from './replay.ts';
 /**
  * `join`: what the archive has is joined into the rows, which brings back what is missing and undoes
@@ -62,8 +60,8 @@ export interface PlanReplayOptions {
   readonly buckets: readonly string[];
   readonly span: ReplaySpan;
   readonly mode: ReplayMode;
-  /** Keeps a `join` from making tombstones again that are stamped before this time, in milliseconds. */
-  readonly horizonMs: number;
+  /** Keeps a `join` from making tombstones again that are stamped before these times. */
+  readonly tombstones: Horizons;
   readonly onDamaged?: (row: DamagedArchiveRow) => void;
   readonly onSet?: () => void;
 }
@@ -97,7 +95,7 @@ export async function planReplay(options: PlanReplayOptions): Promise<ReplayPlan
         row,
         found: states.get(entityId),
         mode: options.mode,
-        horizonMs: options.horizonMs,
+        tombstones: options.tombstones,
         replica: options.replica,
       });
       if (change === undefined) same += 1;
@@ -129,10 +127,21 @@ export function countReplay(changes: readonly Pick<PlannedReplay, 'difference'>[
  * was nothing.
  */
 export async function findArchiveStart(
-  archive: Pick<ArchiveKeeper, 'scan' | 'horizonMs'>,
-  { entityKind, buckets }: { readonly entityKind: string; readonly buckets: readonly string[] },
+  archive: Pick<ArchiveKeeper, 'horizonMs'> & {
+    scan(span: ArchiveSpan): AsyncIterable<{ readonly rowKey: string }>;
+  },
+  {
+    entityKind,
+    buckets,
+    tableId,
+  }: {
+    readonly entityKind: string;
+    readonly buckets: readonly string[];
+    /** Only of this table of clients. */
+    readonly tableId?: string | undefined;
+  },
 ): Promise<number | undefined> {
-  const horizonMs = await archive.horizonMs(entityKind);
+  const horizonMs = await archive.horizonMs(entityKind, tableId);
   if (horizonMs !== undefined) return horizonMs;
   let startMs: number | undefined;
   for (const bucket of buckets) {
@@ -176,12 +185,13 @@ async function* readRows(
   states: ReadonlyMap<string, StoredState>,
   { replica, rows, span, mode }: PlanReplayOptions,
 ): AsyncGenerator<readonly [string, StoredRow | undefined]> {
+  const { idPrefix } = span;
   const isWhole = span.entityId === undefined && span.fromMs === undefined;
   let named = span.entityId === undefined ? [...states.keys()] : [span.entityId];
   if (mode === 'restore' && isWhole) {
     const left = new Set(states.keys());
     let hasDamaged = false;
-    for await (const scanned of rows.scan(bucket)) {
+    for await (const scanned of rows.scan(bucket, idPrefix)) {
       if (scanned.kind === 'damaged') {
         hasDamaged ||= !scanned.isForeign;
         continue;
@@ -208,7 +218,7 @@ interface Compared {
   readonly row: StoredRow | undefined;
   readonly found: StoredState | undefined;
   readonly mode: ReplayMode;
-  readonly horizonMs: number;
+  readonly tombstones: Horizons;
   readonly replica: Pick<Replica, 'fit'>;
 }
 
@@ -216,7 +226,7 @@ interface Compared {
 function planEntity(
   bucket: string,
   entityId: string,
-  { row, found, mode, horizonMs, replica }: Compared,
+  { row, found, mode, tombstones, replica }: Compared,
 ): PlannedReplay | undefined {
   const now = row?.state;
   const joined =
@@ -228,7 +238,7 @@ function planEntity(
     mode === 'join' &&
     now === undefined &&
     then !== undefined &&
-    isCollectable(then, horizonMs)
+    mayBeGone(entityId, then, tombstones)
   ) {
     return undefined;
   }

@@ -10,6 +10,7 @@ import {
   referenceIdOf,
 } from '../model/change-set.ts';
 import { areConcurrent, type Conflict, findConflicts } from '../model/conflict.ts';
+import { type Horizons, horizonOf } from '../model/horizons.ts';
 import type { RecoveryRegion } from '../ports/recovery-region.ts';
 import type { RowWrite } from '../ports/replica.ts';
 import type { EntityState, StoredState } from '../state/entity-state.ts';
@@ -52,14 +53,20 @@ export function planRepair(
   {
     differences,
     journals,
+    tombstones,
   }: Pick<VerifyReport, 'differences'> & {
+    /** From the report; what was deleted long ago is judged by the age alone without. */
+    readonly tombstones?: Horizons | undefined;
     readonly journals: Pick<VerifyReport['journals'], 'differences'>;
   },
   options: PlanOptions,
 ): RepairPlan {
-  const horizonMs = options.nowMs - options.tombstoneAgeMs;
+  const byAge = {
+    kindMs: options.nowMs - options.tombstoneAgeMs,
+    tables: tombstones?.tables ?? new Map<string, number>(),
+  };
   const isDoubtful = (difference: Difference): boolean =>
-    options.includesDoubtful !== true && isOldAndMissing(difference, horizonMs);
+    options.includesDoubtful !== true && isOldAndMissing(difference, byAge);
   return {
     repairs: differences
       .filter((difference) => !isDoubtful(difference))
@@ -74,7 +81,8 @@ export function planRepair(
   };
 }
 
-function isOldAndMissing({ regions }: Difference, horizonMs: number): boolean {
+function isOldAndMissing({ regions, entityId }: Difference, tombstones: Horizons): boolean {
+  const horizonMs = horizonOf(tombstones, entityId) ?? Number.NEGATIVE_INFINITY;
   const states = Object.values(regions);
   if (states.every(({ life }) => life !== 'absent')) return false;
   return states

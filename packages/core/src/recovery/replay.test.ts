@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { NO_HORIZONS } from '../model/horizons.ts';
 import type { EntityState } from '../state/entity-state.ts';
 import {
   alive,
@@ -41,7 +42,7 @@ describe('planning a replay', () => {
       buckets: [MEMORY_BUCKET],
       span: {},
       mode: 'join',
-      horizonMs: 0,
+      tombstones: NO_HORIZONS,
       ...more,
     });
   const idsOf = ({ changes }: ReplayPlan): string[] =>
@@ -71,10 +72,15 @@ describe('planning a replay', () => {
   test('a join makes no tombstone again that may have been collected', async () => {
     const east = createMemoryRecoveryRegion('east');
     filledArchive(east, setOf(at(9), ['old', dead(9)]), setOf(at(10), ['young', dead(10)]));
-    expect(idsOf(await plan(east, { horizonMs: 10 }))).toEqual(['young']);
+    expect(idsOf(await plan(east, { tombstones: { kindMs: 10, tables: new Map() } }))).toEqual([
+      'young',
+    ]);
     // A row that is there is joined, however old the deletion is.
     east.put('old', alive(5));
-    expect(idsOf(await plan(east, { horizonMs: 10 }))).toEqual(['old', 'young']);
+    expect(idsOf(await plan(east, { tombstones: { kindMs: 10, tables: new Map() } }))).toEqual([
+      'old',
+      'young',
+    ]);
   });
 
   test('a restore takes away what was not there, and compares what is seen', async () => {

@@ -1,21 +1,26 @@
 import { chunk, forEachBounded } from '../concurrency/bounded.ts';
+import { tableIdOf } from '../entity-kind/open-id.ts';
 import { TerminalError } from '../errors.ts';
 import { fitRow, mergeRows } from '../inbound/decide-apply.ts';
 import { ROWS_PER_TRANSACTION_MAX } from '../limits/table-limits.ts';
 import { type ChangeSet, originOf, referenceIdOf } from '../model/change-set.ts';
+import type { Horizons } from '../model/horizons.ts';
 import type { ArchiveSpan } from '../ports/archive.ts';
 import type { ConflictJournal } from '../ports/conflict-journal.ts';
 import type { ArchiveKeeper, RecoveryRegion } from '../ports/recovery-region.ts';
 import type { Replica } from '../ports/replica.ts';
-import { isCollectable, type StoredState } from '../state/entity-state.ts';
+import type { StoredState } from '../state/entity-state.ts';
 import { isSameState } from './difference.ts';
 import { mergeStatesInto } from './merge-states-into.ts';
 import { readReadable } from './read-readable.ts';
+import { mayBeGone, readTombstones } from './read-tombstones.ts';
 import { joinEntities } from './repair-regions.ts';
 
 export interface ReplaySpan {
   /** Only of this entity. */
   readonly entityId?: string;
+  /** Only of entities whose ids begin with it: those of a table of clients, or of one PartitionKey of it. */
+  readonly idPrefix?: string;
   /** What was stamped from this time on, in milliseconds. */
   readonly fromMs?: number;
   /** What was stamped before this time, in milliseconds. */
@@ -24,9 +29,9 @@ export interface ReplaySpan {
 
 /** Returns what of one bucket's archive a replay folds. */
 export function foldSpanOf(
-  { entityId, fromMs, beforeMs }: ReplaySpan,
+  { entityId, idPrefix, fromMs, beforeMs }: ReplaySpan,
   bucket: Pick<ArchiveSpan, 'entityKind' | 'bucket'>,
-): Pick<FoldOptions, 'span' | 'entityId'> {
+): Pick<FoldOptions, 'span' | 'entityId' | 'idPrefix'> {
   return {
     span: {
       ...bucket,
@@ -34,6 +39,7 @@ export function foldSpanOf(
       ...(beforeMs === undefined ? {} : { beforeMs }),
     },
     ...(entityId === undefined ? {} : { entityId }),
+    ...(idPrefix === undefined ? {} : { idPrefix }),
   };
 }
 
@@ -50,6 +56,8 @@ export interface FoldOptions {
   readonly region: string;
   /** Only of this entity. */
   readonly entityId?: string;
+  /** Only of entities whose ids begin with it. */
+  readonly idPrefix?: string;
   /** Entities held in memory before they are given away. */
   readonly entitiesMax: number;
   /** Joined states, each entity once a call; an entity may come again in a later call. */
@@ -65,7 +73,7 @@ export interface FoldOptions {
  * `RECOVERY_REFUSED` for a time to which the archive does not go back.
  */
 export async function foldArchive(options: FoldOptions): Promise<void> {
-  const { archive, span, region, entityId, entitiesMax, onStates } = options;
+  const { archive, span, region, entityId, idPrefix = '', entitiesMax, onStates } = options;
   let states = new Map<string, StoredState>();
   await refuseTrimmed(options);
   for await (const row of archive.scan(span)) {
@@ -77,6 +85,7 @@ export async function foldArchive(options: FoldOptions): Promise<void> {
     options.onSet?.(row.set);
     for (const change of row.set.changes) {
       if (entityId !== undefined && change.entityId !== entityId) continue;
+      if (!change.entityId.startsWith(idPrefix)) continue;
       const isOwn = originOf(row.set) === region;
       const referenceId = isOwn ? undefined : referenceIdOf(row.set, change.entityId);
       const known = states.get(change.entityId);
@@ -94,10 +103,11 @@ export async function foldArchive(options: FoldOptions): Promise<void> {
   if (states.size > 0) await onStates(states);
 }
 
-async function refuseTrimmed({ archive, span, region }: FoldOptions): Promise<void> {
+async function refuseTrimmed(options: FoldOptions): Promise<void> {
+  const { archive, span, region } = options;
   const { beforeMs, entityKind } = span;
   if (beforeMs === undefined) return;
-  const horizonMs = await archive.horizonMs(entityKind);
+  const horizonMs = await archive.horizonMs(entityKind, tableNamedIn(options));
   if (horizonMs === undefined || beforeMs >= horizonMs) return;
   const [start, wanted] = [horizonMs, beforeMs].map((timeMs) => new Date(timeMs).toISOString());
   throw new TerminalError(
@@ -106,6 +116,12 @@ async function refuseTrimmed({ archive, span, region }: FoldOptions): Promise<vo
       `${entityKind} was at ${wanted}. Choose a later time, or the archive of a region that goes back further.`,
     { details: { horizonMs } },
   );
+}
+
+/** Returns which table of clients a replay is of, by its id; undefined where it is of all that there is of the kind. */
+export function tableNamedIn({ entityId, idPrefix }: ReplaySpan): string | undefined {
+  const named = entityId ?? idPrefix;
+  return named === undefined ? undefined : tableIdOf(named);
 }
 
 function damaged({ partitionKey, rowKey, problem }: DamagedArchiveRow): TerminalError {
@@ -190,7 +206,10 @@ export interface ReplayInPlaceOptions
   readonly target: RecoveryRegion;
   /** They are given what the target did not have, too: nobody else would send it to them. */
   readonly peers: readonly RecoveryRegion[];
-  /** Tombstones stamped before this time, in milliseconds, are not made again. */
+  /**
+   * Tombstones stamped before this time, in milliseconds, are not made again; those of tables with an age of their own
+   * as the regions have collected them.
+   */
   readonly horizonMs: number;
 }
 
@@ -201,6 +220,7 @@ export interface ReplayInPlaceOptions
  */
 export async function replayInPlace(options: ReplayInPlaceOptions): Promise<ReplayProgress> {
   const { archive, source, target, span, signal } = options;
+  const tombstones = await readTombstones([target, ...options.peers], options.horizonMs);
   let progress: ReplayProgress = { changeSets: 0, rowsWritten: 0, bucketsDone: 0 };
   const advance = (name: keyof ReplayProgress, count: number): void => {
     progress = { ...progress, [name]: progress[name] + count };
@@ -220,7 +240,7 @@ export async function replayInPlace(options: ReplayInPlaceOptions): Promise<Repl
       async onStates(states) {
         for (const part of chunk([...states], { countMax: ROWS_PER_TRANSACTION_MAX })) {
           signal?.throwIfAborted();
-          advance('rowsWritten', await joinBatch(options, bucket, new Map(part)));
+          advance('rowsWritten', await joinBatch(options, { bucket, tombstones }, new Map(part)));
         }
       },
     });
@@ -231,8 +251,8 @@ export async function replayInPlace(options: ReplayInPlaceOptions): Promise<Repl
 
 /** Resolves with the rows written in the target. A row that nobody can read is left as it is. */
 async function joinBatch(
-  { target, peers, horizonMs }: ReplayInPlaceOptions,
-  bucket: string,
+  { target, peers }: ReplayInPlaceOptions,
+  { bucket, tombstones }: { readonly bucket: string; readonly tombstones: Horizons },
   states: ReadonlyMap<string, StoredState>,
 ): Promise<number> {
   const { rows, damaged } = await readReadable(target.replica, bucket, [...states.keys()]);
@@ -241,7 +261,7 @@ async function joinBatch(
     const row = rows.get(entityId);
     const isSame =
       row === undefined
-        ? isCollectable(archived.state, horizonMs)
+        ? mayBeGone(entityId, archived.state, tombstones)
         : isSameState(row.state, fitRow(target.replica, mergeRows(row, archived)).state);
     return isSame ? [] : [entityId];
   });

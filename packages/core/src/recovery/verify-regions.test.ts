@@ -31,7 +31,7 @@ async function compare(regions: readonly MemoryRecoveryRegion[]): Promise<Compar
   let rowsTold = 0;
   const comparison = await compareBucket(regions, MEMORY_BUCKET, {
     createDigest: createTextDigest,
-    horizonMs: HORIZON_MS,
+    tombstones: { kindMs: HORIZON_MS, tables: new Map() },
     onDifferent: async (ids) => void different.push(ids),
     onRows: (count) => void (rowsTold += count),
   });

@@ -1,7 +1,8 @@
 import { chunk, forEachBounded } from '../concurrency/bounded.ts';
 import { ROWS_PER_TRANSACTION_MAX } from '../limits/table-limits.ts';
+import type { Horizons } from '../model/horizons.ts';
 import type { RecoveryRegion, ScannedRow } from '../ports/recovery-region.ts';
-import { type EntityState, isCollectable } from '../state/entity-state.ts';
+import type { EntityState } from '../state/entity-state.ts';
 import {
   type Difference,
   describeDifference,
@@ -11,10 +12,11 @@ import {
 } from './difference.ts';
 import { type JournalsComparison, type VerifyJournalsOptions, verifyJournals } from './journals.ts';
 import { readReadable } from './read-readable.ts';
+import { mayBeGone, readTombstones } from './read-tombstones.ts';
 
 export interface VerifyOptions extends VerifyJournalsOptions {
   readonly createDigest: () => Digest;
-  /** Tombstones older than this may have been collected by some region. */
+  /** Tombstones older than this may have been collected by some region; of tables with an age of their own the regions tell. */
   readonly tombstoneAgeMs: number;
   readonly onRows?: (count: number) => void;
 }
@@ -32,6 +34,8 @@ export interface VerifyReport {
   /** Left out of the comparison, and no proof of equality while an operator has not set them aside. */
   readonly damaged: readonly DamagedRow[];
   readonly journals: JournalsComparison;
+  /** What was deleted before these times counted as no row. */
+  readonly tombstones: Horizons;
 }
 
 const DIFFERENCES_MAX = 10_000;
@@ -46,14 +50,14 @@ const READ_BATCH_MAX = 100;
 export async function verifyRegions(options: VerifyOptions): Promise<VerifyReport> {
   const { regions, clock, createDigest, onRows } = options;
   const asOfMs = clock.nowMs();
-  const horizonMs = asOfMs - options.tombstoneAgeMs;
+  const tombstones = await readTombstones(regions, asOfMs - options.tombstoneAgeMs);
   const suspects: Suspect[] = [];
   const buckets: BucketComparison[] = [];
   let suspectCount = 0;
   await forEachBounded(options.buckets, BUCKETS_AT_ONCE_MAX, async (bucket) => {
     const comparison = await compareBucket(regions, bucket, {
       createDigest,
-      horizonMs,
+      tombstones,
       ...(onRows === undefined ? {} : { onRows }),
       async onDifferent(entityIds) {
         suspectCount += entityIds.length;
@@ -63,7 +67,7 @@ export async function verifyRegions(options: VerifyOptions): Promise<VerifyRepor
     });
     buckets.push(comparison);
   });
-  const { left, damaged: damagedSince } = await recheck(suspects, options, horizonMs);
+  const { left, damaged: damagedSince } = await recheck(suspects, options, tombstones);
   const journals = await verifyJournals(options);
   const differentCount = left.length + suspectCount - suspects.length;
   const damaged = [...buckets.flatMap((one) => one.damaged), ...damagedSince];
@@ -78,6 +82,7 @@ export async function verifyRegions(options: VerifyOptions): Promise<VerifyRepor
     ),
     damaged,
     journals,
+    tombstones,
   };
 }
 
@@ -100,7 +105,7 @@ interface Rechecked {
 async function recheck(
   suspects: readonly Suspect[],
   { regions, clock, recheckCountMax, recheckDelayMs }: VerifyOptions,
-  horizonMs: number,
+  tombstones: Horizons,
 ): Promise<Rechecked> {
   let left: readonly Suspect[] = suspects;
   let convicts: Convict[] = [];
@@ -115,7 +120,7 @@ async function recheck(
         const read = await readStates(regions, bucket, ids);
         damaged.push(...read.damaged);
         for (const [entityId, states] of read.states) {
-          if (!areSame(states, horizonMs)) convicts.push({ bucket, entityId, states });
+          if (!areSame(entityId, states, tombstones)) convicts.push({ bucket, entityId, states });
         }
       }
     }
@@ -158,13 +163,11 @@ async function readStates(
 
 const UNREADABLE = 'it cannot be read any more';
 
-function areSame(states: StatesByRegion, horizonMs: number): boolean {
-  const [first, ...others] = [...states.values()].map((state) => visible(state, horizonMs));
+function areSame(entityId: string, states: StatesByRegion, tombstones: Horizons): boolean {
+  const visible = (state: EntityState | undefined): EntityState | undefined =>
+    state !== undefined && mayBeGone(entityId, state, tombstones) ? undefined : state;
+  const [first, ...others] = [...states.values()].map(visible);
   return others.every((state) => isSameState(state, first));
-}
-
-function visible(state: EntityState | undefined, horizonMs: number): EntityState | undefined {
-  return state !== undefined && isCollectable(state, horizonMs) ? undefined : state;
 }
 
 /** A running digest of texts, in their order; which hash it is the caller chooses. */
@@ -175,8 +178,8 @@ export interface Digest {
 
 export interface CompareOptions {
   readonly createDigest: () => Digest;
-  /** Tombstones stamped before this time, in milliseconds, count as no row. */
-  readonly horizonMs: number;
+  /** Tombstones stamped before these times count as no row. */
+  readonly tombstones: Horizons;
   /** Told of the ids whose rows are not the same everywhere, at most `ROWS_PER_TRANSACTION_MAX` at a time. */
   readonly onDifferent: (entityIds: readonly string[]) => Promise<void>;
   readonly onRows?: (count: number) => void;
@@ -253,7 +256,7 @@ interface Reader {
 function createReader(
   { region, rows }: RecoveryRegion,
   bucket: string,
-  { createDigest, horizonMs }: CompareOptions,
+  { createDigest, tombstones }: CompareOptions,
 ): Reader {
   const iterator = rows.scan(bucket)[Symbol.asyncIterator]();
   const digest = createDigest();
@@ -269,7 +272,7 @@ function createReader(
         damaged.push({ region, bucket, rowKey, problem, isForeign });
         return '';
       }
-      if (isCollectable(head.row.state, horizonMs)) return '';
+      if (mayBeGone(head.row.entityId, head.row.state, tombstones)) return '';
       const text = stateText(head.row.state);
       digest.update(`${head.rowKey}\n${text}\n`);
       count += 1;

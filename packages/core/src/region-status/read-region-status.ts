@@ -1,12 +1,13 @@
 import { believedMs, believedPeers, type OwnClock } from '../arrival/claims.ts';
 import { joinNotices } from '../arrival/notices.ts';
 import { AppError } from '../errors.ts';
+import { latestHorizon } from '../model/horizons.ts';
 import type { Notice, ReplicationProgress } from '../model/progress.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ConflictJournal } from '../ports/conflict-journal.ts';
 import type { DrillSwitch } from '../ports/drill-switch.ts';
 import type { Outbox } from '../ports/outbox.ts';
-import type { ArchiveKeeper } from '../ports/recovery-region.ts';
+import type { ArchiveKeeper, HorizonRecord } from '../ports/recovery-region.ts';
 import type { RegionHold } from '../ports/region-hold.ts';
 import type { ReplicationStatus } from '../ports/replication-status.ts';
 import {
@@ -28,6 +29,8 @@ export interface KindSources {
   readonly outbox: Outbox;
   readonly conflicts: Pick<ConflictJournal, 'list'>;
   readonly archive: Pick<ArchiveKeeper, 'horizonMs'>;
+  /** Says how far back its conflicts go; all of them where it is undefined. */
+  readonly conflictsFrom?: Pick<HorizonRecord, 'read'> | undefined;
 }
 
 export interface RegionSources {
@@ -76,6 +79,8 @@ export interface RegionStatus {
   readonly provenEqualMs: number | undefined;
   /** How far back its archive goes, in milliseconds; undefined where nothing was ever trimmed. */
   readonly archiveFromMs: number | undefined;
+  /** How far back its conflicts go, in the same way. */
+  readonly conflictsFromMs: number | undefined;
   /** What its replicators have noticed and an operator has to know of. */
   readonly notices: readonly Notice[];
 }
@@ -85,7 +90,7 @@ export const CONFLICTS_COUNTED_MAX = 1_000;
 /** Reads all that can be known of a region from its own tables and queue. Throws what the store throws. */
 export async function readRegionStatus(sources: RegionSources): Promise<RegionStatus> {
   const { region, peers, kinds, clock, settings } = sources;
-  const [progress, drill, hold, depth, conflicts, clockOffsetMs, queue, provenEqualMs, fromMs] =
+  const [progress, drill, hold, depth, conflicts, clockOffsetMs, queue, provenEqualMs, ...from] =
     await Promise.all([
       sources.status.read(),
       sources.drill.read(),
@@ -99,7 +104,10 @@ export async function readRegionStatus(sources: RegionSources): Promise<RegionSt
       measureClockOffset(sources.status, clock),
       countMessages(sources.countMessages),
       sources.readProof(),
-      latestHorizonMs(kinds),
+      latestOf(kinds, ({ archive, entityKind }) => archive.horizonMs(entityKind)),
+      latestOf(kinds, async ({ conflictsFrom }) =>
+        conflictsFrom === undefined ? undefined : latestHorizon(await conflictsFrom.read()),
+      ),
     ]);
   const nowMs = clock.nowMs();
   const own = { nowMs, driftMsMax: settings.driftMsMax };
@@ -114,16 +122,18 @@ export async function readRegionStatus(sources: RegionSources): Promise<RegionSt
     conflicts,
     clockOffsetMs,
     provenEqualMs: believedMs(provenEqualMs, own),
-    archiveFromMs: fromMs,
+    archiveFromMs: from[0],
+    conflictsFromMs: from[1],
     notices: joinNotices([progress?.notices ?? []], nowMs),
   };
 }
 
-/** Returns the horizon of the kind whose archive goes back least. */
-async function latestHorizonMs(kinds: readonly KindSources[]): Promise<number | undefined> {
-  const found = await Promise.all(
-    kinds.map(({ archive, entityKind }) => archive.horizonMs(entityKind)),
-  );
+/** Returns the horizon of the kind that goes back least. */
+async function latestOf(
+  kinds: readonly KindSources[],
+  read: (kind: KindSources) => Promise<number | undefined>,
+): Promise<number | undefined> {
+  const found = await Promise.all(kinds.map(read));
   const known = found.filter((horizonMs) => horizonMs !== undefined);
   return known.length === 0 ? undefined : Math.max(...known);
 }

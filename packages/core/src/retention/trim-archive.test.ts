@@ -31,9 +31,20 @@ function regionOf(...sets: readonly ChangeSet[]): MemoryRecoveryRegion {
   return region;
 }
 
-type Asked = Partial<Omit<TrimArchiveOptions, 'archive'>> & Pick<TrimArchiveOptions, 'horizonMs'>;
+interface Asked extends Partial<Omit<TrimArchiveOptions, 'archive' | 'tombstones'>> {
+  readonly horizonMs: number;
+  readonly tombstoneHorizonMs?: number;
+}
 
-function trim({ archive }: MemoryRecoveryRegion, asked: Asked) {
+const horizonsAt = (kindMs: number | undefined, tables: Readonly<Record<string, number>> = {}) => ({
+  kindMs,
+  tables: new Map(Object.entries(tables)),
+});
+
+function trim(
+  { archive }: MemoryRecoveryRegion,
+  { horizonMs, tombstoneHorizonMs, ...asked }: Asked,
+) {
   return trimArchive({
     archive,
     entityKind: SPAN.entityKind,
@@ -41,6 +52,8 @@ function trim({ archive }: MemoryRecoveryRegion, asked: Asked) {
     isBusy: async () => false,
     pace: async () => undefined,
     rowsMax: 1_000,
+    horizons: horizonsAt(horizonMs),
+    tombstones: horizonsAt(tombstoneHorizonMs),
     ...asked,
   });
 }
@@ -52,12 +65,14 @@ const timesOf = ({ sets }: MemoryRecoveryRegion): number[] =>
 async function foldTo(
   { archive }: Pick<MemoryRecoveryRegion, 'archive'>,
   beforeMs: number,
+  idPrefix?: string,
 ): Promise<Record<string, string>> {
   const texts: Record<string, string> = {};
   await foldArchive({
     archive,
     region: 'east',
     span: { ...SPAN, beforeMs },
+    ...(idPrefix === undefined ? {} : { idPrefix }),
     entitiesMax: 1_000,
     onStates: async (states) => {
       for (const [id, { state }] of states) texts[id] = stateText(state);
@@ -75,13 +90,16 @@ interface Step {
   readonly hasSeen: boolean;
 }
 
+/** What the ids of two tables begin with. */
+const TABLES = ['aaaaaaaa', 'bbbbbbbb'] as const;
+
 function historyOf(steps: readonly Step[]): ChangeSet[] {
   const known = [new Map<string, EntityState>(), new Map<string, EntityState>()] as const;
   return steps.map(({ isWest, entities, isDeletion, hasSeen }, nth) => {
     const [own, other] = isWest ? [known[1], known[0]] : [known[0], known[1]];
     const stamp = at(nth + 1, isWest ? 'west' : 'east');
     const changes = [...new Set(entities)].map((entity): readonly [string, EntityState] => {
-      const id = `e${entity}`;
+      const id = `${TABLES[entity % 2]}${entity}`;
       const seen = hasSeen ? other.get(id) : undefined;
       const written = isDeletion
         ? stateWith({}, { deleted: stamp })
@@ -113,7 +131,11 @@ describe('I22: trimming an archive', () => {
         const sets = historyOf(drawn);
         const region = regionOf(...sets);
         let left = cut;
-        for await (const row of findSuperseded({ ...SPAN, archive: region.archive, horizonMs })) {
+        for await (const row of findSuperseded({
+          ...SPAN,
+          archive: region.archive,
+          horizons: horizonsAt(horizonMs),
+        })) {
           if (left === 0) break;
           left -= 1;
           if (row.kind === 'set') await region.archive.drop([row]);
@@ -124,6 +146,67 @@ describe('I22: trimming an archive', () => {
         }
       }),
     );
+  });
+
+  test('leaves of each table every replay to its own horizon or later as it was', async () => {
+    const horizon = fc.option(fc.nat(40), { nil: undefined });
+    await fc.assert(
+      fc.asyncProperty(steps, horizon, horizon, fc.nat(40), async (drawn, kindMs, ownMs, cut) => {
+        const sets = historyOf(drawn);
+        const region = regionOf(...sets);
+        const [usual, other] = TABLES;
+        const horizons = horizonsAt(kindMs, ownMs === undefined ? {} : { [other]: ownMs });
+        let left = cut;
+        for await (const row of findSuperseded({ ...SPAN, archive: region.archive, horizons })) {
+          if (left === 0) break;
+          left -= 1;
+          if (row.kind === 'set') await region.archive.drop([row]);
+        }
+        const whole = regionOf(...sets);
+        const since = [
+          [usual, kindMs ?? 0],
+          [other, ownMs ?? kindMs ?? 0],
+        ] as const;
+        for (const [table, fromMs] of since) {
+          for (let beforeMs = fromMs; beforeMs <= 42; beforeMs += 1) {
+            const left = await foldTo(region, beforeMs, table);
+            expect(left).toEqual(await foldTo(whole, beforeMs, table));
+          }
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('goes table by table: one that keeps less gives up what another one keeps', async () => {
+    const [usual, other] = TABLES;
+    const region = regionOf(
+      ...[1, 2, 3, 4].flatMap((timeMs) => [
+        setOf(at(timeMs), [`${usual}x`, alive(timeMs)]),
+        setOf(at(timeMs, 'west'), [`${other}x`, alive(timeMs)]),
+      ]),
+    );
+    await trim(region, { horizonMs: 3, horizons: horizonsAt(3, { [other]: 9 }) });
+    expect(region.sets.map(({ stamp, changes }) => [stamp, changes[0]?.entityId])).toEqual([
+      [at(2), `${usual}x`],
+      [at(3), `${usual}x`],
+      [at(4), `${usual}x`],
+      [at(4, 'west'), `${other}x`],
+    ]);
+    expect(await region.archive.horizonMs(SPAN.entityKind, other)).toBe(9);
+    expect(await region.archive.horizonMs(SPAN.entityKind, usual)).toBe(3);
+    expect(await region.archive.horizonMs(SPAN.entityKind)).toBe(9);
+  });
+
+  test('drops no set of which a change is of a table that keeps it', async () => {
+    const [usual, other] = TABLES;
+    const both = (timeMs: number) =>
+      setOf(at(timeMs), [`${usual}x`, alive(timeMs)], [`${other}x`, alive(timeMs)]);
+    const region = regionOf(both(1), both(2), both(3));
+    await trim(region, { horizonMs: 9, horizons: horizonsAt(9, { [other]: 2 }) });
+    expect(timesOf(region)).toEqual([1, 2, 3]);
+    await trim(region, { horizonMs: 9, horizons: horizonsAt(9, { [other]: 3 }) });
+    expect(timesOf(region)).toEqual([2, 3]);
   });
 
   test('keeps of each entity below the horizon one row where every write had seen the one before', async () => {

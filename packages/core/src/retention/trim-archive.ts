@@ -1,22 +1,25 @@
+import { type Horizons, horizonOf, latestHorizon } from '../model/horizons.ts';
+import type { ArchiveSpan } from '../ports/archive.ts';
 import type { ArchiveKeeper, ArchiveRow, ScannedArchiveRow } from '../ports/recovery-region.ts';
 import { isSameState } from '../recovery/difference.ts';
 import { findArchiveStart } from '../recovery/plan-replay.ts';
 import { type EntityState, isCollectable } from '../state/entity-state.ts';
 import { mergeStates } from '../state/merge.ts';
 import { covers } from '../state/version-vector.ts';
+import { stampTimeMs } from '../time/stamp.ts';
 
 /** What of a bucket's archive a replay to the horizon, or to any later time, needs. */
 export interface SiftOptions {
   readonly archive: Pick<ArchiveKeeper, 'scan'>;
   readonly entityKind: string;
   readonly bucket: string;
-  /** Only what was stamped before this time is looked at, in milliseconds. */
-  readonly horizonMs: number;
+  /** Only what was stamped before the horizon of its entity is looked at; nothing of one that has none. */
+  readonly horizons: Horizons;
   /** From `tombstoneHorizonMs`: an entity deleted before it may be forgotten; none is without it. */
-  readonly tombstoneHorizonMs?: number | undefined;
+  readonly tombstones?: Horizons | undefined;
   /** Entities whose newest states are held in memory, 250,000 by default; rows of others are kept. */
   readonly entitiesMax?: number;
-  /** Told at the end of each row that is needed and can be read, some of them more than once. */
+  /** Told at the end of each row below all horizons that is needed and can be read, some of them more than once. */
   readonly onNeeded?: (row: ScannedArchiveRow) => void;
 }
 
@@ -51,10 +54,12 @@ interface Held {
  * gone, so that no cut brings it back.
  */
 export async function* findSuperseded(options: SiftOptions): AsyncGenerator<ScannedArchiveRow> {
-  const { archive, entityKind, bucket, horizonMs, entitiesMax = ENTITIES_MAX } = options;
+  const { archive, entityKind, bucket, horizons, entitiesMax = ENTITIES_MAX } = options;
   const entities = new Map<string, Held>();
+  const beforeMs = latestHorizon(horizons);
   let hasDamaged = false;
-  for await (const found of archive.scan({ entityKind, bucket, beforeMs: horizonMs })) {
+  if (beforeMs === undefined) return;
+  for await (const found of archive.scan({ entityKind, bucket, beforeMs })) {
     if (found.kind === 'damaged') {
       hasDamaged = true;
       continue;
@@ -62,8 +67,15 @@ export async function* findSuperseded(options: SiftOptions): AsyncGenerator<Scan
     const row: HeldRow = { found, holds: 0 };
     // It keeps out the values that were erased in it, which a late delivery would archive anew.
     let isPinned = found.isErased === true;
+    let isYoung = false;
     const released = new Set<HeldRow>();
+    const atMs = stampTimeMs(found.set.stamp);
     for (const { entityId, state } of found.set.changes) {
+      // Its table goes back further than others of the set do, and rows are dropped whole.
+      if (atMs >= (horizonOf(horizons, entityId) ?? Number.NEGATIVE_INFINITY)) {
+        isYoung = true;
+        continue;
+      }
       const held = entities.get(entityId) ?? { holders: [], named: 0 };
       if (held.named === 0) {
         if (entities.size >= entitiesMax) {
@@ -85,6 +97,7 @@ export async function* findSuperseded(options: SiftOptions): AsyncGenerator<Scan
         released.add(other);
       }
     }
+    if (isYoung) row.holds += 1;
     // Of entities that are not held in memory it may be the newest.
     if (isPinned) {
       row.holds += 1;
@@ -102,13 +115,14 @@ export async function* findSuperseded(options: SiftOptions): AsyncGenerator<Scan
 
 function* findForgotten(
   entities: ReadonlyMap<string, Held>,
-  { tombstoneHorizonMs }: SiftOptions,
+  { tombstones }: SiftOptions,
 ): Generator<ScannedArchiveRow> {
-  if (tombstoneHorizonMs === undefined) return;
-  for (const { holders, named } of entities.values()) {
+  if (tombstones === undefined) return;
+  for (const [entityId, { holders, named }] of entities) {
     const [only] = holders;
-    if (only === undefined || named > 1) continue;
-    if (!isCollectable(only.state, tombstoneHorizonMs)) continue;
+    const horizonMs = horizonOf(tombstones, entityId);
+    if (only === undefined || named > 1 || horizonMs === undefined) continue;
+    if (!isCollectable(only.state, horizonMs)) continue;
     only.row.holds -= 1;
     if (only.row.holds === 0) yield only.row.found;
   }
@@ -123,7 +137,9 @@ function supersedes({ row: { found }, state }: Holder, other: EntityState): bool
 }
 
 export interface TrimArchiveOptions
-  extends Pick<SiftOptions, 'entityKind' | 'horizonMs' | 'tombstoneHorizonMs' | 'entitiesMax'> {
+  extends Pick<SiftOptions, 'entityKind' | 'tombstones' | 'entitiesMax'> {
+  /** How far back each of them is to go; recorded, and never less far than was recorded before. */
+  readonly horizons: Horizons;
   readonly archive: Pick<ArchiveKeeper, 'scan' | 'drop' | 'raiseHorizon'>;
   readonly buckets: readonly string[];
   /** Whether someone recovers the region, or it is held: then nothing is trimmed. */
@@ -150,18 +166,18 @@ const ROWS_PER_DROP = 100;
  * the two one sees the other. May be cut off anywhere and repeated.
  */
 export async function trimArchive(options: TrimArchiveOptions): Promise<TrimReport> {
-  const { archive, entityKind, horizonMs, isBusy, signal } = options;
+  const { isBusy, signal } = options;
   let rows = 0;
   let bytes = 0;
   const stopped = (): TrimReport => ({ rows, bytes, isWhole: false });
   if (await isBusy()) return stopped();
-  await archive.raiseHorizon(entityKind, horizonMs);
+  await raiseHorizons(options);
   for (const bucket of options.buckets) {
     let doomed: ArchiveRow[] = [];
     const dropAll = async (): Promise<boolean> => {
       if (doomed.length === 0) return true;
       if (signal?.aborted === true || rows >= options.rowsMax || (await isBusy())) return false;
-      const dropped = await archive.drop(doomed);
+      const dropped = await options.archive.drop(doomed);
       rows += dropped.length;
       for (const { encoded } of dropped) bytes += encoded.length;
       doomed = [];
@@ -177,8 +193,25 @@ export async function trimArchive(options: TrimArchiveOptions): Promise<TrimRepo
   return { rows, bytes, isWhole: true };
 }
 
+async function raiseHorizons({
+  archive,
+  entityKind,
+  horizons: { kindMs, tables },
+}: TrimArchiveOptions): Promise<void> {
+  // Tables first: one that has a horizon of its own has lost nothing by that of the kind since.
+  for (const [tableId, tableMs] of tables) await archive.raiseHorizon(entityKind, tableMs, tableId);
+  if (kindMs !== undefined) await archive.raiseHorizon(entityKind, kindMs);
+}
+
+/** What is kept under keys that begin with stamps: an archive, or a journal. */
+export interface SizedSpans extends Pick<ArchiveKeeper, 'horizonMs'> {
+  scan(
+    span: ArchiveSpan,
+  ): AsyncIterable<{ readonly rowKey: string; readonly encoded?: Uint8Array }>;
+}
+
 export interface SizeOptions {
-  readonly archive: Pick<ArchiveKeeper, 'scan' | 'horizonMs'>;
+  readonly archive: SizedSpans;
   readonly entityKind: string;
   readonly buckets: readonly string[];
   readonly nowMs: number;
@@ -203,7 +236,7 @@ export async function findFullBefore(options: SizeOptions): Promise<number | und
     const until = beforeMs === undefined ? {} : { beforeMs };
     for (const bucket of buckets) {
       for await (const row of archive.scan({ entityKind, bucket, fromMs, ...until })) {
-        if (row.kind === 'set') bytes += row.encoded.length;
+        bytes += row.encoded?.length ?? 0;
       }
     }
     if (bytes > keepBytes) return fromMs + stepMs;

@@ -1,6 +1,7 @@
 import { TerminalError } from '../errors.ts';
 import { archivePartitionOf, type Change, type ChangeSet } from '../model/change-set.ts';
 import { type Conflict, joinConflicts } from '../model/conflict.ts';
+import { joinHorizons, latestHorizon, NO_HORIZONS } from '../model/horizons.ts';
 import type {
   ArchiveRow,
   RecoveryRegion,
@@ -90,7 +91,7 @@ export function createMemoryRecoveryRegion(region: string): MemoryRecoveryRegion
   const done: string[] = [];
   const writes: number[] = [];
   let version = 0;
-  let horizonMs: number | undefined;
+  let horizons = NO_HORIZONS;
   let hook = (): void => undefined;
   const store = (entityId: string, { state, referenceId }: StoredState): void => {
     version += 1;
@@ -183,10 +184,15 @@ export function createMemoryRecoveryRegion(region: string): MemoryRecoveryRegion
         }
         return dropped;
       },
-      horizonMs: async () => horizonMs,
-      raiseHorizon: async (_, raisedMs) => {
+      horizonMs: async (_, tableId) => latestHorizon(horizons, tableId),
+      horizons: async () => horizons,
+      raiseHorizon: async (_, raisedMs, tableId) => {
         done.push('horizon');
-        horizonMs = Math.max(horizonMs ?? 0, raisedMs);
+        const raised =
+          tableId === undefined
+            ? { kindMs: raisedMs, tables: new Map<string, number>() }
+            : { kindMs: undefined, tables: new Map([[tableId, raisedMs]]) };
+        horizons = joinHorizons([horizons, raised]);
       },
     },
     conflicts: {

@@ -19,10 +19,11 @@ import {
   type Randomness,
   type Relay,
   type Replicator,
+  rowsKind,
   type TableStore,
 } from '@tandem/core';
 import { createWriterId, type Logger } from '@tandem/service-kit';
-import { createStoreProbe, createTableLease } from '@tandem/storage';
+import { createStoreProbe, createTableLease, createTombstoneHorizons } from '@tandem/storage';
 import { type Telemetry, traceApplier, traceArchive, tracePublisher } from '@tandem/telemetry';
 import { asFunction, createContainer, InjectionMode } from 'awilix';
 import type { Bus } from '../connections.ts';
@@ -237,6 +238,14 @@ function createRegionApplier(options: RegionApplierOptions): Applier {
     clock,
     hybridClock,
     tombstoneAgeMs,
+    tombstones: new Map(
+      [...replicas.keys()]
+        .filter((entityKind) => entityKind === rowsKind.name)
+        .map((entityKind) => [
+          entityKind,
+          createTombstoneHorizons({ store: options.store, entityKind }),
+        ]),
+    ),
     store: options.store,
     driftMsMax,
     onConflict,

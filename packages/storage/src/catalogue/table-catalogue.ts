@@ -8,12 +8,14 @@ import {
   type Clock,
   catalogKind,
   checkFixed,
+  checkSettings,
   currentTable,
   decideCreate,
   decideDelete,
   decideRestore,
   formatGeneration,
   isAlive,
+  keepSettingsOf,
   openTableId,
   pagesOf,
   readCatalogue,
@@ -65,7 +67,10 @@ export interface TableCatalogue {
   list(): Promise<readonly TableGeneration[]>;
   /** Returns every generation of a name, the oldest first. */
   generations(name: string): Promise<readonly TableGeneration[]>;
-  /** Throws `TABLE_REQUEST_INVALID` where the table lives with another policy or replication than is asked for. */
+  /**
+   * Throws `TABLE_REQUEST_INVALID` where the table lives with another policy or replication than is asked for, and for
+   * settings that no region follows.
+   */
   create(name: string, settings?: TableSettings): Promise<CreateOutcome>;
   /** Changes what it names; undefined where there is no such table. Throws as `create` does. */
   change(name: string, settings: TableSettings): Promise<TableGeneration | undefined>;
@@ -89,6 +94,8 @@ export interface TableCatalogueOptions {
   readonly clock: Clock;
   /** How long the rows of what was deleted are kept, in milliseconds. */
   readonly keepMs: () => number;
+  /** What a table's `tombstoneAgeMs` is at least, in milliseconds; an hour by default. */
+  readonly tombstoneAgeMsMin?: number | undefined;
   /** Told when what is remembered could not be read anew; it is asked for by name then. */
   readonly onRefreshFailed?: (error: AppError) => void;
   /** Told of each row that is none of the catalogue, or that nobody can read. */
@@ -121,13 +128,16 @@ export function createTableCatalogue(options: TableCatalogueOptions): TableCatal
     confirm: (found) => records.confirm(found),
     list: () => records.list(),
     generations: async (name) => records.ofName(tableKeyOf(name)),
-    create: async (name, settings = {}) =>
-      writeDecided(name, { records, table }, (generations) => {
+    async create(name, settings = {}) {
+      checkSettings(name, settings, options);
+      return writeDecided(name, { records, table }, (generations) => {
         const decision = decideCreate(name, settings, generations);
         if (decision.kind === 'exists') return decision;
         return { ...decision, record: toCreation(name, settings, { nowMs: clock.nowMs() }) };
-      }),
+      });
+    },
     async change(name, settings) {
+      checkSettings(name, settings, options);
       const key = tableKeyOf(name);
       const current = currentTable(await records.ofName(key));
       if (current === undefined) return undefined;
@@ -286,12 +296,11 @@ async function writeDecided(
 }
 
 function settingsOf(table: TableGeneration): TableSettings {
-  const { policy, replicate, tombstoneAgeMs, archiveKeepMs, acl } = table;
+  const { policy, replicate, acl } = table;
   return {
     policy,
     replicate,
-    ...(tombstoneAgeMs === undefined ? {} : { tombstoneAgeMs }),
-    ...(archiveKeepMs === undefined ? {} : { archiveKeepMs }),
+    ...keepSettingsOf(table),
     ...(acl === undefined ? {} : { acl }),
   };
 }

@@ -180,6 +180,20 @@ export const tandemSettings = {
     min: 1,
     max: ARCHIVE_MIB_MAX,
   }),
+  'Conflicts.KeepMs': durationMs({
+    description:
+      'How long a recorded conflict is kept, with the value that lost: it can be restored until then. What is older is ' +
+      'trimmed once every peer has been told of it. For ever where it is not set.',
+    min: DAY_MS,
+    max: 3_650 * DAY_MS,
+  }),
+  'Conflicts.KeepMib': integer({
+    description:
+      'What the conflicts of an entity kind may take, in MiB: beyond that the oldest are trimmed although they are younger ' +
+      'than Conflicts.KeepMs, never those of the time that Retention.PromiseMs names. Any size where it is not set.',
+    min: 1,
+    max: ARCHIVE_MIB_MAX,
+  }),
   'Retention.PromiseMs': durationMs({
     description: 'How much of the past is kept whole whatever its size.',
     min: DAY_MS,

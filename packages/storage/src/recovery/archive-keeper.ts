@@ -89,8 +89,9 @@ export function createTableArchiveKeeper({ store }: { readonly store: TableStore
       }
       return dropped;
     },
-    horizonMs: (entityKind) => horizons.read(entityKind),
-    raiseHorizon: (entityKind, horizonMs) => horizons.raise(entityKind, horizonMs),
+    horizonMs: (entityKind, tableId) => horizons.read(entityKind, tableId),
+    horizons: (entityKind) => horizons.readAll(entityKind),
+    raiseHorizon: (...raised) => horizons.raise(...raised),
     async restore(sets) {
       // What was written meanwhile may hold them by now, so it is looked at again.
       await untilUncontended(async () => {

@@ -10,6 +10,7 @@ import {
   type TableStore,
   TerminalError,
 } from '@tandem/core';
+import { HORIZON_PARTITION } from '../retention/horizon-rows.ts';
 import { fromPayloadColumns, judgeRow } from '../rows/entity-row.ts';
 import { asideKeyOf, keyBeforeAside, SYSTEM_ROWS_FROM } from '../rows/row-key.ts';
 import { ARCHIVE_TABLE } from '../tables/table-archive.ts';
@@ -113,6 +114,8 @@ async function* scan(
   const { store, kind, bucketCount } = options;
   const buckets = bucketNames(bucketCount);
   const look = (row: TableRow): Partial<Problem> | undefined => {
+    // How far back the tombstones of a table go.
+    if (row.partitionKey === HORIZON_PARTITION) return undefined;
     const isSystem = buckets.includes(row.partitionKey) && row.rowKey >= SYSTEM_ROWS_FROM;
     if (isSystem) return outboxProblem(row, options);
     const judged = judgeRow(row, options);

@@ -10,12 +10,14 @@ import {
   retry,
   type TableStore,
 } from '@tandem/core';
+import { createTombstoneHorizons } from '../retention/tombstone-horizons.ts';
 import { judgeRow } from '../rows/entity-row.ts';
 import { ENTITY_ROWS_FROM, SYSTEM_ROWS_FROM } from '../rows/row-key.ts';
 import { createRowMemory } from '../tables/row-memory.ts';
 import { createTableConflictJournal } from '../tables/table-conflict-journal.ts';
 import { createTableOutbox } from '../tables/table-outbox.ts';
 import { createTableReplica } from '../tables/table-replica.ts';
+import { createConflictHorizons } from '../tables/trim-conflicts.ts';
 import { createTableArchiveKeeper } from './archive-keeper.ts';
 
 export interface RecoveryRegionOptions {
@@ -42,6 +44,10 @@ export function createRecoveryRegion(options: RecoveryRegionOptions): RecoveryRe
     archive: createTableArchiveKeeper({ store }),
     conflicts: createTableConflictJournal({ store, kinds: [kind], bucketCount, peers }),
     outbox: createTableOutbox({ store, kind, bucketCount }),
+    conflictsFrom: createConflictHorizons({ store, entityKind: kind.name }),
+    ...(kind.form === 'open'
+      ? { tombstones: createTombstoneHorizons({ store, entityKind: kind.name }) }
+      : {}),
   };
 }
 
@@ -60,8 +66,11 @@ const PAGE_ROWS = 1_000;
 export function createTableRowScanner(options: TableRowScannerOptions): RowScanner {
   const { store, kind, table = kind.name, bucketCount } = options;
   return {
-    async *scan(bucket) {
-      const keys = { rowsFrom: ENTITY_ROWS_FROM, rowsBefore: SYSTEM_ROWS_FROM };
+    async *scan(bucket, idPrefix) {
+      const keys =
+        idPrefix === undefined
+          ? { rowsFrom: ENTITY_ROWS_FROM, rowsBefore: SYSTEM_ROWS_FROM }
+          : { rowsFrom: idPrefix, rowsBefore: endOfPrefix(idPrefix) };
       const range = { table, partitions: bucket, ...keys, limit: PAGE_ROWS };
       for await (const { rows } of pagesOf((from) => store.query({ ...range, ...from }))) {
         for (const row of rows) {
@@ -72,6 +81,11 @@ export function createTableRowScanner(options: TableRowScannerOptions): RowScann
       }
     },
   };
+}
+
+/** Comes after everything that begins with the prefix, which ends in a letter or digit. */
+function endOfPrefix(prefix: string): string {
+  return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
 }
 
 const RETRY: RetryPolicy = { attemptsMax: 5, delayMsMin: 100, delayMsMax: 2_000 };

@@ -3,6 +3,7 @@ import {
   catalogKind,
   chunk,
   type EntityKind,
+  horizonOf,
   isCollectable,
   pagesOf,
   ROWS_PER_TRANSACTION_MAX,
@@ -20,6 +21,8 @@ export interface CollectOptions {
   readonly bucketCount: number;
   /** From `tombstoneHorizonMs`: what was stamped before it is collected. */
   readonly horizonMs: number;
+  /** In place of it, by table id, for those that `takeTombstoneTurn` has recorded. */
+  readonly tables?: ReadonlyMap<string, number> | undefined;
   /** Of which entities all goes, alive or not, since their table is gone for good; of none by default. */
   readonly purge?: Purge | undefined;
   readonly signal?: AbortSignal;
@@ -44,6 +47,7 @@ export async function collectTombstones(options: CollectOptions): Promise<number
   // That there was a record of a table counts for ever: docs/adr/0033.
   if (kind.name === catalogKind.name) return 0;
   const isStopped = (): boolean => options.signal?.aborted === true;
+  const horizons = { kindMs: options.horizonMs, tables: options.tables ?? new Map() };
   let collected = 0;
   for (const bucket of bucketNames(options.bucketCount)) {
     if (isStopped()) return collected;
@@ -59,8 +63,10 @@ export async function collectTombstones(options: CollectOptions): Promise<number
           options.onDamaged?.(judged);
           continue;
         }
-        const isPurged = options.purge?.isPurged(judged.row.entityId) === true;
-        if (!isPurged && !isCollectable(judged.row.state, options.horizonMs)) continue;
+        const { entityId, state } = judged.row;
+        const isPurged = options.purge?.isPurged(entityId) === true;
+        const horizonMs = horizonOf(horizons, entityId) ?? options.horizonMs;
+        if (!isPurged && !isCollectable(state, horizonMs)) continue;
         (isPurged ? purged : doomed).push(row);
         told.push(judged.row);
       }

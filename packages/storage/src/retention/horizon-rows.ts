@@ -1,57 +1,105 @@
-import { type TableStore, TerminalError, untilUncontended } from '@tandem/core';
+import {
+  type Horizons,
+  latestHorizon,
+  pagesOf,
+  type TableStore,
+  TerminalError,
+  untilUncontended,
+} from '@tandem/core';
 import { createStatusRow, timeColumn } from '../status/status-row.ts';
 
 /** Begins like no partition of a kind. The rows lie in the table that they tell of: it is not lost without them. */
 export const HORIZON_PARTITION = '~horizon';
 
 const CONTENTION = { attemptsMax: 10 };
+const PAGE_ROWS = 1_000;
 
-/** Keeps how far back a table goes that is trimmed, for each entity kind. */
-export interface HorizonRows {
-  /** Undefined where nothing was ever trimmed. Throws `ARCHIVE_DAMAGED` where nobody can read it. */
-  read(entityKind: string): Promise<number | undefined>;
-  /** Never lowers it. Throws `WRITE_CONTENDED`, and `ARCHIVE_DAMAGED` where nobody can read it. */
-  raise(entityKind: string, horizonMs: number): Promise<void>;
-}
+const WHOLE_FROM = timeColumn();
 
-export function createHorizonRows({
-  store,
-  table,
-}: {
+interface HorizonRowsOptions {
   readonly store: TableStore;
   readonly table: string;
-}): HorizonRows {
-  const columns = { wholeFrom: timeColumn() };
-  const rowOf = (entityKind: string) =>
+}
+
+/** Keeps how far back a table goes that is trimmed, for each entity kind, and for each table of clients of its own. */
+export interface HorizonRows {
+  /** Returns the latest of the kind, or that of one table of clients; undefined where nothing was ever trimmed. */
+  read(entityKind: string, tableId?: string): Promise<number | undefined>;
+  /** Throws `ARCHIVE_DAMAGED` where nobody can read one. */
+  readAll(entityKind: string): Promise<Horizons>;
+  /**
+   * Never lowers it; the first of a table is no earlier than that of the kind. Throws `WRITE_CONTENDED`, and
+   * `ARCHIVE_DAMAGED` where nobody can read it.
+   */
+  raise(entityKind: string, horizonMs: number, tableId?: string): Promise<void>;
+}
+
+/**
+ *     ~horizon   <kind>              wholeFrom   of the kind
+ *     ~horizon   <kind>~<table id>   wholeFrom   of a table of clients, in place of that
+ */
+export function createHorizonRows({ store, table }: HorizonRowsOptions): HorizonRows {
+  const damaged = (rowKey: string): TerminalError =>
+    new TerminalError(
+      'ARCHIVE_DAMAGED',
+      `The row ${HORIZON_PARTITION}/${rowKey} of ${table} cannot be read, which says how far back it goes. Write a ` +
+        'time into its column wholeFrom from which on nothing was trimmed, such as 2026-11-22T10:00:00.000Z.',
+    );
+  const rowOf = (rowKey: string) =>
     createStatusRow({
       store,
       table,
       partitionKey: HORIZON_PARTITION,
-      rowKey: entityKind,
-      columns,
+      rowKey,
+      columns: { wholeFrom: WHOLE_FROM },
     });
-  const look = async (entityKind: string) => {
-    const seen = await rowOf(entityKind).look();
-    if (seen.kind !== 'damaged') return seen;
-    const key = `${HORIZON_PARTITION}/${entityKind}`;
-    throw new TerminalError(
-      'ARCHIVE_DAMAGED',
-      `The row ${key} of ${table} cannot be read, which says how far back it goes. Write a time into its column ` +
-        'wholeFrom from which on nothing was trimmed, such as 2026-11-22T10:00:00.000Z.',
-    );
-  };
+  const readAll = (entityKind: string) => readHorizons({ store, table }, entityKind, damaged);
   return {
-    async read(entityKind) {
-      const seen = await look(entityKind);
-      return seen.kind === 'value' ? seen.value.wholeFrom : undefined;
-    },
-    async raise(entityKind, horizonMs) {
+    readAll,
+    read: async (entityKind, tableId) => latestHorizon(await readAll(entityKind), tableId),
+    async raise(entityKind, horizonMs, tableId) {
+      const rowKey = tableId === undefined ? entityKind : `${entityKind}~${tableId}`;
+      const row = rowOf(rowKey);
       await untilUncontended(async () => {
-        const seen = await look(entityKind);
+        const seen = await row.look();
+        if (seen.kind === 'damaged') throw damaged(rowKey);
         if (seen.kind === 'value' && seen.value.wholeFrom >= horizonMs) return undefined;
-        const isWritten = await rowOf(entityKind).write({ wholeFrom: horizonMs }, seen);
-        return isWritten ? undefined : { contended: `The row ${HORIZON_PARTITION}/${entityKind}` };
+        // What was of the kind until now is gone for the table too.
+        const before =
+          seen.kind === 'none' && tableId !== undefined ? await readAll(entityKind) : undefined;
+        const raised = Math.max(horizonMs, before?.kindMs ?? horizonMs);
+        const isWritten = await row.write({ wholeFrom: raised }, seen);
+        return isWritten ? undefined : { contended: `The row ${HORIZON_PARTITION}/${rowKey}` };
       }, CONTENTION);
     },
   };
+}
+
+/** Throws what `damaged` says of a row that nobody can read. */
+async function readHorizons(
+  { store, table }: HorizonRowsOptions,
+  entityKind: string,
+  damaged: (rowKey: string) => TerminalError,
+): Promise<Horizons> {
+  const ofTables = `${entityKind}~`;
+  const range = {
+    table,
+    partitions: HORIZON_PARTITION,
+    rowsFrom: entityKind,
+    rowsBefore: `${ofTables}\uffff`,
+    limit: PAGE_ROWS,
+  };
+  let kindMs: number | undefined;
+  const tables = new Map<string, number>();
+  for await (const { rows } of pagesOf((from) => store.query({ ...range, ...from }))) {
+    for (const { rowKey, properties } of rows) {
+      // Another kind may begin with the name of this one.
+      if (rowKey !== entityKind && !rowKey.startsWith(ofTables)) continue;
+      const timeMs = WHOLE_FROM.read(properties.get('wholeFrom'));
+      if (timeMs === undefined) throw damaged(rowKey);
+      if (rowKey === entityKind) kindMs = timeMs;
+      else tables.set(rowKey.slice(ofTables.length), timeMs);
+    }
+  }
+  return { kindMs, tables };
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll } from 'vitest';
 import { createAzureTableStore } from '../azure/azure-table-store.ts';
-import { describeRetention } from '../testing/retention-contract.ts';
+import { describeRetention, describeTableRetention } from '../testing/retention-contract.ts';
 import { type Azurite, startAzurite } from '../testing/start-azurite.ts';
 
 let azurite: Azurite | undefined;
@@ -10,8 +10,11 @@ beforeAll(async () => {
 });
 afterAll(async () => azurite?.stop());
 
-describeRetention('Azurite', async () => {
+const openStore = async () => {
   await azurite?.stop();
   azurite = await startAzurite();
   return createAzureTableStore({ connectionString: azurite.connectionString });
-});
+};
+
+describeRetention('Azurite', openStore);
+describeTableRetention('Azurite', openStore);

@@ -11,12 +11,17 @@ import {
   MEMORY_TOMBSTONE_AGE_MS,
   recoveryRegionOf,
 } from '../testing/recovery-regions.ts';
-import { describeRetention, RETENTION } from '../testing/retention-contract.ts';
+import {
+  describeRetention,
+  describeTableRetention,
+  RETENTION,
+} from '../testing/retention-contract.ts';
 import { createMemoryRegions, type MemoryRegions } from '../testing/two-regions.ts';
 import { HORIZON_PARTITION } from './horizon-rows.ts';
 import { type TrimRegionOptions, trimRegion } from './trim-region.ts';
 
 describeRetention('memory', async () => createMemoryTableStore());
+describeTableRetention('memory', async () => createMemoryTableStore());
 
 const DAY_MS = 86_400_000;
 const KIND = deviceKind.name;

@@ -27,6 +27,9 @@ export const CONFLICTS_TABLE = 'Conflicts';
 /** Begins the partitions of what peers are still to be told of; no bucket's partition begins like this. */
 export const UNTOLD_PREFIX = '~untold-';
 
+/** Marks a row that is about to be trimmed; whoever writes it takes the mark off. */
+export const GOING = 'going';
+
 export interface TableConflictJournalOptions {
   readonly store: TableStore;
   readonly kinds: readonly EntityKind[];
@@ -212,7 +215,8 @@ async function joinRow(store: TableStore, row: EncodedRow): Promise<void> {
     if (stored !== undefined) {
       const bytes = encodeConflict(own === undefined ? conflict : joinConflicts(own, conflict));
       const known = own && fromPayloadColumns(stored.properties);
-      if (known !== undefined && Buffer.compare(bytes, known) === 0) return undefined;
+      const isGoing = stored.properties.has(GOING);
+      if (!isGoing && known !== undefined && Buffer.compare(bytes, known) === 0) return undefined;
       const properties = toConflictProperties(decodeConflict(bytes), bytes);
       operations = [{ kind: 'replace', rowKey, etag: stored.etag, properties }];
       // What nobody can read is kept beside it: it may be all that is left of a value.

@@ -3,18 +3,30 @@ import {
   archivePartitionOf,
   bucketOf,
   type ChangeSet,
+  type Conflict,
+  catalogKind,
+  createHybridClock,
   encodeChangeSet,
+  encodeOpenId,
+  entityBucketOf,
   formatStamp,
+  openTableId,
+  rowsKind,
+  type TableSettings,
   type TableStore,
 } from '@tandem/core';
-import { createVirtualClock } from '@tandem/core/memory';
+import { createSeededRandomness, createVirtualClock } from '@tandem/core/memory';
 import { foldArchive } from '@tandem/core/testing';
 import { describe, expect, test } from 'vitest';
+import { createTableCatalogue } from '../catalogue/table-catalogue.ts';
 import { createTableArchiveKeeper } from '../recovery/archive-keeper.ts';
 import { type RetentionSettings, trimRegion } from '../retention/trim-region.ts';
 import { REPLICATION_TABLE } from '../status/status-row.ts';
 import { createTableLease } from '../status/status-tables.ts';
 import { ARCHIVE_TABLE, createTableArchive, toArchiveProperties } from '../tables/table-archive.ts';
+import { CONFLICTS_TABLE, createTableConflictJournal } from '../tables/table-conflict-journal.ts';
+import { createConflictHorizons } from '../tables/trim-conflicts.ts';
+import { createReplicatedTable } from '../write-path/create-replicated-table.ts';
 import { deviceKind } from './device-kind.ts';
 
 const DAY_MS = 86_400_000;
@@ -24,6 +36,7 @@ const BUCKETS = 2;
 
 export const RETENTION: RetentionSettings = {
   archive: { keepMs: DAY_MS, keepBytes: undefined },
+  conflicts: { keepMs: undefined, keepBytes: undefined },
   promiseMs: DAY_MS / 2,
   tombstoneAgeMs: 90 * DAY_MS,
   driftMsMax: 60_000,
@@ -157,3 +170,244 @@ export function describeRetention(name: string, openStore: () => Promise<TableSt
     });
   });
 }
+
+const ROWS = rowsKind.name;
+/** The two tables whose rows lie in one bucket: what one commit wrote may be of both. */
+const ORDERS = rowOf('orders', 'x');
+const DEVICES = rowOf('devices', 'x');
+
+function rowOf(table: string, rowKey: string): string {
+  return encodeOpenId(openTableId(table, '0000'), { partitionKey: 'p', rowKey });
+}
+
+function openSetAt(afterMs: number, ...entityIds: readonly string[]): ChangeSet {
+  const { stamp, changes } = setAt(afterMs, 'any');
+  const [first] = changes;
+  if (first === undefined) throw new Error('A set has a change.');
+  const bucket = entityBucketOf(rowsKind, entityIds[0] ?? '', BUCKETS);
+  const all = entityIds.map((entityId) => ({ ...first, entityId }));
+  return { entityKind: ROWS, bucket, stamp, changes: all };
+}
+
+function conflictAt(afterMs: number, entityId: string): Conflict {
+  const [greater, smaller] = [afterMs, afterMs - 1].map((at) => setAt(at, 'any').stamp);
+  if (greater === undefined || smaller === undefined) throw new Error('There are two.');
+  const value = { type: 'String', value: 'v' } as const;
+  const winner = { stamp: greater, value };
+  const fields = [{ name: 'label', winner, loser: { stamp: smaller, value } }];
+  return { entityKind: ROWS, entityId, stamps: [smaller, greater], fields, life: undefined };
+}
+
+/** What every table store has to do for tables of clients to be trimmed, each as the catalogue has it. */
+export function describeTableRetention(name: string, openStore: () => Promise<TableStore>): void {
+  describe(`I22: trimming the tables of clients in ${name}`, () => {
+    const setUp = async (settings: Readonly<Record<string, TableSettings>>) => {
+      const store = await openStore();
+      const clock = createVirtualClock(START_MS);
+      for (const table of [ARCHIVE_TABLE, CONFLICTS_TABLE, REPLICATION_TABLE, 'Catalog', ROWS]) {
+        await store.createTable(table);
+      }
+      const archive = createTableArchive({ store });
+      const table = createReplicatedTable({
+        kind: catalogKind,
+        store,
+        archive,
+        hybridClock: createHybridClock({
+          region: 'east',
+          writer: 'w0000001',
+          nowMs: () => clock.nowMs(),
+          driftMsMax: 60_000,
+        }),
+        clock,
+        randomness: createSeededRandomness(1),
+        bucketCount: 1,
+        peers: [],
+        onCommitted: () => undefined,
+      });
+      const catalogue = createTableCatalogue({ store, table, clock, keepMs: () => DAY_MS });
+      for (const [one, own] of Object.entries(settings)) await catalogue.create(one, own);
+      const keeper = createTableArchiveKeeper({ store });
+      const journal = createTableConflictJournal({
+        store,
+        kinds: [rowsKind],
+        bucketCount: BUCKETS,
+        peers: ['west'],
+      });
+      const trim = (more: Partial<RetentionSettings> = {}) =>
+        trimRegion({
+          store,
+          kinds: [catalogKind, rowsKind],
+          bucketCountOf: (kind) => (kind === ROWS ? BUCKETS : 1),
+          clock,
+          status: { read: async () => undefined },
+          peers: [],
+          settings: { ...RETENTION, archive: NOTHING_SET, conflicts: NOTHING_SET, ...more },
+          paceMs: 0,
+        });
+      const archived = async (): Promise<[days: number, ...ids: string[]][]> => {
+        const found: [number, ...string[]][] = [];
+        for (const bucket of ['00', '01']) {
+          for await (const row of keeper.scan({ entityKind: ROWS, bucket })) {
+            if (row.kind !== 'set') continue;
+            const days = (parseInt(row.rowKey.slice(0, 12), 16) - START_MS) / DAY_MS;
+            found.push([days, ...row.set.changes.map(({ entityId }) => entityId)]);
+          }
+        }
+        return found.toSorted(([a], [b]) => a - b);
+      };
+      const recorded = async (): Promise<string[]> =>
+        (await journal.list(ROWS, 100)).map(({ stamps, entityId }) => {
+          const days = (parseInt(stamps[1].slice(0, 12), 16) - START_MS) / DAY_MS;
+          return `${days} ${entityId}`;
+        });
+      return { store, clock, archive, catalogue, keeper, journal, trim, archived, recorded };
+    };
+
+    test('goes by the age of each, and by the setting of the region for all others', async () => {
+      const { clock, archive, keeper, catalogue, trim, archived } = await setUp({
+        Orders: { archiveKeepMs: 2 * DAY_MS },
+        Devices: {},
+      });
+      const sets = [1, 2, 3, 4, 5, 6].flatMap((days) => [
+        openSetAt(days * DAY_MS, ORDERS),
+        openSetAt((days + 0.25) * DAY_MS, DEVICES),
+      ]);
+      await archive.append(sets.map((set) => ({ set, encoded: encodeChangeSet(set) })));
+      await clock.advance(7 * DAY_MS);
+      expect(await trim()).toMatchObject([{ entityKind: ROWS, table: 'Archive', rows: 3 }]);
+      expect((await archived()).filter(([, id]) => id === ORDERS).map(([days]) => days)).toEqual([
+        4, 5, 6,
+      ]);
+      expect((await archived()).filter(([, id]) => id === DEVICES)).toHaveLength(6);
+      const ids = { orders: ORDERS.slice(0, 8), devices: DEVICES.slice(0, 8) };
+      expect(await keeper.horizonMs(ROWS, ids.orders)).toBe(START_MS + 5 * DAY_MS);
+      expect(await keeper.horizonMs(ROWS, ids.devices)).toBeUndefined();
+      // A longer age brings nothing back, and what is kept from now on is kept longer.
+      await catalogue.change('Orders', { archiveKeepMs: 4 * DAY_MS });
+      await trim({ archive: { keepMs: 3 * DAY_MS, keepBytes: undefined } });
+      expect((await archived()).map(([days]) => days)).toEqual([3.25, 4, 4.25, 5, 5.25, 6, 6.25]);
+      expect(await keeper.horizonMs(ROWS, ids.orders)).toBe(START_MS + 5 * DAY_MS);
+      expect(await keeper.horizonMs(ROWS, ids.devices)).toBe(START_MS + 4 * DAY_MS);
+      expect(await keeper.horizonMs(ROWS)).toBe(START_MS + 5 * DAY_MS);
+    });
+
+    test('keeps a set of which a change is of a table that keeps it longer', async () => {
+      const { clock, archive, keeper, trim, archived } = await setUp({
+        Orders: { archiveKeepMs: DAY_MS },
+      });
+      const sets = [1, 2, 3].map((days) => openSetAt(days * DAY_MS, ORDERS, DEVICES));
+      await archive.append(sets.map((set) => ({ set, encoded: encodeChangeSet(set) })));
+      await clock.advance(9 * DAY_MS);
+      await trim();
+      expect(await archived()).toHaveLength(3);
+      await trim({ archive: { keepMs: DAY_MS, keepBytes: undefined } });
+      expect((await archived()).map(([days]) => days)).toEqual([3]);
+      expect(await keeper.horizonMs(ROWS, ORDERS.slice(0, 8))).toBe(START_MS + 8 * DAY_MS);
+    });
+
+    test('keeps of conflicts what is younger, what is promised, and what a peer is still to be told', async () => {
+      const { store, clock, journal, trim, recorded } = await setUp({
+        Orders: { conflictsKeepMs: 2 * DAY_MS },
+      });
+      const of = (id: string) => [1, 2, 3, 4].map((days) => conflictAt(days * DAY_MS, id));
+      await journal.record([...of(ORDERS), ...of(DEVICES)]);
+      await clock.advance(5 * DAY_MS);
+      await trim();
+      expect(await recorded()).toHaveLength(8);
+      const owed = await journal.untold('west', 100);
+      const [kept] = owed.filter(({ conflict }) => conflict.entityId === ORDERS);
+      await journal.told(
+        'west',
+        owed.filter((one) => one !== kept),
+      );
+      await trim();
+      const left = (await recorded()).filter((text) => text.endsWith(ORDERS));
+      const owedDays = ((await journal.untold('west', 9))[0]?.conflict.stamps[1] ?? '').slice(
+        0,
+        12,
+      );
+      const days = (parseInt(owedDays, 16) - START_MS) / DAY_MS;
+      expect(left.map((text) => Number(text.split(' ')[0])).toSorted((a, b) => a - b)).toEqual(
+        [...new Set([days, 3, 4])].toSorted((a, b) => a - b),
+      );
+      expect((await recorded()).filter((text) => text.endsWith(DEVICES))).toHaveLength(4);
+      await journal.told('west', await journal.untold('west', 9));
+      const all = { keepMs: DAY_MS / 4, keepBytes: undefined };
+      await trim({ conflicts: all, promiseMs: 1.5 * DAY_MS });
+      expect((await recorded()).toSorted()).toEqual(
+        [`4 ${DEVICES}`, `3 ${ORDERS}`, `4 ${ORDERS}`].toSorted(),
+      );
+      const from = await createConflictHorizons({ store, entityKind: ROWS }).read();
+      expect(from).toEqual({
+        kindMs: START_MS + 3.5 * DAY_MS,
+        tables: new Map([[ORDERS.slice(0, 8), START_MS + 3 * DAY_MS]]),
+      });
+    });
+
+    test('takes the oldest conflicts where they are more than the size that is kept', async () => {
+      const { clock, journal, trim, recorded } = await setUp({});
+      await journal.accept([1, 2, 3, 4].map((days) => conflictAt(days * DAY_MS, DEVICES)));
+      await clock.advance(6 * DAY_MS);
+      const one = { keepMs: undefined, keepBytes: 700 };
+      await trim({ conflicts: { keepMs: undefined, keepBytes: 1_000_000 } });
+      expect(await recorded()).toHaveLength(4);
+      expect(await trim({ conflicts: one, promiseMs: DAY_MS })).toMatchObject([
+        { entityKind: catalogKind.name, rows: 0 },
+        { entityKind: ROWS, table: 'Conflicts', rows: 2 },
+      ]);
+      expect(await recorded()).toEqual([`4 ${DEVICES}`, `3 ${DEVICES}`]);
+    });
+
+    test('keeps a conflict that is found again while it is about to go', async () => {
+      const { store, clock, trim, recorded } = await setUp({});
+      const again = conflictAt(DAY_MS, DEVICES);
+      const journal = createTableConflictJournal({
+        store,
+        kinds: [rowsKind],
+        bucketCount: BUCKETS,
+        peers: ['west'],
+      });
+      await journal.accept([again]);
+      await clock.advance(6 * DAY_MS);
+      const busy: TableStore = {
+        ...store,
+        createTable: (table) => store.createTable(table),
+        get: (...asked) => store.get(...asked),
+        query: (range) => store.query(range),
+        timeMs: () => store.timeMs(),
+        async commit(transaction) {
+          const outcome = await store.commit(transaction);
+          const isMarked = transaction.operations.some(
+            (one) => one.kind === 'replace' && one.properties.has('going'),
+          );
+          // After the mark and before the deletion.
+          if (isMarked) await journal.record([again]);
+          return outcome;
+        },
+      };
+      const options = {
+        store: busy,
+        kinds: [rowsKind],
+        bucketCountOf: () => BUCKETS,
+        clock,
+        peers: [],
+      };
+      await trimRegion({
+        ...options,
+        status: { read: async () => undefined },
+        settings: {
+          ...RETENTION,
+          archive: NOTHING_SET,
+          conflicts: { keepMs: DAY_MS, keepBytes: undefined },
+        },
+        paceMs: 0,
+      });
+      expect(await recorded()).toEqual([`1 ${DEVICES}`]);
+      expect(await journal.untold('west', 9)).toHaveLength(1);
+      await trim({ conflicts: { keepMs: DAY_MS, keepBytes: undefined } });
+      expect(await recorded()).toHaveLength(1);
+    });
+  });
+}
+
+const NOTHING_SET = { keepMs: undefined, keepBytes: undefined };

@@ -45,14 +45,13 @@ export const retentionMutants: readonly Mutant[] = [
     edits: [
       {
         file: TRIM,
-        find: '  await archive.raiseHorizon(entityKind, horizonMs);\n',
+        find: '  await raiseHorizons(options);\n',
         replace: '',
       },
       {
         file: TRIM,
         find: '  return { rows, bytes, isWhole: true };',
-        replace:
-          '  await archive.raiseHorizon(entityKind, horizonMs);\n  return { rows, bytes, isWhole: true };',
+        replace: '  await raiseHorizons(options);\n  return { rows, bytes, isWhole: true };',
       },
     ],
   },

@@ -9,6 +9,7 @@ import {
   eachQueuePage,
   encodeFieldValue,
   holdLeases,
+  NO_HORIZONS,
   planRepair,
   planReplay,
   repairJournals,
@@ -187,13 +188,16 @@ async function replayJoin(
   const { recovery } = regionNamed(run, target);
   const { archive } = regionNamed(run, source).recovery;
   const horizonMs = clockOf(run).nowMs() - world.plan.tombstoneAgeMs;
-  const common = { archive, buckets: bucketsOf(run, span), span: spanOf(span), horizonMs };
+  const common = { archive, buckets: bucketsOf(run, span), span: spanOf(span) };
   run.recovery.planStartMs = world.scheduler.nowMs();
   const { rows, replica } = recovery;
-  const plan = await planReplay({ ...common, region: target, rows, replica, mode: 'join' });
+  const tombstones = { kindMs: horizonMs, tables: new Map<string, number>() };
+  const own = { region: target, rows, replica, tombstones };
+  const plan = await planReplay({ ...common, ...own, mode: 'join' });
   announce(run, { kind: 'replay-join', target, plan });
   const peers = recoveriesOf(run).filter(({ region }) => region !== target);
-  await replayInPlace({ ...common, source, target: recovery, peers, signal: run.signal });
+  const joined = { ...common, source, target: recovery, peers, horizonMs };
+  await replayInPlace({ ...joined, signal: run.signal });
   return { kind: 'replayed' };
 }
 
@@ -213,7 +217,7 @@ async function replayRestore(
     buckets: bucketsOf(run, span),
     span: spanOf(span),
     mode: 'restore',
-    horizonMs: 0,
+    tombstones: NO_HORIZONS,
   });
   announce(run, { kind: 'replay-restore', region, plan });
   const table = await target.openTable();

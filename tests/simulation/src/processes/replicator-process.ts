@@ -222,6 +222,7 @@ function createTrimmer(
       peers: context.peers,
       settings: {
         archive: { keepMs: archiveKeepMs, keepBytes: undefined },
+        conflicts: { keepMs: undefined, keepBytes: undefined },
         promiseMs: archiveKeepMs,
         tombstoneAgeMs: context.world.plan.tombstoneAgeMs,
         driftMsMax,

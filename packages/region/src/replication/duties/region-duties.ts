@@ -1,6 +1,7 @@
 import {
   assert,
   type Clock,
+  catalogKind,
   type Lease,
   type Randomness,
   type ReplicationStatus,
@@ -8,7 +9,7 @@ import {
   tombstoneHorizonMs,
 } from '@tandem/core';
 import type { Logger } from '@tandem/service-kit';
-import { collectTombstones, type Secret, tandemSettings } from '@tandem/storage';
+import { collectTombstones, type Secret, takeTombstoneTurn, tandemSettings } from '@tandem/storage';
 import type { BusQueue } from '../../connections.ts';
 import type { PreparedRegion } from '../../prepare-region.ts';
 import type { RegionSettings } from '../../region-settings.ts';
@@ -52,6 +53,12 @@ export function createConfigurationDuty(options: ConfigurationDutyOptions): Duty
   };
 }
 
+/** What the horizons of tables with an age of their own are made of. */
+interface Passed {
+  readonly passedMs: readonly (number | undefined)[];
+  readonly signal: AbortSignal;
+}
+
 interface TombstoneDutyOptions {
   readonly clock: Clock;
   readonly randomness: Randomness;
@@ -63,7 +70,7 @@ interface TombstoneDutyOptions {
   /** What the apply loop refuses by: not to be changed while the process runs. */
   readonly ageMs: number;
   /** Deletes the tombstones stamped before the horizon; resolves with how many. */
-  readonly collect: (horizonMs: number, signal: AbortSignal) => Promise<number>;
+  readonly collect: (horizonMs: number, passed: Passed) => Promise<number>;
 }
 
 const COLLECT_INTERVAL_MS = 3_600_000;
@@ -100,7 +107,7 @@ export function createTombstoneDuty(options: TombstoneDutyOptions): Duty {
         );
         return;
       }
-      const collected = await options.collect(horizonMs, signal);
+      const collected = await options.collect(horizonMs, { passedMs, signal });
       logger.info(
         { event: 'tombstones-collected', collected, horizonMs },
         'Old tombstones were collected.',
@@ -142,8 +149,12 @@ const LIVE_SETTINGS: ReadonlySet<string> = new Set([
   'Sweep.IntervalMs',
   'Archive.KeepMs',
   'Archive.KeepMib',
+  'Conflicts.KeepMs',
+  'Conflicts.KeepMib',
   'Retention.PromiseMs',
 ]);
+
+const NO_TABLES: ReadonlyMap<string, number> = new Map();
 
 interface TombstonePartsOptions extends PurgeOptions {
   readonly settings: RegionSettings;
@@ -164,17 +175,32 @@ export function createRegionTombstoneDuty(options: TombstonePartsOptions): Duty 
     peers: settings.peers.map(({ region }) => region),
     lease: tombstoneLease,
     ageMs: tombstoneAgeMs,
-    async collect(horizonMs, signal) {
+    async collect(horizonMs, { passedMs, signal }) {
       let collected = 0;
       let rows = 0;
       const turn = await purge?.(signal);
       const isPurged = turn !== undefined && turn.purged.length > 0 ? turn.isPurged : undefined;
+      const { driftMsMax } = settings;
+      const hasCatalogue = kinds.includes(catalogKind);
       for (const kind of kinds) {
+        const own = {
+          store,
+          entityKind: kind.name,
+          clock,
+          horizonMs,
+          driftMsMax,
+          passedMs,
+          signal,
+        };
+        const tables =
+          kind.form === 'open' && hasCatalogue ? await takeTombstoneTurn(own) : NO_TABLES;
+        if (tables === undefined) continue;
         collected += await collectTombstones({
           store,
           kind,
           bucketCount: bucketCountOf(kind.name, settings),
           horizonMs,
+          tables,
           signal,
           ...(kind.form === 'open' && isPurged !== undefined
             ? { purge: { isPurged, onPurged: (count: number) => void (rows += count) } }

@@ -40,7 +40,7 @@ const TRIM_INTERVAL_MS = 3_600_000;
 const LEASE_MS = TRIM_INTERVAL_MS / 2;
 const MIB = 1024 * 1024;
 
-/** Trims what is older, or larger, than the settings of now have it; nothing where they say nothing. */
+/** Trims what is older, or larger, than the settings of now and the catalogue have it; nothing where they say nothing. */
 export function createRetentionDuty(options: RetentionDutyOptions): Duty {
   const { clock, logger, store, kinds, opened, status, activity } = options;
   const { peers } = opened.settings;
@@ -54,7 +54,7 @@ export function createRetentionDuty(options: RetentionDutyOptions): Duty {
     stallMs: undefined,
     async turn(signal) {
       const settings = readRetention(opened);
-      if (settings === undefined || !(await options.retentionLease.acquire(LEASE_MS))) return;
+      if (!(await options.retentionLease.acquire(LEASE_MS))) return;
       const trimmed = await trimRegion({
         store,
         kinds,
@@ -78,13 +78,17 @@ export function createRetentionDuty(options: RetentionDutyOptions): Duty {
   };
 }
 
-/** Returns undefined where everything is kept for ever. */
-function readRetention({ configuration, settings }: KeptRegion): RetentionSettings | undefined {
-  const keepMs = configuration.get('Archive.KeepMs');
-  const keepMib = configuration.get('Archive.KeepMib');
-  if (keepMs === undefined && keepMib === undefined) return undefined;
+function readRetention({ configuration, settings }: KeptRegion): RetentionSettings {
+  const toBytes = (mib: number | undefined) => (mib === undefined ? undefined : mib * MIB);
   return {
-    archive: { keepMs, keepBytes: keepMib === undefined ? undefined : keepMib * MIB },
+    archive: {
+      keepMs: configuration.get('Archive.KeepMs'),
+      keepBytes: toBytes(configuration.get('Archive.KeepMib')),
+    },
+    conflicts: {
+      keepMs: configuration.get('Conflicts.KeepMs'),
+      keepBytes: toBytes(configuration.get('Conflicts.KeepMib')),
+    },
     promiseMs: configuration.get('Retention.PromiseMs'),
     tombstoneAgeMs: settings.tombstoneAgeMs,
     driftMsMax: settings.driftMsMax,

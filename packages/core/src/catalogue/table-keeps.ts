@@ -1,0 +1,50 @@
+// How long what was of a table of clients is kept, as the catalogue has it: by the id that its rows begin with.
+import { localRowsKind, type OpenKind, rowsKind } from '../entity-kind/entity-kind.ts';
+import { openTableId } from '../entity-kind/open-id.ts';
+import { formatGeneration } from './catalog-kind.ts';
+import {
+  type Catalogue,
+  KEEP_SETTINGS,
+  type TableGeneration,
+  type TableSettings,
+} from './decide-catalogue.ts';
+
+/** Returns the kind that holds the rows of a table. */
+export function rowsKindOf({ replicate }: Pick<TableGeneration, 'replicate'>): OpenKind {
+  return replicate === 'none' ? localRowsKind : rowsKind;
+}
+
+/** What of a table's settings says how long something is kept; the region's setting counts where one is undefined. */
+export type TableKeep = Pick<TableGeneration, KeepSetting>;
+type KeepSetting = (typeof KEEP_SETTINGS)[number];
+
+/** Returns what of the settings of a table says how long something is kept. */
+export function keepSettingsOf(table: TableKeep): Pick<TableSettings, KeepSetting> {
+  return Object.fromEntries(
+    KEEP_SETTINGS.flatMap((name) => (table[name] === undefined ? [] : [[name, table[name]]])),
+  );
+}
+
+/**
+ * Returns by table id what says how long something of a table is kept, of the tables whose rows are of that kind: of the
+ * generations that show the rows the last one counts. Where two names have the same hash, so that their rows lie
+ * together, neither counts.
+ */
+export function keepsOf(catalogue: Catalogue, entityKind: string): ReadonlyMap<string, TableKeep> {
+  const keeps = new Map<string, TableKeep>();
+  const owners = new Map<string, string>();
+  for (const [key, generations] of catalogue) {
+    for (const one of generations) {
+      if (one.createdMs === undefined || rowsKindOf(one).name !== entityKind) continue;
+      const id = openTableId(key, formatGeneration(one.rowsOf));
+      const owner = owners.get(id) ?? key;
+      owners.set(id, owner);
+      if (owner === key) keeps.set(id, one);
+      else keeps.delete(id);
+    }
+  }
+  for (const [id, keep] of keeps) {
+    if (KEEP_SETTINGS.every((name) => keep[name] === undefined)) keeps.delete(id);
+  }
+  return keeps;
+}
