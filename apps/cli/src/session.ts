@@ -72,6 +72,7 @@ export function createSession(surroundings: Io, options: CommonOptions): Session
         entry: await session.entry(name),
         names: (await session.inventory()).regions.map((one) => one.name),
         kind,
+        idPrefix: table?.tableId,
         openStore: io.openStore,
         requestsMax: options.requestsMax,
         clock: io.clock,

@@ -114,6 +114,7 @@ export {
   type OpenKey,
   openIdRange,
   openPartitionOf,
+  openPartitionPrefix,
   openTableId,
   tableIdOf,
 } from './entity-kind/open-id.ts';

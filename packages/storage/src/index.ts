@@ -118,6 +118,7 @@ export {
   type RestoreReport,
   restoreEntities,
 } from './recovery/restore-entities.ts';
+export { type RestoringTable, restoringOpen, restoringTyped } from './recovery/restoring-table.ts';
 export {
   type EntityPage,
   type EntityRecord,

@@ -1,11 +1,30 @@
-import type { FieldValues } from '@tandem/core';
+import {
+  encodeChangeSet,
+  encodeOpenId,
+  type FieldValues,
+  formatStamp,
+  openTableId,
+  rowsKind,
+  type TableStore,
+  writeEntity,
+} from '@tandem/core';
 import { createMemoryTableStore, createSeededRandomness } from '@tandem/core/memory';
 import { openRegion } from '@tandem/region';
 import { createLogger, createSystemClock } from '@tandem/service-kit';
-import { seedConfiguration, tandemSettings } from '@tandem/storage';
+import {
+  createTableArchive,
+  createTableConflictJournal,
+  createTableProof,
+  createTableRegionHold,
+  createTableReplica,
+  recordBucketCount,
+  seedConfiguration,
+  tandemSettings,
+} from '@tandem/storage';
 import { describe, expect, test } from 'vitest';
 import { EXIT } from '../exit-codes.ts';
 import { runProgram } from '../program.ts';
+import { createCatalogueHarness } from '../testing/cli-harness.ts';
 
 const KEY = { partitionKey: 'Ada Lovelace', rowKey: 'R!1' };
 const item = (value: string): FieldValues => new Map([['item', { type: 'String', value }]]);
@@ -26,7 +45,11 @@ async function setUp() {
   const orders = region.openTable('Orders');
   await orders.put(KEY, item('pump'));
   await orders.put({ ...KEY, rowKey: 'r!1' }, item('valve'));
+  const beforePipe = new Date(Date.now() + 1).toISOString();
+  await new Promise((resolve) => setTimeout(resolve, 5));
   await orders.put(KEY, item('pipe'));
+  await region.catalogue.create('Bills');
+  await region.openTable('Bills').put(KEY, item('paid'));
   // What is relayed late is archived by then.
   await region.stop();
   await seedConfiguration({ store, definitions: tandemSettings, values: settings });
@@ -53,7 +76,22 @@ async function setUp() {
     const last = said.out.trimEnd().split('\n').at(-1) ?? '{}';
     return { code, json: JSON.parse(last) as Record<string, unknown>, err: said.err };
   };
-  return { run };
+  /** What the rows of each table say now, as the store has them. */
+  const read = async () => {
+    const values = async (table: string) => {
+      const tableId = openTableId(table, '0000');
+      const found: string[] = [];
+      for (let bucket = 0; bucket < 256; bucket += 1) {
+        const partitions = bucket.toString(16).padStart(2, '0');
+        const range = { table: 'Rows', partitions, rowsFrom: tableId, rowsBefore: `${tableId}~` };
+        const { rows } = await store.query({ ...range, limit: 9 });
+        found.push(...rows.map(({ properties }) => String(properties.get('item')?.value)));
+      }
+      return found.toSorted();
+    };
+    return { orders: await values('orders'), bills: await values('bills') };
+  };
+  return { run, store, read, times: { beforePipe } };
 }
 
 const EMPTY_QUEUE = {
@@ -89,14 +127,51 @@ describe('a table of clients by its own name', () => {
     expect(JSON.stringify(beside.json)).toContain('valve');
   });
 
-  test('plans a replay of one row, and refuses one of the table', async () => {
+  test('plans a replay of one row, of a PartitionKey, and of the table', async () => {
     const { run } = await setUp();
     const replay = ['replay', '--from', 'east', '--in-place', '--of', 'Orders'];
     expect(await run(...replay, ...ROW.slice(2))).toMatchObject({
       code: EXIT.ok,
       json: { applied: false, same: 1 },
     });
-    expect(await run(...replay)).toMatchObject({ code: EXIT.usage });
+    for (const of of [[], ROW.slice(2, 4)]) {
+      expect(await run(...replay, ...of)).toMatchObject({
+        code: EXIT.ok,
+        json: { applied: false, same: 2, changes: [] },
+      });
+    }
+    expect(await run(...replay, '--partition', 'nobody')).toMatchObject({ json: { same: 0 } });
+  });
+
+  test('replays one PartitionKey into a table of its own', async () => {
+    const { run, store } = await setUp();
+    const of = ['--of', 'Orders', '--partition', KEY.partitionKey];
+    const replay = ['replay', '--from', 'east', ...of, '--table', 'Copy', '--apply'];
+    expect(await run(...replay)).toMatchObject({ code: EXIT.ok, json: { rowsWritten: 2 } });
+    const { rows } = await store.query({
+      table: 'Copy',
+      partitions: { from: '0', before: 'g' },
+      limit: 9,
+    });
+    expect(rows.map(({ properties }) => String(properties.get('item')?.value)).toSorted()).toEqual([
+      'pipe',
+      'valve',
+    ]);
+  });
+
+  test('goes back to a time in place, row by row, whatever other tables hold', async () => {
+    const { run, times, read } = await setUp();
+    const of = ['--of', 'Orders', '--before', times.beforePipe, '--in-place'];
+    const replay = ['replay', '--from', 'east', ...of];
+    const { json } = await run(...replay);
+    expect(json['changes']).toMatchObject([
+      { ...KEY, fields: [{ name: 'item', values: { now: { value: ['String', 'pipe'] } } }] },
+    ]);
+    expect(await run(...replay, '--apply')).toMatchObject({
+      code: EXIT.ok,
+      json: { written: 1, changed: 1, deleted: 0 },
+    });
+    expect(await read()).toEqual({ orders: ['pump', 'valve'], bills: ['paid'] });
   });
 
   test('is told from the others in what is at risk, and in conflicts', async () => {
@@ -113,12 +188,150 @@ describe('a table of clients by its own name', () => {
       [['history', '--table', 'no name', '--row', 'b'], /There is no table "no name"/],
       [['history', '--table', 'Orders', '--row', 'b'], /--partition <key> --row <key>/],
       [['history', '--table', 'Catalog', '--partition', 'a', '--row', 'b'], /by --row alone/],
-      [['verify', '--table', 'Orders'], /all tables of clients are Rows/],
+      [['rebuild-region', 'east', '--table', 'Rows'], /one table of clients/],
     ] as const;
     for (const [args, message] of refused) {
       const { code, err } = await run(...args);
       expect(err).toMatch(message);
       expect(code).toBe(EXIT.usage);
     }
+  });
+});
+
+describe('a table of clients in two regions', () => {
+  const ID = (table: string, rowKey: string) =>
+    encodeOpenId(openTableId(table, '0000'), { partitionKey: 'p', rowKey });
+
+  /** Regions whose replicator carries the catalogue, with rows of two tables that one region has lost in part. */
+  async function setUpTwo() {
+    const harness = await createCatalogueHarness();
+    const { regions, run } = harness;
+    for (const name of ['Orders', 'Bills']) {
+      await run('tables', 'create', name, '--region', 'east', '--apply');
+    }
+    await regions.settle();
+    const { east, west } = regions;
+    const ids = ['1', '22', '333'].map((row) => ID('orders', row));
+    const write = async (store: TableStore, entityId: string, text: string) => {
+      const stamp = formatStamp({
+        timeMs: regions.clock.nowMs(),
+        counter: ids.indexOf(entityId),
+        region: 'east',
+        writer: 'w',
+      });
+      const values = new Map([['item', { type: 'String', value: text } as const]]);
+      const state = writeEntity(
+        { kind: 'put', values },
+        { stored: undefined, stamp, policy: 'row', mayTakeBase: true },
+      );
+      const replica = createTableReplica({ store, kind: rowsKind, bucketCount: 1 });
+      const row = { state, referenceId: undefined };
+      await replica.write('00', [{ entityId, row, stored: undefined }]);
+      const set = {
+        entityKind: 'Rows',
+        bucket: '00',
+        stamp,
+        changes: [{ entityId, operation: 'replace' as const, state }],
+      };
+      await createTableArchive({ store }).append([{ set, encoded: encodeChangeSet(set) }]);
+    };
+    for (const { store } of [east, west]) {
+      await recordBucketCount(store, rowsKind, 1);
+      await store.createTable(rowsKind.name);
+    }
+    for (const row of ['1', '22', '333']) {
+      await write(east.store, ID('orders', row), row);
+      if (row !== '22') await write(west.store, ID('orders', row), row);
+    }
+    ids.push(ID('bills', '1'));
+    await write(east.store, ID('bills', '1'), 'unpaid');
+    return { run, east, west };
+  }
+
+  test('I2: is verified and repaired alone: what another table lacks is no difference of it', async () => {
+    const { run } = await setUpTwo();
+    const verify = await run('verify', '--table', 'Orders', '--rechecks', '0');
+    expect(verify).toMatchObject({
+      code: EXIT.finding,
+      json: {
+        table: 'Orders',
+        equal: false,
+        buckets: [{ rows: { east: 3, west: 2 } }],
+        differences: [{ partitionKey: 'p', rowKey: '22' }],
+      },
+    });
+    const repair = ['repair', '--table', 'Orders', '--rechecks', '0'];
+    expect(await run(...repair)).toMatchObject({ json: { repairs: [{ rowKey: '22' }] } });
+    expect(await run(...repair, '--apply')).toMatchObject({
+      code: EXIT.ok,
+      json: { written: { west: 1 }, equal: true },
+    });
+    expect(await run('verify', '--table', 'Orders')).toMatchObject({ json: { equal: true } });
+    expect(await run('verify', '--table', 'Bills', '--rechecks', '0')).toMatchObject({
+      json: { equal: false, different: 1 },
+    });
+  });
+
+  test('is rebuilt alone, while the region is held for it; not where it is held for more', async () => {
+    const { run, west } = await setUpTwo();
+    const rebuild = ['rebuild-region', 'west', '--table', 'Orders', '--rechecks', '0', '--apply'];
+    const hold = createTableRegionHold({ store: west.store });
+    await hold.set({ reason: 'Lost tables: Rows.', sinceMs: 1 });
+    const refused = await run(...rebuild);
+    expect(refused.err).toContain('without --table, which lets it go');
+    const held = await hold.read();
+    await hold.release(held!);
+    expect(await run(...rebuild)).toMatchObject({
+      code: EXIT.ok,
+      json: { equal: true, rowsWritten: 1, archiveRowsCopied: 1 },
+    });
+    expect(await hold.read()).toBeUndefined();
+    expect(await createTableProof({ store: west.store }).read()).toBeUndefined();
+    expect(await run('verify', '--table', 'Bills', '--rechecks', '0')).toMatchObject({
+      json: { equal: false },
+    });
+  });
+
+  test('I7: gets back what lost in a conflict, with its type, by an ordinary write', async () => {
+    const { run, east, west } = await setUpTwo();
+    const journal = createTableConflictJournal({
+      store: east.store,
+      kinds: [rowsKind],
+      bucketCount: 1,
+    });
+    const [row] = (
+      await createTableReplica({ store: east.store, kind: rowsKind, bucketCount: 1 }).read('00', [
+        ID('orders', '1'),
+      ])
+    ).values();
+    const won = row?.state.fields.get('item');
+    const lost = formatStamp({ timeMs: 1, counter: 0, region: 'west', writer: 'w' });
+    const value = { type: 'Int64', value: 7n } as const;
+    await journal.accept([
+      {
+        entityKind: 'Rows',
+        entityId: ID('orders', '1'),
+        stamps: [lost, won!.stamp],
+        fields: [{ name: 'item', winner: won!, loser: { stamp: lost, value } }],
+        life: undefined,
+      },
+    ]);
+    const of = ['--region', 'east', '--table', 'Orders'];
+    const listed = await run('conflicts', 'list', ...of);
+    const [conflict] = listed.json['conflicts'] as readonly { readonly conflict: string }[];
+    const restore = ['conflicts', 'restore', conflict!.conflict];
+    expect(await run(...restore, ...of, '--apply')).toMatchObject({
+      code: EXIT.ok,
+      json: { applied: true, partitionKey: 'p', rowKey: '1', action: 'set', fields: ['item'] },
+    });
+    const rows = await createTableReplica({
+      store: east.store,
+      kind: rowsKind,
+      bucketCount: 1,
+    }).read('00', [ID('orders', '1')]);
+    expect(rows.get(ID('orders', '1'))?.state.fields.get('item')?.value).toEqual(value);
+    const refused = await run(...restore, '--region', 'east', '--table', 'Rows');
+    expect(refused.err).toContain('Name one table of clients');
+    expect(west.region).toBe('west');
   });
 });

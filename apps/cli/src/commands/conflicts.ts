@@ -15,11 +15,10 @@ import {
   nameRow,
   type RowChoice,
   refuseCatalogue,
-  requireTyped,
   rowJson,
   withRow,
 } from '../regions/choose-kind.ts';
-import { openWriter } from '../regions/open-writer.ts';
+import { openRestoring, requireNamed } from '../regions/open-writer.ts';
 import type { CliRegion } from '../regions/region.ts';
 import { conflictName } from '../report/describe-conflict.ts';
 import { escapeValue } from '../report/escape-text.ts';
@@ -131,7 +130,7 @@ async function restore(
   [name = '']: readonly string[],
 ): Promise<Outcome> {
   refuseCatalogue(session, 'set back');
-  const typedKind = requireTyped(session, 'conflicts restore');
+  requireNamed(session);
   const { region, conflicts } = await read(session, { ...options, limit: LIMIT_MAX });
   const conflict = find(conflicts, name);
   const chosen = conflict.fields.filter(
@@ -147,13 +146,13 @@ async function restore(
     chosen,
     recovery: region.recovery,
     isForced: options.force,
-    ...(isApplied ? { openTable: () => openWriter(region, typedKind, session.io) } : {}),
+    ...(isApplied ? { openTable: () => openRestoring(region, session) } : {}),
   });
   const { entityId: id } = conflict;
   const isDone = isApplied && kind !== 'none';
   return {
-    text: describeRestoration({ kind, fields }, { id, isApplied }),
-    json: { applied: isDone, id, action: kind, fields },
+    text: describeRestoration({ kind, fields }, { id: nameRow(session, id), isApplied }),
+    json: { applied: isDone, ...rowJson(session, id), action: kind, fields },
   };
 }
 

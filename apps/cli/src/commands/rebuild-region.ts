@@ -17,7 +17,7 @@ import {
 } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
 import { type RecheckOptions, withRechecks } from '../option-values.ts';
-import { KINDS } from '../regions/choose-kind.ts';
+import { KINDS, withClientTable } from '../regions/choose-kind.ts';
 import { planConfiguration } from '../regions/plan-configuration.ts';
 import { requirePeersKnow } from '../regions/read-peer-names.ts';
 import { type CliRegion, createSha256Digest, readTombstoneAgeMs } from '../regions/region.ts';
@@ -31,6 +31,8 @@ interface RebuildOptions extends RecheckOptions {
   readonly apply: boolean;
   /** Regions that are out of reach, and taken for what they are. */
   readonly without?: readonly string[];
+  /** One table of clients; all of the region by default. */
+  readonly table?: string;
 }
 
 const PHASES: Readonly<Record<FillPhase, string>> = {
@@ -60,7 +62,13 @@ export function addRebuildRegion({ program, act }: Cli): void {
         .option('--apply', 'does it', false),
     ).addHelpText('after', HELP);
   act<RebuildOptions>(
-    make('rebuild-region', 'Fills an emptied or damaged region from the others, while they serve.'),
+    withClientTable(
+      make(
+        'rebuild-region',
+        'Fills an emptied or damaged region from the others, while they serve.',
+      ),
+      'only this table of clients, which the region has lost rows of',
+    ),
     (session, options, [name = '']) => run(session, options, { name, isNew: false }),
   );
   act<RebuildOptions>(
@@ -87,6 +95,11 @@ async function run(
   options: RebuildOptions,
   { name, isNew }: Target,
 ): Promise<Outcome> {
+  if (options.table !== undefined && session.table === undefined) {
+    throw new UsageError(
+      `A region is filled whole, or one table of clients of it: ${options.table} is neither.`,
+    );
+  }
   const { regions } = await session.inventory();
   await session.entry(name);
   const without = options.without ?? [];
@@ -129,7 +142,11 @@ async function fill(
   const { io, kind, progress } = session;
   const startedMs = io.clock.nowMs();
   // Before the hold: what the inventory lacks must not leave the region held.
-  const values = await planConfiguration({ target, sources, inventory: await session.inventory() });
+  const { table } = session;
+  const values =
+    table === undefined
+      ? await planConfiguration({ target, sources, inventory: await session.inventory() })
+      : {};
   const common: CommonFillOptions = {
     clock: io.clock,
     createDigest: createSha256Digest,
@@ -147,7 +164,10 @@ async function fill(
     target,
     sources: sources.map(({ recovery }) => recovery),
     tombstoneAgeMs,
+    ...(table === undefined ? {} : { only: table.name }),
     async prepare() {
+      // A table of clients is rows of a kind that is there: whatever else the region has stays as it is.
+      if (table !== undefined) return;
       const { store, bucketCount } = target;
       await createTables({ store, kinds: [kind] });
       await recordBucketCount(store, kind, bucketCount);

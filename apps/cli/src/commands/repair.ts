@@ -9,7 +9,7 @@ import {
 import type { Cli, Outcome } from '../act.ts';
 import { exitCodeOfProof } from '../exit-codes.ts';
 import { withRechecks } from '../option-values.ts';
-import { withTable } from '../regions/choose-kind.ts';
+import { withClientTable } from '../regions/choose-kind.ts';
 import { proveEqual, type VerifyChoice } from '../regions/prove-equal.ts';
 import type { CliRegion } from '../regions/region.ts';
 import { readTombstoneAgeMs } from '../regions/region.ts';
@@ -17,7 +17,7 @@ import {
   conflictDifferenceJson,
   describeConflictDifferences,
 } from '../report/describe-conflict.ts';
-import { describeDamagedRow, differenceJson } from '../report/describe-verify.ts';
+import { describeDamagedRow, differenceJson, idText } from '../report/describe-verify.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import { firstRows, textTable } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
@@ -45,7 +45,7 @@ export function addRepair({ program, act }: Cli): void {
     .option('--apply', 'does what the plan says', false)
     .option('--include-old', 'also what may have been deleted long ago', false)
     .option('--bucket <bucket>', 'only this bucket, 00 to ff');
-  act<RepairOptions>(withTable(withRechecks(command)), async (session, options) => {
+  act<RepairOptions>(withClientTable(withRechecks(command)), async (session, options) => {
     const regions = await session.open();
     const tombstoneAgeMs = await readTombstoneAgeMs(regions);
     const find = async (): Promise<Found> => {
@@ -128,7 +128,7 @@ function describeFound({ plan, report }: Found, remedy: string): string {
 function describePlan({ repairs, doubtful, conflicts }: RepairPlan, remedy: string): string[] {
   const [shown, more] = firstRows(repairs, SHOWN_MAX);
   const rows = shown.map(({ entityId, bucket, into, difference }) => [
-    entityId,
+    idText(entityId),
     bucket,
     into.join(', '),
     difference.fields.map(({ name }) => name).join(', '),
@@ -144,7 +144,7 @@ function describePlan({ repairs, doubtful, conflicts }: RepairPlan, remedy: stri
     ...(conflicts.length === 0 ? [] : [`${conflicts.length} to record. ${remedy}`]),
     ...doubtful.map(
       ({ entityId }) =>
-        `${escapeValue(entityId)} is missing in a region and older than every tombstone that is kept: lost, or ` +
+        `${escapeValue(idText(entityId))} is missing in a region and older than every tombstone that is kept: lost, or ` +
         'deleted long ago? --include-old takes it for lost.',
     ),
   ];

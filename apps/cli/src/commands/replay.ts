@@ -1,7 +1,7 @@
 import { findArchiveStart, type ReplayPlan } from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
 import { pointInTime } from '../option-values.ts';
-import { readRowId, refuseCatalogue, withRow } from '../regions/choose-kind.ts';
+import { idPrefixOf, readRowId, refuseCatalogue, withRow } from '../regions/choose-kind.ts';
 import { openPeers } from '../regions/open-writer.ts';
 import { type CliRegion, chooseBuckets } from '../regions/region.ts';
 import {
@@ -46,12 +46,8 @@ export function addReplay({ program, act }: Cli): void {
     async (session, options) => {
       check(options, session.io.clock.nowMs());
       if (options.inPlace && options.before !== undefined) refuseCatalogue(session, 'undone');
+      // A PartitionKey alone names rows, and with a RowKey one of them.
       const isOne = options.entity !== undefined || options.row !== undefined;
-      if (!isOne && session.table !== undefined) {
-        throw new UsageError(
-          `A replay of all rows is one of all tables of clients: name a row of ${session.table.name}, or --of Rows.`,
-        );
-      }
       const entity = isOne ? { entity: readRowId(session, options.entity, options) } : {};
       return replay(session, { ...options, ...entity });
     },
@@ -62,7 +58,7 @@ export function addReplay({ program, act }: Cli): void {
 async function replay(session: Session, options: ReplayOptions): Promise<Outcome> {
   const source = await session.openOne(options.from);
   const target = options.into === undefined ? source : await session.openOne(options.into);
-  const buckets = bucketsOf(options, source, target);
+  const buckets = bucketsOf(session, options, { source, target });
   const given = isJoin(options) ? await openPeers(session, target) : { peers: [], outOfReach: [] };
   await refuseBeforeArchive(source, options);
   const job: ReplayJob = { session, options, source, target, buckets, ...given, damaged: [] };
@@ -124,14 +120,17 @@ function check({ table, inPlace, before, since }: ReplayOptions, nowMs: number):
 }
 
 function bucketsOf(
-  { entity, bucket }: ReplayOptions,
-  source: CliRegion,
-  target: CliRegion,
+  session: Session,
+  options: ReplayOptions,
+  { source, target }: { readonly source: CliRegion; readonly target: CliRegion },
 ): readonly string[] {
+  const { entity, bucket } = options;
   if (target.bucketCount !== source.bucketCount) {
     throw new UsageError('The two regions have different numbers of buckets.');
   }
-  return entity === undefined
-    ? chooseBuckets(source.recovery.buckets, bucket)
-    : [source.recovery.replica.bucketOf(entity)];
+  if (entity !== undefined) return [source.recovery.replica.bucketOf(entity)];
+  const prefix = options.partition === undefined ? undefined : idPrefixOf(session, options);
+  // All rows of a PartitionKey lie in one bucket.
+  if (prefix !== undefined) return [source.recovery.replica.bucketOf(prefix)];
+  return chooseBuckets(source.recovery.buckets, bucket);
 }

@@ -192,8 +192,10 @@ describe('a command on another table than that of the customers', () => {
     const { run } = await createCatalogueHarness();
     const refused = await run('verify', '--table', 'Nothing');
     expect(refused.code).toBe(2);
-    expect(refused.err).toContain(
-      'There is no table "Nothing" for this command; there is Customers, Catalog, Rows.',
+    expect(refused.err).toContain('No catalogue has a table "Nothing".');
+    const other = await run('verify', '--table', 'no name');
+    expect(other.err).toContain(
+      'There is no table "no name" for this command; there is Customers,',
     );
     for (const args of [[], ['orders~0000', '--row', 'orders~0000']]) {
       expect(await run('history', '--table', 'Catalog', ...args)).toMatchObject({ code: 2 });
@@ -276,7 +278,7 @@ test('rebuild-region fills the catalogue too, before the region is let go', asyn
   }
   const restoring = ['conflicts', 'restore', 'one', '--region', 'east', '--table', 'Rows'];
   const refused = await customers.run(...restoring);
-  expect(refused.err).toContain('knows no rows of Rows yet');
+  expect(refused.err).toContain('Name one table of clients');
 });
 
 const OPEN_ID = encodeOpenId(openTableId('orders', '0000'), { partitionKey: 'p', rowKey: 'r' });

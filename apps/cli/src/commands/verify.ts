@@ -2,7 +2,7 @@ import { TransientError, type VerifyReport } from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
 import { exitCodeOfProof } from '../exit-codes.ts';
 import { duration, withRechecks } from '../option-values.ts';
-import { withTable } from '../regions/choose-kind.ts';
+import { withClientTable } from '../regions/choose-kind.ts';
 import { proveEqual, type VerifyChoice } from '../regions/prove-equal.ts';
 import type { CliRegion } from '../regions/region.ts';
 import { conflictDifferenceJson } from '../report/describe-conflict.ts';
@@ -26,7 +26,7 @@ export function addVerify({ program, act }: Cli): void {
       'goes on, keeping the time as of which they were equal',
       duration(1),
     );
-  act<VerifyOptions>(withTable(withRechecks(command)), async (session, options) => {
+  act<VerifyOptions>(withClientTable(withRechecks(command)), async (session, options) => {
     const regions = await session.open();
     if (options.every === undefined) return verifyOnce(session, regions, options);
     return verifyForEver(session, regions, { ...options, every: options.every });
@@ -88,7 +88,7 @@ function toOutcome(report: VerifyReport, session: Session, provenMs?: number): O
   return {
     text: describeVerify(report, { requests, tookMs: io.clock.nowMs() - report.asOfMs }),
     json: {
-      table: session.kind.name,
+      table: session.table?.name ?? session.kind.name,
       equal: report.isEqual,
       provenEqualAsOfMs: proof ?? null,
       asOfMs: report.asOfMs,

@@ -4,8 +4,9 @@ import {
   decodeOpenId,
   type EntityKind,
   encodeOpenId,
+  type MergePolicy,
+  openPartitionPrefix,
   rowsKind,
-  type TypedKind,
 } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import type { Command } from 'commander';
@@ -17,6 +18,7 @@ export const KINDS: readonly EntityKind[] = [customerKind, catalogKind, rowsKind
 /** A table of clients, as the catalogue has it. */
 export interface ClientTable {
   readonly name: string;
+  readonly policy: MergePolicy;
   /** What the ids of its rows begin with. */
   readonly tableId: string;
 }
@@ -45,9 +47,19 @@ export function chooseKind(name: string | undefined): EntityKind {
 }
 
 /** Adds the option that names the table whose rows a command is about. */
-export function withTable(command: Command, flag = '--table'): Command {
+function withTable(command: Command, flag = '--table'): Command {
   return command.option(`${flag} <name>`, 'whose rows: those of the customers by default');
 }
+
+const OF_CLIENTS = new WeakSet<Command>();
+
+/** Adds the same to a command that knows the tables of clients by their own names. */
+export function withClientTable(command: Command, what = WHOSE): Command {
+  OF_CLIENTS.add(command);
+  return command.option('--table <name>', what);
+}
+
+const WHOSE = 'whose rows: those of the customers by default; a table of clients by its own name';
 
 /** How a row is named, in part or whole. */
 export interface RowChoice {
@@ -66,7 +78,7 @@ const PARTITION = '--partition <key>';
 
 /** Tells whether a command knows the tables of clients by their own names. */
 export function takesClientTables(command: Command): boolean {
-  return command.options.some(({ flags }) => flags === PARTITION);
+  return OF_CLIENTS.has(command) || command.options.some(({ flags }) => flags === PARTITION);
 }
 
 /**
@@ -130,6 +142,21 @@ export function chooseRows(
   };
 }
 
+/**
+ * Returns what the ids of the chosen rows of a table of clients begin with: of all, or of one PartitionKey; undefined where
+ * it is about no such table.
+ */
+export function idPrefixOf(
+  { kind, table }: AboutKind,
+  { partition }: Pick<RowChoice, 'partition'>,
+): string | undefined {
+  if (table === undefined) {
+    refusePartition(kind, partition);
+    return undefined;
+  }
+  return partition === undefined ? table.tableId : openPartitionPrefix(table.tableId, partition);
+}
+
 /** Returns how people know a row: of a table of clients by its two keys. */
 export function nameRow({ table }: Pick<AboutKind, 'table'>, entityId: string): string {
   const key = table && decodeOpenId(entityId);
@@ -145,15 +172,6 @@ export function rowJson(
   const key = table && decodeOpenId(entityId);
   if (key === undefined) return { id: entityId };
   return { id: entityId, partitionKey: key.partitionKey, rowKey: key.rowKey };
-}
-
-/** Returns the kind of the session. Throws `UsageError` for one whose columns nobody declares. */
-export function requireTyped({ kind }: AboutKind, command: string): TypedKind {
-  if (kind.form === 'typed') return kind;
-  throw new UsageError(
-    `tandem ${command} knows no rows of ${kind.name} yet, whose columns nobody declares: history, forget, ` +
-      'conflicts list, verify, repair, at-risk, replay and rebuild-region do.',
-  );
 }
 
 /**

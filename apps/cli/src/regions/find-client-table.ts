@@ -41,7 +41,11 @@ export async function findClientTable(
   }
   return {
     kind: found.replicate === 'none' ? localRowsKind : rowsKind,
-    table: { name: found.name, tableId: openTableId(key, formatGeneration(found.rowsOf)) },
+    table: {
+      name: found.name,
+      policy: found.policy,
+      tableId: openTableId(key, formatGeneration(found.rowsOf)),
+    },
   };
 }
 

@@ -2,6 +2,7 @@ import {
   createHybridClock,
   type EntityKind,
   localRowsKind,
+  type MergePolicy,
   TerminalError,
   TransientError,
   type TypedKind,
@@ -16,6 +17,9 @@ import {
   type OpenTable,
   type OpenTableOptions,
   type ReplicatedTable,
+  type RestoringTable,
+  restoringOpen,
+  restoringTyped,
   type StateTableOptions,
 } from '@tandem/storage';
 import type { Io } from '../io.ts';
@@ -37,6 +41,30 @@ export async function openWriter<K extends TypedKind>(
   io: Writing,
 ): Promise<ReplicatedTable<K>> {
   return createReplicatedTable({ ...(await readOptions(region, kind, io)), kind });
+}
+
+/**
+ * Opens what restores rows: of a typed kind, or of one table of clients. Throws `UsageError` for rows of which nobody
+ * knows how they merge, since no table of them was named.
+ */
+export async function openRestoring(
+  region: CliRegion,
+  { kind, table, io }: Pick<Session, 'kind' | 'table' | 'io'>,
+): Promise<RestoringTable> {
+  if (kind.form === 'typed') return restoringTyped(kind, await openWriter(region, kind, io));
+  const { policy } = requireNamed({ kind, table });
+  return restoringOpen(createStateTable(await readOptions(region, kind, io)), policy);
+}
+
+/** Throws `UsageError` where it is about all rows of a kind that holds the tables of clients. */
+export function requireNamed({ kind, table }: Pick<Session, 'kind' | 'table'>): {
+  readonly policy: MergePolicy;
+} {
+  if (table !== undefined) return table;
+  if (kind.form === 'typed') return { policy: kind.policy };
+  throw new UsageError(
+    `Name one table of clients: ${kind.name} holds the rows of all, and each merges by its own policy.`,
+  );
 }
 
 /** Opens the same of a kind of any form, to forget what is in it. */

@@ -61,6 +61,8 @@ export interface CliRegion {
 export interface OpenCliRegionOptions {
   readonly entry: InventoryRegion;
   readonly kind: EntityKind;
+  /** Of one table of clients, what the ids of its rows begin with. */
+  readonly idPrefix?: string | undefined;
   readonly openStore: (connection: string) => TableStore;
   readonly requestsMax: number;
   readonly clock: Clock;
@@ -103,7 +105,14 @@ export async function openCliRegion(options: OpenCliRegionOptions): Promise<CliR
     entry,
     store,
     bucketCount,
-    recovery: createRecoveryRegion({ region: entry.name, store, kind, bucketCount, peers }),
+    recovery: createRecoveryRegion({
+      region: entry.name,
+      store,
+      kind,
+      bucketCount,
+      peers,
+      idPrefix: options.idPrefix,
+    }),
     hold: createTableRegionHold({ store }),
     status: createTableReplicationStatus({ store }),
     drill: createTableDrillSwitch({ store }),

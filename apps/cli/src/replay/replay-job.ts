@@ -10,8 +10,8 @@ import {
 } from '@tandem/core';
 import { replayIntoTable, restoreEntities } from '@tandem/storage';
 import type { Outcome } from '../act.ts';
-import { requireTyped } from '../regions/choose-kind.ts';
-import { openWriter } from '../regions/open-writer.ts';
+import { idPrefixOf } from '../regions/choose-kind.ts';
+import { openRestoring, requireNamed } from '../regions/open-writer.ts';
 import type { CliRegion } from '../regions/region.ts';
 import { readTombstoneAgeMs } from '../regions/region.ts';
 import { requireConfirmation } from '../regions/require-confirmation.ts';
@@ -59,9 +59,12 @@ export function isJoin({ inPlace, before }: ReplayOptions): boolean {
   return inPlace && before === undefined;
 }
 
-function spanOf({ entity, before, since }: ReplayOptions): ReplaySpan {
+function spanOf({ session, options }: ReplayJob): ReplaySpan {
+  const { entity, before, since } = options;
+  const idPrefix = idPrefixOf(session, options);
   return {
     ...(entity === undefined ? {} : { entityId: entity }),
+    ...(idPrefix === undefined ? {} : { idPrefix }),
     ...(before === undefined ? {} : { beforeMs: before }),
     ...(since === undefined ? {} : { fromMs: since }),
   };
@@ -77,7 +80,7 @@ export async function planJob(job: ReplayJob): Promise<ReplayPlan> {
     rows: target.recovery.rows,
     replica: target.recovery.replica,
     buckets,
-    span: spanOf(options),
+    span: spanOf(job),
     mode,
     tombstones: await readTombstones(
       [target, ...peers].map(({ recovery }) => recovery),
@@ -111,7 +114,7 @@ export async function applyToTable(job: ReplayJob): Promise<Outcome> {
     target: { ...target, kind },
     table,
     buckets,
-    span: spanOf(options),
+    span: spanOf(job),
     ...onDamaged(job),
     onProgress: (at) => progress.update('change sets', at.changeSets),
     signal: io.signal,
@@ -125,17 +128,16 @@ export async function applyToTable(job: ReplayJob): Promise<Outcome> {
 export async function applyInPlace(job: ReplayJob): Promise<Outcome> {
   const { session, options, source, target, peers, buckets } = job;
   if (options.before !== undefined) {
-    const kind = requireTyped(session, 'replay --in-place --before');
+    requireNamed(session);
     const { changes, changeSets, unarchived } = await planJob(job);
     session.progress.end();
     const { deleted } = countReplay(changes);
     if (deleted > 0) {
-      const what = `delete ${deleted} of ${session.kind.name} in ${target.name}, which every region follows`;
+      const what = `delete ${deleted} of ${session.table?.name ?? session.kind.name} in ${target.name}, which every region follows`;
       await requireConfirmation(session, { region: target.name, what, given: options.confirm });
     }
     const { leftAlone, ...counts } = await restoreEntities(changes, {
-      kind,
-      table: await openWriter(target, kind, session.io),
+      table: await openRestoring(target, session),
       onProgress: (done) => session.progress.update('restored', done, changes.length),
       signal: session.io.signal,
     });
@@ -151,7 +153,7 @@ export async function applyInPlace(job: ReplayJob): Promise<Outcome> {
     target: target.recovery,
     peers: peers.map(({ recovery }) => recovery),
     buckets,
-    span: spanOf(options),
+    span: spanOf(job),
     horizonMs: await horizonOf(job),
     ...onDamaged(job),
     onProgress: (at) => session.progress.update('change sets', at.changeSets),

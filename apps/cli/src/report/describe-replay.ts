@@ -1,7 +1,7 @@
 import { countReplay, type DamagedArchiveRow, type ReplayPlan } from '@tandem/core';
 import type { Outcome } from '../act.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { differenceJson } from './describe-verify.ts';
+import { differenceJson, idText } from './describe-verify.ts';
 import { escapeValue } from './escape-text.ts';
 import { firstRows, textTable, timeText } from './text-table.ts';
 
@@ -95,7 +95,7 @@ export function describeReplayPlan(
   const { written, changed, deleted } = counts;
   const [shown, more] = firstRows(changes, SHOWN_MAX);
   const rows = shown.map(({ entityId, bucket, difference }) => [
-    entityId,
+    idText(entityId),
     bucket,
     `${difference.regions['now']?.life} → ${difference.regions['then']?.life}`,
     difference.fields.map(({ name }) => name).join(', '),

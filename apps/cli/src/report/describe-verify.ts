@@ -1,4 +1,4 @@
-import type { DamagedRow, Difference, VerifyReport } from '@tandem/core';
+import { type DamagedRow, type Difference, decodeOpenId, type VerifyReport } from '@tandem/core';
 import { describeConflictDifferences } from './describe-conflict.ts';
 import { escapeValue } from './escape-text.ts';
 import { firstRows, textTable, timeText } from './text-table.ts';
@@ -66,7 +66,7 @@ export function countsOf({ differentCount, damaged, journals }: VerifyReport): s
 function describeDifferences(differences: readonly Difference[]): string {
   const [shown, more] = firstRows(differences, SHOWN_MAX);
   const rows = shown.map(({ entityId, bucket, regions, fields }) => [
-    entityId,
+    idText(entityId),
     bucket,
     Object.entries(regions)
       .map(([region, { life }]) => `${region} ${life}`)
@@ -78,5 +78,19 @@ function describeDifferences(differences: readonly Difference[]): string {
 
 /** Returns a difference as the line of JSON has it. */
 export function differenceJson({ bucket, entityId, regions, fields }: Difference): object {
-  return { id: entityId, bucket, regions, fields };
+  return { ...idJson(entityId), bucket, regions, fields };
+}
+
+/** Returns an id as people know it: that of a row of a table of clients by its two keys. */
+export function idText(entityId: string): string {
+  const key = decodeOpenId(entityId);
+  if (key === undefined) return entityId;
+  return `${JSON.stringify(key.partitionKey)} ${JSON.stringify(key.rowKey)}`;
+}
+
+/** Returns the same for programs. */
+export function idJson(entityId: string): Readonly<Record<string, string>> {
+  const { partitionKey, rowKey } = decodeOpenId(entityId) ?? {};
+  if (partitionKey === undefined || rowKey === undefined) return { id: entityId };
+  return { id: entityId, partitionKey, rowKey };
 }

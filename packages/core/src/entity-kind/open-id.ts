@@ -75,6 +75,15 @@ export function decodeOpenId(
   return isGood ? { tableId, partitionKey, rowKey } : undefined;
 }
 
+/**
+ * Returns what the ids of all rows of a PartitionKey begin with, and no others. Throws `ENTITY_INVALID` for a key that
+ * Table Storage refuses.
+ */
+export function openPartitionPrefix(tableId: string, partitionKey: string): string {
+  checkOpenKey('PartitionKey', partitionKey);
+  return bucketTextOfPartition(tableId, partitionKey) + SEPARATOR;
+}
+
 /** Returns what the id of a row begins with: the id of its table. */
 export function tableIdOf(entityId: string): string {
   return entityId.slice(0, TABLE_ID_LENGTH);

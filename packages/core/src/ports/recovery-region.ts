@@ -87,6 +87,8 @@ export interface RecoveryRegion {
   readonly region: string;
   readonly entityKind: string;
   readonly buckets: readonly string[];
+  /** Where it is of one table of clients, what the ids of its rows begin with; all of the kind by default. */
+  readonly idPrefix?: string | undefined;
   readonly rows: RowScanner;
   readonly replica: Replica;
   readonly archive: ArchiveKeeper;

@@ -10,6 +10,8 @@ import type { DamagedArchiveRow } from './replay.ts';
 export interface CopyArchiveOptions {
   readonly entityKind: string;
   readonly bucket: string;
+  /** Only change sets with a change of an entity whose id begins with it; all by default. */
+  readonly idPrefix?: string | undefined;
   readonly from: Pick<ArchiveKeeper, 'scan'>;
   readonly into: Pick<ArchiveKeeper, 'scan' | 'put' | 'horizons'>;
   readonly onDamaged: (row: DamagedArchiveRow) => void;
@@ -79,7 +81,7 @@ async function* missingRows(
   options: CopyArchiveOptions,
   isTrimmed: IsTrimmed,
 ): AsyncGenerator<ArchiveRow> {
-  const { entityKind, bucket, into, onDamaged } = options;
+  const { entityKind, bucket, idPrefix = '', into, onDamaged } = options;
   const span = { entityKind, bucket };
   const own = into.scan(span)[Symbol.asyncIterator]();
   const readOwn = async (): Promise<ScannedArchiveRow | undefined> => {
@@ -93,6 +95,7 @@ async function* missingRows(
       continue;
     }
     if (isTrimmed(row)) continue;
+    if (!row.set.changes.some(({ entityId }) => entityId.startsWith(idPrefix))) continue;
     while (head !== undefined && keyOf(head) < keyOf(row)) head = await readOwn();
     const there = head !== undefined && keyOf(head) === keyOf(row) ? head : undefined;
     const wanted = missing(row, there);

@@ -193,7 +193,7 @@ async function runPhase(
         into: target.replica,
         conflicts: target.conflicts,
         buckets: target.buckets,
-        span: {},
+        span: target.idPrefix === undefined ? {} : { idPrefix: target.idPrefix },
         onDamaged: (row) => noteDamaged(tally, target, row),
         onProgress: ({ changeSets }) => onProgress?.({ phase, done: changeSets }),
         ...(signal === undefined ? {} : { signal }),
@@ -284,6 +284,7 @@ function copyBetween(
   return copyArchive({
     entityKind: from.entityKind,
     bucket,
+    idPrefix: from.idPrefix,
     from: from.archive,
     into: into.archive,
     onDamaged: (row) => noteDamaged(tally, from, row),

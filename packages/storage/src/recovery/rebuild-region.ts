@@ -5,6 +5,7 @@ import {
   type RecoveryRegion,
   type RegionHold,
   type TableStore,
+  TerminalError,
 } from '@tandem/core';
 import { createTableProof } from '../status/status-tables.ts';
 
@@ -18,6 +19,8 @@ export interface RebuildRegionOptions
   readonly sources: readonly RecoveryRegion[];
   /** Makes what is missing of tables and settings; called when the region is held. */
   readonly prepare: () => Promise<void>;
+  /** Names what is filled, where that is one table of clients; all of the region by default. */
+  readonly only?: string;
   /** Asked for once all is prepared. */
   readonly tombstoneAgeMs: () => Promise<number>;
 }
@@ -28,8 +31,11 @@ export interface RebuildRegionOptions
  * same call goes on. Throws `RECOVERY_REFUSED` when somebody else has held it meanwhile.
  */
 export async function rebuildRegion(options: RebuildRegionOptions): Promise<FillReport> {
-  const { target, sources, prepare, tombstoneAgeMs, ...rest } = options;
-  const hold = { reason: 'It is being filled from the others.', sinceMs: options.clock.nowMs() };
+  const { target, sources, prepare, only, tombstoneAgeMs, ...rest } = options;
+  const what = only === undefined ? 'It' : `Its table ${only}`;
+  const reason = `${what} is being filled from the others.`;
+  if (only !== undefined) await refuseOtherHold(target.hold, reason);
+  const hold = { reason, sinceMs: options.clock.nowMs() };
   await target.hold.set(hold);
   await prepare();
   const report = await fillRegion({
@@ -41,7 +47,18 @@ export async function rebuildRegion(options: RebuildRegionOptions): Promise<Fill
   const { isEqual, asOfMs } = report.proof;
   if (!isEqual) return report;
   const regions = [target.recovery, ...sources].map(({ region }) => region);
-  await createTableProof(target).keep({ asOfMs, regions });
+  // One table proves nothing of the others.
+  if (only === undefined) await createTableProof(target).keep({ asOfMs, regions });
   await target.hold.release(hold);
   return report;
+}
+
+/** A region that lacks more than one table must not be let go once that one is filled. */
+async function refuseOtherHold(hold: Pick<RegionHold, 'read'>, reason: string): Promise<void> {
+  const held = await hold.read();
+  if (held === undefined || held.reason === reason) return;
+  throw new TerminalError(
+    'RECOVERY_REFUSED',
+    `The region is held: ${held.reason} Fill all of it with tandem rebuild-region without --table, which lets it go.`,
+  );
 }

@@ -2,6 +2,9 @@ import {
   bucketNames,
   type Clock,
   type EntityKind,
+  type HorizonRecord,
+  type Horizons,
+  latestHorizon,
   pagesOf,
   type Randomness,
   type RecoveryRegion,
@@ -9,6 +12,7 @@ import {
   type RowScanner,
   retry,
   type TableStore,
+  tableIdOf,
 } from '@tandem/core';
 import { createTombstoneHorizons } from '../retention/tombstone-horizons.ts';
 import { judgeRow } from '../rows/entity-row.ts';
@@ -27,6 +31,8 @@ export interface RecoveryRegionOptions {
   readonly bucketCount: number;
   /** The other regions, which are told of conflicts that recovering finds; none by default. */
   readonly peers?: readonly string[];
+  /** Only the rows whose ids begin with it, and what is archived and recorded of them; all of the kind by default. */
+  readonly idPrefix?: string | undefined;
 }
 
 /** Nothing here is written from memory. */
@@ -35,7 +41,7 @@ const LITTLE = { bytesMax: 1024 * 1024 };
 /** Shows one entity kind of a region as the recovery use cases see it. Only names the tables. */
 export function createRecoveryRegion(options: RecoveryRegionOptions): RecoveryRegion {
   const { region, store, kind, bucketCount, peers = [] } = options;
-  return {
+  const whole: RecoveryRegion = {
     region,
     entityKind: kind.name,
     buckets: bucketNames(bucketCount),
@@ -48,6 +54,45 @@ export function createRecoveryRegion(options: RecoveryRegionOptions): RecoveryRe
     ...(kind.form === 'open'
       ? { tombstones: createTombstoneHorizons({ store, entityKind: kind.name }) }
       : {}),
+  };
+  return options.idPrefix === undefined ? whole : within(whole, options.idPrefix);
+}
+
+/** Shows of a region what is of one table of clients, by what the ids of its rows begin with. */
+function within(whole: RecoveryRegion, idPrefix: string): RecoveryRegion {
+  const tableId = tableIdOf(idPrefix);
+  const isOfTable = ({ entityId }: { readonly entityId: string }): boolean =>
+    entityId.startsWith(idPrefix);
+  // What is recorded of the kind counts for the table; what is recorded of the table says nothing of the kind.
+  const own = (horizons: Horizons): Horizons => {
+    const horizonMs = latestHorizon(horizons, tableId);
+    return {
+      kindMs: undefined,
+      tables: new Map(horizonMs === undefined ? [] : [[tableId, horizonMs]]),
+    };
+  };
+  const recordOf = (record: HorizonRecord): HorizonRecord => ({
+    read: async () => own(await record.read()),
+    raise: (...raised) => record.raise(...raised),
+  });
+  const { archive, conflicts, tombstones, conflictsFrom } = whole;
+  return {
+    ...whole,
+    idPrefix,
+    rows: { scan: (bucket, prefix = idPrefix) => whole.rows.scan(bucket, prefix) },
+    archive: {
+      ...archive,
+      horizonMs: (entityKind) => archive.horizonMs(entityKind, tableId),
+      horizons: async (entityKind) => own(await archive.horizons(entityKind)),
+    },
+    conflicts: {
+      ...conflicts,
+      async *scan(entityKind, bucket) {
+        for await (const one of conflicts.scan(entityKind, bucket)) if (isOfTable(one)) yield one;
+      },
+    },
+    ...(tombstones === undefined ? {} : { tombstones: recordOf(tombstones) }),
+    ...(conflictsFrom === undefined ? {} : { conflictsFrom: recordOf(conflictsFrom) }),
   };
 }
 

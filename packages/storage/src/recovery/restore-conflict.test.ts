@@ -12,6 +12,7 @@ import { describe, expect, test } from 'vitest';
 import type { ReplicatedTable, WriteOutcome } from '../replicated-table.ts';
 import { deviceKind } from '../testing/device-kind.ts';
 import { restoreConflict } from './restore-conflict.ts';
+import { restoringTyped } from './restoring-table.ts';
 
 const ID = 'device-1';
 
@@ -73,7 +74,7 @@ async function restore({ state, conflict, isForced = false, ...more }: Case) {
     bucketOf: () => '00',
     read: async () => new Map(row === undefined ? [] : [[ID, row]]),
   };
-  const plan = await restoreConflict<typeof deviceKind>({
+  const plan = await restoreConflict({
     conflict,
     recorded,
     chosen: conflict.fields,
@@ -81,7 +82,10 @@ async function restore({ state, conflict, isForced = false, ...more }: Case) {
     recovery: { replica: replica as unknown as Replica },
     ...(isPlanned
       ? {}
-      : { openTable: async () => table as unknown as ReplicatedTable<typeof deviceKind> }),
+      : {
+          openTable: async () =>
+            restoringTyped(deviceKind, table as unknown as ReplicatedTable<typeof deviceKind>),
+        }),
   }).catch((error: Error) => error.message);
   return { plan, calls };
 }

@@ -1,18 +1,17 @@
 import {
   type Conflict,
   type ContestedField,
-  type EntityOf,
   type EntityState,
   encodeVector,
   isAlive,
   type RecoveryRegion,
   type Stamp,
   TerminalError,
-  type TypedKind,
 } from '@tandem/core';
-import type { ReplicatedTable, WriteCondition, WriteOutcome } from '../replicated-table.ts';
+import type { WriteCondition } from '../replicated-table.ts';
+import type { RestoringTable } from './restoring-table.ts';
 
-export interface RestoreConflictOptions<K extends TypedKind> {
+export interface RestoreConflictOptions {
   readonly conflict: Conflict;
   /** Every conflict of the entity that the region has recorded: what lost twice was won by the last. */
   readonly recorded: readonly Conflict[];
@@ -22,7 +21,7 @@ export interface RestoreConflictOptions<K extends TypedKind> {
   /** Also what was written again since. */
   readonly isForced: boolean;
   /** Opened when something is to be written; without it nothing is. */
-  readonly openTable?: () => Promise<ReplicatedTable<K>>;
+  readonly openTable?: () => Promise<RestoringTable>;
 }
 
 /** What was, or would be, done: values set, the entity made alive again with them, or deleted again. */
@@ -38,9 +37,7 @@ export interface Restoration {
  * conflict, having seen who won, is not overwritten without being asked to, and neither is what is written
  * from now on. Throws `RECOVERY_REFUSED`.
  */
-export async function restoreConflict<K extends TypedKind>(
-  options: RestoreConflictOptions<K>,
-): Promise<Restoration> {
+export async function restoreConflict(options: RestoreConflictOptions): Promise<Restoration> {
   const { conflict, recovery } = options;
   const { entityId } = conflict;
   const rows = await recovery.replica.read(recovery.replica.bucketOf(entityId), [entityId]);
@@ -54,8 +51,8 @@ export async function restoreConflict<K extends TypedKind>(
   throw new TerminalError('RECOVERY_REFUSED', message);
 }
 
-function planRestoration<K extends TypedKind>(
-  options: RestoreConflictOptions<K>,
+function planRestoration(
+  options: RestoreConflictOptions,
   state: EntityState | undefined,
 ): Restoration {
   const { conflict, chosen, isForced } = options;
@@ -89,8 +86,8 @@ function planRestoration<K extends TypedKind>(
  * is neither what lost nor what won over it, be it by way of other conflicts. With several regions the value
  * that lost here to one may have lost there to another.
  */
-function writtenSince<K extends TypedKind>(
-  { conflict, chosen, recorded }: RestoreConflictOptions<K>,
+function writtenSince(
+  { conflict, chosen, recorded }: RestoreConflictOptions,
   state: EntityState,
   names: readonly string[],
 ): readonly string[] {
@@ -138,34 +135,23 @@ function refused(message: string): TerminalError {
   return new TerminalError('RECOVERY_REFUSED', message);
 }
 
-interface Writing<K extends TypedKind> {
-  readonly table: ReplicatedTable<K>;
+interface Writing {
+  readonly table: RestoringTable;
   readonly plan: Restoration;
   readonly state: EntityState | undefined;
-  readonly options: RestoreConflictOptions<K>;
+  readonly options: RestoreConflictOptions;
 }
 
-function write<K extends TypedKind>({
-  table,
-  plan,
-  state,
-  options,
-}: Writing<K>): Promise<WriteOutcome<K>> {
+function write({ table, plan, state, options }: Writing): Promise<{ readonly kind: string }> {
   const { conflict, chosen, isForced } = options;
   const { entityId } = conflict;
-  const lost = Object.fromEntries(
-    chosen
-      .filter(({ name }) => plan.fields.includes(name))
-      .map(({ name, loser }) => [name, loser.value?.value ?? null]),
-  ) as Partial<EntityOf<K>>;
+  const lost = chosen
+    .filter(({ name }) => plan.fields.includes(name))
+    .map(({ name, loser }) => [name, loser.value] as const);
   if (plan.kind === 'revive') {
     // The tombstone keeps the other fields: what the entity was is what it will be.
-    const kept = [...(state?.fields ?? [])].map(([name, { value }]) => [
-      name,
-      value?.value ?? null,
-    ]);
-    const entity = { ...(Object.fromEntries(kept) as Partial<EntityOf<K>>), ...lost };
-    return table.put(entityId, entity, { kind: 'absent' });
+    const kept = [...(state?.fields ?? [])].map(([name, { value }]) => [name, value] as const);
+    return table.put(entityId, new Map([...kept, ...lost]), { kind: 'absent' });
   }
   const condition: WriteCondition | undefined =
     isForced || state === undefined
@@ -173,5 +159,5 @@ function write<K extends TypedKind>({
       : { kind: 'version', versions: [encodeVector(state.vector)] };
   return plan.kind === 'delete'
     ? table.remove(entityId, condition)
-    : table.patch(entityId, lost, condition);
+    : table.patch(entityId, new Map(lost), condition);
 }

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { ReplicatedTable, WriteCondition, WriteOutcome } from '../replicated-table.ts';
 import { deviceKind } from '../testing/device-kind.ts';
 import { restoreEntities } from './restore-entities.ts';
+import { restoringTyped } from './restoring-table.ts';
 
 const STAMP = formatStamp({ timeMs: 1, counter: 0, region: 'east', writer: 'w' });
 const STATE: EntityState = {
@@ -47,11 +48,11 @@ function createTable(changed: readonly string[] = []) {
     const kind = changed.includes(String(call[1])) ? 'condition-failed' : 'written';
     return { kind } as WriteOutcome<typeof deviceKind>;
   };
-  const table = {
+  const table = restoringTyped(deviceKind, {
     put: (id: string, entity: unknown, condition: WriteCondition) =>
       write('put', id, entity, condition),
     remove: (id: string, condition: WriteCondition) => write('remove', id, condition),
-  } as unknown as ReplicatedTable<typeof deviceKind>;
+  } as unknown as ReplicatedTable<typeof deviceKind>);
   return { table, calls, atOnceMax: () => atOnceMax };
 }
 
@@ -66,7 +67,7 @@ test('each entity becomes what it was, on the version that the plan was made on'
     plannedOf('was written', 'alive', 'alive'),
   ];
   // No progress and no signal is asked for here.
-  expect(await restoreEntities(changes, { kind: deviceKind, table })).toEqual({
+  expect(await restoreEntities(changes, { table })).toEqual({
     written: 3,
     changed: 1,
     deleted: 2,
@@ -89,13 +90,12 @@ test('a hundred are written at once, and none after it is stopped', async () => 
   const { table, atOnceMax } = createTable();
   const told: number[] = [];
   const onProgress = (done: number) => void told.push(done);
-  const parts = { kind: deviceKind, table, onProgress };
+  const parts = { table, onProgress };
   expect(await restoreEntities(changes, parts)).toMatchObject({ written: 205, leftAlone: [] });
   expect([told, atOnceMax()]).toEqual([[100, 200, 205], 100]);
   const stop = new AbortController();
   const stopped = createTable();
   const restoring = restoreEntities(changes, {
-    kind: deviceKind,
     table: stopped.table,
     signal: stop.signal,
     onProgress: () => stop.abort(),

@@ -1,22 +1,15 @@
-import {
-  chunk,
-  countReplay,
-  type PlannedReplay,
-  type ReplayCounts,
-  type TypedKind,
-  toEntity,
-} from '@tandem/core';
-import type { ReplicatedTable, WriteCondition } from '../replicated-table.ts';
+import { chunk, countReplay, type PlannedReplay, type ReplayCounts } from '@tandem/core';
+import type { WriteCondition } from '../replicated-table.ts';
+import type { RestoringTable } from './restoring-table.ts';
 
 export interface RestoreReport extends ReplayCounts {
   /** Written by someone since the plan was made, so left alone. */
   readonly leftAlone: readonly string[];
 }
 
-export interface RestoreEntitiesOptions<K extends TypedKind> {
-  readonly kind: K;
-  /** Names the region that the plan is of. */
-  readonly table: ReplicatedTable<K>;
+export interface RestoreEntitiesOptions {
+  /** In the region that the plan is of. */
+  readonly table: RestoringTable;
   readonly onProgress?: (done: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -27,9 +20,9 @@ const WRITES_AT_ONCE = 100;
  * Makes entities what they were, each by an ordinary write on the version that the plan was made on: who
  * wrote meanwhile is not overwritten.
  */
-export async function restoreEntities<K extends TypedKind>(
+export async function restoreEntities(
   changes: readonly PlannedReplay[],
-  options: RestoreEntitiesOptions<K>,
+  options: RestoreEntitiesOptions,
 ): Promise<RestoreReport> {
   const settled: PlannedReplay[] = [];
   const leftAlone: string[] = [];
@@ -45,9 +38,9 @@ export async function restoreEntities<K extends TypedKind>(
 }
 
 /** Returns false when someone has written it since the plan was made. */
-async function restoreEntity<K extends TypedKind>(
+async function restoreEntity(
   { entityId, state, version, difference }: PlannedReplay,
-  { kind, table }: RestoreEntitiesOptions<K>,
+  { table }: RestoreEntitiesOptions,
 ): Promise<boolean> {
   const isThere = difference.regions['now']?.life === 'alive';
   const condition: WriteCondition =
@@ -57,7 +50,7 @@ async function restoreEntity<K extends TypedKind>(
   const isWanted = difference.regions['then']?.life === 'alive';
   const outcome =
     isWanted && state !== undefined
-      ? await table.put(entityId, toEntity(kind, state), condition)
+      ? await table.become(entityId, state, condition)
       : await table.remove(entityId, condition);
   return outcome.kind !== 'condition-failed';
 }

@@ -201,8 +201,8 @@ export const recoveryMutants: readonly Mutant[] = [
     edits: [
       {
         file: RESTORE_ENTITIES,
-        find: '      ? await table.put(entityId, toEntity(kind, state), condition)',
-        replace: '      ? await table.put(entityId, toEntity(kind, state), condition && undefined)',
+        find: '      ? await table.become(entityId, state, condition)',
+        replace: '      ? await table.become(entityId, state, undefined)',
       },
     ],
   },

@@ -25,6 +25,7 @@ import {
   replayIntoTable,
   restoreConflict,
   restoreEntities,
+  restoringTyped,
 } from '@tandem/storage';
 import type { ProcessContext } from '../processes/process-context.ts';
 import { gadgetKind } from '../world/gadget-kind.ts';
@@ -222,8 +223,7 @@ async function replayRestore(
   announce(run, { kind: 'replay-restore', region, plan });
   const table = await target.openTable();
   await restoreEntities(plan.changes, {
-    kind: gadgetKind,
-    table,
+    table: restoringTyped(gadgetKind, table),
     signal: run.signal,
   });
   return { kind: 'restored' };
@@ -333,7 +333,8 @@ async function restoreOneConflict(
       ),
     ),
   });
-  await restoreConflict({ ...options, openTable: target.openTable });
+  const openTable = async () => restoringTyped(gadgetKind, await target.openTable());
+  await restoreConflict({ ...options, openTable });
   return { kind: 'restored' };
 }
 
