@@ -8,7 +8,7 @@
  * A key holds nothing below a space, so "!0" comes before whatever may follow within a PartitionKey: ids of a table
  * are in the order of (PartitionKey, RowKey) by UTF-16 units, as Table Storage orders rows. See docs/adr/0034.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { TerminalError } from '../errors.ts';
 import { findKeyFault, KEY_LENGTH_MAX } from '../limits/table-limits.ts';
 import type { Bound, KeyBox, KeyRange } from '../model/key-ranges.ts';
@@ -19,6 +19,8 @@ export interface OpenKey {
 }
 
 const TABLE_ID_LENGTH = 8;
+/** Hold the 40 bits of a table id. */
+const HASH_DIGITS = 10;
 const SEPARATOR = '!0';
 /** Comes after every id of one PartitionKey, and before every id of the next. */
 const BEHIND_PARTITION = '!1';
@@ -30,11 +32,14 @@ const OPEN_ID = /^([a-z2-7]{8})((?:[^ !]|![12])*)!0(.*)$/s;
 
 /** Returns what the ids of a table begin with: another for each generation, one for its name in any case. */
 export function openTableId(table: string, generation: string): string {
-  const hash = createHash('sha256').update(`${table.toLowerCase()}~${generation}`).digest();
-  let bits = 0n;
-  for (const byte of hash.subarray(0, 5)) bits = (bits << 8n) | BigInt(byte);
+  // It is asked for by every request: in one go a hash takes a fifth of what an object for it does.
+  const digits = hash('sha256', `${table.toLowerCase()}~${generation}`, 'hex');
+  let bits = parseInt(digits.slice(0, HASH_DIGITS), 16);
   let id = '';
-  for (let shift = 35n; shift >= 0n; shift -= 5n) id += BASE32[Number((bits >> shift) & 31n)];
+  for (let place = 0; place < TABLE_ID_LENGTH; place += 1) {
+    id = `${BASE32[bits % 32]}${id}`;
+    bits = Math.floor(bits / 32);
+  }
   return id;
 }
 
