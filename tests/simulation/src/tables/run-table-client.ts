@@ -57,6 +57,8 @@ const IDS_PER_CLIENT = 1_000;
 const BACK_PROBABILITY = 0.5;
 /** Not every client gives its requests a name. */
 const NAMED_PROBABILITY = 0.8;
+/** Between the process and its client an answer is lost. */
+const LOST_PROBABILITY = 0.2;
 const REPEATS_MAX = 4;
 /** After a fail-over the name leads elsewhere. */
 const ELSEWHERE_PROBABILITY = 0.25;
@@ -154,10 +156,14 @@ async function request(
   history.push(operation);
   const performing = perform(world, tables, { operation, asked });
   performing.catch((error: unknown) => world.reportBug(incarnation, error));
-  operation.outcome = await Promise.race([performing, broken(world, api)]);
+  const outcome = await Promise.race([performing, broken(world, api)]);
+  const isLost =
+    asked.request !== undefined && draw.chance(`table${id}.${nth}.lost`, LOST_PROBABILITY);
+  operation.outcome = isLost ? { kind: 'unknown' } : outcome;
   operation.endMs = scheduler.nowMs();
-  const { generation = '', outcome } = operation;
-  trace.note(`table op ${id} ${region} ${kind} ${key} ${generation} ${outcome.kind}`);
+  const { generation = '' } = operation;
+  const what = isLost ? `${outcome.kind} (lost)` : outcome.kind;
+  trace.note(`table op ${id} ${region} ${kind} ${key} ${generation} ${what}`);
   return operation;
 }
 
