@@ -23,6 +23,7 @@ import { createSystemClock, createSystemRandomness, createWriterId } from '@tand
 import {
   createAzureTableStore,
   createReplicatedTable,
+  createTableFragments,
   type ReplicatedTable,
 } from '@tandem/storage';
 import { newUsage, noteMessage, noteRequest, type Usage, usageBetween } from '../cost/usage.ts';
@@ -125,6 +126,7 @@ async function openCounted(
       store: west.store,
       driftMsMax: Number.POSITIVE_INFINITY,
     }),
+    fragments: createTableFragments({ store: west.store, archive: west.tables.archive, clock }),
     clock,
     randomness,
     lockRenewMs: LOCK_MS,

@@ -36,6 +36,7 @@ export type TerminalErrorCode =
   | 'CHANGE_TOO_NEW'
   | 'CHANGE_TOO_OLD'
   | 'CHANGE_TOO_LARGE'
+  | 'FRAGMENTS_DIFFER'
   | 'STAMP_IMPOSSIBLE'
   | 'STAMP_INCONSISTENT'
   | 'REGION_UNKNOWN'

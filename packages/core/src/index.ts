@@ -236,6 +236,7 @@ export type { Clock } from './ports/clock.ts';
 export type { ConflictJournal, UntoldConflict } from './ports/conflict-journal.ts';
 export type { DrillAnswer, DrillClient } from './ports/drill-client.ts';
 export type { DrillSwitch } from './ports/drill-switch.ts';
+export type { FragmentKeeper, KeptFragment } from './ports/fragment-keeper.ts';
 export type { Lease } from './ports/lease.ts';
 export type { Outbox, OutboxEntry } from './ports/outbox.ts';
 export {
@@ -453,12 +454,28 @@ export {
   joinChangeSet,
 } from './wire/change-set-bytes.ts';
 export { decodeConflict, encodeConflict } from './wire/encode-conflict.ts';
+export {
+  decodeFragment,
+  decodeStoredFragment,
+  encodeFragmentHead,
+  type Fragment,
+  type FragmentHead,
+  fragmentCountOf,
+  fragmentsOf,
+  isFragment,
+  joinFragments,
+  LARGE_SET_BOUNDS,
+  LARGE_SET_PLAIN_BYTES_MAX,
+  type LargeSetBounds,
+  setKeyOf,
+} from './wire/large-set.ts';
 export { plainBodyOf, readableSetsIn, unpackChangeSets } from './wire/message-body.ts';
 export {
   ADOPTED_WIRE_VERSION,
   BASE_WIRE_VERSION,
   DEFLATED_WIRE_VERSION,
   FULL_WIRE_VERSION,
+  LARGE_WIRE_VERSION,
   NEWEST_WIRE_VERSION,
   PACK_WIRE_VERSION,
   REQUEST_WIRE_VERSION,

@@ -172,6 +172,13 @@ export {
   createTableConflictJournal,
   type TableConflictJournalOptions,
 } from './tables/table-conflict-journal.ts';
+export {
+  createTableFragments,
+  hasFragmentsOf,
+  type TableFragmentsOptions,
+  type TidyFragmentsOptions,
+  tidyFragments,
+} from './tables/table-fragments.ts';
 export { createTableOutbox, type TableOutboxOptions } from './tables/table-outbox.ts';
 export { createTableReplica, type TableReplicaOptions } from './tables/table-replica.ts';
 export { isCommitted } from './write-path/commit-change-set.ts';

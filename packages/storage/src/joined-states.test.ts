@@ -35,7 +35,7 @@ import { describe, expect, test } from 'vitest';
 import { toPayloadColumns, toRowOperation } from './rows/entity-row.ts';
 import { toArchiveProperties } from './tables/table-archive.ts';
 import { createTableReplica } from './tables/table-replica.ts';
-import { outboxRowKey, toOutboxProperties } from './write-path/commit-change-set.ts';
+import { toOutboxRows } from './write-path/commit-change-set.ts';
 
 /** What a version may have as a header, twice in an answer, of the 16 KiB that most servers take. */
 const VERSION_LENGTH_MAX = 4_096;
@@ -187,7 +187,7 @@ function expectFit(kind: TypedKind, rules: ArrivalRules, state: EntityState): vo
     partitionKey: '00',
     operations: [
       toRowOperation(kind, { entityId: ID, row, stored: undefined }),
-      { ...insert, rowKey: outboxRowKey(stamp), properties: toOutboxProperties(entry) },
+      ...toOutboxRows(entry),
     ],
   });
   checkTransaction({

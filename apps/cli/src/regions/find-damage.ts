@@ -55,6 +55,7 @@ function describe({ kind, subject, detail, count }: Notice, region: string): Dam
 const REMEDIES: Readonly<Record<NoticeKind, string>> = {
   'claim-refused': 'set the clocks by NTP; see docs/runbooks/clocks.md',
   'clock-ahead': 'set the clock of the replicator by NTP; see docs/runbooks/clocks.md',
+  'fragments-incomplete': 'tandem dead-letters list --region REGION; see docs/runbooks/damage.md',
   'message-isolated': 'tandem messages list --region REGION; see docs/runbooks/damage.md',
   'outbox-row-damaged': 'tandem damaged-rows list --region REGION; see docs/runbooks/damage.md',
   'outbox-row-aside': 'tandem damaged-rows list --region REGION; see docs/runbooks/damage.md',

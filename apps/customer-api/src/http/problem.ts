@@ -71,6 +71,7 @@ const BY_APP_ERROR: Readonly<Record<AppErrorCode, ProblemCode>> = {
   CHANGE_TOO_NEW: 'internal-error',
   CHANGE_TOO_OLD: 'internal-error',
   CHANGE_TOO_LARGE: 'internal-error',
+  FRAGMENTS_DIFFER: 'internal-error',
   STAMP_IMPOSSIBLE: 'limit-exceeded',
   STAMP_INCONSISTENT: 'internal-error',
   REGION_UNKNOWN: 'internal-error',

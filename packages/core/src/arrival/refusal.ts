@@ -12,6 +12,8 @@ export const REFUSALS = {
   CHANGE_TOO_NEW: 'Upgrade this region, then resubmit it.',
   CHANGE_TOO_OLD: 'It could revive what was deleted: discard it once the regions are equal.',
   CHANGE_TOO_LARGE: 'No region sends as much in one message: find who did, and discard it.',
+  FRAGMENTS_DIFFER:
+    'What came of the set in pieces does not make it: verify, repair where rows differ, and discard it.',
   STAMP_IMPOSSIBLE: 'No clock can have made its stamp: find who sent it, and discard it.',
   STAMP_INCONSISTENT: 'No region makes such a set of stamps: find who sent it, and discard it.',
   REGION_UNKNOWN:

@@ -4,6 +4,7 @@ import { createMemoryBus } from '../memory/memory-bus.ts';
 import { createSeededRandomness } from '../memory/seeded-randomness.ts';
 import { createVirtualClock, driveVirtualTime } from '../memory/virtual-clock.ts';
 import type { ChangeReceiver } from '../ports/change-receiver.ts';
+import type { FragmentKeeper } from '../ports/fragment-keeper.ts';
 import { formatStamp } from '../time/stamp.ts';
 import { encodeConflictMessages } from '../wire/encode-conflict.ts';
 import { encodeWatermark } from '../wire/watermark.ts';
@@ -14,6 +15,12 @@ import type { ProbedSet } from './isolate-fault.ts';
 const LOCK_MS = 30_000;
 const NOT_ABORTED = new AbortController().signal;
 const WATERMARK = encodeWatermark({ from: 'east', timeMs: 1 });
+
+/** None of these tests sends any. */
+const NO_FRAGMENTS: FragmentKeeper = {
+  keep: () => Promise.reject(new Error('no fragment was sent')),
+  drop: () => Promise.reject(new Error('no fragment was sent')),
+};
 
 interface RigExtras {
   readonly rounds?: { hurry(): void };
@@ -40,6 +47,7 @@ function createRig(applier: Applier, extras: RigExtras = {}) {
   const inbound = createInbound({
     receiver,
     applier,
+    fragments: NO_FRAGMENTS,
     clock,
     randomness: createSeededRandomness(1),
     lockRenewMs: LOCK_MS / 3,

@@ -3,6 +3,8 @@
 //     state       event                                   next        what it proves
 //     in queue    received under peek-lock                locked      nobody else works on it while its lock is renewed
 //     locked      decoded, set by set                     read        what cannot be read is known, and holds up no other (I10)
+//     read        one fragment of a large set, kept       settled     the others come by themselves; all are in the store then
+//     read        the last fragment of a large set        read        all of the set is in hand, and goes the way of any
 //     read        judged; conflicts, then rows written    merged      this region has it: the next batch is received meanwhile
 //     merged      its round of the archive is written     archived    a replay has it too, so no other copy is needed
 //     archived    completed                               settled     the queue has it no more
@@ -27,10 +29,17 @@ import type { Conflict } from '../model/conflict.ts';
 import type { Settlement } from '../model/settlement.ts';
 import type { ChangeReceiver, InboundMessage } from '../ports/change-receiver.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { FragmentKeeper } from '../ports/fragment-keeper.ts';
 import type { Randomness } from '../ports/randomness.ts';
 import { type RetryPolicy, retry } from '../retry/retry.ts';
 import { CONFLICTS_PLAIN_BYTES_MAX, decodeConflictMessage } from '../wire/encode-conflict.ts';
-import { inflatedBytesOf, readChangeSets } from '../wire/message-body.ts';
+import { decodeFragment, type Fragment, isFragment } from '../wire/large-set.ts';
+import {
+  inflatedBytesOf,
+  type ReadSet,
+  readChangeSet,
+  readChangeSets,
+} from '../wire/message-body.ts';
 import { decodeWatermark, type PendingWatermark } from '../wire/watermark.ts';
 import type { Applier } from './apply-change-sets.ts';
 import type { ArchiveRounds } from './archive-in-rounds.ts';
@@ -46,6 +55,7 @@ import {
 export interface InboundOptions {
   readonly receiver: ChangeReceiver;
   readonly applier: Applier;
+  readonly fragments: FragmentKeeper;
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly lockRenewMs: number;
@@ -206,14 +216,7 @@ async function applyMessages(
 ): Promise<(Settlement | IsolatedMessage)[]> {
   const read = messages.map((message, index) => readMessage(message, String(index), options));
   const sets = read.flatMap((one) => (one.kind === 'change-sets' ? one.received : []));
-  const { clock, randomness } = options;
-  const { results, isolated } = await retry(() => applyOrIsolate(sets, options), {
-    policy: OUTAGE_POLICY,
-    clock,
-    randomness,
-    signal,
-    ...(options.onOutage === undefined ? {} : { onRetry: options.onOutage }),
-  });
+  const applied = await whileDown(() => applyOrIsolate(sets, options), options, signal);
   const areKept = await acceptTogether(read, options);
   const settlements: (Settlement | IsolatedMessage)[] = [];
   for (const [index, one] of read.entries()) {
@@ -224,28 +227,77 @@ async function applyMessages(
       settlements.push({ kind: 'complete' });
     } else if (one.kind === 'conflicts') {
       settlements.push(await acceptConflicts(one.conflicts, message, { ...options, signal }));
-    } else {
-      const failed = one.received.flatMap(({ key, set }): FailedSet[] => {
-        const error = results.get(key);
-        return error === undefined ? [] : [{ set, error }];
-      });
-      const known = [...one.unreadable, ...failed];
-      const apart = one.received.filter(({ key }) => isolated.has(key));
-      const trials = apart.map(
-        ({ key, set, encoded }): Trial => ({
-          set,
-          error: isolated.get(key)?.error,
-          attempt: async () => (await options.applier.apply([{ key, set, encoded }])).get(key),
-        }),
-      );
-      if (trials.length === 0) settlements.push(settlementOfSets(known, one.count));
-      else {
-        const counted = { known, count: one.count };
-        settlements.push(isolate(trials, counted, { ...options, signal, message }));
-      }
-    }
+    } else if (one.kind === 'fragment') {
+      // One after the other: whichever comes last brings all of a set into memory.
+      settlements.push(await acceptFragment(one.fragment, message, { ...options, signal }));
+    } else settlements.push(settlementOf(one, applied, { ...options, signal, message }));
   }
   return settlements;
+}
+
+/** Tries again and again what the store does not do: the batch is held meanwhile. */
+function whileDown<T>(
+  work: () => Promise<T>,
+  { clock, randomness, onOutage }: InboundOptions,
+  signal: AbortSignal,
+): Promise<T> {
+  return retry(work, {
+    policy: OUTAGE_POLICY,
+    clock,
+    randomness,
+    signal,
+    ...(onOutage === undefined ? {} : { onRetry: onOutage }),
+  });
+}
+
+function settlementOf(
+  one: ReadSets,
+  { results, isolated }: AppliedApart,
+  options: BatchOptions & { readonly signal: AbortSignal; readonly message: InboundMessage },
+): Settlement | IsolatedMessage {
+  const failed = one.received.flatMap(({ key, set }): FailedSet[] => {
+    const error = results.get(key);
+    return error === undefined ? [] : [{ set, error }];
+  });
+  const known = [...one.unreadable, ...failed];
+  const apart = one.received.filter(({ key }) => isolated.has(key));
+  const trials = apart.map(
+    ({ key, set, encoded }): Trial => ({
+      set,
+      error: isolated.get(key)?.error,
+      attempt: async () => (await options.applier.apply([{ key, set, encoded }])).get(key),
+    }),
+  );
+  if (trials.length === 0) return settlementOfSets(known, one.count);
+  return isolate(trials, { known, count: one.count }, options);
+}
+
+/**
+ * Keeps a fragment, and applies the set once it is whole. Its message is settled as soon as it is kept, or with the
+ * set: what is refused stays kept, so whoever mends the cause puts the one message back.
+ */
+async function acceptFragment(
+  fragment: Fragment,
+  message: InboundMessage,
+  options: BatchOptions & { readonly signal: AbortSignal },
+): Promise<Settlement | IsolatedMessage> {
+  const { fragments, signal } = options;
+  try {
+    const kept = await whileDown(() => fragments.keep(fragment), options, signal);
+    if (kept.kind !== 'whole') return { kind: 'complete' };
+    const read = toReadSets([readChangeSet(kept.encoded)], `fragments of ${message.messageId}`);
+    checkPlace(fragment, read.received);
+    const applied = await whileDown(() => applyOrIsolate(read.received, options), options, signal);
+    const settlement = settlementOf(read, applied, { ...options, message });
+    // What is tried apart is told by the archive later, and then goes as well.
+    if (settlement.kind === 'complete') {
+      await whileDown(() => fragments.drop(fragment), options, signal);
+    }
+    return settlement;
+  } catch (error) {
+    if (error instanceof TerminalError && isMessageFault(error)) return settlementFor(error);
+    throw error;
+  }
 }
 
 /**
@@ -299,6 +351,18 @@ async function acceptConflicts(
     const attempt = (): Promise<TerminalError | undefined> => acceptEach(left, applier);
     const counted = { known: [], count: 1 };
     return isolate([{ set, error, attempt }], counted, { ...options, message });
+  }
+}
+
+/** Throws `FRAGMENTS_DIFFER` where what was cut is another set than its fragments say. */
+function checkPlace(fragment: Fragment, received: readonly ReceivedSet[]): void {
+  for (const { set } of received) {
+    const { entityKind, bucket, stamp } = set;
+    const isOwn =
+      entityKind === fragment.entityKind && bucket === fragment.bucket && stamp === fragment.stamp;
+    if (isOwn) continue;
+    const what = `they are said to be of ${fragment.stamp}, and are of ${stamp}`;
+    throw new TerminalError('FRAGMENTS_DIFFER', `The fragments make no change set: ${what}.`);
   }
 }
 
@@ -361,6 +425,7 @@ interface ReadSets {
 type ReadMessage =
   | ReadSets
   | { readonly kind: 'conflicts'; readonly conflicts: readonly Conflict[] }
+  | { readonly kind: 'fragment'; readonly fragment: Fragment }
   | { readonly kind: 'settled'; readonly settlement: Settlement };
 
 /** One bad message, and one bad change set in a message, holds up no other (I10). */
@@ -373,12 +438,18 @@ function readMessage(message: InboundMessage, key: string, options: InboundOptio
       options.onWatermark({ ...watermark, sequenceNumber: message.sequenceNumber });
       return { kind: 'settled', settlement: { kind: 'complete' } };
     }
+    if (isFragment(message.body)) {
+      return { kind: 'fragment', fragment: decodeFragment(message.body) };
+    }
   } catch (error) {
     return { kind: 'settled', settlement: settlementFor(error) };
   }
+  return toReadSets(readChangeSets(message.body), key);
+}
+
+function toReadSets(sets: readonly ReadSet[], key: string): ReadSets {
   const received: ReceivedSet[] = [];
   const unreadable: FailedSet[] = [];
-  const sets = readChangeSets(message.body);
   for (const [place, one] of sets.entries()) {
     if (one.kind === 'set') {
       received.push({ key: `${key}.${place}`, set: one.set, encoded: one.encoded });

@@ -34,6 +34,8 @@ export type NoticeKind =
   | 'claim-refused'
   /** A clock of this region that its own store contradicts: what it calls too old is held. */
   | 'clock-ahead'
+  /** A change set of which some fragments have come and others have not, or not for good: it is not applied. */
+  | 'fragments-incomplete'
   /** A message that the store does not take although it takes others; it is tried apart from them. */
   | 'message-isolated'
   /** A row of the outbox that cannot be read. */
@@ -48,6 +50,7 @@ export type NoticeKind =
 export const NOTICE_KINDS: readonly NoticeKind[] = [
   'claim-refused',
   'clock-ahead',
+  'fragments-incomplete',
   'message-isolated',
   'outbox-row-damaged',
   'outbox-row-aside',

@@ -5,6 +5,7 @@ import type { Archive, ArchiveEntry } from '../ports/archive.ts';
 import type { OutboundMessage } from '../ports/change-publisher.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Outbox, OutboxEntry } from '../ports/outbox.ts';
+import { encodeFragment, fragmentsOf } from '../wire/large-set.ts';
 import { PACK_BOUNDS, packChangeSets, packMessageId } from '../wire/message-body.ts';
 import type { PeerLink } from './peer-link.ts';
 
@@ -208,7 +209,7 @@ async function sendTo(
   if (owed.length === 0) return new Set();
   try {
     const packs = chunk(owed, link.readsPacks ? PACK_BOUNDS : { countMax: 1 });
-    const outcome = await link.publish(packs.map(toMessage));
+    const outcome = await link.publish(packs.flatMap(toMessages));
     return new Set(outcome === 'accepted' ? owed : []);
   } catch (error) {
     if (!(error instanceof TerminalError)) throw error;
@@ -225,18 +226,28 @@ async function sendTo(
   }
 }
 
-/** One set travels as it was written, so that every build reads it; several travel as a pack. */
-function toMessage(entries: readonly OutboxEntry[]): OutboundMessage {
+/**
+ * One set travels as it was written, so that every build reads it; several travel as a pack, and one that no message
+ * holds in fragments.
+ */
+function toMessages(entries: readonly OutboxEntry[]): readonly OutboundMessage[] {
   const [first] = entries;
   const sets = entries.map(({ set }) => set);
-  const isPack = entries.length > 1 || first === undefined;
-  const messageId = isPack
-    ? packMessageId(sets.map(({ stamp }) => stamp))
-    : `${first.set.entityKind}/${first.set.stamp}`;
-  const body = isPack ? packChangeSets(entries.map(({ encoded }) => encoded)) : first.encoded;
   const traces = sets.flatMap(({ changes }) => changes.flatMap(({ trace }) => trace ?? []));
-  const message = { messageId, subject: 'change-set', body } as const;
-  return traces.length === 0 ? message : { ...message, traces };
+  const toMessage = (messageId: string, body: Uint8Array): OutboundMessage => {
+    const message = { messageId, subject: 'change-set', body } as const;
+    return traces.length === 0 ? message : { ...message, traces };
+  };
+  if (entries.length > 1 || first === undefined) {
+    const messageId = packMessageId(sets.map(({ stamp }) => stamp));
+    return [toMessage(messageId, packChangeSets(entries.map(({ encoded }) => encoded)))];
+  }
+  const messageId = `${first.set.entityKind}/${first.set.stamp}`;
+  const fragments = fragmentsOf(first);
+  if (fragments.length === 0) return [toMessage(messageId, first.encoded)];
+  return fragments.map((fragment) =>
+    toMessage(`${messageId}/${fragment.index + 1}of${fragment.count}`, encodeFragment(fragment)),
+  );
 }
 
 /**

@@ -31,6 +31,8 @@ export interface ArchiveRow {
   readonly encoded: Uint8Array;
   /** Guards the row that it was read from, or that it replaces; undefined where there is none. */
   readonly etag: string | undefined;
+  /** Counts the rows of the table that lie there under that ETag, of a large set several; one by default. */
+  readonly rowCount?: number | undefined;
   /** It stands where a change set is missing, until that itself is archived. */
   readonly isStandIn?: boolean;
   /** Values were erased in it. It keeps them out: while it is there, the change set is not archived again. */
@@ -45,6 +47,7 @@ export type ScannedArchiveRow =
       readonly rowKey: string;
       readonly problem: string;
       readonly etag: string | undefined;
+      readonly rowCount?: number | undefined;
     };
 
 /** Keeps the archive of a region row by row, for copying, replaying and erasing. */

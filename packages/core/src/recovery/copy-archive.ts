@@ -106,11 +106,12 @@ async function* missingRows(
 /** Returns undefined when all of it is there. */
 function missing(row: ArchiveRow, there: ScannedArchiveRow | undefined): ArchiveRow | undefined {
   // One that cannot be read is replaced by one that can.
-  if (there === undefined || there.kind === 'damaged') return { ...row, etag: there?.etag };
+  const over = { etag: there?.etag, rowCount: there?.rowCount };
+  if (there === undefined || there.kind === 'damaged') return { ...row, ...over };
   if (isSameBytes(row.encoded, there.encoded)) return undefined;
   // What only stands for a change set gives way to it, and adds nothing to it: what more is known lies beside.
   if (row.isStandIn !== there.isStandIn) {
-    return row.isStandIn === true ? undefined : { ...row, etag: there.etag };
+    return row.isStandIn === true ? undefined : { ...row, ...over };
   }
   const set = joinChangeSets(there.set, row.set);
   if (set === undefined) return undefined;
@@ -118,7 +119,7 @@ function missing(row: ArchiveRow, there: ScannedArchiveRow | undefined): Archive
   // What is there may be deflated, so its set is compared, not its bytes.
   return isSameBytes(encoded, encodeChangeSet(there.set))
     ? undefined
-    : { ...row, set, encoded, etag: there.etag };
+    : { ...row, set, encoded, ...over };
 }
 
 /** Partition and row keys hold no character below the space. */

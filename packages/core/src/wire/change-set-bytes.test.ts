@@ -209,7 +209,7 @@ describe('the encoding of a change set', () => {
   });
 
   test('a newer wire version is refused as such', () => {
-    expect(codeOf(() => decodeChangeSet(bytesOf({ wire: 8, what: 'ever' })))).toBe(
+    expect(codeOf(() => decodeChangeSet(bytesOf({ wire: 9, what: 'ever' })))).toBe(
       'CHANGE_TOO_NEW',
     );
   });

@@ -26,6 +26,13 @@ import {
   encodeFieldValue,
 } from '../values/encode-field-value.ts';
 import {
+  LARGE_SET_BOUNDS,
+  LARGE_SET_PLAIN_BYTES_MAX,
+  type LargeSetBounds,
+  largeHeadOf,
+  toLargeSet,
+} from './large-set.ts';
+import {
   ADOPTED_WIRE_VERSION,
   BASE_WIRE_VERSION,
   DEFLATED_WIRE_VERSION,
@@ -47,7 +54,10 @@ interface EncodedState {
   readonly vector: readonly string[];
 }
 
-/** Writes UTF-8 JSON. The same bytes are written to the outbox, archived and sent. */
+/**
+ * Writes UTF-8 JSON. The same bytes are written to the outbox, archived and sent. Throws `TABLE_LIMIT_EXCEEDED` for
+ * more than a large set takes.
+ */
 export function encodeChangeSet(set: ChangeSet): Uint8Array {
   return joinChangeSet(set, set.changes.map(encodeChange));
 }
@@ -58,12 +68,20 @@ export function encodeChange({ entityId, operation, state, trace }: Change): str
   return JSON.stringify({ entityId, operation, state: encodeState(state), trace });
 }
 
-/** Returns the encoding of a set whose changes, in their order, `encodeChange` has encoded as `texts`. */
-export function joinChangeSet(set: ChangeSet, texts: readonly string[]): Uint8Array {
+/**
+ * Returns the encoding of a set whose changes, in their order, `encodeChange` has encoded as `texts`: a plain one, or a
+ * large one beyond the bounds. Throws as `encodeChangeSet` does.
+ */
+export function joinChangeSet(
+  set: ChangeSet,
+  texts: readonly string[],
+  bounds: LargeSetBounds = LARGE_SET_BOUNDS,
+): Uint8Array {
   const { entityKind, bucket, stamp, whole } = set;
   const wire = wireVersionOf(set);
   const head = JSON.stringify({ wire, entityKind, bucket, stamp, whole }).slice(0, -1);
-  return encoder.encode(`${head},"changes":[${texts.join(',')}]}`);
+  const plain = encoder.encode(`${head},"changes":[${texts.join(',')}]}`);
+  return plain.length > bounds.plainBytesMax ? toLargeSet(plain, bounds) : plain;
 }
 
 /** Returns the oldest version that says all of the set: what needs no newer one stays readable everywhere. */
@@ -106,9 +124,9 @@ const TAIL = '"}';
 /** Ten change sets in one take a tenth of their bytes at any level, and this one a few microseconds. */
 const LEVEL = 1;
 
-/** Returns the same set in fewer bytes, or the same bytes when these are the fewest. */
+/** Returns the same set in fewer bytes, or the same bytes when these are the fewest, as those of a large one are. */
 export function deflateChangeSet(plain: Uint8Array): Uint8Array {
-  if (plain.length > PLAIN_BYTES_MAX) return plain;
+  if (plain.length > PLAIN_BYTES_MAX || largeHeadOf(plain) !== undefined) return plain;
   const deflated = deflateSync(plain, { level: LEVEL }).toString('base64');
   const text = `${START}"bytes":${plain.length},"deflated":"${deflated}${TAIL}`;
   return text.length < plain.length ? new TextEncoder().encode(text) : plain;
@@ -118,11 +136,11 @@ export function deflateChangeSet(plain: Uint8Array): Uint8Array {
 export function inflateChangeSet(encoded: Uint8Array): Uint8Array {
   const head = headOf(encoded);
   if (head === undefined) return encoded;
-  const { bytes, length } = head;
-  if (bytes > PLAIN_BYTES_MAX) {
+  const { bytes, length, bytesMax } = head;
+  if (bytes > bytesMax) {
     throw new TerminalError(
       'CHANGE_TOO_LARGE',
-      `The deflated change set says that it takes ${bytes} bytes, the limit is ${PLAIN_BYTES_MAX}. ` +
+      `The deflated change set says that it takes ${bytes} bytes, the limit is ${bytesMax}. ` +
         'No region writes as much: find who did.',
       { details: { bytes } },
     );
@@ -139,12 +157,20 @@ export function plainBytesOf(encoded: Uint8Array): number {
   return headOf(encoded)?.bytes ?? encoded.length;
 }
 
-function headOf(
-  encoded: Uint8Array,
-): { readonly bytes: number; readonly length: number } | undefined {
+interface DeflatedHead {
+  readonly bytes: number;
+  readonly length: number;
+  readonly bytesMax: number;
+}
+
+function headOf(encoded: Uint8Array): DeflatedHead | undefined {
   const start = textOf(encoded.subarray(0, HEAD_LENGTH_MAX));
   const head = start.startsWith(START) ? HEAD.exec(start) : null;
-  return head === null ? undefined : { bytes: Number(head[1]), length: head[0].length };
+  if (head !== null) {
+    return { bytes: Number(head[1]), length: head[0].length, bytesMax: PLAIN_BYTES_MAX };
+  }
+  const large = largeHeadOf(encoded);
+  return large && { ...large, bytesMax: LARGE_SET_PLAIN_BYTES_MAX };
 }
 
 function inflate(base64: string, bytes: number): Uint8Array {

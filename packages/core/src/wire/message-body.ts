@@ -2,11 +2,18 @@ import { AppError, TerminalError } from '../errors.ts';
 import type { ChangeSet } from '../model/change-set.ts';
 import type { ArchiveEntry } from '../ports/archive.ts';
 import { decodeChangeSet, inflateChangeSet, plainBytesOf } from './change-set-bytes.ts';
+import {
+  decodeFragment,
+  fragmentCountOf,
+  isFragment,
+  LARGE_SET_PLAIN_BYTES_MAX,
+  largeHeadOf,
+} from './large-set.ts';
 import { PACK_WIRE_VERSION } from './versions.ts';
 
 /**
  * Bounds what the change sets of one message may take together once they are inflated: who sends packs keeps to
- * half of it, and one set alone to less.
+ * half of it, and one set alone to less, unless it is a large one.
  */
 export const MESSAGE_PLAIN_BYTES_MAX = 256 * 1_024;
 
@@ -21,27 +28,39 @@ export type ReadSet =
 export function readChangeSets(body: Uint8Array): readonly ReadSet[] {
   const unpacked = orError(() => unpackBounded(body));
   if (unpacked instanceof AppError) return [unreadable(body, unpacked)];
-  return unpacked.map((encoded) => {
-    const set = orError(() => decodeChangeSet(encoded));
-    return set instanceof AppError ? unreadable(encoded, set) : { kind: 'set', set, encoded };
-  });
+  return unpacked.map(readChangeSet);
+}
+
+/** Reads one change set. Never throws. */
+export function readChangeSet(encoded: Uint8Array): ReadSet {
+  const set = orError(() => decodeChangeSet(encoded));
+  return set instanceof AppError ? unreadable(encoded, set) : { kind: 'set', set, encoded };
 }
 
 /** Throws `CHANGE_TOO_LARGE` before anything is inflated or parsed. */
 function unpackBounded(body: Uint8Array): readonly Uint8Array[] {
   const sets = body.length > MESSAGE_PLAIN_BYTES_MAX ? [body] : unpackChangeSets(body);
   const bytes = sets.reduce((sum, encoded) => sum + plainBytesOf(encoded), 0);
-  if (bytes <= MESSAGE_PLAIN_BYTES_MAX) return sets;
+  const isLarge = largeHeadOf(body) !== undefined;
+  const bytesMax = isLarge ? LARGE_SET_PLAIN_BYTES_MAX : MESSAGE_PLAIN_BYTES_MAX;
+  if (bytes <= bytesMax) return sets;
   throw new TerminalError(
     'CHANGE_TOO_LARGE',
-    `The message takes ${bytes} bytes inflated, the limit is ${MESSAGE_PLAIN_BYTES_MAX}. ` +
+    `The message takes ${bytes} bytes inflated, the limit is ${bytesMax}. ` +
       'No region sends as much: find who did.',
     { details: { bytes } },
   );
 }
 
-/** Returns what a message takes while it is applied: what is refused for its size is never inflated. */
+/**
+ * Returns what a message takes while it is applied: what is refused for its size is never inflated. Whichever fragment
+ * of a set comes last is applied with all of it.
+ */
 export function inflatedBytesOf(body: Uint8Array): number {
+  if (isFragment(body)) {
+    const fragment = orError(() => decodeFragment(body));
+    return fragment instanceof AppError ? body.length : fragment.bytes;
+  }
   const sets = orError(() => unpackBounded(body));
   if (sets instanceof AppError) return body.length;
   return sets.reduce((sum, encoded) => sum + plainBytesOf(encoded), 0);
@@ -94,7 +113,9 @@ export const PACK_BOUNDS = {
   countMax: PACK_SETS_MAX,
   weightMax: PACK_BYTES_MAX - HEAD_BYTES_MAX,
   weigh: ({ encoded }: { readonly encoded: Uint8Array }): number =>
-    Math.max(encoded.length, plainBytesOf(encoded) / INFLATION_MAX) + BYTES_BESIDE_A_SET,
+    fragmentCountOf(encoded) > 1
+      ? PACK_BYTES_MAX
+      : Math.max(encoded.length, plainBytesOf(encoded) / INFLATION_MAX) + BYTES_BESIDE_A_SET,
 };
 
 /** Joins 2 to `PACK_SETS_MAX` encoded change sets as one JSON document. */

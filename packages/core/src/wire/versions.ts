@@ -55,6 +55,13 @@ export const ADOPTED_WIRE_VERSION = 6;
  */
 export const REQUEST_WIRE_VERSION = 7;
 
+/**
+ * Is the wire version of a change set of more bytes than a message takes: deflated, and in fragments where it is more
+ * even so. A build that does not know it sets it aside as too new, as a message and as a row, so it is written only where
+ * every region is known to read it. See docs/adr/0042.
+ */
+export const LARGE_WIRE_VERSION = 8;
+
 /** Is the newest version that this build reads. */
 export const NEWEST_WIRE_VERSION = Math.max(
   WIRE_VERSION,
@@ -64,4 +71,5 @@ export const NEWEST_WIRE_VERSION = Math.max(
   FULL_WIRE_VERSION,
   ADOPTED_WIRE_VERSION,
   REQUEST_WIRE_VERSION,
+  LARGE_WIRE_VERSION,
 );

@@ -23,7 +23,12 @@ import {
   type TableStore,
 } from '@tandem/core';
 import { createWriterId, type Logger } from '@tandem/service-kit';
-import { createStoreProbe, createTableLease, createTombstoneHorizons } from '@tandem/storage';
+import {
+  createStoreProbe,
+  createTableFragments,
+  createTableLease,
+  createTombstoneHorizons,
+} from '@tandem/storage';
 import { type Telemetry, traceApplier, traceArchive, tracePublisher } from '@tandem/telemetry';
 import { asFunction, createContainer, InjectionMode } from 'awilix';
 import type { Bus } from '../connections.ts';
@@ -38,6 +43,7 @@ import type { Duty } from './duties/duty.ts';
 import {
   createArchiveSweeper,
   createDeadLetterDuty,
+  createFragmentDuty,
   createReceiveDuty,
   createSweepDuty,
 } from './duties/queue-duties.ts';
@@ -98,6 +104,7 @@ function composeMultiRegion(options: ReplicatorPartsOptions): ReplicatorParts {
       restDuringDrill(receiveDuty, { rest: drillRest, clock }),
       createHeartbeatDuty({ replicator, drillRest }),
       createDeadLetterDuty({ receiver }),
+      createFragmentDuty({ ...options, ...common }),
       createStatusLogDuty({ clock, logger, links, status, sweeper, receiver }),
     ],
   });
@@ -297,6 +304,7 @@ function createRegionReplicator(options: RegionReplicatorOptions): Replicator {
     },
     inbound: {
       applier: options.applier,
+      fragments: createTableFragments({ ...options, archive: options.tables.archive }),
       randomness: options.randomness,
       lockRenewMs: LOCK_RENEW_MS,
       rounds: options.rounds,

@@ -15,18 +15,26 @@ import {
   joinChangeSets,
   type Properties,
   pagesOf,
-  ROWS_PER_TRANSACTION_MAX,
   type RowOperation,
   type ScannedArchiveRow,
-  type TableRow,
   type TableStore,
   untilUncontended,
 } from '@tandem/core';
 import { createHorizonRows } from '../retention/horizon-rows.ts';
-import { fromPayloadColumns } from '../rows/entity-row.ts';
 import { ENTITY_ROWS_FROM } from '../rows/row-key.ts';
 import {
+  countIn,
+  type JoinedRows,
+  joinRows,
+  joinSet,
+  rowKeysOf,
+  toDeletions,
+  toLaterRows,
+  toSetColumns,
+} from '../rows/set-rows.ts';
+import {
   ARCHIVE_TABLE,
+  ARCHIVE_TRANSACTION_BOUNDS,
   isStandIn,
   stampPrefix,
   toArchiveProperties,
@@ -37,12 +45,6 @@ const PAGE_ROWS = 500;
 const PARTITIONS_AT_ONCE_MAX = 8;
 const READS_AT_ONCE_MAX = 16;
 const CONTENTION = { attemptsMax: 10, remedy: 'Repeat the command.' };
-const TRANSACTION_BOUNDS = {
-  countMax: ROWS_PER_TRANSACTION_MAX,
-  /** Binary columns travel as Base64, a third longer, and 4 MiB is the bound of a transaction. */
-  weightMax: 2 * 1024 * 1024,
-  weigh: ({ encoded }: ArchiveRow): number => encoded.length,
-};
 
 /** Reads and writes the table `Archive` row by row. */
 export function createTableArchiveKeeper({ store }: { readonly store: TableStore }): ArchiveKeeper {
@@ -52,12 +54,13 @@ export function createTableArchiveKeeper({ store }: { readonly store: TableStore
     part: readonly ArchiveRow[],
     leftOut: ArchiveRow[],
   ): Promise<void> => {
-    const operations = part.map((row): RowOperation => {
-      const { rowKey, etag } = row;
+    const operations = part.flatMap((row): readonly RowOperation[] => {
+      const { rowKey, etag, rowCount } = row;
       const properties = toRowProperties(row);
+      const later = toLaterRows(rowKey, toSetColumns(row), rowCount);
       return etag === undefined
-        ? { kind: 'insert', rowKey, properties }
-        : { kind: 'replace', rowKey, properties, etag };
+        ? [{ kind: 'insert', rowKey, properties }, ...later]
+        : [{ kind: 'replace', rowKey, properties, etag }, ...later];
     });
     const outcome = await store.commit({ table: ARCHIVE_TABLE, partitionKey, operations });
     if (outcome.kind === 'committed') return;
@@ -68,7 +71,7 @@ export function createTableArchiveKeeper({ store }: { readonly store: TableStore
     const leftOut: ArchiveRow[] = [];
     const work = [...Map.groupBy(rows, ({ partitionKey }) => partitionKey)].flatMap(
       ([partitionKey, own]) =>
-        chunk(own, TRANSACTION_BOUNDS).map((part) => ({ partitionKey, part })),
+        chunk(own, ARCHIVE_TRANSACTION_BOUNDS).map((part) => ({ partitionKey, part })),
     );
     await forEachBounded(work, PARTITIONS_AT_ONCE_MAX, ({ partitionKey, part }) =>
       putPart(partitionKey, part, leftOut),
@@ -83,7 +86,7 @@ export function createTableArchiveKeeper({ store }: { readonly store: TableStore
       const dropped: ArchiveRow[] = [];
       const byPartition = Map.groupBy(rows, ({ partitionKey }) => partitionKey);
       for (const [partitionKey, own] of byPartition) {
-        for (const part of chunk(own, TRANSACTION_BOUNDS)) {
+        for (const part of chunk(own, ARCHIVE_TRANSACTION_BOUNDS)) {
           dropped.push(...(await dropPart(store, partitionKey, part)));
         }
       }
@@ -124,9 +127,11 @@ async function dropPart(
   partitionKey: string,
   part: readonly ArchiveRow[],
 ): Promise<readonly ArchiveRow[]> {
-  const operations = part.flatMap(({ rowKey, etag }): RowOperation[] =>
-    etag === undefined ? [] : [{ kind: 'delete', rowKey, etag }],
-  );
+  const operations = part.flatMap(({ rowKey, etag, encoded }): RowOperation[] => {
+    if (etag === undefined) return [];
+    const later = toDeletions(rowKeysOf(rowKey, encoded).slice(1));
+    return [{ kind: 'delete', rowKey, etag }, ...later];
+  });
   if (operations.length === 0) return [];
   const outcome = await store.commit({ table: ARCHIVE_TABLE, partitionKey, operations });
   if (outcome.kind === 'committed') return part;
@@ -154,7 +159,9 @@ async function* scanArchive(
     ...(beforeMs === undefined ? {} : { rowsBefore: stampPrefix(beforeMs) }),
   };
   for await (const page of pagesOf((from) => store.query({ ...range, ...from }))) {
-    for (const row of page.rows) yield readArchiveRow(row);
+    for (const joined of await joinRows(page.rows, { store, table: ARCHIVE_TABLE })) {
+      yield readArchiveRow(joined);
+    }
   }
 }
 
@@ -166,19 +173,25 @@ function dayOf(timeMs: number): string {
 
 const LAST_DAY_MS = Date.UTC(9999, 11, 31);
 
-function readArchiveRow({ partitionKey, rowKey, properties, etag }: TableRow): ScannedArchiveRow {
+function readArchiveRow(joined: JoinedRows): ScannedArchiveRow {
+  const { partitionKey, rowKey, properties, etag } = joined.row;
+  const rowCount = countIn(joined.row);
+  const lies = { partitionKey, rowKey, etag, ...(rowCount > 1 && { rowCount }) };
   try {
-    const encoded = fromPayloadColumns(properties);
+    if (joined.kind === 'damaged') throw joined.error;
+    const { encoded } = joined;
     const set = decodeStoredChangeSet(encoded);
-    const row = { kind: 'set', partitionKey, rowKey, set, encoded, etag } as const;
     return {
-      ...row,
+      kind: 'set',
+      ...lies,
+      set,
+      encoded,
       ...(isStandIn(properties) && { isStandIn: true }),
       ...(properties.get(ERASED)?.value === true && { isErased: true }),
     };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    return { kind: 'damaged', partitionKey, rowKey, problem: error.message, etag };
+    return { kind: 'damaged', ...lies, problem: error.message };
   }
 }
 
@@ -195,14 +208,14 @@ async function missingRows(store: TableStore, set: ChangeSet): Promise<ArchiveRo
   const isWhole = change?.state.vector.size === 1;
   const plain =
     own.set === undefined
-      ? [toRow({ partitionKey, rowKey: set.stamp, set, etag: own.etag, isStandIn: true })]
+      ? [toRow({ ...own, partitionKey, rowKey: set.stamp, set, isStandIn: true })]
       : [];
   if (own.set === undefined && isWhole) return plain;
   const rowKey = `${set.stamp}~r${bucketOf(change?.entityId ?? '', 256)}`;
   const beside = await readAt(store, partitionKey, rowKey);
   if (beside.set !== undefined && holdsAll(beside.set, set)) return plain;
   const joined = beside.set === undefined ? set : (joinChangeSets(beside.set, set) ?? set);
-  return [...plain, toRow({ partitionKey, rowKey, set: joined, etag: beside.etag })];
+  return [...plain, toRow({ ...beside, partitionKey, rowKey, set: joined })];
 }
 
 /** Several entities of one commit have one stamp, and so one key. */
@@ -222,11 +235,12 @@ async function readAt(
   store: TableStore,
   partitionKey: string,
   rowKey: string,
-): Promise<{ readonly set: ChangeSet | undefined; readonly etag: string | undefined }> {
+): Promise<{ readonly set: ChangeSet | undefined } & Pick<ArchiveRow, 'etag' | 'rowCount'>> {
   const row = await store.get(ARCHIVE_TABLE, partitionKey, rowKey);
-  if (row === undefined) return { set: undefined, etag: undefined };
-  const read = readArchiveRow(row);
-  return { set: read.kind === 'set' ? read.set : undefined, etag: row.etag };
+  const joined = row && (await joinSet(row, new Map(), { store, table: ARCHIVE_TABLE }));
+  if (joined === undefined) return { set: undefined, etag: undefined };
+  const { etag, rowCount, ...read } = readArchiveRow(joined);
+  return { set: read.kind === 'set' ? read.set : undefined, etag, rowCount };
 }
 
 function holdsAll(there: ChangeSet, wanted: ChangeSet): boolean {

@@ -5,6 +5,7 @@ import {
   decodeStoredChangeSet,
   type EntityKind,
   pagesOf,
+  type RowOperation,
   type RowRange,
   type TableRow,
   type TableStore,
@@ -12,7 +13,8 @@ import {
 } from '@tandem/core';
 import { HORIZON_PARTITION } from '../retention/horizon-rows.ts';
 import { fromPayloadColumns, judgeRow } from '../rows/entity-row.ts';
-import { asideKeyOf, keyBeforeAside, SYSTEM_ROWS_FROM } from '../rows/row-key.ts';
+import { asideKeyOf, isLaneKey, keyBeforeAside, SYSTEM_ROWS_FROM } from '../rows/row-key.ts';
+import { type JoinedRows, joinRows, readRowsOf } from '../rows/set-rows.ts';
 import { ARCHIVE_TABLE } from '../tables/table-archive.ts';
 import { CONFLICTS_TABLE } from '../tables/table-conflict-journal.ts';
 import { fromOutboxRow } from '../write-path/commit-change-set.ts';
@@ -41,7 +43,10 @@ export interface DamagedRows {
    */
   scan(depth?: 'quick' | 'whole'): AsyncGenerator<DamagedRowFound>;
   read(address: RowAddress): Promise<TableRow | undefined>;
-  /** Under another key of the same partition, in one transaction: no byte is lost and none is changed. */
+  /**
+   * Under another key of the same partition, in one transaction, with the other rows of a change set that has some: no
+   * byte is lost and none is changed.
+   */
   setAside(address: RowAddress): Promise<RowAddress>;
   /** Takes the address that the row was set aside under. */
   putBack(address: RowAddress): Promise<RowAddress>;
@@ -65,20 +70,27 @@ const PAGE_ROWS = 500;
  */
 export function createDamagedRows(options: DamagedRowsOptions): DamagedRows {
   const { store } = options;
-  const move = async (address: RowAddress, to: string): Promise<RowAddress> => {
+  /** Finds the row with the others of its change set, if it is one of several. */
+  const find = async (address: RowAddress): Promise<readonly TableRow[]> => {
     const { table, partitionKey, rowKey } = address;
     const row = await store.get(table, partitionKey, rowKey);
     if (row === undefined) throw missing(address);
-    const outcome = await store.commit({
-      table,
-      partitionKey,
-      operations: [
-        { kind: 'insert', rowKey: to, properties: row.properties },
-        { kind: 'delete', rowKey, etag: row.etag },
-      ],
-    });
-    if (outcome.kind === 'committed') return { table, partitionKey, rowKey: to };
-    throw refused(address, `a row ${to} is there, or it was changed meanwhile. Look again`);
+    return isOfSet(address) ? readRowsOf(row, { store, table }) : [row];
+  };
+  const move = async (
+    address: RowAddress,
+    toKey: (rowKey: string) => string,
+  ): Promise<RowAddress> => {
+    const { table, partitionKey } = address;
+    const rows = await find(address);
+    const rowKey = toKey(address.rowKey);
+    const operations = rows.flatMap((row): readonly RowOperation[] => [
+      { kind: 'insert', rowKey: toKey(row.rowKey), properties: row.properties },
+      { kind: 'delete', rowKey: row.rowKey, etag: row.etag },
+    ]);
+    const outcome = await store.commit({ table, partitionKey, operations });
+    if (outcome.kind === 'committed') return { table, partitionKey, rowKey };
+    throw refused(address, `a row ${rowKey} is there, or it was changed meanwhile. Look again`);
   };
   return {
     scan: (depth = 'whole') => scan(options, depth),
@@ -86,25 +98,31 @@ export function createDamagedRows(options: DamagedRowsOptions): DamagedRows {
     async setAside(address) {
       if (keyBeforeAside(address.rowKey) !== undefined)
         throw refused(address, 'it is aside already');
-      return move(address, asideKeyOf(address.rowKey));
+      return move(address, asideKeyOf);
     },
     async putBack(address) {
-      return move(address, requireAside(address));
+      requireAside(address);
+      return move(address, (rowKey) => keyBeforeAside(rowKey) ?? rowKey);
     },
     async discard(address) {
       requireAside(address);
-      const { table, partitionKey, rowKey } = address;
-      const operations = [{ kind: 'delete' as const, rowKey }];
+      const { table, partitionKey } = address;
+      const rows = await find(address);
+      const operations = rows.map(({ rowKey }) => ({ kind: 'delete' as const, rowKey }));
       const outcome = await store.commit({ table, partitionKey, operations });
       if (outcome.kind === 'refused') throw missing(address);
     },
   };
 }
 
-function requireAside(address: RowAddress): string {
-  const before = keyBeforeAside(address.rowKey);
-  if (before === undefined) throw refused(address, 'it was not set aside. Do that first');
-  return before;
+function requireAside(address: RowAddress): void {
+  if (keyBeforeAside(address.rowKey) !== undefined) return;
+  throw refused(address, 'it was not set aside. Do that first');
+}
+
+/** Tells whether the row may be one of several of a change set: an entity may have such a key as well. */
+function isOfSet({ table, rowKey }: RowAddress): boolean {
+  return table === ARCHIVE_TABLE || isLaneKey(rowKey);
 }
 
 async function* scan(
@@ -113,34 +131,53 @@ async function* scan(
 ): AsyncGenerator<DamagedRowFound> {
   const { store, kind, bucketCount } = options;
   const buckets = bucketNames(bucketCount);
-  const look = (row: TableRow): Partial<Problem> | undefined => {
+  const isSystem = ({ partitionKey, rowKey }: TableRow): boolean =>
+    buckets.includes(partitionKey) && rowKey >= SYSTEM_ROWS_FROM;
+  const look = (row: TableRow, sets: Sets): Partial<Problem> | undefined => {
     // How far back the tombstones of a table go.
     if (row.partitionKey === HORIZON_PARTITION) return undefined;
-    const isSystem = buckets.includes(row.partitionKey) && row.rowKey >= SYSTEM_ROWS_FROM;
-    if (isSystem) return outboxProblem(row, options);
+    if (isSystem(row)) return outboxProblem(row, sets, options);
     const judged = judgeRow(row, options);
     return judged.kind === 'damaged' ? judged : undefined;
   };
   for (const range of depth === 'whole' ? [WHOLE] : quickRanges(buckets)) {
-    for await (const row of rowsOf(store, kind.name, range)) {
-      const found = judge(row, kind.name, () => look(row));
-      if (found !== undefined) yield found;
+    for await (const rows of pagesIn(store, kind.name, range)) {
+      const sets = await setsIn(rows.filter(isSystem), { store, table: kind.name });
+      yield* judgeAll(rows, kind.name, (row) => look(row, sets));
     }
   }
   if (depth === 'quick') return;
   const own = { partitions: { from: `${kind.name}-`, before: `${kind.name}.` } };
-  for await (const row of rowsOf(store, ARCHIVE_TABLE, own)) {
-    const found = judge(row, ARCHIVE_TABLE, () => {
-      decodeStoredChangeSet(fromPayloadColumns(row.properties));
+  for await (const rows of pagesIn(store, ARCHIVE_TABLE, own)) {
+    const sets = await setsIn(rows, { store, table: ARCHIVE_TABLE });
+    yield* judgeAll(rows, ARCHIVE_TABLE, (row) => {
+      const set = readSet(row, sets);
+      if (set !== undefined) decodeStoredChangeSet(set.encoded);
     });
-    if (found !== undefined) yield found;
   }
-  for await (const row of rowsOf(store, CONFLICTS_TABLE, own)) {
-    const found = judge(row, CONFLICTS_TABLE, () => {
+  for await (const rows of pagesIn(store, CONFLICTS_TABLE, own)) {
+    yield* judgeAll(rows, CONFLICTS_TABLE, (row) => {
       decodeConflict(fromPayloadColumns(row.properties));
     });
-    if (found !== undefined) yield found;
   }
+}
+
+/** Holds what the rows of a page make, by the row that it is named by. */
+type Sets = ReadonlyMap<TableRow, JoinedRows>;
+
+async function setsIn(
+  rows: readonly TableRow[],
+  place: { readonly store: TableStore; readonly table: string },
+): Promise<Sets> {
+  const own = rows.filter(({ rowKey }) => keyBeforeAside(rowKey) === undefined);
+  return new Map((await joinRows(own, place)).map((joined) => [joined.row, joined]));
+}
+
+/** Returns undefined for a row of a set that is named by another. Throws why nobody can read the set. */
+function readSet(row: TableRow, sets: Sets): Extract<JoinedRows, { kind: 'set' }> | undefined {
+  const joined = sets.get(row);
+  if (joined?.kind === 'damaged') throw joined.error;
+  return joined;
 }
 
 type Range = Pick<RowRange, 'partitions' | 'rowsFrom'>;
@@ -159,6 +196,17 @@ function quickRanges(buckets: readonly string[]): readonly Range[] {
 }
 
 type Problem = { readonly problem: string; readonly isForeign: boolean };
+
+function* judgeAll(
+  rows: readonly TableRow[],
+  table: string,
+  look: (row: TableRow) => Partial<Problem> | undefined | void,
+): Generator<DamagedRowFound> {
+  for (const row of rows) {
+    const found = judge(row, table, () => look(row));
+    if (found !== undefined) yield found;
+  }
+}
 
 function judge(
   row: TableRow,
@@ -186,10 +234,16 @@ function judge(
 
 const SYSTEM_ROW = /^(?:~o~|~p~([^~]+)~)/;
 
-function outboxProblem(row: TableRow, { kind, peers }: DamagedRowsOptions): Problem | undefined {
+function outboxProblem(
+  row: TableRow,
+  sets: Sets,
+  { kind, peers }: DamagedRowsOptions,
+): Problem | undefined {
   const [prefix, parkedFor] = SYSTEM_ROW.exec(row.rowKey) ?? [];
   if (prefix === undefined) return { problem: 'no row of ours has this key', isForeign: true };
-  fromOutboxRow(row, { entityKind: kind.name, parkedFor });
+  const set = readSet(row, sets);
+  if (set === undefined) return undefined;
+  fromOutboxRow(set, { entityKind: kind.name, parkedFor });
   if (parkedFor === undefined || peers.length === 0 || peers.includes(parkedFor)) return undefined;
   return {
     problem: `it waits for ${parkedFor}, which is no peer of this region`,
@@ -197,9 +251,13 @@ function outboxProblem(row: TableRow, { kind, peers }: DamagedRowsOptions): Prob
   };
 }
 
-async function* rowsOf(store: TableStore, table: string, range: Range): AsyncGenerator<TableRow> {
+async function* pagesIn(
+  store: TableStore,
+  table: string,
+  range: Range,
+): AsyncGenerator<readonly TableRow[]> {
   const whole = { table, ...range, limit: PAGE_ROWS };
-  for await (const page of pagesOf((from) => store.query({ ...whole, ...from }))) yield* page.rows;
+  for await (const { rows } of pagesOf((from) => store.query({ ...whole, ...from }))) yield rows;
 }
 
 function missing({ table, partitionKey, rowKey }: RowAddress): TerminalError {

@@ -58,6 +58,11 @@ export function keyBeforeAside(rowKey: string): string | undefined {
   return own.startsWith('!') ? `${lane}${own.slice(1)}` : undefined;
 }
 
+/** Tells whether the key is one of an outbox row. */
+export function isLaneKey(rowKey: string): boolean {
+  return LANE.test(rowKey);
+}
+
 function laneIn(rowKey: string): string {
   return LANE.exec(rowKey)?.[0] ?? '';
 }

@@ -9,6 +9,7 @@ import {
   encodeChangeSet,
   type FieldValue,
   forEachBounded,
+  fragmentCountOf,
   isSameState,
   joinChangeSets,
   originOf,
@@ -20,8 +21,15 @@ import {
   type TableStore,
   untilUncontended,
 } from '@tandem/core';
-import { fromPayloadColumns, toPayloadColumns } from '../rows/entity-row.ts';
 import { ENTITY_ROWS_FROM } from '../rows/row-key.ts';
+import {
+  countIn,
+  type JoinedRows,
+  joinRows,
+  joinSet,
+  toLaterRows,
+  toSetColumns,
+} from '../rows/set-rows.ts';
 export const ARCHIVE_TABLE = 'Archive';
 
 /** Binary columns travel as Base64, a third longer, and 4 MiB is the bound of a transaction. */
@@ -39,21 +47,17 @@ export interface TableArchiveOptions {
   readonly onDamaged?: ((row: TableRow, error: AppError) => void) | undefined;
 }
 
-/** Opens the table `Archive`: one row a change set, in partitions by kind, bucket and day. */
+/** Opens the table `Archive`: one row a change set, or some where it is large, in partitions by kind, bucket and day. */
 export function createTableArchive({ store, onDamaged }: TableArchiveOptions): Archive {
   const table = ARCHIVE_TABLE;
   return {
     async append(entries) {
       const byPartition = Map.groupBy(distinct(entries), ({ set }) => archivePartitionOf(set));
       const work = [...byPartition].flatMap(([partitionKey, own]) =>
-        chunk(own, TRANSACTION_BOUNDS).map((part) => ({ partitionKey, part })),
+        chunk(own, ARCHIVE_TRANSACTION_BOUNDS).map((part) => ({ partitionKey, part })),
       );
       await forEachBounded(work, PARTITIONS_AT_ONCE_MAX, async ({ partitionKey, part }) => {
-        const operations = part.map((entry) => ({
-          kind: 'insert' as const,
-          rowKey: entry.set.stamp,
-          properties: toArchiveProperties(entry),
-        }));
+        const operations = part.flatMap((entry) => toInsertions(entry.set.stamp, entry));
         const outcome = await store.commit({ table, partitionKey, operations });
         if (outcome.kind === 'committed') return;
         // Some of it is there already: sent again, or archived by the process that wrote it.
@@ -78,8 +82,8 @@ export function createTableArchive({ store, onDamaged }: TableArchiveOptions): A
         ...(beforeMs === undefined ? {} : { rowsBefore: stampPrefix(beforeMs) }),
       };
       for await (const { rows } of pagesOf((from) => store.query({ ...range, ...from }))) {
-        for (const row of rows) {
-          const set = readRow(row, onDamaged);
+        for (const joined of await joinRows(rows, { store, table })) {
+          const set = readSet(joined, onDamaged);
           if (set !== undefined) yield set;
         }
       }
@@ -99,25 +103,40 @@ async function appendOne(
   const rowKey = set.stamp;
   await untilUncontended(async () => {
     const row = await store.get(ARCHIVE_TABLE, partitionKey, rowKey);
-    const entry = row === undefined ? { set, encoded } : missingIn(row, { set, encoded });
+    const joined = row && (await joinSet(row, new Map(), { store, table: ARCHIVE_TABLE }));
+    const entry = joined === undefined ? { set, encoded } : missingIn(joined, { set, encoded });
     if (entry === undefined) return undefined;
-    const properties = toArchiveProperties(entry);
-    const operation: RowOperation =
-      row === undefined
-        ? { kind: 'insert', rowKey, properties }
-        : { kind: 'replace', rowKey, properties, etag: row.etag };
-    const transaction = { table: ARCHIVE_TABLE, partitionKey, operations: [operation] };
-    const outcome = await store.commit(transaction);
+    const operations =
+      joined === undefined
+        ? toInsertions(rowKey, entry)
+        : toReplacements(joined.row, entry, toArchiveProperties(entry));
+    const outcome = await store.commit({ table: ARCHIVE_TABLE, partitionKey, operations });
     if (outcome.kind === 'committed') return undefined;
     return { contended: `The archive row ${partitionKey}/${rowKey}` };
   }, CONTENTION);
 }
 
-/** Returns undefined when the row has all of it. */
-function missingIn(row: TableRow, own: ArchiveEntry): ArchiveEntry | undefined {
-  if (isStandIn(row.properties)) return own;
+/** Returns what inserts the rows of a set; of those after the first one some may be left of a first one that is lost. */
+function toInsertions(rowKey: string, entry: ArchiveEntry): readonly RowOperation[] {
+  const properties = toArchiveProperties(entry);
+  return [{ kind: 'insert', rowKey, properties }, ...toLaterRows(rowKey, toSetColumns(entry))];
+}
+
+/** Returns what writes a set, with these columns in its first row, over the one that is there. */
+export function toReplacements(
+  { rowKey, etag, properties: before }: Pick<TableRow, 'rowKey' | 'etag' | 'properties'>,
+  entry: ArchiveEntry,
+  properties: Properties,
+): readonly RowOperation[] {
+  const later = toLaterRows(rowKey, toSetColumns(entry), countIn({ properties: before }));
+  return [{ kind: 'replace', rowKey, properties, etag }, ...later];
+}
+
+/** Returns undefined when the rows have all of it. */
+function missingIn(joined: JoinedRows, own: ArchiveEntry): ArchiveEntry | undefined {
+  if (isStandIn(joined.row.properties)) return own;
   // One that nobody can read is replaced.
-  const there = readRow(row, undefined);
+  const there = readSet(joined, undefined);
   if (there === undefined) return own;
   const ids = new Set(there.changes.map(({ entityId }) => entityId));
   if (own.set.changes.every(({ entityId }) => ids.has(entityId))) return undefined;
@@ -133,12 +152,14 @@ function isAllOf(whole: ChangeSet, { changes }: ChangeSet): boolean {
   return changes.every(({ entityId, state }) => isSameState(states.get(entityId), state));
 }
 
-function readRow(
-  row: TableRow,
+function readSet(
+  joined: JoinedRows,
   onDamaged: TableArchiveOptions['onDamaged'],
 ): ChangeSet | undefined {
+  const { row } = joined;
   try {
-    return decodeStoredChangeSet(fromPayloadColumns(row.properties));
+    if (joined.kind === 'damaged') throw joined.error;
+    return decodeStoredChangeSet(joined.encoded);
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     onDamaged?.(row, error);
@@ -146,10 +167,15 @@ function readRow(
   }
 }
 
-const TRANSACTION_BOUNDS = {
+/** Bounds both the rows and the bytes of a transaction: each set weighs as the one or the other has it. */
+export const ARCHIVE_TRANSACTION_BOUNDS = {
   countMax: ROWS_PER_TRANSACTION_MAX,
-  weightMax: BYTES_PER_TRANSACTION_MAX,
-  weigh: ({ encoded }: ArchiveEntry): number => encoded.length,
+  weightMax: BYTES_PER_TRANSACTION_MAX * ROWS_PER_TRANSACTION_MAX,
+  weigh: ({ encoded }: Pick<ArchiveEntry, 'encoded'>): number =>
+    Math.max(
+      encoded.length * ROWS_PER_TRANSACTION_MAX,
+      fragmentCountOf(encoded) * BYTES_PER_TRANSACTION_MAX,
+    ),
 };
 
 /** A redelivered change set may stand twice in one batch, and a transaction takes a row once. */
@@ -169,13 +195,15 @@ export function toStandInProperties(entry: ArchiveEntry): Properties {
   return new Map([...toArchiveProperties(entry), [STAND_IN, { type: 'Boolean', value: true }]]);
 }
 
-/** The columns beside the payload are for people who browse the table. */
-export function toArchiveProperties({ set, encoded }: ArchiveEntry): Properties {
+/** Returns the first row of a set; the columns beside the payload are for people who browse the table. */
+export function toArchiveProperties(entry: ArchiveEntry): Properties {
+  const { set } = entry;
   const [first] = set.changes;
+  const [own = []] = toSetColumns(entry);
   const columns: [string, FieldValue][] = [
     ['origin', { type: 'String', value: originOf(set) }],
     ['changeCount', { type: 'Int32', value: set.changes.length }],
-    ...toPayloadColumns(encoded),
+    ...own,
   ];
   if (set.changes.length === 1 && first !== undefined) {
     columns.push(['entityId', { type: 'String', value: first.entityId }]);

@@ -13,7 +13,7 @@ import { describe, expect, test } from 'vitest';
 import { deviceKind } from '../testing/device-kind.ts';
 import { createFaultyStore } from '../testing/faulty-store.ts';
 import { MEMORY_BUCKET_COUNT } from '../testing/memory-region.ts';
-import { outboxRowKey, toOutboxProperties } from '../write-path/commit-change-set.ts';
+import { outboxRowKey, toOutboxRows } from '../write-path/commit-change-set.ts';
 import { createTableOutbox } from './table-outbox.ts';
 
 const [BUCKET = '', OTHER_BUCKET = ''] = bucketNames(MEMORY_BUCKET_COUNT);
@@ -44,11 +44,7 @@ async function setUp(...entries: readonly OutboxEntry[]) {
   const outbox = createTableOutbox({ store, kind: deviceKind, bucketCount: MEMORY_BUCKET_COUNT });
   for (const [partitionKey, own] of Map.groupBy(entries, ({ set }) => set.bucket)) {
     for (let at = 0; at < own.length; at += ROWS_PER_TRANSACTION_MAX) {
-      const operations = own.slice(at, at + ROWS_PER_TRANSACTION_MAX).map((entry) => ({
-        kind: 'insert' as const,
-        rowKey: outboxRowKey(entry.set.stamp, entry.parkedFor),
-        properties: toOutboxProperties(entry),
-      }));
+      const operations = own.slice(at, at + ROWS_PER_TRANSACTION_MAX).flatMap(toOutboxRows);
       await store.commit({ table: TABLE, partitionKey, operations });
     }
   }
@@ -108,7 +104,7 @@ describe('an outbox', () => {
   test('names rows that nobody can read, and lets a row without its time vouch for nothing', async () => {
     const { store, outbox } = await setUp(entryAt(1));
     const properties = new Map([['owed', { type: 'String' as const, value: 'west' }]]);
-    const bare = new Map(toOutboxProperties(entryAt(2)));
+    const bare = new Map(toOutboxRows(entryAt(2))[0]?.properties);
     bare.delete('committedAfterMs');
     const operations = [
       { kind: 'insert' as const, rowKey: '~o~torn', properties },
@@ -126,7 +122,7 @@ describe('an outbox', () => {
     const keyAt = (timeMs: number, parkedFor?: string) =>
       outboxRowKey(entryAt(timeMs).set.stamp, parkedFor);
     const insert = (rowKey: string, entry: OutboxEntry) => {
-      return { kind: 'insert' as const, rowKey, properties: toOutboxProperties(entry) };
+      return { ...toOutboxRows(entry)[0]!, rowKey };
     };
     const otherKind = { ...entryAt(3).set, entityKind: 'Orders' };
     const nobody = insert(keyAt(6), entryAt(6));

@@ -3,21 +3,21 @@ import {
   chunk,
   type EntityKind,
   forEachBounded,
+  fragmentCountOf,
   type Outbox,
   type OutboxEntry,
   ROWS_PER_TRANSACTION_MAX,
-  type RowOperation,
-  type TableRow,
   type TableStore,
   TerminalError,
 } from '@tandem/core';
 import { keyBeforeAside } from '../rows/row-key.ts';
+import { firstKeyOf, type JoinedRows, joinRows, rowKeysOf, toDeletions } from '../rows/set-rows.ts';
 import {
   fromOutboxRow,
   lanePrefix,
   type OutboxPlace,
   outboxRowKey,
-  toOutboxProperties,
+  toOutboxRows,
 } from '../write-path/commit-change-set.ts';
 import { settlePrepared } from '../write-path/prepared-set.ts';
 
@@ -28,6 +28,11 @@ export interface TableOutboxOptions {
 }
 
 const BUCKETS_AT_ONCE_MAX = 8;
+const REMOVAL_BOUNDS = {
+  countMax: ROWS_PER_TRANSACTION_MAX,
+  weightMax: ROWS_PER_TRANSACTION_MAX,
+  weigh: ({ encoded }: OutboxEntry): number => fragmentCountOf(encoded),
+};
 
 /** Returns the outbox rows in the partitions of one entity kind's table. */
 export function createTableOutbox({ store, kind, bucketCount }: TableOutboxOptions): Outbox {
@@ -35,14 +40,24 @@ export function createTableOutbox({ store, kind, bucketCount }: TableOutboxOptio
 
   const keyOf = (entry: OutboxEntry): string => outboxRowKey(entry.set.stamp, entry.parkedFor);
 
+  const keysOf = (entry: OutboxEntry): readonly string[] => rowKeysOf(keyOf(entry), entry.encoded);
+
+  const deleteAll = async (bucket: string, rowKeys: readonly string[]): Promise<boolean> => {
+    const operations = toDeletions(rowKeys);
+    return (await store.commit({ table, partitionKey: bucket, operations })).kind === 'committed';
+  };
+
   /** Deletes in one transaction, or one by one when a row of them is gone already. */
   const removeChunk = async (bucket: string, entries: readonly OutboxEntry[]): Promise<void> => {
-    const operations = entries.map(
-      (entry): RowOperation => ({ kind: 'delete', rowKey: keyOf(entry) }),
-    );
-    const outcome = await store.commit({ table, partitionKey: bucket, operations });
-    if (outcome.kind === 'committed' || entries.length === 1) return;
-    for (const entry of entries) await removeChunk(bucket, [entry]);
+    if (await deleteAll(bucket, entries.flatMap(keysOf))) return;
+    if (entries.length > 1) {
+      for (const entry of entries) await removeChunk(bucket, [entry]);
+      return;
+    }
+    // Some rows of a set are lost: the first one goes last, for without it nobody would know of the others.
+    const [first, ...later] = entries.flatMap(keysOf);
+    if (later.length === 0 || first === undefined) return;
+    for (const rowKey of [...later, first]) await deleteAll(bucket, [rowKey]);
   };
 
   return {
@@ -63,18 +78,20 @@ export function createTableOutbox({ store, kind, bucketCount }: TableOutboxOptio
         page.rows,
         ({ rowKey }) => keyBeforeAside(rowKey) !== undefined,
       );
-      const read = rows.map((row) => readRow(row, { entityKind: kind.name, parkedFor }));
+      const joined = await joinRows(rows, { store, table });
+      const read = joined.map((one) => readEntry(one, { entityKind: kind.name, parkedFor }));
+      const asideKeys = new Set(aside.map(({ rowKey }) => rowKey));
       return {
         entries: read.filter((one) => typeof one !== 'string'),
         unreadable: read.filter((one) => typeof one === 'string'),
-        aside: aside.map(({ rowKey }) => rowKey),
+        aside: [...asideKeys].filter((rowKey) => !asideKeys.has(firstKeyOf(rowKey) ?? '')),
         ...(page.continuation === undefined ? {} : { continuation: page.continuation }),
       };
     },
 
     async remove(entries) {
       const work = [...Map.groupBy(entries, ({ set }) => set.bucket)].flatMap(([bucket, own]) =>
-        chunk(own, { countMax: ROWS_PER_TRANSACTION_MAX }).map((part) => ({ bucket, part })),
+        chunk(own, REMOVAL_BOUNDS).map((part) => ({ bucket, part })),
       );
       await forEachBounded(work, BUCKETS_AT_ONCE_MAX, ({ bucket, part }) =>
         removeChunk(bucket, part),
@@ -82,17 +99,22 @@ export function createTableOutbox({ store, kind, bucketCount }: TableOutboxOptio
     },
 
     async park(entry, owed) {
-      const parked = owed.map((peer): RowOperation => {
+      const place = { table, partitionKey: entry.set.bucket };
+      const copies = owed.map((peer) => {
         const parkedFor = peer;
         const copy: OutboxEntry = { ...entry, owed: [peer], parkedFor, prepared: undefined };
-        return { kind: 'upsert', rowKey: keyOf(copy), properties: toOutboxProperties(copy) };
+        return toOutboxRows(copy).map((row) => ({ ...row, kind: 'upsert' as const }));
       });
+      const deletions = toDeletions(keysOf(entry));
+      const [last = [], ...others] = copies.toReversed();
+      // A transaction has room for one copy of a large set: cut off in between, it is sent to some twice.
+      const together = deletions.length === 1 ? copies.flat() : last;
+      for (const operations of deletions.length === 1 ? [] : others) {
+        if ((await store.get(table, place.partitionKey, keyOf(entry))) === undefined) return;
+        await store.commit({ ...place, operations });
+      }
       // Refused when the row is gone: then someone else has parked or delivered it.
-      await store.commit({
-        table,
-        partitionKey: entry.set.bucket,
-        operations: [{ kind: 'delete', rowKey: keyOf(entry) }, ...parked],
-      });
+      await store.commit({ ...place, operations: [...deletions, ...together] });
     },
 
     settle: (entry) => settlePrepared(entry, { store, kind, bucketCount }),
@@ -100,11 +122,12 @@ export function createTableOutbox({ store, kind, bucketCount }: TableOutboxOptio
 }
 
 /** Returns the row's key where the row cannot be read: one bad row must not hold up the others. */
-function readRow(row: TableRow, place: OutboxPlace): OutboxEntry | string {
+function readEntry(joined: JoinedRows, place: OutboxPlace): OutboxEntry | string {
+  if (joined.kind === 'damaged') return joined.row.rowKey;
   try {
-    return fromOutboxRow(row, place);
+    return fromOutboxRow(joined, place);
   } catch (error) {
-    if (error instanceof TerminalError) return row.rowKey;
+    if (error instanceof TerminalError) return joined.row.rowKey;
     throw error;
   }
 }

@@ -16,6 +16,7 @@ import {
   finishAtOnce,
   finishLate,
   type HybridClock,
+  type LargeSetBounds,
   NEWEST_WIRE_VERSION,
   type Outbox,
   type OutboxEntry,
@@ -38,6 +39,7 @@ import { createTableReplicationStatus } from '../status/table-replication-status
 import type { RowMemory } from '../tables/row-memory.ts';
 import { ARCHIVE_TABLE, createTableArchive } from '../tables/table-archive.ts';
 import { CONFLICTS_TABLE, createTableConflictJournal } from '../tables/table-conflict-journal.ts';
+import { createTableFragments } from '../tables/table-fragments.ts';
 import { createTableOutbox } from '../tables/table-outbox.ts';
 import { createTableReplica } from '../tables/table-replica.ts';
 import { createReplicatedTable } from '../write-path/create-replicated-table.ts';
@@ -57,6 +59,8 @@ export interface MemoryRegionOptions<K extends TypedKind> {
   readonly tombstoneAgeMs?: number;
   /** The newest that both regions read; the newest of all by default. */
   readonly wireVersion?: number;
+  /** Says which change sets are large, and where these are cut. */
+  readonly largeSets?: LargeSetBounds;
   /** What it receives is archived in rounds, as in a replicator; each batch at once by default. */
   readonly archivesInRounds?: boolean;
   /** What the table, and what the replicator, remember of rows; their own by default. */
@@ -167,6 +171,7 @@ export async function createMemoryRegion<K extends TypedKind>(
     sweep: { outboxes: async () => [outbox], relay, graceMs: MEMORY_GRACE_MS },
     inbound: {
       applier,
+      fragments: createTableFragments({ store, archive, clock }),
       randomness,
       lockRenewMs: 10_000,
       probe: createStoreProbe({ store }),
@@ -182,6 +187,7 @@ export async function createMemoryRegion<K extends TypedKind>(
       clock,
       randomness,
       wireVersion,
+      largeSets: options.largeSets,
       peers,
       onCommitted: (entry) => {
         committed.push(entry);

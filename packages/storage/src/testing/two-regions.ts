@@ -40,6 +40,7 @@ type RegionSettings<K extends TypedKind> = Partial<
     | 'skewMs'
     | 'store'
     | 'wireVersion'
+    | 'largeSets'
     | 'archivesInRounds'
     | 'bucketCount'
     | 'onCommitted'

@@ -48,6 +48,7 @@ import {
   type EntityKind,
   type HybridClock,
   isMessageFault,
+  type LargeSetBounds,
   type OutboxEntry,
   type Randomness,
   type Replica,
@@ -112,6 +113,7 @@ export interface LaneContext {
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly wireVersion: number;
+  readonly largeSets?: LargeSetBounds | undefined;
   readonly peers: readonly string[];
   /** Resolves when who is about to write has had the time to: who comes meanwhile goes along. */
   readonly gather?: (() => Promise<void>) | undefined;
@@ -329,12 +331,13 @@ export class BucketLane {
   }
 
   #pack(writes: readonly PendingWrite[]): Group | undefined {
-    const { kind, replica, hybridClock, wireVersion } = this.#context;
+    const { kind, replica, hybridClock, wireVersion, largeSets } = this.#context;
     const { group, left, refused } = packGroup(writes, {
       kind,
       replica,
       bucket: this.#bucket,
       wireVersion,
+      largeSets,
       tick: (floor) => hybridClock.tick(floor),
       isTooFarAhead: (stamp) => hybridClock.isTooFarAhead(stamp),
     });

@@ -23,8 +23,9 @@ import {
   type Transaction,
   TransientError,
 } from '@tandem/core';
-import { fromPayloadColumns, textOf, toPayloadColumns, toStoredState } from '../rows/entity-row.ts';
+import { textOf, toStoredState } from '../rows/entity-row.ts';
 import { rowKeyOf } from '../rows/row-key.ts';
+import { rowKeysOf, toDeletions, toSetColumns } from '../rows/set-rows.ts';
 
 interface CommitContext extends CommittedContext, Pick<TableStore, 'commit'> {
   /** Asked for what is beside the transaction itself. */
@@ -44,8 +45,8 @@ const COMMITTED_UNSEEN: ChangeSetOutcome = { kind: 'committed', etags: [] };
 const UNKNOWN_POLICY: RetryPolicy = { attemptsMax: 8, delayMsMin: 50, delayMsMax: 2_000 };
 
 /**
- * Writes the data rows and the outbox row that holds their change set in one transaction. An entry that is to be
- * prepared is written before its rows, which are as many as a transaction takes: see `prepared-set.ts`.
+ * Writes the data rows and the outbox rows that hold their change set in one transaction. An entry that is to be
+ * prepared is written before its rows, beside which a transaction has no room for it: see `prepared-set.ts`.
  *
  * After an ambiguous answer the data row cannot tell whether it was done (someone may have written
  * over it since), but the change set's own outbox or archive row can: one of the two is always
@@ -59,20 +60,16 @@ export async function commitChangeSet(
   rows: readonly RowOperation[],
   context: CommitContext,
 ): Promise<ChangeSetOutcome> {
-  const { bucket: partitionKey, stamp } = entry.set;
-  const outboxRow: RowOperation = {
-    kind: 'insert',
-    rowKey: outboxRowKey(stamp),
-    properties: toOutboxProperties(entry),
-  };
+  const { bucket: partitionKey } = entry.set;
+  const outboxRows = toOutboxRows(entry);
   const place = { table: context.kind.name, partitionKey };
   if (entry.prepared === undefined) {
-    return commitDefinitely({ ...place, operations: [...rows, outboxRow] }, entry, context);
+    return commitDefinitely({ ...place, operations: [...rows, ...outboxRows] }, entry, context);
   }
-  await prepare({ ...place, operations: [outboxRow] }, context);
+  await prepare({ ...place, operations: outboxRows }, context);
   const outcome = await commitDefinitely({ ...place, operations: rows }, entry, context);
   if (outcome.kind === 'refused') {
-    const operations = [{ kind: 'delete' as const, rowKey: outboxRow.rowKey }];
+    const operations = toDeletions(outboxRows.map(({ rowKey }) => rowKey));
     await takeBack({ ...place, operations }, context);
   }
   return outcome;
@@ -157,13 +154,28 @@ export function lanePrefix(parkedFor: string | undefined): string {
   return parkedFor === undefined ? '~o~' : `~p~${parkedFor}~`;
 }
 
-export function toOutboxProperties(entry: OutboxEntry): Properties {
-  return new Map<string, FieldValue>([
+/** Returns the insertions of the rows of an entry, the first of which says all but the rest of the set. */
+export function toOutboxRows(
+  entry: OutboxEntry,
+): readonly {
+  readonly kind: 'insert';
+  readonly rowKey: string;
+  readonly properties: Properties;
+}[] {
+  const [columns = [], ...later] = toSetColumns(entry);
+  const rowKey = outboxRowKey(entry.set.stamp, entry.parkedFor);
+  const properties = new Map<string, FieldValue>([
     ['owed', { type: 'String', value: entry.owed.join(',') }],
     ['committedAfterMs', { type: 'Int64', value: BigInt(Math.trunc(entry.committedAfterMs)) }],
     ...toPreparedColumn(entry.prepared),
-    ...toPayloadColumns(entry.encoded),
+    ...columns,
   ]);
+  const keys = rowKeysOf(rowKey, entry.encoded);
+  return [properties, ...later.map((own) => new Map(own))].map((own, nth) => ({
+    kind: 'insert',
+    rowKey: keys[nth] ?? rowKey,
+    properties: own,
+  }));
 }
 
 export interface OutboxPlace {
@@ -172,11 +184,14 @@ export interface OutboxPlace {
 }
 
 /**
- * Throws `ROW_MALFORMED` or `CHANGE_UNDECODABLE`. A row that names nobody to send it to would be dropped, one
+ * Returns what the first row of an entry says, and the set that its rows make. Throws `ROW_MALFORMED` or
+ * `CHANGE_UNDECODABLE`. A row that names nobody to send it to would be dropped, one
  * that lies under another's key sent for ever: both are as damaged as one that cannot be read.
  */
-export function fromOutboxRow(row: TableRow, { entityKind, parkedFor }: OutboxPlace): OutboxEntry {
-  const encoded = fromPayloadColumns(row.properties);
+export function fromOutboxRow(
+  { row, encoded }: { readonly row: TableRow; readonly encoded: Uint8Array },
+  { entityKind, parkedFor }: OutboxPlace,
+): OutboxEntry {
   const set: ChangeSet = decodeChangeSet(encoded);
   const committedAfter = row.properties.get('committedAfterMs');
   const text = textOf(row.properties, 'owed');

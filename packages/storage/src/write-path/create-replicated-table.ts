@@ -8,6 +8,7 @@ import {
   type EntityKind,
   FULL_WIRE_VERSION,
   type HybridClock,
+  type LargeSetBounds,
   newestStamp,
   type OutboxEntry,
   type Randomness,
@@ -56,6 +57,8 @@ export interface StateTableOptions {
    * deflated, from `BASE_WIRE_VERSION` on a write under the policy `row` owns the whole entity.
    */
   readonly wireVersion?: number;
+  /** Says which change sets are large, and where these are cut: those that no message holds by default. */
+  readonly largeSets?: LargeSetBounds | undefined;
   /** The regions that every change is owed to. */
   readonly peers: readonly string[];
   /**

@@ -12,7 +12,12 @@ import {
   type EntityState,
   encodeChange,
   fitsBytes,
+  fragmentCountOf,
   joinChangeSet,
+  LARGE_SET_BOUNDS,
+  LARGE_SET_PLAIN_BYTES_MAX,
+  LARGE_WIRE_VERSION,
+  type LargeSetBounds,
   latestStamp,
   maxStamp,
   NULL_UNITS_MAX,
@@ -20,6 +25,7 @@ import {
   PROPERTIES_MAX,
   REQUEST_WIRE_VERSION,
   type Replica,
+  ROWS_PER_TRANSACTION_MAX,
   type RowOperation,
   SET_HEAD_BYTES_MAX,
   type Stamp,
@@ -33,9 +39,11 @@ import {
 import { toRowOperation } from '../rows/entity-row.ts';
 import type { Basis, EntityChange } from './decide-write.ts';
 
-/** The outbox row holds the change set in Base64, a third longer, beside its other columns. */
+/** The outbox row of several writes holds their change set in Base64, a third longer, beside its other columns. */
 const OUTBOX_OPERATION_BYTES_MAX = 512 * 1024;
 const ROWS_BYTES_MAX = TRANSACTION_BYTES_MAX - OUTBOX_OPERATION_BYTES_MAX;
+/** Is what a row takes more in other regions, which it names its place in the archive for, or with a mark. */
+const ROW_BYTES_ELSEWHERE = 512;
 
 /** Stands for a write that is decided to happen. Each entity stands once among the changes of all. */
 export interface GroupWrite {
@@ -78,6 +86,8 @@ interface PackOptions {
   readonly replica: Pick<Replica, 'faultOf'>;
   readonly bucket: string;
   readonly wireVersion: number;
+  /** Says which sets are large, and where these are cut; the bounds of a message by default. */
+  readonly largeSets?: LargeSetBounds | undefined;
   /** Returns a new stamp greater than the one given. */
   readonly tick: (floor: Stamp | undefined) => Stamp;
   readonly isTooFarAhead: (stamp: Stamp) => boolean;
@@ -85,7 +95,7 @@ interface PackOptions {
 
 /**
  * Packs as many of the writes as fit one transaction, first come first, under one stamp: at most
- * `CHANGES_WITH_OUTBOX_MAX`, or one write of more alone, and no more bytes than a transaction and a message hold.
+ * `CHANGES_WITH_OUTBOX_MAX`, and no more bytes than a transaction and a message hold; or one write of more alone.
  */
 export function packGroup<W extends GroupWrite>(
   writes: readonly W[],
@@ -130,16 +140,55 @@ export function packGroup<W extends GroupWrite>(
   const head = isWhole ? { ...bare, whole: true as const } : bare;
   const set = { ...head, changes: packed.map(({ change }) => change) };
   const texts = packed.map(({ text }) => text);
-  const plain = joinChangeSet(set, texts);
+  const encoded = orRefusal(() => encodeGroup({ set, texts }, options));
+  const [first] = members;
+  if (encoded instanceof TerminalError) {
+    // A write alone is the only one that can be too large.
+    const refusals = members.map((write) => ({ write, error: encoded }));
+    return { group: undefined, left, refused: [...refused, ...refusals] };
+  }
+  const prepared =
+    first !== undefined && hasNoRoom({ count: packed.length, rowsBytes, encoded })
+      ? chooseMarked(first)
+      : undefined;
   const group = {
     set,
-    encoded: options.wireVersion >= DEFLATED_WIRE_VERSION ? deflateChangeSet(plain) : plain,
+    encoded,
     members,
-    prepared: members[0] && markedIn(members[0]),
+    prepared,
     states: packed.map(({ change }) => change.state),
-    operations: packed.map(({ operation }) => operation),
+    operations: packed.map(({ change, operation, toMarked }) =>
+      change.entityId === prepared ? toMarked() : operation,
+    ),
   };
   return { group, left, refused };
+}
+
+function encodeGroup(
+  { set, texts }: { readonly set: ChangeSet; readonly texts: readonly string[] },
+  { wireVersion, largeSets = LARGE_SET_BOUNDS }: PackOptions,
+): Uint8Array {
+  const isKnown = wireVersion >= LARGE_WIRE_VERSION;
+  const encoded = joinChangeSet(set, texts, isKnown ? largeSets : LARGE_SET_BOUNDS);
+  return wireVersion >= DEFLATED_WIRE_VERSION ? deflateChangeSet(encoded) : encoded;
+}
+
+interface GroupSize {
+  readonly count: number;
+  readonly rowsBytes: number;
+  readonly encoded: Uint8Array;
+}
+
+/** Is what an outbox row takes besides what is deflated in it. */
+const OUTBOX_ROW_BYTES_MAX = 4 * 1024;
+
+/** Tells whether a transaction has no room for the outbox rows beside the others. */
+function hasNoRoom({ count, rowsBytes, encoded }: GroupSize): boolean {
+  const outboxRows = fragmentCountOf(encoded);
+  // A fragment lies there deflated, a third shorter than in Base64, as which it is sent; any other set as it is.
+  const sentBytes = outboxRows === 1 ? (encoded.length * 4) / 3 : encoded.length;
+  const bytes = rowsBytes + sentBytes + outboxRows * OUTBOX_ROW_BYTES_MAX;
+  return count + outboxRows > ROWS_PER_TRANSACTION_MAX || bytes > TRANSACTION_BYTES_MAX;
 }
 
 /**
@@ -192,6 +241,8 @@ interface PackedChange {
   readonly change: Change;
   readonly text: string;
   readonly operation: RowOperation;
+  /** Returns the operation of the row with the mark of the set. */
+  readonly toMarked: () => RowOperation;
 }
 
 interface PackedWrite {
@@ -206,8 +257,7 @@ type StampedOptions = PackOptions & { readonly stamp: Stamp };
  * Returns the entity whose row is to tell that the set was committed, where no outbox row fits beside the rows: one
  * that is there, if any is, for then nothing has to be made to say that it was not.
  */
-function markedIn({ changes }: Pick<GroupWrite, 'changes'>): string | undefined {
-  if (changes.length <= CHANGES_WITH_OUTBOX_MAX) return undefined;
+function chooseMarked({ changes }: Pick<GroupWrite, 'changes'>): string | undefined {
   return (changes.find(({ basis }) => basis?.stored !== undefined) ?? changes[0])?.entityId;
 }
 
@@ -216,7 +266,6 @@ function packWrite(
   { changes, trace, request }: GroupWrite,
   options: StampedOptions,
 ): PackedWrite | TerminalError {
-  const marked = markedIn({ changes });
   const packed: PackedChange[] = [];
   let setBytes = 0;
   let rowsBytes = 0;
@@ -231,15 +280,17 @@ function packWrite(
     const change =
       trace === undefined ? { entityId, operation, state } : { entityId, operation, state, trace };
     const text = encodeChange(change);
-    const mark = entityId === marked ? { prepared: options.stamp } : {};
-    const written = { entityId, row: { state, referenceId: undefined, ...mark }, stored };
-    const row = orRefusal(() => toRowOperation(options.kind, written));
+    const { kind, stamp: prepared } = options;
+    const bare = { state, referenceId: undefined };
+    const row = orRefusal(() => toRowOperation(kind, { entityId, row: bare, stored }));
     if (row instanceof TerminalError) return isOfSeveral ? ofOperation(index, row) : row;
-    packed.push({ change, text, operation: row });
+    const toMarked = (): RowOperation =>
+      toRowOperation(kind, { entityId, row: { ...bare, prepared }, stored });
+    packed.push({ change, text, operation: row, toMarked });
     setBytes += Buffer.byteLength(text) + 1;
     rowsBytes += operationBytes(options.bucket, row);
   }
-  return findTooLarge(options.kind, changes, setBytes) ?? { packed, setBytes, rowsBytes };
+  return findTooLarge({ changes, setBytes, rowsBytes }, options) ?? { packed, setBytes, rowsBytes };
 }
 
 function orRefusal<T>(work: () => T): T | TerminalError {
@@ -335,13 +386,18 @@ function findWrittenFault(write: Write, kind: TypedKind): string | undefined {
   return undefined;
 }
 
+interface WriteSize {
+  readonly changes: readonly GroupChange[];
+  readonly setBytes: number;
+  readonly rowsBytes: number;
+}
+
 function findTooLarge(
-  kind: EntityKind,
-  changes: readonly GroupChange[],
-  bytes: number,
+  { changes, setBytes, rowsBytes }: WriteSize,
+  { kind, wireVersion }: PackOptions,
 ): TerminalError | undefined {
-  if (SET_HEAD_BYTES_MAX + bytes <= CHANGE_SET_BYTES_MAX) return undefined;
-  const figures = `takes ${bytes} bytes as a change; the limit is ${CHANGE_SET_BYTES_MAX}`;
+  const isLargeKnown = wireVersion >= LARGE_WIRE_VERSION;
+  const limit = isLargeKnown ? LARGE_SET_PLAIN_BYTES_MAX : CHANGE_SET_BYTES_MAX;
   const [first] = changes;
   const [what, remedy] =
     changes.length > 1
@@ -350,9 +406,23 @@ function findTooLarge(
           'Split it',
         ]
       : [`Entity ${first?.entityId}`, 'Make it smaller'];
+  if (SET_HEAD_BYTES_MAX + setBytes > limit) {
+    const why = isLargeKnown
+      ? 'with all that its entities hold'
+      : `since it must fit one Service Bus message below Messages.WireVersion ${LARGE_WIRE_VERSION}`;
+    return new TerminalError(
+      'TABLE_LIMIT_EXCEEDED',
+      `${what} of ${kind.name} takes ${setBytes} bytes as a change; the limit is ${limit}, ${why}. ${remedy}.`,
+      { details: { bytes: setBytes, limit } },
+    );
+  }
+  // As every region will write it.
+  const bytes = rowsBytes + changes.length * ROW_BYTES_ELSEWHERE;
+  if (bytes <= TRANSACTION_BYTES_MAX) return undefined;
   return new TerminalError(
     'TABLE_LIMIT_EXCEEDED',
-    `${what} of ${kind.name} ${figures}, since it must fit one Service Bus message. ${remedy}.`,
-    { details: { bytes, limit: CHANGE_SET_BYTES_MAX } },
+    `${what} of ${kind.name} takes up to ${bytes} bytes in the table with what is ours of each row; the limit of one ` +
+      `transaction is ${TRANSACTION_BYTES_MAX}. ${remedy}.`,
+    { details: { bytes, limit: TRANSACTION_BYTES_MAX } },
   );
 }

@@ -1,11 +1,12 @@
 /**
- * A change set of as many rows as a transaction takes has no room in it for its outbox row (docs/adr/0038).
+ * A change set of as many rows, or bytes, as a transaction takes has no room in it for its outbox rows (docs/adr/0038).
  *
  *     step      transaction                                      what it proves
- *     prepare   the outbox row, with a column `prepared`         nothing: it is owed, and holds the watermarks back
+ *     prepare   the outbox rows, the first with a column         nothing: it is owed, and holds the watermarks back
+ *               `prepared`
  *     commit    all rows; the one that `prepared` names bears    the set is committed, here and for ever
  *               the stamp of the set as its mark
- *     relay     archive, send, delete the outbox row             as of any set
+ *     relay     archive, send, delete the outbox rows            as of any set
  *
  * Whoever is about to write over a row with a mark takes the column `prepared` off the outbox row first, so a set that
  * is still prepared, and whose mark is not there, was not committed. What a crash left behind the sweep settles: by
@@ -30,12 +31,13 @@ import {
 } from '@tandem/core';
 import { judgeRow, toRowOperation } from '../rows/entity-row.ts';
 import { rowKeyOf } from '../rows/row-key.ts';
+import { rowKeysOf, toDeletions } from '../rows/set-rows.ts';
 import { ARCHIVE_TABLE } from '../tables/table-archive.ts';
 import {
   markOf,
   outboxRowKey,
   preparedIn,
-  toOutboxProperties,
+  toOutboxRows,
   withoutPrepared,
 } from './commit-change-set.ts';
 
@@ -131,11 +133,14 @@ interface Undoing {
  */
 function toUndoing({ entry, entityId, row, outboxRow }: Undoing, kind: EntityKind): RowOperation[] {
   const { rowKey, etag } = outboxRow;
-  const away: RowOperation = { kind: 'delete', rowKey, etag };
+  const away: RowOperation[] = [
+    { kind: 'delete', rowKey, etag },
+    ...toDeletions(rowKeysOf(rowKey, entry.encoded).slice(1)),
+  ];
   if (row !== undefined) {
     return [
       { kind: 'replace', rowKey: row.rowKey, properties: row.properties, etag: row.etag },
-      away,
+      ...away,
     ];
   }
   const { set } = entry;
@@ -149,16 +154,11 @@ function toUndoing({ entry, entityId, row, outboxRow }: Undoing, kind: EntityKin
   const { entityKind, bucket } = set;
   const changes = [{ entityId, operation: 'delete' as const, state }];
   const nothing = { entityKind, bucket, stamp, changes };
-  const properties = toOutboxProperties({
-    ...entry,
-    set: nothing,
-    encoded: encodeChangeSet(nothing),
-    prepared: undefined,
-  });
+  const own = { ...entry, set: nothing, encoded: encodeChangeSet(nothing), prepared: undefined };
   return [
     toRowOperation(kind, { entityId, row: { state, referenceId: undefined }, stored: undefined }),
-    { kind: 'insert', rowKey: outboxRowKey(stamp), properties },
-    away,
+    ...toOutboxRows(own),
+    ...away,
   ];
 }
 

@@ -16,6 +16,7 @@ import {
   createStoreProbe,
   createTableArchive,
   createTableConflictJournal,
+  createTableFragments,
   createTableLease,
   createTableReplica,
   createTableReplicationStatus,
@@ -119,6 +120,7 @@ function composeReplicator(context: ProcessContext, configuration: TandemConfigu
     sweep: { outboxes: async () => outboxes, relay, graceMs: configuration.get('Sweep.GraceMs') },
     inbound: {
       applier,
+      fragments: createTableFragments({ store, archive, clock }),
       randomness,
       lockRenewMs: LOCK_RENEW_MS,
       rounds,

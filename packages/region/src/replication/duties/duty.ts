@@ -4,6 +4,7 @@ export type DutyName =
   | 'receive'
   | 'heartbeat'
   | 'dead-letters'
+  | 'fragments'
   | 'status-log'
   | 'tombstones'
   | 'retention'

@@ -8,6 +8,7 @@ import {
   sweep,
   type TableStore,
 } from '@tandem/core';
+import { tidyFragments } from '@tandem/storage';
 import type { RegionSettings } from '../../region-settings.ts';
 import type { RegionTables } from '../../region-tables.ts';
 import type { Activity } from '../activity.ts';
@@ -90,6 +91,30 @@ export function createDeadLetterDuty({
     stallMs: COUNT_STALL_MS,
     async turn() {
       await receiver.countDeadLetters(DEAD_LETTERS_COUNTED_MAX);
+    },
+  };
+}
+
+const TIDY_INTERVAL_MS = 60_000;
+
+interface FragmentDutyOptions {
+  readonly store: TableStore;
+  readonly clock: Clock;
+  readonly tables: Pick<RegionTables, 'archive'>;
+  readonly activity: Pick<Activity, 'notices'>;
+}
+
+/** Names the large change sets that do not become whole, and takes away what is left of those that were applied. */
+export function createFragmentDuty({ store, clock, tables, activity }: FragmentDutyOptions): Duty {
+  const { archive } = tables;
+  return {
+    name: 'fragments',
+    intervalMs: () => TIDY_INTERVAL_MS,
+    firstDelayMs: TIDY_INTERVAL_MS,
+    isNeededForReady: false,
+    stallMs: COUNT_STALL_MS,
+    async turn() {
+      await tidyFragments({ store, archive, clock, notices: activity.notices });
     },
   };
 }
