@@ -13,12 +13,12 @@ import {
 } from '@tandem/core';
 import { encodeFragment } from '@tandem/core/testing';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { ARCHIVE_TABLE, createTableArchive } from './tables/table-archive.ts';
-import { FRAGMENTS_PARTITION, tidyFragments } from './tables/table-fragments.ts';
 import { createTableArchiveKeeper } from './recovery/archive-keeper.ts';
 import { createDamagedRows } from './recovery/damaged-rows.ts';
 import type { TransactOperation } from './replicated-table.ts';
 import { REPLICATION_TABLE } from './status/status-row.ts';
+import { ARCHIVE_TABLE, createTableArchive } from './tables/table-archive.ts';
+import { FRAGMENTS_PARTITION, tidyFragments } from './tables/table-fragments.ts';
 import { deviceKind } from './testing/device-kind.ts';
 import { MEMORY_BUCKET_COUNT, type MemoryRegion, readRows } from './testing/memory-region.ts';
 import { expectReplayable } from './testing/recovery-regions.ts';
@@ -125,7 +125,7 @@ describe('I20: a change set of more than a message holds', () => {
   test('is refused, with what helps, where a region does not read it yet', async () => {
     const older = await createTwoRegions(deviceKind, { east: { wireVersion: FULL_WIRE_VERSION } });
     const refused = older.drive(older.east.table.transact(randomPuts(10)));
-    await expect(refused).rejects.toThrow('Messages.WireVersion 6');
+    await expect(refused).rejects.toThrow('Messages.WireVersion 8');
     expect(await readRows(older.east, TABLE)).toEqual([]);
   });
 

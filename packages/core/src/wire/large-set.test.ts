@@ -79,7 +79,7 @@ describe('a large change set', () => {
       ...FRAGMENTS.map(encodeFragment),
       ...FRAGMENTS.map(encodeFragmentHead),
     ]) {
-      expect(JSON.parse(new TextDecoder().decode(body))).toMatchObject({ wire: 6 });
+      expect(JSON.parse(new TextDecoder().decode(body))).toMatchObject({ wire: 8 });
     }
   });
 

@@ -1,8 +1,8 @@
-// A change set of more than a message takes: deflated, and cut into fragments where even that is more. See docs/adr/0040.
+// A change set of more than a message takes: deflated, and cut into fragments where even that is more. See docs/adr/0042.
 //
-//     whole     {"wire":6,"bytes":…,"part":…,"deflated":"…"}            in memory; alone in a row or a message where
+//     whole     {"wire":8,"bytes":…,"part":…,"deflated":"…"}            in memory; alone in a row or a message where
 //                                                                       nothing is to be cut
-//     fragment  {"wire":6,"fragment":…,"of":…,…,"deflated":"…"}         in a message
+//     fragment  {"wire":8,"fragment":…,"of":…,…,"deflated":"…"}         in a message
 //               the same without `deflated`, and that beside it, as it is    in a row
 //
 // `part` says where it is cut, so whoever stores or sends it cuts it alike, and every region has the same rows.

@@ -17,6 +17,7 @@ import {
   TransientError,
 } from '@tandem/core';
 import type { OutcomeOf } from '../replicated-table.ts';
+import { hasFragmentsOf } from '../tables/table-fragments.ts';
 import { countCopies, eraseCopies } from './replay-into-table.ts';
 
 /** A table of whatever kind, as far as it forgets. */
@@ -156,6 +157,9 @@ async function isUnderWay<K extends EntityKind>(
   const peers = regions.map(({ name }) => name);
   // Not all of the traces: this is asked every second, and an archive is long.
   if ((await countOutboxRows(region.recovery, entityId, peers)) > 0) return true;
+  // What is in a fragment nobody can tell.
+  const place = { entityKind: region.kind.name, bucket: replica.bucketOf(entityId) };
+  if (await hasFragmentsOf(region.store, place)) return true;
   return region.withQueue(
     async (queue) => (await findHolding(queue, 'messages', entityId)).length > 0,
   );

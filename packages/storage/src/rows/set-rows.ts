@@ -1,5 +1,5 @@
 /**
- * A change set as rows of an outbox or of the archive: one, or one a fragment where it is large (docs/adr/0040).
+ * A change set as rows of an outbox or of the archive: one, or one a fragment where it is large (docs/adr/0042).
  *
  *     <key>         the set in `payload0`, …; or the head of its first fragment there, and what is deflated in `part0`, …
  *     <key>~f01, …  the other fragments, in the same form

@@ -18,7 +18,7 @@ import { toDeletions, toFragment, toFragmentColumns } from '../rows/set-rows.ts'
 import { REPLICATION_TABLE } from '../status/status-row.ts';
 
 /**
- * The rows of `Replication` in which fragments of change sets wait for the others of their set (docs/adr/0040):
+ * The rows of `Replication` in which fragments of change sets wait for the others of their set (docs/adr/0042):
  *
  *     fragments   <kind>-<bucket>~<stamp>~<a hash of what all fragments of the set say of it>~<number>
  *

@@ -155,9 +155,7 @@ export function lanePrefix(parkedFor: string | undefined): string {
 }
 
 /** Returns the insertions of the rows of an entry, the first of which says all but the rest of the set. */
-export function toOutboxRows(
-  entry: OutboxEntry,
-): readonly {
+export function toOutboxRows(entry: OutboxEntry): readonly {
   readonly kind: 'insert';
   readonly rowKey: string;
   readonly properties: Properties;

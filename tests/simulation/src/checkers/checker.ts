@@ -32,6 +32,8 @@ export interface FinalRegion {
   /** By partition and row: what is recorded, as it is written. */
   readonly conflictBytes: ReadonlyMap<string, string>;
   readonly outboxKeys: readonly string[];
+  /** Rows of its archive that are later ones of a set whose first row is not there. */
+  readonly leftInArchive: readonly string[];
   /** All that its tables and its queue say, by place. */
   readonly everything: readonly { readonly place: string; readonly texts: readonly string[] }[];
   readonly deadLetters: readonly { readonly messageId: string; readonly reason: string }[];

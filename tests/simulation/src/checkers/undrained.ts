@@ -7,7 +7,8 @@ export const undrained: FinalChecker = {
   name: 'undrained',
   check: ({ hasConverged, regions }) => [
     ...(hasConverged ? [] : ['the regions did not settle in time']),
-    ...regions.flatMap(({ name, outboxKeys, oldestMessageMs }) => [
+    ...regions.flatMap(({ name, outboxKeys, leftInArchive, oldestMessageMs }) => [
+      ...leftInArchive.map((key) => `${key} is left of no set in the archive of ${name}`),
       ...outboxKeys.map((key) => `${key} is still in the outbox of ${name}`),
       ...(oldestMessageMs > WAITING_MS_MAX
         ? [`a message has waited ${oldestMessageMs} ms in the queue of ${name}`]

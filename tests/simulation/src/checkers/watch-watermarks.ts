@@ -1,6 +1,7 @@
 import { readableSetsIn } from '@tandem/core';
 import { REPLICATION_TABLE } from '@tandem/storage';
 import type { History } from '../clients/history.ts';
+import { fragmentHeadIn } from '../observe/cut-sets.ts';
 import type { Ledger } from '../observe/ledger.ts';
 import { includesStamp } from '../observe/raw-state.ts';
 import { textOf } from '../observe/read-raw.ts';
@@ -89,5 +90,7 @@ export function watchWatermarks(
 }
 
 function stampsIn({ body }: { readonly body: Uint8Array }): readonly string[] {
+  const fragment = fragmentHeadIn(body);
+  if (fragment !== undefined) return [fragment.stamp];
   return readableSetsIn(fromNextWireBody(body)).map(({ stamp }) => stamp);
 }

@@ -7,6 +7,7 @@ import {
   createTableConflictJournal,
   REPLICATION_TABLE,
 } from '@tandem/storage';
+import { firstKeyOf } from '../observe/cut-sets.ts';
 import { isPartitionOfTables } from '../tables/tables-ledger.ts';
 import { OUTBOX_PREFIX, PARKED_PREFIX } from '../world/describe-transaction.ts';
 import { gadgetKind, isClientsId } from '../world/gadget-kind.ts';
@@ -51,7 +52,8 @@ const KINDS: readonly Kind[] = [
   { table: gadgetKind.name, isOne: ({ rowKey }) => rowKey.startsWith(PARKED_PREFIX), ...payload },
   {
     table: ARCHIVE_TABLE,
-    isOne: ({ partitionKey, rowKey }) => isNamedOne(partitionKey) && !rowKey.includes('~'),
+    isOne: ({ partitionKey, rowKey }) =>
+      isNamedOne(partitionKey) && !(firstKeyOf(rowKey) ?? rowKey).includes('~'),
     ...payload,
   },
   { table: CONFLICTS_TABLE, isOne: ({ partitionKey }) => isNamedOne(partitionKey), ...payload },
@@ -158,7 +160,8 @@ async function checkNamed(
   const peers = plan.regions.filter((one) => one !== name);
   const rows = createDamagedRows({ store, kind: gadgetKind, bucketCount: plan.bucketCount, peers });
   for await (const found of rows.scan()) {
-    const isIt = found.table === table && found.rowKey === rowKey;
+    // A set of several rows is named by its first one.
+    const isIt = found.table === table && [rowKey, firstKeyOf(rowKey)].includes(found.rowKey);
     if (isIt && found.partitionKey === partitionKey && found.state === 'damaged') return;
   }
   damages.unnamed.push(`${table}/${partitionKey}/${rowKey} in ${name}`);

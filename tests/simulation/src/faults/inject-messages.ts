@@ -4,6 +4,7 @@ import {
   type OutboundMessage,
   unpackChangeSets,
 } from '@tandem/core';
+import { fragmentHeadIn } from '../observe/cut-sets.ts';
 import { fromNextWireBody } from '../processes/next-build.ts';
 import type { World } from '../world/world.ts';
 import type { NemesisEvent } from './nemesis-kinds.ts';
@@ -48,8 +49,9 @@ function poisonOf(
     subject,
     body: new TextEncoder().encode(text),
   });
-  // Of a pack the first, which is then poison alone.
-  const [set] = old === undefined ? [] : unpackChangeSets(fromNextWireBody(old.body));
+  // Of a pack the first, which is then poison alone; of a fragment nothing can be told.
+  const isWhole = old !== undefined && fragmentHeadIn(old.body) === undefined;
+  const [set] = !isWhole ? [] : unpackChangeSets(fromNextWireBody(old.body));
   const change = (set && JSON.parse(new TextDecoder().decode(inflateChangeSet(set)))) as
     | object
     | undefined;

@@ -1,4 +1,5 @@
 import type { OutboundMessage } from '@tandem/core';
+import { fragmentHeadIn } from '../observe/cut-sets.ts';
 
 const UNREADABLE = '{"no": "change"}';
 const SETS_MAX = 100;
@@ -6,13 +7,15 @@ const PACK = /^\{"wire":2,"lengths":\[([\d,]+)\],"sets":\[/;
 
 /**
  * The message with one change set more in it, which nobody can read, before or behind the others;
- * undefined when it is full. What a pack looks like is written down here once more, so that the
+ * undefined when it is full, or a fragment. What a pack looks like is written down here once more, so that the
  * shipping code is not asked about itself.
  */
 export function spoilMessage(
   { body, ...rest }: OutboundMessage,
   how: { readonly id: string; readonly isFirst: boolean },
 ): OutboundMessage | undefined {
+  // What cannot be read beside it would be all of its message.
+  if (fragmentHeadIn(body) !== undefined) return undefined;
   const sets = setsIn(Buffer.from(body));
   if (sets.length >= SETS_MAX) return undefined;
   const spoiled = how.isFirst ? [UNREADABLE, ...sets] : [...sets, UNREADABLE];

@@ -4,6 +4,7 @@ import { baseMutants } from './base.ts';
 import { conflictMutants } from './conflicts.ts';
 import { firstFormMutants } from './first-form.ts';
 import { groupMutants } from './group-commit.ts';
+import { largeSetMutants } from './large-sets.ts';
 import { messageMutants } from './messages.ts';
 import type { Mutant } from './mutant.ts';
 import { recoveryMutants } from './recovery.ts';
@@ -20,6 +21,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...writePathMutants,
   ...groupMutants,
   ...transactionMutants,
+  ...largeSetMutants,
   ...relayMutants,
   ...applyMutants,
   ...arrivalMutants,

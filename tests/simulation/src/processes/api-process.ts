@@ -2,6 +2,7 @@ import {
   createHybridClock,
   createRelayQueue,
   decideReadiness,
+  fragmentCountOf,
   type OutboxEntry,
   type Readiness,
   type RelayQueue,
@@ -54,7 +55,10 @@ export async function startApi(context: ProcessContext): Promise<ApiProcess> {
     nowMs: () => clock.nowMs(),
     driftMsMax: configuration.get('Clock.DriftMsMax'),
   });
-  const onCommitted = (entry: OutboxEntry): void => relayQueue.offer(entry);
+  const onCommitted = (entry: OutboxEntry): void => {
+    if (fragmentCountOf(entry.encoded) > 1) world.situations.note('cut');
+    relayQueue.offer(entry);
+  };
   const keepMs = world.plan.tables?.keepMs.get(region);
   const table = createReplicatedTable({
     kind: gadgetKindOf(world.plan),
@@ -65,6 +69,7 @@ export async function startApi(context: ProcessContext): Promise<ApiProcess> {
     randomness,
     bucketCount,
     wireVersion,
+    largeSets: world.plan.largeSets,
     peers,
     onCommitted,
   });

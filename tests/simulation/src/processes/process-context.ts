@@ -10,6 +10,7 @@ import {
 import { createSeededRandomness } from '@tandem/core/memory';
 import { ARCHIVE_TABLE, CONFLICTS_TABLE } from '@tandem/storage';
 import { wasDamaged } from '../faults/damage-rows.ts';
+import { fragmentHeadIn } from '../observe/cut-sets.ts';
 import { hashText } from '../world/draw.ts';
 import { gadgetKind } from '../world/gadget-kind.ts';
 import type { World } from '../world/world.ts';
@@ -44,6 +45,8 @@ function noteUnfounded(
     world.unfounded.push(`${messageId} in ${region}: ${reason}`);
   }
   const isOfDamage = reason === 'ROW_MALFORMED' && wasDamaged(world, region, gadgetKind.name);
+  // Whose it is no fragment says.
+  if (fragmentHeadIn(body) !== undefined) return;
   if (isOfDamage || !['ENTITY_UNSTORABLE', 'ROW_MALFORMED'].includes(reason)) return;
   const { failures } = account;
   const isFounded =

@@ -9,6 +9,7 @@ import type { CallFault } from '../faults/fault-kinds.ts';
 import { drawsRowFaults } from '../faults/nemesis-plan.ts';
 import type { PoisonLog } from '../faults/poison.ts';
 import { spoilMessage } from '../faults/spoil-message.ts';
+import { fragmentHeadIn } from '../observe/cut-sets.ts';
 import type { Draw } from '../world/draw.ts';
 import { type Link, linkFault } from '../world/links.ts';
 import type { Namespace } from '../world/namespace.ts';
@@ -45,6 +46,10 @@ export function createPublisherPort(options: PublisherPortOptions): ChangePublis
   const queue = namespace.bus.publisherFor(link.to, namespace.queue);
   const publish = async (messages: readonly OutboundMessage[]): Promise<void> => {
     await queue.publish(messages);
+    const fragments = messages.flatMap(({ body }) => fragmentHeadIn(body) ?? []);
+    for (const [stamp, own] of Map.groupBy(fragments, (one) => one.stamp)) {
+      if (own.length === own[0]?.of) options.onAccepted(stamp);
+    }
     for (const { subject, body } of messages) {
       if (subject !== 'change-set') continue;
       for (const { stamp } of readableSetsIn(fromNextWireBody(body))) options.onAccepted(stamp);

@@ -6,6 +6,7 @@ import {
   createAppliedClaim,
   createApplier,
   createHybridClock,
+  createNotices,
   createReplicator,
   rowsKind,
   tombstoneHorizonMs,
@@ -22,6 +23,7 @@ import {
   createTableReplicationStatus,
   type TandemConfiguration,
   takePurgeTurn,
+  tidyFragments,
   trimRegion,
 } from '@tandem/storage';
 import type { TablesPlan } from '../run/run-plan.ts';
@@ -33,6 +35,7 @@ import { readSettings } from './read-settings.ts';
 const LEASE_MS = 10_000;
 const LOCK_RENEW_MS = 10_000;
 const FAILED_WAIT_MS = 700;
+const TIDY_MS = 9_000;
 
 /** A replicator: sweeps, receives, beats and collects in loops, until it dies. */
 export async function startReplicator(context: ProcessContext): Promise<void> {
@@ -49,6 +52,15 @@ export async function startReplicator(context: ProcessContext): Promise<void> {
   const driftMsMax = configuration.get('Clock.DriftMsMax');
   const collect = createCollector(context, bucketCount);
   startLoop(context, { name: 'tombstones', waitMs: plan.collectIntervalMs }, collect);
+  if (plan.largeSets !== undefined) {
+    const store = context.store('fragments');
+    const clock = context.clock('fragments');
+    const kept = { store, clock, archive: createTableArchive({ store }) };
+    const notices = createNotices({ clock });
+    startLoop(context, { name: 'fragments', waitMs: TIDY_MS }, () =>
+      tidyFragments({ ...kept, notices }),
+    );
+  }
   if (plan.tables !== undefined) {
     const purge = createPurger(context, configuration, plan.tables);
     startLoop(context, { name: 'purge', waitMs: plan.tables.purgeIntervalMs }, purge);

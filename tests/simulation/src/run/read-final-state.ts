@@ -13,6 +13,7 @@ import {
 } from '@tandem/storage/testing';
 import type { FinalRegion, RecordedConflict, StoredEntity } from '../checkers/checker.ts';
 import { textsOf } from '../checkers/forgotten.ts';
+import { joinCutRows } from '../observe/cut-sets.ts';
 import { describeColumns, readRawChangeSet, readRawRow, textOf } from '../observe/read-raw.ts';
 import { isPartitionOfTables } from '../tables/tables-ledger.ts';
 import { gadgetKind } from '../world/gadget-kind.ts';
@@ -29,7 +30,8 @@ export async function readFinalRegion(
 ): Promise<FinalRegion> {
   const { store } = region.account;
   const rows = await readTable(store, gadgetKind.name);
-  const archive = (await readTable(store, ARCHIVE_TABLE)).filter(
+  const archived = joinCutRows(await readTable(store, ARCHIVE_TABLE));
+  const archive = archived.rows.filter(
     ({ partitionKey }) => partitionKey !== HORIZON_PARTITION && !isPartitionOfTables(partitionKey),
   );
   const journal = (await readTable(store, CONFLICTS_TABLE)).filter(
@@ -77,6 +79,7 @@ export async function readFinalRegion(
       conflicts.map((row) => [`${row.partitionKey}/${row.rowKey}`, conflictText(row)]),
     ),
     outboxKeys: rows.map(({ rowKey }) => rowKey).filter((key) => key >= SYSTEM_ROWS),
+    leftInArchive: archived.left,
     everything: world.recoveries.forgotten.size === 0 ? [] : [...texts, ...messages],
     progress: heartbeat && textOf(heartbeat.properties, 'progress'),
     deadLetters: bus.deadLettersOf(queue),

@@ -1,4 +1,4 @@
-import { type MergePolicy, REQUEST_WIRE_VERSION } from '@tandem/core';
+import { LARGE_WIRE_VERSION, type LargeSetBounds, type MergePolicy, REQUEST_WIRE_VERSION } from '@tandem/core';
 import type { Draw } from '../world/draw.ts';
 
 const MINUTE_MS = 60_000;
@@ -72,8 +72,10 @@ export interface RunPlan {
   readonly tables: TablesPlan | undefined;
   readonly driftMsMax: number;
   readonly relayLengthMax: number;
-  /** 1: each change set travels alone; 4: transactions of several entities, too; 5: of a hundred; 7: requests are known again. */
+  /** 1: each change set travels alone; 4: transactions of several entities, too; 5: of a hundred; 7: requests are known again; 8: sets are cut. */
   readonly wireVersion: number;
+  /** Bounds so small that many sets are large, and cut; undefined where none is. */
+  readonly largeSets: LargeSetBounds | undefined;
   /** With `row` clients write fields that nobody else need have, and each write owns the whole entity. */
   readonly policy: MergePolicy;
   /** After this time the regions are upgraded, one after the other. */
@@ -98,6 +100,13 @@ function drawTables(draw: Draw, regions: readonly string[]): TablesPlan {
     keepMsMin,
     marginMs: TABLES_MARGIN_MS,
     purgeIntervalMs: draw.integer('plan.tables.purge', [2_000, 7_000]),
+  };
+}
+
+function drawLargeSets(draw: Draw): LargeSetBounds {
+  return {
+    plainBytesMax: draw.pick('plan.large.above', [300, 700, 1_400]),
+    partBytes: draw.pick('plan.large.part', [90, 180, 450]),
   };
 }
 
@@ -136,13 +145,19 @@ export function drawRunPlan(draw: Draw): RunPlan {
     : policy === 'row' || draw.chance('plan.whole', 0.4)
       ? draw.pick('plan.newest', [4, 5])
       : draw.pick('plan.wire', [1, 2, 3, 3]);
+  // To an operator a fragment in a queue says nothing, so what he is told is not exact.
+  const largeSets =
+    operators === 0 && drawnWireVersion >= 4 && draw.chance('plan.large', 0.4)
+      ? drawLargeSets(draw)
+      : undefined;
   // Operators would work beside it on what the clients of tables do not see.
   const tables =
     operators === 0 && drawnWireVersion >= 4 && !hasHundreds && draw.chance('plan.tables', 0.85)
       ? drawTables(draw, regions)
       : undefined;
   const isKnownAgain = tables !== undefined && draw.chance('plan.requests', 0.85);
-  const wireVersion = isKnownAgain ? REQUEST_WIRE_VERSION : drawnWireVersion;
+  const readVersion = isKnownAgain ? REQUEST_WIRE_VERSION : drawnWireVersion;
+  const wireVersion = largeSets === undefined ? readVersion : LARGE_WIRE_VERSION;
   const entitiesMax = burst > 4 ? 30 : hasTombstones ? 14 : 6;
   return {
     regions,
@@ -175,6 +190,7 @@ export function drawRunPlan(draw: Draw): RunPlan {
     driftMsMax: 60_000,
     relayLengthMax: draw.pick('plan.relay', [3, 1_000]),
     wireVersion,
+    largeSets,
     tables,
     policy,
     // What waits for an upgrade is a dead letter, and nothing is purged then.

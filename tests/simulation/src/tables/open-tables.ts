@@ -57,7 +57,9 @@ export function openTables(options: OpenTablesOptions): OpenTables {
   const store = context.store('tables');
   const { hybridClock, wireVersion, onCommitted } = options;
   const archive = createTableArchive({ store });
-  const parts = { store, archive, hybridClock, clock, randomness, wireVersion, peers, onCommitted };
+  const { largeSets } = context.world.plan;
+  const written = { wireVersion, largeSets, peers, onCommitted };
+  const parts = { store, archive, hybridClock, clock, randomness, ...written };
   const rows = { ...parts, kind: rowsKind, bucketCount: ROWS_BUCKET_COUNT };
   const states = createStateTable(rows);
   const catalog = { ...parts, kind: catalogKind, bucketCount: CATALOG_BUCKET_COUNT };

@@ -1,9 +1,10 @@
 import type { CommitOutcome, TableRow, TableStore, Transaction } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
 import { createRowFailures, type RowFailures } from '../faults/fail-one-row.ts';
+import { createSetJoiner, firstKeyOf } from '../observe/cut-sets.ts';
 import { createFreezer, type Freezer } from './freezer.ts';
 
-/** Told of every transaction at the moment at which it is durable. */
+/** Told of every transaction at the moment at which it is durable, of each change set that is cut as of one row. */
 type CommitListener = (transaction: Transaction, site: string) => void;
 
 /**
@@ -36,13 +37,15 @@ export interface Account {
 export function createAccount(nowMs: () => number): Account {
   const inner = createMemoryTableStore({ nowMs });
   const listeners: CommitListener[] = [];
+  const joinSets = createSetJoiner();
   const lossListeners: ((table: string, rowKey: string) => void)[] = [];
   let operationsMax = 0;
   const commit = async (transaction: Transaction, site: string): Promise<CommitOutcome> => {
     operationsMax = Math.max(operationsMax, transaction.operations.length);
     const outcome = await inner.commit(transaction);
     if (outcome.kind === 'committed') {
-      for (const listener of listeners) listener(transaction, site);
+      const seen = joinSets(transaction);
+      if (seen.operations.length > 0) for (const listener of listeners) listener(seen, site);
     }
     return outcome;
   };
@@ -59,7 +62,7 @@ export function createAccount(nowMs: () => number): Account {
     store: { ...inner, commit: (transaction) => commit(transaction, '') },
     async lose(table, partitionKey, rowKey) {
       await inner.commit({ table, partitionKey, operations: [{ kind: 'delete', rowKey }] });
-      for (const listener of lossListeners) listener(table, rowKey);
+      for (const listener of lossListeners) listener(table, firstKeyOf(rowKey) ?? rowKey);
     },
     onLost: (listener) => void lossListeners.push(listener),
     async rewrite(table, { partitionKey, rowKey }, properties) {

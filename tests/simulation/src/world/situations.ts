@@ -10,6 +10,7 @@ type Situation =
   | 'retried-elsewhere'
   | 'transacted'
   | 'prepared'
+  | 'cut'
   | 'table-restored'
   | 'request-repeated'
   | 'table-purged'
