@@ -1,4 +1,9 @@
-import { LARGE_WIRE_VERSION, type LargeSetBounds, type MergePolicy, REQUEST_WIRE_VERSION } from '@tandem/core';
+import {
+  LARGE_WIRE_VERSION,
+  type LargeSetBounds,
+  type MergePolicy,
+  REQUEST_WIRE_VERSION,
+} from '@tandem/core';
 import type { Draw } from '../world/draw.ts';
 
 const MINUTE_MS = 60_000;
