@@ -357,7 +357,12 @@ export {
 } from './retention/trim-archive.ts';
 // Trying again what may pass.
 export { type RetryOptions, type RetryPolicy, retry, retryDelayMs } from './retry/retry.ts';
-export { adoptedStamp, adoptedState, adoptionOf } from './state/adopted-state.ts';
+export {
+  adoptedStamp,
+  adoptedState,
+  adoptionOf,
+  timestampOfTag,
+} from './state/adopted-state.ts';
 // States of entities: how they are written, merged and compared.
 export {
   type EntityState,

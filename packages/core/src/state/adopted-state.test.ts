@@ -150,6 +150,7 @@ describe('a state that only claims to be adopted is none', () => {
   const other = adoptedStamp('b', '2020-02-02T02:02:02.1Z')!;
   test.each<[string, Partial<EntityState>]>([
     ['deleted', { deleted: stamp }],
+    ['of a request', { request: 'AAAAAAAAAAAAAAAAAAAAAA' }],
     ['of another life', { alive: other }],
     ['never made', { alive: undefined }],
     ['without a base', { base: undefined }],

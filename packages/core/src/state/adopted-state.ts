@@ -36,6 +36,19 @@ export function adoptedStamp(entityId: string, timestamp: string): Stamp | undef
   return formatStamp({ timeMs, counter, region: OLD_REGION, writer: writerOf(entityId) });
 }
 
+const TAG = /^W\/"datetime'([0-9A-Za-z%:.-]+)'"$/;
+
+/**
+ * Returns the Timestamp that the ETag of an old row tells: whatever has it has the ETag too, since every region
+ * derives it from the Timestamp. Undefined for an ETag of another form.
+ */
+export function timestampOfTag(etag: string): string | undefined {
+  const [, encoded] = TAG.exec(etag) ?? [];
+  if (encoded === undefined || /%(?!3A)/i.test(encoded)) return undefined;
+  const timestamp = decodeURIComponent(encoded);
+  return `W/"datetime'${encodeURIComponent(timestamp)}'"` === etag ? timestamp : undefined;
+}
+
 function writerOf(entityId: string): string {
   const bytes = createHash('sha256').update(entityId).digest().subarray(0, WRITER_LENGTH);
   return [...bytes].map((byte) => WRITER_LETTERS[byte % WRITER_LETTERS.length]).join('');
@@ -62,10 +75,12 @@ export function adoptionOf({
   deleted,
   base,
   fields,
+  request,
 }: EntityState): Stamp | undefined {
   const stamp = vector.size === 1 ? vector.get(OLD_REGION) : undefined;
   if (stamp === undefined || stampRegion(stamp) !== OLD_REGION) return undefined;
   if (alive !== stamp || base !== stamp || deleted !== undefined) return undefined;
+  if (request !== undefined) return undefined;
   for (const field of fields.values()) {
     if (field.stamp !== stamp || field.value === null) return undefined;
   }

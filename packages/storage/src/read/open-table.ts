@@ -2,6 +2,8 @@ import {
   encodeOpenId,
   type FieldValue,
   type FieldValues,
+  forEachBounded,
+  isAlive,
   isFingerprint,
   type MergePolicy,
   newestStamp,
@@ -79,23 +81,35 @@ export interface OpenTableOptions extends OpenRowsOptions {
   readonly policy?: MergePolicy | undefined;
 }
 
+/** Bounds what is asked of an old table at a time for one transaction. */
+const OLD_READS_AT_ONCE = 16;
+
 /** Returns one table of an open kind. What it holds is told apart by its `tableId`. */
 export function createOpenTable(options: OpenTableOptions): OpenTable {
-  const { states, tableId, policy = 'row' } = options;
-  const toChange = ({ kind, values = new Map(), condition, ...key }: OpenOperation) => ({
+  const { states, tableId, policy = 'row', old } = options;
+  // Before the row here is looked at, and whatever is remembered of that: that none is here proves nothing.
+  const toChange = async ({ kind, values = new Map(), condition, ...key }: OpenOperation) => ({
     entityId: encodeOpenId(tableId, key),
     condition,
     policy,
     write: toWrite(kind, values),
+    adopted: await old?.get(key),
   });
   const write = async (operation: OpenOperation): Promise<OpenOutcome> => {
-    const outcome = await states.write(toChange(operation));
+    const outcome = await states.write(await toChange(operation));
     return mapOutcome(outcome, (record) => toRecord(operation, record));
   };
   return {
     async get(key) {
-      const record = await states.get(encodeOpenId(tableId, key));
-      return record && toRecord(key, record);
+      const entityId = encodeOpenId(tableId, key);
+      if (old === undefined) {
+        const record = await states.get(entityId);
+        return record && toRecord(key, record);
+      }
+      const row = await states.read(entityId);
+      if (row !== undefined) return isAlive(row.state) ? toRecord(key, row) : undefined;
+      const state = await old.get(key);
+      return state && toRecord(key, { state, referenceId: undefined });
     },
     insert: (key, values) => write({ ...key, kind: 'put', values, condition: { kind: 'absent' } }),
     put: (key, values, condition) => write({ ...key, kind: 'put', values, condition }),
@@ -103,7 +117,12 @@ export function createOpenTable(options: OpenTableOptions): OpenTable {
     remove: (key, condition) => write({ ...key, kind: 'remove', condition }),
     async transact(operations, request) {
       if (request !== undefined && !isFingerprint(request)) throw noFingerprint();
-      const done = await states.transact(operations.map(toChange), request);
+      const changes = new Map<OpenOperation, Awaited<ReturnType<typeof toChange>>>();
+      await forEachBounded(operations, OLD_READS_AT_ONCE, async (operation) => {
+        changes.set(operation, await toChange(operation));
+      });
+      const all = operations.flatMap((one) => changes.get(one) ?? []);
+      const done = await states.transact(all, request);
       const keys = new Map(operations.map((one) => [encodeOpenId(tableId, one), one]));
       return mapTransacted(done, (record) => toRecord(keys.get(record.entityId) ?? NO_KEY, record));
     },

@@ -6,6 +6,9 @@
  *     bucket 1   [ range ]            ──► buffer ─┼──► the least id of all heads, while every stream has a head
  *     bucket 2   [ range ][ range ]   ──► buffer ─┘
  *
+ * While a table is taken over, the old one is one stream more. A row here hides that of the same keys there, also where
+ * it is a tombstone or does not match, so it stands in its stream, hidden itself.
+ *
  * A page ends where it is full, where enough rows were looked at, or where it took long. Its cursor is the position of
  * the least row that was not given, so it holds in every region. Rows that are none of ours are skipped and told of.
  */
@@ -16,6 +19,7 @@ import {
   type Clock,
   comparisonsOf,
   decodeOpenId,
+  type EntityState,
   type FieldValue,
   findValueFault,
   type IdRange,
@@ -31,12 +35,13 @@ import {
   publicTimestamp,
   type Randomness,
   type RowRange,
-  type StoredRow,
+  type StoredState,
   type TableStore,
   TerminalError,
 } from '@tandem/core';
 import { type DamagedEntityRow, judgeRow } from '../rows/entity-row.ts';
 import { retryRead } from '../tables/table-replica.ts';
+import type { AdoptedRow, OldTable } from './old-table.ts';
 import { sealCursor, unsealCursor } from './page-cursor.ts';
 
 export interface OpenQuery {
@@ -59,12 +64,16 @@ export interface OpenRowsOptions {
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly tableId: string;
+  /** Is what the table shows where nothing is stored here, while it is taken over; nothing by default. */
+  readonly old?: OldTable | undefined;
   /** Told of each row that is skipped, since it is none of an entity or nobody can read it. */
   readonly onDamaged?: ((row: DamagedEntityRow) => void) | undefined;
 }
 
 interface OpenRow extends OpenKey {
-  readonly row: StoredRow;
+  readonly row: StoredState & { readonly entityId: string };
+  /** It is none of the answer, and none of the old table of the same keys is either. */
+  readonly isHidden: boolean;
 }
 
 export interface OpenRowsPage {
@@ -102,7 +111,7 @@ export async function queryOpenRows(
     if (headless.length === 0) {
       const first = leastHead(streams);
       if (first === undefined) break;
-      rows.push(first);
+      if (!first.isHidden) rows.push(first);
       continue;
     }
     if (lookedAt >= LOOKED_AT_MAX || options.clock.nowMs() >= endMs) {
@@ -118,9 +127,9 @@ export async function queryOpenRows(
   return { rows, cursor: next === undefined ? undefined : encodeCursor(next, scope) };
 }
 
-/** Holds what is left of one bucket. */
+/** Holds what is left of one bucket, or of the old table. */
 interface Stream {
-  readonly bucket: string;
+  readonly bucket: string | undefined;
   /** In order, and apart from each other; the first begins behind what was read. */
   ranges: readonly IdRange[];
   readonly buffer: OpenRow[];
@@ -150,7 +159,7 @@ function headsBefore(
     if (next === undefined || (position !== undefined && orderOfStarts(next, position) >= 0)) break;
     const head = leastHead(streams);
     if (head === undefined) break;
-    rows.push(head);
+    if (!head.isHidden) rows.push(head);
   }
   return rows;
 }
@@ -158,7 +167,7 @@ function headsBefore(
 function openStreams(
   { where, partition }: OpenQuery,
   start: Bound | undefined,
-  { tableId, bucketCount }: OpenRowsOptions,
+  { tableId, bucketCount, old }: OpenRowsOptions,
 ): Stream[] {
   const boxes = keyBoxesOf(joined(where, partition));
   const everywhere: IdRange[] = [];
@@ -169,8 +178,13 @@ function openStreams(
     if (text === undefined) everywhere.push(range);
     else byBucket.get(bucketOf(text, bucketCount))?.push(range);
   }
-  return [...byBucket].flatMap(([bucket, own]) => {
-    const ranges = unite([...everywhere, ...own]).flatMap((range) => startingAt(range, start));
+  const all = [...everywhere, ...[...byBucket.values()].flat()];
+  const places: [string | undefined, readonly IdRange[]][] = [
+    ...[...byBucket].map(([bucket, own]): [string, IdRange[]] => [bucket, [...everywhere, ...own]]),
+    ...(old === undefined ? [] : [[undefined, all] as [undefined, IdRange[]]]),
+  ];
+  return places.flatMap(([bucket, own]) => {
+    const ranges = unite(own).flatMap((range) => startingAt(range, start));
     return ranges.length === 0 ? [] : [{ bucket, ranges, buffer: [], continuation: undefined }];
   });
 }
@@ -221,13 +235,16 @@ function startingAt(range: IdRange, start: Bound | undefined): IdRange[] {
   return [{ ...range, from: start }];
 }
 
+/** Takes the least row, and that of the old table under the same keys, which it hides. */
 function leastHead(streams: readonly Stream[]): OpenRow | undefined {
   let least: Stream | undefined;
+  // That of the old table is the last, so of two with the same keys it comes second.
   for (const stream of streams) {
     const [head] = stream.buffer;
     const [other] = least?.buffer ?? [];
     if (head === undefined) continue;
     if (other === undefined || head.row.entityId < other.row.entityId) least = stream;
+    else if (head.row.entityId === other.row.entityId) stream.buffer.shift();
   }
   return least?.buffer.shift();
 }
@@ -243,15 +260,28 @@ function leastPosition(streams: readonly Stream[]): Bound | undefined {
 
 /** Reads one page into the buffer of a stream; returns how many rows were looked at for it. */
 async function refill(stream: Stream, asked: Asked): Promise<number> {
-  const { store, kind, rowsMax } = asked;
-  const [range] = stream.ranges;
+  const { store, kind, rowsMax, old } = asked;
+  const { continuation, bucket } = stream;
+  const [range, ...later] = stream.ranges;
   if (range === undefined) return 0;
-  const { continuation } = stream;
+  if (bucket === undefined) {
+    const { where } = asked;
+    const limit = where === undefined ? rowsMax : ROWS_PER_QUERY_MAX;
+    const page = await retryRead(
+      async () => old?.page({ range, limit, continuation, where }),
+      asked,
+    );
+    if (page === undefined) return 0;
+    stream.buffer.push(...page.rows.flatMap((row) => judgeOld(row, asked)));
+    stream.ranges = page.rest === undefined ? later : [page.rest, ...later];
+    stream.continuation = page.continuation;
+    return page.continuation === undefined ? page.rows.length : ROWS_PER_QUERY_MAX;
+  }
   const page = await retryRead(
     () =>
       store.query({
         table: kind.name,
-        partitions: stream.bucket,
+        partitions: bucket,
         ...boundsOf(range),
         limit: rowsMax,
         ...(continuation === undefined ? {} : { continuation }),
@@ -283,14 +313,35 @@ function judge(row: Parameters<typeof judgeRow>[0], asked: Asked): OpenRow[] {
   const judged = judgeRow(row, asked);
   if (judged.kind === 'damaged') {
     asked.onDamaged?.(judged);
-    return [];
+    // Nobody knows what it is, but it is newer than what it hides.
+    const keys = decodeOpenId(row.rowKey);
+    if (asked.old === undefined || keys === undefined) return [];
+    const { partitionKey, rowKey } = keys;
+    const nothing = { entityId: row.rowKey, state: NOTHING, referenceId: undefined };
+    return [{ partitionKey, rowKey, row: nothing, isHidden: true }];
   }
   const keys = decodeOpenId(judged.row.entityId);
-  if (keys === undefined || !isAlive(judged.row.state)) return [];
+  if (keys === undefined) return [];
   const { partitionKey, rowKey } = keys;
-  const found = { partitionKey, rowKey, row: judged.row };
-  const { where } = asked;
-  return where === undefined || matches(where, (name) => valueOf(found, name)) ? [found] : [];
+  const found = { partitionKey, rowKey, row: judged.row, isHidden: false };
+  if (isAlive(judged.row.state) && isWanted(found, asked)) return [found];
+  return asked.old === undefined ? [] : [{ ...found, isHidden: true }];
+}
+
+const NOTHING: EntityState = {
+  fields: new Map(),
+  alive: undefined,
+  deleted: undefined,
+  vector: new Map(),
+};
+
+function judgeOld({ entityId, state, ...key }: AdoptedRow, asked: Asked): OpenRow[] {
+  const found = { ...key, row: { entityId, state, referenceId: undefined }, isHidden: false };
+  return isWanted(found, asked) ? [found] : [];
+}
+
+function isWanted(found: OpenRow, { where }: Asked): boolean {
+  return where === undefined || matches(where, (name) => valueOf(found, name));
 }
 
 function valueOf({ partitionKey, rowKey, row }: OpenRow, name: string): FieldValue | undefined {
@@ -301,7 +352,7 @@ function valueOf({ partitionKey, rowKey, row }: OpenRow, name: string): FieldVal
 }
 
 /** Returns the time of the newest write in a row, as its origin's clock had it. */
-function timestampOf({ state }: StoredRow): FieldValue | undefined {
+function timestampOf({ state }: StoredState): FieldValue | undefined {
   const newest = newestStamp(state.vector);
   if (newest === undefined) return undefined;
   return { type: 'DateTime', value: publicTimestamp(newest) };

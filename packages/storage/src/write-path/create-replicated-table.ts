@@ -83,6 +83,8 @@ export interface StateTableOptions {
 export interface StateTable {
   /** Returns what lives; a tombstone is none. */
   get(entityId: string): Promise<StateRecord | undefined>;
+  /** Returns the row, a tombstone too. */
+  read(entityId: string): Promise<StoredState | undefined>;
   write(change: EntityChange): Promise<OutcomeOf<StateRecord>>;
   /**
    * Does all of the changes or none: see `ReplicatedTable`. With the fingerprint of a `request` they are not done again
@@ -105,6 +107,10 @@ export function createStateTable(options: StateTableOptions): StateTable {
     async get(entityId) {
       checkEntityId(kind, entityId);
       return toLiveRecord(entityId, await readRow(entityId, context));
+    },
+    async read(entityId) {
+      checkEntityId(kind, entityId);
+      return readRow(entityId, context);
     },
     async write(change) {
       const { entityId } = change;

@@ -4,6 +4,7 @@ import {
   assertNever,
   changesNothing,
   type EntityKind,
+  type EntityState,
   encodeVector,
   isAlive,
   type MergePolicy,
@@ -25,6 +26,8 @@ export interface EntityChange {
   readonly condition: WriteCondition | undefined;
   /** Is that of its kind by default. */
   readonly policy?: MergePolicy;
+  /** Is the row of an old table, on which is written what has no row here yet: docs/adr/0040. */
+  readonly adopted?: EntityState | undefined;
 }
 
 /**
@@ -44,6 +47,8 @@ export const NEVER_TOLD = -1;
 export interface Basis {
   readonly operation: Operation;
   readonly stored: StoredRow | undefined;
+  /** Is what it is written on where no row is stored. */
+  readonly adopted?: EntityState | undefined;
   /** The row was remembered or supposed, and not told by the store since the write was asked for. */
   readonly isRemembered: boolean;
 }
@@ -65,7 +70,7 @@ export interface WriteRules {
 /** Decides whether a write goes ahead on what is stored. A tombstone counts as nothing stored. */
 export function decideWrite(
   write: Write,
-  stored: StoredRow | undefined,
+  stored: Pick<StoredState, 'state'> | undefined,
   { condition, policy, isOfSeveral = false }: WriteRules,
 ): WriteDecision {
   const live = stored !== undefined && isAlive(stored.state) ? stored : undefined;
@@ -90,7 +95,7 @@ export function decideWrite(
   }
 }
 
-function holds(condition: WriteCondition, live: StoredRow | undefined): boolean {
+function holds(condition: WriteCondition, live: Pick<StoredState, 'state'> | undefined): boolean {
   switch (condition.kind) {
     case 'absent':
       return live === undefined;
@@ -139,16 +144,18 @@ export function decideChanges(
   const places = new Set<number>();
   const isOfSeveral = changes.length > 1;
   for (const [place, { entityId, write, condition, known, ...change }] of changes.entries()) {
-    const { policy = kind.policy } = change;
-    const decision = decideWrite(write, known.row, { condition, policy, isOfSeveral });
+    const { policy = kind.policy, adopted } = change;
+    // What is stored here hides the old row, a tombstone too.
+    const there = known.row ?? (adopted && { state: adopted, referenceId: undefined });
+    const decision = decideWrite(write, there, { condition, policy, isOfSeveral });
     if (decision.kind === 'write') {
       const { operation } = decision;
       const isRemembered = known.toldAt === NEVER_TOLD;
-      bases.push({ operation, stored: known.row, isRemembered });
+      bases.push({ operation, stored: known.row, adopted, isRemembered });
     } else if (known.toldAt <= arrivedAt) {
       places.add(place);
     } else if (places.size === 0) {
-      const current = toLiveRecord(entityId, known.row);
+      const current = toLiveRecord(entityId, there);
       return { kind: 'answer', outcome: toAnswer(decision.kind, place, current) };
     }
   }

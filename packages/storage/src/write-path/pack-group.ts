@@ -29,7 +29,6 @@ import {
   type RowOperation,
   SET_HEAD_BYTES_MAX,
   type Stamp,
-  type StoredRow,
   TerminalError,
   TRANSACTION_BYTES_MAX,
   type TypedKind,
@@ -222,7 +221,13 @@ function chooseCompany<W extends GroupWrite>(
 }
 
 function latestOf({ basis }: GroupChange): Stamp | undefined {
-  return basis?.stored && latestStamp(basis.stored.state);
+  const state = basis && stateIn(basis);
+  return state && latestStamp(state);
+}
+
+/** Returns what a change is written on. */
+function stateIn({ stored, adopted }: Basis): EntityState | undefined {
+  return stored?.state ?? adopted;
 }
 
 function tickOrRefuse(
@@ -274,7 +279,7 @@ function packWrite(
     const { entityId, basis } = one;
     assert(basis !== undefined, 'only what is decided to happen is packed');
     const { operation, stored } = basis;
-    const state = toState(one, stored, { ...options, isOfSeveral, request });
+    const state = toState(one, stateIn(basis), { ...options, isOfSeveral, request });
     const refusal = findRefusal(one, state, options);
     if (refusal !== undefined) return isOfSeveral ? ofOperation(index, refusal) : refusal;
     const change =
@@ -304,7 +309,7 @@ function orRefusal<T>(work: () => T): T | TerminalError {
 
 function toState(
   { entityId, write, policy }: GroupChange,
-  stored: StoredRow | undefined,
+  stored: EntityState | undefined,
   {
     kind,
     replica,
@@ -315,7 +320,7 @@ function toState(
   }: StampedOptions & Pick<GroupWrite, 'request'> & { readonly isOfSeveral: boolean },
 ): EntityState {
   const context = {
-    stored: stored?.state,
+    stored,
     stamp,
     policy: policy ?? kind.policy,
     mayTakeBase: wireVersion >= BASE_WIRE_VERSION,
@@ -339,7 +344,7 @@ function findRefusal(
   const text =
     fault?.text ??
     (kind.form === 'open'
-      ? findTooMany(state, basis?.stored?.state)
+      ? findTooMany(state, basis && stateIn(basis))
       : findWrittenFault(write, kind));
   if (text === undefined) return undefined;
   return new TerminalError(

@@ -1,0 +1,218 @@
+/**
+ * A plain table that nobody writes any more, as a table of ours shows its rows: each adopted, under the id that it has here.
+ * Since it does not change, it does not matter whether it is read before or after what is here. See docs/adr/0040.
+ */
+import {
+  adoptedStamp,
+  adoptedState,
+  type Bound,
+  type EntityState,
+  encodeOpenId,
+  type IdRange,
+  isAskable,
+  type OpenKey,
+  type Predicate,
+  type RowRange,
+  type TableRow,
+  type TableStore,
+  TerminalError,
+  timestampOfTag,
+} from '@tandem/core';
+
+export interface OldTableOptions {
+  readonly store: TableStore;
+  /** Its own name. */
+  readonly table: string;
+  /** What the ids of its rows begin with here. */
+  readonly tableId: string;
+}
+
+export interface AdoptedRow extends OpenKey {
+  readonly entityId: string;
+  readonly state: EntityState;
+}
+
+export interface OldPage {
+  readonly rows: readonly AdoptedRow[];
+  /** Is what of the range is left to be asked for; undefined at its end. */
+  readonly rest: IdRange | undefined;
+  /** The store's own, where the page gave nothing and is not the last: good for the same range alone. */
+  readonly continuation: string | undefined;
+}
+
+export interface OldPageAsked {
+  readonly range: IdRange;
+  readonly limit: number;
+  readonly continuation: string | undefined;
+  /** Rows that do not match may be left out: of the old side alone, since one of ours hides an old one whatever it holds. */
+  readonly where: Predicate | undefined;
+}
+
+/** Throws what its store throws, and `ROW_MALFORMED` for a row that no region can adopt, naming it. */
+export interface OldTable {
+  get(key: OpenKey): Promise<EntityState | undefined>;
+  /** Reads on in a range of ids, in their order. */
+  page(asked: OldPageAsked): Promise<OldPage>;
+}
+
+export function createOldTable({ store, table, tableId }: OldTableOptions): OldTable {
+  const adopt = (row: TableRow): AdoptedRow => adoptRow(row, { tableId, table });
+  return {
+    async get(key) {
+      const row = await getRow({ store, table }, key);
+      return row && adopt(row).state;
+    },
+    async page({ range, limit, continuation, where }) {
+      const { ask, rest } = firstStoreRange(range, tableId);
+      if (ask === undefined) return { rows: [], rest, continuation: undefined };
+      const page = await store.query({
+        table,
+        ...ask,
+        limit,
+        where: pushedOf(where),
+        ...(continuation === undefined ? {} : { continuation }),
+      });
+      const read = page.rows.map(adopt);
+      const last = read.at(-1);
+      // What is asked of a store may hold more than the range, never less.
+      const rows = read.filter(({ entityId }) => isWithin(entityId, range));
+      if (page.continuation === undefined) return { rows, rest, continuation: undefined };
+      if (last === undefined) return { rows, rest: range, continuation: page.continuation };
+      const from = { value: last.entityId, isIncluded: false };
+      return { rows, rest: { ...range, from }, continuation: undefined };
+    },
+  };
+}
+
+function isWithin(entityId: string, { from, to }: IdRange): boolean {
+  const isBehind = from.isIncluded ? entityId >= from.value : entityId > from.value;
+  return isBehind && (to.isIncluded ? entityId <= to.value : entityId < to.value);
+}
+
+/** Empty keys are legal, and no store gives a row of them by a name. */
+async function getRow(
+  { store, table }: Pick<OldTableOptions, 'store' | 'table'>,
+  { partitionKey, rowKey }: OpenKey,
+): Promise<TableRow | undefined> {
+  if (partitionKey !== '' && rowKey !== '') return store.get(table, partitionKey, rowKey);
+  const rows = { rowsFrom: rowKey, rowsThrough: rowKey };
+  let continuation: string | undefined;
+  do {
+    const from = continuation === undefined ? {} : { continuation };
+    const page = await store.query({ table, partitions: partitionKey, ...rows, limit: 1, ...from });
+    const [row] = page.rows;
+    if (row !== undefined) return row;
+    ({ continuation } = page);
+  } while (continuation !== undefined);
+  return undefined;
+}
+
+function adoptRow(
+  { partitionKey, rowKey, etag, properties, damage }: TableRow,
+  { tableId, table }: Pick<OldTableOptions, 'tableId' | 'table'>,
+): AdoptedRow {
+  const entityId = encodeOpenId(tableId, { partitionKey, rowKey });
+  const timestamp = timestampOfTag(etag);
+  const stamp = timestamp === undefined ? undefined : adoptedStamp(entityId, timestamp);
+  if (stamp !== undefined && damage === undefined) {
+    return { partitionKey, rowKey, entityId, state: adoptedState(stamp, properties) };
+  }
+  const what = damage ?? 'its ETag tells no Timestamp that it is of';
+  throw new TerminalError(
+    'ROW_MALFORMED',
+    `Row ${JSON.stringify(partitionKey)}, ${JSON.stringify(rowKey)} of the old table ${table} cannot be adopted: ` +
+      `${what}. Write it anew there while it is not taken over yet.`,
+    { details: { partitionKey, rowKey } },
+  );
+}
+
+/** Beside the four bounds that a range may have. */
+const COMPARISONS_PUSHED_MAX = 8;
+
+/** Returns what of a filter a store can be asked: of all that has to hold, the part that every store judges alike. */
+function pushedOf(where: Predicate | undefined): Predicate | undefined {
+  if (where === undefined) return undefined;
+  const parts: Predicate[] = [];
+  let count = 0;
+  for (const part of where.kind === 'and' ? where.parts : [where]) {
+    const own = countOf(part);
+    if (!isAskable(part) || count + own > COMPARISONS_PUSHED_MAX) continue;
+    parts.push(part);
+    count += own;
+  }
+  return parts.length === 0 ? undefined : { kind: 'and', parts };
+}
+
+function countOf(where: Predicate): number {
+  if (where.kind === 'compare') return 1;
+  if (where.kind === 'not') return countOf(where.part);
+  if (where.kind === 'constant') return 0;
+  return where.parts.reduce((sum, part) => sum + countOf(part), 0);
+}
+
+/** A place among keys: before every RowKey of the PartitionKey where it has none. */
+interface Place {
+  readonly partitionKey: string;
+  readonly rowKey: Bound | undefined;
+}
+
+const SEPARATOR = '!0';
+/** No PartitionKey begins with what is no character. */
+const BEHIND_ALL = '\uffff';
+
+/**
+ * Cuts from a range of ids what one question to a plain store can hold: rows of one PartitionKey, or whole PartitionKeys.
+ * `ask` is undefined where that holds no row.
+ */
+function firstStoreRange(
+  range: IdRange,
+  tableId: string,
+): { readonly ask: Pick<RowRange, 'partitions'> | undefined; readonly rest: IdRange | undefined } {
+  const from = placeOf(range.from, tableId);
+  const to = placeOf(range.to, tableId);
+  if (from.partitionKey > to.partitionKey) return { ask: undefined, rest: undefined };
+  if (from.partitionKey === to.partitionKey) {
+    if (to.rowKey === undefined) return { ask: undefined, rest: undefined };
+    const bounds = { ...lowerOf(from.rowKey), ...upperOf(to.rowKey) };
+    return { ask: { partitions: from.partitionKey, ...bounds }, rest: undefined };
+  }
+  if (from.rowKey !== undefined) {
+    // The least key behind this one is itself and a space, whose code its rows end at.
+    const next = `${from.partitionKey} `;
+    const rest = { ...range, from: { value: startOf(tableId, next), isIncluded: true } };
+    return { ask: { partitions: from.partitionKey, ...lowerOf(from.rowKey) }, rest };
+  }
+  const partitions = { from: from.partitionKey, before: to.partitionKey };
+  const rest =
+    to.rowKey === undefined
+      ? undefined
+      : {
+          ...range,
+          from: { value: startOf(tableId, to.partitionKey) + SEPARATOR, isIncluded: true },
+        };
+  return { ask: { partitions }, rest };
+}
+
+function startOf(tableId: string, partitionKey: string): string {
+  return tableId + partitionKey.replaceAll('!', '!2').replaceAll(' ', '!1');
+}
+
+/** Reads the keys out of a bound of ids, which may end anywhere in a code. */
+function placeOf({ value, isIncluded }: Bound, tableId: string): Place {
+  if (!value.startsWith(tableId)) return { partitionKey: BEHIND_ALL, rowKey: undefined };
+  const coded = value.slice(tableId.length);
+  const end = coded.indexOf(SEPARATOR);
+  const code = end === -1 ? coded.replace(/!$/, '') : coded.slice(0, end);
+  const partitionKey = code.replaceAll('!1', ' ').replaceAll('!2', '!');
+  if (end === -1) return { partitionKey, rowKey: undefined };
+  return { partitionKey, rowKey: { value: coded.slice(end + SEPARATOR.length), isIncluded } };
+}
+
+function lowerOf(bound: Bound | undefined): Partial<RowRange> {
+  if (bound === undefined) return {};
+  return bound.isIncluded ? { rowsFrom: bound.value } : { rowsAfter: bound.value };
+}
+
+function upperOf({ value, isIncluded }: Bound): Partial<RowRange> {
+  return isIncluded ? { rowsThrough: value } : { rowsBefore: value };
+}
