@@ -193,7 +193,7 @@ describe('an old table', () => {
         fc.integer({ min: 1, max: 5 }),
         async (rows, partitions, rowKeys, limit) => {
           const { old } = await createOld(rows);
-          const defined = <T extends object>(given: T) =>
+          const defined = (given: object) =>
             Object.fromEntries(Object.entries(given).filter(([, one]) => one !== undefined));
           const range = openIdRange(TABLE_ID, {
             partitionKey: defined(partitions),
@@ -339,57 +339,78 @@ interface World {
   readonly copy: (which: number) => Promise<void>;
 }
 
-async function perform(one: Step, { table, model, keys, copy }: World): Promise<void> {
-  if (one.kind === 'copy') return copy(one.which);
-  if (one.kind === 'query') {
-    const where: Predicate | undefined =
-      one.value === 'any'
-        ? undefined
-        : { kind: 'compare', name: 'v', operator: 'eq', value: text(one.value) };
-    const expected = [...model.rows.entries()]
-      .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(([, row]) => row)
-      .filter(({ value }) => where === undefined || matches(where, () => text(value)));
-    expect(await readPages(table, where, one.limit)).toEqual(expected);
-    return;
+async function perform(one: Step, world: World): Promise<void> {
+  switch (one.kind) {
+    case 'copy':
+      return world.copy(one.which);
+    case 'query':
+      return performQuery(one, world);
+    case 'transact':
+      return performTransaction(one, world);
+    case 'insert':
+    case 'put':
+    case 'merge':
+    case 'remove':
+    default:
+      return performWrite(one, world);
   }
+}
+
+async function performQuery(
+  { value, limit }: Extract<Step, { kind: 'query' }>,
+  { table, model }: World,
+): Promise<void> {
+  const where: Predicate | undefined =
+    value === 'any'
+      ? undefined
+      : { kind: 'compare', name: 'v', operator: 'eq', value: text(value) };
+  const expected = [...model.rows.entries()]
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, row]) => row)
+    .filter((row) => where === undefined || matches(where, () => text(row.value)));
+  expect(await readPages(table, where, limit)).toEqual(expected);
+}
+
+async function performTransaction(
+  one: Extract<Step, { kind: 'transact' }>,
+  { table, model, keys }: World,
+): Promise<void> {
   const which = keys[one.which % keys.length]!;
   const values = new Map([['v', text(one.value)]]);
-  if (one.kind === 'transact') {
-    const members = keys.filter(({ partitionKey }) => partitionKey === which.partitionKey);
-    const done = await table.transact(
-      members.map((member) => ({ ...member, kind: 'put', values })),
-    );
-    expect(done.kind).toBe('done');
-    for (const member of members) await learn(member, table, model, one.value);
-    return;
-  }
+  const members = keys.filter(({ partitionKey }) => partitionKey === which.partitionKey);
+  const done = await table.transact(members.map((member) => ({ ...member, kind: 'put', values })));
+  expect(done.kind).toBe('done');
+  for (const member of members) await learn(member, table, model, one.value);
+}
+
+type WriteStep = Extract<Step, { holdsTag: boolean }>;
+
+/** By whether there is such a row. */
+const OUTCOMES: Readonly<Record<WriteStep['kind'], readonly [there: string, absent: string]>> = {
+  insert: ['condition-failed', 'created'],
+  put: ['replaced', 'created'],
+  merge: ['replaced', 'created'],
+  remove: ['deleted', 'not-found'],
+};
+
+async function performWrite(one: WriteStep, { table, model, keys }: World): Promise<void> {
+  const which = keys[one.which % keys.length]!;
+  const values = new Map([['v', text(one.value)]]);
   const there = model.rows.get(idOf(which));
   const condition =
     one.holdsTag && there !== undefined ? ({ kind: 'etag', etag: there.etag } as const) : undefined;
   expect(await table.get(which).then((record) => record && shown(record))).toEqual(there);
-  switch (one.kind) {
-    case 'insert': {
-      const outcome = await table.insert(which, values);
-      expect(outcome.kind).toBe(there === undefined ? 'created' : 'condition-failed');
-      if (there !== undefined) return;
-      break;
-    }
-    case 'remove': {
-      const outcome = await table.remove(which, condition);
-      expect(outcome.kind).toBe(there === undefined ? 'not-found' : 'deleted');
-      model.rows.delete(idOf(which));
-      expect(await table.get(which)).toBeUndefined();
-      return;
-    }
-    case 'put':
-    case 'merge':
-    default: {
-      const outcome = await table[one.kind](which, values, condition);
-      expect(outcome.kind).toBe(there === undefined ? 'created' : 'replaced');
-    }
-  }
-  await learn(which, table, model, one.value);
+  const outcome =
+    one.kind === 'insert'
+      ? await table.insert(which, values)
+      : one.kind === 'remove'
+        ? await table.remove(which, condition)
+        : await table[one.kind](which, values, condition);
+  expect(outcome.kind).toBe(OUTCOMES[one.kind][there === undefined ? 1 : 0]);
+  if (one.kind === 'remove') model.rows.delete(idOf(which));
+  else if (outcome.kind !== 'condition-failed') await learn(which, table, model, one.value);
+  const now = await table.get(which);
+  expect(now && shown(now)).toEqual(model.rows.get(idOf(which)));
 }
 
 /** A write of a plain table changes the ETag, and its Timestamp is later. */
