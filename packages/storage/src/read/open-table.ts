@@ -86,7 +86,8 @@ const OLD_READS_AT_ONCE = 16;
 
 /** Returns one table of an open kind. What it holds is told apart by its `tableId`. */
 export function createOpenTable(options: OpenTableOptions): OpenTable {
-  const { states, tableId, policy = 'row', old } = options;
+  const { states, tableId, policy = 'row' } = options;
+  const { old } = options;
   // Before the row here is looked at, and whatever is remembered of that: that none is here proves nothing.
   const toChange = async ({ kind, values = new Map(), condition, ...key }: OpenOperation) => ({
     entityId: encodeOpenId(tableId, key),
