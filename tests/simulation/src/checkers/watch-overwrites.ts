@@ -33,7 +33,11 @@ export function watchOverwrites(
     for (const operation of operations) {
       const key = `${region} ${operation.rowKey}`;
       if (table === ARCHIVE_TABLE) {
-        if (operation.kind === 'delete') continue;
+        if (operation.kind === 'delete') {
+          // What comes again after it was trimmed is archived as far as it still counts.
+          if (site.startsWith('retention.')) archivesOf.delete(key);
+          continue;
+        }
         const next = readRawChangeSet(operation.properties);
         const before = archivesOf.get(key);
         const isRestored = operation.properties.get('standIn')?.value === true;

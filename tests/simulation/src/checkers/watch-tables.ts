@@ -153,7 +153,13 @@ export function haveTablesConverged({ world, ledger }: TablesWatchOptions): bool
   if (views.some(({ outboxKeys }) => outboxKeys.size > 0)) return false;
   if (differencesIn(ledger, world.plan.regions).length > 0) return false;
   if (isAnyDead(world)) return true;
-  return views.every((view) => leftoversIn(view, world.scheduler.nowMs()).length === 0);
+  const nowMs = world.scheduler.nowMs();
+  return views.every(
+    (view) =>
+      leftoversIn(view, nowMs).length === 0 &&
+      // What has no rows is marked as well, and that is a write like any other.
+      goneIn(generationsIn(view), nowMs).every(({ purgedMs }) => purgedMs !== undefined),
+  );
 }
 
 /** What the stores do not have alike, or not as it was committed, in words. */
@@ -219,10 +225,9 @@ function faultOf(row: RawOpenRow | undefined, truth: RawState): string | undefin
   return added && `${added} should not be there`;
 }
 
-/** Rows of deleted tables that no table shows; of what a clock that was ahead had deleted, once that is over. */
-function leftoversIn(view: TablesView, nowMs: number): readonly string[] {
-  const generations = generationsIn(view);
-  const dead = generations.filter(({ key, generation }) =>
+/** Deleted tables that no table shows; of what a clock that was ahead had deleted, once that is over. */
+function goneIn(generations: readonly Generation[], nowMs: number): readonly Generation[] {
+  return generations.filter(({ key, generation }) =>
     generations.every(
       (one) =>
         one.key !== key ||
@@ -230,6 +235,12 @@ function leftoversIn(view: TablesView, nowMs: number): readonly string[] {
         (one.deletedMs ?? Number.POSITIVE_INFINITY) <= nowMs,
     ),
   );
+}
+
+/** Rows of deleted tables that no table shows. */
+function leftoversIn(view: TablesView, nowMs: number): readonly string[] {
+  const generations = generationsIn(view);
+  const dead = goneIn(generations, nowMs);
   return [...view.rows].flatMap(([id, { isAlive }]) => {
     const own = ownerOf(dead, id);
     return own === undefined || !isAlive || isShown(generations, id) ? [] : [id];
@@ -276,7 +287,10 @@ function checkPolicy(
   if (isOne !== true) report('row-mixed', `${id} is of several writes: ${row.text}`);
 }
 
-/** I21: no process takes for living what was deleted, once its region has answered so or known it for long enough. */
+/**
+ * I21: no process takes for living what was deleted, once its region has answered so or known it for long enough; and
+ * none makes what it knows to be deleted. A region that has heard of neither makes the same table as the other.
+ */
 function checkOperation(
   { world, ledger, history }: TablesWatchOptions,
   operation: TableOperation,
@@ -289,7 +303,7 @@ function checkOperation(
     other.outcome.kind === 'done' &&
     other.key === key &&
     other.generation === generation &&
-    (isNew || other.region === region) &&
+    other.region === region &&
     other.endMs < startMs;
   const deletion = history.find(isBefore);
   if (deletion !== undefined && !hadWrongClock(world)) {
@@ -302,7 +316,8 @@ function checkOperation(
     (one) => one.key === key && one.generation === generation,
   );
   const sinceMs = own?.deletionSinceMs ?? Number.POSITIVE_INFINITY;
-  if (!hadWrongClock(world) && sinceMs + TRUST_MS < startMs && endMs > startMs) {
+  const trustMs = isNew ? 0 : TRUST_MS;
+  if (!hadWrongClock(world) && sinceMs + trustMs < startMs && endMs > startMs) {
     report(
       'table-revived',
       `op ${id} found ${key} ${generation} in ${region}, deleted at ${sinceMs}`,
