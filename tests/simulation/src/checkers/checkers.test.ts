@@ -3,7 +3,10 @@ import { expect, test } from 'vitest';
 
 const FOLDER = new URL('.', import.meta.url);
 const PAGE = readFileSync(new URL('../../../../docs/testing.md', import.meta.url), 'utf8');
-const INVARIANTS = Array.from({ length: 23 }, (_, index) => `I${index + 1}`);
+/** All but I24: no table is taken over in the simulation yet. */
+const INVARIANTS = Array.from({ length: 25 }, (_, index) => `I${index + 1}`).filter(
+  (name) => name !== 'I24',
+);
 /** What checkers have in common. */
 const NO_CHECKERS = ['checker.ts', 'describe-state.ts', 'final-checkers.ts', 'watch.ts'];
 

@@ -11,7 +11,7 @@ interface LastRequest {
 const REFUSED = new Set(['condition-failed', 'not-found']);
 
 /**
- * Watches what becomes of requests that clients repeat since they had no answer, and returns what says in the end which
+ * I25: watches what becomes of requests that clients repeat since they had no answer, and returns what says in the end which
  * of the answers were false.
  */
 export function watchRepeats(

@@ -58,9 +58,9 @@ export const arrivalMutants: readonly Mutant[] = [
     edits: [
       {
         file: READ,
-        find: "{ kind: 'set', set, encoded };\n  });",
+        find: 'return unpacked.map(readChangeSet);',
         replace:
-          "{ kind: 'set', set, encoded };\n  }).filter(({ kind }): boolean => kind === 'set');",
+          "return unpacked.map(readChangeSet).filter(({ kind }): boolean => kind === 'set');",
       },
     ],
   },

@@ -76,8 +76,8 @@ export const baseMutants: readonly Mutant[] = [
     edits: [
       {
         file: `${CORE}state/write-entity.ts`,
-        find: '({ ...ownWhole(write, context), base: stamp, vector });',
-        replace: '({ ...ownWhole(write, context), vector });',
+        find: '    base: stamp,\n    ...(request === undefined',
+        replace: '    ...(request === undefined',
       },
     ],
   },

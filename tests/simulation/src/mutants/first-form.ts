@@ -12,11 +12,11 @@ export const firstFormMutants: readonly Mutant[] = [
     edits: [
       {
         file: COMMIT,
-        find: 'return commitDefinitely({ ...place, operations: [...rows, outboxRow] }, entry, context);',
+        find: 'return commitDefinitely({ ...place, operations: [...rows, ...outboxRows] }, entry, context);',
         replace:
           'const outcome = await commitDefinitely({ ...place, operations: rows }, entry, context);\n' +
           "    if (outcome.kind !== 'committed') return outcome;\n" +
-          '    await context.commit({ ...place, operations: [outboxRow] });\n' +
+          '    await context.commit({ ...place, operations: outboxRows });\n' +
           '    return outcome;',
       },
     ],
@@ -61,8 +61,9 @@ export const firstFormMutants: readonly Mutant[] = [
     edits: [
       {
         file: `${STORAGE}tables/table-archive.ts`,
-        find: '          rowKey: entry.set.stamp,\n',
-        replace: "          rowKey: entry.set.stamp.split('').reverse().join(''),\n",
+        find: 'part.flatMap((entry) => toInsertions(entry.set.stamp, entry));',
+        replace:
+          "part.flatMap((entry) => toInsertions(entry.set.stamp.split('').reverse().join(''), entry));",
       },
     ],
   },
@@ -109,9 +110,9 @@ export const firstFormMutants: readonly Mutant[] = [
       },
       {
         file: INBOUND,
-        find: 'await retry(() => applyOrIsolate(sets, options), {',
+        find: 'const applied = await whileDown(() => applyOrIsolate(sets, options), options, signal);',
         replace:
-          'await retry(() => options.applier.apply(sets).then((results) => ({ results, isolated: new Map() })), {',
+          'const applied = await whileDown(() => options.applier.apply(sets).then((results) => ({ results, isolated: new Map() })), options, signal);',
       },
     ],
     seedsMax: 600,

@@ -193,8 +193,8 @@ export const groupMutants: readonly Mutant[] = [
     edits: [
       {
         file: `${STORAGE}tables/table-archive.ts`,
-        find: 'const operations = part.map((entry) => ({',
-        replace: 'const operations = part.slice(0, 1).map((entry) => ({',
+        find: 'const operations = part.flatMap((entry) => toInsertions(',
+        replace: 'const operations = part.slice(0, 1).flatMap((entry) => toInsertions(',
       },
     ],
   },

@@ -23,9 +23,8 @@ export const messageMutants: readonly Mutant[] = [
     edits: [
       {
         file: `${CORE}outbound/relay.ts`,
-        find: 'const body = isPack ? packChangeSets(entries.map(({ encoded }) => encoded)) : first.encoded;',
-        replace:
-          'const body = isPack ? packChangeSets(entries.slice(0, 3).map(({ encoded }) => encoded)) : first.encoded;',
+        find: 'packChangeSets(entries.map(({ encoded }) => encoded))',
+        replace: 'packChangeSets(entries.slice(0, 3).map(({ encoded }) => encoded))',
       },
     ],
   },

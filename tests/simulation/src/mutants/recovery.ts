@@ -79,8 +79,9 @@ export const recoveryMutants: readonly Mutant[] = [
     edits: [
       {
         file: KEEPER,
-        find: 'for (const row of page.rows) yield readArchiveRow(row);',
-        replace: 'for (const row of page.rows.slice(1)) yield readArchiveRow(row);',
+        find: 'await joinRows(page.rows, { store, table: ARCHIVE_TABLE })) {\n      yield',
+        replace:
+          'await joinRows(page.rows.slice(1), { store, table: ARCHIVE_TABLE })) {\n      yield',
       },
     ],
   },
@@ -240,8 +241,8 @@ export const recoveryMutants: readonly Mutant[] = [
     edits: [
       {
         file: KEEPER,
-        find: '    for (const row of page.rows) yield readArchiveRow(row);\n',
-        replace: '    for (const row of page.rows) yield readArchiveRow(row);\n    break;\n',
+        find: '      yield readArchiveRow(joined);\n    }\n',
+        replace: '      yield readArchiveRow(joined);\n    }\n    break;\n',
       },
     ],
   },

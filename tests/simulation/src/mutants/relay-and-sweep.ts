@@ -64,8 +64,8 @@ export const relayMutants: readonly Mutant[] = [
     edits: [
       {
         file: `${STORAGE}tables/table-outbox.ts`,
-        find: 'const parked = owed.map(',
-        replace: 'const parked = owed.slice(1).map(',
+        find: 'const copies = owed.map(',
+        replace: 'const copies = owed.slice(1).map(',
       },
     ],
   },

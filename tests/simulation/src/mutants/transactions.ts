@@ -73,13 +73,13 @@ export const transactionMutants: readonly Mutant[] = [
     edits: [
       {
         file: PACK,
-        find: 'packed.push({ change, text, operation: row });',
+        find: 'packed.push({ change, text, operation: row, toMarked });',
         replace:
           'const guarded =\n' +
           "      index > 0 && 'properties' in row\n" +
           "        ? ({ kind: 'upsert', rowKey: row.rowKey, properties: row.properties } as const)\n" +
           '        : row;\n' +
-          '    packed.push({ change, text, operation: guarded });',
+          '    packed.push({ change, text, operation: guarded, toMarked });',
       },
     ],
   },
