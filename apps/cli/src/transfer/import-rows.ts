@@ -81,7 +81,7 @@ export function openTableSource(plain: {
   };
 }
 
-export interface RefusedRow {
+interface RefusedRow {
   readonly place: string;
   readonly partitionKey?: string;
   readonly rowKey?: string;

@@ -32,7 +32,7 @@ export interface AdoptedRow extends OpenKey {
   readonly state: EntityState;
 }
 
-export interface OldPage {
+interface OldPage {
   readonly rows: readonly AdoptedRow[];
   /** Is what of the range is left to be asked for; undefined at its end. */
   readonly rest: IdRange | undefined;
@@ -40,7 +40,7 @@ export interface OldPage {
   readonly continuation: string | undefined;
 }
 
-export interface OldPageAsked {
+interface OldPageAsked {
   readonly range: IdRange;
   readonly limit: number;
   readonly continuation: string | undefined;
