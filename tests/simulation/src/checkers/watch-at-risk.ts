@@ -6,7 +6,8 @@ import type { Report } from './watch.ts';
 
 /**
  * I11: what would be lost with a region now is exactly what its outbox says that it owes. Whatever was
- * acknowledged and is in no queue of a peer is in the outbox; what is in the outbox was committed.
+ * acknowledged and is in no queue of a peer is in the outbox; what is in the outbox was committed, or says that it is
+ * only prepared.
  */
 export function createAtRiskWatch(
   sources: { readonly world: World; readonly ledger: Ledger; readonly history: History },
@@ -43,7 +44,9 @@ export function createAtRiskWatch(
       }
       for (const key of outboxKeys) {
         const stamp = key.slice(key.lastIndexOf('~') + 1);
-        if (ledger.committedAfterMs(stamp) !== undefined) continue;
+        // What is only prepared may be committed the next moment: it is told of as long as the outbox says so.
+        const isPrepared = ledger.preparedIn(region, stamp)?.untilMs === Number.POSITIVE_INFINITY;
+        if (isPrepared || ledger.isCommitted(stamp)) continue;
         report('risk-invented', `${key} in ${region} tells of what nobody committed`);
       }
     }

@@ -71,8 +71,9 @@ export function watchRiskList(
     for (const { stamp, entityId, places } of survey.writes) {
       if (!isClientsId(entityId)) continue;
       const isCommitted = ledger.commitsUnder(stamp).some((one) => one.entityId === entityId);
-      // What is only prepared may be committed the next moment, so it is listed.
-      const isKnown = isCommitted || ledger.committedAfterMs(stamp) !== undefined;
+      // What was prepared while it looked might have been committed the next moment.
+      const untilMs = ledger.preparedIn(command.region, stamp)?.untilMs ?? 0;
+      const isKnown = isCommitted || untilMs >= runStartMs;
       if (!isKnown) report('risk-list-invents', `${id} lists ${stamp}, which nobody committed`);
       const guessed = [...done.unread].find((peer) => places[peer] === 'nowhere');
       if (guessed === undefined) continue;

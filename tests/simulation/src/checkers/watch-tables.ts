@@ -1,5 +1,5 @@
 import { formatGeneration, openTableId } from '@tandem/core';
-import { includesStamp, isRawAlive, type RawState } from '../observe/raw-state.ts';
+import { includesStamp, isRawAlive, type RawState, timeMsOf } from '../observe/raw-state.ts';
 import { TABLE_POLICIES } from '../tables/run-table-client.ts';
 import type { TableOperation } from '../tables/tables-history.ts';
 import type { RawOpenRow, TablesLedger, TablesView } from '../tables/tables-ledger.ts';
@@ -14,6 +14,9 @@ export interface TablesWatchOptions {
 
 /** What processes of a region may still take for true after it was changed there. */
 const TRUST_MS = 3_000;
+
+/** Ids of rows begin with that of their table. */
+const TABLE_ID_LENGTH = 8;
 
 /** A table between its creation and its deletion, as the records of one region say. */
 interface Generation {
@@ -131,6 +134,16 @@ export function watchTables({ world, ledger, history }: TablesWatchOptions, repo
       }
     },
     onTrimmed(region, stamp) {
+      const { archiveFromMs } = ledger.regionNamed(region);
+      for (const [entityId, commits] of ledger.commits) {
+        const ofTable = archiveFromMs.get(entityId.slice(0, TABLE_ID_LENGTH));
+        const fromMs = ofTable ?? archiveFromMs.get('') ?? 0;
+        if (timeMsOf(stamp) >= fromMs && commits.some((one) => one.stamp === stamp))
+          report(
+            'open-trimmed-early',
+            `${stamp} went in ${region}, where ${entityId} goes back further`,
+          );
+      }
       for (const name of plan.regions) {
         const { archived, removed } = ledger.regionNamed(name);
         const ids = [...ledger.commits.values()].flat().filter((one) => one.stamp === stamp);

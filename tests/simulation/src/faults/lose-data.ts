@@ -3,6 +3,7 @@ import { ARCHIVE_TABLE, CONFLICTS_TABLE } from '@tandem/storage';
 import { HORIZON_PARTITION } from '@tandem/storage/testing';
 import type { History } from '../clients/history.ts';
 import type { Ledger } from '../observe/ledger.ts';
+import { textOf } from '../observe/read-raw.ts';
 import { gadgetKind } from '../world/gadget-kind.ts';
 import type { Region, World } from '../world/world.ts';
 import type { NemesisEvent } from './nemesis-kinds.ts';
@@ -47,8 +48,8 @@ export async function loseData(
     gadgetKind.name,
   )) {
     if (rowKey >= SYSTEM_ROWS || !isLost(rowKey)) continue;
-    // Where nothing else is left that tells of a set that is only prepared, it counts as never committed.
-    if (properties.has('_prepared')) continue;
+    // Until its outbox row says that it is committed, or it is archived, it may be all that tells of a set.
+    if (isLastToTell(ledger, name, textOf(properties, '_prepared'))) continue;
     await account.lose(gadgetKind.name, partitionKey, rowKey);
   }
   if (event.kind === 'lose-rows') return;
@@ -74,6 +75,11 @@ export async function loseData(
     if (partitionKey !== HORIZON_PARTITION && isSettled(rowKey) && isLost(rowKey))
       await account.lose(ARCHIVE_TABLE, partitionKey, rowKey);
   }
+}
+
+function isLastToTell(ledger: Ledger, region: string, stamp: string | undefined): boolean {
+  if (stamp === undefined || ledger.regionNamed(region).archived.has(stamp)) return false;
+  return ledger.preparedIn(region, stamp)?.untilMs === Number.POSITIVE_INFINITY;
 }
 
 async function loseConflicts(

@@ -29,6 +29,17 @@ export const retentionMutants: readonly Mutant[] = [
     ],
   },
   {
+    id: 'kept-longer-trimmed',
+    title: 'a set is trimmed by the table that keeps least of it',
+    edits: [
+      {
+        file: TRIM,
+        find: '        isYoung = true;\n        continue;\n',
+        replace: '        continue;\n',
+      },
+    ],
+  },
+  {
     id: 'erased-trimmed',
     title: 'a row is trimmed in which values were erased',
     edits: [

@@ -57,6 +57,16 @@ export interface Ledger {
   onTransaction(listener: TransactionListener): void;
   /** Of a change set, as its outbox row says: when its writer began to commit it. */
   committedAfterMs(stamp: string): number | undefined;
+  /** Whether a change set of anybody was committed: one that is prepared is not until a row bears its mark. */
+  isCommitted(stamp: string): boolean;
+  /** Since when (true time), and until when, the outbox of a region told of a set as one that is only prepared. */
+  preparedIn(region: string, stamp: string): Preparation | undefined;
+}
+
+interface Preparation {
+  readonly fromMs: number;
+  /** Infinite while it does. */
+  readonly untilMs: number;
 }
 
 type TransactionListener = (region: string, transaction: Transaction, site: string) => void;
@@ -69,6 +79,9 @@ export function createLedger(world: World): Ledger {
   const views = new Map<string, RegionView>();
   const listeners: TransactionListener[] = [];
   const committedAfter = new Map<string, number>();
+  const committed = new Set<string>();
+  /** By region and stamp. */
+  const preparations = new Map<string, Preparation>();
 
   const noteCommittedAfter = (operation: RowOperation): void => {
     if (operation.kind === 'delete') return;
@@ -81,6 +94,7 @@ export function createLedger(world: World): Ledger {
     if (operation.kind === 'delete') return;
     const set = readRawChangeSet(operation.properties);
     noteCommittedAfter(operation);
+    committed.add(set.stamp);
     for (const { entityId, operation: kind, state } of set.changes) {
       if (!isClientsId(entityId)) continue;
       const atMs = world.scheduler.nowMs();
@@ -96,10 +110,21 @@ export function createLedger(world: World): Ledger {
   /** By region and stamp: sets that are prepared, and are committed once a row bears their mark. */
   const prepared = new Map<string, RowOperation>();
 
+  const notePreparation = (key: string, operation: RowOperation): void => {
+    const isPrepared = operation.kind !== 'delete' && operation.properties.has('prepared');
+    const known = preparations.get(key);
+    const nowMs = world.scheduler.nowMs();
+    if (isPrepared && known?.untilMs !== Number.POSITIVE_INFINITY)
+      preparations.set(key, { fromMs: nowMs, untilMs: Number.POSITIVE_INFINITY });
+    else if (!isPrepared && known?.untilMs === Number.POSITIVE_INFINITY)
+      preparations.set(key, { ...known, untilMs: nowMs });
+  };
+
   const noteOutbox = (region: string, view: RegionView, operation: RowOperation): void => {
     const { rowKey, kind } = operation;
     if (kind === 'delete') view.outboxKeys.delete(rowKey);
     else view.outboxKeys.add(rowKey);
+    notePreparation(`${region} ${rowKey.slice(OUTBOX_PREFIX.length)}`, operation);
     if (kind !== 'insert' || !rowKey.startsWith(OUTBOX_PREFIX)) return;
     if (!operation.properties.has('prepared')) noteCommit(region, operation);
     else {
@@ -208,6 +233,8 @@ export function createLedger(world: World): Ledger {
     commitsOf: (entityId) => byEntity.get(entityId) ?? [],
     regionNamed: (name) => views.get(name) as RegionView,
     committedAfterMs: (stamp) => committedAfter.get(stamp),
+    isCommitted: (stamp) => committed.has(stamp),
+    preparedIn: (region, stamp) => preparations.get(`${region} ${stamp}`),
     onTransaction: (listener) => void listeners.push(listener),
   };
 }

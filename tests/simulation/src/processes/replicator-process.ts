@@ -65,9 +65,8 @@ export async function startReplicator(context: ProcessContext): Promise<void> {
     const purge = createPurger(context, configuration, plan.tables);
     startLoop(context, { name: 'purge', waitMs: plan.tables.purgeIntervalMs }, purge);
   }
-  const { archiveKeepMs } = plan;
-  if (archiveKeepMs === undefined) return;
-  const trim = createTrimmer(context, { bucketCount, archiveKeepMs, driftMsMax });
+  if (plan.archiveKeepMs === undefined && plan.tables?.ordersKeepMs === undefined) return;
+  const trim = createTrimmer(context, { bucketCount, driftMsMax });
   startLoop(context, { name: 'retention', waitMs: plan.trimIntervalMs }, trim);
 }
 
@@ -207,16 +206,10 @@ function createPurger(
 /** Trims with the ages of this run, under a lease as the duty does. */
 function createTrimmer(
   context: ProcessContext,
-  {
-    bucketCount,
-    archiveKeepMs,
-    driftMsMax,
-  }: {
-    readonly bucketCount: number;
-    readonly archiveKeepMs: number;
-    readonly driftMsMax: number;
-  },
+  { bucketCount, driftMsMax }: { readonly bucketCount: number; readonly driftMsMax: number },
 ): () => Promise<unknown> {
+  const { archiveKeepMs, tables } = context.world.plan;
+  const keptMs = [archiveKeepMs, tables?.ordersKeepMs].filter((keepMs) => keepMs !== undefined);
   const store = context.store('retention');
   const clock = context.clock('retention');
   const lease = createTableLease({
@@ -237,7 +230,7 @@ function createTrimmer(
       settings: {
         archive: { keepMs: archiveKeepMs, keepBytes: undefined },
         conflicts: { keepMs: undefined, keepBytes: undefined },
-        promiseMs: archiveKeepMs,
+        promiseMs: Math.min(...keptMs),
         tombstoneAgeMs: context.world.plan.tombstoneAgeMs,
         driftMsMax,
       },

@@ -32,6 +32,8 @@ export interface TablesPlan {
   /** A restoration is written within this time. */
   readonly marginMs: number;
   readonly purgeIntervalMs: number;
+  /** How long one of the tables says that its archive is kept; as the region has it where it is undefined. */
+  readonly ordersKeepMs: number | undefined;
 }
 
 /** Everything about a run that is chosen before it begins. */
@@ -105,6 +107,9 @@ function drawTables(draw: Draw, regions: readonly string[]): TablesPlan {
     keepMsMin,
     marginMs: TABLES_MARGIN_MS,
     purgeIntervalMs: draw.integer('plan.tables.purge', [2_000, 7_000]),
+    ordersKeepMs: draw.chance('plan.tables.own', 0.4)
+      ? draw.integer('plan.tables.ordersKeep', [15_000, 80_000])
+      : undefined,
   };
 }
 

@@ -196,7 +196,9 @@ async function ask(
   switch (kind) {
     case 'create': {
       const policy = TABLE_POLICIES[key as TableKey];
-      const created = await catalogue.create(key, { policy });
+      const keepMs = key === 'orders' ? world.plan.tables?.ordersKeepMs : undefined;
+      const own = keepMs === undefined ? {} : { archiveKeepMs: keepMs };
+      const created = await catalogue.create(key, { policy, ...own });
       operation.generation = created.table.generation;
       operation.isNew = created.kind === 'created';
       return { kind: 'done' };

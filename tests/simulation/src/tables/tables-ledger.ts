@@ -41,6 +41,8 @@ export interface TablesView {
   readonly removed: Set<string>;
   /** Stamps of what was ever archived of rows. */
   readonly archived: Set<string>;
+  /** How far back the archive says to go, in milliseconds, by table id; of all others under the empty one. */
+  readonly archiveFromMs: Map<string, number>;
 }
 
 /** What happens to rows and records as their stores see it. */
@@ -138,12 +140,16 @@ export function createTablesLedger(world: World): TablesLedger {
       outboxKeys: new Set(),
       removed: new Set(),
       archived: new Set(),
+      archiveFromMs: new Map(),
     };
     views.set(name, view);
     account.onCommitted((transaction, site) => {
       const { table, partitionKey, operations } = transaction;
       if (table === rowsKind.name) noteRows(name, transaction, site);
       if (table === catalogKind.name) noteRecords(name, transaction, site);
+      if (table === ARCHIVE_TABLE && partitionKey === HORIZON_PARTITION) {
+        for (const operation of operations) noteHorizon(view, operation);
+      }
       if (table !== ARCHIVE_TABLE || !partitionKey.startsWith(`${rowsKind.name}-`)) return;
       for (const { kind, rowKey } of operations) {
         if (kind !== 'delete') view.archived.add(rowKey);
@@ -167,7 +173,14 @@ export function isOfTables({ table, partitionKey, operations }: Transaction): bo
   if (TABLES.includes(table)) return true;
   if (table !== ARCHIVE_TABLE && table !== CONFLICTS_TABLE) return false;
   if (partitionKey !== HORIZON_PARTITION) return isPartitionOfTables(partitionKey);
-  return operations.every(({ rowKey }) => TABLES.includes(rowKey));
+  return operations.every(({ rowKey }) => TABLES.includes(rowKey.split('~')[0] ?? ''));
+}
+
+function noteHorizon({ archiveFromMs }: TablesView, operation: RowOperation): void {
+  const [kind, tableId = ''] = operation.rowKey.split('~');
+  const from = operation.kind === 'delete' ? undefined : operation.properties.get('wholeFrom');
+  if (kind !== rowsKind.name || from?.type !== 'String') return;
+  archiveFromMs.set(tableId, Date.parse(from.value));
 }
 
 /** Of the archive, or of the journal of conflicts. */
