@@ -95,9 +95,8 @@ async function openCounted(
   const west = await openStore(rig.regions.west.tables, common);
   const late = finishLate({ ...east.tables, clock });
   const publisher = countingPublisher(bus.publisherFor('west', 'west'), usage);
-  const links = [
-    createPeerLink({ publisher, clock, randomness, wireVersion: DEFLATED_WIRE_VERSION }),
-  ];
+  const wireVersion = DEFLATED_WIRE_VERSION;
+  const links = [createPeerLink({ publisher, clock, randomness, wireVersion })];
   const relayQueue = createRelayQueue({ relay: createRelay({ finish: late, links }), clock });
   const table = createReplicatedTable({
     kind: customerKind,
@@ -107,7 +106,7 @@ async function openCounted(
     clock,
     randomness,
     bucketCount,
-    wireVersion: DEFLATED_WIRE_VERSION,
+    wireVersion,
     peers: ['west'],
     onCommitted: (entry) => relayQueue.offer(entry),
   });

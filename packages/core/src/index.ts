@@ -174,6 +174,7 @@ export {
   joinConflicts,
 } from './model/conflict.ts';
 export { type DrillOrder, isOutForDrill } from './model/drill-order.ts';
+export type { Fragment, FragmentHead } from './model/fragment.ts';
 // What of archives, journals and tombstones may go, and how far back they go since.
 export {
   type Horizons,
@@ -463,8 +464,6 @@ export {
   decodeFragment,
   decodeStoredFragment,
   encodeFragmentHead,
-  type Fragment,
-  type FragmentHead,
   fragmentCountOf,
   fragmentsOf,
   isFragment,

@@ -89,7 +89,7 @@ export function idText(entityId: string): string {
 }
 
 /** Returns the same for programs. */
-export function idJson(entityId: string): Readonly<Record<string, string>> {
+function idJson(entityId: string): Readonly<Record<string, string>> {
   const { partitionKey, rowKey } = decodeOpenId(entityId) ?? {};
   if (partitionKey === undefined || rowKey === undefined) return { id: entityId };
   return { id: entityId, partitionKey, rowKey };

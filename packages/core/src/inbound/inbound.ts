@@ -26,6 +26,7 @@ import {
 import { chunk } from '../concurrency/bounded.ts';
 import { type AppError, TerminalError } from '../errors.ts';
 import type { Conflict } from '../model/conflict.ts';
+import type { Fragment } from '../model/fragment.ts';
 import type { Settlement } from '../model/settlement.ts';
 import type { ChangeReceiver, InboundMessage } from '../ports/change-receiver.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -33,7 +34,7 @@ import type { FragmentKeeper } from '../ports/fragment-keeper.ts';
 import type { Randomness } from '../ports/randomness.ts';
 import { type RetryPolicy, retry } from '../retry/retry.ts';
 import { CONFLICTS_PLAIN_BYTES_MAX, decodeConflictMessage } from '../wire/encode-conflict.ts';
-import { decodeFragment, type Fragment, isFragment } from '../wire/large-set.ts';
+import { decodeFragment, isFragment } from '../wire/large-set.ts';
 import {
   inflatedBytesOf,
   type ReadSet,

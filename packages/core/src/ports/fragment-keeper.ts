@@ -1,4 +1,4 @@
-import type { Fragment, FragmentHead } from '../wire/large-set.ts';
+import type { Fragment, FragmentHead } from '../model/fragment.ts';
 
 export type KeptFragment =
   /** All are there. */

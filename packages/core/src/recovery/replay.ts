@@ -119,7 +119,7 @@ async function refuseTrimmed(options: FoldOptions): Promise<void> {
 }
 
 /** Returns which table of clients a replay is of, by its id; undefined where it is of all that there is of the kind. */
-export function tableNamedIn({ entityId, idPrefix }: ReplaySpan): string | undefined {
+function tableNamedIn({ entityId, idPrefix }: ReplaySpan): string | undefined {
   const named = entityId ?? idPrefix;
   return named === undefined ? undefined : tableIdOf(named);
 }

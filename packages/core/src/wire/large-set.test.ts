@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { TerminalError } from '../errors.ts';
 import type { ChangeSet } from '../model/change-set.ts';
+import type { Fragment } from '../model/fragment.ts';
 import { formatStamp } from '../time/stamp.ts';
 import {
   decodeChangeSet,
@@ -16,7 +17,6 @@ import {
   encodeFragment,
   encodeFragmentHead,
   FRAGMENTS_PER_SET_MAX,
-  type Fragment,
   fragmentCountOf,
   fragmentsOf,
   joinFragments,

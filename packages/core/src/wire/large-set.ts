@@ -12,7 +12,8 @@ import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { CHANGE_SET_BYTES_MAX } from '../entity-kind/field-budgets.ts';
 import { TerminalError } from '../errors.ts';
-import type { ArchiveEntry, ArchiveKey } from '../ports/archive.ts';
+import type { Fragment, FragmentHead } from '../model/fragment.ts';
+import type { ArchiveEntry } from '../ports/archive.ts';
 import { isStamp } from '../time/stamp.ts';
 import { LARGE_WIRE_VERSION } from './versions.ts';
 
@@ -107,22 +108,6 @@ export function fragmentCountOf(encoded: Uint8Array): number {
 
 function base64LengthOf(part: number): number {
   return (part / BASE64_GROUP) * 4;
-}
-
-/** Says of which set a fragment is, and which of it. */
-export interface FragmentHead extends ArchiveKey {
-  readonly index: number;
-  readonly count: number;
-  /** Counts what the set takes once it is inflated. */
-  readonly bytes: number;
-  /** Counts the bytes of each fragment but the last. */
-  readonly part: number;
-  /** Is the SHA-256 of all that is deflated, in hexadecimal. */
-  readonly digest: string;
-}
-
-export interface Fragment extends FragmentHead {
-  readonly deflated: Uint8Array;
 }
 
 /** Cuts a large set; returns none for one that stays in one piece. */

@@ -48,25 +48,6 @@ const CONTENTION = { attemptsMax: 10, remedy: 'Repeat the command.' };
 
 /** Reads and writes the table `Archive` row by row. */
 export function createTableArchiveKeeper({ store }: { readonly store: TableStore }): ArchiveKeeper {
-  /** All in one transaction, or one by one when someone has written one of them; adds what was left out. */
-  const putPart = async (
-    partitionKey: string,
-    part: readonly ArchiveRow[],
-    leftOut: ArchiveRow[],
-  ): Promise<void> => {
-    const operations = part.flatMap((row): readonly RowOperation[] => {
-      const { rowKey, etag, rowCount } = row;
-      const properties = toRowProperties(row);
-      const later = toLaterRows(rowKey, toSetColumns(row), rowCount);
-      return etag === undefined
-        ? [{ kind: 'insert', rowKey, properties }, ...later]
-        : [{ kind: 'replace', rowKey, properties, etag }, ...later];
-    });
-    const outcome = await store.commit({ table: ARCHIVE_TABLE, partitionKey, operations });
-    if (outcome.kind === 'committed') return;
-    if (part.length === 1) leftOut.push(...part);
-    else for (const row of part) await putPart(partitionKey, [row], leftOut);
-  };
   const put = async (rows: readonly ArchiveRow[]): Promise<readonly ArchiveRow[]> => {
     const leftOut: ArchiveRow[] = [];
     const work = [...Map.groupBy(rows, ({ partitionKey }) => partitionKey)].flatMap(
@@ -74,7 +55,7 @@ export function createTableArchiveKeeper({ store }: { readonly store: TableStore
         chunk(own, ARCHIVE_TRANSACTION_BOUNDS).map((part) => ({ partitionKey, part })),
     );
     await forEachBounded(work, PARTITIONS_AT_ONCE_MAX, ({ partitionKey, part }) =>
-      putPart(partitionKey, part, leftOut),
+      putPart(store, { partitionKey, part, leftOut }),
     );
     return leftOut;
   };
@@ -109,6 +90,29 @@ export function createTableArchiveKeeper({ store }: { readonly store: TableStore
       }, CONTENTION);
     },
   };
+}
+
+interface PutPart {
+  readonly partitionKey: string;
+  readonly part: readonly ArchiveRow[];
+  /** Takes what someone else has written meanwhile. */
+  readonly leftOut: ArchiveRow[];
+}
+
+/** Writes all in one transaction, or one by one when someone has written one of them. */
+async function putPart(store: TableStore, { partitionKey, part, leftOut }: PutPart): Promise<void> {
+  const operations = part.flatMap((row): readonly RowOperation[] => {
+    const { rowKey, etag, rowCount } = row;
+    const properties = toRowProperties(row);
+    const later = toLaterRows(rowKey, toSetColumns(row), rowCount);
+    return etag === undefined
+      ? [{ kind: 'insert', rowKey, properties }, ...later]
+      : [{ kind: 'replace', rowKey, properties, etag }, ...later];
+  });
+  const outcome = await store.commit({ table: ARCHIVE_TABLE, partitionKey, operations });
+  if (outcome.kind === 'committed') return;
+  if (part.length === 1) leftOut.push(...part);
+  else for (const row of part) await putPart(store, { partitionKey, part: [row], leftOut });
 }
 
 /** A column of rows in which values were erased. */

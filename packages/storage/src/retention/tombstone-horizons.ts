@@ -1,5 +1,5 @@
 // Tables of clients whose tombstones are kept for a time of their own. What was collected of each is recorded before
-// anything of it goes, and by that alone, not by the age, it is judged what may come too late: docs/adr/0041.
+// anything of it goes, and by that alone, not by the age, it is judged what may come too late: docs/adr/0043.
 import {
   AppError,
   type Clock,

@@ -123,7 +123,7 @@ function toInsertions(rowKey: string, entry: ArchiveEntry): readonly RowOperatio
 }
 
 /** Returns what writes a set, with these columns in its first row, over the one that is there. */
-export function toReplacements(
+function toReplacements(
   { rowKey, etag, properties: before }: Pick<TableRow, 'rowKey' | 'etag' | 'properties'>,
   entry: ArchiveEntry,
   properties: Properties,

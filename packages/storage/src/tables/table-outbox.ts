@@ -38,10 +38,6 @@ const REMOVAL_BOUNDS = {
 export function createTableOutbox({ store, kind, bucketCount }: TableOutboxOptions): Outbox {
   const table = kind.name;
 
-  const keyOf = (entry: OutboxEntry): string => outboxRowKey(entry.set.stamp, entry.parkedFor);
-
-  const keysOf = (entry: OutboxEntry): readonly string[] => rowKeysOf(keyOf(entry), entry.encoded);
-
   const deleteAll = async (bucket: string, rowKeys: readonly string[]): Promise<boolean> => {
     const operations = toDeletions(rowKeys);
     return (await store.commit({ table, partitionKey: bucket, operations })).kind === 'committed';
@@ -98,27 +94,41 @@ export function createTableOutbox({ store, kind, bucketCount }: TableOutboxOptio
       );
     },
 
-    async park(entry, owed) {
-      const place = { table, partitionKey: entry.set.bucket };
-      const copies = owed.map((peer) => {
-        const parkedFor = peer;
-        const copy: OutboxEntry = { ...entry, owed: [peer], parkedFor, prepared: undefined };
-        return toOutboxRows(copy).map((row) => ({ ...row, kind: 'upsert' as const }));
-      });
-      const deletions = toDeletions(keysOf(entry));
-      const [last = [], ...others] = copies.toReversed();
-      // A transaction has room for one copy of a large set: cut off in between, it is sent to some twice.
-      const together = deletions.length === 1 ? copies.flat() : last;
-      for (const operations of deletions.length === 1 ? [] : others) {
-        if ((await store.get(table, place.partitionKey, keyOf(entry))) === undefined) return;
-        await store.commit({ ...place, operations });
-      }
-      // Refused when the row is gone: then someone else has parked or delivered it.
-      await store.commit({ ...place, operations: [...deletions, ...together] });
-    },
+    park: (entry, owed) => park(entry, owed, { store, table }),
 
     settle: (entry) => settlePrepared(entry, { store, kind, bucketCount }),
   };
+}
+
+function keyOf(entry: OutboxEntry): string {
+  return outboxRowKey(entry.set.stamp, entry.parkedFor);
+}
+
+function keysOf(entry: OutboxEntry): readonly string[] {
+  return rowKeysOf(keyOf(entry), entry.encoded);
+}
+
+/** Puts the entry aside for each peer that it is still owed to, in the place of the row that was for all of them. */
+async function park(
+  entry: OutboxEntry,
+  owed: readonly string[],
+  { store, table }: { readonly store: TableStore; readonly table: string },
+): Promise<void> {
+  const place = { table, partitionKey: entry.set.bucket };
+  const copies = owed.map((peer) => {
+    const copy: OutboxEntry = { ...entry, owed: [peer], parkedFor: peer, prepared: undefined };
+    return toOutboxRows(copy).map((row) => ({ ...row, kind: 'upsert' as const }));
+  });
+  const deletions = toDeletions(keysOf(entry));
+  const [last = [], ...others] = copies.toReversed();
+  // A transaction has room for one copy of a large set: cut off in between, it is sent to some twice.
+  const together = deletions.length === 1 ? copies.flat() : last;
+  for (const operations of deletions.length === 1 ? [] : others) {
+    if ((await store.get(table, place.partitionKey, keyOf(entry))) === undefined) return;
+    await store.commit({ ...place, operations });
+  }
+  // Refused when the row is gone: then someone else has parked or delivered it.
+  await store.commit({ ...place, operations: [...deletions, ...together] });
 }
 
 /** Returns the row's key where the row cannot be read: one bad row must not hold up the others. */

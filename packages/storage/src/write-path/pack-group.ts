@@ -110,26 +110,7 @@ export function packGroup<W extends GroupWrite>(
   }
   const bare = { entityKind: kind.name, bucket, stamp };
   const stamped = { ...options, stamp };
-  const members: W[] = [];
-  const packed: PackedChange[] = [];
-  const refused: { write: W; error: TerminalError }[] = [];
-  let setBytes = SET_HEAD_BYTES_MAX;
-  let rowsBytes = 0;
-  for (const write of company) {
-    const own = packWrite(write, stamped);
-    if (own instanceof TerminalError) {
-      refused.push({ write, error: own });
-      continue;
-    }
-    const fits =
-      setBytes + own.setBytes <= CHANGE_SET_BYTES_MAX &&
-      rowsBytes + own.rowsBytes <= ROWS_BYTES_MAX;
-    if (!fits && packed.length > 0) break;
-    members.push(write);
-    packed.push(...own.packed);
-    setBytes += own.setBytes;
-    rowsBytes += own.rowsBytes;
-  }
+  const { members, packed, refused, rowsBytes } = gatherGroup(company, stamped);
   const gone = new Set([...members, ...refused.map(({ write }) => write)]);
   // In their order, which nobody loses by being too large: so each comes to be the first.
   const left = writes.filter((write) => !gone.has(write));
@@ -161,6 +142,41 @@ export function packGroup<W extends GroupWrite>(
     ),
   };
   return { group, left, refused };
+}
+
+interface Gathered<W extends GroupWrite> {
+  readonly members: readonly W[];
+  readonly packed: readonly PackedChange[];
+  readonly refused: readonly { readonly write: W; readonly error: TerminalError }[];
+  readonly rowsBytes: number;
+}
+
+/** Takes the writes in their order while there is room for them. */
+function gatherGroup<W extends GroupWrite>(
+  company: readonly W[],
+  stamped: StampedOptions,
+): Gathered<W> {
+  const members: W[] = [];
+  const packed: PackedChange[] = [];
+  const refused: { write: W; error: TerminalError }[] = [];
+  let setBytes = SET_HEAD_BYTES_MAX;
+  let rowsBytes = 0;
+  for (const write of company) {
+    const own = packWrite(write, stamped);
+    if (own instanceof TerminalError) {
+      refused.push({ write, error: own });
+      continue;
+    }
+    const fits =
+      setBytes + own.setBytes <= CHANGE_SET_BYTES_MAX &&
+      rowsBytes + own.rowsBytes <= ROWS_BYTES_MAX;
+    if (!fits && packed.length > 0) break;
+    members.push(write);
+    packed.push(...own.packed);
+    setBytes += own.setBytes;
+    rowsBytes += own.rowsBytes;
+  }
+  return { members, packed, refused, rowsBytes };
 }
 
 function encodeGroup(

@@ -26,7 +26,7 @@ interface RawRecord {
   readonly sinceMs: number;
 }
 
-export interface OpenCommit {
+interface OpenCommit {
   readonly stamp: string;
   readonly entityId: string;
   readonly state: RawState;
