@@ -42,6 +42,23 @@ test('I7: entities that conflict in the same two transactions are each recorded'
   }
 });
 
+test('I7: what a row with the most and longest names loses is recorded', async () => {
+  const store = createMemoryTableStore();
+  await store.createTable(CONFLICTS_TABLE);
+  const journal = createTableConflictJournal({
+    store,
+    kinds: [deviceKind],
+    bucketCount: MEMORY_BUCKET_COUNT,
+    peers: ['west'],
+  });
+  const names = Array.from({ length: 252 }, (_, n) =>
+    String(n).padStart(3, '0').padStart(255, 'ä'),
+  );
+  const conflict = conflictAt(1_000, { fields: names.map((name) => lost(name, 'x')) });
+  await journal.record([conflict]);
+  expect(await journal.list(deviceKind.name, 10)).toEqual([conflict]);
+});
+
 function conflictAt(timeMs: number, more: Partial<Conflict> = {}): Conflict {
   const [east, west] = [
     formatStamp({ timeMs, counter: 0, region: 'east', writer: 'a' }),

@@ -324,12 +324,16 @@ function digest(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
+/** Is what a property takes, in UTF-16 units: the names of all properties of a row may be twice as much. */
+const LOST_NAMES_MAX = 32_000;
+
 /** The columns beside the payload are for people who browse the table. */
 function toConflictProperties(conflict: Conflict, bytes: Uint8Array): Properties {
   const lost = conflict.fields.map((field) => field.name).join(',');
+  const shown = lost.slice(0, LOST_NAMES_MAX).toWellFormed();
   return new Map([
     ['entityId', { type: 'String', value: conflict.entityId }],
-    ['lostFields', { type: 'String', value: lost }],
+    ['lostFields', { type: 'String', value: shown }],
     ...toPayloadColumns(bytes),
   ]);
 }
