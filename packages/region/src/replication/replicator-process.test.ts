@@ -112,6 +112,7 @@ describe('replicator of a region with peers', () => {
       'receive',
       'heartbeat',
       'dead-letters',
+      'fragments',
       'status-log',
       'tombstones',
       'retention',
