@@ -15,7 +15,7 @@ export function watchOverwrites(
   report: Report,
 ): void {
   const rowsOf = new Map<string, RawState>();
-  const archivesOf = new Map<string, RawChangeSet & { readonly isRestored: boolean }>();
+  const archivesOf = new Map<string, KnownSet>();
   for (const { name, account } of world.regions) {
     account.onLost((table, rowKey) => {
       if (table === gadgetKind.name) rowsOf.delete(`${name} ${rowKey}`);
@@ -34,19 +34,21 @@ export function watchOverwrites(
       const key = `${region} ${operation.rowKey}`;
       if (table === ARCHIVE_TABLE) {
         if (operation.kind === 'delete') {
-          // What comes again after it was trimmed is archived as far as it still counts.
-          if (site.startsWith('retention.')) archivesOf.delete(key);
+          const trimmed = site.startsWith('retention.') ? archivesOf.get(key) : undefined;
+          if (trimmed !== undefined) archivesOf.set(key, { ...trimmed, isTrimmed: true });
           continue;
         }
         const next = readRawChangeSet(operation.properties);
         const before = archivesOf.get(key);
         const isRestored = operation.properties.get('standIn')?.value === true;
-        archivesOf.set(key, { ...next, isRestored });
+        archivesOf.set(key, { ...next, isRestored, isTrimmed: false });
         // The change set itself, where an operator had written what little was known of it. The rest lies beside.
         if (before?.isRestored === true) continue;
         const gone = before?.changes.find(({ entityId, state }) => {
           const own = next.changes.find((change) => change.entityId === entityId)?.state;
-          return own === undefined || (!isLoose(entityId) && missingIn(own, state) !== undefined);
+          // What comes again after it was trimmed is archived as far as it still counts, and without what was erased.
+          if (own === undefined) return !before.isTrimmed;
+          return !isLoose(entityId) && missingIn(own, state) !== undefined;
         });
         if (gone === undefined) continue;
         report('overwritten', `${site} took ${gone.entityId} out of ${key} in the archive`);
@@ -64,6 +66,11 @@ export function watchOverwrites(
       }
     }
   });
+}
+
+interface KnownSet extends RawChangeSet {
+  readonly isRestored: boolean;
+  readonly isTrimmed: boolean;
 }
 
 /** What of `before` the state does not have any more, in words. */
