@@ -1,6 +1,9 @@
 import {
+  AppError,
+  type HorizonRecord,
   type Horizons,
   latestHorizon,
+  NO_HORIZONS,
   pagesOf,
   type TableStore,
   TerminalError,
@@ -72,6 +75,25 @@ export function createHorizonRows({ store, table }: HorizonRowsOptions): Horizon
         return isWritten ? undefined : { contended: `The row ${HORIZON_PARTITION}/${rowKey}` };
       }, CONTENTION);
     },
+  };
+}
+
+/** Keeps the horizons of one entity kind; a region that is about to be filled has no table, and so none. */
+export function createHorizonRecord({
+  entityKind,
+  ...options
+}: HorizonRowsOptions & { readonly entityKind: string }): HorizonRecord {
+  const rows = createHorizonRows(options);
+  return {
+    async read() {
+      try {
+        return await rows.readAll(entityKind);
+      } catch (error) {
+        if (error instanceof AppError && error.code === 'TABLE_MISSING') return NO_HORIZONS;
+        throw error;
+      }
+    },
+    raise: (horizonMs, tableId) => rows.raise(entityKind, horizonMs, tableId),
   };
 }
 

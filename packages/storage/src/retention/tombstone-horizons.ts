@@ -1,16 +1,14 @@
 // Tables of clients whose tombstones are kept for a time of their own. What was collected of each is recorded before
 // anything of it goes, and by that alone, not by the age, it is judged what may come too late: docs/adr/0043.
 import {
-  AppError,
   type Clock,
   type HorizonRecord,
   keepsOf,
-  NO_HORIZONS,
   type TableStore,
   tombstoneHorizonMs,
 } from '@tandem/core';
 import { readTables, type TableCatalogueOptions } from '../catalogue/table-catalogue.ts';
-import { createHorizonRows } from './horizon-rows.ts';
+import { createHorizonRecord } from './horizon-rows.ts';
 
 /** The rows lie in the table of the rows. */
 export function createTombstoneHorizons({
@@ -20,19 +18,7 @@ export function createTombstoneHorizons({
   readonly store: TableStore;
   readonly entityKind: string;
 }): HorizonRecord {
-  const rows = createHorizonRows({ store, table: entityKind });
-  return {
-    async read() {
-      try {
-        return await rows.readAll(entityKind);
-      } catch (error) {
-        // A region that is about to be filled has no such table.
-        if (error instanceof AppError && error.code === 'TABLE_MISSING') return NO_HORIZONS;
-        throw error;
-      }
-    },
-    raise: (horizonMs, tableId) => rows.raise(entityKind, horizonMs, tableId),
-  };
+  return createHorizonRecord({ store, table: entityKind, entityKind });
 }
 
 export interface TombstoneTurnOptions extends Pick<TableCatalogueOptions, 'onDamaged'> {

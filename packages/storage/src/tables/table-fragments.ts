@@ -3,7 +3,6 @@ import {
   type Archive,
   type ArchiveKey,
   type Clock,
-  type Fragment,
   type FragmentHead,
   type FragmentKeeper,
   isStamp,
@@ -55,11 +54,9 @@ export function createTableFragments({
       await commit(store, [{ kind: 'upsert', rowKey, properties }]);
       const kept = await rowsFrom(store, start, 'keys');
       if (kept.length === fragment.count) {
-        const fragments = (await rowsFrom(store, start, 'all')).map(toKept);
-        return {
-          kind: 'whole',
-          encoded: joinFragments(fragments.filter((one) => one !== undefined)),
-        };
+        const rows = await rowsFrom(store, start, 'all');
+        const fragments = rows.flatMap(({ properties }) => toFragment(properties) ?? []);
+        return { kind: 'whole', encoded: joinFragments(fragments) };
       }
       if (!(await archive.has(fragment))) return { kind: 'incomplete' };
       await dropFrom(store, start);
@@ -73,10 +70,6 @@ function startOf(head: FragmentHead): string {
   const { entityKind, bucket, stamp } = head;
   const hash = createHash('sha256').update(setKeyOf(head)).digest('hex').slice(0, HASH_LENGTH);
   return `${entityKind}-${bucket}~${stamp}~${hash}~`;
-}
-
-function toKept({ properties }: TableRow): Fragment | undefined {
-  return toFragment(properties);
 }
 
 /** Says of a set how much of it has come. */

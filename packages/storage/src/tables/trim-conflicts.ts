@@ -8,7 +8,6 @@ import {
   horizonOf,
   isStamp,
   latestHorizon,
-  NO_HORIZONS,
   type Properties,
   pagesOf,
   type RowOperation,
@@ -18,7 +17,7 @@ import {
   type TableStore,
   type TrimReport,
 } from '@tandem/core';
-import { createHorizonRows } from '../retention/horizon-rows.ts';
+import { createHorizonRecord, createHorizonRows } from '../retention/horizon-rows.ts';
 import { fromPayloadColumns, textOf } from '../rows/entity-row.ts';
 import { ENTITY_ROWS_FROM } from '../rows/row-key.ts';
 import { stampPrefix } from './table-archive.ts';
@@ -32,19 +31,7 @@ export function createConflictHorizons({
   readonly store: TableStore;
   readonly entityKind: string;
 }): HorizonRecord {
-  const rows = createHorizonRows({ store, table: CONFLICTS_TABLE });
-  return {
-    async read() {
-      try {
-        return await rows.readAll(entityKind);
-      } catch (error) {
-        // A region that is about to be filled has no such table.
-        if (error instanceof AppError && error.code === 'TABLE_MISSING') return NO_HORIZONS;
-        throw error;
-      }
-    },
-    raise: (horizonMs, tableId) => rows.raise(entityKind, horizonMs, tableId),
-  };
+  return createHorizonRecord({ store, table: CONFLICTS_TABLE, entityKind });
 }
 
 export interface TrimConflictsOptions {
