@@ -13,7 +13,7 @@ type Span = ReplayTable['span'];
 
 /**
  * I5, while all goes on: a table that a replay made holds, of each entity, at least what the archive had when the
- * replay began, and nothing but what was committed in the span that was asked for. What a restore makes of an
+ * replay began and did not lose meanwhile, and nothing but what was committed in the span that was asked for. What a restore makes of an
  * entity is what it was at that time.
  */
 export function watchReplays(
@@ -21,8 +21,15 @@ export function watchReplays(
   report: Report,
 ): void {
   const { recoveries } = world;
-  /** Of each command: what the archive had when it began, by entity. */
-  const before = new Map<string, ReadonlyMap<string, RawState>>();
+  /** Of each command: the change sets that the archive had when it began and has had all the time since. */
+  const kept = new Map<string, { readonly region: string; readonly stamps: Set<string> }>();
+  for (const { name, account } of world.regions) {
+    account.onLost((table, rowKey) => {
+      if (table !== ARCHIVE_TABLE) return;
+      const [stamp = rowKey] = rowKey.split('~');
+      for (const { region, stamps } of kept.values()) if (region === name) stamps.delete(stamp);
+    });
+  }
   const sourceOf = (command: Command): { region: string; span: Span } | undefined => {
     if (command.kind === 'replay-table') return { region: command.source, span: command.span };
     if (command.kind === 'replay-restore') return { region: command.region, span: command.span };
@@ -68,17 +75,16 @@ export function watchReplays(
     const source = sourceOf(command);
     if (source === undefined || wasDamaged(world, source.region, ARCHIVE_TABLE)) return;
     const { archived } = ledger.regionNamed(source.region);
-    before.set(
-      id,
-      joined(source.span, (stamp) => archived.has(stamp)),
-    );
+    kept.set(id, { region: source.region, stamps: new Set(archived) });
   });
   recoveries.onDone(({ id, command, plan }, done) => {
     const source = sourceOf(command);
-    const least = before.get(id);
-    if (source === undefined || least === undefined) return;
+    const stamps = kept.get(id)?.stamps;
+    kept.delete(id);
+    if (source === undefined || stamps === undefined) return;
     // What nobody can read is skipped, and put back later.
     if (wasDamaged(world, source.region, ARCHIVE_TABLE)) return;
+    const least = joined(source.span, (stamp) => stamps.has(stamp));
     const most = joined(source.span, () => true);
     if (command.kind === 'replay-table' && done.kind === 'replayed') {
       judgeTable({ id, command, least, most }).catch((error: unknown) =>
