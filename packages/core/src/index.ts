@@ -41,6 +41,7 @@ export {
   checkFixed,
   checkSettings,
   currentTable,
+  decideAdopt,
   decideCreate,
   decideDelete,
   decideRestore,
@@ -58,6 +59,20 @@ export {
   toPurge,
 } from './catalogue/decide-catalogue.ts';
 export { keepSettingsOf, keepsOf, rowsKindOf, type TableKeep } from './catalogue/table-keeps.ts';
+export {
+  advanceSource,
+  type CopyCounts,
+  decodeSource,
+  encodeSource,
+  isOverlaid,
+  type ReadSource,
+  SOURCE_NAME,
+  SOURCE_UNREADABLE,
+  type SourceEvent,
+  type SourceProof,
+  type SourceState,
+  type TableSource,
+} from './catalogue/table-source.ts';
 // What bounds, pages and repeats work.
 export { chunk, forEachBounded } from './concurrency/bounded.ts';
 export { untilUncontended } from './concurrency/contention.ts';

@@ -8,8 +8,10 @@ import {
   type OpenKind,
   openTableId,
   rowsKind,
+  SOURCE_UNREADABLE,
   type TableGeneration,
   TerminalError,
+  TransientError,
   tableKeyOf,
   type VersionVector,
 } from '@tandem/core';
@@ -111,8 +113,25 @@ interface BoundParts {
   readonly space: OpenSpace;
 }
 
+const RETRY_AFTER_MS = 1_000;
+
+/** Of a table whose rows lie elsewhere nothing is answered here: it would seem to be empty. */
+function errorUnserved({ name, source }: TableGeneration): TransientError {
+  const state = source === undefined || source === SOURCE_UNREADABLE ? 'unknown' : source.state;
+  return new TransientError(
+    'TABLE_UNAVAILABLE',
+    `Table ${name} is taken over from another account, and this process cannot serve its state, ${state}. Try again.`,
+    { retryAfterMs: RETRY_AFTER_MS, details: { table: name, state } },
+  );
+}
+
+function isServed({ source }: TableGeneration): boolean {
+  return source === undefined || (source !== SOURCE_UNREADABLE && source.state === 'done');
+}
+
 function bindTable(found: FoundTable, { catalogue, space }: BoundParts): FoundRegionTable {
   const { table } = found;
+  if (!isServed(table)) throw errorUnserved(table);
   const { consistency } = space;
   const tableId = openTableId(table.key, formatGeneration(table.rowsOf));
   const rows = createOpenTable({ ...space.rows, tableId, policy: table.policy });

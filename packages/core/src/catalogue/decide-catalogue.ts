@@ -11,6 +11,13 @@ import {
   readRecordId,
   recordIdOf,
 } from './catalog-kind.ts';
+import {
+  decodeSource,
+  encodeSource,
+  type ReadSource,
+  SOURCE_UNREADABLE,
+  type TableSource,
+} from './table-source.ts';
 
 /** What may be stated of a table. */
 export interface TableSettings {
@@ -42,7 +49,8 @@ export interface TableGeneration {
   readonly archiveKeepMs: number | undefined;
   readonly conflictsKeepMs: number | undefined;
   readonly acl: string | undefined;
-  readonly source: string | undefined;
+  /** Where its rows come from, or came from, where it was taken over; undefined for a table that was made here. */
+  readonly source: ReadSource | undefined;
   /** The generation whose rows it shows: its own, unless it was restored. */
   readonly rowsOf: number;
   /** Undefined where only its deletion is known here so far. */
@@ -114,7 +122,7 @@ function withCreation(known: TableGeneration, record: CatalogRecord | undefined)
     archiveKeepMs: toNumber(record.archiveKeepMs),
     conflictsKeepMs: toNumber(record.conflictsKeepMs),
     acl: record.acl ?? undefined,
-    source: record.source ?? undefined,
+    source: record.source === null ? undefined : decodeSource(record.source),
     rowsOf: record.rowsOf === null ? known.generation : readGeneration(record.rowsOf),
     createdMs: toMs(record.createdAt) ?? 0,
   };
@@ -210,6 +218,35 @@ export function checkFixed(table: TableGeneration, settings: TableSettings): voi
   }
 }
 
+/**
+ * Decides how a plain table comes to be one of the catalogue: as a new generation, so that nothing an earlier life left hides
+ * a row of it. Throws `TABLE_REQUEST_INVALID` where a table of that name lives that is not taken over from there.
+ */
+export function decideAdopt(
+  name: string,
+  { home, from, table }: Pick<TableSource, 'home' | 'from' | 'table'>,
+  generations: readonly TableGeneration[] = [],
+): CreateDecision {
+  const current = currentTable(generations);
+  if (current === undefined) {
+    return { kind: 'create', generation: nextGeneration(name, generations) };
+  }
+  const { source } = current;
+  const isSame =
+    source !== undefined &&
+    source !== SOURCE_UNREADABLE &&
+    source.home === home &&
+    source.from === from &&
+    source.table === table;
+  if (isSame) return { kind: 'exists', table: current };
+  throw new TerminalError(
+    'TABLE_REQUEST_INVALID',
+    `Table ${current.name} exists, and is not taken over from ${table} of ${from} in ${home}: its rows would hide those ` +
+      'of the old one. Delete it, or adopt under another name.',
+    { details: { table: current.name } },
+  );
+}
+
 function nextGeneration(name: string, generations: readonly TableGeneration[]): number {
   const next = (generations.at(-1)?.generation ?? -1) + 1;
   if (next < GENERATIONS_MAX) return next;
@@ -260,6 +297,9 @@ export function decideRestore(
   if (from === undefined) {
     const which = generation === undefined ? 'table' : `generation ${formatGeneration(generation)}`;
     throw refuse(`no ${which} of that name was deleted.`);
+  }
+  if (from.source === SOURCE_UNREADABLE) {
+    throw refuse('where its rows come from can only be read by a newer build. Upgrade this one.');
   }
   const keptUntilMs = lastShownMs(generations, from.rowsOf) + keepMs;
   if (isMarked(generations, from.rowsOf) || nowMs >= keptUntilMs) {
@@ -326,7 +366,15 @@ export function findPurged(
 export function toCreation(
   name: string,
   settings: TableSettings,
-  { nowMs, rowsOf }: { readonly nowMs: number; readonly rowsOf?: number },
+  {
+    nowMs,
+    rowsOf,
+    source,
+  }: {
+    readonly nowMs: number;
+    readonly rowsOf?: number | undefined;
+    readonly source?: TableSource | undefined;
+  },
 ): Partial<CatalogRecord> {
   const { policy = 'row', replicate = 'all', acl } = settings;
   return {
@@ -337,6 +385,7 @@ export function toCreation(
     archiveKeepMs: toInt64(name, 'archiveKeepMs', settings.archiveKeepMs),
     conflictsKeepMs: toInt64(name, 'conflictsKeepMs', settings.conflictsKeepMs),
     acl: acl ?? null,
+    source: source === undefined ? null : encodeSource(source),
     rowsOf: rowsOf === undefined ? null : formatGeneration(rowsOf),
     createdAt: new Date(nowMs).toISOString(),
   };

@@ -116,6 +116,71 @@ describe('I21: the catalogue of tables', () => {
   });
 });
 
+describe('a table that is taken over', () => {
+  const SOURCE = { home: 'east', from: 'shop', table: 'Orders' } as const;
+
+  test('has one state, which every region learns of, and is adopted once', async () => {
+    const { regions, open } = await createHarness();
+    const [east, west] = [open(regions.east), open(regions.west)];
+    const adopted = await east.adopt('Orders', SOURCE);
+    expect(adopted).toMatchObject({ kind: 'created', table: { source: { state: 'proxy' } } });
+    expect(await east.adopt('orders', SOURCE)).toMatchObject({ kind: 'exists' });
+    await expect(east.adopt('Orders', { ...SOURCE, from: 'other' })).rejects.toThrow(
+      /Table Orders exists, and is not taken over from Orders of other/,
+    );
+    await east.advance('Orders', { kind: 'freeze' });
+    await east.advance('Orders', { kind: 'overlay', lastWrittenMs: 7 });
+    await regions.settle();
+    expect((await west.find('Orders'))?.table.source).toMatchObject({
+      ...SOURCE,
+      state: 'overlay',
+      lastWrittenMs: 7,
+    });
+  });
+
+  test('is changed by one of two that change it at once, and by the other no more', async () => {
+    const { regions, open } = await createHarness();
+    await open(regions.east).adopt('Orders', SOURCE);
+    await open(regions.east).advance('Orders', { kind: 'freeze' });
+    const settled = await Promise.allSettled([
+      open(regions.east).advance('Orders', { kind: 'thaw' }),
+      open(regions.east).advance('Orders', { kind: 'overlay', lastWrittenMs: 7 }),
+    ]);
+    expect(settled.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+  });
+
+  test('is refused where it is none, or another generation, or a newer build wrote of it', async () => {
+    const { regions, open } = await createHarness();
+    const catalogue = open(regions.east);
+    const freeze = { kind: 'freeze' } as const;
+    await expect(catalogue.advance('Orders', freeze)).rejects.toThrow(/there is no such table/);
+    await catalogue.create('Orders');
+    await expect(catalogue.advance('Orders', freeze)).rejects.toThrow(/it was made here/);
+    await expect(catalogue.adopt('Orders', SOURCE)).rejects.toThrow(/exists/);
+    await catalogue.adopt('Devices', { ...SOURCE, table: 'Devices' });
+    await expect(catalogue.advance('Devices', freeze, 1)).rejects.toThrow(/no such table/);
+    await regions.east.table.patch('devices~0000', { source: '{"v":2}' });
+    expect((await catalogue.findNow('Devices'))?.table.source).toBe('unreadable');
+    await expect(catalogue.advance('Devices', freeze)).rejects.toThrow(/a newer build wrote how/);
+    await regions.drive(catalogue.remove('Devices'));
+    await expect(catalogue.restore('Devices')).rejects.toThrow(/only be read by a newer build/);
+  });
+
+  test('comes back in the state that it was deleted in', async () => {
+    const { regions, open } = await createHarness();
+    const catalogue = open(regions.east);
+    await catalogue.adopt('Orders', SOURCE);
+    await catalogue.advance('Orders', { kind: 'freeze' });
+    await catalogue.advance('Orders', { kind: 'overlay', lastWrittenMs: 7 });
+    await regions.drive(catalogue.remove('Orders'));
+    expect(await catalogue.restore('Orders')).toMatchObject({
+      generation: 1,
+      rowsOf: 0,
+      source: { state: 'overlay', lastWrittenMs: 7 },
+    });
+  });
+});
+
 test('a table whose name has the hash of another is refused, be that deleted or not', async () => {
   const { regions, open } = await createHarness();
   const catalogue = open(regions.east);

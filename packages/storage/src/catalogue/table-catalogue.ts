@@ -2,6 +2,7 @@
 // decided in core; here they are read, remembered for a short time, and written.
 import {
   AppError,
+  advanceSource,
   assert,
   CATALOG_BUCKET_COUNT,
   type Catalogue,
@@ -10,9 +11,13 @@ import {
   checkFixed,
   checkSettings,
   currentTable,
+  decideAdopt,
   decideCreate,
   decideDelete,
   decideRestore,
+  decodeSource,
+  encodeSource,
+  encodeVector,
   formatGeneration,
   isAlive,
   keepSettingsOf,
@@ -21,10 +26,13 @@ import {
   readCatalogue,
   recordIdOf,
   SERVICE_RECORD_ID,
+  SOURCE_UNREADABLE,
+  type SourceEvent,
   type StoredRecord,
   type TableGeneration,
   type TableRow,
   type TableSettings,
+  type TableSource,
   type TableStore,
   TerminalError,
   tableKeyOf,
@@ -72,6 +80,20 @@ export interface TableCatalogue {
    * settings that no region follows.
    */
   create(name: string, settings?: TableSettings): Promise<CreateOutcome>;
+  /**
+   * Makes a table whose rows are those of a plain one, in the state `proxy`. Throws `TABLE_REQUEST_INVALID` where a table of
+   * that name lives that is not taken over from there.
+   */
+  adopt(
+    name: string,
+    source: Pick<TableSource, 'home' | 'from' | 'table'>,
+    settings?: TableSettings,
+  ): Promise<CreateOutcome>;
+  /**
+   * Changes the state of a table that is taken over, in its home region alone and unless somebody else changes it
+   * meanwhile. Throws `TABLE_REQUEST_INVALID` for what its state does not allow, and where there is no such table.
+   */
+  advance(name: string, event: SourceEvent, generation?: number): Promise<TableSource>;
   /** Changes what it names; undefined where there is no such table. Throws as `create` does. */
   change(name: string, settings: TableSettings): Promise<TableGeneration | undefined>;
   /**
@@ -136,6 +158,43 @@ export function createTableCatalogue(options: TableCatalogueOptions): TableCatal
         return { ...decision, record: toCreation(name, settings, { nowMs: clock.nowMs() }) };
       });
     },
+    async adopt(name, from, settings = {}) {
+      checkSettings(name, settings, options);
+      return writeDecided(name, { records, table }, (generations) => {
+        const decision = decideAdopt(name, from, generations);
+        if (decision.kind === 'exists') return decision;
+        const nowMs = clock.nowMs();
+        const source = { ...from, state: 'proxy' as const, sinceMs: nowMs };
+        return { ...decision, record: toCreation(name, settings, { nowMs, source }) };
+      });
+    },
+    advance: (name, event, generation) =>
+      untilUncontended(
+        async (): Promise<TableSource | { readonly contended: string }> => {
+          const key = tableKeyOf(name);
+          const current = currentTable(await records.ofName(key));
+          if (current === undefined || (generation ?? current.generation) !== current.generation) {
+            throw notTakenOver(name, 'there is no such table');
+          }
+          const entityId = recordIdOf(key, current.generation, 'creation');
+          // Read again by itself: its version is what the change is made on.
+          const record = await table.get(entityId);
+          const text = record?.entity.source ?? null;
+          if (record === undefined || text === null) throw notTakenOver(name, 'it was made here');
+          const source = decodeSource(text);
+          if (source === SOURCE_UNREADABLE) throw notTakenOver(name, 'a newer build wrote how');
+          const next = advanceSource(name, source, event, clock.nowMs());
+          if (next === source) return next;
+          const outcome = await table.patch(
+            entityId,
+            { source: encodeSource(next) },
+            { kind: 'version', versions: [encodeVector(record.version)] },
+          );
+          records.forget();
+          return outcome.kind === 'replaced' ? next : { contended: `Table ${name}` };
+        },
+        { attemptsMax: ATTEMPTS_MAX, remedy: 'Try again.' },
+      ),
     async change(name, settings) {
       checkSettings(name, settings, options);
       const key = tableKeyOf(name);
@@ -164,7 +223,8 @@ export function createTableCatalogue(options: TableCatalogueOptions): TableCatal
         const nowMs = clock.nowMs();
         const asked = { generation, nowMs, keepMs: options.keepMs() };
         const { from, rowsOf, generation: next } = decideRestore(name, generations, asked);
-        const record = toCreation(from.name, settingsOf(from), { nowMs, rowsOf });
+        const source = from.source === SOURCE_UNREADABLE ? undefined : from.source;
+        const record = toCreation(from.name, settingsOf(from), { nowMs, rowsOf, source });
         return { kind: 'create', generation: next, record };
       });
       return restored;
@@ -292,6 +352,14 @@ async function writeDecided(
       return { kind: 'created', table: created };
     },
     { attemptsMax: ATTEMPTS_MAX, remedy: 'Try again.' },
+  );
+}
+
+function notTakenOver(name: string, why: string): TerminalError {
+  return new TerminalError(
+    'TABLE_REQUEST_INVALID',
+    `The state of table ${name} cannot be changed: ${why}. See tandem tables show.`,
+    { details: { table: name } },
   );
 }
 

@@ -47,6 +47,7 @@ const settings = {
   }),
 } as const;
 
+const SOURCE = { name: 'shop', connection: 'AccountName=shop;AccountKey=a2V5' };
 const REFRESH_MS = 5_000;
 const GOOD = { Region: 'east', Key: 'k-1' };
 
@@ -342,6 +343,38 @@ test('the four names that are given stay for ever', () => {
     'Customer.BucketCount',
     'Customer.Preconditions',
   ]);
+});
+
+test('sources are read by their names, by key, signature or identity', () => {
+  const parsed = tandemSettings['Tables.Sources'].parse(
+    JSON.stringify([
+      { name: 'key', connection: 'accountname=shop;AccountKey=a2V5;EndpointSuffix=example.com' },
+      { name: 'signed', connection: 'https://shop.table.core.windows.net?sv=1&sig=abc' },
+      { name: 'identity', connection: 'https://shop.table.core.windows.net' },
+    ]),
+  );
+  if (parsed.kind !== 'value' || parsed.value === undefined) throw new Error('It was refused.');
+  expect([...parsed.value].map(([name, connection]) => [name, connection.reveal()])).toEqual([
+    ['key', 'AccountName=shop;AccountKey=a2V5;EndpointSuffix=example.com'],
+    [
+      'signed',
+      'TableEndpoint=https://shop.table.core.windows.net;SharedAccessSignature=sv=1&sig=abc',
+    ],
+    ['identity', 'https://shop.table.core.windows.net'],
+  ]);
+  expect(JSON.stringify([...parsed.value.values()])).not.toContain('shop');
+});
+
+test.each([
+  ['of no account', [{ name: 'shop', connection: 'AccountName=shop' }], '/0/connection'],
+  ['named twice', [SOURCE, SOURCE], '/1/name is there twice'],
+  ['of no name', [{ ...SOURCE, name: 'a key' }], '/0/name'],
+  ['with more than is known', [{ ...SOURCE, key: 'x' }], '/0/key'],
+  ['without any', [], 'fewer than 1'],
+])('a source %s is refused, and nothing of it repeated', (_, sources, problem) => {
+  const parsed = tandemSettings['Tables.Sources'].parse(JSON.stringify(sources));
+  expect(parsed).toMatchObject({ kind: 'malformed', problem: expect.stringContaining(problem) });
+  expect(JSON.stringify(parsed)).not.toContain('a2V5');
 });
 
 test.each([

@@ -5,13 +5,15 @@ import {
   partOfConnectionString,
   ROWS_BUCKET_COUNT_DEFAULT,
   SERVICE_BUS_PARTS,
+  SOURCE_NAME,
+  STORAGE_PARTS,
   tidyConnectionString,
   WIRE_VERSION,
 } from '@tandem/core';
 import { type Static, Type } from 'typebox';
 import { ROW_MEMORY_BYTES_DEFAULT } from '../tables/row-memory.ts';
 import type { Configuration } from './create-configuration.ts';
-import { createSecret, malformed, type Parsed, valueOf } from './setting.ts';
+import { createSecret, malformed, type Parsed, type Secret, valueOf } from './setting.ts';
 import { choice, durationMs, integer, json, secret, text } from './setting-kinds.ts';
 
 const MIB = 1024 * 1024;
@@ -72,6 +74,60 @@ function findPeerProblem(peers: Static<typeof PeersSchema>): string | undefined 
   return undefined;
 }
 
+const SOURCES_MAX = 32;
+const SourcesSchema = Type.Array(
+  Type.Object(
+    { name: Type.String({ pattern: SOURCE_NAME.source }), connection: Type.String() },
+    { additionalProperties: false },
+  ),
+  { minItems: 1, maxItems: SOURCES_MAX },
+);
+const ACCOUNT_URL = /^https?:\/\/[^?\s]+$/;
+/** An address with a shared access signature behind it, as the portal shows one. */
+const SIGNED_URL = /^(https?:\/\/[^?\s]+)\?(\S*\bsig=\S*)$/;
+const ACCOUNT_RULE =
+  'a connection string of a storage account, the address of its tables (https://…), for the identity of the environment, or ' +
+  'that address with a shared access signature';
+
+/** Returns what a store is opened with; repeats nothing of the text. */
+function readAccount(given: string): Parsed<string> {
+  if (ACCOUNT_URL.test(given)) return valueOf(given);
+  const [, endpoint, signature] = SIGNED_URL.exec(given) ?? [];
+  if (endpoint !== undefined) {
+    return valueOf(`TableEndpoint=${endpoint};SharedAccessSignature=${signature}`);
+  }
+  const text = tidyConnectionString(given, STORAGE_PARTS);
+  const has = (name: string): boolean => (partOfConnectionString(text, name) ?? '') !== '';
+  const isSigned = has('AccountKey') || has('SharedAccessSignature');
+  return isSigned || has('UseDevelopmentStorage')
+    ? valueOf(text)
+    : malformed(`must be ${ACCOUNT_RULE}`);
+}
+
+/** Names the first source that cannot be used by its place, for its connection may hold a key. */
+function findSourceProblem(sources: Static<typeof SourcesSchema>): string | undefined {
+  for (const [index, { name, connection }] of sources.entries()) {
+    if (sources.findIndex((one) => one.name === name) < index)
+      return `/${index}/name is there twice`;
+    const read = readAccount(connection);
+    if (read.kind === 'malformed') return `/${index}/connection ${read.problem}`;
+  }
+  return undefined;
+}
+
+/** Returns the connections of the sources by their names. */
+function readSources(sources: Static<typeof SourcesSchema>): ReadonlyMap<string, Secret> {
+  return new Map(
+    sources.flatMap(({ name, connection }) => {
+      const read = readAccount(connection);
+      return read.kind === 'value' ? [[name, createSecret(read.value)] as const] : [];
+    }),
+  );
+}
+
+const COPY_ROWS_PER_SECOND_DEFAULT = 2_000;
+const COPY_ROWS_PER_SECOND_MAX = 100_000;
+
 /** The settings of Tandem, in the table `Configuration` of each region. */
 export const tandemSettings = {
   'Customer.DataAccess': choice({
@@ -108,6 +164,25 @@ export const tandemSettings = {
     min: MINUTE_MS,
     max: 3_650 * DAY_MS,
     default: 7 * DAY_MS,
+  }),
+  'Tables.Sources': json({
+    description:
+      'The accounts whose tables are taken over, by the names that tandem tables adopt has for them: the same names in ' +
+      'every region, which all read the old rows until they have their own. The account of a connection needs only to be ' +
+      'read, but at the home region of a table that is still forwarded, where it is written too.',
+    schema: SourcesSchema,
+    rule: `a JSON array of {name, connection}: a name of small letters, digits and "-", and ${ACCOUNT_RULE}`,
+    example: '[{"name":"shop","connection":"https://shop.table.core.windows.net"}]',
+    isSecret: true,
+    findProblem: findSourceProblem,
+    read: readSources,
+  }),
+  'Tables.CopyRowsPerSecond': integer({
+    description:
+      'How many old rows of a table that is taken over its home region copies in a second, at most; all tables together.',
+    min: 1,
+    max: COPY_ROWS_PER_SECOND_MAX,
+    default: COPY_ROWS_PER_SECOND_DEFAULT,
   }),
   'Api.Preconditions': choice({
     formerName: 'Customer.Preconditions',

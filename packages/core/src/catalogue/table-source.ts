@@ -1,0 +1,209 @@
+/**
+ * Where the rows of a table come from while it is taken over from a plain one, as the catalogue keeps it: docs/adr/0040.
+ *
+ *     proxy ──freeze──► frozen ──overlay──► overlay ──copied──► copied ──prove──► done
+ *       ▲                 │
+ *       └──────thaw───────┘
+ *
+ *     state     what it proves                                                        who may write where
+ *     proxy     every row is in the old table; none is here                           the home region, to the old table
+ *     frozen    the same; whoever learnt of it begins no write any more               nobody
+ *     overlay   nobody writes the old table any more; a row here hides the old one    every region, to its own table
+ *     copied    the home region has a row for every old one                           the same
+ *     done      every region has, so the old table is read no more                    the same
+ *
+ * How far the copier is changes with every page, so it is no part of it: the home region keeps that among its own.
+ */
+import { type Static, Type } from 'typebox';
+import { Value } from 'typebox/value';
+import { TerminalError } from '../errors.ts';
+import { isRegionName } from '../time/stamp.ts';
+
+export const SOURCE_STATES = ['proxy', 'frozen', 'overlay', 'copied', 'done'] as const;
+export type SourceState = (typeof SOURCE_STATES)[number];
+
+/** Names a source in the settings of a region. */
+export const SOURCE_NAME = /^[a-z][a-z0-9-]{0,30}$/;
+/** The service's rule for names of tables. */
+const TABLE_NAME = /^[A-Za-z][A-Za-z0-9]{2,62}$/;
+const DIGEST = /^[0-9a-f]{16,64}$/;
+/** Is the last millisecond that a date can have. */
+const TIME_MS_MAX = 8_640_000_000_000_000;
+const REGIONS_MAX = 33;
+
+const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+const TimeMs = Type.Integer({ minimum: 0, maximum: TIME_MS_MAX });
+
+/** What the copier did when it had passed the last old row. */
+const CopySchema = Type.Object(
+  {
+    /** Old rows that were read. */
+    read: Count,
+    /** Of which so many were written here, and the others were here already. */
+    written: Count,
+  },
+  { additionalProperties: false },
+);
+
+/** That every region has a row for every old one. */
+const ProofSchema = Type.Object(
+  {
+    /** Old rows; each is one of the next three. */
+    rows: Count,
+    /** Equal to the old one, property for property. */
+    untouched: Count,
+    /** Written since, in some region. */
+    changed: Count,
+    /** Deleted since, in some region. */
+    deleted: Count,
+    /** Of all old rows in their order; who reads the old table again gets the same. */
+    digest: Type.String({ pattern: DIGEST.source }),
+    atMs: TimeMs,
+    regions: Type.Array(Type.String({ maxLength: 31 }), { minItems: 1, maxItems: REGIONS_MAX }),
+  },
+  { additionalProperties: false },
+);
+
+const SourceSchema = Type.Object(
+  {
+    /** Of this form; one of another is of a build to come. */
+    v: Type.Literal(1),
+    state: Type.Enum([...SOURCE_STATES]),
+    /** The region that forwards, and copies. */
+    home: Type.String({ maxLength: 31 }),
+    /** By the name that the regions have for it in `Tables.Sources`; never by a key. */
+    from: Type.String({ pattern: SOURCE_NAME.source }),
+    /** The table's own name there. */
+    table: Type.String({ pattern: TABLE_NAME.source }),
+    /** When the state was reached, on the clock of who changed it. */
+    sinceMs: TimeMs,
+    /** The old store's own time when the overlay began: no row there is younger, or somebody wrote past us. */
+    lastWrittenMs: Type.Optional(TimeMs),
+    copy: Type.Optional(CopySchema),
+    proof: Type.Optional(ProofSchema),
+  },
+  { additionalProperties: false },
+);
+
+export type CopyCounts = Static<typeof CopySchema>;
+export type SourceProof = Static<typeof ProofSchema>;
+export type TableSource = Readonly<Omit<Static<typeof SourceSchema>, 'v'>>;
+
+/** Is what a record says that no build like this one wrote: its table is served by nobody until one can read it. */
+export const SOURCE_UNREADABLE = 'unreadable';
+export type ReadSource = TableSource | typeof SOURCE_UNREADABLE;
+
+export function encodeSource(source: TableSource): string {
+  return JSON.stringify({ v: 1, ...source });
+}
+
+/** Whoever wrote it: what does not fit in every part is unreadable as a whole. */
+export function decodeSource(text: string): ReadSource {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return SOURCE_UNREADABLE;
+    throw error;
+  }
+  if (!Value.Check(SourceSchema, json)) return SOURCE_UNREADABLE;
+  const { v: _, ...source } = json;
+  return isPlausible(source) ? source : SOURCE_UNREADABLE;
+}
+
+/** What each state has beside those before it. */
+function isPlausible({ state, home, lastWrittenMs, copy, proof }: TableSource): boolean {
+  const reached = SOURCE_STATES.indexOf(state);
+  const has = (value: unknown, from: SourceState): boolean =>
+    (value !== undefined) === reached >= SOURCE_STATES.indexOf(from);
+  const isWhole =
+    proof === undefined ||
+    (proof.rows === proof.untouched + proof.changed + proof.deleted &&
+      proof.regions.includes(home) &&
+      proof.regions.every(isRegionName));
+  return (
+    isRegionName(home) &&
+    has(lastWrittenMs, 'overlay') &&
+    has(copy, 'copied') &&
+    has(proof, 'done') &&
+    isWhole
+  );
+}
+
+/** What happens to a table that is taken over. */
+export type SourceEvent =
+  | { readonly kind: 'freeze' | 'thaw' }
+  | { readonly kind: 'overlay'; readonly lastWrittenMs: number }
+  | { readonly kind: 'copied'; readonly copy: CopyCounts }
+  | { readonly kind: 'prove'; readonly proof: SourceProof };
+
+type EventKind = SourceEvent['kind'];
+
+/** The state that an event leads to; the same where it has happened before, undefined where it may not. */
+const NEXT: Readonly<Record<SourceState, Readonly<Record<EventKind, SourceState | undefined>>>> = {
+  proxy: {
+    freeze: 'frozen',
+    thaw: 'proxy',
+    overlay: undefined,
+    copied: undefined,
+    prove: undefined,
+  },
+  frozen: {
+    freeze: 'frozen',
+    thaw: 'proxy',
+    overlay: 'overlay',
+    copied: undefined,
+    prove: undefined,
+  },
+  overlay: {
+    freeze: 'overlay',
+    thaw: undefined,
+    overlay: 'overlay',
+    copied: 'copied',
+    prove: undefined,
+  },
+  copied: {
+    freeze: 'copied',
+    thaw: undefined,
+    overlay: 'copied',
+    copied: 'copied',
+    prove: 'done',
+  },
+  done: { freeze: 'done', thaw: undefined, overlay: 'done', copied: 'done', prove: 'done' },
+};
+
+const WHAT: Readonly<Record<EventKind, string>> = {
+  freeze: 'taken over',
+  thaw: 'given back to its old address',
+  overlay: 'overlaid',
+  copied: 'called copied',
+  prove: 'called done',
+};
+
+/**
+ * Returns what an event makes of a source: the same object where it has happened before, so that whoever was cut off
+ * repeats it. Throws `TABLE_REQUEST_INVALID` for one that its state does not allow.
+ */
+export function advanceSource(
+  table: string,
+  source: TableSource,
+  event: SourceEvent,
+  nowMs: number,
+): TableSource {
+  const state = NEXT[source.state][event.kind];
+  if (state === undefined) {
+    throw new TerminalError(
+      'TABLE_REQUEST_INVALID',
+      `Table ${table} cannot be ${WHAT[event.kind]}: it is in the state ${source.state}. See tandem tables status.`,
+      { details: { table, state: source.state } },
+    );
+  }
+  if (state === source.state) return source;
+  const { kind, ...told } = event;
+  return { ...source, state, sinceMs: nowMs, ...told };
+}
+
+/** Tells whether a row here hides the old one, and what is not here is read there. */
+export function isOverlaid({ state }: Pick<TableSource, 'state'>): boolean {
+  return state === 'overlay' || state === 'copied';
+}
