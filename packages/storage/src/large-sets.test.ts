@@ -9,6 +9,7 @@ import {
   fragmentsOf,
   type OutboundMessage,
   type TableRow,
+  type TableStore,
   TransientError,
 } from '@tandem/core';
 import { encodeFragment } from '@tandem/core/testing';
@@ -18,7 +19,11 @@ import { createDamagedRows } from './recovery/damaged-rows.ts';
 import type { TransactOperation } from './replicated-table.ts';
 import { REPLICATION_TABLE } from './status/status-row.ts';
 import { ARCHIVE_TABLE, createTableArchive } from './tables/table-archive.ts';
-import { FRAGMENTS_PARTITION, tidyFragments } from './tables/table-fragments.ts';
+import {
+  createTableFragments,
+  FRAGMENTS_PARTITION,
+  tidyFragments,
+} from './tables/table-fragments.ts';
 import { deviceKind } from './testing/device-kind.ts';
 import { MEMORY_BUCKET_COUNT, type MemoryRegion, readRows } from './testing/memory-region.ts';
 import { expectReplayable } from './testing/recovery-regions.ts';
@@ -385,6 +390,28 @@ describe('fragments that are received', () => {
     await receive();
     expect([await fragmentKeys(), reasons()]).toEqual([[], []]);
     expect(await archivedSizes(regions.west)).toEqual([10]);
+  });
+
+  test('that another applies and takes away between two looks at them are known', async () => {
+    const { west, clock } = regions;
+    let isArchived = false;
+    const archive = { has: () => Promise.resolve(isArchived) };
+    const other = createTableFragments({ store: west.store, archive, clock });
+    const [first, ...others] = fragments as [Fragment, ...Fragment[]];
+    for (const fragment of others) await other.keep(fragment);
+    const store: TableStore = {
+      ...west.store,
+      async query(range) {
+        const page = await west.store.query(range);
+        if (!isArchived) {
+          isArchived = true;
+          await other.drop(first);
+        }
+        return page;
+      },
+    };
+    const kept = await createTableFragments({ store, archive, clock }).keep(first);
+    expect(kept).toEqual({ kind: 'known' });
   });
 
   test('survive a crash anywhere between them', async () => {

@@ -53,8 +53,9 @@ export function createTableFragments({
       ]);
       await commit(store, [{ kind: 'upsert', rowKey, properties }]);
       const kept = await rowsFrom(store, start, 'keys');
-      if (kept.length === fragment.count) {
-        const rows = await rowsFrom(store, start, 'all');
+      // Whoever applied the set meanwhile may take the rows away between the two reads.
+      const rows = kept.length === fragment.count ? await rowsFrom(store, start, 'all') : [];
+      if (rows.length === fragment.count) {
         const fragments = rows.flatMap(({ properties }) => toFragment(properties) ?? []);
         return { kind: 'whole', encoded: joinFragments(fragments) };
       }

@@ -39,8 +39,25 @@ export const largeSetMutants: readonly Mutant[] = [
     edits: [
       {
         file: FRAGMENTS,
-        find: 'if (kept.length === fragment.count) {',
-        replace: 'if (kept.length >= fragment.count - 1) {',
+        find: 'const rows = kept.length === fragment.count ?',
+        replace: 'const rows = kept.length >= fragment.count - 1 ?',
+      },
+      {
+        file: FRAGMENTS,
+        find: 'if (rows.length === fragment.count) {',
+        replace: 'if (rows.length >= fragment.count - 1) {',
+      },
+    ],
+  },
+  {
+    id: 'fragments-counted-once',
+    title:
+      'a set that was taken away since its fragments were counted is taken for one that differs',
+    edits: [
+      {
+        file: FRAGMENTS,
+        find: 'if (rows.length === fragment.count) {',
+        replace: 'if (kept.length === fragment.count) {',
       },
     ],
   },
