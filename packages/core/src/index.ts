@@ -58,7 +58,13 @@ export {
   toDeletion,
   toPurge,
 } from './catalogue/decide-catalogue.ts';
-export { keepSettingsOf, keepsOf, rowsKindOf, type TableKeep } from './catalogue/table-keeps.ts';
+export {
+  hidingTableIds,
+  keepSettingsOf,
+  keepsOf,
+  rowsKindOf,
+  type TableKeep,
+} from './catalogue/table-keeps.ts';
 export {
   advanceSource,
   type CopyCounts,

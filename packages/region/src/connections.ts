@@ -101,8 +101,11 @@ const ACCOUNT_URL = /^https?:\/\//i;
  * process's own identity is used. Throws `CONFIGURATION_INVALID` for what is neither; connects
  * when first used.
  */
-export function openStore(connection: string): TableStore {
-  return ACCOUNT_URL.test(connection)
-    ? createAzureTableStore({ accountUrl: connection })
-    : createAzureTableStore({ connectionString: tidyConnectionString(connection, STORAGE_PARTS) });
+export function openStore(connection: string, timeoutMs?: number): TableStore {
+  const bounds = timeoutMs === undefined ? {} : { timeoutMs };
+  if (ACCOUNT_URL.test(connection)) {
+    return createAzureTableStore({ accountUrl: connection, ...bounds });
+  }
+  const connectionString = tidyConnectionString(connection, STORAGE_PARTS);
+  return createAzureTableStore({ connectionString, ...bounds });
 }

@@ -14,6 +14,7 @@ import {
 } from './consistency/consistency.ts';
 import { createOpenTables, type OpenSpace, type OpenTables, SPACE_KINDS } from './open-tables.ts';
 import type { RegionKinds, RegionSetup } from './region-options.ts';
+import { createSources } from './sources.ts';
 
 export type StatesOptions = Omit<StateTableOptions, 'kind'>;
 
@@ -24,9 +25,10 @@ interface ClientParts extends ConsistencyParts {
 
 /** Opens the catalogue, and the tables that it names. */
 export function openClientTables(
-  { quiet: logger }: Pick<RegionSetup, 'quiet'>,
+  setup: Pick<RegionSetup, 'quiet' | 'openSource' | 'randomness'>,
   parts: ClientParts,
 ): { readonly catalogue: TableCatalogue; readonly openTables: OpenTables } {
+  const { quiet: logger } = setup;
   const { store, clock, opened, notices, statesOf } = parts;
   const catalogue = createTableCatalogue({
     store,
@@ -51,7 +53,9 @@ export function openClientTables(
     };
   };
   const spaces = { all: openSpace('all'), none: openSpace('none') };
-  return { catalogue, openTables: createOpenTables({ catalogue, spaces }) };
+  const { configuration } = opened;
+  const sources = createSources({ ...setup, configuration, clock });
+  return { catalogue, openTables: createOpenTables({ ...parts, catalogue, spaces, sources }) };
 }
 
 /** Throws `CONFIGURATION_INVALID` for a table that is there already, and otherwise than it is declared. */

@@ -1,31 +1,41 @@
 // The tables of clients as a region serves them: names from the catalogue, rows of one open kind for all of them, or
 // of its twin for those that are not replicated. Docs/adr/0033 and 0034.
 import {
+  assertNever,
+  type Clock,
+  covers,
   encodeOpenId,
   formatGeneration,
   localRowsKind,
+  OLD_REGION,
   type OpenKey,
   type OpenKind,
   openTableId,
   rowsKind,
   SOURCE_UNREADABLE,
   type TableGeneration,
+  type TableSource,
   TerminalError,
   TransientError,
   tableKeyOf,
   type VersionVector,
 } from '@tandem/core';
 import {
+  createForwardingTable,
+  createOldTable,
   createOpenTable,
   type FoundTable,
+  type OldTable,
   type OpenTable,
   type OpenTableOptions,
   type TableCatalogue,
 } from '@tandem/storage';
 import type { Acknowledgement, AcknowledgementAsked } from './consistency/acknowledgements.ts';
 import type { Consistency } from './consistency/consistency.ts';
+import { createPlaces, type Places } from './consistency/places.ts';
 import type { ReceiptAnswer, WriteReceipt } from './consistency/receipts.ts';
 import type { Reach, Wait } from './consistency/version-gate.ts';
+import { FORWARD_MS_MAX, type Sources } from './sources.ts';
 
 /**
  * One table of clients in one region, and what callers may ask of the rows that they wrote and saw. Every call throws
@@ -69,7 +79,7 @@ export interface OpenSpace {
   readonly consistency: Consistency;
 }
 
-export interface OpenTablesOptions {
+export interface OpenTablesOptions extends Omit<BoundParts, 'space' | 'places'> {
   readonly catalogue: Pick<TableCatalogue, 'find' | 'findNow' | 'confirm'>;
   /** By where the rows of a table go. */
   readonly spaces: Readonly<Record<TableGeneration['replicate'], OpenSpace>>;
@@ -81,9 +91,18 @@ export const SPACE_KINDS: Readonly<Record<TableGeneration['replicate'], OpenKind
   none: localRowsKind,
 };
 
-export function createOpenTables({ catalogue, spaces }: OpenTablesOptions): OpenTables {
+/** Bounds what waits in one process while tables are frozen. */
+const HELD_MAX = 500;
+
+export function createOpenTables(options: OpenTablesOptions): OpenTables {
+  const { catalogue, spaces } = options;
+  const places = createPlaces({
+    what: 'requests that wait for a table to be taken over',
+    countMax: HELD_MAX,
+    perCallerMax: HELD_MAX,
+  });
   const bind = (found: FoundTable | undefined): FoundRegionTable | undefined =>
-    found && bindTable(found, { catalogue, space: spaces[found.table.replicate] });
+    found && bindTable(found, { ...options, places, space: spaces[found.table.replicate] });
   const find = async (name: string): Promise<FoundRegionTable | undefined> =>
     bind(await catalogue.find(name));
   return {
@@ -109,8 +128,16 @@ export function noTable(name: string): TerminalError {
 }
 
 interface BoundParts {
-  readonly catalogue: Pick<TableCatalogue, 'confirm'>;
+  readonly catalogue: Pick<TableCatalogue, 'findNow' | 'confirm'>;
   readonly space: OpenSpace;
+  readonly region: string;
+  readonly peers: readonly string[];
+  /** Where the rows of tables that are taken over come from. */
+  readonly sources: Sources;
+  readonly places: Places;
+  readonly clock: Clock;
+  /** Once it is aborted nobody waits any longer. */
+  readonly stopping: AbortSignal;
 }
 
 const RETRY_AFTER_MS = 1_000;
@@ -120,27 +147,66 @@ function errorUnserved({ name, source }: TableGeneration): TransientError {
   const state = source === undefined || source === SOURCE_UNREADABLE ? 'unknown' : source.state;
   return new TransientError(
     'TABLE_UNAVAILABLE',
-    `Table ${name} is taken over from another account, and this process cannot serve its state, ${state}. Try again.`,
+    `Table ${name} is taken over from another account, and is not served here in its state, ${state}. Try again.`,
     { retryAfterMs: RETRY_AFTER_MS, details: { table: name, state } },
   );
 }
 
-function isServed({ source }: TableGeneration): boolean {
-  return source === undefined || (source !== SOURCE_UNREADABLE && source.state === 'done');
+/** Returns the table as its state in the catalogue lets it be served here: docs/adr/0040. */
+function bindTable(found: FoundTable, parts: BoundParts): FoundRegionTable {
+  const { table } = found;
+  const { source } = table;
+  if (source === undefined) return bindRows(found, parts, undefined);
+  if (source === SOURCE_UNREADABLE) throw errorUnserved(table);
+  switch (source.state) {
+    case 'done':
+      return bindRows(found, parts, undefined);
+    case 'overlay':
+    case 'copied':
+      return bindRows(found, parts, openOld(table, source, parts));
+    case 'proxy':
+    case 'frozen':
+      // One region forwards, so that its word alone ends it.
+      if (source.home !== parts.region) throw errorUnserved(table);
+      return bindForwarded(found, source, parts);
+    default:
+      return assertNever(source.state);
+  }
 }
 
-function bindTable(found: FoundTable, { catalogue, space }: BoundParts): FoundRegionTable {
+function tableIdOf(table: TableGeneration): string {
+  return openTableId(table.key, formatGeneration(table.rowsOf));
+}
+
+function openOld(table: TableGeneration, source: TableSource, { sources }: BoundParts): OldTable {
+  const store = sources.open(source.from).reads;
+  return createOldTable({ store, table: source.table, tableId: tableIdOf(table) });
+}
+
+/** Binds a table whose rows are here, over an old one where there is one. */
+function bindRows(
+  found: FoundTable,
+  parts: BoundParts,
+  old: OldTable | undefined,
+): FoundRegionTable {
   const { table } = found;
-  if (!isServed(table)) throw errorUnserved(table);
+  const { catalogue, space, region, peers } = parts;
   const { consistency } = space;
-  const tableId = openTableId(table.key, formatGeneration(table.rowsOf));
-  const rows = createOpenTable({ ...space.rows, tableId, policy: table.policy });
+  const tableId = tableIdOf(table);
+  const rows = createOpenTable({ ...space.rows, tableId, policy: table.policy, old });
   const idOf = (key: OpenKey): string => encodeOpenId(tableId, key);
   /** Nothing is acknowledged into a table that was deleted meanwhile. */
   const confirmed = async <O>(writing: Promise<O>): Promise<O> => {
     const outcome = await writing;
     if (await catalogue.confirm(found)) return outcome;
     throw noTable(table.name);
+  };
+  /** Says whether a version is of the old table alone, and the row there, which nothing here hides, has it. */
+  const isShownByOld = async (key: OpenKey, least: VersionVector): Promise<boolean> => {
+    if (old === undefined || least.size !== 1 || !least.has(OLD_REGION)) return false;
+    if ((await space.rows.states.read(idOf(key))) !== undefined) return false;
+    const state = await old.get(key);
+    return state !== undefined && covers(state.vector, least);
   };
   return {
     table,
@@ -154,14 +220,145 @@ function bindTable(found: FoundTable, { catalogue, space }: BoundParts): FoundRe
       merge: (...write) => confirmed(rows.merge(...write)),
       remove: (...write) => confirmed(rows.remove(...write)),
       transact: (...write) => confirmed(rows.transact(...write)),
-      reach: async (key, least, wait) => consistency.reach(idOf(key), least, wait),
+      async reach(key, least, wait) {
+        if (await isShownByOld(key, least)) return { kind: 'reached' };
+        return consistency.reach(idOf(key), least, wait);
+      },
       acknowledgementOf: (version, asked) => consistency.acknowledgementOf(version, asked),
       receiptFor: async (key, version) => consistency.receiptFor(idOf(key), version),
       readReceipt: async (key, receipt) => consistency.readReceipt(idOf(key), receipt),
-      whereApplied: async (key, receipt, wait) =>
-        consistency.whereApplied(idOf(key), receipt, wait),
+      async whereApplied(key, receipt, wait) {
+        // Whichever region serves the table shows its old rows.
+        if (await isShownByOld(key, receipt.version)) return appliedIn([region, ...peers]);
+        return consistency.whereApplied(idOf(key), receipt, wait);
+      },
     },
   };
+}
+
+function appliedIn(regions: readonly string[]): ReceiptAnswer {
+  return {
+    kind: 'told',
+    regions: regions.map((region) => ({ region, state: 'applied' as const })),
+  };
+}
+
+/** A process that stands still for longer between asking and writing asks again. */
+const MAY_WRITE_MS = 1_000;
+/**
+ * How long a table is frozen before it may be overlaid: what was let pass has ended, and whoever remembers the state
+ * before has asked again, as the catalogue has it done after three seconds.
+ */
+export const FREEZE_MS = MAY_WRITE_MS + FORWARD_MS_MAX + 500;
+/** Longer than a table is frozen; whoever waited for it in vain comes again. */
+const HELD_MS_MAX = 2 * FREEZE_MS;
+const LOOK_EVERY_MS = 100;
+
+/** Says that the state changed between the look at it and the write, of which nothing was done. */
+class StateChanged extends TransientError {}
+
+/** Binds a table of which every row is in the old one: forwarded while it is a `proxy`, held while it is `frozen`. */
+function bindForwarded(
+  found: FoundTable,
+  source: TableSource,
+  parts: BoundParts,
+): FoundRegionTable {
+  const { table } = found;
+  const { consistency } = parts.space;
+  const idOf = (key: OpenKey): string => encodeOpenId(tableIdOf(table), key);
+  const { forwarding, write } = createForwarded(found, source, parts);
+  return {
+    table,
+    kind: SPACE_KINDS[table.replicate],
+    idOf,
+    rows: {
+      // Both sides are read, as in the overlay: so it does not matter what became of the state meanwhile.
+      get: (key) => forwarding.get(key),
+      query: (query) => forwarding.query(query),
+      insert: (...asked) => write((rows) => rows.insert(...asked)),
+      put: (...asked) => write((rows) => rows.put(...asked)),
+      merge: (...asked) => write((rows) => rows.merge(...asked)),
+      remove: (...asked) => write((rows) => rows.remove(...asked)),
+      transact: (...asked) => write((rows) => rows.transact(...asked)),
+      // There is one place that has it, and whoever reads it sees all that was ever seen.
+      reach: async () => ({ kind: 'reached' }),
+      acknowledgementOf: (version, asked) => consistency.acknowledgementOf(version, asked),
+      receiptFor: async (key, version) => consistency.receiptFor(idOf(key), version),
+      readReceipt: async (key, receipt) => consistency.readReceipt(idOf(key), receipt),
+      whereApplied: async () => appliedIn([parts.region]),
+    },
+  };
+}
+
+interface Forwarded {
+  readonly forwarding: OpenTable;
+  /** Does a write where the table is when its turn comes: it is held while that is frozen. */
+  readonly write: <O>(work: (rows: OpenTable) => Promise<O>) => Promise<O>;
+}
+
+function createForwarded({ table }: FoundTable, source: TableSource, parts: BoundParts): Forwarded {
+  const { catalogue, clock, places, space, stopping, sources } = parts;
+  const tableId = tableIdOf(table);
+  const lookNow = async (): Promise<FoundTable> => {
+    const now = await catalogue.findNow(table.key);
+    if (now?.table.generation === table.generation) return now;
+    throw noTable(table.name);
+  };
+  const old = openOld(table, source, parts);
+  const forwarding = createForwardingTable({
+    store: sources.open(source.from).writes,
+    table: source.table,
+    tableId,
+    reads: createOpenTable({ ...space.rows, tableId, policy: table.policy, old }),
+    async mayWrite() {
+      const startedMs = clock.nowMs();
+      const isProxy = stateOf(await lookNow()) === 'proxy';
+      if (isProxy && clock.nowMs() - startedMs <= MAY_WRITE_MS) return;
+      const message = `Table ${table.name} is being taken over. Try again.`;
+      throw new StateChanged('TABLE_UNAVAILABLE', message, { retryAfterMs: RETRY_AFTER_MS });
+    },
+  });
+  const hold = async <O>(work: (rows: OpenTable) => Promise<O>): Promise<O> => {
+    const leave = places.take(table.key);
+    try {
+      const endMs = clock.nowMs() + HELD_MS_MAX;
+      while (clock.nowMs() < endMs && !stopping.aborted) {
+        const now = await lookNow();
+        if (stateOf(now) === 'proxy') {
+          const done = await unlessChanged(() => work(forwarding));
+          if (done !== undefined) return done.outcome;
+        } else if (stateOf(now) !== 'frozen') return await work(bindTable(now, parts).rows);
+        await clock.sleep(LOOK_EVERY_MS, stopping);
+      }
+      throw errorUnserved(table);
+    } finally {
+      leave();
+    }
+  };
+  return {
+    forwarding,
+    async write(work) {
+      const isProxy = source.state === 'proxy';
+      const done = isProxy ? await unlessChanged(() => work(forwarding)) : undefined;
+      return done === undefined ? hold(work) : done.outcome;
+    },
+  };
+}
+
+function stateOf({ table: { source } }: FoundTable): string {
+  return source === undefined || source === SOURCE_UNREADABLE ? 'unknown' : source.state;
+}
+
+/** Returns undefined where nothing was done, since the table is no longer forwarded. */
+async function unlessChanged<O>(
+  work: () => Promise<O>,
+): Promise<{ readonly outcome: O } | undefined> {
+  try {
+    return { outcome: await work() };
+  } catch (error) {
+    if (error instanceof StateChanged) return undefined;
+    throw error;
+  }
 }
 
 function openByName(find: () => Promise<RegionOpenTable>): RegionOpenTable {

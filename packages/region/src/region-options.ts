@@ -22,6 +22,7 @@ import type { Telemetry } from '@tandem/telemetry';
 import { type Bus, createServiceBus, openStore } from './connections.ts';
 import { createQuietLogger } from './quiet-logger.ts';
 import { withOwnKinds } from './region-tables.ts';
+import type { OpenSource } from './sources.ts';
 
 /** Entity kinds, and tables of the catalogue, by the names that a service has for them. */
 export type RegionKinds = Readonly<Record<string, TypedKind | DeclaredTable>>;
@@ -70,6 +71,8 @@ export interface RegionOptions<T extends RegionKinds> {
   readonly logger?: Logger;
   readonly clock?: Clock;
   readonly randomness?: Randomness;
+  /** Opens the accounts that `Tables.Sources` names; those of Azure Table Storage by default. */
+  readonly openSource?: OpenSource;
   /** Traces nothing by default. */
   readonly tracing?: Tracing;
 }
@@ -92,6 +95,7 @@ export interface RegionSetup {
   readonly environment: Environment;
   readonly clock: Clock;
   readonly randomness: Randomness;
+  readonly openSource: OpenSource;
   readonly logger: Logger;
   /** Says once what repeats itself. */
   readonly quiet: Logger;
@@ -125,6 +129,7 @@ export function readOptions(given: RegionOptions<RegionKinds>): RegionSetup {
     environment: { ...environment, ...Object.fromEntries(overrides) },
     clock,
     randomness: given.randomness ?? createSystemRandomness(),
+    openSource: given.openSource ?? openStore,
     logger,
     quiet: createQuietLogger({
       logger,

@@ -73,6 +73,8 @@ export {
   type HistoryPage,
   type StateHistoryEntry,
 } from './read/entity-history.ts';
+export { createForwardingTable } from './read/forwarding-table.ts';
+export { type AdoptedRow, createOldTable, type OldTable } from './read/old-table.ts';
 export {
   createOpenTable,
   type OpenOperation,

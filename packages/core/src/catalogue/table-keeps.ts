@@ -8,6 +8,7 @@ import {
   type TableGeneration,
   type TableSettings,
 } from './decide-catalogue.ts';
+import { SOURCE_UNREADABLE } from './table-source.ts';
 
 /** Returns the kind that holds the rows of a table. */
 export function rowsKindOf({ replicate }: Pick<TableGeneration, 'replicate'>): OpenKind {
@@ -47,4 +48,26 @@ export function keepsOf(catalogue: Catalogue, entityKind: string): ReadonlyMap<s
     if (KEEP_SETTINGS.every((name) => keep[name] === undefined)) keeps.delete(id);
   }
   return keeps;
+}
+
+/** Longer than any process goes by what it remembers of the catalogue. */
+const DONE_NOTICE_MS = 60_000;
+
+/**
+ * Returns the ids of the tables in which a row here may hide one of an old table, so that no tombstone of theirs may go, or the
+ * old row would come back. Those that were deleted count too: they can be restored, with the old rows behind them.
+ */
+export function hidingTableIds(catalogue: Catalogue, nowMs: number): ReadonlySet<string> {
+  const ids = new Set<string>();
+  for (const [key, generations] of catalogue) {
+    for (const { source, rowsOf } of generations) {
+      if (source === undefined) continue;
+      const isDone =
+        source !== SOURCE_UNREADABLE &&
+        source.state === 'done' &&
+        nowMs - source.sinceMs > DONE_NOTICE_MS;
+      if (!isDone) ids.add(openTableId(key, formatGeneration(rowsOf)));
+    }
+  }
+  return ids;
 }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { TerminalError } from '../errors.ts';
 import {
   advanceSource,
   decodeSource,
@@ -48,7 +49,7 @@ function walk(events: readonly SourceEvent[]): TableSource[] {
     try {
       passed.push(advanceSource('Orders', last, one, 2_000 + index));
     } catch (error) {
-      expect(error).toMatchObject({ code: 'TABLE_REQUEST_INVALID' });
+      if (!(error instanceof TerminalError) || error.code !== 'TABLE_REQUEST_INVALID') throw error;
     }
   }
   return passed;
@@ -65,7 +66,8 @@ describe('the states of a table that is taken over', () => {
           const before = passed[index - 1] ?? PROXY;
           const step = rankOf(next) - rankOf(before);
           expect(step).toBeLessThanOrEqual(1);
-          if (step < 0) expect([before.state, next.state]).toEqual(['frozen', 'proxy']);
+          const isThawed = before.state === 'frozen' && next.state === 'proxy';
+          expect(step >= 0 || isThawed).toBe(true);
           // Where its rows come from never changes.
           expect(next).toMatchObject({ home: 'east', from: 'shop', table: 'Orders' });
         }
@@ -124,7 +126,7 @@ describe('the states of a table that is taken over', () => {
             rankOf(source) >= rankOf({ ...PROXY, state: 'copied' }),
           );
           expect(source.proof !== undefined).toBe(source.state === 'done');
-          if (isOverlaid(source)) expect(source.lastWrittenMs).toBeDefined();
+          expect(isOverlaid(source) && source.lastWrittenMs === undefined).toBe(false);
         }
       }),
       RUNS,

@@ -19,17 +19,24 @@ type RowWriting = Exclude<RowOperation, { readonly kind: 'delete' }>;
 type Partition = SortedMap<TableRow>;
 type Table = SortedMap<Partition>;
 
+/** The service counts time in steps of 100 ns. */
+const TICKS_PER_MS = 10_000n;
+
 /**
  * Makes a table store in memory, with the semantics of the port and the limits of Table Storage. It uses
  * neither clock nor randomness: the same calls give the same rows with the same ETags. It tells the time where it is
  * given one.
  */
 export function createMemoryTableStore(
-  options: { readonly nowMs?: () => number } = {},
+  options: {
+    readonly nowMs?: () => number;
+    /** Gives rows the ETags that the service gives, which tell their Timestamp: by `nowMs`, each later than the last. */
+    readonly isTagged?: boolean;
+  } = {},
 ): TableStore {
   // Table names are the same in any case.
   const tables = new Map<string, Table>();
-  let version = 0;
+  const nextTag = options.isTagged === true ? createServiceTags(options) : createPlainTags();
 
   const tableOf = (name: string): Table => {
     const table = tables.get(name.toLowerCase());
@@ -43,9 +50,8 @@ export function createMemoryTableStore(
       partition.delete(operation.rowKey);
       return undefined;
     }
-    version += 1;
+    const etag = nextTag();
     const { rowKey } = operation;
-    const etag = `W/"${version}"`;
     const properties = copyProperties(propertiesAfter(operation, partition.get(rowKey)));
     partition.set(rowKey, { partitionKey, rowKey, etag, properties });
     return etag;
@@ -80,6 +86,26 @@ export function createMemoryTableStore(
       return queryTable(tableOf(range.table), range);
     },
     timeMs: async () => options.nowMs?.(),
+  };
+}
+
+function createPlainTags(): () => string {
+  let version = 0;
+  return () => {
+    version += 1;
+    return `W/"${version}"`;
+  };
+}
+
+function createServiceTags({ nowMs }: { readonly nowMs?: () => number }): () => string {
+  let lastTicks = 0n;
+  return () => {
+    const ticks = BigInt(Math.trunc(nowMs?.() ?? 0)) * TICKS_PER_MS;
+    lastTicks = ticks > lastTicks ? ticks : lastTicks + 1n;
+    const ms = new Date(Number(lastTicks / TICKS_PER_MS)).toISOString().slice(0, -1);
+    const digits = String(lastTicks % TICKS_PER_MS).padStart(4, '0');
+    const time = `${`${ms}${digits}`.replace(/\.?0+$/, '')}Z`;
+    return `W/"datetime'${encodeURIComponent(time)}'"`;
   };
 }
 

@@ -95,9 +95,9 @@ export function rowKeyOf(entityKind: string, entityId: string): string {
 
 /** Returns an opaque text, the same for the same that was seen. */
 export function encodeSeen({ visits, rows }: Seen): string {
-  const places = [...visits].map(
-    ([region, { timeMs, writers }]) =>
-      `${region}:${timeMs.toString(36)}:${[...writers].toSorted().join(':')}`,
+  const places = [...visits].map(([region, { timeMs, writers }]) =>
+    // Of rows that only an old table has written there is no writer.
+    [region, timeMs.toString(36), ...[...writers].toSorted()].join(':'),
   );
   const versions = [...rows].map(([key, version]) => `${key}:${encodeVector(version)}`);
   return sealCursor([...places.toSorted(), '', ...versions].join(','), SCOPE);

@@ -1,5 +1,7 @@
 import {
   adoptedStamp,
+  type CatalogRecord,
+  type Catalogue,
   type ChangeSet,
   createApplier,
   createHybridClock,
@@ -8,6 +10,7 @@ import {
   entityBucketOf,
   type FieldValue,
   formatStamp,
+  hidingTableIds,
   type IdRange,
   matches,
   newestStamp,
@@ -17,7 +20,9 @@ import {
   type Predicate,
   publicETag,
   publicTimestamp,
+  readCatalogue,
   rowsKind,
+  type SourceState,
   type TableRow,
   type TableStore,
   timestampOfTag,
@@ -29,6 +34,7 @@ import {
 } from '@tandem/core/memory';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { collectTombstones } from '../retention/collect-tombstones.ts';
 import { createTableArchive } from '../tables/table-archive.ts';
 import { createTableConflictJournal } from '../tables/table-conflict-journal.ts';
 import { createTableReplica } from '../tables/table-replica.ts';
@@ -128,6 +134,7 @@ async function createRegion(old: OldTable | undefined) {
   });
   let copies = 0;
   return {
+    store,
     table: createOpenTable({ ...options, states, tableId: TABLE_ID, old }),
     /** The same table once all is copied. */
     alone: createOpenTable({ ...options, states, tableId: TABLE_ID }),
@@ -442,3 +449,85 @@ test('an adopted stamp is that of the row under its id here', async () => {
   const time = publicTimestamp(newestStamp(row!.state.vector)!);
   expect(row?.state.alive).toBe(adoptedStamp(row!.entityId, time));
 });
+
+describe('a tombstone that hides an old row', () => {
+  test('is kept while the table is taken over, or the row would come back', async () => {
+    const one = { partitionKey: 'p', rowKey: 'r' };
+    const { old } = await createOld([[one, 'x']]);
+    const { table, store } = await createRegion(old);
+    await table.remove(one);
+    const collecting = { store, kind: rowsKind, bucketCount: BUCKETS, horizonMs: Infinity };
+    const hiding = hidingTableIds(catalogueOf('copied'), Date.UTC(2027, 0, 1));
+    expect(await collectTombstones({ ...collecting, hiding })).toBe(0);
+    expect(await table.get(one)).toBeUndefined();
+    expect((await table.query()).records).toEqual([]);
+    // Once it is done nothing is behind it.
+    const done = hidingTableIds(catalogueOf('done'), Date.UTC(2027, 0, 1));
+    expect(await collectTombstones({ ...collecting, hiding: done })).toBe(1);
+  });
+
+  test.each([
+    ['is forwarded', 'proxy', true],
+    ['is copied', 'copied', true],
+    ['is of a newer build', 'unreadable', true],
+    ['was done long ago', 'done', false],
+  ] as const)('counts where its table %s', (_, state, isHiding) => {
+    const ids = hidingTableIds(catalogueOf(state), Date.UTC(2027, 0, 1));
+    expect([...ids]).toEqual(isHiding ? [TABLE_ID] : []);
+  });
+
+  test('counts where its table was done a moment ago, and where it was deleted since', () => {
+    expect(hidingTableIds(catalogueOf('done'), 60_000).size).toBe(1);
+    expect(hidingTableIds(catalogueOf('done'), 60_001).size).toBe(0);
+    expect(hidingTableIds(catalogueOf('overlay', { isDeleted: true }), 90_000).size).toBe(1);
+  });
+});
+
+const RECORD: CatalogRecord = {
+  name: 'Orders',
+  policy: 'row',
+  replicate: 'all',
+  tombstoneAgeMs: null,
+  archiveKeepMs: null,
+  conflictsKeepMs: null,
+  acl: null,
+  source: null,
+  rowsOf: null,
+  createdAt: null,
+  deletedAt: null,
+  purgedAt: null,
+  service: null,
+};
+
+function catalogueOf(
+  state: SourceState | 'unreadable',
+  { isDeleted = false }: { readonly isDeleted?: boolean } = {},
+): Catalogue {
+  const ranks = ['proxy', 'frozen', 'overlay', 'copied', 'done'];
+  const source = {
+    state,
+    home: 'east',
+    from: 'shop',
+    table: 'Plain',
+    sinceMs: 0,
+    ...(ranks.indexOf(state) >= 2 ? { lastWrittenMs: 0 } : {}),
+    ...(ranks.indexOf(state) >= 3 ? { copy: { read: 1, written: 1 } } : {}),
+    ...(state === 'done'
+      ? {
+          proof: {
+            rows: 1,
+            untouched: 1,
+            changed: 0,
+            deleted: 0,
+            digest: '0123456789abcdef',
+            atMs: 0,
+            regions: ['east'],
+          },
+        }
+      : {}),
+  };
+  const text = JSON.stringify({ v: 1, ...source });
+  const entity = { ...RECORD, source: text };
+  const deletion = { entityId: 'orders~0000~deleted', entity: undefined };
+  return readCatalogue([{ entityId: 'orders~0000', entity }, ...(isDeleted ? [deletion] : [])]);
+}

@@ -90,7 +90,7 @@ function isWithin(entityId: string, { from, to }: IdRange): boolean {
 }
 
 /** Empty keys are legal, and no store gives a row of them by a name. */
-async function getRow(
+export async function getRow(
   { store, table }: Pick<OldTableOptions, 'store' | 'table'>,
   { partitionKey, rowKey }: OpenKey,
 ): Promise<TableRow | undefined> {
@@ -107,7 +107,8 @@ async function getRow(
   return undefined;
 }
 
-function adoptRow(
+/** Returns a row of an old table as every region has it. Throws `ROW_MALFORMED` for one that none can adopt. */
+export function adoptRow(
   { partitionKey, rowKey, etag, properties, damage }: TableRow,
   { tableId, table }: Pick<OldTableOptions, 'tableId' | 'table'>,
 ): AdoptedRow {

@@ -154,7 +154,8 @@ function toWrite(kind: OpenOperation['kind'], values: FieldValues): Write {
   return kind === 'remove' ? { kind: 'delete' } : { kind, values };
 }
 
-function toRecord(
+/** Returns the record of a row as a state has it, with the properties that were chosen. */
+export function toRecord(
   { partitionKey, rowKey }: OpenKey,
   { state, referenceId }: Omit<StateRecord, 'entityId'>,
   chosen?: ReadonlySet<string>,

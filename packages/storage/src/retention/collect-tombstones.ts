@@ -10,6 +10,7 @@ import {
   type StoredRow,
   type TableRow,
   type TableStore,
+  tableIdOf,
 } from '@tandem/core';
 import { type DamagedEntityRow, judgeRow } from '../rows/entity-row.ts';
 import { ENTITY_ROWS_FROM, SYSTEM_ROWS_FROM } from '../rows/row-key.ts';
@@ -23,6 +24,8 @@ export interface CollectOptions {
   readonly horizonMs: number;
   /** In place of it, by table id, for those that `takeTombstoneTurn` has recorded. */
   readonly tables?: ReadonlyMap<string, number> | undefined;
+  /** Ids of tables of which no tombstone goes, since it may hide an old row; of none by default. */
+  readonly hiding?: ReadonlySet<string> | undefined;
   /** Of which entities all goes, alive or not, since their table is gone for good; of none by default. */
   readonly purge?: Purge | undefined;
   readonly signal?: AbortSignal;
@@ -66,7 +69,8 @@ export async function collectTombstones(options: CollectOptions): Promise<number
         const { entityId, state } = judged.row;
         const isPurged = options.purge?.isPurged(entityId) === true;
         const horizonMs = horizonOf(horizons, entityId) ?? options.horizonMs;
-        if (!isPurged && !isCollectable(state, horizonMs)) continue;
+        if (!isPurged && (isHiding(entityId, options) || !isCollectable(state, horizonMs)))
+          continue;
         (isPurged ? purged : doomed).push(row);
         told.push(judged.row);
       }
@@ -87,6 +91,10 @@ export async function collectTombstones(options: CollectOptions): Promise<number
     }
   }
   return collected;
+}
+
+function isHiding(entityId: string, { kind, hiding }: CollectOptions): boolean {
+  return kind.form === 'open' && hiding?.has(tableIdOf(entityId)) === true;
 }
 
 /** Returns how many went. A row that somebody has written to since it was read holds up the others until the next time. */

@@ -2,6 +2,7 @@ import {
   assert,
   type Clock,
   catalogKind,
+  hidingTableIds,
   type Lease,
   type Randomness,
   type ReplicationStatus,
@@ -9,7 +10,13 @@ import {
   tombstoneHorizonMs,
 } from '@tandem/core';
 import type { Logger } from '@tandem/service-kit';
-import { collectTombstones, type Secret, takeTombstoneTurn, tandemSettings } from '@tandem/storage';
+import {
+  collectTombstones,
+  readTables,
+  type Secret,
+  takeTombstoneTurn,
+  tandemSettings,
+} from '@tandem/storage';
 import type { BusQueue } from '../../connections.ts';
 import type { PreparedRegion } from '../../prepare-region.ts';
 import type { RegionSettings } from '../../region-settings.ts';
@@ -162,6 +169,10 @@ interface TombstonePartsOptions extends PurgeOptions {
   readonly activity: Pick<Activity, 'notices' | 'notePurged'>;
 }
 
+async function readHiding({ store, clock }: TombstonePartsOptions): Promise<ReadonlySet<string>> {
+  return hidingTableIds(await readTables({ store }), clock.nowMs());
+}
+
 export function createRegionTombstoneDuty(options: TombstonePartsOptions): Duty {
   const { clock, randomness, logger, store, kinds, settings, status, tombstoneLease } = options;
   const { activity } = options;
@@ -182,6 +193,8 @@ export function createRegionTombstoneDuty(options: TombstonePartsOptions): Duty 
       const isPurged = turn !== undefined && turn.purged.length > 0 ? turn.isPurged : undefined;
       const { driftMsMax } = settings;
       const hasCatalogue = kinds.includes(catalogKind);
+      // What is adopted from now on has no tombstone that is old enough.
+      const hiding = hasCatalogue ? await readHiding(options) : undefined;
       for (const kind of kinds) {
         const own = {
           store,
@@ -201,6 +214,7 @@ export function createRegionTombstoneDuty(options: TombstonePartsOptions): Duty 
           bucketCount: bucketCountOf(kind.name, settings),
           horizonMs,
           tables,
+          hiding,
           signal,
           ...(kind.form === 'open' && isPurged !== undefined
             ? { purge: { isPurged, onPurged: (count: number) => void (rows += count) } }
