@@ -51,7 +51,8 @@ export interface Outbox {
   park(entry: OutboxEntry, owed: readonly string[]): Promise<void>;
   /**
    * Finds out whether a prepared entry was committed, and sees to it that it never will be where it was not:
-   * then its row is gone. Idempotent; an entry that is gone already was settled by someone else.
+   * then its row is gone. Idempotent; an entry that is gone already was settled by someone else. Throws
+   * `ROW_MALFORMED` while the row that would tell is damaged and nothing else does.
    */
   settle(entry: OutboxEntry): Promise<'committed' | 'undone' | 'gone'>;
 }

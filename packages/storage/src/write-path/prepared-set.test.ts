@@ -3,6 +3,7 @@ import {
   CHANGES_PER_SET_MAX,
   FULL_WIRE_VERSION,
   inflateChangeSet,
+  type Properties,
   type Transaction,
   TransientError,
   WHOLE_WIRE_VERSION,
@@ -234,6 +235,32 @@ describe('I20: a transaction of a hundred', () => {
     await regions.settle();
     expect(await labelsIn('west')).toEqual(new Set(['a']));
     expect(await archivedSizes('east')).toEqual([100]);
+  });
+
+  test('whose marked row is damaged waits until it is put back, where no other row tells', async () => {
+    const { east, drive } = regions;
+    await drive(east.table.transact(putAll('a')));
+    const marked = (await east.store.get('Devices', '00', FIRST))!;
+    const rewrite = (properties: Properties): Promise<unknown> =>
+      east.store.commit({
+        table: 'Devices',
+        partitionKey: '00',
+        operations: [{ kind: 'upsert', rowKey: FIRST, properties }],
+      });
+    const spoilt = { type: 'String', value: 'nobody can read this' } as const;
+    await rewrite(new Map([...marked.properties, ['_vector', spoilt]]));
+    await east.store.commit({
+      table: 'Devices',
+      partitionKey: '00',
+      operations: HUNDRED.slice(1).map((rowKey) => ({ kind: 'delete', rowKey })),
+    });
+    await expect(sweepLater()).rejects.toMatchObject({ code: 'ROW_MALFORMED' });
+    expect(await outboxKeys()).toHaveLength(1);
+    await rewrite(marked.properties);
+    await sweepLater();
+    await regions.settle();
+    expect(await labelsIn('west')).toEqual(new Set(['a']));
+    expect(await archivedSizes('west')).toEqual([100]);
   });
 
   test('whose rows the store all lost is known by the archive', async () => {

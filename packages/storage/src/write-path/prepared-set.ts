@@ -27,6 +27,7 @@ import {
   stampRegion,
   type TableRow,
   type TableStore,
+  TerminalError,
   untilUncontended,
 } from '@tandem/core';
 import { judgeRow, toRowOperation } from '../rows/entity-row.ts';
@@ -93,6 +94,12 @@ export async function settlePrepared(
     if (isMarked || (await isToldElsewhere(entry, { ...place, bucketCount }))) {
       await settleCommitted(stamp, place);
       return 'committed';
+    }
+    // What an operator may put back may bear the mark.
+    if (row !== undefined && judgeRow(row, { kind, bucketCount }).kind === 'damaged') {
+      const what = `the row that would tell whether ${stamp} was committed is damaged`;
+      const remedy = 'put it back, or set it aside with `tandem damaged-rows`';
+      throw new TerminalError('ROW_MALFORMED', `A prepared set waits: ${what}; ${remedy}.`);
     }
     const operations = toUndoing({ entry, entityId, row, outboxRow }, kind);
     const outcome = await store.commit({ table, partitionKey: bucket, operations });

@@ -176,6 +176,17 @@ function preparedMutants(): readonly Mutant[] {
       ],
     },
     {
+      id: 'prepared-undone-by-damage',
+      title: 'a prepared set whose marked row is damaged counts as never committed',
+      edits: [
+        {
+          file: PREPARED,
+          find: "if (row !== undefined && judgeRow(row, { kind, bucketCount }).kind === 'damaged') {",
+          replace: 'if (row !== undefined && bucketCount === 0) {',
+        },
+      ],
+    },
+    {
       id: 'prepared-answered',
       title: 'a transaction is answered once it is prepared',
       edits: [
