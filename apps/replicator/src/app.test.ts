@@ -21,7 +21,9 @@ const STATUS = describeStatus({
     received: 0,
     trimmed: {},
     purged: 0,
+    copied: 0,
   },
+  copies: [],
   notices: [],
 });
 

@@ -203,10 +203,14 @@ function bindRows(
   };
   /** Says whether a version is of the old table alone, and the row there, which nothing here hides, has it. */
   const isShownByOld = async (key: OpenKey, least: VersionVector): Promise<boolean> => {
-    if (old === undefined || least.size !== 1 || !least.has(OLD_REGION)) return false;
+    if (old === undefined || !isOfOldAlone(least)) return false;
     if ((await space.rows.states.read(idOf(key))) !== undefined) return false;
     const state = await old.get(key);
     return state !== undefined && covers(state.vector, least);
+  };
+  const reach = async (key: OpenKey, least: VersionVector, wait: Wait): Promise<Reach> => {
+    if (await isShownByOld(key, least)) return { kind: 'reached' };
+    return consistency.reach(idOf(key), least, wait);
   };
   return {
     table,
@@ -220,20 +224,24 @@ function bindRows(
       merge: (...write) => confirmed(rows.merge(...write)),
       remove: (...write) => confirmed(rows.remove(...write)),
       transact: (...write) => confirmed(rows.transact(...write)),
-      async reach(key, least, wait) {
-        if (await isShownByOld(key, least)) return { kind: 'reached' };
-        return consistency.reach(idOf(key), least, wait);
-      },
+      reach,
       acknowledgementOf: (version, asked) => consistency.acknowledgementOf(version, asked),
       receiptFor: async (key, version) => consistency.receiptFor(idOf(key), version),
       readReceipt: async (key, receipt) => consistency.readReceipt(idOf(key), receipt),
       async whereApplied(key, receipt, wait) {
-        // Whichever region serves the table shows its old rows.
-        if (await isShownByOld(key, receipt.version)) return appliedIn([region, ...peers]);
-        return consistency.whereApplied(idOf(key), receipt, wait);
+        if (!isOfOldAlone(receipt.version))
+          return consistency.whereApplied(idOf(key), receipt, wait);
+        const reached = await reach(key, receipt.version, wait);
+        if (reached.kind === 'impossible') return { kind: 'forged', why: reached.why };
+        // Whichever region serves the table shows what was done in the old one.
+        return reached.kind === 'reached' ? appliedIn([region, ...peers]) : { kind: 'not-reached' };
       },
     },
   };
+}
+
+function isOfOldAlone(version: VersionVector): boolean {
+  return version.size === 1 && version.has(OLD_REGION);
 }
 
 function appliedIn(regions: readonly string[]): ReceiptAnswer {

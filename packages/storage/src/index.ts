@@ -148,6 +148,7 @@ export {
   trimRegion,
 } from './retention/trim-region.ts';
 export type { DamagedEntityRow } from './rows/entity-row.ts';
+export { type CopyRecord, createCopyRecord, type NamedRow, paceOf } from './status/copy-record.ts';
 // What a region says of itself: status, drill, hold, lease, proof.
 export { REPLICATION_TABLE, type StatusRow } from './status/status-row.ts';
 export {
@@ -184,6 +185,7 @@ export {
 export { createTableOutbox, type TableOutboxOptions } from './tables/table-outbox.ts';
 export { createTableReplica, type TableReplicaOptions } from './tables/table-replica.ts';
 export { isCommitted } from './write-path/commit-change-set.ts';
+export { type CopiedPage, copyPage, restartCopy } from './write-path/copy-old-table.ts';
 export {
   createReplicatedTable,
   createStateTable,

@@ -112,6 +112,19 @@ const StatusAnswer = Type.Object({
     }),
     { description: 'What was met lately and an operator has to see to.' },
   ),
+  copies: Type.Array(
+    Type.Object({
+      table: Type.String(),
+      read: Count,
+      written: Count,
+      refused: Count,
+      stray: Count,
+      rowsPerSecond: nullable(Count),
+      leftMs: nullable(Count),
+      troubleCode: nullable(Type.String()),
+    }),
+    { description: 'How far the copies of old tables are that are taken over here.' },
+  ),
   sinceStart: Type.Object({
     conflicts: Count,
     relayed: Count,
@@ -122,5 +135,6 @@ const StatusAnswer = Type.Object({
       description: 'Rows that were older than is kept, by table.',
     }),
     purged: Type.Integer({ minimum: 0, description: 'Rows of deleted tables that are gone.' }),
+    copied: Type.Integer({ minimum: 0, description: 'Rows of old tables that were copied here.' }),
   }),
 });

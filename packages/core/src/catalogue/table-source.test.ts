@@ -47,7 +47,7 @@ function walk(events: readonly SourceEvent[]): TableSource[] {
   for (const [index, one] of events.entries()) {
     const last = passed.at(-1)!;
     try {
-      passed.push(advanceSource('Orders', last, one, 2_000 + index));
+      passed.push(advanceSource(last, one, { table: 'Orders', nowMs: 2_000 + index }));
     } catch (error) {
       if (!(error instanceof TerminalError) || error.code !== 'TABLE_REQUEST_INVALID') throw error;
     }
@@ -95,11 +95,11 @@ describe('the states of a table that is taken over', () => {
         const source = walk(events).at(-1)!;
         let next: TableSource;
         try {
-          next = advanceSource('Orders', source, last, 5_000);
+          next = advanceSource(source, last, { table: 'Orders', nowMs: 5_000 });
         } catch {
           return;
         }
-        expect(advanceSource('Orders', next, last, 6_000)).toBe(next);
+        expect(advanceSource(next, last, { table: 'Orders', nowMs: 6_000 })).toBe(next);
       }),
       RUNS,
     );
@@ -135,7 +135,11 @@ describe('the states of a table that is taken over', () => {
 
   test('refuse by name what a state does not allow', () => {
     expect(() =>
-      advanceSource('Orders', PROXY, { kind: 'overlay', lastWrittenMs: 1 }, 2_000),
+      advanceSource(
+        PROXY,
+        { kind: 'overlay', lastWrittenMs: 1 },
+        { table: 'Orders', nowMs: 2_000 },
+      ),
     ).toThrow(
       'Table Orders cannot be overlaid: it is in the state proxy. See tandem tables status.',
     );

@@ -16,7 +16,7 @@
  */
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
-import { TerminalError } from '../errors.ts';
+import { assert, TerminalError } from '../errors.ts';
 import { isRegionName } from '../time/stamp.ts';
 
 export const SOURCE_STATES = ['proxy', 'frozen', 'overlay', 'copied', 'done'] as const;
@@ -77,6 +77,8 @@ const SourceSchema = Type.Object(
     table: Type.String({ pattern: TABLE_NAME.source }),
     /** When the state was reached, on the clock of who changed it. */
     sinceMs: TimeMs,
+    /** Counted when it was adopted, for who wants to know how long a copy takes; undefined where nobody counted. */
+    rows: Type.Optional(Count),
     /** The old store's own time when the overlay began: no row there is younger, or somebody wrote past us. */
     lastWrittenMs: Type.Optional(TimeMs),
     copy: Type.Optional(CopySchema),
@@ -93,8 +95,16 @@ export type TableSource = Readonly<Omit<Static<typeof SourceSchema>, 'v'>>;
 export const SOURCE_UNREADABLE = 'unreadable';
 export type ReadSource = TableSource | typeof SOURCE_UNREADABLE;
 
+/** Times are whole milliseconds there, whatever the clock gives. */
 export function encodeSource(source: TableSource): string {
-  return JSON.stringify({ v: 1, ...source });
+  const { sinceMs, lastWrittenMs } = source;
+  const whole = {
+    sinceMs: Math.trunc(sinceMs),
+    ...(lastWrittenMs === undefined ? {} : { lastWrittenMs: Math.trunc(lastWrittenMs) }),
+  };
+  const text = JSON.stringify({ v: 1, ...source, ...whole });
+  assert(decodeSource(text) !== SOURCE_UNREADABLE, 'a source that is written can be read');
+  return text;
 }
 
 /** Whoever wrote it: what does not fit in every part is unreadable as a whole. */
@@ -185,10 +195,9 @@ const WHAT: Readonly<Record<EventKind, string>> = {
  * repeats it. Throws `TABLE_REQUEST_INVALID` for one that its state does not allow.
  */
 export function advanceSource(
-  table: string,
   source: TableSource,
   event: SourceEvent,
-  nowMs: number,
+  { table, nowMs }: { readonly table: string; readonly nowMs: number },
 ): TableSource {
   const state = NEXT[source.state][event.kind];
   if (state === undefined) {
@@ -199,7 +208,7 @@ export function advanceSource(
     );
   }
   if (state === source.state) return source;
-  const { kind, ...told } = event;
+  const { kind: _, ...told } = event;
   return { ...source, state, sinceMs: nowMs, ...told };
 }
 

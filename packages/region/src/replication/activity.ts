@@ -13,7 +13,7 @@ import {
   type Settlement,
 } from '@tandem/core';
 import type { Logger } from '@tandem/service-kit';
-import type { TrimmedKind } from '@tandem/storage';
+import { type CopyRecord, paceOf, type TrimmedKind } from '@tandem/storage';
 
 /** Since this process started. */
 export interface ActivityCounts {
@@ -27,11 +27,38 @@ export interface ActivityCounts {
   readonly trimmed: Readonly<Partial<Record<TrimmedKind['table'], number>>>;
   /** Counts the rows of deleted tables that were taken away. */
   readonly purged: number;
+  /** Counts the rows of old tables that were written here. */
+  readonly copied: number;
+}
+
+/** How far the copy of one old table is, as far as this process has seen. */
+export interface CopyProgress {
+  readonly table: string;
+  readonly read: number;
+  readonly written: number;
+  readonly refused: number;
+  readonly stray: number;
+  readonly rowsPerSecond: number | null;
+  /** Null where nobody counted the rows before. */
+  readonly leftMs: number | null;
+  /** The code alone, of what keeps it from going on. */
+  readonly troubleCode: string | null;
+}
+
+interface CopyNote {
+  readonly table: string;
+  readonly record: CopyRecord;
+  /** How many rows there are, where that is known. */
+  readonly rows?: number | undefined;
+  /** Counts those that were written since the last note; none by default. */
+  readonly written?: number | undefined;
 }
 
 /** Counts what the duties do, and logs what an operator must know of it. */
 export interface Activity extends ActivityLog {
   counts(): ActivityCounts;
+  /** Lists the copies that this process works at, or did last. */
+  copies(): readonly CopyProgress[];
   /** Returns when a duty that waits out an outage last tried again, in milliseconds since the epoch. */
   lastOutageMs(): number | undefined;
   readonly notices: Notices;
@@ -39,7 +66,11 @@ export interface Activity extends ActivityLog {
   noteReceived(messages: number): void;
   notePurged(rows: number): void;
   noteTrimmed(trimmed: Pick<TrimmedKind, 'table' | 'rows'>): void;
+  noteCopy(note: CopyNote): void;
 }
+
+/** So many copies are told of at once, the last ones. */
+const COPIES_MAX = 20;
 
 export function createActivity(options: {
   readonly logger: Logger;
@@ -47,7 +78,8 @@ export function createActivity(options: {
 }): Activity {
   const { clock } = options;
   const log = createActivityLog(options);
-  const counts = { conflicts: 0, relayed: 0, deadLettered: 0, received: 0, purged: 0 };
+  const counts = { conflicts: 0, relayed: 0, deadLettered: 0, received: 0, purged: 0, copied: 0 };
+  const copies = new Map<string, CopyNote>();
   const refused: Partial<Record<RefusalReason, number>> = {};
   const trimmed: Partial<Record<TrimmedKind['table'], number>> = {};
   const notices = createNotices({ clock, onNew: log.onNotice });
@@ -61,6 +93,14 @@ export function createActivity(options: {
       refused: { ...refused },
       trimmed: { ...trimmed },
     }),
+    copies: () => [...copies.values()].map(describeCopy),
+    noteCopy(note) {
+      counts.copied += note.written ?? 0;
+      copies.delete(note.table);
+      copies.set(note.table, note);
+      const [oldest] = copies.keys();
+      if (copies.size > COPIES_MAX && oldest !== undefined) copies.delete(oldest);
+    },
     lastOutageMs: () => lastOutageMs,
     noteRelayed(changeSets) {
       counts.relayed += changeSets;
@@ -90,6 +130,19 @@ export function createActivity(options: {
       if (error.code === 'CLOCK_AHEAD') notices.note('clock-ahead', OWN_CLOCK, error.message);
       log.onOutage(error, attempt, retryInMs);
     },
+  };
+}
+
+function describeCopy({ table, record, rows }: CopyNote): CopyProgress {
+  const { read, written, refusedCount, strayCount, trouble } = record;
+  return {
+    table,
+    read,
+    written,
+    refused: refusedCount,
+    stray: strayCount,
+    ...paceOf(record, rows),
+    troubleCode: trouble === '' ? null : (trouble.split(':')[0] ?? null),
   };
 }
 

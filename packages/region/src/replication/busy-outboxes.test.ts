@@ -98,6 +98,7 @@ test('a region without a table of clients costs as much as its own kinds', async
   expect(passes).toBeGreaterThan(20);
   expect(idle.get('Rows') ?? 0).toBe(0);
   expect(idle.get('LocalRows') ?? 0).toBe(0);
-  expect(idle.get('Catalog')).toBe(passes);
+  // Besides, it is looked a few times a minute whether a table is taken over.
+  expect(idle.get('Catalog')).toBeLessThanOrEqual(passes + 8);
   expect((used.get('Rows') ?? 0) / 16).toBeGreaterThan(20);
 });

@@ -31,14 +31,16 @@ import {
 } from '@tandem/storage';
 import { type Telemetry, traceApplier, traceArchive, tracePublisher } from '@tandem/telemetry';
 import { asFunction, createContainer, InjectionMode } from 'awilix';
-import type { Bus } from '../connections.ts';
+import { type Bus, openStore } from '../connections.ts';
 import { createPeerLinks } from '../peer-links.ts';
 import { type PreparedRegion } from '../prepare-region.ts';
 import { type DataAccess, type RegionSettings } from '../region-settings.ts';
 import { createRegionTables, type RegionTables } from '../region-tables.ts';
+import type { OpenSource } from '../sources.ts';
 import { type Activity, createActivity } from './activity.ts';
 import { createBusyOutboxes } from './busy-outboxes.ts';
 import { createDrillRest, releaseLeases, restDuringDrill } from './drill-rest.ts';
+import { createCopyDuty } from './duties/copy-duty.ts';
 import type { Duty } from './duties/duty.ts';
 import {
   createArchiveSweeper,
@@ -129,6 +131,7 @@ interface CommonParts {
   readonly sweepLease: Lease;
   readonly tombstoneLease: Lease;
   readonly retentionLease: Lease;
+  readonly copyLease: Lease;
   readonly publishers: readonly ChangePublisher[];
   readonly links: readonly PeerLink[];
   readonly relay: Relay;
@@ -154,6 +157,7 @@ function commonParts(options: ReplicatorPartsOptions): CommonParts {
     sweepLease: lease('sweep'),
     tombstoneLease: lease('tombstones'),
     retentionLease: lease('retention'),
+    copyLease: lease('copy'),
     publishers,
     links,
     relay: createRelay({
@@ -173,7 +177,7 @@ function toParts(
 ): ReplicatorParts {
   const { clock, logger, opened, store } = options;
   const { activity, links, status, receiver, sweeper, publishers, sweepLease } = parts;
-  const { tombstoneLease, retentionLease } = parts;
+  const { tombstoneLease, retentionLease, copyLease } = parts;
   const leaseMs = SWEEP_LEASE_MS;
   const sweepDuty = createSweepDuty({
     sweeper: sweeper ?? createArchiveSweeper({ ...parts, store, clock, leaseMs }),
@@ -192,9 +196,11 @@ function toParts(
       ...parts.duties,
       createRegionTombstoneDuty({ ...options, ...parts }),
       createRetentionDuty({ ...options, ...parts }),
+      createCopyDuty({ ...options, ...parts, openSource: options.openSource ?? openStore }),
       createRegionConfigurationDuty({ logger, opened }),
     ],
-    releaseLeases: () => releaseLeases([sweepLease, tombstoneLease, retentionLease], logger),
+    releaseLeases: () =>
+      releaseLeases([sweepLease, tombstoneLease, retentionLease, copyLease], logger),
     async closeBus() {
       await receiver?.close();
       await Promise.all(publishers.map((publisher) => publisher.close()));
@@ -326,6 +332,8 @@ interface ReplicatorPartsOptions {
   readonly kinds: readonly EntityKind[];
   readonly opened: PreparedRegion;
   readonly tracer?: Telemetry['tracer'];
+  /** Opens the accounts of old tables; those of Azure Table Storage by default. */
+  readonly openSource?: OpenSource | undefined;
   /** Links to all peers, whose publishers somebody else closes; made here by default. */
   readonly links?: readonly PeerLink[] | undefined;
 }

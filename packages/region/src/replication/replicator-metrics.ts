@@ -130,6 +130,21 @@ const METRICS: readonly Metric[] = [
     read: ({ sinceStart }) => [[sinceStart.purged]],
   },
   {
+    name: 'tandem.rows.copied',
+    unit: '{row}',
+    description: 'Rows of old tables that were copied here, since the start.',
+    isCounter: true,
+    read: ({ sinceStart }) => [[sinceStart.copied]],
+  },
+  {
+    name: 'tandem.copy.left',
+    unit: 's',
+    description:
+      'How long the copy of an old table goes on at its pace, where its rows were counted.',
+    read: ({ copies }) =>
+      copies.map(({ table, leftMs }) => [seconds(leftMs), { 'tandem.table': table }]),
+  },
+  {
     name: 'tandem.loop.failures',
     unit: '{failure}',
     description: 'Turns of a loop that failed, since the start.',

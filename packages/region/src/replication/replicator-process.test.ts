@@ -116,6 +116,7 @@ describe('replicator of a region with peers', () => {
       'status-log',
       'tombstones',
       'retention',
+      'copy',
       'configuration',
     ]);
   });
@@ -311,6 +312,7 @@ describe('replicator of a region without peers', () => {
       'sweep',
       'tombstones',
       'retention',
+      'copy',
       'configuration',
     ]);
   });

@@ -14,6 +14,7 @@ import type { Bus } from '../connections.ts';
 import { type PreparedRegion, prepareRegion, retryOpening } from '../prepare-region.ts';
 import { createQuietLogger } from '../quiet-logger.ts';
 import { withOwnKinds } from '../region-tables.ts';
+import type { OpenSource } from '../sources.ts';
 import type { ActivityCounts } from './activity.ts';
 import { composeReplicator, type ReplicatorParts } from './compose-replicator.ts';
 import {
@@ -37,6 +38,8 @@ export interface ReplicatorOptions {
   /** May override settings of the table `Configuration`, for development. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly tracer?: Telemetry['tracer'];
+  /** Opens the accounts of old tables; those of Azure Table Storage by default. */
+  readonly openSource?: OpenSource;
   /** Returns the region where this process has opened it already; otherwise it is opened here. */
   readonly prepared?: () => PreparedRegion;
   /** Returns links to all peers that are this process's already; otherwise they are made here. */
@@ -180,17 +183,22 @@ const NO_COUNTS: ActivityCounts = {
   received: 0,
   trimmed: {},
   purged: 0,
+  copied: 0,
 };
 
 function viewOf(
   composition: ReplicatorParts | undefined,
-): Pick<StatusInput, 'links' | 'lastBeat' | 'owedToSinceMs' | 'queue' | 'counts' | 'notices'> {
+): Pick<
+  StatusInput,
+  'links' | 'lastBeat' | 'owedToSinceMs' | 'queue' | 'counts' | 'copies' | 'notices'
+> {
   return {
     links: composition?.links ?? [],
     lastBeat: composition?.status.lastBeat(),
     owedToSinceMs: (peer) => composition?.sweeper?.owedToSinceMs(peer),
     queue: composition?.receiver?.lastSeen(),
     counts: composition?.activity.counts() ?? NO_COUNTS,
+    copies: composition?.activity.copies() ?? [],
     notices: composition?.activity.notices.current() ?? [],
   };
 }

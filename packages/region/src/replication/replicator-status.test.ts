@@ -26,7 +26,9 @@ const INPUT: StatusInput = {
     received: 4,
     trimmed: {},
     purged: 0,
+    copied: 0,
   },
+  copies: [],
   notices: [],
 };
 

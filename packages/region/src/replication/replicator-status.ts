@@ -7,7 +7,7 @@ import {
   type Notice,
   type PeerLink,
 } from '@tandem/core';
-import type { ActivityCounts } from './activity.ts';
+import type { ActivityCounts, CopyProgress } from './activity.ts';
 import type { Liveness, ProcessPhase, ReplicatorReadiness } from './decide-health.ts';
 import type { DutyHealth } from './duties/run-duties.ts';
 import type { QueueView } from './observed-ports.ts';
@@ -35,6 +35,8 @@ export interface ReplicatorStatus {
   readonly loops: readonly LoopStatus[];
   /** Lists what was met lately and an operator has to see to. */
   readonly notices: readonly Notice[];
+  /** Lists the old tables that are copied here. */
+  readonly copies: readonly CopyProgress[];
   readonly sinceStart: ActivityCounts;
 }
 
@@ -69,6 +71,7 @@ export interface StatusInput {
   readonly queue: QueueView | undefined;
   readonly duties: readonly DutyHealth[];
   readonly counts: ActivityCounts;
+  readonly copies: readonly CopyProgress[];
   readonly notices: readonly Notice[];
   readonly driftMsMax?: number | undefined;
 }
@@ -105,6 +108,7 @@ export function describeStatus(input: StatusInput): ReplicatorStatus {
     },
     loops: input.duties.map(describeLoop),
     notices: [...input.notices],
+    copies: [...input.copies],
     sinceStart: counts,
   };
 }

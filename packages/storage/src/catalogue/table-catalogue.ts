@@ -86,7 +86,7 @@ export interface TableCatalogue {
    */
   adopt(
     name: string,
-    source: Pick<TableSource, 'home' | 'from' | 'table'>,
+    source: Pick<TableSource, 'home' | 'from' | 'table' | 'rows'>,
     settings?: TableSettings,
   ): Promise<CreateOutcome>;
   /**
@@ -160,41 +160,16 @@ export function createTableCatalogue(options: TableCatalogueOptions): TableCatal
     },
     async adopt(name, from, settings = {}) {
       checkSettings(name, settings, options);
+      const nowMs = clock.nowMs();
+      const source = { ...from, state: 'proxy' as const, sinceMs: nowMs };
       return writeDecided(name, { records, table }, (generations) => {
         const decision = decideAdopt(name, from, generations);
         if (decision.kind === 'exists') return decision;
-        const nowMs = clock.nowMs();
-        const source = { ...from, state: 'proxy' as const, sinceMs: nowMs };
         return { ...decision, record: toCreation(name, settings, { nowMs, source }) };
       });
     },
     advance: (name, event, generation) =>
-      untilUncontended(
-        async (): Promise<TableSource | { readonly contended: string }> => {
-          const key = tableKeyOf(name);
-          const current = currentTable(await records.ofName(key));
-          if (current === undefined || (generation ?? current.generation) !== current.generation) {
-            throw notTakenOver(name, 'there is no such table');
-          }
-          const entityId = recordIdOf(key, current.generation, 'creation');
-          // Read again by itself: its version is what the change is made on.
-          const record = await table.get(entityId);
-          const text = record?.entity.source ?? null;
-          if (record === undefined || text === null) throw notTakenOver(name, 'it was made here');
-          const source = decodeSource(text);
-          if (source === SOURCE_UNREADABLE) throw notTakenOver(name, 'a newer build wrote how');
-          const next = advanceSource(name, source, event, clock.nowMs());
-          if (next === source) return next;
-          const outcome = await table.patch(
-            entityId,
-            { source: encodeSource(next) },
-            { kind: 'version', versions: [encodeVector(record.version)] },
-          );
-          records.forget();
-          return outcome.kind === 'replaced' ? next : { contended: `Table ${name}` };
-        },
-        { attemptsMax: ATTEMPTS_MAX, remedy: 'Try again.' },
-      ),
+      advance({ name, event, generation }, { ...options, records }),
     async change(name, settings) {
       checkSettings(name, settings, options);
       const key = tableKeyOf(name);
@@ -218,17 +193,7 @@ export function createTableCatalogue(options: TableCatalogueOptions): TableCatal
       if (last !== undefined) await clock.sleep(TRUST_MS);
       return last;
     },
-    async restore(name, generation) {
-      const { table: restored } = await writeDecided(name, { records, table }, (generations) => {
-        const nowMs = clock.nowMs();
-        const asked = { generation, nowMs, keepMs: options.keepMs() };
-        const { from, rowsOf, generation: next } = decideRestore(name, generations, asked);
-        const source = from.source === SOURCE_UNREADABLE ? undefined : from.source;
-        const record = toCreation(from.name, settingsOf(from), { nowMs, rowsOf, source });
-        return { kind: 'create', generation: next, record };
-      });
-      return restored;
-    },
+    restore: (name, generation) => restore(name, generation, { ...options, records }),
     service: async () => (await table.get(SERVICE_RECORD_ID))?.entity.service ?? undefined,
     async setService(service) {
       await table.put(SERVICE_RECORD_ID, { service });
@@ -353,6 +318,60 @@ async function writeDecided(
     },
     { attemptsMax: ATTEMPTS_MAX, remedy: 'Try again.' },
   );
+}
+
+async function restore(
+  name: string,
+  generation: number | undefined,
+  options: TableCatalogueOptions & { readonly records: Records },
+): Promise<TableGeneration> {
+  const { clock } = options;
+  const { table: restored } = await writeDecided(name, options, (generations) => {
+    const nowMs = clock.nowMs();
+    const asked = { generation, nowMs, keepMs: options.keepMs() };
+    const { from, rowsOf, generation: next } = decideRestore(name, generations, asked);
+    const source = from.source === SOURCE_UNREADABLE ? undefined : from.source;
+    const record = toCreation(from.name, settingsOf(from), { nowMs, rowsOf, source });
+    return { kind: 'create', generation: next, record };
+  });
+  return restored;
+}
+
+interface Advance {
+  readonly name: string;
+  readonly event: SourceEvent;
+  readonly generation: number | undefined;
+}
+
+/** Changes the state of a table on the version of its record that was seen, until nobody else has changed it meanwhile. */
+function advance(
+  { name, event, generation }: Advance,
+  { records, table, clock }: TableCatalogueOptions & { readonly records: Records },
+): Promise<TableSource> {
+  const attempt = async (): Promise<TableSource | { readonly contended: string }> => {
+    const key = tableKeyOf(name);
+    const current = currentTable(await records.ofName(key));
+    if (current === undefined || (generation ?? current.generation) !== current.generation) {
+      throw notTakenOver(name, 'there is no such table');
+    }
+    const entityId = recordIdOf(key, current.generation, 'creation');
+    // Read again by itself: its version is what the change is made on.
+    const record = await table.get(entityId);
+    const text = record?.entity.source ?? null;
+    if (record === undefined || text === null) throw notTakenOver(name, 'it was made here');
+    const source = decodeSource(text);
+    if (source === SOURCE_UNREADABLE) throw notTakenOver(name, 'a newer build wrote how');
+    const next = advanceSource(source, event, { table: name, nowMs: clock.nowMs() });
+    if (next === source) return next;
+    const outcome = await table.patch(
+      entityId,
+      { source: encodeSource(next) },
+      { kind: 'version', versions: [encodeVector(record.version)] },
+    );
+    records.forget();
+    return outcome.kind === 'replaced' ? next : { contended: `Table ${name}` };
+  };
+  return untilUncontended(attempt, { attemptsMax: ATTEMPTS_MAX, remedy: 'Try again.' });
 }
 
 function notTakenOver(name: string, why: string): TerminalError {

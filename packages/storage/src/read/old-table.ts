@@ -25,6 +25,12 @@ export interface OldTableOptions {
   readonly table: string;
   /** What the ids of its rows begin with here. */
   readonly tableId: string;
+  /** Told of each row that a page leaves out, since no region can adopt it; nobody is by default. */
+  readonly onRefused?: ((row: RefusedRow) => void) | undefined;
+}
+
+export interface RefusedRow extends OpenKey {
+  readonly why: string;
 }
 
 export interface AdoptedRow extends OpenKey {
@@ -48,14 +54,16 @@ interface OldPageAsked {
   readonly where: Predicate | undefined;
 }
 
-/** Throws what its store throws, and `ROW_MALFORMED` for a row that no region can adopt, naming it. */
+/** Throws what its store throws. A row that no region can adopt is left out of pages, and takes no other with it. */
 export interface OldTable {
+  /** Throws `ROW_MALFORMED` for such a row, naming it. */
   get(key: OpenKey): Promise<EntityState | undefined>;
   /** Reads on in a range of ids, in their order. */
   page(asked: OldPageAsked): Promise<OldPage>;
 }
 
-export function createOldTable({ store, table, tableId }: OldTableOptions): OldTable {
+export function createOldTable(options: OldTableOptions): OldTable {
+  const { store, table, tableId } = options;
   const adopt = (row: TableRow): AdoptedRow => adoptRow(row, { tableId, table });
   return {
     async get(key) {
@@ -72,16 +80,29 @@ export function createOldTable({ store, table, tableId }: OldTableOptions): OldT
         where: pushedOf(where),
         ...(continuation === undefined ? {} : { continuation }),
       });
-      const read = page.rows.map(adopt);
-      const last = read.at(-1);
+      const read = page.rows.flatMap((row) => adoptOrTell(row, options));
+      const last = page.rows.at(-1);
       // What is asked of a store may hold more than the range, never less.
       const rows = read.filter(({ entityId }) => isWithin(entityId, range));
       if (page.continuation === undefined) return { rows, rest, continuation: undefined };
       if (last === undefined) return { rows, rest: range, continuation: page.continuation };
-      const from = { value: last.entityId, isIncluded: false };
+      // Not by its id: a row whose keys are too long has none.
+      const value = startOf(tableId, last.partitionKey) + SEPARATOR + last.rowKey;
+      const from = { value, isIncluded: false };
       return { rows, rest: { ...range, from }, continuation: undefined };
     },
   };
+}
+
+function adoptOrTell(row: TableRow, options: OldTableOptions): AdoptedRow[] {
+  try {
+    return [adoptRow(row, options)];
+  } catch (error) {
+    if (!(error instanceof TerminalError)) throw error;
+    const { partitionKey, rowKey } = row;
+    options.onRefused?.({ partitionKey, rowKey, why: error.message });
+    return [];
+  }
 }
 
 function isWithin(entityId: string, { from, to }: IdRange): boolean {

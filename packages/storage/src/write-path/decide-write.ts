@@ -19,10 +19,13 @@ import {
 } from '@tandem/core';
 import type { OutcomeOf, StateRecord, TransactedOf, WriteCondition } from '../replicated-table.ts';
 
+/** Besides what clients ask for: has the row of an old table here as it is, where nothing is here, a tombstone included. */
+export type RowWrite = Write | { readonly kind: 'adopt' };
+
 /** Says what is asked to be done to one entity. */
 export interface EntityChange {
   readonly entityId: string;
-  readonly write: Write;
+  readonly write: RowWrite;
   readonly condition: WriteCondition | undefined;
   /** Is that of its kind by default. */
   readonly policy?: MergePolicy;
@@ -69,10 +72,15 @@ export interface WriteRules {
 
 /** Decides whether a write goes ahead on what is stored. A tombstone counts as nothing stored. */
 export function decideWrite(
-  write: Write,
+  write: RowWrite,
   stored: Pick<StoredState, 'state'> | undefined,
   { condition, policy, isOfSeveral = false }: WriteRules,
 ): WriteDecision {
+  if (write.kind === 'adopt') {
+    return stored === undefined
+      ? { kind: 'write', operation: 'create' }
+      : { kind: 'condition-failed' };
+  }
   const live = stored !== undefined && isAlive(stored.state) ? stored : undefined;
   if (condition !== undefined && !holds(condition, live)) return { kind: 'condition-failed' };
   const mayRest = policy === 'field' && !isOfSeveral;
@@ -146,7 +154,8 @@ export function decideChanges(
   for (const [place, { entityId, write, condition, known, ...change }] of changes.entries()) {
     const { policy = kind.policy, adopted } = change;
     // What is stored here hides the old row, a tombstone too.
-    const there = known.row ?? (adopted && { state: adopted, referenceId: undefined });
+    const behind = write.kind === 'adopt' ? undefined : adopted;
+    const there = known.row ?? (behind && { state: behind, referenceId: undefined });
     const decision = decideWrite(write, there, { condition, policy, isOfSeveral });
     if (decision.kind === 'write') {
       const { operation } = decision;
@@ -178,11 +187,17 @@ function recognise(
     const state =
       row?.state.request === request
         ? row.state
-        : writeEntity(write, { stored: undefined, stamp, policy: 'row' });
+        : writeEntity(asked(write), { stored: undefined, stamp, policy: 'row' });
     const operation = condition?.kind === 'absent' ? 'create' : 'replace';
     const record = { entityId, state, referenceId: undefined };
     return toOutcome(write.kind === 'delete' ? write.kind : operation, record);
   });
+}
+
+/** Nobody repeats a request that adopts rows. */
+function asked(write: RowWrite): Write {
+  assert(write.kind !== 'adopt', 'a request of a client adopts nothing');
+  return write;
 }
 
 function toAnswer(

@@ -32,11 +32,10 @@ import {
   TerminalError,
   TRANSACTION_BYTES_MAX,
   type TypedKind,
-  type Write,
   writeEntity,
 } from '@tandem/core';
 import { toRowOperation } from '../rows/entity-row.ts';
-import type { Basis, EntityChange } from './decide-write.ts';
+import type { Basis, EntityChange, RowWrite } from './decide-write.ts';
 
 /** The outbox row of several writes holds their change set in Base64, a third longer, beside its other columns. */
 const OUTBOX_OPERATION_BYTES_MAX = 512 * 1024;
@@ -335,6 +334,10 @@ function toState(
     request,
   }: StampedOptions & Pick<GroupWrite, 'request'> & { readonly isOfSeveral: boolean },
 ): EntityState {
+  if (write.kind === 'adopt') {
+    assert(stored !== undefined, 'what is adopted has a state');
+    return stored;
+  }
   const context = {
     stored,
     stamp,
@@ -394,8 +397,8 @@ function valuesIn(state: EntityState | undefined): number {
   return count;
 }
 
-function findWrittenFault(write: Write, kind: TypedKind): string | undefined {
-  if (write.kind === 'delete' || write.kind === 'forget') return undefined;
+function findWrittenFault(write: RowWrite, kind: TypedKind): string | undefined {
+  if (!('values' in write)) return undefined;
   for (const [name, value] of write.values) {
     const bytesMax = kind.budgets.get(name)?.writtenBytesMax;
     if (value === null || bytesMax === undefined || fitsBytes(value, bytesMax)) continue;

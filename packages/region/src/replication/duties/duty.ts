@@ -8,6 +8,7 @@ export type DutyName =
   | 'status-log'
   | 'tombstones'
   | 'retention'
+  | 'copy'
   | 'configuration';
 
 /** Something that the replicator does again and again. */

@@ -67,8 +67,8 @@ export function createPurge(
   };
 }
 
-/** What is written is relayed by the sweep, as whatever a stopped process left. */
-function openCatalogueTable({
+/** Opens the catalogue to write to. What is written is relayed by the sweep, as whatever a stopped process left. */
+export function openCatalogueTable({
   region,
   clock,
   randomness,

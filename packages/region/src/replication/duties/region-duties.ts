@@ -159,6 +159,8 @@ const LIVE_SETTINGS: ReadonlySet<string> = new Set([
   'Conflicts.KeepMs',
   'Conflicts.KeepMib',
   'Retention.PromiseMs',
+  'Tables.Sources',
+  'Tables.CopyRowsPerSecond',
 ]);
 
 const NO_TABLES: ReadonlyMap<string, number> = new Map();

@@ -1,0 +1,267 @@
+import {
+  AppError,
+  catalogKind,
+  createHybridClock,
+  currentTable,
+  formatGeneration,
+  isOverlaid,
+  type Lease,
+  localRowsKind,
+  openTableId,
+  rowsKindOf,
+  SOURCE_UNREADABLE,
+  type TableGeneration,
+  type TableSource,
+} from '@tandem/core';
+import { createWriterId } from '@tandem/service-kit';
+import {
+  type CopyRecord,
+  copyPage,
+  createCopyRecord,
+  createOldTable,
+  createRowMemory,
+  createStateTable,
+  createTableCatalogue,
+  readTables,
+  restartCopy,
+  type StateTable,
+  type StatusRow,
+  type TableCatalogue,
+} from '@tandem/storage';
+import { FREEZE_MS } from '../../open-tables.ts';
+import { bucketCountOf } from '../../region-tables.ts';
+import { createSources, type OpenSource, type Sources } from '../../sources.ts';
+import type { Activity } from '../activity.ts';
+import type { Duty } from './duty.ts';
+import { openCatalogueTable, type PurgeOptions } from './purge-duty.ts';
+
+export interface CopyDutyOptions extends PurgeOptions {
+  readonly openSource: OpenSource;
+  /** Keeps several replicators from copying the same rows for nothing; nothing but time hangs on it. */
+  readonly copyLease: Lease;
+  readonly activity: Pick<Activity, 'notices' | 'noteCopy'>;
+}
+
+const INTERVAL_MS = 2_000;
+/** A region that takes nothing over looks seldom: it costs a question to the catalogue. */
+const IDLE_INTERVAL_MS = 10_000;
+const LEASE_MS = 60_000;
+/** A turn ends after so many pages, so that what is new in the catalogue is seen. */
+const PAGES_PER_TURN = 20;
+/** A page is a second or two; a source that hangs ends each call by itself. */
+const STALL_MS = 600_000;
+const TROUBLE_MS_MIN = 2_000;
+const TROUBLE_MS_MAX = 60_000;
+/** A copy that left out rows begins anew after so long: somebody may have mended what was wrong. */
+const AGAIN_MS = 600_000;
+
+/** A table that this region takes over. */
+interface Taken {
+  readonly table: TableGeneration;
+  readonly source: TableSource;
+  readonly tableId: string;
+}
+
+/**
+ * Copies the old tables that this region takes over, a few pages a turn, and takes a table that was left frozen on into
+ * the overlay. A table that has trouble is named, waits, and holds up no other.
+ */
+export function createCopyDuty(options: CopyDutyOptions): Duty {
+  const copier = new Copier(options);
+  return {
+    name: 'copy',
+    intervalMs: () => (copier.isBusy ? INTERVAL_MS : IDLE_INTERVAL_MS),
+    firstDelayMs: INTERVAL_MS,
+    isNeededForReady: false,
+    stallMs: STALL_MS,
+    turn: (signal) => copier.turn(signal),
+  };
+}
+
+class Copier {
+  readonly #options: CopyDutyOptions;
+  readonly #sources: Sources;
+  readonly #catalogue: TableCatalogue;
+  readonly #states = new Map<string, StateTable>();
+  /** When this process first saw a table frozen. */
+  readonly #frozenMs = new Map<string, number>();
+  readonly #troubles = new Map<string, { readonly untilMs: number; readonly delayMs: number }>();
+
+  constructor(options: CopyDutyOptions) {
+    const { store, clock, opened } = options;
+    this.#options = options;
+    this.#sources = createSources({ ...options, configuration: opened.configuration });
+    this.#catalogue = createTableCatalogue({
+      store,
+      clock,
+      table: openCatalogueTable(options),
+      keepMs: () => opened.configuration.get('Tables.DeletedKeepMs'),
+    });
+  }
+
+  isBusy = false;
+
+  async turn(signal: AbortSignal): Promise<void> {
+    const { clock, copyLease, kinds, logger } = this.#options;
+    if (!kinds.includes(catalogKind)) return;
+    const taken = await this.#findTaken();
+    this.isBusy = taken.length > 0;
+    if (taken.length === 0 || !(await copyLease.acquire(LEASE_MS))) return;
+    for (const one of taken) {
+      if (signal.aborted) return;
+      const { name } = one.table;
+      if (clock.nowMs() < (this.#troubles.get(one.tableId)?.untilMs ?? 0)) continue;
+      try {
+        await this.#advance(one, signal);
+        this.#troubles.delete(one.tableId);
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error;
+        if (signal.aborted) return;
+        const delayMs = this.#wait(one.tableId);
+        logger.warn(
+          { event: 'copy-interrupted', table: name, source: one.source.from, delayMs, error },
+          'A table cannot be copied now; it is tried again from where it was.',
+        );
+        await this.#noteTrouble(one, error);
+      }
+    }
+  }
+
+  async #findTaken(): Promise<readonly Taken[]> {
+    const { store, region } = this.#options;
+    const catalogue = await readTables({ store });
+    return [...catalogue.values()].flatMap((generations): Taken[] => {
+      const table = currentTable(generations);
+      const source = table?.source;
+      if (table === undefined || source === undefined || source === SOURCE_UNREADABLE) return [];
+      if (source.home !== region || !['frozen', 'overlay'].includes(source.state)) return [];
+      return [{ table, source, tableId: openTableId(table.key, formatGeneration(table.rowsOf)) }];
+    });
+  }
+
+  #wait(tableId: string): number {
+    const before = this.#troubles.get(tableId)?.delayMs ?? TROUBLE_MS_MIN / 2;
+    const delayMs = Math.min(before * 2, TROUBLE_MS_MAX);
+    this.#troubles.set(tableId, { delayMs, untilMs: this.#options.clock.nowMs() + delayMs });
+    return delayMs;
+  }
+
+  async #noteTrouble({ table, tableId }: Taken, { code, message }: AppError): Promise<void> {
+    const record = this.#recordOf(tableId);
+    try {
+      const seen = await record.look();
+      if (seen.kind !== 'value') return;
+      const value = { ...seen.value, trouble: `${code}: ${message}`.slice(0, 500) };
+      this.#options.activity.noteCopy({ table: table.name, record: value });
+      await record.write(value, seen);
+    } catch (error) {
+      // It was logged; the record may lie in the store that has the trouble.
+      if (!(error instanceof AppError)) throw error;
+    }
+  }
+
+  #recordOf(tableId: string): StatusRow<CopyRecord> {
+    return createCopyRecord({ store: this.#options.store, tableId });
+  }
+
+  async #advance(one: Taken, signal: AbortSignal): Promise<void> {
+    if (isOverlaid(one.source)) {
+      this.#frozenMs.delete(one.tableId);
+      return this.#copy(one, signal);
+    }
+    // Whoever froze it goes on at the end of the freeze; where he was cut off it is done here, by what was seen here.
+    const nowMs = this.#options.clock.nowMs();
+    const sinceMs = this.#frozenMs.get(one.tableId) ?? nowMs;
+    this.#frozenMs.set(one.tableId, sinceMs);
+    if (nowMs - sinceMs < 2 * FREEZE_MS) return;
+    const lastWrittenMs = (await this.#sources.open(one.source.from).reads.timeMs()) ?? nowMs;
+    const { name, generation } = one.table;
+    await this.#catalogue.advance(name, { kind: 'overlay', lastWrittenMs }, generation);
+  }
+
+  async #copy({ table, source, tableId }: Taken, signal: AbortSignal): Promise<void> {
+    const { clock, copyLease, opened, logger, activity } = this.#options;
+    const record = this.#recordOf(tableId);
+    for (let page = 0; page < PAGES_PER_TURN && !signal.aborted; page += 1) {
+      const startedMs = clock.nowMs();
+      if (!(await copyLease.acquire(LEASE_MS))) return;
+      const { reads } = this.#sources.open(source.from);
+      const copied = await copyPage({
+        states: this.#statesOf(table),
+        openOld: (onRefused) =>
+          createOldTable({ store: reads, table: source.table, tableId, onRefused }),
+        tableId,
+        source,
+        record,
+        clock,
+      });
+      const { written } = copied;
+      activity.noteCopy({ table: table.name, record: copied.record, rows: source.rows, written });
+      if (copied.isLast) return this.#finish({ table, source, tableId }, copied.record);
+      const perSecond = opened.configuration.get('Tables.CopyRowsPerSecond');
+      const dueMs = startedMs + (copied.rows / perSecond) * 1_000;
+      logger.debug(
+        { event: 'table-copying', table: table.name, read: copied.record.read },
+        'A page of an old table was copied.',
+      );
+      if (dueMs > clock.nowMs()) await clock.sleep(dueMs - clock.nowMs(), signal);
+    }
+  }
+
+  async #finish({ table, source, tableId }: Taken, record: CopyRecord): Promise<void> {
+    const { clock, logger } = this.#options;
+    const { read, written, refusedCount, refused, strayCount, stray } = record;
+    const counts = { table: table.name, read, written, refused: refusedCount, stray: strayCount };
+    if (strayCount > 0) {
+      logger.error(
+        { event: 'copy-stray-rows', ...counts, rows: stray },
+        'Somebody still writes to a table that was taken over: his writes are in no region.',
+      );
+    }
+    if (refusedCount > 0) {
+      logger.error(
+        { event: 'copy-incomplete', ...counts, rows: refused },
+        'Rows of an old table can be in no region; the table stays overlaid, and is copied again later.',
+      );
+      this.#troubles.set(tableId, { delayMs: AGAIN_MS, untilMs: clock.nowMs() + AGAIN_MS });
+      return restartCopy({ record: this.#recordOf(tableId), clock });
+    }
+    const event = { kind: 'copied' as const, copy: { read, written } };
+    await this.#catalogue.advance(table.name, event, table.generation);
+    logger.info(
+      { event: 'table-copied', ...counts, source: source.from },
+      'Every row of an old table is here. Prove it: tandem tables verify-copy.',
+    );
+  }
+
+  /** Remembers no rows: each is written once. */
+  #statesOf(table: TableGeneration): StateTable {
+    const { region, store, clock, randomness, opened, tables } = this.#options;
+    const kind = rowsKindOf(table);
+    const known = this.#states.get(kind.name);
+    if (known !== undefined) return known;
+    const { settings } = opened;
+    const states = createStateTable({
+      kind,
+      store,
+      archive: tables.archive,
+      hybridClock: createHybridClock({
+        region,
+        // None that anything else in this process stamps by.
+        writer: createWriterId(randomness),
+        nowMs: () => clock.nowMs(),
+        driftMsMax: settings.driftMsMax,
+      }),
+      clock,
+      randomness,
+      bucketCount: bucketCountOf(kind.name, settings),
+      memory: createRowMemory({ bytesMax: 0 }),
+      wireVersion: settings.wireVersion,
+      peers: kind.name === localRowsKind.name ? [] : settings.peers.map((peer) => peer.region),
+      // The sweep relays it, as whatever a stopped process left.
+      onCommitted: () => undefined,
+    });
+    this.#states.set(kind.name, states);
+    return states;
+  }
+}
