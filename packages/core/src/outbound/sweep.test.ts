@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { type AppError, TerminalError, TransientError } from '../errors.ts';
+import type { Conflict } from '../model/conflict.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Outbox, OutboxEntry, OutboxPage, OutboxScan } from '../ports/outbox.ts';
 import { formatStamp } from '../time/stamp.ts';
 import type { PeerLink } from './peer-link.ts';
 import type { RelayReport } from './relay.ts';
-import { sweep } from './sweep.ts';
+import { sweep, tellConflicts } from './sweep.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 1);
 const GRACE_MS = 2_000;
@@ -333,5 +334,59 @@ describe('a sweep whose relay fails', () => {
       },
     });
     await expect(broken).rejects.toBe(bug);
+  });
+});
+
+describe('I18: a peer is told of conflicts', () => {
+  const conflict: Conflict = {
+    entityKind: 'Devices',
+    entityId: 'a',
+    stamps: [ago(2).set.stamp, ago(1).set.stamp],
+    fields: [],
+    life: undefined,
+  };
+  const told = { conflict, key: 'a' };
+  /** Pages are named by their places; a journal passes over what names no recorded conflict. */
+  const tell = async (
+    pages: readonly (readonly (typeof told)[])[],
+    outcomes: Awaited<ReturnType<PeerLink['publish']>>[],
+  ) => {
+    const keys: string[] = [];
+    const conflicts = {
+      untold: async (_: string, { continuation = '0' }: { readonly continuation?: string }) => {
+        const next = Number(continuation) + 1;
+        const more = next < pages.length ? { continuation: String(next) } : {};
+        return { conflicts: pages[next - 1] ?? [], ...more };
+      },
+      told: async (_: string, some: readonly (typeof told)[]) =>
+        void keys.push(...some.map(({ key }) => key)),
+    };
+    const link: PeerLink = {
+      peer: 'west',
+      readsPacks: true,
+      isOpen: () => true,
+      isReachable: () => true,
+      publish: async () => outcomes.shift() ?? 'accepted',
+      briefly: (work) => work,
+    };
+    const clock = { nowMs: () => NOW_MS } as Clock;
+    const count = await tellConflicts({ region: 'east', conflicts, links: [link], clock });
+    return { count, keys };
+  };
+
+  test('behind others that nobody can tell of yet', async () => {
+    expect(await tell([[], [], [told], [told]], [])).toEqual({ count: 2, keys: ['a', 'a'] });
+  });
+
+  test('until its queue does not take them', async () => {
+    expect(await tell([[told], [told]], ['accepted', 'peer-down'])).toEqual({
+      count: 1,
+      keys: ['a'],
+    });
+  });
+
+  test('as many as a pass takes', async () => {
+    const pages = Array.from({ length: 30 }, () => [told]);
+    expect((await tell(pages, [])).count).toBe(20);
   });
 });

@@ -275,9 +275,11 @@ async function tellPeer(
   { region, conflicts, clock }: TellOptions,
 ): Promise<number> {
   let count = 0;
-  for (let round = 0; round < ROUNDS_MAX && link.isOpen(); round += 1) {
-    const untold = await conflicts.untold(link.peer, CONFLICTS_PER_ROUND);
-    if (untold.length === 0) break;
+  let round = 0;
+  const range = { limit: CONFLICTS_PER_ROUND };
+  if (!link.isOpen()) return 0;
+  for await (const page of pagesOf((from) => conflicts.untold(link.peer, { ...range, ...from }))) {
+    const untold = page.conflicts;
     const bodies = encodeConflictMessages(
       region,
       untold.map(({ conflict }) => conflict),
@@ -287,10 +289,11 @@ async function tellPeer(
       subject: 'watermark' as const,
       body,
     }));
-    if ((await link.publish(messages)) !== 'accepted') break;
-    await conflicts.told(link.peer, untold);
+    if (messages.length > 0 && (await link.publish(messages)) !== 'accepted') break;
+    if (untold.length > 0) await conflicts.told(link.peer, untold);
     count += untold.length;
-    if (untold.length < CONFLICTS_PER_ROUND) break;
+    round += 1;
+    if (round === ROUNDS_MAX || !link.isOpen()) break;
   }
   return count;
 }

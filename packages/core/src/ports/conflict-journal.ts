@@ -7,6 +7,16 @@ export interface UntoldConflict {
   readonly key: string;
 }
 
+interface UntoldScan {
+  readonly limit: number;
+  readonly continuation?: string;
+}
+
+interface UntoldPage {
+  readonly conflicts: readonly UntoldConflict[];
+  readonly continuation?: string;
+}
+
 /** Keeps the conflicts of a region, those found here and those that its peers have told of. */
 export interface ConflictJournal {
   /**
@@ -16,8 +26,11 @@ export interface ConflictJournal {
   record(conflicts: readonly Conflict[]): Promise<void>;
   /** Keeps, joined as by `record`, what another journal has: nobody is told of it. Idempotent. */
   accept(conflicts: readonly Conflict[]): Promise<void>;
-  /** Resolves with at most `limit`, in any order. */
-  untold(peer: string, limit: number): Promise<readonly UntoldConflict[]>;
+  /**
+   * Resolves with a page of at most `limit`, in any order. A page may be empty and not be the last: what names no
+   * recorded conflict is passed over, so that it holds up nothing behind it.
+   */
+  untold(peer: string, scan: UntoldScan): Promise<UntoldPage>;
   /** Notes that the peer's queue has them; what was found again meanwhile stays untold. */
   told(peer: string, conflicts: readonly UntoldConflict[]): Promise<void>;
   /**

@@ -201,7 +201,7 @@ export function createMemoryRecoveryRegion(region: string): MemoryRecoveryRegion
         journal(conflicts);
       },
       accept: async (conflicts) => journal(conflicts),
-      untold: async () => [],
+      untold: async () => ({ conflicts: [] }),
       told: async () => undefined,
       async *scan() {
         yield* recorded.toSorted((a, b) => (conflictKey(a) < conflictKey(b) ? -1 : 1));

@@ -5,6 +5,7 @@ import {
   eraseConflict,
   formatStamp,
   KEY_LENGTH_MAX,
+  pagesOf,
   TransientError,
   type UntoldConflict,
 } from '@tandem/core';
@@ -103,7 +104,9 @@ async function setUp() {
   const rowsIn = async (partitions: string) =>
     (await inner.query({ table: CONFLICTS_TABLE, partitions, limit: 1_000 })).rows;
   const untold = async (peer: string, limit = 1_000) =>
-    (await journal.untold(peer, limit)).map(({ conflict }) => conflict.stamps[1]).toSorted();
+    (await journal.untold(peer, { limit })).conflicts
+      .map(({ conflict }) => conflict.stamps[1])
+      .toSorted();
   const scanned = async () => {
     const found: Conflict[] = [];
     const bucket = bucketOf('device-0', MEMORY_BUCKET_COUNT);
@@ -132,7 +135,10 @@ describe('what a journal owes its peers', () => {
     expect(await untold('west')).toEqual(stampsOf(found));
     expect(await untold('west', 7)).toHaveLength(7);
     sizes.length = 0;
-    await journal.told('west', (await journal.untold('west', 1_000)).slice(0, 110));
+    await journal.told(
+      'west',
+      (await journal.untold('west', { limit: 1_000 })).conflicts.slice(0, 110),
+    );
     expect(sizes.map(([, size]) => size)).toEqual([50, 50, 10]);
     expect(await untold('west')).toHaveLength(10);
     expect(await untold('north')).toHaveLength(120);
@@ -143,7 +149,7 @@ describe('what a journal owes its peers', () => {
     const { journal, untold } = await setUp();
     const [first, again, last] = [conflictAt(1), conflictAt(2), conflictAt(3)];
     await journal.record([first, again, last]);
-    const telling = await journal.untold('west', 10);
+    const telling = (await journal.untold('west', { limit: 10 })).conflicts;
     await journal.record([again]);
     await journal.told('west', telling);
     expect(await untold('west')).toEqual(stampsOf([again]));
@@ -170,6 +176,19 @@ describe('what a journal owes its peers', () => {
     expect(await rowsIn('~untold-north')).toHaveLength(2);
   });
 
+  test('I18: is told although many others before it were never recorded', async () => {
+    const { journal, store } = await setUp();
+    store.failCommits([{ when: 'before', error: DOWN }], (one) => one.partitionKey === PARTITION);
+    await expect(journal.record(range(1, 240))).rejects.toBe(DOWN);
+    await journal.record(range(1_000, 30));
+    const pages: (readonly string[])[] = [];
+    const scan = { limit: 100 };
+    for await (const page of pagesOf((from) => journal.untold('west', { ...scan, ...from })))
+      pages.push(page.conflicts.map(({ conflict }) => conflict.stamps[1]));
+    expect(pages.length).toBeGreaterThan(2);
+    expect(pages.flat().toSorted()).toEqual(stampsOf(range(1_000, 30)));
+  });
+
   test('I18: is told once the record says all that was found, not what an earlier find left there', async () => {
     const { journal, untold, store, scanned, rowsIn } = await setUp();
     const [alive, deleted] = conflictAt(1).stamps;
@@ -184,14 +203,16 @@ describe('what a journal owes its peers', () => {
       const lookedInBetween: (readonly UntoldConflict[])[] = [];
       store.beforeCommit(async ({ partitionKey, operations }) => {
         if (partitionKey !== PARTITION || operations[0]?.kind !== 'insert') return;
-        const untoldYet = await journal.untold('west', 10);
+        const untoldYet = (await journal.untold('west', { limit: 10 })).conflicts;
         lookedInBetween.push(untoldYet);
         await journal.told('west', untoldYet);
       });
       await journal.record([one]);
       store.beforeCommit(() => undefined);
       expect(lookedInBetween).toHaveLength(1);
-      expect((await journal.untold('west', 10)).map(({ conflict }) => conflict)).toEqual([one]);
+      expect(
+        (await journal.untold('west', { limit: 10 })).conflicts.map(({ conflict }) => conflict),
+      ).toEqual([one]);
     }
     expect(await scanned()).toEqual(found.slice(2));
     expect(await untold('north')).toHaveLength(found.length);

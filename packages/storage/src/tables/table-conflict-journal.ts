@@ -174,9 +174,10 @@ function untoldIn(store: TableStore): Pick<ConflictJournal, 'untold' | 'told'> {
   };
 
   return {
-    async untold(peer, limit) {
+    async untold(peer, page) {
       const partitions = `${UNTOLD_PREFIX}${peer}`;
-      const { rows } = await store.query({ table: CONFLICTS_TABLE, partitions, limit });
+      const range = { table: CONFLICTS_TABLE, partitions, ...page };
+      const { rows, continuation } = await store.query(range);
       const found: UntoldConflict[] = [];
       await forEachBounded(rows, READS_AT_ONCE_MAX, async ({ rowKey, etag, properties }) => {
         const of = (name: string): string => textOf(properties, name) ?? '';
@@ -185,7 +186,7 @@ function untoldIn(store: TableStore): Pick<ConflictJournal, 'untold' | 'told'> {
           await lookAgain(store, partitions, { rowKey, etag, properties });
         } else found.push({ conflict, key: JSON.stringify([rowKey, etag]) });
       });
-      return found;
+      return { conflicts: found, ...(continuation === undefined ? {} : { continuation }) };
     },
 
     async told(peer, conflicts) {

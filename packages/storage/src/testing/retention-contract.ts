@@ -314,7 +314,7 @@ export function describeTableRetention(name: string, openStore: () => Promise<Ta
       await clock.advance(5 * DAY_MS);
       await trim();
       expect(await recorded()).toHaveLength(8);
-      const owed = await journal.untold('west', 100);
+      const owed = (await journal.untold('west', { limit: 100 })).conflicts;
       const [kept] = owed.filter(({ conflict }) => conflict.entityId === ORDERS);
       await journal.told(
         'west',
@@ -322,16 +322,15 @@ export function describeTableRetention(name: string, openStore: () => Promise<Ta
       );
       await trim();
       const left = (await recorded()).filter((text) => text.endsWith(ORDERS));
-      const owedDays = ((await journal.untold('west', 9))[0]?.conflict.stamps[1] ?? '').slice(
-        0,
-        12,
-      );
+      const owedDays = (
+        (await journal.untold('west', { limit: 9 })).conflicts[0]?.conflict.stamps[1] ?? ''
+      ).slice(0, 12);
       const days = (parseInt(owedDays, 16) - START_MS) / DAY_MS;
       expect(left.map((text) => Number(text.split(' ')[0])).toSorted((a, b) => a - b)).toEqual(
         [...new Set([days, 3, 4])].toSorted((a, b) => a - b),
       );
       expect((await recorded()).filter((text) => text.endsWith(DEVICES))).toHaveLength(4);
-      await journal.told('west', await journal.untold('west', 9));
+      await journal.told('west', (await journal.untold('west', { limit: 9 })).conflicts);
       const all = { keepMs: DAY_MS / 4, keepBytes: undefined };
       await trim({ conflicts: all, promiseMs: 1.5 * DAY_MS });
       expect((await recorded()).toSorted()).toEqual(
@@ -403,7 +402,7 @@ export function describeTableRetention(name: string, openStore: () => Promise<Ta
         paceMs: 0,
       });
       expect(await recorded()).toEqual([`1 ${DEVICES}`]);
-      expect(await journal.untold('west', 9)).toHaveLength(1);
+      expect((await journal.untold('west', { limit: 9 })).conflicts).toHaveLength(1);
       await trim({ conflicts: { keepMs: DAY_MS, keepBytes: undefined } });
       expect(await recorded()).toHaveLength(1);
     });

@@ -94,7 +94,7 @@ export async function createMemoryRegions<K extends TypedKind>(
       if (entries.length > 0) return false;
     }
     for (const peer of names) {
-      if ((await region.journal.untold(peer, 1)).length > 0) return false;
+      if ((await region.journal.untold(peer, { limit: 1 })).conflicts.length > 0) return false;
     }
     return received === 0;
   };

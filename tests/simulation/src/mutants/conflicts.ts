@@ -13,8 +13,8 @@ export const conflictMutants: readonly Mutant[] = [
     edits: [
       {
         file: TELL,
-        find: 'round < ROUNDS_MAX && link.isOpen()',
-        replace: 'round < 0 && link.isOpen()',
+        find: 'if (!link.isOpen()) return 0;',
+        replace: 'if (round === 0) return 0;',
       },
     ],
   },
@@ -24,11 +24,22 @@ export const conflictMutants: readonly Mutant[] = [
     edits: [
       {
         file: TELL,
-        find: "if ((await link.publish(messages)) !== 'accepted') break;",
-        replace: 'await link.publish(messages);',
+        find: "if (messages.length > 0 && (await link.publish(messages)) !== 'accepted') break;",
+        replace: 'if (messages.length > 0) await link.publish(messages);',
       },
     ],
     seedsMax: 600,
+  },
+  {
+    id: 'conflicts-behind-others',
+    title: 'what names no recorded conflict keeps a peer from being told of those behind it',
+    edits: [
+      {
+        file: TELL,
+        find: 'if (round === ROUNDS_MAX || !link.isOpen()) break;',
+        replace: 'if (round === ROUNDS_MAX || untold.length < CONFLICTS_PER_ROUND) break;',
+      },
+    ],
   },
   {
     id: 'conflicts-not-kept',

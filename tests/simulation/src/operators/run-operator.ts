@@ -1,4 +1,4 @@
-import { AppError, type Clock, type QueuedMessage } from '@tandem/core';
+import { AppError, type Clock, pagesOf, type QueuedMessage } from '@tandem/core';
 import { CONFLICTS_TABLE, createTableRegionHold } from '@tandem/storage';
 import { UNTOLD_PREFIX } from '@tandem/storage/testing';
 import type { Ledger } from '../observe/ledger.ts';
@@ -22,6 +22,7 @@ const UNLEASED_PROBABILITY = 0.65;
 const CLOSING_STEPS_MAX = 400;
 /** A note of a conflict whose finder was cut off before it had recorded it stays for long, and tells nothing. */
 const UNTOLD_STEPS_MAX = 15;
+const PAGE_ROWS = 1_000;
 const UNTOLD = { from: UNTOLD_PREFIX, before: `${UNTOLD_PREFIX}\uffff` };
 
 /** What outlives the operator's process: what it was about. */
@@ -147,8 +148,11 @@ async function untilNothingIsUnderWay(
   { regions }: World,
   clock: Pick<Clock, 'sleep'>,
 ): Promise<void> {
+  let untoldLeast = Number.POSITIVE_INFINITY;
+  let stepsSinceTold = 0;
   for (let step = 0; step < CLOSING_STEPS_MAX; step += 1) {
     const waiting: unknown[] = [];
+    let untold = 0;
     for (const { account, namespace } of regions) {
       const { bus, queue } = namespace;
       const messages = await bus.viewerFor(queue).peek('messages', 0n, Number.MAX_SAFE_INTEGER);
@@ -156,10 +160,14 @@ async function untilNothingIsUnderWay(
       const partitions = { from: '', before: '\uffff' };
       const outbox = { table: gadgetKind.name, partitions, rowsFrom: OUTBOX_PREFIX, limit: 1 };
       waiting.push(...(await account.store.query(outbox)).rows);
-      const untold = { table: CONFLICTS_TABLE, partitions: UNTOLD, limit: 1 };
-      if (step < UNTOLD_STEPS_MAX) waiting.push(...(await account.store.query(untold)).rows);
+      const range = { table: CONFLICTS_TABLE, partitions: UNTOLD, limit: PAGE_ROWS };
+      for await (const { rows } of pagesOf((from) => account.store.query({ ...range, ...from })))
+        untold += rows.length;
     }
-    if (waiting.length === 0) return;
+    // As long as a region tells of some it may go on; what it never tells of must not keep the operator waiting.
+    stepsSinceTold = untold < untoldLeast ? 0 : stepsSinceTold + 1;
+    untoldLeast = Math.min(untold, untoldLeast);
+    if (waiting.length === 0 && (untold === 0 || stepsSinceTold >= UNTOLD_STEPS_MAX)) return;
     await clock.sleep(AGAIN_MS);
   }
 }
