@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { type AppOptions, createApp, routeOf } from './app.ts';
 import { styleOfHosts } from './create-service.ts';
 import { createEndpoint, type EndpointOptions, TOKEN_SCOPES } from './endpoint.ts';
+import { createRequestBodies } from './request-bodies.ts';
 import type { ServedTables } from './served-tables.ts';
 import { openLocalTables } from './testing/local-tables.ts';
 
@@ -102,7 +103,7 @@ describe('a sender who is not known', () => {
 
 describe('the bodies of all requests', () => {
   it('are refused with 503 beyond the bound, and by what they announce at once', async () => {
-    const { port, origin } = await serve({}, { bodiesBytesMax: MIB + 1_000 });
+    const { port, origin } = await serve({}, { bodies: createRequestBodies(MIB + 1_000) });
     // It holds what it announced, and never sends it.
     const slow = connect(port, '127.0.0.1');
     onTestFinished(() => void slow.destroy());
@@ -125,16 +126,19 @@ describe('the bodies of all requests', () => {
   });
 });
 
+function verifierOf({ issuer }: Awaited<ReturnType<typeof startIssuer>>) {
+  return createTokenVerifier({
+    issuer,
+    audience: AUDIENCE,
+    jwksUrl: undefined,
+    tokenType: 'at+jwt',
+    scopes: TOKEN_SCOPES,
+  });
+}
+
 describe('an access token', () => {
   const ask = async (token: string, method: 'GET' | 'POST' | 'DELETE'): Promise<string> => {
-    const verifyToken = createTokenVerifier({
-      issuer: issuer.issuer,
-      audience: AUDIENCE,
-      jwksUrl: undefined,
-      tokenType: 'at+jwt',
-      scopes: TOKEN_SCOPES,
-    });
-    const { origin } = await serve({ verifyToken });
+    const { origin } = await serve({ verifyToken: verifierOf(issuer) });
     const path = method === 'DELETE' ? "/shop/Tables('None')" : '/shop/Orders';
     const response = await fetch(`${origin}${path}`, {
       method,
@@ -161,11 +165,39 @@ describe('an access token', () => {
   it('is refused where it is not for this endpoint, or nobody takes tokens', async () => {
     const other = await issuer.sign({ scope: 'tables.operate', aud: 'api://other' });
     expect(await ask(other, 'GET')).toBe('403 AuthenticationFailed');
-    expect(await ask('not a token', 'GET')).toBe('400 InvalidAuthenticationInfo');
+    expect(await ask('not a token', 'GET')).toBe('403 AuthenticationFailed');
     const { origin } = await serve();
     const authorization = `Bearer ${await issuer.sign({ scope: 'tables.operate' })}`;
     const response = await fetch(`${origin}/shop/Orders`, { headers: { authorization } });
     expect(response.status).toBe(400);
+    expect(await response.text()).toContain('set AUTH_ISSUER');
+  });
+
+  it.each([
+    ['Audience validation failed. Audience did not match.', { aud: 'api://other' }],
+    ['Issuer validation failed. Issuer did not match.', { iss: 'http://127.0.0.1/other' }],
+    ['Lifetime validation failed. The token is expired.', { exp: 1 }],
+  ])('is refused with the reason as the service says it: %s', async (sentence, claims) => {
+    const token = await issuer.sign({ scope: 'tables.operate', ...claims });
+    const { origin } = await serve({ verifyToken: verifierOf(issuer) });
+    const headers = { authorization: `Bearer ${token}` };
+    const response = await fetch(`${origin}/shop/Orders`, { headers });
+    expect(response.status).toBe(403);
+    expect(await response.text()).toContain(sentence);
+  });
+});
+
+describe('an error below the level of tables', () => {
+  it.each([
+    ['/nobody/Tables', 404, 'ResourceNotFound'],
+    ['/shop/None?comp=acl', 404, 'TableNotFound'],
+  ])('is a document with its code in a header: %s', async (path, status, code) => {
+    const { origin } = await serve();
+    const response = await fetch(`${origin}${path}`, { headers: signed(path) });
+    expect(response.status).toBe(status);
+    expect(response.headers.get('x-ms-error-code')).toBe(code);
+    expect(response.headers.get('content-type')).toBe('application/xml');
+    expect(await response.text()).toContain(`<Error><Code>${code}</Code><Message>`);
   });
 });
 

@@ -11,7 +11,12 @@ import {
 } from 'fastify';
 import type { Endpoint } from './endpoint.ts';
 import { errorFacts, JSON_TYPES } from './exchange.ts';
-import { BODY_BYTES_MAX, createRequestBodies, type RequestBody } from './request-bodies.ts';
+import {
+  BODY_BYTES_MAX,
+  createRequestBodies,
+  type RequestBodies,
+  type RequestBody,
+} from './request-bodies.ts';
 
 export interface AppOptions {
   readonly endpoint: Endpoint;
@@ -25,8 +30,8 @@ export interface AppOptions {
   readonly trustedProxies?: string | undefined;
   /** Every caller comes by TLS, which something before this process ended without a word; false by default. */
   readonly isHttps?: boolean | undefined;
-  /** What the bodies of all requests together may hold, in bytes; 256 MiB by default. */
-  readonly bodiesBytesMax?: number | undefined;
+  /** What is held of the bodies of all requests; 256 MiB together by default. */
+  readonly bodies?: RequestBodies | undefined;
   /** The mean delay of the event loop beyond which requests are refused, in milliseconds; none is by default. */
   readonly eventLoopDelayMsMax?: number | undefined;
   /** Traces and measures requests; undefined where telemetry is off. */
@@ -76,8 +81,8 @@ export function createApp(options: AppOptions): FastifyInstance {
 }
 
 function serve(app: FastifyInstance, options: AppOptions): void {
-  const { endpoint, observe, bodiesBytesMax, isHttps = false } = options;
-  const bodies = createRequestBodies(bodiesBytesMax ?? BODIES_BYTES_MAX_DEFAULT);
+  const { endpoint, observe, isHttps = false } = options;
+  const { bodies = createRequestBodies(BODIES_BYTES_MAX_DEFAULT) } = options;
   let underWay = 0;
   app.all('/', async (request, reply) => {
     if (underWay >= REQUESTS_AT_ONCE_MAX) throw new TableError('ServerBusy');

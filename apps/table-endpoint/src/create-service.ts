@@ -14,6 +14,7 @@ import type { AccountKeys, UrlStyle } from '@tandem/table-protocol';
 import {
   createHttpTelemetry,
   createTraceScope,
+  type Meter,
   TELEMETRY_OFF,
   type Telemetry,
 } from '@tandem/telemetry';
@@ -21,6 +22,7 @@ import { type AppOptions, createApp, type ProbeAnswer } from './app.ts';
 import type { Config } from './config.ts';
 import { createEndpoint, type Endpoint, TOKEN_SCOPES } from './endpoint.ts';
 import { createRegionServedTables } from './region-tables.ts';
+import { createRequestBodies, type RequestBodies } from './request-bodies.ts';
 
 export interface ServiceOptions {
   readonly config: Config;
@@ -49,13 +51,15 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     environment: config.environment,
     tracing: { tracer, traceOf: tracer && (() => scope.traceparent()) },
   });
+  const bodies = createRequestBodies(config.bodiesBytesMax);
+  if (telemetry.meter !== undefined) measureBodies(telemetry.meter, bodies);
   const app = createApp({
     endpoint: openEndpoint(options, region),
     logger,
     probes: probesOf(config.region, region),
     trustedProxies: config.trustedProxies,
     isHttps: config.isHttps,
-    bodiesBytesMax: config.bodiesBytesMax,
+    bodies,
     eventLoopDelayMsMax: EVENT_LOOP_DELAY_MS_MAX,
     observe: createHttpTelemetry(telemetry, scope),
   });
@@ -67,6 +71,15 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     telemetry,
     facts: { accounts: config.accounts.map(({ account }) => account) },
   });
+}
+
+function measureBodies(meter: Meter, bodies: RequestBodies): void {
+  meter
+    .createObservableGauge('tandem.request.bodies.used', {
+      unit: '1',
+      description: 'What the bodies of requests under way hold, as a share of what they may.',
+    })
+    .addCallback((result) => result.observe(bodies.heldBytes / bodies.bytesMax));
 }
 
 function openEndpoint({ config, clock, logger }: ServiceOptions, region: OwnRegion): Endpoint {

@@ -6,7 +6,7 @@
  *
  * What goes wrong anywhere is a `TableError`, written here as the service writes it.
  */
-import type { TokenVerifier } from '@tandem/service-kit/tokens';
+import type { TokenFault, TokenVerifier } from '@tandem/service-kit/tokens';
 import {
   type AccountKeys,
   errorDocument,
@@ -199,7 +199,7 @@ async function identify(
   const isShared = hasSharedAccess(url.query);
   const { authorization } = headers;
   if (authorization === undefined && !isShared) throw new TableError('NoAuthenticationInformation');
-  if (account === undefined) throw new TableError('ResourceNotFound');
+  if (account === undefined) throw new AccountNotFound('ResourceNotFound');
   // Who sends both may do what the signature allows, which is the less.
   if (isShared) return identifyBySignature({ request, url }, options, account);
   if (BEARER.test(authorization ?? '')) return identifyByToken(authorization ?? '', options);
@@ -210,6 +210,9 @@ async function identify(
   verifySharedKey({ method, path, comp: url.query.get('comp'), headers }, account, options.nowMs());
   return { kind: 'owner' };
 }
+
+/** Is said as all services of an account would say it, since there is none whose tables could answer. */
+class AccountNotFound extends TableError {}
 
 const CLOSED =
   'No account is configured at this endpoint, so it refuses every request: set TABLE_ACCOUNTS.';
@@ -225,16 +228,37 @@ const TOKEN_PERMISSIONS: Readonly<Record<TokenScope, string>> = {
 };
 
 async function identifyByToken(authorization: string, { verifyToken }: Answering): Promise<Permit> {
+  if (verifyToken === undefined) throw new TableError('InvalidAuthenticationInfo', NO_TOKENS);
   const token = BEARER_TOKEN.exec(authorization)?.[1];
-  if (verifyToken === undefined || token === undefined) {
-    throw new TableError('InvalidAuthenticationInfo');
-  }
+  if (token === undefined) throw tokenRefused('malformed');
   const verdict = await verifyToken(token);
   if (verdict.kind === 'keys-unreadable') throw new TableError('ServerBusy');
-  if (verdict.kind === 'refused') throw new TableError('AuthenticationFailed');
+  if (verdict.kind === 'refused') throw tokenRefused(verdict.reason);
   const scopes = TOKEN_SCOPES.filter((scope) => verdict.caller.scopes.has(scope));
   const permissions = scopes.map((scope) => TOKEN_PERMISSIONS[scope]).join('');
   return { kind: 'account', permissions, resourceTypes: 'sco' };
+}
+
+const NO_TOKENS =
+  'Authentication scheme Bearer is not supported: set AUTH_ISSUER and AUTH_AUDIENCE of the endpoint.';
+
+/** The service's own sentence of each, then what to do about it. */
+const TOKEN_FAULTS: Readonly<Record<TokenFault, string>> = {
+  malformed:
+    'Token validation failed. Send a JWT in its compact form, of 8,192 characters at most.',
+  signature:
+    'Signature validation failed. Send a token that the issuer of this endpoint has signed, by a public key.',
+  issuer: 'Issuer validation failed. Issuer did not match. Ask the issuer that AUTH_ISSUER names.',
+  audience:
+    'Audience validation failed. Audience did not match. Ask for the audience that AUTH_AUDIENCE names.',
+  'not-valid-yet': 'Lifetime validation failed. The token is not valid yet. Check both clocks.',
+  expired: 'Lifetime validation failed. The token is expired. Ask for a new one.',
+  claims:
+    'Token validation failed. Send an access token with iss, aud, exp and sub, not an ID token.',
+};
+
+function tokenRefused(fault: TokenFault): TableError {
+  return new TableError('AuthenticationFailed', TOKEN_FAULTS[fault]);
 }
 
 async function identifyBySignature(
@@ -326,24 +350,29 @@ function refusal(
   { request, common, challenge, requestId, nowMs }: Refusing,
 ): Answer {
   const facts = errorFacts(requestId, nowMs());
-  const isXml = request.method === 'OPTIONS' || isAskedForXml(request);
+  const isDocument = isOfDocument(error, request);
+  const isXml = isDocument || isAskedForXml(request);
   const headers: Record<string, string> = {
     ...common,
     'Content-Type': isXml ? 'application/xml' : JSON_TYPES[levelOf(request)],
   };
-  if (error.code === 'NoAuthenticationInformation') {
-    headers['x-ms-error-code'] = error.code;
+  const isUnknown = error.code === 'NoAuthenticationInformation';
+  if (isDocument || isUnknown) headers['x-ms-error-code'] = error.code;
+  if (isUnknown) {
     headers['Content-Type'] = isXml ? 'application/xml' : 'application/json';
     if (challenge !== undefined) headers['WWW-Authenticate'] = challenge;
   }
   if (error.status === 503) headers['Retry-After'] = String(RETRY_AFTER_S_MIN);
-  const write = request.method === 'OPTIONS' ? errorDocument : isXml ? errorXml : errorJson;
+  const write = isDocument ? errorDocument : isXml ? errorXml : errorJson;
   return { status: error.status, headers, body: write(error, facts) };
 }
 
-/** The documents of the service are XML, and so is what is said of them. */
+/** The documents of the service are XML, and so is what is said of them, and of the account as a whole. */
+function isOfDocument(error: TableError, { method, target }: IncomingRequest): boolean {
+  return method === 'OPTIONS' || /[?&]comp=/.test(target) || error instanceof AccountNotFound;
+}
+
 function isAskedForXml({ target, headers }: IncomingRequest): boolean {
-  if (/[?&]comp=/.test(target)) return true;
   const accept = headers['accept'] ?? '';
   return accept.includes('xml') && !accept.includes('json') && !target.includes('json');
 }

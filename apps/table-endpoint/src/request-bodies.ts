@@ -9,6 +9,8 @@ const DISCARDED_BYTES_MAX = 64 * 1_024 * 1_024;
 export interface RequestBodies {
   /** Of those that are held, in bytes. */
   readonly heldBytes: number;
+  /** What they may hold together, in bytes. */
+  readonly bytesMax: number;
   /** To be asked once for each request, and released when it was answered. */
   open(): RequestBody;
 }
@@ -25,6 +27,7 @@ export interface RequestBody {
 export function createRequestBodies(bytesMax: number): RequestBodies {
   let heldBytes = 0;
   return {
+    bytesMax,
     get heldBytes() {
       return heldBytes;
     },
@@ -49,7 +52,7 @@ export function createRequestBodies(bytesMax: number): RequestBodies {
           const chunks: Uint8Array[] = [];
           let bytes = 0;
           let isHeld = true;
-          for await (const chunk of payload) {
+          for await (const chunk of untilGone(payload)) {
             bytes += chunk.length;
             if (bytes > DISCARDED_BYTES_MAX) break;
             isHeld &&= bytes <= BODY_BYTES_MAX && hold(bytes);
@@ -67,6 +70,17 @@ export function createRequestBodies(bytesMax: number): RequestBodies {
       };
     },
   };
+}
+
+/** A sender who goes away is no failure of ours: nobody is there to hear of it. */
+async function* untilGone(payload: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  try {
+    yield* payload;
+  } catch (error) {
+    const { code } = error as { readonly code?: unknown };
+    if (code !== 'ECONNRESET' && code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+    throw new TableError('InvalidInput', 'Its sender went away before all of it had come.');
+  }
 }
 
 function busy(): TableError {

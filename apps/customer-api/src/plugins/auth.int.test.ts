@@ -14,7 +14,7 @@ const seen: string[] = [];
 /** Takes the token for a list of scopes, and `refused` for none. */
 const reading: ApiTokenVerifier = async (token) => {
   seen.push(token);
-  if (token === 'refused') return { kind: 'refused' };
+  if (token === 'refused') return { kind: 'refused', reason: 'expired' };
   const scopes = new Set(SCOPES.filter((one: Scope) => token.split('+').includes(one)));
   return { kind: 'caller', caller: { subject: 'ada', scopes } };
 };

@@ -5,4 +5,9 @@ export {
   authSettingsOf,
   findAuthProblems,
 } from './auth-settings.ts';
-export { type Caller, createTokenVerifier, type TokenVerifier } from './token-verifier.ts';
+export {
+  type Caller,
+  createTokenVerifier,
+  type TokenFault,
+  type TokenVerifier,
+} from './token-verifier.ts';

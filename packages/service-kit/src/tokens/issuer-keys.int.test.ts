@@ -30,7 +30,7 @@ describe('the keys of the issuer', () => {
     expect(lonely.keyRequests()).toBe(2);
     for (let index = 0; index < 20; index += 1) {
       const unknown = await lonely.sign({}, { kid: 'nobody' });
-      expect(await verify(unknown)).toEqual({ kind: 'refused' });
+      expect(await verify(unknown)).toEqual({ kind: 'refused', reason: 'signature' });
     }
     expect(lonely.keyRequests()).toBe(3);
     const token = await lonely.sign();

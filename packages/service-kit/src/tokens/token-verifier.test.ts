@@ -9,7 +9,7 @@ import {
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Claims } from '../testing/start-issuer.ts';
 import type { TokenType } from './auth-settings.ts';
-import { createTokenVerifier, type TokenVerifier } from './token-verifier.ts';
+import { createTokenVerifier, type TokenFault, type TokenVerifier } from './token-verifier.ts';
 
 const AUDIENCE = 'api://tandem';
 const ISSUER = 'https://login.example.com/tenant';
@@ -83,6 +83,8 @@ const CLAIMS: readonly (readonly [name: string, claims: Claims, header?: Claims 
   ['a type that begins like ours', {}, { typ: 'at+jwt2' }],
 ];
 
+const refusedAs = (reason: TokenFault): object => ({ kind: 'refused', reason });
+
 /** As ID tokens and logout tokens of issuers that name no type. */
 const FOREIGN: typeof CLAIMS = [
   ['a nonce', { nonce: 'n-0S6_WzA2Mj' }],
@@ -129,7 +131,7 @@ describe('C7: a token that the right key has signed', () => {
     const longest = await sign({ pad: 'a'.repeat(Math.floor(((8_192 - length) * 3) / 4) - 3) });
     expect(longest.length).toBeGreaterThan(8_180);
     expect(await verify(longest)).toMatchObject({ kind: 'caller' });
-    expect(await verify(longest.padEnd(8_193, 'a'))).toEqual({ kind: 'refused' });
+    expect(await verify(longest.padEnd(8_193, 'a'))).toEqual(refusedAs('malformed'));
     expect(asked).toHaveLength(1);
   });
 
@@ -150,6 +152,22 @@ describe('C7: a token that the right key has signed', () => {
     expect(await verdictOf([name, claims, header])).toBe('refused');
     expect(await verdictOf([name, claims, header], 'jwt')).toBe('refused');
   });
+
+  it.each<[TokenFault, Claims]>([
+    ['expired', { exp: nowS() - 120 }],
+    ['not-valid-yet', { nbf: nowS() + 120 }],
+    ['issuer', { iss: 'http://127.0.0.1/other' }],
+    ['audience', { aud: 'api://other' }],
+    ['claims', { sub: undefined }],
+  ])(
+    'is refused as %s, which nobody learns of whose signature is wrong',
+    async (reason, claims) => {
+      const token = await sign(claims);
+      expect(await verifierOf()(token)).toEqual(refusedAs(reason));
+      const forged = `${token.slice(0, token.lastIndexOf('.') + 1)}${'A'.repeat(342)}`;
+      expect(await verifierOf()(forged)).toEqual(refusedAs('signature'));
+    },
+  );
 
   it.each([undefined, 'JWT', 'application/jwt'])(
     'is refused with the type %s, unless the issuer knows no better',
@@ -194,7 +212,7 @@ describe('keys that cannot be had', () => {
     new errors.JWKSMultipleMatchingKeys(),
     new errors.JOSENotSupported('a key of an unknown kind'),
   ])('are the fault of the token when it is about the token: $code', async (error) => {
-    expect(await failing(error)(await sign())).toEqual({ kind: 'refused' });
+    expect(await failing(error)(await sign())).toEqual(refusedAs('signature'));
   });
 
   it.each([new errors.JWKSTimeout(), new errors.JWKSInvalid(), new TypeError('fetch failed')])(
@@ -202,7 +220,7 @@ describe('keys that cannot be had', () => {
     async (error) => {
       const verdict = await failing(error)(await sign());
       expect(verdict).toEqual({ kind: 'keys-unreadable', retryAfterS: 5 });
-      expect(await failing(error)('abc')).toEqual({ kind: 'refused' });
+      expect(await failing(error)('abc')).toEqual(refusedAs('malformed'));
     },
   );
 });

@@ -14,9 +14,22 @@ export interface Caller<S extends string = string> {
 
 type TokenVerdict<S extends string> =
   | { readonly kind: 'caller'; readonly caller: Caller<S> }
-  | { readonly kind: 'refused' }
+  | { readonly kind: 'refused'; readonly reason: TokenFault }
   /** Nothing is known of the token: the issuer does not give its keys. */
   | { readonly kind: 'keys-unreadable'; readonly retryAfterS: number };
+
+/**
+ * Why a token is not taken. Issuer, audience and times are looked at only where the signature holds, so nobody
+ * without a token of the issuer learns of them; `claims` is all else that an access token must say.
+ */
+export type TokenFault =
+  | 'malformed'
+  | 'signature'
+  | 'issuer'
+  | 'audience'
+  | 'not-valid-yet'
+  | 'expired'
+  | 'claims';
 
 /** Never throws. */
 export type TokenVerifier<S extends string = string> = (token: string) => Promise<TokenVerdict<S>>;
@@ -58,7 +71,7 @@ export function createTokenVerifier<S extends string>(
     }
   };
   return async (token) => {
-    if (token.length > TOKEN_LENGTH_MAX) return { kind: 'refused' };
+    if (token.length > TOKEN_LENGTH_MAX) return refused('malformed');
     try {
       const { payload, protectedHeader } = await jwtVerify(token, readKey, {
         issuer: settings.issuer,
@@ -67,14 +80,33 @@ export function createTokenVerifier<S extends string>(
         clockTolerance: CLOCK_LEEWAY_S,
         requiredClaims: ['iss', 'aud', 'exp', 'sub'],
       });
-      if (!isAccessToken(protectedHeader.typ, payload, settings)) return { kind: 'refused' };
+      if (!isAccessToken(protectedHeader.typ, payload, settings)) return refused('claims');
       const caller = callerOf(payload, settings.scopes);
-      return caller === undefined ? { kind: 'refused' } : { kind: 'caller', caller };
+      return caller === undefined ? refused('claims') : { kind: 'caller', caller };
     } catch (error) {
-      if (!(error instanceof KeysUnreadable)) return { kind: 'refused' };
+      if (!(error instanceof KeysUnreadable)) return refused(faultOf(error));
       return { kind: 'keys-unreadable', retryAfterS: RETRY_AFTER_S };
     }
   };
+}
+
+function refused(reason: TokenFault): { readonly kind: 'refused'; readonly reason: TokenFault } {
+  return { kind: 'refused', reason };
+}
+
+const FAULTS_BY_CLAIM: Readonly<Record<string, TokenFault>> = {
+  iss: 'issuer',
+  aud: 'audience',
+  nbf: 'not-valid-yet',
+};
+
+function faultOf(error: unknown): TokenFault {
+  if (error instanceof errors.JWTExpired) return 'expired';
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    return FAULTS_BY_CLAIM[error.claim] ?? 'claims';
+  }
+  const isText = error instanceof errors.JWSInvalid || error instanceof errors.JWTInvalid;
+  return isText ? 'malformed' : 'signature';
 }
 
 /** Belong to ID tokens (OpenID Connect Core 2 and 3.3.2.11), to logout and other events, to DPoP proofs. */
