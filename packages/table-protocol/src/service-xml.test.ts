@@ -85,6 +85,18 @@ describe('the properties of the service', () => {
     expect(parseServiceProperties(properties('')).cors).toBeUndefined();
   });
 
+  it.each<[string, { readonly exposed?: string; readonly allowed?: string }]>([
+    ['a line break in a header', { exposed: 'x-a\nset-cookie: b' }],
+    ['a header of no ASCII', { allowed: 'x-ä' }],
+    ['more text than all rules may have', { allowed: `x-${'a'.repeat(2_048)}` }],
+  ])('are refused with %s', (_, { exposed = '', allowed = '' }) => {
+    const rule = `<CorsRule><AllowedOrigins>*</AllowedOrigins><AllowedMethods>GET</AllowedMethods><ExposedHeaders>${exposed}</ExposedHeaders><AllowedHeaders>${allowed}</AllowedHeaders></CorsRule>`;
+    const xml = `<StorageServiceProperties><Cors>${rule}</Cors></StorageServiceProperties>`;
+    expect(() => parseServiceProperties(xml)).toThrow(
+      expect.objectContaining({ code: 'InvalidXmlDocument' }),
+    );
+  });
+
   it('are written in the order of the service, whatever order they were set in', () => {
     const retention =
       '<RetentionPolicy><Days>7</Days><Enabled>true</Enabled></RetentionPolicy><Later>1</Later>';

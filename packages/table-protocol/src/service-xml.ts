@@ -24,6 +24,8 @@ export interface CorsRule {
 }
 
 export const CORS_RULES_MAX = 5;
+/** Of all rules together, in UTF-16 units without their tags, as the service documents it. */
+const CORS_LENGTH_MAX = 2_048;
 
 /** Logging and metrics are kept as they were set and do nothing. */
 export interface ServiceProperties {
@@ -133,6 +135,10 @@ export function parseServiceProperties(xml: string): ServiceProperties {
   const rules = listOf(nodeOf(root['Cors'])['CorsRule']);
   if (rules.length > CORS_RULES_MAX)
     throw invalid(`There are at most ${CORS_RULES_MAX} CORS rules.`);
+  const length = rules.flatMap((rule) => Object.values(rule)).join('').length;
+  if (length > CORS_LENGTH_MAX) {
+    throw invalid(`All CORS rules together have at most ${CORS_LENGTH_MAX} characters.`);
+  }
   return { ...properties, cors: rules.map(toCorsRule) };
 }
 
@@ -160,6 +166,10 @@ function toCorsRule(node: Node): CorsRule {
     'AllowedHeaders',
     'ExposedHeaders',
   ].map((name) => splitList(node[name]));
+  // They become headers of answers, so one that no header may hold would fail every request of a page.
+  if (![...(allowedHeaders ?? []), ...(exposedHeaders ?? [])].every((name) => HEADER.test(name))) {
+    throw invalid('The headers of a CORS rule are names of headers, or begin one and end in "*".');
+  }
   const maxAge = textOf(node['MaxAgeInSeconds']) ?? '0';
   if (!origins?.length || !methods?.length || !methods.every((method) => METHODS.has(method))) {
     throw invalid('A CORS rule names its origins, and methods of HTTP.');
@@ -173,6 +183,9 @@ function toCorsRule(node: Node): CorsRule {
     maxAgeSeconds: Number(maxAge),
   };
 }
+
+/** A name as RFC 9110 has it, which may end in the star of a prefix. */
+const HEADER = /^[\w!#$%&'*+.^`|~-]+$/;
 
 function splitList(value: unknown): readonly string[] {
   const parts = (textOf(value) ?? '').split(',').map((part) => part.trim());

@@ -9,7 +9,7 @@
  * While a table is taken over, the old one is one stream more. A row here hides that of the same keys there, also where
  * it is a tombstone or does not match, so it stands in its stream, hidden itself.
  *
- * A page ends where it is full, where enough rows were looked at, or where it took long. Its cursor is the position of
+ * A page ends where it is full, where enough rows were looked at, or where it took long; it is full by rows or by bytes. Its cursor is the position of
  * the least row that was not given, so it holds in every region. Rows that are none of ours are skipped and told of.
  */
 import {
@@ -38,6 +38,7 @@ import {
   type StoredState,
   type TableStore,
   TerminalError,
+  valueBytes,
 } from '@tandem/core';
 import { type DamagedEntityRow, judgeRow } from '../rows/entity-row.ts';
 import { retryRead } from '../tables/table-replica.ts';
@@ -83,6 +84,8 @@ export interface OpenRowsPage {
 }
 
 export const OPEN_PAGE_LIMIT_MAX = 1_000;
+/** Of the values of a page, but for its last row: some, as the service's answers have, whatever its rows are. */
+const PAGE_BYTES_MAX = 4 * 1_024 * 1_024;
 const LOOKED_AT_MAX = 10_000;
 const PAGE_MS_MAX = 4_000;
 /** A page of the store that gives nothing has looked at no more than this. */
@@ -106,12 +109,16 @@ export async function queryOpenRows(
   const endMs = options.clock.nowMs() + PAGE_MS_MAX;
   const rows: OpenRow[] = [];
   let lookedAt = 0;
-  while (rows.length < limit) {
+  let bytes = 0;
+  while (rows.length < limit && bytes < PAGE_BYTES_MAX) {
     const headless = streams.filter(isHeadless);
     if (headless.length === 0) {
       const first = leastHead(streams);
       if (first === undefined) break;
-      if (!first.isHidden) rows.push(first);
+      if (!first.isHidden) {
+        rows.push(first);
+        bytes += bytesOf(first);
+      }
       continue;
     }
     if (lookedAt >= LOOKED_AT_MAX || options.clock.nowMs() >= endMs) {
@@ -125,6 +132,12 @@ export async function queryOpenRows(
   }
   const next = leastPosition(streams);
   return { rows, cursor: next === undefined ? undefined : encodeCursor(next, scope) };
+}
+
+function bytesOf({ row }: OpenRow): number {
+  let bytes = 0;
+  for (const { value } of row.state.fields.values()) if (value !== null) bytes += valueBytes(value);
+  return bytes;
 }
 
 /** Holds what is left of one bucket, or of the old table. */

@@ -1,0 +1,233 @@
+// What a stranger, or a client with a key that means no good, may try: the service's own code, nothing half done,
+// and nothing held.
+import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { createLogger } from '@tandem/service-kit';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { createApp } from './app.ts';
+import { styleOfHosts } from './create-service.ts';
+import { createEndpoint } from './endpoint.ts';
+import { createRequestBodies } from './request-bodies.ts';
+import { openLocalTables } from './testing/local-tables.ts';
+
+const ACCOUNT = { account: 'shop', keys: [Buffer.alloc(32, 7).toString('base64')] } as const;
+const MIB = 1_024 * 1_024;
+const logger = createLogger({ service: 'table-endpoint', region: 'east', level: 'silent' });
+
+async function serve() {
+  const tables = await openLocalTables();
+  for (const name of ['Orders', 'Others']) await tables.create(name);
+  const failures: unknown[] = [];
+  let ids = 0;
+  const bodies = createRequestBodies(64 * MIB);
+  const statuses: number[] = [];
+  const app = createApp({
+    endpoint: createEndpoint({
+      tables,
+      accounts: [ACCOUNT],
+      styleOf: styleOfHosts([ACCOUNT]),
+      nowMs: Date.now,
+      newRequestId: () => `id-${(ids += 1)}`,
+      onFailure: (error) => failures.push(error),
+    }),
+    logger,
+    bodies,
+    observe: () => ({ run: (work) => work(), end: ({ status }) => void statuses.push(status) }),
+  });
+  const origin = await app.listen({ host: '127.0.0.1', port: 0 });
+  onTestFinished(() => app.close());
+  return { origin, port: Number(new URL(origin).port), bodies, failures, statuses };
+}
+
+/** Signs as SharedKeyLite; the service signs no body. */
+function signed(path: string, date = new Date()): Record<string, string> {
+  const text = `${date.toUTCString()}\n/${ACCOUNT.account}${path}`;
+  const key = Buffer.from(ACCOUNT.keys[0], 'base64');
+  const signature = createHmac('sha256', key).update(text, 'utf8').digest('base64');
+  return {
+    'x-ms-date': date.toUTCString(),
+    authorization: `SharedKeyLite ${ACCOUNT.account}:${signature}`,
+  };
+}
+
+type Asked = Readonly<{ method?: string; body?: string; query?: string }>;
+
+async function ask(origin: string, path: string, { query = '', ...asked }: Asked = {}) {
+  const signedPath = /comp=[a-z]+/.exec(query)?.[0];
+  const headers = {
+    ...signed(signedPath === undefined ? path : `${path}?${signedPath}`),
+    'content-type': 'application/json',
+  };
+  const response = await fetch(`${origin}${path}${query && `?${query}`}`, { headers, ...asked });
+  const body = await response.text();
+  const code = /"code":"(\w+)"|<Code>(\w+)</.exec(body);
+  return { response, body, said: `${response.status} ${code?.[1] ?? code?.[2] ?? ''}`.trim() };
+}
+
+/** Sends what no client would, and returns the first line of the answer, or undefined where there is none. */
+async function sendRaw(port: number, text: string): Promise<string | undefined> {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  onTestFinished(() => void socket.destroy());
+  socket.write(text);
+  const [chunk] = (await Promise.race([once(socket, 'data'), once(socket, 'close')])) as unknown[];
+  return Buffer.isBuffer(chunk) ? chunk.toString('latin1').split('\r\n', 1)[0] : undefined;
+}
+
+function headOf(method: string, path: string, headers: Readonly<Record<string, string>>): string {
+  const lines = Object.entries({ host: 'h', ...headers });
+  return `${method} ${path} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}`;
+}
+
+describe('a client that goes away', () => {
+  it('in the middle of a body is no failure of ours, has written nothing, and holds nothing', async () => {
+    const { origin, port, bodies, failures, statuses } = await serve();
+    const body = JSON.stringify({ PartitionKey: 'p', RowKey: 'gone', text: 'a'.repeat(50_000) });
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    const path = '/shop/Orders';
+    const headers = { 'content-type': 'application/json', ...signed(path) };
+    socket.write(headOf('POST', path, { ...headers, 'content-length': String(body.length) }));
+    socket.write(`\r\n${body.slice(0, 20_000)}`);
+    await expect.poll(() => bodies.heldBytes).toBeGreaterThan(0);
+    socket.destroy();
+    await expect.poll(() => statuses.length).toBe(1);
+    expect(bodies.heldBytes).toBe(0);
+    expect(failures).toEqual([]);
+    expect(statuses[0]).toBeLessThan(500);
+    const row = "/shop/Orders(PartitionKey='p',RowKey='gone')";
+    expect((await ask(origin, row)).said).toBe('404 ResourceNotFound');
+  });
+});
+
+describe('headers', () => {
+  it('that stand twice are read as they were signed, and lengths that differ are refused', async () => {
+    const { port } = await serve();
+    const path = '/shop/Orders';
+    const first = headOf('GET', path, signed(path));
+    const forged = 'authorization: SharedKeyLite shop:AAAA\r\n';
+    expect(await sendRaw(port, `${first}${forged}\r\n`)).toContain(' 200 ');
+    const line = 'GET /shop/Orders HTTP/1.1\r\nhost: h\r\n';
+    const own = headOf('GET', path, signed(path)).slice(line.length);
+    expect(await sendRaw(port, `${line}${forged}${own}\r\n`)).toContain(' 403 ');
+    const lengths = 'content-length: 1\r\ncontent-length: 2\r\n';
+    expect(await sendRaw(port, `${first}${lengths}\r\n`)).toContain(' 400 ');
+  });
+
+  it('of a clock more than 15 minutes off are refused', async () => {
+    const { origin } = await serve();
+    for (const offMs of [-16 * 60_000, 16 * 60_000]) {
+      const headers = signed('/shop/Orders', new Date(Date.now() + offMs));
+      expect((await fetch(`${origin}/shop/Orders`, { headers })).status).toBe(403);
+    }
+  });
+});
+
+describe('an address', () => {
+  it.each([
+    '/shop/%',
+    '/shop/Orders%',
+    '/shop/%C0%AFTables',
+    '/shop/%ED%A0%80',
+    "/shop/Orders(PartitionKey='%FF',RowKey='a')",
+    '/shop/%00',
+    '/shop/..%2f..%2fetc',
+    '/%2573hop/Tables',
+    '//shop/Tables',
+    '/shop/Orders?%24filter=%',
+    `/shop/Orders?$filter=${'('.repeat(10_000)}`,
+    `/shop/Orders?$filter=${'not%20'.repeat(9_000)}a`,
+    `/shop/Orders?$select=${'a,'.repeat(25_000)}`,
+    `/shop/Orders?$filter=${"''".repeat(16_000)}'`,
+  ])(
+    'that is hostile is answered in the range of 200 or 400, and at once, number %#',
+    async (target) => {
+      const { port, failures } = await serve();
+      const startedMs = performance.now();
+      const line = await sendRaw(
+        port,
+        `${headOf('GET', target, signed(target.split('?', 1)[0] ?? ''))}\r\n`,
+      );
+      expect(line).toMatch(/^HTTP\/1\.1 [24]\d\d /);
+      expect(performance.now() - startedMs).toBeLessThan(10_000);
+      expect(failures).toEqual([]);
+    },
+  );
+});
+
+describe('a token to read on with', () => {
+  it('of another table, of another filter, or cut, is refused by name', async () => {
+    const { origin } = await serve();
+    for (const rowKey of ['1', '2', '3']) {
+      const body = JSON.stringify({ PartitionKey: 'p', RowKey: rowKey });
+      for (const table of ['Orders', 'Others']) {
+        expect((await ask(origin, `/shop/${table}`, { method: 'POST', body })).said).toBe('201');
+      }
+    }
+    const { response } = await ask(origin, '/shop/Orders', { query: '$top=1' });
+    const token = response.headers.get('x-ms-continuation-nextpartitionkey') ?? '';
+    const on = (one: string, more = ''): string =>
+      `NextPartitionKey=${encodeURIComponent(one)}&NextRowKey=1!0!${more}`;
+    expect((await ask(origin, '/shop/Orders', { query: on(token) })).said).toBe('200');
+    const refused = '400 InvalidInput';
+    expect((await ask(origin, '/shop/Others', { query: on(token) })).said).toBe(refused);
+    const filter = `&$filter=${encodeURIComponent("RowKey gt '0'")}`;
+    expect((await ask(origin, '/shop/Orders', { query: on(token, filter) })).said).toBe(refused);
+    for (const broken of [token.slice(0, -1), '', '1!4!AAAA', '1!99999!AAAA', `${token}A`]) {
+      expect((await ask(origin, '/shop/Orders', { query: on(broken) })).said).toBe(refused);
+    }
+  });
+});
+
+describe('a page of large rows', () => {
+  it('ends at some 4 MiB, and all pages together have every row', async () => {
+    const { origin } = await serve();
+    const text = 'a'.repeat(15_000);
+    const values = Object.fromEntries(Array.from({ length: 7 }, (_, nth) => [`v${nth}`, text]));
+    const expected = Array.from({ length: 50 }, (_, nth) => String(nth).padStart(2, '0'));
+    for (const RowKey of expected) {
+      const body = JSON.stringify({ PartitionKey: 'p', RowKey, ...values });
+      expect((await ask(origin, '/shop/Orders', { method: 'POST', body })).said).toBe('201');
+    }
+    const keys: string[] = [];
+    let query = '';
+    let pages = 0;
+    do {
+      const { response, body } = await ask(origin, '/shop/Orders', { query });
+      const { value } = JSON.parse(body) as { readonly value: { readonly RowKey: string }[] };
+      keys.push(...value.map(({ RowKey }) => RowKey));
+      expect(value.length).toBeLessThanOrEqual(20);
+      const token = response.headers.get('x-ms-continuation-nextpartitionkey');
+      query = token === null ? '' : `NextPartitionKey=${encodeURIComponent(token)}`;
+      pages += 1;
+    } while (query !== '' && pages < 20);
+    expect(keys).toEqual(expected);
+  });
+});
+
+describe('rules for pages of other origins', () => {
+  const set = (origin: string, rule: string) =>
+    ask(origin, '/shop/', {
+      method: 'PUT',
+      query: 'restype=service&comp=properties',
+      body: `<StorageServiceProperties><Cors>${rule}</Cors></StorageServiceProperties>`,
+    });
+  const rule = (exposed: string): string =>
+    `<CorsRule><AllowedOrigins>*</AllowedOrigins><AllowedMethods>GET</AllowedMethods><ExposedHeaders>${exposed}</ExposedHeaders><AllowedHeaders>*</AllowedHeaders><MaxAgeInSeconds>5</MaxAgeInSeconds></CorsRule>`;
+
+  it('that no header may hold, or too many, are refused, and pages are served as before', async () => {
+    const { origin, failures } = await serve();
+    expect((await set(origin, rule('x-ms-a'))).said).toBe('202');
+    const refused = '400 InvalidXmlDocument';
+    expect((await set(origin, rule('x-a\nset-cookie: b=c'))).said).toBe(refused);
+    expect((await set(origin, rule('x-\u{1F600}'))).said).toBe(refused);
+    expect((await set(origin, rule(`x-${'a'.repeat(MIB)}`))).said).toBe(refused);
+    expect((await set(origin, rule('x-a').repeat(6))).said).toBe(refused);
+    const headers = { ...signed('/shop/Orders'), origin: 'https://page.example' };
+    const response = await fetch(`${origin}/shop/Orders`, { headers });
+    expect(response.status).toBe(200);
+    expect(response.headers.get('access-control-expose-headers')).toBe('x-ms-a');
+    expect(failures).toEqual([]);
+  });
+});
