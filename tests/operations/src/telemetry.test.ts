@@ -82,6 +82,7 @@ beforeAll(async () => {
   const names = ['east', 'west'].flatMap((region) => [
     `API of ${region}`,
     `replicator of ${region}`,
+    `Table endpoint of ${region}`,
   ]);
   cluster = await startCluster({
     environment: Object.fromEntries(names.map((name) => [name, telemetry])),
@@ -100,6 +101,21 @@ async function scrape(process: LocalProcess): Promise<string> {
     .find((one) => one.includes('"metricsPort"'));
   const { metricsPort } = JSON.parse(line ?? '{}') as { readonly metricsPort?: number };
   return (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+}
+
+function processesOf({ regions }: Cluster): LocalProcess[] {
+  return regions.flatMap(({ api, replicator, tableEndpoint }) => [api, replicator, tableEndpoint]);
+}
+
+/** Of the requests that a process has answered with a status. */
+async function routesOf(process: LocalProcess, status: string): Promise<Set<string>> {
+  return until('requests that were answered', async () => {
+    const lines = (await scrape(process)).split('\n');
+    const counts = lines.filter((line) => line.startsWith('http_server_request_duration_count{'));
+    const own = counts.filter((line) => line.includes(`http_response_status_code="${status}"`));
+    const routes = own.map((line) => /http_route="([^"]*)"/.exec(line)?.[1] ?? '');
+    return routes.length === 0 ? undefined : new Set(routes);
+  });
 }
 
 async function put(id: string): Promise<void> {
@@ -155,7 +171,7 @@ describe('telemetry of whole regions', () => {
   });
 
   test('every metric of the alerts and of the dashboard is in a real scrape', async () => {
-    const processes = cluster.regions.flatMap(({ api, replicator }) => [api, replicator]);
+    const processes = processesOf(cluster);
     const rules = alerts.groups.flatMap(({ rules: own }) => own);
     const queries = dashboard.panels.flatMap(({ targets }) => targets);
     const named = [...rules, ...queries].flatMap(({ expr }) => namedMetrics(expr));
@@ -175,8 +191,32 @@ describe('telemetry of whole regions', () => {
     }
   });
 
+  test('the alerts of the Table endpoint are of its requests, and of no others', async () => {
+    const { tableEndpoint, addresses, api } = cluster.region('east');
+    const base = /TableEndpoint=([^;]+)/.exec(addresses.tableEndpoint)?.[1];
+    const forged = {
+      'x-ms-date': new Date().toUTCString(),
+      authorization: 'SharedKeyLite devstoreaccount1:AAAA',
+    };
+    for (const path of ['Tables', 'Orders', '$batch', "Orders(PartitionKey='p',RowKey='r')"]) {
+      expect((await fetch(`${base}/${path}`, { headers: forged })).status).toBe(403);
+    }
+    const exprs = alerts.groups
+      .flatMap(({ rules }) => rules)
+      .filter(({ alert }) => alert.startsWith('TandemTableEndpoint'))
+      .map(({ expr }) => expr);
+    const asked = exprs.flatMap((expr) => [...expr.matchAll(/http_route=~"([^"]+)"/g)]);
+    expect(asked.length).toBeGreaterThan(5);
+    const isAsked = (route: string): boolean =>
+      asked.every(([, pattern]) => new RegExp(`^(?:${pattern})$`).test(route));
+    const refused = await routesOf(tableEndpoint, '403');
+    expect(refused.size).toBe(4);
+    expect([...refused].filter((route) => !isAsked(route))).toEqual([]);
+    expect([...(await routesOf(api, '201'))].filter(isAsked)).toEqual([]);
+  });
+
   test('nothing of a person is in any metric, span or attribute', async () => {
-    const processes = cluster.regions.flatMap(({ api, replicator }) => [api, replicator]);
+    const processes = processesOf(cluster);
     const scrapes = await Promise.all(processes.map(scrape));
     const exported = JSON.stringify(receiver.spans) + scrapes.join('\n');
     expect(exported).toContain('/customers/:customerId');
