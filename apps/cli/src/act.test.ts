@@ -30,8 +30,12 @@ async function run(
     signal,
   };
   const program = new Command('tandem').option('--json', '', false);
-  const cli = createCli(program, io, (given) => {
-    code = given;
+  const cli = createCli(program, {
+    io,
+    onExit: (given) => {
+      code = given;
+    },
+    runProgram: async () => 0,
   });
   cli.act(program.command('thing').command('list'), work);
   await program.parseAsync(['thing', 'list', ...(isJson ? ['--json'] : [])], { from: 'user' });

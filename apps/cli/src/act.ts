@@ -40,12 +40,23 @@ export interface Cli {
     /** By default the option `--table`. */
     tableOf?: TableOf<Options>,
   ) => void;
+  /** Runs another command line to its end, for the command that stands for all of them. */
+  readonly runProgram: RunProgram;
 }
 
-export function createCli(program: Command, io: Io, onExit: (code: ExitCode) => void): Cli {
+type RunProgram = (args: readonly string[], io: Io) => Promise<number>;
+
+interface CliOptions {
+  readonly io: Io;
+  readonly onExit: (code: ExitCode) => void;
+  readonly runProgram: RunProgram;
+}
+
+export function createCli(program: Command, { io, onExit, runProgram }: CliOptions): Cli {
   return {
     io,
     program,
+    runProgram,
     act: <Options extends object>(
       command: Command,
       work: Work<Options>,

@@ -4,6 +4,7 @@ import { addAtRisk } from './commands/at-risk.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addConfig } from './commands/config.ts';
 import { addConflicts } from './commands/conflicts.ts';
+import { addConsole } from './commands/console.ts';
 import { addDamagedRows } from './commands/damaged-rows.ts';
 import { addDeadLetters } from './commands/dead-letters.ts';
 import { addDoctor } from './commands/doctor.ts';
@@ -41,6 +42,7 @@ const COMMANDS: readonly ((cli: Cli) => void)[] = [
   addCompletion,
   addStatus,
   addDrill,
+  addConsole,
 ];
 
 const REQUESTS_MAX_DEFAULT = 10_000_000;
@@ -75,8 +77,10 @@ export async function runProgram(args: readonly string[], io: Io): Promise<numbe
       writeErr: (text) => io.err(escapeLines(text)),
       outputError: (text, write) => write(`${indentRest(text.trimEnd())}\n`),
     });
-  const cli = createCli(program, io, (code) => {
-    exitCode = code;
+  const cli = createCli(program, {
+    io,
+    onExit: (code) => void (exitCode = code),
+    runProgram,
   });
   for (const add of COMMANDS) add(cli);
   try {

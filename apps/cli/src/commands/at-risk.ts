@@ -1,8 +1,8 @@
-import { type RiskSurvey, surveyRisk, type WriteAtRisk } from '@tandem/core';
+import type { RiskSurvey, WriteAtRisk } from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
 import { chooseRows, nameRow, type RowChoice, rowJson, withRow } from '../regions/choose-kind.ts';
-import { chooseBuckets, withQueue } from '../regions/region.ts';
+import { surveyRegion } from '../regions/survey-region.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
 
@@ -35,23 +35,7 @@ async function list(session: Session, options: AtRiskOptions): Promise<Outcome> 
   const { region: name, bucket } = options;
   const isChosen = chooseRows(session, options);
   const asOfMs = session.io.clock.nowMs();
-  const region = await session.openOne(name);
-  const buckets = chooseBuckets(region.recovery.buckets, bucket);
-  const { regions } = await session.inventory();
-  const peers = regions.map((one) => one.name).filter((other) => other !== name);
-  const survey = await surveyRisk({
-    region: name,
-    outbox: region.recovery.outbox,
-    buckets,
-    peers,
-    async openPeer(peer) {
-      const opened = await session.openToFill(peer, region.bucketCount);
-      return {
-        replica: opened.recovery.replica,
-        withQueue: (work) => withQueue(opened, session.io, work),
-      };
-    },
-  });
+  const survey = await surveyRegion(session, { name, bucket });
   const writes = survey.writes.filter(({ entityId }) => isChosen(entityId));
   return toOutcome(session, name, { asOfMs, ...survey, writes });
 }

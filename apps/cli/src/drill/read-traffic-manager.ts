@@ -11,6 +11,7 @@ const StatusSchema = Type.Object({
     toleratedFailures: Type.Integer(),
     ttlMs: Type.Integer(),
   }),
+  current: Type.Optional(Type.Union([Type.String(), Type.Null()])),
   endpoints: Type.Array(Type.Object({ name: Type.String(), state: Type.String() })),
   transitions: Type.Array(Type.Object({ at: Type.String() })),
 });
@@ -18,6 +19,8 @@ const checkStatus = Compile(StatusSchema);
 
 export interface TrafficManagerSight {
   readonly probing: ProbeSettings;
+  /** The one that it sends clients to; undefined where it says none. */
+  readonly current: string | undefined;
   /** Those that it counts on. */
   readonly online: readonly string[];
   /** When it last changed its mind about one, in milliseconds; undefined when it never did. */
@@ -44,12 +47,14 @@ export async function readTrafficManager(
 
 function sightOf({
   probing,
+  current,
   endpoints,
   transitions,
 }: Static<typeof StatusSchema>): TrafficManagerSight {
   const changes = transitions.flatMap(({ at }) => readInstantMs(at) ?? []);
   return {
     probing,
+    current: current ?? undefined,
     online: endpoints.flatMap(({ name, state }) => (state === 'online' ? [name] : [])),
     changedMs: changes.length === 0 ? undefined : Math.max(...changes),
   };

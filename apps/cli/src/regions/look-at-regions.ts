@@ -27,24 +27,25 @@ export type RegionSight =
  */
 export async function lookAtRegions(session: Session): Promise<readonly RegionSight[]> {
   const { regions } = await session.inventory();
-  const names = regions.map(({ name }) => name);
-  return Promise.all(
-    names.map(async (name): Promise<RegionSight> => {
-      try {
-        const region = await session.openAsIs(name);
-        const peers = names.filter((other) => other !== name);
-        const sources = await sourcesOf(region, { session, peers });
-        const [status, api] = await Promise.all([
-          readRegionStatus(sources),
-          askApi(session, region.entry.api),
-        ]);
-        return { kind: 'seen', status, api };
-      } catch (error) {
-        if (!(error instanceof AppError)) throw error;
-        return { kind: 'unseen', region: name, error };
-      }
-    }),
-  );
+  return Promise.all(regions.map(({ name }) => lookAtRegion(session, name)));
+}
+
+/** Looks at one of them. */
+export async function lookAtRegion(session: Session, name: string): Promise<RegionSight> {
+  const { regions } = await session.inventory();
+  try {
+    const region = await session.openAsIs(name);
+    const peers = regions.map((one) => one.name).filter((other) => other !== name);
+    const sources = await sourcesOf(region, { session, peers });
+    const [status, api] = await Promise.all([
+      readRegionStatus(sources),
+      askApi(session, region.entry.api),
+    ]);
+    return { kind: 'seen', status, api };
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return { kind: 'unseen', region: name, error };
+  }
 }
 
 /** Tells whether a region takes traffic: what its API says counts beside what its tables say. */

@@ -167,7 +167,7 @@ function describeReach({ isReachable }: DirectionStatus): string {
   return isReachable ? 'yes' : 'NO';
 }
 
-function describeReason(reason: UnreadyReason): string {
+export function describeReason(reason: UnreadyReason): string {
   switch (reason.kind) {
     case 'store-not-answering':
       return 'its table does not answer';

@@ -25,6 +25,8 @@ export interface CliHarness<K extends TypedKind = typeof customerKind> {
   readonly inventory: string;
   /** With `--json`. */
   run(...args: readonly string[]): Promise<CliRun>;
+  /** The surroundings of one run, or others. */
+  io(own?: Partial<Io>): Io;
   /** As a person sees it, with other surroundings. */
   runWith(io: Partial<Io>, ...args: readonly string[]): Promise<CliRun>;
 }
@@ -87,13 +89,11 @@ async function createHarnessOf<K extends TypedKind>(
     await recordBucketCount(store, kind, bucketCount);
   }
   let runs = 0;
-  const runWith: CliHarness<K>['runWith'] = async (own, ...args) => {
-    let out = '';
-    let err = '';
+  const ioOf: CliHarness<K>['io'] = (own) => {
     runs += 1;
-    const io: Io = {
-      out: (text) => void (out += text),
-      err: (text) => void (err += text),
+    return {
+      out: () => undefined,
+      err: () => undefined,
       isTerminal: false,
       environment: { TANDEM_REGIONS: inventory },
       folder: '/nowhere',
@@ -106,12 +106,22 @@ async function createHarnessOf<K extends TypedKind>(
       signal: new AbortController().signal,
       ...own,
     };
+  };
+  const runWith: CliHarness<K>['runWith'] = async (own, ...args) => {
+    let out = '';
+    let err = '';
+    const io = ioOf({
+      out: (text) => void (out += text),
+      err: (text) => void (err += text),
+      ...own,
+    });
     const code = await regions.drive(runProgram(args, io));
     return { code, out, err, json: parseLast(out) };
   };
   return {
     regions,
     inventory,
+    io: ioOf,
     runWith,
     run: (...args) => runWith({}, '--json', ...args),
   };

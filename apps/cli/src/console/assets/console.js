@@ -1,0 +1,162 @@
+// What the pages of the console do besides showing what the server drew: they ask for themselves again and take over
+// the parts that changed, draw the plots, and say so when the console no longer answers. Without this script every
+// page is whole, and as old as it was opened.
+const ASK_TIMEOUT_MS = 10_000;
+const MS_PER_S = 1000;
+
+const refreshMs = Number(document.body.dataset['refreshMs'] ?? 0);
+let answeredMs = Date.now();
+
+function showStale(text) {
+  const note = document.getElementById('stale');
+  if (note === null || (note.hidden ? '' : note.textContent) === text) return;
+  note.textContent = text;
+  note.hidden = text === '';
+}
+
+async function ask(path) {
+  return fetch(path, { signal: AbortSignal.timeout(ASK_TIMEOUT_MS), cache: 'no-store' });
+}
+
+/** Puts what changed in place of what was there; what did not change keeps its focus and its selection. */
+function takeOver(page) {
+  for (const fresh of page.querySelectorAll('[data-live]')) {
+    const shown = document.getElementById(fresh.id);
+    if (shown === null || shown.innerHTML === fresh.innerHTML) continue;
+    if (shown.contains(document.activeElement) && shown !== document.activeElement) continue;
+    shown.replaceChildren(...document.adoptNode(fresh).childNodes);
+  }
+}
+
+async function refresh() {
+  try {
+    const response = await ask(location.pathname + location.search);
+    if (response.redirected) {
+      showStale('This visit has ended: open the newest link of the terminal. All figures are old.');
+      return;
+    }
+    if (!response.ok) throw new Error(String(response.status));
+    takeOver(new DOMParser().parseFromString(await response.text(), 'text/html'));
+    answeredMs = Date.now();
+    showStale('');
+    await drawPlots();
+  } catch {
+    const seconds = Math.round((Date.now() - answeredMs) / MS_PER_S);
+    showStale(
+      `The console itself does not answer: every figure on this page is ${seconds} s old or older.`,
+    );
+  }
+}
+
+async function keepFresh() {
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, refreshMs));
+    // A tab that nobody sees asks nothing; seen again, it asks at once.
+    if (document.hidden) {
+      await new Promise((resolve) =>
+        document.addEventListener('visibilitychange', resolve, { once: true }),
+      );
+    }
+    await refresh();
+  }
+}
+
+const drawn = new Map();
+
+/** A canvas knows no variables, and no light-dark(): the browser is asked what they are now. */
+function colour(name) {
+  const probe = document.body.appendChild(document.createElement('i'));
+  probe.style.color = `var(${name})`;
+  const found = getComputedStyle(probe).color;
+  probe.remove();
+  return found;
+}
+
+/** Lines differ by their dashes too, not by colour alone. */
+const DASHES = [[], [6, 4], [2, 3], [10, 3, 2, 3], [1, 5], [8, 8]];
+const HEIGHT_PX = 170;
+
+function optionsOf(box, { unit, series }) {
+  const axis = {
+    stroke: colour('--muted'),
+    grid: { stroke: colour('--line') },
+    ticks: { stroke: colour('--line') },
+  };
+  return {
+    width: box.clientWidth,
+    height: HEIGHT_PX,
+    legend: { live: true },
+    cursor: { drag: { x: false, y: false } },
+    scales: { y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
+    axes: [axis, { ...axis, size: 56 }],
+    series: [
+      {
+        label: 'UTC',
+        value: (_plot, at) =>
+          at === null ? '–' : new Date(at * MS_PER_S).toISOString().slice(11, 19),
+      },
+      ...series.map(({ label }, index) => ({
+        label,
+        stroke: colour(`--line-${(index % 6) + 1}`),
+        width: 2,
+        dash: DASHES[index % DASHES.length],
+        value: (_plot, value) =>
+          value === null ? 'not known' : `${Number(value.toFixed(1))} ${unit}`,
+        spanGaps: false,
+        points: { show: false },
+      })),
+    ],
+    tzDate: (at) =>
+      new Date(at * MS_PER_S + new Date(at * MS_PER_S).getTimezoneOffset() * 60 * MS_PER_S),
+  };
+}
+
+async function drawPlots() {
+  const boxes = [...document.querySelectorAll('[data-plot]')];
+  if (boxes.length === 0) return;
+  const [{ default: UPlot }, response] = await Promise.all([
+    import('/assets/uplot.js'),
+    ask('/plots.json'),
+  ]);
+  if (!response.ok) return;
+  const { times, plots } = await response.json();
+  for (const box of boxes) {
+    const plot = plots[box.dataset.plot];
+    const data = [times, ...plot.series.map(({ values }) => values)];
+    const known = drawn.get(box);
+    if (known === undefined) drawn.set(box, new UPlot(optionsOf(box, plot), data, box));
+    else known.setData(data);
+    // Until somebody points at a moment, the newest is told.
+    drawn.get(box).setLegend({ idx: times.length - 1 });
+  }
+}
+
+function redraw() {
+  for (const plot of drawn.values()) plot.destroy();
+  drawn.clear();
+  drawPlots().catch(() => undefined);
+}
+
+let resizing;
+addEventListener('resize', () => {
+  clearTimeout(resizing);
+  resizing = setTimeout(redraw, 200);
+});
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
+
+// The code of a link is sent once, and is gone from the address before anything else happens.
+function sendCode() {
+  const form = document.getElementById('enter');
+  if (form === null || location.hash.length < 2) return;
+  document.getElementById('code').value = location.hash.slice(1);
+  history.replaceState(null, '', location.pathname);
+  form.submit();
+}
+sendCode();
+// A link that is opened where the entrance is shown already loads nothing anew.
+addEventListener('hashchange', sendCode);
+
+if (refreshMs > 0) {
+  drawPlots().catch(() => undefined);
+  void keepFresh();
+}

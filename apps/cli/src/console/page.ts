@@ -1,0 +1,39 @@
+// What a page of the console is given, and how it adds itself.
+import type { Clock } from '@tandem/core';
+import type { Visitor } from './access.ts';
+import type { Html } from './html.ts';
+import type { CommandRunner } from './run-command.ts';
+import type { RegionWatch } from './watch-regions.ts';
+
+/** What pages work with. */
+export interface ConsoleTools {
+  readonly watch: RegionWatch;
+  readonly clock: Pick<Clock, 'nowMs'>;
+  readonly run: CommandRunner;
+}
+
+/** One request, as a page sees it. */
+export interface Visit {
+  readonly visitor: Visitor;
+  readonly query: URLSearchParams;
+  /** What a form of ours sent; empty for a page that was just opened. */
+  readonly fields: URLSearchParams;
+}
+
+export interface PageOptions {
+  readonly path: string;
+  readonly title: string;
+  /** How often it asks anew by itself. */
+  readonly refreshMs?: number;
+  readonly render: (visit: Visit) => Html | Promise<Html>;
+}
+
+/** Pages add themselves with this. */
+export interface ConsoleRoutes {
+  /** Serves a page to who has entered. */
+  readonly page: (options: PageOptions) => void;
+  /** Serves what a form of one of our pages asks for, values and acts: neither belongs into an address. */
+  readonly form: (options: PageOptions) => void;
+  /** Serves JSON to the script of our pages. */
+  readonly data: (path: string, read: () => object) => void;
+}

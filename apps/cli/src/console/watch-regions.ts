@@ -1,0 +1,194 @@
+/**
+ * What the console knows of the regions, and since when. Each region is asked in a loop of its own, so that one that
+ * hangs delays no other; what was known of one that no longer answers stays, with its age. Pages read what is here
+ * and never ask a region themselves to be drawn.
+ */
+import { AppError, type Clock } from '@tandem/core';
+import { Type } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { readTrafficManager, type TrafficManagerSight } from '../drill/read-traffic-manager.ts';
+import { KINDS } from '../regions/choose-kind.ts';
+import { lookAtRegion } from '../regions/look-at-regions.ts';
+import { surveyRegion } from '../regions/survey-region.ts';
+import type { Session } from '../session.ts';
+import { UsageError } from '../usage-error.ts';
+import { createPlotRing, type PlotRing } from './plot-ring.ts';
+import type { Dated, Problem, RegionView, RiskFigure } from './region-view.ts';
+
+export interface RegionWatch {
+  /** In the order of the inventory, which is that of their priority. */
+  regions(): readonly RegionView[];
+  /** Undefined where the inventory names none, or the one it names tells nothing of itself. */
+  trafficManager(): Dated<TrafficManagerSight> | undefined;
+  readonly hasTrafficManager: boolean;
+  readonly plots: PlotRing;
+  readonly refreshMs: number;
+  /** Ends when the session is told to stop; what is under way then is left alone. */
+  run(): Promise<void>;
+  /** Looks at everything once. */
+  look(): Promise<void>;
+}
+
+export const REFRESH_MS = 5_000;
+/** A figure that is older counts as not known in the plots. */
+const FRESH_MS_MAX = 20_000;
+
+export interface WatchOptions {
+  /** Makes the session of one round, so that none remembers what it gave up. */
+  readonly openSession: () => Session;
+  readonly names: readonly string[];
+  readonly trafficManager: string | undefined;
+  readonly refreshMs: number;
+  /** Told of what nobody foresaw, once for each. */
+  readonly onFault: (error: unknown) => void;
+}
+
+export function createRegionWatch(options: WatchOptions): RegionWatch {
+  const { openSession, names, refreshMs } = options;
+  const { clock, signal } = openSession().io;
+  const views = new Map<string, RegionView>(names.map((name) => [name, blankView(name)]));
+  const plots = createPlotRing(names);
+  let trafficManager: Dated<TrafficManagerSight> | undefined;
+
+  const works = names.flatMap((name) => {
+    const look: Look = { name, known: () => views.get(name) ?? blankView(name), ...options, clock };
+    return [lookAt, survey, countRelayed].map((work) => async (): Promise<void> => {
+      const part = await work(look);
+      views.set(name, { ...look.known(), ...part });
+    });
+  });
+  const askTrafficManager = async (): Promise<void> => {
+    const sight = await readTrafficManager(options.trafficManager);
+    if (sight !== undefined) trafficManager = { value: sight, atMs: clock.nowMs() };
+  };
+  const draw = async (): Promise<void> =>
+    plots.add(clock.nowMs(), [...views.values()], FRESH_MS_MAX);
+  const again = async (work: () => Promise<void>): Promise<void> => {
+    while (!signal.aborted) {
+      await work();
+      await clock.sleep(refreshMs, signal);
+    }
+  };
+  return {
+    regions: () => [...views.values()],
+    trafficManager: () => trafficManager,
+    hasTrafficManager: options.trafficManager !== undefined,
+    plots,
+    refreshMs,
+    async run() {
+      await Promise.all([...works, askTrafficManager, draw].map(again));
+    },
+    async look() {
+      await Promise.all([...works, askTrafficManager].map((work) => work()));
+      await draw();
+    },
+  };
+}
+
+/** What one look at one region needs. */
+interface Look extends Pick<WatchOptions, 'openSession' | 'onFault'> {
+  readonly name: string;
+  readonly clock: Pick<Clock, 'nowMs'>;
+  /** What was known of it so far. */
+  readonly known: () => RegionView;
+}
+
+async function lookAt({ name, openSession, onFault, clock, known }: Look): Promise<ViewPart> {
+  try {
+    const sight = await lookAtRegion(openSession(), name);
+    if (sight.kind === 'unseen') throw sight.error;
+    const atMs = clock.nowMs();
+    return {
+      status: { value: sight.status, atMs },
+      api: { value: sight.api, atMs },
+      unseen: undefined,
+    };
+  } catch (error) {
+    return { unseen: sinceOf(known().unseen, problemOf(error, onFault), clock) };
+  }
+}
+
+async function survey({ name, openSession, onFault, clock, known }: Look): Promise<ViewPart> {
+  try {
+    const value = await surveyAll(openSession(), name);
+    return { risk: { value, atMs: clock.nowMs() }, riskUnknown: undefined };
+  } catch (error) {
+    return { riskUnknown: sinceOf(known().riskUnknown, problemOf(error, onFault), clock) };
+  }
+}
+
+async function countRelayed({ name, openSession, onFault, clock }: Look): Promise<ViewPart> {
+  try {
+    const value = await readRelayed((await openSession().entry(name)).replicator);
+    return { relayed: value === undefined ? undefined : { value, atMs: clock.nowMs() } };
+  } catch (error) {
+    problemOf(error, onFault);
+    return { relayed: undefined };
+  }
+}
+
+type ViewPart = Partial<RegionView>;
+
+function blankView(name: string): RegionView {
+  return {
+    name,
+    status: undefined,
+    api: undefined,
+    unseen: undefined,
+    risk: undefined,
+    riskUnknown: undefined,
+    relayed: undefined,
+  };
+}
+
+/** Keeps since when it is so. */
+function sinceOf(
+  known: Dated<Problem> | undefined,
+  value: Problem,
+  clock: Pick<Clock, 'nowMs'>,
+): Dated<Problem> {
+  return { value, atMs: known?.atMs ?? clock.nowMs() };
+}
+
+/** Says what went wrong; what nobody foresaw ends one look, and never the console. */
+function problemOf(error: unknown, onFault: (error: unknown) => void): Problem {
+  if (error instanceof AppError) return { code: error.code, message: error.message };
+  if (error instanceof UsageError) return { code: 'INVENTORY', message: error.message };
+  onFault(error);
+  return { code: 'FAULT', message: 'The console met an error of its own; its terminal shows it.' };
+}
+
+/** Joins what is at risk of every entity kind that the region has. */
+async function surveyAll(session: Session, name: string): Promise<RiskFigure> {
+  const outOfReach = new Set<string>();
+  const figure = { lost: 0, delayed: 0, unreadable: 0 };
+  for (const kind of KINDS) {
+    const about = session.of(kind);
+    // A region of an older build has no rows of some kinds.
+    if (kind !== KINDS[0] && (await about.openAsIs(name)).bucketCount === 0) continue;
+    const survey = await surveyRegion(about, { name });
+    for (const { fate } of survey.writes) figure[fate] += 1;
+    figure.unreadable += survey.unreadable.length;
+    for (const peer of survey.outOfReach) outOfReach.add(peer);
+  }
+  return { ...figure, outOfReach: [...outOfReach] };
+}
+
+const REPLICATOR_TIMEOUT_MS = 5_000;
+const checkReplicator = Compile(
+  Type.Object({ sinceStart: Type.Object({ relayed: Type.Integer({ minimum: 0 }) }) }),
+);
+
+/** Asks a replicator how many change sets it has sent on; undefined where it does not say. */
+async function readRelayed(replicator: string | undefined): Promise<number | undefined> {
+  if (replicator === undefined) return undefined;
+  try {
+    const signal = AbortSignal.timeout(REPLICATOR_TIMEOUT_MS);
+    const response = await fetch(`${replicator.replace(/\/$/, '')}/status`, { signal });
+    const status: unknown = await response.json();
+    return checkReplicator.Check(status) ? status.sinceStart.relayed : undefined;
+  } catch {
+    // It is down, or something else answers there: the plot has a gap.
+    return undefined;
+  }
+}

@@ -1,0 +1,80 @@
+import { createAccess } from '../console/access.ts';
+import { createConsoleApp } from '../console/console-app.ts';
+import { createCommandRunner } from '../console/run-command.ts';
+import { createRegionWatch, type RegionWatch } from '../console/watch-regions.ts';
+import type { Io } from '../io.ts';
+import { runProgram } from '../program.ts';
+import { createSession } from '../session.ts';
+import { type CliHarness, createCliHarness } from './cli-harness.ts';
+
+export interface OpenedConsole {
+  readonly harness: CliHarness;
+  readonly clock: CliHarness['regions']['clock'];
+  readonly app: ReturnType<typeof createConsoleApp>;
+  readonly access: ReturnType<typeof createAccess>;
+  readonly watch: RegionWatch;
+  /** Counts who has entered. */
+  opened(): number;
+  /** Returns the headers of a visitor who has. */
+  enter(): Promise<{ readonly host: string; readonly cookie: string }>;
+  /** Has the console look at all regions once. */
+  look(): Promise<void>;
+  /** What nobody foresaw. */
+  readonly faults: readonly unknown[];
+}
+
+const HOST = '127.0.0.1:7799';
+const OPTIONS = { json: true, requestsMax: 10_000_000 };
+
+/** The console over regions in memory, in their virtual time. */
+export async function openConsole(
+  own: Partial<Io> = {},
+  given?: CliHarness,
+): Promise<OpenedConsole> {
+  const harness = given ?? (await createCliHarness());
+  const { regions } = harness;
+  const io = harness.io(own);
+  const faults: unknown[] = [];
+  const onFault = (error: unknown): void => void faults.push(error);
+  let opened = 0;
+  const access = createAccess({
+    clock: io.clock,
+    person: 'ada',
+    onEntered: () => void (opened += 1),
+  });
+  const watch = createRegionWatch({
+    openSession: () => createSession(io, OPTIONS),
+    names: regions.regions.map(({ region }) => region),
+    trafficManager: undefined,
+    refreshMs: 5_000,
+    onFault,
+  });
+  const app = createConsoleApp({
+    access,
+    watch,
+    clock: io.clock,
+    run: createCommandRunner(io, runProgram),
+    allowedHosts: [],
+    onFault,
+  });
+  return {
+    harness,
+    clock: regions.clock,
+    app,
+    access,
+    watch,
+    faults,
+    opened: () => opened,
+    async enter() {
+      const payload = new URLSearchParams({ code: access.code() }).toString();
+      const { headers } = await app.inject({
+        method: 'POST',
+        url: '/enter',
+        headers: { host: HOST, 'content-type': 'application/x-www-form-urlencoded' },
+        payload,
+      });
+      return { host: HOST, cookie: String(headers['set-cookie']).split(';')[0] ?? '' };
+    },
+    look: () => regions.drive(watch.look()),
+  };
+}
