@@ -10,6 +10,7 @@ import {
 } from '@tandem/local-cluster';
 import { type LocalOptions, readOptions } from './options/read-options.ts';
 import { describeCluster, describeEvent, writeInventory } from './report/describe-cluster.ts';
+import { startConsole } from './start-console.ts';
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -57,9 +58,11 @@ async function run(options: LocalOptions): Promise<void> {
     },
   });
   if (!stop.signal.aborted) {
-    await writeInventory(cluster);
+    const inventory = await writeInventory(cluster);
     console.log(describeCluster(cluster));
+    const beside = startConsole({ inventory, port: cluster.consolePort });
     await new Promise((resolve) => stop.signal.addEventListener('abort', resolve, { once: true }));
+    await beside.stop();
   }
   console.log('Stopping.');
   await cluster.stop();

@@ -48,7 +48,7 @@ async function npmStart(...options: readonly string[]): Promise<Started> {
 /** Returns those of the block that someone listens on. */
 async function openPorts(portBase: number): Promise<number[]> {
   const ofRegions = [10, 20, 30].flatMap((first) => [0, 1, 2, 3, 4, 5].map((nth) => first + nth));
-  const ports = [0, ...ofRegions].map((offset) => portBase + offset);
+  const ports = [0, 1, ...ofRegions].map((offset) => portBase + offset);
   const open = await Promise.all(ports.map(isOpen));
   return ports.filter((_, index) => open[index]);
 }
@@ -74,7 +74,9 @@ describe('npm start', () => {
     'prints commands that work, and leaves nothing when npm alone gets a SIGTERM',
     async () => {
       const { npm, portBase, output } = await npmStart();
-      expect(await openPorts(portBase)).toHaveLength(13);
+      // The console listens a moment after the rest.
+      await expect.poll(() => openPorts(portBase), PATIENCE).toHaveLength(14);
+      expect(output()).toContain(`Console: http://127.0.0.1:${portBase + 1}/enter#`);
       const [write = '', read = '', front = ''] = output().match(/(?:version=.*)?curl .*/g) ?? [];
       // C11: pasted at once, one behind the other.
       expect(await runInShell(`${write}\n${read}`)).toMatch(/^version .+\n\{.*"referenceId"/);
@@ -95,7 +97,7 @@ describe('npm start', () => {
     'with --regions 3 starts three, and stops in order when its group gets a SIGINT, as from Ctrl-C',
     async () => {
       const { npm, portBase, output } = await npmStart('--regions', '3');
-      expect(await openPorts(portBase)).toHaveLength(19);
+      await expect.poll(() => openPorts(portBase), PATIENCE).toHaveLength(20);
       expect(output()).toContain('Read it in north:');
       const [write = '', read = ''] = output().match(/(?:version=.*)?curl .*/g) ?? [];
       expect(read).toContain(`:${portBase + 30}/`);

@@ -23,6 +23,7 @@ export {
   reserveFreePorts,
 } from './ports/port-plan.ts';
 export type { LocalProcess } from './process/local-process.ts';
+export { EXIT_WITH_PARENT } from './process/program.ts';
 export {
   brokerConnection,
   endpointConnection,

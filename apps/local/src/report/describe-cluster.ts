@@ -105,11 +105,12 @@ const FILE = 'tandem.regions.json';
 /** It holds keys. */
 const OWNER_ONLY = 0o600;
 
-/** Tells the `tandem` command where the regions of this machine are. */
-export async function writeInventory(cluster: Cluster): Promise<void> {
+/** Tells the `tandem` command where the regions of this machine are. Resolves to the file. */
+export async function writeInventory(cluster: Cluster): Promise<string> {
   const text = JSON.stringify(inventoryOf(cluster), undefined, 2);
   const file = join(cluster.dataFolder, FILE);
   await writeFile(file, `${text}\n`, { mode: OWNER_ONLY });
   // One that was there keeps its mode.
   await chmod(file, OWNER_ONLY);
+  return file;
 }

@@ -47,6 +47,8 @@ export interface Cluster {
   readonly trafficManager: LocalProcess;
   /** Is `http://127.0.0.1:7700`, or of another block. */
   readonly trafficManagerUrl: string;
+  /** Is kept free for the console of these regions. */
+  readonly consolePort: number;
   /** Throws when there is no such region. */
   region(name: string): Region;
   /**

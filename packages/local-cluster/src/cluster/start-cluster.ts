@@ -118,6 +118,7 @@ function assemble(options: ClusterOptions, { ports, data }: Parts): Cluster {
     regions,
     trafficManager,
     trafficManagerUrl: urlOf(ports.plan.trafficManager),
+    consolePort: ports.plan.console,
     region: (name) => findRegion(regions, name),
     stop: () => (stopped ??= stopAll()),
   };

@@ -14,6 +14,7 @@ describe('the ports of a cluster', () => {
   it('are where the documentation says', () => {
     expect(planPorts(7700, ['east', 'west'])).toEqual({
       trafficManager: 7700,
+      console: 7701,
       regions: {
         east: {
           api: 7710,

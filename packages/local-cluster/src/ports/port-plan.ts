@@ -25,6 +25,8 @@ export interface RegionPorts {
 
 export interface PortPlan {
   readonly trafficManager: number;
+  /** Serves the console of whoever started the cluster, where somebody wants one. */
+  readonly console: number;
   readonly regions: Readonly<Record<string, RegionPorts>>;
 }
 
@@ -33,7 +35,7 @@ export interface PortUse {
   readonly usedBy: string;
 }
 
-/** Lays out, with base 7700: 7700 in front, 7710 to 7715 for the first region, 7720 to 7725 for the second. */
+/** Lays out, with base 7700: 7700 in front, 7701 for the console, 7710 to 7715 for the first region, 7720 to 7725 for the second. */
 export function planPorts(base: number, regions: readonly string[]): PortPlan {
   const entries = regions.map((region, index) => {
     const first = base + REGION_PORTS * (index + 1);
@@ -47,7 +49,7 @@ export function planPorts(base: number, regions: readonly string[]): PortPlan {
     };
     return [region, ports] as const;
   });
-  return { trafficManager: base, regions: Object.fromEntries(entries) };
+  return { trafficManager: base, console: base + 1, regions: Object.fromEntries(entries) };
 }
 
 export function listPorts(plan: PortPlan): readonly PortUse[] {
@@ -59,13 +61,18 @@ export function listPorts(plan: PortPlan): readonly PortUse[] {
     { port: ports.brokerAdmin, usedBy: `the broker's administration of ${region}` },
     { port: ports.tableEndpoint, usedBy: `the Table endpoint of ${region}` },
   ]);
-  return [{ port: plan.trafficManager, usedBy: 'the traffic manager' }, ...ofRegions];
+  return [
+    { port: plan.trafficManager, usedBy: 'the traffic manager' },
+    { port: plan.console, usedBy: 'the console' },
+    ...ofRegions,
+  ];
 }
 
 /** Tells the plan in words, for a help text. */
 export function portsText(): string {
   return [
     '  B        the traffic manager, in front of all regions',
+    '  B+1      the console',
     '  B+10     API of the first region        B+20     API of the second',
     '  B+11     its replicator (status)        B+21     and so on',
     '  B+12     its tables',

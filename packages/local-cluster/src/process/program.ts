@@ -26,9 +26,11 @@ export function environmentOf(program: Program): Record<string, string> {
   return { ...Object.fromEntries(passedOn), NO_COLOR: '1', ...parent, ...program.env };
 }
 
+/** Is preloaded into a program with a channel to its parent, so that it does not outlive it. */
+export const EXIT_WITH_PARENT = import.meta.resolve('./exit-with-parent.ts');
+
 export function argumentsOf(program: Program): string[] {
-  const preload = import.meta.resolve('./exit-with-parent.ts');
-  const imports = program.watchesParent ? [] : ['--import', preload];
+  const imports = program.watchesParent ? [] : ['--import', EXIT_WITH_PARENT];
   return [...imports, program.main, ...program.args];
 }
 
