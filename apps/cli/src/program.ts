@@ -17,6 +17,7 @@ import { addRepair } from './commands/repair.ts';
 import { addReplay } from './commands/replay.ts';
 import { addStatus } from './commands/status.ts';
 import { addTables } from './commands/tables.ts';
+import { addTakeOver } from './commands/take-over-tables.ts';
 import { addTransfer } from './commands/transfer-tables.ts';
 import { addVerify } from './commands/verify.ts';
 import { EXIT } from './exit-codes.ts';
@@ -36,7 +37,11 @@ const COMMANDS: readonly ((cli: Cli) => void)[] = [
   addMessages,
   addDamagedRows,
   addForget,
-  (cli) => addTransfer(cli, addTables(cli)),
+  (cli) => {
+    const tables = addTables(cli);
+    addTakeOver(cli, tables);
+    addTransfer(cli, tables);
+  },
   addConfig,
   addDoctor,
   addCompletion,

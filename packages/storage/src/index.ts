@@ -121,6 +121,7 @@ export {
   restoreEntities,
 } from './recovery/restore-entities.ts';
 export { type RestoringTable, restoringOpen, restoringTyped } from './recovery/restoring-table.ts';
+export { type CopyReport, verifyCopy } from './recovery/verify-copy.ts';
 export {
   type EntityPage,
   type EntityRecord,

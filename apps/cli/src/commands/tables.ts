@@ -12,12 +12,11 @@ import {
   type TableGeneration,
   type TableSettings,
 } from '@tandem/core';
-import { createTableCatalogue, type TableCatalogue } from '@tandem/storage';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
 import { duration, durationText } from '../option-values.ts';
-import { openWriter } from '../regions/open-writer.ts';
+import { openCatalogue } from '../regions/open-writer.ts';
 import { readDurationMs, readOptionalMs } from '../regions/region.ts';
 import { requireConfirmation } from '../regions/require-confirmation.ts';
 import { escapeValue } from '../report/escape-text.ts';
@@ -107,21 +106,6 @@ function readGenerationOption(text: string): number {
   throw new InvalidArgumentError(
     'It must be four digits or letters, as tandem tables show has it.',
   );
-}
-
-/** Opens the catalogue of a region; to be written to where `isWriting`. */
-async function openCatalogue(session: Session, name: string): Promise<TableCatalogue> {
-  const { clock } = session.io;
-  const region = await session.openOne(name);
-  const keepMs = await readDurationMs(region, 'Tables.DeletedKeepMs');
-  const table = await openWriter(region, catalogKind, session.io);
-  return createTableCatalogue({
-    store: region.store,
-    table,
-    clock,
-    keepMs: () => keepMs,
-    onDamaged: ({ rowKey, problem }) => session.tell(`Skipped ${rowKey}: ${problem}`),
-  });
 }
 
 async function list(session: Session, { region }: TablesOptions): Promise<Outcome> {

@@ -8,6 +8,7 @@ import {
   type OpenKind,
   openTableId,
   rowsKind,
+  SOURCE_UNREADABLE,
   type TableGeneration,
   tableKeyOf,
 } from '@tandem/core';
@@ -145,6 +146,13 @@ async function openOurs(session: Session, regionName: string, name: string): Pro
   if (table === undefined) {
     throw new NotFoundError(
       `${regionName} has no table ${name}. Create it: tandem tables create ${name}.`,
+    );
+  }
+  const { source } = table;
+  if (source !== undefined && (source === SOURCE_UNREADABLE || source.state !== 'done')) {
+    throw new UsageError(
+      `Table ${table.name} is being taken over, and what is here is not all of it: wait until it is done. See tandem tables ` +
+        `status ${table.name}.`,
     );
   }
   const kind = table.replicate === 'none' ? localRowsKind : rowsKind;

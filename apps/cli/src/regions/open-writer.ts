@@ -1,4 +1,5 @@
 import {
+  catalogKind,
   createHybridClock,
   type EntityKind,
   localRowsKind,
@@ -13,6 +14,7 @@ import {
   createReplicatedTable,
   createStateTable,
   createTableArchive,
+  createTableCatalogue,
   type ForgettingTable,
   type OpenTable,
   type OpenTableOptions,
@@ -21,6 +23,7 @@ import {
   restoringOpen,
   restoringTyped,
   type StateTableOptions,
+  type TableCatalogue,
 } from '@tandem/storage';
 import type { Io } from '../io.ts';
 import type { Session } from '../session.ts';
@@ -86,6 +89,21 @@ export async function openClientWriter(
 ): Promise<OpenTable> {
   const options = { ...(await readOptions(region, kind, io)), kind };
   return createOpenTable({ ...options, states: createStateTable(options), tableId, policy });
+}
+
+/** Opens the catalogue of a region, to be read and written to. */
+export async function openCatalogue(session: Session, name: string): Promise<TableCatalogue> {
+  const { clock } = session.io;
+  const region = await session.openOne(name);
+  const keepMs = await readDurationMs(region, 'Tables.DeletedKeepMs');
+  const table = await openWriter(region, catalogKind, session.io);
+  return createTableCatalogue({
+    store: region.store,
+    table,
+    clock,
+    keepMs: () => keepMs,
+    onDamaged: ({ rowKey, problem }) => session.tell(`Skipped ${rowKey}: ${problem}`),
+  });
 }
 
 async function readOptions(
