@@ -480,8 +480,13 @@ export {
   inflateChangeSet,
   joinChangeSet,
 } from './wire/change-set-bytes.ts';
-export { decodeConflict, encodeConflict } from './wire/encode-conflict.ts';
 export {
+  decodeConflict,
+  encodeConflict,
+  encodeStoredConflict,
+} from './wire/encode-conflict.ts';
+export {
+  type Cuttable,
   decodeFragment,
   decodeStoredFragment,
   encodeFragmentHead,

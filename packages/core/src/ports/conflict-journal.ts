@@ -35,9 +35,9 @@ export interface ConflictJournal {
   told(peer: string, conflicts: readonly UntoldConflict[]): Promise<void>;
   /**
    * Yields every conflict of a bucket, a page in memory at a time, in the order of the later of the two
-   * transactions, then of the earlier one.
+   * transactions, then of the earlier one. What nobody can read, or is not whole, is left out: `onDamaged` is told.
    */
-  scan(entityKind: string, bucket: string): AsyncIterable<Conflict>;
+  scan(entityKind: string, bucket: string, onDamaged?: () => void): AsyncIterable<Conflict>;
   /** Resolves with the newest first, at most `limit`. */
   list(entityKind: string, limit: number): Promise<readonly Conflict[]>;
 }

@@ -29,7 +29,7 @@ export interface Traces {
   readonly archiveRows: number;
   readonly conflicts: number;
   readonly outboxRows: number;
-  /** Rows of archive and outbox in its bucket that nobody can read: they may hold some as well. */
+  /** Rows of archive, journal and outbox in its bucket that nobody can read: they may hold some as well. */
   readonly unreadable: number;
   /** Whether its row or its archive names the entity at all, erased or not. */
   readonly isKnown: boolean;
@@ -79,7 +79,7 @@ export async function findTraces(
   }
   const outbox = await lookIntoOutbox(region, entityId, peers);
   let held = 0;
-  for await (const one of conflicts.scan(entityKind, bucket)) {
+  for await (const one of conflicts.scan(entityKind, bucket, () => (damaged += 1))) {
     if (conflictHoldsValues(one, entityId)) held += 1;
   }
   return {

@@ -207,7 +207,7 @@ async function raiseHorizons({
 export interface SizedSpans extends Pick<ArchiveKeeper, 'horizonMs'> {
   scan(
     span: ArchiveSpan,
-  ): AsyncIterable<{ readonly rowKey: string; readonly encoded?: Uint8Array }>;
+  ): AsyncIterable<{ readonly rowKey: string; readonly encoded?: Pick<Uint8Array, 'length'> }>;
 }
 
 export interface SizeOptions {

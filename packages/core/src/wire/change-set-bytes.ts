@@ -133,8 +133,11 @@ export function deflateChangeSet(plain: Uint8Array): Uint8Array {
 }
 
 /** Returns the plain encoding of a set, deflated or not. Throws `CHANGE_UNDECODABLE` and `CHANGE_TOO_LARGE`. */
-export function inflateChangeSet(encoded: Uint8Array): Uint8Array {
-  const head = headOf(encoded);
+export function inflateChangeSet(
+  encoded: Uint8Array,
+  largeBytesMax = LARGE_SET_PLAIN_BYTES_MAX,
+): Uint8Array {
+  const head = headOf(encoded, largeBytesMax);
   if (head === undefined) return encoded;
   const { bytes, length, bytesMax } = head;
   if (bytes > bytesMax) {
@@ -163,14 +166,17 @@ interface DeflatedHead {
   readonly bytesMax: number;
 }
 
-function headOf(encoded: Uint8Array): DeflatedHead | undefined {
+function headOf(
+  encoded: Uint8Array,
+  largeBytesMax = LARGE_SET_PLAIN_BYTES_MAX,
+): DeflatedHead | undefined {
   const start = textOf(encoded.subarray(0, HEAD_LENGTH_MAX));
   const head = start.startsWith(START) ? HEAD.exec(start) : null;
   if (head !== null) {
     return { bytes: Number(head[1]), length: head[0].length, bytesMax: PLAIN_BYTES_MAX };
   }
   const large = largeHeadOf(encoded);
-  return large && { ...large, bytesMax: LARGE_SET_PLAIN_BYTES_MAX };
+  return large && { ...large, bytesMax: largeBytesMax };
 }
 
 function inflate(base64: string, bytes: number): Uint8Array {

@@ -11,7 +11,14 @@ import {
   type EncodedFieldValue,
   encodeFieldValue,
 } from '../values/encode-field-value.ts';
-import { parseJson } from './change-set-bytes.ts';
+import { inflateChangeSet, parseJson } from './change-set-bytes.ts';
+import {
+  LARGE_CONFLICT_PLAIN_BYTES_MAX,
+  LARGE_SET_BOUNDS,
+  type LargeSetBounds,
+  type LargeSubject,
+  toLargeSet,
+} from './large-set.ts';
 import { WIRE_VERSION } from './versions.ts';
 
 /*
@@ -66,9 +73,33 @@ export function encodeConflict(conflict: Conflict): Uint8Array {
   return encoder.encode(JSON.stringify(toJson(conflict)));
 }
 
-/** Throws `ROW_MALFORMED`. */
+/**
+ * Says which conflicts are stored as large ones: what with their names fits no row beside the 64 KiB of columns for
+ * people. Smaller ones lie as every build reads them.
+ */
+const LARGE_CONFLICT_BOUNDS: LargeSetBounds = {
+  ...LARGE_SET_BOUNDS,
+  plainBytesMax: 952 * 1_024,
+};
+
+const CONFLICT: LargeSubject = {
+  name: 'A conflict',
+  plainBytesMax: LARGE_CONFLICT_PLAIN_BYTES_MAX,
+  remedy: 'no two rows of the table make as much. Find who forged one.',
+};
+
+/** Returns what is stored of a conflict: its JSON, or that as a large set is. Throws `TABLE_LIMIT_EXCEEDED`. */
+export function encodeStoredConflict(
+  conflict: Conflict,
+  bounds: LargeSetBounds = LARGE_CONFLICT_BOUNDS,
+): Uint8Array {
+  const plain = encodeConflict(conflict);
+  return plain.length > bounds.plainBytesMax ? toLargeSet(plain, bounds, CONFLICT) : plain;
+}
+
+/** Takes either form. Throws `ROW_MALFORMED`. */
 export function decodeConflict(bytes: Uint8Array): Conflict {
-  const json = parseJson(bytes, malformedRow);
+  const json = parseJson(inflateStored(bytes), malformedRow);
   if (!checkConflict.Check(json)) throw malformedRow();
   return fromJson(json, malformedRow);
 }
@@ -197,6 +228,14 @@ function fromJson(json: EncodedConflict, fault: Fault): Conflict {
     }),
     life: life && { ...life, alive: stampFrom(life.alive), deleted: stampFrom(life.deleted) },
   };
+}
+
+function inflateStored(bytes: Uint8Array): Uint8Array {
+  try {
+    return inflateChangeSet(bytes, LARGE_CONFLICT_PLAIN_BYTES_MAX);
+  } catch (cause) {
+    throw malformedRow(cause);
+  }
 }
 
 function malformedRow(cause?: unknown): TerminalError {

@@ -1,4 +1,5 @@
 // A change set of more than a message takes: deflated, and cut into fragments where even that is more. See docs/adr/0042.
+// A conflict of more than a row takes lies in the same form, under the kind, the bucket and the later stamp of its own.
 //
 //     whole     {"wire":8,"bytes":…,"part":…,"deflated":"…"}            in memory; alone in a row or a message where
 //                                                                       nothing is to be cut
@@ -13,7 +14,7 @@ import { Compile } from 'typebox/compile';
 import { CHANGE_SET_BYTES_MAX } from '../entity-kind/field-budgets.ts';
 import { TerminalError } from '../errors.ts';
 import type { Fragment, FragmentHead } from '../model/fragment.ts';
-import type { ArchiveEntry } from '../ports/archive.ts';
+import type { ArchiveKey } from '../ports/archive.ts';
 import { isStamp } from '../time/stamp.ts';
 import { LARGE_WIRE_VERSION } from './versions.ts';
 
@@ -35,6 +36,8 @@ export const LARGE_SET_BOUNDS: LargeSetBounds = {
 
 /** Is more than the states take that one transaction of the table writes: no reader needs more memory for a set. */
 export const LARGE_SET_PLAIN_BYTES_MAX = 6 * 1_024 * 1_024;
+/** Is more than two rows as large as can be take as JSON, whatever is in them: a conflict has what both wrote. */
+export const LARGE_CONFLICT_PLAIN_BYTES_MAX = 7 * 1_024 * 1_024;
 /** All rows of a set are written in one transaction of the table, which takes 4 MiB, in Base64. */
 export const LARGE_SET_DEFLATED_BYTES_MAX = 3_000 * 1_024;
 export const FRAGMENTS_PER_SET_MAX = Math.ceil(LARGE_SET_DEFLATED_BYTES_MAX / PART_BYTES_MAX);
@@ -48,14 +51,40 @@ const WHOLE_HEAD = new RegExp(
 const WHOLE_HEAD_LENGTH_MAX = 64;
 const TAIL = '"}';
 
+/** Says what of is made a large one. */
+export interface LargeSubject {
+  /** Begins a sentence. */
+  readonly name: string;
+  readonly plainBytesMax: number;
+  /** Ends a sentence, after what the limit is. */
+  readonly remedy: string;
+}
+
+const CHANGE_SET: LargeSubject = {
+  name: 'A change set',
+  plainBytesMax: LARGE_SET_PLAIN_BYTES_MAX,
+  remedy:
+    'all that a transaction leaves of its entities goes to every region. Split it, or make its entities smaller.',
+};
+
 /** Writes a set, encoded as a plain one, as a large one. Throws `TABLE_LIMIT_EXCEEDED`. */
-export function toLargeSet(plain: Uint8Array, { partBytes }: LargeSetBounds): Uint8Array {
-  if (plain.length > LARGE_SET_PLAIN_BYTES_MAX) {
-    throw exceeded(plain.length, LARGE_SET_PLAIN_BYTES_MAX, 'before it is deflated');
+export function toLargeSet(
+  plain: Uint8Array,
+  { partBytes }: LargeSetBounds,
+  subject: LargeSubject = CHANGE_SET,
+): Uint8Array {
+  const { plainBytesMax } = subject;
+  if (plain.length > plainBytesMax) {
+    throw exceeded(subject, {
+      bytes: plain.length,
+      limit: plainBytesMax,
+      how: 'before it is deflated',
+    });
   }
   const deflated = deflateSync(plain, { level: LEVEL });
   if (deflated.length > LARGE_SET_DEFLATED_BYTES_MAX) {
-    throw exceeded(deflated.length, LARGE_SET_DEFLATED_BYTES_MAX, 'deflated');
+    const limit = LARGE_SET_DEFLATED_BYTES_MAX;
+    throw exceeded(subject, { bytes: deflated.length, limit, how: 'deflated' });
   }
   const least = Math.ceil(deflated.length / FRAGMENTS_PER_SET_MAX / BASE64_GROUP) * BASE64_GROUP;
   return joinWhole(plain.length, Math.max(partBytes, least), deflated.toString('base64'));
@@ -68,11 +97,13 @@ function joinWhole(bytes: number, part: number, base64: string): Uint8Array {
   );
 }
 
-function exceeded(bytes: number, limit: number, how: string): TerminalError {
+function exceeded(
+  { name, remedy }: LargeSubject,
+  { bytes, limit, how }: { readonly bytes: number; readonly limit: number; readonly how: string },
+): TerminalError {
   return new TerminalError(
     'TABLE_LIMIT_EXCEEDED',
-    `A change set takes ${bytes} bytes ${how}, the limit is ${limit}: all that a transaction leaves of its ` +
-      'entities goes to every region. Split it, or make its entities smaller.',
+    `${name} takes ${bytes} bytes ${how}, the limit is ${limit}: ${remedy}`,
     { details: { bytes, limit } },
   );
 }
@@ -110,8 +141,14 @@ function base64LengthOf(part: number): number {
   return (part / BASE64_GROUP) * 4;
 }
 
+/** Is what is cut, under the place that it has among all others of its kind. */
+export interface Cuttable {
+  readonly set: ArchiveKey;
+  readonly encoded: Uint8Array;
+}
+
 /** Cuts a large set; returns none for one that stays in one piece. */
-export function fragmentsOf({ set, encoded }: ArchiveEntry): readonly Fragment[] {
+export function fragmentsOf({ set, encoded }: Cuttable): readonly Fragment[] {
   const head = largeHeadOf(encoded);
   const count = fragmentCountOf(encoded);
   if (head === undefined || count === 1) return [];
@@ -176,7 +213,7 @@ const checkHead = Compile(
     entityKind: Type.String({ pattern: '^[A-Za-z][A-Za-z0-9]{0,40}$' }),
     bucket: Type.String({ pattern: '^[0-9a-f]{2}$' }),
     stamp: Type.String({ maxLength: 80 }),
-    bytes: Type.Integer({ minimum: 1, maximum: LARGE_SET_PLAIN_BYTES_MAX }),
+    bytes: Type.Integer({ minimum: 1, maximum: LARGE_CONFLICT_PLAIN_BYTES_MAX }),
     part: Type.Integer({ minimum: 1, maximum: PART_BYTES_MAX }),
     digest: Type.String({ pattern: '^[0-9a-f]{64}$' }),
   }),
@@ -221,6 +258,7 @@ export function decodeFragment(body: Uint8Array): Fragment {
   const from = at + BEFORE_DEFLATED.length;
   if (at < 0 || textOf(body.subarray(-TAIL.length)) !== TAIL) throw undecodable('it is cut off');
   const head = parseHead(`${start.slice(0, at)}}`);
+  if (head.bytes > LARGE_SET_PLAIN_BYTES_MAX) throw undecodable('no set takes as much');
   const base64 = textOf(body.subarray(from, -TAIL.length));
   const deflated = Buffer.from(base64, 'base64');
   if (deflated.toString('base64') !== base64) throw undecodable('it is no Base64');

@@ -12,7 +12,7 @@ import {
   TerminalError,
 } from '@tandem/core';
 import { HORIZON_PARTITION } from '../retention/horizon-rows.ts';
-import { fromPayloadColumns, judgeRow } from '../rows/entity-row.ts';
+import { judgeRow } from '../rows/entity-row.ts';
 import { asideKeyOf, isLaneKey, keyBeforeAside, SYSTEM_ROWS_FROM } from '../rows/row-key.ts';
 import { type JoinedRows, joinRows, readRowsOf } from '../rows/set-rows.ts';
 import { ARCHIVE_TABLE } from '../tables/table-archive.ts';
@@ -44,7 +44,7 @@ export interface DamagedRows {
   scan(depth?: 'quick' | 'whole'): AsyncGenerator<DamagedRowFound>;
   read(address: RowAddress): Promise<TableRow | undefined>;
   /**
-   * Under another key of the same partition, in one transaction, with the other rows of a change set that has some: no
+   * Under another key of the same partition, in one transaction, with the other rows of a set that has some: no
    * byte is lost and none is changed.
    */
   setAside(address: RowAddress): Promise<RowAddress>;
@@ -70,7 +70,7 @@ const PAGE_ROWS = 500;
  */
 export function createDamagedRows(options: DamagedRowsOptions): DamagedRows {
   const { store } = options;
-  /** Finds the row with the others of its change set, if it is one of several. */
+  /** Finds the row with the others of its set, if it is one of several. */
   const find = async (address: RowAddress): Promise<readonly TableRow[]> => {
     const { table, partitionKey, rowKey } = address;
     const row = await store.get(table, partitionKey, rowKey);
@@ -120,9 +120,9 @@ function requireAside(address: RowAddress): void {
   throw refused(address, 'it was not set aside. Do that first');
 }
 
-/** Tells whether the row may be one of several of a change set: an entity may have such a key as well. */
+/** Tells whether the row may be one of several of a set: an entity may have such a key as well. */
 function isOfSet({ table, rowKey }: RowAddress): boolean {
-  return table === ARCHIVE_TABLE || isLaneKey(rowKey);
+  return table === ARCHIVE_TABLE || table === CONFLICTS_TABLE || isLaneKey(rowKey);
 }
 
 async function* scan(
@@ -156,8 +156,10 @@ async function* scan(
     });
   }
   for await (const rows of pagesIn(store, CONFLICTS_TABLE, own)) {
+    const sets = await setsIn(rows, { store, table: CONFLICTS_TABLE });
     yield* judgeAll(rows, CONFLICTS_TABLE, (row) => {
-      decodeConflict(fromPayloadColumns(row.properties));
+      const set = readSet(row, sets);
+      if (set !== undefined) decodeConflict(set.encoded);
     });
   }
 }

@@ -87,8 +87,8 @@ function within(whole: RecoveryRegion, idPrefix: string): RecoveryRegion {
     },
     conflicts: {
       ...conflicts,
-      async *scan(entityKind, bucket) {
-        for await (const one of conflicts.scan(entityKind, bucket)) if (isOfTable(one)) yield one;
+      async *scan(...asked) {
+        for await (const one of conflicts.scan(...asked)) if (isOfTable(one)) yield one;
       },
     },
     ...(tombstones === undefined ? {} : { tombstones: recordOf(tombstones) }),

@@ -1,5 +1,6 @@
 /**
- * A change set as rows of an outbox or of the archive: one, or one a fragment where it is large (docs/adr/0042).
+ * A change set as rows of an outbox or of the archive, and a conflict as those of the journal: one, or one a fragment
+ * where it is large (docs/adr/0042 and 0044).
  *
  *     <key>         the set in `payload0`, …; or the head of its first fragment there, and what is deflated in `part0`, …
  *     <key>~f01, …  the other fragments, in the same form
@@ -9,7 +10,7 @@
  */
 import {
   type AppError,
-  type ArchiveEntry,
+  type Cuttable,
   decodeStoredFragment,
   encodeFragmentHead,
   type FieldValue,
@@ -18,6 +19,7 @@ import {
   fragmentsOf,
   isFragment,
   joinFragments,
+  KEY_LENGTH_MAX,
   type Properties,
   pagesOf,
   type RowOperation,
@@ -31,13 +33,18 @@ type Columns = readonly [string, FieldValue][];
 
 const COLUMN_BYTES_MAX = 64 * 1024;
 const COLUMNS_MAX = 16;
-const FRAGMENT_KEY = /^(.*)~f(\d{2})$/s;
+/** A conflict is named by two stamps and its entity, which may be named like the end of a later row's key. */
+const TWO_STAMPS = '!?[0-9a-f]{12}-[^~]*~[0-9a-f]{12}-[^~]*';
+const FRAGMENT_KEY = new RegExp(`^(?!${TWO_STAMPS}~f\\d{2}$)(.*)~f(\\d{2})$`, 's');
+/** Is what a first row's key may take, so that those of the later ones fit, set aside or not. */
+export const FIRST_KEY_LENGTH_MAX = KEY_LENGTH_MAX - '!~f01'.length;
+const SET_COLUMN = /^(?:payload|part)\d{1,2}$/;
 /** Bounds the looks at a set that changes while it is read. */
 const LOOKS_MAX = 3;
 const PAGE_ROWS = 100;
 
 /** Returns the columns of each row of a set, those of the first one first. */
-export function toSetColumns(entry: ArchiveEntry): readonly Columns[] {
+export function toSetColumns(entry: Cuttable): readonly Columns[] {
   const fragments = fragmentsOf(entry);
   return fragments.length === 0
     ? [toPayloadColumns(entry.encoded)]
@@ -221,6 +228,15 @@ async function readLater(
   return found;
 }
 
+/** Counts the bytes of a set that lie in this row of it. */
+export function storedBytesIn({ properties }: Pick<TableRow, 'properties'>): number {
+  let bytes = 0;
+  for (const [name, { type, value }] of properties) {
+    if (type === 'Binary' && SET_COLUMN.test(name)) bytes += value.length;
+  }
+  return bytes;
+}
+
 /** Counts the rows of the set whose first row this is, as that says. */
 export function countIn({ properties }: Pick<TableRow, 'properties'>): number {
   try {
@@ -245,8 +261,5 @@ function nameOf({ partitionKey, rowKey }: Pick<TableRow, 'partitionKey' | 'rowKe
 }
 
 function incomplete(rowKey: string, what: string): TerminalError {
-  return new TerminalError(
-    'ROW_MALFORMED',
-    `The change set of row ${rowKey} is not whole: ${what}.`,
-  );
+  return new TerminalError('ROW_MALFORMED', `What lies in row ${rowKey} is not whole: ${what}.`);
 }

@@ -8,11 +8,14 @@ import {
   decodeConflict,
   type EntityKind,
   encodeConflict,
+  encodeStoredConflict,
   entityBucketOf,
   eraseConflict,
+  type FieldValue,
   forEachBounded,
+  fragmentCountOf,
   joinConflicts,
-  KEY_LENGTH_MAX,
+  type LargeSetBounds,
   type Properties,
   pagesOf,
   type RowOperation,
@@ -23,6 +26,17 @@ import {
 } from '@tandem/core';
 import { fromPayloadColumns, textOf, toPayloadColumns } from '../rows/entity-row.ts';
 import { asideKeyOf, ENTITY_ROWS_FROM, encodeRowKey } from '../rows/row-key.ts';
+import {
+  countIn,
+  FIRST_KEY_LENGTH_MAX,
+  type JoinedRows,
+  joinRows,
+  joinSet,
+  readRowsOf,
+  toDeletions,
+  toLaterRows,
+  toSetColumns,
+} from '../rows/set-rows.ts';
 export const CONFLICTS_TABLE = 'Conflicts';
 /** Begins the partitions of what peers are still to be told of; no bucket's partition begins like this. */
 export const UNTOLD_PREFIX = '~untold-';
@@ -37,13 +51,17 @@ export interface TableConflictJournalOptions {
   readonly bucketCount: number | ((entityKind: string) => number);
   /** Names the regions that are told of what is found here; none by default. */
   readonly peers?: readonly string[];
+  /** Says which conflicts are laid on several rows; what one row does not hold by default. */
+  readonly largeConflicts?: LargeSetBounds | undefined;
 }
 
 const ROWS_PER_TRANSACTION_MAX = 50;
 /** Stays below the 4 MiB of a transaction: a row takes more than its encoded conflict, once more in Base64. */
 const BYTES_PER_TRANSACTION_MAX = 1024 * 1024;
-const PAGE_ROWS = 500;
+const PAGE_ROWS = 200;
 const READS_AT_ONCE_MAX = 8;
+/** Bounds what is in memory of what a peer is told at once. */
+const UNTOLD_BYTES_MAX = 8 * 1024 * 1024;
 const CONTENTION = { attemptsMax: 10 };
 /** Bounds the looks, of which there is one in each sweep. */
 const LOOKS_MAX = 100;
@@ -51,23 +69,31 @@ const LOOKS_MAX = 100;
 /** A kind that was served before and is no more was a typed one. */
 const UNKNOWN_KIND: Pick<EntityKind, 'bucketTextOf'> = { bucketTextOf: (entityId) => entityId };
 
-interface EncodedRow {
+/** Is a conflict as it is stored, with the columns of each of its rows. */
+interface EncodedConflict {
   readonly conflict: Conflict;
   readonly partitionKey: string;
   readonly rowKey: string;
-  readonly bytes: Uint8Array;
+  readonly encoded: Uint8Array;
+  readonly columns: readonly (readonly [string, FieldValue][])[];
 }
+
+type Encode = (conflict: Conflict) => EncodedConflict;
 
 const TRANSACTION_BOUNDS = {
   countMax: ROWS_PER_TRANSACTION_MAX,
-  weightMax: BYTES_PER_TRANSACTION_MAX,
-  weigh: ({ bytes }: EncodedRow): number => bytes.length,
+  weightMax: BYTES_PER_TRANSACTION_MAX * ROWS_PER_TRANSACTION_MAX,
+  weigh: ({ encoded }: Pick<EncodedConflict, 'encoded'>): number =>
+    Math.max(
+      encoded.length * ROWS_PER_TRANSACTION_MAX,
+      fragmentCountOf(encoded) * BYTES_PER_TRANSACTION_MAX,
+    ),
 };
 
 /**
  * Keeps the table `Conflicts`.
  *
- *     <kind>-<bucket>   <greater stamp>~<smaller stamp>~<entity>   a conflict
+ *     <kind>-<bucket>   <greater stamp>~<smaller stamp>~<entity>   a conflict; in several rows where it is large
  *     ~untold-<peer>    a hash of the two keys and what was lost   a conflict that the peer is to be told of
  *
  * Every region derives the same key from the same two transactions. The stamps alone are no name: the changes
@@ -81,41 +107,32 @@ export function createTableConflictJournal(options: TableConflictJournalOptions)
   const bucketOfConflict = ({ entityKind, entityId }: Conflict): string =>
     entityBucketOf(kinds.get(entityKind) ?? UNKNOWN_KIND, entityId, countOf(entityKind));
 
-  const toRow = (conflict: Conflict): EncodedRow => ({
-    conflict,
-    partitionKey: `${conflict.entityKind}-${bucketOfConflict(conflict)}`,
-    rowKey: rowKeyOf(conflict),
-    bytes: encodeConflict(conflict),
-  });
+  const encode: Encode = (conflict) => {
+    const { entityKind, stamps } = conflict;
+    const bucket = bucketOfConflict(conflict);
+    const encoded = encodeStoredConflict(conflict, options.largeConflicts);
+    const columns = toSetColumns({ set: { entityKind, bucket, stamp: stamps[1] }, encoded });
+    const partitionKey = `${entityKind}-${bucket}`;
+    return { conflict, partitionKey, rowKey: rowKeyOf(conflict), encoded, columns };
+  };
 
   const accept = async (conflicts: readonly Conflict[]): Promise<void> => {
-    const rows = joinAlike(conflicts).map(toRow);
+    const rows = joinAlike(conflicts).map(encode);
     for (const [partitionKey, own] of Map.groupBy(rows, (row) => row.partitionKey)) {
       for (const part of chunk(own, TRANSACTION_BOUNDS)) {
-        const operations = part.map(toInsert);
+        const operations = part.flatMap(toInsertions);
         const outcome = await store.commit({ table: CONFLICTS_TABLE, partitionKey, operations });
         if (outcome.kind === 'committed') continue;
-        await forEachBounded(part, READS_AT_ONCE_MAX, (row) => joinRow(store, row));
+        await forEachBounded(part, READS_AT_ONCE_MAX, (row) => joinRow(store, row, encode));
       }
     }
   };
 
-  async function* scan(entityKind: string, bucket: string): AsyncGenerator<Conflict> {
-    const partitions = `${entityKind}-${bucket}`;
-    const range = { table: CONFLICTS_TABLE, partitions, rowsFrom: ENTITY_ROWS_FROM };
-    for await (const { rows } of pagesOf((from) =>
-      store.query({ ...range, limit: PAGE_ROWS, ...from }),
-    )) {
-      for (const row of rows) {
-        const conflict = readConflict(row);
-        if (conflict !== undefined) yield conflict;
-      }
-    }
-  }
+  const scan: ConflictJournal['scan'] = (...asked) => scanBucket(store, ...asked);
 
   return {
     async record(conflicts) {
-      const rows = joinAlike(conflicts).map(toRow);
+      const rows = joinAlike(conflicts).map(encode);
       // First: whoever is cut off in between may not find the conflict again, for another may merge the rows
       // meanwhile, and what is recorded must be told.
       for (const peer of peers) {
@@ -144,6 +161,23 @@ export function createTableConflictJournal(options: TableConflictJournalOptions)
   };
 }
 
+async function* scanBucket(
+  store: TableStore,
+  ...[entityKind, bucket, onDamaged]: Parameters<ConflictJournal['scan']>
+): AsyncGenerator<Conflict> {
+  const partitions = `${entityKind}-${bucket}`;
+  const range = { table: CONFLICTS_TABLE, partitions, rowsFrom: ENTITY_ROWS_FROM };
+  for await (const { rows } of pagesOf((from) =>
+    store.query({ ...range, limit: PAGE_ROWS, ...from }),
+  )) {
+    for (const joined of await joinRows(rows, { store, table: CONFLICTS_TABLE })) {
+      const conflict = readConflict(joined);
+      if (conflict !== undefined) yield conflict;
+      else onDamaged?.();
+    }
+  }
+}
+
 /**
  * Finds the newest of all buckets; keeps no more than what can still be asked for, however long the journal is.
  */
@@ -168,9 +202,11 @@ async function newestOf(
 
 /** Keeps what peers are still to be told of: the markers, and the conflicts that they name. */
 function untoldIn(store: TableStore): Pick<ConflictJournal, 'untold' | 'told'> {
+  const place = { store, table: CONFLICTS_TABLE };
   const read = async (partitionKey: string, rowKey: string): Promise<Conflict | undefined> => {
     const row = await store.get(CONFLICTS_TABLE, partitionKey, rowKey);
-    return row && readConflict(row);
+    const joined = row && (await joinSet(row, new Map(), place));
+    return joined && readConflict(joined);
   };
 
   return {
@@ -179,12 +215,18 @@ function untoldIn(store: TableStore): Pick<ConflictJournal, 'untold' | 'told'> {
       const range = { table: CONFLICTS_TABLE, partitions, ...page };
       const { rows, continuation } = await store.query(range);
       const found: UntoldConflict[] = [];
+      let bytes = 0;
       await forEachBounded(rows, READS_AT_ONCE_MAX, async ({ rowKey, etag, properties }) => {
+        // What is left is told the next time.
+        if (bytes >= UNTOLD_BYTES_MAX) return;
         const of = (name: string): string => textOf(properties, name) ?? '';
         const conflict = await read(of('conflictPartition'), of('conflictRow'));
         if (conflict === undefined || !saysAll(conflict, readPromised(properties))) {
           await lookAgain(store, partitions, { rowKey, etag, properties });
-        } else found.push({ conflict, key: JSON.stringify([rowKey, etag]) });
+          return;
+        }
+        bytes += encodeConflict(conflict).length;
+        found.push({ conflict, key: JSON.stringify([rowKey, etag]) });
       });
       return { conflicts: found, ...(continuation === undefined ? {} : { continuation }) };
     },
@@ -206,27 +248,38 @@ function untoldIn(store: TableStore): Pick<ConflictJournal, 'untold' | 'told'> {
   };
 }
 
-/** Joins the conflict into the row that is there, unless that says as much already. */
-async function joinRow(store: TableStore, row: EncodedRow): Promise<void> {
+/** Joins the conflict into the record that is there, unless that says as much already. */
+async function joinRow(store: TableStore, row: EncodedConflict, encode: Encode): Promise<void> {
   const { partitionKey, rowKey, conflict } = row;
+  const place = { store, table: CONFLICTS_TABLE };
   await untilUncontended(async () => {
-    const stored = await store.get(CONFLICTS_TABLE, partitionKey, rowKey);
+    const first = await store.get(CONFLICTS_TABLE, partitionKey, rowKey);
+    const stored = first && (await joinSet(first, new Map(), place));
     const own = stored && readConflict(stored);
-    let operations: readonly RowOperation[] = [toInsert(row)];
-    if (stored !== undefined) {
-      const bytes = encodeConflict(own === undefined ? conflict : joinConflicts(own, conflict));
-      const known = own && fromPayloadColumns(stored.properties);
-      const isGoing = stored.properties.has(GOING);
-      if (!isGoing && known !== undefined && Buffer.compare(bytes, known) === 0) return undefined;
-      const properties = toConflictProperties(decodeConflict(bytes), bytes);
-      operations = [{ kind: 'replace', rowKey, etag: stored.etag, properties }];
+    let operations = toInsertions(row);
+    if (stored !== undefined && own !== undefined) {
+      const joined = joinConflicts(own, conflict);
+      const isGoing = stored.row.properties.has(GOING);
+      if (!isGoing && isSameText(joined, own)) return undefined;
+      operations = toReplacements(encode(joined), stored.row);
+    } else if (stored !== undefined) {
       // What nobody can read is kept beside it: it may be all that is left of a value.
-      const aside = { rowKey: asideKeyOf(rowKey), properties: stored.properties };
-      if (own === undefined) operations = [{ kind: 'upsert', ...aside }, ...operations];
+      const damaged = await readRowsOf(stored.row, place);
+      const copies = damaged.map(toCopyAside);
+      await store.commit({ table: CONFLICTS_TABLE, partitionKey, operations: copies });
+      operations = toReplacements(row, stored.row, damaged);
     }
     const outcome = await store.commit({ table: CONFLICTS_TABLE, partitionKey, operations });
     return outcome.kind === 'committed' ? undefined : { contended: `The conflict ${rowKey}` };
   }, CONTENTION);
+}
+
+function isSameText(a: Conflict, b: Conflict): boolean {
+  return Buffer.compare(encodeConflict(a), encodeConflict(b)) === 0;
+}
+
+function toCopyAside({ rowKey, properties }: TableRow): RowOperation {
+  return { kind: 'upsert', rowKey: asideKeyOf(rowKey), properties };
 }
 
 /**
@@ -234,7 +287,7 @@ async function joinRow(store: TableStore, row: EncodedRow): Promise<void> {
  * be all that is there yet. Undefined for a marker of a build that noted none.
  */
 function readPromised(properties: Properties): Conflict | undefined {
-  return properties.has('payload0') ? readConflict({ properties }) : undefined;
+  return properties.has('payload0') ? decodeOrNone(fromPayloadColumns(properties)) : undefined;
 }
 
 function saysAll({ fields, life }: Conflict, promised: Conflict | undefined): boolean {
@@ -284,10 +337,14 @@ function joinAlike(conflicts: readonly Conflict[]): readonly Conflict[] {
   return [...distinct.values()];
 }
 
-/** Returns undefined for a row that nobody can read: it hides no other, and `tandem damaged-rows` lists it. */
-function readConflict({ properties }: Pick<TableRow, 'properties'>): Conflict | undefined {
+/** Returns undefined for what nobody can read: it hides no other, and `tandem damaged-rows` lists it. */
+function readConflict(joined: JoinedRows): Conflict | undefined {
+  return joined.kind === 'damaged' ? undefined : decodeOrNone(joined.encoded);
+}
+
+function decodeOrNone(encoded: Uint8Array): Conflict | undefined {
   try {
-    return decodeConflict(fromPayloadColumns(properties));
+    return decodeConflict(encoded);
   } catch (error) {
     if (error instanceof AppError) return undefined;
     throw error;
@@ -299,18 +356,38 @@ function rowKeyOf({ stamps, entityId }: Conflict): string {
   const start = `${greater}~${smaller}~`;
   const entity = encodeRowKey(entityId);
   // The longest ids leave no room for two stamps in a key.
-  return start.length + entity.length <= KEY_LENGTH_MAX ? start + entity : start + digest(entity);
+  return start.length + entity.length <= FIRST_KEY_LENGTH_MAX
+    ? start + entity
+    : start + digest(entity);
 }
 
-function toInsert({ conflict, rowKey, bytes }: EncodedRow): RowOperation {
-  return { kind: 'insert', rowKey, properties: toConflictProperties(conflict, bytes) };
+/** Returns what inserts all rows; of those after the first one some may be left of a first one that is lost. */
+function toInsertions(row: EncodedConflict): readonly RowOperation[] {
+  const { rowKey, columns } = row;
+  const properties = toConflictProperties(row);
+  return [{ kind: 'insert', rowKey, properties }, ...toLaterRows(rowKey, columns)];
+}
+
+/** Returns what writes the record over the one that is there; of one that is damaged only the rows that are left go. */
+function toReplacements(
+  row: EncodedConflict,
+  first: TableRow,
+  damaged?: readonly TableRow[],
+): readonly RowOperation[] {
+  const { rowKey, columns } = row;
+  const later = toLaterRows(rowKey, columns, damaged === undefined ? countIn(first) : 1);
+  const written = new Set([rowKey, ...later.map((one) => one.rowKey)]);
+  const left = (damaged ?? []).map((one) => one.rowKey).filter((key) => !written.has(key));
+  const properties = toConflictProperties(row);
+  const { etag } = first;
+  return [{ kind: 'replace', rowKey, etag, properties }, ...later, ...toDeletions(left)];
 }
 
 /**
  * Names the conflict and what was found lost in it, without the values, so that there is one place to erase
  * them from. Each find has its own, which stays until the record says as much.
  */
-function toMarker({ conflict, partitionKey, rowKey }: EncodedRow): RowOperation {
+function toMarker({ conflict, partitionKey, rowKey }: EncodedConflict): RowOperation {
   const promised = encodeConflict(eraseConflict(conflict));
   const properties: Properties = new Map([
     ['conflictPartition', { type: 'String', value: partitionKey }],
@@ -328,14 +405,15 @@ function digest(text: string): string {
 /** Is what a property takes, in UTF-16 units: the names of all properties of a row may be twice as much. */
 const LOST_NAMES_MAX = 32_000;
 
-/** The columns beside the payload are for people who browse the table. */
-function toConflictProperties(conflict: Conflict, bytes: Uint8Array): Properties {
+/** Returns the first row; the columns beside the payload are for people who browse the table. */
+function toConflictProperties({ conflict, columns }: EncodedConflict): Properties {
+  const [own = []] = columns;
   const lost = conflict.fields.map((field) => field.name).join(',');
   const shown = lost.slice(0, LOST_NAMES_MAX).toWellFormed();
   return new Map([
     ['entityId', { type: 'String', value: conflict.entityId }],
     ['lostFields', { type: 'String', value: shown }],
-    ...toPayloadColumns(bytes),
+    ...own,
   ]);
 }
 

@@ -8,7 +8,6 @@ import {
   horizonOf,
   isStamp,
   latestHorizon,
-  type Properties,
   pagesOf,
   type RowOperation,
   type SizedSpans,
@@ -18,8 +17,15 @@ import {
   type TrimReport,
 } from '@tandem/core';
 import { createHorizonRecord, createHorizonRows } from '../retention/horizon-rows.ts';
-import { fromPayloadColumns, textOf } from '../rows/entity-row.ts';
+import { textOf } from '../rows/entity-row.ts';
 import { ENTITY_ROWS_FROM } from '../rows/row-key.ts';
+import {
+  type JoinedRows,
+  joinRows,
+  rowKeysOf,
+  storedBytesIn,
+  toDeletions,
+} from '../rows/set-rows.ts';
 import { stampPrefix } from './table-archive.ts';
 import { CONFLICTS_TABLE, GOING, UNTOLD_PREFIX } from './table-conflict-journal.ts';
 
@@ -49,7 +55,7 @@ export interface TrimConflictsOptions {
 }
 
 const ROWS_PER_DROP = 50;
-const PAGE_ROWS = 500;
+const PAGE_ROWS = 200;
 
 /** Trims the journal of one kind. May be cut off anywhere and repeated. */
 export async function trimConflicts(options: TrimConflictsOptions): Promise<TrimReport> {
@@ -65,93 +71,115 @@ export async function trimConflicts(options: TrimConflictsOptions): Promise<Trim
   if (horizons.kindMs !== undefined) await record.raise(horizons.kindMs);
   for (const bucket of options.buckets) {
     const span = { entityKind, bucket, beforeMs: latestMs };
-    let doomed: TableRow[] = [];
+    let doomed: DoomedConflict[] = [];
     const dropAll = async (): Promise<boolean> => {
       if (doomed.length === 0) return true;
       if (signal?.aborted === true || rows >= options.rowsMax || (await options.isBusy()))
         return false;
       const dropped = await dropUnlessUntold(store, doomed);
       rows += dropped.length;
-      for (const row of dropped) bytes += payloadOf(row.properties).length;
+      for (const one of dropped) bytes += one.bytes;
       doomed = [];
       await options.pace();
       return true;
     };
-    for await (const row of rowsIn(store, span)) {
-      if (isOlder(row, horizons)) doomed.push(row);
-      if (doomed.length >= ROWS_PER_DROP && !(await dropAll())) return stopped();
+    for await (const page of pagesIn(store, span)) {
+      for (const joined of await joinRows(page, { store, table: CONFLICTS_TABLE })) {
+        doomed.push(...toDoomed(joined, horizons));
+        if (doomed.length >= ROWS_PER_DROP && !(await dropAll())) return stopped();
+      }
     }
     if (!(await dropAll())) return stopped();
   }
   return { rows, bytes, isWhole: true };
 }
 
-/** Returns nothing for a row without one. */
-function payloadOf(properties: Properties): Uint8Array {
-  return properties.has('payload0') ? fromPayloadColumns(properties) : new Uint8Array();
+interface DoomedConflict {
+  readonly first: TableRow;
+  readonly laterKeys: readonly string[];
+  readonly bytes: number;
 }
 
-/** A row that nobody can read stays, as one does that an operator has set aside. */
-function isOlder({ rowKey, properties }: TableRow, horizons: Horizons): boolean {
-  const [stamp = ''] = rowKey.split('~');
-  if (!isStamp(stamp)) return false;
+/** Returns none for what is younger. What nobody can read stays, as what an operator has set aside does. */
+function toDoomed(joined: JoinedRows, horizons: Horizons): readonly DoomedConflict[] {
+  const { row } = joined;
+  const [stamp = ''] = row.rowKey.split('~');
+  if (!isStamp(stamp) || joined.kind === 'damaged') return [];
   try {
-    const { entityId } = decodeConflict(fromPayloadColumns(properties));
-    const horizonMs = horizonOf(horizons, entityId);
-    return horizonMs !== undefined && stampTimeMs(stamp) < horizonMs;
+    const { encoded } = joined;
+    const horizonMs = horizonOf(horizons, decodeConflict(encoded).entityId);
+    if (horizonMs === undefined || stampTimeMs(stamp) >= horizonMs) return [];
+    const laterKeys = rowKeysOf(row.rowKey, encoded).slice(1);
+    return [{ first: row, laterKeys, bytes: encoded.length }];
   } catch (error) {
-    if (error instanceof AppError) return false;
+    if (error instanceof AppError) return [];
     throw error;
   }
 }
 
 /**
- * Takes away the rows of one partition that no peer is still to be told of, and resolves with them. Each is marked
+ * Takes away the conflicts of one partition that no peer is still to be told of, and resolves with them. Each is marked
  * first: whoever finds such a conflict anew notes whom he owes it before he looks at the row, and writes a row that is
  * marked again. So either what he owes is seen here, or the row is not as it was marked.
  */
 async function dropUnlessUntold(
   store: TableStore,
-  rows: readonly TableRow[],
-): Promise<readonly TableRow[]> {
-  const marked = await eachCommitted(store, rows, (row) => ({
-    kind: 'replace',
-    rowKey: row.rowKey,
-    etag: row.etag,
-    properties: new Map([...row.properties, [GOING, { type: 'Boolean', value: true }]]),
-  }));
+  doomed: readonly DoomedConflict[],
+): Promise<readonly DoomedConflict[]> {
+  const marked = await eachCommitted(store, doomed, ({ first: { rowKey, etag, properties } }) => [
+    {
+      kind: 'replace',
+      rowKey,
+      etag,
+      properties: new Map([...properties, [GOING, { type: 'Boolean', value: true }]]),
+    },
+  ]);
   const untold = await readUntold(store);
   const left = marked.filter(
-    ({ partitionKey, rowKey }) => !untold.has(`${partitionKey}/${rowKey}`),
+    ({ first: { partitionKey, rowKey } }) => !untold.has(`${partitionKey}/${rowKey}`),
   );
-  return eachCommitted(store, left, ({ rowKey, etag }) => ({ kind: 'delete', rowKey, etag }));
+  return eachCommitted(store, left, ({ first: { rowKey, etag }, laterKeys }) => [
+    { kind: 'delete', rowKey, etag },
+    ...toDeletions(laterKeys),
+  ]);
 }
 
+/** Binary columns travel as Base64, a third longer, and 4 MiB is the bound of a transaction. */
+const BYTES_PER_DROP = 1024 * 1024;
 const TRANSACTION_BOUNDS = {
   countMax: ROWS_PER_DROP,
-  /** Binary columns travel as Base64, a third longer, and 4 MiB is the bound of a transaction. */
-  weightMax: 1024 * 1024,
-  weigh: ({ properties }: TableRow): number => payloadOf(properties).length,
+  weightMax: BYTES_PER_DROP * ROWS_PER_DROP,
+  weigh: ({ first, laterKeys }: DoomedConflict): number =>
+    Math.max(storedBytesIn(first) * ROWS_PER_DROP, (laterKeys.length + 1) * BYTES_PER_DROP),
 };
 
-/** Commits an operation on each row of a partition, and resolves with those that were as they had been read. */
+/** Commits operations on the rows of each conflict, and resolves with those that were as they had been read. */
 async function eachCommitted(
   store: TableStore,
-  rows: readonly TableRow[],
-  toOperation: (row: TableRow) => RowOperation,
-): Promise<readonly TableRow[]> {
-  const done: TableRow[] = [];
-  for (const part of chunk(rows, TRANSACTION_BOUNDS)) {
-    const [first] = part;
-    if (first === undefined) continue;
-    const operations = part.map(toOperation);
-    const { partitionKey } = first;
-    const outcome = await store.commit({ table: CONFLICTS_TABLE, partitionKey, operations });
+  conflicts: readonly DoomedConflict[],
+  toOperations: (conflict: DoomedConflict) => readonly RowOperation[],
+): Promise<readonly DoomedConflict[]> {
+  const done: DoomedConflict[] = [];
+  for (const part of chunk(conflicts, TRANSACTION_BOUNDS)) {
+    const [one] = part;
+    if (one === undefined) continue;
+    const operations = part.map(toOperations);
+    const { partitionKey } = one.first;
+    const outcome = await store.commit({
+      table: CONFLICTS_TABLE,
+      partitionKey,
+      operations: operations.flat(),
+    });
     if (outcome.kind === 'committed') {
-      done.push(...part.map((row, at) => ({ ...row, etag: outcome.etags[at] ?? row.etag })));
+      let at = 0;
+      for (const [nth, conflict] of part.entries()) {
+        const { first } = conflict;
+        done.push({ ...conflict, first: { ...first, etag: outcome.etags[at] ?? first.etag } });
+        at += operations[nth]?.length ?? 0;
+      }
     } else if (part.length > 1) {
       // One was written to meanwhile: each is settled on its own.
-      for (const row of part) done.push(...(await eachCommitted(store, [row], toOperation)));
+      for (const own of part) done.push(...(await eachCommitted(store, [own], toOperations)));
     }
   }
   return done;
@@ -182,10 +210,10 @@ interface JournalSpan {
 }
 
 /** In the order of the later of the two transactions, with which the keys begin. */
-async function* rowsIn(
+async function* pagesIn(
   store: TableStore,
   { entityKind, bucket, fromMs, beforeMs }: JournalSpan,
-): AsyncGenerator<TableRow> {
+): AsyncGenerator<readonly TableRow[]> {
   const range = {
     table: CONFLICTS_TABLE,
     partitions: `${entityKind}-${bucket}`,
@@ -193,7 +221,7 @@ async function* rowsIn(
     ...(beforeMs === undefined ? {} : { rowsBefore: stampPrefix(beforeMs) }),
     limit: PAGE_ROWS,
   };
-  for await (const page of pagesOf((from) => store.query({ ...range, ...from }))) yield* page.rows;
+  for await (const { rows } of pagesOf((from) => store.query({ ...range, ...from }))) yield rows;
 }
 
 /** Returns what tells how much of a journal was written when. */
@@ -201,8 +229,9 @@ export function sizedJournal(store: TableStore): SizedSpans {
   const horizons = createHorizonRows({ store, table: CONFLICTS_TABLE });
   return {
     async *scan(span) {
-      for await (const { rowKey, properties } of rowsIn(store, span)) {
-        yield { rowKey, encoded: payloadOf(properties) };
+      for await (const page of pagesIn(store, span)) {
+        for (const row of page)
+          yield { rowKey: row.rowKey, encoded: { length: storedBytesIn(row) } };
       }
     },
     horizonMs: (entityKind, tableId) => horizons.read(entityKind, tableId),
