@@ -76,6 +76,28 @@ describe('the demo', () => {
     RUN_MS_MAX,
   );
 
+  it(
+    'I20: loses a region half way, and no transaction of orders, and no part of one',
+    async () => {
+      const orders = ['--table', 'Orders', '--count', '500', '--concurrency', '4'];
+      const { code, stdout, stderr } = await runDemo(...orders, '--fail-over', '--json');
+      expect(stderr).toContain('The processes of east were killed.');
+      const result = JSON.parse(stdout);
+      expect(result).toMatchObject({
+        written: 500,
+        replicated: 500,
+        missing: 0,
+        different: 0,
+        extra: 0,
+        notAcknowledged: 0,
+        transactions: { written: 50, torn: 0 },
+      });
+      expect(result.failOver.failedRequests).toBeGreaterThan(0);
+      expect(code).toBe(0);
+    },
+    RUN_MS_MAX,
+  );
+
   it('starts nothing for a file that it cannot use', async () => {
     const file = await writeFileOf([{ Email: 'a@example.com' }, { Email: 7 }]);
     const { code, stdout, stderr } = await runDemo('--customers', file);

@@ -7,7 +7,8 @@ import {
   PROBING_FAST,
   startCluster,
 } from '@tandem/local-cluster';
-import { type DemoCustomer, makeCustomers } from './customers/make-customers.ts';
+import { makeCustomers } from './customers/make-customers.ts';
+import { makeOrders } from './customers/make-orders.ts';
 import { readCustomerFile } from './customers/read-customer-file.ts';
 import { COUNT_DEFAULT, type DemoOptions, readOptions } from './options/read-options.ts';
 import {
@@ -20,6 +21,7 @@ import {
 import { createProgress, type Progress } from './report/progress.ts';
 import { runFailOver } from './run/run-fail-over.ts';
 import { runPlain } from './run/run-plain.ts';
+import { customersTarget, ordersTarget, type Target } from './run/targets.ts';
 
 const EXIT_NOT_EQUAL = 1;
 const EXIT_USAGE = 2;
@@ -37,7 +39,7 @@ async function main(): Promise<number> {
   if (typeof input === 'string') return complain(input, EXIT_USAGE);
   const progress = createProgress(process.stderr);
   try {
-    const report = await runDemo(options, { customers: input, progress });
+    const report = await runDemo(options, { target: input, progress });
     if (report === undefined) return EXIT_STOPPED;
     if (options.json) process.stdout.write(`${toJsonLine(report)}\n`);
     else process.stdout.write(`${toTable(report)}\n`);
@@ -50,23 +52,29 @@ async function main(): Promise<number> {
   }
 }
 
-/** The customers, or what is wrong with the file. */
-async function readInput(options: DemoOptions): Promise<readonly DemoCustomer[] | string> {
-  if (options.customers === undefined) return makeCustomers(options.count ?? COUNT_DEFAULT);
-  const parsed = await readCustomerFile(options.customers);
+/** What is to be written, or what is wrong with the file. */
+async function readInput(options: DemoOptions): Promise<Target | string> {
+  const { customers, table, count = COUNT_DEFAULT } = options;
+  if (table !== undefined) {
+    return customers === undefined
+      ? ordersTarget(table, makeOrders(count))
+      : 'Orders are made up: leave out --customers or --table.';
+  }
+  if (customers === undefined) return customersTarget(makeCustomers(count));
+  const parsed = await readCustomerFile(customers);
   if (parsed.kind === 'problem') return parsed.problem;
-  return parsed.customers.slice(0, options.count);
+  return customersTarget(parsed.customers.slice(0, options.count));
 }
 
 interface DemoParts {
-  readonly customers: readonly DemoCustomer[];
+  readonly target: Target;
   readonly progress: Progress;
 }
 
 /** Undefined when it was told to stop. */
 async function runDemo(
   options: DemoOptions,
-  { customers, progress }: DemoParts,
+  { target, progress }: DemoParts,
 ): Promise<DemoReport | undefined> {
   const stop = listenForStop();
   progress.say('Starting two regions.');
@@ -82,7 +90,7 @@ async function runDemo(
       stop.signal.addEventListener('abort', () => resolve(undefined), { once: true });
     });
     try {
-      const running = run(cluster, { customers, concurrency: options.concurrency, progress });
+      const running = run(cluster, { target, concurrency: options.concurrency, progress });
       // When it is told to stop, whatever the run still does fails for want of its regions.
       running.catch(() => undefined);
       return await Promise.race([running, stopped]);

@@ -1,5 +1,5 @@
 import { type components, createApiClient } from '@tandem/customer-client';
-import type { CustomerFields } from '../customers/make-customers.ts';
+import type { CustomerFields, DemoFields } from '../customers/make-customers.ts';
 
 const TIMEOUT_MS = 20_000;
 const PAGE_LIMIT = 1_000;
@@ -12,19 +12,19 @@ export type WriteAnswer =
   /** Had no answer, or one that says to try again: it may have been written all the same. */
   | { readonly kind: 'unanswered'; readonly reason: string };
 
-export interface CustomerPage {
-  readonly items: readonly { readonly customerId: string; readonly fields: CustomerFields }[];
+export interface CustomerPage<F extends DemoFields = CustomerFields> {
+  readonly items: readonly { readonly customerId: string; readonly fields: F }[];
   readonly nextCursor: string | undefined;
 }
 
-/** Speaks to the REST API of one region, or to the traffic manager in front of all. */
-export interface CustomerClient {
-  put(customerId: string, fields: CustomerFields): Promise<WriteAnswer>;
-  post(fields: CustomerFields): Promise<WriteAnswer>;
+/** Speaks to the REST API or the Table endpoint of one region, or to what stands in front of all. */
+export interface CustomerClient<F extends DemoFields = CustomerFields> {
+  put(customerId: string, fields: F): Promise<WriteAnswer>;
+  post(fields: F): Promise<WriteAnswer>;
   /** False for a 404 and for no answer. */
   has(customerId: string): Promise<boolean>;
   /** Throws when it is not answered with a page. */
-  list(cursor: string | undefined): Promise<CustomerPage>;
+  list(cursor: string | undefined): Promise<CustomerPage<F>>;
 }
 
 export function createCustomerClient(baseUrl: string): CustomerClient {

@@ -1,10 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CustomerClient, CustomerPage } from '../api/customer-client.ts';
-import {
-  CUSTOMER_FIELDS,
-  type CustomerField,
-  type CustomerFields,
-} from '../customers/make-customers.ts';
+import type { DemoFields } from '../customers/make-customers.ts';
 
 export interface Comparison {
   /** How many are there with every field as it was written. */
@@ -12,12 +8,12 @@ export interface Comparison {
   /** Ids of those that are not there. */
   readonly missing: ReadonlySet<string>;
   /** The fields that are not as they were written, by id. */
-  readonly different: ReadonlyMap<string, readonly CustomerField[]>;
+  readonly different: ReadonlyMap<string, readonly string[]>;
   /** Ids of those that nobody wrote. */
   readonly extra: ReadonlySet<string>;
 }
 
-export type CustomersById = ReadonlyMap<string, CustomerFields>;
+export type CustomersById = ReadonlyMap<string, DemoFields>;
 
 export interface WrittenCustomers {
   /** Acknowledged by the API. */
@@ -28,14 +24,15 @@ export interface WrittenCustomers {
 
 export function compareCustomers(written: WrittenCustomers, found: CustomersById): Comparison {
   const missing = new Set<string>();
-  const different = new Map<string, readonly CustomerField[]>();
+  const different = new Map<string, readonly string[]>();
   for (const [id, fields] of written.acknowledged) {
     const stored = found.get(id);
     if (stored === undefined) {
       missing.add(id);
       continue;
     }
-    const unlike = CUSTOMER_FIELDS.filter((field) => stored[field] !== fields[field]);
+    const names = new Set([...Object.keys(fields), ...Object.keys(stored)]);
+    const unlike = [...names].filter((name) => stored[name] !== fields[name]);
     if (unlike.length > 0) different.set(id, unlike);
   }
   const extra = new Set(
@@ -63,13 +60,16 @@ export function isUnchanged({ missing, different, extra }: Comparison): boolean 
   return missing.size === 0 && different.size === 0 && extra.size === 0;
 }
 
+/** Reads what is written, customers or transactions of orders. */
+type DemoReader = Pick<CustomerClient<DemoFields>, 'list'>;
+
 const PAGES_MAX = 100_000;
 const TRIES_MAX = 10;
 const RETRY_DELAY_MS = 500;
 
 /** Reads the whole list of a region, page by page. Throws when a page is not answered. */
-async function readAllCustomers(client: CustomerClient): Promise<CustomersById> {
-  const found = new Map<string, CustomerFields>();
+async function readAllCustomers(client: DemoReader): Promise<CustomersById> {
+  const found = new Map<string, DemoFields>();
   let cursor: string | undefined;
   for (let page = 0; page < PAGES_MAX; page += 1) {
     const { items, nextCursor } = await readPage(client, cursor);
@@ -80,7 +80,10 @@ async function readAllCustomers(client: CustomerClient): Promise<CustomersById> 
   throw new Error(`The list of customers has more than ${PAGES_MAX} pages.`);
 }
 
-async function readPage(client: CustomerClient, cursor: string | undefined): Promise<CustomerPage> {
+async function readPage(
+  client: DemoReader,
+  cursor: string | undefined,
+): Promise<CustomerPage<DemoFields>> {
   for (let tries = 1; ; tries += 1) {
     try {
       return await client.list(cursor);
@@ -99,7 +102,7 @@ const POLL_INTERVAL_MS_MIN = 500;
 interface UntilEqualOptions {
   readonly written: WrittenCustomers;
   /** One for each region that must have them all. */
-  readonly clients: readonly CustomerClient[];
+  readonly clients: readonly DemoReader[];
   /** Told how many are equal in all of them. */
   readonly onProgress: (equalCount: number) => void;
 }
@@ -129,7 +132,7 @@ export async function untilEqual(options: UntilEqualOptions): Promise<Comparison
 
 async function compareRegions(
   written: WrittenCustomers,
-  clients: readonly CustomerClient[],
+  clients: readonly DemoReader[],
 ): Promise<Comparison> {
   const comparisons: Comparison[] = [];
   for (const client of clients) {

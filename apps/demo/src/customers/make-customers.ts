@@ -93,9 +93,12 @@ export type CustomerField = (typeof CUSTOMER_FIELDS)[number];
 /** What is written and compared. Null is a field without a value. */
 export type CustomerFields = Readonly<Record<CustomerField, string | null>>;
 
-/** One customer to write. Without an id the API makes one. */
-export interface DemoCustomer {
-  /** Returns a GUID in lower case. */
+/** Is what a customer has, or the orders that one transaction writes, by their numbers in it. */
+export type DemoFields = Readonly<Record<string, string | null>>;
+
+/** One customer to write, or one transaction of orders. Without an id the API makes one. */
+export interface DemoCustomer<F extends DemoFields = CustomerFields> {
+  /** Is a GUID in lower case, or names the transaction. */
   readonly customerId: string | null;
-  readonly fields: CustomerFields;
+  readonly fields: F;
 }

@@ -12,6 +12,7 @@ describe('the options of the demo', () => {
       ['--customers', 'a.json', '--count', '5', '--concurrency', '1', '--keep', '--fail-over'],
       { customers: 'a.json', count: 5, concurrency: 1, json: false, keep: true, failOver: true },
     ],
+    [['--table', 'Orders'], { ...DEFAULTS, table: 'Orders' }],
   ])('are read from %j', (args, options) => {
     expect(readOptions(args)).toEqual({ kind: 'run', options });
   });
@@ -22,6 +23,7 @@ describe('the options of the demo', () => {
     [['--concurrency', '257'], 'whole number from 1 to 256'],
     [['--concurrency', '1.5'], 'whole number'],
     [['--customers'], 'argument missing'],
+    [['--table', 'a-b'], '3 to 63 letters and digits'],
     [['--fast'], "unknown option '--fast'"],
     [['file.json'], 'too many arguments'],
   ])('are refused: %j', (args, message) => {

@@ -8,6 +8,8 @@ const COUNT_MAX = 1_000_000;
 export interface DemoOptions {
   /** Names a file of customers; without one they are made up. */
   readonly customers?: string;
+  /** Names a table of orders, which are written instead of customers. */
+  readonly table?: string;
   readonly count?: number;
   readonly concurrency: number;
   readonly json: boolean;
@@ -30,6 +32,10 @@ With --fail-over all writes go through the traffic manager, which then probes ev
 instead of every ten. When half of the customers are acknowledged, the processes of the first
 region are killed; when three quarters are, they are started again. Customers without an id get
 one here, because a PUT that got no answer can be sent again and a POST cannot.
+
+With --table the writes are transactions of ten orders, of one customer each, by the client of Table Storage
+for JavaScript. With --fail-over it is told both regions, and goes to the other one when a request fails. The JSON
+line counts orders then, and has transactions: {written, torn}: torn is one of which a part is there.
 
 The JSON line has: written (acknowledged), replicated (in the other region with every field as it was
 written), missing and different (so that written = replicated + missing + different), extra (there,
@@ -64,8 +70,13 @@ function createCommand(write: (text: string) => void): Command {
     )
     .option('--customers <file>', 'a JSON array of customers (default: made-up people)')
     .option(
+      '--table <name>',
+      'a table of clients: made-up orders instead of customers, through the Table endpoints',
+      tableName,
+    )
+    .option(
       '--count <n>',
-      `how many: the first of the file (default: all), or made-up people (default: ${COUNT_DEFAULT})`,
+      `how many: the first of the file (default: all), or made-up people or orders (default: ${COUNT_DEFAULT})`,
       wholeNumber(1, COUNT_MAX),
     )
     .option(
@@ -82,6 +93,11 @@ function createCommand(write: (text: string) => void): Command {
     .allowExcessArguments(false)
     .exitOverride()
     .configureOutput({ writeOut: write, writeErr: write });
+}
+
+function tableName(text: string): string {
+  if (/^[A-Za-z][A-Za-z0-9]{2,62}$/.test(text)) return text;
+  throw new InvalidArgumentError('It must have 3 to 63 letters and digits, a letter first.');
 }
 
 function wholeNumber(min: number, max: number): (text: string) => number {

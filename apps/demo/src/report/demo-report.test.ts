@@ -9,7 +9,8 @@ import {
 
 const GOOD: DemoReport = {
   comparedIn: ['west'],
-  writtenCount: 3,
+  written: new Map(['a', 'm', 'd'].map((id) => [id, { email: id }])),
+  kind: 'customers',
   writeMs: 1_000,
   notAcknowledged: { count: 0, reasons: [] },
   comparison: { equalCount: 3, missing: new Set(), different: new Map(), extra: new Set() },
@@ -45,6 +46,28 @@ describe('the report', () => {
   it('adds up: written = replicated + missing + different', () => {
     const { written, replicated, missing, different } = JSON.parse(toJsonLine(FAILED));
     expect(replicated + missing + different).toBe(written);
+  });
+
+  it('counts orders, and the transactions of which a part is there', () => {
+    const orders = { a: ['0', '1'], m: ['0', '1', '2'], d: ['0', '1', '2', '3'] };
+    const written = new Map(
+      Object.entries(orders).map(([id, names]) => [
+        id,
+        Object.fromEntries(names.map((name) => [name, 'pump'])),
+      ]),
+    );
+    const different = new Map([['d', ['3']]]);
+    const comparison = { ...FAILED.comparison, different };
+    const report: DemoReport = { ...FAILED, kind: 'orders', written, comparison };
+    expect(JSON.parse(toJsonLine(report))).toMatchObject({
+      written: 9,
+      replicated: 5,
+      missing: 3,
+      different: 1,
+      transactions: { written: 3, torn: 1 },
+    });
+    expect(toTable(report)).toContain('3, 1');
+    expect(hasSucceeded(report)).toBe(false);
   });
 
   it('has null for a lag that was not measured', () => {

@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import { type Comparison, isUnchanged } from '../compare/compare-customers.ts';
+import { type Comparison, type CustomersById, isUnchanged } from '../compare/compare-customers.ts';
 
 const EXAMPLES_MAX = 5;
 
@@ -15,7 +15,10 @@ interface FailOverReport {
 export interface DemoReport {
   /** Names the regions in which the customers were read and compared. */
   readonly comparedIn: readonly string[];
-  readonly writtenCount: number;
+  /** Holds all that was acknowledged. */
+  readonly written: CustomersById;
+  /** Says what each of it is: a customer, or a transaction of orders. */
+  readonly kind: 'customers' | 'orders';
   readonly writeMs: number;
   readonly notAcknowledged: { readonly count: number; readonly reasons: readonly string[] };
   readonly comparison: Comparison;
@@ -32,15 +35,17 @@ export function hasSucceeded(report: DemoReport): boolean {
 
 export function toJsonLine(report: DemoReport): string {
   const { comparison, failOver } = report;
+  const { written, missing, different, torn } = countRows(report);
   return JSON.stringify({
-    written: report.writtenCount,
-    replicated: comparison.equalCount,
-    missing: comparison.missing.size,
-    different: comparison.different.size,
+    written,
+    replicated: written - missing - different,
+    missing,
+    different,
     lagMsP50: rounded(percentile(report.lagsMs, 50)),
     lagMsP99: rounded(percentile(report.lagsMs, 99)),
     extra: comparison.extra.size,
     notAcknowledged: report.notAcknowledged.count,
+    ...(torn === undefined ? {} : { transactions: { written: report.written.size, torn } }),
     ...(failOver === undefined
       ? {}
       : {
@@ -55,14 +60,18 @@ export function toJsonLine(report: DemoReport): string {
 
 export function toTable(report: DemoReport): string {
   const { comparison, failOver, lagsMs } = report;
-  const perSecond = Math.round((report.writtenCount * 1000) / Math.max(1, report.writeMs));
+  const { written, missing, different, torn } = countRows(report);
+  const perSecond = Math.round((written * 1000) / Math.max(1, report.writeMs));
   const table = new Table({ style: { head: [], border: [] } });
   table.push(
-    ['Written (acknowledged)', `${report.writtenCount} (${perSecond}/s)`],
+    ['Written (acknowledged)', `${written} (${perSecond}/s)`],
     ['Not acknowledged', report.notAcknowledged.count],
-    [`As written in ${report.comparedIn.join(' and ')}`, comparison.equalCount],
-    ['Missing', comparison.missing.size],
-    ['Different', comparison.different.size],
+    [`As written in ${report.comparedIn.join(' and ')}`, written - missing - different],
+    ['Missing', missing],
+    ['Different', different],
+    ...(torn === undefined
+      ? []
+      : [['Transactions, and torn ones', `${report.written.size}, ${torn}`]]),
     ['Extra', comparison.extra.size],
     ['Lag, median', `${showMs(percentile(lagsMs, 50))} of ${lagsMs.length} samples`],
     ['Lag, 99th percentile', showMs(percentile(lagsMs, 99))],
@@ -89,6 +98,31 @@ export function describeFaults({ comparison, notAcknowledged }: DemoReport): rea
     ...(different.size > 0 ? [`Different: ${examples(unlike)}`] : []),
     ...(extra.size > 0 ? [`Nobody wrote: ${examples(extra)}`] : []),
   ];
+}
+
+interface RowCounts {
+  readonly written: number;
+  readonly missing: number;
+  readonly different: number;
+  /** Counts the transactions of which a part is there; undefined where no transactions were written. */
+  readonly torn: number | undefined;
+}
+
+/** Counts customers, or orders: as many as its transactions have. */
+function countRows({ kind, written, comparison }: DemoReport): RowCounts {
+  const { missing, different } = comparison;
+  if (kind === 'customers') {
+    const counts = { missing: missing.size, different: different.size };
+    return { written: written.size, ...counts, torn: undefined };
+  }
+  const ordersOf = (id: string): number => Object.keys(written.get(id) ?? {}).length;
+  const sumOf = (counts: readonly number[]): number => counts.reduce((sum, one) => sum + one, 0);
+  return {
+    written: sumOf([...written.keys()].map(ordersOf)),
+    missing: sumOf([...missing].map(ordersOf)),
+    different: sumOf([...different.values()].map((names) => names.length)),
+    torn: different.size,
+  };
 }
 
 function rounded(ms: number | null): number | null {

@@ -1,6 +1,7 @@
 import type { Cluster, Region } from '@tandem/local-cluster';
-import { type CustomerClient, createCustomerClient } from '../api/customer-client.ts';
+import type { CustomerClient } from '../api/customer-client.ts';
 import { untilEqual } from '../compare/compare-customers.ts';
+import type { DemoFields } from '../customers/make-customers.ts';
 import { createLagSampler, type LagSampler } from '../lag/lag-sampler.ts';
 import type { DemoReport } from '../report/demo-report.ts';
 import { type WriteResult, writeCustomers } from '../write/write-customers.ts';
@@ -10,16 +11,18 @@ const LOST_AT = 0.5;
 const BACK_AT = 0.75;
 const READY_MS_MAX = 5 * 60_000;
 
-/** Writes through the traffic manager, loses the first region half way, and compares both. */
-export async function runFailOver(cluster: Cluster, options: RunOptions): Promise<DemoReport> {
-  const { customers, progress } = options;
+/** Writes through what stands in front of the regions, loses the first region half way, and compares both. */
+export async function runFailOver<F extends DemoFields>(
+  cluster: Cluster,
+  options: RunOptions<F>,
+): Promise<DemoReport> {
+  const { target, progress } = options;
   const pair = pairOf(cluster);
   const [lost] = pair;
-  const clients = new Map(
-    pair.map(({ name, addresses }) => [name, createCustomerClient(addresses.api)]),
-  );
+  await target.prepare(pair);
+  const clients = new Map(pair.map((region) => [region.name, target.open(region)]));
   const sampler = createLagSampler({
-    total: customers.length,
+    total: target.customers.length,
     hasArrived: (customerId, writtenIn) => hasElsewhere(clients, customerId, writtenIn),
   });
   const outage = createOutageMeter(() => performance.now());
@@ -43,7 +46,8 @@ export async function runFailOver(cluster: Cluster, options: RunOptions): Promis
   progress.end();
   return {
     comparedIn: pair.map(({ name }) => name),
-    writtenCount: result.written.acknowledged.size,
+    written: result.written.acknowledged,
+    kind: target.kind,
     writeMs: result.durationMs,
     notAcknowledged: result.notAcknowledged,
     comparison,
@@ -64,14 +68,15 @@ interface Course {
   readonly sampler: LagSampler;
 }
 
-async function writeThroughLoss(
+async function writeThroughLoss<F extends DemoFields>(
   cluster: Cluster,
-  { customers, concurrency, progress }: RunOptions,
+  { target, concurrency, progress }: RunOptions<F>,
   { loss, outage, sampler }: Course,
 ): Promise<WriteResult> {
+  const { customers } = target;
   progress.begin('Writing', customers.length);
   const result = await writeCustomers({
-    client: createCustomerClient(cluster.trafficManagerUrl),
+    client: target.openFront(cluster),
     customers,
     concurrency,
     idsBy: 'client',
@@ -94,7 +99,11 @@ interface Loss {
   untilBack(): Promise<void>;
 }
 
-function createLoss(region: Region, { progress }: RunOptions, onBegin: () => void): Loss {
+function createLoss(
+  region: Region,
+  { progress }: Pick<RunOptions, 'progress'>,
+  onBegin: () => void,
+): Loss {
   let killed: Promise<void> | undefined;
   let back: Promise<void> | undefined;
   const begin = (): Promise<void> => {
@@ -119,7 +128,7 @@ function createLoss(region: Region, { progress }: RunOptions, onBegin: () => voi
 }
 
 async function hasElsewhere(
-  clients: ReadonlyMap<string, CustomerClient>,
+  clients: ReadonlyMap<string, Pick<CustomerClient, 'has'>>,
   customerId: string,
   writtenIn: string,
 ): Promise<boolean> {

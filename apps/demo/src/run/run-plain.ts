@@ -1,17 +1,22 @@
 import type { Cluster, Region } from '@tandem/local-cluster';
-import { createCustomerClient } from '../api/customer-client.ts';
 import { untilEqual } from '../compare/compare-customers.ts';
-import type { DemoCustomer } from '../customers/make-customers.ts';
+import type { DemoFields } from '../customers/make-customers.ts';
 import { createLagSampler } from '../lag/lag-sampler.ts';
 import type { DemoReport } from '../report/demo-report.ts';
 import type { Progress } from '../report/progress.ts';
 import { writeCustomers } from '../write/write-customers.ts';
+import type { Target } from './targets.ts';
 
 /** Writes in the first region and compares in the second. */
-export async function runPlain(cluster: Cluster, options: RunOptions): Promise<DemoReport> {
-  const { customers, concurrency, progress } = options;
+export async function runPlain<F extends DemoFields>(
+  cluster: Cluster,
+  options: RunOptions<F>,
+): Promise<DemoReport> {
+  const { target, concurrency, progress } = options;
+  const { customers } = target;
   const [home, other] = pairOf(cluster);
-  const otherClient = createCustomerClient(other.addresses.api);
+  await target.prepare(cluster.regions);
+  const otherClient = target.open(other);
   const sampler = createLagSampler({
     total: customers.length,
     hasArrived: (customerId) => otherClient.has(customerId),
@@ -20,7 +25,7 @@ export async function runPlain(cluster: Cluster, options: RunOptions): Promise<D
 
   progress.begin(`Writing in ${home.name}`, customers.length);
   const result = await writeCustomers({
-    client: createCustomerClient(home.addresses.api),
+    client: target.open(home),
     customers,
     concurrency,
     idsBy: 'api',
@@ -40,7 +45,8 @@ export async function runPlain(cluster: Cluster, options: RunOptions): Promise<D
   progress.end();
   return {
     comparedIn: [other.name],
-    writtenCount: result.written.acknowledged.size,
+    written: result.written.acknowledged,
+    kind: target.kind,
     writeMs: result.durationMs,
     notAcknowledged: result.notAcknowledged,
     comparison,
@@ -49,8 +55,8 @@ export async function runPlain(cluster: Cluster, options: RunOptions): Promise<D
   };
 }
 
-export interface RunOptions {
-  readonly customers: readonly DemoCustomer[];
+export interface RunOptions<F extends DemoFields = DemoFields> {
+  readonly target: Target<F>;
   readonly concurrency: number;
   readonly progress: Progress;
 }

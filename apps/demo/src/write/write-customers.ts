@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CustomerClient, WriteAnswer } from '../api/customer-client.ts';
 import type { WrittenCustomers } from '../compare/compare-customers.ts';
-import type { CustomerFields, DemoCustomer } from '../customers/make-customers.ts';
+import type { DemoCustomer, DemoFields } from '../customers/make-customers.ts';
 
 const REASONS_KEPT_MAX = 5;
 
@@ -14,9 +14,9 @@ interface Acknowledgement {
   readonly count: number;
 }
 
-export interface WriteOptions {
-  readonly client: CustomerClient;
-  readonly customers: readonly DemoCustomer[];
+export interface WriteOptions<F extends DemoFields = DemoFields> {
+  readonly client: CustomerClient<F>;
+  readonly customers: readonly DemoCustomer<F>[];
   readonly concurrency: number;
   /**
    * Who gives an id to a customer that has none: the API (a POST, which is not repeated), or this
@@ -35,15 +35,17 @@ export interface WriteResult {
 }
 
 /** Writes all customers, `concurrency` at a time. */
-export async function writeCustomers(options: WriteOptions): Promise<WriteResult> {
+export async function writeCustomers<F extends DemoFields>(
+  options: WriteOptions<F>,
+): Promise<WriteResult> {
   const { customers, concurrency, onAcknowledged } = options;
-  const acknowledged = new Map<string, CustomerFields>();
+  const acknowledged = new Map<string, DemoFields>();
   const unanswered = new Set<string>();
   const reasons = new Set<string>();
   const counts = { notAcknowledged: 0, failedRequests: 0, retriedWrites: 0 };
   const startedMs = performance.now();
 
-  const writeOne = async (customer: DemoCustomer): Promise<void> => {
+  const writeOne = async (customer: DemoCustomer<F>): Promise<void> => {
     const { id, answer, failedRequests } = await sendCustomer(customer, options);
     counts.failedRequests += failedRequests;
     if (failedRequests > 0 && answer.kind === 'acknowledged') counts.retriedWrites += 1;
@@ -73,9 +75,9 @@ export async function writeCustomers(options: WriteOptions): Promise<WriteResult
   };
 }
 
-async function sendCustomer(
-  { customerId, fields }: DemoCustomer,
-  { client, idsBy }: WriteOptions,
+async function sendCustomer<F extends DemoFields>(
+  { customerId, fields }: DemoCustomer<F>,
+  { client, idsBy }: WriteOptions<F>,
 ): Promise<RetriedAnswer & { readonly id: string | null }> {
   const id = customerId ?? (idsBy === 'client' ? randomUUID() : null);
   if (id !== null) return { id, ...(await writeUntilAnswered(() => client.put(id, fields))) };
