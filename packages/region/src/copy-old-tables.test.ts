@@ -104,7 +104,7 @@ async function ownRows(store: TableStore): Promise<number> {
   return count;
 }
 
-describe('the copier', () => {
+describe('I26: the copier', () => {
   test('brings every old row into every region as it was, and keeps what clients wrote', async () => {
     const opened = await setUp();
     const { world, east, west, plain, stores } = opened;

@@ -3,7 +3,7 @@ import { type Clock, type Randomness, type TableStore, TransientError } from '@t
 import { createRetriedStore, type TandemConfiguration } from '@tandem/storage';
 
 /** One account, opened twice: a call that writes must end in a time that a table is frozen for. */
-export interface Source {
+interface Source {
   /** Repeats what fails for a moment. */
   readonly reads: TableStore;
   /** Asks once, and gives up after `FORWARD_MS_MAX`. */

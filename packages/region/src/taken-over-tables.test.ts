@@ -131,7 +131,7 @@ describe('a table that is forwarded', () => {
   });
 });
 
-describe('a table that is frozen', () => {
+describe('I26: a table that is frozen', () => {
   test('holds writes, shows its rows, and lets them go where the table has gone', async () => {
     const { world, shop, east } = await setUp();
     const events = east.openTable('Events');
@@ -183,7 +183,7 @@ describe('a table that is frozen', () => {
   });
 });
 
-describe('a table that is overlaid', () => {
+describe('I26: a table that is overlaid', () => {
   test('shows old rows and own ones in every region, without a restart, and pages go on', async () => {
     const opened = await setUp();
     const { world, east, west } = opened;

@@ -86,7 +86,7 @@ async function setUp(settings: Partial<Record<keyof typeof SETTINGS, string>> = 
   return { clock, shop, run, adopt, takeOver, orders, drive };
 }
 
-describe('a table is taken over by commands', () => {
+describe('I26: a table is taken over by commands', () => {
   test('from the plain table to the proof, each saying what it would do first', async () => {
     const { clock, run, adopt, takeOver, orders, drive } = await setUp();
     const looked = await adopt();

@@ -38,7 +38,7 @@ type Writing = Pick<Io, 'clock' | 'randomness'>;
  * Opens the region's own table to write to as its API does: what is written is owed to every peer, and the
  * region's replicator sends it within seconds. Throws `CONFIGURATION_INVALID`.
  */
-export async function openWriter<K extends TypedKind>(
+async function openWriter<K extends TypedKind>(
   region: CliRegion,
   kind: K,
   io: Writing,

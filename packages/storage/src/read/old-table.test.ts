@@ -450,7 +450,7 @@ test('an adopted stamp is that of the row under its id here', async () => {
   expect(row?.state.alive).toBe(adoptedStamp(row!.entityId, time));
 });
 
-describe('a tombstone that hides an old row', () => {
+describe('I26: a tombstone that hides an old row', () => {
   test('is kept while the table is taken over, or the row would come back', async () => {
     const one = { partitionKey: 'p', rowKey: 'r' };
     const { old } = await createOld([[one, 'x']]);

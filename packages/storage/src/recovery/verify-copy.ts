@@ -17,10 +17,10 @@ import type { AdoptedRow, OldTable, RefusedRow } from '../read/old-table.ts';
 import { type NamedRow, nameRows } from '../status/copy-record.ts';
 
 /** What became of an old row in one region. */
-export type CopyVerdict = 'untouched' | 'changed' | 'deleted' | 'different' | 'missing';
+type CopyVerdict = 'untouched' | 'changed' | 'deleted' | 'different' | 'missing';
 
 /** Judges one old row by what a region has under its keys. */
-export function judgeCopy(old: EntityState, own: EntityState | undefined): CopyVerdict {
+function judgeCopy(old: EntityState, own: EntityState | undefined): CopyVerdict {
   if (own === undefined) return 'missing';
   if (adoptionOf(own) === undefined) return isAlive(own) ? 'changed' : 'deleted';
   return isSame(old, own) ? 'untouched' : 'different';
@@ -38,7 +38,7 @@ function isSame(a: EntityState, b: EntityState): boolean {
   });
 }
 
-export interface VerifyCopyOptions {
+interface VerifyCopyOptions {
   /** Returns the old table, which tells of the rows that it leaves out of a page. */
   readonly openOld: (onRefused: (row: RefusedRow) => void) => OldTable;
   readonly tableId: string;
@@ -50,7 +50,7 @@ export interface VerifyCopyOptions {
   readonly onPage: (rows: number) => void;
 }
 
-export interface RegionCopy {
+interface RegionCopy {
   readonly name: string;
   readonly counts: Readonly<Record<CopyVerdict, number>>;
 }

@@ -35,7 +35,7 @@ import type { Activity } from '../activity.ts';
 import type { Duty } from './duty.ts';
 import { openCatalogueTable, type PurgeOptions } from './purge-duty.ts';
 
-export interface CopyDutyOptions extends PurgeOptions {
+interface CopyDutyOptions extends PurgeOptions {
   readonly openSource: OpenSource;
   /** Keeps several replicators from copying the same rows for nothing; nothing but time hangs on it. */
   readonly copyLease: Lease;
@@ -45,7 +45,8 @@ export interface CopyDutyOptions extends PurgeOptions {
 const INTERVAL_MS = 2_000;
 /** A region that takes nothing over looks seldom: it costs a question to the catalogue. */
 const IDLE_INTERVAL_MS = 10_000;
-const LEASE_MS = 60_000;
+/** Until it ends no other process goes on for one that was killed; two at once do no harm. */
+const LEASE_MS = 15_000;
 /** A turn ends after so many pages, so that what is new in the catalogue is seen. */
 const PAGES_PER_TURN = 20;
 /** A page is a second or two; a source that hangs ends each call by itself. */

@@ -1,0 +1,22 @@
+import { expect, it } from 'vitest';
+import { runMigration } from './run-migration.ts';
+
+const ROWS = 1_000;
+const CLIENTS = 8;
+
+it('I26: a plain table is taken over under live clients, while processes of its home region are killed', async () => {
+  const report = await runMigration({ rows: ROWS, clients: CLIENTS, kills: 2, rowsPerSecond: 200 });
+  expect(report).toMatchObject({
+    failed: [],
+    lost: 0,
+    doubled: 0,
+    missed: 0,
+    heldTagsRefused: 0,
+    different: 0,
+    proof: { rows: ROWS, deleted: 0 },
+  });
+  // It would show nothing had nobody written, or paged, or held an ETag meanwhile.
+  expect(report.writes).toBeGreaterThan(CLIENTS * 10);
+  expect(report.passes).toBeGreaterThan(0);
+  expect(report.heldTags).toBeGreaterThan(10);
+});
