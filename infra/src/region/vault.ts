@@ -15,7 +15,7 @@ export interface RegionVault {
 
 const SOFT_DELETE_DAYS = 90;
 
-/** For the connection strings of a cluster that cannot use identities; empty otherwise. */
+/** For the accounts of the Table endpoint, and the connection strings of a cluster that cannot use identities; empty otherwise. */
 export function createVault(context: RegionContext): RegionVault {
   const vaultName = prefixOf(context);
   const vault = new Vault(`${vaultName}-vault`, {

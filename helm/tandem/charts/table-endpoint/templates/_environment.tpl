@@ -1,6 +1,7 @@
 {{/* What only this service reads: whom it lets in, whom it believes, how much it holds. */}}
 {{- define "table-endpoint.environment" -}}
-{{- $secret := required "table-endpoint.enabled is true, but table-endpoint.accounts.secretName is not set: name the Secret whose key table-accounts holds the accounts." .Values.accounts.secretName -}}
+{{- /* The provider class gives its Secret its own name. */ -}}
+{{- $secret := required "table-endpoint.enabled is true, but table-endpoint.accounts.secretName is not set: name the Secret whose key table-accounts holds the accounts, or the provider class that makes it." (.Values.accounts.secretProviderClass | default .Values.accounts.secretName) -}}
 - name: TABLE_ACCOUNTS
   valueFrom:
     secretKeyRef:

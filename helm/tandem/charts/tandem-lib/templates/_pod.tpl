@@ -22,6 +22,11 @@ capabilities:
   mountPath: /mnt/connections
   readOnly: true
 {{- end -}}
+{{- with (.Values.accounts).secretProviderClass }}
+- name: table-accounts
+  mountPath: /mnt/table-accounts
+  readOnly: true
+{{- end -}}
 {{- end }}
 
 {{- define "tandem.secretsVolumes" -}}
@@ -32,6 +37,14 @@ capabilities:
     readOnly: true
     volumeAttributes:
       secretProviderClass: {{ .Values.global.credentials.csi.secretProviderClass }}
+{{- end -}}
+{{- with (.Values.accounts).secretProviderClass }}
+- name: table-accounts
+  csi:
+    driver: secrets-store.csi.k8s.io
+    readOnly: true
+    volumeAttributes:
+      secretProviderClass: {{ . }}
 {{- end -}}
 {{- end }}
 
