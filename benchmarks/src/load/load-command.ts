@@ -17,7 +17,16 @@ export interface LoadCommand {
     | 'http'
     /** One write at a time: bare, replicated and through the REST API in turn. */
     | 'in-turns'
-    | 'replay';
+    | 'replay'
+    /** By the client of Table Storage at `connection`, until `peerConnection` gives what was written. */
+    | 'client-upserts'
+    /** Transactions of so many `rows`. */
+    | 'client-transactions'
+    | 'client-gets'
+    /** Pages of 1,000 rows. */
+    | 'client-pages'
+    /** One upsert at a time, at `connection` and at `peerConnection` in turn. */
+    | 'clients-in-turns';
   readonly writers: number;
   readonly durationMs: number;
   /** How many customers the writes go to, in turn; of a backlog, how many writes. */
@@ -25,6 +34,9 @@ export interface LoadCommand {
   readonly writesPerSecond?: number;
   /** Of the REST API, for `http` and `in-turns`. */
   readonly apiUrl?: string;
+  readonly connection?: string;
+  readonly peerConnection?: string;
+  readonly rows?: number;
 }
 
 /** Of each round the median latency of each kind, in milliseconds. */
@@ -45,6 +57,7 @@ export interface LoadReport {
   /** Writes that failed, where that does not end the load. */
   readonly failures: number;
   readonly inTurns?: InTurns<'bare' | 'replicated' | 'http'>;
+  readonly clientsInTurns?: InTurns<'subject' | 'baseline'>;
 }
 
 export interface LoadSettings {

@@ -12,6 +12,7 @@ import type { LoadCommand, LoadReport, LoadSettings } from './load-command.ts';
 import { runPaced } from './paced-load.ts';
 import { createReplicatedLoad } from './replicated-load.ts';
 import { type LoadResult, percentile, runCount, runWriters } from './run-writers.ts';
+import { createTableClientLoad, type TableClientLoad } from './table-client-load.ts';
 
 const settings = JSON.parse(process.argv[2] ?? '{}') as LoadSettings;
 const { bucketCount } = settings;
@@ -33,7 +34,32 @@ type Loaded = LoadResult & {
   /** Where the load itself waited for the other region. */
   readonly replicatedMs?: number;
   readonly inTurns?: LoadReport['inTurns'];
+  readonly clientsInTurns?: LoadReport['clientsInTurns'];
 };
+
+const clients = new Map<string, Promise<TableClientLoad>>();
+
+function clientOf(connection = ''): Promise<TableClientLoad> {
+  const known = clients.get(connection) ?? createTableClientLoad(connection);
+  clients.set(connection, known);
+  return known;
+}
+
+/** Those that hold every customer. */
+const isFilled = new WeakSet<TableClientLoad>();
+
+/** Writes, and where another region is named waits until it has everything. */
+async function runClientWrites(
+  { writers, durationMs, connection, peerConnection }: LoadCommand,
+  write: (client: TableClientLoad, nth: number) => Promise<unknown>,
+): Promise<Loaded> {
+  const client = await clientOf(connection);
+  const peer = peerConnection === undefined ? undefined : await clientOf(peerConnection);
+  const startedMs = performance.now();
+  const result = await runWriters(writers, durationMs, (nth) => write(client, nth));
+  if (peer !== undefined) await client.untilReadable(peer);
+  return { ...result, ...(peer && { replicatedMs: performance.now() - startedMs }) };
+}
 
 const writeBare = (customer: number): Promise<unknown> => bare.upsert(customer, (revision += 1));
 const writeReplicated = (customer: number): Promise<unknown> =>
@@ -92,6 +118,36 @@ const LOADS: Record<LoadCommand['kind'], (command: LoadCommand) => Promise<Loade
     await form.close();
     return { ...result, replicatedMs };
   },
+  'client-upserts': (command) =>
+    runClientWrites(command, (client, nth) =>
+      client.upsert(customerOf(nth, command.customers), (revision += 1)),
+    ),
+  'client-transactions': async (command) => {
+    const { rows = ROWS_PER_BATCH } = command;
+    const result = await runClientWrites(command, (client, nth) => client.upsertRows(nth, rows));
+    return { ...result, writes: result.writes * rows };
+  },
+  'client-gets': async ({ writers, durationMs, customers, connection }) => {
+    const client = await clientOf(connection);
+    if (!isFilled.has(client)) {
+      await runCount(writers, customers, (nth) => client.upsert(nth % customers, nth));
+      isFilled.add(client);
+    }
+    return runWriters(writers, durationMs, (nth) => client.get(customerOf(nth, customers)));
+  },
+  'client-pages': async ({ writers, durationMs, connection }) => {
+    const client = await clientOf(connection);
+    await client.page();
+    return runWriters(writers, durationMs, () => client.page());
+  },
+  'clients-in-turns': async ({ durationMs, customers, connection, peerConnection }) => {
+    const [subject, baseline] = [await clientOf(connection), await clientOf(peerConnection)];
+    const clientsInTurns = await runInTurns(durationMs, {
+      baseline: (nth) => baseline.upsert(customerOf(nth, customers), (revision += 1)),
+      subject: (nth) => subject.upsert(customerOf(nth, customers), (revision += 1)),
+    });
+    return { writes: 0, elapsedMs: durationMs, latenciesMs: [], clientsInTurns };
+  },
   pages: ({ writers, durationMs }) =>
     runWriters(writers, durationMs, () => replicated.table.list(ROWS_PER_BATCH)),
   replay: async () => {
@@ -125,7 +181,7 @@ const WAITS: ReadonlySet<LoadCommand['kind']> = new Set([
 async function run(command: LoadCommand): Promise<LoadReport> {
   const startedMs = performance.now();
   const setsBefore = replicated.committedSets();
-  const { writes, elapsedMs, latenciesMs, lagsMs, inTurns, ...own } =
+  const { writes, elapsedMs, latenciesMs, lagsMs, inTurns, clientsInTurns, ...own } =
     await LOADS[command.kind](command);
   const changeSets = replicated.committedSets() - setsBefore;
   const waits = WAITS.has(command.kind);
@@ -140,6 +196,7 @@ async function run(command: LoadCommand): Promise<LoadReport> {
     failures: own.failures ?? 0,
     ...(lagsMs === undefined ? {} : { lagsMs }),
     ...(inTurns === undefined ? {} : { inTurns }),
+    ...(clientsInTurns === undefined ? {} : { clientsInTurns }),
   };
 }
 

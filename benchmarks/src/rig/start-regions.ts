@@ -31,7 +31,15 @@ export interface Rig {
   startReplicator(region: RegionName): Promise<void>;
   /** The customer API of a region; it is stopped with the rig, or before. */
   startApi(region: RegionName): Promise<RunningApi>;
+  /** The Table endpoint of a region, with the account of the emulators; it is stopped with the rig. */
+  startTableEndpoint(region: RegionName): Promise<RunningEndpoint>;
   stop(): Promise<void>;
+}
+
+interface RunningEndpoint {
+  readonly program: RunningProgram;
+  /** Connects clients of Table Storage to it. */
+  readonly connection: string;
 }
 
 export interface RigOptions {
@@ -67,6 +75,7 @@ export async function startRegions(options: RigOptions = {}): Promise<Rig> {
       startReplicator: async (region) => void (await startReplicator(regions[region], run)),
       startApi: (region) =>
         startApi({ REGION_ID: region, STORAGE_CONNECTION: regions[region].tables }, run),
+      startTableEndpoint: (region) => startTableEndpoint(regions[region], run),
       stop,
     };
   } catch (error) {
@@ -145,4 +154,23 @@ function startReplicator(region: RigRegion, run: Run): Promise<RunningProgram> {
       SHUTDOWN_DEADLINE_MS: '2000',
     },
   });
+}
+
+async function startTableEndpoint(region: RigRegion, run: Run): Promise<RunningEndpoint> {
+  const port = await freePort();
+  const connection = azuriteConnectionString(port);
+  const valueOf = (name: string): string =>
+    new RegExp(`${name}=([^;]+)`).exec(connection)?.[1] ?? '';
+  const program = await run({
+    name: `${region.name} endpoint`,
+    main: fileURLToPath(import.meta.resolve('@tandem/table-endpoint/main')),
+    env: {
+      REGION_ID: region.name,
+      STORAGE_CONNECTION: region.tables,
+      TABLE_ACCOUNTS: `${valueOf('AccountName')}:${valueOf('AccountKey')}`,
+      HOST: '127.0.0.1',
+      PORT: String(port),
+    },
+  });
+  return { program, connection };
 }
