@@ -1,7 +1,9 @@
-import { userInfo } from 'node:os';
+import { homedir, userInfo } from 'node:os';
+import { join } from 'node:path';
 import { isLoopback } from '@tandem/service-kit';
 import type { Cli, Outcome } from '../act.ts';
 import { createAccess } from '../console/access.ts';
+import { createAudit } from '../console/audit.ts';
 import { createConsoleApp } from '../console/console-app.ts';
 import { createCommandRunner } from '../console/run-command.ts';
 import { createRegionWatch, REFRESH_MS } from '../console/watch-regions.ts';
@@ -13,6 +15,7 @@ import { UsageError } from '../usage-error.ts';
 interface ConsoleOptions extends CommonOptions {
   readonly host: string;
   readonly port: number;
+  readonly audit?: string;
 }
 
 const PORT_DEFAULT = 7799;
@@ -31,6 +34,10 @@ export function addConsole({ program, act, io, runProgram }: Cli): void {
     )
     .option('--host <host>', 'where it listens: an address of this machine alone', '127.0.0.1')
     .option('--port <n>', '0 for any that is free', wholeNumber(0, PORT_MAX), PORT_DEFAULT)
+    .option(
+      '--audit <file>',
+      'where each act is written down; in the state folder of who starts it by default',
+    )
     .addHelpText('after', HELP);
   act<ConsoleOptions>(command, (session, options) => serve(session, options, { io, runProgram }));
 }
@@ -70,6 +77,7 @@ async function serve(
     watch,
     clock: io.clock,
     run,
+    audit: createAudit(options.audit ?? auditFileOf(io), io.clock),
     allowedHosts: [],
     onFault,
   });
@@ -113,6 +121,13 @@ function keepStores(io: Io): Io {
       return store;
     },
   };
+}
+
+/** Finds where programs of this person keep what they have done (XDG base directories). */
+function auditFileOf({ environment }: Pick<Io, 'environment'>): string {
+  const home =
+    environment['XDG_STATE_HOME'] ?? join(environment['HOME'] ?? homedir(), '.local', 'state');
+  return join(home, 'tandem', 'console-audit.ndjson');
 }
 
 /** Names whoever started it: the audit has no other name where nobody is asked for one. */

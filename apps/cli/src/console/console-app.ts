@@ -8,10 +8,17 @@ import {
   type FastifyRequest,
   fastify,
 } from 'fastify';
+import { toJsonLine } from '../report/escape-text.ts';
+import { UsageError } from '../usage-error.ts';
 import { type Access, isSame } from './access.ts';
 import { type Html, html } from './html.ts';
 import { layout, type NavLink } from './layout.ts';
 import type { ConsoleRoutes, ConsoleTools, PageOptions, Visit } from './page.ts';
+import { atRiskPage } from './pages/at-risk.ts';
+import { auditPage } from './pages/audit.ts';
+import { conflictsPage } from './pages/conflicts.ts';
+import { deadLettersPage } from './pages/dead-letters.ts';
+import { historyPage } from './pages/history.ts';
 import { overviewPage } from './pages/overview.ts';
 
 export interface ConsoleAppOptions extends ConsoleTools {
@@ -21,7 +28,16 @@ export interface ConsoleAppOptions extends ConsoleTools {
 }
 
 /** In the order of the navigation. */
-const LINKS: readonly NavLink[] = [{ path: '/', label: 'Regions' }];
+const LINKS: readonly NavLink[] = [
+  { path: '/', label: 'Regions' },
+  { path: '/at-risk', label: 'At risk' },
+  { path: '/conflicts', label: 'Conflicts' },
+  { path: '/dead-letters', label: 'Dead letters' },
+  { path: '/history', label: 'History' },
+  { path: '/audit', label: 'Audit' },
+];
+
+const PAGES = [overviewPage, atRiskPage, conflictsPage, deadLettersPage, historyPage, auditPage];
 
 /** Keys of rows are at most 1 KiB, and a form holds a few hundred. */
 const BODY_BYTES_MAX = 1024 * 1024;
@@ -74,8 +90,11 @@ export function createConsoleApp(options: ConsoleAppOptions): FastifyInstance {
     if (verdict.kind === 'taken') return undefined;
     return reply.code(403).type('text/plain; charset=utf-8').send(`${verdict.why}\n`);
   });
-  app.setErrorHandler<FastifyError>((error, _request, reply) => {
-    const status = error.statusCode ?? 500;
+  app.setErrorHandler<FastifyError | UsageError>((error, _request, reply) => {
+    const status =
+      error instanceof UsageError
+        ? 400
+        : (('statusCode' in error ? error.statusCode : undefined) ?? 500);
     if (status >= 500) onFault(error);
     const text =
       status >= 500 ? 'The console met an error of its own; its terminal shows it.' : error.message;
@@ -90,7 +109,8 @@ export function createConsoleApp(options: ConsoleAppOptions): FastifyInstance {
   serveAssets(app);
   serveEntrance(app, access);
   serveLeave(app, access);
-  overviewPage(createRoutes(app, { access, clock }), options);
+  const routes = createRoutes(app, { access, clock });
+  for (const add of PAGES) add(routes, options);
   return app;
 }
 
@@ -100,16 +120,26 @@ function createRoutes(
 ): ConsoleRoutes {
   const show = async (
     reply: FastifyReply,
-    { path, title, refreshMs, render }: PageOptions,
+    { path, links: under = path, title, refreshMs, render }: PageOptions,
     visit: Visit,
   ): Promise<FastifyReply> => {
     const content = await render(visit);
     const { person, formToken } = visit.visitor;
     const nowMs = clock.nowMs();
-    const links = LINKS;
-    return reply
-      .type(HTML_TYPE)
-      .send(String(layout({ title, path, links, person, formToken, nowMs, content, refreshMs })));
+    return reply.type(HTML_TYPE).send(
+      String(
+        layout({
+          title,
+          path: under,
+          links: LINKS,
+          person,
+          formToken,
+          nowMs,
+          content,
+          refreshMs,
+        }),
+      ),
+    );
   };
   return {
     page: (options) =>
@@ -125,6 +155,14 @@ function createRoutes(
         const fields = fieldsOf(request);
         if (!isSame(fields.get('formToken') ?? '', visitor.formToken)) return refuseForm(reply);
         return show(reply, options, { visitor, query: queryOf(request), fields });
+      }),
+    download: ({ path, name, read }) =>
+      void app.get(path, async (request, reply) => {
+        const visitor = access.find(cookieOf(request));
+        if (visitor === undefined) return reply.redirect('/enter', 303);
+        const visit = { visitor, query: queryOf(request), fields: NO_FIELDS };
+        reply.header('content-disposition', `attachment; filename="${name}"`);
+        return reply.type('application/json').send(toJsonLine(await read(visit)));
       }),
     data: (path, read) =>
       void app.get(path, async (request, reply) => {

@@ -9,6 +9,10 @@ import { type OpenedConsole, openConsole } from '../testing/open-console.ts';
 const PICTURES = process.env['CONSOLE_PICTURES'];
 const ID = '00b479c9-f61f-451a-86d2-ee8cc047c181';
 
+const OTHER_ID = ID.replace(/1$/, '7');
+const DEAD_ID = ID.replace(/1$/, '8');
+const HOSTILE = `<script>alert(1)</script>\u202E'"${'x'.repeat(120)}`;
+
 const SIGHTS = [
   { name: 'light', scheme: 'light', width: 1280 },
   { name: 'dark', scheme: 'dark', width: 1280 },
@@ -24,6 +28,17 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
     browser = await openBrowser();
     opened = await openConsole({ countMessages: async () => ({ waiting: 12, deadLettered: 3 }) });
     const { regions } = opened.harness;
+    await regions.east.table.put(OTHER_ID, { email: 'base@example.com', lastName: 'Lovelace' });
+    await regions.settle();
+    await regions.east.table.patch(OTHER_ID, { lastName: HOSTILE });
+    await regions.clock.advance(5);
+    await regions.west.table.patch(OTHER_ID, { lastName: 'Byron' });
+    await regions.settle();
+    await regions.drive(regions.east.table.put(DEAD_ID, { email: 'c@example.com' }));
+    await regions.drive(regions.east.replicator.sweepOnce());
+    const viewer = regions.bus.viewerFor('west');
+    const [first] = await viewer.peek('messages', 0n, 1);
+    await viewer.setAside(new Set(first === undefined ? [] : [first.sequenceNumber]));
     regions.bus.setDown('west', true);
     await regions.drive(regions.east.table.put(ID, { email: 'a@example.com' }));
     await opened.look();
@@ -72,12 +87,9 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
     const owed = await page.$eval('#region-east [data-figure=owed]', (dd) => dd.textContent);
     expect(owed).toBe('1 change');
     expect(await findBarriers(page)).toEqual([]);
-    const overflow = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
-    expect(overflow).toBeLessThanOrEqual(0);
+    expect(await overflowOf(page)).toBeLessThanOrEqual(0);
     expect(complaints).toEqual([]);
-    if (PICTURES === undefined) return;
-    await mkdir(PICTURES, { recursive: true });
-    await page.screenshot({ path: join(PICTURES, `regions-${name}.png`), fullPage: true });
+    await keepPicture(page, `regions-${name}`);
   });
 
   test('takes over what changed without being opened anew', async () => {
@@ -92,6 +104,73 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
     expect(complaints).toEqual([]);
   });
 
+  test('has no barrier and no complaint on any page, on a phone too', async () => {
+    const { page, complaints } = await openPage(browser);
+    await enter(page);
+    for (const [name, path] of [
+      ['at-risk', '/at-risk?region=east'],
+      ['conflicts', '/conflicts?region=east'],
+      ['dead-letters', '/dead-letters?region=west'],
+      ['history', '/history'],
+      ['audit', '/audit'],
+    ] as const) {
+      await check(page, { name, open: () => page.goto(`${origin}${path}`) });
+    }
+    expect(complaints).toEqual([]);
+  });
+
+  test('restores a conflict by hand: the values, the difference, the act', async () => {
+    const { page, complaints } = await openPage(browser);
+    await enter(page);
+    await page.goto(`${origin}/conflicts?region=east`);
+    const press = (button: string): Promise<unknown> =>
+      Promise.all([page.waitForNavigation(), page.click(button)]);
+    await press('main form[action="/conflicts/show"] button');
+    expect(await textOf(page)).toContain('<script>alert(1)</script>\\u202e');
+    await check(page, { name: 'conflict', open: async () => undefined });
+    await press('main form[action="/conflicts/restore"] button');
+    expect(await textOf(page)).toContain(`Would set lastName of ${OTHER_ID}.`);
+    await keepPicture(page, 'restore');
+    await press('main form.confirm button');
+    expect(await textOf(page)).toContain(`Set lastName of ${OTHER_ID}; every region gets it.`);
+    expect(page.url()).toBe(`${origin}/conflicts/restore`);
+    await page.goto(`${origin}/audit`);
+    expect(await textOf(page)).toContain('tandem conflicts restore');
+    expect(complaints).toEqual([]);
+  });
+
+  test('asks for the name of the region before it throws something away', async () => {
+    const { page } = await openPage(browser);
+    await enter(page);
+    await page.goto(`${origin}/dead-letters?region=west`);
+    await Promise.all([
+      page.waitForNavigation(),
+      page.click('main button[formaction="/dead-letters/discard"]'),
+    ]);
+    await check(page, { name: 'discard', open: async () => undefined });
+    await page.type('#typed', 'west');
+    await Promise.all([page.waitForNavigation(), page.click('main form.confirm button')]);
+    expect(await textOf(page)).toContain('1 of 1 were discarded.');
+  });
+
+  const textOf = (page: Page): Promise<string> => page.$eval('main', ({ innerText }) => innerText);
+
+  /** Looks at a page as wide as a desk and as narrow as a phone, in light and dark. */
+  async function check(
+    page: Page,
+    { name, open }: { readonly name: string; readonly open: () => Promise<unknown> },
+  ): Promise<void> {
+    await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'light' }]);
+    await page.setViewport({ width: 1280, height: 900 });
+    await open();
+    expect(await findBarriers(page)).toEqual([]);
+    await keepPicture(page, name);
+    await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'dark' }]);
+    await page.setViewport({ width: 390, height: 800 });
+    expect(await findBarriers(page, ['color-contrast'])).toEqual([]);
+    expect(await overflowOf(page)).toBeLessThanOrEqual(0);
+  }
+
   test('is whole without its script', async () => {
     const { page } = await openPage(browser);
     await page.setJavaScriptEnabled(false);
@@ -103,3 +182,13 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
     );
   });
 });
+
+async function overflowOf(page: Page): Promise<number> {
+  return (await page.evaluate('document.documentElement.scrollWidth - innerWidth')) as number;
+}
+
+async function keepPicture(page: Page, name: string): Promise<void> {
+  if (PICTURES === undefined) return;
+  await mkdir(PICTURES, { recursive: true });
+  await page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true });
+}

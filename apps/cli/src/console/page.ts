@@ -1,6 +1,7 @@
 // What a page of the console is given, and how it adds itself.
 import type { Clock } from '@tandem/core';
 import type { Visitor } from './access.ts';
+import type { Audit } from './audit.ts';
 import type { Html } from './html.ts';
 import type { CommandRunner } from './run-command.ts';
 import type { RegionWatch } from './watch-regions.ts';
@@ -10,6 +11,7 @@ export interface ConsoleTools {
   readonly watch: RegionWatch;
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly run: CommandRunner;
+  readonly audit: Audit;
 }
 
 /** One request, as a page sees it. */
@@ -23,9 +25,18 @@ export interface Visit {
 export interface PageOptions {
   readonly path: string;
   readonly title: string;
+  /** Which page of the navigation it belongs to; its own path by default. */
+  readonly links?: string;
   /** How often it asks anew by itself. */
   readonly refreshMs?: number;
   readonly render: (visit: Visit) => Html | Promise<Html>;
+}
+
+interface DownloadOptions {
+  readonly path: string;
+  /** Under which it is kept. */
+  readonly name: string;
+  readonly read: (visit: Visit) => Promise<object>;
 }
 
 /** Pages add themselves with this. */
@@ -34,6 +45,8 @@ export interface ConsoleRoutes {
   readonly page: (options: PageOptions) => void;
   /** Serves what a form of one of our pages asks for, values and acts: neither belongs into an address. */
   readonly form: (options: PageOptions) => void;
+  /** Serves a file that is kept. */
+  readonly download: (options: DownloadOptions) => void;
   /** Serves JSON to the script of our pages. */
   readonly data: (path: string, read: () => object) => void;
 }

@@ -2,30 +2,39 @@
  * Every use case of the console is a command of `tandem`, run in this process with the arguments that the page shows:
  * so what a page does and what its command does cannot come apart.
  */
+import { EXIT } from '../exit-codes.ts';
 import type { Io } from '../io.ts';
+import { UsageError } from '../usage-error.ts';
 
-interface CommandRun {
+export interface CommandRun {
   readonly exitCode: number;
   /** What the command says to programs; empty where it ended without a word. */
   readonly json: Readonly<Record<string, unknown>>;
+  /** What it says to a person, where that was asked for. */
+  readonly text: string;
   /** Why it failed, where it did. */
   readonly failure: { readonly code: string; readonly message: string } | undefined;
 }
 
 export type CommandRunner = (
   args: readonly string[],
-  options?: { readonly signal?: AbortSignal; readonly onLine?: (line: string) => void },
+  options?: {
+    readonly signal?: AbortSignal;
+    readonly onLine?: (line: string) => void;
+    /** Asks for what a person is told in place of the JSON. */
+    readonly asText?: boolean;
+  },
 ) => Promise<CommandRun>;
 
 export function createCommandRunner(
   io: Io,
   runProgram: (args: readonly string[], io: Io) => Promise<number>,
 ): CommandRunner {
-  return async (args, { signal, onLine } = {}) => {
+  return async (args, { signal, onLine, asText = false } = {}) => {
     let out = '';
     let err = '';
     const { ask: _nobodyIsAsked, ...own } = io;
-    const exitCode = await runProgram(['--json', ...args], {
+    const exitCode = await runProgram(asText ? args : ['--json', ...args], {
       ...own,
       out: (text) => void (out += text),
       err: (text) => {
@@ -35,8 +44,10 @@ export function createCommandRunner(
       isTerminal: false,
       signal: signal === undefined ? io.signal : AbortSignal.any([io.signal, signal]),
     });
+    if (asText) return { exitCode, json: {}, text: out.trimEnd(), failure: said(exitCode, err) };
     const json = lastLineOf(out);
-    return { exitCode, json, failure: failureOf(json, { exitCode, err }) };
+    const failure = failureOf(json) ?? (exitCode === EXIT.usage ? said(exitCode, err) : undefined);
+    return { exitCode, json, text: '', failure };
   };
 }
 
@@ -46,15 +57,27 @@ function lastLineOf(out: string): CommandRun['json'] {
   return last.startsWith('{') ? (JSON.parse(last) as CommandRun['json']) : {};
 }
 
-function failureOf(
-  { error }: CommandRun['json'],
-  { exitCode, err }: { readonly exitCode: number; readonly err: string },
-): CommandRun['failure'] {
-  if (typeof error === 'object' && error !== null && 'code' in error && 'message' in error) {
-    return { code: String(error.code), message: String(error.message) };
-  }
-  // Refused before it began: options that do not fit.
-  return exitCode === 2 ? { code: 'USAGE', message: err.trim() } : undefined;
+function failureOf({ error }: CommandRun['json']): CommandRun['failure'] {
+  if (typeof error !== 'object' || error === null) return undefined;
+  if (!('code' in error && 'message' in error)) return undefined;
+  return { code: String(error.code), message: String(error.message) };
+}
+
+/** Returns why it failed as a person is told: all but a finding, which is what was asked for. */
+function said(exitCode: number, err: string): CommandRun['failure'] {
+  if (exitCode === EXIT.ok || (exitCode === EXIT.finding && err.trim() === '')) return undefined;
+  return { code: `EXIT_${exitCode}`, message: err.trim() };
+}
+
+/** Returns an option with a value of others, which is its value also where it looks like an option itself. */
+export function optionArgs(name: string, value: string): readonly string[] {
+  return value.startsWith('-') ? [`${name}=${value}`] : [name, value];
+}
+
+/** Returns what names something. Throws `UsageError` for what a command would take for an option. */
+export function argument(value: string): string {
+  if (!value.startsWith('-')) return value;
+  throw new UsageError(`"${value}" names nothing: it begins with a dash.`);
 }
 
 const PLAIN = /^[A-Za-z0-9_./:=@%+-]+$/;

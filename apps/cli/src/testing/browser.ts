@@ -42,11 +42,15 @@ export async function openPage(browser: Browser): Promise<WatchedPage> {
 }
 
 /** Finds what keeps people who use a keyboard or a screen reader from the page. */
-export async function findBarriers(page: Page): Promise<readonly string[]> {
+export async function findBarriers(
+  page: Page,
+  rules?: readonly string[],
+): Promise<readonly string[]> {
   // Through the debugger, which no policy of the page binds.
   await page.evaluate(axe.source);
+  const options = rules === undefined ? {} : { runOnly: rules };
   return (await page.evaluate(
-    `axe.run().then(({ violations }) => violations.flatMap(({ id, nodes }) =>
+    `axe.run(${JSON.stringify(options)}).then(({ violations }) => violations.flatMap(({ id, nodes }) =>
       nodes.map(({ target, failureSummary }) => id + ' ' + target.join(' ') + ': ' + failureSummary)))`,
   )) as readonly string[];
 }

@@ -1,4 +1,8 @@
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createAccess } from '../console/access.ts';
+import { createAudit } from '../console/audit.ts';
 import { createConsoleApp } from '../console/console-app.ts';
 import { createCommandRunner } from '../console/run-command.ts';
 import { createRegionWatch, type RegionWatch } from '../console/watch-regions.ts';
@@ -19,6 +23,8 @@ export interface OpenedConsole {
   enter(): Promise<{ readonly host: string; readonly cookie: string }>;
   /** Has the console look at all regions once. */
   look(): Promise<void>;
+  /** Where the audit makes its own. */
+  readonly folder: string;
   /** What nobody foresaw. */
   readonly faults: readonly unknown[];
 }
@@ -49,11 +55,15 @@ export async function openConsole(
     refreshMs: 5_000,
     onFault,
   });
+  const folder = await mkdtemp(join(tmpdir(), 'tandem-console-'));
+  const audit = createAudit(join(folder, 'state', 'audit.ndjson'), io.clock);
   const app = createConsoleApp({
     access,
     watch,
     clock: io.clock,
-    run: createCommandRunner(io, runProgram),
+    // Only commands wait for time that is not real: a page waits for a disk, too.
+    run: createCommandRunner(io, (args, at) => regions.drive(runProgram(args, at))),
+    audit,
     allowedHosts: [],
     onFault,
   });
@@ -63,6 +73,7 @@ export async function openConsole(
     app,
     access,
     watch,
+    folder,
     faults,
     opened: () => opened,
     async enter() {

@@ -76,6 +76,12 @@ function colour(name) {
 const DASHES = [[], [6, 4], [2, 3], [10, 3, 2, 3], [1, 5], [8, 8]];
 const HEIGHT_PX = 170;
 
+/** Writes the moments of an axis in UTC, as everything else on the page. */
+function timesOf(_plot, ticks) {
+  const isClose = ticks.length > 1 && ticks[1] - ticks[0] < 60;
+  return ticks.map((at) => new Date(at * MS_PER_S).toISOString().slice(11, isClose ? 19 : 16));
+}
+
 function optionsOf(box, { unit, series }) {
   const axis = {
     stroke: colour('--muted'),
@@ -88,7 +94,10 @@ function optionsOf(box, { unit, series }) {
     legend: { live: true },
     cursor: { drag: { x: false, y: false } },
     scales: { y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
-    axes: [axis, { ...axis, size: 56 }],
+    axes: [
+      { ...axis, values: timesOf },
+      { ...axis, size: 56 },
+    ],
     series: [
       {
         label: 'UTC',
@@ -106,8 +115,6 @@ function optionsOf(box, { unit, series }) {
         points: { show: false },
       })),
     ],
-    tzDate: (at) =>
-      new Date(at * MS_PER_S + new Date(at * MS_PER_S).getTimezoneOffset() * 60 * MS_PER_S),
   };
 }
 

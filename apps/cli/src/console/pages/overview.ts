@@ -119,12 +119,18 @@ ${figure(
 ${figure(
   'Dead letters',
   'dead-letters',
-  ofStatus(view, ({ queue }) => countsHtml(queue, 'deadLettered')),
+  linkHtml(
+    `/dead-letters?region=${name}`,
+    ofStatus(view, ({ queue }) => countsHtml(queue, 'deadLettered')),
+  ),
 )}
 ${figure(
   'Conflicts',
   'conflicts',
-  ofStatus(view, ({ conflicts }) => html`${conflictsText(conflicts)}`),
+  linkHtml(
+    `/conflicts?region=${name}`,
+    ofStatus(view, ({ conflicts }) => html`${conflictsText(conflicts)}`),
+  ),
 )}
 ${figure(
   'Clock',
@@ -154,18 +160,22 @@ function figure(term: string, name: string, value: Html): Html {
   return html`<div><dt>${term}</dt><dd data-figure="${name}">${value}</dd></div>`;
 }
 
+function linkHtml(path: string, content: Html): Html {
+  return html`<a href="${path}">${content}</a>`;
+}
+
 function ofStatus({ status }: RegionView, show: (status: RegionStatus) => Html): Html {
   return status === undefined ? UNKNOWN : show(status.value);
 }
 
-function riskHtml({ risk, riskUnknown }: RegionView, nowMs: number): Html {
+function riskHtml({ name, risk, riskUnknown }: RegionView, nowMs: number): Html {
   const why =
     riskUnknown === undefined
       ? html``
       : html` <small class="old">cannot be told now: ${riskUnknown.value.code}</small>`;
   if (risk === undefined) return html`${UNKNOWN}${why}`;
   const { lost, delayed, unreadable, outOfReach } = risk.value;
-  return html`<strong class="${lost + unreadable > 0 ? 'bad' : 'good'}">${countText(lost, 'write')}</strong> would be lost, ${delayed} late${
+  return html`<strong class="${lost + unreadable > 0 ? 'bad' : 'good'}"><a href="${`/at-risk?region=${name}`}">${countText(lost, 'write')}</a></strong> would be lost, ${delayed} late${
     unreadable > 0 && `, ${countText(unreadable, 'row')} unreadable`
   }${outOfReach.length > 0 && html` <small>without ${outOfReach.join(', ')}, out of reach</small>`}${ageHtml(risk, nowMs)}${why}`;
 }

@@ -1,0 +1,139 @@
+/**
+ * How everything is done that a page can do: it says first what would happen, in the words of the command without
+ * `--apply`, and shows the command; then the same form does it. What can lose something wants the name of the region.
+ * Pressed twice, or by two, the second finds what the command finds then.
+ */
+import { type Html, html, linesHtml } from './html.ts';
+import { badgeHtml } from './layout.ts';
+import type { ConsoleRoutes, ConsoleTools, Visit } from './page.ts';
+import { shownCommand } from './run-command.ts';
+
+export interface Act {
+  readonly path: string;
+  readonly title: string;
+  /** Says on the button what it does. */
+  readonly verb: string;
+  /** Where a person goes on from when it is done. */
+  readonly back: { readonly path: string; readonly label: string };
+  /** Returns the command, without what makes it do it. Throws `UsageError` for fields that are none of ours. */
+  readonly args: (fields: Fields) => readonly string[];
+  /** Names the region in which it can lose something, and what; undefined where it cannot. */
+  readonly loses?: (fields: Fields) => { readonly region: string; readonly takesConfirm: boolean };
+}
+
+/** Fields of a form, as they were put in. */
+export interface Fields {
+  one(name: string): string;
+  all(name: string): readonly string[];
+}
+
+/** Fields hold any value as it is, which a form does not: it changes line breaks, and pages show escapes. */
+function fieldHtml(name: string, value: string): Html {
+  return html`<input type="hidden" name="${name}" value="${packField(value)}">`;
+}
+
+export function packField(value: string): string {
+  return Buffer.from(value, 'utf8').toString('base64url');
+}
+
+export function fieldsOf(fields: URLSearchParams): Fields {
+  const unpack = (text: string): string => Buffer.from(text, 'base64url').toString('utf8');
+  return {
+    one: (name) => unpack(fields.get(name) ?? ''),
+    all: (name) => fields.getAll(name).map(unpack),
+  };
+}
+
+/** A form of one button, with what it is about. */
+export function buttonHtml(
+  { visitor }: Visit,
+  {
+    path,
+    label,
+    fields,
+  }: {
+    readonly path: string;
+    readonly label: string;
+    readonly fields: Readonly<Record<string, string>>;
+  },
+): Html {
+  return html`<form method="post" action="${path}" class="inline"><input type="hidden" name="formToken" value="${visitor.formToken}">${Object.entries(
+    fields,
+  ).map(([name, value]) => fieldHtml(name, value))}<button>${label}</button></form>`;
+}
+
+export function addAct({ form }: Pick<ConsoleRoutes, 'form'>, tools: ConsoleTools, act: Act): void {
+  form({
+    path: act.path,
+    title: act.title,
+    links: act.back.path,
+    render: async (visit) =>
+      visit.fields.get('stage') === 'apply'
+        ? apply(visit, tools, act)
+        : preview(visit, { tools, act }),
+  });
+}
+
+async function preview(
+  visit: Visit,
+  {
+    tools,
+    act,
+    refusal,
+  }: { readonly tools: ConsoleTools; readonly act: Act; readonly refusal?: string },
+): Promise<Html> {
+  const fields = fieldsOf(visit.fields);
+  const args = act.args(fields);
+  const run = await tools.run(args, { asText: true });
+  const loses = act.loses?.(fields);
+  const head = html`${refusal !== undefined && html`<p role="alert" class="refusal">${refusal}</p>`}
+<h2>What it would do</h2>
+${linesHtml(run.failure?.message ?? run.text)}
+<h2>The command that does the same</h2>
+<p><code>${shownCommand(applied(args, loses))}</code></p>`;
+  // Without a preview nobody knows what the button does.
+  if (run.failure !== undefined) {
+    return html`${head}<p><button disabled>${act.verb}</button> It cannot be done now, for the reason above.</p>${backHtml(act)}`;
+  }
+  return html`${head}
+<form method="post" action="${act.path}" class="confirm">
+<input type="hidden" name="formToken" value="${visit.visitor.formToken}">
+<input type="hidden" name="stage" value="apply">
+${[...visit.fields].filter(([name]) => name !== 'formToken' && name !== 'stage' && name !== 'typed').map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}
+${
+  loses !== undefined &&
+  html`<p><label for="typed">It can lose something in <strong>${loses.region}</strong>. Type the name of the region to go on:</label> <input id="typed" name="typed" required autocomplete="off"></p>`
+}
+<button>${act.verb}</button>
+</form>${backHtml(act)}`;
+}
+
+async function apply(visit: Visit, tools: ConsoleTools, act: Act): Promise<Html> {
+  const fields = fieldsOf(visit.fields);
+  const loses = act.loses?.(fields);
+  if (loses !== undefined && visit.fields.get('typed')?.trim() !== loses.region) {
+    const refusal = `Nothing was done: that is not the name of the region, ${loses.region}.`;
+    return preview(visit, { tools, act, refusal });
+  }
+  const args = applied(act.args(fields), loses);
+  const { person } = visit.visitor;
+  const command = shownCommand(args);
+  await tools.audit.write({ person, what: 'begun', command });
+  const run = await tools.run(args, { asText: true });
+  await tools.audit.write({ person, what: 'ended', command, exitCode: run.exitCode });
+  const isDone = run.failure === undefined;
+  return html`<p>${isDone ? badgeHtml('good', 'Done') : badgeHtml('bad', 'Failed')}</p>
+${linesHtml(run.failure?.message ?? run.text)}
+<p>The command that does the same: <code>${command}</code></p>${backHtml(act)}`;
+}
+
+function applied(
+  args: readonly string[],
+  loses: ReturnType<NonNullable<Act['loses']>> | undefined,
+): readonly string[] {
+  return [...args, '--apply', ...(loses?.takesConfirm === true ? ['--confirm', loses.region] : [])];
+}
+
+function backHtml({ back }: Act): Html {
+  return html`<p><a href="${back.path}">${back.label}</a></p>`;
+}

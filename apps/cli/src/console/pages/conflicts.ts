@@ -1,0 +1,134 @@
+// Edits that had not seen each other: which lost, both values once somebody asks for them, and how to take one back.
+import { addAct, buttonHtml, fieldsOf } from '../acts.ts';
+import { type Html, html, valueHtml } from '../html.ts';
+import { dateHtml } from '../layout.ts';
+import type { ConsoleRoutes, ConsoleTools, Visit } from '../page.ts';
+import { argument, optionArgs, shownCommand } from '../run-command.ts';
+import { nameHtml } from './at-risk.ts';
+import { choiceHtml, HIDDEN, regionOf, saidHtml, tableArgs, tableHtml, tableOf } from './parts.ts';
+
+const PATH = '/conflicts';
+/** The browser lays out only those that are seen. */
+const LISTED_MAX = 10_000;
+
+interface Side {
+  readonly stamp: string;
+  readonly value: readonly [string, unknown] | null;
+}
+
+interface Conflict {
+  readonly conflict: string;
+  readonly id: string;
+  readonly partitionKey?: string;
+  readonly rowKey?: string;
+  readonly atMs: number;
+  readonly fields: readonly { readonly name: string; readonly won: Side; readonly lost: Side }[];
+  readonly life: { readonly survives: boolean } | null;
+}
+
+export function conflictsPage(routes: ConsoleRoutes, tools: ConsoleTools): void {
+  routes.page({
+    path: PATH,
+    title: 'Conflicts',
+    render: async (visit) => {
+      const region = regionOf(visit, tools);
+      const table = tableOf(visit);
+      const args = [
+        'conflicts',
+        'list',
+        '--region',
+        region,
+        ...tableArgs(table),
+        '--limit',
+        String(LISTED_MAX),
+      ];
+      const run = await tools.run(args);
+      const choice = choiceHtml(tools, { path: PATH, region, table, hasTable: true });
+      const conflicts = (run.json['conflicts'] ?? []) as readonly Conflict[];
+      const rows = conflicts.map((one) => rowHtml(visit, one, { region, table }));
+      const list =
+        rows.length === 0
+          ? html`<p>There are no conflicts.</p>`
+          : tableHtml('Conflicts', ['At', 'Id', 'What lost', 'Act'], rows);
+      return html`${choice}${saidHtml(args, run)}${run.failure === undefined && list}`;
+    },
+  });
+  routes.form({
+    path: '/conflicts/show',
+    title: 'One conflict',
+    links: PATH,
+    render: (visit) => show(visit, tools),
+  });
+  addAct(routes, tools, {
+    path: '/conflicts/restore',
+    title: 'Restore what lost',
+    verb: 'Restore it',
+    back: { path: PATH, label: 'Back to the conflicts' },
+    args: (fields) => [
+      'conflicts',
+      'restore',
+      argument(fields.one('conflict')),
+      ...optionArgs('--region', fields.one('region')),
+      ...tableArgs(fields.one('table') || undefined),
+      ...(fields.one('field') === '' ? [] : optionArgs('--field', fields.one('field'))),
+    ],
+  });
+}
+
+function rowHtml(
+  visit: Visit,
+  one: Conflict,
+  { region, table }: { readonly region: string; readonly table: string | undefined },
+): Html {
+  const fields = { conflict: one.conflict, region, table: table ?? '' };
+  const lost = one.fields.map(({ name }) => html`${valueHtml(name)} ${HIDDEN} `);
+  return html`<tr><td>${dateHtml(one.atMs)}</td><td>${nameHtml(one)}</td><td>${lost}${fateText(one)}</td><td>${buttonHtml(visit, { path: '/conflicts/show', label: 'Show both values', fields })}</td></tr>`;
+}
+
+function fateText({ fields, life }: Conflict): string {
+  if (life !== null) return life.survives ? 'the deletion lost' : 'the write lost';
+  return fields.length === 0 ? 'nothing: different fields' : '';
+}
+
+/** Shows the values, and has the audit say that somebody asked for them. */
+async function show(visit: Visit, tools: ConsoleTools): Promise<Html> {
+  const fields = fieldsOf(visit.fields);
+  const region = fields.one('region');
+  const table = fields.one('table');
+  const args = [
+    'conflicts',
+    'show',
+    argument(fields.one('conflict')),
+    ...optionArgs('--region', region),
+    ...tableArgs(table || undefined),
+  ];
+  await tools.audit.write({
+    person: visit.visitor.person,
+    what: 'looked',
+    command: shownCommand(args),
+  });
+  const run = await tools.run(args);
+  if (run.failure !== undefined) return saidHtml(args, run);
+  const conflict = run.json as unknown as Conflict;
+  const about = { conflict: conflict.conflict, region, table };
+  const restore = (label: string, field: string): Html =>
+    buttonHtml(visit, { path: '/conflicts/restore', label, fields: { ...about, field } });
+  const rows = conflict.fields.map(
+    ({ name, won, lost }) =>
+      html`<tr><th scope="row">${valueHtml(name)}</th><td>${sideHtml(won)}</td><td>${sideHtml(lost)}</td><td>${restore('Restore…', name)}</td></tr>`,
+  );
+  const life =
+    conflict.life === null
+      ? html``
+      : html`<p>Deleted in one region and written in the other; ${fateText(conflict)}.</p>`;
+  return html`${saidHtml(args, run)}<p class="lead">${nameHtml(conflict)}, ${dateHtml(conflict.atMs)}</p>${life}
+${rows.length > 0 && tableHtml('Both values', ['Field', 'Won', 'Lost', 'Act'], rows)}
+<p>${conflict.fields.length === 0 && conflict.life === null ? 'Nothing lost: there is nothing to restore.' : restore('Restore all that lost…', '')}</p>
+<p><a href="${PATH}">Back to the conflicts</a></p>`;
+}
+
+function sideHtml({ value, stamp }: Side): Html {
+  const shown =
+    value === null ? html`<span class="unknown">none</span>` : valueHtml(String(value[1]));
+  return html`${shown}<br><small>${stamp}</small>`;
+}

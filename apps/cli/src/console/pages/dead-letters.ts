@@ -1,0 +1,118 @@
+// Messages that a region could not apply, by reason; their bodies once somebody asks; sent again or thrown away.
+import { addAct, buttonHtml, fieldsOf, packField } from '../acts.ts';
+import { type Html, html, linesHtml, valueHtml } from '../html.ts';
+import { countText } from '../judge-region.ts';
+import { dateHtml } from '../layout.ts';
+import type { ConsoleRoutes, ConsoleTools, Visit } from '../page.ts';
+import { argument, optionArgs, shownCommand } from '../run-command.ts';
+import { choiceHtml, moreHtml, ROWS_MAX, regionOf, saidHtml, tableHtml } from './parts.ts';
+
+const PATH = '/dead-letters';
+
+interface Letter {
+  readonly number: string;
+  readonly messageId: string;
+  readonly reason?: string;
+  readonly description?: string;
+  readonly enqueuedAtMs: number;
+  readonly ids: readonly string[];
+}
+
+export function deadLettersPage(routes: ConsoleRoutes, tools: ConsoleTools): void {
+  routes.page({
+    path: PATH,
+    title: 'Dead letters',
+    render: async (visit) => {
+      const region = regionOf(visit, tools);
+      const args = ['dead-letters', 'list', '--region', region];
+      const run = await tools.run(args);
+      const choice = choiceHtml(tools, { path: PATH, region, hasTable: false });
+      const letters = (run.json['deadLetters'] ?? []) as readonly Letter[];
+      const groups = Map.groupBy(letters, ({ reason }) => reason ?? 'no reason');
+      const list =
+        letters.length === 0
+          ? html`<p>There are no dead letters in ${region}.</p>`
+          : [...groups].map(([reason, own]) => groupHtml(visit, { region, reason, letters: own }));
+      return html`${choice}${saidHtml(args, run)}${run.failure === undefined && list}`;
+    },
+  });
+  routes.form({
+    path: '/dead-letters/show',
+    title: 'One dead letter',
+    links: PATH,
+    render: (visit) => show(visit, tools),
+  });
+  const back = { path: PATH, label: 'Back to the dead letters' };
+  for (const verdict of ['resubmit', 'discard'] as const) {
+    addAct(routes, tools, {
+      path: `/dead-letters/${verdict}`,
+      title: verdict === 'resubmit' ? 'Put back into the queue' : 'Throw away',
+      verb: verdict === 'resubmit' ? 'Put them back' : 'Throw them away',
+      back,
+      // By their numbers: what has come since nobody has seen.
+      args: (fields) => [
+        'dead-letters',
+        verdict,
+        ...fields.all('number').map(argument),
+        ...optionArgs('--region', fields.one('region')),
+      ],
+      ...(verdict === 'resubmit'
+        ? {}
+        : { loses: (fields) => ({ region: fields.one('region'), takesConfirm: false }) }),
+    });
+  }
+}
+
+interface Group {
+  readonly region: string;
+  readonly reason: string;
+  readonly letters: readonly Letter[];
+}
+
+function groupHtml(visit: Visit, { region, reason, letters }: Group): Html {
+  const [oldest, newest] = [letters[0], letters.at(-1)];
+  const rows = letters
+    .slice(0, ROWS_MAX)
+    .map(
+      (letter) =>
+        html`<tr><td>${letter.number}</td><td>${dateHtml(letter.enqueuedAtMs)}</td><td>${letter.ids.map((id) => html`${valueHtml(id)} `)}</td><td>${valueHtml(letter.description ?? '')}</td><td>${buttonHtml(
+          visit,
+          { path: '/dead-letters/show', label: 'Show', fields: { region, number: letter.number } },
+        )}</td></tr>`,
+    );
+  return html`<section class="group"><h2>${reason} · ${countText(letters.length, 'message')}</h2>
+${oldest !== undefined && newest !== undefined && html`<p>From ${dateHtml(oldest.enqueuedAtMs)} to ${dateHtml(newest.enqueuedAtMs)}.</p>`}
+${actsHtml(visit, { region, numbers: letters.map(({ number }) => number) })}
+${tableHtml(reason, ['Number', 'Since', 'Ids', 'Why', 'Act'], rows)}${moreHtml(letters.length, ROWS_MAX)}</section>`;
+}
+
+/** The numbers go along, so that what has come since is not touched unseen. */
+function actsHtml(
+  visit: Visit,
+  { region, numbers }: { readonly region: string; readonly numbers: readonly string[] },
+): Html {
+  return html`<form method="post" action="/dead-letters/resubmit" class="inline">
+<input type="hidden" name="formToken" value="${visit.visitor.formToken}"><input type="hidden" name="region" value="${packField(region)}">
+${numbers.map((number) => html`<input type="hidden" name="number" value="${packField(number)}">`)}
+<button>Put ${numbers.length === 1 ? 'it' : `all ${numbers.length}`} back into the queue…</button>
+<button formaction="/dead-letters/discard">Throw ${numbers.length === 1 ? 'it' : `all ${numbers.length}`} away…</button></form>`;
+}
+
+async function show(visit: Visit, tools: ConsoleTools): Promise<Html> {
+  const fields = fieldsOf(visit.fields);
+  const [region, number] = [fields.one('region'), fields.one('number')];
+  const args = ['dead-letters', 'show', argument(number), ...optionArgs('--region', region)];
+  await tools.audit.write({
+    person: visit.visitor.person,
+    what: 'looked',
+    command: shownCommand(args),
+  });
+  const run = await tools.run(args);
+  if (run.failure !== undefined) return saidHtml(args, run);
+  const letter = run.json as unknown as Letter & { readonly content: string };
+  return html`${saidHtml(args, run)}<p class="lead">${letter.number}, since ${dateHtml(letter.enqueuedAtMs)}</p>
+<p>${valueHtml(letter.reason ?? 'No reason')}: ${valueHtml(letter.description ?? '')}</p>
+${actsHtml(visit, { region, numbers: [letter.number] })}
+<h2>Body</h2>${linesHtml(letter.content)}
+<p><a href="${PATH}">Back to the dead letters</a></p>`;
+}

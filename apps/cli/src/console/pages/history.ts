@@ -1,0 +1,90 @@
+// One entity over all regions: who wrote what where, oldest first. Its id is sent as a form, never in an address.
+import { fieldsOf, packField } from '../acts.ts';
+import { type Html, html, valueHtml } from '../html.ts';
+import { dateHtml } from '../layout.ts';
+import type { ConsoleRoutes, ConsoleTools, Visit } from '../page.ts';
+import { argument, optionArgs, shownCommand } from '../run-command.ts';
+import { HIDDEN, moreHtml, ROWS_MAX, saidHtml, tableArgs, tableHtml } from './parts.ts';
+
+const PATH = '/history';
+
+interface Entry {
+  readonly stamp: string;
+  readonly atMs: number;
+  readonly region: string;
+  readonly operation: string;
+  readonly changedFields: readonly string[];
+  readonly values: Readonly<Record<string, readonly [string, unknown] | null>> | null;
+  readonly archives: readonly string[];
+}
+
+export function historyPage(routes: ConsoleRoutes, tools: ConsoleTools): void {
+  routes.page({ path: PATH, title: 'History', render: (visit) => askHtml(visit, {}) });
+  routes.form({
+    path: PATH,
+    title: 'History',
+    render: async (visit) => {
+      const { fields } = visit;
+      const [table, id, partition, row] = ['table', 'id', 'partition', 'row'].map(
+        (name) => fields.get(name)?.trim() ?? '',
+      );
+      const args = [
+        'history',
+        ...(id ? [argument(id)] : []),
+        ...tableArgs(table || undefined),
+        ...(partition ? optionArgs('--partition', partition) : []),
+        ...(row ? optionArgs('--row', row) : []),
+      ];
+      const isShown = fieldsOf(fields).one('values') === 'shown';
+      if (isShown) {
+        await tools.audit.write({
+          person: visit.visitor.person,
+          what: 'looked',
+          command: shownCommand(args),
+        });
+      }
+      const run = await tools.run(args);
+      const entries = (run.json['entries'] ?? []) as readonly Entry[];
+      const list = run.failure === undefined ? listHtml(entries, isShown) : html``;
+      return html`${askHtml(visit, { table, id, partition, row, isShown })}${saidHtml(args, run)}${list}`;
+    },
+  });
+}
+
+interface Asked {
+  readonly table?: string | undefined;
+  readonly id?: string | undefined;
+  readonly partition?: string | undefined;
+  readonly row?: string | undefined;
+  readonly isShown?: boolean;
+}
+
+function askHtml({ visitor }: Visit, { table, id, partition, row, isShown }: Asked): Html {
+  const field = (name: string, label: string, value = ''): Html =>
+    html`<label for="${name}">${label}</label> <input id="${name}" name="${name}" value="${value}" autocomplete="off"> `;
+  return html`<form method="post" action="${PATH}" class="choice">
+<input type="hidden" name="formToken" value="${visitor.formToken}">
+${field('id', 'Id', id)}${field('table', 'Table', table)}${field('partition', 'PartitionKey', partition)}${field('row', 'RowKey', row)}
+<button>Show</button> <button name="values" value="${packField('shown')}">Show with values</button></form>
+<p class="what">A customer by its id. A row of a table of clients by the table and its two keys.${isShown === true && ' The audit says that the values were asked for.'}</p>`;
+}
+
+function listHtml(entries: readonly Entry[], isShown: boolean): Html {
+  if (entries.length === 0) return html`<p>No archive has anything of it.</p>`;
+  const rows = entries
+    .slice(-ROWS_MAX)
+    .map(
+      (entry) =>
+        html`<tr><td>${dateHtml(entry.atMs)}</td><td>${entry.region}</td><td>${entry.operation}</td><td>${entry.changedFields.map(
+          (name) => html`${valueHtml(name)} ${isShown ? valueOf(entry, name) : HIDDEN}<br>`,
+        )}</td><td>${entry.archives.join(', ')}</td></tr>`,
+    );
+  return html`${tableHtml('History', ['At', 'Written in', 'Operation', 'Fields', 'Archived in'], rows)}${moreHtml(entries.length, ROWS_MAX)}`;
+}
+
+function valueOf({ values }: Entry, name: string): Html {
+  const value = values?.[name];
+  return value === undefined || value === null
+    ? html`<span class="unknown">none</span>`
+    : valueHtml(String(value[1]));
+}

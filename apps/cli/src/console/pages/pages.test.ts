@@ -1,0 +1,219 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { type CliHarness, createCliHarness } from '../../testing/cli-harness.ts';
+import { type OpenedConsole, openConsole } from '../../testing/open-console.ts';
+import { packField } from '../acts.ts';
+
+const ID = '00b479c9-f61f-451a-86d2-ee8cc047c181';
+const HOSTILE = '<img src=x onerror=alert(1)>\u202E"\'`\u0007';
+
+interface Visitor {
+  get(url: string): Promise<string>;
+  post(url: string, fields: Readonly<Record<string, string>>): Promise<string>;
+}
+
+/** One browser that was let in. */
+async function visit({ app, enter }: OpenedConsole): Promise<Visitor> {
+  const headers = await enter();
+  const get = async (url: string): Promise<string> => {
+    const answer = await app.inject({ url, headers });
+    expect(answer.statusCode).toBe(200);
+    return answer.body;
+  };
+  const token = /name="formToken" value="([^"]+)"/.exec(await get('/audit'))?.[1] ?? '';
+  return {
+    get,
+    async post(url, fields) {
+      const payload = new URLSearchParams({ formToken: token, ...fields }).toString();
+      const type = { 'content-type': 'application/x-www-form-urlencoded' };
+      const asked = { method: 'POST', url, headers: { ...headers, ...type }, payload } as const;
+      return (await app.inject(asked)).body;
+    },
+  };
+}
+
+const textOf = (piece: string): string =>
+  piece
+    .replaceAll(/<[^>]*>/g, ' ')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
+
+const packed = (fields: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, packField(value)]));
+
+async function createConflict(): Promise<CliHarness> {
+  const harness = await createCliHarness();
+  const { regions } = harness;
+  await regions.east.table.put(ID, { email: 'base@example.com', lastName: 'base' });
+  await regions.settle();
+  await regions.east.table.patch(ID, { lastName: HOSTILE });
+  await regions.clock.advance(5);
+  await regions.west.table.patch(ID, { lastName: 'of west' });
+  await regions.settle();
+  return harness;
+}
+
+describe('the page of what is at risk', () => {
+  test('lists by id what the command lists, and gives it as a file', async () => {
+    const harness = await createCliHarness();
+    harness.regions.bus.setDown('west', true);
+    await harness.regions.drive(harness.regions.east.table.put(ID, { email: 'a@example.com' }));
+    const visitor = await visit(await openConsole({}, harness));
+    const page = await visitor.get('/at-risk?region=east');
+    expect(textOf(page)).toContain('If east vanished now, 1 write would be lost and 0 late');
+    expect(page).toContain(ID);
+    expect(page).toContain('tandem at-risk --region east');
+    expect(page).not.toContain('a@example.com');
+    const file = JSON.parse(await visitor.get('/at-risk.json?region=east')) as { lost: unknown[] };
+    const { json } = await harness.run('at-risk', '--region', 'east');
+    expect(file.lost).toEqual(json['lost']);
+  });
+
+  test('says what is wrong with a table that there is not', async () => {
+    const visitor = await visit(await openConsole());
+    const page = await visitor.get(`/at-risk?region=east&table=${encodeURIComponent(HOSTILE)}`);
+    expect(page).toContain('This could not be read.');
+    expect(page).not.toContain('<img');
+  });
+});
+
+describe('the page of conflicts', () => {
+  test('hides values until somebody asks, and writes down who did', async () => {
+    const opened = await openConsole({}, await createConflict());
+    const visitor = await visit(opened);
+    const page = await visitor.get('/conflicts?region=east');
+    expect(textOf(page)).toContain('lastName •••••');
+    expect(page).not.toContain('of west');
+    const name = await conflictName(opened);
+    const fields = packed({ conflict: name, region: 'east', table: '' });
+    const shown = await visitor.post('/conflicts/show', fields);
+    expect(textOf(shown)).toContain('of west');
+    expect(shown).toContain('&lt;img src=x onerror=alert(1)&gt;\\u202e&quot;&#39;&#96;\\u0007');
+    expect(shown).not.toContain('<img');
+    const audit = textOf(await visitor.get('/audit'));
+    expect(audit).toContain(`ada asked for values tandem conflicts show ${name} --region east`);
+    expect(audit).not.toContain('of west');
+  });
+
+  test('restores what lost, after it has said what it would do', async () => {
+    const harness = await createConflict();
+    const opened = await openConsole({}, harness);
+    const visitor = await visit(opened);
+    const name = await conflictName(opened);
+    const fields = packed({ conflict: name, region: 'east', table: '', field: 'lastName' });
+    const preview = await visitor.post('/conflicts/restore', fields);
+    expect(textOf(preview)).toContain(`Would set lastName of ${ID}.`);
+    expect(preview).toContain(
+      `tandem conflicts restore ${name} --region east --field lastName --apply`,
+    );
+    expect((await harness.regions.east.table.get(ID))?.entity.lastName).toBe('of west');
+    const done = await visitor.post('/conflicts/restore', { ...fields, stage: 'apply' });
+    expect(textOf(done)).toContain(`Set lastName of ${ID}; every region gets it.`);
+    await harness.regions.settle();
+    expect((await harness.regions.west.table.get(ID))?.entity.lastName).toBe(HOSTILE);
+    // The second of two who press at once.
+    const again = await visitor.post('/conflicts/restore', { ...fields, stage: 'apply' });
+    expect(textOf(again)).toContain('✕ Failed');
+    expect(textOf(await visitor.get('/audit'))).toMatch(/ada ended tandem conflicts restore/);
+  });
+
+  test('does nothing, and shows no value, where nobody can write down that it was done', async () => {
+    const opened = await openConsole({}, await createConflict());
+    const visitor = await visit(opened);
+    await writeFile(join(opened.folder, 'state'), 'a file where a folder should be');
+    const fields = packed({ conflict: await conflictName(opened), region: 'east', table: '' });
+    for (const path of ['/conflicts/show', '/conflicts/restore']) {
+      const page = await visitor.post(path, { ...fields, stage: 'apply' });
+      expect(page).toContain('This did not work');
+      expect(page).not.toContain('of west');
+    }
+    expect((await opened.harness.regions.east.table.get(ID))?.entity.lastName).toBe('of west');
+    expect(opened.faults).toHaveLength(2);
+  });
+
+  async function conflictName({ harness }: OpenedConsole): Promise<string> {
+    const { json } = await harness.run('conflicts', 'list', '--region', 'east');
+    return (json['conflicts'] as { conflict: string }[])[0]?.conflict ?? '';
+  }
+});
+
+describe('the page of dead letters', () => {
+  async function createDead(): Promise<CliHarness> {
+    const harness = await createCliHarness();
+    const { regions } = harness;
+    await regions.drive(regions.east.table.put(ID, { email: 'a@example.com' }));
+    await regions.drive(regions.east.replicator.sweepOnce());
+    const viewer = regions.bus.viewerFor('west');
+    const [first] = await viewer.peek('messages', 0n, 1);
+    await viewer.setAside(new Set(first === undefined ? [] : [first.sequenceNumber]));
+    return harness;
+  }
+
+  test('groups them by reason, and shows a body once somebody asks', async () => {
+    const harness = await createDead();
+    const visitor = await visit(await openConsole({}, harness));
+    const page = await visitor.get('/dead-letters?region=west');
+    expect(textOf(page)).toContain('SET_ASIDE · 1 message');
+    expect(page).not.toContain('a@example.com');
+    const [, number = ''] = /name="number" value="([^"]+)"/.exec(page) ?? [];
+    const shown = await visitor.post('/dead-letters/show', { number, region: packField('west') });
+    expect(shown).toContain('a@example.com');
+  });
+
+  test('puts them back, and throws them away only for the name of the region', async () => {
+    const harness = await createDead();
+    const visitor = await visit(await openConsole({}, harness));
+    const count = async (lane: 'messages' | 'dead-letters') =>
+      (await harness.regions.bus.viewerFor('west').peek(lane, 0n, 10)).length;
+    const page = await visitor.get('/dead-letters?region=west');
+    const [, number = ''] = /name="number" value="([^"]+)"/.exec(page) ?? [];
+    const fields = { number, region: packField('west') };
+    const preview = await visitor.post('/dead-letters/discard', fields);
+    expect(textOf(preview)).toContain('1 would be discarded.');
+    for (const typed of ['', 'east', 'WEST']) {
+      const refused = await visitor.post('/dead-letters/discard', {
+        ...fields,
+        stage: 'apply',
+        typed,
+      });
+      expect(textOf(refused)).toContain(
+        'Nothing was done: that is not the name of the region, west.',
+      );
+      expect(await count('dead-letters')).toBe(1);
+    }
+    const done = await visitor.post('/dead-letters/resubmit', { ...fields, stage: 'apply' });
+    expect(textOf(done)).toContain('1 of 1 were resubmitted.');
+    expect(await count('dead-letters')).toBe(0);
+    // Once more is harmless, and says what is no longer there.
+    const again = await visitor.post('/dead-letters/resubmit', { ...fields, stage: 'apply' });
+    expect(textOf(again)).toContain('0 of 0 were resubmitted. Not there:');
+  });
+});
+
+describe('the page of one entity', () => {
+  test('shows who wrote what where, and values only when asked', async () => {
+    const visitor = await visit(await openConsole({}, await createConflict()));
+    const hidden = await visitor.post('/history', { id: ID });
+    expect(textOf(hidden)).toContain('lastName •••••');
+    expect(hidden).not.toContain('of west');
+    const shown = await visitor.post('/history', { id: ID, values: packField('shown') });
+    expect(textOf(shown)).toContain('lastName of west');
+    expect(textOf(await visitor.get('/audit'))).toContain('asked for values tandem history');
+  });
+
+  test('says what is no id, and runs nothing that a field begs for', async () => {
+    const visitor = await visit(await openConsole());
+    for (const id of ['x', HOSTILE]) {
+      const page = await visitor.post('/history', { id });
+      expect(page).toContain('This could not be read.');
+      expect(page).not.toContain('<img');
+    }
+    for (const id of ['--apply', '-x', '--regions=/etc/passwd']) {
+      expect(await visitor.post('/history', { id })).toContain('begins with a dash');
+    }
+    const page = await visitor.post('/history', { table: '--json', partition: '-a', row: '--row' });
+    expect(page).toContain('There is no table &quot;--json&quot;');
+    expect(page).toContain('--partition=-a --row=--row');
+  });
+});
