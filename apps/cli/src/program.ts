@@ -12,6 +12,7 @@ import { addDrill } from './commands/drill.ts';
 import { addForget } from './commands/forget.ts';
 import { addHistory } from './commands/history.ts';
 import { addMessages } from './commands/messages.ts';
+import { addMirror } from './commands/mirror-tables.ts';
 import { addRebuildRegion } from './commands/rebuild-region.ts';
 import { addRepair } from './commands/repair.ts';
 import { addReplay } from './commands/replay.ts';
@@ -40,6 +41,7 @@ const COMMANDS: readonly ((cli: Cli) => void)[] = [
   (cli) => {
     const tables = addTables(cli);
     addTakeOver(cli, tables);
+    addMirror(cli, tables);
     addTransfer(cli, tables);
   },
   addConfig,

@@ -24,6 +24,7 @@ const STATUS = describeStatus({
     copied: 0,
   },
   copies: [],
+  mirrors: [],
   notices: [],
 });
 

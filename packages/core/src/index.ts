@@ -66,6 +66,13 @@ export {
   type TableKeep,
 } from './catalogue/table-keeps.ts';
 export {
+  decideMirror,
+  decodeMirror,
+  encodeMirror,
+  MIRROR_UNREADABLE,
+  type TableMirror,
+} from './catalogue/table-mirror.ts';
+export {
   advanceSource,
   type CopyCounts,
   decodeSource,

@@ -150,6 +150,7 @@ export {
 } from './retention/trim-region.ts';
 export type { DamagedEntityRow } from './rows/entity-row.ts';
 export { type CopyRecord, createCopyRecord, type NamedRow, paceOf } from './status/copy-record.ts';
+export { createMirrorRecord, type MirrorRecord, mirrorLagMs } from './status/mirror-record.ts';
 // What a region says of itself: status, drill, hold, lease, proof.
 export { REPLICATION_TABLE, type StatusRow } from './status/status-row.ts';
 export {
@@ -194,3 +195,4 @@ export {
   type StateTable,
   type StateTableOptions,
 } from './write-path/create-replicated-table.ts';
+export { mirrorPage } from './write-path/mirror-page.ts';

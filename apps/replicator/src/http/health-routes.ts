@@ -125,6 +125,16 @@ const StatusAnswer = Type.Object({
     }),
     { description: 'How far the copies of old tables are that are taken over here.' },
   ),
+  mirrors: Type.Array(
+    Type.Object({
+      table: Type.String(),
+      lagMs: nullable(Count),
+      rows: Count,
+      refused: Count,
+      troubleCode: nullable(Type.String()),
+    }),
+    { description: 'How far the mirrors of tables are that are kept here.' },
+  ),
   sinceStart: Type.Object({
     conflicts: Count,
     relayed: Count,

@@ -21,6 +21,7 @@ const REPLICATE = /^(?:all|none)$/;
 /** Five stored access policies take 2 KiB. */
 const ACL_LENGTH_MAX = 8_192;
 const SOURCE_LENGTH_MAX = 4_096;
+const MIRROR_LENGTH_MAX = 512;
 /** The service bounds the rules that such a document holds to 2 KiB. */
 const SERVICE_LENGTH_MAX = 8_192;
 
@@ -37,6 +38,8 @@ const CatalogSchema = Type.Object({
   acl: edm.string({ maxLength: ACL_LENGTH_MAX }),
   /** Where the rows come from while a table is taken over, as JSON. */
   source: edm.string({ maxLength: SOURCE_LENGTH_MAX }),
+  /** The plain table that is kept equal to it, as JSON. */
+  mirror: edm.string({ maxLength: MIRROR_LENGTH_MAX }),
   /** The generation whose rows it shows; its own where it is null. */
   rowsOf: edm.string({ maxLength: GENERATION_DIGITS, pattern: GENERATION.source }),
   createdAt: edm.dateTime(),

@@ -11,6 +11,7 @@ import {
   readRecordId,
   recordIdOf,
 } from './catalog-kind.ts';
+import { decodeMirror, type ReadMirror } from './table-mirror.ts';
 import {
   decodeSource,
   encodeSource,
@@ -51,6 +52,8 @@ export interface TableGeneration {
   readonly acl: string | undefined;
   /** Where its rows come from, or came from, where it was taken over; undefined for a table that was made here. */
   readonly source: ReadSource | undefined;
+  /** The plain table that is kept equal to it; undefined where there is none. */
+  readonly mirror: ReadMirror | undefined;
   /** The generation whose rows it shows: its own, unless it was restored. */
   readonly rowsOf: number;
   /** Undefined where only its deletion is known here so far. */
@@ -104,6 +107,7 @@ function unknownGeneration(key: string, generation: number): TableGeneration {
     conflictsKeepMs: undefined,
     acl: undefined,
     source: undefined,
+    mirror: undefined,
     rowsOf: generation,
     createdMs: undefined,
     deletedMs: undefined,
@@ -123,6 +127,7 @@ function withCreation(known: TableGeneration, record: CatalogRecord | undefined)
     conflictsKeepMs: toNumber(record.conflictsKeepMs),
     acl: record.acl ?? undefined,
     source: record.source === null ? undefined : decodeSource(record.source),
+    mirror: record.mirror === null ? undefined : decodeMirror(record.mirror),
     rowsOf: record.rowsOf === null ? known.generation : readGeneration(record.rowsOf),
     createdMs: toMs(record.createdAt) ?? 0,
   };

@@ -25,7 +25,7 @@ export type SourceState = (typeof SOURCE_STATES)[number];
 /** Names a source in the settings of a region. */
 export const SOURCE_NAME = /^[a-z][a-z0-9-]{0,30}$/;
 /** The service's rule for names of tables. */
-const TABLE_NAME = /^[A-Za-z][A-Za-z0-9]{2,62}$/;
+export const TABLE_NAME = /^[A-Za-z][A-Za-z0-9]{2,62}$/;
 const DIGEST = /^[0-9a-f]{16,64}$/;
 /** Is the last millisecond that a date can have. */
 const TIME_MS_MAX = 8_640_000_000_000_000;

@@ -13,7 +13,13 @@ import {
   type Settlement,
 } from '@tandem/core';
 import type { Logger } from '@tandem/service-kit';
-import { type CopyRecord, paceOf, type TrimmedKind } from '@tandem/storage';
+import {
+  type CopyRecord,
+  type MirrorRecord,
+  mirrorLagMs,
+  paceOf,
+  type TrimmedKind,
+} from '@tandem/storage';
 
 /** Since this process started. */
 export interface ActivityCounts {
@@ -45,6 +51,23 @@ export interface CopyProgress {
   readonly troubleCode: string | null;
 }
 
+/** How far a mirror of a table is, as far as this process has seen. */
+export interface MirrorProgress {
+  readonly table: string;
+  /** For how long, at most, a write that is here is not there yet; null before the first pass has ended. */
+  readonly lagMs: number | null;
+  readonly rows: number;
+  readonly refused: number;
+  /** The code alone, of what keeps it from going on. */
+  readonly troubleCode: string | null;
+}
+
+interface MirrorNote {
+  readonly table: string;
+  /** Undefined before the first page. */
+  readonly record: MirrorRecord | undefined;
+}
+
 interface CopyNote {
   readonly table: string;
   readonly record: CopyRecord;
@@ -59,6 +82,8 @@ export interface Activity extends ActivityLog {
   counts(): ActivityCounts;
   /** Lists the copies that this process works at, or did last. */
   copies(): readonly CopyProgress[];
+  /** Lists the mirrors that this process keeps. */
+  mirrors(): readonly MirrorProgress[];
   /** Returns when a duty that waits out an outage last tried again, in milliseconds since the epoch. */
   lastOutageMs(): number | undefined;
   readonly notices: Notices;
@@ -67,6 +92,8 @@ export interface Activity extends ActivityLog {
   notePurged(rows: number): void;
   noteTrimmed(trimmed: Pick<TrimmedKind, 'table' | 'rows'>): void;
   noteCopy(note: CopyNote): void;
+  /** Takes the place of what was noted before. */
+  noteMirrors(notes: readonly MirrorNote[]): void;
 }
 
 /** So many copies are told of at once, the last ones. */
@@ -80,6 +107,7 @@ export function createActivity(options: {
   const log = createActivityLog(options);
   const counts = { conflicts: 0, relayed: 0, deadLettered: 0, received: 0, purged: 0, copied: 0 };
   const copies = new Map<string, CopyNote>();
+  let mirrors: readonly MirrorNote[] = [];
   const refused: Partial<Record<RefusalReason, number>> = {};
   const trimmed: Partial<Record<TrimmedKind['table'], number>> = {};
   const notices = createNotices({ clock, onNew: log.onNotice });
@@ -94,6 +122,10 @@ export function createActivity(options: {
       trimmed: { ...trimmed },
     }),
     copies: () => [...copies.values()].map(describeCopy),
+    mirrors: () => mirrors.map((note) => describeMirror(note, clock.nowMs())),
+    noteMirrors(notes) {
+      mirrors = notes;
+    },
     noteCopy(note) {
       counts.copied += note.written ?? 0;
       copies.delete(note.table);
@@ -130,6 +162,18 @@ export function createActivity(options: {
       if (error.code === 'CLOCK_AHEAD') notices.note('clock-ahead', OWN_CLOCK, error.message);
       log.onOutage(error, attempt, retryInMs);
     },
+  };
+}
+
+function describeMirror({ table, record }: MirrorNote, nowMs: number): MirrorProgress {
+  if (record === undefined) return { table, lagMs: null, rows: 0, refused: 0, troubleCode: null };
+  const { rows, refused, refusedBefore, trouble } = record;
+  return {
+    table,
+    lagMs: mirrorLagMs(record, nowMs),
+    rows,
+    refused: Math.max(refused, refusedBefore),
+    troubleCode: trouble === '' ? null : (trouble.split(':')[0] ?? null),
   };
 }
 

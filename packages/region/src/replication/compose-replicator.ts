@@ -42,6 +42,7 @@ import { createBusyOutboxes } from './busy-outboxes.ts';
 import { createDrillRest, releaseLeases, restDuringDrill } from './drill-rest.ts';
 import { createCopyDuty } from './duties/copy-duty.ts';
 import type { Duty } from './duties/duty.ts';
+import { createMirrorDuty } from './duties/mirror-duty.ts';
 import {
   createArchiveSweeper,
   createDeadLetterDuty,
@@ -132,6 +133,7 @@ interface CommonParts {
   readonly tombstoneLease: Lease;
   readonly retentionLease: Lease;
   readonly copyLease: Lease;
+  readonly mirrorLease: Lease;
   readonly publishers: readonly ChangePublisher[];
   readonly links: readonly PeerLink[];
   readonly relay: Relay;
@@ -158,6 +160,7 @@ function commonParts(options: ReplicatorPartsOptions): CommonParts {
     tombstoneLease: lease('tombstones'),
     retentionLease: lease('retention'),
     copyLease: lease('copy'),
+    mirrorLease: lease('mirror'),
     publishers,
     links,
     relay: createRelay({
@@ -177,7 +180,8 @@ function toParts(
 ): ReplicatorParts {
   const { clock, logger, opened, store } = options;
   const { activity, links, status, receiver, sweeper, publishers, sweepLease } = parts;
-  const { tombstoneLease, retentionLease, copyLease } = parts;
+  const { tombstoneLease, retentionLease, copyLease, mirrorLease } = parts;
+  const openSource = options.openSource ?? openStore;
   const leaseMs = SWEEP_LEASE_MS;
   const sweepDuty = createSweepDuty({
     sweeper: sweeper ?? createArchiveSweeper({ ...parts, store, clock, leaseMs }),
@@ -196,11 +200,12 @@ function toParts(
       ...parts.duties,
       createRegionTombstoneDuty({ ...options, ...parts }),
       createRetentionDuty({ ...options, ...parts }),
-      createCopyDuty({ ...options, ...parts, openSource: options.openSource ?? openStore }),
+      createCopyDuty({ ...options, ...parts, openSource }),
+      createMirrorDuty({ ...options, ...parts, openSource }),
       createRegionConfigurationDuty({ logger, opened }),
     ],
     releaseLeases: () =>
-      releaseLeases([sweepLease, tombstoneLease, retentionLease, copyLease], logger),
+      releaseLeases([sweepLease, tombstoneLease, retentionLease, copyLease, mirrorLease], logger),
     async closeBus() {
       await receiver?.close();
       await Promise.all(publishers.map((publisher) => publisher.close()));

@@ -145,6 +145,14 @@ const METRICS: readonly Metric[] = [
       copies.map(({ table, leftMs }) => [seconds(leftMs), { 'tandem.table': table }]),
   },
   {
+    name: 'tandem.mirror.lag',
+    unit: 's',
+    description:
+      'For how long, at most, a write that is here is not in the mirror of its table yet.',
+    read: ({ mirrors }) =>
+      mirrors.map(({ table, lagMs }) => [seconds(lagMs), { 'tandem.table': table }]),
+  },
+  {
     name: 'tandem.loop.failures',
     unit: '{failure}',
     description: 'Turns of a loop that failed, since the start.',

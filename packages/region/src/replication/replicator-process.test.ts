@@ -117,6 +117,7 @@ describe('replicator of a region with peers', () => {
       'tombstones',
       'retention',
       'copy',
+      'mirror',
       'configuration',
     ]);
   });
@@ -313,6 +314,7 @@ describe('replicator of a region without peers', () => {
       'tombstones',
       'retention',
       'copy',
+      'mirror',
       'configuration',
     ]);
   });

@@ -190,7 +190,7 @@ function viewOf(
   composition: ReplicatorParts | undefined,
 ): Pick<
   StatusInput,
-  'links' | 'lastBeat' | 'owedToSinceMs' | 'queue' | 'counts' | 'copies' | 'notices'
+  'links' | 'lastBeat' | 'owedToSinceMs' | 'queue' | 'counts' | 'copies' | 'mirrors' | 'notices'
 > {
   return {
     links: composition?.links ?? [],
@@ -199,6 +199,7 @@ function viewOf(
     queue: composition?.receiver?.lastSeen(),
     counts: composition?.activity.counts() ?? NO_COUNTS,
     copies: composition?.activity.copies() ?? [],
+    mirrors: composition?.activity.mirrors() ?? [],
     notices: composition?.activity.notices.current() ?? [],
   };
 }

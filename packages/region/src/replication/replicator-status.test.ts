@@ -29,6 +29,7 @@ const INPUT: StatusInput = {
     copied: 0,
   },
   copies: [],
+  mirrors: [],
   notices: [],
 };
 

@@ -7,7 +7,7 @@ import {
   type Notice,
   type PeerLink,
 } from '@tandem/core';
-import type { ActivityCounts, CopyProgress } from './activity.ts';
+import type { ActivityCounts, CopyProgress, MirrorProgress } from './activity.ts';
 import type { Liveness, ProcessPhase, ReplicatorReadiness } from './decide-health.ts';
 import type { DutyHealth } from './duties/run-duties.ts';
 import type { QueueView } from './observed-ports.ts';
@@ -37,6 +37,8 @@ export interface ReplicatorStatus {
   readonly notices: readonly Notice[];
   /** Lists the old tables that are copied here. */
   readonly copies: readonly CopyProgress[];
+  /** Lists the mirrors of tables that are kept here. */
+  readonly mirrors: readonly MirrorProgress[];
   readonly sinceStart: ActivityCounts;
 }
 
@@ -72,6 +74,7 @@ export interface StatusInput {
   readonly duties: readonly DutyHealth[];
   readonly counts: ActivityCounts;
   readonly copies: readonly CopyProgress[];
+  readonly mirrors: readonly MirrorProgress[];
   readonly notices: readonly Notice[];
   readonly driftMsMax?: number | undefined;
 }
@@ -109,6 +112,7 @@ export function describeStatus(input: StatusInput): ReplicatorStatus {
     loops: input.duties.map(describeLoop),
     notices: [...input.notices],
     copies: [...input.copies],
+    mirrors: [...input.mirrors],
     sinceStart: counts,
   };
 }

@@ -14,13 +14,17 @@ import {
   decideAdopt,
   decideCreate,
   decideDelete,
+  decideMirror,
   decideRestore,
+  decodeMirror,
   decodeSource,
+  encodeMirror,
   encodeSource,
   encodeVector,
   formatGeneration,
   isAlive,
   keepSettingsOf,
+  MIRROR_UNREADABLE,
   openTableId,
   pagesOf,
   readCatalogue,
@@ -30,6 +34,7 @@ import {
   type SourceEvent,
   type StoredRecord,
   type TableGeneration,
+  type TableMirror,
   type TableRow,
   type TableSettings,
   type TableSource,
@@ -94,6 +99,14 @@ export interface TableCatalogue {
    * meanwhile. Throws `TABLE_REQUEST_INVALID` for what its state does not allow, and where there is no such table.
    */
   advance(name: string, event: SourceEvent, generation?: number): Promise<TableSource>;
+  /**
+   * Has a plain table kept equal to it, or, with undefined, no longer. Returns the mirror that there is, or was; undefined where
+   * there was none to end. Throws `TABLE_REQUEST_INVALID` where it may not be so, and where there is no such table.
+   */
+  mirror(
+    name: string,
+    asked: Omit<TableMirror, 'sinceMs'> | undefined,
+  ): Promise<TableMirror | undefined>;
   /** Changes what it names; undefined where there is no such table. Throws as `create` does. */
   change(name: string, settings: TableSettings): Promise<TableGeneration | undefined>;
   /**
@@ -170,6 +183,7 @@ export function createTableCatalogue(options: TableCatalogueOptions): TableCatal
     },
     advance: (name, event, generation) =>
       advance({ name, event, generation }, { ...options, records }),
+    mirror: (name, asked) => setMirror({ name, asked }, { ...options, records }),
     async change(name, settings) {
       checkSettings(name, settings, options);
       const key = tableKeyOf(name);
@@ -372,6 +386,50 @@ function advance(
     return outcome.kind === 'replaced' ? next : { contended: `Table ${name}` };
   };
   return untilUncontended(attempt, { attemptsMax: ATTEMPTS_MAX, remedy: 'Try again.' });
+}
+
+/** Changes what mirrors a table on the version of its record that was seen, as `advance` does. */
+function setMirror(
+  {
+    name,
+    asked,
+  }: { readonly name: string; readonly asked: Omit<TableMirror, 'sinceMs'> | undefined },
+  { records, table, clock }: TableCatalogueOptions & { readonly records: Records },
+): Promise<TableMirror | undefined> {
+  const attempt = async (): Promise<
+    { readonly mirror: TableMirror | undefined } | { readonly contended: string }
+  > => {
+    const living = await records.list();
+    const current = living.find(({ key }) => key === tableKeyOf(name));
+    const entityId = current && recordIdOf(current.key, current.generation, 'creation');
+    const record = entityId && (await table.get(entityId));
+    if (current === undefined || entityId === undefined || !record) {
+      throw new TerminalError('TABLE_REQUEST_INVALID', `There is no table ${name} to be mirrored.`);
+    }
+    // As the record that the change is made on has it.
+    const text = record.entity.mirror;
+    const seen = { ...current, mirror: text === null ? undefined : decodeMirror(text) };
+    let mirror: TableMirror | undefined;
+    if (asked === undefined) {
+      if (seen.mirror === undefined) return { mirror: undefined };
+      mirror = seen.mirror === MIRROR_UNREADABLE ? undefined : seen.mirror;
+    } else {
+      const known = decideMirror(seen, asked, living);
+      if (known !== undefined) return { mirror: known };
+      mirror = { ...asked, sinceMs: clock.nowMs() };
+    }
+    const next = asked === undefined || mirror === undefined ? null : encodeMirror(mirror);
+    const outcome = await table.patch(
+      entityId,
+      { mirror: next },
+      { kind: 'version', versions: [encodeVector(record.version)] },
+    );
+    records.forget();
+    return outcome.kind === 'replaced' ? { mirror } : { contended: `Table ${name}` };
+  };
+  return untilUncontended(attempt, { attemptsMax: ATTEMPTS_MAX, remedy: 'Try again.' }).then(
+    ({ mirror }) => mirror,
+  );
 }
 
 function notTakenOver(name: string, why: string): TerminalError {

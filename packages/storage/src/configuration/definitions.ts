@@ -179,7 +179,8 @@ export const tandemSettings = {
   }),
   'Tables.CopyRowsPerSecond': integer({
     description:
-      'How many old rows of a table that is taken over its home region copies in a second, at most; all tables together.',
+      'How many rows in a second, at most, the home region of a table that is taken over copies, and who mirrors a table reads of ' +
+      'both; each for all tables together.',
     min: 1,
     max: COPY_ROWS_PER_SECOND_MAX,
     default: COPY_ROWS_PER_SECOND_DEFAULT,

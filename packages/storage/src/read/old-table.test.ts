@@ -492,6 +492,7 @@ const RECORD: CatalogRecord = {
   conflictsKeepMs: null,
   acl: null,
   source: null,
+  mirror: null,
   rowsOf: null,
   createdAt: null,
   deletedAt: null,

@@ -9,6 +9,7 @@ export type DutyName =
   | 'tombstones'
   | 'retention'
   | 'copy'
+  | 'mirror'
   | 'configuration';
 
 /** Something that the replicator does again and again. */

@@ -1,0 +1,162 @@
+// A plain table that is kept equal to one of ours, for who reads ordinary rows: docs/adr/0040.
+import {
+  ADOPTED_WIRE_VERSION,
+  catalogKind,
+  formatGeneration,
+  MIRROR_UNREADABLE,
+  openTableId,
+  type TableGeneration,
+} from '@tandem/core';
+import {
+  createMirrorRecord,
+  createRetriedStore,
+  mirrorLagMs,
+  tandemSettings,
+} from '@tandem/storage';
+import type { Command } from 'commander';
+import type { Cli, Outcome } from '../act.ts';
+import { EXIT } from '../exit-codes.ts';
+import { durationText } from '../option-values.ts';
+import { openCatalogue } from '../regions/open-writer.ts';
+import { readSettingText, readWireVersion } from '../regions/region.ts';
+import { escapeValue } from '../report/escape-text.ts';
+import type { Session } from '../session.ts';
+import { NotFoundError, UsageError } from '../usage-error.ts';
+
+interface MirrorCommand {
+  readonly region: string;
+  readonly to?: string;
+  readonly accountTable?: string;
+  readonly end: boolean;
+  readonly apply: boolean;
+}
+
+const HELP = `
+The replicator of that region makes the other table equal to what the region shows, and does so again and again: a write is there
+when the next pass over the table has ended. Nobody else may write there: what is not in ours is deleted, so it has to be empty
+when that begins. With --end it is left as it is then. Without --apply it says what it would do.
+`;
+
+/** Adds the command to `tandem tables`. */
+export function addMirror({ act }: Pick<Cli, 'act'>, group: Command): void {
+  act<MirrorCommand>(
+    group
+      .command('mirror')
+      .description('keeps a plain table of an account equal to a table; tells how far it is')
+      .argument('<table>')
+      .requiredOption('--region <region>', 'whose rows it shows')
+      .option('--to <source>', 'its account, as Tables.Sources of the region names it')
+      .option('--account-table <table>', 'its name there; the same by default')
+      .option('--end', 'ends it', false)
+      .option('--apply', 'does it; only says what it would do without', false)
+      .addHelpText('after', HELP),
+    mirror,
+    () => catalogKind.name,
+  );
+}
+
+async function mirror(
+  session: Session,
+  { region, to, accountTable, end, apply }: MirrorCommand,
+  [name = '']: readonly string[],
+): Promise<Outcome> {
+  const catalogue = await openCatalogue(session, region);
+  const table = (await catalogue.findNow(name))?.table;
+  if (table === undefined) throw new NotFoundError(`${region} has no table ${name}.`);
+  if (end && to !== undefined) throw new UsageError('Give --to to begin, or --end to end.');
+  if (end) {
+    if (!apply) return tell(table, `Would end the mirror of ${table.name}. Run it with --apply.`);
+    await catalogue.mirror(name, undefined);
+    const text = `${table.name} is mirrored no more; what was is left as it is.`;
+    return tell({ ...table, mirror: undefined }, text, true);
+  }
+  if (to === undefined) return show(session, table);
+  const asked = { home: region, to, table: accountTable ?? table.name };
+  if (table.mirror === undefined) await requireEmpty(session, asked);
+  const what = `table ${asked.table} of ${to} equal to ${table.name} of ${region}`;
+  if (!apply) return tell(table, `Would keep ${what}. Run it with --apply.`);
+  const begun = await catalogue.mirror(name, asked);
+  const text = `The replicator of ${region} keeps ${what}: tandem tables mirror ${table.name} --region ${region} tells its lag.`;
+  return tell({ ...table, mirror: begun }, text, true);
+}
+
+/** Throws `UsageError` where there is what a mirror would delete, and for a region that could not keep one. */
+async function requireEmpty(
+  session: Session,
+  { home, to, table }: { readonly home: string; readonly to: string; readonly table: string },
+): Promise<void> {
+  const region = await session.of(catalogKind).openOne(home);
+  const { regions } = await session.inventory();
+  for (const { name } of regions) {
+    const wire = await readWireVersion(await session.of(catalogKind).openOne(name));
+    if (wire >= ADOPTED_WIRE_VERSION) continue;
+    throw new UsageError(
+      `${name} has Messages.WireVersion ${wire}, and a table is mirrored from ${ADOPTED_WIRE_VERSION} on: upgrade ` +
+        'every process of every region, then raise it everywhere.',
+    );
+  }
+  const text = await readSettingText(region, 'Tables.Sources');
+  const parsed = text === undefined ? undefined : tandemSettings['Tables.Sources'].parse(text);
+  const connection = parsed?.kind === 'value' ? parsed.value?.get(to)?.reveal() : undefined;
+  if (connection === undefined) {
+    throw new UsageError(
+      `${home} knows no source "${to}": set Tables.Sources there (tandem config set).`,
+    );
+  }
+  const store = createRetriedStore(session.io.openStore(connection), session.io);
+  await store.createTable(table);
+  let continuation: string | undefined;
+  do {
+    const page = await store.query({
+      table,
+      partitions: { from: '', before: '\uffff' },
+      limit: 1,
+      ...(continuation === undefined ? {} : { continuation }),
+    });
+    if (page.rows.length > 0) {
+      throw new UsageError(
+        `Table ${table} of ${to} is not empty, and a mirror deletes what is not in ours: empty it, or give another.`,
+      );
+    }
+    ({ continuation } = page);
+  } while (continuation !== undefined);
+}
+
+async function show(session: Session, table: TableGeneration): Promise<Outcome> {
+  const { mirror: kept } = table;
+  if (kept === undefined) return tell(table, `${table.name} is not mirrored.`);
+  if (kept === MIRROR_UNREADABLE) {
+    throw new UsageError(
+      `A newer build wrote how table ${table.name} is mirrored: use its tandem command.`,
+    );
+  }
+  const { store } = await session.of(catalogKind).openAsIs(kept.home);
+  const tableId = openTableId(table.key, formatGeneration(table.rowsOf));
+  const seen = await createMirrorRecord({ store, tableId }).look();
+  const record = seen.kind === 'value' && seen.value.sinceMs === kept.sinceMs ? seen.value : null;
+  const lagMs = record === null ? null : mirrorLagMs(record, session.io.clock.nowMs());
+  const refused = record === null ? 0 : Math.max(record.refused, record.refusedBefore);
+  const lines = [
+    `Table ${kept.table} of ${kept.to} mirrors ${table.name} of ${kept.home}` +
+      (lagMs === null
+        ? ', whose rows are not all there yet.'
+        : `, ${durationText(lagMs)} behind at most.`),
+    ...(record === null
+      ? []
+      : [
+          `Passes: ${record.passes}. Rows: ${record.rows}; ${record.written} written, ${record.deleted} deleted.`,
+        ]),
+    ...(refused === 0 ? [] : [`Not there: ${refused} rows, such as ${record?.refusal}`]),
+    ...(record?.trouble ? [`It waits: ${record.trouble}`] : []),
+  ];
+  return {
+    text: lines.map(escapeValue).join('\n'),
+    json: { table: table.name, mirror: kept, lagMs, progress: record },
+    exitCode: refused > 0 || record?.trouble ? EXIT.finding : EXIT.ok,
+  };
+}
+
+function tell({ name, mirror: kept }: TableGeneration, text: string, applied = false): Outcome {
+  const json = kept === undefined || kept === MIRROR_UNREADABLE ? null : kept;
+  return { text: escapeValue(text), json: { applied, table: name, mirror: json } };
+}

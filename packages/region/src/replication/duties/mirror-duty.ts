@@ -1,0 +1,178 @@
+import {
+  AppError,
+  catalogKind,
+  currentTable,
+  formatGeneration,
+  isOverlaid,
+  type Lease,
+  MIRROR_UNREADABLE,
+  openTableId,
+  rowsKindOf,
+  SOURCE_UNREADABLE,
+  type TableGeneration,
+  type TableMirror,
+} from '@tandem/core';
+import {
+  createMirrorRecord,
+  createOldTable,
+  mirrorPage,
+  queryOpenTable,
+  readTables,
+} from '@tandem/storage';
+import { bucketCountOf } from '../../region-tables.ts';
+import { createSources, type OpenSource, type Sources } from '../../sources.ts';
+import type { Activity } from '../activity.ts';
+import type { Duty } from './duty.ts';
+import type { PurgeOptions } from './purge-duty.ts';
+
+interface MirrorDutyOptions extends PurgeOptions {
+  readonly openSource: OpenSource;
+  /** Keeps several replicators from doing the same; what two do at once the next pass puts right. */
+  readonly mirrorLease: Lease;
+  readonly activity: Pick<Activity, 'notices' | 'noteMirrors'>;
+}
+
+const INTERVAL_MS = 5_000;
+const LEASE_MS = 60_000;
+/** A turn ends after so many pages of a table, so that no other waits for long. */
+const PAGES_PER_TURN = 20;
+const STALL_MS = 600_000;
+const TROUBLE_MS_MIN = 5_000;
+const TROUBLE_MS_MAX = 60_000;
+
+/** A table that this region mirrors. */
+interface Mirrored {
+  readonly table: TableGeneration;
+  readonly mirror: TableMirror;
+  readonly tableId: string;
+}
+
+/**
+ * Keeps plain tables equal to those of ours that this region mirrors: pass after pass over both. A mirror that has trouble is
+ * named, waits, and holds up no other.
+ */
+export function createMirrorDuty(options: MirrorDutyOptions): Duty {
+  const mirrors = new Mirrors(options);
+  return {
+    name: 'mirror',
+    intervalMs: () => INTERVAL_MS,
+    firstDelayMs: INTERVAL_MS,
+    isNeededForReady: false,
+    stallMs: STALL_MS,
+    turn: (signal) => mirrors.turn(signal),
+  };
+}
+
+class Mirrors {
+  readonly #options: MirrorDutyOptions;
+  readonly #sources: Sources;
+  readonly #troubles = new Map<string, { readonly untilMs: number; readonly delayMs: number }>();
+
+  constructor(options: MirrorDutyOptions) {
+    this.#options = options;
+    this.#sources = createSources({ ...options, configuration: options.opened.configuration });
+  }
+
+  async turn(signal: AbortSignal): Promise<void> {
+    const { clock, kinds, mirrorLease, activity } = this.#options;
+    if (!kinds.includes(catalogKind)) return;
+    const mirrored = await this.#find();
+    if (mirrored.length === 0 || !(await mirrorLease.acquire(LEASE_MS))) {
+      activity.noteMirrors([]);
+      return;
+    }
+    for (const one of mirrored) {
+      if (signal.aborted) return;
+      if (clock.nowMs() < (this.#troubles.get(one.tableId)?.untilMs ?? 0)) continue;
+      try {
+        await this.#advance(one, signal);
+        this.#troubles.delete(one.tableId);
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error;
+        if (signal.aborted) return;
+        await this.#noteTrouble(one, error);
+      }
+    }
+    await this.#tell(mirrored);
+  }
+
+  async #find(): Promise<readonly Mirrored[]> {
+    const { store, region } = this.#options;
+    const catalogue = await readTables({ store });
+    return [...catalogue.values()].flatMap((generations): Mirrored[] => {
+      const table = currentTable(generations);
+      const mirror = table?.mirror;
+      if (table === undefined || mirror === undefined || mirror === MIRROR_UNREADABLE) return [];
+      if (mirror.home !== region) return [];
+      return [{ table, mirror, tableId: openTableId(table.key, formatGeneration(table.rowsOf)) }];
+    });
+  }
+
+  async #advance({ table, mirror, tableId }: Mirrored, signal: AbortSignal): Promise<void> {
+    const { store, clock, randomness, opened, mirrorLease } = this.#options;
+    const kind = rowsKindOf(table);
+    const { source } = table;
+    const isOverOld = source !== undefined && source !== SOURCE_UNREADABLE && isOverlaid(source);
+    const old = isOverOld
+      ? createOldTable({
+          store: this.#sources.open(source.from).reads,
+          table: source.table,
+          tableId,
+        })
+      : undefined;
+    const bucketCount = bucketCountOf(kind.name, opened.settings);
+    const rows = { store, kind, bucketCount, clock, randomness, tableId, old };
+    const record = createMirrorRecord({ store, tableId });
+    for (let page = 0; page < PAGES_PER_TURN && !signal.aborted; page += 1) {
+      const startedMs = clock.nowMs();
+      if (!(await mirrorLease.acquire(LEASE_MS))) return;
+      const mirrored = await mirrorPage({
+        ours: { query: (query) => queryOpenTable(query, rows) },
+        tableId,
+        store: this.#sources.open(mirror.to).reads,
+        mirror,
+        record,
+        clock,
+      });
+      if (mirrored.isLast) return;
+      const perSecond = opened.configuration.get('Tables.CopyRowsPerSecond');
+      const dueMs = startedMs + (mirrored.rows / perSecond) * 1_000;
+      if (dueMs > clock.nowMs()) await clock.sleep(dueMs - clock.nowMs(), signal);
+    }
+  }
+
+  async #noteTrouble({ table, mirror, tableId }: Mirrored, error: AppError): Promise<void> {
+    const { logger, store, clock } = this.#options;
+    const before = this.#troubles.get(tableId)?.delayMs ?? TROUBLE_MS_MIN / 2;
+    const delayMs = Math.min(before * 2, TROUBLE_MS_MAX);
+    this.#troubles.set(tableId, { delayMs, untilMs: clock.nowMs() + delayMs });
+    logger.warn(
+      { event: 'mirror-interrupted', table: table.name, to: mirror.to, delayMs, error },
+      'A table cannot be mirrored now; it is tried again from where it was.',
+    );
+    const record = createMirrorRecord({ store, tableId });
+    try {
+      const seen = await record.look();
+      if (seen.kind !== 'value') return;
+      const trouble = `${error.code}: ${error.message}`.slice(0, 500);
+      // A mirror that was dropped is made again at the beginning of a pass.
+      const behind = error.code === 'TABLE_MISSING' ? '' : seen.value.behind;
+      await record.write({ ...seen.value, behind, trouble }, seen);
+    } catch (failure) {
+      // It was logged; the record may lie in the store that has the trouble.
+      if (!(failure instanceof AppError)) throw failure;
+    }
+  }
+
+  async #tell(mirrored: readonly Mirrored[]): Promise<void> {
+    const { store, activity } = this.#options;
+    const notes = await Promise.all(
+      mirrored.map(async ({ table, mirror, tableId }) => {
+        const seen = await createMirrorRecord({ store, tableId }).look();
+        const isOwn = seen.kind === 'value' && seen.value.sinceMs === mirror.sinceMs;
+        return { table: table.name, record: isOwn ? seen.value : undefined };
+      }),
+    );
+    activity.noteMirrors(notes);
+  }
+}

@@ -1,0 +1,299 @@
+/**
+ * Makes a plain table equal to one of ours, page after page in the order of the keys: docs/adr/0040.
+ *
+ *     rows of ours behind the position     ─┐
+ *                                           ├──► what differs, up to where both pages reach ──► transactions ──► position
+ *     rows of the mirror behind it, first  ─┘
+ *
+ * It goes by what is in the two tables alone, so it does not matter what was done before, by whom, or how often: a pass that is cut
+ * off goes on behind what is settled, and what changes behind its back is found by the next. So a deletion needs no mark.
+ */
+import {
+  AppError,
+  type Clock,
+  chunk,
+  decodeOpenId,
+  encodeOpenId,
+  type FieldValue,
+  forEachBounded,
+  isSameValue,
+  openIdRange,
+  operationBytes,
+  type Predicate,
+  type Properties,
+  ROWS_PER_TRANSACTION_MAX,
+  type RowOperation,
+  type TableMirror,
+  type TableStore,
+  TerminalError,
+  TRANSACTION_BYTES_MAX,
+} from '@tandem/core';
+import { type AdoptedRow, createOldTable } from '../read/old-table.ts';
+import type { OpenRecord, OpenTable } from '../read/open-table.ts';
+import type { MirrorRecord } from '../status/mirror-record.ts';
+import type { StatusRow } from '../status/status-row.ts';
+
+interface MirrorOptions {
+  readonly ours: Pick<OpenTable, 'query'>;
+  readonly tableId: string;
+  /** The account of the mirror. */
+  readonly store: TableStore;
+  readonly mirror: TableMirror;
+  readonly record: StatusRow<MirrorRecord>;
+  readonly clock: Clock;
+}
+
+interface MirroredPage {
+  readonly record: MirrorRecord;
+  /** Rows that were read, of both. */
+  readonly rows: number;
+  /** The pass has ended. */
+  readonly isLast: boolean;
+}
+
+const PAGE_ROWS = 1_000;
+const PARTITIONS_AT_ONCE = 8;
+const REFUSAL_LENGTH_MAX = 300;
+/** Of what a store takes at once some is for its envelope. */
+const BYTES_PER_TRANSACTION_MAX = TRANSACTION_BYTES_MAX / 2;
+
+/** Settles the next page. Throws what the stores throw; what was written by then is found again. */
+export async function mirrorPage(options: MirrorOptions): Promise<MirroredPage> {
+  const { tableId, mirror, store, clock, ours } = options;
+  const seen = await options.record.look();
+  const known =
+    seen.kind === 'value' && seen.value.sinceMs === mirror.sinceMs ? seen.value : undefined;
+  const startedMs = clock.nowMs();
+  const record = known ?? { ...NOTHING, sinceMs: mirror.sinceMs };
+  const isFirst = record.behind === '';
+  if (isFirst) await makeTable(store, mirror.table);
+  const mirrored = await readMirror(record.behind, options);
+  // After the mirror, which nobody else writes: what is here now is what it is to be.
+  const own = await readOurs(record.behind, { ours, tableId });
+  const page = decideMirrorPage(own, mirrored);
+  const settled = await settle(page.operations, options);
+  const refused = (isFirst ? 0 : record.refused) + settled.refused;
+  const read = (isFirst ? 0 : record.read) + page.ours;
+  const isLast = page.through === undefined;
+  const passStartedMs = isFirst ? startedMs : record.passStartedMs;
+  const next: MirrorRecord = {
+    ...record,
+    behind: page.through ?? '',
+    passStartedMs,
+    read,
+    written: record.written + settled.written,
+    deleted: record.deleted + settled.deleted,
+    refused,
+    refusal: settled.refusal || (isFirst && record.refusedBefore === 0 ? '' : record.refusal),
+    trouble: '',
+    ...(isLast
+      ? { equalMs: passStartedMs, passes: record.passes + 1, rows: read, refusedBefore: refused }
+      : {}),
+  };
+  await options.record.put(next);
+  return { record: next, rows: page.ours + page.mirrored, isLast };
+}
+
+/** Who may not make tables may yet be let into one that is there; where it is not, reading says so. */
+async function makeTable(store: TableStore, table: string): Promise<void> {
+  try {
+    await store.createTable(table);
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== 'TABLE_FORBIDDEN') throw error;
+  }
+}
+
+const NOTHING: MirrorRecord = {
+  sinceMs: 0,
+  behind: '',
+  passStartedMs: 0,
+  equalMs: 0,
+  passes: 0,
+  rows: 0,
+  read: 0,
+  written: 0,
+  deleted: 0,
+  refused: 0,
+  refusedBefore: 0,
+  refusal: '',
+  trouble: '',
+};
+
+/** Rows behind a position, in the order of their ids; `through` is how far they are all there are, undefined for the end. */
+interface Stretch<Row> {
+  readonly rows: readonly Row[];
+  readonly through: string | undefined;
+}
+
+type OwnRow = Pick<OpenRecord, 'partitionKey' | 'rowKey' | 'values'> & {
+  readonly entityId: string;
+};
+type MirrorRow = Pick<AdoptedRow, 'partitionKey' | 'rowKey' | 'entityId'> & {
+  readonly values: Properties;
+};
+
+interface PlacedOperation {
+  readonly partitionKey: string;
+  readonly operation: RowOperation;
+}
+
+interface PageDecision {
+  readonly operations: readonly PlacedOperation[];
+  /** The id up to which all is settled then; undefined at the end of both tables. */
+  readonly through: string | undefined;
+  readonly ours: number;
+  readonly mirrored: number;
+}
+
+/** Decides what makes a stretch of the mirror equal to ours, as far as both were read. */
+export function decideMirrorPage(
+  ours: Stretch<OwnRow>,
+  mirrored: Stretch<MirrorRow>,
+): PageDecision {
+  const ends = [ours.through, mirrored.through].filter((end) => end !== undefined);
+  const through = ends.length === 0 ? undefined : ends.toSorted()[0];
+  const isWithin = ({ entityId }: { readonly entityId: string }): boolean =>
+    through === undefined || entityId <= through;
+  const own = new Map(ours.rows.filter(isWithin).map((row) => [row.entityId, row]));
+  const there = new Map(mirrored.rows.filter(isWithin).map((row) => [row.entityId, row]));
+  const operations: PlacedOperation[] = [];
+  for (const [entityId, { partitionKey, rowKey, values }] of own) {
+    const before = there.get(entityId)?.values;
+    if (before !== undefined && isSame(before, values)) continue;
+    operations.push({ partitionKey, operation: { kind: 'upsert', rowKey, properties: values } });
+  }
+  for (const [entityId, { partitionKey, rowKey }] of there) {
+    if (!own.has(entityId))
+      operations.push({ partitionKey, operation: { kind: 'delete', rowKey } });
+  }
+  return { operations, through, ours: own.size, mirrored: there.size };
+}
+
+function isSame(a: Properties, b: Properties): boolean {
+  if (a.size !== b.size) return false;
+  return [...a].every(([name, value]) => {
+    const other = b.get(name);
+    return other !== undefined && isSameValue(value, other);
+  });
+}
+
+async function readOurs(
+  behind: string,
+  { ours, tableId }: Pick<MirrorOptions, 'ours' | 'tableId'>,
+): Promise<Stretch<OwnRow>> {
+  const rows: OwnRow[] = [];
+  const where = behind === '' ? undefined : isBehind(behind);
+  let cursor: string | undefined;
+  do {
+    const page = await ours.query({ where, limit: PAGE_ROWS, ...(cursor && { cursor }) });
+    for (const row of page.records) rows.push({ ...row, entityId: encodeOpenId(tableId, row) });
+    ({ cursor } = page);
+    // A page may be empty and not be the last.
+  } while (cursor !== undefined && rows.length === 0);
+  return { rows, through: cursor === undefined ? undefined : rows.at(-1)?.entityId };
+}
+
+function isBehind(behind: string): Predicate {
+  const key = decodeOpenId(behind);
+  if (key === undefined) {
+    throw new TerminalError(
+      'ROW_MALFORMED',
+      'The position of a mirror is no id of a row. End it, and begin anew.',
+    );
+  }
+  const compare = (name: string, operator: 'eq' | 'gt', value: string): Predicate => ({
+    kind: 'compare',
+    name,
+    operator,
+    value: { type: 'String', value },
+  });
+  const { partitionKey, rowKey } = key;
+  const within: Predicate = {
+    kind: 'and',
+    parts: [compare('PartitionKey', 'eq', partitionKey), compare('RowKey', 'gt', rowKey)],
+  };
+  return { kind: 'or', parts: [within, compare('PartitionKey', 'gt', partitionKey)] };
+}
+
+async function readMirror(
+  behind: string,
+  { store, mirror, tableId }: Pick<MirrorOptions, 'store' | 'mirror' | 'tableId'>,
+): Promise<Stretch<MirrorRow>> {
+  // It is read as an old table is: a row that none of ours can be is left out, and left alone.
+  const plain = createOldTable({ store, table: mirror.table, tableId });
+  const whole = openIdRange(tableId, { partitionKey: {}, rowKey: {} });
+  let range: typeof whole | undefined =
+    behind === '' ? whole : { ...whole, from: { value: behind, isIncluded: false } };
+  let continuation: string | undefined;
+  const rows: MirrorRow[] = [];
+  do {
+    const page = await plain.page({ range, limit: PAGE_ROWS, continuation, where: undefined });
+    for (const { state, ...key } of page.rows) {
+      const values = new Map<string, FieldValue>();
+      for (const [name, { value }] of state.fields) if (value !== null) values.set(name, value);
+      rows.push({ ...key, values });
+    }
+    range = page.rest;
+    continuation = page.continuation;
+  } while (range !== undefined && rows.length === 0);
+  return { rows, through: range === undefined ? undefined : rows.at(-1)?.entityId };
+}
+
+interface Settled {
+  written: number;
+  deleted: number;
+  refused: number;
+  refusal: string;
+}
+
+async function settle(
+  operations: readonly PlacedOperation[],
+  { store, mirror: { table } }: Pick<MirrorOptions, 'store' | 'mirror'>,
+): Promise<Settled> {
+  const settled: Settled = { written: 0, deleted: 0, refused: 0, refusal: '' };
+  const byPartition = Map.groupBy(operations, ({ partitionKey }) => partitionKey);
+  await forEachBounded(byPartition, PARTITIONS_AT_ONCE, async ([partitionKey, own]) => {
+    const bounds = {
+      countMax: ROWS_PER_TRANSACTION_MAX,
+      weightMax: BYTES_PER_TRANSACTION_MAX,
+      weigh: (operation: RowOperation) => operationBytes(partitionKey, operation),
+    };
+    const commit = async (part: readonly RowOperation[]): Promise<void> => {
+      const outcome = await commitOrTell(store, { table, partitionKey, operations: part });
+      const isDone = outcome.kind === 'committed';
+      // One that somebody else has deleted is gone all the same.
+      if (!isDone && part.length > 1) {
+        for (const one of part) await commit([one]);
+        return;
+      }
+      if (outcome.kind === 'impossible') {
+        settled.refused += 1;
+        const row = JSON.stringify([partitionKey, part[0]?.rowKey]);
+        settled.refusal = `${row}: ${outcome.error.message}`.slice(0, REFUSAL_LENGTH_MAX);
+        return;
+      }
+      for (const { kind } of part) settled[kind === 'delete' ? 'deleted' : 'written'] += 1;
+    };
+    const all = own.map(({ operation }) => operation);
+    for (const part of chunk(all, bounds)) await commit(part);
+  });
+  return settled;
+}
+
+async function commitOrTell(
+  store: TableStore,
+  transaction: Parameters<TableStore['commit']>[0],
+): Promise<
+  | Awaited<ReturnType<TableStore['commit']>>
+  | { readonly kind: 'impossible'; readonly error: AppError }
+> {
+  try {
+    return await store.commit(transaction);
+  } catch (error) {
+    const isOfRow =
+      error instanceof TerminalError &&
+      (error.code === 'TABLE_LIMIT_EXCEEDED' || error.code === 'TABLE_REQUEST_INVALID');
+    if (!isOfRow) throw error;
+    return { kind: 'impossible', error };
+  }
+}
