@@ -144,10 +144,9 @@ function redraw() {
   drawPlots().catch(() => undefined);
 }
 
-let resizing;
+/** What is drawn already is only made to fit: a window that is dragged asks for nothing. */
 addEventListener('resize', () => {
-  clearTimeout(resizing);
-  resizing = setTimeout(redraw, 200);
+  for (const [box, plot] of drawn) plot.setSize({ width: box.clientWidth, height: HEIGHT_PX });
 });
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
 
