@@ -3,8 +3,13 @@ import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { assert, TerminalError } from '../errors.ts';
 import { isRegionName } from '../time/stamp.ts';
-import type { TableGeneration } from './decide-catalogue.ts';
-import { isOverlaid, SOURCE_NAME, SOURCE_UNREADABLE, TABLE_NAME } from './table-source.ts';
+import {
+  isOverlaid,
+  type ReadSource,
+  SOURCE_NAME,
+  SOURCE_UNREADABLE,
+  TABLE_NAME,
+} from './table-source.ts';
 
 const MirrorSchema = Type.Object(
   {
@@ -48,14 +53,21 @@ export function decodeMirror(text: string): ReadMirror {
   return mirror;
 }
 
+/** What of a generation of a table counts. */
+interface Mirrorable {
+  readonly name: string;
+  readonly source: ReadSource | undefined;
+  readonly mirror: ReadMirror | undefined;
+}
+
 /**
  * Decides whether a table may be mirrored so, among the tables that live. Returns the mirror that there is, where it is
  * the same. Throws `TABLE_REQUEST_INVALID`, saying what stands in the way.
  */
 export function decideMirror(
-  current: TableGeneration,
+  current: Mirrorable,
   asked: Omit<TableMirror, 'sinceMs'>,
-  living: readonly TableGeneration[],
+  living: readonly Mirrorable[],
 ): TableMirror | undefined {
   const { mirror, source } = current;
   const refuse = (why: string): TerminalError =>

@@ -106,8 +106,7 @@ export function createActivity(options: {
   const { clock } = options;
   const log = createActivityLog(options);
   const counts = { conflicts: 0, relayed: 0, deadLettered: 0, received: 0, purged: 0, copied: 0 };
-  const copies = new Map<string, CopyNote>();
-  let mirrors: readonly MirrorNote[] = [];
+  const progress = createProgress(clock);
   const refused: Partial<Record<RefusalReason, number>> = {};
   const trimmed: Partial<Record<TrimmedKind['table'], number>> = {};
   const notices = createNotices({ clock, onNew: log.onNotice });
@@ -121,17 +120,12 @@ export function createActivity(options: {
       refused: { ...refused },
       trimmed: { ...trimmed },
     }),
-    copies: () => [...copies.values()].map(describeCopy),
-    mirrors: () => mirrors.map((note) => describeMirror(note, clock.nowMs())),
-    noteMirrors(notes) {
-      mirrors = notes;
-    },
+    copies: progress.copies,
+    mirrors: progress.mirrors,
+    noteMirrors: progress.noteMirrors,
     noteCopy(note) {
       counts.copied += note.written ?? 0;
-      copies.delete(note.table);
-      copies.set(note.table, note);
-      const [oldest] = copies.keys();
-      if (copies.size > COPIES_MAX && oldest !== undefined) copies.delete(oldest);
+      progress.noteCopy(note);
     },
     lastOutageMs: () => lastOutageMs,
     noteRelayed(changeSets) {
@@ -161,6 +155,27 @@ export function createActivity(options: {
       lastOutageMs = clock.nowMs();
       if (error.code === 'CLOCK_AHEAD') notices.note('clock-ahead', OWN_CLOCK, error.message);
       log.onOutage(error, attempt, retryInMs);
+    },
+  };
+}
+
+/** Keeps what was noted last of each copy and mirror. */
+function createProgress(
+  clock: Clock,
+): Pick<Activity, 'copies' | 'mirrors' | 'noteCopy' | 'noteMirrors'> {
+  const copies = new Map<string, CopyNote>();
+  let mirrors: readonly MirrorNote[] = [];
+  return {
+    copies: () => [...copies.values()].map(describeCopy),
+    mirrors: () => mirrors.map((note) => describeMirror(note, clock.nowMs())),
+    noteMirrors(notes) {
+      mirrors = notes;
+    },
+    noteCopy(note) {
+      copies.delete(note.table);
+      copies.set(note.table, note);
+      const [oldest] = copies.keys();
+      if (copies.size > COPIES_MAX && oldest !== undefined) copies.delete(oldest);
     },
   };
 }

@@ -54,7 +54,7 @@ test('makes a stretch of a mirror equal, type for type, and touches nothing behi
         ...Object.entries(mirror.rows).filter(([rowKey]) => !isSettled(rowKey)),
         ...Object.entries(ours.rows).filter(([rowKey]) => isSettled(rowKey)),
       ]);
-      expect(new Map([...after].toSorted())).toEqual(new Map([...expected].toSorted()));
+      expect(after).toEqual(expected);
       // What is equal is not written again.
       const again = stretchOf({ rows: Object.fromEntries(after), reach });
       expect(decideMirrorPage(stretchOf({ ...ours, reach }), again).operations).toEqual([]);
