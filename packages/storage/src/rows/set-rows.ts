@@ -1,6 +1,6 @@
 /**
  * A change set as rows of an outbox or of the archive, and a conflict as those of the journal: one, or one a fragment
- * where it is large (docs/adr/0042 and 0045).
+ * where it is large (docs/adr/0042 and 0046).
  *
  *     <key>         the set in `payload0`, …; or the head of its first fragment there, and what is deflated in `part0`, …
  *     <key>~f01, …  the other fragments, in the same form
