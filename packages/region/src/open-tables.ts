@@ -7,6 +7,7 @@ import {
   encodeOpenId,
   formatGeneration,
   localRowsKind,
+  type Notices,
   OLD_REGION,
   type OpenKey,
   type OpenKind,
@@ -134,6 +135,7 @@ interface BoundParts {
   readonly peers: readonly string[];
   /** Where the rows of tables that are taken over come from. */
   readonly sources: Sources;
+  readonly notices: Pick<Notices, 'note'>;
   readonly places: Places;
   readonly clock: Clock;
   /** Once it is aborted nobody waits any longer. */
@@ -178,9 +180,20 @@ function tableIdOf(table: TableGeneration): string {
   return openTableId(table.key, formatGeneration(table.rowsOf));
 }
 
-function openOld(table: TableGeneration, source: TableSource, { sources }: BoundParts): OldTable {
+/** A row that no region can adopt is in no page: it is named, so that somebody mends it in the old table. */
+function openOld(
+  table: TableGeneration,
+  source: TableSource,
+  { sources, notices }: BoundParts,
+): OldTable {
   const store = sources.open(source.from).reads;
-  return createOldTable({ store, table: source.table, tableId: tableIdOf(table) });
+  return createOldTable({
+    store,
+    table: source.table,
+    tableId: tableIdOf(table),
+    onRefused: ({ partitionKey, rowKey, why }) =>
+      notices.note('row-foreign', `${source.table}/${partitionKey}/${rowKey}`, why),
+  });
 }
 
 /** Binds a table whose rows are here, over an old one where there is one. */

@@ -200,6 +200,18 @@ describe('I26: a table that is overlaid', () => {
     expect(west.replication?.status().sinceStart).toMatchObject({ deadLettered: 0 });
   });
 
+  test('names a row that no region can have, and shows the others', async () => {
+    const opened = await setUp(['001', 'k'.repeat(505), 'last']);
+    const { world, east } = opened;
+    await overlay(opened);
+    const page = await drive(world, east.openTable('Events').query());
+    expect(page.records.map(({ rowKey }) => rowKey)).toEqual(['001', 'last']);
+    const named = east.notices().current();
+    expect(named.map(({ kind, subject }) => [kind, subject.slice(0, 12)])).toEqual([
+      ['row-foreign', 'Plain/ada/kk'],
+    ]);
+  });
+
   test('an ETag from before is good in every region, until somebody has written', async () => {
     const opened = await setUp();
     const { world, east, west } = opened;
