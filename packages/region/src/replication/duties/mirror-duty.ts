@@ -33,6 +33,8 @@ interface MirrorDutyOptions extends PurgeOptions {
 }
 
 const INTERVAL_MS = 5_000;
+/** A region that mirrors nothing looks seldom: it costs a question to the catalogue. */
+const IDLE_INTERVAL_MS = 60_000;
 const LEASE_MS = 60_000;
 /** A turn ends after so many pages of a table, so that no other waits for long. */
 const PAGES_PER_TURN = 20;
@@ -55,7 +57,7 @@ export function createMirrorDuty(options: MirrorDutyOptions): Duty {
   const mirrors = new Mirrors(options);
   return {
     name: 'mirror',
-    intervalMs: () => INTERVAL_MS,
+    intervalMs: () => (mirrors.isBusy ? INTERVAL_MS : IDLE_INTERVAL_MS),
     firstDelayMs: INTERVAL_MS,
     isNeededForReady: false,
     stallMs: STALL_MS,
@@ -73,10 +75,13 @@ class Mirrors {
     this.#sources = createSources({ ...options, configuration: options.opened.configuration });
   }
 
+  isBusy = false;
+
   async turn(signal: AbortSignal): Promise<void> {
     const { clock, kinds, mirrorLease, activity } = this.#options;
     if (!kinds.includes(catalogKind)) return;
     const mirrored = await this.#find();
+    this.isBusy = mirrored.length > 0;
     if (mirrored.length === 0 || !(await mirrorLease.acquire(LEASE_MS))) {
       activity.noteMirrors([]);
       return;
