@@ -20,6 +20,7 @@ import { conflictsPage } from './pages/conflicts.ts';
 import { deadLettersPage } from './pages/dead-letters.ts';
 import { historyPage } from './pages/history.ts';
 import { overviewPage } from './pages/overview.ts';
+import { tablesPage } from './pages/tables.ts';
 
 export interface ConsoleAppOptions extends ConsoleTools {
   readonly access: Access;
@@ -34,10 +35,19 @@ const LINKS: readonly NavLink[] = [
   { path: '/conflicts', label: 'Conflicts' },
   { path: '/dead-letters', label: 'Dead letters' },
   { path: '/history', label: 'History' },
+  { path: '/tables', label: 'Tables' },
   { path: '/audit', label: 'Audit' },
 ];
 
-const PAGES = [overviewPage, atRiskPage, conflictsPage, deadLettersPage, historyPage, auditPage];
+const PAGES = [
+  overviewPage,
+  atRiskPage,
+  conflictsPage,
+  deadLettersPage,
+  historyPage,
+  tablesPage,
+  auditPage,
+];
 
 /** Keys of rows are at most 1 KiB, and a form holds a few hundred. */
 const BODY_BYTES_MAX = 1024 * 1024;

@@ -112,6 +112,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       ['conflicts', '/conflicts?region=east'],
       ['dead-letters', '/dead-letters?region=west'],
       ['history', '/history'],
+      ['tables', '/tables?region=east'],
       ['audit', '/audit'],
     ] as const) {
       await check(page, { name, open: () => page.goto(`${origin}${path}`) });

@@ -1,5 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { CATALOG_BUCKET_COUNT, catalogKind } from '@tandem/core';
+import { recordBucketCount } from '@tandem/storage';
 import { describe, expect, test } from 'vitest';
 import { type CliHarness, createCliHarness } from '../../testing/cli-harness.ts';
 import { type OpenedConsole, openConsole } from '../../testing/open-console.ts';
@@ -215,5 +217,56 @@ describe('the page of one entity', () => {
     const page = await visitor.post('/history', { table: '--json', partition: '-a', row: '--row' });
     expect(page).toContain('There is no table &quot;--json&quot;');
     expect(page).toContain('--partition=-a --row=--row');
+  });
+});
+
+describe('the page of tables', () => {
+  async function createOrders(): Promise<CliHarness> {
+    const harness = await createCliHarness();
+    for (const { store } of harness.regions.regions) {
+      await store.createTable(catalogKind.name);
+      await recordBucketCount(store, catalogKind, CATALOG_BUCKET_COUNT);
+    }
+    await harness.run('tables', 'create', 'Orders', '--region', 'east', '--apply');
+    return harness;
+  }
+
+  test('lists those that the command lists, and tells all of one', async () => {
+    const visitor = await visit(await openConsole({}, await createOrders()));
+    const list = textOf(await visitor.get('/tables?region=east'));
+    expect(list).toContain('tandem tables list --region east');
+    expect(list).toContain('Orders 0000 row all');
+    const one = textOf(await visitor.get('/tables?region=east&table=orders'));
+    expect(one).toContain('current');
+    expect(one).toContain('Archive: kept for ever');
+    const begged = packed({ table: '--help', region: 'east' });
+    expect(await visitor.post('/tables/delete', begged)).toContain('begins with a dash');
+    const unknown = await visitor.get(`/tables?region=east&table=${encodeURIComponent(HOSTILE)}`);
+    expect(unknown).toContain('This could not be read.');
+    expect(unknown).not.toContain('<img');
+  });
+
+  test('deletes one only for the name of the region, and brings it back', async () => {
+    const harness = await createOrders();
+    const visitor = await visit(await openConsole({}, harness));
+    const fields = packed({ table: 'Orders', region: 'east' });
+    const names = async () =>
+      (await harness.run('tables', 'list', '--region', 'east')).json['tables'];
+    const preview = await visitor.post('/tables/delete', fields);
+    expect(textOf(preview)).toContain('Would delete Orders in every region.');
+    const refused = await visitor.post('/tables/delete', {
+      ...fields,
+      stage: 'apply',
+      typed: 'west',
+    });
+    expect(textOf(refused)).toContain('Nothing was done');
+    expect(await names()).toHaveLength(1);
+    const done = await visitor.post('/tables/delete', { ...fields, stage: 'apply', typed: 'east' });
+    expect(textOf(done)).toContain('Deleted Orders; every region gets it.');
+    expect(await names()).toEqual([]);
+    const back = await visitor.post('/tables/restore', { ...fields, stage: 'apply' });
+    expect(textOf(back)).toContain('Restored Orders; every region gets it.');
+    expect(await names()).toHaveLength(1);
+    expect(textOf(await visitor.get('/audit'))).toContain('tandem tables delete Orders');
   });
 });

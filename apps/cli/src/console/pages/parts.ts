@@ -26,12 +26,14 @@ interface ChoiceParts {
   /** Undefined where a page is not about tables. */
   readonly table?: string | undefined;
   readonly hasTable: boolean;
+  /** Says which rows are meant where no table is named; the customers by default. */
+  readonly placeholder?: string;
 }
 
 /** A form that opens the page for another region, or another table. */
 export function choiceHtml(
   { watch }: ConsoleTools,
-  { path, region, table, hasTable }: ChoiceParts,
+  { path, region, table, hasTable, placeholder = 'the customers' }: ChoiceParts,
 ): Html {
   return html`<form method="get" action="${path}" class="choice">
 <label for="region">Region</label> <select id="region" name="region">${watch
@@ -41,7 +43,7 @@ export function choiceHtml(
     )}</select>
 ${
   hasTable &&
-  html`<label for="table">Table</label> <input id="table" name="table" value="${table ?? ''}" placeholder="the customers" size="14" autocomplete="off">`
+  html`<label for="table">Table</label> <input id="table" name="table" value="${table ?? ''}" placeholder="${placeholder}" size="14" autocomplete="off">`
 }
 <button>Show</button></form>`;
 }
