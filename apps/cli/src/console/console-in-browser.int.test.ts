@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findBarriers, hasBrowser, openBrowser, openPage } from '../testing/browser.ts';
-import { type OpenedConsole, openConsole } from '../testing/open-console.ts';
+import { createClientTable, type OpenedConsole, openConsole } from '../testing/open-console.ts';
 
 /** Where pictures of the pages are kept, when they are wanted. */
 const PICTURES = process.env['CONSOLE_PICTURES'];
@@ -105,6 +105,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
   });
 
   test('has no barrier and no complaint on any page, on a phone too', async () => {
+    await createClientTable(opened.harness, 'Orders');
     const { page, complaints } = await openPage(browser);
     await enter(page);
     for (const [name, path] of [
@@ -191,5 +192,9 @@ async function overflowOf(page: Page): Promise<number> {
 async function keepPicture(page: Page, name: string): Promise<void> {
   if (PICTURES === undefined) return;
   await mkdir(PICTURES, { recursive: true });
-  await page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true });
+  await page.screenshot({
+    path: join(PICTURES, `${name}.png`),
+    fullPage: true,
+    captureBeyondViewport: false,
+  });
 }

@@ -1,6 +1,8 @@
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CATALOG_BUCKET_COUNT, catalogKind } from '@tandem/core';
+import { recordBucketCount } from '@tandem/storage';
 import { createAccess } from '../console/access.ts';
 import { createAudit } from '../console/audit.ts';
 import { createConsoleApp } from '../console/console-app.ts';
@@ -88,4 +90,13 @@ export async function openConsole(
     },
     look: () => regions.drive(watch.look()),
   };
+}
+
+/** Gives all regions a catalogue, and one of them a table of clients. */
+export async function createClientTable({ regions, run }: CliHarness, name: string): Promise<void> {
+  for (const { store } of regions.regions) {
+    await store.createTable(catalogKind.name);
+    await recordBucketCount(store, catalogKind, CATALOG_BUCKET_COUNT);
+  }
+  await run('tables', 'create', name, '--region', 'east', '--apply');
 }

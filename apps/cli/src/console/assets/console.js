@@ -91,6 +91,8 @@ function optionsOf(box, { unit, series }) {
   return {
     width: box.clientWidth,
     height: HEIGHT_PX,
+    // The last moment of the axis is written in full.
+    padding: [null, 28, null, null],
     legend: { live: true },
     cursor: { drag: { x: false, y: false } },
     scales: { y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
@@ -133,9 +135,20 @@ async function drawPlots() {
     const known = drawn.get(box);
     if (known === undefined) drawn.set(box, new UPlot(optionsOf(box, plot), data, box));
     else known.setData(data);
-    // Until somebody points at a moment, the newest is told.
-    drawn.get(box).setLegend({ idx: times.length - 1 });
+    box.classList.toggle(
+      'unknown',
+      plot.series.every(({ values }) => values.every(isUnknown)),
+    );
+    // Later: a plot that has just got its data tells of no moment once it has drawn them.
+    setTimeout(() => tellNewest(drawn.get(box), times.length - 1));
   }
+}
+
+const isUnknown = (value) => value === null;
+
+/** Until somebody points at a moment, the newest is told. */
+function tellNewest(plot, idx) {
+  if (plot !== undefined && plot.cursor.left < 0) plot.setLegend({ idx });
 }
 
 function redraw() {

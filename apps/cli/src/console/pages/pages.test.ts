@@ -1,10 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CATALOG_BUCKET_COUNT, catalogKind } from '@tandem/core';
-import { recordBucketCount } from '@tandem/storage';
 import { describe, expect, test } from 'vitest';
 import { type CliHarness, createCliHarness } from '../../testing/cli-harness.ts';
-import { type OpenedConsole, openConsole } from '../../testing/open-console.ts';
+import { createClientTable, type OpenedConsole, openConsole } from '../../testing/open-console.ts';
 import { packField } from '../acts.ts';
 
 const ID = '00b479c9-f61f-451a-86d2-ee8cc047c181';
@@ -223,11 +221,7 @@ describe('the page of one entity', () => {
 describe('the page of tables', () => {
   async function createOrders(): Promise<CliHarness> {
     const harness = await createCliHarness();
-    for (const { store } of harness.regions.regions) {
-      await store.createTable(catalogKind.name);
-      await recordBucketCount(store, catalogKind, CATALOG_BUCKET_COUNT);
-    }
-    await harness.run('tables', 'create', 'Orders', '--region', 'east', '--apply');
+    await createClientTable(harness, 'Orders');
     return harness;
   }
 
