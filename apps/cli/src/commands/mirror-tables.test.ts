@@ -75,6 +75,8 @@ test('a mirror is begun into an empty table, tells its lag, and ends', async () 
   expect(full).toMatchObject({ code: EXIT.usage });
   expect(full.err).toContain('is not empty');
   expect(await run('--to', 'shop')).toMatchObject({ json: { applied: false, mirror: null } });
+  // Who only asks makes nothing.
+  await expect(shop.get('Orders', 'p', '1')).rejects.toMatchObject({ code: 'TABLE_MISSING' });
   const begun = { applied: true, mirror: { home: 'east', to: 'shop', table: 'Orders' } };
   expect(await run('--to', 'shop', '--apply')).toMatchObject({ code: EXIT.ok, json: begun });
   await clock.advance(20_000);

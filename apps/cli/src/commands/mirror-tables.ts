@@ -1,11 +1,14 @@
 // A plain table that is kept equal to one of ours, for who reads ordinary rows: docs/adr/0040.
 import {
   ADOPTED_WIRE_VERSION,
+  AppError,
   catalogKind,
   formatGeneration,
   MIRROR_UNREADABLE,
   openTableId,
+  pagesOf,
   type TableGeneration,
+  type TableStore,
 } from '@tandem/core';
 import {
   createMirrorRecord,
@@ -72,19 +75,23 @@ async function mirror(
   }
   if (to === undefined) return show(session, table);
   const asked = { home: region, to, table: accountTable ?? table.name };
-  if (table.mirror === undefined) await requireEmpty(session, asked);
+  const target = table.mirror === undefined ? await openEmpty(session, asked) : undefined;
   const what = `table ${asked.table} of ${to} equal to ${table.name} of ${region}`;
   if (!apply) return tell(table, `Would keep ${what}. Run it with --apply.`);
+  await target?.createTable(asked.table);
   const begun = await catalogue.mirror(name, asked);
   const text = `The replicator of ${region} keeps ${what}: tandem tables mirror ${table.name} --region ${region} tells its lag.`;
   return tell({ ...table, mirror: begun }, text, true);
 }
 
-/** Throws `UsageError` where there is what a mirror would delete, and for a region that could not keep one. */
-async function requireEmpty(
+/**
+ * Returns the account of the target. Throws `UsageError` where there is what a mirror would delete, and for a region that
+ * could not keep one.
+ */
+async function openEmpty(
   session: Session,
   { home, to, table }: { readonly home: string; readonly to: string; readonly table: string },
-): Promise<void> {
+): Promise<TableStore> {
   const region = await session.of(catalogKind).openOne(home);
   const { regions } = await session.inventory();
   for (const { name } of regions) {
@@ -104,22 +111,24 @@ async function requireEmpty(
     );
   }
   const store = createRetriedStore(session.io.openStore(connection), session.io);
-  await store.createTable(table);
-  let continuation: string | undefined;
-  do {
-    const page = await store.query({
-      table,
-      partitions: { from: '', before: '\uffff' },
-      limit: 1,
-      ...(continuation === undefined ? {} : { continuation }),
-    });
-    if (page.rows.length > 0) {
-      throw new UsageError(
-        `Table ${table} of ${to} is not empty, and a mirror deletes what is not in ours: empty it, or give another.`,
-      );
-    }
-    ({ continuation } = page);
-  } while (continuation !== undefined);
+  if (!(await isEmptyOrMissing(store, table))) {
+    throw new UsageError(
+      `Table ${table} of ${to} is not empty, and a mirror deletes what is not in ours: empty it, or give another.`,
+    );
+  }
+  return store;
+}
+
+async function isEmptyOrMissing(store: TableStore, table: string): Promise<boolean> {
+  const range = { table, partitions: { from: '', before: '\uffff' }, limit: 1 };
+  try {
+    for await (const { rows } of pagesOf((from) => store.query({ ...range, ...from })))
+      if (rows.length > 0) return false;
+    return true;
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'TABLE_MISSING') return true;
+    throw error;
+  }
 }
 
 async function show(session: Session, table: TableGeneration): Promise<Outcome> {
