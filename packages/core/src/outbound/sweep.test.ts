@@ -127,6 +127,26 @@ describe('what a sweep relays', () => {
     expect(notices.join()).toContain('outbox-row-stuck');
   });
 
+  test('I11: waits for a damaged row that would tell of one, is named, and holds up nobody', async () => {
+    const damaged = new TerminalError('ROW_MALFORMED', 'the row that tells is damaged');
+    const settle = () => Promise.reject(damaged);
+    const [fresh, old] = [STUCK_MS - 1, STUCK_MS + 1].map(
+      (ageMs): OutboxEntry => ({ ...ago(ageMs), prepared: 'x' }),
+    ) as [OutboxEntry, OutboxEntry];
+    const early = await sweepOf({ pages: [{ entries: [fresh] }], settle });
+    expect(early.report.sound.get('west')).toBe(fresh.committedAfterMs);
+    expect(early.notices).toEqual([]);
+    const { report, swept, notices } = await sweepOf({
+      pages: [{ entries: [old, ago(5_000)] }],
+      settle,
+    });
+    expect(swept).toEqual([ago(5_000)]);
+    expect(report.failure).toBeUndefined();
+    expect(report.watermarks.get('west')).toBe(old.committedAfterMs);
+    expect(report.sound.get('west')).toBe(NOW_MS);
+    expect(notices).toEqual([`outbox-row-stuck Devices/00/${old.set.stamp} ROW_MALFORMED`]);
+  });
+
   test('I11: holds back the watermark for what is prepared, however young', async () => {
     const young: OutboxEntry = { ...ago(1), prepared: 'x' };
     const { report } = await sweepOf({ pages: [{ entries: [young] }] });

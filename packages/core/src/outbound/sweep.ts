@@ -150,7 +150,7 @@ async function sweepEntries(lane: LaneSweep, entries: readonly OutboxEntry[]): P
   const isOlder = (entry: OutboxEntry, ageMs: number): boolean =>
     scanStartedMs - entry.committedAfterMs >= ageMs || isUndated(entry);
   const left = (entry: OutboxEntry): boolean => isOlder(entry, Math.max(graceMs, PREPARED_AGE_MS));
-  const settled = await settlePrepared(lane, entries, left);
+  const { settled, waiting } = await settlePrepared(lane, entries, left);
   const isDue = (entry: OutboxEntry): boolean =>
     entry.prepared === undefined && isOlder(entry, graceMs);
   const report = await relayDue(lane, settled.filter(isDue));
@@ -159,7 +159,7 @@ async function sweepEntries(lane: LaneSweep, entries: readonly OutboxEntry[]): P
     Math.abs(scanStartedMs - committedAfterMs) > STUCK_AGE_MS;
   for (const entry of [...settled.filter((one) => !isDue(one)), ...report.owed]) {
     const { entityKind, bucket, stamp } = entry.set;
-    const error = isOld(entry) ? report.stuck?.get(entry) : undefined;
+    const error = isOld(entry) ? (report.stuck?.get(entry) ?? waiting.get(entry)) : undefined;
     const subject = `${entityKind}/${bucket}/${stamp}`;
     if (error !== undefined) lane.notices?.note('outbox-row-stuck', subject, error.code);
     const sinceMs = isUndated(entry) ? UNKNOWN_MS : entry.committedAfterMs;
@@ -175,35 +175,37 @@ function noteOwed(oldestMs: Map<string, number>, peer: string, sinceMs: number):
   oldestMs.set(peer, Math.min(oldest, sinceMs));
 }
 
+interface SettledEntries {
+  readonly settled: readonly OutboxEntry[];
+  /** Those of which nobody can tell before an operator has mended something, and why. */
+  readonly waiting: ReadonlyMap<OutboxEntry, AppError>;
+}
+
 /** Returns the entries as they are known by then: what was left behind prepared is committed, or no entry any more. */
 async function settlePrepared(
   lane: LaneSweep,
   entries: readonly OutboxEntry[],
   isLeftBehind: (entry: OutboxEntry) => boolean,
-): Promise<readonly OutboxEntry[]> {
+): Promise<SettledEntries> {
   const settled: OutboxEntry[] = [];
+  const waiting = new Map<OutboxEntry, AppError>();
   for (const entry of entries) {
-    if (entry.prepared === undefined || !isLeftBehind(entry)) settled.push(entry);
-    else {
-      const outcome = await settleOne(lane, entry);
+    if (entry.prepared === undefined || !isLeftBehind(entry)) {
+      settled.push(entry);
+      continue;
+    }
+    try {
+      const outcome = await lane.outbox.settle(entry);
       if (outcome === 'committed') settled.push({ ...entry, prepared: undefined });
-      else if (outcome === 'unknown') settled.push(entry);
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      settled.push(entry);
+      // The row that tells is damaged: no pass changes that, and nothing else has to wait for it.
+      if (error.code === 'ROW_MALFORMED') waiting.set(entry, error);
+      else noteFailure(lane, [entry], error);
     }
   }
-  return settled;
-}
-
-async function settleOne(
-  lane: LaneSweep,
-  entry: OutboxEntry,
-): Promise<Awaited<ReturnType<Outbox['settle']>> | 'unknown'> {
-  try {
-    return await lane.outbox.settle(entry);
-  } catch (error) {
-    if (!(error instanceof AppError)) throw error;
-    noteFailure(lane, [entry], error);
-    return 'unknown';
-  }
+  return { settled, waiting };
 }
 
 /** What fails holds up no other bucket, nor the watermarks: it is owed, and they say so. */

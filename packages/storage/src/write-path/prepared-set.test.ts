@@ -254,7 +254,7 @@ describe('I20: a transaction of a hundred', () => {
       partitionKey: '00',
       operations: HUNDRED.slice(1).map((rowKey) => ({ kind: 'delete', rowKey })),
     });
-    await expect(sweepLater()).rejects.toMatchObject({ code: 'ROW_MALFORMED' });
+    await sweepLater();
     expect(await outboxKeys()).toHaveLength(1);
     await rewrite(marked.properties);
     await sweepLater();
