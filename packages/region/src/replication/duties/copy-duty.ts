@@ -34,6 +34,7 @@ import { createSources, type OpenSource, type Sources } from '../../sources.ts';
 import type { Activity } from '../activity.ts';
 import type { Duty } from './duty.ts';
 import { openCatalogueTable, type PurgeOptions } from './purge-duty.ts';
+import { createTableWaits, type TableWaits } from './table-waits.ts';
 
 interface CopyDutyOptions extends PurgeOptions {
   readonly openSource: OpenSource;
@@ -51,8 +52,7 @@ const LEASE_MS = 15_000;
 const PAGES_PER_TURN = 20;
 /** A page is a second or two; a source that hangs ends each call by itself. */
 const STALL_MS = 600_000;
-const TROUBLE_MS_MIN = 2_000;
-const TROUBLE_MS_MAX = 60_000;
+const WAITS = { delayMsMin: 2_000, delayMsMax: 60_000 };
 /** A copy that left out rows begins anew after so long: somebody may have mended what was wrong. */
 const AGAIN_MS = 600_000;
 
@@ -86,11 +86,12 @@ class Copier {
   readonly #states = new Map<string, StateTable>();
   /** When this process first saw a table frozen. */
   readonly #frozenMs = new Map<string, number>();
-  readonly #troubles = new Map<string, { readonly untilMs: number; readonly delayMs: number }>();
+  readonly #waits: TableWaits;
 
   constructor(options: CopyDutyOptions) {
     const { store, clock, opened } = options;
     this.#options = options;
+    this.#waits = createTableWaits(clock, WAITS);
     this.#sources = createSources({ ...options, configuration: opened.configuration });
     this.#catalogue = createTableCatalogue({
       store,
@@ -103,7 +104,7 @@ class Copier {
   isBusy = false;
 
   async turn(signal: AbortSignal): Promise<void> {
-    const { clock, copyLease, kinds, logger } = this.#options;
+    const { copyLease, kinds, logger } = this.#options;
     if (!kinds.includes(catalogKind)) return;
     const taken = await this.#findTaken();
     this.isBusy = taken.length > 0;
@@ -111,14 +112,14 @@ class Copier {
     for (const one of taken) {
       if (signal.aborted) return;
       const { name } = one.table;
-      if (clock.nowMs() < (this.#troubles.get(one.tableId)?.untilMs ?? 0)) continue;
+      if (this.#waits.isWaiting(one.tableId)) continue;
       try {
         await this.#advance(one, signal);
-        this.#troubles.delete(one.tableId);
+        this.#waits.end(one.tableId);
       } catch (error) {
         if (!(error instanceof AppError)) throw error;
         if (signal.aborted) return;
-        const delayMs = this.#wait(one.tableId);
+        const delayMs = this.#waits.again(one.tableId);
         logger.warn(
           { event: 'copy-interrupted', table: name, source: one.source.from, delayMs, error },
           'A table cannot be copied now; it is tried again from where it was.',
@@ -138,13 +139,6 @@ class Copier {
       if (source.home !== region || !['frozen', 'overlay'].includes(source.state)) return [];
       return [{ table, source, tableId: openTableId(table.key, formatGeneration(table.rowsOf)) }];
     });
-  }
-
-  #wait(tableId: string): number {
-    const before = this.#troubles.get(tableId)?.delayMs ?? TROUBLE_MS_MIN / 2;
-    const delayMs = Math.min(before * 2, TROUBLE_MS_MAX);
-    this.#troubles.set(tableId, { delayMs, untilMs: this.#options.clock.nowMs() + delayMs });
-    return delayMs;
   }
 
   async #noteTrouble({ table, tableId }: Taken, { code, message }: AppError): Promise<void> {
@@ -224,7 +218,7 @@ class Copier {
         { event: 'copy-incomplete', ...counts, rows: refused },
         'Rows of an old table can be in no region; the table stays overlaid, and is copied again later.',
       );
-      this.#troubles.set(tableId, { delayMs: AGAIN_MS, untilMs: clock.nowMs() + AGAIN_MS });
+      this.#waits.during(tableId, AGAIN_MS);
       return restartCopy({ record: this.#recordOf(tableId), clock });
     }
     const event = { kind: 'copied' as const, copy: { read, written } };

@@ -24,6 +24,7 @@ import { createSources, type OpenSource, type Sources } from '../../sources.ts';
 import type { Activity } from '../activity.ts';
 import type { Duty } from './duty.ts';
 import type { PurgeOptions } from './purge-duty.ts';
+import { createTableWaits, type TableWaits } from './table-waits.ts';
 
 interface MirrorDutyOptions extends PurgeOptions {
   readonly openSource: OpenSource;
@@ -39,8 +40,7 @@ const LEASE_MS = 60_000;
 /** A turn ends after so many pages of a table, so that no other waits for long. */
 const PAGES_PER_TURN = 20;
 const STALL_MS = 600_000;
-const TROUBLE_MS_MIN = 5_000;
-const TROUBLE_MS_MAX = 60_000;
+const WAITS = { delayMsMin: 5_000, delayMsMax: 60_000 };
 
 /** A table that this region mirrors. */
 interface Mirrored {
@@ -68,17 +68,18 @@ export function createMirrorDuty(options: MirrorDutyOptions): Duty {
 class Mirrors {
   readonly #options: MirrorDutyOptions;
   readonly #sources: Sources;
-  readonly #troubles = new Map<string, { readonly untilMs: number; readonly delayMs: number }>();
+  readonly #waits: TableWaits;
 
   constructor(options: MirrorDutyOptions) {
     this.#options = options;
+    this.#waits = createTableWaits(options.clock, WAITS);
     this.#sources = createSources({ ...options, configuration: options.opened.configuration });
   }
 
   isBusy = false;
 
   async turn(signal: AbortSignal): Promise<void> {
-    const { clock, kinds, mirrorLease, activity } = this.#options;
+    const { kinds, mirrorLease, activity } = this.#options;
     if (!kinds.includes(catalogKind)) return;
     const mirrored = await this.#find();
     this.isBusy = mirrored.length > 0;
@@ -88,10 +89,10 @@ class Mirrors {
     }
     for (const one of mirrored) {
       if (signal.aborted) return;
-      if (clock.nowMs() < (this.#troubles.get(one.tableId)?.untilMs ?? 0)) continue;
+      if (this.#waits.isWaiting(one.tableId)) continue;
       try {
         await this.#advance(one, signal);
-        this.#troubles.delete(one.tableId);
+        this.#waits.end(one.tableId);
       } catch (error) {
         if (!(error instanceof AppError)) throw error;
         if (signal.aborted) return;
@@ -147,10 +148,8 @@ class Mirrors {
   }
 
   async #noteTrouble({ table, mirror, tableId }: Mirrored, error: AppError): Promise<void> {
-    const { logger, store, clock } = this.#options;
-    const before = this.#troubles.get(tableId)?.delayMs ?? TROUBLE_MS_MIN / 2;
-    const delayMs = Math.min(before * 2, TROUBLE_MS_MAX);
-    this.#troubles.set(tableId, { delayMs, untilMs: clock.nowMs() + delayMs });
+    const { logger, store } = this.#options;
+    const delayMs = this.#waits.again(tableId);
     logger.warn(
       { event: 'mirror-interrupted', table: table.name, to: mirror.to, delayMs, error },
       'A table cannot be mirrored now; it is tried again from where it was.',
