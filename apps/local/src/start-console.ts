@@ -26,10 +26,13 @@ export function startConsole({
   const child = spawn(process.execPath, ['--import', EXIT_WITH_PARENT, main, ...args], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
-  const ended = once(child, 'exit');
+  // One that cannot be started is told of, and leaves the regions running.
+  const ended = once(child, 'exit').catch((error: unknown) =>
+    console.error(`The console could not be started: ${String(error)}`),
+  );
   return {
     async stop() {
-      if (child.exitCode !== null || child.signalCode !== null) return;
+      if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
       const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX);
       child.kill('SIGTERM');
       await ended;

@@ -12,7 +12,7 @@ import { toJsonLine } from '../report/escape-text.ts';
 import { UsageError } from '../usage-error.ts';
 import { type Access, isSame } from './access.ts';
 import { type Html, html } from './html.ts';
-import { layout, type NavLink } from './layout.ts';
+import { headHtml, layout, type NavLink } from './layout.ts';
 import type { ConsoleRoutes, ConsoleTools, PageOptions, Visit } from './page.ts';
 import { atRiskPage } from './pages/at-risk.ts';
 import { auditPage } from './pages/audit.ts';
@@ -273,17 +273,7 @@ function sendNote(
 
 /** A page for who has not entered, or for what went wrong. */
 function bare(title: string, content: Html): Html {
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${title} · Tandem</title>
-<link rel="icon" href="/assets/icon.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/assets/console.css">
-<script type="module" src="/assets/console.js"></script>
-</head>
+  return html`${headHtml(title)}</head>
 <body>
 <main id="content" class="bare"><h1>${title}</h1>
 ${content}

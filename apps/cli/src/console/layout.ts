@@ -22,8 +22,11 @@ export interface PageParts {
 
 const MS_PER_S = 1_000;
 
-export function layout(parts: PageParts): Html {
-  const { title, path, links, person, nowMs, refreshMs } = parts;
+const PLOT_STYLES = html`<link rel="stylesheet" href="/assets/uplot.css">
+`;
+
+/** Begins every page; our own styles come after those of others, and win. */
+export function headHtml(title: string, styles: Html = html``): Html {
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -32,13 +35,17 @@ export function layout(parts: PageParts): Html {
 <meta name="color-scheme" content="light dark">
 <title>${title} · Tandem</title>
 <link rel="icon" href="/assets/icon.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/assets/uplot.css">
-<link rel="stylesheet" href="/assets/console.css">
-${
-  refreshMs !== undefined &&
-  html`<noscript><meta http-equiv="refresh" content="${Math.ceil(refreshMs / MS_PER_S)}"></noscript>`
-}
+${styles}<link rel="stylesheet" href="/assets/console.css">
 <script type="module" src="/assets/console.js"></script>
+`;
+}
+
+export function layout(parts: PageParts): Html {
+  const { title, path, links, person, nowMs, refreshMs } = parts;
+  return html`${headHtml(title, PLOT_STYLES)}${
+    refreshMs !== undefined &&
+    html`<noscript><meta http-equiv="refresh" content="${Math.ceil(refreshMs / MS_PER_S)}"></noscript>`
+  }
 </head>
 <body${refreshMs !== undefined && html` data-refresh-ms="${refreshMs}"`}>
 <a class="skip" href="#content">Skip to the content</a>
