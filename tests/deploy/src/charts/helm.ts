@@ -38,6 +38,24 @@ export async function renderChart(
   }
 }
 
+/** The same for values that stand in no file. */
+export async function renderValues({
+  name,
+  namespace,
+  values,
+}: {
+  readonly name: string;
+  readonly namespace: string;
+  readonly values: string;
+}): Promise<ToolRun> {
+  const file = writeValues(values);
+  try {
+    return await helm(['template', name, CHART, '-n', namespace, '-f', file]);
+  } finally {
+    rmSync(file);
+  }
+}
+
 /** What `helm install` would print; its notes are not part of a template. */
 export function renderNotes(release: Release): Promise<ToolRun> {
   const args = ['install', 'tandem', CHART, '-n', NAMESPACE, '--dry-run=client'];

@@ -1,5 +1,6 @@
 import { checkCustomFields } from './check-custom-fields.ts';
 import { checkFields, KUBERNETES_MINORS } from './check-fields.ts';
+import { findNameProblems } from './find-name-problems.ts';
 import { describeManifest, type Manifest } from './manifest.ts';
 import { checkModel, isCustom } from './models.ts';
 import { checkSecretProviderClass, SECRET_PROVIDER_CLASS } from './secret-provider-class.ts';
@@ -28,7 +29,7 @@ export async function checkEach(
 
 async function checkManifest(manifest: Manifest): Promise<string[]> {
   if (manifest.apiVersion === SECRET_PROVIDER_CLASS) return checkSecretProviderClass(manifest);
-  const problems = await checkModel(manifest);
+  const problems = [...findNameProblems(manifest), ...(await checkModel(manifest))];
   if (isCustom(manifest)) return problems;
   for (const minor of KUBERNETES_MINORS) problems.push(...(await checkFields(manifest, minor)));
   return problems;

@@ -232,4 +232,157 @@ export const VALUE_MISTAKES: readonly ValueMistake[] = [
     values: 'global: {image: {digests: {replicator: "sha256:abc"}}}',
     says: /digests\/replicator.*does not match pattern/s,
   },
+  {
+    name: 'a tag with a plus, which no registry takes',
+    values: 'global: {image: {tag: "1.0+7"}}',
+    says: /image\/tag.*does not match pattern/s,
+  },
+  {
+    name: 'a registry with its scheme',
+    values: 'global: {image: {registry: "https://tandem.azurecr.io"}}',
+    says: /image\/registry.*does not match pattern/s,
+  },
+  {
+    name: 'a registry that ends with a slash',
+    values: 'global: {image: {registry: "tandem.azurecr.io/"}}',
+    says: /image\/registry.*does not match pattern/s,
+  },
+  {
+    name: 'a Secret for images that is named twice',
+    values: 'global: {image: {pullSecrets: [a, a]}}',
+    says: /pullSecrets.*are equal/s,
+  },
+  {
+    name: 'a Secret for images with capitals',
+    values: 'global: {image: {pullSecrets: [Registry]}}',
+    says: /pullSecrets\/0.*does not match pattern/s,
+  },
+  {
+    name: 'a provider class with an underscore',
+    values: 'global: {credentials: {source: csi, csi: {secretProviderClass: tandem_connections}}}',
+    says: /secretProviderClass.*does not match pattern/s,
+  },
+  {
+    name: 'a Secret with capitals',
+    values:
+      'global: {credentials: {source: externalSecret, externalSecret: {secretName: Connections}}}',
+    says: /secretName.*does not match pattern/s,
+  },
+  {
+    name: 'a network that does not exist',
+    values: 'global: {networkPolicy: {egressCidr: 300.0.0.0/8}}',
+    says: /egressCidr.*does not match pattern/s,
+  },
+  {
+    name: 'a network with more bits than an address has',
+    values: 'global: {networkPolicy: {egressCidr: 10.0.0.0/33}}',
+    says: /egressCidr.*does not match pattern/s,
+  },
+  {
+    name: 'an address where a network belongs',
+    values: 'global: {networkPolicy: {dnsCidrs: [169.254.20.10]}}',
+    says: /dnsCidrs\/0.*does not match pattern/s,
+  },
+  {
+    name: 'a monitor without a pause',
+    values: 'global: {serviceMonitor: {interval: 0s}}',
+    says: /interval.*does not match pattern/s,
+  },
+  {
+    name: 'a label that is too long',
+    values:
+      'global: {serviceMonitor: {labels: {release: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa}}}',
+    says: /labels\/release.*does not match pattern/s,
+  },
+  {
+    name: 'a number as the value of a label',
+    values: 'global: {serviceMonitor: {labels: {release: 7}}}',
+    says: /labels\/release.*got number, want string/s,
+  },
+  {
+    name: 'a collector behind a port that no address has',
+    values: 'global: {otlp: {endpoint: "http://otel-collector.monitoring:70000"}}',
+    says: /global\.otlp\.endpoint names port 70000: there is none above 65535/,
+  },
+  {
+    name: 'the namespace of a collector with a dot',
+    values: 'global: {otlp: {toNamespace: a.b}}',
+    says: /toNamespace.*does not match pattern/s,
+  },
+  {
+    name: 'a number as an annotation',
+    values: 'customer-api: {podAnnotations: {example.com/shard: 7}}',
+    says: /podAnnotations\/example\.com~1shard.*got number, want string/s,
+  },
+  {
+    name: 'an annotation without a legal name',
+    values: 'replicator: {podAnnotations: {"a b": c}}',
+    says: /invalid propertyName 'a b'/,
+  },
+  {
+    name: 'a boolean as an annotation of the account',
+    values: 'replicator: {serviceAccountAnnotations: {example.com/on: true}}',
+    says: /serviceAccountAnnotations.*got boolean, want string/s,
+  },
+  {
+    name: 'a node that is picked by a boolean',
+    values: 'customer-api: {nodeSelector: {fast: true}}',
+    says: /nodeSelector\/fast.*got boolean, want string/s,
+  },
+  {
+    name: 'a node whose label no node can have',
+    values: 'customer-api: {nodeSelector: {pool: "a/b"}}',
+    says: /nodeSelector\/pool.*does not match pattern/s,
+  },
+  {
+    name: 'a toleration of all values that names one',
+    values: 'replicator: {tolerations: [{key: a, operator: Exists, value: b}]}',
+    says: /tolerations\/0\/value.*value must be ''/s,
+  },
+  {
+    name: 'a toleration of no key',
+    values: 'replicator: {tolerations: [{operator: Equal, value: b}]}',
+    says: /tolerations\/0.*missing property 'key'/s,
+  },
+  {
+    name: 'a request of memory above its limit',
+    values: 'replicator: {resources: {requests: {memory: 2Gi}, limits: {memory: 1000Mi}}}',
+    says: /replicator\.resources: the request of memory \(2Gi\) is greater than its limit \(1000Mi\)/,
+  },
+  {
+    name: 'a request of a processor above its limit',
+    values: 'customer-api: {resources: {requests: {cpu: 1.5}, limits: {cpu: 700m}}}',
+    says: /cpu.*got number, want string/s,
+  },
+  {
+    name: 'a request of a processor above its limit, as texts',
+    values: 'customer-api: {resources: {requests: {cpu: "1.5"}, limits: {cpu: 700m}}}',
+    says: /customer-api\.resources: the request of cpu \(1\.5\) is greater than its limit \(700m\)/,
+  },
+  {
+    name: 'a Gateway with capitals',
+    values: 'customer-api: {exposure: {gateway: {name: Public}}}',
+    says: /gateway\/name.*does not match pattern/s,
+  },
+  {
+    name: 'a class of ingress that is a path',
+    values:
+      'customer-api: {exposure: {kind: ingress, ingress: {className: a/b, tlsSecretName: c}}}',
+    says: /className.*does not match pattern/s,
+  },
+  {
+    name: 'the namespace of a Gateway as a name with dots',
+    values: 'customer-api: {exposure: {fromNamespace: gateway.system}}',
+    says: /fromNamespace.*does not match pattern/s,
+  },
+  {
+    name: 'a number as a namespace',
+    values: 'customer-api: {exposure: {fromNamespace: 1234}}',
+    says: /fromNamespace.*got number, want string/s,
+  },
+  {
+    name: 'a storage account in a zone that does not exist',
+    values: regions(EAST, WEST.replace('tandemwest.table', 'tandemwest.z555.table')),
+    says: /storageAccountUrl.*does not match pattern/s,
+  },
 ];

@@ -5,7 +5,7 @@
 - name: TABLE_ACCOUNTS
   valueFrom:
     secretKeyRef:
-      name: {{ $secret }}
+      name: {{ $secret | quote }}
       key: table-accounts
 {{- with .Values.trustedProxies }}
 - name: TRUSTED_PROXIES

@@ -6,13 +6,13 @@ and a moment to be told and to be gone.
 {{- define "tandem.deployment" -}}
 {{- $root := .root -}}
 {{- $values := $root.Values -}}
-{{- include "tandem.validateReplicas" $root -}}
+{{- include "tandem.validateService" $root -}}
 {{- $shutdownSeconds := div (add (int64 $values.shutdownDeadlineMs) 999) 1000 -}}
 apiVersion: apps/v1
 kind: Deployment
 metadata:
   name: {{ $root.Chart.Name }}
-  namespace: {{ $root.Release.Namespace }}
+  namespace: {{ $root.Release.Namespace | quote }}
   labels:
     {{- include "tandem.labels" $root | nindent 4 }}
 spec:
@@ -33,10 +33,17 @@ spec:
       labels:
         {{- include "tandem.labels" $root | nindent 8 }}
         azure.workload.identity/use: "true"
+      {{- with $values.podAnnotations }}
+      annotations:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
     spec:
       serviceAccountName: {{ $root.Chart.Name }}
       automountServiceAccountToken: false
       enableServiceLinks: false
+      {{- with include "tandem.imagePullSecrets" $root }}
+      {{- . | nindent 6 }}
+      {{- end }}
       terminationGracePeriodSeconds: {{ add (int64 $values.preStopSeconds) $shutdownSeconds 5 }}
       securityContext:
         {{- include "tandem.podSecurityContext" $root | nindent 8 }}
@@ -52,7 +59,7 @@ spec:
       {{- end }}
       containers:
         - name: {{ $root.Chart.Name }}
-          image: {{ include "tandem.image" (dict "root" $root "service" $root.Chart.Name) }}
+          image: {{ include "tandem.image" (dict "root" $root "service" $root.Chart.Name) | quote }}
           imagePullPolicy: {{ $values.global.image.pullPolicy }}
           ports:
             - {name: http, containerPort: {{ $values.port }}, protocol: TCP}

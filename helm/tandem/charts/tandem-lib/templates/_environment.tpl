@@ -41,7 +41,7 @@ Configuration; what is not set here is read from it.
 - name: {{ $variable }}
   valueFrom:
     secretKeyRef:
-      name: {{ include "tandem.secretName" $root }}
+      name: {{ include "tandem.secretName" $root | quote }}
       key: {{ $key }}
 {{- end }}
 {{- end }}

@@ -41,7 +41,7 @@ to it, and only the namespace of the collector may connect. It is closed unless 
 {{- if .endpoint -}}
 - to:
     - namespaceSelector:
-        matchLabels: {kubernetes.io/metadata.name: {{ .toNamespace }}}
+        matchLabels: {kubernetes.io/metadata.name: {{ .toNamespace | quote }}}
   ports:
     - {port: {{ (urlParse .endpoint).host | splitList ":" | last }}, protocol: TCP}
 {{- end -}}
@@ -54,7 +54,7 @@ apiVersion: monitoring.coreos.com/v1
 kind: ServiceMonitor
 metadata:
   name: {{ .Chart.Name }}
-  namespace: {{ .Release.Namespace }}
+  namespace: {{ .Release.Namespace | quote }}
   labels:
     {{- include "tandem.labels" . | nindent 4 }}
     {{- with .Values.global.serviceMonitor.labels }}
@@ -67,7 +67,7 @@ spec:
   endpoints:
     - port: metrics
       path: /metrics
-      interval: {{ .Values.global.serviceMonitor.interval }}
+      interval: {{ .Values.global.serviceMonitor.interval | quote }}
 {{- end -}}
 {{- end }}
 
@@ -76,7 +76,7 @@ spec:
 {{- if .Values.global.serviceMonitor.enabled -}}
 - from:
     - namespaceSelector:
-        matchLabels: {kubernetes.io/metadata.name: {{ .Values.global.serviceMonitor.fromNamespace }}}
+        matchLabels: {kubernetes.io/metadata.name: {{ .Values.global.serviceMonitor.fromNamespace | quote }}}
   ports:
     - {port: metrics, protocol: TCP}
 {{- end -}}

@@ -8,12 +8,15 @@ region's queues (5671). Not the metadata service, whose tokens are those of the 
         matchLabels: {kubernetes.io/metadata.name: kube-system}
       podSelector:
         matchLabels: {k8s-app: kube-dns}
+    {{- range .Values.global.networkPolicy.dnsCidrs }}
+    - ipBlock: {cidr: {{ . | quote }}}
+    {{- end }}
   ports:
     - {port: 53, protocol: UDP}
     - {port: 53, protocol: TCP}
 - to:
     - ipBlock:
-        cidr: {{ .Values.global.networkPolicy.egressCidr }}
+        cidr: {{ .Values.global.networkPolicy.egressCidr | quote }}
         except: [169.254.169.254/32]
   ports:
     - {port: 443, protocol: TCP}
@@ -27,7 +30,7 @@ apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata:
   name: {{ $root.Chart.Name }}
-  namespace: {{ $root.Release.Namespace }}
+  namespace: {{ $root.Release.Namespace | quote }}
   labels:
     {{- include "tandem.labels" $root | nindent 4 }}
 spec:

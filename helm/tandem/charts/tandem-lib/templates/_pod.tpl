@@ -36,7 +36,7 @@ capabilities:
     driver: secrets-store.csi.k8s.io
     readOnly: true
     volumeAttributes:
-      secretProviderClass: {{ .Values.global.credentials.csi.secretProviderClass }}
+      secretProviderClass: {{ .Values.global.credentials.csi.secretProviderClass | quote }}
 {{- end -}}
 {{- with (.Values.accounts).secretProviderClass }}
 - name: table-accounts
@@ -44,7 +44,7 @@ capabilities:
     driver: secrets-store.csi.k8s.io
     readOnly: true
     volumeAttributes:
-      secretProviderClass: {{ . }}
+      secretProviderClass: {{ . | quote }}
 {{- end -}}
 {{- end }}
 

@@ -5,11 +5,12 @@ apiVersion: v1
 kind: ServiceAccount
 metadata:
   name: {{ .name }}
-  namespace: {{ $root.Release.Namespace }}
+  namespace: {{ $root.Release.Namespace | quote }}
   labels:
     {{- include "tandem.labels" $root | nindent 4 }}
   {{- $annotations := .annotations | default dict }}
   {{- if eq $root.Values.global.credentials.source "identity" }}
+  {{- /* The identity wins over what a release writes beside it. */}}
   {{- $annotations = merge (dict "azure.workload.identity/client-id" .clientId) $annotations }}
   {{- end }}
   {{- with $annotations }}

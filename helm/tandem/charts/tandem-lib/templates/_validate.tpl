@@ -8,6 +8,7 @@ found at once, each a sentence that says what to do.
   (include "tandem.problems.peers" . | fromJsonArray)
   (include "tandem.problems.credentials" . | fromJsonArray)
   (include "tandem.problems.auth" . | fromJsonArray)
+  (include "tandem.problems.otlp" . | fromJsonArray)
   (include "tandem.problems.settings" . | fromJsonArray) -}}
 {{- if $problems -}}
 {{- fail (printf "\nThe values cannot be used:\n- %s\n" (join "\n- " $problems)) -}}
@@ -132,11 +133,36 @@ found at once, each a sentence that says what to do.
 {{ toJson $problems }}
 {{- end }}
 
-{{/* Of one service: a range that cannot be scaled in. */}}
-{{- define "tandem.validateReplicas" -}}
+{{- define "tandem.problems.otlp" -}}
+{{- $problems := list -}}
+{{- with .Values.global.otlp.endpoint -}}
+{{- $port := (urlParse .).host | splitList ":" | last | int -}}
+{{- if gt $port 65535 -}}
+{{- $problems = append $problems (printf "global.otlp.endpoint names port %d: there is none above 65535." $port) -}}
+{{- end -}}
+{{- end -}}
+{{ toJson $problems }}
+{{- end }}
+
+{{/* Of one service: a range that cannot be scaled in, and what is asked for but not allowed. */}}
+{{- define "tandem.validateService" -}}
 {{- include "tandem.validate" . -}}
 {{- $replicas := .Values.replicas -}}
 {{- if gt (int $replicas.min) (int $replicas.max) -}}
 {{- fail (printf "\n%s.replicas.min (%d) is greater than max (%d): swap them." .Chart.Name (int $replicas.min) (int $replicas.max)) -}}
 {{- end -}}
+{{- $resources := .Values.resources -}}
+{{- range $name, $limit := $resources.limits -}}
+{{- $request := get $resources.requests $name -}}
+{{- if gt (include "tandem.amount" $request | float64) (include "tandem.amount" $limit | float64) -}}
+{{- fail (printf "\n%s.resources: the request of %s (%s) is greater than its limit (%s), which no cluster takes: lower the one or raise the other." $.Chart.Name $name $request $limit) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* What a quantity such as 250m or 1.5Gi amounts to, as a number. */}}
+{{- define "tandem.amount" -}}
+{{- $unit := regexFind "[a-zA-Z]*$" . -}}
+{{- $units := dict "" 1.0 "m" 0.001 "k" 1e3 "M" 1e6 "G" 1e9 "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 -}}
+{{ mulf (trimSuffix $unit .) (get $units $unit) }}
 {{- end }}
