@@ -9,10 +9,13 @@ test('llms.txt is what is written for the pages: pnpm docs:write', () => {
 
 test('llms.txt leads to every page, and says something of each', () => {
   const lines = [...renderLlmsPage().matchAll(/^- \[[^\]]+\]\(([^)]+)\): (.*)$/gmu)];
-  const pages = globSync(['*.md', 'docs/*.md', 'docs/runbooks/*.md', 'packages/*/README.md'], {
-    cwd: ROOT,
-  });
-  const paths = lines.map(([, path]) => path).filter((path) => path !== 'docs/adr');
+  const pages = globSync(
+    ['*.md', 'docs/*.md', 'docs/runbooks/*.md', 'packages/*/{API,README}.md'],
+    {
+      cwd: ROOT,
+    },
+  );
+  const paths = lines.map(([, path = '']) => path).filter((path) => path !== 'docs/adr');
   expect(paths.toSorted()).toEqual(pages.toSorted());
   for (const [, path, says = ''] of lines) expect(says.length, path).toBeGreaterThan(20);
 });

@@ -10,6 +10,7 @@ const SECTIONS = [
   },
   { title: 'Documents', pages: 'docs/*.md' },
   { title: 'Packages', pages: 'packages/*/README.md' },
+  { title: 'What each package exports', pages: 'packages/*/API.md' },
   { title: 'Runbooks', pages: 'docs/runbooks/*.md' },
   { title: 'Working on it', pages: ['CONTRIBUTING.md', 'SECURITY.md'] },
 ];
