@@ -126,9 +126,11 @@ interface Printing {
 function print(command: string, outcome: Outcome | Failure, { io, isJson }: Printing): void {
   const { text, json, exitCode = EXIT.ok } = outcome;
   const isFailure = 'isFailure' in outcome;
+  const toLine = (): string => toJsonLine({ command, ok: exitCode === EXIT.ok, ...json });
+  io.onOutcome?.(toLine());
   const shown = isFailure ? indentRest(escapeLines(text)) : escapeLines(text);
   if (isFailure || (isJson && text !== '' && exitCode !== EXIT.ok)) io.err(`${shown}\n`);
-  if (isJson) io.out(`${toJsonLine({ command, ok: exitCode === EXIT.ok, ...json })}\n`);
+  if (isJson) io.out(`${toLine()}\n`);
   else if (!isFailure && text !== '') io.out(`${shown}\n`);
 }
 

@@ -25,6 +25,10 @@ export interface Io {
   readonly ask?: (question: string, signal: AbortSignal) => Promise<string>;
   /** Aborted when it is told to stop. */
   readonly signal: AbortSignal;
+  /** Told how far long work is, in the words of a terminal, for who runs commands within itself. */
+  readonly onProgress?: (text: string) => void;
+  /** Told the line of JSON that a command has for programs, also where it speaks to a person. */
+  readonly onOutcome?: (line: string) => void;
 }
 
 /** What commands have of it: what they say goes through `act`, where it is made fit to be shown. */

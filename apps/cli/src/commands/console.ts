@@ -1,10 +1,11 @@
 import { homedir, userInfo } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { isLoopback } from '@tandem/service-kit';
 import type { Cli, Outcome } from '../act.ts';
 import { createAccess } from '../console/access.ts';
 import { createAudit } from '../console/audit.ts';
 import { createConsoleApp } from '../console/console-app.ts';
+import { createLongRuns } from '../console/long-runs.ts';
 import { createCommandRunner } from '../console/run-command.ts';
 import { createRegionWatch, REFRESH_MS } from '../console/watch-regions.ts';
 import type { Io } from '../io.ts';
@@ -72,12 +73,17 @@ async function serve(
   });
   const globals = options.regions === undefined ? [] : ['--regions', options.regions];
   const run = createCommandRunner(own, (args, at) => runProgram([...globals, ...args], at));
+  const auditFile = options.audit ?? auditFileOf(io);
+  const audit = createAudit(auditFile, io.clock);
+  const folder = join(dirname(auditFile), 'runs');
+  const runs = createLongRuns({ folder, clock: io.clock, run, audit, onFault });
   const app = createConsoleApp({
     access,
     watch,
     clock: io.clock,
     run,
-    audit: createAudit(options.audit ?? auditFileOf(io), io.clock),
+    runs,
+    audit,
     allowedHosts: [],
     onFault,
   });
@@ -90,6 +96,7 @@ async function serve(
     const closing = app.close();
     app.server.closeAllConnections();
     await closing;
+    await runs.close();
   }
   return { text: 'The console has ended.', json: { origin } };
 }

@@ -8,18 +8,25 @@ import {
   type FastifyRequest,
   fastify,
 } from 'fastify';
-import { toJsonLine } from '../report/escape-text.ts';
 import { UsageError } from '../usage-error.ts';
 import { type Access, isSame } from './access.ts';
 import { type Html, html } from './html.ts';
 import { headHtml, layout, type NavLink } from './layout.ts';
-import type { ConsoleRoutes, ConsoleTools, PageOptions, Visit } from './page.ts';
+import {
+  type ConsoleRoutes,
+  type ConsoleTools,
+  Elsewhere,
+  type PageOptions,
+  type Visit,
+} from './page.ts';
 import { atRiskPage } from './pages/at-risk.ts';
 import { auditPage } from './pages/audit.ts';
 import { conflictsPage } from './pages/conflicts.ts';
 import { deadLettersPage } from './pages/dead-letters.ts';
 import { historyPage } from './pages/history.ts';
+import { longRunPages } from './pages/long-run.ts';
 import { overviewPage } from './pages/overview.ts';
+import { recoveryPage } from './pages/recovery.ts';
 import { tablesPage } from './pages/tables.ts';
 
 export interface ConsoleAppOptions extends ConsoleTools {
@@ -36,6 +43,7 @@ const LINKS: readonly NavLink[] = [
   { path: '/dead-letters', label: 'Dead letters' },
   { path: '/history', label: 'History' },
   { path: '/tables', label: 'Tables' },
+  { path: '/recovery', label: 'Recovery' },
   { path: '/audit', label: 'Audit' },
 ];
 
@@ -46,6 +54,8 @@ const PAGES = [
   deadLettersPage,
   historyPage,
   tablesPage,
+  recoveryPage,
+  longRunPages,
   auditPage,
 ];
 
@@ -134,6 +144,7 @@ function createRoutes(
     visit: Visit,
   ): Promise<FastifyReply> => {
     const content = await render(visit);
+    if (content instanceof Elsewhere) return reply.redirect(content.path, 303);
     const { person, formToken } = visit.visitor;
     const nowMs = clock.nowMs();
     return reply.type(HTML_TYPE).send(
@@ -166,13 +177,14 @@ function createRoutes(
         if (!isSame(fields.get('formToken') ?? '', visitor.formToken)) return refuseForm(reply);
         return show(reply, options, { visitor, query: queryOf(request), fields });
       }),
-    download: ({ path, name, read }) =>
+    download: ({ path, name, type, read }) =>
       void app.get(path, async (request, reply) => {
         const visitor = access.find(cookieOf(request));
         if (visitor === undefined) return reply.redirect('/enter', 303);
         const visit = { visitor, query: queryOf(request), fields: NO_FIELDS };
+        const text = await read(visit);
         reply.header('content-disposition', `attachment; filename="${name}"`);
-        return reply.type('application/json').send(toJsonLine(await read(visit)));
+        return reply.type(type).send(text);
       }),
     data: (path, read) =>
       void app.get(path, async (request, reply) => {

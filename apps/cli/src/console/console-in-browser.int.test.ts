@@ -114,6 +114,8 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       ['dead-letters', '/dead-letters?region=west'],
       ['history', '/history'],
       ['tables', '/tables?region=east'],
+      ['table', '/tables?region=east&table=Orders'],
+      ['recovery', '/recovery'],
       ['audit', '/audit'],
     ] as const) {
       await check(page, { name, open: () => page.goto(`${origin}${path}`) });
@@ -138,6 +140,19 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
     expect(page.url()).toBe(`${origin}/conflicts/restore`);
     await page.goto(`${origin}/audit`);
     expect(await textOf(page)).toContain('tandem conflicts restore');
+    expect(complaints).toEqual([]);
+  });
+
+  test('shows a long command live: its plan, how it ended, and what it would take to carry it out', async () => {
+    const { page, complaints } = await openPage(browser);
+    await enter(page);
+    await page.goto(`${origin}/recovery`);
+    await page.select('#region', 'west');
+    const plan = 'main form:has(input[value="rebuild"]) button';
+    await Promise.all([page.waitForNavigation(), page.click(plan)]);
+    await page.waitForSelector('#typed');
+    expect(await textOf(page)).toContain('Would hold west');
+    await check(page, { name: 'rebuild-plan', open: async () => undefined });
     expect(complaints).toEqual([]);
   });
 

@@ -3,6 +3,7 @@ import type { Clock } from '@tandem/core';
 import type { Visitor } from './access.ts';
 import type { Audit } from './audit.ts';
 import type { Html } from './html.ts';
+import type { LongRuns } from './long-runs.ts';
 import type { CommandRunner } from './run-command.ts';
 import type { RegionWatch } from './watch-regions.ts';
 
@@ -11,6 +12,7 @@ export interface ConsoleTools {
   readonly watch: RegionWatch;
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly run: CommandRunner;
+  readonly runs: LongRuns;
   readonly audit: Audit;
 }
 
@@ -22,6 +24,15 @@ export interface Visit {
   readonly fields: URLSearchParams;
 }
 
+/** Sends the browser on to another page of ours: what a form began is seen there, and is begun once. */
+export class Elsewhere {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+}
+
 export interface PageOptions {
   readonly path: string;
   readonly title: string;
@@ -29,14 +40,15 @@ export interface PageOptions {
   readonly links?: string;
   /** How often it asks anew by itself. */
   readonly refreshMs?: number;
-  readonly render: (visit: Visit) => Html | Promise<Html>;
+  readonly render: (visit: Visit) => Html | Elsewhere | Promise<Html | Elsewhere>;
 }
 
 interface DownloadOptions {
   readonly path: string;
   /** Under which it is kept. */
   readonly name: string;
-  readonly read: (visit: Visit) => Promise<object>;
+  readonly type: 'application/json' | 'text/html; charset=utf-8';
+  readonly read: (visit: Visit) => Promise<string>;
 }
 
 /** Pages add themselves with this. */

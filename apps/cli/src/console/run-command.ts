@@ -21,6 +21,8 @@ export type CommandRunner = (
   options?: {
     readonly signal?: AbortSignal;
     readonly onLine?: (line: string) => void;
+    /** Told how far it is, as a terminal would be. */
+    readonly onProgress?: (text: string) => void;
     /** Asks for what a person is told in place of the JSON. */
     readonly asText?: boolean;
   },
@@ -30,9 +32,10 @@ export function createCommandRunner(
   io: Io,
   runProgram: (args: readonly string[], io: Io) => Promise<number>,
 ): CommandRunner {
-  return async (args, { signal, onLine, asText = false } = {}) => {
+  return async (args, { signal, onLine, onProgress, asText = false } = {}) => {
     let out = '';
     let err = '';
+    let line = '{}';
     const { ask: _nobodyIsAsked, ...own } = io;
     const exitCode = await runProgram(asText ? args : ['--json', ...args], {
       ...own,
@@ -42,31 +45,23 @@ export function createCommandRunner(
         onLine?.(text.trimEnd());
       },
       isTerminal: false,
+      onOutcome: (said) => void (line = said),
+      ...(onProgress === undefined ? {} : { onProgress }),
       signal: signal === undefined ? io.signal : AbortSignal.any([io.signal, signal]),
     });
-    if (asText) return { exitCode, json: {}, text: out.trimEnd(), failure: said(exitCode, err) };
-    const json = lastLineOf(out);
-    const failure = failureOf(json) ?? (exitCode === EXIT.usage ? said(exitCode, err) : undefined);
-    return { exitCode, json, text: '', failure };
+    const json = JSON.parse(line) as CommandRun['json'];
+    // One that was never begun, for options that there are not, has said so in words alone.
+    const failure =
+      failureOf(json) ??
+      (exitCode === EXIT.usage ? { code: 'USAGE', message: err.trim() } : undefined);
+    return { exitCode, json, text: asText ? out.trimEnd() : '', failure };
   };
-}
-
-/** The last line of the output of a command is its result. */
-function lastLineOf(out: string): CommandRun['json'] {
-  const last = out.trimEnd().split('\n').at(-1) ?? '';
-  return last.startsWith('{') ? (JSON.parse(last) as CommandRun['json']) : {};
 }
 
 function failureOf({ error }: CommandRun['json']): CommandRun['failure'] {
   if (typeof error !== 'object' || error === null) return undefined;
   if (!('code' in error && 'message' in error)) return undefined;
   return { code: String(error.code), message: String(error.message) };
-}
-
-/** Returns why it failed as a person is told: all but a finding, which is what was asked for. */
-function said(exitCode: number, err: string): CommandRun['failure'] {
-  if (exitCode === EXIT.ok || (exitCode === EXIT.finding && err.trim() === '')) return undefined;
-  return { code: `EXIT_${exitCode}`, message: err.trim() };
 }
 
 /** Returns an option with a value of others, which is its value also where it looks like an option itself. */

@@ -62,3 +62,21 @@ test('progress is shown now and then, anew for each work, and taken away once', 
   piped.end();
   expect(shown).toHaveLength(5);
 });
+
+test('who runs a command within itself is told what a terminal would show', async () => {
+  const clock = createVirtualClock(1_000_000);
+  const told: string[] = [];
+  const written: string[] = [];
+  const progress = createProgress({
+    err: (text) => void written.push(text),
+    isTerminal: false,
+    clock,
+    onProgress: (text) => void told.push(text),
+  });
+  await clock.advance(1_000);
+  progress.update('repaired', 3, 8);
+  progress.update('repaired', 4, 8);
+  progress.end();
+  expect(told).toEqual([describeProgress('repaired', { done: 3, total: 8, passedMs: 0 })]);
+  expect(written).toEqual([]);
+});

@@ -1,6 +1,9 @@
 import type { Io } from '../io.ts';
 
-/** How far long work is, on a terminal only: nothing is written to pipes and files. */
+/**
+ * How far long work is, on a terminal, and for whoever runs the command within itself: nothing is written to pipes and
+ * files.
+ */
 export interface Progress {
   /** With a total there is a bar, and the time that is left. */
   update(label: string, done: number, total?: number): void;
@@ -15,8 +18,10 @@ export function createProgress({
   err,
   isTerminal,
   clock,
-}: Pick<Io, 'err' | 'isTerminal' | 'clock'>): Progress {
-  if (!isTerminal) return { update: () => undefined, end: () => undefined };
+  onProgress,
+}: Pick<Io, 'err' | 'isTerminal' | 'clock' | 'onProgress'>): Progress {
+  if (!isTerminal && onProgress === undefined)
+    return { update: () => undefined, end: () => undefined };
   let current: { readonly label: string; readonly startedMs: number } | undefined;
   let shownMs = 0;
   return {
@@ -29,10 +34,12 @@ export function createProgress({
       if (nowMs - shownMs < SHOW_EVERY_MS) return;
       shownMs = nowMs;
       const passedMs = nowMs - current.startedMs;
-      err(`${CLEAR_LINE}${describeProgress(label, { done, total, passedMs })}`);
+      const text = describeProgress(label, { done, total, passedMs });
+      if (isTerminal) err(`${CLEAR_LINE}${text}`);
+      onProgress?.(text);
     },
     end() {
-      if (current !== undefined) err(CLEAR_LINE);
+      if (current !== undefined && isTerminal) err(CLEAR_LINE);
       current = undefined;
     },
   };

@@ -1,11 +1,13 @@
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CATALOG_BUCKET_COUNT, catalogKind } from '@tandem/core';
+import { setTimeout } from 'node:timers/promises';
+import { CATALOG_BUCKET_COUNT, catalogKind, type TableStore } from '@tandem/core';
 import { recordBucketCount } from '@tandem/storage';
 import { createAccess } from '../console/access.ts';
 import { createAudit } from '../console/audit.ts';
 import { createConsoleApp } from '../console/console-app.ts';
+import { createLongRuns, type LongRuns } from '../console/long-runs.ts';
 import { createCommandRunner } from '../console/run-command.ts';
 import { createRegionWatch, type RegionWatch } from '../console/watch-regions.ts';
 import type { Io } from '../io.ts';
@@ -19,6 +21,7 @@ export interface OpenedConsole {
   readonly app: ReturnType<typeof createConsoleApp>;
   readonly access: ReturnType<typeof createAccess>;
   readonly watch: RegionWatch;
+  readonly runs: LongRuns;
   /** Counts who has entered. */
   opened(): number;
   /** Returns the headers of a visitor who has. */
@@ -34,10 +37,63 @@ export interface OpenedConsole {
 const HOST = '127.0.0.1:7799';
 const OPTIONS = { json: true, requestsMax: 10_000_000 };
 
-/** The console over regions in memory, in their virtual time. */
+/** Where commands of the console are stopped in the middle, to look at them, and let on. */
+export interface Gate {
+  isShut(): boolean;
+  /** Lets so many writes of west pass, and no more. */
+  shutAfter(writes: number): void;
+  open(): void;
+  /** Resolves when a command stands before it. */
+  reached(): Promise<void>;
+  /** The stores that commands get. */
+  readonly io: Pick<Io, 'openStore'>;
+}
+
+export function createGate({ regions }: CliHarness): Gate {
+  let left = Number.POSITIVE_INFINITY;
+  let opened = Promise.withResolvers<void>();
+  let reached = Promise.withResolvers<void>();
+  opened.resolve();
+  const pass = async (): Promise<void> => {
+    left -= 1;
+    if (left >= 0) return;
+    reached.resolve();
+    await opened.promise;
+  };
+  const { store } = regions.west;
+  const west: TableStore = {
+    createTable: (table) => store.createTable(table),
+    get: (...address) => store.get(...address),
+    query: (range) => store.query(range),
+    timeMs: () => store.timeMs(),
+    async commit(transaction) {
+      await pass();
+      return store.commit(transaction);
+    },
+  };
+  return {
+    isShut: () => left < 0,
+    shutAfter(writes) {
+      left = writes;
+      opened = Promise.withResolvers();
+      reached = Promise.withResolvers();
+    },
+    open() {
+      left = Number.POSITIVE_INFINITY;
+      opened.resolve();
+    },
+    reached: () => reached.promise,
+    io: {
+      openStore: (connection) => (connection === 'memory:west' ? west : regions.east.store),
+    },
+  };
+}
+
+/** The console over regions in memory, in their virtual time, which stands still before a gate that is shut. */
 export async function openConsole(
   own: Partial<Io> = {},
   given?: CliHarness,
+  { gate, folder: old }: { readonly gate?: Gate; readonly folder?: string } = {},
 ): Promise<OpenedConsole> {
   const harness = given ?? (await createCliHarness());
   const { regions } = harness;
@@ -57,14 +113,36 @@ export async function openConsole(
     refreshMs: 5_000,
     onFault,
   });
-  const folder = await mkdtemp(join(tmpdir(), 'tandem-console-'));
+  const folder = old ?? (await mkdtemp(join(tmpdir(), 'tandem-console-')));
   const audit = createAudit(join(folder, 'state', 'audit.ndjson'), io.clock);
+  const driveGated = async <T>(work: Promise<T>): Promise<T> => {
+    const progress = { isDone: false };
+    const finished = work.finally(() => void (progress.isDone = true));
+    finished.catch(() => undefined);
+    while (!progress.isDone) {
+      await setTimeout(1);
+      const wakeMs = gate?.isShut() === true ? undefined : regions.clock.nextWakeMs();
+      if (wakeMs !== undefined) await regions.clock.advance(Math.max(0, wakeMs - io.clock.nowMs()));
+    }
+    return finished;
+  };
+  // Only commands wait for time that is not real: a page waits for a disk, too.
+  const run = createCommandRunner(io, (args, at) =>
+    gate === undefined ? regions.drive(runProgram(args, at)) : driveGated(runProgram(args, at)),
+  );
+  const runs = createLongRuns({
+    folder: join(folder, 'runs'),
+    clock: io.clock,
+    run,
+    audit,
+    onFault,
+  });
   const app = createConsoleApp({
     access,
     watch,
     clock: io.clock,
-    // Only commands wait for time that is not real: a page waits for a disk, too.
-    run: createCommandRunner(io, (args, at) => regions.drive(runProgram(args, at))),
+    run,
+    runs,
     audit,
     allowedHosts: [],
     onFault,
@@ -75,6 +153,7 @@ export async function openConsole(
     app,
     access,
     watch,
+    runs,
     folder,
     faults,
     opened: () => opened,
@@ -99,4 +178,35 @@ export async function createClientTable({ regions, run }: CliHarness, name: stri
     await recordBucketCount(store, catalogKind, CATALOG_BUCKET_COUNT);
   }
   await run('tables', 'create', name, '--region', 'east', '--apply');
+}
+
+export interface Visiting {
+  get(url: string): Promise<string>;
+  /** Follows where it is sent. */
+  post(url: string, fields: Readonly<Record<string, string>>): Promise<string>;
+}
+
+/** One browser that was let in. */
+export async function visitConsole({ app, enter }: OpenedConsole): Promise<Visiting> {
+  const headers = await enter();
+  const get = async (url: string): Promise<string> => (await app.inject({ url, headers })).body;
+  const token = /name="formToken" value="([^"]+)"/.exec(await get('/audit'))?.[1] ?? '';
+  return {
+    get,
+    async post(url, fields) {
+      const payload = new URLSearchParams({ formToken: token, ...fields }).toString();
+      const type = { 'content-type': 'application/x-www-form-urlencoded' };
+      const asked = { method: 'POST', url, headers: { ...headers, ...type }, payload } as const;
+      const answer = await app.inject(asked);
+      return answer.statusCode === 303 ? get(String(answer.headers.location)) : answer.body;
+    },
+  };
+}
+
+/** Returns what a person reads of a piece of a page. */
+export function textOf(piece: string): string {
+  return piece
+    .replaceAll(/<[^>]*>/g, ' ')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
 }

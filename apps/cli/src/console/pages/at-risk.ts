@@ -1,4 +1,5 @@
 // "If east vanished now": the writes that only east has, by id, and those that would come late.
+import { toJsonLine } from '../../report/escape-text.ts';
 import { type Html, html, valueHtml } from '../html.ts';
 import { countText } from '../judge-region.ts';
 import { dateHtml } from '../layout.ts';
@@ -71,7 +72,8 @@ export function atRiskPage({ page, download }: ConsoleRoutes, tools: ConsoleTool
   download({
     path: '/at-risk.json',
     name: 'at-risk.json',
-    read: async (visit) => (await tools.run(argsOf(visit))).json,
+    type: 'application/json',
+    read: async (visit) => toJsonLine((await tools.run(argsOf(visit))).json),
   });
 }
 

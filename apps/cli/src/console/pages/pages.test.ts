@@ -2,42 +2,17 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type CliHarness, createCliHarness } from '../../testing/cli-harness.ts';
-import { createClientTable, type OpenedConsole, openConsole } from '../../testing/open-console.ts';
+import {
+  createClientTable,
+  type OpenedConsole,
+  openConsole,
+  textOf,
+  visitConsole as visit,
+} from '../../testing/open-console.ts';
 import { packField } from '../acts.ts';
 
 const ID = '00b479c9-f61f-451a-86d2-ee8cc047c181';
 const HOSTILE = '<img src=x onerror=alert(1)>\u202E"\'`\u0007';
-
-interface Visitor {
-  get(url: string): Promise<string>;
-  post(url: string, fields: Readonly<Record<string, string>>): Promise<string>;
-}
-
-/** One browser that was let in. */
-async function visit({ app, enter }: OpenedConsole): Promise<Visitor> {
-  const headers = await enter();
-  const get = async (url: string): Promise<string> => {
-    const answer = await app.inject({ url, headers });
-    expect(answer.statusCode).toBe(200);
-    return answer.body;
-  };
-  const token = /name="formToken" value="([^"]+)"/.exec(await get('/audit'))?.[1] ?? '';
-  return {
-    get,
-    async post(url, fields) {
-      const payload = new URLSearchParams({ formToken: token, ...fields }).toString();
-      const type = { 'content-type': 'application/x-www-form-urlencoded' };
-      const asked = { method: 'POST', url, headers: { ...headers, ...type }, payload } as const;
-      return (await app.inject(asked)).body;
-    },
-  };
-}
-
-const textOf = (piece: string): string =>
-  piece
-    .replaceAll(/<[^>]*>/g, ' ')
-    .replaceAll(/\s+/g, ' ')
-    .trim();
 
 const packed = (fields: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, packField(value)]));

@@ -3,7 +3,8 @@ import { addAct, buttonHtml } from '../acts.ts';
 import { type Html, html, linesHtml, valueHtml } from '../html.ts';
 import { dateHtml } from '../layout.ts';
 import type { ConsoleRoutes, ConsoleTools, Visit } from '../page.ts';
-import { argument, optionArgs } from '../run-command.ts';
+import { argument, optionArgs, shownCommand } from '../run-command.ts';
+import { beginHtml } from './long-run.ts';
 import { choiceHtml, moreHtml, ROWS_MAX, regionOf, saidHtml, tableHtml, tableOf } from './parts.ts';
 
 const PATH = '/tables';
@@ -47,6 +48,19 @@ export function tablesPage(routes: ConsoleRoutes, tools: ConsoleTools): void {
     loses: (fields) => ({ region: fields.one('region'), takesConfirm: true }),
   });
   addAct(routes, tools, {
+    path: '/tables/thaw',
+    title: 'Forward a table again',
+    verb: 'Forward it again',
+    back,
+    args: (fields) => [
+      'tables',
+      'take-over',
+      argument(fields.one('table')),
+      ...optionArgs('--region', fields.one('region')),
+      '--back',
+    ],
+  });
+  addAct(routes, tools, {
     path: '/tables/restore',
     title: 'Bring a table back',
     verb: 'Bring it back',
@@ -69,7 +83,7 @@ async function contentHtml(visit: Visit, tools: ConsoleTools): Promise<Html> {
     const args = ['tables', 'list', ...where];
     const run = await tools.run(args);
     const tables = (run.json['tables'] ?? []) as readonly Table[];
-    return html`${saidHtml(args, run)}${run.failure === undefined && listHtml(visit, { region, tables })}`;
+    return html`${saidHtml(args, run)}${run.failure === undefined && listHtml(visit, { region, tables })}${adoptHtml(visit, region)}`;
   }
   const args = ['tables', 'show', argument(table), ...where];
   const run = await tools.run(args, { asText: true });
@@ -78,7 +92,43 @@ async function contentHtml(visit: Visit, tools: ConsoleTools): Promise<Html> {
   const fields = { table, region };
   return html`${said}${linesHtml(run.text)}
 ${buttonHtml(visit, { path: '/tables/delete', label: 'Delete it…', fields })} ${buttonHtml(visit, { path: '/tables/restore', label: 'Bring it back…', fields })}
+${await takenHtml(visit, tools, { table, region })}
 <p><a href="${`${PATH}?${new URLSearchParams({ region }).toString()}`}">All tables of ${region}</a></p>`;
+}
+
+/** How far a table is that is taken over from a plain one, and how a plain one is kept equal to it. */
+async function takenHtml(
+  visit: Visit,
+  tools: ConsoleTools,
+  { table, region }: { readonly table: string; readonly region: string },
+): Promise<Html> {
+  const where = [argument(table), ...optionArgs('--region', region)];
+  const [taken, mirror] = [
+    ['tables', 'status', ...where],
+    ['tables', 'mirror', ...where],
+  ];
+  const status = await tools.run(taken, { asText: true });
+  const mirrored = await tools.run(mirror, { asText: true });
+  const fields = html`<input type="hidden" name="table" value="${table}"><input type="hidden" name="region" value="${region}">`;
+  const verbs = html`${beginHtml(visit, { kind: 'take-over', label: 'Plan to end the forwarding…', content: fields })}
+${beginHtml(visit, { kind: 'verify-copy', label: 'Compare with the old table', content: fields })}
+${buttonHtml(visit, { path: '/tables/thaw', label: 'Forward it again…', fields: { table, region } })}`;
+  return html`<h2>Taken over</h2>
+<p class="command">Same as <code>${shownCommand(taken)}</code></p>
+${linesHtml(status.failure?.message ?? status.text)}${status.failure === undefined && verbs}
+<h2>Mirrored</h2>
+<p class="command">Same as <code>${shownCommand(mirror)}</code></p>
+${linesHtml(mirrored.failure?.message ?? mirrored.text)}`;
+}
+
+function adoptHtml(visit: Visit, region: string): Html {
+  const content = html`<input type="hidden" name="region" value="${region}">
+<label for="adopt-table">Table</label> <input id="adopt-table" name="table" size="14" required autocomplete="off">
+<label for="adopt-from">of the source</label> <input id="adopt-from" name="from" size="14" required autocomplete="off">
+`;
+  return html`<h2>Take over a plain table</h2>
+<p>${region} serves it by forwarding to its old account, which Tables.Sources names; nothing is copied yet. What is to be served is counted first.</p>
+${beginHtml(visit, { kind: 'adopt', label: 'Plan it…', content })}`;
 }
 
 function listHtml(

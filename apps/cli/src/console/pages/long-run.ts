@@ -1,0 +1,355 @@
+/**
+ * Commands that take long: what each would do, how far it is, stopping it, going on, and a report that can be kept.
+ * What writes is run without its flag first; its plan is shown, and the same command with the flag carries it out.
+ */
+import { createHash } from 'node:crypto';
+import { EXIT, type ExitCode } from '../../exit-codes.ts';
+import { UsageError } from '../../usage-error.ts';
+import type { Fields } from '../acts.ts';
+import { Html, html, linesHtml, valueHtml } from '../html.ts';
+import type { Level } from '../judge-region.ts';
+import { ageText, badgeHtml, dateHtml } from '../layout.ts';
+import type { LongRun } from '../long-runs.ts';
+import { type ConsoleRoutes, type ConsoleTools, Elsewhere, type Visit } from '../page.ts';
+import { argument, optionArgs, shownCommand } from '../run-command.ts';
+import { tableHtml } from './parts.ts';
+
+const PATH = '/recovery';
+const SHOWN = '/recovery/run';
+/** Fast enough to look alive, and nothing but a look at what is in memory. */
+const REFRESH_MS = 2_000;
+
+interface Kind {
+  /** Returns the command, without what makes it do it. Throws `UsageError` for fields that are none of ours. */
+  readonly args: (fields: Fields) => readonly string[];
+  /** How its plan is carried out; a kind without one writes nothing. */
+  readonly apply?: {
+    readonly flag: '--apply' | '--for-real';
+    readonly verb: string;
+    /** With which ends there is something to carry out. */
+    readonly after: readonly ExitCode[];
+    /** What the region is, in which it can lose something or is taken out of traffic; its name is asked for. */
+    readonly loses?: string;
+    readonly takesConfirm?: boolean;
+  };
+}
+
+/** All that is run in this way; what a form names is looked up here, so that it can begin nothing else. */
+const KINDS: Readonly<Record<string, Kind>> = {
+  verify: { args: (fields) => ['verify', ...given(fields, 'table')] },
+  repair: {
+    args: (fields) => [
+      'repair',
+      ...given(fields, 'table'),
+      ...(fields.one('old') === 'yes' ? ['--include-old'] : []),
+    ],
+    apply: { flag: '--apply', verb: 'Make them equal', after: [EXIT.finding, EXIT.damaged] },
+  },
+  rebuild: {
+    args: (fields) => {
+      const without = fields.all('without');
+      return [
+        'rebuild-region',
+        argument(fields.one('region')),
+        ...given(fields, 'table'),
+        ...(without.length === 0 ? [] : ['--without', ...without.map(argument)]),
+      ];
+    },
+    apply: {
+      flag: '--apply',
+      verb: 'Hold and fill it',
+      after: [EXIT.ok],
+      loses: 'It takes no traffic until it is proven equal.',
+    },
+  },
+  adopt: {
+    args: (fields) => [
+      'tables',
+      'adopt',
+      argument(fields.one('table')),
+      ...given(fields, 'region'),
+      ...given(fields, 'from'),
+    ],
+    apply: { flag: '--apply', verb: 'Serve it by forwarding', after: [EXIT.ok] },
+  },
+  'take-over': {
+    args: (fields) => [
+      'tables',
+      'take-over',
+      argument(fields.one('table')),
+      ...given(fields, 'region'),
+    ],
+    apply: {
+      flag: '--apply',
+      verb: 'End the forwarding',
+      after: [EXIT.ok],
+      loses: 'What a client writes at the old address from then on is lost.',
+      takesConfirm: true,
+    },
+  },
+  'verify-copy': {
+    args: (fields) => [
+      'tables',
+      'verify-copy',
+      argument(fields.one('table')),
+      ...given(fields, 'region'),
+    ],
+    apply: { flag: '--apply', verb: 'Read the old table no more', after: [EXIT.ok] },
+  },
+};
+
+function given(fields: Fields, name: string): readonly string[] {
+  const value = fields.one(name);
+  return value === '' ? [] : optionArgs(`--${name}`, value);
+}
+
+export function longRunPages(routes: ConsoleRoutes, tools: ConsoleTools): void {
+  routes.page({
+    path: SHOWN,
+    title: 'A command that takes long',
+    links: PATH,
+    refreshMs: REFRESH_MS,
+    render: async (visit) => {
+      const run = await runOf(tools, visit.query.get('id'));
+      return runHtml(visit, run, tools.clock.nowMs());
+    },
+  });
+  routes.download({
+    path: '/recovery/report',
+    name: 'tandem-report.html',
+    type: 'text/html; charset=utf-8',
+    read: async ({ query }) => String(reportHtml(await runOf(tools, query.get('id')))),
+  });
+  addRunActs(routes, tools);
+}
+
+function addRunActs({ form }: ConsoleRoutes, tools: ConsoleTools): void {
+  const { runs } = tools;
+  const does = (name: string, act: (visit: Visit) => Promise<LongRun | Html>): void =>
+    form({
+      path: `${PATH}/${name}`,
+      title: 'A command that takes long',
+      links: PATH,
+      render: async (visit) => {
+        const done = await act(visit);
+        return done instanceof Html ? done : new Elsewhere(pathOf(done));
+      },
+    });
+  does('begin', async ({ visitor, fields }) => {
+    const kind = fields.get('kind') ?? '';
+    const typed = typedFields(fields);
+    const args = kindOf(kind).args(typed);
+    return runs.begin({ kind, args, region: typed.one('region') || null, person: visitor.person });
+  });
+  does('apply', async (visit) => {
+    const { visitor, fields } = visit;
+    const plan = await runOf(tools, fields.get('id'));
+    const apply = applyOf(plan);
+    const { kind, region } = plan;
+    if (apply === undefined)
+      throw new UsageError('Nothing was done: this plan cannot be carried out.');
+    if (apply.loses !== undefined && fields.get('typed')?.trim() !== region) {
+      const refusal = `Nothing was done: that is not the name of the region, ${region ?? ''}.`;
+      return html`<p role="alert" class="refusal">${refusal}</p>${runHtml(visit, plan, tools.clock.nowMs())}`;
+    }
+    return runs.begin({ kind, args: appliedArgs(plan), region, person: visitor.person });
+  });
+  does('again', async ({ visitor, fields }) => {
+    const { kind, args, region } = await runOf(tools, fields.get('id'));
+    return runs.begin({ kind, args, region, person: visitor.person });
+  });
+  does('cancel', async ({ fields }) => {
+    const run = await runOf(tools, fields.get('id'));
+    runs.cancel(run.id);
+    return run;
+  });
+}
+
+/** Fields as a person typed them, which are not packed. */
+function typedFields(fields: URLSearchParams): Fields {
+  return {
+    one: (name) => fields.get(name)?.trim() ?? '',
+    all: (name) => fields.getAll(name).map((value) => value.trim()),
+  };
+}
+
+function kindOf(name: string): Kind {
+  const kind = Object.hasOwn(KINDS, name) ? KINDS[name] : undefined;
+  if (kind === undefined) throw new UsageError('There is no such command here.');
+  return kind;
+}
+
+async function runOf({ runs }: ConsoleTools, id: string | null): Promise<LongRun> {
+  const run = await runs.find(id ?? '');
+  if (run === undefined)
+    throw new UsageError('This run is not known here, or was forgotten: only the newest are kept.');
+  return run;
+}
+
+function pathOf({ id }: Pick<LongRun, 'id'>): string {
+  return `${SHOWN}?${new URLSearchParams({ id }).toString()}`;
+}
+
+/** Returns how a plan is carried out; undefined for what is none, or has found nothing to do. */
+function applyOf(run: LongRun): Kind['apply'] {
+  const { apply } = kindOf(run.kind);
+  const { result } = run;
+  if (apply === undefined || result === undefined || result.isFailure) return undefined;
+  return isPlan(run) && apply.after.some((code) => code === result.exitCode) ? apply : undefined;
+}
+
+function isPlan({ kind, args }: LongRun): boolean {
+  const { apply } = kindOf(kind);
+  return apply !== undefined && !args.includes(apply.flag);
+}
+
+function appliedArgs({ kind, args, region }: LongRun): readonly string[] {
+  const { apply } = kindOf(kind);
+  const confirm = apply?.takesConfirm === true && region !== null ? ['--confirm', region] : [];
+  return apply === undefined ? args : [...args, apply.flag, ...confirm];
+}
+
+interface End {
+  readonly level: Level;
+  readonly word: string;
+  readonly what: string;
+}
+
+const ENDS: Partial<Record<number, End>> = {
+  [EXIT.ok]: { level: 'good', word: 'Done', what: 'It ended.' },
+  [EXIT.finding]: { level: 'attention', word: 'Found something', what: 'It ended.' },
+  [EXIT.damaged]: { level: 'bad', word: 'Damaged rows', what: 'It ended.' },
+  [EXIT.interrupted]: {
+    level: 'attention',
+    word: 'Stopped',
+    what: 'It was told to stop. What was done stays done; the same command goes on from there.',
+  },
+};
+const FAILED: End = {
+  level: 'bad',
+  word: 'Failed',
+  what: 'What was done until then stays done; the same command goes on from there.',
+};
+const BROKEN_OFF: End = {
+  level: 'attention',
+  word: 'Broken off',
+  what:
+    'Nothing is known of its end: the console that ran it was ended, or is another one that still runs. What was ' +
+    'done stays done; the same command goes on from there.',
+};
+const RUNNING: End = {
+  level: 'unknown',
+  word: 'Running',
+  what: 'It goes on also when nobody looks.',
+};
+
+function endOf(run: LongRun): End {
+  const { state, result } = run;
+  if (result === undefined) return state === 'running' ? RUNNING : BROKEN_OFF;
+  const end = ENDS[result.exitCode] ?? FAILED;
+  if (result.isFailure || !isPlan(run)) return end;
+  return {
+    ...end,
+    word: result.exitCode === EXIT.ok ? 'Planned' : end.word,
+    what: 'Nothing was changed.',
+  };
+}
+
+function runHtml(visit: Visit, run: LongRun, nowMs: number): Html {
+  const { args, person, begunMs, result, progress, lines } = run;
+  const end = endOf(run);
+  const tookMs = (result?.endedMs ?? nowMs) - begunMs;
+  return html`<p><code>${shownCommand(args)}</code></p>
+<p>Begun by ${valueHtml(person)}, ${dateHtml(begunMs)}.</p>
+<section id="run" data-live aria-label="How far it is">
+<p aria-live="polite">${badgeHtml(end.level, end.word)} ${end.what}${run.state !== 'broken-off' && ` ${ageText(Math.max(0, tookMs))}.`}</p>
+${progress !== '' && html`<p class="progress">${progress}</p>`}
+${lines.length > 0 && linesHtml(lines.join('\n'))}
+${result !== undefined && linesHtml(result.text)}
+${actsHtml(visit, run)}
+</section>
+<p><a href="${PATH}">All commands that took long</a></p>`;
+}
+
+function actsHtml(visit: Visit, run: LongRun): Html {
+  const { region, result } = run;
+  if (run.state === 'running') {
+    return html`${runButtonHtml(visit, run, { act: 'cancel', label: 'Stop it' })}<p class="what">What was done stays done, as with Ctrl-C.</p>`;
+  }
+  const apply = applyOf(run);
+  const isCut = result === undefined || result.isFailure;
+  return html`${
+    apply !== undefined &&
+    html`<h2>Carry it out</h2><p>The command that does the same: <code>${shownCommand(appliedArgs(run))}</code></p>
+<form method="post" action="/recovery/apply" class="confirm">
+<input type="hidden" name="formToken" value="${visit.visitor.formToken}"><input type="hidden" name="id" value="${run.id}">
+${
+  apply.loses !== undefined &&
+  html`<p><label for="typed">${apply.loses} Type the name of the region, <strong>${region ?? ''}</strong>, to go on:</label> <input id="typed" name="typed" required autocomplete="off"></p>`
+}
+<button>${apply.verb}</button></form>`
+  }
+<h2>Again</h2>
+${runButtonHtml(visit, run, { act: 'again', label: isCut ? 'Go on with the same command' : 'Run it again' })}
+${result !== undefined && html`<p><a href="${`/recovery/report?${new URLSearchParams({ id: run.id }).toString()}`}" download>Keep the report</a>, one HTML file.</p>`}`;
+}
+
+function runButtonHtml(
+  { visitor }: Visit,
+  { id }: LongRun,
+  { act, label }: { readonly act: string; readonly label: string },
+): Html {
+  return html`<form method="post" action="${`${PATH}/${act}`}" class="inline"><input type="hidden" name="formToken" value="${visitor.formToken}"><input type="hidden" name="id" value="${id}"><button>${label}</button></form>`;
+}
+
+export function runsHtml(runs: readonly LongRun[]): Html {
+  if (runs.length === 0) return html`<p>None was run by way of the console yet.</p>`;
+  const rows = runs.map((run) => {
+    const { level, word } = endOf(run);
+    return html`<tr><td>${dateHtml(run.begunMs)}</td><td>${valueHtml(run.person)}</td><td><a href="${pathOf(run)}"><code>${shownCommand(run.args)}</code></a></td><td>${badgeHtml(level, word)}</td><td>${run.progress}</td></tr>`;
+  });
+  return tableHtml('Commands', ['Begun', 'Who', 'Command', 'State', 'How far'], rows);
+}
+
+/** A form that begins a command of a kind. */
+export function beginHtml(
+  { visitor }: Visit,
+  {
+    kind,
+    label,
+    content,
+  }: { readonly kind: string; readonly label: string; readonly content: Html },
+): Html {
+  return html`<form method="post" action="/recovery/begin" class="choice">
+<input type="hidden" name="formToken" value="${visitor.formToken}"><input type="hidden" name="kind" value="${kind}">
+${content}<button>${label}</button></form>`;
+}
+
+const REPORT_STYLE =
+  'body{font:15px/1.45 system-ui,sans-serif;max-width:78rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}' +
+  'pre{white-space:pre-wrap;overflow-wrap:anywhere}bdi{overflow-wrap:anywhere}';
+const REPORT_POLICY = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(REPORT_STYLE).digest('base64')}'`;
+
+/** One file that needs nothing else, and in which nothing but its own style is let in. */
+function reportHtml(run: LongRun): Html {
+  const { args, person, begunMs, result } = run;
+  const end = endOf(run);
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="content-security-policy" content="${REPORT_POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${end.word}: ${shownCommand(args)}</title>
+<style>${REPORT_STYLE}</style>
+</head>
+<body>
+<h1>${end.word}</h1>
+<p>${end.what}</p>
+<p><code>${shownCommand(args)}</code></p>
+<p>Begun by ${valueHtml(person)}, ${dateHtml(begunMs)}.${result !== undefined && html` Ended ${dateHtml(result.endedMs)}, exit code ${result.exitCode}.`}</p>
+${result !== undefined && linesHtml(result.text)}
+</body>
+</html>
+`;
+}

@@ -1,0 +1,271 @@
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { emptyTable, purgeQueue } from '@tandem/storage/testing';
+import { describe, expect, test } from 'vitest';
+import { type CliHarness, createCliHarness } from '../../testing/cli-harness.ts';
+import {
+  createGate,
+  type OpenedConsole,
+  openConsole,
+  textOf,
+  type Visiting,
+  visitConsole,
+} from '../../testing/open-console.ts';
+import { createLongRuns } from '../long-runs.ts';
+
+const ID = '00b479c9-f61f-451a-86d2-ee8cc047c181';
+
+/** West lacks what the others have. */
+async function createApart(count: number): Promise<CliHarness> {
+  const harness = await createCliHarness();
+  const { regions } = harness;
+  await regions.drive(
+    Promise.all(
+      Array.from({ length: count }, (_, n) =>
+        regions.east.table.put(idOf(n), { email: `${n}@example.com` }),
+      ),
+    ),
+  );
+  await purgeQueue(regions, 'west');
+  await regions.settle();
+  return harness;
+}
+
+function idOf(n: number): string {
+  return `${ID.slice(0, -4)}${String(n).padStart(4, '0')}`;
+}
+
+const idIn = (page: string): string => /name="id" value="([0-9a-f]{16})"/.exec(page)?.[1] ?? '';
+
+/** Begins a command, and resolves with its page once it has ended. */
+async function runToEnd(
+  visitor: Visiting,
+  url: string,
+  fields: Readonly<Record<string, string>>,
+): Promise<{ readonly id: string; readonly page: string }> {
+  const id = idIn(await visitor.post(url, fields));
+  return { id, page: await endOf(visitor, id) };
+}
+
+async function endOf(visitor: Visiting, id: string): Promise<string> {
+  const url = `/recovery/run?id=${id}`;
+  await expect.poll(() => visitor.get(url)).not.toContain('>Stop it<');
+  return visitor.get(url);
+}
+
+describe('the page of recovery', () => {
+  test('proves the regions equal, and keeps a report that needs nothing else', async () => {
+    const opened = await openConsole();
+    const visitor = await visitConsole(opened);
+    const { id, page } = await runToEnd(visitor, '/recovery/begin', { kind: 'verify' });
+    expect(textOf(page)).toContain('✓ Done');
+    expect(textOf(page)).toContain('Equal as of 2026-01-01T');
+    const report = await visitor.get(`/recovery/report?id=${id}`);
+    expect(textOf(report)).toContain('Equal as of 2026-01-01T');
+    expect(report).not.toMatch(/src=|href=|<script|url\(/);
+    expect(report).toMatch(/default-src &#39;none&#39;; style-src &#39;sha256-[\w+/=]+&#39;/);
+    const audit = textOf(await visitor.get('/audit'));
+    expect(audit).toContain('began tandem verify');
+    expect(audit).toContain('ended tandem verify 0');
+    expect(textOf(await visitor.get('/recovery'))).toContain('ada tandem verify ✓ Done');
+  });
+
+  test('repairs after it has shown the plan, and says what is left', async () => {
+    const harness = await createApart(3);
+    const visitor = await visitConsole(await openConsole({}, harness));
+    const plan = await runToEnd(visitor, '/recovery/begin', { kind: 'repair' });
+    expect(textOf(plan.page)).toContain('! Found something Nothing was changed.');
+    expect(textOf(plan.page)).toContain('3 to repair.');
+    expect(await harness.regions.west.table.get(idOf(0))).toBeUndefined();
+    const done = await runToEnd(visitor, '/recovery/apply', { id: plan.id });
+    expect(textOf(done.page)).toContain('tandem repair --apply');
+    expect(textOf(done.page)).toContain('Rows written: 3 in west. The regions are equal.');
+    expect(await harness.regions.west.table.get(idOf(0))).toBeDefined();
+    // What was carried out is no plan, and a plan that finds nothing offers nothing.
+    const refused = await visitor.post('/recovery/apply', { id: done.id });
+    expect(refused).toContain('this plan cannot be carried out');
+    const again = await runToEnd(visitor, '/recovery/again', { id: plan.id });
+    expect(textOf(again.page)).toContain('Nothing to repair: the regions are equal.');
+    expect(again.page).not.toContain('/recovery/apply');
+  });
+
+  test('holds no region before somebody has typed its name', async () => {
+    const harness = await createApart(3);
+    const visitor = await visitConsole(await openConsole({}, harness));
+    const fields = { kind: 'rebuild', region: 'west' };
+    const plan = await runToEnd(visitor, '/recovery/begin', fields);
+    expect(textOf(plan.page)).toContain('✓ Planned Nothing was changed.');
+    expect(textOf(plan.page)).toContain('Would hold west');
+    for (const typed of ['', 'east', 'WEST']) {
+      const refused = await visitor.post('/recovery/apply', { id: plan.id, typed });
+      expect(textOf(refused)).toContain(
+        'Nothing was done: that is not the name of the region, west.',
+      );
+    }
+    expect(textOf(await visitor.get('/recovery'))).not.toContain('rebuild-region west --apply');
+    const done = await runToEnd(visitor, '/recovery/apply', { id: plan.id, typed: 'west' });
+    expect(textOf(done.page)).toContain('tandem rebuild-region west --apply');
+    expect(await harness.regions.west.table.get(idOf(0))).toBeDefined();
+  });
+
+  test('takes no field for an option, begins nothing that it does not list, and knows no other run', async () => {
+    const visitor = await visitConsole(await openConsole());
+    const tries: readonly Readonly<Record<string, string>>[] = [
+      { kind: 'rebuild', region: '--apply' },
+      { kind: 'rebuild', region: 'west', without: '--apply' },
+      { kind: 'forget' },
+      { kind: 'constructor' },
+      {},
+    ];
+    for (const fields of tries) {
+      expect(await visitor.post('/recovery/begin', fields)).toContain('This did not work');
+    }
+    const { page } = await runToEnd(visitor, '/recovery/begin', {
+      kind: 'verify',
+      table: '--help',
+    });
+    expect(page).toContain('There is no table &quot;--help&quot;');
+    for (const id of ['', 'x', '../audit', '0'.repeat(16)]) {
+      expect(await visitor.get(`/recovery/run?id=${encodeURIComponent(id)}`)).toContain(
+        'not known here',
+      );
+    }
+  });
+});
+
+describe('a command that takes long', () => {
+  interface Shut {
+    readonly opened: OpenedConsole;
+    readonly visitor: Visiting;
+    readonly gate: ReturnType<typeof createGate>;
+    readonly harness: CliHarness;
+    /** Of the repair that stands in the middle. */
+    readonly id: string;
+  }
+
+  const ROWS = 40;
+  /** More than are written at once, which is four transactions of a hundred. */
+  const MANY = 420;
+
+  /** A repair that has written to west some times, and stands before the next. */
+  async function createHalfDone(rows = ROWS, writes = 3): Promise<Shut> {
+    const harness = await createApart(rows);
+    const gate = createGate(harness);
+    const opened = await openConsole(gate.io, harness, { gate });
+    const visitor = await visitConsole(opened);
+    const plan = await runToEnd(visitor, '/recovery/begin', { kind: 'repair' });
+    gate.shutAfter(writes);
+    const id = idIn(await visitor.post('/recovery/apply', { id: plan.id }));
+    await gate.reached();
+    await setTimeout(20);
+    return { opened, visitor, gate, harness, id };
+  }
+
+  const countIn = async ({ regions }: CliHarness, rows = ROWS): Promise<number> => {
+    const found = await Promise.all(
+      Array.from({ length: rows }, (_, n) => regions.west.table.get(idOf(n))),
+    );
+    return found.filter((one) => one !== undefined).length;
+  };
+
+  test('tells how far it is, stops when it is told to, and goes on from there', async () => {
+    const { visitor, gate, harness, id } = await createHalfDone(MANY, 6);
+    const page = await visitor.get(`/recovery/run?id=${id}`);
+    expect(textOf(page)).toContain('? Running');
+    expect(page).toMatch(/repaired \d+\/420 [█░]+ /);
+    await visitor.post('/recovery/cancel', { id });
+    gate.open();
+    const stopped = await endOf(visitor, id);
+    expect(textOf(stopped)).toContain('! Stopped');
+    const before = await countIn(harness, MANY);
+    expect(before).toBeGreaterThan(0);
+    expect(before).toBeLessThan(MANY);
+    const { page: done } = await runToEnd(visitor, '/recovery/again', { id });
+    expect(textOf(done)).toContain(
+      `Rows written: ${MANY - before} in west. The regions are equal.`,
+    );
+    expect(await countIn(harness, MANY)).toBe(MANY);
+  });
+
+  test('is begun once by two who press at once, and goes on though the visit of who began it ends', async () => {
+    const { opened, visitor, gate, id } = await createHalfDone();
+    const other = await visitConsole(opened);
+    expect(idIn(await other.post('/recovery/again', { id }))).toBe(id);
+    for (const one of [visitor, other]) {
+      await one.post('/leave', {});
+      expect(await one.get('/recovery')).not.toContain('tandem repair');
+    }
+    gate.open();
+    const later = await visitConsole(opened);
+    expect(textOf(await endOf(later, id))).toContain('The regions are equal.');
+    const begun = textOf(await later.get('/audit')).match(/began tandem repair --apply/g);
+    expect(begun).toHaveLength(1);
+  });
+
+  test('is told of as broken off by a console that was started anew, and goes on', async () => {
+    const { opened, gate, harness, id } = await createHalfDone();
+    const anew = await openConsole({}, harness, { folder: opened.folder });
+    const visitor = await visitConsole(anew);
+    expect(textOf(await visitor.get('/recovery'))).toContain('tandem repair --apply ! Broken off');
+    expect(textOf(await visitor.get(`/recovery/run?id=${id}`))).toContain(
+      'the same command goes on from there',
+    );
+    // The one that was not ended after all holds the lease: nothing is done twice.
+    const busy = await runToEnd(visitor, '/recovery/again', { id });
+    expect(textOf(busy.page)).toContain('✕ Failed');
+    expect(textOf(busy.page)).toContain('Someone else recovers the region');
+    gate.open();
+    await opened.runs.close();
+    const done = await runToEnd(visitor, '/recovery/again', { id });
+    expect(textOf(done.page)).toContain('The regions are equal.');
+    expect(await countIn(harness)).toBe(ROWS);
+  });
+
+  test('is stopped with the console, and its end is written down', async () => {
+    const { opened, gate, harness, id } = await createHalfDone();
+    const closing = opened.runs.close();
+    gate.open();
+    await closing;
+    const anew = await openConsole({}, harness, { folder: opened.folder });
+    const visitor = await visitConsole(anew);
+    expect(textOf(await visitor.get(`/recovery/run?id=${id}`))).toContain('! Stopped');
+  });
+
+  test('is not begun while four are under way, and then nothing is written down', async () => {
+    const { folder, clock } = await openConsole();
+    const hanging = Promise.withResolvers<never>();
+    const runs = createLongRuns({
+      folder: join(folder, 'other'),
+      clock,
+      run: () => hanging.promise,
+      audit: { file: '', write: async () => undefined, read: async () => [] },
+      onFault: () => undefined,
+    });
+    const begin = (n: number) =>
+      runs.begin({ kind: 'verify', args: ['verify', String(n)], region: null, person: 'ada' });
+    const begun = await Promise.all([1, 2, 3, 4, 1].map(begin));
+    expect(new Set(begun.map(({ id }) => id)).size).toBe(4);
+    await expect(begin(5)).rejects.toThrow('4 commands are under way: nothing was begun.');
+    expect(await runs.list()).toHaveLength(4);
+    hanging.reject(new Error('broken'));
+    await runs.close();
+    expect((await runs.list())[0]).toMatchObject({ state: 'ended', result: { isFailure: true } });
+  });
+
+  test('whose region is emptied is filled whole after it was stopped in the middle', async () => {
+    const { visitor, gate, harness, id } = await createHalfDone();
+    gate.open();
+    await endOf(visitor, id);
+    await emptyTable(harness.regions.west.store, 'Customers');
+    const plan = await runToEnd(visitor, '/recovery/begin', { kind: 'rebuild', region: 'west' });
+    gate.shutAfter(12);
+    const fill = idIn(await visitor.post('/recovery/apply', { id: plan.id, typed: 'west' }));
+    await gate.reached();
+    await visitor.post('/recovery/cancel', { id: fill });
+    gate.open();
+    expect(textOf(await endOf(visitor, fill))).toContain('! Stopped');
+    const done = await runToEnd(visitor, '/recovery/again', { id: fill });
+    expect(textOf(done.page)).toContain('✓ Done');
+    expect(await countIn(harness)).toBe(ROWS);
+  });
+});
