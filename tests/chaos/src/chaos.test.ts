@@ -63,9 +63,11 @@ describe.concurrent('two regions as processes', () => {
         { seconds: RUN_SECONDS, isTormented: true, settleMsMax: 300_000 },
         context,
       );
-      expect(found).toMatchObject({ lost: 0, resurrected: 0, diverged: 0, unexpected: 0 });
+      expect(found).toMatchObject({ lost: 0, torn: 0, resurrected: 0, diverged: 0, unexpected: 0 });
       expect(found.endedByThemselves).toBe(0);
       expect(found.acknowledged).toBeGreaterThan(RUN_SECONDS * ACKNOWLEDGED_PER_SECOND_MIN);
+      expect(found.rowsAcknowledged).toBeGreaterThan(RUN_SECONDS * ACKNOWLEDGED_PER_SECOND_MIN);
+      expect(found.rowTransactions).toBeGreaterThan(0);
       expect(found.kills).toBeGreaterThan(RUN_SECONDS / SECONDS_PER_KILL_MAX);
       expect(found.pauses).toBeGreaterThan(0);
       expect(found.freezes).toBeGreaterThan(0);
@@ -84,9 +86,11 @@ describe.concurrent('two regions as processes', () => {
       );
       expect(swallowed.lost + swallowed.resurrected).toBeGreaterThan(0);
       expect(swallowed.unexpected).toBeGreaterThan(0);
+      expect(swallowed.rowFindings).toBeGreaterThan(0);
       const purged = await run({ ...broken, breakage: 'purge', settleMsMax: 20_000 }, context);
       expect(purged.diverged).toBeGreaterThan(0);
       expect(purged.lost + purged.resurrected).toBeGreaterThan(0);
+      expect(purged.rowFindings).toBeGreaterThan(0);
     },
     SLOW_MS,
   );

@@ -4,11 +4,16 @@ import { purgeQueue } from '../cluster/queue-administration.ts';
 import type { ChaosCluster } from '../cluster/start-chaos-cluster.ts';
 import { unknownKind } from '../unknown-kind.ts';
 import type { Breakage } from './breakage.ts';
-import { startSwallowingProxy } from './start-swallowing-proxy.ts';
+import { lieOfCustomer, lieOfRow, startSwallowingProxy } from './start-swallowing-proxy.ts';
 
-export interface BrokenSystem {
-  /** Where the clients are to send their requests. */
+export interface Addresses {
+  /** Where the clients of the REST API are to send their requests. */
   readonly urls: Urls;
+  /** What the clients of Table Storage connect by, by region. */
+  readonly endpoints: Readonly<Record<string, string>>;
+}
+
+export interface BrokenSystem extends Addresses {
   /** Ends what breaks it; what it has broken stays so. */
   stop(): Promise<void>;
 }
@@ -20,19 +25,29 @@ const SLEEP_MS = 4_000;
 export async function breakSystem(
   breakage: Breakage | undefined,
   { cluster }: ChaosCluster,
-  urls: Urls,
+  addresses: Addresses,
 ): Promise<BrokenSystem> {
   switch (breakage) {
     case undefined:
-      return { urls, stop: async () => undefined };
+      return { ...addresses, stop: async () => undefined };
     case 'swallow': {
+      const { urls, endpoints } = addresses;
       const { east } = urls;
-      if (east === undefined) throw new Error('there is no region east');
-      const proxy = await startSwallowingProxy(east);
-      return { urls: { ...urls, east: proxy.url }, stop: () => proxy.close() };
+      const tables = /(?<=TableEndpoint=)http:\/\/[^/]+/.exec(endpoints['east'] ?? '')?.[0];
+      if (east === undefined || tables === undefined) throw new Error('there is no region east');
+      const proxies = await Promise.all([
+        startSwallowingProxy(east, lieOfCustomer),
+        startSwallowingProxy(tables, lieOfRow),
+      ]);
+      const [ofApi, ofTables] = proxies;
+      return {
+        urls: { ...urls, east: ofApi.url },
+        endpoints: { ...endpoints, east: endpoints['east']?.replace(tables, ofTables.url) ?? '' },
+        stop: async () => void (await Promise.all(proxies.map((proxy) => proxy.close()))),
+      };
     }
     case 'purge': {
-      const { replicator, addresses } = cluster.region('west');
+      const { replicator, addresses: ofWest } = cluster.region('west');
       const stopping = new AbortController();
       const wait = (ms: number): Promise<unknown> =>
         delay(ms, undefined, { signal: stopping.signal }).catch(() => undefined);
@@ -40,7 +55,7 @@ export async function breakSystem(
         while (!stopping.signal.aborted) {
           await replicator.pause();
           await wait(SLEEP_MS);
-          await purgeQueue(addresses.brokerAdmin);
+          await purgeQueue(ofWest.brokerAdmin);
           replicator.resume();
           await wait(PURGE_EVERY_MS);
         }
@@ -49,7 +64,7 @@ export async function breakSystem(
         stopping.abort();
         await purging;
       };
-      return { urls, stop };
+      return { ...addresses, stop };
     }
     default:
       return unknownKind(breakage);

@@ -8,24 +8,38 @@ export interface SwallowingProxy {
   close(): Promise<void>;
 }
 
-/** One in so many changes of a customer that is there. */
+/** One in so many changes of something that is there. */
 const SWALLOW_EVERY = 2;
 
-const PASSED_ON = [
-  'content-type',
-  'if-match',
-  'if-none-match',
-  'prefer',
-  'idempotency-key',
-  'x-tandem-min-version',
-];
-const PASSED_BACK = ['content-type', 'etag', 'x-tandem-region', 'x-tandem-version', 'location'];
+/** Belong to one connection, or to the text as it was before fetch decoded it. */
+const NOT_PASSED = new Set([
+  'host',
+  'connection',
+  'keep-alive',
+  'expect',
+  'content-length',
+  'content-encoding',
+  'transfer-encoding',
+  'accept-encoding',
+]);
 
-/**
- * Stands in front of an API and lies: every so often it answers a change as done, with the state that
- * would follow, and forwards nothing.
- */
-export async function startSwallowingProxy(target: string): Promise<SwallowingProxy> {
+interface Change {
+  readonly method: string;
+  readonly url: string;
+  readonly body: Buffer;
+}
+
+interface Told {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text?: string | undefined;
+}
+
+/** What is answered to a change that is not forwarded; undefined where nothing believable can be said. */
+export type Lie = (change: Change) => Promise<Told | undefined>;
+
+/** Stands in front of a service and lies: every so often it answers a change as done, and forwards nothing. */
+export async function startSwallowingProxy(target: string, lie: Lie): Promise<SwallowingProxy> {
   let seen = 0;
 
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -33,22 +47,20 @@ export async function startSwallowingProxy(target: string): Promise<SwallowingPr
     const body = await buffer(request);
     const isChange = method === 'PUT' || method === 'PATCH' || method === 'DELETE';
     if (isChange && (seen += 1) % SWALLOW_EVERY === 0) {
-      const current = await fetch(`${target}${url}`);
-      const text = await current.text();
-      if (current.status === 200) {
-        response.writeHead(method === 'DELETE' ? 204 : 200, headersOf(current));
-        const changed = { ...(JSON.parse(text) as object), ...writtenBy(method, body) };
-        response.end(method === 'DELETE' ? undefined : JSON.stringify(changed));
+      const told = await lie({ method, url: `${target}${url}`, body });
+      if (told !== undefined) {
+        response.writeHead(told.status, told.headers);
+        response.end(told.text);
         return;
       }
     }
     const answer = await fetch(`${target}${url}`, {
       method,
-      headers: pick(PASSED_ON, (name) => request.headers[name]?.toString()),
+      headers: passed(Object.entries(request.headers)),
       body: body.length === 0 ? null : new Uint8Array(body),
     });
     const text = await answer.text();
-    response.writeHead(answer.status, headersOf(answer));
+    response.writeHead(answer.status, passed(answer.headers));
     response.end(text);
   };
 
@@ -69,23 +81,33 @@ export async function startSwallowingProxy(target: string): Promise<SwallowingPr
   };
 }
 
+/** Tells the state that would follow. */
+export const lieOfCustomer: Lie = async ({ method, url, body }) => {
+  const current = await fetch(url);
+  const text = await current.text();
+  if (current.status !== 200) return undefined;
+  const headers = passed(current.headers);
+  if (method === 'DELETE') return { status: 204, headers };
+  const changed = { ...(JSON.parse(text) as object), ...writtenBy(method, body) };
+  return { status: 200, headers, text: JSON.stringify(changed) };
+};
+
+/** The answer of the service has nothing but a tag, and a tag is opaque. */
+export const lieOfRow: Lie = async () => ({
+  status: 204,
+  headers: { etag: `W/"datetime'2020-01-01T00%3A00%3A00.000Z'"` },
+});
+
 function writtenBy(method: string, body: Buffer): object {
-  if (method === 'DELETE') return {};
   const leftOut = method === 'PUT' ? { firstName: null, lastName: null, phoneNumber: null } : {};
   return { ...leftOut, ...(JSON.parse(body.toString()) as object) };
 }
 
-function headersOf({ headers }: Response): Record<string, string> {
-  return pick(PASSED_BACK, (name) => headers.get(name) ?? undefined);
-}
-
-function pick(
-  names: readonly string[],
-  valueOf: (name: string) => string | undefined,
+function passed(
+  headers: Iterable<readonly [string, string | readonly string[] | undefined]>,
 ): Record<string, string> {
-  const entries = names.flatMap((name) => {
-    const value = valueOf(name);
-    return value === undefined ? [] : [[name, value] as const];
-  });
+  const entries = [...headers].flatMap(([name, value]) =>
+    value === undefined || NOT_PASSED.has(name) ? [] : [[name, value.toString()] as const],
+  );
   return Object.fromEntries(entries);
 }

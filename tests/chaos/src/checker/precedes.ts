@@ -7,6 +7,9 @@ import type { Operation } from '../history/operation.ts';
 export const CLOCK_MARGIN_MS = 20;
 
 /** Whether the one was over, for certain, before the other began. */
-export function precedes(one: Operation, other: Pick<Operation, 'startMs'>): boolean {
+export function precedes(
+  one: Pick<Operation, 'outcome' | 'endMs'>,
+  other: Pick<Operation, 'startMs'>,
+): boolean {
   return one.outcome === 'acknowledged' && one.endMs + CLOCK_MARGIN_MS < other.startMs;
 }

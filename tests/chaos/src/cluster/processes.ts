@@ -10,9 +10,10 @@ export function processesByName({
   regions,
   trafficManager,
 }: Pick<Cluster, 'regions' | 'trafficManager'>): Map<string, LocalProcess> {
-  const all = regions.flatMap(({ api, replicator, store, broker }) => [
+  const all = regions.flatMap(({ api, replicator, tableEndpoint, store, broker }) => [
     api,
     replicator,
+    tableEndpoint,
     store,
     broker,
   ]);

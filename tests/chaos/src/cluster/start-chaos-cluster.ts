@@ -132,6 +132,15 @@ export function urlsOf({
   return { ...regionUrlsOf({ cluster }), [FRONT]: cluster.trafficManagerUrl };
 }
 
+/** What connects clients of Table Storage to the regions, by name. */
+export function endpointsOf({
+  cluster,
+}: Pick<ChaosCluster, 'cluster'>): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    cluster.regions.map(({ name, addresses }) => [name, addresses.tableEndpoint]),
+  );
+}
+
 /** Those of the regions alone, by name. */
 export function regionUrlsOf({
   cluster,

@@ -2,7 +2,7 @@ import type { PortPlan } from '@tandem/local-cluster';
 
 export const REGIONS_MIN = 2;
 
-export const SERVICES = ['API', 'replicator'] as const;
+export const SERVICES = ['API', 'replicator', 'Table endpoint'] as const;
 
 export function othersThan(region: string, regions: readonly string[]): readonly string[] {
   return regions.filter((one) => one !== region);

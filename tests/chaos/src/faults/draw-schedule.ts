@@ -31,7 +31,7 @@ const DRAWS: readonly Draw[] = [
   {
     weight: 16,
     durationMs: [500, 8_000],
-    draw: (...from) => halt('pause', ['API', 'replicator', 'tables', 'broker'], ...from),
+    draw: (...from) => halt('pause', [...SERVICES, 'tables', 'broker'], ...from),
   },
   // Longer than a lock of the queue: the messages are delivered again while it sleeps on them.
   {

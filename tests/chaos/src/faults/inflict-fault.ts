@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { LocalProcess, Region } from '@tandem/local-cluster';
 import { keepLog, processesByName, startAgain } from '../cluster/processes.ts';
 import type { ChaosCluster } from '../cluster/start-chaos-cluster.ts';
+import { SERVICES } from '../cluster/wire-plan.ts';
 import { unknownKind } from '../unknown-kind.ts';
 import type { Fault } from './fault.ts';
 
@@ -26,7 +27,7 @@ export function grasp(fault: Fault): string[] {
     case 'stop-tables':
       return [`tables of ${fault.region}`];
     case 'lose-region':
-      return ['API', 'replicator', 'tables', 'broker'].map((kind) => `${kind} of ${fault.region}`);
+      return [...SERVICES, 'tables', 'broker'].map((kind) => `${kind} of ${fault.region}`);
     case 'wires':
       return [...fault.wires];
     default:
@@ -51,13 +52,15 @@ export function createFaultInflicter(
     endings += 1;
     await keepLog(process, endings);
   };
-  const lose = async ({ api, replicator, broker, store }: Region): Promise<void> => {
-    await Promise.all([end(api, 'kill'), end(replicator, 'kill'), end(broker, 'kill')]);
+  const lose = async (region: Region): Promise<void> => {
+    const { broker, store } = region;
+    await Promise.all([...servicesOf(region), broker].map((one) => end(one, 'kill')));
     await end(store, 'stop');
   };
-  const revive = async ({ api, replicator, broker, store }: Region): Promise<void> => {
+  const revive = async (region: Region): Promise<void> => {
+    const { broker, store } = region;
     await Promise.all([store, broker].map(startAgain));
-    await Promise.all([api, replicator].map(startAgain));
+    await Promise.all(servicesOf(region).map(startAgain));
   };
 
   return async (fault, signal) => {
@@ -106,6 +109,10 @@ export function createFaultInflicter(
         return unknownKind(fault);
     }
   };
+}
+
+function servicesOf({ api, replicator, tableEndpoint }: Region): LocalProcess[] {
+  return [api, replicator, tableEndpoint];
 }
 
 function named<T>(all: ReadonlyMap<string, T>, name: string): T {

@@ -3,18 +3,18 @@ import { finished } from 'node:stream/promises';
 import type { Operation } from './operation.ts';
 
 /** Everything the clients did, in the order in which it ended; in memory and, line by line, in a file. */
-export interface HistoryLog {
-  readonly operations: readonly Operation[];
+export interface HistoryLog<One = Operation> {
+  readonly operations: readonly One[];
   nextId(): number;
-  add(operation: Operation): void;
+  add(operation: One): void;
   close(): Promise<void>;
 }
 
 /** Far more than a run of an hour: a run stops then, so that memory stays bounded. */
 export const OPERATIONS_MAX = 2_000_000;
 
-export function openHistoryLog(file: string): HistoryLog {
-  const operations: Operation[] = [];
+export function openHistoryLog<One = Operation>(file: string): HistoryLog<One> {
+  const operations: One[] = [];
   const stream = createWriteStream(file);
   let ids = 0;
   return {

@@ -2,12 +2,18 @@ import Table from 'cli-table3';
 import type { Finding, Verdict } from '../checker/finding.ts';
 import type { FaultCounts } from '../faults/inflict-fault.ts';
 import type { Operation } from '../history/operation.ts';
+import type { RowOperation } from '../history/row-operation.ts';
 
 export interface ChaosReport {
   readonly seed: number;
   readonly minutes: number;
   readonly operations: readonly Operation[];
   readonly customers: number;
+  /** Of the clients of Table Storage. */
+  readonly rowOperations: readonly RowOperation[];
+  readonly rows: number;
+  /** Those of the findings that are about rows. */
+  readonly rowFindings: number;
   readonly findings: readonly Finding[];
   readonly faults: FaultCounts;
   readonly regions: number;
@@ -32,11 +38,14 @@ export interface ChaosSummary {
   readonly pauses: number;
   readonly freezes: number;
   readonly partitions: number;
+  readonly rowsAcknowledged: number;
+  readonly rowTransactions: number;
+  readonly rowFindings: number;
 }
 
 /** The line of `--json`: what is promised first, then whatever else is known. */
 export function summarize(report: ChaosReport): ChaosSummary & Readonly<Record<string, unknown>> {
-  const { findings, operations, faults, seed, minutes, customers, regions } = report;
+  const { findings, operations, rowOperations, faults, seed, minutes, customers, regions } = report;
   const { kills, pauses, freezes, partitions, stops } = faults;
   const count = (verdict: Verdict): number =>
     findings.filter((finding) => finding.verdict === verdict).length;
@@ -58,6 +67,11 @@ export function summarize(report: ChaosReport): ChaosSummary & Readonly<Record<s
     reads: operations.filter(({ action }) => action === 'read').length,
     transactions: countTransactions(operations),
     customers,
+    rowsAcknowledged: countWrites(rowOperations, 'acknowledged'),
+    rowsUnanswered: countWrites(rowOperations, 'unknown'),
+    rowTransactions: countRowTransactions(rowOperations),
+    rows: report.rows,
+    rowFindings: report.rowFindings,
     regions,
     minutes,
     seed,
@@ -67,7 +81,10 @@ export function summarize(report: ChaosReport): ChaosSummary & Readonly<Record<s
   };
 }
 
-function countWrites(operations: readonly Operation[], outcome: Operation['outcome']): number {
+function countWrites(
+  operations: readonly Pick<Operation | RowOperation, 'action' | 'outcome'>[],
+  outcome: Operation['outcome'],
+): number {
   return operations.filter((one) => one.action !== 'read' && one.outcome === outcome).length;
 }
 
@@ -76,6 +93,13 @@ function countTransactions(operations: readonly Operation[]): number {
     ({ group, outcome }) => group && outcome === 'acknowledged',
   );
   return new Set(acknowledged.map(({ values }) => values.email)).size;
+}
+
+function countRowTransactions(operations: readonly RowOperation[]): number {
+  const written = operations.filter(
+    ({ action, outcome }) => action !== 'read' && outcome === 'acknowledged',
+  );
+  return new Set(written.flatMap(({ together }) => together ?? [])).size;
 }
 
 export function toTable(report: ChaosReport): string {

@@ -1,16 +1,18 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { checkRows } from '../checker/check-rows.ts';
 import { checkRun } from '../checker/check-run.ts';
 import type { Finding } from '../checker/finding.ts';
-import { type ChaosCluster, regionUrlsOf } from '../cluster/start-chaos-cluster.ts';
+import { openTable } from '../clients/table-client.ts';
+import { type ChaosCluster, endpointsOf, regionUrlsOf } from '../cluster/start-chaos-cluster.ts';
 import type { ChaosReport } from './chaos-report.ts';
 import type { ChaosOptions, ChaosParts } from './run-chaos.ts';
-import { untilEqual } from './until-equal.ts';
+import { untilEqual, untilRowsEqual } from './until-equal.ts';
 
 /** Waits until the regions are ready and equal, reads them, and judges the run. */
 export async function judge(
   options: ChaosOptions,
-  { chaos, history, counts, endedByThemselves }: ChaosParts,
+  { chaos, history, rowHistory, counts, endedByThemselves }: ChaosParts,
 ): Promise<ChaosReport> {
   const { seed, runMs, folder, settleMsMax, say, signal } = options;
   const { operations } = history;
@@ -19,28 +21,43 @@ export async function judge(
   const readyMs = Math.round(performance.now() - healedMs);
   say(`ready after ${readyMs} ms`);
   const known = new Set(operations.flatMap(({ customer = '' }) => (customer ? [customer] : [])));
-  const urls = regionUrlsOf(chaos);
-  const end = await untilEqual({ urls, known, waitMsMax: settleMsMax, signal });
+  const waiting = { waitMsMax: settleMsMax, signal };
+  const end = await untilEqual(regionUrlsOf(chaos), { ...waiting, known });
   say(`read after ${end.waitedMs} ms`);
+  const knownRows = new Set(rowHistory.operations.map(({ row }) => row));
+  const tables = Object.fromEntries(
+    Object.entries(endpointsOf(chaos)).map(([region, connection]) => [
+      region,
+      openTable(connection),
+    ]),
+  );
+  const rowsEnd = await untilRowsEqual(tables, { ...waiting, known: knownRows });
+  say(`rows read after ${rowsEnd.waitedMs} ms`);
   const ended = endedByThemselves.map(toFinding);
-  const findings = [...ended, ...unready, ...checkRun(operations, end.regions)];
+  const ofRows = checkRows(rowHistory.operations, rowsEnd.regions);
+  const findings = [...ended, ...unready, ...checkRun(operations, end.regions), ...ofRows];
   const states = end.regions.map(({ region, customers }) => [
     region,
     Object.fromEntries(customers),
   ]);
   await writeFile(join(folder, 'final-states.json'), JSON.stringify(Object.fromEntries(states)));
+  const rowStates = rowsEnd.regions.map(({ region, rows }) => [region, Object.fromEntries(rows)]);
+  await writeFile(join(folder, 'final-rows.json'), JSON.stringify(Object.fromEntries(rowStates)));
   await writeFile(join(folder, 'findings.json'), JSON.stringify(findings, undefined, 2));
   return {
     seed,
     minutes: runMs / 60_000,
     operations,
     customers: known.size,
+    rowOperations: rowHistory.operations,
+    rows: knownRows.size,
+    rowFindings: ofRows.length,
     findings,
     faults: counts,
     regions: options.regions.length,
     endedByThemselves: ended.length,
     readyMs,
-    equalMs: end.waitedMs,
+    equalMs: end.waitedMs + rowsEnd.waitedMs,
     folder,
   };
 }

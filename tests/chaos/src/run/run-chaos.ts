@@ -5,6 +5,7 @@ import { type ChaosCluster, startChaosCluster } from '../cluster/start-chaos-clu
 import type { Fault } from '../faults/fault.ts';
 import type { FaultCounts } from '../faults/inflict-fault.ts';
 import { type HistoryLog, openHistoryLog } from '../history/history-log.ts';
+import type { RowOperation } from '../history/row-operation.ts';
 import type { ChaosReport } from './chaos-report.ts';
 import { judge } from './judge.ts';
 import { torment } from './torment.ts';
@@ -42,14 +43,15 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     },
   });
   const history = openHistoryLog(join(folder, 'history.ndjson'));
+  const rowHistory = openHistoryLog<RowOperation>(join(folder, 'rows.ndjson'));
   try {
     const counts = { kills: 0, pauses: 0, freezes: 0, partitions: 0, stops: 0 };
-    const parts = { chaos, history, counts, endedByThemselves };
+    const parts = { chaos, history, rowHistory, counts, endedByThemselves };
     await torment(options, parts);
     signal.throwIfAborted();
     return await judge(options, parts);
   } finally {
-    await history.close();
+    await Promise.all([history.close(), rowHistory.close()]);
     await chaos.stop();
   }
 }
@@ -57,6 +59,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
 export interface ChaosParts {
   readonly chaos: ChaosCluster;
   readonly history: HistoryLog;
+  /** Of the clients of Table Storage. */
+  readonly rowHistory: HistoryLog<RowOperation>;
   readonly counts: FaultCounts;
   /** What is told of processes that have ended by themselves. */
   readonly endedByThemselves: readonly string[];

@@ -2,8 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { breakSystem } from '../broken/break-system.ts';
 import { createCustomerPool } from '../clients/customer-pool.ts';
 import { createPerform, createTransact } from '../clients/perform.ts';
+import { createTables } from '../clients/read-table.ts';
 import { runClient } from '../clients/run-client.ts';
-import { urlsOf } from '../cluster/start-chaos-cluster.ts';
+import { createRowPool, runTableClient } from '../clients/run-table-client.ts';
+import { openTable } from '../clients/table-client.ts';
+import { endpointsOf, urlsOf } from '../cluster/start-chaos-cluster.ts';
 import { describeFault } from '../faults/fault.ts';
 import { createFaultInflicter } from '../faults/inflict-fault.ts';
 import { runSchedule } from '../faults/run-schedule.ts';
@@ -13,16 +16,25 @@ import { createRandom } from '../random.ts';
 import type { ChaosOptions, ChaosParts } from './run-chaos.ts';
 
 /** Of all endpoints together, about as many whatever there are. */
-const CLIENTS = 30;
+const CLIENTS = 24;
+/** Of the Table endpoints of all regions together. */
+const TABLE_CLIENTS = 8;
 const PROGRESS_EVERY_MS = 10_000;
 
 /** Resolves when the time is over, the clients have stopped and every fault is undone. */
 export async function torment(
   options: ChaosOptions,
-  { chaos, history, counts }: ChaosParts,
+  { chaos, history, rowHistory, counts }: ChaosParts,
 ): Promise<void> {
   const { seed, runMs, faults, breakage, say } = options;
-  const broken = await breakSystem(breakage, chaos, urlsOf(chaos));
+  const broken = await breakSystem(breakage, chaos, {
+    urls: urlsOf(chaos),
+    endpoints: endpointsOf(chaos),
+  });
+  const tables = Object.fromEntries(
+    Object.entries(broken.endpoints).map(([region, connection]) => [region, openTable(connection)]),
+  );
+  await createTables(Object.values(tables));
   const over = new AbortController();
   const signal = AbortSignal.any([options.signal, over.signal]);
   const perform = createPerform(broken.urls, history);
@@ -35,11 +47,20 @@ export async function torment(
   const clients = homes.map((home, index) =>
     runClient({ ...common, home, random: createRandom(seed, index + 1) }),
   );
+  const ofTables = { tables, history: rowHistory, rows: createRowPool(), signal };
+  const tableClients = Array.from({ length: TABLE_CLIENTS }, (_, index) => {
+    const home = options.regions[index % options.regions.length] ?? '';
+    const random = createRandom(seed, homes.length + index + 1);
+    return runTableClient({ ...ofTables, home, random });
+  });
   const progress = setInterval(() => {
     const { operations } = history;
     const acknowledged = operations.filter(({ outcome }) => outcome === 'acknowledged').length;
-    say(`${operations.length} operations, ${acknowledged} acknowledged, ${JSON.stringify(counts)}`);
-    if (operations.length > OPERATIONS_MAX) over.abort();
+    const rows = rowHistory.operations.length;
+    say(
+      `${operations.length} operations, ${acknowledged} acknowledged, ${rows} on rows, ${JSON.stringify(counts)}`,
+    );
+    if (Math.max(operations.length, rows) > OPERATIONS_MAX) over.abort();
   }, PROGRESS_EVERY_MS);
   try {
     const startedMs = performance.now();
@@ -56,7 +77,7 @@ export async function torment(
   } finally {
     over.abort();
     clearInterval(progress);
-    await Promise.all(clients);
+    await Promise.all([...clients, ...tableClients]);
     await broken.stop();
   }
 }

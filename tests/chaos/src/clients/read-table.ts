@@ -1,0 +1,49 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { TableClient } from '@azure/data-tables';
+import type { RowSeen, TableState } from '../history/row-operation.ts';
+import { list, readRow } from './table-client.ts';
+
+const READS_AT_ONCE = 16;
+const TRIES_MAX = 20;
+const RETRY_MS = 500;
+
+/** The table must be served by every region before a writer comes; all regions create it at once. */
+export async function createTables(tables: readonly TableClient[]): Promise<void> {
+  await Promise.all(tables.map((table) => table.createTable()));
+}
+
+/** Every row that a region lists. Rejects when it does not answer. */
+export async function listTable(table: TableClient): Promise<ReadonlyMap<string, RowSeen>> {
+  for (let tries = 1; ; tries += 1) {
+    const { result, note } = await list(table);
+    if (result !== undefined) return result.rows;
+    if (tries === TRIES_MAX) throw new Error(`the rows of a region could not be listed: ${note}`);
+    await delay(RETRY_MS);
+  }
+}
+
+/** What a region shows of each row that it lists, and of the others that were ever heard of, read one by one. */
+export async function readTable(
+  region: string,
+  table: TableClient,
+  known: Iterable<string>,
+): Promise<TableState> {
+  const rows = new Map(await listTable(table));
+  const waiting = [...new Set(known)].filter((row) => !rows.has(row));
+  const readOn = async (): Promise<void> => {
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      rows.set(next, await readUntilAnswered(table, next));
+    }
+  };
+  await Promise.all(Array.from({ length: READS_AT_ONCE }, readOn));
+  return { region, rows };
+}
+
+async function readUntilAnswered(table: TableClient, row: string): Promise<RowSeen> {
+  for (let tries = 1; ; tries += 1) {
+    const { result, note } = await readRow(table, row);
+    if (result !== undefined) return result;
+    if (tries === TRIES_MAX) throw new Error(`row ${row} could not be read: ${note}`);
+    await delay(RETRY_MS);
+  }
+}
