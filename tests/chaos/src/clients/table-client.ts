@@ -45,7 +45,7 @@ export interface Answer<Result> {
 }
 
 /** Never rejects. A refusal after a repetition leaves it open whether an earlier try has done it. */
-export async function call<Result>(
+async function call<Result>(
   perform: (options: { readonly abortSignal: AbortSignal }) => Promise<Result>,
 ): Promise<Answer<Result>> {
   const counted = { count: 0 };

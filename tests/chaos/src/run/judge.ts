@@ -21,8 +21,7 @@ export async function judge(
   const readyMs = Math.round(performance.now() - healedMs);
   say(`ready after ${readyMs} ms`);
   const known = new Set(operations.flatMap(({ customer = '' }) => (customer ? [customer] : [])));
-  const waiting = { waitMsMax: settleMsMax, signal };
-  const end = await untilEqual(regionUrlsOf(chaos), { ...waiting, known });
+  const end = await untilEqual(regionUrlsOf(chaos), { known, waitMsMax: settleMsMax, signal });
   say(`read after ${end.waitedMs} ms`);
   const knownRows = new Set(rowHistory.operations.map(({ row }) => row));
   const tables = Object.fromEntries(
@@ -31,7 +30,11 @@ export async function judge(
       openTable(connection),
     ]),
   );
-  const rowsEnd = await untilRowsEqual(tables, { ...waiting, known: knownRows });
+  const rowsEnd = await untilRowsEqual(tables, {
+    known: knownRows,
+    waitMsMax: settleMsMax - end.waitedMs,
+    signal,
+  });
   say(`rows read after ${rowsEnd.waitedMs} ms`);
   const ended = endedByThemselves.map(toFinding);
   const ofRows = checkRows(rowHistory.operations, rowsEnd.regions);
