@@ -25,10 +25,13 @@ export interface Act {
 export interface Fields {
   one(name: string): string;
   all(name: string): readonly string[];
+  /** What a person typed or chose, which is not packed. */
+  typed(name: string): string;
+  typedAll(name: string): readonly string[];
 }
 
 /** Fields hold any value as it is, which a form does not: it changes line breaks, and pages show escapes. */
-function fieldHtml(name: string, value: string): Html {
+export function fieldHtml(name: string, value: string): Html {
   return html`<input type="hidden" name="${name}" value="${packField(value)}">`;
 }
 
@@ -41,6 +44,8 @@ export function fieldsOf(fields: URLSearchParams): Fields {
   return {
     one: (name) => unpack(fields.get(name) ?? ''),
     all: (name) => fields.getAll(name).map(unpack),
+    typed: (name) => fields.get(name)?.trim() ?? '',
+    typedAll: (name) => fields.getAll(name).map((value) => value.trim()),
   };
 }
 

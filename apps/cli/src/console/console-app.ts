@@ -23,10 +23,12 @@ import { atRiskPage } from './pages/at-risk.ts';
 import { auditPage } from './pages/audit.ts';
 import { conflictsPage } from './pages/conflicts.ts';
 import { deadLettersPage } from './pages/dead-letters.ts';
+import { drillPage } from './pages/drill.ts';
 import { historyPage } from './pages/history.ts';
 import { longRunPages } from './pages/long-run.ts';
 import { overviewPage } from './pages/overview.ts';
 import { recoveryPage } from './pages/recovery.ts';
+import { settingsPage } from './pages/settings.ts';
 import { tablesPage } from './pages/tables.ts';
 
 export interface ConsoleAppOptions extends ConsoleTools {
@@ -44,6 +46,8 @@ const LINKS: readonly NavLink[] = [
   { path: '/history', label: 'History' },
   { path: '/tables', label: 'Tables' },
   { path: '/recovery', label: 'Recovery' },
+  { path: '/drill', label: 'Drill' },
+  { path: '/settings', label: 'Settings' },
   { path: '/audit', label: 'Audit' },
 ];
 
@@ -56,6 +60,8 @@ const PAGES = [
   tablesPage,
   recoveryPage,
   longRunPages,
+  drillPage,
+  settingsPage,
   auditPage,
 ];
 

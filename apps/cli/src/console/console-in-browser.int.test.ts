@@ -116,6 +116,8 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       ['tables', '/tables?region=east'],
       ['table', '/tables?region=east&table=Orders'],
       ['recovery', '/recovery'],
+      ['drill', '/drill'],
+      ['settings', '/settings?region=east'],
       ['audit', '/audit'],
     ] as const) {
       await check(page, { name, open: () => page.goto(`${origin}${path}`) });

@@ -46,7 +46,7 @@ export interface LongRun extends RunRecord {
   readonly lines: readonly string[];
 }
 
-export interface RunChoice extends Pick<RunRecord, 'kind' | 'region' | 'person'> {
+interface RunChoice extends Pick<RunRecord, 'kind' | 'region' | 'person'> {
   readonly args: readonly string[];
 }
 

@@ -1,5 +1,5 @@
 // One entity over all regions: who wrote what where, oldest first. Its id is sent as a form, never in an address.
-import { fieldsOf, packField } from '../acts.ts';
+import { addAct, type Fields, fieldHtml, fieldsOf, packField } from '../acts.ts';
 import { type Html, html, valueHtml } from '../html.ts';
 import { dateHtml } from '../layout.ts';
 import type { ConsoleRoutes, ConsoleTools, Visit } from '../page.ts';
@@ -46,9 +46,46 @@ export function historyPage(routes: ConsoleRoutes, tools: ConsoleTools): void {
       const run = await tools.run(args);
       const entries = (run.json['entries'] ?? []) as readonly Entry[];
       const list = run.failure === undefined ? listHtml(entries, isShown) : html``;
-      return html`${askHtml(visit, { table, id, partition, row, isShown })}${saidHtml(args, run)}${list}`;
+      const asked = { table, id, partition, row, isShown };
+      const isThere = run.failure === undefined && entries.length > 0;
+      return html`${askHtml(visit, asked)}${saidHtml(args, run)}${list}${isThere && replayHtml(visit, tools, asked)}`;
     },
   });
+  addAct(routes, tools, {
+    path: '/history/replay',
+    title: 'Back to a time',
+    verb: 'Make it what it was',
+    back: { path: PATH, label: 'Back to the history' },
+    args: (fields) => [
+      'replay',
+      ...optionArgs('--from', fields.typed('region')),
+      '--in-place',
+      ...optionArgs('--before', fields.typed('before')),
+      ...['entity', 'of', 'partition', 'row'].flatMap((name) => given(fields, name)),
+    ],
+    loses: (fields) => ({ region: fields.typed('region'), takesConfirm: true }),
+  });
+}
+
+function given(fields: Fields, name: string): readonly string[] {
+  const value = fields.one(name);
+  return value === '' ? [] : optionArgs(`--${name}`, value);
+}
+
+/** The difference is shown first, as all that an act would do. */
+function replayHtml(
+  { visitor }: Visit,
+  { watch }: ConsoleTools,
+  { table, id, partition, row }: Asked,
+): Html {
+  const about = { entity: id ?? '', of: table ?? '', partition: partition ?? '', row: row ?? '' };
+  return html`<h2>Back to a time</h2>
+<form method="post" action="/history/replay" class="choice"><input type="hidden" name="formToken" value="${visitor.formToken}">
+${Object.entries(about).map(([name, value]) => fieldHtml(name, value))}
+<label for="region">By the archive of</label> <select id="region" name="region">${watch.regions().map(({ name }) => html`<option>${name}</option>`)}</select>
+<label for="before">as before</label> <input id="before" name="before" required placeholder="2026-11-22T10:00:00Z" autocomplete="off">
+<button>Show the difference…</button></form>
+<p class="what">By a new write, which all regions follow; who writes meanwhile is not overwritten.</p>`;
 }
 
 interface Asked {

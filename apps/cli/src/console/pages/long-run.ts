@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
 import { UsageError } from '../../usage-error.ts';
-import type { Fields } from '../acts.ts';
+import { type Fields, fieldsOf } from '../acts.ts';
 import { Html, html, linesHtml, valueHtml } from '../html.ts';
 import type { Level } from '../judge-region.ts';
 import { ageText, badgeHtml, dateHtml } from '../layout.ts';
@@ -41,16 +41,16 @@ const KINDS: Readonly<Record<string, Kind>> = {
     args: (fields) => [
       'repair',
       ...given(fields, 'table'),
-      ...(fields.one('old') === 'yes' ? ['--include-old'] : []),
+      ...(fields.typed('old') === 'yes' ? ['--include-old'] : []),
     ],
     apply: { flag: '--apply', verb: 'Make them equal', after: [EXIT.finding, EXIT.damaged] },
   },
   rebuild: {
     args: (fields) => {
-      const without = fields.all('without');
+      const without = fields.typedAll('without');
       return [
         'rebuild-region',
-        argument(fields.one('region')),
+        argument(fields.typed('region')),
         ...given(fields, 'table'),
         ...(without.length === 0 ? [] : ['--without', ...without.map(argument)]),
       ];
@@ -66,7 +66,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
     args: (fields) => [
       'tables',
       'adopt',
-      argument(fields.one('table')),
+      argument(fields.typed('table')),
       ...given(fields, 'region'),
       ...given(fields, 'from'),
     ],
@@ -76,7 +76,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
     args: (fields) => [
       'tables',
       'take-over',
-      argument(fields.one('table')),
+      argument(fields.typed('table')),
       ...given(fields, 'region'),
     ],
     apply: {
@@ -87,11 +87,20 @@ const KINDS: Readonly<Record<string, Kind>> = {
       takesConfirm: true,
     },
   },
+  drill: {
+    args: (fields) => ['drill', ...given(fields, 'region')],
+    apply: {
+      flag: '--for-real',
+      verb: 'Take it out of traffic',
+      after: [EXIT.ok, EXIT.finding],
+      loses: 'It is taken out of traffic for some seconds, and brought back.',
+    },
+  },
   'verify-copy': {
     args: (fields) => [
       'tables',
       'verify-copy',
-      argument(fields.one('table')),
+      argument(fields.typed('table')),
       ...given(fields, 'region'),
     ],
     apply: { flag: '--apply', verb: 'Read the old table no more', after: [EXIT.ok] },
@@ -99,7 +108,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
 };
 
 function given(fields: Fields, name: string): readonly string[] {
-  const value = fields.one(name);
+  const value = fields.typed(name);
   return value === '' ? [] : optionArgs(`--${name}`, value);
 }
 
@@ -137,9 +146,9 @@ function addRunActs({ form }: ConsoleRoutes, tools: ConsoleTools): void {
     });
   does('begin', async ({ visitor, fields }) => {
     const kind = fields.get('kind') ?? '';
-    const typed = typedFields(fields);
-    const args = kindOf(kind).args(typed);
-    return runs.begin({ kind, args, region: typed.one('region') || null, person: visitor.person });
+    const own = fieldsOf(fields);
+    const args = kindOf(kind).args(own);
+    return runs.begin({ kind, args, region: own.typed('region') || null, person: visitor.person });
   });
   does('apply', async (visit) => {
     const { visitor, fields } = visit;
@@ -165,14 +174,6 @@ function addRunActs({ form }: ConsoleRoutes, tools: ConsoleTools): void {
   });
 }
 
-/** Fields as a person typed them, which are not packed. */
-function typedFields(fields: URLSearchParams): Fields {
-  return {
-    one: (name) => fields.get(name)?.trim() ?? '',
-    all: (name) => fields.getAll(name).map((value) => value.trim()),
-  };
-}
-
 function kindOf(name: string): Kind {
   const kind = Object.hasOwn(KINDS, name) ? KINDS[name] : undefined;
   if (kind === undefined) throw new UsageError('There is no such command here.');
@@ -186,7 +187,7 @@ async function runOf({ runs }: ConsoleTools, id: string | null): Promise<LongRun
   return run;
 }
 
-function pathOf({ id }: Pick<LongRun, 'id'>): string {
+export function pathOf({ id }: Pick<LongRun, 'id'>): string {
   return `${SHOWN}?${new URLSearchParams({ id }).toString()}`;
 }
 

@@ -73,7 +73,7 @@ function overviewHtml(watch: RegionWatch, nowMs: number): Html {
 <noscript><p>The plots need the script of this page; all figures above are whole without it.</p></noscript>`;
 }
 
-function frontHtml(watch: RegionWatch, nowMs: number): Html {
+export function frontHtml(watch: RegionWatch, nowMs: number): Html {
   const sight = watch.trafficManager();
   if (!watch.hasTrafficManager) return html`The inventory names no traffic manager.`;
   if (sight === undefined)

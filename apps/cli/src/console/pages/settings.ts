@@ -1,0 +1,121 @@
+// The settings of a region, what is wrong with them, who changed what, and changing one.
+import { tandemSettings } from '@tandem/storage';
+import { UsageError } from '../../usage-error.ts';
+import { addAct, type Fields } from '../acts.ts';
+import { type Html, html, linesHtml, valueHtml } from '../html.ts';
+import { dateHtml } from '../layout.ts';
+import type { ConsoleRoutes, ConsoleTools, Visit } from '../page.ts';
+import { argument, optionArgs } from '../run-command.ts';
+import { choiceHtml, regionOf, saidHtml, tableHtml } from './parts.ts';
+
+const PATH = '/settings';
+
+interface Shown {
+  readonly setting: string;
+  readonly value: string | null;
+  readonly isSet: boolean;
+  readonly oldName?: string;
+}
+
+interface Change {
+  readonly setting: string;
+  readonly atMs: number;
+  readonly by: string;
+  readonly before: string | null;
+  readonly after: string | null;
+}
+
+export function settingsPage(routes: ConsoleRoutes, tools: ConsoleTools): void {
+  routes.page({ path: PATH, title: 'Settings', render: (visit) => settingsHtml(visit, tools) });
+  const back = { path: PATH, label: 'Back to the settings' };
+  const loses = (fields: Fields) => ({ region: fields.typed('region'), takesConfirm: false });
+  addAct(routes, tools, {
+    path: '/settings/set',
+    title: 'Set a setting',
+    verb: 'Set it',
+    back,
+    args: (fields) => [
+      'config',
+      'set',
+      openSetting(fields),
+      argument(fields.typed('value')),
+      ...optionArgs('--region', fields.typed('region')),
+    ],
+    loses,
+  });
+  addAct(routes, tools, {
+    path: '/settings/unset',
+    title: 'Take a setting away',
+    verb: 'Take it away',
+    back,
+    args: (fields) => [
+      'config',
+      'unset',
+      openSetting(fields),
+      ...optionArgs('--region', fields.typed('region')),
+    ],
+    loses,
+  });
+}
+
+const OPEN = Object.entries(tandemSettings).flatMap(([name, { isSecret }]) =>
+  isSecret ? [] : [name],
+);
+
+/** Returns the setting that is meant. Throws `UsageError` for a secret: the page and the audit show what a command is given. */
+function openSetting(fields: Fields): string {
+  const name = fields.typed('setting');
+  if (OPEN.includes(name)) return name;
+  throw new UsageError(
+    'There is no such setting, or it is a secret: tandem config set <setting> - takes one from TANDEM_VALUE.',
+  );
+}
+
+async function settingsHtml(visit: Visit, tools: ConsoleTools): Promise<Html> {
+  const region = regionOf(visit, tools);
+  const where = ['--region', region];
+  const [get, check, history] = [
+    ['config', 'get', ...where],
+    ['config', 'check', ...where],
+    ['config', 'history', ...where],
+  ];
+  const got = await tools.run(get);
+  const choice = choiceHtml(tools, { path: PATH, region, hasTable: false });
+  if (got.failure !== undefined) return html`${choice}${saidHtml(get, got)}`;
+  const settings = (got.json['settings'] ?? []) as readonly Shown[];
+  const checked = await tools.run(check, { asText: true });
+  const changed = await tools.run(history);
+  const changes = (changed.json['changes'] ?? []) as readonly Change[];
+  return html`${choice}${saidHtml(check, checked)}${linesHtml(checked.text)}
+<h2>Change one</h2>
+<form method="post" action="/settings/set" class="choice">
+<input type="hidden" name="formToken" value="${visit.visitor.formToken}"><input type="hidden" name="region" value="${region}">
+<label for="setting">Setting</label> <select id="setting" name="setting">${OPEN.map((name) => html`<option>${name}</option>`)}</select>
+<label for="value">Value</label> <input id="value" name="value" autocomplete="off">
+<button>Set it…</button> <button formaction="/settings/unset">Take it away…</button></form>
+<p class="what">Services read settings when they start. Secrets are set by the command alone.</p>
+<h2>All</h2>
+${saidHtml(get, got)}${tableHtml('Settings', ['Setting', 'Value', 'Note'], settings.map(settingHtml))}
+<h2>Who changed what</h2>
+${saidHtml(history, changed)}${
+  changes.length === 0
+    ? html`<p>Nothing was changed with the command.</p>`
+    : tableHtml(
+        'Changes',
+        ['At', 'By', 'Setting', 'Before', 'After'],
+        changes.toReversed().slice(0, CHANGES_MAX).map(changeHtml),
+      )
+}`;
+}
+
+/** The newest; the command lists all of them. */
+const CHANGES_MAX = 200;
+
+function settingHtml({ setting, value, isSet, oldName }: Shown): Html {
+  const note = oldName === undefined ? '' : `set as ${oldName}`;
+  return html`<tr><th scope="row">${setting}</th><td>${valueHtml(value ?? '')}</td><td>${isSet ? note : 'default'}</td></tr>`;
+}
+
+function changeHtml({ setting, atMs, by, before, after }: Change): Html {
+  return html`<tr><td>${dateHtml(atMs)}</td><td>${valueHtml(by)}</td><td>${setting}</td><td>${valueHtml(before ?? 'nothing')}</td><td>${valueHtml(after ?? 'unset')}</td></tr>`;
+}
