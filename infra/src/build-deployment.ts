@@ -5,17 +5,22 @@ import {
   createEndpointAlert,
   createRegionAlerts,
 } from './alerts/build-alerts.ts';
-import { createContainerApps } from './platform/container-apps.ts';
+import { createContainerApps, type DnsRecord } from './platform/container-apps.ts';
 import { createCluster } from './platform/kubernetes.ts';
 import { buildRegion, type Region } from './region/build-region.ts';
 import { joinRegions } from './region/join-regions.ts';
+import { imageTagOf, type RegionContext } from './region/region-context.ts';
 import { createRegistry } from './registry.ts';
-import type { DeploymentSettings } from './settings/deployment-settings.ts';
+import type { DeploymentSettings, Replicas } from './settings/deployment-settings.ts';
 import { createTrafficManager } from './traffic/traffic-manager.ts';
 
 export interface Deployment {
   /** What every release of helm/ shares: the file `values.regions.yaml`. */
   readonly helmValues: Output<object>;
+  /** By region, what only its release needs, its version among it: the file `values.<region>.yaml`. */
+  readonly helmRegionValues: Readonly<Record<string, object>>;
+  /** What the zones of the hosts need before container apps are bound to them; empty with clusters. */
+  readonly dnsRecords: Output<readonly object[]>;
   /** By region, what its overlay of k8s/ needs: the data of `region.yaml`. */
   readonly kustomizeValues: Output<Readonly<Record<string, object>>>;
   /** By region; empty without clusters. */
@@ -44,8 +49,10 @@ export function buildDeployment(
   );
   joinRegions(regions);
   const clusterNames: Record<string, Output<string>> = {};
+  const records: DnsRecord[] = [];
   for (const region of regions) {
-    if (settings.platform === 'container-apps') createContainerApps(region, regions, images);
+    if (settings.platform === 'container-apps')
+      records.push(...createContainerApps(region, regions, images));
     else clusterNames[region.context.region.name] = createCluster(region, images.registry).name;
   }
   const profile = createTrafficManager(settings, group, {
@@ -63,6 +70,10 @@ export function buildDeployment(
   }
   return {
     helmValues: helmValuesOf(settings, regions, images.server),
+    helmRegionValues: Object.fromEntries(
+      regions.map(({ context }) => [context.region.name, regionValuesOf(context)]),
+    ),
+    dnsRecords: output(uniqueByName(records)),
     kustomizeValues: kustomizeValuesOf(regions, tenantId),
     clusterNames: output(clusterNames),
     inventory: inventoryOf(settings, regions),
@@ -113,6 +124,31 @@ function helmValuesOf(
   return output({
     global: { ...names, auth, queue, image: { registry, tag }, regions: entries },
   });
+}
+
+/** Of one release: what differs from region to region, so that one is upgraded or scaled, and no other. */
+function regionValuesOf({ settings, region }: RegionContext): object {
+  const { customerApi, replicator } = region.replicas ?? {};
+  const { logLevel, wireVersion } = region;
+  const own = (replicas: Replicas | undefined): object => ({
+    ...(replicas && { replicas }),
+    ...(logLevel && { logLevel }),
+  });
+  return {
+    global: {
+      region: region.name,
+      image: { tag: imageTagOf({ settings, region }) },
+      ...(wireVersion !== undefined && { settings: { 'Messages.WireVersion': wireVersion } }),
+    },
+    'customer-api': own(customerApi),
+    replicator: own(replicator),
+    ...(settings.tables && { 'table-endpoint': own(undefined) }),
+  };
+}
+
+/** Every region asks for the proof of the public host. */
+function uniqueByName(records: readonly DnsRecord[]): readonly DnsRecord[] {
+  return [...new Map(records.map((record) => [record.name, record])).values()];
 }
 
 function inventoryOf({ queue }: DeploymentSettings, regions: readonly Region[]): Output<object> {

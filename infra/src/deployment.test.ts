@@ -2,7 +2,8 @@
 // changes, for both platforms, both tiers, and more than two regions.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { DATA_ROLES, NETWORK_CONTRIBUTOR } from './access/roles.ts';
-import { buildExample } from './testing/build-example.ts';
+import { upgradeTimeOf } from './platform/kubernetes.ts';
+import { buildExample, valueOf } from './testing/build-example.ts';
 import { type AskedResource, EXAMPLE, TENANT_ID } from './testing/mock-deployment.ts';
 
 const THREE_REGIONS = [
@@ -13,9 +14,10 @@ const TABLES = {
   tables: { publicHost: 'tables.example.com', dnsLabel: 'tandem-tables' },
   regions: EXAMPLE.regions.map((one) => ({ ...one, tableHost: `${one.name}.tables.example.com` })),
 };
+const CONTAINER_APPS = { platform: 'container-apps', containerApps: { stage: 'domains' } };
 const VARIANTS = [
   { variant: 'clusters', changes: {} },
-  { variant: 'container apps', changes: { platform: 'container-apps' } },
+  { variant: 'container apps', changes: CONTAINER_APPS },
   { variant: 'clusters, Premium', changes: { serviceBusTier: 'Premium' } },
   { variant: 'clusters in three regions', changes: { regions: THREE_REGIONS } },
   { variant: 'clusters with Table endpoints', changes: TABLES },
@@ -100,7 +102,10 @@ describe.each(VARIANTS)('a deployment: $variant', ({ changes }) => {
         enableRbacAuthorization: true,
         enablePurgeProtection: true,
         publicNetworkAccess: 'Disabled',
-        networkAcls: { defaultAction: 'Deny', bypass: 'None' },
+        networkAcls: {
+          defaultAction: 'Deny',
+          bypass: platform === 'kubernetes' ? 'None' : 'AzureServices',
+        },
       });
     }
   });
@@ -243,5 +248,201 @@ describe.each(VARIANTS)('a deployment: $variant', ({ changes }) => {
     const lost = ['tandem-endpoint-degraded'];
     if ('tables' in changes) lost.push('tandem-table-endpoint-degraded');
     expect(names.sort()).toEqual([...lost, ...expected].sort());
+  });
+});
+
+/** By name; which is asked for first depends on what is known first. */
+const appsOf = (asked: readonly AskedResource[]) =>
+  asked
+    .filter(({ type }) => type === 'azure-native:app:ContainerApp')
+    .sort((a, b) => a.name.localeCompare(b.name))
+    .map(({ inputs }) => inputs as unknown as AppInputs);
+
+interface AppInputs {
+  readonly configuration: { readonly ingress?: { readonly customDomains: readonly object[] } };
+  readonly template: {
+    readonly containers: readonly { readonly image: string }[];
+    readonly scale: { readonly minReplicas: number };
+  };
+}
+
+const namesOf = (asked: readonly AskedResource[], type: string) =>
+  asked.filter((one) => one.type === `azure-native:${type}`).map(({ name }) => name);
+
+describe('a deployment, region by region', () => {
+  const eastRuns = (imageTag: string, platform: object = CONTAINER_APPS) => {
+    const [east, west] = EXAMPLE.regions;
+    return buildExample({ ...platform, regions: [{ ...east, imageTag }, west] });
+  };
+
+  it('runs two versions at once, and an upgrade of one region changes nothing of another', async () => {
+    const before = (await eastRuns('0.1.0')).asked;
+    const after = (await eastRuns('0.2.0')).asked;
+    const texts = new Map(before.map(({ type, name, inputs }) => [`${type} ${name}`, inputs]));
+    expect(after.map(({ type, name }) => `${type} ${name}`).sort()).toEqual(
+      [...texts.keys()].sort(),
+    );
+    const changed = after.filter(
+      ({ type, name, inputs }) =>
+        JSON.stringify(texts.get(`${type} ${name}`)) !== JSON.stringify(inputs),
+    );
+    expect(changed.map(({ name }) => name).sort()).toEqual([
+      'tandem-east-customer-api',
+      'tandem-east-replicator',
+    ]);
+    expect(
+      appsOf(after).flatMap(({ template }) =>
+        template.containers.map(({ image }) => image.split('/').at(-1)),
+      ),
+    ).toEqual([
+      'tandem-customer-api:0.2.0',
+      'tandem-replicator:0.2.0',
+      'tandem-customer-api:0.1.0',
+      'tandem-replicator:0.1.0',
+    ]);
+  });
+
+  it('tells each release its own version, size, level of logs and wire version, and no other', async () => {
+    const [east, west] = EXAMPLE.regions;
+    const { deployment } = await buildExample({
+      regions: [
+        {
+          ...east,
+          imageTag: '0.2.0',
+          logLevel: 'debug',
+          wireVersion: 8,
+          replicas: { customerApi: { min: 4, max: 5 } },
+        },
+        west,
+      ],
+    });
+    expect(deployment.helmRegionValues).toEqual({
+      east: {
+        global: {
+          region: 'east',
+          image: { tag: '0.2.0' },
+          settings: { 'Messages.WireVersion': 8 },
+        },
+        'customer-api': { replicas: { min: 4, max: 5 }, logLevel: 'debug' },
+        replicator: { logLevel: 'debug' },
+      },
+      west: {
+        global: { region: 'west', image: { tag: '0.1.0' } },
+        'customer-api': {},
+        replicator: {},
+      },
+    });
+  });
+
+  it('never upgrades two regions in the same hours of a week', async () => {
+    const times = Array.from({ length: 33 }, (_, place) => JSON.stringify(upgradeTimeOf(place)));
+    expect(new Set(times).size).toBe(times.length);
+    const { asked } = await buildExample();
+    const windows = asked
+      .filter(({ type }) => type === 'azure-native:containerservice:MaintenanceConfiguration')
+      .map(({ name, inputs: { maintenanceWindow } }) => ({ name, maintenanceWindow }))
+      .sort((a, b) => a.name.localeCompare(b.name));
+    const of = (region: string, day: string) =>
+      ['aksManagedAutoUpgradeSchedule', 'aksManagedNodeOSUpgradeSchedule'].map((schedule) => ({
+        name: `tandem-${region}-${schedule}`,
+        maintenanceWindow: expect.objectContaining({
+          startTime: '04:00',
+          schedule: { weekly: { dayOfWeek: day, intervalWeeks: 1 } },
+        }),
+      }));
+    expect(windows).toEqual([...of('east', 'Tuesday'), ...of('west', 'Monday')]);
+  });
+
+  it('runs the services on nodes of their own, beside which the cluster does not starve', async () => {
+    const { asked } = await buildExample();
+    const clusters = asked.filter(({ type }) => type.endsWith(':ManagedCluster'));
+    for (const { inputs } of clusters)
+      expect(inputs['agentPoolProfiles']).toMatchObject([
+        { mode: 'System', nodeTaints: ['CriticalAddonsOnly=true:NoSchedule'] },
+      ]);
+    const pools = asked.filter(({ type }) => type.endsWith(':AgentPool'));
+    expect(pools.map(({ inputs }) => inputs)).toEqual(
+      clusters.map(() =>
+        expect.objectContaining({ mode: 'User', availabilityZones: ['1', '2', '3'] }),
+      ),
+    );
+  });
+});
+
+describe('container apps, step by step', () => {
+  const build = (stage: string, changes: object = {}) =>
+    buildExample({ platform: 'container-apps', containerApps: { stage }, ...changes });
+
+  it('are not made before their images can be there', async () => {
+    const { asked } = await build('platform');
+    expect(namesOf(asked, 'app:ContainerApp')).toEqual([]);
+    expect(namesOf(asked, 'app:ManagedEnvironment')).toHaveLength(2);
+    expect(namesOf(asked, 'containerregistry:Registry')).toHaveLength(1);
+  });
+
+  it('tell the records that the DNS needs, before a name is bound', async () => {
+    const { asked, deployment } = await build('apps');
+    const records = await valueOf(deployment.dnsRecords);
+    expect(
+      (records as { type: string; name: string }[]).map(({ type, name }) => `${type} ${name}`),
+    ).toEqual([
+      'CNAME east.customers.example.com',
+      'TXT asuid.east.customers.example.com',
+      'TXT asuid.customers.example.com',
+      'CNAME west.customers.example.com',
+      'TXT asuid.west.customers.example.com',
+    ]);
+    expect(namesOf(asked, 'app:ContainerApp')).toHaveLength(4);
+    expect(namesOf(asked, 'app:Certificate')).toEqual([]);
+    expect(JSON.stringify(asked)).not.toContain('bindingType');
+  });
+
+  it('bind both names with a certificate of the vault, none that Azure would have to issue', async () => {
+    const { asked } = await build('domains');
+    const bound = appsOf(asked).flatMap(({ configuration: { ingress } }) =>
+      ingress ? [ingress.customDomains] : [],
+    );
+    expect(bound).toEqual(
+      EXAMPLE.regions.map(({ name, host }) =>
+        [host, EXAMPLE.publicHost].map((domain) => ({
+          name: domain,
+          bindingType: 'SniEnabled',
+          certificateId: expect.stringContaining(`tandem-${name}-certificate`),
+        })),
+      ),
+    );
+    const certificates = asked.filter(({ type }) => type === 'azure-native:app:Certificate');
+    certificates.sort((a, b) => a.name.localeCompare(b.name));
+    expect(certificates.map(({ inputs }) => inputs['properties'])).toEqual(
+      EXAMPLE.regions.map(({ name }) => ({
+        certificateKeyVaultProperties: {
+          identity: expect.stringContaining(`tandem-${name}-secrets`),
+          keyVaultUrl: `https://tandem-${name}.vault.azure.net/secrets/tandem-tls`,
+        },
+      })),
+    );
+  });
+
+  it('are one of each where the stack is small', async () => {
+    const { asked } = await build('apps', { size: 'small' });
+    const scales = appsOf(asked).map(({ template }) => template.scale.minReplicas);
+    expect(scales).toEqual([1, 1, 1, 1]);
+    expect(namesOf(asked, 'containerregistry:Replication')).toEqual([]);
+  });
+
+  it('reach every setting of a region that the charts reach', async () => {
+    const [east, west] = EXAMPLE.regions;
+    const { asked } = await build('apps', {
+      regions: [{ ...east, logLevel: 'debug', wireVersion: 8 }, west],
+    });
+    const environments = appsOf(asked)
+      .map(({ template }) => JSON.stringify(template))
+      .map((text) => [text.includes('"debug"'), text.includes('MESSAGES_WIRE_VERSION')]);
+    expect(environments).toEqual([
+      [true, true],
+      [true, true],
+      [false, false],
+      [false, false],
+    ]);
   });
 });

@@ -20,6 +20,9 @@ const TEXTS = [
   'destination: azure-monitor',
   'type: Microsoft.Network/trafficManagerProfiles/externalEndpoints',
   'type: azure-servicebus',
+  // Of records in the DNS, which the stack only prints.
+  'type: CNAME',
+  'type: TXT',
 ];
 
 /** The modules that the sources import, such as `storage`. */

@@ -13,6 +13,8 @@ const deployment = buildDeployment(reading.settings, tenantId);
 
 export const {
   helmValues,
+  helmRegionValues,
+  dnsRecords,
   kustomizeValues,
   clusterNames,
   inventory,

@@ -17,19 +17,21 @@ export interface ImageRegistry {
 export function createRegistry(settings: DeploymentSettings, group: ResourceGroup): ImageRegistry {
   const [first, ...others] = settings.regions;
   if (first === undefined) throw new Error('A deployment has at least one region.');
+  const isSmall = settings.size === 'small';
   const registryName = `${settings.project}images`;
   const registry = new Registry(`${settings.project}-registry`, {
     resourceGroupName: group.name,
     registryName,
     location: first.location,
-    sku: { name: SkuName.Premium },
+    sku: { name: isSmall ? SkuName.Basic : SkuName.Premium },
     adminUserEnabled: false,
     anonymousPullEnabled: false,
-    zoneRedundancy: ZoneRedundancy.Enabled,
+    zoneRedundancy: isSmall ? ZoneRedundancy.Disabled : ZoneRedundancy.Enabled,
     // Images are pushed from outside; pulling and pushing both need an identity.
     publicNetworkAccess: PublicNetworkAccess.Enabled,
   });
-  for (const { name, location } of others) {
+  // Copies are of the highest tier alone; a small stack pulls from the other region, or waits until that is back.
+  for (const { name, location } of isSmall ? [] : others) {
     new Replication(`${settings.project}-registry-${name}`, {
       resourceGroupName: group.name,
       registryName: registry.name,

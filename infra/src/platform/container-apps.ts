@@ -1,6 +1,7 @@
 import {
   ActiveRevisionsMode,
   BindingType,
+  Certificate,
   ContainerApp,
   IdentitySettingsLifeCycle,
   IngressTransportMethod,
@@ -9,9 +10,10 @@ import {
   Type as ProbeType,
 } from '@pulumi/azure-native/app/index.js';
 import { DiagnosticSetting } from '@pulumi/azure-native/monitor/index.js';
+import type { Output } from '@pulumi/pulumi';
 import { grant } from '../access/grant.ts';
 import type { Region } from '../region/build-region.ts';
-import { placeOf, prefixOf } from '../region/region-context.ts';
+import { imageTagOf, placeOf, prefixOf } from '../region/region-context.ts';
 import type { ImageRegistry } from '../registry.ts';
 import { type ServicePlan, serviceEnvironment } from './service-environment.ts';
 
@@ -22,16 +24,32 @@ const STOP_SECONDS = 40;
 const MESSAGES_PER_REPLICA = 500;
 const REQUESTS_PER_REPLICA = 50;
 
-/** The region's services without a cluster. */
+const LARGE = { customerApi: { min: 3, max: 12 }, replicator: { min: 2, max: 10 } } as const;
+const SMALL = { customerApi: { min: 1, max: 2 }, replicator: { min: 1, max: 2 } } as const;
+
+/** A record that the zone of the hosts needs. */
+export interface DnsRecord {
+  readonly type: 'CNAME' | 'TXT';
+  readonly name: string;
+  readonly value: Output<string>;
+}
+
+/** The region's services without a cluster, as far as the stage goes. Returns what the DNS needs before the last stage. */
 export function createContainerApps(
   own: Region,
   regions: readonly Region[],
   images: ImageRegistry,
-): void {
+): readonly DnsRecord[] {
   const prefix = prefixOf(own.context);
+  const { region, settings } = own.context;
+  const { secrets } = own.identities;
   const environment = new ManagedEnvironment(`${prefix}-environment`, {
     ...placeOf(own.context),
-    zoneRedundant: true,
+    zoneRedundant: settings.size !== 'small',
+    identity: {
+      type: ManagedServiceIdentityType.UserAssigned,
+      userAssignedIdentities: [secrets.id],
+    },
     vnetConfiguration: { infrastructureSubnetId: own.network.workloads.id, internal: false },
     workloadProfiles: [{ name: 'Consumption', workloadProfileType: 'Consumption' }],
     appLogsConfiguration: { destination: 'azure-monitor' },
@@ -50,8 +68,57 @@ export function createContainerApps(
       scope: images.registry.id,
     });
   }
-  createApi({ own, regions, images, environment });
-  createReplicator({ own, regions, images, environment });
+  if (settings.containerApps?.stage !== 'platform') {
+    createApi({ own, regions, images, environment });
+    createReplicator({ own, regions, images, environment });
+  }
+  const proof = environment.customDomainConfiguration.apply(
+    (domain) => domain?.customDomainVerificationId ?? '',
+  );
+  const address = environment.defaultDomain.apply((domain) => `${apiNameOf(own)}.${domain}`);
+  return [
+    { type: 'CNAME', name: region.host, value: address },
+    { type: 'TXT', name: `asuid.${region.host}`, value: proof },
+    // All regions of a subscription have the same proof.
+    { type: 'TXT', name: `asuid.${settings.publicHost}`, value: proof },
+  ];
+}
+
+/** Azure takes 32 characters at most. */
+const apiNameOf = (own: Region): string => `${prefixOf(own.context)}-api`;
+
+/**
+ * The hosts, by a certificate of the region's vault. One that Azure manages is not issued, and not renewed, for a name that leads
+ * to Traffic Manager first.
+ */
+function createDomains({ own, environment }: AppOptions) {
+  const { region, settings, data } = { ...own.context, data: own.data };
+  const { stage, certificate: name } = settings.containerApps ?? {};
+  if (stage !== 'domains') return [];
+  const certificate = new Certificate(`${prefixOf(own.context)}-certificate`, {
+    ...placeOf(own.context),
+    environmentName: environment.name,
+    properties: {
+      certificateKeyVaultProperties: {
+        identity: own.identities.secrets.id,
+        keyVaultUrl: `https://${data.vaultName}.vault.azure.net/secrets/${name}`,
+      },
+    },
+  });
+  return [region.host, settings.publicHost].map((host) => ({
+    name: host,
+    bindingType: BindingType.SniEnabled,
+    certificateId: certificate.id,
+  }));
+}
+
+/** How many of a service there are. */
+function replicasOf(
+  { region, settings }: Region['context'],
+  service: 'customerApi' | 'replicator',
+) {
+  const sizes = settings.size === 'small' ? SMALL : LARGE;
+  return region.replicas?.[service] ?? sizes[service];
 }
 
 interface AppOptions {
@@ -63,10 +130,11 @@ interface AppOptions {
 
 function createApi(options: AppOptions): ContainerApp {
   const { own, images, environment } = options;
-  const { region, settings } = own.context;
   const identity = own.identities.customerApi;
+  const replicas = replicasOf(own.context, 'customerApi');
   return new ContainerApp(`${prefixOf(own.context)}-customer-api`, {
     ...placeOf(own.context),
+    containerAppName: apiNameOf(own),
     managedEnvironmentId: environment.id,
     identity: {
       type: ManagedServiceIdentityType.UserAssigned,
@@ -80,19 +148,16 @@ function createApi(options: AppOptions): ContainerApp {
         targetPort: API.port,
         allowInsecure: false,
         transport: IngressTransportMethod.Http,
-        customDomains: [region.host, settings.publicHost].map((name) => ({
-          name,
-          bindingType: BindingType.Auto,
-        })),
+        customDomains: createDomains(options),
       },
     },
     template: {
       terminationGracePeriodSeconds: STOP_SECONDS,
       containers: [container(options, API)],
       scale: {
-        // One for each zone.
-        minReplicas: 3,
-        maxReplicas: 12,
+        // One for each zone, unless the region says otherwise.
+        minReplicas: replicas.min,
+        maxReplicas: replicas.max,
         rules: [
           {
             name: 'requests',
@@ -107,6 +172,7 @@ function createApi(options: AppOptions): ContainerApp {
 function createReplicator(options: AppOptions): ContainerApp {
   const { own, images, environment } = options;
   const { replicator, scaler } = own.identities;
+  const replicas = replicasOf(own.context, 'replicator');
   return new ContainerApp(`${prefixOf(own.context)}-replicator`, {
     ...placeOf(own.context),
     managedEnvironmentId: environment.id,
@@ -124,8 +190,8 @@ function createReplicator(options: AppOptions): ContainerApp {
       terminationGracePeriodSeconds: STOP_SECONDS,
       containers: [container(options, REPLICATOR)],
       scale: {
-        minReplicas: 2,
-        maxReplicas: 10,
+        minReplicas: replicas.min,
+        maxReplicas: replicas.max,
         rules: [
           {
             name: 'queue',
@@ -150,7 +216,7 @@ function container({ own, regions, images }: AppOptions, plan: ServicePlan) {
   const variables = Object.entries(serviceEnvironment(own, regions, plan));
   return {
     name: plan.service,
-    image: `${images.server}/tandem-${plan.service}:${own.context.settings.imageTag}`,
+    image: `${images.server}/tandem-${plan.service}:${imageTagOf(own.context)}`,
     env: [
       ...variables.map(([name, value]) => ({ name, value })),
       // Which of the app's identities the process acts as.

@@ -1,8 +1,10 @@
 import { PrincipalType, RoleAssignment } from '@pulumi/azure-native/authorization/index.js';
 import type { Registry } from '@pulumi/azure-native/containerregistry/index.js';
 import {
+  AgentPool,
   AgentPoolMode,
   LoadBalancerSku,
+  MaintenanceConfiguration,
   ManagedCluster,
   ManagedClusterSKUName,
   ManagedClusterSKUTier,
@@ -14,6 +16,7 @@ import {
   OSSKU,
   ResourceIdentityType,
   UpgradeChannel,
+  WeekDay,
 } from '@pulumi/azure-native/containerservice/index.js';
 import {
   FederatedIdentityCredential,
@@ -52,6 +55,21 @@ const NETWORK_PROFILE = {
   serviceCidr: '10.245.0.0/16',
   dnsServiceIP: '10.245.0.10',
 };
+/** In which regions are upgraded, the last priority first, so that no two have the same time of a week. */
+const DAYS = [
+  WeekDay.Monday,
+  WeekDay.Tuesday,
+  WeekDay.Wednesday,
+  WeekDay.Thursday,
+  WeekDay.Friday,
+  WeekDay.Saturday,
+  WeekDay.Sunday,
+] as const;
+const FIRST_HOUR = 4;
+/** The least that Azure takes. */
+const WINDOW_HOURS = 4;
+/** Of Azure, by name: the cluster's own version, and the images of its nodes. */
+const SCHEDULES = ['aksManagedAutoUpgradeSchedule', 'aksManagedNodeOSUpgradeSchedule'] as const;
 const UPGRADES = {
   upgradeChannel: UpgradeChannel.Patch,
   nodeOSUpgradeChannel: NodeOSUpgradeChannel.NodeImage,
@@ -69,6 +87,8 @@ export function createCluster(region: Region, registry: Registry): ManagedCluste
     role: 'acrPull',
     scope: registry.id,
   });
+  createServicePool(region, cluster);
+  staggerUpgrades(region, cluster);
   trustServiceAccounts(region, cluster);
   collectContainerLogs(region, cluster);
   return cluster;
@@ -121,18 +141,65 @@ function createManagedCluster(region: Region): ManagedCluster {
           name: 'system',
           mode: AgentPoolMode.System,
           osSKU: OSSKU.AzureLinux,
-          vmSize: 'Standard_D4s_v5',
+          vmSize: 'Standard_D2s_v5',
           availabilityZones: ZONES,
           enableAutoScaling: true,
-          // One in each zone; together they carry every replica that the quota allows.
+          // One in each zone, for what the cluster itself runs, which must not starve beside the services.
           minCount: 3,
           maxCount: 6,
+          nodeTaints: ['CriticalAddonsOnly=true:NoSchedule'],
           vnetSubnetID: network.workloads.id,
         },
       ],
     },
     { dependsOn: [joined] },
   );
+}
+
+function createServicePool({ context, network }: Region, cluster: ManagedCluster): void {
+  new AgentPool(`${prefixOf(context)}-services`, {
+    resourceGroupName: context.group.name,
+    resourceName: cluster.name,
+    agentPoolName: 'services',
+    mode: AgentPoolMode.User,
+    osSKU: OSSKU.AzureLinux,
+    vmSize: 'Standard_D4s_v5',
+    availabilityZones: ZONES,
+    enableAutoScaling: true,
+    // One in each zone; together they carry every replica that the quota allows.
+    minCount: 3,
+    maxCount: 6,
+    vnetSubnetID: network.workloads.id,
+    // A new node comes before an old one goes, so that no replica waits for room.
+    upgradeSettings: { maxSurge: '1' },
+  });
+}
+
+/** Returns the time of the week in which Azure may upgrade a region, by its place among them, from 0: another one for each of 35. */
+export function upgradeTimeOf(place: number): { dayOfWeek: WeekDay; startTime: string } {
+  const dayOfWeek = DAYS[place % DAYS.length] ?? WeekDay.Monday;
+  const hour = FIRST_HOUR + WINDOW_HOURS * Math.floor(place / DAYS.length);
+  return { dayOfWeek, startTime: `${String(hour).padStart(2, '0')}:00` };
+}
+
+function staggerUpgrades({ context }: Region, cluster: ManagedCluster): void {
+  // The last priority first: clients are elsewhere.
+  const { dayOfWeek, startTime } = upgradeTimeOf(
+    context.settings.regions.length - 1 - context.index,
+  );
+  for (const configName of SCHEDULES) {
+    new MaintenanceConfiguration(`${prefixOf(context)}-${configName}`, {
+      resourceGroupName: context.group.name,
+      resourceName: cluster.name,
+      configName,
+      maintenanceWindow: {
+        durationHours: WINDOW_HOURS,
+        startTime,
+        utcOffset: '+00:00',
+        schedule: { weekly: { dayOfWeek, intervalWeeks: 1 } },
+      },
+    });
+  }
 }
 
 function trustServiceAccounts(region: Region, cluster: ManagedCluster): void {

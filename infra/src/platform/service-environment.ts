@@ -16,6 +16,7 @@ export function serviceEnvironment(
   plan: ServicePlan,
 ): Readonly<Record<string, string>> {
   const { queue, auth } = own.context.settings;
+  const { logLevel = 'info', wireVersion } = own.context.region;
   const peers = regions
     .filter((region) => region !== own)
     .map(({ context, data }) => ({
@@ -32,7 +33,8 @@ export function serviceEnvironment(
     PEERS: JSON.stringify(peers),
     HOST: '0.0.0.0',
     PORT: String(plan.port),
-    LOG_LEVEL: 'info',
+    LOG_LEVEL: logLevel,
+    ...(wireVersion !== undefined && { MESSAGES_WIRE_VERSION: String(wireVersion) }),
     SHUTDOWN_DEADLINE_MS: String(plan.shutdownDeadlineMs),
     ...(plan.service === 'customer-api'
       ? { AUTH_ISSUER: auth.issuer, AUTH_AUDIENCE: auth.audience }

@@ -17,6 +17,14 @@ export function prefixOf({ settings, region }: Pick<RegionContext, 'settings' | 
   return `${settings.project}-${region.name}`;
 }
 
+/** Returns the version that the region runs. */
+export function imageTagOf({
+  settings,
+  region,
+}: Pick<RegionContext, 'settings' | 'region'>): string {
+  return region.imageTag ?? settings.imageTag;
+}
+
 /** Where and for whom, for the arguments of a resource. */
 export function placeOf({ group, region, settings }: RegionContext) {
   return {

@@ -31,7 +31,11 @@ export function createVault(context: RegionContext): RegionVault {
       publicNetworkAccess: PublicNetworkAccess.Disabled,
       networkAcls: {
         defaultAction: NetworkRuleAction.Deny,
-        bypass: NetworkRuleBypassOptions.None,
+        // An environment of container apps fetches its certificate from outside of the network, as one of Azure's own.
+        bypass:
+          context.settings.platform === 'container-apps'
+            ? NetworkRuleBypassOptions.AzureServices
+            : NetworkRuleBypassOptions.None,
       },
     },
   });

@@ -9,6 +9,17 @@ const Project = Type.String({ pattern: '^[a-z][a-z0-9]{2,9}$' });
 
 const DnsLabel = Type.String({ pattern: '^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$' });
 
+const ImageTag = Type.String({ pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$' });
+
+const REPLICAS_MAX = 100;
+const Replicas = Type.Object(
+  {
+    min: Type.Integer({ minimum: 1, maximum: REPLICAS_MAX }),
+    max: Type.Integer({ minimum: 1, maximum: REPLICAS_MAX }),
+  },
+  closed,
+);
+
 const Region = Type.Object(
   {
     name: Type.String({ pattern: '^[a-z][a-z0-9]{0,11}$' }),
@@ -16,6 +27,26 @@ const Region = Type.Object(
     host: Type.String({ pattern: HOST }),
     /** Where clients of Table Storage find the region; needed where `tables` is set. */
     tableHost: Type.Optional(Type.String({ pattern: HOST })),
+    /** What this region runs, instead of the deployment's: so one region is upgraded, and another not. */
+    imageTag: Type.Optional(ImageTag),
+    replicas: Type.Optional(
+      Type.Object(
+        { customerApi: Type.Optional(Replicas), replicator: Type.Optional(Replicas) },
+        closed,
+      ),
+    ),
+    logLevel: Type.Optional(
+      Type.Union([
+        Type.Literal('fatal'),
+        Type.Literal('error'),
+        Type.Literal('warn'),
+        Type.Literal('info'),
+        Type.Literal('debug'),
+        Type.Literal('trace'),
+      ]),
+    ),
+    /** `Messages.WireVersion`; every region must read it before one writes it. */
+    wireVersion: Type.Optional(Type.Integer({ minimum: 1, maximum: 8 })),
   },
   closed,
 );
@@ -28,6 +59,20 @@ export const ProbeSettings = Type.Object(
     dnsTtlSeconds: Type.Integer({ default: 10 }),
   },
   { ...closed, default: {} },
+);
+
+/**
+ * How far container apps are built. An app cannot start before its image was pushed to the registry of the stack, and a
+ * name cannot be bound before its records are in the DNS, which are known only once the environment is there: so a stack is
+ * built in three steps, `platform`, `apps` and `domains`.
+ */
+const ContainerAppsSettings = Type.Object(
+  {
+    stage: Type.Union([Type.Literal('platform'), Type.Literal('apps'), Type.Literal('domains')]),
+    /** The certificate of the region's host and the public one in the vault of each region, by name. */
+    certificate: Type.String({ pattern: '^[A-Za-z0-9-]{1,127}$', default: 'tandem-tls' }),
+  },
+  closed,
 );
 
 /** What a stack says of its deployment, under `tandem:deployment`. */
@@ -62,12 +107,19 @@ export const DeploymentSettings = Type.Object(
     /** The group whose members administer the clusters. */
     operatorGroupId: Type.String({ pattern: UUID }),
     alertEmail: Type.String({ pattern: '^[^@\\s]+@[^@\\s]+$' }),
-    imageTag: Type.String({ pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$' }),
+    imageTag: ImageTag,
+    /** `small` is one replica of each service and a registry without copies, for trying it: container apps only. */
+    size: Type.Union([Type.Literal('production'), Type.Literal('small')], {
+      default: 'production',
+    }),
+    /** Needed where the platform is container apps. */
+    containerApps: Type.Optional(ContainerAppsSettings),
     probe: ProbeSettings,
   },
   closed,
 );
 
 export type DeploymentSettings = Static<typeof DeploymentSettings>;
+export type Replicas = Static<typeof Replicas>;
 export type RegionSettings = Static<typeof Region>;
 export type ProbeSettings = Static<typeof ProbeSettings>;

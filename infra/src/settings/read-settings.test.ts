@@ -85,6 +85,42 @@ describe('the settings of a stack', () => {
       { tables: { ...TABLES, publicHost: EXAMPLE.publicHost } },
       'need names of their own',
     ],
+    [
+      'container apps of no stage',
+      { platform: 'container-apps' },
+      'deployment.containerApps is not set: begin with its stage platform',
+    ],
+    [
+      'a stage of container apps for clusters',
+      { containerApps: { stage: 'apps' } },
+      'deployment.containerApps is set, but deployment.platform is kubernetes',
+    ],
+    ['small clusters', { size: 'small' }, 'deployment.size small is of container apps'],
+    [
+      'an unknown stage',
+      { platform: 'container-apps', containerApps: { stage: 'all' } },
+      'deployment.containerApps.stage',
+    ],
+    [
+      'more replicas at least than at most',
+      { regions: [{ ...east, replicas: { replicator: { min: 3, max: 2 } } }, west] },
+      'east has replicas.replicator.min (3) greater than max (2): swap them',
+    ],
+    [
+      'no replica',
+      { regions: [{ ...east, replicas: { customerApi: { min: 0, max: 2 } } }, west] },
+      'deployment.regions.0.replicas.customerApi.min',
+    ],
+    [
+      'a wire version that nobody reads',
+      { regions: [{ ...east, wireVersion: 9 }, west] },
+      'deployment.regions.0.wireVersion',
+    ],
+    [
+      'a version of one region that no registry takes',
+      { regions: [east, { ...west, imageTag: '1.0+7' }] },
+      'deployment.regions.1.imageTag',
+    ],
     ['no administrators', { operatorGroupId: 'everyone' }, 'deployment.operatorGroupId'],
   ])('are refused for %s', (_name, changes, sentence) => {
     expect(problemsOf(changes).join('\n')).toContain(sentence);

@@ -18,6 +18,7 @@ export function readSettings(value: unknown): SettingsReading {
   const contradictions = [
     ...findRegionProblems(settings),
     ...findTableProblems(settings),
+    ...findPlatformProblems(settings),
     ...findProbeProblems(settings.probe),
   ];
   return contradictions.length > 0
@@ -48,6 +49,41 @@ function findTableProblems({ tables, platform, regions, dnsLabel }: DeploymentSe
     problems.push(
       `deployment has the dnsLabel ${dnsLabel} twice: give the tables one of their own.`,
     );
+  }
+  return problems;
+}
+
+function findPlatformProblems({
+  platform,
+  containerApps,
+  size,
+  regions,
+}: DeploymentSettings): string[] {
+  const problems: string[] = [];
+  const isContainerApps = platform === 'container-apps';
+  if (isContainerApps && containerApps === undefined) {
+    problems.push(
+      'deployment.platform is container-apps, but deployment.containerApps is not set: begin with its stage platform, push the images, go on with apps, and when the printed dnsRecords are in the DNS with domains.',
+    );
+  }
+  if (!isContainerApps && containerApps !== undefined) {
+    problems.push(
+      'deployment.containerApps is set, but deployment.platform is kubernetes: remove the one or change the other.',
+    );
+  }
+  if (!isContainerApps && size === 'small') {
+    problems.push(
+      'deployment.size small is of container apps: set platform to container-apps, or give the charts the profile trial.',
+    );
+  }
+  for (const { name, replicas = {} } of regions) {
+    for (const [service, { min, max }] of Object.entries(replicas)) {
+      if (min > max) {
+        problems.push(
+          `deployment.regions: ${name} has replicas.${service}.min (${min}) greater than max (${max}): swap them.`,
+        );
+      }
+    }
   }
   return problems;
 }

@@ -106,7 +106,10 @@ interface ContainerAppInputs {
 
 describe('container apps', () => {
   it('start with the settings that the infrastructure gives them', async () => {
-    const { asked } = await buildExample({ platform: 'container-apps' });
+    const { asked } = await buildExample({
+      platform: 'container-apps',
+      containerApps: { stage: 'apps' },
+    });
     const apps = asked.filter(({ type }) => type === 'azure-native:app:ContainerApp');
     expect(apps).toHaveLength(4);
     for (const { inputs } of apps) {

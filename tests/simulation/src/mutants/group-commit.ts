@@ -127,12 +127,12 @@ export const groupMutants: readonly Mutant[] = [
   },
   {
     id: 'group-one-too-many',
-    title: 'a group takes one change more than a transaction does',
+    title: 'a group and its outbox row take one row more than a transaction does',
     edits: [
       {
         file: PACK,
-        find: 'let room = CHANGES_WITH_OUTBOX_MAX;',
-        replace: 'let room = CHANGES_WITH_OUTBOX_MAX + 1;',
+        find: 'count + outboxRows > ROWS_PER_TRANSACTION_MAX ||',
+        replace: 'count + outboxRows > ROWS_PER_TRANSACTION_MAX + 1 ||',
       },
     ],
   },
