@@ -1,4 +1,4 @@
-import { createRequestJudge } from '@tandem/core';
+import { createRequestJudge, NEWEST_WIRE_VERSION } from '@tandem/core';
 import { describeStatus, type ReplicatorView } from '@tandem/region';
 import { recordLog } from '@tandem/region/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -74,7 +74,13 @@ describe('health server', () => {
 
   test('gives the status whole, with null for what is not known', async () => {
     const response = await (await setUp()).inject('/status');
-    expect(response.json()).toEqual(STATUS);
+    const { build, ...status } = response.json();
+    expect(status).toEqual(STATUS);
+    // What runs, for who watches an upgrade.
+    expect(build).toEqual({
+      version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+      wireVersionMax: NEWEST_WIRE_VERSION,
+    });
   });
 
   test('has a problem document for any other path, and repeats nothing of it', async () => {

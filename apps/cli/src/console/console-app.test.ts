@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { openConsole } from '../testing/open-console.ts';
 
@@ -86,6 +87,25 @@ describe('G1: every request', () => {
     expect(headers['cache-control']).toBe('no-store');
     expect(headers['x-content-type-options']).toBe('nosniff');
   });
+});
+
+test('all that a browser loads besides a page is at most 150 KiB, compressed', async () => {
+  const { app, enter } = await openConsole();
+  const headers = await enter();
+  const { body } = await app.inject({ url: '/', headers });
+  const script = (await app.inject({ url: '/assets/console.js', headers })).body;
+  const named = `${body}${script}`.matchAll(/["'](\/assets\/[\w.-]+)["']/g);
+  const urls = [...new Set([...named].map(([, url = '']) => url))];
+  // The script asks for the plots by itself.
+  expect(urls).toContain('/assets/uplot.js');
+  const sizes = await Promise.all(
+    urls.map(async (url) => {
+      const { statusCode, rawPayload } = await app.inject({ url, headers });
+      expect({ url, statusCode }).toEqual({ url, statusCode: 200 });
+      return gzipSync(rawPayload).length;
+    }),
+  );
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(150 * 1024);
 });
 
 describe('a form', () => {

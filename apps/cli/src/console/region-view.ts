@@ -24,6 +24,13 @@ export interface RiskFigure {
   readonly outOfReach: readonly string[];
 }
 
+/** What a replicator says of itself. */
+export interface Build {
+  readonly version: string;
+  /** The newest messages that it reads. */
+  readonly wireVersionMax: number;
+}
+
 export interface RegionView {
   readonly name: string;
   /** The last that its tables told. */
@@ -36,4 +43,8 @@ export interface RegionView {
   readonly riskUnknown: Dated<Problem> | undefined;
   /** Change sets that its replicator sent on since it started; undefined where none says. */
   readonly relayed: Dated<number> | undefined;
+  /** What its replicator was when it last said so. */
+  readonly build: Dated<Build> | undefined;
+  /** Which messages the region writes. */
+  readonly wireVersion: Dated<number> | undefined;
 }

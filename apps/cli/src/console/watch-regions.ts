@@ -4,11 +4,12 @@
  * and never ask a region themselves to be drawn.
  */
 import { AppError, type Clock } from '@tandem/core';
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { readTrafficManager, type TrafficManagerSight } from '../drill/read-traffic-manager.ts';
 import { KINDS } from '../regions/choose-kind.ts';
 import { lookAtRegion } from '../regions/look-at-regions.ts';
+import { readWireVersion } from '../regions/region.ts';
 import { surveyRegion } from '../regions/survey-region.ts';
 import type { Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
@@ -52,7 +53,7 @@ export function createRegionWatch(options: WatchOptions): RegionWatch {
 
   const works = names.flatMap((name) => {
     const look: Look = { name, known: () => views.get(name) ?? blankView(name), ...options, clock };
-    return [lookAt, survey, countRelayed].map((work) => async (): Promise<void> => {
+    return [lookAt, survey, askReplicator, readWire].map((work) => async (): Promise<void> => {
       const part = await work(look);
       views.set(name, { ...look.known(), ...part });
     });
@@ -117,13 +118,31 @@ async function survey({ name, openSession, onFault, clock, known }: Look): Promi
   }
 }
 
-async function countRelayed({ name, openSession, onFault, clock }: Look): Promise<ViewPart> {
+async function askReplicator({ name, openSession, onFault, clock }: Look): Promise<ViewPart> {
   try {
-    const value = await readRelayed((await openSession().entry(name)).replicator);
-    return { relayed: value === undefined ? undefined : { value, atMs: clock.nowMs() } };
+    const status = await readReplicator((await openSession().entry(name)).replicator);
+    if (status === undefined) return { relayed: undefined };
+    const atMs = clock.nowMs();
+    const { sinceStart, build } = status;
+    return {
+      relayed: { value: sinceStart.relayed, atMs },
+      // One of an older build that says nothing of it is no longer what was said before.
+      build: build === undefined ? undefined : { value: build, atMs },
+    };
   } catch (error) {
     problemOf(error, onFault);
     return { relayed: undefined };
+  }
+}
+
+async function readWire({ name, openSession, onFault, clock }: Look): Promise<ViewPart> {
+  try {
+    const value = await readWireVersion(await openSession().openAsIs(name));
+    return { wireVersion: { value, atMs: clock.nowMs() } };
+  } catch (error) {
+    // That nothing is heard of the region is said already; what was known keeps its age.
+    problemOf(error, onFault);
+    return {};
   }
 }
 
@@ -138,6 +157,8 @@ function blankView(name: string): RegionView {
     risk: undefined,
     riskUnknown: undefined,
     relayed: undefined,
+    build: undefined,
+    wireVersion: undefined,
   };
 }
 
@@ -175,18 +196,27 @@ async function surveyAll(session: Session, name: string): Promise<RiskFigure> {
 }
 
 const REPLICATOR_TIMEOUT_MS = 5_000;
-const checkReplicator = Compile(
-  Type.Object({ sinceStart: Type.Object({ relayed: Type.Integer({ minimum: 0 }) }) }),
-);
+const replicatorSchema = Type.Object({
+  sinceStart: Type.Object({ relayed: Type.Integer({ minimum: 0 }) }),
+  build: Type.Optional(
+    Type.Object({
+      version: Type.String({ maxLength: 100 }),
+      wireVersionMax: Type.Integer({ minimum: 0 }),
+    }),
+  ),
+});
+const checkReplicator = Compile(replicatorSchema);
 
-/** Asks a replicator how many change sets it has sent on; undefined where it does not say. */
-async function readRelayed(replicator: string | undefined): Promise<number | undefined> {
+/** Asks a replicator what it is and how many change sets it has sent on; undefined where it does not say. */
+async function readReplicator(
+  replicator: string | undefined,
+): Promise<Static<typeof replicatorSchema> | undefined> {
   if (replicator === undefined) return undefined;
   try {
     const signal = AbortSignal.timeout(REPLICATOR_TIMEOUT_MS);
     const response = await fetch(`${replicator.replace(/\/$/, '')}/status`, { signal });
     const status: unknown = await response.json();
-    return checkReplicator.Check(status) ? status.sinceStart.relayed : undefined;
+    return checkReplicator.Check(status) ? status : undefined;
   } catch {
     // It is down, or something else answers there: the plot has a gap.
     return undefined;

@@ -127,9 +127,9 @@ export async function openConsole(
     return finished;
   };
   // Only commands wait for time that is not real: a page waits for a disk, too.
-  const run = createCommandRunner(io, (args, at) =>
-    gate === undefined ? regions.drive(runProgram(args, at)) : driveGated(runProgram(args, at)),
-  );
+  const drive = <T>(work: Promise<T>): Promise<T> =>
+    gate === undefined ? regions.drive(work) : driveGated(work);
+  const run = createCommandRunner(io, (args, at) => drive(runProgram(args, at)));
   const runs = createLongRuns({
     folder: join(folder, 'runs'),
     clock: io.clock,
@@ -167,7 +167,7 @@ export async function openConsole(
       });
       return { host: HOST, cookie: String(headers['set-cookie']).split(';')[0] ?? '' };
     },
-    look: () => regions.drive(watch.look()),
+    look: () => drive(watch.look()),
   };
 }
 

@@ -1,4 +1,5 @@
-import { NOTICE_KINDS } from '@tandem/core';
+import { readFileSync } from 'node:fs';
+import { NEWEST_WIRE_VERSION, NOTICE_KINDS } from '@tandem/core';
 import type { ReplicatorView } from '@tandem/region';
 import type { FastifyPluginAsync, FastifyReply } from 'fastify';
 import { type Static, type TSchema, Type } from 'typebox';
@@ -40,7 +41,17 @@ export const healthRoutes: FastifyPluginAsync<HealthRoutesOptions> = async (
     app.get(path, { schema: readySchema }, async (_request, reply) => sendReadiness(reply));
   }
 
-  app.get('/status', { schema: { response: { 200: StatusAnswer } } }, async () => view.status());
+  app.get('/status', { schema: { response: { 200: StatusAnswer } } }, async () => ({
+    ...view.status(),
+    build: BUILD,
+  }));
+};
+
+const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+/** What runs here, for who watches an upgrade: read once, since files may be replaced under a process. */
+const BUILD = {
+  version: (JSON.parse(manifest) as { readonly version: string }).version,
+  wireVersionMax: NEWEST_WIRE_VERSION,
 };
 
 const LiveAnswer = Type.Object({
@@ -146,5 +157,9 @@ const StatusAnswer = Type.Object({
     }),
     purged: Type.Integer({ minimum: 0, description: 'Rows of deleted tables that are gone.' }),
     copied: Type.Integer({ minimum: 0, description: 'Rows of old tables that were copied here.' }),
+  }),
+  build: Type.Object({
+    version: Type.String(),
+    wireVersionMax: Type.Integer({ description: 'The newest messages that it reads.' }),
   }),
 });

@@ -1,9 +1,12 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { type TableStore, TransientError } from '@tandem/core';
 import { createTableProof, createTableReplicationStatus } from '@tandem/storage';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Io } from '../../io.ts';
 import { type CliHarness, createCliHarness } from '../../testing/cli-harness.ts';
-import { type OpenedConsole, openConsole } from '../../testing/open-console.ts';
+import { createGate, type OpenedConsole, openConsole } from '../../testing/open-console.ts';
 
 const ID = '00b479c9-f61f-451a-86d2-ee8cc047c181';
 const PROVEN_MS = 1_000;
@@ -77,6 +80,43 @@ describe('the first screen', () => {
     expect(textOf(page)).toContain(
       '3 acknowledged writes would be lost if its region vanished now.',
     );
+    expect(opened.faults).toEqual([]);
+  });
+
+  test('says what runs in a region and which messages it writes, and how old that is', async () => {
+    const harness = await createOwing();
+    const { regions } = harness;
+    const build = { version: '1.2.3<b>', wireVersionMax: 9 };
+    const server = createServer((_request, response) => {
+      response.end(JSON.stringify({ sinceStart: { relayed: 1 }, build }));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    const replicator = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const inventory = JSON.parse(harness.inventory) as { regions: { name: string }[] };
+    const named = inventory.regions.map((one) => ({
+      ...one,
+      ...(one.name === 'east' ? { replicator } : {}),
+    }));
+    const environment = { TANDEM_REGIONS: JSON.stringify({ ...inventory, regions: named }) };
+    // With a gate time waits, too, for a server that is real.
+    const gate = createGate(harness);
+    const opened = await openConsole({ ...counts, environment }, harness, { gate });
+    await opened.look();
+    const first = await readPage(opened);
+    expect(figureOf(first, 'east', 'runs')).toBe(
+      '1.2.3&lt;b&gt;, which reads messages up to version 9',
+    );
+    expect(figureOf(first, 'west', 'runs')).toBe('not known');
+    const { json } = await harness.run('config', 'get', 'Messages.WireVersion', '--region', 'east');
+    const [setting] = json['settings'] as { value: string }[];
+    expect(figureOf(first, 'east', 'wire')).toBe(setting?.value);
+    server.close();
+    server.closeAllConnections();
+    await regions.clock.advance(120_000);
+    await opened.look();
+    expect(figureOf(await readPage(opened), 'east', 'runs')).toMatch(/version 9 2 min old$/);
     expect(opened.faults).toEqual([]);
   });
 

@@ -1,6 +1,6 @@
 // The first screen: one verdict a region, every figure that says what a loss would cost now, and the last hour.
 import type { DirectionStatus, RegionStatus } from '@tandem/core';
-import { type Html, html } from '../html.ts';
+import { type Html, html, valueHtml } from '../html.ts';
 import { conflictsText, countText, judgeAll, judgeRegion } from '../judge-region.ts';
 import { ageHtml, ageText, badgeHtml, clockHtml, dateHtml, verdictHtml } from '../layout.ts';
 import type { ConsoleRoutes, ConsoleTools } from '../page.ts';
@@ -153,7 +153,21 @@ ${figure(
     archiveFromMs === undefined ? html`its beginning` : dateHtml(archiveFromMs),
   ),
 )}
+${figure('Runs', 'runs', runsHtml(view, nowMs))}
+${figure('Writes messages of version', 'wire', wireHtml(view, nowMs))}
 </dl>`;
+}
+
+function runsHtml({ build }: RegionView, nowMs: number): Html {
+  if (build === undefined) return UNKNOWN;
+  const { version, wireVersionMax } = build.value;
+  return html`${valueHtml(version)}, which reads messages up to version ${wireVersionMax}${ageHtml(build, nowMs)}`;
+}
+
+function wireHtml({ wireVersion }: RegionView, nowMs: number): Html {
+  return wireVersion === undefined
+    ? UNKNOWN
+    : html`${wireVersion.value}${ageHtml(wireVersion, nowMs)}`;
 }
 
 function figure(term: string, name: string, value: Html): Html {
