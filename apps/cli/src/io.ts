@@ -9,8 +9,8 @@ export interface Io {
   readonly isTerminal: boolean;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly folder: string;
-  /** The tables of a storage account, by a connection string or a URL. */
-  readonly openStore: (connection: string) => TableStore;
+  /** The tables of a storage account, by a connection string or a URL; a call ends within the time that is given. */
+  readonly openStore: (connection: string, timeoutMs?: number) => TableStore;
   /** How many messages wait in a queue; without it nobody knows. */
   readonly countMessages?: typeof readQueueCounts;
   /** What is unlike what it should be in a queue. */

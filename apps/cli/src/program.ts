@@ -16,6 +16,7 @@ import { addMirror } from './commands/mirror-tables.ts';
 import { addRebuildRegion } from './commands/rebuild-region.ts';
 import { addRepair } from './commands/repair.ts';
 import { addReplay } from './commands/replay.ts';
+import { addReturn } from './commands/return-tables.ts';
 import { addStatus } from './commands/status.ts';
 import { addTables } from './commands/tables.ts';
 import { addTakeOver } from './commands/take-over-tables.ts';
@@ -42,6 +43,7 @@ const COMMANDS: readonly ((cli: Cli) => void)[] = [
     const tables = addTables(cli);
     addTakeOver(cli, tables);
     addMirror(cli, tables);
+    addReturn(cli, tables);
     addTransfer(cli, tables);
   },
   addConfig,

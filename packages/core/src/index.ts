@@ -49,6 +49,7 @@ export {
   findPurged,
   isLiving,
   KEEP_SETTINGS,
+  nextGeneration,
   readCatalogue,
   type StoredRecord,
   type TableGeneration,
@@ -58,6 +59,12 @@ export {
   toDeletion,
   toPurge,
 } from './catalogue/decide-catalogue.ts';
+export {
+  decideReturn,
+  isReturnOf,
+  type ReturnStep,
+  sourceAfterReturn,
+} from './catalogue/return-table.ts';
 export {
   hidingTableIds,
   keepSettingsOf,
@@ -77,7 +84,9 @@ export {
   type CopyCounts,
   decodeSource,
   encodeSource,
+  isLeaving,
   isOverlaid,
+  overlaidBy,
   type ReadSource,
   SOURCE_NAME,
   SOURCE_UNREADABLE,

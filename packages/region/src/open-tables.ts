@@ -6,12 +6,14 @@ import {
   covers,
   encodeOpenId,
   formatGeneration,
+  isReturnOf,
   localRowsKind,
   type Notices,
   OLD_REGION,
   type OpenKey,
   type OpenKind,
   openTableId,
+  overlaidBy,
   rowsKind,
   SOURCE_UNREADABLE,
   type TableGeneration,
@@ -166,6 +168,9 @@ function bindTable(found: FoundTable, parts: BoundParts): FoundRegionTable {
     case 'overlay':
     case 'copied':
       return bindRows(found, parts, openOld(table, source, parts));
+    case 'returning':
+    case 'returned':
+      return bindLeaving(found, source, parts);
     case 'proxy':
     case 'frozen':
       // One region forwards, so that its word alone ends it.
@@ -212,7 +217,14 @@ function bindRows(
   const confirmed = async <O>(writing: Promise<O>): Promise<O> => {
     const outcome = await writing;
     if (await catalogue.confirm(found)) return outcome;
-    throw noTable(table.name);
+    const now = (await catalogue.findNow(table.key))?.table.source;
+    const isLeft = now !== undefined && now !== SOURCE_UNREADABLE && now.state !== 'done';
+    if (!isLeft) throw noTable(table.name);
+    throw new TransientError(
+      'TABLE_OUTCOME_UNKNOWN',
+      `Table ${table.name} went out to a plain table during a write, which may have come too late for it. Try again.`,
+      { retryAfterMs: RETRY_AFTER_MS, details: { table: table.name } },
+    );
   };
   /** Says whether a version is of the old table alone, and the row there, which nothing here hides, has it. */
   const isShownByOld = async (key: OpenKey, least: VersionVector): Promise<boolean> => {
@@ -261,6 +273,56 @@ function appliedIn(regions: readonly string[]): ReceiptAnswer {
   return {
     kind: 'told',
     regions: regions.map((region) => ({ region, state: 'applied' as const })),
+  };
+}
+
+/**
+ * Binds a table on its way out: its rows are shown, and what is written waits until it is a proxy, or stays. Each call looks
+ * at the state first, so that nobody is shown rows of here once the plain table takes writes.
+ */
+function bindLeaving(found: FoundTable, source: TableSource, parts: BoundParts): FoundRegionTable {
+  const { table } = found;
+  const { clock, places, catalogue, stopping } = parts;
+  const old = overlaidBy(source);
+  const bound = bindRows(found, parts, old && openOld(table, old, parts));
+  /** Returns what the table is now; undefined while it is on its way out. */
+  const look = async (): Promise<RegionOpenTable | undefined> => {
+    const now = await catalogue.findNow(table.key);
+    if (now === undefined) throw noTable(table.name);
+    const isSame = now.table.generation === table.generation;
+    if (isSame && ['returning', 'returned'].includes(stateOf(now))) return undefined;
+    // Deleted and made again it would be another.
+    if (!isSame && !isReturnOf(now.table.source, source)) throw noTable(table.name);
+    return bindTable(now, parts).rows;
+  };
+  const read = async <T>(work: (rows: RegionOpenTable) => Promise<T>): Promise<T> =>
+    work((await look()) ?? bound.rows);
+  const write = async <T>(work: (rows: RegionOpenTable) => Promise<T>): Promise<T> => {
+    const leave = places.take(table.key);
+    try {
+      const endMs = clock.nowMs() + HELD_MS_MAX;
+      while (clock.nowMs() < endMs && !stopping.aborted) {
+        const rows = await look();
+        if (rows !== undefined) return await work(rows);
+        await clock.sleep(LOOK_EVERY_MS, stopping);
+      }
+      throw errorUnserved(table);
+    } finally {
+      leave();
+    }
+  };
+  return {
+    ...bound,
+    rows: {
+      ...bound.rows,
+      get: (key) => read((rows) => rows.get(key)),
+      query: (query) => read((rows) => rows.query(query)),
+      insert: (...asked) => write((rows) => rows.insert(...asked)),
+      put: (...asked) => write((rows) => rows.put(...asked)),
+      merge: (...asked) => write((rows) => rows.merge(...asked)),
+      remove: (...asked) => write((rows) => rows.remove(...asked)),
+      transact: (...asked) => write((rows) => rows.transact(...asked)),
+    },
   };
 }
 

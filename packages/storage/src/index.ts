@@ -195,4 +195,4 @@ export {
   type StateTable,
   type StateTableOptions,
 } from './write-path/create-replicated-table.ts';
-export { mirrorPage } from './write-path/mirror-page.ts';
+export { MIRROR_LEASE, MIRROR_WRITE_MS, mirrorPage } from './write-path/mirror-page.ts';

@@ -1,6 +1,5 @@
 // A plain table that is kept equal to one of ours, for who reads ordinary rows: docs/adr/0040.
 import {
-  ADOPTED_WIRE_VERSION,
   AppError,
   catalogKind,
   formatGeneration,
@@ -10,18 +9,13 @@ import {
   type TableGeneration,
   type TableStore,
 } from '@tandem/core';
-import {
-  createMirrorRecord,
-  createRetriedStore,
-  mirrorLagMs,
-  tandemSettings,
-} from '@tandem/storage';
+import { createMirrorRecord, mirrorLagMs } from '@tandem/storage';
 import type { Command } from 'commander';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
 import { durationText } from '../option-values.ts';
 import { openCatalogue } from '../regions/open-writer.ts';
-import { readSettingText, readWireVersion } from '../regions/region.ts';
+import { openAccount, openAllForSources } from '../regions/plain-accounts.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import type { Session } from '../session.ts';
 import { NotFoundError, UsageError } from '../usage-error.ts';
@@ -92,25 +86,10 @@ async function openEmpty(
   session: Session,
   { home, to, table }: { readonly home: string; readonly to: string; readonly table: string },
 ): Promise<TableStore> {
-  const region = await session.of(catalogKind).openOne(home);
-  const { regions } = await session.inventory();
-  for (const { name } of regions) {
-    const wire = await readWireVersion(await session.of(catalogKind).openOne(name));
-    if (wire >= ADOPTED_WIRE_VERSION) continue;
-    throw new UsageError(
-      `${name} has Messages.WireVersion ${wire}, and a table is mirrored from ${ADOPTED_WIRE_VERSION} on: upgrade ` +
-        'every process of every region, then raise it everywhere.',
-    );
-  }
-  const text = await readSettingText(region, 'Tables.Sources');
-  const parsed = text === undefined ? undefined : tandemSettings['Tables.Sources'].parse(text);
-  const connection = parsed?.kind === 'value' ? parsed.value?.get(to)?.reveal() : undefined;
-  if (connection === undefined) {
-    throw new UsageError(
-      `${home} knows no source "${to}": set Tables.Sources there (tandem config set).`,
-    );
-  }
-  const store = createRetriedStore(session.io.openStore(connection), session.io);
+  const regions = await openAllForSources(session);
+  const region = regions.find(({ name }) => name === home);
+  if (region === undefined) throw new UsageError(`There is no region ${home}.`);
+  const store = await openAccount(session, region, to);
   if (!(await isEmptyOrMissing(store, table))) {
     throw new UsageError(
       `Table ${table} of ${to} is not empty, and a mirror deletes what is not in ours: empty it, or give another.`,

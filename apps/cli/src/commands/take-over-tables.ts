@@ -1,6 +1,5 @@
 // How a plain table becomes one of ours while clients use it: docs/migrate.md tells it step by step, docs/adr/0040 why so.
 import {
-  ADOPTED_WIRE_VERSION,
   catalogKind,
   currentTable,
   formatGeneration,
@@ -19,13 +18,11 @@ import {
   type CopyReport,
   createCopyRecord,
   createOldTable,
-  createRetriedStore,
   createTableReplica,
   type NamedRow,
   paceOf,
   readTables,
   type TableCatalogue,
-  tandemSettings,
   verifyCopy,
 } from '@tandem/storage';
 import { type Command, Option } from 'commander';
@@ -33,7 +30,8 @@ import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
 import { durationText } from '../option-values.ts';
 import { openCatalogue } from '../regions/open-writer.ts';
-import { type CliRegion, readSettingText, readWireVersion } from '../regions/region.ts';
+import { connectionOf, openAccount, openAllForSources } from '../regions/plain-accounts.ts';
+import type { CliRegion } from '../regions/region.ts';
 import { requireConfirmation } from '../regions/require-confirmation.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
@@ -146,36 +144,11 @@ function requireHome({ table, source }: Taken, region: string): void {
   );
 }
 
-/** Opens the account of a source by what a region has for it. Throws `UsageError`, naming what is missing. */
-async function openSource(session: Session, region: CliRegion, from: string): Promise<TableStore> {
-  const text = await readSettingText(region, 'Tables.Sources');
-  const parsed = text === undefined ? undefined : tandemSettings['Tables.Sources'].parse(text);
-  const connection = parsed?.kind === 'value' ? parsed.value?.get(from)?.reveal() : undefined;
-  if (connection === undefined) {
-    throw new UsageError(
-      `${region.name} knows no source "${from}": set Tables.Sources there (tandem config set), in every region.`,
-    );
-  }
-  return createRetriedStore(session.io.openStore(connection), session.io);
-}
-
 /** Throws `UsageError` for a region that could not serve the table, before anything begins. */
 async function requireRegions(session: Session, from: string): Promise<readonly CliRegion[]> {
-  const { regions } = await session.inventory();
-  const opened: CliRegion[] = [];
-  for (const { name } of regions) {
-    const region = await session.of(catalogKind).openOne(name);
-    const wire = await readWireVersion(region);
-    if (wire < ADOPTED_WIRE_VERSION) {
-      throw new UsageError(
-        `${name} has Messages.WireVersion ${wire}, and a table is taken over from ${ADOPTED_WIRE_VERSION} on: upgrade ` +
-          'every process of every region, then raise it everywhere.',
-      );
-    }
-    await openSource(session, region, from);
-    opened.push(region);
-  }
-  return opened;
+  const regions = await openAllForSources(session);
+  for (const region of regions) await connectionOf(region, from);
+  return regions;
 }
 
 async function adopt(
@@ -193,7 +166,7 @@ async function adopt(
   if (!isKnown) await requireAbsent(regions, name);
   const home = regions.find((one) => one.name === region);
   if (home === undefined) throw new UsageError(`There is no region ${region}.`);
-  const store = await openSource(session, home, from);
+  const store = await openAccount(session, home, from);
   const found = await countRows(session, { store, table: accountTable, tableId: ANY_TABLE });
   const what = `table ${accountTable} of ${from}: ${found.rows} rows`;
   if (found.refused.length > 0) {
@@ -324,7 +297,7 @@ async function takeOver(
   });
   const home = regions.find((one) => one.name === region);
   if (home === undefined) throw new UsageError(`There is no region ${region}.`);
-  const store = await openSource(session, home, source.from);
+  const store = await openAccount(session, home, source.from);
   await catalogue.advance(name, { kind: 'freeze' }, table.generation);
   session.tell(`${table.name} is frozen: writes wait.`);
   // By the time from here on alone, whatever the clock was when somebody else froze it.
@@ -422,7 +395,7 @@ async function compare(
   }
   const home = regions.find((one) => one.name === source.home);
   if (home === undefined) throw new UsageError(`There is no region ${source.home}.`);
-  const store = await openSource(session, home, source.from);
+  const store = await openAccount(session, home, source.from);
   const report = await verifyCopy({
     openOld: (onRefused) => createOldTable({ store, table: source.table, tableId, onRefused }),
     tableId,

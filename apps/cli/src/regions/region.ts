@@ -217,7 +217,8 @@ type DurationSetting =
   | 'Readiness.HeartbeatMsMax'
   | 'Tombstone.AgeMs'
   | 'Tables.DeletedKeepMs'
-  | 'Clock.DriftMsMax';
+  | 'Clock.DriftMsMax'
+  | 'Receipt.SkewMsMax';
 
 /** Reads a duration as the region does: what it cannot use it would not have started with. */
 export function readDurationMs(

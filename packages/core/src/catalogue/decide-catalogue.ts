@@ -252,7 +252,8 @@ export function decideAdopt(
   );
 }
 
-function nextGeneration(name: string, generations: readonly TableGeneration[]): number {
+/** Returns the number of the generation that comes next. Throws `TABLE_REQUEST_INVALID` where every one is used. */
+export function nextGeneration(name: string, generations: readonly TableGeneration[]): number {
   const next = (generations.at(-1)?.generation ?? -1) + 1;
   if (next < GENERATIONS_MAX) return next;
   throw new TerminalError(

@@ -4,6 +4,7 @@ import { Value } from 'typebox/value';
 import { assert, TerminalError } from '../errors.ts';
 import { isRegionName } from '../time/stamp.ts';
 import {
+  isLeaving,
   isOverlaid,
   type ReadSource,
   SOURCE_NAME,
@@ -81,6 +82,7 @@ export function decideMirror(
   }
   if (source === SOURCE_UNREADABLE) throw refuse('a newer build wrote where its rows come from.');
   if (source !== undefined) {
+    if (isLeaving(source)) throw refuse(`it is ${source.state}. See tandem tables return.`);
     if (source.state !== 'done' && !isOverlaid(source)) {
       throw refuse(`it is ${source.state}: its rows are in the old table. Take it over first.`);
     }

@@ -5,12 +5,18 @@
  *       ▲                 │
  *       └──────thaw───────┘
  *
+ *     overlay, copied, done, or made here ──leave──► returning ──left──► returned, and the next generation is a proxy
+ *                      ▲                                 │
+ *                      └───────────────stay──────────────┘
+ *
  *     state     what it proves                                                        who may write where
  *     proxy     every row is in the old table; none is here                           the home region, to the old table
  *     frozen    the same; whoever learnt of it begins no write any more               nobody
  *     overlay   nobody writes the old table any more; a row here hides the old one    every region, to its own table
  *     copied    the home region has a row for every old one                           the same
  *     done      every region has, so the old table is read no more                    the same
+ *     returning nothing; whoever learnt of it acknowledges no write any more          nobody
+ *     returned  the plain table that it goes to is equal to every region's rows       nobody
  *
  * How far the copier is changes with every page, so it is no part of it: the home region keeps that among its own.
  */
@@ -19,7 +25,15 @@ import { Value } from 'typebox/value';
 import { assert, TerminalError } from '../errors.ts';
 import { isRegionName } from '../time/stamp.ts';
 
-export const SOURCE_STATES = ['proxy', 'frozen', 'overlay', 'copied', 'done'] as const;
+export const SOURCE_STATES = [
+  'proxy',
+  'frozen',
+  'overlay',
+  'copied',
+  'done',
+  'returning',
+  'returned',
+] as const;
 export type SourceState = (typeof SOURCE_STATES)[number];
 
 /** Names a source in the settings of a region. */
@@ -64,25 +78,31 @@ const ProofSchema = Type.Object(
   { additionalProperties: false },
 );
 
+const SOURCE_FIELDS = {
+  state: Type.Enum([...SOURCE_STATES]),
+  /** The region that forwards, and copies. */
+  home: Type.String({ maxLength: 31 }),
+  /** By the name that the regions have for it in `Tables.Sources`; never by a key. */
+  from: Type.String({ pattern: SOURCE_NAME.source }),
+  /** The table's own name there. */
+  table: Type.String({ pattern: TABLE_NAME.source }),
+  /** When the state was reached, on the clock of who changed it. */
+  sinceMs: TimeMs,
+  /** Counted when it was adopted, for who wants to know how long a copy takes; undefined where nobody counted. */
+  rows: Type.Optional(Count),
+  /** The old store's own time when the overlay began: no row there is younger, or somebody wrote past us. */
+  lastWrittenMs: Type.Optional(TimeMs),
+  copy: Type.Optional(CopySchema),
+  proof: Type.Optional(ProofSchema),
+};
+
 const SourceSchema = Type.Object(
   {
-    /** Of this form; one of another is of a build to come. */
+    /** Of this form; one of another is of a build to come. A build before it reads no state that it does not know. */
     v: Type.Literal(1),
-    state: Type.Enum([...SOURCE_STATES]),
-    /** The region that forwards, and copies. */
-    home: Type.String({ maxLength: 31 }),
-    /** By the name that the regions have for it in `Tables.Sources`; never by a key. */
-    from: Type.String({ pattern: SOURCE_NAME.source }),
-    /** The table's own name there. */
-    table: Type.String({ pattern: TABLE_NAME.source }),
-    /** When the state was reached, on the clock of who changed it. */
-    sinceMs: TimeMs,
-    /** Counted when it was adopted, for who wants to know how long a copy takes; undefined where nobody counted. */
-    rows: Type.Optional(Count),
-    /** The old store's own time when the overlay began: no row there is younger, or somebody wrote past us. */
-    lastWrittenMs: Type.Optional(TimeMs),
-    copy: Type.Optional(CopySchema),
-    proof: Type.Optional(ProofSchema),
+    ...SOURCE_FIELDS,
+    /** Of a table on its way out: where its rows came from, so that it can stay; none where it was made here. */
+    before: Type.Optional(Type.Object(SOURCE_FIELDS, { additionalProperties: false })),
   },
   { additionalProperties: false },
 );
@@ -97,14 +117,22 @@ export type ReadSource = TableSource | typeof SOURCE_UNREADABLE;
 
 /** Times are whole milliseconds there, whatever the clock gives. */
 export function encodeSource(source: TableSource): string {
-  const { sinceMs, lastWrittenMs } = source;
-  const whole = {
+  const { before } = source;
+  const text = JSON.stringify({
+    v: 1,
+    ...source,
+    ...wholeTimes(source),
+    ...(before === undefined ? {} : { before: { ...before, ...wholeTimes(before) } }),
+  });
+  assert(decodeSource(text) !== SOURCE_UNREADABLE, 'a source that is written can be read');
+  return text;
+}
+
+function wholeTimes({ sinceMs, lastWrittenMs }: TableSource): Partial<TableSource> {
+  return {
     sinceMs: Math.trunc(sinceMs),
     ...(lastWrittenMs === undefined ? {} : { lastWrittenMs: Math.trunc(lastWrittenMs) }),
   };
-  const text = JSON.stringify({ v: 1, ...source, ...whole });
-  assert(decodeSource(text) !== SOURCE_UNREADABLE, 'a source that is written can be read');
-  return text;
 }
 
 /** Whoever wrote it: what does not fit in every part is unreadable as a whole. */
@@ -122,7 +150,15 @@ export function decodeSource(text: string): ReadSource {
 }
 
 /** What each state has beside those before it. */
-function isPlausible({ state, home, lastWrittenMs, copy, proof }: TableSource): boolean {
+function isPlausible(source: TableSource): boolean {
+  const { state, home, lastWrittenMs, copy, proof, before } = source;
+  if (isLeaving(source)) {
+    const isBare = lastWrittenMs === undefined && copy === undefined && proof === undefined;
+    const isOfOurs =
+      before === undefined ||
+      ((isOverlaid(before) || before.state === 'done') && isPlausible(before));
+    return isRegionName(home) && isBare && isOfOurs;
+  }
   const reached = SOURCE_STATES.indexOf(state);
   const has = (value: unknown, from: SourceState): boolean =>
     (value !== undefined) === reached >= SOURCE_STATES.indexOf(from);
@@ -133,6 +169,7 @@ function isPlausible({ state, home, lastWrittenMs, copy, proof }: TableSource): 
       proof.regions.every(isRegionName));
   return (
     isRegionName(home) &&
+    before === undefined &&
     has(lastWrittenMs, 'overlay') &&
     has(copy, 'copied') &&
     has(proof, 'done') &&
@@ -148,6 +185,14 @@ export type SourceEvent =
   | { readonly kind: 'prove'; readonly proof: SourceProof };
 
 type EventKind = SourceEvent['kind'];
+
+const NOWHERE: Readonly<Record<EventKind, undefined>> = {
+  freeze: undefined,
+  thaw: undefined,
+  overlay: undefined,
+  copied: undefined,
+  prove: undefined,
+};
 
 /** The state that an event leads to; the same where it has happened before, undefined where it may not. */
 const NEXT: Readonly<Record<SourceState, Readonly<Record<EventKind, SourceState | undefined>>>> = {
@@ -180,6 +225,9 @@ const NEXT: Readonly<Record<SourceState, Readonly<Record<EventKind, SourceState 
     prove: 'done',
   },
   done: { freeze: 'done', thaw: undefined, overlay: 'done', copied: 'done', prove: 'done' },
+  // Out of these lead the steps of a return alone: return-table.ts.
+  returning: NOWHERE,
+  returned: NOWHERE,
 };
 
 const WHAT: Readonly<Record<EventKind, string>> = {
@@ -210,6 +258,18 @@ export function advanceSource(
   if (state === source.state) return source;
   const { kind: _, ...told } = event;
   return { ...source, state, sinceMs: nowMs, ...told };
+}
+
+/** Tells whether it is on its way out to a plain table, so that nobody writes to it here. */
+export function isLeaving({ state }: Pick<TableSource, 'state'>): boolean {
+  return state === 'returning' || state === 'returned';
+}
+
+/** Returns where rows that are not here are read, while a row here hides the old one; undefined where all rows are here. */
+export function overlaidBy(source: ReadSource | undefined): TableSource | undefined {
+  if (source === undefined || source === SOURCE_UNREADABLE) return undefined;
+  if (isLeaving(source)) return overlaidBy(source.before);
+  return isOverlaid(source) ? source : undefined;
 }
 
 /** Tells whether a row here hides the old one, and what is not here is read there. */

@@ -28,6 +28,7 @@ import {
   createTableFragments,
   createTableLease,
   createTombstoneHorizons,
+  MIRROR_LEASE,
 } from '@tandem/storage';
 import { type Telemetry, traceApplier, traceArchive, tracePublisher } from '@tandem/telemetry';
 import { asFunction, createContainer, InjectionMode } from 'awilix';
@@ -160,7 +161,7 @@ function commonParts(options: ReplicatorPartsOptions): CommonParts {
     tombstoneLease: lease('tombstones'),
     retentionLease: lease('retention'),
     copyLease: lease('copy'),
-    mirrorLease: lease('mirror'),
+    mirrorLease: lease(MIRROR_LEASE),
     publishers,
     links,
     relay: createRelay({

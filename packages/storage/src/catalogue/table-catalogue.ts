@@ -16,6 +16,7 @@ import {
   decideDelete,
   decideMirror,
   decideRestore,
+  decideReturn,
   decodeMirror,
   decodeSource,
   encodeMirror,
@@ -23,16 +24,20 @@ import {
   encodeVector,
   formatGeneration,
   isAlive,
+  isLeaving,
   keepSettingsOf,
   MIRROR_UNREADABLE,
+  nextGeneration,
   openTableId,
   pagesOf,
+  type ReturnStep,
   readCatalogue,
   recordIdOf,
   SERVICE_RECORD_ID,
   SOURCE_UNREADABLE,
   type SourceEvent,
   type StoredRecord,
+  sourceAfterReturn,
   type TableGeneration,
   type TableMirror,
   type TableRow,
@@ -72,7 +77,7 @@ export interface TableCatalogue {
   /** Returns the same as the region's table has it at this moment, whatever is remembered. */
   findNow(name: string): Promise<FoundTable | undefined>;
   /**
-   * Tells whether it is still the current table. To be asked after a write was committed and before it is
+   * Tells whether it is still the current table, and not on its way out. To be asked after a write was committed and before it is
    * acknowledged: when a deletion is answered, nothing is acknowledged into what was deleted.
    */
   confirm(found: FoundTable): Promise<boolean>;
@@ -107,6 +112,18 @@ export interface TableCatalogue {
     name: string,
     asked: Omit<TableMirror, 'sinceMs'> | undefined,
   ): Promise<TableMirror | undefined>;
+  /**
+   * Takes a step of a return in the region that mirrors the table, unless somebody else changes it meanwhile. Returns the source
+   * that it has then; undefined where it has none. Throws `TABLE_REQUEST_INVALID`, saying what stands in the way.
+   */
+  stepReturn(name: string, step: ReturnStep, generation?: number): Promise<TableSource | undefined>;
+  /**
+   * Makes what a table that has left is from then on: the next generation, a proxy of the plain table. Returns it, or
+   * what there is already; undefined where the table has not left.
+   */
+  finishReturn(name: string): Promise<TableGeneration | undefined>;
+  /** Ends the generations that one of a proxy has followed, so that their rows go as those of what was deleted. */
+  endReturned(name: string): Promise<void>;
   /** Changes what it names; undefined where there is no such table. Throws as `create` does. */
   change(name: string, settings: TableSettings): Promise<TableGeneration | undefined>;
   /**
@@ -184,6 +201,17 @@ export function createTableCatalogue(options: TableCatalogueOptions): TableCatal
     advance: (name, event, generation) =>
       advance({ name, event, generation }, { ...options, records }),
     mirror: (name, asked) => setMirror({ name, asked }, { ...options, records }),
+    stepReturn: (name, step, generation) =>
+      stepReturn({ name, step, generation }, { ...options, records }),
+    finishReturn: (name) => finishReturn(name, { ...options, records }),
+    async endReturned(name) {
+      const living = decideDelete(await records.ofName(tableKeyOf(name)));
+      for (const one of living.slice(0, -1)) {
+        const { entityId, entity } = toDeletion(one, clock.nowMs());
+        await table.put(entityId, entity, { kind: 'absent' });
+      }
+      records.forget();
+    },
     async change(name, settings) {
       checkSettings(name, settings, options);
       const key = tableKeyOf(name);
@@ -246,7 +274,10 @@ class Records {
   async confirm({ table: { key, generation }, trustedUntilMs }: FoundTable): Promise<boolean> {
     if (this.#isTrusted(trustedUntilMs)) return true;
     const current = await this.findNow(key);
-    return current?.table.generation === generation;
+    if (current?.table.generation !== generation) return false;
+    const { source } = current.table;
+    // Nobody waits any more for what a table on its way out is written.
+    return source === undefined || source === SOURCE_UNREADABLE || !isLeaving(source);
   }
 
   async list(): Promise<readonly TableGeneration[]> {
@@ -344,7 +375,9 @@ async function restore(
     const nowMs = clock.nowMs();
     const asked = { generation, nowMs, keepMs: options.keepMs() };
     const { from, rowsOf, generation: next } = decideRestore(name, generations, asked);
-    const source = from.source === SOURCE_UNREADABLE ? undefined : from.source;
+    const known = from.source === SOURCE_UNREADABLE ? undefined : from.source;
+    // Who brings back what has left, or was about to, wants the rows as they were here.
+    const source = known !== undefined && isLeaving(known) ? known.before : known;
     const record = toCreation(from.name, settingsOf(from), { nowMs, rowsOf, source });
     return { kind: 'create', generation: next, record };
   });
@@ -411,6 +444,13 @@ function setMirror(
     const seen = { ...current, mirror: text === null ? undefined : decodeMirror(text) };
     let mirror: TableMirror | undefined;
     if (asked === undefined) {
+      const { source } = current;
+      if (source !== undefined && source !== SOURCE_UNREADABLE && isLeaving(source)) {
+        throw new TerminalError(
+          'TABLE_REQUEST_INVALID',
+          `The mirror of table ${name} cannot be ended: the table is ${source.state}. See tandem tables return.`,
+        );
+      }
       if (seen.mirror === undefined) return { mirror: undefined };
       mirror = seen.mirror === MIRROR_UNREADABLE ? undefined : seen.mirror;
     } else {
@@ -430,6 +470,73 @@ function setMirror(
   return untilUncontended(attempt, { attemptsMax: ATTEMPTS_MAX, remedy: 'Try again.' }).then(
     ({ mirror }) => mirror,
   );
+}
+
+/** Takes a step of a return on the version of the record that was seen, as `advance` does. */
+function stepReturn(
+  {
+    name,
+    step,
+    generation,
+  }: {
+    readonly name: string;
+    readonly step: ReturnStep;
+    readonly generation: number | undefined;
+  },
+  { records, table, clock }: TableCatalogueOptions & { readonly records: Records },
+): Promise<TableSource | undefined> {
+  const attempt = async (): Promise<
+    { readonly source: TableSource | undefined } | { readonly contended: string }
+  > => {
+    const current = currentTable(await records.ofName(tableKeyOf(name)));
+    const entityId = current && recordIdOf(current.key, current.generation, 'creation');
+    const record = entityId && (await table.get(entityId));
+    const isIt = (generation ?? current?.generation) === current?.generation;
+    if (current === undefined || entityId === undefined || !record || !isIt) {
+      throw new TerminalError('TABLE_REQUEST_INVALID', `There is no table ${name} to be returned.`);
+    }
+    // As the record that the change is made on has it.
+    const source = record.entity.source === null ? undefined : decodeSource(record.entity.source);
+    const mirror = record.entity.mirror === null ? undefined : decodeMirror(record.entity.mirror);
+    const next = decideReturn({ name: current.name, source, mirror }, step, clock.nowMs());
+    if (next === source) return { source: next };
+    const outcome = await table.patch(
+      entityId,
+      { source: next === undefined ? null : encodeSource(next) },
+      { kind: 'version', versions: [encodeVector(record.version)] },
+    );
+    records.forget();
+    return outcome.kind === 'replaced' ? { source: next } : { contended: `Table ${name}` };
+  };
+  return untilUncontended(attempt, { attemptsMax: ATTEMPTS_MAX, remedy: 'Try again.' }).then(
+    ({ source }) => source,
+  );
+}
+
+/** Whoever else does it at the same time makes the same. */
+async function finishReturn(
+  name: string,
+  { records, table, clock }: TableCatalogueOptions & { readonly records: Records },
+): Promise<TableGeneration | undefined> {
+  const current = currentTable(await records.ofName(tableKeyOf(name)));
+  const left = current?.source;
+  if (current === undefined || left === undefined || left === SOURCE_UNREADABLE) return undefined;
+  if (left.state !== 'returned') return undefined;
+  const { table: made } = await writeDecided(name, { records, table }, (generations) => {
+    const now = currentTable(generations);
+    if (now !== undefined && now.generation !== current.generation) {
+      return { kind: 'exists', table: now };
+    }
+    if (now === undefined) throw notTakenOver(name, 'it was deleted meanwhile');
+    const nowMs = clock.nowMs();
+    const source = sourceAfterReturn(left, nowMs);
+    return {
+      kind: 'create',
+      generation: nextGeneration(name, generations),
+      record: toCreation(current.name, settingsOf(current), { nowMs, source }),
+    };
+  });
+  return made;
 }
 
 function notTakenOver(name: string, why: string): TerminalError {

@@ -16,6 +16,8 @@ export interface MirrorRecord {
   readonly passStartedMs: number;
   /** Every write that was here by then is in the mirror; 0 before the first pass has ended. */
   readonly equalMs: number;
+  /** What the last whole pass took, in milliseconds; 0 before one has ended. */
+  readonly passMs: number;
   readonly passes: number;
   /** Rows of ours that the last pass had; 0 before one has ended. */
   readonly rows: number;
@@ -49,6 +51,7 @@ export function createMirrorRecord({
       behind: textColumn(),
       passStartedMs: timeColumn(),
       equalMs: timeColumn(),
+      passMs: wholeNumberColumn(0),
       passes: wholeNumberColumn(),
       rows: wholeNumberColumn(),
       read: wholeNumberColumn(),

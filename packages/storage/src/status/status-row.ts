@@ -111,10 +111,10 @@ export function timeColumn(orElse?: number): Column<number> {
 }
 
 /** Holds a whole number, as the service's Int64. */
-export function wholeNumberColumn(): Column<number> {
+export function wholeNumberColumn(orElse?: number): Column<number> {
   return {
     write: (value) => ({ type: 'Int64', value: BigInt(Math.trunc(value)) }),
-    read: (field) => (field?.type === 'Int64' ? Number(field.value) : undefined),
+    read: (field) => (field?.type === 'Int64' ? Number(field.value) : orElse),
   };
 }
 

@@ -67,7 +67,9 @@ test('a mirror has every property with its type, goes on after a crash, and foll
   const ours = createOpenTable({ ...common, states, tableId });
   const record = createMirrorRecord({ store, tableId });
   const pass = async (to: TableStore = store): Promise<void> => {
-    while (!(await mirrorPage({ ours, tableId, store: to, mirror, record, clock })).isLast);
+    const leasedUntilMs = clock.nowMs() + 600_000;
+    const page = { ours, tableId, store: to, writes: to, mirror, record, clock, leasedUntilMs };
+    while (!(await mirrorPage(page)).isLast);
   };
   const expectEqual = async (): Promise<void> => {
     const own = (await ours.query()).records.map((row) => [

@@ -27,8 +27,9 @@ import {
   type TableStore,
   TerminalError,
   TRANSACTION_BYTES_MAX,
+  TransientError,
 } from '@tandem/core';
-import { type AdoptedRow, createOldTable } from '../read/old-table.ts';
+import { type AdoptedRow, createOldTable, type RefusedRow } from '../read/old-table.ts';
 import type { OpenRecord, OpenTable } from '../read/open-table.ts';
 import type { MirrorRecord } from '../status/mirror-record.ts';
 import type { StatusRow } from '../status/status-row.ts';
@@ -36,10 +37,16 @@ import type { StatusRow } from '../status/status-row.ts';
 interface MirrorOptions {
   readonly ours: Pick<OpenTable, 'query'>;
   readonly tableId: string;
-  /** The account of the mirror. */
+  /** The account of the mirror, to read there. */
   readonly store: TableStore;
+  /** The same, to write there: each call ends within `MIRROR_WRITE_MS`. */
+  readonly writes: Pick<TableStore, 'commit'>;
+  /** When the lease ends under which the page is settled, on `clock`: nothing is under way by then. */
+  readonly leasedUntilMs: number;
+  /** Told of each row there that none of ours can be, and that is left alone; nobody is by default. */
+  readonly onForeign?: ((row: RefusedRow) => void) | undefined;
   readonly mirror: TableMirror;
-  readonly record: StatusRow<MirrorRecord>;
+  readonly record: Pick<StatusRow<MirrorRecord>, 'look' | 'put'>;
   readonly clock: Clock;
 }
 
@@ -50,6 +57,15 @@ interface MirroredPage {
   /** The pass has ended. */
   readonly isLast: boolean;
 }
+
+/** Names the lease, of the region that mirrors, under which alone mirrors of it are written. */
+export const MIRROR_LEASE = 'mirror';
+/** Bounds a write to a mirror. */
+export const MIRROR_WRITE_MS = 3_500;
+/** A write begins no later than so long before the lease ends: it takes its time, and clocks differ. */
+const LEASE_MARGIN_MS = MIRROR_WRITE_MS + 5_000;
+const COMMITS_MAX = 3;
+const COMMIT_DELAY_MS = 500;
 
 const PAGE_ROWS = 1_000;
 const PARTITIONS_AT_ONCE = 8;
@@ -87,7 +103,13 @@ export async function mirrorPage(options: MirrorOptions): Promise<MirroredPage> 
     refusal: settled.refusal || (isFirst && record.refusedBefore === 0 ? '' : record.refusal),
     trouble: '',
     ...(isLast
-      ? { equalMs: passStartedMs, passes: record.passes + 1, rows: read, refusedBefore: refused }
+      ? {
+          equalMs: passStartedMs,
+          passMs: clock.nowMs() - passStartedMs,
+          passes: record.passes + 1,
+          rows: read,
+          refusedBefore: refused,
+        }
       : {}),
   };
   await options.record.put(next);
@@ -108,6 +130,7 @@ const NOTHING: MirrorRecord = {
   behind: '',
   passStartedMs: 0,
   equalMs: 0,
+  passMs: 0,
   passes: 0,
   rows: 0,
   read: 0,
@@ -217,10 +240,10 @@ function isBehind(behind: string): Predicate {
 
 async function readMirror(
   behind: string,
-  { store, mirror, tableId }: Pick<MirrorOptions, 'store' | 'mirror' | 'tableId'>,
+  { store, mirror, tableId, onForeign }: MirrorOptions,
 ): Promise<Stretch<MirrorRow>> {
   // It is read as an old table is: a row that none of ours can be is left out, and left alone.
-  const plain = createOldTable({ store, table: mirror.table, tableId });
+  const plain = createOldTable({ store, table: mirror.table, tableId, onRefused: onForeign });
   const whole = openIdRange(tableId, { partitionKey: {}, rowKey: {} });
   let range: typeof whole | undefined =
     behind === '' ? whole : { ...whole, from: { value: behind, isIncluded: false } };
@@ -248,8 +271,9 @@ interface Settled {
 
 async function settle(
   operations: readonly PlacedOperation[],
-  { store, mirror: { table } }: Pick<MirrorOptions, 'store' | 'mirror'>,
+  options: MirrorOptions,
 ): Promise<Settled> {
+  const { table } = options.mirror;
   const settled: Settled = { written: 0, deleted: 0, refused: 0, refusal: '' };
   const byPartition = Map.groupBy(operations, ({ partitionKey }) => partitionKey);
   await forEachBounded(byPartition, PARTITIONS_AT_ONCE, async ([partitionKey, own]) => {
@@ -259,7 +283,7 @@ async function settle(
       weigh: (operation: RowOperation) => operationBytes(partitionKey, operation),
     };
     const commit = async (part: readonly RowOperation[]): Promise<void> => {
-      const outcome = await commitOrTell(store, { table, partitionKey, operations: part });
+      const outcome = await commitOrTell({ table, partitionKey, operations: part }, options);
       const isDone = outcome.kind === 'committed';
       // One that somebody else has deleted is gone all the same.
       if (!isDone && part.length > 1) {
@@ -281,19 +305,29 @@ async function settle(
 }
 
 async function commitOrTell(
-  store: TableStore,
   transaction: Parameters<TableStore['commit']>[0],
+  { writes, clock, leasedUntilMs }: MirrorOptions,
 ): Promise<
   | Awaited<ReturnType<TableStore['commit']>>
   | { readonly kind: 'impossible'; readonly error: AppError }
 > {
-  try {
-    return await store.commit(transaction);
-  } catch (error) {
-    const isOfRow =
-      error instanceof TerminalError &&
-      (error.code === 'TABLE_LIMIT_EXCEEDED' || error.code === 'TABLE_REQUEST_INVALID');
-    if (!isOfRow) throw error;
-    return { kind: 'impossible', error };
+  for (let attempt = 1; ; attempt += 1) {
+    // Whoever has the lease next may give the mirror to clients: what comes late would overwrite them.
+    if (clock.nowMs() > leasedUntilMs - LEASE_MARGIN_MS) {
+      throw new TransientError(
+        'TABLE_UNAVAILABLE',
+        `A page of the mirror ${transaction.table} took longer than its lease. It is settled again from where it was.`,
+      );
+    }
+    try {
+      return await writes.commit(transaction);
+    } catch (error) {
+      const isOfRow =
+        error instanceof TerminalError &&
+        (error.code === 'TABLE_LIMIT_EXCEEDED' || error.code === 'TABLE_REQUEST_INVALID');
+      if (isOfRow) return { kind: 'impossible', error };
+      if (!(error instanceof TransientError) || attempt === COMMITS_MAX) throw error;
+      await clock.sleep(error.retryAfterMs ?? COMMIT_DELAY_MS);
+    }
   }
 }

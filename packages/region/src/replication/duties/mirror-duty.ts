@@ -3,32 +3,36 @@ import {
   catalogKind,
   currentTable,
   formatGeneration,
-  isOverlaid,
+  isLeaving,
   type Lease,
   MIRROR_UNREADABLE,
   openTableId,
+  overlaidBy,
   rowsKindOf,
   SOURCE_UNREADABLE,
   type TableGeneration,
   type TableMirror,
+  type TableSource,
 } from '@tandem/core';
 import {
   createMirrorRecord,
   createOldTable,
+  createTableCatalogue,
   mirrorPage,
   queryOpenTable,
   readTables,
+  type TableCatalogue,
 } from '@tandem/storage';
 import { bucketCountOf } from '../../region-tables.ts';
 import { createSources, type OpenSource, type Sources } from '../../sources.ts';
 import type { Activity } from '../activity.ts';
 import type { Duty } from './duty.ts';
-import type { PurgeOptions } from './purge-duty.ts';
+import { openCatalogueTable, type PurgeOptions } from './purge-duty.ts';
 import { createTableWaits, type TableWaits } from './table-waits.ts';
 
 interface MirrorDutyOptions extends PurgeOptions {
   readonly openSource: OpenSource;
-  /** Keeps several replicators from doing the same; what two do at once the next pass puts right. */
+  /** Only who holds it writes to a mirror; by it a return knows that nobody else does. */
   readonly mirrorLease: Lease;
   readonly activity: Pick<Activity, 'notices' | 'noteMirrors'>;
 }
@@ -69,9 +73,17 @@ class Mirrors {
   readonly #options: MirrorDutyOptions;
   readonly #sources: Sources;
   readonly #waits: TableWaits;
+  readonly #catalogue: TableCatalogue;
 
   constructor(options: MirrorDutyOptions) {
+    const { store, clock, opened } = options;
     this.#options = options;
+    this.#catalogue = createTableCatalogue({
+      store,
+      clock,
+      table: openCatalogueTable(options),
+      keepMs: () => opened.configuration.get('Tables.DeletedKeepMs'),
+    });
     this.#waits = createTableWaits(options.clock, WAITS);
     this.#sources = createSources({ ...options, configuration: options.opened.configuration });
   }
@@ -81,11 +93,28 @@ class Mirrors {
   async turn(signal: AbortSignal): Promise<void> {
     const { kinds, mirrorLease, activity } = this.#options;
     if (!kinds.includes(catalogKind)) return;
-    const mirrored = await this.#find();
-    this.isBusy = mirrored.length > 0;
-    if (mirrored.length === 0 || !(await mirrorLease.acquire(LEASE_MS))) {
+    const isAny = (await this.#find()).length > 0;
+    this.isBusy = isAny;
+    if (!isAny || !(await mirrorLease.acquire(LEASE_MS))) {
       activity.noteMirrors([]);
       return;
+    }
+    try {
+      // Under the lease: whoever had it may have taken a table away since.
+      await this.#work(await this.#find(), signal);
+    } finally {
+      // Between two turns somebody may return a table, and needs it for that.
+      await mirrorLease.release();
+    }
+  }
+
+  async #work(found: readonly Mirrored[], signal: AbortSignal): Promise<void> {
+    const mirrored: Mirrored[] = [];
+    for (const one of found) {
+      const { source } = one.table;
+      const isOut = source !== undefined && source !== SOURCE_UNREADABLE && isLeaving(source);
+      if (isOut) await this.#goOn(one, source);
+      else mirrored.push(one);
     }
     for (const one of mirrored) {
       if (signal.aborted) return;
@@ -114,28 +143,52 @@ class Mirrors {
     });
   }
 
+  /** Whoever returns a table has the lease all the while, so this one was cut off, and writes wait for it. */
+  async #goOn({ table }: Mirrored, { state }: TableSource): Promise<void> {
+    const { logger } = this.#options;
+    try {
+      if (state === 'returned') await this.#catalogue.finishReturn(table.name);
+      else await this.#catalogue.stepReturn(table.name, { kind: 'stay' }, table.generation);
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      logger.warn(
+        { event: 'return-interrupted', table: table.name, error },
+        'A return that was cut off can be neither ended nor taken back now; it is tried again.',
+      );
+      return;
+    }
+    logger.warn(
+      { event: 'return-interrupted', table: table.name, state },
+      state === 'returned'
+        ? 'A return was cut off behind its end: the plain table is served now.'
+        : 'A return was cut off before its end: the table stays, and takes writes again.',
+    );
+  }
+
   async #advance({ table, mirror, tableId }: Mirrored, signal: AbortSignal): Promise<void> {
     const { store, clock, randomness, opened, mirrorLease } = this.#options;
     const kind = rowsKindOf(table);
-    const { source } = table;
-    const isOverOld = source !== undefined && source !== SOURCE_UNREADABLE && isOverlaid(source);
-    const old = isOverOld
-      ? createOldTable({
-          store: this.#sources.open(source.from).reads,
-          table: source.table,
-          tableId,
-        })
-      : undefined;
+    const over = overlaidBy(table.source);
+    const old =
+      over &&
+      createOldTable({
+        store: this.#sources.open(over.from).reads,
+        table: over.table,
+        tableId,
+      });
     const bucketCount = bucketCountOf(kind.name, opened.settings);
     const rows = { store, kind, bucketCount, clock, randomness, tableId, old };
     const record = createMirrorRecord({ store, tableId });
     for (let page = 0; page < PAGES_PER_TURN && !signal.aborted; page += 1) {
       const startedMs = clock.nowMs();
       if (!(await mirrorLease.acquire(LEASE_MS))) return;
+      const { reads, writes } = this.#sources.open(mirror.to);
       const mirrored = await mirrorPage({
         ours: { query: (query) => queryOpenTable(query, rows) },
         tableId,
-        store: this.#sources.open(mirror.to).reads,
+        store: reads,
+        writes,
+        leasedUntilMs: startedMs + LEASE_MS,
         mirror,
         record,
         clock,

@@ -1,0 +1,324 @@
+import type { FieldValue, FieldValues, TableStore } from '@tandem/core';
+import { publicETag, TransientError } from '@tandem/core';
+import {
+  createMemoryBus,
+  createMemoryTableStore,
+  createSeededRandomness,
+  createVirtualClock,
+  driveVirtualTime,
+} from '@tandem/core/memory';
+import { createRegion } from '@tandem/region';
+import { createLogger } from '@tandem/service-kit';
+import { seedConfiguration, tandemSettings } from '@tandem/storage';
+import { describe, expect, test } from 'vitest';
+import { EXIT } from '../exit-codes.ts';
+import { runProgram } from '../program.ts';
+
+const PEERS = { east: 'west', west: 'east' } as const;
+type Name = keyof typeof PEERS;
+const NAMES: readonly Name[] = ['east', 'west'];
+const settingsOf = (region: Name) => ({
+  ServiceBusConnection: `${region}.servicebus.example`,
+  RedundancyServiceBusConnection: `${PEERS[region]}.servicebus.example`,
+  'Peer.Region': PEERS[region],
+  'Messages.WireVersion': '7',
+  'Tables.Sources':
+    '[{"name":"shop","connection":"https://shop"},{"name":"plain","connection":"https://plain"}]',
+});
+const text = (value: string): FieldValues => new Map([['item', { type: 'String', value }]]);
+const keyOf = (index: number) => ({ partitionKey: `p ${index % 3}`, rowKey: String(index) });
+
+/** Two regions that serve a table, and an account that it goes to; an older table may lie behind it. */
+async function setUp({ isOld = false }: { readonly isOld?: boolean } = {}) {
+  const clock = createVirtualClock(Date.UTC(2026, 11, 1));
+  const bus = createMemoryBus({ clock, lockDurationMs: 60_000, deliveryCountMax: 3 });
+  const accounts = {
+    shop: createMemoryTableStore({ nowMs: () => clock.nowMs(), isTagged: true }),
+    plain: createMemoryTableStore({ nowMs: () => clock.nowMs(), isTagged: true }),
+  };
+  const faults = { plain: () => {}, east: () => {}, west: () => {} };
+  const failing = (store: TableStore, name: keyof typeof faults): TableStore => ({
+    ...store,
+    async query(range) {
+      faults[name]();
+      return store.query(range);
+    },
+    async get(...asked) {
+      faults[name]();
+      return store.get(...asked);
+    },
+    async commit(transaction) {
+      faults[name]();
+      return store.commit(transaction);
+    },
+  });
+  const plain = failing(accounts.plain, 'plain');
+  const stores = { east: createMemoryTableStore(), west: createMemoryTableStore() };
+  const drive = <T>(work: Promise<T>): Promise<T> => driveVirtualTime(clock, work);
+  const open = async (name: Name) => {
+    const region = createRegion({
+      region: name,
+      store: stores[name],
+      tables: {},
+      replicate: true,
+      bus: {
+        createPublisher: (peer) =>
+          bus.publisherFor(peer.region, `${peer.connection}/${peer.queue}`),
+        createReceiver: ({ connection, queue }) => bus.receiverFor(`${connection}/${queue}`),
+        ensureQueue: async () => undefined,
+      },
+      settings: settingsOf(name),
+      clock,
+      randomness: createSeededRandomness(name.charCodeAt(0)),
+      openSource: (connection) => (connection.includes('shop') ? accounts.shop : plain),
+      logger: createLogger({ service: 'cli', region: name, level: 'fatal' }),
+    });
+    await drive(region.open());
+    await seedConfiguration({
+      store: stores[name],
+      definitions: tandemSettings,
+      values: settingsOf(name),
+    });
+    return region;
+  };
+  const east = await open('east');
+  const west = await open('west');
+  await clock.advance(10_000);
+  const inventory = JSON.stringify({
+    version: 1,
+    regions: NAMES.map((name) => ({ name, storage: name, serviceBus: `${name}.example` })),
+  });
+  let runs = 1;
+  const begin = (signal: AbortSignal, verb: string, ...args: readonly string[]) => {
+    const said = { out: '', err: '' };
+    const all = ['--json', 'tables', verb, 'Orders', '--region', 'east', ...args];
+    const running = runProgram(all, {
+      out: (line) => void (said.out += line),
+      err: (line) => void (said.err += line),
+      isTerminal: false,
+      environment: { TANDEM_REGIONS: inventory },
+      folder: '/nowhere',
+      openStore: (connection) =>
+        connection.includes('plain')
+          ? plain
+          : connection.includes('shop')
+            ? accounts.shop
+            : failing(stores[connection as Name], connection as Name),
+      inspectQueue: async () => [],
+      readReadiness: async () => undefined,
+      openQueue: () => ({}) as never,
+      clock,
+      randomness: createSeededRandomness((runs += 1)),
+      signal,
+    });
+    return running.then((code) => {
+      const last = said.out.trimEnd().split('\n').at(-1) || '{}';
+      return { code, json: JSON.parse(last) as Record<string, unknown>, ...said };
+    });
+  };
+  const run = (verb: string, ...args: readonly string[]) =>
+    drive(begin(new AbortController().signal, verb, ...args));
+  const orders = { east: east.openTable('Orders'), west: west.openTable('Orders') };
+  if (isOld) {
+    await accounts.shop.createTable('Orders');
+    for (let index = 0; index < 6; index += 1) {
+      const { partitionKey, rowKey } = keyOf(index);
+      const properties = new Map<string, FieldValue>([['item', { type: 'String', value: 'old' }]]);
+      const operations = [{ kind: 'upsert' as const, rowKey, properties }];
+      await accounts.shop.commit({ table: 'Orders', partitionKey, operations });
+    }
+    await run('adopt', '--from', 'shop', '--apply');
+    await run('take-over', '--apply', '--confirm', 'east');
+  } else {
+    await drive(east.catalogue.create('Orders'));
+    for (let index = 0; index < 6; index += 1) {
+      await drive(orders.east.put(keyOf(index), text(`v${index}`)));
+    }
+  }
+  await clock.advance(10_000);
+  const mirror = async () => {
+    await run('mirror', '--to', 'plain', '--apply');
+    await clock.advance(90_000);
+  };
+  const give = (...args: readonly string[]) =>
+    run('return', '--apply', '--confirm', 'east', ...args);
+  return { clock, accounts, faults, east, west, orders, run, begin, give, mirror, drive };
+}
+
+type Opened = Awaited<ReturnType<typeof setUp>>;
+
+const plainRow = ({ accounts }: Opened, index: number) => {
+  const { partitionKey, rowKey } = keyOf(index);
+  return accounts.plain.get('Orders', partitionKey, rowKey);
+};
+
+describe('I26: a table is returned to a plain one', () => {
+  test('with every write that any region acknowledged, and is forwarded to it then', async () => {
+    const opened = await setUp();
+    const { run, give, mirror, orders, drive, clock, accounts } = opened;
+    await mirror();
+    const held = (await drive(orders.east.get(keyOf(4))))!.version;
+    expect(await run('return')).toMatchObject({
+      code: EXIT.ok,
+      json: { applied: false, source: null },
+    });
+    // Acknowledged right before: in the region that mirrors, and in the other.
+    await drive(orders.west.put(keyOf(7), text('west')));
+    await drive(orders.east.remove(keyOf(1)));
+    const done = await give();
+    expect(done).toMatchObject({
+      code: EXIT.ok,
+      json: {
+        applied: true,
+        rows: 6,
+        generation: '0001',
+        source: { state: 'proxy', home: 'east', from: 'plain', table: 'Orders', rows: 6 },
+      },
+    });
+    expect(done.json['heldMs']).toBeLessThan(20_000);
+    expect((await plainRow(opened, 7))?.properties).toEqual(text('west'));
+    expect(await plainRow(opened, 1)).toBeUndefined();
+    // It is served from there, under its own ETags; those that clients hold are dead.
+    await clock.advance(5_000);
+    const seen = (await drive(orders.east.get(keyOf(4))))!;
+    expect(publicETag(seen.version)).toBe((await plainRow(opened, 4))?.etag);
+    const etag = publicETag(held);
+    const condition = { kind: 'etag' as const, etag };
+    expect(await drive(orders.east.put(keyOf(4), text('late'), condition))).toMatchObject({
+      kind: 'condition-failed',
+    });
+    await drive(orders.east.put(keyOf(4), text('forwarded')));
+    expect((await plainRow(opened, 4))?.properties).toEqual(text('forwarded'));
+    expect(await drive(orders.east.get(keyOf(4)))).toMatchObject({ values: text('forwarded') });
+    await expect(drive(orders.west.get(keyOf(4)))).rejects.toMatchObject({
+      code: 'TABLE_UNAVAILABLE',
+    });
+    // Nothing mirrors it any more: what a client writes there stays.
+    const operations = [{ kind: 'upsert' as const, rowKey: 'own', properties: new Map() }];
+    await accounts.plain.commit({ table: 'Orders', partitionKey: 'p', operations });
+    await clock.advance(120_000);
+    expect(await accounts.plain.get('Orders', 'p', 'own')).toBeDefined();
+    expect(await give()).toMatchObject({ code: EXIT.ok, json: { applied: false } });
+  });
+
+  test('out of an overlay, with rows of the old table that nobody wrote', async () => {
+    const opened = await setUp({ isOld: true });
+    const { give, mirror, orders, drive, run } = opened;
+    await drive(orders.west.put(keyOf(2), text('new')));
+    await drive(orders.west.remove(keyOf(3)));
+    await mirror();
+    expect(await give()).toMatchObject({ json: { applied: true, rows: 5 } });
+    expect((await plainRow(opened, 0))?.properties).toEqual(text('old'));
+    expect((await plainRow(opened, 2))?.properties).toEqual(text('new'));
+    expect(await plainRow(opened, 3)).toBeUndefined();
+    // And in again, by the ordinary way.
+    expect(await run('take-over', '--apply', '--confirm', 'east')).toMatchObject({
+      json: { source: { state: 'overlay', from: 'plain' } },
+    });
+    await drive(orders.east.put(keyOf(0), text('again')));
+    expect((await plainRow(opened, 0))?.properties).toEqual(text('old'));
+  });
+
+  test('acknowledges no write that the plain table does not have', async () => {
+    const opened = await setUp();
+    const { begin, mirror, orders, drive, clock } = opened;
+    await mirror();
+    const acknowledged = new Map<number, string>();
+    let isOver = false;
+    const write = async (region: Name, from: number): Promise<void> => {
+      for (let index = from; !isOver; index += 1) {
+        try {
+          const outcome = await orders[region].put(keyOf(index), text(region));
+          if (outcome.kind === 'created') acknowledged.set(index, region);
+        } catch (error) {
+          if (!(error instanceof TransientError)) throw error;
+        }
+        await clock.sleep(200);
+      }
+    };
+    const writing = Promise.all([write('east', 100), write('west', 10_000)]);
+    const args = ['--apply', '--confirm', 'east'];
+    const returning = begin(new AbortController().signal, 'return', ...args);
+    const done = await drive(returning.finally(() => (isOver = true)));
+    await drive(writing);
+    expect(done).toMatchObject({ code: EXIT.ok, json: { applied: true } });
+    expect([...acknowledged.values()]).toEqual(expect.arrayContaining(['east', 'west']));
+    for (const [index, region] of acknowledged) {
+      expect((await plainRow(opened, index))?.properties, `${index}`).toEqual(text(region));
+    }
+  });
+
+  test('is refused before anything begins where it could not be whole', async () => {
+    const opened = await setUp();
+    const { give, mirror, run, accounts, faults, orders, drive } = opened;
+    expect((await give()).err).toContain('nothing mirrors it');
+    await run('mirror', '--to', 'plain', '--apply');
+    expect((await give()).err).toContain('has not been equal yet');
+    await mirror();
+    faults.west = () => {
+      throw new TransientError('TABLE_UNAVAILABLE', 'west is gone.');
+    };
+    expect(await give()).not.toMatchObject({ code: EXIT.ok });
+    faults.west = () => {};
+    // A row that no region could have made is none of the mirror's.
+    const rowKey = 'y'.repeat(300);
+    const operations = [{ kind: 'upsert' as const, rowKey, properties: new Map() }];
+    await accounts.plain.commit({ table: 'Orders', partitionKey: 'x'.repeat(300), operations });
+    expect((await give()).err).toContain('would not be all of Orders, and nothing else');
+    await drive(orders.west.put(keyOf(1), text('still')));
+  });
+
+  test('stays where the plain account goes while writes are held', async () => {
+    const opened = await setUp();
+    const { give, mirror, faults, orders, drive, east, run } = opened;
+    await mirror();
+    let calls = 0;
+    faults.plain = () => {
+      // The first pass asks once, since both are equal; what comes after it fails.
+      if ((calls += 1) > 1) throw new TransientError('TABLE_UNAVAILABLE', 'plain is gone.');
+    };
+    const failed = await give();
+    expect(failed).not.toMatchObject({ code: EXIT.ok });
+    expect(failed.err).toContain('Orders stays');
+    expect((await drive(east.findTable('Orders')))?.table.source).toBeUndefined();
+    faults.plain = () => {};
+    expect(await drive(orders.west.put(keyOf(1), text('still')))).toMatchObject({
+      kind: 'replaced',
+    });
+    expect(await run('return', '--back', '--apply')).toMatchObject({ code: EXIT.ok });
+    expect(await give()).toMatchObject({ json: { applied: true } });
+    expect((await plainRow(opened, 1))?.properties).toEqual(text('still'));
+  });
+
+  test('goes on where it was cut off, or is let stay by the replicator', async () => {
+    const opened = await setUp();
+    const { mirror, orders, drive, clock, east, give } = opened;
+    await mirror();
+    const { catalogue } = east;
+    await drive(catalogue.stepReturn('Orders', { kind: 'leave', home: 'east' }));
+    await clock.advance(2_000);
+    let isDone = false;
+    const held = orders.east.put(keyOf(1), text('held')).finally(() => (isDone = true));
+    await clock.advance(500);
+    expect(isDone).toBe(false);
+    expect(await drive(held)).toMatchObject({ kind: 'replaced' });
+    await clock.advance(20_000);
+    expect((await drive(east.findTable('Orders')))?.table.source).toBeUndefined();
+    // Cut off right behind the point of no return.
+    const begun = await drive(catalogue.stepReturn('Orders', { kind: 'leave', home: 'east' }));
+    const { sinceMs } = begun!;
+    const left = { kind: 'left' as const, sinceMs, rows: 6 };
+    await drive(catalogue.stepReturn('Orders', left));
+    await expect(drive(catalogue.stepReturn('Orders', { kind: 'stay' }))).rejects.toThrow(
+      'clients may have written',
+    );
+    await clock.advance(90_000);
+    expect((await drive(east.findTable('Orders')))?.table).toMatchObject({
+      generation: 1,
+      source: { state: 'proxy' },
+    });
+    expect(await give()).toMatchObject({ code: EXIT.ok, json: { applied: true } });
+    const generations = await drive(catalogue.generations('Orders'));
+    expect(generations[0]?.deletedMs).toBeDefined();
+  });
+});

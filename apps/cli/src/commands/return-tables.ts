@@ -1,0 +1,536 @@
+/**
+ * How a table goes out to the plain one that mirrors it: docs/migrate.md tells it step by step, docs/adr/0047 why so.
+ *
+ *     lease of the mirror ──► one pass ──► leave ──► every region has heard, and its caches have ended ──► all that was written
+ *     is here ──► passes until one finds nothing to write ──► left ──► the next generation is a proxy
+ *
+ * Until `left` the table stays where anything goes wrong; behind it the same command, or the replicator, goes on.
+ */
+import {
+  AppError,
+  assert,
+  believedPeers,
+  type Clock,
+  catalogKind,
+  currentTable,
+  decideReturn,
+  formatGeneration,
+  isLeaving,
+  isLiving,
+  type Lease,
+  MIRROR_UNREADABLE,
+  openTableId,
+  overlaidBy,
+  rowsKindOf,
+  SOURCE_UNREADABLE,
+  type TableGeneration,
+  type TableMirror,
+  type TableSource,
+  type TableStore,
+  TransientError,
+} from '@tandem/core';
+import { FREEZE_MS } from '@tandem/region';
+import {
+  createMirrorRecord,
+  createOldTable,
+  createTableLease,
+  MIRROR_LEASE,
+  MIRROR_WRITE_MS,
+  type MirrorRecord,
+  mirrorLagMs,
+  mirrorPage,
+  queryOpenTable,
+  readTables,
+  type StatusRow,
+  type TableCatalogue,
+} from '@tandem/storage';
+import type { Command } from 'commander';
+import type { Cli, Outcome } from '../act.ts';
+import { EXIT } from '../exit-codes.ts';
+import { durationText } from '../option-values.ts';
+import { openCatalogue } from '../regions/open-writer.ts';
+import { connectionOf, openAccount, openAllForSources } from '../regions/plain-accounts.ts';
+import { type CliRegion, readDurationMs } from '../regions/region.ts';
+import { requireConfirmation } from '../regions/require-confirmation.ts';
+import { escapeValue } from '../report/escape-text.ts';
+import type { Session } from '../session.ts';
+import { NotFoundError, UsageError } from '../usage-error.ts';
+
+interface ReturnCommand {
+  readonly region: string;
+  readonly apply: boolean;
+  readonly confirm?: string;
+  readonly back: boolean;
+}
+
+const HELP = `
+Writes to the table are held in every region, for some ${Math.ceil(FREEZE_MS / 1_000)} seconds, the time that the slowest region is behind, and two passes of the
+mirror; reads are answered all the time. Then the endpoint of this region forwards the table to the plain one, and the
+other regions answer 503 for it: their clients take this endpoint first. All ETags that clients hold die, since the plain table has
+its own: whoever writes with one is answered 412, and reads again. Clients then take the plain account's own address, one
+after the other. Interrupted, the same command goes on, or the replicator lets the table stay. Back: --back, until it is returned.
+`;
+
+/** Adds the command to `tandem tables`. */
+export function addReturn({ act }: Pick<Cli, 'act'>, group: Command): void {
+  act<ReturnCommand>(
+    group
+      .command('return')
+      .description('hands a table over to the plain one that mirrors it')
+      .argument('<table>')
+      .requiredOption('--region <region>', 'the region that mirrors it')
+      .option('--back', 'lets a table stay whose return was begun', false)
+      .option('--apply', 'does it; only says what it would do without', false)
+      .option('--confirm <region>', 'the region that mirrors it; asked for on a terminal')
+      .addHelpText('after', HELP),
+    giveOut,
+    () => catalogKind.name,
+  );
+}
+
+/** Renewed at each step; where it ends the replicator takes over what is left. */
+const LEASE_MS = 30_000;
+/** The replicator gives the lease up after each of its turns. */
+const LEASE_WAIT_MS = 180_000;
+/** How long a region may take to hear of a change of the catalogue, and its writes to come here, while writes are held. */
+const HEAR_MS_MAX = 60_000;
+const ARRIVE_MS_MAX = 60_000;
+/** What a process remembers of the catalogue it goes by for so long. */
+const TRUST_MS = 3_000;
+const LOOK_EVERY_MS = 250;
+/** A pass that finds nothing to write proves; the others have written what the one before had not. */
+const PASSES_MAX = 4;
+/** A mirror that is further behind than two passes and this has trouble. */
+const BEHIND_MS_MAX = 120_000;
+
+interface Leaving {
+  readonly session: Session;
+  readonly catalogue: TableCatalogue;
+  readonly table: TableGeneration;
+  readonly mirror: TableMirror;
+  readonly regions: readonly CliRegion[];
+  readonly home: CliRegion;
+}
+
+async function giveOut(
+  session: Session,
+  { region, apply, confirm, back }: ReturnCommand,
+  [name = '']: readonly string[],
+): Promise<Outcome> {
+  const catalogue = await openCatalogue(session, region);
+  const table = (await catalogue.findNow(name))?.table;
+  if (table === undefined) throw new NotFoundError(`${region} has no table ${name}.`);
+  const { source, mirror } = table;
+  const readable = source === SOURCE_UNREADABLE ? undefined : source;
+  if (readable?.state === 'proxy') return settleReturned({ session, catalogue }, table, apply);
+  if (back) {
+    if (!apply) return tell(table, `Would let ${table.name} stay. Run it with --apply.`);
+    const kept = await catalogue.stepReturn(name, { kind: 'stay' }, table.generation);
+    return tell({ ...table, source: kept }, `${table.name} stays, and takes writes.`, true);
+  }
+  const nowMs = session.io.clock.nowMs();
+  decideReturn(table, { kind: 'leave', home: region }, nowMs);
+  if (mirror === undefined || mirror === MIRROR_UNREADABLE) {
+    throw new UsageError(`Nothing mirrors table ${table.name} that this build can read.`);
+  }
+  const regions = await openAllForSources(session);
+  const home = regions.find((one) => one.name === region);
+  if (home === undefined) throw new UsageError(`There is no region ${region}.`);
+  const leaving: Leaving = { session, catalogue, table, mirror, regions, home };
+  const record = await requireReturnable(leaving);
+  const others = regions.flatMap((one) => (one.name === region ? [] : [one.name]));
+  const where = `table ${mirror.table} of ${mirror.to}`;
+  if (!apply) {
+    return tell(
+      table,
+      `Would hold writes to ${table.name} in every region for some ${durationText(FREEZE_MS + 2 * record.passMs)}, bring the last of ` +
+        `${record.rows} rows to ${where}, prove them equal, and forward the table there, through ${region} alone. ` +
+        (others.length === 0
+          ? ''
+          : `Clients of ${others.join(' and ')} are answered 503 from then on. `) +
+        'Every ETag that a client holds dies. Run it with --apply.',
+    );
+  }
+  await requireConfirmation(session, {
+    region,
+    what: `return the table ${table.name} to ${where}: every ETag that clients hold dies`,
+    given: confirm,
+  });
+  return underLease(leaving, (lease) => leave(leaving, lease));
+}
+
+/** Throws `UsageError` or `TransientError`, naming what stands in the way, before anything begins. */
+async function requireReturnable(leaving: Leaving): Promise<MirrorRecord> {
+  const { session, table, mirror, regions, home } = leaving;
+  if (table.replicate === 'none' && regions.length > 1) {
+    throw new UsageError(
+      `Table ${table.name} is not replicated: each region has rows of its own, and ${home.name} mirrors only its own. Export it.`,
+    );
+  }
+  await connectionOf(home, mirror.to);
+  for (const one of regions) {
+    if (await hasHeard(one, table, () => true)) continue;
+    throw new UsageError(
+      `${one.name} has no table ${table.name} of this generation: it has not heard of it yet, or has another. Try again.`,
+    );
+  }
+  const tableId = tableIdOf(table);
+  const seen = await createMirrorRecord({ store: home.store, tableId }).look();
+  const record = seen.kind === 'value' && seen.value.sinceMs === mirror.sinceMs ? seen.value : null;
+  const nowMs = session.io.clock.nowMs();
+  const lagMs = record && mirrorLagMs(record, nowMs);
+  if (record === null || lagMs === null) {
+    throw new UsageError(
+      `The mirror of ${table.name} has not been equal yet: wait, and see tandem tables mirror ${table.name}.`,
+    );
+  }
+  if (record.refused + record.refusedBefore > 0) {
+    throw new UsageError(
+      `Rows of ${table.name} cannot be in the mirror, such as ${record.refusal}`,
+    );
+  }
+  if (isOut(table)) return record;
+  if (record.trouble !== '' || lagMs > 2 * record.passMs + BEHIND_MS_MAX) {
+    throw new UsageError(
+      `The mirror of ${table.name} is ${durationText(lagMs)} behind: see tandem tables mirror ${table.name}, and wait until it is not.`,
+    );
+  }
+  // Only what comes by itself within the freeze can be waited for there.
+  const late = await findLate(leaving, nowMs - ARRIVE_MS_MAX);
+  if (late.length === 0) return record;
+  throw new UsageError(
+    `What was written in ${late.join(' and ')} a minute ago is not in ${home.name} yet: see tandem status, and wait until it is.`,
+  );
+}
+
+/** Holds the lease of the mirrors, so that nobody else writes to one. */
+async function underLease<T>(
+  { session, home, table }: Leaving,
+  work: (lease: MirrorHold) => Promise<T>,
+): Promise<T> {
+  const { clock, signal } = session.io;
+  const lease = createTableLease({
+    store: home.store,
+    clock,
+    name: MIRROR_LEASE,
+    holder: session.holder,
+  });
+  const endMs = clock.nowMs() + LEASE_WAIT_MS;
+  while (!(await lease.acquire(LEASE_MS))) {
+    signal.throwIfAborted();
+    if (clock.nowMs() > endMs) {
+      throw new TransientError(
+        'RECOVERY_BUSY',
+        `Somebody else works on the mirrors of ${home.name}: a pass that does not end, or another return of a table such as ${table.name}.`,
+      );
+    }
+    await clock.sleep(LOOK_EVERY_MS, signal);
+  }
+  try {
+    return await work(holdOf(lease, clock));
+  } finally {
+    await lease.release();
+  }
+}
+
+/** Renews the lease, and resolves to when it ends. Throws `RECOVERY_BUSY` where somebody else has it. */
+type MirrorHold = () => Promise<number>;
+
+function holdOf(lease: Lease, clock: Clock): MirrorHold {
+  return async () => {
+    const fromMs = clock.nowMs();
+    if (await lease.acquire(LEASE_MS)) return fromMs + LEASE_MS;
+    throw new TransientError(
+      'RECOVERY_BUSY',
+      'The lease of the mirrors was lost: the replicator works on them again. Repeat the command.',
+    );
+  };
+}
+
+async function leave(leaving: Leaving, hold: MirrorHold): Promise<Outcome> {
+  const { session, catalogue, table, mirror, home } = leaving;
+  const { clock } = session.io;
+  if (!isOut(table)) {
+    // What is left to be brought while writes are held is what is written during this one.
+    const first = await passOnce(leaving, hold);
+    session.tell(`${first.read} rows passed; writes are held from now on.`);
+  }
+  await hold();
+  const begun = await catalogue.stepReturn(
+    table.name,
+    { kind: 'leave', home: home.name },
+    table.generation,
+  );
+  assert(begun !== undefined, 'a table on its way out has a source');
+  const fromMs = clock.nowMs();
+  let rows = begun.rows ?? 0;
+  if (begun.state === 'returning') {
+    try {
+      if (begun.from !== mirror.to || begun.table !== mirror.table) {
+        throw new UsageError(`Table ${table.name} was given another mirror meanwhile. Begin anew.`);
+      }
+      rows = await bring(leaving, begun, hold);
+    } catch (error) {
+      await letStay(leaving);
+      throw error;
+    }
+  }
+  return finish(leaving, rows, clock.nowMs() - fromMs);
+}
+
+/** Brings what the mirror does not have while nobody writes, and returns how many rows both have. */
+async function bring(leaving: Leaving, begun: TableSource, hold: MirrorHold): Promise<number> {
+  const { session, catalogue, table, regions, home } = leaving;
+  const { clock, signal } = session.io;
+  await untilAll(leaving, {
+    hold,
+    left: async () => {
+      const deaf: string[] = [];
+      for (const one of regions) {
+        if (!(await hasHeard(one, table, (own) => isLeavingSince(own, begun)))) deaf.push(one.name);
+      }
+      return deaf;
+    },
+    endMs: clock.nowMs() + HEAR_MS_MAX,
+    what: 'have not heard that the table is on its way out',
+  });
+  const heardMs = clock.nowMs();
+  await clock.sleep(FREEZE_MS, signal);
+  signal.throwIfAborted();
+  const skewMs = await readDurationMs(home, 'Receipt.SkewMsMax');
+  await untilAll(leaving, {
+    hold,
+    left: () => findLate(leaving, heardMs + TRUST_MS + skewMs),
+    endMs: clock.nowMs() + ARRIVE_MS_MAX,
+    what: 'have writes that have not come here',
+  });
+  for (let pass = 1; pass <= PASSES_MAX; pass += 1) {
+    const { read, written, deleted } = await passOnce(leaving, hold);
+    if (written + deleted > 0) continue;
+    await hold();
+    const step = { kind: 'left' as const, sinceMs: begun.sinceMs, rows: read };
+    await catalogue.stepReturn(table.name, step, table.generation);
+    return read;
+  }
+  throw new UsageError(
+    `The mirror of ${table.name} was not equal after ${PASSES_MAX} passes while nobody wrote to the table: somebody else writes ` +
+      'to the plain one. Find out who.',
+  );
+}
+
+function isOut({ source }: TableGeneration): boolean {
+  return source !== undefined && source !== SOURCE_UNREADABLE && isLeaving(source);
+}
+
+function isLeavingSince(own: TableSource | undefined, begun: TableSource): boolean {
+  return own !== undefined && isLeaving(own) && own.sinceMs >= begun.sinceMs;
+}
+
+/** Tells whether a region has the table, of this generation, and its source is such a one. */
+async function hasHeard(
+  { store }: CliRegion,
+  { key, generation }: TableGeneration,
+  isIt: (source: TableSource | undefined) => boolean,
+): Promise<boolean> {
+  const own = currentTable((await readTables({ store })).get(key));
+  if (own?.generation !== generation || own.source === SOURCE_UNREADABLE) return false;
+  return isIt(own.source);
+}
+
+/** Names the regions of which something that was acknowledged before may not be here. */
+async function findLate({ session, regions, home }: Leaving, beforeMs: number): Promise<string[]> {
+  const driftMsMax = await readDurationMs(home, 'Clock.DriftMsMax');
+  const progress = await home.status.read();
+  const peers = believedPeers(progress, { nowMs: session.io.clock.nowMs(), driftMsMax });
+  return regions.flatMap(({ name }) => {
+    if (name === home.name) return [];
+    const passedMs = peers.find(({ peer }) => peer === name)?.passedMs ?? 0;
+    return passedMs > beforeMs ? [] : [name];
+  });
+}
+
+interface Waiting {
+  readonly hold: MirrorHold;
+  /** Names the regions that are waited for. */
+  readonly left: () => Promise<readonly string[]>;
+  readonly endMs: number;
+  readonly what: string;
+}
+
+async function untilAll(
+  { session, regions }: Leaving,
+  { hold, left, endMs, what }: Waiting,
+): Promise<void> {
+  const { clock, signal } = session.io;
+  for (;;) {
+    signal.throwIfAborted();
+    for (const one of regions) one.beginRound();
+    const names = await left();
+    if (names.length === 0) return;
+    if (clock.nowMs() > endMs) {
+      throw new TransientError(
+        'TABLE_UNAVAILABLE',
+        `${names.join(' and ')} ${what}. The table stays as it was; see tandem status, and try again.`,
+      );
+    }
+    await hold();
+    await clock.sleep(LOOK_EVERY_MS, signal);
+  }
+}
+
+interface Pass {
+  readonly read: number;
+  readonly written: number;
+  readonly deleted: number;
+}
+
+/** Goes over both tables once. Throws `UsageError` for a row that is not in both as it must be. */
+async function passOnce(leaving: Leaving, hold: MirrorHold): Promise<Pass> {
+  const { session, table, mirror, home } = leaving;
+  const { clock, randomness, signal } = session.io;
+  const kind = rowsKindOf(table);
+  const tableId = tableIdOf(table);
+  const { store, bucketCount } = await session.of(kind).openOne(home.name);
+  const faults: string[] = [];
+  const over = overlaidBy(table.source);
+  const old =
+    over &&
+    createOldTable({
+      store: await openAccount(session, home, over.from),
+      table: over.table,
+      tableId,
+      onRefused: ({ partitionKey, rowKey, why }) =>
+        void faults.push(`old row ${JSON.stringify([partitionKey, rowKey])}: ${why}`),
+    });
+  const rows = {
+    ...{ store, kind, bucketCount, clock, randomness, tableId, old },
+    onDamaged: ({ rowKey, problem }: { readonly rowKey: string; readonly problem: string }) =>
+      void faults.push(`row ${rowKey}: ${problem}`),
+  };
+  const record = inMemory();
+  const connection = await connectionOf(home, mirror.to);
+  const account: TableStore = await openAccount(session, home, mirror.to);
+  for (;;) {
+    signal.throwIfAborted();
+    home.beginRound();
+    const leasedUntilMs = await hold();
+    const page = await mirrorPage({
+      ours: { query: (query) => queryOpenTable(query, rows) },
+      tableId,
+      store: account,
+      writes: session.io.openStore(connection, MIRROR_WRITE_MS),
+      leasedUntilMs,
+      mirror,
+      record,
+      clock,
+      onForeign: ({ partitionKey, rowKey, why }) =>
+        void faults.push(
+          `row ${JSON.stringify([partitionKey, rowKey])} of the plain table: ${why}`,
+        ),
+    });
+    session.progress.update('rows', page.record.read);
+    const { refused, refusal, written, deleted } = page.record;
+    if (refused > 0) faults.push(refusal);
+    if (faults.length > 0) {
+      throw new UsageError(
+        `The plain table ${mirror.table} would not be all of ${table.name}, and nothing else: ${faults[0]} Mend or delete it.`,
+      );
+    }
+    // Of a pass that has ended the count of this one is that of the last.
+    if (page.isLast) return { read: page.record.rows, written, deleted };
+  }
+}
+
+/** Keeps the record of one pass, which nobody goes on with. */
+function inMemory(): Pick<StatusRow<MirrorRecord>, 'look' | 'put'> {
+  let kept: MirrorRecord | undefined;
+  return {
+    look: async () =>
+      kept === undefined ? { kind: 'none' } : { kind: 'value', value: kept, etag: '' },
+    put: async (value) => void (kept = value),
+  };
+}
+
+/** What went wrong is told by who calls; here it is told what became of the table. */
+async function letStay({ session, catalogue, table }: Leaving): Promise<void> {
+  try {
+    await catalogue.stepReturn(table.name, { kind: 'stay' }, table.generation);
+    session.tell(`${table.name} stays, and takes writes.`);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    session.tell(
+      `Whether ${table.name} stays or is returned is not known: ${error.message} Repeat the command, or leave it to the replicator.`,
+    );
+  }
+}
+
+/** Makes the proxy, and ends the generation that has left when every region has heard of the next. */
+async function finish(leaving: Leaving, rows: number, heldMs: number): Promise<Outcome> {
+  const { catalogue, table, mirror, home } = leaving;
+  const made = await catalogue.finishReturn(table.name);
+  const now = made ?? (await catalogue.findNow(table.name))?.table;
+  if (now === undefined) throw new NotFoundError(`Table ${table.name} was deleted meanwhile.`);
+  const settled = await settleReturned(leaving, now, true);
+  return {
+    ...settled,
+    text:
+      escapeValue(
+        `Returned ${table.name}: ${rows} rows are in table ${mirror.table} of ${mirror.to}, proven equal; writes were held for ` +
+          `${durationText(heldMs)}. The endpoint of ${home.name} forwards to it. `,
+      ) + settled.text,
+    json: { applied: true, rows, heldMs, ...sourceOf(now) },
+  };
+}
+
+/** Ends what a proxy has followed, where every region knows the proxy: a region that hears of the end first has no table. */
+async function settleReturned(
+  { session, catalogue }: Pick<Leaving, 'session' | 'catalogue'>,
+  now: TableGeneration,
+  apply: boolean,
+): Promise<Outcome> {
+  const older = (await catalogue.generations(now.name)).filter(
+    (one) => isLiving(one) && one.generation < now.generation,
+  );
+  const { clock, signal } = session.io;
+  const next =
+    'Clients take the address of the plain account one after the other; when the last has, tandem tables delete ends it here.';
+  if (older.length === 0) return tell(now, `${now.name} is forwarded. ${next}`);
+  if (!apply) return tell(now, `${now.name} is returned. Run it with --apply to end what it was.`);
+  const { regions } = await session.inventory();
+  const endMs = clock.nowMs() + HEAR_MS_MAX;
+  for (const { name } of regions) {
+    const region = await session.of(catalogKind).openOne(name);
+    while (!(await hasHeard(region, now, () => true))) {
+      if (clock.nowMs() > endMs || signal.aborted) {
+        return {
+          ...tell(now, `${name} has not heard of it yet: repeat the command. ${next}`),
+          exitCode: EXIT.finding,
+        };
+      }
+      region.beginRound();
+      await clock.sleep(LOOK_EVERY_MS, signal);
+    }
+  }
+  await catalogue.endReturned(now.name);
+  return tell(now, next, true);
+}
+
+function tableIdOf({ key, rowsOf }: TableGeneration): string {
+  return openTableId(key, formatGeneration(rowsOf));
+}
+
+function sourceOf({
+  name,
+  generation,
+  source,
+}: TableGeneration): Readonly<Record<string, unknown>> {
+  return {
+    table: name,
+    generation: formatGeneration(generation),
+    source: source === undefined || source === SOURCE_UNREADABLE ? null : source,
+  };
+}
+
+function tell(table: TableGeneration, text: string, applied = false): Outcome {
+  return { text: escapeValue(text), json: { applied, ...sourceOf(table) } };
+}
