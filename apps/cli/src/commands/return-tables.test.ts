@@ -36,6 +36,7 @@ async function setUp({ isOld = false }: { readonly isOld?: boolean } = {}) {
     shop: createMemoryTableStore({ nowMs: () => clock.nowMs(), isTagged: true }),
     plain: createMemoryTableStore({ nowMs: () => clock.nowMs(), isTagged: true }),
   };
+  const slow = { busMs: 0, westCommitMs: 0 };
   const faults = { plain: () => {}, east: () => {}, west: () => {} };
   const failing = (store: TableStore, name: keyof typeof faults): TableStore => ({
     ...store,
@@ -53,7 +54,17 @@ async function setUp({ isOld = false }: { readonly isOld?: boolean } = {}) {
     },
   });
   const plain = failing(accounts.plain, 'plain');
-  const stores = { east: createMemoryTableStore(), west: createMemoryTableStore() };
+  const inWest = createMemoryTableStore();
+  const stores = {
+    east: createMemoryTableStore(),
+    west: {
+      ...inWest,
+      async commit(transaction: Parameters<TableStore['commit']>[0]) {
+        if (transaction.table === 'Rows') await clock.sleep(slow.westCommitMs);
+        return inWest.commit(transaction);
+      },
+    },
+  };
   const drive = <T>(work: Promise<T>): Promise<T> => driveVirtualTime(clock, work);
   const open = async (name: Name) => {
     const region = createRegion({
@@ -62,8 +73,16 @@ async function setUp({ isOld = false }: { readonly isOld?: boolean } = {}) {
       tables: {},
       replicate: true,
       bus: {
-        createPublisher: (peer) =>
-          bus.publisherFor(peer.region, `${peer.connection}/${peer.queue}`),
+        createPublisher: (peer) => {
+          const own = bus.publisherFor(peer.region, `${peer.connection}/${peer.queue}`);
+          return {
+            ...own,
+            async publish(...asked) {
+              await clock.sleep(slow.busMs);
+              return own.publish(...asked);
+            },
+          };
+        },
         createReceiver: ({ connection, queue }) => bus.receiverFor(`${connection}/${queue}`),
         ensureQueue: async () => undefined,
       },
@@ -142,7 +161,7 @@ async function setUp({ isOld = false }: { readonly isOld?: boolean } = {}) {
   };
   const give = (...args: readonly string[]) =>
     run('return', '--apply', '--confirm', 'east', ...args);
-  return { clock, accounts, faults, east, west, orders, run, begin, give, mirror, drive };
+  return { clock, accounts, faults, slow, east, west, orders, run, begin, give, mirror, drive };
 }
 
 type Opened = Awaited<ReturnType<typeof setUp>>;
@@ -246,6 +265,35 @@ describe('I26: a table is returned to a plain one', () => {
     for (const [index, region] of acknowledged) {
       expect((await plainRow(opened, index))?.properties, `${index}`).toEqual(text(region));
     }
+  });
+
+  test('waits for what another region acknowledged and that is still on its way', async () => {
+    const opened = await setUp();
+    const { give, mirror, orders, drive, slow, clock } = opened;
+    await mirror();
+    slow.busMs = 20_000;
+    await clock.advance(30_000);
+    await drive(orders.west.put(keyOf(50), text('late')));
+    expect(await give()).toMatchObject({ json: { applied: true, rows: 7 } });
+    expect((await plainRow(opened, 50))?.properties).toEqual(text('late'));
+  });
+
+  test('leaves a write without an answer that may have come too late for it', async () => {
+    const opened = await setUp();
+    const { begin, mirror, orders, drive, slow, clock } = opened;
+    await mirror();
+    slow.westCommitMs = 20_000;
+    const args = ['--apply', '--confirm', 'east'];
+    const returning = begin(new AbortController().signal, 'return', ...args);
+    await clock.advance(200);
+    const writing = orders.west.put(keyOf(50), text('hung')).catch((error: unknown) => error);
+    expect(await drive(returning)).toMatchObject({ json: { applied: true, rows: 6 } });
+    slow.westCommitMs = 0;
+    expect(await drive(writing)).toMatchObject({
+      code: 'TABLE_OUTCOME_UNKNOWN',
+      retryable: true,
+    });
+    expect(await plainRow(opened, 50)).toBeUndefined();
   });
 
   test('is refused before anything begins where it could not be whole', async () => {

@@ -1,7 +1,10 @@
 import { encodeOpenId, type FieldValue, openTableId, type Properties } from '@tandem/core';
+import { createMemoryTableStore, createVirtualClock, driveVirtualTime } from '@tandem/core/memory';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decideMirrorPage } from './mirror-page.ts';
+import { createMirrorRecord } from '../status/mirror-record.ts';
+import { REPLICATION_TABLE } from '../status/status-row.ts';
+import { decideMirrorPage, mirrorPage } from './mirror-page.ts';
 
 const TABLE_ID = openTableId('events', '0000');
 const VALUES: readonly FieldValue[] = [
@@ -60,4 +63,37 @@ test('makes a stretch of a mirror equal, type for type, and touches nothing behi
       expect(decideMirrorPage(stretchOf({ ...ours, reach }), again).operations).toEqual([]);
     }),
   );
+});
+
+test('writes nothing so late that its lease could have ended: the mirror may be of clients by then', async () => {
+  const clock = createVirtualClock(1_000_000);
+  const store = createMemoryTableStore();
+  await store.createTable(REPLICATION_TABLE);
+  const row = { partitionKey: 'p', rowKey: 'r', values: new Map([['n', VALUES[0]!]]) };
+  let readMs = 0;
+  const query = async () => {
+    await clock.sleep(readMs);
+    const record = { ...row, version: new Map(), origin: 'east', referenceId: undefined };
+    return { records: [record], cursor: undefined };
+  };
+  const pass = () =>
+    driveVirtualTime(
+      clock,
+      mirrorPage({
+        ours: { query },
+        tableId: TABLE_ID,
+        store,
+        writes: store,
+        leasedUntilMs: clock.nowMs() + 30_000,
+        mirror: { home: 'east', to: 'shop', table: 'Plain', sinceMs: 1 },
+        record: createMirrorRecord({ store, tableId: TABLE_ID }),
+        clock,
+      }),
+    );
+  readMs = 25_000;
+  await expect(pass()).rejects.toThrow('longer than its lease');
+  expect(await store.get('Plain', 'p', 'r')).toBeUndefined();
+  readMs = 0;
+  await pass();
+  expect(await store.get('Plain', 'p', 'r')).toBeDefined();
 });
