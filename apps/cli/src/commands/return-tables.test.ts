@@ -9,7 +9,7 @@ import {
 } from '@tandem/core/memory';
 import { createRegion } from '@tandem/region';
 import { createLogger } from '@tandem/service-kit';
-import { seedConfiguration, tandemSettings } from '@tandem/storage';
+import { createTableLease, MIRROR_LEASE, seedConfiguration, tandemSettings } from '@tandem/storage';
 import { describe, expect, test } from 'vitest';
 import { EXIT } from '../exit-codes.ts';
 import { runProgram } from '../program.ts';
@@ -78,7 +78,7 @@ async function setUp({ isOld = false }: { readonly isOld?: boolean } = {}) {
           return {
             ...own,
             async publish(...asked) {
-              await clock.sleep(slow.busMs);
+              if (name === 'west') await clock.sleep(slow.busMs);
               return own.publish(...asked);
             },
           };
@@ -161,7 +161,21 @@ async function setUp({ isOld = false }: { readonly isOld?: boolean } = {}) {
   };
   const give = (...args: readonly string[]) =>
     run('return', '--apply', '--confirm', 'east', ...args);
-  return { clock, accounts, faults, slow, east, west, orders, run, begin, give, mirror, drive };
+  return {
+    clock,
+    accounts,
+    stores,
+    faults,
+    slow,
+    east,
+    west,
+    orders,
+    run,
+    begin,
+    give,
+    mirror,
+    drive,
+  };
 }
 
 type Opened = Awaited<ReturnType<typeof setUp>>;
@@ -294,6 +308,18 @@ describe('I26: a table is returned to a plain one', () => {
       retryable: true,
     });
     expect(await plainRow(opened, 50)).toBeUndefined();
+  });
+
+  test('acknowledges nothing that was committed after the memory of a process has ended', async () => {
+    const { mirror, orders, drive, slow, clock, east, stores } = await setUp();
+    await mirror();
+    // As the command has it all the while.
+    const named = { name: MIRROR_LEASE, holder: 'cli' };
+    await drive(createTableLease({ store: stores.east, clock, ...named }).acquire(120_000));
+    slow.westCommitMs = 8_000;
+    const writing = orders.west.put(keyOf(50), text('hung')).catch((error: unknown) => error);
+    await drive(east.catalogue.stepReturn('Orders', { kind: 'leave', home: 'east' }));
+    expect(await drive(writing)).toMatchObject({ code: 'TABLE_OUTCOME_UNKNOWN' });
   });
 
   test('is refused before anything begins where it could not be whole', async () => {

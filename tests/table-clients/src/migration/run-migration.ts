@@ -1,6 +1,6 @@
 /**
  * A plain table with live clients is taken over, from the first forwarded request to the proof, while processes of its home
- * region are killed. Clients add one to counters under `If-Match`, each to its own rows, and one reads the table page after
+ * region are killed, and then returned to another plain table. Clients add one to counters under `If-Match`, each to its own rows, and one reads the table page after
  * page all the time; all of them know the endpoint of the home region alone, and speak `@azure/data-tables` as it is.
  */
 import { execFile } from 'node:child_process';
@@ -45,9 +45,23 @@ export interface MigrationReport {
   readonly copySeconds: number;
   readonly rowsPerSecond: number;
   readonly proof: unknown;
+  /** What came of the way out, which goes on with the same clients. */
+  readonly returned: ReturnReport;
+}
+
+interface ReturnReport {
+  readonly rows: number;
+  readonly writes: number;
+  readonly heldMs: number;
+  readonly longestWriteMs: number;
+  /** Counters that are less in the plain table than was acknowledged, or more than was asked for. */
+  readonly lost: number;
+  /** Rows that differ between the plain table and what the endpoint shows, in value or type. */
+  readonly different: number;
 }
 
 const TABLE = 'Orders';
+const MIRROR = 'OrdersBack';
 const HARD = ['a', 'a b', 'a!', "O'Brien", 'ä€', '\u{1F600}', 'a%20b', '!0', '~', 'Z', '00'];
 const PARTITIONS = HARD.length;
 const ROWS_PER_COMMIT = 100;
@@ -96,7 +110,10 @@ export async function runMigration(options: MigrationOptions): Promise<Migration
   const shop = await startAzurite();
   let cluster: Cluster | undefined;
   try {
-    const plain = clientOf(shop.connectionString);
+    const accounts = {
+      plain: clientOf(shop.connectionString),
+      returned: clientOf(shop.connectionString, MIRROR),
+    };
     onProgress(`fills the old table with ${options.rows} rows`);
     await fill(shop.connectionString, options.rows);
     cluster = await startCluster({
@@ -109,14 +126,14 @@ export async function runMigration(options: MigrationOptions): Promise<Migration
           : { 'Tables.CopyRowsPerSecond': String(options.rowsPerSecond) }),
       },
     });
-    return await new Migration(cluster, plain, { ...options, onProgress }).run();
+    return await new Migration(cluster, accounts, { ...options, onProgress }).run();
   } finally {
     await cluster?.stop();
     await shop.stop();
   }
 }
 
-function clientOf(connection: string): TableClient {
+function clientOf(connection: string, table = TABLE): TableClient {
   const part = (name: string): string =>
     connection
       .split(';')
@@ -124,7 +141,7 @@ function clientOf(connection: string): TableClient {
       ?.slice(name.length + 1) ?? '';
   const credential = new AzureNamedKeyCredential(part('AccountName'), part('AccountKey'));
   const options = { allowInsecureConnection: true, retryOptions: RETRIES };
-  return new TableClient(part('TableEndpoint'), TABLE, credential, options);
+  return new TableClient(part('TableEndpoint'), table, credential, options);
 }
 
 /** By a store of ours: the SDK's transactions hold characters that end those of Azurite. */
@@ -154,6 +171,8 @@ interface Counter {
 class Migration {
   readonly #cluster: Cluster;
   readonly #plain: TableClient;
+  /** Where it goes when it is returned. */
+  readonly #returned: TableClient;
   readonly #options: MigrationOptions & { readonly onProgress: (what: string) => void };
   readonly #home: Region;
   readonly #table: TableClient;
@@ -171,16 +190,21 @@ class Migration {
 
   constructor(
     cluster: Cluster,
-    plain: TableClient,
+    { plain, returned }: { readonly plain: TableClient; readonly returned: TableClient },
     options: MigrationOptions & { readonly onProgress: (what: string) => void },
   ) {
     this.#cluster = cluster;
     this.#plain = plain;
+    this.#returned = returned;
     const onProgress = (what: string): void => {
       this.#phase = what;
       options.onProgress(what);
     };
     this.#options = { ...options, onProgress };
+    const counted = Math.min(options.rows, options.clients * COUNTED_PER_CLIENT);
+    for (let index = 0; index < counted; index += 1) {
+      this.#counters.push({ index, acknowledged: 0, asked: 0 });
+    }
     this.#home = cluster.region('east');
     this.#table = clientOf(this.#home.addresses.tableEndpoint);
   }
@@ -214,36 +238,79 @@ class Migration {
     await Promise.all(working);
     onProgress('compares the regions');
     const heldTagsRefused = await this.#useTags(held);
+    const lost = await this.#countLost(this.#table);
+    const different = await this.#countDifferent(new Set(held.keys()));
+    const [writes, longestWriteMs] = [this.#writes, this.#longestWriteMs];
+    const returned = await this.#return();
     const { rows: proven, untouched, changed, deleted, digest } = proof;
     return {
       rows,
       clients,
       kills,
-      writes: this.#writes,
+      writes,
       failed: this.#failed,
       rereads: this.#rereads,
       rereadsWhile: this.#rereadsWhile,
-      lost: await this.#countLost(),
+      lost,
       passes: this.#passes,
       doubled: this.#doubled,
       missed: this.#missed,
       heldTags: held.size,
       heldTagsRefused,
-      different: await this.#countDifferent(new Set(held.keys())),
-      longestWriteMs: this.#longestWriteMs,
+      different,
+      longestWriteMs,
       copySeconds,
       rowsPerSecond: Math.round(rows / copySeconds),
       proof: { rows: proven, untouched, changed, deleted, digest },
+      returned,
+    };
+  }
+
+  /** Hands the table over to another plain one while the same clients go on. */
+  async #return(): Promise<ReturnReport> {
+    const { clients, onProgress } = this.#options;
+    onProgress('mirrors it');
+    await this.#tandem('mirror', '--to', 'shop', '--account-table', MIRROR, '--apply');
+    await this.#until('mirrored', async () => {
+      const { json } = await this.#tandemOnce('mirror', '--region', 'east');
+      return typeof json['lagMs'] === 'number';
+    });
+    const before = this.#writes;
+    this.#longestWriteMs = 0;
+    this.#isOver = false;
+    const working = [
+      ...Array.from({ length: clients }, (_, client) => this.#count(client)),
+      this.#page(),
+    ];
+    await sleep(FORWARDED_MS);
+    onProgress('returns it');
+    const run = await this.#tandemOnce(
+      'return',
+      '--region',
+      'east',
+      '--apply',
+      '--confirm',
+      'east',
+    );
+    if (run.code !== 0) this.#failed.push(`the return: ${run.text.slice(0, 1_000)}`);
+    await sleep(FORWARDED_MS);
+    this.#isOver = true;
+    await Promise.all(working);
+    const [plain, shown] = [await readAll(this.#returned), await readAll(this.#table)];
+    const unlike = [...shown].filter(([name, row]) => plain.get(name) !== row).length;
+    return {
+      rows: Number(run.json['rows']),
+      writes: this.#writes - before,
+      heldMs: Number(run.json['heldMs']),
+      longestWriteMs: this.#longestWriteMs,
+      lost: await this.#countLost(this.#returned),
+      different: unlike + Math.abs(plain.size - shown.size),
     };
   }
 
   /** Adds one to its own rows, with the ETag of its last write, as an application that keeps its rows does. */
   async #count(client: number): Promise<void> {
-    const own = Array.from({ length: COUNTED_PER_CLIENT }, (_, nth): Counter => {
-      const index = client + nth * this.#options.clients;
-      return { index, acknowledged: 0, asked: 0 };
-    }).filter(({ index }) => index < this.#options.rows);
-    this.#counters.push(...own);
+    const own = this.#counters.filter(({ index }) => index % this.#options.clients === client);
     const known = new Map<number, { readonly n: number; readonly etag: string }>();
     for (let turn = 0; !this.#isOver; turn += 1) {
       const counter = own[turn % own.length];
@@ -274,9 +341,12 @@ class Migration {
     }
   }
 
-  async #read(index: number): Promise<{ readonly n: number; readonly etag: string }> {
+  async #read(
+    index: number,
+    table = this.#table,
+  ): Promise<{ readonly n: number; readonly etag: string }> {
     const { partitionKey, rowKey } = keyOf(index);
-    const row = await this.#table.getEntity<{ n: number }>(partitionKey, rowKey);
+    const row = await table.getEntity<{ n: number }>(partitionKey, rowKey);
     return { n: row.n, etag: row.etag };
   }
 
@@ -339,10 +409,10 @@ class Migration {
     return refused;
   }
 
-  async #countLost(): Promise<number> {
+  async #countLost(table: TableClient): Promise<number> {
     let lost = 0;
     for (const { index, acknowledged, asked } of this.#counters) {
-      const { n } = await this.#read(index);
+      const { n } = await this.#read(index, table);
       if (n < acknowledged || n > asked) lost += 1;
     }
     return lost;

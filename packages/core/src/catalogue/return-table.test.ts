@@ -1,0 +1,93 @@
+import { describe, expect, test } from 'vitest';
+import { decideReturn, isReturnOf, sourceAfterReturn } from './return-table.ts';
+import type { TableMirror } from './table-mirror.ts';
+import {
+  decodeSource,
+  encodeSource,
+  overlaidBy,
+  SOURCE_UNREADABLE,
+  type TableSource,
+} from './table-source.ts';
+
+const MIRROR: TableMirror = { home: 'east', to: 'plain', table: 'Orders', sinceMs: 1 };
+const PROXY: TableSource = { state: 'proxy', home: 'east', from: 'shop', table: 'Old', sinceMs: 1 };
+const OVERLAY: TableSource = { ...PROXY, state: 'overlay', lastWrittenMs: 5 };
+const COPIED: TableSource = { ...OVERLAY, state: 'copied', copy: { read: 2, written: 2 } };
+const DONE: TableSource = {
+  ...COPIED,
+  state: 'done',
+  proof: {
+    ...{ rows: 2, untouched: 2, changed: 0, deleted: 0, atMs: 9 },
+    digest: '0123456789abcdef',
+    regions: ['east'],
+  },
+};
+const LEAVE = { kind: 'leave', home: 'east' } as const;
+const tableOf = (source: TableSource | undefined, mirror: TableMirror | undefined = MIRROR) => ({
+  name: 'Orders',
+  source,
+  mirror,
+});
+
+describe('the return of a table', () => {
+  test.each([
+    ['was made here', undefined],
+    ['is overlaid', OVERLAY],
+    ['is copied', COPIED],
+    ['is done', DONE],
+  ])('begins where it %s, is read as it was written, and has a way back to that', (_, before) => {
+    const leaving = decideReturn(tableOf(before), LEAVE, 1_000.5)!;
+    expect(leaving).toMatchObject({ state: 'returning', from: 'plain', table: 'Orders' });
+    expect(decodeSource(encodeSource(leaving))).toEqual(leaving);
+    expect(overlaidBy(leaving)).toEqual(overlaidBy(before));
+    expect(decideReturn(tableOf(leaving), LEAVE, 2_000)).toBe(leaving);
+    expect(decideReturn(tableOf(leaving), { kind: 'stay' }, 2_000)).toBe(before);
+    expect(decideReturn(tableOf(before), { kind: 'stay' }, 2_000)).toBe(before);
+  });
+
+  test('ends once, the leaving that it was proven of, and has no way back then', () => {
+    const leaving = decideReturn(tableOf(DONE), LEAVE, 1_000)!;
+    const left = { kind: 'left', sinceMs: 1_000, rows: 7 } as const;
+    const gone = decideReturn(tableOf(leaving), left, 2_000)!;
+    expect(gone).toMatchObject({ state: 'returned', rows: 7 });
+    expect(decodeSource(encodeSource(gone))).toEqual(gone);
+    expect(decideReturn(tableOf(gone), left, 3_000)).toBe(gone);
+    expect(() => decideReturn(tableOf(gone), { kind: 'stay' }, 3_000)).toThrow('may have written');
+    // Somebody let it stay, and somebody began anew, while this one slept.
+    const again = decideReturn(tableOf(DONE), LEAVE, 5_000)!;
+    expect(() => decideReturn(tableOf(again), left, 6_000)).toThrow('it was let stay meanwhile');
+    expect(() => decideReturn(tableOf(DONE), left, 6_000)).toThrow('it was let stay meanwhile');
+    const next = sourceAfterReturn(gone, 9_000);
+    expect(next).toEqual({
+      ...{ state: 'proxy', home: 'east', from: 'plain', table: 'Orders' },
+      ...{ sinceMs: 9_000, rows: 7 },
+    });
+    expect(isReturnOf(next, gone)).toBe(true);
+    expect(isReturnOf({ ...next, table: 'Other' }, gone)).toBe(false);
+    expect(isReturnOf(undefined, gone)).toBe(false);
+  });
+
+  test.each([
+    [
+      'nothing mirrors it',
+      { name: 'Orders', source: DONE, mirror: undefined },
+      'nothing mirrors it',
+    ],
+    ['another region does', tableOf(DONE, { ...MIRROR, home: 'west' }), 'west mirrors it'],
+    ['it is forwarded', tableOf(PROXY), 'it is proxy'],
+    ['another region copies it', tableOf({ ...COPIED, home: 'west' }), 'west still copies it'],
+    ['a newer build wrote how it is', { ...tableOf(DONE), source: SOURCE_UNREADABLE }, 'a newer'],
+  ] as const)('is refused where %s', (_, table, why) => {
+    expect(() => decideReturn(table, LEAVE, 1)).toThrow(why);
+  });
+
+  test.each([
+    ['its way back is on its way out', { before: { ...PROXY, state: 'returning' } }],
+    ['its way back is a proxy', { before: PROXY }],
+    ['it has a proof itself', { proof: DONE.proof }],
+  ])('is unreadable as a whole where %s', (_, more) => {
+    const leaving = decideReturn(tableOf(DONE), LEAVE, 1_000)!;
+    expect(decodeSource(JSON.stringify({ v: 1, ...leaving, ...more }))).toBe(SOURCE_UNREADABLE);
+    expect(decodeSource(JSON.stringify({ v: 1, ...DONE, before: DONE }))).toBe(SOURCE_UNREADABLE);
+  });
+});
