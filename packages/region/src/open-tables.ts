@@ -185,6 +185,13 @@ function tableIdOf(table: TableGeneration): string {
   return openTableId(table.key, formatGeneration(table.rowsOf));
 }
 
+/** Returns what the ids of its rows began with before it was returned to a plain table. */
+function formerIdOf({ key, source }: TableGeneration): string | undefined {
+  if (source === undefined || source === SOURCE_UNREADABLE) return undefined;
+  const { follows } = source;
+  return follows === undefined ? undefined : openTableId(key, formatGeneration(follows));
+}
+
 /** A row that no region can adopt is in no page: it is named, so that somebody mends it in the old table. */
 function openOld(
   table: TableGeneration,
@@ -211,7 +218,13 @@ function bindRows(
   const { catalogue, space, region, peers } = parts;
   const { consistency } = space;
   const tableId = tableIdOf(table);
-  const rows = createOpenTable({ ...space.rows, tableId, policy: table.policy, old });
+  const rows = createOpenTable({
+    ...space.rows,
+    tableId,
+    formerId: formerIdOf(table),
+    policy: table.policy,
+    old,
+  });
   const idOf = (key: OpenKey): string => encodeOpenId(tableId, key);
   /** Nothing is acknowledged into a table that was deleted meanwhile. */
   const confirmed = async <O>(writing: Promise<O>): Promise<O> => {
@@ -392,7 +405,13 @@ function createForwarded({ table }: FoundTable, source: TableSource, parts: Boun
     store: sources.open(source.from).writes,
     table: source.table,
     tableId,
-    reads: createOpenTable({ ...space.rows, tableId, policy: table.policy, old }),
+    reads: createOpenTable({
+      ...space.rows,
+      tableId,
+      formerId: formerIdOf(table),
+      policy: table.policy,
+      old,
+    }),
     async mayWrite() {
       const startedMs = clock.nowMs();
       const isProxy = stateOf(await lookNow()) === 'proxy';

@@ -403,7 +403,13 @@ async function passOnce(leaving: Leaving, hold: MirrorHold): Promise<Pass> {
         void faults.push(`old row ${JSON.stringify([partitionKey, rowKey])}: ${why}`),
     });
   const rows = {
-    ...{ store, kind, bucketCount, clock, randomness, tableId, old },
+    store,
+    kind,
+    bucketCount,
+    clock,
+    randomness,
+    tableId,
+    old,
     onDamaged: ({ rowKey, problem }: { readonly rowKey: string; readonly problem: string }) =>
       void faults.push(`row ${rowKey}: ${problem}`),
   };

@@ -17,7 +17,11 @@ const DONE: TableSource = {
   ...COPIED,
   state: 'done',
   proof: {
-    ...{ rows: 2, untouched: 2, changed: 0, deleted: 0, atMs: 9 },
+    rows: 2,
+    untouched: 2,
+    changed: 0,
+    deleted: 0,
+    atMs: 9,
     digest: '0123456789abcdef',
     regions: ['east'],
   },
@@ -57,10 +61,15 @@ describe('the return of a table', () => {
     const again = decideReturn(tableOf(DONE), LEAVE, 5_000)!;
     expect(() => decideReturn(tableOf(again), left, 6_000)).toThrow('it was let stay meanwhile');
     expect(() => decideReturn(tableOf(DONE), left, 6_000)).toThrow('it was let stay meanwhile');
-    const next = sourceAfterReturn(gone, 9_000);
+    const next = sourceAfterReturn(gone, { follows: 3, nowMs: 9_000 });
     expect(next).toEqual({
-      ...{ state: 'proxy', home: 'east', from: 'plain', table: 'Orders' },
-      ...{ sinceMs: 9_000, rows: 7 },
+      state: 'proxy',
+      home: 'east',
+      from: 'plain',
+      table: 'Orders',
+      sinceMs: 9_000,
+      follows: 3,
+      rows: 7,
     });
     expect(isReturnOf(next, gone)).toBe(true);
     expect(isReturnOf({ ...next, table: 'Other' }, gone)).toBe(false);

@@ -2,7 +2,7 @@
  * How a table goes out to the plain one that mirrors it, as the catalogue keeps it: docs/adr/0047. Pure; the steps are written to
  * the record of its generation, each on the version that was seen, so that of two who take one at once one has not.
  */
-import { TerminalError } from '../errors.ts';
+import { assertNever, TerminalError } from '../errors.ts';
 import { MIRROR_UNREADABLE, type ReadMirror } from './table-mirror.ts';
 import {
   isLeaving,
@@ -54,6 +54,8 @@ export function decideReturn(
         throw refusal(table, 'it was let stay meanwhile. Begin anew.');
       }
       return { ...source, state: 'returned', sinceMs: Math.trunc(nowMs), rows: step.rows };
+    default:
+      return assertNever(step);
   }
 }
 
@@ -94,19 +96,13 @@ function leave(
   };
 }
 
-/** Returns what the next generation comes from when one has left. */
+/** Returns what the next generation comes from when one that showed the rows of `follows` has left. */
 export function sourceAfterReturn(
   { home, from, table, rows }: TableSource,
-  nowMs: number,
+  { follows, nowMs }: { readonly follows: number; readonly nowMs: number },
 ): TableSource {
-  return {
-    state: 'proxy',
-    home,
-    from,
-    table,
-    sinceMs: nowMs,
-    ...(rows === undefined ? {} : { rows }),
-  };
+  const counted = rows === undefined ? {} : { rows };
+  return { state: 'proxy', home, from, table, sinceMs: nowMs, follows, ...counted };
 }
 
 /** Tells whether a table is what one that left has become. */

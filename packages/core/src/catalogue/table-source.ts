@@ -94,6 +94,8 @@ const SOURCE_FIELDS = {
   lastWrittenMs: Type.Optional(TimeMs),
   copy: Type.Optional(CopySchema),
   proof: Type.Optional(ProofSchema),
+  /** Whose rows the table showed before it was returned there: the pages that it began go on. */
+  follows: Type.Optional(Count),
 };
 
 const SourceSchema = Type.Object(

@@ -173,6 +173,7 @@ interface Known {
 export function createTableCatalogue(options: TableCatalogueOptions): TableCatalogue {
   const { table, clock } = options;
   const records = new Records(options);
+  const own = { ...options, records };
 
   return {
     find: async (name) => records.find(tableKeyOf(name)),
@@ -198,49 +199,58 @@ export function createTableCatalogue(options: TableCatalogueOptions): TableCatal
         return { ...decision, record: toCreation(name, settings, { nowMs, source }) };
       });
     },
-    advance: (name, event, generation) =>
-      advance({ name, event, generation }, { ...options, records }),
-    mirror: (name, asked) => setMirror({ name, asked }, { ...options, records }),
-    stepReturn: (name, step, generation) =>
-      stepReturn({ name, step, generation }, { ...options, records }),
-    finishReturn: (name) => finishReturn(name, { ...options, records }),
+    advance: (name, event, generation) => advance({ name, event, generation }, own),
+    mirror: (name, asked) => setMirror({ name, asked }, own),
+    stepReturn: (name, step, generation) => stepReturn({ name, step, generation }, own),
+    finishReturn: (name) => finishReturn(name, own),
     async endReturned(name) {
-      const living = decideDelete(await records.ofName(tableKeyOf(name)));
-      for (const one of living.slice(0, -1)) {
-        const { entityId, entity } = toDeletion(one, clock.nowMs());
-        await table.put(entityId, entity, { kind: 'absent' });
-      }
-      records.forget();
+      await endAll(decideDelete(await records.ofName(tableKeyOf(name))).slice(0, -1), own);
     },
-    async change(name, settings) {
-      checkSettings(name, settings, options);
-      const key = tableKeyOf(name);
-      const current = currentTable(await records.ofName(key));
-      if (current === undefined) return undefined;
-      checkFixed(current, settings);
-      await table.patch(recordIdOf(key, current.generation, 'creation'), toChange(name, settings));
-      records.forget();
-      return currentTable(await records.ofName(key));
-    },
+    change: (name, settings) => changeSettings(name, settings, own),
     async remove(name) {
       const ended = decideDelete(await records.ofName(tableKeyOf(name)));
-      for (const one of ended) {
-        const { entityId, entity } = toDeletion(one, clock.nowMs());
-        // Whoever else has deleted it meanwhile has done the same.
-        await table.put(entityId, entity, { kind: 'absent' });
-      }
-      records.forget();
+      await endAll(ended, own);
       const last = ended.at(-1);
       // Until then other processes may go by what they remember.
       if (last !== undefined) await clock.sleep(TRUST_MS);
       return last;
     },
-    restore: (name, generation) => restore(name, generation, { ...options, records }),
+    restore: (name, generation) => restore(name, generation, own),
     service: async () => (await table.get(SERVICE_RECORD_ID))?.entity.service ?? undefined,
     async setService(service) {
       await table.put(SERVICE_RECORD_ID, { service });
     },
   };
+}
+
+type Own = TableCatalogueOptions & { readonly records: Records };
+
+async function endAll(
+  ended: readonly TableGeneration[],
+  { records, table, clock }: Own,
+): Promise<void> {
+  for (const one of ended) {
+    const { entityId, entity } = toDeletion(one, clock.nowMs());
+    // Whoever else has deleted it meanwhile has done the same.
+    await table.put(entityId, entity, { kind: 'absent' });
+  }
+  records.forget();
+}
+
+async function changeSettings(
+  name: string,
+  settings: TableSettings,
+  options: Own,
+): Promise<TableGeneration | undefined> {
+  const { records, table } = options;
+  checkSettings(name, settings, options);
+  const key = tableKeyOf(name);
+  const current = currentTable(await records.ofName(key));
+  if (current === undefined) return undefined;
+  checkFixed(current, settings);
+  await table.patch(recordIdOf(key, current.generation, 'creation'), toChange(name, settings));
+  records.forget();
+  return currentTable(await records.ofName(key));
 }
 
 /** The records of the region: read, and remembered for a short time. */
@@ -368,7 +378,7 @@ async function writeDecided(
 async function restore(
   name: string,
   generation: number | undefined,
-  options: TableCatalogueOptions & { readonly records: Records },
+  options: Own,
 ): Promise<TableGeneration> {
   const { clock } = options;
   const { table: restored } = await writeDecided(name, options, (generations) => {
@@ -393,7 +403,7 @@ interface Advance {
 /** Changes the state of a table on the version of its record that was seen, until nobody else has changed it meanwhile. */
 function advance(
   { name, event, generation }: Advance,
-  { records, table, clock }: TableCatalogueOptions & { readonly records: Records },
+  { records, table, clock }: Own,
 ): Promise<TableSource> {
   const attempt = async (): Promise<TableSource | { readonly contended: string }> => {
     const key = tableKeyOf(name);
@@ -427,7 +437,7 @@ function setMirror(
     name,
     asked,
   }: { readonly name: string; readonly asked: Omit<TableMirror, 'sinceMs'> | undefined },
-  { records, table, clock }: TableCatalogueOptions & { readonly records: Records },
+  { records, table, clock }: Own,
 ): Promise<TableMirror | undefined> {
   const attempt = async (): Promise<
     { readonly mirror: TableMirror | undefined } | { readonly contended: string }
@@ -483,7 +493,7 @@ function stepReturn(
     readonly step: ReturnStep;
     readonly generation: number | undefined;
   },
-  { records, table, clock }: TableCatalogueOptions & { readonly records: Records },
+  { records, table, clock }: Own,
 ): Promise<TableSource | undefined> {
   const attempt = async (): Promise<
     { readonly source: TableSource | undefined } | { readonly contended: string }
@@ -516,7 +526,7 @@ function stepReturn(
 /** Whoever else does it at the same time makes the same. */
 async function finishReturn(
   name: string,
-  { records, table, clock }: TableCatalogueOptions & { readonly records: Records },
+  { records, table, clock }: Own,
 ): Promise<TableGeneration | undefined> {
   const current = currentTable(await records.ofName(tableKeyOf(name)));
   const left = current?.source;
@@ -529,7 +539,7 @@ async function finishReturn(
     }
     if (now === undefined) throw notTakenOver(name, 'it was deleted meanwhile');
     const nowMs = clock.nowMs();
-    const source = sourceAfterReturn(left, nowMs);
+    const source = sourceAfterReturn(left, { follows: current.rowsOf, nowMs });
     return {
       kind: 'create',
       generation: nextGeneration(name, generations),

@@ -65,6 +65,8 @@ export interface OpenRowsOptions {
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly tableId: string;
+  /** Is what the ids began with before the table was returned to a plain one: cursors of then are good. */
+  readonly formerId?: string | undefined;
   /** Is what the table shows where nothing is stored here, while it is taken over; nothing by default. */
   readonly old?: OldTable | undefined;
   /** Told of each row that is skipped, since it is none of an entity or nobody can read it. */
@@ -100,8 +102,8 @@ export async function queryOpenRows(
 ): Promise<OpenRowsPage> {
   const { limit = OPEN_PAGE_LIMIT_MAX } = query;
   checkQuery(query, limit);
-  const scope = `o1:${options.tableId}:${JSON.stringify([query.partition ?? null, nameOf(query.where)])}`;
-  const start = query.cursor === undefined ? undefined : decodeCursor(query.cursor, scope);
+  const scope = scopeOf(query, options.tableId);
+  const start = query.cursor === undefined ? undefined : startOf(query, query.cursor, options);
   const streams = openStreams(query, start, options);
   const share = Math.ceil((limit / Math.max(1, streams.length)) * SHARE) + SHARE_MIN;
   const rowsMax = streams.length === 1 ? limit : Math.min(share, limit);
@@ -423,13 +425,25 @@ function encodeCursor({ value, isIncluded }: Bound, scope: string): string {
   return sealCursor(`${isIncluded ? '=' : '>'}${value}`, scope);
 }
 
-function decodeCursor(cursor: string, scope: string): Bound {
-  const text = unsealCursor(cursor, scope);
-  if (text === undefined) {
+function scopeOf({ partition, where }: OpenQuery, tableId: string): string {
+  return `o1:${tableId}:${JSON.stringify([partition ?? null, nameOf(where)])}`;
+}
+
+function startOf(
+  query: OpenQuery,
+  cursor: string,
+  { tableId, formerId }: Pick<OpenRowsOptions, 'tableId' | 'formerId'>,
+): Bound {
+  const text = unsealCursor(cursor, scopeOf(query, tableId));
+  if (text !== undefined) return { value: text.slice(1), isIncluded: text.startsWith('=') };
+  const former =
+    formerId === undefined ? undefined : unsealCursor(cursor, scopeOf(query, formerId));
+  if (formerId === undefined || former === undefined) {
     throw new TerminalError(
       'CURSOR_INVALID',
       'The cursor is not one that this query gave out. Begin again without one.',
     );
   }
-  return { value: text.slice(1), isIncluded: text.startsWith('=') };
+  const value = tableId + former.slice(1 + formerId.length);
+  return { value, isIncluded: former.startsWith('=') };
 }
