@@ -156,6 +156,21 @@ function errorUnserved({ name, source }: TableGeneration): TransientError {
   );
 }
 
+/** Says of a write that was done whose table is not as it was found: deleted, or on its way out. */
+async function errorUnconfirmed(
+  { key, name }: TableGeneration,
+  catalogue: BoundParts['catalogue'],
+): Promise<TerminalError | TransientError> {
+  const now = (await catalogue.findNow(key))?.table.source;
+  const isLeft = now !== undefined && now !== SOURCE_UNREADABLE && now.state !== 'done';
+  if (!isLeft) return noTable(name);
+  return new TransientError(
+    'TABLE_OUTCOME_UNKNOWN',
+    `Table ${name} went out to a plain table during a write, which may have come too late for it. Try again.`,
+    { retryAfterMs: RETRY_AFTER_MS, details: { table: name } },
+  );
+}
+
 /** Returns the table as its state in the catalogue lets it be served here: docs/adr/0040. */
 function bindTable(found: FoundTable, parts: BoundParts): FoundRegionTable {
   const { table } = found;
@@ -230,14 +245,7 @@ function bindRows(
   const confirmed = async <O>(writing: Promise<O>): Promise<O> => {
     const outcome = await writing;
     if (await catalogue.confirm(found)) return outcome;
-    const now = (await catalogue.findNow(table.key))?.table.source;
-    const isLeft = now !== undefined && now !== SOURCE_UNREADABLE && now.state !== 'done';
-    if (!isLeft) throw noTable(table.name);
-    throw new TransientError(
-      'TABLE_OUTCOME_UNKNOWN',
-      `Table ${table.name} went out to a plain table during a write, which may have come too late for it. Try again.`,
-      { retryAfterMs: RETRY_AFTER_MS, details: { table: table.name } },
-    );
+    throw await errorUnconfirmed(table, catalogue);
   };
   /** Says whether a version is of the old table alone, and the row there, which nothing here hides, has it. */
   const isShownByOld = async (key: OpenKey, least: VersionVector): Promise<boolean> => {
