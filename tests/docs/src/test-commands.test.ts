@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { globSync, readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -60,5 +60,16 @@ describe('npm test, which is turbo test after the linters,', () => {
   test('is a step of pnpm verify', () => {
     const steps = readFileSync(`${ROOT}/scripts/verify.mjs`, 'utf8');
     expect(steps).toContain("'turbo', 'run', 'test'");
+  });
+});
+
+describe('npm run test:fast', () => {
+  test('ends when its time is up, with all that it started, and says last what it leaves out', () => {
+    const args = [`${ROOT}/scripts/fast.mjs`, '--seconds', '0.001'];
+    const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    const lines = stdout.trim().split('\n');
+    expect(lines.at(-1)).toMatch(/^Left out: .*int, system, e2e, deploy.*"npm test" has them\.$/u);
+    expect(lines.at(-2)).toMatch(/^Time was up after 0\.001 s for: .*types, pure tests\.$/u);
+    expect(status).toBe(1);
   });
 });
