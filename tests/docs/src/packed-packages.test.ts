@@ -3,18 +3,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from '@tandem/region/testing';
-import { createEmulator, type Emulator } from '@tandem/servicebus-emulator';
-import { type Azurite, startAzurite } from '@tandem/storage/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ROOT } from './guarantees-page.ts';
 import { describeExamples } from './packed/describe-examples.ts';
 import { describePackages } from './packed/describe-packages.ts';
 import { describePrepack } from './packed/describe-prepack.ts';
+import { describeServices } from './packed/describe-services.ts';
 import { type Installed, installPacked } from './packed/install-packed.ts';
+import { createPlace, type Place, stopPlace } from './packed/place.ts';
 
 const EXAMPLE = `${ROOT}/examples/orders/orders.ts`;
 const LINES_MAX = 30;
@@ -25,31 +24,8 @@ type RegionName = 'east' | 'west';
 let folder: string;
 let installed: Installed;
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-interface Place {
-  readonly azurite: Azurite;
-  readonly emulator: Emulator;
-  readonly port: number;
-}
-
 let places: Readonly<Record<RegionName, Place>>;
 const processes = new Map<RegionName, ChildProcess>();
-
-async function createPlace(): Promise<Place> {
-  return {
-    azurite: await startAzurite(),
-    emulator: await createEmulator(),
-    port: await freePort(),
-  };
-}
 
 /** Resolves once the service answers. */
 async function start(region: RegionName): Promise<void> {
@@ -123,6 +99,7 @@ describePackages(() => installed);
 describeExamples(() => installed);
 
 describePrepack();
+describeServices(() => installed);
 
 describe("the service of one's own", () => {
   beforeAll(async () => {
@@ -132,9 +109,7 @@ describe("the service of one's own", () => {
 
   afterAll(async () => {
     await Promise.all([kill('east', 'SIGKILL'), kill('west', 'SIGKILL')]);
-    for (const { azurite, emulator } of Object.values(places ?? {})) {
-      await Promise.all([azurite.stop(), emulator.close()]);
-    }
+    await Promise.all(Object.values(places ?? {}).map(stopPlace));
   });
 
   test('the example has at most 30 lines, and the README shows all of them', () => {

@@ -13,6 +13,11 @@ const RELEASE = `${ROOT}/scripts/release.mjs`;
 const NODE_REFUSED = '20.20.2';
 /** What a project has of its own for `/testing`. */
 const BROUGHT_FOR_TESTS = ['vitest'];
+/** What the examples use besides, by the package whose version it is. */
+const BROUGHT_FOR_EXAMPLES = [
+  ['fastify', 'apps/customer-api'],
+  ['@azure/service-bus', 'packages/messaging'],
+];
 
 export interface Manifest {
   readonly name: string;
@@ -71,8 +76,8 @@ async function installNode(folder: string, version: string): Promise<string> {
 }
 
 /** Says which version of a package the tests of the workspace use. */
-function ownVersion(name: string): string {
-  return readManifest(`${PACKAGES}/core/node_modules/${name}`).version;
+function ownVersion(name: string, user: string): string {
+  return readManifest(`${ROOT}/${user}/node_modules/${name}`).version;
 }
 
 export async function installPacked(folder: string): Promise<Installed> {
@@ -83,7 +88,10 @@ export async function installPacked(folder: string): Promise<Installed> {
   const tarballs = new Map(
     Object.entries(made.tarballs).map(([name, path]) => [basename(name), path]),
   );
-  const brought = ['typebox', ...BROUGHT_FOR_TESTS].map((name) => `${name}@${ownVersion(name)}`);
+  const brought = [
+    ...['typebox', ...BROUGHT_FOR_TESTS].map((name) => [name, 'packages/core']),
+    ...BROUGHT_FOR_EXAMPLES,
+  ].map(([name = '', user = '']) => `${name}@${ownVersion(name, user)}`);
   const { engines } = readManifest(`${PACKAGES}/core`);
   const [oldest, refused] = await Promise.all([
     installNode(join(folder, 'node-oldest'), `${engines.node.replace('>=', '')}.0`),
