@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findBarriers, hasBrowser, openBrowser, openPage } from '../testing/browser.ts';
-import { createClientTable, type OpenedConsole, openConsole } from '../testing/open-console.ts';
+import { createCliHarness } from '../testing/cli-harness.ts';
+import {
+  createClientTable,
+  createGate,
+  type Gate,
+  type OpenedConsole,
+  openConsole,
+} from '../testing/open-console.ts';
 
 /** Where pictures of the pages are kept, when they are wanted. */
 const PICTURES = process.env['CONSOLE_PICTURES'];
@@ -22,12 +29,16 @@ const SIGHTS = [
 describe.runIf(hasBrowser())('the console in a browser', () => {
   let browser: Browser;
   let opened: OpenedConsole;
+  let gate: Gate;
   let origin: string;
 
   beforeAll(async () => {
     browser = await openBrowser();
-    opened = await openConsole({ countMessages: async () => ({ waiting: 12, deadLettered: 3 }) });
-    const { regions } = opened.harness;
+    const harness = await createCliHarness();
+    gate = createGate(harness);
+    const countMessages = async () => ({ waiting: 12, deadLettered: 3 });
+    opened = await openConsole({ countMessages, ...gate.io }, harness, { gate });
+    const { regions } = harness;
     await regions.east.table.put(OTHER_ID, { email: 'base@example.com', lastName: 'Lovelace' });
     await regions.settle();
     await regions.east.table.patch(OTHER_ID, { lastName: HOSTILE });
@@ -145,7 +156,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
     expect(complaints).toEqual([]);
   });
 
-  test('shows a long command live: its plan, how it ended, and what it would take to carry it out', async () => {
+  test('shows a rebuild live: its plan, how far it is, stopped in the middle, and taken up again', async () => {
     const { page, complaints } = await openPage(browser);
     await enter(page);
     await page.goto(`${origin}/recovery`);
@@ -155,6 +166,27 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
     await page.waitForSelector('#typed');
     expect(await textOf(page)).toContain('Would hold west');
     await check(page, { name: 'rebuild-plan', open: async () => undefined });
+    // Stopped in the middle, and taken up again: what it says changes without the page being opened anew.
+    gate.shutAfter(3);
+    const press = (button: string): Promise<unknown> =>
+      Promise.all([page.waitForNavigation(), page.click(button)]);
+    await page.type('#typed', 'west');
+    await press('main form.confirm button');
+    await gate.reached();
+    const { pathname, search } = new URL(page.url());
+    expect(pathname).toBe('/recovery/run');
+    await check(page, { name: 'rebuild-running', open: async () => undefined });
+    await press('main form[action="/recovery/cancel"] button');
+    gate.open();
+    await page.waitForSelector('#run form[action="/recovery/again"]');
+    expect(await textOf(page)).toContain('Stopped');
+    expect(new URL(page.url()).search).toBe(search);
+    await press('main form[action="/recovery/again"] button');
+    await page.waitForFunction(
+      `/Done|Found something/.test(document.getElementById('run').innerText)`,
+    );
+    expect(await textOf(page)).toContain('tandem rebuild-region west --apply');
+    await keepPicture(page, 'rebuild-done');
     expect(complaints).toEqual([]);
   });
 

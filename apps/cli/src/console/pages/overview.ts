@@ -154,7 +154,7 @@ ${figure(
   ),
 )}
 ${figure('Runs', 'runs', runsHtml(view, nowMs))}
-${figure('Writes messages of version', 'wire', wireHtml(view, nowMs))}
+${figure('Message version', 'wire', wireHtml(view, nowMs))}
 </dl>`;
 }
 
