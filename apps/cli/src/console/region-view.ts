@@ -25,7 +25,7 @@ export interface RiskFigure {
 }
 
 /** What a replicator says of itself. */
-export interface Build {
+interface Build {
   readonly version: string;
   /** The newest messages that it reads. */
   readonly wireVersionMax: number;
