@@ -114,6 +114,25 @@ describe('a lease', () => {
     expect(await leaseOf('b').acquire(DURATION_MS)).toBe(true);
   });
 
+  test('that was taken over is not renewed by what its former holder remembers', async () => {
+    const { clock, leaseOf } = await setUpLease();
+    const former = leaseOf('a');
+    expect(await former.acquire(DURATION_MS)).toBe(true);
+    await clock.advance(DURATION_MS);
+    expect(await leaseOf('b').acquire(DURATION_MS)).toBe(true);
+    expect(await former.acquire(DURATION_MS)).toBe(false);
+  });
+
+  test('whose renewal was cut off is renewed by the next', async () => {
+    const { store, leaseOf } = await setUpLease();
+    const holder = leaseOf('a');
+    await holder.acquire(DURATION_MS);
+    store.beforeCommit(() => Promise.reject(new Error('cut off')));
+    await expect(holder.acquire(DURATION_MS)).rejects.toThrow('cut off');
+    store.beforeCommit(() => undefined);
+    expect(await holder.acquire(DURATION_MS)).toBe(true);
+  });
+
   test('released is free', async () => {
     const { leaseOf } = await setUpLease();
     await leaseOf('a').acquire(DURATION_MS);

@@ -44,6 +44,20 @@ describe('the heartbeat of a region', () => {
     });
   });
 
+  test('keeps what another replicator has told since its own last beat', async () => {
+    const { store, status, beat } = await setUp();
+    await beat(NOW_MS);
+    const told = { peer: 'west', passedMs: NOW_MS + 80, isReachable: true };
+    const other = createTableReplicationStatus({ store });
+    const common = { catchingUpSinceMs: undefined, hasBacklog: false };
+    await other.beat({ ...common, nowMs: NOW_MS + 100, peers: [told] });
+    await beat(NOW_MS + 110);
+    expect(await status.read()).toMatchObject({
+      heartbeatMs: NOW_MS + 110,
+      peers: [{ passedMs: NOW_MS + 80, appliedMs: NOW_MS - 90 }],
+    });
+  });
+
   test.each(['{', '{"heartbeatMs":"x"}', 'null'])(
     'A7: that nobody can read (%s) counts as none, and is replaced by the next',
     async (value) => {
