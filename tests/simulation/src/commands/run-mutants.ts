@@ -1,7 +1,9 @@
 import type { Mutant } from '../mutants/mutant.ts';
 import { findMutant, MUTANTS } from '../mutants/mutants.ts';
 import { PAST_FAILURES } from '../run/past-failures.ts';
+import { drawRunPlan } from '../run/run-plan.ts';
 import { runSeeds } from '../run/run-seeds.ts';
+import { createDraw } from '../world/draw.ts';
 import { type Output, replayCommand, say, sayResult } from './output.ts';
 
 export interface MutantsRequest {
@@ -22,6 +24,8 @@ interface Finding {
 
 /** A mutant that is not found within so many seeds counts as missed, unless it names its own number. */
 const SEEDS_MAX_DEFAULT = 200;
+/** To draw what a run will be takes a moment, and to run it a second. */
+const SEEDS_LOOKED_AT_MAX = 50_000;
 
 /** Puts one fault after the other into the code. Resolves with the exit code. */
 export async function runMutantsCommand(
@@ -44,14 +48,14 @@ export async function runMutantsCommand(
   return found === findings.length ? 0 : 1;
 }
 
-async function hunt({ id, seedsMax = SEEDS_MAX_DEFAULT }: Mutant): Promise<Finding> {
+async function hunt(mutant: Mutant): Promise<Finding> {
+  const { id, seedsMax = SEEDS_MAX_DEFAULT } = mutant;
   let finding: Finding | undefined;
   let seeds = 0;
   // What found it in earnest comes first.
-  const past = PAST_FAILURES.flatMap(({ mutant, seed }) => (mutant === id ? [seed] : []));
-  const drawn = Array.from({ length: seedsMax }, (_, index) => index + 1);
+  const past = PAST_FAILURES.flatMap((failure) => (failure.mutant === id ? [failure.seed] : []));
   await runSeeds({
-    seeds: [...past, ...drawn].slice(0, seedsMax),
+    seeds: [...past, ...seedsOf(mutant, seedsMax)].slice(0, seedsMax),
     workers: 1,
     mutant: id,
     isDone: () => finding !== undefined,
@@ -64,6 +68,14 @@ async function hunt({ id, seedsMax = SEEDS_MAX_DEFAULT }: Mutant): Promise<Findi
   });
   const missed = { mutant: id, isFound: false, checker: undefined, seed: undefined };
   return finding ?? { ...missed, seeds, seedsMax };
+}
+
+/** Returns the first so many seeds in whose runs the mutant can happen. */
+function seedsOf({ where }: Mutant, count: number): readonly number[] {
+  const seeds: number[] = [];
+  for (let seed = 1; seeds.length < count && seed <= SEEDS_LOOKED_AT_MAX; seed += 1)
+    if (where === undefined || where(drawRunPlan(createDraw(seed)))) seeds.push(seed);
+  return seeds;
 }
 
 function describe({ isFound, checker, seed, seeds }: Finding, { id, title }: Mutant): string {

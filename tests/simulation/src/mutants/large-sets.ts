@@ -9,7 +9,7 @@ const ROWS = `${STORAGE}rows/set-rows.ts`;
 const COMMIT = `${STORAGE}write-path/commit-change-set.ts`;
 
 /** Faults of what is cut into rows and messages. */
-export const largeSetMutants: readonly Mutant[] = [
+export const largeSetMutants: readonly Mutant[] = largeSets([
   {
     id: 'fragment-unsent',
     title: 'the last fragment of a set is not sent',
@@ -133,4 +133,9 @@ export const largeSetMutants: readonly Mutant[] = [
       },
     ],
   },
-];
+]);
+
+/** They happen where sets are large, which they are in every twentieth run. */
+function largeSets(mutants: readonly Mutant[]): readonly Mutant[] {
+  return mutants.map((mutant) => ({ where: (plan) => plan.largeSets !== undefined, ...mutant }));
+}

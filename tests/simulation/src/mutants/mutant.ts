@@ -1,3 +1,5 @@
+import type { RunPlan } from '../run/run-plan.ts';
+
 /**
  * A fault that can be put into the shipping code while it is loaded, to see whether the simulation
  * finds it. The shipping code itself knows nothing of it.
@@ -9,6 +11,8 @@ export interface Mutant {
   readonly edits: readonly Edit[];
   /** Finding it takes an unusual course of events, so it gets this many seeds instead. */
   readonly seedsMax?: number;
+  /** Tells the runs in which it can happen at all; others are not run, and do not count. */
+  readonly where?: (plan: RunPlan) => boolean;
 }
 
 export interface Edit {

@@ -212,6 +212,7 @@ function preparedMutants(): readonly Mutant[] {
     },
     {
       id: 'prepared-unowed',
+      where: ({ hasHundreds }) => hasHundreds,
       title: 'a watermark does not wait for what is prepared',
       edits: [
         {
