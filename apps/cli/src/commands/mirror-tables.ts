@@ -67,7 +67,7 @@ async function mirror(
     const text = `${table.name} is mirrored no more; what was is left as it is.`;
     return tell({ ...table, mirror: undefined }, text, true);
   }
-  if (to === undefined) return show(session, table);
+  if (to === undefined) return showMirror(session, table);
   const asked = { home: region, to, table: accountTable ?? table.name };
   const target = table.mirror === undefined ? await openEmpty(session, asked) : undefined;
   const what = `table ${asked.table} of ${to} equal to ${table.name} of ${region}`;
@@ -110,7 +110,8 @@ async function isEmptyOrMissing(store: TableStore, table: string): Promise<boole
   }
 }
 
-async function show(session: Session, table: TableGeneration): Promise<Outcome> {
+/** Tells how far the mirror of a table is behind the region that keeps it. */
+export async function showMirror(session: Session, table: TableGeneration): Promise<Outcome> {
   const { mirror: kept } = table;
   if (kept === undefined) return tell(table, `${table.name} is not mirrored.`);
   if (kept === MIRROR_UNREADABLE) {
@@ -123,23 +124,28 @@ async function show(session: Session, table: TableGeneration): Promise<Outcome> 
   const seen = await createMirrorRecord({ store, tableId }).look();
   const record = seen.kind === 'value' && seen.value.sinceMs === kept.sinceMs ? seen.value : null;
   const lagMs = record === null ? null : mirrorLagMs(record, session.io.clock.nowMs());
+  const rowsPerSecond =
+    record === null || record.passMs === 0
+      ? null
+      : Math.round((record.rows / record.passMs) * 1_000);
   const refused = record === null ? 0 : Math.max(record.refused, record.refusedBefore);
   const lines = [
     `Table ${kept.table} of ${kept.to} mirrors ${table.name} of ${kept.home}` +
       (lagMs === null
         ? ', whose rows are not all there yet.'
-        : `, ${durationText(lagMs)} behind at most.`),
+        : `, ${durationText(lagMs)} behind it at most.`),
     ...(record === null
       ? []
       : [
-          `Passes: ${record.passes}. Rows: ${record.rows}; ${record.written} written, ${record.deleted} deleted.`,
+          `Passes: ${record.passes}. Rows: ${record.rows}; ${record.written} written, ${record.deleted} deleted.` +
+            (rowsPerSecond === null ? '' : ` The last pass: ${rowsPerSecond} rows/s.`),
         ]),
     ...(refused === 0 ? [] : [`Not there: ${refused} rows, such as ${record?.refusal}`]),
     ...(record?.trouble ? [`It waits: ${record.trouble}`] : []),
   ];
   return {
     text: lines.map(escapeValue).join('\n'),
-    json: { table: table.name, mirror: kept, lagMs, progress: record },
+    json: { table: table.name, mirror: kept, lagMs, rowsPerSecond, progress: record },
     exitCode: refused > 0 || record?.trouble ? EXIT.finding : EXIT.ok,
   };
 }

@@ -244,6 +244,12 @@ describe('I26: a table is returned to a plain one', () => {
     await drive(orders.west.put(keyOf(2), text('new')));
     await drive(orders.west.remove(keyOf(3)));
     await mirror();
+    const told = await run('status');
+    expect(told).toMatchObject({
+      code: EXIT.ok,
+      json: { source: { state: 'copied' }, mirrored: { mirror: { to: 'plain' } } },
+    });
+    expect(told.json['mirrored']).toMatchObject({ progress: { rows: 5 } });
     expect(await give()).toMatchObject({ json: { applied: true, rows: 5 } });
     expect((await plainRow(opened, 0))?.properties).toEqual(text('old'));
     expect((await plainRow(opened, 2))?.properties).toEqual(text('new'));

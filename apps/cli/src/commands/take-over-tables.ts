@@ -37,6 +37,7 @@ import { escapeValue } from '../report/escape-text.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
 import { NotFoundError, UsageError } from '../usage-error.ts';
+import { showMirror } from './mirror-tables.ts';
 
 interface TakeOverOptions {
   readonly region: string;
@@ -96,7 +97,7 @@ export function addTakeOver({ act }: Pick<Cli, 'act'>, group: Command): void {
   act<TakeOverOptions>(
     group
       .command('status')
-      .description('how far a table is that is taken over')
+      .description('how far a table is that is taken over, mirrored or returned')
       .argument('<table>')
       .requiredOption('--region <region>', 'any region'),
     status,
@@ -329,10 +330,29 @@ async function giveBack({ table, catalogue }: Taken, apply: boolean): Promise<Ou
   };
 }
 
+/** Tells where the rows of a table come from, and where they go to. */
 async function status(
   session: Session,
-  { region }: TakeOverOptions,
+  options: TakeOverOptions,
   [name = '']: readonly string[],
+): Promise<Outcome> {
+  const table = (await (await openCatalogue(session, options.region)).findNow(name))?.table;
+  const mirrored = table?.mirror === undefined ? undefined : await showMirror(session, table);
+  if (mirrored === undefined) return takenStatus(session, options, name);
+  if (table?.source === undefined) return mirrored;
+  const taken = await takenStatus(session, options, name);
+  const isFinding = [taken, mirrored].some(({ exitCode }) => exitCode === EXIT.finding);
+  return {
+    text: `${taken.text}\n${mirrored.text}`,
+    json: { ...taken.json, mirrored: mirrored.json },
+    exitCode: isFinding ? EXIT.finding : EXIT.ok,
+  };
+}
+
+async function takenStatus(
+  session: Session,
+  { region }: TakeOverOptions,
+  name: string,
 ): Promise<Outcome> {
   const { table, source, tableId } = await findTaken(session, region, name);
   const home = await session.of(catalogKind).openAsIs(source.home);
