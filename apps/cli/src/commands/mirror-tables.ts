@@ -2,20 +2,16 @@
 import {
   AppError,
   catalogKind,
-  formatGeneration,
   MIRROR_UNREADABLE,
-  openTableId,
   pagesOf,
   type TableGeneration,
   type TableStore,
 } from '@tandem/core';
-import { createMirrorRecord, mirrorLagMs } from '@tandem/storage';
 import type { Command } from 'commander';
 import type { Cli, Outcome } from '../act.ts';
-import { EXIT } from '../exit-codes.ts';
-import { durationText } from '../option-values.ts';
 import { openCatalogue } from '../regions/open-writer.ts';
 import { openAccount, openAllForSources } from '../regions/plain-accounts.ts';
+import { showMirror } from '../regions/show-mirror.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import type { Session } from '../session.ts';
 import { NotFoundError, UsageError } from '../usage-error.ts';
@@ -67,7 +63,11 @@ async function mirror(
     const text = `${table.name} is mirrored no more; what was is left as it is.`;
     return tell({ ...table, mirror: undefined }, text, true);
   }
-  if (to === undefined) return showMirror(session, table);
+  if (to === undefined) {
+    return table.mirror === undefined
+      ? tell(table, `${table.name} is not mirrored.`)
+      : showMirror(session, table);
+  }
   const asked = { home: region, to, table: accountTable ?? table.name };
   const target = table.mirror === undefined ? await openEmpty(session, asked) : undefined;
   const what = `table ${asked.table} of ${to} equal to ${table.name} of ${region}`;
@@ -108,46 +108,6 @@ async function isEmptyOrMissing(store: TableStore, table: string): Promise<boole
     if (error instanceof AppError && error.code === 'TABLE_MISSING') return true;
     throw error;
   }
-}
-
-/** Tells how far the mirror of a table is behind the region that keeps it. */
-export async function showMirror(session: Session, table: TableGeneration): Promise<Outcome> {
-  const { mirror: kept } = table;
-  if (kept === undefined) return tell(table, `${table.name} is not mirrored.`);
-  if (kept === MIRROR_UNREADABLE) {
-    throw new UsageError(
-      `A newer build wrote how table ${table.name} is mirrored: use its tandem command.`,
-    );
-  }
-  const { store } = await session.of(catalogKind).openAsIs(kept.home);
-  const tableId = openTableId(table.key, formatGeneration(table.rowsOf));
-  const seen = await createMirrorRecord({ store, tableId }).look();
-  const record = seen.kind === 'value' && seen.value.sinceMs === kept.sinceMs ? seen.value : null;
-  const lagMs = record === null ? null : mirrorLagMs(record, session.io.clock.nowMs());
-  const rowsPerSecond =
-    record === null || record.passMs === 0
-      ? null
-      : Math.round((record.rows / record.passMs) * 1_000);
-  const refused = record === null ? 0 : Math.max(record.refused, record.refusedBefore);
-  const lines = [
-    `Table ${kept.table} of ${kept.to} mirrors ${table.name} of ${kept.home}` +
-      (lagMs === null
-        ? ', whose rows are not all there yet.'
-        : `, ${durationText(lagMs)} behind it at most.`),
-    ...(record === null
-      ? []
-      : [
-          `Passes: ${record.passes}. Rows: ${record.rows}; ${record.written} written, ${record.deleted} deleted.` +
-            (rowsPerSecond === null ? '' : ` The last pass: ${rowsPerSecond} rows/s.`),
-        ]),
-    ...(refused === 0 ? [] : [`Not there: ${refused} rows, such as ${record?.refusal}`]),
-    ...(record?.trouble ? [`It waits: ${record.trouble}`] : []),
-  ];
-  return {
-    text: lines.map(escapeValue).join('\n'),
-    json: { table: table.name, mirror: kept, lagMs, rowsPerSecond, progress: record },
-    exitCode: refused > 0 || record?.trouble ? EXIT.finding : EXIT.ok,
-  };
 }
 
 function tell({ name, mirror: kept }: TableGeneration, text: string, applied = false): Outcome {

@@ -33,11 +33,11 @@ import { openCatalogue } from '../regions/open-writer.ts';
 import { connectionOf, openAccount, openAllForSources } from '../regions/plain-accounts.ts';
 import type { CliRegion } from '../regions/region.ts';
 import { requireConfirmation } from '../regions/require-confirmation.ts';
+import { showMirror } from '../regions/show-mirror.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
 import { NotFoundError, UsageError } from '../usage-error.ts';
-import { showMirror } from './mirror-tables.ts';
 
 interface TakeOverOptions {
   readonly region: string;
