@@ -467,3 +467,41 @@ describe('tandem completion', () => {
     expect(await runWith({}, 'completion', 'cmd')).toMatchObject({ code: 2 });
   });
 });
+
+describe('I10: a wire version is written only when every region reads it', () => {
+  const raise = ['config', 'set', 'Messages.WireVersion', '8', ...AT, '--apply'] as const;
+  const beat = (store: TableStore, readsWireVersion: number | undefined) =>
+    createTableReplicationStatus({ store }).beat({
+      nowMs: 1_000,
+      catchingUpSinceMs: undefined,
+      hasBacklog: false,
+      peers: [],
+      ...(readsWireVersion !== undefined && { readsWireVersion }),
+    });
+
+  test.each([
+    ['does not say what it reads', undefined, 'east does not say which it reads'],
+    ['reads none as new', 7, 'east reads up to 7'],
+  ])('a region whose build %s keeps it back', async (_, reads, told) => {
+    const { run, regions } = await createCliHarness();
+    await beat(regions.west.store, 8);
+    await beat(regions.east.store, reads);
+    const refused = await run(...raise);
+    expect(refused.code).toBe(2);
+    expect(refused.err).toContain(told);
+    expect(refused.err).toContain('Upgrade that first.');
+    expect(await readConfigurationRow(regions.west.store, 'Messages.WireVersion')).toBeUndefined();
+  });
+
+  test('is raised once all read it, and lowered whatever they say', async () => {
+    const { run, regions } = await createCliHarness();
+    for (const { store } of [regions.west, regions.east]) await beat(store, 8);
+    expect((await run(...raise)).code).toBe(0);
+    // As an older build does that takes over the beat.
+    await beat(regions.east.store, undefined);
+    expect((await run(...raise)).code).toBe(0);
+    const lower = await run('config', 'set', 'Messages.WireVersion', '1', ...AT, '--apply');
+    expect(lower.code).toBe(0);
+    expect((await run(...raise)).err).toContain('east does not say');
+  });
+});

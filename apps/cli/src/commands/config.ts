@@ -13,7 +13,7 @@ import {
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
 import { findNewProblems, findSettingProblems } from '../regions/find-setting-problems.ts';
-import type { CliRegion, Named } from '../regions/region.ts';
+import { type CliRegion, type Named, readWireVersion } from '../regions/region.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import { textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
@@ -25,6 +25,7 @@ interface ConfigOptions {
 }
 
 const SECRET = '(secret)';
+const WIRE_VERSION = 'Messages.WireVersion';
 
 export function addConfig({ program, act }: Cli): void {
   const group = program
@@ -122,6 +123,12 @@ async function change(
   if (problems.length > 0) {
     throw new UsageError(`${name} would not start with that: ${problems.join(' ')}`);
   }
+  if (
+    setting === WIRE_VERSION &&
+    text !== undefined &&
+    Number(text) > (await readWireVersion(region))
+  )
+    await checkThatAllRead(session, Number(text));
   const verb = text === undefined ? 'unset' : 'set';
   if (!apply) {
     const shown = [row, text].map((value) => (value !== undefined && isSecret ? SECRET : value));
@@ -150,6 +157,27 @@ async function change(
     ),
     json: { applied: true, region: name, ...changeJson(done) },
   };
+}
+
+/**
+ * Throws `UsageError` while a region runs a build that would set messages of the version aside as too new, or that does not
+ * say what it reads. One in which no replicator ever ran begins with a build that does.
+ */
+async function checkThatAllRead(session: Session, version: number): Promise<void> {
+  const { regions } = await session.inventory();
+  const answers = regions.map(async ({ name }) => {
+    const progress = await (await session.openAsIs(name)).status.read();
+    if (progress === undefined) return [];
+    const { readsWireVersion: reads, heartbeatMs } = progress;
+    if (reads !== undefined && reads >= version) return [];
+    const what = reads === undefined ? 'does not say which it reads' : `reads up to ${reads}`;
+    return [`${name} ${what}, as its replicator told at ${timeText(heartbeatMs)}.`];
+  });
+  const problems = (await Promise.all(answers)).flat();
+  if (problems.length === 0) return;
+  throw new UsageError(
+    `Messages of version ${version} would be set aside as too new: ${problems.join(' ')} Upgrade that first.`,
+  );
 }
 
 /** Reads what stands in the table under that very name. */

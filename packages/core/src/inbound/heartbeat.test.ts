@@ -4,6 +4,7 @@ import { createVirtualClock } from '../memory/virtual-clock.ts';
 import type { ReplicationProgress } from '../model/progress.ts';
 import type { OldestMessage } from '../ports/change-receiver.ts';
 import type { Heartbeat } from '../ports/replication-status.ts';
+import { NEWEST_WIRE_VERSION } from '../wire/versions.ts';
 import { createHeartbeatWriter } from './heartbeat.ts';
 import { createWatermarkTracker } from './watermark-tracker.ts';
 
@@ -73,6 +74,10 @@ function setUp() {
 }
 
 describe('the heartbeat that a replicator writes', () => {
+  test('says which messages its build reads, for who wants to write newer ones', async () => {
+    expect(await setUp().beat()).toMatchObject({ readsWireVersion: NEWEST_WIRE_VERSION });
+  });
+
   test('I14: begins with catching up, and ends that when every peer was heard', async () => {
     const { clock, beat, hear } = setUp();
     const sinceMs = START_MS + 1_000;

@@ -7,6 +7,7 @@ import type { ChangeReceiver, OldestMessage } from '../ports/change-receiver.ts'
 import type { Clock } from '../ports/clock.ts';
 import type { ReplicationStatus } from '../ports/replication-status.ts';
 import { nextCatchUp, type ReadinessSettings } from '../readiness/decide-readiness.ts';
+import { NEWEST_WIRE_VERSION } from '../wire/versions.ts';
 import type { WatermarkTracker } from './watermark-tracker.ts';
 
 interface HeartbeatOptions {
@@ -82,8 +83,8 @@ export function createHeartbeatWriter(options: HeartbeatOptions): HeartbeatWrite
         progress,
         settings,
       });
-      const noticed = { notices: notices.current(), driftMsMax };
-      await status.beat({ nowMs, catchingUpSinceMs, ...progress, ...noticed });
+      const own = { notices: notices.current(), driftMsMax, readsWireVersion: NEWEST_WIRE_VERSION };
+      await status.beat({ nowMs, catchingUpSinceMs, ...progress, ...own });
       previous = { atMs: nowMs, catchingUpSinceMs };
       wasInterrupted = false;
     },

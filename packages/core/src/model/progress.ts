@@ -26,6 +26,8 @@ export interface ReplicationProgress {
   readonly peers: readonly PeerProgress[];
   /** Holds what the region's replicators have noticed; none from an earlier build. */
   readonly notices?: readonly Notice[];
+  /** Is the newest wire version that the replicator reads which wrote last; an earlier build does not say. */
+  readonly readsWireVersion?: number;
 }
 
 /** Is what a region has met and an operator has to know of; each has a place in a runbook. */

@@ -7,6 +7,8 @@ export interface Heartbeat {
   readonly peers: readonly PeerProgress[];
   /** Holds what the writer has noticed; none by default. */
   readonly notices?: readonly Notice[];
+  /** Is the newest wire version that the writer reads. */
+  readonly readsWireVersion?: number;
   /** Says how far ahead of `nowMs` a stored claim may be and be kept; `CLAIM_AHEAD_MS_MAX` by default. */
   readonly driftMsMax?: number | undefined;
 }

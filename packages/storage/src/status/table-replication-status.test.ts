@@ -44,6 +44,14 @@ describe('the heartbeat of a region', () => {
     });
   });
 
+  test('says what the build reads that wrote last, and of one that does not say so nothing', async () => {
+    const { status, beat } = await setUp();
+    await beat(NOW_MS, { readsWireVersion: 8 });
+    expect(await status.read()).toMatchObject({ readsWireVersion: 8 });
+    await beat(NOW_MS + 100);
+    expect(await status.read()).not.toHaveProperty('readsWireVersion');
+  });
+
   test('keeps what another replicator has told since its own last beat', async () => {
     const { store, status, beat } = await setUp();
     await beat(NOW_MS);

@@ -35,6 +35,7 @@ const checkProgress = Compile(
       }),
     ),
     notices: Type.Optional(Type.Array(Type.Unknown())),
+    readsWireVersion: Type.Optional(Type.Integer({ minimum: 1 })),
   }),
 );
 
@@ -101,6 +102,8 @@ function combine(stored: ReplicationProgress | undefined, beat: Heartbeat): Repl
     hasBacklog: beat.hasBacklog,
     peers,
     notices: joinNotices([stored?.notices ?? [], beat.notices ?? []], beat.nowMs),
+    // Never what another build has said before: it may be gone.
+    ...(beat.readsWireVersion !== undefined && { readsWireVersion: beat.readsWireVersion }),
   };
 }
 
