@@ -2,6 +2,7 @@
 // by then is ended, and said. Its last line says what it leaves out, because green here is not green.
 //   fast.mjs [--seconds N] [--since REF]
 import { spawn, spawnSync } from 'node:child_process';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
@@ -42,6 +43,18 @@ const steps = [
 ];
 
 const endsAt = Date.now() + seconds * 1_000;
+/** Signals the group of the step that runs, if one does. */
+let pass = () => undefined;
+let stoppedBy;
+
+// What runs has a group of its own, which no signal to this process reaches.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    stoppedBy = signal;
+    pass(signal);
+    setTimeout(() => pass('SIGKILL'), END_MS_MAX).unref();
+  });
+}
 
 /** Resolves to what became of it; it and its children are ended when time is up. */
 function run(command, args) {
@@ -73,11 +86,9 @@ function run(command, args) {
     );
     const settle = (outcome) => {
       for (const timer of timers) clearTimeout(timer);
-      process.off('SIGINT', stop);
       resolve(outcome);
     };
-    const stop = () => end('SIGINT');
-    process.on('SIGINT', stop);
+    pass = end;
     child.once('error', (error) => {
       process.stderr.write(`${command} cannot be started: ${error.message}. Run "pnpm install".\n`);
       settle('failed');
@@ -88,6 +99,10 @@ function run(command, args) {
 
 const results = [];
 for (const [name, command, args] of steps) {
+  if (stoppedBy !== undefined) {
+    process.stdout.write(`\nEnded by ${stoppedBy}.\n`);
+    process.exit(128 + constants.signals[stoppedBy]);
+  }
   const isLate = Date.now() >= endsAt;
   if (!isLate) process.stdout.write(`\n── ${name}: ${command} ${args.join(' ')}\n`);
   results.push([name, isLate ? 'not begun' : await run(command, args)]);

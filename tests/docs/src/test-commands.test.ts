@@ -1,4 +1,5 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { globSync, readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -71,5 +72,22 @@ describe('npm run test:fast', () => {
     expect(lines.at(-1)).toMatch(/^Left out: .*int, system, e2e, deploy.*"npm test" has them\.$/u);
     expect(lines.at(-2)).toMatch(/^Time was up after 0\.001 s for: .*types, pure tests\.$/u);
     expect(status).toBe(1);
+  });
+
+  test('is ended by a signal to it alone, with the step that runs, and begins no other', async () => {
+    const child = spawn(process.execPath, [`${ROOT}/scripts/fast.mjs`], { cwd: ROOT });
+    const texts: string[] = [];
+    const begun = new Promise<void>((resolve) => {
+      child.stdout.on('data', (chunk: Buffer) => {
+        texts.push(chunk.toString());
+        if (texts.join('').includes('──')) resolve();
+      });
+    });
+    await begun;
+    child.kill('SIGTERM');
+    const [status] = await once(child, 'exit');
+    expect(status).toBe(143);
+    expect(texts.join('')).toContain('Ended by SIGTERM.');
+    expect(texts.join('').match(/──/gu)).toHaveLength(1);
   });
 });

@@ -37,7 +37,7 @@ export function checkRows(
   return [...new Map(findings.map((one) => [`${one.verdict} ${one.key}`, one])).values()];
 }
 
-/** Of one row, in the order in which they ended. */
+/** Holds the operations on one row, in the order in which they ended. */
 type RowHistory = readonly RowOperation[];
 
 function historiesByRow(operations: readonly RowOperation[]): Map<string, RowOperation[]> {

@@ -22,7 +22,7 @@ export async function listTable(table: TableClient): Promise<ReadonlyMap<string,
   }
 }
 
-/** What a region shows of each row that it lists, and of the others that were ever heard of, read one by one. */
+/** Reads what a region shows of each row that it lists, and of the others that were ever heard of, one by one. */
 export async function readTable(
   region: string,
   table: TableClient,

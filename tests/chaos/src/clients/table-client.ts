@@ -116,7 +116,10 @@ export interface Listed {
   readonly pages: number;
 }
 
-/** All rows, or those of one partition. */
+/** Bounds a listing of the whole table, whose pages together take longer than one call may. */
+const LIST_MS_MAX = 120_000;
+
+/** Lists all rows, or those of one partition. */
 export function list(table: TableClient, partitionKey?: string): Promise<Answer<Listed>> {
   const filter =
     partitionKey === undefined
@@ -126,9 +129,10 @@ export function list(table: TableClient, partitionKey?: string): Promise<Answer<
     const rows = new Map<string, RowSeen>();
     let pages = 0;
     const queryOptions = filter === undefined ? {} : { filter };
-    // The time is one for each page: the whole table takes more than one call may.
-    const { abortSignal: _, ...untimed } = options;
-    const asked = partitionKey === undefined ? untimed : options;
+    const asked =
+      partitionKey === undefined
+        ? { ...options, abortSignal: AbortSignal.timeout(LIST_MS_MAX) }
+        : options;
     for await (const page of table
       .listEntities({ ...asked, queryOptions })
       .byPage({ maxPageSize: PAGE_MAX })) {

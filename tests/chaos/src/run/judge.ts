@@ -9,6 +9,9 @@ import type { ChaosReport } from './chaos-report.ts';
 import type { ChaosOptions, ChaosParts } from './run-chaos.ts';
 import { untilEqual, untilRowsEqual } from './until-equal.ts';
 
+/** Rows that are on their way yet are not diverged, however long the customers took. */
+const ROWS_SETTLE_MS_MIN = 60_000;
+
 /** Waits until the regions are ready and equal, reads them, and judges the run. */
 export async function judge(
   options: ChaosOptions,
@@ -32,7 +35,7 @@ export async function judge(
   );
   const rowsEnd = await untilRowsEqual(tables, {
     known: knownRows,
-    waitMsMax: settleMsMax - end.waitedMs,
+    waitMsMax: Math.max(settleMsMax - end.waitedMs, ROWS_SETTLE_MS_MIN),
     signal,
   });
   say(`rows read after ${rowsEnd.waitedMs} ms`);

@@ -34,7 +34,12 @@ export async function torment(
   const tables = Object.fromEntries(
     Object.entries(broken.endpoints).map(([region, connection]) => [region, openTable(connection)]),
   );
-  await createTables(Object.values(tables));
+  try {
+    await createTables(Object.values(tables));
+  } catch (error) {
+    await broken.stop();
+    throw error;
+  }
   const over = new AbortController();
   const signal = AbortSignal.any([options.signal, over.signal]);
   const perform = createPerform(broken.urls, history);
