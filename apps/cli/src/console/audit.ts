@@ -1,7 +1,7 @@
 /**
  * What was done by way of the console, and by whom: a line of JSON before each act and one after it, so that one that
- * died on the way is there too. It names commands, which carry ids and never values. Where it cannot be written nothing
- * is done.
+ * died on the way is there too. It names commands, which carry ids and what a setting is set to, and neither values of
+ * rows nor secrets. Where it cannot be written nothing is done.
  */
 import { appendFile, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';

@@ -91,17 +91,22 @@ interface Running {
   ended: Promise<void>;
 }
 
-/** What is under way, and what is known of all. */
+/** Holds what is under way, and what is known of all. */
 interface Book {
   readonly running: Map<string, Running>;
-  /** Those of the folder, read once. */
+  /** Returns those of the folder, which it reads once. */
   readonly records: () => Promise<Map<string, RunRecord>>;
 }
 
 export function createLongRuns(options: LongRunsOptions): LongRuns {
   const running = new Map<string, Running>();
   let known: Promise<Map<string, RunRecord>> | undefined;
-  const records = (): Promise<Map<string, RunRecord>> => (known ??= readRecords(options.folder));
+  const records = (): Promise<Map<string, RunRecord>> =>
+    (known ??= readRecords(options.folder).catch((error: unknown) => {
+      // A disk that failed once is asked again.
+      known = undefined;
+      throw error;
+    }));
   const book: Book = { running, records };
 
   const shown = (record: RunRecord): LongRun => {
@@ -153,7 +158,7 @@ async function begin(
   running.set(id, live);
   try {
     const all = await records();
-    await makeRoom(folder, all);
+    await makeRoom(folder, { running, all });
     await save(folder, record);
     await audit.write({ person: choice.person, what: 'begun', command });
     all.set(id, record);
@@ -225,12 +230,16 @@ async function save(folder: string, record: RunRecord): Promise<void> {
   await rename(`${file}.new`, file);
 }
 
-/** Forgets the oldest that have ended. */
-async function makeRoom(folder: string, records: Map<string, RunRecord>): Promise<void> {
-  const oldest = [...records.values()].toSorted((a, b) => a.begunMs - b.begunMs);
-  for (const { id } of oldest.slice(0, Math.max(0, records.size - KEPT_MAX + 1))) {
+/** Forgets the oldest that are not under way. */
+async function makeRoom(
+  folder: string,
+  { running, all }: Pick<Book, 'running'> & { readonly all: Map<string, RunRecord> },
+): Promise<void> {
+  const idle = [...all.values()].filter(({ id }) => !running.has(id));
+  const oldest = idle.toSorted((a, b) => a.begunMs - b.begunMs);
+  for (const { id } of oldest.slice(0, Math.max(0, all.size - KEPT_MAX + 1))) {
     await rm(join(folder, `${id}.json`), { force: true });
-    records.delete(id);
+    all.delete(id);
   }
 }
 

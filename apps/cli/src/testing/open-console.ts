@@ -184,6 +184,14 @@ export interface Visiting {
   get(url: string): Promise<string>;
   /** Follows where it is sent. */
   post(url: string, fields: Readonly<Record<string, string>>): Promise<string>;
+  /** Follows nothing. */
+  send(url: string, fields: Readonly<Record<string, string>>): Promise<Sent>;
+}
+
+interface Sent {
+  readonly statusCode: number;
+  readonly location: string | undefined;
+  readonly body: string;
 }
 
 /** One browser that was let in. */
@@ -191,14 +199,19 @@ export async function visitConsole({ app, enter }: OpenedConsole): Promise<Visit
   const headers = await enter();
   const get = async (url: string): Promise<string> => (await app.inject({ url, headers })).body;
   const token = /name="formToken" value="([^"]+)"/.exec(await get('/audit'))?.[1] ?? '';
+  const send: Visiting['send'] = async (url, fields) => {
+    const payload = new URLSearchParams({ formToken: token, ...fields }).toString();
+    const type = { 'content-type': 'application/x-www-form-urlencoded' };
+    const asked = { method: 'POST', url, headers: { ...headers, ...type }, payload } as const;
+    const answer = await app.inject(asked);
+    return { statusCode: answer.statusCode, location: answer.headers.location, body: answer.body };
+  };
   return {
     get,
+    send,
     async post(url, fields) {
-      const payload = new URLSearchParams({ formToken: token, ...fields }).toString();
-      const type = { 'content-type': 'application/x-www-form-urlencoded' };
-      const asked = { method: 'POST', url, headers: { ...headers, ...type }, payload } as const;
-      const answer = await app.inject(asked);
-      return answer.statusCode === 303 ? get(String(answer.headers.location)) : answer.body;
+      const { location, body } = await send(url, fields);
+      return location === undefined ? body : get(location);
     },
   };
 }

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
 import { UsageError } from '../../usage-error.ts';
 import { type Fields, fieldsOf } from '../acts.ts';
-import { Html, html, linesHtml, valueHtml } from '../html.ts';
+import { type Html, html, linesHtml, valueHtml } from '../html.ts';
 import type { Level } from '../judge-region.ts';
 import { ageText, badgeHtml, dateHtml } from '../layout.ts';
 import type { LongRun } from '../long-runs.ts';
@@ -120,7 +120,7 @@ export function longRunPages(routes: ConsoleRoutes, tools: ConsoleTools): void {
     refreshMs: REFRESH_MS,
     render: async (visit) => {
       const run = await runOf(tools, visit.query.get('id'));
-      return runHtml(visit, run, tools.clock.nowMs());
+      return html`${visit.query.has('refused') && refusalHtml(run)}${runHtml(visit, run, tools.clock.nowMs())}`;
     },
   });
   routes.download({
@@ -134,14 +134,15 @@ export function longRunPages(routes: ConsoleRoutes, tools: ConsoleTools): void {
 
 function addRunActs({ form }: ConsoleRoutes, tools: ConsoleTools): void {
   const { runs } = tools;
-  const does = (name: string, act: (visit: Visit) => Promise<LongRun | Html>): void =>
+  // What a form did or refused is seen on the page of the run: one that is loaded again does nothing again.
+  const does = (name: string, act: (visit: Visit) => Promise<LongRun | Elsewhere>): void =>
     form({
       path: `${PATH}/${name}`,
       title: 'A command that takes long',
       links: PATH,
       render: async (visit) => {
         const done = await act(visit);
-        return done instanceof Html ? done : new Elsewhere(pathOf(done));
+        return done instanceof Elsewhere ? done : new Elsewhere(pathOf(done));
       },
     });
   does('begin', async ({ visitor, fields }) => {
@@ -150,21 +151,21 @@ function addRunActs({ form }: ConsoleRoutes, tools: ConsoleTools): void {
     const args = kindOf(kind).args(own);
     return runs.begin({ kind, args, region: own.typed('region') || null, person: visitor.person });
   });
-  does('apply', async (visit) => {
-    const { visitor, fields } = visit;
+  does('apply', async ({ visitor, fields }) => {
     const plan = await runOf(tools, fields.get('id'));
     const apply = applyOf(plan);
     const { kind, region } = plan;
     if (apply === undefined)
       throw new UsageError('Nothing was done: this plan cannot be carried out.');
-    if (apply.loses !== undefined && fields.get('typed')?.trim() !== region) {
-      const refusal = `Nothing was done: that is not the name of the region, ${region ?? ''}.`;
-      return html`<p role="alert" class="refusal">${refusal}</p>${runHtml(visit, plan, tools.clock.nowMs())}`;
-    }
+    if (!isNamed(plan, fields)) return refused(plan);
     return runs.begin({ kind, args: appliedArgs(plan), region, person: visitor.person });
   });
   does('again', async ({ visitor, fields }) => {
-    const { kind, args, region } = await runOf(tools, fields.get('id'));
+    const run = await runOf(tools, fields.get('id'));
+    const { kind, args, region } = run;
+    // Another build knows more kinds, and what this one does not know may lose something.
+    kindOf(kind);
+    if (!isPlan(run) && !isNamed(run, fields)) return refused(run);
     return runs.begin({ kind, args, region, person: visitor.person });
   });
   does('cancel', async ({ fields }) => {
@@ -174,8 +175,25 @@ function addRunActs({ form }: ConsoleRoutes, tools: ConsoleTools): void {
   });
 }
 
+/** Returns whether what was typed is the name of the region, where carrying it out can lose something. */
+function isNamed({ kind, region }: LongRun, fields: URLSearchParams): boolean {
+  return findKind(kind)?.apply?.loses === undefined || fields.get('typed')?.trim() === region;
+}
+
+function refused(run: LongRun): Elsewhere {
+  return new Elsewhere(`${pathOf(run)}&refused`);
+}
+
+function refusalHtml({ region }: LongRun): Html {
+  return html`<p role="alert" class="refusal">Nothing was done: that is not the name of the region, ${region ?? ''}.</p>`;
+}
+
+function findKind(name: string): Kind | undefined {
+  return Object.hasOwn(KINDS, name) ? KINDS[name] : undefined;
+}
+
 function kindOf(name: string): Kind {
-  const kind = Object.hasOwn(KINDS, name) ? KINDS[name] : undefined;
+  const kind = findKind(name);
   if (kind === undefined) throw new UsageError('There is no such command here.');
   return kind;
 }
@@ -193,19 +211,19 @@ export function pathOf({ id }: Pick<LongRun, 'id'>): string {
 
 /** Returns how a plan is carried out; undefined for what is none, or has found nothing to do. */
 function applyOf(run: LongRun): Kind['apply'] {
-  const { apply } = kindOf(run.kind);
+  const apply = findKind(run.kind)?.apply;
   const { result } = run;
   if (apply === undefined || result === undefined || result.isFailure) return undefined;
   return isPlan(run) && apply.after.some((code) => code === result.exitCode) ? apply : undefined;
 }
 
 function isPlan({ kind, args }: LongRun): boolean {
-  const { apply } = kindOf(kind);
+  const apply = findKind(kind)?.apply;
   return apply !== undefined && !args.includes(apply.flag);
 }
 
 function appliedArgs({ kind, args, region }: LongRun): readonly string[] {
-  const { apply } = kindOf(kind);
+  const apply = findKind(kind)?.apply;
   const confirm = apply?.takesConfirm === true && region !== null ? ['--confirm', region] : [];
   return apply === undefined ? args : [...args, apply.flag, ...confirm];
 }
@@ -273,34 +291,45 @@ ${actsHtml(visit, run)}
 }
 
 function actsHtml(visit: Visit, run: LongRun): Html {
-  const { region, result } = run;
+  const { result } = run;
   if (run.state === 'running') {
     return html`${runButtonHtml(visit, run, { act: 'cancel', label: 'Stop it' })}<p class="what">What was done stays done, as with Ctrl-C.</p>`;
   }
   const apply = applyOf(run);
-  const isCut = result === undefined || result.isFailure;
   return html`${
     apply !== undefined &&
     html`<h2>Carry it out</h2><p>The command that does the same: <code>${shownCommand(appliedArgs(run))}</code></p>
-<form method="post" action="/recovery/apply" class="confirm">
-<input type="hidden" name="formToken" value="${visit.visitor.formToken}"><input type="hidden" name="id" value="${run.id}">
-${
-  apply.loses !== undefined &&
-  html`<p><label for="typed">${apply.loses} Type the name of the region, <strong>${region ?? ''}</strong>, to go on:</label> <input id="typed" name="typed" required autocomplete="off"></p>`
-}
-<button>${apply.verb}</button></form>`
+${runButtonHtml(visit, run, { act: 'apply', label: apply.verb, typed: typedHtml(run) })}`
   }
-<h2>Again</h2>
-${runButtonHtml(visit, run, { act: 'again', label: isCut ? 'Go on with the same command' : 'Run it again' })}
+${findKind(run.kind) !== undefined && againHtml(visit, run)}
 ${result !== undefined && html`<p><a href="${`/recovery/report?${new URLSearchParams({ id: run.id }).toString()}`}" download>Keep the report</a>, one HTML file.</p>`}`;
 }
 
-function runButtonHtml(
-  { visitor }: Visit,
-  { id }: LongRun,
-  { act, label }: { readonly act: string; readonly label: string },
-): Html {
-  return html`<form method="post" action="${`${PATH}/${act}`}" class="inline"><input type="hidden" name="formToken" value="${visitor.formToken}"><input type="hidden" name="id" value="${id}"><button>${label}</button></form>`;
+/** What carries out a loss asks for the name again: nobody takes a region out of traffic by one click. */
+function againHtml(visit: Visit, run: LongRun): Html {
+  const isCut = run.result === undefined || run.result.isFailure;
+  const label = isCut ? 'Go on with the same command' : 'Run it again';
+  const typed = isPlan(run) ? undefined : typedHtml(run);
+  return html`<h2>Again</h2>${runButtonHtml(visit, run, { act: 'again', label, typed })}`;
+}
+
+function typedHtml({ kind, region }: LongRun): Html | undefined {
+  const loses = findKind(kind)?.apply?.loses;
+  return loses === undefined
+    ? undefined
+    : html`<p><label for="typed">${loses} Type the name of the region, <strong>${region ?? ''}</strong>, to go on:</label> <input id="typed" name="typed" required autocomplete="off"></p>`;
+}
+
+interface RunButton {
+  readonly act: 'apply' | 'again' | 'cancel';
+  readonly label: string;
+  /** Asks for the name of the region. */
+  readonly typed?: Html | undefined;
+}
+
+function runButtonHtml({ visitor }: Visit, { id }: LongRun, button: RunButton): Html {
+  const { act, label, typed } = button;
+  return html`<form method="post" action="${`${PATH}/${act}`}" class="${typed === undefined ? 'inline' : 'confirm'}"><input type="hidden" name="formToken" value="${visitor.formToken}"><input type="hidden" name="id" value="${id}">${typed}<button>${label}</button></form>`;
 }
 
 export function runsHtml(runs: readonly LongRun[]): Html {

@@ -1,3 +1,5 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { emptyTable, purgeQueue } from '@tandem/storage/testing';
@@ -12,6 +14,7 @@ import {
   visitConsole,
 } from '../../testing/open-console.ts';
 import { createLongRuns } from '../long-runs.ts';
+import type { CommandRunner } from '../run-command.ts';
 
 const ID = '00b479c9-f61f-451a-86d2-ee8cc047c181';
 
@@ -106,6 +109,46 @@ describe('the page of recovery', () => {
     const done = await runToEnd(visitor, '/recovery/apply', { id: plan.id, typed: 'west' });
     expect(textOf(done.page)).toContain('tandem rebuild-region west --apply');
     expect(await harness.regions.west.table.get(idOf(0))).toBeDefined();
+    const countHolds = async (): Promise<number> =>
+      textOf(await visitor.get('/recovery')).split('rebuild-region west --apply').length - 1;
+    for (const typed of ['', 'east', 'WEST']) {
+      const refused = await visitor.post('/recovery/again', { id: done.id, typed });
+      expect(textOf(refused)).toContain('Nothing was done: that is not the name of the region');
+    }
+    expect(await countHolds()).toBe(1);
+    await runToEnd(visitor, '/recovery/again', { id: done.id, typed: 'west' });
+    expect(await countHolds()).toBe(2);
+  });
+
+  test('refuses a wrong name at an address that does nothing when it is loaded again', async () => {
+    const visitor = await visitConsole(await openConsole());
+    const plan = await runToEnd(visitor, '/recovery/begin', { kind: 'rebuild', region: 'west' });
+    const { statusCode, location } = await visitor.send('/recovery/apply', { id: plan.id });
+    expect({ statusCode, location }).toEqual({
+      statusCode: 303,
+      location: `/recovery/run?id=${plan.id}&refused`,
+    });
+  });
+
+  test('lists what another build ran, and runs it neither again nor by a forged form', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'tandem-runs-'));
+    const id = '0123456789abcdef';
+    await mkdir(join(folder, 'runs'));
+    const record = { id, args: ['erase', 'west'], region: 'west', person: 'ada', begunMs: 0 };
+    const result = { endedMs: 1, exitCode: 0, text: 'Erased.', isFailure: false, json: {} };
+    await writeFile(
+      join(folder, 'runs', `${id}.json`),
+      JSON.stringify({ ...record, kind: 'of-a-build-to-come', result }),
+    );
+    const visitor = await visitConsole(await openConsole({}, undefined, { folder }));
+    expect(textOf(await visitor.get('/recovery'))).toContain('ada tandem erase west ✓ Done');
+    const page = await visitor.get(`/recovery/run?id=${id}`);
+    expect(textOf(page)).toContain('Erased.');
+    expect(page).not.toContain('/recovery/again');
+    for (const act of ['again', 'apply']) {
+      const refused = await visitor.post(`/recovery/${act}`, { id, typed: 'west' });
+      expect(refused).toContain('This did not work');
+    }
   });
 
   test('takes no field for an option, begins nothing that it does not list, and knows no other run', async () => {
@@ -143,6 +186,7 @@ describe('a command that takes long', () => {
     readonly id: string;
   }
 
+  const KEPT_MAX = 100;
   const ROWS = 40;
   /** More than are written at once, which is four transactions of a hundred. */
   const MANY = 420;
@@ -231,18 +275,53 @@ describe('a command that takes long', () => {
     expect(textOf(await visitor.get(`/recovery/run?id=${id}`))).toContain('! Stopped');
   });
 
-  test('is not begun while four are under way, and then nothing is written down', async () => {
-    const { folder, clock } = await openConsole();
-    const hanging = Promise.withResolvers<never>();
-    const runs = createLongRuns({
-      folder: join(folder, 'other'),
-      clock,
-      run: () => hanging.promise,
-      audit: { file: '', write: async () => undefined, read: async () => [] },
-      onFault: () => undefined,
-    });
+  /** Commands that do nothing but end as they are told to, in a folder of their own. */
+  async function createBareRuns(run: CommandRunner) {
+    const { folder: parent, clock } = await openConsole();
+    const folder = join(parent, 'other');
+    const audit = { file: '', write: async () => undefined, read: async () => [] };
+    const runs = createLongRuns({ folder, clock, run, audit, onFault: () => undefined });
     const begin = (n: number) =>
       runs.begin({ kind: 'verify', args: ['verify', String(n)], region: null, person: 'ada' });
+    return { folder, clock, runs, begin };
+  }
+
+  test('is kept while it runs, however many have ended since', async () => {
+    const hanging = Promise.withResolvers<never>();
+    const { folder, clock, runs, begin } = await createBareRuns(() => hanging.promise);
+    await mkdir(folder);
+    const result = { endedMs: 1, exitCode: 0, text: '', isFailure: false, json: null };
+    for (let n = 1; n < KEPT_MAX; n += 1) {
+      const id = String(n).padStart(16, '0');
+      const own = { id, args: ['verify', `of old ${n}`], begunMs: clock.nowMs() + n };
+      const record = { ...own, kind: 'verify', region: null, person: 'ada', result };
+      await writeFile(join(folder, `${id}.json`), JSON.stringify(record));
+    }
+    const { id } = await begin(1);
+    await begin(2);
+    const all = await runs.list();
+    expect(all).toHaveLength(KEPT_MAX);
+    const kept = new Map(all.map((run) => [run.id, run.state]));
+    expect(kept.get(id)).toBe('running');
+    expect(kept.has('0000000000000001')).toBe(false);
+    expect(kept.has('0000000000000002')).toBe(true);
+    hanging.reject(new Error('broken'));
+    await runs.close();
+  });
+
+  test('is listed once the disk can be read that could not be', async () => {
+    const { folder, runs } = await createBareRuns(async () => {
+      throw new Error('broken');
+    });
+    await writeFile(folder, 'a file where a folder should be');
+    await expect(runs.list()).rejects.toThrow('ENOTDIR');
+    await rm(folder);
+    expect(await runs.list()).toEqual([]);
+  });
+
+  test('is not begun while four are under way, and then nothing is written down', async () => {
+    const hanging = Promise.withResolvers<never>();
+    const { runs, begin } = await createBareRuns(() => hanging.promise);
     const begun = await Promise.all([1, 2, 3, 4, 1].map(begin));
     expect(new Set(begun.map(({ id }) => id)).size).toBe(4);
     await expect(begin(5)).rejects.toThrow('4 commands are under way: nothing was begun.');
@@ -264,7 +343,7 @@ describe('a command that takes long', () => {
     await visitor.post('/recovery/cancel', { id: fill });
     gate.open();
     expect(textOf(await endOf(visitor, fill))).toContain('! Stopped');
-    const done = await runToEnd(visitor, '/recovery/again', { id: fill });
+    const done = await runToEnd(visitor, '/recovery/again', { id: fill, typed: 'west' });
     expect(textOf(done.page)).toContain('✓ Done');
     expect(await countIn(harness)).toBe(ROWS);
   });
