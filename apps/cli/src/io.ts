@@ -33,3 +33,18 @@ export interface Io {
 
 /** What commands have of it: what they say goes through `act`, where it is made fit to be shown. */
 export type WorkIo = Omit<Io, 'out' | 'err'>;
+
+/** Keeps connections to stores from look to look, for what asks again and again. */
+export function keepStores<Own extends Pick<Io, 'openStore'>>(io: Own): Own {
+  const stores = new Map<string, TableStore>();
+  return {
+    ...io,
+    openStore(connection, timeoutMs) {
+      // A store whose calls may take longer is another one.
+      const key = JSON.stringify([connection, timeoutMs]);
+      const store = stores.get(key) ?? io.openStore(connection, timeoutMs);
+      stores.set(key, store);
+      return store;
+    },
+  };
+}

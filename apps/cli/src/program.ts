@@ -10,6 +10,7 @@ import { addDeadLetters } from './commands/dead-letters.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addDrill } from './commands/drill.ts';
 import { addForget } from './commands/forget.ts';
+import { addGate } from './commands/gate.ts';
 import { addHistory } from './commands/history.ts';
 import { addMessages } from './commands/messages.ts';
 import { addMirror } from './commands/mirror-tables.ts';
@@ -50,6 +51,7 @@ const COMMANDS: readonly ((cli: Cli) => void)[] = [
   addDoctor,
   addCompletion,
   addStatus,
+  addGate,
   addDrill,
   addConsole,
 ];

@@ -8,7 +8,7 @@ import { createConsoleApp } from '../console/console-app.ts';
 import { createLongRuns } from '../console/long-runs.ts';
 import { createCommandRunner } from '../console/run-command.ts';
 import { createRegionWatch, REFRESH_MS } from '../console/watch-regions.ts';
-import type { Io } from '../io.ts';
+import { type Io, keepStores } from '../io.ts';
 import { wholeNumber } from '../option-values.ts';
 import { type CommonOptions, createSession, type Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
@@ -115,19 +115,6 @@ async function listen(
       `Nothing can listen on ${host}, port ${port} (${code}): choose another --port.`,
     );
   }
-}
-
-/** A console asks for as long as it runs, so connections to stores are kept from look to look. */
-function keepStores(io: Io): Io {
-  const stores = new Map<string, ReturnType<Io['openStore']>>();
-  return {
-    ...io,
-    openStore(connection) {
-      const store = stores.get(connection) ?? io.openStore(connection);
-      stores.set(connection, store);
-      return store;
-    },
-  };
 }
 
 /** Finds where programs of this person keep what they have done (XDG base directories). */
