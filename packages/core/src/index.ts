@@ -76,6 +76,7 @@ export {
   decideMirror,
   decodeMirror,
   encodeMirror,
+  isMirroredStill,
   MIRROR_UNREADABLE,
   type TableMirror,
 } from './catalogue/table-mirror.ts';

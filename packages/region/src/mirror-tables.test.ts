@@ -1,6 +1,7 @@
 import type { FieldValue, FieldValues, TableStore } from '@tandem/core';
 import { TransientError } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
+import { createTableLease, MIRROR_LEASE } from '@tandem/storage';
 import { describe, expect, test } from 'vitest';
 import { createWorld, drive, regionOf } from './testing/memory-world.ts';
 
@@ -11,7 +12,7 @@ const keyOf = (index: number) => ({
   rowKey: String(index).padStart(6, '0'),
 });
 
-async function setUp({ rows = 0 }: { rows?: number } = {}) {
+async function setUp({ rows = 0, perSecond = 200 } = {}) {
   const world = createWorld();
   const { clock } = world;
   const plain = createMemoryTableStore({ nowMs: () => clock.nowMs(), isTagged: true });
@@ -40,6 +41,7 @@ async function setUp({ rows = 0 }: { rows?: number } = {}) {
         'Peer.Region': 'west',
         'Messages.WireVersion': '7',
         'Tables.Sources': '[{"name":"shop","connection":"https://shop.example"}]',
+        'Tables.CopyRowsPerSecond': String(perSecond),
       },
     });
   const east = open();
@@ -131,6 +133,31 @@ describe('the mirror of a table', () => {
     fail();
     await world.clock.advance(120_000);
     expect((await mirrored(opened)).size).toBe(1_300);
+  });
+
+  test('lets the lease go while it keeps the pace, and leaves a table alone that was returned by then', async () => {
+    const opened = await setUp({ rows: 1_300, perSecond: 10 });
+    const { world, plain, store, east } = opened;
+    const { clock } = world;
+    await begin(opened);
+    // A page of a thousand rows takes a hundred seconds at that pace.
+    await clock.advance(FOUND_MS + 10_000);
+    const before = await mirrored(opened);
+    expect(before.size).toBe(1_000);
+    const lease = createTableLease({ store, clock, name: MIRROR_LEASE, holder: 'cli' });
+    expect(await drive(world, lease.acquire(30_000))).toBe(true);
+    const { catalogue } = east.region;
+    const { sinceMs } = (await drive(
+      world,
+      catalogue.stepReturn('Events', { kind: 'leave', home: 'east' }),
+    ))!;
+    await drive(world, catalogue.stepReturn('Events', { kind: 'left', sinceMs, rows: 1_000 }));
+    await drive(world, catalogue.finishReturn('Events'));
+    await drive(world, lease.release());
+    // The pass would go on behind these, with what the table had before.
+    await clock.advance(200_000);
+    expect(await mirrored(opened)).toEqual(before);
+    expect((await plain.get('Plain', 'p 0', '000000'))?.properties).toEqual(text('v0'));
   });
 
   test('ends, and is left as it is', async () => {

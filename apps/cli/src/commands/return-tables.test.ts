@@ -7,7 +7,7 @@ import {
   createVirtualClock,
   driveVirtualTime,
 } from '@tandem/core/memory';
-import { createRegion } from '@tandem/region';
+import { createRegion, FREEZE_MS } from '@tandem/region';
 import { createLogger } from '@tandem/service-kit';
 import { createTableLease, MIRROR_LEASE, seedConfiguration, tandemSettings } from '@tandem/storage';
 import { describe, expect, test } from 'vitest';
@@ -36,7 +36,8 @@ async function setUp({ isOld = false }: { readonly isOld?: boolean } = {}) {
     shop: createMemoryTableStore({ nowMs: () => clock.nowMs(), isTagged: true }),
     plain: createMemoryTableStore({ nowMs: () => clock.nowMs(), isTagged: true }),
   };
-  const slow = { busMs: 0, westCommitMs: 0 };
+  /** A command stands still for `commandMs` while writes are held. */
+  const slow = { busMs: 0, westCommitMs: 0, commandMs: 0 };
   const faults = { plain: () => {}, east: () => {}, west: () => {} };
   const failing = (store: TableStore, name: keyof typeof faults): TableStore => ({
     ...store,
@@ -126,7 +127,15 @@ async function setUp({ isOld = false }: { readonly isOld?: boolean } = {}) {
       inspectQueue: async () => [],
       readReadiness: async () => undefined,
       openQueue: () => ({}) as never,
-      clock,
+      clock: {
+        nowMs: () => clock.nowMs(),
+        sleep(durationMs, asked) {
+          const isLong = durationMs === FREEZE_MS;
+          const moreMs = isLong ? slow.commandMs : 0;
+          if (isLong) slow.commandMs = 0;
+          return clock.sleep(durationMs + moreMs, asked);
+        },
+      },
       randomness: createSeededRandomness((runs += 1)),
       signal,
     });
@@ -185,6 +194,14 @@ const plainRow = ({ accounts }: Opened, index: number) => {
   return accounts.plain.get('Orders', partitionKey, rowKey);
 };
 
+/** Writes a row to the plain table that no region has, as its clients do once it is theirs. */
+async function writeOwn(plain: TableStore): Promise<void> {
+  const operations = [{ kind: 'upsert' as const, rowKey: 'own', properties: new Map() }];
+  await plain.commit({ table: 'Orders', partitionKey: 'p', operations });
+}
+
+const readOwn = (plain: TableStore) => plain.get('Orders', 'p', 'own');
+
 describe('I26: a table is returned to a plain one', () => {
   test('with every write that any region acknowledged, and is forwarded to it then', async () => {
     const opened = await setUp();
@@ -231,10 +248,9 @@ describe('I26: a table is returned to a plain one', () => {
       code: 'TABLE_UNAVAILABLE',
     });
     // Nothing mirrors it any more: what a client writes there stays.
-    const operations = [{ kind: 'upsert' as const, rowKey: 'own', properties: new Map() }];
-    await accounts.plain.commit({ table: 'Orders', partitionKey: 'p', operations });
+    await writeOwn(accounts.plain);
     await clock.advance(120_000);
-    expect(await accounts.plain.get('Orders', 'p', 'own')).toBeDefined();
+    expect(await readOwn(accounts.plain)).toBeDefined();
     expect(await give()).toMatchObject({ code: EXIT.ok, json: { applied: false } });
   });
 
@@ -330,6 +346,38 @@ describe('I26: a table is returned to a plain one', () => {
     const writing = orders.west.put(keyOf(50), text('hung')).catch((error: unknown) => error);
     await drive(east.catalogue.stepReturn('Orders', { kind: 'leave', home: 'east' }));
     expect(await drive(writing)).toMatchObject({ code: 'TABLE_OUTCOME_UNKNOWN' });
+  });
+
+  test('leaves what clients write to the plain table alone, where two return it at once', async () => {
+    const opened = await setUp();
+    const { begin, mirror, drive, east, clock, accounts } = opened;
+    await mirror();
+    const give = () =>
+      begin(new AbortController().signal, 'return', '--apply', '--confirm', 'east');
+    const both = Promise.all([give(), give()]);
+    const isProxy = async () => (await east.catalogue.findNow('Orders'))?.table.generation === 1;
+    while (!(await drive(isProxy()))) await clock.advance(100);
+    await writeOwn(accounts.plain);
+    const [first, second] = await drive(both);
+    expect([first.code, second.code].toSorted()).toEqual([EXIT.ok, EXIT.usage]);
+    expect(first.err + second.err).toContain('Somebody else has returned table Orders meanwhile');
+    expect(await readOwn(accounts.plain)).toBeDefined();
+  });
+
+  test('leaves the plain table alone, where a command slept while another returned it', async () => {
+    const opened = await setUp();
+    const { begin, mirror, slow, clock, accounts, drive, give } = opened;
+    await mirror();
+    const args = ['--apply', '--confirm', 'east'];
+    slow.commandMs = 200_000;
+    const sleeping = begin(new AbortController().signal, 'return', ...args);
+    // Its lease has ended by then, and the replicator has let the table stay.
+    await clock.advance(90_000);
+    expect(slow.commandMs).toBe(0);
+    expect(await give()).toMatchObject({ json: { applied: true } });
+    await writeOwn(accounts.plain);
+    expect((await drive(sleeping)).err).toContain('Somebody else has returned table Orders');
+    expect(await readOwn(accounts.plain)).toBeDefined();
   });
 
   test('is refused before anything begins where it could not be whole', async () => {

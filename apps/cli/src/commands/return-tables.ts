@@ -10,13 +10,13 @@ import {
   AppError,
   assert,
   believedPeers,
-  type Clock,
   catalogKind,
   currentTable,
   decideReturn,
   formatGeneration,
   isLeaving,
   isLiving,
+  isMirroredStill,
   type Lease,
   MIRROR_UNREADABLE,
   openTableId,
@@ -189,7 +189,7 @@ async function requireReturnable(leaving: Leaving): Promise<MirrorRecord> {
       `Rows of ${table.name} cannot be in the mirror, such as ${record.refusal}`,
     );
   }
-  if (isOut(table)) return record;
+  if (isLeaving(table.source)) return record;
   if (record.trouble !== '' || lagMs > 2 * record.passMs + BEHIND_MS_MAX) {
     throw new UsageError(
       `The mirror of ${table.name} is ${durationText(lagMs)} behind: see tandem tables mirror ${table.name}, and wait until it is not.`,
@@ -205,9 +205,10 @@ async function requireReturnable(leaving: Leaving): Promise<MirrorRecord> {
 
 /** Holds the lease of the mirrors, so that nobody else writes to one. */
 async function underLease<T>(
-  { session, home, table }: Leaving,
+  leaving: Leaving,
   work: (lease: MirrorHold) => Promise<T>,
 ): Promise<T> {
+  const { session, home, table } = leaving;
   const { clock, signal } = session.io;
   const lease = createTableLease({
     store: home.store,
@@ -227,30 +228,54 @@ async function underLease<T>(
     await clock.sleep(LOOK_EVERY_MS, signal);
   }
   try {
-    return await work(holdOf(lease, clock));
+    return await work(holdOf(leaving, lease));
   } finally {
     await lease.release();
   }
 }
 
-/** Renews the lease, and resolves to when it ends. Throws `RECOVERY_BUSY` where somebody else has it. */
-type MirrorHold = () => Promise<number>;
+interface Held {
+  readonly leasedUntilMs: number;
+  /** As it is under the lease. */
+  readonly table: TableGeneration;
+}
 
-function holdOf(lease: Lease, clock: Clock): MirrorHold {
+/**
+ * Renews the lease, and looks what the table is under it. Throws `RECOVERY_BUSY` where somebody else has the lease, and `UsageError`
+ * where somebody had it meanwhile and the mirror is that of the table no more: he may have given it to clients.
+ */
+type MirrorHold = () => Promise<Held>;
+
+function holdOf({ session, catalogue, table, mirror }: Leaving, lease: Lease): MirrorHold {
+  const { clock } = session.io;
+  const { name, generation } = table;
   return async () => {
     const fromMs = clock.nowMs();
-    if (await lease.acquire(LEASE_MS)) return fromMs + LEASE_MS;
-    throw new TransientError(
-      'RECOVERY_BUSY',
-      'The lease of the mirrors was lost: the replicator works on them again. Repeat the command.',
-    );
+    if (!(await lease.acquire(LEASE_MS))) {
+      throw new TransientError(
+        'RECOVERY_BUSY',
+        'The lease of the mirrors was lost: the replicator works on them again. Repeat the command.',
+      );
+    }
+    const now = (await catalogue.findNow(name))?.table;
+    if (now === undefined || !isMirroredStill(now, { generation, sinceMs: mirror.sinceMs })) {
+      throw new UsageError(
+        `Somebody else has returned table ${name} meanwhile, or given it another mirror. Look again, without --apply.`,
+      );
+    }
+    return { leasedUntilMs: fromMs + LEASE_MS, table: now };
   };
 }
 
 async function leave(leaving: Leaving, hold: MirrorHold): Promise<Outcome> {
   const { session, catalogue, table, mirror, home } = leaving;
   const { clock } = session.io;
-  if (!isOut(table)) {
+  if (isLeaving(table.source) && table.source.state === 'returned') {
+    return finish(leaving, table.source.rows ?? 0, 0);
+  }
+  // What was read before was read before the question, and the wait for the lease.
+  const { source } = (await hold()).table;
+  if (!isLeaving(source)) {
     // What is left to be brought while writes are held is what is written during this one.
     const first = await passOnce(leaving, hold);
     session.tell(`${first.read} rows passed; writes are held from now on.`);
@@ -318,12 +343,8 @@ async function bring(leaving: Leaving, begun: TableSource, hold: MirrorHold): Pr
   );
 }
 
-function isOut({ source }: TableGeneration): boolean {
-  return source !== undefined && source !== SOURCE_UNREADABLE && isLeaving(source);
-}
-
 function isLeavingSince(own: TableSource | undefined, begun: TableSource): boolean {
-  return own !== undefined && isLeaving(own) && own.sinceMs >= begun.sinceMs;
+  return isLeaving(own) && own.sinceMs >= begun.sinceMs;
 }
 
 /** Tells whether a region has the table, of this generation, and its source is such a one. */
@@ -409,7 +430,6 @@ async function passOnce(leaving: Leaving, hold: MirrorHold): Promise<Pass> {
     clock,
     randomness,
     tableId,
-    old,
     onDamaged: ({ rowKey, problem }: { readonly rowKey: string; readonly problem: string }) =>
       void faults.push(`row ${rowKey}: ${problem}`),
   };
@@ -419,9 +439,10 @@ async function passOnce(leaving: Leaving, hold: MirrorHold): Promise<Pass> {
   for (;;) {
     signal.throwIfAborted();
     home.beginRound();
-    const leasedUntilMs = await hold();
+    const { leasedUntilMs, table: now } = await hold();
+    const shown = { ...rows, old: overlaidBy(now.source) && old };
     const page = await mirrorPage({
-      ours: { query: (query) => queryOpenTable(query, rows) },
+      ours: { query: (query) => queryOpenTable(query, shown) },
       tableId,
       store: account,
       writes: session.io.openStore(connection, MIRROR_WRITE_MS),

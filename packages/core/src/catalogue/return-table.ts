@@ -41,7 +41,7 @@ export function decideReturn(
   }
   switch (step.kind) {
     case 'leave':
-      if (source !== undefined && isLeaving(source)) return source;
+      if (isLeaving(source)) return source;
       return leave(table, source, { home: step.home, nowMs });
     case 'stay':
       if (source?.state === 'returned') {

@@ -100,6 +100,26 @@ export function decideMirror(
   throw refuse(`table ${other.name} is mirrored there, and each would delete the other's rows.`);
 }
 
+/**
+ * Tells whether a table that was read before is still the same one, with the same mirror. Whoever writes to a mirror asks after each
+ * time that it took the lease: whoever had it meanwhile may have given the plain table to clients.
+ */
+export function isMirroredStill(
+  now: MirroredGeneration | undefined,
+  { generation, sinceMs }: { readonly generation: number; readonly sinceMs: number },
+): boolean {
+  if (now?.generation !== generation) return false;
+  const { mirror, source } = now;
+  if (mirror === undefined || mirror === MIRROR_UNREADABLE || mirror.sinceMs !== sinceMs) {
+    return false;
+  }
+  return source === undefined || (source !== SOURCE_UNREADABLE && source.state !== 'returned');
+}
+
+interface MirroredGeneration extends Pick<Mirrorable, 'source' | 'mirror'> {
+  readonly generation: number;
+}
+
 function isSamePlace(
   a: Pick<TableMirror, 'to' | 'table'>,
   b: Pick<TableMirror, 'to' | 'table'>,

@@ -263,14 +263,17 @@ export function advanceSource(
 }
 
 /** Tells whether it is on its way out to a plain table, so that nobody writes to it here. */
-export function isLeaving({ state }: Pick<TableSource, 'state'>): boolean {
-  return state === 'returning' || state === 'returned';
+export function isLeaving(source: ReadSource | undefined): source is LeavingSource {
+  if (source === undefined || source === SOURCE_UNREADABLE) return false;
+  return source.state === 'returning' || source.state === 'returned';
 }
+
+type LeavingSource = TableSource & { readonly state: 'returning' | 'returned' };
 
 /** Returns where rows that are not here are read, while a row here hides the old one; undefined where all rows are here. */
 export function overlaidBy(source: ReadSource | undefined): TableSource | undefined {
-  if (source === undefined || source === SOURCE_UNREADABLE) return undefined;
   if (isLeaving(source)) return overlaidBy(source.before);
+  if (source === undefined || source === SOURCE_UNREADABLE) return undefined;
   return isOverlaid(source) ? source : undefined;
 }
 

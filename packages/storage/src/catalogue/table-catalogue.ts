@@ -284,10 +284,8 @@ class Records {
   async confirm({ table: { key, generation }, trustedUntilMs }: FoundTable): Promise<boolean> {
     if (this.#isTrusted(trustedUntilMs)) return true;
     const current = await this.findNow(key);
-    if (current?.table.generation !== generation) return false;
-    const { source } = current.table;
     // Nobody waits any more for what a table on its way out is written.
-    return source === undefined || source === SOURCE_UNREADABLE || !isLeaving(source);
+    return current?.table.generation === generation && !isLeaving(current.table.source);
   }
 
   async list(): Promise<readonly TableGeneration[]> {
@@ -387,7 +385,7 @@ async function restore(
     const { from, rowsOf, generation: next } = decideRestore(name, generations, asked);
     const known = from.source === SOURCE_UNREADABLE ? undefined : from.source;
     // Who brings back what has left, or was about to, wants the rows as they were here.
-    const source = known !== undefined && isLeaving(known) ? known.before : known;
+    const source = isLeaving(known) ? known.before : known;
     const record = toCreation(from.name, settingsOf(from), { nowMs, rowsOf, source });
     return { kind: 'create', generation: next, record };
   });
@@ -455,7 +453,7 @@ function setMirror(
     let mirror: TableMirror | undefined;
     if (asked === undefined) {
       const { source } = current;
-      if (source !== undefined && source !== SOURCE_UNREADABLE && isLeaving(source)) {
+      if (isLeaving(source)) {
         throw new TerminalError(
           'TABLE_REQUEST_INVALID',
           `The mirror of table ${name} cannot be ended: the table is ${source.state}. See tandem tables return.`,

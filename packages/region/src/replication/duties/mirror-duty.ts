@@ -4,12 +4,12 @@ import {
   currentTable,
   formatGeneration,
   isLeaving,
+  isMirroredStill,
   type Lease,
   MIRROR_UNREADABLE,
   openTableId,
   overlaidBy,
   rowsKindOf,
-  SOURCE_UNREADABLE,
   type TableGeneration,
   type TableMirror,
   type TableSource,
@@ -112,8 +112,7 @@ class Mirrors {
     const mirrored: Mirrored[] = [];
     for (const one of found) {
       const { source } = one.table;
-      const isOut = source !== undefined && source !== SOURCE_UNREADABLE && isLeaving(source);
-      if (isOut) await this.#goOn(one, source);
+      if (isLeaving(source)) await this.#goOn(one, source);
       else mirrored.push(one);
     }
     for (const one of mirrored) {
@@ -165,7 +164,22 @@ class Mirrors {
     );
   }
 
-  async #advance({ table, mirror, tableId }: Mirrored, signal: AbortSignal): Promise<void> {
+  /**
+   * Returns the table as it is while this process has the lease; undefined where it has not, or the table is no longer one to be
+   * mirrored so. Asked for each page: the lease may have ended since the last, and somebody may have returned the table under it.
+   */
+  async #hold({ table, mirror }: Mirrored): Promise<TableGeneration | undefined> {
+    if (!(await this.#options.mirrorLease.acquire(LEASE_MS))) return undefined;
+    const now = (await this.#catalogue.findNow(table.key))?.table;
+    const { generation } = table;
+    if (now === undefined || !isMirroredStill(now, { generation, sinceMs: mirror.sinceMs })) {
+      return undefined;
+    }
+    return isLeaving(now.source) ? undefined : now;
+  }
+
+  async #advance(one: Mirrored, signal: AbortSignal): Promise<void> {
+    const { table, mirror, tableId } = one;
     const { store, clock, randomness, opened, mirrorLease } = this.#options;
     const kind = rowsKindOf(table);
     const over = overlaidBy(table.source);
@@ -177,14 +191,17 @@ class Mirrors {
         tableId,
       });
     const bucketCount = bucketCountOf(kind.name, opened.settings);
-    const rows = { store, kind, bucketCount, clock, randomness, tableId, old };
+    const rows = { store, kind, bucketCount, clock, randomness, tableId };
     const record = createMirrorRecord({ store, tableId });
     for (let page = 0; page < PAGES_PER_TURN && !signal.aborted; page += 1) {
       const startedMs = clock.nowMs();
-      if (!(await mirrorLease.acquire(LEASE_MS))) return;
+      const now = await this.#hold(one);
+      if (now === undefined) return;
+      // Behind the copy a row that was deleted has no mark here for long: the old table would show it again.
+      const shown = { ...rows, old: overlaidBy(now.source) && old };
       const { reads, writes } = this.#sources.open(mirror.to);
       const mirrored = await mirrorPage({
-        ours: { query: (query) => queryOpenTable(query, rows) },
+        ours: { query: (query) => queryOpenTable(query, shown) },
         tableId,
         store: reads,
         writes,
@@ -196,7 +213,10 @@ class Mirrors {
       if (mirrored.isLast) return;
       const perSecond = opened.configuration.get('Tables.CopyRowsPerSecond');
       const dueMs = startedMs + (mirrored.rows / perSecond) * 1_000;
-      if (dueMs > clock.nowMs()) await clock.sleep(dueMs - clock.nowMs(), signal);
+      if (dueMs <= clock.nowMs()) continue;
+      // At a slow pace longer than the lease, and than a return waits for it.
+      await mirrorLease.release();
+      await clock.sleep(dueMs - clock.nowMs(), signal);
     }
   }
 
