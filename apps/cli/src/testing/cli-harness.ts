@@ -56,6 +56,11 @@ export function createCliHarness(...others: readonly string[]): Promise<CliHarne
   return createHarnessOf(customerKind, MEMORY_BUCKET_COUNT, others);
 }
 
+/** The same in so many buckets, so that few rows are written in many transactions. */
+export function createBucketHarness(bucketCount: number): Promise<CliHarness> {
+  return createHarnessOf(customerKind, bucketCount, []);
+}
+
 /** The same, but what they replicate is the catalogue of tables. */
 export function createCatalogueHarness(): Promise<CliHarness<typeof catalogKind>> {
   return createHarnessOf(catalogKind, CATALOG_BUCKET_COUNT, []);

@@ -1,10 +1,13 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { emptyTable, purgeQueue } from '@tandem/storage/testing';
 import { describe, expect, test } from 'vitest';
-import { type CliHarness, createCliHarness } from '../../testing/cli-harness.ts';
+import {
+  type CliHarness,
+  createBucketHarness,
+  createCliHarness,
+} from '../../testing/cli-harness.ts';
 import {
   createGate,
   type OpenedConsole,
@@ -19,8 +22,8 @@ import type { CommandRunner } from '../run-command.ts';
 const ID = '00b479c9-f61f-451a-86d2-ee8cc047c181';
 
 /** West lacks what the others have. */
-async function createApart(count: number): Promise<CliHarness> {
-  const harness = await createCliHarness();
+async function createApart(count: number, made?: CliHarness): Promise<CliHarness> {
+  const harness = made ?? (await createCliHarness());
   const { regions } = harness;
   await regions.drive(
     Promise.all(
@@ -188,12 +191,12 @@ describe('a command that takes long', () => {
 
   const KEPT_MAX = 100;
   const ROWS = 40;
-  /** More than are written at once, which is four transactions of a hundred. */
-  const MANY = 420;
+  /** A transaction is of one bucket, and four are written at once: the rows come to several times that. */
+  const MANY_BUCKETS = 16;
 
   /** A repair that has written to west some times, and stands before the next. */
-  async function createHalfDone(rows = ROWS, writes = 3): Promise<Shut> {
-    const harness = await createApart(rows);
+  async function createHalfDone(writes = 3, made?: CliHarness): Promise<Shut> {
+    const harness = await createApart(ROWS, made);
     const gate = createGate(harness);
     const opened = await openConsole(gate.io, harness, { gate });
     const visitor = await visitConsole(opened);
@@ -201,34 +204,35 @@ describe('a command that takes long', () => {
     gate.shutAfter(writes);
     const id = idIn(await visitor.post('/recovery/apply', { id: plan.id }));
     await gate.reached();
-    await setTimeout(20);
     return { opened, visitor, gate, harness, id };
   }
 
-  const countIn = async ({ regions }: CliHarness, rows = ROWS): Promise<number> => {
+  const countIn = async ({ regions }: CliHarness): Promise<number> => {
     const found = await Promise.all(
-      Array.from({ length: rows }, (_, n) => regions.west.table.get(idOf(n))),
+      Array.from({ length: ROWS }, (_, n) => regions.west.table.get(idOf(n))),
     );
     return found.filter((one) => one !== undefined).length;
   };
 
   test('tells how far it is, stops when it is told to, and goes on from there', async () => {
-    const { visitor, gate, harness, id } = await createHalfDone(MANY, 6);
-    const page = await visitor.get(`/recovery/run?id=${id}`);
-    expect(textOf(page)).toContain('? Running');
-    expect(page).toMatch(/repaired \d+\/420 [█░]+ /);
+    // The lease, what four buckets archive, and the rows of one of them.
+    const made = await createBucketHarness(MANY_BUCKETS);
+    const { visitor, gate, harness, id } = await createHalfDone(6, made);
+    const url = `/recovery/run?id=${id}`;
+    await expect.poll(() => visitor.get(url)).toMatch(/repaired \d+\/40 [█░]+ /);
+    expect(textOf(await visitor.get(url))).toContain('? Running');
     await visitor.post('/recovery/cancel', { id });
     gate.open();
     const stopped = await endOf(visitor, id);
     expect(textOf(stopped)).toContain('! Stopped');
-    const before = await countIn(harness, MANY);
+    const before = await countIn(harness);
     expect(before).toBeGreaterThan(0);
-    expect(before).toBeLessThan(MANY);
+    expect(before).toBeLessThan(ROWS);
     const { page: done } = await runToEnd(visitor, '/recovery/again', { id });
     expect(textOf(done)).toContain(
-      `Rows written: ${MANY - before} in west. The regions are equal.`,
+      `Rows written: ${ROWS - before} in west. The regions are equal.`,
     );
-    expect(await countIn(harness, MANY)).toBe(MANY);
+    expect(await countIn(harness)).toBe(ROWS);
   });
 
   test('is begun once by two who press at once, and goes on though the visit of who began it ends', async () => {
