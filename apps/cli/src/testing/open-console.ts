@@ -183,10 +183,13 @@ export async function createClientTable({ regions, run }: CliHarness, name: stri
 export interface Visiting {
   get(url: string): Promise<string>;
   /** Follows where it is sent. */
-  post(url: string, fields: Readonly<Record<string, string>>): Promise<string>;
+  post(url: string, fields: FormFields): Promise<string>;
   /** Follows nothing. */
-  send(url: string, fields: Readonly<Record<string, string>>): Promise<Sent>;
+  send(url: string, fields: FormFields): Promise<Sent>;
 }
+
+/** A field of several values is sent once for each. */
+type FormFields = Readonly<Record<string, string | readonly string[]>>;
 
 interface Sent {
   readonly statusCode: number;
@@ -200,7 +203,10 @@ export async function visitConsole({ app, enter }: OpenedConsole): Promise<Visit
   const get = async (url: string): Promise<string> => (await app.inject({ url, headers })).body;
   const token = /name="formToken" value="([^"]+)"/.exec(await get('/audit'))?.[1] ?? '';
   const send: Visiting['send'] = async (url, fields) => {
-    const payload = new URLSearchParams({ formToken: token, ...fields }).toString();
+    const sent = Object.entries({ formToken: token, ...fields }).flatMap(([name, value]) =>
+      [value].flat().map((one) => [name, one] as [string, string]),
+    );
+    const payload = new URLSearchParams(sent).toString();
     const type = { 'content-type': 'application/x-www-form-urlencoded' };
     const asked = { method: 'POST', url, headers: { ...headers, ...type }, payload } as const;
     const answer = await app.inject(asked);

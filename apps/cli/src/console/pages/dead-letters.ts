@@ -1,5 +1,7 @@
 // Messages that a region could not apply, by reason; their bodies once somebody asks; sent again or thrown away.
-import { addAct, buttonHtml, fieldsOf, packField } from '../acts.ts';
+
+import { UsageError } from '../../usage-error.ts';
+import { addAct, buttonHtml, type Fields, fieldsOf, packField } from '../acts.ts';
 import { type Html, html, linesHtml, valueHtml } from '../html.ts';
 import { countText } from '../judge-region.ts';
 import { dateHtml } from '../layout.ts';
@@ -8,6 +10,9 @@ import { argument, optionArgs, shownCommand } from '../run-command.ts';
 import { choiceHtml, moreHtml, ROWS_MAX, regionOf, saidHtml, tableHtml } from './parts.ts';
 
 const PATH = '/dead-letters';
+/** There are a handful: ours, and those of Service Bus. */
+const REASONS_MAX = 20;
+const IDS_MAX = 10;
 
 interface Letter {
   readonly number: string;
@@ -32,8 +37,13 @@ export function deadLettersPage(routes: ConsoleRoutes, tools: ConsoleTools): voi
       const list =
         letters.length === 0
           ? html`<p>There are no dead letters in ${region}.</p>`
-          : [...groups].map(([reason, own]) => groupHtml(visit, { region, reason, letters: own }));
-      return html`${choice}${saidHtml(args, run)}${run.failure === undefined && list}`;
+          : [...groups]
+              .slice(0, REASONS_MAX)
+              .map(([reason, own]) => groupHtml(visit, { region, reason, letters: own }));
+      const more = groups.size - REASONS_MAX;
+      return html`${choice}${saidHtml(args, run)}${run.failure === undefined && list}${
+        more > 0 && html`<p>${countText(more, 'more reason')}: the command lists all of them.</p>`
+      }`;
     },
   });
   routes.form({
@@ -53,7 +63,7 @@ export function deadLettersPage(routes: ConsoleRoutes, tools: ConsoleTools): voi
       args: (fields) => [
         'dead-letters',
         verdict,
-        ...fields.all('number').map(argument),
+        ...numbersOf(fields).map(argument),
         ...optionArgs('--region', fields.one('region')),
       ],
       ...(verdict === 'resubmit'
@@ -61,6 +71,16 @@ export function deadLettersPage(routes: ConsoleRoutes, tools: ConsoleTools): voi
         : { loses: (fields) => ({ region: fields.one('region'), takesConfirm: false }) }),
     });
   }
+}
+
+/** An act is about rows of one page: more than a person could have seen is not taken. */
+function numbersOf(fields: Fields): readonly string[] {
+  const numbers = fields.all('number');
+  if (numbers.length <= ROWS_MAX) return numbers;
+  throw new UsageError(
+    `Nothing was done: ${numbers.length} dead letters are named, and a page takes at most ${ROWS_MAX} at once. ` +
+      'tandem dead-letters takes more, or --all.',
+  );
 }
 
 interface Group {
@@ -71,31 +91,44 @@ interface Group {
 
 function groupHtml(visit: Visit, { region, reason, letters }: Group): Html {
   const [oldest, newest] = [letters[0], letters.at(-1)];
-  const rows = letters
-    .slice(0, ROWS_MAX)
-    .map(
-      (letter) =>
-        html`<tr><td>${letter.number}</td><td>${dateHtml(letter.enqueuedAtMs)}</td><td>${letter.ids.map((id) => html`${valueHtml(id)} `)}</td><td>${valueHtml(letter.description ?? '')}</td><td>${buttonHtml(
-          visit,
-          { path: '/dead-letters/show', label: 'Show', fields: { region, number: letter.number } },
-        )}</td></tr>`,
-    );
+  const shown = letters.slice(0, ROWS_MAX);
+  const rows = shown.map(
+    (letter) =>
+      html`<tr><td>${letter.number}</td><td>${dateHtml(letter.enqueuedAtMs)}</td><td>${idsHtml(letter)}</td><td>${valueHtml(letter.description ?? '')}</td><td>${buttonHtml(
+        visit,
+        { path: '/dead-letters/show', label: 'Show', fields: { region, number: letter.number } },
+      )}</td></tr>`,
+  );
   return html`<section class="group"><h2>${reason} · ${countText(letters.length, 'message')}</h2>
 ${oldest !== undefined && newest !== undefined && html`<p>From ${dateHtml(oldest.enqueuedAtMs)} to ${dateHtml(newest.enqueuedAtMs)}.</p>`}
-${actsHtml(visit, { region, numbers: letters.map(({ number }) => number) })}
-${tableHtml(reason, ['Number', 'Since', 'Ids', 'Why', 'Act'], rows)}${moreHtml(letters.length, ROWS_MAX)}</section>`;
+${actsHtml(visit, { region, numbers: shown.map(({ number }) => number), isAll: shown.length === letters.length })}
+${tableHtml(reason, ['Number', 'Since', 'Ids', 'Why', 'Act'], rows)}${moreHtml(letters.length, ROWS_MAX)}${
+  shown.length < letters.length &&
+  html`<p>The next ones are shown once these are dealt with. All dead letters of the region at once: <code>${shownCommand(['dead-letters', 'resubmit', '--all', ...optionArgs('--region', region), '--apply'])}</code></p>`
+}</section>`;
+}
+
+/** A message packs thousands sometimes; its page shows all of it. */
+function idsHtml({ ids }: Letter): Html {
+  const more = ids.length - IDS_MAX;
+  return html`${ids.slice(0, IDS_MAX).map((id) => html`${valueHtml(id)} `)}${more > 0 && `and ${more} more`}`;
+}
+
+interface Acted {
+  readonly region: string;
+  readonly numbers: readonly string[];
+  /** Whether there are no more for the same reason. */
+  readonly isAll: boolean;
 }
 
 /** The numbers go along, so that what has come since is not touched unseen. */
-function actsHtml(
-  visit: Visit,
-  { region, numbers }: { readonly region: string; readonly numbers: readonly string[] },
-): Html {
+function actsHtml(visit: Visit, { region, numbers, isAll }: Acted): Html {
+  const what = numbers.length === 1 ? 'it' : `${isAll ? 'all' : 'the oldest'} ${numbers.length}`;
   return html`<form method="post" action="/dead-letters/resubmit" class="inline">
 <input type="hidden" name="formToken" value="${visit.visitor.formToken}"><input type="hidden" name="region" value="${packField(region)}">
 ${numbers.map((number) => html`<input type="hidden" name="number" value="${packField(number)}">`)}
-<button>Put ${numbers.length === 1 ? 'it' : `all ${numbers.length}`} back into the queue…</button>
-<button formaction="/dead-letters/discard">Throw ${numbers.length === 1 ? 'it' : `all ${numbers.length}`} away…</button></form>`;
+<button>Put ${what} back into the queue…</button>
+<button formaction="/dead-letters/discard">Throw ${what} away…</button></form>`;
 }
 
 async function show(visit: Visit, tools: ConsoleTools): Promise<Html> {
@@ -112,7 +145,7 @@ async function show(visit: Visit, tools: ConsoleTools): Promise<Html> {
   const letter = run.json as unknown as Letter & { readonly content: string };
   return html`${saidHtml(args, run)}<p class="lead">${letter.number}, since ${dateHtml(letter.enqueuedAtMs)}</p>
 <p>${valueHtml(letter.reason ?? 'No reason')}: ${valueHtml(letter.description ?? '')}</p>
-${actsHtml(visit, { region, numbers: [letter.number] })}
+${actsHtml(visit, { region, numbers: [letter.number], isAll: true })}
 <h2>Body</h2>${linesHtml(letter.content)}
 <p><a href="${PATH}">Back to the dead letters</a></p>`;
 }

@@ -164,6 +164,43 @@ describe('the page of dead letters', () => {
     const again = await visitor.post('/dead-letters/resubmit', { ...fields, stage: 'apply' });
     expect(textOf(again)).toContain('0 of 0 were resubmitted. Not there:');
   });
+
+  test('acts on the rows that it shows, however many there are', async () => {
+    const harness = await createCliHarness();
+    const { bus } = harness.regions;
+    const count = 450;
+    await bus.publisherFor('east', 'west').publish(
+      Array.from({ length: count }, (_, n) => ({
+        messageId: String(n),
+        subject: 'change-set' as const,
+        body: new Uint8Array(),
+      })),
+    );
+    const viewer = bus.viewerFor('west');
+    const sent = await viewer.peek('messages', 0n, count);
+    await viewer.setAside(new Set(sent.map(({ sequenceNumber }) => sequenceNumber)));
+    const visitor = await visit(await openConsole({}, harness));
+    const page = await visitor.get('/dead-letters?region=west');
+    expect(textOf(page)).toContain('SET_ASIDE · 450 messages');
+    expect(textOf(page)).toContain('Put the oldest 200 back into the queue…');
+    expect(textOf(page)).toContain('tandem dead-letters resubmit --all --region west --apply');
+    const [form = ''] =
+      /<form method="post" action="\/dead-letters\/resubmit".*?<\/form>/s.exec(page) ?? [];
+    const numbers = [...form.matchAll(/name="number" value="([^"]+)"/g)].map(([, one = '']) => one);
+    expect(numbers).toHaveLength(200);
+    const fields = { number: numbers, region: packField('west') };
+    const preview = await visitor.post('/dead-letters/discard', fields);
+    expect(textOf(preview)).toContain('200 would be discarded.');
+    await visitor.post('/dead-letters/discard', { ...fields, stage: 'apply', typed: 'west' });
+    const left = await viewer.peek('dead-letters', 0n, count);
+    expect(left.map(({ messageId }) => messageId)).toEqual(
+      Array.from({ length: count - 200 }, (_, n) => String(n + 200)),
+    );
+    const forged = { ...fields, number: left.map((one) => packField(String(one.sequenceNumber))) };
+    const refused = await visitor.post('/dead-letters/resubmit', { ...forged, stage: 'apply' });
+    expect(textOf(refused)).toContain('Nothing was done: 250 dead letters are named');
+    expect(await viewer.peek('dead-letters', 0n, count)).toHaveLength(250);
+  });
 });
 
 describe('the page of one entity', () => {
