@@ -1,5 +1,6 @@
-import type { FieldValues } from '@tandem/core';
+import { catalogKind, type FieldValues, type TableStore } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
+import { createTableLease, MIRROR_LEASE } from '@tandem/storage';
 import { describe, expect, test } from 'vitest';
 import { createRegion } from './open-region.ts';
 import { defineOpenTable } from './region-options.ts';
@@ -74,6 +75,46 @@ describe('a table of the catalogue', () => {
     });
     await drive(world, west.catalogue.restore('Events'));
     await world.clock.advance(10_000);
+    expect(await drive(world, east.openTable('Events').get(KEY))).toBeDefined();
+  });
+
+  test('does not say that it is not there, where its return was begun and taken back during a write', async () => {
+    const world = createWorld();
+    const { clock } = world;
+    const memory = createMemoryTableStore();
+    let asked: number | undefined;
+    const store: TableStore = {
+      ...memory,
+      async commit(transaction) {
+        if (transaction.table !== 'Rows') return memory.commit(transaction);
+        await clock.sleep(8_000);
+        asked ??= 0;
+        return memory.commit(transaction);
+      },
+      async query(range) {
+        const isLook = asked !== undefined && range.table === catalogKind.name;
+        if (isLook && (asked! += 1) === 2) {
+          await east.catalogue.stepReturn('Events', { kind: 'stay', home: 'east' });
+        }
+        return memory.query(range);
+      },
+    };
+    const east = regionOf(world, { region: 'east', peer: 'west', store }).region;
+    await drive(world, east.open());
+    const { catalogue } = east;
+    await clock.advance(5_000);
+    await drive(world, catalogue.create('Events'));
+    await drive(world, catalogue.mirror('Events', { home: 'east', to: 'shop', table: 'Plain' }));
+    // As the command has it all the while.
+    const named = { name: MIRROR_LEASE, holder: 'cli' };
+    await drive(world, createTableLease({ store, clock, ...named }).acquire(120_000));
+    await drive(world, east.findTable('Events'));
+    const writing = east.openTable('Events').put(KEY, text('pump'));
+    const failed = writing.catch((error: unknown) => error);
+    await clock.advance(100);
+    await drive(world, catalogue.stepReturn('Events', { kind: 'leave', home: 'east' }));
+    expect(await drive(world, failed)).toMatchObject({ code: 'TABLE_OUTCOME_UNKNOWN' });
+    expect(asked).toBeGreaterThan(1);
     expect(await drive(world, east.openTable('Events').get(KEY))).toBeDefined();
   });
 

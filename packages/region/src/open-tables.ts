@@ -158,15 +158,17 @@ function errorUnserved({ name, source }: TableGeneration): TransientError {
 
 /** Says of a write that was done whose table is not as it was found: deleted, or on its way out. */
 async function errorUnconfirmed(
-  { key, name }: TableGeneration,
+  { key, name, generation }: TableGeneration,
   catalogue: BoundParts['catalogue'],
 ): Promise<TerminalError | TransientError> {
-  const now = (await catalogue.findNow(key))?.table.source;
-  const isLeft = now !== undefined && now !== SOURCE_UNREADABLE && now.state !== 'done';
-  if (!isLeft) return noTable(name);
+  const now = (await catalogue.findNow(key))?.table;
+  const source = now?.source;
+  const isLeft = source !== undefined && source !== SOURCE_UNREADABLE && source.state !== 'done';
+  // Of the same generation the return was taken back since, and the write is there to stay.
+  if (!isLeft && now?.generation !== generation) return noTable(name);
   return new TransientError(
     'TABLE_OUTCOME_UNKNOWN',
-    `Table ${name} went out to a plain table during a write, which may have come too late for it. Try again.`,
+    `Table ${name} was on its way out to a plain table during a write, which may have come too late for it. Try again.`,
     { retryAfterMs: RETRY_AFTER_MS, details: { table: name } },
   );
 }
@@ -299,7 +301,8 @@ function appliedIn(regions: readonly string[]): ReceiptAnswer {
 
 /**
  * Binds a table on its way out: its rows are shown, and what is written waits until it is a proxy, or stays. Each call looks
- * at the state first, so that nobody is shown rows of here once the plain table takes writes.
+ * at the state first: in the region that returns it nobody is shown rows of here once the plain table takes writes; another shows them
+ * until it has heard.
  */
 function bindLeaving(found: FoundTable, source: TableSource, parts: BoundParts): FoundRegionTable {
   const { table } = found;

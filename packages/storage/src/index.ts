@@ -15,6 +15,7 @@ export {
   type FoundTable,
   isCatalogueUsed,
   readTables,
+  TABLE_TRUST_MS,
   type TableCatalogue,
   type TableCatalogueOptions,
 } from './catalogue/table-catalogue.ts';
@@ -195,4 +196,9 @@ export {
   type StateTable,
   type StateTableOptions,
 } from './write-path/create-replicated-table.ts';
-export { MIRROR_LEASE, MIRROR_WRITE_MS, mirrorPage } from './write-path/mirror-page.ts';
+export {
+  CLOCKS_MS_MAX,
+  MIRROR_LEASE,
+  MIRROR_WRITE_MS,
+  mirrorPage,
+} from './write-path/mirror-page.ts';

@@ -36,8 +36,8 @@ async function setUp({ isOld = false }: { readonly isOld?: boolean } = {}) {
     shop: createMemoryTableStore({ nowMs: () => clock.nowMs(), isTagged: true }),
     plain: createMemoryTableStore({ nowMs: () => clock.nowMs(), isTagged: true }),
   };
-  /** A command stands still for `commandMs` while writes are held. */
-  const slow = { busMs: 0, westCommitMs: 0, commandMs: 0 };
+  /** A command stands still for `commandMs` while writes are held, and its clock is `behindMs` behind. */
+  const slow = { busMs: 0, westCommitMs: 0, commandMs: 0, behindMs: 0 };
   const faults = { plain: () => {}, east: () => {}, west: () => {} };
   const failing = (store: TableStore, name: keyof typeof faults): TableStore => ({
     ...store,
@@ -57,7 +57,7 @@ async function setUp({ isOld = false }: { readonly isOld?: boolean } = {}) {
   const plain = failing(accounts.plain, 'plain');
   const inWest = createMemoryTableStore();
   const stores = {
-    east: createMemoryTableStore(),
+    east: createMemoryTableStore({ nowMs: () => clock.nowMs() }),
     west: {
       ...inWest,
       async commit(transaction: Parameters<TableStore['commit']>[0]) {
@@ -128,7 +128,7 @@ async function setUp({ isOld = false }: { readonly isOld?: boolean } = {}) {
       readReadiness: async () => undefined,
       openQueue: () => ({}) as never,
       clock: {
-        nowMs: () => clock.nowMs(),
+        nowMs: () => clock.nowMs() - slow.behindMs,
         sleep(durationMs, asked) {
           const isLong = durationMs === FREEZE_MS;
           const moreMs = isLong ? slow.commandMs : 0;
@@ -318,6 +318,27 @@ describe('I26: a table is returned to a plain one', () => {
     expect((await plainRow(opened, 50))?.properties).toEqual(text('late'));
   });
 
+  test('waits for what was acknowledged from memory, by whatever clock up to five seconds behind', async () => {
+    const opened = await setUp();
+    const { begin, mirror, orders, drive, slow, clock, west } = opened;
+    await mirror();
+    slow.behindMs = 4_500;
+    const args = ['--apply', '--confirm', 'east'];
+    const returning = begin(new AbortController().signal, 'return', ...args);
+    const hasHeard = async () =>
+      (await west.catalogue.findNow('Orders'))?.table.source !== undefined;
+    while (!(await drive(hasHeard()))) {
+      await drive(west.findTable('Orders'));
+      await clock.advance(50);
+    }
+    await clock.advance(1_800);
+    slow.busMs = 30_000;
+    const outcome = await drive(orders.west.put(keyOf(50), text('remembered')));
+    expect(outcome.kind).toBe('created');
+    expect(await drive(returning)).toMatchObject({ json: { applied: true, rows: 7 } });
+    expect((await plainRow(opened, 50))?.properties).toEqual(text('remembered'));
+  });
+
   test('leaves a write without an answer that may have come too late for it', async () => {
     const opened = await setUp();
     const { begin, mirror, orders, drive, slow, clock } = opened;
@@ -382,11 +403,16 @@ describe('I26: a table is returned to a plain one', () => {
 
   test('is refused before anything begins where it could not be whole', async () => {
     const opened = await setUp();
-    const { give, mirror, run, accounts, faults, orders, drive } = opened;
+    const { give, mirror, run, accounts, faults, orders, drive, slow } = opened;
     expect((await give()).err).toContain('nothing mirrors it');
     await run('mirror', '--to', 'plain', '--apply');
     expect((await give()).err).toContain('has not been equal yet');
     await mirror();
+    const inWest = await run('return', '--back', '--apply', '--region', 'west');
+    expect(inWest.err).toContain('east mirrors it. Give that as --region');
+    slow.behindMs = 7_000;
+    expect((await give()).err).toContain('The clock here is 7');
+    slow.behindMs = 0;
     faults.west = () => {
       throw new TransientError('TABLE_UNAVAILABLE', 'west is gone.');
     };
@@ -440,8 +466,9 @@ describe('I26: a table is returned to a plain one', () => {
     const begun = await drive(catalogue.stepReturn('Orders', { kind: 'leave', home: 'east' }));
     const { sinceMs } = begun!;
     const left = { kind: 'left' as const, sinceMs, rows: 6 };
+    const stay = { kind: 'stay' as const, home: 'east' };
     await drive(catalogue.stepReturn('Orders', left));
-    await expect(drive(catalogue.stepReturn('Orders', { kind: 'stay' }))).rejects.toThrow(
+    await expect(drive(catalogue.stepReturn('Orders', stay))).rejects.toThrow(
       'clients may have written',
     );
     await clock.advance(90_000);

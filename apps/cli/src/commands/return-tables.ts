@@ -31,6 +31,7 @@ import {
 } from '@tandem/core';
 import { FREEZE_MS } from '@tandem/region';
 import {
+  CLOCKS_MS_MAX,
   createMirrorRecord,
   createOldTable,
   createTableLease,
@@ -42,6 +43,7 @@ import {
   queryOpenTable,
   readTables,
   type StatusRow,
+  TABLE_TRUST_MS,
   type TableCatalogue,
 } from '@tandem/storage';
 import type { Command } from 'commander';
@@ -95,11 +97,13 @@ const LEASE_WAIT_MS = 180_000;
 /** How long a region may take to hear of a change of the catalogue, and its writes to come here, while writes are held. */
 const HEAR_MS_MAX = 60_000;
 const ARRIVE_MS_MAX = 60_000;
-/** What a process remembers of the catalogue it goes by for so long. */
-const TRUST_MS = 3_000;
 const LOOK_EVERY_MS = 250;
+/** What a region acknowledged by what it remembered is older than this, once it has heard; the clocks count, whose word it goes by. */
+const KNOWN_MS = TABLE_TRUST_MS + CLOCKS_MS_MAX;
 /** A pass that finds nothing to write proves; the others have written what the one before had not. */
 const PASSES_MAX = 4;
+/** A store tells its time to the second. */
+const STORE_TIME_MS = 1_000;
 /** A mirror that is further behind than two passes and this has trouble. */
 const BEHIND_MS_MAX = 120_000;
 
@@ -125,7 +129,7 @@ async function giveOut(
   if (readable?.state === 'proxy') return settleReturned({ session, catalogue }, table, apply);
   if (back) {
     if (!apply) return tell(table, `Would let ${table.name} stay. Run it with --apply.`);
-    const kept = await catalogue.stepReturn(name, { kind: 'stay' }, table.generation);
+    const kept = await catalogue.stepReturn(name, { kind: 'stay', home: region }, table.generation);
     return tell({ ...table, source: kept }, `${table.name} stays, and takes writes.`, true);
   }
   const nowMs = session.io.clock.nowMs();
@@ -168,6 +172,7 @@ async function requireReturnable(leaving: Leaving): Promise<MirrorRecord> {
     );
   }
   await connectionOf(home, mirror.to);
+  await requireClock(leaving);
   for (const one of regions) {
     if (await hasHeard(one, table, () => true)) continue;
     throw new UsageError(
@@ -200,6 +205,20 @@ async function requireReturnable(leaving: Leaving): Promise<MirrorRecord> {
   if (late.length === 0) return record;
   throw new UsageError(
     `What was written in ${late.join(' and ')} a minute ago is not in ${home.name} yet: see tandem status, and wait until it is.`,
+  );
+}
+
+/** Throws `UsageError` where the clock here is not that of the region: by it is told what was acknowledged before the others heard. */
+async function requireClock({ session, home }: Leaving): Promise<void> {
+  const { clock } = session.io;
+  const askedMs = clock.nowMs();
+  const storeMs = await home.store.timeMs();
+  if (storeMs === undefined) return;
+  const [aheadMs, behindMs] = [askedMs - storeMs - STORE_TIME_MS, storeMs - clock.nowMs()];
+  if (Math.max(aheadMs, behindMs) <= CLOCKS_MS_MAX) return;
+  throw new UsageError(
+    `The clock here is ${durationText(Math.max(aheadMs, behindMs))} ${aheadMs > behindMs ? 'ahead of' : 'behind'} that of the store of ` +
+      `${home.name}; a table is returned with ${durationText(CLOCKS_MS_MAX)} at most. Set it right.`,
   );
 }
 
@@ -325,7 +344,7 @@ async function bring(leaving: Leaving, begun: TableSource, hold: MirrorHold): Pr
   const skewMs = await readDurationMs(home, 'Receipt.SkewMsMax');
   await untilAll(leaving, {
     hold,
-    left: () => findLate(leaving, heardMs + TRUST_MS + skewMs),
+    left: () => findLate(leaving, heardMs + Math.max(KNOWN_MS, TABLE_TRUST_MS + skewMs)),
     endMs: clock.nowMs() + ARRIVE_MS_MAX,
     what: 'have writes that have not come here',
   });
@@ -479,9 +498,10 @@ function inMemory(): Pick<StatusRow<MirrorRecord>, 'look' | 'put'> {
 }
 
 /** What went wrong is told by who calls; here it is told what became of the table. */
-async function letStay({ session, catalogue, table }: Leaving): Promise<void> {
+async function letStay({ session, catalogue, table, home }: Leaving): Promise<void> {
   try {
-    await catalogue.stepReturn(table.name, { kind: 'stay' }, table.generation);
+    const stay = { kind: 'stay' as const, home: home.name };
+    await catalogue.stepReturn(table.name, stay, table.generation);
     session.tell(`${table.name} stays, and takes writes.`);
   } catch (error) {
     if (!(error instanceof AppError)) throw error;

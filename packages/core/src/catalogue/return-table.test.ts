@@ -27,6 +27,7 @@ const DONE: TableSource = {
   },
 };
 const LEAVE = { kind: 'leave', home: 'east' } as const;
+const STAY = { kind: 'stay', home: 'east' } as const;
 const tableOf = (source: TableSource | undefined, mirror: TableMirror | undefined = MIRROR) => ({
   name: 'Orders',
   source,
@@ -45,8 +46,12 @@ describe('the return of a table', () => {
     expect(decodeSource(encodeSource(leaving))).toEqual(leaving);
     expect(overlaidBy(leaving)).toEqual(overlaidBy(before));
     expect(decideReturn(tableOf(leaving), LEAVE, 2_000)).toBe(leaving);
-    expect(decideReturn(tableOf(leaving), { kind: 'stay' }, 2_000)).toBe(before);
-    expect(decideReturn(tableOf(before), { kind: 'stay' }, 2_000)).toBe(before);
+    expect(decideReturn(tableOf(leaving), STAY, 2_000)).toBe(before);
+    expect(decideReturn(tableOf(before), STAY, 2_000)).toBe(before);
+    const inWest = { kind: 'stay', home: 'west' } as const;
+    expect(() => decideReturn(tableOf(leaving), inWest, 2_000)).toThrow('east returns it. Give');
+    // It may not have heard of the leaving.
+    expect(() => decideReturn(tableOf(before), inWest, 2_000)).toThrow('east mirrors it. Give');
   });
 
   test('ends once, the leaving that it was proven of, and has no way back then', () => {
@@ -56,7 +61,7 @@ describe('the return of a table', () => {
     expect(gone).toMatchObject({ state: 'returned', rows: 7 });
     expect(decodeSource(encodeSource(gone))).toEqual(gone);
     expect(decideReturn(tableOf(gone), left, 3_000)).toBe(gone);
-    expect(() => decideReturn(tableOf(gone), { kind: 'stay' }, 3_000)).toThrow('may have written');
+    expect(() => decideReturn(tableOf(gone), STAY, 3_000)).toThrow('may have written');
     // Somebody let it stay, and somebody began anew, while this one slept.
     const again = decideReturn(tableOf(DONE), LEAVE, 5_000)!;
     expect(() => decideReturn(tableOf(again), left, 6_000)).toThrow('it was let stay meanwhile');

@@ -16,7 +16,7 @@ export type ReturnStep =
   /** From here on nobody writes to it. */
   | { readonly kind: 'leave'; readonly home: string }
   /** It is as it was. */
-  | { readonly kind: 'stay' }
+  | { readonly kind: 'stay'; readonly home: string }
   /** The plain table has `rows` rows and is equal; of the leaving that began at `sinceMs` alone. There is no way back from it. */
   | { readonly kind: 'left'; readonly sinceMs: number; readonly rows: number };
 
@@ -47,7 +47,7 @@ export function decideReturn(
       if (source?.state === 'returned') {
         throw refusal(table, 'it is returned, and clients may have written to the plain table.');
       }
-      return source?.state === 'returning' ? source.before : source;
+      return stay(table, source, step.home);
     case 'left':
       if (source?.state === 'returned') return source;
       if (source?.state !== 'returning' || source.sinceMs !== step.sinceMs) {
@@ -57,6 +57,22 @@ export function decideReturn(
     default:
       return assertNever(step);
   }
+}
+
+/** Another region would take writes again, while the one that returns the table has not heard of it and ends the return. */
+function stay(
+  table: Returnable,
+  source: TableSource | undefined,
+  home: string,
+): TableSource | undefined {
+  const { mirror } = table;
+  const isOut = source?.state === 'returning';
+  const known = mirror === MIRROR_UNREADABLE ? undefined : mirror?.home;
+  const owner = isOut ? source.home : known;
+  if (owner !== undefined && owner !== home) {
+    throw refusal(table, `${owner} ${isOut ? 'returns' : 'mirrors'} it. Give that as --region.`);
+  }
+  return isOut ? source.before : source;
 }
 
 function leave(

@@ -157,7 +157,7 @@ export interface TableCatalogueOptions {
 /** What is remembered is read anew when it is this old, while it is asked for. */
 const REFRESH_MS = 1_000;
 /** Nothing is acknowledged on what is remembered for longer. */
-const TRUST_MS = 3_000;
+export const TABLE_TRUST_MS = 3_000;
 const ATTEMPTS_MAX = 10;
 /** Bounds the memory of every process of a region. */
 const GENERATIONS_KEPT_MAX = 50_000;
@@ -212,7 +212,7 @@ export function createTableCatalogue(options: TableCatalogueOptions): TableCatal
       await endAll(ended, own);
       const last = ended.at(-1);
       // Until then other processes may go by what they remember.
-      if (last !== undefined) await clock.sleep(TRUST_MS);
+      if (last !== undefined) await clock.sleep(TABLE_TRUST_MS);
       return last;
     },
     restore: (name, generation) => restore(name, generation, own),
@@ -266,7 +266,7 @@ class Records {
   async find(key: string): Promise<FoundTable | undefined> {
     const known = this.#known;
     if (known === undefined || this.#nowMs() - known.askedMs >= REFRESH_MS) this.#refreshBehind();
-    const trustedUntilMs = (known?.askedMs ?? 0) + TRUST_MS;
+    const trustedUntilMs = (known?.askedMs ?? 0) + TABLE_TRUST_MS;
     // That there is none is not believed: another process may just have answered that it made one.
     const current = currentTable(known?.catalogue.get(key));
     if (current !== undefined && this.#isTrusted(trustedUntilMs)) {
@@ -276,7 +276,7 @@ class Records {
   }
 
   async findNow(key: string): Promise<FoundTable | undefined> {
-    const trustedUntilMs = this.#nowMs() + TRUST_MS;
+    const trustedUntilMs = this.#nowMs() + TABLE_TRUST_MS;
     const current = currentTable(await this.ofName(key));
     return current && { table: current, trustedUntilMs };
   }
@@ -333,7 +333,7 @@ class Records {
   #isTrusted(untilMs: number): boolean {
     const leftMs = untilMs - this.#nowMs();
     // A clock that was set back must not make it last longer.
-    return leftMs > 0 && leftMs <= TRUST_MS;
+    return leftMs > 0 && leftMs <= TABLE_TRUST_MS;
   }
 
   #nowMs(): number {

@@ -144,10 +144,11 @@ class Mirrors {
 
   /** Whoever returns a table has the lease all the while, so this one was cut off, and writes wait for it. */
   async #goOn({ table }: Mirrored, { state }: TableSource): Promise<void> {
-    const { logger } = this.#options;
+    const { logger, region } = this.#options;
+    const stay = { kind: 'stay' as const, home: region };
     try {
       if (state === 'returned') await this.#catalogue.finishReturn(table.name);
-      else await this.#catalogue.stepReturn(table.name, { kind: 'stay' }, table.generation);
+      else await this.#catalogue.stepReturn(table.name, stay, table.generation);
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       logger.warn(
