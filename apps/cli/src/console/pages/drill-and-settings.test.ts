@@ -51,6 +51,13 @@ describe('the page of drills', () => {
       result: { endedMs: 1, exitCode: 0, text: '', isFailure: false, json },
     };
     await writeFile(join(folder, 'runs', `${id}.json`), JSON.stringify(run));
+    // Another build measured other things.
+    const other = {
+      ...run,
+      id: 'aaaaaaaaaaaaaaaa',
+      result: { ...run.result, json: { forReal: true } },
+    };
+    await writeFile(join(folder, 'runs', `${other.id}.json`), JSON.stringify(other));
     // What cannot be read is left out.
     await writeFile(join(folder, 'runs', 'fedcba9876543210.json'), '{"id":');
     const visitor = await visitConsole(await openConsole({}, undefined, { folder }));

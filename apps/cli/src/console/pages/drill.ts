@@ -1,4 +1,6 @@
 // What a loss would be like, a loss that is tried, and how the tries before it compare with what was predicted.
+import { type Static, Type } from 'typebox';
+import { Compile } from 'typebox/compile';
 import { type Html, html } from '../html.ts';
 import { judgeRegion } from '../judge-region.ts';
 import { ageText, badgeHtml, dateHtml } from '../layout.ts';
@@ -11,22 +13,27 @@ import { tableHtml } from './parts.ts';
 const PATH = '/drill';
 const REFRESH_MS = 2_000;
 
-/** As `tandem drill --for-real --json` tells it. */
-interface Measured {
-  readonly forReal: true;
-  readonly region: string;
-  readonly successor: string;
-  readonly failOverMs: number;
-  readonly isWithinBounds: boolean;
-  readonly bounds: {
-    readonly soonestMs: number;
-    readonly formulaMs: number;
-    readonly worstMs: number;
-  };
-  readonly catchUpMs?: number;
-  readonly failBackMs?: number;
-  readonly counts: { readonly failed: number; readonly stale: number };
-}
+const measuredSchema = Type.Object({
+  forReal: Type.Literal(true),
+  region: Type.String(),
+  successor: Type.String(),
+  failOverMs: Type.Number(),
+  isWithinBounds: Type.Boolean(),
+  bounds: Type.Object({
+    soonestMs: Type.Number(),
+    formulaMs: Type.Number(),
+    worstMs: Type.Number(),
+  }),
+  catchUpMs: Type.Optional(Type.Number()),
+  failBackMs: Type.Optional(Type.Number()),
+  counts: Type.Object({ failed: Type.Number(), stale: Type.Number() }),
+});
+
+/** Is what `tandem drill --for-real --json` tells. */
+type Measured = Static<typeof measuredSchema>;
+
+/** Another build may have told it otherwise: then its run is listed, and its figures are not. */
+const checkMeasured = Compile(measuredSchema);
 
 export function drillPage({ page }: ConsoleRoutes, tools: ConsoleTools): void {
   page({
@@ -60,7 +67,7 @@ ${beginHtml(visit, { kind: 'drill', label: 'Predict…', content })}
 function measuredHtml(drills: readonly LongRun[]): Html {
   const rows = drills.flatMap((run) => {
     const json = run.result?.json;
-    return json?.['forReal'] === true ? [measuredRow(run, json as unknown as Measured)] : [];
+    return checkMeasured.Check(json) ? [measuredRow(run, json)] : [];
   });
   if (rows.length === 0) return html`<p>None was tried by way of the console yet.</p>`;
   const head = [
