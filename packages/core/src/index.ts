@@ -69,6 +69,7 @@ export {
   hidingTableIds,
   keepSettingsOf,
   keepsOf,
+  rowsIdOf,
   rowsKindOf,
   type TableKeep,
 } from './catalogue/table-keeps.ts';

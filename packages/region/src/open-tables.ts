@@ -14,6 +14,7 @@ import {
   type OpenKind,
   openTableId,
   overlaidBy,
+  rowsIdOf,
   rowsKind,
   SOURCE_UNREADABLE,
   type TableGeneration,
@@ -198,10 +199,6 @@ function bindTable(found: FoundTable, parts: BoundParts): FoundRegionTable {
   }
 }
 
-function tableIdOf(table: TableGeneration): string {
-  return openTableId(table.key, formatGeneration(table.rowsOf));
-}
-
 /** Returns what the ids of its rows began with before it was returned to a plain table. */
 function formerIdOf({ key, source }: TableGeneration): string | undefined {
   if (source === undefined || source === SOURCE_UNREADABLE) return undefined;
@@ -219,7 +216,7 @@ function openOld(
   return createOldTable({
     store,
     table: source.table,
-    tableId: tableIdOf(table),
+    tableId: rowsIdOf(table),
     onRefused: ({ partitionKey, rowKey, why }) =>
       notices.note('row-foreign', `${source.table}/${partitionKey}/${rowKey}`, why),
   });
@@ -234,7 +231,7 @@ function bindRows(
   const { table } = found;
   const { catalogue, space, region, peers } = parts;
   const { consistency } = space;
-  const tableId = tableIdOf(table);
+  const tableId = rowsIdOf(table);
   const rows = createOpenTable({
     ...space.rows,
     tableId,
@@ -372,7 +369,7 @@ function bindForwarded(
 ): FoundRegionTable {
   const { table } = found;
   const { consistency } = parts.space;
-  const idOf = (key: OpenKey): string => encodeOpenId(tableIdOf(table), key);
+  const idOf = (key: OpenKey): string => encodeOpenId(rowsIdOf(table), key);
   const { forwarding, write } = createForwarded(found, source, parts);
   return {
     table,
@@ -405,7 +402,7 @@ interface Forwarded {
 
 function createForwarded({ table }: FoundTable, source: TableSource, parts: BoundParts): Forwarded {
   const { catalogue, clock, places, space, stopping, sources } = parts;
-  const tableId = tableIdOf(table);
+  const tableId = rowsIdOf(table);
   const lookNow = async (): Promise<FoundTable> => {
     const now = await catalogue.findNow(table.key);
     if (now?.table.generation === table.generation) return now;

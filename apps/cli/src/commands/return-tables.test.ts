@@ -38,19 +38,23 @@ async function setUp({ isOld = false }: { readonly isOld?: boolean } = {}) {
   };
   /** A command stands still for `commandMs` while writes are held, and its clock is `behindMs` behind. */
   const slow = { busMs: 0, westCommitMs: 0, commandMs: 0, behindMs: 0 };
-  const faults = { plain: () => {}, east: () => {}, west: () => {} };
+  const faults: Record<'plain' | Name, () => void | Promise<void>> = {
+    plain: () => {},
+    east: () => {},
+    west: () => {},
+  };
   const failing = (store: TableStore, name: keyof typeof faults): TableStore => ({
     ...store,
     async query(range) {
-      faults[name]();
+      await faults[name]();
       return store.query(range);
     },
     async get(...asked) {
-      faults[name]();
+      await faults[name]();
       return store.get(...asked);
     },
     async commit(transaction) {
-      faults[name]();
+      await faults[name]();
       return store.commit(transaction);
     },
   });
@@ -337,6 +341,20 @@ describe('I26: a table is returned to a plain one', () => {
     expect(outcome.kind).toBe('created');
     expect(await drive(returning)).toMatchObject({ json: { applied: true, rows: 7 } });
     expect((await plainRow(opened, 50))?.properties).toEqual(text('remembered'));
+  });
+
+  test('says that it is returned where a region is gone behind the end, and goes on then', async () => {
+    const { mirror, give, faults, east } = await setUp();
+    await mirror();
+    faults.west = async () => {
+      if ((await east.catalogue.findNow('Orders'))?.table.generation !== 1) return;
+      throw new TransientError('TABLE_UNAVAILABLE', 'west is gone.');
+    };
+    const done = await give();
+    expect(done).toMatchObject({ code: EXIT.finding, json: { applied: true, rows: 6 } });
+    expect(done.err).not.toContain('Orders stays');
+    faults.west = () => {};
+    expect(await give()).toMatchObject({ code: EXIT.ok, json: { applied: true } });
   });
 
   test('leaves a write without an answer that may have come too late for it', async () => {

@@ -19,8 +19,8 @@ import {
   isMirroredStill,
   type Lease,
   MIRROR_UNREADABLE,
-  openTableId,
   overlaidBy,
+  rowsIdOf,
   rowsKindOf,
   SOURCE_UNREADABLE,
   type TableGeneration,
@@ -65,8 +65,11 @@ interface ReturnCommand {
   readonly back: boolean;
 }
 
+/** By so much later than it heard, on whatever clock, a region may acknowledge a write by what it remembers. */
+const KNOWN_MS = TABLE_TRUST_MS + CLOCKS_MS_MAX;
+
 const HELP = `
-Writes to the table are held in every region, for some ${Math.ceil(FREEZE_MS / 1_000)} seconds, the time that the slowest region is behind, and two passes of the
+Writes to the table are held in every region, for some ${Math.ceil(KNOWN_MS / 1_000)} seconds, the time that the slowest region is behind, and two passes of the
 mirror; reads are answered all the time. Then the endpoint of this region forwards the table to the plain one, and the
 other regions answer 503 for it: their clients take this endpoint first. All ETags that clients hold die, since the plain table has
 its own: whoever writes with one is answered 412, and reads again. Clients then take the plain account's own address, one
@@ -98,8 +101,6 @@ const LEASE_WAIT_MS = 180_000;
 const HEAR_MS_MAX = 60_000;
 const ARRIVE_MS_MAX = 60_000;
 const LOOK_EVERY_MS = 250;
-/** What a region acknowledged by what it remembered is older than this, once it has heard; the clocks count, whose word it goes by. */
-const KNOWN_MS = TABLE_TRUST_MS + CLOCKS_MS_MAX;
 /** A pass that finds nothing to write proves; the others have written what the one before had not. */
 const PASSES_MAX = 4;
 /** A store tells its time to the second. */
@@ -147,7 +148,8 @@ async function giveOut(
   if (!apply) {
     return tell(
       table,
-      `Would hold writes to ${table.name} in every region for some ${durationText(FREEZE_MS + 2 * record.passMs)}, bring the last of ` +
+      `Would hold writes to ${table.name} in every region for some ${durationText(KNOWN_MS + 2 * record.passMs)} and what the slowest is ` +
+        'behind (tandem status), bring the last of ' +
         `${record.rows} rows to ${where}, prove them equal, and forward the table there, through ${region} alone. ` +
         (others.length === 0
           ? ''
@@ -179,7 +181,7 @@ async function requireReturnable(leaving: Leaving): Promise<MirrorRecord> {
       `${one.name} has no table ${table.name} of this generation: it has not heard of it yet, or has another. Try again.`,
     );
   }
-  const tableId = tableIdOf(table);
+  const tableId = rowsIdOf(table);
   const seen = await createMirrorRecord({ store: home.store, tableId }).look();
   const record = seen.kind === 'value' && seen.value.sinceMs === mirror.sinceMs ? seen.value : null;
   const nowMs = session.io.clock.nowMs();
@@ -429,8 +431,9 @@ async function passOnce(leaving: Leaving, hold: MirrorHold): Promise<Pass> {
   const { session, table, mirror, home } = leaving;
   const { clock, randomness, signal } = session.io;
   const kind = rowsKindOf(table);
-  const tableId = tableIdOf(table);
-  const { store, bucketCount } = await session.of(kind).openOne(home.name);
+  const tableId = rowsIdOf(table);
+  const own = await session.of(kind).openOne(home.name);
+  const { store, bucketCount } = own;
   const faults: string[] = [];
   const over = overlaidBy(table.source);
   const old =
@@ -455,16 +458,18 @@ async function passOnce(leaving: Leaving, hold: MirrorHold): Promise<Pass> {
   const record = inMemory();
   const connection = await connectionOf(home, mirror.to);
   const account: TableStore = await openAccount(session, home, mirror.to);
+  const writes = session.io.openStore(connection, MIRROR_WRITE_MS);
   for (;;) {
     signal.throwIfAborted();
     home.beginRound();
+    own.beginRound();
     const { leasedUntilMs, table: now } = await hold();
     const shown = { ...rows, old: overlaidBy(now.source) && old };
     const page = await mirrorPage({
       ours: { query: (query) => queryOpenTable(query, shown) },
       tableId,
       store: account,
-      writes: session.io.openStore(connection, MIRROR_WRITE_MS),
+      writes,
       leasedUntilMs,
       mirror,
       record,
@@ -517,7 +522,7 @@ async function finish(leaving: Leaving, rows: number, heldMs: number): Promise<O
   const made = await catalogue.finishReturn(table.name);
   const now = made ?? (await catalogue.findNow(table.name))?.table;
   if (now === undefined) throw new NotFoundError(`Table ${table.name} was deleted meanwhile.`);
-  const settled = await settleReturned(leaving, now, true);
+  const settled = await settleOrTell(leaving, now);
   return {
     ...settled,
     text:
@@ -527,6 +532,17 @@ async function finish(leaving: Leaving, rows: number, heldMs: number): Promise<O
       ) + settled.text,
     json: { applied: true, rows, heldMs, ...sourceOf(now) },
   };
+}
+
+/** There is no way back any more, so what fails now is no failure of the return, and the same command goes on. */
+async function settleOrTell(leaving: Leaving, now: TableGeneration): Promise<Outcome> {
+  try {
+    return await settleReturned(leaving, now, true);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    const text = `Whether every region has heard of it is not known: ${error.message} Repeat the command.`;
+    return { ...tell(now, text), exitCode: EXIT.finding };
+  }
 }
 
 /** Ends what a proxy has followed, where every region knows the proxy: a region that hears of the end first has no table. */
@@ -560,10 +576,6 @@ async function settleReturned(
   }
   await catalogue.endReturned(now.name);
   return tell(now, next, true);
-}
-
-function tableIdOf({ key, rowsOf }: TableGeneration): string {
-  return openTableId(key, formatGeneration(rowsOf));
 }
 
 function sourceOf({

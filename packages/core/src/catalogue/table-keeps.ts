@@ -15,6 +15,11 @@ export function rowsKindOf({ replicate }: Pick<TableGeneration, 'replicate'>): O
   return replicate === 'none' ? localRowsKind : rowsKind;
 }
 
+/** Returns what the ids of the rows begin with that a generation of a table shows. */
+export function rowsIdOf({ key, rowsOf }: Pick<TableGeneration, 'key' | 'rowsOf'>): string {
+  return openTableId(key, formatGeneration(rowsOf));
+}
+
 /** What of a table's settings says how long something is kept; the region's setting counts where one is undefined. */
 export type TableKeep = Pick<TableGeneration, KeepSetting>;
 type KeepSetting = (typeof KEEP_SETTINGS)[number];

@@ -3,11 +3,10 @@ import {
   catalogKind,
   createHybridClock,
   currentTable,
-  formatGeneration,
   isOverlaid,
   type Lease,
   localRowsKind,
-  openTableId,
+  rowsIdOf,
   rowsKindOf,
   SOURCE_UNREADABLE,
   type TableGeneration,
@@ -137,7 +136,7 @@ class Copier {
       const source = table?.source;
       if (table === undefined || source === undefined || source === SOURCE_UNREADABLE) return [];
       if (source.home !== region || !['frozen', 'overlay'].includes(source.state)) return [];
-      return [{ table, source, tableId: openTableId(table.key, formatGeneration(table.rowsOf)) }];
+      return [{ table, source, tableId: rowsIdOf(table) }];
     });
   }
 

@@ -2,13 +2,12 @@ import {
   AppError,
   catalogKind,
   currentTable,
-  formatGeneration,
   isLeaving,
   isMirroredStill,
   type Lease,
   MIRROR_UNREADABLE,
-  openTableId,
   overlaidBy,
+  rowsIdOf,
   rowsKindOf,
   type TableGeneration,
   type TableMirror,
@@ -138,7 +137,7 @@ class Mirrors {
       const mirror = table?.mirror;
       if (table === undefined || mirror === undefined || mirror === MIRROR_UNREADABLE) return [];
       if (mirror.home !== region) return [];
-      return [{ table, mirror, tableId: openTableId(table.key, formatGeneration(table.rowsOf)) }];
+      return [{ table, mirror, tableId: rowsIdOf(table) }];
     });
   }
 
