@@ -181,6 +181,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
     await page.waitForSelector('#run form[action="/recovery/again"]');
     expect(await textOf(page)).toContain('Stopped');
     expect(new URL(page.url()).search).toBe(search);
+    await page.type('#typed', 'west');
     await press('main form[action="/recovery/again"] button');
     await page.waitForFunction(
       `/Done|Found something/.test(document.getElementById('run').innerText)`,
