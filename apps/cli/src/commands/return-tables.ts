@@ -429,32 +429,10 @@ interface Pass {
 /** Goes over both tables once. Throws `UsageError` for a row that is not in both as it must be. */
 async function passOnce(leaving: Leaving, hold: MirrorHold): Promise<Pass> {
   const { session, table, mirror, home } = leaving;
-  const { clock, randomness, signal } = session.io;
-  const kind = rowsKindOf(table);
+  const { clock, signal } = session.io;
   const tableId = rowsIdOf(table);
-  const own = await session.of(kind).openOne(home.name);
-  const { store, bucketCount } = own;
   const faults: string[] = [];
-  const over = overlaidBy(table.source);
-  const old =
-    over &&
-    createOldTable({
-      store: await openAccount(session, home, over.from),
-      table: over.table,
-      tableId,
-      onRefused: ({ partitionKey, rowKey, why }) =>
-        void faults.push(`old row ${JSON.stringify([partitionKey, rowKey])}: ${why}`),
-    });
-  const rows = {
-    store,
-    kind,
-    bucketCount,
-    clock,
-    randomness,
-    tableId,
-    onDamaged: ({ rowKey, problem }: { readonly rowKey: string; readonly problem: string }) =>
-      void faults.push(`row ${rowKey}: ${problem}`),
-  };
+  const { own, rows, old } = await openOwn(leaving, faults);
   const record = inMemory();
   const connection = await connectionOf(home, mirror.to);
   const account: TableStore = await openAccount(session, home, mirror.to);
@@ -490,6 +468,36 @@ async function passOnce(leaving: Leaving, hold: MirrorHold): Promise<Pass> {
     // Of a pass that has ended the count of this one is that of the last.
     if (page.isLast) return { read: page.record.rows, written, deleted };
   }
+}
+
+/** Opens the rows as the region has them; what is wrong with one is put among the faults. */
+async function openOwn({ session, table, home }: Leaving, faults: string[]) {
+  const { clock, randomness } = session.io;
+  const kind = rowsKindOf(table);
+  const tableId = rowsIdOf(table);
+  const own = await session.of(kind).openOne(home.name);
+  const { store, bucketCount } = own;
+  const over = overlaidBy(table.source);
+  const old =
+    over &&
+    createOldTable({
+      store: await openAccount(session, home, over.from),
+      table: over.table,
+      tableId,
+      onRefused: ({ partitionKey, rowKey, why }) =>
+        void faults.push(`old row ${JSON.stringify([partitionKey, rowKey])}: ${why}`),
+    });
+  const rows = {
+    store,
+    kind,
+    bucketCount,
+    clock,
+    randomness,
+    tableId,
+    onDamaged: ({ rowKey, problem }: { readonly rowKey: string; readonly problem: string }) =>
+      void faults.push(`row ${rowKey}: ${problem}`),
+  };
+  return { own, rows, old };
 }
 
 /** Keeps the record of one pass, which nobody goes on with. */
