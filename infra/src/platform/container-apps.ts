@@ -24,6 +24,7 @@ const STOP_SECONDS = 40;
 const MESSAGES_PER_REPLICA = 500;
 const REQUESTS_PER_REPLICA = 50;
 
+/** How many of each service there are by the size of the stack, unless a region says otherwise; three are one for each zone. */
 const LARGE = { customerApi: { min: 3, max: 12 }, replicator: { min: 2, max: 10 } } as const;
 const SMALL = { customerApi: { min: 1, max: 2 }, replicator: { min: 1, max: 2 } } as const;
 
@@ -92,7 +93,7 @@ const apiNameOf = (own: Region): string => `${prefixOf(own.context)}-api`;
  * to Traffic Manager first.
  */
 function createDomains({ own, environment }: AppOptions) {
-  const { region, settings, data } = { ...own.context, data: own.data };
+  const { region, settings } = own.context;
   const { stage, certificate: name } = settings.containerApps ?? {};
   if (stage !== 'domains') return [];
   const certificate = new Certificate(`${prefixOf(own.context)}-certificate`, {
@@ -101,7 +102,7 @@ function createDomains({ own, environment }: AppOptions) {
     properties: {
       certificateKeyVaultProperties: {
         identity: own.identities.secrets.id,
-        keyVaultUrl: `https://${data.vaultName}.vault.azure.net/secrets/${name}`,
+        keyVaultUrl: `https://${own.data.vaultName}.vault.azure.net/secrets/${name}`,
       },
     },
   });
@@ -112,7 +113,6 @@ function createDomains({ own, environment }: AppOptions) {
   }));
 }
 
-/** How many of a service there are. */
 function replicasOf(
   { region, settings }: Region['context'],
   service: 'customerApi' | 'replicator',
@@ -155,7 +155,6 @@ function createApi(options: AppOptions): ContainerApp {
       terminationGracePeriodSeconds: STOP_SECONDS,
       containers: [container(options, API)],
       scale: {
-        // One for each zone, unless the region says otherwise.
         minReplicas: replicas.min,
         maxReplicas: replicas.max,
         rules: [

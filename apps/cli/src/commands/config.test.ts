@@ -493,6 +493,16 @@ describe('I10: a wire version is written only when every region reads it', () =>
     expect(await readConfigurationRow(regions.west.store, 'Messages.WireVersion')).toBeUndefined();
   });
 
+  test('a region that was started and of which no heartbeat can be read keeps it back, and a new one does not', async () => {
+    const { run, regions } = await createCliHarness();
+    await beat(regions.west.store, 8);
+    expect((await run(...raise)).err).toContain(
+      'east was started, and its replicator says nothing',
+    );
+    await emptyTable(regions.east.store, CONFIGURATION_TABLE);
+    expect((await run(...raise)).code).toBe(0);
+  });
+
   test('is raised once all read it, and lowered whatever they say', async () => {
     const { run, regions } = await createCliHarness();
     for (const { store } of [regions.west, regions.east]) await beat(store, 8);

@@ -160,14 +160,17 @@ async function change(
 }
 
 /**
- * Throws `UsageError` while a region runs a build that would set messages of the version aside as too new, or that does not
- * say what it reads. One in which no replicator ever ran begins with a build that does.
+ * Throws `UsageError` while a region runs a build that would set messages of the version aside as too new, or of which nobody
+ * says what it reads. One that was never started begins with a build that does.
  */
 async function checkThatAllRead(session: Session, version: number): Promise<void> {
   const { regions } = await session.inventory();
   const answers = regions.map(async ({ name }) => {
-    const progress = await (await session.openAsIs(name)).status.read();
-    if (progress === undefined) return [];
+    const { status, bucketCount } = await session.openAsIs(name);
+    const progress = await status.read();
+    if (progress === undefined) {
+      return bucketCount === 0 ? [] : [`${name} was started, and its replicator says nothing.`];
+    }
     const { readsWireVersion: reads, heartbeatMs } = progress;
     if (reads !== undefined && reads >= version) return [];
     const what = reads === undefined ? 'does not say which it reads' : `reads up to ${reads}`;

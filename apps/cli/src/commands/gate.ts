@@ -74,7 +74,7 @@ async function gate(session: Session, options: GateOptions): Promise<Outcome> {
     const reasons = sights.flatMap((sight) => findReasons(sight, queues));
     if (reasons.length > 0) {
       if (wellSinceMs !== undefined || last === undefined)
-        session.tell(escapeValue(`${timeText(nowMs)} not well: ${reasons.join(' ')}`));
+        session.tell(`${timeText(nowMs)} not well: ${reasons.join(' ')}`);
       wellSinceMs = undefined;
       last = { atMs: nowMs, reasons };
     } else if (wellSinceMs === undefined) {

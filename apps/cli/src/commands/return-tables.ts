@@ -13,7 +13,6 @@ import {
   catalogKind,
   currentTable,
   decideReturn,
-  formatGeneration,
   isLeaving,
   isLiving,
   isMirroredStill,
@@ -55,6 +54,7 @@ import { connectionOf, openAccount, openAllForSources } from '../regions/plain-a
 import { type CliRegion, readDurationMs } from '../regions/region.ts';
 import { requireConfirmation } from '../regions/require-confirmation.ts';
 import { escapeValue } from '../report/escape-text.ts';
+import { sourceJson } from '../report/source-json.ts';
 import type { Session } from '../session.ts';
 import { NotFoundError, UsageError } from '../usage-error.ts';
 
@@ -538,7 +538,7 @@ async function finish(leaving: Leaving, rows: number, heldMs: number): Promise<O
         `Returned ${table.name}: ${rows} rows are in table ${mirror.table} of ${mirror.to}, proven equal; writes were held for ` +
           `${durationText(heldMs)}. The endpoint of ${home.name} forwards to it. `,
       ) + settled.text,
-    json: { applied: true, rows, heldMs, ...sourceOf(now) },
+    json: { applied: true, rows, heldMs, ...sourceJson(now) },
   };
 }
 
@@ -586,18 +586,6 @@ async function settleReturned(
   return tell(now, next, true);
 }
 
-function sourceOf({
-  name,
-  generation,
-  source,
-}: TableGeneration): Readonly<Record<string, unknown>> {
-  return {
-    table: name,
-    generation: formatGeneration(generation),
-    source: source === undefined || source === SOURCE_UNREADABLE ? null : source,
-  };
-}
-
 function tell(table: TableGeneration, text: string, applied = false): Outcome {
-  return { text: escapeValue(text), json: { applied, ...sourceOf(table) } };
+  return { text: escapeValue(text), json: { applied, ...sourceJson(table) } };
 }

@@ -6,8 +6,8 @@ import {
   KEEP_SETTINGS,
   latestHorizon,
   NO_HORIZONS,
-  openTableId,
   readGeneration,
+  rowsIdOf,
   rowsKindOf,
   type TableGeneration,
   type TableSettings,
@@ -196,7 +196,7 @@ async function readReach(
     conflictsKeepMs: await readOptionalMs(region, 'Conflicts.KeepMs'),
   };
   return (table) => {
-    const tableId = openTableId(table.key, formatGeneration(table.rowsOf));
+    const tableId = rowsIdOf(table);
     const [archive, conflicts, tombstones] = ofKinds.get(rowsKindOf(table).name) ?? [];
     const from = (horizons = NO_HORIZONS): number | null =>
       latestHorizon(horizons, tableId) ?? null;

@@ -2,9 +2,8 @@
 import {
   catalogKind,
   currentTable,
-  formatGeneration,
   openIdRange,
-  openTableId,
+  rowsIdOf,
   rowsKindOf,
   SOURCE_UNREADABLE,
   type SourceProof,
@@ -35,6 +34,7 @@ import type { CliRegion } from '../regions/region.ts';
 import { requireConfirmation } from '../regions/require-confirmation.ts';
 import { showMirror } from '../regions/show-mirror.ts';
 import { escapeValue } from '../report/escape-text.ts';
+import { sourceJson } from '../report/source-json.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
 import { NotFoundError, UsageError } from '../usage-error.ts';
@@ -133,7 +133,7 @@ async function findTaken(session: Session, region: string, name: string): Promis
       `A newer build wrote how table ${table.name} is taken over: use its tandem command.`,
     );
   }
-  const tableId = openTableId(table.key, formatGeneration(table.rowsOf));
+  const tableId = rowsIdOf(table);
   return { table, source, tableId, catalogue };
 }
 
@@ -524,16 +524,4 @@ function describeRows(rows: readonly NamedRow[]): string {
       shown.map(({ partitionKey, rowKey, why }) => [partitionKey, rowKey, why]),
     ) + more
   );
-}
-
-function sourceJson({
-  name,
-  generation,
-  source,
-}: TableGeneration): Readonly<Record<string, unknown>> {
-  return {
-    table: name,
-    generation: formatGeneration(generation),
-    source: source === undefined || source === SOURCE_UNREADABLE ? null : source,
-  };
 }

@@ -6,7 +6,7 @@ import {
   formatGeneration,
   localRowsKind,
   type OpenKind,
-  openTableId,
+  rowsIdOf,
   rowsKind,
   SOURCE_UNREADABLE,
   type TableGeneration,
@@ -157,7 +157,7 @@ async function openOurs(session: Session, regionName: string, name: string): Pro
   }
   const kind = table.replicate === 'none' ? localRowsKind : rowsKind;
   const region = await session.of(kind).openOne(regionName);
-  return { region, kind, table, tableId: openTableId(table.key, formatGeneration(table.rowsOf)) };
+  return { region, kind, table, tableId: rowsIdOf(table) };
 }
 
 type Other =

@@ -1,10 +1,4 @@
-import {
-  catalogKind,
-  formatGeneration,
-  MIRROR_UNREADABLE,
-  openTableId,
-  type TableGeneration,
-} from '@tandem/core';
+import { catalogKind, MIRROR_UNREADABLE, rowsIdOf, type TableGeneration } from '@tandem/core';
 import { createMirrorRecord, mirrorLagMs } from '@tandem/storage';
 import type { Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -22,7 +16,7 @@ export async function showMirror(session: Session, table: TableGeneration): Prom
     );
   }
   const { store } = await session.of(catalogKind).openAsIs(kept.home);
-  const tableId = openTableId(table.key, formatGeneration(table.rowsOf));
+  const tableId = rowsIdOf(table);
   const seen = await createMirrorRecord({ store, tableId }).look();
   const record = seen.kind === 'value' && seen.value.sinceMs === kept.sinceMs ? seen.value : null;
   const lagMs = record === null ? null : mirrorLagMs(record, session.io.clock.nowMs());

@@ -1,19 +1,37 @@
 // Values that are legal and look like something else: numbers, booleans, nothing, dates. Drawn from a seed, so that a
 // release that fails can be rendered again.
+import { createSeededRandomness } from '@tandem/core/memory';
 import { stringify } from 'yaml';
 
 /** What YAML reads as another type where a template forgets the quotes, and every place of a name takes. */
 const NAMES = [
-  '1234', '0', '007', '0x1f', '0b11', '0o17', '1e3', 'no', 'on', 'off', 'yes', 'y', 'n', 'true', 'false', 'null',
-  '2026-12-01', 'inf', 'tandem',
-] as const; // biome-ignore format: a list of words
+  '1234',
+  '0',
+  '007',
+  '0x1f',
+  '0b11',
+  '0o17',
+  '1e3',
+  'no',
+  'on',
+  'off',
+  'yes',
+  'y',
+  'n',
+  'true',
+  'false',
+  'null',
+  '2026-12-01',
+  'inf',
+  'tandem',
+] as const;
 const LABELS = [
   ...NAMES,
   '',
   '1.5',
   '1_000',
   '12.3.4',
-  '.5e'.slice(1),
+  '5e',
   'No',
   'ON',
   'NULL',
@@ -189,19 +207,9 @@ interface Draw {
   pairs(values: readonly string[]): Readonly<Record<string, string>>;
 }
 
-const MULTIPLIER = 1_664_525;
-const INCREMENT = 1_013_904_223;
-const SPREAD = 2_654_435_761;
-const RANGE = 2 ** 32;
-
-/** A linear congruential generator of 32 bits; the upper bits of each state are used. */
 function createDraw(seed: number): Draw {
-  // Seeds that follow each other would begin alike.
-  let state = Math.imul(seed, SPREAD) >>> 0;
-  const below = (count: number): number => {
-    state = (Math.imul(state, MULTIPLIER) + INCREMENT) >>> 0;
-    return Math.floor((state / RANGE) * count);
-  };
+  const random = createSeededRandomness(seed);
+  const below = (count: number): number => Math.floor(random.fraction() * count);
   const one = <Value>(values: readonly Value[]): Value => values[below(values.length)] as Value;
   const digits = (count: number): string => Array.from({ length: count }, () => below(10)).join('');
   const pairs = (values: readonly string[]): Readonly<Record<string, string>> =>

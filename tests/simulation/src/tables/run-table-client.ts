@@ -3,11 +3,10 @@ import {
   encodeOpenId,
   type FieldValue,
   fingerprintOf,
-  formatGeneration,
   newestStamp,
   type OpenKey,
-  openTableId,
   publicETag,
+  rowsIdOf,
   type TableGeneration,
 } from '@tandem/core';
 import type { OpenOperation, OpenTable, WriteCondition } from '@tandem/storage';
@@ -244,7 +243,7 @@ async function askRows({ draw }: World, of: AskedRows): Promise<TableOutcome> {
     asked.isConditionKnown = true;
   }
   const operations = operationsOf(draw, key, asked);
-  const tableId = openTableId(table.key, formatGeneration(table.rowsOf));
+  const tableId = rowsIdOf(table);
   operation.rows = operations.map((one) => encodeOpenId(tableId, one));
   const done = await rows.transact(operations, asked.request);
   if (done.kind === 'refused') return { kind: 'refused', code: done.outcome.kind };
