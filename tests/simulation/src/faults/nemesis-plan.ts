@@ -20,6 +20,14 @@ const NEVER_WITH_TABLES = new Set<NemesisKind>([
   'clock-year-ahead',
 ]);
 
+/** By clocks a process knows how old what it remembers is, and how long a lease lasts: docs/adr/0047. */
+const NEVER_WITH_MIGRATION = new Set<NemesisKind>([
+  ...NEVER_WITH_TABLES,
+  'clock-skew',
+  'clock-back',
+  'clock-freeze',
+]);
+
 /** Whether single rows fail, or are damaged, in the run: what is set aside for that is resubmitted in the end. */
 export function drawsRowFaults(draw: Draw): boolean {
   return ROW_FAULTS.some((kind) => draw.chance(`nemesis.${kind}`, KIND_PROBABILITY));
@@ -49,6 +57,7 @@ export function drawNemesis(
     if (!plan.hasLosses && LOSSES.has(kind)) continue;
     if (plan.quietMs > 0 && NEVER_WITH_TOMBSTONES.has(kind)) continue;
     if (plan.tables !== undefined && NEVER_WITH_TABLES.has(kind)) continue;
+    if (plan.migration !== undefined && NEVER_WITH_MIGRATION.has(kind)) continue;
     const isEarly = kind === 'resend-old' && window > 0;
     const count = draw.integer(`nemesis.${kind}.count.${window}`, [1, countMax]);
     for (let index = 0; index < count; index += 1) {

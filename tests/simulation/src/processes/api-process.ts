@@ -7,6 +7,7 @@ import {
   type Readiness,
   type RelayQueue,
 } from '@tandem/core';
+import type { RegionOpenTables } from '@tandem/region/testing';
 import {
   createReplicatedTable,
   createTableArchive,
@@ -27,6 +28,8 @@ export interface ApiProcess {
   readonly table: ReplicatedTable<typeof gadgetKind>;
   /** Of clients, where the run has any. */
   readonly tables: OpenTables | undefined;
+  /** The endpoint of the table that moves, where one does. */
+  readonly moving: RegionOpenTables | undefined;
   readonly relayQueue: RelayQueue;
   readiness(): Promise<Readiness>;
 }
@@ -80,6 +83,13 @@ export async function startApi(context: ProcessContext): Promise<ApiProcess> {
       keepMs === undefined
         ? undefined
         : openTables({ context, clock, hybridClock, wireVersion, keepMs, onCommitted }),
+    moving: world.migration?.serve(context, {
+      clock,
+      hybridClock,
+      wireVersion,
+      configuration,
+      onCommitted,
+    }),
     relayQueue,
     async readiness() {
       const [progress, held] = [await status.read(), await hold.read()];

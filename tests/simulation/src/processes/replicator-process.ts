@@ -65,6 +65,12 @@ export async function startReplicator(context: ProcessContext): Promise<void> {
     const purge = createPurger(context, configuration, plan.tables);
     startLoop(context, { name: 'purge', waitMs: plan.tables.purgeIntervalMs }, purge);
   }
+  for (const { name, turn, intervalMs } of context.world.migration?.dutiesOf(
+    context,
+    configuration,
+  ) ?? []) {
+    startLoop(context, { name, waitMs: intervalMs() }, () => turn(signal));
+  }
   if (plan.archiveKeepMs === undefined && plan.tables?.ordersKeepMs === undefined) return;
   const trim = createTrimmer(context, { bucketCount, driftMsMax });
   startLoop(context, { name: 'retention', waitMs: plan.trimIntervalMs }, trim);

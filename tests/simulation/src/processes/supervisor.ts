@@ -52,7 +52,10 @@ export function createSupervisor(world: World, ledger: Ledger): Supervisor {
     const context = createProcessContext(world, incarnation);
     if (slot.role === 'replicator') return startReplicator(context);
     if (slot.role === 'operator') {
-      if (world.isClosing) await closeRecovery(context);
+      const { migration } = world;
+      if (migration !== undefined)
+        await (world.isClosing ? migration.close(context) : migration.operate(context));
+      else if (world.isClosing) await closeRecovery(context);
       else await startOperator(context, ledger, desk);
       incarnation.crash();
       return;

@@ -22,11 +22,21 @@ export interface TablePortOptions {
   readonly by?: string;
   /** A page has no more rows, whatever is asked for: the service may end one wherever it likes. */
   readonly pageMax?: number;
+  /** What is written arrives within the time, in milliseconds, or never; at any time by default. */
+  readonly within?: { readonly ms: number; readonly nowMs: () => number } | undefined;
 }
 
 /** The store of a region, as one part of one process reaches it. */
 export function createTablePort(options: TablePortOptions): TableStore {
-  const { incarnation, account, draw, part, by, pageMax = Number.POSITIVE_INFINITY } = options;
+  const {
+    incarnation,
+    account,
+    draw,
+    part,
+    by,
+    within,
+    pageMax = Number.POSITIVE_INFINITY,
+  } = options;
   const { store } = account;
   const read = <T>(
     what: string,
@@ -56,10 +66,14 @@ export function createTablePort(options: TablePortOptions): TableStore {
     timeMs: () => read('time', () => store.timeMs()),
     commit(transaction) {
       const site = `${part}.commit.${describeTransaction(transaction)}`;
+      const endMs = within === undefined ? undefined : within.nowMs() + within.ms;
       return incarnation.call({
         site,
         call: 'commit',
         async perform(fault) {
+          if (within !== undefined && endMs !== undefined && within.nowMs() > endMs) {
+            throw tableError('unknown-before');
+          }
           if (isOfClients(transaction) && account.failures.isRefusing(transaction)) {
             throw new TerminalError('TABLE_REQUEST_INVALID', 'The table takes no such row.');
           }

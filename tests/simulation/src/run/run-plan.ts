@@ -36,6 +36,25 @@ export interface TablesPlan {
   readonly ordersKeepMs: number | undefined;
 }
 
+/** A plain table that stands beside one region, and moves under all of them and back while clients use it. */
+export interface MigrationPlan {
+  /** Forwards, copies and mirrors. */
+  readonly home: string;
+  readonly clients: number;
+  readonly operationsPerClient: number;
+  /** Between two operations of a client, at most. */
+  readonly thinkMsMax: number;
+  /** Who run the commands, at the same time. */
+  readonly operators: number;
+  /** How many rows the accounts of plain tables give at once, at most. */
+  readonly pageMax: number;
+  /** The lease that keeps copiers apart is only to spare work: here they do not ask for it. */
+  readonly hasTwoCopiers: boolean;
+  /** Where it is in the end. */
+  readonly goal: 'done' | 'returned';
+  readonly policy: MergePolicy;
+}
+
 /** Everything about a run that is chosen before it begins. */
 export interface RunPlan {
   readonly regions: readonly string[];
@@ -77,6 +96,7 @@ export interface RunPlan {
   readonly heartbeatIntervalMs: number;
   /** Clients make tables and write to rows of any properties; undefined without. */
   readonly tables: TablesPlan | undefined;
+  readonly migration: MigrationPlan | undefined;
   readonly driftMsMax: number;
   readonly relayLengthMax: number;
   /** 1: each change set travels alone; 4: transactions of several entities, too; 5: of a hundred; 7: requests are known again; 8: sets are cut. */
@@ -113,6 +133,20 @@ function drawTables(draw: Draw, regions: readonly string[]): TablesPlan {
   };
 }
 
+function drawMigration(draw: Draw, regions: readonly string[]): MigrationPlan {
+  return {
+    home: draw.pick('plan.migration.home', regions),
+    clients: draw.integer('plan.migration.clients', [2, 4]),
+    operationsPerClient: draw.integer('plan.migration.operations', [25, 60]),
+    thinkMsMax: draw.pick('plan.migration.think', [1_000, 3_000, 5_000]),
+    operators: draw.pick('plan.migration.operators', [1, 1, 2]),
+    pageMax: draw.integer('plan.migration.page', [2, 6]),
+    hasTwoCopiers: draw.chance('plan.migration.copiers', 0.5),
+    goal: draw.pick('plan.migration.goal', ['done', 'returned']),
+    policy: draw.pick('plan.migration.policy', ['row', 'field']),
+  };
+}
+
 function drawLargeSets(draw: Draw): LargeSetBounds {
   return {
     plainBytesMax: draw.pick('plan.large.above', [300, 700, 1_400]),
@@ -128,11 +162,20 @@ export function drawRunPlan(draw: Draw): RunPlan {
   const hasCrowd = draw.chance('plan.crowd', 0.03);
   const hasHundreds = !hasCrowd && draw.chance('plan.hundreds', 0.06);
   const burst = draw.pick('plan.burst', hasHundreds ? [1, 1, 2] : [1, 1, 4, 10]);
-  const faultsMs = int('faults', 30_000, 70_000);
+  // What moves has all else small, and time to arrive.
+  const isMoving =
+    operators === 0 &&
+    !hasTombstones &&
+    !hasCrowd &&
+    !hasHundreds &&
+    draw.chance('plan.moves', 0.5);
+  const faultsMs = isMoving
+    ? int('migration.faults', 60_000, 110_000)
+    : int('faults', 30_000, 70_000);
   // A collected tombstone is only safe when it is older than every lag, so it outlives the faults.
   const ages = hasTombstones ? int('age', 210_000, 260_000) : 90 * DAY_MS;
   // Each of a hundred takes as long to simulate as many others.
-  const operationsPerClient = hasHundreds ? 12 : int('operations', 14, 32);
+  const operationsPerClient = isMoving ? 6 : hasHundreds ? 12 : int('operations', 14, 32);
   // Recovering goes on for as long as the faults, and clients are to write beside it.
   const thinkMsMax = draw.pick(
     'plan.think',
@@ -157,15 +200,20 @@ export function drawRunPlan(draw: Draw): RunPlan {
       : draw.pick('plan.wire', [1, 2, 3, 3]);
   // To an operator a fragment in a queue says nothing, so what he is told is not exact.
   const largeSets =
-    operators === 0 && drawnWireVersion >= 4 && draw.chance('plan.large', 0.4)
+    operators === 0 && !isMoving && drawnWireVersion >= 4 && draw.chance('plan.large', 0.4)
       ? drawLargeSets(draw)
       : undefined;
   // Operators would work beside it on what the clients of tables do not see.
   const tables =
-    operators === 0 && drawnWireVersion >= 4 && !hasHundreds && draw.chance('plan.tables', 0.85)
+    operators === 0 &&
+    !isMoving &&
+    drawnWireVersion >= 4 &&
+    !hasHundreds &&
+    draw.chance('plan.tables', 0.85)
       ? drawTables(draw, regions)
       : undefined;
-  const isKnownAgain = tables !== undefined && draw.chance('plan.requests', 0.85);
+  const migration = isMoving ? drawMigration(draw, regions) : undefined;
+  const isKnownAgain = isMoving || (tables !== undefined && draw.chance('plan.requests', 0.85));
   const readVersion = isKnownAgain ? REQUEST_WIRE_VERSION : drawnWireVersion;
   const wireVersion = largeSets === undefined ? readVersion : LARGE_WIRE_VERSION;
   const entitiesMax = burst > 4 ? 30 : hasTombstones ? 14 : 6;
@@ -180,7 +228,7 @@ export function drawRunPlan(draw: Draw): RunPlan {
     hasLosses: operators > 0 && !hasTombstones && draw.chance('plan.losses', 0.45),
     hasOnlyFreezes,
     slowSites: new Set(hasSlowSites ? SLOW_SITES : []),
-    clients: hasHundreds ? 2 : int('clients', 2, 5),
+    clients: isMoving ? 1 : hasHundreds ? 2 : int('clients', 2, 5),
     operationsPerClient,
     entityCount: hasCrowd ? CROWD : hasHundreds ? HUNDRED : int('entities', 1, entitiesMax),
     burst,
@@ -191,7 +239,8 @@ export function drawRunPlan(draw: Draw): RunPlan {
     quietMs: hasTombstones ? ages + quietBeyondAge : 0,
     tombstoneAgeMs: ages,
     collectIntervalMs: hasTombstones ? 8_000 : 10 * MINUTE_MS,
-    archiveKeepMs: draw.chance('plan.retention', 0.35) ? int('keep', 20_000, 60_000) : undefined,
+    archiveKeepMs:
+      !isMoving && draw.chance('plan.retention', 0.35) ? int('keep', 20_000, 60_000) : undefined,
     trimIntervalMs: int('trim', 3_000, 12_000),
     lockDurationMs: draw.pick('plan.lock', [15_000, 30_000, 60_000]),
     sweepIntervalMs: int('sweep', 700, 4_000),
@@ -202,10 +251,11 @@ export function drawRunPlan(draw: Draw): RunPlan {
     wireVersion,
     largeSets,
     tables,
+    migration,
     policy,
     // What waits for an upgrade is a dead letter, and nothing is purged then.
     upgradeMs:
-      tables === undefined && draw.chance('plan.upgrade', 0.2)
+      tables === undefined && migration === undefined && draw.chance('plan.upgrade', 0.2)
         ? int('upgradeAt', 1_000, 10_000)
         : undefined,
     routing: draw.pick('plan.routing', ['priority', 'too-early', 'anywhere', 'home']),

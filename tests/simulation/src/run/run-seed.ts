@@ -88,6 +88,12 @@ export async function runSeed(options: RunOptions): Promise<SeedResult> {
   const tableHistory: TableOperation[] = [];
   const tables = { world, ledger: createTablesLedger(world), history: tableHistory };
   if (world.plan.tables !== undefined) watchTables(tables, report);
+  if (world.plan.migration !== undefined) {
+    // Its commands take a second to load, which most runs need not spend.
+    const { createMigration } = await import('../migration/migration.ts');
+    const watched = { ledger: tables.ledger, report };
+    world.migration = await createMigration(world, world.plan.migration, watched);
+  }
   const checkRepeats = watchRepeats(tables, report);
   const watchReadiness = createReadinessWatch({ world, ledger, history }, report);
   const watchLanes = createLaneWatch({ world, history }, report);
@@ -121,6 +127,7 @@ export async function runSeed(options: RunOptions): Promise<SeedResult> {
       world.reportBug(undefined, error),
     );
   }
+  world.migration?.startClients(windows.at(-1)?.[1] ?? 0);
   await runWindows(world, windows, () => {
     nemesis.heal();
     supervisor.startAll();
@@ -134,6 +141,7 @@ export async function runSeed(options: RunOptions): Promise<SeedResult> {
   for (const { name, check } of FINAL_CHECKERS) for (const text of check(final)) report(name, text);
   if (world.plan.tables !== undefined) checkTables(tables, report);
   checkRepeats();
+  await world.migration?.check();
   for (const bug of world.bugs) report('bug', bug);
   const result = toResult(world, history, violations);
   return options.keepTrace === true ? { ...result, trace: world.trace.lines() } : result;
@@ -171,7 +179,7 @@ async function settle(world: World, ledger: Ledger, tables: TablesWatchOptions):
     quiet =
       world.recoveries.isClosed &&
       (await hasConverged(world, ledger)) &&
-      haveTablesConverged(tables)
+      (world.migration?.hasConverged() ?? haveTablesConverged(tables))
         ? quiet + 1
         : 0;
   }

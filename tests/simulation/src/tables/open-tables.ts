@@ -26,8 +26,13 @@ import { gadgetKind } from '../world/gadget-kind.ts';
 const ROWS_BUCKET_COUNT = 2;
 
 /** Every entity kind of a run. */
-export function kindsOf({ tables }: Pick<RunPlan, 'tables'>): readonly EntityKind[] {
-  return tables === undefined ? [gadgetKind] : [gadgetKind, catalogKind, rowsKind];
+export function kindsOf({
+  tables,
+  migration,
+}: Pick<RunPlan, 'tables' | 'migration'>): readonly EntityKind[] {
+  return tables === undefined && migration === undefined
+    ? [gadgetKind]
+    : [gadgetKind, catalogKind, rowsKind];
 }
 
 export function bucketCountOf(entityKind: string, plan: Pick<RunPlan, 'bucketCount'>): number {

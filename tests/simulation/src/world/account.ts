@@ -34,8 +34,11 @@ export interface Account {
   touch(transaction: Transaction): Promise<void>;
 }
 
-export function createAccount(nowMs: () => number): Account {
-  const inner = createMemoryTableStore({ nowMs });
+export function createAccount(
+  nowMs: () => number,
+  { isTagged = false }: { readonly isTagged?: boolean } = {},
+): Account {
+  const inner = createMemoryTableStore({ nowMs, isTagged });
   const listeners: CommitListener[] = [];
   const joinSets = createSetJoiner();
   const lossListeners: ((table: string, rowKey: string) => void)[] = [];

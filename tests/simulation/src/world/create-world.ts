@@ -1,17 +1,19 @@
-import { bucketOf, type OutboundMessage } from '@tandem/core';
+import { bucketOf, type OutboundMessage, rowsKind } from '@tandem/core';
 import {
   ARCHIVE_TABLE,
   CONFLICTS_TABLE,
   REPLICATION_TABLE,
+  recordBucketCount,
   seedConfiguration,
   tandemSettings,
 } from '@tandem/storage';
 import { createFaultInjector } from '../faults/fault-injector.ts';
 import { createPoisonLog } from '../faults/poison.ts';
+import { sourcesText } from '../migration/plain-accounts.ts';
 import { createRecoveryLog } from '../operators/recovery-log.ts';
 import { createSlot, type Role } from '../processes/slot.ts';
 import { drawRunPlan, type RunPlan } from '../run/run-plan.ts';
-import { kindsOf } from '../tables/open-tables.ts';
+import { bucketCountOf, kindsOf } from '../tables/open-tables.ts';
 import { createAccount } from './account.ts';
 import { createDraw } from './draw.ts';
 import { createLinks } from './links.ts';
@@ -58,7 +60,7 @@ export async function createWorld({ seed, only }: WorldOptions): Promise<World> 
     links: createLinks(plan.regions),
     regions,
     slots: regions.flatMap(({ slots }) => slots),
-    operatorSlots: Array.from({ length: plan.operators }, (_, index) =>
+    operatorSlots: Array.from({ length: plan.migration?.operators ?? plan.operators }, (_, index) =>
       createSlot(
         { region: regions[index % regions.length]?.name ?? '', role: 'operator', index },
         () => scheduler.nowMs(),
@@ -67,6 +69,7 @@ export async function createWorld({ seed, only }: WorldOptions): Promise<World> 
     recoveries: createRecoveryLog(),
     losses: { needsFilling: new Set(), needsConflicts: new Set() },
     damages: { rows: new Map(), unnamed: [] },
+    migration: undefined,
     isClosing: false,
     living: new Map(),
     regionNamed(name) {
@@ -124,8 +127,14 @@ async function createRegion(name: string, plan: RunPlan, scheduler: Scheduler): 
       'Messages.WireVersion': String(plan.wireVersion),
       'Sweep.GraceMs': String(plan.sweepGraceMs),
       'Clock.DriftMsMax': String(plan.driftMsMax),
+      ...(plan.migration === undefined ? {} : settingsOf(name, plan)),
     },
   });
+  if (plan.migration !== undefined) {
+    for (const kind of kindsOf(plan)) {
+      await recordBucketCount(account.store, kind, bucketCountOf(kind.name, plan));
+    }
+  }
   const slotsOf = (role: Role, count: number) =>
     Array.from({ length: count }, (_, index) => createSlot({ region: name, role, index }, nowMs));
   return {
@@ -137,6 +146,18 @@ async function createRegion(name: string, plan: RunPlan, scheduler: Scheduler): 
       ...slotsOf('replicator', plan.replicatorsPerRegion),
     ],
     apis: new Map(),
+  };
+}
+
+/** What the endpoint, the duties and the commands read of the settings, besides. */
+function settingsOf(own: string, { regions }: RunPlan): Readonly<Record<string, string>> {
+  const peers = regions.filter((name) => name !== own);
+  return {
+    'Rows.BucketCount': String(bucketCountOf(rowsKind.name, { bucketCount: 1 })),
+    'Tables.Sources': sourcesText(),
+    Peers: JSON.stringify(
+      peers.map((region) => ({ region, connection: `${region}.servicebus.example` })),
+    ),
   };
 }
 

@@ -14,6 +14,9 @@ export const PARKED_PREFIX = '~p~';
 const isOutboxKey = (rowKey: string): boolean =>
   rowKey.startsWith(OUTBOX_PREFIX) || rowKey.startsWith(PARKED_PREFIX);
 
+/** A plain table beside the regions, of whichever account. */
+export const PLAIN_TABLE = 'Plain';
+
 /** Tables that operators replay into. */
 const REPLAYED_PREFIX = 'Replayed';
 
@@ -40,7 +43,7 @@ function describeOperations(operations: readonly RowOperation[]): string {
   return has(({ kind }) => kind === 'delete') ? 'tombstone' : 'entity';
 }
 
-const LEASES = new Set(['sweep', 'tombstones', 'retention', 'recovery']);
+const LEASES = new Set(['sweep', 'tombstones', 'retention', 'recovery', 'copy', 'mirror']);
 
 export function describeRow(table: string, rowKey: string): string {
   const kind = ENTITY_TABLES.get(table);
@@ -56,6 +59,7 @@ export function describeRange({ table, rowsFrom = '' }: RowRange): string {
 }
 
 function describeTable(table: string, rowKey = ''): string {
+  if (table === PLAIN_TABLE) return 'plain';
   if (table.startsWith(REPLAYED_PREFIX)) return 'replayed';
   switch (table) {
     case ARCHIVE_TABLE:

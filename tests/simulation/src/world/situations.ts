@@ -20,6 +20,9 @@ type Situation =
   | 'dead-letter-resubmitted'
   | 'recovery-resumed'
   | 'archive-trimmed'
+  | `moved-by-${string}`
+  | `moved-to-${string}`
+  | 'order-not-searched'
   | `recovered-by-${Command['kind']}`;
 
 export interface Situations {

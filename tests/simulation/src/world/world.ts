@@ -3,6 +3,7 @@ import type { Damages } from '../faults/damage-rows.ts';
 import type { FaultInjector } from '../faults/fault-injector.ts';
 import type { Losses } from '../faults/lose-data.ts';
 import type { PoisonLog } from '../faults/poison.ts';
+import type { Migration } from '../migration/migration.ts';
 import type { RecoveryLog } from '../operators/recovery-log.ts';
 import type { ApiProcess } from '../processes/api-process.ts';
 import type { Incarnation } from '../processes/incarnation.ts';
@@ -52,6 +53,8 @@ export interface World {
   readonly recoveries: RecoveryLog;
   readonly losses: Losses;
   readonly damages: Damages;
+  /** The table that moves, where one does; made once the world is. */
+  migration: Migration | undefined;
   /** The faults are over, and operators finish what they are at. */
   isClosing: boolean;
   /** The process in each slot, while one lives. */
