@@ -12,6 +12,7 @@ import { type Installed, publicFolders, run } from './install-packed.ts';
 
 /** What each of them says. */
 const SAID: Readonly<Record<string, RegExp>> = {
+  create: /^package\.json\nREADME\.md\n[\s\S]*src\/main\.ts\ntest\/notes\.test\.ts\n$/u,
   core: /^ENTITY_INVALID false [^\n]*label[^\n]*\ntrue\n$/u,
   'customer-client': /^sonia@example\.com east\n00b479c9-f61f-451a-86d2-ee8cc047c181\n$/u,
   messaging: /^note-1 a pump was started\n$/u,

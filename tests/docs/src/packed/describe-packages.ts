@@ -1,6 +1,6 @@
 // What must hold of each public package, asked of its tarball and of the folder into which all of them were installed.
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { publint } from 'publint';
@@ -19,7 +19,7 @@ const PAGES = ['CHANGELOG.md', 'FIDELITY.md', 'LICENSE', 'README.md', 'package.j
 /** Packages are modules alone, so only who resolves modules is asked. */
 const RESOLUTIONS_ASKED = ['node16-esm', 'bundler'];
 /** They send nothing later: on an older Node they work, or fail where they are called. */
-const HARMLESS = ['@tandem/customer-client', '@tandem/service-kit/tokens'];
+const HARMLESS = ['@tandem/create', '@tandem/customer-client', '@tandem/service-kit/tokens'];
 const RESOLVERS = [
   { module: 'nodenext' },
   { module: 'node16', skipLibCheck: true },
@@ -43,7 +43,8 @@ function reachableModules(root: string, { exports, bin = {} }: Manifest): Readon
   const open = [...targets, ...Object.values(bin)].map((path) => join('.', path as string));
   const seen = new Set<string>();
   for (let path = open.pop(); path !== undefined; path = open.pop()) {
-    if (seen.has(path)) continue;
+    // What is not there is imported by a text alone, as that of a new project, or fails where it is compiled.
+    if (seen.has(path) || !existsSync(join(root, path))) continue;
     seen.add(path);
     const text = readFileSync(join(root, path), 'utf8');
     for (const [, to = ''] of text.matchAll(/(?:from|import|URL\()\s*\(?['"](\.[^'"]*)['"]/g)) {

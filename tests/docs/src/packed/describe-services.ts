@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { until } from '@tandem/region/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ROOT } from '../guarantees-page.ts';
-import { type Installed, run } from './install-packed.ts';
+import { type Installed, newcomersEnvironment, run } from './install-packed.ts';
 import { createPlace, type Place, stopPlace } from './place.ts';
 
 const REGIONS = ['east', 'north', 'west'] as const;
@@ -128,6 +128,26 @@ export function describeServices(installed: () => Installed): void {
     });
   });
 
+  test('npm create writes a project that runs, compiles and passes its tests at once', async () => {
+    const { folder } = installed();
+    const program = join(folder, 'node_modules/.bin/create-tandem');
+    const env = newcomersEnvironment();
+    const here = { cwd: folder, env };
+    const args = [program, 'our-notes', '--packages', folder];
+    const { stdout } = await run(process.execPath, args, here);
+    expect(stdout).toContain('  cd our-notes\n  npm start\n  npm test\n');
+    const there = { cwd: join(folder, 'our-notes'), env };
+    const started = await run('npm', ['start'], there);
+    expect(started.stdout).toMatch(
+      /^east: written\nwest: \{ text: 'Buy milk', done: false \}\n$/mu,
+    );
+    await run('npm', ['run', 'types'], there);
+    expect((await run('npm', ['test'], there)).stdout).toMatch(/2 passed/u);
+    await expect(run(process.execPath, args, here)).rejects.toThrow(
+      'has files in it: name a folder',
+    );
+  });
+
   test("the emulator serves the tests of another project in that project's own vitest", async () => {
     const folder = join(installed().folder, 'queue-test');
     mkdirSync(folder, { recursive: true });
@@ -135,9 +155,7 @@ export function describeServices(installed: () => Installed): void {
     cpSync(`${ROOT}/examples/queue-test/${file}`, join(folder, file));
     const vitest = join(installed().folder, 'node_modules/vitest/vitest.mjs');
     const args = [vitest, 'run', '--root', folder, '--testTimeout', '60000'];
-    // Not as a worker of the vitest that runs this.
-    const own = Object.entries(process.env).filter(([name]) => !/^(?:VITEST|NODE_ENV)/u.test(name));
-    const { stdout } = await run(process.execPath, args, { env: Object.fromEntries(own) });
+    const { stdout } = await run(process.execPath, args, { env: newcomersEnvironment() });
     expect(stdout).toMatch(/2 passed/u);
   });
 }

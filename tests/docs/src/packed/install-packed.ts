@@ -54,10 +54,10 @@ export function publicFolders(): readonly string[] {
   );
 }
 
-/** What runs this test may have told its own npm things that are not for every folder. */
-function newcomersEnvironment(): NodeJS.ProcessEnv {
+/** What runs this test may have told its own npm things that are not for every folder, and a vitest below it to be its worker. */
+export function newcomersEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !name.toLowerCase().startsWith('npm_')),
+    Object.entries(process.env).filter(([name]) => !/^(?:npm_|VITEST|NODE_ENV$)/iu.test(name)),
   );
 }
 
