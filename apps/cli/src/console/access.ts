@@ -1,36 +1,81 @@
 /**
- * Who may use the console where no identity provider stands before it: whoever can read the terminal that it was
- * started in. A link carries a code in its fragment, which browsers send to nobody; the page posts it, once, for a
- * cookie. After that the code is worth nothing, and the terminal shows the next.
+ * Who is in: a browser has a cookie, and the console knows by its digest who that is, for how long, and with which roles.
+ *
+ * Where no identity provider stands before it, whoever can read the terminal that it was started in may enter, with all
+ * roles: a link carries a code in its fragment, which browsers send to nobody; the page posts it, once, for a cookie.
+ * After that the code is worth nothing, and the terminal shows the next. Who enters by an identity provider is in
+ * `sign-in.ts`.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '@tandem/core';
+import { ROLES, type Role } from './roles.ts';
 
 /** A browser that was let in. */
 export interface Visitor {
   /** Whom the audit names. */
   readonly person: string;
+  readonly roles: ReadonlySet<Role>;
   /** Every form of a page carries it back: a page of another site cannot know it. */
   readonly formToken: string;
 }
 
-export interface Access {
+export interface Visits {
+  /** Returns the value of the cookie of a new visitor, who is out again at `endsMs`, whatever he does. */
+  begin(who: Pick<Visitor, 'person' | 'roles'>, endsMs?: number): string;
+  /** Returns who has this cookie; undefined for nobody, and for one who was away for too long. */
+  find(cookie: string | undefined): Visitor | undefined;
+  end(cookie: string | undefined): void;
+}
+
+/** Lets in whoever has the newest link. */
+export interface LinkAccess {
+  readonly kind: 'link';
+  readonly visits: Visits;
   /** Returns the code that opens the console once. */
   code(): string;
   /** Returns the value of the cookie of a new visitor; undefined for a code that is not the present one. */
   enter(code: string): string | undefined;
-  /** Returns who has this cookie; undefined for nobody, and for one who was away for too long. */
-  find(cookie: string | undefined): Visitor | undefined;
-  leave(cookie: string | undefined): void;
 }
 
 const SECRET_BYTES = 32;
-/** A browser that asks nothing for so long has to take a new link. */
+/** A browser that asks nothing for so long has to enter anew. */
 const IDLE_MS_MAX = 12 * 3_600_000;
 /** The one that was silent for longest goes first. */
 const VISITORS_MAX = 50;
 
-export function createAccess({
+interface Visit extends Visitor {
+  readonly seenMs: number;
+  readonly endsMs: number;
+}
+
+export function createVisits(clock: Pick<Clock, 'nowMs'>): Visits {
+  const visits = new Map<string, Visit>();
+  return {
+    begin({ person, roles }, endsMs = Number.POSITIVE_INFINITY) {
+      const [oldest] = visits.keys();
+      if (visits.size >= VISITORS_MAX && oldest !== undefined) visits.delete(oldest);
+      const cookie = secret();
+      const seenMs = clock.nowMs();
+      visits.set(digestOf(cookie), { person, roles, formToken: secret(), seenMs, endsMs });
+      return cookie;
+    },
+    find(cookie) {
+      if (cookie === undefined) return undefined;
+      const key = digestOf(cookie);
+      const visit = visits.get(key);
+      visits.delete(key);
+      const nowMs = clock.nowMs();
+      if (visit === undefined || nowMs - visit.seenMs > IDLE_MS_MAX) return undefined;
+      if (nowMs >= visit.endsMs) return undefined;
+      // Put at the end again, so that the first is the one that was silent for longest.
+      visits.set(key, { ...visit, seenMs: nowMs });
+      return visit;
+    },
+    end: (cookie) => void (cookie !== undefined && visits.delete(digestOf(cookie))),
+  };
+}
+
+export function createLinkAccess({
   clock,
   person,
   onEntered,
@@ -39,32 +84,20 @@ export function createAccess({
   readonly person: string;
   /** Told when a code was used up, so that whoever sits at the terminal sees it, and the next. */
   readonly onEntered: () => void;
-}): Access {
+}): LinkAccess {
   let code = secret();
-  const visitors = new Map<string, Visitor & { readonly seenMs: number }>();
+  const visits = createVisits(clock);
   return {
+    kind: 'link',
+    visits,
     code: () => code,
     enter(given) {
       if (!isSame(given, code)) return undefined;
       code = secret();
-      const [oldest] = visitors.keys();
-      if (visitors.size >= VISITORS_MAX && oldest !== undefined) visitors.delete(oldest);
-      const cookie = secret();
-      visitors.set(digestOf(cookie), { person, formToken: secret(), seenMs: clock.nowMs() });
+      const cookie = visits.begin({ person, roles: new Set(ROLES) });
       onEntered();
       return cookie;
     },
-    find(cookie) {
-      if (cookie === undefined) return undefined;
-      const key = digestOf(cookie);
-      const visitor = visitors.get(key);
-      visitors.delete(key);
-      if (visitor === undefined || clock.nowMs() - visitor.seenMs > IDLE_MS_MAX) return undefined;
-      // Put at the end again, so that the first is the one that was silent for longest.
-      visitors.set(key, { ...visitor, seenMs: clock.nowMs() });
-      return visitor;
-    },
-    leave: (cookie) => void (cookie !== undefined && visitors.delete(digestOf(cookie))),
   };
 }
 

@@ -6,10 +6,11 @@
 import { type Html, html, linesHtml } from './html.ts';
 import { badgeHtml } from './layout.ts';
 import type { ConsoleRoutes, ConsoleTools, Visit } from './page.ts';
+import { FORM_ROLES, type FormPath, findMissingRole } from './roles.ts';
 import { shownCommand } from './run-command.ts';
 
 export interface Act {
-  readonly path: string;
+  readonly path: FormPath;
   readonly title: string;
   /** Says on the button what it does. */
   readonly verb: string;
@@ -49,22 +50,39 @@ export function fieldsOf(fields: URLSearchParams): Fields {
   };
 }
 
+interface Submit {
+  /** Where the form is sent. */
+  readonly path: FormPath;
+  readonly label: string;
+  /** For a second button of a form. */
+  readonly isElsewhere?: boolean;
+}
+
+/** The button of a form; where the visitor may not press it, it says why. */
+export function submitHtml({ visitor }: Visit, { path, label, isElsewhere = false }: Submit): Html {
+  const missing = findMissingRole(visitor, FORM_ROLES[path]);
+  if (missing !== undefined) {
+    return html`<button disabled>${label}</button> <small class="why">${missing}</small>`;
+  }
+  return html`<button${isElsewhere && html` formaction="${path}"`}>${label}</button>`;
+}
+
 /** A form of one button, with what it is about. */
 export function buttonHtml(
-  { visitor }: Visit,
+  visit: Visit,
   {
     path,
     label,
     fields,
   }: {
-    readonly path: string;
+    readonly path: FormPath;
     readonly label: string;
     readonly fields: Readonly<Record<string, string>>;
   },
 ): Html {
-  return html`<form method="post" action="${path}" class="inline"><input type="hidden" name="formToken" value="${visitor.formToken}">${Object.entries(
+  return html`<form method="post" action="${path}" class="inline"><input type="hidden" name="formToken" value="${visit.visitor.formToken}">${Object.entries(
     fields,
-  ).map(([name, value]) => fieldHtml(name, value))}<button>${label}</button></form>`;
+  ).map(([name, value]) => fieldHtml(name, value))}${submitHtml(visit, { path, label })}</form>`;
 }
 
 export function addAct({ form }: Pick<ConsoleRoutes, 'form'>, tools: ConsoleTools, act: Act): void {
@@ -124,7 +142,7 @@ async function apply(visit: Visit, tools: ConsoleTools, act: Act): Promise<Html>
   const { person } = visit.visitor;
   const command = shownCommand(args);
   await tools.audit.write({ person, what: 'begun', command });
-  const run = await tools.run(args, { asText: true });
+  const run = await tools.run(args, { asText: true, person });
   await tools.audit.write({ person, what: 'ended', command, exitCode: run.exitCode });
   const isDone = run.failure === undefined;
   return html`<p>${isDone ? badgeHtml('good', 'Done') : badgeHtml('bad', 'Failed')}</p>

@@ -42,13 +42,19 @@ const checkLine = Compile(
   }),
 );
 
-export function createAudit(file: string, clock: Pick<Clock, 'nowMs'>): Audit {
+export function createAudit(
+  file: string,
+  clock: Pick<Clock, 'nowMs'>,
+  /** Told each line that was written. */
+  onLine?: (line: string) => void,
+): Audit {
   return {
     file,
     async write(line) {
       await mkdir(dirname(file), { recursive: true, mode: OWNER_ONLY_FOLDER });
       const text = JSON.stringify({ atMs: clock.nowMs(), ...line });
       await appendFile(file, `${text}\n`, { mode: OWNER_ONLY });
+      onLine?.(text);
     },
     async read() {
       const lines = (await readEnd(file)).split('\n');

@@ -1,6 +1,6 @@
 // The server of the console: what every request has to pass, and the frame that pages are put into.
 import { readFileSync } from 'node:fs';
-import { createRequestJudge } from '@tandem/core';
+import { createRequestJudge, type JudgeRequest } from '@tandem/core';
 import {
   type FastifyError,
   type FastifyInstance,
@@ -9,9 +9,20 @@ import {
   fastify,
 } from 'fastify';
 import { UsageError } from '../usage-error.ts';
-import { type Access, isSame } from './access.ts';
-import { type Html, html } from './html.ts';
-import { headHtml, layout, type NavLink } from './layout.ts';
+import { isSame, type LinkAccess, type Visitor } from './access.ts';
+import {
+  cookieOf,
+  entrancePath,
+  fieldsOf,
+  HTML_TYPE,
+  refuseForm,
+  refuseRole,
+  sendEnded,
+  sendNote,
+  serveEntrance,
+  visitCookie,
+} from './entrance.ts';
+import { layout, type NavLink } from './layout.ts';
 import {
   type ConsoleRoutes,
   type ConsoleTools,
@@ -30,10 +41,11 @@ import { overviewPage } from './pages/overview.ts';
 import { recoveryPage } from './pages/recovery.ts';
 import { settingsPage } from './pages/settings.ts';
 import { tablesPage } from './pages/tables.ts';
+import { FORM_ROLES, findMissingRole } from './roles.ts';
+import type { SignInAccess } from './sign-in.ts';
 
 export interface ConsoleAppOptions extends ConsoleTools {
-  readonly access: Access;
-  readonly allowedHosts: readonly string[];
+  readonly access: LinkAccess | SignInAccess;
   readonly onFault: (error: unknown) => void;
 }
 
@@ -91,12 +103,46 @@ const HEADERS: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
 };
 
-const HTML_TYPE = 'text/html; charset=utf-8';
+/** Browsers that were here once ask by https alone; they take no notice of it in an answer by http. */
+const TRANSPORT = 'max-age=31536000';
+
+/** Whoever starts it anew asks by its address and is nobody; a region that is down is no reason to do that. */
+const PROBES = ['/health/live', '/health/serving'];
+
+/** Returns why a request is not looked at; undefined for one that is. */
+type JudgeHost = (facts: Parameters<JudgeRequest>[0]) => string | undefined;
+
+/** Behind a name of its own the console is asked by that name alone, and by its own pages. */
+function createHostJudge(access: ConsoleAppOptions['access']): JudgeHost {
+  if (access.kind === 'link') {
+    const judge = createRequestJudge();
+    return (facts) => whyOf(judge(facts));
+  }
+  const { host, hostname } = new URL(access.origin);
+  const judge = createRequestJudge([hostname]);
+  return (facts) => {
+    const { target, rawHeaders } = facts;
+    if (PROBES.includes(target)) return undefined;
+    const read = (name: string): string | undefined =>
+      rawHeaders.find((_, index) => rawHeaders[index - 1]?.toLowerCase() === name && index % 2 > 0);
+    if (read('host')?.toLowerCase() !== host) {
+      return `The console is asked as ${access.origin}, and under no other name.`;
+    }
+    const origin = read('origin');
+    if (origin !== undefined && origin !== access.origin)
+      return 'Pages of others may not ask here.';
+    return whyOf(judge(facts));
+  };
+}
+
+function whyOf(verdict: ReturnType<JudgeRequest>): string | undefined {
+  return verdict.kind === 'taken' ? undefined : verdict.why;
+}
 
 /** Builds the server, not yet listening. */
 export function createConsoleApp(options: ConsoleAppOptions): FastifyInstance {
-  const { access, allowedHosts, onFault, clock } = options;
-  const judge = createRequestJudge(allowedHosts);
+  const { access, onFault, clock } = options;
+  const judge = createHostJudge(access);
   // What is asked for is nobody's business: no request is logged.
   const app = fastify({
     logger: false,
@@ -111,10 +157,11 @@ export function createConsoleApp(options: ConsoleAppOptions): FastifyInstance {
   );
   app.addHook('onRequest', async ({ method, raw }, reply) => {
     reply.headers(HEADERS);
+    if (access.kind === 'sign-in') reply.header('strict-transport-security', TRANSPORT);
     const { url: target = '/', rawHeaders } = raw;
-    const verdict = judge({ method, target, rawHeaders });
-    if (verdict.kind === 'taken') return undefined;
-    return reply.code(403).type('text/plain; charset=utf-8').send(`${verdict.why}\n`);
+    const why = judge({ method, target, rawHeaders });
+    if (why === undefined) return undefined;
+    return reply.code(403).type('text/plain; charset=utf-8').send(`${why}\n`);
   });
   app.setErrorHandler<FastifyError | UsageError>((error, _request, reply) => {
     const status =
@@ -133,60 +180,71 @@ export function createConsoleApp(options: ConsoleAppOptions): FastifyInstance {
     }),
   );
   serveAssets(app);
+  for (const path of PROBES) app.get(path, async () => ({ status: 'ok' }));
   serveEntrance(app, access);
-  serveLeave(app, access);
   const routes = createRoutes(app, { access, clock });
   for (const add of PAGES) add(routes, options);
   return app;
+}
+
+/** Sends a page to who may see it, or the browser on. */
+type Show = (reply: FastifyReply, options: PageOptions, visit: Visit) => Promise<FastifyReply>;
+
+function createShow(clock: ConsoleAppOptions['clock']): Show {
+  return async (reply, { path, links: under = path, title, refreshMs, render }, visit) => {
+    const content = await render(visit);
+    if (content instanceof Elsewhere) return reply.redirect(content.path, 303);
+    const { person, roles, formToken } = visit.visitor;
+    const nowMs = clock.nowMs();
+    const page = layout({
+      title,
+      path: under,
+      links: LINKS,
+      person,
+      roles,
+      formToken,
+      nowMs,
+      content,
+      refreshMs,
+    });
+    return reply.type(HTML_TYPE).send(String(page));
+  };
 }
 
 function createRoutes(
   app: FastifyInstance,
   { access, clock }: Pick<ConsoleAppOptions, 'access' | 'clock'>,
 ): ConsoleRoutes {
-  const show = async (
-    reply: FastifyReply,
-    { path, links: under = path, title, refreshMs, render }: PageOptions,
-    visit: Visit,
-  ): Promise<FastifyReply> => {
-    const content = await render(visit);
-    if (content instanceof Elsewhere) return reply.redirect(content.path, 303);
-    const { person, formToken } = visit.visitor;
-    const nowMs = clock.nowMs();
-    return reply.type(HTML_TYPE).send(
-      String(
-        layout({
-          title,
-          path: under,
-          links: LINKS,
-          person,
-          formToken,
-          nowMs,
-          content,
-          refreshMs,
-        }),
-      ),
-    );
+  const show = createShow(clock);
+  const visitorOf = (request: FastifyRequest): Visitor | undefined =>
+    access.visits.find(cookieOf(request, visitCookie(request, access)));
+  /** Returns who asks for a page, or sends him to the entrance, and from there to the page. */
+  const admit = (request: FastifyRequest, reply: FastifyReply): Visitor | undefined => {
+    const visitor = visitorOf(request);
+    if (visitor === undefined) void reply.redirect(entrancePath(access, request.url), 303);
+    return visitor;
   };
   return {
     page: (options) =>
       void app.get(options.path, async (request, reply) => {
-        const visitor = access.find(cookieOf(request));
-        if (visitor === undefined) return reply.redirect('/enter', 303);
+        const visitor = admit(request, reply);
+        if (visitor === undefined) return reply;
         return show(reply, options, { visitor, query: queryOf(request), fields: NO_FIELDS });
       }),
     form: (options) =>
       void app.post(options.path, async (request, reply) => {
-        const visitor = access.find(cookieOf(request));
-        if (visitor === undefined) return reply.redirect('/enter', 303);
+        const visitor = visitorOf(request);
+        if (visitor === undefined) return sendEnded(reply, access, options.links ?? options.path);
         const fields = fieldsOf(request);
         if (!isSame(fields.get('formToken') ?? '', visitor.formToken)) return refuseForm(reply);
+        const missing = findMissingRole(visitor, FORM_ROLES[options.path]);
+        if (missing !== undefined) return refuseRole(reply, missing);
         return show(reply, options, { visitor, query: queryOf(request), fields });
       }),
     download: ({ path, name, type, read }) =>
       void app.get(path, async (request, reply) => {
-        const visitor = access.find(cookieOf(request));
-        if (visitor === undefined) return reply.redirect('/enter', 303);
+        const visitor = admit(request, reply);
+        if (visitor === undefined) return reply;
         const visit = { visitor, query: queryOf(request), fields: NO_FIELDS };
         const text = await read(visit);
         reply.header('content-disposition', `attachment; filename="${name}"`);
@@ -194,7 +252,7 @@ function createRoutes(
       }),
     data: (path, read) =>
       void app.get(path, async (request, reply) => {
-        if (access.find(cookieOf(request)) === undefined) return reply.code(401).send({});
+        if (visitorOf(request) === undefined) return reply.code(401).send({});
         return reply.send(read());
       }),
   };
@@ -204,101 +262,6 @@ const NO_FIELDS = new URLSearchParams();
 
 function queryOf(request: FastifyRequest): URLSearchParams {
   return new URL(request.url, 'http://console.invalid').searchParams;
-}
-
-function fieldsOf({ body }: FastifyRequest): URLSearchParams {
-  return body instanceof URLSearchParams ? body : NO_FIELDS;
-}
-
-/** Cookies of one host are shared by all its ports, so each console has its own. */
-function cookieName(request: FastifyRequest): string {
-  return `tandem-console-${request.socket.localPort ?? 0}`;
-}
-
-function cookieOf(request: FastifyRequest): string | undefined {
-  const name = `${cookieName(request)}=`;
-  const found = (request.headers.cookie ?? '').split(/; */).find((one) => one.startsWith(name));
-  return found?.slice(name.length);
-}
-
-/** The code is in the fragment of the link: the script puts it into the form, or a person pastes it. */
-function serveEntrance(app: FastifyInstance, access: Access): void {
-  app.get('/enter', async (_request, reply) => sendEntrance(reply, 200));
-  app.post('/enter', async (request, reply) => {
-    const cookie = access.enter(fieldsOf(request).get('code')?.trim() ?? '');
-    if (cookie === undefined) return sendEntrance(reply, 403);
-    reply.header(
-      'set-cookie',
-      `${cookieName(request)}=${cookie}; Path=/; HttpOnly; SameSite=Strict`,
-    );
-    return reply.redirect('/', 303);
-  });
-}
-
-function sendEntrance(reply: FastifyReply, status: 200 | 403): FastifyReply {
-  const note =
-    status === 200
-      ? html`<p>The terminal that the console was started in shows a link. Each opens it once.</p>`
-      : html`<p role="alert"><strong>This link was used already, or is an old one.</strong> The terminal shows the newest.</p>`;
-  return reply
-    .code(status)
-    .type(HTML_TYPE)
-    .send(
-      String(
-        bare(
-          'Open the console',
-          html`${note}
-<form method="post" action="/enter" id="enter" autocomplete="off">
-<label for="code">Code, the part of the link behind #</label>
-<input id="code" name="code" type="password" required autocomplete="off">
-<button>Open</button>
-</form>`,
-        ),
-      ),
-    );
-}
-
-function serveLeave(app: FastifyInstance, access: Access): void {
-  app.post('/leave', async (request, reply) => {
-    const cookie = cookieOf(request);
-    const visitor = access.find(cookie);
-    if (visitor === undefined) return reply.redirect('/enter', 303);
-    if (!isSame(fieldsOf(request).get('formToken') ?? '', visitor.formToken))
-      return refuseForm(reply);
-    access.leave(cookie);
-    return reply.redirect('/enter', 303);
-  });
-}
-
-function refuseForm(reply: FastifyReply): FastifyReply {
-  return sendNote(reply, 403, {
-    title: 'This form is an old one',
-    text: 'It was not sent by a page of this visit. Open the page anew and press the button again: nothing was done.',
-  });
-}
-
-function sendNote(
-  reply: FastifyReply,
-  status: number,
-  { title, text }: { readonly title: string; readonly text: string },
-): FastifyReply {
-  const content = html`<p>${text}</p><p><a href="/">To the regions</a></p>`;
-  return reply
-    .code(status)
-    .type(HTML_TYPE)
-    .send(String(bare(title, content)));
-}
-
-/** A page for who has not entered, or for what went wrong. */
-function bare(title: string, content: Html): Html {
-  return html`${headHtml(title)}</head>
-<body>
-<main id="content" class="bare"><h1>${title}</h1>
-${content}
-</main>
-</body>
-</html>
-`;
 }
 
 /** Read when the console starts, so that a page never waits for a disk. They hold nothing that is secret. */

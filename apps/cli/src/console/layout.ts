@@ -2,6 +2,7 @@
 import { type Html, html } from './html.ts';
 import { LEVELS, type Level, type Verdict } from './judge-region.ts';
 import type { Dated } from './region-view.ts';
+import { ROLES, type Role } from './roles.ts';
 
 export interface NavLink {
   readonly path: string;
@@ -13,6 +14,7 @@ export interface PageParts {
   readonly path: string;
   readonly links: readonly NavLink[];
   readonly person: string;
+  readonly roles: ReadonlySet<Role>;
   readonly formToken: string;
   readonly nowMs: number;
   readonly content: Html;
@@ -41,7 +43,7 @@ ${styles}<link rel="stylesheet" href="/assets/console.css">
 }
 
 export function layout(parts: PageParts): Html {
-  const { title, path, links, person, nowMs, refreshMs } = parts;
+  const { title, path, links, person, roles, nowMs, refreshMs } = parts;
   return html`${headHtml(title, PLOT_STYLES)}${
     refreshMs !== undefined &&
     html`<noscript><meta http-equiv="refresh" content="${Math.ceil(refreshMs / MS_PER_S)}"></noscript>`
@@ -57,7 +59,7 @@ export function layout(parts: PageParts): Html {
   )}</ul></nav>
 <form method="post" action="/leave" class="who">
 <input type="hidden" name="formToken" value="${parts.formToken}">
-<span>${person}</span> <button class="quiet">Leave</button>
+<span>${person}${roles.size < ROLES.length && html` <small>${ROLES.filter((role) => roles.has(role)).join(', ')}</small>`}</span> <button class="quiet">Leave</button>
 </form>
 </header>
 <p class="stale" role="alert" id="stale" hidden></p>

@@ -196,6 +196,7 @@ async function runOne({ run, onFault }: LongRunsOptions, live: Running): Promise
   try {
     return await run(live.record.args, {
       asText: true,
+      person: live.record.person,
       signal: live.stop.signal,
       onProgress: (text) => void (live.progress = text),
       onLine(line) {

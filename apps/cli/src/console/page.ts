@@ -4,6 +4,7 @@ import type { Visitor } from './access.ts';
 import type { Audit } from './audit.ts';
 import type { Html } from './html.ts';
 import type { LongRuns } from './long-runs.ts';
+import type { FormPath } from './roles.ts';
 import type { CommandRunner } from './run-command.ts';
 import type { RegionWatch } from './watch-regions.ts';
 
@@ -33,8 +34,8 @@ export class Elsewhere {
   }
 }
 
-export interface PageOptions {
-  readonly path: string;
+export interface PageOptions<Path extends string = string> {
+  readonly path: Path;
   readonly title: string;
   /** Which page of the navigation it belongs to; its own path by default. */
   readonly links?: string;
@@ -55,8 +56,11 @@ interface DownloadOptions {
 export interface ConsoleRoutes {
   /** Serves a page to who has entered. */
   readonly page: (options: PageOptions) => void;
-  /** Serves what a form of one of our pages asks for, values and acts: neither belongs into an address. */
-  readonly form: (options: PageOptions) => void;
+  /**
+   * Serves what a form of one of our pages asks for, values and acts: neither belongs into an address. Only who has the
+   * role of its path gets so far.
+   */
+  readonly form: (options: PageOptions<FormPath>) => void;
   /** Serves a file that is kept. */
   readonly download: (options: DownloadOptions) => void;
   /** Serves JSON to the script of our pages. */

@@ -25,6 +25,8 @@ export type CommandRunner = (
     readonly onProgress?: (text: string) => void;
     /** Asks for what a person is told in place of the JSON. */
     readonly asText?: boolean;
+    /** Who had it run, for a command that writes that down; by default whoever started the console. */
+    readonly person?: string;
   },
 ) => Promise<CommandRun>;
 
@@ -32,13 +34,14 @@ export function createCommandRunner(
   io: Io,
   runProgram: (args: readonly string[], io: Io) => Promise<number>,
 ): CommandRunner {
-  return async (args, { signal, onLine, onProgress, asText = false } = {}) => {
+  return async (args, { signal, onLine, onProgress, asText = false, person } = {}) => {
     let out = '';
     let err = '';
     let line = '{}';
     const { ask: _nobodyIsAsked, ...own } = io;
     const exitCode = await runProgram(asText ? args : ['--json', ...args], {
       ...own,
+      environment: person === undefined ? io.environment : { ...io.environment, USER: person },
       out: (text) => void (out += text),
       err: (text) => {
         err += text;

@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { CATALOG_BUCKET_COUNT, catalogKind, type TableStore } from '@tandem/core';
 import { recordBucketCount } from '@tandem/storage';
-import { createAccess } from '../console/access.ts';
+import { createLinkAccess } from '../console/access.ts';
 import { createAudit } from '../console/audit.ts';
 import { createConsoleApp } from '../console/console-app.ts';
 import { createLongRuns, type LongRuns } from '../console/long-runs.ts';
 import { createCommandRunner } from '../console/run-command.ts';
+import type { SignInAccess } from '../console/sign-in.ts';
 import { createRegionWatch, type RegionWatch } from '../console/watch-regions.ts';
 import type { Io } from '../io.ts';
 import { runProgram } from '../program.ts';
@@ -19,7 +20,7 @@ export interface OpenedConsole {
   readonly harness: CliHarness;
   readonly clock: CliHarness['regions']['clock'];
   readonly app: ReturnType<typeof createConsoleApp>;
-  readonly access: ReturnType<typeof createAccess>;
+  readonly access: ReturnType<typeof createLinkAccess>;
   readonly watch: RegionWatch;
   readonly runs: LongRuns;
   /** Counts who has entered. */
@@ -93,7 +94,16 @@ export function createGate({ regions }: CliHarness): Gate {
 export async function openConsole(
   own: Partial<Io> = {},
   given?: CliHarness,
-  { gate, folder: old }: { readonly gate?: Gate; readonly folder?: string } = {},
+  {
+    gate,
+    folder: old,
+    signIn,
+  }: {
+    readonly gate?: Gate;
+    readonly folder?: string;
+    /** How people come in, in place of a link. */
+    readonly signIn?: SignInAccess;
+  } = {},
 ): Promise<OpenedConsole> {
   const harness = given ?? (await createCliHarness());
   const { regions } = harness;
@@ -101,7 +111,7 @@ export async function openConsole(
   const faults: unknown[] = [];
   const onFault = (error: unknown): void => void faults.push(error);
   let opened = 0;
-  const access = createAccess({
+  const access = createLinkAccess({
     clock: io.clock,
     person: 'ada',
     onEntered: () => void (opened += 1),
@@ -138,13 +148,12 @@ export async function openConsole(
     onFault,
   });
   const app = createConsoleApp({
-    access,
+    access: signIn ?? access,
     watch,
     clock: io.clock,
     run,
     runs,
     audit,
-    allowedHosts: [],
     onFault,
   });
   return {

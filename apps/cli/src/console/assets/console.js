@@ -32,7 +32,9 @@ async function refresh() {
   try {
     const response = await ask(location.pathname + location.search);
     if (response.redirected) {
-      showStale('This visit has ended: open the newest link of the terminal. All figures are old.');
+      showStale(
+        'This visit has ended, and all figures are old: open the page anew to enter again. What was begun goes on.',
+      );
       return;
     }
     if (!response.ok) throw new Error(String(response.status));

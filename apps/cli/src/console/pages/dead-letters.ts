@@ -1,7 +1,7 @@
 // Messages that a region could not apply, by reason; their bodies once somebody asks; sent again or thrown away.
 
 import { UsageError } from '../../usage-error.ts';
-import { addAct, buttonHtml, type Fields, fieldsOf, packField } from '../acts.ts';
+import { addAct, buttonHtml, type Fields, fieldsOf, packField, submitHtml } from '../acts.ts';
 import { type Html, html, linesHtml, valueHtml } from '../html.ts';
 import { countText } from '../judge-region.ts';
 import { dateHtml } from '../layout.ts';
@@ -127,8 +127,8 @@ function actsHtml(visit: Visit, { region, numbers, isAll }: Acted): Html {
   return html`<form method="post" action="/dead-letters/resubmit" class="inline">
 <input type="hidden" name="formToken" value="${visit.visitor.formToken}"><input type="hidden" name="region" value="${packField(region)}">
 ${numbers.map((number) => html`<input type="hidden" name="number" value="${packField(number)}">`)}
-<button>Put ${what} back into the queue…</button>
-<button formaction="/dead-letters/discard">Throw ${what} away…</button></form>`;
+${submitHtml(visit, { path: '/dead-letters/resubmit', label: `Put ${what} back into the queue…` })}
+${submitHtml(visit, { path: '/dead-letters/discard', label: `Throw ${what} away…`, isElsewhere: true })}</form>`;
 }
 
 async function show(visit: Visit, tools: ConsoleTools): Promise<Html> {

@@ -1,8 +1,9 @@
 // One entity over all regions: who wrote what where, oldest first. Its id is sent as a form, never in an address.
-import { addAct, type Fields, fieldHtml, fieldsOf, packField } from '../acts.ts';
+import { addAct, type Fields, fieldHtml, submitHtml } from '../acts.ts';
 import { type Html, html, valueHtml } from '../html.ts';
 import { dateHtml } from '../layout.ts';
 import type { ConsoleRoutes, ConsoleTools, Visit } from '../page.ts';
+import type { FormPath } from '../roles.ts';
 import { argument, optionArgs, shownCommand } from '../run-command.ts';
 import { HIDDEN, moreHtml, ROWS_MAX, saidHtml, tableArgs, tableHtml } from './parts.ts';
 
@@ -20,37 +21,36 @@ interface Entry {
 
 export function historyPage(routes: ConsoleRoutes, tools: ConsoleTools): void {
   routes.page({ path: PATH, title: 'History', render: (visit) => askHtml(visit, {}) });
-  routes.form({
-    path: PATH,
-    title: 'History',
-    render: async (visit) => {
-      const { fields } = visit;
-      const [table, id, partition, row] = ['table', 'id', 'partition', 'row'].map(
-        (name) => fields.get(name)?.trim() ?? '',
-      );
-      const args = [
-        'history',
-        ...(id ? [argument(id)] : []),
-        ...tableArgs(table || undefined),
-        ...(partition ? optionArgs('--partition', partition) : []),
-        ...(row ? optionArgs('--row', row) : []),
-      ];
-      const isShown = fieldsOf(fields).one('values') === 'shown';
-      if (isShown) {
-        await tools.audit.write({
-          person: visit.visitor.person,
-          what: 'looked',
-          command: shownCommand(args),
-        });
-      }
-      const run = await tools.run(args);
-      const entries = (run.json['entries'] ?? []) as readonly Entry[];
-      const list = run.failure === undefined ? listHtml(entries, isShown) : html``;
-      const asked = { table, id, partition, row, isShown };
-      const isThere = run.failure === undefined && entries.length > 0;
-      return html`${askHtml(visit, asked)}${saidHtml(args, run)}${list}${isThere && replayHtml(visit, tools, asked)}`;
-    },
-  });
+  const form = (path: FormPath, isShown: boolean): void =>
+    routes.form({ path, title: 'History', links: PATH, render: (visit) => show(visit, isShown) });
+  const show = async (visit: Visit, isShown: boolean): Promise<Html> => {
+    const { fields } = visit;
+    const [table, id, partition, row] = ['table', 'id', 'partition', 'row'].map(
+      (name) => fields.get(name)?.trim() ?? '',
+    );
+    const args = [
+      'history',
+      ...(id ? [argument(id)] : []),
+      ...tableArgs(table || undefined),
+      ...(partition ? optionArgs('--partition', partition) : []),
+      ...(row ? optionArgs('--row', row) : []),
+    ];
+    if (isShown) {
+      await tools.audit.write({
+        person: visit.visitor.person,
+        what: 'looked',
+        command: shownCommand(args),
+      });
+    }
+    const run = await tools.run(args);
+    const entries = (run.json['entries'] ?? []) as readonly Entry[];
+    const list = run.failure === undefined ? listHtml(entries, isShown) : html``;
+    const asked = { table, id, partition, row, isShown };
+    const isThere = run.failure === undefined && entries.length > 0;
+    return html`${askHtml(visit, asked)}${saidHtml(args, run)}${list}${isThere && replayHtml(visit, tools, asked)}`;
+  };
+  form(PATH, false);
+  form('/history/values', true);
   addAct(routes, tools, {
     path: '/history/replay',
     title: 'Back to a time',
@@ -74,17 +74,17 @@ function given(fields: Fields, name: string): readonly string[] {
 
 /** The difference is shown first, as all that an act would do. */
 function replayHtml(
-  { visitor }: Visit,
+  visit: Visit,
   { watch }: ConsoleTools,
   { table, id, partition, row }: Asked,
 ): Html {
   const about = { entity: id ?? '', of: table ?? '', partition: partition ?? '', row: row ?? '' };
   return html`<h2>Back to a time</h2>
-<form method="post" action="/history/replay" class="choice"><input type="hidden" name="formToken" value="${visitor.formToken}">
+<form method="post" action="/history/replay" class="choice"><input type="hidden" name="formToken" value="${visit.visitor.formToken}">
 ${Object.entries(about).map(([name, value]) => fieldHtml(name, value))}
 <label for="region">By the archive of</label> <select id="region" name="region">${watch.regions().map(({ name }) => html`<option>${name}</option>`)}</select>
 <label for="before">as before</label> <input id="before" name="before" required placeholder="2026-11-22T10:00:00Z" autocomplete="off">
-<button>Show the difference…</button></form>
+${submitHtml(visit, { path: '/history/replay', label: 'Show the difference…' })}</form>
 <p class="what">By a new write, which all regions follow; who writes meanwhile is not overwritten.</p>`;
 }
 
@@ -96,13 +96,13 @@ interface Asked {
   readonly isShown?: boolean;
 }
 
-function askHtml({ visitor }: Visit, { table, id, partition, row, isShown }: Asked): Html {
+function askHtml(visit: Visit, { table, id, partition, row, isShown }: Asked): Html {
   const field = (name: string, label: string, value = ''): Html =>
     html`<label for="${name}">${label}</label> <input id="${name}" name="${name}" value="${value}" autocomplete="off"> `;
   return html`<form method="post" action="${PATH}" class="choice">
-<input type="hidden" name="formToken" value="${visitor.formToken}">
+<input type="hidden" name="formToken" value="${visit.visitor.formToken}">
 ${field('id', 'Id', id)}${field('table', 'Table', table)}${field('partition', 'PartitionKey', partition)}${field('row', 'RowKey', row)}
-<button>Show</button> <button name="values" value="${packField('shown')}">Show with values</button></form>
+${submitHtml(visit, { path: PATH, label: 'Show' })} ${submitHtml(visit, { path: '/history/values', label: 'Show with values', isElsewhere: true })}</form>
 <p class="what">A customer by its id. A row of a table of clients by the table and its two keys.${isShown === true && ' The audit says that the values were asked for.'}</p>`;
 }
 

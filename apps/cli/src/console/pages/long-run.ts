@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { EXIT, type ExitCode } from '../../exit-codes.ts';
 import { UsageError } from '../../usage-error.ts';
-import { type Fields, fieldsOf } from '../acts.ts';
+import { type Fields, fieldsOf, submitHtml } from '../acts.ts';
 import { type Html, html, linesHtml, valueHtml } from '../html.ts';
 import type { Level } from '../judge-region.ts';
 import { ageText, badgeHtml, dateHtml } from '../layout.ts';
@@ -135,7 +135,10 @@ export function longRunPages(routes: ConsoleRoutes, tools: ConsoleTools): void {
 function addRunActs({ form }: ConsoleRoutes, tools: ConsoleTools): void {
   const { runs } = tools;
   // What a form did or refused is seen on the page of the run: one that is loaded again does nothing again.
-  const does = (name: string, act: (visit: Visit) => Promise<LongRun | Elsewhere>): void =>
+  const does = (
+    name: RunButton['act'] | 'begin',
+    act: (visit: Visit) => Promise<LongRun | Elsewhere>,
+  ): void =>
     form({
       path: `${PATH}/${name}`,
       title: 'A command that takes long',
@@ -327,9 +330,10 @@ interface RunButton {
   readonly typed?: Html | undefined;
 }
 
-function runButtonHtml({ visitor }: Visit, { id }: LongRun, button: RunButton): Html {
+function runButtonHtml(visit: Visit, { id }: LongRun, button: RunButton): Html {
   const { act, label, typed } = button;
-  return html`<form method="post" action="${`${PATH}/${act}`}" class="${typed === undefined ? 'inline' : 'confirm'}"><input type="hidden" name="formToken" value="${visitor.formToken}"><input type="hidden" name="id" value="${id}">${typed}<button>${label}</button></form>`;
+  const path = `${PATH}/${act}` as const;
+  return html`<form method="post" action="${path}" class="${typed === undefined ? 'inline' : 'confirm'}"><input type="hidden" name="formToken" value="${visit.visitor.formToken}"><input type="hidden" name="id" value="${id}">${typed}${submitHtml(visit, { path, label })}</form>`;
 }
 
 export function runsHtml(runs: readonly LongRun[]): Html {
@@ -343,7 +347,7 @@ export function runsHtml(runs: readonly LongRun[]): Html {
 
 /** A form that begins a command of a kind. */
 export function beginHtml(
-  { visitor }: Visit,
+  visit: Visit,
   {
     kind,
     label,
@@ -351,8 +355,8 @@ export function beginHtml(
   }: { readonly kind: string; readonly label: string; readonly content: Html },
 ): Html {
   return html`<form method="post" action="/recovery/begin" class="choice">
-<input type="hidden" name="formToken" value="${visitor.formToken}"><input type="hidden" name="kind" value="${kind}">
-${content}<button>${label}</button></form>`;
+<input type="hidden" name="formToken" value="${visit.visitor.formToken}"><input type="hidden" name="kind" value="${kind}">
+${content}${submitHtml(visit, { path: '/recovery/begin', label })}</form>`;
 }
 
 const REPORT_STYLE =

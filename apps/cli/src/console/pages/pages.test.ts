@@ -209,7 +209,7 @@ describe('the page of one entity', () => {
     const hidden = await visitor.post('/history', { id: ID });
     expect(textOf(hidden)).toContain('lastName •••••');
     expect(hidden).not.toContain('of west');
-    const shown = await visitor.post('/history', { id: ID, values: packField('shown') });
+    const shown = await visitor.post('/history/values', { id: ID });
     expect(textOf(shown)).toContain('lastName of west');
     expect(textOf(await visitor.get('/audit'))).toContain('asked for values tandem history');
   });

@@ -1,7 +1,7 @@
 // The settings of a region, what is wrong with them, who changed what, and changing one.
 import { tandemSettings } from '@tandem/storage';
 import { UsageError } from '../../usage-error.ts';
-import { addAct, type Fields } from '../acts.ts';
+import { addAct, type Fields, submitHtml } from '../acts.ts';
 import { type Html, html, linesHtml, valueHtml } from '../html.ts';
 import { dateHtml } from '../layout.ts';
 import type { ConsoleRoutes, ConsoleTools, Visit } from '../page.ts';
@@ -92,7 +92,7 @@ async function settingsHtml(visit: Visit, tools: ConsoleTools): Promise<Html> {
 <input type="hidden" name="formToken" value="${visit.visitor.formToken}"><input type="hidden" name="region" value="${region}">
 <label for="setting">Setting</label> <select id="setting" name="setting">${OPEN.map((name) => html`<option>${name}</option>`)}</select>
 <label for="value">Value</label> <input id="value" name="value" autocomplete="off">
-<button>Set it…</button> <button formaction="/settings/unset">Take it away…</button></form>
+${submitHtml(visit, { path: '/settings/set', label: 'Set it…' })} ${submitHtml(visit, { path: '/settings/unset', label: 'Take it away…', isElsewhere: true })}</form>
 <p class="what">Services read settings when they start. Secrets are set by the command alone.</p>
 <h2>All</h2>
 ${saidHtml(get, got)}${tableHtml('Settings', ['Setting', 'Value', 'Note'], settings.map(settingHtml))}

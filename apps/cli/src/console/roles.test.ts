@@ -1,0 +1,194 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { LightMyRequestResponse } from 'fastify';
+import { describe, expect, test } from 'vitest';
+import { signInSettings } from '../testing/identity-provider.ts';
+import { type OpenedConsole, openConsole, textOf } from '../testing/open-console.ts';
+import { packField } from './acts.ts';
+import { FORM_ROLES, type FormPath, ROLES, type Role } from './roles.ts';
+import { createSignIn, type SignInAccess } from './sign-in.ts';
+
+const HOST = 'console.example.com';
+const SETTINGS = signInSettings({ issuer: 'https://login.example.com' });
+const PATHS = Object.keys(FORM_ROLES) as readonly FormPath[];
+const GRANTS: readonly (readonly Role[])[] = [
+  ['view'],
+  ['operate', 'view'],
+  ['erase', 'view'],
+  ['operate', 'erase', 'view'],
+];
+
+interface SignedIn {
+  readonly opened: OpenedConsole;
+  readonly signIn: SignInAccess;
+  readonly get: (url: string) => Promise<LightMyRequestResponse>;
+  readonly post: (
+    url: string,
+    fields?: Readonly<Record<string, string>>,
+  ) => Promise<LightMyRequestResponse>;
+}
+
+/** A person who signed in with these roles; what the provider does is shown elsewhere. */
+async function open(roles: readonly Role[], endsMs?: number): Promise<SignedIn> {
+  let nowMs = 0;
+  const clock = { nowMs: () => nowMs };
+  const signIn = createSignIn({ settings: SETTINGS, clock, onFault: () => undefined });
+  const opened = await openConsole({}, undefined, { signIn });
+  const person = 'ada@example.com (subject-1)';
+  const cookie = signIn.visits.begin({ person, roles: new Set(roles) }, endsMs);
+  const headers = { host: HOST, cookie: `__Host-tandem-console=${cookie}` };
+  const get: SignedIn['get'] = (url) => opened.app.inject({ url, headers });
+  const token = /name="formToken" value="([^"]+)"/.exec((await get('/audit')).body)?.[1] ?? '';
+  nowMs = 1;
+  return {
+    opened,
+    signIn,
+    get,
+    post: (url, fields = {}) =>
+      opened.app.inject({
+        method: 'POST',
+        url,
+        headers: { ...headers, 'content-type': 'application/x-www-form-urlencoded' },
+        payload: new URLSearchParams({ formToken: token, ...fields }).toString(),
+      }),
+  };
+}
+
+const auditOf = ({ opened }: SignedIn): Promise<string> =>
+  readFile(join(opened.folder, 'state', 'audit.ndjson'), 'utf8').catch(() => '');
+
+describe('G7: every act asks for its role on the server', () => {
+  test.each(GRANTS)('and refuses who has %s and %s what that does not allow', async (...grant) => {
+    const roles = grant.filter((role) => role !== undefined);
+    const signedIn = await open(roles);
+    const refused: string[] = [];
+    for (const path of PATHS) {
+      const region = packField('east');
+      const { statusCode, body } = await signedIn.post(path, { region, stage: 'apply' });
+      const isSaid = body.includes(`It takes the role ${FORM_ROLES[path]}`);
+      if (statusCode === 403 && isSaid) refused.push(path);
+    }
+    expect(refused).toEqual(PATHS.filter((path) => !roles.includes(FORM_ROLES[path])));
+  });
+
+  test('and of what it refuses nothing is begun', async () => {
+    const signedIn = await open(['view']);
+    for (const path of PATHS.filter((one) => FORM_ROLES[one] !== 'view')) {
+      await signedIn.post(path, { region: 'east', kind: 'verify', stage: 'apply' });
+    }
+    expect(await auditOf(signedIn)).toBe('');
+    expect(await signedIn.opened.runs.list()).toEqual([]);
+  });
+
+  test('and serves no form that is not in the table of roles', async () => {
+    const { opened } = await open(ROLES);
+    const routes = opened.app.printRoutes({ commonPrefix: false });
+    const posted = routes.split('\n').filter((line) => line.includes('POST'));
+    expect(posted).toHaveLength(PATHS.length + 1);
+    expect(posted.some((line) => line.includes('leave'))).toBe(true);
+  });
+
+  test.each([
+    ['/settings?region=east', 'Set it…'],
+    ['/recovery', 'Verify'],
+    ['/recovery', 'Release east…'],
+    ['/drill', 'Predict…'],
+    ['/history', 'Show with values'],
+    ['/tables?region=east', 'Plan it…'],
+  ])('and %s says to who may only look why "%s" cannot be pressed', async (url, label) => {
+    const { get } = await open(['view']);
+    const { body, statusCode } = await get(url);
+    expect(statusCode).toBe(200);
+    expect(body).toContain(`<button disabled>${label}</button>`);
+    expect(textOf(body)).toContain(`${label} It takes the role operate, which you do not have.`);
+  });
+});
+
+test('who asks for values, or has something done, is written down by name', async () => {
+  const signedIn = await open(['operate', 'view']);
+  const id = '00b479c9-f61f-451a-86d2-ee8cc047c181';
+  await signedIn.opened.harness.regions.east.table.put(id, { email: 'secret@example.com' });
+  await signedIn.opened.harness.regions.settle();
+  const hidden = await signedIn.post('/history', { id });
+  expect(hidden.body).not.toContain('secret@example.com');
+  expect(await auditOf(signedIn)).toBe('');
+  const shown = await signedIn.post('/history/values', { id });
+  expect(shown.body).toContain('secret@example.com');
+  expect(JSON.parse(await auditOf(signedIn))).toMatchObject({
+    person: 'ada@example.com (subject-1)',
+    what: 'looked',
+  });
+  const setting = { setting: 'Tombstone.AgeMs', value: '8640000000', region: 'east' };
+  await signedIn.post('/settings/set', { ...setting, typed: 'east', stage: 'apply' });
+  const { body } = await signedIn.get('/settings?region=east');
+  expect(textOf(body)).toContain('ada@example.com (subject-1) Tombstone.AgeMs nothing 8640000000');
+});
+
+describe('a visit that ends', () => {
+  test('ends with its token: nothing of a form is done, and the way back is shown', async () => {
+    const signedIn = await open(['operate', 'view'], 1);
+    const region = packField('east');
+    const { statusCode, body } = await signedIn.post('/recovery/begin', { kind: 'verify', region });
+    expect(statusCode).toBe(401);
+    expect(textOf(body)).toContain('Nothing was done');
+    expect(body).toContain('/sign-in?to=%2Frecovery');
+    expect(await signedIn.opened.runs.list()).toEqual([]);
+    const { headers } = await signedIn.get('/recovery/run?id=0123456789abcdef');
+    expect(headers.location).toBe('/enter?to=%2Frecovery%2Frun%3Fid%3D0123456789abcdef');
+  });
+
+  test('ends by leaving, also for who kept the cookie', async () => {
+    const { get, post } = await open(['view']);
+    const { statusCode, headers } = await post('/leave');
+    expect({ statusCode, location: headers.location }).toEqual({
+      statusCode: 303,
+      location: '/left',
+    });
+    expect((await get('/')).statusCode).toBe(303);
+  });
+});
+
+describe('G1: a console with a name of its own', () => {
+  test.each([
+    ['by an address', { host: '10.0.0.7:8080' }],
+    ['by a name of its cluster', { host: 'console' }],
+    ['by its name with another port', { host: `${HOST}:444` }],
+    ['from a page of its name without https', { host: HOST, origin: `http://${HOST}` }],
+    ['from a page of another site', { host: HOST, origin: 'https://evil.example' }],
+    ['from a page of a sibling', { host: HOST, 'sec-fetch-site': 'same-site' }],
+  ])('does not look at what is asked %s', async (_, headers) => {
+    const { opened } = await open(['view']);
+    for (const url of ['/', '/enter', '/sign-in', '/assets/console.js']) {
+      const { statusCode } = await opened.app.inject({ url, headers });
+      expect({ url, statusCode }).toEqual({ url, statusCode: 403 });
+    }
+  });
+
+  test('answers probes, which have neither a name nor an identity', async () => {
+    const { opened } = await open(['view']);
+    for (const url of ['/health/live', '/health/serving']) {
+      const { statusCode, body } = await opened.app.inject({
+        url,
+        headers: { host: '10.0.0.7:8080' },
+      });
+      expect({ statusCode, body }).toEqual({ statusCode: 200, body: '{"status":"ok"}' });
+    }
+  });
+
+  test('takes no code of a terminal, and sends nobody to another place', async () => {
+    const { opened } = await open(['view']);
+    const headers = { host: HOST };
+    const payload = `code=${opened.access.code()}`;
+    const type = 'application/x-www-form-urlencoded';
+    const asked = { method: 'POST', url: '/enter', payload } as const;
+    const { statusCode } = await opened.app.inject({
+      ...asked,
+      headers: { ...headers, 'content-type': type },
+    });
+    expect(statusCode).toBe(404);
+    for (const to of ['//evil.example', 'https://evil.example', '/\\evil.example', '/a"b', 'x']) {
+      const url = `/enter?${new URLSearchParams({ to }).toString()}`;
+      expect((await opened.app.inject({ url, headers })).body).toContain('/sign-in?to=%2F"');
+    }
+  });
+});
