@@ -109,7 +109,7 @@ async function queryRows(context: Context, name: string): Promise<Answer> {
   const where = permit.kind === 'table' ? within(permit.range, asked) : asked;
   const table = await tableOf(context, name);
   const { rows, cursor } =
-    limit === 0 ? NO_ROWS : await table.query({ where, cursor: cursorOf(query), limit });
+    limit === 0 ? NO_ROWS : await table.query({ where, cursor: cursorOf(query), limit, select });
   return {
     status: 200,
     headers: {

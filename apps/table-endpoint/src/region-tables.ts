@@ -72,8 +72,8 @@ function serve({ table, rows }: FoundRegionTable): ServedTable {
       const record = await rows.get(keys);
       return record && toStoredEntity(record);
     },
-    async query({ where, cursor, limit }) {
-      const page = await rows.query({ where, cursor, limit });
+    async query({ where, cursor, limit, select }) {
+      const page = await rows.query({ where, cursor, limit, select: select && [...select] });
       return { rows: page.records.map(toStoredEntity), cursor: page.cursor };
     },
     async write(writes, request) {

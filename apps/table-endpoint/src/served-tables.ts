@@ -40,6 +40,8 @@ interface RowQuery {
   readonly cursor?: string | undefined;
   /** 1 to 1,000. */
   readonly limit: number;
+  /** Names the properties that are wanted, keys and the Timestamp among them; all by default. */
+  readonly select?: ReadonlySet<string> | undefined;
 }
 
 interface RowPage {

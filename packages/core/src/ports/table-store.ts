@@ -61,8 +61,9 @@ export interface RowRange {
   readonly rowsThrough?: string;
   /**
    * Leaves out rows that it does not match, where what it compares has the type of the value given; rows that
-   * have another type there may be left in, so whoever asks judges again. It has the form that `isAskable` tells,
-   * and makes, with the bounds above, at most `COMPARISONS_MAX` comparisons.
+   * have another type there, an instant of the same millisecond, or NaN, may be left in, so whoever asks judges again. It has
+   * the form that `isAskable` tells, and makes, with the bounds above, at most `COMPARISONS_MAX` comparisons. Of bytes it
+   * asks only whether there are any, which holds where the first of them is below 0xd0.
    */
   readonly where?: Predicate | undefined;
   /** Leaves out every other property; all come without it. Names 1 to 252. */

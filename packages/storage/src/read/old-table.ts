@@ -6,10 +6,10 @@ import {
   adoptedStamp,
   adoptedState,
   type Bound,
+  type Comparison,
   type EntityState,
   encodeOpenId,
   type IdRange,
-  isAskable,
   type OpenKey,
   type Predicate,
   type RowRange,
@@ -18,6 +18,7 @@ import {
   TerminalError,
   timestampOfTag,
 } from '@tandem/core';
+import { askablePart } from './askable-part.ts';
 
 export interface OldTableOptions {
   readonly store: TableStore;
@@ -77,7 +78,7 @@ export function createOldTable(options: OldTableOptions): OldTable {
         table,
         ...ask,
         limit,
-        where: pushedOf(where),
+        where: where && askablePart(where, columnOf),
         ...(continuation === undefined ? {} : { continuation }),
       });
       const read = page.rows.flatMap((row) => adoptOrTell(row, options));
@@ -148,29 +149,9 @@ export function adoptRow(
   );
 }
 
-/** Beside the four bounds that a range may have. */
-const COMPARISONS_PUSHED_MAX = 8;
-
-/** Returns what of a filter a store can be asked: of all that has to hold, the part that every store judges alike. */
-function pushedOf(where: Predicate | undefined): Predicate | undefined {
-  if (where === undefined) return undefined;
-  const parts: Predicate[] = [];
-  let count = 0;
-  for (const part of where.kind === 'and' ? where.parts : [where]) {
-    const own = countOf(part);
-    if (!isAskable(part) || count + own > COMPARISONS_PUSHED_MAX) continue;
-    parts.push(part);
-    count += own;
-  }
-  return parts.length === 0 ? undefined : { kind: 'and', parts };
-}
-
-function countOf(where: Predicate): number {
-  if (where.kind === 'compare') return 1;
-  if (where.kind === 'not') return countOf(where.part);
-  if (where.kind === 'constant') return 0;
-  return where.parts.reduce((sum, part) => sum + countOf(part), 0);
-}
+/** A Guid that was written to an emulator in capitals is compared there as it was written. */
+const columnOf = (comparison: Comparison): Comparison | undefined =>
+  comparison.value.type === 'Guid' ? undefined : comparison;
 
 /** A place among keys: before every RowKey of the PartitionKey where it has none. */
 interface Place {

@@ -9,6 +9,10 @@
  * While a table is taken over, the old one is one stream more. A row here hides that of the same keys there, also where
  * it is a tombstone or does not match, so it stands in its stream, hidden itself.
  *
+ * The store is asked for the rows and the columns that are wanted, as far as it can tell: of a row with a spill it cannot,
+ * so such rows come whatever the predicate says of properties, and where columns were chosen its stream is read whole
+ * from there on. What comes is judged by the whole predicate.
+ *
  * A page ends where it is full, where enough rows were looked at, or where it took long; it is full by rows or by bytes. Its cursor is the position of
  * the least row that was not given, so it holds in every region. Rows that are none of ours are skipped and told of.
  */
@@ -36,12 +40,15 @@ import {
   type Randomness,
   type RowRange,
   type StoredState,
+  type TableRow,
   type TableStore,
   TerminalError,
   valueBytes,
 } from '@tandem/core';
 import { type DamagedEntityRow, judgeRow } from '../rows/entity-row.ts';
+import { columnsToRead, comparisonOfColumn, hasSpill, IS_SPILT } from '../rows/open-row.ts';
 import { retryRead } from '../tables/table-replica.ts';
+import { askablePart } from './askable-part.ts';
 import type { AdoptedRow, OldTable } from './old-table.ts';
 import { sealCursor, unsealCursor } from './page-cursor.ts';
 
@@ -107,7 +114,7 @@ export async function queryOpenRows(
   const streams = openStreams(query, start, options);
   const share = Math.ceil((limit / Math.max(1, streams.length)) * SHARE) + SHARE_MIN;
   const rowsMax = streams.length === 1 ? limit : Math.min(share, limit);
-  const asked: Asked = { ...options, ...toAsked(query, rowsMax) };
+  const asked: Asked = { ...options, ...toAsked(query, rowsMax, options) };
   const endMs = options.clock.nowMs() + PAGE_MS_MAX;
   const rows: OpenRow[] = [];
   let lookedAt = 0;
@@ -148,13 +155,22 @@ interface Stream {
   /** In order, and apart from each other; the first begins behind what was read. */
   ranges: readonly IdRange[];
   readonly buffer: OpenRow[];
-  /** The store's own, after a page without rows: from where that began it would answer the same again. */
-  continuation: string | undefined;
+  /**
+   * Is where the store goes on, of the range that it was asked for: after a page without rows it would answer the same
+   * again, and after one with some it would look again at all that it left out behind the last.
+   */
+  resumed: { readonly range: IdRange; readonly continuation: string } | undefined;
+  /** A row with a spill was met, of which some columns tell nothing. */
+  isReadWhole: boolean;
 }
 
 interface Asked extends OpenRowsOptions {
   readonly where: Predicate | undefined;
   readonly rowsMax: number;
+  /** What of `where` the store is asked. */
+  readonly asked: Predicate | undefined;
+  /** The columns that the store is asked for; all where undefined. */
+  readonly columns: ReadonlySet<string> | undefined;
 }
 
 /** Tells whether nobody knows the next row of a stream that may have some. */
@@ -200,7 +216,8 @@ function openStreams(
   ];
   return places.flatMap(([bucket, own]) => {
     const ranges = unite(own).flatMap((range) => startingAt(range, start));
-    return ranges.length === 0 ? [] : [{ bucket, ranges, buffer: [], continuation: undefined }];
+    if (ranges.length === 0) return [];
+    return [{ bucket, ranges, buffer: [], resumed: undefined, isReadWhole: false }];
   });
 }
 
@@ -275,23 +292,38 @@ function leastPosition(streams: readonly Stream[]): Bound | undefined {
 
 /** Reads one page into the buffer of a stream; returns how many rows were looked at for it. */
 async function refill(stream: Stream, asked: Asked): Promise<number> {
-  const { store, kind, rowsMax, old } = asked;
-  const { continuation, bucket } = stream;
-  const [range, ...later] = stream.ranges;
+  const { bucket, ranges, resumed } = stream;
+  const [range, ...later] = ranges;
   if (range === undefined) return 0;
-  if (bucket === undefined) {
-    const { where } = asked;
-    const limit = where === undefined ? rowsMax : ROWS_PER_QUERY_MAX;
-    const page = await retryRead(
-      async () => old?.page({ range, limit, continuation, where }),
-      asked,
-    );
-    if (page === undefined) return 0;
-    stream.buffer.push(...page.rows.flatMap((row) => judgeOld(row, asked)));
-    stream.ranges = page.rest === undefined ? later : [page.rest, ...later];
-    stream.continuation = page.continuation;
-    return page.continuation === undefined ? page.rows.length : ROWS_PER_QUERY_MAX;
-  }
+  return bucket === undefined
+    ? refillOld(stream, { range: resumed?.range ?? range, later }, asked)
+    : refillOurs(stream, { range: resumed?.range ?? range, bucket }, asked);
+}
+
+async function refillOld(
+  stream: Stream,
+  { range, later }: { readonly range: IdRange; readonly later: readonly IdRange[] },
+  asked: Asked,
+): Promise<number> {
+  const { rowsMax, old, where } = asked;
+  const continuation = stream.resumed?.continuation;
+  const limit = where === undefined ? rowsMax : ROWS_PER_QUERY_MAX;
+  const page = await retryRead(async () => old?.page({ range, limit, continuation, where }), asked);
+  if (page === undefined) return 0;
+  stream.buffer.push(...page.rows.flatMap((row) => judgeOld(row, asked)));
+  stream.ranges = page.rest === undefined ? later : [page.rest, ...later];
+  stream.resumed = resumedAt(range, page.continuation);
+  return page.continuation === undefined ? page.rows.length : ROWS_PER_QUERY_MAX;
+}
+
+async function refillOurs(
+  stream: Stream,
+  { range, bucket }: { readonly range: IdRange; readonly bucket: string },
+  asked: Asked,
+): Promise<number> {
+  const { store, kind, rowsMax, asked: where } = asked;
+  const continuation = stream.resumed?.continuation;
+  const select = stream.isReadWhole ? undefined : asked.columns;
   const page = await retryRead(
     () =>
       store.query({
@@ -299,17 +331,34 @@ async function refill(stream: Stream, asked: Asked): Promise<number> {
         partitions: bucket,
         ...boundsOf(range),
         limit: rowsMax,
+        where,
+        select,
         ...(continuation === undefined ? {} : { continuation }),
       }),
     asked,
   );
-  const last = page.rows.at(-1);
-  stream.buffer.push(...page.rows.flatMap((row) => judge(row, asked)));
+  const spilt =
+    select === undefined ? -1 : page.rows.findIndex(({ properties }) => hasSpill(properties));
+  const rows = spilt === -1 ? page.rows : page.rows.slice(0, spilt);
+  const isPart = select !== undefined;
+  stream.buffer.push(...rows.flatMap((row) => judge(row, isPart, asked)));
+  const last = rows.at(-1);
+  if (spilt !== -1) {
+    stream.isReadWhole = true;
+    stream.resumed = undefined;
+    if (last !== undefined) stream.ranges = behind(stream.ranges, last.rowKey);
+    return page.rows.length;
+  }
   if (page.continuation === undefined) stream.ranges = stream.ranges.slice(1);
   else if (last !== undefined) stream.ranges = behind(stream.ranges, last.rowKey);
-  const isEmpty = last === undefined && page.continuation !== undefined;
-  stream.continuation = isEmpty ? page.continuation : undefined;
-  return isEmpty ? ROWS_PER_QUERY_MAX : page.rows.length;
+  const isGoneOn = last === undefined || where !== undefined;
+  stream.resumed = resumedAt(range, isGoneOn ? page.continuation : undefined);
+  // What the store left out it looked at too, unless the page was full before.
+  return stream.resumed === undefined || rows.length === rowsMax ? rows.length : ROWS_PER_QUERY_MAX;
+}
+
+function resumedAt(range: IdRange, continuation: string | undefined): Stream['resumed'] {
+  return continuation === undefined ? undefined : { range, continuation };
 }
 
 function behind([range, ...others]: readonly IdRange[], rowKey: string): IdRange[] {
@@ -324,8 +373,8 @@ function boundsOf({ from, to }: IdRange): Partial<RowRange> {
   };
 }
 
-function judge(row: Parameters<typeof judgeRow>[0], asked: Asked): OpenRow[] {
-  const judged = judgeRow(row, asked);
+function judge(row: TableRow, isPart: boolean, asked: Asked): OpenRow[] {
+  const judged = judgeRow(row, { ...asked, isPart });
   if (judged.kind === 'damaged') {
     asked.onDamaged?.(judged);
     // Nobody knows what it is, but it is newer than what it hides.
@@ -373,24 +422,31 @@ function timestampOf({ state }: StoredState): FieldValue | undefined {
   return { type: 'DateTime', value: publicTimestamp(newest) };
 }
 
-/**
- * A store is asked for keys alone: a property may lie in the spill of a row, where no store looks, and a row with
- * some of its columns is as damaged as one that lost them.
- */
+/** Returns what a store is asked. Of a table that hides an old one every row, for one that does not match hides too. */
 function toAsked(
-  { where, partition }: OpenQuery,
+  { where: asked, partition, select }: OpenQuery,
   rowsMax: number,
-): Pick<Asked, 'where' | 'rowsMax'> {
-  if (where === undefined && partition === undefined) return { where: undefined, rowsMax };
-  const isOfProperties =
-    where !== undefined && [...comparisonsOf(where)].some(({ name }) => !KEYS.has(name));
-  // Most rows are then read in vain: as many at a time as the store gives.
+  { old }: Pick<OpenRowsOptions, 'old'>,
+): Pick<Asked, 'where' | 'rowsMax' | 'asked' | 'columns'> {
+  const where =
+    asked === undefined && partition === undefined ? undefined : joined(asked, partition);
+  const names = [...(asked === undefined ? [] : comparisonsOf(asked))]
+    .map(({ name }) => name)
+    .filter((name) => !KEYS.has(name));
+  const pushed = asked && old === undefined ? askablePart(asked, comparisonOfColumn) : undefined;
+  const pushedCount = pushed === undefined ? 0 : [...comparisonsOf(pushed)].length;
+  const columns = select && columnsToRead([...select, ...names]);
   return {
-    where: joined(where, partition),
-    rowsMax: isOfProperties ? ROWS_PER_QUERY_MAX : rowsMax,
+    where,
+    // Where the store cannot tell most rows are read in vain: as many at a time as it gives.
+    rowsMax: pushedCount < names.length ? ROWS_PER_QUERY_MAX : rowsMax,
+    asked: pushed && { kind: 'or', parts: [pushed, IS_SPILT] },
+    columns: columns !== undefined && columns.size <= COLUMNS_ASKED_MAX ? columns : undefined,
   };
 }
 
+/** Of more the names alone fill a URL. */
+const COLUMNS_ASKED_MAX = 32;
 const KEYS: ReadonlySet<string> = new Set(['PartitionKey', 'RowKey']);
 
 function checkQuery({ where, partition, select }: OpenQuery, limit: number): void {

@@ -169,12 +169,12 @@ function stampOf(properties: Properties, name: string): Stamp | undefined {
 
 /** Returns what the row of an entity says, in the form of its kind. Throws `ROW_MALFORMED`, naming the column. */
 export function toStoredState(
-  { form }: Pick<EntityKind, 'form'>,
+  { form, isPart }: Pick<EntityKind, 'form'> & Pick<JudgeRowOptions, 'isPart'>,
   entityId: string,
   properties: Properties,
 ): StoredState {
   return form === 'open'
-    ? fromOpenProperties(properties, entityId)
+    ? fromOpenProperties(properties, entityId, isPart)
     : fromEntityProperties(properties);
 }
 
@@ -251,6 +251,8 @@ export interface JudgeRowOptions {
   readonly kind: Pick<EntityKind, 'form' | 'isEntityId' | 'bucketTextOf'>;
   /** Undefined where buckets are not to be told apart. */
   readonly bucketCount: number | undefined;
+  /** Only some columns were read, of rows of an open kind without a spill; all were by default. */
+  readonly isPart?: boolean | undefined;
 }
 
 /**
@@ -270,7 +272,8 @@ export function judgeRow(row: TableRow, options: JudgeRowOptions): JudgedRow {
   if (entityId === undefined) return damaged('no entity has this key', true);
   try {
     if (row.damage !== undefined) throw new TerminalError('ROW_MALFORMED', `${row.damage}.`);
-    const stored = toStoredState(options.kind, entityId, properties);
+    const { kind, isPart } = options;
+    const stored = toStoredState({ form: kind.form, isPart }, entityId, properties);
     return { kind: 'row', row: { entityId, etag, ...stored } };
   } catch (error) {
     if (error instanceof AppError) return damaged(error.message, false);

@@ -11,6 +11,7 @@
  */
 import { deflateSync, inflateSync } from 'node:zlib';
 import {
+  type Comparison,
   decodeFieldValue,
   type EncodedFieldValue,
   type EntityState,
@@ -23,6 +24,7 @@ import {
   isStamp,
   newestStamp,
   PROPERTIES_MAX,
+  type Predicate,
   type Properties,
   publicTimestamp,
   ROW_BYTES_MAX,
@@ -278,10 +280,51 @@ export function changedOpenColumns(
 }
 
 /**
- * Returns what the row says, without the impossible stamps that it may have taken. Throws `ROW_MALFORMED`, naming the
- * column and never a value, for a row that this code did not write.
+ * Is of every row with a spill, which has to come whatever a filter says of columns. What is deflated begins with 0x78,
+ * so it holds at every store.
  */
-export function fromOpenProperties(properties: Properties, entityId: string): StoredState {
+export const IS_SPILT: Predicate = {
+  kind: 'compare',
+  name: `${SPILL}0`,
+  operator: 'ge',
+  value: { type: 'Binary', value: new Uint8Array(1) },
+};
+
+/**
+ * Returns what a comparison with a property is a comparison with in the columns of a row without a spill; undefined
+ * where no column tells. A row that took an impossible stamp has a later time in its column than it shows.
+ */
+export function comparisonOfColumn(comparison: Comparison): Comparison | undefined {
+  const { name, operator } = comparison;
+  if (name !== 'Timestamp') return isNoColumn(name) ? undefined : comparison;
+  if (operator !== 'gt' && operator !== 'ge' && operator !== 'eq') return undefined;
+  return { ...comparison, name: TIME, operator: 'ge' };
+}
+
+/** Returns the columns that tell the properties named and all of ours, of a row without a spill. */
+export function columnsToRead(names: Iterable<string>): ReadonlySet<string> {
+  return new Set([
+    PACKED,
+    ...[...names].filter((name) => isPropertyName(name) && !isNoColumn(name)),
+  ]);
+}
+
+/** Tells whether a row, or what was read of it, lies in a spill too. */
+export function hasSpill(properties: Properties): boolean {
+  const packed = properties.get(PACKED);
+  return packed?.type === 'String' && /"x":\d+\}$/.test(packed.value);
+}
+
+/**
+ * Returns what the row says, without the impossible stamps that it may have taken. Throws `ROW_MALFORMED`, naming the
+ * column and never a value, for a row that this code did not write. Where `isPart`, only some columns of a row without a
+ * spill were read, so those that somebody took away by hand are not missed.
+ */
+export function fromOpenProperties(
+  properties: Properties,
+  entityId: string,
+  isPart = false,
+): StoredState {
   const text = properties.get(PACKED);
   const json = text?.type === 'String' ? parseJson(text.value, PACKED) : undefined;
   const spill = isSpilt.Check(json) ? readSpill(properties, json.x) : undefined;
@@ -305,7 +348,7 @@ export function fromOpenProperties(properties: Properties, entityId: string): St
   const { q: request } = packed;
   if (request !== undefined && !isFingerprint(request)) throw malformed(PACKED);
   const state: EntityState = {
-    fields: fieldsSince(base, readFields(packed, valuesOf(properties, spill), stampAt)),
+    fields: fieldsSince(base, readFields(packed, valuesOf(properties, spill), { stampAt, isPart })),
     alive: optionalAt(packed.a),
     deleted: optionalAt(packed.d),
     ...(base === undefined ? {} : { base }),
@@ -323,7 +366,7 @@ export function fromOpenProperties(properties: Properties, entityId: string): St
 function readFields(
   { f: named = {}, m: most, c: count = 0 }: Packed,
   values: ReadonlyMap<string, FieldValue>,
-  stampAt: (place: number) => Stamp,
+  { stampAt, isPart }: { readonly stampAt: (place: number) => Stamp; readonly isPart: boolean },
 ): Map<string, StampedField> {
   const fields = new Map<string, StampedField>();
   for (const [place, names] of Object.entries(named)) {
@@ -340,7 +383,7 @@ function readFields(
     fields.set(name, { value, stamp: stampAt(most) });
     left -= 1;
   }
-  if (left > 0) throw handMade('fewer');
+  if (left > 0 && !isPart) throw handMade('fewer');
   return fields;
 }
 
