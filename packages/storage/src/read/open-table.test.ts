@@ -365,6 +365,53 @@ describe('a query of an open table', () => {
     for (const { values } of read) expect([...values.keys()]).toEqual(['whole']);
   });
 
+  test.each<[string, OpenQuery, 'where' | 'select']>([
+    [
+      'a text of many KiB',
+      {
+        where: { kind: 'compare', name: 'label', operator: 'ne', value: text('ä'.repeat(2_000)) },
+      },
+      'where',
+    ],
+    [
+      'a filter of many comparisons in one',
+      {
+        where: {
+          kind: 'or',
+          parts: Array.from({ length: 9 }, (_, nth) => ({
+            kind: 'compare',
+            name: 'label',
+            operator: 'eq',
+            value: text(`l${nth}`),
+          })),
+        },
+      },
+      'where',
+    ],
+    [
+      '40 columns',
+      { select: ['label', ...Array.from({ length: 40 }, (_, n) => `n${n}`)] },
+      'select',
+    ],
+    [
+      'columns of long names',
+      { select: ['label', ...['ä', 'ö'].map((one) => one.repeat(255))] },
+      'select',
+    ],
+  ])('judges here what is too much to ask: %s', async (_, query, part) => {
+    const asked: unknown[] = [];
+    const { orders, live } = await seeded((inner) => ({
+      ...inner,
+      query(range) {
+        asked.push(range[part]);
+        return inner.query(range);
+      },
+    }));
+    const read = await readAll(orders, query);
+    expect(read.map(keyOf)).toEqual(inOrder(live));
+    expect(new Set(asked)).toEqual(new Set([undefined]));
+  });
+
   test('looks at 10,000 rows for a page at most, which may then be empty', async () => {
     let rows = 0;
     const { store, open } = await createRegion('east', (inner) => ({

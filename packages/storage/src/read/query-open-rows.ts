@@ -441,12 +441,19 @@ function toAsked(
     // Where the store cannot tell most rows are read in vain: as many at a time as it gives.
     rowsMax: pushedCount < names.length ? ROWS_PER_QUERY_MAX : rowsMax,
     asked: pushed && { kind: 'or', parts: [pushed, IS_SPILT] },
-    columns: columns !== undefined && columns.size <= COLUMNS_ASKED_MAX ? columns : undefined,
+    columns: columns !== undefined && isAskedFor(columns) ? columns : undefined,
   };
 }
 
-/** Of more the names alone fill a URL. */
+/** As their names stand in a URL, of which the service takes 32 KiB with all else. */
+const COLUMNS_TEXT_MAX = 2_048;
+/** The service names each column that a row has not, so many cost more than they spare. */
 const COLUMNS_ASKED_MAX = 32;
+
+function isAskedFor(columns: ReadonlySet<string>): boolean {
+  if (columns.size > COLUMNS_ASKED_MAX) return false;
+  return encodeURIComponent([...columns].join(',')).length <= COLUMNS_TEXT_MAX;
+}
 const KEYS: ReadonlySet<string> = new Set(['PartitionKey', 'RowKey']);
 
 function checkQuery({ where, partition, select }: OpenQuery, limit: number): void {
