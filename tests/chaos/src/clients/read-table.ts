@@ -9,15 +9,34 @@ const RETRY_MS = 500;
 
 /** The table must be served by every region before a writer comes; all regions create it at once. */
 export async function createTables(tables: readonly TableClient[]): Promise<void> {
-  await Promise.all(tables.map((table) => table.createTable()));
+  await Promise.all(tables.map(createTable));
 }
+
+/** A region that has only just become ready may be busy on a machine that is. */
+async function createTable(table: TableClient): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await table.createTable({ abortSignal: AbortSignal.timeout(CREATE_MS_MAX) });
+    } catch (error) {
+      if (tries === TRIES_MAX) throw error;
+      await delay(RETRY_MS);
+    }
+  }
+}
+
+const CREATE_MS_MAX = 10_000;
+
+/** Bounds all tries of a listing together. */
+const LISTING_MS_MAX = 180_000;
 
 /** Every row that a region lists. Rejects when it does not answer. */
 export async function listTable(table: TableClient): Promise<ReadonlyMap<string, RowSeen>> {
+  const deadlineMs = performance.now() + LISTING_MS_MAX;
   for (let tries = 1; ; tries += 1) {
     const { result, note } = await list(table);
     if (result !== undefined) return result.rows;
-    if (tries === TRIES_MAX) throw new Error(`the rows of a region could not be listed: ${note}`);
+    if (tries === TRIES_MAX || performance.now() >= deadlineMs)
+      throw new Error(`the rows of a region could not be listed: ${note}`);
     await delay(RETRY_MS);
   }
 }

@@ -7,7 +7,7 @@ import { openTable } from '../clients/table-client.ts';
 import { type ChaosCluster, endpointsOf, regionUrlsOf } from '../cluster/start-chaos-cluster.ts';
 import type { ChaosReport } from './chaos-report.ts';
 import type { ChaosOptions, ChaosParts } from './run-chaos.ts';
-import { untilEqual, untilRowsEqual } from './until-equal.ts';
+import { type End, untilEqual, untilRowsEqual } from './until-equal.ts';
 
 /** Rows that are on their way yet are not diverged, however long the customers took. */
 const ROWS_SETTLE_MS_MIN = 60_000;
@@ -40,8 +40,15 @@ export async function judge(
   });
   say(`rows read after ${rowsEnd.waitedMs} ms`);
   const ended = endedByThemselves.map(toFinding);
-  const ofRows = checkRows(rowHistory.operations, rowsEnd.regions);
-  const findings = [...ended, ...unready, ...checkRun(operations, end.regions), ...ofRows];
+  const ofRows = [
+    ...rowsEnd.unread.map((one) => toUnread('rows', one)),
+    ...checkRows(rowHistory.operations, rowsEnd.regions),
+  ];
+  const ofCustomers = [
+    ...end.unread.map((one) => toUnread('customers', one)),
+    ...checkRun(operations, end.regions),
+  ];
+  const findings = [...ended, ...unready, ...ofCustomers, ...ofRows];
   const states = end.regions.map(({ region, customers }) => [
     region,
     Object.fromEntries(customers),
@@ -71,6 +78,11 @@ export async function judge(
 /** Nothing that is done to a process or around it is a reason to end, unless it is killed. */
 function toFinding(message: string, index: number): Finding {
   return { verdict: 'unexpected', key: `ended ${index}`, message, operations: [] };
+}
+
+function toUnread(what: string, { region, why }: End<unknown>['unread'][number]): Finding {
+  const message = `the ${what} of ${region} could not be read when all was healed: ${why}`;
+  return { verdict: 'unexpected', key: `unread ${what} ${region}`, message, operations: [] };
 }
 
 async function untilReady(

@@ -13,8 +13,16 @@ interface Waiting {
 }
 
 export interface End<State> {
+  /** Those that could be read. */
   readonly regions: readonly State[];
+  /** A region that does not answer in the end is what is looked for, and no reason to judge nothing. */
+  readonly unread: readonly Unread[];
   readonly waitedMs: number;
+}
+
+interface Unread {
+  readonly region: string;
+  readonly why: string;
 }
 
 const POLL_MS = 1_000;
@@ -29,7 +37,7 @@ export function untilEqual(
   return untilSame({
     ...waiting,
     list: async () => (await Promise.all(Object.values(urls).map(listRegion))).map(customersText),
-    read: () => Promise.all(all.map(([region, url]) => readRegion(region, url, ids))),
+    read: all.map(([region, url]) => ({ region, read: () => readRegion(region, url, ids) })),
     textOf: ({ customers }) => customersText(customers),
   });
 }
@@ -44,14 +52,14 @@ export function untilRowsEqual(
   return untilSame({
     ...waiting,
     list: async () => (await Promise.all(Object.values(tables).map(listTable))).map(rowsText),
-    read: () => Promise.all(all.map(([region, table]) => readTable(region, table, rows))),
+    read: all.map(([region, table]) => ({ region, read: () => readTable(region, table, rows) })),
     textOf: (state) => rowsText(state.rows),
   });
 }
 
 interface Comparison<State> extends Omit<Waiting, 'known'> {
   readonly list: () => Promise<readonly string[]>;
-  readonly read: () => Promise<readonly State[]>;
+  readonly read: readonly { readonly region: string; readonly read: () => Promise<State> }[];
   readonly textOf: (state: State) => string;
 }
 
@@ -64,13 +72,28 @@ async function untilSame<State>(comparison: Comparison<State>): Promise<End<Stat
     const isOver = performance.now() >= deadlineMs;
     // A region that does not answer is not equal yet.
     if (isOver || isSame(await list().catch(() => []))) {
-      const regions = await read();
+      const { regions, unread } = await readAll(read);
       const waitedMs = Math.round(performance.now() - startedMs);
       // Of one state every region makes the same entity tag; what differs only in it is on its way.
-      if (isOver || isSame(regions.map(describe))) return { regions, waitedMs };
+      const isEqual = unread.length === 0 && isSame(regions.map(describe));
+      if (isOver || isEqual) return { regions, unread, waitedMs };
     }
     await delay(POLL_MS);
   }
+}
+
+async function readAll<State>(
+  reads: Comparison<State>['read'],
+): Promise<Pick<End<State>, 'regions' | 'unread'>> {
+  const outcomes = await Promise.allSettled(reads.map(({ read }) => read()));
+  return {
+    regions: outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])),
+    unread: outcomes.flatMap((one, index) =>
+      one.status === 'fulfilled'
+        ? []
+        : [{ region: reads[index]?.region ?? '', why: String(one.reason) }],
+    ),
+  };
 }
 
 function isSame(texts: readonly string[]): boolean {
