@@ -412,6 +412,39 @@ describe('a query of an open table', () => {
     expect(new Set(asked)).toEqual(new Set([undefined]));
   });
 
+  test('goes on where the store stopped, and looks at no row again that it left out', async () => {
+    let queries = 0;
+    const counted = (inner: TableStore): TableStore => ({
+      ...inner,
+      query(range) {
+        queries += 1;
+        return inner.query(range);
+      },
+    });
+    const { open } = await createRegion('east', counted, REQUEST_WIRE_VERSION);
+    const orders = open('Orders');
+    for (let start = 0; start < 2_500; start += 50) {
+      const operations = Array.from({ length: 50 }, (_, index) => ({
+        kind: 'put' as const,
+        partitionKey: 'p',
+        rowKey: String(start + index).padStart(5, '0'),
+        values: new Map([['label', text(start + index === 7 ? 'rare' : 'other')]]),
+      }));
+      await orders.transact(operations);
+    }
+    queries = 0;
+    const where: Predicate = {
+      kind: 'compare',
+      name: 'label',
+      operator: 'eq',
+      value: text('rare'),
+    };
+    const read = await readAll(orders, { where, partition: 'p' });
+    expect(read.map(({ rowKey }) => rowKey)).toEqual(['00007']);
+    // A store looks at 1,000 rows for a page.
+    expect(queries).toBe(3);
+  });
+
   test('looks at 10,000 rows for a page at most, which may then be empty', async () => {
     let rows = 0;
     const { store, open } = await createRegion('east', (inner) => ({
