@@ -1,6 +1,8 @@
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { rowsKind, type TableRow, type TableStore } from '@tandem/core';
+import { createMemoryTableStore } from '@tandem/core/memory';
 import { createLogger } from '@tandem/service-kit';
 import { AUDIENCE, startIssuer, type TestIssuer } from '@tandem/service-kit/testing';
 import { createTokenVerifier } from '@tandem/service-kit/tokens';
@@ -98,6 +100,39 @@ describe('a sender who is not known', () => {
       expect(response.status).toBe(403);
       expect(await response.text()).toContain('set TABLE_ACCOUNTS');
     }
+  });
+});
+
+describe('a query', () => {
+  it('has the store send the rows and the columns that are wanted', async () => {
+    const stored = createMemoryTableStore();
+    const given: TableRow[] = [];
+    const store: TableStore = {
+      ...stored,
+      async query(range) {
+        const page = await stored.query(range);
+        if (range.table === rowsKind.name) given.push(...page.rows);
+        return page;
+      },
+    };
+    const own = await openLocalTables({ store });
+    await own.create('Orders');
+    const orders = await own.find('Orders');
+    for (const rowKey of ['1', '2', '3']) {
+      const state = { type: 'String', value: rowKey === '2' ? 'open' : 'done' } as const;
+      const note = { type: 'String', value: 'a note' } as const;
+      const properties = new Map(Object.entries({ state, note }));
+      const keys = { partitionKey: 'p', rowKey };
+      const condition = { kind: 'none' } as const;
+      await orders?.write([{ kind: 'replace', keys, properties, condition }], undefined);
+    }
+    const { origin } = await serve({ tables: own });
+    const path = '/shop/Orders()';
+    const asked = `${path}?$filter=${encodeURIComponent("state eq 'open'")}&$select=RowKey,state`;
+    given.length = 0;
+    const response = await fetch(`${origin}${asked}`, { headers: signed(path) });
+    expect(await response.json()).toMatchObject({ value: [{ RowKey: '2', state: 'open' }] });
+    expect(given.map(({ properties }) => [...properties.keys()])).toEqual([['state', '_t']]);
   });
 });
 
