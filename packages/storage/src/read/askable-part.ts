@@ -22,16 +22,16 @@ const COMPARISONS_ASKED_MAX = 8;
 const TEXT_ASKED_MAX = 4_096;
 
 /**
- * Returns undefined where nothing can be asked. `columnOf` names what of a row a comparison is with, and says undefined
- * where that is no column.
+ * Returns undefined where nothing can be asked. `columnsOf` says of a comparison what holds in the columns of a row
+ * where it does, and undefined where none tells.
  */
 export function askablePart(
   where: Predicate,
-  columnOf: (comparison: Comparison) => Comparison | undefined,
+  columnsOf: (comparison: Comparison) => Predicate | undefined,
 ): Predicate | undefined {
   const asked: Predicate[] = [];
   for (const part of conjunctsOf(where)) {
-    const own = weaken(part, columnOf);
+    const own = weaken(part, columnsOf);
     if (own === undefined) continue;
     const all = join('and', [...asked, own]);
     if ([...comparisonsOf(all)].length > COMPARISONS_ASKED_MAX) continue;
@@ -53,22 +53,22 @@ function join(kind: 'and' | 'or', parts: readonly Predicate[]): Predicate {
 /** Returns what holds wherever `where` does. */
 function weaken(
   where: Predicate,
-  columnOf: (comparison: Comparison) => Comparison | undefined,
+  columnsOf: (comparison: Comparison) => Predicate | undefined,
 ): Predicate | undefined {
   switch (where.kind) {
     case 'and': {
-      const parts = where.parts.flatMap((part) => weaken(part, columnOf) ?? []);
+      const parts = where.parts.flatMap((part) => weaken(part, columnsOf) ?? []);
       return parts.length === 0 ? undefined : join('and', parts);
     }
     case 'or': {
-      const parts = where.parts.map((part) => weaken(part, columnOf));
+      const parts = where.parts.map((part) => weaken(part, columnsOf));
       const known = parts.filter((part) => part !== undefined);
       return known.length === 0 || known.length < parts.length ? undefined : join('or', known);
     }
     case 'compare': {
-      const comparison = columnOf(where);
-      if (comparison === undefined) return undefined;
-      const askable = { ...comparison, ...wider(comparison) };
+      const columns = columnsOf(where);
+      if (columns?.kind !== 'compare') return columns && weaken(columns, itself);
+      const askable = { ...columns, ...wider(columns) };
       return isAskable(askable) ? askable : undefined;
     }
     case 'not':
@@ -77,6 +77,8 @@ function weaken(
       return undefined;
   }
 }
+
+const itself = (comparison: Comparison): Comparison => comparison;
 
 function wider({ operator, value }: Comparison): Pick<Comparison, 'operator' | 'value'> {
   const canonical = canonicalValue(value);

@@ -7,6 +7,7 @@ import {
   type FieldValue,
   type FieldValues,
   fingerprintOf,
+  formatStamp,
   matches,
   type OpenKey,
   type OutboxEntry,
@@ -24,6 +25,7 @@ import {
 } from '@tandem/core/memory';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { toOpenProperties } from '../rows/open-row.ts';
 import { createTableArchive } from '../tables/table-archive.ts';
 import { createTableConflictJournal } from '../tables/table-conflict-journal.ts';
 import { createTableReplica } from '../tables/table-replica.ts';
@@ -410,6 +412,36 @@ describe('a query of an open table', () => {
     const read = await readAll(orders, query);
     expect(read.map(keyOf)).toEqual(inOrder(live));
     expect(new Set(asked)).toEqual(new Set([undefined]));
+  });
+
+  test('finds by its Timestamp a row that took an impossible stamp', async () => {
+    const { open, store } = await createRegion();
+    const orders = open('Orders');
+    await orders.put({ partitionKey: 'p', rowKey: '1' }, new Map());
+    const [bucket] = await bucketsOf(store);
+    const impossible = formatStamp({
+      timeMs: Date.UTC(7000, 0),
+      counter: 0,
+      region: 'east',
+      writer: 'w0000001',
+    });
+    const rowKey = encodeOpenId(openTableId('Orders', '0000'), { partitionKey: 'p', rowKey: '2' });
+    const state = {
+      fields: new Map(),
+      alive: impossible,
+      deleted: undefined,
+      vector: new Map([['east', impossible]]),
+    };
+    const properties = toOpenProperties({ state, referenceId: undefined }, rowKey);
+    const operations = [{ kind: 'insert', rowKey, properties }] as const;
+    await store.commit({ table: rowsKind.name, partitionKey: bucket!, operations });
+    const where: Predicate = {
+      kind: 'compare',
+      name: 'Timestamp',
+      operator: 'lt',
+      value: { type: 'DateTime', value: '2026-01-01T00:00:00Z' },
+    };
+    expect((await readAll(orders, { where })).map((one) => one.rowKey)).toEqual(['2']);
   });
 
   test('goes on where the store stopped, and looks at no row again that it left out', async () => {

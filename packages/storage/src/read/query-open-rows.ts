@@ -46,7 +46,7 @@ import {
   valueBytes,
 } from '@tandem/core';
 import { type DamagedEntityRow, judgeRow } from '../rows/entity-row.ts';
-import { columnsToRead, comparisonOfColumn, hasSpill, IS_SPILT } from '../rows/open-row.ts';
+import { columnsOfComparison, columnsToRead, hasSpill, IS_SPILT } from '../rows/open-row.ts';
 import { retryRead } from '../tables/table-replica.ts';
 import { askablePart } from './askable-part.ts';
 import type { AdoptedRow, OldTable } from './old-table.ts';
@@ -433,7 +433,7 @@ function toAsked(
   const names = [...(asked === undefined ? [] : comparisonsOf(asked))]
     .map(({ name }) => name)
     .filter((name) => !KEYS.has(name));
-  const pushed = asked && old === undefined ? askablePart(asked, comparisonOfColumn) : undefined;
+  const pushed = asked && old === undefined ? askablePart(asked, columnsOfComparison) : undefined;
   const pushedCount = pushed === undefined ? 0 : [...comparisonsOf(pushed)].length;
   const columns = select && columnsToRead([...select, ...names]);
   return {

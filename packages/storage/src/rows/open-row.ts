@@ -290,15 +290,33 @@ export const IS_SPILT: Predicate = {
   value: { type: 'Binary', value: new Uint8Array(1) },
 };
 
+/** A row that took an impossible stamp, of after the year 6000, has it in this column, and shows an earlier one. */
+const AFTER_ALL: Comparison = {
+  kind: 'compare',
+  name: TIME,
+  operator: 'ge',
+  value: { type: 'DateTime', value: '6000-01-01T00:00:00Z' },
+};
+
 /**
- * Returns what a comparison with a property is a comparison with in the columns of a row without a spill; undefined
- * where no column tells. A row that took an impossible stamp has a later time in its column than it shows.
+ * Returns what holds in the columns of every row without a spill for which a comparison with a property holds; undefined
+ * where no column tells.
  */
-export function comparisonOfColumn(comparison: Comparison): Comparison | undefined {
+export function columnsOfComparison(comparison: Comparison): Predicate | undefined {
   const { name, operator } = comparison;
   if (name !== 'Timestamp') return isNoColumn(name) ? undefined : comparison;
-  if (operator !== 'gt' && operator !== 'ge' && operator !== 'eq') return undefined;
-  return { ...comparison, name: TIME, operator: 'ge' };
+  switch (operator) {
+    case 'gt':
+    case 'ge':
+    case 'eq':
+      return { ...comparison, name: TIME, operator: 'ge' };
+    case 'lt':
+    case 'le':
+      return { kind: 'or', parts: [{ ...comparison, name: TIME, operator: 'le' }, AFTER_ALL] };
+    case 'ne':
+    default:
+      return undefined;
+  }
 }
 
 /** Returns the columns that tell the properties named and all of ours, of a row without a spill. */
