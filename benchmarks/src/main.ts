@@ -9,7 +9,7 @@ import { type LoadDriver, startLoad } from './load/load-driver.ts';
 import { compareWithFastify } from './measures/api-vs-fastify.ts';
 import { measureBacklog } from './measures/backlog.ts';
 import { countBilled } from './measures/billed.ts';
-import { compareFirstForm } from './measures/first-form.ts';
+import { type CompareRatesOptions, compareRates } from './measures/compare-rates.ts';
 import { measureGrowth } from './measures/growth.ts';
 import { compareIdleLatency } from './measures/idle-latency.ts';
 import { measureLag } from './measures/lag.ts';
@@ -18,8 +18,10 @@ import { type Rig, type RigOptions, startRegions } from './rig/start-regions.ts'
 import { describeRun } from './run/describe-run.ts';
 import { positive, readSizes } from './run/flag-values.ts';
 import { goalsOf, type Measurements } from './run/goals.ts';
+import type { Spread } from './stats/spread.ts';
 
 const WARM_UP_MS = 10_000;
+const TRANSACTIONS_AT_ONCE = 8;
 /** Over Azurite, which looks at every row of the table for a range; a million are counted without it. */
 const SIZES = [10_000, 100_000];
 
@@ -112,8 +114,28 @@ async function measureLoaded(
   const writesPerSecond = at256.replicatedWritesPerSecond.median / 2;
   const lag = await measureLag(load, { writesPerSecond, durationMs: 2 * durationMs, customers });
   say('lag', lag);
-  const vsFirstForm = await compareFirstForm({ ...compare, writers: 64 });
+  const rates = { load, rounds, durationMs, customers };
+  const vsFirstForm = await compareRates({
+    ...rates,
+    subject: 'replicated',
+    baseline: 'first-form',
+    writers: 64,
+  });
   say('against the first form', vsFirstForm);
+  const openVsTyped = await compareWarm(load, {
+    ...rates,
+    subject: 'entry-open',
+    baseline: 'entry-typed',
+    writers: 64,
+  });
+  say('an open table against a typed one', openVsTyped);
+  const transactionVsBare = await compareWarm(load, {
+    ...rates,
+    subject: 'entry-transactions',
+    baseline: 'bare-batches',
+    writers: TRANSACTIONS_AT_ONCE,
+  });
+  say('transactions of 100 rows against bare ones', transactionVsBare);
   const api = await rig.startApi('east');
   await load.run({ kind: 'http', writers: 16, durationMs, customers, apiUrl: api.url });
   const idleLatency = await compareIdleLatency({ ...compare, apiUrl: api.url });
@@ -124,7 +146,16 @@ async function measureLoaded(
   const billed256 = await countBilled({ ...counted, writers: 256, writes: 10_000 });
   const billedIdle = await countBilled({ ...counted, writers: 1, writes: 100 });
   say('billed', { billed64, billed256, billedIdle });
-  return { at64, at256, lag, vsFirstForm, idleLatency, billed64, billed256, billedIdle };
+  const compared = { at64, at256, vsFirstForm, openVsTyped, transactionVsBare };
+  return { ...compared, lag, idleLatency, billed64, billed256, billedIdle };
+}
+
+/** Compares what has run long enough before to be compiled, and to have met its rows. */
+async function compareWarm(load: LoadDriver, options: CompareRatesOptions): Promise<Spread> {
+  const { subject, baseline, writers } = options;
+  for (const kind of [subject, baseline])
+    await load.run({ kind, writers, durationMs: WARM_UP_MS, customers: options.customers });
+  return compareRates(options);
 }
 
 // Whoever is told to stop stops what it has started: the programs end with this process.

@@ -18,6 +18,10 @@ export interface LoadCommand {
     /** One write at a time: bare, replicated and through the REST API in turn. */
     | 'in-turns'
     | 'replay'
+    /** By the entry that services use: a typed table, an open one, transactions of 100 rows of an open one. */
+    | 'entry-typed'
+    | 'entry-open'
+    | 'entry-transactions'
     /** By the client of Table Storage at `connection`, until `peerConnection` gives what was written. */
     | 'client-upserts'
     /** Transactions of so many `rows`. */

@@ -5,6 +5,7 @@ import { createAzureTableStore, createTableReplica } from '@tandem/storage';
 import { createTableArchiveKeeper } from '@tandem/storage/testing';
 import { createBareLoad, ROWS_PER_BATCH } from './bare-load.ts';
 import { customerFor, customerId, customerOf } from './customers.ts';
+import { createEntryLoad, type EntryLoad } from './entry-load.ts';
 import { createFirstForm } from './first-form-load.ts';
 import { createHttpLoad } from './http-load.ts';
 import { runInTurns } from './in-turns.ts';
@@ -36,6 +37,22 @@ type Loaded = LoadResult & {
   readonly inTurns?: LoadReport['inTurns'];
   readonly clientsInTurns?: LoadReport['clientsInTurns'];
 };
+
+/** Opened when it is first asked for: what it does while nothing is written would be part of other figures. */
+let entry: Promise<EntryLoad> | undefined;
+
+/** Writes by the entry, and waits until the other region has everything. */
+async function runEntryWrites(
+  { writers, durationMs }: LoadCommand,
+  write: (load: EntryLoad, nth: number) => Promise<void>,
+): Promise<Loaded> {
+  entry ??= createEntryLoad(settings);
+  const load = await entry;
+  const startedMs = performance.now();
+  const result = await runWriters(writers, durationMs, (nth) => write(load, nth));
+  await load.untilReplicated();
+  return { ...result, replicatedMs: performance.now() - startedMs };
+}
 
 const clients = new Map<string, Promise<TableClientLoad>>();
 
@@ -117,6 +134,18 @@ const LOADS: Record<LoadCommand['kind'], (command: LoadCommand) => Promise<Loade
     const replicatedMs = performance.now() - startedMs;
     await form.close();
     return { ...result, replicatedMs };
+  },
+  'entry-typed': (command) =>
+    runEntryWrites(command, (load, nth) =>
+      load.putTyped(customerOf(nth, command.customers), (revision += 1)),
+    ),
+  'entry-open': (command) =>
+    runEntryWrites(command, (load, nth) =>
+      load.putOpen(customerOf(nth, command.customers), (revision += 1)),
+    ),
+  'entry-transactions': async (command) => {
+    const result = await runEntryWrites(command, (load, nth) => load.transact(nth, ROWS_PER_BATCH));
+    return { ...result, writes: result.writes * ROWS_PER_BATCH };
   },
   'client-upserts': (command) =>
     runClientWrites(command, (client, nth) =>

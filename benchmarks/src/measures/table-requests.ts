@@ -3,7 +3,8 @@ import type { TableStore } from '@tandem/core';
 import { openRegion, type Region } from '@tandem/region';
 import { createLogger } from '@tandem/service-kit';
 import { createAzureTableStore } from '@tandem/storage';
-import { customerFor, customerId, customerOf } from '../load/customers.ts';
+import { customerId, customerOf } from '../load/customers.ts';
+import { valuesOf } from '../load/entry-load.ts';
 import { runCount } from '../load/run-writers.ts';
 import type { Rig } from '../rig/start-regions.ts';
 import { round } from '../stats/spread.ts';
@@ -12,6 +13,8 @@ export interface TableRequests {
   /** Of each write, with as many tables as the name says, beside what the regions ask for while nothing is written. */
   readonly perWrite1: number;
   readonly perWrite20: number;
+  readonly perWrite100: number;
+  readonly perWrite1000: number;
   /** A second of nothing, of regions with one table and with 500. */
   readonly idlePerSecond1: number;
   readonly idlePerSecond500: number;
@@ -19,8 +22,7 @@ export interface TableRequests {
 
 const WRITERS = 64;
 const WRITES = 5_000;
-const CUSTOMERS = 500;
-const MANY = 20;
+const CUSTOMERS = 1_000;
 const IDLE = 500;
 const IDLE_MS = 15_000;
 /** What a write leaves to do is done within it. */
@@ -39,18 +41,18 @@ export async function countTableRequests(rig: Rig): Promise<TableRequests> {
     return requests - before;
   };
   const write = async (tables: number, idlePerSecond: number): Promise<number> => {
-    const names = Array.from({ length: tables }, (_, nth) => `Table${nth}`);
-    for (const name of names) await east.catalogue.create(name);
-    const opened = names.map((name) => east.openTable(name));
+    await create(tables);
+    const opened = Array.from({ length: tables }, (_, nth) => east.openTable(`Table${nth}`));
     const put = (nth: number): Promise<unknown> => {
       const customer = customerOf(nth, CUSTOMERS);
-      return opened[nth % tables]!.put(
+      // Each row is of one table, so that all are met as soon as there were as many writes.
+      return opened[customer % tables]!.put(
         { partitionKey: `p${customer % WRITERS}`, rowKey: customerId(customer) },
         valuesOf(customer, nth),
       );
     };
     // What happens only once, such as reading rows that are not yet remembered, is not counted.
-    await runCount(WRITERS, tables * CUSTOMERS, put);
+    await runCount(WRITERS, CUSTOMERS, put);
     await pause(QUIET_MS);
     const startedMs = performance.now();
     const counted = await during(async () => {
@@ -62,25 +64,24 @@ export async function countTableRequests(rig: Rig): Promise<TableRequests> {
   };
   const idle = async (): Promise<number> =>
     round((await during(() => pause(IDLE_MS))) / (IDLE_MS / 1_000));
-  try {
-    await east.catalogue.create('Table0');
+  let created = 0;
+  const create = async (tables: number): Promise<void> => {
+    while (created < tables) await east.catalogue.create(`Table${created++}`);
     await pause(QUIET_MS);
+  };
+  try {
+    await create(1);
     const idlePerSecond1 = await idle();
     const perWrite1 = await write(1, idlePerSecond1);
-    const perWrite20 = await write(MANY, idlePerSecond1);
-    for (let nth = MANY; nth < IDLE; nth += 1) await east.catalogue.create(`Table${nth}`);
-    await pause(QUIET_MS);
-    return { perWrite1, perWrite20, idlePerSecond1, idlePerSecond500: await idle() };
+    const perWrite20 = await write(20, idlePerSecond1);
+    const perWrite100 = await write(100, idlePerSecond1);
+    await create(IDLE);
+    const idlePerSecond500 = await idle();
+    const perWrite1000 = await write(1_000, idlePerSecond500);
+    return { perWrite1, perWrite20, perWrite100, perWrite1000, idlePerSecond1, idlePerSecond500 };
   } finally {
     await Promise.all([east.stop(), west.stop()]);
   }
-}
-
-function valuesOf(customer: number, revision: number) {
-  const entries = Object.entries(customerFor(customer, revision));
-  return new Map(
-    entries.map(([name, value]) => [name, { type: 'String', value: String(value) } as const]),
-  );
 }
 
 function openCounted(

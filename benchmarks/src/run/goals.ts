@@ -13,6 +13,8 @@ export interface Measurements {
   readonly at256: ComparedLoads;
   readonly lag: Lag;
   readonly vsFirstForm: Spread;
+  readonly openVsTyped: Spread;
+  readonly transactionVsBare: Spread;
   readonly idleLatency: IdleLatency;
   readonly billed64: Billed;
   readonly billed256: Billed;
@@ -26,6 +28,10 @@ export interface Goals {
   readonly replicatedVsBare64: number;
   readonly replicatedVsBare256: number;
   readonly replicatedVsFirstForm: number;
+  /** With 64 writers. */
+  readonly openVsTyped64: number;
+  /** Rows of transactions of 100, in both regions, by those of bare transactions. */
+  readonly transactionVsBareTransaction: number;
   readonly cpuPerWriteVsBare: number;
   /** Over HTTP. */
   readonly ackLatencyIdle: number;
@@ -51,6 +57,8 @@ export function goalsOf(measured: Measurements): Goals {
     replicatedVsBare64: at64.throughput.median,
     replicatedVsBare256: at256.throughput.median,
     replicatedVsFirstForm: measured.vsFirstForm.median,
+    openVsTyped64: measured.openVsTyped.median,
+    transactionVsBareTransaction: measured.transactionVsBare.median,
     cpuPerWriteVsBare: at256.cpu.median,
     ackLatencyIdle: measured.idleLatency.overHttp.median,
     lagMsP50: lag.lagMsP50,
