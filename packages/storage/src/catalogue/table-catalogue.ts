@@ -392,133 +392,126 @@ async function restore(
   return restored;
 }
 
-interface Advance {
+interface Asked {
   readonly name: string;
-  readonly event: SourceEvent;
+  /** Refused of another one; of whichever is current where undefined. */
   readonly generation: number | undefined;
+  readonly none: () => TerminalError;
 }
 
-/** Changes the state of a table on the version of its record that was seen, until nobody else has changed it meanwhile. */
-function advance(
-  { name, event, generation }: Advance,
-  { records, table, clock }: Own,
-): Promise<TableSource> {
-  const attempt = async (): Promise<TableSource | { readonly contended: string }> => {
-    const key = tableKeyOf(name);
-    const current = currentTable(await records.ofName(key));
+/** What of a record was seen, of whose version a change is made. */
+interface Seen extends Pick<TableGeneration, 'source' | 'mirror'> {
+  readonly current: TableGeneration;
+}
+
+interface Change<T> {
+  readonly result: T;
+  /** Nothing is written without. */
+  readonly patch?: { readonly source: string | null } | { readonly mirror: string | null };
+}
+
+/** Changes the record of a table on the version that was seen, until nobody else has changed it meanwhile. */
+async function changeRecord<T>(
+  { name, generation, none }: Asked,
+  { records, table }: Own,
+  decide: (seen: Seen) => Change<T> | Promise<Change<T>>,
+): Promise<T> {
+  const attempt = async (): Promise<{ readonly done: T } | { readonly contended: string }> => {
+    const current = currentTable(await records.ofName(tableKeyOf(name)));
     if (current === undefined || (generation ?? current.generation) !== current.generation) {
-      throw notTakenOver(name, 'there is no such table');
+      throw none();
     }
-    const entityId = recordIdOf(key, current.generation, 'creation');
+    const entityId = recordIdOf(current.key, current.generation, 'creation');
     // Read again by itself: its version is what the change is made on.
     const record = await table.get(entityId);
-    const text = record?.entity.source ?? null;
-    if (record === undefined || text === null) throw notTakenOver(name, 'it was made here');
-    const source = decodeSource(text);
+    if (record === undefined) throw none();
+    const { source, mirror } = record.entity;
+    const { result, patch } = await decide({
+      current,
+      source: source === null ? undefined : decodeSource(source),
+      mirror: mirror === null ? undefined : decodeMirror(mirror),
+    });
+    if (patch === undefined) return { done: result };
+    const versions = [encodeVector(record.version)];
+    const outcome = await table.patch(entityId, patch, { kind: 'version', versions });
+    records.forget();
+    return outcome.kind === 'replaced' ? { done: result } : { contended: `Table ${name}` };
+  };
+  const remedy = 'Try again.';
+  return (await untilUncontended(attempt, { attemptsMax: ATTEMPTS_MAX, remedy })).done;
+}
+
+interface Advance extends Pick<Asked, 'name' | 'generation'> {
+  readonly event: SourceEvent;
+}
+
+function advance({ event, ...asked }: Advance, own: Own): Promise<TableSource> {
+  const { name } = asked;
+  const none = (): TerminalError => notTakenOver(name, 'there is no such table');
+  return changeRecord({ ...asked, none }, own, ({ source }) => {
+    if (source === undefined) throw notTakenOver(name, 'it was made here');
     if (source === SOURCE_UNREADABLE) throw notTakenOver(name, 'a newer build wrote how');
-    const next = advanceSource(source, event, { table: name, nowMs: clock.nowMs() });
-    if (next === source) return next;
-    const outcome = await table.patch(
-      entityId,
-      { source: encodeSource(next) },
-      { kind: 'version', versions: [encodeVector(record.version)] },
-    );
-    records.forget();
-    return outcome.kind === 'replaced' ? next : { contended: `Table ${name}` };
-  };
-  return untilUncontended(attempt, { attemptsMax: ATTEMPTS_MAX, remedy: 'Try again.' });
+    const next = advanceSource(source, event, { table: name, nowMs: own.clock.nowMs() });
+    return next === source
+      ? { result: next }
+      : { result: next, patch: { source: encodeSource(next) } };
+  });
 }
 
-/** Changes what mirrors a table on the version of its record that was seen, as `advance` does. */
+type MirrorAsked = Omit<TableMirror, 'sinceMs'> | undefined;
+
+/** Resolves to the mirror that is kept now, or to the one that was ended. */
 function setMirror(
-  {
-    name,
-    asked,
-  }: { readonly name: string; readonly asked: Omit<TableMirror, 'sinceMs'> | undefined },
-  { records, table, clock }: Own,
+  { name, asked }: { readonly name: string; readonly asked: MirrorAsked },
+  own: Own,
 ): Promise<TableMirror | undefined> {
-  const attempt = async (): Promise<
-    { readonly mirror: TableMirror | undefined } | { readonly contended: string }
-  > => {
-    const living = await records.list();
-    const current = living.find(({ key }) => key === tableKeyOf(name));
-    const entityId = current && recordIdOf(current.key, current.generation, 'creation');
-    const record = entityId && (await table.get(entityId));
-    if (current === undefined || entityId === undefined || !record) {
-      throw new TerminalError('TABLE_REQUEST_INVALID', `There is no table ${name} to be mirrored.`);
-    }
-    // As the record that the change is made on has it.
-    const text = record.entity.mirror;
-    const seen = { ...current, mirror: text === null ? undefined : decodeMirror(text) };
-    let mirror: TableMirror | undefined;
-    if (asked === undefined) {
-      const { source } = current;
-      if (isLeaving(source)) {
-        throw new TerminalError(
-          'TABLE_REQUEST_INVALID',
-          `The mirror of table ${name} cannot be ended: the table is ${source.state}. See tandem tables return.`,
-        );
-      }
-      if (seen.mirror === undefined) return { mirror: undefined };
-      mirror = seen.mirror === MIRROR_UNREADABLE ? undefined : seen.mirror;
-    } else {
-      const known = decideMirror(seen, asked, living);
-      if (known !== undefined) return { mirror: known };
-      mirror = { ...asked, sinceMs: clock.nowMs() };
-    }
-    const next = asked === undefined || mirror === undefined ? null : encodeMirror(mirror);
-    const outcome = await table.patch(
-      entityId,
-      { mirror: next },
-      { kind: 'version', versions: [encodeVector(record.version)] },
-    );
-    records.forget();
-    return outcome.kind === 'replaced' ? { mirror } : { contended: `Table ${name}` };
-  };
-  return untilUncontended(attempt, { attemptsMax: ATTEMPTS_MAX, remedy: 'Try again.' }).then(
-    ({ mirror }) => mirror,
+  const none = (): TerminalError => noTableTo(name, 'mirrored');
+  return changeRecord({ name, generation: undefined, none }, own, async (seen) =>
+    asked === undefined ? endMirror(name, seen) : beginMirror(seen, asked, own),
   );
 }
 
-/** Takes a step of a return on the version of the record that was seen, as `advance` does. */
-function stepReturn(
-  {
-    name,
-    step,
-    generation,
-  }: {
-    readonly name: string;
-    readonly step: ReturnStep;
-    readonly generation: number | undefined;
-  },
-  { records, table, clock }: Own,
-): Promise<TableSource | undefined> {
-  const attempt = async (): Promise<
-    { readonly source: TableSource | undefined } | { readonly contended: string }
-  > => {
-    const current = currentTable(await records.ofName(tableKeyOf(name)));
-    const entityId = current && recordIdOf(current.key, current.generation, 'creation');
-    const record = entityId && (await table.get(entityId));
-    const isIt = (generation ?? current?.generation) === current?.generation;
-    if (current === undefined || entityId === undefined || !record || !isIt) {
-      throw new TerminalError('TABLE_REQUEST_INVALID', `There is no table ${name} to be returned.`);
-    }
-    // As the record that the change is made on has it.
-    const source = record.entity.source === null ? undefined : decodeSource(record.entity.source);
-    const mirror = record.entity.mirror === null ? undefined : decodeMirror(record.entity.mirror);
-    const next = decideReturn({ name: current.name, source, mirror }, step, clock.nowMs());
-    if (next === source) return { source: next };
-    const outcome = await table.patch(
-      entityId,
-      { source: next === undefined ? null : encodeSource(next) },
-      { kind: 'version', versions: [encodeVector(record.version)] },
+function endMirror(name: string, { source, mirror }: Seen): Change<TableMirror | undefined> {
+  if (isLeaving(source)) {
+    throw new TerminalError(
+      'TABLE_REQUEST_INVALID',
+      `The mirror of table ${name} cannot be ended: the table is ${source.state}. See tandem tables return.`,
     );
-    records.forget();
-    return outcome.kind === 'replaced' ? { source: next } : { contended: `Table ${name}` };
+  }
+  if (mirror === undefined) return { result: undefined };
+  return {
+    result: mirror === MIRROR_UNREADABLE ? undefined : mirror,
+    patch: { mirror: null },
   };
-  return untilUncontended(attempt, { attemptsMax: ATTEMPTS_MAX, remedy: 'Try again.' }).then(
-    ({ source }) => source,
-  );
+}
+
+async function beginMirror(
+  { current, mirror }: Seen,
+  asked: NonNullable<MirrorAsked>,
+  { records, clock }: Own,
+): Promise<Change<TableMirror>> {
+  const known = decideMirror({ ...current, mirror }, asked, await records.list());
+  if (known !== undefined) return { result: known };
+  const begun = { ...asked, sinceMs: clock.nowMs() };
+  return { result: begun, patch: { mirror: encodeMirror(begun) } };
+}
+
+interface ReturnAsked extends Pick<Asked, 'name' | 'generation'> {
+  readonly step: ReturnStep;
+}
+
+function stepReturn({ step, ...asked }: ReturnAsked, own: Own): Promise<TableSource | undefined> {
+  const none = (): TerminalError => noTableTo(asked.name, 'returned');
+  return changeRecord({ ...asked, none }, own, ({ current, source, mirror }) => {
+    const next = decideReturn({ name: current.name, source, mirror }, step, own.clock.nowMs());
+    return next === source
+      ? { result: next }
+      : { result: next, patch: { source: next === undefined ? null : encodeSource(next) } };
+  });
+}
+
+function noTableTo(name: string, what: string): TerminalError {
+  return new TerminalError('TABLE_REQUEST_INVALID', `There is no table ${name} to be ${what}.`);
 }
 
 /** Whoever else does it at the same time makes the same. */
