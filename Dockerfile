@@ -1,4 +1,4 @@
-# The images of Tandem, a target each: customer-api, table-endpoint, replicator,
+# The images of Tandem, a target each: customer-api, table-endpoint, replicator, operator,
 # traffic-manager and servicebus-emulator; azurite is for compose.yaml and the tests only. Written for the classic builder
 # as well as for BuildKit. `node scripts/docker/build-images.mjs` builds them all.
 #
@@ -81,6 +81,23 @@ EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "probe.mjs", "/health/live"]
 ENTRYPOINT ["node", "apps/replicator/src/main.ts"]
+
+# The command tandem, whose console is one of its commands: the container does what its arguments say.
+FROM runtime AS operator
+LABEL org.opencontainers.image.title="tandem-operator" \
+      org.opencontainers.image.description="The command tandem and its console, for an operator inside the network."
+# The audit of the console and the reports of what took long.
+ENV XDG_STATE_HOME=/data
+COPY --from=modules /modules/operator /
+COPY --from=sources /sources/operator /
+COPY --from=sources --chown=65532:65532 /volumes/operator /
+WORKDIR /app
+VOLUME /data
+EXPOSE 8080
+# A command has no health; of the console the orchestrator asks /health/live.
+HEALTHCHECK NONE
+ENTRYPOINT ["node", "apps/cli/src/tandem.mjs"]
+CMD ["--help"]
 
 FROM runtime AS traffic-manager
 LABEL org.opencontainers.image.title="tandem-traffic-manager" \

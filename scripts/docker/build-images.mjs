@@ -11,6 +11,7 @@ const TARGETS = [
   'customer-api',
   'table-endpoint',
   'replicator',
+  'operator',
   'traffic-manager',
   'servicebus-emulator',
   'azurite',

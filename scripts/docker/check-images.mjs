@@ -28,7 +28,26 @@ const SERVICE = {
   NODE_TLS_REJECT_UNAUTHORIZED: '0',
 };
 const NEEDED = ['REGION_ID', 'STORAGE_CONNECTION'];
-/** In the order in which they need each other. `needs`: what each must name when it gets nothing. */
+const CONSOLE = {
+  TANDEM_REGIONS: JSON.stringify({
+    version: 1,
+    regions: [
+      {
+        name: 'east',
+        storage: SERVICE.STORAGE_CONNECTION,
+        serviceBus: SERVICE.SERVICE_BUS_CONNECTION,
+      },
+    ],
+  }),
+  TANDEM_CONSOLE_URL: 'https://console.example.com',
+  TANDEM_CONSOLE_ISSUER: 'https://login.example.com',
+  TANDEM_CONSOLE_CLIENT_ID: 'tandem-console',
+  NODE_TLS_REJECT_UNAUTHORIZED: '0',
+};
+/**
+ * In the order in which they need each other. `needs`: what each must name when it gets nothing; `args`: of one that is a
+ * command; `exit`: with which it ends then, where that is not 1.
+ */
 const IMAGES = [
   { name: 'azurite', port: 10_002, env: {}, needs: [] },
   { name: 'servicebus-emulator', port: 5_300, path: '/health', env: {}, needs: [] },
@@ -41,6 +60,15 @@ const IMAGES = [
     env: SERVICE,
     needs: NEEDED,
     hasHook: true,
+  },
+  {
+    name: 'operator',
+    port: 8_080,
+    path: '/health/live',
+    env: CONSOLE,
+    needs: ['TANDEM_CONSOLE_URL', 'TANDEM_CONSOLE_ISSUER', 'TANDEM_CONSOLE_CLIENT_ID'],
+    args: ['console', '--host', '0.0.0.0', '--port', '8080'],
+    exit: 2,
   },
   {
     name: 'traffic-manager',
@@ -83,15 +111,19 @@ const imageOf = (name) => `tandem-${name}:${values.tag}`;
 const containerOf = (name) => `${run}-${name}`;
 
 /** What it says without settings, and that nothing that it needs is missing from it. */
-function runWithoutSettings({ name, needs }) {
+function runWithoutSettings({ name, needs, args = [], exit = 1 }) {
   if (needs.length === 0) return 'runs';
   const options = { encoding: 'utf8', timeout: CALL_MS_MAX };
-  const { status, stdout, stderr } = spawnSync('docker', ['run', '--rm', imageOf(name)], options);
+  const { status, stdout, stderr } = spawnSync(
+    'docker',
+    ['run', '--rm', imageOf(name), ...args],
+    options,
+  );
   const said = `${stdout}${stderr}`;
-  mustHold(status === 1, `${name} without settings exits with ${status}: ${said}`);
+  mustHold(status === exit, `${name} without settings exits with ${status}: ${said}`);
   for (const one of needs)
     mustHold(said.includes(`${one}`), `${name} does not name ${one}: ${said}`);
-  return `exits with 1, names ${needs.map((one) => `\`${one}\``).join(', ')}`;
+  return `exits with ${exit}, names ${needs.map((one) => `\`${one}\``).join(', ')}`;
 }
 
 /** What the charts run before an upgrade changes anything. */
@@ -136,7 +168,7 @@ async function answers({ name, port, path }) {
 
 /** Resolves to the milliseconds from `docker run` to its first good answer. */
 async function start(image) {
-  const { name, port, env } = image;
+  const { name, port, env, args = [] } = image;
   const where = ['--name', containerOf(name), '--network', run, '--network-alias', name];
   const startedMs = performance.now();
   const published = ['--publish', `127.0.0.1::${port}`];
@@ -148,6 +180,7 @@ async function start(image) {
     ...published,
     ...environmentArgs(env),
     imageOf(name),
+    ...args,
   );
   while (!(await answers(image))) {
     const elapsedMs = performance.now() - startedMs;

@@ -22,6 +22,7 @@ const IMAGES = [
   { name: 'customer-api', workspace: 'apps/customer-api', own: true },
   { name: 'table-endpoint', workspace: 'apps/table-endpoint', own: true },
   { name: 'replicator', workspace: 'apps/replicator', own: true },
+  { name: 'operator', workspace: 'apps/cli', own: true },
   { name: 'traffic-manager', workspace: 'apps/traffic-manager', own: true },
   { name: 'servicebus-emulator', workspace: 'packages/servicebus-emulator', own: true },
   { name: 'azurite', workspace: 'packages/local-cluster', own: false },

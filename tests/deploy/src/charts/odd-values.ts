@@ -109,7 +109,14 @@ export function drawRelease(seed: number): OddRelease {
     storageAccountUrl: `https://${draw.digits(5)}${place}.${draw.one(TABLES)}`,
     serviceBusNamespace: `${draw.digits(6)}${place}.${draw.one(SUFFIXES)}`,
     queue: draw.one(['1234', 'true', '1e3', 'no', '0x10', 'customer']),
-    clientIds: { customerApi: uuid(), replicator: uuid(), scaler: uuid(), tableEndpoint: uuid() },
+    clientIds: {
+      customerApi: uuid(),
+      replicator: uuid(),
+      scaler: uuid(),
+      tableEndpoint: uuid(),
+      operator: uuid(),
+      viewer: uuid(),
+    },
   });
   const exposure = () => ({
     kind: draw.one(['gateway', 'ingress', 'none']),
@@ -189,6 +196,36 @@ export function drawRelease(seed: number): OddRelease {
       exposure: exposure(),
       accounts: { secretName: draw.one(NAMES), secretProviderClass: draw.one([...NAMES, '']) },
       trustedProxies: draw.one(['', '10.0.0.0/8']),
+    },
+    operator: {
+      // Connection strings of a region open no other one.
+      enabled: source === 'identity' && draw.one([true, false]),
+      ...service(),
+      exposure: exposure(),
+      console: {
+        enabled: draw.one([true, false]),
+        identity: draw.one(['operate', 'view']),
+        host: draw.one(['1.5', '1234', 'console.example.com']),
+        oidc: {
+          issuer: `https://${draw.digits(3)}`,
+          clientId: draw.one(['1234', 'no', '1e3']),
+          secretName: draw.one([...NAMES, '']),
+          rolesClaim: draw.one(NAMES),
+          roles: { view: draw.one(NAMES), operate: draw.one(NAMES), erase: draw.one(NAMES) },
+        },
+        stateClaim: draw.one([...NAMES, '']),
+      },
+      jobs: draw.one([
+        [],
+        [
+          {
+            name: draw.one(NAMES.filter((one) => !one.includes('.'))),
+            identity: draw.one(['operate', 'view']),
+            command: [draw.one(TEXTS), draw.one(NAMES)],
+            schedule: draw.one(['', '0 3 * * *']),
+          },
+        ],
+      ]),
     },
   };
   // As somebody writes it who does it right: every text that looks like something else in quotes.

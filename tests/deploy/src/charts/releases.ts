@@ -17,6 +17,9 @@ export const RELEASES: readonly Release[] = REGIONS.flatMap((region) =>
 /** The profile whose releases have a Table endpoint. */
 export const TABLES_PROFILE = 'tables';
 
+/** The profile whose releases have an operator's place. */
+export const OPERATOR_PROFILE = 'operator';
+
 /** Returns the services of a release, by the names of their charts. */
 export function servicesOf({ profile }: Release): readonly string[] {
   const services = ['customer-api', 'replicator'];

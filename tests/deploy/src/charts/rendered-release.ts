@@ -70,11 +70,11 @@ async function render(release: Release, options: RenderOptions): Promise<readonl
 export function workloadsOf(manifests: readonly Manifest[]): readonly Workload[] {
   return manifests.flatMap((manifest) => {
     const { kind, metadata } = manifest;
-    const spec = manifest['spec'] as PodSpec & { template?: PodTemplate };
+    const spec = manifest['spec'] as PodSpec & Templated & { readonly jobTemplate?: JobTemplate };
     if (kind === 'Pod') {
       return [{ kind, name: metadata.name, labels: labelsOf(metadata), pod: spec }];
     }
-    const { template } = spec ?? {};
+    const { template } = spec?.jobTemplate?.spec ?? spec ?? {};
     if (template === undefined) return [];
     const labels = labelsOf(template.metadata);
     return [{ kind, name: metadata.name, labels, pod: template.spec }];
@@ -85,6 +85,15 @@ export function find(manifests: readonly Manifest[], kind: string, name: string)
   const found = manifests.find((one) => one.kind === kind && one.metadata.name === name);
   if (found === undefined) throw new Error(`There is no ${kind} ${name}.`);
   return found;
+}
+
+interface Templated {
+  readonly template?: PodTemplate;
+}
+
+/** Of a CronJob. */
+interface JobTemplate {
+  readonly spec: Templated;
 }
 
 interface PodTemplate {

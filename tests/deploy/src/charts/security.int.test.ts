@@ -2,7 +2,13 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { buildOverlay } from '../manifests/kustomize.ts';
 import { type Manifest, parseManifests } from '../manifests/manifest.ts';
 import { amountOf, findRunProblems } from './find-run-problems.ts';
-import { RELEASES, servicesOf, TABLES_PROFILE } from './releases.ts';
+import {
+  OPERATOR_PROFILE,
+  RELEASES,
+  type Release,
+  servicesOf,
+  TABLES_PROFILE,
+} from './releases.ts';
 import { find, renderRelease, type Workload, workloadsOf } from './rendered-release.ts';
 
 describe.each(RELEASES)('a release: $region, $profile', (release) => {
@@ -14,11 +20,14 @@ describe.each(RELEASES)('a release: $region, $profile', (release) => {
   });
 
   it('runs, asks, replaces and ends its pods as they need it', () => {
-    expect(workloads.map(({ kind, name }) => `${kind} ${name}`).sort()).toEqual([
-      ...servicesOf(release).map((name) => `Deployment ${name}`),
-      'Job tandem-configuration-check',
-      'Pod tandem-test',
-    ]);
+    expect(workloads.map(({ kind, name }) => `${kind} ${name}`).sort()).toEqual(
+      [
+        ...servicesOf(release).map((name) => `Deployment ${name}`),
+        ...operatorsOf(release),
+        'Job tandem-configuration-check',
+        'Pod tandem-test',
+      ].sort(),
+    );
     expect(findRunProblems(manifests, servicesOf(release))).toEqual([]);
   });
 
@@ -46,7 +55,9 @@ describe.each(RELEASES)('a release: $region, $profile', (release) => {
     const isIdentity = !release.profile.startsWith('connection-strings');
     // Clients of Table Storage sign with keys, whoever the pods are.
     const hasAccounts = release.profile === TABLES_PROFILE;
-    expect(text.includes('secretKeyRef')).toBe(!isIdentity || hasAccounts);
+    // The console shows its provider that it is the client that it says.
+    const hasClient = release.profile === OPERATOR_PROFILE;
+    expect(text.includes('secretKeyRef')).toBe(!isIdentity || hasAccounts || hasClient);
     expect(text.includes('azure.workload.identity/client-id')).toBe(isIdentity);
   });
 
@@ -72,6 +83,12 @@ describe.each(RELEASES)('a release: $region, $profile', (release) => {
     );
   });
 });
+
+function operatorsOf({ profile }: Release): readonly string[] {
+  if (profile !== OPERATOR_PROFILE) return [];
+  const jobs = ['status', 'verify', 'doctor'].map((name) => `CronJob operator-${name}`);
+  return ['Deployment operator', ...jobs];
+}
 
 interface QuotaSpec {
   readonly hard: Readonly<Record<string, string>>;

@@ -218,6 +218,69 @@ export const VALUE_MISTAKES: readonly ValueMistake[] = [
     says: /east has no clientIds\.tableEndpoint: set the client id/,
   },
   {
+    name: 'a console that could ask nobody who he is',
+    values: 'operator: {enabled: true, console: {enabled: true, host: console.example.com}}',
+    says: /operator\.console\.oidc\.clientId is not set[^]*operator\.console\.oidc\.issuer is not set/,
+  },
+  {
+    name: 'a console without a host',
+    values:
+      'operator: {enabled: true, console: {enabled: true, oidc: {issuer: "https://login.example.com", clientId: x}}}',
+    says: /operator\.console\.host is not set/,
+  },
+  {
+    name: 'a console with a provider that anybody on the way could be',
+    values: 'operator: {enabled: true, console: {oidc: {issuer: "http://login.example.com"}}}',
+    says: /oidc\/issuer.*does not match pattern/s,
+  },
+  {
+    name: 'a console at a path',
+    values: 'operator: {enabled: true, console: {host: example.com/console}}',
+    says: /console\/host.*does not match pattern/s,
+  },
+  {
+    name: 'a console without a gateway',
+    values:
+      'operator: {enabled: true, console: {enabled: true, host: c.example.com, oidc: {issuer: "https://login.example.com", clientId: x}}}',
+    says: /operator\.exposure\.kind is gateway, but exposure\.gateway\.name is not set/,
+  },
+  {
+    name: 'an operator with the connection strings of one region',
+    values:
+      'global: {credentials: {source: externalSecret, externalSecret: {secretName: a}}}\noperator: {enabled: true}',
+    says: /connection strings of a region open no other one/,
+  },
+  {
+    name: 'an operator without an identity',
+    values:
+      'global: {regions: [{name: east, host: e.example.com, storageAccountUrl: "https://aaa.table.core.windows.net", serviceBusNamespace: a.servicebus.windows.net, clientIds: {customerApi: 00000000-0000-4000-8000-0000000000e1, replicator: 00000000-0000-4000-8000-0000000000e2, scaler: 00000000-0000-4000-8000-0000000000e3}}, {name: west, host: w.example.com, storageAccountUrl: "https://bbb.table.core.windows.net", serviceBusNamespace: b.servicebus.windows.net}]}\n' +
+      'operator: {enabled: true}',
+    says: /east has no clientIds\.operator: set the client id/,
+  },
+  {
+    name: 'an operator as somebody else',
+    values: 'operator: {enabled: true, console: {identity: root}}',
+    says: /console\/identity/,
+  },
+  {
+    name: 'two jobs of an operator with one name',
+    values:
+      'operator: {enabled: true, jobs: [{name: a, identity: view, command: [status], schedule: ""}, {name: a, identity: view, command: [verify], schedule: ""}]}',
+    says: /operator\.jobs has a twice/,
+  },
+  {
+    name: 'a job of an operator at no time of a day',
+    values:
+      'operator: {enabled: true, jobs: [{name: a, identity: view, command: [status], schedule: "every night"}]}',
+    says: /jobs\/0\/schedule.*does not match pattern/s,
+  },
+  {
+    name: 'a job of an operator with nothing to do',
+    values:
+      'operator: {enabled: true, jobs: [{name: a, identity: view, command: [], schedule: ""}]}',
+    says: /jobs\/0\/command/,
+  },
+  {
     name: 'memory in no unit',
     values: 'replicator: {resources: {limits: {memory: 384MB}}}',
     says: /memory.*does not match pattern/s,
