@@ -117,6 +117,8 @@ function helmValuesOf(
       replicator: identities.replicator.clientId,
       scaler: identities.scaler.clientId,
       tableEndpoint: identities.tableEndpoint.clientId,
+      ...(identities.operator && { operator: identities.operator.clientId }),
+      ...(identities.viewer && { viewer: identities.viewer.clientId }),
     },
   }));
   const { publicHost, auth, queue, imageTag: tag, tables } = settings;

@@ -21,6 +21,10 @@ const VARIANTS = [
   { variant: 'clusters, Premium', changes: { serviceBusTier: 'Premium' } },
   { variant: 'clusters in three regions', changes: { regions: THREE_REGIONS } },
   { variant: 'clusters with Table endpoints', changes: TABLES },
+  {
+    variant: 'clusters with a place for operators',
+    changes: { operators: true, regions: THREE_REGIONS },
+  },
 ];
 const ROLE_NAMES = new Map<string, string>(
   Object.entries(DATA_ROLES).map(([name, id]) => [id, name]),
@@ -32,6 +36,7 @@ describe.each(VARIANTS)('a deployment: $variant', ({ changes }) => {
     ...EXAMPLE,
     ...changes,
   } as { platform: string; serviceBusTier: string; regions: typeof THREE_REGIONS };
+  const hasOperators = 'operators' in changes;
   let asked: readonly AskedResource[] = [];
   beforeAll(async () => {
     ({ asked } = await buildExample(changes));
@@ -111,7 +116,13 @@ describe.each(VARIANTS)('a deployment: $variant', ({ changes }) => {
   });
 
   it('reaches what is private from the region alone, and namespaces from every region', () => {
-    const perRegion = serviceBusTier === 'Premium' ? 2 + regions.length : 2;
+    const namespaces = serviceBusTier === 'Premium' ? regions.length : 0;
+    const perRegion = 2 + namespaces + (hasOperators ? regions.length - 1 : 0);
+    // Two of one name in one network would hide each other's addresses.
+    const zones = inputsOf('privatedns:PrivateZone').map(({ resourceGroupName, privateZoneName }) =>
+      JSON.stringify([resourceGroupName, privateZoneName]),
+    );
+    expect(new Set(zones).size).toBe(zones.length);
     expect(all('network:PrivateEndpoint')).toHaveLength(perRegion * regions.length);
     expect(all('network:PrivateDnsZoneGroup')).toHaveLength(perRegion * regions.length);
     const prefixes = inputsOf('network:VirtualNetwork').map(({ addressSpace }) =>
@@ -141,6 +152,11 @@ describe.each(VARIANTS)('a deployment: $variant', ({ changes }) => {
         `${own}-scaler: serviceBusDataOwner on ${own}-queue`,
         `${own}-secrets: keyVaultSecretsUser on ${own}-vault`,
         ...pullers.map((who) => `${who}: acrPull on tandem-registry`),
+        ...(hasOperators ? regions : []).flatMap((region) => [
+          `${own}-operator: storageTableDataContributor on tandem-${region.name}-account`,
+          `${own}-operator: serviceBusDataOwner on tandem-${region.name}-queue`,
+          `${own}-viewer: storageTableDataReader on tandem-${region.name}-account`,
+        ]),
         ...peers.flatMap((peer) =>
           senders.map((who) => `${who}: serviceBusDataSender on tandem-${peer.name}-queue`),
         ),
@@ -179,7 +195,9 @@ describe.each(VARIANTS)('a deployment: $variant', ({ changes }) => {
       },
     );
     const accounts = ['kube-system:keda-operator', 'tandem:customer-api', 'tandem:replicator'];
-    const expected = [...accounts, 'tandem:table-endpoint', 'tandem:tandem-configuration-check'];
+    const operators = hasOperators ? ['tandem:operator-operate', 'tandem:operator-view'] : [];
+    const hooks = ['tandem:table-endpoint', 'tandem:tandem-configuration-check'];
+    const expected = [...accounts, ...operators, ...hooks].sort();
     const isCluster = platform === 'kubernetes';
     expect([...new Set(subjects)].sort()).toEqual(isCluster ? expected : []);
   });

@@ -2,6 +2,7 @@
 // plane are all that the services ever get.
 export const DATA_ROLES = {
   storageTableDataContributor: '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3',
+  storageTableDataReader: '76199698-9eea-4c19-bc75-cec21354c6b6',
   serviceBusDataReceiver: '4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0',
   serviceBusDataSender: '69a216fc-b8fb-44d8-bc22-1f3c2cd27a39',
   serviceBusDataOwner: '090c5cfd-751d-490a-894a-3ce6f1109419',

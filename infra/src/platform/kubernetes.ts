@@ -40,6 +40,8 @@ const ACCOUNTS: readonly (readonly [IdentityName, string])[] = [
   ['secrets', 'tandem:replicator'],
   ['secrets', 'tandem:tandem-configuration-check'],
   ['scaler', 'kube-system:keda-operator'],
+  ['operator', 'tandem:operator-operate'],
+  ['viewer', 'tandem:operator-view'],
 ];
 const TOKEN_AUDIENCE = 'api://AzureADTokenExchange';
 const ZONES = ['1', '2', '3'];
@@ -207,12 +209,14 @@ function trustServiceAccounts(region: Region, cluster: ManagedCluster): void {
   const issuer = cluster.oidcIssuerProfile.apply((profile) => profile?.issuerURL ?? '');
   const last = new Map<IdentityName, FederatedIdentityCredential>();
   for (const [name, account] of ACCOUNTS) {
+    const identity = identities[name];
+    if (identity === undefined) continue;
     const before = last.get(name);
     const credential = new FederatedIdentityCredential(
       `${prefixOf(context)}-${name}-${account.replace(':', '-')}`,
       {
         resourceGroupName: context.group.name,
-        resourceName: identities[name].name,
+        resourceName: identity.name,
         issuer,
         subject: `system:serviceaccount:${account}`,
         audiences: [TOKEN_AUDIENCE],

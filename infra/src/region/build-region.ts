@@ -36,11 +36,6 @@ export function buildRegion(options: RegionOptions): Region {
   const data = createData(context);
   const identities = createIdentities(context);
   linkPrivately(context, network, {
-    name: 'tables',
-    service: 'table',
-    resourceIds: { own: data.account.id },
-  });
-  linkPrivately(context, network, {
     name: 'vault',
     service: 'vault',
     resourceIds: { own: data.vault.id },

@@ -5,8 +5,12 @@ import { placeOf, prefixOf, type RegionContext } from './region-context.ts';
  * One for each that acts: the services, what reads connection strings from the vault, and what
  * scales the replicators, which must be allowed more on the queue than the replicator itself.
  */
-export type IdentityName = 'customerApi' | 'replicator' | 'secrets' | 'scaler' | 'tableEndpoint';
-export type RegionIdentities = Readonly<Record<IdentityName, UserAssignedIdentity>>;
+type ServiceIdentity = 'customerApi' | 'replicator' | 'secrets' | 'scaler' | 'tableEndpoint';
+/** Who mends all regions from this one, and who only looks. */
+type OperatorIdentity = 'operator' | 'viewer';
+export type IdentityName = ServiceIdentity | OperatorIdentity;
+export type RegionIdentities = Readonly<Record<ServiceIdentity, UserAssignedIdentity>> &
+  Readonly<Partial<Record<OperatorIdentity, UserAssignedIdentity>>>;
 
 export function createIdentities(context: RegionContext): RegionIdentities {
   const create = (name: IdentityName) =>
@@ -17,5 +21,6 @@ export function createIdentities(context: RegionContext): RegionIdentities {
     secrets: create('secrets'),
     scaler: create('scaler'),
     tableEndpoint: create('tableEndpoint'),
+    ...(context.settings.operators && { operator: create('operator'), viewer: create('viewer') }),
   };
 }

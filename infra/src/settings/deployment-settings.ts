@@ -104,6 +104,8 @@ export const DeploymentSettings = Type.Object(
     serviceBusTier: Type.Union([Type.Literal('Standard'), Type.Literal('Premium')], {
       default: 'Standard',
     }),
+    /** A place in each region from which `tandem` reaches the tables and the queues of all of them; clusters only. */
+    operators: Type.Boolean({ default: false }),
     /** The group whose members administer the clusters. */
     operatorGroupId: Type.String({ pattern: UUID }),
     alertEmail: Type.String({ pattern: '^[^@\\s]+@[^@\\s]+$' }),

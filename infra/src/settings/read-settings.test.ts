@@ -95,6 +95,11 @@ describe('the settings of a stack', () => {
       { containerApps: { stage: 'apps' } },
       'deployment.containerApps is set, but deployment.platform is kubernetes',
     ],
+    [
+      'a place for operators without a cluster',
+      { operators: true, platform: 'container-apps', containerApps: { stage: 'apps' } },
+      'deployment.operators is set, and the place of an operator is deployed by the charts alone',
+    ],
     ['small clusters', { size: 'small' }, 'deployment.size small is of container apps'],
     [
       'an unknown stage',

@@ -58,6 +58,7 @@ function findPlatformProblems({
   containerApps,
   size,
   regions,
+  operators,
 }: DeploymentSettings): string[] {
   const problems: string[] = [];
   const isContainerApps = platform === 'container-apps';
@@ -74,6 +75,11 @@ function findPlatformProblems({
   if (!isContainerApps && size === 'small') {
     problems.push(
       'deployment.size small is of container apps: set platform to container-apps, or give the charts the profile trial.',
+    );
+  }
+  if (isContainerApps && operators) {
+    problems.push(
+      'deployment.operators is set, and the place of an operator is deployed by the charts alone: set platform to kubernetes.',
     );
   }
   for (const { name, replicas = {} } of regions) {

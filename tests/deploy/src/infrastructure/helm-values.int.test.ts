@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { buildExample, EXAMPLE, valueOf } from '@tandem/infra/testing';
 import { describe, expect, it } from 'vitest';
 import { renderChart } from '../charts/helm.ts';
-import { TABLES_PROFILE } from '../charts/releases.ts';
+import { OPERATOR_PROFILE, TABLES_PROFILE } from '../charts/releases.ts';
 import { find, renderRelease, workloadsOf } from '../charts/rendered-release.ts';
 import { SERVICES, startWith } from '../charts/start-service.ts';
 import { checkManifests } from '../manifests/check-manifests.ts';
@@ -56,6 +56,29 @@ describe('the outputs of a stack', () => {
     expect(find(manifests, 'HTTPRoute', 'table-endpoint')['spec']).toMatchObject({
       hostnames: ['west.tables.example.com', 'tables.example.com'],
     });
+  });
+
+  it('are values with which every region has a place for an operator, whose accounts its identities trust', async () => {
+    const { deployment, asked } = await buildExample({ operators: true });
+    const values = await valueOf(deployment.helmValues);
+    const { regions } = (values as { global: { regions: readonly RegionValues[] } }).global;
+    const jobs = 'jobs: [{name: a, identity: view, command: [status], schedule: ""}]';
+    const subjects = asked.map(({ inputs }) => inputs['subject']);
+    for (const { name, clientIds } of regions) {
+      const release = { region: name, profile: OPERATOR_PROFILE };
+      const extraValues = `${JSON.stringify(values).slice(0, -1)}, "operator": {${jobs}}}`;
+      const manifests = await renderRelease(release, { extraValues });
+      expect(await checkManifests(manifests)).toEqual([]);
+      for (const [account, identity] of [
+        ['operator-operate', 'operator'],
+        ['operator-view', 'viewer'],
+      ] as const) {
+        expect(find(manifests, 'ServiceAccount', account).metadata['annotations']).toMatchObject({
+          'azure.workload.identity/client-id': clientIds[identity],
+        });
+        expect(subjects).toContain(`system:serviceaccount:tandem:${account}`);
+      }
+    }
   });
 
   it('are an inventory that the command line reads', async () => {
