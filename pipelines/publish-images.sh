@@ -23,7 +23,7 @@ readonly revision
 sign=(--yes)
 [[ -z ${COSIGN_KEY:-} ]] || sign+=(--key "$COSIGN_KEY")
 readonly sign
-readonly IMAGES=(customer-api table-endpoint replicator)
+readonly IMAGES=(customer-api table-endpoint replicator operator)
 
 # Prints of which commit an image is, and nothing where there is none.
 revision_of() {

