@@ -1,9 +1,10 @@
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { CATALOG_BUCKET_COUNT, catalogKind, type TableStore } from '@tandem/core';
 import { recordBucketCount } from '@tandem/storage';
+import { afterAll } from 'vitest';
 import { createLinkAccess } from '../console/access.ts';
 import { createAudit } from '../console/audit.ts';
 import { createConsoleApp } from '../console/console-app.ts';
@@ -90,6 +91,12 @@ export function createGate({ regions }: CliHarness): Gate {
   };
 }
 
+const folders: string[] = [];
+/** What runs on when a test has ended may write there until the last has. */
+afterAll(async () => {
+  for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
+});
+
 /** The console over regions in memory, in their virtual time, which stands still before a gate that is shut. */
 export async function openConsole(
   own: Partial<Io> = {},
@@ -124,6 +131,7 @@ export async function openConsole(
     onFault,
   });
   const folder = old ?? (await mkdtemp(join(tmpdir(), 'tandem-console-')));
+  folders.push(folder);
   const audit = createAudit(join(folder, 'state', 'audit.ndjson'), io.clock);
   const driveGated = async <T>(work: Promise<T>): Promise<T> => {
     const progress = { isDone: false };
