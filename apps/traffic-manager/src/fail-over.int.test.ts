@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { createSlowResolver } from './testing/slow-resolver.ts';
 import { startApp } from './testing/start-app.ts';
@@ -206,8 +207,16 @@ describe('the pages of the stand-in', () => {
     const app = await startApp([await startEndpoint('east')]);
     const response = await fetch(`${app.url}/_traffic-manager/`);
     expect(response.headers.get('content-type')).toContain('text/html');
-    expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
+    const policy = response.headers.get('content-security-policy');
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).not.toContain('unsafe');
     const page = await response.text();
+    const inline = [...page.matchAll(/<(?:style|script)>([^]*?)<\/(?:style|script)>/g)];
+    expect(inline).toHaveLength(2);
+    // Only what the server wrote itself is run, whatever else came to stand on the page.
+    for (const [, text = ''] of inline) {
+      expect(policy).toContain(`'sha256-${createHash('sha256').update(text).digest('base64')}'`);
+    }
     expect(page).toContain('<title>Traffic manager</title>');
     expect(page).not.toMatch(/https?:\/\//);
   });

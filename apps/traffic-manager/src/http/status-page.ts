@@ -1,15 +1,6 @@
-/** Everything is inline, so the page works without a network; scripts may only ask this server. */
-export const STATUS_PAGE_POLICY =
-  "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'";
+import { createHash } from 'node:crypto';
 
-/** Shows /_traffic-manager/status, asked for once a second, with a switch for each endpoint. */
-export const STATUS_PAGE = `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Traffic manager</title>
-<style>
+const STYLE = `
   :root { color-scheme: light dark; }
   body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; }
   h1 { font-size: 1.3rem; } h2 { font-size: 1.05rem; margin-top: 2rem; }
@@ -21,23 +12,9 @@ export const STATUS_PAGE = `<!doctype html>
   .degraded { color: light-dark(#a3190f, #ff9a8f); }
   .disabled, .checking { color: light-dark(#555, #bbb); }
   button { font: inherit; font-weight: 400; }
-</style>
-</head>
-<body>
-<h1>Traffic manager, priority mode</h1>
-<p id="summary" role="status">Asking for the status.</p>
-<p id="bounds"></p>
-<div class="scroll"><table>
-  <thead><tr><th>Priority</th><th>Endpoint</th><th>State</th><th>Failures in a row</th>
-  <th>Last probe</th><th></th></tr></thead>
-  <tbody id="endpoints"></tbody>
-</table></div>
-<h2>Changes, newest first</h2>
-<div class="scroll"><table>
-  <thead><tr><th>Time</th><th>Endpoint</th><th>From</th><th>To</th><th>Traffic goes to</th></tr></thead>
-  <tbody id="transitions"></tbody>
-</table></div>
-<script>
+`;
+
+const SCRIPT = `
   const base = '/_traffic-manager';
   const byId = (id) => document.getElementById(id);
   const cell = (content, className = '') => {
@@ -92,7 +69,47 @@ export const STATUS_PAGE = `<!doctype html>
   }
   const loop = () => refresh().catch(showOutage).finally(() => setTimeout(loop, 1000));
   loop();
-</script>
+`;
+
+function hashOf(text: string): string {
+  return `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+}
+
+/** Everything is inline, so the page works without a network, and nothing else is; the script may only ask this server. */
+export const STATUS_PAGE_POLICY = [
+  "default-src 'none'",
+  `style-src ${hashOf(STYLE)}`,
+  `script-src ${hashOf(SCRIPT)}`,
+  "connect-src 'self'",
+  "form-action 'none'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+/** Shows /_traffic-manager/status, asked for once a second, with a switch for each endpoint. */
+export const STATUS_PAGE = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Traffic manager</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<h1>Traffic manager, priority mode</h1>
+<p id="summary" role="status">Asking for the status.</p>
+<p id="bounds"></p>
+<div class="scroll"><table>
+  <thead><tr><th>Priority</th><th>Endpoint</th><th>State</th><th>Failures in a row</th>
+  <th>Last probe</th><th></th></tr></thead>
+  <tbody id="endpoints"></tbody>
+</table></div>
+<h2>Changes, newest first</h2>
+<div class="scroll"><table>
+  <thead><tr><th>Time</th><th>Endpoint</th><th>From</th><th>To</th><th>Traffic goes to</th></tr></thead>
+  <tbody id="transitions"></tbody>
+</table></div>
+<script>${SCRIPT}</script>
 </body>
 </html>
 `;
