@@ -32,6 +32,8 @@ const PASSING = new Set([
   'bug',
   UNSERVED,
 ]);
+const CUT_PROBABILITY = 0.5;
+const CUT_MS = [5_000, 45_000] as const;
 const READ_MS_MAX = 120_000;
 
 /** The rows of plain tables as their stores have them, by account and key. */
@@ -65,11 +67,36 @@ export function watchMigration(migration: Migration, world: World, report: Repor
       migration.adoptedMs = Math.min(migration.adoptedMs, world.scheduler.nowMs());
     world.situations.note(`moved-to-${now.state}`);
     checkState({ migration, world, shadows }, now, report);
+    cutOff(migration, world, now);
     if (now.state === 'proxy' && now.generation > 0) {
       noteReturn(migration, world, now).catch((error: unknown) =>
         world.reportBug(undefined, error),
       );
     }
+  });
+}
+
+/** Who is not to write any more may be the last to hear of it, and who is to hear of him too. */
+function cutOff({ plan, facesTroubleUntilMs }: Migration, world: World, now: Whereabouts): void {
+  const { draw, scheduler, links, faults } = world;
+  if (now.state !== 'returning' && now.state !== 'overlay') return;
+  const id = `cut.${now.state}.${scheduler.nowMs()}`;
+  if (!draw.chance(id, CUT_PROBABILITY)) return;
+  const away = draw.pick(
+    `${id}.region`,
+    world.plan.regions.filter((name) => name !== plan.home),
+  );
+  const [from, to] = draw.pick(`${id}.way`, [
+    [plan.home, away],
+    [away, plan.home],
+  ] as const);
+  const leftMs = facesTroubleUntilMs - scheduler.nowMs();
+  if (leftMs <= 0 || !faults.admits(id, 'cut-one-way')) return;
+  const link = links.between(from, to);
+  link.cuts += 1;
+  scheduler.schedule(Math.min(draw.integer(`${id}.duration`, CUT_MS), leftMs), () => {
+    link.cuts -= 1;
+    link.lastFaultMs = scheduler.nowMs();
   });
 }
 
@@ -162,9 +189,10 @@ function rawText(values: ReadonlyMap<string, RawValue>): string {
 }
 
 /** Whether all has arrived that was written, everywhere. */
-export function hasMoved({ desk, ledger }: Migration, world: World): boolean {
+export function hasMoved({ desk, ledger, clients }: Migration, world: World): boolean {
   const views = world.plan.regions.map((name) => ledger.regionNamed(name));
-  if (!desk.isClosed || views.some(({ outboxKeys }) => outboxKeys.size > 0)) return false;
+  if (!desk.isClosed || clients > 0 || views.some(({ outboxKeys }) => outboxKeys.size > 0))
+    return false;
   const [first, ...others] = views;
   return others.every(({ rows, records }) => {
     const ids = new Set([...rows.keys(), ...(first?.rows.keys() ?? [])]);
@@ -197,8 +225,10 @@ export async function checkMigration(
     });
     for (const { atMs, rows } of migration.returns) {
       const id = `returned at ${atMs}`;
-      const own = rowsOf(rows, partitionKey);
-      events.push({ id, kind: 'returned', startMs: atMs, endMs: atMs, rows: own });
+      // Another region shows its own rows, which nobody writes, until it has heard.
+      const endMs = place === 'home' ? atMs : Number.POSITIVE_INFINITY;
+      const there = rowsOf(rows, partitionKey);
+      events.push({ id, kind: 'returned', startMs: atMs, endMs, rows: there });
     }
     const verdict = explain(rowsOf(initial, partitionKey), events);
     if (verdict.kind === 'open') world.situations.note('order-not-searched');

@@ -54,7 +54,8 @@ import {
 import { type PlainOperation, runPlainClient, type SeenRow } from './run-plain-client.ts';
 
 const HELD_MS = 24 * 60 * 60_000;
-const COPY_MS = 1_500;
+/** Clocks differ by five seconds at most: docs/adr/0047. */
+const CLOCK_MS: readonly [number, number] = [-2_400, 2_400];
 const MIRROR_MS = 3_000;
 
 interface ServedParts {
@@ -83,6 +84,10 @@ export interface Migration {
   readonly initial: readonly SeenRow[];
   /** Each time that the table became another one, whose rows have ETags of their own. */
   readonly returns: Returned[];
+  /** When (true time) the faults are over. */
+  facesTroubleUntilMs: number;
+  /** Those that are at work. */
+  clients: number;
   /** Since when (true time) there is a table; infinite before. */
   adoptedMs: number;
   /** Makes the endpoint of an API process. */
@@ -112,6 +117,8 @@ export async function createMigration(
     desk: createMigrationDesk(),
     initial: await fillOld(accounts, world),
     returns: [],
+    clients: 0,
+    facesTroubleUntilMs: 0,
     adoptedMs: Number.POSITIVE_INFINITY,
     serve: (context, parts) => serve(migration, context, parts),
     dutiesOf: (context, configuration) => dutiesOf(migration, context, configuration),
@@ -119,17 +126,23 @@ export async function createMigration(
     operate: (context) => migrate(migration, context),
     close: (context) => closeMigration(migration, context),
     startClients(beforeMs) {
-      const { history } = migration;
+      const { history, desk } = migration;
+      migration.facesTroubleUntilMs = beforeMs;
+      const isOver = (): boolean => desk.isClosed;
       for (let index = 0; index < plan.clients; index += 1) {
-        runPlainClient({ world, plan, history, index, beforeMs }).catch((error: unknown) =>
-          world.reportBug(undefined, error),
-        );
+        migration.clients += 1;
+        runPlainClient({ world, plan, history, index, isOver })
+          .catch((error: unknown) => world.reportBug(undefined, error))
+          .finally(() => (migration.clients -= 1));
       }
       startOutages(accounts, world, beforeMs);
     },
     hasConverged: () => hasMoved(migration, world),
     check: () => checkMigration(migration, world, report),
   };
+  for (const { name, clock } of [...world.slots, ...world.operatorSlots]) {
+    clock.setOffset(world.draw.integer(`${name}.clock`, CLOCK_MS));
+  }
   watchMigration(migration, world, report);
   return migration;
 }
@@ -232,7 +245,7 @@ function dutiesOf(
   return [
     {
       ...createCopyDuty({ ...copy, copyLease: plan.hasTwoCopiers ? free : copy.lease('copy') }),
-      intervalMs: () => COPY_MS,
+      intervalMs: () => plan.copyMs,
     },
     {
       ...createMirrorDuty({ ...mirror, mirrorLease: mirror.lease(MIRROR_LEASE) }),

@@ -35,7 +35,7 @@ export interface Whereabouts {
 }
 
 const FIRST_MS = [200, 4_000] as const;
-const BREAK_MS = [300, 9_000] as const;
+const BREAK_MS = [300, 6_000] as const;
 const AGAIN_MS = 1_500;
 const CLOSING_STEPS_MAX = 120;
 
@@ -112,6 +112,8 @@ function commandsFor(migration: Migration, isClosing: boolean): readonly (Args |
             ? ['mirror', '--to', to, '--account-table', PLAIN_TABLE, '--apply']
             : returning(migration);
       if (isClosing && plan.goal === 'returned') return [out];
+      // Who wants it out needs no copy.
+      if (plan.goal === 'returned' && out !== undefined) return [out, out, out, prove, undefined];
       if (state === 'overlay') return [undefined, status, out, out];
       return state === 'copied' ? [prove, prove, undefined, out, out] : [undefined, out, out];
     }

@@ -75,7 +75,8 @@ export interface PlainClientOptions {
   readonly plan: MigrationPlan;
   readonly history: PlainOperation[];
   readonly index: number;
-  readonly beforeMs: number;
+  /** Whether there is nothing more to see. */
+  readonly isOver: () => boolean;
 }
 
 const KINDS = [
@@ -94,6 +95,9 @@ const KINDS = [
   'get',
   'scan',
 ] as const;
+const MEETS_PROBABILITY = 0.4;
+const MEETS_MS = 1_000;
+const HOT_PROBABILITY = 0.3;
 const PATIENCE_MS = 30_000;
 const PAGES_MAX = 60;
 /** What a client is answered where the region does not serve the table as it is. */
@@ -103,14 +107,18 @@ const REFUSED_MS = 1_500;
 
 /** A client of the table, which knows nothing of where it is. */
 export async function runPlainClient(options: PlainClientOptions): Promise<void> {
-  const { world, plan, index, beforeMs } = options;
+  const { world, plan, index, isOver } = options;
   const { draw, scheduler } = world;
   /** ETags that it holds, by partition and row. */
   const held = new Map<string, string>();
   for (let count = 0; count < plan.operationsPerClient; count += 1) {
     const id = `plain${index}.${count}`;
     await scheduler.sleep(draw.integer(`${id}.think`, [1, plan.thinkMsMax]));
-    if (scheduler.nowMs() >= beforeMs) return;
+    // Else two hardly ever want the same at once.
+    if (draw.chance(`${id}.meets`, MEETS_PROBABILITY)) {
+      await scheduler.sleep(MEETS_MS - (scheduler.nowMs() % MEETS_MS));
+    }
+    if (isOver()) return;
     const { partitionKey, place } = draw.pick(`${id}.partition`, PARTITIONS);
     const region = regionOf(world, place);
     const api = apiOf(world, region, id);
@@ -147,7 +155,8 @@ async function ask(
   const { id, partitionKey } = asked;
   const kind = draw.pick(`${id}.kind`, KINDS);
   const timed = { ...asked, startMs: scheduler.nowMs(), endMs: Number.POSITIVE_INFINITY };
-  const rowKey = draw.pick(`${id}.row`, kind === 'get' ? ROW_KEYS : WRITTEN);
+  const isHot = draw.chance(`${id}.hot`, HOT_PROBABILITY);
+  const rowKey = isHot ? '1' : draw.pick(`${id}.row`, kind === 'get' ? ROW_KEYS : WRITTEN);
   const operation: PlainOperation =
     kind === 'get'
       ? { ...timed, kind, rowKey, seen: undefined }

@@ -6,6 +6,7 @@ import { firstFormMutants } from './first-form.ts';
 import { groupMutants } from './group-commit.ts';
 import { largeSetMutants } from './large-sets.ts';
 import { messageMutants } from './messages.ts';
+import { migrationMutants } from './migration.ts';
 import type { Mutant } from './mutant.ts';
 import { recoveryMutants } from './recovery.ts';
 import { relayMutants } from './relay-and-sweep.ts';
@@ -33,6 +34,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...retentionMutants,
   ...tableMutants,
   ...requestMutants,
+  ...migrationMutants,
 ];
 
 export function findMutant(id: string): Mutant {

@@ -20,6 +20,9 @@ const SLOW_SITES = [
   'replicator.apply.commit.conflict',
 ];
 
+/** So that a table often changes its state while something of before is under way. */
+const SLOW_ON_THE_MOVE = ['api.forward.commit.plain', 'replicator.mirror.commit.plain'];
+
 /** What clients of tables do, and how what they delete goes. */
 export interface TablesPlan {
   readonly clients: number;
@@ -48,6 +51,8 @@ export interface MigrationPlan {
   readonly operators: number;
   /** How many rows the accounts of plain tables give at once, at most. */
   readonly pageMax: number;
+  /** From one turn of a copier to the next; a table lies over the old one for at least so long where that is long. */
+  readonly copyMs: number;
   /** The lease that keeps copiers apart is only to spare work: here they do not ask for it. */
   readonly hasTwoCopiers: boolean;
   /** Where it is in the end. */
@@ -137,10 +142,11 @@ function drawMigration(draw: Draw, regions: readonly string[]): MigrationPlan {
   return {
     home: draw.pick('plan.migration.home', regions),
     clients: draw.integer('plan.migration.clients', [2, 4]),
-    operationsPerClient: draw.integer('plan.migration.operations', [25, 60]),
+    operationsPerClient: draw.integer('plan.migration.operations', [40, 90]),
     thinkMsMax: draw.pick('plan.migration.think', [1_000, 3_000, 5_000]),
     operators: draw.pick('plan.migration.operators', [1, 1, 2]),
     pageMax: draw.integer('plan.migration.page', [2, 6]),
+    copyMs: draw.pick('plan.migration.copy', [1_500, 8_000, 40_000]),
     hasTwoCopiers: draw.chance('plan.migration.copiers', 0.5),
     goal: draw.pick('plan.migration.goal', ['done', 'returned']),
     policy: draw.pick('plan.migration.policy', ['row', 'field']),
@@ -227,7 +233,10 @@ export function drawRunPlan(draw: Draw): RunPlan {
     operators,
     hasLosses: operators > 0 && !hasTombstones && draw.chance('plan.losses', 0.45),
     hasOnlyFreezes,
-    slowSites: new Set(hasSlowSites ? SLOW_SITES : []),
+    slowSites: new Set([
+      ...(hasSlowSites ? SLOW_SITES : []),
+      ...(isMoving && draw.chance('plan.migration.slow', 0.5) ? SLOW_ON_THE_MOVE : []),
+    ]),
     clients: isMoving ? 1 : hasHundreds ? 2 : int('clients', 2, 5),
     operationsPerClient,
     entityCount: hasCrowd ? CROWD : hasHundreds ? HUNDRED : int('entities', 1, entitiesMax),
