@@ -1,9 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { purgeQueue } from '@tandem/storage/testing';
 import type { LightMyRequestResponse } from 'fastify';
 import { describe, expect, test } from 'vitest';
+import { type CliHarness, createCliHarness } from '../testing/cli-harness.ts';
 import { signInSettings } from '../testing/identity-provider.ts';
-import { type OpenedConsole, openConsole, textOf } from '../testing/open-console.ts';
+import {
+  createGate,
+  type Gate,
+  type OpenedConsole,
+  openConsole,
+  textOf,
+} from '../testing/open-console.ts';
 import { packField } from './acts.ts';
 import { FORM_ROLES, type FormPath, ROLES, type Role } from './roles.ts';
 import { createSignIn, type SignInAccess } from './sign-in.ts';
@@ -28,18 +36,31 @@ interface SignedIn {
   ) => Promise<LightMyRequestResponse>;
 }
 
+interface Surroundings {
+  readonly harness?: CliHarness;
+  readonly gate?: Gate;
+  /** Of the visits. */
+  readonly time?: { nowMs: number };
+}
+
 /** A person who signed in with these roles; what the provider does is shown elsewhere. */
-async function open(roles: readonly Role[], endsMs?: number): Promise<SignedIn> {
-  let nowMs = 0;
-  const clock = { nowMs: () => nowMs };
+async function open(
+  roles: readonly Role[],
+  endsMs?: number,
+  { harness, gate, time = { nowMs: 0 } }: Surroundings = {},
+): Promise<SignedIn> {
+  const clock = { nowMs: () => time.nowMs };
   const signIn = createSignIn({ settings: SETTINGS, clock, onFault: () => undefined });
-  const opened = await openConsole({}, undefined, { signIn });
+  const opened = await openConsole(gate?.io, harness, {
+    signIn,
+    ...(gate && { gate }),
+  });
   const person = 'ada@example.com (subject-1)';
   const cookie = signIn.visits.begin({ person, roles: new Set(roles) }, endsMs);
   const headers = { host: HOST, cookie: `__Host-tandem-console=${cookie}` };
   const get: SignedIn['get'] = (url) => opened.app.inject({ url, headers });
   const token = /name="formToken" value="([^"]+)"/.exec((await get('/audit')).body)?.[1] ?? '';
-  nowMs = 1;
+  time.nowMs += 1;
   return {
     opened,
     signIn,
@@ -135,6 +156,49 @@ describe('a visit that ends', () => {
     expect(await signedIn.opened.runs.list()).toEqual([]);
     const { headers } = await signedIn.get('/recovery/run?id=0123456789abcdef');
     expect(headers.location).toBe('/enter?to=%2Frecovery%2Frun%3Fid%3D0123456789abcdef');
+  });
+
+  test('ends in the middle of a repair: what is pressed then does nothing, and the repair goes on to its end', async () => {
+    const harness = await createCliHarness();
+    const { regions } = harness;
+    const ids = Array.from({ length: 20 }, (_, n) => `00b479c9-f61f-451a-86d2-ee8cc047${1000 + n}`);
+    const writes = ids.map((id) => regions.east.table.put(id, { email: 'a@example.com' }));
+    await regions.drive(Promise.all(writes));
+    await purgeQueue(regions, 'west');
+    await regions.settle();
+    const gate = createGate(harness);
+    const time = { nowMs: 0 };
+    const { opened, signIn, get, post } = await open(['operate', 'view'], 1_000, {
+      harness,
+      gate,
+      time,
+    });
+    const planned = await post('/recovery/begin', { kind: 'repair' });
+    const path = String(planned.headers.location);
+    const id = new URL(path, 'http://x').searchParams.get('id') ?? '';
+    await expect.poll(async () => (await opened.runs.find(id))?.state).toBe('ended');
+    gate.shutAfter(1);
+    const applied = await post('/recovery/apply', { id });
+    const running =
+      new URL(String(applied.headers.location), 'http://x').searchParams.get('id') ?? '';
+    await gate.reached();
+    time.nowMs = 1_000;
+    expect((await get(path)).headers.location).toMatch(/^\/enter\?to=/);
+    const { statusCode, body } = await post('/recovery/cancel', { id: running });
+    expect({ statusCode, isSaid: body.includes('Nothing was done') }).toEqual({
+      statusCode: 401,
+      isSaid: true,
+    });
+    expect((await opened.runs.find(running))?.state).toBe('running');
+    gate.open();
+    await expect.poll(async () => (await opened.runs.find(running))?.state).toBe('ended');
+    expect(await opened.runs.find(running)).toMatchObject({ result: { exitCode: 0 } });
+    expect((await harness.run('verify')).code).toBe(0);
+    // Whoever signs in again sees how it ended.
+    const again = signIn.visits.begin({ person: 'ada', roles: new Set(['view']) });
+    const headers = { host: HOST, cookie: `__Host-tandem-console=${again}` };
+    const seen = await opened.app.inject({ url: `/recovery/run?id=${running}`, headers });
+    expect(textOf(seen.body)).toContain('Done');
   });
 
   test('ends by leaving, also for who kept the cookie', async () => {

@@ -110,7 +110,7 @@ describe.runIf(hasBrowser())('a console behind an identity provider, in a browse
     expect(await page.$$('main button:not([disabled])')).toEqual([]);
     expect(await textOf(page)).toContain('It takes the role operate, which you do not have.');
     expect(await findBarriers(page)).toEqual([]);
-    await keepPicture(page, 'recovery-view');
+    await keepPicture(page, 'role-view');
     expect(complaints.slice(before)).toEqual([]);
   });
 
