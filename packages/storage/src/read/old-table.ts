@@ -149,9 +149,9 @@ export function adoptRow(
   );
 }
 
-/** A Guid that was written to an emulator in capitals is compared there as it was written. */
+/** A Guid that was written to an emulator in capitals is compared there as it was written, and bytes as base64. */
 const columnOf = (comparison: Comparison): Comparison | undefined =>
-  comparison.value.type === 'Guid' ? undefined : comparison;
+  ['Guid', 'Binary'].includes(comparison.value.type) ? undefined : comparison;
 
 /** A place among keys: before every RowKey of the PartitionKey where it has none. */
 interface Place {

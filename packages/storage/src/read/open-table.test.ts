@@ -477,6 +477,30 @@ describe('a query of an open table', () => {
     expect(queries).toBe(3);
   });
 
+  test.each([
+    { what: 'one partition', partitions: 1 },
+    { what: 'every bucket', partitions: 64 },
+  ])('comes to its end where nearly every row of $what is left out', async ({ partitions }) => {
+    const { store, open } = await createRegion('east', (inner) => inner, REQUEST_WIRE_VERSION);
+    const orders = open('Orders');
+    const rowsOfOne = Math.ceil(24_000 / partitions);
+    for (let nth = 0; nth < partitions; nth += 1) {
+      const partitionKey = `p${nth}`;
+      await orders.put({ partitionKey, rowKey: 'x' }, new Map([['label', text('other')]]));
+      await copyRow(store, { partitionKey, rowKey: 'x' }, rowsOfOne);
+    }
+    // Behind all others, in one bucket.
+    await orders.put({ partitionKey: 'p0', rowKey: 'z' }, new Map([['label', text('rare')]]));
+    const where: Predicate = {
+      kind: 'compare',
+      name: 'label',
+      operator: 'eq',
+      value: text('rare'),
+    };
+    const read = await readAll(orders, { where });
+    expect(read.map(({ rowKey }) => rowKey)).toEqual(['z']);
+  });
+
   test('looks at 10,000 rows for a page at most, which may then be empty', async () => {
     let rows = 0;
     const { store, open } = await createRegion('east', (inner) => ({
@@ -557,6 +581,24 @@ describe('a query of an open table', () => {
     );
   });
 });
+
+/** Puts so many copies of a row before it, as if each had been written. */
+async function copyRow(store: TableStore, key: OpenKey, count: number): Promise<void> {
+  const idOf = (rowKey: string): string =>
+    encodeOpenId(openTableId('Orders', '0000'), { ...key, rowKey });
+  for (const bucket of await bucketsOf(store)) {
+    const row = await store.get(rowsKind.name, bucket, idOf(key.rowKey));
+    if (row === undefined) continue;
+    for (let start = 0; start < count; start += 100) {
+      const operations = Array.from({ length: Math.min(100, count - start) }, (_, index) => ({
+        kind: 'insert' as const,
+        rowKey: idOf(String(start + index).padStart(6, '0')),
+        properties: row.properties,
+      }));
+      await store.commit({ table: rowsKind.name, partitionKey: bucket, operations });
+    }
+  }
+}
 
 async function bucketsOf(store: TableStore): Promise<string[]> {
   const partitions = { from: '0', before: 'g' };

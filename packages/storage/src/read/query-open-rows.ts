@@ -99,6 +99,10 @@ const LOOKED_AT_MAX = 10_000;
 const PAGE_MS_MAX = 4_000;
 /** A page of the store that gives nothing has looked at no more than this. */
 const ROWS_PER_QUERY_MAX = 1_000;
+/** Each bucket may be asked so often for a page, however many there are. */
+const ROUNDS_MIN = 4;
+/** A store that is asked for any row gives one, but for where it moves its own bounds meanwhile. */
+const PLACE_QUERIES_MAX = 16;
 /** Each bucket is asked for its share of a page and a half of it more, and for a few where that is little. */
 const SHARE = 1.5;
 const SHARE_MIN = 8;
@@ -115,6 +119,7 @@ export async function queryOpenRows(
   const share = Math.ceil((limit / Math.max(1, streams.length)) * SHARE) + SHARE_MIN;
   const rowsMax = streams.length === 1 ? limit : Math.min(share, limit);
   const asked: Asked = { ...options, ...toAsked(query, rowsMax, options) };
+  const lookedAtMax = Math.max(LOOKED_AT_MAX, ROUNDS_MIN * streams.length * ROWS_PER_QUERY_MAX);
   const endMs = options.clock.nowMs() + PAGE_MS_MAX;
   const rows: OpenRow[] = [];
   let lookedAt = 0;
@@ -130,7 +135,8 @@ export async function queryOpenRows(
       }
       continue;
     }
-    if (lookedAt >= LOOKED_AT_MAX || options.clock.nowMs() >= endMs) {
+    if (lookedAt >= lookedAtMax || options.clock.nowMs() >= endMs) {
+      await Promise.all(headless.map((stream) => place(stream, asked)));
       rows.push(
         ...headsBefore(leastPosition(streams.filter(isHeadless)), streams, limit - rows.length),
       );
@@ -162,13 +168,19 @@ interface Stream {
   resumed: { readonly range: IdRange; readonly continuation: string } | undefined;
   /** A row with a spill was met, of which some columns tell nothing. */
   isReadWhole: boolean;
+  /** The last rows that came were none of the answer: what is asked of a store is wider than the predicate. */
+  isInVain: boolean;
 }
 
 interface Asked extends OpenRowsOptions {
   readonly where: Predicate | undefined;
   readonly rowsMax: number;
+  /** After rows that came in vain. */
+  readonly rowsMaxInVain: number;
   /** What of `where` the store is asked. */
   readonly asked: Predicate | undefined;
+  /** What the old table is. */
+  readonly oldAsked: Predicate | undefined;
   /** The columns that the store is asked for; all where undefined. */
   readonly columns: ReadonlySet<string> | undefined;
 }
@@ -217,7 +229,9 @@ function openStreams(
   return places.flatMap(([bucket, own]) => {
     const ranges = unite(own).flatMap((range) => startingAt(range, start));
     if (ranges.length === 0) return [];
-    return [{ bucket, ranges, buffer: [], resumed: undefined, isReadWhole: false }];
+    return [
+      { bucket, ranges, buffer: [], resumed: undefined, isReadWhole: false, isInVain: false },
+    ];
   });
 }
 
@@ -290,6 +304,19 @@ function leastPosition(streams: readonly Stream[]): Bound | undefined {
   return positions.sort(orderOfStarts)[0];
 }
 
+/**
+ * Reads the row at which the store stopped, whatever it holds: a cursor is the place of a row, and behind a page without
+ * rows only the store knows how far it was. Without it the next page would look at the same rows again, for ever.
+ */
+async function place(stream: Stream, asked: Asked): Promise<void> {
+  const any = { ...asked, rowsMax: 1, rowsMaxInVain: 1, asked: undefined, oldAsked: undefined };
+  stream.isReadWhole = true;
+  for (let nth = 0; nth < PLACE_QUERIES_MAX; nth += 1) {
+    if (stream.resumed === undefined || stream.buffer.length > 0) return;
+    await refill(stream, any);
+  }
+}
+
 /** Reads one page into the buffer of a stream; returns how many rows were looked at for it. */
 async function refill(stream: Stream, asked: Asked): Promise<number> {
   const { bucket, ranges, resumed } = stream;
@@ -305,7 +332,7 @@ async function refillOld(
   { range, later }: { readonly range: IdRange; readonly later: readonly IdRange[] },
   asked: Asked,
 ): Promise<number> {
-  const { rowsMax, old, where } = asked;
+  const { rowsMax, old, oldAsked: where } = asked;
   const continuation = stream.resumed?.continuation;
   const limit = where === undefined ? rowsMax : ROWS_PER_QUERY_MAX;
   const page = await retryRead(async () => old?.page({ range, limit, continuation, where }), asked);
@@ -321,7 +348,8 @@ async function refillOurs(
   { range, bucket }: { readonly range: IdRange; readonly bucket: string },
   asked: Asked,
 ): Promise<number> {
-  const { store, kind, rowsMax, asked: where } = asked;
+  const { store, kind, asked: where } = asked;
+  const rowsMax = stream.isInVain ? asked.rowsMaxInVain : asked.rowsMax;
   const continuation = stream.resumed?.continuation;
   const select = stream.isReadWhole ? undefined : asked.columns;
   const page = await retryRead(
@@ -342,6 +370,7 @@ async function refillOurs(
   const rows = spilt === -1 ? page.rows : page.rows.slice(0, spilt);
   const isPart = select !== undefined;
   stream.buffer.push(...rows.flatMap((row) => judge(row, isPart, asked)));
+  stream.isInVain = stream.buffer.length === 0;
   const last = rows.at(-1);
   if (spilt !== -1) {
     stream.isReadWhole = true;
@@ -427,20 +456,24 @@ function toAsked(
   { where: asked, partition, select }: OpenQuery,
   rowsMax: number,
   { old }: Pick<OpenRowsOptions, 'old'>,
-): Pick<Asked, 'where' | 'rowsMax' | 'asked' | 'columns'> {
+): Omit<Asked, keyof OpenRowsOptions> {
   const where =
     asked === undefined && partition === undefined ? undefined : joined(asked, partition);
   const names = [...(asked === undefined ? [] : comparisonsOf(asked))]
     .map(({ name }) => name)
     .filter((name) => !KEYS.has(name));
   const pushed = asked && old === undefined ? askablePart(asked, columnsOfComparison) : undefined;
-  const pushedCount = pushed === undefined ? 0 : [...comparisonsOf(pushed)].length;
+  const pushedNames = new Set(
+    [...(pushed === undefined ? [] : comparisonsOf(pushed))].map(({ name }) => name),
+  );
   const columns = select && columnsToRead([...select, ...names]);
   return {
     where,
     // Where the store cannot tell most rows are read in vain: as many at a time as it gives.
-    rowsMax: pushedCount < names.length ? ROWS_PER_QUERY_MAX : rowsMax,
+    rowsMax: pushedNames.size < new Set(names).size ? ROWS_PER_QUERY_MAX : rowsMax,
+    rowsMaxInVain: where === undefined ? rowsMax : ROWS_PER_QUERY_MAX,
     asked: pushed && { kind: 'or', parts: [pushed, IS_SPILT] },
+    oldAsked: where,
     columns: columns !== undefined && isAskedFor(columns) ? columns : undefined,
   };
 }

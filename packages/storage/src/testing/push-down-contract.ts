@@ -119,6 +119,25 @@ export function describePushDown(
       );
     });
 
+    test.each([0, 0xd0, 0xff])(
+      'finds bytes that begin with %i from any lower ones on',
+      async (first) => {
+        const { asking } = (await setUp(await openStore()))(`Bytes${first}`, 'row');
+        const key = { partitionKey: 'p', rowKey: 'r' };
+        const value = { type: 'Binary', value: Uint8Array.of(first, 0xff) } as const;
+        await asking.put(key, new Map([['picture', value]]));
+        for (const least of [Uint8Array.of(0), Uint8Array.of(first), value.value]) {
+          const where: Predicate = {
+            kind: 'compare',
+            name: 'picture',
+            operator: 'ge',
+            value: { type: 'Binary', value: least },
+          };
+          expect(await readAll(asking, { where })).toMatchObject([key]);
+        }
+      },
+    );
+
     test('takes from the store the rows and the columns that are wanted, and not the others', async () => {
       const open = await setUp(await openStore());
       const { asking, judging, given } = open('Many', 'row');
