@@ -175,7 +175,10 @@ export function isAskable(predicate: Predicate): boolean {
 
 const WORD = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const WORDS_OF_FILTERS: ReadonlySet<string> = new Set(
-  'and or not eq ne gt ge lt le true false null datetime guid binary x'.split(' '),
+  (
+    'and or not eq ne gt ge lt le add sub mul div mod true false null inf infinity nan ' +
+    'datetime datetimeoffset time guid binary x isof cast'
+  ).split(' '),
 );
 
 /** A name that is a word of the language of filters, in any case, and one in another script may be read as something else. */
