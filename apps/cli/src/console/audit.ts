@@ -12,8 +12,8 @@ import { Compile } from 'typebox/compile';
 export interface AuditLine {
   readonly atMs: number;
   readonly person: string;
-  /** `looked` is at values that pages hide by themselves. */
-  readonly what: 'begun' | 'ended' | 'looked';
+  /** `looked` is at values that pages hide by themselves; `stopped` is what another may have begun. */
+  readonly what: 'begun' | 'ended' | 'looked' | 'stopped';
   /** The command that does the same. */
   readonly command: string;
   readonly exitCode?: number;
@@ -36,7 +36,12 @@ const checkLine = Compile(
   Type.Object({
     atMs: Type.Integer(),
     person: Type.String(),
-    what: Type.Union([Type.Literal('begun'), Type.Literal('ended'), Type.Literal('looked')]),
+    what: Type.Union([
+      Type.Literal('begun'),
+      Type.Literal('ended'),
+      Type.Literal('looked'),
+      Type.Literal('stopped'),
+    ]),
     command: Type.String(),
     exitCode: Type.Optional(Type.Integer()),
   }),

@@ -8,6 +8,7 @@ const WHAT: Readonly<Record<AuditLine['what'], string>> = {
   begun: 'began',
   ended: 'ended',
   looked: 'asked for values',
+  stopped: 'stopped',
 };
 
 /** Shows what was done by way of the console, the newest first. */

@@ -133,7 +133,7 @@ export function longRunPages(routes: ConsoleRoutes, tools: ConsoleTools): void {
 }
 
 function addRunActs({ form }: ConsoleRoutes, tools: ConsoleTools): void {
-  const { runs } = tools;
+  const { runs, audit } = tools;
   // What a form did or refused is seen on the page of the run: one that is loaded again does nothing again.
   const does = (
     name: RunButton['act'] | 'begin',
@@ -171,8 +171,12 @@ function addRunActs({ form }: ConsoleRoutes, tools: ConsoleTools): void {
     if (!isPlan(run) && !isNamed(run, fields)) return refused(run);
     return runs.begin({ kind, args, region, person: visitor.person });
   });
-  does('cancel', async ({ fields }) => {
+  does('cancel', async ({ visitor, fields }) => {
     const run = await runOf(tools, fields.get('id'));
+    if (run.state !== 'running') return run;
+    // Its end is written down with the name of who began it.
+    const command = shownCommand(run.args);
+    await audit.write({ person: visitor.person, what: 'stopped', command });
     runs.cancel(run.id);
     return run;
   });

@@ -335,6 +335,39 @@ describe('a command that takes long', () => {
     expect((await runs.list())[0]).toMatchObject({ state: 'ended', result: { isFailure: true } });
   });
 
+  /** A repair that bert began, for ada to stop. */
+  async function createOfAnother() {
+    const harness = await createApart(ROWS);
+    const gate = createGate(harness);
+    const opened = await openConsole(gate.io, harness, { gate });
+    gate.shutAfter(3);
+    const repair = { kind: 'repair', args: ['repair', '--apply'], region: null };
+    const { id } = await opened.runs.begin({ ...repair, person: 'bert' });
+    await gate.reached();
+    return { id, gate, opened, visitor: await visitConsole(opened) };
+  }
+
+  test('is written down as stopped by who stopped it, once', async () => {
+    const { id, gate, visitor } = await createOfAnother();
+    await visitor.post('/recovery/cancel', { id });
+    gate.open();
+    await endOf(visitor, id);
+    await visitor.post('/recovery/cancel', { id });
+    const audit = textOf(await visitor.get('/audit'));
+    expect(audit).toContain('bert ended tandem repair --apply 130');
+    expect(audit.match(/ada stopped tandem repair --apply/g)).toHaveLength(1);
+  });
+
+  test('is not stopped where that cannot be written down', async () => {
+    const { id, gate, opened, visitor } = await createOfAnother();
+    const file = join(opened.folder, 'state', 'audit.ndjson');
+    await rm(file);
+    await mkdir(file);
+    expect((await visitor.send('/recovery/cancel', { id })).statusCode).toBe(500);
+    gate.open();
+    expect(textOf(await endOf(visitor, id))).toContain('✓ Done');
+  });
+
   test('whose region is emptied is filled whole after it was stopped in the middle', async () => {
     const { visitor, gate, harness, id } = await createHalfDone();
     gate.open();
