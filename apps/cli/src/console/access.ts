@@ -43,15 +43,28 @@ const IDLE_MS_MAX = 12 * 3_600_000;
 /** The one that was silent for longest goes first. */
 const VISITORS_MAX = 50;
 
+export interface VisitsOptions {
+  /**
+   * So many visits of one person; the one that was silent for longest goes first. Whoever signs in again and again puts
+   * out himself then, and nobody else.
+   */
+  readonly ownMax?: number;
+}
+
 interface Visit extends Visitor {
   readonly seenMs: number;
   readonly endsMs: number;
 }
 
-export function createVisits(clock: Pick<Clock, 'nowMs'>): Visits {
+export function createVisits(
+  clock: Pick<Clock, 'nowMs'>,
+  { ownMax = VISITORS_MAX }: VisitsOptions = {},
+): Visits {
   const visits = new Map<string, Visit>();
   return {
     begin({ person, roles }, endsMs = Number.POSITIVE_INFINITY) {
+      const own = [...visits].filter(([, visit]) => visit.person === person);
+      for (const [key] of own.slice(0, Math.max(0, own.length - ownMax + 1))) visits.delete(key);
       const [oldest] = visits.keys();
       if (visits.size >= VISITORS_MAX && oldest !== undefined) visits.delete(oldest);
       const cookie = secret();

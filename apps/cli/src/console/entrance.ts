@@ -104,6 +104,7 @@ function serveSignIn(app: FastifyInstance, access: SignInAccess): void {
     try {
       const { search } = new URL(request.url, access.origin);
       const { cookie, to } = await access.finish(search, cookieOf(request, SIGNING_IN));
+      // Shown here by a provider of our own site alone; elsewhere the bound on visits of one person ends the old ones.
       access.visits.end(cookieOf(request, SIGNED_IN));
       const strict = `${SIGNED_IN}=${cookie}; Path=/; HttpOnly; Secure; SameSite=Strict`;
       reply.header('set-cookie', [over, strict]);

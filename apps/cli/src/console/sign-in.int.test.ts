@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { runProgram } from '../program.ts';
 import { createCliHarness } from '../testing/cli-harness.ts';
 import {
@@ -231,6 +231,69 @@ describe('G7: a console behind an identity provider', () => {
   });
 });
 
+describe('G7: Entra ID, of whose tenants one may sign in', () => {
+  const ENTRA = 'https://login.microsoftonline.com';
+  const own = `${ENTRA}/11111111-1111-4111-8111-111111111111/v2.0`;
+  const foreign = `${ENTRA}/22222222-2222-4222-8222-222222222222/v2.0`;
+  let provider: LyingProvider;
+
+  beforeEach(async () => {
+    provider = await startLyingProvider();
+  });
+
+  afterEach(async () => {
+    vi.unstubAllGlobals();
+    await provider.stop();
+  });
+
+  /** Has the provider answer under the name of Entra ID, for which the library looks less closely. */
+  function serveAsEntra(issuer: string): void {
+    const real = fetch;
+    vi.stubGlobal('fetch', async (asked: string, options?: RequestInit) => {
+      const url = asked
+        .replace(/^https:\/\/login\.microsoftonline\.com\/[^/]+\/v2\.0/, provider.issuer)
+        .replace(/^https:\/\/port-(\d+)\.test/, 'http://127.0.0.1:$1');
+      const answer = await real(url, options);
+      if (!url.includes('/.well-known/openid-configuration')) return answer;
+      const said: unknown = JSON.parse(
+        (await answer.text()).replaceAll(/http:\/\/127\.0\.0\.1:(\d+)/g, 'https://port-$1.test'),
+      );
+      return Response.json({ ...(said as object), issuer });
+    });
+  }
+
+  /** Signs in as somebody whose token is of that issuer. */
+  async function signInAs(iss: string) {
+    const browser = await openBrowser(signInSettings({ issuer: own }));
+    provider.lie({ claims: { iss, tid: iss.split('/')[3] } });
+    const answer = provider.answer(await browser.begin());
+    answer.set('iss', own);
+    return { browser, statusCode: (await browser.bring(answer)).statusCode };
+  }
+
+  test('is served for the tenant that is named', async () => {
+    serveAsEntra(own);
+    const { browser, statusCode } = await signInAs(own);
+    expect(statusCode).toBe(200);
+    expect(await browser.isIn()).toBe(true);
+  });
+
+  test('lets in no token of another tenant', async () => {
+    serveAsEntra(own);
+    const { browser, statusCode } = await signInAs(foreign);
+    expect(statusCode).toBe(400);
+    expect(await browser.isIn()).toBe(false);
+  });
+
+  test('is not asked where its tokens may be of any tenant, and the remedy is named', async () => {
+    serveAsEntra(`${ENTRA}/{tenantid}/v2.0`);
+    const { get } = await openBrowser(signInSettings({ issuer: `${ENTRA}/any/v2.0` }));
+    const { statusCode, body } = await get('/sign-in');
+    expect(statusCode).toBe(503);
+    expect(textOf(body)).toContain('until TANDEM_CONSOLE_ISSUER names one tenant, by its id');
+  });
+});
+
 describe('oidc-provider', () => {
   let provider: IdentityProvider;
 
@@ -306,6 +369,17 @@ describe('the settings of the sign-in', () => {
     [{ TANDEM_CONSOLE_URL: 'https://ada:x@console.example.com' }, 'TANDEM_CONSOLE_URL must be'],
     [{ TANDEM_CONSOLE_ISSUER: 'http://login.example.com' }, 'TANDEM_CONSOLE_ISSUER must be'],
     [{ TANDEM_CONSOLE_ISSUER: 'ftp://localhost' }, 'TANDEM_CONSOLE_ISSUER must be'],
+    [
+      { TANDEM_CONSOLE_ISSUER: 'https://login.example.com/.well-known/openid-configuration' },
+      'TANDEM_CONSOLE_ISSUER must be the issuer itself',
+    ],
+    ...['common', 'organizations', 'Consumers'].map(
+      (tenant) =>
+        [
+          { TANDEM_CONSOLE_ISSUER: `https://login.microsoftonline.com/${tenant}/v2.0` },
+          'TANDEM_CONSOLE_ISSUER must name one tenant',
+        ] as const,
+    ),
   ])('are refused with %o, by name', (wrong, said) => {
     expect(() => readSignInSettings({ ...WHOLE, ...wrong })).toThrow(said);
   });

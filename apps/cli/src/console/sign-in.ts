@@ -59,6 +59,8 @@ export class SignInFault extends Error {
 
 /** A role that was taken away is gone after that at the latest, however long tokens of the provider live. */
 const VISIT_MS_MAX = 3_600_000;
+/** Browsers do not show the old cookie when the provider sends them back, so the old visit is still there. */
+const VISITS_PER_PERSON_MAX = 3;
 /** For a person who looks for a second factor. */
 const SIGN_IN_MS_MAX = 600_000;
 const ANSWER_S_MAX = 10;
@@ -103,6 +105,15 @@ export function readSignInSettings(
     ...(issuer === '' || isSafe(issuer)
       ? []
       : [`${VARIABLES.issuer} must be a URL that begins with https://, except on loopback.`]),
+    ...(issuer.includes('/.well-known/')
+      ? [`${VARIABLES.issuer} must be the issuer itself, without /.well-known/ and what follows.`]
+      : []),
+    ...(isOfAnyTenant(issuer)
+      ? [
+          `${VARIABLES.issuer} must name one tenant, by its id: common, organizations and consumers let every tenant ` +
+            'sign in, and give itself roles.',
+        ]
+      : []),
   ];
   if (problems.length > 0) {
     throw new UsageError(
@@ -135,6 +146,18 @@ function isSafe(text: string): boolean {
   return protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname));
 }
 
+/** As Entra ID names what is no tenant. */
+const ANY_TENANT: readonly unknown[] = ['common', 'organizations', 'consumers'];
+
+function isOfAnyTenant(issuer: string): boolean {
+  if (!URL.canParse(issuer)) return false;
+  const { hostname, pathname } = new URL(issuer);
+  return (
+    hostname === 'login.microsoftonline.com' &&
+    ANY_TENANT.includes(pathname.split('/')[1]?.toLowerCase())
+  );
+}
+
 /** What has to be the same on the way back. */
 interface Begun {
   readonly state: string;
@@ -153,7 +176,7 @@ export interface SignInOptions {
 
 export function createSignIn({ settings, clock, onFault }: SignInOptions): SignInAccess {
   const { origin, issuer } = settings;
-  const visits = createVisits(clock);
+  const visits = createVisits(clock, { ownMax: VISITS_PER_PERSON_MAX });
   const seal = createSeal();
   const provider = createProvider(settings, clock, onFault);
   let finishing = 0;
@@ -232,18 +255,21 @@ function createProvider(
   ];
   const find = async (): Promise<oidc.Configuration> => {
     try {
-      return await oidc.discovery(
+      const config = await oidc.discovery(
         new URL(issuer),
         clientId,
         undefined,
         clientSecret === undefined ? oidc.None() : oidc.ClientSecretPost(clientSecret),
         { execute, timeout: ANSWER_S_MAX },
       );
+      // The library fills in `{tenantid}` with what the token itself says: any tenant would do.
+      if (config.serverMetadata().issuer.includes('{')) throw ofNoTenant(issuer);
+      return config;
     } catch (error) {
       found = undefined;
       failedMs = clock.nowMs();
       onFault(error);
-      throw unreachable(issuer, error);
+      throw error instanceof SignInFault ? error : unreachable(issuer, error);
     }
   };
   return () => {
@@ -252,6 +278,14 @@ function createProvider(
     }
     return (found ??= find());
   };
+}
+
+function ofNoTenant(issuer: string): SignInFault {
+  return new SignInFault(
+    503,
+    `${issuer} issues tokens for any tenant, whose admins could give themselves roles here: nobody can sign in until ` +
+      `${VARIABLES.issuer} names one tenant, by its id.`,
+  );
 }
 
 function unreachable(issuer: string, cause?: unknown): SignInFault {
