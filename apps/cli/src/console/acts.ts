@@ -6,7 +6,7 @@
 import { type Html, html, linesHtml } from './html.ts';
 import { badgeHtml } from './layout.ts';
 import type { ConsoleRoutes, ConsoleTools, Visit } from './page.ts';
-import { FORM_ROLES, type FormPath, findMissingRole } from './roles.ts';
+import { FORM_ROLES, type FormPath, findMissingRole, type Role } from './roles.ts';
 import { shownCommand } from './run-command.ts';
 
 export interface Act {
@@ -20,6 +20,8 @@ export interface Act {
   readonly args: (fields: Fields) => readonly string[];
   /** Names the region in which it can lose something, and what; undefined where it cannot. */
   readonly loses?: (fields: Fields) => { readonly region: string; readonly takesConfirm: boolean };
+  /** Which role it takes beside that of its path, for what these fields mean. */
+  readonly alsoTakes?: (fields: Fields) => Role | undefined;
 }
 
 /** Fields of a form, as they were put in. */
@@ -118,6 +120,10 @@ ${linesHtml(run.failure?.message ?? run.text)}
   if (run.failure !== undefined) {
     return html`${head}<p><button disabled>${act.verb}</button> It cannot be done now, for the reason above.</p>${backHtml(act)}`;
   }
+  const missing = findMissing(visit, act);
+  if (missing !== undefined) {
+    return html`${head}<p><button disabled>${act.verb}</button> <small class="why">${missing}</small></p>${backHtml(act)}`;
+  }
   return html`${head}
 <form method="post" action="${act.path}" class="confirm">
 <input type="hidden" name="formToken" value="${visit.visitor.formToken}">
@@ -133,6 +139,10 @@ ${
 
 async function apply(visit: Visit, tools: ConsoleTools, act: Act): Promise<Html> {
   const fields = fieldsOf(visit.fields);
+  const missing = findMissing(visit, act);
+  if (missing !== undefined) {
+    return preview(visit, { tools, act, refusal: `Nothing was done. ${missing}` });
+  }
   const loses = act.loses?.(fields);
   if (loses !== undefined && visit.fields.get('typed')?.trim() !== loses.region) {
     const refusal = `Nothing was done: that is not the name of the region, ${loses.region}.`;
@@ -148,6 +158,12 @@ async function apply(visit: Visit, tools: ConsoleTools, act: Act): Promise<Html>
   return html`<p>${isDone ? badgeHtml('good', 'Done') : badgeHtml('bad', 'Failed')}</p>
 ${linesHtml(run.failure?.message ?? run.text)}
 <p>The command that does the same: <code>${command}</code></p>${backHtml(act)}`;
+}
+
+/** The role of the path was asked for before. */
+function findMissing({ visitor, fields }: Visit, { alsoTakes }: Act): string | undefined {
+  const role = alsoTakes?.(fieldsOf(fields));
+  return role === undefined ? undefined : findMissingRole(visitor, role);
 }
 
 function applied(

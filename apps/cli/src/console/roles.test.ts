@@ -145,6 +145,33 @@ test('who asks for values, or has something done, is written down by name', asyn
   expect(textOf(body)).toContain('ada@example.com (subject-1) Tombstone.AgeMs nothing 8640000000');
 });
 
+test.each([
+  'Tables.DeletedKeepMs',
+  'Archive.KeepMs',
+  'Archive.KeepMib',
+  'Conflicts.KeepMs',
+  'Conflicts.KeepMib',
+  'Retention.PromiseMs',
+])(
+  'G7: %s, with less of which something is gone for good, takes erase beside operate',
+  async (setting) => {
+    const fields = { setting, region: 'east', typed: 'east' };
+    const given = { ...fields, value: setting.endsWith('Ms') ? '86400000' : '1' };
+    const operator = await open(['operate', 'view']);
+    for (const path of ['/settings/set', '/settings/unset']) {
+      const plan = await operator.post(path, given);
+      expect(textOf(plan.body)).toContain('It takes the role erase, which you do not have.');
+      expect(plan.body).not.toContain('name="stage"');
+      const { body } = await operator.post(path, { ...given, stage: 'apply' });
+      expect(textOf(body)).toContain('Nothing was done. It takes the role erase');
+    }
+    expect(await auditOf(operator)).toBe('');
+    const both = await open(['operate', 'erase', 'view']);
+    await both.post('/settings/set', { ...given, stage: 'apply' });
+    expect(await auditOf(both)).toContain(`config set ${setting}`);
+  },
+);
+
 describe('a visit that ends', () => {
   test('ends with its token: nothing of a form is done, and the way back is shown', async () => {
     const signedIn = await open(['operate', 'view'], 1);
@@ -199,6 +226,21 @@ describe('a visit that ends', () => {
     const headers = { host: HOST, cookie: `__Host-tandem-console=${again}` };
     const seen = await opened.app.inject({ url: `/recovery/run?id=${running}`, headers });
     expect(textOf(seen.body)).toContain('Done');
+  });
+
+  test('ends by newer ones of the same person, and by nobody else who signs in again and again', async () => {
+    const signIn = createSignIn({
+      settings: SETTINGS,
+      clock: { nowMs: () => 0 },
+      onFault: () => undefined,
+    });
+    const begin = (person: string) =>
+      signIn.visits.begin({ person, roles: new Set<Role>(['view']) });
+    const bert = begin('bert');
+    const ada = Array.from({ length: 60 }, () => begin('ada'));
+    expect(signIn.visits.find(bert)?.person).toBe('bert');
+    const left = ada.filter((cookie) => signIn.visits.find(cookie) !== undefined);
+    expect(left).toEqual(ada.slice(-3));
   });
 
   test('ends by leaving, also for who kept the cookie', async () => {

@@ -29,6 +29,8 @@ export function settingsPage(routes: ConsoleRoutes, tools: ConsoleTools): void {
   routes.page({ path: PATH, title: 'Settings', render: (visit) => settingsHtml(visit, tools) });
   const back = { path: PATH, label: 'Back to the settings' };
   const loses = (fields: Fields) => ({ region: fields.typed('region'), takesConfirm: false });
+  const alsoTakes = (fields: Fields) =>
+    KEEPING.includes(openSetting(fields)) ? 'erase' : undefined;
   addAct(routes, tools, {
     path: '/settings/set',
     title: 'Set a setting',
@@ -42,6 +44,7 @@ export function settingsPage(routes: ConsoleRoutes, tools: ConsoleTools): void {
       ...optionArgs('--region', fields.typed('region')),
     ],
     loses,
+    alsoTakes,
   });
   addAct(routes, tools, {
     path: '/settings/unset',
@@ -55,12 +58,16 @@ export function settingsPage(routes: ConsoleRoutes, tools: ConsoleTools): void {
       ...optionArgs('--region', fields.typed('region')),
     ],
     loses,
+    alsoTakes,
   });
 }
 
 const OPEN = Object.entries(tandemSettings).flatMap(([name, { isSecret }]) =>
   isSecret ? [] : [name],
 );
+
+/** How long, or how much, is kept of lost values, of the past and of deleted tables: with less of it they go for good. */
+const KEEPING = OPEN.filter((name) => /Keep|Promise/.test(name));
 
 /** Returns the setting that is meant. Throws `UsageError` for a secret: the page and the audit show what a command is given. */
 function openSetting(fields: Fields): string {
@@ -93,7 +100,7 @@ async function settingsHtml(visit: Visit, tools: ConsoleTools): Promise<Html> {
 <label for="setting">Setting</label> <select id="setting" name="setting">${OPEN.map((name) => html`<option>${name}</option>`)}</select>
 <label for="value">Value</label> <input id="value" name="value" autocomplete="off">
 ${submitHtml(visit, { path: '/settings/set', label: 'Set it…' })} ${submitHtml(visit, { path: '/settings/unset', label: 'Take it away…', isElsewhere: true })}</form>
-<p class="what">Services read settings when they start. Secrets are set by the command alone.</p>
+<p class="what">Services read settings when they start. Secrets are set by the command alone. What says how much is kept takes the role erase too: ${KEEPING.join(', ')}.</p>
 <h2>All</h2>
 ${saidHtml(get, got)}${tableHtml('Settings', ['Setting', 'Value', 'Note'], settings.map(settingHtml))}
 <h2>Who changed what</h2>
