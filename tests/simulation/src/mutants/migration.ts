@@ -88,6 +88,18 @@ export const migrationMutants: readonly Mutant[] = [
     where,
   },
   {
+    id: 'forwarded-while-frozen',
+    title: 'a write goes to the old table by what its process remembers of the state',
+    edits: [
+      {
+        file: ENDPOINT,
+        find: 'if (isProxy && clock.nowMs() - startedMs <= MAY_WRITE_MS) return;',
+        replace: 'if (isProxy || startedMs > 0) return;',
+      },
+    ],
+    where,
+  },
+  {
     id: 'copied-is-done',
     title:
       'MigrateSkipUseNewWithTombstones: the old table is read no more once the home region has its rows',
@@ -166,6 +178,28 @@ export const migrationMutants: readonly Mutant[] = [
     id: 'returned-without-waiting',
     title: 'a table is returned before what other regions acknowledged has come',
     edits: [
+      {
+        file: RETURN,
+        find: 'left: () => findLate(leaving, heardMs + Math.max(KNOWN_MS, TABLE_TRUST_MS + skewMs)),',
+        replace: 'left: async () => (skewMs + heardMs < 0 ? await findLate(leaving, 0) : []),',
+      },
+    ],
+    where: whereReturned,
+  },
+  {
+    id: 'returned-unproven',
+    title: 'the last pass need not find the plain table equal',
+    edits: [
+      {
+        file: RETURN,
+        find: 'if (written + deleted > 0) continue;',
+        replace: 'if (written + deleted < 0) continue;',
+      },
+      {
+        file: RETURN,
+        find: 'await clock.sleep(FREEZE_MS, signal);',
+        replace: 'if (signal.aborted) await clock.sleep(FREEZE_MS, signal);',
+      },
       {
         file: RETURN,
         find: 'left: () => findLate(leaving, heardMs + Math.max(KNOWN_MS, TABLE_TRUST_MS + skewMs)),',
