@@ -15,6 +15,8 @@ export const HTML_TYPE = 'text/html; charset=utf-8';
 /** What no page of another place can set: browsers take it by https alone, for this very name. */
 const SIGNED_IN = '__Host-tandem-console';
 const SIGNING_IN = '__Host-tandem-sign-in';
+/** Holds the form token of the visit that was left: no page of another place can sign a person out. */
+const LEFT = '__Host-tandem-left';
 
 /** Returns the name of the cookie of a visit. Cookies of one host are shared by all its ports, so each console has its own. */
 export function visitCookie(request: FastifyRequest, { kind }: Access): string {
@@ -43,7 +45,10 @@ export function serveEntrance(app: FastifyInstance, access: Access): void {
       return refuseForm(reply);
     access.visits.end(cookie);
     if (access.kind === 'link') return reply.redirect('/enter', 303);
-    reply.header('set-cookie', `${name}=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Strict`);
+    reply.header('set-cookie', [
+      `${name}=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Strict`,
+      `${LEFT}=${visitor.formToken}; Path=/; Max-Age=600; HttpOnly; Secure; SameSite=Strict`,
+    ]);
     return reply.redirect('/left', 303);
   });
 }
@@ -110,18 +115,23 @@ function serveSignIn(app: FastifyInstance, access: SignInAccess): void {
       reply.header('set-cookie', [over, strict]);
       return sendOnward(reply, to);
     } catch (error) {
-      reply.header('set-cookie', over);
+      // What was begun goes on: it may be of another tab, and whoever links here has not seen its state.
       return sendFault(reply, error);
     }
   });
-  app.get('/left', async (_request, reply) =>
-    sendBare(reply, 200, {
+  app.get('/left', async (request, reply) => {
+    const formToken = cookieOf(request, LEFT) ?? '';
+    const signOut = `/sign-out?${new URLSearchParams({ formToken }).toString()}`;
+    return sendBare(reply, 200, {
       title: 'You have left',
       content: html`<p>The console knows you no more; what you began goes on. ${access.issuer} may: it lets you in again unasked until you sign out there.</p>
-<p><a href="/sign-out">Sign out there too</a></p>${signInHtml('/')}`,
-    }),
-  );
-  app.get('/sign-out', async (_request, reply) => {
+${formToken !== '' && html`<p><a href="${signOut}">Sign out there too</a></p>`}${signInHtml('/')}`,
+    });
+  });
+  app.get('/sign-out', async (request, reply) => {
+    const formToken = cookieOf(request, LEFT) ?? '';
+    const given = new URL(request.url, access.origin).searchParams.get('formToken') ?? '';
+    if (formToken === '' || !isSame(given, formToken)) return refuseForm(reply);
     try {
       return await reply.redirect((await access.leaveUrl()) ?? '/enter', 303);
     } catch (error) {

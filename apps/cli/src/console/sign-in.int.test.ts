@@ -19,17 +19,24 @@ const nowS = (): number => Math.floor(Date.now() / MS_PER_S);
 /** A browser before a console: it keeps cookies, and sends those of ours only. */
 async function openBrowser(settings: SignInSettings) {
   const time = { aheadMs: 0 };
-  const faults: unknown[] = [];
+  const faults: string[] = [];
   const signIn = createSignIn({
     settings,
     clock: { nowMs: () => Date.now() + time.aheadMs },
-    onFault: (error) => void faults.push(error),
+    onFault: (why) => void faults.push(why),
   });
   const { app } = await openConsole({}, undefined, { signIn });
   const jar = new Map<string, string>();
-  const get = async (url: string) => {
+  const ask = async (url: string, fields?: Readonly<Record<string, string>>) => {
     const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join('; ');
-    const answer = await app.inject({ url, headers: { host: HOST, cookie } });
+    const headers = { host: HOST, cookie };
+    const type = { 'content-type': 'application/x-www-form-urlencoded' };
+    const payload = new URLSearchParams(fields).toString();
+    const answer = await app.inject(
+      fields === undefined
+        ? { url, headers }
+        : { method: 'POST', url, headers: { ...headers, ...type }, payload },
+    );
     for (const line of [answer.headers['set-cookie'] ?? []].flat()) {
       const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
       if (value === '') jar.delete(name);
@@ -37,8 +44,15 @@ async function openBrowser(settings: SignInSettings) {
     }
     return answer;
   };
+  const get = (url: string) => ask(url);
   return {
     get,
+    /** Leaves, and returns the page that it leads to. */
+    async leave() {
+      const formToken = /name="formToken" value="([^"]+)"/.exec((await get('/')).body)?.[1] ?? '';
+      const { headers } = await ask('/leave', { formToken });
+      return (await get(String(headers.location))).body;
+    },
     bring: (answer: URLSearchParams) => get(`/signed-in?${answer.toString()}`),
     jar,
     time,
@@ -116,7 +130,7 @@ describe('G7: a console behind an identity provider', () => {
     expect(statusCode).toBeGreaterThanOrEqual(400);
     expect(body).toContain('You are not signed in');
     expect(body).not.toContain('evil.example');
-    expect([...jar]).toEqual([]);
+    expect([...jar.keys()]).toEqual(['__Host-tandem-sign-in']);
     expect(await isIn()).toBe(false);
   });
 
@@ -223,11 +237,87 @@ describe('G7: a console behind an identity provider', () => {
     expect(faults).toHaveLength(2);
   });
 
-  test('signs out at the provider, too, for who asks for it', async () => {
-    const { get } = await open();
-    const { headers } = await get('/sign-out');
+  test('signs out at the provider, too, for who has left and asks for it, and for no page of others', async () => {
+    const { get, begin, bring, leave, jar } = await open();
+    await bring(provider.answer(await begin()));
+    expect((await get('/sign-out')).statusCode).toBe(403);
+    const [, link = ''] = /href="(\/sign-out[^"]*)"/.exec(await leave()) ?? [];
+    expect((await get('/sign-out')).statusCode).toBe(403);
+    expect((await get('/sign-out?formToken=')).statusCode).toBe(403);
+    const { headers } = await get(link);
     expect(headers.location).toContain('/end?');
     expect(headers.location).toContain(encodeURIComponent(`https://${HOST}/enter`));
+    // A strict cookie does not come along a link of another site.
+    jar.clear();
+    expect((await get(link)).statusCode).toBe(403);
+  });
+
+  test.each([
+    ['the audience', { claims: { aud: 'another' } }, '"aud"'],
+    ['the nonce', { claims: { nonce: 'another' } }, '"nonce"'],
+    ['the time', { claims: { exp: nowS() - 120, iat: nowS() - 600 } }, '"exp"'],
+    ['the signature', { isForged: true }, 'signature verification failed'],
+    ['the key', { header: { kid: 'nobody' } }, 'no applicable keys found'],
+  ] as const)(
+    'tells whoever operates it that %s of a token was wrong, and nothing of the token',
+    async (_, lie, said) => {
+      const { begin, bring, faults } = await open();
+      const answer = provider.answer(await begin());
+      provider.lie(lie);
+      await bring(answer);
+      expect(faults).toEqual([expect.stringContaining(said)]);
+      for (const secret of ['ada', 'eyJ', answer.get('code') ?? '', answer.get('state') ?? '']) {
+        expect(faults[0]).not.toContain(secret);
+      }
+    },
+  );
+
+  test('names who has no role by his subject in the log, and by no address', async () => {
+    const { begin, bring, faults } = await open();
+    const answer = provider.answer(await begin());
+    provider.lie({ claims: { sub: 'subject-7', roles: [] } });
+    expect((await bring(answer)).body).toContain('ada@example.com');
+    expect(faults).toEqual([expect.stringContaining('Nobody was let in as subject-7')]);
+    expect(faults[0]).not.toContain('ada@example.com');
+  });
+
+  test('tells nobody of what anyone can bring, and of failures one in some seconds', async () => {
+    const { get, begin, bring, faults, time } = await open();
+    await get('/signed-in?code=x&state=x');
+    await begin();
+    await get('/signed-in?code=x&state=x');
+    expect(faults).toEqual([]);
+    const fail = async () => {
+      const answer = provider.answer(await begin());
+      answer.set('code', 'wrong');
+      await bring(answer);
+    };
+    for (const afterMs of [0, 0, 0, 6_000]) {
+      time.aheadMs += afterMs;
+      await fail();
+    }
+    expect(faults).toHaveLength(2);
+    expect(faults[1]).toContain('(2 more before it were not told of.)');
+  });
+
+  test('asks the provider once for what a browser began, whatever it is sent', async () => {
+    const { begin, bring, isIn } = await open();
+    const answer = provider.answer(await begin());
+    const wrong = new URLSearchParams(answer);
+    wrong.set('code', 'wrong');
+    expect((await bring(wrong)).statusCode).toBe(400);
+    expect((await bring(answer)).statusCode).toBe(400);
+    expect(await isIn()).toBe(false);
+  });
+
+  test('lets in by the tab that began last, whatever another tab or a link of another site brings before', async () => {
+    const { get, begin, bring, isIn } = await open();
+    const first = provider.answer(await begin());
+    const second = provider.answer(await begin());
+    expect((await bring(first)).statusCode).toBe(400);
+    expect((await get('/signed-in?error=access_denied')).statusCode).toBe(400);
+    expect((await bring(second)).statusCode).toBe(200);
+    expect(await isIn()).toBe(true);
   });
 });
 

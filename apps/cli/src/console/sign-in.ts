@@ -50,10 +50,17 @@ export interface SignInAccess {
 /** Nobody was let in, for a reason that is fit to be shown. */
 export class SignInFault extends Error {
   readonly status: 400 | 403 | 503;
+  /** Says it without what names a person, whom a log need not know before he has a role. */
+  readonly logged: string;
 
-  constructor(status: 400 | 403 | 503, message: string, options?: ErrorOptions) {
+  constructor(
+    status: 400 | 403 | 503,
+    message: string,
+    { logged = message, ...options }: ErrorOptions & { readonly logged?: string } = {},
+  ) {
     super(message, options);
     this.status = status;
+    this.logged = logged;
   }
 }
 
@@ -68,6 +75,10 @@ const ANSWER_S_MAX = 10;
 const COOLDOWN_MS = 5_000;
 /** So many people sign in at one moment; each has the provider asked once. */
 const FINISHING_MAX = 20;
+/** So many answers are known again; the provider takes the code of an older one no more. */
+const TAKEN_MAX = 1_000;
+/** Whoever has no role can fail as often as he likes, and must not fill the log that carries the audit. */
+const TOLD_EVERY_MS = 5_000;
 
 const VARIABLES = {
   origin: 'TANDEM_CONSOLE_URL',
@@ -171,7 +182,7 @@ export interface SignInOptions {
   readonly settings: SignInSettings;
   readonly clock: Pick<Clock, 'nowMs'>;
   /** Told why somebody was not let in, in words that hold neither a code nor a token. */
-  readonly onFault: (error: unknown) => void;
+  readonly onFault: (why: string) => void;
 }
 
 export function createSignIn({ settings, clock, onFault }: SignInOptions): SignInAccess {
@@ -179,6 +190,8 @@ export function createSignIn({ settings, clock, onFault }: SignInOptions): SignI
   const visits = createVisits(clock, { ownMax: VISITS_PER_PERSON_MAX });
   const seal = createSeal();
   const provider = createProvider(settings, clock, onFault);
+  const take = createTaken();
+  const tell = createTeller(clock, onFault);
   let finishing = 0;
   return {
     kind: 'sign-in',
@@ -197,20 +210,22 @@ export function createSignIn({ settings, clock, onFault }: SignInOptions): SignI
       return { url: url.href, cookie: seal.close(begun) };
     },
     async finish(search, cookie) {
+      const begun = cookie === undefined ? undefined : (seal.open(cookie) as Begun | undefined);
+      const answered = new URL(`/signed-in${search}`, origin);
+      const isOurs = begun !== undefined && answered.searchParams.get('state') === begun.state;
+      // Nobody is told, and the provider is not asked: anyone can come with this.
+      if (!isOurs || clock.nowMs() > begun.untilMs) throw new SignInFault(400, STRANGE);
       if (finishing >= FINISHING_MAX) {
         throw new SignInFault(503, `${FINISHING_MAX} people sign in just now: try again.`);
       }
+      if (!take(begun.state)) throw new SignInFault(400, STRANGE);
       finishing += 1;
       try {
-        const begun = cookie === undefined ? undefined : (seal.open(cookie) as Begun | undefined);
-        if (begun === undefined || clock.nowMs() > begun.untilMs)
-          throw new SignInFault(400, STRANGE);
-        const answered = new URL(`/signed-in${search}`, origin);
         const claims = await redeem(await provider(), answered, begun);
         const endsMs = Math.min(claims.exp * MS_PER_S, clock.nowMs() + VISIT_MS_MAX);
         return { cookie: visits.begin(visitorOf(claims, settings), endsMs), to: begun.to };
       } catch (error) {
-        onFault(error);
+        tell(whyOf(error));
         throw error;
       } finally {
         finishing -= 1;
@@ -225,6 +240,56 @@ export function createSignIn({ settings, clock, onFault }: SignInOptions): SignI
 }
 
 const STRANGE = 'This browser did not begin to sign in here, or too long ago: begin anew.';
+
+/** Returns what lets an answer in once: who repeats his own keeps no place of others before the provider. */
+function createTaken(): (state: string) => boolean {
+  const taken = new Set<string>();
+  return (state) => {
+    if (taken.has(state)) return false;
+    const [oldest] = taken;
+    if (taken.size >= TAKEN_MAX && oldest !== undefined) taken.delete(oldest);
+    taken.add(state);
+    return true;
+  };
+}
+
+/** Returns what tells the first of some seconds, and with the next how many were left out. */
+function createTeller(
+  clock: Pick<Clock, 'nowMs'>,
+  onFault: SignInOptions['onFault'],
+): (why: string) => void {
+  let toldMs = Number.NEGATIVE_INFINITY;
+  let leftOut = 0;
+  return (why) => {
+    const nowMs = clock.nowMs();
+    if (nowMs - toldMs < TOLD_EVERY_MS) {
+      leftOut += 1;
+      return;
+    }
+    onFault(leftOut === 0 ? why : `${why} (${leftOut} more before it were not told of.)`);
+    toldMs = nowMs;
+    leftOut = 0;
+  };
+}
+
+const CAUSES_MAX = 4;
+
+/**
+ * Says why, down to what the library or the system says. What anything else says may hold a piece of a token: of that
+ * only the name is told.
+ */
+function whyOf(error: unknown): string {
+  const said: string[] = [];
+  let at = error;
+  for (let depth = 0; depth < CAUSES_MAX && at instanceof Error; depth += 1) {
+    const code = 'code' in at && typeof at.code === 'string' ? at.code : '';
+    const isPlain = /^(?:OAUTH_[A-Z_]+|E[A-Z]+)$/.test(code);
+    if (at instanceof SignInFault) said.push(at.logged);
+    else said.push([at.name, code, ...(isPlain ? [at.message] : [])].filter(Boolean).join(' '));
+    at = at.cause;
+  }
+  return said.join(' <- ');
+}
 
 async function askUrl(config: oidc.Configuration, origin: string, begun: Begun): Promise<URL> {
   return oidc.buildAuthorizationUrl(config, {
@@ -243,7 +308,7 @@ const MS_PER_S = 1_000;
 function createProvider(
   { issuer, clientId, clientSecret }: SignInSettings,
   clock: Pick<Clock, 'nowMs'>,
-  onFault: (error: unknown) => void,
+  onFault: SignInOptions['onFault'],
 ): () => Promise<oidc.Configuration> {
   let found: Promise<oidc.Configuration> | undefined;
   let failedMs = Number.NEGATIVE_INFINITY;
@@ -268,7 +333,7 @@ function createProvider(
     } catch (error) {
       found = undefined;
       failedMs = clock.nowMs();
-      onFault(error);
+      onFault(whyOf(error));
       throw error instanceof SignInFault ? error : unreachable(issuer, error);
     }
   };
@@ -362,10 +427,11 @@ function visitorOf(
   const { issuer, rolesClaim, roleNames } = settings;
   const [person, roles] = [personOf(claims), rolesOf(claims, settings)];
   if (roles.size > 0) return { person, roles };
+  const missing = `the claim ${rolesClaim} of the token names none of ${Object.values(roleNames).join(', ')}.`;
   throw new SignInFault(
     403,
-    `You are ${person}, and have no role here: the claim ${rolesClaim} of your token names none of ` +
-      `${Object.values(roleNames).join(', ')}. Whoever looks after ${issuer} gives them.`,
+    `You are ${person}, and have no role here: ${missing} Whoever looks after ${issuer} gives them.`,
+    { logged: `Nobody was let in as ${claims.sub}: ${missing}` },
   );
 }
 
