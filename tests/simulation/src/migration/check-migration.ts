@@ -204,7 +204,7 @@ export function hasMoved({ desk, ledger, clients }: Migration, world: World): bo
   });
 }
 
-/** What holds in the end, when all is quiet. */
+/** I24, I26: what holds in the end, when all is quiet. */
 export async function checkMigration(
   migration: Migration,
   world: World,

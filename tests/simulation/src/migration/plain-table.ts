@@ -2,7 +2,7 @@
  * The reference of a migration: one plain table, whose every request happens at one moment between its beginning and its answer.
  * It looks for an order of all that clients asked for, and were told, in which such a table would have told them the
  * same: as Wing and Gong did (1993), with Lowe's memory of what was tried (2017). What had no answer happens at any time later,
- * or never. Rows of one PartitionKey are judged together, since transactions are of one.
+ * or never: I26, and for rows that nobody has written I24. Rows of one PartitionKey are judged together, since transactions are of one.
  */
 export interface PlainRow {
   /** All properties, as one text. */
