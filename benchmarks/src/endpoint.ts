@@ -8,6 +8,7 @@ import { compareEndpoint, type EndpointVsBare } from './measures/endpoint-vs-bar
 import { countTableRequests, type TableRequests } from './measures/table-requests.ts';
 import { type Rig, startRegions } from './rig/start-regions.ts';
 import { describeRun } from './run/describe-run.ts';
+import { check, type FigureDefinitions, judge, swingsOf } from './run/figures.ts';
 import { positive } from './run/flag-values.ts';
 
 /** What transactions of 100 rows take, and all rows that one message does not hold. */
@@ -21,9 +22,14 @@ const flags = new Command('pnpm bench:endpoint')
   .option('--warm-up <count>', 'seconds before each comparison, of both sides', positive, 10)
   .option('--customers <count>', 'that are written to', positive, 2_000)
   .option('--profile <folder>', 'keeps a processor profile of each program there')
+  .option(
+    '--check',
+    'fails when a goal lies outside the interval of its figure, or the run is invalid',
+  )
   .option('--json', 'nothing on standard output but the last line')
   .parse()
   .opts<{
+    readonly check?: boolean;
     readonly rounds: number;
     readonly seconds: number;
     readonly warmUp: number;
@@ -64,21 +70,26 @@ async function withRig<Result>(
   }
 }
 
-function figuresOf(compared: EndpointVsBare, requests: TableRequests): Record<string, unknown> {
-  return {
-    endpointVsBare64: compared.upserts64.rate.median,
-    endpointVsBare256: compared.upserts256.rate.median,
-    endpointBatchVsBare: {
-      99: compared.rows99.rate.median,
-      100: compared.rows100.rate.median,
-    },
-    endpointGetVsBare: compared.gets.rate.median,
-    endpointQueryVsBare: compared.pages.rate.median,
-    endpointIdle: compared.idle.median,
-    endpointCpu256: compared.upserts256.cpu.median,
-    ...requests,
-  };
+interface Measured extends EndpointVsBare {
+  readonly requests: TableRequests;
 }
+
+const FIGURES = {
+  endpointVsBare64: { better: 'higher', goal: 0.8, of: ({ upserts64 }) => upserts64.rate },
+  endpointVsBare256: { better: 'higher', goal: 1, of: ({ upserts256 }) => upserts256.rate },
+  endpointBatchVsBare99: { better: 'higher', goal: 0.55, of: ({ rows99 }) => rows99.rate },
+  endpointBatchVsBare100: { better: 'higher', goal: 0.5, of: ({ rows100 }) => rows100.rate },
+  endpointGetVsBare: { better: 'higher', goal: 0.6, of: ({ gets }) => gets.rate },
+  endpointQueryVsBare: { better: 'higher', goal: 0.5, of: ({ pages }) => pages.rate },
+  endpointIdle: { better: 'lower', goal: 2, of: ({ idle }) => idle },
+  endpointCpu256: { better: 'lower', of: ({ upserts256 }) => upserts256.cpu },
+  perWrite1: { better: 'lower', goal: 0.3, of: ({ requests }) => requests.perWrite1 },
+  perWrite20: { better: 'lower', goal: 0.3, of: ({ requests }) => requests.perWrite20 },
+  perWrite100: { better: 'lower', of: ({ requests }) => requests.perWrite100 },
+  perWrite1000: { better: 'lower', of: ({ requests }) => requests.perWrite1000 },
+  idlePerSecond1: { better: 'lower', of: ({ requests }) => requests.idlePerSecond1 },
+  idlePerSecond500: { better: 'lower', of: ({ requests }) => requests.idlePerSecond500 },
+} as const satisfies FigureDefinitions<string, Measured>;
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 const run = describeRun();
@@ -87,4 +98,11 @@ const compared = await compare();
 if (flags.json !== true) {
   process.stdout.write(`${JSON.stringify({ ...run, ...compared }, undefined, 2)}\n`);
 }
-process.stdout.write(`${JSON.stringify(figuresOf(compared, requests))}\n`);
+const figures = judge(FIGURES, { ...compared, requests });
+const invalid = swingsOf({
+  'bare with 64 writers': compared.upserts64.barePerSecond,
+  'bare with 256 writers': compared.upserts256.barePerSecond,
+});
+if (flags.check === true) check(invalid, figures);
+const mark = invalid.length === 0 ? {} : { invalid };
+process.stdout.write(`${JSON.stringify({ ...mark, ...figures })}\n`);

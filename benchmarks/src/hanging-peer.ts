@@ -12,10 +12,9 @@ import { customerKind } from '@tandem/core/customers';
 import { type Cluster, regionNames, startCluster } from '@tandem/local-cluster';
 import { createAzureTableStore } from '@tandem/storage';
 import { Command } from 'commander';
-import { percentile } from './load/run-writers.ts';
 import { describeRun } from './run/describe-run.ts';
 import { positiveUpTo } from './run/flag-values.ts';
-import { round, type Spread, spreadOf } from './stats/spread.ts';
+import { percentile, round, type Spread, spreadOf } from './stats/spread.ts';
 
 const ROUNDS_MAX = 100;
 const SECONDS_MAX = 600;

@@ -1,23 +1,26 @@
 /**
  * `pnpm bench`: what replication costs, as ratios against baselines of the same run. The last line of
  * `--json` holds the figures of the goals; `--record` appends the whole run to history.ndjson.
+ *
+ * With `--check` the exit code is 1 when a figure misses its goal by more than its interval, or the run is invalid.
  */
-import { appendFileSync } from 'node:fs';
 import { BUCKET_COUNT_DEFAULT } from '@tandem/core';
 import { Command } from 'commander';
 import { type LoadDriver, startLoad } from './load/load-driver.ts';
 import { compareWithFastify } from './measures/api-vs-fastify.ts';
-import { measureBacklog } from './measures/backlog.ts';
+import { backlogOf, measureBacklog } from './measures/backlog.ts';
 import { countBilled } from './measures/billed.ts';
 import { type CompareRatesOptions, compareRates } from './measures/compare-rates.ts';
 import { measureGrowth } from './measures/growth.ts';
 import { compareIdleLatency } from './measures/idle-latency.ts';
-import { measureLag } from './measures/lag.ts';
+import { measureLagInRounds } from './measures/lag.ts';
 import { compareLoads } from './measures/replicated-vs-bare.ts';
 import { type Rig, type RigOptions, startRegions } from './rig/start-regions.ts';
 import { describeRun } from './run/describe-run.ts';
+import { check, type JudgedFigure, judge } from './run/figures.ts';
 import { positive, readSizes } from './run/flag-values.ts';
-import { goalsOf, type Measurements } from './run/goals.ts';
+import { FIGURES, type Measurements, whyInvalid } from './run/goals.ts';
+import { lastValidRun, readHistory, record } from './run/history.ts';
 import type { Spread } from './stats/spread.ts';
 
 const WARM_UP_MS = 10_000;
@@ -28,6 +31,7 @@ const SIZES = [10_000, 100_000];
 interface Flags {
   readonly json?: boolean;
   readonly record?: boolean;
+  readonly check?: boolean;
   readonly profile?: string;
   readonly rounds: number;
   readonly seconds: number;
@@ -47,10 +51,13 @@ const flags = new Command('pnpm bench')
   .option('--buckets <count>', 'of each table', positive, BUCKET_COUNT_DEFAULT)
   .option('--profile <folder>', 'keeps a processor profile of each program there')
   .option('--record', 'appends the run to history.ndjson')
+  .option(
+    '--check',
+    'fails when a goal lies outside the interval of its figure, or the run is invalid',
+  )
   .option('--json', 'nothing on standard output but the last line')
   .parse()
   .opts<Flags>();
-const HISTORY = new URL('../history.ndjson', import.meta.url);
 const BUCKETS = flags.buckets;
 const { rounds, customers } = flags;
 const durationMs = flags.seconds * 1_000;
@@ -63,10 +70,15 @@ const say = (what: string, result: unknown): void => {
 };
 
 async function bench(): Promise<Measurements> {
-  const backlog = await withRig({ hasReplicators: false }, async (rig, load) => {
-    await rig.startReplicator('east');
-    return measureBacklog({ rig, load, rows: flags.backlog, durationMs });
-  });
+  const backlogRounds: Awaited<ReturnType<typeof measureBacklog>>[] = [];
+  while (backlogRounds.length < rounds) {
+    const measured = await withRig({ hasReplicators: false }, async (rig, load) => {
+      await rig.startReplicator('east');
+      return measureBacklog({ rig, load, rows: flags.backlog, durationMs });
+    });
+    backlogRounds.push(measured);
+  }
+  const backlog = backlogOf(flags.backlog, backlogRounds);
   say('backlog', backlog);
   const loaded = await withRig({}, measureLoaded);
   const apiVsFastify = await compareWithFastify({ rounds, durationMs });
@@ -112,7 +124,7 @@ async function measureLoaded(
   const at256 = await compareLoads({ ...compare, writers: 256 });
   say('at 256 writers', at256);
   const writesPerSecond = at256.replicatedWritesPerSecond.median / 2;
-  const lag = await measureLag(load, { writesPerSecond, durationMs: 2 * durationMs, customers });
+  const lag = await measureLagInRounds(load, { rounds, writesPerSecond, durationMs, customers });
   say('lag', lag);
   const rates = { load, rounds, durationMs, customers };
   const vsFirstForm = await compareRates({
@@ -141,7 +153,7 @@ async function measureLoaded(
   const idleLatency = await compareIdleLatency({ ...compare, apiUrl: api.url });
   await api.program.stop();
   say('latency of one write at a time', idleLatency);
-  const counted = { rig, customers: 500, bucketCount: BUCKETS };
+  const counted = { rig, rounds, customers: 500, bucketCount: BUCKETS };
   const billed64 = await countBilled({ ...counted, writers: 64, writes: 5_000 });
   const billed256 = await countBilled({ ...counted, writers: 256, writes: 10_000 });
   const billedIdle = await countBilled({ ...counted, writers: 1, writes: 100 });
@@ -162,8 +174,14 @@ async function compareWarm(load: LoadDriver, options: CompareRatesOptions): Prom
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 const run = describeRun();
 const measured = await bench();
-const goals = goalsOf(measured);
+const figures = judge(FIGURES, measured, lastValidRun(readHistory(), run));
+const invalid = whyInvalid(measured);
+const mark = invalid.length === 0 ? {} : { invalid };
 if (flags.record === true) {
-  appendFileSync(HISTORY, `${JSON.stringify({ ...run, goals, ...measured })}\n`);
+  const goals = Object.fromEntries(
+    Object.entries<JudgedFigure>(figures).map(([name, { value }]) => [name, value]),
+  );
+  record({ ...run, ...mark, goals, ...measured });
 }
-process.stdout.write(`${JSON.stringify(goals)}\n`);
+if (flags.check === true) check(invalid, figures);
+process.stdout.write(`${JSON.stringify({ ...mark, ...figures })}\n`);

@@ -1,5 +1,5 @@
 /** What this design uses, counted: the shipping code of every region in virtual time. */
-import { BUCKET_COUNT_DEFAULT, type Clock } from '@tandem/core';
+import type { Clock } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import {
   createMemoryBus,
@@ -20,6 +20,8 @@ export interface Workload {
   /** Whom the writes are to. */
   readonly customers: number;
   readonly seconds: number;
+  /** Of the table. */
+  readonly bucketCount: number;
 }
 
 export interface DesignUsage {
@@ -45,14 +47,16 @@ type Region = MemoryRegion<typeof customerKind>;
 export async function countDesign(workload: Workload, latencies: Latencies): Promise<DesignUsage> {
   const clock = createVirtualClock(START_MS);
   const usage = newUsage();
-  const regions = await openRegions(workload.regions, { clock, usage, ...latencies });
+  const regions = await openRegions(workload, { clock, usage, ...latencies });
   const stopping = new AbortController();
   const duties = regions.map((region) => runDuties(region, clock, stopping.signal));
   const writer = regions[0]!;
 
   const measure = async (): Promise<DesignUsage> => {
     // Once each, so that no write has to read what nobody remembers yet.
-    await writePaced(writer, clock, { ...workload, seconds: workload.customers / RATE_OF_SEEDING });
+    const seeding = { writesPerSecond: RATE_OF_SEEDING, revisionFrom: 0 };
+    const seconds = workload.customers / RATE_OF_SEEDING;
+    await writePaced(writer, clock, { ...workload, ...seeding, seconds });
     await clock.sleep(SETTLE_MS);
     const idleFrom = { ...usage };
     await clock.sleep(workload.seconds * SECOND_MS);
@@ -60,7 +64,9 @@ export async function countDesign(workload: Workload, latencies: Latencies): Pro
     const loadedFrom = { ...usage };
     const setsBefore = writer.committed.length;
     const startedMs = clock.nowMs();
-    const writes = await writePaced(writer, clock, workload);
+    // Other values than those that are there: a write that changes nothing costs nothing.
+    const revisionFrom = workload.customers;
+    const writes = await writePaced(writer, clock, { ...workload, revisionFrom });
     await clock.sleep(SETTLE_MS);
     const elapsedSeconds = (clock.nowMs() - startedMs) / SECOND_MS;
     const used = usageBetween(loadedFrom, usage, 1);
@@ -81,7 +87,7 @@ export async function countDesign(workload: Workload, latencies: Latencies): Pro
 const RATE_OF_SEEDING = 500;
 
 async function openRegions(
-  count: number,
+  { regions: count, bucketCount }: Workload,
   counted: { readonly clock: Clock; readonly usage: Usage } & Latencies,
 ): Promise<Region[]> {
   const { clock } = counted;
@@ -97,7 +103,7 @@ async function openRegions(
         region,
         peers: names.filter((name) => name !== region),
         kind: customerKind,
-        bucketCount: BUCKET_COUNT_DEFAULT,
+        bucketCount,
         bus,
         clock,
         randomness,
@@ -126,7 +132,12 @@ async function runDuties({ replicator }: Region, clock: Clock, signal: AbortSign
 async function writePaced(
   { table }: Region,
   clock: Clock,
-  { writesPerSecond, seconds, customers }: Workload,
+  {
+    writesPerSecond,
+    seconds,
+    customers,
+    revisionFrom,
+  }: Workload & { readonly revisionFrom: number },
 ): Promise<number> {
   const count = Math.ceil(writesPerSecond * seconds);
   const pending: Promise<unknown>[] = [];
@@ -135,7 +146,7 @@ async function writePaced(
     const dueMs = startedMs + (nth * SECOND_MS) / writesPerSecond;
     if (dueMs > clock.nowMs()) await clock.sleep(dueMs - clock.nowMs());
     const customer = customerOf(nth, customers);
-    pending.push(table.put(customerId(customer), customerFor(customer, nth)));
+    pending.push(table.put(customerId(customer), customerFor(customer, revisionFrom + nth)));
   }
   await Promise.all(pending);
   return count;

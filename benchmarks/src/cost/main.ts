@@ -1,4 +1,5 @@
 /** `pnpm cost`: what a million writes are billed, in this design and in the pattern's first form. */
+import { BUCKET_COUNT_DEFAULT } from '@tandem/core';
 import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
 import { round } from '../stats/spread.ts';
@@ -8,7 +9,9 @@ import { PRICES_AS_OF, PRICES_DEFAULT, priceOfMillion } from './prices.ts';
 import type { Usage } from './usage.ts';
 
 const SECONDS_PER_MONTH = 30 * 24 * 3_600;
-const RATE_MAX = 5_000;
+const RATE_MAX = 100_000;
+/** As many as a kind can have. */
+const BUCKETS_MAX = 256;
 const REGIONS_MAX = 8;
 const SECONDS_MAX = 600;
 
@@ -23,6 +26,7 @@ function numberUpTo(max: number, min = 0) {
 interface Arguments {
   readonly writesPerSecond: number;
   readonly regions: number;
+  readonly buckets: number;
   readonly seconds: number;
   readonly tableMs: number;
   readonly busMs: number;
@@ -38,6 +42,7 @@ const args = new Command('pnpm cost')
   )
   .option('--writes-per-second <rate>', 'in one region', numberUpTo(RATE_MAX, 0.1), 100)
   .option('--regions <count>', 'all of them', numberUpTo(REGIONS_MAX, 2), 2)
+  .option('--buckets <count>', 'of the table', numberUpTo(BUCKETS_MAX, 1), BUCKET_COUNT_DEFAULT)
   .option('--seconds <count>', 'of virtual time', numberUpTo(SECONDS_MAX, 1), 20)
   .option('--table-ms <ms>', 'that a table takes to answer', numberUpTo(10_000), 10)
   .option('--bus-ms <ms>', 'that the other region’s queue takes', numberUpTo(10_000), 40)
@@ -55,7 +60,7 @@ const prices = {
   busPerMillion: args.priceBus,
   trafficPerGib: args.priceTraffic,
 };
-const workload = { writesPerSecond, regions, seconds, customers: 1_000 };
+const workload = { writesPerSecond, regions, seconds, customers: 1_000, bucketCount: args.buckets };
 const design = await countDesign(workload, latencies);
 const firstForm = await countFirstForm(regions, latencies);
 
@@ -82,6 +87,7 @@ const idleUsdPerMonth = round(
 const report = {
   writesPerSecond,
   regions,
+  buckets: args.buckets,
   writesPerTransaction: round(design.writesPerTransaction),
   design: describe(design.perWrite),
   firstForm: describe(firstForm),

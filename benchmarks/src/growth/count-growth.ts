@@ -1,14 +1,14 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { round } from '../stats/spread.ts';
+import { type Spread, spreadOfRatio } from '../stats/spread.ts';
 import type { PatternFigures, SizeFigures, SizeOptions } from './size-figures.ts';
 
 export interface CountedGrowth {
   /** Of our own processor time a write, at the largest size by that at the smallest. */
-  readonly even: number;
-  readonly workingSet: number;
-  readonly unmet: number;
+  readonly even: Spread;
+  readonly workingSet: Spread;
+  readonly unmet: Spread;
   readonly sizes: readonly SizeFigures[];
 }
 
@@ -36,10 +36,11 @@ export async function countGrowth(options: CountGrowthOptions): Promise<CountedG
     onSize(figures);
     sizes.push(figures);
   }
-  const ratio = (of: (figures: SizeFigures) => PatternFigures): number => {
+  const ratio = (of: (figures: SizeFigures) => PatternFigures): Spread => {
     const [smallest, largest] = [sizes[0], sizes.at(-1)];
-    if (smallest === undefined || largest === undefined) return Number.NaN;
-    return round(of(largest).cpuMsPerWrite / of(smallest).cpuMsPerWrite);
+    const partsOf = (figures: SizeFigures | undefined): readonly number[] =>
+      figures === undefined ? [] : of(figures).cpuMsPerWriteOfParts;
+    return spreadOfRatio(partsOf(largest), partsOf(smallest));
   };
   return {
     even: ratio(({ even }) => even),

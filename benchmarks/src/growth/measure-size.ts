@@ -1,8 +1,8 @@
 /** The figures of one number of customers, in a process of its own: its memory is then what they take. */
 import { customerFor, customerId, customerOf } from '../load/customers.ts';
 import { runPaced } from '../load/paced-load.ts';
-import { percentile, runCount, runWriters } from '../load/run-writers.ts';
-import { round } from '../stats/spread.ts';
+import { runCount, runWriters } from '../load/run-writers.ts';
+import { percentile, round } from '../stats/spread.ts';
 import { type CountedRegions, openCountedRegions } from './counted-regions.ts';
 import type { PatternFigures, SizeFigures, SizeOptions } from './size-figures.ts';
 
@@ -31,17 +31,26 @@ async function measureSize(options: SizeOptions): Promise<SizeFigures> {
   tell('met for the first time');
   await regions.rememberAll();
   tell('all are remembered');
+  const part = { parts: PARTS, durationMs: durationMs / PARTS };
   // Not those again that were met just now.
-  const even = await measurePattern(regions, () =>
-    runWriters(WRITERS, durationMs, (nth) => writer.write(customerOf(UNMET_MAX + nth, customers))),
+  const even = await measurePattern(
+    regions,
+    (begun) =>
+      runWriters(WRITERS, part.durationMs, (nth) =>
+        writer.write(customerOf(UNMET_MAX + begun + nth, customers)),
+      ),
+    part.parts,
   );
   tell('written evenly');
   const step = customers / workingSet;
   const inWorkingSet = (nth: number): number => Math.floor(customerOf(nth, workingSet) * step);
   await runCount(WRITERS, workingSet, (nth) => writer.write(inWorkingSet(nth)));
   await regions.untilReplicated();
-  const ofWorkingSet = await measurePattern(regions, () =>
-    runWriters(WRITERS, durationMs, (nth) => writer.write(inWorkingSet(nth))),
+  const ofWorkingSet = await measurePattern(
+    regions,
+    (begun) =>
+      runWriters(WRITERS, part.durationMs, (nth) => writer.write(inWorkingSet(begun + nth))),
+    part.parts,
   );
   const pages = await runCount(1, PAGES, () => regions.east.table.list(PAGE_ROWS));
   const lag = await measureLag(regions, options);
@@ -62,6 +71,9 @@ async function measureSize(options: SizeOptions): Promise<SizeFigures> {
   };
 }
 
+/** What is timed is so in parts, whose spread tells how certain the whole is. */
+const PARTS = 5;
+
 /** Fewer than the customers of any size that is asked for by default, so that none is met twice. */
 const UNMET_MAX = 10_000;
 
@@ -78,20 +90,31 @@ function createWriter({ east }: CountedRegions): { write(customer: number): Prom
   };
 }
 
+/** `write` is told how many writes there were in the parts before. */
 async function measurePattern(
   regions: CountedRegions,
-  write: () => Promise<{ readonly writes: number; readonly elapsedMs: number }>,
+  write: (begun: number) => Promise<{ readonly writes: number; readonly elapsedMs: number }>,
+  parts = 1,
 ): Promise<PatternFigures> {
   const { east, west } = regions;
   const stores = [east.remote, west.remote];
   const before = stores.map(({ counts, program }) => ({ ...counts, cpuMs: program.cpuMs() }));
   // The garbage of what was done before is not these writes'.
   globalThis.gc?.();
-  const cpuBefore = process.cpuUsage();
-  const { writes, elapsedMs } = await write();
-  const changeSets = east.committed.length;
-  await regions.untilReplicated();
-  const cpu = process.cpuUsage(cpuBefore);
+  let [writes, elapsedMs, changeSets, cpuMs] = [0, 0, 0, 0];
+  const cpuMsPerWriteOfParts: number[] = [];
+  for (let nth = 0; nth < parts; nth += 1) {
+    const cpuBefore = process.cpuUsage();
+    const part = await write(writes);
+    changeSets += east.committed.length;
+    await regions.untilReplicated();
+    const cpu = process.cpuUsage(cpuBefore);
+    const partCpuMs = (cpu.user + cpu.system) / 1_000;
+    cpuMsPerWriteOfParts.push(round(partCpuMs / part.writes));
+    writes += part.writes;
+    elapsedMs += part.elapsedMs;
+    cpuMs += partCpuMs;
+  }
   const perWrite = (count: number): number => round(count / writes);
   const [here, there] = stores.map(({ counts, program }, index) => {
     const first = before[index]!;
@@ -106,7 +129,8 @@ async function measurePattern(
   return {
     writes,
     writesPerSecond: Math.round((writes * 1_000) / elapsedMs),
-    cpuMsPerWrite: perWrite((cpu.user + cpu.system) / 1_000),
+    cpuMsPerWrite: perWrite(cpuMs),
+    cpuMsPerWriteOfParts,
     writesPerChangeSet: round(writes / changeSets),
     here: here!,
     there: there!,

@@ -25,6 +25,7 @@ export interface PatternFigures {
   readonly writesPerSecond: number;
   /** Processor time of both regions' shipping code, without the stores. */
   readonly cpuMsPerWrite: number;
+  readonly cpuMsPerWriteOfParts: readonly number[];
   readonly writesPerChangeSet: number;
   readonly here: RegionFigures;
   readonly there: RegionFigures;

@@ -1,6 +1,8 @@
 /** One write at a time, the kinds in short turns: the speed of a shared machine changes within seconds. */
+
+import { percentile } from '../stats/spread.ts';
 import type { InTurns } from './load-command.ts';
-import { percentile, runCount } from './run-writers.ts';
+import { runCount } from './run-writers.ts';
 
 /** Some tenths of a second. Each turn writes the same rows, so that none is new but in the warm-up. */
 const WRITES_PER_TURN = 200;

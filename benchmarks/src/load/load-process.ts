@@ -1,8 +1,9 @@
 /** The process that writes: bare upserts and replicated writes alike, so that both share its costs. */
-import { type ArchiveSpan, bucketNames, replayInto } from '@tandem/core';
+import { type ArchiveSpan, bucketNames } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
-import { createAzureTableStore, createTableReplica } from '@tandem/storage';
+import { createAzureTableStore, replayIntoTable } from '@tandem/storage';
 import { createTableArchiveKeeper } from '@tandem/storage/testing';
+import { percentile } from '../stats/spread.ts';
 import { createBareLoad, ROWS_PER_BATCH } from './bare-load.ts';
 import { customerFor, customerId, customerOf } from './customers.ts';
 import { createEntryLoad, type EntryLoad } from './entry-load.ts';
@@ -12,7 +13,7 @@ import { runInTurns } from './in-turns.ts';
 import type { LoadCommand, LoadReport, LoadSettings } from './load-command.ts';
 import { runPaced } from './paced-load.ts';
 import { createReplicatedLoad } from './replicated-load.ts';
-import { type LoadResult, percentile, runCount, runWriters } from './run-writers.ts';
+import { type LoadResult, runCount, runWriters } from './run-writers.ts';
 import { createTableClientLoad, type TableClientLoad } from './table-client-load.ts';
 
 const settings = JSON.parse(process.argv[2] ?? '{}') as LoadSettings;
@@ -181,8 +182,6 @@ const LOADS: Record<LoadCommand['kind'], (command: LoadCommand) => Promise<Loade
     runWriters(writers, durationMs, () => replicated.table.list(ROWS_PER_BATCH)),
   replay: async () => {
     const table = `Replayed${(replays += 1)}`;
-    await store.createTable(table);
-    const into = createTableReplica({ store, kind: customerKind, bucketCount, table });
     const startedMs = performance.now();
     let writes = 0;
     const keeper = createTableArchiveKeeper({ store });
@@ -195,8 +194,15 @@ const LOADS: Record<LoadCommand['kind'], (command: LoadCommand) => Promise<Loade
         }
       },
     };
-    const buckets = bucketNames(bucketCount);
-    await replayInto({ archive, buckets, into, region: 'east', span: {} });
+    // What `tandem replay` runs, its record in the table included.
+    await replayIntoTable({
+      archive,
+      buckets: bucketNames(bucketCount),
+      span: {},
+      source: 'east',
+      target: { name: 'east', store, kind: customerKind, bucketCount },
+      table,
+    });
     return { writes, elapsedMs: performance.now() - startedMs, latenciesMs: [] };
   },
 };

@@ -44,7 +44,3 @@ async function run(
   latenciesMs.sort((a, b) => a - b);
   return { writes: latenciesMs.length, elapsedMs, latenciesMs };
 }
-
-export function percentile(ascending: readonly number[], fraction: number): number {
-  return ascending[Math.min(ascending.length - 1, Math.floor(ascending.length * fraction))] ?? 0;
-}

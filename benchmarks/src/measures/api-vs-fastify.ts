@@ -13,6 +13,9 @@ export interface ApiVsFastify {
   /** Processor time of the server a request, by that of the bare route. */
   readonly getCpu: Spread;
   readonly putCpu: Spread;
+  /** For orientation; they say as much of the machine as of this product. */
+  readonly bareGetsPerSecond: Spread;
+  readonly barePutsPerSecond: Spread;
 }
 
 const CONNECTIONS = 32;
@@ -48,7 +51,7 @@ export async function compareWithFastify(options: {
     try {
       const { port } = JSON.parse(program.readyLine) as { readonly port: number };
       const bare: Server = { program, url: `http://127.0.0.1:${port}` };
-      const compare = async (method: Method): Promise<{ rate: Spread; cpu: Spread }> => {
+      const compare = async (method: Method): Promise<Record<'rate' | 'cpu' | 'bare', Spread>> => {
         const pairs = await alternate(options.rounds, {
           subject: () => fire(api, method, duration),
           baseline: () => fire(bare, method, duration),
@@ -56,6 +59,7 @@ export async function compareWithFastify(options: {
         return {
           rate: spreadOf(pairs.map(({ subject, baseline }) => subject.rate / baseline.rate)),
           cpu: spreadOf(pairs.map(({ subject, baseline }) => subject.cpuMs / baseline.cpuMs)),
+          bare: spreadOf(pairs.map(({ baseline }) => baseline.rate)),
         };
       };
       // Every customer is there before it is read.
@@ -66,7 +70,14 @@ export async function compareWithFastify(options: {
       }
       const put = await compare('PUT');
       const get = await compare('GET');
-      return { get: get.rate, put: put.rate, getCpu: get.cpu, putCpu: put.cpu };
+      return {
+        get: get.rate,
+        put: put.rate,
+        getCpu: get.cpu,
+        putCpu: put.cpu,
+        bareGetsPerSecond: get.bare,
+        barePutsPerSecond: put.bare,
+      };
     } finally {
       await program.stop();
     }

@@ -1,19 +1,37 @@
 import type { LoadDriver } from '../load/load-driver.ts';
 import type { Rig } from '../rig/start-regions.ts';
-import { round } from '../stats/spread.ts';
+import { type Spread, spreadOf } from '../stats/spread.ts';
 
 export interface Backlog {
   readonly rows: number;
-  readonly bareBatchRowsPerSecond: number;
+  readonly bareBatchRowsPerSecond: Spread;
   /** Rows a second applied from the backlog, by rows a second of bare batches. */
+  readonly catchUpVsBatch: Spread;
+  /** Changes a second that the command replays into a table of its own, by the same. */
+  readonly replayVsBatch: Spread;
+}
+
+/** Each over stores of its own: a table that holds what the round before wrote is slower to write to. */
+interface BacklogRound {
+  readonly bareBatchRowsPerSecond: number;
   readonly catchUpVsBatch: number;
   readonly replayVsBatch: number;
+}
+
+export function backlogOf(rows: number, rounds: readonly BacklogRound[]): Backlog {
+  const of = (name: keyof BacklogRound): Spread => spreadOf(rounds.map((one) => one[name]));
+  return {
+    rows,
+    bareBatchRowsPerSecond: of('bareBatchRowsPerSecond'),
+    catchUpVsBatch: of('catchUpVsBatch'),
+    replayVsBatch: of('replayVsBatch'),
+  };
 }
 
 /** Bare batches one after the other, as someone writes who has many rows. */
 const BATCH_WRITERS = 1;
 
-export interface BacklogOptions {
+interface BacklogOptions {
   /** With no replicator yet. */
   readonly rig: Rig;
   readonly load: LoadDriver;
@@ -21,7 +39,7 @@ export interface BacklogOptions {
   readonly durationMs: number;
 }
 
-export async function measureBacklog(options: BacklogOptions): Promise<Backlog> {
+export async function measureBacklog(options: BacklogOptions): Promise<BacklogRound> {
   const { rig, load, rows, durationMs } = options;
   const batches = (): Promise<number> =>
     load
@@ -39,9 +57,8 @@ export async function measureBacklog(options: BacklogOptions): Promise<Backlog> 
   const after = await batches();
   const replayRate = (replayed.writes * 1_000) / replayed.elapsedMs;
   return {
-    rows,
-    bareBatchRowsPerSecond: round(between),
-    catchUpVsBatch: round(caughtUp / ((before + between) / 2)),
-    replayVsBatch: round(replayRate / ((between + after) / 2)),
+    bareBatchRowsPerSecond: between,
+    catchUpVsBatch: caughtUp / ((before + between) / 2),
+    replayVsBatch: replayRate / ((between + after) / 2),
   };
 }

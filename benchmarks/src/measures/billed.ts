@@ -30,9 +30,9 @@ import { newUsage, noteMessage, noteRequest, type Usage, usageBetween } from '..
 import { customerFor, customerId, customerOf } from '../load/customers.ts';
 import { runCount } from '../load/run-writers.ts';
 import type { Rig } from '../rig/start-regions.ts';
-import { round } from '../stats/spread.ts';
+import { round, type Spread, spreadOf } from '../stats/spread.ts';
 
-export interface Billed {
+interface Billed {
   readonly writers: number;
   readonly writes: number;
   readonly storageTransactions: number;
@@ -41,10 +41,12 @@ export interface Billed {
   readonly perWrite: number;
 }
 
+export type BilledRounds = Omit<Billed, 'perWrite'> & { readonly perWrite: Spread };
+
 const LOCK_MS = 60_000;
 const QUIET_MS = 700;
 
-export interface BilledOptions {
+interface BilledOptions {
   readonly rig: Rig;
   readonly writers: number;
   readonly writes: number;
@@ -52,7 +54,26 @@ export interface BilledOptions {
   readonly bucketCount: number;
 }
 
-export async function countBilled(options: BilledOptions): Promise<Billed> {
+/** How many writes share a transaction hangs on the speed of the machine, so that a count, too, has its rounds. */
+export async function countBilled({
+  rounds,
+  ...options
+}: BilledOptions & { readonly rounds: number }): Promise<BilledRounds> {
+  const counted: Billed[] = [];
+  for (let nth = 0; nth < rounds; nth += 1) counted.push(await countOnce(options));
+  const sum = (of: Exclude<keyof Billed, 'writers' | 'perWrite'>): number =>
+    counted.reduce((all, one) => all + one[of], 0);
+  return {
+    writers: options.writers,
+    writes: sum('writes'),
+    storageTransactions: sum('storageTransactions'),
+    serviceBusOperations: sum('serviceBusOperations'),
+    messageBytes: sum('messageBytes'),
+    perWrite: spreadOf(counted.map(({ perWrite }) => perWrite)),
+  };
+}
+
+async function countOnce(options: BilledOptions): Promise<Billed> {
   const { writers, writes, customers } = options;
   const usage = newUsage();
   const counted = await openCounted(options, usage);

@@ -1,8 +1,8 @@
-/** `node benchmarks/src/report/draw-chart.ts`: docs/performance.svg, of the last run in the history. */
-import { readFileSync, writeFileSync } from 'node:fs';
+/** `node benchmarks/src/report/draw-chart.ts`: docs/performance.svg, of the last valid run in the history. */
+import { writeFileSync } from 'node:fs';
 import type { ComparedLoads } from '../measures/replicated-vs-bare.ts';
+import { lastValidRun, readHistory } from '../run/history.ts';
 
-const HISTORY = new URL('../../history.ndjson', import.meta.url);
 const PICTURE = new URL('../../../docs/performance.svg', import.meta.url);
 const BAR_HEIGHT = 26;
 const LEFT = 150;
@@ -66,5 +66,7 @@ function drawRow(row: ComparedLoads, y: number): string {
   ].join('\n');
 }
 
-const lines = readFileSync(HISTORY, 'utf8').trim().split('\n');
-writeFileSync(PICTURE, drawChart(JSON.parse(lines.at(-1) ?? '') as Run));
+const last = lastValidRun(readHistory());
+if (last === undefined)
+  throw new Error('The history holds no valid run: record one with pnpm bench --record.');
+writeFileSync(PICTURE, drawChart(last as Run));
