@@ -6,6 +6,7 @@ import type { ApiTokenVerifier } from './auth/scopes.ts';
 import type { Pace } from './bulk/pace.ts';
 import type { CustomerService } from './customers/customer-service.ts';
 import { createClientErrorHandler } from './http/client-error.ts';
+import { type ConstantHeaders, createConstantHeaders } from './http/constant-headers.ts';
 import {
   BODY_BYTES_MAX,
   CONNECTION_TIMEOUT_MS,
@@ -25,7 +26,7 @@ import {
   httpRulesPlugin,
   loadSheddingPlugin,
   rateLimitPlugin,
-  securityHeadersPlugin,
+  securityHeaders,
 } from './plugins/protection.ts';
 import {
   commonHeadersPlugin,
@@ -89,14 +90,14 @@ const SHARED_SCHEMAS = [
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const { region, customers, readiness, serving, verifyToken } = options;
   const { eventLoopDelayMsMax, requestsPerMinuteMax, pace = STREAM_PACE } = options;
-  const app = createServer(options);
+  const constant = createConstantHeaders({ 'x-tandem-region': region, ...securityHeaders() });
+  const app = createServer(options, constant);
 
   if (options.observe !== undefined) {
     await app.register(telemetryPlugin, { observe: options.observe });
   }
-  await app.register(commonHeadersPlugin, { region });
-  await app.register(securityHeadersPlugin);
-  await app.register(requestLogPlugin);
+  await app.register(commonHeadersPlugin, { constant });
+  await app.register(requestLogPlugin, { logger: options.logger });
   await app.register(lastAnswersPlugin);
   await app.register(problemsPlugin);
   await app.register(httpRulesPlugin, { judgeRequest: options.judgeRequest });
@@ -120,7 +121,10 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   return app;
 }
 
-function createServer({ region, logger, newRequestId }: AppOptions): FastifyInstance {
+function createServer(
+  { region, logger, newRequestId }: AppOptions,
+  constant: ConstantHeaders,
+): FastifyInstance {
   const app = fastify({
     loggerInstance: logger,
     // The request log is a plugin of this app: the framework's own writes the URL, query and all.
@@ -139,6 +143,7 @@ function createServer({ region, logger, newRequestId }: AppOptions): FastifyInst
     routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
     // A request without a host is answered as any other that is malformed: see protection.ts.
     http: {
+      ServerResponse: constant.ServerResponse,
       requireHostHeader: false,
       headersTimeout: HEADERS_TIMEOUT_MS,
       connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
@@ -147,7 +152,7 @@ function createServer({ region, logger, newRequestId }: AppOptions): FastifyInst
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     frameworkErrors: (error, request, reply) => {
-      setCommonHeaders(reply, { region, requestId: request.id });
+      setCommonHeaders(reply, { constant, requestId: request.id });
       sendProblem(error, { request, reply });
     },
     clientErrorHandler: createClientErrorHandler({ region, newRequestId }),

@@ -86,7 +86,17 @@ export function parseJson(bytes: Buffer): unknown {
   });
 }
 
-const STRING = /"[^"\\]*(?:\\.[^"\\]*)*"/y;
+/** Returns where the string ends that begins there, at its closing quotation mark. */
+function endOfString(text: string, start: number): number {
+  for (let end = text.indexOf('"', start + 1); end > 0; end = text.indexOf('"', end + 1)) {
+    let escapes = 0;
+    while (text.charCodeAt(end - 1 - escapes) === BACKSLASH) escapes += 1;
+    if (escapes % 2 === 0) return end;
+  }
+  return text.length;
+}
+
+const BACKSLASH = 0x5c;
 
 /**
  * Tells whether an object in the text, which is well-formed JSON, names a field twice. `JSON.parse` takes
@@ -115,14 +125,15 @@ export function hasRepeatedKey(text: string): boolean {
         isKeyNext = around.at(-1) !== undefined;
         break;
       case '"': {
-        STRING.lastIndex = at;
-        const literal = STRING.exec(text)?.[0] ?? '';
+        const end = endOfString(text, at);
         const keys = isKeyNext ? around.at(-1) : undefined;
-        const key = keys === undefined ? '' : nameOf(literal);
-        if (keys?.has(key) === true) return true;
-        keys?.add(key);
+        if (keys !== undefined) {
+          const key = nameOf(text.slice(at, end + 1));
+          if (keys.has(key)) return true;
+          keys.add(key);
+        }
         isKeyNext = false;
-        at += literal.length - 1;
+        at = end;
         break;
       }
       default:

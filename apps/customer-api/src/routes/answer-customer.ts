@@ -21,12 +21,10 @@ import {
 import type { CustomerAnswer, CustomerPage, ListedCustomer } from './customers-schema.ts';
 
 function toAnswer(record: CustomerRecord): CustomerAnswer {
-  const { entityId, entity, referenceId } = record;
-  return {
-    customerId: entityId,
-    ...toFields(entity),
-    ...(referenceId === undefined ? {} : { referenceId }),
-  };
+  const { entityId: customerId, entity, referenceId } = record;
+  const { email, firstName, lastName, phoneNumber } = entity;
+  const answer = { customerId, email, firstName, lastName, phoneNumber };
+  return referenceId === undefined ? answer : { ...answer, referenceId };
 }
 
 /** Returns what clients see of a customer. */
