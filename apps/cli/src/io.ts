@@ -1,5 +1,6 @@
 import type { Clock, QueueViewer, Randomness, TableStore } from '@tandem/core';
 import type { inspectQueue, readQueueCounts } from '@tandem/messaging';
+import type { RegionKinds, RegionOptions } from '@tandem/region';
 
 /** What the program has of its process, so that a test can run it in its own. */
 export interface Io {
@@ -19,6 +20,8 @@ export interface Io {
   readonly readReadiness: (api: string) => Promise<boolean | undefined>;
   /** A region's own queue. */
   readonly openQueue: (at: { readonly connection: string; readonly queue: string }) => QueueViewer;
+  /** Sends to the queues of peers; Azure Service Bus by default. */
+  readonly bus?: NonNullable<RegionOptions<RegionKinds>['bus']>;
   readonly clock: Clock;
   readonly randomness: Randomness;
   /** Asks whoever sits at the terminal, and resolves with the line; without it nobody does. */

@@ -11,13 +11,19 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
-/** Reads `500ms`, `30s`, `5m` and `1h` as milliseconds. */
-export function duration(minMs: number): (text: string) => number {
+/** Reads `500ms`, `30s`, `5m` and `1h` as milliseconds; as many as anybody writes by default. */
+export function duration(
+  minMs: number,
+  maxMs = Number.POSITIVE_INFINITY,
+): (text: string) => number {
   return (text) => {
     const [, count = '', unit = ''] = /^(\d{1,9})(ms|s|m|h)$/.exec(text) ?? [];
     const valueMs = Number(count) * (UNITS[unit] ?? Number.NaN);
-    if (valueMs >= minMs) return valueMs;
-    throw new InvalidArgumentError(`It must be a duration of at least ${minMs} ms: 30s, 5m, 1h.`);
+    if (valueMs >= minMs && valueMs <= maxMs) return valueMs;
+    const most = Number.isFinite(maxMs) ? ` and at most ${durationText(maxMs)}` : '';
+    throw new InvalidArgumentError(
+      `It must be a duration of at least ${minMs} ms${most}: 30s, 5m, 1h.`,
+    );
   };
 }
 

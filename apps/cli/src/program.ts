@@ -12,6 +12,7 @@ import { addDrill } from './commands/drill.ts';
 import { addForget } from './commands/forget.ts';
 import { addGate } from './commands/gate.ts';
 import { addHistory } from './commands/history.ts';
+import { addMeasure } from './commands/measure.ts';
 import { addMessages } from './commands/messages.ts';
 import { addMirror } from './commands/mirror-tables.ts';
 import { addRebuildRegion } from './commands/rebuild-region.ts';
@@ -52,6 +53,7 @@ const COMMANDS: readonly ((cli: Cli) => void)[] = [
   addCompletion,
   addStatus,
   addGate,
+  addMeasure,
   addDrill,
   addConsole,
 ];

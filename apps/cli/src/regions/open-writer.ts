@@ -136,7 +136,7 @@ async function readOptions(
  * Finds whom a write is owed to; one that is owed to nobody would stay here for ever, and is not
  * made by mistake.
  */
-async function findPeers(region: CliRegion, clock: Io['clock']): Promise<readonly string[]> {
+export async function findPeers(region: CliRegion, clock: Io['clock']): Promise<readonly string[]> {
   if ((await readSettingText(region, 'Customer.DataAccess')) === 'single-region') return [];
   const peers = await readPeerNames(region, clock);
   if (peers.length > 0) return peers;

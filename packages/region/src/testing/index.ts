@@ -13,6 +13,8 @@ export { createCopyDuty } from '../replication/duties/copy-duty.ts';
 export type { Duty } from '../replication/duties/duty.ts';
 export { createMirrorDuty } from '../replication/duties/mirror-duty.ts';
 export { createSources, type OpenSource } from '../sources.ts';
+export { memoryBusOf } from './memory-bus.ts';
+export { createWorld, drive, regionOf } from './memory-world.ts';
 export { type RealRegion, startReplicator, startTwoRealRegions } from './real-region.ts';
 export { recordLog } from './record-log.ts';
 export { until } from './until.ts';
