@@ -86,6 +86,7 @@ export {
   type CopyCounts,
   decodeSource,
   encodeSource,
+  isHeldIn,
   isLeaving,
   isOverlaid,
   overlaidBy,

@@ -20,7 +20,7 @@ export type { Reach, Wait } from './consistency/version-gate.ts';
 // One region in one process.
 export { measureRegion } from './measure-region.ts';
 export { createRegion, openRegion, type Region } from './open-region.ts';
-export { type FoundRegionTable, FREEZE_MS, type RegionOpenTable } from './open-tables.ts';
+export { type FoundRegionTable, FREEZE_MS, HOLD_MS, type RegionOpenTable } from './open-tables.ts';
 export { createPeerLinks } from './peer-links.ts';
 export { type PreparedRegion, prepareRegion } from './prepare-region.ts';
 export { type ProcessReadiness, readinessAnswerOf } from './readiness/process-readiness.ts';

@@ -151,6 +151,7 @@ describe('the mirror of a table', () => {
       world,
       catalogue.stepReturn('Events', { kind: 'leave', home: 'east' }),
     ))!;
+    await drive(world, catalogue.stepReturn('Events', { kind: 'hold', sinceMs }));
     await drive(world, catalogue.stepReturn('Events', { kind: 'left', sinceMs, rows: 1_000 }));
     await drive(world, catalogue.finishReturn('Events'));
     await drive(world, lease.release());

@@ -6,6 +6,7 @@ import {
   covers,
   encodeOpenId,
   formatGeneration,
+  isHeldIn,
   isReturnOf,
   localRowsKind,
   type Notices,
@@ -32,6 +33,7 @@ import {
   type OldTable,
   type OpenTable,
   type OpenTableOptions,
+  TABLE_TRUST_MS,
   type TableCatalogue,
 } from '@tandem/storage';
 import type { Acknowledgement, AcknowledgementAsked } from './consistency/acknowledgements.ts';
@@ -186,6 +188,7 @@ function bindTable(found: FoundTable, parts: BoundParts): FoundRegionTable {
     case 'overlay':
     case 'copied':
       return bindRows(found, parts, openOld(table, source, parts));
+    case 'closing':
     case 'returning':
     case 'returned':
       return bindLeaving(found, source, parts);
@@ -243,7 +246,7 @@ function bindRows(
   /** Nothing is acknowledged into a table that was deleted meanwhile. */
   const confirmed = async <O>(writing: Promise<O>): Promise<O> => {
     const outcome = await writing;
-    if (await catalogue.confirm(found)) return outcome;
+    if (await catalogue.confirm(found, region)) return outcome;
     throw await errorUnconfirmed(table, catalogue);
   };
   /** Says whether a version is of the old table alone, and the row there, which nothing here hides, has it. */
@@ -297,21 +300,30 @@ function appliedIn(regions: readonly string[]): ReceiptAnswer {
 }
 
 /**
- * Binds a table on its way out: its rows are shown, and what is written waits until it is a proxy, or stays. Each call looks
- * at the state first: in the region that returns it nobody is shown rows of here once the plain table takes writes; another shows them
- * until it has heard.
+ * How long the region that returns a table holds writes before it is proven that the plain table has them. Each process looks before
+ * each write by then, and acknowledges none by what it has seen for longer than the catalogue has it; what was committed later than
+ * that was under way all the while.
+ */
+export const HOLD_MS = TABLE_TRUST_MS + 500;
+
+/**
+ * Binds a table on its way out: its rows are shown, and what is written waits until it is a proxy, or stays; while it closes the
+ * region that returns it takes writes. Each call looks at the state first: in that region nobody is shown rows of here once the plain
+ * table takes writes; another shows them until it has heard.
  */
 function bindLeaving(found: FoundTable, source: TableSource, parts: BoundParts): FoundRegionTable {
   const { table } = found;
-  const { clock, places, catalogue, stopping } = parts;
-  const old = overlaidBy(source);
-  const bound = bindRows(found, parts, old && openOld(table, old, parts));
-  /** Returns what the table is now; undefined while it is on its way out. */
+  const { clock, places, catalogue, region, stopping } = parts;
+  const overlaid = overlaidBy(source);
+  const old = overlaid && openOld(table, overlaid, parts);
+  const bound = bindRows(found, parts, old);
+  /** Returns what the table is now; undefined while writes are held. */
   const look = async (): Promise<RegionOpenTable | undefined> => {
     const now = await catalogue.findNow(table.key);
     if (now === undefined) throw noTable(table.name);
     const isSame = now.table.generation === table.generation;
-    if (isSame && ['returning', 'returned'].includes(stateOf(now))) return undefined;
+    if (isSame && isHeldIn(region, now.table.source)) return undefined;
+    if (isSame && stateOf(now) === 'closing') return bindRows(now, parts, old).rows;
     // Deleted and made again it would be another.
     if (!isSame && !isReturnOf(now.table.source, source)) throw noTable(table.name);
     return bindTable(now, parts).rows;

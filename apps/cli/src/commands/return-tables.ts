@@ -1,8 +1,11 @@
 /**
  * How a table goes out to the plain one that mirrors it: docs/migrate.md tells it step by step, docs/adr/0047 why so.
  *
- *     lease of the mirror ──► one pass ──► leave ──► every region has heard, and its caches have ended ──► all that was written
- *     is here ──► passes until one finds nothing to write ──► left ──► the next generation is a proxy
+ *     lease of the mirror ──► one pass ──► leave: the other regions take no writes ──► each has heard, and its caches have ended
+ *     ──► all that they acknowledged is here ──► one pass more ──► hold: nor does this region ──► what it trusts has ended
+ *     ──► one pass, each page of it until it finds nothing to write ──► left ──► the next generation is a proxy
+ *
+ * So clients of this region, who alone are served afterwards, wait for what is behind `hold` alone.
  *
  * Until `left` the table stays where anything goes wrong; behind it the same command, or the replicator, goes on.
  */
@@ -28,7 +31,7 @@ import {
   type TableStore,
   TransientError,
 } from '@tandem/core';
-import { FREEZE_MS } from '@tandem/region';
+import { FREEZE_MS, HOLD_MS } from '@tandem/region';
 import {
   CLOCKS_MS_MAX,
   createMirrorRecord,
@@ -69,11 +72,11 @@ interface ReturnCommand {
 const KNOWN_MS = TABLE_TRUST_MS + CLOCKS_MS_MAX;
 
 const HELP = `
-Writes to the table are held in every region, for some ${Math.ceil(KNOWN_MS / 1_000)} seconds, the time that the slowest region is behind, and two passes of the
-mirror; reads are answered all the time. Then the endpoint of this region forwards the table to the plain one, and the
-other regions answer 503 for it: their clients take this endpoint first. All ETags that clients hold die, since the plain table has
-its own: whoever writes with one is answered 412, and reads again. Clients then take the plain account's own address, one
-after the other. Interrupted, the same command goes on, or the replicator lets the table stay. Back: --back, until it is returned.
+The other regions take no writes to the table from the beginning, and answer 503 for it in the end: their clients take the endpoint of
+this region first. Once all that they wrote is here writes are held here, for some ${Math.ceil(HOLD_MS / 1_000)} seconds and one pass of the mirror; reads are
+answered all the time. Then the endpoint of this region forwards the table to the plain one. All ETags that clients hold die, since the
+plain table has its own: whoever writes with one is answered 412, and reads again. Clients then take the plain account's own address,
+one after the other. Interrupted, the same command goes on, or the replicator lets the table stay. Back: --back, until it is returned.
 `;
 
 /** Adds the command to `tandem tables`. */
@@ -101,8 +104,8 @@ const LEASE_WAIT_MS = 180_000;
 const HEAR_MS_MAX = 60_000;
 const ARRIVE_MS_MAX = 60_000;
 const LOOK_EVERY_MS = 250;
-/** A pass that finds nothing to write proves; the others have written what the one before had not. */
-const PASSES_MAX = 4;
+/** A page that finds nothing to write is proven; those before it have written what was not there. */
+const PAGE_TRIES_MAX = 4;
 /** A store tells its time to the second. */
 const STORE_TIME_MS = 1_000;
 /** A mirror that is further behind than two passes and this has trouble. */
@@ -148,8 +151,11 @@ async function giveOut(
   if (!apply) {
     return tell(
       table,
-      `Would hold writes to ${table.name} in every region for some ${durationText(KNOWN_MS + 2 * record.passMs)} and what the slowest is ` +
-        'behind (tandem status), bring the last of ' +
+      (others.length === 0
+        ? ''
+        : `Would take no writes to ${table.name} in ${others.join(' and ')} any more, and wait for some ${durationText(KNOWN_MS)} and ` +
+          'what the slowest is behind (tandem status). ') +
+        `Would hold writes to ${table.name} in ${region} for some ${durationText(HOLD_MS + record.passMs)}, bring the last of ` +
         `${record.rows} rows to ${where}, prove them equal, and forward the table there, through ${region} alone. ` +
         (others.length === 0
           ? ''
@@ -296,10 +302,14 @@ async function leave(leaving: Leaving, hold: MirrorHold): Promise<Outcome> {
   }
   // What was read before was read before the question, and the wait for the lease.
   const { source } = (await hold()).table;
+  if (isLeaving(source) && source.state === 'returning') {
+    // Cut off while writes were held here: they go on while the other regions are waited for once more.
+    await catalogue.stepReturn(table.name, { kind: 'stay', home: home.name }, table.generation);
+  }
   if (!isLeaving(source)) {
-    // What is left to be brought while writes are held is what is written during this one.
-    const first = await passOnce(leaving, hold);
-    session.tell(`${first.read} rows passed; writes are held from now on.`);
+    // Before anybody is told 503: what could not be in the plain table is found by it.
+    const rows = await passOnce(leaving, hold, { isProof: false });
+    session.tell(`${rows} rows passed; the other regions take no writes from now on.`);
   }
   await hold();
   const begun = await catalogue.stepReturn(
@@ -308,25 +318,27 @@ async function leave(leaving: Leaving, hold: MirrorHold): Promise<Outcome> {
     table.generation,
   );
   assert(begun !== undefined, 'a table on its way out has a source');
-  const fromMs = clock.nowMs();
+  let heldFromMs = clock.nowMs();
   let rows = begun.rows ?? 0;
-  if (begun.state === 'returning') {
+  if (begun.state !== 'returned') {
     try {
       if (begun.from !== mirror.to || begun.table !== mirror.table) {
         throw new UsageError(`Table ${table.name} was given another mirror meanwhile. Begin anew.`);
       }
+      await closeOthers(leaving, begun, hold);
+      heldFromMs = clock.nowMs();
       rows = await bring(leaving, begun, hold);
     } catch (error) {
       await letStay(leaving);
       throw error;
     }
   }
-  return finish(leaving, rows, clock.nowMs() - fromMs);
+  return finish(leaving, rows, clock.nowMs() - heldFromMs);
 }
 
-/** Brings what the mirror does not have while nobody writes, and returns how many rows both have. */
-async function bring(leaving: Leaving, begun: TableSource, hold: MirrorHold): Promise<number> {
-  const { session, catalogue, table, regions, home } = leaving;
+/** Resolves when all is here that any other region has acknowledged or will, and is in the mirror but for what came since. */
+async function closeOthers(leaving: Leaving, begun: TableSource, hold: MirrorHold): Promise<void> {
+  const { session, table, regions, home } = leaving;
   const { clock, signal } = session.io;
   await untilAll(leaving, {
     hold,
@@ -341,6 +353,7 @@ async function bring(leaving: Leaving, begun: TableSource, hold: MirrorHold): Pr
     what: 'have not heard that the table is on its way out',
   });
   const heardMs = clock.nowMs();
+  // So that each process here, too, asks for each write anew.
   await clock.sleep(FREEZE_MS, signal);
   signal.throwIfAborted();
   const skewMs = await readDurationMs(home, 'Receipt.SkewMsMax');
@@ -350,22 +363,32 @@ async function bring(leaving: Leaving, begun: TableSource, hold: MirrorHold): Pr
     endMs: clock.nowMs() + ARRIVE_MS_MAX,
     what: 'have writes that have not come here',
   });
-  for (let pass = 1; pass <= PASSES_MAX; pass += 1) {
-    const { read, written, deleted } = await passOnce(leaving, hold);
-    if (written + deleted > 0) continue;
-    await hold();
-    const step = { kind: 'left' as const, sinceMs: begun.sinceMs, rows: read };
-    await catalogue.stepReturn(table.name, step, table.generation);
-    return read;
-  }
-  throw new UsageError(
-    `The mirror of ${table.name} was not equal after ${PASSES_MAX} passes while nobody wrote to the table: somebody else writes ` +
-      'to the plain one. Find out who.',
-  );
+  // What is left to be brought while writes are held is what is written during this one.
+  const rows = await passOnce(leaving, hold, { isProof: false });
+  session.tell(`${rows} rows passed; writes are held here, too, from now on.`);
 }
 
+/** Brings what the mirror does not have while nobody writes, and returns how many rows both have. */
+async function bring(
+  leaving: Leaving,
+  { sinceMs }: TableSource,
+  hold: MirrorHold,
+): Promise<number> {
+  const { session, catalogue, table } = leaving;
+  const { clock, signal } = session.io;
+  await hold();
+  await catalogue.stepReturn(table.name, { kind: 'hold', sinceMs }, table.generation);
+  await clock.sleep(HOLD_MS, signal);
+  signal.throwIfAborted();
+  const rows = await passOnce(leaving, hold, { isProof: true });
+  await hold();
+  await catalogue.stepReturn(table.name, { kind: 'left', sinceMs, rows }, table.generation);
+  return rows;
+}
+
+/** Of an earlier leaving it may hear yet that it was taken back. */
 function isLeavingSince(own: TableSource | undefined, begun: TableSource): boolean {
-  return isLeaving(own) && own.sinceMs >= begun.sinceMs;
+  return isLeaving(own) && own.sinceMs === begun.sinceMs;
 }
 
 /** Tells whether a region has the table, of this generation, and its source is such a one. */
@@ -420,20 +443,22 @@ async function untilAll(
   }
 }
 
-interface Pass {
-  readonly read: number;
-  readonly written: number;
-  readonly deleted: number;
-}
-
-/** Goes over both tables once. Throws `UsageError` for a row that is not in both as it must be. */
-async function passOnce(leaving: Leaving, hold: MirrorHold): Promise<Pass> {
+/**
+ * Goes over both tables once, and returns how many rows ours has. A proof goes over each page again until it finds nothing to write
+ * there: nobody writes to ours meanwhile. Throws `UsageError` for a row that is not in both as it must be.
+ */
+async function passOnce(
+  leaving: Leaving,
+  hold: MirrorHold,
+  { isProof }: { readonly isProof: boolean },
+): Promise<number> {
   const { session, table, mirror, home } = leaving;
   const { clock, signal } = session.io;
   const tableId = rowsIdOf(table);
   const faults: string[] = [];
   const { own, rows, old } = await openOwn(leaving, faults);
-  const record = inMemory();
+  let record: MirrorRecord | undefined;
+  let tries = 0;
   const connection = await connectionOf(home, mirror.to);
   const account: TableStore = await openAccount(session, home, mirror.to);
   const writes = session.io.openStore(connection, MIRROR_WRITE_MS);
@@ -450,7 +475,7 @@ async function passOnce(leaving: Leaving, hold: MirrorHold): Promise<Pass> {
       writes,
       leasedUntilMs,
       mirror,
-      record,
+      record: keptIn(record),
       clock,
       onForeign: ({ partitionKey, rowKey, why }) =>
         void faults.push(
@@ -465,8 +490,19 @@ async function passOnce(leaving: Leaving, hold: MirrorHold): Promise<Pass> {
         `The plain table ${mirror.table} would not be all of ${table.name}, and nothing else: ${faults[0]} Mend or delete it.`,
       );
     }
+    const isEqual = written + deleted === (record?.written ?? 0) + (record?.deleted ?? 0);
+    if (isProof && !isEqual) {
+      tries += 1;
+      if (tries < PAGE_TRIES_MAX) continue;
+      throw new UsageError(
+        `A page of the mirror of ${table.name} was not equal after ${PAGE_TRIES_MAX} times while nobody wrote to the table: ` +
+          'somebody else writes to the plain one. Find out who.',
+      );
+    }
+    tries = 0;
+    ({ record } = page);
     // Of a pass that has ended the count of this one is that of the last.
-    if (page.isLast) return { read: page.record.rows, written, deleted };
+    if (page.isLast) return record.rows;
   }
 }
 
@@ -500,13 +536,12 @@ async function openOwn({ session, table, home }: Leaving, faults: string[]) {
   return { own, rows, old };
 }
 
-/** Keeps the record of one pass, which nobody goes on with. */
-function inMemory(): Pick<StatusRow<MirrorRecord>, 'look' | 'put'> {
-  let kept: MirrorRecord | undefined;
+/** Of a pass that nobody goes on with the record is kept by who makes it. */
+function keptIn(record: MirrorRecord | undefined): Pick<StatusRow<MirrorRecord>, 'look' | 'put'> {
   return {
     look: async () =>
-      kept === undefined ? { kind: 'none' } : { kind: 'value', value: kept, etag: '' },
-    put: async (value) => void (kept = value),
+      record === undefined ? { kind: 'none' } : { kind: 'value', value: record, etag: '' },
+    put: async () => undefined,
   };
 }
 

@@ -128,6 +128,28 @@ describe('I26: a table is taken over by commands', () => {
     });
   });
 
+  test('holding writes for six seconds at most', async () => {
+    const { clock, adopt, takeOver, orders, drive } = await setUp();
+    await adopt('--apply');
+    let isOver = false;
+    let longestMs = 0;
+    const write = async (): Promise<void> => {
+      while (!isOver) {
+        const startMs = clock.nowMs();
+        await orders.put({ partitionKey: 'p', rowKey: '1' }, VALUES);
+        longestMs = Math.max(longestMs, clock.nowMs() - startMs);
+        await clock.sleep(70);
+      }
+    };
+    const writing = write();
+    await takeOver();
+    await clock.advance(1_000);
+    isOver = true;
+    await drive(writing);
+    expect(longestMs).toBeGreaterThan(3_000);
+    expect(longestMs).toBeLessThanOrEqual(6_000);
+  });
+
   test('is refused while a row is missing, and names it', async () => {
     const { clock, run, adopt, takeOver, shop, orders, drive } = await setUp();
     await adopt('--apply');

@@ -4,6 +4,7 @@ import type { TableMirror } from './table-mirror.ts';
 import {
   decodeSource,
   encodeSource,
+  isHeldIn,
   overlaidBy,
   SOURCE_UNREADABLE,
   type TableSource,
@@ -42,10 +43,16 @@ describe('the return of a table', () => {
     ['is done', DONE],
   ])('begins where it %s, is read as it was written, and has a way back to that', (_, before) => {
     const leaving = decideReturn(tableOf(before), LEAVE, 1_000.5)!;
-    expect(leaving).toMatchObject({ state: 'returning', from: 'plain', table: 'Orders' });
+    expect(leaving).toMatchObject({ state: 'closing', from: 'plain', table: 'Orders' });
     expect(decodeSource(encodeSource(leaving))).toEqual(leaving);
     expect(overlaidBy(leaving)).toEqual(overlaidBy(before));
     expect(decideReturn(tableOf(leaving), LEAVE, 2_000)).toBe(leaving);
+    expect(['east', 'west'].map((region) => isHeldIn(region, leaving))).toEqual([false, true]);
+    const held = decideReturn(tableOf(leaving), { kind: 'hold', sinceMs: 1_000 }, 2_000)!;
+    expect(held).toEqual({ ...leaving, state: 'returning' });
+    expect(['east', 'west'].map((region) => isHeldIn(region, held))).toEqual([true, true]);
+    expect(decideReturn(tableOf(held), { kind: 'hold', sinceMs: 1_000 }, 2_000)).toBe(held);
+    expect(decideReturn(tableOf(held), STAY, 2_000)).toBe(before);
     expect(decideReturn(tableOf(leaving), STAY, 2_000)).toBe(before);
     expect(decideReturn(tableOf(before), STAY, 2_000)).toBe(before);
     const inWest = { kind: 'stay', home: 'west' } as const;
@@ -55,8 +62,12 @@ describe('the return of a table', () => {
   });
 
   test('ends once, the leaving that it was proven of, and has no way back then', () => {
-    const leaving = decideReturn(tableOf(DONE), LEAVE, 1_000)!;
+    const closing = decideReturn(tableOf(DONE), LEAVE, 1_000)!;
+    const hold = { kind: 'hold', sinceMs: 1_000 } as const;
+    const leaving = decideReturn(tableOf(closing), hold, 1_500)!;
     const left = { kind: 'left', sinceMs: 1_000, rows: 7 } as const;
+    // Whoever takes writes still proves nothing.
+    expect(() => decideReturn(tableOf(closing), left, 2_000)).toThrow('it was let stay meanwhile');
     const gone = decideReturn(tableOf(leaving), left, 2_000)!;
     expect(gone).toMatchObject({ state: 'returned', rows: 7 });
     expect(decodeSource(encodeSource(gone))).toEqual(gone);
@@ -65,6 +76,8 @@ describe('the return of a table', () => {
     // Somebody let it stay, and somebody began anew, while this one slept.
     const again = decideReturn(tableOf(DONE), LEAVE, 5_000)!;
     expect(() => decideReturn(tableOf(again), left, 6_000)).toThrow('it was let stay meanwhile');
+    expect(() => decideReturn(tableOf(again), hold, 6_000)).toThrow('it was let stay meanwhile');
+    expect(() => decideReturn(tableOf(DONE), hold, 6_000)).toThrow('it was let stay meanwhile');
     expect(() => decideReturn(tableOf(DONE), left, 6_000)).toThrow('it was let stay meanwhile');
     const next = sourceAfterReturn(gone, { follows: 3, nowMs: 9_000 });
     expect(next).toEqual({

@@ -13,8 +13,10 @@ import {
 } from './table-source.ts';
 
 export type ReturnStep =
-  /** From here on nobody writes to it. */
+  /** From here on no other region than `home` writes to it. */
   | { readonly kind: 'leave'; readonly home: string }
+  /** Nor does that one; of the leaving that began at `sinceMs` alone. */
+  | { readonly kind: 'hold'; readonly sinceMs: number }
   /** It is as it was. */
   | { readonly kind: 'stay'; readonly home: string }
   /** The plain table has `rows` rows and is equal; of the leaving that began at `sinceMs` alone. There is no way back from it. */
@@ -43,6 +45,9 @@ export function decideReturn(
     case 'leave':
       if (isLeaving(source)) return source;
       return leave(table, source, { home: step.home, nowMs });
+    case 'hold':
+      if (!isLeaving(source) || source.sinceMs !== step.sinceMs) throw wasLetStay(table);
+      return source.state === 'closing' ? { ...source, state: 'returning' } : source;
     case 'stay':
       if (source?.state === 'returned') {
         throw refusal(table, 'it is returned, and clients may have written to the plain table.');
@@ -51,7 +56,7 @@ export function decideReturn(
     case 'left':
       if (source?.state === 'returned') return source;
       if (source?.state !== 'returning' || source.sinceMs !== step.sinceMs) {
-        throw refusal(table, 'it was let stay meanwhile. Begin anew.');
+        throw wasLetStay(table);
       }
       return { ...source, state: 'returned', sinceMs: Math.trunc(nowMs), rows: step.rows };
     default:
@@ -66,7 +71,7 @@ function stay(
   home: string,
 ): TableSource | undefined {
   const { mirror } = table;
-  const isOut = source?.state === 'returning';
+  const isOut = isLeaving(source);
   const known = mirror === MIRROR_UNREADABLE ? undefined : mirror?.home;
   const owner = isOut ? source.home : known;
   if (owner !== undefined && owner !== home) {
@@ -103,7 +108,7 @@ function leave(
     }
   }
   return {
-    state: 'returning',
+    state: 'closing',
     home,
     from: mirror.to,
     table: mirror.table,
@@ -125,6 +130,10 @@ export function sourceAfterReturn(
 export function isReturnOf(now: ReadSource | undefined, left: TableSource): boolean {
   if (now === undefined || now === SOURCE_UNREADABLE || now.state !== 'proxy') return false;
   return now.home === left.home && now.from === left.from && now.table === left.table;
+}
+
+function wasLetStay(table: Returnable): TerminalError {
+  return refusal(table, 'it was let stay meanwhile. Begin anew.');
 }
 
 function refusal({ name }: Pick<Returnable, 'name'>, why: string): TerminalError {

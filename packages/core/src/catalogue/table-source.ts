@@ -5,9 +5,9 @@
  *       ▲                 │
  *       └──────thaw───────┘
  *
- *     overlay, copied, done, or made here ──leave──► returning ──left──► returned, and the next generation is a proxy
- *                      ▲                                 │
- *                      └───────────────stay──────────────┘
+ *     overlay, copied, done, or made here ──leave──► closing ──hold──► returning ──left──► returned, and the next generation
+ *                      ▲                                │                  │                                   is a proxy
+ *                      └──────────────stay──────────────┴──────────────────┘
  *
  *     state     what it proves                                                        who may write where
  *     proxy     every row is in the old table; none is here                           the home region, to the old table
@@ -15,7 +15,10 @@
  *     overlay   nobody writes the old table any more; a row here hides the old one    every region, to its own table
  *     copied    the home region has a row for every old one                           the same
  *     done      every region has, so the old table is read no more                    the same
- *     returning nothing; whoever learnt of it acknowledges no write any more          nobody
+ *     closing   nothing; whoever learnt of it elsewhere acknowledges no write any more  the region that returns it, which asks anew
+ *                                                                                     for each write whether it still may
+ *     returning every write of another region is in the one that returns it; there too
+ *               whoever learnt of it acknowledges no write any more                   nobody
  *     returned  the plain table that it goes to is equal to every region's rows       nobody
  *
  * How far the copier is changes with every page, so it is no part of it: the home region keeps that among its own.
@@ -31,6 +34,7 @@ export const SOURCE_STATES = [
   'overlay',
   'copied',
   'done',
+  'closing',
   'returning',
   'returned',
 ] as const;
@@ -86,7 +90,7 @@ const SOURCE_FIELDS = {
   from: Type.String({ pattern: SOURCE_NAME.source }),
   /** The table's own name there. */
   table: Type.String({ pattern: TABLE_NAME.source }),
-  /** When the state was reached, on the clock of who changed it. */
+  /** When the state was reached, on the clock of who changed it; of `returning` when leaving began, by which it is known again. */
   sinceMs: TimeMs,
   /** Counted when it was adopted, for who wants to know how long a copy takes; undefined where nobody counted. */
   rows: Type.Optional(Count),
@@ -228,6 +232,7 @@ const NEXT: Readonly<Record<SourceState, Readonly<Record<EventKind, SourceState 
   },
   done: { freeze: 'done', thaw: undefined, overlay: 'done', copied: 'done', prove: 'done' },
   // Out of these lead the steps of a return alone: return-table.ts.
+  closing: NOWHERE,
   returning: NOWHERE,
   returned: NOWHERE,
 };
@@ -262,13 +267,19 @@ export function advanceSource(
   return { ...source, state, sinceMs: nowMs, ...told };
 }
 
-/** Tells whether it is on its way out to a plain table, so that nobody writes to it here. */
+/** Tells whether it is on its way out to a plain table. */
 export function isLeaving(source: ReadSource | undefined): source is LeavingSource {
   if (source === undefined || source === SOURCE_UNREADABLE) return false;
-  return source.state === 'returning' || source.state === 'returned';
+  const { state } = source;
+  return state === 'closing' || state === 'returning' || state === 'returned';
 }
 
-type LeavingSource = TableSource & { readonly state: 'returning' | 'returned' };
+/** Tells whether a region acknowledges no write of it: on its way out the one that returns it takes writes until the others are done. */
+export function isHeldIn(region: string, source: ReadSource | undefined): boolean {
+  return isLeaving(source) && !(source.state === 'closing' && source.home === region);
+}
+
+type LeavingSource = TableSource & { readonly state: 'closing' | 'returning' | 'returned' };
 
 /** Returns where rows that are not here are read, while a row here hides the old one; undefined where all rows are here. */
 export function overlaidBy(source: ReadSource | undefined): TableSource | undefined {

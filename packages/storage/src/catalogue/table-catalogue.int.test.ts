@@ -55,7 +55,7 @@ test('over a real table store tables are made, found in any case, ended and brou
   const startedMs = clock.nowMs();
   await one.remove('Orders');
   expect(clock.nowMs() - startedMs).toBeGreaterThanOrEqual(2_990);
-  expect(await other.confirm(found)).toBe(false);
+  expect(await other.confirm(found, 'east')).toBe(false);
   expect(await other.find('Orders')).toBeUndefined();
   expect(await other.restore('Orders')).toMatchObject({ generation: 1, rowsOf: 0 });
   expect((await one.find('Orders'))?.table.rowsOf).toBe(0);

@@ -206,7 +206,7 @@ describe('a table that is deleted', () => {
     let acknowledgedMs = 0;
     for (let step = 0; step < 50; step += 1) {
       await regions.clock.advance(100);
-      if (await other.confirm(found)) acknowledgedMs = regions.clock.nowMs();
+      if (await other.confirm(found, 'east')) acknowledgedMs = regions.clock.nowMs();
     }
     await removal;
     expect(acknowledgedMs).toBeGreaterThan(0);
@@ -222,8 +222,8 @@ describe('a table that is deleted', () => {
     const found = (await catalogue.find('Orders'))!;
     await regions.drive(catalogue.remove('Orders'));
     await catalogue.create('Orders');
-    expect(await catalogue.confirm(found)).toBe(false);
-    expect(await catalogue.confirm((await catalogue.find('Orders'))!)).toBe(true);
+    expect(await catalogue.confirm(found, 'east')).toBe(false);
+    expect(await catalogue.confirm((await catalogue.find('Orders'))!, 'east')).toBe(true);
   });
 
   test('comes back in every region with its settings, until its rows may be gone', async () => {

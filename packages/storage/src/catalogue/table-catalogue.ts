@@ -24,6 +24,7 @@ import {
   encodeVector,
   formatGeneration,
   isAlive,
+  isHeldIn,
   isLeaving,
   keepSettingsOf,
   MIRROR_UNREADABLE,
@@ -77,10 +78,10 @@ export interface TableCatalogue {
   /** Returns the same as the region's table has it at this moment, whatever is remembered. */
   findNow(name: string): Promise<FoundTable | undefined>;
   /**
-   * Tells whether it is still the current table, and not on its way out. To be asked after a write was committed and before it is
-   * acknowledged: when a deletion is answered, nothing is acknowledged into what was deleted.
+   * Tells whether it is still the current table, and none whose writes `region`, this one, holds on its way out. To be asked after a
+   * write was committed and before it is acknowledged: when a deletion is answered, nothing is acknowledged into what was deleted.
    */
-  confirm(found: FoundTable): Promise<boolean>;
+  confirm(found: FoundTable, region: string): Promise<boolean>;
   /** Returns the living tables by their names, as the region has them now. */
   list(): Promise<readonly TableGeneration[]>;
   /** Returns every generation of a name, the oldest first. */
@@ -178,7 +179,7 @@ export function createTableCatalogue(options: TableCatalogueOptions): TableCatal
   return {
     find: async (name) => records.find(tableKeyOf(name)),
     findNow: async (name) => records.findNow(tableKeyOf(name)),
-    confirm: (found) => records.confirm(found),
+    confirm: (found, region) => records.confirm(found, region),
     list: () => records.list(),
     generations: async (name) => records.ofName(tableKeyOf(name)),
     async create(name, settings = {}) {
@@ -281,11 +282,15 @@ class Records {
     return current && { table: current, trustedUntilMs };
   }
 
-  async confirm({ table: { key, generation }, trustedUntilMs }: FoundTable): Promise<boolean> {
+  async confirm(
+    { table: { key, generation }, trustedUntilMs }: FoundTable,
+    region: string,
+  ): Promise<boolean> {
     if (this.#isTrusted(trustedUntilMs)) return true;
     const current = await this.findNow(key);
+    if (current?.table.generation !== generation) return false;
     // Nobody waits any more for what a table on its way out is written.
-    return current?.table.generation === generation && !isLeaving(current.table.source);
+    return !isHeldIn(region, current.table.source);
   }
 
   async list(): Promise<readonly TableGeneration[]> {

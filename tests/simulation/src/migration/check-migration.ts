@@ -79,7 +79,7 @@ export function watchMigration(migration: Migration, world: World, report: Repor
 /** Who is not to write any more may be the last to hear of it, and who is to hear of him too. */
 function cutOff({ plan, facesTroubleUntilMs }: Migration, world: World, now: Whereabouts): void {
   const { draw, scheduler, links, faults } = world;
-  if (now.state !== 'returning' && now.state !== 'overlay') return;
+  if (!['closing', 'returning', 'overlay'].includes(now.state)) return;
   const id = `cut.${now.state}.${scheduler.nowMs()}`;
   if (!draw.chance(id, CUT_PROBABILITY)) return;
   const away = draw.pick(

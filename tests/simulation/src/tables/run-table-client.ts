@@ -219,7 +219,7 @@ async function ask(
       const { table } = found;
       const outcome = await askRows(world, { ...performed, table, rows: rowsOf(table) });
       // Nothing is acknowledged into a table that was deleted meanwhile.
-      return (await catalogue.confirm(found)) ? outcome : { kind: 'no-table' };
+      return (await catalogue.confirm(found, operation.region)) ? outcome : { kind: 'no-table' };
     }
   }
 }
