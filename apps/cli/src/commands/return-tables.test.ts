@@ -346,7 +346,13 @@ describe('I26: a table is returned to a plain one', () => {
     const beside = Promise.all([write('east', 100), write('west', 10_000), watch()]);
     const args = ['--apply', '--confirm', 'east'];
     const returning = begin(new AbortController().signal, 'return', ...args);
-    const done = await drive(returning.finally(() => clock.sleep(500).then(() => over.abort())));
+    const ending = async () => {
+      const ended = await returning;
+      await clock.sleep(500);
+      over.abort();
+      return ended;
+    };
+    const done = await drive(ending());
     await drive(beside);
     expect(done).toMatchObject({ code: EXIT.ok, json: { applied: true } });
     const order = [...sinceMs.keys()].filter((state) => state !== 'returned');

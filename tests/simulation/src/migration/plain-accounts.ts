@@ -84,8 +84,17 @@ export function openPlain(
     const pageMax = plan.migration?.pageMax ?? 1;
     // What a caller has given up arrives no more: docs/migrate.md tells what is found out of what does.
     const within = timeoutMs === undefined ? undefined : { ms: timeoutMs, nowMs: scheduler.nowMs };
-    return createTablePort({ incarnation, account, draw, part, pageMax, within });
+    // Who is not to write any more has long asked whether he may.
+    const isForwarded = part === 'forward' && within !== undefined;
+    const extraMs = isForwarded ? drawWays(incarnation, world) : undefined;
+    return createTablePort({ incarnation, account, draw, part, pageMax, within, extraMs });
   };
+}
+
+function drawWays({ slot }: ProcessContext['incarnation'], { draw, plan }: World): () => number {
+  const id = `${slot.name}.${slot.starts}.forward`;
+  let ways = 0;
+  return () => draw.integer(`${id}${(ways += 1)}`, [0, plan.migration?.forwardMsMax ?? 0]);
 }
 
 /** Lets each be down for a while, now and then. */

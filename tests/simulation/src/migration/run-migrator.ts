@@ -36,6 +36,9 @@ export interface Whereabouts {
 
 const FIRST_MS = [200, 4_000] as const;
 const BREAK_MS = [300, 6_000] as const;
+/** Now and then nothing moves for a while: what is wrong in one state alone has time to show. */
+const REST_MS = [6_000, 20_000] as const;
+const REST_PROBABILITY = 0.15;
 const AGAIN_MS = 1_500;
 const CLOSING_STEPS_MAX = 120;
 
@@ -52,7 +55,8 @@ export async function migrate(migration: Migration, context: ProcessContext): Pr
     const key = `${slot.name}.move${desk.begun}`;
     const args = draw.pick(key, commandsFor(migration, false));
     if (args !== undefined) await run(migration, context, args);
-    await clock.sleep(draw.integer(`${key}.break`, BREAK_MS));
+    const isResting = draw.chance(`${key}.rests`, REST_PROBABILITY);
+    await clock.sleep(draw.integer(`${key}.break`, isResting ? REST_MS : BREAK_MS));
   }
 }
 
@@ -117,6 +121,7 @@ function commandsFor(migration: Migration, isClosing: boolean): readonly (Args |
       if (state === 'overlay') return [undefined, status, out, out];
       return state === 'copied' ? [prove, prove, undefined, out, out] : [undefined, out, out];
     }
+    case 'closing':
     case 'returning':
       return [
         returning(migration),

@@ -188,22 +188,17 @@ export const migrationMutants: readonly Mutant[] = [
   },
   {
     id: 'returned-unproven',
-    title: 'the last pass need not find the plain table equal',
+    title: 'a return hands over what the mirror had before the other regions were waited for',
     edits: [
       {
         file: RETURN,
-        find: 'if (written + deleted > 0) continue;',
-        replace: 'if (written + deleted < 0) continue;',
+        find: 'const rows = await passOnce(leaving, hold, { isProof: true });',
+        replace: 'const rows = Math.min(0, (await hold()).leasedUntilMs);',
       },
       {
         file: RETURN,
-        find: 'await clock.sleep(FREEZE_MS, signal);',
-        replace: 'if (signal.aborted) await clock.sleep(FREEZE_MS, signal);',
-      },
-      {
-        file: RETURN,
-        find: 'left: () => findLate(leaving, heardMs + Math.max(KNOWN_MS, TABLE_TRUST_MS + skewMs)),',
-        replace: 'left: async () => (skewMs + heardMs < 0 ? await findLate(leaving, 0) : []),',
+        find: 'const rows = await passOnce(leaving, hold, { isProof: false });\n  session.tell(`${rows} rows passed; writes',
+        replace: 'const rows = 0;\n  session.tell(`${rows} rows passed; writes',
       },
     ],
     where: whereReturned,
@@ -220,8 +215,8 @@ export const migrationMutants: readonly Mutant[] = [
       },
       {
         file: CATALOGUE,
-        find: 'return current?.table.generation === generation && !isLeaving(current.table.source);',
-        replace: 'return current?.table.generation === generation;',
+        find: 'return !isHeldIn(region, current.table.source);',
+        replace: "return region !== '';",
       },
     ],
     where: whereReturned,

@@ -24,6 +24,8 @@ export interface TablePortOptions {
   readonly pageMax?: number;
   /** What is written arrives within the time, in milliseconds, or never; at any time by default. */
   readonly within?: { readonly ms: number; readonly nowMs: () => number } | undefined;
+  /** Added to each way of what is written, in milliseconds; nothing by default. */
+  readonly extraMs?: (() => number) | undefined;
 }
 
 /** The store of a region, as one part of one process reaches it. */
@@ -35,6 +37,7 @@ export function createTablePort(options: TablePortOptions): TableStore {
     part,
     by,
     within,
+    extraMs = () => 0,
     pageMax = Number.POSITIVE_INFINITY,
   } = options;
   const { store } = account;
@@ -87,6 +90,7 @@ export function createTablePort(options: TablePortOptions): TableStore {
             : undefined,
         freezers: [account.freezer],
         deadlineMs: COMMIT_TIMEOUT_MS,
+        extraMs,
       });
     },
   };

@@ -49,6 +49,8 @@ export interface MigrationPlan {
   readonly thinkMsMax: number;
   /** Who run the commands, at the same time. */
   readonly operators: number;
+  /** How long a write that is forwarded takes to the old account, at most, beside what any call takes; as long again back. */
+  readonly forwardMsMax: number;
   /** How many rows the accounts of plain tables give at once, at most. */
   readonly pageMax: number;
   /** From one turn of a copier to the next; a table lies over the old one for at least so long where that is long. */
@@ -145,6 +147,7 @@ function drawMigration(draw: Draw, regions: readonly string[]): MigrationPlan {
     operationsPerClient: draw.integer('plan.migration.operations', [40, 90]),
     thinkMsMax: draw.pick('plan.migration.think', [1_000, 3_000, 5_000]),
     operators: draw.pick('plan.migration.operators', [1, 1, 2]),
+    forwardMsMax: draw.pick('plan.migration.forward', [0, 0, 600, 3_000]),
     pageMax: draw.integer('plan.migration.page', [2, 6]),
     copyMs: draw.pick('plan.migration.copy', [1_500, 8_000, 40_000]),
     hasTwoCopiers: draw.chance('plan.migration.copiers', 0.5),
