@@ -32,7 +32,7 @@ export interface Percentiles {
 }
 
 /** One write at a time. */
-export interface Alone {
+interface Alone {
   readonly region: string;
   readonly writes: number;
   readonly failures: number;
@@ -42,7 +42,7 @@ export interface Alone {
 }
 
 /** From the acknowledgement until it can be read there. */
-export interface Direction {
+interface Direction {
   readonly from: string;
   readonly to: string;
   readonly samples: number;
@@ -51,7 +51,7 @@ export interface Direction {
   readonly late: number;
 }
 
-export interface Throughput {
+interface Throughput {
   readonly region: string;
   readonly writers: number;
   readonly writes: number;
