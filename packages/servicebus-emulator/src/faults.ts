@@ -103,11 +103,44 @@ export function findPageFault(
   { headers, url = '/' }: Pick<IncomingMessage, 'headers' | 'url'>,
   allowedHosts: readonly string[] | undefined,
 ): string | undefined {
-  const { origin, host } = headers;
+  const { origin } = headers;
   const site = headers['sec-fetch-site'];
   if (origin !== undefined || (site !== undefined && site !== 'none')) {
     return 'Pages in a browser may not ask here';
   }
+  return findHostFault({ headers, url }, allowedHosts);
+}
+
+/**
+ * Says why a request is refused that did not come from a page of this emulator or from its address line: pages of
+ * other sites may neither press what is on its pages nor read them. A form names the page that it was on.
+ */
+export function findSiteFault(
+  { headers, url = '/', method }: Pick<IncomingMessage, 'headers' | 'url' | 'method'>,
+  allowedHosts: readonly string[],
+): string | undefined {
+  const { origin, host } = headers;
+  const own = [`http://${host}`, `https://${host}`];
+  const isOwnPage = origin !== undefined && own.includes(origin);
+  const site = headers['sec-fetch-site'];
+  const isOwnSite = site === undefined || site === 'none' || site === 'same-origin';
+  const isOpened =
+    headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document';
+  const isTaken =
+    method === 'GET'
+      ? (origin === undefined || isOwnPage) && (isOwnSite || isOpened)
+      : isOwnPage && isOwnSite;
+  if (!isTaken) return 'Pages of other sites may not ask here';
+  return findHostFault({ headers, url }, allowedHosts);
+}
+
+function findHostFault(
+  {
+    headers: { host },
+    url,
+  }: { readonly headers: IncomingMessage['headers']; readonly url: string },
+  allowedHosts: readonly string[] | undefined,
+): string | undefined {
   // A whole URL as the target counts, whatever the Host says.
   const asked = /^[a-z]+:\/\/([^/?#]*)/i.exec(url)?.[1] ?? host;
   if (allowedHosts === undefined || asked === undefined) return undefined;

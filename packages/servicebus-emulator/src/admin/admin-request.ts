@@ -20,6 +20,7 @@ export interface AdminResponse {
   readonly status: number;
   readonly contentType: string;
   readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export type AdminAction = (request: AdminRequest) => Promise<AdminResponse>;

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import { createWebSockets } from '../amqp/web-sockets.ts';
 import type { Clock } from '../clock.ts';
 import { findPageFault } from '../faults.ts';
+import { createMessagePage, isMessagePage, type MessagePage } from '../page/message-page.ts';
 import { createPortServer, type TlsIdentity } from '../port-server.ts';
 import { accessRulesOf } from '../queue-access-rules.ts';
 import {
@@ -85,10 +86,15 @@ function decodePath(pathname: string): string | undefined {
   }
 }
 
+interface Context extends AdminServerOptions {
+  readonly messagePage: MessagePage;
+}
+
 async function respond(
   message: IncomingMessage,
-  { tenants, clock, accessRules, allowedHosts }: AdminServerOptions,
+  { tenants, clock, accessRules, allowedHosts, messagePage }: Context,
 ): Promise<AdminResponse> {
+  if (isMessagePage(message.url)) return messagePage(message, () => readBody(message));
   const fault = findPageFault(message, accessRules === undefined ? allowedHosts : undefined);
   if (fault !== undefined) return failure(403, `${fault}.`);
   const { host = 'localhost' } = message.headers;
@@ -130,8 +136,12 @@ async function respond(
   return action(request);
 }
 
-function write(response: ServerResponse, { status, contentType, body }: AdminResponse): void {
+function write(
+  response: ServerResponse,
+  { status, contentType, body, headers }: AdminResponse,
+): void {
   response.writeHead(status, {
+    ...headers,
     'content-type': contentType,
     'content-length': Buffer.byteLength(body),
   });
@@ -140,8 +150,15 @@ function write(response: ServerResponse, { status, contentType, body }: AdminRes
 
 /** Listens for administration requests. Rejects with the socket's error when the port is taken. */
 export async function startAdminServer(options: AdminServerOptions): Promise<AdminServer> {
+  const { tenants, allowedHosts, accessRules } = options;
+  const messagePage = createMessagePage({
+    tenants,
+    allowedHosts,
+    verifiesTokens: accessRules !== undefined,
+  });
+  const context = { ...options, messagePage };
   const http = createServer((message, response) => {
-    respond(message, options).then(
+    respond(message, context).then(
       (answer) => write(response, answer),
       (error: unknown) => {
         options.onFailure(error);
@@ -152,7 +169,7 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
   http.requestTimeout = REQUEST_TIMEOUT_MS;
   const webSockets = createWebSockets(
     options.acceptAmqp,
-    options.accessRules === undefined ? options.allowedHosts : undefined,
+    accessRules === undefined ? allowedHosts : undefined,
   );
   http.on('upgrade', (message, socket, head) => webSockets.upgrade(message, socket, head));
   const { server, destroyConnections } = createPortServer(options.tls, (socket) => {

@@ -141,11 +141,8 @@ function openList(bytes: Buffer, offset: number): { count: number; first: number
   return { count: 0, first: offset + (constructor === LIST_EMPTY ? 1 : 0) };
 }
 
-/**
- * One field of a bare message's properties as text, found without decoding the others; undefined
- * when it is absent. Throws DecodeError or RangeError for bytes that are no message.
- */
-export function readProperty(payload: Buffer, field: keyof typeof FIELD): string | undefined {
+/** One field of a bare message's properties, encoded, found without decoding any; undefined when it is absent. */
+export function findField(payload: Buffer, field: keyof typeof FIELD): Buffer | undefined {
   const [properties] = findSections(payload);
   if (properties?.code !== SECTION.properties) return undefined;
   const { count, first } = openList(payload, properties.valueStart);
@@ -153,6 +150,16 @@ export function readProperty(payload: Buffer, field: keyof typeof FIELD): string
   let offset = first;
   for (let index = 0; index < FIELD[field]; index += 1) offset = endOfValue(payload, offset);
   if (payload.readUInt8(offset) === NULL) return undefined;
-  const value: unknown = decodeValue(payload.subarray(offset, endOfValue(payload, offset))).value;
+  return payload.subarray(offset, endOfValue(payload, offset));
+}
+
+/**
+ * One field of a bare message's properties as text; undefined when it is absent. Throws DecodeError or
+ * RangeError for bytes that are no message.
+ */
+export function readProperty(payload: Buffer, field: keyof typeof FIELD): string | undefined {
+  const encoded = findField(payload, field);
+  if (encoded === undefined) return undefined;
+  const value: unknown = decodeValue(encoded).value;
   return Buffer.isBuffer(value) ? value.toString('hex') : String(value);
 }

@@ -12,7 +12,12 @@ import {
   type SettleOutcome,
   settle,
 } from './actions/settle.ts';
-import { type DeleteBatchRequest, deleteBatch, sweepExpired } from './actions/sweep-expired.ts';
+import {
+  type DeleteBatchRequest,
+  deleteBatch,
+  resubmitDeadLetters,
+  sweepExpired,
+} from './actions/sweep-expired.ts';
 import { type Consumer, createConsumers } from './consumers.ts';
 import { createLockTable } from './lock-table.ts';
 import { createChange } from './queue-change.ts';
@@ -40,6 +45,8 @@ export interface Queue {
   cancelScheduled(numbers: readonly number[]): Promise<CancelOutcome>;
   /** Resolves to how many messages were deleted. */
   deleteBatch(request: DeleteBatchRequest): Promise<number>;
+  /** Moves the oldest dead letters back into the queue. Resolves to how many. */
+  resubmitDeadLetters(messagesMax: number): Promise<number>;
   /** Undefined for a queue without sessions. */
   readonly sessions: QueueSessions | undefined;
   properties(): QueueProperties;
@@ -160,6 +167,7 @@ function createQueue(core: QueueCore): Queue {
     receiveDeferred: (request) => receiveDeferred(use(), request),
     cancelScheduled: (numbers) => cancelScheduled(use(), numbers),
     deleteBatch: (request) => deleteBatch(use(), request),
+    resubmitDeadLetters: (messagesMax) => resubmitDeadLetters(use(), messagesMax),
     sessions: createQueueSessions(core),
     properties: () => core.properties,
     setProperties(properties) {

@@ -11,14 +11,24 @@ function isFree(core: QueueCore, { sequenceNumber }: DueMessage): boolean {
   return core.locks.find(sequenceNumber) === undefined && !core.settling.has(sequenceNumber);
 }
 
-/** A scheduled message whose time has come joins the end of the queue under a new number. */
-function activate(change: QueueChange, core: QueueCore, message: StoredMessage): void {
-  change.remove(core, message);
+/** Puts a message at the end of a queue under a new number, as active and as if it were sent now. */
+function enqueueAgain(
+  change: QueueChange,
+  { from, to }: { readonly from: QueueCore; readonly to: QueueCore },
+  message: StoredMessage,
+): StoredMessage {
+  change.remove(from, message);
   const { sequenceNumber: _, enqueuedSequenceNumber: __, ...rest } = message;
-  const nowMs = core.clock.nowMs();
+  const nowMs = to.clock.nowMs();
   const { timeToLiveMs } = message;
   const dueAtMs = timeToLiveMs === undefined ? undefined : Math.floor(nowMs + timeToLiveMs);
-  change.append(core, { ...rest, state: 'active', enqueuedAtMs: nowMs, dueAtMs });
+  return change.append(to, {
+    ...rest,
+    state: 'active',
+    deliveryCount: 0,
+    enqueuedAtMs: nowMs,
+    dueAtMs,
+  });
 }
 
 async function expire(core: QueueCore, due: readonly DueMessage[]): Promise<void> {
@@ -30,7 +40,7 @@ async function expire(core: QueueCore, due: readonly DueMessage[]): Promise<void
     if (message === undefined || core.settling.has(sequenceNumber)) continue;
     core.settling.add(sequenceNumber);
     taken.push(sequenceNumber);
-    if (message.state === 'scheduled') activate(change, core, message);
+    if (message.state === 'scheduled') enqueueAgain(change, { from: core, to: core }, message);
     else if (core.deadLetters !== undefined && core.properties.deadLetterOnExpiration) {
       moveToDeadLetters(change, core, { message, cause: TIME_TO_LIVE_EXPIRED });
     } else change.remove(core, message);
@@ -120,5 +130,27 @@ export async function deleteBatch(core: QueueCore, request: DeleteBatchRequest):
   for (const message of messages) change.remove(core, message);
   await change.commit();
   for (const { sequenceNumber } of messages) core.settling.delete(sequenceNumber);
+  return messages.length;
+}
+
+/**
+ * Moves the oldest dead letters that nobody holds back into their queue, all or none. They stay as they
+ * are, with the reason among their properties. Resolves to how many, after that is committed.
+ */
+export async function resubmitDeadLetters(core: QueueCore, messagesMax: number): Promise<number> {
+  const { deadLetters } = core;
+  if (deadLetters === undefined) return 0;
+  const messages = await takeOldest(deadLetters, deadLetters.ready, {
+    enqueuedBeforeMs: Number.POSITIVE_INFINITY,
+    messagesMax,
+    sessionId: undefined,
+  });
+  const change = createChange();
+  for (const message of messages) {
+    const { dueAtMs } = enqueueAgain(change, { from: deadLetters, to: core }, message);
+    if (dueAtMs !== undefined) core.dueAlarm.ringAt(dueAtMs);
+  }
+  await change.commit();
+  for (const { sequenceNumber } of messages) deadLetters.settling.delete(sequenceNumber);
   return messages.length;
 }
