@@ -1,5 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type Conflict, formatStamp, type Stamp } from '@tandem/core';
+import { customerKind } from '@tandem/core/customers';
 import type { Browser, Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findBarriers, hasBrowser, openBrowser, openPage } from '../testing/browser.ts';
@@ -18,6 +20,11 @@ const ID = '00b479c9-f61f-451a-86d2-ee8cc047c181';
 
 const OTHER_ID = ID.replace(/1$/, '7');
 const DEAD_ID = ID.replace(/1$/, '8');
+const OTHER_DEAD_ID = ID.replace(/1$/, '9');
+/** More than a page of dead letters has, and as many as a page of conflicts lists. */
+const MANY = 10_000;
+/** What a screen holds, with the rows that are near it. */
+const LAID_OUT_MAX = 500;
 const HOSTILE = `<script>alert(1)</script>\u202E'"${'x'.repeat(120)}`;
 
 const SIGHTS = [
@@ -45,11 +52,14 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
     await regions.clock.advance(5);
     await regions.west.table.patch(OTHER_ID, { lastName: 'Byron' });
     await regions.settle();
-    await regions.drive(regions.east.table.put(DEAD_ID, { email: 'c@example.com' }));
-    await regions.drive(regions.east.replicator.sweepOnce());
+    for (const id of [OTHER_DEAD_ID, DEAD_ID]) {
+      await regions.drive(regions.east.table.put(id, { email: 'c@example.com' }));
+      await regions.drive(regions.east.replicator.sweepOnce());
+    }
     const viewer = regions.bus.viewerFor('west');
-    const [first] = await viewer.peek('messages', 0n, 1);
-    await viewer.setAside(new Set(first === undefined ? [] : [first.sequenceNumber]));
+    const sent = await viewer.peek('messages', 0n, 10);
+    const sets = sent.filter(({ subject }) => subject === 'change-set');
+    await viewer.setAside(new Set(sets.map(({ sequenceNumber }) => sequenceNumber)));
     regions.bus.setDown('west', true);
     await regions.drive(regions.east.table.put(ID, { email: 'a@example.com' }));
     await opened.look();
@@ -112,6 +122,33 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
     await page.waitForFunction(
       `document.querySelector('#region-east [data-figure=owed]').textContent === '2 changes'`,
     );
+    expect(complaints).toEqual([]);
+  });
+
+  test('puts a dead letter back into the queue: its body, what it would do, the act', async () => {
+    const { page, complaints } = await openPage(browser);
+    await enter(page);
+    await page.goto(`${origin}/dead-letters?region=west`);
+    const press = (button: string): Promise<unknown> =>
+      Promise.all([page.waitForNavigation(), page.click(button)]);
+    await press('main form[action="/dead-letters/show"] button');
+    expect(await textOf(page)).toContain(OTHER_DEAD_ID);
+    expect(await textOf(page)).toContain('c@example.com');
+    await check(page, { name: 'dead-letter', open: async () => undefined });
+    await press('main form[action="/dead-letters/resubmit"] button:not([formaction])');
+    const viewer = opened.harness.regions.bus.viewerFor('west');
+    expect(await viewer.peek('dead-letters', 0n, 10)).toHaveLength(2);
+    expect(await textOf(page)).toContain('1 would be resubmitted.');
+    await press('main form.confirm button');
+    expect(await textOf(page)).toContain('1 of 1 were resubmitted.');
+    const [left, ...others] = await viewer.peek('dead-letters', 0n, 10);
+    expect(others).toEqual([]);
+    await page.goto(`${origin}/audit`);
+    expect(await textOf(page)).toContain('tandem dead-letters resubmit');
+    await page.goto(`${origin}/dead-letters?region=west`);
+    expect(await textOf(page)).toContain(DEAD_ID);
+    expect(await textOf(page)).not.toContain(OTHER_DEAD_ID);
+    expect(left).toBeDefined();
     expect(complaints).toEqual([]);
   });
 
@@ -223,6 +260,48 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
     expect(await overflowOf(page)).toBeLessThanOrEqual(0);
   }
 
+  test('lists ten thousand conflicts and dead letters, and lays out those that are seen', async () => {
+    const { regions } = opened.harness;
+    const stampOf = (timeMs: number, region: string): Stamp =>
+      formatStamp({ timeMs, counter: 0, region, writer: 'w' });
+    const conflicts = Array.from({ length: MANY }, (_, n): Conflict => {
+      const timeMs = regions.clock.nowMs() - n;
+      return {
+        entityKind: customerKind.name,
+        entityId: ID.slice(0, -5) + String(n).padStart(5, '0'),
+        stamps: [stampOf(timeMs, 'east'), stampOf(timeMs, 'west')],
+        fields: [],
+        life: undefined,
+      };
+    });
+    for (let from = 0; from < MANY; from += 1_000) {
+      await regions.east.journal.accept(conflicts.slice(from, from + 1_000));
+    }
+    regions.bus.setDown('west', false);
+    const body = new Uint8Array();
+    await regions.bus
+      .publisherFor('east', 'west')
+      .publish(
+        conflicts.map((_, n) => ({ messageId: String(n), subject: 'change-set' as const, body })),
+      );
+    const viewer = regions.bus.viewerFor('west');
+    const sent = await viewer.peek('messages', 0n, 2 * MANY);
+    await viewer.setAside(new Set(sent.map(({ sequenceNumber }) => sequenceNumber)));
+    const { page, complaints } = await openPage(browser);
+    await page.setViewport({ width: 1280, height: 900 });
+    await enter(page);
+    await page.goto(`${origin}/conflicts?region=east`);
+    expect(await page.$$eval('main tbody tr', ({ length }) => length)).toBe(MANY);
+    for (const count of await countLaidOut(page)) {
+      expect(count).toBeGreaterThan(0);
+      expect(count).toBeLessThan(LAID_OUT_MAX);
+    }
+    await page.goto(`${origin}/dead-letters?region=west`);
+    expect(await textOf(page)).toMatch(/200 of 1\d,\d{3} are shown/);
+    expect(await page.$$eval('main *', ({ length }) => length)).toBeLessThan(5_000);
+    expect(complaints).toEqual([]);
+  });
+
   test('is whole without its script', async () => {
     const { page } = await openPage(browser);
     await page.setJavaScriptEnabled(false);
@@ -234,6 +313,23 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
     );
   });
 });
+
+/**
+ * Counts the rows that the browser lays out, at the top of a list and at its end: the others cost it nothing while
+ * the page scrolls.
+ */
+async function countLaidOut(page: Page): Promise<readonly number[]> {
+  return (await page.evaluate(`(async () => {
+    const frame = () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+    const count = () => [...document.querySelectorAll('main tbody tr')]
+      .filter((row) => row.checkVisibility({ contentVisibilityAuto: true })).length;
+    await frame();
+    const top = count();
+    scrollTo(0, document.documentElement.scrollHeight);
+    await frame();
+    return [top, count()];
+  })()`)) as readonly number[];
+}
 
 async function overflowOf(page: Page): Promise<number> {
   return (await page.evaluate('document.documentElement.scrollWidth - innerWidth')) as number;

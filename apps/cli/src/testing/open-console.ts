@@ -105,11 +105,14 @@ export async function openConsole(
     gate,
     folder: old,
     signIn,
+    trafficManager,
   }: {
     readonly gate?: Gate;
     readonly folder?: string;
     /** How people come in, in place of a link. */
     readonly signIn?: SignInAccess;
+    /** Where it is; it is real, so it takes a gate. */
+    readonly trafficManager?: string;
   } = {},
 ): Promise<OpenedConsole> {
   const harness = given ?? (await createCliHarness());
@@ -126,7 +129,7 @@ export async function openConsole(
   const watch = createRegionWatch({
     openSession: () => createSession(io, OPTIONS),
     names: regions.regions.map(({ region }) => region),
-    trafficManager: undefined,
+    trafficManager,
     refreshMs: 5_000,
     onFault,
   });

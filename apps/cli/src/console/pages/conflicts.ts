@@ -5,7 +5,16 @@ import { dateHtml } from '../layout.ts';
 import type { ConsoleRoutes, ConsoleTools, Visit } from '../page.ts';
 import { argument, optionArgs, shownCommand } from '../run-command.ts';
 import { nameHtml } from './at-risk.ts';
-import { choiceHtml, HIDDEN, regionOf, saidHtml, tableArgs, tableHtml, tableOf } from './parts.ts';
+import {
+  choiceHtml,
+  HIDDEN,
+  longTableHtml,
+  regionOf,
+  saidHtml,
+  tableArgs,
+  tableHtml,
+  tableOf,
+} from './parts.ts';
 
 const PATH = '/conflicts';
 /** The browser lays out only those that are seen. */
@@ -49,7 +58,7 @@ export function conflictsPage(routes: ConsoleRoutes, tools: ConsoleTools): void 
       const list =
         rows.length === 0
           ? html`<p>There are no conflicts.</p>`
-          : tableHtml('Conflicts', ['At', 'Id', 'What lost', 'Act'], rows);
+          : longTableHtml('Conflicts', ['At', 'Id', 'What lost', 'Act'], rows);
       return html`${choice}${saidHtml(args, run)}${run.failure === undefined && list}`;
     },
   });

@@ -2,11 +2,18 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type TableStore, TransientError } from '@tandem/core';
-import { createTableProof, createTableReplicationStatus } from '@tandem/storage';
+import { customerKind } from '@tandem/core/customers';
+import {
+  createRecoveryRegion,
+  createTableProof,
+  createTableReplicationStatus,
+} from '@tandem/storage';
+import { MEMORY_BUCKET_COUNT } from '@tandem/storage/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Io } from '../../io.ts';
 import { type CliHarness, createCliHarness } from '../../testing/cli-harness.ts';
 import { createGate, type OpenedConsole, openConsole } from '../../testing/open-console.ts';
+import { ageText } from '../layout.ts';
 
 const ID = '00b479c9-f61f-451a-86d2-ee8cc047c181';
 const PROVEN_MS = 1_000;
@@ -184,6 +191,276 @@ describe('the first screen', () => {
     expect(opened.faults).not.toEqual([]);
   });
 });
+
+/** Answers with what `read` says at the moment; resolves to its address. */
+async function serveJson(read: () => object): Promise<string> {
+  const server = createServer((_request, response) => void response.end(JSON.stringify(read())));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** Ages are read a few seconds after they were made: in the middle of a minute they are told alike. */
+const MINUTE_MS = 60_000;
+const HALF_MS = 20_000;
+const LAG_MS = { west: 3 * MINUTE_MS + HALF_MS, east: 5 * MINUTE_MS + HALF_MS };
+const OWED_MS = 7 * MINUTE_MS + HALF_MS;
+/** It is measured to the time between two looks. */
+const AHEAD_MS = 1_500;
+const TRIMMED_MS = Date.UTC(2025, 11, 24, 1, 2, 3);
+const CHANGED_MS = Date.UTC(2026, 0, 1, 0, 1, 2);
+
+/** Regions of which every figure is another number, told by their stores, their queues and what runs. */
+async function createTelling() {
+  const harness = await createCliHarness();
+  const { regions } = harness;
+  const { east, west, bus, clock } = regions;
+  const idOf = (n: number): string => ID.slice(0, -2) + String(n).padStart(2, '0');
+  // Four conflicts, which both regions know of, and a fifth that only east has heard of.
+  for (const n of [10, 11, 12, 13]) {
+    await east.table.put(idOf(n), { email: 'base@example.com', lastName: 'base' });
+  }
+  await regions.settle();
+  for (const n of [10, 11, 12, 13]) {
+    await east.table.patch(idOf(n), { lastName: 'of east' });
+    await clock.advance(5);
+    await west.table.patch(idOf(n), { lastName: 'of west' });
+  }
+  await regions.settle();
+  const [known] = await east.journal.list(customerKind.name, 1);
+  await east.journal.accept(known === undefined ? [] : [{ ...known, entityId: idOf(14) }]);
+  // Two dead letters and one message that waits, in west; two messages and a dead letter in east.
+  const publish = async (from: string, to: string, count: number): Promise<void> =>
+    bus.publisherFor(from, to).publish(
+      Array.from({ length: count }, (_, n) => ({
+        messageId: `${from}-${n}`,
+        subject: 'change-set' as const,
+        body: new Uint8Array(),
+      })),
+    );
+  const setAside = async (region: string, count: number): Promise<void> => {
+    const viewer = bus.viewerFor(region);
+    const sent = await viewer.peek('messages', 0n, count);
+    await viewer.setAside(new Set(sent.map(({ sequenceNumber }) => sequenceNumber)));
+  };
+  await publish('east', 'west', 7);
+  await setAside('west', 2);
+  await publish('west', 'east', 9);
+  await setAside('east', 3);
+  // Three writes that only east has.
+  bus.setDown('west', true);
+  for (const n of [21, 22, 23]) {
+    await regions.drive(east.table.put(idOf(n), { email: 'a@example.com' }));
+  }
+  await clock.advance(OWED_MS);
+  for (const [region, minute] of [
+    [east, 1],
+    [west, 2],
+  ] as const) {
+    const asOfMs = Date.UTC(2026, 0, 1, 0, minute);
+    await createTableProof({ store: region.store }).keep({ asOfMs, regions: ['east', 'west'] });
+  }
+  const { archive } = createRecoveryRegion({
+    region: 'east',
+    store: east.store,
+    kind: customerKind,
+    bucketCount: MEMORY_BUCKET_COUNT,
+    peers: ['west'],
+  });
+  await archive.raiseHorizon(customerKind.name, TRIMMED_MS);
+  return harness;
+}
+
+/** Beats for both replicators until the test ends, that of east with a clock that is ahead. */
+function keepBeating({ regions }: CliHarness): void {
+  const over = new AbortController();
+  onTestFinished(() => over.abort());
+  const beginMs = regions.clock.nowMs();
+  void (async () => {
+    while (!over.signal.aborted) {
+      for (const [own, peer, aheadMs] of [
+        ['east', 'west', AHEAD_MS],
+        ['west', 'east', 0],
+      ] as const) {
+        await regions[own].status.beat({
+          nowMs: regions.clock.nowMs() + aheadMs,
+          catchingUpSinceMs: undefined,
+          hasBacklog: false,
+          peers: [{ peer, passedMs: beginMs - LAG_MS[own], isReachable: own === 'west' }],
+        });
+      }
+      await regions.clock.sleep(1_000);
+    }
+  })();
+}
+
+describe('every figure of the first screen', () => {
+  test('is what the stores, the queues, the replicators and the traffic manager say', async () => {
+    const harness = await createTelling();
+    const { regions } = harness;
+    let relayed = 10;
+    const replicator = await serveJson(() => ({
+      sinceStart: { relayed },
+      build: { version: '9.8.7', wireVersionMax: 6 },
+    }));
+    const trafficManager = await serveJson(() => ({
+      probing: { intervalMs: 1, timeoutMs: 2, toleratedFailures: 3, ttlMs: 4 },
+      current: 'west',
+      endpoints: [{ name: 'east', state: 'degraded' }],
+      transitions: [{ at: new Date(CHANGED_MS).toISOString() }],
+    }));
+    const inventory = JSON.parse(harness.inventory) as { regions: { name: string }[] };
+    const named = inventory.regions.map((one) => ({
+      ...one,
+      ...(one.name === 'east' ? { replicator } : {}),
+    }));
+    const laneOf = async (region: string, lane: 'messages' | 'dead-letters'): Promise<number> =>
+      (await regions.bus.viewerFor(region).peek(lane, 0n, 100)).length;
+    const opened = await openConsole(
+      {
+        environment: { TANDEM_REGIONS: JSON.stringify({ ...inventory, regions: named }) },
+        countMessages: async ({ connection }) => {
+          const region = connection.split('.')[0] ?? '';
+          const waiting = await laneOf(region, 'messages');
+          return { waiting, deadLettered: await laneOf(region, 'dead-letters') };
+        },
+      },
+      harness,
+      { gate: createGate(harness), trafficManager },
+    );
+    keepBeating(harness);
+    await opened.look();
+    relayed += 50;
+    const firstMs = opened.watch.regions()[0]?.relayed?.atMs ?? 0;
+    await opened.look();
+    const page = await readPage(opened);
+
+    // Read by nothing that the console reads them with.
+    const conflictsOf = async (region: 'east' | 'west'): Promise<number> => {
+      let count = 0;
+      for (const bucket of regions[region].outbox.buckets) {
+        for await (const _ of regions[region].journal.scan(customerKind.name, bucket)) count += 1;
+      }
+      return count;
+    };
+    const owedBy = async (region: 'east' | 'west'): Promise<number> => {
+      let changes = 0;
+      for (const bucket of regions[region].outbox.buckets) {
+        const { entries } = await regions[region].outbox.scan({ bucket, limit: 100 });
+        for (const { set } of entries) changes += set.changes.length;
+      }
+      return changes;
+    };
+    const wireOf = async (region: string): Promise<string> => {
+      const { json } = await harness.run(
+        'config',
+        'get',
+        'Messages.WireVersion',
+        '--region',
+        region,
+      );
+      return (json['settings'] as { value: string }[])[0]?.value ?? '';
+    };
+    const figuresOf = async (region: 'east' | 'west'): Promise<Record<string, string>> => ({
+      waiting: String(await laneOf(region, 'messages')),
+      'dead-letters': String(await laneOf(region, 'dead-letters')),
+      conflicts: String(await conflictsOf(region)),
+      owed: `${await owedBy(region)} changes`,
+      wire: await wireOf(region),
+    });
+    const expected = {
+      east: {
+        ...(await figuresOf('east')),
+        'at-risk': '3 writes would be lost, 0 late',
+        clock: expect.stringMatching(/^1\.[456] s ahead of this machine$/) as unknown,
+        'proven-equal': '2026-01-01 00:01:00 UTC',
+        'archive-from': '2025-12-24 01:02:03 UTC',
+        runs: '9.8.7, which reads messages up to version 6',
+      },
+      west: {
+        ...(await figuresOf('west')),
+        'at-risk': '0 writes would be lost, 0 late',
+        clock: expect.stringMatching(
+          /^(within 0\.1 s of|0\.1 s ahead of) this machine$/,
+        ) as unknown,
+        'proven-equal': '2026-01-01 00:02:00 UTC',
+        'archive-from': 'its beginning',
+        runs: 'not known',
+      },
+    };
+    expect(expected.east).toMatchObject({
+      'dead-letters': '3',
+      conflicts: '5',
+      owed: '3 changes',
+    });
+    expect(expected.west).toMatchObject({
+      'dead-letters': '2',
+      conflicts: '4',
+      owed: '0 changes',
+    });
+    for (const region of ['east', 'west'] as const) {
+      const [, card = ''] = page.split(`id="region-${region}"`);
+      const [own = ''] = card.split('</section>');
+      const names = [...own.matchAll(/data-figure="([^"]+)"/g)].map(([, name = '']) => name);
+      const shown = Object.fromEntries(names.map((name) => [name, figureOf(page, region, name)]));
+      // A figure that nothing is compared with has no place on the page.
+      expect(shown).toEqual(expected[region]);
+    }
+    expect(directionsOf(page)).toEqual([
+      ['From', 'To', 'Lag', 'Owed', 'Oldest owed', 'Peer accepts'],
+      ['east', 'west', ageText(LAG_MS.west), '3 changes', ageText(OWED_MS), 'no'],
+      ['west', 'east', ageText(LAG_MS.east), '0 changes', 'none', 'yes'],
+    ]);
+    const text = textOf(page);
+    expect(text).toContain('The traffic manager sends clients to west, since 00:01:02 UTC.');
+    expect(text).toMatch(/Proven equal as of 2026-01-01 00:01:00 UTC, \d+ min ago\./);
+    expect(text).toContain('3 acknowledged writes would be lost if its region vanished now.');
+
+    const headers = await opened.enter();
+    const { plots } = (await opened.app.inject({ url: '/plots.json', headers })).json<{
+      plots: Record<
+        string,
+        { unit: string; series: { label: string; values: (number | null)[] }[] }
+      >;
+    }>();
+    const newest = (name: string): Record<string, number | null | undefined> =>
+      Object.fromEntries(
+        (plots[name]?.series ?? []).map(({ label, values }) => [label, values.at(-1)]),
+      );
+    const agesOf = (name: string): Record<string, string> =>
+      Object.fromEntries(
+        Object.entries(newest(name)).map(([label, s]) => [label, ageText((s ?? 0) * 1_000)]),
+      );
+    expect(Object.entries(plots).map(([name, { unit }]) => [name, unit])).toEqual([
+      ['lag', 's'],
+      ['outbox', 's'],
+      ['writes', 'a second'],
+      ['risk', 'writes'],
+    ]);
+    expect(agesOf('lag')).toEqual({
+      'east → west': ageText(LAG_MS.west),
+      'west → east': ageText(LAG_MS.east),
+    });
+    expect(agesOf('outbox')).toEqual({ 'east → west': ageText(OWED_MS), 'west → east': '0.0 s' });
+    const secondMs = opened.watch.regions()[0]?.relayed?.atMs ?? 0;
+    expect(newest('writes')).toEqual({ east: (50 * 1_000) / (secondMs - firstMs), west: null });
+    expect(newest('risk')).toEqual({ east: 3, west: 0 });
+    expect(opened.faults).toEqual([]);
+  });
+});
+
+/** Reads the table of directions as rows of what a person reads. */
+function directionsOf(page: string): string[][] {
+  const [, rest = ''] = page.split('id="directions"');
+  const [table = ''] = rest.split('</table>');
+  return [...table.matchAll(/<tr>(.*?)<\/tr>/gs)].map(([, row = '']) =>
+    [...row.matchAll(/<t[hd][^>]*>(.*?)<\/t[hd]>/gs)].map(([, cell = '']) => textOf(cell)),
+  );
+}
 
 test('the plots have what was known, and gaps where nothing was', async () => {
   const harness = await createOwing();

@@ -72,3 +72,22 @@ export function tableHtml(label: string, head: readonly string[], rows: readonly
     (title) => html`<th scope="col">${title}</th>`,
   )}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
+
+/**
+ * So many rows are laid out together or not at all. A browser can leave out what a block holds while nobody sees it,
+ * and neither a row nor a group of rows is a block: so a long list is a table after the other.
+ */
+const CHUNK_ROWS = 100;
+
+/** Shows a list of thousands, of which the browser lays out what is seen. */
+export function longTableHtml(label: string, head: readonly string[], rows: readonly Html[]): Html {
+  if (rows.length <= CHUNK_ROWS) return tableHtml(label, head, rows);
+  const chunks = Array.from({ length: Math.ceil(rows.length / CHUNK_ROWS) }, (_, nth) => {
+    const from = nth * CHUNK_ROWS;
+    const own = rows.slice(from, from + CHUNK_ROWS);
+    return html`<div class="chunk"><table aria-label="${label} from ${from + 1}"><thead${nth > 0 && html` class="unseen"`}><tr>${head.map(
+      (title) => html`<th scope="col">${title}</th>`,
+    )}</tr></thead><tbody>${own}</tbody></table></div>`;
+  });
+  return html`<div class="scroll long" tabindex="0" role="region" aria-label="${label}">${chunks}</div>`;
+}
