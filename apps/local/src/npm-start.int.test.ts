@@ -77,6 +77,8 @@ describe('npm start', () => {
       // The console listens a moment after the rest.
       await expect.poll(() => openPorts(portBase), PATIENCE).toHaveLength(14);
       expect(output()).toContain(`Console: http://127.0.0.1:${portBase + 1}/enter#`);
+      const [messages = ''] = output().match(/http:\/\/127\.0\.0\.1:\d+\/\$messages/) ?? [];
+      expect(await (await fetch(messages)).text()).toContain('<h1>Queues</h1>');
       const [write = '', read = '', front = ''] = output().match(/(?:version=.*)?curl .*/g) ?? [];
       // C11: pasted at once, one behind the other.
       expect(await runInShell(`${write}\n${read}`)).toMatch(/^version .+\n\{.*"referenceId"/);

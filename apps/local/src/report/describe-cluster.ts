@@ -27,6 +27,7 @@ function rowsOf({ name, addresses }: Region): Table.HorizontalTableRow[] {
     ['replicator status', `${addresses.replicator}/status`],
     ['tables (Azurite)', endpointOf(addresses.tables, 'TableEndpoint')],
     ['broker (Service Bus emulator)', endpointOf(addresses.broker, 'Endpoint')],
+    ['its messages', messagesUrl(addresses.brokerAdmin)],
   ];
   return rows.map((row, index) =>
     index === 0 ? [{ rowSpan: rows.length, content: name }, ...row] : row,
@@ -75,6 +76,11 @@ export function describeCluster(cluster: Cluster): string {
 function endpointOf(connection: string, key: string): string {
   const value = connection.split(';').find((part) => part.startsWith(`${key}=`));
   return value?.slice(key.length + 1) ?? connection;
+}
+
+/** The emulator shows them where its administration is. */
+function messagesUrl(brokerAdmin: string): string {
+  return `${endpointOf(brokerAdmin, 'Endpoint').replace(/^sb:/, 'http:').replace(/\/$/, '')}/$messages`;
 }
 
 /** Returns one line or more for a person; undefined for what is not worth one. */
