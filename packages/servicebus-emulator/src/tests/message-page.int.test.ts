@@ -134,7 +134,7 @@ describe('the page of messages', () => {
     const list = (await ask(pageOf('q'))).text;
     expect(list).toContain('&lt;script&gt;alert(1)&lt;/script&gt;&lt;/bdi&gt;');
     expect(list).toContain('\\u202e');
-    expect(list).not.toMatch(/[\u202E\u0000\u001B]|<script/);
+    for (const raw of ['\u202e', '\u0000', '\u001b', '<script']) expect(list).not.toContain(raw);
     expect(list.length).toBeLessThan(20_000);
     expect(list).toContain('bytes in hex');
     expect(list).toContain('fffe');
