@@ -45,7 +45,7 @@ export function exitCodeOf(error: AppError): ExitCode {
 }
 
 /** Returns 0 for regions that are equal, else whether they differ or cannot be read. */
-export function exitCodeOfProof({ isEqual, damaged }: VerifyReport): ExitCode {
+export function exitCodeOfProof({ isEqual, damaged, journals }: VerifyReport): ExitCode {
   if (isEqual) return EXIT.ok;
-  return damaged.length > 0 ? EXIT.damaged : EXIT.finding;
+  return damaged.length + journals.damagedCount > 0 ? EXIT.damaged : EXIT.finding;
 }

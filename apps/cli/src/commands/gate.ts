@@ -142,9 +142,8 @@ async function findDifferent(session: Session, options: GateOptions): Promise<re
       const report = await proveEqual(of, regions, options);
       if (report.isEqual) continue;
       const count = report.differentCount + report.journals.differentCount;
-      problems.push(
-        `${kind.name}: ${count} rows and conflicts differ, ${report.damaged.length} are damaged.`,
-      );
+      const damaged = report.damaged.length + report.journals.damagedCount;
+      problems.push(`${kind.name}: ${count} rows and conflicts differ, ${damaged} are damaged.`);
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       problems.push(`${kind.name} could not be compared: ${error.message}`);

@@ -105,6 +105,7 @@ function toOutcome(report: VerifyReport, session: Session, provenMs?: number): O
         recorded: Object.fromEntries(report.journals.recorded),
         different: report.journals.differentCount,
         settled: report.journals.settledCount,
+        damaged: report.journals.damagedCount,
         differences: report.journals.differences.map(conflictDifferenceJson),
       },
       requests,

@@ -35,6 +35,7 @@ export function describeRebuild(region: string, report: FillReport, tookMs: numb
       conflictsCopied,
       different: proof.differentCount,
       conflictsDifferent: proof.journals.differentCount,
+      conflictsDamaged: proof.journals.damagedCount,
       damaged: damagedArchiveRows,
       damagedRows: proof.damaged,
       doubtful: doubtful.map(differenceJson),

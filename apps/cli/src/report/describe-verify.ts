@@ -59,8 +59,17 @@ function verdict(report: VerifyReport): string {
 /** Says how much of what a proof needs is not so. */
 export function countsOf({ differentCount, damaged, journals }: VerifyReport): string {
   const counts = `${differentCount} rows differ, ${damaged.length} are damaged`;
-  const conflicts = journals.differentCount;
-  return conflicts === 0 ? counts : `${counts}, ${conflicts} conflicts are not recorded everywhere`;
+  return [
+    counts,
+    ...(journals.differentCount === 0
+      ? []
+      : [`${journals.differentCount} conflicts are not recorded everywhere`]),
+    ...(journals.damagedCount === 0
+      ? []
+      : [
+          `${journals.damagedCount} records of conflicts cannot be read (tandem damaged-rows list)`,
+        ]),
+  ].join(', ');
 }
 
 function describeDifferences(differences: readonly Difference[]): string {

@@ -45,6 +45,7 @@ const PROOF: VerifyReport = {
   differences: [],
   damaged: [],
   journals: {
+    damagedCount: 0,
     recorded: new Map([
       ['east', 2],
       ['west', 1],
@@ -137,6 +138,18 @@ describe('what verify says', () => {
     });
   });
 
+  test('of records of conflicts that nobody can read is their number, and where they are named', () => {
+    const journals = { ...PROOF.journals, damagedCount: 2 };
+    const report = { ...PROOF, isEqual: false, journals } as unknown as VerifyReport;
+    const sentence = '2 records of conflicts cannot be read (tandem damaged-rows list)';
+    expect(describeVerify(report, cost)).toContain(sentence);
+    expect(describeRebuild('west', { ...REBUILT, proof: report }, 1)).toMatchObject({
+      exitCode: 7,
+      json: { equal: false, conflictsDifferent: 0, conflictsDamaged: 2 },
+      text: expect.stringContaining(sentence),
+    });
+  });
+
   test('of no bucket at all is no row', () => {
     const [head, verdict, read] = linesOf(describeVerify({ ...PROOF, buckets: [] }, cost));
     expect([head, read]).toEqual([
@@ -158,6 +171,7 @@ describe('what a rebuild says', () => {
           "applied": true,
           "archiveRowsCopied": 30,
           "conflictsCopied": 4,
+          "conflictsDamaged": 0,
           "conflictsDifferent": 0,
           "damaged": [],
           "damagedRows": [],

@@ -32,6 +32,8 @@ export interface CompareJournalsOptions {
   readonly onDifferent: (difference: ConflictDifference, joined: Conflict) => Promise<void> | void;
   /** Told how many records were read, region by region and conflict by conflict. */
   readonly onConflicts?: ((count: number) => void) | undefined;
+  /** Told of each record that nobody can read: it counts as missing. */
+  readonly onDamaged?: () => void;
 }
 
 /**
@@ -41,10 +43,10 @@ export interface CompareJournalsOptions {
  */
 export async function compareJournals(
   regions: readonly RecoveryRegion[],
-  { bucket, kept, onDifferent, onConflicts }: CompareJournalsOptions,
+  { bucket, kept, onDifferent, onConflicts, onDamaged }: CompareJournalsOptions,
 ): Promise<ReadonlyMap<string, number>> {
   const from = kept ?? (await readKept(regions));
-  const readers = regions.map((region) => createReader(region, bucket, from));
+  const readers = regions.map((region) => createReader(region, { bucket, kept: from, onDamaged }));
   await Promise.all(readers.map((reader) => reader.advance()));
   for (;;) {
     const [key] = readers.flatMap((reader) => reader.head()?.key ?? []).toSorted(inOrder);
@@ -91,7 +93,7 @@ export interface VerifyJournalsOptions {
   readonly onConflicts?: ((count: number) => void) | undefined;
 }
 
-/** How the journals of conflicts compare; what is damaged in one counts as missing there. */
+/** How the journals of conflicts compare. */
 export interface JournalsComparison {
   /** By region. */
   readonly recorded: ReadonlyMap<string, number>;
@@ -100,6 +102,8 @@ export interface JournalsComparison {
   /** Were not the same to the end; named are at most `NAMED_MAX` of them. */
   readonly differentCount: number;
   readonly differences: readonly ConflictDifference[];
+  /** Records that nobody could read, in the worst reading of each bucket: which conflict they are of nobody knows, so none is proven. */
+  readonly damagedCount: number;
 }
 
 const NAMED_MAX = 10_000;
@@ -110,17 +114,25 @@ export async function verifyJournals(options: VerifyJournalsOptions): Promise<Jo
   const { regions, clock, onConflicts } = options;
   const kept = await readKept(regions);
   const recorded = new Map<string, number>();
+  const damaged = new Map<string, number>();
+  /** What was read in the scan may be unreadable when it is read again, in every region that had it. */
+  const compare = async (
+    bucket: string,
+    onDifferent: (difference: ConflictDifference) => void,
+  ): Promise<ReadonlyMap<string, number>> => {
+    let count = 0;
+    const onDamaged = (): void => void (count += 1);
+    const read = { bucket, kept, onConflicts, onDamaged, onDifferent };
+    const counts = await compareJournals(regions, read);
+    damaged.set(bucket, Math.max(count, damaged.get(bucket) ?? 0));
+    return counts;
+  };
   let suspects = new Map<string, ConflictDifference>();
   let unnamedCount = 0;
   await forEachBounded(options.buckets, BUCKETS_AT_ONCE_MAX, async (bucket) => {
-    const counts = await compareJournals(regions, {
-      bucket,
-      kept,
-      onConflicts,
-      onDifferent(difference) {
-        if (suspects.size < NAMED_MAX) suspects.set(conflictKey(difference), difference);
-        else unnamedCount += 1;
-      },
+    const counts = await compare(bucket, (difference) => {
+      if (suspects.size < NAMED_MAX) suspects.set(conflictKey(difference), difference);
+      else unnamedCount += 1;
     });
     for (const [region, count] of counts) recorded.set(region, (recorded.get(region) ?? 0) + count);
   });
@@ -129,14 +141,9 @@ export async function verifyJournals(options: VerifyJournalsOptions): Promise<Jo
     if (round > 0) await clock.sleep(options.recheckDelayMs);
     const left = new Map<string, ConflictDifference>();
     for (const bucket of new Set([...suspects.values()].map((one) => one.bucket))) {
-      await compareJournals(regions, {
-        bucket,
-        kept,
-        onConflicts,
-        onDifferent(difference) {
-          const key = conflictKey(difference);
-          if (suspects.has(key)) left.set(key, difference);
-        },
+      await compare(bucket, (difference) => {
+        const key = conflictKey(difference);
+        if (suspects.has(key)) left.set(key, difference);
       });
     }
     suspects = left;
@@ -146,6 +153,7 @@ export async function verifyJournals(options: VerifyJournalsOptions): Promise<Jo
     settledCount: suspectCount - suspects.size,
     differentCount: suspects.size + unnamedCount,
     differences: [...suspects.values()],
+    damagedCount: [...damaged.values()].reduce((sum, count) => sum + count, 0),
   };
 }
 
@@ -244,10 +252,17 @@ interface Reader {
 
 function createReader(
   { region, entityKind, conflicts }: RecoveryRegion,
-  bucket: string,
-  kept: Horizons,
+  {
+    bucket,
+    kept,
+    onDamaged,
+  }: {
+    readonly bucket: string;
+    readonly kept: Horizons;
+    readonly onDamaged: (() => void) | undefined;
+  },
 ): Reader {
-  const iterator = conflicts.scan(entityKind, bucket)[Symbol.asyncIterator]();
+  const iterator = conflicts.scan(entityKind, bucket, onDamaged)[Symbol.asyncIterator]();
   let next: Conflict | undefined;
   let hasBegun = false;
   let head: Group | undefined;

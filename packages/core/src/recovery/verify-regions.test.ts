@@ -240,6 +240,33 @@ describe('verifying regions', () => {
     expect(Object.fromEntries(equal.journals.recorded)).toEqual({ east: 1, west: 1, north: 1 });
   });
 
+  test('I18: proves nothing of a conflict whose only record cannot be read when it is read again', async () => {
+    const [east, west] = createThree();
+    const stamps = [at(2_000), at(2_000, 'west')] as const;
+    const only = { entityKind: 'Devices', entityId: 'a', stamps, fields: [], life: undefined };
+    await east.conflicts.accept([only]);
+    let isDamaged = false;
+    const damageable: MemoryRecoveryRegion = {
+      ...east,
+      conflicts: {
+        ...east.conflicts,
+        async *scan(kind, bucket, onDamaged) {
+          if (isDamaged) onDamaged?.();
+          else yield* east.conflicts.scan(kind, bucket);
+        },
+      },
+    };
+    const onSleep = (): void => void (isDamaged = true);
+    const report = await verify([damageable, west], { onSleep });
+    expect(report).toMatchObject({
+      isEqual: false,
+      journals: { differentCount: 0, settledCount: 1, damagedCount: 1 },
+    });
+    // Nor where it was so from the beginning.
+    const again = await verify([damageable, west]);
+    expect(again).toMatchObject({ isEqual: false, journals: { damagedCount: 1 } });
+  });
+
   test('reads again what differs, as often as it is told to, and says what has settled', async () => {
     const [east, west] = createThree();
     for (const id of ['first', 'second', 'never']) east.put(id, alive(2_000));

@@ -73,7 +73,7 @@ export async function verifyRegions(options: VerifyOptions): Promise<VerifyRepor
   const damaged = [...buckets.flatMap((one) => one.damaged), ...damagedSince];
   return {
     asOfMs,
-    isEqual: differentCount === 0 && damaged.length === 0 && journals.differentCount === 0,
+    isEqual: differentCount === 0 && damaged.length === 0 && areSameJournals(journals),
     buckets: buckets.toSorted((a, b) => (a.bucket < b.bucket ? -1 : 1)),
     settledCount: suspects.length - left.length,
     differentCount,
@@ -84,6 +84,10 @@ export async function verifyRegions(options: VerifyOptions): Promise<VerifyRepor
     journals,
     tombstones,
   };
+}
+
+function areSameJournals({ differentCount, damagedCount }: JournalsComparison): boolean {
+  return differentCount === 0 && damagedCount === 0;
 }
 
 interface Suspect {

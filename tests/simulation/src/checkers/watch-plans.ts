@@ -49,6 +49,8 @@ export function watchPlans(
   const touch = (entityId: string, by: string): void => note(touches, entityId, by);
   const isSincePlan = (own: readonly Touch[] = [], { id, planStartMs }: Recovery): boolean =>
     own.some(({ atMs, by }) => by !== id && atMs >= planStartMs);
+  const isUnreadableSomewhere = (entityId: string): boolean =>
+    world.regions.some(({ name }) => wasDamaged(world, name, gadgetKind.name, entityId));
   const wasTouched = (entityId: string, recovery: Recovery): boolean =>
     isSincePlan(touches.get(entityId), recovery);
   // What was committed before the plan may come into the archive after it.
@@ -122,6 +124,8 @@ export function watchPlans(
       // The key of a forged entity may spell its id otherwise.
       if (!isClientsId(entityId)) continue;
       if (writtenBy.get(id)?.has(key) === true || wasTouched(entityId, recovery)) continue;
+      // Of a row that nobody can read since, no repair knows what to bring: the proof that follows it names the row.
+      if (plan.kind === 'repair' && isUnreadableSomewhere(entityId)) continue;
       report('plan-undone', `${id} (${plan.kind}) was to write ${key}, and says that it is done`);
     }
     // What comes back in one region nobody else would send to its peers.

@@ -325,7 +325,7 @@ export const recoveryMutants: readonly Mutant[] = [
     id: 'verify-leaves-journals',
     title: 'a verification calls regions equal of which one lacks conflicts',
     edits: [
-      { file: VERIFY, find: ' && journals.differentCount === 0', replace: '' },
+      { file: VERIFY, find: ' && areSameJournals(journals)', replace: '' },
       {
         file: VERIFY,
         find: 'const journals = await verifyJournals(options);',
