@@ -336,6 +336,12 @@ export const recoveryMutants: readonly Mutant[] = [
     seedsMax: 1_500,
   },
   {
+    id: 'verify-passes-over-records',
+    title: 'a record of a conflict that cannot be read when it is read again counts as none',
+    edits: [{ file: VERIFY, find: ' && damagedCount === 0', replace: '' }],
+    seedsMax: 4_000,
+  },
+  {
     id: 'journals-keep-first',
     title: 'of records that differ the regions are given the first',
     edits: [
