@@ -28,6 +28,18 @@ describe('a message that is shown', () => {
     expect(body).toMatchObject({ text, form });
   });
 
+  it.each([
+    ['of a kind that there is not', Buffer.from([0x5f, 0x00]), '', 'unreadable'],
+    [
+      'a time beyond every calendar',
+      Buffer.from([0x83, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+      'a time beyond every calendar',
+      'text',
+    ],
+  ] as const)('keeps no other from being shown with a body that is %s', (_, bytes, text, form) => {
+    expect(describePayload(section(SECTION.value, bytes)).body).toMatchObject({ text, form });
+  });
+
   it('takes no array, list or map of a client apart', () => {
     const message = describePayload(
       section(SECTION.properties, Buffer.concat([Buffer.from([0xc0, BOMB.length + 1, 1]), BOMB])),
