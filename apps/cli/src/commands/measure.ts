@@ -180,10 +180,11 @@ async function measureOpened(
   const [first] = opened;
   try {
     for (const one of opened) await openInTime(session, one);
-    await first!.region.catalogue.create(table);
     let problem: string | undefined;
     let measured: Measured;
     try {
+      // Its answer may be lost, so that it is taken away in any case.
+      await first!.region.catalogue.create(table);
       for (const one of opened) await untilTableIsThere(session, one, table);
       measured = await measureRegions({
         regions: opened,
@@ -204,12 +205,15 @@ async function measureOpened(
   }
 }
 
-async function openInTime(session: Session, { region }: OpenedRegion): Promise<void> {
+async function openInTime(session: Session, { name, region }: OpenedRegion): Promise<void> {
   const { clock, signal } = session.io;
   const isOpen = new AbortController();
+  let isGivenUp = false;
   const giveUp = async (): Promise<void> => {
     await clock.sleep(OPEN_MS_MAX, AbortSignal.any([signal, isOpen.signal]));
-    if (!isOpen.signal.aborted) await region.stop();
+    if (isOpen.signal.aborted) return;
+    isGivenUp = true;
+    await region.stop();
   };
   const waiting = giveUp();
   try {
@@ -217,6 +221,13 @@ async function openInTime(session: Session, { region }: OpenedRegion): Promise<v
   } finally {
     isOpen.abort();
     await waiting;
+  }
+  signal.throwIfAborted();
+  if (isGivenUp) {
+    throw new TransientError(
+      'TABLE_UNAVAILABLE',
+      `Region ${name} could not be opened within ${durationText(OPEN_MS_MAX)}: nothing was measured. See: tandem status.`,
+    );
   }
 }
 
@@ -240,13 +251,19 @@ async function untilTableIsThere(
 }
 
 /** Resolves to what is to be said where it is still there. */
-async function removeTable({ region }: OpenedRegion, table: string): Promise<string | undefined> {
+async function removeTable(
+  { name, region }: OpenedRegion,
+  table: string,
+): Promise<string | undefined> {
   try {
     await region.catalogue.remove(table);
     return undefined;
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    return `The table ${table} could not be deleted, and is left: ${error.message} Run: tandem tables delete ${table}.`;
+    return (
+      `The table ${table} could not be deleted, and is left: ${error.message} ` +
+      `Run: tandem tables delete ${table} --region ${name} --apply.`
+    );
   }
 }
 
@@ -271,7 +288,7 @@ function describe(session: Session, opened: readonly OpenedRegion[], report: Rep
   const isWell =
     failures === 0 &&
     problem === undefined &&
-    directions.every(({ late }) => late === 0) &&
+    directions.every(({ late, samples }) => late === 0 && samples > 0) &&
     throughput.every(({ caughtUpMs, writes: own }) => caughtUpMs !== null || own === 0);
   const keptMs = Math.max(...opened.map(({ deletedKeepMs }) => deletedKeepMs));
   const left =

@@ -226,11 +226,12 @@ async function measureAlone(
     const arrivals = await Promise.all(
       peers.map(async (peer) => ({ name: peer.name, lagMs: await run.watch(peer, written) })),
     );
-    if (turn < WARM_UP_WRITES) continue;
-    acksMs.push(written.ackMs);
+    const isWarm = turn >= WARM_UP_WRITES;
+    if (isWarm) acksMs.push(written.ackMs);
     for (const { name, lagMs } of arrivals) {
+      // What never came was not slow because it was among the first.
       if (lagMs === undefined) late.set(name, (late.get(name) ?? 0) + 1);
-      else lagsMs.get(name)?.push(lagMs);
+      else if (isWarm) lagsMs.get(name)?.push(lagMs);
     }
   }
   return {
