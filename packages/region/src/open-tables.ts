@@ -330,20 +330,23 @@ function bindLeaving(found: FoundTable, source: TableSource, parts: BoundParts):
   };
   const read = async <T>(work: (rows: RegionOpenTable) => Promise<T>): Promise<T> =>
     work((await look()) ?? bound.rows);
-  const write = async <T>(work: (rows: RegionOpenTable) => Promise<T>): Promise<T> => {
+  const wait = async (): Promise<RegionOpenTable> => {
     const leave = places.take(table.key);
     try {
       const endMs = clock.nowMs() + HELD_MS_MAX;
       while (clock.nowMs() < endMs && !stopping.aborted) {
-        const rows = await look();
-        if (rows !== undefined) return await work(rows);
         await clock.sleep(LOOK_EVERY_MS, stopping);
+        const rows = await look();
+        if (rows !== undefined) return rows;
       }
       throw errorUnserved(table);
     } finally {
       leave();
     }
   };
+  // Only who waits takes a place: while the table closes writes go on here, as many as ever.
+  const write = async <T>(work: (rows: RegionOpenTable) => Promise<T>): Promise<T> =>
+    work((await look()) ?? (await wait()));
   return {
     ...bound,
     rows: {

@@ -461,6 +461,25 @@ describe('I26: a table is returned to a plain one', () => {
     expect(await give()).toMatchObject({ code: EXIT.ok, json: { applied: true } });
   });
 
+  test('says so where somebody takes it back while the others are waited for, or while it is proven', async () => {
+    for (const state of ['closing', 'returning']) {
+      const { mirror, give, faults, east, orders, drive } = await setUp();
+      await mirror();
+      let isBack = false;
+      faults.plain = async () => {
+        const source = (await east.catalogue.findNow('Orders'))?.table.source;
+        if (isBack || typeof source !== 'object' || source.state !== state) return;
+        isBack = true;
+        await east.catalogue.stepReturn('Orders', { kind: 'stay', home: 'east' });
+        await orders.east.put(keyOf(1), text('since'));
+      };
+      const failed = await give();
+      expect(failed.code).not.toBe(EXIT.ok);
+      expect(failed.err, state).toContain('The return of Orders was taken back meanwhile');
+      expect((await drive(east.findTable('Orders')))?.table.source).toBeUndefined();
+    }
+  });
+
   test('leaves a write without an answer that may have come too late for it', async () => {
     const opened = await setUp();
     const { begin, mirror, orders, drive, slow, clock } = opened;

@@ -22,6 +22,7 @@ import {
   type Lease,
   MIRROR_UNREADABLE,
   overlaidBy,
+  type ReadSource,
   rowsIdOf,
   rowsKindOf,
   SOURCE_UNREADABLE,
@@ -325,11 +326,17 @@ async function leave(leaving: Leaving, hold: MirrorHold): Promise<Outcome> {
       if (begun.from !== mirror.to || begun.table !== mirror.table) {
         throw new UsageError(`Table ${table.name} was given another mirror meanwhile. Begin anew.`);
       }
-      await closeOthers(leaving, begun, hold);
+      // Somebody may take it back while a pass goes on, and whoever writes since is not to be taken for a stranger.
+      const holdIt: MirrorHold = async () => {
+        const held = await hold();
+        if (isLeavingSince(held.table.source, begun)) return held;
+        throw new UsageError(`The return of ${table.name} was taken back meanwhile. Begin anew.`);
+      };
+      await closeOthers(leaving, begun, holdIt);
       heldFromMs = clock.nowMs();
-      rows = await bring(leaving, begun, hold);
+      rows = await bring(leaving, begun, holdIt);
     } catch (error) {
-      await letStay(leaving);
+      await letStay(leaving, begun);
       throw error;
     }
   }
@@ -387,7 +394,7 @@ async function bring(
 }
 
 /** Of an earlier leaving it may hear yet that it was taken back. */
-function isLeavingSince(own: TableSource | undefined, begun: TableSource): boolean {
+function isLeavingSince(own: ReadSource | undefined, begun: TableSource): boolean {
   return isLeaving(own) && own.sinceMs === begun.sinceMs;
 }
 
@@ -546,9 +553,12 @@ function keptIn(record: MirrorRecord | undefined): Pick<StatusRow<MirrorRecord>,
 }
 
 /** What went wrong is told by who calls; here it is told what became of the table. */
-async function letStay({ session, catalogue, table, home }: Leaving): Promise<void> {
+async function letStay(
+  { session, catalogue, table, home }: Leaving,
+  { sinceMs }: TableSource,
+): Promise<void> {
   try {
-    const stay = { kind: 'stay' as const, home: home.name };
+    const stay = { kind: 'stay' as const, home: home.name, sinceMs };
     await catalogue.stepReturn(table.name, stay, table.generation);
     session.tell(`${table.name} stays, and takes writes.`);
   } catch (error) {

@@ -63,7 +63,7 @@ function createLineWriter(
     const trace = traceId === undefined ? '' : `"traceId":"${traceId}",`;
     write(
       `"requestId":"${requestId}",${trace}"event":"request-finished","method":"${method}",` +
-        `"route":"${route}","status":${status},"durationMs":${durationMs}`,
+        `"route":${JSON.stringify(route)},"status":${status},"durationMs":${durationMs}`,
     );
   };
 }

@@ -59,6 +59,17 @@ describe('the return of a table', () => {
     expect(() => decideReturn(tableOf(leaving), inWest, 2_000)).toThrow('east returns it. Give');
     // It may not have heard of the leaving.
     expect(() => decideReturn(tableOf(before), inWest, 2_000)).toThrow('east mirrors it. Give');
+    // Whoever slept since his own was taken back takes back nobody else's.
+    const own = { ...STAY, sinceMs: 1_000 };
+    expect(decideReturn(tableOf(leaving), own, 2_000)).toBe(before);
+    const other = decideReturn(tableOf(before), LEAVE, 3_000)!;
+    expect(() => decideReturn(tableOf(other), own, 4_000)).toThrow('another return of it');
+    expect(decideReturn(tableOf(before), own, 2_000)).toBe(before);
+  });
+
+  test('is held everywhere while a build cannot read what it is', () => {
+    expect(isHeldIn('east', SOURCE_UNREADABLE)).toBe(true);
+    expect(isHeldIn('east', undefined)).toBe(false);
   });
 
   test('ends once, the leaving that it was proven of, and has no way back then', () => {

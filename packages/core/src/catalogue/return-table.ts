@@ -17,8 +17,8 @@ export type ReturnStep =
   | { readonly kind: 'leave'; readonly home: string }
   /** Nor does that one; of the leaving that began at `sinceMs` alone. */
   | { readonly kind: 'hold'; readonly sinceMs: number }
-  /** It is as it was. */
-  | { readonly kind: 'stay'; readonly home: string }
+  /** It is as it was; with `sinceMs` only where that leaving is the one under way. */
+  | { readonly kind: 'stay'; readonly home: string; readonly sinceMs?: number }
   /** The plain table has `rows` rows and is equal; of the leaving that began at `sinceMs` alone. There is no way back from it. */
   | { readonly kind: 'left'; readonly sinceMs: number; readonly rows: number };
 
@@ -51,6 +51,9 @@ export function decideReturn(
     case 'stay':
       if (source?.state === 'returned') {
         throw refusal(table, 'it is returned, and clients may have written to the plain table.');
+      }
+      if (isLeaving(source) && step.sinceMs !== undefined && source.sinceMs !== step.sinceMs) {
+        throw refusal(table, 'another return of it has begun since.');
       }
       return stay(table, source, step.home);
     case 'left':

@@ -274,8 +274,12 @@ export function isLeaving(source: ReadSource | undefined): source is LeavingSour
   return state === 'closing' || state === 'returning' || state === 'returned';
 }
 
-/** Tells whether a region acknowledges no write of it: on its way out the one that returns it takes writes until the others are done. */
+/**
+ * Tells whether a region acknowledges no write of it: on its way out the one that returns it takes writes until the others are done.
+ * What this build cannot read may be such a way.
+ */
 export function isHeldIn(region: string, source: ReadSource | undefined): boolean {
+  if (source === SOURCE_UNREADABLE) return true;
   return isLeaving(source) && !(source.state === 'closing' && source.home === region);
 }
 

@@ -215,6 +215,21 @@ describe('a table that is deleted', () => {
     expect(await one.remove('Orders')).toBeUndefined();
   });
 
+  test('I26: of a table on its way out nothing that was read before is trusted, whatever a clock says', async () => {
+    const { regions, open } = await createHarness();
+    const catalogue = open(regions.east);
+    await catalogue.create('Orders');
+    await catalogue.mirror('Orders', { home: 'east', to: 'shop', table: 'Plain' });
+    const leave = { kind: 'leave', home: 'east' } as const;
+    const { sinceMs } = (await catalogue.stepReturn('Orders', leave))!;
+    // By a clock that stands still from here on it would be trusted for ever.
+    const found = (await catalogue.findNow('Orders'))!;
+    expect(await catalogue.confirm(found, 'east')).toBe(true);
+    expect(await catalogue.confirm(found, 'west')).toBe(false);
+    await catalogue.stepReturn('Orders', { kind: 'hold', sinceMs });
+    expect(await catalogue.confirm(found, 'east')).toBe(false);
+  });
+
   test('can be created again at once, and what was found before is another table', async () => {
     const { regions, open } = await createHarness();
     const catalogue = open(regions.east);

@@ -142,9 +142,9 @@ class Mirrors {
   }
 
   /** Whoever returns a table has the lease all the while, so this one was cut off, and writes wait for it. */
-  async #goOn({ table }: Mirrored, { state }: TableSource): Promise<void> {
+  async #goOn({ table }: Mirrored, { state, sinceMs }: TableSource): Promise<void> {
     const { logger, region } = this.#options;
-    const stay = { kind: 'stay' as const, home: region };
+    const stay = { kind: 'stay' as const, home: region, sinceMs };
     try {
       if (state === 'returned') await this.#catalogue.finishReturn(table.name);
       else await this.#catalogue.stepReturn(table.name, stay, table.generation);
