@@ -209,9 +209,8 @@ export const migrationMutants: readonly Mutant[] = [
     edits: [
       {
         file: ENDPOINT,
-        find: '        if (rows !== undefined) return await work(rows);\n        await clock.sleep(LOOK_EVERY_MS, stopping);\n      }\n      throw errorUnserved(table);\n    } finally {\n      leave();\n    }\n  };\n  return {\n    ...bound,',
-        replace:
-          '        return await work(rows ?? bound.rows);\n      }\n      throw errorUnserved(table);\n    } finally {\n      leave();\n    }\n  };\n  return {\n    ...bound,',
+        find: 'work((await look()) ?? (await wait()));',
+        replace: 'work((await look()) ?? bound.rows);',
       },
       {
         file: CATALOGUE,
