@@ -1,4 +1,4 @@
-import type { ChangePublisher, TableStore } from '@tandem/core';
+import { type ChangePublisher, catalogKind, type TableStore, TransientError } from '@tandem/core';
 import { createMemoryTableStore, createSeededRandomness } from '@tandem/core/memory';
 import { createWorld, drive, memoryBusOf, regionOf } from '@tandem/region/testing';
 import { expect, test } from 'vitest';
@@ -25,8 +25,30 @@ interface Billed {
 
 /** Two regions with their replicators, and a command whose requests and messages are counted beneath it. */
 async function setUp() {
-  const world = createWorld();
-  const { clock } = world;
+  const made = createWorld();
+  const { clock } = made;
+  /**
+   * Nothing reaches `cutOff`; `onCatalogue` is told of each commit to the catalogue that the command has made; the account of
+   * `unopened` makes no tables for it.
+   */
+  const faults: { cutOff?: string; onCatalogue?: () => void; unopened?: string } = {};
+  const world: typeof made = {
+    clock,
+    bus: {
+      ...made.bus,
+      publisherFor(to, queue) {
+        const publisher = made.bus.publisherFor(to, queue);
+        return {
+          ...publisher,
+          publish: async (messages) => {
+            if (faults.cutOff === to)
+              throw new TransientError('BUS_UNAVAILABLE', `${to} is cut off.`);
+            return publisher.publish(messages);
+          },
+        };
+      },
+    },
+  };
   const stores = {
     east: createMemoryTableStore({ nowMs: () => clock.nowMs() }),
     west: createMemoryTableStore({ nowMs: () => clock.nowMs() }),
@@ -45,13 +67,22 @@ async function setUp() {
   const openStore = (connection: string): TableStore => {
     const store = stores[connection as keyof typeof stores];
     return {
-      createTable: (table) => answered(() => store.createTable(table)),
+      createTable: (table) =>
+        answered(async () => {
+          if (faults.unopened === connection)
+            throw new TransientError('TABLE_UNAVAILABLE', 'It is gone.');
+          return store.createTable(table);
+        }),
       get: (...key) => answered(() => store.get(...key)),
       query: (range) => answered(() => store.query(range)),
       timeMs: () => answered(() => store.timeMs()),
       commit(transaction) {
         asked.commits += 1;
-        return answered(() => store.commit(transaction));
+        return answered(async () => {
+          const outcome = await store.commit(transaction);
+          if (transaction.table === catalogKind.name) faults.onCatalogue?.();
+          return outcome;
+        });
       },
     };
   };
@@ -100,7 +131,7 @@ async function setUp() {
   };
   const tablesOf = async (at: number) =>
     (await drive(world, regions[at]!.catalogue.list())).map(({ name }) => name);
-  return { world, regions, asked, runWith, run: runWith.bind(undefined, {}), tablesOf };
+  return { world, faults, regions, asked, runWith, run: runWith.bind(undefined, {}), tablesOf };
 }
 
 const SHORT = ['--json', '--apply', '--for', '5s'] as const;
@@ -214,6 +245,45 @@ test('says what was measured when it is interrupted, and leaves no table', async
     code: EXIT.interrupted,
     json: { interrupted: true, tableIsDeleted: true },
   });
+  expect(await tablesOf(0)).toEqual([]);
+});
+
+test('finds a direction in which nothing arrives, though it has nothing but late writes to tell of', async () => {
+  const { run, faults } = await setUp();
+  faults.cutOff = 'east';
+  const { code, json } = await run('--json', '--apply', '--for', '30s');
+  expect({ code, json }).toMatchObject({
+    code: EXIT.finding,
+    json: {
+      failures: 0,
+      directions: [
+        { from: 'east', to: 'west', late: 0 },
+        { from: 'west', to: 'east', samples: 0, late: 1, lagMs: { p50: null } },
+      ],
+    },
+  });
+});
+
+test('deletes a table whose creation was not answered', async () => {
+  const { run, faults, world, tablesOf } = await setUp();
+  let commits = 0;
+  faults.onCatalogue = () => {
+    commits += 1;
+    if (commits === 1) throw new TransientError('TABLE_OUTCOME_UNKNOWN', 'The answer was lost.');
+  };
+  const { code } = await run(...SHORT);
+  expect(code).not.toBe(EXIT.ok);
+  expect(commits).toBeGreaterThan(1);
+  await world.clock.advance(10_000);
+  expect(await tablesOf(0)).toEqual([]);
+});
+
+test('names a region that does not open, and measures nothing', async () => {
+  const { run, faults, tablesOf } = await setUp();
+  faults.unopened = 'west';
+  const { code, err } = await run(...SHORT);
+  expect(code).toBe(EXIT.unreachable);
+  expect(err).toContain('Region west could not be opened within 1m: nothing was measured');
   expect(await tablesOf(0)).toEqual([]);
 });
 
