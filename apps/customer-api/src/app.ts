@@ -6,7 +6,6 @@ import type { ApiTokenVerifier } from './auth/scopes.ts';
 import type { Pace } from './bulk/pace.ts';
 import type { CustomerService } from './customers/customer-service.ts';
 import { createClientErrorHandler } from './http/client-error.ts';
-import { type ConstantHeaders, createConstantHeaders } from './http/constant-headers.ts';
 import {
   BODY_BYTES_MAX,
   CONNECTION_TIMEOUT_MS,
@@ -26,7 +25,7 @@ import {
   httpRulesPlugin,
   loadSheddingPlugin,
   rateLimitPlugin,
-  securityHeaders,
+  securityHeadersPlugin,
 } from './plugins/protection.ts';
 import {
   commonHeadersPlugin,
@@ -90,14 +89,14 @@ const SHARED_SCHEMAS = [
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const { region, customers, readiness, serving, verifyToken } = options;
   const { eventLoopDelayMsMax, requestsPerMinuteMax, pace = STREAM_PACE } = options;
-  const constant = createConstantHeaders({ 'x-tandem-region': region, ...securityHeaders() });
-  const app = createServer(options, constant);
+  const app = createServer(options);
 
   if (options.observe !== undefined) {
     await app.register(telemetryPlugin, { observe: options.observe });
   }
-  await app.register(commonHeadersPlugin, { constant });
-  await app.register(requestLogPlugin, { logger: options.logger });
+  await app.register(commonHeadersPlugin, { region });
+  await app.register(securityHeadersPlugin);
+  await app.register(requestLogPlugin);
   await app.register(lastAnswersPlugin);
   await app.register(problemsPlugin);
   await app.register(httpRulesPlugin, { judgeRequest: options.judgeRequest });
@@ -121,10 +120,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   return app;
 }
 
-function createServer(
-  { region, logger, newRequestId }: AppOptions,
-  constant: ConstantHeaders,
-): FastifyInstance {
+function createServer({ region, logger, newRequestId }: AppOptions): FastifyInstance {
   const app = fastify({
     loggerInstance: logger,
     // The request log is a plugin of this app: the framework's own writes the URL, query and all.
@@ -143,7 +139,6 @@ function createServer(
     routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
     // A request without a host is answered as any other that is malformed: see protection.ts.
     http: {
-      ServerResponse: constant.ServerResponse,
       requireHostHeader: false,
       headersTimeout: HEADERS_TIMEOUT_MS,
       connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
@@ -152,7 +147,7 @@ function createServer(
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     frameworkErrors: (error, request, reply) => {
-      setCommonHeaders(reply, { constant, requestId: request.id });
+      setCommonHeaders(reply, { region, requestId: request.id });
       sendProblem(error, { request, reply });
     },
     clientErrorHandler: createClientErrorHandler({ region, newRequestId }),

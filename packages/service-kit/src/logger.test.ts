@@ -1,12 +1,6 @@
 import { TransientError } from '@tandem/core';
-import { describe, expect, test, vi } from 'vitest';
-import {
-  createGatheredLines,
-  createLogger,
-  createPlainLines,
-  type Logger,
-  type LogLevel,
-} from './logger.ts';
+import { describe, expect, test } from 'vitest';
+import { createLogger, type Logger, type LogLevel } from './logger.ts';
 
 function capture(level: LogLevel = 'info') {
   const lines: string[] = [];
@@ -93,45 +87,5 @@ describe('logger', () => {
     const { logger, parsed } = capture();
     logger.error({ event: 'x', error: 'only text' }, 'A request failed.');
     expect(parsed()).toMatchObject([{ error: { name: 'string', message: 'only text' } }]);
-  });
-});
-
-describe('a plain line', () => {
-  test('is byte for byte what the logger writes of the same members', () => {
-    vi.useFakeTimers({ now: Date.UTC(2026, 0, 1) });
-    const { logger, lines } = capture();
-    const members = { event: 'finished', status: 200, durationMs: 1.5 };
-    logger.info(members, 'It is "done".');
-    createPlainLines(logger, { level: 'info', message: 'It is "done".' })?.(
-      JSON.stringify(members).slice(1, -1),
-    );
-    expect(lines).toHaveLength(2);
-    expect(lines[1]).toBe(lines[0]);
-    vi.useRealTimers();
-  });
-
-  test('is not written below the level of the logger, whenever that is set', () => {
-    const { logger, lines } = capture();
-    const write = createPlainLines(logger, { level: 'debug', message: 'Done.' });
-    write?.('"event":"a"');
-    expect(lines).toHaveLength(0);
-    logger.level = 'debug';
-    write?.('"event":"a"');
-    expect(lines).toHaveLength(1);
-  });
-
-  test('is gathered as others are, behind a warning too', () => {
-    const written: string[] = [];
-    const destination = createGatheredLines((text) => void written.push(text));
-    const logger = createLogger({ service: 's', region: 'east', level: 'info', destination });
-    logger.warn({ event: 'a' }, 'First.');
-    createPlainLines(logger, { level: 'info', message: 'Second.' })?.('"event":"b"');
-    expect(written).toHaveLength(1);
-    destination.flush();
-    expect(written).toHaveLength(2);
-  });
-
-  test('cannot be written by a logger of another make', () => {
-    expect(createPlainLines({}, { level: 'info', message: 'Done.' })).toBeUndefined();
   });
 });

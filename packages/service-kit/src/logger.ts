@@ -39,64 +39,19 @@ export interface LoggerOptions {
  * `region` in each.
  */
 export function createLogger({ service, region, level, destination }: LoggerOptions): PinoLogger {
-  const base = { service, region };
-  const timestamp = createTimeMember();
-  const output = destination ?? standardOutput();
-  const logger = pino(
+  return pino(
     {
       level,
-      base,
+      base: { service, region },
       messageKey: 'message',
       errorKey: 'error',
-      timestamp,
+      timestamp: createTimeMember(),
       formatters: { level: (label) => ({ level: label }) },
       serializers: { error: serializeError, err: serializeError },
       hooks: { streamWrite: redactLine },
     },
-    output,
+    destination ?? standardOutput(),
   );
-  origins.set(logger, { base: JSON.stringify(base).slice(1, -1), timestamp, output });
-  return logger;
-}
-
-/** Of the loggers that were made here: what is needed to write a line as they do. */
-const origins = new WeakMap<object, LineOrigin>();
-
-interface LineOrigin {
-  /** Members as JSON. */
-  readonly base: string;
-  /** Gives the member `time`, with the comma before it. */
-  readonly timestamp: () => string;
-  readonly output: DestinationStream & { lastLevel?: number };
-}
-
-interface PlainLine {
-  readonly level: 'debug' | 'info';
-  readonly message: string;
-}
-
-/**
- * Returns what writes lines of one kind, byte for byte as the logger does, for a line that is written so often that
- * looking at each of its members, and at the whole for secrets, costs as much as what it tells of. It is given the
- * members as JSON, whose texts the caller knows: none of them may come from outside as it is. Undefined for a logger
- * that was not made by `createLogger`.
- */
-export function createPlainLines(
-  logger: object,
-  { level, message }: PlainLine,
-): ((members: string) => void) | undefined {
-  const origin = origins.get(logger);
-  if (origin === undefined) return undefined;
-  const { base, timestamp, output } = origin;
-  const own = logger as PinoLogger;
-  const number = own.levels.values[level] ?? 0;
-  const end = `,"message":${JSON.stringify(message)}}\n`;
-  return (members) => {
-    if (!own.isLevelEnabled(level)) return;
-    // As pino does: whoever gathers lines looks at it.
-    output.lastLevel = number;
-    output.write(`{"level":"${level}"${timestamp()},${base},${members}${end}`);
-  };
 }
 
 /**

@@ -86,17 +86,7 @@ export function parseJson(bytes: Buffer): unknown {
   });
 }
 
-/** Returns where the string ends that begins there, at its closing quotation mark. */
-function endOfString(text: string, start: number): number {
-  for (let end = text.indexOf('"', start + 1); end > 0; end = text.indexOf('"', end + 1)) {
-    let escapes = 0;
-    while (text.charCodeAt(end - 1 - escapes) === BACKSLASH) escapes += 1;
-    if (escapes % 2 === 0) return end;
-  }
-  return text.length;
-}
-
-const BACKSLASH = 0x5c;
+const STRING = /"[^"\\]*(?:\\.[^"\\]*)*"/y;
 
 /**
  * Tells whether an object in the text, which is well-formed JSON, names a field twice. `JSON.parse` takes
@@ -125,15 +115,14 @@ export function hasRepeatedKey(text: string): boolean {
         isKeyNext = around.at(-1) !== undefined;
         break;
       case '"': {
-        const end = endOfString(text, at);
+        STRING.lastIndex = at;
+        const literal = STRING.exec(text)?.[0] ?? '';
         const keys = isKeyNext ? around.at(-1) : undefined;
-        if (keys !== undefined) {
-          const key = nameOf(text.slice(at, end + 1));
-          if (keys.has(key)) return true;
-          keys.add(key);
-        }
+        const key = keys === undefined ? '' : nameOf(literal);
+        if (keys?.has(key) === true) return true;
+        keys?.add(key);
         isKeyNext = false;
-        at = end;
+        at += literal.length - 1;
         break;
       }
       default:

@@ -137,8 +137,25 @@ const OPTIONS: HelmetOptions = {
   },
 };
 
+/**
+ * Customers are personal data: whoever keeps an answer keeps it for itself, and asks with its ETag, which
+ * a proxy that packs answers would make another one that no write matches.
+ */
+const NOT_SHARED = { 'cache-control': 'private, no-cache, no-transform' };
+
+export const securityHeadersPlugin = fp(
+  async (app) => {
+    const headers = { ...securityHeaders(), ...NOT_SHARED };
+    app.addHook('onRequest', (_request, reply, done) => {
+      reply.headers(headers);
+      done();
+    });
+  },
+  { name: 'security-headers' },
+);
+
 /** None of them depends on the request, so helmet is asked once, with a request that nobody sent. */
-export function securityHeaders(): Record<string, string> {
+function securityHeaders(): Record<string, string> {
   const request = new IncomingMessage(new Socket());
   const response = new ServerResponse(request);
   helmet(OPTIONS)(request, response, (error) => {

@@ -1,72 +1,32 @@
-import { createPlainLines } from '@tandem/service-kit';
 import type { HttpExchange, HttpRequest } from '@tandem/telemetry';
 import type { FastifyBaseLogger, FastifyReply } from 'fastify';
 import fp from 'fastify-plugin';
-import type { ConstantHeaders } from '../http/constant-headers.ts';
 
 /**
  * One line for each request: never its body, query, headers or path, which may hold personal data
  * and ids, but the route that it took.
  */
-export const requestLogPlugin = fp<RequestLogOptions>(
-  async (app, { logger }) => {
-    const writers = {
-      debug: createLineWriter(logger, 'debug'),
-      info: createLineWriter(logger, 'info'),
-    };
+export const requestLogPlugin = fp(
+  async (app) => {
     app.addHook('onResponse', (request, reply, done) => {
-      const route = request.routeOptions.url ?? 'unknown';
-      writers[route.startsWith(PROBED) ? 'debug' : 'info']({
+      const traceId = traceIdOf(request.headers['traceparent']);
+      const line = {
         requestId: request.id,
         // The client's own, and so no more than a hint.
-        traceId: traceIdOf(request.headers['traceparent']),
+        ...(traceId === undefined ? {} : { traceId }),
+        event: 'request-finished',
         method: request.method,
-        route,
+        route: request.routeOptions.url ?? 'unknown',
         status: reply.statusCode,
         durationMs: Math.round(reply.elapsedTime * 10) / 10,
-      });
+      };
+      const isHealth = line.route.startsWith('/health');
+      app.log[isHealth ? 'debug' : 'info'](line, 'A request was answered.');
       done();
     });
   },
   { name: 'request-log' },
 );
-
-interface RequestLogOptions {
-  /** That of the process; the framework's, `app.log`, is a child of it. */
-  readonly logger: FastifyBaseLogger;
-}
-
-interface FinishedRequest {
-  readonly requestId: string;
-  readonly traceId: string | undefined;
-  readonly method: string;
-  readonly route: string;
-  readonly status: number;
-  readonly durationMs: number;
-}
-
-const ANSWERED = 'A request was answered.';
-
-/**
- * Writes the line as text: as an object it took a tenth of what a request takes. No text of it is a client's
- * own: ids are hexadecimal, a method is one that Node knows, a route is a pattern of ours.
- */
-function createLineWriter(
-  log: FastifyBaseLogger,
-  level: 'debug' | 'info',
-): (line: FinishedRequest) => void {
-  const write = createPlainLines(log, { level, message: ANSWERED });
-  if (write === undefined) {
-    return (line) => log[level]({ ...line, event: 'request-finished' }, ANSWERED);
-  }
-  return ({ requestId, traceId, method, route, status, durationMs }) => {
-    const trace = traceId === undefined ? '' : `"traceId":"${traceId}",`;
-    write(
-      `"requestId":"${requestId}",${trace}"event":"request-finished","method":"${method}",` +
-        `"route":${JSON.stringify(route)},"status":${status},"durationMs":${durationMs}`,
-    );
-  };
-}
 
 const TRACEPARENT =
   /^(?!ff)(?<version>[0-9a-f]{2})-(?!0{32})(?<traceId>[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?<more>-.*)?$/;
@@ -187,36 +147,26 @@ export const telemetryPlugin = fp<TelemetryPluginOptions>(
   { name: 'telemetry' },
 );
 
-/**
- * Customers are personal data: whoever keeps an answer keeps it for itself, and asks with its ETag, which
- * a proxy that packs answers would make another one that no write matches.
- */
-const NOT_SHARED = 'private, no-cache, no-transform';
-
 interface CommonHeadersOptions {
-  /** Which region answered, and what protects browsers. */
-  readonly constant: ConstantHeaders;
+  readonly region: string;
 }
 
-/** On every answer, and under which id the request is in the log of the region. */
+/** Which region answered, and under which id the request is in its log: on every answer. */
 export const commonHeadersPlugin = fp(
-  async (app, { constant }: CommonHeadersOptions) => {
+  async (app, { region }: CommonHeadersOptions) => {
     app.addHook('onRequest', (request, reply, done) => {
-      setCommonHeaders(reply, { constant, requestId: request.id });
+      setCommonHeaders(reply, { region, requestId: request.id });
       done();
     });
   },
   { name: 'common-headers' },
 );
 
-interface CommonHeaders extends CommonHeadersOptions {
+interface CommonHeaders {
+  readonly region: string;
   readonly requestId: string;
 }
 
-export function setCommonHeaders(
-  reply: FastifyReply,
-  { constant, requestId }: CommonHeaders,
-): void {
-  constant.setOn(reply);
-  reply.header('x-request-id', requestId).header('cache-control', NOT_SHARED);
+export function setCommonHeaders(reply: FastifyReply, headers: CommonHeaders): void {
+  reply.header('x-tandem-region', headers.region).header('x-request-id', headers.requestId);
 }

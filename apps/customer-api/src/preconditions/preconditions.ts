@@ -153,10 +153,6 @@ export async function agreeOn<T extends ReadOnlyMembers>(
   { customers, customerId }: Target,
   condition: WriteCondition | undefined,
 ): Promise<Agreement<T>> {
-  // Most bodies have none of them, and are taken as they are.
-  if (!('customerId' in body || 'referenceId' in body || 'version' in body)) {
-    return { fields: body, condition };
-  }
   const { customerId: ownId, referenceId, version, ...fields } = body;
   if (ownId !== undefined && ownId.toLowerCase() !== customerId.toLowerCase()) throw otherId();
   if (referenceId === undefined && version === undefined) return { fields, condition };

@@ -21,10 +21,12 @@ import {
 import type { CustomerAnswer, CustomerPage, ListedCustomer } from './customers-schema.ts';
 
 function toAnswer(record: CustomerRecord): CustomerAnswer {
-  const { entityId: customerId, entity, referenceId } = record;
-  const { email, firstName, lastName, phoneNumber } = entity;
-  const answer = { customerId, email, firstName, lastName, phoneNumber };
-  return referenceId === undefined ? answer : { ...answer, referenceId };
+  const { entityId, entity, referenceId } = record;
+  return {
+    customerId: entityId,
+    ...toFields(entity),
+    ...(referenceId === undefined ? {} : { referenceId }),
+  };
 }
 
 /** Returns what clients see of a customer. */

