@@ -1,4 +1,10 @@
-import { type ChangePublisher, catalogKind, type TableStore, TransientError } from '@tandem/core';
+import {
+  type ChangePublisher,
+  catalogKind,
+  type TableStore,
+  TerminalError,
+  TransientError,
+} from '@tandem/core';
 import { createMemoryTableStore, createSeededRandomness } from '@tandem/core/memory';
 import { createWorld, drive, memoryBusOf, regionOf } from '@tandem/region/testing';
 import { expect, test } from 'vitest';
@@ -264,12 +270,12 @@ test('finds a direction in which nothing arrives, though it has nothing but late
   });
 });
 
-test('deletes a table whose creation was not answered', async () => {
+test('deletes a table that was made, though its creation failed', async () => {
   const { run, faults, world, tablesOf } = await setUp();
   let commits = 0;
   faults.onCatalogue = () => {
     commits += 1;
-    if (commits === 1) throw new TransientError('TABLE_OUTCOME_UNKNOWN', 'The answer was lost.');
+    if (commits === 1) throw new TerminalError('TABLE_REQUEST_INVALID', 'Nobody knows why.');
   };
   const { code } = await run(...SHORT);
   expect(code).not.toBe(EXIT.ok);

@@ -1,7 +1,7 @@
 import type { ReplayPlan } from '@tandem/core';
 import { decodeVector, isAlive } from '@tandem/core';
 import { ARCHIVE_TABLE } from '@tandem/storage';
-import { wasDamaged } from '../faults/damage-rows.ts';
+import { wasDamaged, wasDamagedSince } from '../faults/damage-rows.ts';
 import type { Ledger } from '../observe/ledger.ts';
 import { includesStamp, isRawAlive, type RawState } from '../observe/raw-state.ts';
 import { readRawChangeSet, readRawRow } from '../observe/read-raw.ts';
@@ -49,8 +49,6 @@ export function watchPlans(
   const touch = (entityId: string, by: string): void => note(touches, entityId, by);
   const isSincePlan = (own: readonly Touch[] = [], { id, planStartMs }: Recovery): boolean =>
     own.some(({ atMs, by }) => by !== id && atMs >= planStartMs);
-  const isUnreadableSomewhere = (entityId: string): boolean =>
-    world.regions.some(({ name }) => wasDamaged(world, name, gadgetKind.name, entityId));
   const wasTouched = (entityId: string, recovery: Recovery): boolean =>
     isSincePlan(touches.get(entityId), recovery);
   // What was committed before the plan may come into the archive after it.
@@ -117,7 +115,7 @@ export function watchPlans(
   });
 
   recoveries.onDone((recovery) => {
-    const { id, plan } = recovery;
+    const { id, plan, planStartMs } = recovery;
     if (plan === undefined) return;
     for (const key of plannedRows(plan)) {
       const [, entityId = ''] = key.split(' ');
@@ -125,7 +123,8 @@ export function watchPlans(
       if (!isClientsId(entityId)) continue;
       if (writtenBy.get(id)?.has(key) === true || wasTouched(entityId, recovery)) continue;
       // Of a row that nobody can read since, no repair knows what to bring: the proof that follows it names the row.
-      if (plan.kind === 'repair' && isUnreadableSomewhere(entityId)) continue;
+      const row = { table: gadgetKind.name, rowKey: entityId };
+      if (plan.kind === 'repair' && wasDamagedSince(world, row, planStartMs)) continue;
       report('plan-undone', `${id} (${plan.kind}) was to write ${key}, and says that it is done`);
     }
     // What comes back in one region nobody else would send to its peers.

@@ -17,8 +17,8 @@ import type { Undo } from './run-nemesis.ts';
 
 /** The rows that were damaged in this run, which an operator puts back: what holds them is excused, what loses them is not. */
 export interface Damages {
-  /** By region and table, the keys. */
-  readonly rows: Map<string, Set<string>>;
+  /** By region and table, the keys, and when each was damaged last, in true time. */
+  readonly rows: Map<string, Map<string, number>>;
   /** Damaged rows that `tandem damaged-rows list` did not name. */
   readonly unnamed: string[];
 }
@@ -92,6 +92,17 @@ export function wasDamaged(world: World, region: string, table: string, rowKey?:
   return rowKey === undefined ? (rows?.size ?? 0) > 0 : rows?.has(rowKey) === true;
 }
 
+/** Whether that row was damaged in some region since. */
+export function wasDamagedSince(
+  { regions, damages }: World,
+  { table, rowKey }: { readonly table: string; readonly rowKey: string },
+  sinceMs: number,
+): boolean {
+  return regions.some(
+    ({ name }) => (damages.rows.get(`${name} ${table}`)?.get(rowKey) ?? -1) >= sinceMs,
+  );
+}
+
 /** One row becomes one that nobody can read, until an operator puts back what was in it. */
 export function damageRow(event: NemesisEvent, world: World): Undo {
   const region = world.regions[event.target % world.regions.length];
@@ -118,7 +129,8 @@ async function spoil(
   if (rows.length === 0) return undefined;
   const row = world.draw.pick(`${event.id}.row`, rows);
   const key = `${name} ${kind.table}`;
-  world.damages.rows.set(key, (world.damages.rows.get(key) ?? new Set()).add(row.rowKey));
+  const nowMs = world.scheduler.nowMs();
+  world.damages.rows.set(key, (world.damages.rows.get(key) ?? new Map()).set(row.rowKey, nowMs));
   await account.rewrite(kind.table, row, new Map([...row.properties, [kind.column, kind.value]]));
   world.trace.note(
     `${event.id} damages ${kind.table}/${row.partitionKey}/${row.rowKey} of ${name}`,

@@ -175,18 +175,6 @@ export const migrationMutants: readonly Mutant[] = [
     where: whereReturned,
   },
   {
-    id: 'returned-without-waiting',
-    title: 'a table is returned before what other regions acknowledged has come',
-    edits: [
-      {
-        file: RETURN,
-        find: 'left: () => findLate(leaving, heardMs + Math.max(KNOWN_MS, TABLE_TRUST_MS + skewMs)),',
-        replace: 'left: async () => (skewMs + heardMs < 0 ? await findLate(leaving, 0) : []),',
-      },
-    ],
-    where: whereReturned,
-  },
-  {
     id: 'returned-unproven',
     title: 'a return hands over what the mirror had before the other regions were waited for',
     edits: [
