@@ -20,7 +20,7 @@
  *     event                                          from        to
  *     the last one before it was answered            waiting     ready where its rows are known, else reading
  *     its rows were read                             reading     ready
- *     a row could not be read                        reading     answered, with all of the lines that were read
+ *     a row could not be read                        reading     answered, with all of the line of that row
  *     decided to happen, and packed                  ready       in-group
  *     decided to happen, and did not fit             ready       ready, before all that came to be so later
  *     decided not to happen, or fits nowhere         ready       answered
@@ -457,11 +457,15 @@ export class BucketLane {
     for (const line of lines) this.#forget(line);
     try {
       if (delayMs > 0) await this.#context.clock.sleep(delayMs);
-      await Promise.all(lines.map((line) => this.#readLine(line)));
-      this.#makeReady(write);
     } catch (error) {
-      this.#failLines(lines, error);
+      return this.#failLines(lines, error);
     }
+    const reads = await Promise.allSettled(lines.map((line) => this.#readLine(line)));
+    const failure = reads.find(({ status }) => status === 'rejected');
+    if (failure?.status !== 'rejected') return this.#makeReady(write);
+    // Who stands behind a transaction is told nothing of a row that is not its own.
+    const unread = lines.filter((_, place) => reads[place]?.status === 'rejected');
+    this.#failLines(unread, failure.reason);
   }
 
   async #readLine(line: EntityLine): Promise<void> {

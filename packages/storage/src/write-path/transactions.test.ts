@@ -4,6 +4,7 @@ import {
   CHANGES_WITH_OUTBOX_MAX,
   DEFLATED_WIRE_VERSION,
   encodeVector,
+  type FieldValue,
   type TableStore,
   TransientError,
 } from '@tandem/core';
@@ -51,6 +52,10 @@ async function labels(table: TwoRegions<Kind>['east']['table'], ids: readonly st
 function orContended(error: unknown): undefined {
   if (error instanceof AppError && error.code === 'WRITE_CONTENDED') return;
   throw error;
+}
+
+function text(value: string): FieldValue {
+  return { type: 'String', value };
 }
 
 /** Holds the commits of the entities' table until it is released. */
@@ -204,6 +209,31 @@ describe('I20: a transaction', () => {
     east.store.setOutage(undefined);
     const after = await drive(east.table.transact([put(A, 'z'), put(B, 'z'), put(C, 'z')]));
     expect(after.kind).toBe('done');
+  });
+});
+
+describe('I19: a row of a transaction that nobody can read', () => {
+  test('fails it and who waits for that row, and nobody who waits for another row of it', async () => {
+    const { east, drive } = regions;
+    await drive(east.table.transact([put(A, 'x'), put(B, 'x')]));
+    const row = await east.store.get('Devices', '00', A);
+    const properties = new Map([...row!.properties, ['_vector', text('nobody can read this')]]);
+    await east.store.commit({
+      table: 'Devices',
+      partitionKey: '00',
+      operations: [{ kind: 'upsert', rowKey: A, properties }],
+    });
+    const table = east.openTable();
+    const outcomes = await drive(
+      Promise.allSettled([
+        table.transact([put(A, 'y'), put(B, 'y')]),
+        table.put(A, { label: 'z' }),
+        table.put(B, { label: 'z' }),
+      ]),
+    );
+    const refused = { status: 'rejected', reason: { code: 'ROW_MALFORMED' } };
+    expect(outcomes).toMatchObject([refused, refused, { status: 'fulfilled' }]);
+    expect(await labels(table, [B])).toEqual(['z']);
   });
 });
 
