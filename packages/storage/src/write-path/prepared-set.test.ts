@@ -223,6 +223,26 @@ describe('I20: a transaction of a hundred', () => {
     },
   );
 
+  test('is settled before its marked row is written over, though its outbox row changes meanwhile', async () => {
+    const { east, drive } = regions;
+    await drive(east.table.transact(putAll('a')));
+    const [rowKey = ''] = await outboxKeys();
+    let touches = 0;
+    east.store.beforeCommit(async ({ operations: [first] }) => {
+      if (first?.rowKey !== rowKey || touches > 2) return;
+      touches += 1;
+      const { properties } = (await east.store.get('Devices', '00', rowKey))!;
+      const operations = [{ kind: 'upsert', rowKey, properties }] as const;
+      await east.store.commit({ table: 'Devices', partitionKey: '00', operations });
+    });
+    // All rows that would tell of it are written over.
+    for (const id of HUNDRED) await drive(east.openTable().put(id, { label: 'b' }));
+    expect(touches).toBe(3);
+    await sweepLater();
+    await expectEqual();
+    expect(await archivedSizes('west')).toContain(100);
+  });
+
   test('whose marked row the store lost is known by any other row', async () => {
     const { east, drive } = regions;
     await drive(east.table.transact(putAll('a')));

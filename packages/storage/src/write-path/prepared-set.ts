@@ -42,6 +42,8 @@ import {
   withoutPrepared,
 } from './commit-change-set.ts';
 
+const CONTENTION = { attemptsMax: 10 };
+
 interface Place {
   readonly store: Pick<TableStore, 'get' | 'commit'>;
   readonly kind: EntityKind;
@@ -61,20 +63,22 @@ export async function settleMarks(
   for (const stamp of stamps) await settleCommitted(stamp, place);
 }
 
-/** A row that is gone, or changes meanwhile, was settled by someone else: the mark says how. */
+/** A row that is gone was settled by someone else: the mark says how. One that changed meanwhile may still be prepared. */
 async function settleCommitted(stamp: Stamp, { store, kind, bucket }: Place): Promise<void> {
+  const { name: table } = kind;
   const rowKey = outboxRowKey(stamp);
-  const row = await store.get(kind.name, bucket, rowKey);
-  if (row === undefined || preparedIn(row) === undefined) return;
-  const { etag } = row;
-  const properties = withoutPrepared(row);
-  const operations: RowOperation[] = [{ kind: 'replace', rowKey, properties, etag }];
-  await store.commit({ table: kind.name, partitionKey: bucket, operations });
+  await untilUncontended(async () => {
+    const row = await store.get(table, bucket, rowKey);
+    if (row === undefined || preparedIn(row) === undefined) return undefined;
+    const { etag } = row;
+    const properties = withoutPrepared(row);
+    const operations: RowOperation[] = [{ kind: 'replace', rowKey, properties, etag }];
+    const outcome = await store.commit({ table, partitionKey: bucket, operations });
+    return outcome.kind === 'committed' ? undefined : { contended: `The outbox row of ${stamp}` };
+  }, CONTENTION);
 }
 
 type Settled = Awaited<ReturnType<Outbox['settle']>>;
-
-const CONTENTION = { attemptsMax: 10 };
 
 /** Does what `Outbox.settle` says. */
 export async function settlePrepared(
