@@ -51,4 +51,5 @@ function idBeforeForgetting(messageId: string, known: readonly string[]): string
   return known.find((id) => id === start) ?? known.find((id) => id.startsWith(start)) ?? start;
 }
 
-const EMPTIED = /(?:~\d+\.\d+)+$/;
+/** What is emptied twice has the first of its endings cut off at the length that is taken of a name. */
+const EMPTIED = /(?:~\d+(?:\.\d*)?)+$/;

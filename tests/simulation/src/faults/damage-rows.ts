@@ -17,7 +17,7 @@ import type { Undo } from './run-nemesis.ts';
 
 /** The rows that were damaged in this run, which an operator puts back: what holds them is excused, what loses them is not. */
 export interface Damages {
-  /** By region and table, the keys, and when each was damaged last, in true time. */
+  /** By region and table, the keys, and when each was damaged or put back last, in true time. */
   readonly rows: Map<string, Map<string, number>>;
   /** Damaged rows that `tandem damaged-rows list` did not name. */
   readonly unnamed: string[];
@@ -92,7 +92,7 @@ export function wasDamaged(world: World, region: string, table: string, rowKey?:
   return rowKey === undefined ? (rows?.size ?? 0) > 0 : rows?.has(rowKey) === true;
 }
 
-/** Whether that row was damaged in some region since. */
+/** Whether that row was damaged, or put back, in some region since. */
 export function wasDamagedSince(
   { regions, damages }: World,
   { table, rowKey }: { readonly table: string; readonly rowKey: string },
@@ -128,9 +128,7 @@ async function spoil(
   );
   if (rows.length === 0) return undefined;
   const row = world.draw.pick(`${event.id}.row`, rows);
-  const key = `${name} ${kind.table}`;
-  const nowMs = world.scheduler.nowMs();
-  world.damages.rows.set(key, (world.damages.rows.get(key) ?? new Map()).set(row.rowKey, nowMs));
+  noteDamage(world, { region: name, table: kind.table, rowKey: row.rowKey });
   await account.rewrite(kind.table, row, new Map([...row.properties, [kind.column, kind.value]]));
   world.trace.note(
     `${event.id} damages ${kind.table}/${row.partitionKey}/${row.rowKey} of ${name}`,
@@ -154,7 +152,16 @@ async function mend(
     return;
   }
   if (kind.isNamed) await checkNamed(world, name, spoilt, kind);
+  noteDamage(world, { region: name, table: kind.table, rowKey });
   await account.rewrite(kind.table, spoilt, properties);
+}
+
+function noteDamage(
+  { damages, scheduler }: World,
+  { region, table, rowKey }: { region: string; table: string; rowKey: string },
+): void {
+  const key = `${region} ${table}`;
+  damages.rows.set(key, (damages.rows.get(key) ?? new Map()).set(rowKey, scheduler.nowMs()));
 }
 
 function isSpoilt(properties: Properties, { column, value }: Kind): boolean {

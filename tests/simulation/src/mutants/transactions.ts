@@ -119,6 +119,17 @@ export const transactionMutants: readonly Mutant[] = [
       },
     ],
   },
+  {
+    id: 'unread-fails-all-lines',
+    title: 'who waits behind a transaction is refused for a row of it that is not its own',
+    edits: [
+      {
+        file: LANE,
+        find: 'this.#failLines(unread, failure.reason);',
+        replace: 'this.#failLines(unread.length > 0 ? lines : [], failure.reason);',
+      },
+    ],
+  },
   ...preparedMutants(),
 ];
 
@@ -161,6 +172,17 @@ function preparedMutants(): readonly Mutant[] {
           file: PREPARED,
           find: 'if (isMarked || (await isToldElsewhere(entry, { ...place, bucketCount }))) {',
           replace: 'if (isMarked) {',
+        },
+      ],
+    },
+    {
+      id: 'prepared-taken-for-settled',
+      title: 'a prepared set whose outbox row changed meanwhile counts as settled by somebody else',
+      edits: [
+        {
+          file: PREPARED,
+          find: "return outcome.kind === 'committed' ? undefined : { contended: `The outbox row of ${stamp}` };",
+          replace: 'return outcome.kind === undefined ? { contended: rowKey } : undefined;',
         },
       ],
     },
