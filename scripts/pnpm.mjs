@@ -27,6 +27,17 @@ const SMALL_INSTALL = [
   '@tandem/demo...',
 ];
 
+/** Where one is installed with the rest the Node that runs this only has to get so far. */
+const HAS_OWN_NODE = process.platform === 'linux' && ['x64', 'arm64'].includes(process.arch);
+const NODE_MIN = HAS_OWN_NODE ? 20 : 24;
+
+if (Number.parseInt(process.versions.node, 10) < NODE_MIN) {
+  process.stderr.write(
+    `Node ${NODE_MIN} or newer is needed and this is Node ${process.versions.node}: install a newer one from https://nodejs.org.\n`,
+  );
+  process.exit(1);
+}
+
 const ROOT = new URL('../', import.meta.url);
 const manifest = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8'));
 const isFlagged = process.argv[2] === '--small';

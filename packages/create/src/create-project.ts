@@ -57,9 +57,16 @@ export function createProject({ folder, packages }: CreateOptions): readonly str
     devDependencies: select(false),
   };
   const files = { 'package.json': `${JSON.stringify(manifest, undefined, 2)}\n`, ...PROJECT_FILES };
-  for (const [path, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(root, path)), { recursive: true });
-    writeFileSync(join(root, path), text);
+  try {
+    for (const [path, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(root, path)), { recursive: true });
+      writeFileSync(join(root, path), text);
+    }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new CreateError(
+      `${root} cannot be written by this user (${code}): name a folder in one where you may write.`,
+    );
   }
   return Object.keys(files);
 }

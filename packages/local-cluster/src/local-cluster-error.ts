@@ -2,6 +2,7 @@ export type LocalClusterErrorCode =
   | 'PORTS_TAKEN'
   | 'DATA_IN_USE'
   | 'DATA_FOREIGN'
+  | 'DATA_UNUSABLE'
   | 'PROCESS_FAILED'
   | 'NOT_READY'
   | 'OPTIONS_INVALID'

@@ -21,7 +21,10 @@ function exitWith(problem: string): never {
 
 /** One sentence for what goes wrong when a server starts. */
 function explain(error: unknown, flags: Flags): string {
-  const { code, port, message } = error as NodeJS.ErrnoException & { port?: number };
+  const { code, port, path, message } = error as NodeJS.ErrnoException & { port?: number };
+  if (port === undefined && path !== undefined) {
+    return `The folder of --location cannot be used (${message}): choose one in which this user may write.`;
+  }
   if (code === 'EADDRINUSE' || code === 'EACCES') {
     const flag =
       port === flags.amqpPort

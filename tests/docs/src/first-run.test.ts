@@ -1,5 +1,5 @@
 // What `npm start` fetches where nothing was ever installed: enough for two regions, and nothing that only develops them.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, globSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -68,5 +68,26 @@ describe('the first start of a clone', () => {
     expect(runSmall(ROOT)).toContain('v24.');
     expect(packagesOf(ROOT)).toEqual(before);
     expect(existsSync(`${ROOT}/node_modules/.bin/biome`)).toBe(true);
+  });
+});
+
+describe.each([
+  { platform: 'linux', arch: 'x64', version: '18.20.8', needed: 20 },
+  { platform: 'darwin', arch: 'arm64', version: '22.23.1', needed: 24 },
+])('F6: on $platform with Node $version', ({ platform, arch, version, needed }) => {
+  test('the first command of all says which Node it needs', () => {
+    const pretended = `const { versions } = process;
+      Object.defineProperty(process, 'versions', { value: { ...versions, node: '${version}' } });
+      Object.defineProperty(process, 'platform', { value: '${platform}' });
+      Object.defineProperty(process, 'arch', { value: '${arch}' });`;
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      ['--import', `data:text/javascript,${pretended}`, `${ROOT}/scripts/pnpm.mjs`, 'run', 'dev'],
+      { encoding: 'utf8' },
+    );
+    expect(stderr).toBe(
+      `Node ${needed} or newer is needed and this is Node ${version}: install a newer one from https://nodejs.org.\n`,
+    );
+    expect(status).toBe(1);
   });
 });

@@ -7,6 +7,13 @@ import { defineEntityKind, defineOpenKind, defineOwnKind } from './entity-kind.t
 const kindOf = (schema: TObject, name = 'Things') => defineEntityKind({ name, schema });
 const kindWith = (field: TSchema) => kindOf(Type.Object({ field }));
 
+test('a schema of a TypeBox before version 1 is refused, with what to install', () => {
+  const older = { type: 'object', properties: {}, [Symbol.for('TypeBox.Kind')]: 'Object' };
+  expect(() => kindOf(older as unknown as TObject)).toThrow(
+    /made by an older TypeBox.*npm install typebox@1/,
+  );
+});
+
 describe('F3: the constraints of a schema', () => {
   const text = 'a'.repeat(5);
   const held: readonly [string, TSchema, unknown, unknown][] = [

@@ -211,7 +211,14 @@ function checkObject(name: string, schema: TObject): void {
   if (typeof schema?.properties !== 'object' || schema.properties === null) {
     throw invalid(name, 'its schema is no object of fields: use Type.Object', {});
   }
-  for (const keyword of Reflect.ownKeys(schema).map(String)) {
+  const keys = Reflect.ownKeys(schema);
+  if (keys.some((key) => typeof key === 'symbol')) {
+    // Before its version 1 TypeBox was another package, and marked its schemas with symbols.
+    const what =
+      'its schema was made by an older TypeBox. Make it with the package "typebox", version 1: npm install typebox@1';
+    throw invalid(name, what, {});
+  }
+  for (const keyword of keys.map(String)) {
     if (OBJECT_KEYWORDS.has(keyword) || ANNOTATIONS.has(keyword) || MARKS.has(keyword)) continue;
     const bound = (schema as unknown as Readonly<Record<string, unknown>>)[keyword];
     // Fields that the kind does not have are refused in any case.

@@ -8,6 +8,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { createTemporaryFolder, openDataFolder, removeDataFolder } from './data-folder.ts';
 
 const REGIONS = ['east', 'west'];
+const NOBODY = 65_534;
 
 async function scratchFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'tandem-test-'));
@@ -81,6 +82,28 @@ describe('the data folder', () => {
     await expect(openDataFolder(folder, REGIONS)).rejects.toMatchObject({ code: 'DATA_FOREIGN' });
     await expect(removeDataFolder(folder)).rejects.toMatchObject({ code: 'DATA_FOREIGN' });
     expect(existsSync(join(folder, 'thesis.txt'))).toBe(true);
+  });
+
+  it('is refused by name where this user may not write, and where a file is in its way', async () => {
+    const folder = await scratchFolder();
+    await writeFile(join(folder, 'file'), '');
+    const refusalOf = (path: string) => ({
+      code: 'DATA_UNUSABLE',
+      message: expect.stringMatching(`${path} cannot be written .*--data`),
+    });
+    const below = join(folder, 'file', 'data');
+    await expect(openDataFolder(below, REGIONS)).rejects.toMatchObject(refusalOf(below));
+    await chmod(folder, 0o555);
+    // The rights of root have no bounds, so whoever runs this as root is somebody else for a moment.
+    const isRoot = process.getuid?.() === 0;
+    if (isRoot) process.seteuid?.(NOBODY);
+    try {
+      const path = join(folder, 'data');
+      await expect(openDataFolder(path, REGIONS)).rejects.toMatchObject(refusalOf(path));
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+      await chmod(folder, 0o755);
+    }
   });
 
   it('G4: is for its owner alone, also when an earlier version left it open', async () => {

@@ -42,17 +42,19 @@ export async function createTemporaryFolder(
 
 /**
  * Creates the folder when it is missing. Throws DATA_IN_USE when the cluster of another process
- * uses it, DATA_FOREIGN when it has contents that are not a cluster's, OPTIONS_INVALID when they are
- * of other regions than these.
+ * uses it, DATA_FOREIGN when it has contents that are not a cluster's, DATA_UNUSABLE when this user may not write in it,
+ * OPTIONS_INVALID when they are of other regions than these.
  */
 export async function openDataFolder(
   folder: string,
   regions: readonly string[],
 ): Promise<DataFolder> {
   const path = resolve(folder);
-  const record = await checkFolder(path);
-  checkSameRegions(path, record?.regions ?? regions, regions);
-  await claim(path, regions);
+  await orUnusable(path, async () => {
+    const record = await checkFolder(path);
+    checkSameRegions(path, record?.regions ?? regions, regions);
+    await claim(path, regions);
+  });
   return describeFolder(path, () => writeRecord(path, { pid: null, regions }));
 }
 
@@ -64,16 +66,35 @@ function checkSameRegions(path: string, kept: readonly string[], wanted: readonl
   if (kept.toSorted().join() === wanted.toSorted().join()) return;
   throw new LocalClusterError(
     'OPTIONS_INVALID',
-    `The data in ${path} is of the regions ${kept.join(', ')}, not of ${wanted.join(', ')}: start those, ` +
-      'choose another folder with --data, or delete the data with --fresh.',
+    `The data in ${path} is of the regions ${kept.join(', ')}, not of ${wanted.join(', ')}: ` +
+      `start those with --regions ${kept.join(',')}, choose another folder with --data, or delete the data with --fresh.`,
   );
 }
 
 /** Removes the folder and all in it; throws as `openDataFolder`. Nothing when there is none. */
 export async function removeDataFolder(folder: string): Promise<void> {
   const path = resolve(folder);
-  await checkFolder(path);
-  await rm(path, { recursive: true, force: true, maxRetries: 3 });
+  await orUnusable(path, async () => {
+    await checkFolder(path);
+    await rm(path, { recursive: true, force: true, maxRetries: 3 });
+  });
+}
+
+/** No rights, a file system that is read only, a file where a folder would have to be. */
+const UNUSABLE = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR']);
+
+async function orUnusable(path: string, use: () => Promise<void>): Promise<void> {
+  try {
+    await use();
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (!UNUSABLE.has(code)) throw error;
+    throw new LocalClusterError(
+      'DATA_UNUSABLE',
+      `The folder ${path} cannot be written by this user (${code}): choose another with --data, or give this user the right.`,
+      error,
+    );
+  }
 }
 
 /** Resolves to the record of a folder that may be used; undefined when there is nothing in it. */

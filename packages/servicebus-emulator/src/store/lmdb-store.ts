@@ -1,4 +1,8 @@
-import { mkdir } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdir, rm, stat } from 'node:fs/promises';
+import { connect, createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { DEFAULT_QUEUE_PROPERTIES, type QueueProperties } from '../queue/queue-properties.ts';
 import {
@@ -34,9 +38,9 @@ interface LmdbTables {
   readonly counters: Database<QueueCounters, number>;
 }
 
-/** Just above the greatest sequence number there can be. */
 /** A folder that is made for messages is for nobody else. */
 const OWNER_ONLY = 0o700;
+/** Just above the greatest sequence number there can be. */
 const SEQUENCE_NUMBER_END = Number.MAX_SAFE_INTEGER;
 const NOTHING = Buffer.alloc(0);
 
@@ -117,10 +121,65 @@ function scanDue(tables: LmdbTables, options: ScanDueOptions) {
 }
 
 /**
- * Keeps everything in the folder, which is made when absent. One process at a time may use it.
+ * Keeps everything in the folder, which is made when absent. Rejects while another emulator of this machine uses it: two
+ * would number messages each for itself, and give one message to two receivers.
  */
 export async function openLmdbStore(location: string): Promise<EmulatorStore> {
   await mkdir(location, { recursive: true, mode: OWNER_ONLY });
+  const claim = await claimFolder(location);
+  try {
+    return await openClaimed(location, claim);
+  } catch (error) {
+    claim.close();
+    throw error;
+  }
+}
+
+/** Holds the folder until the server is closed, or this process is gone, however it goes: the system frees the name. */
+async function claimFolder(location: string): Promise<Server> {
+  const { dev, ino } = await stat(location, { bigint: true });
+  const name = `servicebus-emulator-${dev}-${ino}`;
+  const path = CLAIM_PATHS[process.platform]?.(name) ?? join(tmpdir(), `${name}.sock`);
+  const claim =
+    (await listenOn(path)) ?? ((await freesDeadFile(path)) ? await listenOn(path) : undefined);
+  if (claim !== undefined) return claim;
+  throw new Error(
+    `the messages in ${location} are used by another emulator: stop that one, or choose another folder`,
+  );
+}
+
+/** Where names of sockets are no files, none is left behind by a process that is killed. */
+const CLAIM_PATHS: Readonly<Partial<Record<NodeJS.Platform, (name: string) => string>>> = {
+  linux: (name) => `\0${name}`,
+  win32: (name) => `\\\\.\\pipe\\${name}`,
+};
+
+/** Resolves to undefined where somebody else listens, or a file says so. */
+async function listenOn(path: string): Promise<Server | undefined> {
+  const server = createServer((socket) => socket.destroy()).listen(path);
+  try {
+    await once(server, 'listening');
+    return server.unref();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return undefined;
+    throw error;
+  }
+}
+
+/** Removes the file of a socket that nobody listens on any more; says whether it did. */
+async function freesDeadFile(path: string): Promise<boolean> {
+  if (CLAIM_PATHS[process.platform] !== undefined) return false;
+  const socket = connect(path);
+  const isAlive = await once(socket, 'connect').then(
+    () => true,
+    () => false,
+  );
+  socket.destroy();
+  if (!isAlive) await rm(path, { force: true });
+  return !isAlive;
+}
+
+async function openClaimed(location: string, claim: Server): Promise<EmulatorStore> {
   const tables = openTables(location);
   const commits = createGroupCommit<StoreWrite>((writes) => commitGroup(tables, writes));
   const messages: MessageStore = {
@@ -145,6 +204,7 @@ export async function openLmdbStore(location: string): Promise<EmulatorStore> {
     async close() {
       await commits.idle();
       await tables.root.close();
+      claim.close();
     },
   };
 }

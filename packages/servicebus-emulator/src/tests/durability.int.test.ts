@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -127,5 +127,33 @@ describe('the program', () => {
       expect(child.exitCode).toBe(1);
     }
     taken.close();
+  });
+
+  /** Returns what it says before it ends. */
+  async function refusalOf(location: string): Promise<string> {
+    const child = run(['--location', location, '--amqp-port', '0', '--admin-port', '0']);
+    const [[line], [code]] = (await Promise.all([
+      once(createInterface(child.stderr!), 'line'),
+      once(child, 'exit'),
+    ])) as [[string], [number]];
+    expect(code).toBe(1);
+    return line;
+  }
+
+  it('refuses a folder that another one uses, and takes it when that was killed', async () => {
+    const { child } = await start();
+    expect(await refusalOf(folder)).toBe(
+      `The emulator could not start: the messages in ${folder} are used by another emulator: stop that one, or choose another folder`,
+    );
+    await end(child, 'SIGKILL');
+    await start();
+  });
+
+  it('says which folder it cannot write to, and asks for another', async () => {
+    const file = join(folder, 'file');
+    await writeFile(file, '');
+    expect(await refusalOf(join(file, 'below'))).toMatch(
+      /^The folder of --location cannot be used \(ENOTDIR.*below.*\): choose one in which this user may write\.$/,
+    );
   });
 });
