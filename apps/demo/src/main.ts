@@ -77,9 +77,10 @@ async function runDemo(
   { target, progress }: DemoParts,
 ): Promise<DemoReport | undefined> {
   const stop = listenForStop();
-  progress.say('Starting two regions.');
+  progress.say(`Starting the regions ${options.regions.join(', ')}.`);
   try {
     const cluster = await startCluster({
+      regions: options.regions,
       probing: options.failOver ? PROBING_FAST : PROBING_DEFAULT,
       keepData: options.keep,
       onEvent: (event) => tell(event, progress),

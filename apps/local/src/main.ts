@@ -59,7 +59,7 @@ async function run(options: LocalOptions): Promise<void> {
   });
   if (!stop.signal.aborted) {
     const inventory = await writeInventory(cluster);
-    console.log(describeCluster(cluster));
+    console.log(describeCluster(cluster, inventory));
     const beside = startConsole({ inventory, port: cluster.consolePort });
     await new Promise((resolve) => stop.signal.addEventListener('abort', resolve, { once: true }));
     await beside.stop();

@@ -1,7 +1,9 @@
 export {
   type Cluster,
   type ClusterOptions,
+  parseRegions,
   REGION_NAMES_MAX,
+  REGIONS_TEXT,
   regionNames,
 } from './cluster/cluster.ts';
 export { inventoryOf, removeDataFolder } from './cluster/data-folder.ts';

@@ -19,13 +19,13 @@ export interface LagSampler {
 export interface LagSamplerOptions {
   /** Counts the customers that there will be. */
   readonly total: number;
-  /** Whether the customer can be read in another region than the given one. False also for no answer. */
+  /** Whether the customer can be read in all regions but the given one. False also for no answer. */
   readonly hasArrived: (customerId: string, writtenIn: string) => Promise<boolean>;
 }
 
 /**
  * Measures how long it takes from a customer's acknowledgement in one region until it can be read
- * in another, by asking for some of them again and again. The time of the last question counts as
+ * in the others, by asking for some of them again and again. The time of the last question counts as
  * a part of it, so a sample is never too small; one that does not arrive counts with its age.
  */
 export function createLagSampler({ total, hasArrived }: LagSamplerOptions): LagSampler {

@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { CONCURRENCY_DEFAULT, readOptions } from './read-options.ts';
 
-const DEFAULTS = { concurrency: CONCURRENCY_DEFAULT, json: false, keep: false, failOver: false };
+const DEFAULTS = {
+  regions: ['east', 'west'],
+  concurrency: CONCURRENCY_DEFAULT,
+  json: false,
+  keep: false,
+  failOver: false,
+};
 
 describe('the options of the demo', () => {
   it.each([
@@ -10,9 +16,10 @@ describe('the options of the demo', () => {
     [['--', '--json'], { ...DEFAULTS, json: true }],
     [
       ['--customers', 'a.json', '--count', '5', '--concurrency', '1', '--keep', '--fail-over'],
-      { customers: 'a.json', count: 5, concurrency: 1, json: false, keep: true, failOver: true },
+      { ...DEFAULTS, customers: 'a.json', count: 5, concurrency: 1, keep: true, failOver: true },
     ],
     [['--table', 'Orders'], { ...DEFAULTS, table: 'Orders' }],
+    [['--regions', 'tokyo,lima,oslo'], { ...DEFAULTS, regions: ['tokyo', 'lima', 'oslo'] }],
   ])('are read from %j', (args, options) => {
     expect(readOptions(args)).toEqual({ kind: 'run', options });
   });
@@ -23,6 +30,7 @@ describe('the options of the demo', () => {
     [['--concurrency', '257'], 'whole number from 1 to 256'],
     [['--concurrency', '1.5'], 'whole number'],
     [['--customers'], 'argument missing'],
+    [['--regions', '1'], '"1" are not 2 to 5'],
     [['--table', 'a-b'], '3 to 63 letters and digits'],
     [['--fast'], "unknown option '--fast'"],
     [['file.json'], 'too many arguments'],

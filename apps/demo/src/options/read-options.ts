@@ -1,3 +1,4 @@
+import { parseRegions, REGIONS_TEXT, regionNames } from '@tandem/local-cluster';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 
 export const CONCURRENCY_DEFAULT = 32;
@@ -11,6 +12,8 @@ export interface DemoOptions {
   /** Names a table of orders, which are written instead of customers. */
   readonly table?: string;
   readonly count?: number;
+  /** Names them, the one that is written to first. */
+  readonly regions: readonly string[];
   readonly concurrency: number;
   readonly json: boolean;
   readonly keep: boolean;
@@ -23,8 +26,8 @@ export type OptionsReading =
   | { readonly kind: 'invalid'; readonly message: string };
 
 const HELP = `
-How the lag is measured: about every 50th customer (more of them in a short run) is asked for in the
-other region right after its acknowledgement, again and again, until it is there. The lag is the
+How the lag is measured: about every 50th customer (more of them in a short run) is asked for in
+every other region right after its acknowledgement, again and again, until it is there. The lag is the
 time from the acknowledgement to the answer that has it. With --fail-over this is done until the
 first region is lost.
 
@@ -34,13 +37,13 @@ region are killed; when three quarters are, they are started again. Customers wi
 one here, because a PUT that got no answer can be sent again and a POST cannot.
 
 With --table the writes are transactions of ten orders, of one customer each, by the client of Table Storage
-for JavaScript. With --fail-over it is told both regions, and goes to the other one when a request fails. The JSON
+for JavaScript. With --fail-over it is told all regions, and goes to the next one when a request fails. The JSON
 line counts orders then, and has transactions: {written, torn}: torn is one of which a part is there.
 
-The JSON line has: written (acknowledged), replicated (in the other region with every field as it was
+The JSON line has: written (acknowledged), replicated (in every other region with every field as it was
 written), missing and different (so that written = replicated + missing + different), extra (there,
 though nobody wrote them), notAcknowledged, lagMsP50 and lagMsP99 (null when nothing was
-measured). With --fail-over both regions are compared and there is also failOver: {outageMs,
+measured). With --fail-over all regions are compared and there is also failOver: {outageMs,
 failedRequests, retriedWrites}.
 
 Exit code: 0 when all customers arrived unchanged, 1 when not, 2 for wrong options or files.
@@ -65,8 +68,8 @@ export function readOptions(args: readonly string[]): OptionsReading {
 function createCommand(write: (text: string) => void): Command {
   return new Command('pnpm demo')
     .description(
-      'Starts two regions on this machine, writes customers in one through its REST API, waits until ' +
-        'the other has them, and compares every field of every customer.',
+      'Starts regions on this machine, writes customers in one through its REST API, waits until ' +
+        'the others have them, and compares every field of every customer.',
     )
     .option('--customers <file>', 'a JSON array of customers (default: made-up people)')
     .option(
@@ -79,6 +82,7 @@ function createCommand(write: (text: string) => void): Command {
       `how many: the first of the file (default: all), or made-up people or orders (default: ${COUNT_DEFAULT})`,
       wholeNumber(1, COUNT_MAX),
     )
+    .option('--regions <count or names>', REGIONS_TEXT, toRegions, regionNames(2))
     .option(
       '--concurrency <n>',
       'writes at the same time',
@@ -93,6 +97,12 @@ function createCommand(write: (text: string) => void): Command {
     .allowExcessArguments(false)
     .exitOverride()
     .configureOutput({ writeOut: write, writeErr: write });
+}
+
+function toRegions(text: string): readonly string[] {
+  const reading = parseRegions(text);
+  if (reading.kind === 'regions') return reading.regions;
+  throw new InvalidArgumentError(reading.problem);
 }
 
 function tableName(text: string): string {

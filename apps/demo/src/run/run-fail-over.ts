@@ -1,29 +1,34 @@
 import type { Cluster, Region } from '@tandem/local-cluster';
-import type { CustomerClient } from '../api/customer-client.ts';
 import { untilEqual } from '../compare/compare-customers.ts';
 import type { DemoFields } from '../customers/make-customers.ts';
 import { createLagSampler, type LagSampler } from '../lag/lag-sampler.ts';
 import type { DemoReport } from '../report/demo-report.ts';
 import { type WriteResult, writeCustomers } from '../write/write-customers.ts';
-import { pairOf, type RunOptions, SAMPLES_WAIT_MS_MAX } from './run-plain.ts';
+import { isInAll, type RunOptions, regionsOf, SAMPLES_WAIT_MS_MAX } from './run-plain.ts';
 
 const LOST_AT = 0.5;
 const BACK_AT = 0.75;
 const READY_MS_MAX = 5 * 60_000;
 
-/** Writes through what stands in front of the regions, loses the first region half way, and compares both. */
+/** Writes through what stands in front of the regions, loses the first region half way, and compares all. */
 export async function runFailOver<F extends DemoFields>(
   cluster: Cluster,
   options: RunOptions<F>,
 ): Promise<DemoReport> {
   const { target, progress } = options;
-  const pair = pairOf(cluster);
-  const [lost] = pair;
-  await target.prepare(pair);
-  const clients = new Map(pair.map((region) => [region.name, target.open(region)]));
+  const regions = regionsOf(cluster);
+  const [lost] = regions;
+  await target.prepare(regions);
+  const clients = new Map(regions.map((region) => [region.name, target.open(region)]));
   const sampler = createLagSampler({
     total: target.customers.length,
-    hasArrived: (customerId, writtenIn) => hasElsewhere(clients, customerId, writtenIn),
+    hasArrived: (customerId, writtenIn) => {
+      const others = [...clients].filter(([region]) => region !== writtenIn);
+      return isInAll(
+        others.map(([, client]) => client),
+        customerId,
+      );
+    },
   });
   const outage = createOutageMeter(() => performance.now());
   const startedMs = performance.now();
@@ -37,7 +42,7 @@ export async function runFailOver<F extends DemoFields>(
   progress.say(`Waiting until ${lost.name} says that it has caught up.`);
   await lost.untilReady(READY_MS_MAX);
 
-  progress.begin('Comparing both regions', result.written.acknowledged.size);
+  progress.begin('Comparing all regions', result.written.acknowledged.size);
   const comparison = await untilEqual({
     written: result.written,
     clients: [...clients.values()],
@@ -45,7 +50,7 @@ export async function runFailOver<F extends DemoFields>(
   });
   progress.end();
   return {
-    comparedIn: pair.map(({ name }) => name),
+    comparedIn: regions.map(({ name }) => name),
     written: result.written.acknowledged,
     kind: target.kind,
     writeMs: result.durationMs,
@@ -125,16 +130,6 @@ function createLoss(
     return back;
   };
   return { begin: () => void begin(), end: () => void end(), untilBack: end };
-}
-
-async function hasElsewhere(
-  clients: ReadonlyMap<string, Pick<CustomerClient, 'has'>>,
-  customerId: string,
-  writtenIn: string,
-): Promise<boolean> {
-  const others = [...clients].filter(([region]) => region !== writtenIn);
-  const found = await Promise.all(others.map(([, client]) => client.has(customerId)));
-  return found.every(Boolean);
 }
 
 /** Measures the longest time in which no write was acknowledged, once it has begun. */

@@ -1,4 +1,5 @@
 import type { Cluster, Region } from '@tandem/local-cluster';
+import type { CustomerClient } from '../api/customer-client.ts';
 import { untilEqual } from '../compare/compare-customers.ts';
 import type { DemoFields } from '../customers/make-customers.ts';
 import { createLagSampler } from '../lag/lag-sampler.ts';
@@ -7,19 +8,20 @@ import type { Progress } from '../report/progress.ts';
 import { writeCustomers } from '../write/write-customers.ts';
 import type { Target } from './targets.ts';
 
-/** Writes in the first region and compares in the second. */
+/** Writes in the first region and compares in all others. */
 export async function runPlain<F extends DemoFields>(
   cluster: Cluster,
   options: RunOptions<F>,
 ): Promise<DemoReport> {
   const { target, concurrency, progress } = options;
   const { customers } = target;
-  const [home, other] = pairOf(cluster);
+  const [home, ...others] = regionsOf(cluster);
   await target.prepare(cluster.regions);
-  const otherClient = target.open(other);
+  const clients = others.map((region) => target.open(region));
+  const names = others.map(({ name }) => name);
   const sampler = createLagSampler({
     total: customers.length,
-    hasArrived: (customerId) => otherClient.has(customerId),
+    hasArrived: (customerId) => isInAll(clients, customerId),
   });
   const startedMs = performance.now();
 
@@ -36,15 +38,15 @@ export async function runPlain<F extends DemoFields>(
   });
   progress.end();
 
-  progress.begin(`Arriving in ${other.name}`, result.written.acknowledged.size);
+  progress.begin(`Arriving in ${names.join(', ')}`, result.written.acknowledged.size);
   const comparison = await untilEqual({
     written: result.written,
-    clients: [otherClient],
+    clients,
     onProgress: (count) => progress.update(count),
   });
   progress.end();
   return {
-    comparedIn: [other.name],
+    comparedIn: names,
     written: result.written.acknowledged,
     kind: target.kind,
     writeMs: result.durationMs,
@@ -64,8 +66,17 @@ export interface RunOptions<F extends DemoFields = DemoFields> {
 /** After the last comparison: what has not arrived by then does not arrive. */
 export const SAMPLES_WAIT_MS_MAX = 5_000;
 
-export function pairOf({ regions }: Cluster): readonly [Region, Region] {
-  const [home, other] = regions;
-  if (home === undefined || other === undefined) throw new Error('The demo needs two regions.');
-  return [home, other];
+/** Returns them all, the one that is written to, or lost, first. */
+export function regionsOf({ regions }: Cluster): readonly [Region, ...Region[]] {
+  const [home, ...others] = regions;
+  if (home === undefined || others.length === 0) throw new Error('The demo needs two regions.');
+  return [home, ...others];
+}
+
+export async function isInAll(
+  clients: readonly Pick<CustomerClient, 'has'>[],
+  customerId: string,
+): Promise<boolean> {
+  const found = await Promise.all(clients.map((client) => client.has(customerId)));
+  return found.every(Boolean);
 }

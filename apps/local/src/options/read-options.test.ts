@@ -23,6 +23,7 @@ describe('the options of npm start', () => {
     ],
     [['--regions', '3'], {}, { ...DEFAULTS, regions: ['east', 'west', 'north'] }],
     [['--regions=2'], {}, DEFAULTS],
+    [['--regions', 'tokyo,lima'], {}, { ...DEFAULTS, regions: ['tokyo', 'lima'] }],
   ])('are read from %j and %j', (args, environment, options) => {
     expect(readOptions(args, environment)).toEqual({ kind: 'run', options });
   });
@@ -30,10 +31,8 @@ describe('the options of npm start', () => {
   it.each([
     [['--port-base', '80'], {}, '"80" is no port base: give a whole number from 1024'],
     [[], { TANDEM_PORT_BASE: 'x' }, '"x" is no port base'],
-    [['--regions', '1'], {}, 'Give a whole number from 2 to 5.'],
-    [['--regions', '6'], {}, 'Give a whole number from 2 to 5.'],
-    [['--regions', 'three'], {}, 'Give a whole number from 2 to 5.'],
-    [['--regions', ''], {}, 'Give a whole number from 2 to 5.'],
+    [['--regions', '1'], {}, '"1" are not 2 to 5: how many'],
+    [['--regions', 'tokyo,Lima'], {}, '"Lima" is no name of a region'],
     [['--port'], {}, "unknown option '--port'"],
     [['west'], {}, 'too many arguments'],
   ])('are refused: %j and %j', (args, environment, message) => {

@@ -1,14 +1,14 @@
 import {
   PORT_BASE_DEFAULT,
   parsePortBase,
+  parseRegions,
   portsText,
-  REGION_NAMES_MAX,
+  REGIONS_TEXT,
   regionNames,
 } from '@tandem/local-cluster';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 
-const DATA_DEFAULT = '.tandem';
-const REGIONS_MIN = 2;
+export const DATA_DEFAULT = '.tandem';
 
 export interface LocalOptions {
   /** Names them, the preferred one first. */
@@ -64,12 +64,7 @@ function createCommand(write: (text: string) => void): Command {
     .description(
       'Starts regions, east and west unless there shall be more, and a traffic manager in front of them.',
     )
-    .option(
-      '--regions <count>',
-      `${REGIONS_MIN} to ${REGION_NAMES_MAX}: ${regionNames(REGION_NAMES_MAX).join(', ')}`,
-      toRegions,
-      regionNames(REGIONS_MIN),
-    )
+    .option('--regions <count or names>', REGIONS_TEXT, toRegions, regionNames(2))
     .option('--port-base <B>', 'first of the ports that are used, see below')
     .option('--data <folder>', 'where the data is kept from run to run', DATA_DEFAULT)
     .option('--fresh', 'delete the data of earlier runs first', false)
@@ -86,7 +81,7 @@ function createCommand(write: (text: string) => void): Command {
 }
 
 function toRegions(text: string): readonly string[] {
-  const count = /^\d$/.test(text) ? Number(text) : Number.NaN;
-  if (count >= REGIONS_MIN && count <= REGION_NAMES_MAX) return regionNames(count);
-  throw new InvalidArgumentError(`Give a whole number from ${REGIONS_MIN} to ${REGION_NAMES_MAX}.`);
+  const reading = parseRegions(text);
+  if (reading.kind === 'regions') return reading.regions;
+  throw new InvalidArgumentError(reading.problem);
 }

@@ -1,7 +1,11 @@
 import { chmod, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type Cluster, type ClusterEvent, inventoryOf, type Region } from '@tandem/local-cluster';
 import Table from 'cli-table3';
+import { DATA_DEFAULT } from '../options/read-options.ts';
+
+const FILE = 'tandem.regions.json';
+const FOUND_BY_ITSELF = join(DATA_DEFAULT, FILE);
 
 /** Names the customer that the examples write. */
 const EXAMPLE_ID = '4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88';
@@ -48,7 +52,8 @@ function toExamples({ regions, trafficManagerUrl }: Cluster): readonly string[] 
   ];
 }
 
-export function describeCluster(cluster: Cluster): string {
+/** Describes it to a person; `inventory` is the file that tells `tandem` of it. */
+export function describeCluster(cluster: Cluster, inventory: string): string {
   const names = cluster.regions.map(({ name }) => name);
   const [write = '', read = '', front = ''] = toExamples(cluster);
   return [
@@ -65,12 +70,19 @@ export function describeCluster(cluster: Cluster): string {
     ...cluster.regions.map(({ addresses }) => `  ${addresses.tableEndpoint}`),
     '',
     'Ask whether the regions are equal:',
-    '  node scripts/pnpm.mjs tandem verify',
+    `  node scripts/pnpm.mjs tandem${optionFor(inventory)} verify`,
     '',
     'Open on loopback (127.0.0.1) only: no other machine can reach it.',
     `Data in ${cluster.dataFolder}, logs in ${cluster.logFolder}.`,
     'Ready. Ctrl-C stops it; the data stays for the next start.',
   ].join('\n');
+}
+
+/** `tandem` finds by itself what is where `npm start` keeps its data unless it is told. */
+function optionFor(inventory: string): string {
+  if (inventory === resolve(FOUND_BY_ITSELF)) return '';
+  const isPlain = /^[\w./:@%+,-]+$/.test(inventory);
+  return ` --regions ${isPlain ? inventory : `'${inventory.replaceAll("'", "'\\''")}'`}`;
 }
 
 function endpointOf(connection: string, key: string): string {
@@ -107,7 +119,6 @@ function unknown(event: never): string {
   return JSON.stringify(event);
 }
 
-const FILE = 'tandem.regions.json';
 /** It holds keys. */
 const OWNER_ONLY = 0o600;
 

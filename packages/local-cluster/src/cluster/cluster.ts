@@ -1,3 +1,6 @@
+import { isRegionName } from '@tandem/core';
+import { LocalClusterError } from '../local-cluster-error.ts';
+import { REGIONS_MAX } from '../ports/port-plan.ts';
 import type { LocalProcess } from '../process/local-process.ts';
 import type { Probing } from '../programs/traffic-manager-program.ts';
 import type { Region } from './region.ts';
@@ -15,6 +18,49 @@ export function regionNames(count: number): readonly string[] {
 }
 
 export const REGIONS_DEFAULT = regionNames(2);
+
+/** With one alone there is nothing to replicate. */
+const REGIONS_ASKED_MIN = REGIONS_DEFAULT.length;
+
+/** Tells what `parseRegions` takes, for a help text. */
+export const REGIONS_TEXT =
+  `${REGIONS_ASKED_MIN} to ${REGION_NAMES_MAX}: how many (${REGION_NAMES.join(', ')}), ` +
+  'or their names, the preferred one first, as tokyo,lima,oslo';
+
+/** Reads how many regions a person wants, or their names with commas between; the rule that is broken is the problem. */
+export function parseRegions(
+  text: string,
+):
+  | { readonly kind: 'regions'; readonly regions: readonly string[] }
+  | { readonly kind: 'problem'; readonly problem: string } {
+  const words = text.split(',').map((word) => word.trim());
+  const isCount = words.length === 1 && /^\d*$/.test(text.trim());
+  const count = isCount ? Number(text) : words.length;
+  if (count < REGIONS_ASKED_MIN || count > REGION_NAMES_MAX) {
+    return { kind: 'problem', problem: `"${text}" are not ${REGIONS_TEXT}.` };
+  }
+  const regions = isCount ? regionNames(count) : words;
+  const problem = findProblem(regions);
+  return problem === undefined ? { kind: 'regions', regions } : { kind: 'problem', problem };
+}
+
+/** Throws OPTIONS_INVALID with the rule that the names break. */
+export function checkRegions(names: readonly string[]): void {
+  const problem = findProblem(names);
+  if (problem !== undefined) throw new LocalClusterError('OPTIONS_INVALID', problem);
+}
+
+function findProblem(names: readonly string[]): string | undefined {
+  if (names.length === 0 || names.length > REGIONS_MAX) {
+    return `There are ${names.length} regions: a cluster has 1 to ${REGIONS_MAX}.`;
+  }
+  const bad = names.find((name) => !isRegionName(name));
+  if (bad !== undefined) {
+    return `"${bad}" is no name of a region: use a-z and 0-9, a letter first, at most 31, and not "old".`;
+  }
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  return twice === undefined ? undefined : `The region ${twice} is there twice.`;
+}
 
 export interface ClusterOptions {
   /** Has 1 to 9 names; the first is preferred by the traffic manager. East and west by default. */

@@ -1,18 +1,13 @@
 import { join } from 'node:path';
-import { AppError, isRegionName } from '@tandem/core';
+import { AppError } from '@tandem/core';
 import { LocalClusterError } from '../local-cluster-error.ts';
-import {
-  REGIONS_MAX,
-  type ReservedPorts,
-  reserveFreePorts,
-  reservePortsAt,
-} from '../ports/port-plan.ts';
+import { type ReservedPorts, reserveFreePorts, reservePortsAt } from '../ports/port-plan.ts';
 import type { LocalProcess } from '../process/local-process.ts';
 import type { Program } from '../process/program.ts';
 import { urlOf } from '../programs/region-programs.ts';
 import { PROBING_DEFAULT, trafficManagerProgram } from '../programs/traffic-manager-program.ts';
 import { prepareRegions } from '../seed/prepare-regions.ts';
-import { type Cluster, type ClusterOptions, REGIONS_DEFAULT } from './cluster.ts';
+import { type Cluster, type ClusterOptions, checkRegions, REGIONS_DEFAULT } from './cluster.ts';
 import { createTemporaryFolder, type DataFolder, openDataFolder } from './data-folder.ts';
 import { createRegion, type Region, startAll } from './region.ts';
 import { type ClusterListener, createSupervisedProcess } from './supervised-process.ts';
@@ -157,22 +152,4 @@ function findRegion(regions: readonly Region[], name: string): Region {
   if (found !== undefined) return found;
   const known = regions.map((region) => region.name).join(', ');
   throw new LocalClusterError('OPTIONS_INVALID', `There is no region ${name}, only ${known}.`);
-}
-
-/** Throws OPTIONS_INVALID with the rule that the names break. */
-export function checkRegions(names: readonly string[]): void {
-  const problem = findProblem(names);
-  if (problem !== undefined) throw new LocalClusterError('OPTIONS_INVALID', problem);
-}
-
-function findProblem(names: readonly string[]): string | undefined {
-  if (names.length === 0 || names.length > REGIONS_MAX) {
-    return `There are ${names.length} regions: a cluster has 1 to ${REGIONS_MAX}.`;
-  }
-  const bad = names.find((name) => !isRegionName(name));
-  if (bad !== undefined) {
-    return `"${bad}" is no name of a region: use a-z and 0-9, a letter first, at most 31.`;
-  }
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  return twice === undefined ? undefined : `The region ${twice} is there twice.`;
 }
