@@ -325,7 +325,7 @@ function bindLeaving(found: FoundTable, source: TableSource, parts: BoundParts):
     if (isSame && isHeldIn(region, now.table.source)) return undefined;
     if (isSame && stateOf(now) === 'closing') return bindRows(now, parts, old).rows;
     // Deleted and made again it would be another.
-    if (!isSame && !isReturnOf(now.table.source, source)) throw noTable(table.name);
+    if (!isSame && !isReturnOf(now.table.source, table)) throw noTable(table.name);
     return bindTable(now, parts).rows;
   };
   const read = async <T>(work: (rows: RegionOpenTable) => Promise<T>): Promise<T> =>

@@ -100,9 +100,11 @@ describe('the return of a table', () => {
       follows: 3,
       rows: 7,
     });
-    expect(isReturnOf(next, gone)).toBe(true);
-    expect(isReturnOf({ ...next, table: 'Other' }, gone)).toBe(false);
-    expect(isReturnOf(undefined, gone)).toBe(false);
+    expect(isReturnOf(next, { rowsOf: 3 })).toBe(true);
+    // Whoever has not heard of the return yet may find that it is taken over again.
+    expect(isReturnOf({ ...next, state: 'frozen' }, { rowsOf: 3 })).toBe(true);
+    expect(isReturnOf(next, { rowsOf: 2 })).toBe(false);
+    expect(isReturnOf(undefined, { rowsOf: 3 })).toBe(false);
   });
 
   test.each([

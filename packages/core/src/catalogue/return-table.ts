@@ -129,10 +129,12 @@ export function sourceAfterReturn(
   return { state: 'proxy', home, from, table, sinceMs: nowMs, follows, ...counted };
 }
 
-/** Tells whether a table is what one that left has become. */
-export function isReturnOf(now: ReadSource | undefined, left: TableSource): boolean {
-  if (now === undefined || now === SOURCE_UNREADABLE || now.state !== 'proxy') return false;
-  return now.home === left.home && now.from === left.from && now.table === left.table;
+/** Tells whether a table is what one that left has become, even where that is taken over again by now. */
+export function isReturnOf(
+  now: ReadSource | undefined,
+  { rowsOf }: { readonly rowsOf: number },
+): boolean {
+  return now !== undefined && now !== SOURCE_UNREADABLE && now.follows === rowsOf;
 }
 
 function wasLetStay(table: Returnable): TerminalError {
