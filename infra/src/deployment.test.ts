@@ -269,6 +269,11 @@ describe.each(VARIANTS)('a deployment: $variant', ({ changes }) => {
   });
 });
 
+const jobsOf = (asked: readonly AskedResource[]) =>
+  asked
+    .filter(({ type }) => type === 'azure-native:app:Job')
+    .sort((a, b) => a.name.localeCompare(b.name));
+
 /** By name; which is asked for first depends on what is known first. */
 const appsOf = (asked: readonly AskedResource[]) =>
   asked
@@ -307,6 +312,7 @@ describe('a deployment, region by region', () => {
     expect(changed.map(({ name }) => name).sort()).toEqual([
       'tandem-east-customer-api',
       'tandem-east-replicator',
+      'tandem-east-settings',
     ]);
     expect(
       appsOf(after).flatMap(({ template }) =>
@@ -453,14 +459,31 @@ describe('container apps, step by step', () => {
     const { asked } = await build('apps', {
       regions: [{ ...east, logLevel: 'debug', wireVersion: 8 }, west],
     });
-    const environments = appsOf(asked)
-      .map(({ template }) => JSON.stringify(template))
-      .map((text) => [text.includes('"debug"'), text.includes('MESSAGES_WIRE_VERSION')]);
-    expect(environments).toEqual([
-      [true, true],
-      [true, true],
-      [false, false],
-      [false, false],
-    ]);
+    const levels = appsOf(asked).map(({ template }) =>
+      JSON.stringify(template).includes('"debug"'),
+    );
+    expect(levels).toEqual([true, true, false, false]);
+    const written = jobsOf(asked).map(({ inputs }) => JSON.stringify(inputs));
+    expect(written.map((text) => text.includes('MESSAGES_WIRE_VERSION'))).toEqual([true, false]);
+  });
+
+  it('have a job that writes their settings, as the replicator, and only when it is started', async () => {
+    const { asked } = await build('apps');
+    for (const { name, inputs } of jobsOf(asked)) {
+      const region = name.split('-')[1];
+      expect(inputs).toMatchObject({
+        identity: { userAssignedIdentities: [expect.stringContaining(`${region}-replicator`)] },
+        configuration: { triggerType: 'Manual', replicaTimeout: 300 },
+        template: {
+          containers: [{ args: ['config', 'release', '--region', region, '--apply'] }],
+        },
+      });
+    }
+    expect(jobsOf(asked)).toHaveLength(2);
+    // The environment of a service would win over what an operator sets.
+    const text = JSON.stringify(appsOf(asked));
+    for (const variable of ['CUSTOMER_QUEUE', 'PEER', 'SERVICE_BUS_CONNECTION', 'DATA_ACCESS']) {
+      expect(text).not.toContain(variable);
+    }
   });
 });

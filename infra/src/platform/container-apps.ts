@@ -5,9 +5,11 @@ import {
   ContainerApp,
   IdentitySettingsLifeCycle,
   IngressTransportMethod,
+  Job,
   ManagedEnvironment,
   ManagedServiceIdentityType,
   Type as ProbeType,
+  TriggerType,
 } from '@pulumi/azure-native/app/index.js';
 import { DiagnosticSetting } from '@pulumi/azure-native/monitor/index.js';
 import type { Output } from '@pulumi/pulumi';
@@ -15,7 +17,11 @@ import { grant } from '../access/grant.ts';
 import type { Region } from '../region/build-region.ts';
 import { imageTagOf, placeOf, prefixOf } from '../region/region-context.ts';
 import type { ImageRegistry } from '../registry.ts';
-import { type ServicePlan, serviceEnvironment } from './service-environment.ts';
+import {
+  type ServicePlan,
+  serviceEnvironment,
+  settingsEnvironment,
+} from './service-environment.ts';
 
 const API: ServicePlan = { service: 'customer-api', port: 8_080, shutdownDeadlineMs: 20_000 };
 const REPLICATOR: ServicePlan = { service: 'replicator', port: 8_081, shutdownDeadlineMs: 20_000 };
@@ -70,8 +76,10 @@ export function createContainerApps(
     });
   }
   if (settings.containerApps?.stage !== 'platform') {
-    createApi({ own, regions, images, environment });
-    createReplicator({ own, regions, images, environment });
+    const options = { own, regions, images, environment };
+    createSettingsJob(options);
+    createApi(options);
+    createReplicator(options);
   }
   const proof = environment.customDomainConfiguration.apply(
     (domain) => domain?.customDomainVerificationId ?? '',
@@ -210,9 +218,53 @@ function createReplicator(options: AppOptions): ContainerApp {
   });
 }
 
-function container({ own, regions, images }: AppOptions, plan: ServicePlan) {
+/** It reads some rows and ends. */
+const SETTINGS_SECONDS_MAX = 300;
+/** A role that was just given may take minutes to be known everywhere. */
+const SETTINGS_RETRIES = 4;
+
+/**
+ * Writes the settings of the stack into the region's table Configuration, as the hook of the charts does. Whoever releases
+ * starts it before the apps are changed, since nothing of Azure would.
+ */
+function createSettingsJob({ own, regions, images, environment }: AppOptions): Job {
+  const identity = own.identities.replicator;
+  const variables = Object.entries(settingsEnvironment(own, regions));
+  return new Job(`${prefixOf(own.context)}-settings`, {
+    ...placeOf(own.context),
+    jobName: `${prefixOf(own.context)}-settings`,
+    environmentId: environment.id,
+    identity: {
+      type: ManagedServiceIdentityType.UserAssigned,
+      userAssignedIdentities: [identity.id],
+    },
+    configuration: {
+      triggerType: TriggerType.Manual,
+      manualTriggerConfig: { parallelism: 1, replicaCompletionCount: 1 },
+      replicaTimeout: SETTINGS_SECONDS_MAX,
+      replicaRetryLimit: SETTINGS_RETRIES,
+      registries: [{ server: images.server, identity: identity.id }],
+    },
+    template: {
+      containers: [
+        {
+          name: 'tandem',
+          image: `${images.server}/tandem-operator:${imageTagOf(own.context)}`,
+          args: ['config', 'release', '--region', own.context.region.name, '--apply'],
+          env: [
+            ...variables.map(([name, value]) => ({ name, value })),
+            { name: 'AZURE_CLIENT_ID', value: identity.clientId },
+          ],
+          resources: { cpu: 0.25, memory: '0.5Gi' },
+        },
+      ],
+    },
+  });
+}
+
+function container({ own, images }: AppOptions, plan: ServicePlan) {
   const identity = own.identities[plan.service === 'replicator' ? 'replicator' : 'customerApi'];
-  const variables = Object.entries(serviceEnvironment(own, regions, plan));
+  const variables = Object.entries(serviceEnvironment(own, plan));
   return {
     name: plan.service,
     image: `${images.server}/tandem-${plan.service}:${imageTagOf(own.context)}`,

@@ -1,4 +1,5 @@
 import type { Region } from '../region/build-region.ts';
+import { imageTagOf } from '../region/region-context.ts';
 
 export interface ServicePlan {
   readonly service: 'customer-api' | 'replicator';
@@ -6,38 +7,54 @@ export interface ServicePlan {
   readonly shutdownDeadlineMs: number;
 }
 
-/**
- * The environment of a service where no chart makes it. As in helm/, what follows from the list of
- * regions is set here; what is not set is read from the region's table Configuration.
- */
+/** The environment of a service where no chart makes it: what it needs to find its region's table Configuration. */
 export function serviceEnvironment(
   own: Region,
-  regions: readonly Region[],
   plan: ServicePlan,
 ): Readonly<Record<string, string>> {
-  const { queue, auth } = own.context.settings;
-  const { logLevel = 'info', wireVersion } = own.context.region;
-  const peers = regions
-    .filter((region) => region !== own)
-    .map(({ context, data }) => ({
-      region: context.region.name,
-      connection: data.namespaceHost,
-      queue,
-    }));
+  const { auth } = own.context.settings;
+  const { logLevel = 'info' } = own.context.region;
   return {
     REGION_ID: own.context.region.name,
     STORAGE_CONNECTION: own.data.accountUrl,
-    CUSTOMER_DATA_ACCESS: 'multi-region',
-    CUSTOMER_QUEUE: queue,
-    SERVICE_BUS_CONNECTION: own.data.namespaceHost,
-    PEERS: JSON.stringify(peers),
     HOST: '0.0.0.0',
     PORT: String(plan.port),
     LOG_LEVEL: logLevel,
-    ...(wireVersion !== undefined && { MESSAGES_WIRE_VERSION: String(wireVersion) }),
     SHUTDOWN_DEADLINE_MS: String(plan.shutdownDeadlineMs),
     ...(plan.service === 'customer-api'
       ? { AUTH_ISSUER: auth.issuer, AUTH_AUDIENCE: auth.audience }
       : {}),
+  };
+}
+
+/**
+ * What `tandem config release` writes into that table, and how it finds it. As in helm/, what follows from the list of regions is
+ * given, and two regions have the form for two.
+ */
+export function settingsEnvironment(
+  own: Region,
+  regions: readonly Region[],
+): Readonly<Record<string, string>> {
+  const { context, data } = own;
+  const { queue } = context.settings;
+  const { name, wireVersion } = context.region;
+  const peers = regions
+    .filter((region) => region !== own)
+    .map((peer) => ({
+      region: peer.context.region.name,
+      connection: peer.data.namespaceHost,
+      queue,
+    }));
+  const [only, second] = peers;
+  return {
+    TANDEM_REGIONS: JSON.stringify({ version: 1, regions: [{ name, storage: data.accountUrl }] }),
+    TANDEM_RELEASE: `of the stack, ${imageTagOf(context)}`,
+    CUSTOMER_DATA_ACCESS: 'multi-region',
+    CUSTOMER_QUEUE: queue,
+    SERVICE_BUS_CONNECTION: data.namespaceHost,
+    ...(only !== undefined && second === undefined
+      ? { PEER_REGION: only.region, REDUNDANCY_SERVICE_BUS_CONNECTION: only.connection }
+      : { PEERS: JSON.stringify(peers) }),
+    ...(wireVersion !== undefined && { MESSAGES_WIRE_VERSION: String(wireVersion) }),
   };
 }

@@ -14,6 +14,7 @@ import {
   createTableRegionHold,
   isBucketCountRecorded,
   REPLICATION_TABLE,
+  readOverrides,
   recordBucketCount,
   recordRegions,
   type TandemConfiguration,
@@ -37,6 +38,8 @@ export interface PrepareRegionOptions {
 export interface PreparedRegion {
   readonly configuration: TandemConfiguration;
   readonly settings: RegionSettings;
+  /** The settings that the environment overrides, by name; undefined where nobody says. */
+  readonly overridden?: readonly string[];
 }
 
 /**
@@ -64,7 +67,8 @@ export async function prepareRegion(options: PrepareRegionOptions): Promise<Prep
     }
     settings = { ...settings, regions: await recordRegions(store, settings.regions) };
   }
-  return { configuration, settings };
+  const overridden = [...readOverrides(tandemSettings, environment).keys()];
+  return { configuration, settings, overridden };
 }
 
 interface HoldLostTablesOptions {

@@ -52,17 +52,25 @@ export {
   namesOf,
   type OldSettingName,
   type ResolvedSettings,
+  readOverrides,
   resolveSettings,
   type SettingDefinitions,
   type SettingProblem,
   type SettingTexts,
 } from './configuration/resolve-settings.ts';
-export { environmentNameOf, type Secret, type SettingDefinition } from './configuration/setting.ts';
+export {
+  environmentNameOf,
+  type Secret,
+  type SettingDefinition,
+  type TakesEffect,
+} from './configuration/setting.ts';
 export {
   readSettingHistory,
+  type SettingAuthor,
   type SettingChange,
-  type WriteSettingOptions,
+  type SettingWrite,
   writeSetting,
+  writeSettings,
 } from './configuration/setting-history.ts';
 // The replicated table of an entity kind: written, read, listed, and what was before.
 export {

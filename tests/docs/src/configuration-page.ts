@@ -37,7 +37,10 @@ ${describeEnvironment(TelemetryEnvironmentSchema)}
 
 ## The table \`Configuration\` of a region
 Partition key \`Configuration\`, row key the name, column \`value\`. A variable of the second column overrides
-its setting in the process that has it; charts and infrastructure set the connections and the peers so.
+its setting in the process that has it, for development: charts and infrastructure give their processes none, but have
+a job of the release write them here (\`tandem config release\`, [ADR 49](adr/0049-write-the-settings-of-a-release-to-their-table.md)).
+\`tandem config check\` names what the running replicator is overridden in. What takes effect at once is read again
+within a minute by whatever runs; all else when a process is started.
 Secrets never appear in a log or an error.
 
 ${describeSettings(tandemSettings)}

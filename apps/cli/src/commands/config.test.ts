@@ -228,11 +228,11 @@ describe('what tandem config says to a person', () => {
     expect(await say('history')).toEqual(['Nothing was changed with this command.']);
     expect(await say('unset', SETTING)).toEqual([`${SETTING} is not set in west.`]);
     expect(await say('set', SETTING, '500')).toEqual([
-      `Would set ${SETTING} in west: nothing → 500. Its services read it when they start. Run it again ` +
-        'with --apply.',
+      `Would set ${SETTING} in west: nothing → 500. Its services read it by themselves within a minute. Run it ` +
+        'again with --apply.',
     ]);
     expect(await say('set', SETTING, '500', '--apply')).toEqual([
-      `Set ${SETTING} in west: nothing → 500.`,
+      `Set ${SETTING} in west: nothing → 500. Its services read it by themselves within a minute.`,
     ]);
     expect(await say('get', SETTING)).toEqual(['setting | value', `${SETTING} | 500`]);
     expect((await say('unset', SETTING))[0]).toContain(
@@ -241,7 +241,7 @@ describe('what tandem config says to a person', () => {
     const environment = { TANDEM_REGIONS: inventory, USER: 'ada' };
     const unset = ['config', 'unset', SETTING, ...AT, '--apply'];
     expect((await runWith({ environment }, ...unset)).out).toBe(
-      `Unset ${SETTING} in west: 500 → nothing.\n`,
+      `Unset ${SETTING} in west: 500 → nothing. Its services read it by themselves within a minute.\n`,
     );
     const [head, first, second] = await say('history', SETTING);
     expect(head).toBe('at | by | setting | before | after');
@@ -407,6 +407,129 @@ describe('settings that only the environment of the services has', () => {
     await write(harness.regions.west.store, 'Peer.Region', 'west');
     const { code, json } = await harness.run('config', 'check', ...AT);
     expect({ code, elsewhere: json['elsewhere'] }).toEqual({ code: 3, elsewhere: [] });
+  });
+});
+
+describe('tandem config release', () => {
+  const GIVEN = {
+    CUSTOMER_DATA_ACCESS: 'multi-region',
+    CUSTOMER_QUEUE: 'customer',
+    SERVICE_BUS_CONNECTION: 'west.servicebus.example',
+    PEER_REGION: 'east',
+    REDUNDANCY_SERVICE_BUS_CONNECTION: 'east.servicebus.example',
+  };
+
+  async function setUp() {
+    const harness = await createCliHarness();
+    const { store } = harness.regions.west;
+    const release = (given: Record<string, string>, ...args: readonly string[]) => {
+      const environment = { TANDEM_REGIONS: harness.inventory, TANDEM_RELEASE: 'one', ...given };
+      return harness.runWith({ environment }, '--json', 'config', 'release', ...AT, ...args);
+    };
+    return { ...harness, store, release };
+  }
+
+  test('writes what the environment gives, all at once, with who, and shows it before', async () => {
+    const { run, release, store } = await setUp();
+    const given = { ...GIVEN, SWEEP_INTERVAL_MS: '500', READINESS_LAG_MS_MAX: '20000' };
+    const planned = await release(given);
+    expect(planned.json).toMatchObject({ applied: false });
+    expect(planned.out).not.toContain('servicebus.example');
+    expect(await readConfigurationRow(store, 'Sweep.IntervalMs')).toBeUndefined();
+    let commits = 0;
+    store.beforeCommit(() => void (commits += 1));
+    expect((await release(given, '--apply')).json['changes']).toMatchObject(
+      expect.arrayContaining([
+        { setting: 'Sweep.IntervalMs', before: null, after: '500', takesEffect: 'now' },
+        { setting: 'Readiness.LagMsMax', before: null, after: '20000', takesEffect: 'restart' },
+      ]),
+    );
+    expect(commits).toBe(1);
+    const { json } = await run('config', 'history', 'Sweep.IntervalMs', ...AT);
+    expect(json['changes']).toMatchObject([{ by: 'release one', after: '500' }]);
+    expect((await release(given, '--apply')).json).toMatchObject({ changes: [] });
+  });
+
+  test('takes away what the release before gave, and nothing that a person set since', async () => {
+    const { run, release, store } = await setUp();
+    const given = { ...GIVEN, SWEEP_INTERVAL_MS: '500', SWEEP_GRACE_MS: '500' };
+    await release(given, '--apply');
+    await run('config', 'set', 'Sweep.GraceMs', '700', ...AT, '--apply');
+    await release(GIVEN, '--apply');
+    expect(await readConfigurationRow(store, 'Sweep.IntervalMs')).toBeUndefined();
+    expect(await readConfigurationRow(store, 'Sweep.GraceMs')).toBe('700');
+  });
+
+  test('takes away the peers of more regions, which would win over the one', async () => {
+    const { release, store } = await setUp();
+    const listed = [{ region: 'north', connection: 'north.servicebus.example' }];
+    await write(store, 'Peers', JSON.stringify(listed));
+    await release(GIVEN, '--apply');
+    expect(await readConfigurationRow(store, 'Peers')).toBeUndefined();
+    expect((await release(GIVEN, '--apply')).json).toMatchObject({ changes: [] });
+  });
+
+  test.each([
+    ['a text beyond its rule', { SWEEP_INTERVAL_MS: 'soon' }, 'SWEEP_INTERVAL_MS cannot be used'],
+    ['itself as its peer', { PEER_REGION: 'west' }, '"west" is this region'],
+    ['another bucket count', { TABLES_BUCKET_COUNT: OTHER_COUNT }, 'records 4'],
+    ['a wire version that nobody reads yet', { MESSAGES_WIRE_VERSION: '8' }, 'Upgrade that first'],
+  ])('B3: refuses %s, and writes nothing', async (_, change, told) => {
+    const { release, store } = await setUp();
+    const refused = await release({ ...GIVEN, SWEEP_GRACE_MS: '1', ...change }, '--apply');
+    expect({ code: refused.code, told: refused.err.includes(told) }).toEqual({
+      code: 2,
+      told: true,
+    });
+    expect(await readConfigurationRow(store, 'Sweep.GraceMs')).toBeUndefined();
+  });
+
+  test('B3: takes nothing for given by the environment of services that run, for the next have the table alone', async () => {
+    const { release, store, regions } = await setUp();
+    await emptyTable(store, CONFIGURATION_TABLE);
+    await recordBucketCount(store, customerKind, MEMORY_BUCKET_COUNT);
+    await createTableReplicationStatus(regions.west).beat({
+      nowMs: regions.clock.nowMs(),
+      catchingUpSinceMs: undefined,
+      hasBacklog: false,
+      peers: [{ peer: 'east', passedMs: regions.clock.nowMs(), isReachable: true }],
+    });
+    const { SERVICE_BUS_CONNECTION: _left, ...rest } = GIVEN;
+    expect(await release(rest, '--apply')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('ServiceBusConnection'),
+    });
+  });
+
+  test('refuses an environment that gives nothing, which would take all away', async () => {
+    const { release } = await setUp();
+    expect(await release({}, '--apply')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('gives no setting'),
+    });
+  });
+});
+
+describe('when a setting takes effect', () => {
+  test('is said of each change, and that it has none where the environment of the services overrides it', async () => {
+    const { run, runWith, regions } = await createCliHarness();
+    const said = async (setting: string, text: string) =>
+      (await runWith({}, 'config', 'set', setting, text, ...AT, '--apply')).out;
+    expect(await said('Sweep.IntervalMs', '500')).toContain('by themselves within a minute');
+    expect(await said('Sweep.GraceMs', '500')).toContain('when they are restarted');
+    await createTableReplicationStatus(regions.west).beat({
+      nowMs: regions.clock.nowMs(),
+      catchingUpSinceMs: undefined,
+      hasBacklog: false,
+      peers: [{ peer: 'east', passedMs: regions.clock.nowMs(), isReachable: true }],
+      overriddenSettings: ['Sweep.GraceMs', 'Of.AnotherBuild'],
+    });
+    expect(await said('Sweep.GraceMs', '700')).toContain('overrides it by SWEEP_GRACE_MS: until');
+    const { code, json } = await run('config', 'check', ...AT);
+    expect({ code, overridden: json['overridden'] }).toEqual({
+      code: 0,
+      overridden: ['Sweep.GraceMs'],
+    });
   });
 });
 

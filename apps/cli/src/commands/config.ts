@@ -1,18 +1,30 @@
 import { AppError } from '@tandem/core';
 import {
+  CONFIGURATION_TABLE,
   currentNameOf,
+  environmentNameOf,
   findOldNames,
+  findOverrideProblems,
   namesOf,
   readConfigurationRow,
   readConfigurationRows,
+  readOverrides,
   readSettingHistory,
   type SettingChange,
+  type SettingWrite,
+  type TakesEffect,
   tandemSettings,
   writeSetting,
+  writeSettings,
 } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
-import { findNewProblems, findSettingProblems } from '../regions/find-setting-problems.ts';
+import {
+  findNewProblems,
+  findSettingProblems,
+  readRows,
+} from '../regions/find-setting-problems.ts';
+import { readProgress } from '../regions/read-peer-names.ts';
 import { type CliRegion, type Named, readWireVersion } from '../regions/region.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import { textTable, timeText } from '../report/text-table.ts';
@@ -52,6 +64,14 @@ export function addConfig({ program, act }: Cli): void {
       .argument('<setting>')
       .option('--apply', 'does it', false),
     (session, options, [setting = '']) => change(session, options, { setting, text: undefined }),
+  );
+  act<ConfigOptions>(
+    add(
+      'release',
+      'sets at once what the environment of this command gives, as the services would override it, and takes away what the ' +
+        'release before gave and this one does not',
+    ).option('--apply', 'does it', false),
+    release,
   );
   act<ConfigOptions>(
     add('history', 'who changed what with this command, and when').argument('[setting]'),
@@ -104,7 +124,7 @@ async function change(
 ): Promise<Outcome> {
   const { io, kind } = session;
   const { clock } = io;
-  const { isSecret } = checkRule(given, text);
+  const { isSecret, takesEffect } = checkRule(given, text);
   // What stands under a former name is taken away under it, and set under the name of today, which wins.
   const setting = text === undefined ? given : currentName(given);
   const region = await session.openAsIs(name);
@@ -115,9 +135,10 @@ async function change(
       json: { applied: false, region: name, setting },
     };
   }
+  const changed = new Map([[setting as string, text]]);
   const [before, after] = await Promise.all([
     findSettingProblems(region, { kind, clock }),
-    findSettingProblems(region, { kind, clock, changed: { name: setting, text } }),
+    findSettingProblems(region, { kind, clock, changed }),
   ]);
   const problems = findNewProblems(before, after);
   if (problems.length > 0) {
@@ -130,12 +151,14 @@ async function change(
   )
     await checkThatAllRead(session, Number(text));
   const verb = text === undefined ? 'unset' : 'set';
+  const overridden = after.overridden.includes(setting);
+  const when = overridden ? overriddenNote(name, [setting]) : EFFECT[takesEffect];
   if (!apply) {
     const shown = [row, text].map((value) => (value !== undefined && isSecret ? SECRET : value));
     return {
       text: escapeValue(
         `Would ${verb} ${setting} in ${name}: ${shown[0] ?? 'nothing'} → ${shown[1] ?? 'nothing'}. ` +
-          'Its services read it when they start. Run it again with --apply.',
+          `${when} Run it again with --apply.`,
       ),
       json: {
         applied: false,
@@ -143,6 +166,8 @@ async function change(
         setting,
         before: shown[0] ?? null,
         after: shown[1] ?? null,
+        takesEffect,
+        overridden,
       },
     };
   }
@@ -153,9 +178,133 @@ async function change(
   return {
     text: escapeValue(
       `${text === undefined ? 'Unset' : 'Set'} ${setting} in ${name}: ${done.before ?? 'nothing'} → ` +
-        `${done.after ?? 'nothing'}.`,
+        `${done.after ?? 'nothing'}. ${when}`,
     ),
-    json: { applied: true, region: name, ...changeJson(done) },
+    json: { applied: true, region: name, ...changeJson(done), takesEffect, overridden },
+  };
+}
+
+const EFFECT: Readonly<Record<TakesEffect, string>> = {
+  now: 'Its services read it by themselves within a minute.',
+  restart: 'Its services read it when they are restarted.',
+};
+
+function overriddenNote(region: string, settings: readonly string[]): string {
+  const variables = settings.map(environmentNameOf).join(', ');
+  const [it, isIt] = settings.length === 1 ? ['it', 'it is'] : ['them', 'they are'];
+  return (
+    `The environment of the services of ${region} overrides ${it} by ${variables}: until ${isIt} taken away there, ` +
+    'what the table says has no effect.'
+  );
+}
+
+/** Whoever else changes settings is a person; by this it is known what a release may take away again. */
+const RELEASE = 'release ';
+/** Of these a region takes the one or the other, and `Peers` wins. */
+const TWO_REGION_FORM = ['Peer.Region', 'RedundancyServiceBusConnection'];
+
+/** Writes what a release gives into the table, all or nothing; see docs/adr/0049. */
+async function release(session: Session, { region: name, apply }: ConfigOptions): Promise<Outcome> {
+  const { io, kind } = session;
+  const { clock, environment } = io;
+  const malformed = findOverrideProblems(tandemSettings, environment);
+  if (malformed.length > 0) throw new UsageError(malformed.join(' '));
+  const region = await session.openAsIs(name);
+  const { store } = region;
+  const rows = await readRows(store);
+  const given = readOverrides(tandemSettings, environment);
+  if (given.size === 0) {
+    throw new UsageError(
+      `The environment gives no setting, for example ${environmentNameOf('Customer.Queue')}=customer: a release that gives ` +
+        'none would take all away that the one before gave.',
+    );
+  }
+  const wanted = new Map<string, string | undefined>(given);
+  for (const setting of await readReleased(store))
+    if (!given.has(setting)) wanted.set(setting, undefined);
+  if (TWO_REGION_FORM.some((setting) => given.has(setting)) && !given.has('Peers')) {
+    wanted.set('Peers', undefined);
+  }
+  const changed = new Map([...wanted].filter(([setting, text]) => rows.get(setting) !== text));
+  const { problems } = await findSettingProblems(region, {
+    kind,
+    clock,
+    changed,
+    isTableAlone: true,
+  });
+  if (problems.length > 0) {
+    throw new UsageError(`${name} would not start with that: ${problems.join(' ')}`);
+  }
+  const version = Number(changed.get(WIRE_VERSION) ?? 0);
+  if (version > (await readWireVersion(region))) await checkThatAllRead(session, version);
+  const writes = [...changed].map(([setting, text]) => ({
+    setting,
+    text,
+    isSecret: definitionOf(setting).isSecret,
+  }));
+  if (!apply || writes.length === 0) return plannedRelease(name, { writes, rows });
+  await store.createTable(CONFIGURATION_TABLE);
+  const by = `${RELEASE}${environment['TANDEM_RELEASE'] ?? session.holder}`;
+  const changes = await writeSettings(store, writes, { by, atMs: clock.nowMs() });
+  return releaseOutcome(name, { applied: true, changes });
+}
+
+/** Returns the settings whose last change was that of a release, and stand. */
+async function readReleased(store: CliRegion['store']): Promise<readonly string[]> {
+  const last = new Map<string, SettingChange>();
+  try {
+    for (const change of await readSettingHistory(store)) last.set(change.setting, change);
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'TABLE_MISSING') return [];
+    throw error;
+  }
+  return [...last.values()]
+    .filter(({ setting, by, after }) => {
+      const isOurs = Object.hasOwn(tandemSettings, setting) && by.startsWith(RELEASE);
+      return isOurs && after !== undefined;
+    })
+    .map(({ setting }) => setting);
+}
+
+function plannedRelease(
+  region: string,
+  plan: { readonly writes: readonly SettingWrite[]; readonly rows: ReadonlyMap<string, string> },
+): Outcome {
+  const changes = plan.writes.map(({ setting, text, isSecret }) => {
+    const [before, after] = [plan.rows.get(setting), text].map((value) =>
+      value !== undefined && isSecret ? SECRET : value,
+    );
+    return { setting, before, after };
+  });
+  return releaseOutcome(region, { applied: false, changes });
+}
+
+function releaseOutcome(
+  region: string,
+  done: {
+    readonly applied: boolean;
+    readonly changes: readonly Pick<SettingChange, 'setting' | 'before' | 'after'>[];
+  },
+): Outcome {
+  const changes = done.changes.map(({ setting, before, after }) => ({
+    setting,
+    before: before ?? null,
+    after: after ?? null,
+    takesEffect: definitionOf(setting).takesEffect,
+  }));
+  const rows = changes.map(({ setting, before, after, takesEffect }) => [
+    setting,
+    before ?? '',
+    after ?? '(unset)',
+    takesEffect === 'now' ? 'at once' : 'at a restart',
+  ]);
+  const said = done.applied ? 'Done.' : 'Run it again with --apply.';
+  return {
+    text:
+      changes.length === 0
+        ? `The settings of ${region} are as this release has them.`
+        : `${textTable(['setting', 'before', 'after', 'takes effect'], rows)}\n${said}`,
+    json: { applied: done.applied, region, changes },
   };
 }
 
@@ -166,8 +315,9 @@ async function change(
 async function checkThatAllRead(session: Session, version: number): Promise<void> {
   const { regions } = await session.inventory();
   const answers = regions.map(async ({ name }) => {
-    const { status, bucketCount } = await session.openAsIs(name);
-    const progress = await status.read();
+    const region = await session.openAsIs(name);
+    const { bucketCount } = region;
+    const progress = await readProgress(region);
     if (progress === undefined) {
       return bucketCount === 0 ? [] : [`${name} was started, and its replicator says nothing.`];
     }
@@ -235,7 +385,7 @@ async function history(
 
 async function check(session: Session, { region: name }: ConfigOptions): Promise<Outcome> {
   const region = await session.openAsIs(name);
-  const { problems, elsewhere, old } = await findSettingProblems(region, {
+  const { problems, elsewhere, old, overridden } = await findSettingProblems(region, {
     kind: session.kind,
     clock: session.io.clock,
   });
@@ -247,6 +397,7 @@ async function check(session: Session, { region: name }: ConfigOptions): Promise
         : [
             `Not in the table, so given by the environment of its services: ${elsewhere.join(', ')}.`,
           ]),
+      ...(overridden.length === 0 ? [] : [overriddenNote(name, overridden)]),
       ...old.map(({ formerName, setting, counts }) =>
         counts
           ? `${formerName} is an old name, and still read: set ${setting}, and unset the old one once all ` +
@@ -254,7 +405,7 @@ async function check(session: Session, { region: name }: ConfigOptions): Promise
           : `${formerName} is an old name, and does not count beside ${setting}: unset it.`,
       ),
     ].join('\n'),
-    json: { region: name, problems, elsewhere, old },
+    json: { region: name, problems, elsewhere, old, overridden },
     exitCode: problems.length === 0 ? EXIT.ok : EXIT.finding,
   };
 }

@@ -11,7 +11,7 @@ import {
   type TandemConfiguration,
   tandemSettings,
 } from '@tandem/storage';
-import { readSpokenPeers } from './read-peer-names.ts';
+import { readOverridden, readSpokenPeers } from './read-peer-names.ts';
 import type { CliRegion, Named } from './region.ts';
 
 export interface SettingFindings {
@@ -21,6 +21,8 @@ export interface SettingFindings {
   readonly elsewhere: readonly string[];
   /** What stands in the table under a former name. */
   readonly old: readonly OldSettingName[];
+  /** Settings that the environment of its running replicator overrides, as that says. */
+  readonly overridden: readonly string[];
 }
 
 /** What the peers of a region are made of. */
@@ -35,8 +37,10 @@ const PEER_SETTINGS: readonly Named[] = [
 export interface FindSettingProblemsOptions {
   readonly kind: Pick<EntityKind, 'name'>;
   readonly clock: Pick<Clock, 'nowMs'>;
-  /** What the table would hold under a name; undefined where it would hold nothing. */
-  readonly changed?: { readonly name: string; readonly text: string | undefined };
+  /** What the table would hold, by names; undefined where it would hold nothing. */
+  readonly changed?: ReadonlyMap<string, string | undefined>;
+  /** Takes nothing for given by an environment: whoever starts next has the table alone. */
+  readonly isTableAlone?: boolean;
 }
 
 /**
@@ -45,12 +49,14 @@ export interface FindSettingProblemsOptions {
  */
 export async function findSettingProblems(
   { name, store }: Pick<CliRegion, 'name' | 'store'>,
-  { kind, clock, changed }: FindSettingProblemsOptions,
+  { kind, clock, changed = new Map(), isTableAlone = false }: FindSettingProblemsOptions,
 ): Promise<SettingFindings> {
   const rows = new Map(await readRows(store));
-  if (changed?.text !== undefined) rows.set(changed.name, changed.text);
-  else if (changed !== undefined) rows.delete(changed.name);
-  const peers = await readSpokenPeers({ store }, clock);
+  for (const [setting, text] of changed) {
+    if (text === undefined) rows.delete(setting);
+    else rows.set(setting, text);
+  }
+  const peers = isTableAlone ? undefined : await readSpokenPeers({ store }, clock);
   const standIns = peers === undefined ? new Map<string, string>() : standInsFor(rows, peers);
   const elsewhere = [...standIns.keys()];
   const { values, problems } = resolveSettings(tandemSettings, [
@@ -78,6 +84,7 @@ export async function findSettingProblems(
     ],
     elsewhere,
     old: findOldNames(tandemSettings, (name) => rows.get(name)),
+    overridden: await readOverridden({ store }, clock),
   };
 }
 
@@ -98,7 +105,7 @@ function isIncomplete(problem: string): boolean {
   return problem.includes('no peer is named');
 }
 
-async function readRows(store: CliRegion['store']): Promise<ReadonlyMap<string, string>> {
+export async function readRows(store: CliRegion['store']): Promise<ReadonlyMap<string, string>> {
   try {
     return await readConfigurationRows(store);
   } catch (error) {

@@ -36,7 +36,19 @@ export async function readSpokenPeers(
   return isHeard(progress, clock) ? namesIn(progress) : undefined;
 }
 
-async function readProgress({
+/** Reads which settings the environment of its running replicator overrides; none when none is heard. */
+export async function readOverridden(
+  region: Pick<CliRegion, 'store'>,
+  clock: Pick<Clock, 'nowMs'>,
+): Promise<readonly string[]> {
+  const progress = await readProgress(region);
+  const named = isHeard(progress, clock) ? (progress.overriddenSettings ?? []) : [];
+  // Another build may have other settings.
+  return named.filter((name) => Object.hasOwn(tandemSettings, name));
+}
+
+/** Reads what the replicator of a region says, whether it runs or not; undefined where it has no table for that yet. */
+export async function readProgress({
   store,
 }: Pick<CliRegion, 'store'>): Promise<ReplicationProgress | undefined> {
   try {

@@ -18,6 +18,8 @@ interface HeartbeatOptions {
   readonly tracker: WatermarkTracker;
   readonly settings: ReadinessSettings;
   readonly notices: Pick<Notices, 'current'>;
+  /** The settings that the environment of this process overrides; undefined where nobody says. */
+  readonly overriddenSettings?: readonly string[] | undefined;
 }
 
 interface HeartbeatWriter {
@@ -29,6 +31,7 @@ interface HeartbeatWriter {
 
 export function createHeartbeatWriter(options: HeartbeatOptions): HeartbeatWriter {
   const { clock, receiver, links, status, tracker, settings, notices } = options;
+  const { overriddenSettings } = options;
   const { driftMsMax } = settings;
   let previous: { atMs: number; catchingUpSinceMs: number | undefined } | undefined;
   let wasInterrupted = false;
@@ -84,7 +87,8 @@ export function createHeartbeatWriter(options: HeartbeatOptions): HeartbeatWrite
         settings,
       });
       const own = { notices: notices.current(), driftMsMax, readsWireVersion: NEWEST_WIRE_VERSION };
-      await status.beat({ nowMs, catchingUpSinceMs, ...progress, ...own });
+      const overridden = overriddenSettings === undefined ? {} : { overriddenSettings };
+      await status.beat({ nowMs, catchingUpSinceMs, ...progress, ...own, ...overridden });
       previous = { atMs: nowMs, catchingUpSinceMs };
       wasInterrupted = false;
     },

@@ -28,6 +28,8 @@ export interface ReplicationProgress {
   readonly notices?: readonly Notice[];
   /** Is the newest wire version that the replicator reads which wrote last; an earlier build does not say. */
   readonly readsWireVersion?: number;
+  /** Names the settings that the environment of the replicator overrides which wrote last; an earlier build does not say. */
+  readonly overriddenSettings?: readonly string[];
 }
 
 /** Is what a region has met and an operator has to know of; each has a place in a runbook. */

@@ -26,6 +26,8 @@ export interface ReplicatorOptions {
   /** How long one pass of the sweep holds the lease, in milliseconds. */
   readonly leaseMs: number;
   readonly readiness: ReadinessSettings;
+  /** The settings that the environment of this process overrides, which its heartbeat names. */
+  readonly overriddenSettings?: readonly string[] | undefined;
   /** Where what is noticed goes; its own by default. */
   readonly notices?: Notices;
   /** What each watermark says besides; without it nothing is claimed, and no receipt is ever full. */
@@ -57,7 +59,9 @@ export function createReplicator(options: ReplicatorOptions): Replicator {
   const { clock, receiver, links, status } = options;
   const { notices = createNotices({ clock }), readiness: settings } = options;
   const tracker = createTracker(options, notices);
-  const written = { clock, receiver, links, status, tracker, settings, notices };
+  const { overriddenSettings } = options;
+  const told = { notices, overriddenSettings };
+  const written = { clock, receiver, links, status, tracker, settings, ...told };
   const heartbeat = createHeartbeatWriter(written);
 
   const inbound = createInbound({

@@ -9,6 +9,8 @@ export interface Heartbeat {
   readonly notices?: readonly Notice[];
   /** Is the newest wire version that the writer reads. */
   readonly readsWireVersion?: number;
+  /** Names the settings that the environment of the writer overrides. */
+  readonly overriddenSettings?: readonly string[];
   /** Says how far ahead of `nowMs` a stored claim may be and be kept; `CLAIM_AHEAD_MS_MAX` by default. */
   readonly driftMsMax?: number | undefined;
 }

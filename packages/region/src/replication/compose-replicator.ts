@@ -286,6 +286,7 @@ interface RegionReplicatorOptions {
   readonly relay: Relay;
   readonly applier: Applier;
   readonly rounds: ArchiveRounds;
+  readonly opened: PreparedRegion;
 }
 
 function createRegionReplicator(options: RegionReplicatorOptions): Replicator {
@@ -300,6 +301,7 @@ function createRegionReplicator(options: RegionReplicatorOptions): Replicator {
     lease: options.sweepLease,
     leaseMs: SWEEP_LEASE_MS,
     readiness: settings.readiness,
+    overriddenSettings: options.opened.overridden,
     conflicts: options.tables.conflicts,
     notices: activity.notices,
     appliedClaim: createAppliedClaim({

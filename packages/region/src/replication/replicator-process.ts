@@ -121,6 +121,7 @@ async function begin(state: ProcessState, options: ReplicatorOptions): Promise<S
     if (composition === undefined) return { kind: 'nothing-to-do' };
     state.composition = composition;
     state.running = runDuties({ duties: composition.duties, ...context });
+    sayOverridden(logger, opened.overridden ?? []);
     const { dataAccess, peers } = opened.settings;
     const names = peers.map((peer) => peer.region);
     logger.info({ event: 'replicating', dataAccess, peers: names }, 'The duties are running.');
@@ -129,6 +130,15 @@ async function begin(state: ProcessState, options: ReplicatorOptions): Promise<S
     if (error instanceof TerminalError) return { kind: 'invalid', error };
     throw error;
   }
+}
+
+/** Says which settings the table does not decide here: who changes them there waits for nothing. */
+function sayOverridden(logger: Logger, settings: readonly string[]): void {
+  if (settings.length === 0) return;
+  logger.warn(
+    { event: 'settings-overridden', settings },
+    'The environment of this process overrides settings of the table Configuration.',
+  );
 }
 
 function drainStepsOf(state: ProcessState): readonly ShutdownStep[] {

@@ -14,7 +14,7 @@ export async function readConfigurationRows(
   const bounds = { partitions: PARTITION, rowsBefore: '~' };
   const range = { table: CONFIGURATION_TABLE, ...bounds, limit: PAGE_ROWS };
   for await (const { rows } of pagesOf((from) => store.query({ ...range, ...from }))) {
-    for (const row of rows) texts.set(row.rowKey, textOf(row.properties));
+    for (const row of rows) texts.set(row.rowKey, configurationTextOf(row.properties));
   }
   return texts;
 }
@@ -25,7 +25,7 @@ export async function readConfigurationRow(
   name: string,
 ): Promise<string | undefined> {
   const row = await store.get(CONFIGURATION_TABLE, PARTITION, name);
-  return row === undefined ? undefined : textOf(row.properties);
+  return row === undefined ? undefined : configurationTextOf(row.properties);
 }
 
 /** Writes a row, and returns false when there is one already, which stays as it is. */
@@ -49,7 +49,7 @@ export async function insertConfigurationRow(
  * Reads the column as a text: a person may have given it another type, and what counts is how it
  * reads.
  */
-function textOf(properties: Properties): string {
+export function configurationTextOf(properties: Properties): string {
   const value = properties.get(COLUMN)?.value ?? '';
   return value instanceof Uint8Array ? Buffer.from(value).toString() : String(value);
 }

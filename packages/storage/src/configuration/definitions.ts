@@ -159,6 +159,7 @@ export const tandemSettings = {
     default: ROWS_BUCKET_COUNT_DEFAULT,
   }),
   'Tables.DeletedKeepMs': durationMs({
+    takesEffect: 'now',
     description:
       'How long the rows of a deleted table are kept: until then the table can be restored.',
     min: MINUTE_MS,
@@ -166,6 +167,7 @@ export const tandemSettings = {
     default: 7 * DAY_MS,
   }),
   'Tables.Sources': json({
+    takesEffect: 'now',
     description:
       'The accounts whose tables are taken over, by the names that tandem tables adopt has for them: the same names in ' +
       'every region, which all read the old rows until they have their own. The account of a connection needs only to be ' +
@@ -178,6 +180,7 @@ export const tandemSettings = {
     read: readSources,
   }),
   'Tables.CopyRowsPerSecond': integer({
+    takesEffect: 'now',
     description:
       'How many rows in a second, at most, the home region of a table that is taken over copies, and who mirrors a table reads of ' +
       'both; each for all tables together.',
@@ -186,6 +189,7 @@ export const tandemSettings = {
     default: COPY_ROWS_PER_SECOND_DEFAULT,
   }),
   'Api.Preconditions': choice({
+    takesEffect: 'now',
     formerName: 'Customer.Preconditions',
     description:
       'Whether a client that replaces, changes or deletes a customer must name the version that it ' +
@@ -242,6 +246,7 @@ export const tandemSettings = {
     default: 90 * DAY_MS,
   }),
   'Archive.KeepMs': durationMs({
+    takesEffect: 'now',
     description:
       'How long the archive keeps every change: a replay, and a history, go back so far. What is older is trimmed ' +
       'once every peer has it, but for what a replay to a younger time needs. For ever where it is not set.',
@@ -249,6 +254,7 @@ export const tandemSettings = {
     max: 3_650 * DAY_MS,
   }),
   'Archive.KeepMib': integer({
+    takesEffect: 'now',
     description:
       'What the changes of an entity kind may take in the archive, in MiB: beyond that the oldest are trimmed although ' +
       'they are younger than Archive.KeepMs, never those of the time that Retention.PromiseMs names. Any size where ' +
@@ -257,6 +263,7 @@ export const tandemSettings = {
     max: ARCHIVE_MIB_MAX,
   }),
   'Conflicts.KeepMs': durationMs({
+    takesEffect: 'now',
     description:
       'How long a recorded conflict is kept, with the value that lost: it can be restored until then. What is older is ' +
       'trimmed once every peer has been told of it. For ever where it is not set.',
@@ -264,6 +271,7 @@ export const tandemSettings = {
     max: 3_650 * DAY_MS,
   }),
   'Conflicts.KeepMib': integer({
+    takesEffect: 'now',
     description:
       'What the conflicts of an entity kind may take, in MiB: beyond that the oldest are trimmed although they are younger ' +
       'than Conflicts.KeepMs, never those of the time that Retention.PromiseMs names. Any size where it is not set.',
@@ -271,6 +279,7 @@ export const tandemSettings = {
     max: ARCHIVE_MIB_MAX,
   }),
   'Retention.PromiseMs': durationMs({
+    takesEffect: 'now',
     description: 'How much of the past is kept whole whatever its size.',
     min: DAY_MS,
     max: 3_650 * DAY_MS,
@@ -285,6 +294,7 @@ export const tandemSettings = {
     default: ROW_MEMORY_BYTES_DEFAULT / MIB,
   }),
   'Sweep.IntervalMs': durationMs({
+    takesEffect: 'now',
     description:
       'How often the outbox is searched for what a stopped process left, and peers get a watermark.',
     min: 10,
@@ -328,6 +338,7 @@ export const tandemSettings = {
     default: 15 * SECOND_MS,
   }),
   'Receipt.SkewMsMax': durationMs({
+    takesEffect: 'now',
     description:
       'How far apart the clocks of processes may be: a receipt waits this much longer before it ' +
       'says that a peer has applied a write.',

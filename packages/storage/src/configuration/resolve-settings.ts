@@ -160,11 +160,12 @@ export function describeSettings(definitions: Readonly<Record<string, SettingDef
     definition.description + formerNote(definition),
     definition.rule.replaceAll('|', '\\|'),
     presence(definition),
+    definition.takesEffect === 'now' ? 'at once' : 'at a restart',
     `\`${definition.example}\``,
   ]);
   return [
-    ['Setting', 'Variable', 'Meaning', 'Value', 'Default', 'Example'],
-    ['---', '---', '---', '---', '---', '---'],
+    ['Setting', 'Variable', 'Meaning', 'Value', 'Default', 'Takes effect', 'Example'],
+    ['---', '---', '---', '---', '---', '---', '---'],
     ...rows,
   ]
     .map((row) => `| ${row.join(' | ')} |`)
@@ -189,6 +190,20 @@ function presence({ presence: rule }: SettingDefinition): string {
     default:
       return assertNever(rule);
   }
+}
+
+/** Returns the texts that variables of an environment have for settings, by the names of today; see docs/adr/0049. */
+export function readOverrides(
+  definitions: SettingDefinitions,
+  environment: Readonly<Record<string, string | undefined>>,
+): ReadonlyMap<string, string> {
+  const place: SettingTexts = (name) => environment[environmentNameOf(name)];
+  return new Map(
+    Object.entries(definitions).flatMap(([setting, definition]) => {
+      const found = findText(setting, definition, [place]);
+      return found === undefined ? [] : [[setting, found.text] as const];
+    }),
+  );
 }
 
 /**

@@ -1,4 +1,5 @@
 import {
+  assert,
   type FieldValue,
   pagesOf,
   type RowOperation,
@@ -6,7 +7,7 @@ import {
   TransientError,
 } from '@tandem/core';
 import { textOf } from '../rows/entity-row.ts';
-import { CONFIGURATION_TABLE, readConfigurationRow } from './configuration-table.ts';
+import { CONFIGURATION_TABLE, configurationTextOf } from './configuration-table.ts';
 
 const PARTITION = 'Configuration';
 /** Above every name of a setting, so that settings are read without their history. */
@@ -25,56 +26,83 @@ export interface SettingChange {
   readonly after: string | undefined;
 }
 
-export interface WriteSettingOptions {
+/** What a setting is to be. */
+export interface SettingWrite {
   readonly setting: string;
   /** Undefined to take it away, so that its default counts. */
   readonly text: string | undefined;
-  readonly by: string;
-  readonly atMs: number;
   /** Its values are not kept in the history, only that it was changed. */
   readonly isSecret: boolean;
 }
 
+/** Who changes settings, and when. */
+export interface SettingAuthor {
+  readonly by: string;
+  readonly atMs: number;
+}
+
 const SECRET = '(secret)';
+/** Each is two operations of one transaction, which takes a hundred. */
+const WRITTEN_TOGETHER_MAX = 49;
 
 /**
- * Sets a setting, or takes it away, and records it in the same transaction. Undefined when there is none to take
- * away. Throws `WRITE_CONTENDED` when someone else set
- * it meanwhile.
+ * Sets settings, or takes them away, all or none of them, and records each in the same transaction: no process starts with some
+ * of what belongs together. What is to be taken away and is not there is left out of the answer. Throws `WRITE_CONTENDED` when
+ * someone else set one of them meanwhile.
  */
-export async function writeSetting(
+export async function writeSettings(
   store: TableStore,
-  { setting, text, by, atMs, isSecret }: WriteSettingOptions,
-): Promise<SettingChange | undefined> {
-  const row = await store.get(CONFIGURATION_TABLE, PARTITION, setting);
-  const current = row && (await readConfigurationRow(store, setting));
-  const shown = (value: string): string => (isSecret ? SECRET : value);
-  const before = current === undefined ? undefined : shown(current);
-  if (text === undefined && row === undefined) return undefined;
-  const write = writeOf(setting, text, row?.etag);
+  writes: readonly SettingWrite[],
+  { by, atMs }: SettingAuthor,
+): Promise<readonly SettingChange[]> {
+  assert(writes.length <= WRITTEN_TOGETHER_MAX, 'more settings than one transaction takes');
+  const rows = await Promise.all(
+    writes.map(async (write) => {
+      const row = await store.get(CONFIGURATION_TABLE, PARTITION, write.setting);
+      return { ...write, row };
+    }),
+  );
+  const asked = rows.filter(({ text, row }) => text !== undefined || row !== undefined);
+  if (asked.length === 0) return [];
+  const operations = asked.map(({ setting, text, row }) => writeOf(setting, text, row?.etag));
   for (let later = 0; later < SAME_TIME_MAX; later += 1) {
-    const change: SettingChange = {
-      setting,
-      atMs: atMs + later,
-      by,
-      before,
-      after: text === undefined ? undefined : shown(text),
-    };
-    const record: RowOperation = {
-      kind: 'insert',
-      rowKey: keyOf(change),
-      properties: columnsOf(change),
-    };
+    const changes = asked.map(({ setting, text, isSecret, row }): SettingChange => {
+      const shown = (value: string): string => (isSecret ? SECRET : value);
+      return {
+        setting,
+        atMs: atMs + later,
+        by,
+        before: row && shown(configurationTextOf(row.properties)),
+        after: text === undefined ? undefined : shown(text),
+      };
+    });
+    const records = changes.map(
+      (change): RowOperation => ({
+        kind: 'insert',
+        rowKey: keyOf(change),
+        properties: columnsOf(change),
+      }),
+    );
     const outcome = await store.commit({
       table: CONFIGURATION_TABLE,
       partitionKey: PARTITION,
-      operations: [write, record],
+      operations: [...operations, ...records],
     });
-    if (outcome.kind === 'committed') return change;
-    // Only the record is in the way: it was set in this very millisecond before.
-    if (outcome.index === 0) break;
+    if (outcome.kind === 'committed') return changes;
+    // Only a record is in the way: the setting was set in this very millisecond before.
+    if (outcome.index < operations.length) break;
   }
-  throw new TransientError('WRITE_CONTENDED', `${setting} was set by someone else just now.`);
+  const names = asked.map(({ setting }) => setting).join(', ');
+  throw new TransientError('WRITE_CONTENDED', `${names} was set by someone else just now.`);
+}
+
+/** Sets one setting, as `writeSettings` does. Undefined when there is none to take away. */
+export async function writeSetting(
+  store: TableStore,
+  { by, atMs, ...write }: SettingWrite & SettingAuthor,
+): Promise<SettingChange | undefined> {
+  const [change] = await writeSettings(store, [write], { by, atMs });
+  return change;
 }
 
 /** Reads what was changed of a setting, or of all, oldest first. */

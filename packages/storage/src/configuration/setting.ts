@@ -20,6 +20,9 @@ type SettingPresence =
   | { readonly kind: 'default'; readonly value: unknown }
   | { readonly kind: 'optional' };
 
+/** Whether the processes that run read a changed value by themselves, or when they are started the next time. */
+export type TakesEffect = 'now' | 'restart';
+
 export interface SettingDefinition<T = unknown> {
   /** The name that it had in earlier releases, which is still read; see docs/adr/0029. */
   readonly formerName?: string;
@@ -28,6 +31,7 @@ export interface SettingDefinition<T = unknown> {
   readonly example: string;
   readonly isSecret: boolean;
   readonly presence: SettingPresence;
+  readonly takesEffect: TakesEffect;
   parse(text: string): Parsed<T>;
 }
 
@@ -37,6 +41,8 @@ export interface SettingOptions<T> {
   readonly example?: string;
   readonly default?: T;
   readonly required?: true | { readonly when: string; readonly is: string | number | boolean };
+  /** `restart` by default: `now` is only what every process asks for each time that it needs it. */
+  readonly takesEffect?: TakesEffect;
 }
 
 /** A setting that always has a value has no `undefined` in its type. */
@@ -58,7 +64,7 @@ export function define<T, O extends SettingOptions<T>>(
   options: O,
   kind: SettingKind<T>,
 ): SettingDefinition<Resolved<T, O>> {
-  const { description, formerName, example = kind.example } = options;
+  const { description, formerName, example = kind.example, takesEffect = 'restart' } = options;
   return {
     ...(formerName === undefined ? {} : { formerName }),
     description,
@@ -66,6 +72,7 @@ export function define<T, O extends SettingOptions<T>>(
     rule: kind.rule,
     isSecret: kind.isSecret ?? false,
     presence: presenceOf(options),
+    takesEffect,
     parse: (given) => {
       const read = kind.isStructured === true ? unwrapPastedText(given) : readPastedText(given);
       return read.kind === 'text' ? kind.parse(read.text) : malformed(read.problem);

@@ -36,6 +36,7 @@ const checkProgress = Compile(
     ),
     notices: Type.Optional(Type.Array(Type.Unknown())),
     readsWireVersion: Type.Optional(Type.Integer({ minimum: 1 })),
+    overriddenSettings: Type.Optional(Type.Array(Type.String())),
   }),
 );
 
@@ -104,6 +105,7 @@ function combine(stored: ReplicationProgress | undefined, beat: Heartbeat): Repl
     notices: joinNotices([stored?.notices ?? [], beat.notices ?? []], beat.nowMs),
     // Never what another build has said before: it may be gone.
     ...(beat.readsWireVersion !== undefined && { readsWireVersion: beat.readsWireVersion }),
+    ...(beat.overriddenSettings !== undefined && { overriddenSettings: beat.overriddenSettings }),
   };
 }
 

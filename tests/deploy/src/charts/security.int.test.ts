@@ -24,6 +24,7 @@ describe.each(RELEASES)('a release: $region, $profile', (release) => {
       [
         ...servicesOf(release).map((name) => `Deployment ${name}`),
         ...operatorsOf(release),
+        'Job tandem-configuration',
         'Job tandem-configuration-check',
         'Pod tandem-test',
       ].sort(),

@@ -1,13 +1,22 @@
 // The charts' settings against those of the services: the services themselves read them.
 
 import { readFileSync } from 'node:fs';
-import { type SettingDefinition, tandemSettings } from '@tandem/storage';
+import type { TableStore } from '@tandem/core';
+import { createMemoryTableStore } from '@tandem/core/memory';
+import {
+  environmentNameOf,
+  readConfigurationRow,
+  readSettingHistory,
+  type SettingDefinition,
+  tandemSettings,
+  writeSetting,
+} from '@tandem/storage';
 import { describe, expect, it } from 'vitest';
 import { ROOT } from '../tools/folders.ts';
 import { CHART } from './helm.ts';
 import { RELEASES, servicesOf, TABLES_PROFILE } from './releases.ts';
-import { type EnvironmentEntry, renderRelease, workloadsOf } from './rendered-release.ts';
-import { SERVICES, startWith } from './start-service.ts';
+import { type EnvironmentEntry, find, renderRelease, workloadsOf } from './rendered-release.ts';
+import { runTandem, SERVICES, startWith } from './start-service.ts';
 
 /** What a vault would hold, for the profiles whose settings are references. */
 const SECRETS: Readonly<Record<string, string>> = {
@@ -20,12 +29,17 @@ const SECRETS: Readonly<Record<string, string>> = {
 /** What the table Configuration lacks then. */
 const MISSING: Readonly<Record<string, string>> = {
   SERVICE_BUS_CONNECTION: 'ServiceBusConnection',
-  PEERS: 'Peer.Region and RedundancyServiceBusConnection',
+  PEER_REGION: 'Peer.Region',
+  REDUNDANCY_SERVICE_BUS_CONNECTION: 'RedundancyServiceBusConnection',
 };
+const RELEASE_JOB = 'tandem-configuration';
+const IN_ENVIRONMENT = 'global: {settingsIn: environment}';
+/** What a service has of its release's settings by its table alone. */
+const NEVER_IN_A_SERVICE = new Set(Object.keys(tandemSettings).map(environmentNameOf));
 
 async function environmentOf(
   release: (typeof RELEASES)[number],
-  [workload, extraValues]: readonly [string, string?],
+  [workload, extraValues]: readonly [string, (string | undefined)?],
 ): Promise<Record<string, string>> {
   const options = extraValues === undefined ? {} : { extraValues };
   const workloads = workloadsOf(await renderRelease(release, options));
@@ -35,6 +49,34 @@ async function environmentOf(
 
 function textOf({ value, valueFrom }: EnvironmentEntry): string {
   return value ?? SECRETS[valueFrom?.secretKeyRef?.key ?? ''] ?? '';
+}
+
+/**
+ * Runs the release's own job as far as the table, and starts the service with what it finds there. The command is that of the
+ * image `operator`, in this process.
+ */
+async function startAfterJob(
+  release: (typeof RELEASES)[number],
+  service: string,
+  extraValues?: string,
+): Promise<ReturnType<typeof startWith>> {
+  const store = createMemoryTableStore();
+  await runReleaseJob(store, release, extraValues);
+  return startWith(await environmentOf(release, [service, extraValues]), SERVICES[service]!, store);
+}
+
+async function runReleaseJob(
+  store: TableStore,
+  release: (typeof RELEASES)[number],
+  extraValues?: string,
+): Promise<string> {
+  const environment = await environmentOf(release, [RELEASE_JOB, extraValues]);
+  const workloads = workloadsOf(
+    await renderRelease(release, extraValues === undefined ? {} : { extraValues }),
+  );
+  const [container] = workloads.find(({ name }) => name === RELEASE_JOB)?.pod.containers ?? [];
+  const { args } = container as unknown as { readonly args: readonly string[] };
+  return runTandem(store, args, environment);
 }
 
 const CASES = RELEASES.flatMap((release) =>
@@ -65,7 +107,8 @@ describe('the settings of a release', () => {
 
   it.each(CASES)('start $service: $region, $profile', async ({ service, ...release }) => {
     const environment = await environmentOf(release, [service]);
-    const { problems, asked, settings } = await startWith(environment, SERVICES[service]!);
+    expect(Object.keys(environment).filter((name) => NEVER_IN_A_SERVICE.has(name))).toEqual([]);
+    const { problems, asked, settings } = await startAfterJob(release, service);
     expect(problems).toEqual([]);
     const unread = Object.keys(environment).filter((name) => !asked.has(name));
     expect(unread).toEqual([]);
@@ -78,9 +121,13 @@ describe('the settings of a release', () => {
       ['east', 'west'],
       ['west', 'east'],
     ] as const) {
-      const environment = await environmentOf({ region, profile: 'production' }, ['replicator']);
-      const { settings } = await startWith(environment, SERVICES['replicator']!);
-      expect(environment['SERVICE_BUS_CONNECTION']).toBe(`tandem-${region}.servicebus.windows.net`);
+      const release = { region, profile: 'production' };
+      const environment = await environmentOf(release, [RELEASE_JOB]);
+      const { settings } = await startAfterJob(release, 'replicator');
+      expect(environment).toMatchObject({
+        SERVICE_BUS_CONNECTION: `tandem-${region}.servicebus.windows.net`,
+        REDUNDANCY_SERVICE_BUS_CONNECTION: `tandem-${peer}.servicebus.windows.net`,
+      });
       expect(settings.peers.map((one) => [one.region, one.connection.reveal(), one.queue])).toEqual(
         [[peer, `tandem-${peer}.servicebus.windows.net`, 'customer']],
       );
@@ -96,8 +143,8 @@ describe('the settings of a release', () => {
     Api.Preconditions: required
 `;
     const release = { region: 'east', profile: 'production' };
-    const environment = await environmentOf(release, ['customer-api', extraValues]);
-    const { settings } = await startWith(environment, SERVICES['customer-api']!);
+    const environment = await environmentOf(release, [RELEASE_JOB, extraValues]);
+    const { settings } = await startAfterJob(release, 'customer-api', extraValues);
     expect(settings.readiness).toMatchObject({ lagMsMax: 30_000, waitMsMax: 604_800_000 });
     expect(settings.tombstoneAgeMs).toBe(7_776_000_000);
     expect(environment).toMatchObject({ API_PRECONDITIONS: 'required' });
@@ -106,8 +153,8 @@ describe('the settings of a release', () => {
   it('reach the service under their old names, too', async () => {
     const extraValues = 'global: {settings: {Customer.BucketCount: 8}}';
     const release = { region: 'east', profile: 'production' };
-    const environment = await environmentOf(release, ['replicator', extraValues]);
-    const { settings } = await startWith(environment, SERVICES['replicator']!);
+    const environment = await environmentOf(release, [RELEASE_JOB, extraValues]);
+    const { settings } = await startAfterJob(release, 'replicator', extraValues);
     expect(environment).toMatchObject({ CUSTOMER_BUCKET_COUNT: '8' });
     expect(settings.bucketCount).toBe(8);
   });
@@ -116,7 +163,8 @@ describe('the settings of a release', () => {
     'are refused by %s when one that it requires is missing',
     async (service) => {
       const release = { region: 'east', profile: TABLES_PROFILE };
-      const environment = await environmentOf(release, [service]);
+      // As the releases before had it, which are still read.
+      const environment = await environmentOf(release, [service, IN_ENVIRONMENT]);
       for (const name of ['REGION_ID', 'STORAGE_CONNECTION', 'PORT']) {
         const { [name]: _removed, ...rest } = environment;
         expect(SERVICES[service]!(rest)).toEqual([expect.stringContaining(name)]);
@@ -143,7 +191,7 @@ describe('the settings of a release', () => {
 
   it('of the configuration check are those of the replicator', async () => {
     for (const release of RELEASES) {
-      const own = await environmentOf(release, ['replicator']);
+      const own = await environmentOf(release, ['replicator', IN_ENVIRONMENT]);
       const checked = await environmentOf(release, ['tandem-configuration-check']);
       expect({
         ...checked,
@@ -152,5 +200,56 @@ describe('the settings of a release', () => {
       }).toEqual(own);
       expect(SERVICES['replicator']!(checked)).toEqual([]);
     }
+  });
+
+  it('are written by a job that says who, takes away what is left out, and leaves to a person what he set', async () => {
+    const store = createMemoryTableStore();
+    const release = { region: 'east', profile: 'production' };
+    await runReleaseJob(
+      store,
+      release,
+      'global: {settings: {Readiness.LagMsMax: 30000, Sweep.IntervalMs: 500}}',
+    );
+    await writeSetting(store, {
+      setting: 'Sweep.IntervalMs',
+      text: '700',
+      by: 'ada',
+      atMs: Date.now(),
+      isSecret: false,
+    });
+    expect(await runReleaseJob(store, release)).toContain('Readiness.LagMsMax');
+    const { settings } = await startWith(
+      await environmentOf(release, ['replicator']),
+      SERVICES['replicator']!,
+      store,
+    );
+    expect(settings.readiness.lagMsMax).toBe(15_000);
+    expect(await readConfigurationRow(store, 'Sweep.IntervalMs')).toBe('700');
+    const changes = await readSettingHistory(store, 'Readiness.LagMsMax');
+    expect(changes.map(({ by, after }) => [by, after])).toEqual([
+      ['release tandem 1, 0.1.0', '30000'],
+      ['release tandem 1, 0.1.0', undefined],
+    ]);
+    expect(await runReleaseJob(store, release)).toContain('are as this release has them');
+  });
+
+  it('are written after they were looked at and before anything is changed, also when a release goes back', async () => {
+    const manifests = await renderRelease({ region: 'east', profile: 'production' });
+    const hooks = ['tandem-configuration-check', RELEASE_JOB].map(
+      (name) => find(manifests, 'Job', name).metadata['annotations'],
+    );
+    const hook = 'pre-install,pre-upgrade,pre-rollback';
+    expect(hooks).toMatchObject([
+      { 'helm.sh/hook': hook, 'helm.sh/hook-weight': '0' },
+      { 'helm.sh/hook': hook, 'helm.sh/hook-weight': '5' },
+    ]);
+  });
+
+  it('stay in the environment where a release says so, and no job writes them', async () => {
+    const manifests = await renderRelease(
+      { region: 'east', profile: 'production' },
+      { extraValues: IN_ENVIRONMENT },
+    );
+    expect(workloadsOf(manifests).map(({ name }) => name)).not.toContain(RELEASE_JOB);
   });
 });

@@ -1,10 +1,13 @@
 // Starts the services as far as their tables, which are in memory: what they say of an environment is
 // what they would say of a container's.
 
+import { runProgram } from '@tandem/cli/program';
+import type { TableStore } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
 import { readConfig as readApiConfig } from '@tandem/customer-api/config';
 import { prepareRegion } from '@tandem/region';
 import { readConfig as readReplicatorConfig } from '@tandem/replicator/config';
+import { createSystemClock, createSystemRandomness } from '@tandem/service-kit';
 import { readConfig as readEndpointConfig } from '@tandem/table-endpoint/config';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -23,7 +26,11 @@ export const SERVICES: Readonly<Record<string, ReadConfig>> = {
 };
 
 /** The problems, the variables that were asked for, and the settings that came of them. */
-export async function startWith(environment: Record<string, string>, readConfig: ReadConfig) {
+export async function startWith(
+  environment: Record<string, string>,
+  readConfig: ReadConfig,
+  store: TableStore = createMemoryTableStore(),
+) {
   const asked = new Set<string>();
   const watched = new Proxy<Environment>(environment, {
     get: (target, name) => {
@@ -34,7 +41,7 @@ export async function startWith(environment: Record<string, string>, readConfig:
   const problems = [...readConfig(watched)];
   const opened = await prepareRegion({
     region: environment['REGION_ID'] ?? '',
-    store: createMemoryTableStore(),
+    store,
     kinds: [],
     clock: { nowMs: () => 0 },
     environment: watched,
@@ -42,4 +49,34 @@ export async function startWith(environment: Record<string, string>, readConfig:
     onRefreshFailed: (error) => problems.push(error.message),
   });
   return { problems, asked, settings: opened.settings };
+}
+
+/**
+ * Runs a command of the image `operator` in this process, with a table as the account of its region, and returns what it said.
+ * Throws where it fails.
+ */
+export async function runTandem(
+  store: TableStore,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<string> {
+  const said: string[] = [];
+  const code = await runProgram(args, {
+    out: (text) => void said.push(text),
+    err: (text) => void said.push(text),
+    isTerminal: false,
+    environment,
+    folder: '/nonexistent',
+    openStore: () => store,
+    inspectQueue: () => Promise.reject(new Error('It asks for no queue.')),
+    readReadiness: async () => undefined,
+    openQueue: () => {
+      throw new Error('It opens no queue.');
+    },
+    clock: createSystemClock(),
+    randomness: createSystemRandomness(),
+    signal: new AbortController().signal,
+  });
+  if (code !== 0) throw new Error(said.join(''));
+  return said.join('');
 }

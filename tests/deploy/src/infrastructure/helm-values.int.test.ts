@@ -2,12 +2,14 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { TableStore } from '@tandem/core';
+import { createMemoryTableStore } from '@tandem/core/memory';
 import { buildExample, EXAMPLE, valueOf } from '@tandem/infra/testing';
 import { describe, expect, it } from 'vitest';
 import { renderChart } from '../charts/helm.ts';
 import { OPERATOR_PROFILE, TABLES_PROFILE } from '../charts/releases.ts';
 import { find, renderRelease, workloadsOf } from '../charts/rendered-release.ts';
-import { SERVICES, startWith } from '../charts/start-service.ts';
+import { runTandem, SERVICES, startWith } from '../charts/start-service.ts';
 import { checkManifests } from '../manifests/check-manifests.ts';
 import { CACHE_FOLDER, ROOT } from '../tools/folders.ts';
 import { runTool } from '../tools/run-tool.ts';
@@ -36,6 +38,7 @@ describe('the outputs of a stack', () => {
       );
       expect([...new Set(images)].sort()).toEqual([
         'tandemimages.azurecr.io/tandem-customer-api:0.1.0',
+        'tandemimages.azurecr.io/tandem-operator:0.1.0',
         'tandemimages.azurecr.io/tandem-replicator:0.1.0',
       ]);
     }
@@ -122,28 +125,45 @@ interface ContainerAppInputs {
   readonly template: {
     readonly containers: readonly {
       readonly name: string;
+      readonly args?: readonly string[];
       readonly env: readonly { readonly name: string; readonly value: string }[];
     }[];
   };
 }
 
+function containerOf(inputs: Readonly<Record<string, unknown>>) {
+  const [container] = (inputs as unknown as ContainerAppInputs).template.containers;
+  // The identity is read by Azure's library, not by the program.
+  const variables = container?.env.filter(({ name }) => name !== 'AZURE_CLIENT_ID') ?? [];
+  const environment = Object.fromEntries(variables.map(({ name, value }) => [name, value]));
+  return { name: container?.name ?? '', args: container?.args ?? [], environment };
+}
+
 describe('container apps', () => {
-  it('start with the settings that the infrastructure gives them', async () => {
+  it('start with the settings that the job of their region has written', async () => {
     const { asked } = await buildExample({
       platform: 'container-apps',
       containerApps: { stage: 'apps' },
     });
+    const stores = new Map<string, TableStore>();
+    for (const { inputs } of asked.filter(({ type }) => type === 'azure-native:app:Job')) {
+      const { args, environment } = containerOf(inputs);
+      const { regions } = JSON.parse(environment['TANDEM_REGIONS'] ?? '') as {
+        readonly regions: readonly { readonly storage: string }[];
+      };
+      const store = createMemoryTableStore();
+      await runTandem(store, args, environment);
+      stores.set(regions[0]?.storage ?? '', store);
+    }
+    expect(stores.size).toBe(2);
     const apps = asked.filter(({ type }) => type === 'azure-native:app:ContainerApp');
     expect(apps).toHaveLength(4);
     for (const { inputs } of apps) {
-      const { template } = inputs as unknown as ContainerAppInputs;
-      const [container] = template.containers;
-      // The identity is read by Azure's library, not by the service.
-      const variables = container?.env.filter(({ name }) => name !== 'AZURE_CLIENT_ID') ?? [];
-      const environment = Object.fromEntries(variables.map(({ name, value }) => [name, value]));
+      const { name: service, environment } = containerOf(inputs);
       const { problems, asked, settings } = await startWith(
         environment,
-        SERVICES[container?.name ?? '']!,
+        SERVICES[service]!,
+        stores.get(environment['STORAGE_CONNECTION'] ?? ''),
       );
       expect(problems).toEqual([]);
       expect(Object.keys(environment).filter((name) => !asked.has(name))).toEqual([]);

@@ -14,6 +14,7 @@ import { COMMANDS, RUNBOOKS, readRunbook } from './commands.ts';
 const KNOWN: readonly RegExp[] = [
   /^pulumi -C infra (?:stack init|preview|up|stack output \w+ --json)(?: |$)/,
   /^az acr login --name /,
+  /^az containerapp job (?:start|execution list) --name .+ --resource-group /,
   /^az aks get-credentials --resource-group .+ --name /,
   /^az network traffic-manager endpoint (?:list|update) --resource-group .+ --profile-name /,
   /^az storage account (?:show|show-connection-string) --resource-group .+ --name /,

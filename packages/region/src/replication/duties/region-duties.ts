@@ -151,18 +151,6 @@ export function createHeartbeatDuty({
   };
 }
 
-/** Read again before each turn, so no restart is needed when it changes. */
-const LIVE_SETTINGS: ReadonlySet<string> = new Set([
-  'Sweep.IntervalMs',
-  'Archive.KeepMs',
-  'Archive.KeepMib',
-  'Conflicts.KeepMs',
-  'Conflicts.KeepMib',
-  'Retention.PromiseMs',
-  'Tables.Sources',
-  'Tables.CopyRowsPerSecond',
-]);
-
 const NO_TABLES: ReadonlyMap<string, number> = new Map();
 
 interface TombstonePartsOptions extends PurgeOptions {
@@ -244,7 +232,7 @@ export function createRegionConfigurationDuty(options: {
 }): Duty {
   const { configuration } = options.opened;
   const names = Object.keys(tandemSettings) as (keyof typeof tandemSettings)[];
-  const readAtStart = names.filter((name) => !LIVE_SETTINGS.has(name));
+  const readAtStart = names.filter((name) => tandemSettings[name].takesEffect === 'restart');
   return createConfigurationDuty({
     logger: options.logger,
     refresh: () => configuration.refresh(),
