@@ -5,6 +5,9 @@ import {
   createEndpointAlert,
   createRegionAlerts,
 } from './alerts/build-alerts.ts';
+import { createHealthScores } from './alerts/health-score.ts';
+import { createOutsideTests } from './alerts/outside-tests.ts';
+import { createExperiments } from './chaos/experiments.ts';
 import { createContainerApps, type DnsRecord } from './platform/container-apps.ts';
 import { createCluster } from './platform/kubernetes.ts';
 import { buildRegion, type Region } from './region/build-region.ts';
@@ -51,9 +54,14 @@ export function buildDeployment(
   const clusterNames: Record<string, Output<string>> = {};
   const records: DnsRecord[] = [];
   for (const region of regions) {
-    if (settings.platform === 'container-apps')
+    if (settings.platform === 'container-apps') {
       records.push(...createContainerApps(region, regions, images));
-    else clusterNames[region.context.region.name] = createCluster(region, images.registry).name;
+      createExperiments(region);
+    } else {
+      const cluster = createCluster(region, images.registry);
+      clusterNames[region.context.region.name] = cluster.name;
+      createExperiments(region, cluster);
+    }
   }
   const profile = createTrafficManager(settings, group, {
     name: `${settings.project}-traffic`,
@@ -63,6 +71,8 @@ export function buildDeployment(
   const tableProfile = createTableTraffic(settings, group);
   const actions = createActionGroup(settings, group);
   for (const region of regions) createRegionAlerts(region, actions);
+  createHealthScores(regions);
+  createOutsideTests(settings, group, { regions, actions });
   createEndpointAlert(settings, group, { name: 'endpoint-degraded', profile, actions });
   if (tableProfile !== undefined) {
     const alert = { name: 'table-endpoint-degraded', profile: tableProfile, actions };

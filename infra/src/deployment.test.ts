@@ -2,6 +2,7 @@
 // changes, for both platforms, both tiers, and more than two regions.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { DATA_ROLES, NETWORK_CONTRIBUTOR } from './access/roles.ts';
+import { LOG_ALERTS } from './alerts/alert-rules.ts';
 import { upgradeTimeOf } from './platform/kubernetes.ts';
 import { buildExample, valueOf } from './testing/build-example.ts';
 import { type AskedResource, EXAMPLE, TENANT_ID } from './testing/mock-deployment.ts';
@@ -261,11 +262,112 @@ describe.each(VARIANTS)('a deployment: $variant', ({ changes }) => {
       },
     );
     const expected = regions.flatMap(({ name }) =>
-      ['dead-letters', 'lag', 'outbox-age', 'silence'].map((alert) => `tandem-${name}-${alert}`),
+      [
+        'claims-refused',
+        'clock-ahead',
+        'conflicts',
+        'dead-letters',
+        'lag',
+        'outbox-age',
+        'silence',
+      ].map((alert) => `tandem-${name}-${alert}`),
     );
     const lost = ['tandem-endpoint-degraded'];
     if ('tables' in changes) lost.push('tandem-table-endpoint-degraded');
-    expect(names.sort()).toEqual([...lost, ...expected].sort());
+    const unreachable = all('applicationinsights:WebTest').map(({ name }) =>
+      name.replace(/answers$/, 'unreachable'),
+    );
+    expect(names.sort()).toEqual([...lost, ...expected, ...unreachable].sort());
+  });
+
+  it('looks every minute at what costs data, and alerts at the first sight of it', () => {
+    const rules = all('monitor:ScheduledQueryRule').filter(({ name }) => !name.endsWith('silence'));
+    expect(rules.length).toBe(5 * regions.length);
+    for (const { inputs } of rules) {
+      expect(inputs).toMatchObject({
+        evaluationFrequency: 'PT1M',
+        criteria: {
+          allOf: [
+            { failingPeriods: { numberOfEvaluationPeriods: 1, minFailingPeriodsToAlert: 1 } },
+          ],
+        },
+      });
+    }
+    for (const { inputs } of all('monitor:MetricAlert')) {
+      expect(inputs['evaluationFrequency']).toBe('PT1M');
+    }
+  });
+
+  it('has every product asked from other places, in each region and behind the shared name', () => {
+    const tests = inputsOf('applicationinsights:WebTest') as readonly Record<string, unknown>[];
+    const hosts = [
+      EXAMPLE.publicHost,
+      ...regions.map(({ host }) => host),
+      ...('tables' in changes
+        ? ['tables.example.com', ...regions.map(({ name }) => `${name}.tables.example.com`)]
+        : []),
+    ];
+    expect(
+      tests.map(({ request }) => (request as { requestUrl: string }).requestUrl).sort(),
+    ).toEqual(hosts.map((host) => `https://${host}/health/ready`).sort());
+    for (const one of tests) {
+      expect(one).toMatchObject({
+        enabled: true,
+        validationRules: {
+          expectedHttpStatusCode: 200,
+          sSLCheck: true,
+          sSLCertRemainingLifetimeCheck: 14,
+        },
+      });
+      expect((one['locations'] as readonly unknown[]).length).toBeGreaterThanOrEqual(5);
+    }
+    // They are kept where the loss of the first region leaves them.
+    const [component] = inputsOf('applicationinsights:Component');
+    expect(component?.['workspaceResourceId']).toContain(`tandem-${regions.at(-1)?.name}-logs`);
+  });
+});
+
+describe('the health score', () => {
+  it('is a function of each workspace, which takes off for all that an alert is raised for', async () => {
+    const { asked } = await buildExample();
+    const searches = asked.filter(({ type }) => type.endsWith(':SavedSearch'));
+    expect(searches.map(({ name }) => name).sort()).toEqual([
+      'tandem-east-TandemRegionScore',
+      'tandem-west-TandemProductScores',
+      'tandem-west-TandemRegionScore',
+    ]);
+    const query = String(
+      searches.find(({ name }) => name.startsWith('tandem-east'))?.inputs['query'],
+    );
+    for (const { measure, threshold } of LOG_ALERTS) {
+      expect(query).toContain(`coalesce(${measure}, 0) > ${threshold}, `);
+    }
+    expect(query).toContain('lines == 0, 0');
+  });
+});
+
+describe('who is told of an alert', () => {
+  const receiversOf = async (changes: object) => {
+    const { asked } = await buildExample(changes);
+    return asked.find(({ type }) => type.endsWith(':ActionGroup'))?.inputs;
+  };
+
+  it('is one mail, and who is named besides', async () => {
+    expect(await receiversOf({})).toMatchObject({
+      emailReceivers: [{ emailAddress: EXAMPLE.alertEmail }],
+      smsReceivers: [],
+      webhookReceivers: [],
+    });
+    const alertReceivers = {
+      emails: ['night@example.com'],
+      phones: [{ countryCode: '49', number: '1701234567' }],
+      webhooks: ['https://duty.example.com/tandem'],
+    };
+    expect(await receiversOf({ alertReceivers })).toMatchObject({
+      emailReceivers: [{ emailAddress: EXAMPLE.alertEmail }, { emailAddress: 'night@example.com' }],
+      smsReceivers: [{ countryCode: '49', phoneNumber: '1701234567' }],
+      webhookReceivers: [{ serviceUri: 'https://duty.example.com/tandem' }],
+    });
   });
 });
 
@@ -485,5 +587,126 @@ describe('container apps, step by step', () => {
     for (const variable of ['CUSTOMER_QUEUE', 'PEER', 'SERVICE_BUS_CONNECTION', 'DATA_ACCESS']) {
       expect(text).not.toContain(variable);
     }
+  });
+});
+
+describe('experiments of chaos', () => {
+  const FAULTS = {
+    'queue-disabled': [
+      'Microsoft.ServiceBus/namespaces Microsoft-ServiceBus ChangeQueueState-1.0',
+      [
+        'urn:csci:microsoft:serviceBus:changeQueueState/1.0',
+        'urn:csci:microsoft:chaosStudio:timedDelay/1.0',
+        'urn:csci:microsoft:serviceBus:changeQueueState/1.0',
+      ],
+    ],
+    'storage-blocked': [
+      'Microsoft.Network/networkSecurityGroups Microsoft-NetworkSecurityGroup SecurityRule-1.0',
+      ['urn:csci:microsoft:networkSecurityGroup:securityRule/1.0'],
+    ],
+    'nodes-killed': [
+      'Microsoft.Compute/virtualMachineScaleSets Microsoft-VirtualMachineScaleSet Shutdown-2.0',
+      ['urn:csci:microsoft:virtualMachineScaleSet:shutdown/2.0'],
+    ],
+    'clock-moved': [
+      'Microsoft.ContainerService/managedClusters Microsoft-AzureKubernetesServiceChaosMesh TimeChaos-2.2',
+      ['urn:csci:microsoft:azureKubernetesServiceChaosMesh:timeChaos/2.2'],
+    ],
+  } as const;
+  const CHAOS = { chaos: { region: 'west', nodeScaleSet: 'aks-services-12345678-vmss' } };
+
+  interface ExperimentInputs {
+    readonly properties: {
+      readonly selectors: readonly { readonly targets: readonly { readonly id: string }[] }[];
+      readonly steps: readonly {
+        readonly branches: readonly { readonly actions: readonly Action[] }[];
+      }[];
+    };
+  }
+  interface Action {
+    readonly name: string;
+    readonly type: string;
+    readonly duration?: string;
+    readonly parameters?: readonly { readonly key: string; readonly value: string }[];
+  }
+
+  const experimentsIn = (asked: readonly AskedResource[]) =>
+    asked.filter(({ type }) => type === 'azure-native:chaos:Experiment');
+  const actionsOf = ({ inputs }: AskedResource) =>
+    (inputs as unknown as ExperimentInputs).properties.steps.flatMap(({ branches }) =>
+      branches.flatMap(({ actions }) => actions),
+    );
+  const drillOf = ({ name }: AskedResource) =>
+    name.replace(/^tandem-west-chaos-|-(?:experiment|capability|target)$/g, '');
+
+  it('are not there unless a stack asks for them', async () => {
+    const { asked } = await buildExample();
+    expect(asked.filter(({ type }) => /:chaos:|NetworkSecurityGroup/.test(type))).toEqual([]);
+  });
+
+  it('are those of the runbook, on one region, each with the faults that Microsoft documents', async () => {
+    const { asked } = await buildExample(CHAOS);
+    const found = Object.fromEntries(
+      experimentsIn(asked).map((one) => {
+        const own = asked.find(
+          (other) => other.type.endsWith(':chaos:Capability') && drillOf(other) === drillOf(one),
+        )?.inputs;
+        const text = `${own?.['parentProviderNamespace']}/${own?.['parentResourceType']} ${own?.['targetName']} ${own?.['capabilityName']}`;
+        return [drillOf(one), [text, actionsOf(one).map(({ name }) => name)]];
+      }),
+    );
+    expect(found).toEqual(FAULTS);
+    expect(asked.some(({ name }) => name.startsWith('tandem-east-chaos'))).toBe(false);
+  });
+
+  it('end by themselves: what is not taken back at the end of its time is undone by the last step', async () => {
+    const { asked } = await buildExample({ chaos: { ...CHAOS.chaos, minutes: 7 } });
+    for (const experiment of experimentsIn(asked)) {
+      const actions = actionsOf(experiment);
+      expect(
+        actions.filter(({ type }) => type !== 'discrete').map(({ duration }) => duration),
+      ).toEqual(['PT7M']);
+      const states = actions.flatMap(({ parameters = [] }) =>
+        parameters.flatMap(({ key, value }) => (key === 'desiredState' ? [value] : [])),
+      );
+      expect(states).toEqual(
+        drillOf(experiment) === 'queue-disabled' ? ['Disabled', 'Active'] : [],
+      );
+    }
+  });
+
+  it('may each do their own harm and no other, and close the way to the account alone', async () => {
+    const { asked } = await buildExample(CHAOS);
+    const roles = asked.filter(
+      ({ type, name }) => type.endsWith(':RoleAssignment') && name.includes('-chaos-'),
+    );
+    const scopes = roles.map(({ inputs }) => [
+      String(inputs['principalId']).replace('principal of tandem-west-chaos-', ''),
+      String(inputs['scope']).split('/').at(-1),
+    ]);
+    expect(scopes.sort()).toEqual([
+      ['clock-moved', 'tandem-west-cluster'],
+      ['clock-moved', 'tandem-west-cluster'],
+      ['nodes-killed', 'aks-services-12345678-vmss'],
+      ['queue-disabled', 'tandem-west-namespace'],
+      ['storage-blocked', 'tandem-west-firewall'],
+    ]);
+    const rule = actionsOf(experimentsIn(asked).find((one) => drillOf(one) === 'storage-blocked')!);
+    expect(
+      Object.fromEntries(rule[0]!.parameters!.map(({ key, value }) => [key, value])),
+    ).toMatchObject({
+      action: 'Deny',
+      direction: 'Outbound',
+      destinationAddresses: '["10.2.16.0/24"]',
+      destinationPortRanges: '["443"]',
+    });
+    const subnets = asked.filter(({ type }) => type.endsWith('network:Subnet'));
+    const guarded = subnets.filter(({ inputs }) => inputs['networkSecurityGroup'] !== undefined);
+    expect(guarded.map(({ name }) => name)).toEqual(['tandem-west-workloads']);
+  });
+
+  it('of container apps are the two that need no cluster', async () => {
+    const { asked } = await buildExample({ ...CONTAINER_APPS, chaos: { region: 'west' } });
+    expect(experimentsIn(asked).map(drillOf).sort()).toEqual(['queue-disabled', 'storage-blocked']);
   });
 });

@@ -20,6 +20,9 @@ const TEXTS = [
   'destination: azure-monitor',
   'type: Microsoft.Network/trafficManagerProfiles/externalEndpoints',
   'type: azure-servicebus',
+  'type: continuous',
+  'type: delay',
+  'type: discrete',
   // Of records in the DNS, which the stack only prints.
   'type: CNAME',
   'type: TXT',

@@ -26,16 +26,43 @@ export const LOG_ALERTS: readonly LogAlert[] = [
     event: STATUS_EVENT,
     measure: 'tolong(entry.lagMsMax)',
     threshold: MINUTE_MS,
-    severity: 2,
+    severity: 1,
   },
   {
     name: 'outbox-age',
     description:
-      'Acknowledged changes wait in the outbox for more than five minutes: they would be lost with the region, see docs/runbooks/lag-alarm.md.',
+      'Acknowledged changes wait in the outbox for more than a minute: they would be lost with the region, see docs/runbooks/lag-alarm.md.',
     event: STATUS_EVENT,
     measure: 'tolong(entry.outboxAgeMs)',
-    threshold: 5 * MINUTE_MS,
+    threshold: MINUTE_MS,
     severity: 1,
+  },
+  {
+    name: 'claims-refused',
+    description:
+      'A peer or a process says a time to come, a watermark for instance: it is not believed, and the region waits for it, see docs/runbooks/clocks.md.',
+    event: STATUS_EVENT,
+    measure: 'tolong(entry.claimsRefusedCount)',
+    threshold: 0,
+    severity: 1,
+  },
+  {
+    name: 'clock-ahead',
+    description:
+      'The clock of a replicator is ahead of its storage account, and what it would refuse is held, see docs/runbooks/clocks.md.',
+    event: STATUS_EVENT,
+    measure: 'tolong(entry.clocksAheadCount)',
+    threshold: 0,
+    severity: 1,
+  },
+  {
+    name: 'conflicts',
+    description:
+      'More than a hundred conflicts in a minute: two regions write the same rows, see docs/runbooks/conflicts.md.',
+    event: STATUS_EVENT,
+    measure: 'tolong(entry.conflictCount)',
+    threshold: 100,
+    severity: 2,
   },
 ];
 
@@ -45,6 +72,11 @@ const SOURCES: Readonly<Record<DeploymentSettings['platform'], string>> = {
   'container-apps':
     "ContainerAppConsoleLogs\n| where ContainerName == 'replicator'\n| extend entry = parse_json(Log)",
 };
+
+/** The lines of the replicators, each with what it says in the column `entry`. */
+export function statusLinesOf(platform: DeploymentSettings['platform']): string {
+  return SOURCES[platform];
+}
 
 /** One row for each line of the event, with the column `measured`. */
 export function queryOf(platform: DeploymentSettings['platform'], alert: LogAlert): string {

@@ -1,4 +1,5 @@
 import {
+  NetworkSecurityGroup,
   PrivateDnsZoneGroup,
   PrivateEndpoint,
   Subnet,
@@ -14,6 +15,11 @@ export interface RegionNetwork {
   /** Of the nodes, or of the container apps. */
   readonly workloads: Subnet;
   readonly endpoints: Subnet;
+  /** The addresses of both. */
+  readonly workloadsPrefix: string;
+  readonly endpointsPrefix: string;
+  /** On the workloads of a region that experiments are made on; without a rule of its own. */
+  readonly firewall: NetworkSecurityGroup | undefined;
 }
 
 /** The services that are reached by private addresses, with the zone that resolves their names. */
@@ -36,22 +42,29 @@ export function createNetwork(context: RegionContext): RegionNetwork {
   const common = { resourceGroupName: group.name, virtualNetworkName: network.name };
   const isDelegated = settings.platform === 'container-apps';
   const delegation = { name: 'container-apps', serviceName: 'Microsoft.App/environments' };
+  const workloadsPrefix = `10.${index + 1}.0.0/20`;
+  const endpointsPrefix = `10.${index + 1}.16.0/24`;
+  const firewall =
+    settings.chaos?.region === context.region.name
+      ? new NetworkSecurityGroup(`${prefix}-firewall`, placeOf(context))
+      : undefined;
   const workloads = new Subnet(`${prefix}-workloads`, {
     ...common,
-    addressPrefix: `10.${index + 1}.0.0/20`,
+    addressPrefix: workloadsPrefix,
+    ...(firewall && { networkSecurityGroup: { id: firewall.id } }),
     ...(isDelegated ? { delegations: [delegation] } : {}),
   });
   const endpoints = new Subnet(
     `${prefix}-endpoints`,
     {
       ...common,
-      addressPrefix: `10.${index + 1}.16.0/24`,
+      addressPrefix: endpointsPrefix,
       privateEndpointNetworkPolicies: VirtualNetworkPrivateEndpointNetworkPolicies.Enabled,
     },
     // Azure changes one subnet of a network at a time.
     { dependsOn: [workloads] },
   );
-  return { network, workloads, endpoints };
+  return { network, workloads, endpoints, workloadsPrefix, endpointsPrefix, firewall };
 }
 
 export interface PrivateLink {

@@ -11,6 +11,10 @@ const DnsLabel = Type.String({ pattern: '^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$'
 
 const ImageTag = Type.String({ pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$' });
 
+/** What Azure takes of a kind in one group. */
+const RECEIVERS_MAX = 9;
+const Email = Type.String({ pattern: '^[^@\\s]+@[^@\\s]+$' });
+
 const REPLICAS_MAX = 100;
 const Replicas = Type.Object(
   {
@@ -75,6 +79,18 @@ const ContainerAppsSettings = Type.Object(
   closed,
 );
 
+/** Experiments of Azure Chaos Studio, on one region at a time: they do nothing until one is started. */
+const Chaos = Type.Object(
+  {
+    region: Type.String(),
+    /** For how long each goes on. */
+    minutes: Type.Integer({ minimum: 1, maximum: 60, default: 10 }),
+    /** That of the nodes which run the services, which Azure names when it makes the cluster; without it no node is killed. */
+    nodeScaleSet: Type.Optional(Type.String({ pattern: '^aks-services-[0-9]+-vmss$' })),
+  },
+  closed,
+);
+
 /** What a stack says of its deployment, under `tandem:deployment`. */
 export const DeploymentSettings = Type.Object(
   {
@@ -108,7 +124,32 @@ export const DeploymentSettings = Type.Object(
     operators: Type.Boolean({ default: false }),
     /** The group whose members administer the clusters. */
     operatorGroupId: Type.String({ pattern: UUID }),
-    alertEmail: Type.String({ pattern: '^[^@\\s]+@[^@\\s]+$' }),
+    alertEmail: Email,
+    /** Who is told besides: a mail alone wakes nobody. */
+    alertReceivers: Type.Optional(
+      Type.Object(
+        {
+          emails: Type.Optional(Type.Array(Email, { maxItems: RECEIVERS_MAX })),
+          phones: Type.Optional(
+            Type.Array(
+              Type.Object(
+                {
+                  countryCode: Type.String({ pattern: '^[1-9][0-9]{0,2}$' }),
+                  number: Type.String({ pattern: '^[0-9]{4,14}$' }),
+                },
+                closed,
+              ),
+              { maxItems: RECEIVERS_MAX },
+            ),
+          ),
+          /** Of a duty system, say; the address is a secret where its path is one. */
+          webhooks: Type.Optional(
+            Type.Array(Type.String({ pattern: '^https://[^\\s]+$' }), { maxItems: RECEIVERS_MAX }),
+          ),
+        },
+        closed,
+      ),
+    ),
     imageTag: ImageTag,
     /** `small` is one replica of each service and a registry without copies, for trying it: container apps only. */
     size: Type.Union([Type.Literal('production'), Type.Literal('small')], {
@@ -117,6 +158,7 @@ export const DeploymentSettings = Type.Object(
     /** Needed where the platform is container apps. */
     containerApps: Type.Optional(ContainerAppsSettings),
     probe: ProbeSettings,
+    chaos: Type.Optional(Chaos),
   },
   closed,
 );

@@ -126,6 +126,46 @@ describe('the settings of a stack', () => {
       { regions: [east, { ...west, imageTag: '1.0+7' }] },
       'deployment.regions.1.imageTag',
     ],
+    [
+      'experiments on a region that is none',
+      { chaos: { region: 'north' } },
+      'deployment.chaos.region is north, which deployment.regions does not list: name one of east, west',
+    ],
+    [
+      'experiments on nodes that nobody has',
+      {
+        platform: 'container-apps',
+        containerApps: { stage: 'apps' },
+        chaos: { region: 'west', nodeScaleSet: 'aks-services-12345678-vmss' },
+      },
+      'deployment.chaos.nodeScaleSet is set, but deployment.platform is container-apps',
+    ],
+    [
+      'experiments on the nodes that run the cluster itself',
+      { chaos: { region: 'west', nodeScaleSet: 'aks-system-12345678-vmss' } },
+      'deployment.chaos.nodeScaleSet',
+    ],
+    [
+      'experiments without an end',
+      { chaos: { region: 'west', minutes: 600 } },
+      'deployment.chaos.minutes',
+    ],
+    ['experiments on no region', { chaos: {} }, 'deployment.chaos'],
+    [
+      'a webhook that anybody on the way could read',
+      { alertReceivers: { webhooks: ['http://duty.example.com/tandem'] } },
+      'deployment.alertReceivers.webhooks.0',
+    ],
+    [
+      'a phone with its country in the number',
+      { alertReceivers: { phones: [{ countryCode: '+49', number: '170' }] } },
+      'deployment.alertReceivers.phones.0',
+    ],
+    [
+      'more receivers than Azure takes',
+      { alertReceivers: { emails: Array.from({ length: 10 }, (_, n) => `a${n}@example.com`) } },
+      'deployment.alertReceivers.emails',
+    ],
     ['no administrators', { operatorGroupId: 'everyone' }, 'deployment.operatorGroupId'],
   ])('are refused for %s', (_name, changes, sentence) => {
     expect(problemsOf(changes).join('\n')).toContain(sentence);

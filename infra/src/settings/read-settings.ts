@@ -20,6 +20,7 @@ export function readSettings(value: unknown): SettingsReading {
     ...findTableProblems(settings),
     ...findPlatformProblems(settings),
     ...findProbeProblems(settings.probe),
+    ...findChaosProblems(settings),
   ];
   return contradictions.length > 0
     ? { ok: false, problems: contradictions }
@@ -48,6 +49,23 @@ function findTableProblems({ tables, platform, regions, dnsLabel }: DeploymentSe
   if (tables.dnsLabel === dnsLabel) {
     problems.push(
       `deployment has the dnsLabel ${dnsLabel} twice: give the tables one of their own.`,
+    );
+  }
+  return problems;
+}
+
+function findChaosProblems({ chaos, regions, platform }: DeploymentSettings): string[] {
+  if (chaos === undefined) return [];
+  const problems: string[] = [];
+  const names = regions.map(({ name }) => name);
+  if (!names.includes(chaos.region)) {
+    problems.push(
+      `deployment.chaos.region is ${chaos.region}, which deployment.regions does not list: name one of ${names.join(', ')}.`,
+    );
+  }
+  if (platform !== 'kubernetes' && chaos.nodeScaleSet !== undefined) {
+    problems.push(
+      'deployment.chaos.nodeScaleSet is set, but deployment.platform is container-apps, which has no nodes of yours: remove it.',
     );
   }
   return problems;

@@ -109,7 +109,7 @@ function composeMultiRegion(options: ReplicatorPartsOptions): ReplicatorParts {
       createHeartbeatDuty({ replicator, drillRest }),
       createDeadLetterDuty({ receiver }),
       createFragmentDuty({ ...options, ...common }),
-      createStatusLogDuty({ clock, logger, links, status, sweeper, receiver }),
+      createStatusLogDuty({ clock, logger, links, status, sweeper, receiver, activity }),
     ],
   });
 }

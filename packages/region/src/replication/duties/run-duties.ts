@@ -1,10 +1,18 @@
-import { believedPeer, type Clock, type PeerLink, type Randomness } from '@tandem/core';
+import {
+  believedPeer,
+  type Clock,
+  type NoticeKind,
+  type Notices,
+  type PeerLink,
+  type Randomness,
+} from '@tandem/core';
 import {
   type Logger,
   type LoopHealth,
   type SupervisedLoop,
   superviseLoop,
 } from '@tandem/service-kit';
+import type { ActivityCounts } from '../activity.ts';
 import type { ObservedReceiver, ObservedStatus, ObservedSweeper } from '../observed-ports.ts';
 import type { Duty } from './duty.ts';
 
@@ -67,18 +75,23 @@ interface StatusLogDutyOptions {
   readonly status: Pick<ObservedStatus, 'lastBeat'>;
   readonly sweeper: Pick<ObservedSweeper, 'owedSinceMs'>;
   readonly receiver: Pick<ObservedReceiver, 'lastSeen'>;
+  readonly activity: {
+    readonly notices: Pick<Notices, 'current'>;
+    counts(): Pick<ActivityCounts, 'conflicts'>;
+  };
 }
 
 const INTERVAL_MS = 60_000;
 const STALL_MS = 300_000;
 
 /**
- * Writes a line a minute, which alerts are made from: lag, age of the outbox, dead letters. A peer
- * that was never heard of lags since this process began; a figure is never flattering (I11).
+ * Writes a line a minute, which alerts are made from: lag, age of the outbox, dead letters, times that cannot be true, and the
+ * conflicts since the line before. A peer that was never heard of lags since this process began; a figure is never flattering (I11).
  */
 export function createStatusLogDuty(options: StatusLogDutyOptions): Duty {
-  const { clock, logger, links, status, sweeper, receiver } = options;
+  const { clock, logger, links, status, sweeper, receiver, activity } = options;
   const startedMs = clock.nowMs();
+  let conflictsBefore = 0;
   return {
     name: 'status-log',
     intervalMs: () => INTERVAL_MS,
@@ -95,16 +108,23 @@ export function createStatusLogDuty(options: StatusLogDutyOptions): Duty {
         return { peer, reachable: isReachable(), lagMs: ageMs(passedMs ?? startedMs) };
       });
       const owedSinceMs = sweeper.owedSinceMs();
+      const noticed = activity.notices.current();
+      const counted = (kind: NoticeKind) => noticed.filter((one) => one.kind === kind).length;
+      const { conflicts } = activity.counts();
       logger.info(
         {
           event: 'replication-status',
           lagMsMax: Math.max(0, ...peers.map(({ lagMs }) => lagMs)),
           outboxAgeMs: owedSinceMs === undefined ? null : ageMs(owedSinceMs),
           deadLetterCount: receiver.lastSeen().deadLetters ?? null,
+          claimsRefusedCount: counted('claim-refused'),
+          clocksAheadCount: counted('clock-ahead'),
+          conflictCount: conflicts - conflictsBefore,
           peers,
         },
         'How far this region and its peers are behind each other.',
       );
+      conflictsBefore = conflicts;
     },
   };
 }

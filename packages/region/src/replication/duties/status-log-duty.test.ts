@@ -1,4 +1,4 @@
-import type { Heartbeat, SweepReport } from '@tandem/core';
+import { createNotices, type Heartbeat, type SweepReport } from '@tandem/core';
 import { createVirtualClock } from '@tandem/core/memory';
 import { describe, expect, test } from 'vitest';
 import { recordLog } from '../../testing/record-log.ts';
@@ -23,6 +23,8 @@ function setUp(reports: readonly (SweepReport | undefined)[] = []) {
   const left = [...reports];
   const sweeper = observeSweeper({ sweepOnce: async () => left.shift() });
   let beat: Heartbeat | undefined;
+  let conflicts = 0;
+  const notices = createNotices({ clock });
   const duty = createStatusLogDuty({
     clock,
     logger: log.logger,
@@ -30,10 +32,13 @@ function setUp(reports: readonly (SweepReport | undefined)[] = []) {
     status: { lastBeat: () => beat },
     sweeper,
     receiver: { lastSeen: () => ({ ...UNSEEN, deadLetters: 3 }) },
+    activity: { notices, counts: () => ({ conflicts }) },
   });
   return {
     clock,
     sweeper,
+    notices,
+    conflict: () => void (conflicts += 1),
     heartbeat: (next: Heartbeat) => {
       beat = next;
     },
@@ -52,6 +57,26 @@ const swept = (watermarks: Record<string, number>): SweepReport => ({
 });
 
 describe('the line that alerts are made from', () => {
+  test('counts times that cannot be true while they are said, and the conflicts since the line before', async () => {
+    const { clock, notices, conflict, line } = setUp();
+    notices.note('claim-refused', 'west', 'a watermark of tomorrow');
+    notices.note('clock-ahead', 'own', 'of its store');
+    conflict();
+    conflict();
+    expect(await line()).toMatchObject({
+      claimsRefusedCount: 1,
+      clocksAheadCount: 1,
+      conflictCount: 2,
+    });
+    conflict();
+    await clock.advance(300_000);
+    expect(await line()).toMatchObject({
+      claimsRefusedCount: 0,
+      clocksAheadCount: 0,
+      conflictCount: 1,
+    });
+  });
+
   test('a peer that was never heard of lags since the process began', async () => {
     const { clock, heartbeat, line } = setUp();
     await clock.advance(5_000);
